@@ -1,0 +1,72 @@
+# Everything that is done with a checkout. `make help` lists it.
+# Needs Python 3.11 or newer with venv, make and git; all else is installed into $(VENV) from requirements.lock.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$candidate; break; fi; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+# One test process per core; JOBS=0 runs them in one process, in the order of the random seed.
+JOBS ?= auto
+ARGS ?=
+
+export PEERS
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install demo test check format bench fuzz example lock clean
+
+help: ## list what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: $(STAMP) ## create .venv with what requirements.lock names
+
+$(STAMP): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "mail2sms needs Python 3.11 or newer: none found" >&2; exit 1; fi
+	@if [ ! -x $(BIN)/python ]; then \
+		if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+		elif $(PYTHON) -c 'import virtualenv' 2>/dev/null; then $(PYTHON) -m virtualenv --quiet $(VENV); \
+		else echo "$(PYTHON) has no venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; fi; fi
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## a mail, its SMS and the status mail, all on this machine; ONCE=1 ends after the first
+	$(BIN)/mail2sms demo $(if $(ONCE),--once) $(ARGS)
+
+test: install ## all tests; PEERS=required makes a missing peer a failure
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: install ## what must be clean before a commit: format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## put the code into the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## what it costs, as ratios against peers of the same run
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+fuzz: install ## every property with thousands of examples
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --timeout 0 tests/unit tests/protocol $(ARGS)
+
+example: install ## write what is generated: the example file and the pictures of the documentation
+	$(BIN)/python -m mta.config_example > mail2sms.example.toml
+	$(BIN)/python -m tests.lifecycle_picture docs/architecture.md
+	$(BIN)/python -m tests.command_reference docs/commands.md
+	$(BIN)/python -m tests.standards_index docs/standards.md
+
+lock: ## resolve pyproject.toml again into requirements.lock (needs uv)
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" --group dev --extra postgresql pyproject.toml --output-file requirements.lock
+
+clean: ## remove .venv and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Who may send, and how: customers, profiles, users and the layers of their settings. No input or output."""

@@ -1,0 +1,405 @@
+"""The layers of settings: which value is in force, where it came from, and what the constraints made of it.
+
+A layer is a set of cells of one owner. A field without a cell is unmanaged there; a cell holds UNSET (inherit), NONE
+(the field's neutral value, inheritance ends) or a value. `Layers` keeps the stored layers of everybody, as of one
+version, and remembers what it resolved: with an empty message patch the answer is one look-up.
+
+Not here: parsing of values (sms.settings), who somebody is (people), what a refusal does to a mail (gateway.accept).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from sms.message import Priority
+from sms.number import SenderId
+from sms.outcome import Refusal, Refused
+from sms.settings import FIELDS, NONE, UNSET, Settings, SettingsPatch
+
+
+class LayerKind(StrEnum):
+    """Every layer, weak to strong: the order of definition is the order of strength.
+
+    `TRIAL` is the what-if of `explain` and bound by no lock. `CONSTRAINT` is no layer: it decided a clamped value.
+    """
+
+    BUILT_IN = "built-in"
+    SYSTEM = "system"
+    CUSTOMER = "customer"
+    SERVICE = "service"
+    PROFILE = "profile"
+    USER = "user"
+    PINNED = "pinned"
+    LIST = "list"
+    MESSAGE = "message"
+    TRIAL = "trial"
+    CONSTRAINT = "constraint"
+
+
+STRENGTH: Final[Mapping[LayerKind, int]] = MappingProxyType({kind: index for index, kind in enumerate(LayerKind)})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one layer says of one field, and from where: `manual:anna`, `file:<sha>:12:sms-id`, `subject`, …."""
+
+    value: object
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """The cells of one owner. `owner` is shown to people: a name, an address, a service of a customer."""
+
+    kind: LayerKind
+    owner: str = ""
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+
+
+def layer_of(kind: LayerKind, patch: SettingsPatch, origin: str | Mapping[str, str], owner: str = "") -> Layer:
+    """Return a patch as a layer; `origin` is one text for all fields or a text per field."""
+    return Layer(
+        kind=kind,
+        owner=owner,
+        cells={
+            name: Cell(value, origin if isinstance(origin, str) else origin.get(name, kind.value))
+            for name, value in patch.items()
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What an owner allows those below it; `kind` is SYSTEM or CUSTOMER. None means any.
+
+    A locked field is decided by this owner (a customer's services belong to it) and layers beneath cannot change it.
+    """
+
+    kind: LayerKind
+    owner: str = ""
+    locked: frozenset[str] = frozenset()
+    sender_ids: frozenset[str] | None = None
+    max_parts: int | None = None
+    express: bool = True
+    flash: bool = True
+    countries: frozenset[str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The owner in a sentence: `the system`, `customer Example Ltd`."""
+        return "the system" if self.kind is LayerKind.SYSTEM else f"{self.kind} {self.owner}".rstrip()
+
+    def locks(self, field_name: str, kind: LayerKind) -> bool:
+        """Tell whether a cell of this layer is barred by the owner's lock."""
+        if field_name not in self.locked or kind is LayerKind.TRIAL:
+            return False
+        last_allowed = LayerKind.SERVICE if self.kind is LayerKind.CUSTOMER else self.kind
+        return STRENGTH[kind] > STRENGTH[last_allowed]
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """A cell that did not decide, and why not."""
+
+    value: object
+    layer: LayerKind
+    owner: str
+    origin: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """The value of one field with the layer and origin that decided it; `shadowed` has the other cells, last first.
+
+    `ended` says that the deciding cell was NONE, so the value is the field's neutral one.
+    """
+
+    value: object
+    layer: LayerKind
+    origin: str
+    owner: str = ""
+    ended: bool = False
+    shadowed: tuple[Shadowed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clamped:
+    """A stored or asked value that a constraint changed; `by` is a sentence that the sender may read."""
+
+    field: str
+    wanted: object
+    value: object
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """The settings in force with their explanation.
+
+    `refused` is empty where the submission may go on; each entry's detail names field and constraint.
+    """
+
+    settings: Settings
+    explained: Mapping[str, Explained]
+    refused: tuple[Refused, ...] = ()
+    clamped: tuple[Clamped, ...] = ()
+
+    def origins(self) -> dict[str, tuple[str, str]]:
+        """Return per field that is not built-in the layer and origin that decided it, for the job's frozen record."""
+        return {
+            name: (item.layer.value, item.origin)
+            for name, item in self.explained.items()
+            if item.layer is not LayerKind.BUILT_IN
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stacked:
+    """Layers laid over each other, before the clamps: what further layers can be laid upon."""
+
+    settings: Settings
+    explained: Mapping[str, Explained]
+    refused: tuple[Refused, ...] = ()
+    clamped: tuple[Clamped, ...] = ()
+
+
+def _built_in() -> _Stacked:
+    settings = Settings()
+    return _Stacked(
+        settings=settings,
+        explained={
+            item.name: Explained(
+                value=getattr(settings, item.name), layer=LayerKind.BUILT_IN, origin=LayerKind.BUILT_IN.value
+            )
+            for item in fields(Settings)
+        },
+    )
+
+
+_BUILT_IN: Final = _built_in()
+
+
+def _why_barred(name: str, layer: Layer, constraints: Iterable[Constraints]) -> str:
+    """Return the sentence why this layer's cell does not count, empty where it does."""
+    if layer.kind is LayerKind.MESSAGE and not FIELDS[name].message_may_set:
+        return f"{name} cannot be set by a message"
+    for constraint in constraints:
+        if constraint.locks(name, layer.kind):
+            return f"{name} is locked by {constraint.name}"
+    return ""
+
+
+def _lay(below: _Stacked, layers: Iterable[Layer], constraints: Sequence[Constraints]) -> _Stacked:
+    explained: dict[str, Explained] = dict(below.explained)
+    refused, clamped = list(below.refused), list(below.clamped)
+    changed: dict[str, object] = {}
+    for layer in layers:
+        for name, cell in layer.cells.items():
+            before = explained[name]
+            value = FIELDS[name].neutral if cell.value is NONE else cell.value
+            why = _why_barred(name, layer, constraints)
+            if cell.value is UNSET or why:
+                note = Shadowed(cell.value, layer.kind, layer.owner, cell.origin, why or "says nothing, inherits")
+                explained[name] = replace(before, shadowed=(note, *before.shadowed))
+                if not why or cell.value is UNSET or value == before.value:
+                    continue
+                if layer.kind is LayerKind.MESSAGE:
+                    refused.append(Refused(refusal=Refusal.SETTING_NOT_PERMITTED, detail=f"{why}."))
+                else:
+                    clamped.append(Clamped(field=name, wanted=value, value=before.value, by=why))
+                continue
+            was = Shadowed(before.value, before.layer, before.owner, before.origin, f"weaker than {layer.kind}")
+            explained[name] = Explained(
+                value=value,
+                layer=layer.kind,
+                origin=cell.origin,
+                owner=layer.owner,
+                ended=cell.value is NONE,
+                shadowed=(was, *before.shadowed),
+            )
+            changed[name] = value
+    settings = replace(below.settings, **changed) if changed else below.settings  # type: ignore[arg-type]  # by name
+    return _Stacked(settings=settings, explained=explained, refused=tuple(refused), clamped=tuple(clamped))
+
+
+def _constrain(stacked: _Stacked, constraints: Sequence[Constraints]) -> Resolved:
+    decided: dict[str, Explained] = {}
+    refused, clamped = list(stacked.refused), list(stacked.clamped)
+    changed: dict[str, object] = {}
+
+    def clamp(name: str, value: object, constraint: Constraints, why: str) -> None:
+        before = decided.get(name) or stacked.explained[name]
+        was = Shadowed(before.value, before.layer, before.owner, before.origin, why)
+        decided[name] = Explained(
+            value=value,
+            layer=LayerKind.CONSTRAINT,
+            origin=f"constraint of {constraint.name}",
+            owner=constraint.owner,
+            shadowed=(was, *before.shadowed),
+        )
+        clamped.append(Clamped(field=name, wanted=before.value, value=value, by=why))
+        changed[name] = value
+
+    for rule in constraints:
+        parts = changed.get("max_parts", stacked.settings.max_parts)
+        if rule.max_parts is not None and isinstance(parts, int) and parts > rule.max_parts:
+            clamp("max_parts", rule.max_parts, rule, f"{rule.name} allows {rule.max_parts} parts at most")
+        if not rule.express and changed.get("priority", stacked.settings.priority) is Priority.EXPRESS:
+            clamp("priority", Priority.NORMAL, rule, f"{rule.name} does not allow express")
+        if not rule.flash and changed.get("flash", stacked.settings.flash) is True:
+            clamp("flash", False, rule, f"{rule.name} does not allow flash")
+        sender = stacked.settings.sender_id
+        if rule.sender_ids is not None and sender is not None and sender.value not in rule.sender_ids:
+            refused.append(_sender_refused(sender, rule))
+    return Resolved(
+        settings=replace(stacked.settings, **changed) if changed else stacked.settings,  # type: ignore[arg-type]  # by name
+        explained={**stacked.explained, **decided} if decided else stacked.explained,
+        refused=tuple(refused),
+        clamped=tuple(clamped),
+    )
+
+
+def _sender_refused(sender: SenderId, rule: Constraints) -> Refused:
+    allowed = ", ".join(sorted(rule.sender_ids or ())) or "none"
+    return Refused(
+        refusal=Refusal.SENDER_ID_NOT_PERMITTED,
+        detail=f"The sender ID {sender.value} is not among those that {rule.name} permits ({allowed}).",
+    )
+
+
+def resolve(layers: Iterable[Layer], constraints: Sequence[Constraints] = ()) -> Resolved:
+    """Return what is in force when these layers lie on the built-in one, whatever order they are given in.
+
+    A cell of a field that does not exist raises KeyError. Constraints are those of the system, then of the customer.
+    """
+    in_order = sorted(layers, key=lambda layer: STRENGTH[layer.kind])
+    return _constrain(_lay(_BUILT_IN, in_order, constraints), constraints)
+
+
+def refuse_country(country: str, constraints: Iterable[Constraints]) -> Refused | None:
+    """Return why a recipient's country (ISO 3166, two letters, empty if unknown) is refused, None where it is not."""
+    for rule in constraints:
+        if rule.countries is not None and country not in rule.countries:
+            allowed = ", ".join(sorted(rule.countries)) or "no country"
+            return Refused(
+                refusal=Refusal.COUNTRY_NOT_ALLOWED,
+                detail=f"{rule.name} allows {allowed} only, not {country or 'an unknown country'}.",
+            )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerKey:
+    """Whose stored layer: the record's key (0 for the system), and the service where `kind` is SERVICE."""
+
+    kind: LayerKind
+    owner_id: int = 0
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayersChange:
+    """What is different in `version`: new layers and constraints by key, None where they are gone."""
+
+    version: int
+    layers: Mapping[LayerKey, Layer | None] = field(default_factory=dict)
+    constraints: Mapping[int, Constraints | None] = field(default_factory=dict)
+
+
+class Layers:
+    """All stored layers and constraints as of one version; `constraints` has the system's under key 0.
+
+    Answers are kept: users without cells of their own share one answer per customer, service and profile, users with
+    cells have one each, `remembered` of them at most. A change makes a new object with nothing remembered.
+    """
+
+    __slots__ = ("_answers", "_constraints", "_layers", "_remembered", "version")
+
+    def __init__(
+        self,
+        *,
+        version: int = 0,
+        layers: Mapping[LayerKey, Layer] = MappingProxyType({}),
+        constraints: Mapping[int, Constraints] = MappingProxyType({}),
+        remembered: int = 5_000,
+    ) -> None:
+        self.version = version
+        self._layers = layers
+        self._constraints = constraints
+        self._remembered = remembered
+        self._answers: dict[tuple[int, str, int, int], tuple[_Stacked, Resolved]] = {}
+
+    def apply(self, change: LayersChange) -> "Layers":
+        """Return the layers after the change; this object stays as it is."""
+        layers, constraints = dict(self._layers), dict(self._constraints)
+        for key, layer in change.layers.items():
+            if layer is None:
+                layers.pop(key, None)
+            else:
+                layers[key] = layer
+        for owner_id, rules in change.constraints.items():
+            if rules is None:
+                constraints.pop(owner_id, None)
+            else:
+                constraints[owner_id] = rules
+        return Layers(version=change.version, layers=layers, constraints=constraints, remembered=self._remembered)
+
+    def layer(self, key: LayerKey) -> Layer | None:
+        """Return one stored layer."""
+        return self._layers.get(key)
+
+    def constraints(self, customer_id: int) -> tuple[Constraints, ...]:
+        """Return the constraints that bind a customer's submissions: the system's, then its own."""
+        found = (self._constraints.get(0), self._constraints.get(customer_id) if customer_id else None)
+        return tuple(rules for rules in found if rules is not None)
+
+    def stack(self, customer_id: int, service: str, profile_id: int | None, user_id: int | None) -> tuple[Layer, ...]:
+        """Return the stored layers that apply, weak to strong; a layer that nobody stored is left out."""
+        keys = [
+            LayerKey(LayerKind.SYSTEM),
+            LayerKey(LayerKind.CUSTOMER, customer_id),
+            LayerKey(LayerKind.SERVICE, customer_id, service),
+        ]
+        if profile_id is not None:
+            keys.append(LayerKey(LayerKind.PROFILE, profile_id))
+        if user_id is not None:
+            keys += (LayerKey(LayerKind.USER, user_id), LayerKey(LayerKind.PINNED, user_id))
+        return tuple(layer for layer in map(self._layers.get, keys) if layer is not None)
+
+    def resolve(
+        self,
+        customer_id: int,
+        service: str,
+        profile_id: int | None = None,
+        user_id: int | None = None,
+        further: Sequence[Layer] = (),
+    ) -> Resolved:
+        """Return what is in force for a submission; `further` are its list, message and trial layers, if it has any."""
+        stacked, resolved = self._stored(customer_id, service, profile_id, user_id)
+        cells_further = [layer for layer in further if layer.cells]
+        if not cells_further:
+            return resolved
+        cells_further.sort(key=lambda layer: STRENGTH[layer.kind])
+        rules = self.constraints(customer_id)
+        return _constrain(_lay(stacked, cells_further, rules), rules)
+
+    def _stored(
+        self, customer_id: int, service: str, profile_id: int | None, user_id: int | None
+    ) -> tuple[_Stacked, Resolved]:
+        own = user_id if user_id is not None and self._has_cells(user_id) else None
+        key = (customer_id, service, profile_id or 0, own or 0)
+        found = self._answers.get(key)
+        if found is None:
+            rules = self.constraints(customer_id)
+            stacked = _lay(_BUILT_IN, self.stack(customer_id, service, profile_id, own), rules)
+            found = stacked, _constrain(stacked, rules)
+            if len(self._answers) >= self._remembered:
+                self._answers.clear()
+            self._answers[key] = found
+        return found
+
+    def _has_cells(self, user_id: int) -> bool:
+        return LayerKey(LayerKind.USER, user_id) in self._layers or LayerKey(LayerKind.PINNED, user_id) in self._layers

@@ -1,0 +1,358 @@
+"""Who may send: customers, profiles, users, credentials, address ranges, and the snapshot that answers for them.
+
+A `Directory` never changes: `apply` returns the next one and copies only the indexes that a change touches, so a reader
+in any thread sees one version from beginning to end. Every look-up costs the same with a hundred or 100,000 users.
+
+Not here: how a sender is proven (mta.identify), the settings of these people (hierarchy) and how they are stored
+(store.directory).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeVar
+
+IpAddress = IPv4Address | IPv6Address
+IpNetwork = IPv4Network | IPv6Network
+
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_ATOM = r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+"  # RFC 5322 §3.2.3, widened by RFC 6531 §3.3
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"')
+_IDEOGRAPHIC_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # RFC 3490 §3.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who pays. `domains` are the proven sender domains as canonical A-labels, each owned by one customer only."""
+
+    id: int
+    name: str
+    domains: tuple[str, ...] = ()
+    default_profile_id: int | None = None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A named set of settings of one customer that several users share."""
+
+    id: int
+    customer_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """One sender. `address` is canonical and unique over all customers."""
+
+    id: int
+    customer_id: int
+    address: str
+    profile_id: int | None = None
+    name: str = ""
+    active: bool = True
+
+
+class CredentialKind(StrEnum):
+    """What a login proves itself with: a password's argon2 verifier, or a certificate's SHA-256 in lower-case hex."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of the kind, no secret
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One login of a customer, or of one of its users. `verifier` is never the secret itself."""
+
+    login: str
+    customer_id: int
+    kind: CredentialKind
+    verifier: str = field(repr=False)
+    user_id: int | None = None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRange:
+    """Client addresses that prove a customer without a login."""
+
+    network: IpNetwork
+    customer_id: int
+
+
+def canonical_domain(text: str) -> str | None:
+    """Return the one form of a domain: lower-case A-labels without the final dot; None if it is no host name.
+
+    Non-transitional, as UTS #46 §4 advises: `ß` and `ss` stay two domains with perhaps two owners.
+    """
+    given = text.strip().removesuffix(".")
+    if given.isascii():
+        labels = given.lower().split(".")
+    else:
+        mapped = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", given).lower()).translate(
+            _IDEOGRAPHIC_DOTS
+        )
+        labels = [_a_label(label) for label in mapped.split(".")]
+    domain = ".".join(labels)
+    if len(domain) > 253 or not all(_LABEL.fullmatch(label) for label in labels):  # RFC 1035 §2.3.4
+        return None
+    return domain
+
+
+def _a_label(label: str) -> str:
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")  # RFC 3492
+
+
+def canonical_address(text: str) -> str | None:
+    """Return the one form of a mail address, None if it is none.
+
+    Blanks around it and the `SMTP:` of a proxyAddresses value fall away, the local part is case-folded and loses quotes
+    that it does not need (RFC 5321 §4.1.2), the domain is canonical.
+    """
+    given = text.strip()
+    if given[:5].lower() == "smtp:":
+        given = given[5:].strip()
+    local, _, domain_text = given.rpartition("@")
+    domain = canonical_domain(domain_text)
+    if domain is None or len(given) > 320:
+        return None
+    local = unicodedata.normalize("NFC", local).casefold()
+    if _QUOTED.fullmatch(local):
+        bare = re.sub(r"\\(.)", r"\1", local[1:-1])
+        local = bare if _DOT_ATOM.fullmatch(bare) else '"' + re.sub(r'(["\\])', r"\\\1", bare) + '"'
+    elif not _DOT_ATOM.fullmatch(local):
+        return None
+    return f"{local}@{domain}"
+
+
+def canonical_login(text: str) -> str:
+    """Return the one form of a login name; names that differ only in case or composition are the same login."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
+
+
+def canonical_name(text: str) -> str:
+    """Return the form in which names of customers and profiles are compared; what is shown keeps its spelling."""
+    return unicodedata.normalize("NFC", " ".join(text.split())).casefold()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryChange:
+    """What is different in `version`: the new state of each record by key, None where it is gone.
+
+    `ranges` is the whole new set, None where no range changed.
+    """
+
+    version: int
+    customers: Mapping[int, Customer | None] = field(default_factory=dict)
+    profiles: Mapping[int, Profile | None] = field(default_factory=dict)
+    users: Mapping[int, User | None] = field(default_factory=dict)
+    credentials: Mapping[str, Credential | None] = field(default_factory=dict)
+    ranges: tuple[AddressRange, ...] | None = None
+
+
+_Key = TypeVar("_Key")
+_Record = TypeVar("_Record")
+_Networks = tuple[tuple[int, int, Mapping[int, int]], ...]
+
+
+def _index_ranges(ranges: Iterable[AddressRange]) -> _Networks:
+    """Return per address family and prefix length, longest first, the customer of each network's number."""
+    by_length: dict[tuple[int, int], dict[int, int]] = {}
+    for item in ranges:
+        network = item.network
+        numbers = by_length.setdefault((network.version, network.prefixlen), {})
+        numbers[int(network.network_address) >> (network.max_prefixlen - network.prefixlen)] = item.customer_id
+    ordered = sorted(by_length.items(), key=lambda row: row[0][1], reverse=True)
+    return tuple((family, length, numbers) for (family, length), numbers in ordered)
+
+
+def _merged(records: Mapping[_Key, _Record], changed: Mapping[_Key, _Record | None]) -> Mapping[_Key, _Record]:
+    """Return the records with the changed ones replaced or removed: the same object where nothing changed."""
+    if not changed:
+        return records
+    merged = dict(records)
+    for key, record in changed.items():
+        if record is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = record
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The hash tables of one version; a change copies only those that it touches."""
+
+    customers: Mapping[int, Customer]
+    customer_names: Mapping[str, Customer]
+    domains: Mapping[str, Customer]
+    profiles: Mapping[int, Profile]
+    profile_names: Mapping[tuple[int, str], Profile]
+    users: Mapping[int, User]
+    addresses: Mapping[str, User]
+    credentials: Mapping[str, Credential]
+    networks: _Networks
+
+
+def _name_customers(customers: Mapping[int, Customer]) -> dict[str, Customer]:
+    return {canonical_name(item.name): item for item in customers.values()}
+
+
+def _own_domains(customers: Mapping[int, Customer]) -> dict[str, Customer]:
+    return {domain: item for item in customers.values() for domain in item.domains}
+
+
+def _name_profiles(profiles: Mapping[int, Profile]) -> dict[tuple[int, str], Profile]:
+    return {(item.customer_id, canonical_name(item.name)): item for item in profiles.values()}
+
+
+def _moved_addresses(index: _Index, changed: Mapping[int, User | None]) -> Mapping[str, User]:
+    if not changed:
+        return index.addresses
+    addresses = dict(index.addresses)
+    # All old addresses go before any new one comes: two users may swap theirs in one change.
+    for key in changed:
+        before = index.users.get(key)
+        if before is not None:
+            addresses.pop(before.address, None)
+    addresses.update((after.address, after) for after in changed.values() if after is not None)
+    return addresses
+
+
+class Directory:
+    """Everybody who may send, as of one `version`. All look-ups are by hash and answer None for strangers.
+
+    Texts may be given as they come: names, logins, domains and addresses are made canonical here.
+    """
+
+    __slots__ = ("_index", "ranges", "version")
+
+    def __init__(  # noqa: PLR0913 - one argument per kind of record
+        self,
+        *,
+        version: int = 0,
+        customers: Iterable[Customer] = (),
+        profiles: Iterable[Profile] = (),
+        users: Iterable[User] = (),
+        credentials: Iterable[Credential] = (),
+        ranges: Iterable[AddressRange] = (),
+    ) -> None:
+        self.version = version
+        self.ranges = tuple(ranges)
+        by_id = {item.id: item for item in customers}
+        profiles_by_id = {item.id: item for item in profiles}
+        users_by_id = {item.id: item for item in users}
+        self._index = _Index(
+            customers=by_id,
+            customer_names=_name_customers(by_id),
+            domains=_own_domains(by_id),
+            profiles=profiles_by_id,
+            profile_names=_name_profiles(profiles_by_id),
+            users=users_by_id,
+            addresses={item.address: item for item in users_by_id.values()},
+            credentials={item.login: item for item in credentials},
+            networks=_index_ranges(self.ranges),
+        )
+
+    def apply(self, change: DirectoryChange) -> "Directory":
+        """Return the directory after the change; this one stays as it is."""
+        index = self._index
+        customers = _merged(index.customers, change.customers)
+        profiles = _merged(index.profiles, change.profiles)
+        following = Directory(version=change.version)
+        following.ranges = self.ranges if change.ranges is None else change.ranges
+        following._index = _Index(
+            customers=customers,
+            customer_names=_name_customers(customers) if change.customers else index.customer_names,
+            domains=_own_domains(customers) if change.customers else index.domains,
+            profiles=profiles,
+            profile_names=_name_profiles(profiles) if change.profiles else index.profile_names,
+            users=_merged(index.users, change.users),
+            addresses=_moved_addresses(index, change.users),
+            credentials=_merged(index.credentials, change.credentials),
+            networks=index.networks if change.ranges is None else _index_ranges(change.ranges),
+        )
+        return following
+
+    def customer(self, customer_id: int) -> Customer | None:
+        """Return the customer with this key."""
+        return self._index.customers.get(customer_id)
+
+    def customer_named(self, name: str) -> Customer | None:
+        """Return the customer of this name, however it is capitalised."""
+        return self._index.customer_names.get(canonical_name(name))
+
+    def customer_of_domain(self, domain: str) -> Customer | None:
+        """Return the customer that owns exactly this sender domain; a subdomain is a domain of its own."""
+        found = self._index.domains.get(domain)
+        if found is not None:
+            return found
+        canonical = canonical_domain(domain)
+        return None if canonical is None else self._index.domains.get(canonical)
+
+    def customer_of_client(self, client: IpAddress) -> Customer | None:
+        """Return the customer whose narrowest address range holds this client; IPv4 in IPv6 counts as IPv4."""
+        if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
+            client = client.ipv4_mapped
+        number, bits = int(client), client.max_prefixlen
+        for family, length, numbers in self._index.networks:
+            if family == client.version:
+                owner = numbers.get(number >> (bits - length))
+                if owner is not None:
+                    return self._index.customers.get(owner)
+        return None
+
+    def profile(self, profile_id: int) -> Profile | None:
+        """Return the profile with this key."""
+        return self._index.profiles.get(profile_id)
+
+    def profile_named(self, customer_id: int, name: str) -> Profile | None:
+        """Return the customer's profile of this name, however it is capitalised."""
+        return self._index.profile_names.get((customer_id, canonical_name(name)))
+
+    def profile_in_force(self, customer_id: int, user: User | None) -> Profile | None:
+        """Return the profile whose settings apply: the user's own, else the customer's default."""
+        profile_id = user.profile_id if user is not None else None
+        if profile_id is None:
+            customer = self._index.customers.get(customer_id)
+            profile_id = customer.default_profile_id if customer is not None else None
+        return None if profile_id is None else self._index.profiles.get(profile_id)
+
+    def user(self, address: str) -> User | None:
+        """Return the user with this mail address."""
+        found = self._index.addresses.get(address)
+        if found is not None:
+            return found
+        canonical = canonical_address(address)
+        return None if canonical is None else self._index.addresses.get(canonical)
+
+    def user_with_id(self, user_id: int) -> User | None:
+        """Return the user with this key."""
+        return self._index.users.get(user_id)
+
+    def credential(self, login: str) -> Credential | None:
+        """Return the credential of this login."""
+        return self._index.credentials.get(login) or self._index.credentials.get(canonical_login(login))
+
+    def customers(self) -> tuple[Customer, ...]:
+        """Return all customers by name; for listings, not for the hot path."""
+        return tuple(sorted(self._index.customers.values(), key=lambda item: canonical_name(item.name)))
+
+    def profiles(self, customer_id: int | None = None) -> tuple[Profile, ...]:
+        """Return all profiles, or one customer's, by name; for listings."""
+        chosen = (item for item in self._index.profiles.values() if customer_id in (None, item.customer_id))
+        return tuple(sorted(chosen, key=lambda item: (item.customer_id, canonical_name(item.name))))
+
+    def users(self, customer_id: int | None = None) -> tuple[User, ...]:
+        """Return all users, or one customer's, by address; for listings."""
+        chosen = (item for item in self._index.users.values() if customer_id in (None, item.customer_id))
+        return tuple(sorted(chosen, key=lambda item: item.address))
+
+    def credentials(self, customer_id: int | None = None) -> tuple[Credential, ...]:
+        """Return all credentials, or one customer's, by login; for listings."""
+        chosen = (item for item in self._index.credentials.values() if customer_id in (None, item.customer_id))
+        return tuple(sorted(chosen, key=lambda item: item.login))

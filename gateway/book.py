@@ -1,0 +1,84 @@
+"""The address book in memory: who may send and with which layers, as of one version of the database.
+
+Other processes change the directory: `refresh` follows. Accepting compares versions in its own transaction, so an old
+copy can never decide a job. Not here: changes (admin), what a layer is (addressbook.hierarchy).
+"""
+
+import asyncio
+
+import structlog
+
+from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, LayersChange, layer_of
+from addressbook.people import Directory
+from gateway.worker import Worker
+from sms.settings import SettingsPatch
+from store.database import Database, Transaction
+from store.directory import load_directory, refresh
+
+log = structlog.get_logger()
+
+_LOOK_EVERY = 1.0
+
+
+class AddressBook:
+    """The directory and layers in force. `system` is the operator's system layer, weaker than the stored one."""
+
+    def __init__(self, database: Database, system: SettingsPatch) -> None:
+        self._database = database
+        self._operator = layer_of(LayerKind.SYSTEM, system, "operator's file")
+        self._stored: tuple[Directory, Layers] = (Directory(), Layers())
+        self.directory = Directory()
+        self.layers = Layers()
+        self._refreshing = asyncio.Lock()
+        self._worker = Worker("address-book", self._look, look_every=_LOOK_EVERY)
+
+    @property
+    def version(self) -> int:
+        """The version that this copy stands for."""
+        return self.directory.version
+
+    def load_now(self) -> None:
+        """Read everything, for a caller without an event loop."""
+        self._take(self._database.read_now(load_directory))
+
+    async def load(self) -> None:
+        """Read everything."""
+        self._take(await self._database.read(load_directory))
+
+    async def refresh(self) -> None:
+        """Catch up with the database; costs one small query where nothing changed."""
+        async with self._refreshing:
+            self._take(await self._database.read(self._refreshed))
+
+    def start(self) -> None:
+        """Follow the database from now on, once a second: a change of an administrator is in force within that."""
+        self._worker.start()
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        await self._worker.stop()
+
+    def _refreshed(self, tx: Transaction) -> tuple[Directory, Layers]:
+        return refresh(tx, *self._stored)
+
+    def _take(self, stored: tuple[Directory, Layers]) -> None:
+        if stored[0] is self._stored[0] and self.layers.version == stored[1].version and self.directory is stored[0]:
+            return
+        self._stored = stored
+        self.directory = stored[0]
+        self.layers = self._with_operator(stored[1])
+        log.debug("address_book_loaded", version=self.version)
+
+    def _with_operator(self, layers: Layers) -> Layers:
+        """Lay the stored system cells over the operator's: both are the system layer, the database's is newer."""
+        if not self._operator.cells:
+            return layers
+        key = LayerKey(LayerKind.SYSTEM)
+        stored = layers.layer(key)
+        cells = {**self._operator.cells, **(stored.cells if stored is not None else {})}
+        merged = Layer(kind=LayerKind.SYSTEM, cells=cells)
+        return layers.apply(LayersChange(version=layers.version, layers={key: merged}))
+
+    async def _look(self) -> bool:
+        await self.refresh()
+        return False

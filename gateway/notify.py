@@ -1,0 +1,173 @@
+"""What happened, told: due notices to their sender, and what came of it back into the outbox.
+
+The notice itself was written in the transaction that settled the job (store.progress). Not here: how it looks
+(mta.compose) and travels (mta.deliver).
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from gateway.ports import Clock, MailAttempt, NoticeSender
+from gateway.worker import Worker
+from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
+from sms.report import JobReport, Notice
+from store.database import Database
+from store.keys import to_instant, to_stored
+from store.outbox import NoticeEnd, Outbox, TakenNotice, TakeNotices
+from store.views import load_reports
+
+log = structlog.get_logger()
+
+_LOOK_EVERY = 1.0
+NextAttempt = Callable[[int, datetime, datetime], datetime | None]
+
+
+class Notify:
+    """Sends notices, at most `most_at_once` at a time.
+
+    `next_attempt` is (attempt, created, now) → when the next one is due, or None to give up.
+    """
+
+    def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
+        self,
+        *,
+        database: Database,
+        outbox: Outbox,
+        sender: NoticeSender,
+        next_attempt: NextAttempt,
+        clock: Clock,
+        owner: str,
+        most_at_once: int = 50,
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._sender = sender
+        self._next_attempt = next_attempt
+        self._clock = clock
+        self._owner = owner
+        self._most_at_once = most_at_once
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._worker = Worker("notify", self._step, look_every=_LOOK_EVERY)
+
+    async def recover(self) -> int:
+        """Queue again what an earlier process was sending when it ended; returns how many."""
+        return await self._database.write(self._outbox.recover, None)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._worker.start()
+
+    def kick(self) -> None:
+        """Say that a notice was written."""
+        self._worker.kick()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take nothing new and wait for what is under way, up to the grace; the rest is sent after the next start."""
+        await self._worker.stop()
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _step(self) -> bool:
+        room = self._most_at_once - len(self._under_way)
+        if room <= 0:
+            return False
+        wish = TakeNotices(now=to_stored(self._clock.now()), most=room, owner=self._owner)
+        taken = await self._database.write(self._outbox.take, wish)
+        if not taken:
+            return False
+        reports = await self._database.read(partial(load_reports, job_keys={notice.job_key for notice in taken}))
+        for notice in taken:
+            task = asyncio.get_running_loop().create_task(self._tell(notice, reports[notice.job_key]))
+            self._under_way.add(task)
+            task.add_done_callback(self._finished)
+        return True
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._worker.kick()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("notice_not_recorded", cause=str(task.exception())[:300])
+
+    async def _tell(self, taken: TakenNotice, report: JobReport) -> None:
+        notice = Notice(
+            key=taken.key,
+            public_id=taken.public_id,
+            kind=taken.kind,
+            recipient=taken.recipient,
+            report=report,
+            created_at=to_instant(taken.created_at),
+            attempt=taken.attempt,
+        )
+        try:
+            attempt = await self._sender.send(notice)
+        except Exception as error:
+            log.error(
+                "notice_broke", notice=taken.public_id, cause=f"{type(error).__name__}: {error}"[:300], exc_info=True
+            )
+            end = self._again(taken, ProblemCode.INTERNAL.value, "The gateway could not make or send this mail.", None)
+        else:
+            end = self._judge(taken, attempt)
+        await self._database.write(self._outbox.end, end)
+        log.info(
+            "notice_attempted",
+            notice=taken.public_id,
+            job=report.public_id,
+            kind=taken.kind.value,
+            state=end.state,
+            host=end.host,
+            tls=end.tls,
+            policy=end.policy,
+            reply=end.reply,
+        )
+
+    def _judge(self, taken: TakenNotice, attempt: MailAttempt | None) -> NoticeEnd:
+        now = to_stored(self._clock.now())
+        if attempt is None:
+            return NoticeEnd(key=taken.key, job_key=taken.job_key, state="skipped", at=now)
+        match attempt.outcome:
+            case Done():
+                return _end(taken, "sent", now, attempt)
+            case Failed(problem=problem):
+                return _end(taken, "failed", now, attempt, problem.code.value, problem.text)
+            case Retry(problem=problem) | Unknown(problem=problem):
+                return self._again(taken, problem.code.value, problem.text, attempt)
+
+    def _again(self, taken: TakenNotice, reason: str, problem: str, attempt: MailAttempt | None) -> NoticeEnd:
+        now = self._clock.now()
+        due = self._next_attempt(taken.attempt, to_instant(taken.created_at), now)
+        shown = attempt or MailAttempt(outcome=Done())
+        if due is None:
+            return _end(taken, "failed", to_stored(now), shown, reason, problem)
+        return _end(taken, "queued", to_stored(now), shown, reason, problem, due_at=to_stored(due))
+
+
+def _end(  # noqa: PLR0913 - one row of the outbox
+    taken: TakenNotice,
+    state: str,
+    at: int,
+    attempt: MailAttempt,
+    reason: str = "",
+    problem: str = "",
+    due_at: int = 0,
+) -> NoticeEnd:
+    return NoticeEnd(
+        key=taken.key,
+        job_key=taken.job_key,
+        state=state,
+        at=at,
+        due_at=due_at,
+        reason=reason,
+        problem=problem,
+        host=attempt.host,
+        address=attempt.address,
+        tls=attempt.tls,
+        policy=attempt.policy,
+        reply=attempt.reply,
+    )

@@ -1,0 +1,82 @@
+"""The protocols that edges fulfil, so that the use cases know no protocol and no library.
+
+A carrier is given parts and answers each exactly once, later, through `CarrierEvents`; what it receives is acknowledged
+to the other side only after the coroutine that took it has returned, which is after the commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sms.message import InboundFragment, PartToSubmit, Receipt
+from sms.outcome import Outcome
+from sms.report import Notice
+
+
+class Clock(Protocol):
+    """The only way to know the time."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware and in UTC."""
+
+
+class CarrierEvents(Protocol):
+    """What a carrier tells the use cases. All calls come from the event loop's thread."""
+
+    def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
+        """Take the answer to one submitted part: exactly one call per part, whatever happens to the link."""
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Take a receipt; returns after it is committed, raises if it could not be."""
+
+    async def inbound(self, fragment: InboundFragment) -> None:
+        """Take an inbound fragment; returns after it is committed, raises if it could not be."""
+
+    def window_changed(self, carrier: str) -> None:
+        """Learn that the carrier's free window may have grown, or that its link came up or went down."""
+
+
+class Carrier(Protocol):
+    """A way to the handsets."""
+
+    @property
+    def name(self) -> str:
+        """The carrier's name in the operator's file."""
+
+    def free_window(self) -> int:
+        """Return how many parts `submit` takes now without waiting: 0 while the link is down or throttled."""
+
+    def submit(self, parts: Sequence[PartToSubmit]) -> None:
+        """Send the parts in order and at once, in one write; never more of them than `free_window()` said."""
+
+    async def start(self, events: CarrierEvents) -> None:
+        """Begin to connect, and keep reconnecting with backoff, until `stop`."""
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take nothing new, wait for outstanding answers up to the grace, unbind, close."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailAttempt:
+    """What one attempt to deliver a notice's mail came to; the trace that «status» and the log show.
+
+    `tls` is protocol version and cipher, empty in clear; `policy` is the level demanded and where it came from.
+    """
+
+    outcome: Outcome
+    host: str = ""
+    address: str = ""
+    tls: str = ""
+    policy: str = ""
+    reply: str = ""
+
+
+class NoticeSender(Protocol):
+    """A way to tell a notice to its recipient, once per call."""
+
+    async def send(self, notice: Notice) -> MailAttempt | None:
+        """Compose, sign and deliver; None where this event is not to be told (RFC 3461 §4.1: NOTIFY=NEVER).
+
+        Never raises for what a peer or a network does.
+        """

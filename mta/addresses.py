@@ -1,0 +1,169 @@
+"""The forms in which a recipient address carries a number: `+49…@`, `SMS=+49…@`, IMCEASMS, `sms:`, lists and dry runs.
+
+Not here: whether the digits are a number (sms.number) and whether the domain is ours (the caller). RFC 5321 §4.1.2,
+RFC 3191 §2, MS-OXCMAIL 2.1.3.1.8 (IMCEA).
+"""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from sms.outcome import Refusal, Refused
+
+
+class RecipientKind(StrEnum):
+    """What a recipient address asks for."""
+
+    NUMBER = "number"
+    LIST = "list"
+    EXPLAIN = "explain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientAddress:
+    """One address taken apart. `number` is text for `parse_number`, empty for a list; `domain` is lower-case ASCII.
+
+    A dry run (`explain+…`) carries the number or the list that it is about.
+    """
+
+    kind: RecipientKind
+    domain: str
+    number: str = ""
+    list_name: str = ""
+
+
+_ADDRESS_LIMIT: Final = 320  # RFC 5321 §4.5.3.1: 64 + 1 + 255
+_LOCAL_LIMIT: Final = 64  # RFC 5321 §4.5.3.1.1
+_SOURCE_ROUTE: Final = re.compile(r"@[^:\"]*:")
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')  # RFC 5321 §4.1.2
+_DOMAIN: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.?)+", re.ASCII)
+_LITERAL: Final = re.compile(r"\[[0-9A-Za-z:.]{2,60}\]", re.ASCII)
+_PREFIX: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,15})=", re.ASCII)
+_QUALIFIER: Final = re.compile(r"/[A-Za-z][A-Za-z0-9-]*=", re.ASCII)
+_IMCEA: Final = re.compile(r"IMCEA(.+)", re.ASCII | re.IGNORECASE)
+_ESCAPE: Final = re.compile(r"\+([0-9A-Fa-f]{2})", re.ASCII)
+_IMCEA_TYPE: Final = re.compile(r"([A-Za-z0-9]{1,8})[-:]", re.ASCII)
+_LIST: Final = re.compile(r"lista?\+(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_LIST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}", re.ASCII)
+_EXPLAIN: Final = re.compile(r"explain\+(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_NUMBER: Final = re.compile(r"[+0-9()./ -]*[0-9][+0-9()./ -]*", re.ASCII)
+
+
+def read_recipient(address: str, *, prefixes: tuple[str, ...]) -> RecipientAddress | Refused:
+    """Take a recipient address apart: the envelope's address without angle brackets, its local part quoted or not.
+
+    `prefixes` are the customer's names before `=` or `:` (`SMS=+49…`), compared without regard to case.
+    """
+    split = _split(address)
+    if isinstance(split, Refused):
+        return split
+    local, domain = split
+    return _read_local(local, domain, tuple(prefix.upper() for prefix in prefixes))
+
+
+def _malformed(detail: str) -> Refused:
+    return Refused(refusal=Refusal.ADDRESS_MALFORMED, detail=detail)
+
+
+def _split(address: str) -> tuple[str, str] | Refused:
+    """Return the unquoted local part and the domain of an address."""
+    if len(address) > _ADDRESS_LIMIT:
+        return _malformed("the address is longer than 320 characters")
+    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in address):
+        return _malformed("the address holds control characters")
+    route = _SOURCE_ROUTE.match(address)
+    if route is not None:
+        address = address[route.end() :]  # RFC 5321 §4.1.1.3: accepted and ignored
+    local, at, domain = address.rpartition("@")
+    host = _read_domain(domain)
+    if not at or not local or host is None:
+        return _malformed("an address is <number>@<domain>")
+    if len(local.encode("utf-8", "replace")) > _LOCAL_LIMIT:
+        return _malformed("the part before @ is longer than 64 octets")
+    if local.startswith('"'):
+        quoted = _QUOTED.fullmatch(local)
+        if quoted is None:
+            return _malformed("a quotation mark is missing in the address")
+        local = re.sub(r"\\(.)", r"\1", quoted[1])
+    return local.strip(), host
+
+
+def _read_domain(domain: str) -> str | None:
+    if _LITERAL.fullmatch(domain):
+        return domain.lower()
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode("ascii")
+        except UnicodeError:
+            return None
+    domain = domain.lower().removesuffix(".")
+    return domain if len(domain) <= 255 and ".." not in domain and _DOMAIN.fullmatch(domain) else None
+
+
+def _read_local(local: str, domain: str, prefixes: tuple[str, ...]) -> RecipientAddress | Refused:
+    explain = _EXPLAIN.fullmatch(local)
+    if explain is not None:
+        if _EXPLAIN.fullmatch(explain[1]):
+            return _malformed("after explain+ comes a number")
+        inner = _read_local(explain[1], domain, prefixes)
+        return inner if isinstance(inner, Refused) else replace(inner, kind=RecipientKind.EXPLAIN)
+    listed = _LIST.fullmatch(local)
+    if listed is not None:
+        if not _LIST_NAME.fullmatch(listed[1]):
+            return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="there is no such list")
+        return RecipientAddress(kind=RecipientKind.LIST, domain=domain, list_name=listed[1].lower())
+    imcea = _IMCEA.fullmatch(local)
+    number = _unwrap_imcea(imcea[1]) if imcea is not None else local
+    if isinstance(number, Refused):
+        return number
+    return _read_number(number, domain, prefixes)
+
+
+def _unwrap_imcea(text: str) -> str | Refused:
+    """Undo the encapsulation, where either only the address or the type with it was escaped (MS-OXCMAIL 2.1.3.1.8)."""
+    kind, hyphen, encoded = text.partition("-")
+    unescaped = _unescape(text)
+    if not (hyphen and kind.isalnum()):
+        found = _IMCEA_TYPE.match(unescaped)
+        if found is None:
+            return _malformed("an encapsulated address is IMCEASMS-<number>@<domain>")
+        kind, number = found[1], unescaped[found.end() :]
+    else:
+        number = _unescape(encoded)
+    if kind.upper() != "SMS":
+        # Only this type: anything else would make us relay for whoever writes IMCEASMTP-user+40victim.
+        return Refused(refusal=Refusal.RELAY_DENIED, detail="only encapsulated addresses of type SMS are taken")
+    if any(not " " <= char <= "~" for char in number):
+        return _malformed("the encapsulated address holds characters that no number has")
+    return number.strip()
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text.replace("_", "/"))
+
+
+def _read_number(text: str, domain: str, prefixes: tuple[str, ...]) -> RecipientAddress | Refused:
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1].strip()
+    name, colon, rest = text.partition(":")
+    if colon and (name.strip().upper() == "SMS" or name.strip().upper() in prefixes):
+        text = rest.strip()
+    prefix = _PREFIX.match(text)
+    if prefix is not None:
+        if prefix[1].upper() not in prefixes:
+            expected = " or ".join(f"{known}=" for known in prefixes) or "no prefix"
+            detail = f"{prefix[1]}= is not a prefix of this service; expected {expected}"
+            return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=detail)
+        text = text[prefix.end() :]
+    # RFC 3191 §2: qualifiers follow as /NAME=value; they say nothing about the number.
+    qualifier = _QUALIFIER.search(text)
+    if qualifier is not None:
+        text = text[: qualifier.start()]
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        return RecipientAddress(kind=RecipientKind.NUMBER, domain=domain, number=text)
+    if any(char.isdigit() for char in text):
+        detail = "a number has digits 0-9 only, with + in front and blanks or - . / ( ) between"
+        return Refused(refusal=Refusal.NUMBER_MALFORMED, detail=detail)
+    return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="the part before @ is no number and no list")

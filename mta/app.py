@@ -1,0 +1,205 @@
+"""The process: what the operator's file says, put together, started in order and stopped in order. Nothing is decided here.
+
+`Core` is what judges and accepts, without anything that runs; «explain» needs no more. `Gateway` adds everything that runs.
+"""
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+import structlog
+
+from gateway.accept import Acceptance
+from gateway.book import AddressBook
+from gateway.dispatch import Dispatch
+from gateway.notify import Notify
+from gateway.ports import Carrier
+from gateway.receive import Receive
+from gateway.track import Track
+from mta.app_carriers import build_client, password_of, routes_of, rules_of, start_sandbox
+from mta.app_listeners import build_listening
+from mta.app_mail import build_delivery, build_schedule, build_teller
+from mta.clock import SystemClock
+from mta.config import Config
+from mta.config_carrier import CarrierKind, CarrierOptions
+from mta.deliver import Deliverer
+from mta.judge import MailJudge
+from mta.listener import Listener
+from mta.mime import MailLimits
+from sms.message import InboundFragment, Receipt
+from sms.outcome import Outcome
+from smpp.simulator import Simulator
+from store.database import Database
+from store.inbox import Inbox
+from store.keys import Keys
+from store.outbound import Outbound
+from store.outbox import Outbox
+from store.progress import ProgressStore
+
+log = structlog.get_logger()
+
+
+def _nothing() -> None:
+    """Stand in for a kick where nothing runs."""
+
+
+def own_message_ids(domain: str) -> Callable[[str], bool]:
+    """Return what tells a Message-ID that we gave to a status mail or DSN."""
+    pattern = re.compile(rf"<(st|dsn)\.N[^@<>]*@{re.escape(domain)}>", re.IGNORECASE)
+    return lambda text: pattern.fullmatch(text.strip()) is not None
+
+
+class Core:
+    """What judges and accepts mail. `accepted` is called after each new job is committed."""
+
+    def __init__(self, config: Config, database: Database, accepted: Callable[[], None] = _nothing) -> None:
+        self.config = config
+        self.database = database
+        self.clock = SystemClock()
+        self.keys = Keys(config.server.node, time.time)
+        self.outbound = Outbound(self.keys)
+        self.routes = routes_of(config.carriers)
+        self.book = AddressBook(database, config.settings)
+        self.acceptance = Acceptance(
+            database=database,
+            outbound=self.outbound,
+            book=self.book,
+            routes=self.routes,
+            clock=self.clock,
+            accepted=accepted,
+        )
+        self.judge = MailJudge(
+            acceptance=self.acceptance,
+            directory=lambda: self.book.directory,
+            domains=config.server.domains,
+            own_message_id=own_message_ids(config.mail_from.rpartition("@")[2]),
+            limits=MailLimits(),
+        )
+
+
+class Gateway:
+    """Everything that runs, for one process. `sandboxes` are the message centres that it plays itself, by carrier."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self.core = Core(config, database, accepted=self._accepted)
+        self.sandboxes: dict[str, Simulator] = {}
+        self.listeners: list[Listener] = []
+        self._config = config
+        self._database = database
+        self._owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
+        self._progress = ProgressStore(self.core.keys, rules_of(config.carriers))
+        self._receive = Receive(database=database, inbox=Inbox(self.core.keys), clock=self.core.clock)
+        self._track = Track(
+            database=database,
+            outbound=self.core.outbound,
+            progress=self._progress,
+            clock=self.core.clock,
+            notices_written=self._notices_written,
+        )
+        self._delivery = build_delivery(config, self.core.clock)
+        self._notify = Notify(
+            database=database,
+            outbox=Outbox(self.core.keys),
+            sender=build_teller(config, self._delivery, self.core.clock),
+            next_attempt=build_schedule(config),
+            clock=self.core.clock,
+            owner=self._owner,
+            most_at_once=config.mail.connections,
+        )
+        self._carriers: list[Carrier] = []
+        self._dispatch: Dispatch | None = None
+        self._listening = build_listening(
+            config, judge=self.core.judge, acceptance=self.core.acceptance, book=self.core.book
+        )
+
+    # What carriers tell (gateway.ports.CarrierEvents)
+
+    def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
+        """Hand an answer to dispatch."""
+        assert self._dispatch is not None
+        self._dispatch.answered(carrier, part_key, outcome)
+
+    def window_changed(self, carrier: str) -> None:
+        """Tell dispatch that a carrier may take more."""
+        assert self._dispatch is not None
+        self._dispatch.window_changed(carrier)
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Hand a receipt to track."""
+        await self._track.receipt(receipt)
+
+    async def inbound(self, fragment: InboundFragment) -> None:
+        """Hand an inbound fragment to receive."""
+        await self._receive.inbound(fragment)
+
+    def _accepted(self) -> None:
+        if self._dispatch is not None:
+            self._dispatch.kick()
+
+    def _notices_written(self) -> None:
+        self._notify.kick()
+
+    async def start(self) -> None:
+        """Recover what an earlier process left, then start from the carriers inwards: mail is taken last."""
+        await self.core.book.load()
+        for options in self._config.carriers:
+            self._carriers.append(await self._build_carrier(options))
+        self._dispatch = Dispatch(
+            database=self._database,
+            outbound=self.core.outbound,
+            progress=self._progress,
+            carriers=self._carriers,
+            routes=self.core.routes,
+            clock=self.core.clock,
+            owner=self._owner,
+            notices_written=self._notices_written,
+        )
+        await self._dispatch.recover()
+        await self._notify.recover()
+        self._dispatch.start()
+        self._track.start()
+        self._notify.start()
+        self.core.book.start()
+        for carrier in self._carriers:
+            await carrier.start(self)
+        self.listeners = await self._listening.open()
+        for listener in self.listeners:
+            log.info("listening", addresses=[f"{host}:{port}" for host, port in listener.addresses])
+
+    async def _build_carrier(self, options: CarrierOptions) -> Carrier:
+        if options.kind is CarrierKind.SANDBOX:
+            password = secrets.token_hex(4)
+            sandbox = await start_sandbox(options, password, self.core.clock)
+            self.sandboxes[options.name] = sandbox
+            return build_client(
+                options, host="127.0.0.1", port=sandbox.port, system_id="sandbox", password=password, clock=self.core.clock
+            )
+        return build_client(
+            options,
+            host=options.host or "",
+            port=options.port,
+            system_id=options.system_id,
+            password=password_of(options),
+            clock=self.core.clock,
+        )
+
+    async def stop(self) -> None:
+        """Take nothing new, let what is under way end within the operator's grace, then close everything."""
+        grace = self._config.server.stop_grace.total_seconds()
+        await asyncio.gather(*(listener.close(grace) for listener in self.listeners))
+        if self._dispatch is not None:
+            await self._dispatch.stop_feeding()
+        await asyncio.gather(*(carrier.stop(grace) for carrier in self._carriers))
+        if self._dispatch is not None:
+            await self._dispatch.stop()
+        await self._track.stop()
+        await self._notify.stop(grace)
+        await self.core.book.stop()
+        if isinstance(self._delivery, Deliverer):
+            await self._delivery.close()
+        for sandbox in self.sandboxes.values():
+            await sandbox.stop()
+        self._listening.close()
+        log.info("stopped")

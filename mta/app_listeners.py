@@ -1,0 +1,123 @@
+"""The operator's listeners as working doors: their TLS, limits, logins and the handler behind them."""
+
+from dataclasses import dataclass
+
+from gateway.accept import Acceptance
+from gateway.book import AddressBook
+from mta.config import BareNewlines, ClientCertificate, Config, Demand, ListenerOptions, ListenerTls
+from mta.content import ContentLimits, Newlines
+from mta.events import Limits
+from mta.handler import DiskReserve, MailHandler, MailRate
+from mta.identify import Authenticator
+from mta.judge import MailJudge
+from mta.listener import ConnectionLimits, Listener
+from mta.server import ClientCertificate as ServerCertificate
+from mta.server import ServerSettings, TlsMode, listen
+from tls.contexts import ClientCertificates, ListenerCertificate, ServerContexts
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    options: ListenerOptions
+    settings: ServerSettings
+    contexts: ServerContexts | None
+    handler: MailHandler
+
+
+class Listening:
+    """All doors of the process; `open` them on the running loop."""
+
+    def __init__(self, doors: tuple[_Door, ...], authenticator: Authenticator) -> None:
+        self._doors = doors
+        self._authenticator = authenticator
+
+    async def open(self) -> list[Listener]:
+        """Open every door, in the file's order. Raises OSError, naming the address, for one that can't be."""
+        listeners = []
+        for door in self._doors:
+            listeners.append(  # noqa: PERF401 - one after the other, so that a failing address is named
+                await listen(
+                    door.handler,
+                    door.settings,
+                    host=door.options.address.host,
+                    port=door.options.address.port,
+                    contexts=door.contexts.current if door.contexts is not None else None,
+                    authenticator=self._authenticator if door.options.auth is not Demand.OFF else None,
+                )
+            )
+        return listeners
+
+    def close(self) -> None:
+        """End the threads that prove passwords."""
+        self._authenticator.close()
+
+
+def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
+    times = options.timeouts
+    newlines = Newlines.NORMALISE if options.bare_newlines is BareNewlines.NORMALISE else Newlines.REFUSE
+    return ServerSettings(
+        hostname=hostname,
+        tls=TlsMode(options.tls.value),
+        client_certificate=ServerCertificate(options.client_certificate.value),
+        auth_required=options.auth is Demand.REQUIRE,
+        auth_needs_tls=not options.auth_in_clear,
+        limits=Limits(
+            command=times.command.total_seconds(),
+            block=times.data_block.total_seconds(),
+            data=times.data.total_seconds(),
+            session=times.session.total_seconds(),
+            rate=float(options.min_data_rate),
+            recipients=options.max_recipients,
+            errors=options.max_errors,
+            content=ContentLimits(size=options.max_size, line=options.max_line_length + 2, newlines=newlines),
+        ),
+        connections=ConnectionLimits(
+            total=options.max_connections,
+            per_address=options.max_connections_per_client,
+            handshake_seconds=times.handshake.total_seconds(),
+        ),
+    )
+
+
+def _contexts(options: ListenerOptions) -> ServerContexts | None:
+    if options.tls is ListenerTls.OFF or options.certificate_file is None or options.key_file is None:
+        return None
+    asked = {
+        ClientCertificate.NONE: ClientCertificates.NONE,
+        ClientCertificate.REQUEST: ClientCertificates.REQUEST,
+        ClientCertificate.REQUIRE: ClientCertificates.REQUIRE,
+    }
+    return ServerContexts(
+        ListenerCertificate(
+            certificate_file=options.certificate_file,
+            key_file=options.key_file,
+            client_certificates=asked[options.client_certificate],
+            client_ca_file=options.client_ca_file,
+        )
+    )
+
+
+def build_listening(config: Config, *, judge: MailJudge, acceptance: Acceptance, book: AddressBook) -> Listening:
+    """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
+    authenticator = Authenticator(
+        credential_of=lambda login: book.directory.credential(login), workers=config.limits.argon2_workers
+    )
+    disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
+    rate = MailRate(config.limits.mails_per_minute)
+    doors = tuple(
+        _Door(
+            options=options,
+            settings=_settings(options, config.server.hostname),
+            contexts=_contexts(options),
+            handler=MailHandler(
+                judge=judge,
+                acceptance=acceptance,
+                book=book,
+                disk=disk,
+                rate=rate,
+                authentication_required=options.auth is Demand.REQUIRE,
+            ),
+        )
+        for options in config.listeners
+    )
+    return Listening(doors, authenticator)

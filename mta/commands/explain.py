@@ -1,0 +1,151 @@
+"""`mail2sms explain`: what would become of a mail, from the code that the server runs. Sends nothing, stores nothing.
+
+The printed shape is public and has a version; docs/explain.md describes it.
+"""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
+from gateway.accept import PlannedMessage
+from mta.app import Core
+from mta.commands.opening import config_option, database_of, read_config
+from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, Proven
+from sms.message import Alphabet, EncodedText
+from sms.number import SenderId
+from sms.outcome import Refused
+from sms.settings import FIELDS, SettingProblem, parse_setting
+from mta.replies import reply_to
+
+SHAPE_VERSION = 1
+
+
+@click.command()
+@config_option
+@click.option("--from", "sender", required=True, metavar="ADDRESS", help="The reverse-path; «<>» for the null sender.")
+@click.option("--to", "recipients", required=True, multiple=True, metavar="ADDRESS", help="A recipient; may be repeated.")
+@click.option("--as", "customer", metavar="CUSTOMER", help="Take this customer as proven.")
+@click.option("--set", "trial", multiple=True, metavar="FIELD=VALUE", help="A setting on top of all others.")
+@click.argument("message", metavar="MESSAGE.eml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def explain(  # noqa: PLR0913 - the options of the command
+    file: Path, sender: str, recipients: tuple[str, ...], customer: str | None, trial: tuple[str, ...], message: Path
+) -> None:
+    """Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin."""
+    core = Core(read_config(file), database_of(read_config(file)))
+    core.book.load_now()
+    envelope = MailEnvelope(
+        reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
+        recipients=tuple(EnvelopeRecipient(address=address) for address in recipients),
+    )
+    proven = None
+    if customer is not None:
+        found = core.book.directory.customer_named(customer)
+        if found is None:
+            raise click.BadParameter(f"there is no customer {customer!r}", param_hint="--as")
+        proven = Proven(customer_id=found.id)
+    raw = with_crlf(message.read_bytes())
+    judgement = core.judge.judge_envelope(envelope, proven) or core.judge.judge(raw, envelope, proven, read_trial(trial))
+    click.echo(json.dumps(shape(judgement, envelope), ensure_ascii=False, indent=2))
+
+
+def with_crlf(raw: bytes) -> bytes:
+    """Return a mail as it would arrive: a file's own line ends are as good as CRLF."""
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+
+
+def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:
+    """Return FIELD=VALUE texts as the layer on top; raises click.BadParameter with what is expected."""
+    patch = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or name not in FIELDS:
+            expected = f"FIELD=VALUE with a field of {', '.join(sorted(FIELDS))}"
+            raise click.BadParameter(f"{pair!r} is not {expected}", param_hint="--set")
+        value = parse_setting(name, text)
+        if isinstance(value, SettingProblem):
+            raise click.BadParameter(str(value), param_hint="--set")
+        patch[name] = value
+    return (layer_of(LayerKind.TRIAL, patch, "--set"),) if patch else ()
+
+
+def shape(judgement: Judgement, envelope: MailEnvelope) -> dict[str, Any]:
+    """Return a judgement in the public shape."""
+    reason = judgement.dropped.value if judgement.dropped else None
+    if judgement.refused is not None:
+        reason = judgement.refused.refusal.value
+    plan = judgement.plan
+    settings = _settings(judgement.resolved)
+    if plan is None:
+        recipients = [_bare_recipient(item.address, judgement.refused, settings) for item in envelope.recipients]
+    else:
+        recipients = [_recipient(item, plan.encoded, settings, judgement.refused) for item in plan.messages]
+    return {
+        "version": SHAPE_VERSION,
+        "verdict": judgement.verdict.value,
+        "reason": reason,
+        "options": dict(judgement.options),
+        "recipients": recipients,
+    }
+
+
+def _bare_recipient(given: str, refused: Refused | None, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "given": given,
+        "number": None,
+        "refusal": _refusal(refused),
+        "text": "",
+        "coding": Alphabet.GSM7.value,
+        "parts": [],
+        "replaced": [],
+        "cut": "",
+        "duplicate_of": None,
+        "settings": settings,
+    }
+
+
+def _recipient(
+    message: PlannedMessage, encoded: EncodedText | None, settings: dict[str, Any], refused: Refused | None
+) -> dict[str, Any]:
+    shown = _bare_recipient(message.wanted.given, message.refused or refused, settings)
+    shown["number"] = message.number.e164 if message.number else None
+    shown["duplicate_of"] = message.duplicate_of or None
+    if encoded is not None and message.refused is None:
+        shown["text"] = encoded.text
+        shown["coding"] = encoded.alphabet.value
+        shown["parts"] = [
+            {"text": part.text, "udh": part.udh.hex(), "payload": part.payload.hex()} for part in encoded.parts
+        ]
+        shown["replaced"] = [{"index": item.index, "from": item.old, "to": item.new} for item in encoded.replaced]
+        shown["cut"] = encoded.cut
+    return shown
+
+
+def _refusal(refused: Refused | None) -> dict[str, Any] | None:
+    if refused is None:
+        return None
+    reply = reply_to(refused)
+    return {"code": reply.code, "enhanced": reply.enhanced, "text": reply.text}
+
+
+def _settings(resolved: Resolved | None) -> dict[str, Any]:
+    if resolved is None:
+        return {}
+    return {
+        name: {"value": _plain(item.value), "layer": item.layer.value, "origin": item.origin}
+        for name, item in resolved.explained.items()
+    }
+
+
+def _plain(value: object) -> object:
+    """Return a setting's value as JSON holds it: texts, numbers and truths as they are, durations in minutes."""
+    if isinstance(value, timedelta):
+        return int(value.total_seconds() // 60)
+    if isinstance(value, SenderId):
+        return value.value
+    if isinstance(value, tuple):
+        return list(value)
+    return value

@@ -1,0 +1,223 @@
+"""`mail2sms queue …` and `mail2sms status`: what waits, and everything that is remembered of one job.
+
+Not here: what the rows mean (store.waiting, store.views). These commands work beside a running gateway: it sees what they
+changed within a second.
+"""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
+
+import click
+
+from mta.commands.opening import config_option, opened
+from sms.message import MailOrigin
+from sms.number import mask_number
+from sms.report import ReportedMessage
+from store.keys import to_stored
+from store.progress import Cancel, ProgressStore, Rules
+from store.views import Trace, find_job, load_trace
+from store.waiting import (
+    Found,
+    Release,
+    WaitingMessage,
+    WaitingNotice,
+    drop_notices,
+    find_waiting,
+    flush,
+    hold,
+    list_messages,
+    list_notices,
+    release,
+)
+
+
+@click.group()
+def queue() -> None:
+    """Look at the queue and handle what waits in it."""
+
+
+def _now() -> int:
+    return to_stored(datetime.now(UTC))
+
+
+def _when(instant: datetime | None) -> str:
+    return "held" if instant is None else instant.strftime("%Y-%m-%d %H:%M:%S")
+
+
+@queue.command("list")
+@config_option
+@click.option("--limit", default=100, show_default=True, help="At most so many rows of each kind.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def list_queue(file: str, limit: int, *, as_json: bool) -> None:
+    """List the messages and status mails that have not ended."""
+    with opened(file) as (_, database, _keys):
+        messages = database.read_now(partial(list_messages, limit=limit))
+        notices = database.read_now(partial(list_notices, limit=limit))
+    if as_json:
+        rows = {"messages": [asdict(item) for item in messages], "notices": [asdict(item) for item in notices]}
+        click.echo(json.dumps(rows, default=_plain, indent=2))
+        return
+    for message in messages:
+        click.echo(_message_line(message))
+    for notice in notices:
+        click.echo(_notice_line(notice))
+    click.echo(f"{len(messages)} messages, {len(notices)} status mails wait.")
+
+
+def _message_line(message: WaitingMessage) -> str:
+    urgency = "express" if message.express else "normal"
+    line = f"{message.message_id}  {message.state:<10} {urgency:<7} due {_when(message.due_at)}  "
+    line += f"{mask_number(message.number)}  {message.customer}  via {message.route}"
+    return line + (f"  ({message.attempts} attempts, {message.reason}: {message.problem})" if message.reason else "")
+
+
+def _notice_line(notice: WaitingNotice) -> str:
+    line = f"{notice.notice_id}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  to {notice.recipient}"
+    return line + (f"  ({notice.attempts} attempts, {notice.reason}: {notice.problem})" if notice.reason else "")
+
+
+@queue.command()
+@config_option
+@click.argument("name", metavar="ID")
+def show(file: str, name: str) -> None:
+    """Show one job, message or status mail with all that is known of it."""
+    _print_trace(file, name, as_json=False)
+
+
+@queue.command("hold")
+@config_option
+@click.argument("names", metavar="ID…", nargs=-1, required=True)
+def hold_queued(file: str, names: tuple[str, ...]) -> None:
+    """Keep jobs, messages or status mails from going out until they are released."""
+    with opened(file) as (_, database, _keys):
+        for name in names:
+            count = database.write_now(hold, _found(database.read_now(partial(find_waiting, name=name)), name))
+            click.echo(f"{name}: {count} held")
+
+
+@queue.command("release")
+@config_option
+@click.argument("names", metavar="ID…", nargs=-1, required=True)
+def release_held(file: str, names: tuple[str, ...]) -> None:
+    """Let what was held go out now."""
+    with opened(file) as (_, database, _keys):
+        for name in names:
+            found = _found(database.read_now(partial(find_waiting, name=name)), name)
+            count = database.write_now(release, Release(found=found, now=_now()))
+            click.echo(f"{name}: {count} released")
+
+
+@queue.command()
+@config_option
+@click.argument("names", metavar="ID…", nargs=-1, required=True)
+def delete(file: str, names: tuple[str, ...]) -> None:
+    """Cancel what no carrier was offered yet (its sender is told), and drop status mails that wait."""
+    with opened(file) as (_, database, keys):
+        progress = ProgressStore(keys, Rules())
+        for name in names:
+            found = _found(database.read_now(partial(find_waiting, name=name)), name)
+            dropped = database.write_now(drop_notices, Release(found=found, now=_now()))
+            cancelled = database.write_now(progress.cancel, Cancel(message_keys=found.messages, now=_now()))
+            click.echo(f"{name}: {cancelled} messages cancelled, {dropped} status mails dropped")
+
+
+@queue.command("flush")
+@config_option
+def flush_queue(file: str) -> None:
+    """Try everything that waits for a later attempt now."""
+    with opened(file) as (_, database, _keys):
+        count = database.write_now(flush, _now())
+    click.echo(f"{count} made due")
+
+
+def _found(found: Found, name: str) -> Found:
+    if not found.known:
+        raise click.ClickException(f"{name}: there is no job, message or status mail of this id")
+    return found
+
+
+@click.command()
+@config_option
+@click.argument("job", metavar="JOB")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(file: str, job: str, *, as_json: bool) -> None:
+    """Show the trace of one job: mail, messages, parts, receipts, status mails. Takes its id or the mail's Message-ID."""
+    _print_trace(file, job, as_json=as_json)
+
+
+def _print_trace(file: str, name: str, *, as_json: bool) -> None:
+    with opened(file) as (_, database, _keys):
+        key = database.read_now(partial(find_job, name=name))
+        if key is None:
+            raise click.ClickException(f"{name}: there is no job of this id")
+        trace = database.read_now(partial(load_trace, job_key=key))
+    if as_json:
+        click.echo(json.dumps(asdict(trace), default=_plain, indent=2, ensure_ascii=False))
+        return
+    for line in trace_lines(trace):
+        click.echo(line)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Enum):
+        return value.value
+    return str(value)
+
+
+def trace_lines(trace: Trace) -> list[str]:
+    """Return a trace as lines for a terminal: the mail, each message with its parts and receipts, each notice."""
+    report = trace.report
+    ended = f"settled {_when(report.settled_at)}" if report.settled_at else "open"
+    lines = [
+        f"Job {report.public_id}: {ended}, accepted {_when(report.accepted_at)} UTC",
+        f"  customer {report.customer}, profile {report.profile or '-'}, user {report.user or '-'}, service {report.service}",
+    ]
+    if report.mail is not None:
+        lines += _mail_lines(report.mail)
+    decided = ", ".join(f"{name} by {layer} ({origin})" for name, (layer, origin) in sorted(report.origins.items()))
+    lines.append(f"  settings not built-in: {decided or 'none'}")
+    for message in report.messages:
+        lines += _message_lines(message, trace)
+    for notice in trace.notices:
+        problem = f", {notice.problem}" if notice.problem else ""
+        lines.append(f"Notice {notice.public_id}: {notice.kind} to {notice.recipient}: {notice.state}{problem}")
+        lines += [
+            f"  {_when(attempt.at)} {attempt.outcome} {attempt.host} {attempt.address} tls={attempt.tls or 'none'}"
+            f" policy={attempt.policy or '-'} reply={attempt.reply or '-'}"
+            for attempt in notice.attempts
+        ]
+    return lines
+
+
+def _mail_lines(mail: MailOrigin) -> list[str]:
+    return [
+        f"  mail from <{mail.reverse_path}>, author {mail.header_from}, {mail.message_id or 'no Message-ID'}",
+        f"  ENVID {mail.envid or '-'}, RET {mail.ret or '-'}, from host {mail.helo or '-'}",
+    ]
+
+
+def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
+    reason = f", {message.reason}: {message.problem}" if message.reason else ""
+    lines = [
+        f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {message.state}{reason}",
+        f"  {message.alphabet}, {len(message.parts)} parts, sender {message.sender_id or 'of the carrier'}, "
+        f"{len(message.replaced)} characters replaced, {len(message.cut)} cut",
+    ]
+    for part in message.parts:
+        error = f", error {part.error}" if part.error else ""
+        lines.append(
+            f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'} as {part.carrier_id or '-'}{error}"
+        )
+    lines += [
+        f"  receipt {_when(receipt.received_at)}: part {receipt.part} {receipt.state} {receipt.error}".rstrip()
+        for receipt in trace.receipts
+        if receipt.message_id == message.public_id
+    ]
+    return lines

@@ -1,0 +1,82 @@
+"""`mail2sms serve`: run the gateway until it is told to stop.
+
+Not here: what runs (mta.app). SIGTERM and SIGINT stop it gracefully; a second one ends it at once, which loses nothing.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from mta.app import Gateway
+from mta.commands.opening import config_option, database_of, read_config
+from mta.config import Config
+from mta.log import configure_log
+
+log = structlog.get_logger()
+
+
+@click.command()
+@config_option
+def serve(file: Path) -> None:
+    """Run the gateway in the foreground until SIGTERM or Ctrl-C."""
+    config = read_config(file)
+    configure_log(config.log)
+    for warning in config.warnings:
+        log.warning("configuration", problem=str(warning))
+    run(serve_until_told(config))
+
+
+def run(main: object) -> None:
+    """Run a coroutine on uvloop where it is installed, else on asyncio's own loop."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on every system
+    except ImportError:
+        asyncio.run(main)  # type: ignore[arg-type]
+    else:
+        uvloop.run(main)  # type: ignore[arg-type]
+
+
+async def serve_until_told(config: Config) -> None:
+    """Start the gateway, wait for a signal, stop it."""
+    database = database_of(config)
+    for name in database.open():
+        log.info("migrated", migration=name)
+    gateway = Gateway(config, database)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, told)
+    try:
+        await gateway.start()
+    except OSError as error:
+        click.echo(f"cannot start: {error}", err=True)
+        sys.exit(1)
+    notify_system("READY=1")
+    await told.wait()
+    notify_system("STOPPING=1")
+    log.info("stopping")
+    await gateway.stop()
+    database.close()
+
+
+def _stop(told: asyncio.Event) -> None:
+    if told.is_set():
+        os._exit(1)  # the second signal: what was acknowledged is committed, so nothing is lost
+    told.set()
+
+
+def notify_system(state: str) -> None:
+    """Tell the service manager, where there is one (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.sendto(state.encode(), address)

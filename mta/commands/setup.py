@@ -1,0 +1,106 @@
+"""`mail2sms check` and `mail2sms init`: is the operator's file right, and a first one that serves at once.
+
+Not here: what the file may say (mta.config) and how it is worded (mta.config_example).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.admin import add_customer, all_of
+from gateway.people import add_login, random_password
+from gateway.wishes import of_customer, set_settings
+from mta.commands.desk import at_desk, hash_password
+from mta.commands.opening import config_option
+from mta.config import Config, load_config
+from mta.config_example import render_config
+
+CONFIG_NAME = "mail2sms.toml"
+PASSWORD_NAME = "demo.password"  # noqa: S105 - a file's name
+DOMAIN = "sms.example.net"
+
+
+@click.command()
+@config_option
+def check(file: Path) -> None:
+    """Tell everything that is wrong with a configuration, each with file, line and what is expected."""
+    config = load_config(file)
+    problems = config.warnings if isinstance(config, Config) else config
+    for problem in problems:
+        click.echo(problem)
+    if not isinstance(config, Config):
+        sys.exit(1)
+    click.echo(f"{file}: ok")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--listen", default="127.0.0.1:2525", metavar="HOST:PORT", show_default=True, help="Where mail is taken.")
+def init(folder: Path, listen: str) -> None:
+    """Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo."""
+    file = folder / CONFIG_NAME
+    write_configuration(folder, listen)
+    click.echo(f"{file}: written; «mail2sms serve --config {file}» serves it.")
+    click.echo(f"{folder / PASSWORD_NAME}: the password of the login «demo».")
+    click.echo(f"{folder / 'mailbox'}: status mails arrive here as .eml files; nothing leaves this machine.")
+    click.echo(f"Try a mail from somebody@example.com to +447700900123@{DOMAIN} at {listen}, logged in as demo.")
+
+
+def write_configuration(folder: Path, listen: str, **tables: dict[str, object]) -> Config:
+    """Write the first configuration with its password and its customer, and return it.
+
+    `tables` replace tables of the file. Ends the command where there is a configuration already.
+    """
+    if (folder / CONFIG_NAME).exists() or (folder / PASSWORD_NAME).exists():
+        raise click.ClickException(f"{folder} already holds a configuration; nothing was changed")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        password = random_password()
+        _write_new(folder / PASSWORD_NAME, f"{password}\n")
+        _write_new(folder / CONFIG_NAME, render_config({**first_values(listen), **tables}))
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}; nothing was overwritten") from error
+    config = load_config(folder / CONFIG_NAME)
+    if not isinstance(config, Config):
+        (folder / CONFIG_NAME).unlink()
+        (folder / PASSWORD_NAME).unlink()
+        raise click.ClickException("\n".join(map(str, config)))
+    create_demo_customer(folder / CONFIG_NAME, password)
+    return config
+
+
+def first_values(listen: str) -> dict[str, object]:
+    """Return what the first configuration says, as the file's tables."""
+    return {
+        "server": {
+            "hostname": "gateway.example.net",
+            "domains": [DOMAIN],
+            "data_dir": ".",
+            "database": "sqlite:///mail2sms.db",
+        },
+        "listener": [{"name": "loopback", "address": listen, "tls": "off", "auth": "offer", "auth_in_clear": True}],
+        "carrier": [{"name": "sandbox", "kind": "sandbox", "sandbox": {"receipt_delay": "1s"}}],
+        "mail": {"sandbox": "mailbox"},
+        "log": {"format": "console"},
+    }
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that nobody else can read; FileExistsError where there is one, so that nothing is overwritten."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def create_demo_customer(file: Path, password: str) -> None:
+    """Make the customer `demo` with a login of that name; it owns no domain, so any sender address is taken from it."""
+    demo = all_of(
+        add_customer("demo"),
+        set_settings(of_customer("demo"), {"delivery_receipt": "on"}),
+        add_login("demo", password, hash_password, customer="demo"),
+    )
+    with at_desk(file) as desk:
+        desk.change(demo)

@@ -1,0 +1,192 @@
+"""Whose login: a password against its argon2 verifier (RFC 9106), with bounds on guessing and on the work it makes.
+
+Not here: the exchange on the wire (mta.sasl), who may send without a login (mta.handler), the records themselves and
+the address ranges (addressbook.people).
+"""
+
+import asyncio
+import hashlib
+import secrets
+import unicodedata
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+import structlog
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+from addressbook.people import Credential, CredentialKind
+from mta import replies
+from mta.hooks import AuthResult, LoginPassword, MailSession
+from mta.listener import neighbourhood
+from sms.outcome import Refusal, Refused
+
+_BY_PASSWORD: Final = "password"  # noqa: S105  (the name of the method)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who was proven. `user_id` is None where the login is a customer's own."""
+
+    customer_id: int
+    user_id: int | None
+    method: str
+    login: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuessLimits:
+    """How much guessing is allowed. Times are seconds.
+
+    After `failures` wrong passwords from one client (IPv6: its /64) within `window`, none from there is looked at until
+    the oldest is that old; `clients` bounds how many clients are watched. A right password is remembered for
+    `remember`, at most `remembered` of them. `waiting` bounds the proofs queued behind the workers.
+    """
+
+    failures: int = 10
+    window: float = 600.0
+    clients: int = 50_000
+    remember: float = 300.0
+    remembered: int = 10_000
+    waiting: int = 64
+
+
+class Authenticator:
+    """Proves logins; an aiosmtpd authenticator whose `auth_data` is an `Identity`.
+
+    `credential_of` takes a login as the client gave it and is asked at each proof, so that a changed or deactivated
+    credential holds at once. Each of the `workers` needs the memory that the verifiers ask for. `clock` is monotonic
+    seconds. End it with `close`.
+    """
+
+    def __init__(
+        self,
+        *,
+        credential_of: Callable[[str], Credential | None],
+        workers: int = 2,
+        limits: GuessLimits | None = None,
+        clock: Callable[[], float] = monotonic,
+        hasher: PasswordHasher | None = None,
+    ) -> None:
+        self._credential_of = credential_of
+        self._limits = limits or GuessLimits()
+        self._clock = clock
+        self._hasher = hasher or PasswordHasher()
+        self._stranger = self._hasher.hash(secrets.token_urlsafe())
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
+        self._waiting = 0
+        self._key = secrets.token_bytes(32)
+        self._remembered: OrderedDict[bytes, float] = OrderedDict()
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._log = structlog.get_logger()
+
+    async def __call__(
+        self, _server: object, session: MailSession, _envelope: object, _mechanism: str, given: LoginPassword
+    ) -> AuthResult:
+        """Fulfil aiosmtpd's authenticator."""
+        try:
+            login, password = given.login.decode(), given.password.decode()
+        except UnicodeDecodeError:  # RFC 4616 §2 has UTF-8
+            return AuthResult(success=False, handled=False)
+        proven = await self.prove(login, password, session.client_address)
+        if isinstance(proven, Identity):
+            return AuthResult(success=True, auth_data=proven)
+        later = proven.refusal is not Refusal.AUTHENTICATION_FAILED
+        return AuthResult(
+            success=False, handled=False, message=str(replies.AUTH_LATER if later else replies.AUTH_INVALID)
+        )
+
+    async def prove(self, login: str, password: str, client: str) -> Identity | Refused:
+        """Return whose login it is; a stranger and a wrong password are refused alike, after the same work."""
+        credential = self._credential_of(login)
+        usable = self._usable(credential)
+        verifier = usable.verifier if usable is not None else self._stranger
+        digest = self._digest(login, password, verifier)
+        now = self._clock()
+        if usable is not None and self._remembered.get(digest, now) > now:
+            return _identity(usable)
+        failures = self._failures_of(client, now)
+        if len(failures) >= self._limits.failures or self._waiting >= self._limits.waiting:
+            self._log.warning("auth_throttled", rip=client, failures=len(failures), waiting=self._waiting)
+            return Refused(refusal=Refusal.RATE_LIMITED)
+        failures.append(now)  # counted before it is known, so that guesses side by side count too
+        if not await self._verify(verifier, password) or usable is None:
+            return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
+        failures.remove(now)
+        self._remember(digest)
+        return _identity(usable)
+
+    def close(self) -> None:
+        """End the workers after the proofs under way."""
+        self._pool.shutdown(wait=True)
+
+    def _usable(self, credential: Credential | None) -> Credential | None:
+        if credential is None or not credential.active:
+            return None
+        if credential.kind is not CredentialKind.PASSWORD:
+            self._log.warning("credential_not_for_login", kind=str(credential.kind), customer_id=credential.customer_id)
+            return None
+        return credential
+
+    async def _verify(self, verifier: str, password: str) -> bool:
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._matches, verifier, password)
+        finally:
+            self._waiting -= 1
+
+    def _matches(self, verifier: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(verifier, _prepared(password))
+        except VerifyMismatchError:
+            return False
+        except (InvalidHashError, VerificationError) as error:
+            self._log.error("verifier_unusable", error=type(error).__name__)
+            return False
+
+    def _failures_of(self, client: str, now: float) -> deque[float]:
+        """Return the instants of recent failures from a client, oldest first."""
+        key = neighbourhood(client)
+        failures = self._failures.setdefault(key, deque())
+        self._failures.move_to_end(key)
+        if len(self._failures) > self._limits.clients:
+            self._failures.popitem(last=False)
+        while failures and failures[0] <= now - self._limits.window:
+            failures.popleft()
+        return failures
+
+    def _digest(self, login: str, password: str, verifier: str) -> bytes:
+        """Return what a right password is remembered by: useless outside this process, and void with its verifier."""
+        digest = hashlib.blake2b(key=self._key, digest_size=32)
+        for word in (login, password, verifier):
+            octets = word.encode()
+            digest.update(len(octets).to_bytes(4, "big") + octets)
+        return digest.digest()
+
+    def _remember(self, digest: bytes) -> None:
+        self._remembered[digest] = self._clock() + self._limits.remember
+        self._remembered.move_to_end(digest)
+        if len(self._remembered) > self._limits.remembered:
+            self._remembered.popitem(last=False)
+
+
+def hash_password(password: str) -> str:
+    """Return the verifier to keep for a password."""
+    return PasswordHasher().hash(_prepared(password))
+
+
+def _prepared(password: str) -> str:
+    return unicodedata.normalize("NFC", password)  # RFC 8265 §4.2.2
+
+
+def _identity(credential: Credential) -> Identity:
+    return Identity(
+        customer_id=credential.customer_id,
+        user_id=credential.user_id,
+        method=_BY_PASSWORD,
+        login=credential.login,
+    )

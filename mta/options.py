@@ -1,0 +1,254 @@
+"""Options that a sender writes into the subject: `[VALIDITY:4] [QOS:EXPRESS] …` → typed wishes for one message.
+
+Not here: whether the customer allows them (addressbook.hierarchy) or they come too late (the caller knows the time).
+Names are taken in any case; brackets around anything else are text.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from sms.message import Alphabet, Priority
+from sms.number import parse_sender_id
+from sms.outcome import Refusal, Refused
+from sms.settings import SettingsPatch, StatusReport, Unencodable
+
+_Value = TypeVar("_Value")
+
+BLACKOUT_MINIMUM: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blackout:
+    """A stretch of time in which nothing is sent: aware UTC instants, the end later than the start."""
+
+    start_at: datetime
+    end_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectOptions:
+    """What the subject asked for. `subject` is what remains of it; `given` has every option as written, by name."""
+
+    subject: str
+    patch: SettingsPatch = field(default_factory=dict)
+    start_at: datetime | None = None
+    blackouts: tuple[Blackout, ...] = ()
+    reference: str = ""
+    dry_run: bool = False
+    given: Mapping[str, str] = field(default_factory=dict)
+
+
+_OPTION: Final = re.compile(r"\[\s*([A-Za-z]{2,20})\s*(?::([^\[\]]{0,300}))?\]")
+_ON_OFF: Final[Mapping[str, bool]] = MappingProxyType({"ON": True, "OFF": False})
+_QOS: Final[Mapping[str, Priority]] = MappingProxyType({"EXPRESS": Priority.EXPRESS, "NORMAL": Priority.NORMAL})
+_CODINGS: Final[Mapping[str, Alphabet]] = MappingProxyType(
+    {
+        "GSM7": Alphabet.GSM7,
+        "GSM-7": Alphabet.GSM7,
+        "STANDARD": Alphabet.GSM7,
+        "UCS2": Alphabet.UCS2,
+        "UCS-2": Alphabet.UCS2,
+        "UTF-16": Alphabet.UCS2,
+    }
+)
+_UNENCODABLE: Final[Mapping[str, Unencodable]] = MappingProxyType(
+    {
+        "SMART": Unencodable.SMART,
+        "SIMPLE": Unencodable.SIMPLE,
+        "SWITCH": Unencodable.SWITCH,
+        "REJECT": Unencodable.REJECT,
+        "TRANSLITERATE": Unencodable.SMART,
+        "REPLACE": Unencodable.SIMPLE,
+        "TO_UTF16": Unencodable.SWITCH,
+        "REFUSE": Unencodable.REJECT,
+    }
+)
+_REFERENCE_LIMIT: Final = 70
+_HOURS: Final = 9
+_PARTS: Final = 20
+
+
+class _MalformedError(Exception):
+    """The value is not what the option takes; the argument says what is expected."""
+
+
+@dataclass(slots=True)
+class _Wishes:
+    """What has been read so far."""
+
+    zone: tzinfo
+    patch: dict[str, object] = field(default_factory=dict)
+    start_at: datetime | None = None
+    blackouts: tuple[Blackout, ...] = ()
+    reference: str = ""
+    dry_run: bool = False
+
+
+def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refused:
+    """Take the options out of a decoded subject; OPTION_MALFORMED says what is wrong with one and what it takes.
+
+    `zone` is for instants without an offset. A validity of 0 hours leaves the validity to the settings.
+    """
+    wishes = _Wishes(zone=zone)
+    given: dict[str, str] = {}
+    kept: list[str] = []
+    end = 0
+    for match in _OPTION.finditer(subject):
+        name = match[1].upper()
+        reader = _OPTIONS.get(name)
+        if reader is None or (match[2] is None and name != "DRYRUN"):
+            continue
+        value = (match[2] or "").strip()
+        if given.get(name, value) != value:
+            return _malformed(name, value, "it was already given with another value")
+        given[name] = value
+        try:
+            reader(wishes, value)
+        except _MalformedError as error:
+            return _malformed(name, value, f"expected {error}")
+        kept.append(subject[end : match.start()])
+        end = match.end()
+    kept.append(subject[end:])
+    return SubjectOptions(
+        subject=" ".join(" ".join(kept).split()) if given else subject.strip(),
+        patch=wishes.patch,
+        start_at=wishes.start_at,
+        blackouts=wishes.blackouts,
+        reference=wishes.reference,
+        dry_run=wishes.dry_run,
+        given=given,
+    )
+
+
+def _malformed(name: str, value: str, detail: str) -> Refused:
+    return Refused(refusal=Refusal.OPTION_MALFORMED, detail=f"[{name}:{value[:60]}] in the subject: {detail}")
+
+
+def _choice(value: str, words: Mapping[str, _Value], expected: str) -> _Value:
+    try:
+        return words[value.upper()]
+    except KeyError:
+        raise _MalformedError(expected) from None
+
+
+def _number(value: str, low: int, high: int, expected: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", value, re.ASCII) or not low <= int(value) <= high:
+        raise _MalformedError(expected)
+    return int(value)
+
+
+def _label(value: str, expected: str) -> str:
+    if not value or len(value) > _REFERENCE_LIMIT or not value.isprintable():
+        raise _MalformedError(expected)
+    return value
+
+
+def _instant(value: str, zone: tzinfo, expected: str) -> datetime:
+    """Return an ISO 8601 instant in UTC."""
+    try:
+        instant = datetime.fromisoformat(value)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _MalformedError(expected) from None
+
+
+def _notification(wishes: _Wishes, value: str) -> None:
+    wishes.patch["delivery_receipt"] = _choice(value, _ON_OFF, "ON or OFF")
+    if wishes.patch["delivery_receipt"]:
+        wishes.patch["status_report"] = StatusReport.ALWAYS
+
+
+def _validity(wishes: _Wishes, value: str) -> None:
+    hours = _number(value, 0, _HOURS, "a number of hours from 0 to 9")
+    if hours:
+        wishes.patch["validity"] = timedelta(hours=hours)
+
+
+def _priority(wishes: _Wishes, value: str) -> None:
+    wishes.patch["priority"] = _choice(value, _QOS, "EXPRESS or NORMAL")
+
+
+def _duplicates(wishes: _Wishes, value: str) -> None:
+    wishes.patch["duplicate_detection"] = _choice(value, _ON_OFF, "ON or OFF")
+
+
+def _start(wishes: _Wishes, value: str) -> None:
+    wishes.start_at = _instant(value, wishes.zone, "an instant such as 2026-11-23T17:42:00+01:00")
+
+
+def _sender(wishes: _Wishes, value: str) -> None:
+    sender = parse_sender_id(value)
+    if sender is None:
+        raise _MalformedError("a number, a short code, or up to 11 letters, digits and blanks")
+    wishes.patch["sender_id"] = sender
+
+
+def _blackouts(wishes: _Wishes, value: str) -> None:
+    """Read `start/end`, several separated by commas; one under an hour is widened to an hour from its start."""
+    expected = "start/end such as 2026-11-23T22:00:00+01:00/2026-11-24T06:00:00+01:00, the end later than the start"
+    periods = []
+    for interval in re.split(r"[,;]", value):
+        start, slash, end = interval.partition("/")
+        if not slash:
+            raise _MalformedError(expected)
+        start_at = _instant(start.strip(), wishes.zone, expected)
+        end_at = _instant(end.strip(), wishes.zone, expected)
+        if end_at <= start_at:
+            raise _MalformedError(expected)
+        try:
+            periods.append(Blackout(start_at=start_at, end_at=max(end_at, start_at + BLACKOUT_MINIMUM)))
+        except OverflowError:
+            raise _MalformedError(expected) from None
+    wishes.blackouts = tuple(periods)
+
+
+def _flash(wishes: _Wishes, value: str) -> None:
+    wishes.patch["flash"] = _choice(value, _ON_OFF, "ON or OFF")
+
+
+def _cost_centre(wishes: _Wishes, value: str) -> None:
+    wishes.patch["cost_centre"] = _label(value, "1 to 70 characters")
+
+
+def _reference(wishes: _Wishes, value: str) -> None:
+    wishes.reference = _label(value, "1 to 70 characters")
+
+
+def _coding(wishes: _Wishes, value: str) -> None:
+    wishes.patch["coding"] = _choice(value, _CODINGS, "GSM7 or UCS2")
+
+
+def _unencodable(wishes: _Wishes, value: str) -> None:
+    wishes.patch["unencodable"] = _choice(value, _UNENCODABLE, "SMART, SIMPLE, SWITCH or REJECT")
+
+
+def _parts(wishes: _Wishes, value: str) -> None:
+    wishes.patch["max_parts"] = _number(value, 1, _PARTS, "a number from 1 to 20")
+
+
+def _dry_run(wishes: _Wishes, value: str) -> None:
+    wishes.dry_run = _choice(value or "ON", _ON_OFF, "ON or OFF, or nothing")
+
+
+_OPTIONS: Final[Mapping[str, Callable[[_Wishes, str], None]]] = MappingProxyType(
+    {
+        "DN": _notification,
+        "VALIDITY": _validity,
+        "QOS": _priority,
+        "DUPLICATEDETECTION": _duplicates,
+        "JOBPERIOD": _start,
+        "SRC": _sender,
+        "BLACKOUTPERIODS": _blackouts,
+        "FLASH": _flash,
+        "BC": _cost_centre,
+        "CUSTOMERREF": _reference,
+        "CODING": _coding,
+        "UNENCODABLE": _unencodable,
+        "MAXPARTS": _parts,
+        "DRYRUN": _dry_run,
+    }
+)

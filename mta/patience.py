@@ -1,0 +1,57 @@
+"""How long a peer may take: per command, per silence inside DATA, DATA as a whole, the session, and a lowest rate.
+
+Not here: what is said to a peer that took too long (mta.dialogue). RFC 5321 §4.5.3.2.
+"""
+
+from mta.events import Incident, Limits
+
+
+class Patience:
+    """The stop watches of one connection. `now` is set from outside: seconds of any clock that never goes back."""
+
+    __slots__ = (
+        "_block_since",
+        "_content_since",
+        "_limits",
+        "_rate_received",
+        "_rate_since",
+        "_started_at",
+        "_waiting_since",
+        "now",
+    )
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._limits = limits
+        self.now = self._started_at = self._waiting_since = now
+        self._content_since = self._block_since = self._rate_since = now
+        self._rate_received = 0
+
+    def wait_for_command(self) -> None:
+        """Start the watch of the next command; its octets do not start it again, only a reply does."""
+        self._waiting_since = self.now
+
+    def wait_for_content(self) -> None:
+        """Start the watches of a content."""
+        self._content_since = self._block_since = self._rate_since = self.now
+        self._rate_received = 0
+
+    def heard(self) -> None:
+        """Start the watch of the next silence."""
+        self._block_since = self.now
+
+    def exhausted_by_command(self) -> bool:
+        """Whether the peer took too long for a command, or for everything."""
+        limits, now = self._limits, self.now
+        return now - self._waiting_since > limits.command or now - self._started_at > limits.session
+
+    def exhausted_by_content(self, received: int) -> Incident | None:
+        """Return what is wrong with the speed of a content of which `received` octets have come."""
+        limits, now = self._limits, self.now
+        if now - self._block_since > limits.block or now - self._content_since > limits.data:
+            return Incident.TIMED_OUT
+        elapsed = now - self._rate_since
+        if elapsed < limits.rate_window:
+            return None
+        grown = received - self._rate_received
+        self._rate_since, self._rate_received = now, received
+        return Incident.TOO_SLOW if grown < limits.rate * elapsed else None

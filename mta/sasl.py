@@ -1,0 +1,67 @@
+"""The two password mechanisms, as exchanges of octets: PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login).
+
+Not here: when AUTH is allowed (mta.dialogue), whether a password is right (mta.identify).
+"""
+
+import binascii
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import Final
+
+from mta import replies
+from mta.replies import Reply
+
+MECHANISMS: Final = frozenset({"PLAIN", "LOGIN"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """What to send after `334 `, in base64."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What an exchange came to."""
+
+    login: bytes
+    password: bytes = field(repr=False)
+
+
+class Exchange:
+    """One AUTH exchange of a mechanism in `MECHANISMS`."""
+
+    __slots__ = ("_login", "_mechanism")
+
+    def __init__(self, mechanism: str) -> None:
+        self._mechanism = mechanism
+        self._login: bytes | None = None
+
+    def begin(self) -> Challenge:
+        """Return the challenge for a client that sent no initial response."""
+        return Challenge(octets=b"" if self._mechanism == "PLAIN" else b64encode(b"Username:"))
+
+    def respond(self, response: bytes) -> Challenge | Credentials | Reply:
+        """Take one decoded response of the client."""
+        if self._mechanism == "PLAIN":
+            words = response.split(b"\0")
+            if len(words) != 3 or not words[1]:
+                return replies.AUTH_NOT_BASE64
+            if words[0] not in {b"", words[1]}:
+                return replies.AUTH_INVALID  # nobody here may act for somebody else, RFC 4616 §2
+            return Credentials(login=words[1], password=words[2])
+        if self._login is None:
+            self._login = response
+            return Challenge(octets=b64encode(b"Password:"))
+        return Credentials(login=self._login, password=response)
+
+
+def decode_response(line: bytes) -> bytes | Reply:
+    """Decode one line of a client in an exchange, RFC 4954 §4: base64, or a star to cancel."""
+    if line == b"*":
+        return replies.AUTH_CANCELLED
+    try:
+        return binascii.a2b_base64(line, strict_mode=True)
+    except binascii.Error:
+        return replies.AUTH_NOT_BASE64

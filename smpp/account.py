@@ -1,0 +1,69 @@
+"""Everything the operator's file says about one SMPP carrier.
+
+Not here: what is done with it (client), and reading the file (mta.config).
+"""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from smpp.bodies import Bind, BindReceiver, BindTransceiver, BindTransmitter
+from smpp.dialect import Dialect
+from smpp.session import Limits
+
+
+class BindMode(StrEnum):
+    """Which binds a carrier gets. PAIR is a transmitter and a receiver, each a connection of its own."""
+
+    TRANSCEIVER = "transceiver"
+    PAIR = "pair"
+    TRANSMITTER = "transmitter"
+    RECEIVER = "receiver"
+
+
+BINDS: Mapping[BindMode, tuple[type[Bind], ...]] = MappingProxyType(
+    {
+        BindMode.TRANSCEIVER: (BindTransceiver,),
+        BindMode.PAIR: (BindTransmitter, BindReceiver),
+        BindMode.TRANSMITTER: (BindTransmitter,),
+        BindMode.RECEIVER: (BindReceiver,),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutbindDoor:
+    """Where the carrier may knock with an outbind (§4.1.7), and who it must say it is."""
+
+    host: str
+    port: int
+    system_id: str
+    password: str
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierAccount:
+    """Everything the operator's file says about one carrier; seconds unless a field says otherwise.
+
+    `throughput` is parts per second, None for no bound. `tls` is None for a plain connection; a client certificate is
+    loaded into it. `reconnect_least` doubles with every failure up to `reconnect_most`, and jitter halves it at most.
+    """
+
+    name: str
+    host: str
+    port: int
+    system_id: str
+    password: str = field(repr=False)
+    bind: BindMode = BindMode.TRANSCEIVER
+    dialect: Dialect = field(default_factory=Dialect)
+    limits: Limits = field(default_factory=Limits)
+    throughput: float | None = None
+    tls: ssl.SSLContext | None = None
+    server_hostname: str = ""
+    connect_seconds: float = 10.0
+    reconnect_least: float = 1.0
+    reconnect_most: float = 60.0
+    outbind: OutbindDoor | None = None

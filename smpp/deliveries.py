@@ -1,0 +1,121 @@
+"""What a carrier writes: receipts, inbound SMS and message ids, in its dialect: receipts and fragments, the other way.
+
+Used by the sandbox carrier. Not here: when they are sent (simulator). Standard: SMPP 3.4 §4.6.1, appendix B.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from smpp.bodies import DeliverSm
+from smpp.dialect import Dialect, IdBase, LongMessages
+from smpp.fragments import read_place
+from smpp.receipts import STATES
+from smpp.script import ReceiptForm
+from smpp.submissions import write_septets
+from smpp.tlv import Tag, Tlv
+from sms.message import Alphabet, EncodedText, ReceiptState
+
+_RECEIPT = 0x04
+_UDH_INDICATOR = 0x40
+_INTERNATIONAL, _ISDN = 1, 1
+
+# Appendix B.
+WORD_OF: Mapping[ReceiptState, str] = MappingProxyType(
+    {
+        ReceiptState.ENROUTE: "ENROUTE",
+        ReceiptState.DELIVERED: "DELIVRD",
+        ReceiptState.EXPIRED: "EXPIRED",
+        ReceiptState.DELETED: "DELETED",
+        ReceiptState.UNDELIVERABLE: "UNDELIV",
+        ReceiptState.ACCEPTED: "ACCEPTD",
+        ReceiptState.UNKNOWN: "UNKNOWN",
+        ReceiptState.REJECTED: "REJECTD",
+    }
+)
+NUMBER_OF: Mapping[ReceiptState, int] = MappingProxyType({state: number for number, state in STATES.items()})
+
+
+def write_message_id(number: int, base: IdBase) -> str:
+    """Return an id in the base; numbers are padded and upper case, as carriers like them."""
+    if base is IdBase.HEX:
+        return f"{number:010X}"
+    return f"{number:012d}" if base is IdBase.DECIMAL else f"id-{number:x}"
+
+
+def write_receipt(  # noqa: PLR0913 - one argument per field of appendix B
+    *,
+    receipt_id: int | str,
+    source: str,
+    destination: str,
+    state: ReceiptState,
+    error: str,
+    submitted_at: datetime,
+    done_at: datetime,
+    form: ReceiptForm,
+    dialect: Dialect,
+) -> tuple[DeliverSm, tuple[Tlv, ...]]:
+    """Return the deliver_sm of a receipt; `receipt_id` is a number to write in the dialect's bases, or a text."""
+
+    def in_base(base: IdBase) -> str:
+        return receipt_id if isinstance(receipt_id, str) else write_message_id(receipt_id, base)
+
+    tlvs: tuple[Tlv, ...] = ()
+    text = ""
+    if form is not ReceiptForm.TEXT:
+        base = dialect.id_in_receipt_tlv or dialect.id_in_response
+        tlvs = (Tlv(Tag.RECEIPTED_MESSAGE_ID, in_base(base)), Tlv(Tag.MESSAGE_STATE, NUMBER_OF[state]))
+    if form is not ReceiptForm.TLV:
+        delivered = "001" if state is ReceiptState.DELIVERED else "000"
+        zone = dialect.receipt_zone
+        text = (
+            f"id:{in_base(dialect.id_in_receipt)} sub:001 dlvrd:{delivered}"
+            f" submit date:{submitted_at.astimezone(zone):%y%m%d%H%M} done date:{done_at.astimezone(zone):%y%m%d%H%M}"
+            f" stat:{WORD_OF[state]} err:{error} text:"
+        )
+    return DeliverSm(
+        source_addr_ton=_INTERNATIONAL,
+        source_addr_npi=_ISDN,
+        source_addr=source,
+        destination_addr=destination,
+        esm_class=_RECEIPT,
+        short_message=text.encode("latin-1"),
+    ), tlvs
+
+
+def write_inbound(
+    source: str, destination: str, encoded: EncodedText, dialect: Dialect
+) -> list[tuple[DeliverSm, tuple[Tlv, ...]]]:
+    """Return the deliver_sm of every part of an inbound SMS, long ones in the dialect's way."""
+    found = []
+    for part in encoded.parts:
+        udh, octets = part.udh, part.payload
+        tlvs: tuple[Tlv, ...] = ()
+        if udh and dialect.long_messages is LongMessages.SAR:
+            place = read_place(udh)
+            tlvs = (
+                Tlv(Tag.SAR_MSG_REF_NUM, place.reference or 0),
+                Tlv(Tag.SAR_TOTAL_SEGMENTS, place.total),
+                Tlv(Tag.SAR_SEGMENT_SEQNUM, place.index),
+            )
+            udh = b""
+        coding = dialect.ucs2_data_coding
+        if encoded.alphabet is Alphabet.GSM7:
+            coding = dialect.default_data_coding
+            octets = write_septets(octets, dialect, udh)
+        message = udh + octets
+        if dialect.long_messages is LongMessages.MESSAGE_PAYLOAD:
+            tlvs, message = (Tlv(Tag.MESSAGE_PAYLOAD, message),), b""
+        body = DeliverSm(
+            source_addr_ton=_INTERNATIONAL,
+            source_addr_npi=_ISDN,
+            source_addr=source.removeprefix("+"),
+            dest_addr_ton=_INTERNATIONAL if destination.startswith("+") else 0,
+            dest_addr_npi=_ISDN,
+            destination_addr=destination.removeprefix("+"),
+            esm_class=_UDH_INDICATOR if udh else 0,
+            data_coding=coding,
+            short_message=message,
+        )
+        found.append((body, tlvs))
+    return found

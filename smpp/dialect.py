@@ -1,0 +1,142 @@
+"""A carrier's dialect: everything in which carriers that speak SMPP 3.4 differ, as one frozen value.
+
+The operator's file maps onto its fields one to one; docs/smpp-dialects.md says when to touch which. Not here: how a
+part is written (submissions), how receipts and inbound SMS are read (receipts, fragments), connections (client).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from smpp.statuses import Meaning
+from sms.message import ReceiptState
+
+
+class WireAlphabet(StrEnum):
+    """What the octets of the default alphabet (data_coding 0) are on this carrier's wire."""
+
+    GSM7 = "gsm7"
+    GSM7_PACKED = "gsm7-packed"
+    LATIN1 = "latin-1"
+    ASCII = "ascii"
+
+
+class LongMessages(StrEnum):
+    """How a part says that it is one of several."""
+
+    UDH = "udh"
+    SAR = "sar"
+    MESSAGE_PAYLOAD = "message-payload"
+
+
+class ValidityFormat(StrEnum):
+    """How validity_period is written (§7.1.1); NONE leaves it to the carrier."""
+
+    NONE = "none"
+    RELATIVE = "relative"
+    ABSOLUTE = "absolute"
+
+
+class IdBase(StrEnum):
+    """What a message id is: a text to compare as it stands, or a number in this base."""
+
+    TEXT = "text"
+    DECIMAL = "decimal"
+    HEX = "hex"
+
+
+class IdSource(StrEnum):
+    """Which of the two ids of a receipt counts where both are there."""
+
+    TLV = "tlv"
+    TEXT = "text"
+
+
+_UTC: Final = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one carrier wants to be spoken to; the defaults are plain SMPP 3.4."""
+
+    system_type: str = ""
+    """system_type of the bind; some carriers route by it."""
+    address_range: str = ""
+    """address_range of the bind: the numbers whose inbound SMS this bind takes, as a pattern of the carrier's."""
+    address_range_ton: int = 0
+    """addr_ton of the bind."""
+    address_range_npi: int = 0
+    """addr_npi of the bind."""
+
+    service_type: str = ""
+    """service_type of every submit, at most 5 characters; some carriers sell routes by it."""
+    numeric_ton: int = 1
+    """TON of a sender that is a whole number (§5.2.5: 1 international)."""
+    numeric_npi: int = 1
+    """NPI of a sender that is a whole number (§5.2.6: 1 E.164)."""
+    numeric_plus: bool = False
+    """Whether a sender that is a whole number is written with its plus."""
+    alphanumeric_ton: int = 5
+    """TON of a sender of letters (5 alphanumeric)."""
+    alphanumeric_npi: int = 0
+    """NPI of a sender of letters (0 unknown)."""
+    short_code_ton: int = 3
+    """TON of a short code (3 network specific; 6 abbreviated and 0 are usual too)."""
+    short_code_npi: int = 0
+    """NPI of a short code."""
+    destination_ton: int = 1
+    """TON of the handset's number."""
+    destination_npi: int = 1
+    """NPI of the handset's number."""
+    destination_plus: bool = False
+    """Whether the handset's number is written with its plus."""
+
+    default_alphabet: WireAlphabet = WireAlphabet.GSM7
+    """What data_coding 0 means, in both directions. A character that Latin-1 or ASCII lacks goes out as `?`."""
+    default_data_coding: int = 0x00
+    """data_coding of a text in the default alphabet (3 where the carrier wants Latin-1 said)."""
+    ucs2_data_coding: int = 0x08
+    """data_coding of a text in UCS-2."""
+    flash_data_coding: int = 0x10
+    """data_coding of a flash SMS in the default alphabet (3GPP TS 23.038 §4, class 0)."""
+    flash_ucs2_data_coding: int = 0x18
+    """data_coding of a flash SMS in UCS-2."""
+    esm_class: int = 0x00
+    """Bits always set in esm_class (3 asks for store and forward by name); the header bit is added where needed."""
+    long_messages: LongMessages = LongMessages.UDH
+    """How a part of several says so: header in the text, sar_* parameters, or header and text in message_payload."""
+    wide_reference: bool = False
+    """Whether parts are split for a 16-bit reference; read where texts are split, not here."""
+    validity_format: ValidityFormat = ValidityFormat.RELATIVE
+    """How the validity is written."""
+    normal_priority_flag: int = 0
+    """priority_flag of a normal SMS."""
+    express_priority_flag: int = 1
+    """priority_flag of an express SMS (§5.2.14)."""
+    registered_delivery: int = 1
+    """registered_delivery where a receipt is wanted (1 final states; 17 asks for intermediate notifications too)."""
+    no_registered_delivery: int = 0
+    """registered_delivery where none is wanted."""
+
+    id_in_response: IdBase = IdBase.TEXT
+    """What the message_id of submit_sm_resp is."""
+    id_in_receipt: IdBase = IdBase.TEXT
+    """What `id:` in the text of a receipt is. Numbers of any base compare equal; a text equals only itself."""
+    id_in_receipt_tlv: IdBase | None = None
+    """What receipted_message_id is; None for the same as in the response."""
+    receipt_id_from: IdSource = IdSource.TLV
+    """Which id counts where a receipt has both; some carriers put another id into the parameter."""
+    receipt_states: Mapping[str, ReceiptState] = field(default_factory=dict)
+    """Words of `stat:` that this carrier uses its own way, in upper case."""
+    receipt_zone: ZoneInfo = _UTC
+    """The zone of `done date:`."""
+    receipt_number_is_destination: bool = False
+    """Whether the handset of a receipt is destination_addr; the standard says source_addr."""
+
+    statuses: Mapping[int, Meaning] = field(default_factory=dict)
+    """What this carrier means by a command_status, where it is not what smpp.statuses says."""
+    throttle_pause: timedelta = timedelta(seconds=1)
+    """How long nothing is submitted after «throttled» or «queue full»."""

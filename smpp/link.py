@@ -1,0 +1,146 @@
+"""The thin asyncio.Protocol under a session: bytes from and to a socket, the clock, one write per burst.
+
+Not here: any decision of SMPP (session) and what its events mean (client, simulator).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import structlog
+
+from smpp.events import Ended, EndReason, Event
+from smpp.session import Session
+
+log = structlog.get_logger()
+
+_CLOSE_SECONDS = 5.0
+# Where the other side reads no more, waiting for it to read the rest is pointless.
+_NO_GOODBYE = frozenset({EndReason.NO_LIFE, EndReason.ABANDONED, EndReason.NO_UNBIND_ANSWER})
+
+
+class Link(asyncio.Protocol):
+    """One connection with its session; `handle` gets every event, in order, and must not block.
+
+    `on_writable` is called when the socket takes bytes again after it was full.
+    """
+
+    def __init__(
+        self,
+        make_session: Callable[[float], Session],
+        handle: Callable[["Link", Event], None],
+        on_writable: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.session = make_session(self._loop.time())
+        self._handle = handle
+        self._on_writable = on_writable
+        self._transport: asyncio.Transport | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._closer: asyncio.TimerHandle | None = None
+        self._flush_due = False
+        self._dispatching = False
+        self.writable = True
+        self.peer = ""
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connected socket."""
+        self._transport = cast("asyncio.Transport", transport)
+        address = transport.get_extra_info("peername") or ("", 0)
+        self.peer = f"{address[0]}:{address[1]}"
+        self._tick()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; what they cause goes out in one write."""
+        self.session.tick(self._loop.time())
+        self.session.receive_data(data)
+        self._dispatch()
+        self.flush()
+
+    def eof_received(self) -> bool:
+        """Take the other side's end; returning False lets asyncio close the socket."""
+        self.session.receive_eof()
+        self._dispatch()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the loss of the socket; whatever was open is answered here at the latest."""
+        if exc is not None:
+            log.info("smpp_link_lost", peer=self.peer, cause=str(exc))
+        for timer in (self._ticker, self._closer):
+            if timer is not None:
+                timer.cancel()
+        self.session.receive_eof()
+        self._dispatch()
+        self._transport = None
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        """Note that the socket is full."""
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        """Note that the socket takes bytes again."""
+        self.writable = True
+        self._on_writable()
+
+    # What the owner calls
+
+    def tick(self) -> None:
+        """Give the session the time, as is due before requests are sent."""
+        self.session.tick(self._loop.time())
+
+    def flush(self) -> None:
+        """Write what the session has to say, and close the socket where the session is over."""
+        data = self.session.data_to_send()
+        if self._transport is None or self._transport.is_closing():
+            return
+        if data:
+            self._transport.write(data)
+        if self.session.is_closed():
+            self._transport.close()
+            self._closer = self._loop.call_later(_CLOSE_SECONDS, self.abort)
+
+    def flush_soon(self) -> None:
+        """Write once this turn of the loop is over, so that many answers become one write."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush_now)
+
+    def pump(self) -> None:
+        """Hand on the events that a call to the session left, and write."""
+        self._dispatch()
+        self.flush()
+
+    def abort(self) -> None:
+        """Drop the connection without a word; the session's open requests are answered as lost."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _flush_now(self) -> None:
+        self._flush_due = False
+        self.flush()
+
+    def _tick(self) -> None:
+        self.session.tick(self._loop.time())
+        self.pump()
+        if not self.session.is_closed():
+            self._ticker = self._loop.call_later(self.session.tick_seconds, self._tick)
+
+    def _dispatch(self) -> None:
+        if self._dispatching:
+            return  # the turn that runs takes these too, after those it has
+        self._dispatching = True
+        while events := self.session.events():
+            for event in events:
+                try:
+                    self._handle(self, event)
+                except Exception:  # the events that follow still have to reach their owner
+                    log.exception("smpp_event_failed", event_kind=type(event).__name__, peer=self.peer)
+                if isinstance(event, Ended) and event.reason in _NO_GOODBYE:
+                    self.abort()
+        self._dispatching = False

@@ -1,0 +1,70 @@
+"""How fast parts may go out: a token bucket, and a window that shrinks when the carrier says «too fast».
+
+Pure: give it the time, it answers how many. Not here: the window of outstanding requests (session).
+Times are seconds of one monotonic clock.
+"""
+
+import math
+
+_BURST_SECONDS = 0.1
+
+
+class Pace:
+    """The speed of one carrier: `rate` parts per second (None for no bound), `window`, `pause` after a throttle.
+
+    The bucket holds what a tenth of a second earns, at least one part: carriers count per second and forgive no more.
+    After a throttle nothing goes out for the pause; then the window is half of what it was, and each accepted part
+    widens it by one.
+    """
+
+    def __init__(self, *, rate: float | None, window: int, pause: float, now: float) -> None:
+        self._rate = rate
+        self._capacity = math.inf if rate is None else max(1.0, rate * _BURST_SECONDS)
+        self._tokens = self._capacity
+        self._filled_at = now
+        self._most = window
+        self._window = window
+        self._pause = pause
+        self._resume_at = -math.inf
+
+    def room(self, now: float, outstanding: int) -> int:
+        """Return how many parts may go out now while so many wait for their answer."""
+        if now < self._resume_at:
+            return 0
+        room = self._window - outstanding
+        if self._rate is not None:
+            self._fill(now)
+            room = min(room, int(self._tokens))
+        return max(room, 0)
+
+    def wait(self, now: float) -> float | None:
+        """Return in how many seconds time alone makes room again; None where it waits for answers only."""
+        if now < self._resume_at:
+            return self._resume_at - now
+        if self._rate is not None:
+            self._fill(now)
+            if self._tokens < 1:
+                return (1 - self._tokens) / self._rate
+        return None
+
+    def sent(self, parts: int, now: float) -> None:
+        """Note that so many parts went out."""
+        if self._rate is not None:
+            self._fill(now)
+            self._tokens -= parts
+
+    def accepted(self) -> None:
+        """Note that the carrier took a part."""
+        if self._window < self._most:
+            self._window += 1
+
+    def throttled(self, now: float) -> None:
+        """Note that the carrier said «too fast»; answers to parts sent before the pause say so once, not many times."""
+        if now >= self._resume_at:
+            self._window = max(1, self._window // 2)
+            self._resume_at = now + self._pause
+
+    def _fill(self, now: float) -> None:
+        if self._rate is not None:
+            self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
+            self._filled_at = now

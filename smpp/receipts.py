@@ -1,0 +1,178 @@
+"""Delivery receipts: what in a deliver_sm or data_sm is one, and reading its text and its parameters.
+
+Not here: what a receipt does to a message (sms.lifecycle). Standard: SMPP 3.4 §5.2.12 (esm_class), §5.2.28
+(message_state), appendix B (the text, «vendor specific» and therefore read tolerantly).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from smpp.bodies import DataSm, DeliverSm
+from smpp.dialect import Dialect, IdSource
+from smpp.fragments import read_text
+from smpp.pdu import Pdu
+from smpp.submissions import normalise_id
+from smpp.tlv import Tag
+from sms.message import Receipt, ReceiptState
+
+_TYPE_BITS = 0x3C  # §5.2.12: bits 5 to 2
+_RECEIPT, _INTERMEDIATE = 0x04, 0x20
+
+# §5.2.28.
+STATES: Mapping[int, ReceiptState] = MappingProxyType(
+    {
+        1: ReceiptState.ENROUTE,
+        2: ReceiptState.DELIVERED,
+        3: ReceiptState.EXPIRED,
+        4: ReceiptState.DELETED,
+        5: ReceiptState.UNDELIVERABLE,
+        6: ReceiptState.ACCEPTED,
+        7: ReceiptState.UNKNOWN,
+        8: ReceiptState.REJECTED,
+    }
+)
+
+# Appendix B, then words that carriers write instead.
+WORDS: Mapping[str, ReceiptState] = MappingProxyType(
+    {
+        "DELIVRD": ReceiptState.DELIVERED,
+        "EXPIRED": ReceiptState.EXPIRED,
+        "DELETED": ReceiptState.DELETED,
+        "UNDELIV": ReceiptState.UNDELIVERABLE,
+        "ACCEPTD": ReceiptState.ACCEPTED,
+        "UNKNOWN": ReceiptState.UNKNOWN,
+        "REJECTD": ReceiptState.REJECTED,
+        "ENROUTE": ReceiptState.ENROUTE,
+        "DELIVERED": ReceiptState.DELIVERED,
+        "DELIVERD": ReceiptState.DELIVERED,
+        "UNDELIVERED": ReceiptState.UNDELIVERABLE,
+        "UNDELIVERABLE": ReceiptState.UNDELIVERABLE,
+        "UNDELIVRD": ReceiptState.UNDELIVERABLE,
+        "FAILED": ReceiptState.UNDELIVERABLE,
+        "ACCEPTED": ReceiptState.ACCEPTED,
+        "REJECTED": ReceiptState.REJECTED,
+        "REJECTE": ReceiptState.REJECTED,
+        "BUFFERED": ReceiptState.ENROUTE,
+        "BUFFRED": ReceiptState.ENROUTE,
+        "SCHEDULED": ReceiptState.ENROUTE,
+    }
+)
+
+
+class DeliveryKind(StrEnum):
+    """What a deliver_sm or data_sm brings."""
+
+    MESSAGE = "message"
+    RECEIPT = "receipt"
+    INTERMEDIATE = "intermediate"
+
+
+def kind_of(pdu: Pdu) -> DeliveryKind:
+    """Return what the PDU brings: by its esm_class, or by its parameters where a carrier forgets the bit."""
+    body = pdu.body
+    bits = body.esm_class & _TYPE_BITS if isinstance(body, (DeliverSm, DataSm)) else 0
+    if bits == _RECEIPT:
+        return DeliveryKind.RECEIPT
+    if bits == _INTERMEDIATE:
+        return DeliveryKind.INTERMEDIATE
+    if pdu.tlvs and pdu.text(Tag.RECEIPTED_MESSAGE_ID) and pdu.integer(Tag.MESSAGE_STATE) is not None:
+        return DeliveryKind.RECEIPT
+    return DeliveryKind.MESSAGE
+
+
+# Appendix B as nearly every carrier writes it; anything else goes the tolerant way.
+_USUAL = re.compile(
+    r"id:([^ :]+) sub:\S* dlvrd:\S* submit date:\S* done date:(\d+) stat:([A-Za-z]+) err:(\w*)(?: [Tt]ext:|$)"
+).match
+_KEY = re.compile(r"(?<![A-Za-z])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)\s*:", re.IGNORECASE)
+
+
+def parse_receipt_text(text: str) -> Mapping[str, str]:
+    """Return the fields of a receipt's text by name in lower case without blanks: any order, case, spacing, gaps.
+
+    A field ends where the next begins; what stands before the first belongs to none, and `text:` swallows the rest
+    unless the id is still to come. Names: id, sub, dlvrd, submitdate, donedate, stat, err, text.
+    """
+    found: dict[str, str] = {}
+    name, begin = "", 0
+    for match in _KEY.finditer(text):
+        if name == "text" and "id" in found:
+            break
+        if name:
+            found.setdefault(name, text[begin : match.start()].strip())
+        name, begin = re.sub(r"[ _]", "", match[1].lower()), match.end()
+    if name:
+        found.setdefault(name, text[begin:].strip())
+    return found
+
+
+@lru_cache(maxsize=2048)
+def parse_receipt_date(text: str, zone: ZoneInfo) -> datetime | None:
+    """Return the instant of `YYMMDDhhmm[ss]` or `YYYYMMDDhhmmss` in the zone; None where it is neither.
+
+    Kept for the next receipt: the receipts of a minute all have the same date.
+    """
+    digits = re.sub(r"[^0-9]", "", text)
+    form = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}.get(len(digits))
+    if form is None:
+        return None
+    try:
+        return datetime.strptime(digits, form).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
+    """Return the receipt that the PDU is, None where it names no message; `carrier` is the operator's name for it."""
+    body = pdu.body
+    if not isinstance(body, (DeliverSm, DataSm)):
+        raise TypeError(f"{pdu.command.name} is no receipt")
+    octets = b"" if isinstance(body, DataSm) else body.short_message
+    if not octets and pdu.tlvs:
+        octets = pdu.octets(Tag.MESSAGE_PAYLOAD) or b""
+    text = octets.decode("latin-1")
+    usual = _USUAL(text)
+    if usual is not None:
+        text_id, date, word, error = usual.groups()
+    else:
+        # node-smpp#68: a receipt in UCS-2 does occur, although appendix B means the default alphabet.
+        fields = parse_receipt_text(text if "id:" in text.lower() else read_text(octets, body.data_coding, dialect))
+        text_id = fields.get("id", "")
+        date, word, error = (fields.get(name, "").strip() for name in ("donedate", "stat", "err"))
+    tlv_id, number_of_state = "", None
+    if pdu.tlvs:
+        tlv_id = pdu.text(Tag.RECEIPTED_MESSAGE_ID) or ""
+        number_of_state = pdu.integer(Tag.MESSAGE_STATE)
+    carrier_id = _choose_id(text_id, tlv_id, dialect)
+    if not carrier_id:
+        return None
+    word = word.upper()
+    state = dialect.receipt_states.get(word) or STATES.get(number_of_state or 0) or WORDS.get(word)
+    number = body.destination_addr if dialect.receipt_number_is_destination else body.source_addr
+    number = number.removeprefix("+")
+    return Receipt(
+        carrier=carrier,
+        carrier_id=carrier_id,
+        state=state or ReceiptState.UNKNOWN,
+        error=error or _network_error(pdu),
+        number=number if number.isdecimal() else "",
+        done_at=parse_receipt_date(date, dialect.receipt_zone),
+    )
+
+
+def _choose_id(text_id: str, tlv_id: str, dialect: Dialect) -> str:
+    use_text = not tlv_id or (text_id and dialect.receipt_id_from is IdSource.TEXT)
+    if use_text:
+        return normalise_id(text_id, dialect.id_in_receipt)
+    return normalise_id(tlv_id, dialect.id_in_receipt_tlv or dialect.id_in_response)
+
+
+def _network_error(pdu: Pdu) -> str:
+    """Return network_error_code as text, its error without the network type (§5.3.2.31)."""
+    octets = pdu.octets(Tag.NETWORK_ERROR_CODE) if pdu.tlvs else None
+    return str(int.from_bytes(octets[1:], "big")) if octets else ""

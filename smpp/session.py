@@ -1,0 +1,401 @@
+"""One SMPP session without I/O: bytes and time in, events and bytes out, for either role (SMPP 3.4 §2, h11's way).
+
+Every request that `send` took ends in exactly one `Answered` or `Unanswered`, whatever happens to the link. Any
+chunking of the same bytes gives the same events. Not here: sockets and tasks (link), what the messages mean (client,
+simulator), the tables of states (states). Times are seconds of one monotonic clock and come with `tick` only.
+"""
+
+import math
+from dataclasses import dataclass
+
+from smpp.bodies import (
+    BODIES,
+    COMMAND_OF,
+    INTERFACE_VERSION,
+    RESPONSE_BIT,
+    UNANSWERED,
+    Bind,
+    Command,
+    EnquireLink,
+    EnquireLinkResp,
+    GenericNack,
+    Outbind,
+    Request,
+    Response,
+    Unbind,
+    UnbindResp,
+)
+from smpp.events import (
+    Answered,
+    Asked,
+    BindAsked,
+    BindRefused,
+    Bound,
+    Ended,
+    EndReason,
+    Event,
+    Malformed,
+    Missing,
+    OutbindHeard,
+    Stray,
+    Unanswered,
+)
+from smpp.fields import PduError
+from smpp.pdu import HEADER_OCTETS, MAX_SEQUENCE, Header, Pdu, decode_body, encode, unpack_header
+from smpp.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
+from smpp.statuses import Status
+from smpp.timers import Timers, TimerVerdict
+from smpp.tlv import Tag, Tlv
+
+
+class SessionError(Exception):
+    """The session was asked for what its state or its window does not permit: the caller's fault, never the peer's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every bound of a session; times in seconds, `math.inf` for never.
+
+    `window` is how many of our requests may be open, `inbound_window` how many of theirs before we say «busy».
+    `response_seconds` bounds every answer, also those to bind, unbind and enquire_link.
+    """
+
+    window: int = 100
+    inbound_window: int = 2000
+    max_pdu_octets: int = 70_000
+    response_seconds: float = 30.0
+    enquire_link_seconds: float = 30.0
+    inactivity_seconds: float = math.inf
+    init_seconds: float = 15.0
+
+
+# deadline, command_id of the answer, context: a request of ours that waits. A bare tuple, made for every SMS.
+_Open = tuple[float, int, object]
+
+# §5.1.3: «try later» in the words of each role.
+_OVERFLOW = {Role.ESME: Status.RX_T_APPN, Role.SMSC: Status.RTHROTTLED}
+_TIMER_ENDS = {
+    TimerVerdict.NOT_BOUND: EndReason.NOT_BOUND,
+    TimerVerdict.NO_LIFE: EndReason.NO_LIFE,
+    TimerVerdict.INACTIVE: EndReason.INACTIVE,
+}
+# What is handed up; the session answers the rest by itself.
+_ASKED = frozenset(
+    {
+        Command.SUBMIT_SM,
+        Command.SUBMIT_MULTI,
+        Command.DELIVER_SM,
+        Command.DATA_SM,
+        Command.QUERY_SM,
+        Command.CANCEL_SM,
+        Command.REPLACE_SM,
+        Command.ALERT_NOTIFICATION,
+    }
+)
+_OTHER = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}
+
+
+class Session:
+    """One session of the given role, opened at `now`. See the module for the contract."""
+
+    def __init__(self, role: Role, limits: Limits, now: float) -> None:
+        self.role = role
+        self.limits = limits
+        self.state = State.OPEN
+        self.was_bound = False
+        self.refused_with: int | None = None
+        self._now = now
+        self._timers = Timers(
+            init_seconds=limits.init_seconds,
+            enquire_link_seconds=limits.enquire_link_seconds,
+            response_seconds=limits.response_seconds,
+            inactivity_seconds=limits.inactivity_seconds,
+            opened_at=now,
+            heard_at=now,
+            busy_at=now,
+        )
+        self._we_may: frozenset[Command] = frozenset()
+        self._they_may: frozenset[Command] = frozenset()
+        self._events: list[Event] = []
+        self._out: list[bytes] = []
+        self._buffer = bytearray()
+        self._needed = HEADER_OCTETS
+        self._sequence = 0
+        self._fresh = 0
+        self._open: dict[int, _Open] = {}
+        self._bind: tuple[int, Command] | None = None
+        self._unbind_by = math.inf
+        self._inbound = 0
+        self._enter(State.OPEN)
+
+    def is_closed(self) -> bool:
+        """Tell whether the session is over; nothing happens any more then."""
+        return self.state is State.CLOSED
+
+    # What the shell calls
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes from the other side, cut anywhere."""
+        if self.is_closed():
+            return
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        offset = 0
+        size = len(data)
+        self._needed = HEADER_OCTETS
+        busy = heard = False
+        while size - offset >= HEADER_OCTETS:
+            header = unpack_header(data, offset)
+            if not HEADER_OCTETS <= header.length <= self.limits.max_pdu_octets:
+                self._refuse_framing(header)
+                return
+            end = offset + header.length
+            if end > size:
+                self._needed = header.length
+                break
+            heard = True
+            busy = busy or header.command & ~RESPONSE_BIT != Command.ENQUIRE_LINK
+            self._receive(header, data[offset + HEADER_OCTETS : end])
+            if self.is_closed():
+                return
+            offset = end
+        if heard:
+            self._timers.heard(self._now, busy=busy)
+        if offset < size:
+            self._buffer += data[offset:] if offset else data
+
+    def receive_eof(self) -> None:
+        """Take the end of the other side's bytes, or the loss of the link."""
+        self._end(EndReason.UNBOUND if self.state is State.UNBOUND else EndReason.EOF)
+
+    def tick(self, now: float) -> None:
+        """Take the time: before bytes, before requests, and again and again (see `tick_seconds`)."""
+        self._now = now
+        if self.is_closed():
+            return
+        while self._open:
+            sequence = next(iter(self._open))
+            deadline, _, context = self._open[sequence]
+            if deadline > now:
+                break
+            del self._open[sequence]
+            self._fresh = min(self._fresh, len(self._open))
+            self._events.append(Unanswered(context, Missing.TIMED_OUT))
+        if now >= self._unbind_by:
+            self._end(EndReason.NO_UNBIND_ANSWER if self.state is State.UNBINDING else EndReason.UNBOUND)
+            return
+        verdict = self._timers.tick(now)
+        if verdict is TimerVerdict.ENQUIRE:
+            self._out.append(encode(EnquireLink(), self._next_sequence()))
+        elif verdict is not TimerVerdict.FINE:
+            self._end(_TIMER_ENDS[verdict])
+
+    @property
+    def tick_seconds(self) -> float:
+        """How often `tick` is wanted so that no timer is late by more than a quarter of itself."""
+        limits = self.limits
+        return min(limits.response_seconds, limits.enquire_link_seconds, limits.init_seconds, 4.0) / 4
+
+    def events(self) -> list[Event]:
+        """Return what happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def data_to_send(self) -> bytes:
+        """Return the bytes to send since the last call; they count as sent."""
+        self._fresh = 0
+        if len(self._out) == 1:
+            return self._out.pop()
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    # What the client and the server side ask for
+
+    @property
+    def free_window(self) -> int:
+        """How many more requests `send` takes now."""
+        return self.limits.window - len(self._open) if self.state in BOUND_STATES else 0
+
+    @property
+    def outstanding(self) -> int:
+        """How many of our requests wait for their answer."""
+        return len(self._open)
+
+    def bind(self, body: Bind) -> None:
+        """Ask to be bound (ESME); ends in Bound, or in BindRefused and Ended."""
+        command = COMMAND_OF[type(body)]
+        if self._bind is not None or command not in self._we_may:
+            raise SessionError(f"{command.name} in {self.state}")
+        sequence = self._next_sequence()
+        self._out.append(encode(body, sequence))
+        self._bind = (sequence, command)
+
+    def outbind(self, body: Outbind) -> None:
+        """Ask the other side to bind (SMSC)."""
+        if Command.OUTBIND not in self._we_may:
+            raise SessionError(f"outbind in {self.state}")
+        self._out.append(encode(body, self._next_sequence()))
+
+    def answer_bind(self, asked: Pdu, body: Response, status: int = Status.ROK) -> None:
+        """Answer a BindAsked (SMSC) with the bind response; a status other than ESME_ROK leaves the session open."""
+        if self.is_closed():
+            return
+        tlvs = () if status else (Tlv(Tag.SC_INTERFACE_VERSION, INTERFACE_VERSION),)
+        self._out.append(encode(body, asked.sequence, status, tlvs))
+        if not status:
+            self._happen(BOUND_BY[asked.command])
+
+    def send(self, body: Request, context: object = None, tlvs: tuple[Tlv, ...] = ()) -> int:
+        """Send a request and return its sequence number; `context` comes back with the answer.
+
+        Raises PduError for values that no PDU can carry (nothing is sent then) and SessionError where the state or the
+        window does not permit it. An alert_notification has no answer and takes no window.
+        """
+        command = COMMAND_OF[type(body)]
+        if command not in self._we_may or len(self._open) >= self.limits.window:
+            raise SessionError(f"{command.name} in {self.state} with {len(self._open)} open")
+        sequence = self._next_sequence()
+        self._out.append(encode(body, sequence, 0, tlvs))
+        if command not in UNANSWERED:
+            self._open[sequence] = (self._now + self.limits.response_seconds, command | RESPONSE_BIT, context)
+            self._fresh += 1
+        return sequence
+
+    def respond(self, asked: Pdu, body: Response, status: int = Status.ROK, tlvs: tuple[Tlv, ...] = ()) -> None:
+        """Answer an `Asked`; nothing happens where the session has ended meanwhile, the other side will ask again."""
+        if self.is_closed():
+            return
+        self._inbound -= 1
+        self._out.append(encode(body, asked.sequence, status, tlvs))
+
+    def unbind(self) -> None:
+        """Leave: answers may still come in, then Ended follows. Does nothing where there is no bind to leave."""
+        if self.state not in BOUND_STATES:
+            return
+        self._out.append(encode(Unbind(), self._next_sequence()))
+        self._unbind_by = self._now + self.limits.response_seconds
+        self._happen(Happening.UNBIND_SENT)
+
+    def abandon(self) -> None:
+        """End at once, as if the link were lost."""
+        self._end(EndReason.ABANDONED)
+
+    # What comes in
+
+    def _receive(self, header: Header, octets: bytes) -> None:
+        if header.command & RESPONSE_BIT:
+            self._receive_response(header, octets)
+            return
+        try:
+            pdu = decode_body(header, octets)
+        except PduError as error:
+            self._refuse_request(header, error)
+            return
+        command = pdu.command
+        if command not in self._they_may:
+            bound = command in BOUND_BY and self.state in BOUND_STATES
+            self._answer(pdu, Status.RALYBND if bound else Status.RINVBNDSTS)
+        elif command in _ASKED:
+            if self._inbound >= self.limits.inbound_window:
+                self._answer(pdu, _OVERFLOW[self.role])
+                return
+            if command not in UNANSWERED:
+                self._inbound += 1
+            self._events.append(Asked(pdu))
+        elif command is Command.ENQUIRE_LINK:
+            self._out.append(encode(EnquireLinkResp(), pdu.sequence))
+        elif command is Command.UNBIND:
+            self._out.append(encode(UnbindResp(), pdu.sequence))
+            self._unbind_by = min(self._unbind_by, self._now + self.limits.response_seconds)
+            self._happen(Happening.UNBIND_HEARD)
+        else:
+            self._events.append(OutbindHeard(pdu) if command is Command.OUTBIND else BindAsked(pdu))
+
+    def _receive_response(self, header: Header, octets: bytes) -> None:
+        sequence = header.sequence
+        waiting = self._open.get(sequence)
+        if waiting is None or (header.command != waiting[1] and header.command != Command.GENERIC_NACK):
+            self._receive_link_response(header, octets)
+            return
+        del self._open[sequence]
+        try:
+            self._events.append(Answered(waiting[2], decode_body(header, octets)))
+        except PduError as error:
+            self._events += (Malformed(error), Unanswered(waiting[2], Missing.GARBLED))
+
+    def _receive_link_response(self, header: Header, octets: bytes) -> None:
+        """Take the answers to bind and unbind; those to enquire_link are nothing but a sign of life."""
+        command, status, sequence = header.command, header.status, header.sequence
+        if self._bind is not None and self._bind[0] == sequence and self.state is State.OPEN:
+            asked = self._bind[1]
+            if command == Command.GENERIC_NACK or (command == asked | RESPONSE_BIT and status):
+                self.refused_with = status
+                self._events.append(BindRefused(status))
+                self._end(EndReason.BIND_REFUSED)
+                return
+            if command == asked | RESPONSE_BIT:
+                self._happen(BOUND_BY[asked])
+                self._events.append(Bound(octets.partition(b"\0")[0].decode("latin-1")))
+                return
+        if self.state is State.UNBINDING and command in (Command.UNBIND_RESP, Command.GENERIC_NACK):
+            self._end(EndReason.UNBOUND)
+        elif command != Command.ENQUIRE_LINK_RESP:
+            self._events.append(Stray(command, sequence, status))
+
+    def _refuse_framing(self, header: Header) -> None:
+        """Answer a length that cannot be: where the next PDU begins is lost, so the session ends (§4.3)."""
+        error = PduError(
+            Status.RINVCMDLEN, f"command_length {header.length}", command=header.command, sequence=header.sequence
+        )
+        self._events.append(Malformed(error))
+        self._out.append(encode(GenericNack(), header.sequence, Status.RINVCMDLEN))
+        self._end(EndReason.FRAMING)
+
+    def _refuse_request(self, header: Header, error: PduError) -> None:
+        self._events.append(Malformed(error))
+        kind = BODIES.get(header.command | RESPONSE_BIT)
+        if kind is None or error.status == Status.RINVCMDID:
+            self._out.append(encode(GenericNack(), header.sequence, error.status))
+        else:
+            self._out.append(encode(kind(), header.sequence, error.status))
+
+    def _answer(self, pdu: Pdu, status: int) -> None:
+        """Answer a request that nobody above shall see."""
+        if pdu.command in UNANSWERED:
+            self._events.append(Malformed(PduError(status, f"{pdu.command.name} in {self.state}")))
+            return
+        self._out.append(encode(BODIES[pdu.command | RESPONSE_BIT](), pdu.sequence, status))
+
+    # Changes of state
+
+    def _next_sequence(self) -> int:
+        self._sequence = self._sequence % MAX_SEQUENCE + 1
+        return self._sequence
+
+    def _happen(self, happening: Happening) -> None:
+        after = TRANSITIONS[self.state].get(happening)
+        if after is not None:
+            self._enter(after)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._they_may = MAY_ASK[state][_OTHER[self.role]]
+        self._we_may = frozenset() if state is State.UNBINDING else MAY_ASK[state][self.role]
+        if state in BOUND_STATES:
+            self.was_bound = self._timers.bound = True
+            self._timers.heard(self._now, busy=True)
+
+    def _end(self, reason: EndReason) -> None:
+        if self.is_closed():
+            return
+        sent = len(self._open) - self._fresh
+        for place, (_, _, context) in enumerate(self._open.values()):
+            self._events.append(Unanswered(context, Missing.LOST if place < sent else Missing.UNSENT))
+        self._open.clear()
+        self._happen(Happening.ENDED)
+        self._events.append(Ended(reason))

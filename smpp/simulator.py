@@ -1,0 +1,436 @@
+"""The sandbox carrier: a real SMSC on TCP with faults on request, for `mail2sms demo` and the tests.
+
+It authenticates, takes submits, answers, sends receipts and inbound SMS, answers queries and cancels, and keeps an
+exact record. Not here: what it does with a submit (script), the record (record), SMPP itself (session).
+"""
+
+import asyncio
+import hmac
+import ssl
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import NamedTuple, TypeGuard, cast
+
+import structlog
+
+from gateway.ports import Clock
+from smpp.bodies import (
+    BODIES,
+    RESPONSE_BIT,
+    BindReceiver,
+    BindTransceiver,
+    BindTransmitter,
+    CancelSm,
+    CancelSmResp,
+    DataSm,
+    DataSmResp,
+    DeliverSm,
+    Outbind,
+    QuerySm,
+    QuerySmResp,
+    ReplaceSm,
+    ReplaceSmResp,
+    Response,
+    SubmitMulti,
+    SubmitMultiResp,
+    SubmitSm,
+    SubmitSmResp,
+)
+from smpp.deliveries import NUMBER_OF, write_inbound, write_message_id, write_receipt
+from smpp.events import Answered, Asked, BindAsked, Ended, Event, Malformed, Unanswered
+from smpp.fields import Address, UnsuccessfulAddress
+from smpp.link import Link
+from smpp.pdu import Pdu, encode
+from smpp.record import Record, Taken
+from smpp.script import Cut, ReceiptTime, Script, Submitted, Treatment, decide_treatment
+from smpp.session import Limits, Session
+from smpp.states import Role, State
+from smpp.statuses import Status
+from smpp.submissions import normalise_id
+from smpp.tlv import Tlv
+from sms.message import EncodedText, ReceiptState
+
+log = structlog.get_logger()
+
+_RECEIVING = frozenset({State.BOUND_RX, State.BOUND_TRX})
+_FIRST_ID = 0x1A2B3C00
+_HALF_AN_ANSWER = 10
+
+
+class _Delivery(NamedTuple):
+    """One deliver_sm on its way to an ESME: kept until the ESME has taken it."""
+
+    system_id: str
+    body: DeliverSm
+    tlvs: tuple[Tlv, ...]
+    taken: asyncio.Future[int]
+
+
+class _Line(Link):
+    """A link that can stop reading and writing without closing."""
+
+    hung = False
+    cut = False
+    system_id = ""
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, or let them rot."""
+        if not self.hung:
+            super().data_received(data)
+
+    def flush(self) -> None:
+        """Write, or keep silent."""
+        if not self.hung and not self.cut:
+            super().flush()
+
+    def hang(self) -> None:
+        """Answer nothing from now on; what was answered before has gone out."""
+        self.flush()
+        self.hung = True
+
+    def sever(self, last_words: bytes = b"") -> None:
+        """Close in the middle of everything, after the bytes given."""
+        self.flush()
+        self.cut = True
+        if self._transport is not None:
+            self._transport.write(last_words)
+            self._transport.close()
+
+
+class Simulator:
+    """The sandbox carrier. `accounts` maps system_id to password; `script` may be changed while it runs."""
+
+    def __init__(  # noqa: PLR0913 - each is a choice of its own, all but two with a default
+        self,
+        *,
+        accounts: Mapping[str, str],
+        clock: Clock,
+        script: Script | None = None,
+        limits: Limits | None = None,
+        record_path: Path | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.script = script or Script()
+        self.record = Record(record_path)
+        self.statuses: Counter[int] = Counter()
+        self.deliveries_taken = 0
+        self.deliveries_refused: Counter[int] = Counter()
+        self.port = 0
+        self._accounts = accounts
+        self._clock = clock
+        self._limits = limits or Limits(window=1000, enquire_link_seconds=60.0)
+        self._tls = tls
+        self._server: asyncio.Server | None = None
+        self._lines: set[_Line] = set()
+        self._nth = 0
+        self._second = (0, 0)
+        self._waiting: deque[_Delivery] = deque()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._changed = asyncio.Event()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; `port` 0 takes a free one and says which in `self.port`."""
+        self._loop = asyncio.get_running_loop()
+        self._server = await self._loop.create_server(self._make_line, host, port, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Unbind what is bound, close everything, keep the record."""
+        if self._server is not None:
+            self._server.close()
+        for timer in self._timers:
+            timer.cancel()
+        lines = list(self._lines)
+        for line in lines:
+            line.session.unbind()
+            line.pump()
+            line.session.abandon()
+            line.pump()
+            line.abort()
+        if lines:
+            await asyncio.wait([line.lost for line in lines])
+        for delivery in self._waiting:
+            delivery.taken.cancel()
+        self.record.close()
+
+    async def until(self, predicate: Callable[[], bool]) -> None:
+        """Return once the predicate holds; it is tried after everything that happens here."""
+        while not predicate():
+            self._changed.clear()
+            await self._changed.wait()
+
+    @property
+    def bound(self) -> int:
+        """How many binds are up."""
+        return sum(line.session.was_bound and not line.session.is_closed() for line in self._lines)
+
+    def cut_links(self) -> None:
+        """Cut every link now."""
+        for line in self._lines:
+            line.sever()
+
+    def unbind_links(self) -> None:
+        """Unbind every link, as a carrier does before maintenance."""
+        for line in self._lines:
+            line.tick()
+            line.session.unbind()
+            line.pump()
+
+    async def deliver(self, source: str, destination: str, encoded: EncodedText, system_id: str = "") -> None:
+        """Bring an inbound SMS to an ESME (any, where none is named) and return once it has taken every part."""
+        parts = write_inbound(source, destination, encoded, self.script.dialect)
+        await asyncio.gather(*[self._deliver(system_id, body, tlvs) for body, tlvs in parts])
+
+    def deliver_raw(self, body: DeliverSm, tlvs: tuple[Tlv, ...] = (), system_id: str = "") -> asyncio.Future[int]:
+        """Bring any deliver_sm; the future is the status with which it was taken."""
+        return self._deliver(system_id, body, tlvs)
+
+    async def outbind(self, host: str, port: int, system_id: str, password: str) -> None:
+        """Knock at an ESME that listens, so that it binds (§4.1.7)."""
+        _, line = await self._loop.create_connection(self._make_line, host, port)
+        line.session.outbind(Outbind(system_id, password))
+        line.pump()
+
+    # Links
+
+    def _make_line(self) -> _Line:
+        line = _Line(lambda now: Session(Role.SMSC, self._limits, now), self._on_event)
+        self._lines.add(line)
+        line.lost.add_done_callback(lambda _: self._forget(line))
+        return line
+
+    def _forget(self, line: _Line) -> None:
+        self._lines.discard(line)
+        self._changed.set()
+
+    def _on_event(self, link: Link, event: Event) -> None:
+        assert isinstance(link, _Line)
+        if link.hung or link.cut:
+            if isinstance(event, Unanswered):
+                self._on_delivered(event.context, None)
+            return
+        if isinstance(event, Asked):
+            self._on_request(link, event.pdu)
+        elif isinstance(event, Answered):
+            self._on_delivered(event.context, event.pdu.status)
+        elif isinstance(event, Unanswered):
+            self._on_delivered(event.context, None)
+        elif isinstance(event, BindAsked):
+            self._on_bind(link, event.pdu)
+        elif isinstance(event, Malformed):
+            log.warning("sandbox_malformed_pdu", peer=link.peer, cause=str(event.error))
+        elif isinstance(event, Ended):
+            log.debug("sandbox_ended", peer=link.peer, reason=event.reason)
+        self._changed.set()
+
+    def _on_bind(self, line: _Line, pdu: Pdu) -> None:
+        body = pdu.body
+        assert isinstance(body, (BindReceiver, BindTransmitter, BindTransceiver))
+        status = self.script.bind_status
+        if not status and body.system_id not in self._accounts:
+            status = Status.RINVSYSID
+        elif not status and not hmac.compare_digest(self._accounts[body.system_id].encode(), body.password.encode()):
+            status = Status.RINVPASWD
+        answer = BODIES[pdu.command | RESPONSE_BIT]._make((body.system_id,))
+        line.session.answer_bind(pdu, cast("Response", answer), status)
+        if status:
+            return
+        line.system_id = body.system_id
+        log.debug("sandbox_bound", peer=line.peer, state=line.session.state)
+        self._deliver_waiting()
+
+    # Requests
+
+    def _on_request(self, line: _Line, pdu: Pdu) -> None:
+        body = pdu.body
+        if isinstance(body, (SubmitSm, DataSm)):
+            self._on_submit(line, pdu, body)
+        elif isinstance(body, SubmitMulti):
+            self._on_multi(line, pdu, body)
+        elif isinstance(body, QuerySm):
+            self._on_query(line, pdu, body)
+        elif isinstance(body, CancelSm):
+            self._on_cancel(line, pdu, body)
+        elif isinstance(body, ReplaceSm):
+            self._on_replace(line, pdu, body)
+
+    def _on_submit(self, line: _Line, pdu: Pdu, body: SubmitSm | DataSm) -> None:
+        submitted, treatment = self._judge(line, pdu, body.destination_addr)
+        if treatment.hang:
+            line.hang()
+            return
+        if treatment.cut is Cut.BEFORE_STORING:
+            line.sever()
+            return
+        kind = SubmitSmResp if isinstance(body, SubmitSm) else DataSmResp
+        if treatment.status:
+            line.session.respond(pdu, kind(), treatment.status)
+            return
+        taken = self._take(submitted)
+        if treatment.receipt is ReceiptTime.BEFORE:
+            self._finish(taken, treatment)
+        if treatment.cut is Cut.MID_ANSWER:
+            line.sever(encode(kind(taken.message_id), pdu.sequence)[:_HALF_AN_ANSWER])
+        elif treatment.cut is Cut.AFTER_STORING:
+            line.sever()
+        elif treatment.answered:
+            line.session.respond(pdu, kind(taken.message_id))
+        if treatment.receipt is not ReceiptTime.BEFORE:
+            self._finish_later(taken, treatment)
+
+    def _on_multi(self, line: _Line, pdu: Pdu, body: SubmitMulti) -> None:
+        """Take a submit_multi: faults that concern the link are not played here, refusals are per address."""
+        refused = []
+        message_id = ""
+        for destination in body.dest_addresses:
+            if not isinstance(destination, Address):
+                refused.append(UnsuccessfulAddress(0, 0, destination.name, Status.RINVDLNAME))
+                continue
+            submitted, treatment = self._judge(line, pdu, destination.address)
+            if treatment.status:
+                refused.append(UnsuccessfulAddress(*destination, treatment.status))
+                continue
+            taken = self._take(submitted)
+            message_id = message_id or taken.message_id
+            self._finish_later(taken, treatment)
+        line.session.respond(pdu, SubmitMultiResp(message_id, tuple(refused)))
+
+    def _judge(self, line: _Line, pdu: Pdu, number: str) -> tuple[Submitted, Treatment]:
+        self._nth += 1
+        submitted = Submitted(self._nth, self._clock.now(), line.system_id, number, pdu, self.script.dialect)
+        second, taken = self._second
+        this_second = int(self._loop.time())
+        treatment = decide_treatment(self.script, submitted, taken if second == this_second else 0)
+        if not treatment.status:
+            self._second = (this_second, taken + 1 if second == this_second else 1)
+        self.statuses[treatment.status] += 1
+        return submitted, treatment
+
+    def _take(self, submitted: Submitted) -> Taken:
+        id_number = _FIRST_ID + len(self.record.taken)
+        base = submitted.dialect.id_in_response
+        message_id = write_message_id(id_number, base)
+        taken = Taken(submitted, id_number, message_id, normalise_id(message_id, base))
+        self.record.add(taken)
+        return taken
+
+    def _find(self, line: _Line, message_id: str) -> Taken | None:
+        """Return the submit of this ESME with the id, whatever case and padding a number is written with."""
+        taken = self.record.find(normalise_id(message_id, self.script.dialect.id_in_response))
+        return taken if taken is not None and taken.submitted.system_id == line.system_id else None
+
+    def _is_open(self, taken: Taken | None) -> TypeGuard[Taken]:
+        return taken is not None and self.record.states[taken.key] is ReceiptState.ENROUTE
+
+    def _on_query(self, line: _Line, pdu: Pdu, body: QuerySm) -> None:
+        taken = self._find(line, body.message_id)
+        if taken is None:
+            line.session.respond(pdu, QuerySmResp(), Status.RQUERYFAIL)
+            return
+        state = self.record.states[taken.key]
+        final = "" if state is ReceiptState.ENROUTE else f"{self._clock.now().astimezone(UTC):%y%m%d%H%M%S}000+"
+        line.session.respond(pdu, QuerySmResp(taken.message_id, final, NUMBER_OF[state]))
+
+    def _on_cancel(self, line: _Line, pdu: Pdu, body: CancelSm) -> None:
+        """Cancel one submit by its id, or where none is named all open ones between the addresses (§4.9.1)."""
+        if body.message_id:
+            named = [self._find(line, body.message_id)]
+        else:
+            named = [
+                taken
+                for taken in self.record.taken
+                if (taken.submitted.system_id, taken.submitted.number, taken.submitted.sender)
+                == (line.system_id, body.destination_addr, body.source_addr)
+            ]
+        found = [taken for taken in named if self._is_open(taken)]
+        for taken in found:
+            self.record.states[taken.key] = ReceiptState.DELETED
+        line.session.respond(pdu, CancelSmResp(), Status.ROK if found else Status.RCANCELFAIL)
+
+    def _on_replace(self, line: _Line, pdu: Pdu, body: ReplaceSm) -> None:
+        taken = self._find(line, body.message_id)
+        if self._is_open(taken):
+            self.record.replace(taken, body.short_message)
+        line.session.respond(pdu, ReplaceSmResp(), Status.ROK if self._is_open(taken) else Status.RREPLACEFAIL)
+
+    # Receipts and inbound SMS
+
+    def _finish_later(self, taken: Taken, treatment: Treatment) -> None:
+        if treatment.receipt_delay <= 0:
+            self._finish(taken, treatment)
+        else:
+            self._later(treatment.receipt_delay, lambda: self._finish(taken, treatment))
+
+    def _later(self, delay: float, call: Callable[[], None]) -> None:
+        def run() -> None:
+            self._timers.discard(timer)
+            call()
+            self._changed.set()
+
+        timer = self._loop.call_later(delay, run)
+        self._timers.add(timer)
+
+    def _finish(self, taken: Taken, treatment: Treatment) -> None:
+        """Bring a submit to its final state, unless it was cancelled before, and report it where that was asked."""
+        states = self.record.states
+        if states[taken.key] is ReceiptState.ENROUTE:
+            states[taken.key] = treatment.state
+        state = states[taken.key]
+        submitted = taken.submitted
+        wanted = submitted.body.registered_delivery & 0x03  # §5.2.17: 1 always, 2 only on failure
+        if treatment.receipt is ReceiptTime.NEVER or not (
+            wanted == 1 or (wanted == 2 and state is not ReceiptState.DELIVERED)
+        ):
+            return
+        body, tlvs = write_receipt(
+            receipt_id=treatment.receipt_id or taken.id_number,
+            source=submitted.number,
+            destination=submitted.sender,
+            state=state,
+            error=treatment.error,
+            submitted_at=submitted.at,
+            done_at=self._clock.now(),
+            form=self.script.receipt_form,
+            dialect=submitted.dialect,
+        )
+        for _ in range(treatment.receipt_copies):
+            self._deliver(submitted.system_id, body, tlvs)
+
+    def _deliver(self, system_id: str, body: DeliverSm, tlvs: tuple[Tlv, ...]) -> asyncio.Future[int]:
+        delivery = _Delivery(system_id, body, tlvs, self._loop.create_future())
+        self._send(delivery)
+        return delivery.taken
+
+    def _send(self, delivery: _Delivery) -> None:
+        for line in self._lines:
+            if (
+                line.session.state in _RECEIVING
+                and line.session.free_window
+                and delivery.system_id in ("", line.system_id)
+                and not (line.hung or line.cut)
+            ):
+                line.session.send(delivery.body, delivery, delivery.tlvs)
+                line.flush_soon()
+                return
+        self._waiting.append(delivery)
+
+    def _deliver_waiting(self) -> None:
+        for _ in range(len(self._waiting)):
+            self._send(self._waiting.popleft())
+
+    def _on_delivered(self, delivery: object, status: int | None) -> None:
+        """Take what became of a delivery: taken, to bring again after a while, or (None) lost with its link."""
+        assert isinstance(delivery, _Delivery)
+        if status == Status.ROK:
+            self.deliveries_taken += 1
+            if not delivery.taken.done():
+                delivery.taken.set_result(status)
+        elif status is None:
+            self._waiting.append(delivery)
+        else:
+            self.deliveries_refused[status] += 1
+            self._later(self.script.receipt_retry_delay, lambda: self._send(delivery))
+        if self._waiting and status is not None:
+            self._deliver_waiting()

@@ -1,0 +1,143 @@
+"""One part → the submit_sm that a carrier's dialect wants, and ids ↔ the form in which two of them compare equal.
+
+Not here: the answer to it (statuses, client). Standards: SMPP 3.4 §4.4.1, §5.2, §7.1.1; 3GPP TS 23.038 §4 and §6.1.2.
+"""
+
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+from smpp.bodies import CancelSm, QuerySm, SubmitSm
+from smpp.dialect import Dialect, IdBase, LongMessages, ValidityFormat, WireAlphabet
+from smpp.packing import pack_septets
+from smpp.tlv import Tag, Tlv
+from sms.alphabet import decode_gsm7
+from sms.message import Alphabet, PartToSubmit, Priority
+from sms.number import MobileNumber, SenderId, SenderKind
+
+_UDH_INDICATOR = 0x40  # §5.2.12
+_BASES = {IdBase.DECIMAL: 10, IdBase.HEX: 16}
+_CODECS = {WireAlphabet.LATIN1: "latin-1", WireAlphabet.ASCII: "ascii"}
+_LEAST_VALIDITY = timedelta(minutes=1)
+
+
+def write_source(sender: SenderId | None, dialect: Dialect) -> tuple[int, int, str]:
+    """Return TON, NPI and source_addr; all empty where the carrier chooses the sender (§5.2.7: NULL)."""
+    if sender is None:
+        return 0, 0, ""
+    if sender.kind is SenderKind.ALPHANUMERIC:
+        return dialect.alphanumeric_ton, dialect.alphanumeric_npi, sender.value
+    if sender.kind is SenderKind.SHORT_CODE:
+        return dialect.short_code_ton, dialect.short_code_npi, sender.value
+    return dialect.numeric_ton, dialect.numeric_npi, f"+{sender.value}" if dialect.numeric_plus else sender.value
+
+
+def write_validity(expires_at: datetime | None, dialect: Dialect, now: datetime) -> str:
+    """Return validity_period; a validity that has all but ended is written as one minute (§7.1.1)."""
+    if expires_at is None or dialect.validity_format is ValidityFormat.NONE:
+        return ""
+    left = max(expires_at - now, _LEAST_VALIDITY)
+    if dialect.validity_format is ValidityFormat.ABSOLUTE:
+        return (now + left).astimezone(UTC).strftime("%y%m%d%H%M%S000+")
+    minutes, seconds = divmod(ceil(left.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"0000{min(days, 99):02}{hours:02}{minutes:02}{seconds:02}000R"
+
+
+def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm, tuple[Tlv, ...]]:
+    """Return the submit_sm of a part with its optional parameters; `now` counts for a relative validity."""
+    ton, npi, source = write_source(part.sender, dialect)
+    number = part.number.digits
+    esm_class = dialect.esm_class
+    udh = part.udh
+    tlvs: tuple[Tlv, ...] = ()
+    if udh and part.total > 1 and dialect.long_messages is LongMessages.SAR:
+        udh = b""
+        tlvs = (
+            Tlv(Tag.SAR_MSG_REF_NUM, part.reference),
+            Tlv(Tag.SAR_TOTAL_SEGMENTS, part.total),
+            Tlv(Tag.SAR_SEGMENT_SEQNUM, part.index),
+        )
+    if part.alphabet is Alphabet.UCS2:
+        coding = dialect.flash_ucs2_data_coding if part.flash else dialect.ucs2_data_coding
+        message = udh + part.payload
+    else:
+        coding = dialect.flash_data_coding if part.flash else dialect.default_data_coding
+        message = udh + write_septets(part.payload, dialect, udh)
+    if udh:
+        esm_class |= _UDH_INDICATOR
+        if dialect.long_messages is LongMessages.MESSAGE_PAYLOAD:
+            tlvs = (Tlv(Tag.MESSAGE_PAYLOAD, message),)
+            message = b""
+    return (
+        SubmitSm(
+            dialect.service_type,
+            ton,
+            npi,
+            source,
+            dialect.destination_ton,
+            dialect.destination_npi,
+            f"+{number}" if dialect.destination_plus else number,
+            esm_class,
+            0,
+            dialect.express_priority_flag if part.priority is Priority.EXPRESS else dialect.normal_priority_flag,
+            "",
+            write_validity(part.expires_at, dialect, now),
+            dialect.registered_delivery if part.receipt_wanted else dialect.no_registered_delivery,
+            0,
+            coding,
+            0,
+            message,
+        ),
+        tlvs,
+    )
+
+
+def write_septets(septets: bytes, dialect: Dialect, udh: bytes) -> bytes:
+    """Return a text of the default alphabet as this carrier's wire has it, behind the header `udh`."""
+    wire = dialect.default_alphabet
+    if wire is WireAlphabet.GSM7:
+        return septets
+    if wire is WireAlphabet.GSM7_PACKED:
+        return pack_septets(septets, after_octets=len(udh))
+    return decode_gsm7(septets).encode(_CODECS[wire], "replace")
+
+
+def write_cancel(carrier_id: str, number: MobileNumber, sender: SenderId | None, dialect: Dialect) -> CancelSm:
+    """Return the cancel_sm of the part with this normalised id (§4.9.1: the addresses must be those of the submit)."""
+    ton, npi, source = write_source(sender, dialect)
+    return CancelSm(
+        dialect.service_type,
+        write_id(carrier_id, dialect.id_in_response),
+        ton,
+        npi,
+        source,
+        dialect.destination_ton,
+        dialect.destination_npi,
+        f"+{number.digits}" if dialect.destination_plus else number.digits,
+    )
+
+
+def write_query(carrier_id: str, sender: SenderId | None, dialect: Dialect) -> QuerySm:
+    """Return the query_sm of the part with this normalised id (§4.8.1)."""
+    ton, npi, source = write_source(sender, dialect)
+    return QuerySm(write_id(carrier_id, dialect.id_in_response), ton, npi, source)
+
+
+def normalise_id(text: str, base: IdBase) -> str:
+    """Return the id in the form in which ids compare: a number as plain decimal digits, a text without outer blanks.
+
+    What should be a number and is none stays the text that it is.
+    """
+    text = text.strip()
+    if base is IdBase.TEXT:
+        return text
+    try:
+        return str(int(text, _BASES[base]))
+    except ValueError:
+        return text
+
+
+def write_id(carrier_id: str, base: IdBase) -> str:
+    """Return a normalised id as the carrier writes it: a hexadecimal id in lower case without leading zeros."""
+    return f"{int(carrier_id):x}" if base is IdBase.HEX and carrier_id.isdecimal() else carrier_id

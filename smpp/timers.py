@@ -1,0 +1,57 @@
+"""All timers of a session as one value: give it the time, and it answers what to do and why (SMPP 3.4 §2.9).
+
+Not here: the deadlines of single requests (session), nor any clock. Times are seconds of one monotonic clock.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TimerVerdict(StrEnum):
+    """What the time says: go on, ask whether the other side lives, or end the session and why."""
+
+    FINE = "fine"
+    ENQUIRE = "enquire"
+    NOT_BOUND = "not-bound"
+    NO_LIFE = "no-life"
+    INACTIVE = "inactive"
+
+
+@dataclass(slots=True, kw_only=True)
+class Timers:
+    """The session initiation, enquire_link and inactivity timers; `math.inf` switches one off.
+
+    `heard_at` is the last PDU of any kind, `busy_at` the last that was not of the link itself, `asked_at` our open
+    enquire_link.
+    """
+
+    init_seconds: float
+    enquire_link_seconds: float
+    response_seconds: float
+    inactivity_seconds: float
+    opened_at: float
+    heard_at: float
+    busy_at: float
+    bound: bool = False
+    asked_at: float | None = None
+
+    def heard(self, now: float, *, busy: bool) -> None:
+        """Note that a PDU came; any PDU is a sign of life, whether or not it answers the enquire_link."""
+        self.heard_at = now
+        self.asked_at = None
+        if busy:
+            self.busy_at = now
+
+    def tick(self, now: float) -> TimerVerdict:
+        """Return what is due; after ENQUIRE the caller sends an enquire_link, which this counts as sent."""
+        if not self.bound:
+            return TimerVerdict.NOT_BOUND if now - self.opened_at >= self.init_seconds else TimerVerdict.FINE
+        if self.asked_at is not None:
+            if now - self.asked_at >= self.response_seconds:
+                return TimerVerdict.NO_LIFE
+        elif now - self.heard_at >= self.enquire_link_seconds:
+            self.asked_at = now
+            return TimerVerdict.ENQUIRE
+        if now - self.busy_at >= self.inactivity_seconds:
+            return TimerVerdict.INACTIVE
+        return TimerVerdict.FINE

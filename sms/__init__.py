@@ -1,0 +1,1 @@
+"""What an SMS is: numbers, alphabets, parts, messages, settings and their rules. No input or output."""

@@ -1,0 +1,160 @@
+"""The vocabulary of one SMS on its way: submissions, jobs, messages, parts, receipts, notices.
+
+Not here: how a number, an alphabet or a split is made (number, alphabet, parts), nor how states change (lifecycle).
+Every instant is an aware UTC datetime and its name ends in `_at`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sms.number import MobileNumber, SenderId
+
+
+class Origin(StrEnum):
+    """The door a submission came through; also the name of the customer's service whose settings apply."""
+
+    MAIL = "mail"
+    SAP = "sap"
+    REST = "rest"
+    SOAP = "soap"
+    HTTP = "http"
+    SMPP = "smpp"
+    INBOUND = "inbound"
+
+
+class Priority(StrEnum):
+    """Express goes first everywhere; there are two classes and no numbers."""
+
+    NORMAL = "normal"
+    EXPRESS = "express"
+
+
+class Alphabet(StrEnum):
+    """What a part's payload octets are: one GSM-7 septet per octet, or UTF-16BE (3GPP TS 23.038 §4, §6)."""
+
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """One character that the alphabet lacks: `index` counts code points of the text before any replacement."""
+
+    index: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPart:
+    """One part as it goes on the air. `payload` is short_message without the UDH: septets one per octet, or UTF-16BE."""
+
+    text: str
+    udh: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedText:
+    """A text made ready for the air: what is sent, what was replaced, what was cut, and its parts."""
+
+    text: str
+    alphabet: Alphabet
+    parts: tuple[TextPart, ...]
+    replaced: tuple[Replacement, ...] = ()
+    cut: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One recipient as given. `notify` and `orcpt` are RFC 3461 §4.1 and §4.2, decoded; empty where none came."""
+
+    given: str
+    number: MobileNumber
+    values: Mapping[str, str] = field(default_factory=dict)
+    notify: str = ""
+    orcpt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailOrigin:
+    """What must be remembered of the mail to answer it: envelope (RFC 3461), identity, thread, header block.
+
+    `reverse_path` is empty for the null sender. `header` is the mail's header block as received; `body` is kept
+    only for RET=FULL and only until the job is final.
+    """
+
+    reverse_path: str
+    header_from: str = ""
+    message_id: str = ""
+    references: str = ""
+    subject: str = ""
+    envid: str = ""
+    ret: str = ""
+    helo: str = ""
+    header: bytes = b""
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartToSubmit:
+    """One part handed to a carrier. `message_key` groups the parts of one message, `reference` is the UDH's own."""
+
+    part_key: int
+    message_key: int
+    message_id: str
+    number: MobileNumber
+    sender: SenderId | None
+    alphabet: Alphabet
+    udh: bytes
+    payload: bytes
+    index: int
+    total: int
+    reference: int
+    priority: Priority
+    flash: bool
+    receipt_wanted: bool
+    expires_at: datetime | None
+
+
+class ReceiptState(StrEnum):
+    """What a carrier's receipt says (SMPP 3.4 §5.2.28, appendix B)."""
+
+    ENROUTE = "enroute"
+    DELIVERED = "delivered"
+    EXPIRED = "expired"
+    DELETED = "deleted"
+    UNDELIVERABLE = "undeliverable"
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The carrier tells us of one part. `carrier_id` is normalised by the carrier's dialect before it comes here.
+
+    `number` is the handset's, digits only, where the carrier says it: it helps to settle a part whose answer was lost.
+    """
+
+    carrier: str
+    carrier_id: str
+    state: ReceiptState
+    error: str = ""
+    number: str = ""
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundFragment:
+    """One deliver_sm from a handset: text of one fragment with its concatenation, if any (3GPP TS 23.040 §9.2.3.24.1)."""
+
+    carrier: str
+    source: str
+    destination: str
+    text: str
+    reference: int | None = None
+    index: int = 1
+    total: int = 1

@@ -1,0 +1,313 @@
+"""Telephone numbers of handsets, and what a handset may show as the sender. The only user of `phonenumbers`.
+
+Not here: which numbers a customer may write to (gateway.accept), nor numbers that belong to us (inbound.routing).
+Standards: ITU-T E.164; RFC 3966 for the `tel:` prefix; SMPP 3.4 §5.2.5 for the kinds of sender.
+
+A number is taken when it is possible: numbering plans open faster than metadata follows, and the numbers reserved for
+fiction are possible but not valid. It is refused when its known type cannot receive SMS. How a text is read:
+
+1. `+…` and `00…` are international, whatever the default country. Where `00…` makes no possible number, the
+   international prefix of the default country is tried (0011… in AU).
+2. A text that begins with another `0` is national or begins with the default country's international prefix (011… in
+   US): no country code begins with 0.
+3. Any other text can be national or international without its plus. A valid mobile number wins over a possible one,
+   and that over one that cannot receive; between two valid ones the national wins. Between two that are only possible
+   the international wins in a country whose national numbers begin with 0, since this one does not; elsewhere the
+   national wins.
+4. Up to six digits without 0 or plus are a short code, which is no recipient, unless valid in the default country.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+
+import phonenumbers
+from phonenumbers import CountryCodeSource, NumberParseException, PhoneNumberType, ValidationResult
+
+from sms.outcome import Refusal, Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MobileNumber:
+    """A number that may receive SMS, made by `parse_number`; `digits` is E.164 without the plus."""
+
+    digits: str
+
+    @property
+    def e164(self) -> str:
+        """The number with its plus."""
+        return f"+{self.digits}"
+
+
+class SenderKind(StrEnum):
+    """What a sender ID is; decides the type of number on the air (SMPP 3.4 §5.2.5)."""
+
+    NUMERIC = "numeric"
+    ALPHANUMERIC = "alphanumeric"
+    SHORT_CODE = "short-code"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderId:
+    """What the phone shows as the sender, made by `parse_sender_id`; a number's `value` is its digits without plus."""
+
+    value: str
+    kind: SenderKind
+
+
+class _Fit(IntEnum):
+    """How well a text reads as one number; the higher reading wins."""
+
+    IMPOSSIBLE = 0
+    CANNOT_RECEIVE = 1
+    POSSIBLE = 2
+    VALID = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """One way to read a text: the number's digits where it has any, and why it is refused where it is."""
+
+    fit: _Fit
+    digits: str = ""
+    detail: str = ""
+
+
+# E.164 §6: at most 15 digits. Before them come two zeros at most, and one more as (0).
+_MOST_DIGITS = 15
+_MOST_WRITTEN_DIGITS = _MOST_DIGITS + 3
+_LONGEST_TEXT = 64
+_SHORT_CODE_AS_RECIPIENT = 6
+
+_SEPARATORS = MappingProxyType(dict.fromkeys(map(ord, " -./()")))
+_WRITTEN_NUMBER = re.compile(r"\(?\+?[0-9][0-9 ./()-]*", re.ASCII)
+_TRUNK_IN_BRACKETS = re.compile(r"(?<=[0-9]) *\( *0 *\)", re.ASCII)
+_SPREADSHEET_FLOAT = re.compile(r"[0-9]+\.0+", re.ASCII)
+_SPREADSHEET_EXPONENT = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+", re.ASCII)
+_EXTENSION = re.compile(r"[0-9] *(x|ext|#|;)", re.ASCII | re.IGNORECASE)
+
+# A personal number forwards calls; a pager has its own network. VoIP numbers are served by SMS in many plans: taken.
+_CANNOT_RECEIVE = MappingProxyType(
+    {
+        PhoneNumberType.FIXED_LINE: "a fixed line",
+        PhoneNumberType.TOLL_FREE: "a toll-free service",
+        PhoneNumberType.PREMIUM_RATE: "a premium-rate service",
+        PhoneNumberType.SHARED_COST: "a shared-cost service",
+        PhoneNumberType.PERSONAL_NUMBER: "a personal call-forwarding number",
+        PhoneNumberType.PAGER: "a pager",
+        PhoneNumberType.UAN: "a company-wide access number",
+        PhoneNumberType.VOICEMAIL: "a voice mailbox",
+    }
+)
+
+_NO_COUNTRY_CODE = "begins with no known country code: check the digits after + or 00"
+_INTERNATIONAL_FORM = "write it with + and country code first, such as +447700900123"
+_NO_DEFAULT_COUNTRY = f"{_INTERNATIONAL_FORM}, or have a default country set"
+
+_IMPOSSIBLE = MappingProxyType(
+    {
+        ValidationResult.TOO_SHORT: "is too short for country code +{code}: digits are missing",
+        ValidationResult.TOO_LONG: "is too long for country code +{code}: it has too many digits, or is two numbers",
+        ValidationResult.INVALID_LENGTH: "has a number of digits that country code +{code} does not use: check it",
+        ValidationResult.INVALID_COUNTRY_CODE: _NO_COUNTRY_CODE,
+        ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "lacks its area code: write it in full, with + and country code first",
+    }
+)
+
+_UNREADABLE = MappingProxyType(
+    {
+        NumberParseException.INVALID_COUNTRY_CODE: _NO_COUNTRY_CODE,
+        NumberParseException.NOT_A_NUMBER: f"is too short: {_INTERNATIONAL_FORM}",
+        NumberParseException.TOO_SHORT_AFTER_IDD: f"is too short: {_INTERNATIONAL_FORM}",
+        NumberParseException.TOO_SHORT_NSN: f"is too short: {_INTERNATIONAL_FORM}",
+        NumberParseException.TOO_LONG: f"has more than {_MOST_DIGITS} digits: check it",
+    }
+)
+
+
+def parse_number(text: str, default_country: str, *, strict: bool = False) -> MobileNumber | Refused:
+    """Return the handset's number that the text names, or why it names none.
+
+    `default_country` is ISO 3166-1 alpha-2, empty where national numbers cannot be read; `strict` demands a number that
+    is valid in the metadata, not only possible. Separators are blank - . / ( ), and a `tel:` prefix is ignored.
+    Refusals: NUMBER_MALFORMED, NUMBER_IMPOSSIBLE, NUMBER_CANNOT_RECEIVE, NUMBER_INVALID; details are ASCII.
+    """
+    if len(text) > _LONGEST_TEXT:
+        detail = f"A number has at most {_MOST_DIGITS} digits: this text is too long to be one."
+        return Refused(refusal=Refusal.NUMBER_MALFORMED, detail=detail)
+    return _parse_number(text, default_country.strip().upper(), strict)
+
+
+@lru_cache(maxsize=32768)
+def _parse_number(text: str, country: str, strict: bool) -> MobileNumber | Refused:  # noqa: FBT001 - a cache key
+    written = text.strip(" ")
+    if written[:4].lower() == "tel:":  # RFC 3966 §3
+        written = written[4:].strip(" ")
+    problem = _find_malformation(written)
+    if problem:
+        return Refused(refusal=Refusal.NUMBER_MALFORMED, detail=problem)
+    reading = _choose_reading(written, country if country in phonenumbers.SUPPORTED_REGIONS else "")
+    if reading.fit is _Fit.IMPOSSIBLE:
+        return Refused(refusal=Refusal.NUMBER_IMPOSSIBLE, detail=reading.detail)
+    if reading.fit is _Fit.CANNOT_RECEIVE:
+        return Refused(refusal=Refusal.NUMBER_CANNOT_RECEIVE, detail=reading.detail)
+    if strict and reading.fit is not _Fit.VALID:
+        return Refused(
+            refusal=Refusal.NUMBER_INVALID,
+            detail="The number is not in use according to the numbering plan, and strict checking of numbers is on.",
+        )
+    return MobileNumber(digits=reading.digits)
+
+
+def _find_malformation(written: str) -> str:
+    """Return why the text is not one number in digits and separators, empty if it is."""
+    if _SPREADSHEET_EXPONENT.fullmatch(written) or _SPREADSHEET_FLOAT.fullmatch(written):
+        return "The number was rounded by a spreadsheet: format the cell as text and enter it again."
+    if _WRITTEN_NUMBER.fullmatch(written):
+        return ""
+    if written.count("+") > 1:
+        return "The text holds more than one number: give each recipient its own address."
+    if _EXTENSION.search(written):
+        return "A number with an extension or parameters cannot receive SMS: give the handset's own number."
+    odd = next((char for char in written if char not in "+0123456789 -./()"), None)
+    if odd is None:
+        return f"The number is missing or its signs are out of place: {_INTERNATIONAL_FORM}."
+    name = unicodedata.name(odd, "a control character")
+    return f"The number contains U+{ord(odd):04X} ({name}): use only the digits 0 to 9, + and blanks."
+
+
+def _choose_reading(written: str, region: str) -> _Reading:
+    """Return the best reading by the rules of the module; `region` is empty where there is no default country."""
+    digits = written.translate(_SEPARATORS)
+    if len(digits.removeprefix("+")) > _MOST_WRITTEN_DIGITS:
+        return _impossible(f"has more than {_MOST_DIGITS} digits: check it, and give each number its own address")
+    if digits.startswith("+"):
+        return _read_international(written, digits[1:])
+    if digits.startswith("00"):
+        reading = _read_international(written, digits[2:])
+        if reading.fit is _Fit.IMPOSSIBLE and _dials_abroad(digits, region):
+            return _read(digits, region)
+        return reading
+    if digits.startswith("0"):
+        return (
+            _read(digits, region)
+            if region
+            else _impossible(f"is national, without country code: {_NO_DEFAULT_COUNTRY}")
+        )
+    return _choose_bare_reading(written, digits, region)
+
+
+def _choose_bare_reading(written: str, digits: str, region: str) -> _Reading:
+    """Decide between national and international for digits that say neither (rules 3 and 4 of the module)."""
+    national = _read(digits, region) if region else _Reading(fit=_Fit.IMPOSSIBLE)
+    if national.fit is _Fit.VALID:
+        return national
+    if len(digits) <= _SHORT_CODE_AS_RECIPIENT:
+        return _impossible(f"is too short, and short codes cannot receive SMS: {_INTERNATIONAL_FORM}")
+    international = _read_international(written, digits)
+    if national.fit is not international.fit:
+        return max(national, international, key=lambda one: one.fit)
+    if not region:
+        return _impossible(f"seems to lack its country code: {_NO_DEFAULT_COUNTRY}")
+    if national.fit is _Fit.POSSIBLE and _has_trunk_zero(region):
+        return international
+    return national
+
+
+def _has_trunk_zero(region: str) -> bool:
+    """Tell whether national numbers of the country are written with a 0 that is no part of the number."""
+    return (phonenumbers.ndd_prefix_for_region(region, True) or "").startswith("0")
+
+
+def _main_region(country_code: int | None) -> str:
+    return phonenumbers.region_code_for_country_code(country_code or 0)
+
+
+def _dials_abroad(digits: str, region: str) -> bool:
+    """Tell whether the digits begin with the country's international prefix and a country code."""
+    try:
+        number = phonenumbers.parse(digits, region or None, keep_raw_input=True)
+    except NumberParseException:
+        return False
+    return bool(number.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD)
+
+
+def _read_international(written: str, digits: str) -> _Reading:
+    """Read digits that begin with a country code; the 0 of `+49 (0) 176` falls where the country has no such 0."""
+    reading = _read(f"+{digits}", None)
+    if reading.fit is _Fit.IMPOSSIBLE and _TRUNK_IN_BRACKETS.search(written):
+        without = _TRUNK_IN_BRACKETS.sub("", written, count=1).translate(_SEPARATORS)
+        return _read("+" + without.removeprefix("+").removeprefix("00"), None)
+    return reading
+
+
+def _read(digits: str, region: str | None) -> _Reading:
+    """Read the digits as one number of the region, or as an international number where they begin with +."""
+    try:
+        number = phonenumbers.parse(digits, region)
+    except NumberParseException as error:
+        return _impossible(_UNREADABLE[error.error_type])
+    e164 = f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+    if len(e164) > _MOST_DIGITS:
+        return _impossible(_UNREADABLE[NumberParseException.TOO_LONG])
+    reason = phonenumbers.is_possible_number_with_reason(number)
+    if number.italian_leading_zero and _has_trunk_zero(_main_region(number.country_code)):
+        reason = ValidationResult.TOO_SHORT  # too short to lose its trunk 0, which the library then keeps as a digit
+    if reason != ValidationResult.IS_POSSIBLE:
+        return _impossible(_IMPOSSIBLE[reason].format(code=number.country_code))
+    kind = phonenumbers.number_type(number)
+    if kind in _CANNOT_RECEIVE:
+        detail = f"The number belongs to {_CANNOT_RECEIVE[kind]}, which cannot receive SMS: give a mobile number."
+        return _Reading(fit=_Fit.CANNOT_RECEIVE, digits=e164, detail=detail)
+    return _Reading(fit=_Fit.POSSIBLE if kind == PhoneNumberType.UNKNOWN else _Fit.VALID, digits=e164)
+
+
+def _impossible(what: str) -> _Reading:
+    return _Reading(fit=_Fit.IMPOSSIBLE, detail=f"The number {what}.")
+
+
+# The characters whose octet is the same in ASCII and GSM-7: a carrier may read an address either way.
+_ALPHANUMERIC_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 !\"#%&'()*+,./:;<=>?-]{1,11}", re.ASCII)
+_SHORT_CODE_SENDER = re.compile(r"[0-9]{3,8}", re.ASCII)
+_NUMERIC_SENDER = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})|([1-9][0-9]{8,14})", re.ASCII)
+
+
+def parse_sender_id(text: str) -> SenderId | None:
+    """Return the sender ID that the text names, None where a network could not show it.
+
+    - `+` or `00` and 7 to 15 digits, or 9 to 15 digits that do not begin with 0: an international number;
+    - 3 to 8 digits: a short code (a national number as sender is not taken: a phone abroad could not answer it);
+    - up to 11 (3GPP TS 23.040 §9.1.2.5) letters, digits, blanks and common punctuation with at least one letter.
+    """
+    given = text.strip(" ")
+    digits = given.translate(_SEPARATORS)
+    if _SHORT_CODE_SENDER.fullmatch(given):
+        return SenderId(value=given, kind=SenderKind.SHORT_CODE)
+    if numeric := _NUMERIC_SENDER.fullmatch(digits):
+        return SenderId(value=numeric[1] or numeric[2], kind=SenderKind.NUMERIC)
+    if _ALPHANUMERIC_SENDER.fullmatch(given):
+        return SenderId(value=given, kind=SenderKind.ALPHANUMERIC)
+    return None
+
+
+@lru_cache(maxsize=32768)
+def country_of(number: MobileNumber) -> str:
+    """Return the ISO 3166-1 alpha-2 code of the number's country, empty for networks of no country (satellites).
+
+    An unallocated number counts for the main country of its country code.
+    """
+    try:
+        parsed = phonenumbers.parse(number.e164, None)
+    except NumberParseException:
+        return ""  # kept from a time when the metadata knew its country code
+    region = phonenumbers.region_code_for_number(parsed) or _main_region(parsed.country_code)
+    return region if region.isalpha() and region != "ZZ" else ""
+
+
+def mask_number(text: str) -> str:
+    """Return a number for logs, with or without its plus, so that nobody can call it: `+447700…23`."""
+    digits = text.removeprefix("+")
+    return f"+{digits[:-6]}…{digits[-2:]}" if len(digits) > 8 else "+…"

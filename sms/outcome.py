@@ -1,0 +1,122 @@
+"""The closed lists of what can go wrong: refusals before acceptance, outcomes after an attempt.
+
+Not here: SMTP replies (mta.replies), HTTP answers (web) and SMPP statuses (smpp), which are tables over these lists.
+A problem carries one sentence for the customer; the cause, which may name hosts and codes, is for the log only.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why a submission, or one recipient of it, was not accepted. Nothing was stored for it and nothing is billed."""
+
+    AUTHENTICATION_REQUIRED = "authentication-required"
+    AUTHENTICATION_FAILED = "authentication-failed"
+    SENDER_NOT_AUTHORISED = "sender-not-authorised"
+    RELAY_DENIED = "relay-denied"
+    ADDRESS_MALFORMED = "address-malformed"
+    ADDRESS_UNKNOWN = "address-unknown"
+    NUMBER_MALFORMED = "number-malformed"
+    NUMBER_IMPOSSIBLE = "number-impossible"
+    NUMBER_INVALID = "number-invalid"
+    NUMBER_CANNOT_RECEIVE = "number-cannot-receive"
+    COUNTRY_NOT_ALLOWED = "country-not-allowed"
+    STOP_LIST = "stop-list"
+    NO_ROUTE = "no-route"
+    SENDER_ID_NOT_PERMITTED = "sender-id-not-permitted"
+    SETTING_NOT_PERMITTED = "setting-not-permitted"
+    OPTION_MALFORMED = "option-malformed"
+    TEMPLATE_INCOMPLETE = "template-incomplete"
+    NO_TEXT = "no-text"
+    NOT_ENCODABLE = "not-encodable"
+    TOO_MANY_PARTS = "too-many-parts"
+    DUPLICATE = "duplicate"
+    MAIL_MALFORMED = "mail-malformed"
+    MAIL_TOO_LARGE = "mail-too-large"
+    MAIL_LOOP = "mail-loop"
+    TOO_MANY_RECIPIENTS = "too-many-recipients"
+    RATE_LIMITED = "rate-limited"
+    NO_STORAGE = "no-storage"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One refusal with what, where and how to mend it, in a sentence that the sender may read."""
+
+    refusal: Refusal
+    detail: str = ""
+
+
+class ProblemCode(StrEnum):
+    """What went wrong in an attempt, in words that templates translate."""
+
+    LINK_DOWN = "link-down"
+    LINK_LOST = "link-lost"
+    NO_ANSWER = "no-answer"
+    THROTTLED = "throttled"
+    CARRIER_BUSY = "carrier-busy"
+    NUMBER_REFUSED = "number-refused"
+    SENDER_REFUSED = "sender-refused"
+    CONTENT_REFUSED = "content-refused"
+    CARRIER_REFUSED = "carrier-refused"
+    PARTS_INCOMPLETE = "parts-incomplete"
+    NOT_DELIVERED = "not-delivered"
+    VALIDITY_ENDED = "validity-ended"
+    DELETED = "deleted"
+    NO_RECEIPT = "no-receipt"
+    RESTARTED = "restarted"
+    STOP_LIST = "stop-list"
+    CANCELLED = "cancelled"
+    NO_ROUTE = "no-route"
+    HOST_UNREACHABLE = "host-unreachable"
+    DNS_FAILED = "dns-failed"
+    NO_SUCH_DOMAIN = "no-such-domain"
+    TLS_POLICY = "tls-policy"
+    MAIL_REFUSED = "mail-refused"
+    MAIL_DEFERRED = "mail-deferred"
+    RETRIES_EXHAUSTED = "retries-exhausted"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A code, a sentence for the customer, and the cause for the log."""
+
+    code: ProblemCode
+    text: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The other side has it. `reference` is its own id for it, empty where it gives none."""
+
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Nothing was taken; a later attempt may work. `after` is the other side's wish, None for our schedule."""
+
+    problem: Problem
+    after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Nothing was taken and no later attempt will change that."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """The attempt left us and the answer was lost: the other side may or may not have it."""
+
+    problem: Problem
+
+
+Outcome = Done | Retry | Failed | Unknown

@@ -1,0 +1,172 @@
+"""Texts into parts as they go on the air. The only user of `regex`, for grapheme clusters (UAX #29).
+
+Not here: the alphabets and the replacing of characters (alphabet), nor who draws references (gateway).
+Standards: 3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8 (concatenation), 3GPP TS 23.038 §4 (alphabets).
+
+| | alone | 8-bit reference | 16-bit reference |
+| --- | --- | --- | --- |
+| GSM-7, septets | 160 | 153 | 152 |
+| UCS-2, units of 16 bits | 70 | 67 | 66 |
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from types import MappingProxyType
+from typing import Final
+
+import regex
+
+from sms.alphabet import Fitted, encode_gsm7, encode_ucs2, fit_gsm7, fit_ucs2, is_blank
+from sms.message import Alphabet, EncodedText, Replacement, TextPart
+from sms.outcome import Refusal, Refused
+from sms.settings import Unencodable
+
+# Octets of payload. A TPDU holds 140 octets of user data, of which the UDH takes 6 or 7: 7 or 8 septets with their
+# fill bits, or 3 or 4 units (3GPP TS 23.040 §9.2.3.24).
+_ALONE: Final = MappingProxyType({Alphabet.GSM7: 160, Alphabet.UCS2: 140})
+_IN_PART: Final = MappingProxyType({Alphabet.GSM7: 153, Alphabet.UCS2: 134})
+_IN_WIDE_PART: Final = MappingProxyType({Alphabet.GSM7: 152, Alphabet.UCS2: 132})
+
+_MOST_PARTS: Final = 255
+_ESCAPE: Final = 0x1B
+_WIDE_UDH_LENGTH: Final = 6
+
+_CLUSTER: Final = regex.compile(r"\X")
+
+
+def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
+    text: str,
+    *,
+    coding: Alphabet,
+    unencodable: Unencodable,
+    max_parts: int,
+    reference: int = 0,
+    wide_reference: bool = False,
+) -> EncodedText | Refused:
+    """Return the text ready for the air: encoded, split, and cut where it needs more than `max_parts` (1 to 255).
+
+    No part ends inside an escape pair, a surrogate pair or a grapheme cluster, except a cluster longer than a whole
+    part, which ends between code points. `text` and `cut` together are the text after replacement; `replaced` names
+    only what is in `text`, with `index` in the text as given here. `reference` has 8 bits, or 16 if wide.
+    Refusals: NO_TEXT for blank text, NOT_ENCODABLE.
+    """
+    if not 1 <= max_parts <= _MOST_PARTS:
+        message = f"max_parts is {max_parts}, not 1 to {_MOST_PARTS}"
+        raise ValueError(message)
+    chosen = _choose_alphabet(text, coding, unencodable)
+    if isinstance(chosen, Refused):
+        return chosen
+    alphabet, fitted, payload = chosen
+    if is_blank(fitted.text):
+        return Refused(refusal=Refusal.NO_TEXT, detail="There is no text to send.")
+    if len(payload) <= _ALONE[alphabet]:
+        part = TextPart(text=fitted.text, udh=b"", payload=payload)
+        return EncodedText(text=fitted.text, alphabet=alphabet, parts=(part,), replaced=fitted.replaced)
+    limit = _ALONE if max_parts == 1 else _IN_WIDE_PART if wide_reference else _IN_PART
+    split = _split_gsm7 if alphabet is Alphabet.GSM7 else _split_ucs2
+    pieces = list(islice(split(fitted.text, payload, limit[alphabet]), max_parts))
+    parts = tuple(
+        TextPart(text=piece, udh=header, payload=octets)
+        for (piece, octets), header in zip(pieces, _headers(len(pieces), reference, wide=wide_reference), strict=True)
+    )
+    sent = "".join(piece for piece, _ in pieces)
+    return EncodedText(
+        text=sent,
+        alphabet=alphabet,
+        parts=parts,
+        replaced=_replaced_within(fitted, len(sent)),
+        cut=fitted.text[len(sent) :],
+    )
+
+
+def with_reference(encoded: EncodedText, reference: int, *, wide: bool = False) -> EncodedText:
+    """Return the same parts under another reference: 0 to 255, or 0 to 65535 if wide; one part alone has none.
+
+    Raises ValueError for a wide reference on parts that were split for a narrow one: they would be too long.
+    """
+    if len(encoded.parts) == 1:
+        return encoded
+    if wide and encoded.parts[0].udh[0] != _WIDE_UDH_LENGTH:
+        message = "these parts have no room for a wide reference"
+        raise ValueError(message)
+    headers = _headers(len(encoded.parts), reference, wide=wide)
+    parts = (replace(part, udh=header) for part, header in zip(encoded.parts, headers, strict=True))
+    return replace(encoded, parts=tuple(parts))
+
+
+def graphemes(text: str) -> list[str]:
+    """Return the extended grapheme clusters of a text (UAX #29): what a reader takes for one character."""
+    return _CLUSTER.findall(text)
+
+
+def _choose_alphabet(text: str, coding: Alphabet, unencodable: Unencodable) -> tuple[Alphabet, Fitted, bytes] | Refused:
+    """Return the alphabet, the text as it fits in there, and its octets."""
+    if coding is Alphabet.GSM7:
+        # Most texts are in GSM-7 as they are; a CR is too, but line ends are to become LF.
+        septets = None if "\r" in text else encode_gsm7(text)
+        if septets is not None:
+            return Alphabet.GSM7, Fitted(text=text), septets
+        fitted = fit_gsm7(graphemes(text), unencodable)
+        if isinstance(fitted, Refused):
+            return fitted
+        if fitted is not None:
+            return Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""
+    fitted = fit_ucs2(text)
+    return Alphabet.UCS2, fitted, encode_ucs2(fitted.text)
+
+
+def _headers(total: int, reference: int, *, wide: bool) -> Iterator[bytes]:
+    """Make the UDH of each of `total` parts; a part alone has none."""
+    if total == 1:
+        yield b""
+        return
+    # 3GPP TS 23.040 §9.2.3.24.8, §9.2.3.24.1: length, element, its length, reference, total, sequence
+    begin = b"\x06\x08\x04" + reference.to_bytes(2, "big") if wide else bytes((5, 0, 3, reference))
+    for sequence in range(1, total + 1):
+        yield begin + bytes((total, sequence))
+
+
+def _replaced_within(fitted: Fitted, length: int) -> tuple[Replacement, ...]:
+    if length == len(fitted.text):
+        return fitted.replaced
+    return tuple(one for one, position in zip(fitted.replaced, fitted.positions, strict=True) if position < length)
+
+
+def _split_gsm7(text: str, septets: bytes, limit: int) -> Iterator[tuple[str, bytes]]:
+    """Cut septets into pieces of at most `limit`; in GSM-7 every character is a cluster, so only escapes matter."""
+    text_start = start = 0
+    while start < len(septets):
+        end = start + limit
+        if end < len(septets) and septets[end - 1] == _ESCAPE:
+            end -= 1
+        piece = septets[start:end]
+        text_end = text_start + len(piece) - piece.count(_ESCAPE)
+        yield text[text_start:text_end], piece
+        text_start, start = text_end, end
+
+
+def _split_ucs2(text: str, octets: bytes, limit: int) -> Iterator[tuple[str, bytes]]:
+    """Cut UTF-16BE octets into pieces of at most `limit` octets at the borders of clusters."""
+    start = end = text_start = text_end = 0
+    for atom in _atoms(text, limit):
+        length = _octet_length(atom)
+        if end + length - start > limit:
+            yield text[text_start:text_end], octets[start:end]
+            start, text_start = end, text_end
+        end += length
+        text_end += len(atom)
+    yield text[text_start:text_end], octets[start:end]
+
+
+def _atoms(text: str, limit: int) -> Iterator[str]:
+    """Give what must stay together: clusters, or the code points of a cluster that no part can hold."""
+    for cluster in graphemes(text):
+        if _octet_length(cluster) > limit:
+            yield from cluster
+        else:
+            yield cluster
+
+
+def _octet_length(text: str) -> int:
+    return len(text.encode("utf-16-be"))

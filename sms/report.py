@@ -1,0 +1,110 @@
+"""What is told about a job: one frozen view that status mails, DSNs, the command line and applications all read.
+
+Not here: whether and when it is told (gateway.notify), nor how it looks (templates, mta.compose).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sms.lifecycle import SUCCESS, State, Summary, summarise
+from sms.message import Alphabet, MailOrigin, Replacement
+from sms.settings import Settings, StatusReport
+
+
+class NoticeKind(StrEnum):
+    """What a notice tells. `CORRECTION` is the one later word when a network corrects itself after the result."""
+
+    ACCEPTED = "accepted"
+    RESULT = "result"
+    CORRECTION = "correction"
+    DELAYED = "delayed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedPart:
+    """One part as its sender may see it; `billed` once a carrier accepted it, or may have."""
+
+    index: int
+    total: int
+    text: str
+    state: State
+    carrier: str = ""
+    carrier_id: str = ""
+    error: str = ""
+    submitted_at: datetime | None = None
+    reported_at: datetime | None = None
+
+    @property
+    def billed(self) -> bool:
+        """Tell whether this part is on the bill."""
+        return bool(self.carrier_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedMessage:
+    """One recipient's line. `number` is E.164 with +, empty where the address was refused; `reason` is a ProblemCode or
+    a Refusal value, `problem` its sentence. `from_network` says that a receipt of the network led to this state.
+    """
+
+    public_id: str
+    given: str
+    number: str
+    state: State
+    reason: str
+    problem: str
+    text: str
+    cut: str
+    replaced: tuple[Replacement, ...]
+    alphabet: Alphabet
+    parts: tuple[ReportedPart, ...]
+    sender_id: str
+    from_network: bool
+    updated_at: datetime
+    expires_at: datetime | None = None
+    notify: str = ""
+    orcpt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReport:
+    """Everything about one job. `origins` names, per setting, the layer and origin that decided it at acceptance."""
+
+    public_id: str
+    customer: str
+    profile: str
+    user: str
+    service: str
+    reference: str
+    accepted_at: datetime
+    settled_at: datetime | None
+    settings: Settings
+    origins: Mapping[str, tuple[str, str]]
+    mail: MailOrigin | None
+    messages: tuple[ReportedMessage, ...]
+
+    @property
+    def summary(self) -> Summary:
+        """Count the recipients by what became of them."""
+        return summarise(message.state for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """We tell somebody: one event of one job to one mail address. `attempt` counts from 1."""
+
+    key: int
+    public_id: str
+    kind: NoticeKind
+    recipient: str
+    report: JobReport
+    created_at: datetime
+    attempt: int
+
+
+def wants_result(rule: StatusReport, states: Iterable[State]) -> bool:
+    """Decide whether the result of a job is told, from its rule and the states of its messages."""
+    if rule is StatusReport.ON_FAILURE:
+        return any(state not in SUCCESS for state in states)
+    return rule is StatusReport.ALWAYS

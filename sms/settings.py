@@ -1,0 +1,381 @@
+"""Every wish a customer can have about an SMS: one typed field each, and the patch that a layer is.
+
+Not here: which layer wins and why (addressbook.hierarchy), nor where layers are kept (store.directory).
+A cell of a patch has one of four states: absent (unmanaged), UNSET (inherit), NONE (the field's neutral value,
+inheritance ends), or a value. Unparsable text is never a cell: `parse_setting` answers with a `SettingProblem`.
+"""
+
+# ruff: noqa: RUF009 - _setting() is dataclasses.field() with the metadata of a setting
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, cast
+from zoneinfo import ZoneInfo
+
+from sms.message import Alphabet, Priority
+from sms.number import SenderId, SenderKind, parse_sender_id
+
+
+class Unencodable(StrEnum):
+    """The four answers to characters that GSM-7 lacks."""
+
+    SMART = "smart"
+    SIMPLE = "simple"
+    SWITCH = "switch"
+    REJECT = "reject"
+
+
+class TextSource(StrEnum):
+    """Which words of the mail are the text."""
+
+    BODY = "body"
+    SUBJECT = "subject"
+    BOTH = "both"
+
+
+class StatusReport(StrEnum):
+    """When a job's result is told: never, when something did not go well, or always."""
+
+    NEVER = "never"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
+class ReportFormat(StrEnum):
+    """Who reads the result: a person (HTML mail) or a machine (RFC 3464 DSN). Never both for one event."""
+
+    HTML = "html"
+    DSN = "dsn"
+
+
+class Reference(StrEnum):
+    """The width of the concatenation reference (3GPP TS 23.040 §9.2.3.24.1, §9.2.3.24.8)."""
+
+    EIGHT_BIT = "8-bit"
+    SIXTEEN_BIT = "16-bit"
+
+
+class Unset(StrEnum):
+    """The two cells that hold no value."""
+
+    UNSET = "<unset>"
+    NONE = "<none>"
+
+
+UNSET: Final = Unset.UNSET
+NONE: Final = Unset.NONE
+
+SettingValue = object
+SettingsPatch = Mapping[str, SettingValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingProblem:
+    """Why a text is not a value of a field: what is wrong and what is expected."""
+
+    field: str
+    given: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.given!r} is not {self.expected}"
+
+
+Parser = Callable[[str], object]
+
+
+def _parse_bool(text: str) -> bool:
+    words = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+    try:
+        return words[text.strip().lower()]
+    except KeyError:
+        raise ValueError from None
+
+
+def _enum(kind: type[StrEnum]) -> Parser:
+    return lambda text: kind(text.strip().lower())
+
+
+def _integer(low: int, high: int) -> Parser:
+    def parse(text: str) -> int:
+        # int() alone would take ١٢, 1_0 and +4 too
+        if re.fullmatch(r"\s*[0-9]{1,9}\s*", text, re.ASCII) is None or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return parse
+
+
+def _parse_validity(text: str) -> timedelta:
+    match = re.fullmatch(r"\s*([0-9]{1,6})\s*(m|min|h|d)?\s*", text, re.ASCII)
+    if match is None:
+        raise ValueError
+    value = timedelta(minutes=int(match[1]) * {None: 1, "m": 1, "min": 1, "h": 60, "d": 1440}[match[2]])
+    if not timedelta(minutes=5) <= value <= timedelta(days=7):
+        raise ValueError
+    return value
+
+
+def _parse_sender(text: str) -> SenderId:
+    sender = parse_sender_id(text)
+    if sender is None:
+        raise ValueError
+    return sender
+
+
+def _parse_country(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z]{2}", text.strip()) is None:
+        raise ValueError
+    return text.strip().upper()
+
+
+def _parse_language(text: str) -> str:
+    if re.fullmatch(r"[a-z]{2}(-[A-Za-z]{2})?", text.strip()) is None:
+        raise ValueError
+    return text.strip()
+
+
+def _parse_zone(text: str) -> str:
+    try:
+        return ZoneInfo(text.strip()).key
+    except (KeyError, OSError, ValueError):
+        raise ValueError from None
+
+
+def _text(limit: int) -> Parser:
+    def parse(text: str) -> str:
+        if len(text) > limit or any(ord(char) < 32 or ord(char) == 127 for char in text):
+            raise ValueError
+        return text.strip()
+
+    return parse
+
+
+def _words(item: Parser) -> Parser:
+    def parse(text: str) -> tuple[object, ...]:
+        words = tuple(item(word.strip()) for word in text.split(",") if word.strip())
+        if not words:
+            raise ValueError
+        return words
+
+    return parse
+
+
+def _prefix(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,15}", text, re.ASCII) is None:
+        raise ValueError
+    return text.upper()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What is known of one setting: how text becomes a value, what `<none>` means, whether a message may ask for it."""
+
+    name: str
+    parse: Parser
+    expected: str
+    neutral: object
+    message_may_set: bool
+    doc: str
+
+
+def _setting(  # noqa: PLR0913 - one argument per fact about a setting
+    default: object, parse: Parser, expected: str, doc: str, *, neutral: object = None, message: bool = False
+) -> object:
+    """Declare a field of `Settings`; `neutral` is what `<none>` stands for, the default where not said."""
+    metadata = {
+        "parse": parse,
+        "expected": expected,
+        "doc": doc,
+        "neutral": default if neutral is None and default is not None else neutral,
+        "message": message,
+    }
+    return field(default=default, metadata=metadata)
+
+
+_ON_OFF = "on or off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings in force for one submission, every one with a value. The defaults are the built-in layer."""
+
+    sender_id: SenderId | None = cast(
+        "SenderId | None",
+        _setting(
+            None,
+            _parse_sender,
+            "a number with up to 15 digits, a short code, or up to 11 letters, digits and blanks",
+            "What the phone shows as the sender. None leaves it to the carrier.",
+            message=True,
+        ),
+    )
+    priority: Priority = cast(
+        "Priority",
+        _setting(Priority.NORMAL, _enum(Priority), "normal or express", "Express goes first everywhere.", message=True),
+    )
+    cost_centre: str = cast(
+        "str",
+        _setting("", _text(70), "at most 70 characters", "Shown in reports and on the bill.", neutral="", message=True),
+    )
+    status_report: StatusReport = cast(
+        "StatusReport",
+        _setting(
+            StatusReport.ALWAYS,
+            _enum(StatusReport),
+            "never, on-failure or always",
+            "When the sender is told how a job ended.",
+            neutral=StatusReport.NEVER,
+            message=True,
+        ),
+    )
+    first_report: bool = cast(
+        "bool", _setting(False, _parse_bool, _ON_OFF, "Whether the sender also gets a report on acceptance.")
+    )
+    report_format: ReportFormat = cast(
+        "ReportFormat",
+        _setting(
+            ReportFormat.HTML, _enum(ReportFormat), "html or dsn", "A status mail for people or a DSN for machines."
+        ),
+    )
+    acceptance_is_delivery: bool = cast(
+        "bool",
+        _setting(False, _parse_bool, _ON_OFF, "Whether a DSN says «delivered» where the route gives no receipts."),
+    )
+    preview: bool = cast("bool", _setting(True, _parse_bool, _ON_OFF, "Whether the status mail shows the text."))
+    delivery_receipt: bool = cast(
+        "bool",
+        _setting(False, _parse_bool, _ON_OFF, "Whether the network is asked for a delivery receipt.", message=True),
+    )
+    validity: timedelta = cast(
+        "timedelta",
+        _setting(
+            timedelta(hours=48),
+            _parse_validity,
+            "5 minutes to 7 days, as 90m, 12h or 2d (a bare number is minutes)",
+            "How long the SMS may still be delivered, from acceptance.",
+            message=True,
+        ),
+    )
+    coding: Alphabet = cast(
+        "Alphabet",
+        _setting(Alphabet.GSM7, _enum(Alphabet), "gsm7 or ucs2", "The alphabet to send in.", message=True),
+    )
+    unencodable: Unencodable = cast(
+        "Unencodable",
+        _setting(
+            Unencodable.SMART,
+            _enum(Unencodable),
+            "smart, simple, switch or reject",
+            "What happens to characters that GSM-7 lacks.",
+            message=True,
+        ),
+    )
+    max_parts: int = cast(
+        "int",
+        _setting(
+            4, _integer(1, 20), "a number from 1 to 20", "Longer texts are cut after so many parts.", message=True
+        ),
+    )
+    flash: bool = cast(
+        "bool", _setting(False, _parse_bool, _ON_OFF, "Shown at once and not stored by the phone.", message=True)
+    )
+    language: str = cast(
+        "str", _setting("en", _parse_language, "a language code such as en, de, es", "The language of status mails.")
+    )
+    time_zone: str = cast(
+        "str", _setting("UTC", _parse_zone, "an IANA time zone such as Europe/Madrid", "The zone of shown times.")
+    )
+    text_source: TextSource = cast(
+        "TextSource",
+        _setting(TextSource.BODY, _enum(TextSource), "body, subject or both", "Which words of the mail are the text."),
+    )
+    sender_prefix: bool = cast(
+        "bool", _setting(False, _parse_bool, _ON_OFF, "Whether the text begins with the sender's mail address.")
+    )
+    subject_fallback: bool = cast(
+        "bool", _setting(True, _parse_bool, _ON_OFF, "Whether an empty body means that the subject is the text.")
+    )
+    end_marker: str = cast(
+        "str", _setting("", _text(20), "at most 20 characters", "The text ends before this mark.", neutral="")
+    )
+    disclaimers: tuple[str, ...] = cast(
+        "tuple[str, ...]",
+        _setting(
+            (), _words(_text(200)), "phrases separated by commas", "Paragraphs that begin so are cut.", neutral=()
+        ),
+    )
+    subject_options: bool = cast(
+        "bool", _setting(False, _parse_bool, _ON_OFF, "Whether [NAME:VALUE] in the subject sets options.")
+    )
+    duplicate_detection: bool = cast(
+        "bool",
+        _setting(False, _parse_bool, _ON_OFF, "Whether the same text to the same number is sent once.", message=True),
+    )
+    automatic_mail: bool = cast(
+        "bool", _setting(True, _parse_bool, _ON_OFF, "Whether machine-made alerts (auto-generated) are sent.")
+    )
+    default_country: str = cast(
+        "str",
+        _setting(
+            "", _parse_country, "a two-letter country code such as DE", "The country of national numbers.", neutral=""
+        ),
+    )
+    strict_numbers: bool = cast(
+        "bool", _setting(False, _parse_bool, _ON_OFF, "Whether a number must be valid, not only possible.")
+    )
+    address_prefixes: tuple[str, ...] = cast(
+        "tuple[str, ...]",
+        _setting(("SMS",), _words(_prefix), "words separated by commas", "NAME of addresses like NAME=+49…@domain."),
+    )
+    max_recipients: int = cast(
+        "int", _setting(3000, _integer(1, 100000), "a number from 1 to 100000", "Recipients of one job at most.")
+    )
+
+
+FIELDS: Mapping[str, Field] = MappingProxyType(
+    {
+        item.name: Field(
+            name=item.name,
+            parse=item.metadata["parse"],
+            expected=item.metadata["expected"],
+            neutral=item.metadata["neutral"],
+            message_may_set=item.metadata["message"],
+            doc=item.metadata["doc"],
+        )
+        for item in fields(Settings)
+    }
+)
+
+
+def parse_setting(name: str, text: str) -> object | SettingProblem:
+    """Return a field's value from its text, UNSET for blank or `<unset>`, NONE for `<none>`, or what is wrong.
+
+    Raises KeyError for a field that does not exist; `FIELDS` has all names.
+    """
+    known = FIELDS[name]
+    if text.strip() == Unset.NONE:
+        return NONE
+    if text.strip() in ("", Unset.UNSET):
+        return UNSET
+    try:
+        return known.parse(text)
+    except ValueError:
+        return SettingProblem(field=name, given=text[:80], expected=known.expected)
+
+
+def format_setting(value: object) -> str:
+    """Return the text that `parse_setting` reads back as this value; empty where the value is, which is no cell."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, timedelta):
+        return f"{int(value.total_seconds() // 60)}m"
+    if isinstance(value, SenderId):
+        return f"+{value.value}" if value.kind is SenderKind.NUMERIC else value.value
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value)
+    return Unset.NONE.value if value is None else str(value)

@@ -1,0 +1,36 @@
+"""What came from handsets: fragments as they arrived. Not here: joining them and what they lead to."""
+
+from dataclasses import dataclass
+
+from sms.message import InboundFragment
+from store.database import Transaction
+from store.keys import Keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivedFragment:
+    """One fragment and when it came, in microseconds."""
+
+    fragment: InboundFragment
+    at: int
+
+
+class Inbox:
+    """The statements of the inbox; its methods are batch functions for `Database.write`."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def add(self, tx: Transaction, arrived: list[ArrivedFragment]) -> list[int]:
+        """Store fragments; returns their keys."""
+        keys = [self._keys.take() for _ in arrived]
+        tx.execute_many(
+            "INSERT INTO inbound_fragment (key, carrier, source, destination, body, reference, idx, total, received_at)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
+            [
+                (key, item.fragment.carrier, item.fragment.source, item.fragment.destination, item.fragment.text)
+                + (item.fragment.reference, item.fragment.index, item.fragment.total, item.at)
+                for key, item in zip(keys, arrived, strict=True)
+            ],
+        )
+        return keys

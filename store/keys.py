@@ -1,0 +1,46 @@
+"""Keys of rows and the public ids that customers see, made here so that one statement can write many rows.
+
+A key is a positive 63-bit integer: milliseconds since 2020, then the node, then a counter; those of a node only grow.
+A public id is `J.`, `S.` or `I.`, the UTC time to the millisecond and a random suffix (18 to 38 characters after the dot).
+"""
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+_EPOCH_MS = 1_577_836_800_000
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def to_instant(microseconds: int) -> datetime:
+    """Return the aware instant of a stored integer, which is microseconds since 1970 in UTC."""
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
+def to_stored(instant: datetime) -> int:
+    """Return the integer that stands for an aware instant: microseconds since 1970 in UTC."""
+    return int(instant.timestamp() * 1_000_000)
+
+
+class Keys:
+    """Gives out keys for one node (0 to 255); `now` is wall-clock seconds since 1970, and may jump back."""
+
+    def __init__(self, node: int, now: Callable[[], float]) -> None:
+        if not 0 <= node <= 255:
+            raise ValueError(f"node {node} is not between 0 and 255")
+        self._node = node
+        self._now = now
+        self._last = 0
+
+    def take(self) -> int:
+        """Return the next key."""
+        self._last = max(int(self._now() * 1000) - _EPOCH_MS << 13, self._last + 1)
+        return (self._last >> 13 << 21) | (self._node << 13) | (self._last & 0x1FFF)
+
+
+def public_id(letter: str, at: datetime) -> str:
+    """Return a new public id such as `J.20261123-160309.512-k3v9x2mq`, for J, S, I or N."""
+    stamp = at.strftime("%Y%m%d-%H%M%S.") + f"{at.microsecond // 1000:03}"
+    random = secrets.randbits(50)
+    suffix = "".join(_ALPHABET[random >> shift & 31] for shift in range(0, 50, 5))
+    return f"{letter}.{stamp}-{suffix}"

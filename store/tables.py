@@ -1,0 +1,235 @@
+"""The tables of what is on its way: jobs, messages, parts, receipts, notices. peewee models for schema and reports.
+
+Hot statements over these tables are SQL in outbound.py and outbox.py; a test holds both equal. Instants are microseconds since 1970,
+UTC, in big integers. Not here: customers and settings (directory_tables). Nothing that PostgreSQL could not hold.
+"""
+
+import peewee
+
+
+class Row(peewee.Model):
+    """What all tables share: a big integer key that the application makes (store.keys)."""
+
+    key = peewee.BigIntegerField(primary_key=True)
+
+    class Meta:
+        legacy_table_names = False
+
+
+class Meta(peewee.Model):
+    """Named values of the whole database, such as the directory's version."""
+
+    name = peewee.TextField(primary_key=True)
+    value = peewee.TextField()
+
+    class Meta:
+        table_name = "meta"
+
+
+class Job(Row):
+    """One accepted submission with everything needed to answer it; `settings` and `origins` are frozen JSON.
+
+    `report` is when its result is told: never, on-failure or always.
+    """
+
+    public_id = peewee.TextField(unique=True)
+    customer_key = peewee.BigIntegerField()
+    customer = peewee.TextField()
+    profile = peewee.TextField(default="")
+    person = peewee.TextField(default="")
+    service = peewee.TextField()
+    reference = peewee.TextField(default="")
+    accepted_at = peewee.BigIntegerField(index=True)
+    settled_at = peewee.BigIntegerField(null=True)
+    open_messages = peewee.IntegerField()
+    report = peewee.TextField()
+    settings = peewee.TextField()
+    origins = peewee.TextField()
+    from_mail = peewee.BooleanField()
+    reverse_path = peewee.TextField(default="")
+    header_from = peewee.TextField(default="")
+    mail_id = peewee.TextField(default="", index=True)
+    mail_references = peewee.TextField(default="")
+    subject = peewee.TextField(default="")
+    envid = peewee.TextField(default="")
+    ret = peewee.TextField(default="")
+    helo = peewee.TextField(default="")
+    header = peewee.BlobField(default=b"")
+    body = peewee.BlobField(null=True)
+    corrected = peewee.BooleanField(default=False)
+
+    class Meta:
+        table_name = "job"
+
+
+class Message(Row):
+    """One recipient of a job. `priority` is 0 for express, 1 for normal; `route` names the carriers that may take it.
+
+    `counted` is false until the message's end was subtracted from its job; `watch_at` is when silence becomes a final state.
+    """
+
+    job_key = peewee.BigIntegerField(index=True)
+    seq = peewee.IntegerField()
+    public_id = peewee.TextField(unique=True)
+    given = peewee.TextField()
+    number = peewee.TextField()
+    notify = peewee.TextField(default="")
+    orcpt = peewee.TextField(default="")
+    body = peewee.TextField()
+    cut = peewee.TextField(default="")
+    replaced = peewee.TextField(default="")
+    alphabet = peewee.TextField()
+    sender = peewee.TextField(default="")
+    state = peewee.TextField()
+    reason = peewee.TextField(default="")
+    problem = peewee.TextField(default="")
+    from_network = peewee.BooleanField(default=False)
+    priority = peewee.SmallIntegerField()
+    route = peewee.TextField()
+    held = peewee.BooleanField(default=False)
+    flash = peewee.BooleanField(default=False)
+    receipt_wanted = peewee.BooleanField(default=False)
+    parts = peewee.SmallIntegerField()
+    attempts = peewee.IntegerField(default=0)
+    due_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField()
+    watch_at = peewee.BigIntegerField()
+    counted = peewee.BooleanField(default=False)
+    owner = peewee.TextField(default="")
+    updated_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "message"
+
+
+# What is claimed next, whatever else is queued: one narrow index, so a claim costs the same with ten or a million rows.
+Message.add_index(
+    Message.index(Message.route, Message.priority, Message.due_at, Message.key, name="message_queued").where(
+        Message.state == "queued"
+    )
+)
+Message.add_index(Message.index(Message.owner, name="message_submitting").where(Message.state == "submitting"))
+Message.add_index(
+    Message.index(Message.watch_at, name="message_watched").where(Message.counted == False)  # noqa: E712 - SQL, not Python
+)
+Message.add_index(Message.index(Message.number, Message.updated_at, name="message_number"))
+
+
+class Part(Row):
+    """One part: what goes on the air, and what the carrier said of it. Each accepted one is billed."""
+
+    message_key = peewee.BigIntegerField(index=True)
+    idx = peewee.SmallIntegerField()
+    total = peewee.SmallIntegerField()
+    body = peewee.TextField()
+    udh = peewee.BlobField()
+    payload = peewee.BlobField()
+    state = peewee.TextField()
+    attempt = peewee.IntegerField(default=0)
+    carrier = peewee.TextField(default="")
+    carrier_id = peewee.TextField(default="")
+    error = peewee.TextField(default="")
+    submitted_at = peewee.BigIntegerField(null=True)
+    reported_at = peewee.BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "part"
+
+
+Part.add_index(Part.index(Part.carrier, Part.carrier_id, name="part_carrier_id").where(Part.carrier_id != ""))
+
+
+class ReceiptRow(Row):
+    """Every receipt that came, as it came; `part_key` is null while nothing fits it (an orphan, kept 48 hours)."""
+
+    carrier = peewee.TextField()
+    carrier_id = peewee.TextField()
+    state = peewee.TextField()
+    error = peewee.TextField(default="")
+    number = peewee.TextField(default="")
+    done_at = peewee.BigIntegerField(null=True)
+    received_at = peewee.BigIntegerField()
+    part_key = peewee.BigIntegerField(null=True, index=True)
+
+    class Meta:
+        table_name = "receipt"
+
+
+ReceiptRow.add_index(
+    ReceiptRow.index(ReceiptRow.carrier, ReceiptRow.carrier_id, name="receipt_orphan").where(
+        ReceiptRow.part_key.is_null()
+    )
+)
+
+
+class Seen(peewee.Model):
+    """Digests of what was accepted, so that a repeat is recognised; kept until `until`."""
+
+    digest = peewee.BlobField(primary_key=True)
+    job_key = peewee.BigIntegerField()
+    until = peewee.BigIntegerField(index=True)
+
+    class Meta:
+        table_name = "seen"
+
+
+class NoticeRow(Row):
+    """One event to tell to one address; the outbox."""
+
+    public_id = peewee.TextField(unique=True)
+    job_key = peewee.BigIntegerField(index=True)
+    kind = peewee.TextField()
+    recipient = peewee.TextField()
+    state = peewee.TextField()
+    attempts = peewee.IntegerField(default=0)
+    due_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField()
+    created_at = peewee.BigIntegerField()
+    ended_at = peewee.BigIntegerField(null=True)
+    reason = peewee.TextField(default="")
+    problem = peewee.TextField(default="")
+    owner = peewee.TextField(default="")
+
+    class Meta:
+        table_name = "notice"
+
+
+NoticeRow.add_index(
+    NoticeRow.index(NoticeRow.due_at, NoticeRow.key, name="notice_queued").where(NoticeRow.state == "queued")
+)
+NoticeRow.add_index(NoticeRow.index(NoticeRow.owner, name="notice_sending").where(NoticeRow.state == "sending"))
+
+
+class NoticeAttempt(Row):
+    """One attempt to deliver a notice: what the other side was, said and proved."""
+
+    notice_key = peewee.BigIntegerField(index=True)
+    at = peewee.BigIntegerField()
+    outcome = peewee.TextField()
+    host = peewee.TextField(default="")
+    address = peewee.TextField(default="")
+    tls = peewee.TextField(default="")
+    policy = peewee.TextField(default="")
+    reply = peewee.TextField(default="")
+
+    class Meta:
+        table_name = "notice_attempt"
+
+
+class InboundFragmentRow(Row):
+    """One fragment of an inbound SMS, kept before the carrier is answered; joined and routed by what reads it."""
+
+    carrier = peewee.TextField()
+    source = peewee.TextField()
+    destination = peewee.TextField()
+    body = peewee.TextField()
+    reference = peewee.IntegerField(null=True)
+    idx = peewee.SmallIntegerField()
+    total = peewee.SmallIntegerField()
+    received_at = peewee.BigIntegerField(index=True)
+
+    class Meta:
+        table_name = "inbound_fragment"
+
+
+OUTBOUND = (Meta, Job, Message, Part, ReceiptRow, Seen, NoticeRow, NoticeAttempt, InboundFragmentRow)

@@ -1,0 +1,181 @@
+"""The queue as an administrator sees and handles it: what waits, held or released, made due at once.
+
+Not here: ending a message (progress.cancel), for that must reach its sender. A held row is due in the far future, so that
+the statements of dispatch need not know of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from store.database import Transaction
+from store.keys import to_instant
+from store.outbound import FAR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingMessage:
+    """One message that has not ended. `due_at` is None while it is held."""
+
+    job_id: str
+    message_id: str
+    customer: str
+    number: str
+    state: str
+    held: bool
+    express: bool
+    route: str
+    attempts: int
+    reason: str
+    problem: str
+    due_at: datetime | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingNotice:
+    """One notice that has not ended."""
+
+    job_id: str
+    notice_id: str
+    kind: str
+    recipient: str
+    state: str
+    attempts: int
+    reason: str
+    problem: str
+    due_at: datetime | None
+
+
+def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
+    """Return messages that have not ended, in the order in which they will be taken."""
+    return [
+        WaitingMessage(
+            job_id=row[0],
+            message_id=row[1],
+            customer=row[2],
+            number=row[3],
+            state=row[4],
+            held=bool(row[5]),
+            express=row[6] == 0,
+            route=row[7],
+            attempts=row[8],
+            reason=row[9],
+            problem=row[10],
+            due_at=None if row[11] >= FAR else to_instant(row[11]),
+            expires_at=to_instant(row[12]),
+        )
+        for row in tx.rows(
+            "SELECT j.public_id, m.public_id, j.customer, m.number, m.state, m.held, m.priority, m.route, m.attempts,"
+            " m.reason, m.problem, m.due_at, m.expires_at FROM message m JOIN job j ON j.key = m.job_key"
+            " WHERE NOT m.counted ORDER BY m.priority, m.due_at, m.key LIMIT ?",
+            (limit,),
+        )
+    ]
+
+
+def list_notices(tx: Transaction, limit: int) -> list[WaitingNotice]:
+    """Return notices that have not ended, the next due first."""
+    return [
+        WaitingNotice(
+            job_id=row[0],
+            notice_id=row[1],
+            kind=row[2],
+            recipient=row[3],
+            state=row[4],
+            attempts=row[5],
+            reason=row[6],
+            problem=row[7],
+            due_at=None if row[8] >= FAR else to_instant(row[8]),
+        )
+        for row in tx.rows(
+            "SELECT j.public_id, n.public_id, n.kind, n.recipient, n.state, n.attempts, n.reason, n.problem, n.due_at"
+            " FROM notice n JOIN job j ON j.key = n.job_key WHERE n.state IN ('queued', 'sending', 'held')"
+            " ORDER BY n.due_at, n.key LIMIT ?",
+            (limit,),
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a public id names: keys of messages that have not ended, and of notices that have not."""
+
+    messages: tuple[int, ...] = ()
+    notices: tuple[int, ...] = ()
+    known: bool = False
+
+
+def find_waiting(tx: Transaction, name: str) -> Found:
+    """Return what still waits under the id of a job (J.), a message (S.) or a notice (N.)."""
+    jobs = [key for (key,) in tx.rows("SELECT key FROM job WHERE public_id = ?", (name,))]
+    messages = tx.rows("SELECT key FROM message WHERE public_id = ? AND NOT counted", (name,))
+    notices = tx.rows("SELECT key FROM notice WHERE public_id = ? AND state IN ('queued', 'sending', 'held')", (name,))
+    for key in jobs:
+        messages += tx.rows("SELECT key FROM message WHERE job_key = ? AND NOT counted", (key,))
+        notices += tx.rows("SELECT key FROM notice WHERE job_key = ? AND state IN ('queued', 'sending', 'held')", (key,))
+    known = bool(jobs or messages or notices) or bool(
+        tx.rows("SELECT 1 FROM message WHERE public_id = ? UNION ALL SELECT 1 FROM notice WHERE public_id = ?", (name, name))
+    )
+    return Found(
+        messages=tuple(key for (key,) in messages), notices=tuple(key for (key,) in notices), known=known
+    )
+
+
+def hold(tx: Transaction, wishes: Sequence[Found]) -> list[int]:
+    """Hold what is queued; returns how many rows each wish held."""
+    return [
+        _update(tx, "UPDATE message SET held = ?, due_at = ? WHERE key = ? AND state = 'queued'", (True, FAR), found.messages)
+        + _update(tx, "UPDATE notice SET state = 'held', due_at = ? WHERE key = ? AND state = 'queued'", (FAR,), found.notices)
+        for found in wishes
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A wish to release what is held; `now` is in microseconds."""
+
+    found: Found
+    now: int
+
+
+def release(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
+    """Make what is held due at once; returns how many rows each wish released."""
+    return [
+        _update(
+            tx, "UPDATE message SET held = ?, due_at = ? WHERE key = ? AND held", (False, wish.now), wish.found.messages
+        )
+        + _update(
+            tx,
+            "UPDATE notice SET state = 'queued', due_at = ? WHERE key = ? AND state = 'held'",
+            (wish.now,),
+            wish.found.notices,
+        )
+        for wish in wishes
+    ]
+
+
+def drop_notices(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
+    """End notices that are queued or held without telling anybody; returns how many."""
+    return [
+        _update(
+            tx,
+            "UPDATE notice SET state = 'dropped', ended_at = ? WHERE key = ? AND state IN ('queued', 'held')",
+            (wish.now,),
+            wish.found.notices,
+        )
+        for wish in wishes
+    ]
+
+
+def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
+    """Make everything that waits for a later attempt due at once, held rows excepted; returns how many rows that were."""
+    return [
+        tx.execute("UPDATE message SET due_at = ? WHERE state = 'queued' AND due_at > ? AND NOT held", (now, now))
+        + tx.execute("UPDATE notice SET due_at = ? WHERE state = 'queued' AND due_at > ?", (now, now))
+        for now in nows
+    ]
+
+
+def _update(tx: Transaction, sql: str, values: tuple[object, ...], keys: Sequence[int]) -> int:
+    return sum(tx.execute(sql, (*values, key)) for key in keys)

@@ -1,0 +1,382 @@
+"""What a template sees of a report: every value already in words, in the reader's language and zone.
+
+Not here: markup (the files in `mail/`), escaping (templates.render). The attributes of these classes are the public
+names that customers' own templates use; they are added to and never renamed. A sentence says what is known and no more:
+«the network reports delivery», «accepted by the carrier», «the carrier may have it; it was not sent again».
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sms.lifecycle import OPEN, State, Summary
+from sms.message import Replacement
+from sms.outcome import ProblemCode, Refusal
+from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
+from sms.settings import TextSource
+from templates.words import Words
+
+_TEASER = 70
+_SHOWN_ADDRESS = 100
+
+
+class Tone(StrEnum):
+    """What colour a state has; it is always said in words too."""
+
+    GOOD = "good"
+    CALM = "calm"
+    OPEN = "open"
+    UNSURE = "unsure"
+    BAD = "bad"
+
+
+_TONES = {
+    State.DELIVERED: Tone.GOOD,
+    State.SUBMITTED: Tone.CALM,
+    State.UNKNOWN: Tone.UNSURE,
+    State.QUEUED: Tone.OPEN,
+    State.SUBMITTING: Tone.OPEN,
+}
+_TONE_ORDER = (Tone.BAD, Tone.UNSURE, Tone.OPEN, Tone.CALM, Tone.GOOD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line of the table of facts."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacedView:
+    """One character that was replaced, as shown, and how often where it was more than once."""
+
+    old: str
+    new: str
+    times: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartView:
+    """One part of one SMS. `code` is the carrier's own error code, empty where there is none."""
+
+    name: str
+    state: str
+    tone: Tone
+    billed: bool
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientView:
+    """One recipient.
+
+    `sentence` says the state in full; `note` is the same where that adds to the short `state`, else empty. `text`,
+    `cut` and `replaced` are empty where no preview is wanted; `cut_note` says that something was cut all the same.
+    """
+
+    number: str
+    state: str
+    tone: Tone
+    sentence: str
+    note: str
+    detail: str
+    text: str
+    cut: str
+    cut_note: str
+    replaced: tuple[ReplacedView, ...]
+    parts: tuple[PartView, ...]
+    parts_line: str
+    sender: str
+    changed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """One status mail.
+
+    `single` says that `recipients[0]` is the only one. With several, `shared` is one whose text stands for all; it is
+    None where the texts differ.
+    """
+
+    kind: NoticeKind
+    language: str
+    subject: str
+    preheader: str
+    kind_name: str
+    headline: str
+    intro: str
+    lead: str
+    tone: Tone
+    single: bool
+    preview: bool
+    facts: tuple[Fact, ...]
+    recipients: tuple[RecipientView, ...]
+    shared: RecipientView | None
+    more: str
+    network_note: str
+    footer: str
+    job: str
+    customer: str
+    profile: str
+    label_recipients: str
+    label_text: str
+    label_cut: str
+    label_replaced: str
+    label_parts: str
+    note_replaced: str
+
+
+# C0 and C1 (without line feed and tab), the bidirectional embeddings, overrides and isolates (UAX #9 §2), and the
+# separators that end a paragraph. A reader must see that they were there, and they must not turn the text around them.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def show(text: str) -> str:
+    """Return the text with every character named that would hide, or change the direction of what follows."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    if _INVISIBLE.search(text) is None:
+        return text
+    return _INVISIBLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
+
+
+def show_line(text: str) -> str:
+    """Return the text as `show` has it, in one line."""
+    return " ".join(show(text).split())
+
+
+def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int) -> StatusView:
+    """Return what a template sees of a report, with at most so many rows of recipients, failed ones first if cut."""
+    zone = report.settings.time_zone
+    messages = report.messages
+    shown, hidden = choose_rows(messages, rows)
+    recipients = tuple(_view_recipient(message, report, words, zone) for message in shown)
+    single = len(messages) == 1
+    tone = _tone_of(messages)
+    headline = _headline(kind, messages, report.summary, words)
+    shared = None if single else _shared(shown, recipients)
+    teller = recipients[0] if single else shared
+    who = recipients[0].number if single else words.count("count.recipients", len(messages))
+    lead = recipients[0].sentence if single else _tally(report.summary, words)
+    if lead.rstrip(".") == headline:
+        lead = ""
+    more = ""
+    if hidden:
+        more = f"{words.count('text.more', hidden)} {words.say('text.more_failed_first')}"
+    waiting = kind is NoticeKind.ACCEPTED or tone is Tone.OPEN
+    return StatusView(
+        kind=kind,
+        language=words.language,
+        subject=_subject(report, who, recipients[0] if single else None, words),
+        preheader=" · ".join(filter(None, (headline, who, show_line(teller.text)[:_TEASER] if teller else ""))),
+        kind_name=words.say(f"kind.{kind}"),
+        headline=headline,
+        intro=_intro(kind, messages, words, zone),
+        lead=lead,
+        tone=tone,
+        single=single,
+        preview=report.settings.preview,
+        facts=tuple(_facts(report, recipients, words, zone)),
+        recipients=recipients,
+        shared=shared,
+        more=more,
+        network_note=words.say("text.network") if any(m.state is State.DELIVERED for m in messages) else "",
+        footer=words.say("text.footer"),
+        job=show_line(report.public_id),
+        customer=show_line(report.customer),
+        profile=show_line(report.profile),
+        label_recipients=words.say("label.recipients"),
+        label_text=words.say("label.waiting" if waiting else "label.sent"),
+        label_cut=words.say("label.cut"),
+        label_replaced=words.say("label.replaced"),
+        label_parts=words.say("label.parts"),
+        note_replaced=words.say("text.replaced"),
+    )
+
+
+def choose_rows(messages: Sequence[ReportedMessage], rows: int) -> tuple[Sequence[ReportedMessage], int]:
+    """Return the messages to show and how many are left out: all in their order, or the worst news first."""
+    if len(messages) <= rows:
+        return messages, 0
+    worst_first = sorted(messages, key=lambda message: _TONE_ORDER.index(_TONES.get(message.state, Tone.BAD)))
+    return worst_first[:rows], len(messages) - rows
+
+
+def address_of(message: ReportedMessage) -> str:
+    """Return the number of a recipient, or the address as given where it holds none, fit for one line."""
+    return message.number or show_line(message.given)[:_SHOWN_ADDRESS]
+
+
+def explain_message(message: ReportedMessage, words: Words, *, settled: bool) -> str:
+    """Return the state of one message in whole sentences, with the reason, claiming nothing that is not known."""
+    reason = words.explain(message.reason, show_line(message.problem)) if message.reason else ""
+    if message.state is State.SUBMITTED and not settled:
+        sentence = words.say("sentence.awaiting")
+    else:
+        sentence = words.say(f"sentence.{message.state}")
+    if message.state is State.UNKNOWN and message.reason != ProblemCode.NO_RECEIPT:
+        sentence = f"{reason} {sentence}".strip()
+    elif message.state not in {State.DELIVERED, State.SUBMITTED}:
+        sentence = reason or sentence
+    if _is_partial(message):
+        delivered = _count_delivered(message)
+        sentence += " " + words.say("sentence.partial", delivered=delivered, total=len(message.parts))
+    return sentence
+
+
+def _is_partial(message: ReportedMessage) -> bool:
+    return 0 < _count_delivered(message) < len(message.parts)
+
+
+def _count_delivered(message: ReportedMessage) -> int:
+    return sum(part.state is State.DELIVERED for part in message.parts)
+
+
+def _tone_of(messages: Iterable[ReportedMessage]) -> Tone:
+    present = {_TONES.get(message.state, Tone.BAD) for message in messages}
+    return next((tone for tone in _TONE_ORDER if tone in present), Tone.CALM)
+
+
+def _headline(kind: NoticeKind, messages: Sequence[ReportedMessage], summary: Summary, words: Words) -> str:
+    if len(messages) == 1:
+        state = messages[0].state
+        if state in OPEN and kind in {NoticeKind.ACCEPTED, NoticeKind.DELAYED}:
+            return words.say(f"headline.{kind}")
+        return words.say(f"headline.{state}")
+    counts = {"total": summary.total, "failed": summary.failed, "unknown": summary.unknown, "open": summary.open}
+    return words.say(f"many.{_headline_of_many(kind, summary)}", **counts)
+
+
+def _headline_of_many(kind: NoticeKind, summary: Summary) -> str:
+    if kind is NoticeKind.ACCEPTED:
+        return "some_refused" if summary.failed else "accepted"
+    if kind is NoticeKind.DELAYED and summary.open:
+        return "delayed"
+    if summary.failed:
+        return "failed" if summary.failed == summary.total else "some_failed"
+    if summary.unknown or summary.open:
+        return "unknown" if summary.unknown else "open"
+    if summary.delivered == summary.total:
+        return "delivered"
+    return "submitted" if summary.submitted == summary.total else "sent"
+
+
+def _tally(summary: Summary, words: Words) -> str:
+    numbers = ("delivered", "submitted", "failed", "unknown", "open")
+    counts = ((name, getattr(summary, name)) for name in numbers)
+    # The number stays with its word when the line is broken.
+    return " · ".join(
+        words.count(f"count.{name}", number).replace(" ", "\u00a0", 1) for name, number in counts if number
+    )
+
+
+def _intro(kind: NoticeKind, messages: Sequence[ReportedMessage], words: Words, zone: str) -> str:
+    if kind is NoticeKind.RESULT or all(_TONES.get(message.state, Tone.BAD) is Tone.BAD for message in messages):
+        return ""
+    sentence = words.say(f"intro.{kind}")
+    ends = [message.expires_at for message in messages if message.expires_at and message.state in OPEN]
+    if kind is NoticeKind.DELAYED and ends:
+        sentence += " " + words.say("intro.until", time=words.time(max(ends), zone))
+    return sentence
+
+
+def _subject(report: JobReport, who: str, only: RecipientView | None, words: Words) -> str:
+    """Return a subject that stays in the mail's thread, or tells the state where the mail's subject was the text."""
+    subject = show_line(report.mail.subject) if report.mail else ""
+    source_is_subject = report.settings.text_source is not TextSource.BODY
+    is_text = any(message.text and show_line(message.text) == subject for message in report.messages)
+    if subject and not source_is_subject and not is_text:
+        return subject if subject[:3].lower() == "re:" else words.say("subject.reply", subject=subject)
+    if only is not None:
+        return words.say("subject.one", number=who, state=only.state)
+    return words.say("subject.many", recipients=who, summary=_tally(report.summary, words))
+
+
+def _shared(shown: Sequence[ReportedMessage], recipients: Sequence[RecipientView]) -> RecipientView | None:
+    texts = {(message.text, message.cut, message.replaced) for message in shown if message.text}
+    if len(texts) != 1:
+        return None
+    return next(view for message, view in zip(shown, recipients, strict=True) if message.text)
+
+
+def _view_recipient(message: ReportedMessage, report: JobReport, words: Words, zone: str) -> RecipientView:
+    preview = report.settings.preview
+    cut_note = ""
+    if message.cut:
+        characters = words.count("count.characters", len(message.cut))
+        cut_note = words.say("text.cut_shown") if preview else words.say("text.cut_hidden", characters=characters)
+    sentence = explain_message(message, words, settled=report.settled_at is not None)
+    detail = ""
+    if message.reason in _REFUSALS_ONLY and message.problem:
+        detail = show_line(message.problem)
+    return RecipientView(
+        number=address_of(message),
+        state=words.say(f"state.{message.state}"),
+        tone=_TONES.get(message.state, Tone.BAD),
+        sentence=sentence,
+        note=sentence if message.reason or message.state is State.UNKNOWN or _is_partial(message) else "",
+        detail=detail,
+        text=show(message.text) if preview else "",
+        cut=show(message.cut) if preview else "",
+        cut_note=cut_note,
+        replaced=tuple(_view_replaced(message.replaced, words)) if preview else (),
+        parts=tuple(_view_part(part, words) for part in message.parts),
+        parts_line=_parts_line(message.parts, words),
+        sender=show_line(message.sender_id),
+        changed=words.time(message.updated_at, zone),
+    )
+
+
+_REFUSALS_ONLY = frozenset(Refusal) - frozenset(ProblemCode)
+
+
+def _view_replaced(replaced: Sequence[Replacement], words: Words) -> Iterable[ReplacedView]:
+    blank, nothing = words.say("text.blank"), words.say("text.nothing")
+    for (old, new), times in Counter((item.old, item.new) for item in replaced).items():
+        yield ReplacedView(
+            old=show_line(old) or blank,
+            new=(show_line(new) or blank) if new else nothing,
+            times=words.say("text.times", n=times) if times > 1 else "",
+        )
+
+
+def _view_part(part: ReportedPart, words: Words) -> PartView:
+    return PartView(
+        name=words.say("label.part", index=part.index, total=part.total),
+        state=words.say(f"state.{part.state}"),
+        tone=_TONES.get(part.state, Tone.BAD),
+        billed=part.billed,
+        code=show_line(part.error)[:_SHOWN_ADDRESS] if part.state not in {State.DELIVERED, State.SUBMITTED} else "",
+    )
+
+
+def _parts_line(parts: Sequence[ReportedPart], words: Words) -> str:
+    if not parts:
+        return ""
+    billed = sum(part.billed for part in parts)
+    return f"{words.count('count.parts', len(parts))}, {words.count('count.billed', billed)}"
+
+
+def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words, zone: str) -> Iterable[Fact]:
+    parts = [part for message in report.messages for part in message.parts]
+    senders = {show_line(message.sender_id) for message in report.messages if message.sender_id}
+    accepted = words.time(report.accepted_at, zone)
+    changed = words.time(max((m.updated_at for m in report.messages), default=report.accepted_at), zone)
+    expiry = max((m.expires_at for m in report.messages if m.expires_at and m.state in OPEN), default=None)
+    values = (
+        ("label.to", recipients[0].number if len(report.messages) == 1 else ""),
+        ("label.sender", ", ".join(sorted(senders)[:3])),
+        ("label.parts", _parts_line(parts, words)),
+        ("label.cost_centre", show_line(report.settings.cost_centre)),
+        ("label.reference", show_line(report.reference)),
+        ("label.accepted_at", accepted),
+        ("label.updated_at", changed if changed != accepted else ""),
+        ("label.valid_until", words.time(expiry, zone) if expiry else ""),
+        ("label.job", show_line(report.public_id)),
+    )
+    return (Fact(label=words.say(key), value=value) for key, value in values if value)

@@ -1,0 +1,1 @@
+"""What it costs, as ratios against peers of the same run."""

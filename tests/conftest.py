@@ -1,0 +1,34 @@
+"""What every test run shares: Hypothesis profiles, and the closing list of what was skipped and why."""
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.peer import MISSING
+
+pytest_plugins = ["tests.databases"]
+
+# A busy machine must not fail a property: no deadline anywhere. `ci` plays the same examples each time.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ci", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("fuzz", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why, one line per reason, so that a green run hides nothing."""
+    reasons = Counter(
+        str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+    )
+    if not reasons:
+        terminalreporter.write_line("skipped: nothing; every peer was present")
+        return
+    terminalreporter.section("skipped, and why")
+    for reason, count in sorted(reasons.items()):
+        hint = "  (.ci/run installs it)" if reason.startswith(MISSING) else ""
+        terminalreporter.write_line(f"{count:4} × {reason}{hint}")

@@ -1,0 +1,1 @@
+"""The whole house, or one command of it."""

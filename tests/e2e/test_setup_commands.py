@@ -1,0 +1,104 @@
+"""`mail2sms init` and `mail2sms check`: the first configuration serves, and a wrong one is explained line by line."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from click.testing import CliRunner, Result
+
+from mta.commands.opening import opened
+from mta.commands.setup import check, init
+from mta.config import Config, load_config
+from mta.config_shapes import read_secret
+from store.directory import find_credential, find_customer
+
+
+def run(command, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that `init` has made."""
+    made = tmp_path_factory.mktemp("house") / "new" / "gateway"
+    result = run(init, made, "--listen", "[::1]:2626")
+    assert result.exit_code == 0, result.output
+    return made
+
+
+def test_the_first_configuration_is_right_and_serves_on_loopback_only(folder):
+    config = load_config(folder / "mail2sms.toml")
+    assert isinstance(config, Config)
+    assert config.warnings == ()
+    assert [(str(listener.address), listener.is_loopback) for listener in config.listeners] == [("[::1]:2626", True)]
+    assert [carrier.kind for carrier in config.carriers] == ["sandbox"]
+    assert config.server.sqlite_file == folder / "mail2sms.db"
+    assert config.mail.sandbox == folder / "mailbox"
+    result = run(check, "--config", folder / "mail2sms.toml")
+    assert (result.exit_code, result.output) == (0, f"{folder}/mail2sms.toml: ok\n")
+
+
+def test_the_first_configuration_documents_every_option(folder):
+    text = (folder / "mail2sms.toml").read_text("utf-8")
+    assert "#max_line_length = 8192" in text
+    assert "# Where it listens. Required." in text
+
+
+def test_secrets_stand_in_files_that_nobody_else_can_read(folder):
+    secrets = sorted(folder.glob("*.password"))
+    assert secrets
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
+    assert all(len(read_secret(path)) >= 16 for path in secrets)
+    assert read_secret(folder / "demo.password") not in (folder / "mail2sms.toml").read_text("utf-8")
+
+
+def test_the_customer_demo_can_log_in_with_the_password_of_the_file(folder):
+    with opened(folder / "mail2sms.toml") as (_, database, _keys):
+        customer = database.read_now(lambda tx: find_customer(tx, "demo"))
+        credential = database.read_now(lambda tx: find_credential(tx, "demo"))
+    assert customer is not None
+    assert credential is not None
+    assert credential.customer_id == customer.id
+    assert PasswordHasher().verify(credential.verifier, read_secret(folder / "demo.password"))
+
+
+def test_a_second_init_changes_nothing(folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in {".toml", ".password"}}
+    result = run(init, folder)
+    assert result.exit_code == 1
+    assert "nothing was changed" in result.output
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.name in before}
+
+
+def test_a_password_file_that_is_there_is_never_overwritten(tmp_path):
+    (tmp_path / "demo.password").write_text("mine\n", encoding="utf-8")
+    assert run(init, tmp_path).exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.password"]
+    assert read_secret(tmp_path / "demo.password") == "mine"
+
+
+def test_an_address_that_is_none_leaves_no_files_behind(tmp_path):
+    result = run(init, tmp_path, "--listen", "nowhere")
+    assert result.exit_code == 1
+    assert 'listener[1].address: expected an address with a port such as "127.0.0.1:2525"' in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_prints_every_error_with_its_line_and_what_is_expected(folder, tmp_path):
+    text = (folder / "mail2sms.toml").read_text("utf-8").replace('tls = "off"', 'tls = "sometimes"', 1)
+    file = tmp_path / "broken.toml"
+    file.write_text(text + "[lmits]\n", encoding="utf-8")
+    result = run(check, "--config", file)
+    line = text.splitlines().index('tls = "sometimes"') + 1
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f'{file}:{line}: listener[1].tls: expected off, offer, require or implicit, got "sometimes"',
+        f'{file}:{len(text.splitlines()) + 1}: lmits: unknown key, did you mean "limits"?',
+    ]
+
+
+def test_check_of_a_file_that_is_not_there_says_so(tmp_path):
+    result = run(check, "--config", tmp_path / "no.toml")
+    assert result.exit_code == 1
+    assert result.output.startswith(f"{tmp_path}/no.toml:1: expected a TOML file that can be read")

@@ -1,0 +1,1 @@
+"""Programs written by others, at the edges."""

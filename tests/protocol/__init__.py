@@ -1,0 +1,1 @@
+"""Conversations and wire formats, without the whole house."""

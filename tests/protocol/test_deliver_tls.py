@@ -1,0 +1,436 @@
+"""Every level × certificates of every quality × peers that fight TLS: who gets the mail, and who never sees MAIL in clear.
+
+The tables are the promise (docs/tls.md shows them): d = delivered, w = waits.
+"""
+
+import hashlib
+import ssl
+import warnings
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from mta.outgoing import Patience, TlsAlarm
+from mta.routes import Route
+from sms.outcome import Done, ProblemCode, Retry
+from tests.mail_out_kit import (
+    CUT,
+    DOMAIN,
+    HOST,
+    Identity,
+    Mail,
+    Peer,
+    issue,
+    make_authority,
+    make_deliverer,
+    make_intermediate,
+    one_host,
+    server_context,
+)
+from tls.policy import Pin, PinKind, PolicyEntry, PolicyTable, Tlsa, TlsLevel, TlsPolicy, TlsVersion, keep_raised
+from tls.resolver import TableResolver
+
+IMPATIENT = Patience(connect=1.0, handshake=0.5, command=0.5, content=0.5, attempt=3.0)
+
+
+@dataclass(frozen=True)
+class World:
+    """The certificates of this test run; `roots` is what the system trusts, `private` another authority's file."""
+
+    peers: dict[str, Identity]
+    roots: Path
+    private: Path
+    folder: Path
+
+
+def revocation_list(issuer: Identity, *revoked: Identity) -> bytes:
+    start, end = issuer.certificate.not_valid_before_utc, issuer.certificate.not_valid_after_utc
+    builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, start, end)
+    for each in revoked:
+        serial = each.certificate.serial_number
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(start).build()
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    root, stranger = make_authority("Trusted root"), make_authority("Private root")
+    below = make_intermediate(root)
+    revoked = issue(root)
+    peers = {
+        "good": issue(root),
+        "good wildcard": issue(root, names=("*.example.com",)),
+        "good by intermediate": issue(below),
+        "self-signed": issue(),
+        "expired": issue(root, start=timedelta(days=-9), end=timedelta(days=-1)),
+        "not yet valid": issue(root, start=timedelta(days=5), end=timedelta(days=9)),
+        "wrong name": issue(root, names=("mx.example.org",)),
+        "name in CN only": issue(root, names=(), common_name=HOST),
+        "address only": issue(root, names=(), addresses=("127.0.0.1",)),
+        "wildcard two levels": issue(root, names=("*.*.com",)),
+        "wildcard of com": issue(root, names=("*.com",)),
+        "name with NUL": issue(root, names=("mx.example.com\0.example.org",)),
+        "wrong CA": issue(stranger),
+        "missing intermediate": issue(below, send_issuer=False),
+        "revoked": revoked,
+        "RSA of 1024 bits": issue(root, rsa_bits=1024),
+    }
+    roots, private = folder / "roots.pem", folder / "private.pem"
+    roots.write_bytes(root.pem + revocation_list(root, revoked) + revocation_list(below))
+    private.write_bytes(stranger.pem)
+    return World(peers=peers, roots=roots, private=private, folder=folder)
+
+
+def tlsa_of(identity: Identity) -> Tlsa:
+    return Tlsa(usage=3, selector=1, matching=1, data=hashlib.sha256(identity.spki).digest())
+
+
+def policies_of(world: World) -> dict[str, TlsPolicy]:
+    good = world.peers["good"]
+    return {
+        "none": TlsPolicy(level=TlsLevel.NONE),
+        "may": TlsPolicy(level=TlsLevel.MAY),
+        "encrypt": TlsPolicy(level=TlsLevel.ENCRYPT),
+        "dane": TlsPolicy(level=TlsLevel.DANE),
+        "verify": TlsPolicy(level=TlsLevel.VERIFY),
+        "secure": TlsPolicy(level=TlsLevel.SECURE),
+        "private-ca": TlsPolicy(level=TlsLevel.PRIVATE_CA, ca_file=str(world.private)),
+        "fingerprint": TlsPolicy(
+            level=TlsLevel.FINGERPRINT,
+            pins=(
+                Pin(kind=PinKind.CERTIFICATE, digest="0" * 64),
+                Pin(kind=PinKind.PUBLIC_KEY, digest=hashlib.sha256(good.spki).hexdigest()),
+            ),
+        ),
+        "dane-only": TlsPolicy(level=TlsLevel.DANE_ONLY),
+    }
+
+
+# The MX is proven by DNSSEC in this table, since level verify needs that; there are no TLSA records.
+LEVELS = ("none", "may", "encrypt", "dane", "verify", "secure", "private-ca", "fingerprint")
+NO_TLSA = {
+    # certificate            none may  encr dane veri secu priv fing
+    "good":                  "d    d    d    d    d    d    w    d",
+    "good wildcard":         "d    d    d    d    d    d    w    w",
+    "good by intermediate":  "d    d    d    d    d    d    w    w",
+    "self-signed":           "d    d    d    d    w    w    w    w",
+    "expired":               "d    d    d    d    w    w    w    w",
+    "not yet valid":         "d    d    d    d    w    w    w    w",
+    "wrong name":            "d    d    d    d    w    w    w    w",
+    "name in CN only":       "d    d    d    d    w    w    w    w",
+    "address only":          "d    d    d    d    w    w    w    w",
+    "wildcard two levels":   "d    d    d    d    w    w    w    w",
+    "wildcard of com":       "d    d    d    d    w    w    w    w",
+    "name with NUL":         "d    d    d    d    w    w    w    w",
+    "wrong CA":              "d    d    d    d    w    w    d    w",
+    "missing intermediate":  "d    d    d    d    w    w    w    w",
+    "revoked":               "d    d    d    d    w    w    w    w",
+    "RSA of 1024 bits":      "d    d    d    d    w    w    w    w",
+}  # fmt: skip
+REASONS = {
+    "self-signed": "self-signed certificate",
+    "expired": "certificate has expired",
+    "not yet valid": "certificate is not yet valid",
+    "wrong name": "certificate name mismatch: it shows mx.example.org, expected",
+    "name in CN only": "certificate name mismatch: it shows no DNS name",
+    "address only": "certificate name mismatch: it shows no DNS name",
+    "wildcard two levels": "certificate name mismatch: it shows *.*.com",
+    "wildcard of com": "certificate name mismatch: it shows *.com",
+    "name with NUL": "certificate name mismatch: it shows mx.example.com\0.example.org",
+    "wrong CA": "unable to get local issuer certificate",
+    "missing intermediate": "unable to get local issuer certificate",
+    "revoked": "certificate revoked",
+    "RSA of 1024 bits": "certificate key too weak",
+}
+
+
+@pytest.mark.parametrize("quality", NO_TLSA)
+async def test_case_29_each_certificate_at_each_level(quality, world, tmp_path):
+    expected = dict(zip(LEVELS, NO_TLSA[quality].split(), strict=True))
+    resolver = one_host(authentic=True)
+    got, reasons = {}, {}
+    async with Peer(server_context(world.peers[quality], tmp_path)) as peer:
+        for level, policy in policies_of(world).items():
+            if level not in expected:
+                continue
+            peer.in_clear.clear()
+            deliverer = make_deliverer(peer.port, policy, resolver=resolver, ca_file=world.roots)
+            attempt = await deliverer.deliver(Mail())
+            await deliverer.close()
+            got[level] = "d" if isinstance(attempt.outcome, Done) else "w"
+            if isinstance(attempt.outcome, Retry):
+                assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+                reasons[level] = attempt.outcome.problem.cause
+            if policy.level.enforced:
+                assert "MAIL" not in peer.verbs_in_clear
+    assert got == expected
+    for level in {"verify", "secure"} & set(reasons):
+        assert REASONS[quality] in reasons[level]
+        assert f"domain {DOMAIN}, policy {level} (system)" in reasons[level]
+
+
+@pytest.mark.parametrize(
+    ("level", "quality", "result"),
+    [
+        ("dane-only", "good", "d"),
+        ("dane", "good", "d"),
+        ("may", "good", "d"),
+        ("dane-only", "self-signed", "w"),
+        ("dane", "self-signed", "w"),
+        ("encrypt", "self-signed", "w"),
+        ("may", "self-signed", "w"),
+        ("verify", "good", "d"),
+        ("verify", "good wildcard", "w"),
+    ],
+)
+async def test_tlsa_records_that_bind_another_key_raise_every_level_that_looks_for_them(
+    level, quality, result, world, tmp_path
+):
+    async with Peer(server_context(world.peers[quality], tmp_path)) as peer:
+        name = f"_{peer.port}._tcp.{HOST}"
+        resolver = one_host(
+            authentic=True, authentic_names=(name,), tlsa_records={name: [tlsa_of(world.peers["good"])]}
+        )
+        deliverer = make_deliverer(peer.port, policies_of(world)[level], resolver=resolver, ca_file=world.roots)
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert ("d" if isinstance(attempt.outcome, Done) else "w") == result
+    assert attempt.policy == f"{level} + DANE (system)"
+    assert "MAIL" not in peer.verbs_in_clear
+
+
+ENFORCED = ("encrypt", "dane", "verify", "secure", "private-ca", "fingerprint", "dane-only")
+HOSTILE = {
+    "no STARTTLS": {"offers_tls": False},
+    "refused 454": {"answers": {"STARTTLS": "454 4.7.0 not now"}},
+    "refused 500": {"answers": {"STARTTLS": "500 what"}},
+    "refused 502": {"answers": {"STARTTLS": "502 no"}},
+    "answers 250": {"answers": {"STARTTLS": "250 fine, no need"}},
+    "cut at STARTTLS": {"answers": {"STARTTLS": CUT}},
+    "garbage as ServerHello": {"instead_of_hello": b"\x16\x03\x01garbage" * 20},
+    "a TLS alert": {"instead_of_hello": b"\x15\x03\x03\x00\x02\x02\x28"},
+    "replies as ServerHello": {"instead_of_hello": b"250 fine\r\n250 fine\r\n250 fine\r\n354 go on\r\n250 kept\r\n"},
+    "silence as ServerHello": {"instead_of_hello": b" "},
+}
+
+
+@pytest.mark.parametrize("level", ENFORCED)
+@pytest.mark.parametrize("temper", HOSTILE)
+async def test_case_04_a_peer_that_fights_tls_never_sees_mail_in_clear(temper, level, world, tmp_path):
+    options: dict = HOSTILE[temper]
+    async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
+        name = f"_{peer.port}._tcp.{HOST}"
+        resolver = one_host(
+            authentic=True,
+            authentic_names=(name,),
+            tlsa_records={name: [tlsa_of(world.peers["good"])]} if level == "dane-only" else {},
+        )
+        deliverer = make_deliverer(
+            peer.port, policies_of(world)[level], resolver=resolver, ca_file=world.roots, patience=IMPATIENT
+        )
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+    assert f"domain {DOMAIN}" in attempt.outcome.problem.text
+    assert set(peer.verbs_in_clear) <= {"EHLO", "STARTTLS", "QUIT"}
+    assert peer.mails == []
+
+
+@pytest.mark.parametrize("temper", [name for name in HOSTILE if name != "no STARTTLS"])
+async def test_level_may_never_falls_back_to_clear_text_once_tls_was_offered(temper, world, tmp_path):
+    options: dict = HOSTILE[temper]
+    async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
+        deliverer = make_deliverer(peer.port, TlsLevel.MAY, patience=IMPATIENT)
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert "MAIL" not in peer.verbs_in_clear
+
+
+async def test_case_03_replies_injected_behind_the_220_of_starttls_are_forgotten(world, tmp_path):
+    options: dict = {"injected": b"250-mx.example.com\r\n250 AUTH PLAIN\r\n250 2.1.0 sender fine\r\n250 2.1.5 fine\r\n"}
+    async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
+        deliverer = make_deliverer(peer.port, TlsLevel.SECURE, ca_file=world.roots, patience=IMPATIENT)
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Done)
+    assert [line.split()[0] for line in peer.in_tls] == ["EHLO", "MAIL", "RCPT", "DATA", "QUIT"]
+    assert peer.verbs_in_clear == ["EHLO", "STARTTLS"]
+
+
+async def test_case_05_where_only_the_second_mx_offers_tls_the_first_never_gets_mail(world, tmp_path):
+    resolver = TableResolver(
+        mx_records={DOMAIN: [(10, "mx1.example.com"), (20, HOST)]},
+        hosts={"mx1.example.com": ["127.0.0.1"], HOST: ["127.0.0.2"]},
+    )
+    context = server_context(world.peers["good"], tmp_path)
+    async with Peer() as first, Peer(context, host="127.0.0.2", port=first.port) as second:
+        deliverer = make_deliverer(first.port, TlsLevel.ENCRYPT, resolver=resolver)
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Done)
+    assert attempt.host == HOST
+    assert "MAIL" not in first.verbs_in_clear
+    assert len(second.mails) == 1
+
+
+async def test_level_may_does_not_go_on_in_clear_at_another_host_after_tls_failed(world, tmp_path):
+    resolver = TableResolver(
+        mx_records={DOMAIN: [(10, HOST), (20, "mx2.example.com")]},
+        hosts={HOST: ["127.0.0.1"], "mx2.example.com": ["127.0.0.2"]},
+    )
+    context = server_context(world.peers["good"], tmp_path)
+    async with (
+        Peer(context, answers={"STARTTLS": "454 no"}) as first,
+        Peer(host="127.0.0.2", port=first.port) as second,
+    ):
+        deliverer = make_deliverer(first.port, TlsLevel.MAY, resolver=resolver)
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert second.connections == 1
+    assert "MAIL" not in second.verbs_in_clear
+
+
+def old_context(identity: Identity, folder: Path, highest: str) -> ssl.SSLContext:
+    context = server_context(identity, folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1 if highest == "1.0" else ssl.TLSVersion.TLSv1_1
+    return context
+
+
+@pytest.mark.parametrize("highest", ["1.0", "1.1"])
+@pytest.mark.parametrize("level", ["may", "encrypt", "verify", "secure", "fingerprint"])
+async def test_case_30_old_versions_are_refused_at_every_level(level, highest, world, tmp_path):
+    async with Peer(old_context(world.peers["good"], tmp_path, highest)) as peer:
+        deliverer = make_deliverer(
+            peer.port,
+            policies_of(world)[level],
+            resolver=one_host(authentic=True),
+            ca_file=world.roots,
+            patience=IMPATIENT,
+        )
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+    assert "MAIL" not in peer.verbs_in_clear
+
+
+async def test_case_30_a_domain_with_an_explicit_exception_may_use_tls_1_0(world, tmp_path):
+    policy = TlsPolicy(level=TlsLevel.ENCRYPT, minimum_version=TlsVersion.TLS_1_0)
+    async with Peer(old_context(world.peers["good"], tmp_path, "1.0")) as peer:
+        deliverer = make_deliverer(peer.port, PolicyEntry(domain=DOMAIN, policy=policy))
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Done)
+    assert attempt.tls.startswith("TLSv1 ")
+
+
+@pytest.mark.parametrize("ciphers", ["aNULL:@SECLEVEL=0", "AES128-SHA:@SECLEVEL=0"])
+async def test_case_30_anonymous_and_old_ciphers_are_refused(ciphers, world, tmp_path):
+    context = server_context(world.peers["good"], tmp_path)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+    async with Peer(context) as peer:
+        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, patience=IMPATIENT)
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+
+
+async def test_verify_over_an_mx_from_unsigned_dns_waits_since_anybody_could_have_named_it(world, tmp_path):
+    async with Peer(server_context(world.peers["good"], tmp_path)) as peer:
+        deliverer = make_deliverer(peer.port, TlsLevel.VERIFY, ca_file=world.roots)
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert "unsigned DNS" in attempt.reply
+    assert peer.connections == 0
+
+
+async def test_secure_judges_a_route_by_the_name_of_its_configured_host(world, tmp_path):
+    async with Peer(server_context(world.peers["good"], tmp_path)) as peer:
+        resolver = TableResolver(hosts={HOST: ["127.0.0.1"]})
+        route = Route(domain="customer.example.org", host=f"[{HOST}]", port=peer.port)
+        deliverer = make_deliverer(1, TlsLevel.SECURE, resolver=resolver, routes=(route,), ca_file=world.roots)
+        attempt = await deliverer.deliver(Mail(recipient="anna@customer.example.org"))
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Done)
+
+
+async def test_a_route_by_address_cannot_be_verified_unless_names_are_given(world, tmp_path):
+    async with Peer(server_context(world.peers["good"], tmp_path)) as peer:
+        route = Route(domain=DOMAIN, host="127.0.0.1", port=peer.port)
+        bare = make_deliverer(1, TlsLevel.SECURE, routes=(route,), ca_file=world.roots)
+        named = make_deliverer(1, TlsPolicy(level=TlsLevel.SECURE, names=(HOST,)), routes=(route,), ca_file=world.roots)
+        waits = await bare.deliver(Mail())
+        goes = await named.deliver(Mail())
+        await bare.close()
+        await named.close()
+    assert isinstance(waits.outcome, Retry)
+    assert isinstance(goes.outcome, Done)
+
+
+async def test_a_private_ca_file_that_vanished_makes_the_mail_wait(world, tmp_path):
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(world.private.read_bytes())
+    policy = TlsPolicy(level=TlsLevel.PRIVATE_CA, ca_file=str(authority))
+    async with Peer(server_context(world.peers["wrong CA"], tmp_path)) as peer:
+        deliverer = make_deliverer(peer.port, policy)
+        before = await deliverer.deliver(Mail())
+        authority.unlink()
+        await deliverer.close()
+        after = await deliverer.deliver(Mail(recipient="b@example.com"))
+        await deliverer.close()
+    assert isinstance(before.outcome, Done)
+    assert isinstance(after.outcome, Retry)
+    assert "No such file" in after.reply
+
+
+async def test_the_admin_is_told_at_the_first_tls_failure_and_at_every_tenth():
+    alarms: list[TlsAlarm] = []
+    async with Peer() as peer:
+        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alarms.append)
+        for _ in range(20):
+            await deliverer.deliver(Mail(), customer="acme")
+        await deliverer.close()
+    assert [alarm.failures for alarm in alarms] == [1, 10, 20]
+    assert (alarms[0].domain, alarms[0].customer, alarms[0].policy) == (DOMAIN, "acme", "encrypt (system)")
+    assert "does not offer STARTTLS" in alarms[0].cause
+
+
+async def test_case_36_a_policy_that_vanished_without_an_act_stays_in_force_for_queued_mail():
+    strict = PolicyTable((PolicyEntry(domain=DOMAIN, policy=TlsPolicy(level=TlsLevel.ENCRYPT)),))
+    tables = [strict, keep_raised(strict, PolicyTable(), lowered=())]
+    async with Peer() as peer:
+        deliverer = make_deliverer(peer.port, policies=lambda: tables.pop(0))
+        attempts = [await deliverer.deliver(Mail()) for _ in range(2)]
+        await deliverer.close()
+    assert all(isinstance(attempt.outcome, Retry) for attempt in attempts)
+    assert "MAIL" not in peer.verbs_in_clear
+
+
+async def test_checking_a_domain_walks_to_the_point_before_mail(world, tmp_path):
+    async with Peer(server_context(world.peers["self-signed"], tmp_path)) as peer:
+        lax = make_deliverer(peer.port, TlsLevel.ENCRYPT)
+        strict = make_deliverer(peer.port, TlsLevel.SECURE, ca_file=world.roots)
+        (good,) = await lax.check(DOMAIN)  # type: ignore[misc] # a tuple here, not an outcome
+        (bad,) = await strict.check(DOMAIN)  # type: ignore[misc] # a tuple here, not an outcome
+        await lax.close()
+        await strict.close()
+    assert (good.fault, good.host, good.tls[:7]) == ("", HOST, "TLSv1.3")
+    assert "self-signed certificate" in bad.fault
+    assert peer.verbs_in_clear == ["EHLO", "STARTTLS", "EHLO", "STARTTLS"]
+    assert [line.split()[0] for line in peer.in_tls] == ["EHLO", "QUIT"]

@@ -1,0 +1,1 @@
+"""Pure rules, one module at a time."""

@@ -1,0 +1,300 @@
+"""GSM-7 is the table of 3GPP TS 23.038, and what it lacks is answered in four ways that never surprise."""
+
+import unicodedata
+
+import gsm0338
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sms.alphabet import (
+    Fitted,
+    decode_gsm7,
+    decode_ucs2,
+    encode_gsm7,
+    encode_ucs2,
+    fit_gsm7,
+    fit_ucs2,
+    septet_length,
+)
+from sms.message import Replacement
+from sms.outcome import Refusal, Refused
+from sms.parts import graphemes
+from sms.settings import Unencodable
+
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ"
+    "ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENSION = "\f^{}\\[~]|€"
+GSM7_TEXT = st.text(alphabet=BASIC + EXTENSION, max_size=300)
+LOOSE_TEXT = st.text(
+    alphabet=st.one_of(
+        st.sampled_from(BASIC + EXTENSION), st.sampled_from("“”–…ôëáçœ\u0301\u200d🙂\t\x00東Жб"), st.characters()
+    ),
+    max_size=60,
+)
+
+
+def fit(text: str, answer: Unencodable) -> Fitted | Refused | None:
+    return fit_gsm7(graphemes(text), answer)
+
+
+def smart(text: str) -> Fitted:
+    fitted = fit(text, Unencodable.SMART)
+    assert isinstance(fitted, Fitted)
+    return fitted
+
+
+@pytest.mark.parametrize(
+    ("text", "septets"),
+    [
+        ("@", "00"),
+        ("£$¥", "010203"),
+        ("\n\r", "0a0d"),
+        ("Δ_Ω", "101115"),
+        ("ÆæßÉ", "1c1d1e1f"),
+        ("¤", "24"),
+        ("¡Az§", "40417a5f"),
+        ("¿à", "607f"),
+        ("Hello", "48656c6c6f"),
+        ("€", "1b65"),
+        ("[]{}", "1b3c1b3e1b281b29"),
+        ("\\^~|\f", "1b2f1b141b3d1b401b0a"),
+        ("", ""),
+    ],
+)
+def test_characters_have_the_septets_of_the_standard(text, septets):
+    assert encode_gsm7(text) == bytes.fromhex(septets)
+    assert decode_gsm7(bytes.fromhex(septets)) == text
+    assert septet_length(text) == len(septets) // 2
+
+
+def test_every_septet_is_one_character_and_back():
+    for septet in set(range(128)) - {0x1B}:
+        assert encode_gsm7(decode_gsm7(bytes((septet,)))) == bytes((septet,))
+    assert len(set(BASIC + EXTENSION)) == 127 + 10
+
+
+@pytest.mark.parametrize("text", ["`", "\t", "\x1b", "\x7f", "\x00", "ç", "á", "“", "\ud83d", "a`", "ä`"])
+def test_what_gsm7_lacks_is_not_encoded(text):
+    assert encode_gsm7(text) is None
+    assert septet_length(text) is None
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        (b"\x1b\x41", "A"),
+        (b"\x1b", " "),
+        (b"a\x1b", "a "),
+        (b"\x1b\x1be", " e"),
+        (b"\x1b\x1b\x1be", " €"),
+        (b"\x80a", "\ufffda"),
+        (b"\x1b\xff", "\ufffd"),
+    ],
+)
+def test_a_stray_escape_or_octet_is_decoded_to_something(octets, text):
+    assert decode_gsm7(octets) == text
+
+
+@given(GSM7_TEXT)
+def test_gsm7_text_survives_septets(text):
+    septets = encode_gsm7(text)
+    assert septets is not None
+    assert decode_gsm7(septets) == text
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_decode(octets):
+    decode_gsm7(octets)
+    decode_ucs2(octets)
+
+
+@given(GSM7_TEXT)
+def test_an_independent_codec_agrees(text):
+    codec = gsm0338.Codec()
+    assert encode_gsm7(text) == codec.encode(text)[0]
+
+
+@given(st.text(max_size=100))
+def test_ucs2_is_utf16_with_stand_ins_for_lone_surrogates(text):
+    assert decode_ucs2(encode_ucs2(text)) == text
+    assert encode_ucs2(text + "\ud83d") == encode_ucs2(text + "\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("given_text", "sent"),
+    [
+        ("“Hi” ‘you’ „da“ «et»", '"Hi" \'you\' "da" "et"'),
+        ("9–17 — 1‑2 − •", "9-17 - 1-2 - -"),
+        ("wait…", "wait..."),
+        ("a\u00a0b\u2009c\u3000d\u202fe", "a b c d e"),
+        ("ôëáçâêîûÁÈŷŁđ", "oeaaeiuAEyLd".replace("oeaa", "oeaca")),
+        ("éñü£Ö§ßÆø¿€", "éñü£Ö§ßÆø¿€"),
+        ("ﬁﬂ œuvre Œ", "fifl oeuvre Oe"),
+        ("½ ² ™ ① ⅔ №", "1/2 2 TM 1 2/3 No"),
+        ("5 µm, 20 °C, ₤", "5 um, 20 oC, £"),
+        ("it´s `so`", "it's 'so'"),
+        ("© ®", "(C) (R)"),
+        ("Привет", "Privet"),
+        ("東京", "DongJing"),
+        ("Γειά σου Κόσμε", "ΓEIA ΣOY KOΣME"),
+        ("ＡＢＣ１２３", "ABC123"),
+        ("ok 🙂", "ok ?"),
+        ("ok 👨\u200d👩\u200d👧!", "ok ?!"),
+        ("ok 👍🏽", "ok ?"),
+        ("ok ✈\ufe0f", "ok ?"),
+        ("1\ufe0f\u20e3 🇩🇪", "1 DE"),
+        ("soft\u00adhy\u200bphen\ufeff", "softhyphen"),
+        ("x\ue000", "x?"),
+        ("x\ud83d", "x?"),
+    ],
+)
+def test_smart_takes_the_nearest_relative_of_only_what_gsm7_lacks(given_text, sent):
+    fitted = smart(given_text)
+    assert fitted.text == sent
+    assert septet_length(fitted.text) is not None
+    kept = [char for char in given_text if char in BASIC + EXTENSION]
+    assert all(char in fitted.text for char in kept)
+
+
+def test_a_replacement_says_where_in_the_text_as_given():
+    fitted = smart("a…\r\n“e\u0301o\u0302”")
+    assert fitted.text == 'a...\n"éo"'
+    assert fitted.replaced == (
+        Replacement(index=1, old="…", new="..."),
+        Replacement(index=4, old="“", new='"'),
+        Replacement(index=7, old="o\u0302", new="o"),
+        Replacement(index=9, old="”", new='"'),
+    )
+    assert fitted.positions == (1, 5, 7, 8)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "sent"),
+    [
+        ("e\u0301a\u0300n\u0303", "éàñ"),
+        ("A\u030a\u212b\u2126", "ÅÅΩ"),
+        ("a\r\nb\rc\u2028d\x85e\vf", "a\nb\nc\nd\ne\nf"),
+    ],
+)
+@pytest.mark.parametrize("answer", list(Unencodable))
+def test_composition_and_line_ends_are_no_replacement(given_text, sent, answer):
+    assert fit(given_text, answer) == Fitted(text=sent)
+
+
+@pytest.mark.parametrize("answer", list(Unencodable))
+def test_invisible_characters_never_cost_an_alphabet(answer):
+    assert fit("a\tb\x07c\u00add\u200be\u200df\x7f", answer) == Fitted(
+        text="a bcdef",
+        replaced=(
+            Replacement(index=1, old="\t", new=" "),
+            Replacement(index=3, old="\x07", new=""),
+            Replacement(index=5, old="\u00ad", new=""),
+            Replacement(index=7, old="\u200b", new=""),
+            Replacement(index=8, old="e\u200d", new="e"),
+            Replacement(index=11, old="\x7f", new=""),
+        ),
+        positions=(1, 3, 4, 5, 5, 7),
+    )
+
+
+@pytest.mark.parametrize(("old", "text"), [("\x00", "a\x00"), ("\ud83d", "a\ud83d")])
+def test_what_no_database_takes_is_recorded_as_the_replacement_character(old, text):
+    assert smart(text).replaced[0].old == "\ufffd"
+    assert fit_ucs2(text).replaced[0].old == "\ufffd"
+    assert old not in fit_ucs2(text).text
+
+
+@pytest.mark.parametrize(
+    ("given_text", "sent"),
+    [("“Hi” …", " Hi   "), ("ô\u0323x", " x"), ("ok 👨\u200d👩\u200d👧!", "ok  !"), ("tel 東京 12", "tel    12")],
+)
+def test_simple_puts_one_blank_for_each_character_a_reader_sees(given_text, sent):
+    fitted = fit(given_text, Unencodable.SIMPLE)
+    assert isinstance(fitted, Fitted)
+    assert fitted.text == sent
+
+
+def test_switch_gives_up_gsm7_only_where_it_lacks_something():
+    assert fit("Grüße für 5 €", Unencodable.SWITCH) == Fitted(text="Grüße für 5 €")
+    assert fit("“Grüße”", Unencodable.SWITCH) is None
+
+
+def test_reject_names_the_first_characters_and_their_places():
+    refused = fit("ab “c” e\u0302 🙂 …", Unencodable.REJECT)
+    assert refused == Refused(
+        refusal=Refusal.NOT_ENCODABLE,
+        detail="The GSM-7 alphabet lacks U+201C LEFT DOUBLE QUOTATION MARK (character 4), "
+        "U+201D RIGHT DOUBLE QUOTATION MARK (character 6), U+00EA LATIN SMALL LETTER E WITH CIRCUMFLEX (character 8) "
+        "and 2 more: change the text or send it in UCS-2.",
+    )
+
+
+@pytest.mark.parametrize("text", ["東京", "Привет, мир!", "  🙂 …", "🙂"])
+def test_a_text_of_which_simple_would_leave_nothing_is_refused(text):
+    refused = fit(text, Unencodable.SIMPLE)
+    assert isinstance(refused, Refused)
+    assert refused.refusal is Refusal.NOT_ENCODABLE
+
+
+@pytest.mark.parametrize("text", ["🙂", "🙂🙂!", "\ue000 ..."])
+def test_a_text_of_which_smart_would_leave_only_stand_ins_is_refused(text):
+    refused = fit(text, Unencodable.SMART)
+    assert isinstance(refused, Refused)
+    assert refused.refusal is Refusal.NOT_ENCODABLE
+
+
+def test_a_text_of_punctuation_alone_is_not_refused():
+    assert fit("?!", Unencodable.SMART) == Fitted(text="?!")
+    assert smart("5 € 🙂").text == "5 € ?"
+    assert smart("€🙂").text == "€?"
+
+
+def test_ucs2_loses_only_controls():
+    fitted = fit_ucs2("a\r\nb\tc\x00d\x85“🙂”\u200d\f")
+    assert fitted.text == "a\nb cd\n“🙂”\u200d\f"
+    assert fitted.replaced == (Replacement(index=4, old="\t", new=" "), Replacement(index=6, old="\ufffd", new=""))
+    assert fitted.positions == (3, 5)
+
+
+@given(LOOSE_TEXT, st.sampled_from(list(Unencodable)))
+def test_replacements_explain_the_whole_difference(text, answer):
+    fitted = fit(text, answer)
+    if not isinstance(fitted, Fitted):
+        assert answer is not Unencodable.SWITCH or fitted is None
+        return
+    assert encode_gsm7(fitted.text) is not None
+    assert "\r" not in fitted.text
+    rebuilt, end = "", 0
+    for one, position in zip(fitted.replaced, fitted.positions, strict=True):
+        before = unicodedata.normalize(
+            "NFC",
+            "".join("\n" if part in "\r\n\v\x85\u2028\u2029" else part for part in graphemes(text[end : one.index])),
+        )
+        rebuilt += before
+        assert len(rebuilt) == position
+        rebuilt += one.new
+        end = one.index + len(one.old)
+    rebuilt += unicodedata.normalize(
+        "NFC", "".join("\n" if part in "\r\n\v\x85\u2028\u2029" else part for part in graphemes(text[end:]))
+    )
+    assert rebuilt == fitted.text
+
+
+@given(LOOSE_TEXT)
+def test_fitting_twice_changes_nothing_more(text):
+    fitted = fit(text, Unencodable.SMART)
+    if isinstance(fitted, Fitted):
+        again = fit(fitted.text, Unencodable.REJECT)
+        assert again == Fitted(text=fitted.text)
+    wide = fit_ucs2(text)
+    assert fit_ucs2(wide.text) == Fitted(text=wide.text)
+
+
+@given(GSM7_TEXT.filter(lambda text: "\r" not in text), st.sampled_from(list(Unencodable)))
+def test_what_gsm7_has_is_never_touched(text, answer):
+    assert fit(text, answer) == Fitted(text=text)

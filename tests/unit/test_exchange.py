@@ -1,0 +1,339 @@
+"""addressbook.exchange and import_plan: the address book file and what it changes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addressbook.exchange import (
+    ADDRESS,
+    COLUMNS_15,
+    HEADED_COLUMNS,
+    ExportedPerson,
+    FileFormat,
+    PeopleFile,
+    read_people_file,
+    write_people_file,
+)
+from addressbook.import_plan import ImportPlan, StoredPerson, plan_import
+from sms.number import SenderId, SenderKind
+from sms.settings import FIELDS, NONE, UNSET, Unencodable, format_setting, parse_setting
+
+HEADED = FileFormat()
+HEADLESS = FileFormat(headed=False)
+SHOP = SenderId(value="Shop", kind=SenderKind.ALPHANUMERIC)
+
+
+def read(text: str, declared: FileFormat = HEADED) -> PeopleFile:
+    return read_people_file(text.encode(), declared)
+
+
+def faults(read_file: PeopleFile) -> list[str]:
+    return [str(fault) for fault in read_file.faults]
+
+
+def test_the_headerless_file_of_15_columns_is_read() -> None:
+    line = "Anna@Example.com,Shop,4711,DE,both,3,true,de,88001,true,false,true,html,true,Alarm"
+    (row,) = read(line, HEADLESS).rows
+    assert (row.line, row.address, row.profile, row.name, row.active) == (1, "anna@example.com", "Alarm", None, None)
+    assert {name: format_setting(value) for name, value in row.cells.items()} == {
+        "sender_id": "Shop",
+        "cost_centre": "4711",
+        "default_country": "DE",
+        "text_source": "both",
+        "max_parts": "3",
+        "sender_prefix": "on",
+        "language": "de",
+        "unencodable": "simple",
+        "flash": "off",
+        "delivery_receipt": "on",
+        "report_format": "html",
+        "first_report": "off",
+    }
+    assert row.columns["sender_id"] == "sms-id"
+
+
+def test_empty_cells_say_nothing_and_none_says_none() -> None:
+    line = "anna@example.com,<none>,,,,,,,,,,,,,"
+    (row,) = read(line, HEADLESS).rows
+    assert row.cells.pop("sender_id") is NONE  # type: ignore[attr-defined]
+    assert set(row.cells.values()) == {UNSET}
+    assert row.profile == ""
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "field", "value"),
+    [
+        ("replace-with-spaces", "yes", "unencodable", Unencodable.SIMPLE),
+        ("replace-with-spaces", "no", "unencodable", Unencodable.SMART),
+        ("suppress-first-status-mail", "1", "first_report", False),
+        ("suppress-first-status-mail", "0", "first_report", True),
+        ("Max_Parts", "5", "max_parts", 5),
+        ("max parts", "5", "max_parts", 5),
+        ("sms-id", "Shop", "sender_id", SHOP),
+        ("sender-id", "Shop", "sender_id", SHOP),
+    ],
+)
+def test_a_headed_file_may_use_either_name_of_a_setting(column: str, cell: str, field: str, value: object) -> None:
+    (row,) = read(f"E-Mail,{column}\nanna@example.com,{cell}\n").rows
+    assert row.cells == {field: value}
+
+
+def test_a_headed_file_has_columns_in_any_order_and_absent_ones_are_unmanaged() -> None:
+    (row,) = read("profile;name;e-mail;active\nAlarm;Anna  Keller;anna@example.com;off\n").rows
+    assert (row.profile, row.name, row.active, dict(row.cells)) == ("Alarm", "Anna Keller", False, {})
+
+
+def test_a_cell_that_cannot_be_read_is_a_fault_of_its_field_only() -> None:
+    text = "e-mail,max-parts,language,active\nanna@example.com,99,de,perhaps\nbert@example.com,2,de,\n"
+    people_file = read(text)
+    assert not people_file.damaged
+    anna, bert = people_file.rows
+    assert "max_parts" not in anna.cells
+    assert anna.cells["language"] == "de"
+    assert anna.active is None
+    assert bert.cells["max_parts"] == 2
+    assert faults(people_file) == [
+        "line 2, max-parts: '99' is not a number from 1 to 20",
+        "line 2, active: 'perhaps' is not on or off",
+    ]
+
+
+def test_a_row_without_an_address_is_left_out_and_told() -> None:
+    people_file = read("e-mail,language\nnobody,de\nanna@example.com,de\n")
+    assert [row.address for row in people_file.rows] == ["anna@example.com"]
+    assert faults(people_file) == ["line 2, e-mail: 'nobody' is not a mail address"]
+
+
+def test_two_rows_that_claim_one_address_both_lose_it() -> None:
+    people_file = read("e-mail\nanna@example.com\nbert@example.com\nANNA@example.com\n")
+    assert [row.address for row in people_file.rows] == ["bert@example.com"]
+    assert [fault.line for fault in people_file.faults] == [2, 4]
+
+
+def test_rows_of_another_customer_number_are_left_out() -> None:
+    people_file = read("e-mail,customer-no\nanna@example.com,88001\nbert@example.com,88002\ncarl@example.com,\n")
+    assert [row.address for row in people_file.rows] == ["anna@example.com", "carl@example.com"]
+    assert faults(people_file) == ["line 3, customer-no: '88002' is another customer than '88001' above"]
+
+
+def test_line_numbers_count_lines_and_not_records() -> None:
+    people_file = read('e-mail,name\nanna@example.com,"Anna\nKeller"\n\nnobody,x\n')
+    assert [row.line for row in people_file.rows] == [2]
+    assert [fault.line for fault in people_file.faults] == [5]
+    assert people_file.rows[0].name == "Anna Keller"
+
+
+@pytest.mark.parametrize(
+    ("content", "declared", "part_of_fault"),
+    [
+        (b"", HEADED, "empty"),
+        (b"e-mail,language\nanna@example.com\n", HEADED, "lines have another number: 2"),
+        (b"e-mail\n" + b"a@example.com,x\n" * 25, HEADED, ", 20, 21 …"),
+        (b'e-mail,name\nanna@example.com,"Anna\n', HEADED, "cannot be read as CSV"),
+        (b'e-mail,name\nanna@example.com,"An"na\n', HEADED, "cannot be read as CSV"),
+        (b"e-mail\nanna@example.com\0\n", HEADED, "NUL"),
+        (b"e-mail,name\nanna@example.com,J\xf6rg\n", FileFormat(fallback=""), "not text in utf-8"),
+        (b"\xff\xfee\x00-\x00", HEADED, "unknown columns"),
+        (b"\xff\xfee\x00-\x00\x00\xd8", HEADED, "not text in utf-16-le"),
+        (b"anna@example.com,de\n", HEADED, "has a mail address where the header"),
+        (b"e-mail,langage\nanna@example.com,de\n", HEADED, "unknown columns: 'langage'"),
+        (b"e-mail,sms-id,sender-id\na@example.com,A,B\n", HEADED, "columns given twice: sender_id"),
+        (b"name,language\nAnna,de\n", HEADED, "the column e-mail is missing"),
+        (",".join(COLUMNS_15).encode() + b"\n", HEADLESS, "it is a header"),
+        (b"anna@example.com;de\n", HEADLESS, "15 columns are expected"),
+        (b"e-mail\nanna@example.com\n", FileFormat(end_marker="#END"), "the last line is not '#END'"),
+        (b"e-mail,name\nanna@example.com," + b"x" * 200_000, HEADED, "field larger than field limit"),
+    ],
+)
+def test_a_damaged_file_gives_no_rows(content: bytes, declared: FileFormat, part_of_fault: str) -> None:
+    people_file = read_people_file(content, declared)
+    assert people_file.damaged
+    assert people_file.rows == ()
+    assert part_of_fault in faults(people_file)[0]
+
+
+def test_an_end_marker_proves_a_file_whole() -> None:
+    people_file = read("e-mail,language\nanna@example.com,de\n#END\n", FileFormat(end_marker="#END"))
+    assert [row.address for row in people_file.rows] == ["anna@example.com"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "e-mail,name\njörg@example.com,Jörg\n".encode(),
+        "\ufeffe-mail,name\njörg@example.com,Jörg\n".encode(),
+        "\ufeffe-mail,name\njörg@example.com,Jörg\n".encode("utf-16-le"),
+        "\ufeffe-mail,name\njörg@example.com,Jörg\n".encode("utf-16-be"),
+        "e-mail,name\njörg@example.com,Jörg\n".encode("cp1252"),
+        b"e-mail;name\r\nj\xc3\xb6rg@example.com;J\xc3\xb6rg\r\n",
+        b"sep=;\r\ne-mail;name\r\nj\xc3\xb6rg@example.com;J\xc3\xb6rg\r\n",
+        b"e-mail\tname\nj\xc3\xb6rg@example.com\tJ\xc3\xb6rg\n",
+        b"e-mail|name\nj\xc3\xb6rg@example.com|J\xc3\xb6rg\n",
+    ],
+)
+def test_encodings_and_delimiters_are_recognised(content: bytes) -> None:
+    (row,) = read_people_file(content, HEADED).rows
+    assert (row.address, row.name) == ("jörg@example.com", "Jörg")
+
+
+def test_a_comma_in_data_does_not_change_the_delimiter_of_the_header() -> None:
+    (row,) = read("e-mail;name;disclaimers\nanna@example.com;Keller, Anna;a,b,c,d\n").rows
+    assert row.name == "Keller, Anna"
+    assert row.cells["disclaimers"] == ("a", "b", "c", "d")
+
+
+def test_a_cell_remembers_file_line_and_column() -> None:
+    people_file = read("e-mail,sms-id\n\nanna@example.com,Shop\n")
+    origin = people_file.origin(people_file.rows[0], "sender_id")
+    assert origin == f"file:{people_file.digest[:32]}:3:sms-id"
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_any_bytes_give_an_answer(content: bytes, headed: bool) -> None:
+    people_file = read_people_file(content, FileFormat(headed=headed))
+    assert not people_file.damaged or (people_file.faults and not people_file.rows)
+
+
+CELL_TEXTS = {
+    "sender_id": st.sampled_from(["+447700900123", "Shop", "<none>"]),
+    "cost_centre": st.text(
+        st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_categories=["Cc"]), min_size=1, max_size=20
+    ),
+    "end_marker": st.sampled_from(["=end", "'=x", "-- ", "@", "'"]),
+    "validity": st.sampled_from(["90m", "2880m"]),
+    "disclaimers": st.sampled_from(["a,b", "=x,y"]),
+    "preview": st.sampled_from(["on", "off"]),
+}
+
+
+@given(
+    st.fixed_dictionaries({}, optional=CELL_TEXTS),
+    st.text(st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_categories=["Cc"]), max_size=20),
+    st.sampled_from(",;\t|"),
+)
+def test_what_is_exported_is_read_back(cells: dict[str, str], name: str, delimiter: str) -> None:
+    values = {field: parse_setting(field, text) for field, text in cells.items()}
+    texts = {field: format_setting(value) for field, value in values.items() if value is not UNSET}
+    person = ExportedPerson(address="anna@example.com", name=name, active=False, profile="Alarm", cells=texts)
+    text = write_people_file([person], delimiter)
+    people_file = read(text, FileFormat(delimiter=delimiter))
+    (row,) = people_file.rows
+    assert people_file.faults == ()
+    assert (row.name, row.active, row.profile) == (" ".join(name.split()), False, "Alarm")
+    assert {field: value for field, value in row.cells.items() if value is not UNSET} == {
+        field: parse_setting(field, text) for field, text in texts.items()
+    }
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+44 7700", "-x", "@SUM(A1)"])
+def test_an_exported_cell_is_never_a_formula(cell: str) -> None:
+    text = write_people_file([ExportedPerson(address="anna@example.com", name=cell)])
+    assert f",'{cell}," in text
+    assert read(text).rows[0].name == cell
+
+
+def test_the_export_has_every_setting() -> None:
+    header = write_people_file([]).splitlines()[0].split(",")
+    assert set(header) == set(HEADED_COLUMNS) - {"customer-no"}
+    assert {column.replace("-", "_") for column in header} >= set(FIELDS)
+    assert header[0] == ADDRESS
+
+
+def stored(address: str, key: int, customer: int = 1, **cells: str) -> StoredPerson:
+    return StoredPerson(id=key, customer_id=customer, address=address, profile_id=11, cells=cells)
+
+
+def plan(text: str, *people: StoredPerson, foreign: frozenset[str] = frozenset()) -> ImportPlan:
+    return plan_import(read(text), 1, {"standard": 11, "alarm": 12}, {item.address: item for item in people}, foreign)
+
+
+def test_a_plan_adds_changes_and_leaves_alone() -> None:
+    made = plan(
+        "e-mail,language,profile\nanna@example.com,de,Standard\nbert@example.com,,Standard\ncarl@example.com,es,alarm\n",
+        stored("anna@example.com", 1, language="de", max_parts="3"),
+        stored("bert@example.com", 2, language="de"),
+        stored("dora@example.com", 4),
+        stored("eve@example.org", 5, customer=2),
+    )
+    (added,), (changed,) = made.added, made.changed
+    assert (added.row.address, added.cells, added.profile_id) == ("carl@example.com", {"language": "es"}, 12)
+    assert (changed.row.address, changed.cells) == ("bert@example.com", {"language": None})
+    assert (made.unchanged, made.not_in_file, made.faults) == (1, 1, ())
+
+
+def test_a_profile_that_does_not_exist_never_becomes_the_default() -> None:
+    text = "e-mail,profile,language\nanna@example.com,Nope,es\nbert@example.com,Nope,es\n"
+    made = plan(text, stored("anna@example.com", 1))
+    assert made.added == ()
+    (anna,) = made.changed
+    assert (anna.profile_id, anna.cells) == (11, {"language": "es"})
+    assert [str(fault) for fault in made.faults] == [
+        "line 2, profile: there is no profile 'Nope'",
+        "line 3, profile: there is no profile 'Nope'",
+    ]
+
+
+def test_an_empty_profile_means_the_default_one() -> None:
+    (changed,) = plan("e-mail,profile\nanna@example.com,\n", stored("anna@example.com", 1)).changed
+    assert changed.profile_id is None
+
+
+def test_the_people_and_domains_of_other_customers_stay_theirs() -> None:
+    made = plan(
+        "e-mail\nanna@example.org\nnew@example.net\n",
+        stored("anna@example.org", 1, customer=2),
+        foreign=frozenset({"example.net"}),
+    )
+    assert (made.added, made.changed) == ((), ())
+    assert [fault.line for fault in made.faults] == [2, 3]
+
+
+def test_a_faulty_cell_keeps_the_value_that_was_good() -> None:
+    made = plan("e-mail,max-parts\nanna@example.com,99\n", stored("anna@example.com", 1, max_parts="3"))
+    assert (made.changed, made.unchanged) == ((), 1)
+    assert len(made.faults) == 1
+
+
+def test_a_damaged_file_plans_nothing() -> None:
+    made = plan("e-mail,langage\nanna@example.com,de\n", stored("bert@example.com", 1))
+    assert made == ImportPlan(faults=made.faults)
+    assert made.faults
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from("abcd"),
+        st.sampled_from(["", "de", "<none>", "??"]),
+        st.sampled_from(["", "Standard", "Alarm", "Nope"]),
+    ),
+    max_size=5,
+)
+
+
+@given(ROWS, ROWS)
+def test_a_plan_applied_twice_changes_nothing(
+    first: list[tuple[str, str, str]], second: list[tuple[str, str, str]]
+) -> None:
+    people: dict[str, StoredPerson] = {}
+
+    def apply(rows: list[tuple[str, str, str]]) -> ImportPlan:
+        text = "e-mail,language,profile\n" + "".join(f"{who}@example.com,{lang},{prof}\n" for who, lang, prof in rows)
+        made = plan(text, *people.values())
+        for planned in (*made.added, *made.changed):
+            before = dict(planned.before.cells) if planned.before else {}
+            cells = {name: value for name, value in {**before, **planned.cells}.items() if value is not None}
+            people[planned.row.address] = StoredPerson(
+                id=planned.before.id if planned.before else len(people) + 1,
+                customer_id=1,
+                address=planned.row.address,
+                name=planned.name,
+                active=planned.active,
+                profile_id=planned.profile_id,
+                cells=cells,
+            )
+        return made
+
+    apply(first)
+    apply(second)
+    again = apply(second)
+    assert (again.added, again.changed) == ((), ())

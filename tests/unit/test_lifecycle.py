@@ -1,0 +1,177 @@
+"""A message moves only along the table, ends once, and is corrected only by the named exceptions."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sms.lifecycle import (
+    OPEN,
+    REPORT_OF,
+    SUCCESS,
+    TRANSITIONS,
+    Event,
+    State,
+    advance,
+    fold_parts,
+    is_final,
+    retry_delay,
+    summarise,
+)
+from sms.message import ReceiptState
+
+STATES = st.sampled_from(list(State))
+EVENTS = st.sampled_from(list(Event))
+
+# What a message may still become after it ended: the network corrects itself, or at last says what was not known.
+CORRECTIONS = {
+    (State.EXPIRED, Event.REPORT_DELIVERED): State.DELIVERED,
+    (State.UNDELIVERED, Event.REPORT_DELIVERED): State.DELIVERED,
+    (State.UNKNOWN, Event.REPORT_DELIVERED): State.DELIVERED,
+    (State.UNKNOWN, Event.REPORT_UNDELIVERED): State.UNDELIVERED,
+    (State.UNKNOWN, Event.REPORT_EXPIRED): State.EXPIRED,
+    (State.UNKNOWN, Event.REPORT_REJECTED): State.REJECTED,
+}
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        ([], State.QUEUED),
+        ([Event.SUBMIT], State.SUBMITTING),
+        ([Event.SUBMIT, Event.ACCEPT], State.SUBMITTED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_DELIVERED], State.DELIVERED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_UNDELIVERED], State.UNDELIVERED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_EXPIRED], State.EXPIRED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_REJECTED], State.REJECTED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.GIVE_UP_ON_RECEIPT], State.UNKNOWN),
+        ([Event.SUBMIT, Event.DEFER], State.QUEUED),
+        ([Event.SUBMIT, Event.DEFER, Event.SUBMIT, Event.ACCEPT], State.SUBMITTED),
+        ([Event.SUBMIT, Event.FAIL], State.FAILED),
+        ([Event.SUBMIT, Event.LOSE], State.UNKNOWN),
+        ([Event.SUBMIT, Event.LOSE, Event.REPORT_DELIVERED], State.DELIVERED),
+        ([Event.SUBMIT, Event.RESEND], State.QUEUED),
+        ([Event.EXPIRE], State.EXPIRED),
+        ([Event.CANCEL], State.CANCELLED),
+        ([Event.STOP], State.REJECTED),
+        ([Event.FAIL], State.FAILED),
+        ([Event.SUBMIT, Event.CANCEL], State.SUBMITTING),
+        ([Event.SUBMIT, Event.ACCEPT, Event.CANCEL], State.SUBMITTED),
+        ([Event.CANCEL, Event.SUBMIT], State.CANCELLED),
+        ([Event.SUBMIT, Event.LOSE, Event.RESEND], State.UNKNOWN),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_DELIVERED, Event.REPORT_UNDELIVERED], State.DELIVERED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_EXPIRED, Event.REPORT_DELIVERED], State.DELIVERED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_REJECTED, Event.REPORT_DELIVERED], State.REJECTED),
+    ],
+)
+def test_a_message_lives_as_the_design_says(events, state):
+    now = State.QUEUED
+    for event in events:
+        now = advance(now, event)
+    assert now is state
+
+
+@pytest.mark.parametrize("state", [state for state in State if is_final(state, receipt_expected=True)])
+@pytest.mark.parametrize("event", list(Event))
+def test_no_event_leaves_a_final_state_but_the_named_corrections(state, event):
+    assert advance(state, event) is CORRECTIONS.get((state, event), state)
+
+
+@given(st.lists(EVENTS, max_size=30))
+def test_a_message_that_ended_never_goes_out_again(events):
+    state, ended = State.QUEUED, False
+    for event in events:
+        state = advance(state, event)
+        ended = ended or is_final(state, receipt_expected=True)
+        assert not (ended and state in OPEN | {State.SUBMITTED})
+
+
+@given(STATES, EVENTS)
+def test_the_same_news_twice_changes_nothing_more(state, event):
+    once = advance(state, event)
+    assert advance(once, event) is once
+
+
+def test_every_state_has_a_row_and_can_be_reached():
+    assert set(TRANSITIONS) == set(State)
+    assert {after for row in TRANSITIONS.values() for after in row.values()} == set(State)
+
+
+def test_every_event_leads_somewhere():
+    assert {event for row in TRANSITIONS.values() for event in row} == set(Event)
+
+
+def test_the_table_cannot_be_changed():
+    with pytest.raises(TypeError):
+        TRANSITIONS[State.DELIVERED][Event.CANCEL] = State.CANCELLED  # type: ignore[index]
+
+
+@pytest.mark.parametrize("state", list(ReceiptState))
+def test_every_receipt_means_an_event_or_nothing_yet(state):
+    event = REPORT_OF[state]
+    if event is None:
+        assert state is ReceiptState.ENROUTE
+    else:
+        assert advance(State.SUBMITTED, event) not in OPEN | {State.SUBMITTED}
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_submitted_is_final_only_where_no_receipt_will_come(state):
+    assert is_final(state, receipt_expected=False) is (state not in OPEN)
+    assert is_final(state, receipt_expected=True) is (state not in OPEN | {State.SUBMITTED})
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([State.DELIVERED], State.DELIVERED),
+        ([State.DELIVERED, State.DELIVERED], State.DELIVERED),
+        ([State.DELIVERED, State.SUBMITTED], State.SUBMITTED),
+        ([State.SUBMITTED, State.QUEUED], State.QUEUED),
+        ([State.SUBMITTED, State.SUBMITTING, State.QUEUED], State.SUBMITTING),
+        ([State.FAILED, State.QUEUED], State.QUEUED),
+        ([State.DELIVERED, State.FAILED], State.FAILED),
+        ([State.SUBMITTED, State.FAILED], State.FAILED),
+        ([State.DELIVERED, State.UNDELIVERED], State.UNDELIVERED),
+        ([State.DELIVERED, State.UNKNOWN], State.UNKNOWN),
+        ([State.DELIVERED, State.EXPIRED], State.EXPIRED),
+        ([State.UNKNOWN, State.REJECTED], State.REJECTED),
+    ],
+)
+def test_a_message_is_where_its_worst_part_is(parts, message):
+    assert fold_parts(parts) is message
+    assert fold_parts(reversed(parts)) is message
+
+
+@given(st.lists(STATES, min_size=1, max_size=20))
+def test_a_message_is_where_one_of_its_parts_is_and_done_only_when_all_are(parts):
+    message = fold_parts(parts)
+    assert message in parts
+    assert (message in OPEN) is any(part in OPEN for part in parts)
+    assert (message in SUCCESS) is all(part in SUCCESS for part in parts)
+    assert (message is State.DELIVERED) is all(part is State.DELIVERED for part in parts)
+
+
+@given(st.lists(STATES, max_size=50))
+def test_a_summary_counts_every_message_once(states):
+    summary = summarise(iter(states))
+    assert summary.total == len(states)
+    assert summary.total == summary.delivered + summary.submitted + summary.failed + summary.unknown + summary.open
+    assert summary.open == sum(state in OPEN for state in states)
+    assert summary.failed == sum(
+        state in {State.UNDELIVERED, State.EXPIRED, State.REJECTED, State.FAILED, State.CANCELLED} for state in states
+    )
+
+
+@given(st.integers(1, 50), st.integers(0, 10**12), st.one_of(st.none(), st.integers(0, 7200)))
+def test_a_refused_part_waits_longer_each_time_but_never_less_than_wished(attempts, spread, seconds):
+    wish = None if seconds is None else timedelta(seconds=seconds)
+    delay = retry_delay(attempts, wish, spread)
+    assert delay >= max(timedelta(seconds=5), wish or timedelta(0))
+    assert delay <= max(timedelta(minutes=30), wish or timedelta(0)) * 1.25
+    assert delay <= retry_delay(attempts + 1, wish, spread)
+
+
+def test_messages_refused_together_do_not_come_back_together():
+    assert len({retry_delay(1, None, key) for key in range(101)}) == 101

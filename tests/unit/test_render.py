@@ -1,0 +1,313 @@
+"""Status mails say what is known, in the reader's language, whatever the text of the SMS holds."""
+
+import html as html_module
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html as lxml_html
+
+from sms.lifecycle import State
+from sms.message import Replacement
+from sms.outcome import ProblemCode, Refusal
+from sms.report import NoticeKind
+from sms.settings import TextSource
+from templates.render import LARGEST_HTML, Renderer
+from templates.view import Tone, show
+from templates.words import LANGUAGES
+from tests.unit.status_samples import MAIL, everything, many, message, part, report
+
+RENDERER = Renderer()
+
+
+def render(job, kind=NoticeKind.RESULT):
+    return RENDERER.render(kind, job)
+
+
+def parse(html) -> Any:
+    return lxml_html.document_fromstring(html)
+
+
+def text_of(html):
+    """Return what a reader of the HTML sees, without the preview line."""
+    tree = parse(html)
+    for hidden in tree.xpath("//*[contains(@style, 'display:none')] | //head"):
+        hidden.getparent().remove(hidden)
+    return " ".join(tree.text_content().replace("\u00a0", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "headline", "sentence"),
+    [
+        (State.DELIVERED, "", "The network reports delivery", ""),
+        (State.SUBMITTED, "", "Accepted by the carrier", "No report from the network is expected."),
+        (
+            State.UNDELIVERED,
+            ProblemCode.NOT_DELIVERED,
+            "Not delivered",
+            "The network reports that the SMS was not delivered.",
+        ),
+        (State.EXPIRED, ProblemCode.VALIDITY_ENDED, "Not delivered in time", "The validity ended before"),
+        (State.REJECTED, ProblemCode.STOP_LIST, "Refused", "stop list. Nothing was sent."),
+        (State.FAILED, ProblemCode.NUMBER_REFUSED, "Not sent", "The carrier refused the number."),
+        (State.CANCELLED, ProblemCode.CANCELLED, "Cancelled", "cancelled by the sender"),
+        (State.UNKNOWN, ProblemCode.LINK_LOST, "Outcome unknown", "The carrier may have it; it was not sent again."),
+        (State.UNKNOWN, ProblemCode.NO_RECEIPT, "Outcome unknown", "but no report from the network came."),
+        (State.QUEUED, "", "Waiting to be sent", "The SMS is waiting to be sent."),
+        (State.SUBMITTING, "", "Being handed to the carrier", "just being handed"),
+    ],
+)
+def test_each_state_is_said_in_words_in_both_forms(state, reason, headline, sentence):
+    rendered = render(report(message(state, reason=reason)))
+    for shown in (text_of(rendered.html), " ".join(rendered.text.split())):
+        assert headline in shown
+        assert sentence in shown
+
+
+def test_a_missing_receipt_does_not_read_as_if_it_were_never_accepted():
+    rendered = render(report(message(State.UNKNOWN, reason=ProblemCode.NO_RECEIPT)))
+    assert "may have it" not in rendered.text
+    assert "The carrier accepted the SMS" in rendered.text
+
+
+def test_a_receipt_still_awaited_is_named():
+    rendered = render(report(message(State.SUBMITTED), settled_at=None), NoticeKind.ACCEPTED)
+    assert "The report of the network is awaited." in rendered.text
+
+
+@pytest.mark.parametrize("reason", [*ProblemCode, *Refusal])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_reaches_the_reader_in_each_language(reason, language):
+    rendered = render(report(message(State.FAILED, reason=reason, parts=()), language=language))
+    sentence = RENDERER.words(language).explain(reason, "")
+    assert sentence in rendered.text
+    assert sentence in text_of(rendered.html)
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("job", [everything, many], ids=["one", "many"])
+def test_every_kind_renders_in_every_language(kind, language, job):
+    rendered = render(job(language=language), kind)
+    assert rendered.language == language
+    assert f'<html lang="{language}"' in rendered.html
+    assert RENDERER.words(language).say(f"kind.{kind}") in text_of(rendered.html)
+    assert "JINJA" not in rendered.html
+    assert "{{" not in rendered.html + rendered.text
+
+
+def test_everything_that_the_sender_needs_is_there():
+    rendered = render(everything())
+    for shown in (text_of(rendered.html), " ".join(rendered.text.split())):
+        for fact in (
+            "+447700900123",
+            "+447700900999",
+            "4711 Logistik",
+            "PO-2026-118",
+            "J.20261123071504Z5D1E2F",
+            "08:15 CET",
+        ):
+            assert fact in shown
+        for fact in (
+            "bitte beim Pfoertner melden.",
+            "Die Schlüssel liegen bereit.",
+            "2 Teile, 2 berechnet",
+            "(027)",
+            "(2-mal)",
+            "\U0001f697",
+        ):
+            assert fact in shown
+        assert "Zugestellte Teile: 1 von 2" in shown
+
+
+def test_without_preview_no_word_of_the_text_is_shown():
+    rendered = render(everything(preview=False))
+    for shown in (rendered.html, rendered.text):
+        assert not re.search("Zugang|Pfoertner|Schlüssel|Guten Tag|\U0001f697", shown)
+    assert "29 Zeichen" in rendered.text
+    assert "29 Zeichen" in text_of(rendered.html)
+
+
+def test_the_preview_line_has_state_number_and_the_start_of_the_text():
+    rendered = render(report())
+    first = parse(rendered.html).xpath("//body//*[not(self::table)][1]")[0]
+    assert "display:none" in first.get("style")
+    assert "mso-hide:all" in first.get("style")
+    assert first.text_content().startswith("The network reports delivery · +447700900123 · Ihre Lieferung 80012345")
+
+
+@pytest.mark.parametrize(
+    ("mail_subject", "changes", "expected"),
+    [
+        ("Lieferung heute", {}, "Re: Lieferung heute"),
+        ("RE: Lieferung", {}, "RE: Lieferung"),
+        ("", {}, "SMS to +447700900123: delivered, says the network"),
+        ("Der Text", {"text_source": TextSource.SUBJECT}, "SMS to +447700900123: delivered, says the network"),
+        (
+            "Der Text",
+            {"text_source": TextSource.BOTH, "preview": False},
+            "SMS to +447700900123: delivered, says the network",
+        ),
+        ("two\r\nBcc: eve@example.org", {}, "Re: two Bcc: eve@example.org"),
+    ],
+)
+def test_the_subject_stays_in_the_thread_or_tells_the_state(mail_subject, changes, expected):
+    assert render(report(mail=_with_subject(mail_subject), **changes)).subject == expected
+
+
+def _with_subject(subject):
+    return replace(MAIL, subject=subject)
+
+
+def test_a_subject_that_was_the_text_is_not_shown_again():
+    job = report(message(text="Server down"), mail=_with_subject("Server down"), preview=False)
+    assert "Server down" not in render(job).subject
+
+
+def test_a_job_that_came_without_a_mail_has_a_subject_too():
+    assert render(many(5, mail=None)).subject.startswith("SMS to 5 recipients: 1\u00a0delivered")
+
+
+HOSTILE = "<script>alert(1)</script> {{7*7}} {% raw %} & \"quoted\" 'single' <!-- <![endif]-->"
+
+
+def test_markup_and_template_language_in_the_text_are_shown_and_not_done():
+    rendered = render(
+        report(message(text=HOSTILE, cut=HOSTILE), reference=HOSTILE, cost_centre="<b>", mail=_with_subject(HOSTILE))
+    )
+    assert "<script" not in rendered.html
+    assert "<!-- <![" not in rendered.html
+    assert text_of(rendered.html).count(HOSTILE) == 3
+    assert HOSTILE in rendered.text
+    assert "49" not in text_of(rendered.html).replace("23 Nov 2026", "")
+
+
+def test_bidi_controls_and_other_invisible_characters_are_named():
+    text = "safe \u202egnp.exe\u202c \u2067\x07 \u2028line\x1b[31m"
+    rendered = render(report(message(text=text)))
+    for shown in (rendered.html, rendered.text):
+        assert not re.search("[\u202a-\u202e\u2067\u2028\x00-\x08\x1b]", shown)
+        assert "[U+202E]gnp.exe[U+202C]" in shown
+
+
+def test_text_that_runs_from_right_to_left_stands_alone():
+    rendered = render(report(message(text="שלום 123\nعالم"), reference="עולם"))
+    cell = parse(rendered.html).xpath("//td[@dir='auto'][bdi]")[0]
+    assert cell.text_content().strip() == "שלום 123\nعالم"
+    assert "    \u2068שלום 123\u2069\n    \u2068عالم\u2069\n" in rendered.text
+
+
+def test_line_ends_and_runs_of_blanks_stay():
+    rendered = render(report(message(text="one\r\ntwo  three\n\nfour")))
+    assert "one<br>\ntwo\u00a0 three<br>\n<br>\nfour" in rendered.html
+    assert "    one\n    two  three\n    \n    four\n" in rendered.text
+
+
+@given(text=st.text(max_size=80))
+def test_any_text_comes_out_as_it_is_shown(text):
+    rendered = render(report(message(text=text)))
+    rendered.html.encode()
+    rendered.text.encode()
+    shown = " ".join(show(text).replace("\u00a0", " ").split())
+    if shown:
+        assert shown in text_of(rendered.html)
+
+
+def test_all_recipients_with_one_text_see_it_once():
+    rendered = render(many(5))
+    assert text_of(rendered.html).count("Ihre Lieferung 80012345") == 1
+    assert rendered.text.count("Ihre Lieferung 80012345") == 1
+
+
+def test_recipients_with_texts_of_their_own_see_their_own():
+    job = report(
+        message(text="Dear Ann"),
+        message(
+            number="+447700900124", text="Dear Bob", replaced=(Replacement(index=0, old="…", new="..."),), cut="P.S."
+        ),
+    )
+    rendered = render(job)
+    for shown in (text_of(rendered.html), rendered.text):
+        assert shown.count("Dear Ann") == shown.count("Dear Bob") == 1
+        assert "..." in shown
+        assert "P.S." in shown
+
+
+def test_with_some_refused_the_headline_says_so():
+    rendered = render(
+        report(
+            message(State.QUEUED, parts=()),
+            message(State.REJECTED, reason=Refusal.NUMBER_IMPOSSIBLE, number="", given="4477@sms.example.net"),
+            settled_at=None,
+        ),
+        NoticeKind.ACCEPTED,
+    )
+    assert "1 of 2 recipients refused" in rendered.text
+    assert "4477@sms.example.net: refused. A phone number like this cannot exist." in rendered.text
+
+
+def test_a_refused_recipient_reads_how_to_mend_it():
+    rendered = render(
+        report(message(State.REJECTED, reason=Refusal.OPTION_MALFORMED, problem="[VALIDITY:x]: 5 minutes to 7 days"))
+    )
+    assert "[VALIDITY:x]: 5 minutes to 7 days" in rendered.text
+    assert "[VALIDITY:x]: 5 minutes to 7 days" in text_of(rendered.html)
+
+
+@pytest.mark.parametrize("personal", [False, True])
+def test_three_thousand_recipients_fit_and_the_failed_come_first(personal):
+    job = many(3000)
+    if personal:
+        job = replace(
+            job, messages=tuple(replace(one, text=f"Text {index} " * 40) for index, one in enumerate(job.messages))
+        )
+    rendered = render(job)
+    assert len(rendered.html.encode()) <= LARGEST_HTML
+    shown = re.findall(r"<th[^>]*dir=\"ltr\"[^>]*>", rendered.html)
+    assert 5 <= len(shown) <= 150
+    assert f"{3000 - len(shown)} more recipients are not shown here." in rendered.text
+    assert f"{3000 - len(shown)} more recipients are not shown here." in text_of(rendered.html)
+    assert "2 of 5" not in rendered.text
+    assert "1200 of 3000 SMS not delivered" in rendered.text
+    rows = rendered.text.partition("Recipients:")[2]
+    assert "not delivered" in rows.splitlines()[1]
+    assert ": delivered" not in rows
+
+
+def test_a_delay_names_the_end_of_the_validity():
+    rendered = render(
+        report(message(State.QUEUED, parts=(part(state=State.QUEUED),)), settled_at=None), NoticeKind.DELAYED
+    )
+    assert "Still on its way" in rendered.text
+    assert "It can still be delivered until 25 Nov 2026, 07:15 UTC." in rendered.text
+
+
+def test_a_correction_says_that_it_is_one():
+    rendered = render(report(), NoticeKind.CORRECTION)
+    assert "The network has corrected its earlier report." in text_of(rendered.html)
+
+
+@pytest.mark.parametrize(
+    ("states", "tone", "headline"),
+    [
+        ((State.DELIVERED,) * 3, Tone.GOOD, "The network reports delivery to all 3 recipients"),
+        ((State.SUBMITTED,) * 2, Tone.CALM, "All 2 SMS accepted by the carrier"),
+        ((State.DELIVERED, State.SUBMITTED), Tone.CALM, "All 2 SMS were sent"),
+        ((State.DELIVERED, State.UNKNOWN), Tone.UNSURE, "Outcome unknown for 1 of 2 SMS"),
+        ((State.DELIVERED, State.QUEUED), Tone.OPEN, "1 of 2 SMS still waiting"),
+        ((State.EXPIRED, State.UNKNOWN), Tone.BAD, "1 of 2 SMS not delivered"),
+        ((State.EXPIRED, State.FAILED), Tone.BAD, "None of 2 SMS was delivered"),
+    ],
+)
+def test_the_headline_of_several_recipients_tells_the_worst_news(states, tone, headline):
+    view = RENDERER.view(NoticeKind.RESULT, report(*(message(state) for state in states)))
+    assert (view.tone, view.headline) == (tone, headline)
+
+
+def test_html_entities_do_not_leak_into_the_text_form():
+    rendered = render(report(message(text="Fish & chips > salad")))
+    assert "Fish & chips > salad" in rendered.text
+    assert html_module.escape("Fish & chips > salad") in rendered.html

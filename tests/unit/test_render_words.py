@@ -1,0 +1,125 @@
+"""The catalogues are complete, alike, and never say more than is known."""
+
+import string
+from datetime import UTC, datetime
+
+import pytest
+
+from mta.dsn import Action
+from sms.lifecycle import State
+from sms.outcome import ProblemCode, Refusal
+from sms.report import NoticeKind
+from templates.words import LANGUAGES, Dictionary
+
+DICTIONARY = Dictionary()
+KEYS = sorted(DICTIONARY.words("en").texts)
+
+
+def _forms(text):
+    return [text] if isinstance(text, str) else list(text.values())
+
+
+def _fields(text):
+    return [{name for _, name, _, _ in string.Formatter().parse(form) if name is not None} for form in _forms(text)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_text(language):
+    assert sorted(DICTIONARY.words(language).texts) == KEYS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_text_has_the_same_fields_in_every_language(key, language):
+    english = DICTIONARY.words("en").texts[key]
+    text = DICTIONARY.words(language).texts[key]
+    assert type(text) is type(english)
+    assert all(fields == _fields(english)[0] for fields in _fields(text))
+    assert all(form.strip() == form and form for form in _forms(text))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("section", "names"),
+    [
+        ("problem", ProblemCode),
+        ("refusal", Refusal),
+        ("state", State),
+        ("headline", State),
+        ("sentence", State),
+        ("kind", NoticeKind),
+        ("action", Action),
+    ],
+)
+def test_every_value_that_a_report_can_hold_has_words(section, names, language):
+    words = DICTIONARY.words(language)
+    assert [name for name in names if f"{section}.{name}" not in words.texts] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_reason_is_explained_by_a_whole_sentence(language):
+    words = DICTIONARY.words(language)
+    for reason in [*ProblemCode, *Refusal]:
+        sentence = words.explain(reason, "")
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+
+
+def test_a_reason_that_no_catalogue_knows_keeps_its_own_sentence():
+    assert DICTIONARY.words("de").explain("solar-flare", "The sun was in the way.") == "The sun was in the way."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_languages_other_than_english_are_translated(language):
+    words, english = DICTIONARY.words(language), DICTIONARY.words("en")
+    if language == "en":
+        return
+    same = {key for key in KEYS if words.texts[key] == english.texts[key]}
+    assert same <= {"subject.reply", "label.waiting"}
+
+
+def test_delivery_is_always_the_networks_word():
+    said = [
+        DICTIONARY.words("en").texts[key]
+        for key in ("headline.delivered", "many.delivered", "state.delivered", "sentence.delivered", "dsn.delivered")
+    ]
+    assert all("network" in text for text in said)
+    assert "may have it; it was not sent again" in DICTIONARY.words("en").say("sentence.unknown")
+
+
+@pytest.mark.parametrize(
+    ("tag", "zone", "expected"),
+    [
+        ("en", "UTC", "23 Nov 2026, 07:15 UTC"),
+        ("en-US", "America/New_York", "Nov 23, 2026, 2:15\u202fAM EST"),
+        ("de", "Europe/Berlin", "23.11.2026, 08:15 CET"),
+        ("de-AT", "Europe/Vienna", "23.11.2026, 08:15 CET"),
+        ("es", "Europe/Madrid", "23 nov 2026, 8:15 CET"),
+        ("fr", "Europe/Paris", "23 nov. 2026, 08:15 CET"),
+        ("en", "Asia/Dubai", "23 Nov 2026, 11:15 UTC+04"),
+        ("ja", "UTC", "23 Nov 2026, 07:15 UTC"),
+    ],
+)
+def test_times_are_in_the_readers_zone_and_order(tag, zone, expected):
+    assert DICTIONARY.words(tag).time(datetime(2026, 11, 23, 7, 15, 19, tzinfo=UTC), zone) == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "number", "expected"),
+    [
+        ("en", 1, "1 part"),
+        ("en", 0, "0 parts"),
+        ("fr", 0, "0 partie"),
+        ("fr", 2, "2 parties"),
+        ("es", 1, "1 parte"),
+        ("es", 2_000_000, "2000000 partes"),
+        ("de", 3, "3 Teile"),
+    ],
+)
+def test_counted_words_have_the_form_that_grammar_wants(tag, number, expected):
+    assert DICTIONARY.words(tag).count("count.parts", number) == expected
+
+
+@pytest.mark.parametrize("tag", ["xx", "zz-ZZ", "ja"])
+def test_a_language_without_a_catalogue_reads_english(tag):
+    assert DICTIONARY.words(tag).language == "en"

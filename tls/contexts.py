@@ -1,0 +1,314 @@
+"""SSL contexts and certificates for every role: listeners, mail out, carriers; how old, and when to read them again.
+
+Contexts are rebuilt when their files change on disk; a file that turned bad leaves the last good context in use and is
+reported. Not here: which role needs which safety (tls.policy) and connections. RFC 9325 (versions, ciphers), RFC 9525.
+"""
+
+import hashlib
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tls.policy import Demand, TlsLevel, TlsVersion
+
+log = structlog.get_logger()
+
+# RFC 9325 §4.2: forward secrecy and AEAD, wherever TLS is demanded. TLS 1.3 has nothing else.
+_MODERN_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+# The exception for one old domain: whatever OpenSSL still knows that is not anonymous or void.
+_OLD_CIPHERS = "ALL:!aNULL:!eNULL:@SECLEVEL=0"
+
+_REVOCATION_LIST = "-----BEGIN X509 CRL-----"
+
+
+class ContextError(Exception):
+    """A certificate, key or authority file cannot be used; the message names the file and why."""
+
+
+class ClientCertificates(StrEnum):
+    """Whether a listener asks its clients for a certificate."""
+
+    NONE = "none"
+    REQUEST = "request"
+    REQUIRE = "require"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerCertificate:
+    """The files of one listener. `client_ca_file` holds the authorities of clients' certificates."""
+
+    certificate_file: Path
+    key_file: Path
+    client_certificates: ClientCertificates = ClientCertificates.NONE
+    client_ca_file: Path | None = None
+    minimum_version: TlsVersion = TlsVersion.TLS_1_2
+
+
+class ServerContexts:
+    """Gives the context of one listener to each new connection; sessions that run keep the one they began with.
+
+    The first context is built here and raises `ContextError` where it cannot be.
+    """
+
+    def __init__(self, files: ListenerCertificate) -> None:
+        self._files = files
+        self._paths = tuple(
+            path for path in (files.certificate_file, files.key_file, files.client_ca_file) if path is not None
+        )
+        self._seen = _fingerprint_files(self._paths)
+        self._context = build_server_context(files)
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context to use now, rebuilt if its files changed; broken new files leave the old one in use."""
+        seen = _fingerprint_files(self._paths)
+        if seen != self._seen:
+            self._seen = seen
+            try:
+                self._context = build_server_context(self._files)
+                log.info("certificate_reloaded", file=str(self._files.certificate_file))
+            except ContextError as error:
+                log.error("certificate_unusable", fault=str(error), kept="the previous one")
+        return self._context
+
+
+def build_server_context(files: ListenerCertificate) -> ssl.SSLContext:
+    """Build a listener's context from its files."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _limit(context, files.minimum_version)
+    if files.minimum_version is not TlsVersion.TLS_1_0:
+        context.set_ciphers(_MODERN_CIPHERS)
+    _load_certificate(context, files.certificate_file, files.key_file)
+    if files.client_certificates is not ClientCertificates.NONE:
+        require = files.client_certificates is ClientCertificates.REQUIRE
+        context.verify_mode = ssl.CERT_REQUIRED if require else ssl.CERT_OPTIONAL
+        if files.client_ca_file is not None:
+            _load_authorities(context, files.client_ca_file)
+    return context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """The certificate that we show as a client."""
+
+    certificate_file: Path
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRole:
+    """What decides a client context. `ca_file` None means the system's authorities; unused where nothing is verified.
+
+    `check_hostname` asks OpenSSL itself to compare the name; mail out does not, since it judges names by its policy.
+    """
+
+    verify: bool
+    ca_file: Path | None = None
+    check_hostname: bool = False
+    minimum_version: TlsVersion = TlsVersion.TLS_1_2
+    ciphers: str = ""
+    certificate: ClientCertificate | None = None
+
+
+def role_of(demand: Demand, certificate: ClientCertificate | None = None) -> ClientRole:
+    """Return the context that a demand of the mail policy needs."""
+    policy = demand.policy
+    private = policy.level is TlsLevel.PRIVATE_CA
+    ciphers = policy.ciphers
+    if not ciphers and demand.tls_required and policy.minimum_version is not TlsVersion.TLS_1_0:
+        ciphers = _MODERN_CIPHERS
+    return ClientRole(
+        verify=demand.needs_authority,
+        ca_file=Path(policy.ca_file) if private else None,
+        minimum_version=policy.minimum_version,
+        ciphers=ciphers,
+        certificate=certificate,
+    )
+
+
+def smpp_client_role(ca_file: Path | None = None, certificate: ClientCertificate | None = None) -> ClientRole:
+    """Return the context for a link to a carrier: its name is verified, against `ca_file` where one is given."""
+    return ClientRole(
+        verify=True, ca_file=ca_file, check_hostname=True, ciphers=_MODERN_CIPHERS, certificate=certificate
+    )
+
+
+class ClientContexts:
+    """Builds client contexts and keeps them as long as their files stay the same.
+
+    `system_ca_file` replaces the system's bundle of authorities.
+    """
+
+    def __init__(self, system_ca_file: Path | None = None) -> None:
+        self._system_ca_file = system_ca_file
+        self._kept: dict[ClientRole, tuple[tuple[object, ...], ssl.SSLContext]] = {}
+
+    def get(self, role: ClientRole) -> ssl.SSLContext:
+        """Return a context for the role; raises `ContextError` where its files cannot be used, even if they once could.
+
+        Unlike a listener's, a client's old authorities are not kept: what cannot be verified must not be trusted.
+        """
+        seen = _fingerprint_files(self._paths(role))
+        kept = self._kept.get(role)
+        if kept is not None and kept[0] == seen:
+            return kept[1]
+        self._kept.pop(role, None)
+        context = self._build(role)
+        self._kept[role] = (seen, context)
+        return context
+
+    def _paths(self, role: ClientRole) -> tuple[Path, ...]:
+        authorities = (role.ca_file or self._system_bundle()) if role.verify else None
+        own = role.certificate
+        paths = (authorities, own.certificate_file if own else None, own.key_file if own else None)
+        return tuple(path for path in paths if path is not None)
+
+    def _system_bundle(self) -> Path | None:
+        if self._system_ca_file is not None:
+            return self._system_ca_file
+        found = ssl.get_default_verify_paths().cafile
+        return Path(found) if found else None
+
+    def _build(self, role: ClientRole) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.hostname_checks_common_name = False  # RFC 9525 §2: never by common name
+        _limit(context, role.minimum_version)
+        if role.ciphers:
+            try:
+                context.set_ciphers(role.ciphers)
+            except ssl.SSLError as error:
+                raise ContextError(f"no cipher matches {role.ciphers!r}") from error
+        if role.verify:
+            context.check_hostname = role.check_hostname
+            self._load_trust(context, role)
+        else:
+            context.verify_mode = ssl.CERT_NONE
+        if role.certificate is not None:
+            _load_certificate(context, role.certificate.certificate_file, role.certificate.key_file)
+        return context
+
+    def _load_trust(self, context: ssl.SSLContext, role: ClientRole) -> None:
+        authorities = role.ca_file or self._system_ca_file
+        if authorities is None:
+            context.set_default_verify_paths()
+        else:
+            _load_authorities(context, authorities)
+        if role.ca_file is not None:
+            # A file given for this purpose may name an intermediate authority, or the one certificate, as its anchor.
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+def _limit(context: ssl.SSLContext, minimum: TlsVersion) -> None:
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    if minimum is TlsVersion.TLS_1_0:
+        # MINIMUM_SUPPORTED rather than TLSv1, whose mere use warns; SSLv3 is not compiled in anywhere.
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.set_ciphers(_OLD_CIPHERS)
+    else:
+        newest = minimum is TlsVersion.TLS_1_3
+        context.minimum_version = ssl.TLSVersion.TLSv1_3 if newest else ssl.TLSVersion.TLSv1_2
+
+
+def _load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:
+    try:
+        # The password callback keeps an encrypted key from asking at a terminal that nobody watches.
+        context.load_cert_chain(certificate_file, key_file, password=lambda: b"")
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise ContextError(f"{certificate_file} with {key_file}: {_say(error)}") from error
+
+
+def _load_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
+    try:
+        context.load_verify_locations(cafile=ca_file)
+        # A file with revocation lists promises one for each authority that signs hosts; a missing one then refuses.
+        if _REVOCATION_LIST in ca_file.read_text("ascii", "replace"):
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    except (OSError, ssl.SSLError) as error:
+        raise ContextError(f"{ca_file}: {_say(error)}") from error
+    if not context.cert_store_stats()["x509_ca"] and not context.cert_store_stats()["x509"]:
+        raise ContextError(f"{ca_file}: holds no certificate")
+
+
+def _say(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not usable").lower().replace("_", " ")
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno else type(error).__name__
+    return "not usable"
+
+
+def _fingerprint_files(paths: tuple[Path, ...]) -> tuple[object, ...]:
+    seen: list[object] = []
+    for path in paths:
+        try:
+            status = path.stat()
+            seen.append((status.st_mtime_ns, status.st_size, status.st_ino))
+        except OSError:
+            seen.append(None)
+    return tuple(seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerCertificate:
+    """What a peer showed: SHA-256 digests in hex, its dNSNames, and the chain in DER, its own first."""
+
+    certificate: str
+    public_key: str
+    names: tuple[str, ...]
+    chain: tuple[bytes, ...]
+
+
+def read_peer(tls: ssl.SSLObject | ssl.SSLSocket) -> PeerCertificate | None:
+    """Return what the other side of a finished handshake showed, None where it showed nothing."""
+    leaf = tls.getpeercert(binary_form=True)
+    if not leaf:
+        return None
+    return describe_certificate(leaf, _read_chain(tls) or (leaf,))
+
+
+def describe_certificate(leaf: bytes, chain: tuple[bytes, ...] = ()) -> PeerCertificate:
+    """Describe a certificate in DER; one that cannot be parsed has no names and no key digest: it matches nothing."""
+    digest = hashlib.sha256(leaf).hexdigest()
+    try:
+        parsed = x509.load_der_x509_certificate(leaf)
+        public_key = parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        names = _read_names(parsed)
+    except (ValueError, x509.UnsupportedGeneralNameType):
+        return PeerCertificate(certificate=digest, public_key="", names=(), chain=chain or (leaf,))
+    return PeerCertificate(
+        certificate=digest,
+        public_key=hashlib.sha256(public_key).hexdigest(),
+        names=names,
+        chain=chain or (leaf,),
+    )
+
+
+def _read_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(alternatives.value.get_values_for_type(x509.DNSName))
+
+
+def _read_chain(tls: ssl.SSLObject | ssl.SSLSocket) -> tuple[bytes, ...]:
+    public: Callable[[], list[bytes]] | None = getattr(tls, "get_unverified_chain", None)
+    if public is not None:  # from Python 3.13
+        return tuple(public())
+    # Python 3.11 and 3.12 have it one level down only.
+    inner = getattr(tls, "_sslobj", None)
+    chain = inner.get_unverified_chain() if inner is not None else None
+    return tuple(_der(certificate) for certificate in chain or ())
+
+
+def _der(certificate: object) -> bytes:
+    # `public_bytes` answers PEM text unless asked for DER, whose number is 2 in all versions that have it.
+    encoded = certificate.public_bytes(2)  # type: ignore[attr-defined] # private type of the ssl module
+    return encoded if isinstance(encoded, bytes) else ssl.PEM_cert_to_DER_cert(encoded)

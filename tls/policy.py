@@ -1,0 +1,463 @@
+"""Per recipient domain: what TLS to demand, what was achieved, the verdict.
+
+A demand is chosen once per domain and customer, before anything is connected: system, then customer, then domain, each
+of which can only raise it; then DANE and MTA-STS, found by others, are added. Names are judged by subjectAltName only.
+Not here: connections, contexts, DNS, the fetching of policies; nothing in this file waits or reads a clock.
+Model: levels as Postfix names them; demanded and achieved kept apart as maddy does. RFC 7672, RFC 8461, RFC 9525.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from tls.names import matches_any, matches_name, parse_domain
+
+_SHA256_HEX = 64
+
+
+class TlsLevel(StrEnum):
+    """How safe, weakest first: the order of definition is the order of strength."""
+
+    NONE = "none"
+    MAY = "may"
+    ENCRYPT = "encrypt"
+    DANE = "dane"
+    VERIFY = "verify"
+    MTA_STS = "mta-sts"
+    SECURE = "secure"
+    DANE_ONLY = "dane-only"
+    PRIVATE_CA = "private-ca"
+    FINGERPRINT = "fingerprint"
+
+    @property
+    def strength(self) -> int:
+        """Return the rank among all levels, 0 for none."""
+        return _STRENGTH[self]
+
+    @property
+    def enforced(self) -> bool:
+        """Tell whether mail waits rather than travel in clear."""
+        return self.strength >= _STRENGTH[TlsLevel.ENCRYPT]
+
+    @property
+    def discovers(self) -> bool:
+        """Tell whether DANE and MTA-STS of the domain are looked up; explicit pins and no TLS at all need neither."""
+        return self not in {TlsLevel.NONE, TlsLevel.PRIVATE_CA, TlsLevel.FINGERPRINT}
+
+
+_STRENGTH: Mapping[TlsLevel, int] = {level: rank for rank, level in enumerate(TlsLevel)}
+
+
+class TlsVersion(StrEnum):
+    """The oldest protocol version taken; TLS_1_0 is the explicit exception for one old domain."""
+
+    TLS_1_0 = "1.0"
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
+
+
+class PinKind(StrEnum):
+    """What a pin is the digest of."""
+
+    CERTIFICATE = "cert"
+    PUBLIC_KEY = "spki"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """SHA-256 of a certificate or of its SubjectPublicKeyInfo, lower-case hex."""
+
+    kind: PinKind
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.digest}"
+
+
+def parse_pin(text: str) -> Pin | None:
+    """Return a pin from `cert:HEX` or `spki:HEX` (colons inside the hex allowed), None for anything else."""
+    kind, _, digits = text.strip().partition(":")
+    digest = digits.replace(":", "").lower()
+    if len(digest) != _SHA256_HEX or set(digest) - set("0123456789abcdef"):
+        return None
+    try:
+        return Pin(kind=PinKind(kind.lower()), digest=digest)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsPolicy:
+    """A level with what it needs: `names` for secure and private-ca, `pins` for fingerprint, `ca_file` for private-ca.
+
+    A name is a host name or `.example.com` for everything below; no names means the domain and what is below it, or
+    the configured host of a route. `ciphers` is an OpenSSL list for TLS 1.2, empty for the built-in choice.
+    """
+
+    level: TlsLevel
+    names: tuple[str, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    ca_file: str = ""
+    minimum_version: TlsVersion = TlsVersion.TLS_1_2
+    ciphers: str = ""
+
+
+def find_faults(policy: TlsPolicy) -> tuple[str, ...]:
+    """Return what makes the policy unusable, in sentences; empty when it can be used."""
+    faults = []
+    if policy.level is TlsLevel.FINGERPRINT and not policy.pins:
+        faults.append("level fingerprint needs at least one pin such as spki:<sha256 in hex>")
+    if policy.level is TlsLevel.PRIVATE_CA and not policy.ca_file:
+        faults.append("level private-ca needs a CA file")
+    if policy.pins and policy.level is not TlsLevel.FINGERPRINT:
+        faults.append(f"pins belong to level fingerprint, not to {policy.level}")
+    if policy.ca_file and policy.level is not TlsLevel.PRIVATE_CA:
+        faults.append(f"a CA file belongs to level private-ca, not to {policy.level}")
+    faults.extend(f"{name!r} is no host name" for name in policy.names if parse_domain(name.removeprefix(".")) is None)
+    return tuple(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEntry:
+    """One line of the table.
+
+    `domain` is a name, `.example.com` for all below it, or empty for the scope's default; `customer` is empty for the
+    system's own lines. A customer's default at encrypt or above is «enforce or defer» for all its domains.
+    """
+
+    policy: TlsPolicy
+    domain: str = ""
+    customer: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Say where the line stands, in words that logs and reasons carry."""
+        owner = f"customer {self.customer}" if self.customer else "system"
+        if not self.domain.removeprefix("*"):
+            return owner
+        return f"domain {self.domain}" + (f" of {owner}" if self.customer else "")
+
+
+BUILT_IN = PolicyEntry(policy=TlsPolicy(level=TlsLevel.MAY))
+
+
+class PolicyUnavailableError(Exception):
+    """The policy table cannot be read: everything waits, nothing is guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTable:
+    """All lines; at most one per customer and domain, later ones replace earlier ones. `*` reads as no domain."""
+
+    entries: tuple[PolicyEntry, ...] = ()
+    _by_key: Mapping[tuple[str, str], PolicyEntry] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        keyed = {(entry.customer, entry.domain.removeprefix("*")): entry for entry in self.entries}
+        object.__setattr__(self, "_by_key", keyed)
+
+    def find(self, domain: str, customer: str = "") -> PolicyEntry:
+        """Return the line in force: the system's, raised by the customer's; within each the most specific line.
+
+        A later scope replaces an earlier one if it is stronger, or as strong while the earlier named no domain.
+        """
+        chosen = self._by_key.get(("", ""), BUILT_IN)
+        steps = [self._most_specific("", domain)]
+        if customer:
+            steps += [self._by_key.get((customer, "")), self._most_specific(customer, domain)]
+        for rank, entry in enumerate(steps):
+            if entry is None:
+                continue
+            gained = entry.policy.level.strength - chosen.policy.level.strength
+            # The system's own line for a domain may also lower the system's default: it is the same owner's exception.
+            if gained > 0 or rank == 0 or (gained == 0 and not chosen.domain.removeprefix("*")):
+                chosen = entry
+        return chosen
+
+    def _most_specific(self, customer: str, domain: str) -> PolicyEntry | None:
+        exact = self._by_key.get((customer, domain)) if domain else None
+        if exact is not None:
+            return exact
+        _, dot, parent = domain.partition(".")
+        while dot:
+            below = self._by_key.get((customer, f".{parent}"))
+            if below is not None:
+                return below
+            _, dot, parent = parent.partition(".")
+        return None
+
+
+def keep_raised(old: PolicyTable, new: PolicyTable, lowered: Iterable[tuple[str, str]]) -> PolicyTable:
+    """Return the new table, but with every enforced line of the old one that vanished or weakened without being named.
+
+    `lowered` holds the audited acts as (customer, domain). So a line lost by accident stays enforced for queued mail.
+    """
+    named = set(lowered)
+    now = {(entry.customer, entry.domain): entry for entry in new.entries}
+    for entry in old.entries:
+        key = (entry.customer, entry.domain)
+        if key in named or not entry.policy.level.enforced:
+            continue
+        successor = now.get(key)
+        if successor is None or successor.policy.level.strength < entry.policy.level.strength:
+            now[key] = entry
+    return PolicyTable(tuple(now.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tlsa:
+    """One TLSA record, RFC 6698 §2.1."""
+
+    usage: int
+    selector: int
+    matching: int
+    data: bytes
+
+
+class DaneState(StrEnum):
+    """What the look-up of TLSA records for one host came to (RFC 7672 §2.1, §2.2)."""
+
+    NOT_SOUGHT = "not-sought"
+    ABSENT = "absent"
+    UNUSABLE = "unusable"
+    USABLE = "usable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaneResult:
+    """TLSA of one host. `base` is the TLSA base domain, used as SNI; `host_secure` that DNSSEC proves the host."""
+
+    state: DaneState = DaneState.NOT_SOUGHT
+    records: tuple[Tlsa, ...] = ()
+    base: str = ""
+    cause: str = ""
+
+
+class StsMode(StrEnum):
+    """The mode of an MTA-STS policy, RFC 8461 §3.2; ABSENT where there is none, FAILED where nobody could tell."""
+
+    ABSENT = "absent"
+    NONE = "none"
+    TESTING = "testing"
+    ENFORCE = "enforce"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StsResult:
+    """The MTA-STS policy in force for a domain; `mx` holds its patterns."""
+
+    mode: StsMode = StsMode.ABSENT
+    mx: tuple[str, ...] = ()
+    cause: str = ""
+
+
+class HostProof(StrEnum):
+    """How sure we are that the host really serves the domain."""
+
+    UNPROVEN = "unproven"
+    DNSSEC = "dnssec"
+    CONFIGURED = "configured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What one host must show for one domain. `blocked` says why nothing that host shows could satisfy it."""
+
+    domain: str
+    host: str
+    policy: TlsPolicy
+    origin: str
+    proof: HostProof = HostProof.UNPROVEN
+    dane: DaneResult = DaneResult()
+    sts: StsResult = StsResult()
+    blocked: str = ""
+
+    @property
+    def level(self) -> TlsLevel:
+        """Return the level as configured; DANE and MTA-STS add to it."""
+        return self.policy.level
+
+    @property
+    def dane_in_force(self) -> bool:
+        """Tell whether usable TLSA records must match."""
+        return self.dane.state is DaneState.USABLE
+
+    @property
+    def sts_in_force(self) -> bool:
+        """Tell whether an MTA-STS policy must be met; DANE comes first (RFC 8461 §2)."""
+        return self.sts.mode is StsMode.ENFORCE and not self.dane_in_force
+
+    @property
+    def tls_required(self) -> bool:
+        """Tell whether no MAIL command may leave in clear."""
+        return self.level.enforced or self.dane.state in {DaneState.USABLE, DaneState.UNUSABLE} or self.sts_in_force
+
+    @property
+    def needs_authority(self) -> bool:
+        """Tell whether the chain must lead to a certificate authority during the handshake."""
+        if self.level in {TlsLevel.SECURE, TlsLevel.PRIVATE_CA, TlsLevel.VERIFY}:
+            return True
+        return not self.dane_in_force and (self.sts_in_force or self.level is TlsLevel.MTA_STS)
+
+    @property
+    def sni(self) -> str:
+        """Return the name to send in the handshake (RFC 7672 §8.1, RFC 8461 §4.1)."""
+        return self.dane.base if self.dane_in_force and self.dane.base else self.host
+
+    def with_dane(self, dane: DaneResult) -> "Demand":
+        """Return the same demand with what was found about the host's TLSA records."""
+        bare = replace(self, dane=dane, blocked="")
+        return replace(bare, blocked=_find_block(bare))
+
+    def __str__(self) -> str:
+        added = " + DANE" if self.dane_in_force else " + MTA-STS" if self.sts_in_force else ""
+        return f"{self.level}{added} ({self.origin})"
+
+
+def decide_policy(  # noqa: PLR0913 - one argument per thing that has a say
+    domain: str,
+    customer: str,
+    table: PolicyTable,
+    *,
+    host: str,
+    proof: HostProof = HostProof.UNPROVEN,
+    route: TlsPolicy | None = None,
+    dane_result: DaneResult | None = None,
+    sts_result: StsResult | None = None,
+) -> Demand:
+    """Return what `host` must show before mail for `domain` goes to it, with where that came from.
+
+    `route` is a demand beside the table's lines: a configured host's own, or what this attempt has already come to.
+    """
+    entry = table.find(domain, customer)
+    policy, origin = entry.policy, entry.origin
+    if route is not None and _replaces(route, policy):
+        policy, origin = route, f"route of {domain}"
+    dane = dane_result or DaneResult()
+    sts = sts_result or StsResult()
+    if not policy.level.discovers:
+        dane, sts = DaneResult(), StsResult()
+    demand = Demand(domain=domain, host=host, policy=policy, origin=origin, proof=proof, dane=dane, sts=sts)
+    return replace(demand, blocked=_find_block(demand))
+
+
+def _replaces(route: TlsPolicy, policy: TlsPolicy) -> bool:
+    """Tell whether a route's own level wins: when as strong, and `none` on a route also against a mere `may`."""
+    if route.level is TlsLevel.NONE:
+        return policy.level is TlsLevel.MAY
+    return route.level.strength >= policy.level.strength
+
+
+def _find_block(demand: Demand) -> str:
+    faults = find_faults(demand.policy)
+    if faults:
+        return faults[0]
+    if demand.dane.state is DaneState.FAILED:
+        # RFC 7672 §2.1.2: never on without the records that could not be read
+        return f"the TLSA records of {demand.host} could not be read: {demand.dane.cause}"
+    if demand.dane_in_force:
+        return ""
+    if demand.sts_in_force and not any(matches_name(pattern, demand.host) for pattern in demand.sts.mx):
+        return f"{demand.host} is not among the hosts of the MTA-STS policy"  # RFC 8461 §4.1
+    return _find_level_block(demand)
+
+
+def _find_level_block(demand: Demand) -> str:
+    if demand.level is TlsLevel.DANE_ONLY:
+        return f"{demand.host} has no usable TLSA records" + (f": {demand.dane.cause}" if demand.dane.cause else "")
+    if demand.sts_in_force or demand.proof is HostProof.CONFIGURED:
+        return ""
+    if demand.level is TlsLevel.MTA_STS:
+        cause = f": {demand.sts.cause}" if demand.sts.cause else f" (mode {demand.sts.mode})"
+        return f"the domain has no MTA-STS policy in mode enforce{cause}"
+    if demand.level is TlsLevel.VERIFY and demand.proof is HostProof.UNPROVEN:
+        return f"{demand.host} comes from unsigned DNS, so its own name proves nothing; level secure names the domain"
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Achieved:
+    """What one connection came to. `names` are the dNSNames of the certificate; digests are SHA-256 in hex.
+
+    `trusted` says that the handshake verified the chain against the authorities of the demand; `dane_fault` is why no
+    TLSA record matched, empty when one did.
+    """
+
+    encrypted: bool
+    version: str = ""
+    cipher: str = ""
+    trusted: bool = False
+    names: tuple[str, ...] = ()
+    certificate: str = ""
+    public_key: str = ""
+    dane_fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether mail may go, and if not, why: a cause and the RFC 3463 status of the deferral."""
+
+    granted: bool
+    cause: str = ""
+    status: str = ""
+
+
+_GRANTED = Verdict(granted=True)
+
+
+def judge(demand: Demand, achieved: Achieved) -> Verdict:
+    """Compare what was demanded with what was achieved; called before AUTH and MAIL."""
+    if demand.blocked:
+        return _refuse(demand.blocked)
+    if not achieved.encrypted:
+        if demand.tls_required:
+            return _refuse("the connection is not encrypted", status="4.7.4")
+        return _GRANTED
+    cause = _judge_pins(demand, achieved) or _judge_chain(demand, achieved)
+    return _refuse(cause) if cause else _GRANTED
+
+
+def _judge_pins(demand: Demand, achieved: Achieved) -> str:
+    if demand.level is TlsLevel.FINGERPRINT:
+        shown = {
+            Pin(kind=PinKind.CERTIFICATE, digest=achieved.certificate),
+            Pin(kind=PinKind.PUBLIC_KEY, digest=achieved.public_key),
+        }
+        if shown.isdisjoint(demand.policy.pins):
+            return f"certificate {achieved.certificate[:16]}… is none of the {len(demand.policy.pins)} pinned"
+    if demand.dane_in_force and achieved.dane_fault:
+        return f"no TLSA record matches: {achieved.dane_fault}"
+    return ""
+
+
+def _judge_chain(demand: Demand, achieved: Achieved) -> str:
+    if not demand.needs_authority:
+        return ""
+    if not achieved.trusted:
+        return "certificate not verified"
+    expected = expected_names(demand)
+    if matches_any(achieved.names, expected):
+        return ""
+    shown = ", ".join(achieved.names[:3]) or "no DNS name"
+    return f"certificate name mismatch: it shows {shown}, expected {' or '.join(expected)}"
+
+
+def expected_names(demand: Demand) -> tuple[str, ...]:
+    """Return the name patterns of which the certificate must show one, where a chain is demanded."""
+    if demand.level in {TlsLevel.SECURE, TlsLevel.PRIVATE_CA}:
+        if demand.policy.names:
+            return demand.policy.names
+        if demand.proof is not HostProof.CONFIGURED:
+            return (demand.domain, f".{demand.domain}")
+    return (demand.host,)
+
+
+def _refuse(cause: str, *, status: str = "4.7.5") -> Verdict:
+    return Verdict(granted=False, cause=cause, status=status)
+
+
+def explain_refusal(demand: Demand, verdict: Verdict) -> str:
+    """Say what waits and why: status, cause, domain, policy and where it came from."""
+    return f"{verdict.status} {verdict.cause}, domain {demand.domain}, policy {demand}"
