@@ -286,7 +286,7 @@ def refuse_country(country: str, constraints: Iterable[Constraints]) -> Refused 
             allowed = ", ".join(sorted(rule.countries)) or "no country"
             return Refused(
                 refusal=Refusal.COUNTRY_NOT_ALLOWED,
-                detail=f"{rule.name} allows {allowed} only, not {country or 'an unknown country'}.",
+                detail=f"SMS to {country or 'an unknown country'} are not allowed by {rule.name}, only to {allowed}.",
             )
     return None
 

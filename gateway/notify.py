@@ -108,9 +108,7 @@ class Notify:
         try:
             attempt = await self._sender.send(notice)
         except Exception as error:
-            log.error(
-                "notice_broke", notice=taken.public_id, cause=f"{type(error).__name__}: {error}"[:300], exc_info=True
-            )
+            log.exception("notice_broke", notice=taken.public_id, cause=f"{type(error).__name__}: {error}"[:300])
             end = self._again(taken, ProblemCode.INTERNAL.value, "The gateway could not make or send this mail.", None)
         else:
             end = self._judge(taken, attempt)
@@ -148,7 +146,7 @@ class Notify:
         return _end(taken, "queued", to_stored(now), shown, reason, problem, due_at=to_stored(due))
 
 
-def _end(  # noqa: PLR0913 - one row of the outbox
+def _end(  # noqa: PLR0913, PLR0917 - one row of the outbox
     taken: TakenNotice,
     state: str,
     at: int,

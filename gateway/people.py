@@ -4,7 +4,7 @@ Not here: customers and profiles (admin), settings (wishes), what a file says (a
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from addressbook.exchange import ExportedPerson, PeopleFile
@@ -227,23 +227,27 @@ def import_people(customer_name: str, people_file: PeopleFile) -> Change:
         keys = edit.stored.add_users(new, "file")
         known = {planned.row.address: planned.before.id for planned in plan.changed if planned.before is not None}
         edit.stored.set_users([_as_user(planned, customer.id, known[planned.row.address]) for planned in plan.changed])
-        keys |= known
-        edit.stored.put_cells(
-            [
-                CellToStore(
-                    key=LayerKey(LayerKind.USER, keys[planned.row.address]),
-                    field=name,
-                    text=text,
-                    origin=people_file.origin(planned.row, name),
-                )
-                for planned in (*plan.added, *plan.changed)
-                for name, text in planned.cells.items()
-            ]
-        )
+        edit.stored.put_cells(_cells_of(people_file, plan.added, keys), of_new_owners=True)
+        edit.stored.put_cells(_cells_of(people_file, plan.changed, known))
         told = describe_plan(plan, applied=True)
         return edit.done("people.import", customer.name, told, f"file {people_file.digest}: {told}")
 
     return with_customer(customer_name, act)
+
+
+def _cells_of(
+    people_file: PeopleFile, planned_people: Iterable[PlannedPerson], keys: Mapping[str, int]
+) -> list[CellToStore]:
+    return [
+        CellToStore(
+            key=LayerKey(LayerKind.USER, keys[planned.row.address]),
+            field=name,
+            text=text,
+            origin=people_file.origin(planned.row, name),
+        )
+        for planned in planned_people
+        for name, text in planned.cells.items()
+    ]
 
 
 def _as_user(planned: PlannedPerson, customer_id: int, key: int) -> User:

@@ -1,8 +1,8 @@
 """Which carriers may take a number, in which order: prefixes first, then priority.
 
 A route is a text such as `alpha>beta`: the names of the carriers that may take a message, best first. It is kept with
-each message, so that a carrier claims only what is its own, and a failing one leaves its messages to the next without an
-update.
+each message, so that a carrier claims only what is its own, and a failing one leaves its messages to the next without
+an update.
 """
 
 from collections.abc import Iterable, Mapping

@@ -49,9 +49,7 @@ class Worker:
                     continue
                 wait = self._look_every
             except Exception as error:
-                log.error(
-                    "step_failed", worker=self._name, cause=f"{type(error).__name__}: {error}"[:300], exc_info=True
-                )
+                log.exception("step_failed", worker=self._name, cause=f"{type(error).__name__}: {error}"[:300])
                 wait = self._pause
             if not self._stopping:
                 await self._rest(wait)

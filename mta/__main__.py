@@ -1,8 +1,12 @@
 """`mail2sms`, which is also `python -m mta`: the command line. Each command stands in mta.commands."""
 
-import click
+import logging
+import sys
 
-from mta.commands.customers import customer
+import click
+import structlog
+
+from mta.commands.customers import customer, profile
 from mta.commands.demo import demo
 from mta.commands.explain import explain
 from mta.commands.people import people, user
@@ -14,10 +18,15 @@ from mta.commands.setup import check, init
 @click.group()
 @click.version_option(package_name="mail2sms", prog_name="mail2sms")
 def main() -> None:
-    """A mail transfer agent between e-mail and SMS."""
+    """Run and administer a mail transfer agent between e-mail and SMS."""
+    # A command's answer alone goes to standard output. Serving configures its log from the operator's file.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
 
 
-for command in (serve, check, init, demo, explain, queue, status, customer, people):
+for command in (serve, check, init, demo, explain, queue, status, customer, profile, user, people):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
 Pure: one table of decisions. Not here: the conversation itself (mta.deliver). RFC 5321 §4.2, §4.5.3.2, §6.1.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 
 _MAX_REPLY = 300
-_UNSAFE = re.compile(r"[^\x21-\x7e\u00a1-\u1fff\u2030-\ud7ff\ue000-\ufefe]+")
 _SERVICE_CLOSING = 421
 
 
@@ -65,7 +63,7 @@ class Decision:
 
 def clean_reply(text: str) -> str:
     """Return a peer's words as one harmless line of at most 300 characters."""
-    return _UNSAFE.sub(" ", text).strip()[:_MAX_REPLY]
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:_MAX_REPLY]
 
 
 def decide_outcome(fault: Fault, domain: str, *, tls_wanted: bool) -> Decision:

@@ -1,6 +1,6 @@
-"""The process: what the operator's file says, put together, started in order and stopped in order. Nothing is decided here.
+"""The process: what the operator's file says, put together, started in order, stopped in order. It decides nothing.
 
-`Core` is what judges and accepts, without anything that runs; «explain» needs no more. `Gateway` adds everything that runs.
+`Core` is what judges and accepts, without anything that runs; «explain» needs no more. `Gateway` adds what runs.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from mta.deliver import Deliverer
 from mta.judge import MailJudge
 from mta.listener import Listener
 from mta.mime import MailLimits
+from smpp.simulator import Simulator
 from sms.message import InboundFragment, Receipt
 from sms.outcome import Outcome
-from smpp.simulator import Simulator
 from store.database import Database
 from store.inbox import Inbox
 from store.keys import Keys
@@ -174,7 +174,12 @@ class Gateway:
             sandbox = await start_sandbox(options, password, self.core.clock)
             self.sandboxes[options.name] = sandbox
             return build_client(
-                options, host="127.0.0.1", port=sandbox.port, system_id="sandbox", password=password, clock=self.core.clock
+                options,
+                host="127.0.0.1",
+                port=sandbox.port,
+                system_id="sandbox",
+                password=password,
+                clock=self.core.clock,
             )
         return build_client(
             options,

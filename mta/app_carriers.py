@@ -20,9 +20,7 @@ from tls.contexts import ClientCertificate, ClientContexts, ClientRole
 def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
     """Return which carrier serves which numbers."""
     return CarrierRoutes(
-        CarrierRoute(
-            carrier=carrier.name, prefixes=carrier.prefixes, priority=carrier.priority, cost=carrier.cost
-        )
+        CarrierRoute(carrier=carrier.name, prefixes=carrier.prefixes, priority=carrier.priority, cost=carrier.cost)
         for carrier in carriers
     )
 
@@ -37,7 +35,7 @@ def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:
     )
 
 
-def build_client(
+def build_client(  # noqa: PLR0913 - all by name
     carrier: CarrierOptions, *, host: str, port: int, system_id: str, password: str, clock: Clock
 ) -> SmppClient:
     """Return the client of one carrier at an address, which for the sandbox is not the file's."""
@@ -88,8 +86,6 @@ def _context(carrier: CarrierOptions) -> ssl.SSLContext | None:
 def password_of(carrier: CarrierOptions) -> str:
     """Return our password at a carrier."""
     return read_secret(carrier.password_file) if carrier.password_file is not None else ""
-
-
 
 
 async def start_sandbox(carrier: CarrierOptions, password: str, clock: Clock) -> Simulator:

@@ -100,7 +100,8 @@ def _contexts(options: ListenerOptions) -> ServerContexts | None:
 def build_listening(config: Config, *, judge: MailJudge, acceptance: Acceptance, book: AddressBook) -> Listening:
     """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = Authenticator(
-        credential_of=lambda login: book.directory.credential(login), workers=config.limits.argon2_workers
+        credential_of=lambda login: book.directory.credential(login),  # noqa: PLW0108 - the directory is replaced
+        workers=config.limits.argon2_workers,
     )
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)

@@ -36,9 +36,7 @@ def identity_of(config: Config) -> MailIdentity:
 
 def build_teller(config: Config, delivery: Delivery, clock: Clock) -> MailTeller:
     """Return what tells notices by mail. Raises ValueError for a DKIM key that can't sign."""
-    signers = {
-        key.domain: Signer(key.domain, key.selector, key.key_file.read_bytes()) for key in config.mail.dkim_keys
-    }
+    signers = {key.domain: Signer(key.domain, key.selector, key.key_file.read_bytes()) for key in config.mail.dkim_keys}
     return MailTeller(
         identity=identity_of(config), renderer=Renderer(), signers=signers, delivery=delivery, clock=clock
     )
@@ -54,13 +52,9 @@ def build_delivery(config: Config, clock: Clock) -> FolderDelivery | Deliverer:
         helo=mail.helo or config.server.hostname,
         port=mail.port,
         source_address=mail.source_address or "",
-        patience=Patience(
-            connect=mail.connect_timeout.total_seconds(), command=mail.command_timeout.total_seconds()
-        ),
+        patience=Patience(connect=mail.connect_timeout.total_seconds(), command=mail.command_timeout.total_seconds()),
     )
-    table = PolicyTable(
-        tuple(PolicyEntry(policy=rule.policy, domain=rule.domain) for rule in mail.tls_policies)
-    )
+    table = PolicyTable(tuple(PolicyEntry(policy=rule.policy, domain=rule.domain) for rule in mail.tls_policies))
     contexts = ClientContexts()
     private = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
     guard = AddressGuard(allowed=private if mail.private_hosts else ())

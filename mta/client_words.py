@@ -70,7 +70,7 @@ _ORIGINAL: Final = (
     "oprindelig meddelelse,original meddelelse,opprinnelig melding,alkuperäinen viesti,eredeti üzenet,mesaj original,"
     "mesajul original,orijinal mesaj,orijinal ileti,özgün ileti,özgün mesaj,asıl mesaj,αρχικό μήνυμα,"
     "исходное сообщение,оригінальне повідомлення,оригинално съобщение,izvorna poruka,originalna poruka,"
-    "izvirno sporočilo,missatge original,元のメッセージ,original message / 元のメッセージ,原始邮件,原始郵件,原始訊息,원본 메시지"
+    "izvirno sporočilo,missatge original,元のメッセージ,original message / 元のメッセージ,邮件原件,原始邮件,原始郵件,原始訊息,원본 메시지"
 )
 _FORWARDED: Final = (
     "forwarded message,forwarded mail,weitergeleitete nachricht,weitergeleitete mail,anfang der weitergeleiteten nachricht,"
@@ -100,7 +100,7 @@ def separator_kind(line: str) -> str:
     match = _SEPARATOR.fullmatch(line)
     if match is None or not (match["left"] or match["right"]):
         return ""
-    return _SEPARATORS.get(match["words"].strip(" :：").casefold(), "")
+    return _SEPARATORS.get(match["words"].strip(" :：").replace("İ", "i").casefold(), "")
 
 
 _REPLY_WORDS: Final = (
@@ -129,7 +129,7 @@ def strip_subject(subject: str) -> tuple[str, str]:
 
 
 DEVICE_WORD: Final = re.compile(
-    r"iphone|ipad|ipod|apple|android|smartphone|samsung|galaxy|huawei|xiaomi|nokia|blackberry|windows|mobile?|handy|telefon|"
+    r"iphon|ipad|ipod|apple|android|smartphone|samsung|galaxy|huawei|xiaomi|nokia|blackberry|windows|mobile?|handy|telefon|"
     r"t[ée]l[ée]phone|tel[ée]fono|telefoon|phone|tablet|outlook|yahoo|gmail|mail|pixel|sony|xperia|oneplus|htc|proton|tuta|k-9|"
     r"gmx|web\.de|zimbra|spark|cihaz|gerät|dispositivo|appareil|device|puhelim|laite|zařízen|urządzeni|手机|手機|携帯|スマートフォン|"
     r"айфон|телефон|устройства",
@@ -137,7 +137,7 @@ DEVICE_WORD: Final = re.compile(
 )
 _DEVICE: Final = (
     r"(?:my\s+|mein\w*\s+|mi\s+|mon\s+|mijn\s+|il\s+mio\s+|meu\s+|mojego\s+|m[ée]ho\s+|min\s+|mit\s+)?(?:[\w.’'-]+\s+){0,3}"
-    r"(?:iphone|ipad|ipod|apple\s+watch|android|smartphone|samsung|galaxy|huawei|xiaomi|nokia|blackberry|windows\s+phone|"
+    r"(?:iphon\w*|ipad|ipod|apple\s+watch|android|smartphone|samsung|galaxy|huawei|xiaomi|nokia|blackberry|windows\s+phone|"
     r"windows|mobile|mobil\w*|handy|telefon\w*|telefoon|t[ée]l[ée]phone|tel[ée]fono|telefono|phone|tablet|outlook|yahoo|"
     r"gmail|mail|e-mail|pixel|sony|xperia|oneplus|htc|proton\w*|tutanota|tuta|k-9|gmx\S*|web\.de|zimbra|spark|bluemail|"
     r"nine|myMail|sfr|free|orange|cihaz\w*|gerät\w*|dispositivo|appareil|device|matkapuhelim\w*|puhelim\w*)"

@@ -33,6 +33,7 @@ from mta.config_shapes import (
     Shape,
     Size,
     TableShape,
+    Wait,
     option,
     read_secret,
     whole_number,
@@ -174,11 +175,11 @@ class ServerOptions:
 class ListenerTimeouts:
     """How long a client may take (RFC 5321 §4.5.3.2 has the least that a server should grant)."""
 
-    command: timedelta = option("Until the next command.", default=timedelta(minutes=5))
-    data_block: timedelta = option("Until the next octets of a mail.", default=timedelta(minutes=3))
-    data: timedelta = option("For a whole mail, however it trickles in.", default=timedelta(minutes=30))
-    handshake: timedelta = option("For a TLS handshake.", default=timedelta(seconds=30))
-    session: timedelta = option("For a whole connection.", default=timedelta(hours=2))
+    command: Wait = option("Until the next command.", default=timedelta(minutes=5))
+    data_block: Wait = option("Until the next octets of a mail.", default=timedelta(minutes=3))
+    data: Wait = option("For a whole mail, however it trickles in.", default=timedelta(minutes=30))
+    handshake: Wait = option("For a TLS handshake.", default=timedelta(seconds=30))
+    session: Wait = option("For a whole connection.", default=timedelta(hours=2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +193,7 @@ class ListenerOptions:
         default=ListenerTls.OFF,
     )
     certificate_file: ReadableFile | None = option(
-        "The certificate with its chain, PEM. Read again on SIGHUP.", default=None, example="gateway.pem"
+        "The certificate with its chain, PEM. A new file is taken up by itself.", default=None, example="gateway.pem"
     )
     key_file: PrivateFile | None = option("The certificate's private key, PEM.", default=None, example="gateway.key")
     auth: Demand = option("Whether clients may or must log in. Only ever under TLS.", default=Demand.OFFER)

@@ -21,6 +21,7 @@ from mta.config_shapes import (
     PrivateFile,
     ReadableFile,
     ShortText,
+    Wait,
     option,
     text_like,
 )
@@ -102,10 +103,10 @@ class CarrierOptions:
     receipt_grace: timedelta = option(
         "How long after the end of its validity a message still waits for its receipt.", default=timedelta(hours=1)
     )
-    enquire_link: timedelta = option("Silence after which we ask if it is there.", default=timedelta(seconds=30))
-    response_timeout: timedelta = option("How long we wait for an answer.", default=timedelta(seconds=30))
-    reconnect_min: timedelta = option("The first wait before binding again.", default=timedelta(seconds=1))
-    reconnect_max: timedelta = option("The longest; it doubles from the first.", default=timedelta(minutes=1))
+    enquire_link: Wait = option("Silence after which we ask if it is there.", default=timedelta(seconds=30))
+    response_timeout: Wait = option("How long we wait for an answer.", default=timedelta(seconds=30))
+    reconnect_min: Wait = option("The first wait before binding again.", default=timedelta(seconds=1))
+    reconnect_max: Wait = option("The longest; it doubles from the first.", default=timedelta(minutes=1))
     prefixes: tuple[Prefix, ...] = option(
         "Only numbers that begin so, without +; the longest match wins. Empty: all numbers.",
         default=(),

@@ -22,6 +22,7 @@ from mta.config_shapes import (
     ReadableFile,
     Shape,
     ShortText,
+    Wait,
     option,
     text_like,
 )
@@ -149,16 +150,12 @@ class MailOptions:
     )
     private_hosts: bool = option("Whether an MX may point to a loopback or private address.", default=False)
     connections: Positive = option("Mails on their way at a time.", default=20)
-    connect_timeout: timedelta = option("How long a connection may take to open.", default=timedelta(seconds=30))
-    command_timeout: timedelta = option(
-        "How long an answer may take (RFC 5321 §4.5.3.2).", default=timedelta(minutes=5)
-    )
+    connect_timeout: Wait = option("How long a connection may take to open.", default=timedelta(seconds=30))
+    command_timeout: Wait = option("How long an answer may take (RFC 5321 §4.5.3.2).", default=timedelta(minutes=5))
     retry_after: tuple[timedelta, ...] = option(
         "The waits between attempts; the last one repeats.", default=_DEFAULT_RETRY
     )
-    expire_after: timedelta = option(
-        "After which a mail that can't be delivered is given up.", default=timedelta(days=2)
-    )
+    expire_after: Wait = option("After which a mail that can't be delivered is given up.", default=timedelta(days=2))
     routes: tuple[MailRoute, ...] = option("", default=(), key="route")
     tls_policies: tuple[MailTls, ...] = option("", default=(), key="tls")
     dkim_keys: tuple[DkimKey, ...] = option("", default=(), key="dkim")

@@ -196,11 +196,13 @@ class Reader:
             return found
         try:
             with found.open("rb") as opened:
-                mode = os.fstat(opened.fileno()).st_mode
+                status = os.fstat(opened.fileno())
         except OSError as error:
             self.tell(path, f"expected {kind.value}, {found}: {error.strerror}")
             return found
-        if kind is PathKind.SECRET and stat.S_IMODE(mode) & (stat.S_IROTH | stat.S_IWOTH):
+        if status.st_size == 0:
+            self.tell(path, f"expected {kind.value}, {found} is empty")
+        if kind is PathKind.SECRET and status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
             self.tell(path, f"everybody on this machine can read {found}: chmod o-rwx it", warning=True)
         return found
 

@@ -63,9 +63,9 @@ class PathKind(Enum):
     FOLDER = "a folder (it is created when missing)"
 
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,8}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SIZE = re.compile(r"([0-9]+)([KMG]?)")
+_SIZE = re.compile(r"([0-9]{1,18})([KMG]?)")
 _OCTETS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 DURATION_EXPECTED = 'a duration such as "500ms", "90s", "5m", "2h" or "7d"'
@@ -77,6 +77,13 @@ def parse_duration(value: object) -> timedelta:
     if match is None:
         raise ValueError
     return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+
+
+def _parse_wait(value: object) -> timedelta:
+    duration = parse_duration(value)
+    if not duration:
+        raise ValueError
+    return duration
 
 
 def format_duration(value: timedelta) -> str:
@@ -185,6 +192,7 @@ Size = Annotated[int, Shape('a size such as "10M" or "512K", or a number of octe
 Port = Annotated[int, whole_number(1, 65535)]
 Count = Annotated[int, whole_number(0)]
 Positive = Annotated[int, whole_number(1)]
+Wait = Annotated[timedelta, Shape(f"{DURATION_EXPECTED}, more than 0", _parse_wait, show=format_duration)]
 Domain = Annotated[str, Shape('a domain name such as "sms.example.net"', _parse_domain)]
 DomainPattern = Annotated[
     str, Shape('"example.com", ".example.com" for its sub-domains or "*" for all', _parse_domain_pattern)

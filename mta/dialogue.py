@@ -45,6 +45,7 @@ from mta.replies import Reply, status_lines
 from mta.verbs import AUTH_OCTETS, HTTP_VERBS, IDLE_VERBS, parse_command, refusal_now
 
 _FLOOD_OCTETS: Final = 2 * AUTH_OCTETS
+_DETAIL_END: Final = re.compile(rb"[\r\n:<]")
 _TLS_RECORD: Final = b"\x16\x03"
 _WELL_FORMED: Final = re.compile(r"[245][0-9]{2} [245]\.[0-9]{1,3}\.[0-9]{1,3} [\x20-\x7e]{1,400}")
 
@@ -253,7 +254,7 @@ class Dialogue:
     def ehlo_lines(self) -> list[str]:
         """Return the lines that answer EHLO now, code included."""
         terms = self._terms
-        words = [terms.hostname, "PIPELINING"]
+        words = [terms.hostname, "PIPELINING"]  # RFC 2920 §3.2
         if size := self._limits.content.size:
             words.append(f"SIZE {size}")
         words.append("8BITMIME")
@@ -270,8 +271,9 @@ class Dialogue:
         self._output.append(f"{text}\r\n".encode("ascii"))
 
     def _notice(self, incident: Incident, detail: bytes | str = "") -> None:
-        text = detail if isinstance(detail, str) else detail[:80].decode("ascii", "backslashreplace")
-        self._told.append(Noticed(incident=incident, detail=text))
+        if isinstance(detail, bytes):  # the beginning of a command, without addresses
+            detail = _DETAIL_END.split(detail[:60], maxsplit=1)[0].decode("ascii", "backslashreplace")
+        self._told.append(Noticed(incident=incident, detail=detail))
 
     # Ends
 

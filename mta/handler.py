@@ -1,6 +1,7 @@
 """The aiosmtpd handler of the product: MAIL, RCPT and DATA of a proven sender become a job that is kept, or a reply.
 
-Not here: the dialogue itself (server, dialogue), who somebody is (identify), what a mail says (judge), storing (gateway).
+Not here: the dialogue itself (server, dialogue), who somebody is (identify), what a mail says (judge), storing
+(gateway).
 """
 
 import shutil
@@ -63,7 +64,7 @@ class MailRate:
 
 
 class MailHandler:
-    """Fulfils aiosmtpd's hooks. `server` and `session` are aiosmtpd's; the envelope is mta.server's with DSN parameters."""
+    """Fulfils aiosmtpd's hooks; session and envelope are those of mta.hooks, with the DSN parameters."""
 
     def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
@@ -96,7 +97,9 @@ class MailHandler:
         if refused is None and not self._rate.take(proven.customer_id, monotonic()):
             refused = Refused(refusal=Refusal.RATE_LIMITED)
         if refused is not None:
-            log.info("sender_refused", customer_id=proven.customer_id, reason=refused.refusal.value, peer=_peer(session))
+            log.info(
+                "sender_refused", customer_id=proven.customer_id, reason=refused.refusal.value, peer=_peer(session)
+            )
             return str(reply_to(refused))
         envelope.mail_from = address
         envelope.mail_options.extend(mail_options)
@@ -178,5 +181,3 @@ def _mail_envelope(session: Any, envelope: Any) -> MailEnvelope:
         ret=envelope.dsn.ret,
         helo=session.host_name or "",
     )
-
-

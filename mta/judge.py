@@ -1,4 +1,4 @@
-"""One mail, judged: whose it is, whether it may be sent, and what would be sent to whom. The server and «explain» share it.
+"""One mail, judged: whose it is, whether it may be sent, and what would be sent to whom; for server and «explain».
 
 Nothing is stored and nothing is sent here; a judgement to send holds the plan that `Acceptance.keep` stores. Not here:
 the SMTP dialogue (dialogue, server) and how the pieces of a mail are read (mime, automatic, options, body).
@@ -36,7 +36,7 @@ class EnvelopeRecipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailEnvelope:
-    """What the dialogue learned: reverse-path (empty for `<>`), recipients, ENVID and RET decoded, the peer's HELO name."""
+    """What the dialogue learned. `reverse_path` is empty for `<>`; ENVID and RET are decoded; `helo` is the peer's name."""
 
     reverse_path: str
     recipients: tuple[EnvelopeRecipient, ...]
@@ -110,7 +110,9 @@ class MailJudge:
             if not user.active:
                 return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This sender is not active.")
             if proven.user_id not in (None, user.id):
-                return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This login may send as its own user only.")
+                return Refused(
+                    refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This login may send as its own user only."
+                )
             return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
         if user is not None or proven.user_id is not None or not _may_speak_for(directory, customer, author):
             return Refused(
@@ -120,7 +122,7 @@ class MailJudge:
         return Sender(customer=customer, profile=directory.profile_in_force(customer.id, None))
 
     def judge_recipient(self, proven: Proven | None, reverse_path: str, address: str) -> MobileNumber | Refused | None:
-        """Judge one RCPT: its number where the sender is proven; None where only its form could be judged, and is good."""
+        """Judge one RCPT: its number where the sender is proven; None where only its form could be judged."""
         read = self._read_recipient(address, ("SMS",) if proven is None else self._prefixes(proven, reverse_path))
         if isinstance(read, Refused):
             return read
@@ -145,11 +147,12 @@ class MailJudge:
 
     def _read_recipient(self, address: str, prefixes: tuple[str, ...]) -> str | Refused:
         """Return the text of the number that an address of our domains names."""
+        domain = address.rpartition("@")[2].removesuffix(".").lower()
+        if "@" in address and domain not in self._domains:
+            return Refused(refusal=Refusal.RELAY_DENIED, detail=f"{domain} is not a domain of this gateway.")
         recipient = read_recipient(address, prefixes=prefixes)
         if isinstance(recipient, Refused):
             return recipient
-        if recipient.domain not in self._domains:
-            return Refused(refusal=Refusal.RELAY_DENIED, detail=f"{recipient.domain} is not a domain of this gateway.")
         if recipient.kind is not RecipientKind.NUMBER:
             return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="There is no list or service of this name.")
         return recipient.number
@@ -222,7 +225,7 @@ class MailJudge:
             plan=plan,
         )
 
-    def _plan(  # noqa: PLR0913 - one private step of `_judge_proven`, split for reading
+    def _plan(  # noqa: PLR0913, PLR0917 - one private step of `_judge_proven`, split for reading
         self,
         mail: Mail,
         raw: bytes,
@@ -259,7 +262,7 @@ class MailJudge:
 
 
 def _may_speak_for(directory: Directory, customer: Customer, address: str) -> bool:
-    """Tell whether a customer may use an address that is no user's: of its domains, or, having none, of nobody else's."""
+    """Tell whether a customer may use an address that is no user's: of its domains, or of nobody's if it has none."""
     domain = address.rpartition("@")[2]
     owner = directory.customer_of_domain(domain)
     if owner is not None:

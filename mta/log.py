@@ -27,9 +27,10 @@ def configure_log(options: LogOptions) -> None:
     else:
         if not os.environ.get("JOURNAL_STREAM"):
             processors.append(structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True))
-        processors += [structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer(
-            key_order=["timestamp", "level", "event"], drop_missing=True
-        )]
+        processors += [
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+        ]
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[options.level.value]),

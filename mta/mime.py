@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from mta.charsets import clean_line, clean_text, decode
+from mta.cms import signed_content
 from mta.headers import (
     Fields,
     Typed,
@@ -285,7 +286,7 @@ class _Walk:
         elif self._is_text(part, depth):
             self._text(part, forwarded=forwarded)
         else:
-            self._attachment(part)
+            self._attachment(part, depth)
 
     def _is_text(self, part: _Part, depth: int) -> bool:
         if part.media.value not in _TEXT_TYPES and not ("/" not in part.media.value and not depth):
@@ -356,7 +357,7 @@ class _Walk:
     def _message(self, part: _Part, depth: int) -> None:
         """Take the texts of an attached mail; they count only where the mail itself has none."""
         if _encoding(part.fields) in {"base64", "quoted-printable"}:
-            self._attachment(part)
+            self._attachment(part, depth)
             return
         inner = split_header(self.raw, part.start, part.end, self.limits.header_octets)
         fields = read_fields(self.raw[part.start : inner[0]], self.limits.header_fields) if inner else None
@@ -365,7 +366,24 @@ class _Walk:
             return
         self.entity(fields, inner[1], part.end, depth + 1, forwarded=True)
 
-    def _attachment(self, part: _Part) -> None:
+    def _signed(self, part: _Part, encoding: str, depth: int) -> bool:
+        """Take the entity inside an opaque signature; tell whether there was one (RFC 8551 §3.5.2)."""
+        kind = part.media.parameters.get("smime-type", "").lower()
+        if kind == "certs-only" or part.end - part.start > self.limits.rich_octets:
+            return False
+        inner = signed_content(_transfer_decoded(self.raw[part.start : part.end], encoding))
+        split = split_header(inner, 0, len(inner), self.limits.header_octets) if inner else None
+        fields = read_fields(inner[: split[0]], self.limits.header_fields) if split else None
+        if split is None or fields is None:
+            self.encryption = self.encryption or Encryption.SMIME
+            return False
+        outer, self.raw, known = self.raw, inner, len(self.attachments)
+        self.entity(fields, split[1], len(inner), depth + 1)
+        self.raw = outer
+        del self.attachments[known:]  # their offsets are not those of the mail
+        return True
+
+    def _attachment(self, part: _Part, depth: int) -> None:
         media = part.media.value
         encoding = _encoding(part.fields)
         name = part.media.parameters.get("name", "")
@@ -375,8 +393,8 @@ class _Walk:
             if part.end - part.start <= self.limits.rich_octets and not self.rich:
                 self.rich.append(_transfer_decoded(self.raw[part.start : part.end], encoding))
             return
-        if media in _CIPHER_TYPES and part.media.parameters.get("smime-type", "enveloped-data") != "certs-only":
-            self.encryption = Encryption.SMIME
+        if media in _CIPHER_TYPES and self._signed(part, encoding, depth):
+            return
         self.attachments.append(
             Attachment(name=name, media_type=media, encoding=encoding, start=part.start, end=part.end)
         )

@@ -31,7 +31,9 @@ _COLONS: Final = ":\N{FULLWIDTH COLON}"
 _DASHES: Final = "-_*=\N{EN DASH}\N{EM DASH}"
 _LABEL: Final = re.compile(rf"[\s>|]*[*_]{{0,2}}([^\W\d_][^{_COLONS}*\n]{{0,24}}?)[*_]{{0,2}}\s?[{_COLONS}](?!//)")
 _RULE: Final = re.compile(r"\s*[-_=*]{5,}\s*")
-_DATE: Final = re.compile(r"\b(?:19|20)\d\d\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
+_DATE: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
+_FRAMED: Final = re.compile(r"\s*-{3,}\s*([^-].{2,200}?)\s*-{3,}\s*")
+_SENTENCE: Final = re.compile(r"\w+\W+\w+\W+\w+.*[.!?]\s*$")
 _TIME_OR_ADDRESS: Final = re.compile(r"\d{1,2}[:.h]\d\d|<[^<>\s]+@[^<>\s]+>|\S+@\S+\.\S+")
 _ADDRESS_AT_END: Final = re.compile(rf"<[^<>\s]+@[^<>\s]+>\s*[{_COLONS}]?\s*$")
 _SIGNATURE_MARK: Final = re.compile(r"\s*-- ?\s*|--\s*|\N{EM DASH}\s*")
@@ -121,6 +123,9 @@ def _history_start(lines: Sequence[str]) -> tuple[int, bool]:
         kind = separator_kind(bare) if bare[:1] in _DASHES or bare[-1:] in _COLONS else ""
         if kind and (kind == "forwarded" or bare[:1] in _DASHES or _block_end(lines, index + 1)):
             return index, kind == "forwarded"
+        framed = _FRAMED.fullmatch(text) if text.startswith("---") else None
+        if framed is not None and (ATTRIBUTION_VERB.search(framed[1]) or _block_end(lines, index + 1)):
+            return index, False
         if _RULE.fullmatch(text) and _block_end(lines, index + 1):
             return index, False
         if (":" in text or _COLONS[1] in text) and _LABEL.match(text) and _is_block(lines, index):
@@ -298,7 +303,11 @@ def _without_signature(lines: list[str], removed: list[tuple[Removal, int]]) -> 
         below = [text for text in lines[index + 1 :] if text.strip()]
         # The blank of «-- » makes it a separator by standard; without it the lines below must look like a signature.
         exact = line == "-- "
-        if exact or (len(below) <= _SIGNATURE_LINES and any(text.strip() for text in lines[:index])):
+        if exact or (
+            0 < len(below) <= _SIGNATURE_LINES
+            and any(text.strip() for text in lines[:index])
+            and (_is_footer(below[0].strip()) or not any(_SENTENCE.match(text) for text in below))
+        ):
             removed.append((Removal.SIGNATURE, _length(lines[index:])))
             return lines[:index]
     return lines

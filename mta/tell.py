@@ -1,4 +1,4 @@
-"""A notice told by mail: composed, signed with the From domain's key, and handed to delivery or to the sandbox's folder.
+"""A notice told by mail: composed, signed with the From domain's key, handed to delivery or the sandbox's folder.
 
 Not here: how the mail looks (compose, templates), how it travels (deliver), when it is tried again (gateway.notify).
 """

@@ -5,7 +5,9 @@ Used by the sandbox carrier. Not here: when they are sent (simulator). Standard:
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from smpp.bodies import DeliverSm
 from smpp.dialect import Dialect, IdBase, LongMessages
@@ -43,6 +45,15 @@ def write_message_id(number: int, base: IdBase) -> str:
     return f"{number:012d}" if base is IdBase.DECIMAL else f"id-{number:x}"
 
 
+def _write_date(at: datetime, zone: ZoneInfo) -> str:
+    return _write_minute(int(at.timestamp()) // 60, zone)
+
+
+@lru_cache(maxsize=64)
+def _write_minute(minute: int, zone: ZoneInfo) -> str:
+    return f"{datetime.fromtimestamp(minute * 60, zone):%y%m%d%H%M}"
+
+
 def write_receipt(  # noqa: PLR0913 - one argument per field of appendix B
     *,
     receipt_id: int | str,
@@ -66,11 +77,11 @@ def write_receipt(  # noqa: PLR0913 - one argument per field of appendix B
         base = dialect.id_in_receipt_tlv or dialect.id_in_response
         tlvs = (Tlv(Tag.RECEIPTED_MESSAGE_ID, in_base(base)), Tlv(Tag.MESSAGE_STATE, NUMBER_OF[state]))
     if form is not ReceiptForm.TLV:
-        delivered = "001" if state is ReceiptState.DELIVERED else "000"
         zone = dialect.receipt_zone
+        delivered = "001" if state is ReceiptState.DELIVERED else "000"
         text = (
             f"id:{in_base(dialect.id_in_receipt)} sub:001 dlvrd:{delivered}"
-            f" submit date:{submitted_at.astimezone(zone):%y%m%d%H%M} done date:{done_at.astimezone(zone):%y%m%d%H%M}"
+            f" submit date:{_write_date(submitted_at, zone)} done date:{_write_date(done_at, zone)}"
             f" stat:{WORD_OF[state]} err:{error} text:"
         )
     return DeliverSm(

@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, get_type_hints
 
-from smpp.bodies import BODIES, COMMAND_OF, RESPONSE_BIT, Body, Command, DeliverSm, SubmitSm, SubmitSmResp
+from smpp.bodies import (
+    BODIES,
+    COMMAND_OF,
+    RESPONSE_BIT,
+    Body,
+    Command,
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    SubmitSm,
+    SubmitSmResp,
+)
 from smpp.fields import FieldKind, PduError
 from smpp.statuses import Status
 from smpp.tlv import Tlv, TlvValue, decode_tlvs, encode_tlvs
@@ -35,16 +46,14 @@ _SM_LAYOUT = re.compile(
     re.DOTALL,
 ).match
 _SM_OCTETS = 254
-_MESSAGE_ID_OCTETS = 65
-
-
-class Header(NamedTuple):
-    """The four words before every body (§3.2)."""
-
-    length: int
-    command: int
-    status: int
-    sequence: int
+_ID_BODIES: Mapping[int, type[SubmitSmResp | DeliverSmResp | DataSmResp]] = MappingProxyType(
+    {
+        Command.SUBMIT_SM_RESP: SubmitSmResp,
+        Command.DELIVER_SM_RESP: DeliverSmResp,
+        Command.DATA_SM_RESP: DataSmResp,
+    }
+)
+_ID_OCTETS = 65
 
 
 class Pdu(NamedTuple):
@@ -62,7 +71,10 @@ class Pdu(NamedTuple):
 
     def value(self, tag: int) -> TlvValue | None:
         """Return the value of the first parameter with the tag, None where there is none."""
-        return next((value for known, value in self.tlvs if known == tag), None)
+        for known, value in self.tlvs:
+            if known == tag:
+                return value
+        return None
 
     def integer(self, tag: int) -> int | None:
         """Return the parameter's value if it is there and an integer."""
@@ -80,9 +92,9 @@ class Pdu(NamedTuple):
         return value if isinstance(value, bytes) else None
 
 
-def unpack_header(data: bytes | bytearray, offset: int = 0) -> Header:
-    """Return the header that begins at the offset; the data must hold 16 octets from there."""
-    return Header._make(_HEADER.unpack_from(data, offset))
+def unpack_header(data: bytes | bytearray, offset: int = 0) -> tuple[int, int, int, int]:
+    """Return command_length, command_id, command_status and sequence_number (§3.2); there must be 16 octets."""
+    return _HEADER.unpack_from(data, offset)
 
 
 def encode(body: Body, sequence: int, status: int = 0, tlvs: tuple[Tlv, ...] = ()) -> bytes:
@@ -97,6 +109,11 @@ def encode(body: Body, sequence: int, status: int = 0, tlvs: tuple[Tlv, ...] = (
         except (ValueError, OverflowError, TypeError, struct.error):
             pass  # the generic codec below says which field is at fault
     command = COMMAND_OF[kind]
+    if isinstance(body, (SubmitSmResp, DeliverSmResp, DataSmResp)) and not status and not tlvs:
+        try:
+            return _encode_id(command, body, sequence)
+        except (ValueError, TypeError, AttributeError, struct.error):
+            pass
     if not 0 <= status <= 0xFFFFFFFF or not 0 <= sequence <= 0xFFFFFFFF:
         raise PduError(Status.RSYSERR, "status or sequence number does not fit its word", command=command)
     octets = b""
@@ -157,40 +174,47 @@ def _encode_sm(command: int, body: SubmitSm | DeliverSm, sequence: int, tlvs: tu
     return _pack_header(HEADER_OCTETS + len(octets), command, 0, sequence) + octets
 
 
+def _encode_id(command: int, body: SubmitSmResp | DeliverSmResp | DataSmResp, sequence: int) -> bytes:
+    """Write a response that is nothing but a message id; raises some error where the id does not fit."""
+    octets = body.message_id.encode("latin-1") + b"\0"
+    if len(octets) > _ID_OCTETS or octets.find(b"\0") != len(octets) - 1:
+        raise ValueError
+    return _pack_header(HEADER_OCTETS + len(octets), command, 0, sequence) + octets
+
+
 def decode(data: bytes) -> Pdu:
     """Return the one PDU that the data is, no more and no less; raises PduError."""
     if len(data) < HEADER_OCTETS:
         raise PduError(Status.RINVCMDLEN, "the header is cut off")
-    header = unpack_header(data)
-    if header.length != len(data):
-        raise PduError(Status.RINVCMDLEN, "command_length is wrong", command=header.command, sequence=header.sequence)
-    return decode_body(header, data[HEADER_OCTETS:])
+    length, command, status, sequence = unpack_header(data)
+    if length != len(data):
+        raise PduError(Status.RINVCMDLEN, "command_length is wrong", command=command, sequence=sequence)
+    return decode_body(command, status, sequence, data[HEADER_OCTETS:])
 
 
-def decode_body(header: Header, octets: bytes) -> Pdu:
+def decode_body(command: int, status: int, sequence: int, octets: bytes) -> Pdu:
     """Return the PDU with this header and body; raises PduError, which knows command and sequence.
 
     A response may leave its body out even where its status is 0, and one that refuses may have any body: carriers do
     both, and the fields then have their defaults.
     """
-    _, command, status, sequence = header
-    if command == Command.SUBMIT_SM_RESP and 0 < len(octets) <= _MESSAGE_ID_OCTETS:
-        if octets.find(b"\0") == len(octets) - 1:
-            return Pdu(SubmitSmResp(octets[:-1].decode("latin-1")), sequence, status)
+    if command in _ID_BODIES:
+        # The field's own bounds, in one look: one NUL, at the end.
+        if 0 < len(octets) <= _ID_OCTETS and octets.find(b"\0") == len(octets) - 1:
+            return Pdu(_ID_BODIES[command](octets[:-1].decode("latin-1")), sequence, status)
     elif command in _SM_BODIES:
-        found = _decode_sm(header, octets)
+        found = _decode_sm(command, status, sequence, octets)
         if found is not None:
             return found
     try:
-        return _decode_fields(header, octets)
+        return _decode_fields(command, status, sequence, octets)
     except PduError as error:
         if status and command & RESPONSE_BIT and command in BODIES:
             return Pdu(BODIES[command](), sequence, status)
         raise PduError(error.status, error.detail, command=command, sequence=sequence) from None
 
 
-def _decode_fields(header: Header, octets: bytes) -> Pdu:
-    _, command, status, sequence = header
+def _decode_fields(command: int, status: int, sequence: int, octets: bytes) -> Pdu:
     kind = BODIES.get(command)
     if kind is None:
         raise PduError(Status.RINVCMDID, f"command_id 0x{command:08X} does not exist")
@@ -204,7 +228,7 @@ def _decode_fields(header: Header, octets: bytes) -> Pdu:
     return Pdu(kind._make(values), sequence, status, decode_tlvs(octets, offset))
 
 
-def _decode_sm(header: Header, octets: bytes) -> Pdu | None:
+def _decode_sm(command: int, status: int, sequence: int, octets: bytes) -> Pdu | None:
     """Read the layout that submit_sm and deliver_sm share; None where the generic codec must say what is wrong."""
     match = _SM_LAYOUT(octets.decode("latin-1"))
     if match is None:
@@ -232,7 +256,7 @@ def _decode_sm(header: Header, octets: bytes) -> Pdu | None:
     end = begin + ord(length)
     if end > len(octets) or ord(length) > _SM_OCTETS:
         return None
-    body = _SM_BODIES[header.command]._make(
+    body = _SM_BODIES[command]._make(
         (
             service,
             ord(ton),
@@ -254,8 +278,8 @@ def _decode_sm(header: Header, octets: bytes) -> Pdu | None:
         )
     )
     if end == len(octets):
-        return Pdu(body, header.sequence, header.status)
+        return Pdu(body, sequence, status)
     try:
-        return Pdu(body, header.sequence, header.status, decode_tlvs(octets, end))
+        return Pdu(body, sequence, status, decode_tlvs(octets, end))
     except PduError:
         return None

@@ -17,9 +17,13 @@ from smpp.dialect import Dialect, IdSource
 from smpp.fragments import read_text
 from smpp.pdu import Pdu
 from smpp.submissions import normalise_id
-from smpp.tlv import Tag
+from smpp.tlv import Tag, TlvValue
 from sms.message import Receipt, ReceiptState
 
+_RECEIPTED_MESSAGE_ID: int = Tag.RECEIPTED_MESSAGE_ID
+_MESSAGE_STATE: int = Tag.MESSAGE_STATE
+_NETWORK_ERROR_CODE: int = Tag.NETWORK_ERROR_CODE
+_MESSAGE_PAYLOAD: int = Tag.MESSAGE_PAYLOAD
 _TYPE_BITS = 0x3C  # §5.2.12: bits 5 to 2
 _RECEIPT, _INTERMEDIATE = 0x04, 0x20
 
@@ -133,46 +137,48 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
     if not isinstance(body, (DeliverSm, DataSm)):
         raise TypeError(f"{pdu.command.name} is no receipt")
     octets = b"" if isinstance(body, DataSm) else body.short_message
-    if not octets and pdu.tlvs:
-        octets = pdu.octets(Tag.MESSAGE_PAYLOAD) or b""
+    tlv_id: TlvValue = ""
+    number_of_state = 0
+    network_error: TlvValue = b""
+    for tag, value in pdu.tlvs:
+        if tag == _RECEIPTED_MESSAGE_ID:
+            tlv_id = value
+        elif tag == _MESSAGE_STATE:
+            number_of_state = value if isinstance(value, int) else 0
+        elif tag == _NETWORK_ERROR_CODE:
+            network_error = value
+        elif tag == _MESSAGE_PAYLOAD and not octets:
+            octets = value if isinstance(value, bytes) else b""
     text = octets.decode("latin-1")
     usual = _USUAL(text)
-    if usual is not None:
-        text_id, date, word, error = usual.groups()
+    text_id, date, word, error = usual.groups() if usual is not None else _read_unusual(text, octets, body, dialect)
+    if tlv_id and not (text_id and dialect.receipt_id_from is IdSource.TEXT):
+        carrier_id = normalise_id(str(tlv_id), dialect.id_in_receipt_tlv or dialect.id_in_response)
     else:
-        # node-smpp#68: a receipt in UCS-2 does occur, although appendix B means the default alphabet.
-        fields = parse_receipt_text(text if "id:" in text.lower() else read_text(octets, body.data_coding, dialect))
-        text_id = fields.get("id", "")
-        date, word, error = (fields.get(name, "").strip() for name in ("donedate", "stat", "err"))
-    tlv_id, number_of_state = "", None
-    if pdu.tlvs:
-        tlv_id = pdu.text(Tag.RECEIPTED_MESSAGE_ID) or ""
-        number_of_state = pdu.integer(Tag.MESSAGE_STATE)
-    carrier_id = _choose_id(text_id, tlv_id, dialect)
+        carrier_id = normalise_id(text_id, dialect.id_in_receipt)
     if not carrier_id:
         return None
     word = word.upper()
-    state = dialect.receipt_states.get(word) or STATES.get(number_of_state or 0) or WORDS.get(word)
+    # A word that the operator explained counts before the parameter, which counts before the words of appendix B.
+    state = dialect.receipt_states.get(word) or STATES.get(number_of_state) or WORDS.get(word)
     number = body.destination_addr if dialect.receipt_number_is_destination else body.source_addr
     number = number.removeprefix("+")
+    if not error and isinstance(network_error, bytes) and network_error:
+        error = str(int.from_bytes(network_error[1:], "big"))  # §5.3.2.31: network type, then the error
     return Receipt(
         carrier=carrier,
         carrier_id=carrier_id,
         state=state or ReceiptState.UNKNOWN,
-        error=error or _network_error(pdu),
+        error=error,
         number=number if number.isdecimal() else "",
         done_at=parse_receipt_date(date, dialect.receipt_zone),
     )
 
 
-def _choose_id(text_id: str, tlv_id: str, dialect: Dialect) -> str:
-    use_text = not tlv_id or (text_id and dialect.receipt_id_from is IdSource.TEXT)
-    if use_text:
-        return normalise_id(text_id, dialect.id_in_receipt)
-    return normalise_id(tlv_id, dialect.id_in_receipt_tlv or dialect.id_in_response)
-
-
-def _network_error(pdu: Pdu) -> str:
-    """Return network_error_code as text, its error without the network type (§5.3.2.31)."""
-    octets = pdu.octets(Tag.NETWORK_ERROR_CODE) if pdu.tlvs else None
-    return str(int.from_bytes(octets[1:], "big")) if octets else ""
+def _read_unusual(text: str, octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> tuple[str, str, str, str]:
+    """Return id, done date, state and error of a text that is not as appendix B has it."""
+    if "id:" not in text.lower():
+        # farhadi/node-smpp#68: a receipt in UCS-2 does occur, although appendix B means the default alphabet.
+        text = read_text(octets, body.data_coding, dialect)
+    fields = parse_receipt_text(text)
+    return fields.get("id", ""), fields.get("donedate", ""), fields.get("stat", ""), fields.get("err", "")

@@ -41,7 +41,7 @@ from smpp.events import (
     Unanswered,
 )
 from smpp.fields import PduError
-from smpp.pdu import HEADER_OCTETS, MAX_SEQUENCE, Header, Pdu, decode_body, encode, unpack_header
+from smpp.pdu import HEADER_OCTETS, MAX_SEQUENCE, Pdu, decode_body, encode, unpack_header
 from smpp.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
 from smpp.statuses import Status
 from smpp.timers import Timers, TimerVerdict
@@ -72,6 +72,8 @@ class Limits:
 # deadline, command_id of the answer, context: a request of ours that waits. A bare tuple, made for every SMS.
 _Open = tuple[float, int, object]
 
+_ENQUIRE_LINK: int = Command.ENQUIRE_LINK
+_ENQUIRE_LINK_RESP: int = Command.ENQUIRE_LINK_RESP
 # §5.1.3: «try later» in the words of each role.
 _OVERFLOW = {Role.ESME: Status.RX_T_APPN, Role.SMSC: Status.RTHROTTLED}
 _TIMER_ENDS = {
@@ -144,29 +146,9 @@ class Session:
                 return
             data = bytes(self._buffer)
             self._buffer.clear()
-        offset = 0
-        size = len(data)
-        self._needed = HEADER_OCTETS
-        busy = heard = False
-        while size - offset >= HEADER_OCTETS:
-            header = unpack_header(data, offset)
-            if not HEADER_OCTETS <= header.length <= self.limits.max_pdu_octets:
-                self._refuse_framing(header)
-                return
-            end = offset + header.length
-            if end > size:
-                self._needed = header.length
-                break
-            heard = True
-            busy = busy or header.command & ~RESPONSE_BIT != Command.ENQUIRE_LINK
-            self._receive(header, data[offset + HEADER_OCTETS : end])
-            if self.is_closed():
-                return
-            offset = end
-        if heard:
-            self._timers.heard(self._now, busy=busy)
-        if offset < size:
-            self._buffer += data[offset:] if offset else data
+        taken = self._receive_pdus(data)
+        if taken < len(data) and self.state is not State.CLOSED:
+            self._buffer += data[taken:] if taken else data
 
     def receive_eof(self) -> None:
         """Take the end of the other side's bytes, or the loss of the link."""
@@ -287,16 +269,39 @@ class Session:
 
     # What comes in
 
-    def _receive(self, header: Header, octets: bytes) -> None:
-        if header.command & RESPONSE_BIT:
-            self._receive_response(header, octets)
-            return
+    def _receive_pdus(self, data: bytes) -> int:
+        """Take the whole PDUs at the beginning of the data and return how many octets they are."""
+        offset = 0
+        size = len(data)
+        busy = False
+        self._needed = HEADER_OCTETS
+        while size - offset >= HEADER_OCTETS and self.state is not State.CLOSED:
+            length, command, status, sequence = unpack_header(data, offset)
+            if not HEADER_OCTETS <= length <= self.limits.max_pdu_octets:
+                self._refuse_framing(length, command, sequence)
+                return offset
+            end = offset + length
+            if end > size:
+                self._needed = length
+                break
+            octets = data[offset + HEADER_OCTETS : end]
+            if command & RESPONSE_BIT:
+                busy = busy or command != _ENQUIRE_LINK_RESP
+                self._receive_response(command, status, sequence, octets)
+            else:
+                busy = busy or command != _ENQUIRE_LINK
+                self._receive_request(command, status, sequence, octets)
+            offset = end
+        if offset:
+            self._timers.heard(self._now, busy=busy)
+        return offset
+
+    def _receive_request(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         try:
-            pdu = decode_body(header, octets)
+            pdu = decode_body(command, status, sequence, octets)
         except PduError as error:
-            self._refuse_request(header, error)
+            self._refuse_request(command, sequence, error)
             return
-        command = pdu.command
         if command not in self._they_may:
             bound = command in BOUND_BY and self.state in BOUND_STATES
             self._answer(pdu, Status.RALYBND if bound else Status.RINVBNDSTS)
@@ -307,30 +312,28 @@ class Session:
             if command not in UNANSWERED:
                 self._inbound += 1
             self._events.append(Asked(pdu))
-        elif command is Command.ENQUIRE_LINK:
+        elif command == _ENQUIRE_LINK:
             self._out.append(encode(EnquireLinkResp(), pdu.sequence))
-        elif command is Command.UNBIND:
+        elif command == Command.UNBIND:
             self._out.append(encode(UnbindResp(), pdu.sequence))
             self._unbind_by = min(self._unbind_by, self._now + self.limits.response_seconds)
             self._happen(Happening.UNBIND_HEARD)
         else:
-            self._events.append(OutbindHeard(pdu) if command is Command.OUTBIND else BindAsked(pdu))
+            self._events.append(OutbindHeard(pdu) if command == Command.OUTBIND else BindAsked(pdu))
 
-    def _receive_response(self, header: Header, octets: bytes) -> None:
-        sequence = header.sequence
+    def _receive_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         waiting = self._open.get(sequence)
-        if waiting is None or (header.command != waiting[1] and header.command != Command.GENERIC_NACK):
-            self._receive_link_response(header, octets)
+        if waiting is None or (command != waiting[1] and command != Command.GENERIC_NACK):
+            self._receive_link_response(command, status, sequence, octets)
             return
         del self._open[sequence]
         try:
-            self._events.append(Answered(waiting[2], decode_body(header, octets)))
+            self._events.append(Answered(waiting[2], decode_body(command, status, sequence, octets)))
         except PduError as error:
             self._events += (Malformed(error), Unanswered(waiting[2], Missing.GARBLED))
 
-    def _receive_link_response(self, header: Header, octets: bytes) -> None:
+    def _receive_link_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         """Take the answers to bind and unbind; those to enquire_link are nothing but a sign of life."""
-        command, status, sequence = header.command, header.status, header.sequence
         if self._bind is not None and self._bind[0] == sequence and self.state is State.OPEN:
             asked = self._bind[1]
             if command == Command.GENERIC_NACK or (command == asked | RESPONSE_BIT and status):
@@ -344,25 +347,22 @@ class Session:
                 return
         if self.state is State.UNBINDING and command in (Command.UNBIND_RESP, Command.GENERIC_NACK):
             self._end(EndReason.UNBOUND)
-        elif command != Command.ENQUIRE_LINK_RESP:
+        elif command != _ENQUIRE_LINK_RESP:
             self._events.append(Stray(command, sequence, status))
 
-    def _refuse_framing(self, header: Header) -> None:
+    def _refuse_framing(self, length: int, command: int, sequence: int) -> None:
         """Answer a length that cannot be: where the next PDU begins is lost, so the session ends (§4.3)."""
-        error = PduError(
-            Status.RINVCMDLEN, f"command_length {header.length}", command=header.command, sequence=header.sequence
-        )
+        error = PduError(Status.RINVCMDLEN, f"command_length {length}", command=command, sequence=sequence)
         self._events.append(Malformed(error))
-        self._out.append(encode(GenericNack(), header.sequence, Status.RINVCMDLEN))
+        self._out.append(encode(GenericNack(), sequence, Status.RINVCMDLEN))
         self._end(EndReason.FRAMING)
 
-    def _refuse_request(self, header: Header, error: PduError) -> None:
+    def _refuse_request(self, command: int, sequence: int, error: PduError) -> None:
         self._events.append(Malformed(error))
-        kind = BODIES.get(header.command | RESPONSE_BIT)
+        kind = BODIES.get(command | RESPONSE_BIT)
         if kind is None or error.status == Status.RINVCMDID:
-            self._out.append(encode(GenericNack(), header.sequence, error.status))
-        else:
-            self._out.append(encode(kind(), header.sequence, error.status))
+            kind = GenericNack
+        self._out.append(encode(kind(), sequence, error.status))
 
     def _answer(self, pdu: Pdu, status: int) -> None:
         """Answer a request that nobody above shall see."""

@@ -4,14 +4,16 @@ It authenticates, takes submits, answers, sends receipts and inbound SMS, answer
 exact record. Not here: what it does with a submit (script), the record (record), SMPP itself (session).
 """
 
+import argparse
 import asyncio
 import hmac
+import signal
 import ssl
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, TypeGuard, cast
+from typing import TypeGuard, cast
 
 import structlog
 
@@ -39,14 +41,16 @@ from smpp.bodies import (
     SubmitSmResp,
 )
 from smpp.deliveries import NUMBER_OF, write_inbound, write_message_id, write_receipt
+from smpp.dialect import Dialect, IdBase, WireAlphabet
 from smpp.events import Answered, Asked, BindAsked, Ended, Event, Malformed, Unanswered
 from smpp.fields import Address, UnsuccessfulAddress
+from smpp.lines import Courier, Line
 from smpp.link import Link
 from smpp.pdu import Pdu, encode
 from smpp.record import Record, Taken
-from smpp.script import Cut, ReceiptTime, Script, Submitted, Treatment, decide_treatment
+from smpp.script import Cut, ReceiptForm, ReceiptTime, Script, Submitted, Treatment, decide_treatment
 from smpp.session import Limits, Session
-from smpp.states import Role, State
+from smpp.states import Role
 from smpp.statuses import Status
 from smpp.submissions import normalise_id
 from smpp.tlv import Tlv
@@ -54,49 +58,9 @@ from sms.message import EncodedText, ReceiptState
 
 log = structlog.get_logger()
 
-_RECEIVING = frozenset({State.BOUND_RX, State.BOUND_TRX})
 _FIRST_ID = 0x1A2B3C00
 _HALF_AN_ANSWER = 10
-
-
-class _Delivery(NamedTuple):
-    """One deliver_sm on its way to an ESME: kept until the ESME has taken it."""
-
-    system_id: str
-    body: DeliverSm
-    tlvs: tuple[Tlv, ...]
-    taken: asyncio.Future[int]
-
-
-class _Line(Link):
-    """A link that can stop reading and writing without closing."""
-
-    hung = False
-    cut = False
-    system_id = ""
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes, or let them rot."""
-        if not self.hung:
-            super().data_received(data)
-
-    def flush(self) -> None:
-        """Write, or keep silent."""
-        if not self.hung and not self.cut:
-            super().flush()
-
-    def hang(self) -> None:
-        """Answer nothing from now on; what was answered before has gone out."""
-        self.flush()
-        self.hung = True
-
-    def sever(self, last_words: bytes = b"") -> None:
-        """Close in the middle of everything, after the bytes given."""
-        self.flush()
-        self.cut = True
-        if self._transport is not None:
-            self._transport.write(last_words)
-            self._transport.close()
+_GOODBYE_SECONDS = 0.5
 
 
 class Simulator:
@@ -115,20 +79,18 @@ class Simulator:
         self.script = script or Script()
         self.record = Record(record_path)
         self.statuses: Counter[int] = Counter()
-        self.deliveries_taken = 0
-        self.deliveries_refused: Counter[int] = Counter()
         self.port = 0
         self._accounts = accounts
         self._clock = clock
         self._limits = limits or Limits(window=1000, enquire_link_seconds=60.0)
         self._tls = tls
         self._server: asyncio.Server | None = None
-        self._lines: set[_Line] = set()
+        self._lines: set[Line] = set()
         self._nth = 0
         self._second = (0, 0)
-        self._waiting: deque[_Delivery] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
         self._changed = asyncio.Event()
+        self._courier = Courier(self._lines, lambda call: self._later(self.script.receipt_retry_delay, call))
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; `port` 0 takes a free one and says which in `self.port`."""
@@ -142,17 +104,15 @@ class Simulator:
             self._server.close()
         for timer in self._timers:
             timer.cancel()
+        self.unbind_links()
         lines = list(self._lines)
+        if lines:
+            await asyncio.wait([line.lost for line in lines], timeout=_GOODBYE_SECONDS)
         for line in lines:
-            line.session.unbind()
-            line.pump()
-            line.session.abandon()
-            line.pump()
             line.abort()
         if lines:
             await asyncio.wait([line.lost for line in lines])
-        for delivery in self._waiting:
-            delivery.taken.cancel()
+        self._courier.stop()
         self.record.close()
 
     async def until(self, predicate: Callable[[], bool]) -> None:
@@ -162,18 +122,28 @@ class Simulator:
             await self._changed.wait()
 
     @property
+    def deliveries_taken(self) -> int:
+        """How many receipts and inbound SMS were taken with ESME_ROK."""
+        return self._courier.taken
+
+    @property
+    def deliveries_refused(self) -> Counter[int]:
+        """How many were refused so far, by status; they come again."""
+        return self._courier.refused
+
+    @property
     def bound(self) -> int:
         """How many binds are up."""
         return sum(line.session.was_bound and not line.session.is_closed() for line in self._lines)
 
     def cut_links(self) -> None:
         """Cut every link now."""
-        for line in self._lines:
+        for line in list(self._lines):
             line.sever()
 
     def unbind_links(self) -> None:
         """Unbind every link, as a carrier does before maintenance."""
-        for line in self._lines:
+        for line in list(self._lines):
             line.tick()
             line.session.unbind()
             line.pump()
@@ -181,11 +151,11 @@ class Simulator:
     async def deliver(self, source: str, destination: str, encoded: EncodedText, system_id: str = "") -> None:
         """Bring an inbound SMS to an ESME (any, where none is named) and return once it has taken every part."""
         parts = write_inbound(source, destination, encoded, self.script.dialect)
-        await asyncio.gather(*[self._deliver(system_id, body, tlvs) for body, tlvs in parts])
+        await asyncio.gather(*[self._courier.bring(system_id, body, tlvs) for body, tlvs in parts])
 
     def deliver_raw(self, body: DeliverSm, tlvs: tuple[Tlv, ...] = (), system_id: str = "") -> asyncio.Future[int]:
         """Bring any deliver_sm; the future is the status with which it was taken."""
-        return self._deliver(system_id, body, tlvs)
+        return self._courier.bring(system_id, body, tlvs)
 
     async def outbind(self, host: str, port: int, system_id: str, password: str) -> None:
         """Knock at an ESME that listens, so that it binds (§4.1.7)."""
@@ -195,28 +165,28 @@ class Simulator:
 
     # Links
 
-    def _make_line(self) -> _Line:
-        line = _Line(lambda now: Session(Role.SMSC, self._limits, now), self._on_event)
+    def _make_line(self) -> Line:
+        line = Line(lambda now: Session(Role.SMSC, self._limits, now), self._on_event)
         self._lines.add(line)
         line.lost.add_done_callback(lambda _: self._forget(line))
         return line
 
-    def _forget(self, line: _Line) -> None:
+    def _forget(self, line: Line) -> None:
         self._lines.discard(line)
         self._changed.set()
 
     def _on_event(self, link: Link, event: Event) -> None:
-        assert isinstance(link, _Line)
+        assert isinstance(link, Line)
         if link.hung or link.cut:
             if isinstance(event, Unanswered):
-                self._on_delivered(event.context, None)
+                self._courier.answered(event.context, None)
             return
         if isinstance(event, Asked):
             self._on_request(link, event.pdu)
         elif isinstance(event, Answered):
-            self._on_delivered(event.context, event.pdu.status)
+            self._courier.answered(event.context, event.pdu.status)
         elif isinstance(event, Unanswered):
-            self._on_delivered(event.context, None)
+            self._courier.answered(event.context, None)
         elif isinstance(event, BindAsked):
             self._on_bind(link, event.pdu)
         elif isinstance(event, Malformed):
@@ -225,7 +195,7 @@ class Simulator:
             log.debug("sandbox_ended", peer=link.peer, reason=event.reason)
         self._changed.set()
 
-    def _on_bind(self, line: _Line, pdu: Pdu) -> None:
+    def _on_bind(self, line: Line, pdu: Pdu) -> None:
         body = pdu.body
         assert isinstance(body, (BindReceiver, BindTransmitter, BindTransceiver))
         status = self.script.bind_status
@@ -239,11 +209,11 @@ class Simulator:
             return
         line.system_id = body.system_id
         log.debug("sandbox_bound", peer=line.peer, state=line.session.state)
-        self._deliver_waiting()
+        self._courier.bring_waiting()
 
     # Requests
 
-    def _on_request(self, line: _Line, pdu: Pdu) -> None:
+    def _on_request(self, line: Line, pdu: Pdu) -> None:
         body = pdu.body
         if isinstance(body, (SubmitSm, DataSm)):
             self._on_submit(line, pdu, body)
@@ -256,7 +226,7 @@ class Simulator:
         elif isinstance(body, ReplaceSm):
             self._on_replace(line, pdu, body)
 
-    def _on_submit(self, line: _Line, pdu: Pdu, body: SubmitSm | DataSm) -> None:
+    def _on_submit(self, line: Line, pdu: Pdu, body: SubmitSm | DataSm) -> None:
         submitted, treatment = self._judge(line, pdu, body.destination_addr)
         if treatment.hang:
             line.hang()
@@ -280,7 +250,7 @@ class Simulator:
         if treatment.receipt is not ReceiptTime.BEFORE:
             self._finish_later(taken, treatment)
 
-    def _on_multi(self, line: _Line, pdu: Pdu, body: SubmitMulti) -> None:
+    def _on_multi(self, line: Line, pdu: Pdu, body: SubmitMulti) -> None:
         """Take a submit_multi: faults that concern the link are not played here, refusals are per address."""
         refused = []
         message_id = ""
@@ -297,7 +267,7 @@ class Simulator:
             self._finish_later(taken, treatment)
         line.session.respond(pdu, SubmitMultiResp(message_id, tuple(refused)))
 
-    def _judge(self, line: _Line, pdu: Pdu, number: str) -> tuple[Submitted, Treatment]:
+    def _judge(self, line: Line, pdu: Pdu, number: str) -> tuple[Submitted, Treatment]:
         self._nth += 1
         submitted = Submitted(self._nth, self._clock.now(), line.system_id, number, pdu, self.script.dialect)
         second, taken = self._second
@@ -316,7 +286,7 @@ class Simulator:
         self.record.add(taken)
         return taken
 
-    def _find(self, line: _Line, message_id: str) -> Taken | None:
+    def _find(self, line: Line, message_id: str) -> Taken | None:
         """Return the submit of this ESME with the id, whatever case and padding a number is written with."""
         taken = self.record.find(normalise_id(message_id, self.script.dialect.id_in_response))
         return taken if taken is not None and taken.submitted.system_id == line.system_id else None
@@ -324,7 +294,7 @@ class Simulator:
     def _is_open(self, taken: Taken | None) -> TypeGuard[Taken]:
         return taken is not None and self.record.states[taken.key] is ReceiptState.ENROUTE
 
-    def _on_query(self, line: _Line, pdu: Pdu, body: QuerySm) -> None:
+    def _on_query(self, line: Line, pdu: Pdu, body: QuerySm) -> None:
         taken = self._find(line, body.message_id)
         if taken is None:
             line.session.respond(pdu, QuerySmResp(), Status.RQUERYFAIL)
@@ -333,7 +303,7 @@ class Simulator:
         final = "" if state is ReceiptState.ENROUTE else f"{self._clock.now().astimezone(UTC):%y%m%d%H%M%S}000+"
         line.session.respond(pdu, QuerySmResp(taken.message_id, final, NUMBER_OF[state]))
 
-    def _on_cancel(self, line: _Line, pdu: Pdu, body: CancelSm) -> None:
+    def _on_cancel(self, line: Line, pdu: Pdu, body: CancelSm) -> None:
         """Cancel one submit by its id, or where none is named all open ones between the addresses (§4.9.1)."""
         if body.message_id:
             named = [self._find(line, body.message_id)]
@@ -349,7 +319,7 @@ class Simulator:
             self.record.states[taken.key] = ReceiptState.DELETED
         line.session.respond(pdu, CancelSmResp(), Status.ROK if found else Status.RCANCELFAIL)
 
-    def _on_replace(self, line: _Line, pdu: Pdu, body: ReplaceSm) -> None:
+    def _on_replace(self, line: Line, pdu: Pdu, body: ReplaceSm) -> None:
         taken = self._find(line, body.message_id)
         if self._is_open(taken):
             self.record.replace(taken, body.short_message)
@@ -396,41 +366,91 @@ class Simulator:
             dialect=submitted.dialect,
         )
         for _ in range(treatment.receipt_copies):
-            self._deliver(submitted.system_id, body, tlvs)
+            self._courier.bring(submitted.system_id, body, tlvs)
 
-    def _deliver(self, system_id: str, body: DeliverSm, tlvs: tuple[Tlv, ...]) -> asyncio.Future[int]:
-        delivery = _Delivery(system_id, body, tlvs, self._loop.create_future())
-        self._send(delivery)
-        return delivery.taken
 
-    def _send(self, delivery: _Delivery) -> None:
-        for line in self._lines:
-            if (
-                line.session.state in _RECEIVING
-                and line.session.free_window
-                and delivery.system_id in ("", line.system_id)
-                and not (line.hung or line.cut)
-            ):
-                line.session.send(delivery.body, delivery, delivery.tlvs)
-                line.flush_soon()
-                return
-        self._waiting.append(delivery)
+class _SystemClock:
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return datetime.now(UTC)
 
-    def _deliver_waiting(self) -> None:
-        for _ in range(len(self._waiting)):
-            self._send(self._waiting.popleft())
 
-    def _on_delivered(self, delivery: object, status: int | None) -> None:
-        """Take what became of a delivery: taken, to bring again after a while, or (None) lost with its link."""
-        assert isinstance(delivery, _Delivery)
-        if status == Status.ROK:
-            self.deliveries_taken += 1
-            if not delivery.taken.done():
-                delivery.taken.set_result(status)
-        elif status is None:
-            self._waiting.append(delivery)
-        else:
-            self.deliveries_refused[status] += 1
-            self._later(self.script.receipt_retry_delay, lambda: self._send(delivery))
-        if self._waiting and status is not None:
-            self._deliver_waiting()
+def _pair(text: str) -> tuple[str, str]:
+    left, equals, right = text.partition("=")
+    if not (left and equals and right):
+        raise ValueError
+    return left, right
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m smpp.simulator", description=__doc__)
+    add = parser.add_argument
+    add("--host", default="127.0.0.1")
+    add("--port", type=int, default=2775, help="0 takes a free one; the first line of output is the port")
+    add("--system-id", default="mail2sms")
+    add("--password", default="secret")
+    add("--record", type=Path, help="append every submit that is taken as a JSON line")
+    add("--tls-chain", type=Path, help="certificate and key in one PEM file")
+    add("--delay", type=float, default=0.0, help="seconds before a receipt")
+    add("--state", type=ReceiptState, default=ReceiptState.DELIVERED, help="final state")
+    add("--states", type=_pair, action="append", default=[], metavar="NUMBER=STATE")
+    add("--receipt", type=ReceiptTime, default=ReceiptTime.AFTER, help="after, before or never")
+    add("--receipt-form", type=ReceiptForm, default=ReceiptForm.BOTH, help="text, tlv or both")
+    add("--receipt-copies", type=int, default=1)
+    add("--id-in-response", type=IdBase, default=IdBase.TEXT, help="text, decimal or hex")
+    add("--id-in-receipt", type=IdBase, default=IdBase.TEXT, help="text, decimal or hex")
+    add("--alphabet", type=WireAlphabet, default=WireAlphabet.GSM7, help="gsm7, gsm7-packed, latin-1 or ascii")
+    add("--refuse", type=_pair, action="append", default=[], metavar="NUMBER=STATUS", help="a status as 11 or 0x0B")
+    add("--throttle-rate", type=float, default=0.0, help="submits taken in a second")
+    add("--throttle-every", type=int, default=0, help="throttle each so many-th submit")
+    add("--unanswered", type=int, action="append", default=[], metavar="NTH")
+    add("--cut", type=_pair, action="append", default=[], metavar="NTH=MOMENT", help=", ".join(Cut))
+    add("--hang-at", type=int, default=0, metavar="NTH")
+    return parser
+
+
+def _script(given: argparse.Namespace) -> Script:
+    return Script(
+        dialect=Dialect(
+            id_in_response=given.id_in_response,
+            id_in_receipt=given.id_in_receipt,
+            default_alphabet=given.alphabet,
+        ),
+        receipt_delay=given.delay,
+        state=given.state,
+        states={number: ReceiptState(word) for number, word in given.states},
+        receipt=given.receipt,
+        receipt_form=given.receipt_form,
+        receipt_copies=given.receipt_copies,
+        refusals={number: int(status, 0) for number, status in given.refuse},
+        throttle_rate=given.throttle_rate,
+        throttle_every=given.throttle_every,
+        unanswered=frozenset(given.unanswered),
+        cuts={int(nth): Cut(moment) for nth, moment in given.cut},
+        hang_at=given.hang_at,
+    )
+
+
+async def _run(given: argparse.Namespace) -> None:
+    tls = None
+    if given.tls_chain is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(given.tls_chain)
+    simulator = Simulator(
+        accounts={given.system_id: given.password},
+        clock=_SystemClock(),
+        script=_script(given),
+        record_path=given.record,
+        tls=tls,
+    )
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await simulator.start(given.host, given.port)
+    print(simulator.port, flush=True)  # noqa: T201 - whoever started it reads the port here
+    await ended.wait()
+    await simulator.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(_arguments().parse_args()))

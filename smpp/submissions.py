@@ -4,6 +4,7 @@ Not here: the answer to it (statuses, client). Standards: SMPP 3.4 §4.4.1, §5.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 from smpp.bodies import CancelSm, QuerySm, SubmitSm
@@ -38,7 +39,13 @@ def write_validity(expires_at: datetime | None, dialect: Dialect, now: datetime)
     left = max(expires_at - now, _LEAST_VALIDITY)
     if dialect.validity_format is ValidityFormat.ABSOLUTE:
         return (now + left).astimezone(UTC).strftime("%y%m%d%H%M%S000+")
-    minutes, seconds = divmod(ceil(left.total_seconds()), 60)
+    return _relative_validity(ceil(left.total_seconds()))
+
+
+@lru_cache(maxsize=4096)
+def _relative_validity(seconds: int) -> str:
+    """Return the relative format of §7.1.1.2; the parts of a job share it, so it is kept."""
+    minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     return f"0000{min(days, 99):02}{hours:02}{minutes:02}{seconds:02}000R"

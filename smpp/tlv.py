@@ -154,6 +154,10 @@ class Tlv(NamedTuple):
 
 
 _HEAD = struct.Struct("!HH")
+_unpack_head = _HEAD.unpack_from
+# The two kinds of value that every receipt has, for a shorter way through `decode_tlvs`.
+_SINGLE_OCTETS = frozenset(int(tag) for tag, spec in TLVS.items() if spec == _ONE)
+_TEXT_OCTETS = {int(tag): spec.most for tag, spec in TLVS.items() if spec.kind is ValueKind.TEXT}
 
 
 def _value_octets(tag: int, value: TlvValue) -> bytes:
@@ -216,9 +220,15 @@ def decode_tlvs(data: bytes, offset: int = 0) -> tuple[Tlv, ...]:
     while offset < end:
         if end - offset < 4:
             raise PduError(Status.RINVOPTPARSTREAM, "the head of a TLV is cut off")
-        tag, length = _HEAD.unpack_from(data, offset)
-        offset += 4 + length
+        tag, length = _unpack_head(data, offset)
+        begin = offset + 4
+        offset = begin + length
         if offset > end:
             raise PduError(Status.RINVOPTPARSTREAM, f"TLV 0x{tag:04X} is cut off")
-        found.append(Tlv(tag, _value_of(tag, data[offset - length : offset])))
+        if length == 1 and tag in _SINGLE_OCTETS:
+            found.append(Tlv(tag, data[begin]))
+        elif tag in _TEXT_OCTETS and 0 < length <= _TEXT_OCTETS[tag] and data.find(0, begin, offset) == offset - 1:
+            found.append(Tlv(tag, data[begin : offset - 1].decode("latin-1")))
+        else:
+            found.append(Tlv(tag, _value_of(tag, data[begin:offset])))
     return tuple(found)

@@ -218,12 +218,13 @@ class DirectoryChanges:
         self._touch("credential", 0, login)
         return self._tx.execute("DELETE FROM credential WHERE login = ?", (login,)) > 0
 
-    def put_cells(self, cells: Sequence[CellToStore]) -> None:
-        """Store cells of any layers, each in place of the one before."""
-        self._tx.execute_many(
-            "DELETE FROM setting WHERE owner_key = ? AND scope = ? AND service = ? AND field = ?",
-            [(cell.key.owner_id, cell.key.kind.value, cell.key.service, cell.field) for cell in cells],
-        )
+    def put_cells(self, cells: Sequence[CellToStore], *, of_new_owners: bool = False) -> None:
+        """Store cells of any layers, each in place of the one before; the owners made in this call have none before."""
+        if not of_new_owners:
+            self._tx.execute_many(
+                "DELETE FROM setting WHERE owner_key = ? AND scope = ? AND service = ? AND field = ?",
+                [(cell.key.owner_id, cell.key.kind.value, cell.key.service, cell.field) for cell in cells],
+            )
         self._tx.execute_many(
             "INSERT INTO setting (key, scope, owner_key, service, field, value, origin, set_at, set_by)"
             " VALUES (?,?,?,?,?,?,?,?,?)",

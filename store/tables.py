@@ -1,7 +1,8 @@
 """The tables of what is on its way: jobs, messages, parts, receipts, notices. peewee models for schema and reports.
 
-Hot statements over these tables are SQL in outbound.py and outbox.py; a test holds both equal. Instants are microseconds since 1970,
-UTC, in big integers. Not here: customers and settings (directory_tables). Nothing that PostgreSQL could not hold.
+The hot statements over these tables are SQL (outbound, progress, outbox); those that write rows are generated from the
+models (statements). Instants are microseconds since 1970, UTC, in big integers. Nothing here that PostgreSQL could not
+hold. Not here: customers and settings (directory_tables), how an existing database gets here (migrations).
 """
 
 import peewee
@@ -109,9 +110,8 @@ Message.add_index(
     )
 )
 Message.add_index(Message.index(Message.owner, name="message_submitting").where(Message.state == "submitting"))
-Message.add_index(
-    Message.index(Message.watch_at, name="message_watched").where(Message.counted == False)  # noqa: E712 - SQL, not Python
-)
+# Written as the sweep writes it: SQLite uses a partial index only for the words that it was declared with.
+Message.add_index(Message.index(Message.watch_at, name="message_watched").where(peewee.SQL("NOT counted")))
 Message.add_index(Message.index(Message.number, Message.updated_at, name="message_number"))
 
 
@@ -232,4 +232,27 @@ class InboundFragmentRow(Row):
         table_name = "inbound_fragment"
 
 
-OUTBOUND = (Meta, Job, Message, Part, ReceiptRow, Seen, NoticeRow, NoticeAttempt, InboundFragmentRow)
+class NodeLease(peewee.Model):
+    """A process that submits and sends. `ended` once another one declared it dead, or it stopped: it takes nothing more."""
+
+    owner = peewee.TextField(primary_key=True)
+    node = peewee.IntegerField()
+    expires_at = peewee.BigIntegerField()
+    ended = peewee.BooleanField(default=False)
+
+    class Meta:
+        table_name = "node_lease"
+
+
+class CarrierLease(peewee.Model):
+    """The one process that holds the link to a carrier, until `expires_at`."""
+
+    carrier = peewee.TextField(primary_key=True)
+    owner = peewee.TextField()
+    expires_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "carrier_lease"
+
+
+OUTBOUND = (Meta, Job, Message, Part, ReceiptRow, Seen, NoticeRow, NoticeAttempt, InboundFragmentRow, NodeLease, CarrierLease)

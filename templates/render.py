@@ -8,7 +8,7 @@ templates are bounded by the process they run in (templates.confined), not by th
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
 import cssutils  # type: ignore[import-untyped]  # it has no types
 from jinja2 import Environment, StrictUndefined, Template, TemplateError, nodes
@@ -47,12 +47,11 @@ class Rendered:
     fallback: str = ""
 
 
-class Confinement:
-    """What runs customers' templates in bounds; see templates.confined for the one that can be killed."""
+class Confinement(Protocol):
+    """What runs customers' templates in bounds; templates.confined has the one that can be killed."""
 
     def run(self, source: str, view: StatusView) -> str:
         """Return the HTML of a customer's template. Raises TemplateBroken for every way in which it can fail."""
-        raise NotImplementedError
 
 
 class TemplateBroken(Exception):  # noqa: N818  (reads as the sentence it carries)
@@ -76,6 +75,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         if not numbers or operator == "**":
             raise SecurityError(f"the operator {operator} is only for numbers here, and ** for nothing")
         return super().call_binop(context, operator, left, right)
+
+
+def html_environment() -> Environment:
+    """Return the sandbox in which every HTML template is compiled, ours and customers'."""
+    return _environment(autoescape=True)
 
 
 def _environment(*, autoescape: bool) -> Environment:
@@ -147,10 +151,9 @@ class Renderer:
     def __init__(self, *, confinement: Confinement | None = None, rows: int = ROWS) -> None:
         """Compile the standard templates. Without a confinement customers' own templates are never run."""
         self._dictionary = Dictionary()
-        self._html_environment = _environment(autoescape=True)
         self._confinement = confinement
         self._rows = rows
-        self._html = self.compile_html(_standard("status.html"))
+        self._html = compile_html(html_environment(), standard_template())
         self._text = _environment(autoescape=False).from_string(_standard("status.txt"))
 
     def render(self, kind: NoticeKind, report: JobReport, *, override: str | None = None) -> Rendered:
@@ -187,10 +190,6 @@ class Renderer:
     def words(self, tag: str) -> Words:
         """Return the sentences of a language, for the prose of DSNs."""
         return self._dictionary.words(tag)
-
-    def compile_html(self, source: str) -> Template:
-        """Return an HTML template with its CSS inlined. Raises TemplateBroken with a sentence for its author."""
-        return compile_html(self._html_environment, source)
 
 
 def _fits(html: str) -> bool:
@@ -229,6 +228,28 @@ def _pieces(environment: Environment, source: str) -> Iterable[Piece]:
             until, parts = ends[kind], [value]
         else:
             yield Piece(value, is_tag=False)
+
+
+def render_bounded(template: Template, view: StatusView, largest: int) -> str:
+    """Return a customer's template rendered, at most so many characters. Raises TemplateBroken for every fault."""
+    chunks: list[str] = []
+    size = 0
+    try:
+        for chunk in template.generate(m=view):
+            size += len(chunk)
+            if size > largest:
+                raise TemplateBroken(f"it makes a mail of more than {largest} characters")
+            chunks.append(chunk)
+    except TemplateError as error:
+        raise TemplateBroken(str(error)) from error
+    except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+        raise TemplateBroken(f"it fails with {type(error).__name__}: {error}") from error
+    return "".join(chunks)
+
+
+def standard_template() -> str:
+    """Return the source of the standard status mail, from which customers start their own."""
+    return _standard("status.html")
 
 
 def _standard(name: str) -> str:

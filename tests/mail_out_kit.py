@@ -77,7 +77,6 @@ def issue(
     start: timedelta = timedelta(days=-1),
     end: timedelta = timedelta(days=30),
     rsa_bits: int = 0,
-    digest: hashes.HashAlgorithm | None = None,
     send_issuer: bool = True,
 ) -> Identity:
     """Make a certificate; without an issuer it signs itself."""
@@ -101,7 +100,7 @@ def issue(
     )
     if alternatives and not authority:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-    certificate = builder.sign(signer, digest or hashes.SHA256())
+    certificate = builder.sign(signer, hashes.SHA256())
     above = (issuer.certificate, *issuer.above) if issuer and issuer.above and send_issuer else ()
     return Identity(certificate, key, above)
 

@@ -66,7 +66,8 @@ def test_nothing_happens_at_import():
         for node in ast.parse(file.read_text("utf-8")).body if name != "mta.__main__" else ():
             assert not isinstance(node, ast.For | ast.While | ast.With), f"{file}:{node.lineno}"
             if isinstance(node, ast.Expr):
-                assert isinstance(node.value, ast.Constant), f"{file}:{node.lineno}"
+                declares = ast.unparse(node.value).partition("(")[0].endswith(".add_index")  # a table's, in peewee
+                assert isinstance(node.value, ast.Constant) or declares, f"{file}:{node.lineno}"
             if isinstance(node, ast.If):
                 assert "__name__" in ast.unparse(node.test), f"{file}:{node.lineno}"
 

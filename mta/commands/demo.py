@@ -1,4 +1,4 @@
-"""`mail2sms demo`: the whole path on this machine, shown: a mail goes in, an SMS comes out, its status comes back as a mail.
+"""`mail2sms demo`: the whole path on this machine, shown: a mail goes in, an SMS comes out, its status comes back.
 
 Real parts throughout: our SMTP server, SQLite, SMPP over TCP to the sandbox carrier, SMTP with STARTTLS to the sandbox
 mailbox. Nothing leaves loopback. Not here: what runs (mta.app).
@@ -96,7 +96,7 @@ def compose_sample() -> EmailMessage:
     mail["Subject"] = "Pump 7"
     mail["Message-ID"] = make_msgid(domain="example.com")
     mail.set_content(
-        "Pump 7 in hall 2 has stopped – please call the control room: +44 20 7946 0000.\n\n"
+        "Pump 7 in hall 2 has stopped \u2013 please call the control room: +44 20 7946 0000.\n\n"
         "-- \nAnna Keller\nOperations, Example Ltd\n"
     )
     return mail
@@ -108,9 +108,9 @@ def send(mail: EmailMessage, port: int, login: str, password: str) -> str:
         client.login(login, password)
         client.mail(SENDER)
         code, answer = client.rcpt(f"{PHONE}@{DOMAIN}")
-        if code == 250:  # noqa: PLR2004 - RFC 5321 §4.2.3
+        if code == 250:
             code, answer = client.data(mail.as_bytes(policy=SMTP))
-    if code != 250:  # noqa: PLR2004 - RFC 5321 §4.2.3
+    if code != 250:
         raise _NotShownError(f"the gateway refused the mail: {code} {answer.decode()}")
     return f"{code} {answer.decode()}"
 

@@ -15,11 +15,11 @@ from gateway.accept import PlannedMessage
 from mta.app import Core
 from mta.commands.opening import config_option, database_of, read_config
 from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, Proven
+from mta.replies import reply_to
 from sms.message import Alphabet, EncodedText
 from sms.number import SenderId
 from sms.outcome import Refused
 from sms.settings import FIELDS, SettingProblem, parse_setting
-from mta.replies import reply_to
 
 SHAPE_VERSION = 1
 
@@ -27,15 +27,18 @@ SHAPE_VERSION = 1
 @click.command()
 @config_option
 @click.option("--from", "sender", required=True, metavar="ADDRESS", help="The reverse-path; «<>» for the null sender.")
-@click.option("--to", "recipients", required=True, multiple=True, metavar="ADDRESS", help="A recipient; may be repeated.")
+@click.option(
+    "--to", "recipients", required=True, multiple=True, metavar="ADDRESS", help="A recipient; may be repeated."
+)
 @click.option("--as", "customer", metavar="CUSTOMER", help="Take this customer as proven.")
 @click.option("--set", "trial", multiple=True, metavar="FIELD=VALUE", help="A setting on top of all others.")
 @click.argument("message", metavar="MESSAGE.eml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def explain(  # noqa: PLR0913 - the options of the command
+def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     file: Path, sender: str, recipients: tuple[str, ...], customer: str | None, trial: tuple[str, ...], message: Path
 ) -> None:
     """Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin."""
-    core = Core(read_config(file), database_of(read_config(file)))
+    config = read_config(file)
+    core = Core(config, database_of(config))
     core.book.load_now()
     envelope = MailEnvelope(
         reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
@@ -48,7 +51,9 @@ def explain(  # noqa: PLR0913 - the options of the command
             raise click.BadParameter(f"there is no customer {customer!r}", param_hint="--as")
         proven = Proven(customer_id=found.id)
     raw = with_crlf(message.read_bytes())
-    judgement = core.judge.judge_envelope(envelope, proven) or core.judge.judge(raw, envelope, proven, read_trial(trial))
+    judgement = core.judge.judge_envelope(envelope, proven) or core.judge.judge(
+        raw, envelope, proven, read_trial(trial)
+    )
     click.echo(json.dumps(shape(judgement, envelope), ensure_ascii=False, indent=2))
 
 

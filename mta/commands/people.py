@@ -1,7 +1,6 @@
 """`mail2sms user …` and `mail2sms people …`: users, their settings and logins, the address book file, the system layer.
 
-The groups `customer` and `profile` stand in customers and are named here too, so that the program finds all four
-together. Not here: what is allowed (gateway), what these commands share (desk).
+Not here: what is allowed (gateway), customers and profiles (customers), what these commands share (desk).
 """
 
 import json
@@ -41,7 +40,7 @@ from gateway.people import (
     set_user_profile,
 )
 from gateway.wishes import SYSTEM_OWNER, limit, of_user, set_settings, unset_settings
-from mta.commands.customers import customer, limit_options, limits_of, profile
+from mta.commands.customers import limit_options, limits_of
 from mta.commands.desk import (
     assignments_of,
     at_desk,
@@ -54,8 +53,6 @@ from mta.commands.desk import (
     read_password,
 )
 from mta.commands.opening import config_option
-
-__all__ = ["customer", "people", "profile", "user"]
 
 random_option = click.option(
     "--random-password-file",

@@ -1,7 +1,7 @@
 """`mail2sms queue …` and `mail2sms status`: what waits, and everything that is remembered of one job.
 
-Not here: what the rows mean (store.waiting, store.views). These commands work beside a running gateway: it sees what they
-changed within a second.
+Not here: what the rows mean (store.waiting, store.views). These commands work beside a running gateway: it sees what
+they changed within a second.
 """
 
 import json
@@ -144,7 +144,7 @@ def _found(found: Found, name: str) -> Found:
 @click.argument("job", metavar="JOB")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(file: str, job: str, *, as_json: bool) -> None:
-    """Show the trace of one job: mail, messages, parts, receipts, status mails. Takes its id or the mail's Message-ID."""
+    """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, status mails."""
     _print_trace(file, job, as_json=as_json)
 
 
@@ -177,7 +177,8 @@ def trace_lines(trace: Trace) -> list[str]:
     ended = f"settled {_when(report.settled_at)}" if report.settled_at else "open"
     lines = [
         f"Job {report.public_id}: {ended}, accepted {_when(report.accepted_at)} UTC",
-        f"  customer {report.customer}, profile {report.profile or '-'}, user {report.user or '-'}, service {report.service}",
+        f"  customer {report.customer}, profile {report.profile or '-'}, user {report.user or '-'},"
+         f" service {report.service}",
     ]
     if report.mail is not None:
         lines += _mail_lines(report.mail)
@@ -213,7 +214,8 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     for part in message.parts:
         error = f", error {part.error}" if part.error else ""
         lines.append(
-            f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'} as {part.carrier_id or '-'}{error}"
+            f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'},"
+             f" id {part.carrier_id or '-'}{error}"
         )
     lines += [
         f"  receipt {_when(receipt.received_at)}: part {receipt.part} {receipt.state} {receipt.error}".rstrip()

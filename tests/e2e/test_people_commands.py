@@ -2,14 +2,21 @@
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
+from argon2 import PasswordHasher
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
-from mta.commands.people import customer, people, profile, user
+from mta.commands.customers import customer, profile
+from mta.commands.opening import opened
+from mta.commands.people import people, user
 from mta.commands.setup import init
-from mta.identify import PasswordProver
+from store.directory import find_credential
 
 
 class Terminal:
@@ -17,24 +24,28 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        assert CliRunner().invoke(init, [str(folder)]).exit_code == 0
-        self.secret = folder / "given.password"
-        self.secret.write_text("correct horse battery\nsecond line\n")
+        self.config = folder / "mail2sms.toml"
+        result = CliRunner().invoke(init, [str(folder)])
+        assert result.exit_code == 0, result.output
 
-    def run(self, group, *words: object, ok: bool = True) -> str:
+    def run(self, group: click.Group, *words: object, ok: bool = True) -> str:
         command, *arguments = (str(word) for word in words)
-        result = CliRunner().invoke(group, [command, "--config", str(self.folder / "mail2sms.toml"), *arguments])
+        with capture_logs():  # the program logs to standard error, which only its main() arranges
+            result = CliRunner().invoke(group, [command, "--config", str(self.config), *arguments])
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
         assert (result.exit_code == 0) is ok, result.output
         return result.output
 
+    def file(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text, "utf-8")
+        return path
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The database of a first configuration, made once."""
-    folder = tmp_path_factory.mktemp("fresh") / "gateway"
-    Terminal(folder)
-    return b""
+    def verifier(self, login: str) -> str:
+        with opened(self.config) as (_, database, _keys):
+            credential = database.read_now(lambda tx: find_credential(tx, login))
+        assert credential is not None
+        return credential.verifier
 
 
 @pytest.fixture
@@ -42,3 +53,264 @@ def terminal(tmp_path: Path) -> Terminal:
     made = Terminal(tmp_path / "gateway")
     made.run(customer, "add", "Example", "--domain", "example.com", "--address-range", "192.0.2.0/24")
     return made
+
+
+def test_a_customer_from_the_first_word_to_the_last(terminal: Terminal) -> None:
+    secret = terminal.file("secret", "correct horse battery\nsecond line\n")
+    said = terminal.run(
+        customer, "add", "Third", "--domain", "example.net", "--login", "third", "--password-file", secret
+    )
+    assert said.splitlines() == [
+        "The customer «Third» was added.",
+        "The domain example.net now belongs to «Third».",
+        "The login «third» of «Third» was added.",
+    ]
+    assert PasswordHasher().verify(terminal.verifier("third"), "correct horse battery")
+    terminal.run(customer, "add-domain", "Third", "example.org")
+    terminal.run(customer, "remove-domain", "Third", "example.net")
+    terminal.run(customer, "add-range", "Third", "2001:db8::/32")
+    terminal.run(customer, "remove-range", "Third", "2001:db8::/32")
+    terminal.run(customer, "set", "Third", "cost-centre=4711", "language=de")
+    terminal.run(customer, "set", "Third", "report_format=dsn", "--service", "sap")
+    terminal.run(customer, "unset", "Third", "language")
+    terminal.run(customer, "limit", "Third", "--max-parts", "3", "--no-express", "--countries", "DE,ES")
+    terminal.run(customer, "disable", "Third")
+    shown = json.loads(terminal.run(customer, "show", "Third", "--json"))
+    assert (shown["active"], shown["domains"], shown["logins"]) == (False, ["example.org"], ["third"])
+    assert shown["settings"]["cost_centre"]["value"] == "4711"
+    assert "language" not in shown["settings"]
+    assert shown["settings for sap"]["report_format"]["value"] == "dsn"
+    assert shown["constraints"] == "3 parts at most; no express; countries DE, ES"
+    words = terminal.run(customer, "show", "Third")
+    assert "active: no\n" in words
+    assert "address ranges: none\n" in words
+    assert "  cost_centre = 4711   (manual:" in words
+    terminal.run(customer, "enable", "Third")
+    terminal.run(customer, "remove-login", "third")
+    terminal.run(customer, "remove", "Third")
+    listed = terminal.run(customer, "list")
+    assert listed.splitlines()[0].split() == ["name", "active", "domains", "users"]
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == ["demo", "Example"]
+    assert [row["name"] for row in json.loads(terminal.run(customer, "list", "--json"))] == ["demo", "Example"]
+
+
+def test_a_refused_change_exits_with_1_and_its_sentence_and_changes_nothing(terminal: Terminal) -> None:
+    said = terminal.run(customer, "add", "Third", "--domain", "example.com", ok=False)
+    assert said == "Error: The domain example.com already belongs to the customer «Example».\n"
+    assert "Third" not in terminal.run(customer, "list")
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("set", "Example", "max_parts"), "FIELD=VALUE is expected"),
+        (("set", "Example", "max_parts=1", "max_parts=2"), "is given twice"),
+        (("set", "Example", "max_part=1"), "did you mean «max_parts»?"),
+        (("limit", "Example"), "give at least one option"),
+        (("add", "Third", "--login", "x"), "--login and --password-file go together"),
+        (("add-login", "Example", "x", "--password-file", "/nonexistent/file"), "No such file"),
+        (("show", "Nobody"), "There is no customer «Nobody»"),
+    ],
+)
+def test_a_wrong_command_is_told_what_is_wrong(terminal: Terminal, words: tuple[str, ...], part: str) -> None:
+    assert part in terminal.run(customer, *words, ok=False)
+
+
+def test_a_profile_from_the_first_word_to_the_last(terminal: Terminal) -> None:
+    of = ("--customer", "Example")
+    terminal.run(profile, "add", "Alarm", *of, "--default")
+    terminal.run(profile, "add", "Quiet", *of)
+    terminal.run(profile, "set", "Alarm", "priority=express", "flash=on", *of)
+    terminal.run(profile, "unset", "Alarm", "flash", *of)
+    shown = json.loads(terminal.run(profile, "show", "Alarm", *of, "--json"))
+    assert (shown["default"], list(shown["settings"])) == (True, ["priority"])
+    terminal.run(profile, "default", "Quiet", *of)
+    rows = json.loads(terminal.run(profile, "list", *of, "--json"))
+    assert rows == [{"name": "Alarm", "default": False, "users": 0}, {"name": "Quiet", "default": True, "users": 0}]
+    terminal.run(profile, "remove", "Quiet", *of, ok=False)
+    terminal.run(profile, "default", *of)
+    terminal.run(profile, "remove", "Quiet", *of)
+
+
+def test_a_user_from_the_first_word_to_the_last(terminal: Terminal) -> None:
+    of = ("--customer", "Example")
+    terminal.run(profile, "add", "Alarm", *of)
+    made = terminal.folder / "anna.password"
+    said = terminal.run(
+        user,
+        "add",
+        "Anna@Example.com",
+        *of,
+        "--profile",
+        "Alarm",
+        "--name",
+        "Anna Keller",
+        "--random-password-file",
+        made,
+    )
+    assert said.splitlines() == [
+        "The user anna@example.com of «Example» was added with the profile «Alarm».",
+        "The login «anna@example.com» of anna@example.com was added.",
+        f"{made}: the new password.",
+    ]
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert PasswordHasher().verify(terminal.verifier("anna@example.com"), made.read_text().strip())
+    secret = terminal.file("secret", "correct horse battery\n")
+    terminal.run(user, "add-login", "anna@example.com", "--login", "anna", "--password-file", secret)
+    terminal.run(user, "set", "anna@example.com", "sender_id=+447700900123")
+    terminal.run(user, "unset", "anna@example.com", "sender_id")
+    terminal.run(user, "profile", "anna@example.com")
+    terminal.run(user, "disable", "anna@example.com")
+    shown = json.loads(terminal.run(user, "show", "anna@example.com", "--json"))
+    assert shown == {
+        "address": "anna@example.com",
+        "customer": "Example",
+        "profile": "",
+        "name": "Anna Keller",
+        "active": False,
+        "logins": ["anna", "anna@example.com"],
+        "settings from the address book": {},
+        "pinned settings": {},
+    }
+    terminal.run(user, "enable", "anna@example.com")
+    terminal.run(user, "remove-login", "anna")
+    assert "anna@example.com" in terminal.run(user, "list", *of)
+    terminal.run(user, "remove", "anna@example.com")
+    assert terminal.run(user, "list") == ""
+
+
+def test_a_random_password_overwrites_nothing_and_leaves_nothing_after_a_fault(terminal: Terminal) -> None:
+    kept = terminal.file("kept", "precious\n")
+    add = ("add", "anna@example.com", "--customer", "Example", "--random-password-file")
+    assert "nothing was changed" in terminal.run(user, *add, kept, ok=False)
+    assert kept.read_text() == "precious\n"
+    assert terminal.run(user, "list", "--customer", "Example") == ""
+    gone = terminal.folder / "gone"
+    terminal.run(user, "add", "x@example.com", "--customer", "Nobody", "--random-password-file", gone, ok=False)
+    assert not gone.exists()
+    terminal.run(user, *add, gone, "--password-file", kept, ok=False)
+    assert not gone.exists()
+
+
+def test_explain_prints_the_whole_stack_with_what_was_overruled(terminal: Terminal) -> None:
+    text = terminal.config.read_text().replace("[settings]\n", '[settings]\ncost_centre = "1"\nlanguage = "es"\n')
+    terminal.config.write_text(text)
+    terminal.run(user, "add", "anna@example.com", "--customer", "Example")
+    terminal.run(customer, "set", "Example", "cost_centre=2")
+    terminal.run(user, "set", "anna@example.com", "cost_centre=<none>")
+    who = json.loads(terminal.run(customer, "show", "Example", "--json"))["settings"]["cost_centre"]["set_by"]
+    said = terminal.run(user, "explain", "anna@example.com", "cost_centre", "language", "max_parts")
+    assert said.splitlines() == [
+        "anna@example.com: customer Example, through mail",
+        f"cost_centre = (empty)   from pinned anna@example.com (manual:{who}), which stops inheritance",
+        f"    not 2   from customer Example (manual:{who}): weaker than pinned",
+        "    not 1   from system (operator's file): weaker than customer",
+        "    not (empty)   from built-in (built-in): weaker than system",
+        "language = es   from system (operator's file)",
+        "    not en   from built-in (built-in): weaker than system",
+        "max_parts = 4   from built-in",
+    ]
+    view = json.loads(terminal.run(user, "explain", "anna@example.com", "--json", "--service", "sap"))
+    assert view["service"] == "sap"
+    assert [cell["value"] for cell in view["settings"]["cost_centre"]["shadowed"]] == ["2", "1", ""]
+    terminal.run(user, "explain", "x@example.com", ok=False)
+
+
+def test_the_program_prints_nothing_but_its_answer_to_standard_output(terminal: Terminal) -> None:
+    terminal.run(user, "add", "anna@example.com", "--customer", "Example")
+    words = ("user", "explain", "--config", str(terminal.config), "--json", "anna@example.com", "max_parts")
+    done = subprocess.run([sys.executable, "-m", "mta", *words], capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["settings"]["max_parts"]["value"] == "4"
+
+
+def test_constraints_show_in_explain(terminal: Terminal) -> None:
+    terminal.run(user, "add", "anna@example.com", "--customer", "Example")
+    terminal.run(user, "set", "anna@example.com", "sender_id=Shop", "max_parts=9")
+    terminal.run(customer, "limit", "Example", "--sender-ids", "NOTICE", "--max-parts", "3")
+    said = terminal.run(user, "explain", "anna@example.com", "max_parts")
+    assert "max_parts = 3   from constraint Example (constraint of customer Example)" in said
+    assert "refused: The sender ID Shop is not among those that customer Example permits (NOTICE)." in said
+    assert "max_parts: customer Example allows 3 parts at most" in said
+
+
+BOOK = "e-mail;name;sender-id;max-parts\nanna@example.com;Anna;Shop;3\nbert@example.com;Bert;;99\n"
+
+
+def test_an_address_book_is_tried_imported_and_exported(terminal: Terminal) -> None:
+    book = terminal.file("book.csv", BOOK)
+    said = terminal.run(people, "import", book, "--customer", "Example", "--dry-run")
+    assert said.splitlines() == [
+        f"{book}: line 3, max-parts: '99' is not a number from 1 to 20",
+        "+ anna@example.com",
+        "+ bert@example.com",
+        "2 users would be added, 0 would be changed, 0 unchanged, 0 not in the file and left alone, 1 fault.",
+    ]
+    assert terminal.run(user, "list") == ""
+    terminal.run(people, "import", book, "--customer", "Example")
+    shown = json.loads(terminal.run(user, "show", "anna@example.com", "--json"))
+    assert shown["settings from the address book"]["max_parts"]["origin"].endswith(":2:max-parts")
+    changed = terminal.file("book.csv", BOOK.replace("Shop;3", ";5"))
+    said = terminal.run(people, "import", changed, "--customer", "Example", "--dry-run")
+    assert "~ anna@example.com  sender_id: Shop → unset; max_parts: 3 → 5\n" in said
+    out = terminal.folder / "out.csv"
+    assert terminal.run(people, "export", out, "--customer", "Example") == f"{out}: 2 users.\n"
+    said = terminal.run(people, "import", out, "--customer", "Example", "--dry-run")
+    assert said.startswith("0 users would be added, 0 would be changed, 2 unchanged")
+    printed = terminal.run(people, "export", "-", "--customer", "Example")
+    assert printed.splitlines() == out.read_text("utf-8").splitlines()
+
+
+def test_the_headerless_file_of_15_columns_is_imported(terminal: Terminal) -> None:
+    text = "Anna@example.com,Shop,4711,DE,both,3,true,de,88001,true,false,true,html,true,\n#END\n"
+    book = terminal.file("m2s.csv", text)
+    terminal.run(
+        people,
+        "import",
+        book,
+        "--customer",
+        "Example",
+        "--format",
+        "15-columns",
+        "--delimiter",
+        ",",
+        "--end-marker",
+        "#END",
+    )
+    view = json.loads(terminal.run(user, "explain", "anna@example.com", "--json", "unencodable", "text_source"))
+    assert {name: item["value"] for name, item in view["settings"].items()} == {
+        "unencodable": "simple",
+        "text_source": "both",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "part"),
+    [
+        ("e-mail;langage\nanna@example.com;de\n", (), "unknown columns: 'langage'"),
+        ("anna@example.com\n", (), "has a mail address where the header"),
+        (BOOK, ("--end-marker", "#END"), "so the file may be cut"),
+        (BOOK, ("--encoding", "klingon"), "no encoding"),
+    ],
+)
+def test_a_damaged_book_is_refused_whole(terminal: Terminal, text: str, options: tuple[str, ...], part: str) -> None:
+    book = terminal.file("book.csv", text)
+    if "klingon" in options:
+        book.write_bytes(text.encode() + b"\xf6@example.com;;;\n")
+    assert part in terminal.run(people, "import", book, "--customer", "Example", *options, ok=False)
+    assert terminal.run(user, "list") == ""
+
+
+def test_the_system_layer_and_the_audit(terminal: Terminal) -> None:
+    terminal.run(people, "set", "language=de", "max_parts=2")
+    terminal.run(people, "unset", "max_parts")
+    terminal.run(people, "limit", "--no-flash", "--lock", "language")
+    shown = json.loads(terminal.run(people, "show", "--json"))
+    assert (shown["constraints"], list(shown["settings"])) == ("locked language; no flash", ["language"])
+    assert "language is locked by the system" in terminal.run(customer, "set", "Example", "language=es", ok=False)
+    entries = json.loads(terminal.run(people, "audit", "--json", "--target", "the system"))
+    assert [entry["detail"] for entry in entries] == [
+        "locked language; no flash",
+        "max_parts unset",
+        "language = de, max_parts = 2",
+    ]
+    assert "customer.add" in terminal.run(people, "audit", "--limit", "100")

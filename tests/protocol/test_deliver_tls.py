@@ -1,4 +1,4 @@
-"""Every level × certificates of every quality × peers that fight TLS: who gets the mail, and who never sees MAIL in clear.
+"""Every level against certificates of every quality and peers that fight TLS: who gets the mail, who never sees MAIL.
 
 The tables are the promise (docs/tls.md shows them): d = delivered, w = waits.
 """
@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -207,7 +208,7 @@ async def test_tlsa_records_that_bind_another_key_raise_every_level_that_looks_f
 
 
 ENFORCED = ("encrypt", "dane", "verify", "secure", "private-ca", "fingerprint", "dane-only")
-HOSTILE = {
+HOSTILE: dict[str, dict[str, Any]] = {
     "no STARTTLS": {"offers_tls": False},
     "refused 454": {"answers": {"STARTTLS": "454 4.7.0 not now"}},
     "refused 500": {"answers": {"STARTTLS": "500 what"}},
@@ -224,7 +225,7 @@ HOSTILE = {
 @pytest.mark.parametrize("level", ENFORCED)
 @pytest.mark.parametrize("temper", HOSTILE)
 async def test_case_04_a_peer_that_fights_tls_never_sees_mail_in_clear(temper, level, world, tmp_path):
-    options: dict = HOSTILE[temper]
+    options = HOSTILE[temper]
     async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
         name = f"_{peer.port}._tcp.{HOST}"
         resolver = one_host(
@@ -246,7 +247,7 @@ async def test_case_04_a_peer_that_fights_tls_never_sees_mail_in_clear(temper, l
 
 @pytest.mark.parametrize("temper", [name for name in HOSTILE if name != "no STARTTLS"])
 async def test_level_may_never_falls_back_to_clear_text_once_tls_was_offered(temper, world, tmp_path):
-    options: dict = HOSTILE[temper]
+    options = HOSTILE[temper]
     async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.MAY, patience=IMPATIENT)
         attempt = await deliverer.deliver(Mail())
@@ -256,7 +257,9 @@ async def test_level_may_never_falls_back_to_clear_text_once_tls_was_offered(tem
 
 
 async def test_case_03_replies_injected_behind_the_220_of_starttls_are_forgotten(world, tmp_path):
-    options: dict = {"injected": b"250-mx.example.com\r\n250 AUTH PLAIN\r\n250 2.1.0 sender fine\r\n250 2.1.5 fine\r\n"}
+    options: dict[str, Any] = {
+        "injected": b"250-mx.example.com\r\n250 AUTH PLAIN\r\n250 2.1.0 sender fine\r\n250 2.1.5 fine\r\n"
+    }
     async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.SECURE, ca_file=world.roots, patience=IMPATIENT)
         attempt = await deliverer.deliver(Mail())

@@ -196,6 +196,8 @@ WRONG = {
         8,
         "listener[1].timeouts.command: expected a duration",
     ),
+    "a duration of no length": ('timeouts = { command = "0s" }', 8, "more than 0"),
+    "a duration beyond all time": ('timeouts = { command = "99999999999d" }', 8, "expected a duration"),
     "a size in words": ('max_size = "big"', 8, 'expected a size such as "10M"'),
     "a misspelt key": ("max_recipents = 5", 8, 'unknown key, did you mean "max_recipients"?'),
     "a key from nowhere": ("zzz = 5", 8, "unknown key, expected address, auth"),
@@ -278,6 +280,12 @@ def test_a_secret_that_everybody_can_read_is_a_warning(tmp_path):
     assert "chmod o-rwx" in str(config.warnings[0])
     (tmp_path / "mail1.key").chmod(0o640)
     assert load(tmp_path, text).warnings == ()
+
+
+def test_a_file_that_is_empty_is_no_secret(tmp_path):
+    (tmp_path / "mail1.key").touch(mode=0o600)
+    text = SMALL + '[[mail.dkim]]\ndomain = "example.net"\nselector = "mail1"\nkey_file = "mail1.key"\n'
+    assert "is empty" in complain(tmp_path, text)[0].message
 
 
 def test_relative_paths_count_from_the_file_and_not_from_here(tmp_path, monkeypatch):

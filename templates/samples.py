@@ -1,0 +1,86 @@
+"""Reports that never were: what a customer's template is tried and previewed with before it is taken.
+
+Not here: judgement of what comes out (templates.confined). Numbers are from Ofcom's range for drama.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sms.lifecycle import State
+from sms.message import Alphabet, MailOrigin, Replacement
+from sms.outcome import ProblemCode, Refusal
+from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
+from sms.settings import Settings
+
+_ACCEPTED_AT = datetime(2026, 11, 23, 7, 15, 4, tzinfo=UTC)
+_REPORTED_AT = _ACCEPTED_AT + timedelta(seconds=15)
+_TEXT = 'Your delivery 80012345 comes today between 2 pm and 4 pm. <Questions> & "answers": \u05e9\u05dc\u05d5\u05dd'
+_STATES = {
+    NoticeKind.ACCEPTED: (State.QUEUED,),
+    NoticeKind.DELAYED: (State.QUEUED, State.SUBMITTING),
+    NoticeKind.CORRECTION: (State.DELIVERED,),
+    NoticeKind.RESULT: tuple(state for state in State if state not in {State.QUEUED, State.SUBMITTING}),
+}
+_REASONS = {
+    State.UNDELIVERED: ProblemCode.NOT_DELIVERED,
+    State.EXPIRED: ProblemCode.VALIDITY_ENDED,
+    State.REJECTED: Refusal.STOP_LIST,
+    State.FAILED: ProblemCode.NUMBER_REFUSED,
+    State.UNKNOWN: ProblemCode.LINK_LOST,
+}
+
+
+def sample_reports(kind: NoticeKind, settings: Settings | None = None) -> Iterator[JobReport]:
+    """Yield reports of one kind: every state for one recipient, several recipients, many, with and without preview."""
+    base = settings or Settings(cost_centre="4711")
+    hidden = replace(base, preview=False)
+    for state in _STATES[kind]:
+        yield _report(base, _message(state, 0))
+    yield _report(hidden, _message(_STATES[kind][0], 0))
+    mixed = [_message(state, index) for index, state in enumerate((*_STATES[kind], State.REJECTED))]
+    yield _report(base, *mixed)
+    yield _report(hidden, *mixed)
+    yield _report(base, *(_message(State(state), index) for index in range(60) for state in _STATES[kind]))
+
+
+def _report(settings: Settings, *messages: ReportedMessage) -> JobReport:
+    return JobReport(
+        public_id="J.20261123071504Z5D1E2F",
+        customer="sample",
+        profile="standard",
+        user="anna.keller@example.com",
+        service="mail",
+        reference="PO-2026-118",
+        accepted_at=_ACCEPTED_AT,
+        settled_at=_REPORTED_AT,
+        settings=settings,
+        origins={},
+        mail=MailOrigin(reverse_path="anna.keller@example.com", subject="Delivery"),
+        messages=messages,
+    )
+
+
+def _message(state: State, index: int) -> ReportedMessage:
+    number = f"+447700900{index % 1000:03}"
+    return ReportedMessage(
+        public_id=f"S.20261123071504Z{index:06}",
+        given=f"{number}@sms.example.net",
+        number=number,
+        state=state,
+        reason=_REASONS.get(state, ""),
+        problem="",
+        text=_TEXT,
+        cut=" And one thing more." if index == 0 else "",
+        replaced=(Replacement(index=3, old="\u2026", new="..."),) if index == 0 else (),
+        alphabet=Alphabet.UCS2,
+        parts=tuple(_part(state, number_of_part) for number_of_part in (1, 2)),
+        sender_id="+447700900999",
+        from_network=state in {State.DELIVERED, State.UNDELIVERED},
+        updated_at=_REPORTED_AT,
+        expires_at=_ACCEPTED_AT + timedelta(hours=48),
+    )
+
+
+def _part(state: State, index: int) -> ReportedPart:
+    return ReportedPart(index=index, total=2, text=_TEXT, state=state, carrier="sandbox", carrier_id=f"{index:08X}")

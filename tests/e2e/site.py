@@ -1,0 +1,173 @@
+"""A whole installation for end-to-end tests: the gateway as a process of its own, a carrier and a mailbox in the test's."""
+
+import asyncio
+import signal
+import smtplib
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+from mta.clock import SystemClock
+from mta.commands.setup import PASSWORD_NAME, write_configuration
+from mta.sandbox import Sandbox
+from smpp.script import Script
+from smpp.simulator import Simulator
+
+ROOT = Path(__file__).parents[2]
+DOMAIN = "sms.example.net"
+SENDER = "anna@example.com"
+
+
+class Site:
+    """Everything of one installation; `carrier` and `box` live in the test, the gateway may be killed at any time."""
+
+    def __init__(self, folder: Path, **tables) -> None:
+        self.folder = folder
+        self.file = folder / "mail2sms.toml"
+        self.box = Sandbox(hostname="mailbox.example.net")
+        self.carrier: Simulator | None = None
+        self.port = 0
+        self._tables = tables
+        self._process: asyncio.subprocess.Process | None = None
+        self._log: list[str] = []
+        self._reading: asyncio.Task | None = None
+
+    async def open(self, script: Script | None = None, **carrier_options) -> "Site":
+        """Start mailbox and carrier, write the configuration with the customer `demo`."""
+        self.box.start()
+        self.carrier = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=script or Script())
+        await self.carrier.start()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "carrier.password").write_text("secret\n")
+        (self.folder / "carrier.password").chmod(0o600)
+        carrier = {
+            "name": "alpha",
+            "kind": "smpp",
+            "host": "127.0.0.1",
+            "port": self.carrier.port,
+            "system_id": "gateway",
+            "password_file": "carrier.password",
+            "reconnect_min": "100ms",
+            "reconnect_max": "200ms",
+            **carrier_options,
+        }
+        tables = {
+            "carrier": [carrier],
+            "mail": {"route": [{"domain": "*", "host": self.box.host, "port": self.box.port, "tls": "encrypt"}]},
+            **self._tables,
+        }
+        self.port = free_port()
+        write_configuration(self.folder, f"127.0.0.1:{self.port}", **tables)
+        return self
+
+    async def start(self) -> None:
+        """Start the gateway and return when it takes mail."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mta", "serve", "--config", str(self.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
+        )
+        ready = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read_log(self._process, ready))
+        await asyncio.wait_for(ready, 30)
+
+    async def _read_log(self, process, ready) -> None:
+        while line := await process.stderr.readline():
+            self._log.append(line.decode())
+            if b"event=listening" in line and not ready.done():
+                ready.set_result(None)
+        if not ready.done():
+            ready.set_exception(RuntimeError("the gateway ended:\n" + "".join(self._log[-20:])))
+
+    @property
+    def log(self) -> list[str]:
+        """The gateway's log lines so far, of all its lives."""
+        return self._log
+
+    async def kill(self) -> None:
+        """Pull the plug."""
+        self._process.send_signal(signal.SIGKILL)
+        await self._ended()
+
+    async def stop(self) -> int:
+        """Ask the gateway to stop, and return its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return await self._ended()
+
+    async def _ended(self) -> int:
+        code = await asyncio.wait_for(self._process.wait(), 40)
+        await self._reading
+        self._process = None
+        return code
+
+    async def close(self) -> None:
+        """End everything that still runs."""
+        if self._process is not None:
+            await self.kill()
+        if self.carrier is not None:
+            await self.carrier.stop()
+        self.box.stop()
+
+    @property
+    def password(self) -> str:
+        """The password of the login demo."""
+        return (self.folder / PASSWORD_NAME).read_text().strip()
+
+    @contextmanager
+    def client(self):
+        """A logged-in smtplib client."""
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=30) as client:
+            client.login("demo", self.password)
+            yield client
+
+    def rows(self, query: str, *values):
+        """Run a query on the database, beside the gateway."""
+        with sqlite3.connect(f"file:{self.folder / 'mail2sms.db'}?mode=ro", uri=True, timeout=10) as connection:
+            return connection.execute(query, values).fetchall()
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait for something that another process brings about."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.02)
+
+    async def until_all_told(self, seconds: float = 60) -> None:
+        """Wait until no message and no status mail is under way."""
+        await self.until(
+            lambda: self.rows(
+                "SELECT (SELECT count(*) FROM message WHERE NOT counted)"
+                " + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
+            )
+            == [(0,)],
+            seconds,
+        )
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def mail(text: str, *, to=("+447700900123",), message_id: str = "", sender: str = SENDER, subject: str = "") -> bytes:
+    """Return a plain mail."""
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = ", ".join(f"{number}@{DOMAIN}" for number in to)
+    message["Subject"] = subject
+    if message_id:
+        message["Message-ID"] = message_id
+    message.set_content(text)
+    return message.as_bytes(policy=SMTP)
+
+
+def addresses(*numbers: str) -> list[str]:
+    """Return the mail addresses of numbers."""
+    return [f"{number}@{DOMAIN}" for number in numbers]
+
+
+__all__ = ["DOMAIN", "ROOT", "SENDER", "Site", "addresses", "free_port", "mail"]

@@ -1,0 +1,204 @@
+"""Mail in, SMS out, status back, on the real process: what a user sees, and what survives."""
+
+import asyncio
+import random
+import smtplib
+import threading
+from collections import Counter
+
+import pytest
+
+from smpp.script import Script
+from sms.message import ReceiptState
+from tests.e2e.site import SENDER, addresses, mail
+
+
+async def test_a_mail_becomes_an_sms_and_its_status_comes_back_over_tls(site):
+    await site.open()
+    await site.start()
+
+    def send():
+        with site.client() as client:
+            client.sendmail(SENDER, addresses("+447700900123"), mail("Pump 7 has stopped", message_id="<1@example.com>"))
+
+    await asyncio.to_thread(send)
+    status = await site.box.wait_for_mail(20)
+    (shown,) = site.carrier.record.shown()
+    assert (shown.number, shown.text) == ("447700900123", "Pump 7 has stopped")
+    assert status.tls.startswith("TLSv1.")
+    assert status.message["To"] == SENDER
+    assert status.message["In-Reply-To"] == "<1@example.com>"
+    assert status.message["Auto-Submitted"] == "auto-replied"
+    assert status.envelope_from in ("", "<>")
+    assert "The network reports delivery" in status.message.get_body(("plain",)).get_content()
+    assert await site.stop() == 0
+
+
+async def test_one_mail_to_several_numbers_is_one_job_with_one_report_and_names_what_was_refused(site):
+    await site.open(Script(states={"447700900102": ReceiptState.UNDELIVERABLE}))
+    await site.start()
+
+    def send():
+        with site.client() as client:
+            client.mail(SENDER)
+            replies = [client.rcpt(address)[0] for address in addresses("+447700900101", "+447700900102", "+4930123")]
+            return replies, client.data(mail("Hello all", to=("+447700900101", "+447700900102")))
+
+    replies, (code, _) = await asyncio.to_thread(send)
+    assert (replies[:2], replies[2] // 100, code) == ([250, 250], 5, 250)
+    status = await site.box.wait_for_mail(20)
+    text = status.message.get_body(("plain",)).get_content()
+    assert "+447700900101" in text
+    assert "+447700900102" in text
+    assert site.rows("SELECT count(*) FROM job") == [(1,)]
+    assert sorted(state for (state,) in site.rows("SELECT state FROM message")) == ["delivered", "undelivered"]
+
+
+async def test_two_spellings_of_one_number_are_one_sms(site):
+    await site.open()
+    await site.start()
+
+    def send():
+        with site.client() as client:
+            client.sendmail(SENDER, addresses("+447700900101", "00447700900101", "SMS=+447700900101"), mail("Once"))
+
+    await asyncio.to_thread(send)
+    await site.box.wait_for_mail(20)
+    assert [shown.text for shown in site.carrier.record.shown()] == ["Once"]
+
+
+async def test_a_mail_sent_again_is_answered_with_the_first_job_and_goes_out_once(site):
+    await site.open()
+    await site.start()
+    again = mail("Only once", message_id="<again@example.com>")
+
+    def send():
+        with site.client() as client:
+            replies = []
+            for _ in range(2):
+                client.mail(SENDER)
+                client.rcpt(addresses("+447700900101")[0])
+                replies.append(client.data(again))
+            return replies
+
+    first, second = await asyncio.to_thread(send)
+    assert first == second
+    await site.box.wait_for_mail(20)
+    assert len(site.carrier.record.taken) == 1
+    assert site.rows("SELECT count(*) FROM job") == [(1,)]
+
+
+async def test_nobody_sends_without_a_proof_and_nobody_relays(site):
+    await site.open()
+    await site.start()
+
+    def send():
+        with smtplib.SMTP("127.0.0.1", site.port, timeout=30) as client:
+            client.ehlo()
+            unproven = client.mail(SENDER)
+        with site.client() as client:
+            client.mail(SENDER)
+            return unproven, client.rcpt("somebody@example.org")
+
+    unproven, relay = await asyncio.to_thread(send)
+    assert unproven[0] == 530
+    assert (relay[0], relay[1][:5]) == (550, b"5.7.1")
+
+
+async def test_a_bounce_to_a_number_is_taken_and_dropped(site):
+    await site.open()
+    await site.start()
+
+    def send():
+        with site.client() as client:
+            client.mail("")
+            client.rcpt(addresses("+447700900101")[0])
+            return client.data(mail("Delivery failed", subject="Undeliverable"))
+
+    code, _ = await asyncio.to_thread(send)
+    assert code == 250
+    assert site.rows("SELECT count(*) FROM job") == [(0,)]
+
+
+async def test_a_cut_link_in_the_middle_of_a_hundred_mails_sends_nothing_twice(site):
+    """Must be seen 3: 100 mails to 3 recipients each, the carrier's link cut and restored in the middle."""
+    await site.open(Script(receipt_delay=0.05), window=20)
+    await site.start()
+
+    def send(numbers):
+        with site.client() as client:
+            for n in numbers:
+                recipients = [f"+4477009{n:03}{k:02}" for k in range(3)]
+                client.sendmail(SENDER, addresses(*recipients), mail(f"Mail {n}", to=recipients, message_id=f"<{n}@example.com>"))
+
+    sending = [asyncio.to_thread(send, range(start, 100, 4)) for start in range(4)]
+    tasks = [asyncio.ensure_future(one) for one in sending]
+    await site.until(lambda: len(site.carrier.record.taken) > 90)
+    site.carrier.cut_links()
+    await asyncio.gather(*tasks)
+    statuses = await site.box.wait_for_mails(100, 60)
+    await site.until_all_told()
+    taken = Counter((one.submitted.number, one.submitted.text) for one in site.carrier.record.taken)
+    assert max(taken.values()) == 1
+    states = {number: state for number, state in site.rows("SELECT number, state FROM message")}
+    assert len(states) == 300
+    unknown = {number for number, state in states.items() if state == "unknown"}
+    assert {number for number, state in states.items() if state == "delivered"} == states.keys() - unknown
+    assert states.keys() - {number for number, _ in taken} <= unknown
+    assert len(statuses) == 100
+    texts = {status.message["In-Reply-To"]: status.message.get_body(("plain",)).get_content() for status in statuses}
+    assert len(texts) == 100
+    for number in unknown:
+        assert f"+{number}" in texts[f"<{int(number[7:10])}@example.com>"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_after_thirty_kills_every_acknowledged_mail_is_one_job_that_ended_and_nothing_was_sent_twice(site):
+    """Must be seen 4: kill -9 at random moments under load."""
+    chance = random.Random(20261123)
+    await site.open(Script(receipt_delay=0.02), window=20)
+    acknowledged: set[int] = set()
+    waiting = list(range(30 * 40))
+    for _ in range(30):
+        await site.start()
+        batch = [waiting.pop(0) for _ in range(40)]
+        under_load = threading.Event()
+        clients = [asyncio.to_thread(_send_until_cut, site, batch[start::4], acknowledged, under_load) for start in range(4)]
+        tasks = [asyncio.ensure_future(one) for one in clients]
+        await asyncio.to_thread(under_load.wait, 20)
+        await asyncio.sleep(chance.uniform(0, 0.25))
+        await site.kill()
+        await asyncio.gather(*tasks)
+        # What was not answered is tried again, as a mail server does.
+        waiting += [n for n in batch if n not in acknowledged]
+    await site.start()
+    await asyncio.to_thread(_send_until_cut, site, waiting[:20], acknowledged, threading.Event())
+    await site.until_all_told(90)
+    jobs = Counter(name for (name,) in site.rows("SELECT mail_id FROM job"))
+    assert {f"<{n}@example.com>" for n in acknowledged} <= set(jobs)
+    assert max(jobs.values()) == 1
+    taken = Counter(one.submitted.text for one in site.carrier.record.taken)
+    assert max(taken.values()) == 1
+    states = Counter(state for (state,) in site.rows("SELECT state FROM message"))
+    assert set(states) <= {"delivered", "unknown"}
+    assert states["delivered"] > 30 * 5
+    told = Counter(status.message["In-Reply-To"] for status in site.box.mails)
+    assert set(told) == set(jobs)
+    ids = {}
+    for status in site.box.mails:
+        ids.setdefault(status.message["In-Reply-To"], set()).add(status.message["Message-ID"])
+    assert all(len(found) <= 2 for found in ids.values())  # the result, and a correction where the network spoke later
+
+
+def _send_until_cut(site, numbers, acknowledged, under_load):
+    try:
+        with site.client() as client:
+            under_load.set()
+            for n in numbers:
+                client.sendmail(SENDER, addresses("+447700900101"), mail(f"Mail {n}", message_id=f"<{n}@example.com>"))
+                acknowledged.add(n)
+    except (OSError, smtplib.SMTPException):
+        return
+
+

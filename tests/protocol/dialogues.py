@@ -1,0 +1,78 @@
+"""Conversations with mta.dialogue for tests: everything said to it in one go, and what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mta.dialogue import Dialogue
+from mta.events import AuthCancelled, Event, Hello, Limits, Noticed, StartTls, Terms
+from mta.replies import GOODBYE, OK, READY_FOR_TLS, Reply
+
+HELLO = b"EHLO client.example.com\r\n"
+ENVELOPE = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<447700900123@sms.example.net>\r\n"
+ROUTE = HELLO + ENVELOPE + b"DATA\r\n"
+
+Answer = Callable[[Event], Reply | str]
+
+
+def agree(event: Event) -> Reply | str:
+    """Say yes to everything."""
+    return READY_FOR_TLS if isinstance(event, StartTls) else OK
+
+
+@dataclass
+class Heard:
+    """What a conversation came to."""
+
+    dialogue: Dialogue
+    events: list[Event] = field(default_factory=list)
+    output: bytes = b""
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of all replies, without the greeting."""
+        lines = self.output.decode("ascii").split("\r\n")
+        return [line[:3] for line in lines[:-1] if line[3:4] == " "][1:]
+
+    @property
+    def last(self) -> str:
+        return self.output.decode("ascii").split("\r\n")[-2]
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def begin(*, terms: Terms | None = None, limits: Limits | None = None, tls: bool = False, **more) -> Heard:
+    """Return a greeted dialogue at the instant 0."""
+    heard = Heard(
+        Dialogue(terms or Terms(hostname="mx.example.net"), limits or Limits(), now=0.0, tls=tls, **more)
+    )
+    heard.dialogue.greet()
+    return heard
+
+
+def say(heard: Heard, data: bytes, answer: Answer = agree) -> Heard:
+    """Say it, answer every event, and collect."""
+    heard.dialogue.receive_data(data)
+    return listen(heard, answer)
+
+
+def listen(heard: Heard, answer: Answer = agree) -> Heard:
+    for event in heard.dialogue.events():
+        heard.events.append(event)
+        if isinstance(event, Noticed | AuthCancelled):
+            continue
+        status = answer(event)
+        if isinstance(event, Hello) and status is OK:
+            heard.dialogue.reply(heard.dialogue.ehlo_lines() if event.extended else "250 mx.example.net")
+        else:
+            heard.dialogue.reply(status)
+    heard.output += heard.dialogue.data_to_send()
+    return heard
+
+
+def talk(data: bytes, answer: Answer = agree, **more) -> Heard:
+    """Begin and say it all in one go."""
+    return say(begin(**more), data, answer)
+
+
+__all__ = ["ENVELOPE", "GOODBYE", "HELLO", "ROUTE", "Heard", "agree", "begin", "listen", "say", "talk"]

@@ -1,0 +1,117 @@
+"""A listener of mta.server on a free loopback port, and a client that says raw octets, for tests."""
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+import structlog
+import uvloop
+
+from mta.listener import ConnectionLimits, Listener
+from mta.server import ServerSettings, listen
+
+QUICK = ConnectionLimits(sweep_seconds=0.01, linger_seconds=0.5, handshake_seconds=5)
+
+
+def on_both_loops(test: Callable) -> Callable:
+    """Run an async test once on asyncio's own loop and once on uvloop, whatever loop the run has."""
+
+    @functools.wraps(test)
+    def run(*arguments, loop_factory, **more):
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(test(*arguments, **more))
+
+    signature = inspect.signature(test)
+    extra = inspect.Parameter("loop_factory", inspect.Parameter.KEYWORD_ONLY)
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), extra])  # type: ignore[attr-defined]
+    del run.__wrapped__  # type: ignore[attr-defined]
+    loops = [asyncio.new_event_loop, uvloop.new_event_loop]
+    return pytest.mark.parametrize("loop_factory", loops, ids=["asyncio", "uvloop"])(run)
+
+
+class Accepting:
+    """A handler that takes everything and remembers it."""
+
+    def __init__(self) -> None:
+        self.envelopes: list = []
+        self.sessions: list = []
+
+    async def handle_DATA(self, server, session, envelope):
+        self.envelopes.append(envelope)
+        self.sessions.append(session)
+        return "250 2.0.0 Kept"
+
+
+@dataclass
+class Client:
+    """Says octets and reads whole replies."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def say(self, data: bytes) -> str:
+        self.writer.write(data)
+        await self.writer.drain()
+        return await self.hear()
+
+    async def hear(self) -> str:
+        """Return the last line of the next reply, empty at the end of the connection."""
+        while True:
+            line = (await asyncio.wait_for(self.reader.readline(), 10)).decode("ascii")
+            if line[3:4] != "-":
+                return line.rstrip("\r\n")
+
+    async def lines(self) -> list[str]:
+        """Return all lines of the next reply."""
+        found = []
+        while True:
+            line = (await asyncio.wait_for(self.reader.readline(), 10)).decode("ascii").rstrip("\r\n")
+            found.append(line)
+            if line[3:4] != "-":
+                return found
+
+    async def ended(self) -> bool:
+        """Wait for the end of the connection; whether nothing more came before it."""
+        try:
+            return await asyncio.wait_for(self.reader.read(), 10) == b""
+        except ConnectionError:
+            return True
+
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        await self.writer.start_tls(context, server_hostname="mx.example.net")
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def door(handler, settings: ServerSettings | None = None, **more) -> AsyncIterator[Listener]:
+    """Open a listener and close it afterwards."""
+    settings = settings or ServerSettings(hostname="mx.example.net", connections=QUICK)
+    listener = await listen(handler, settings, log=structlog.get_logger(), **more)
+    try:
+        yield listener
+    finally:
+        await listener.close(0.2)
+
+
+@contextlib.asynccontextmanager
+async def client_of(listener: Listener, *, tls: ssl.SSLContext | None = None, greeted: bool = True) -> AsyncIterator[Client]:
+    """Connect, hear the greeting, and close afterwards."""
+    host, port = listener.addresses[0]
+    name = "mx.example.net" if tls else None
+    reader, writer = await asyncio.open_connection(host, port, ssl=tls, server_hostname=name)
+    client = Client(reader, writer)
+    if greeted:
+        assert (await client.hear()).startswith("220 ")
+    try:
+        yield client
+    finally:
+        await client.close()

@@ -1,0 +1,487 @@
+"""The server on real sockets, on both loops: hooks, disconnects, limits, shutting down."""
+
+import asyncio
+import re
+import socket
+
+import pytest
+from structlog.testing import capture_logs
+
+from mta.events import Limits
+from mta.listener import ConnectionLimits, Listener
+from mta.server import MISSING, AuthResult, LoginPassword, MailEnvelope, MailSession, RcptDsn, ServerSettings
+from tests.peer import find_program, require_peer
+from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE
+from tests.protocol.smtp_door import QUICK, Accepting, client_of, door, on_both_loops
+
+
+def settings(**more) -> ServerSettings:
+    return ServerSettings(**{"hostname": "mx.example.net", "connections": QUICK, **more})
+
+
+@on_both_loops
+async def test_a_mail_reaches_the_handler_with_envelope_and_session():
+    handler = Accepting()
+    async with door(handler) as listener, client_of(listener) as client:
+        await client.say(HELLO)
+        await client.say(b"MAIL FROM:<a@example.com> SIZE=20 RET=HDRS ENVID=Job+2B1 BODY=8BITMIME\r\n")
+        await client.say(b"RCPT TO:<1@sms.example.net> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x+40example.com\r\n")
+        await client.say(b"RCPT TO:<2@sms.example.net>\r\n")
+        await client.say(b"DATA\r\n")
+        assert await client.say(b"Subject: x\r\n\r\n..dot\r\n.\r\n") == "250 2.0.0 Kept"
+        assert await client.say(b"QUIT\r\n") == "221 2.0.0 Goodbye"
+        assert await client.ended()
+    (envelope,), (session,) = handler.envelopes, handler.sessions
+    assert isinstance(envelope, MailEnvelope)
+    assert isinstance(session, MailSession)
+    assert envelope.mail_from == envelope.reverse_path == "a@example.com"
+    assert envelope.mail_options == ["SIZE=20", "RET=HDRS", "ENVID=Job+2B1", "BODY=8BITMIME"]
+    assert (envelope.dsn.envid, envelope.dsn.ret) == ("Job+1", "HDRS")
+    assert envelope.rcpt_tos == ["1@sms.example.net", "2@sms.example.net"]
+    assert envelope.rcpt_options == ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;x+40example.com"]
+    assert envelope.rcpt_dsn == [RcptDsn(notify="SUCCESS,FAILURE", orcpt="rfc822;x@example.com"), RcptDsn()]
+    assert envelope.content == envelope.original_content == b"Subject: x\r\n\r\n.dot\r\n"
+    assert not envelope.smtp_utf8
+    assert session.client_address == "127.0.0.1"
+    assert session.host_name == "client.example.com"
+    assert session.extended_smtp
+    assert session.ssl is None
+
+
+@on_both_loops
+async def test_every_hook_is_called_and_answers():
+    calls = []
+
+    class Handler:
+        async def handle_EHLO(self, server, session, envelope, hostname, responses):
+            calls.append(("EHLO", hostname))
+            session.host_name = hostname
+            return [*responses[:-1], "250-XTEST", responses[-1]]
+
+        async def handle_HELO(self, server, session, envelope, hostname):
+            calls.append(("HELO", hostname))
+            session.host_name = hostname
+            return f"250 {server.hostname}"
+
+        async def handle_MAIL(self, server, session, envelope, address, options):
+            calls.append(("MAIL", address, options))
+            envelope.mail_from = address
+            return "250 2.1.0 sender"
+
+        async def handle_RCPT(self, server, session, envelope, address, options):
+            calls.append(("RCPT", address, envelope.rcpt_dsn[-1]))
+            if address.startswith("no"):
+                return "550 no such user"
+            envelope.rcpt_tos.append(address)
+            return "250 2.1.5 recipient"
+
+        async def handle_DATA(self, server, session, envelope):
+            assert server.loop is asyncio.get_running_loop()
+            calls.append(("DATA", list(envelope.rcpt_tos), envelope.rcpt_dsn))
+            return MISSING
+
+        async def handle_RSET(self, server, session, envelope):
+            return "250 2.0.0 reset"
+
+        async def handle_NOOP(self, server, session, envelope, argument):
+            return f"250 2.0.0 noop {argument}"
+
+        async def handle_VRFY(self, server, session, envelope, address):
+            return f"252 2.0.0 perhaps {address}"
+
+        async def handle_QUIT(self, server, session, envelope):
+            return "221 2.0.0 so long"
+
+    async with door(Handler()) as listener, client_of(listener) as client:
+        client.writer.write(HELLO)
+        assert "250-XTEST" in await client.lines()
+        assert await client.say(b"HELO again\r\n") == "250 mx.example.net"
+        await client.say(HELLO)
+        assert await client.say(b"MAIL FROM:<>\r\n") == "250 2.1.0 sender"
+        assert await client.say(b"RCPT TO:<no@example.com> NOTIFY=NEVER\r\n") == "550 5.0.0 no such user"
+        assert await client.say(b"RCPT TO:<yes@example.com> NOTIFY=DELAY\r\n") == "250 2.1.5 recipient"
+        await client.say(b"DATA\r\n")
+        assert await client.say(b"x\r\n.\r\n") == "250 2.0.0 OK"
+        assert await client.say(b"RSET\r\n") == "250 2.0.0 reset"
+        assert await client.say(b"NOOP a b\r\n") == "250 2.0.0 noop a b"
+        assert await client.say(b"VRFY <x>\r\n") == "252 2.0.0 perhaps <x>"
+        assert await client.say(b"QUIT\r\n") == "221 2.0.0 so long"
+    assert calls[3:] == [
+        ("MAIL", "<>", []),
+        ("RCPT", "no@example.com", RcptDsn(notify="NEVER")),
+        ("RCPT", "yes@example.com", RcptDsn(notify="DELAY")),
+        ("DATA", ["yes@example.com"], [RcptDsn(notify="DELAY")]),
+    ]
+
+
+@on_both_loops
+async def test_the_old_form_of_the_hello_hook_works():
+    class Handler:
+        async def handle_EHLO(self, server, session, envelope, hostname):
+            session.host_name = hostname
+            return "250 Welcome"
+
+    async with door(Handler()) as listener, client_of(listener) as client:
+        assert await client.say(HELLO) == "250 Welcome"
+
+
+@on_both_loops
+async def test_a_handlers_exception_is_451_without_a_word_of_it():
+    class Handler:
+        async def handle_DATA(self, server, session, envelope):
+            raise RuntimeError("secret\r\n250 injected")
+
+    with capture_logs() as logs:
+        async with door(Handler()) as listener, client_of(listener) as client:
+            client.writer.write(ROUTE)
+            for _ in range(4):
+                await client.hear()
+            assert await client.say(b"x\r\n.\r\n") == "451 4.3.0 Local error, try again later"
+            assert await client.say(b"NOOP\r\n") == "250 2.0.0 OK"
+    (line,) = [line for line in logs if line["event"] == "smtp_handler_failed"]
+    assert isinstance(line["exc_info"], RuntimeError)
+
+
+@pytest.mark.parametrize(("excuse", "reply"), [("452 4.3.1 Full\r\n250 injected", "452 4.3.1 Full 250 injected"), (None, "451 4.3.0 Local error, try again later"), (KeyError(), "451 4.3.0 Local error, try again later")])
+@on_both_loops
+async def test_a_handler_may_word_its_own_exceptions(excuse, reply):
+    class Handler:
+        async def handle_NOOP(self, server, session, envelope, argument):
+            return 250
+
+        async def handle_exception(self, error):
+            assert isinstance(error, TypeError)
+            if isinstance(excuse, Exception):
+                raise excuse
+            return excuse
+
+    async with door(Handler()) as listener, client_of(listener) as client:
+        assert await client.say(b"NOOP\r\n") == reply
+
+
+class Slow(Accepting):
+    """A handler that is told when to finish."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def handle_DATA(self, server, session, envelope):
+        self.begun.set()
+        await self.may_end.wait()
+        self.ended.set()
+        return await super().handle_DATA(server, session, envelope)
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+@on_both_loops
+async def test_case_15_a_handler_runs_to_its_end_though_the_client_is_gone(how):
+    handler = Slow()
+    async with door(handler) as listener:
+        async with client_of(listener) as client:
+            client.writer.write(ROUTE + b"x\r\n.\r\n")
+            await handler.begun.wait()
+            if how == "abort":
+                client.writer.transport.abort()
+        while how == "abort" and listener.connections:
+            await asyncio.sleep(0)
+        handler.may_end.set()
+        await asyncio.wait_for(handler.ended.wait(), 5)
+    assert len(handler.envelopes) == 1
+
+
+@on_both_loops
+async def test_case_15_a_half_closed_connection_still_hears_250():
+    handler = Slow()
+    async with door(handler) as listener, client_of(listener) as client:
+        client.writer.write(ROUTE + b"x\r\n.\r\n")
+        client.writer.write_eof()
+        await handler.begun.wait()
+        handler.may_end.set()
+        replies = [await client.hear() for _ in range(5)]
+        assert replies[-1] == "250 2.0.0 Kept"
+        assert await client.ended()
+
+
+@on_both_loops
+async def test_case_15_quit_behind_the_dot_works():
+    handler = Accepting()
+    async with door(handler) as listener, client_of(listener) as client:
+        client.writer.write(ROUTE + b"x\r\n.\r\nQUIT\r\n")
+        assert [(await client.hear())[:3] for _ in range(6)] == ["250", "250", "250", "354", "250", "221"]
+        assert await client.ended()
+    assert len(handler.envelopes) == 1
+
+
+@on_both_loops
+async def test_case_15_a_reset_before_the_dot_keeps_nothing():
+    handler = Accepting()
+    async with door(handler) as listener:
+        async with client_of(listener) as client:
+            client.writer.write(ROUTE + b"x\r\n.\r")
+            for _ in range(4):
+                await client.hear()
+            client.writer.transport.abort()
+        while listener.connections:
+            await asyncio.sleep(0)
+    assert handler.envelopes == []
+
+
+@on_both_loops
+async def test_the_replies_of_pipelined_commands_come_in_one_segment():
+    async with door(Accepting()) as listener, client_of(listener) as client:
+        client.writer.write(ROUTE)
+        data = await client.reader.read(65536)
+        assert data.count(b"\r\n250 2.1.") == 2
+        assert data.endswith(b"354 End data with <CR><LF>.<CR><LF>\r\n")
+
+
+@on_both_loops
+async def test_case_9_a_client_that_talks_first_is_refused_and_nothing_is_accepted():
+    handler = Accepting()
+    with capture_logs() as logs:
+        async with door(handler, settings(banner_seconds=5)) as listener, client_of(listener, greeted=False) as client:
+            assert await client.say(ROUTE + b"x\r\n.\r\n") == "554 5.5.1 Protocol error: client talked before the greeting"
+            assert await client.ended()
+    assert handler.envelopes == []
+    assert [line["incident"] for line in logs if line["event"] == "smtp_incident"] == ["early_talker"]
+
+
+@on_both_loops
+async def test_case_9_octets_that_wait_when_a_connection_is_taken_are_early_too():
+    async with door(Accepting()) as listener:
+        sock = socket.create_connection(listener.addresses[0])
+        with sock:
+            sock.sendall(HELLO)  # in the kernel before the loop has accepted
+            sock.setblocking(False)
+            assert (await asyncio.get_running_loop().sock_recv(sock, 100)).startswith(b"554 5.5.1")
+
+
+@on_both_loops
+async def test_the_greeting_comes_after_its_delay():
+    async with door(Accepting(), settings(banner_seconds=0.02)) as listener, client_of(listener) as client:
+        assert (await client.say(HELLO)) == "250 HELP"
+
+
+@on_both_loops
+async def test_case_8_a_flood_hears_421_and_is_gone():
+    async with door(Accepting()) as listener, client_of(listener) as client:
+        client.writer.write(b"XYZZY\r\n" * 10_000)
+        replies = [await client.hear() for _ in range(21)]
+        assert replies[-1] == "421 4.7.0 Too many errors, closing connection"
+        assert await client.ended()
+
+
+@on_both_loops
+async def test_a_client_that_reads_nothing_is_not_read_either_and_dropped_in_the_end():
+    limits = Limits(command=0.3, recipients=1, session=1000)
+    async with door(Accepting(), settings(limits=limits)) as listener, client_of(listener) as client:
+        client.writer.write(HELLO + b"MAIL FROM:<a@example.com>\r\n")
+        client.writer.transport.pause_reading()
+        client.writer.write(b"RCPT TO:<b@example.com>\r\n" * 2_000_000)
+        while listener.connections:
+            await asyncio.sleep(0.01)
+
+
+@on_both_loops
+async def test_a_silent_client_is_timed_out():
+    with capture_logs() as logs:
+        async with door(Accepting(), settings(limits=Limits(command=0.02))) as listener, client_of(listener) as client:
+            assert await client.hear() == "421 4.4.2 Timeout, closing connection"
+            assert await client.ended()
+    assert [line["incident"] for line in logs if line["event"] == "smtp_incident"] == ["timed_out"]
+
+
+@on_both_loops
+async def test_one_address_gets_so_many_connections_and_all_together_so_many():
+    few = ConnectionLimits(per_address=1, sweep_seconds=0.01)
+    async with door(Accepting(), settings(connections=few)) as listener, client_of(listener):
+        async with client_of(listener, greeted=False) as second:
+            assert await second.hear() == "421 4.7.0 Too many connections, try again later"
+            assert await second.ended()
+        assert listener.connections == 1
+    async with door(Accepting(), settings(connections=few)) as listener:
+        for _ in range(3):
+            async with client_of(listener) as client:
+                await client.say(b"QUIT\r\n")
+            while listener.connections:
+                await asyncio.sleep(0)
+
+
+@on_both_loops
+async def test_an_ipv6_client_counts_with_its_network_and_a_mapped_one_as_ipv4():
+    listener = Listener(ConnectionLimits(per_address=1), asyncio.get_running_loop())
+    assert listener.admit(object(), "2001:db8::1")
+    assert not listener.admit(object(), "2001:db8::2")
+    assert listener.admit(object(), "2001:db8:0:1::1")
+    assert listener.admit(object(), "192.0.2.1")
+    assert not listener.admit(object(), "::ffff:192.0.2.1")
+
+
+@on_both_loops
+async def test_shutting_down_says_421_to_the_idle_and_lets_a_mail_finish():
+    handler = Slow()
+    async with door(handler) as listener, client_of(listener) as idle, client_of(listener) as sending, client_of(listener) as waiting:
+        await idle.say(HELLO)
+        waiting.writer.write(ROUTE + b"x\r\n.\r\n")
+        await handler.begun.wait()
+        sending.writer.write(ROUTE)
+        for _ in range(4):
+            await sending.hear()
+        closing = asyncio.create_task(listener.close(5))
+        assert await idle.hear() == "421 4.3.2 Service shutting down, try again later"
+        assert await idle.ended()
+        handler.may_end.set()
+        for _ in range(4):
+            await waiting.hear()
+        assert await waiting.hear() == "250 2.0.0 Kept"
+        assert (await waiting.hear()).startswith("421 4.3.2")
+        assert await sending.say(b"late\r\n.\r\n") == "250 2.0.0 Kept"
+        assert (await sending.hear()).startswith("421 4.3.2")
+        for client in (idle, sending, waiting):
+            await client.close()
+        await closing
+        with pytest.raises(OSError):
+            await asyncio.open_connection(*listener.addresses[0])
+    assert [envelope.content for envelope in handler.envelopes] == [b"x\r\n", b"late\r\n"]
+
+
+@on_both_loops
+async def test_the_grace_ends_for_a_content_that_does_not():
+    async with door(Accepting()) as listener, client_of(listener) as client:
+        client.writer.write(ROUTE)
+        for _ in range(4):
+            await client.hear()
+        await asyncio.wait_for(listener.close(0.05), 5)
+        assert await client.ended()
+        assert listener.connections == 0
+
+
+# AUTH
+
+
+def prove(server, session, envelope, mechanism, given):
+    assert isinstance(given, LoginPassword)
+    good = given.password == b"secret"
+    return AuthResult(success=good, handled=good, auth_data={"who": given.login})
+
+
+@on_both_loops
+async def test_an_authenticators_word_decides_and_each_failure_is_one_log_line():
+    handler = Accepting()
+    with capture_logs() as logs:
+        async with (
+            door(handler, settings(auth_needs_tls=False, auth_required=True), authenticator=prove) as listener,
+            client_of(listener) as client,
+        ):
+            client.writer.write(HELLO)
+            assert "250-AUTH LOGIN PLAIN" in await client.lines()
+            assert await client.say(b"MAIL FROM:<a@example.com>\r\n") == "530 5.7.0 Authentication required"
+            assert await client.say(b"AUTH PLAIN AGRlbW8AeA0KeA==\r\n") == "535 5.7.8 Authentication credentials invalid"
+            await client.say(b"AUTH LOGIN\r\n")
+            await client.say(b"ZGVtbw0K4oCoeA==\r\n")
+            assert (await client.say(b"eA==\r\n")).startswith("535")
+            assert await client.say(b"AUTH PLAIN AGRlbW8Ac2VjcmV0\r\n") == "235 2.7.0 Authentication successful"
+            client.writer.write(ENVELOPE + b"DATA\r\n")
+            for _ in range(3):
+                await client.hear()
+            await client.say(b"x\r\n.\r\n")
+    failed = [line for line in logs if line["event"] == "auth_failed"]
+    assert [(line["user"], line["rip"]) for line in failed] == [("demo", "127.0.0.1"), (r"demo\r\n\u2028x", "127.0.0.1")]
+    assert "secret" not in repr(logs)
+    (session,) = handler.sessions
+    assert session.authenticated
+    assert session.auth_data == {"who": b"demo"}
+
+
+@on_both_loops
+async def test_an_authenticator_may_be_awaited_and_word_its_refusal():
+    async def later(server, session, envelope, mechanism, given):
+        await asyncio.sleep(0)
+        return AuthResult(success=False, handled=False, message="454 4.7.0 Later")
+
+    with capture_logs() as logs:
+        async with door(Accepting(), settings(auth_needs_tls=False), authenticator=later) as listener, client_of(listener) as client:
+            await client.say(HELLO)
+            assert await client.say(b"AUTH PLAIN AGRlbW8Ac2VjcmV0\r\n") == "454 4.7.0 Later"
+    assert not [line for line in logs if line["event"] == "auth_failed"]
+
+
+@on_both_loops
+async def test_a_handlers_own_mechanism_may_challenge():
+    class Handler(Accepting):
+        async def auth_X__TEST(self, server, args):
+            if len(args) == 2:
+                await server.push("501 5.5.4 No initial response")
+                return AuthResult(success=False)
+            answer = await server.challenge_auth("first")
+            if answer is MISSING:
+                return AuthResult(success=False)
+            second = await server.challenge_auth(b"second", encode_to_b64=True)
+            return AuthResult(success=(answer, second) == (b"one", b"two"), handled=False, auth_data=answer)
+
+    async with door(Handler(), settings(auth_needs_tls=False)) as listener, client_of(listener) as client:
+        client.writer.write(HELLO)
+        assert "250-AUTH X-TEST" in await client.lines()
+        assert await client.say(b"AUTH x-test abc\r\n") == "501 5.5.4 No initial response"
+        assert await client.say(b"AUTH X-TEST\r\n") == "334 Zmlyc3Q="
+        assert await client.say(b"*\r\n") == "501 5.7.0 Authentication cancelled"
+        assert await client.say(b"AUTH X-TEST\r\n") == "334 Zmlyc3Q="
+        assert await client.say(b"b25l\r\n") == "334 c2Vjb25k"
+        assert await client.say(b"b25l\r\n") == "535 5.7.8 Authentication credentials invalid"
+        client.writer.write(b"AUTH X-TEST\r\nb25l\r\ndHdv\r\n")
+        assert [await client.hear() for _ in range(3)] == ["334 Zmlyc3Q=", "334 c2Vjb25k", "235 2.7.0 Authentication successful"]
+
+
+@on_both_loops
+async def test_a_client_gone_in_the_middle_of_a_challenge_leaves_nothing_waiting():
+    class Handler(Accepting):
+        answers: list
+
+        async def auth_TEST(self, server, args):
+            self.answers.append(await server.challenge_auth(""))
+            return AuthResult(success=False)
+
+    handler = Handler()
+    handler.answers = []
+    async with door(handler, settings(auth_needs_tls=False)) as listener:
+        async with client_of(listener) as client:
+            await client.say(HELLO)
+            await client.say(b"AUTH TEST\r\n")
+        while listener.connections:
+            await asyncio.sleep(0)
+    assert handler.answers == [MISSING]
+
+
+@on_both_loops
+async def test_case_46_what_a_peer_says_is_one_bounded_line_in_the_log():
+    with capture_logs() as logs:
+        async with door(Accepting()) as listener, client_of(listener) as client:
+            await client.say(b"GET \x1b[31m HTTP/1.1\r\n")
+            await client.ended()
+        async with door(Accepting()) as listener, client_of(listener) as client:
+            client.writer.write(b"\x16\x03\x01" + b"\x1b" * 1000)
+            await client.ended()
+    for line in logs:
+        assert len(str(line)) < 500
+        assert re.fullmatch(r"[\x20-\x7e]*", str(line))
+
+
+@on_both_loops
+async def test_swaks_delivers_a_mail():
+    program = find_program("swaks")
+    require_peer("swaks", program)
+    handler = Accepting()
+    async with door(handler) as listener:
+        host, port = listener.addresses[0]
+        process = await asyncio.create_subprocess_exec(
+            program, "--server", host, "--port", str(port), "--from", "a@example.com", "--to", "447700900123@sms.example.net",
+            "--body", "hello", "--pipeline", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 0, output.decode()
+    assert b"hello" in handler.envelopes[0].content
+
+
