@@ -16,7 +16,7 @@ from sms.outcome import Failed, Outcome, Problem, ProblemCode, Unknown
 from store.database import Database
 from store.keys import to_stored
 from store.outbound import Outbound, Take
-from store.progress import Answer, Progress, ProgressStore
+from store.progress import Answer, Progress, ProgressStore, Recovery
 
 log = structlog.get_logger()
 
@@ -58,20 +58,22 @@ class Dispatch:
         self._settler = Worker("settle", self._settle, look_every=_LOOK_EVERY)
 
     async def recover(self) -> int:
-        """Settle what an earlier process was submitting when it ended: by each carrier's rule, unknown or sent again.
+        """Settle what dead processes were submitting: by each carrier's rule, unknown or sent again.
 
-        Returns how many parts that were. Call it before `start`, and with SQLite only: there is one process then.
+        Returns how many parts that were. Call it before `start`; with PostgreSQL also now and then (store.leases).
         """
-        left = await self._database.write(self._outbound.left_behind, None)
-        now = to_stored(self._clock.now())
-        answers = [
-            Answer(part_key=key, carrier=carrier, outcome=Unknown(problem=_RESTARTED), at=now) for key, carrier in left
-        ]
-        for start in range(0, len(answers), 500):
-            await self._database.write(self._progress.settle, answers[start : start + 500])
-        if answers:
-            log.warning("parts_left_behind", parts=len(answers))
-        return len(answers)
+        found = 0
+        while True:
+            wish = Recovery(owner=self._owner, now=to_stored(self._clock.now()), problem=_RESTARTED)
+            recovered = await self._database.write(self._progress.recover, wish)
+            if recovered.notices:
+                self._notices_written()
+            if not recovered.parts:
+                break
+            found += recovered.parts
+        if found:
+            log.warning("parts_left_behind", parts=found)
+        return found
 
     def start(self) -> None:
         """Begin to feed and to settle."""
@@ -98,7 +100,13 @@ class Dispatch:
     def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
         """Take one answer of a carrier; it is settled with its neighbours."""
         self._answers.append(
-            Answer(part_key=part_key, carrier=carrier, outcome=outcome, at=to_stored(self._clock.now()))
+            Answer(
+                part_key=part_key,
+                carrier=carrier,
+                outcome=outcome,
+                at=to_stored(self._clock.now()),
+                owner=self._owner,
+            )
         )
         self._settler.kick()
 

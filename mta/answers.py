@@ -66,8 +66,8 @@ def clean_reply(text: str) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:_MAX_REPLY]
 
 
-def decide_outcome(fault: Fault, domain: str, *, tls_wanted: bool) -> Decision:
-    """Return what a fault means. `tls_wanted` says that TLS was demanded or begun, so its failure is the policy's."""
+def decide_outcome(fault: Fault, domain: str) -> Decision:
+    """Return what a fault means for the mail."""
     if fault.stage is Stage.CONTENT and not 400 <= fault.code < 600:
         # RFC 5321 §4.5.3.2.6: the final dot left us and no usable answer came: it may have been delivered
         return Decision(
@@ -78,7 +78,7 @@ def decide_outcome(fault: Fault, domain: str, *, tls_wanted: bool) -> Decision:
             ),
             try_next=False,
         )
-    if fault.stage in _TLS_STAGES and tls_wanted:
+    if fault.stage in _TLS_STAGES:
         text = f"No mail server of {domain} offers the TLS that is demanded: {fault.cause}"
         return Decision(outcome=Retry(problem=_problem(ProblemCode.TLS_POLICY, text, fault)), try_next=True)
     if fault.stage.concerns_host or fault.code == _SERVICE_CLOSING or not 400 <= fault.code < 600:
@@ -91,6 +91,8 @@ def decide_outcome(fault: Fault, domain: str, *, tls_wanted: bool) -> Decision:
 
 
 def _host_problem(fault: Fault, domain: str) -> Problem:
+    if fault.stage is Stage.AUTH:
+        return _problem(ProblemCode.MAIL_DEFERRED, f"The mail server of {domain} did not let us log in.", fault)
     if fault.code:
         text = f"The mail server of {domain} is not ready: {fault}"
         return _problem(ProblemCode.MAIL_DEFERRED, text, fault)

@@ -18,7 +18,7 @@ from mta.circuit import CLOSED, after_abort, after_failure, after_start, may_cal
 from mta.connections import Connection, Destination, Destinations
 from mta.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarm, TlsAlarmTaker
 from mta.routes import RouteTable
-from mta.targets import Plan, Planner, Target, split_recipient
+from mta.targets import Plan, Planner, Target, split_recipient, to_ascii_domain
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from tls.policy import Demand, PolicyTable
 
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 _QUOTED_LOCAL = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"')
 _UNSAFE_ADDRESS = re.compile(r"[\x00-\x20\x7f<>]")
 _BUSY = timedelta(seconds=30)
+_PROBING = timedelta(seconds=15)
 
 
 class FaultError(Exception):
@@ -120,12 +121,15 @@ class Attempts:
             text = f"Many mails for {domain} are on their way already."
             return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text), after=_BUSY))
         try:
+            # Asked again: the circuit may have opened while this mail waited for its place.
             if not may_call(destination.circuit, self._monotonic()):
                 return self._refuse_call(destination)
             destination.circuit = after_start(destination.circuit)
-            return await self._attempt(mail, domain, customer, table, destination)
+            try:
+                return await self._attempt(mail, domain, customer, table, destination)
+            finally:
+                destination.circuit = after_abort(destination.circuit)
         finally:
-            destination.circuit = after_abort(destination.circuit)
             self._destinations.leave(destination)
 
     def _read_policies(self, domain: str) -> PolicyTable | None:
@@ -138,8 +142,8 @@ class Attempts:
     def _refuse_call(self, destination: Destination[OpenConnection]) -> MailAttempt:
         circuit = destination.circuit
         problem = circuit.problem or _problem(ProblemCode.HOST_UNREACHABLE, "The destination failed repeatedly.")
-        wait = max(circuit.open_until - self._monotonic(), 1.0)
-        return MailAttempt(outcome=Retry(problem=problem, after=timedelta(seconds=wait)))
+        pause = timedelta(seconds=circuit.open_until - self._monotonic())
+        return MailAttempt(outcome=Retry(problem=problem, after=max(pause, _PROBING)))
 
     async def _attempt(
         self,
@@ -199,13 +203,12 @@ class Attempts:
             try:
                 reply = await self._try_host(mail, call, destination)
             except FaultError as error:
-                begun = error.tls_begun
-                decision = decide_outcome(error.fault, plan.domain, tls_wanted=demand.tls_required or begun)
+                decision = decide_outcome(error.fault, plan.domain)
                 attempt = _describe_attempt(decision.outcome, call, str(error.fault))
                 if not decision.try_next:
                     return attempt, False
                 log.info("mail_host_failed", domain=plan.domain, host=target.host, fault=str(error.fault))
-                tls_only = tls_only or begun
+                tls_only = tls_only or error.tls_begun
                 if failed is None or not _is_tls_failure(failed):
                     failed = attempt
             else:
@@ -217,6 +220,7 @@ class Attempts:
 
     async def _try_host(self, mail: OutgoingMail, call: Call, destination: Destination[OpenConnection]) -> str:
         key = (call.demand, call.target)
+        sender, recipient = to_ascii_domain(mail.envelope_from), to_ascii_domain(mail.recipient)
         connection = self._destinations.take(destination, key)
         reused = connection is not None
         while True:
@@ -225,7 +229,7 @@ class Attempts:
             call.address, call.tls = connection.address, connection.tls
             sent = False
             try:
-                reply = await connection.send(mail.envelope_from, mail.recipient, mail.message, call.deadline)
+                reply = await connection.send(sender, recipient, mail.message, call.deadline)
                 sent = True
             except FaultError as error:
                 # A kept connection may have been ended by the peer meanwhile: that says nothing about the peer.
@@ -241,7 +245,10 @@ class Attempts:
             connection, reused = None, False
 
     async def check(self, domain: str, customer: str = "") -> tuple[HostCheck, ...] | Outcome:
-        """Walk through all hosts of a domain as a mail would, up to the point before MAIL, and say what each shows."""
+        """Walk through all hosts of a domain as a mail would, up to the point before MAIL, and say what each shows.
+
+        Raises whatever `policies` raises.
+        """
         plan = await self._planner.plan(domain, customer, self._policies())
         if not isinstance(plan, Plan):
             return plan

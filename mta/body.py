@@ -41,13 +41,11 @@ class _Words:
     source: str
 
 
-_PGP_SIGNED: Final = re.compile(
-    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-z-]+: [^\n]*\n)*\n(.*?)\n-----BEGIN PGP SIGNATURE-----.*?"
-    r"(?:-----END PGP SIGNATURE-----|\Z)",
-    re.DOTALL,
-)
+_PGP_SIGNED: Final = "-----BEGIN PGP SIGNED MESSAGE-----\n"
+_PGP_SIGNATURE: Final = "\n-----BEGIN PGP SIGNATURE-----"
+_PGP_END: Final = "-----END PGP SIGNATURE-----"
 _PGP_ENCRYPTED: Final = re.compile(r"^-----BEGIN PGP MESSAGE-----$", re.MULTILINE)
-_LINK: Final = re.compile(r"(\S*?)[ \t]?<(https?://[^<>\s]{1,2000}|mailto:[^<>\s]{1,500}|tel:[^<>\s]{1,100})>")
+_LINK: Final = re.compile(r"[ \t]?<(https?://[^<>\s]{1,2000}|mailto:[^<>\s]{1,500}|tel:[^<>\s]{1,100})>")
 _STUB_LENGTH: Final = 200
 
 
@@ -177,8 +175,7 @@ def _plain_lines(section: TextSection) -> str:
     if "-----BEGIN PGP" in text:
         if _PGP_ENCRYPTED.search(text):
             return ""
-        # RFC 4880 §7.1: lines that begin with a hyphen were escaped.
-        text = _PGP_SIGNED.sub(lambda match: re.sub(r"^- ", "", match[1], flags=re.MULTILINE), text)
+        text = _without_armour(text)
     if section.flowed:
         text = unflow(text, delete_space=section.delete_space)
     if "[" in text:
@@ -188,13 +185,25 @@ def _plain_lines(section: TextSection) -> str:
     return text
 
 
+def _without_armour(text: str) -> str:
+    """Return the text of a clear-signed message, with what stands before and after it (RFC 4880 §7)."""
+    before, begin, rest = text.partition(_PGP_SIGNED)
+    signed, signature, after = rest.partition(_PGP_SIGNATURE)
+    if not begin or not signature:
+        return text
+    _, _, content = f"\n{signed}".partition("\n\n")  # armour headers end with an empty line
+    content = re.sub(r"^- ", "", content, flags=re.MULTILINE)  # RFC 4880 §7.1: a leading hyphen was escaped
+    return f"{before}{content}\n{after.partition(_PGP_END)[2]}"
+
+
 def _plain_link(match: re.Match[str]) -> str:
-    """Write `text<url>` of a plain twin as a reader wants it: the address once."""
-    visible, url = match[1], match[2]
+    """Write `text<url>` of a plain twin as a reader wants it: the address once, after the word that it belongs to."""
+    url = match[1]
+    before = match.string[max(0, match.start() - 300) : match.start()]
+    visible = "" if not before or before[-1].isspace() else before.rsplit(maxsplit=1)[-1]
     if not url.startswith("http"):
-        return visible or url.partition(":")[2]
+        return "" if visible else url.partition(":")[2]
     bare = url.partition("://")[2].removeprefix("www.").rstrip("/").lower()
-    shown = visible.lower().rpartition("://")[2].removeprefix("www.").rstrip("/")
-    if not visible or shown == bare:
-        return visible if visible.startswith("http") else (visible or url)
-    return f"{visible} {url}"
+    if visible and visible.lower().rpartition("://")[2].removeprefix("www.").rstrip("/") == bare:
+        return ""
+    return f" {url}" if before and match.start() and before[-1] != "\n" else url

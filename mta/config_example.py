@@ -159,7 +159,7 @@ def _toml(value: object, hint: Any) -> str:
     kind, shape = unwrap(hint)
     if isinstance(value, list | tuple | frozenset):
         return f"[{', '.join(_toml(item, item_hint(kind)) for item in value)}]"
-    if isinstance(shape, Shape) and value is not None:
+    if isinstance(shape, Shape) and not isinstance(value, str | None):
         value = shape.show(value)
     if isinstance(value, timedelta):
         value = format_duration(value)

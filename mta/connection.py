@@ -115,6 +115,7 @@ class SmtpConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[bytes | None] | None = None
         self._decrypted: list[bytes] | None = None
+        self._encrypted: list[bytes] | None = None
         self._reading_paused = False
         self._blocked_since: float | None = None
         self._closing_since: float | None = None
@@ -134,6 +135,7 @@ class SmtpConnection(asyncio.Protocol):
                 transport.close()
             self.dialogue.abandon()
         elif self._service.implicit_tls:
+            self._encrypted = []
             transport.pause_reading()
             self._task = self._listener.start(self._begin_with_tls())
         else:
@@ -149,6 +151,9 @@ class SmtpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the dialogue and act on what it makes of it."""
+        if self._encrypted is not None:
+            self._encrypted.append(data)
+            return
         if self._decrypted is not None:
             self._decrypted.append(data)
             return
@@ -322,6 +327,7 @@ class SmtpConnection(asyncio.Protocol):
                 self.abort()
                 return
             self._decrypted = []
+            self.loop.call_soon(self._pass_on_encrypted)
             try:
                 if await self._shake_hands(context):
                     self._judge_certificate()
@@ -369,6 +375,19 @@ class SmtpConnection(asyncio.Protocol):
             self.hooks.log.warning("client_certificate_missing", rip=self.session.client_address)
             self.dialogue.refuse_everything()
 
+    def _pass_on_encrypted(self) -> None:
+        """Give the TLS layer what came before it was there: uvloop reads after `connection_made`, paused or not."""
+        encrypted, self._encrypted = b"".join(self._encrypted or ()), None
+        if self.transport is None:
+            return
+        layer = cast("asyncio.BufferedProtocol", self.transport.get_protocol())
+        while encrypted:
+            room = memoryview(layer.get_buffer(len(encrypted)))
+            count = min(len(room), len(encrypted))
+            room[:count] = encrypted[:count]
+            layer.buffer_updated(count)
+            encrypted = encrypted[count:]
+
     def _read_decrypted(self) -> None:
         """Pass on what the peer said under TLS before the handshake's end was noticed here."""
         decrypted, self._decrypted = self._decrypted or [], None
@@ -406,8 +425,12 @@ class SmtpConnection(asyncio.Protocol):
                 transport.close()
                 return
             # Closing over unread input resets the connection and may take the last reply with it: the peer closes.
-            transport.write_eof()
-            self._resume_reading()
+            try:
+                transport.write_eof()
+            except OSError:  # reset by the peer, and not yet noticed
+                transport.abort()
+            else:
+                self._resume_reading()
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and self.transport is not None:

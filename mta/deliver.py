@@ -282,6 +282,7 @@ class Deliverer:
             sts=sts,
             shuffle=shuffle,
             port=settings.port,
+            own_name=settings.helo,
             source_address=settings.source_address,
         )
         self._attempts = Attempts(
@@ -299,7 +300,10 @@ class Deliverer:
         return await self._attempts.deliver(mail, customer=customer)
 
     async def check(self, domain: str, customer: str = "") -> tuple[HostCheck, ...] | Outcome:
-        """Walk through all hosts of a domain as a mail would, up to the point before MAIL, and say what each shows."""
+        """Walk through all hosts of a domain as a mail would, up to the point before MAIL, and say what each shows.
+
+        Raises whatever `policies` raises.
+        """
         return await self._attempts.check(domain, customer)
 
     async def close(self) -> None:
@@ -366,6 +370,8 @@ def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         code = _valid(error.code) if isinstance(error, aiosmtplib.SMTPResponseException) else 0
         cause = _say(error)
+        if stage is Stage.HANDSHAKE and code:
+            stage = Stage.GREETING  # implicit TLS succeeded: the host itself speaks
         if tls is not None and stage in {Stage.STARTTLS, Stage.HANDSHAKE}:
             begun = stage is Stage.STARTTLS
             words = f"TLS failed: {code} {cause}" if code else f"TLS failed: {cause}"

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mta.charsets import clean_text
+from mta.html_bounds import bounded_html
 from mta.html_marks import Removal, Styles, judge_element, read_styles
 
 QUOTE_MARK: Final = "\ue000"
@@ -33,20 +34,6 @@ class HtmlText:
     structured: bool = False
     tabular: bool = False
 
-
-_NODE_LIMIT: Final = 60_000
-_TAG_LIMIT: Final = 600
-_DEPTH_LIMIT: Final = 400
-
-_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,12})")
-_FORMATTING: Final = re.compile(
-    r"<(/?)(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
-)
-_ANCHOR: Final = re.compile(r"<(/?)a(?=[\s/>])", re.IGNORECASE)
-_VOID: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-_IMPLIED: Final = frozenset(
-    {"p", "li", "td", "th", "tr", "dt", "dd", "option", "tbody", "thead", "body", "html", "head"}
-)
 
 _SKIPPED: Final = frozenset(
     {
@@ -80,7 +67,7 @@ def html_text(html: str, *, keep_history: bool = False) -> HtmlText:
 
     Never raises; bounded in nodes and depth, so that time stays linear in the size.
     """
-    tree = LexborHTMLParser(_bounded(html).encode("utf-8", "replace"))
+    tree = LexborHTMLParser(bounded_html(html).encode("utf-8", "replace"))
     body = tree.body
     if body is None:
         return HtmlText(text="")
@@ -96,25 +83,6 @@ def html_text(html: str, *, keep_history: bool = False) -> HtmlText:
         structured=writer.structured,
         tabular=writer.tabular,
     )
-
-
-def _bounded(html: str) -> str:
-    """Return HTML that a tree builder reads in linear time.
-
-    Formatting elements are what HTML's adoption agency copies into every following block (HTML standard §13.2.4.3), and
-    every block looks through all open elements; neither matters for text.
-    """
-    if html.count("<") <= _TAG_LIMIT:
-        return html
-    html = _ANCHOR.sub(r"<\1x-a", _FORMATTING.sub(r"<\1span", html))
-    depth = 0
-    for count, tag in enumerate(_TAG.finditer(html)):
-        name = tag[2].lower()
-        if name not in _VOID and name not in _IMPLIED:
-            depth = max(depth - 1, 0) if tag[1] else depth + 1
-        if depth > _DEPTH_LIMIT or count > _NODE_LIMIT:
-            return html[: tag.start()]
-    return html
 
 
 @dataclass(slots=True)

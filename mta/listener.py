@@ -144,10 +144,11 @@ class Listener:
             self._sweeper = None
 
     def _sweep(self) -> None:
+        # Planned first: whatever a connection raises, the others' clocks go on.
+        self._sweeper = self.loop.call_later(self.limits.sweep_seconds, self._sweep)
         now = self.loop.time()
         for connection in list(self._connections):
             connection.tick(now)
-        self._sweeper = self.loop.call_later(self.limits.sweep_seconds, self._sweep)
 
 
 def neighbourhood(address: str) -> str:

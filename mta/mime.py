@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 from typing import Final
 
 from mta.charsets import clean_line, clean_text, decode
@@ -125,6 +126,7 @@ _REPORT_TYPES: Final[Mapping[str, str]] = {
 _RICH_TYPES: Final = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _CIPHER_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _TEXT_TYPES: Final = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext", "text", ""})
+_CANDIDATES: Final = 100_000
 _ENRICHED: Final = re.compile(r"<param>[^<]*</param>|<(?!<)[^<>]{0,60}>", re.IGNORECASE)
 
 
@@ -331,7 +333,10 @@ class _Walk:
         ranges: list[tuple[int, int]] = []
         position = part.start
         begin = -1
-        while len(ranges) <= self.limits.parts:
+        for candidates in count():
+            if candidates > _CANDIDATES or len(ranges) > self.limits.parts:
+                self.problem = f"the mail has more than {self.limits.parts} parts"
+                break
             found = raw.find(delimiter, position, end)
             if found < 0:
                 break

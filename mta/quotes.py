@@ -96,17 +96,14 @@ def unflow(text: str, *, delete_space: bool) -> str:
     for raw in text.split("\n"):
         depth = len(raw) - len(raw.lstrip(">"))
         line = raw[depth:].removeprefix(" ")
-        separator = line == "-- "
-        if open_depth == depth and not separator:
-            out[-1] += line
-        else:
-            out.append(f"{'>' * depth} {line}" if depth else line)
-        open_depth = -1
-        if line.endswith(" ") and not separator:
-            open_depth = depth
-            if delete_space:
-                out[-1] = out[-1][:-1]
-    return "\n".join(out)
+        soft = line.endswith(" ") and line != "-- "
+        if out and (open_depth != depth or line == "-- "):
+            out.append("\n")
+        if depth and open_depth != depth:
+            out.append(f"{'>' * depth} ")
+        out.append(line[:-1] if soft and delete_space else line)
+        open_depth = depth if soft else -1
+    return "".join(out)
 
 
 def _length(lines: Sequence[str]) -> int:
@@ -297,20 +294,33 @@ def _trimmed(lines: list[str], removed: list[tuple[Removal, int]], disclaimers: 
 
 
 def _without_signature(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:
+    seen_text = False
     for index, line in enumerate(lines):
-        if not _SIGNATURE_MARK.fullmatch(line) or not line.strip():
-            continue
-        below = [text for text in lines[index + 1 :] if text.strip()]
-        # The blank of «-- » makes it a separator by standard; without it the lines below must look like a signature.
-        exact = line == "-- "
-        if exact or (
-            0 < len(below) <= _SIGNATURE_LINES
-            and any(text.strip() for text in lines[:index])
-            and (_is_footer(below[0].strip()) or not any(_SENTENCE.match(text) for text in below))
-        ):
-            removed.append((Removal.SIGNATURE, _length(lines[index:])))
-            return lines[:index]
+        if line.strip() and _SIGNATURE_MARK.fullmatch(line):
+            # The blank of «-- » makes it a separator by standard; without it the lines below must look signed.
+            if line == "-- " or (seen_text and _looks_signed([lines[at] for at in _few_below(lines, index)])):
+                removed.append((Removal.SIGNATURE, _length(lines[index:])))
+                return lines[:index]
+        elif line.strip():
+            seen_text = True
     return lines
+
+
+def _few_below(lines: Sequence[str], index: int) -> list[int]:
+    """Return where the lines with text below this one are, one more than a signature has at most."""
+    below: list[int] = []
+    for position in range(index + 1, len(lines)):
+        if lines[position].strip():
+            below.append(position)
+            if len(below) > _SIGNATURE_LINES:
+                break
+    return [] if len(below) > _SIGNATURE_LINES else below
+
+
+def _looks_signed(below: list[str]) -> bool:
+    if not below:
+        return False
+    return _is_footer(below[0].strip()) or not any(_SENTENCE.match(text) for text in below)
 
 
 def _without_disclaimers(lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str]) -> list[str]:
@@ -369,8 +379,8 @@ def _without_contact(lines: list[str], removed: list[tuple[Removal, int]]) -> li
     for index, line in enumerate(lines):
         if not CLOSING.fullmatch(line):
             continue
-        below = [position for position in range(index + 1, len(lines)) if lines[position].strip()]
-        if not 2 < len(below) <= _SIGNATURE_LINES:
+        below = _few_below(lines, index)
+        if len(below) < 3:
             continue
         contacts = sum(CONTACT.search(lines[position]) is not None for position in below[1:])
         if contacts >= 2:

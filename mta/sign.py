@@ -43,9 +43,7 @@ OVERSIGNED = (
 # These are signed where they are present.
 SIGNED = ("sender", "auto-submitted", "content-language", "x-auto-response-suppress", "x-mail2sms-notice")
 
-_FOLDS = re.compile(rb"[ \t\r\n]+")
-_UNUSUAL_BLANK = re.compile(rb"[\x0b\x0c]")
-_FIELD_START = re.compile(rb"\r\n(?![ \t])")
+_BLANKS = re.compile(rb"[ \t]+")
 _ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 _SMALLEST_RSA = 1024  # RFC 8301 §3.2
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
@@ -171,13 +169,14 @@ def _signed_fields(header: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
     """Return the names for h= and the canonical fields they stand for, the last instance of a name first (§5.4.2)."""
     names: list[bytes] = []
     canonical: list[bytes] = []
-    unusual = _UNUSUAL_BLANK.search(header) is not None
-    for field in reversed(_FIELD_START.split(header)):
+    unusual = b"\x0b" in header or b"\x0c" in header
+    unfolded = header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    for field in reversed(unfolded.split(b"\r\n")):
         raw_name, _, value = field.partition(b":")
         name = raw_name.rstrip(b" \t").lower()
         if name in _WANTED:
             # RFC 6376 §3.4.2. bytes.split takes a vertical tab for a blank, which it is not here.
-            value = _FOLDS.sub(b" ", value).strip(b" ") if unusual else b" ".join(value.split())
+            value = _BLANKS.sub(b" ", value).strip(b" ") if unusual else b" ".join(value.split())
             names.append(name)
             canonical.append(name + b":" + value)
     return tuple(names), canonical

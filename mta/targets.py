@@ -60,8 +60,17 @@ def split_recipient(recipient: str) -> tuple[str, str] | None:
     return (local, domain) if domain else None
 
 
+def to_ascii_domain(address: str) -> str:
+    """Return the address as it travels: an internationalised domain in its ASCII form, everything else untouched."""
+    parts = None if address.isascii() else split_recipient(address)
+    return "@".join(parts) if parts else address
+
+
 class Planner:
-    """Makes plans and their demands. `shuffle` is the only chance: it orders hosts of equal preference."""
+    """Makes plans and their demands. `shuffle` is the only chance: it orders hosts of equal preference.
+
+    `own_name` is the name under which we greet: an MX of that name would be a loop.
+    """
 
     def __init__(  # noqa: PLR0913 - one argument per source of facts
         self,
@@ -72,6 +81,7 @@ class Planner:
         sts: StsLookup | None,
         shuffle: Callable[[list[str]], None],
         port: int,
+        own_name: str,
         source_address: str = "",
     ) -> None:
         self._resolver = resolver
@@ -80,6 +90,7 @@ class Planner:
         self._sts = sts
         self._shuffle = shuffle
         self._port = port
+        self._own_name = own_name.lower()
         self._source_address = source_address
 
     async def plan(self, domain: str, customer: str, table: PolicyTable) -> Plan | Outcome:
@@ -137,6 +148,8 @@ class Planner:
 
     async def find_addresses(self, target: Target) -> tuple[str, ...] | Fault:
         """Return the addresses to call, in order, or why there are none."""
+        if target.route is None and target.host == self._own_name:
+            return Fault(stage=Stage.CONNECT, cause=f"{target.host} is our own name: the mail would come back to us")
         literal = parse_address(target.host)
         if literal is not None:
             found, fault = [literal], ""

@@ -213,14 +213,7 @@ class SmppClient:
     # Connections
 
     def _make_link(self) -> Link:
-        link = Link(lambda now: Session(Role.ESME, self._account.limits, now), self._on_event, self._changed)
-        self._links.add(link)
-        link.lost.add_done_callback(lambda _: self._forget(link))
-        return link
-
-    def _forget(self, link: Link) -> None:
-        self._links.discard(link)
-        self._progress.set()
+        return Link(Session(Role.ESME, self._account.limits, self._loop.time()), self)
 
     async def _keep_bound(self, kind: type[Bind]) -> None:
         """Hold one bind up: connect, bind, wait for the end, pause, again."""
@@ -279,9 +272,24 @@ class SmppClient:
             link.session.abandon()
         link.pump()
 
-    # What happens on a link
+    # What happens on a link (LinkOwner)
 
-    def _on_event(self, link: Link, event: Event) -> None:
+    def on_opened(self, link: Link) -> None:
+        """Count the link among ours."""
+        self._links.add(link)
+
+    def on_closed(self, link: Link) -> None:
+        """Forget the link."""
+        self._links.discard(link)
+        self._progress.set()
+
+    def on_writable(self, link: Link) -> None:
+        """Let parts flow again."""
+        if link is self._sender:
+            self._changed()
+
+    def on_event(self, link: Link, event: Event) -> None:
+        """Send every event its way."""
         if isinstance(event, Answered):
             self._on_answer(event.context, event.pdu)
         elif isinstance(event, Asked):

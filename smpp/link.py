@@ -4,8 +4,7 @@ Not here: any decision of SMPP (session) and what its events mean (client, simul
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 import structlog
 
@@ -19,22 +18,29 @@ _CLOSE_SECONDS = 5.0
 _NO_GOODBYE = frozenset({EndReason.NO_LIFE, EndReason.ABANDONED, EndReason.NO_UNBIND_ANSWER})
 
 
+class LinkOwner(Protocol):
+    """Who is told what happens on a link; nothing of it may block."""
+
+    def on_opened(self, link: "Link") -> None:
+        """Learn that the socket is connected, and its TLS handshake done."""
+
+    def on_event(self, link: "Link", event: Event) -> None:
+        """Take an event of the session; they come in order."""
+
+    def on_writable(self, link: "Link") -> None:
+        """Learn that the socket takes bytes again after it was full."""
+
+    def on_closed(self, link: "Link") -> None:
+        """Learn that the socket is gone; the last event was before."""
+
+
 class Link(asyncio.Protocol):
-    """One connection with its session; `handle` gets every event, in order, and must not block.
+    """One connection with its session."""
 
-    `on_writable` is called when the socket takes bytes again after it was full.
-    """
-
-    def __init__(
-        self,
-        make_session: Callable[[float], Session],
-        handle: Callable[["Link", Event], None],
-        on_writable: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, session: Session, owner: LinkOwner) -> None:
         self._loop = asyncio.get_running_loop()
-        self.session = make_session(self._loop.time())
-        self._handle = handle
-        self._on_writable = on_writable
+        self.session = session
+        self._owner = owner
         self._transport: asyncio.Transport | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._closer: asyncio.TimerHandle | None = None
@@ -51,6 +57,7 @@ class Link(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         address = transport.get_extra_info("peername") or ("", 0)
         self.peer = f"{address[0]}:{address[1]}"
+        self._owner.on_opened(self)
         self._tick()
 
     def data_received(self, data: bytes) -> None:
@@ -76,8 +83,8 @@ class Link(asyncio.Protocol):
         self.session.receive_eof()
         self._dispatch()
         self._transport = None
-        if not self.lost.done():
-            self.lost.set_result(None)
+        self._owner.on_closed(self)
+        self.lost.set_result(None)
 
     def pause_writing(self) -> None:
         """Note that the socket is full."""
@@ -86,7 +93,7 @@ class Link(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Note that the socket takes bytes again."""
         self.writable = True
-        self._on_writable()
+        self._owner.on_writable(self)
 
     # What the owner calls
 
@@ -138,7 +145,7 @@ class Link(asyncio.Protocol):
         while events := self.session.events():
             for event in events:
                 try:
-                    self._handle(self, event)
+                    self._owner.on_event(self, event)
                 except Exception:  # the events that follow still have to reach their owner
                     log.exception("smpp_event_failed", event_kind=type(event).__name__, peer=self.peer)
                 if isinstance(event, Ended) and event.reason in _NO_GOODBYE:

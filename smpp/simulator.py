@@ -166,27 +166,33 @@ class Simulator:
     # Links
 
     def _make_line(self) -> Line:
-        line = Line(lambda now: Session(Role.SMSC, self._limits, now), self._on_event)
-        self._lines.add(line)
-        line.lost.add_done_callback(lambda _: self._forget(line))
-        return line
+        return Line(Session(Role.SMSC, self._limits, self._loop.time()), self)
 
-    def _forget(self, line: Line) -> None:
-        self._lines.discard(line)
+    def on_opened(self, link: Link) -> None:
+        """Count the link among ours."""
+        assert isinstance(link, Line)
+        self._lines.add(link)
+
+    def on_closed(self, link: Link) -> None:
+        """Forget the link."""
+        assert isinstance(link, Line)
+        self._lines.discard(link)
         self._changed.set()
 
-    def _on_event(self, link: Link, event: Event) -> None:
+    def on_writable(self, link: Link) -> None:
+        """Do nothing: what waits for the socket waits in its buffer."""
+
+    def on_event(self, link: Link, event: Event) -> None:
+        """Send every event its way; of a link that plays dead only what became of deliveries is wanted."""
         assert isinstance(link, Line)
-        if link.hung or link.cut:
-            if isinstance(event, Unanswered):
-                self._courier.answered(event.context, None)
-            return
-        if isinstance(event, Asked):
-            self._on_request(link, event.pdu)
-        elif isinstance(event, Answered):
+        if isinstance(event, Answered):
             self._courier.answered(event.context, event.pdu.status)
         elif isinstance(event, Unanswered):
             self._courier.answered(event.context, None)
+        elif link.hung or link.cut:
+            return
+        elif isinstance(event, Asked):
+            self._on_request(link, event.pdu)
         elif isinstance(event, BindAsked):
             self._on_bind(link, event.pdu)
         elif isinstance(event, Malformed):

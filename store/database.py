@@ -1,91 +1,58 @@
-"""Open, migrate, and one writer thread: calls that arrive while a commit runs share the next transaction.
+"""The database of one process: one writer thread, in which calls that arrive while a commit runs share the next one.
 
 A write is a pair (batch function, item). Calls with the same function that meet in one transaction are given to it as
-one list, in order of arrival; it returns one result per item. Futures resolve after the commit, so one fsync serves many
-and a lone call waits for nobody. Only a failing batch is redone, call by call in savepoints, so one bad call fails alone.
-Reads run on a connection of their own. Not here: any table (tables, directory_tables) or statement (outbound, …).
+one list, in order of arrival; it returns one result per item. Futures resolve after the commit, so one fsync serves
+many and a lone call waits for nobody. Only a failing batch is redone, call by call in savepoints, so one bad call fails
+alone; what the server itself threw away (a deadlock, a lost connection) is redone together, and a COMMIT whose answer
+was lost is asked for, never repeated. Reads run on a connection of their own. Not here: how a connection is made
+(opening), any table or statement.
 """
 
 import asyncio
+import os
 import queue
-import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from typing import Any, Generic, TypeVar
 
 import peewee
 import structlog
-from playhouse.migrations import Runner
+
+from store.opening import DatabaseInUseError, connect, make_private, migrate, serve_alone, sqlite_file
+from store.transaction import Row, StorageError, Transaction
+
+__all__ = [
+    "BatchFunction",
+    "Database",
+    "DatabaseInUseError",
+    "Row",
+    "StorageError",
+    "Transaction",
+    "connect",
+    "migrate",
+]
 
 log = structlog.get_logger()
 
 A = TypeVar("A")
 R = TypeVar("R")
-Row = tuple[Any, ...]
 
-_MIGRATIONS = Path(__file__).with_name("migrations")
 _MOST_CALLS = 2_000
-_PRAGMAS = {
-    "journal_mode": "wal",
-    "synchronous": "full",  # NORMAL may lose the last commits at power loss, and 250 means kept
-    "foreign_keys": 1,
-    "busy_timeout": 10_000,
-    "wal_autocheckpoint": 4_000,
-    "cache_size": -65_536,
-}
-
-
-class StorageError(Exception):
-    """The database could not keep a call: nothing of it is stored. The cause is chained."""
-
-
-class Transaction:
-    """One open transaction of the writer thread, or one consistent read. SQL uses `?`; PostgreSQL's marks are made here."""
-
-    def __init__(self, database: peewee.Database) -> None:
-        self._connection: Any = database.connection()  # type: ignore[no-untyped-call]
-        self.postgresql = isinstance(database, peewee.PostgresqlDatabase)
-        self._translated: dict[str, str] = {}
-
-    def _sql(self, sql: str) -> str:
-        if not self.postgresql:
-            return sql
-        if sql not in self._translated:
-            self._translated[sql] = sql.replace("%", "%%").replace("?", "%s")
-        return self._translated[sql]
-
-    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Run one statement and return how many rows it changed."""
-        cursor = self._connection.cursor()
-        cursor.execute(self._sql(sql), values)
-        return int(cursor.rowcount)
-
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run one statement for every row; does nothing for no rows."""
-        if rows:
-            self._connection.cursor().executemany(self._sql(sql), rows)
-
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        """Run one query and return all its rows."""
-        cursor = self._connection.cursor()
-        cursor.execute(self._sql(sql), values)
-        return cast("list[Row]", cursor.fetchall())
-
-    def rows_in(self, sql: str, values: Iterable[Any]) -> list[Row]:
-        """Run a query whose `(??)` is a list, in portions, and return the rows of all; no order across portions."""
-        wanted = list(values)
-        found: list[Row] = []
-        for start in range(0, len(wanted), 500):
-            portion = wanted[start : start + 500]
-            found += self.rows(sql.replace("??", ",".join("?" * len(portion))), portion)
-        return found
+_MOST_TRIES = 5
+_PATIENCE = 10.0
+_PAUSE = 0.1
+# PostgreSQL errors of which the same transaction, begun again, is free: serialization failure, deadlock.
+_TRANSIENT = frozenset({"40001", "40P01"})
 
 
 BatchFunction = Callable[[Transaction, list[A]], list[R]]
+
+
+class _CommitUnknownError(StorageError):
+    """The connection was lost in COMMIT and the server cannot be asked what became of it: nothing may be redone."""
 
 
 @dataclass(slots=True)
@@ -108,35 +75,8 @@ class _Call(Generic[A, R]):
             self.future.set_exception(self.error)
 
 
-def connect(url: str, password: str = "") -> peewee.Database:
-    """Return an unopened peewee database for `sqlite:///path` or `postgresql://user@host:port/name`.
-
-    Raises ValueError for any other URL.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        path = unquote(parts.path)
-        return peewee.SqliteDatabase(path, pragmas=_PRAGMAS, thread_safe=True)
-    if parts.scheme in ("postgresql", "postgres"):
-        options: dict[str, Any] = {"prefer_psycopg3": True}
-        for name, value in (("host", parts.hostname), ("port", parts.port), ("user", parts.username)):
-            if value is not None:
-                options[name] = value
-        secret = password or (unquote(parts.password) if parts.password else "")
-        if secret:
-            options["password"] = secret
-        return peewee.PostgresqlDatabase(unquote(parts.path.lstrip("/")), **options)
-    raise ValueError(f"database {url!r}: use sqlite:///PATH or postgresql://USER@HOST/NAME")
-
-
-def migrate(database: peewee.Database) -> list[str]:
-    """Apply the numbered migrations that this database has not seen, each in a transaction; return their names."""
-    with database.connection_context():
-        return list(Runner(database, directory=str(_MIGRATIONS)).up())
-
-
 class Database:
-    """The database of one process: `write` and `read` from the event loop, `write_now` and `read_now` from a command."""
+    """`write` and `read` are for the event loop, `write_now` and `read_now` for a command."""
 
     def __init__(self, url: str, *, password: str = "") -> None:
         self._url = url
@@ -147,6 +87,8 @@ class Database:
         self._reader_database: peewee.Database | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._lock: int | None = None
+        self._lost_at: float | None = None
         self.commits = 0
 
     @property
@@ -154,9 +96,29 @@ class Database:
         """The peewee database that batch functions bind models to; only inside the writer's or reader's thread."""
         return self._peewee
 
-    def open(self) -> list[str]:
-        """Migrate and start the writer thread; returns the names of the migrations applied now."""
-        applied = migrate(self._peewee)
+    @property
+    def postgresql(self) -> bool:
+        """Tell whether several processes may serve this database."""
+        return isinstance(self._peewee, peewee.PostgresqlDatabase)
+
+    def open(self, *, serving: bool = False) -> list[str]:
+        """Migrate and start the writer thread; returns the names of the migrations applied now.
+
+        `serving` is for the process that takes and submits: there is only one for a SQLite file. Raises
+        DatabaseInUseError where there is one already, StorageError where the database cannot be opened.
+        """
+        file = sqlite_file(self._url)
+        try:
+            if file is not None:
+                make_private(file)
+                self._lock = serve_alone(file) if serving else None
+            applied = migrate(self._peewee)
+        except StorageError:
+            self._unlock()
+            raise
+        except (OSError, peewee.PeeweeException) as error:
+            self._unlock()
+            raise StorageError(f"the database cannot be opened: {error}") from error
         self._thread = threading.Thread(target=self._run, name="store-write", daemon=True)
         self._thread.start()
         return applied
@@ -170,6 +132,12 @@ class Database:
         self._thread.join()
         self._reader.submit(self._close_reader).result()
         self._reader.shutdown()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     async def write(self, batch: BatchFunction[A, R], item: A) -> R:
         """Give one item to its batch function and return its result after the commit.
@@ -202,23 +170,36 @@ class Database:
         self._calls.put(call)
 
     def _read(self, query: Callable[[Transaction], R]) -> R:
-        if self._reader_database is None:
-            self._reader_database = connect(self._url, self._password)
-            self._reader_database.connect()
-        transaction = Transaction(self._reader_database)
+        database = self._reader_database
+        if database is None:
+            database = self._reader_database = connect(self._url, self._password)
+        fresh = database.is_closed()
+        try:
+            return self._read_from(database, query)
+        except Exception as error:
+            if fresh or not _is_lost(database):
+                raise
+            log.warning("connection_lost", reading=True, cause=str(error)[:300])
+            database.close()
+            return self._read_from(database, query)
+
+    def _read_from(self, database: peewee.Database, query: Callable[[Transaction], R]) -> R:
+        if database.is_closed():
+            database.connect()
+        transaction = Transaction(database)
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if transaction.postgresql else "BEGIN"
         transaction.execute(begin)
         try:
             return query(transaction)
         finally:
-            transaction.execute("ROLLBACK")
+            if not _is_lost(database):
+                transaction.execute("ROLLBACK")
 
     def _close_reader(self) -> None:
         if self._reader_database is not None:
             self._reader_database.close()
 
     def _run(self) -> None:
-        self._peewee.connect()
         stopping = False
         while not stopping:
             calls = self._gather()
@@ -239,43 +220,116 @@ class Database:
         return calls
 
     def _commit(self, calls: list[_Call[Any, Any]]) -> None:
-        try:
-            self._attempt(calls, self._all_together)
-        except Exception as error:  # noqa: BLE001 - whatever a call raises must not reach its neighbours
-            log.warning("batch_redone", calls=len(calls), cause=str(error)[:300])
+        """Run and commit all calls; redo them where that is safe, one by one where one of them may be bad."""
+        alone = False
+        failure: Exception = StorageError("not tried")
+        for _ in range(_MOST_TRIES):
             try:
-                self._attempt(calls, self._one_by_one)
-            except Exception as again:  # noqa: BLE001 - the commit itself failed: nobody may be told «kept»
-                log.error("commit_failed", calls=len(calls), cause=str(again)[:300])
-                for call in calls:
-                    call.error = StorageError("the transaction could not be committed")
-                    call.error.__cause__ = again
+                self._attempt(calls, alone=alone)
+            except _CommitUnknownError as error:
+                failure = error
+                break
+            except Exception as error:  # noqa: BLE001 - whatever a call raises must not reach its neighbours
+                failure = error
+                again = self._is_transient(error)
+                log.warning("batch_redone", calls=len(calls), alone=alone or not again, cause=str(error)[:300])
+                if alone and not again:
+                    break
+                alone = alone or not again
+                if self._peewee.is_closed() and self._lost_at is None:
+                    break
+            else:
+                return
+        log.error("commit_failed", calls=len(calls), cause=str(failure)[:300])
+        for call in calls:
+            call.error = StorageError("the transaction could not be committed")
+            call.error.__cause__ = failure
 
-    def _attempt(self, calls: list[_Call[Any, Any]], run: Callable[[Transaction, list[_Call[Any, Any]]], None]) -> None:
-        self._reconnect_if_lost()
-        transaction = Transaction(self._peewee)
-        transaction.execute("BEGIN" if transaction.postgresql else "BEGIN IMMEDIATE")
+    def _is_transient(self, error: BaseException) -> bool:
+        return self._peewee.is_closed() or getattr(error, "sqlstate", None) in _TRANSIENT
+
+    def _attempt(self, calls: list[_Call[Any, Any]], *, alone: bool) -> None:
+        self._connect_if_lost()
+        transaction = Transaction(self._peewee, careful=alone)
         try:
-            run(transaction, calls)
-            transaction.execute("COMMIT")
+            identity = self._begin(transaction)
+            (self._one_by_one if alone else self._all_together)(transaction, calls)
         except BaseException:
             self._roll_back(transaction)
             raise
+        try:
+            self._end(transaction)
+        except Exception as error:
+            self._roll_back(transaction)
+            if not self.postgresql or not self._peewee.is_closed() or not self._was_committed(identity, error):
+                raise
         self.commits += 1
 
-    def _reconnect_if_lost(self) -> None:
-        if self._peewee.is_closed():
-            self._peewee.connect()
+    def _begin(self, transaction: Transaction) -> str:
+        """Begin a transaction and return its identity, by which the server can be asked for it after a lost COMMIT."""
+        if not transaction.postgresql:
+            transaction.execute("BEGIN IMMEDIATE")
+            return ""
+        cursor = _raw(self._peewee).cursor()
+        cursor.execute("BEGIN; SELECT pg_current_xact_id()::text", prepare=False)
+        cursor.nextset()
+        return str(cursor.fetchone()[0])
+
+    def _end(self, transaction: Transaction) -> None:
+        if not transaction.postgresql:
+            transaction.execute("COMMIT")
+            return
+        connection = _raw(self._peewee)
+        if (
+            connection.pgconn.transaction_status == 0
+        ):  # PQTRANS_IDLE: the server would answer COMMIT with a warning only
+            raise StorageError("the transaction has ended already")
+        cursor = connection.cursor()
+        cursor.execute("COMMIT")
+        if cursor.statusmessage != "COMMIT":  # PostgreSQL answers ROLLBACK, and no error, where a statement had failed
+            raise StorageError(f"the transaction was not committed: {cursor.statusmessage}")
+
+    def _was_committed(self, identity: str, cause: Exception) -> bool:
+        """Ask the server what became of a transaction whose COMMIT was not answered."""
+        self._lost_at = time.monotonic()
+        until = self._lost_at + _PATIENCE
+        status = "in progress"
+        try:
+            while status == "in progress" and time.monotonic() < until:
+                self._connect_if_lost()
+                query = "SELECT pg_xact_status(%s::xid8)"
+                status = str(_raw(self._peewee).execute(query, (identity,)).fetchone()[0])
+                if status == "in progress":
+                    time.sleep(_PAUSE)
+        except Exception as error:  # noqa: BLE001 - whatever the answer would have been, it is not known
+            raise _CommitUnknownError(f"lost in COMMIT ({cause}); asking failed ({error})") from cause
+        log.warning("commit_asked_for", status=status, cause=str(cause)[:300])
+        if status not in ("committed", "aborted"):
+            raise _CommitUnknownError(f"lost in COMMIT ({cause}), which is {status}") from cause
+        return status == "committed"
+
+    def _connect_if_lost(self) -> None:
+        """Connect again; after a loss, for ten seconds as often as it takes, later once per batch."""
+        while self._peewee.is_closed():
+            try:
+                self._peewee.connect()
+            except Exception:
+                if self._lost_at is None or time.monotonic() - self._lost_at > _PATIENCE:
+                    self._lost_at = None
+                    raise
+                time.sleep(_PAUSE)
 
     def _roll_back(self, transaction: Transaction) -> None:
         try:
-            transaction.execute("ROLLBACK")
-        except (peewee.DatabaseError, sqlite3.Error) as error:
+            if not _is_lost(self._peewee):
+                transaction.execute("ROLLBACK")
+                return
+        except Exception as error:  # noqa: BLE001 - SQLite has rolled back by itself, or the connection is useless
             log.warning("rollback_failed", cause=str(error)[:300])
-            self._peewee.close()
-        except Exception as error:  # noqa: BLE001 - a lost server connection has driver-specific errors
-            log.warning("connection_lost", cause=str(error)[:300])
-            self._peewee.close()
+            if not self.postgresql and not _raw(self._peewee).in_transaction:
+                return
+        self._lost_at = time.monotonic()
+        self._peewee.close()
 
     def _all_together(self, transaction: Transaction, calls: list[_Call[Any, Any]]) -> None:
         groups: dict[BatchFunction[Any, Any], list[_Call[Any, Any]]] = {}
@@ -292,7 +346,9 @@ class Database:
             try:
                 (call.result,) = call.batch(transaction, [call.item])
                 call.error = None
-            except Exception as error:  # noqa: BLE001 - handed to the caller of this one call
+            except Exception as error:
+                if _is_lost(self._peewee) or getattr(error, "sqlstate", None) in _TRANSIENT:
+                    raise
                 transaction.execute("ROLLBACK TO SAVEPOINT one_call")
                 call.error = error
             transaction.execute("RELEASE SAVEPOINT one_call")
@@ -309,6 +365,15 @@ class Database:
                 loop.call_soon_threadsafe(_resolve_all, members)
             except RuntimeError:
                 log.warning("loop_closed_before_result", calls=len(members))
+
+
+def _raw(database: peewee.Database) -> Any:
+    return database.connection()  # type: ignore[no-untyped-call]
+
+
+def _is_lost(database: peewee.Database) -> bool:
+    """Tell whether the server has gone from the other end of an open connection."""
+    return isinstance(database, peewee.PostgresqlDatabase) and bool(_raw(database).closed)
 
 
 def _resolve_all(calls: list[_Call[Any, Any]]) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from sms.message import Replacement
 from sms.number import SenderId
-from sms.settings import FIELDS, Settings
+from sms.settings import FIELDS, Settings, format_setting
 
 _BUILT_IN = Settings()
 
@@ -21,7 +21,7 @@ def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return int(value.total_seconds())
     if isinstance(value, SenderId):
-        return value.value
+        return format_setting(value)  # a number with its plus: by its digits alone a short one reads as a short code
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

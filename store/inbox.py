@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from sms.message import InboundFragment
 from store.database import Transaction
 from store.keys import Keys
+from store.statements import Insert
+from store.tables import InboundFragmentRow
+
+_FRAGMENTS = Insert(
+    InboundFragmentRow,
+    *("key", "carrier", "source", "destination", "body", "reference", "idx", "total", "received_at"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +31,8 @@ class Inbox:
     def add(self, tx: Transaction, arrived: list[ArrivedFragment]) -> list[int]:
         """Store fragments; returns their keys."""
         keys = [self._keys.take() for _ in arrived]
-        tx.execute_many(
-            "INSERT INTO inbound_fragment (key, carrier, source, destination, body, reference, idx, total, received_at)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+        tx.insert(
+            _FRAGMENTS,
             [
                 (key, item.fragment.carrier, item.fragment.source, item.fragment.destination, item.fragment.text)
                 + (item.fragment.reference, item.fragment.index, item.fragment.total, item.at)

@@ -1,7 +1,8 @@
 """Keys of rows and the public ids that customers see, made here so that one statement can write many rows.
 
 A key is a positive 63-bit integer: milliseconds since 2020, then the node, then a counter; those of a node only grow.
-A public id is `J.`, `S.` or `I.`, the UTC time to the millisecond and a random suffix (18 to 38 characters after the dot).
+A public id is `J.`, `S.`, `I.` or `N.`, the UTC time to the millisecond and a random suffix (18 to 38 characters after
+the dot).
 """
 
 import secrets

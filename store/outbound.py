@@ -1,6 +1,6 @@
-"""Jobs in and parts out: add accepted jobs, take what a carrier has room for, find what a crash left behind.
+"""Jobs in and parts out: add accepted jobs, take what a carrier has room for.
 
-Not here: what answers and receipts change (progress), notices (outbox), views for people (views).
+Not here: what answers, receipts and crashes change (progress), notices (outbox), views for people (views).
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,15 @@ from sms.lifecycle import State
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.report import NoticeKind
-from sms.settings import StatusReport
-from store.database import Transaction
+from sms.settings import StatusReport, format_setting
+from store.database import Row, Transaction
 from store.directory import read_version
 from store.frozen import freeze_replaced
 from store.keys import Keys, to_instant
-from store.outbox import NOTICE_INSERT, notice_row
+from store.leases import check_alive
+from store.outbox import NOTICES, notice_row
+from store.statements import Insert, Update
+from store.tables import Job, Message, Part, Seen
 
 FAR = 1 << 62
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
@@ -80,16 +83,32 @@ class Added:
     skipped: tuple[str, ...] = ()
 
 
-_JOB_INSERT = """INSERT INTO job (key, public_id, customer_key, customer, profile, person, service, reference, accepted_at,
-    open_messages, report, settings, origins, from_mail, reverse_path, header_from, mail_id, mail_references, subject, envid,
-    ret, helo, header, body, corrected) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
-_MESSAGE_INSERT = """INSERT INTO message (key, job_key, seq, public_id, given, number, notify, orcpt, body, cut, replaced,
-    alphabet, sender, state, reason, problem, from_network, priority, route, held, flash, receipt_wanted, parts, attempts,
-    due_at, expires_at, watch_at, counted, owner, updated_at)
-    VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
-_PART_INSERT = """INSERT INTO part (key, message_key, idx, total, body, udh, payload, state, attempt, carrier, carrier_id, error)
-    VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"""
-_SEEN_INSERT = "INSERT INTO seen (digest, job_key, until) VALUES (?,?,?)"
+_JOBS = Insert(
+    Job,
+    *("key", "public_id", "customer_key", "customer", "profile", "person", "service", "reference", "accepted_at"),
+    *("open_messages", "report", "settings", "origins", "from_mail", "reverse_path", "header_from", "mail_id"),
+    *("mail_references", "subject", "envid", "ret", "helo", "header", "body", "corrected"),
+)
+_MESSAGES = Insert(
+    Message,
+    *("key", "job_key", "seq", "public_id", "given", "number", "notify", "orcpt", "body", "cut", "replaced"),
+    *("alphabet", "sender", "state", "reason", "problem", "from_network", "priority", "route", "held", "flash"),
+    *("receipt_wanted", "parts", "attempts", "due_at", "expires_at", "watch_at", "counted", "owner", "updated_at"),
+)
+_PARTS = Insert(
+    Part,
+    *("key", "message_key", "idx", "total", "body", "udh", "payload", "state", "attempt", "carrier", "carrier_id"),
+    "error",
+)
+_SEEN = Insert(Seen, "digest", "job_key", "until")
+_TAKEN_MESSAGES = Update(Message, "owner", "updated_at", also="state = 'submitting', attempts = attempts + 1")
+_TAKEN_PARTS = Update(Part, "carrier", also="state = 'submitting', attempt = attempt + 1")
+_DUE = (
+    "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, parts, expires_at FROM message"
+    " WHERE state = 'queued' AND route = ? AND priority = ? AND due_at <= ? AND expires_at > ?"
+    " ORDER BY due_at, key LIMIT ?"
+)
+_DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +140,11 @@ class Outbound:
                 added.append(Added(public_id="", stale=True))
             else:
                 added.append(self._add(job, seen, rows))
-        tx.execute_many(_JOB_INSERT, rows.jobs)
-        tx.execute_many(_MESSAGE_INSERT, rows.messages)
-        tx.execute_many(_PART_INSERT, rows.parts)
-        tx.execute_many(NOTICE_INSERT, rows.notices)
-        tx.execute_many(_SEEN_INSERT, rows.seen)
+        tx.insert(_JOBS, rows.jobs)
+        tx.insert(_MESSAGES, rows.messages)
+        tx.insert(_PARTS, rows.parts)
+        tx.insert(NOTICES, rows.notices)
+        tx.insert(_SEEN, rows.seen)
         return added
 
     def _seen(self, tx: Transaction, digests: set[bytes]) -> dict[bytes, str]:
@@ -178,7 +197,7 @@ class Outbound:
                 freeze_replaced(encoded.replaced) if encoded else "",
                 (encoded.alphabet if encoded else Alphabet.GSM7).value,
             )
-            + (job.sender.value if job.sender else "", state.value, message.reason, message.problem, False)
+            + (format_setting(job.sender) if job.sender else "", state.value, message.reason, message.problem, False)
             + (_URGENCY[job.priority], message.route, False, job.flash, job.receipt_wanted, len(parts), 0)
             + (job.due_at, job.expires_at, job.expires_at, encoded is None, "", job.accepted_at)
         )
@@ -192,7 +211,9 @@ class Outbound:
         """Return parts for each carrier and mark them `submitting`: committed before a byte goes out.
 
         Express first, then by due time; whole messages, except where the first alone has more parts than there is room.
+        Raises LeaseLostError for an owner that was declared dead.
         """
+        check_alive(tx, (take.owner for take in takes))
         return [self._take(tx, take) for take in takes]
 
     def _take(self, tx: Transaction, take: Take) -> list[PartToSubmit]:
@@ -208,13 +229,7 @@ class Outbound:
     def _take_from(  # noqa: PLR0913 - one private step of `_take`, split for reading
         self, tx: Transaction, take: Take, route: str, urgency: int, room: int, *, allow_partial: bool
     ) -> list[PartToSubmit]:
-        lock = " FOR UPDATE SKIP LOCKED" if tx.postgresql else ""
-        messages = tx.rows(
-            "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, parts, expires_at FROM message"
-            " WHERE state = 'queued' AND route = ? AND priority = ? AND due_at <= ? AND expires_at > ?"
-            " ORDER BY due_at, key LIMIT ?" + lock,
-            (route, urgency, take.now, take.now, room),
-        )
+        messages = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (route, urgency, take.now, take.now, room))
         parts_of: dict[int, list[tuple[int, int, int, bytes, bytes]]] = {}
         for key, message_key, index, total, udh, payload in tx.rows_in(
             "SELECT key, message_key, idx, total, udh, payload FROM part"
@@ -232,27 +247,9 @@ class Outbound:
                 parts = parts[:room]
             message_keys.append((take.owner, take.now, row[0]))
             taken += [_part_to_submit(row, part) for part in parts]
-        tx.execute_many(
-            "UPDATE message SET state = 'submitting', attempts = attempts + 1, owner = ?, updated_at = ? WHERE key = ?",
-            message_keys,
-        )
-        tx.execute_many(
-            "UPDATE part SET state = 'submitting', attempt = attempt + 1, carrier = ? WHERE key = ?",
-            [(take.carrier, part.part_key) for part in taken],
-        )
+        tx.update(_TAKEN_MESSAGES, message_keys)
+        tx.update(_TAKEN_PARTS, [(take.carrier, part.part_key) for part in taken])
         return taken
-
-    def left_behind(self, tx: Transaction, owners: list[str | None]) -> list[list[tuple[int, str]]]:
-        """Return part key and carrier of everything an owner (None: anyone) was submitting when it ended."""
-        return [self._left_behind(tx, owner) for owner in owners]
-
-    def _left_behind(self, tx: Transaction, owner: str | None) -> list[tuple[int, str]]:
-        query = (
-            "SELECT p.key, p.carrier FROM message m JOIN part p ON p.message_key = m.key"
-            " WHERE m.state = 'submitting' AND p.state = 'submitting'"
-        )
-        rows = tx.rows(query) if owner is None else tx.rows(query + " AND m.owner = ?", (owner,))
-        return [(key, carrier) for key, carrier in rows]
 
     def forget_seen(self, tx: Transaction, nows: list[int]) -> list[int]:
         """Delete up to 5,000 digests whose time has ended; returns how many."""
@@ -266,25 +263,23 @@ class _Rows:
     """Rows of one batch, by table."""
 
     def __init__(self) -> None:
-        self.jobs: list[tuple[object, ...]] = []
-        self.messages: list[tuple[object, ...]] = []
-        self.parts: list[tuple[object, ...]] = []
-        self.notices: list[tuple[object, ...]] = []
-        self.seen: list[tuple[object, ...]] = []
+        self.jobs: list[Row] = []
+        self.messages: list[Row] = []
+        self.parts: list[Row] = []
+        self.notices: list[Row] = []
+        self.seen: list[Row] = []
 
 
-def _part_to_submit(row: tuple[object, ...], part: tuple[int, int, int, bytes, bytes]) -> PartToSubmit:
+def _part_to_submit(row: Row, part: tuple[int, int, int, bytes, bytes]) -> PartToSubmit:
     key, public_id, number, sender, alphabet, urgency, flash, receipt_wanted, _, expires_at = row
     part_key, index, total, udh, payload = part
-    assert isinstance(key, int)
-    assert isinstance(expires_at, int)
     return PartToSubmit(
         part_key=part_key,
         message_key=key,
-        message_id=str(public_id),
-        number=MobileNumber(digits=str(number)),
-        sender=parse_sender_id(str(sender)) if sender else None,
-        alphabet=Alphabet(str(alphabet)),
+        message_id=public_id,
+        number=MobileNumber(digits=number),
+        sender=parse_sender_id(sender) if sender else None,
+        alphabet=Alphabet(alphabet),
         udh=udh,
         payload=payload,
         index=index,

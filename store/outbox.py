@@ -1,22 +1,31 @@
 """Notices: what we owe somebody to be told, until it is told or given up.
 
-Not here: what a notice looks like (mta.compose) or how it travels (mta.deliver). A notice whose sending a crash interrupted
-is sent again with the same Message-ID: receivers can fold it, and it costs nobody money.
+Not here: what a notice looks like (mta.compose) or how it travels (mta.deliver). A notice whose sending a crash
+interrupted is sent again with the same Message-ID: receivers can fold it, and it costs nobody money.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sms.report import NoticeKind
-from store.database import Transaction
+from store.database import Row, Transaction
 from store.keys import Keys, public_id, to_instant
+from store.leases import check_alive, end_overdue
+from store.statements import Insert, Update
+from store.tables import NoticeAttempt, NoticeRow
 
-NOTICE_INSERT = """INSERT INTO notice (key, public_id, job_key, kind, recipient, state, attempts, due_at, expires_at,
-    created_at, reason, problem, owner) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+NOTICES = Insert(
+    NoticeRow,
+    *("key", "public_id", "job_key", "kind", "recipient", "state", "attempts", "due_at", "expires_at", "created_at"),
+    *("reason", "problem", "owner"),
+)
+_ATTEMPTS = Insert(NoticeAttempt, "key", "notice_key", "at", "outcome", "host", "address", "tls", "policy", "reply")
+_SENDING = Update(NoticeRow, "owner", also="state = 'sending', attempts = attempts + 1")
+_ENDED = Update(NoticeRow, "state", "due_at", "ended_at", "reason", "problem", also="owner = ''")
 _LIFE = int(timedelta(days=5).total_seconds()) * 1_000_000
 
 
-def notice_row(key: int, job_key: int, kind: NoticeKind, recipient: str, now: int) -> tuple[object, ...]:
+def notice_row(key: int, job_key: int, kind: NoticeKind, recipient: str, now: int) -> Row:
     """Return the row of a new notice, due at once; `now` is in microseconds."""
     identity = public_id("N", to_instant(now))
     return (key, identity, job_key, kind.value, recipient, "queued", 0, now, now + _LIFE, now, "", "", "")
@@ -38,7 +47,11 @@ class TakenNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeEnd:
-    """What an attempt came to: `state` is sent, failed, skipped, or queued again until `due_at` (microseconds)."""
+    """What an attempt came to: `state` is sent, failed, skipped, or queued again until `due_at` (microseconds).
+
+    It is recorded, but changes the notice only if that is still being sent, and for that `attempt` where one is named:
+    the word of a process that was declared dead meanwhile counts no more.
+    """
 
     key: int
     job_key: int
@@ -52,11 +65,12 @@ class NoticeEnd:
     tls: str = ""
     policy: str = ""
     reply: str = ""
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeNotices:
-    """A wish for due notices: at most `most`; `busy` names recipient domains that have no room now."""
+    """A wish for due notices, at most `most`; `now` is in microseconds."""
 
     now: int
     most: int
@@ -70,20 +84,13 @@ class Outbox:
         self._keys = keys
 
     def take(self, tx: Transaction, wishes: list[TakeNotices]) -> list[list[TakenNotice]]:
-        """Return due notices, oldest first, and mark them `sending`."""
+        """Return due notices, oldest first, and mark them `sending`. Raises LeaseLostError for a dead owner."""
+        check_alive(tx, (wish.owner for wish in wishes))
         return [self._take(tx, wish) for wish in wishes]
 
     def _take(self, tx: Transaction, wish: TakeNotices) -> list[TakenNotice]:
-        lock = " FOR UPDATE SKIP LOCKED" if tx.postgresql else ""
-        rows = tx.rows(
-            "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at FROM notice"
-            " WHERE state = 'queued' AND due_at <= ? ORDER BY due_at, key LIMIT ?" + lock,
-            (wish.now, wish.most),
-        )
-        tx.execute_many(
-            "UPDATE notice SET state = 'sending', attempts = attempts + 1, owner = ? WHERE key = ?",
-            [(wish.owner, row[0]) for row in rows],
-        )
+        rows = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (wish.now, wish.most))
+        tx.update(_SENDING, [(wish.owner, row[0]) for row in rows])
         return [
             TakenNotice(
                 key=key,
@@ -100,31 +107,57 @@ class Outbox:
 
     def end(self, tx: Transaction, ends: list[NoticeEnd]) -> list[None]:
         """Record attempts and what became of their notices; a told job forgets the mail's body."""
-        tx.execute_many(
-            "INSERT INTO notice_attempt (key, notice_key, at, outcome, host, address, tls, policy, reply)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+        tx.insert(
+            _ATTEMPTS,
             [
                 (self._keys.take(), end.key, end.at, end.state, end.host, end.address, end.tls, end.policy, end.reply)
                 for end in ends
             ],
         )
-        tx.execute_many(
-            "UPDATE notice SET state = ?, due_at = ?, ended_at = ?, reason = ?, problem = ?, owner = '' WHERE key = ?",
+        sending: dict[int, int] = dict(
+            tx.rows_in(_SENDING_LOCKED if tx.postgresql else _SENDING_NOW, {end.key for end in ends})
+        )
+        valid = {end.key: end for end in ends if end.key in sending and end.attempt in (0, sending[end.key])}
+        tx.update(
+            _ENDED,
             [
                 (end.state, end.due_at, None if end.state == "queued" else end.at, end.reason, end.problem, end.key)
-                for end in ends
+                for end in valid.values()
             ],
         )
-        tx.execute_many(
-            "UPDATE job SET body = NULL WHERE key = ? AND body IS NOT NULL AND settled_at IS NOT NULL",
-            [(end.job_key,) for end in ends if end.state != "queued"],
-        )
+        told = {end.job_key for end in valid.values() if end.state != "queued"}
+        for (key,) in tx.rows_in(_WITH_BODY, told):
+            tx.execute("UPDATE job SET body = NULL WHERE key = ?", (key,))
         return [None] * len(ends)
 
     def recover(self, tx: Transaction, owners: list[str | None]) -> list[int]:
-        """Queue again what an owner (None: anyone) was sending when it ended; returns how many."""
-        statement = "UPDATE notice SET state = 'queued', owner = '' WHERE state = 'sending'"
-        return [
-            tx.execute(statement) if owner is None else tx.execute(statement + " AND owner = ?", (owner,))
-            for owner in owners
-        ]
+        """Queue again what an owner was sending when it ended; returns how many.
+
+        None stands for everybody who lives no more: with SQLite for everybody, so that it is for the start only, with
+        PostgreSQL for those who have no lease, at any time.
+        """
+        return [self._recover(tx, owner) for owner in owners]
+
+    def _recover(self, tx: Transaction, owner: str | None) -> int:
+        if owner is not None:
+            return tx.execute(_REQUEUE_OF, (owner,))
+        if not tx.postgresql:
+            return tx.execute(_REQUEUE)
+        end_overdue(tx)
+        return tx.execute(_REQUEUE_LEFT)
+
+
+_REQUEUE = "UPDATE notice SET state = 'queued', owner = '' WHERE state = 'sending'"
+_REQUEUE_OF = _REQUEUE + " AND owner = ?"
+_REQUEUE_LEFT = (
+    "UPDATE notice SET state = 'queued', owner = '' WHERE state = 'sending'"
+    " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended)"
+)
+_DUE = (
+    "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at FROM notice"
+    " WHERE state = 'queued' AND due_at <= ? ORDER BY due_at, key LIMIT ?"
+)
+_DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"
+_SENDING_NOW = "SELECT key, attempts FROM notice WHERE key IN (??) AND state = 'sending' ORDER BY key"
+_SENDING_LOCKED = _SENDING_NOW + " FOR UPDATE"
+_WITH_BODY = "SELECT key FROM job WHERE key IN (??) AND body IS NOT NULL AND settled_at IS NOT NULL ORDER BY key"

@@ -5,6 +5,8 @@ models (statements). Instants are microseconds since 1970, UTC, in big integers.
 hold. Not here: customers and settings (directory_tables), how an existing database gets here (migrations).
 """
 
+# ruff: noqa: D106 - peewee's Meta is configuration, the docstring is its model's
+
 import peewee
 
 
@@ -66,7 +68,8 @@ class Job(Row):
 class Message(Row):
     """One recipient of a job. `priority` is 0 for express, 1 for normal; `route` names the carriers that may take it.
 
-    `counted` is false until the message's end was subtracted from its job; `watch_at` is when silence becomes a final state.
+    `counted` is false until the message's end was subtracted from its job; `watch_at` is when silence ends it; `owner`
+    is the process that is submitting it.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -160,6 +163,11 @@ ReceiptRow.add_index(
         ReceiptRow.part_key.is_null()
     )
 )
+ReceiptRow.add_index(
+    ReceiptRow.index(ReceiptRow.number, ReceiptRow.carrier, name="receipt_orphan_number").where(
+        ReceiptRow.part_key.is_null()
+    )
+)
 
 
 class Seen(peewee.Model):
@@ -233,7 +241,7 @@ class InboundFragmentRow(Row):
 
 
 class NodeLease(peewee.Model):
-    """A process that submits and sends. `ended` once another one declared it dead, or it stopped: it takes nothing more."""
+    """A process that submits and sends. `ended` once it stopped or another declared it dead: it takes nothing more."""
 
     owner = peewee.TextField(primary_key=True)
     node = peewee.IntegerField()
@@ -255,4 +263,16 @@ class CarrierLease(peewee.Model):
         table_name = "carrier_lease"
 
 
-OUTBOUND = (Meta, Job, Message, Part, ReceiptRow, Seen, NoticeRow, NoticeAttempt, InboundFragmentRow, NodeLease, CarrierLease)
+OUTBOUND = (
+    Meta,
+    Job,
+    Message,
+    Part,
+    ReceiptRow,
+    Seen,
+    NoticeRow,
+    NoticeAttempt,
+    InboundFragmentRow,
+    NodeLease,
+    CarrierLease,
+)

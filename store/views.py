@@ -12,16 +12,17 @@ from store.frozen import thaw_origins, thaw_replaced, thaw_settings
 from store.keys import to_instant
 
 _JOB = (
-    "SELECT key, public_id, customer, profile, person, service, reference, accepted_at, settled_at, settings, origins, from_mail,"
-    " reverse_path, header_from, mail_id, mail_references, subject, envid, ret, helo, header, body FROM job"
+    "SELECT key, public_id, customer, profile, person, service, reference, accepted_at, settled_at, settings, origins,"
+    " from_mail, reverse_path, header_from, mail_id, mail_references, subject, envid, ret, helo, header, body FROM job"
 )
 _MESSAGES = (
-    "SELECT key, job_key, public_id, given, number, notify, orcpt, body, cut, replaced, alphabet, sender, state, reason, problem,"
-    " from_network, updated_at, expires_at FROM message WHERE job_key IN (??) ORDER BY job_key, seq"
+    "SELECT key, job_key, public_id, given, number, notify, orcpt, body, cut, replaced, alphabet, sender, state,"
+    " reason, problem, from_network, updated_at, expires_at FROM message WHERE job_key IN (??) ORDER BY job_key, seq"
 )
 _PARTS = (
-    "SELECT p.message_key, p.idx, p.total, p.body, p.state, p.carrier, p.carrier_id, p.error, p.submitted_at, p.reported_at"
-    " FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??) ORDER BY p.message_key, p.idx"
+    "SELECT p.message_key, p.idx, p.total, p.body, p.state, p.carrier, p.carrier_id, p.error, p.submitted_at,"
+    " p.reported_at FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)"
+    " ORDER BY p.message_key, p.idx"
 )
 
 
@@ -108,7 +109,7 @@ def _job_report(row: Row, messages: tuple[ReportedMessage, ...]) -> JobReport:
 
 
 def find_job(tx: Transaction, name: str) -> int | None:
-    """Return the key of the job with this public id, with one of its messages' ids, or with this Message-ID; else None."""
+    """Return the key of the job with this public id, a message's id of it, or this Message-ID; None for none."""
     for query in (
         "SELECT key FROM job WHERE public_id = ?",
         "SELECT job_key FROM message WHERE public_id = ?",

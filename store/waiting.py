@@ -1,7 +1,7 @@
 """The queue as an administrator sees and handles it: what waits, held or released, made due at once.
 
-Not here: ending a message (progress.cancel), for that must reach its sender. A held row is due in the far future, so that
-the statements of dispatch need not know of it.
+Not here: ending a message (progress.cancel), for that must reach its sender. A held row is due in the far future, so
+that the statements of dispatch need not know of it; its validity runs on.
 """
 
 from collections.abc import Sequence
@@ -113,20 +113,29 @@ def find_waiting(tx: Transaction, name: str) -> Found:
     notices = tx.rows("SELECT key FROM notice WHERE public_id = ? AND state IN ('queued', 'sending', 'held')", (name,))
     for key in jobs:
         messages += tx.rows("SELECT key FROM message WHERE job_key = ? AND NOT counted", (key,))
-        notices += tx.rows("SELECT key FROM notice WHERE job_key = ? AND state IN ('queued', 'sending', 'held')", (key,))
+        notices += tx.rows(
+            "SELECT key FROM notice WHERE job_key = ? AND state IN ('queued', 'sending', 'held')", (key,)
+        )
     known = bool(jobs or messages or notices) or bool(
-        tx.rows("SELECT 1 FROM message WHERE public_id = ? UNION ALL SELECT 1 FROM notice WHERE public_id = ?", (name, name))
+        tx.rows(
+            "SELECT 1 FROM message WHERE public_id = ? UNION ALL SELECT 1 FROM notice WHERE public_id = ?", (name, name)
+        )
     )
-    return Found(
-        messages=tuple(key for (key,) in messages), notices=tuple(key for (key,) in notices), known=known
-    )
+    return Found(messages=tuple(key for (key,) in messages), notices=tuple(key for (key,) in notices), known=known)
 
 
 def hold(tx: Transaction, wishes: Sequence[Found]) -> list[int]:
     """Hold what is queued; returns how many rows each wish held."""
     return [
-        _update(tx, "UPDATE message SET held = ?, due_at = ? WHERE key = ? AND state = 'queued'", (True, FAR), found.messages)
-        + _update(tx, "UPDATE notice SET state = 'held', due_at = ? WHERE key = ? AND state = 'queued'", (FAR,), found.notices)
+        _update(
+            tx,
+            "UPDATE message SET held = ?, due_at = ? WHERE key = ? AND state = 'queued'",
+            (True, FAR),
+            found.messages,
+        )
+        + _update(
+            tx, "UPDATE notice SET state = 'held', due_at = ? WHERE key = ? AND state = 'queued'", (FAR,), found.notices
+        )
         for found in wishes
     ]
 
@@ -143,7 +152,10 @@ def release(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
     """Make what is held due at once; returns how many rows each wish released."""
     return [
         _update(
-            tx, "UPDATE message SET held = ?, due_at = ? WHERE key = ? AND held", (False, wish.now), wish.found.messages
+            tx,
+            "UPDATE message SET held = ?, due_at = ? WHERE key = ? AND held AND state = 'queued'",
+            (False, wish.now),
+            wish.found.messages,
         )
         + _update(
             tx,
@@ -169,7 +181,7 @@ def drop_notices(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
 
 
 def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
-    """Make everything that waits for a later attempt due at once, held rows excepted; returns how many rows that were."""
+    """Make everything that waits for a later attempt due at once, held rows excepted; returns how many rows."""
     return [
         tx.execute("UPDATE message SET due_at = ? WHERE state = 'queued' AND due_at > ? AND NOT held", (now, now))
         + tx.execute("UPDATE notice SET due_at = ? WHERE state = 'queued' AND due_at > ?", (now, now))
@@ -178,4 +190,4 @@ def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
 
 
 def _update(tx: Transaction, sql: str, values: tuple[object, ...], keys: Sequence[int]) -> int:
-    return sum(tx.execute(sql, (*values, key)) for key in keys)
+    return sum(tx.execute(sql, (*values, key)) for key in sorted(keys))

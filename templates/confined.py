@@ -16,28 +16,18 @@ import struct
 import subprocess
 import sys
 import time
-from collections import OrderedDict
 from threading import Lock
 from typing import IO, Any
 
-from jinja2 import Template
 from lxml import etree
 from lxml import html as lxml_html
 
 from sms.report import NoticeKind
-from templates.render import (
-    LARGEST_HTML,
-    Renderer,
-    TemplateBroken,
-    compile_html,
-    html_environment,
-    render_bounded,
-)
+from templates.render import LARGEST_HTML, CustomerTemplates, Renderer, TemplateBroken
 from templates.samples import sample_reports
 from templates.view import StatusView
 
 _LENGTH = struct.Struct("!I")
-_COMPILED = 64
 _LARGEST_HTML = 2 * LARGEST_HTML
 _FORBIDDEN_ELEMENTS = frozenset(
     {"applet", "audio", "base", "embed", "form", "frame", "iframe", "input", "link", "object", "script", "svg", "video"}
@@ -185,8 +175,7 @@ def _unfit_attribute(name: str, value: str) -> list[str]:
 
 def main() -> None:
     """Answer requests on stdin until it ends; this is the child's whole life."""
-    environment = html_environment()
-    compiled: OrderedDict[str, Template] = OrderedDict()
+    templates = CustomerTemplates(largest=_LARGEST_HTML)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     _renounce(int(sys.argv[1]))
     longest = 2 * float(sys.argv[2])
@@ -196,12 +185,7 @@ def main() -> None:
         source, view = pickle.loads(requests.read(*_LENGTH.unpack(head)))  # noqa: S301  (our parent wrote it)
         signal.setitimer(signal.ITIMER_REAL, longest)  # ends us where the parent is no longer there to do it
         try:
-            template = compiled.get(source)
-            if template is None:
-                template = compiled[source] = compile_html(environment, source)
-                if len(compiled) > _COMPILED:
-                    compiled.popitem(last=False)
-            answer = {"html": render_bounded(template, view, _LARGEST_HTML)}
+            answer = {"html": templates.html(source, view)}
         except TemplateBroken as broken:
             answer = {"problem": str(broken)}
         except Exception as error:  # noqa: BLE001  (parsers of HTML and CSS fail in many ways on what customers write)

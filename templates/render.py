@@ -7,6 +7,7 @@ templates are bounded by the process they run in (templates.confined), not by th
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from templates.words import Dictionary, Words
 ROWS = 150
 LARGEST_HTML = 95_000  # Gmail cuts what follows 102 KB
 LARGEST_SOURCE = 64_000
+_COMPILED = 64
 
 # Filters that neither build large strings from small ones nor mark text as safe.
 _FILTERS = frozenset(
@@ -230,21 +232,34 @@ def _pieces(environment: Environment, source: str) -> Iterable[Piece]:
             yield Piece(value, is_tag=False)
 
 
-def render_bounded(template: Template, view: StatusView, largest: int) -> str:
-    """Return a customer's template rendered, at most so many characters. Raises TemplateBroken for every fault."""
-    chunks: list[str] = []
-    size = 0
-    try:
-        for chunk in template.generate(m=view):
-            size += len(chunk)
-            if size > largest:
-                raise TemplateBroken(f"it makes a mail of more than {largest} characters")
-            chunks.append(chunk)
-    except TemplateError as error:
-        raise TemplateBroken(str(error)) from error
-    except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
-        raise TemplateBroken(f"it fails with {type(error).__name__}: {error}") from error
-    return "".join(chunks)
+class CustomerTemplates:
+    """Compiles and renders customers' templates in this process, for which templates.confined has one of its own."""
+
+    def __init__(self, *, largest: int) -> None:
+        """Bound what one template writes to so many characters."""
+        self._environment = html_environment()
+        self._largest = largest
+        self._compiled = lru_cache(maxsize=_COMPILED)(self._compile)
+
+    def _compile(self, source: str) -> Template:
+        return compile_html(self._environment, source)
+
+    def html(self, source: str, view: StatusView) -> str:
+        """Return the HTML of a template. Raises TemplateBroken for faults that its author can mend."""
+        chunks: list[str] = []
+        size = 0
+        template = self._compiled(source)
+        try:
+            for chunk in template.generate(m=view):
+                size += len(chunk)
+                if size > self._largest:
+                    raise TemplateBroken(f"it makes a mail of more than {self._largest} characters")
+                chunks.append(chunk)
+        except TemplateError as error:
+            raise TemplateBroken(str(error)) from error
+        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+            raise TemplateBroken(f"it fails with {type(error).__name__}: {error}") from error
+        return "".join(chunks)
 
 
 def standard_template() -> str:

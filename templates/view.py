@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from sms.lifecycle import OPEN, State, Summary
 from sms.message import Replacement
+from sms.number import SenderKind, parse_sender_id
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import TextSource
@@ -162,7 +163,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     shared = None if single else _shared(shown, recipients)
     teller = recipients[0] if single else shared
     who = recipients[0].number if single else words.count("count.recipients", len(messages))
-    lead = recipients[0].sentence if single else _tally(report.summary, words)
+    lead = recipients[0].sentence if single else _tally(kind, report.summary, words)
     if lead.rstrip(".") == headline:
         lead = ""
     more = ""
@@ -172,7 +173,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     return StatusView(
         kind=kind,
         language=words.language,
-        subject=_subject(report, who, recipients[0] if single else None, words),
+        subject=_subject(kind, report, who, recipients[0] if single else None, words),
         preheader=" · ".join(filter(None, (headline, who, show_line(teller.text)[:_TEASER] if teller else ""))),
         kind_name=words.say(f"kind.{kind}"),
         headline=headline,
@@ -266,12 +267,17 @@ def _headline_of_many(kind: NoticeKind, summary: Summary) -> str:
     return "submitted" if summary.submitted == summary.total else "sent"
 
 
-def _tally(summary: Summary, words: Words) -> str:
-    numbers = ("delivered", "submitted", "failed", "unknown", "open")
-    counts = ((name, getattr(summary, name)) for name in numbers)
+def _tally(kind: NoticeKind, summary: Summary, words: Words) -> str:
+    counts = {
+        "delivered": summary.delivered,
+        "submitted": summary.submitted,
+        "refused" if kind is NoticeKind.ACCEPTED else "failed": summary.failed,
+        "unknown": summary.unknown,
+        "open": summary.open,
+    }
     # The number stays with its word when the line is broken.
     return " · ".join(
-        words.count(f"count.{name}", number).replace(" ", "\u00a0", 1) for name, number in counts if number
+        words.count(f"count.{name}", number).replace(" ", "\u00a0", 1) for name, number in counts.items() if number
     )
 
 
@@ -285,7 +291,7 @@ def _intro(kind: NoticeKind, messages: Sequence[ReportedMessage], words: Words, 
     return sentence
 
 
-def _subject(report: JobReport, who: str, only: RecipientView | None, words: Words) -> str:
+def _subject(kind: NoticeKind, report: JobReport, who: str, only: RecipientView | None, words: Words) -> str:
     """Return a subject that stays in the mail's thread, or tells the state where the mail's subject was the text."""
     subject = show_line(report.mail.subject) if report.mail else ""
     source_is_subject = report.settings.text_source is not TextSource.BODY
@@ -294,7 +300,7 @@ def _subject(report: JobReport, who: str, only: RecipientView | None, words: Wor
         return subject if subject[:3].lower() == "re:" else words.say("subject.reply", subject=subject)
     if only is not None:
         return words.say("subject.one", number=who, state=only.state)
-    return words.say("subject.many", recipients=who, summary=_tally(report.summary, words))
+    return words.say("subject.many", recipients=who, summary=_tally(kind, report.summary, words))
 
 
 def _shared(shown: Sequence[ReportedMessage], recipients: Sequence[RecipientView]) -> RecipientView | None:
@@ -327,12 +333,13 @@ def _view_recipient(message: ReportedMessage, report: JobReport, words: Words, z
         replaced=tuple(_view_replaced(message.replaced, words)) if preview else (),
         parts=tuple(_view_part(part, words) for part in message.parts),
         parts_line=_parts_line(message.parts, words),
-        sender=show_line(message.sender_id),
+        sender=_show_sender(message.sender_id),
         changed=words.time(message.updated_at, zone),
     )
 
 
-_REFUSALS_ONLY = frozenset(Refusal) - frozenset(ProblemCode)
+_PROBLEMS = frozenset(map(str, ProblemCode))
+_REFUSALS_ONLY = frozenset(map(str, Refusal)) - _PROBLEMS
 
 
 def _view_replaced(replaced: Sequence[Replacement], words: Words) -> Iterable[ReplacedView]:
@@ -345,13 +352,21 @@ def _view_replaced(replaced: Sequence[Replacement], words: Words) -> Iterable[Re
         )
 
 
+def _show_sender(sender_id: str) -> str:
+    known = parse_sender_id(sender_id) if sender_id else None
+    if known is not None and known.kind is SenderKind.NUMERIC:
+        return f"+{known.value}"
+    return show_line(sender_id)
+
+
 def _view_part(part: ReportedPart, words: Words) -> PartView:
+    bad = part.state not in {State.DELIVERED, State.SUBMITTED}
     return PartView(
         name=words.say("label.part", index=part.index, total=part.total),
         state=words.say(f"state.{part.state}"),
         tone=_TONES.get(part.state, Tone.BAD),
         billed=part.billed,
-        code=show_line(part.error)[:_SHOWN_ADDRESS] if part.state not in {State.DELIVERED, State.SUBMITTED} else "",
+        code="" if part.error in _PROBLEMS or not bad else show_line(part.error)[:_SHOWN_ADDRESS],
     )
 
 
@@ -364,13 +379,13 @@ def _parts_line(parts: Sequence[ReportedPart], words: Words) -> str:
 
 def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words, zone: str) -> Iterable[Fact]:
     parts = [part for message in report.messages for part in message.parts]
-    senders = {show_line(message.sender_id) for message in report.messages if message.sender_id}
+    senders = {message.sender_id for message in report.messages if message.sender_id}
     accepted = words.time(report.accepted_at, zone)
     changed = words.time(max((m.updated_at for m in report.messages), default=report.accepted_at), zone)
     expiry = max((m.expires_at for m in report.messages if m.expires_at and m.state in OPEN), default=None)
     values = (
         ("label.to", recipients[0].number if len(report.messages) == 1 else ""),
-        ("label.sender", ", ".join(sorted(senders)[:3])),
+        ("label.sender", ", ".join(map(_show_sender, sorted(senders)[:3]))),
         ("label.parts", _parts_line(parts, words)),
         ("label.cost_centre", show_line(report.settings.cost_centre)),
         ("label.reference", show_line(report.reference)),

@@ -181,13 +181,17 @@ class StsLookup:
         policy = None if fetched.fault else parse_sts_policy(fetched.body)
         if policy is None:
             fault = fetched.fault or "the policy file is malformed"
-            self._failed_at[domain] = now
+            self._note_failure(domain, now)
             log.warning("mta_sts_fetch_failed", domain=domain, fault=fault, kept=kept is not None)
             return _in_force(kept, StsMode.FAILED, fault)
         self._failed_at.pop(domain, None)
         fresh = CachedPolicy(policy=policy, policy_id=policy_id, fetched_at=now)
         await self._cache.put(domain, fresh)
         return _in_force(fresh)
+
+    def _note_failure(self, domain: str, now: datetime) -> None:
+        self._failed_at = {name: at for name, at in self._failed_at.items() if now - at < _RETRY_FETCH}
+        self._failed_at[domain] = now
 
 
 def _in_force(cached: CachedPolicy | None, otherwise: StsMode = StsMode.ABSENT, cause: str = "") -> StsResult:

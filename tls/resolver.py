@@ -5,6 +5,7 @@ resolver on loopback that the operator named as such (RFC 4035 §4.9.3, RFC 7672
 in which order (tls.mx), what TLSA and MTA-STS records mean (tls.dane, tls.mtasts).
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -118,8 +119,9 @@ class DnsResolver:
 
     async def addresses(self, host: str) -> Answer[Address]:
         """Ask for A and AAAA together."""
-        six, six_records = await self._ask(host, dns.rdatatype.AAAA)
-        four, four_records = await self._ask(host, dns.rdatatype.A)
+        (six, six_records), (four, four_records) = await asyncio.gather(
+            self._ask(host, dns.rdatatype.AAAA), self._ask(host, dns.rdatatype.A)
+        )
         found = tuple(ip_address(record.to_text()) for record in (*six_records, *four_records))
         if not found:
             # One kind that could not be asked may hide an address.

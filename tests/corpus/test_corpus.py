@@ -88,9 +88,7 @@ def test_a_mail_comes_to_what_is_expected(name):
     assert (mail.priority or "") == entry.get("priority", "")
     assert sorted(options.patch) == sorted(entry.get("patch", []))
     assert options.subject == entry.get("subject", options.subject)
-    encoded = encode_text(
-        found.text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=20
-    )
+    encoded = encode_text(found.text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=20)
     assert isinstance(encoded, EncodedText)
     assert (encoded.alphabet, len(encoded.parts), encoded.cut) == (entry["coding"], entry["parts"], "")
 

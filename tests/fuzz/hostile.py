@@ -1,15 +1,12 @@
 """Mails made to hurt, and the one property that every mail must keep; shared by the sample and the search."""
 
 import base64
-import resource
-import time
-import tracemalloc
 
 from mta.addresses import read_recipient
 from mta.automatic import classify
 from mta.body import ExtractedText, extract_text
 from mta.intake import mail_digest
-from mta.mime import Mail, MailLimits, read_attachment, read_mail
+from mta.mime import MailLimits, read_attachment, read_mail
 from mta.options import SubjectOptions, read_options
 from sms.outcome import Refused
 from sms.settings import Settings, TextSource
@@ -55,23 +52,6 @@ def take_an_address(text):
     if not isinstance(found, Refused):
         assert (found.number or found.list_name).isascii()
         assert one_line(found.number + found.list_name + found.domain)
-
-
-def cost_of(raw):
-    """Return the CPU seconds and the peak of traced memory, in octets, that a mail costs."""
-    begin = time.process_time()
-    take(raw)
-    seconds = time.process_time() - begin
-    tracemalloc.start()
-    take(raw)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return seconds, peak
-
-
-def resident():
-    """Return the highest resident size of this process so far, in octets."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def html_mail(html):
@@ -192,14 +172,14 @@ def rtf_bomb():
     for _ in range(60_000):
         body += b"\xff" + b"\x00\x0f" * 8
     content = len(body).to_bytes(4, "little") + b"\xff\xff\xff\xff" + b"LZFu" + bytes(4) + bytes(body)
-    value = b"\x02\x01\x09\x10\x01\x00\x00\x00" + len(content).to_bytes(4, "little") + content + bytes(-len(content) % 4)
+    value = (
+        b"\x02\x01\x09\x10\x01\x00\x00\x00" + len(content).to_bytes(4, "little") + content + bytes(-len(content) % 4)
+    )
     properties = b"\x01\x00\x00\x00" + value
-    stream = b"\x78\x9f\x3e\x22\x00\x00\x01\x03\x90\x06\x00" + len(properties).to_bytes(4, "little") + properties + b"\0\0"
+    stream = (
+        b"\x78\x9f\x3e\x22\x00\x00\x01\x03\x90\x06\x00" + len(properties).to_bytes(4, "little") + properties + b"\0\0"
+    )
     return (
         b"From: a@example.com\r\nContent-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n"
         + base64.encodebytes(stream)
     )
-
-
-def is_mail(value):
-    return isinstance(value, Mail)

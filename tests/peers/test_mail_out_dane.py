@@ -22,7 +22,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from dns.dnssectypes import Algorithm
 
 from sms.outcome import Done, Failed, ProblemCode, Retry
-from tests.mail_out_kit import Identity, Mail, Peer, issue, make_deliverer, server_context
+from tests.mail_out_kit import (
+    Identity,
+    Mail,
+    Peer,
+    issue,
+    make_authority,
+    make_deliverer,
+    make_intermediate,
+    server_context,
+)
 from tests.peer import find_program, require_peer
 from tls.policy import TlsLevel
 from tls.resolver import DnsResolver, Lookup
@@ -54,6 +63,8 @@ class Zones:
     mail_port: int
     good: Identity
     other: Identity
+    chained: Identity
+    misnamed: Identity
 
 
 def sign(name: str, text: str, *, age: timedelta = timedelta(0)) -> tuple[dns.zone.Zone, str]:
@@ -83,7 +94,9 @@ def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zones]:
     require_peer("unbound (a validating DNS resolver)", unbound)
     folder = tmp_path_factory.mktemp("dns")
     knot_port, unbound_port, mail_port = free_port(), free_port(), free_port()
-    good, other = issue(names=("mx.good.example",)), issue()
+    good, other, authority = issue(names=("mx.good.example",)), issue(), make_authority()
+    chained = issue(make_intermediate(authority), names=("mx.authority.example",))
+    misnamed = issue(make_intermediate(authority), names=("mx.elsewhere.example",))
     bound, unbound_record = f"3 1 1 {digest_of(good)}", f"3 1 1 {digest_of(other)}"
     texts = {
         "good.example": zone_text(mail_port, (bound,)),
@@ -95,6 +108,7 @@ def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zones]:
         "digest.example": zone_text(mail_port, (f"3 1 255 {digest_of(good)}",)),
         "empty.example": zone_text(mail_port, ()),
         "alias.example": zone_text(mail_port, (), f"_{mail_port}._tcp.mx IN CNAME _dane\n_dane IN TLSA {bound}\n"),
+        "authority.example": zone_text(mail_port, (f"2 1 1 {digest_of(authority)}",)),
         "null.example": zone_text(mail_port, ()).replace("MX 10 mx", "MX 0 ."),
         "unsigned.example": zone_text(mail_port, (bound,)),
     }
@@ -132,7 +146,7 @@ def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zones]:
         wait_for(folder, knot_port, unbound_port)
         resolver = DnsResolver(["127.0.0.1"], port=unbound_port, validating=True, deadline_seconds=5)
         assert resolver.trusted
-        yield Zones(resolver=resolver, mail_port=mail_port, good=good, other=other)
+        yield Zones(resolver=resolver, mail_port=mail_port, good=good, other=other, chained=chained, misnamed=misnamed)
     finally:
         for process in started:
             process.terminate()
@@ -164,6 +178,9 @@ CASES = [
     ("rollover.example",     "other",    "d    d     d"),
     ("alias.example",        "good",     "d    d     d"),
     ("alias.example",        "other",    "w    w     w"),
+    ("authority.example",    "chained",  "d    d     d"),
+    ("authority.example",    "misnamed", "w    w     w"),
+    ("authority.example",    "other",    "w    w     w"),
     ("bogus.example",        "good",     "w    w     w"),
     ("expired.example",      "good",     "w    w     w"),
     ("refused.example",      "good",     "w    w     w"),
@@ -186,6 +203,18 @@ async def test_case_31_mail_follows_what_dnssec_proves(zone, shown, expected, zo
             got.append("d" if isinstance(attempt.outcome, Done) else "w")
     assert got == expected.split()
     assert "MAIL" not in peer.verbs_in_clear
+
+
+@pytest.mark.parametrize("zone", ["bogus.example", "mismatch.example"])
+async def test_case_31_what_dane_forbids_is_called_a_matter_of_policy(zone, zones, tmp_path):
+    async with Peer(server_context(zones.good, tmp_path), port=zones.mail_port) as peer:
+        deliverer = make_deliverer(peer.port, MAY, resolver=zones.resolver)
+        attempt = await deliverer.deliver(Mail(recipient=f"anna@{zone}"))
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+    assert "TLSA" in attempt.outcome.problem.text
+    assert zone in attempt.outcome.problem.text
 
 
 @pytest.mark.parametrize("zone", ["usage.example", "digest.example"])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mta.dialogue import Dialogue
-from mta.events import AuthCancelled, Event, Hello, Limits, Noticed, StartTls, Terms
+from mta.events import AuthCancelled, Event, Hello, Limits, Noticed, StartTls, State, Terms
 from mta.replies import GOODBYE, OK, READY_FOR_TLS, Reply
 
 HELLO = b"EHLO client.example.com\r\n"
@@ -28,6 +28,15 @@ class Heard:
     output: bytes = b""
 
     @property
+    def state(self) -> State:
+        """Where the dialogue stands now."""
+        return self.dialogue.state
+
+    @property
+    def closed(self) -> bool:
+        return self.dialogue.closed
+
+    @property
     def codes(self) -> list[str]:
         """The codes of all replies, without the greeting."""
         lines = self.output.decode("ascii").split("\r\n")
@@ -43,9 +52,7 @@ class Heard:
 
 def begin(*, terms: Terms | None = None, limits: Limits | None = None, tls: bool = False, **more) -> Heard:
     """Return a greeted dialogue at the instant 0."""
-    heard = Heard(
-        Dialogue(terms or Terms(hostname="mx.example.net"), limits or Limits(), now=0.0, tls=tls, **more)
-    )
+    heard = Heard(Dialogue(terms or Terms(hostname="mx.example.net"), limits or Limits(), now=0.0, tls=tls, **more))
     heard.dialogue.greet()
     return heard
 

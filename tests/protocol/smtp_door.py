@@ -1,10 +1,14 @@
 """A listener of mta.server on a free loopback port, and a client that says raw octets, for tests."""
 
+# ruff: noqa: N802  (hooks have the names that aiosmtpd gives them)
+
 import asyncio
 import contextlib
 import functools
 import inspect
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -28,10 +32,11 @@ def on_both_loops(test: Callable) -> Callable:
 
     signature = inspect.signature(test)
     extra = inspect.Parameter("loop_factory", inspect.Parameter.KEYWORD_ONLY)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), extra])  # type: ignore[attr-defined]
-    del run.__wrapped__  # type: ignore[attr-defined]
+    setattr(run, "__signature__", signature.replace(parameters=[*signature.parameters.values(), extra]))  # noqa: B010  (typed)
+    delattr(run, "__wrapped__")
     loops = [asyncio.new_event_loop, uvloop.new_event_loop]
-    return pytest.mark.parametrize("loop_factory", loops, ids=["asyncio", "uvloop"])(run)
+    parametrized: Callable = pytest.mark.parametrize("loop_factory", loops, ids=["asyncio", "uvloop"])(run)
+    return parametrized
 
 
 class Accepting:
@@ -85,6 +90,12 @@ class Client:
     async def start_tls(self, context: ssl.SSLContext) -> None:
         await self.writer.start_tls(context, server_hostname="mx.example.net")
 
+    def reset(self) -> None:
+        """Drop the connection with a TCP reset."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
     async def close(self) -> None:
         self.writer.close()
         with contextlib.suppress(OSError):
@@ -103,7 +114,9 @@ async def door(handler, settings: ServerSettings | None = None, **more) -> Async
 
 
 @contextlib.asynccontextmanager
-async def client_of(listener: Listener, *, tls: ssl.SSLContext | None = None, greeted: bool = True) -> AsyncIterator[Client]:
+async def client_of(
+    listener: Listener, *, tls: ssl.SSLContext | None = None, greeted: bool = True
+) -> AsyncIterator[Client]:
     """Connect, hear the greeting, and close afterwards."""
     host, port = listener.addresses[0]
     name = "mx.example.net" if tls else None

@@ -250,6 +250,23 @@ async def test_case_33_an_mx_into_our_own_network_is_not_called(address):
     assert peer.connections == 0
 
 
+async def test_case_33_an_mx_that_is_ourselves_is_not_called():
+    async with Peer() as peer:
+        name = "gateway.example.net"
+        resolver = TableResolver(mx_records={DOMAIN: [(10, name)]}, hosts={name: ["127.0.0.1"]})
+        deliverer = make_deliverer(peer.port, resolver=resolver)
+        attempt = await deliverer.deliver(Mail())
+        own = AddressGuard(allowed=("127.0.0.0/8",), own=frozenset({"127.0.0.1"}))
+        second = make_deliverer(peer.port, guard=own)
+        other = await second.deliver(Mail())
+        await deliverer.close()
+        await second.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert "our own name" in attempt.reply
+    assert "our own address" in other.reply
+    assert peer.connections == 0
+
+
 async def test_case_33_a_hundred_mx_records_take_one_attempt_with_few_calls():
     names = {f"mx{number}.example.com": ["127.0.0.9"] for number in range(100)}
     resolver = TableResolver(mx_records={DOMAIN: [(number, name) for number, name in enumerate(names)]}, hosts=names)
@@ -347,6 +364,7 @@ async def test_a_refused_login_waits_and_shows_no_secret(answer, extensions, ide
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.MAIL_DEFERRED
     assert "hunter2" not in repr(attempt)
     assert "MAIL" not in [line.split()[0] for line in peer.in_tls]
 
@@ -381,6 +399,27 @@ async def test_a_client_certificate_is_shown_and_may_be_the_login(identity, tmp_
     assert "AUTH EXTERNAL =" in peer.in_tls
 
 
+async def test_a_refusal_inside_implicit_tls_is_the_hosts_and_not_the_policys(identity, tmp_path):
+    context = server_context(identity, tmp_path)
+    async with Peer(context, implicit=True, answers={"GREETING": "554 closed"}) as peer:
+        route = Route(domain="*", host="127.0.0.1", port=peer.port, implicit_tls=True)
+        deliverer = make_deliverer(1, routes=(route,))
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.MAIL_DEFERRED
+
+
+async def test_implicit_tls_against_a_host_in_clear_is_a_matter_of_policy():
+    async with Peer() as peer:
+        route = Route(domain="*", host="127.0.0.1", port=peer.port, implicit_tls=True)
+        deliverer = make_deliverer(1, routes=(route,))
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+
+
 async def test_implicit_tls_speaks_nothing_in_clear(identity, tmp_path):
     async with Peer(server_context(identity, tmp_path), implicit=True) as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, implicit_tls=True)
@@ -407,11 +446,12 @@ EIGHT_BIT = "Subject: x\r\n\r\nÄ\r\n".encode()
         (Mail(message=b"x" * 2000), ("SIZE",), Done),
         (Mail(recipient="änna@example.com"), ("SMTPUTF8", "8BITMIME"), Done),
         (Mail(recipient="änna@example.com"), (), Failed),
+        (Mail(recipient="anna@bücher.example.com"), (), Done),
     ],
 )
 async def test_what_the_peer_cannot_take_is_not_sent_to_it(mail, extensions, outcome):
     async with Peer(extensions=extensions) as peer:
-        deliverer = make_deliverer(peer.port)
+        deliverer = make_deliverer(1, routes=(Route(domain="*", host="127.0.0.1", port=peer.port),))
         attempt = await deliverer.deliver(mail)
         await deliverer.close()
     assert type(attempt.outcome) is outcome
@@ -529,6 +569,25 @@ async def test_a_destination_that_keeps_failing_is_left_alone_then_probed_by_one
         assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
         assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
         await deliverer.close()
+
+
+async def test_mails_that_wait_for_a_place_do_not_join_a_probe_that_is_out():
+    now = 1000.0
+    async with Peer(answers={"GREETING": "421 no"}) as peer:
+        deliverer = make_deliverer(
+            peer.port,
+            circuit=CircuitRule(failures=1, pause=60),
+            pool=PoolLimits(connections=3),
+            patience=IMPATIENT,
+            monotonic=lambda: now,
+        )
+        await deliverer.deliver(Mail())
+        now += 61
+        peer.answers["GREETING"] = SILENT
+        attempts = await asyncio.gather(*(deliverer.deliver(Mail()) for _ in range(9)))
+        await deliverer.close()
+    assert all(isinstance(attempt.outcome, Retry) for attempt in attempts)
+    assert peer.connections == 2
 
 
 async def test_policies_that_cannot_be_read_make_every_mail_wait():

@@ -47,7 +47,9 @@ def test_case_1_normalising_changes_a_bare_newline_but_never_takes_it_for_an_end
         assert b"MAIL FROM:<evil" in message.content
 
 
-@given(st.lists(st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"x", b"\0", b"\r\n.", b"\n.\n", b"\r\n.\r"]), max_size=40))
+@given(
+    st.lists(st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"x", b"\0", b"\r\n.", b"\n.\n", b"\r\n.\r"]), max_size=40)
+)
 def test_case_1_no_mixture_gives_two_messages_or_a_bare_newline(pieces):
     body = b"".join(pieces)
     for limits in (Limits(), NORMALISE):
@@ -60,7 +62,13 @@ def test_case_1_no_mixture_gives_two_messages_or_a_bare_newline(pieces):
             assert b"\0" not in content
 
 
-@given(st.lists(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=6) | st.sampled_from([".", "..", ".x"]), max_size=12), st.integers(1, 9))
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=6) | st.sampled_from([".", "..", ".x"]),
+        max_size=12,
+    ),
+    st.integers(1, 9),
+)
 def test_transparency_is_undone_whatever_the_chunks(lines, size):
     text = "".join(f"{line}\r\n" for line in lines).encode()
     stuffed = "".join(f"{'.' if line.startswith('.') else ''}{line}\r\n" for line in lines).encode() + b".\r\n"
@@ -116,7 +124,12 @@ def test_commands_and_a_second_mail_behind_the_dot_are_kept():
 
 @pytest.mark.parametrize(
     ("name", "octets"),
-    [("empty lines", b"\r\n" * 2**15), ("one line", b"x" * 2**16), ("dots", b"\r\n.." * 2**14), ("mail", (b"y" * 70 + b"\r\n") * 900)],
+    [
+        ("empty lines", b"\r\n" * 2**15),
+        ("one line", b"x" * 2**16),
+        ("dots", b"\r\n.." * 2**14),
+        ("mail", (b"y" * 70 + b"\r\n") * 900),
+    ],
 )
 def test_case_11_memory_stays_within_the_limit_and_a_chunk(name, octets):
     limit = 2 * 2**20
@@ -215,7 +228,9 @@ def test_errors_are_forgiven_by_an_accepted_mail():
 def test_too_many_refused_recipients_end_the_connection():
     no = Reply(code=550, enhanced="5.1.1", text="No")
     data = HELLO + b"MAIL FROM:<a@example.com>\r\n" + b"RCPT TO:<b@example.com>\r\n" * 9
-    heard = talk(data, lambda event: no if isinstance(event, Rcpt) else agree(event), limits=Limits(refused_recipients=5))
+    heard = talk(
+        data, lambda event: no if isinstance(event, Rcpt) else agree(event), limits=Limits(refused_recipients=5)
+    )
     assert heard.codes[2:] == ["550"] * 6 + ["421"]
 
 

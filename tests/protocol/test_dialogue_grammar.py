@@ -73,7 +73,19 @@ def test_case_13_an_address_outside_the_grammar_is_refused_as_address(path):
     assert parse_rcpt(f"TO:{path}", smtp_utf8=False) == replies.BAD_RECIPIENT_ADDRESS
 
 
-@pytest.mark.parametrize("argument", ["", "a@example.com", "FROM", "FROM:", "FROM:a@example.com", "FROM:<a@example.com", "FROM:<a@example.com>X", "TO:<a@example.com>"])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "",
+        "a@example.com",
+        "FROM",
+        "FROM:",
+        "FROM:a@example.com",
+        "FROM:<a@example.com",
+        "FROM:<a@example.com>X",
+        "TO:<a@example.com>",
+    ],
+)
 def test_what_is_no_mail_command_is_refused_as_syntax(argument):
     assert parse_mail(argument, OFFERED) == replies.MAIL_SYNTAX
 
@@ -191,7 +203,9 @@ def test_a_non_ascii_address_needs_smtputf8():
 
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF, exclude_categories=["Cc", "Cs"]), max_size=30))
 def test_xtext_of_any_text_comes_back_exactly(text):
-    encoded = "".join(chr(octet) if 0x21 <= octet <= 0x7E and octet not in b"+=" else f"+{octet:02X}" for octet in text.encode())
+    encoded = "".join(
+        chr(octet) if 0x21 <= octet <= 0x7E and octet not in b"+=" else f"+{octet:02X}" for octet in text.encode()
+    )
     assert decode_xtext(encoded) == text
 
 
@@ -201,6 +215,9 @@ def test_no_text_at_all_breaks_the_grammar(text):
     assert isinstance(parse_rcpt("TO:" + text, smtp_utf8=True), RcptTo | Reply)
 
 
-@pytest.mark.parametrize("argument", ["<" + "a." * 500, "<" + '"' + "\\" * 990, "<@" + "a," * 500, "<a@" + "b-" * 500 + ">", "<a@" + "b." * 500 + "-"])
+@pytest.mark.parametrize(
+    "argument",
+    ["<" + "a." * 500, "<" + '"' + "\\" * 990, "<@" + "a," * 500, "<a@" + "b-" * 500 + ">", "<a@" + "b." * 500 + "-"],
+)
 def test_no_long_argument_takes_long(argument):
     assert isinstance(parse_mail("FROM:" + argument, OFFERED), Reply)

@@ -1,8 +1,11 @@
 """The server on real sockets, on both loops: hooks, disconnects, limits, shutting down."""
 
+# ruff: noqa: N802  (hooks have the names that aiosmtpd gives them)
+
 import asyncio
 import re
 import socket
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -50,7 +53,7 @@ async def test_a_mail_reaches_the_handler_with_envelope_and_session():
 
 @on_both_loops
 async def test_every_hook_is_called_and_answers():
-    calls = []
+    calls: list[tuple] = []
 
     class Handler:
         async def handle_EHLO(self, server, session, envelope, hostname, responses):
@@ -142,7 +145,14 @@ async def test_a_handlers_exception_is_451_without_a_word_of_it():
     assert isinstance(line["exc_info"], RuntimeError)
 
 
-@pytest.mark.parametrize(("excuse", "reply"), [("452 4.3.1 Full\r\n250 injected", "452 4.3.1 Full 250 injected"), (None, "451 4.3.0 Local error, try again later"), (KeyError(), "451 4.3.0 Local error, try again later")])
+@pytest.mark.parametrize(
+    ("excuse", "reply"),
+    [
+        ("452 4.3.1 Full\r\n250 injected", "452 4.3.1 Full 250 injected"),
+        (None, "451 4.3.0 Local error, try again later"),
+        (KeyError(), "451 4.3.0 Local error, try again later"),
+    ],
+)
 @on_both_loops
 async def test_a_handler_may_word_its_own_exceptions(excuse, reply):
     class Handler:
@@ -175,7 +185,7 @@ class Slow(Accepting):
         return await super().handle_DATA(server, session, envelope)
 
 
-@pytest.mark.parametrize("how", ["close", "abort"])
+@pytest.mark.parametrize("how", ["close", "reset"])
 @on_both_loops
 async def test_case_15_a_handler_runs_to_its_end_though_the_client_is_gone(how):
     handler = Slow()
@@ -183,9 +193,9 @@ async def test_case_15_a_handler_runs_to_its_end_though_the_client_is_gone(how):
         async with client_of(listener) as client:
             client.writer.write(ROUTE + b"x\r\n.\r\n")
             await handler.begun.wait()
-            if how == "abort":
-                client.writer.transport.abort()
-        while how == "abort" and listener.connections:
+            if how == "reset":
+                client.reset()
+        while how == "reset" and listener.connections:
             await asyncio.sleep(0)
         handler.may_end.set()
         await asyncio.wait_for(handler.ended.wait(), 5)
@@ -223,7 +233,7 @@ async def test_case_15_a_reset_before_the_dot_keeps_nothing():
             client.writer.write(ROUTE + b"x\r\n.\r")
             for _ in range(4):
                 await client.hear()
-            client.writer.transport.abort()
+            client.reset()
         while listener.connections:
             await asyncio.sleep(0)
     assert handler.envelopes == []
@@ -243,7 +253,9 @@ async def test_case_9_a_client_that_talks_first_is_refused_and_nothing_is_accept
     handler = Accepting()
     with capture_logs() as logs:
         async with door(handler, settings(banner_seconds=5)) as listener, client_of(listener, greeted=False) as client:
-            assert await client.say(ROUTE + b"x\r\n.\r\n") == "554 5.5.1 Protocol error: client talked before the greeting"
+            assert (
+                await client.say(ROUTE + b"x\r\n.\r\n") == "554 5.5.1 Protocol error: client talked before the greeting"
+            )
             assert await client.ended()
     assert handler.envelopes == []
     assert [line["incident"] for line in logs if line["event"] == "smtp_incident"] == ["early_talker"]
@@ -279,7 +291,7 @@ async def test_a_client_that_reads_nothing_is_not_read_either_and_dropped_in_the
     limits = Limits(command=0.3, recipients=1, session=1000)
     async with door(Accepting(), settings(limits=limits)) as listener, client_of(listener) as client:
         client.writer.write(HELLO + b"MAIL FROM:<a@example.com>\r\n")
-        client.writer.transport.pause_reading()
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]  # what only a stalled client does
         client.writer.write(b"RCPT TO:<b@example.com>\r\n" * 2_000_000)
         while listener.connections:
             await asyncio.sleep(0.01)
@@ -313,17 +325,23 @@ async def test_one_address_gets_so_many_connections_and_all_together_so_many():
 @on_both_loops
 async def test_an_ipv6_client_counts_with_its_network_and_a_mapped_one_as_ipv4():
     listener = Listener(ConnectionLimits(per_address=1), asyncio.get_running_loop())
-    assert listener.admit(object(), "2001:db8::1")
-    assert not listener.admit(object(), "2001:db8::2")
-    assert listener.admit(object(), "2001:db8:0:1::1")
-    assert listener.admit(object(), "192.0.2.1")
-    assert not listener.admit(object(), "::ffff:192.0.2.1")
+    connection: Any = object
+    assert listener.admit(connection(), "2001:db8::1")
+    assert not listener.admit(connection(), "2001:db8::2")
+    assert listener.admit(connection(), "2001:db8:0:1::1")
+    assert listener.admit(connection(), "192.0.2.1")
+    assert not listener.admit(connection(), "::ffff:192.0.2.1")
 
 
 @on_both_loops
 async def test_shutting_down_says_421_to_the_idle_and_lets_a_mail_finish():
     handler = Slow()
-    async with door(handler) as listener, client_of(listener) as idle, client_of(listener) as sending, client_of(listener) as waiting:
+    async with (
+        door(handler) as listener,
+        client_of(listener) as idle,
+        client_of(listener) as sending,
+        client_of(listener) as waiting,
+    ):
         await idle.say(HELLO)
         waiting.writer.write(ROUTE + b"x\r\n.\r\n")
         await handler.begun.wait()
@@ -379,7 +397,9 @@ async def test_an_authenticators_word_decides_and_each_failure_is_one_log_line()
             client.writer.write(HELLO)
             assert "250-AUTH LOGIN PLAIN" in await client.lines()
             assert await client.say(b"MAIL FROM:<a@example.com>\r\n") == "530 5.7.0 Authentication required"
-            assert await client.say(b"AUTH PLAIN AGRlbW8AeA0KeA==\r\n") == "535 5.7.8 Authentication credentials invalid"
+            assert (
+                await client.say(b"AUTH PLAIN AGRlbW8AeA0KeA==\r\n") == "535 5.7.8 Authentication credentials invalid"
+            )
             await client.say(b"AUTH LOGIN\r\n")
             await client.say(b"ZGVtbw0K4oCoeA==\r\n")
             assert (await client.say(b"eA==\r\n")).startswith("535")
@@ -389,7 +409,10 @@ async def test_an_authenticators_word_decides_and_each_failure_is_one_log_line()
                 await client.hear()
             await client.say(b"x\r\n.\r\n")
     failed = [line for line in logs if line["event"] == "auth_failed"]
-    assert [(line["user"], line["rip"]) for line in failed] == [("demo", "127.0.0.1"), (r"demo\r\n\u2028x", "127.0.0.1")]
+    assert [(line["user"], line["rip"]) for line in failed] == [
+        ("demo", "127.0.0.1"),
+        (r"demo\r\n\u2028x", "127.0.0.1"),
+    ]
     assert "secret" not in repr(logs)
     (session,) = handler.sessions
     assert session.authenticated
@@ -403,7 +426,10 @@ async def test_an_authenticator_may_be_awaited_and_word_its_refusal():
         return AuthResult(success=False, handled=False, message="454 4.7.0 Later")
 
     with capture_logs() as logs:
-        async with door(Accepting(), settings(auth_needs_tls=False), authenticator=later) as listener, client_of(listener) as client:
+        async with (
+            door(Accepting(), settings(auth_needs_tls=False), authenticator=later) as listener,
+            client_of(listener) as client,
+        ):
             await client.say(HELLO)
             assert await client.say(b"AUTH PLAIN AGRlbW8Ac2VjcmV0\r\n") == "454 4.7.0 Later"
     assert not [line for line in logs if line["event"] == "auth_failed"]
@@ -432,7 +458,11 @@ async def test_a_handlers_own_mechanism_may_challenge():
         assert await client.say(b"b25l\r\n") == "334 c2Vjb25k"
         assert await client.say(b"b25l\r\n") == "535 5.7.8 Authentication credentials invalid"
         client.writer.write(b"AUTH X-TEST\r\nb25l\r\ndHdv\r\n")
-        assert [await client.hear() for _ in range(3)] == ["334 Zmlyc3Q=", "334 c2Vjb25k", "235 2.7.0 Authentication successful"]
+        assert [await client.hear() for _ in range(3)] == [
+            "334 Zmlyc3Q=",
+            "334 c2Vjb25k",
+            "235 2.7.0 Authentication successful",
+        ]
 
 
 @on_both_loops
@@ -458,12 +488,13 @@ async def test_a_client_gone_in_the_middle_of_a_challenge_leaves_nothing_waiting
 @on_both_loops
 async def test_case_46_what_a_peer_says_is_one_bounded_line_in_the_log():
     with capture_logs() as logs:
-        async with door(Accepting()) as listener, client_of(listener) as client:
-            await client.say(b"GET \x1b[31m HTTP/1.1\r\n")
+        async with (
+            door(Accepting(), settings(banner_seconds=5)) as listener,
+            client_of(listener, greeted=False) as client,
+        ):
+            client.writer.write(b"\x1b[31mred\x00\xff" * 1000)
             await client.ended()
-        async with door(Accepting()) as listener, client_of(listener) as client:
-            client.writer.write(b"\x16\x03\x01" + b"\x1b" * 1000)
-            await client.ended()
+    assert logs
     for line in logs:
         assert len(str(line)) < 500
         assert re.fullmatch(r"[\x20-\x7e]*", str(line))
@@ -477,11 +508,9 @@ async def test_swaks_delivers_a_mail():
     async with door(handler) as listener:
         host, port = listener.addresses[0]
         process = await asyncio.create_subprocess_exec(
-            program, "--server", host, "--port", str(port), "--from", "a@example.com", "--to", "447700900123@sms.example.net",
+                str(program), "--server", host, "--port", str(port), "--from", "a@example.com", "--to", "447700900123@sms.example.net",
             "--body", "hello", "--pipeline", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         output, _ = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == 0, output.decode()
     assert b"hello" in handler.envelopes[0].content
-
-

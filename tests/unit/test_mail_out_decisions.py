@@ -134,10 +134,10 @@ def test_a_recipient_has_a_local_part_and_a_domain(recipient, parts):
 # --- answers -----------------------------------------------------------------------------------------------------
 
 
-@given(stage=st.sampled_from(list(Stage)), code=st.integers(0, 599), tls=st.booleans())
-def test_only_refusals_of_the_mail_itself_are_final_and_only_the_dot_leaves_doubt(stage, code, tls):
+@given(stage=st.sampled_from(list(Stage)), code=st.integers(0, 599))
+def test_only_refusals_of_the_mail_itself_are_final_and_only_the_dot_leaves_doubt(stage, code):
     fault = Fault(stage=stage, code=code if code >= 200 else 0, cause="x")
-    decision = decide_outcome(fault, "example.com", tls_wanted=tls)
+    decision = decide_outcome(fault, "example.com")
     assert not isinstance(decision.outcome, Done)
     if isinstance(decision.outcome, Failed):
         assert code >= 500

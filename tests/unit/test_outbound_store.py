@@ -16,12 +16,13 @@ from store.frozen import freeze_origins, freeze_settings
 from store.keys import Keys, public_id, to_stored
 from store.outbound import NewJob, NewMessage, Outbound, Take
 from store.outbox import NoticeEnd, Outbox, TakeNotices
-from store.progress import Answer, Arrived, ProgressStore, Rules
+from store.progress import Answer, Arrived, ProgressStore, Recovery, Rules
 from store.views import find_job, load_reports, load_trace
 
 START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 BUSY = Problem(code=ProblemCode.CARRIER_BUSY, text="The carrier is busy.")
 WRONG = Problem(code=ProblemCode.NUMBER_REFUSED, text="The carrier refused the number.")
+RESTARTED = Problem(code=ProblemCode.RESTARTED, text="The gateway was restarted.")
 LOST = Problem(code=ProblemCode.LINK_LOST, text="The link was lost.")
 
 
@@ -41,7 +42,14 @@ class World:
         encoded = EncodedText(
             text="Hello" * parts,
             alphabet=Alphabet.GSM7,
-            parts=tuple(TextPart(text="Hello", udh=b"\x05\x00\x03\x07" + bytes([parts, i + 1]) if parts > 1 else b"", payload=b"Hello") for i in range(parts)),
+            parts=tuple(
+                TextPart(
+                    text="Hello",
+                    udh=b"\x05\x00\x03\x07" + bytes([parts, i + 1]) if parts > 1 else b"",
+                    payload=b"Hello",
+                )
+                for i in range(parts)
+            ),
         )
         digest = changes.pop("digest", b"")
         settings = {
@@ -61,7 +69,14 @@ class World:
             "origins": freeze_origins({}),
             "mail": MailOrigin(reverse_path="anna@example.com", message_id="<1@example.com>", header=b"Subject: x\r\n"),
             "messages": tuple(
-                NewMessage(public_id=public_id("S", START), given=f"{n}@sms.example.net", number=MobileNumber(digits=n), encoded=encoded, route="alpha", digest=digest + n.encode() if digest else b"")
+                NewMessage(
+                    public_id=public_id("S", START),
+                    given=f"{n}@sms.example.net",
+                    number=MobileNumber(digits=n),
+                    encoded=encoded,
+                    route="alpha",
+                    digest=digest + n.encode() if digest else b"",
+                )
                 for n in numbers
             ),
             "sender": None,
@@ -88,6 +103,10 @@ class World:
     def sweep(self, later: timedelta):
         self.now += int(later.total_seconds() * 1_000_000)
         return self.database.write_now(self.progress.sweep, self.now)
+
+    def recover(self, owner: str):
+        wish = Recovery(owner=owner, now=self.now, problem=RESTARTED)
+        return self.database.write_now(self.progress.recover, wish)
 
     def report(self, job_id: str):
         def load(tx):
@@ -123,19 +142,37 @@ def test_a_job_goes_out_once_and_its_result_is_noted_when_all_its_messages_are_a
 
 def test_a_refused_recipient_is_stored_with_its_reason_and_holds_nothing_up(world):
     job = world.add("447700900101")
-    refused = NewMessage(public_id=public_id("S", START), given="x@sms.example.net", number=None, encoded=None, reason="number-malformed", problem="no digits")
+    refused = NewMessage(
+        public_id=public_id("S", START),
+        given="x@sms.example.net",
+        number=None,
+        encoded=None,
+        reason="number-malformed",
+        problem="no digits",
+    )
     added = world.add("447700900109", messages=(*_messages_of(world, "447700900109"), refused))
     for part in world.take():
         world.settle((part.part_key, Done(reference=str(part.part_key))))
     messages = world.report(added.public_id).messages
-    assert [(m.state, m.reason, m.number) for m in messages] == [(State.SUBMITTED, "", "+447700900109"), (State.REJECTED, "number-malformed", "")]
+    assert [(m.state, m.reason, m.number) for m in messages] == [
+        (State.SUBMITTED, "", "+447700900109"),
+        (State.REJECTED, "number-malformed", ""),
+    ]
     assert len(world.notices()) == 2
     assert world.report(job.public_id).settled_at is not None
 
 
 def _messages_of(world, number):
     encoded = EncodedText(text="Hi", alphabet=Alphabet.GSM7, parts=(TextPart(text="Hi", udh=b"", payload=b"Hi"),))
-    return (NewMessage(public_id=public_id("S", START), given=f"{number}@sms.example.net", number=MobileNumber(digits=number), encoded=encoded, route="alpha"),)
+    return (
+        NewMessage(
+            public_id=public_id("S", START),
+            given=f"{number}@sms.example.net",
+            number=MobileNumber(digits=number),
+            encoded=encoded,
+            route="alpha",
+        ),
+    )
 
 
 def test_express_overtakes_what_was_queued_before(world):
@@ -176,7 +213,11 @@ def test_a_permanent_refusal_stops_the_parts_not_yet_sent_and_names_what_was_acc
     (message,) = world.report(added.public_id).messages
     assert message.state is State.FAILED
     assert (message.reason, message.problem) == ("number-refused", WRONG.text)
-    assert [(part.state, part.billed) for part in message.parts] == [(State.SUBMITTED, True), (State.FAILED, False), (State.FAILED, False)]
+    assert [(part.state, part.billed) for part in message.parts] == [
+        (State.SUBMITTED, True),
+        (State.FAILED, False),
+        (State.FAILED, False),
+    ]
     assert world.take() == []
 
 
@@ -265,11 +306,14 @@ def test_what_nobody_took_in_time_expires_and_what_got_no_receipt_becomes_unknow
     assert (message.state, message.reason) == (State.UNKNOWN, "no-receipt")
 
 
-def test_what_was_being_submitted_at_a_crash_is_found_again(world):
-    world.add("447700900101", "447700900102")
-    parts = world.take()
-    left = world.database.write_now(world.outbound.left_behind, None)
-    assert sorted(left) == sorted((part.part_key, "alpha") for part in parts)
+def test_what_was_being_submitted_at_a_crash_is_settled_by_the_next_process_as_lost(world):
+    added = world.add("447700900101", "447700900102")
+    world.take()
+    assert world.recover(owner="next").parts == 2
+    assert world.recover(owner="next").parts == 0
+    messages = world.report(added.public_id).messages
+    assert [(message.state, message.reason) for message in messages] == [(State.UNKNOWN, "restarted")] * 2
+    assert len(world.notices()) == 1
 
 
 def test_a_repeated_submission_is_answered_with_the_first_job_and_only_new_recipients_go_out(world):
@@ -309,7 +353,9 @@ def test_a_told_job_forgets_the_mails_body_and_its_trace_shows_the_attempt(world
     world.settle((part.part_key, Done(reference="r1")))
     (notice,) = world.notices()
     assert world.report(added.public_id).mail.body == b"Hello"
-    end = NoticeEnd(key=notice.key, job_key=notice.job_key, state="sent", at=world.now, host="mx.example.com", reply="250 ok")
+    end = NoticeEnd(
+        key=notice.key, job_key=notice.job_key, state="sent", at=world.now, host="mx.example.com", reply="250 ok"
+    )
     world.database.write_now(world.outbox.end, end)
     trace = world.database.read_now(lambda tx: load_trace(tx, notice.job_key))
     assert trace.report.mail.body is None
@@ -328,7 +374,10 @@ def test_a_notice_whose_sending_was_interrupted_is_queued_again(world):
 
 def test_whatever_order_answers_and_receipts_come_in_each_job_settles_exactly_once(world):
     chance = random.Random(7)
-    jobs = [world.add(*(f"4477009001{n:02}" for n in range(3)), receipt_wanted=True, parts=chance.choice([1, 2])) for _ in range(20)]
+    jobs = [
+        world.add(*(f"4477009001{n:02}" for n in range(3)), receipt_wanted=True, parts=chance.choice([1, 2]))
+        for _ in range(20)
+    ]
     news = []
     for part in world.take(1000):
         carrier_id = f"c{part.part_key}"

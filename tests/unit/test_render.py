@@ -246,6 +246,7 @@ def test_with_some_refused_the_headline_says_so():
         NoticeKind.ACCEPTED,
     )
     assert "1 of 2 recipients refused" in rendered.text
+    assert "1\u00a0refused · 1\u00a0waiting" in rendered.text
     assert "4477@sms.example.net: refused. A phone number like this cannot exist." in rendered.text
 
 
@@ -311,3 +312,27 @@ def test_html_entities_do_not_leak_into_the_text_form():
     rendered = render(report(message(text="Fish & chips > salad")))
     assert "Fish & chips > salad" in rendered.text
     assert html_module.escape("Fish & chips > salad") in rendered.html
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        ("447700900999", "+447700900999"),
+        ("+447700900999", "+447700900999"),
+        ("70099", "70099"),
+        ("Example AG", "Example AG"),
+        ("", None),
+    ],
+)
+def test_the_sender_is_shown_as_a_phone_shows_it(sender, shown):
+    facts = {
+        fact.label: fact.value for fact in RENDERER.view(NoticeKind.RESULT, report(message(sender_id=sender))).facts
+    }
+    assert facts.get("Sender shown") == shown
+
+
+def test_our_own_codes_do_not_stand_where_a_carriers_code_stands():
+    parts = (part(1, 2, State.FAILED, error="number-refused"), part(2, 2, State.UNDELIVERED, error="013"))
+    rendered = render(report(message(State.FAILED, reason=ProblemCode.NUMBER_REFUSED, parts=parts)))
+    assert "number-refused" not in rendered.text
+    assert "(013)" in rendered.text

@@ -26,7 +26,7 @@ def verified(message: bytes, key: NewKey) -> bool:
         assert name.rstrip(b".").decode() == key.record_name
         return key.record_text.encode()
 
-    return dkim.verify(message, dnsfunc=record)
+    return bool(dkim.verify(message, dnsfunc=record))
 
 
 def signer_of(key: NewKey) -> Signer:

@@ -1,0 +1,133 @@
+"""Who lives: leases of processes and of the links to carriers, so that several nodes can share one PostgreSQL.
+
+A process acquires a lease under a name of its own that no start repeats (`owner`), renews it well within its time, and
+ends it when it stops. Whoever finds a lease overdue declares its owner dead (`end_overdue`): from then on the dead one,
+should it wake up, takes nothing (`LeaseLostError`) and cannot renew, and what it was submitting belongs to the finder.
+It may go on under a new name. An overdue lease that nobody noticed is simply renewed. With SQLite there is one process
+(Database.open), so whoever else had a lease is gone and every wish is granted.
+
+Time is the database's own (Transaction.now): clocks of nodes may differ. Not here: who renews and when (gateway).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from store.transaction import StorageError, Transaction
+
+_FORGOTTEN_AFTER = int(timedelta(days=30).total_seconds()) * 1_000_000
+
+
+class LeaseLostError(StorageError):
+    """This process was declared dead: it must not submit or send under this name any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeWish:
+    """A process that wants to live as `owner`, a name that no other start ever had, under a node number of its own."""
+
+    owner: str
+    node: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierWish:
+    """A living process that wants to hold the link to a carrier."""
+
+    owner: str
+    carrier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a process holds after it renewed: whether it lives at all, and the carriers whose links are its."""
+
+    alive: bool
+    carriers: frozenset[str] = frozenset()
+
+
+class Leases:
+    """The statements of leases; its methods are batch functions for `Database.write`. Renew three times per `life`."""
+
+    def __init__(self, life: timedelta = timedelta(seconds=15)) -> None:
+        self._life = int(life.total_seconds() * 1_000_000)
+
+    def acquire(self, tx: Transaction, wishes: list[NodeWish]) -> list[bool]:
+        """Let processes live; False while another living process has the node number: try again after its time."""
+        return [self._acquire(tx, wish) for wish in wishes]
+
+    def _acquire(self, tx: Transaction, wish: NodeWish) -> bool:
+        if tx.postgresql:
+            tx.execute("LOCK TABLE node_lease IN SHARE ROW EXCLUSIVE MODE")  # two starts of one number come in order
+        else:
+            tx.execute("DELETE FROM node_lease")
+            tx.execute("DELETE FROM carrier_lease")
+        end_overdue(tx)
+        if tx.rows("SELECT 1 FROM node_lease WHERE node = ? AND NOT ended", (wish.node,)):
+            return False
+        added = tx.execute(
+            "INSERT INTO node_lease (owner, node, expires_at, ended) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (owner) DO NOTHING",
+            (wish.owner, wish.node, tx.now() + self._life, False),
+        )
+        return added == 1
+
+    def renew(self, tx: Transaction, owners: list[str]) -> list[Held]:
+        """Prolong the lease of each process and of the links it still holds."""
+        return [self._renew(tx, owner) for owner in owners]
+
+    def _renew(self, tx: Transaction, owner: str) -> Held:
+        until = tx.now() + self._life
+        if not tx.execute("UPDATE node_lease SET expires_at = ? WHERE owner = ? AND NOT ended", (until, owner)):
+            return Held(alive=False)
+        rows = tx.rows("UPDATE carrier_lease SET expires_at = ? WHERE owner = ? RETURNING carrier", (until, owner))
+        return Held(alive=True, carriers=frozenset(carrier for (carrier,) in rows))
+
+    def release(self, tx: Transaction, owners: list[str]) -> list[None]:
+        """End the lease of each process and give up its links: it has stopped."""
+        for owner in owners:
+            tx.execute("UPDATE node_lease SET ended = ?, expires_at = ? WHERE owner = ?", (True, tx.now(), owner))
+            tx.execute("DELETE FROM carrier_lease WHERE owner = ?", (owner,))
+        return [None] * len(owners)
+
+    def acquire_carrier(self, tx: Transaction, wishes: list[CarrierWish]) -> list[bool]:
+        """Hand over links that are free, overdue or of a dead process; False while another process holds it."""
+        return [self._acquire_carrier(tx, wish) for wish in wishes]
+
+    def _acquire_carrier(self, tx: Transaction, wish: CarrierWish) -> bool:
+        check_alive(tx, [wish.owner])
+        now = tx.now()
+        taken = tx.execute(
+            "INSERT INTO carrier_lease (carrier, owner, expires_at) VALUES (?, ?, ?) ON CONFLICT (carrier) DO UPDATE"
+            " SET owner = excluded.owner, expires_at = excluded.expires_at WHERE carrier_lease.owner = excluded.owner"
+            " OR carrier_lease.expires_at <= ?"
+            " OR carrier_lease.owner IN (SELECT owner FROM node_lease WHERE ended)",
+            (wish.carrier, wish.owner, now + self._life, now),
+        )
+        return taken == 1
+
+    def release_carrier(self, tx: Transaction, wishes: list[CarrierWish]) -> list[None]:
+        """Give up links that their processes hold no more."""
+        for wish in wishes:
+            tx.execute("DELETE FROM carrier_lease WHERE carrier = ? AND owner = ?", (wish.carrier, wish.owner))
+        return [None] * len(wishes)
+
+
+def end_overdue(tx: Transaction) -> list[str]:
+    """Declare dead whose lease is over, and return their names; forgets those that died a month ago."""
+    now = tx.now()
+    tx.execute("DELETE FROM node_lease WHERE ended AND expires_at <= ?", (now - _FORGOTTEN_AFTER,))
+    query = "UPDATE node_lease SET ended = ? WHERE NOT ended AND expires_at <= ? RETURNING owner"
+    return [owner for (owner,) in tx.rows(query, (True, now))]
+
+
+def check_alive(tx: Transaction, owners: Iterable[str]) -> None:
+    """Raise LeaseLostError where one of these processes was declared dead; otherwise none will be while `tx` is open.
+
+    A process that never had a lease is not asked for one.
+    """
+    if not tx.postgresql:
+        return
+    for owner, ended in tx.rows_in("SELECT owner, ended FROM node_lease WHERE owner IN (??) FOR SHARE", set(owners)):
+        if ended:
+            raise LeaseLostError(f"{owner} was declared dead: its lease ran out before it was renewed")

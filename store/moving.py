@@ -1,0 +1,260 @@
+"""Messages on the move: loaded with their parts, advanced in memory by the tables of sms.lifecycle, and written back.
+
+Writing back counts what ended, settles jobs with nothing open, and writes the notices that follow, all in the caller's
+transaction. Not here: which events happen (progress).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, State, advance, fold_parts, is_final
+from sms.outcome import Problem
+from sms.report import NoticeKind, wants_result
+from sms.settings import StatusReport
+from store.keys import Keys
+from store.outbox import NOTICES, notice_row
+from store.statements import Update
+from store.tables import Job, Message, Part
+from store.transaction import Row, Transaction
+
+_LOOK_AGAIN = 60 * 1_000_000
+
+
+@dataclass(slots=True)
+class MovingPart:
+    """One part as stored, and whether it was changed since."""
+
+    key: int
+    message_key: int
+    state: State
+    carrier: str
+    carrier_id: str
+    error: str
+    submitted_at: int | None
+    reported_at: int | None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class MovingMessage:
+    """One message with all its parts; `told` is its state as loaded, `counted` whether its job knows that it ended."""
+
+    key: int
+    job_key: int
+    public_id: str
+    number: str
+    told: State
+    reason: str
+    problem: str
+    from_network: bool
+    receipt_wanted: bool
+    attempts: int
+    route: str
+    due_at: int
+    expires_at: int
+    counted: bool
+    owner: str
+    updated_at: int
+    parts: list[MovingPart] = field(default_factory=list)
+    settled_job: str = ""
+    changed: bool = False
+    state: State = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = self.told
+
+    def has(self, state: State) -> bool:
+        """Tell whether one of the parts is in this state."""
+        return any(part.state is state for part in self.parts)
+
+    def move(self, part: MovingPart, event: Event, problem: Problem | None = None) -> bool:
+        """Advance one part and fold the message; returns whether the part moved.
+
+        A problem that explains the message's new state becomes the message's.
+        """
+        after = advance(part.state, event)
+        if after is part.state:
+            return False
+        part.state = after
+        part.changed = self.changed = True
+        if problem is not None and after is not State.QUEUED:
+            part.error = part.error or problem.code.value
+        self._fold(after, problem)
+        return True
+
+    def _fold(self, after: State, problem: Problem | None) -> None:
+        folded = fold_parts(part.state for part in self.parts)
+        if self.counted and not self._may_still_become(folded):
+            return
+        self.state = folded
+        if folded in SUCCESS:
+            self.reason = self.problem = ""
+        elif folded is after and problem is not None:
+            self.reason, self.problem = problem.code.value, problem.text
+
+    def _may_still_become(self, folded: State) -> bool:
+        """Tell whether an ended message may change: along an arrow of the table, and never back into an open state.
+
+        The fold of its parts may lead elsewhere: a late «delivered» for a lost part leaves «submitted» while another
+        part's receipt is out. The message then stays what was told until all its parts agree on something final.
+        """
+        arrows = TRANSITIONS[self.state].values()
+        return folded in arrows and is_final(folded, receipt_expected=self.receipt_wanted)
+
+    @property
+    def corrected(self) -> bool:
+        """Tell whether what its sender was told has become wrong; «delivered» after «accepted» is no correction."""
+        return self.counted and self.state is not self.told and not {self.state, self.told} <= SUCCESS
+
+    def watch_at(self, grace: Mapping[str, int], now: int) -> int:
+        """Return when silence must be looked at: at the validity's end, or later where only receipts are awaited."""
+        watch = self.expires_at
+        if not any(part.state in OPEN for part in self.parts):
+            watch += max((grace[part.carrier] for part in self.parts if part.state is State.SUBMITTED), default=0)
+        return watch if watch > now else now + _LOOK_AGAIN
+
+
+_MESSAGE = (
+    "SELECT key, job_key, public_id, number, state, reason, problem, from_network, receipt_wanted, attempts, route,"
+    " due_at, expires_at, counted, owner, updated_at FROM message WHERE key IN (??) ORDER BY key"
+)
+_MESSAGE_LOCKED = _MESSAGE + " FOR UPDATE"
+_PART = (
+    "SELECT key, message_key, state, carrier, carrier_id, error, submitted_at, reported_at FROM part"
+    " WHERE message_key IN (??) ORDER BY key"
+)
+
+
+def load_messages(tx: Transaction, keys: Iterable[int]) -> dict[int, MovingMessage]:
+    """Return these messages by key, locked in that order, each with its parts in theirs."""
+    wanted = sorted(set(keys))
+    messages = {}
+    for row in tx.rows_in(_MESSAGE_LOCKED if tx.postgresql else _MESSAGE, wanted):
+        messages[row[0]] = MovingMessage(
+            key=row[0],
+            job_key=row[1],
+            public_id=row[2],
+            number=row[3],
+            told=State(row[4]),
+            reason=row[5],
+            problem=row[6],
+            from_network=bool(row[7]),
+            receipt_wanted=bool(row[8]),
+            attempts=row[9],
+            route=row[10],
+            due_at=row[11],
+            expires_at=row[12],
+            counted=bool(row[13]),
+            owner=row[14],
+            updated_at=row[15],
+        )
+    for row in tx.rows_in(_PART, wanted):
+        messages[row[1]].parts.append(MovingPart(row[0], row[1], State(row[2]), *row[3:]))
+    return messages
+
+
+def load_messages_of(tx: Transaction, part_keys: Iterable[int]) -> dict[int, MovingMessage]:
+    """Return the messages of these parts, as `load_messages` does."""
+    rows = tx.rows_in("SELECT message_key FROM part WHERE key IN (??)", set(part_keys))
+    return load_messages(tx, (key for (key,) in rows))
+
+
+_PARTS = Update(Part, "state", "carrier", "carrier_id", "error", "submitted_at", "reported_at")
+_MESSAGES = Update(
+    Message,
+    *(
+        "state",
+        "reason",
+        "problem",
+        "from_network",
+        "receipt_wanted",
+        "route",
+        "due_at",
+        "watch_at",
+        "counted",
+        "owner",
+    ),
+    "updated_at",
+)
+_JOBS = Update(Job, "open_messages", "settled_at", "corrected")
+_JOB = (
+    "SELECT key, public_id, open_messages, settled_at, corrected, report, reverse_path FROM job"
+    " WHERE key IN (??) ORDER BY key"
+)
+_JOB_LOCKED = _JOB + " FOR NO KEY UPDATE"
+
+
+class MessageWriter:
+    """Writes messages back; `grace` is each carrier's microseconds after the validity in which a receipt may come."""
+
+    def __init__(self, keys: Keys, grace: Mapping[str, int]) -> None:
+        self._keys = keys
+        self._grace = grace
+
+    def save(self, tx: Transaction, messages: Iterable[MovingMessage], now: int) -> int:
+        """Write what changed, count what ended, settle jobs that have nothing open; returns the notices written."""
+        changed = [message for message in messages if message.changed]
+        tx.update(_PARTS, [_part_row(part) for message in changed for part in message.parts if part.changed])
+        ended: dict[int, int] = {}
+        corrected: set[int] = set()
+        for message in changed:
+            if message.corrected:
+                corrected.add(message.job_key)
+            if not message.counted and is_final(message.state, receipt_expected=message.receipt_wanted):
+                message.counted = True
+                ended[message.job_key] = ended.get(message.job_key, 0) + 1
+        tx.update(_MESSAGES, [self._message_row(message, now) for message in changed])
+        settled, notices = self._save_jobs(tx, ended, corrected, now)
+        for message in changed:
+            message.settled_job = settled.get(message.job_key, "")
+        tx.insert(NOTICES, notices)
+        return len(notices)
+
+    def _message_row(self, message: MovingMessage, now: int) -> Row:
+        return (
+            *(message.state.value, message.reason, message.problem, message.from_network, message.receipt_wanted),
+            *(message.route, message.due_at, message.watch_at(self._grace, now), message.counted),
+            message.owner if message.state is State.SUBMITTING else "",
+            now,
+            message.key,
+        )
+
+    def _save_jobs(
+        self, tx: Transaction, ended: Mapping[int, int], corrected: set[int], now: int
+    ) -> tuple[dict[int, str], list[Row]]:
+        """Return the public ids of the jobs that settled, by key, and the notices that follow."""
+        rows: list[Row] = []
+        settled: dict[int, tuple[str, StatusReport, str]] = {}
+        notices: list[Row] = []
+        for key, public_id, open_messages, settled_at, was_corrected, rule, recipient in tx.rows_in(
+            _JOB_LOCKED if tx.postgresql else _JOB, {*ended, *corrected}
+        ):
+            left = open_messages - ended.get(key, 0)
+            correct = key in corrected and settled_at is not None and not was_corrected
+            settles = left == 0 and settled_at is None
+            if settles:
+                settled[key] = (public_id, StatusReport(rule), recipient)
+            if correct and recipient and rule != StatusReport.NEVER:
+                notices.append(notice_row(self._keys.take(), key, NoticeKind.CORRECTION, recipient, now))
+            rows.append((left, now if settles else settled_at, correct or bool(was_corrected), key))
+        tx.update(_JOBS, rows)
+        notices += self._results(tx, settled, now)
+        return {key: public_id for key, (public_id, _, _) in settled.items()}, notices
+
+    def _results(self, tx: Transaction, settled: Mapping[int, tuple[str, StatusReport, str]], now: int) -> list[Row]:
+        careful = [key for key, (_, rule, _) in settled.items() if rule is StatusReport.ON_FAILURE]
+        states: dict[int, list[State]] = {}
+        for key, state in tx.rows_in("SELECT DISTINCT job_key, state FROM message WHERE job_key IN (??)", careful):
+            states.setdefault(key, []).append(State(state))
+        return [
+            notice_row(self._keys.take(), key, NoticeKind.RESULT, recipient, now)
+            for key, (_, rule, recipient) in settled.items()
+            if recipient and wants_result(rule, states.get(key, ()))
+        ]
+
+
+def _part_row(part: MovingPart) -> Row:
+    return (
+        *(part.state.value, part.carrier, part.carrier_id, part.error, part.submitted_at, part.reported_at),
+        part.key,
+    )

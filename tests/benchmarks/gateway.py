@@ -1,0 +1,119 @@
+"""The gateway as its own process for a benchmark: real configuration, real disk, clients proven by their address."""
+
+import io
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+from gateway.admin import add_range, all_of
+from gateway.wishes import of_customer, set_settings
+from mta.commands.desk import at_desk
+from mta.commands.setup import DOMAIN, write_configuration
+from mta.sign import KeyKind, new_key
+from tests.benchmarks.processes import Running, free_port, python, running
+
+RECIPIENT = f"+447700900123@{DOMAIN}"
+SENDER = "anna@example.com"
+
+
+class Gateway:
+    """A running gateway with the customer `demo`, whose clients need no login."""
+
+    def __init__(self, folder: Path, port: int, process: Running) -> None:
+        self.folder = folder
+        self.port = port
+        self.process = process
+
+    def count(self, query: str) -> int:
+        """Return one number from the database (SQLite only), beside the gateway."""
+        with sqlite3.connect(f"file:{self.folder / 'mail2sms.db'}?mode=ro", uri=True, timeout=10) as connection:
+            return int(connection.execute(query).fetchone()[0])
+
+    def open_messages(self) -> int:
+        return self.count("SELECT count(*) FROM message WHERE NOT counted AND state IN ('queued', 'submitting')")
+
+    def untold(self) -> int:
+        return self.count(
+            "SELECT (SELECT count(*) FROM message WHERE NOT counted)"
+            " + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
+        )
+
+    def until_sent(self, seconds: float = 60) -> None:
+        """Wait until nothing is left to be submitted."""
+        end = time.monotonic() + seconds
+        while self.open_messages():
+            if time.monotonic() > end:
+                raise RuntimeError(f"{self.open_messages()} messages were not sent in {seconds} s")
+            time.sleep(0.02)
+
+    def until_told(self, seconds: float = 60) -> None:
+        """Wait until every message is final and every status mail is out."""
+        end = time.monotonic() + seconds
+        while self.untold():
+            if time.monotonic() > end:
+                raise RuntimeError(f"{self.untold()} messages and status mails were left after {seconds} s")
+            time.sleep(0.02)
+
+
+@contextmanager
+def gateway(
+    folder: Path,
+    *,
+    carrier_port: int = 0,
+    mail_port: int = 0,
+    settings: Mapping[str, str] | None = None,
+    window: int = 100,
+    dkim: bool = False,
+    database: str = "sqlite:///mail2sms.db",
+) -> Iterator[Gateway]:
+    """Run a gateway in a folder. Without a carrier's port its link stays down; mail goes to `mail_port`, unencrypted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    password = folder / "carrier.password"
+    password.write_text("secret\n")
+    password.chmod(0o600)
+    mail: dict[str, object] = {
+        "route": [{"domain": "*", "host": "127.0.0.1", "port": mail_port or free_port(), "tls": "none"}]
+    }
+    if dkim:
+        key = folder / "dkim.pem"
+        key.write_bytes(new_key("example.net", "bench", KeyKind.RSA).private_pem)
+        key.chmod(0o600)
+        mail |= {
+            "from_address": "status@example.net",
+            "dkim": [{"domain": "example.net", "selector": "bench", "key_file": str(key)}],
+        }
+    port = free_port()
+    write_configuration(
+        folder,
+        f"127.0.0.1:{port}",
+        server={
+            "hostname": "gateway.example.net",
+            "domains": [DOMAIN],
+            "data_dir": ".",
+            "database": database,
+        },
+        carrier=[
+            {
+                "name": "alpha",
+                "kind": "smpp",
+                "host": "127.0.0.1",
+                "port": carrier_port or free_port(),
+                "system_id": "gateway",
+                "password_file": "carrier.password",
+                "window": window,
+                "reconnect_min": "100ms",
+                "reconnect_max": "200ms" if carrier_port else "1m",
+            }
+        ],
+        mail=mail,
+    )
+    file = folder / "mail2sms.toml"
+    with at_desk(file) as desk:
+        wishes = {"status_report": "never", "delivery_receipt": "off", **(settings or {})}
+        desk.change(all_of(add_range("demo", "127.0.0.0/8"), set_settings(of_customer("demo"), wishes)))
+    log = folder / "gateway.log"
+    with running(python("mta", "serve", "--config", str(file)), log=log) as process:
+        process.until(lambda: "event=listening" in log.read_text())
+        yield Gateway(folder, port, process)

@@ -1,0 +1,158 @@
+"""Processes that are measured: started, their CPU read from /proc, ended by their own ids; none outlives this program."""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.benchmarks.figures import MissingPeerError
+from tests.peer import find_program
+
+ROOT = Path(__file__).parents[2]
+_PR_SET_PDEATHSIG = 1
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def program(name: str, package: str) -> str:
+    """Return the path of a program; raises MissingPeerError, which names its package."""
+    found = find_program(name)
+    if found is None:
+        raise MissingPeerError(f"{name} is not installed (Debian: apt-get install {package})")
+    return found
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def scratch(mode: int = 0o755) -> Iterator[Path]:
+    """Give a folder on the real disk, which is deleted at the end: durability on a memory disk would say nothing."""
+    folder = Path(tempfile.mkdtemp(prefix="mail2sms-bench-", dir="/var/tmp"))
+    folder.chmod(mode)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Running:
+    """One process with its descendants. What it writes is in `log`, or read from `output` line by line."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        read_output: bool = False,
+    ) -> None:
+        self.log = log
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if read_output else file,
+                stderr=file,
+                env={**os.environ, **(environment or {})},
+                preexec_fn=_end_with_parent,
+                text=read_output,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def line(self) -> str:
+        """Return the next line of output; raises RuntimeError where the process ended instead."""
+        assert self._process.stdout is not None
+        line = str(self._process.stdout.readline())
+        if not line:
+            self._fail()
+        return line.strip()
+
+    def until(self, ready: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait until the process did what is asked."""
+        end = time.monotonic() + seconds
+        while not ready():
+            if self._process.poll() is not None or time.monotonic() > end:
+                self._fail()
+            time.sleep(0.01)
+
+    def _fail(self) -> None:
+        tail = self.log.read_text(errors="replace")[-1500:]
+        raise RuntimeError(f"{self._process.args!r} did not do what was waited for:\n{tail}")
+
+    def cpu(self) -> float:
+        """Return the CPU seconds of this process, its descendants, and those of them that have ended."""
+        return cpu_of_tree(self._process.pid)
+
+    def stop(self) -> None:
+        """Ask it to end, and insist after ten seconds."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@contextmanager
+def running(
+    command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None, read_output: bool = False
+) -> Iterator[Running]:
+    """Run a process for a while."""
+    process = Running(command, log=log, environment=environment, read_output=read_output)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def python(*words: str) -> list[str]:
+    """Return the command that runs a module in this interpreter."""
+    return [sys.executable, "-m", *words]
+
+
+def answers(port: int) -> bool:
+    """Tell whether somebody listens on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def cpu_of_tree(pid: int) -> float:
+    """Return the CPU seconds of a process and all below it (proc(5): utime, stime, cutime, cstime)."""
+    facts: dict[int, tuple[int, int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            facts[int(entry.name)] = (int(words[1]), sum(map(int, words[11:15])))
+    family = {pid}
+    grown = True
+    while grown:
+        children = {child for child, (parent, _) in facts.items() if parent in family and child not in family}
+        grown = bool(children)
+        family |= children
+    return sum(facts[member][1] for member in family if member in facts) / _TICK
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,203 @@
+"""What the SMPP tests share: parts to submit, a listener that remembers, a carrier and a client on loopback."""
+
+import asyncio
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+
+from smpp.account import CarrierAccount
+from smpp.client import SmppClient
+from smpp.dialect import Dialect
+from smpp.script import Script
+from smpp.session import Limits
+from smpp.simulator import Simulator
+from sms.message import Alphabet, PartToSubmit, Priority
+from sms.number import MobileNumber, SenderId, SenderKind
+from sms.parts import encode_text
+from sms.settings import Unencodable
+
+NOW = datetime(2026, 11, 23, 16, 15, 30, tzinfo=UTC)
+NUMBER = "447700900123"
+ACME = SenderId(value="Acme", kind=SenderKind.ALPHANUMERIC)
+
+
+class FixedClock:
+    def now(self):
+        return NOW
+
+
+def encoded(text, *, reference=7, coding=Alphabet.GSM7, max_parts=20):
+    return encode_text(text, coding=coding, unencodable=Unencodable.SWITCH, max_parts=max_parts, reference=reference)
+
+
+def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, **changes):
+    """Return the parts of a text as dispatch hands them over; keys count from `first_key`."""
+    ready = encoded(text, reference=reference, coding=coding)
+    part = PartToSubmit(
+        part_key=0,
+        message_key=first_key,
+        message_id="S.20261123-161530.000-test",
+        number=MobileNumber(digits=NUMBER),
+        sender=ACME,
+        alphabet=ready.alphabet,
+        udh=b"",
+        payload=b"",
+        index=1,
+        total=len(ready.parts),
+        reference=reference,
+        priority=Priority.NORMAL,
+        flash=False,
+        receipt_wanted=True,
+        expires_at=None,
+    )
+    return [
+        replace(part, part_key=first_key + place, index=place + 1, udh=one.udh, payload=one.payload, **changes)
+        for place, one in enumerate(ready.parts)
+    ]
+
+
+def single_parts(count, *, first_key=1, **changes):
+    """Return parts that are each a whole message to a number of its own."""
+    return [
+        parts_of(f"message {key}", first_key=key, **{"number": MobileNumber(digits=f"4477009{key:05d}"), **changes})[0]
+        for key in range(first_key, first_key + count)
+    ]
+
+
+class Listener:
+    """Remembers what a carrier tells; `commit` is awaited before a delivery counts as taken."""
+
+    def __init__(self, commit=None):
+        self.answers = {}
+        self.receipts = []
+        self.fragments = []
+        self.log = []
+        self._commit = commit
+        self._news = asyncio.Event()
+
+    def answered(self, carrier, part_key, outcome):
+        assert part_key not in self.answers, f"part {part_key} was answered twice"
+        self.answers[part_key] = outcome
+        self._say("answered", part_key)
+
+    async def receipt(self, receipt):
+        self._say("receipt heard", receipt.carrier_id)
+        if self._commit is not None:
+            await self._commit(receipt)
+        self.receipts.append(receipt)
+        self._say("receipt committed", receipt.carrier_id)
+
+    async def inbound(self, fragment):
+        if self._commit is not None:
+            await self._commit(fragment)
+        self.fragments.append(fragment)
+        self._say("fragment committed", fragment.text)
+
+    def window_changed(self, carrier):
+        self._say("window changed", carrier)
+
+    def _say(self, what, about):
+        self.log.append((what, about))
+        self._news.set()
+
+    async def until(self, predicate):
+        """Return once the predicate holds; it is tried after everything that is heard."""
+        async with asyncio.timeout(20):
+            while not predicate():
+                self._news.clear()
+                await self._news.wait()
+
+
+class Logbook(structlog.testing.LogCapture):
+    """Remembers log lines, and lets a test wait for one."""
+
+    def __init__(self):
+        super().__init__()
+        self._news = asyncio.Event()
+
+    def __call__(self, logger, method_name, event_dict):
+        self._news.set()
+        super().__call__(logger, method_name, event_dict)
+
+    async def until(self, event):
+        """Return the first line with the event once there is one."""
+        async with asyncio.timeout(20):
+            while not (lines := [line for line in self.entries if line["event"] == event]):
+                self._news.clear()
+                await self._news.wait()
+        return lines[0]
+
+
+@contextmanager
+def logbook():
+    """Capture the log as `structlog.testing.capture_logs` does, in a book that can be waited for."""
+    book = Logbook()
+    with structlog.testing.capture_logs():
+        structlog.get_config()["processors"][:] = [book]
+        yield book
+
+
+FAST = Limits(window=10, response_seconds=5.0)
+
+
+def account_of(simulator, **changes):
+    values = {
+        "name": "alpha",
+        "host": "127.0.0.1",
+        "port": simulator.port,
+        "system_id": "gateway",
+        "password": "secret",
+        "limits": FAST,
+        "reconnect_least": 0.01,
+        "reconnect_most": 0.05,
+        "dialect": Dialect(),
+        **changes,
+    }
+    return CarrierAccount(**values)
+
+
+@asynccontextmanager
+async def carrier(script=None, **options):
+    """Run a sandbox carrier with the account gateway/secret."""
+    simulator = Simulator(accounts={"gateway": "secret"}, clock=FixedClock(), script=script or Script(), **options)
+    await simulator.start()
+    try:
+        yield simulator
+    finally:
+        await simulator.stop()
+
+
+@asynccontextmanager
+async def client_of(account, listener):
+    """Run a client; it is stopped without grace at the end."""
+    client = SmppClient(account, clock=FixedClock(), jitter=lambda: 0.0)
+    await client.start(listener)
+    try:
+        yield client
+    finally:
+        await client.stop(0)
+
+
+@asynccontextmanager
+async def bound_pair(script=None, *, commit=None, options=None, **changes):
+    """Run a carrier and a client that is bound to it; both speak the script's dialect."""
+    script = script or Script()
+    listener = Listener(commit)
+    async with carrier(script, **(options or {})) as simulator:
+        account = account_of(simulator, **{"dialect": script.dialect, **changes})
+        async with client_of(account, listener) as client:
+            await listener.until(lambda: client.free_window() > 0)
+            yield simulator, client, listener
+
+
+async def submit_all(client, listener, parts):
+    """Submit as the window allows, as dispatch does, and return when every part is answered."""
+    rest = list(parts)
+    while rest:
+        await listener.until(lambda: client.free_window() > 0)
+        room = client.free_window()
+        now, rest = rest[:room], rest[room:]
+        client.submit(now)
+    await listener.until(lambda: all(part.part_key in listener.answers for part in parts))

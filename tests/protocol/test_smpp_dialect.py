@@ -1,0 +1,557 @@
+"""Dialects: how parts are written, receipts and inbound SMS read, statuses judged, as case tables."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import smpplib.consts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smpp.bodies import DataSm, DeliverSm, SubmitSm, SubmitSmResp
+from smpp.deliveries import WORD_OF, write_inbound, write_message_id, write_receipt
+from smpp.dialect import Dialect, IdBase, IdSource, LongMessages, ValidityFormat, WireAlphabet
+from smpp.events import Missing
+from smpp.fields import PduError
+from smpp.fragments import Place, read_fragment, read_message, read_place, read_text, split_header
+from smpp.outcomes import WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable
+from smpp.packing import pack_septets, unpack_septets
+from smpp.pdu import Pdu, encode
+from smpp.receipts import (
+    STATES,
+    WORDS,
+    DeliveryKind,
+    kind_of,
+    parse_receipt_date,
+    parse_receipt_text,
+    read_receipt,
+)
+from smpp.script import ReceiptForm
+from smpp.statuses import MEANINGS, Meaning, Status, Verdict, meaning_of, status_name
+from smpp.submissions import normalise_id, write_cancel, write_id, write_part, write_query
+from smpp.tlv import Tag, Tlv
+from sms.message import Alphabet, Priority, Receipt, ReceiptState
+from sms.number import MobileNumber, SenderId, SenderKind
+from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
+from tests.protocol.smpp_kit import NOW, NUMBER, encoded, parts_of
+
+PLAIN = Dialect()
+
+
+def written(dialect=PLAIN, text="Hi @ {€}", **changes):
+    (part,) = parts_of(text)
+    return write_part(replace(part, **changes), dialect, NOW)
+
+
+def test_a_plain_part_is_written_as_the_standard_has_it():
+    body, tlvs = written()
+    assert tlvs == ()
+    assert body == SubmitSm(
+        source_addr_ton=5,
+        source_addr="Acme",
+        dest_addr_ton=1,
+        dest_addr_npi=1,
+        destination_addr=NUMBER,
+        registered_delivery=1,
+        short_message=b"Hi \x00 \x1b(\x1be\x1b)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sender", "source"),
+    [
+        (PLAIN, None, (0, 0, "")),
+        (PLAIN, SenderId(value="Acme", kind=SenderKind.ALPHANUMERIC), (5, 0, "Acme")),
+        (PLAIN, SenderId(value="12025550100", kind=SenderKind.NUMERIC), (1, 1, "12025550100")),
+        (PLAIN, SenderId(value="12345", kind=SenderKind.SHORT_CODE), (3, 0, "12345")),
+        (
+            Dialect(short_code_ton=6, short_code_npi=1),
+            SenderId(value="12345", kind=SenderKind.SHORT_CODE),
+            (6, 1, "12345"),
+        ),
+        (Dialect(numeric_plus=True), SenderId(value="12025550100", kind=SenderKind.NUMERIC), (1, 1, "+12025550100")),
+        (
+            Dialect(alphanumeric_ton=0, alphanumeric_npi=1),
+            SenderId(value="A", kind=SenderKind.ALPHANUMERIC),
+            (0, 1, "A"),
+        ),
+        (Dialect(numeric_ton=2, numeric_npi=8), SenderId(value="7", kind=SenderKind.NUMERIC), (2, 8, "7")),
+    ],
+)
+def test_the_sender_is_written_with_the_dialects_ton_and_npi(dialect, sender, source):
+    body, _ = written(dialect, sender=sender)
+    assert body[1:4] == source
+
+
+@pytest.mark.parametrize(
+    ("dialect", "changes", "field", "value"),
+    [
+        (Dialect(service_type="CMT"), {}, "service_type", "CMT"),
+        (Dialect(destination_ton=0, destination_npi=0), {}, "dest_addr_ton", 0),
+        (Dialect(destination_plus=True), {}, "destination_addr", f"+{NUMBER}"),
+        (Dialect(esm_class=3), {}, "esm_class", 3),
+        (PLAIN, {"priority": Priority.EXPRESS}, "priority_flag", 1),
+        (Dialect(express_priority_flag=3), {"priority": Priority.EXPRESS}, "priority_flag", 3),
+        (Dialect(normal_priority_flag=1), {}, "priority_flag", 1),
+        (PLAIN, {"receipt_wanted": False}, "registered_delivery", 0),
+        (Dialect(registered_delivery=17), {}, "registered_delivery", 17),
+        (Dialect(no_registered_delivery=16), {"receipt_wanted": False}, "registered_delivery", 16),
+        (PLAIN, {"flash": True}, "data_coding", 0x10),
+        (Dialect(flash_data_coding=0xF0), {"flash": True}, "data_coding", 0xF0),
+        (PLAIN, {"alphabet": Alphabet.UCS2}, "data_coding", 8),
+        (PLAIN, {"alphabet": Alphabet.UCS2, "flash": True}, "data_coding", 0x18),
+        (Dialect(default_data_coding=3), {}, "data_coding", 3),
+        (PLAIN, {"expires_at": NOW + timedelta(hours=48)}, "validity_period", "000002000000000R"),
+        (PLAIN, {"expires_at": NOW + timedelta(days=1, hours=2, minutes=3, seconds=4)}, "validity_period", "000001020304000R"),
+        (PLAIN, {"expires_at": NOW - timedelta(hours=1)}, "validity_period", "000000000100000R"),
+        (PLAIN, {"expires_at": None}, "validity_period", ""),
+        (Dialect(validity_format=ValidityFormat.NONE), {"expires_at": NOW + timedelta(hours=48)}, "validity_period", ""),
+        (Dialect(validity_format=ValidityFormat.ABSOLUTE), {"expires_at": NOW + timedelta(hours=48)}, "validity_period", "261125161530000+"),
+    ],
+)  # fmt: skip
+def test_every_field_follows_the_dialect(dialect, changes, field, value):
+    body, _ = written(dialect, **changes)
+    assert getattr(body, field) == value
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "octets"),
+    [
+        (WireAlphabet.GSM7, b"Gr\x7e\x1e \x1be"),
+        (WireAlphabet.LATIN1, b"Gr\xfc\xdf ?"),
+        (WireAlphabet.ASCII, b"Gr?? ?"),
+        (WireAlphabet.GSM7_PACKED, pack_septets(b"Gr\x7e\x1e \x1be")),
+    ],
+)
+def test_the_default_alphabet_is_written_as_the_carrier_means_it(alphabet, octets):
+    body, _ = written(Dialect(default_alphabet=alphabet), "Grüß €")
+    assert body.short_message == octets
+
+
+LONG = "One two three four five. " * 12
+LONG_UCS2 = "Ünï ćödé ✓ " * 15
+
+
+@pytest.mark.parametrize("text", [LONG, LONG_UCS2])
+@pytest.mark.parametrize("alphabet", list(WireAlphabet))
+@pytest.mark.parametrize("long_messages", list(LongMessages))
+def test_long_messages_arrive_whole_in_every_way_of_saying_so(long_messages, alphabet, text):
+    dialect = Dialect(long_messages=long_messages, default_alphabet=alphabet)
+    parts = parts_of(text, reference=200)
+    assert len(parts) > 1
+    texts = []
+    for part in parts:
+        body, tlvs = write_part(part, dialect, NOW)
+        assert (body.esm_class == 0x40) is (long_messages is not LongMessages.SAR)
+        assert bool(body.short_message) is (long_messages is not LongMessages.MESSAGE_PAYLOAD)
+        encode(body, 1, 0, tlvs)
+        read, place = read_message(Pdu(body, 1, 0, tlvs), dialect)
+        assert place == Place(200, part.index, part.total)
+        texts.append(read)
+    assert "".join(texts) == text
+
+
+def test_ids_compare_equal_in_any_base():
+    assert normalise_id("1A2B", IdBase.HEX) == normalise_id("6699", IdBase.DECIMAL) == "6699"
+    assert normalise_id(" 000006699 ", IdBase.DECIMAL) == normalise_id("0x1a2b", IdBase.HEX) == "6699"
+    assert normalise_id(" AbC ", IdBase.TEXT) == "AbC"
+    assert normalise_id("not a number", IdBase.HEX) == "not a number"
+
+
+@given(st.integers(0, 2**80), st.sampled_from([IdBase.DECIMAL, IdBase.HEX]))
+def test_an_id_is_written_back_in_its_own_base(number, base):
+    assert normalise_id(write_message_id(number, base), base) == str(number)
+    assert normalise_id(write_id(str(number), base), base) == str(number)
+
+
+def test_cancel_and_query_name_what_the_submit_named():
+    sender = SenderId(value="12345", kind=SenderKind.SHORT_CODE)
+    dialect = Dialect(id_in_response=IdBase.HEX, service_type="CMT", destination_plus=True)
+    cancel = write_cancel("6699", MobileNumber(digits=NUMBER), sender, dialect)
+    assert cancel == ("CMT", "1a2b", 3, 0, "12345", 1, 1, f"+{NUMBER}")
+    assert write_query("6699", sender, dialect) == ("1a2b", 3, 0, "12345")
+
+
+def delivered(text=b"", tlvs=(), **fields):
+    values = {"source_addr": NUMBER, "source_addr_ton": 1, "destination_addr": "Acme", "esm_class": 4, **fields}
+    return Pdu(DeliverSm(short_message=text, **values), 1, 0, tuple(tlvs))
+
+
+USUAL = b"id:4711 sub:001 dlvrd:001 submit date:2611231600 done date:2611231601 stat:DELIVRD err:000 text:Hello id:9"
+AT = datetime(2026, 11, 23, 16, 1, tzinfo=UTC)
+BOTH_IDS = (Tlv(Tag.RECEIPTED_MESSAGE_ID, "4712"), Tlv(Tag.MESSAGE_STATE, 2))
+
+
+def receipt(carrier_id="4711", state=ReceiptState.DELIVERED, error="000", done_at=AT, number=NUMBER):
+    return Receipt(carrier="alpha", carrier_id=carrier_id, state=state, error=error, number=number, done_at=done_at)
+
+
+RECEIPT_CASES = {
+    "as appendix B has it": (PLAIN, delivered(USUAL), receipt()),
+    "upper case and other order": (
+        PLAIN,
+        delivered(b"STAT:UNDELIV ERR:012 ID:4711 DONE DATE:2611231601 SUBMIT DATE:2611231600"),
+        receipt(state=ReceiptState.UNDELIVERABLE, error="012"),
+    ),
+    "blanks behind the colons": (
+        PLAIN,
+        delivered(
+            b"id: 4711 sub: 001 dlvrd: 001 submit date: 2611231600 done date: 2611231601 stat: EXPIRED err: 0 text: "
+        ),
+        receipt(state=ReceiptState.EXPIRED, error="0"),
+    ),
+    "an id with blanks in it": (
+        PLAIN,
+        delivered(b"id:47 11 sub:001 stat:DELIVRD"),
+        receipt("47 11", error="", done_at=None),
+    ),
+    "seconds in the dates": (
+        PLAIN,
+        delivered(
+            b"id:4711 sub:001 dlvrd:001 submit date:261123160000 done date:261123160100 stat:REJECTD err:99 text:"
+        ),
+        receipt(state=ReceiptState.REJECTED, error="99"),
+    ),
+    "a century in the dates": (
+        PLAIN,
+        delivered(b"id:4711 done date:20261123160100 stat:DELETED err:1"),
+        receipt(state=ReceiptState.DELETED, error="1"),
+    ),
+    "letters for the error": (
+        PLAIN,
+        delivered(b"id:4711 sub:001 dlvrd:000 submit date:2611231600 done date:2611231601 stat:UNDELIV err:EC1 text:"),
+        receipt(state=ReceiptState.UNDELIVERABLE, error="EC1"),
+    ),
+    "nothing but id and state": (
+        PLAIN,
+        delivered(b"id:4711 stat:ACCEPTD"),
+        receipt(state=ReceiptState.ACCEPTED, error="", done_at=None),
+    ),
+    "underscores and commas": (
+        PLAIN,
+        delivered(b"id:4711 submit_date:2611231600 done_date:2611231601 stat:DELIVRD err:000"),
+        receipt(),
+    ),
+    "text first": (
+        PLAIN,
+        delivered(b"text:hello there id:4711 stat:DELIVRD err:000 done date:2611231601"),
+        receipt(),
+    ),
+    "a word of the carrier's own": (
+        Dialect(receipt_states={"ACCEPTD": ReceiptState.ENROUTE}),
+        delivered(b"id:4711 stat:ACCEPTD"),
+        receipt(state=ReceiptState.ENROUTE, error="", done_at=None),
+    ),
+    "a word that nobody knows": (
+        PLAIN,
+        delivered(b"id:4711 stat:WOBBLY"),
+        receipt(state=ReceiptState.UNKNOWN, error="", done_at=None),
+    ),
+    "a long word that many carriers write": (
+        PLAIN,
+        delivered(b"id:4711 stat:FAILED"),
+        receipt(state=ReceiptState.UNDELIVERABLE, error="", done_at=None),
+    ),
+    "only parameters": (PLAIN, delivered(b"", BOTH_IDS), receipt("4712", error="", done_at=None)),
+    "only parameters and no receipt bit": (
+        PLAIN,
+        delivered(b"", BOTH_IDS, esm_class=0),
+        receipt("4712", error="", done_at=None),
+    ),
+    "parameters before the text": (PLAIN, delivered(USUAL, BOTH_IDS), receipt("4712")),
+    "the text before parameters where the operator says so": (
+        Dialect(receipt_id_from=IdSource.TEXT),
+        delivered(USUAL, BOTH_IDS),
+        receipt("4711"),
+    ),
+    "parameters where the text has no id": (
+        Dialect(receipt_id_from=IdSource.TEXT),
+        delivered(b"stat:DELIVRD", BOTH_IDS),
+        receipt("4712", error="", done_at=None),
+    ),
+    "the state of the parameter before the text's": (
+        PLAIN,
+        delivered(USUAL, (Tlv(Tag.MESSAGE_STATE, 5),)),
+        receipt(state=ReceiptState.UNDELIVERABLE),
+    ),
+    "a network error code": (
+        PLAIN,
+        delivered(b"id:4711 stat:UNDELIV", (Tlv(Tag.NETWORK_ERROR_CODE, b"\x03\x01\x02"),)),
+        receipt(state=ReceiptState.UNDELIVERABLE, error="258", done_at=None),
+    ),
+    "decimal in the receipt, hexadecimal in the answer": (
+        Dialect(id_in_response=IdBase.HEX, id_in_receipt=IdBase.DECIMAL),
+        delivered(b"id:0000004711 stat:DELIVRD"),
+        receipt("4711", error="", done_at=None),
+    ),
+    "hexadecimal in the receipt, decimal in the answer": (
+        Dialect(id_in_response=IdBase.DECIMAL, id_in_receipt=IdBase.HEX),
+        delivered(b"id:1267 stat:DELIVRD"),
+        receipt("4711", error="", done_at=None),
+    ),
+    "a parameter as in the answer beside another base in the text": (
+        Dialect(id_in_response=IdBase.HEX, id_in_receipt=IdBase.DECIMAL),
+        delivered(b"id:4711 stat:DELIVRD", (Tlv(Tag.RECEIPTED_MESSAGE_ID, "1267"), Tlv(Tag.MESSAGE_STATE, 2))),
+        receipt("4711", error="", done_at=None),
+    ),
+    "a parameter in a base of its own": (
+        Dialect(id_in_response=IdBase.HEX, id_in_receipt_tlv=IdBase.DECIMAL),
+        delivered(b"", (Tlv(Tag.RECEIPTED_MESSAGE_ID, "4711"), Tlv(Tag.MESSAGE_STATE, 2))),
+        receipt("4711", error="", done_at=None),
+    ),
+    "dates in the carrier's zone": (
+        Dialect(receipt_zone=ZoneInfo("Europe/Madrid")),
+        delivered(USUAL),
+        receipt(done_at=AT - timedelta(hours=1)),
+    ),
+    "addresses swapped": (
+        Dialect(receipt_number_is_destination=True),
+        delivered(USUAL, source_addr="Acme", destination_addr=f"+{NUMBER}"),
+        receipt(),
+    ),
+    "no number": (PLAIN, delivered(USUAL, source_addr="Acme"), receipt(number="")),
+    "in UCS-2": (
+        PLAIN,
+        delivered("id:4711 stat:DELIVRD err:000 done date:2611231601".encode("utf-16-be"), data_coding=8),
+        receipt(),
+    ),
+    "in message_payload": (PLAIN, delivered(b"", (Tlv(Tag.MESSAGE_PAYLOAD, USUAL),)), receipt()),
+    "in a data_sm": (
+        PLAIN,
+        Pdu(DataSm(source_addr=NUMBER, destination_addr="Acme", esm_class=4), 1, 0, (Tlv(Tag.MESSAGE_PAYLOAD, USUAL),)),
+        receipt(),
+    ),
+    "a date that is none": (
+        PLAIN,
+        delivered(b"id:4711 done date:9999999999 stat:DELIVRD err:000"),
+        receipt(done_at=None),
+    ),
+    "no id at all": (PLAIN, delivered(b"stat:DELIVRD err:000"), None),
+    "nothing at all": (PLAIN, delivered(b""), None),
+}
+
+
+@pytest.mark.parametrize("case", RECEIPT_CASES)
+def test_a_receipt_is_read_whatever_its_dialect(case):
+    dialect, pdu, expected = RECEIPT_CASES[case]
+    assert kind_of(pdu) is DeliveryKind.RECEIPT
+    assert read_receipt(pdu, "alpha", dialect) == expected
+
+
+@pytest.mark.parametrize("state", list(ReceiptState))
+@pytest.mark.parametrize("form", list(ReceiptForm))
+@pytest.mark.parametrize("response", list(IdBase))
+@pytest.mark.parametrize("text_base", list(IdBase))
+def test_what_the_sandbox_writes_of_a_receipt_the_client_reads(form, state, response, text_base):
+    if (text_base is IdBase.TEXT) is not (response is IdBase.TEXT):
+        text_base = response
+    dialect = Dialect(id_in_response=response, id_in_receipt=text_base)
+    body, tlvs = write_receipt(
+        receipt_id=0xABC123,
+        source=NUMBER,
+        destination="Acme",
+        state=state,
+        error="007",
+        submitted_at=NOW,
+        done_at=NOW,
+        form=form,
+        dialect=dialect,
+    )
+    read = read_receipt(Pdu(body, 1, 0, tlvs), "alpha", dialect)
+    assert read is not None
+    assert read.carrier_id == normalise_id(write_message_id(0xABC123, response), response)
+    assert read.state is state
+
+
+@given(st.text(max_size=200) | st.from_regex(r"(id|stat|text|done date|err): ?[a-z0-9 :]{0,12}", fullmatch=True))
+def test_no_text_makes_the_reading_of_a_receipt_raise(text):
+    parse_receipt_text(text)
+    parse_receipt_date(text, ZoneInfo("UTC"))
+    read_receipt(delivered(text.encode("utf-8")[:254]), "alpha", PLAIN)
+
+
+def test_every_state_of_the_standard_has_its_number_and_its_word():
+    assert sorted(STATES) == list(range(1, 9))
+    assert set(STATES.values()) == set(ReceiptState) == set(WORD_OF)
+    assert all(WORDS[word] is state for state, word in WORD_OF.items())
+
+
+@pytest.mark.parametrize(
+    ("esm_class", "tlvs", "kind"),
+    [
+        (0x00, (), DeliveryKind.MESSAGE),
+        (0x40, (), DeliveryKind.MESSAGE),
+        (0x04, (), DeliveryKind.RECEIPT),
+        (0x44, (), DeliveryKind.RECEIPT),
+        (0x20, BOTH_IDS, DeliveryKind.INTERMEDIATE),
+        (0x00, BOTH_IDS, DeliveryKind.RECEIPT),
+        (0x00, BOTH_IDS[:1], DeliveryKind.MESSAGE),
+        (0x08, (), DeliveryKind.MESSAGE),
+    ],
+)
+def test_what_a_delivery_brings_is_told_by_its_class_and_parameters(esm_class, tlvs, kind):
+    assert kind_of(delivered(b"", tlvs, esm_class=esm_class)) is kind
+
+
+def test_a_response_brings_no_message():
+    for reading in (read_receipt, read_fragment):
+        with pytest.raises(TypeError):
+            reading(Pdu(SubmitSmResp(), 1), "alpha", PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "octets", "text"),
+    [
+        (0x00, b"Gr\x7e\x1e \x1be", "Grüß €"),
+        (0x01, b"plain", "plain"),
+        (0x03, b"Gr\xfc\xdf", "Grüß"),
+        (0x04, b"\x00\xff", "\x00\xff"),
+        (0x06, "Привет".encode("iso8859_5"), "Привет"),
+        (0x07, "שלום".encode("iso8859_8"), "שלום"),
+        (0x08, "Grüß ✓ 🎉".encode("utf-16-be"), "Grüß ✓ 🎉"),
+        (0x08, b"\x00A\x00", "A\ufffd"),
+        (0x10, b"Gr\x7e", "Grü"),
+        (0x18, "✓".encode("utf-16-be"), "✓"),
+        (0x14, b"\xfc", "ü"),
+        (0xF0, b"Gr\x7e", "Grü"),
+        (0xF4, b"\xfc", "ü"),
+        (0x0E, "안녕".encode("euc_kr"), "안녕"),
+        (0xEE, b"Gr\x7e", "Grü"),
+    ],
+)
+def test_inbound_text_is_read_in_its_coding(data_coding, octets, text):
+    assert read_text(octets, data_coding, PLAIN) == text
+
+
+@pytest.mark.parametrize(
+    ("udh", "place"),
+    [
+        (b"", Place()),
+        (b"\x05\x00\x03\x2a\x03\x02", Place(42, 2, 3)),
+        (b"\x06\x08\x04\x01\x02\x03\x03", Place(0x0102, 3, 3)),
+        (b"\x0b\x05\x04\x00\x50\x00\x00\x00\x03\x07\x02\x01", Place(7, 1, 2)),
+        (b"\x05\x00\x03\x2a\x03\x00", Place()),
+        (b"\x05\x00\x03\x2a\x00\x01", Place()),
+        (b"\x05\x00\x03\x2a\x02\x03", Place()),
+        (b"\x05\x00\x04\x2a\x02\x01", Place()),
+        (b"\x01\x00", Place()),
+    ],
+)
+def test_the_place_of_a_fragment_is_read_from_its_header(udh, place):
+    assert read_place(udh) == place
+
+
+def test_a_header_that_is_longer_than_its_text_is_text():
+    assert split_header(b"\x05\x00\x03") == (b"", b"\x05\x00\x03")
+    assert split_header(b"") == (b"", b"")
+
+
+def test_an_inbound_sms_is_read_with_its_addresses():
+    pdu = Pdu(DeliverSm("", 1, 1, NUMBER, 3, 0, "12345", short_message=b"STOP"), 1)
+    fragment = read_fragment(pdu, "alpha", PLAIN)
+    assert (fragment.source, fragment.destination, fragment.text) == (f"+{NUMBER}", "12345", "STOP")
+    assert (fragment.reference, fragment.index, fragment.total) == (None, 1, 1)
+
+
+@pytest.mark.parametrize("text", ["Hi", LONG, LONG_UCS2])
+@pytest.mark.parametrize("alphabet", list(WireAlphabet))
+@pytest.mark.parametrize("long_messages", list(LongMessages))
+def test_what_the_sandbox_writes_of_an_inbound_sms_the_client_reads(long_messages, alphabet, text):
+    dialect = Dialect(long_messages=long_messages, default_alphabet=alphabet)
+    fragments = [
+        read_fragment(Pdu(body, 1, 0, tlvs), "alpha", dialect)
+        for body, tlvs in write_inbound(f"+{NUMBER}", "12345", encoded(text, reference=77), dialect)
+    ]
+    assert "".join(fragment.text for fragment in fragments) == text
+    assert [fragment.index for fragment in fragments] == list(range(1, len(fragments) + 1))
+    assert {fragment.reference for fragment in fragments} == ({77} if len(fragments) > 1 else {None})
+
+
+@given(st.binary(max_size=160).map(lambda octets: bytes(octet & 0x7F for octet in octets)), st.integers(0, 12))
+def test_septets_are_packed_and_unpacked(septets, after):
+    packed = pack_septets(septets, after_octets=after)
+    assert len(packed) == -(-(7 * len(septets) + -8 * after % 7) // 8)
+    unpacked = unpack_septets(packed, after_octets=after)
+    # A last «@» or CR in an otherwise full last octet cannot be told from padding (3GPP TS 23.038 §6.1.2.3.1).
+    assert unpacked == septets or (unpacked == septets[:-1] and septets[-1] in (0, 13))
+
+
+def test_packed_septets_are_those_of_the_standard():
+    assert pack_septets(b"hellohello").hex() == "e8329bfd4697d9ec37"
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_of_the_standard_has_a_meaning_with_a_sentence(status):
+    meaning = MEANINGS[status]
+    assert meaning.verdict is Verdict.DONE if status is Status.ROK else meaning.text.endswith(".")
+    assert meaning_of(status) is meaning
+    assert status_name(status) == f"ESME_{status.name} (0x{status:02X})"
+
+
+def test_the_names_and_numbers_are_those_that_smpplib_has_too():
+    theirs = {
+        name.removeprefix("SMPP_ESME_"): value
+        for name, value in vars(smpplib.consts).items()
+        if name.startswith("SMPP_ESME_") and isinstance(value, int)
+    }
+    ours = {status.name: status.value for status in Status}
+    assert set(ours) - set(theirs) == set()
+    assert {name: value for name, value in ours.items() if theirs[name] != value} == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "code"),
+    [
+        (Status.RTHROTTLED, Retry, ProblemCode.THROTTLED),
+        (Status.RMSGQFUL, Retry, ProblemCode.THROTTLED),
+        (Status.RSYSERR, Retry, ProblemCode.CARRIER_BUSY),
+        (Status.RINVDSTADR, Failed, ProblemCode.NUMBER_REFUSED),
+        (Status.RINVSRCADR, Failed, ProblemCode.SENDER_REFUSED),
+        (Status.RINVMSGLEN, Failed, ProblemCode.CONTENT_REFUSED),
+        (Status.RSUBMITFAIL, Failed, ProblemCode.CARRIER_REFUSED),
+        (Status.RINVBNDSTS, Retry, ProblemCode.LINK_DOWN),
+        (0x0400, Retry, ProblemCode.CARRIER_REFUSED),
+        (0x7FFFFFFF, Retry, ProblemCode.CARRIER_REFUSED),
+    ],
+)
+def test_an_answer_becomes_an_outcome_by_the_table(status, outcome, code):
+    decided = decide_outcome(status, throttle_pause=timedelta(seconds=3))
+    assert isinstance(decided, outcome)
+    assert decided.problem.code is code
+    assert decided.problem.cause == status_name(status)
+    if isinstance(decided, Retry):
+        assert decided.after == (timedelta(seconds=3) if code is ProblemCode.THROTTLED else None)
+
+
+def test_a_dialect_reads_a_status_its_own_way():
+    overrides = {
+        0x0400: Meaning(verdict=Verdict.FAIL, code=ProblemCode.NUMBER_REFUSED, text="Blocked."),
+        Status.RSUBMITFAIL: Meaning(verdict=Verdict.UNKNOWN, code=ProblemCode.NO_ANSWER, text="Who knows."),
+        Status.RINVMSGID: Meaning(verdict=Verdict.DONE, code=ProblemCode.INTERNAL, text=""),
+    }
+    blocked = decide_outcome(0x0400, overrides=overrides)
+    assert blocked == Failed(
+        problem=Problem(code=ProblemCode.NUMBER_REFUSED, text="Blocked.", cause="vendor status (0x00000400)")
+    )
+    assert isinstance(decide_outcome(Status.RSUBMITFAIL, overrides=overrides), Unknown)
+    assert decide_outcome(Status.RINVMSGID, reference="7", overrides=overrides) == Done(reference="7")
+
+
+def test_no_answer_is_unknown_unless_nothing_was_sent():
+    assert set(WITHOUT_ANSWER) == set(Missing)
+    assert {missing for missing, outcome in WITHOUT_ANSWER.items() if isinstance(outcome, Retry)} == {Missing.UNSENT}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PduError(Status.RINVSRCADR, "source_addr"), ProblemCode.SENDER_REFUSED),
+        (PduError(Status.RINVDSTADR, "destination_addr"), ProblemCode.NUMBER_REFUSED),
+        (PduError(Status.RSYSERR, "data_coding"), ProblemCode.INTERNAL),
+    ],
+)
+def test_what_no_pdu_can_carry_has_failed_for_good(error, code):
+    outcome = outcome_of_unwritable(error)
+    assert isinstance(outcome, Failed)
+    assert outcome.problem.code is code

@@ -1,0 +1,245 @@
+"""Logins: right and wrong passwords, strangers, what is remembered, how much guessing is allowed."""
+
+import asyncio
+import threading
+import unicodedata
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+
+from addressbook.people import Credential, CredentialKind
+from mta.hooks import LoginPassword, MailSession
+from mta.identify import Authenticator, GuessLimits, Identity, hash_password
+from sms.outcome import Refusal, Refused
+
+HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+CLIENT = "192.0.2.1"
+FAILED = Refused(refusal=Refusal.AUTHENTICATION_FAILED)
+LATER = Refused(refusal=Refusal.RATE_LIMITED)
+DEMO = Identity(customer_id=7, user_id=3, method="password", login="demo")
+
+
+class Counting(PasswordHasher):
+    """Counts verifications and remembers their verifiers."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.asked: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def verify(self, hash, password):  # noqa: A002
+        self.asked.append(hash)
+        assert self.gate.wait(10)
+        return super().verify(hash, password)
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def credential(**more) -> Credential:
+    values = {
+        "login": "demo",
+        "customer_id": 7,
+        "user_id": 3,
+        "kind": CredentialKind.PASSWORD,
+        "verifier": HASHER.hash("secret"),
+    }
+    return Credential(**{**values, **more})
+
+
+def client_session() -> MailSession:
+    session: Any = MailSession(asyncio.get_running_loop())
+    session.peer = (CLIENT, 4711)
+    return session
+
+
+class Setup:
+    def __init__(self, limits=None, **more) -> None:
+        self.people = {"demo": credential(**more)}
+        self.hasher = Counting()
+        self.clock = Clock()
+        self.authenticator = Authenticator(
+            credential_of=self.people.get, limits=limits or GuessLimits(), clock=self.clock, hasher=self.hasher
+        )
+
+    async def prove(self, login="demo", password="secret", client=CLIENT):
+        return await self.authenticator.prove(login, password, client)
+
+
+@pytest.fixture
+def setup():
+    made = []
+
+    def make(*arguments, **more) -> Setup:
+        made.append(Setup(*arguments, **more))
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.authenticator.close()
+
+
+async def test_a_right_password_proves_its_owner(setup):
+    assert await setup().prove() == DEMO
+
+
+@pytest.mark.parametrize(
+    ("more", "login", "password"),
+    [
+        ({}, "demo", "wrong"),
+        ({}, "demo", ""),
+        ({}, "nobody", "secret"),
+        ({"active": False}, "demo", "secret"),
+        ({"kind": CredentialKind.CERTIFICATE}, "demo", "secret"),
+        ({"verifier": "plain-secret"}, "demo", "plain-secret"),
+        ({"verifier": ""}, "demo", ""),
+    ],
+)
+async def test_everything_else_is_refused_alike_and_after_the_same_work(setup, more, login, password):
+    made = setup(**more)
+    assert await made.prove(login, password) == FAILED
+    assert len(made.hasher.asked) == 1
+
+
+async def test_a_right_password_is_remembered_and_forgotten_in_time(setup):
+    made = setup()
+    await made.prove()
+    await made.prove()
+    assert len(made.hasher.asked) == 1
+    made.clock.now += 301
+    assert await made.prove() == DEMO
+    assert len(made.hasher.asked) == 2
+
+
+async def test_a_wrong_password_is_not_taken_for_a_remembered_one(setup):
+    made = setup()
+    await made.prove()
+    assert await made.prove(password="secret2") == FAILED
+    assert await made.prove(login="nobody") == FAILED
+
+
+async def test_a_changed_or_deactivated_credential_holds_at_once(setup):
+    made = setup()
+    await made.prove()
+    made.people["demo"] = credential(verifier=HASHER.hash("other"))
+    assert await made.prove() == FAILED
+    assert await made.prove(password="other") == DEMO
+    made.people["demo"] = credential(verifier=made.people["demo"].verifier, active=False)
+    assert await made.prove(password="other") == FAILED
+    del made.people["demo"]
+    assert await made.prove(password="other") == FAILED
+
+
+async def test_the_owner_is_read_anew_although_the_password_is_remembered(setup):
+    made = setup()
+    await made.prove()
+    made.people["demo"] = credential(verifier=made.people["demo"].verifier, user_id=None)
+    assert (await made.prove()).user_id is None
+    assert len(made.hasher.asked) == 1
+
+
+async def test_after_too_many_failures_a_client_waits_and_others_do_not(setup):
+    made = setup(GuessLimits(failures=3, window=60))
+    for _ in range(3):
+        assert await made.prove(password="guess") == FAILED
+    assert await made.prove() == LATER
+    assert len(made.hasher.asked) == 3
+    assert await made.prove(client="192.0.2.2") == DEMO
+    made.clock.now += 61
+    assert await made.prove(password="guess") == FAILED
+
+
+async def test_whom_we_remember_is_not_locked_out_by_a_neighbours_guesses(setup):
+    made = setup(GuessLimits(failures=2))
+    await made.prove()
+    for _ in range(5):
+        await made.prove(password="guess")
+    assert await made.prove() == DEMO
+
+
+async def test_an_ipv6_client_cannot_guess_on_from_its_next_address(setup):
+    made = setup(GuessLimits(failures=1))
+    assert await made.prove(password="guess", client="2001:db8::1") == FAILED
+    assert await made.prove(password="guess", client="2001:db8::ffff:2") == LATER
+
+
+async def test_guesses_side_by_side_count_before_they_are_known(setup):
+    made = setup(GuessLimits(failures=3))
+    results = await asyncio.gather(*(made.prove(password=f"guess{number}") for number in range(10)))
+    assert results.count(FAILED) == 3
+    assert results.count(LATER) == 7
+
+
+async def test_a_right_password_does_not_count_as_a_guess(setup):
+    made = setup(GuessLimits(failures=2, remember=0))
+    for _ in range(5):
+        assert await made.prove() == DEMO
+
+
+async def test_no_more_proofs_wait_than_allowed(setup):
+    made = setup(GuessLimits(waiting=4, failures=100))
+    made.hasher.gate.clear()
+    waiting = [asyncio.create_task(made.prove(password="guess")) for _ in range(4)]
+    await asyncio.sleep(0)
+    assert await made.prove() == LATER
+    made.hasher.gate.set()
+    assert await asyncio.gather(*waiting) == [FAILED] * 4
+    assert await made.prove() == DEMO
+
+
+async def test_what_is_kept_of_clients_and_passwords_is_bounded(setup):
+    made = setup(GuessLimits(clients=2, remembered=2, failures=1))
+    for number in range(5):
+        assert await made.prove(password="guess", client=f"192.0.2.{number}") == FAILED
+    assert len(made.authenticator._failures) == 2
+    for number in range(5):
+        made.people[str(number)] = credential(login=str(number))
+        await made.prove(str(number), client=f"198.51.100.{number}")
+    assert len(made.authenticator._remembered) == 2
+
+
+async def test_nothing_kept_holds_a_password(setup):
+    made = setup()
+    await made.prove()
+    assert "secret" not in repr(vars(made.authenticator))
+
+
+@pytest.mark.parametrize(
+    ("given", "success", "message"),
+    [
+        (LoginPassword(b"demo", b"secret"), True, None),
+        (LoginPassword(b"demo", b"x"), False, "535 5.7.8 Authentication credentials invalid"),
+        (LoginPassword(b"demo", b"\xff"), False, None),
+        (LoginPassword(b"\xff", b"x"), False, None),
+    ],
+)
+async def test_it_is_an_authenticator_of_aiosmtpd(setup, given, success, message):
+    session = client_session()
+    result = await setup().authenticator(None, session, None, "PLAIN", given)
+    assert result.success is success
+    assert result.message == message
+    assert result.auth_data == (DEMO if success else None)
+    assert success or not result.handled
+
+
+async def test_who_guessed_too_much_hears_454(setup):
+    made = setup(GuessLimits(failures=0))
+    session = client_session()
+    result = await made.authenticator(None, session, None, "PLAIN", LoginPassword(b"demo", b"secret"))
+    assert result.message == "454 4.7.0 Temporary authentication failure, try again later"
+
+
+async def test_the_verifier_of_a_password_proves_it_however_it_is_composed():
+    verifier = hash_password("pässword")
+    assert verifier.startswith("$argon2id$")
+    authenticator = Authenticator(credential_of=lambda login: credential(verifier=verifier), hasher=HASHER)
+    try:
+        assert await authenticator.prove("demo", unicodedata.normalize("NFD", "pässword"), CLIENT) == DEMO
+    finally:
+        authenticator.close()

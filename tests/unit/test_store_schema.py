@@ -1,0 +1,132 @@
+"""A migrated database is what the models say, on both databases, with every index that they declare."""
+
+from collections import Counter
+
+import peewee
+import pytest
+
+from store.database import Database, StorageError, connect, migrate
+from store.directory_tables import DIRECTORY
+from store.statements import Insert, Update, columns_of, table_of
+from store.tables import OUTBOUND
+
+MODELS = (*OUTBOUND, *DIRECTORY)
+
+
+@pytest.fixture(name="new_url", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def _new_url(request):
+    return request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "new_postgresql_url"}[request.param])
+
+
+def schema_of(database):
+    """Return every column with type and nullability, and every index with its whole definition."""
+    if isinstance(database, peewee.SqliteDatabase):
+        rows = database.execute_sql(
+            "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> 'schema_migration'"
+        )
+        return sorted(map(tuple, rows))
+    columns = database.execute_sql(
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name <> 'schema_migration'"
+    )
+    indexes = database.execute_sql(
+        "SELECT tablename, indexname, indexdef FROM pg_indexes"
+        " WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
+    )
+    return sorted(map(str, [*columns, *indexes]))
+
+
+def test_a_migrated_database_equals_the_models(new_url):
+    assert migrate(connect(new_url)) == ["0001_initial"]
+    assert migrate(connect(new_url)) == []
+    database = connect(new_url)
+    with database.connection_context():
+        migrated = schema_of(database)
+        names = [row[0] for row in database.execute_sql(_NAMES[isinstance(database, peewee.SqliteDatabase)])]
+        with database.bind_ctx(MODELS):
+            database.drop_tables(MODELS)
+            database.create_tables(MODELS)
+        assert schema_of(database) == migrated
+    declared = [index.__sql__(peewee.Context()).query()[0].split('"')[1] for index in declared_indexes()]
+    assert set(declared) <= set(names)
+
+
+_NAMES = {
+    True: "SELECT name FROM sqlite_master WHERE type = 'index'",
+    False: "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
+def declared_indexes():
+    return [index for model in MODELS for index in model._meta.fields_to_index()]
+
+
+def test_no_two_models_or_indexes_share_a_name():
+    # peewee names an index after the class and creates it IF NOT EXISTS: a second one of the name is silently left out.
+    names = [model.__name__ for model in MODELS] + [index._name for index in declared_indexes()]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert len(declared_indexes()) > 30
+
+
+def test_a_database_that_a_later_version_migrated_is_refused(new_url):
+    database = connect(new_url)
+    migrate(database)
+    with database.connection_context():
+        database.execute_sql(
+            "INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2026-11-23 16:00:00')"
+        )
+    with pytest.raises(StorageError, match="9999_later"):
+        Database(new_url).open()
+
+
+def all_statements():
+    import store.inbox
+    import store.moving
+    import store.outbound
+    import store.outbox
+    import store.progress
+
+    modules = (store.inbox, store.moving, store.outbound, store.outbox, store.progress)
+    return {(m.__name__, n): v for m in modules for n, v in vars(m).items() if isinstance(v, (Insert, Update))}
+
+
+@pytest.mark.parametrize("name", sorted(all_statements()), ids=lambda name: ".".join(name))
+def test_a_written_statement_names_columns_that_exist_and_leaves_out_none_that_needs_a_value(name):
+    statement = all_statements()[name]
+    (model,) = [model for model in MODELS if table_of(model) == statement.table]
+    columns = columns_of(model)
+    assert set(statement.columns) <= set(columns)
+    assert len(set(statement.columns)) == len(statement.columns)
+    if isinstance(statement, Insert):
+        assert {name for name, field in columns.items() if not field.null} <= set(statement.columns)
+
+
+def test_rows_come_back_as_they_were_written_in_both_dialects(database_url):
+    database = Database(database_url)
+    database.open()
+    rows = [
+        (1, "a", 2, b"\x00\xff", None, 1 << 61, True),
+        (2, "é\\,{}\"' ü€😀", -5, b"", b"x", 0, False),
+        (3, "", 0, b"abc", None, 1, True),
+    ]
+    columns = ("key", "public_id", "open_messages", "header", "body", "accepted_at", "corrected")
+    rest = {"customer_key": 1, "from_mail": False}
+    model = next(model for model in MODELS if table_of(model) == "job")
+    others = [name for name, field in columns_of(model).items() if not field.null and name not in columns]
+    insert = Insert(model, *columns, *others)
+    update = Update(model, "body", "corrected", also="open_messages = open_messages + 1")
+
+    def write(tx, items):
+        tx.insert(insert, [row + tuple(rest.get(name, "") for name in others) for row in rows])
+        tx.insert(insert, [])
+        tx.update(update, [(b"new", False, 1), (None, True, 2)])
+        return items
+
+    database.write_now(write, None)
+    found = database.read_now(lambda tx: tx.rows(f"SELECT {', '.join(columns)} FROM job ORDER BY key"))
+    database.close()
+    assert [(*row[:6], bool(row[6])) for row in found] == [
+        (1, "a", 3, b"\x00\xff", b"new", 1 << 61, False),
+        (2, "é\\,{}\"' ü€😀", -4, b"", None, 0, True),
+        rows[2],
+    ]
