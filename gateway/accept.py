@@ -155,7 +155,7 @@ class Acceptance:
             refused = refuse_country(country_of(number), constraints)
             if refused is not None:
                 return refused
-        route = self._routes.route_of(number)
+        route = self._routes.route_of(number, sender.customer.name)
         return route if isinstance(route, Refused) else number
 
     def plan(self, submission: Submission) -> Plan:
@@ -183,7 +183,7 @@ class Acceptance:
             if isinstance(number, Refused):
                 messages.append(PlannedMessage(wanted=wanted, refused=number))
                 continue
-            route = self._routes.route_of(number)
+            route = self._routes.route_of(number, submission.sender.customer.name)
             assert isinstance(route, str)  # judge_number refuses a number without one
             messages.append(
                 PlannedMessage(

@@ -5,12 +5,16 @@ has free. Answers are settled in batches. Not here: receipts (track), which carr
 (smpp).
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 
+from gateway.health import Health, HealthRules, Hours
 from gateway.ports import Carrier, Clock
-from gateway.routing import CarrierRoutes
+from gateway.routing import SEPARATOR, CarrierRoutes
 from gateway.worker import Worker
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Unknown
 from store.database import Database
@@ -20,6 +24,7 @@ from store.progress import Answer, Progress, ProgressStore, Recovery
 
 log = structlog.get_logger()
 
+NO_HOURS: Final[Mapping[str, Hours]] = MappingProxyType({})
 _LOOK_EVERY = 1.0
 _RESTARTED = Problem(
     code=ProblemCode.RESTARTED,
@@ -41,6 +46,9 @@ class Dispatch:
         clock: Clock,
         owner: str,
         notices_written: Callable[[], None],
+        hours: Mapping[str, Hours] = NO_HOURS,
+        rules: HealthRules | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._outbound = outbound
@@ -50,6 +58,10 @@ class Dispatch:
         self._clock = clock
         self._owner = owner
         self._notices_written = notices_written
+        self._hours = hours
+        self._rules = rules or HealthRules()
+        self._monotonic = monotonic
+        self._health = dict.fromkeys(self._carriers, Health())
         self._answers: list[Answer] = []
         self._feeders = {
             name: Worker(f"feed-{name}", self._feeder(carrier), look_every=_LOOK_EVERY)
@@ -99,6 +111,7 @@ class Dispatch:
 
     def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
         """Take one answer of a carrier; it is settled with its neighbours."""
+        self._note(carrier, self._health[carrier].heard(outcome, self._monotonic(), self._rules))
         self._answers.append(
             Answer(
                 part_key=part_key,
@@ -117,11 +130,15 @@ class Dispatch:
     def _feeder(self, carrier: Carrier) -> Callable[[], Awaitable[bool]]:
         async def feed() -> bool:
             room = carrier.free_window()
-            if room <= 0:
+            self._note(carrier.name, self._health[carrier.name].looked(room, self._monotonic()))
+            if room <= 0 or not self._is_open(carrier.name):
+                return False
+            routes = self._routes_for(carrier.name)
+            if not routes:
                 return False
             take = Take(
                 carrier=carrier.name,
-                routes=self._routes_for(carrier),
+                routes=routes,
                 most_parts=room,
                 now=to_stored(self._clock.now()),
                 owner=self._owner,
@@ -133,17 +150,34 @@ class Dispatch:
 
         return feed
 
-    def _routes_for(self, carrier: Carrier) -> tuple[str, ...]:
-        """Return the routes this carrier serves now: those where no better carrier has room."""
-        return tuple(
-            route
-            for route in self._routes.routes_of(carrier.name)
-            if all(
-                self._carriers[better].free_window() <= 0
-                for better in route.split(">")[: route.split(">").index(carrier.name)]
-                if better in self._carriers
-            )
-        )
+    def _routes_for(self, name: str) -> tuple[str, ...]:
+        """Return the routes a carrier serves now: those where no better one is fit, nor, while it rests, any other."""
+        resting = not self._fit(name)
+        chosen = []
+        for route in self._routes.routes_of(name):
+            carriers = route.split(SEPARATOR)
+            rivals = carriers if resting else carriers[: carriers.index(name)]
+            if not any(other != name and self._fit(other) for other in rivals):
+                chosen.append(route)
+        return tuple(chosen)
+
+    def _fit(self, name: str) -> bool:
+        health = self._health.get(name)
+        return health is not None and self._is_open(name) and health.fit(self._monotonic(), self._rules)
+
+    def _is_open(self, name: str) -> bool:
+        hours = self._hours.get(name)
+        return hours is None or hours.open_at(self._clock.now())
+
+    def _note(self, name: str, health: Health) -> None:
+        """Remember a carrier's health; say when it begins and ends to rest."""
+        before = self._health[name]
+        self._health[name] = health
+        if health.rests > before.rests:
+            log.warning("carrier_rests", carrier=name, seconds=round(health.resting_until - self._monotonic()))
+            self.kick()
+        elif before.rests and not health.rests:
+            log.info("carrier_well_again", carrier=name)
 
     async def _settle(self) -> bool:
         answers, self._answers = self._answers, []

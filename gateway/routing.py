@@ -14,39 +14,88 @@ from sms.outcome import Refusal, Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierRoute:
-    """What a carrier serves: numbers that begin with one of `prefixes` (none: all); the lowest priority is best."""
+    """What a carrier serves: numbers that begin with one of `prefixes`, for one of `customers` (none: all).
+
+    The lowest priority is best; `cost` is the label of what it costs, for reports.
+    """
 
     carrier: str
     prefixes: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
     priority: int = 10
     cost: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """A number's route with the reason: the prefix that matched, and whether the customer has carriers of its own."""
+
+    route: str
+    prefix: str
+    own: bool
+    costs: tuple[str, ...]
+
+    @property
+    def carriers(self) -> tuple[str, ...]:
+        """The carriers, best first."""
+        return tuple(self.route.split(SEPARATOR))
+
+
+SEPARATOR = ">"
+
+
 class CarrierRoutes:
-    """The operator's carriers as routes; costs one look-up per digit of the longest prefix."""
+    """The operator's carriers as routes; costs one look-up per digit of the longest prefix.
+
+    Carriers that are for a customer alone go before those for everybody, whose routes stay behind them as a fallback.
+    """
 
     def __init__(self, carriers: Iterable[CarrierRoute]) -> None:
-        by_prefix: dict[str, list[CarrierRoute]] = {}
-        for carrier in carriers:
-            for prefix in carrier.prefixes or ("",):
-                by_prefix.setdefault(prefix, []).append(carrier)
-        self._routes: Mapping[str, str] = {
-            prefix: ">".join(item.carrier for item in sorted(group, key=lambda item: item.priority))
-            for prefix, group in by_prefix.items()
-        }
-        self._longest = max((len(prefix) for prefix in by_prefix), default=0)
+        listed = tuple(carriers)
+        self._costs = {item.carrier: item.cost for item in listed}
+        self._names = tuple(item.carrier for item in listed)
+        customers = {name for item in listed for name in item.customers}
+        self._tables = {name: _table(listed, name) for name in customers}
+        self._common = _table(listed, "")
+        self._longest = max((len(prefix) for item in listed for prefix in item.prefixes), default=0)
 
-    def route_of(self, number: MobileNumber) -> str | Refused:
-        """Return the route of a number: that of the longest prefix that it begins with."""
+    def route_of(self, number: MobileNumber, customer: str = "") -> str | Refused:
+        """Return the route of a customer's message to a number: that of the longest prefix that it begins with."""
+        routed = self.explain(number, customer)
+        return routed if isinstance(routed, Refused) else routed.route
+
+    def explain(self, number: MobileNumber, customer: str = "") -> Routed | Refused:
+        """Return the route with the reason for it."""
+        table = self._tables.get(customer, self._common)
         for length in range(self._longest, -1, -1):
-            route = self._routes.get(number.digits[:length])
-            if route is not None:
-                return route
+            prefix = number.digits[:length]
+            route = table.get(prefix)
+            if route is not None and len(prefix) == length:
+                costs = tuple(self._costs[name] for name in route.split(SEPARATOR))
+                return Routed(route=route, prefix=prefix, own=customer in self._tables, costs=costs)
         return Refused(
             refusal=Refusal.NO_ROUTE, detail=f"No carrier serves numbers that begin with +{number.digits[:3]}."
         )
 
     def routes_of(self, carrier: str) -> tuple[str, ...]:
         """Return the routes that a carrier is on, those first where it is the best."""
-        mine = [route for route in set(self._routes.values()) | {carrier} if carrier in route.split(">")]
-        return tuple(sorted(mine, key=lambda route: (route.split(">").index(carrier), route)))
+        known = {route for table in (*self._tables.values(), self._common) for route in table.values()} | {carrier}
+        mine = [route for route in known if carrier in route.split(SEPARATOR)]
+        return tuple(sorted(mine, key=lambda route: (route.split(SEPARATOR).index(carrier), route)))
+
+    @property
+    def carriers(self) -> tuple[str, ...]:
+        """The names of all carriers, in the operator's order."""
+        return self._names
+
+
+def _table(carriers: tuple[CarrierRoute, ...], customer: str) -> Mapping[str, str]:
+    """Return the route per prefix for one customer, or for those without carriers of their own."""
+    serving = [item for item in carriers if not item.customers or customer in item.customers]
+    prefixes = {prefix for item in serving for prefix in item.prefixes or ("",)}
+    table = {}
+    for prefix in prefixes:
+        group = [item for item in serving if prefix in (item.prefixes or ("",))]
+        group.sort(key=lambda item: (not item.customers, item.priority))
+        table[prefix] = SEPARATOR.join(item.carrier for item in group)
+    return table

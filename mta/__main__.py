@@ -6,6 +6,7 @@ import sys
 import click
 import structlog
 
+from mta.commands.carriers import carrier, route
 from mta.commands.customers import customer, profile
 from mta.commands.demo import demo
 from mta.commands.explain import explain
@@ -26,7 +27,7 @@ def main() -> None:
     )
 
 
-for command in (serve, check, init, demo, explain, queue, status, customer, profile, user, people):
+for command in (serve, check, init, demo, explain, queue, status, carrier, route, customer, profile, user, people):
     main.add_command(command)
 
 if __name__ == "__main__":

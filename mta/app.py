@@ -155,6 +155,7 @@ class Gateway:
             clock=self.core.clock,
             owner=self._owner,
             notices_written=self._notices_written,
+            hours={item.name: item.hours for item in self._config.carriers if item.hours is not None},
         )
         await self._dispatch.recover()
         await self._notify.recover()

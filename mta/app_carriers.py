@@ -20,7 +20,13 @@ from tls.contexts import ClientCertificate, ClientContexts, ClientRole
 def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
     """Return which carrier serves which numbers."""
     return CarrierRoutes(
-        CarrierRoute(carrier=carrier.name, prefixes=carrier.prefixes, priority=carrier.priority, cost=carrier.cost)
+        CarrierRoute(
+            carrier=carrier.name,
+            prefixes=carrier.prefixes,
+            customers=carrier.customers,
+            priority=carrier.priority,
+            cost=carrier.cost,
+        )
         for carrier in carriers
     )
 

@@ -29,7 +29,7 @@ class DropReason(StrEnum):
     OWN = "own"
 
 
-_BOUNCE_AUTHOR: Final = re.compile(r"(mailer-daemon|mail-daemon|mailerdaemon|bounce[s]?)@", re.IGNORECASE)
+_BOUNCE_AUTHOR: Final = re.compile(r"(mailer-daemon|mail-daemon|mailerdaemon|bounces?)(?:@|>|$)", re.IGNORECASE)
 _OWN_AUTHOR: Final = re.compile(r"([+0-9][0-9]{3,}|postmaster|mailer-daemon|status|no-?reply)@", re.IGNORECASE)
 _REPLY_FIELDS: Final = ("x-autoreply", "x-autorespond", "x-auto-reply", "x-autoreply-from", "x-mail-autoreply")
 _LIST_FIELDS: Final = ("list-id", "list-post", "mailing-list")

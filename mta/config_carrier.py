@@ -6,10 +6,12 @@ Not here: what a dialect means on the wire (smpp.dialect) and who takes which nu
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import time, timedelta
 from enum import StrEnum
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
+from gateway.health import Hours
 from mta.config_reader import Complaint
 from mta.config_shapes import (
     Count,
@@ -20,6 +22,7 @@ from mta.config_shapes import (
     Positive,
     PrivateFile,
     ReadableFile,
+    Shape,
     ShortText,
     Wait,
     option,
@@ -50,6 +53,18 @@ class OnUnknown(StrEnum):
     RESEND = "resend"
 
 
+def _parse_hours(value: object) -> Hours:
+    match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)(?: (\S+))?", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError
+    try:
+        zone = ZoneInfo(match[3] or "UTC").key
+    except (KeyError, OSError) as error:
+        raise ValueError from error
+    return Hours(since=time.fromisoformat(match[1]), until=time.fromisoformat(match[2]), zone=zone)
+
+
+HoursText = Annotated[Hours, Shape('hours such as "08:00-20:00" or "08:00-20:00 Europe/Berlin"', _parse_hours)]
 Prefix = Annotated[str, text_like(r"[1-9][0-9]{0,14}", 'the first digits of numbers, such as "4479"')]
 
 
@@ -112,7 +127,17 @@ class CarrierOptions:
         default=(),
         example=["4479"],
     )
-    priority: Count = option("Among equal matches the lowest is taken.", default=10)
+    customers: tuple[ShortText, ...] = option(
+        "Only for these customers, before the carriers that are for everybody. Empty: everybody.",
+        default=(),
+        example=["demo"],
+    )
+    hours: HoursText | None = option(
+        "When it is used; empty: always.", default=None, example="08:00-20:00 Europe/Berlin"
+    )
+    priority: Count = option(
+        "Among equal matches the lowest is taken; the others take over while it fails.", default=10
+    )
     cost: ShortText = option("A label that is kept with each part, for the bill.", default="", example="domestic")
     dialect: Dialect = option("", default=Dialect)
     outbind: OutbindOptions | None = option("", default=None)

@@ -120,8 +120,6 @@ class SmtpConnection(asyncio.Protocol):
         self._blocked_since: float | None = None
         self._closing_since: float | None = None
 
-    # The transport's calls
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: count the connection, then handshake or greeting."""
         self.transport = transport = cast("asyncio.Transport", transport)
@@ -179,8 +177,6 @@ class SmtpConnection(asyncio.Protocol):
         self._resume_reading()
         self._react()
 
-    # The listener's calls
-
     def tick(self, now: float) -> None:
         """Pass the time on, and cut a peer that does not read or does not go."""
         if self._closing_since is not None:
@@ -203,8 +199,6 @@ class SmtpConnection(asyncio.Protocol):
         """Drop the connection now."""
         if self.transport is not None:
             self.transport.abort()
-
-    # The hooks' calls, for `auth_` methods
 
     async def push(self, status: str | bytes) -> None:
         """Answer the command at hand."""
@@ -244,8 +238,6 @@ class SmtpConnection(asyncio.Protocol):
         if not waiting.done() and self.dialogue.closed:
             waiting.set_result(None)
         self._flush()
-
-    # Events
 
     def _react(self) -> None:
         """Act on what the dialogue has learned, unless a task is at it already."""
@@ -297,8 +289,6 @@ class SmtpConnection(asyncio.Protocol):
             rip=self.session.client_address,
             detail=for_log(event.detail),
         )
-
-    # TLS
 
     async def _start_tls(self) -> None:
         context = self._service.make_context()
@@ -393,8 +383,6 @@ class SmtpConnection(asyncio.Protocol):
         decrypted, self._decrypted = self._decrypted or [], None
         for data in decrypted:
             self.dialogue.receive_data(data)
-
-    # Output
 
     def _greet_in_time(self) -> None:
         delay = self._service.settings.banner_seconds

@@ -40,11 +40,11 @@ from mta.events import (
 )
 from mta.grammar import Offered, parse_mail, parse_rcpt
 from mta.lines import BadLine, Lines
-from mta.patience import Patience
+from mta.patience import Patience, Tolerance
 from mta.replies import Reply, status_lines
-from mta.verbs import AUTH_OCTETS, HTTP_VERBS, IDLE_VERBS, parse_command, refusal_now
+from mta.verbs import HTTP_VERBS, IDLE_VERBS, auth_refusal, ehlo_words, parse_command, refusal_now
 
-_FLOOD_OCTETS: Final = 2 * AUTH_OCTETS
+_FLOOD_OCTETS: Final = 2 * sasl.LINE_OCTETS
 _DETAIL_END: Final = re.compile(rb"[\r\n:<]")
 _TLS_RECORD: Final = b"\x16\x03"
 _WELL_FORMED: Final = re.compile(r"[245][0-9]{2} [245]\.[0-9]{1,3}\.[0-9]{1,3} [\x20-\x7e]{1,400}")
@@ -84,7 +84,6 @@ class Dialogue:
         self._unanswered: Event | None = None
         self._content: Content | None = None
         self._exchange: sasl.Exchange | None = None
-        self._mechanism = ""
         self._smtp_utf8 = False
         self._greeted = False
         self._spoken = False
@@ -92,11 +91,8 @@ class Dialogue:
         self._draining = False
         self._ended = False
         self._recipients = 0
-        self._refused_recipients = 0
-        self._errors = 0
-        self._idle_commands = 0
-        self._failed_logins = 0
         self._patience = Patience(limits, now)
+        self._tolerance = Tolerance(limits)
 
     @property
     def closed(self) -> bool:
@@ -117,8 +113,6 @@ class Dialogue:
     def wants_data(self) -> bool:
         """Whether the driver should go on reading: false while much waits behind an unanswered event."""
         return self._unanswered is None or len(self._input) < self._limits.waiting
-
-    # Input
 
     def greet(self) -> None:
         """Send the greeting, once; data that came before it ends the dialogue (RFC 5321 §4.3.1)."""
@@ -185,8 +179,6 @@ class Dialogue:
         self._patience.wait_for_command()
         self._leave_if_draining()
 
-    # Output
-
     def data_to_send(self) -> bytes:
         """Return and forget the octets that are due to the peer."""
         if not self._output:
@@ -209,8 +201,10 @@ class Dialogue:
                 found = self._next_message(self._content)
             elif (line := self._next_line()) is None:
                 break
+            elif self.state is State.EXCHANGE and self._exchange is not None:
+                found = self._respond(self._exchange, line)
             else:
-                found = self._respond(line) if self.state is State.EXCHANGE else self._command(line)
+                found = self._command(line)
             if isinstance(found, Reply):
                 self._refuse(found)
             elif found is not None:
@@ -253,18 +247,7 @@ class Dialogue:
 
     def ehlo_lines(self) -> list[str]:
         """Return the lines that answer EHLO now, code included."""
-        terms = self._terms
-        words = [terms.hostname, "PIPELINING"]  # RFC 2920 §3.2
-        if size := self._limits.content.size:
-            words.append(f"SIZE {size}")
-        words.append("8BITMIME")
-        if terms.smtp_utf8:
-            words.append("SMTPUTF8")
-        words += ["ENHANCEDSTATUSCODES", "DSN"]
-        if terms.starttls and not self.tls:
-            words.append("STARTTLS")
-        if terms.mechanisms and (self.tls or not (terms.auth_needs_tls or terms.tls_required)):
-            words.append("AUTH " + " ".join(terms.mechanisms))
+        words = ehlo_words(self._terms, size=self._limits.content.size, tls=self.tls)
         return [*(f"250-{word}" for word in words), "250 HELP"]
 
     def _send(self, text: str) -> None:
@@ -274,8 +257,6 @@ class Dialogue:
         if isinstance(detail, bytes):  # the beginning of a command, without addresses
             detail = _DETAIL_END.split(detail[:60], maxsplit=1)[0].decode("ascii", "backslashreplace")
         self._told.append(Noticed(incident=incident, detail=detail))
-
-    # Ends
 
     def _close(self) -> None:
         self.state = State.CLOSED
@@ -295,13 +276,14 @@ class Dialogue:
             self.close_with(replies.SHUTTING_DOWN)
 
     def _refuse(self, reply: Reply) -> None:
-        """Refuse a command, and the connection after too many of them."""
         self._send(str(reply))
         self._patience.wait_for_command()
-        self._errors += 1
-        if self._errors >= self._limits.errors:
-            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS)
+        self._count_error()
         self._leave_if_draining()
+
+    def _count_error(self) -> None:
+        if self._tolerance.error():
+            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS)
 
     # Lines and commands; what is returned is an event to ask, a reply that refuses, or None where all is said
 
@@ -340,10 +322,8 @@ class Dialogue:
         )
         if refusal is not None:
             return refusal
-        if verb in IDLE_VERBS:
-            self._idle_commands += 1
-            if self._idle_commands > self._limits.idle_commands:
-                return self._give_up(Incident.TOO_MANY_COMMANDS, replies.TOO_MANY_COMMANDS)
+        if verb in IDLE_VERBS and self._tolerance.idle_command():
+            return self._give_up(Incident.TOO_MANY_COMMANDS, replies.TOO_MANY_COMMANDS)
         return act(self, argument)
 
     def _unknown(self, verb: str) -> Reply | None:
@@ -353,12 +333,6 @@ class Dialogue:
             # The chunk that follows would be read as commands, and RFC 3030 was not offered: no honest client.
             return self._give_up(Incident.CHUNKING_NOT_OFFERED, replies.NOT_IMPLEMENTED)
         return replies.UNKNOWN_COMMAND
-
-    def _ehlo(self, argument: str) -> Event | Reply | None:
-        return self._hello(argument, extended=True)
-
-    def _helo(self, argument: str) -> Event | Reply | None:
-        return self._hello(argument, extended=False)
 
     def _hello(self, argument: str, *, extended: bool) -> Event | Reply | None:
         if not argument or not argument.isascii():
@@ -396,24 +370,12 @@ class Dialogue:
         self._send(str(replies.SEND_CONTENT))
         return None
 
-    def _rset(self, _argument: str) -> Event | Reply | None:
-        return Reset()
-
-    def _noop(self, argument: str) -> Event | Reply | None:
-        return Noop(argument=argument)
-
     def _vrfy(self, argument: str) -> Event | Reply | None:
         return Verify(argument=argument) if argument else replies.BAD_PARAMETER
-
-    def _expn(self, _argument: str) -> Event | Reply | None:
-        return replies.NOT_IMPLEMENTED
 
     def _help(self, _argument: str) -> Event | Reply | None:
         self._send(str(replies.HELP))
         return None
-
-    def _quit(self, _argument: str) -> Event | Reply | None:
-        return Quit()
 
     def _starttls(self, _argument: str) -> Event | Reply | None:
         if self.tls:
@@ -423,53 +385,40 @@ class Dialogue:
     def _auth(self, argument: str) -> Event | Reply | None:
         mechanism, _, initial = argument.partition(" ")
         mechanism = mechanism.upper()
-        refusal = self._auth_not_now(mechanism, initial)
+        refusal = auth_refusal(
+            self._terms, mechanism, initial, extended=self.extended, tls=self.tls, authenticated=self.authenticated
+        )
         if refusal is not None:
             return refusal
         self.state = TRANSITIONS[self.state]["AUTH"]
-        self._mechanism = mechanism
-        if mechanism in self._foreign:
-            self._exchange = None
+        foreign = mechanism in self._foreign
+        self._exchange = sasl.Exchange(mechanism, foreign=foreign)
+        if foreign:
             return Auth(mechanism=mechanism, initial=initial or None)
-        self._exchange = sasl.Exchange(mechanism)
         if initial:
-            return self._respond(b"" if initial == "=" else initial.encode())  # RFC 4954 §4
+            return self._respond(self._exchange, b"" if initial == "=" else initial.encode())  # RFC 4954 §4
         self._challenge(self._exchange.begin().octets)
         return None
-
-    def _auth_not_now(self, mechanism: str, initial: str) -> Reply | None:
-        if not self._terms.mechanisms or not self.extended:
-            return replies.NOT_IMPLEMENTED
-        if self._terms.auth_needs_tls and not self.tls:
-            return replies.AUTH_NEEDS_TLS
-        if self.authenticated:
-            return replies.AUTH_TWICE
-        if not mechanism or " " in initial:
-            return replies.AUTH_SYNTAX
-        return None if mechanism in self._terms.mechanisms else replies.AUTH_UNKNOWN
 
     def _challenge(self, octets: bytes) -> None:
         self._patience.wait_for_command()
         self._output.append(b"334 " + octets + b"\r\n")
 
-    def _respond(self, line: bytes) -> Event | Reply | None:
+    def _respond(self, exchange: sasl.Exchange, line: bytes) -> Event | Reply | None:
         """Take one line of an AUTH exchange."""
-        too_long = len(line) + 2 > AUTH_OCTETS
-        step: object = replies.AUTH_LINE_TOO_LONG if too_long else sasl.decode_response(line)
-        if isinstance(step, bytes):
-            if self._exchange is None:
-                return AuthAnswer(data=step)
-            step = self._exchange.respond(step)
-        if isinstance(step, sasl.Challenge):
-            self._challenge(step.octets)
-            return None
-        if isinstance(step, sasl.Credentials):
-            return Login(mechanism=self._mechanism, login=step.login, password=step.password)
-        assert isinstance(step, Reply)
-        self.state = TRANSITIONS[self.state]["*"]
-        if self._exchange is None:
-            self._told.append(AuthCancelled())
-        return step
+        match exchange.take(line):
+            case sasl.Challenge(octets=octets):
+                self._challenge(octets)
+                return None
+            case sasl.Answer(octets=octets):
+                return AuthAnswer(data=octets)
+            case sasl.Credentials(login=login, password=password):
+                return Login(mechanism=exchange.mechanism, login=login, password=password)
+            case Reply() as refusal:
+                self.state = TRANSITIONS[self.state]["*"]
+                if exchange.foreign:
+                    self._told.append(AuthCancelled())
+                return refusal
 
     def _next_message(self, content: Content) -> Event | Reply | None:
         rest = content.feed(self._input.take_rest())
@@ -486,17 +435,17 @@ class Dialogue:
         return content.fault
 
     _COMMANDS: ClassVar[Mapping[str, Callable[["Dialogue", str], Event | Reply | None]]] = {
-        "EHLO": _ehlo,
-        "HELO": _helo,
+        "EHLO": lambda self, name: self._hello(name, extended=True),
+        "HELO": lambda self, name: self._hello(name, extended=False),
         "MAIL": _mail,
         "RCPT": _rcpt,
         "DATA": _data,
-        "RSET": _rset,
-        "NOOP": _noop,
+        "RSET": lambda _self, _argument: Reset(),
+        "NOOP": lambda _self, argument: Noop(argument=argument),
         "VRFY": _vrfy,
-        "EXPN": _expn,
+        "EXPN": lambda _self, _argument: replies.NOT_IMPLEMENTED,
         "HELP": _help,
-        "QUIT": _quit,
+        "QUIT": lambda _self, _argument: Quit(),
         "STARTTLS": _starttls,
         "AUTH": _auth,
     }
@@ -510,7 +459,9 @@ class Dialogue:
                 self.state = TRANSITIONS[self.state]["MAIL"]
                 self._recipients = 0
             case Message() if done:
-                self._errors = self._idle_commands = self._refused_recipients = 0
+                self._tolerance.forgive()
+            case Mail() | Message():
+                self._count_error()
             case Hello() if done:
                 self.state = TRANSITIONS[self.state]["EHLO"]
                 self._greeted = True
@@ -521,9 +472,7 @@ class Dialogue:
                 self._ended = True
                 self._close()
             case StartTls() if done:
-                self.state = TRANSITIONS[self.state]["STARTTLS"]
-                if rest := self._input.take_rest():
-                    self._notice(Incident.STARTTLS_INJECTION, rest)  # RFC 3207 §6, CVE-2011-0411
+                self._settle_starttls()
             case Login() | Auth() | AuthAnswer():
                 self._settle_auth(done=done)
 
@@ -531,16 +480,16 @@ class Dialogue:
         if done:
             self.state = TRANSITIONS[self.state]["RCPT"]
             self._recipients += 1
-            return
-        self._refused_recipients += 1
-        if self._refused_recipients > self._limits.refused_recipients:
+        elif self._tolerance.refused_recipient():
             self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS, "refused recipients")
+
+    def _settle_starttls(self) -> None:
+        self.state = TRANSITIONS[self.state]["STARTTLS"]
+        if rest := self._input.take_rest():
+            self._notice(Incident.STARTTLS_INJECTION, rest)  # RFC 3207 §6, CVE-2011-0411
 
     def _settle_auth(self, *, done: bool) -> None:
         self.state = TRANSITIONS[self.state]["*"]
         self.authenticated = done
-        if done:
-            return
-        self._failed_logins += 1
-        if self._failed_logins >= self._limits.failed_logins:
+        if not done and self._tolerance.failed_login():
             self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS, "failed logins")

@@ -96,7 +96,7 @@ class Limits:
     `command`: from a reply to the end of the next command. `block`: the longest silence inside DATA. `data`: DATA as
     a whole. `session`: the connection as a whole, outside DATA. `rate`: octets per second that DATA must keep up over
     each `rate_window`. RFC 5321 §4.5.3.2 gives the customary values.
-    `errors` counts commands refused by us, `idle_commands` those that bring no mail forward, `refused_recipients`
+    `errors` counts refused commands and mails, `idle_commands` those that bring no mail forward, `refused_recipients`
     RCPTs refused by the handler, `failed_logins` AUTH; the first three start again after an accepted mail.
     `waiting` is how many octets may wait while a command is being answered before the reader should pause.
     """

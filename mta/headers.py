@@ -160,7 +160,7 @@ def _addr_spec(token: str) -> str:
 
 
 _ADDRESS_TOKEN: Final = re.compile(
-    r"""(?P<angle><[^<>]*>?)|(?P<quoted>"(?:[^"\\]|\\.)*"?(?:@[^\s<>,;]*)?)|(?P<paren>\()|(?P<group>[^\s<>,;"()@:]*:)|(?P<word>[^\s<>,;"()]+)|.""",
+    r"""(?P<angle><[^<>]*>?)|(?P<encoded>=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s]*\?=)|(?P<quoted>"(?:[^"\\]|\\.)*"?(?:@[^\s<>,;]*)?)|(?P<paren>\()|(?P<group>[^\s<>,;"()@:]*:)|(?P<word>[^\s<>,;"()]+)|.""",
     re.DOTALL,
 )
 
@@ -180,8 +180,8 @@ def _address_tokens(text: str) -> Iterator[tuple[str, str]]:
             close = _comment_end(text, position)
             yield "comment", text[position : close - 1]
             position = close
-        elif match["word"] is not None:
-            yield "word", match["word"]
+        elif match["encoded"] is not None or match["word"] is not None:
+            yield "word", match["encoded"] or match["word"]
 
 
 def _comment_end(text: str, position: int) -> int:

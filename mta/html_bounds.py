@@ -1,8 +1,8 @@
 """HTML from outside → HTML that a tree builder reads in linear time, with only the attributes that mta.html looks at.
 
 HTML's own algorithm is not linear: a block looks through all open elements for a paragraph to close, formatting
-elements are copied into every following block (HTML standard §13.2.4.3), attributes of a tag are compared with each other. Small
-documents cannot abuse that and pass as they are; all others are tokenised here and written anew.
+elements are copied into every following block (HTML standard §13.2.4.3), attributes of a tag are compared with each
+other. Small documents cannot abuse that and pass as they are; all others are tokenised here and written anew.
 """
 
 import re

@@ -49,7 +49,7 @@ _HIDDEN: Final = re.compile(
 )
 _HIDDEN_CLASS: Final = re.compile(r"\.([A-Za-z][\w-]{0,60})\s*\{[^{}]{0,300}display\s*:\s*none")
 _TIGHT_PARAGRAPH: Final = re.compile(
-    r"(?:^|[\s,}])p\b[^{}]{0,200}\{[^{}]{0,300}margin(?:-top|-bottom)?\s*:\s*0", re.IGNORECASE
+    r"(?:^|[\s,}>])p\b[^{}]{0,200}\{[^{}]{0,300}margin(?:-top|-bottom)?\s*:\s*0", re.IGNORECASE
 )
 
 

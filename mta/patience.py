@@ -1,6 +1,6 @@
-"""How long a peer may take: per command, per silence inside DATA, DATA as a whole, the session, and a lowest rate.
+"""How long a peer may take and how often it may err: time per command, silence, content and session, rate, counts.
 
-Not here: what is said to a peer that took too long (mta.dialogue). RFC 5321 §4.5.3.2.
+Not here: what is said to a peer that went too far (mta.dialogue). RFC 5321 §4.5.3.2.
 """
 
 from mta.events import Incident, Limits
@@ -55,3 +55,38 @@ class Patience:
         grown = received - self._rate_received
         self._rate_since, self._rate_received = now, received
         return Incident.TOO_SLOW if grown < limits.rate * elapsed else None
+
+
+class Tolerance:
+    """The counts of one connection; each method counts one and tells whether that was too many."""
+
+    __slots__ = ("_errors", "_failed_logins", "_idle_commands", "_limits", "_refused_recipients")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._failed_logins = 0
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Start again after an accepted mail; failed logins stay."""
+        self._errors = self._idle_commands = self._refused_recipients = 0
+
+    def error(self) -> bool:
+        """Count a refused command or mail."""
+        self._errors += 1
+        return self._errors >= self._limits.errors
+
+    def idle_command(self) -> bool:
+        """Count a command that brings no mail forward."""
+        self._idle_commands += 1
+        return self._idle_commands > self._limits.idle_commands
+
+    def refused_recipient(self) -> bool:
+        """Count a recipient that the handler refused."""
+        self._refused_recipients += 1
+        return self._refused_recipients > self._limits.refused_recipients
+
+    def failed_login(self) -> bool:
+        """Count a login that came to nothing."""
+        self._failed_logins += 1
+        return self._failed_logins >= self._limits.failed_logins

@@ -1,4 +1,4 @@
-"""One command line taken apart, and when each verb is in order. RFC 5321 §4.1.1, §4.1.4, §4.5.3.1.4.
+"""One command line taken apart, when each verb is in order, what EHLO offers. RFC 5321 §4.1.1, §4.1.4, §4.5.3.1.4.
 
 Not here: the arguments of MAIL and RCPT (mta.grammar), what a verb does (mta.dialogue).
 """
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mta import replies
-from mta.events import TRANSITIONS, State
+from mta import replies, sasl
+from mta.events import TRANSITIONS, State, Terms
 from mta.replies import Reply
 
 VERBS: Final = frozenset(
@@ -18,11 +18,10 @@ VERBS: Final = frozenset(
 IDLE_VERBS: Final = frozenset({"EHLO", "HELO", "RSET", "NOOP", "VRFY", "EXPN", "HELP"})
 HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "TRACE", "PRI"})
 
-# Octets with CRLF, enlarged by RFC 1870, 6152, 6531, 3461 §5 and 4954 §4, §5.
-AUTH_OCTETS: Final = 12288
+# Octets with CRLF, enlarged by RFC 1870, 6152, 6531, 3461 §5 and 4954 §5.
 _COMMAND_OCTETS: Final = 512
 _OCTETS: Final[Mapping[str, int]] = MappingProxyType(
-    {"MAIL": 512 + 26 + 17 + 10 + 107 + 500, "RCPT": 512 + 500, "AUTH": AUTH_OCTETS}
+    {"MAIL": 512 + 26 + 17 + 10 + 107 + 500, "RCPT": 512 + 500, "AUTH": sasl.LINE_OCTETS}
 )
 _WITHOUT_ARGUMENT: Final = frozenset({"DATA", "RSET", "QUIT", "STARTTLS"})
 _BEFORE_TLS: Final = frozenset({"EHLO", "STARTTLS", "NOOP", "QUIT"})  # RFC 3207 §4
@@ -68,3 +67,34 @@ def _out_of_order(verb: str, state: State) -> Reply:
     if verb == "MAIL":
         return replies.NESTED_MAIL
     return replies.RCPT_FIRST if verb == "DATA" else replies.BAD_SEQUENCE
+
+
+def auth_refusal(  # noqa: PLR0913  (all that AUTH depends on)
+    terms: Terms, mechanism: str, initial: str, *, extended: bool, tls: bool, authenticated: bool
+) -> Reply | None:
+    """Return why an AUTH in order is refused all the same, None where the exchange may begin (RFC 4954 §4, §6)."""
+    if not terms.mechanisms or not extended:
+        return replies.NOT_IMPLEMENTED
+    if terms.auth_needs_tls and not tls:
+        return replies.AUTH_NEEDS_TLS
+    if authenticated:
+        return replies.AUTH_TWICE
+    if not mechanism or " " in initial:
+        return replies.AUTH_SYNTAX
+    return None if mechanism in terms.mechanisms else replies.AUTH_UNKNOWN
+
+
+def ehlo_words(terms: Terms, *, size: int, tls: bool) -> list[str]:
+    """Return the host name and the keywords that EHLO is answered with, HELP excepted; `size` is octets, 0 for none."""
+    words = [terms.hostname, "PIPELINING"]
+    if size:
+        words.append(f"SIZE {size}")
+    words.append("8BITMIME")
+    if terms.smtp_utf8:
+        words.append("SMTPUTF8")
+    words += ["ENHANCEDSTATUSCODES", "DSN"]
+    if terms.starttls and not tls:
+        words.append("STARTTLS")
+    if terms.mechanisms and (tls or not (terms.auth_needs_tls or terms.tls_required)):
+        words.append("AUTH " + " ".join(terms.mechanisms))
+    return words

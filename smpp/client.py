@@ -6,8 +6,8 @@ Not here: SMPP itself (session), the carrier's wishes (dialect and the readers a
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import structlog
 
@@ -50,7 +50,7 @@ from smpp.session import Session, SessionError
 from smpp.states import Role, State
 from smpp.statuses import Status, status_name
 from smpp.submissions import normalise_id, write_cancel, write_part, write_query
-from sms.message import PartToSubmit, Receipt, ReceiptState
+from sms.message import InboundFragment, PartToSubmit, Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId
 from sms.outcome import Done, Outcome, ProblemCode, Retry
 
@@ -154,6 +154,9 @@ class SmppClient:
             log.warning("smpp_stop_impatient", carrier=self.name, deliveries=len(self._deliveries))
         if self._door is not None:
             self._door.close()
+        for task in self._keepers:
+            task.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         links = list(self._links)
         for link in links:
             link.tick()
@@ -164,9 +167,10 @@ class SmppClient:
         for link in links:
             link.session.abandon()
             link.pump()
-        for task in (*self._keepers, *self._deliveries):
+        deliveries = list(self._deliveries)
+        for task in deliveries:
             task.cancel()
-        await asyncio.gather(*self._keepers, *self._deliveries, return_exceptions=True)
+        await asyncio.gather(*deliveries, return_exceptions=True)
         if self._waker is not None:
             self._waker.cancel()
 
@@ -222,7 +226,7 @@ class SmppClient:
         while not self._stopping.is_set():
             link = await self._connect(kind)
             if link is not None:
-                await link.lost
+                await asyncio.wait([link.lost])
                 failures = 0 if link.session.was_bound else failures
                 if link.session.refused_with in _BAD_CREDENTIALS:
                     # Nothing but a person mends this; carriers lock accounts that keep trying.
@@ -378,41 +382,49 @@ class SmppClient:
     # What comes from the carrier
 
     def _on_delivery(self, link: Link, pdu: Pdu) -> None:
-        assert self._events is not None
         if isinstance(pdu.body, AlertNotification):
             log.info("smpp_alert_notification", carrier=self.name)
             return
-        kind = kind_of(pdu)
-        told: Coroutine[Any, Any, None] | None = None
-        if kind is DeliveryKind.RECEIPT:
-            receipt = read_receipt(pdu, self.name, self._dialect)
-            if receipt is None:
-                # Without an id it can never be matched; refused, it would only come again.
-                log.warning("smpp_receipt_without_id", carrier=self.name, sequence=pdu.sequence)
-            else:
-                told = self._events.receipt(receipt)
-        elif kind is DeliveryKind.MESSAGE:
-            told = self._events.inbound(read_fragment(pdu, self.name, self._dialect))
-        if told is None:
-            self._respond(link, pdu, Status.ROK)
+        try:
+            news = self._read(pdu)
+        except Exception:  # a fault of ours: the carrier shall keep it until we can read it
+            log.exception("smpp_delivery_not_read", carrier=self.name, sequence=pdu.sequence)
+            self._respond(link, pdu, Status.RX_T_APPN)
             return
-        task = self._loop.create_task(self._take(link, pdu, told))
-        self._deliveries.add(task)
-        task.add_done_callback(self._delivered)
+        if news is None:
+            self._respond(link, pdu, Status.ROK)
+        else:
+            self._deliveries.add(self._loop.create_task(self._take(link, pdu, news)))
 
-    async def _take(self, link: Link, pdu: Pdu, told: Coroutine[Any, Any, None]) -> None:
+    def _read(self, pdu: Pdu) -> Receipt | InboundFragment | None:
+        """Return what a delivery brings, None where there is nothing to pass on."""
+        kind = kind_of(pdu)
+        if kind is DeliveryKind.MESSAGE:
+            return read_fragment(pdu, self.name, self._dialect)
+        if kind is DeliveryKind.INTERMEDIATE:
+            return None
+        receipt = read_receipt(pdu, self.name, self._dialect)
+        if receipt is None:
+            # Without an id it can never be matched; refused, it would only come again.
+            log.warning("smpp_receipt_without_id", carrier=self.name, sequence=pdu.sequence)
+        return receipt
+
+    async def _take(self, link: Link, pdu: Pdu, news: Receipt | InboundFragment) -> None:
         """Answer a delivery once it is committed; where it could not be, ask the carrier to bring it again."""
+        assert self._events is not None
         status = Status.ROK
         try:
-            await told
+            if isinstance(news, Receipt):
+                await self._events.receipt(news)
+            else:
+                await self._events.inbound(news)
         except Exception:  # whatever the cause, the carrier still has it and shall keep it
             log.exception("smpp_delivery_not_taken", carrier=self.name, sequence=pdu.sequence)
             status = Status.RX_T_APPN
+        finally:
+            self._deliveries.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._progress.set()
         self._respond(link, pdu, status)
-
-    def _delivered(self, task: asyncio.Task[None]) -> None:
-        self._deliveries.discard(task)
-        self._progress.set()
 
     def _respond(self, link: Link, pdu: Pdu, status: Status) -> None:
         body = BODIES[pdu.command | RESPONSE_BIT]()

@@ -84,7 +84,8 @@ class Link(asyncio.Protocol):
         self._dispatch()
         self._transport = None
         self._owner.on_closed(self)
-        self.lost.set_result(None)
+        if not self.lost.done():
+            self.lost.set_result(None)
 
     def pause_writing(self) -> None:
         """Note that the socket is full."""

@@ -58,7 +58,6 @@ from sms.message import EncodedText, ReceiptState
 
 log = structlog.get_logger()
 
-_FIRST_ID = 0x1A2B3C00
 _HALF_AN_ANSWER = 10
 _GOODBYE_SECONDS = 0.5
 
@@ -82,6 +81,8 @@ class Simulator:
         self.port = 0
         self._accounts = accounts
         self._clock = clock
+        # No id of an earlier life comes again, as with a real carrier.
+        self._first_id = int(clock.now().timestamp() * 1000)
         self._limits = limits or Limits(window=1000, enquire_link_seconds=60.0)
         self._tls = tls
         self._server: asyncio.Server | None = None
@@ -285,7 +286,7 @@ class Simulator:
         return submitted, treatment
 
     def _take(self, submitted: Submitted) -> Taken:
-        id_number = _FIRST_ID + len(self.record.taken)
+        id_number = self._first_id + len(self.record.taken)
         base = submitted.dialect.id_in_response
         message_id = write_message_id(id_number, base)
         taken = Taken(submitted, id_number, message_id, normalise_id(message_id, base))

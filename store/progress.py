@@ -412,4 +412,6 @@ def _unknown_parts(tx: Transaction, receipt: Receipt, at: int) -> list[int]:
 def _progress(message: MovingMessage | None, notices: int) -> Progress:
     if message is None:
         return Progress()
-    return Progress(message_id=message.public_id, state=message.state, settled_job=message.settled_job, notices=notices)
+    # Said once, however many parts of the message settled it together.
+    settled, message.settled_job = message.settled_job, ""
+    return Progress(message_id=message.public_id, state=message.state, settled_job=settled, notices=notices)

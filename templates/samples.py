@@ -12,6 +12,7 @@ from sms.message import Alphabet, MailOrigin, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import Settings
+from templates.forms import Form, kind_of
 
 _ACCEPTED_AT = datetime(2026, 11, 23, 7, 15, 4, tzinfo=UTC)
 _REPORTED_AT = _ACCEPTED_AT + timedelta(seconds=15)
@@ -42,6 +43,13 @@ def sample_reports(kind: NoticeKind, settings: Settings | None = None) -> Iterat
     yield _report(base, *mixed)
     yield _report(hidden, *mixed)
     yield _report(base, *(_message(State(state), index) for index in range(60) for state in _STATES[kind]))
+
+
+def sample_reports_of(form: Form, settings: Settings | None = None) -> Iterator[JobReport]:
+    """Yield the reports that are told in one form: with failures for the form of failures, without for a result."""
+    for report in sample_reports(kind_of(form), settings):
+        if form not in {Form.RESULT, Form.FAILURE} or bool(report.summary.failed) is (form is Form.FAILURE):
+            yield report
 
 
 def _report(settings: Settings, *messages: ReportedMessage) -> JobReport:

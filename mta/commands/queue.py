@@ -64,19 +64,27 @@ def list_queue(file: str, limit: int, *, as_json: bool) -> None:
         click.echo(_message_line(message))
     for notice in notices:
         click.echo(_notice_line(notice))
-    click.echo(f"{len(messages)} messages, {len(notices)} status mails wait.")
+    click.echo(f"{_count(len(messages), 'message')}, {_count(len(notices), 'status mail')} wait; times are UTC.")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _tries(attempts: int, reason: str, problem: str) -> str:
+    return f"  ({_count(attempts, 'attempt')}, {reason}: {problem})" if reason else ""
 
 
 def _message_line(message: WaitingMessage) -> str:
     urgency = "express" if message.express else "normal"
     line = f"{message.message_id}  {message.state:<10} {urgency:<7} due {_when(message.due_at)}  "
     line += f"{mask_number(message.number)}  {message.customer}  via {message.route}"
-    return line + (f"  ({message.attempts} attempts, {message.reason}: {message.problem})" if message.reason else "")
+    return line + _tries(message.attempts, message.reason, message.problem)
 
 
 def _notice_line(notice: WaitingNotice) -> str:
     line = f"{notice.notice_id}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  to {notice.recipient}"
-    return line + (f"  ({notice.attempts} attempts, {notice.reason}: {notice.problem})" if notice.reason else "")
+    return line + _tries(notice.attempts, notice.reason, notice.problem)
 
 
 @queue.command()
@@ -121,7 +129,8 @@ def delete(file: str, names: tuple[str, ...]) -> None:
             found = _found(database.read_now(partial(find_waiting, name=name)), name)
             dropped = database.write_now(drop_notices, Release(found=found, now=_now()))
             cancelled = database.write_now(progress.cancel, Cancel(message_keys=found.messages, now=_now()))
-            click.echo(f"{name}: {cancelled} messages cancelled, {dropped} status mails dropped")
+            done = f"{_count(cancelled, 'message')} cancelled, {_count(dropped, 'status mail')} dropped"
+            click.echo(f"{name}: {done}")
 
 
 @queue.command("flush")
@@ -208,8 +217,8 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     reason = f", {message.reason}: {message.problem}" if message.reason else ""
     lines = [
         f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {message.state}{reason}",
-        f"  {message.alphabet}, {len(message.parts)} parts, sender {message.sender_id or 'of the carrier'}, "
-        f"{len(message.replaced)} characters replaced, {len(message.cut)} cut",
+        f"  {message.alphabet}, {_count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'},"
+        f" {_count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
     ]
     for part in message.parts:
         error = f", error {part.error}" if part.error else ""

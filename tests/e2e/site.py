@@ -40,6 +40,7 @@ class Site:
         self.box = Sandbox(hostname="mailbox.example.net")
         self.carrier: Simulator | None = None
         self.port = 0
+        self.more_carriers: list[dict] = []
         self._tables = tables
         self._process: asyncio.subprocess.Process | None = None
         self._log: list[str] = []
@@ -65,7 +66,7 @@ class Site:
             **carrier_options,
         }
         tables = {
-            "carrier": [carrier],
+            "carrier": [carrier, *({**carrier, **more} for more in self.more_carriers)],
             "mail": {"route": [{"domain": "*", "host": self.box.host, "port": self.box.port, "tls": "encrypt"}]},
             **self._tables,
         }
@@ -160,7 +161,7 @@ class Site:
         given = [*names, last, "--config", str(self.file)]
         result = await asyncio.to_thread(CliRunner().invoke, main, given)
         assert result.exit_code == code, result.output + str(result.exception or "")
-        return result.output
+        return result.stdout if code == 0 else result.output
 
     async def told(self, count: int = 1, seconds: float = 20) -> str:
         """Return the text of the newest status mail as soon as there are `count`."""

@@ -21,7 +21,7 @@ def main():
         return 2
     atheris.instrument_all()
     arguments = [sys.argv[0], *(sys.argv[1:] or ["-max_total_time=600"])]
-    limits = ["-max_len=20000", "-timeout=2", "-rss_limit_mb=2048", "-print_final_stats=1"]
+    limits = ["-max_len=20000", "-timeout=2", "-len_control=0", "-rss_limit_mb=2048", "-print_final_stats=1"]
     with tempfile.TemporaryDirectory() as grown:
         folders = [] if any(not argument.startswith("-") for argument in arguments[1:]) else [grown]
         atheris.Setup([*arguments, *limits, *folders, str(SEEDS)], hostile.take)

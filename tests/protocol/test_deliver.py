@@ -420,6 +420,18 @@ async def test_implicit_tls_against_a_host_in_clear_is_a_matter_of_policy():
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
 
 
+async def test_no_login_goes_out_in_clear_even_where_clear_text_is_allowed(tmp_path):
+    files = issue(names=("gateway.example.net",)).write(tmp_path, "own")
+    certificate = ClientCertificate(certificate_file=files[0], key_file=files[1])
+    async with Peer(extensions=("AUTH EXTERNAL",)) as peer:
+        route = Route(domain="*", host="127.0.0.1", port=peer.port, certificate=certificate)
+        deliverer = make_deliverer(1, TlsLevel.MAY, routes=(route,))
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Retry)
+    assert peer.verbs_in_clear == ["EHLO"]
+
+
 async def test_implicit_tls_speaks_nothing_in_clear(identity, tmp_path):
     async with Peer(server_context(identity, tmp_path), implicit=True) as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, implicit_tls=True)
@@ -516,6 +528,17 @@ async def test_a_kept_connection_that_the_peer_ended_costs_nothing():
         attempt = await task
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
+
+
+async def test_a_refusal_on_a_kept_connection_counts_and_is_not_asked_again():
+    async with Peer() as peer:
+        deliverer = make_deliverer(peer.port)
+        await deliverer.deliver(Mail())
+        peer.answers["MAIL"] = "550 5.7.1 enough of you"
+        attempt = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(attempt.outcome, Failed)
+    assert peer.connections == 1
 
 
 async def test_idle_connections_end_by_themselves():

@@ -216,3 +216,27 @@ async def test_case_32_a_kept_policy_stays_in_force_when_the_host_fails(answer, 
     assert isinstance(first.outcome, Retry)
     assert isinstance(second.outcome, Retry)
     assert "MAIL" not in peer.verbs_in_clear
+
+
+async def test_a_policy_that_appears_ends_the_use_of_connections_made_without_it(world, tmp_path):
+    cache = MemoryStsCache()
+    async with (
+        PolicyHost(server_context(world.good, tmp_path / "host"), plain(POLICY)) as host,
+        Peer(server_context(world.stranger_mx, tmp_path / "mx")) as peer,
+    ):
+        silent, announced = one_host(), resolver()
+        asked = {"resolver": silent}
+
+        class Changing:
+            async def txt(self, name: str) -> Any:
+                return await asked["resolver"].txt(name)
+
+        lookup = StsLookup(Changing(), fetcher(world, host.port), cache, now=lambda: datetime.now(UTC))  # type: ignore[arg-type] # only txt is asked
+        deliverer = make_deliverer(peer.port, ca_file=world.roots, sts=lookup)
+        before = await deliverer.deliver(Mail())
+        asked["resolver"] = announced
+        after = await deliverer.deliver(Mail())
+        await deliverer.close()
+    assert isinstance(before.outcome, Done)
+    assert isinstance(after.outcome, Retry)
+    assert len(peer.mails) == 1

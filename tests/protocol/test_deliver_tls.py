@@ -298,6 +298,18 @@ async def test_the_admin_is_told_at_the_first_tls_failure_and_at_every_tenth():
     assert "does not offer STARTTLS" in alarms[0].cause
 
 
+async def test_after_a_success_the_next_tls_failure_is_a_first_one_again(world, tmp_path):
+    alarms: list[TlsAlarm] = []
+    context = server_context(world.peers["good"], tmp_path)
+    async with Peer(context, offers_tls=False) as peer:
+        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alarms.append)
+        for offers in (False, False, True, False):
+            peer.offers_tls = offers
+            await deliverer.deliver(Mail())
+            await deliverer.close()
+    assert [alarm.failures for alarm in alarms] == [1, 1]
+
+
 async def test_case_36_a_policy_that_vanished_without_an_act_stays_in_force_for_queued_mail():
     strict = PolicyTable((PolicyEntry(domain=DOMAIN, policy=TlsPolicy(level=TlsLevel.ENCRYPT)),))
     tables = [strict, keep_raised(strict, PolicyTable(), lowered=())]

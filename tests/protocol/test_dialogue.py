@@ -197,12 +197,13 @@ def test_nothing_is_parsed_while_an_event_is_unanswered():
 def test_a_driver_is_told_to_pause_while_much_waits_behind_an_event():
     heard = begin(limits=Limits(waiting=10))
     heard.dialogue.receive_data(b"NOOP\r\n")
-    assert heard.dialogue.wants_data
+    wanted = [heard.dialogue.wants_data]
     heard.dialogue.next_event()
     heard.dialogue.receive_data(b"NOOP\r\nNOOP\r\n")
-    assert not heard.dialogue.wants_data
+    wanted.append(heard.dialogue.wants_data)
     heard.dialogue.reply("250 OK")
-    assert heard.dialogue.wants_data
+    wanted.append(heard.dialogue.wants_data)
+    assert wanted == [True, False, True]
 
 
 # AUTH
@@ -321,10 +322,10 @@ def test_case_2_commands_injected_behind_starttls_are_gone_and_reported():
 def test_everything_learned_before_tls_is_forgotten():
     terms = Terms(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False, starttls=True)
     heard = talk(HELLO + b"AUTH PLAIN " + PLAIN + b"\r\nSTARTTLS\r\n", terms=terms)
-    assert heard.dialogue.authenticated
+    before = (heard.dialogue.authenticated, heard.dialogue.extended)
     heard.dialogue.tls_started()
-    assert not heard.dialogue.authenticated
-    assert not heard.dialogue.extended
+    after = (heard.dialogue.authenticated, heard.dialogue.extended)
+    assert (before, after) == ((True, True), (False, False))
     assert heard.state is State.START
     say(heard, HELLO + b"STARTTLS\r\n")
     assert heard.last == "503 5.5.1 TLS already active"
@@ -448,9 +449,10 @@ def test_shutting_down_waits_for_the_answer_under_way():
     heard.dialogue.receive_data(HELLO)
     heard.dialogue.next_event()
     heard.dialogue.shut_down()
-    assert not heard.closed
+    closed = [heard.closed]
     heard.dialogue.reply("250 h")
-    assert heard.closed
+    closed.append(heard.closed)
+    assert closed == [False, True]
     assert heard.dialogue.data_to_send().endswith(b"250 h\r\n421 4.3.2 Service shutting down, try again later\r\n")
 
 

@@ -225,6 +225,14 @@ def test_errors_are_forgiven_by_an_accepted_mail():
     assert not talk(data).dialogue.closed
 
 
+@pytest.mark.parametrize("refused", [Mail, Message])
+def test_too_many_refused_mails_end_the_connection(refused):
+    no = Reply(code=550, enhanced="5.7.1", text="No")
+    data = HELLO + (b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n.\r\n") * 30
+    heard = talk(data, lambda event: no if isinstance(event, refused) else agree(event), limits=Limits(errors=9))
+    assert heard.last.startswith("421 4.7.0")
+
+
 def test_too_many_refused_recipients_end_the_connection():
     no = Reply(code=550, enhanced="5.1.1", text="No")
     data = HELLO + b"MAIL FROM:<a@example.com>\r\n" + b"RCPT TO:<b@example.com>\r\n" * 9
@@ -248,7 +256,8 @@ def test_case_9_what_is_not_smtp_is_421_and_closed(data):
     heard = talk(data)
     assert heard.codes == ["421"]
     assert heard.dialogue.closed
-    assert [event.incident for event in heard.events] == [Incident.NOT_SMTP]
+    assert heard.events == heard.of(Noticed)
+    assert [event.incident for event in heard.of(Noticed)] == [Incident.NOT_SMTP]
 
 
 def test_case_9_a_client_that_talks_before_the_greeting_is_refused():

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +9,7 @@ import structlog
 import trustme
 
 from smpp.account import BindMode, OutbindDoor
-from smpp.bodies import DeliverSm
+from smpp.bodies import DeliverSm, SubmitSmResp
 from smpp.client import SmppClient
 from smpp.dialect import Dialect, IdBase, LongMessages, WireAlphabet
 from smpp.pace import Pace
@@ -23,7 +22,6 @@ from sms.number import MobileNumber, SenderId, SenderKind
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
 from tests.protocol.smpp_kit import (
     ACME,
-    FAST,
     NOW,
     NUMBER,
     FixedClock,
@@ -267,17 +265,11 @@ async def test_a_late_answer_is_logged_and_changes_nothing():
             client.submit(single_parts(1))
             await listener.until(lambda: len(listener.answers) == 1)
             (line,) = simulator._lines
-            line.session.respond(simulator.record.taken[0].submitted.pdu, late_answer())
+            line.session.respond(simulator.record.taken[0].submitted.pdu, SubmitSmResp("late"))
             line.pump()
             await submit_all(client, listener, single_parts(1, first_key=2))
             assert isinstance(listener.answers[1], Unknown)
     assert [line["event"] for line in logs].count("smpp_stray_answer") == 1
-
-
-def late_answer():
-    from smpp.bodies import SubmitSmResp
-
-    return SubmitSmResp("late")
 
 
 async def test_throttling_is_retried_later_pauses_the_window_and_halves_it():
@@ -402,10 +394,10 @@ async def test_a_carrier_that_refuses_binds_for_a_while_is_bound_in_the_end():
 
 async def test_a_password_that_no_pdu_can_carry_is_logged_by_its_field():
     with logbook() as book:
-        async with carrier() as simulator, client_of(account_of(simulator, password="longer than 8"), Listener()):
+        async with carrier() as simulator, client_of(account_of(simulator, password="correct horse"), Listener()):
             line = await book.until("smpp_bind_not_writable")
     assert line["cause"].startswith("password")
-    assert "longer than 8" not in repr(book.entries)
+    assert "correct horse" not in repr(book.entries)
 
 
 async def test_the_carriers_unbind_is_answered_and_the_client_binds_again():
@@ -597,5 +589,28 @@ def test_one_burst_of_throttling_counts_once_and_acceptance_widens_again():
     assert pace.room(1000, 0) == 1
 
 
-def test_the_window_of_a_carrier_is_its_limit():
-    assert replace(FAST, window=3).window == 3
+async def test_a_delivery_that_we_fail_to_read_stays_with_the_carrier(monkeypatch):
+    def broken(*_arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("smpp.client.read_fragment", broken)
+    with logbook() as book:
+        async with bound_pair(Script(receipt_retry_delay=60)) as (simulator, _client, listener):
+            simulator.deliver_raw(DeliverSm(short_message=b"Hi"))
+            await simulator.until(lambda: simulator.deliveries_refused[Status.RX_T_APPN] == 1)
+            await book.until("smpp_delivery_not_read")
+            assert listener.fragments == []
+
+
+async def test_stop_while_deliveries_are_being_taken_leaves_them_with_the_carrier():
+    async def commit(_fragment):
+        await asyncio.Event().wait()
+
+    async with bound_pair(commit=commit) as (simulator, client, listener):
+        for text in (b"one", b"two"):
+            simulator.deliver_raw(DeliverSm(short_message=text))
+        submitting = asyncio.ensure_future(submit_all(client, listener, single_parts(1)))
+        await submitting
+        await client.stop(0)
+        assert simulator.deliveries_taken == 0
+        assert listener.fragments == []

@@ -1,7 +1,9 @@
 """Dialects: how parts are written, receipts and inbound SMS read, statuses judged, as case tables."""
 
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -173,8 +175,8 @@ def test_cancel_and_query_name_what_the_submit_named():
     assert write_query("6699", sender, dialect) == ("1a2b", 3, 0, "12345")
 
 
-def delivered(text=b"", tlvs=(), **fields):
-    values = {"source_addr": NUMBER, "source_addr_ton": 1, "destination_addr": "Acme", "esm_class": 4, **fields}
+def delivered(text=b"", tlvs=(), **changes):
+    values = {"source_addr": NUMBER, "source_addr_ton": 1, "destination_addr": "Acme", "esm_class": 4, **changes}
     return Pdu(DeliverSm(short_message=text, **values), 1, 0, tuple(tlvs))
 
 
@@ -555,3 +557,13 @@ def test_what_no_pdu_can_carry_has_failed_for_good(error, code):
     outcome = outcome_of_unwritable(error)
     assert isinstance(outcome, Failed)
     assert outcome.problem.code is code
+
+
+def test_the_documentation_names_every_field_state_word_and_status():
+    text = (Path(__file__).parents[2] / "docs" / "smpp-dialects.md").read_text("utf-8")
+    assert [item.name for item in fields(Dialect) if f"`{item.name}`" not in text] == []
+    assert [word for word in WORDS if not re.search(rf"\b{word}\b", text)] == []
+    named = [meaning for status, meaning in MEANINGS.items() if re.search(rf"\b{status.name}\b", text)]
+    others = [meaning for status, meaning in MEANINGS.items() if status and meaning not in named]
+    # «all others of the standard: failed»
+    assert {meaning.verdict for meaning in others} == {Verdict.FAIL}

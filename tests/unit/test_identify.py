@@ -54,8 +54,9 @@ def credential(**more) -> Credential:
 
 
 def client_session() -> MailSession:
-    session: Any = MailSession(asyncio.get_running_loop())
-    session.peer = (CLIENT, 4711)
+    session = MailSession(asyncio.get_running_loop())
+    peer: Any = (CLIENT, 4711)
+    session.peer = peer
     return session
 
 

@@ -1,122 +1,22 @@
 """What the store makes of jobs, answers, receipts and time, on a real database."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from sms.lifecycle import State
-from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, ReceiptState, TextPart
+from sms.message import Alphabet, EncodedText, MailOrigin, Priority, ReceiptState, TextPart
 from sms.number import MobileNumber
-from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
+from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
-from sms.settings import Settings, StatusReport
-from store.database import Database
-from store.frozen import freeze_origins, freeze_settings
-from store.keys import Keys, public_id, to_stored
-from store.outbound import NewJob, NewMessage, Outbound, Take
-from store.outbox import NoticeEnd, Outbox, TakeNotices
-from store.progress import Answer, Arrived, ProgressStore, Recovery, Rules
-from store.views import find_job, load_reports, load_trace
-
-START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
-BUSY = Problem(code=ProblemCode.CARRIER_BUSY, text="The carrier is busy.")
-WRONG = Problem(code=ProblemCode.NUMBER_REFUSED, text="The carrier refused the number.")
-RESTARTED = Problem(code=ProblemCode.RESTARTED, text="The gateway was restarted.")
-LOST = Problem(code=ProblemCode.LINK_LOST, text="The link was lost.")
-
-
-class World:
-    """One database with everything that acts on it, and a clock that the test moves."""
-
-    def __init__(self, url: str, rules: Rules) -> None:
-        self.database = Database(url)
-        self.database.open()
-        keys = Keys(1, lambda: START.timestamp())
-        self.outbound, self.outbox = Outbound(keys), Outbox(keys)
-        self.progress = ProgressStore(keys, rules)
-        self.now = to_stored(START)
-        self.ids = 0
-
-    def add(self, *numbers: str, parts: int = 1, **changes):
-        encoded = EncodedText(
-            text="Hello" * parts,
-            alphabet=Alphabet.GSM7,
-            parts=tuple(
-                TextPart(
-                    text="Hello",
-                    udh=b"\x05\x00\x03\x07" + bytes([parts, i + 1]) if parts > 1 else b"",
-                    payload=b"Hello",
-                )
-                for i in range(parts)
-            ),
-        )
-        digest = changes.pop("digest", b"")
-        settings = {
-            "public_id": public_id("J", START),
-            "directory_version": 0,
-            "customer_key": 1,
-            "customer": "Example Ltd",
-            "profile": "",
-            "person": "anna@example.com",
-            "service": "mail",
-            "reference": "",
-            "accepted_at": self.now,
-            "due_at": self.now,
-            "expires_at": self.now + 3600 * 1_000_000,
-            "report": StatusReport.ALWAYS,
-            "settings": freeze_settings(Settings()),
-            "origins": freeze_origins({}),
-            "mail": MailOrigin(reverse_path="anna@example.com", message_id="<1@example.com>", header=b"Subject: x\r\n"),
-            "messages": tuple(
-                NewMessage(
-                    public_id=public_id("S", START),
-                    given=f"{n}@sms.example.net",
-                    number=MobileNumber(digits=n),
-                    encoded=encoded,
-                    route="alpha",
-                    digest=digest + n.encode() if digest else b"",
-                )
-                for n in numbers
-            ),
-            "sender": None,
-            "priority": Priority.NORMAL,
-            "flash": False,
-            "receipt_wanted": False,
-            "seen_until": self.now + 1,
-        }
-        return self.database.write_now(self.outbound.add_jobs, NewJob(**{**settings, **changes}))
-
-    def take(self, most: int = 100, carrier: str = "alpha"):
-        return self.database.write_now(
-            self.outbound.take, Take(carrier=carrier, routes=("alpha",), most_parts=most, now=self.now, owner="me")
-        )
-
-    def settle(self, *answers):
-        items = [Answer(part_key=key, carrier="alpha", outcome=outcome, at=self.now) for key, outcome in answers]
-        return self.database.write_now(self.progress.settle, items)
-
-    def receipt(self, carrier_id: str, state: ReceiptState, number: str = ""):
-        receipt = Receipt(carrier="alpha", carrier_id=carrier_id, state=state, number=number)
-        return self.database.write_now(self.progress.report, Arrived(receipt=receipt, at=self.now))
-
-    def sweep(self, later: timedelta):
-        self.now += int(later.total_seconds() * 1_000_000)
-        return self.database.write_now(self.progress.sweep, self.now)
-
-    def recover(self, owner: str):
-        wish = Recovery(owner=owner, now=self.now, problem=RESTARTED)
-        return self.database.write_now(self.progress.recover, wish)
-
-    def report(self, job_id: str):
-        def load(tx):
-            key = find_job(tx, job_id)
-            return load_reports(tx, [key])[key]
-
-        return self.database.read_now(load)
-
-    def notices(self):
-        return self.database.write_now(self.outbox.take, TakeNotices(now=self.now, most=100, owner="me"))
+from sms.settings import StatusReport
+from store.keys import public_id
+from store.outbound import NewMessage
+from store.outbox import NoticeEnd
+from store.progress import Answer, Rules
+from store.views import load_trace
+from tests.unit.store_world import BUSY, LOST, START, WRONG, World
 
 
 @pytest.fixture(name="world")

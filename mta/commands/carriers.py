@@ -1,0 +1,244 @@
+"""`mail2sms carrier …` and `mail2sms route`: which carrier takes a number and why, and whether a carrier answers.
+
+Not here: how routes are made (gateway.routing) and SMPP (smpp). `carrier test` binds by itself, beside the gateway.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from gateway.ports import Carrier, CarrierEvents
+from mta.app_carriers import build_client, password_of, routes_of
+from mta.clock import SystemClock
+from mta.commands.desk import json_option
+from mta.commands.opening import config_option, read_config
+from mta.config import Config
+from mta.config_carrier import CarrierKind, CarrierOptions
+from sms.message import Alphabet, EncodedText, InboundFragment, PartToSubmit, Priority, Receipt
+from sms.number import MobileNumber, parse_number, parse_sender_id
+from sms.outcome import Done, Outcome, Refused
+from sms.parts import encode_text
+from sms.settings import Unencodable
+
+_TEXT = "Test of the SMS gateway."
+
+
+@click.group()
+def carrier() -> None:
+    """Look at the ways to the handsets, and try one."""
+
+
+@carrier.command("list")
+@config_option
+@json_option
+def list_all(file: Path, *, as_json: bool) -> None:
+    """List the carriers of the operator's file, best first."""
+    config = read_config(file)
+    rows = [_summary(item) for item in sorted(config.carriers, key=lambda item: item.priority)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo("  ".join(f"{name} {value}" for name, value in row.items() if value != ""))
+
+
+def _summary(options: CarrierOptions) -> dict[str, object]:
+    where = "sandbox" if options.kind is CarrierKind.SANDBOX else f"{options.host}:{options.port}"
+    return {
+        "name": options.name,
+        "at": where,
+        "tls": options.tls.value,
+        "priority": options.priority,
+        "window": options.window,
+        "throughput": options.throughput or "",
+        "prefixes": ",".join(options.prefixes),
+        "customers": ",".join(options.customers),
+        "hours": "" if options.hours is None else _spoken(options),
+        "cost": options.cost,
+    }
+
+
+def _spoken(options: CarrierOptions) -> str:
+    hours = options.hours
+    return "" if hours is None else f"{hours.since:%H:%M}-{hours.until:%H:%M} {hours.zone}"
+
+
+@carrier.command("show")
+@config_option
+@click.argument("name")
+def show_one(file: Path, name: str) -> None:
+    """Show one carrier with everything that the operator's file says of it, its dialect included."""
+    options = _find(read_config(file), name)
+    for key, value in _summary(options).items():
+        click.echo(f"{key}: {value if value != '' else '-'}")
+    click.echo(f"on unknown: {options.on_unknown.value}")
+    click.echo(f"receipts: {'on' if options.receipts else 'off'}, grace {options.receipt_grace}")
+    for key, value in asdict(options.dialect).items():
+        click.echo(f"dialect {key.replace('_', ' ')}: {value if value not in ('', {}) else '-'}")
+
+
+def _find(config: Config, name: str) -> CarrierOptions:
+    for options in config.carriers:
+        if options.name == name:
+            return options
+    known = ", ".join(options.name for options in config.carriers)
+    raise click.ClickException(f"there is no carrier {name!r} in the operator's file, which has {known}")
+
+
+@click.command()
+@config_option
+@click.option("--customer", default="", metavar="NAME", help="For this customer.")
+@click.option("--country", default="", metavar="CC", help="The country of a national number, such as DE.")
+@click.argument("number")
+def route(file: Path, customer: str, country: str, number: str) -> None:
+    """Say which carrier takes a number, which come after it, and why; nothing is sent."""
+    config = read_config(file)
+    parsed = _parse(number, country)
+    routed = routes_of(config.carriers).explain(parsed, customer)
+    if isinstance(routed, Refused):
+        raise click.ClickException(routed.detail)
+    why = (
+        f"prefix {routed.prefix}" if routed.prefix else "no carrier has a prefix of this number: those for all numbers"
+    )
+    whose = f", carriers of customer {customer} first" if routed.own else ""
+    click.echo(f"{parsed.e164}: {why}{whose}")
+    now = datetime.now(UTC)
+    for rank, (name, cost) in enumerate(zip(routed.carriers, routed.costs, strict=True), start=1):
+        options = _find(config, name)
+        closed = options.hours is not None and not options.hours.open_at(now)
+        notes = [f"priority {options.priority}", f"cost {cost or '-'}"]
+        notes += [f"closed until {options.hours.since:%H:%M}"] if closed and options.hours is not None else []
+        click.echo(f"  {rank}. {name} ({', '.join(notes)})")
+
+
+def _parse(number: str, country: str) -> MobileNumber:
+    parsed = parse_number(number, country)
+    if isinstance(parsed, Refused):
+        raise click.ClickException(parsed.detail)
+    return parsed
+
+
+@carrier.command("test")
+@config_option
+@click.option(
+    "--carrier", "name", metavar="NAME", help="The carrier; without it, the one that the number's route names."
+)
+@click.option("--from", "sender", default="", metavar="SENDER", help="The sender ID.")
+@click.option("--text", default=_TEXT, show_default=True, help="The text.")
+@click.option("--wait", default=30, show_default=True, help="Seconds to wait for the receipt; 0: not at all.")
+@click.argument("number")
+def test_one(  # noqa: PLR0913, PLR0917 - the options of the command
+    file: Path, name: str | None, sender: str, text: str, wait: int, number: str
+) -> None:
+    """Bind to a carrier, send one SMS that it will bill, and show its answer and receipt."""
+    config = read_config(file)
+    parsed = _parse(number, "")
+    if name is None:
+        routed = routes_of(config.carriers).explain(parsed)
+        if isinstance(routed, Refused):
+            raise click.ClickException(routed.detail)
+        name = routed.carriers[0]
+    options = _find(config, name)
+    if options.kind is CarrierKind.SANDBOX:
+        raise click.ClickException(
+            f"{name} is the sandbox carrier: it lives inside the gateway; send it a mail instead"
+        )
+    encoded = encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=1)
+    if isinstance(encoded, Refused):
+        raise click.ClickException(encoded.detail)
+    if not asyncio.run(_try(options, _part(parsed, encoded, sender), wait)):
+        sys.exit(1)
+
+
+def _part(number: MobileNumber, encoded: EncodedText, sender: str) -> PartToSubmit:
+    return PartToSubmit(
+        part_key=1,
+        message_key=1,
+        message_id="test",
+        number=number,
+        sender=parse_sender_id(sender) if sender else None,
+        alphabet=encoded.alphabet,
+        udh=b"",
+        payload=encoded.parts[0].payload,
+        index=1,
+        total=1,
+        reference=0,
+        priority=Priority.EXPRESS,
+        flash=False,
+        receipt_wanted=True,
+        expires_at=datetime.now(UTC) + timedelta(minutes=10),
+    )
+
+
+@dataclass(slots=True)
+class _Witness(CarrierEvents):
+    """Says what the carrier says."""
+
+    bound: asyncio.Event = field(default_factory=asyncio.Event)
+    answer: "asyncio.Future[Outcome]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    reported: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's
+        if not self.answer.done():
+            self.answer.set_result(outcome)
+
+    def window_changed(self, carrier: str) -> None:  # noqa: ARG002 - the protocol's
+        self.bound.set()
+
+    async def receipt(self, receipt: Receipt) -> None:
+        click.echo(f"Receipt: {receipt.state} for id {receipt.carrier_id} {receipt.error}".rstrip())
+        self.reported.set()
+
+    async def inbound(self, fragment: InboundFragment) -> None:
+        # Not ours to take: raising leaves it with the carrier for the gateway's own bind.
+        raise RuntimeError(f"an inbound SMS for {fragment.destination} is left to the gateway")
+
+
+async def _try(options: CarrierOptions, part: PartToSubmit, wait: int) -> bool:
+    client = build_client(
+        options,
+        host=options.host or "",
+        port=options.port,
+        system_id=options.system_id,
+        password=password_of(options),
+        clock=SystemClock(),
+    )
+    witness = _Witness()
+    await client.start(witness)
+    try:
+        return await _converse(client, witness, options, [part], wait)
+    finally:
+        await client.stop(2.0)
+
+
+async def _converse(
+    client: Carrier, witness: _Witness, options: CarrierOptions, parts: Sequence[PartToSubmit], wait: int
+) -> bool:
+    try:
+        async with asyncio.timeout(options.response_timeout.total_seconds()):
+            while client.free_window() <= 0:
+                witness.bound.clear()
+                await witness.bound.wait()
+    except TimeoutError:
+        click.echo(f"No bind to {options.host}:{options.port} as {options.system_id} came about; see the log above.")
+        return False
+    click.echo(f"Bound to {options.host}:{options.port} as {options.system_id}.")
+    client.submit(parts)
+    outcome = await witness.answer
+    if not isinstance(outcome, Done):
+        click.echo(f"Refused: {outcome.problem.text} ({outcome.problem.cause or outcome.problem.code})")
+        return False
+    click.echo(f"Taken under id {outcome.reference}.")
+    if wait:
+        try:
+            async with asyncio.timeout(wait):
+                await witness.reported.wait()
+        except TimeoutError:
+            click.echo(f"No receipt within {wait} s; it may still come.")
+    return True

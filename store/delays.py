@@ -1,0 +1,100 @@
+"""Jobs that take long: each job's sender is told once, when the job has been open for the operator's time.
+
+Jobs are examined once, in the order of their acceptance: the place reached is kept in the database, so a sweep costs
+what was accepted since the last one, whatever else is stored. Not here: when to sweep (gateway.delays), and whether
+a machine wants to know (mta.dsn).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sms.report import NoticeKind
+from sms.settings import StatusReport
+from store.database import Transaction
+from store.keys import Keys
+from store.outbox import NOTICES, notice_row
+
+_PLACE = "delays_told_until"
+_MOST = 500
+# No validity is longer than 7 days; an older job that is open only awaits a receipt that no longer comes.
+_OLDEST = int(timedelta(days=8).total_seconds()) * 1_000_000
+_OPEN = (
+    "SELECT key, accepted_at, reverse_path, report FROM job WHERE accepted_at >= ? AND accepted_at <= ?"
+    " AND (accepted_at > ? OR key > ?) AND settled_at IS NULL ORDER BY accepted_at, key LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The last job that was examined, in order of acceptance (microseconds), then key."""
+
+    accepted_at: int = 0
+    key: int = 0
+
+
+def find_late(tx: Transaction, since: Place, until: int) -> Place | None:
+    """Return the place just before the first open job accepted after a place and not after `until`; None for none."""
+    jobs = _open_jobs(tx, since, until, 1)
+    return Place(accepted_at=jobs[0][1], key=jobs[0][0] - 1) if jobs else None
+
+
+def _open_jobs(tx: Transaction, since: Place, until: int, most: int) -> list[tuple[int, int, str, str]]:
+    start = max(since.accepted_at, until - _OLDEST)
+    rows = tx.rows(_OPEN, (start, until, start, since.key, most))
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellLate:
+    """A wish to tell of jobs accepted after `since`, before which none is open untold, and not after `until`.
+
+    `until` and `now` are in microseconds.
+    """
+
+    since: Place
+    until: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldLate:
+    """How many notices were written, up to which place; ask again while `more`."""
+
+    notices: int
+    place: Place
+    more: bool
+
+
+class DelayStore:
+    """The statements of delays; `tell` is a batch function for `Database.write`."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def tell(self, tx: Transaction, wishes: list[TellLate]) -> list[ToldLate]:
+        """Write the notices of the next open jobs that are due to be told of."""
+        return [self._tell(tx, wish) for wish in wishes]
+
+    def _tell(self, tx: Transaction, wish: TellLate) -> ToldLate:
+        place = max(_read_place(tx), wish.since, key=lambda place: (place.accepted_at, place.key))
+        jobs = _open_jobs(tx, place, wish.until, _MOST)
+        rows = [
+            notice_row(self._keys.take(), key, NoticeKind.DELAYED, recipient, wish.now)
+            for key, _, recipient, rule in jobs
+            if recipient and rule != StatusReport.NEVER
+        ]
+        tx.insert(NOTICES, rows)
+        if jobs:
+            key, accepted_at, *_ = jobs[-1]
+            place = Place(accepted_at=accepted_at, key=key)
+            tx.execute("UPDATE meta SET value = ? WHERE name = ?", (f"{accepted_at} {key}", _PLACE))
+        return ToldLate(notices=len(rows), place=place, more=len(jobs) == _MOST)
+
+
+def _read_place(tx: Transaction) -> Place:
+    # Written first and then locked, so that two processes never tell of the same job.
+    tx.execute("INSERT INTO meta (name, value) VALUES (?, '0 0') ON CONFLICT (name) DO NOTHING", (_PLACE,))
+    lock = " FOR UPDATE" if tx.postgresql else ""
+    rows = tx.rows(f"SELECT value FROM meta WHERE name = ?{lock}", (_PLACE,))  # noqa: S608 - one of two of ours
+    accepted_at, _, key = str(rows[0][0]).partition(" ")
+    return Place(accepted_at=int(accepted_at), key=int(key))

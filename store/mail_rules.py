@@ -1,0 +1,197 @@
+"""TLS rules and MTA-STS policies in the database: read whole, changed one by one, and sealed.
+
+The seal is a digest over all rules that each change renews. Rules that do not fit it were lost or damaged outside of
+the commands, and then nobody may guess what they said: reading raises, and mail waits. Not here: whether a change is
+allowed (gateway.tls_rules), what a rule demands (tls.policy).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from store.database import Row, StorageError, Transaction
+from store.keys import to_instant, to_stored
+from tls.mtasts import CachedPolicy, StsPolicy
+from tls.policy import Pin, StsMode, TlsLevel, TlsVersion, parse_pin
+
+_VERSION = "mail_rules_version"
+_SEAL = "tls_rules_seal"
+_RULES = (
+    "SELECT customer, domain, level, names, pins, authorities, minimum_version, set_at, set_by FROM tls_rule"
+    " ORDER BY customer, domain"
+)
+_FORGET_STS = int(timedelta(days=60).total_seconds()) * 1_000_000
+
+
+class RulesDamagedError(StorageError):
+    """The stored TLS rules are not those that were last set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsRule:
+    """One rule as stored; `set_at` in microseconds. `authorities` is PEM, for level private-ca."""
+
+    customer: str
+    domain: str
+    level: TlsLevel
+    names: tuple[str, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    authorities: str = ""
+    minimum_version: TlsVersion = TlsVersion.TLS_1_2
+    set_at: int = 0
+    set_by: str = ""
+
+
+def read_rules_version(tx: Transaction) -> int:
+    """Return the version of all rules and templates: it grows with each change of any of them."""
+    rows = tx.rows("SELECT value FROM meta WHERE name = ?", (_VERSION,))
+    return int(rows[0][0]) if rows else 0
+
+
+def touch_rules(tx: Transaction) -> None:
+    """Say that rules or templates are different from now on."""
+    _write_meta(tx, _VERSION, str(read_rules_version(tx) + 1))
+
+
+def _write_meta(tx: Transaction, name: str, value: str) -> None:
+    tx.execute(
+        "INSERT INTO meta (name, value) VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def read_tls_rules(tx: Transaction) -> tuple[TlsRule, ...]:
+    """Return all rules. Raises RulesDamagedError where they do not fit their seal, or cannot be understood."""
+    rows = tx.rows(_RULES)
+    seals = tx.rows("SELECT value FROM meta WHERE name = ?", (_SEAL,))
+    if (rows or seals) and (not seals or seals[0][0] != _seal_of(rows)):
+        raise RulesDamagedError("the TLS rules in the database were changed or lost outside of «mail2sms tls»")
+    return read_damaged_rules(tx)
+
+
+def read_damaged_rules(tx: Transaction) -> tuple[TlsRule, ...]:
+    """Return all rules, whether they fit their seal or not; for those who look after them."""
+    return tuple(map(_rule, tx.rows(_RULES)))
+
+
+def _seal_of(rows: Iterable[Row]) -> str:
+    return hashlib.sha256(json.dumps([list(row) for row in rows], ensure_ascii=True).encode()).hexdigest()
+
+
+def _rule(row: Row) -> TlsRule:
+    customer, domain, level, names, pins, authorities, minimum_version, set_at, set_by = row
+    parsed = [parse_pin(text) for text in pins.split(",") if text]
+    try:
+        if None in parsed:
+            raise ValueError  # noqa: TRY301 - both faults are one to the reader
+        return TlsRule(
+            customer=customer,
+            domain=domain,
+            level=TlsLevel(level),
+            names=tuple(name for name in names.split(",") if name),
+            pins=tuple(pin for pin in parsed if pin is not None),
+            authorities=authorities,
+            minimum_version=TlsVersion(minimum_version),
+            set_at=set_at,
+            set_by=set_by,
+        )
+    except ValueError as error:
+        raise RulesDamagedError(f"the TLS rule for {domain or 'all domains'} cannot be understood") from error
+
+
+def seal_tls_rules(tx: Transaction) -> None:
+    """Take the rules as they stand now for those that were set."""
+    _write_meta(tx, _SEAL, _seal_of(tx.rows(_RULES)))
+    touch_rules(tx)
+
+
+def put_tls_rule(tx: Transaction, rule: TlsRule) -> None:
+    """Store a rule in place of the one before it. Raises RulesDamagedError rather than seal what nobody set."""
+    read_tls_rules(tx)
+    tx.execute("DELETE FROM tls_rule WHERE customer = ? AND domain = ?", (rule.customer, rule.domain))
+    tx.execute(
+        "INSERT INTO tls_rule (customer, domain, level, names, pins, authorities, minimum_version, set_at, set_by)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        (
+            *(rule.customer, rule.domain, rule.level.value, ",".join(rule.names), ",".join(map(str, rule.pins))),
+            *(rule.authorities, rule.minimum_version.value, rule.set_at, rule.set_by),
+        ),
+    )
+    seal_tls_rules(tx)
+
+
+def remove_tls_rule(tx: Transaction, customer: str, domain: str) -> bool:
+    """Delete a rule; False if there is none. Raises RulesDamagedError as `put_tls_rule` does."""
+    read_tls_rules(tx)
+    if not tx.execute("DELETE FROM tls_rule WHERE customer = ? AND domain = ?", (customer, domain)):
+        return False
+    seal_tls_rules(tx)
+    return True
+
+
+def read_sts_policy(tx: Transaction, domain: str) -> CachedPolicy | None:
+    """Return the MTA-STS policy last stored for a domain, however old; None where it is not one that we know."""
+    rows = tx.rows("SELECT policy_id, mode, mx, max_age, fetched_at FROM sts_policy WHERE domain = ?", (domain,))
+    if not rows:
+        return None
+    policy_id, mode, mx, max_age, fetched_at = rows[0]
+    policy = StsPolicy(
+        mode=StsMode(mode), mx=tuple(host for host in mx.split(",") if host), max_age=timedelta(seconds=max_age)
+    )
+    return CachedPolicy(policy=policy, policy_id=policy_id, fetched_at=to_instant(fetched_at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StsToStore:
+    """A policy for a domain."""
+
+    domain: str
+    cached: CachedPolicy
+
+
+def put_sts_policies(tx: Transaction, items: list[StsToStore]) -> list[None]:
+    """Store policies; a batch function. What has been over for two months is forgotten."""
+    for item in items:
+        policy, fetched_at = item.cached.policy, to_stored(item.cached.fetched_at)
+        tx.execute(
+            "INSERT INTO sts_policy (domain, policy_id, mode, mx, max_age, fetched_at) VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT (domain) DO UPDATE SET policy_id = excluded.policy_id, mode = excluded.mode,"
+            " mx = excluded.mx, max_age = excluded.max_age, fetched_at = excluded.fetched_at",
+            (
+                *(item.domain, item.cached.policy_id, policy.mode.value, ",".join(policy.mx)),
+                *(int(policy.max_age.total_seconds()), fetched_at),
+            ),
+        )
+        tx.execute("DELETE FROM sts_policy WHERE fetched_at + max_age * 1000000 < ?", (fetched_at - _FORGET_STS,))
+    return [None] * len(items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldDomain:
+    """What went to one domain for one customer: mails delivered, how many of them in clear, and how many wait."""
+
+    domain: str
+    customer: str
+    delivered: int
+    in_clear: int
+    waiting: int
+
+
+_TOLD = (
+    "SELECT lower(substr(n.recipient, {at}(n.recipient, '@') + 1)), j.customer,"
+    " sum(CASE WHEN n.state = 'sent' THEN 1 ELSE 0 END), sum(CASE WHEN n.state = 'sent' AND EXISTS"
+    " (SELECT 1 FROM notice_attempt a WHERE a.notice_key = n.key AND a.outcome = 'sent' AND a.tls = '')"
+    " THEN 1 ELSE 0 END), sum(CASE WHEN n.state IN ('queued', 'sending') THEN 1 ELSE 0 END)"
+    " FROM notice n JOIN job j ON j.key = n.job_key WHERE n.state <> 'skipped' GROUP BY 1, 2 ORDER BY 1, 2"
+)
+
+
+def told_domains(tx: Transaction) -> list[ToldDomain]:
+    """Return every domain to which something was or is to be told, per customer."""
+    rows = tx.rows(_TOLD.format(at="strpos" if tx.postgresql else "instr"))
+    return [
+        ToldDomain(domain=row[0], customer=row[1], delivered=int(row[2]), in_clear=int(row[3]), waiting=int(row[4]))
+        for row in rows
+    ]

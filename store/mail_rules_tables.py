@@ -1,0 +1,100 @@
+"""The tables around outgoing mail: TLS rules, MTA-STS policies, customers' templates and graphics, alarms.
+
+Instants are microseconds since 1970, UTC. Not here: notices and what came of them (tables).
+"""
+
+# ruff: noqa: D106 - peewee's Meta is configuration, the docstring is its model's
+
+import peewee
+
+from store.tables import Row
+
+
+class TlsRuleRow(peewee.Model):
+    """How safe mail for a domain must travel. `customer` is empty for the system, `domain` for the scope's default.
+
+    Lists are comma-separated; `authorities` holds PEM. A rule goes by the customer's name, as jobs do, so that it
+    outlives the customer for mail that still waits.
+    """
+
+    customer = peewee.TextField()
+    domain = peewee.TextField()
+    level = peewee.TextField()
+    names = peewee.TextField(default="")
+    pins = peewee.TextField(default="")
+    authorities = peewee.TextField(default="")
+    minimum_version = peewee.TextField()
+    set_at = peewee.BigIntegerField()
+    set_by = peewee.TextField()
+
+    class Meta:
+        table_name = "tls_rule"
+        primary_key = peewee.CompositeKey("customer", "domain")
+
+
+class StsPolicyRow(peewee.Model):
+    """The MTA-STS policy that a domain last published; `max_age` in seconds, `mx` comma-separated."""
+
+    domain = peewee.TextField(primary_key=True)
+    policy_id = peewee.TextField()
+    mode = peewee.TextField()
+    mx = peewee.TextField()
+    max_age = peewee.BigIntegerField()
+    fetched_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "sts_policy"
+
+
+class MailTemplateRow(peewee.Model):
+    """A customer's own template for one form of status mail; `profile_key` 0 stands for all its profiles."""
+
+    customer_key = peewee.BigIntegerField()
+    profile_key = peewee.BigIntegerField(default=0)
+    form = peewee.TextField()
+    source = peewee.TextField()
+    set_at = peewee.BigIntegerField()
+    set_by = peewee.TextField()
+
+    class Meta:
+        table_name = "mail_template"
+        primary_key = peewee.CompositeKey("customer_key", "profile_key", "form")
+
+
+class MailGraphicRow(peewee.Model):
+    """A graphic that a customer's templates show as `cid:NAME`."""
+
+    customer_key = peewee.BigIntegerField()
+    name = peewee.TextField()
+    media_type = peewee.TextField()
+    content = peewee.BlobField()
+    set_at = peewee.BigIntegerField()
+    set_by = peewee.TextField()
+
+    class Meta:
+        table_name = "mail_graphic"
+        primary_key = peewee.CompositeKey("customer_key", "name")
+
+
+class AlarmRow(Row):
+    """Something that the administrator is told by mail; `repeats` counts what came while its topic was quiet."""
+
+    topic = peewee.TextField()
+    subject = peewee.TextField()
+    body = peewee.TextField()
+    state = peewee.TextField()
+    attempts = peewee.IntegerField(default=0)
+    repeats = peewee.IntegerField(default=0)
+    due_at = peewee.BigIntegerField()
+    created_at = peewee.BigIntegerField(index=True)
+    ended_at = peewee.BigIntegerField(null=True)
+    problem = peewee.TextField(default="")
+
+    class Meta:
+        table_name = "alarm"
+
+
+AlarmRow.add_index(AlarmRow.index(AlarmRow.due_at, AlarmRow.key, name="alarm_queued").where(AlarmRow.state == "queued"))
+AlarmRow.add_index(AlarmRow.index(AlarmRow.topic, AlarmRow.created_at, name="alarm_topic"))
+
+MAIL_RULES = (TlsRuleRow, StsPolicyRow, MailTemplateRow, MailGraphicRow, AlarmRow)

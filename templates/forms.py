@@ -1,0 +1,51 @@
+"""The forms of status mail that a customer may give a template of its own, and which stands in for which.
+
+Not here: where templates are kept (store.mail_templates), how they are rendered (templates.render).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from sms.report import JobReport, NoticeKind
+
+
+class Form(StrEnum):
+    """A form of status mail: what was accepted, a result, its later correction, a delay, a result with failures."""
+
+    ACCEPTED = "accepted"
+    RESULT = "result"
+    CORRECTION = "correction"
+    DELAYED = "delayed"
+    FAILURE = "failure"
+
+
+_SUBSTITUTES: Mapping[Form, tuple[Form, ...]] = MappingProxyType(
+    {Form.FAILURE: (Form.RESULT,), Form.CORRECTION: (Form.RESULT,)}
+)
+_KINDS: Mapping[Form, NoticeKind] = MappingProxyType(
+    {
+        Form.ACCEPTED: NoticeKind.ACCEPTED,
+        Form.RESULT: NoticeKind.RESULT,
+        Form.CORRECTION: NoticeKind.CORRECTION,
+        Form.DELAYED: NoticeKind.DELAYED,
+        Form.FAILURE: NoticeKind.RESULT,
+    }
+)
+
+
+def form_of(kind: NoticeKind, report: JobReport) -> Form:
+    """Return the form in which this is told: a result in which anything failed is a failure."""
+    if kind is NoticeKind.RESULT and report.summary.failed:
+        return Form.FAILURE
+    return Form(kind.value)
+
+
+def forms_in_order(form: Form) -> tuple[Form, ...]:
+    """Return the forms whose template may be used, best first: a failure or correction also takes the result's."""
+    return (form, *_SUBSTITUTES.get(form, ()))
+
+
+def kind_of(form: Form) -> NoticeKind:
+    """Return the kind of notice that a form tells."""
+    return _KINDS[form]

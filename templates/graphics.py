@@ -1,0 +1,70 @@
+"""Graphics of customers' templates: they travel with the mail as inline parts and are never fetched.
+
+A template shows one as `cid:NAME` in a quoted attribute. Not here: MIME (mta.compose), where graphics are kept
+(store.mail_templates). RFC 2392 (cid).
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+LARGEST_GRAPHIC = 100 * 1024
+LARGEST_IN_ALL = 300 * 1024
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Only in an attribute's quotes, which no value of a message can hold unescaped: an SMS that says «cid:x» stays text.
+_SHOWN = re.compile(r"(\s(?:src|background)\s*=\s*[\"'])cid:([^\"'\s]+)", re.IGNORECASE)
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png", b"IEND\xaeB`\x82"),
+    (b"\xff\xd8\xff", "image/jpeg", b"\xff\xd9"),
+    (b"GIF87a", "image/gif", b";"),
+    (b"GIF89a", "image/gif", b";"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graphic:
+    """One graphic; `name` is what follows `cid:` in a template."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+class GraphicRefused(Exception):  # noqa: N818 - reads as the sentence it carries
+    """A graphic can't be taken; the message says why, for its owner."""
+
+
+def read_graphic(name: str, content: bytes) -> Graphic:
+    """Return a graphic from a file's octets, by what they are and not by what the file is called.
+
+    Raises GraphicRefused for anything but a whole PNG, JPEG or GIF of at most 100 KB under a usable name.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise GraphicRefused(f"«{name}» cannot name a graphic: letters, digits, «.», «_» and «-» are expected")
+    if len(content) > LARGEST_GRAPHIC:
+        raise GraphicRefused(f"it has {len(content)} octets; {LARGEST_GRAPHIC} are allowed")
+    for start, media_type, end in _SIGNATURES:
+        if content.startswith(start):
+            if not content.rstrip(b"\0").endswith(end):
+                raise GraphicRefused("the file is cut off, or something follows the graphic")
+            return Graphic(name=name, media_type=media_type, content=content)
+    raise GraphicRefused("it is neither PNG nor JPEG nor GIF")
+
+
+def shown_graphics(html: str) -> tuple[str, ...]:
+    """Return the names of the graphics that a mail shows, each once."""
+    return tuple(dict.fromkeys(match[2] for match in _SHOWN.finditer(html)))
+
+
+def point_graphics(html: str, target: Callable[[str], str]) -> str:
+    """Return HTML in which each `cid:NAME` of a graphic points to what `target` says for the name."""
+    return _SHOWN.sub(lambda match: match[1] + target(match[2]), html)
+
+
+def find_too_large(graphics: Iterable[Graphic]) -> str:
+    """Return why these graphics can't stand together, empty where they can."""
+    size = sum(len(graphic.content) for graphic in graphics)
+    if size <= LARGEST_IN_ALL:
+        return ""
+    return f"all graphics together have {size} octets; {LARGEST_IN_ALL} are allowed"

@@ -1,0 +1,121 @@
+"""`mail2sms queue …` and `status` beside a running gateway whose carrier is away: what an administrator can do, and sees."""
+
+import json
+import re
+
+import pytest
+
+from smpp.script import Script, Treatment
+from smpp.statuses import Status
+from tests.e2e.site import Site
+
+BUSY = Treatment(status=Status.RSYSERR)
+
+
+class Moods:
+    """A carrier that is busy until it is told to work again."""
+
+    def __init__(self) -> None:
+        self.busy = True
+
+    def script(self) -> Script:
+        return Script(treat=lambda _: BUSY if self.busy else None)
+
+
+@pytest.fixture
+async def busy(tmp_path):
+    """A running gateway whose carrier answers every submit with «system error»."""
+    site = Site(tmp_path / "site")
+    site.moods = Moods()
+    await site.open(site.moods.script())
+    await site.start()
+    yield site
+    await site.close()
+
+
+async def deferred(site: Site, job: str) -> None:
+    await site.until(lambda: site.rows("SELECT reason FROM message WHERE state = 'queued'") == [("carrier-busy",)])
+    assert site.state(job) == {"447700900123": "queued"}
+
+
+async def test_what_waits_is_listed_with_the_reason_and_without_whole_numbers(busy):
+    job = await busy.send("Pump 7 has stopped")
+    await deferred(busy, job)
+    listed = await busy.command("queue", "list")
+    assert re.search(r"^S\.\S+  queued +normal  due \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \+447700…23  demo  via alpha", listed, re.M)
+    assert "1 attempt, carrier-busy: " in listed
+    assert listed.endswith("1 message, 0 status mails wait; times are UTC.\n")
+    assert "447700900123" not in listed
+    assert "Pump" not in listed
+    (message,) = json.loads(await busy.command("queue", "list", "--json"))["messages"]
+    assert (message["job_id"], message["state"], message["held"]) == (job, "queued", False)
+
+
+async def test_held_messages_stay_and_released_ones_go_out(busy):
+    job = await busy.send("Held back")
+    await deferred(busy, job)
+    assert await busy.command("queue", "hold", job) == f"{job}: 1 held\n"
+    assert "due held" in await busy.command("queue", "list")
+    busy.moods.busy = False
+    assert await busy.command("queue", "flush") == "0 made due\n"
+    other = await busy.send("Sent at once", to=("+447700900124",))
+    await busy.told()
+    assert busy.state(other) == {"447700900124": "delivered"}
+    assert busy.state(job) == {"447700900123": "queued"}
+    assert await busy.command("queue", "release", job) == f"{job}: 1 released\n"
+    await busy.told(2)
+    assert busy.state(job) == {"447700900123": "delivered"}
+    assert [taken.submitted.text for taken in busy.carrier.record.taken] == ["Sent at once", "Held back"]
+
+
+async def test_flush_tries_at_once_what_waits_for_its_next_attempt(busy):
+    job = await busy.send("Soon")
+    await deferred(busy, job)
+    busy.moods.busy = False
+    assert await busy.command("queue", "flush") == "1 made due\n"
+    # The ladder's first step is five seconds: only the flush brings it earlier.
+    await busy.told(seconds=4)
+    assert busy.state(job) == {"447700900123": "delivered"}
+
+
+async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):
+    job = await busy.send("Never mind")
+    await deferred(busy, job)
+    assert await busy.command("queue", "delete", job) == f"{job}: 1 message cancelled, 0 status mails dropped\n"
+    text = await busy.told()
+    assert "+447700900123" in text
+    assert "ancelled" in text
+    busy.moods.busy = False
+    await busy.command("queue", "flush")
+    assert busy.state(job) == {"447700900123": "cancelled"}
+    assert busy.carrier.record.taken == []
+    assert await busy.command("queue", "list") == "0 messages, 0 status mails wait; times are UTC.\n"
+
+
+async def test_status_is_one_trace_of_mail_message_parts_receipts_and_notices(site):
+    await site.open()
+    await site.start()
+    job = await site.send("x" * 200, message_id="<trace@example.com>")
+    await site.told()
+    await site.until_all_told()
+    trace = await site.command("status", job)
+    assert re.search(rf"^Job {re.escape(job)}: settled .* UTC$", trace, re.M)
+    assert "mail from <anna@example.com>, author anna@example.com, <trace@example.com>" in trace
+    assert "settings not built-in: delivery_receipt by customer (manual:" in trace
+    assert re.search(r"^Message S\.\S+: \+447700900123@sms\.example\.net = \+447700900123: delivered$", trace, re.M)
+    assert len(re.findall(r"^  part [12]/2: delivered at alpha, id \S+$", trace, re.M)) == 2
+    assert len(re.findall(r"^  receipt .*: part [12] delivered", trace, re.M)) == 2
+    assert re.search(r"^Notice N\.\S+: result to anna@example\.com: sent$", trace, re.M)
+    assert re.search(r"^  .* sent 127\.0\.0\.1 .*tls=TLSv1\.\d \S+ policy=encrypt", trace, re.M)
+    assert await site.command("queue", "show", job) == trace
+    assert await site.command("status", "<trace@example.com>") == trace
+    machine = json.loads(await site.command("status", "--json", job))
+    assert machine["report"]["messages"][0]["number"] == "+447700900123"
+    assert len(machine["receipts"]) == 2
+
+
+@pytest.mark.parametrize("command", [("status",), ("queue", "show"), ("queue", "hold"), ("queue", "delete")])
+async def test_an_id_that_names_nothing_is_said(command, site):
+    await site.open()
+    printed = await site.command(*command, "J.20261123-000000.000-nothing", code=1)
+    assert "J.20261123-000000.000-nothing: there is no job" in printed

@@ -1,0 +1,153 @@
+"""One database with everything that acts on its queue, and a clock that the test moves: what tests of the store share."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, ReceiptState, TextPart
+from sms.number import MobileNumber
+from sms.outcome import Problem, ProblemCode
+from sms.settings import Settings, StatusReport
+from store.database import Database
+from store.frozen import freeze_origins, freeze_settings
+from store.keys import Keys, public_id, to_stored
+from store.leases import Leases, NodeWish
+from store.outbound import NewJob, NewMessage, Outbound, Take
+from store.outbox import Outbox, TakeNotices
+from store.progress import Answer, Arrived, Cancel, ProgressStore, Recovery, Rules
+from store.views import find_job, load_reports
+from store.waiting import Release, find_waiting, hold, release
+
+START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
+BUSY = Problem(code=ProblemCode.CARRIER_BUSY, text="The carrier is busy.")
+WRONG = Problem(code=ProblemCode.NUMBER_REFUSED, text="The carrier refused the number.")
+LOST = Problem(code=ProblemCode.LINK_LOST, text="The link was lost.")
+RESTARTED = Problem(code=ProblemCode.RESTARTED, text="The gateway was restarted.")
+SECOND = 1_000_000
+
+
+class World:
+    """What one process named `owner` does with a database; several of them make a cluster."""
+
+    def __init__(self, url: str, rules: Rules, *, owner: str = "me", node: int = 1) -> None:
+        self.database = Database(url)
+        self.database.open()
+        keys = Keys(node, START.timestamp)
+        self.outbound, self.outbox = Outbound(keys), Outbox(keys)
+        self.progress = ProgressStore(keys, rules)
+        self.leases = Leases()
+        self.owner = owner
+        self.node = node
+        self.now = to_stored(START)
+
+    def new_job(self, *numbers: str, parts: int = 1, digest: bytes = b"", **changes) -> NewJob:
+        encoded = EncodedText(
+            text="Hello" * parts,
+            alphabet=Alphabet.GSM7,
+            parts=tuple(
+                TextPart(
+                    text="Hello",
+                    udh=b"\x05\x00\x03\x07" + bytes([parts, i + 1]) if parts > 1 else b"",
+                    payload=b"Hello",
+                )
+                for i in range(parts)
+            ),
+        )
+        settings = {
+            "public_id": public_id("J", START),
+            "directory_version": 0,
+            "customer_key": 1,
+            "customer": "Example Ltd",
+            "profile": "",
+            "person": "anna@example.com",
+            "service": "mail",
+            "reference": "",
+            "accepted_at": self.now,
+            "due_at": self.now,
+            "expires_at": self.now + 3600 * SECOND,
+            "report": StatusReport.ALWAYS,
+            "settings": freeze_settings(Settings()),
+            "origins": freeze_origins({}),
+            "mail": MailOrigin(
+                reverse_path="anna@example.com", message_id="<1@example.com>", header=b"Subject: x\r\n"
+            ),
+            "messages": tuple(
+                NewMessage(
+                    public_id=public_id("S", START),
+                    given=f"{n}@sms.example.net",
+                    number=MobileNumber(digits=n),
+                    encoded=encoded,
+                    route="alpha",
+                    digest=digest + n.encode() if digest else b"",
+                )
+                for n in numbers
+            ),
+            "sender": None,
+            "priority": Priority.NORMAL,
+            "flash": False,
+            "receipt_wanted": False,
+            "seen_until": self.now + 1,
+        }
+        return NewJob(**{**settings, **changes})
+
+    def add(self, *numbers: str, **changes):
+        return self.database.write_now(self.outbound.add_jobs, self.new_job(*numbers, **changes))
+
+    def take(self, most: int = 100, carrier: str = "alpha", route: str = "alpha"):
+        wish = Take(carrier=carrier, routes=(route,), most_parts=most, now=self.now, owner=self.owner)
+        return self.database.write_now(self.outbound.take, wish)
+
+    def settle(self, *answers, carrier: str = "alpha", owner: str = ""):
+        items = [
+            Answer(part_key=key, carrier=carrier, outcome=outcome, at=self.now, owner=owner)
+            for key, outcome in answers
+        ]
+        return self.database.write_now(self.progress.settle, items)
+
+    def receipt(self, carrier_id: str, state: ReceiptState, number: str = "", carrier: str = "alpha"):
+        receipt = Receipt(carrier=carrier, carrier_id=carrier_id, state=state, number=number)
+        return self.database.write_now(self.progress.report, Arrived(receipt=receipt, at=self.now))
+
+    def sweep(self, later: timedelta = timedelta(0)):
+        self.now += int(later.total_seconds() * SECOND)
+        return self.database.write_now(self.progress.sweep, self.now)
+
+    def recover(self, owner: str):
+        wish = Recovery(owner=owner, now=self.now, problem=RESTARTED)
+        return self.database.write_now(self.progress.recover, wish)
+
+    def live(self, owner: str | None = None) -> bool:
+        """Get a lease, under a new name if one is given."""
+        self.owner = owner or self.owner
+        return self.database.write_now(self.leases.acquire, NodeWish(owner=self.owner, node=self.node))
+
+    def seem_dead(self) -> None:
+        """Let the lease run out, as if this process had stood still for long."""
+        statement = "UPDATE node_lease SET expires_at = 0 WHERE owner = ?"
+        self.database.write_now(lambda tx, owners: [tx.execute(statement, (owner,)) for owner in owners], self.owner)
+
+    def find(self, public: str):
+        return self.database.read_now(partial(find_waiting, name=public))
+
+    def cancel(self, public: str):
+        wish = Cancel(message_keys=self.find(public).messages, now=self.now)
+        return self.database.write_now(self.progress.cancel, wish)
+
+    def hold(self, public: str):
+        return self.database.write_now(hold, self.find(public))
+
+    def release(self, public: str):
+        return self.database.write_now(release, Release(found=self.find(public), now=self.now))
+
+    def report(self, job_id: str):
+        def load(tx):
+            key = find_job(tx, job_id)
+            assert key is not None
+            return load_reports(tx, [key])[key]
+
+        return self.database.read_now(load)
+
+    def rows(self, sql: str, *values):
+        return self.database.read_now(lambda tx: tx.rows(sql, values))
+
+    def notices(self, most: int = 100):
+        return self.database.write_now(self.outbox.take, TakeNotices(now=self.now, most=most, owner=self.owner))

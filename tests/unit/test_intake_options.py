@@ -1,0 +1,128 @@
+"""Options in the subject: typed wishes, what is malformed, what stays text."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mta.options import Blackout, SubjectOptions, read_options
+from sms.message import Alphabet, Priority
+from sms.number import SenderId, SenderKind
+from sms.outcome import Refusal, Refused
+from sms.settings import FIELDS, StatusReport, Unencodable
+
+
+def options_of(subject, **given):
+    found = read_options(subject, **given)
+    assert isinstance(found, SubjectOptions), found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("option", "patch"),
+    [
+        ("[DN:ON]", {"delivery_receipt": True, "status_report": StatusReport.ALWAYS}),
+        ("[DN:OFF]", {"delivery_receipt": False}),
+        ("[dn: on ]", {"delivery_receipt": True, "status_report": StatusReport.ALWAYS}),
+        ("[VALIDITY:4]", {"validity": timedelta(hours=4)}),
+        ("[VALIDITY:9]", {"validity": timedelta(hours=9)}),
+        ("[VALIDITY:0]", {}),
+        ("[QOS:EXPRESS]", {"priority": Priority.EXPRESS}),
+        ("[QOS:normal]", {"priority": Priority.NORMAL}),
+        ("[DUPLICATEDETECTION:ON]", {"duplicate_detection": True}),
+        ("[SRC:Retail]", {"sender_id": SenderId(value="Retail", kind=SenderKind.ALPHANUMERIC)}),
+        ("[FLASH:ON]", {"flash": True}),
+        ("[BC:4711]", {"cost_centre": "4711"}),
+        ("[CODING:UCS2]", {"coding": Alphabet.UCS2}),
+        ("[CODING:GSM7]", {"coding": Alphabet.GSM7}),
+        ("[UNENCODABLE:reject]", {"unencodable": Unencodable.REJECT}),
+        ("[UNENCODABLE:TRANSLITERATE]", {"unencodable": Unencodable.SMART}),
+        ("[MAXPARTS:20]", {"max_parts": 20}),
+    ],
+)
+def test_an_option_is_a_wish_that_a_message_may_have(option, patch):
+    found = read_options(f"Alert {option} now")
+    assert isinstance(found, SubjectOptions), found
+    assert found.patch == patch
+    assert found.subject == "Alert now"
+    assert all(FIELDS[name].message_may_set for name in found.patch)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("[DN:MAYBE]", "ON or OFF"),
+        ("[DN:]", "ON or OFF"),
+        ("[VALIDITY:10]", "0 to 9"),
+        ("[VALIDITY:-1]", "0 to 9"),
+        ("[VALIDITY:٤]", "0 to 9"),
+        ("[VALIDITY:4h]", "0 to 9"),
+        ("[QOS:FAST]", "EXPRESS or NORMAL"),
+        ("[JOBPERIOD:tomorrow]", "an instant such as"),
+        ("[JOBPERIOD:0001-01-01T00:00:00+14:00]", "an instant such as"),
+        ("[SRC:far too long a name]", "up to 11 letters"),
+        ("[BLACKOUTPERIODS:2026-11-23T10:00Z]", "start/end"),
+        ("[BLACKOUTPERIODS:2026-11-23T10:00Z/2026-11-23T09:00Z]", "the end later"),
+        ("[FLASH:YES]", "ON or OFF"),
+        ("[BC:]", "1 to 70"),
+        ("[CUSTOMERREF:" + "x" * 71 + "]", "1 to 70"),
+        ("[CODING:LATIN1]", "GSM7 or UCS2"),
+        ("[UNENCODABLE:DROP]", "SMART, SIMPLE"),
+        ("[MAXPARTS:0]", "1 to 20"),
+        ("[MAXPARTS:21]", "1 to 20"),
+        ("[DRYRUN:MAYBE]", "ON or OFF"),
+        ("[VALIDITY:4] [VALIDITY:5]", "already given"),
+    ],
+)
+def test_a_malformed_option_says_what_is_wrong_and_what_it_takes(option, expected):
+    found = read_options(f"Alert {option}")
+    assert isinstance(found, Refused)
+    assert found.refusal is Refusal.OPTION_MALFORMED
+    assert expected in found.detail
+    assert found.detail.startswith("[")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "[INFO] disk",
+        "[FIRING:1] InstanceDown",
+        "[EXT] [x] [1]",
+        "[FLASH] news",
+        "[VALIDITY:5",
+        "VALIDITY:5]",
+        "[SMS:+44]",
+        "[]",
+        "[:]",
+    ],
+)
+def test_what_only_looks_like_an_option_stays_text(subject):
+    found = options_of(subject)
+    assert (found.subject, found.patch, found.given) == (subject, {}, {})
+
+
+def test_a_start_has_an_offset_or_takes_the_zone():
+    plain = options_of("[JOBPERIOD: 2026-05-20T17:42:00+02:00]")
+    zoned = options_of("[JOBPERIOD:2026-05-20 17:42]", zone=ZoneInfo("Europe/Madrid"))
+    assert plain.start_at == zoned.start_at == datetime(2026, 5, 20, 15, 42, tzinfo=UTC)
+
+
+def test_a_blackout_under_an_hour_is_widened_from_its_start():
+    found = options_of(
+        "[BLACKOUTPERIODS:2026-11-23T10:00:00.000Z/2026-11-23T10:10Z, 2026-11-23T22:00+01:00/2026-11-24T06:00+01:00]"
+    )
+    assert found.blackouts == (
+        Blackout(start_at=datetime(2026, 11, 23, 10, tzinfo=UTC), end_at=datetime(2026, 11, 23, 11, tzinfo=UTC)),
+        Blackout(start_at=datetime(2026, 11, 23, 21, tzinfo=UTC), end_at=datetime(2026, 11, 24, 5, tzinfo=UTC)),
+    )
+
+
+def test_reference_dry_run_and_everything_given_are_kept():
+    found = options_of("[DRYRUN] Hi [CUSTOMERREF:order 4711][MAXPARTS:2]")
+    assert (found.reference, found.dry_run, found.subject) == ("order 4711", True, "Hi")
+    assert found.given == {"DRYRUN": "", "CUSTOMERREF": "order 4711", "MAXPARTS": "2"}
+    assert not options_of("[DRYRUN:OFF] Hi").dry_run
+
+
+def test_the_same_option_twice_with_one_value_is_one_option():
+    assert options_of("[FLASH:ON] [FLASH:ON]").patch == {"flash": True}

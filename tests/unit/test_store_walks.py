@@ -1,0 +1,199 @@
+"""Whatever happens in whatever order: each job settles once, is told once, and nothing is submitted twice unasked."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sms.lifecycle import TRANSITIONS, State, is_final
+from sms.message import Priority, ReceiptState
+from sms.outcome import Done, Failed, Retry, Unknown
+from sms.settings import StatusReport
+from store.directory_tables import DIRECTORY
+from store.progress import Rules
+from store.statements import table_of
+from store.tables import OUTBOUND
+from tests.unit.store_world import BUSY, LOST, WRONG, World
+
+CARRIERS = ("alpha", "generous", "mute")
+RULES = Rules(resend_unknown=frozenset({"generous"}), without_receipts=frozenset({"mute"}))
+REPORTED = (
+    ReceiptState.DELIVERED,
+    ReceiptState.UNDELIVERABLE,
+    ReceiptState.EXPIRED,
+    ReceiptState.REJECTED,
+    ReceiptState.UNKNOWN,
+    ReceiptState.ENROUTE,
+)
+
+
+def reachable(state):
+    """Return every state that the table leads to from this one, itself included."""
+    found, new = {state}, {state}
+    while new:
+        new = {after for one in new for after in TRANSITIONS[one].values()} - found
+        found |= new
+    return found
+
+
+class Walk:
+    """One walk: takes the next step that two numbers choose, and checks after each that nothing is wrong."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.jobs: list[str] = []
+        self.out: dict[int, tuple[str, str]] = {}
+        self.forgotten: list[tuple[int, str, str]] = []
+        self.named: list[tuple[str, str]] = []
+        self.submitted: Counter = Counter()
+        self.allowed: Counter = Counter()
+        self.starts = 0
+        self.before: dict[int, State] = {}
+        self.ended: dict[int, State] = {}
+
+    def add(self, a: int, b: int) -> None:
+        added = self.world.add(
+            *(f"4477009001{(a + n) % 5:02}" for n in range(1 + b % 3)),
+            parts=1 + a % 3,
+            receipt_wanted=bool(b % 4),
+            digest=b"mail:" if a % 5 == 0 else b"",
+            priority=Priority.EXPRESS if b % 7 == 0 else Priority.NORMAL,
+            report=(StatusReport.ALWAYS, StatusReport.ON_FAILURE)[a % 4 == 3],
+        )
+        if not added.repeated:
+            self.jobs.append(added.public_id)
+
+    def take(self, a: int, b: int) -> None:
+        carrier = CARRIERS[a % 3]
+        for part in self.world.take(1 + b % 6, carrier):
+            self.submitted[part.part_key] += 1
+            self.out[part.part_key] = (carrier, self.world.owner)
+
+    def answer(self, a: int, b: int) -> None:
+        if not self.out:
+            return
+        key = sorted(self.out)[a % len(self.out)]
+        carrier, owner = self.out.pop(key)
+        kind = b % 5
+        if kind == 2 or (kind == 4 and carrier == "generous"):
+            self.allowed[key] += 1
+        carrier_id = f"{carrier}-{key}-{self.submitted[key]}"
+        outcome = (
+            Done(reference=carrier_id),
+            Done(reference=carrier_id),
+            Retry(problem=BUSY),
+            Failed(problem=WRONG),
+            Unknown(problem=LOST),
+        )[kind]
+        self.named.append((carrier, carrier_id))
+        if b % 2:  # the receipt overtakes the answer
+            self.receipt(len(self.named) - 1, a)
+        self.world.settle((key, outcome), carrier=carrier, owner=owner)
+        self.forgotten.append((key, carrier, owner))
+
+    def late_answer(self, a: int, b: int) -> None:
+        """Repeat the answer to a part that was answered, or that a crash took away."""
+        if self.forgotten:
+            key, carrier, owner = self.forgotten[a % len(self.forgotten)]
+            if self.out.get(key) != (carrier, owner):
+                self.world.settle((key, (Done(reference="late"), Failed(problem=WRONG))[b % 2]), carrier=carrier, owner=owner)
+
+    def receipt(self, a: int, b: int) -> None:
+        if self.named:
+            carrier, carrier_id = self.named[a % len(self.named)]
+            self.world.receipt(carrier_id, REPORTED[b % len(REPORTED)], carrier=carrier)
+
+    def stray_receipt(self, a: int, b: int) -> None:
+        self.world.receipt(f"stray-{a % 4}", REPORTED[b % len(REPORTED)], f"4477009001{a % 5:02}", CARRIERS[b % 3])
+
+    def crash(self, a: int, b: int) -> None:
+        for key, (carrier, owner) in self.out.items():
+            self.forgotten.append((key, carrier, owner))
+            if carrier == "generous":
+                self.allowed[key] += 1
+        self.out.clear()
+        self.starts += 1
+        self.world.owner = f"start-{self.starts}"
+        while self.world.recover(owner=self.world.owner).parts:
+            pass
+
+    def wait(self, a: int, b: int) -> None:
+        self.world.sweep(timedelta(minutes=(1, 5, 30, 70)[a % 4]))
+
+    def administer(self, a: int, b: int) -> None:
+        if self.jobs:
+            wish = (self.world.cancel, self.world.hold, self.world.release)[b % 3]
+            wish(self.jobs[a % len(self.jobs)])
+
+    def check(self) -> None:
+        rows = self.world.rows(
+            "SELECT j.key, j.open_messages, j.settled_at, j.report,"
+            " (SELECT COUNT(*) FROM message m WHERE m.job_key = j.key AND NOT m.counted),"
+            " (SELECT COUNT(*) FROM notice n WHERE n.job_key = j.key AND n.kind = 'result'),"
+            " (SELECT COUNT(*) FROM notice n WHERE n.job_key = j.key AND n.kind = 'correction') FROM job j"
+        )
+        for _, left, settled_at, report, not_counted, results, corrections in rows:
+            assert left == not_counted
+            assert (settled_at is not None) == (left == 0)
+            if report == StatusReport.ALWAYS:
+                assert results == (left == 0)
+            assert results <= 1
+            assert corrections <= (left == 0)
+        for key, text in self.world.rows("SELECT key, state FROM part"):
+            assert State(text) in reachable(self.before.get(key, State.QUEUED))
+            self.before[key] = State(text)
+        for key, text, wanted, counted in self.world.rows("SELECT key, state, receipt_wanted, counted FROM message"):
+            assert is_final(State(text), receipt_expected=bool(wanted)) == bool(counted)
+            if key in self.ended:
+                assert counted
+                assert State(text) in reachable(self.ended[key])
+            if counted:
+                self.ended[key] = State(text)
+        for key, times in self.submitted.items():
+            assert times <= 1 + self.allowed[key]
+
+    def finish(self) -> None:
+        """Answer everything, let all time pass: every job must have settled."""
+        self.crash(0, 0)
+        self.world.sweep(timedelta(hours=1))
+        while self.world.sweep(timedelta(hours=1)):
+            pass
+        self.check()
+        assert self.world.rows("SELECT public_id FROM job WHERE settled_at IS NULL") == []
+        assert self.world.rows("SELECT key FROM message WHERE NOT counted") == []
+
+
+STEPS = (
+    *(Walk.add, Walk.take, Walk.answer, Walk.answer, Walk.answer, Walk.late_answer, Walk.receipt, Walk.receipt),
+    *(Walk.stray_receipt, Walk.crash, Walk.wait, Walk.administer),
+)
+NUMBERS = st.integers(0, 1000)
+
+
+@pytest.fixture(name="world")
+def _world(database_url):
+    world = World(database_url, RULES)
+    yield world
+    world.database.close()
+
+
+def empty(tx, items):
+    for model in (*OUTBOUND, *DIRECTORY):
+        tx.execute(f"DELETE FROM {table_of(model)}")
+    return items
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.sampled_from(STEPS), NUMBERS, NUMBERS), min_size=5, max_size=40))
+def test_whatever_happens_every_job_settles_once_and_nothing_is_sent_twice_unasked(world, steps):
+    world.database.write_now(empty, None)
+    walk = Walk(world)
+    walk.add(1, 1)
+    walk.add(2, 5)
+    walk.take(0, 5)
+    for step, a, b in steps:
+        step(walk, a, b)
+        walk.check()
+    walk.finish()
