@@ -11,6 +11,8 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+# Debian's python3 without python3-venv makes environments that have no pip of their own; its python3-pip fills them.
+PIP = $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
 # One test process per core; JOBS=0 runs them in one process, in the order of the random seed.
 JOBS ?= auto
 ARGS ?=
@@ -29,10 +31,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "mail2sms needs Python 3.11 or newer: none found" >&2; exit 1; fi
 	@if [ ! -x $(BIN)/python ]; then \
 		if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
-		elif $(PYTHON) -c 'import virtualenv' 2>/dev/null; then $(PYTHON) -m virtualenv --quiet $(VENV); \
-		else echo "$(PYTHON) has no venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; fi; fi
-	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+		elif $(PYTHON) -m pip --version >/dev/null 2>&1; then $(PYTHON) -m venv --without-pip $(VENV); \
+		else echo "$(PYTHON) can make no environment: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; fi; fi
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: install ## a mail, its SMS and the status mail, all on this machine; ONCE=1 ends after the first

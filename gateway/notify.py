@@ -23,13 +23,15 @@ from store.views import load_reports
 log = structlog.get_logger()
 
 _LOOK_EVERY = 1.0
+GivenUp = Callable[[TakenNotice, NoticeEnd], None]
 NextAttempt = Callable[[int, datetime, datetime], datetime | None]
 
 
 class Notify:
     """Sends notices, at most `most_at_once` at a time.
 
-    `next_attempt` is (attempt, created, now) → when the next one is due, or None to give up.
+    `next_attempt` is (attempt, created, now) → when the next one is due, or None to give up. `given_up` is told of a
+    notice that nobody will be told: its mail has a null sender, so nobody else hears of it.
     """
 
     def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
@@ -42,6 +44,7 @@ class Notify:
         clock: Clock,
         owner: str,
         most_at_once: int = 50,
+        given_up: GivenUp | None = None,
     ) -> None:
         self._database = database
         self._outbox = outbox
@@ -50,6 +53,7 @@ class Notify:
         self._clock = clock
         self._owner = owner
         self._most_at_once = most_at_once
+        self._given_up = given_up
         self._under_way: set[asyncio.Task[None]] = set()
         self._worker = Worker("notify", self._step, look_every=_LOOK_EVERY)
 
@@ -124,6 +128,8 @@ class Notify:
             policy=end.policy,
             reply=end.reply,
         )
+        if end.state == "failed" and self._given_up is not None:
+            self._given_up(taken, end)
 
     def _judge(self, taken: TakenNotice, attempt: MailAttempt | None) -> NoticeEnd:
         now = to_stored(self._clock.now())
@@ -142,7 +148,9 @@ class Notify:
         due = self._next_attempt(taken.attempt, to_instant(taken.created_at), now)
         shown = attempt or MailAttempt(outcome=Done())
         if due is None:
-            return _end(taken, "failed", to_stored(now), shown, reason, problem)
+            # RFC 3463 §2: what was temporary to the end is recorded as permanent.
+            final = problem.replace("4.7.", "5.7.", 1) if reason == ProblemCode.TLS_POLICY else problem
+            return _end(taken, "failed", to_stored(now), shown, reason, final)
         return _end(taken, "queued", to_stored(now), shown, reason, problem, due_at=to_stored(due))
 
 

@@ -80,3 +80,19 @@ class NoticeSender(Protocol):
 
         Never raises for what a peer or a network does.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something that the administrator should know, as a mail says it; `identity` is the same at every attempt."""
+
+    identity: str
+    subject: str
+    text: str
+
+
+class AlarmSender(Protocol):
+    """A way to tell the administrator."""
+
+    async def send_alarm(self, alarm: Alarm) -> MailAttempt:
+        """Compose, sign and deliver; never raises for what a peer or a network does."""

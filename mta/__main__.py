@@ -11,7 +11,7 @@ from mta.commands.customers import customer, profile
 from mta.commands.demo import demo
 from mta.commands.explain import explain
 from mta.commands.people import people, user
-from mta.commands.queue import queue, status
+from mta.commands.queue import cancel_job, queue, status
 from mta.commands.serve import serve
 from mta.commands.setup import check, init
 
@@ -27,7 +27,7 @@ def main() -> None:
     )
 
 
-for command in (serve, check, init, demo, explain, queue, status, carrier, route, customer, profile, user, people):
+for command in (serve, check, init, demo, explain, queue, status, cancel_job, carrier, route, customer, profile, user, people):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import structlog
 
 from gateway.accept import Acceptance
 from gateway.book import AddressBook
+from gateway.cancel import Cancelling
 from gateway.dispatch import Dispatch
 from gateway.notify import Notify
-from gateway.ports import Carrier
 from gateway.receive import Receive
 from gateway.track import Track
 from mta.app_carriers import build_client, password_of, routes_of, rules_of, start_sandbox
@@ -28,6 +28,7 @@ from mta.deliver import Deliverer
 from mta.judge import MailJudge
 from mta.listener import Listener
 from mta.mime import MailLimits
+from smpp.client import SmppClient
 from smpp.simulator import Simulator
 from sms.message import InboundFragment, Receipt
 from sms.outcome import Outcome
@@ -108,7 +109,8 @@ class Gateway:
             owner=self._owner,
             most_at_once=config.mail.connections,
         )
-        self._carriers: list[Carrier] = []
+        self._carriers: list[SmppClient] = []
+        self._cancelling: Cancelling | None = None
         self._dispatch: Dispatch | None = None
         self._listening = build_listening(
             config, judge=self.core.judge, acceptance=self.core.acceptance, book=self.core.book
@@ -161,6 +163,8 @@ class Gateway:
         await self._notify.recover()
         self._dispatch.start()
         self._track.start()
+        self._cancelling = self._build_cancelling()
+        self._cancelling.start()
         self._notify.start()
         self.core.book.start()
         for carrier in self._carriers:
@@ -169,7 +173,21 @@ class Gateway:
         for listener in self.listeners:
             log.info("listening", addresses=[f"{host}:{port}" for host, port in listener.addresses])
 
-    async def _build_carrier(self, options: CarrierOptions) -> Carrier:
+    def _build_cancelling(self) -> Cancelling:
+        offering = {
+            options.name: client
+            for options, client in zip(self._config.carriers, self._carriers, strict=True)
+            if options.cancels or options.kind is CarrierKind.SANDBOX
+        }
+        return Cancelling(
+            database=self._database,
+            progress=self._progress,
+            carriers=offering,
+            clock=self.core.clock,
+            notices_written=self._notices_written,
+        )
+
+    async def _build_carrier(self, options: CarrierOptions) -> SmppClient:
         if options.kind is CarrierKind.SANDBOX:
             password = secrets.token_hex(4)
             sandbox = await start_sandbox(options, password, self.core.clock)
@@ -200,6 +218,8 @@ class Gateway:
         await asyncio.gather(*(carrier.stop(grace) for carrier in self._carriers))
         if self._dispatch is not None:
             await self._dispatch.stop()
+        if self._cancelling is not None:
+            await self._cancelling.stop()
         await self._track.stop()
         await self._notify.stop(grace)
         await self.core.book.stop()

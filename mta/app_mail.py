@@ -36,10 +36,17 @@ def identity_of(config: Config) -> MailIdentity:
 
 def build_teller(config: Config, delivery: Delivery, clock: Clock) -> MailTeller:
     """Return what tells notices by mail. Raises ValueError for a DKIM key that can't sign."""
-    signers = {key.domain: Signer(key.domain, key.selector, key.key_file.read_bytes()) for key in config.mail.dkim_keys}
+    signers = {key.domain: _signer(key) for key in config.mail.dkim_keys}
     return MailTeller(
         identity=identity_of(config), renderer=Renderer(), signers=signers, delivery=delivery, clock=clock
     )
+
+
+def _signer(key: DkimKey) -> Signer:
+    try:
+        return Signer(key.domain, key.selector, key.key_file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{key.key_file}: {error}") from error
 
 
 def build_delivery(config: Config, clock: Clock) -> FolderDelivery | Deliverer:

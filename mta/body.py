@@ -66,11 +66,13 @@ def extract_text(mail: Mail, settings: Settings, *, subject: str) -> ExtractedTe
             text = f"{tidy(title)}\n{found.text}"
             found = ExtractedText(text=text, source=f"subject and {found.source}", removed=found.removed)
     if found is None or not found.text.strip():
-        return Refused(refusal=Refusal.NO_TEXT, detail=_why_empty(mail))
+        return Refused(refusal=Refusal.NO_TEXT, detail=_why_empty(mail, settings))
     return _finished(found, mail, settings)
 
 
-def _why_empty(mail: Mail) -> str:
+def _why_empty(mail: Mail, settings: Settings) -> str:
+    if settings.text_source is TextSource.SUBJECT:
+        return "the subject is empty, and the subject is the text; write the message there"
     if mail.encryption is not None:
         return f"the mail is encrypted ({mail.encryption}) and this service cannot read it; send it unencrypted"
     if mail.rich:
@@ -133,8 +135,7 @@ def _forwarded(
     for section in sections:
         text = _plain_lines(section) if section.html is None else html_text(section.html, keep_history=True).text
         words = forwarded_words(text, disclaimers=settings.disclaimers)
-        marked = own_words(text, is_reply=True).forward
-        if words.text and (marked or subject_kind == "forward" or not _is_reply(mail, subject_kind)):
+        if words.text and (words.forward or subject_kind == "forward" or not _is_reply(mail, subject_kind)):
             return _joined([_Words(words=words, source="forwarded mail")], settings)
     if subject_kind != "reply":
         inner = [_own(section, settings, is_reply=True) for section in mail.forwarded[:1]]

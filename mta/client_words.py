@@ -184,29 +184,29 @@ EXCUSE: Final = re.compile(
 
 DISCLAIMER: Final = re.compile(
     r"""\s*[*_"(\[]*(?:
-        (?:this|the\ information\ (?:contained\ )?in\ this)\ (?:e-?mail|message|communication|electronic\ (?:mail|message)).{0,60}
-            (?:confidential|privileged|intended|contains|is\ for)
+        (?:this|the\ information\ (?:contained\ )?in\ this)\ (?:e-?mail|message|communication|electronic\ (?:mail|message)).{0,120}
+            (?:confidential|privileged|intended\ (?:solely|only|recipient))
         | (?:legal\ )?(?:disclaimer|confidentiality\ notice|privileged\ and\ confidential|notice\ of\ confidentiality)\b
-        | diese\ (?:e-?mail|nachricht|mitteilung).{0,60}(?:vertraulich|enthält|bestimmt|ausschließlich)
+        | diese\ (?:e-?mail|nachricht|mitteilung).{0,120}(?:vertraulich|ausschließlich)
         | (?:haftungsausschluss|vertraulichkeitshinweis)\b | der\ inhalt\ dieser\ (?:e-?mail|nachricht)
-        | (?:ce|le\ présent|cet)\ (?:message|courriel|e-?mail|courrier).{0,80}(?:confidentiel|destin|exclusi)
-        | (?:este|el\ presente)\ (?:mensaje|correo|e-?mail).{0,80}(?:confidencial|destinatario|dirigid|privilegiad)
+        | (?:ce|le\ présent|cet)\ (?:message|courriel|e-?mail|courrier).{0,120}(?:confidentiel|exclusi)
+        | (?:este|el\ presente)\ (?:mensaje|correo|e-?mail).{0,120}(?:confidencial|privilegiad|exclusivamente)
         | (?:aviso\ legal|advertencia\ legal|aviso\ de\ confidencial)
-        | (?:questo|il\ presente|la\ presente)\ (?:messaggio|e-?mail|comunicazione|posta).{0,80}(?:riservat|confidenzial|destinat)
+        | (?:questo|il\ presente|la\ presente)\ (?:messaggio|e-?mail|comunicazione|posta).{0,120}(?:riservat|confidenzial|esclusiv)
         | (?:le\ informazioni\ contenute\ in\ quest) | avviso\ di\ riservatezza
-        | (?:dit|de\ inhoud\ van\ dit|deze)\ (?:bericht|e-?mail).{0,80}(?:vertrouwelijk|bestemd)
-        | (?:esta|este)\ (?:mensagem|e-?mail).{0,80}(?:confidencia|destina) | aviso\ de\ confidencialidade
-        | (?:ta|niniejsz[aey]|treść\ (?:tej|niniejszej))\ (?:wiadomoś|e-?mail|korespondencj).{0,80}(?:poufn|przeznaczon|zawiera)
-        | (?:tato|tento)\ (?:zpráv|e-?mail|email).{0,80}(?:důvěrn|určen) | (?:táto\ správa|tento\ e-?mail).{0,80}(?:dôvern|určen)
-        | (?:detta|det\ här)\ (?:meddelande|e-?post|mejl|mail).{0,80}(?:konfidentiell|avsett|sekret)
-        | denne\ (?:e-?mail|meddelelse|e-?post|melding|mail).{0,80}(?:fortrolig|bestemt|tiltenkt|konfidensiell)
-        | tämä\ (?:viesti|sähköposti).{0,80}(?:luottamuksel|tarkoitettu)
-        | (?:ez|jelen)\ (?:az\ )?(?:üzenet|e-?mail|levél|elektronikus).{0,80}(?:bizalmas|kizárólag)
-        | acest\ (?:mesaj|e-?mail).{0,80}(?:confiden|destinat)
-        | bu\ (?:e-?posta|mesaj|ileti|elektronik).{0,80}(?:gizli|özel|kişi|sadece|yalnız)
-        | (?:данное|это|настоящее)\ (?:сообщение|письмо|электронное).{0,80}(?:конфиденциальн|предназначен)
-        | (?:本メール|このメール|本電子メール|この電子メール).{0,80}(?:機密|秘密|宛先|受信者)
-        | (?:本邮件|本電郵|此邮件|本郵件|此电子邮件|本電子郵件).{0,60}(?:保密|机密|機密|收件人)
+        | (?:dit|de\ inhoud\ van\ dit|deze)\ (?:bericht|e-?mail).{0,120}(?:vertrouwelijk|uitsluitend)
+        | (?:esta|este)\ (?:mensagem|e-?mail).{0,120}(?:confidencia|exclusiv) | aviso\ de\ confidencialidade
+        | (?:ta|niniejsz[aey]|treść\ (?:tej|niniejszej))\ (?:wiadomoś|e-?mail|korespondencj).{0,120}(?:poufn|wyłącznie)
+        | (?:tato|tento)\ (?:zpráv|e-?mail|email).{0,120}(?:důvěrn|výhradně) | (?:táto\ správa|tento\ e-?mail).{0,120}(?:dôvern|výhradne)
+        | (?:detta|det\ här)\ (?:meddelande|e-?post|mejl|mail).{0,120}(?:konfidentiell|sekretess)
+        | denne\ (?:e-?mail|meddelelse|e-?post|melding|mail).{0,120}(?:fortrolig|konfidensiell)
+        | tämä\ (?:viesti|sähköposti).{0,120}(?:luottamuksel|yksinomaan)
+        | (?:ez|jelen)\ (?:az\ )?(?:üzenet|e-?mail|levél|elektronikus).{0,120}(?:bizalmas|kizárólag)
+        | acest\ (?:mesaj|e-?mail).{0,120}(?:confiden|exclusiv)
+        | bu\ (?:e-?posta|mesaj|ileti|elektronik).{0,120}(?:gizli)
+        | (?:данное|это|настоящее)\ (?:сообщение|письмо|электронное).{0,120}(?:конфиденциальн)
+        | (?:本メール|このメール|本電子メール|この電子メール).{0,120}(?:機密|秘密)
+        | (?:本邮件|本電郵|此邮件|本郵件|此电子邮件|本電子郵件).{0,120}(?:保密|机密|機密)
         | p(?:lease)?\ consider\ the\ environment\ before\ printing
         | denken\ sie\ an\ die\ umwelt | bitte\ prüfen\ sie.{0,40}(?:umwelt|ausdruck)
         | antes\ de\ imprimir | avant\ d'imprimer | prima\ di\ stampare | pensez\ (?:à\ l')?environnement

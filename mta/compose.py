@@ -5,13 +5,17 @@ The mail is put together by hand: it has one shape, and the stdlib's generator c
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
+from gateway.ports import Alarm
 from mta.dsn import write_dsn
 from mta.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, thread, unstructured
 from sms.report import Notice
 from sms.settings import ReportFormat
+from templates.graphics import Graphic, point_graphics, shown_graphics
 from templates.render import Rendered, Renderer
 
 _UNFIT_FOR_ID = re.compile(r"[^A-Za-z0-9.-]+")
@@ -43,18 +47,30 @@ class ComposedMail:
     fallback: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerTemplate:
+    """A customer's own template with the graphics that it may show, by name."""
+
+    source: str
+    graphics: Mapping[str, Graphic] = field(default_factory=lambda: MappingProxyType({}))
+
+
 def compose_notice(
-    notice: Notice, *, identity: MailIdentity, renderer: Renderer, now: datetime, override: str | None = None
+    notice: Notice,
+    *,
+    identity: MailIdentity,
+    renderer: Renderer,
+    now: datetime,
+    template: CustomerTemplate | None = None,
 ) -> ComposedMail | None:
     """Return the mail that tells this notice; None where the sender asked for a DSN and this event makes none.
 
-    `override` is the source of the customer's own template. A second call for the same notice gives the same
-    Message-ID, so that receivers can fold a mail that was sent twice.
+    A second call for the same notice gives the same Message-ID, so that receivers can fold a mail that was sent twice.
     """
     smtputf8 = not (notice.recipient.isascii() and identity.from_address.isascii())
     if notice.report.settings.report_format is ReportFormat.DSN:
         return _compose_dsn(notice, identity, renderer, now, smtputf8=smtputf8)
-    rendered = renderer.render(notice.kind, notice.report, override=override)
+    rendered = renderer.render(notice.kind, notice.report, override=template.source if template else None)
     message_id = notice_message_id("st", notice.public_id, identity.message_id_domain)
     boundary = f"=_{_UNFIT_FOR_ID.sub('', notice.public_id)[:60]}"
     header = "".join(
@@ -68,7 +84,7 @@ def compose_notice(
     )
     return ComposedMail(
         recipient=notice.recipient,
-        message=header.encode() + _alternatives(rendered, boundary),
+        message=header.encode() + _alternatives(rendered, boundary, _shown(rendered, template), message_id),
         message_id=message_id,
         smtputf8=smtputf8,
         fallback=rendered.fallback,
@@ -121,13 +137,63 @@ def _opening(notice: Notice, identity: MailIdentity, message_id: str, now: datet
     )
 
 
-def _alternatives(rendered: Rendered, boundary: str) -> bytes:
+def _shown(rendered: Rendered, template: CustomerTemplate | None) -> tuple[Graphic, ...]:
+    if template is None or rendered.fallback:
+        return ()
+    return tuple(template.graphics[name] for name in shown_graphics(rendered.html) if name in template.graphics)
+
+
+def _alternatives(rendered: Rendered, boundary: str, graphics: tuple[Graphic, ...], message_id: str) -> bytes:
     # «=_» never stands in quoted-printable text or base64, so the boundary can't (RFC 2045 §6.7). Text stays readable
     # in the queue; base64 keeps relays off the long lines of HTML, and costs a signer least.
-    return multipart(
-        boundary,
+    text = part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(rendered.text))
+    if not graphics:
+        html = part("text/html; charset=utf-8", "base64", base64_lines(rendered.html))
+        return multipart(boundary, (text, html))
+    # RFC 2387, RFC 2392 §2: HTML and what it shows, each graphic under an id that is unique in the world
+    ids = {graphic.name: f"{graphic.name}.{message_id.strip('<>')}" for graphic in graphics}
+    pointed = point_graphics(rendered.html, lambda name: f"cid:{ids.get(name, name)}")
+    inner = f"{boundary}_related"
+    related = multipart(
+        inner,
         (
-            part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(rendered.text)),
-            part("text/html; charset=utf-8", "base64", base64_lines(rendered.html)),
+            part("text/html; charset=utf-8", "base64", base64_lines(pointed)),
+            *(_graphic(graphic, ids[graphic.name]) for graphic in graphics),
         ),
+    )
+    header = f'Content-Type: multipart/related; type="text/html";\r\n boundary="{inner}"\r\n\r\n'
+    return multipart(boundary, (text, header.encode() + related))
+
+
+def _graphic(graphic: Graphic, content_id: str) -> bytes:
+    name = f'"{graphic.name}"'
+    return part(
+        f"{graphic.media_type};\r\n name={name}",
+        "base64",
+        base64_lines(graphic.content),
+        f"Content-ID:\r\n <{content_id}>",
+        f"Content-Disposition: inline;\r\n filename={name}",  # RFC 2183 §2.1
+    )
+
+
+def compose_alarm(alarm: Alarm, *, recipient: str, identity: MailIdentity, now: datetime) -> ComposedMail:
+    """Return a plain mail that tells the administrator of an alarm."""
+    message_id = notice_message_id("al", alarm.identity, identity.message_id_domain)
+    header = "".join(
+        (
+            mailbox("From", identity.from_name, identity.from_address),
+            mailbox("To", "", recipient),
+            f"Date: {date(now)}\r\n",
+            f"Message-ID: {message_id}\r\n",
+            unstructured("Subject", alarm.subject),
+            "Auto-Submitted: auto-generated\r\n",  # RFC 3834 §5.1
+            "X-Auto-Response-Suppress: All\r\n",
+            "MIME-Version: 1.0\r\n",
+        )
+    )
+    return ComposedMail(
+        recipient=recipient,
+        message=header.encode() + part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(alarm.text)),
+        message_id=message_id,
+        smtputf8=not (recipient.isascii() and identity.from_address.isascii()),
     )

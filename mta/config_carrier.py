@@ -115,6 +115,7 @@ class CarrierOptions:
         default=OnUnknown.HOLD,
     )
     receipts: bool = option("Whether it gives delivery receipts.", default=True)
+    cancels: bool = option("Whether it takes cancel_sm for a message that it has.", default=False)
     receipt_grace: timedelta = option(
         "How long after the end of its validity a message still waits for its receipt.", default=timedelta(hours=1)
     )

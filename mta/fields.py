@@ -120,17 +120,19 @@ def quoted_printable(text: str) -> bytes:
     return b2a_qp(lines.replace("\n", "\r\n").encode("utf-8", "replace"), istext=True)
 
 
-def base64_lines(text: str) -> bytes:
-    """Return text as base64 of its UTF-8, in lines of 76 characters that end in CRLF (RFC 2045 §6.8)."""
-    encoded = b64encode(text.replace("\n", "\r\n").encode("utf-8", "replace"))
+def base64_lines(content: str | bytes) -> bytes:
+    """Return text in UTF-8 or octets as base64, in lines of 76 characters that end in CRLF (RFC 2045 §6.8)."""
+    octets = content if isinstance(content, bytes) else content.replace("\n", "\r\n").encode("utf-8", "replace")
+    encoded = b64encode(octets)
     lines = [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
     lines.append(b"")
     return b"\r\n".join(lines)
 
 
-def part(content_type: str, encoding: str, body: bytes) -> bytes:
-    """Return one part of a multipart with its header; the body ends in CRLF."""
-    return f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
+def part(content_type: str, encoding: str, body: bytes, *fields: str) -> bytes:
+    """Return one part of a multipart with its header, to which `fields` add; the body ends in CRLF."""
+    header = (f"Content-Type: {content_type}", f"Content-Transfer-Encoding: {encoding}", *fields, "", "")
+    return "\r\n".join(header).encode() + body
 
 
 def multipart(boundary: str, parts: Sequence[bytes]) -> bytes:

@@ -64,6 +64,7 @@ def decoded_text(fields: Fields, name: str, *, charset: str = "") -> str:
 
 
 def _unfolded(value: bytes, charset: str = "") -> str:
+    value = value.removesuffix(b"\r")
     if b"\n" in value:
         value = _FOLD.sub(b"", value)
     return decode(value, charset)

@@ -53,6 +53,12 @@ class Proven:
     user_id: int | None = None
 
 
+_NOT_AT_ONCE = Refused(
+    refusal=Refusal.SETTING_NOT_PERMITTED,
+    detail="[DRYRUN], [JOBPERIOD] and [BLACKOUTPERIODS] are not available; nothing was sent.",
+)
+
+
 class Verdict(StrEnum):
     """What becomes of a mail."""
 
@@ -207,6 +213,9 @@ class MailJudge:
             read = read_options(mail.subject, zone=_zone(resolved.settings.time_zone))
             if isinstance(read, Refused):
                 return _refuse(read, resolved=resolved)
+            if read.dry_run or read.start_at is not None or read.blackouts:
+                # Sending at once what was to wait, or not to be sent, would be the worst answer.
+                return _refuse(_NOT_AT_ONCE, options=read.given, resolved=resolved)
             options = read
         asked = _asked_by(mail, options)
         if asked:

@@ -33,11 +33,15 @@ _LABEL: Final = re.compile(rf"[\s>|]*[*_]{{0,2}}([^\W\d_][^{_COLONS}*\n]{{0,24}}
 _RULE: Final = re.compile(r"\s*[-_=*]{5,}\s*")
 _DATE: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 _FRAMED: Final = re.compile(r"\s*-{3,}\s*([^-].{2,200}?)\s*-{3,}\s*")
-_SENTENCE: Final = re.compile(r"\w+\W+\w+\W+\w+.*[.!?]\s*$")
+_DATE_FIRST: Final = re.compile(r"\W*(?:\d|\w{2,4}\.?,\s?\d)")
+_TIME: Final = re.compile(r"\d{1,2}[:.h]\d\d")
+_BRACKETED: Final = re.compile(r"[<(][^<>()\s]+@[^<>()\s]+[>)]")
 _TIME_OR_ADDRESS: Final = re.compile(r"\d{1,2}[:.h]\d\d|<[^<>\s]+@[^<>\s]+>|\S+@\S+\.\S+")
 _ADDRESS_AT_END: Final = re.compile(rf"<[^<>\s]+@[^<>\s]+>\s*[{_COLONS}]?\s*$")
 _SIGNATURE_MARK: Final = re.compile(r"\s*-- ?\s*|--\s*|\N{EM DASH}\s*")
 _SIGNATURE_LINES: Final = 12
+_JUDGED: Final = 300
+_DISCLAIMER_OCTETS: Final = 45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ def own_words(text: str, *, is_reply: bool, disclaimers: Sequence[str] = ()) -> 
     """
     lines = text.split("\n", _LINE_LIMIT)[:_LINE_LIMIT]
     removed: list[tuple[Removal, int]] = []
-    start, forward = _history_start(lines)
+    start, forward = _history_start(lines, is_reply=is_reply)
     if start < len(lines):
         removed.append((Removal.QUOTE, _length(lines[start:])))
     own: list[str] = []
@@ -68,19 +72,23 @@ def own_words(text: str, *, is_reply: bool, disclaimers: Sequence[str] = ()) -> 
 
 
 def forwarded_words(text: str, *, disclaimers: Sequence[str] = ()) -> OwnWords:
-    """Return what was forwarded: the words of the mail below the first separator or quoted header, "" for none."""
+    """Return what was forwarded: the words of the mail below the first separator or quoted header, "" for none.
+
+    `forward` tells whether a separator calls it forwarded, rather than an original that was answered.
+    """
     lines = [line for line in text.split("\n", _LINE_LIMIT)[:_LINE_LIMIT] if line != QUOTE_MARK]
-    start, _ = _history_start(lines)
+    start, forward = _history_start(lines, is_reply=True)
+    if start >= len(lines):
+        lines = [re.sub(r"^\s*>\s?", "", line) for line in lines]
+        start, forward = _history_start(lines, is_reply=True)
     if start >= len(lines):
         return OwnWords(text="")
     rest = lines[start:]
-    quoted = [line for line in rest[1:] if line.strip()]
-    if quoted and all(line.lstrip().startswith(">") for line in quoted):
+    if all(line.lstrip().startswith(">") for line in rest[1:] if line.strip()):
         rest = [re.sub(r"^\s*>\s?", "", line) for line in rest]
-    index = _after_header(rest)
-    inner = "\n".join(rest[index:])
+    inner = "\n".join(rest[_after_header(rest) :])
     words = own_words(inner, is_reply=True, disclaimers=disclaimers)
-    return OwnWords(text=words.text or tidy(inner), removed=words.removed, forward=True)
+    return OwnWords(text=words.text or tidy(inner), removed=words.removed, forward=forward)
 
 
 def tidy(text: str) -> str:
@@ -110,28 +118,47 @@ def _length(lines: Sequence[str]) -> int:
     return sum(len(line) for line in lines if line != QUOTE_MARK)
 
 
-def _history_start(lines: Sequence[str]) -> tuple[int, bool]:
+def _history_start(lines: Sequence[str], *, is_reply: bool) -> tuple[int, bool]:
     """Return the index of the line where somebody else's mail begins, and whether it is marked as forwarded."""
     for index, line in enumerate(lines):
         text = line.strip()
-        if not text or line == QUOTE_MARK:
+        if not text or _is_quoted(line):
             continue
-        bare = text.lstrip("> ")
-        kind = separator_kind(bare) if bare[:1] in _DASHES or bare[-1:] in _COLONS else ""
-        if kind and (kind == "forwarded" or bare[:1] in _DASHES or _block_end(lines, index + 1)):
+        kind = separator_kind(text) if text[0] in _DASHES or text[-1] in _COLONS else ""
+        if kind and (kind == "forwarded" or text[0] in _DASHES or _block_end(lines, index + 1)):
             return index, kind == "forwarded"
-        framed = _FRAMED.fullmatch(text) if text.startswith("---") else None
-        if framed is not None and (ATTRIBUTION_VERB.search(framed[1]) or _block_end(lines, index + 1)):
+        if _is_framed(text) or (_is_rule(text) and _is_block(lines, _next_text(lines, index))):
             return index, False
-        if _RULE.fullmatch(text) and _block_end(lines, index + 1):
+        if _LABEL.match(text) and _is_block(lines, index):
             return index, False
-        if (":" in text or _COLONS[1] in text) and _LABEL.match(text) and _is_block(lines, index):
-            return index, False
-        if text[-1] in _COLONS and not text.startswith(">"):
+        if text[-1] in _COLONS:
             first = _attribution_start(lines, index)
-            if first is not None and not _quote_follows(lines, index) and _is_strong(lines[first : index + 1]):
+            if (
+                first is not None
+                and not _quote_follows(lines, index)
+                and _is_strong(lines[first : index + 1], is_reply=is_reply)
+            ):
                 return first, False
     return len(lines), False
+
+
+def _is_framed(text: str) -> bool:
+    """Tell whether a line is an attribution between hyphens, as Notes and Zoho write it."""
+    framed = _FRAMED.fullmatch(text) if text.startswith("---") and len(text) <= _JUDGED else None
+    return framed is not None and bool(ATTRIBUTION_VERB.search(framed[1]) and _TIME_OR_ADDRESS.search(framed[1]))
+
+
+def _is_rule(text: str) -> bool:
+    """Tell whether a line is a drawn one, or words between hyphens in a language that we do not know."""
+    return _RULE.fullmatch(text) is not None or (len(text) <= _JUDGED and _FRAMED.fullmatch(text) is not None)
+
+
+def _next_text(lines: Sequence[str], index: int) -> int:
+    """Return the index of the next line with text within three, or the last index."""
+    for position in range(index + 1, min(index + 4, len(lines))):
+        if lines[position].strip():
+            return position
+    return len(lines) - 1
 
 
 def _label(line: str) -> str:
@@ -213,17 +240,19 @@ def _attribution_start(lines: Sequence[str], index: int) -> int | None:
 
 
 def _is_attribution(text: str) -> bool:
-    if EASTERN_ATTRIBUTION.search(text.rstrip(_COLONS + " ")) is not None or _ADDRESS_AT_END.search(text) is not None:
+    if EASTERN_ATTRIBUTION.search(text.rstrip(_COLONS + " ")) is not None:
         return _DATE.search(text) is not None
+    if _ADDRESS_AT_END.search(text) is not None and _DATE_FIRST.match(text):
+        return _DATE.search(text) is not None and _TIME.search(text) is not None
     if ATTRIBUTION_VERB.search(text.replace("\N{NO-BREAK SPACE}", " ")) is None:
         return False
     return _TIME_OR_ADDRESS.search(text) is not None or _DATE.search(text) is not None
 
 
-def _is_strong(lines: Sequence[str]) -> bool:
-    """Tell whether an attribution line is one even without a visible quote below: a full date, and time or address."""
+def _is_strong(lines: Sequence[str], *, is_reply: bool) -> bool:
+    """Tell whether an attribution line is one without a visible quote below: a full date, and an address or a time."""
     text = " ".join(lines)
-    return _DATE.search(text) is not None and _TIME_OR_ADDRESS.search(text) is not None
+    return _DATE.search(text) is not None and (_TIME_OR_ADDRESS if is_reply else _BRACKETED).search(text) is not None
 
 
 def _quote_follows(lines: Sequence[str], index: int) -> bool:
@@ -265,6 +294,8 @@ def _unquoted(lines: Sequence[str], removed: list[tuple[Removal, int]], *, is_re
 def _quotes_mail(lines: Sequence[str]) -> bool:
     """Tell whether quoted lines begin with an attribution or a mail header of their own (iOS quotes both)."""
     for index, line in enumerate(lines[:5]):
+        if separator_kind(line) or _is_block(lines, index):
+            return True
         if line and line.rstrip()[-1:] in _COLONS and _attribution_start(lines, index) is not None:
             return True
     return False
@@ -306,8 +337,12 @@ def _without_signature(lines: list[str], removed: list[tuple[Removal, int]]) -> 
     return lines
 
 
+def _is_sentence(line: str) -> bool:
+    return line.rstrip()[-1:] in ".!?" and len(line.split(maxsplit=3)) > 2
+
+
 def _few_below(lines: Sequence[str], index: int) -> list[int]:
-    """Return where the lines with text below this one are, one more than a signature has at most."""
+    """Return where the lines with text below this one are, nothing if they are more than a signature has."""
     below: list[int] = []
     for position in range(index + 1, len(lines)):
         if lines[position].strip():
@@ -320,7 +355,7 @@ def _few_below(lines: Sequence[str], index: int) -> list[int]:
 def _looks_signed(below: list[str]) -> bool:
     if not below:
         return False
-    return _is_footer(below[0].strip()) or not any(_SENTENCE.match(text) for text in below)
+    return _is_footer(below[0].strip()) or not any(_is_sentence(text) for text in below)
 
 
 def _without_disclaimers(lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str]) -> list[str]:
@@ -348,7 +383,8 @@ def _without_disclaimers(lines: list[str], removed: list[tuple[Removal, int]], d
 def _is_disclaimer(lines: Sequence[str], index: int) -> bool:
     if index and lines[index - 1].strip():
         return False
-    return DISCLAIMER.match(" ".join(line.strip() for line in lines[index : index + 4])[:400]) is not None
+    paragraph = " ".join(line.strip() for line in lines[index : index + 4])[:400]
+    return len(paragraph.encode()) >= _DISCLAIMER_OCTETS and DISCLAIMER.match(paragraph) is not None
 
 
 def _without_footers(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:
@@ -382,7 +418,7 @@ def _without_contact(lines: list[str], removed: list[tuple[Removal, int]]) -> li
         below = _few_below(lines, index)
         if len(below) < 3:
             continue
-        contacts = sum(CONTACT.search(lines[position]) is not None for position in below[1:])
+        contacts = sum(CONTACT.search(lines[position][:_JUDGED]) is not None for position in below[1:])
         if contacts >= 2:
             cut = below[1]
             removed.append((Removal.SIGNATURE, _length(lines[cut:])))

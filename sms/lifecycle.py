@@ -38,6 +38,7 @@ class Event(StrEnum):
     RESEND = "resend"
     EXPIRE = "expire"
     CANCEL = "cancel"
+    CARRIER_CANCELLED = "carrier-cancelled"
     STOP = "stop"
     GIVE_UP_ON_RECEIPT = "give-up-on-receipt"
     REPORT_DELIVERED = "report-delivered"
@@ -78,7 +79,9 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
                 Event.RESEND: State.QUEUED,
             }
         ),
-        State.SUBMITTED: MappingProxyType({**_REPORTS, Event.GIVE_UP_ON_RECEIPT: State.UNKNOWN}),
+        State.SUBMITTED: MappingProxyType(
+            {**_REPORTS, Event.GIVE_UP_ON_RECEIPT: State.UNKNOWN, Event.CARRIER_CANCELLED: State.CANCELLED}
+        ),
         State.UNKNOWN: MappingProxyType({**_REPORTS}),
         # Only a late «delivered» overrides these: the network corrected itself.
         State.EXPIRED: MappingProxyType({Event.REPORT_DELIVERED: State.DELIVERED}),

@@ -7,17 +7,24 @@ from dataclasses import dataclass
 
 from store.database import Transaction
 from store.mail_rules import touch_rules
-from templates.forms import Form
-from templates.graphics import Graphic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateRef:
-    """Which template stands for which customer, profile (0: all of them) and form."""
+    """Which template stands for which customer, profile (0: all of them) and form (a word of templates.forms)."""
 
     customer_key: int
     profile_key: int
-    form: Form
+    form: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGraphic:
+    """One graphic of a customer."""
+
+    name: str
+    media_type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +49,7 @@ def list_templates(tx: Transaction) -> list[StoredTemplate]:
     """Return all templates of customers and profiles that exist, without their sources."""
     return [
         StoredTemplate(
-            ref=TemplateRef(customer_key=row[0], profile_key=row[1], form=Form(row[2])),
+            ref=TemplateRef(customer_key=row[0], profile_key=row[1], form=row[2]),
             customer=row[3],
             profile=row[4],
             set_at=row[5],
@@ -56,7 +63,7 @@ def read_template(tx: Transaction, ref: TemplateRef) -> str | None:
     """Return the source of a template, None where it is gone."""
     rows = tx.rows(
         "SELECT source FROM mail_template WHERE customer_key = ? AND profile_key = ? AND form = ?",
-        (ref.customer_key, ref.profile_key, ref.form.value),
+        (ref.customer_key, ref.profile_key, ref.form),
     )
     return str(rows[0][0]) if rows else None
 
@@ -66,7 +73,7 @@ def put_template(tx: Transaction, ref: TemplateRef, source: str, who: str) -> No
     remove_template(tx, ref)
     tx.execute(
         "INSERT INTO mail_template (customer_key, profile_key, form, source, set_at, set_by) VALUES (?,?,?,?,?,?)",
-        (ref.customer_key, ref.profile_key, ref.form.value, source, tx.now(), who),
+        (ref.customer_key, ref.profile_key, ref.form, source, tx.now(), who),
     )
     touch_rules(tx)
 
@@ -76,7 +83,7 @@ def remove_template(tx: Transaction, ref: TemplateRef) -> bool:
     touch_rules(tx)
     gone = tx.execute(
         "DELETE FROM mail_template WHERE customer_key = ? AND profile_key = ? AND form = ?",
-        (ref.customer_key, ref.profile_key, ref.form.value),
+        (ref.customer_key, ref.profile_key, ref.form),
     )
     return gone > 0
 
@@ -87,15 +94,15 @@ def sources_of(tx: Transaction, customer_key: int) -> list[str]:
     return [source for (source,) in rows]
 
 
-def graphics_of(tx: Transaction, customer_key: int) -> dict[str, Graphic]:
+def graphics_of(tx: Transaction, customer_key: int) -> list[StoredGraphic]:
     """Return a customer's graphics by name."""
     rows = tx.rows(
         "SELECT name, media_type, content FROM mail_graphic WHERE customer_key = ? ORDER BY name", (customer_key,)
     )
-    return {name: Graphic(name=name, media_type=kind, content=bytes(content)) for name, kind, content in rows}
+    return [StoredGraphic(name=name, media_type=kind, content=bytes(content)) for name, kind, content in rows]
 
 
-def put_graphic(tx: Transaction, customer_key: int, graphic: Graphic, who: str) -> None:
+def put_graphic(tx: Transaction, customer_key: int, graphic: StoredGraphic, who: str) -> None:
     """Store a graphic in place of the one of the same name."""
     remove_graphic(tx, customer_key, graphic.name)
     tx.execute(

@@ -46,6 +46,9 @@ _NO_RECEIPT = Problem(
 _INCOMPLETE = Problem(
     code=ProblemCode.PARTS_INCOMPLETE, text="Another part of the message was refused, so this part was not sent."
 )
+_CARRIER_CANCELLED = Problem(
+    code=ProblemCode.CANCELLED, text="The carrier cancelled the message before it was delivered; it may still bill it."
+)
 _CANCELLED = Problem(code=ProblemCode.CANCELLED, text="The message was cancelled before it was sent.")
 
 
@@ -77,6 +80,14 @@ class Cancel:
 
     message_keys: tuple[int, ...]
     now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierCancelled:
+    """A part that its carrier cancelled; `at` is in microseconds."""
+
+    part_key: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +336,19 @@ class ProgressStore:
         return sum(
             message.state is State.CANCELLED and message.told is not State.CANCELLED for message in messages.values()
         )
+
+    def carrier_cancelled(self, tx: Transaction, cancelled: list[CarrierCancelled]) -> list[Progress]:
+        """Take a carrier's word that it will not deliver a part; one whose end is known already changes nothing."""
+        messages = load_messages_of(tx, (item.part_key for item in cancelled))
+        places = _places(messages)
+        told: list[MovingMessage | None] = []
+        for item in cancelled:
+            message, part = places.get(item.part_key, (None, None))
+            if message is not None and part is not None:
+                message.move(part, Event.CARRIER_CANCELLED, _CARRIER_CANCELLED)
+            told.append(message)
+        notices = self._writer.save(tx, messages.values(), max(item.at for item in cancelled))
+        return [_progress(message, notices) for message in told]
 
     def recover(self, tx: Transaction, wishes: list[Recovery]) -> list[Recovered]:
         """Settle up to 500 messages that processes were submitting which live no more: by the carrier's rule.

@@ -29,6 +29,7 @@ _GIVEN = "MAIL2SMS_TEST_POSTGRESQL"
 _USER = "mail2sms"
 _QUICK = ("fsync=off", "full_page_writes=off", "max_connections=50", "autovacuum=off", "unix_socket_directories=")
 _PR_SET_PDEATHSIG = 1
+_MEMORY = "/dev/shm"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,8 +50,9 @@ def find_postgresql() -> Path | None:
 class PostgresqlServer:
     """A server on a free loopback port with its data in a temporary folder; `stop` ends it and deletes the folder."""
 
-    def __init__(self, programs: Path) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="mail2sms-pg-"))
+    def __init__(self, programs: Path, *, options: tuple[str, ...] = _QUICK, folder: str | None = None) -> None:
+        self._options = options
+        self._folder = Path(tempfile.mkdtemp(prefix="mail2sms-pg-", dir=folder))
         self._process: subprocess.Popen | None = None
         # The server refuses to run as root: then it runs as somebody who owns nothing but this folder.
         self._user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
@@ -75,7 +77,7 @@ class PostgresqlServer:
         place = ("-D", "data", "-h", "127.0.0.1", "-p", str(self._port))
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", *place, *(word for option in _QUICK for word in ("-c", option))],
+                [self._programs / "postgres", *place, *(word for option in self._options for word in ("-c", option))],
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
@@ -198,8 +200,12 @@ def new_postgresql_url(postgresql_databases):
 
 @pytest.fixture
 def sqlite_url(tmp_path):
-    """Return the URL of a database file of the test's own, which does not exist yet."""
-    return f"sqlite:///{tmp_path}/test.db"
+    """Return the URL of a database file of the test's own, which does not exist yet; in memory where that is a folder."""
+    if not os.access(_MEMORY, os.W_OK):
+        yield f"sqlite:///{tmp_path}/test.db"
+        return
+    with tempfile.TemporaryDirectory(prefix="mail2sms-", dir=_MEMORY) as folder:
+        yield f"sqlite:///{folder}/test.db"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

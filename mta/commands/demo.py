@@ -65,7 +65,7 @@ def _free_port() -> int:
 
 async def _play(config: Config, box: Sandbox, password: str, *, once: bool) -> None:
     database = database_of(config)
-    database.open()
+    database.open(serving=True)
     gateway = Gateway(config, database)
     await gateway.start()
     try:

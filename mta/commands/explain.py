@@ -38,6 +38,9 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
 ) -> None:
     """Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin."""
     config = read_config(file)
+    if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
+        # Opening it would make an empty one, and this command writes nothing.
+        raise click.ClickException(f"{config.server.sqlite_file} does not exist yet: «serve» makes it")
     core = Core(config, database_of(config))
     core.book.load_now()
     envelope = MailEnvelope(

@@ -12,6 +12,7 @@ from functools import partial
 
 import click
 
+from gateway.cancel import cancel_now
 from mta.commands.opening import config_option, opened
 from sms.message import MailOrigin
 from sms.number import mask_number
@@ -148,6 +149,24 @@ def _found(found: Found, name: str) -> Found:
     return found
 
 
+@click.command("cancel")
+@config_option
+@click.argument("name", metavar="JOB")
+def cancel_job(file: str, name: str) -> None:
+    """Cancel a job or message: what waits ends at once, a carrier that has it is asked for it back."""
+    with opened(file) as (_, database, keys):
+        found = _found(database.read_now(partial(find_waiting, name=name)), name)
+        cancelled = cancel_now(database, ProgressStore(keys, Rules()), found.messages, _now())
+    if not found.messages:
+        click.echo(f"{name}: everything of it has ended already")
+        return
+    click.echo(f"{name}: {cancelled.ended} messages cancelled")
+    if cancelled.asked:
+        click.echo(
+            f"{name}: {cancelled.asked} messages are with a carrier; the running gateway asks it to hold them back"
+        )
+
+
 @click.command()
 @config_option
 @click.argument("job", metavar="JOB")
@@ -187,7 +206,7 @@ def trace_lines(trace: Trace) -> list[str]:
     lines = [
         f"Job {report.public_id}: {ended}, accepted {_when(report.accepted_at)} UTC",
         f"  customer {report.customer}, profile {report.profile or '-'}, user {report.user or '-'},"
-         f" service {report.service}",
+        f" service {report.service}",
     ]
     if report.mail is not None:
         lines += _mail_lines(report.mail)
@@ -224,7 +243,7 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
         error = f", error {part.error}" if part.error else ""
         lines.append(
             f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'},"
-             f" id {part.carrier_id or '-'}{error}"
+            f" id {part.carrier_id or '-'}{error}"
         )
     lines += [
         f"  receipt {_when(receipt.received_at)}: part {receipt.part} {receipt.state} {receipt.error}".rstrip()

@@ -17,6 +17,8 @@ from mta.app import Gateway
 from mta.commands.opening import config_option, database_of, read_config
 from mta.config import Config
 from mta.log import configure_log
+from store.database import Database, StorageError
+from tls.contexts import ContextError
 
 log = structlog.get_logger()
 
@@ -43,18 +45,15 @@ def run(main: object) -> None:
 
 
 async def serve_until_told(config: Config) -> None:
-    """Start the gateway, wait for a signal, stop it."""
-    database = database_of(config)
-    for name in database.open():
-        log.info("migrated", migration=name)
-    gateway = Gateway(config, database)
+    """Start the gateway, wait for a signal, stop it; where it can't start, say why and end the program with 1."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, told)
+    database = database_of(config)
     try:
-        await gateway.start()
-    except OSError as error:
+        gateway = await _start(config, database)
+    except (StorageError, ContextError, OSError, ValueError) as error:
         click.echo(f"cannot start: {error}", err=True)
         sys.exit(1)
     notify_system("READY=1")
@@ -63,6 +62,23 @@ async def serve_until_told(config: Config) -> None:
     log.info("stopping")
     await gateway.stop()
     database.close()
+
+
+async def _start(config: Config, database: Database) -> Gateway:
+    for name in database.open(serving=True):
+        log.info("migrated", migration=name)
+    try:
+        gateway = Gateway(config, database)
+        try:
+            await gateway.start()
+        except BaseException:
+            # A carrier may be taking already what an earlier process left queued: its answers are waited for.
+            await gateway.stop()
+            raise
+    except BaseException:
+        database.close()
+        raise
+    return gateway
 
 
 def _stop(told: asyncio.Event) -> None:

@@ -7,7 +7,6 @@ every SMS to the simulator and settles its answer at the same time, as Postfix's
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 from tests.benchmarks.figures import (
     Effort,
@@ -26,7 +25,11 @@ from tests.benchmarks.processes import scratch
 from tests.benchmarks.sending import simulator
 
 _USUAL = {"accepting": 2000, "sending": 1500, "postfix": 1000, "smtp-sink": 4000, "aiosmtpd": 800}
-_NAMES = {"postfix": "full Postfix, discard:", "smtp-sink": "smtp-sink (keeps nothing)", "aiosmtpd": "stock aiosmtpd (keeps nothing)"}
+_NAMES = {
+    "postfix": "full Postfix, discard:",
+    "smtp-sink": "smtp-sink (keeps nothing)",
+    "aiosmtpd": "stock aiosmtpd (keeps nothing)",
+}
 _RECIPIENTS = 100
 
 
@@ -43,7 +46,9 @@ def measure_accepting(effort: Effort) -> Iterator[Figure]:
             except MissingPeerError as error:
                 missing[name] = str(error)
         if "smtp-sink" in missing:  # smtp-source is of the same package
-            yield from (Figure(name=name, what="mails/s accepted", missing=missing["smtp-sink"]) for name in ("G1", "G2", "G4"))
+            yield from (
+                Figure(name=name, what="mails/s accepted", missing=missing["smtp-sink"]) for name in ("G1", "G2", "G4")
+            )
             return
         alone = stack.enter_context(gateway(folder / "accepting"))
         carrier = stack.enter_context(simulator(folder))
@@ -131,9 +136,3 @@ def measure_recipients(effort: Effort) -> Iterator[Figure]:
         goal=1 / 8,
         at_most=True,
     )
-
-
-def folder_of(path: Path) -> Path:
-    """Return the folder, made."""
-    path.mkdir(parents=True, exist_ok=True)
-    return path

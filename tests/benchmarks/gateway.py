@@ -1,6 +1,7 @@
 """The gateway as its own process for a benchmark: real configuration, real disk, clients proven by their address."""
 
 import io
+import io
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,8 @@ from pathlib import Path
 from gateway.admin import add_range, all_of
 from gateway.wishes import of_customer, set_settings
 from mta.commands.desk import at_desk
-from mta.commands.setup import DOMAIN, write_configuration
+from mta.commands.setup import CONFIG_NAME, DOMAIN, first_values, write_configuration
+from mta.config_example import render_config
 from mta.sign import KeyKind, new_key
 from tests.benchmarks.processes import Running, free_port, python, running
 
@@ -67,8 +69,35 @@ def gateway(
     window: int = 100,
     dkim: bool = False,
     database: str = "sqlite:///mail2sms.db",
+    node: int = 0,
+    customer: bool = True,
 ) -> Iterator[Gateway]:
-    """Run a gateway in a folder. Without a carrier's port its link stays down; mail goes to `mail_port`, unencrypted."""
+    """Run a gateway in a folder. Without a carrier's port its link stays down; mail goes to `mail_port`, unencrypted.
+
+    `customer` is False for a further node of a database that has the customer already.
+    """
+    with redirect_stdout(io.StringIO()):  # what its commands tell people
+        port = _set_up(
+            folder, carrier_port, mail_port, settings or {}, window, database, node, dkim=dkim, customer=customer
+        )
+    log = folder / "gateway.log"
+    with running(python("mta", "serve", "--config", str(folder / CONFIG_NAME)), log=log) as process:
+        process.until(lambda: "event=listening" in log.read_text())
+        yield Gateway(folder, port, process)
+
+
+def _set_up(  # the one place where the file's tables are written
+    folder: Path,
+    carrier_port: int,
+    mail_port: int,
+    settings: Mapping[str, str],
+    window: int,
+    database: str,
+    node: int,
+    *,
+    dkim: bool,
+    customer: bool,
+) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     password = folder / "carrier.password"
     password.write_text("secret\n")
@@ -85,16 +114,15 @@ def gateway(
             "dkim": [{"domain": "example.net", "selector": "bench", "key_file": str(key)}],
         }
     port = free_port()
-    write_configuration(
-        folder,
-        f"127.0.0.1:{port}",
-        server={
+    tables: dict[str, object] = {
+        "server": {
             "hostname": "gateway.example.net",
             "domains": [DOMAIN],
             "data_dir": ".",
             "database": database,
+            "node": node,
         },
-        carrier=[
+        "carrier": [
             {
                 "name": "alpha",
                 "kind": "smpp",
@@ -107,13 +135,14 @@ def gateway(
                 "reconnect_max": "200ms" if carrier_port else "1m",
             }
         ],
-        mail=mail,
-    )
-    file = folder / "mail2sms.toml"
+        "mail": mail,
+    }
+    file = folder / CONFIG_NAME
+    if not customer:
+        file.write_text(render_config({**first_values(f"127.0.0.1:{port}"), **tables}))
+        return port
+    write_configuration(folder, f"127.0.0.1:{port}", **tables)
     with at_desk(file) as desk:
-        wishes = {"status_report": "never", "delivery_receipt": "off", **(settings or {})}
+        wishes = {"status_report": "never", "delivery_receipt": "off", **settings}
         desk.change(all_of(add_range("demo", "127.0.0.0/8"), set_settings(of_customer("demo"), wishes)))
-    log = folder / "gateway.log"
-    with running(python("mta", "serve", "--config", str(file)), log=log) as process:
-        process.until(lambda: "event=listening" in log.read_text())
-        yield Gateway(folder, port, process)
+    return port

@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import gsm0338
 import pytest
 from click.testing import CliRunner
 
@@ -30,17 +31,24 @@ SENT = [
         "+447700900101",
         "+447700900101",
         "Der Server ist wieder online. Bitte prüfen und kurz bestätigen.\n\nDanke\nAnna",
-        ("ucs2", 2),
+        ("gsm7", 1),
     ),
     (
         "s3",
         "priya.shah@clinic.example.com",
         "07700900102",
         "+447700900102",
-        "Your appointment is on Mon 30 Nov, 14:30 – please bring your passport.",
+        "Your appointment is moved to Tue 24 Nov, 10:30 – reply YES to confirm.",
         ("ucs2", 1),
     ),
-    ("s4", "j.berg@corp.example.com", "IMCEASMS-+2B447700900103", "+447700900103", None, None),
+    (
+        "s4",
+        "j.berg@corp.example.com",
+        "IMCEASMS-+2B447700900103",
+        "+447700900103",
+        "Störung Pumpe 7 & Kessel 2:\nbitte zurückrufen!",
+        ("gsm7", 1),
+    ),
     (
         "s6",
         "marco@example.org",
@@ -98,9 +106,7 @@ def decode(part: dict, coding: str) -> str:
     octets = bytes.fromhex(part["payload"])
     if coding == "ucs2":
         return octets.decode("utf-16-be")
-    import gsm0338
-
-    return octets.decode(gsm0338.Codec.NAME) if hasattr(gsm0338.Codec, "NAME") else gsm0338.Codec().decode(octets)[0]
+    return gsm0338.Codec().decode(octets)[0]
 
 
 @pytest.mark.parametrize(("sample", "sender", "to", "number", "text", "coded"), SENT, ids=[row[0] for row in SENT])
@@ -112,7 +118,161 @@ def test_a_sample_of_a_real_sender_becomes_its_text(sample, sender, to, number, 
     assert (told["version"], told["verdict"], told["reason"], told["options"]) == (1, "send", None, {})
     (recipient,) = told["recipients"]
     assert (recipient["given"], recipient["number"], recipient["refusal"]) == (to + AT, number, None)
-    if text is not None:
-        assert recipient["text"] == text
-        assert (recipient["coding"], len(recipient["parts"])) == coded
+    assert recipient["text"] == text
+    assert (recipient["coding"], len(recipient["parts"])) == coded
     assert "".join(decode(part, recipient["coding"]) for part in recipient["parts"]) == recipient["text"]
+
+
+@pytest.mark.parametrize(
+    ("sample", "to", "reason"), [("s5", "+447700900104", "auto-reply"), ("s10", "status", "receipt"), ("s10", "+447700900104", "receipt")]
+)
+def test_a_sample_that_no_person_wrote_is_dropped_and_why(sample, to, reason, house):
+    told = explain(house, "--as", "demo", "--from", "<>", "--to", to + AT, SAMPLES / f"{sample}.eml")
+    assert (told["verdict"], told["reason"]) == ("drop", reason)
+    assert [(item["text"], item["parts"], item["refusal"]) for item in told["recipients"]] == [("", [], None)]
+
+
+def test_the_shape_is_exactly_the_public_one(house, note):
+    told = explain(house, "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, note("Hello – you"))
+    assert list(told) == ["version", "verdict", "reason", "options", "recipients"]
+    (recipient,) = told["recipients"]
+    assert list(recipient) == [
+        "given", "number", "refusal", "text", "coding", "parts", "replaced", "cut", "duplicate_of", "settings",
+    ]  # fmt: skip
+    assert [list(part) for part in recipient["parts"]] == [["text", "udh", "payload"]]
+    assert recipient["replaced"] == [{"index": 6, "from": "–", "to": "-"}]
+    assert (recipient["cut"], recipient["duplicate_of"]) == ("", None)
+    assert set(recipient["settings"]) == set(FIELDS)
+    assert all(list(item) == ["value", "layer", "origin"] for item in recipient["settings"].values())
+    assert recipient["settings"]["max_parts"] == {"value": 4, "layer": "built-in", "origin": "built-in"}
+
+
+def test_a_text_of_many_parts_is_cut_after_the_last_that_is_allowed(house, note):
+    words = " ".join(f"Zeile{n}" for n in range(400))
+    told = explain(
+        house, "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, "--set", "max_parts=16", note(words)
+    )
+    (recipient,) = told["recipients"]
+    parts = recipient["parts"]
+    assert len(parts) == 16
+    assert [part["udh"] for part in parts] == [f"05000300{16:02x}{index:02x}" for index in range(1, 17)]
+    assert [decode(part, "gsm7") for part in parts] == [part["text"] for part in parts]
+    assert max(len(bytes.fromhex(part["payload"])) for part in parts) == 153
+    assert recipient["text"] == "".join(part["text"] for part in parts)
+    assert recipient["text"] + recipient["cut"] == words
+    assert recipient["cut"]
+
+
+def test_several_trial_settings_lie_on_top_of_all_others_and_say_so(house, note):
+    told = explain(
+        house, "--as", "demo", "--from", "a@example.com", "--to", "07700900101" + AT,
+        "--set", "coding=ucs2", "--set", "text_source=both", "--set", "default_country=GB", "--set", "sender_id=Example",
+        "--set", "max_parts=2", note("👍🏽" * 60, subject="Alarm"),
+    )  # fmt: skip
+    (recipient,) = told["recipients"]
+    assert (told["verdict"], recipient["number"], recipient["coding"], len(recipient["parts"])) == ("send", "+447700900101", "ucs2", 2)
+    assert recipient["text"].startswith("Alarm\n👍🏽")
+    texts = [decode(part, "ucs2") for part in recipient["parts"]]
+    assert "".join(texts) == recipient["text"]
+    assert all(text.removeprefix("Alarm\n").replace("👍🏽", "") == "" for text in texts)
+    assert (recipient["text"] + recipient["cut"]).count("👍🏽") == 60
+    for name, value in {"coding": "ucs2", "text_source": "both", "sender_id": "Example", "max_parts": 2}.items():
+        assert recipient["settings"][name] == {"value": value, "layer": "trial", "origin": "--set"}
+    assert recipient["settings"]["delivery_receipt"]["layer"] == "customer"
+
+
+def test_options_of_the_subject_are_taken_where_they_are_switched_on(house, note):
+    given = ("--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT)
+    file = note("Hello", subject="[MAXPARTS:2] [VALIDITY:4] Alarm")
+    off = explain(house, *given, file)
+    assert (off["options"], off["recipients"][0]["settings"]["max_parts"]["value"]) == ({}, 4)
+    on = explain(house, *given, "--set", "subject_options=on", file)
+    assert set(on["options"]) == {"MAXPARTS", "VALIDITY"}
+    assert on["recipients"][0]["settings"]["validity"]["value"] == 240
+    assert on["recipients"][0]["settings"]["max_parts"] == {"value": 2, "layer": "message", "origin": "subject"}
+    for subject in ("[MAXPARTS:many]", "[DRYRUN]", "[JOBPERIOD:2026-11-30 08:00]"):
+        bad = explain(house, *given, "--set", "subject_options=on", note("Hello", subject=subject))
+        assert (bad["verdict"], bad["recipients"][0]["refusal"]["code"], bad["recipients"][0]["parts"]) == ("refuse", 550, [])
+
+
+def test_each_recipient_has_its_own_answer(house, note):
+    numbers = ["+447700900101", "00447700900101", "+4930123456", "12", "+447700900102"]
+    given = [argument for number in numbers for argument in ("--to", number + AT)]
+    told = explain(house, "--as", "demo", "--from", "a@example.com", *given, "--to", "x@example.org", note("Hello"))
+    assert told["verdict"] == "send"
+    assert [item["number"] for item in told["recipients"]] == ["+447700900101", "+447700900101", None, None, "+447700900102", None]
+    assert [item["duplicate_of"] for item in told["recipients"]][:2] == [None, "+447700900101" + AT]
+    refusals = [item["refusal"] and (item["refusal"]["code"], item["refusal"]["enhanced"]) for item in told["recipients"]]
+    assert refusals == [None, None, (550, "5.1.1"), (550, "5.1.3"), None, (550, "5.7.1")]
+    assert all(not item["parts"] for item in told["recipients"] if item["refusal"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "reason", "code"),
+    [
+        (("--from", "a@example.com"), "Hello", "authentication-required", 530),
+        (("--as", "demo", "--from", "a@example.com"), " ", "no-text", 554),
+        (("--as", "demo", "--from", "a@example.com", "--set", "unencodable=reject"), "漢字", "not-encodable", 554),
+    ],
+)
+def test_what_would_be_refused_says_the_reply(arguments, text, reason, code, house, note):
+    told = explain(house, *arguments, "--to", "+447700900101" + AT, note(text))
+    assert (told["verdict"], told["reason"]) == ("refuse", reason)
+    (recipient,) = told["recipients"]
+    assert recipient["refusal"]["code"] == code
+    assert recipient["refusal"]["text"]
+    assert recipient["parts"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--as", "nobody"), "there is no customer 'nobody'"),
+        (("--as", "demo", "--set", "colour=red"), "'colour=red' is not FIELD=VALUE with a field of"),
+        (("--as", "demo", "--set", "max_parts"), "'max_parts' is not FIELD=VALUE"),
+        (("--as", "demo", "--set", "max_parts=many"), "a number from 1 to 20"),
+    ],
+)
+def test_a_mistake_in_the_question_is_said(arguments, said, house, note):
+    result = run(house, *arguments, "--from", "a@example.com", "--to", "+447700900101" + AT, note("Hello"))
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_before_the_first_start_there_is_nobody_to_ask_about(tmp_path, house, note):
+    text = (house / "mail2sms.toml").read_text().replace("sqlite:///mail2sms.db", "sqlite:///none.db")
+    (tmp_path / "mail2sms.toml").write_text(text)
+    (tmp_path / "mailbox").mkdir()
+    result = run(tmp_path, "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, note("Hello"))
+    assert result.exit_code == 1
+    assert "none.db" in result.output
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_nothing_is_stored(house, note):
+    def content():
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in house.iterdir() if file.is_file()}
+
+    before, changed = content(), (house / "mail2sms.db").stat().st_mtime_ns
+    for text in ("Hello", "Good bye"):
+        explain(house, "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, note(text))
+    after = {name: digest for name, digest in content().items() if not name.endswith(("-wal", "-shm"))}
+    assert after == {name: digest for name, digest in before.items() if not name.endswith(("-wal", "-shm"))}
+    assert (house / "mail2sms.db").stat().st_mtime_ns == changed
+
+
+async def test_it_answers_beside_a_running_gateway_and_a_change_of_settings_is_seen_at_once(site, note):
+    await site.open()
+    await site.start()
+    given = ("explain", "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, str(note("Grüße 漢字")))
+    assert json.loads(await site.command(*given))["recipients"][0]["coding"] == "gsm7"
+    await site.command("customer", "set", "demo", "unencodable=switch")
+    recipient = json.loads(await site.command(*given))["recipients"][0]
+    assert (recipient["coding"], recipient["text"]) == ("ucs2", "Grüße 漢字")
+    assert recipient["settings"]["unencodable"]["layer"] == "customer"
+    assert site.rows("SELECT count(*) FROM job") == [(0,)]
+    # The server comes to the same once it has seen the change.
+    await site.send("Grüße 漢字")
+    await site.told()
+    (shown,) = site.carrier.record.shown()
+    assert shown.text == "Grüße 漢字"

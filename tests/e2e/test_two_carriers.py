@@ -30,7 +30,9 @@ async def open_with_backup(site, backup, script, **options):
 def send_many(site, numbers, *, headers=b""):
     with site.client() as client:
         for number in numbers:
-            client.sendmail(SENDER, addresses(number), headers + mail(f"To {number}", message_id=f"<{number}@example.com>"))
+            client.sendmail(
+                SENDER, addresses(number), headers + mail(f"To {number}", message_id=f"<{number}@example.com>")
+            )
 
 
 def taken_by(simulator):
@@ -54,7 +56,9 @@ async def test_what_the_preferred_carrier_refuses_for_now_goes_out_by_the_other(
     assert {state for (state,) in site.rows("SELECT state FROM message")} == {"delivered"}
 
 
-async def test_a_preferred_carrier_that_dies_leaves_its_messages_to_the_other_and_gets_new_ones_when_it_is_back(site, backup):
+async def test_a_preferred_carrier_that_dies_leaves_its_messages_to_the_other_and_gets_new_ones_when_it_is_back(
+    site, backup
+):
     await open_with_backup(site, backup, Script())
     await asyncio.to_thread(send_many, site, NUMBERS[:10])
     await site.until_all_told()
@@ -104,7 +108,9 @@ async def test_express_overtakes_ten_thousand_normal_ones_in_under_two_seconds(s
         with site.client() as client:
             for batch in range(10):
                 numbers = [f"+4477{batch}0{n:06}"[:13] for n in range(1000)]
-                client.sendmail(SENDER, addresses(*numbers), mail(f"Batch {batch}", message_id=f"<{batch}@example.com>"))
+                client.sendmail(
+                    SENDER, addresses(*numbers), mail(f"Batch {batch}", message_id=f"<{batch}@example.com>")
+                )
 
     await asyncio.to_thread(fill)
     assert site.rows("SELECT count(*) FROM message WHERE state IN ('queued', 'submitting')")[0][0] == 10_000

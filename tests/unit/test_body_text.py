@@ -128,6 +128,9 @@ def test_large_html_reads_like_small_html():
         ),
         ("a\nSubject: x\nDate: 23.11.2026\nFrom: Ops <ops@example.org>\nTo: me\n\nb", "a"),
         ("a\n*From:* Ops <ops@example.org>\n*Sent:* Monday\n*To:* me;\n you; them\n*Subject:* x\nb", "a"),
+        ("> From: Ops <ops@example.org>\n> To: me\n> Subject: x\n>\n> b\n\nmy answer", "my answer"),
+        ("> -----Original Message-----\n> b\n\nmy answer", "my answer"),
+        ("a\n---- On Mon, 23 Nov 2026 13:30:00 +0100 Ops wrote ----\nb", "a"),
         ("a\n-- \nsig\n\nmore sig", "a"),
         ("a\n--\nAnna\n+44 20 7946 0000", "a"),
         ("a\n\nSent from my Galaxy S24, please excuse typos", "a"),
@@ -144,7 +147,7 @@ def test_what_stands_around_the_own_words_goes(text, own):
     "text",
     [
         "As I wrote:\nplease call", "He wrote on Monday:\n\ncome early", "> 5 pallets", "a\n--\nThis goes on with one more sentence.",
-        "From: Hamburg\nTo: Berlin", "Date: 24.11.2026\nSubject: fire drill", "--- WICHTIG ---\nTor zu", "____\n250 EUR",
+        "From: Hamburg\nTo: Berlin", "Date: 24.11.2026\nSubject: fire drill", "--- WICHTIG ---\nTor zu", "--- INFO ---\nFrom: Hamburg\nTo: Berlin", "_____\nVon: Hamburg\nBetreff: LKW", "--- Tom wrote ---\nx", "____\n250 EUR",
         "Total: 5", "Sent from my office at noon", "Kind regards\nAnna", "Best\nAnna\nBen\nCleo", "10:30:\nmeeting",
     ],
 )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Cancelling: what waits ends at once, what a carrier has is asked back where the carrier offers that.
+
+The command leaves wishes in the database; the process that holds the carriers' binds carries them out. Not here:
+cancel_sm (smpp), the states (sms.lifecycle).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from gateway.ports import Clock
+from gateway.worker import Worker
+from sms.number import MobileNumber, SenderId, parse_sender_id
+from sms.outcome import Done, Outcome, Retry
+from store import cancels
+from store.database import Database
+from store.keys import to_stored
+from store.progress import Cancel, CarrierCancelled, ProgressStore
+
+log = structlog.get_logger()
+
+_LOOK_EVERY = 1.0
+_MOST = 100
+
+
+class CancellingCarrier(Protocol):
+    """A carrier that can be asked for a part back."""
+
+    async def cancel(self, carrier_id: str, number: MobileNumber, sender: SenderId | None) -> Outcome:
+        """Ask for one part; Done where it will not be delivered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """What a wish to cancel came to at once: messages that ended, and those that a carrier is asked for."""
+
+    ended: int
+    asked: int
+
+
+def cancel_now(database: Database, progress: ProgressStore, message_keys: tuple[int, ...], now: int) -> Cancelled:
+    """Cancel messages for a command: end what waits, leave a wish for the rest."""
+    ended = database.write_now(progress.cancel, Cancel(message_keys=message_keys, now=now))
+    left = len(message_keys) - ended
+    if left:
+        database.write_now(cancels.wish, cancels.Wish(message_keys=message_keys, now=now))
+    return Cancelled(ended=ended, asked=left)
+
+
+class Cancelling:
+    """Carries out the wishes; `carriers` are those that offer cancelling, by name."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        progress: ProgressStore,
+        carriers: Mapping[str, CancellingCarrier],
+        clock: Clock,
+        notices_written: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._progress = progress
+        self._carriers = carriers
+        self._clock = clock
+        self._notices_written = notices_written
+        self._worker = Worker("cancel", self._step, look_every=_LOOK_EVERY)
+
+    def start(self) -> None:
+        """Begin to look for wishes."""
+        self._worker.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._worker.stop()
+
+    async def _step(self) -> bool:
+        found = await self._database.read(partial(cancels.find_cancellable, most=_MOST))
+        if not found:
+            await self._database.write(cancels.drop_ended, None)
+            return False
+        later = set()
+        for part in found:
+            carrier = self._carriers.get(part.carrier)
+            if carrier is None:
+                log.info("cancel_not_offered", message=part.message_id, carrier=part.carrier)
+                continue
+            sender = parse_sender_id(part.sender) if part.sender else None
+            outcome = await carrier.cancel(part.carrier_id, MobileNumber(digits=part.number), sender)
+            log.info(
+                "cancel_asked", message=part.message_id, carrier=part.carrier, outcome=type(outcome).__name__.lower()
+            )
+            if isinstance(outcome, Retry):
+                later.add(part.message_key)
+            elif isinstance(outcome, Done):
+                at = to_stored(self._clock.now())
+                wish = CarrierCancelled(part_key=part.part_key, at=at)
+                await self._database.write(self._progress.carrier_cancelled, wish)
+                self._notices_written()
+        done = tuple({part.message_key for part in found} - later)
+        await self._database.write(cancels.forget, done)
+        return bool(done)

@@ -1,0 +1,64 @@
+"""Jobs that take long, told to their senders: once per job, when it has been open for the operator's time.
+
+Not here: which jobs those are (store.delays), whether a machine wants to know (mta.dsn).
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from gateway.ports import Clock
+from gateway.worker import Worker
+from store.database import Database
+from store.delays import DelayStore, Place, TellLate, find_late
+from store.keys import Keys, to_stored
+
+log = structlog.get_logger()
+
+_LOOK_EVERY = 1.0
+
+
+class Delays:
+    """Writes the notices of delay; `notices_written` is called when there are any. A duration of 0 tells nobody."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        keys: Keys,
+        after: timedelta,
+        clock: Clock,
+        notices_written: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._store = DelayStore(keys)
+        self._after = after
+        self._clock = clock
+        self._notices_written = notices_written
+        self._since = Place()
+        self._worker = Worker("delays", self._look, look_every=_LOOK_EVERY)
+
+    def start(self) -> None:
+        """Begin to look."""
+        if self._after:
+            self._worker.start()
+
+    async def stop(self) -> None:
+        """End."""
+        await self._worker.stop()
+
+    async def _look(self) -> bool:
+        now = self._clock.now()
+        until = to_stored(now - self._after)
+        late = await self._database.read(partial(find_late, since=self._since, until=until))
+        if late is None:
+            self._since = max(self._since, Place(accepted_at=until), key=lambda place: place.accepted_at)
+            return False
+        told = await self._database.write(self._store.tell, TellLate(since=late, until=until, now=to_stored(now)))
+        self._since = told.place
+        if told.notices:
+            log.info("delays_told", notices=told.notices)
+            self._notices_written()
+        return told.more

@@ -1,0 +1,86 @@
+"""Wishes to cancel what a carrier has already: left by a command, carried out by the process that has its bind.
+
+A wish ends when the carrier was asked, whatever it said. Not here: what cancelling does to a message (progress).
+"""
+
+from dataclasses import dataclass
+
+import peewee
+
+from store.database import Transaction
+
+
+class CancelWishRow(peewee.Model):
+    """A message whose sender wants it back; `asked_at` in microseconds."""
+
+    message_key = peewee.BigIntegerField(primary_key=True)
+    asked_at = peewee.BigIntegerField()
+
+    class Meta:  # noqa: D106 - configuration, the docstring is the model's
+        table_name = "cancel_wish"
+        legacy_table_names = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A wish to cancel messages at their carriers; `now` is in microseconds."""
+
+    message_keys: tuple[int, ...]
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellable:
+    """A part that a carrier has and may still hold back."""
+
+    message_key: int
+    message_id: str
+    part_key: int
+    carrier: str
+    carrier_id: str
+    number: str
+    sender: str
+
+
+_WISH = "INSERT INTO cancel_wish (message_key, asked_at) VALUES (?, ?) ON CONFLICT (message_key) DO NOTHING"
+_CANCELLABLE = (
+    "SELECT w.message_key, m.public_id, p.key, p.carrier, p.carrier_id, m.number, m.sender FROM cancel_wish w"
+    " JOIN message m ON m.key = w.message_key JOIN part p ON p.message_key = m.key"
+    " WHERE p.state = 'submitted' AND NOT m.counted ORDER BY p.key LIMIT ?"
+)
+
+
+def wish(tx: Transaction, wishes: list[Wish]) -> list[None]:
+    """Remember that messages are to be cancelled at their carriers."""
+    for item in wishes:
+        tx.execute_many(_WISH, [(key, item.now) for key in item.message_keys])
+    return [None] * len(wishes)
+
+
+def find_cancellable(tx: Transaction, most: int) -> list[Cancellable]:
+    """Return parts whose cancelling is wished for, oldest first."""
+    return [
+        Cancellable(
+            message_key=row[0],
+            message_id=row[1],
+            part_key=row[2],
+            carrier=row[3],
+            carrier_id=row[4],
+            number=row[5],
+            sender=row[6],
+        )
+        for row in tx.rows(_CANCELLABLE, (most,))
+    ]
+
+
+def forget(tx: Transaction, batches: list[tuple[int, ...]]) -> list[None]:
+    """Forget the wishes for these messages."""
+    for keys in batches:
+        tx.execute_many("DELETE FROM cancel_wish WHERE message_key = ?", [(key,) for key in keys])
+    return [None] * len(batches)
+
+
+def drop_ended(tx: Transaction, calls: list[None]) -> list[int]:
+    """Forget the wishes for messages that ended by themselves; returns how many."""
+    count = tx.execute("DELETE FROM cancel_wish WHERE message_key IN (SELECT key FROM message WHERE counted)")
+    return [count] * len(calls)

@@ -1,0 +1,157 @@
+"""G8: what a long queue and a large address book change. In one process, CPU of all its threads, commits included."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, redirect_stdout
+from io import StringIO
+from itertools import count
+from pathlib import Path
+
+from addressbook.people import User
+from gateway.accept import Kept
+from gateway.admin import Answer, Changed, Edit
+from mta.app import Core
+from mta.commands.desk import at_desk
+from mta.commands.opening import database_of, read_config
+from mta.commands.setup import CONFIG_NAME, write_configuration
+from mta.judge import EnvelopeRecipient, MailEnvelope, Proven
+from sms.outcome import Done
+from store.database import Database
+from store.keys import public_id
+from store.progress import Rules
+from tests.benchmarks.figures import Effort, Figure, Sample, alternate, microseconds
+from tests.benchmarks.gateway import RECIPIENT
+from tests.benchmarks.load import plain_mail
+from tests.benchmarks.processes import scratch
+from tests.unit.store_world import START, World
+
+_WINDOW = 100
+_SHORT, _LONG = 1_000, 100_000
+_FEW, _MANY = 100, 100_000
+_TOGETHER = 1_000
+
+
+def measure_queue(effort: Effort) -> Iterator[Figure]:
+    """Measure claim and settle per SMS with a short and a long queue."""
+    most = 1_000_000 if effort.full else int(_LONG * min(1, effort.scale * 2))
+    sms = effort.count(1_000, 200)
+    with scratch() as folder, ExitStack() as stack:
+        sides: dict[str, Callable[[], Sample]] = {}
+        for name, length in (("short", _SHORT), ("long", most)):
+            world = World(f"sqlite:///{folder / name}.db", Rules())
+            stack.callback(world.database.close)
+            _queue(world, length)
+            sides[name] = _claiming(world, sms)
+        series = alternate(sides, effort.rounds)
+    short, long = series["short"], series["long"]
+    yield Figure(
+        name="G8",
+        what=f"claim and settle per SMS, {most:,} queued",
+        ours=microseconds(long),
+        peer=f"{_SHORT:,} queued {microseconds(short)}",
+        ratio=long.cpu / short.cpu,
+        goal=1.2,
+        at_most=True,
+    )
+
+
+def _queue(world: World, jobs: int) -> None:
+    """Queue one-part messages, many in one transaction."""
+
+    def add_all(tx, sizes: list[int]) -> list[None]:
+        for size in sizes:
+            new = [world.new_job("447700900123", public_id=public_id("J", START)) for _ in range(size)]
+            world.outbound.add_jobs(tx, new)
+        return [None] * len(sizes)
+
+    for start in range(0, jobs, _TOGETHER):
+        world.database.write_now(add_all, min(_TOGETHER, jobs - start))
+
+
+def _claiming(world: World, sms: int) -> Callable[[], Sample]:
+    references = count()
+
+    def measure() -> Sample:
+        _queue(world, sms)  # what is taken now leaves the queue as long as it was
+        began = time.process_time()
+        left = sms
+        while left > 0:
+            parts = world.take(min(_WINDOW, left))
+            assert parts
+            left -= len(parts)
+            world.settle(*((part.part_key, Done(reference=f"{next(references):x}")) for part in parts))
+        return Sample(cpu=(time.process_time() - began) * 1e6 / sms)
+
+    return measure
+
+
+def measure_users(effort: Effort) -> Iterator[Figure]:
+    """Measure a mail judged and kept with few and with many users."""
+    mails = effort.count(400, 50)
+    most = int(_MANY * min(1, effort.scale * 2))
+    with scratch() as folder, ExitStack() as stack, asyncio.Runner() as runner:
+        sides: dict[str, Callable[[], Sample]] = {}
+        for name, users in (("few", _FEW), ("many", most)):
+            core, proven = _core(folder / name, users, stack)
+            sides[name] = _accepting(runner, core, proven, users, mails)
+        series = alternate(sides, effort.rounds)
+    few, many = series["few"], series["many"]
+    yield Figure(
+        name="G8",
+        what=f"a mail judged and kept, {most:,} users",
+        ours=microseconds(many),
+        peer=f"{_FEW} users {microseconds(few)}",
+        ratio=many.cpu / few.cpu,
+        goal=1.2,
+        at_most=True,
+    )
+
+
+def _core(folder: Path, users: int, stack: ExitStack) -> tuple[Core, Proven]:
+    with redirect_stdout(StringIO()):
+        write_configuration(folder, "127.0.0.1:2525")
+        with at_desk(folder / CONFIG_NAME) as desk:
+            customer_id = desk.look(lambda tx: int(tx.rows("SELECT key FROM customer")[0][0]))
+
+            def add(edit: Edit) -> Answer:
+                edit.stored.add_users(
+                    [User(id=0, customer_id=customer_id, address=_address(number)) for number in range(users)], "file"
+                )
+                return Changed(sentence="")
+
+            desk.change(add)
+    config = read_config(folder / CONFIG_NAME)
+    database: Database = database_of(config)
+    database.open()
+    stack.callback(database.close)
+    core = Core(config, database)
+    core.book.load_now()
+    return core, Proven(customer_id=customer_id)
+
+
+def _address(number: int) -> str:
+    return f"user{number}@example.com"
+
+
+def _accepting(runner: asyncio.Runner, core: Core, proven: Proven, users: int, mails: int) -> Callable[[], Sample]:
+    numbers = count()
+
+    async def accept(number: int) -> None:
+        address = _address(number * 7919 % users)
+        raw = plain_mail(f"<{number}@example.com>").replace(b"anna@example.com", address.encode())
+        envelope = MailEnvelope(reverse_path=address, recipients=(EnvelopeRecipient(address=RECIPIENT),))
+        plan = core.judge.judge(raw, envelope, proven).plan
+        assert plan is not None
+        assert isinstance(await core.acceptance.keep(plan), Kept)
+
+    async def accept_all() -> None:
+        for _ in range(mails // 20):
+            await asyncio.gather(*(accept(next(numbers)) for _ in range(20)))
+
+    def measure() -> Sample:
+        began = time.process_time()
+        runner.run(accept_all())
+        return Sample(cpu=(time.process_time() - began) * 1e6 / (mails // 20 * 20))
+
+    return measure

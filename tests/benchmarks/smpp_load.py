@@ -1,0 +1,172 @@
+"""One SMPP client under load, as a program: `python -m tests.benchmarks.smpp_load ours|smpplib PORT COUNT`.
+
+Prints JSON: SMS per second and CPU microseconds per SMS, from the first submit to the last answer (ours: last receipt).
+"""
+
+import asyncio
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from mta.clock import SystemClock
+from mta.commands.serve import run
+from smpp.account import CarrierAccount
+from smpp.client import SmppClient
+from smpp.session import Limits
+from sms.message import Alphabet, InboundFragment, PartToSubmit, Priority, Receipt
+from sms.number import MobileNumber, parse_sender_id
+from sms.outcome import Done, Outcome
+
+_WINDOW = 100
+_TEXT = b"Your delivery 80012345 arrives today between 14:00 and 16:00."
+
+
+class _Meter:
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._cpu = time.process_time()
+        self._began = time.monotonic()
+
+    def told(self) -> str:
+        cpu, taken = time.process_time() - self._cpu, time.monotonic() - self._began
+        return json.dumps({"rate": self._count / taken, "cpu": cpu * 1e6 / self._count})
+
+
+class _Events:
+    """Submits as much as the window takes, until all are answered and receipted."""
+
+    def __init__(self, client: SmppClient, count: int) -> None:
+        self._client = client
+        self._left = count
+        self._open = count
+        self._receipts = count
+        self._key = 0
+        self.bound = asyncio.Event()
+        self.done = asyncio.Event()
+        self._expires_at = SystemClock().now() + timedelta(hours=1)
+        self._sender = parse_sender_id("+447700900999")
+
+    def answered(self, _carrier: str, _part_key: int, outcome: Outcome) -> None:
+        assert isinstance(outcome, Done), outcome
+        self._open -= 1
+        self._look()
+
+    async def receipt(self, _receipt: Receipt) -> None:
+        self._receipts -= 1
+        self._look()
+
+    async def inbound(self, _fragment: InboundFragment) -> None:
+        raise AssertionError("nothing was sent to us")
+
+    def window_changed(self, _carrier: str) -> None:
+        if not self.bound.is_set():
+            if self._client.free_window():
+                self.bound.set()
+            return
+        self.feed()
+
+    def feed(self) -> None:
+        room = min(self._client.free_window(), self._left)
+        if room:
+            self._left -= room
+            self._client.submit([self._part() for _ in range(room)])
+
+    def _part(self) -> PartToSubmit:
+        self._key += 1
+        return PartToSubmit(
+            part_key=self._key,
+            message_key=self._key,
+            message_id=f"S.{self._key}",
+            number=MobileNumber(digits="447700900123"),
+            sender=self._sender,
+            alphabet=Alphabet.GSM7,
+            udh=b"",
+            payload=_TEXT,
+            index=1,
+            total=1,
+            reference=0,
+            priority=Priority.NORMAL,
+            flash=False,
+            receipt_wanted=True,
+            expires_at=self._expires_at,
+        )
+
+    def _look(self) -> None:
+        if not self._open and not self._receipts:
+            self.done.set()
+
+
+async def _ours(port: int, count: int) -> None:
+    account = CarrierAccount(
+        name="alpha",
+        host="127.0.0.1",
+        port=port,
+        system_id="gateway",
+        password="secret",
+        limits=Limits(window=_WINDOW, enquire_link_seconds=60.0),
+    )
+    client = SmppClient(account, clock=SystemClock(), jitter=lambda: 0.5)
+    events = _Events(client, count)
+    await client.start(events)
+    await events.bound.wait()
+    meter = _Meter(count)
+    events.feed()
+    await events.done.wait()
+    told = meter.told()
+    await client.stop(5)
+    print(told)
+
+
+def _smpplib(port: int, count: int) -> None:
+    from smpplib import client as smpplib_client
+    from smpplib import consts
+
+    logging.disable(logging.CRITICAL)
+    client = smpplib_client.Client("127.0.0.1", port, allow_unknown_opt_params=True)
+    answered = 0
+
+    def count_answer(_pdu) -> None:
+        nonlocal answered
+        answered += 1
+
+    client.set_message_sent_handler(count_answer)
+    client.connect()
+    client.bind_transceiver(system_id="gateway", password="secret")
+    meter = _Meter(count)
+    sent = 0
+    while answered < count:
+        while sent < count and sent - answered < _WINDOW:
+            client.send_message(
+                source_addr_ton=consts.SMPP_TON_INTL,
+                source_addr_npi=consts.SMPP_NPI_ISDN,
+                source_addr="447700900999",
+                dest_addr_ton=consts.SMPP_TON_INTL,
+                dest_addr_npi=consts.SMPP_NPI_ISDN,
+                destination_addr="447700900123",
+                short_message=_TEXT,
+                registered_delivery=False,
+            )
+            sent += 1
+        client.read_once()
+    told = meter.told()
+    client.unbind()
+    client.disconnect()
+    print(told)
+
+
+def _main(which: str, port: int, count: int) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    loads: dict[str, Callable[[], None]] = {
+        "ours": lambda: run(_ours(port, count)),
+        "smpplib": lambda: _smpplib(port, count),
+    }
+    loads[which]()
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,52 @@
+"""«mail2sms cancel»: what waits ends, what a carrier has is asked back, and the sender is told."""
+
+import asyncio
+
+from smpp.script import Script
+from tests.e2e.site import SENDER, addresses, mail
+
+
+async def send(site, *numbers):
+    def go():
+        with site.client() as client:
+            client.mail(SENDER)
+            for address in addresses(*numbers):
+                client.rcpt(address)
+            return client.data(mail("Cancel me", message_id="<c@example.com>"))[1].decode().split()[1]
+
+    return await asyncio.to_thread(go)
+
+
+async def test_a_message_that_no_carrier_was_offered_is_cancelled_at_once_and_its_sender_is_told(site):
+    await site.open(Script(throttle_until=10**9))
+    await site.start()
+    job = await send(site, "+447700900101", "+447700900102")
+    await site.until(
+        lambda: site.rows("SELECT count(*) FROM message WHERE state = 'queued' AND attempts > 0") == [(2,)]
+    )
+    assert "2 messages cancelled" in await site.command("cancel", job)
+    status = await site.box.wait_for_mail(20)
+    assert {state for (state,) in site.rows("SELECT state FROM message")} == {"cancelled"}
+    assert "cancelled" in status.message.get_body(("plain",)).get_content().lower()
+    assert site.carrier.record.taken == []
+
+
+async def test_a_carrier_that_offers_it_is_asked_to_hold_a_message_back(site):
+    await site.open(Script(receipt_delay=60), cancels=True)
+    await site.start()
+    job = await send(site, "+447700900101")
+    await site.until(lambda: site.rows("SELECT state FROM message") == [("submitted",)])
+    assert "with a carrier" in await site.command("cancel", job)
+    await site.until(lambda: site.rows("SELECT state FROM message") == [("cancelled",)])
+    await site.box.wait_for_mail(20)
+    assert site.rows("SELECT count(*) FROM cancel_wish") == [(0,)]
+
+
+async def test_a_carrier_that_does_not_offer_it_is_not_asked_and_the_message_goes_its_way(site):
+    await site.open(Script(receipt_delay=2.5))
+    await site.start()
+    job = await send(site, "+447700900101")
+    await site.until(lambda: site.rows("SELECT state FROM message") == [("submitted",)])
+    await site.command("cancel", job)
+    await site.until_all_told()
+    assert site.rows("SELECT state FROM message") == [("delivered",)]

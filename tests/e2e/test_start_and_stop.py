@@ -1,0 +1,168 @@
+"""Starting and stopping the real process: under load, into a taken port, with broken files, on a full disk, a second time."""
+
+import asyncio
+import json
+import os
+import re
+import smtplib
+import socket
+import sys
+import threading
+from collections import Counter
+
+import pytest
+
+from smpp.script import Script
+from tests.e2e.site import ROOT, SENDER, Site, addresses, mail
+
+
+async def serve(site: Site, seconds: float = 20) -> tuple[int, str]:
+    """Start a gateway that must not come up; return its exit code and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mta", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await asyncio.wait_for(process.communicate(), seconds)
+    return process.returncode, said.decode()
+
+
+def change(site: Site, old: str, new: str) -> None:
+    text = site.file.read_text()
+    assert old in text
+    site.file.write_text(text.replace(old, new))
+
+
+async def test_a_stop_under_load_loses_nothing_that_was_answered_and_the_next_start_ends_it(site):
+    await site.open(Script(receipt_delay=0.05), window=5)
+    await site.start()
+    acknowledged: set[int] = set()
+    under_load = threading.Event()
+
+    def send(numbers):
+        try:
+            with site.client() as client:
+                for n in numbers:
+                    client.sendmail(SENDER, addresses("+447700900101"), mail(f"Mail {n}", message_id=f"<{n}@example.com>"))
+                    acknowledged.add(n)
+                    if len(acknowledged) > 40:
+                        under_load.set()
+        except (OSError, smtplib.SMTPException):
+            return
+
+    clients = [asyncio.ensure_future(asyncio.to_thread(send, range(start, 2000, 4))) for start in range(4)]
+    await asyncio.to_thread(under_load.wait, 20)
+    assert await site.stop() == 0
+    await asyncio.gather(*clients)
+    assert 40 < len(acknowledged) < 2000
+    jobs = Counter(name for (name,) in site.rows("SELECT mail_id FROM job"))
+    assert {f"<{n}@example.com>" for n in acknowledged} <= set(jobs)
+    assert {state for (state,) in site.rows("SELECT DISTINCT state FROM message")} <= {"queued", "submitted", "delivered"}
+    await site.start()
+    await site.until_all_told()
+    assert {state for (state,) in site.rows("SELECT DISTINCT state FROM message")} == {"delivered"}
+    assert max(Counter(taken.submitted.text for taken in site.carrier.record.taken).values()) == 1
+    assert len({status.message["In-Reply-To"] for status in site.box.mails}) == len(site.box.mails) == len(jobs)
+    log = "".join(site.log)
+    assert "Traceback" not in log
+    assert "level=error" not in log
+
+
+async def test_a_stop_waits_for_answers_that_are_on_their_way(site):
+    """An SMS that the carrier is just taking is not unknown because we were asked to stop."""
+    await site.open(Script(throttle_every=3, receipt_delay=0.01), window=3)
+    await site.start()
+    for _ in range(3):
+        await site.send("x" * 500)
+    assert await site.stop() == 0
+    assert site.rows("SELECT count(*) FROM part WHERE state IN ('submitting', 'unknown')") == [(0,)]
+
+
+async def test_a_second_gateway_on_the_same_database_does_not_start_and_harms_nothing(site):
+    await site.open(Script(hang_at=1))
+    await site.start()
+    job = await site.send("On its way")
+    await site.until(lambda: site.state(job) == {"447700900123": "submitting"})
+    code, said = await serve(site)
+    assert code == 1
+    assert "is served by process" in said
+    assert "Traceback" not in said
+    assert site.state(job) == {"447700900123": "submitting"}
+
+
+async def test_a_port_in_use_is_said_before_anything_is_sent(site):
+    await site.open()
+    await site.start()
+    await site.send("First")
+    await site.told()
+    await site.stop()
+    site.carrier.record.taken.clear()
+    with socket.create_server(("127.0.0.1", site.port)):
+        code, said = await serve(site)
+    assert code == 1
+    assert re.search(rf"cannot start: .*127\.0\.0\.1.*{site.port}", said)
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('kind = "smpp"', 'kind = "smtp"', r"mail2sms\.toml:\d+: .*kind"),
+        ("[log]", "[logg]", r"mail2sms\.toml:\d+: .*logg.*log"),
+        ('database = "sqlite:///mail2sms.db"', 'database = "sqlite:////proc/none/mail2sms.db"', r"database"),
+    ],
+)
+async def test_a_broken_configuration_is_explained_and_nothing_starts(old, new, said, site):
+    await site.open()
+    change(site, old, new)
+    code, printed = await serve(site)
+    assert code == 1
+    assert re.search(said, printed)
+    assert "Traceback" not in printed
+    checked = await site.command("check", code=1) if "database" not in said else ""
+    assert checked in printed or re.search(said, checked)
+
+
+async def test_a_password_file_that_is_missing_is_said(site):
+    await site.open()
+    (site.folder / "carrier.password").unlink()
+    code, said = await serve(site)
+    assert code == 1
+    assert "carrier.password" in said
+    assert "Traceback" not in said
+
+
+async def test_below_the_disk_reserve_mail_is_deferred(tmp_path):
+    site = Site(tmp_path / "full", limits={"disk_reserve": "900000G"})
+    await site.open()
+    await site.start()
+
+    def send():
+        with site.client() as client:
+            return client.mail(SENDER)
+
+    code, text = await asyncio.to_thread(send)
+    await site.close()
+    assert (code, text[:5]) == (452, b"4.3.1")
+    assert any("event=disk_reserve" in line for line in site.log)
+
+
+async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, monkeypatch):
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(address))
+        channel.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(address))
+        site = Site(tmp_path / "site", log={"format": "json"})
+        await site.open()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mta", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE,
+            env={**os.environ},
+        )  # fmt: skip
+        ready = await asyncio.to_thread(channel.recv, 100)
+        process.terminate()
+        stopping = await asyncio.to_thread(channel.recv, 100)
+        _, log = await asyncio.wait_for(process.communicate(), 20)
+        await site.close()
+    assert (ready, stopping, process.returncode) == (b"READY=1", b"STOPPING=1", 0)
+    events = [json.loads(line)["event"] for line in log.decode().splitlines()]
+    assert events[-1] == "stopped"
+    assert "listening" in events
