@@ -7,6 +7,7 @@ has free. Answers are settled in batches. Not here: receipts (track), which carr
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -16,15 +17,18 @@ from gateway.health import Health, HealthRules, Hours
 from gateway.ports import Carrier, Clock
 from gateway.routing import SEPARATOR, CarrierRoutes
 from gateway.worker import Worker
-from sms.outcome import Failed, Outcome, Problem, ProblemCode, Unknown
+from sms.number import MobileNumber
+from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
 from store.database import Database
 from store.keys import to_stored
 from store.outbound import Outbound, Take
 from store.progress import Answer, Progress, ProgressStore, Recovery
+from store.rerouting import NewRoute, find_strays, look_again, reroute
 
 log = structlog.get_logger()
 
 NO_HOURS: Final[Mapping[str, Hours]] = MappingProxyType({})
+LOST_ROUTE: Final = "-"
 _LOOK_EVERY = 1.0
 _RESTARTED = Problem(
     code=ProblemCode.RESTARTED,
@@ -86,6 +90,25 @@ class Dispatch:
         if found:
             log.warning("parts_left_behind", parts=found)
         return found
+
+    async def reroute(self) -> int:
+        """Give queued messages whose route names no carrier of today a route of today's; returns how many.
+
+        A number that no carrier serves any more keeps waiting until its validity ends, and the log says so.
+        """
+        count, lost = 0, 0
+        await self._database.write(look_again, LOST_ROUTE)
+        while strays := await self._database.read(partial(find_strays, known=self._routes.known | {LOST_ROUTE})):
+            routes = [self._routes.route_of(MobileNumber(digits=item.number), item.customer) for item in strays]
+            lost += sum(isinstance(route, Refused) for route in routes)
+            changes = [
+                NewRoute(key=item.key, route=LOST_ROUTE if isinstance(route, Refused) else route)
+                for item, route in zip(strays, routes, strict=True)
+            ]
+            count += await self._database.write(reroute, changes)
+        if count:
+            log.warning("messages_rerouted", messages=count, without_carrier=lost)
+        return count
 
     def start(self) -> None:
         """Begin to feed and to settle."""

@@ -79,14 +79,14 @@ class CarrierRoutes:
 
     def routes_of(self, carrier: str) -> tuple[str, ...]:
         """Return the routes that a carrier is on, those first where it is the best."""
-        known = {route for table in (*self._tables.values(), self._common) for route in table.values()} | {carrier}
-        mine = [route for route in known if carrier in route.split(SEPARATOR)]
+        mine = [route for route in self.known if carrier in route.split(SEPARATOR)]
         return tuple(sorted(mine, key=lambda route: (route.split(SEPARATOR).index(carrier), route)))
 
     @property
-    def carriers(self) -> tuple[str, ...]:
-        """The names of all carriers, in the operator's order."""
-        return self._names
+    def known(self) -> frozenset[str]:
+        """Every route that some carrier serves, those of one carrier alone among them."""
+        routes = {route for table in (*self._tables.values(), self._common) for route in table.values()}
+        return frozenset(routes | set(self._names))
 
 
 def _table(carriers: tuple[CarrierRoute, ...], customer: str) -> Mapping[str, str]:

@@ -20,11 +20,10 @@ from gateway.receive import Receive
 from gateway.track import Track
 from mta.app_carriers import build_client, password_of, routes_of, rules_of, start_sandbox
 from mta.app_listeners import build_listening
-from mta.app_mail import build_delivery, build_schedule, build_teller
+from mta.app_mail import MailOut, build_schedule
 from mta.clock import SystemClock
 from mta.config import Config
 from mta.config_carrier import CarrierKind, CarrierOptions
-from mta.deliver import Deliverer
 from mta.judge import MailJudge
 from mta.listener import Listener
 from mta.mime import MailLimits
@@ -99,15 +98,18 @@ class Gateway:
             clock=self.core.clock,
             notices_written=self._notices_written,
         )
-        self._delivery = build_delivery(config, self.core.clock)
+        self._mail_out = MailOut(
+            config, database, self.core.keys, self.core.clock, notices_written=self._notices_written
+        )
         self._notify = Notify(
             database=database,
             outbox=Outbox(self.core.keys),
-            sender=build_teller(config, self._delivery, self.core.clock),
+            sender=self._mail_out.teller,
             next_attempt=build_schedule(config),
             clock=self.core.clock,
             owner=self._owner,
             most_at_once=config.mail.connections,
+            given_up=self._mail_out.given_up,
         )
         self._carriers: list[SmppClient] = []
         self._cancelling: Cancelling | None = None
@@ -160,11 +162,13 @@ class Gateway:
             hours={item.name: item.hours for item in self._config.carriers if item.hours is not None},
         )
         await self._dispatch.recover()
+        await self._dispatch.reroute()
         await self._notify.recover()
         self._dispatch.start()
         self._track.start()
         self._cancelling = self._build_cancelling()
         self._cancelling.start()
+        await self._mail_out.start()
         self._notify.start()
         self.core.book.start()
         for carrier in self._carriers:
@@ -223,8 +227,7 @@ class Gateway:
         await self._track.stop()
         await self._notify.stop(grace)
         await self.core.book.stop()
-        if isinstance(self._delivery, Deliverer):
-            await self._delivery.close()
+        await self._mail_out.stop()
         for sandbox in self.sandboxes.values():
             await sandbox.stop()
         self._listening.close()

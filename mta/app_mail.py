@@ -1,26 +1,44 @@
-"""The operator's mail options as working parts: who writes, who signs, and how mail goes out."""
+"""The operator's mail options as working parts: who writes, who signs, how mail goes out, and who hears of trouble."""
 
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from random import random
 
+from gateway.alarms import Alarms, Raised
+from gateway.delays import Delays
+from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.notify import NextAttempt
 from gateway.ports import Clock
+from gateway.tls_rules import Rules
 from mta.compose import MailIdentity
 from mta.config import Config
 from mta.config_mail import MailRoute
 from mta.deliver import Deliverer
-from mta.outgoing import DeliverySettings, Patience
+from mta.outgoing import DeliverySettings, Patience, TlsAlarm, TlsAlarmTaker
 from mta.routes import Login, Route, RouteTable
 from mta.schedule import next_attempt
 from mta.sign import Signer
-from mta.tell import Delivery, FolderDelivery, MailTeller
+from mta.tell import FolderDelivery, MailTeller
+from sms.outcome import ProblemCode
+from store.database import Database
+from store.keys import Keys
+from store.outbox import NoticeEnd, TakenNotice
+from templates.confined import ConfinedTemplates
 from templates.render import Renderer
 from tls.contexts import ClientCertificate, ClientContexts, ClientRole
-from tls.mtasts import MemoryStsCache, StsLookup
+from tls.mtasts import MemoryStsCache, StsCache, StsFetcher, StsLookup
 from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, PolicyTable, TlsPolicy
-from tls.resolver import DnsResolver
+from tls.resolver import DnsResolver, Resolver
 from tls.stsfetch import HttpsStsFetcher
+
+_PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+_THRESHOLD_QUIET = timedelta(hours=6)
+
+
+class UnusableKeyError(ValueError):
+    """A DKIM key of the operator's file can't sign; nothing is sent rather than sent unsigned."""
 
 
 def identity_of(config: Config) -> MailIdentity:
@@ -34,48 +52,196 @@ def identity_of(config: Config) -> MailIdentity:
     )
 
 
-def build_teller(config: Config, delivery: Delivery, clock: Clock) -> MailTeller:
-    """Return what tells notices by mail. Raises ValueError for a DKIM key that can't sign."""
-    signers = {key.domain: _signer(key) for key in config.mail.dkim_keys}
-    return MailTeller(
-        identity=identity_of(config), renderer=Renderer(), signers=signers, delivery=delivery, clock=clock
-    )
+def load_signers(config: Config) -> tuple[Signer, ...]:
+    """Return what signs our mail: every key of the From domain, in the file's order.
+
+    Raises UnusableKeyError for any key that can't be loaded, and where there are keys but none of the From domain.
+    """
+    signers = []
+    for key in config.mail.dkim_keys:
+        try:
+            signers.append(Signer(key.domain, key.selector, key.key_file.read_bytes()))
+        except (OSError, ValueError) as error:
+            cause = error.strerror if isinstance(error, OSError) else str(error)
+            raise UnusableKeyError(f"[[mail.dkim]] {key.domain}, {key.selector}: {key.key_file}: {cause}") from error
+    domain = config.mail_from.rpartition("@")[2].lower()
+    own = tuple(signer for signer in signers if signer.domain == domain)
+    if signers and not own:
+        raise UnusableKeyError(f"[[mail.dkim]]: none of the keys is of {domain}, from which status mails are sent")
+    return own
 
 
-def _signer(key: DkimKey) -> Signer:
-    try:
-        return Signer(key.domain, key.selector, key.key_file.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{key.key_file}: {error}") from error
+def rules_in_file(config: Config) -> Rules:
+    """Return the operator's TLS lines, and where the authorities of stored rules are kept as files."""
+    lines = tuple(PolicyEntry(policy=rule.policy, domain=rule.domain) for rule in config.mail.tls_policies)
+    return Rules(operator=lines, ca_folder=config.server.data_dir / "authorities")
 
 
-def build_delivery(config: Config, clock: Clock) -> FolderDelivery | Deliverer:
-    """Return the way out: the sandbox's folder, or SMTP by route and MX."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """What mail goes out by."""
+
+    settings: DeliverySettings
+    resolver: Resolver
+    contexts: ClientContexts
+    guard: AddressGuard
+    fetcher: StsFetcher
+    routes: RouteTable
+
+
+def build_ways(config: Config) -> Ways:
+    """Return the way out that the operator's file describes."""
     mail = config.mail
-    if mail.sandbox is not None:
-        return FolderDelivery(mail.sandbox)
-    resolver = DnsResolver(mail.resolvers, validating=bool(mail.resolvers))
-    settings = DeliverySettings(
-        helo=mail.helo or config.server.hostname,
-        port=mail.port,
-        source_address=mail.source_address or "",
-        patience=Patience(connect=mail.connect_timeout.total_seconds(), command=mail.command_timeout.total_seconds()),
-    )
-    table = PolicyTable(tuple(PolicyEntry(policy=rule.policy, domain=rule.domain) for rule in mail.tls_policies))
+    resolver = build_resolver(config)
     contexts = ClientContexts()
-    private = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-    guard = AddressGuard(allowed=private if mail.private_hosts else ())
+    guard = AddressGuard(allowed=_PRIVATE if mail.private_hosts else ())
     policy_host = ClientRole(verify=True, check_hostname=True)
-    fetcher = HttpsStsFetcher(resolver, lambda: contexts.get(policy_host), guard=guard)
-    return Deliverer(
-        settings,
+    return Ways(
+        settings=DeliverySettings(
+            helo=mail.helo or config.server.hostname,
+            port=mail.port,
+            source_address=mail.source_address or "",
+            patience=Patience(
+                connect=mail.connect_timeout.total_seconds(), command=mail.command_timeout.total_seconds()
+            ),
+        ),
         resolver=resolver,
-        policies=lambda: table,
-        routes=RouteTable(_route(route) for route in mail.routes),
         contexts=contexts,
         guard=guard,
-        sts=StsLookup(resolver, fetcher, MemoryStsCache(), now=clock.now),
+        fetcher=HttpsStsFetcher(resolver, lambda: contexts.get(policy_host), guard=guard),
+        routes=RouteTable(_route(route) for route in mail.routes),
     )
+
+
+def build_resolver(config: Config) -> Resolver:
+    """Return the resolver that the operator's file names."""
+    return DnsResolver(config.mail.resolvers, validating=bool(config.mail.resolvers))
+
+
+def build_deliverer(
+    ways: Ways,
+    policies: Callable[[], PolicyTable],
+    clock: Clock,
+    *,
+    cache: StsCache | None = None,
+    alarm: TlsAlarmTaker | None = None,
+) -> Deliverer:
+    """Return what delivers by these ways under these policies; MTA-STS policies are kept in `cache`."""
+    return Deliverer(
+        ways.settings,
+        resolver=ways.resolver,
+        policies=policies,
+        routes=ways.routes,
+        contexts=ways.contexts,
+        guard=ways.guard,
+        sts=StsLookup(ways.resolver, ways.fetcher, cache or MemoryStsCache(), now=clock.now),
+        on_tls_failure=alarm,
+    )
+
+
+class MailOut:
+    """Everything that mail out consists of, started and stopped together; `teller` tells notices."""
+
+    def __init__(
+        self, config: Config, database: Database, keys: Keys, clock: Clock, *, notices_written: Callable[[], None]
+    ) -> None:
+        file_rules = rules_in_file(config)
+        self.rules = MailRules(database, file_rules.operator, file_rules.ca_folder, damaged=self._tell_damaged)
+        self._confined = ConfinedTemplates()
+        self._delivery: FolderDelivery | Deliverer
+        if config.mail.sandbox is not None:
+            self._delivery = FolderDelivery(config.mail.sandbox)
+        else:
+            self._delivery = build_deliverer(
+                build_ways(config),
+                self.rules.policies,
+                clock,
+                cache=StoredStsCache(database),
+                alarm=self._tell_tls_failure,
+            )
+        self.teller = MailTeller(
+            identity=identity_of(config),
+            renderer=Renderer(confinement=self._confined),
+            signers=load_signers(config),
+            delivery=self._delivery,
+            clock=clock,
+            rules=self.rules,
+            alarm=self._sound,
+            admin_address=config.mail.admin_address or "",
+        )
+        self._alarms = Alarms(
+            database=database,
+            keys=keys,
+            sender=self.teller if config.mail.admin_address else None,
+            next_attempt=build_schedule(config),
+            clock=clock,
+        )
+        self._delays = Delays(
+            database=database,
+            keys=keys,
+            after=config.mail.delay_after,
+            clock=clock,
+            notices_written=notices_written,
+        )
+
+    async def start(self) -> None:
+        """Read the rules; begin to look for delays and to tell alarms."""
+        await self.rules.refresh()
+        self.rules.start()
+        self._alarms.start()
+        self._delays.start()
+
+    async def stop(self) -> None:
+        """End everything; whoever sends notices has ended before."""
+        await self._delays.stop()
+        await self._alarms.stop()
+        await self.rules.stop()
+        self.teller.close()
+        self._confined.close()
+        if isinstance(self._delivery, Deliverer):
+            await self._delivery.close()
+
+    def given_up(self, taken: TakenNotice, end: NoticeEnd) -> None:
+        """Tell the administrator of a status mail that nobody got: it had a null sender."""
+        domain = taken.recipient.rpartition("@")[2]
+        self._sound(
+            Raised(
+                topic=f"given-up:{domain}",
+                subject=f"A status mail to {domain} was given up",
+                text=f"The status mail {taken.public_id} to {taken.recipient} was given up after {taken.attempt} "
+                f"attempts.\n\n{end.problem}\nReason: {end.reason}. Policy: {end.policy or 'none'}. "
+                f"Host: {end.host or 'none'}.\n"
+                + (f"«mail2sms tls check {domain}» shows why.\n" if end.reason == ProblemCode.TLS_POLICY else ""),
+            )
+        )
+
+    def _sound(self, raised: Raised) -> None:
+        self._alarms.sound(raised)
+
+    def _tell_tls_failure(self, failed: TlsAlarm) -> None:
+        first = failed.failures == 1
+        whose = f" of the customer «{failed.customer}»" if failed.customer else ""
+        count = "for the first time" if first else f"for the {failed.failures}th time in a row"
+        self._sound(
+            Raised(
+                topic=f"tls-{'first' if first else 'repeated'}:{failed.domain}:{failed.customer}",
+                subject=f"Mail for {failed.domain} waits: its TLS is not as demanded",
+                text=f"A status mail{whose} to {failed.domain} waits {count}: no mail server of the domain offers the "
+                f"TLS that is demanded.\n\nPolicy: {failed.policy}\nCause: {failed.cause}\n\n"
+                f"The mail is tried again and never sent with less. «mail2sms tls check {failed.domain}» shows the "
+                "whole walk.\n",
+                quiet=timedelta(hours=1) if first else _THRESHOLD_QUIET,
+            )
+        )
+
+    def _tell_damaged(self, cause: str) -> None:
+        self._sound(
+            Raised(
+                topic="rules-unreadable",
+                subject="All status mails wait: the TLS rules can't be read",
+                text=f"{cause}\n\nNo status mail goes out until they can be read again.\n",
+            )
+        )
 
 
 def _route(options: MailRoute) -> Route:

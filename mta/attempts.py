@@ -41,13 +41,14 @@ class FaultError(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One call of one host, up to `deadline` in monotonic seconds; `address` and `tls` are filled in on the way."""
+    """One call of one host, up to `deadline` in monotonic seconds; the rest is filled in on the way."""
 
     target: Target
     demand: Demand
     deadline: float
     address: str = ""
     tls: str = ""
+    chain: tuple[bytes, ...] = ()
 
 
 class OpenConnection(Connection, Protocol):
@@ -262,7 +263,16 @@ class Attempts:
                 await connection.close()
             except FaultError as error:
                 fault = str(error.fault)
-            checks.append(HostCheck(host=target.host, address=call.address, demand=demand, tls=call.tls, fault=fault))
+            checks.append(
+                HostCheck(
+                    host=target.host,
+                    address=call.address,
+                    demand=demand,
+                    tls=call.tls,
+                    fault=fault,
+                    chain=call.chain,
+                )
+            )
         return tuple(checks)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from mta.client_words import IMAGE_LEFTOVER, strip_subject
 from mta.html import html_text
 from mta.html_marks import Removal
-from mta.mime import Mail, TextSection
+from mta.mime import Encryption, Mail, TextSection
 from mta.quotes import OwnWords, forwarded_words, own_words, tidy, unflow
 from mta.tnef import read_tnef
 from sms.outcome import Refusal, Refused
@@ -60,7 +60,7 @@ def extract_text(mail: Mail, settings: Settings, *, subject: str) -> ExtractedTe
         found = ExtractedText(text=tidy(title), source="subject") if title.strip() else None
     else:
         found = _from_body(mail, settings, subject_kind)
-        if found is None and settings.subject_fallback and title:
+        if found is None and settings.subject_fallback and title and not _unreadable(mail):
             found = ExtractedText(text=tidy(title), source="subject, for a body without own words")
         elif found is not None and settings.text_source is TextSource.BOTH and title:
             text = f"{tidy(title)}\n{found.text}"
@@ -73,13 +73,24 @@ def extract_text(mail: Mail, settings: Settings, *, subject: str) -> ExtractedTe
 def _why_empty(mail: Mail, settings: Settings) -> str:
     if settings.text_source is TextSource.SUBJECT:
         return "the subject is empty, and the subject is the text; write the message there"
-    if mail.encryption is not None:
-        return f"the mail is encrypted ({mail.encryption}) and this service cannot read it; send it unencrypted"
-    if mail.rich:
-        return "the mail is Rich Text (winmail.dat) without readable text; set the format to plain text or HTML"
+    unreadable = _unreadable(mail)
+    if unreadable:
+        return unreadable
     if mail.sections:
         return "the mail holds no words of its sender, only history, signature or nothing"
     return "the mail holds no text; write the message as plain text or HTML"
+
+
+def _unreadable(mail: Mail) -> str:
+    """Return why a text that is there cannot be read, "" where all is; no subject may stand in for such a text."""
+    encryption = mail.encryption
+    if any(section.plain and _PGP_ENCRYPTED.search(section.plain) for section in mail.sections):
+        encryption = Encryption.PGP
+    if encryption is not None:
+        return f"the mail is encrypted ({encryption}) and this service cannot read it; send it unencrypted"
+    if any(read_tnef(rich) is None for rich in mail.rich):
+        return "the mail is Rich Text (winmail.dat) that cannot be read; set the format to plain text or HTML"
+    return ""
 
 
 def _finished(found: ExtractedText, mail: Mail, settings: Settings) -> ExtractedText:

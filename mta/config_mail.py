@@ -120,7 +120,7 @@ class MailTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DkimKey:
-    """A key that signs mail from a domain (RFC 6376, RFC 8463). Repeat the table for more of them."""
+    """A key that signs mail from a domain (RFC 6376, RFC 8463). Repeat the table: mail is signed with every key."""
 
     domain: Domain = option("The domain of the From address.", example="sms.example.net")
     selector: Selector = option("The record is at SELECTOR._domainkey.DOMAIN.", example="mail1")
@@ -134,6 +134,12 @@ class MailOptions:
     from_name: ShortText = option("Whom status mails come from.", default="SMS gateway")
     from_address: MailAddress | None = option(
         "Their address; where missing, sms@ the first of our domains.", default=None, example="sms@sms.example.net"
+    )
+    admin_address: MailAddress | None = option(
+        "Who is told by mail when mail waits for want of TLS, is given up, or a customer's template fails. Where "
+        "missing, the log alone says so.",
+        default=None,
+        example="postmaster@example.net",
     )
     helo: Domain | None = option(
         "How we greet other servers; where missing, server.hostname.", default=None, example="gateway.example.net"
@@ -156,6 +162,10 @@ class MailOptions:
         "The waits between attempts; the last one repeats.", default=_DEFAULT_RETRY
     )
     expire_after: Wait = option("After which a mail that can't be delivered is given up.", default=timedelta(days=2))
+    delay_after: timedelta = option(
+        'After which the sender of an SMS that is still on its way is told so, once; "0s": never.',
+        default=timedelta(hours=4),
+    )
     routes: tuple[MailRoute, ...] = option("", default=(), key="route")
     tls_policies: tuple[MailTls, ...] = option("", default=(), key="tls")
     dkim_keys: tuple[DkimKey, ...] = option("", default=(), key="dkim")
@@ -166,3 +176,4 @@ class MailOptions:
             yield Complaint("retry_after", 'expected at least one wait, each "1s" or more')
         yield from twice("route", "domain", [route.domain for route in self.routes])
         yield from twice("tls", "domain", [rule.domain for rule in self.tls_policies])
+        yield from twice("dkim", "selector", [f"{key.selector}._domainkey.{key.domain}" for key in self.dkim_keys])

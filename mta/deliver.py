@@ -343,6 +343,7 @@ def _judge_connection(client: aiosmtplib.SMTP, call: Call, now: datetime) -> Non
             dane_fault=_find_dane_fault(demand, peer.chain if peer else (), peer.names if peer else (), now),
         )
         call.tls = f"{achieved.version} {achieved.cipher}"
+        call.chain = peer.chain if peer else ()
     verdict = judge(demand, achieved)
     if not verdict.granted:
         fault = Fault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict))

@@ -82,7 +82,8 @@ class Mail:
 
     `author` is the one addr-spec of From, empty where From holds none or several (`author_problem` says which).
     `priority` is EXPRESS where the client's flag says so, else None. `report_type` is set for multipart/report and for
-    report parts under any other multipart. `header` is the header block as received.
+    report parts under any other multipart. `header` is the header block as received, without
+    the line end of its last field.
     """
 
     author: str

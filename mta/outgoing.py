@@ -77,10 +77,14 @@ TlsAlarmTaker = Callable[[TlsAlarm], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostCheck:
-    """What one host came to when a domain was checked without sending mail; `fault` is empty where mail could go."""
+    """What one host came to when a domain was checked without sending mail; `fault` is empty where mail could go.
+
+    `chain` holds the certificates that it showed (DER, its own first), none where the handshake failed.
+    """
 
     host: str
     address: str
     demand: Demand
     tls: str
     fault: str
+    chain: tuple[bytes, ...] = ()

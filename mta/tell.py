@@ -128,9 +128,14 @@ class MailTeller:
         if found is None:
             return compose()
         template = CustomerTemplate(source=found.source, graphics=found.graphics)
-        mail = await asyncio.get_running_loop().run_in_executor(self._thread, partial(compose, template=template))
-        if mail is not None and mail.fallback:
-            self._rest(found, notice, mail.fallback)
+        try:
+            mail = await asyncio.get_running_loop().run_in_executor(self._thread, partial(compose, template=template))
+        except Exception as error:  # noqa: BLE001 - whatever a customer's template did, its mail goes out
+            mail, fault = compose(), f"{type(error).__name__}: {error}"[:300]
+        else:
+            fault = mail.fallback if mail is not None else ""
+        if fault:
+            self._rest(found, notice, fault)
         return mail
 
     async def _find_template(self, notice: Notice) -> FoundTemplate | None:

@@ -43,7 +43,10 @@ _CODEPAGES: Final = {
 
 
 def read_tnef(octets: bytes) -> TextSection | None:
-    """Return the message text of a TNEF stream: its HTML, else its plain text, else its RTF as text; None for none."""
+    """Return the message text of a TNEF stream: its HTML, else its plain text, else its RTF as text.
+
+    The text is "" where the message is empty; None stands for a stream in which no message is found.
+    """
     if len(octets) < 6 or struct.unpack_from("<I", octets)[0] != _SIGNATURE:
         return None
     charset = ""
@@ -73,7 +76,10 @@ def _section(values: dict[int, bytes], plain: bytes, charset: str) -> TextSectio
     if text.strip():
         return TextSection(plain=clean_text(text))
     rich = decompress_rtf(values.get(_PR_RTF_COMPRESSED, b""))
-    return rtf_text(rich) if rich else None
+    found = rtf_text(rich) if rich else None
+    if found is None and (plain or rich.startswith(b"{\\rtf") or values.keys() & {_PR_HTML, _PR_BODY}):
+        return TextSection(plain="")
+    return found
 
 
 def _codepage(number: int) -> str:

@@ -14,13 +14,13 @@ import structlog
 from gateway.ports import CarrierEvents, Clock
 from smpp.account import BINDS, BindMode, CarrierAccount
 from smpp.bodies import (
-    BODIES,
-    RESPONSE_BIT,
     AlertNotification,
     Bind,
     BindReceiver,
     CancelSm,
-    GenericNack,
+    DataSm,
+    DataSmResp,
+    DeliverSmResp,
     Outbind,
     QuerySm,
     QuerySmResp,
@@ -59,6 +59,8 @@ log = structlog.get_logger()
 _SENDING = frozenset({State.BOUND_TX, State.BOUND_TRX})
 _BAD_CREDENTIALS = frozenset({Status.RINVPASWD, Status.RINVSYSID, Status.RBINDFAIL})
 _UNBIND_SECONDS = 2.0
+# §4.6.2 and §4.7.2: our answers name no message id.
+_TAKEN, _TAKEN_DATA = DeliverSmResp(), DataSmResp()
 
 
 class SmppClient:
@@ -427,9 +429,7 @@ class SmppClient:
         self._respond(link, pdu, status)
 
     def _respond(self, link: Link, pdu: Pdu, status: Status) -> None:
-        body = BODIES[pdu.command | RESPONSE_BIT]()
-        assert not isinstance(body, GenericNack)
-        link.session.respond(pdu, body, status)  # type: ignore[arg-type]  # the response bit makes it a response
+        link.session.respond(pdu, _TAKEN_DATA if isinstance(pdu.body, DataSm) else _TAKEN, status)
         link.flush_soon()
 
     # Telling the use cases

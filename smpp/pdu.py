@@ -103,17 +103,15 @@ def encode(body: Body, sequence: int, status: int = 0, tlvs: tuple[Tlv, ...] = (
     A response with an error status has no body, whatever the body given (§4.4.2: `not returned`).
     """
     kind = type(body)
-    if isinstance(body, (SubmitSm, DeliverSm)) and not status:
-        try:
-            return _encode_sm(COMMAND_OF[kind], body, sequence, tlvs)
-        except (ValueError, OverflowError, TypeError, struct.error):
-            pass  # the generic codec below says which field is at fault
     command = COMMAND_OF[kind]
-    if isinstance(body, (SubmitSmResp, DeliverSmResp, DataSmResp)) and not status and not tlvs:
+    if not status:
         try:
-            return _encode_id(command, body, sequence)
-        except (ValueError, TypeError, AttributeError, struct.error):
-            pass
+            if isinstance(body, (SubmitSmResp, DeliverSmResp, DataSmResp)):
+                return _encode_id(command, body, sequence, tlvs)
+            if isinstance(body, (SubmitSm, DeliverSm)):
+                return _encode_sm(command, body, sequence, tlvs)
+        except (ValueError, OverflowError, TypeError, AttributeError, struct.error):
+            pass  # the generic codec below says which field is at fault
     if not 0 <= status <= 0xFFFFFFFF or not 0 <= sequence <= 0xFFFFFFFF:
         raise PduError(Status.RSYSERR, "status or sequence number does not fit its word", command=command)
     octets = b""
@@ -174,11 +172,15 @@ def _encode_sm(command: int, body: SubmitSm | DeliverSm, sequence: int, tlvs: tu
     return _pack_header(HEADER_OCTETS + len(octets), command, 0, sequence) + octets
 
 
-def _encode_id(command: int, body: SubmitSmResp | DeliverSmResp | DataSmResp, sequence: int) -> bytes:
+def _encode_id(
+    command: int, body: SubmitSmResp | DeliverSmResp | DataSmResp, sequence: int, tlvs: tuple[Tlv, ...]
+) -> bytes:
     """Write a response that is nothing but a message id; raises some error where the id does not fit."""
     octets = body.message_id.encode("latin-1") + b"\0"
     if len(octets) > _ID_OCTETS or octets.find(b"\0") != len(octets) - 1:
         raise ValueError
+    if tlvs:
+        octets += encode_tlvs(tlvs)
     return _pack_header(HEADER_OCTETS + len(octets), command, 0, sequence) + octets
 
 

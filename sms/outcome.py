@@ -70,6 +70,7 @@ class ProblemCode(StrEnum):
     RESTARTED = "restarted"
     STOP_LIST = "stop-list"
     CANCELLED = "cancelled"
+    DRY_RUN = "dry-run"
     NO_ROUTE = "no-route"
     HOST_UNREACHABLE = "host-unreachable"
     DNS_FAILED = "dns-failed"

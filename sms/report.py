@@ -14,12 +14,16 @@ from sms.settings import Settings, StatusReport
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells. `CORRECTION` is the one later word when a network corrects itself after the result."""
+    """What a notice tells. `CORRECTION` is the one later word when a network corrects itself after the result.
+
+    `DRY_RUN` answers a mail that asked what would be sent; its job was never to be sent.
+    """
 
     ACCEPTED = "accepted"
     RESULT = "result"
     CORRECTION = "correction"
     DELAYED = "delayed"
+    DRY_RUN = "dry-run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

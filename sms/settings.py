@@ -29,6 +29,13 @@ class Unencodable(StrEnum):
     REJECT = "reject"
 
 
+class Overlong(StrEnum):
+    """What happens to a text that needs more parts than are allowed."""
+
+    CUT = "cut"
+    REFUSE = "refuse"
+
+
 class TextSource(StrEnum):
     """Which words of the mail are the text."""
 
@@ -278,7 +285,17 @@ class Settings:
     max_parts: int = cast(
         "int",
         _setting(
-            4, _integer(1, 20), "a number from 1 to 20", "Longer texts are cut after so many parts.", message=True
+            4,
+            _integer(1, 20),
+            "a number from 1 to 20",
+            "Longer texts are cut after so many parts (see overlong).",
+            message=True,
+        ),
+    )
+    overlong: Overlong = cast(
+        "Overlong",
+        _setting(
+            Overlong.CUT, _enum(Overlong), "cut or refuse", "What happens to a text of more parts: cut, or not sent."
         ),
     )
     flash: bool = cast(

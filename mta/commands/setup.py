@@ -12,6 +12,7 @@ import click
 from gateway.admin import add_customer, all_of
 from gateway.people import add_login, random_password
 from gateway.wishes import of_customer, set_settings
+from mta.app_mail import UnusableKeyError, load_signers
 from mta.commands.desk import at_desk, hash_password
 from mta.commands.opening import config_option
 from mta.config import Config, load_config
@@ -31,6 +32,11 @@ def check(file: Path) -> None:
     for problem in problems:
         click.echo(problem)
     if not isinstance(config, Config):
+        sys.exit(1)
+    try:
+        load_signers(config)
+    except UnusableKeyError as error:
+        click.echo(f"{file}: {error}")
         sys.exit(1)
     click.echo(f"{file}: ok")
 

@@ -8,11 +8,13 @@ no failure of the program. docs/performance.md says how to read it.
 import argparse
 import os
 import platform
+import signal
 import sqlite3
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 
@@ -59,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
             figures += [Figure(name=name, what="", missing=missing) for name in benchmark.figures]
             continue
         print(f"measuring {', '.join(benchmark.figures)} …", file=sys.stderr, flush=True)
-        figures += _measured(benchmark, effort)
+        figures += _measured(benchmark, effort, left)
     wanted = [figure for figure in figures if not given.only or figure.name in given.only]
     print(_heading(time.monotonic() - began))
     print(render(wanted))
@@ -75,11 +77,12 @@ def _arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def _measured(benchmark: Benchmark, effort: Effort) -> Iterable[Figure]:
-    """Return a benchmark's figures; what breaks costs its own lines only, and is told with its traceback."""
+def _measured(benchmark: Benchmark, effort: Effort, seconds: float) -> Iterable[Figure]:
+    """Return a benchmark's figures; what breaks or hangs costs its own lines only, and is told with its traceback."""
     found: list[Figure] = []
     try:
-        found += benchmark.measure(effort)
+        with _at_most(seconds):
+            found += benchmark.measure(effort)
     except MissingPeerError as error:
         found += [Figure(name=name, what="", missing=str(error)) for name in benchmark.figures]
     except Exception as error:  # noqa: BLE001 - the other figures are still wanted
@@ -87,6 +90,25 @@ def _measured(benchmark: Benchmark, effort: Effort) -> Iterable[Figure]:
         told = f"{type(error).__name__}: {error}".splitlines()[0][:100]
         found += [Figure(name=name, what="", missing=told) for name in benchmark.figures]
     return found
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the body after so many seconds; its processes are ended on the way out."""
+
+    def give_up(_number: int, _frame: object) -> None:
+        raise TimeoutError("the time of the whole run is over")
+
+    if seconds == float("inf"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _heading(seconds: float) -> str:

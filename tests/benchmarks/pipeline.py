@@ -64,7 +64,7 @@ _SCRIPT = """\
 #!/bin/sh
 number=${{1%%@*}}
 exec sed '1,/^$/d' | {curl} --silent --fail --output /dev/null --get --data-urlencode text@- \\
-    --data-urlencode "to=$number" "http://127.0.0.1:{sendsms}/cgi-bin/sendsms?username=gateway&password=secret"
+    --data-urlencode "to=$number" "http://127.0.0.1:{sendsms}/cgi-bin/sendsms?username=gateway&password=secret&from=447700900999"
 """
 
 
@@ -95,7 +95,7 @@ class _Record:
     def until(self, more: int) -> None:
         """Wait until so many more were taken than at the last call."""
         self._seen += more
-        self._process.until(lambda: self._path.exists() and self._path.read_bytes().count(b"\n") >= self._seen, 120)
+        self._process.until(lambda: self._path.exists() and self._path.read_bytes().count(b"\n") >= self._seen, 60)
 
 
 def measure_pipeline(effort: Effort) -> Iterator[Figure]:
@@ -120,12 +120,13 @@ def _measure(effort: Effort) -> Iterator[Figure]:
         service = f"tosms unix - n n - 20 pipe flags=q user=nobody argv={script} ${{recipient}}\n"
         relay = stack.enter_context(postfix(folder / "pipeline" / "postfix", transport="tosms:", services=service))
         sink = stack.enter_context(smtp_sink(folder / "sink"))
-        ours_carrier = stack.enter_context(simulator(folder))
+        # One message centre each: receipts go to any link of an account.
+        first, second = (stack.enter_context(simulator(folder)) for _ in range(2))
         wishes = {"status_report": "always", "delivery_receipt": "on"}
         told = stack.enter_context(
-            gateway(folder / "told", carrier_port=ours_carrier.port, mail_port=sink.port, settings=wishes, dkim=True)
+            gateway(folder / "told", carrier_port=first.port, mail_port=sink.port, settings=wishes, dkim=True)
         )
-        silent = stack.enter_context(gateway(folder / "silent", carrier_port=ours_carrier.port))
+        silent = stack.enter_context(gateway(folder / "silent", carrier_port=second.port))
         series = alternate(
             {
                 "told": _ours(told, effort.count(300, 50), told.until_told),

@@ -66,7 +66,7 @@ class Running:
                 stdout=subprocess.PIPE if read_output else file,
                 stderr=file,
                 env={**os.environ, **(environment or {})},
-                preexec_fn=_end_with_parent,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread is running then, and it only calls prctl
                 text=read_output,
             )
 

@@ -130,7 +130,7 @@ def _smpplib(port: int, count: int) -> None:
     client = smpplib_client.Client("127.0.0.1", port, allow_unknown_opt_params=True)
     answered = 0
 
-    def count_answer(_pdu) -> None:
+    def count_answer(**_answer) -> None:
         nonlocal answered
         answered += 1
 

@@ -17,6 +17,7 @@ import phonenumbers
 from aiosmtpd.smtp import SMTP, Envelope
 
 from sms.message import Alphabet
+from sms.outcome import Refused
 from sms.parts import encode_text
 from sms.settings import Unencodable
 
@@ -24,7 +25,7 @@ from sms.settings import Unencodable
 class Dropping:
     """Takes everything and keeps nothing."""
 
-    async def handle_DATA(self, _server, _session, _envelope) -> str:
+    async def handle_DATA(self, _server, _session, _envelope) -> str:  # noqa: N802 - aiosmtpd's hook
         return "250 OK"
 
 
@@ -63,7 +64,7 @@ class Keeping:
         self._database.create_tables(_MODELS)
         self._numbers = count()
 
-    async def handle_DATA(self, _server, _session, envelope: Envelope) -> str:
+    async def handle_DATA(self, _server, _session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's hook
         content = envelope.content
         assert isinstance(content, bytes)
         mail = email.message_from_bytes(content, policy=default)
@@ -73,6 +74,7 @@ class Keeping:
         encoded = encode_text(
             body.get_content().strip(), coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=4
         )
+        assert not isinstance(encoded, Refused)
         now = datetime.now(UTC)
         with self._database.atomic():
             job = Job.create(

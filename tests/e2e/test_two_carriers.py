@@ -130,3 +130,22 @@ async def test_express_overtakes_ten_thousand_normal_ones_in_under_two_seconds(s
     assert loop.time() - began < 2
     assert len(site.carrier.record.taken) < 5_000
     assert max(taken_by(site.carrier).values()) == 1
+
+
+async def test_what_waits_for_a_carrier_that_the_operator_took_away_goes_out_by_those_that_are_left(site, backup):
+    await open_with_backup(site, backup, Script(throttle_until=10**9))
+    await backup.stop()
+    await asyncio.to_thread(send_many, site, NUMBERS[:3])
+    assert await site.stop() == 0
+    left = Simulator(accounts={"gateway": "secret"}, clock=SystemClock())
+    await left.start()
+    try:
+        text = site.file.read_text()
+        site.file.write_text(
+            text.replace('name = "alpha"', 'name = "gamma"').replace(f"port = {site.carrier.port}", f"port = {left.port}")
+        )
+        await site.start()
+        await site.until_all_told()
+        assert taken_by(left) == Counter(number.removeprefix("+") for number in NUMBERS[:3])
+    finally:
+        await left.stop()

@@ -50,6 +50,8 @@ def compressed(rtf, *, kind=b"LZFu"):
         (stream((0x00069003, properties((0x102, 0x1009, compressed(RTF, kind=b"MELA"))))), TextSection(plain="Tür €5\na{b}\n\tc d 😀")),
         (stream((0x0002800C, b"of an attachment\0"), level=2), None),
         (stream(), None),
+        (stream((0x0002800C, b"\r\n\0")), TextSection(plain="")),
+        (stream((0x00069003, properties((0x102, 0x1009, compressed(rb"{\rtf1\par}"))))), TextSection(plain="")),
         (b"", None),
         (b"\x78\x9f\x3e\x22", None),
         (stream((0x00069003, b"\xff\xff\xff\xff\x02\x01\x13\x10\xff\xff\xff\xff")), None),

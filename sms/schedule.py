@@ -1,0 +1,87 @@
+"""When a message may go out: its start, the periods in which nothing is sent, and the end of its validity.
+
+Not here: how a sender writes them (mta.options), how they are kept (store.frozen). Instants are aware and in UTC.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sms.outcome import Refusal, Refused
+
+FURTHEST_START: Final = timedelta(days=366)
+LONGEST_BLACKOUT: Final = timedelta(days=31)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blackout:
+    """A stretch of time in which nothing is sent: from `start_at` until just before `end_at`."""
+
+    start_at: datetime
+    end_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a job's messages are due and when their validity ends; `blackouts` are ahead, disjoint and in order."""
+
+    due_at: datetime
+    expires_at: datetime
+    blackouts: tuple[Blackout, ...] = ()
+
+
+def decide_schedule(
+    start_at: datetime | None, blackouts: Iterable[Blackout], validity: timedelta, now: datetime
+) -> Schedule | Refused:
+    """Return when a job goes out that was asked for at `now`; OPTION_MALFORMED beyond the bounds.
+
+    A start that is past is now. The validity counts from the start, and time in a blackout does not count: it would
+    end a message that the blackout was meant to keep.
+    """
+    start = max(start_at or now, now)
+    if start - now > FURTHEST_START:
+        return _refused("The start lies more than a year ahead.")
+    ahead = tuple(period for period in merge(blackouts) if period.end_at > start)
+    if ahead and ahead[-1].end_at - now > FURTHEST_START:
+        return _refused("A blackout period ends more than a year ahead.")
+    if sum((period.end_at - period.start_at for period in ahead), timedelta(0)) > LONGEST_BLACKOUT:
+        return _refused(f"The blackout periods are longer than {LONGEST_BLACKOUT.days} days together.")
+    due_at = postpone(start, ahead)
+    return Schedule(due_at=due_at, expires_at=_after(due_at, validity, ahead), blackouts=ahead)
+
+
+def merge(blackouts: Iterable[Blackout]) -> tuple[Blackout, ...]:
+    """Return the same periods in order, those that touch or overlap as one; an empty one vanishes."""
+    merged: list[Blackout] = []
+    for period in sorted(blackouts, key=lambda period: period.start_at):
+        if period.end_at <= period.start_at:
+            continue
+        if merged and period.start_at <= merged[-1].end_at:
+            end_at = max(merged[-1].end_at, period.end_at)
+            merged[-1] = Blackout(start_at=merged[-1].start_at, end_at=end_at)
+        else:
+            merged.append(period)
+    return tuple(merged)
+
+
+def postpone(at: datetime, blackouts: Iterable[Blackout]) -> datetime:
+    """Return the instant, or the end of the period it lies in; the periods are merged."""
+    for period in blackouts:
+        if period.start_at <= at < period.end_at:
+            return period.end_at
+    return at
+
+
+def _after(start: datetime, duration: timedelta, blackouts: Iterable[Blackout]) -> datetime:
+    """Return when so much time outside of the periods has passed since the start."""
+    end = start + duration
+    for period in blackouts:
+        if period.start_at >= end:
+            break
+        end += period.end_at - max(period.start_at, start) if period.end_at > start else timedelta(0)
+    return end
+
+
+def _refused(detail: str) -> Refused:
+    return Refused(refusal=Refusal.OPTION_MALFORMED, detail=detail)

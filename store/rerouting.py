@@ -1,0 +1,53 @@
+"""Queued messages whose route names no carrier of today: found at the start, and given a route of today's.
+
+Not here: which route a number has (gateway.routing).
+"""
+
+from dataclasses import dataclass
+
+from store.database import Transaction
+
+_PORTION = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """One queued message on a route that nobody serves."""
+
+    key: int
+    number: str
+    customer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRoute:
+    """The route that a message gets."""
+
+    key: int
+    route: str
+
+
+def find_strays(tx: Transaction, known: frozenset[str]) -> list[Stray]:
+    """Return up to a thousand queued messages whose route is not a known one."""
+    routes = [route for (route,) in tx.rows("SELECT DISTINCT route FROM message WHERE state = 'queued'")]
+    strays: list[Stray] = []
+    for route in sorted(set(routes) - known):
+        strays += [
+            Stray(key=key, number=number, customer=customer)
+            for key, number, customer in tx.rows(
+                "SELECT m.key, m.number, j.customer FROM message m JOIN job j ON j.key = m.job_key"
+                " WHERE m.state = 'queued' AND m.route = ? LIMIT ?",
+                (route, _PORTION - len(strays)),
+            )
+        ]
+    return strays
+
+
+def reroute(tx: Transaction, batches: list[list[NewRoute]]) -> list[int]:
+    """Give messages their new routes; returns how many each batch changed."""
+    for batch in batches:
+        tx.execute_many(
+            "UPDATE message SET route = ? WHERE key = ? AND state = 'queued'",
+            [(item.route, item.key) for item in batch],
+        )
+    return [len(batch) for batch in batches]
