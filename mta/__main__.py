@@ -9,11 +9,14 @@ import structlog
 from mta.commands.carriers import carrier, route
 from mta.commands.customers import customer, profile
 from mta.commands.demo import demo
+from mta.commands.dkim import dkim
 from mta.commands.explain import explain
 from mta.commands.people import people, user
 from mta.commands.queue import cancel_job, queue, status
 from mta.commands.serve import serve
 from mta.commands.setup import check, init
+from mta.commands.template import template
+from mta.commands.tls import tls
 
 
 @click.group()
@@ -27,7 +30,25 @@ def main() -> None:
     )
 
 
-for command in (serve, check, init, demo, explain, queue, status, cancel_job, carrier, route, customer, profile, user, people):
+for command in (
+    serve,
+    check,
+    init,
+    demo,
+    explain,
+    queue,
+    status,
+    cancel_job,
+    carrier,
+    route,
+    customer,
+    profile,
+    user,
+    people,
+    tls,
+    template,
+    dkim,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

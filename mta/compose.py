@@ -13,7 +13,7 @@ from types import MappingProxyType
 from gateway.ports import Alarm
 from mta.dsn import write_dsn
 from mta.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, thread, unstructured
-from sms.report import Notice
+from sms.report import Notice, NoticeKind
 from sms.settings import ReportFormat
 from templates.graphics import Graphic, point_graphics, shown_graphics
 from templates.render import Rendered, Renderer
@@ -68,7 +68,8 @@ def compose_notice(
     A second call for the same notice gives the same Message-ID, so that receivers can fold a mail that was sent twice.
     """
     smtputf8 = not (notice.recipient.isascii() and identity.from_address.isascii())
-    if notice.report.settings.report_format is ReportFormat.DSN:
+    # A person asked for a dry run, whatever its customer's machines read.
+    if notice.report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
         return _compose_dsn(notice, identity, renderer, now, smtputf8=smtputf8)
     rendered = renderer.render(notice.kind, notice.report, override=template.source if template else None)
     message_id = notice_message_id("st", notice.public_id, identity.message_id_domain)

@@ -57,6 +57,7 @@ STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
         ProblemCode.RESTARTED: "4.3.0",
         ProblemCode.STOP_LIST: "5.7.1",
         ProblemCode.CANCELLED: "5.3.0",
+        ProblemCode.DRY_RUN: "5.3.0",
         ProblemCode.NO_ROUTE: "5.4.4",
         ProblemCode.HOST_UNREACHABLE: "4.4.1",
         ProblemCode.DNS_FAILED: "4.4.3",
@@ -68,6 +69,7 @@ STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
         ProblemCode.INTERNAL: "5.3.0",
     }
 )
+_NEVER_BY_DSN = frozenset({NoticeKind.ACCEPTED, NoticeKind.DRY_RUN})
 _STATUS_OF_FAILURE = MappingProxyType(
     {
         State.UNDELIVERED: "5.0.0",
@@ -113,7 +115,7 @@ def decide_dsn(kind: NoticeKind, report: JobReport) -> tuple[RecipientStatus, ..
 
     Nothing is said of a job that came with the null sender or not by mail (RFC 3464 §2).
     """
-    if kind is NoticeKind.ACCEPTED or report.mail is None or not report.mail.reverse_path:
+    if kind in _NEVER_BY_DSN or report.mail is None or not report.mail.reverse_path:
         return ()
     decided = (_decide_one(kind, message, report) for message in report.messages)
     return tuple(status for status in decided if status is not None)

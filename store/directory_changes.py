@@ -14,6 +14,7 @@ from store.database import Transaction
 from store.directory import LOG_REACH, read_version
 from store.keys import Keys
 
+_OWN_TABLES = ("credential", "address_range", "customer_domain", "mail_template", "mail_graphic")
 MOST_TOUCHED = 5_000
 """A change that touches more records is logged as one entry, and readers load everything."""
 
@@ -111,7 +112,7 @@ class DirectoryChanges:
             (key, key, key),
         )
         self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (key,))
-        for table in ("credential", "address_range", "customer_domain", "person", "profile"):
+        for table in (*_OWN_TABLES, "person", "profile"):
             self._tx.execute(f"DELETE FROM {table} WHERE customer_key = ?", (key,))  # noqa: S608 - names of ours
         self._tx.execute("DELETE FROM customer WHERE key = ?", (key,))
         self._touch("all", 0)
@@ -159,6 +160,7 @@ class DirectoryChanges:
     def remove_profile(self, key: int) -> None:
         """Delete a profile that no user has."""
         self._tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
+        self._tx.execute("DELETE FROM mail_template WHERE profile_key = ?", (key,))
         self._tx.execute("DELETE FROM profile WHERE key = ?", (key,))
         self._touch("profile", key)
         self._touch("layer", key, LayerKind.PROFILE)

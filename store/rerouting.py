@@ -46,8 +46,13 @@ def find_strays(tx: Transaction, known: frozenset[str]) -> list[Stray]:
 def reroute(tx: Transaction, batches: list[list[NewRoute]]) -> list[int]:
     """Give messages their new routes; returns how many each batch changed."""
     for batch in batches:
-        tx.execute_many(
-            "UPDATE message SET route = ? WHERE key = ? AND state = 'queued'",
-            [(item.route, item.key) for item in batch],
-        )
+        changes = [(item.route, item.key) for item in batch]
+        tx.execute_many("UPDATE message SET route = ? WHERE key = ? AND state = 'queued'", changes)
     return [len(batch) for batch in batches]
+
+
+def look_again(tx: Transaction, routes: list[str]) -> list[int]:
+    """Take a route away from the queued messages that have it, so that `find_strays` finds them; returns how many."""
+    return [
+        tx.execute("UPDATE message SET route = '' WHERE state = 'queued' AND route = ?", (route,)) for route in routes
+    ]

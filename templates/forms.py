@@ -11,13 +11,17 @@ from sms.report import JobReport, NoticeKind
 
 
 class Form(StrEnum):
-    """A form of status mail: what was accepted, a result, its later correction, a delay, a result with failures."""
+    """A form of status mail: what was accepted, a result, its later correction, a delay, a result with failures.
+
+    The last is the answer to a dry run.
+    """
 
     ACCEPTED = "accepted"
     RESULT = "result"
     CORRECTION = "correction"
     DELAYED = "delayed"
     FAILURE = "failure"
+    DRY_RUN = "dry-run"
 
 
 _SUBSTITUTES: Mapping[Form, tuple[Form, ...]] = MappingProxyType(
@@ -30,6 +34,7 @@ _KINDS: Mapping[Form, NoticeKind] = MappingProxyType(
         Form.CORRECTION: NoticeKind.CORRECTION,
         Form.DELAYED: NoticeKind.DELAYED,
         Form.FAILURE: NoticeKind.RESULT,
+        Form.DRY_RUN: NoticeKind.DRY_RUN,
     }
 )
 

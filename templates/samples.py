@@ -21,6 +21,7 @@ _STATES = {
     NoticeKind.ACCEPTED: (State.QUEUED,),
     NoticeKind.DELAYED: (State.QUEUED, State.SUBMITTING),
     NoticeKind.CORRECTION: (State.DELIVERED,),
+    NoticeKind.DRY_RUN: (State.CANCELLED,),
     NoticeKind.RESULT: tuple(state for state in State if state not in {State.QUEUED, State.SUBMITTING}),
 }
 _REASONS = {
@@ -37,12 +38,12 @@ def sample_reports(kind: NoticeKind, settings: Settings | None = None) -> Iterat
     base = settings or Settings(cost_centre="4711")
     hidden = replace(base, preview=False)
     for state in _STATES[kind]:
-        yield _report(base, _message(state, 0))
-    yield _report(hidden, _message(_STATES[kind][0], 0))
-    mixed = [_message(state, index) for index, state in enumerate((*_STATES[kind], State.REJECTED))]
+        yield _report(base, _message(state, 0, kind))
+    yield _report(hidden, _message(_STATES[kind][0], 0, kind))
+    mixed = [_message(state, index, kind) for index, state in enumerate((*_STATES[kind], State.REJECTED))]
     yield _report(base, *mixed)
     yield _report(hidden, *mixed)
-    yield _report(base, *(_message(State(state), index) for index in range(60) for state in _STATES[kind]))
+    yield _report(base, *(_message(State(state), index, kind) for index in range(60) for state in _STATES[kind]))
 
 
 def sample_reports_of(form: Form, settings: Settings | None = None) -> Iterator[JobReport]:
@@ -69,15 +70,16 @@ def _report(settings: Settings, *messages: ReportedMessage) -> JobReport:
     )
 
 
-def _message(state: State, index: int) -> ReportedMessage:
+def _message(state: State, index: int, kind: NoticeKind) -> ReportedMessage:
+    trial = kind is NoticeKind.DRY_RUN and state is State.CANCELLED
     number = f"+447700900{index % 1000:03}"
     return ReportedMessage(
         public_id=f"S.20261123071504Z{index:06}",
         given=f"{number}@sms.example.net",
         number=number,
         state=state,
-        reason=_REASONS.get(state, ""),
-        problem="",
+        reason=ProblemCode.DRY_RUN if trial else _REASONS.get(state, ""),
+        problem="sandbox (standard)" if trial else "",
         text=_TEXT,
         cut=" And one thing more." if index == 0 else "",
         replaced=(Replacement(index=3, old="\u2026", new="..."),) if index == 0 else (),

@@ -16,7 +16,7 @@ from sms.message import Replacement
 from sms.number import SenderKind, parse_sender_id
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
-from sms.settings import TextSource
+from sms.settings import TextSource, format_setting
 from templates.words import Words
 
 _TEASER = 70
@@ -40,6 +40,8 @@ _TONES = {
     State.QUEUED: Tone.OPEN,
     State.SUBMITTING: Tone.OPEN,
 }
+_TRIAL = ProblemCode.DRY_RUN
+_BEFORE_SENDING = frozenset({NoticeKind.ACCEPTED, NoticeKind.DRY_RUN})
 _TONE_ORDER = (Tone.BAD, Tone.UNSURE, Tone.OPEN, Tone.CALM, Tone.GOOD)
 
 
@@ -163,7 +165,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     shared = None if single else _shared(shown, recipients)
     teller = recipients[0] if single else shared
     who = recipients[0].number if single else words.count("count.recipients", len(messages))
-    lead = recipients[0].sentence if single else _tally(kind, report.summary, words)
+    lead = recipients[0].sentence if single else _tally(kind, report, words)
     if lead.rstrip(".") == headline:
         lead = ""
     more = ""
@@ -182,7 +184,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
         tone=tone,
         single=single,
         preview=report.settings.preview,
-        facts=tuple(_facts(report, recipients, words, zone)),
+        facts=(*_facts(report, recipients, words, zone), *(_settings(report) if kind is NoticeKind.DRY_RUN else ())),
         recipients=recipients,
         shared=shared,
         more=more,
@@ -192,7 +194,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
         customer=show_line(report.customer),
         profile=show_line(report.profile),
         label_recipients=words.say("label.recipients"),
-        label_text=words.say("label.waiting" if waiting else "label.sent"),
+        label_text=words.say(_label_of_text(kind, waiting=waiting)),
         label_cut=words.say("label.cut"),
         label_replaced=words.say("label.replaced"),
         label_parts=words.say("label.parts"),
@@ -200,11 +202,17 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     )
 
 
+def _label_of_text(kind: NoticeKind, *, waiting: bool) -> str:
+    if kind is NoticeKind.DRY_RUN:
+        return "label.would-send"
+    return "label.waiting" if waiting else "label.sent"
+
+
 def choose_rows(messages: Sequence[ReportedMessage], rows: int) -> tuple[Sequence[ReportedMessage], int]:
     """Return the messages to show and how many are left out: all in their order, or the worst news first."""
     if len(messages) <= rows:
         return messages, 0
-    worst_first = sorted(messages, key=lambda message: _TONE_ORDER.index(_TONES.get(message.state, Tone.BAD)))
+    worst_first = sorted(messages, key=lambda message: _TONE_ORDER.index(_tone(message)))
     return worst_first[:rows], len(messages) - rows
 
 
@@ -238,17 +246,26 @@ def _count_delivered(message: ReportedMessage) -> int:
     return sum(part.state is State.DELIVERED for part in message.parts)
 
 
+def _tone(message: ReportedMessage) -> Tone:
+    return Tone.CALM if message.reason == _TRIAL else _TONES.get(message.state, Tone.BAD)
+
+
 def _tone_of(messages: Iterable[ReportedMessage]) -> Tone:
-    present = {_TONES.get(message.state, Tone.BAD) for message in messages}
+    present = {_tone(message) for message in messages}
     return next((tone for tone in _TONE_ORDER if tone in present), Tone.CALM)
 
 
 def _headline(kind: NoticeKind, messages: Sequence[ReportedMessage], summary: Summary, words: Words) -> str:
     if len(messages) == 1:
         state = messages[0].state
+        if messages[0].reason == _TRIAL:
+            return words.say("headline.dry-run")
         if state in OPEN and kind in {NoticeKind.ACCEPTED, NoticeKind.DELAYED}:
             return words.say(f"headline.{kind}")
         return words.say(f"headline.{state}")
+    if kind is NoticeKind.DRY_RUN:
+        planned = sum(message.reason == _TRIAL for message in messages)
+        return words.say("many.dry-run", total=summary.total, planned=planned)
     counts = {"total": summary.total, "failed": summary.failed, "unknown": summary.unknown, "open": summary.open}
     return words.say(f"many.{_headline_of_many(kind, summary)}", **counts)
 
@@ -267,11 +284,14 @@ def _headline_of_many(kind: NoticeKind, summary: Summary) -> str:
     return "submitted" if summary.submitted == summary.total else "sent"
 
 
-def _tally(kind: NoticeKind, summary: Summary, words: Words) -> str:
+def _tally(kind: NoticeKind, report: JobReport, words: Words) -> str:
+    summary = report.summary
+    planned = sum(message.reason == _TRIAL for message in report.messages)
     counts = {
+        "would-send": planned,
         "delivered": summary.delivered,
         "submitted": summary.submitted,
-        "refused" if kind is NoticeKind.ACCEPTED else "failed": summary.failed,
+        "refused" if kind in _BEFORE_SENDING else "failed": summary.failed - planned,
         "unknown": summary.unknown,
         "open": summary.open,
     }
@@ -282,7 +302,7 @@ def _tally(kind: NoticeKind, summary: Summary, words: Words) -> str:
 
 
 def _intro(kind: NoticeKind, messages: Sequence[ReportedMessage], words: Words, zone: str) -> str:
-    if kind is NoticeKind.RESULT or all(_TONES.get(message.state, Tone.BAD) is Tone.BAD for message in messages):
+    if kind is NoticeKind.RESULT or all(_tone(message) is Tone.BAD for message in messages):
         return ""
     sentence = words.say(f"intro.{kind}")
     ends = [message.expires_at for message in messages if message.expires_at and message.state in OPEN]
@@ -300,7 +320,7 @@ def _subject(kind: NoticeKind, report: JobReport, who: str, only: RecipientView 
         return subject if subject[:3].lower() == "re:" else words.say("subject.reply", subject=subject)
     if only is not None:
         return words.say("subject.one", number=who, state=only.state)
-    return words.say("subject.many", recipients=who, summary=_tally(kind, report.summary, words))
+    return words.say("subject.many", recipients=who, summary=_tally(kind, report, words))
 
 
 def _shared(shown: Sequence[ReportedMessage], recipients: Sequence[RecipientView]) -> RecipientView | None:
@@ -318,12 +338,15 @@ def _view_recipient(message: ReportedMessage, report: JobReport, words: Words, z
         cut_note = words.say("text.cut_shown") if preview else words.say("text.cut_hidden", characters=characters)
     sentence = explain_message(message, words, settled=report.settled_at is not None)
     detail = ""
+    trial = message.reason == _TRIAL
+    if trial and message.problem:
+        detail = f"{words.say('label.route')}: {show_line(message.problem)}"
     if message.reason in _REFUSALS_ONLY and message.problem:
         detail = show_line(message.problem)
     return RecipientView(
         number=address_of(message),
-        state=words.say(f"state.{message.state}"),
-        tone=_TONES.get(message.state, Tone.BAD),
+        state=words.say("state.would-send" if trial else f"state.{message.state}"),
+        tone=_tone(message),
         sentence=sentence,
         note=sentence if message.reason or message.state is State.UNKNOWN or _is_partial(message) else "",
         detail=detail,
@@ -331,7 +354,7 @@ def _view_recipient(message: ReportedMessage, report: JobReport, words: Words, z
         cut=show(message.cut) if preview else "",
         cut_note=cut_note,
         replaced=tuple(_view_replaced(message.replaced, words)) if preview else (),
-        parts=tuple(_view_part(part, words) for part in message.parts),
+        parts=tuple(_view_part(part, words, trial=trial) for part in message.parts),
         parts_line=_parts_line(message.parts, words),
         sender=_show_sender(message.sender_id),
         changed=words.time(message.updated_at, zone),
@@ -359,12 +382,12 @@ def _show_sender(sender_id: str) -> str:
     return show_line(sender_id)
 
 
-def _view_part(part: ReportedPart, words: Words) -> PartView:
+def _view_part(part: ReportedPart, words: Words, *, trial: bool) -> PartView:
     bad = part.state not in {State.DELIVERED, State.SUBMITTED}
     return PartView(
         name=words.say("label.part", index=part.index, total=part.total),
-        state=words.say(f"state.{part.state}"),
-        tone=_TONES.get(part.state, Tone.BAD),
+        state=words.say("state.would-send" if trial else f"state.{part.state}"),
+        tone=Tone.CALM if trial else _TONES.get(part.state, Tone.BAD),
         billed=part.billed,
         code="" if part.error in _PROBLEMS or not bad else show_line(part.error)[:_SHOWN_ADDRESS],
     )
@@ -395,3 +418,12 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
         ("label.job", show_line(report.public_id)),
     )
     return (Fact(label=words.say(key), value=value) for key, value in values if value)
+
+
+def _settings(report: JobReport) -> Iterable[Fact]:
+    """Give the settings that somebody set, with who did: names and layers are those of the commands."""
+    for name, (layer, origin) in report.origins.items():
+        value = show_line(format_setting(getattr(report.settings, name)))
+        yield Fact(
+            label=name, value=f"{value} ({layer}, {show_line(origin)})" if origin != layer else f"{value} ({layer})"
+        )

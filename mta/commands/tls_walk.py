@@ -75,7 +75,7 @@ def towards(ways: Ways, host: str, port: int) -> Ways:
     )
 
 
-async def walk_domain(
+async def walk_domain(  # noqa: PLR0913 - what is walked, for whom, under which rules
     domain: str, customer: str, *, ways: Ways, table: PolicyTable, cache: StsCache, clock: Clock
 ) -> Walk:
     """Walk to all hosts of a domain and say what is demanded of them and what they show."""
