@@ -146,6 +146,11 @@ class Acceptance:
 
     def judge_number(self, sender: Sender, text: str, resolved: Resolved) -> MobileNumber | Refused:
         """Return the number that a text names, or why this sender's SMS can't go there."""
+        judged = self._judge_number(sender, text, resolved)
+        return judged if isinstance(judged, Refused) else judged[0]
+
+    def _judge_number(self, sender: Sender, text: str, resolved: Resolved) -> tuple[MobileNumber, str] | Refused:
+        """Return a number and its route."""
         settings = resolved.settings
         number = parse_number(text, settings.default_country, strict=settings.strict_numbers)
         if isinstance(number, Refused):
@@ -156,7 +161,7 @@ class Acceptance:
             if refused is not None:
                 return refused
         route = self._routes.route_of(number, sender.customer.name)
-        return route if isinstance(route, Refused) else number
+        return route if isinstance(route, Refused) else (number, route)
 
     def plan(self, submission: Submission) -> Plan:
         """Decide everything about a submission and store nothing."""
@@ -179,12 +184,11 @@ class Acceptance:
         first_given: dict[str, str] = {}
         messages = []
         for wanted in submission.wanted:
-            number = wanted.refused or self.judge_number(submission.sender, wanted.number, submission.resolved)
-            if isinstance(number, Refused):
-                messages.append(PlannedMessage(wanted=wanted, refused=number))
+            judged = wanted.refused or self._judge_number(submission.sender, wanted.number, submission.resolved)
+            if isinstance(judged, Refused):
+                messages.append(PlannedMessage(wanted=wanted, refused=judged))
                 continue
-            route = self._routes.route_of(number, submission.sender.customer.name)
-            assert isinstance(route, str)  # judge_number refuses a number without one
+            number, route = judged
             messages.append(
                 PlannedMessage(
                     wanted=wanted, number=number, route=route, duplicate_of=first_given.get(number.digits, "")

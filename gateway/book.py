@@ -9,11 +9,13 @@ import asyncio
 import structlog
 
 from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, LayersChange, layer_of
+from addressbook.lists import DistributionLists, ListMember
 from addressbook.people import Directory
 from gateway.worker import Worker
 from sms.settings import SettingsPatch
 from store.database import Database, Transaction
 from store.directory import load_directory, refresh
+from store.lists import load_lists, read_members
 
 log = structlog.get_logger()
 
@@ -21,13 +23,14 @@ _LOOK_EVERY = 1.0
 
 
 class AddressBook:
-    """The directory and layers in force. `system` is the operator's system layer, weaker than the stored one."""
+    """The directory, lists and layers in force. `system` is the operator's system layer, weaker than the stored one."""
 
     def __init__(self, database: Database, system: SettingsPatch) -> None:
         self._database = database
         self._operator = layer_of(LayerKind.SYSTEM, system, "operator's file")
-        self._stored: tuple[Directory, Layers] = (Directory(), Layers())
+        self._stored: tuple[Directory, Layers, DistributionLists] = (Directory(), Layers(), DistributionLists())
         self.directory = Directory()
+        self.lists = DistributionLists()
         self.layers = Layers()
         self._refreshing = asyncio.Lock()
         self._worker = Worker("address-book", self._look, look_every=_LOOK_EVERY)
@@ -39,11 +42,11 @@ class AddressBook:
 
     def load_now(self) -> None:
         """Read everything, for a caller without an event loop."""
-        self._take(self._database.read_now(load_directory))
+        self._take(self._database.read_now(_load))
 
     async def load(self) -> None:
         """Read everything."""
-        self._take(await self._database.read(load_directory))
+        self._take(await self._database.read(_load))
 
     async def refresh(self) -> None:
         """Catch up with the database; costs one small query where nothing changed."""
@@ -58,14 +61,21 @@ class AddressBook:
         """Follow no more."""
         await self._worker.stop()
 
-    def _refreshed(self, tx: Transaction) -> tuple[Directory, Layers]:
-        return refresh(tx, *self._stored)
+    def members_now(self, list_id: int) -> list[ListMember]:
+        """Return the members of a list as they are stored now; waits for the database, so not for the event loop."""
+        return self._database.read_now(lambda tx: read_members(tx, list_id))
 
-    def _take(self, stored: tuple[Directory, Layers]) -> None:
+    def _refreshed(self, tx: Transaction) -> tuple[Directory, Layers, DistributionLists]:
+        before, layers, lists = self._stored
+        directory, layers = refresh(tx, before, layers)
+        return directory, layers, lists if directory is before else load_lists(tx)
+
+    def _take(self, stored: tuple[Directory, Layers, DistributionLists]) -> None:
         if stored[0] is self._stored[0] and self.layers.version == stored[1].version and self.directory is stored[0]:
             return
         self._stored = stored
         self.directory = stored[0]
+        self.lists = stored[2]
         self.layers = self._with_operator(stored[1])
         log.debug("address_book_loaded", version=self.version)
 
@@ -82,3 +92,7 @@ class AddressBook:
     async def _look(self) -> bool:
         await self.refresh()
         return False
+
+
+def _load(tx: Transaction) -> tuple[Directory, Layers, DistributionLists]:
+    return *load_directory(tx), load_lists(tx)

@@ -5,7 +5,8 @@ Not here: the dialogue itself (server, dialogue), who somebody is (identify), wh
 """
 
 import shutil
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -154,11 +155,17 @@ class MailHandler:
 
 def prove_by_address(directory: Directory, client: str) -> Proven | None:
     """Return the customer whose address range holds a client's address."""
+    address = _parse_client(client)
+    customer = directory.customer_of_client(address) if address is not None else None
+    return Proven(customer_id=customer.id) if customer is not None and customer.active else None
+
+
+@lru_cache(maxsize=1024)  # each command of a session asks
+def _parse_client(client: str) -> IPv4Address | IPv6Address | None:
     try:
-        customer = directory.customer_of_client(ip_address(client.partition("%")[0]))
+        return ip_address(client.partition("%")[0])
     except ValueError:
         return None
-    return Proven(customer_id=customer.id) if customer is not None and customer.active else None
 
 
 def _plain_address(address: str | None) -> str:

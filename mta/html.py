@@ -19,8 +19,6 @@ from mta.html_marks import Removal, Styles, judge_element, read_styles
 QUOTE_MARK: Final = "\ue000"
 """A line that stands for quoted history (a private use code point; the same in the input is dropped)."""
 
-_CELL: Final = "\ue001"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlText:
@@ -195,6 +193,7 @@ class _Writer:
             self.removed.append((kind, length))
 
     def _text(self, text: str) -> None:
+        text = text.replace(QUOTE_MARK, "")
         if self.preformatted:
             first, *rest = text.replace("\r\n", "\n").split("\n")
             self.frames[-1].current.append(first)
@@ -203,7 +202,7 @@ class _Writer:
                 self.frames[-1].current.append(line)
             return
         current = self.frames[-1].current
-        text = _SPACE.sub(" ", text).replace(QUOTE_MARK, "").replace(_CELL, "")
+        text = _SPACE.sub(" ", text)
         if text and not (text == " " and not current):
             current.append(text)
 

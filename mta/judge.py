@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
@@ -80,8 +81,16 @@ class Judgement:
     plan: Plan | None = None
 
 
+_SENDERS_REMEMBERED = 10_000
+_RECIPIENTS_REMEMBERED = 10_000
+
+
 class MailJudge:
-    """Judges mails with the address book in force; `directory` is asked anew for each mail."""
+    """Judges mails with the address book in force; `directory` is asked anew for each mail.
+
+    Who an address stands for is remembered as long as the directory is the same one, since MAIL, each RCPT and DATA ask
+    for it; so is what a recipient's address says.
+    """
 
     def __init__(
         self,
@@ -97,6 +106,9 @@ class MailJudge:
         self._domains = frozenset(domains)
         self._own_message_id = own_message_id
         self._limits = limits
+        self._senders: dict[tuple[Proven, str], Sender | Refused] = {}
+        self._senders_of = Directory()
+        self._read_recipient = lru_cache(_RECIPIENTS_REMEMBERED)(self._read_recipient_anew)
 
     def judge_reverse_path(self, proven: Proven, address: str) -> Refused | None:
         """Return why a proven customer may not use this reverse-path; its reports will go there."""
@@ -108,42 +120,26 @@ class MailJudge:
     def choose_sender(self, proven: Proven, author: str) -> Sender | Refused:
         """Return the customer, user and profile that a From address stands for; it must be the proven customer's."""
         directory = self._directory()
-        customer = directory.customer(proven.customer_id)
-        if customer is None or not customer.active:
-            return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This customer is not active.")
-        user = directory.user(author)
-        if user is not None and user.customer_id == customer.id:
-            if not user.active:
-                return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This sender is not active.")
-            if proven.user_id not in (None, user.id):
-                return Refused(
-                    refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This login may send as its own user only."
-                )
-            return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
-        if user is not None or proven.user_id is not None or not _may_speak_for(directory, customer, author):
-            return Refused(
-                refusal=Refusal.SENDER_NOT_AUTHORISED,
-                detail="The sender address is neither a user nor of a domain of the authenticated customer.",
-            )
-        return Sender(customer=customer, profile=directory.profile_in_force(customer.id, None))
+        if directory is not self._senders_of or len(self._senders) >= _SENDERS_REMEMBERED:
+            self._senders, self._senders_of = {}, directory
+        key = (proven, author)
+        found = self._senders.get(key)
+        if found is None:
+            found = self._senders[key] = _choose_sender(directory, proven, author)
+        return found
 
     def judge_recipient(self, proven: Proven | None, reverse_path: str, address: str) -> MobileNumber | Refused | None:
         """Judge one RCPT: its number where the sender is proven; None where only its form could be judged."""
-        read = self._read_recipient(address, ("SMS",) if proven is None else self._prefixes(proven, reverse_path))
-        if isinstance(read, Refused):
-            return read
         if proven is None:
-            return None
+            read = self._read_recipient(address, ("SMS",))
+            return read if isinstance(read, Refused) else None
         sender = self.choose_sender(proven, reverse_path) if reverse_path else self._customer_alone(proven)
         if isinstance(sender, Refused):
-            return sender
-        return self._acceptance.judge_number(sender, read, self._acceptance.resolve(sender, Origin.MAIL))
-
-    def _prefixes(self, proven: Proven, reverse_path: str) -> tuple[str, ...]:
-        sender = self.choose_sender(proven, reverse_path) if reverse_path else self._customer_alone(proven)
-        if isinstance(sender, Refused):
-            return ()
-        return self._acceptance.resolve(sender, Origin.MAIL).settings.address_prefixes
+            read = self._read_recipient(address, ())
+            return read if isinstance(read, Refused) else sender
+        resolved = self._acceptance.resolve(sender, Origin.MAIL)
+        read = self._read_recipient(address, resolved.settings.address_prefixes)
+        return read if isinstance(read, Refused) else self._acceptance.judge_number(sender, read, resolved)
 
     def _customer_alone(self, proven: Proven) -> Sender | Refused:
         customer = self._directory().customer(proven.customer_id)
@@ -151,7 +147,7 @@ class MailJudge:
             return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This customer is not active.")
         return Sender(customer=customer)
 
-    def _read_recipient(self, address: str, prefixes: tuple[str, ...]) -> str | Refused:
+    def _read_recipient_anew(self, address: str, prefixes: tuple[str, ...]) -> str | Refused:
         """Return the text of the number that an address of our domains names."""
         domain = address.rpartition("@")[2].removesuffix(".").lower()
         if "@" in address and domain not in self._domains:
@@ -268,6 +264,25 @@ class MailJudge:
             notify=recipient.notify,
             orcpt=recipient.orcpt,
         )
+
+
+def _choose_sender(directory: Directory, proven: Proven, author: str) -> Sender | Refused:
+    customer = directory.customer(proven.customer_id)
+    if customer is None or not customer.active:
+        return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This customer is not active.")
+    user = directory.user(author)
+    if user is not None and user.customer_id == customer.id:
+        if not user.active:
+            return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This sender is not active.")
+        if proven.user_id not in (None, user.id):
+            return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This login may send as its own user only.")
+        return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
+    if user is not None or proven.user_id is not None or not _may_speak_for(directory, customer, author):
+        return Refused(
+            refusal=Refusal.SENDER_NOT_AUTHORISED,
+            detail="The sender address is neither a user nor of a domain of the authenticated customer.",
+        )
+    return Sender(customer=customer, profile=directory.profile_in_force(customer.id, None))
 
 
 def _may_speak_for(directory: Directory, customer: Customer, address: str) -> bool:

@@ -140,7 +140,7 @@ class MailTeller:
 
     async def _find_template(self, notice: Notice) -> FoundTemplate | None:
         report = notice.report
-        if report.settings.report_format is ReportFormat.DSN:
+        if report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
             return None
         found = await self._rules.find_template(report.customer, report.profile, form_of(notice.kind, report))
         if found is not None and self._resting.get(found.identity, 0.0) > self._monotonic():

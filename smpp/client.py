@@ -42,10 +42,10 @@ from smpp.events import (
 from smpp.fields import PduError
 from smpp.fragments import read_fragment
 from smpp.link import Link
-from smpp.outcomes import LINK_DOWN, WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable
+from smpp.outcomes import LINK_DOWN, WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable, status_of
 from smpp.pace import Pace
 from smpp.pdu import Pdu
-from smpp.receipts import STATES, DeliveryKind, kind_of, parse_receipt_date, read_receipt
+from smpp.receipts import STATES, DeliveryKind, kind_of, parse_absolute_time, read_receipt
 from smpp.session import Session, SessionError
 from smpp.states import Role, State
 from smpp.statuses import Status, status_name
@@ -156,25 +156,26 @@ class SmppClient:
             log.warning("smpp_stop_impatient", carrier=self.name, deliveries=len(self._deliveries))
         if self._door is not None:
             self._door.close()
-        for task in self._keepers:
-            task.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await _end(self._keepers)
+        await self._leave()
+        await _end(list(self._deliveries))
+        if self._waker is not None:
+            self._waker.cancel()
+
+    async def _leave(self) -> None:
+        """Unbind every link, and drop those whose other side does not answer."""
         links = list(self._links)
+        if not links:
+            return
         for link in links:
             link.tick()
             link.session.unbind()
             link.pump()
-        if links:
-            await asyncio.wait([link.lost for link in links], timeout=_UNBIND_SECONDS)
+        await asyncio.wait([link.lost for link in links], timeout=_UNBIND_SECONDS)
         for link in links:
             link.session.abandon()
             link.pump()
-        deliveries = list(self._deliveries)
-        for task in deliveries:
-            task.cancel()
-        await asyncio.gather(*deliveries, return_exceptions=True)
-        if self._waker is not None:
-            self._waker.cancel()
+        await asyncio.wait([link.lost for link in links])
 
     # Beyond the protocol
 
@@ -183,7 +184,7 @@ class SmppClient:
         answer = await self._ask(write_cancel(carrier_id, number, sender, self._dialect))
         if not isinstance(answer, Pdu):
             return answer
-        return decide_outcome(answer.status, reference=carrier_id, overrides=self._dialect.statuses)
+        return decide_outcome(status_of(answer), reference=carrier_id, overrides=self._dialect.statuses)
 
     async def query(self, carrier_id: str, sender: SenderId | None) -> Receipt | Outcome:
         """Ask the carrier where a part is: its state as a receipt would say it, or why that is not known (§4.8)."""
@@ -197,7 +198,7 @@ class SmppClient:
             carrier_id=carrier_id,
             state=STATES.get(answer.body.message_state, ReceiptState.UNKNOWN),
             error=str(answer.body.error_code) if answer.body.error_code else "",
-            done_at=parse_receipt_date(answer.body.final_date[:12], self._dialect.receipt_zone),
+            done_at=parse_absolute_time(answer.body.final_date),
         )
 
     async def _ask(self, body: CancelSm | QuerySm) -> Pdu | Outcome:
@@ -307,13 +308,8 @@ class SmppClient:
         elif isinstance(event, OutbindHeard):
             self._on_outbind(link, event.pdu)
         elif isinstance(event, Stray):
-            log.warning(
-                "smpp_stray_answer",
-                carrier=self.name,
-                command=hex(event.command),
-                sequence=event.sequence,
-                status=status_name(event.status),
-            )
+            status = status_name(event.status)
+            log.warning("smpp_stray_answer", carrier=self.name, command=hex(event.command), status=status)
         elif isinstance(event, Malformed):
             log.warning("smpp_malformed_pdu", carrier=self.name, peer=link.peer, cause=str(event.error))
 
@@ -359,15 +355,12 @@ class SmppClient:
             reference = normalise_id(body.message_id, self._dialect.id_in_response)
             self._events.answered(self.name, part_key, Done(reference=reference))
         else:
-            # A generic_nack refuses even where its status forgets to say so.
             outcome = decide_outcome(
-                pdu.status or Status.RUNKNOWNERR,
-                overrides=self._dialect.statuses,
-                throttle_pause=self._dialect.throttle_pause,
+                status_of(pdu), overrides=self._dialect.statuses, throttle_pause=self._dialect.throttle_pause
             )
             if isinstance(outcome, Retry) and outcome.problem.code is ProblemCode.THROTTLED:
                 self._pace.throttled(self._loop.time())
-            log.info("smpp_part_refused", carrier=self.name, part=part_key, status=status_name(pdu.status))
+            log.info("smpp_part_refused", carrier=self.name, part=part_key, status=status_name(status_of(pdu)))
             self._events.answered(self.name, part_key, outcome)
         self._changed()
 
@@ -452,3 +445,10 @@ class SmppClient:
         self._change_due = False
         if self._events is not None:
             self._events.window_changed(self.name)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel the tasks and return when they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
+from smpp.bodies import GenericNack
 from smpp.events import Missing
 from smpp.fields import PduError
-from smpp.statuses import NO_OVERRIDES, Meaning, Verdict, meaning_of, status_name
+from smpp.pdu import Pdu
+from smpp.statuses import NO_OVERRIDES, Meaning, Status, Verdict, meaning_of, status_name
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 
 LINK_DOWN = Retry(
@@ -63,3 +65,10 @@ def outcome_of_unwritable(error: PduError) -> Outcome:
     return Failed(
         problem=Problem(code=ProblemCode.INTERNAL, text="This SMS cannot be written for the carrier.", cause=str(error))
     )
+
+
+def status_of(answer: Pdu) -> int:
+    """Return the status of an answer; a generic_nack refuses even where it forgets to say why."""
+    if isinstance(answer.body, GenericNack) and not answer.status:
+        return Status.RUNKNOWNERR
+    return answer.status

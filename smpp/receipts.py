@@ -6,7 +6,7 @@ Not here: what a receipt does to a message (sms.lifecycle). Standard: SMPP 3.4 ย
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -129,6 +129,19 @@ def parse_receipt_date(text: str, zone: ZoneInfo) -> datetime | None:
         return datetime.strptime(digits, form).replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def parse_absolute_time(text: str) -> datetime | None:
+    """Return the instant of `YYMMDDhhmmsstnnp` (ยง7.1.1.1), None where it is empty or something else.
+
+    nn is how many quarters of an hour local time is ahead of UTC (p is +) or behind it (p is -).
+    """
+    match = re.fullmatch(r"([0-9]{12})[0-9]([0-9]{2})([+-])", text)
+    if match is None:
+        return None
+    local = parse_receipt_date(match[1], ZoneInfo("UTC"))
+    ahead = timedelta(minutes=15 * int(match[2]))
+    return None if local is None else local - (ahead if match[3] == "+" else -ahead)
 
 
 def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:

@@ -13,8 +13,10 @@ from addressbook.people import Credential, User, canonical_name
 from store.database import Transaction
 from store.directory import LOG_REACH, read_version
 from store.keys import Keys
+from store.lists import remove_list
 
 _OWN_TABLES = ("credential", "address_range", "customer_domain", "mail_template", "mail_graphic")
+_LISTS_OF = "SELECT key FROM distribution_list WHERE customer_key = ?"
 MOST_TOUCHED = 5_000
 """A change that touches more records is logged as one entry, and readers load everything."""
 
@@ -80,6 +82,14 @@ class DirectoryChanges:
         self._tx.execute("DELETE FROM directory_change WHERE version < ?", (version - LOG_REACH,))
         return version
 
+    def new_key(self) -> int:
+        """Return a key for a record of another file's table."""
+        return self._keys.take()
+
+    def touch_list(self, key: int) -> None:
+        """Say that a distribution list is different: what was resolved with the version before is stale."""
+        self._touch("list", key)
+
     def audit(self, action: str, target: str, detail: str = "") -> None:
         """Record what was done to whom."""
         self._tx.execute(
@@ -112,6 +122,8 @@ class DirectoryChanges:
             (key, key, key),
         )
         self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (key,))
+        for list_key in [found for (found,) in self._tx.rows(_LISTS_OF, (key,))]:
+            remove_list(self._tx, list_key)
         for table in (*_OWN_TABLES, "person", "profile"):
             self._tx.execute(f"DELETE FROM {table} WHERE customer_key = ?", (key,))  # noqa: S608 - names of ours
         self._tx.execute("DELETE FROM customer WHERE key = ?", (key,))

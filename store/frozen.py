@@ -12,7 +12,9 @@ import msgspec
 
 from sms.message import Replacement
 from sms.number import SenderId
+from sms.schedule import Blackout
 from sms.settings import FIELDS, Settings, format_setting
+from store.keys import to_instant, to_stored
 
 _BUILT_IN = Settings()
 
@@ -76,3 +78,24 @@ def thaw_replaced(frozen: str) -> tuple[Replacement, ...]:
         return ()
     triples = msgspec.json.decode(frozen, type=list[tuple[int, str, str]])
     return tuple(Replacement(index=index, old=old, new=new) for index, old, new in triples)
+
+
+def freeze_blackouts(blackouts: tuple[Blackout, ...]) -> str | None:
+    """Return periods as JSON pairs of stored instants; None for none."""
+    if not blackouts:
+        return None
+    return msgspec.json.encode([(to_stored(item.start_at), to_stored(item.end_at)) for item in blackouts]).decode()
+
+
+def thaw_blackouts(frozen: str | None) -> tuple[Blackout, ...]:
+    """Return what `freeze_blackouts` wrote."""
+    if not frozen:
+        return ()
+    pairs = msgspec.json.decode(frozen, type=list[tuple[int, int]])
+    return tuple(Blackout(start_at=to_instant(start), end_at=to_instant(end)) for start, end in pairs)
+
+
+def end_of_blackout(frozen: str, now: int) -> int | None:
+    """Return when the period that holds `now` ends, None outside of all; instants as stored, without a detour."""
+    pairs = msgspec.json.decode(frozen, type=list[tuple[int, int]])
+    return next((end for start, end in pairs if start <= now < end), None)

@@ -5,12 +5,13 @@ A public id is `J.`, `S.`, `I.` or `N.`, the UTC time to the millisecond and a r
 the dot).
 """
 
-import secrets
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 _EPOCH_MS = 1_577_836_800_000
-_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_ALPHABET = b"abcdefghijkmnpqrstuvwxyz23456789"
+_LETTERS = _ALPHABET * 8  # a random octet's letter; 256 is a multiple of 32, so that each is as likely
 
 
 def to_instant(microseconds: int) -> datetime:
@@ -41,7 +42,5 @@ class Keys:
 
 def public_id(letter: str, at: datetime) -> str:
     """Return a new public id such as `J.20261123-160309.512-k3v9x2mq`, for J, S, I or N."""
-    stamp = at.strftime("%Y%m%d-%H%M%S.") + f"{at.microsecond // 1000:03}"
-    random = secrets.randbits(50)
-    suffix = "".join(_ALPHABET[random >> shift & 31] for shift in range(0, 50, 5))
-    return f"{letter}.{stamp}-{suffix}"
+    suffix = os.urandom(10).translate(_LETTERS).decode()
+    return f"{letter}.{at:%Y%m%d-%H%M%S}.{at.microsecond // 1000:03}-{suffix}"

@@ -3,16 +3,18 @@
 Not here: what answers, receipts and crashes change (progress), notices (outbox), views for people (views).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from sms.lifecycle import State
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, parse_sender_id
+from sms.outcome import Refusal
 from sms.report import NoticeKind
 from sms.settings import StatusReport, format_setting
 from store.database import Row, Transaction
 from store.directory import read_version
-from store.frozen import freeze_replaced
+from store.frozen import end_of_blackout, freeze_replaced
 from store.keys import Keys, to_instant
 from store.leases import check_alive
 from store.outbox import NOTICES, notice_row
@@ -20,12 +22,16 @@ from store.statements import Insert, Update
 from store.tables import Job, Message, Part, Seen
 
 FAR = 1 << 62
+_LOOK_FURTHER = 500
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMessage:
-    """One recipient to store; `encoded` is None where it was refused, and then `reason` and `problem` say why."""
+    """One recipient to store; `encoded` is None where it was refused, and then `reason` and `problem` say why.
+
+    `digest` makes a repeat known, `duplicate` the same text to the same number, where that is to be detected.
+    """
 
     public_id: str
     given: str
@@ -36,6 +42,7 @@ class NewMessage:
     reason: str = ""
     problem: str = ""
     digest: bytes = b""
+    duplicate: bytes = b""
     route: str = ""
 
 
@@ -44,6 +51,7 @@ class NewJob:
     """One accepted submission. Instants are microseconds; `settings` and `origins` are frozen JSON (store.frozen).
 
     `directory_version` is the one its settings were resolved with: the job is not stored if it moved meanwhile.
+    `blackouts` is frozen JSON too. A dry run is stored ended: its messages are cancelled and never due.
     """
 
     public_id: str
@@ -68,17 +76,22 @@ class NewJob:
     receipt_wanted: bool
     notices: tuple[tuple[NoticeKind, str], ...] = ()
     seen_until: int = 0
+    duplicate_until: int = 0
+    blackouts: str | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
     """What became of a new job: stored under `public_id`, or nothing stored since all of it was known already.
 
-    `stale` says that the directory moved: nothing was stored and the job must be resolved again.
+    `stale` says that the directory moved: nothing was stored and the job must be resolved again. `duplicate` says that
+    the job named by `public_id` sent the same texts to the same numbers a short time ago, and nothing was stored.
     """
 
     public_id: str
     repeated: bool = False
+    duplicate: bool = False
     stale: bool = False
     skipped: tuple[str, ...] = ()
 
@@ -87,13 +100,14 @@ _JOBS = Insert(
     Job,
     *("key", "public_id", "customer_key", "customer", "profile", "person", "service", "reference", "accepted_at"),
     *("open_messages", "report", "settings", "origins", "from_mail", "reverse_path", "header_from", "mail_id"),
-    *("mail_references", "subject", "envid", "ret", "helo", "header", "body", "corrected"),
+    *("mail_references", "subject", "envid", "ret", "helo", "header", "body", "corrected", "settled_at"),
 )
 _MESSAGES = Insert(
     Message,
     *("key", "job_key", "seq", "public_id", "given", "number", "notify", "orcpt", "body", "cut", "replaced"),
     *("alphabet", "sender", "state", "reason", "problem", "from_network", "priority", "route", "held", "flash"),
     *("receipt_wanted", "parts", "attempts", "due_at", "expires_at", "watch_at", "counted", "owner", "updated_at"),
+    "blackouts",
 )
 _PARTS = Insert(
     Part,
@@ -103,8 +117,10 @@ _PARTS = Insert(
 _SEEN = Insert(Seen, "digest", "job_key", "until")
 _TAKEN_MESSAGES = Update(Message, "owner", "updated_at", also="state = 'submitting', attempts = attempts + 1")
 _TAKEN_PARTS = Update(Part, "carrier", also="state = 'submitting', attempt = attempt + 1")
+_POSTPONED = Update(Message, "due_at")
 _DUE = (
-    "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, parts, expires_at FROM message"
+    "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, parts, expires_at, blackouts"
+    " FROM message"
     " WHERE state = 'queued' AND route = ? AND priority = ? AND due_at <= ? AND expires_at > ?"
     " ORDER BY due_at, key LIMIT ?"
 )
@@ -131,8 +147,14 @@ class Outbound:
     def add_jobs(self, tx: Transaction, new_jobs: list[NewJob]) -> list[Added]:
         """Store jobs with their messages, parts, notices and digests; recipients already seen are left out."""
         current = read_version(tx)
-        digests = {message.digest for job in new_jobs for message in job.messages if message.digest}
-        seen = self._seen(tx, digests)
+        digests = {
+            digest
+            for job in new_jobs
+            for message in job.messages
+            for digest in (message.digest, message.duplicate)
+            if digest
+        }
+        seen = self._seen(tx, digests, max(job.accepted_at for job in new_jobs))
         rows = _Rows()
         added = []
         for job in new_jobs:
@@ -147,11 +169,17 @@ class Outbound:
         tx.insert(_SEEN, rows.seen)
         return added
 
-    def _seen(self, tx: Transaction, digests: set[bytes]) -> dict[bytes, str]:
+    def _seen(self, tx: Transaction, digests: set[bytes], now: int) -> dict[bytes, str]:
+        """Return the public id of the first job of each digest; one whose time has ended is forgotten here."""
         if not digests:
             return {}
-        query = "SELECT s.digest, j.public_id FROM seen s JOIN job j ON j.key = s.job_key WHERE s.digest IN (??)"
-        return {bytes(digest): first for digest, first in tx.rows_in(query, digests)}
+        query = (
+            "SELECT s.digest, s.until, j.public_id FROM seen s JOIN job j ON j.key = s.job_key WHERE s.digest IN (??)"
+        )
+        found = [(bytes(digest), until, first) for digest, until, first in tx.rows_in(query, digests)]
+        over = sorted({digest for digest, until, _ in found if until <= now})
+        tx.execute_many("DELETE FROM seen WHERE digest = ?", [(digest,) for digest in over])
+        return {digest: first for digest, until, first in found if until > now}
 
     def _add(self, job: NewJob, seen: dict[bytes, str], rows: "_Rows") -> Added:
         fresh = [message for message in job.messages if message.digest not in seen]
@@ -159,9 +187,14 @@ class Outbound:
         if not any(message.encoded for message in fresh) and skipped:
             first = next(seen[message.digest] for message in job.messages if message.digest in seen)
             return Added(public_id=first, repeated=True, skipped=skipped)
+        first = next((seen[message.duplicate] for message in fresh if message.duplicate in seen), "")
+        if first:
+            fresh = [_refuse_duplicate(message, seen) for message in fresh]
+            if not any(message.encoded for message in fresh):
+                return Added(public_id=first, duplicate=True)
         key = self._keys.take()
         mail = job.mail or MailOrigin(reverse_path="")
-        open_messages = sum(message.encoded is not None for message in fresh)
+        open_messages = 0 if job.dry_run else sum(message.encoded is not None for message in fresh)
         rows.jobs.append(
             (key, job.public_id, job.customer_key, job.customer, job.profile, job.person, job.service, job.reference)
             + (job.accepted_at, open_messages, job.report.value, job.settings, job.origins, job.mail is not None)
@@ -174,13 +207,16 @@ class Outbound:
                 mail.envid,
                 mail.ret,
             )
-            + (mail.helo, mail.header, mail.body, False)
+            + (mail.helo, mail.header, mail.body, False, job.accepted_at if job.dry_run else None)
         )
         for seq, message in enumerate(fresh):
             self._add_message(key, seq, job, message, rows)
             if message.digest:
                 seen[message.digest] = job.public_id
                 rows.seen.append((message.digest, key, job.seen_until))
+            if message.duplicate and message.encoded is not None:
+                seen[message.duplicate] = job.public_id
+                rows.seen.append((message.duplicate, key, job.duplicate_until))
         for kind, recipient in job.notices:
             rows.notices.append(notice_row(self._keys.take(), key, kind, recipient, job.accepted_at))
         return Added(public_id=job.public_id, skipped=skipped)
@@ -188,7 +224,8 @@ class Outbound:
     def _add_message(self, job_key: int, seq: int, job: NewJob, message: NewMessage, rows: "_Rows") -> None:
         key = self._keys.take()
         encoded = message.encoded
-        state = State.REJECTED if encoded is None else State.QUEUED
+        waiting = State.CANCELLED if job.dry_run else State.QUEUED
+        state = State.REJECTED if encoded is None else waiting
         parts = () if encoded is None else encoded.parts
         rows.messages.append(
             (key, job_key, seq, message.public_id, message.given, message.number.digits if message.number else "")
@@ -199,11 +236,12 @@ class Outbound:
             )
             + (format_setting(job.sender) if job.sender else "", state.value, message.reason, message.problem, False)
             + (_URGENCY[job.priority], message.route, False, job.flash, job.receipt_wanted, len(parts), 0)
-            + (job.due_at, job.expires_at, job.expires_at, encoded is None, "", job.accepted_at)
+            + (job.due_at, job.expires_at, job.expires_at, state is not State.QUEUED, "", job.accepted_at)
+            + (job.blackouts,)
         )
         for index, part in enumerate(parts, start=1):
             rows.parts.append(
-                (self._keys.take(), key, index, len(parts), part.text, part.udh, part.payload, State.QUEUED.value)
+                (self._keys.take(), key, index, len(parts), part.text, part.udh, part.payload, waiting.value)
                 + (0, "", "", "")
             )
 
@@ -229,7 +267,7 @@ class Outbound:
     def _take_from(  # noqa: PLR0913 - one private step of `_take`, split for reading
         self, tx: Transaction, take: Take, route: str, urgency: int, room: int, *, allow_partial: bool
     ) -> list[PartToSubmit]:
-        messages = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (route, urgency, take.now, take.now, room))
+        messages = self._due(tx, take, route, urgency, room)
         parts_of: dict[int, list[tuple[int, int, int, bytes, bytes]]] = {}
         for key, message_key, index, total, udh, payload in tx.rows_in(
             "SELECT key, message_key, idx, total, udh, payload FROM part"
@@ -251,12 +289,32 @@ class Outbound:
         tx.update(_TAKEN_PARTS, [(take.carrier, part.part_key) for part in taken])
         return taken
 
+    def _due(self, tx: Transaction, take: Take, route: str, urgency: int, room: int) -> list[Row]:
+        """Return messages that may go out now; those in a blackout are put off to its end, and others looked for."""
+        query = _DUE_LOCKED if tx.postgresql else _DUE
+        while True:
+            messages = tx.rows(query, (route, urgency, take.now, take.now, room))
+            ends = [(row[-1] and end_of_blackout(row[-1], take.now), row[0]) for row in messages]
+            postponed = [(end, key) for end, key in ends if end]
+            if not postponed:
+                return messages
+            tx.update(_POSTPONED, postponed)
+            room = max(room, _LOOK_FURTHER)
+
     def forget_seen(self, tx: Transaction, nows: list[int]) -> list[int]:
         """Delete up to 5,000 digests whose time has ended; returns how many."""
         return [
             tx.execute("DELETE FROM seen WHERE digest IN (SELECT digest FROM seen WHERE until <= ? LIMIT 5000)", (now,))
             for now in nows
         ]
+
+
+def _refuse_duplicate(message: NewMessage, seen: Mapping[bytes, str]) -> NewMessage:
+    first = seen.get(message.duplicate, "") if message.duplicate and message.encoded is not None else ""
+    if not first:
+        return message
+    problem = f"The same text went to this number a short time ago in job {first}."
+    return replace(message, encoded=None, reason=Refusal.DUPLICATE.value, problem=problem)
 
 
 class _Rows:
@@ -271,7 +329,7 @@ class _Rows:
 
 
 def _part_to_submit(row: Row, part: tuple[int, int, int, bytes, bytes]) -> PartToSubmit:
-    key, public_id, number, sender, alphabet, urgency, flash, receipt_wanted, _, expires_at = row
+    key, public_id, number, sender, alphabet, urgency, flash, receipt_wanted, _, expires_at, _ = row
     part_key, index, total, udh, payload = part
     return PartToSubmit(
         part_key=part_key,

@@ -69,7 +69,7 @@ class Message(Row):
     """One recipient of a job. `priority` is 0 for express, 1 for normal; `route` names the carriers that may take it.
 
     `counted` is false until the message's end was subtracted from its job; `watch_at` is when silence ends it; `owner`
-    is the process that is submitting it.
+    is the process that is submitting it. `blackouts` are the periods ahead in which it may not go out, as JSON.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -101,6 +101,7 @@ class Message(Row):
     counted = peewee.BooleanField(default=False)
     owner = peewee.TextField(default="")
     updated_at = peewee.BigIntegerField()
+    blackouts = peewee.TextField(null=True)
 
     class Meta:
         table_name = "message"

@@ -48,7 +48,10 @@ def find_postgresql() -> Path | None:
 
 
 class PostgresqlServer:
-    """A server on a free loopback port with its data in a temporary folder; `stop` ends it and deletes the folder."""
+    """A server on a free loopback port with its data in a temporary folder; `stop` ends it and deletes the folder.
+
+    It ends with the thread that started it, whatever happens to that: start it from the main thread.
+    """
 
     def __init__(self, programs: Path, *, options: tuple[str, ...] = _QUICK, folder: str | None = None) -> None:
         self._options = options
@@ -62,11 +65,11 @@ class PostgresqlServer:
             if self._call("test", "-x", str(programs / "postgres")).returncode:
                 self._programs = Path(shutil.copytree(programs.parent, self._folder / "programs")) / "bin"
         with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+            self.port = free.getsockname()[1]
 
     @property
     def url(self) -> str:
-        return f"postgresql://{_USER}@127.0.0.1:{self._port}/postgres"
+        return f"postgresql://{_USER}@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
         if not (self._folder / "data").exists():
@@ -74,7 +77,7 @@ class PostgresqlServer:
             done = self._call(str(self._programs / "initdb"), *words)
             if done.returncode:
                 self._fail(done.stderr)
-        place = ("-D", "data", "-h", "127.0.0.1", "-p", str(self._port))
+        place = ("-D", "data", "-h", "127.0.0.1", "-p", str(self.port))
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", *place, *(word for option in self._options for word in ("-c", option))],

@@ -31,7 +31,7 @@ def dkim() -> None:
 @config_option
 @click.argument("domain")
 @click.option("--selector", metavar="NAME", help="The record is at NAME._domainkey.DOMAIN; without it, from the date.")
-@click.option("--kind", type=click.Choice(list(KeyKind)), default=KeyKind.RSA, show_default=True)
+@click.option("--kind", type=click.Choice([*map(str, KeyKind)]), default=str(KeyKind.RSA), show_default=True)
 @click.option("--directory", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where it is kept.")
 def new(file: Path, domain: str, selector: str | None, kind: str, directory: Path | None) -> None:
     """Make a key, and print the DNS record to publish and the table for the operator's file.

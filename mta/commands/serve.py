@@ -4,6 +4,7 @@ Not here: what runs (mta.app). SIGTERM and SIGINT stop it gracefully; a second o
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -56,6 +57,7 @@ async def serve_until_told(config: Config) -> None:
     except (StorageError, ContextError, OSError, ValueError) as error:
         click.echo(f"cannot start: {error}", err=True)
         sys.exit(1)
+    spare_the_collector()
     notify_system("READY=1")
     await told.wait()
     notify_system("STOPPING=1")
@@ -79,6 +81,16 @@ async def _start(config: Config, database: Database) -> Gateway:
         database.close()
         raise
     return gateway
+
+
+def spare_the_collector() -> None:
+    """Leave what was loaded at the start out of garbage collection, and collect young objects in larger portions.
+
+    A mail or an SMS leaves no cycles behind; at the default threshold the collector costs a third of a receipt.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _stop(told: asyncio.Event) -> None:

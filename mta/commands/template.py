@@ -33,7 +33,7 @@ from templates.forms import Form
 from templates.graphics import Graphic
 from templates.render import TemplateBroken, standard_template
 
-_form = click.argument("form", metavar="KIND", type=click.Choice(list(Form)))
+_form = click.argument("form", metavar="KIND", type=click.Choice([*map(str, Form)]))
 _source = click.argument("source_file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _customer = click.option("--customer", required=True, metavar="NAME", help="Whose status mails.")
 _profile = click.option("--profile", default="", metavar="NAME", help="Only those of this profile.")
@@ -58,7 +58,7 @@ def _workshop() -> Iterator[Workshop]:
 
 
 @template.command("show")
-@click.argument("form", metavar="[KIND]", type=click.Choice(list(Form)), default=Form.RESULT)
+@click.argument("form", metavar="[KIND]", type=click.Choice([*map(str, Form)]), default=str(Form.RESULT))
 @click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="The operator's file.")
 @click.option("--customer", default="", metavar="NAME", help="Its own one rather than the standard one.")
 @_profile

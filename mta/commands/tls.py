@@ -75,7 +75,7 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
 @click.option("--pin", "pins", multiple=True, metavar="PIN", help="For fingerprint: spki:HEX or cert:HEX.")
 @click.option("--name", "names", multiple=True, metavar="NAME", help="For secure, private-ca: a name to show.")
 @click.option("--ca-file", type=click.Path(path_type=Path), metavar="FILE", help="For private-ca: PEM, kept as it is.")
-@click.option("--min-version", type=click.Choice(list(TlsVersion)), default="1.2", show_default=True)
+@click.option("--min-version", type=click.Choice([*map(str, TlsVersion)]), default="1.2", show_default=True)
 @click.option("--lower", is_flag=True, help="Allow what demands less than is in force now.")
 def enforce(  # noqa: PLR0913 - the options of the command
     *,

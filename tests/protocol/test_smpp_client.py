@@ -9,10 +9,11 @@ import structlog
 import trustme
 
 from smpp.account import BindMode, OutbindDoor
-from smpp.bodies import DeliverSm, SubmitSmResp
+from smpp.bodies import DeliverSm, GenericNack, SubmitSmResp
 from smpp.client import SmppClient
 from smpp.dialect import Dialect, IdBase, LongMessages, WireAlphabet
 from smpp.pace import Pace
+from smpp.pdu import encode
 from smpp.script import Cut, ReceiptForm, ReceiptTime, Script, Treatment
 from smpp.session import Limits
 from smpp.statuses import Status
@@ -614,3 +615,16 @@ async def test_stop_while_deliveries_are_being_taken_leaves_them_with_the_carrie
         await client.stop(0)
         assert simulator.deliveries_taken == 0
         assert listener.fragments == []
+
+
+async def test_a_nack_without_a_reason_still_refuses():
+    async with bound_pair(Script(hang_at=1)) as (simulator, client, listener):
+        client.submit(single_parts(1))
+        cancelling = asyncio.ensure_future(client.cancel("1", MobileNumber(digits=NUMBER), ACME))
+        await simulator.until(lambda: any(line.hung for line in simulator._lines))
+        (link,) = client._links
+        for sequence in (2, 3):
+            link.data_received(encode(GenericNack(), sequence))
+        await listener.until(lambda: listener.answers)
+        assert isinstance(listener.answers[1], Retry)
+        assert isinstance(await cancelling, Retry)

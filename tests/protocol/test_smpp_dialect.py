@@ -25,6 +25,7 @@ from smpp.receipts import (
     WORDS,
     DeliveryKind,
     kind_of,
+    parse_absolute_time,
     parse_receipt_date,
     parse_receipt_text,
     read_receipt,
@@ -339,6 +340,21 @@ def test_a_receipt_is_read_whatever_its_dialect(case):
     dialect, pdu, expected = RECEIPT_CASES[case]
     assert kind_of(pdu) is DeliveryKind.RECEIPT
     assert read_receipt(pdu, "alpha", dialect) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("261123161530000+", NOW),
+        ("261123171530004+", NOW),
+        ("261123104530022-", NOW),
+        ("000002000000000R", None),
+        ("261399161530000+", None),
+        ("", None),
+    ],
+)
+def test_an_absolute_time_is_read_with_its_offset(text, instant):
+    assert parse_absolute_time(text) == instant
 
 
 @pytest.mark.parametrize("state", list(ReceiptState))

@@ -28,9 +28,12 @@ SECOND = 1_000_000
 class World:
     """What one process named `owner` does with a database; several of them make a cluster."""
 
-    def __init__(self, url: str, rules: Rules, *, owner: str = "me", node: int = 1) -> None:
-        self.database = Database(url)
-        self.database.open()
+    def __init__(
+        self, url: str, rules: Rules, *, owner: str = "me", node: int = 1, database: Database | None = None
+    ) -> None:
+        self.database = database or Database(url)
+        if database is None:
+            self.database.open()
         keys = Keys(node, START.timestamp)
         self.outbound, self.outbox = Outbound(keys), Outbox(keys)
         self.progress = ProgressStore(keys, rules)
@@ -122,8 +125,8 @@ class World:
 
     def seem_dead(self) -> None:
         """Let the lease run out, as if this process had stood still for long."""
-        statement = "UPDATE node_lease SET expires_at = 0 WHERE owner = ?"
-        self.database.write_now(lambda tx, owners: [tx.execute(statement, (owner,)) for owner in owners], self.owner)
+        statement = "UPDATE node_lease SET expires_at = ? WHERE owner = ?"
+        self.database.write_now(lambda tx, owners: [tx.execute(statement, (tx.now(), owner)) for owner in owners], self.owner)
 
     def find(self, public: str):
         return self.database.read_now(partial(find_waiting, name=public))

@@ -52,7 +52,7 @@ def text_of(*args, **kwargs):
         ("1 &lt; 2 &amp; 3 &#13;&#10; &#0; x", "1 < 2 & 3 \N{REPLACEMENT CHARACTER} x"),
         ("a<blockquote style='margin:0 0 0 40px'>b</blockquote>", "a\nb"),
         ("<b>a</b><i>b</i> <u>c</u>", "ab c"),
-        ("a\ue000b\ue001", "ab"),
+        ("a\ue000b<pre>\ue000</pre>&#xe000;c", "ab\nc"),
     ],
 )
 def test_html_becomes_readable_text(html, text):

@@ -5,12 +5,15 @@ from collections import Counter
 import peewee
 import pytest
 
+from store.cancels import CancelWishRow
 from store.database import Database, StorageError, connect, migrate
 from store.directory_tables import DIRECTORY
+from store.lists_tables import LISTS
+from store.mail_rules_tables import MAIL_RULES
 from store.statements import Insert, Update, columns_of, table_of
 from store.tables import OUTBOUND
 
-MODELS = (*OUTBOUND, *DIRECTORY)
+MODELS = (*OUTBOUND, *DIRECTORY, *MAIL_RULES, *LISTS, CancelWishRow)
 
 
 @pytest.fixture(name="new_url", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -37,7 +40,12 @@ def schema_of(database):
 
 
 def test_a_migrated_database_equals_the_models(new_url):
-    assert migrate(connect(new_url)) == ["0001_initial"]
+    assert migrate(connect(new_url)) == [
+        "0001_initial",
+        "0002_mail_rules",
+        "0003_lists",
+        "0004_cancel_wishes",
+    ]
     assert migrate(connect(new_url)) == []
     database = connect(new_url)
     with database.connection_context():

@@ -1,0 +1,73 @@
+"""Distribution lists: who may write to one, whom it reaches, and which values its members bring.
+
+The lists themselves are part of the address book in memory; members are read when a mail comes (store.lists). Not here:
+how a text is filled with values (sms.personalise).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from addressbook.people import canonical_address, canonical_domain, canonical_name
+
+EVERYBODY: Final = "*"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistributionList:
+    """A list of one customer; its address is `lista+NAME@DOMAIN`.
+
+    `authors` are canonical addresses, `@` and a domain, or `*` for everybody of the customer; nobody else may write.
+    """
+
+    id: int
+    customer_id: int
+    name: str
+    columns: tuple[str, ...] = ()
+    authors: frozenset[str] = frozenset()
+
+    def permits(self, address: str) -> bool:
+        """Tell whether a sender of the list's customer may write to it."""
+        if EVERYBODY in self.authors:
+            return True
+        canonical = canonical_address(address)
+        return canonical is not None and not self.authors.isdisjoint({canonical, "@" + canonical.rpartition("@")[2]})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListMember:
+    """One recipient of a list: E.164 without the plus, and its values by canonical column."""
+
+    number: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+class DistributionLists:
+    """All lists of all customers, as of one version of the address book."""
+
+    __slots__ = ("_by_name",)
+
+    def __init__(self, lists: Iterable[DistributionList] = ()) -> None:
+        self._by_name = {(item.customer_id, canonical_name(item.name)): item for item in lists}
+
+    def named(self, customer_id: int, name: str) -> DistributionList | None:
+        """Return the customer's list of this name, however it is capitalised."""
+        return self._by_name.get((customer_id, canonical_name(name)))
+
+
+def is_list_name(text: str) -> bool:
+    """Tell whether a text can name a list: up to 51 letters, digits, `.`, `_` and `-`, for it stands in an address."""
+    return _NAME.fullmatch(text) is not None
+
+
+def canonical_author(text: str) -> str | None:
+    """Return the one form of an author: an address, `@domain` or `*`; None for what is none."""
+    given = text.strip()
+    if given == EVERYBODY:
+        return given
+    if given.startswith("@"):
+        domain = canonical_domain(given[1:])
+        return None if domain is None else f"@{domain}"
+    return canonical_address(given)

@@ -1,0 +1,237 @@
+"""A PostgreSQL that crashes, cuts connections, loses answers and locks up: what is said to be kept is kept, once."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from store import database as store_database
+from store.database import Database, StorageError
+from store.progress import Rules
+from tests.databases import PostgresqlServer
+from tests.unit.store_world import World
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.fixture(name="server", scope="module")
+def _server(postgresql_programs):
+    server = PostgresqlServer(postgresql_programs)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(name="database")
+def _database(server):
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute("DROP SCHEMA public CASCADE")
+        admin.execute("CREATE SCHEMA public")
+    database = Database(server.url)
+    database.open()
+    yield database
+    database.close()
+
+
+def put(tx, items):
+    tx.execute_many("INSERT INTO meta (name, value) VALUES (?, ?)", [(item, "x") for item in items])
+    return [f"{item}!" for item in items]
+
+
+def names(tx):
+    return sorted(name for (name,) in tx.rows("SELECT name FROM meta"))
+
+
+class Proxy:
+    """Passes bytes between the client and the server, and cuts the connection at the next COMMIT when told to.
+
+    `cut` is «before» the server sees it, or «after» it was carried out and before the client learns that.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.cut = ""
+        self._target = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target))
+            swallow = threading.Event()
+            threading.Thread(target=self._pass_on, args=(client, server, swallow), daemon=True).start()
+            threading.Thread(target=self._pass_back, args=(client, server, swallow), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket, server: socket.socket, swallow: threading.Event) -> None:
+        while data := _receive(client):
+            if self.cut and b"COMMIT" in data:
+                when, self.cut = self.cut, ""
+                if when == "before":
+                    break
+                swallow.set()
+            server.sendall(data)
+        if not swallow.is_set():
+            _close(client, server)
+
+    def _pass_back(self, client: socket.socket, server: socket.socket, swallow: threading.Event) -> None:
+        while (data := _receive(server)) and not swallow.is_set():
+            client.sendall(data)
+        _close(client, server)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def _receive(end: socket.socket) -> bytes:
+    try:
+        return end.recv(65536)
+    except OSError:
+        return b""
+
+
+def _close(*ends: socket.socket) -> None:
+    for end in ends:
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+
+
+@pytest.fixture(name="proxied")
+def _proxied(server, database):
+    proxy = Proxy(server.port)
+    behind = Database(server.url.replace(str(server.port), str(proxy.port)))
+    behind.open()
+    yield proxy, behind
+    behind.close()
+    proxy.close()
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+def test_a_commit_whose_answer_was_lost_is_neither_forgotten_nor_repeated(proxied, cut):
+    proxy, behind = proxied
+    proxy.cut = cut
+    assert behind.write_now(put, "call-1") == "call-1!"
+    assert proxy.cut == ""
+    assert behind.write_now(put, "call-2") == "call-2!"
+    assert behind.read_now(names) == ["call-1", "call-2"]
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+def test_parts_taken_in_a_commit_whose_answer_was_lost_are_those_that_are_submitted(proxied, cut):
+    proxy, behind = proxied
+    world = World("", Rules(), database=behind)
+    world.add("447700900101", "447700900102")
+    proxy.cut = cut
+    (part,) = world.take(1)
+    assert world.rows("SELECT key FROM part WHERE state = 'submitting'") == [(part.part_key,)]
+
+
+def test_a_crash_of_the_server_between_two_calls_is_not_noticed_by_the_callers(server, database):
+    database.write_now(put, "call-1")
+    assert database.read_now(names) == ["call-1"]
+    server.crash()
+    server.start()
+    assert database.write_now(put, "call-2") == "call-2!"
+    assert database.read_now(names) == ["call-1", "call-2"]
+
+
+def test_calls_wait_for_a_server_that_comes_back_soon(server, database):
+    database.write_now(put, "call-1")
+    server.crash()
+    with ThreadPoolExecutor(2) as callers:
+        waiting = callers.map(lambda name: database.write_now(put, name), ["call-2", "call-3"])
+        server.start()
+        assert list(waiting) == ["call-2!", "call-3!"]
+    assert database.read_now(names) == ["call-1", "call-2", "call-3"]
+
+
+def test_a_server_that_stays_away_is_told_to_the_callers_and_taken_up_again_when_it_is_back(
+    server, database, monkeypatch
+):
+    monkeypatch.setattr(store_database, "_PATIENCE", 0.2)
+    database.write_now(put, "call-1")
+    server.crash()
+    for name in ("call-2", "call-3"):
+        with pytest.raises(StorageError):
+            database.write_now(put, name)
+    server.start()
+    assert database.write_now(put, "call-4") == "call-4!"
+    assert database.read_now(names) == ["call-1", "call-4"]
+
+
+def test_every_mail_that_was_said_to_be_kept_while_the_server_crashed_is_kept_once(server, database, monkeypatch):
+    monkeypatch.setattr(store_database, "_PATIENCE", 5.0)
+    kept, stop = [], threading.Event()
+
+    def accept(worker):
+        number = 0
+        while not stop.is_set():
+            name = f"call-{worker}-{number}"
+            try:
+                database.write_now(put, name)
+            except StorageError:
+                pass
+            else:
+                kept.append(name)
+            number += 1
+
+    threads = [threading.Thread(target=accept, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        server.crash()
+        server.start()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    stored = database.read_now(names)
+    assert set(kept) <= set(stored)
+    assert len(kept) > 20
+    assert len(stored) - len(kept) <= len(threads) * 3
+
+
+def test_two_nodes_that_lock_each_other_up_both_get_through(server, database):
+    other = Database(server.url)
+    other.open()
+    for name in ("call-a", "call-b"):
+        database.write_now(put, name)
+    both = threading.Barrier(2, timeout=20)
+    tries = []
+
+    def lock(tx, orders):
+        for order in orders:
+            tries.append(order)
+            for place, name in enumerate(order):
+                tx.execute("UPDATE meta SET value = value || 'x' WHERE name = ?", (f"call-{name}",))
+                if place == 0 and len(tries) <= 2:
+                    both.wait()
+        return orders
+
+    thread = threading.Thread(target=other.write_now, args=(lock, "ba"))
+    thread.start()
+    database.write_now(lock, "ab")
+    thread.join()
+    other.close()
+    assert len(tries) == 3
+    assert database.read_now(lambda tx: tx.rows("SELECT value FROM meta")) == [("xxx",), ("xxx",)]
+
+
+async def test_the_same_mail_at_two_nodes_at_once_is_one_job(server, database):
+    other = Database(server.url)
+    other.open()
+    worlds = [World("", Rules(), database=one, node=n) for n, one in enumerate((database, other))]
+    jobs = [world.new_job("447700900101", digest=b"mail:") for world in worlds for _ in range(20)]
+    added = await asyncio.gather(
+        *(world.database.write(world.outbound.add_jobs, job) for world, job in zip(worlds * 20, jobs, strict=True))
+    )
+    other.close()
+    assert sum(not one.repeated for one in added) == 1
+    assert len({one.public_id for one in added}) == 1

@@ -1,0 +1,141 @@
+"""A real Postfix between a sender and the gateway: takes mail on loopback, relays numbers to us, keeps mail for people."""
+
+import grp
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default as modern
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.site import DOMAIN
+from tests.peer import find_program, require_peer
+
+MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+error unix - - n - - error
+retry unix - - n - - error
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+MAIN = """\
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+mail_owner = postfix
+setgid_group = {group}
+myhostname = relay.example.com
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+maillog_file = {folder}/log
+maillog_file_prefixes = /tmp
+alias_maps =
+smtp_dns_support_level = disabled
+smtp_tls_security_level = none
+smtpd_tls_security_level = none
+smtpd_relay_restrictions = permit_mynetworks, reject
+relay_domains = {domain}
+transport_maps = inline:{{ {domain}=smtp:[127.0.0.1]:{gateway} }}
+virtual_mailbox_domains = {people}
+virtual_mailbox_base = {folder}/mail
+virtual_mailbox_maps = static:box/
+virtual_uid_maps = static:{uid}
+virtual_gid_maps = static:{uid}
+virtual_minimum_uid = 1
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class PostfixRelay:
+    """One Postfix with a configuration, queue and mailbox of its own. `people` are the domains whose mail it keeps."""
+
+    def __init__(self, *people: str) -> None:
+        self.program = find_program("postfix")
+        require_peer("postfix", self.program)
+        require_peer("root, which postfix needs to start", os.geteuid() == 0)
+        self.port = free_port()
+        self._people = people
+        # Not pytest's own folder: postfix's user must be able to walk into it.
+        self.folder = Path(tempfile.mkdtemp(prefix="postfix-relay-", dir="/tmp"))
+        self.folder.chmod(0o755)
+
+    def start(self, gateway: int) -> None:
+        """Begin to relay to the gateway's port; returns when mail is taken."""
+        owner = pwd.getpwnam("postfix")
+        for name in ("queue", "data", "mail"):
+            (self.folder / name).mkdir()
+        for name in ("data", "mail"):
+            os.chown(self.folder / name, owner.pw_uid, owner.pw_gid)
+        (self.folder / "master.cf").write_text(MASTER.format(port=self.port))
+        (self.folder / "main.cf").write_text(
+            MAIN.format(
+                folder=self.folder,
+                group=grp.getgrnam("postdrop").gr_name,
+                domain=DOMAIN,
+                gateway=gateway,
+                people=" ".join(self._people),
+                uid=owner.pw_uid,
+            )
+        )
+        started = self._postfix("start")
+        if started.returncode:
+            pytest.fail(f"postfix did not start: {started.stdout}{started.stderr}")
+        ends = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
+            except OSError:
+                assert time.monotonic() < ends, "postfix takes no mail"
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        """End it and remove everything it wrote."""
+        self._postfix("stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _postfix(self, word: str) -> subprocess.CompletedProcess:
+        assert self.program is not None
+        command = [self.program, "-c", str(self.folder), word]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    def sendmail(self, content: bytes, *arguments: str) -> None:
+        """Hand a mail to Postfix as programs on its machine do."""
+        program = find_program("sendmail")
+        require_peer("sendmail of postfix", program)
+        environment = {**os.environ, "MAIL_CONFIG": str(self.folder)}
+        subprocess.run([program, *arguments], input=content, env=environment, timeout=30, check=True)
+
+    def mails(self) -> list[EmailMessage]:
+        """Return the mails that people got, oldest first."""
+        files = sorted((self.folder / "mail" / "box" / "new").glob("*"), key=lambda file: file.stat().st_mtime_ns)
+        return [message_from_bytes(file.read_bytes(), policy=modern) for file in files]
+
+    def log(self) -> str:
+        """Return what it logged so far."""
+        return (self.folder / "log").read_text()

@@ -1,0 +1,154 @@
+"""A real Postfix relays into the real process and takes the status mails: DSN parameters to the byte, never two reports."""
+
+import asyncio
+import json
+import smtplib
+
+import pytest
+import pytest_asyncio
+
+from sms.message import ReceiptState
+from smpp.script import Script
+from tests.e2e.site import DOMAIN, SENDER, Site, mail
+from tests.peers.postfix_relay import PostfixRelay
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BAD_NUMBER = "447700900179"
+# What a hostile or merely odd sender may put into ENVID: plus, equals, blank and brackets travel as xtext (RFC 3461 §4).
+ENVID = "A+b=c (1) <x>"
+XTEXT_ENVID = "A+2Bb+3Dc+20(1)+20<x>"
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def relay():
+    relay = PostfixRelay("example.com")
+    yield relay
+    await asyncio.to_thread(relay.stop)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def site(tmp_path_factory, relay):
+    route = {"domain": "*", "host": "127.0.0.1", "port": relay.port, "tls": "none"}
+    site = Site(tmp_path_factory.mktemp("postfix") / "site", mail={"route": [route]})
+    await site.open(Script(states={BAD_NUMBER: ReceiptState.UNDELIVERABLE}))
+    await site.command("customer", "add-range", "demo", "127.0.0.1/32")
+    await asyncio.to_thread(relay.start, site.port)
+    await site.start()
+    yield site
+    await site.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def post(site, relay):
+    """Give a mail to Postfix with DSN parameters; returns what people got in answer to it and the job's trace."""
+
+    async def run(name: str, number: str, *, notify: str = "", envid: str = "", ret: str = "", orcpt: str = ""):
+        content = mail(f"Mail {name}", to=(number,), message_id=f"<{name}@example.com>")
+        at_mail = [f"ENVID={envid}"] * bool(envid) + [f"RET={ret}"] * bool(ret)
+        at_rcpt = [f"NOTIFY={notify}"] * bool(notify) + [f"ORCPT={orcpt}"] * bool(orcpt)
+
+        def deliver():
+            with smtplib.SMTP("127.0.0.1", relay.port, timeout=20) as client:
+                client.sendmail(SENDER, [f"{number}@{DOMAIN}"], content, at_mail, at_rcpt)
+
+        await asyncio.to_thread(deliver)
+        return await answers(name)
+
+    async def answers(name: str):
+        await site.until(lambda: site.rows("SELECT 1 FROM job WHERE mail_id = ?", f"<{name}@example.com>") != [])
+        await site.until_all_told()
+        sent = site.rows(
+            "SELECT count(*) FROM notice n JOIN job j ON j.key = n.job_key WHERE j.mail_id = ? AND n.state = 'sent'",
+            f"<{name}@example.com>",
+        )[0][0]
+        mine = lambda: [got for got in relay.mails() if got["In-Reply-To"] == f"<{name}@example.com>"]  # noqa: E731 - a condition
+        await site.until(lambda: len(mine()) >= sent)
+        return mine(), json.loads(await site.command("status", "--json", f"<{name}@example.com>"))["report"]
+
+    run.answers = answers
+    return run
+
+
+def status_fields(dsn) -> list:
+    """Return the field groups of a DSN's second part, as the stdlib reads them: the message, then each recipient."""
+    _, status, *_ = dsn.iter_parts()
+    assert status.get_content_type() == "message/delivery-status"
+    return list(status.iter_parts()) if status.is_multipart() else status.get_payload()
+
+
+async def test_what_the_sender_asked_of_reports_arrives_to_the_byte(site, post):
+    number = "+447700900171"
+    _, job = await post(
+        "exact", number, notify="SUCCESS,FAILURE", envid=XTEXT_ENVID, ret="HDRS", orcpt=f"rfc822;+2B447700900171@{DOMAIN}"
+    )
+    assert job["mail"]["envid"] == ENVID
+    assert job["mail"]["ret"] == "HDRS"
+    assert job["mail"]["reverse_path"] == SENDER
+    (message,) = job["messages"]
+    assert sorted(message["notify"].split(",")) == ["FAILURE", "SUCCESS"]
+    assert message["orcpt"] == f"rfc822;{number}@{DOMAIN}"
+    assert job["customer"] == "demo"
+
+
+async def test_sendmail_asks_in_its_own_words(site, relay, post):
+    content = mail("Mail sendmail", to=("+447700900172",), message_id="<sendmail@example.com>")
+    await asyncio.to_thread(
+        relay.sendmail, content, "-N", "success,failure", "-R", "hdrs", "-V", "QUEUE-42=", "-f", SENDER, f"+447700900172@{DOMAIN}"
+    )
+    _, job = await post.answers("sendmail")
+    assert (job["mail"]["envid"], job["mail"]["ret"]) == ("QUEUE-42=", "HDRS")
+    assert sorted(job["messages"][0]["notify"].split(",")) == ["FAILURE", "SUCCESS"]
+
+
+@pytest.mark.parametrize("notify", ["", "SUCCESS,FAILURE", "FAILURE"])
+async def test_a_customer_of_people_gets_one_status_mail_and_no_dsn(notify, site, post):
+    got, _ = await post(f"people-{notify.replace(',', '-')}", "+447700900173", notify=notify)
+    (only,) = got
+    assert only.get_content_type() == "multipart/alternative"
+    assert "The network reports delivery" in only.get_body(("plain",)).get_content()
+    assert only["Return-Path"] == "<>"
+
+
+async def test_a_customer_of_machines_gets_the_dsn_that_was_asked_for_and_no_status_mail(site, post):
+    await site.command("customer", "set", "demo", "report_format=dsn")
+    try:
+        number = "+447700900174"
+        got, _ = await post(
+            "machine", number, notify="SUCCESS,FAILURE", envid=XTEXT_ENVID, ret="HDRS", orcpt=f"rfc822;+2B447700900174@{DOMAIN}"
+        )
+        (dsn,) = got
+        assert dsn["Return-Path"] == "<>"
+        assert (dsn.get_content_type(), dsn.get_param("report-type")) == ("multipart/report", "delivery-status")
+        of_mail, of_recipient = status_fields(dsn)
+        assert of_mail["Original-Envelope-Id"] == ENVID
+        assert of_recipient["Original-Recipient"] == f"rfc822;{number}@{DOMAIN}"
+        assert of_recipient["Final-Recipient"] == f"rfc822;{number}@{DOMAIN}"
+        assert (of_recipient["Action"], of_recipient["Status"]) == ("delivered", "2.1.5")
+        returned = list(dsn.iter_parts())[2]
+        assert returned.get_content_type() == "text/rfc822-headers"
+        assert "<machine@example.com>" in returned.get_content()
+
+        got, _ = await post("failing", f"+{BAD_NUMBER}", notify="SUCCESS,FAILURE")
+        (dsn,) = got
+        of_mail, of_recipient = status_fields(dsn)
+        assert "Original-Envelope-Id" not in of_mail
+        assert (of_recipient["Action"], of_recipient["Status"][0]) == ("failed", "5")
+
+        for name, notify in (("silent", "NEVER"), ("only-failure", "FAILURE"), ("nothing-asked", "")):
+            got, job = await post(name, "+447700900175", notify=notify)
+            assert (got, job["messages"][0]["state"] in {"delivered", "submitted"}) == ([], True)
+    finally:
+        await site.command("customer", "set", "demo", "report_format=html")
+
+
+async def test_a_refused_number_comes_back_from_postfix_at_once_and_makes_no_job(site, relay):
+    content = mail("Nobody", to=("+4930123456",), message_id="<fixed-line@example.com>")
+
+    def deliver():
+        with smtplib.SMTP("127.0.0.1", relay.port, timeout=20) as client:
+            client.sendmail(SENDER, [f"+4930123456@{DOMAIN}"], content)
+
+    await asyncio.to_thread(deliver)
+    await site.until(lambda: any("550 5.1.1" in got.as_string() for got in relay.mails()))
+    assert site.rows("SELECT 1 FROM job WHERE mail_id = '<fixed-line@example.com>'") == []

@@ -1,0 +1,143 @@
+"""Who lives: leases of processes and carriers, and that a process declared dead can do no harm."""
+
+import pytest
+
+from sms.lifecycle import State
+from sms.outcome import Done, Failed
+from store.leases import CarrierWish, Held, LeaseLostError
+from store.outbox import NoticeEnd
+from store.progress import Rules
+from tests.unit.store_world import WRONG, World
+
+RULES = Rules(resend_unknown=frozenset({"alpha"}))
+
+
+@pytest.fixture(name="first")
+def _first(database_url):
+    world = World(database_url, RULES, owner="first", node=1)
+    yield world
+    world.database.close()
+
+
+@pytest.fixture(name="cluster")
+def _cluster(postgresql_url):
+    worlds = [World(postgresql_url, RULES, owner=f"node-{n}", node=n) for n in (1, 2)]
+    for world in worlds:
+        assert world.live()
+    yield worlds
+    for world in worlds:
+        world.database.close()
+
+
+def renew(world):
+    return world.database.write_now(world.leases.renew, world.owner)
+
+
+def bind(world, carrier="alpha"):
+    return world.database.write_now(world.leases.acquire_carrier, CarrierWish(owner=world.owner, carrier=carrier))
+
+
+def test_a_process_lives_and_holds_what_it_acquired_until_it_gives_it_up(first):
+    assert renew(first) == Held(alive=False)
+    assert first.live()
+    assert bind(first, "alpha")
+    assert bind(first, "beta")
+    assert renew(first) == Held(alive=True, carriers=frozenset({"alpha", "beta"}))
+    first.database.write_now(first.leases.release_carrier, CarrierWish(owner="first", carrier="beta"))
+    assert renew(first).carriers == {"alpha"}
+    first.database.write_now(first.leases.release, "first")
+    assert renew(first) == Held(alive=False)
+    assert first.live("first-again")
+
+
+def test_the_next_process_of_a_sqlite_file_need_not_wait_for_the_lease_of_one_that_was_killed(sqlite_url):
+    worlds = [World(sqlite_url, RULES, owner=name) for name in ("killed", "next")]
+    assert [world.live() for world in worlds] == [True, True]
+    assert bind(worlds[1])
+    for world in worlds:
+        world.database.close()
+
+
+@pytest.mark.postgresql
+class TestCluster:
+    def test_a_node_number_belongs_to_one_living_process(self, cluster, postgresql_url):
+        first, _ = cluster
+        twin = World(postgresql_url, RULES, owner="twin", node=1)
+        assert not twin.live()
+        first.seem_dead()
+        assert twin.live()
+        assert renew(first) == Held(alive=False)
+        twin.database.close()
+
+    def test_a_lease_that_nobody_missed_is_renewed_however_late(self, cluster):
+        first, _ = cluster
+        first.seem_dead()
+        assert renew(first).alive
+
+    def test_a_carrier_has_one_holder_until_that_is_overdue_or_dead(self, cluster):
+        first, second = cluster
+        assert bind(first)
+        assert not bind(second)
+        first.seem_dead()
+        second.recover(second.owner)
+        assert bind(second)
+        assert renew(second).carriers == {"alpha"}
+        with pytest.raises(LeaseLostError):
+            bind(first)
+
+    def test_what_a_living_node_is_submitting_is_left_to_it(self, cluster):
+        first, second = cluster
+        first.add("447700900101")
+        first.take()
+        assert second.recover(second.owner).parts == 0
+        assert second.take() == []
+
+    def test_a_dead_nodes_parts_are_recovered_once_and_its_late_word_changes_nothing(self, cluster):
+        first, second = cluster
+        job = first.add("447700900101")
+        (part,) = first.take()
+        first.seem_dead()
+        assert second.recover(second.owner).parts == 1
+        assert second.recover(second.owner).parts == 0
+        assert [again.part_key for again in second.take()] == [part.part_key]
+        first.settle((part.part_key, Failed(problem=WRONG)), owner=first.owner)
+        assert second.report(job.public_id).messages[0].state is State.SUBMITTING
+        second.settle((part.part_key, Done(reference="r2")), owner=second.owner)
+        assert second.report(job.public_id).messages[0].state is State.SUBMITTED
+
+    def test_a_node_declared_dead_takes_nothing_until_it_lives_under_a_new_name(self, cluster):
+        first, second = cluster
+        second.add("447700900101")
+        first.seem_dead()
+        second.recover(second.owner)
+        with pytest.raises(LeaseLostError, match="node-1"):
+            first.take()
+        with pytest.raises(LeaseLostError):
+            first.notices()
+        assert not first.live()
+        assert first.live("node-1-again")
+        assert len(first.take()) == 1
+
+    def test_a_dead_nodes_notices_are_sent_by_another_and_its_late_word_does_not_count(self, cluster):
+        first, second = cluster
+        first.add("447700900101")
+        (part,) = first.take()
+        first.settle((part.part_key, Done(reference="r1")))
+        (notice,) = first.notices()
+        assert second.database.write_now(second.outbox.recover, None) == 0
+        first.seem_dead()
+        assert second.database.write_now(second.outbox.recover, None) == 1
+        assert [again.attempt for again in second.notices()] == [2]
+        late = NoticeEnd(key=notice.key, job_key=notice.job_key, state="failed", at=first.now, attempt=notice.attempt)
+        first.database.write_now(first.outbox.end, late)
+        assert second.rows("SELECT state FROM notice") == [("sending",)]
+
+    def test_two_nodes_share_a_queue_and_nothing_is_taken_twice(self, cluster):
+        first, second = cluster
+        first.add(*(f"4477009{n:05}" for n in range(50)))
+        keys = [part.part_key for _ in range(5) for world in cluster for part in world.take(7)]
+        assert len(set(keys)) == len(keys) == 50
+        for world in cluster:
+            world.settle(*((key, Done(reference=str(key))) for key in keys))
+        assert len(second.notices()) == 1
+        assert first.notices() == []
