@@ -15,6 +15,7 @@ STAMP := $(VENV)/installed
 PIP = $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
 # One test process per core; JOBS=0 runs them in one process, in the order of the random seed.
 JOBS ?= auto
+SECONDS_OF_FUZZING ?= 600
 ARGS ?=
 
 export PEERS
@@ -56,8 +57,9 @@ format: install ## put the code into the house's format
 bench: install ## what it costs, as ratios against peers of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-fuzz: install ## every property with thousands of examples
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --timeout 0 tests/unit tests/protocol $(ARGS)
+fuzz: install ## raw bytes into the mail reader for ten minutes, then every property with thousands of examples
+	$(BIN)/python -m tests.fuzz.search -max_total_time=$(SECONDS_OF_FUZZING)
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --timeout 0 tests/unit tests/protocol tests/fuzz $(ARGS)
 
 example: install ## write what is generated: the example file and the pictures of the documentation
 	$(BIN)/python -m mta.config_example > mail2sms.example.toml

@@ -4,32 +4,39 @@
 «250» may be said. Not here: what a mail says (mta.intake), who sends it (mta.identify).
 """
 
+import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from addressbook.hierarchy import Layer, Resolved, refuse_country
+from addressbook.hierarchy import Layer, LayerKey, LayerKind, Resolved, refuse_country
+from addressbook.lists import DistributionList
 from addressbook.people import Customer, Profile, User
 from gateway.book import AddressBook
 from gateway.ports import Clock
-from gateway.routing import CarrierRoutes
+from gateway.routing import SEPARATOR, CarrierRoutes
+from gateway.texts import Texts, encode_rows, encode_shared
 from sms.message import EncodedText, MailOrigin, Origin
 from sms.number import MobileNumber, country_of, parse_number
-from sms.outcome import Refusal, Refused
-from sms.parts import encode_text, with_reference
-from sms.report import NoticeKind
+from sms.outcome import ProblemCode, Refusal, Refused
+from sms.parts import with_new_reference
+from sms.personalise import RowFault
+from sms.report import Channel, NoticeKind, Way, ways_to_tell
+from sms.schedule import Blackout, Schedule, decide_schedule
 from sms.settings import ReportFormat, StatusReport
 from store.database import Database, StorageError
-from store.frozen import freeze_origins, freeze_settings
+from store.frozen import freeze_blackouts, freeze_origins, freeze_settings
 from store.keys import public_id, to_stored
 from store.outbound import Added, NewJob, NewMessage, Outbound
 
 log = structlog.get_logger()
 
 _SEEN_FOR = timedelta(days=7)
+_DUPLICATE_FOR = timedelta(minutes=10)
+_FEW_MESSAGES = 50
 _RESOLVED_REMEMBERED = 1_000
 
 
@@ -44,18 +51,30 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One recipient as asked for: the address or field as given, and the text of its number, or why it holds none."""
+    """One recipient as asked for: the address or field as given, and the text of its number, or why it holds none.
+
+    `values` fill the placeholders of a personalised text. `row` names the row of a table, in which any fault refuses
+    the whole submission; it is empty elsewhere.
+    """
 
     given: str
     number: str
     refused: Refused | None = None
     notify: str = ""
     orcpt: str = ""
+    values: Mapping[str, str] | None = None
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What somebody wants sent. `digest` makes the resubmission key of a number; None where repeats can't be told."""
+    """What somebody wants sent.
+
+    `digest` makes the resubmission key of a number; None where repeats can't be told. `duplicate` makes the key of a
+    number and its text, where the settings want duplicates detected. A `personalised` text has placeholders. A dry run
+    is planned like any other and answered with the plan. `version` is the address book's before anything was looked up
+    in it; None for its present one.
+    """
 
     sender: Sender
     service: Origin
@@ -65,30 +84,49 @@ class Submission:
     mail: MailOrigin | None = None
     reference: str = ""
     digest: Callable[[str], bytes] | None = None
+    duplicate: Callable[[str, str], bytes] | None = None
+    start_at: datetime | None = None
+    blackouts: tuple[Blackout, ...] = ()
+    personalised: bool = False
+    dry_run: bool = False
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMessage:
-    """What would become of one recipient; `duplicate_of` is the earlier address that names the same number."""
+    """What would become of one recipient; `duplicate_of` is the earlier address that names the same number.
+
+    `encoded` is its own text, None where it has that of the plan. `costs` are the labels of its carriers.
+    """
 
     wanted: Wanted
     number: MobileNumber | None = None
     refused: Refused | None = None
     route: str = ""
+    costs: tuple[str, ...] = ()
     duplicate_of: str = ""
+    encoded: EncodedText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A submission decided: its text made ready, and each recipient judged.
+    """A submission decided: its text made ready, each recipient judged, and when it goes out.
 
-    `refused` says why nothing of it may be kept, and then `encoded` may be None.
+    `refused` says why nothing of it may be kept, and then `encoded` and `schedule` may be None; `faults` has all rows
+    that are to blame. `encoded` is also None where every recipient has a text of its own.
     """
 
     submission: Submission
     encoded: EncodedText | None
     messages: tuple[PlannedMessage, ...]
+    schedule: Schedule | None
+    version: int
     refused: Refused | None = None
+    faults: tuple[RowFault, ...] = ()
+
+    def encoded_of(self, message: PlannedMessage) -> EncodedText | None:
+        """Return the text that one of the recipients would get."""
+        return message.encoded or self.encoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +182,11 @@ class Acceptance:
             further,
         )
 
+    def layer_of_list(self, listed: DistributionList) -> Layer | None:
+        """Return the settings of a list, None where it has none of its own."""
+        layer = self._book.layers.layer(LayerKey(LayerKind.LIST, listed.id))
+        return None if layer is None else replace(layer, owner=listed.name)
+
     def judge_number(self, sender: Sender, text: str, resolved: Resolved) -> MobileNumber | Refused:
         """Return the number that a text names, or why this sender's SMS can't go there."""
         judged = self._judge_number(sender, text, resolved)
@@ -163,51 +206,89 @@ class Acceptance:
         route = self._routes.route_of(number, sender.customer.name)
         return route if isinstance(route, Refused) else (number, route)
 
+    @property
+    def version(self) -> int:
+        """The version of the address book in force, to be remembered in a submission before anything is looked up."""
+        return self._book.version
+
     def plan(self, submission: Submission) -> Plan:
-        """Decide everything about a submission and store nothing."""
+        """Decide everything about a submission and store nothing. It may be called in any thread."""
+        version = self._book.version if submission.version is None else submission.version
         settings = submission.resolved.settings
-        encoded = encode_text(
-            submission.text,
-            coding=settings.coding,
-            unencodable=settings.unencodable,
-            max_parts=settings.max_parts,
-        )
         messages = self._judge_all(submission)
+        texts = self._texts(submission, messages)
+        schedule = decide_schedule(submission.start_at, submission.blackouts, settings.validity, self._clock.now())
         return Plan(
             submission=submission,
-            encoded=None if isinstance(encoded, Refused) else encoded,
-            messages=messages,
-            refused=_refuse_all(submission, encoded, messages),
+            encoded=texts.shared,
+            messages=tuple(
+                replace(message, encoded=texts.own[index]) if index in texts.own else message
+                for index, message in enumerate(messages)
+            ),
+            schedule=None if isinstance(schedule, Refused) else schedule,
+            version=version,
+            refused=_refuse_all(submission, schedule, texts, messages),
+            faults=texts.faults,
         )
 
     def _judge_all(self, submission: Submission) -> tuple[PlannedMessage, ...]:
         first_given: dict[str, str] = {}
         messages = []
-        for wanted in submission.wanted:
-            judged = wanted.refused or self._judge_number(submission.sender, wanted.number, submission.resolved)
-            if isinstance(judged, Refused):
-                messages.append(PlannedMessage(wanted=wanted, refused=judged))
+        for wanted in submission.wanted[: submission.resolved.settings.max_recipients + 1]:
+            number = wanted.refused or self.judge_number(submission.sender, wanted.number, submission.resolved)
+            if isinstance(number, Refused):
+                messages.append(PlannedMessage(wanted=wanted, refused=number))
                 continue
-            number, route = judged
+            routed = self._routes.explain(number, submission.sender.customer.name)
+            assert not isinstance(routed, Refused)  # judge_number refuses a number without a route
             messages.append(
                 PlannedMessage(
-                    wanted=wanted, number=number, route=route, duplicate_of=first_given.get(number.digits, "")
+                    wanted=wanted,
+                    number=number,
+                    route=routed.route,
+                    costs=routed.costs,
+                    duplicate_of=first_given.get(number.digits, ""),
                 )
             )
             first_given.setdefault(number.digits, wanted.given)
         return tuple(messages)
+
+    def _texts(self, submission: Submission, messages: Sequence[PlannedMessage]) -> Texts:
+        settings = submission.resolved.settings
+        wide = any(self._routes.wants_wide_reference(message.route) for message in messages if message.route)
+        if not submission.personalised:
+            return encode_shared(submission.text, settings, wide=wide)
+        rows = {
+            index: (message.wanted.row or message.wanted.number or message.wanted.given, message.wanted.values or {})
+            for index, message in enumerate(messages)
+            if message.refused is None and not message.duplicate_of
+        }
+        bad = [
+            (message.refused, RowFault(row=message.wanted.row, text=message.refused.detail))
+            for message in messages
+            if message.refused is not None and message.wanted.row
+        ]
+        return encode_rows(submission.text, rows, settings, bad, wide=wide)
 
     async def keep(self, plan: Plan) -> Kept | Stale | Refused:
         """Store a plan as a job. After `Kept` it survives anything; the other answers stored nothing."""
         if plan.refused is not None:
             return plan.refused
         try:
-            added = await self._database.write(self._outbound.add_jobs, self._new_job(plan))
+            many = len(plan.messages) > _FEW_MESSAGES
+            new_job = await asyncio.to_thread(self._new_job, plan) if many else self._new_job(plan)
+            added = await self._database.write(self._outbound.add_jobs, new_job)
         except StorageError as error:
             log.exception("accept_failed", cause=str(error.__cause__ or error)[:300])
             return Refused(refusal=Refusal.NO_STORAGE)
         if added.stale:
             return Stale()
+        if added.duplicate:
+            log.info("mail_duplicate", job=added.public_id, customer=plan.submission.sender.customer.name)
+            return Refused(
+                refusal=Refusal.DUPLICATE,
+                detail=f"the same text went to the same numbers a short time ago in job {added.public_id}",
+            )
         self._log(plan, added)
         if not added.repeated:
             self._accepted()
@@ -215,19 +296,22 @@ class Acceptance:
 
     def _log(self, plan: Plan, added: Added) -> None:
         sender = plan.submission.sender
-        encoded = plan.encoded
-        assert encoded is not None  # only a plan that is not refused is kept
+        texts = [
+            encoded
+            for message in plan.messages
+            if message.refused is None and not message.duplicate_of and (encoded := plan.encoded_of(message))
+        ]
         log.info(
-            "mail_repeated" if added.repeated else "job_accepted",
+            "mail_repeated" if added.repeated else "dry_run" if plan.submission.dry_run else "job_accepted",
             job=added.public_id,
             customer=sender.customer.name,
             service=plan.submission.service.value,
             recipients=sum(not message.duplicate_of for message in plan.messages),
             refused=sum(message.refused is not None for message in plan.messages),
-            parts=len(encoded.parts),
-            alphabet=encoded.alphabet.value,
-            cut=len(encoded.cut),
-            replaced=len(encoded.replaced),
+            parts=sum(len(encoded.parts) for encoded in texts),
+            alphabet=",".join(sorted({encoded.alphabet.value for encoded in texts})),
+            cut=sum(len(encoded.cut) for encoded in texts),
+            replaced=sum(len(encoded.replaced) for encoded in texts),
         )
 
     def _new_job(self, plan: Plan) -> NewJob:
@@ -238,9 +322,11 @@ class Acceptance:
         frozen = self._freeze(submission.resolved)
         mail = submission.mail
         report = _report_rule(submission)
+        schedule = plan.schedule
+        assert schedule is not None  # only a plan that is not refused is kept
         return NewJob(
             public_id=public_id("J", now),
-            directory_version=self._book.version,
+            directory_version=plan.version,
             customer_key=sender.customer.id,
             customer=sender.customer.name,
             profile=sender.profile.name if sender.profile is not None else "",
@@ -248,8 +334,9 @@ class Acceptance:
             service=submission.service.value,
             reference=submission.reference,
             accepted_at=to_stored(now),
-            due_at=to_stored(now),
-            expires_at=to_stored(now + settings.validity),
+            due_at=to_stored(schedule.due_at),
+            expires_at=to_stored(schedule.expires_at),
+            blackouts=freeze_blackouts(schedule.blackouts),
             report=report,
             settings=frozen.settings,
             origins=frozen.origins,
@@ -261,12 +348,12 @@ class Acceptance:
             priority=settings.priority,
             flash=settings.flash,
             receipt_wanted=settings.delivery_receipt or _asks_for_success(submission),
-            notices=(
-                ((NoticeKind.ACCEPTED, mail.reverse_path),)
-                if settings.first_report and mail is not None and report is not StatusReport.NEVER
-                else ()
-            ),
+            notices=_first_notices(submission),
+            channel=settings.status_channel,
+            push_url=settings.push_url,
             seen_until=to_stored(now + _SEEN_FOR),
+            duplicate_until=to_stored(now + _DUPLICATE_FOR),
+            dry_run=submission.dry_run,
         )
 
     def _new_message(self, plan: Plan, message: PlannedMessage, now: datetime) -> NewMessage:
@@ -284,17 +371,21 @@ class Acceptance:
                 reason=refused.refusal.value,
                 problem=refused.detail,
             )
-        digest = plan.submission.digest
-        encoded = plan.encoded
+        submission = plan.submission
+        digest = submission.digest
+        encoded = plan.encoded_of(message)
         assert encoded is not None  # only a plan that is not refused is kept
         return NewMessage(
             public_id=identity,
             given=wanted.given,
             number=message.number,
-            encoded=with_reference(encoded, secrets.randbits(8)) if len(encoded.parts) > 1 else encoded,
+            encoded=with_new_reference(encoded, secrets.randbits),
             notify=wanted.notify,
             orcpt=wanted.orcpt,
+            reason=ProblemCode.DRY_RUN.value if submission.dry_run else "",
+            problem=_spoken_route(message) if submission.dry_run else "",
             digest=digest(message.number.digits) if digest is not None else b"",
+            duplicate=_duplicate_key(submission, message, encoded),
             route=message.route,
         )
 
@@ -309,20 +400,53 @@ class Acceptance:
 
 
 def _refuse_all(
-    submission: Submission, encoded: EncodedText | Refused, messages: tuple[PlannedMessage, ...]
+    submission: Submission, schedule: Schedule | Refused, texts: Texts, messages: tuple[PlannedMessage, ...]
 ) -> Refused | None:
-    """Return why nothing of a submission may be kept: its settings, its size, its text, or all its recipients."""
+    """Return why nothing of a submission may be kept: settings, size, instants, text, a row, or all recipients."""
     settings = submission.resolved.settings
     if submission.resolved.refused:
         return submission.resolved.refused[0]
     if len(messages) > settings.max_recipients:
-        return Refused(
-            refusal=Refusal.TOO_MANY_RECIPIENTS, detail=f"At most {settings.max_recipients} recipients per job."
-        )
-    if isinstance(encoded, Refused):
-        return encoded
+        return Refused(refusal=Refusal.JOB_TOO_LARGE, detail=f"At most {settings.max_recipients} recipients per job.")
+    if isinstance(schedule, Refused):
+        return schedule
     refusals = [message.refused for message in messages if message.refused is not None]
-    return refusals[0] if len(refusals) == len(messages) else None
+    if refusals and len(refusals) == len(messages) and not texts.faults:
+        return refusals[0]
+    if texts.refused is None and submission.dry_run and (submission.mail is None or not submission.mail.reverse_path):
+        return Refused(
+            refusal=Refusal.SENDER_NOT_AUTHORISED, detail="A dry run is answered by mail, and this one names no sender."
+        )
+    return texts.refused
+
+
+def _first_notices(submission: Submission) -> tuple[tuple[NoticeKind, Way], ...]:
+    if submission.dry_run:
+        address = submission.mail.reverse_path if submission.mail is not None else ""
+        return ((NoticeKind.DRY_RUN, (Channel.MAIL, address)),) if address else ()
+    # Apart from status_report, which is about the result: «first only» is first_report with status_report never.
+    if not submission.resolved.settings.first_report:
+        return ()
+    return tuple((NoticeKind.ACCEPTED, way) for way in _ways(submission))
+
+
+def _ways(submission: Submission) -> tuple[Way, ...]:
+    settings = submission.resolved.settings
+    address = submission.mail.reverse_path if submission.mail is not None else ""
+    return ways_to_tell(settings.status_channel, address, settings.push_url)
+
+
+def _duplicate_key(submission: Submission, message: PlannedMessage, encoded: EncodedText) -> bytes:
+    if submission.duplicate is None or submission.dry_run or message.number is None:
+        return b""
+    return submission.duplicate(message.number.digits, encoded.text + encoded.cut)
+
+
+def _spoken_route(message: PlannedMessage) -> str:
+    """Return the carriers that would be tried, best first, each with the label of what it costs."""
+    carriers = message.route.split(SEPARATOR)
+    told = [f"{name} ({cost})" if cost else name for name, cost in zip(carriers, message.costs, strict=True)]
+    return f" {SEPARATOR} ".join(told)
 
 
 def _asks_for_success(submission: Submission) -> bool:
@@ -332,7 +456,7 @@ def _asks_for_success(submission: Submission) -> bool:
 
 
 def _report_rule(submission: Submission) -> StatusReport:
-    """Return when the result is told: never to the null sender (RFC 5321 §6.1)."""
-    if submission.mail is None or not submission.mail.reverse_path:
+    """Return when the result is told: never where there is nobody to tell."""
+    if submission.dry_run or not _ways(submission):
         return StatusReport.NEVER
     return submission.resolved.settings.status_report

@@ -15,7 +15,7 @@ from gateway.ports import Alarm, AlarmSender, Clock
 from gateway.worker import Worker
 from sms.outcome import Done, Failed
 from store.alarms import AlarmEnd, AlarmStore, NewAlarm, TakenAlarm
-from store.database import Database, StorageError
+from store.database import Database
 from store.keys import Keys, to_instant, to_stored
 
 log = structlog.get_logger()
@@ -52,6 +52,8 @@ class Alarms:
         self._next_attempt = next_attempt
         self._clock = clock
         self._writing: set[asyncio.Task[None]] = set()
+        self._sending: asyncio.Task[AlarmEnd] | None = None
+        self._stopping = False
         self._worker = Worker("alarms", self._step, look_every=_LOOK_EVERY)
 
     def start(self) -> None:
@@ -60,9 +62,12 @@ class Alarms:
             self._worker.start()
 
     async def stop(self) -> None:
-        """Let what is being written and sent end."""
+        """Let what is being written end, and leave what is being sent for the next start."""
         if self._writing:
             await asyncio.gather(*self._writing, return_exceptions=True)
+        self._stopping = True
+        if self._sending is not None:
+            self._sending.cancel()
         await self._worker.stop()
 
     def sound(self, raised: Raised) -> None:
@@ -84,7 +89,7 @@ class Alarms:
         )
         try:
             queued = await self._database.write(self._store.add, wish)
-        except StorageError as error:
+        except Exception as error:  # noqa: BLE001 - an alarm that can't be kept was logged, and must break nothing
             log.error("alarm_not_kept", topic=raised.topic, cause=str(error)[:300])
             return
         if queued:
@@ -93,7 +98,13 @@ class Alarms:
     async def _step(self) -> bool:
         taken = await self._database.write(self._store.take, to_stored(self._clock.now()))
         for alarm in taken:
-            end = await self._send(alarm)
+            if self._stopping:
+                break
+            self._sending = asyncio.get_running_loop().create_task(self._send(alarm))
+            await asyncio.wait({self._sending})
+            if self._sending.cancelled():
+                break
+            end = self._sending.result()
             await self._database.write(self._store.end, end)
             log.info("alarm_attempted", alarm=alarm.key, state=end.state, problem=end.problem)
         return bool(taken)

@@ -37,8 +37,12 @@ class AddressBook:
 
     @property
     def version(self) -> int:
-        """The version that this copy stands for."""
-        return self.directory.version
+        """The version that this copy stands for.
+
+        The layers are replaced last: who remembers this before it looks anything up, in whatever thread, remembers none
+        that is newer than what it then sees.
+        """
+        return self.layers.version
 
     def load_now(self) -> None:
         """Read everything, for a caller without an event loop."""

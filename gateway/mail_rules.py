@@ -40,10 +40,11 @@ _LOOK_EVERY = 1.0
 _KEPT_TEMPLATES = 32
 
 
-def join_rules(operator: Iterable[PolicyEntry], rules: Iterable[TlsRule], ca_folder: Path) -> PolicyTable:
+def join_rules(operator: Iterable[PolicyEntry], rules: Iterable[TlsRule], ca_folder: Path | None = None) -> PolicyTable:
     """Return the table in force: the operator's file and the database, of two system lines for a domain the stronger.
 
     Writes the authorities of private-ca rules to files in the folder, where TLS reads them; OSError where it can't.
+    Without a folder nothing is written, and nobody can connect by such a rule.
     """
     entries = {entry.domain.removeprefix("*"): entry for entry in operator}
     own: list[PolicyEntry] = []
@@ -58,11 +59,13 @@ def join_rules(operator: Iterable[PolicyEntry], rules: Iterable[TlsRule], ca_fol
     return PolicyTable((*entries.values(), *own))
 
 
-def policy_of(rule: TlsRule, ca_folder: Path) -> TlsPolicy:
+def policy_of(rule: TlsRule, ca_folder: Path | None = None) -> TlsPolicy:
     """Return what a rule demands; its authorities stand in a file named by their digest."""
     ca_file = ""
     if rule.level is TlsLevel.PRIVATE_CA:
-        ca_file = str(_write_authorities(rule.authorities.encode(), ca_folder))
+        content = rule.authorities.encode()
+        name = f"{hashlib.sha256(content).hexdigest()}.pem"
+        ca_file = str(_write_once(content, ca_folder / name)) if ca_folder is not None else name
     return TlsPolicy(
         level=rule.level,
         names=rule.names,
@@ -72,14 +75,13 @@ def policy_of(rule: TlsRule, ca_folder: Path) -> TlsPolicy:
     )
 
 
-def _write_authorities(content: bytes, folder: Path) -> Path:
-    file = folder / f"{hashlib.sha256(content).hexdigest()}.pem"
+def _write_once(content: bytes, file: Path) -> Path:
     try:
         if file.read_bytes() == content:
             return file
     except FileNotFoundError:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=folder, delete=False) as partial_file:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=file.parent, delete=False) as partial_file:
         partial_file.write(content)
         partial_file.flush()
         os.fsync(partial_file.fileno())

@@ -1,7 +1,7 @@
-"""What happened, told: due notices to their sender, and what came of it back into the outbox.
+"""What happened, told: due notices to the sender of their channel, and what came of it back into the outbox.
 
 The notice itself was written in the transaction that settled the job (store.progress). Not here: how it looks
-(mta.compose) and travels (mta.deliver).
+(mta.compose, web.job_report) and travels (mta.deliver, web.push).
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import structlog
 from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.worker import Worker
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
-from sms.report import JobReport, Notice
+from sms.report import Channel, JobReport, Notice
 from store.database import Database
 from store.keys import to_instant, to_stored
 from store.outbox import NoticeEnd, Outbox, TakenNotice, TakeNotices
@@ -28,10 +28,10 @@ NextAttempt = Callable[[int, datetime, datetime], datetime | None]
 
 
 class Notify:
-    """Sends notices, at most `most_at_once` at a time.
+    """Sends the notices of one channel, at most `most_at_once` at a time: a slow receiver of pushes delays no mail.
 
     `next_attempt` is (attempt, created, now) → when the next one is due, or None to give up. `given_up` is told of a
-    notice that nobody will be told: its mail has a null sender, so nobody else hears of it.
+    notice that nobody will be told: a mail has a null sender and a push none, so nobody else hears of it.
     """
 
     def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
@@ -43,6 +43,7 @@ class Notify:
         next_attempt: NextAttempt,
         clock: Clock,
         owner: str,
+        channel: Channel = Channel.MAIL,
         most_at_once: int = 50,
         given_up: GivenUp | None = None,
     ) -> None:
@@ -52,13 +53,14 @@ class Notify:
         self._next_attempt = next_attempt
         self._clock = clock
         self._owner = owner
+        self._channel = channel
         self._most_at_once = most_at_once
         self._given_up = given_up
         self._under_way: set[asyncio.Task[None]] = set()
-        self._worker = Worker("notify", self._step, look_every=_LOOK_EVERY)
+        self._worker = Worker(f"notify-{channel}", self._step, look_every=_LOOK_EVERY)
 
     async def recover(self) -> int:
-        """Queue again what an earlier process was sending when it ended; returns how many."""
+        """Queue again what an earlier process was sending when it ended, by any channel; returns how many."""
         return await self._database.write(self._outbox.recover, None)
 
     def start(self) -> None:
@@ -82,7 +84,7 @@ class Notify:
         room = self._most_at_once - len(self._under_way)
         if room <= 0:
             return False
-        wish = TakeNotices(now=to_stored(self._clock.now()), most=room, owner=self._owner)
+        wish = TakeNotices(now=to_stored(self._clock.now()), most=room, owner=self._owner, channel=self._channel)
         taken = await self._database.write(self._outbox.take, wish)
         if not taken:
             return False
@@ -108,12 +110,15 @@ class Notify:
             report=report,
             created_at=to_instant(taken.created_at),
             attempt=taken.attempt,
+            channel=taken.channel,
         )
         try:
             attempt = await self._sender.send(notice)
         except Exception as error:
             log.exception("notice_broke", notice=taken.public_id, cause=f"{type(error).__name__}: {error}"[:300])
-            end = self._again(taken, ProblemCode.INTERNAL.value, "The gateway could not make or send this mail.", None)
+            end = self._again(
+                taken, ProblemCode.INTERNAL.value, "The gateway could not make or send this notice.", None
+            )
         else:
             end = self._judge(taken, attempt)
         await self._database.write(self._outbox.end, end)
@@ -122,6 +127,7 @@ class Notify:
             notice=taken.public_id,
             job=report.public_id,
             kind=taken.kind.value,
+            channel=taken.channel.value,
             state=end.state,
             host=end.host,
             tls=end.tls,

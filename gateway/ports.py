@@ -59,7 +59,7 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailAttempt:
-    """What one attempt to deliver a notice's mail came to; the trace that «status» and the log show.
+    """What one attempt to deliver a notice, by mail or by push, came to; the trace that «status» and the log show.
 
     `tls` is protocol version and cipher, empty in clear; `policy` is the level demanded and where it came from.
     """
@@ -73,7 +73,7 @@ class MailAttempt:
 
 
 class NoticeSender(Protocol):
-    """A way to tell a notice to its recipient, once per call."""
+    """A way to tell a notice to its recipient, once per call; there is one for each `sms.report.Channel`."""
 
     async def send(self, notice: Notice) -> MailAttempt | None:
         """Compose, sign and deliver; None where this event is not to be told (RFC 3461 §4.1: NOTIFY=NEVER).

@@ -16,7 +16,8 @@ from sms.outcome import Refusal, Refused
 class CarrierRoute:
     """What a carrier serves: numbers that begin with one of `prefixes`, for one of `customers` (none: all).
 
-    The lowest priority is best; `cost` is the label of what it costs, for reports.
+    The lowest priority is best; `cost` is the label of what it costs, for reports. `wide_reference` says that it wants
+    the parts of a long text to have a 16-bit reference, for which they must leave room.
     """
 
     carrier: str
@@ -24,6 +25,7 @@ class CarrierRoute:
     customers: tuple[str, ...] = ()
     priority: int = 10
     cost: str = ""
+    wide_reference: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class CarrierRoutes:
         listed = tuple(carriers)
         self._costs = {item.carrier: item.cost for item in listed}
         self._names = tuple(item.carrier for item in listed)
+        self._wide = frozenset(item.carrier for item in listed if item.wide_reference)
         customers = {name for item in listed for name in item.customers}
         self._tables = {name: _table(listed, name) for name in customers}
         self._common = _table(listed, "")
@@ -76,6 +79,10 @@ class CarrierRoutes:
         return Refused(
             refusal=Refusal.NO_ROUTE, detail=f"No carrier serves numbers that begin with +{number.digits[:3]}."
         )
+
+    def wants_wide_reference(self, route: str) -> bool:
+        """Tell whether a carrier of a route wants 16-bit references, so that the parts must leave room for them."""
+        return bool(self._wide) and not self._wide.isdisjoint(route.split(SEPARATOR))
 
     def routes_of(self, carrier: str) -> tuple[str, ...]:
         """Return the routes that a carrier is on, those first where it is the best."""

@@ -4,7 +4,7 @@ A rule of the database never weakens the operator's file, and a customer's never
 demands (tls.policy), how rules are kept (store.mail_rules).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,12 +31,7 @@ TlsRule = Rule
 _ANY = "any-other--name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What a change of rules needs beside the rule: the operator's lines, and where authorities' files are kept."""
-
-    operator: tuple[PolicyEntry, ...]
-    ca_folder: Path
+Lines = Sequence[PolicyEntry]
 
 
 def parse_rule_domain(text: str) -> str | None:
@@ -49,8 +44,8 @@ def parse_rule_domain(text: str) -> str | None:
     return f".{name}" if text.startswith(".") else name
 
 
-def enforce_tls(rule: Rule, rules: Rules, *, lower: bool = False) -> Change:
-    """Set a rule; `lower` allows it to demand less than what is in force for its domain."""
+def enforce_tls(rule: Rule, operator: Lines, *, lower: bool = False) -> Change:
+    """Set a rule beside the lines of the operator's file; `lower` allows less than what is in force for its domain."""
 
     def run(edit: Edit) -> Answer:
         named = _with_known_customer(edit.tx, rule)
@@ -59,7 +54,7 @@ def enforce_tls(rule: Rule, rules: Rules, *, lower: bool = False) -> Change:
         faults = find_faults(_bare_policy(named))
         if faults:
             return Fault(sentence=f"{faults[0][0].upper()}{faults[0][1:]}.")
-        stronger = _find_stronger_line(named, rules.operator)
+        stronger = _find_stronger_line(named, operator)
         if stronger is not None:
             return Fault(
                 sentence=f"The operator's file demands {stronger.policy.level} for {_spoken(named)}; "
@@ -67,14 +62,12 @@ def enforce_tls(rule: Rule, rules: Rules, *, lower: bool = False) -> Change:
             )
         try:
             present = read_tls_rules(edit.tx)
-            before = join_rules(rules.operator, present, rules.ca_folder)
+            before = join_rules(operator, present)
             stored = replace(named, set_at=edit.tx.now(), set_by=edit.who)
             put_tls_rule(edit.tx, stored)
-            after = join_rules(rules.operator, read_tls_rules(edit.tx), rules.ca_folder)
+            after = join_rules(operator, read_tls_rules(edit.tx))
         except RulesDamagedError as error:
             return _damaged(error)
-        except OSError as error:
-            return Fault(sentence=f"The authorities cannot be written to {rules.ca_folder}: {error.strerror}.")
         replaced = (item.level for item in present if (item.customer, item.domain) == (named.customer, named.domain))
         weakened = any(level.strength > named.level.strength for level in replaced)
         return _judge_change(edit, named, before, after, weakened=weakened, lower=lower)
@@ -82,7 +75,7 @@ def enforce_tls(rule: Rule, rules: Rules, *, lower: bool = False) -> Change:
     return run
 
 
-def withdraw_tls(customer: str, domain: str, rules: Rules, *, lower: bool = False) -> Change:
+def withdraw_tls(customer: str, domain: str, operator: Lines, *, lower: bool = False) -> Change:
     """Take a rule away, so that the scope's next line decides; `lower` allows that to demand less."""
 
     def run(edit: Edit) -> Answer:
@@ -90,14 +83,12 @@ def withdraw_tls(customer: str, domain: str, rules: Rules, *, lower: bool = Fals
         if isinstance(named, Fault):
             return named
         try:
-            before = join_rules(rules.operator, read_tls_rules(edit.tx), rules.ca_folder)
+            before = join_rules(operator, read_tls_rules(edit.tx))
             if not remove_tls_rule(edit.tx, named.customer, domain):
                 return Fault(sentence=f"There is no rule for {_spoken(named)}; «tls list» names all.")
-            after = join_rules(rules.operator, read_tls_rules(edit.tx), rules.ca_folder)
+            after = join_rules(operator, read_tls_rules(edit.tx))
         except RulesDamagedError as error:
             return _damaged(error)
-        except OSError as error:
-            return Fault(sentence=f"The authorities cannot be written to {rules.ca_folder}: {error.strerror}.")
         return _judge_change(edit, named, before, after, weakened=False, lower=lower)
 
     return run
@@ -142,7 +133,7 @@ def _bare_policy(rule: Rule) -> TlsPolicy:
     return TlsPolicy(level=rule.level, names=rule.names, pins=rule.pins, ca_file="given" if rule.authorities else "")
 
 
-def _find_stronger_line(rule: Rule, operator: Iterable[PolicyEntry]) -> PolicyEntry | None:
+def _find_stronger_line(rule: Rule, operator: Lines) -> PolicyEntry | None:
     if rule.customer:
         return None
     lines = [entry for entry in operator if entry.domain.removeprefix("*") == rule.domain]
@@ -239,7 +230,7 @@ class DomainState:
         }
 
 
-def list_domains(tx: Transaction, customer: str, rules: Rules) -> list[DomainState] | Fault:
+def list_domains(tx: Transaction, customer: str, operator: Lines) -> list[DomainState] | Fault:
     """Return every domain that mail went to or that a rule names, of one customer or of all, with what is in force."""
     if customer:
         found = find_customer(tx, customer)
@@ -248,14 +239,12 @@ def list_domains(tx: Transaction, customer: str, rules: Rules) -> list[DomainSta
         customer = found.name
     try:
         stored = read_tls_rules(tx)
-        table = join_rules(rules.operator, stored, rules.ca_folder)
+        table = join_rules(operator, stored)
     except RulesDamagedError as error:
         return _damaged(error)
-    except OSError as error:
-        return Fault(sentence=f"The authorities cannot be written to {rules.ca_folder}: {error.strerror}.")
     told = {(parse_domain(item.domain) or item.domain, item.customer): item for item in told_domains(tx)}
     ruled = {(rule.domain, rule.customer) for rule in stored}
-    ruled |= {(entry.domain.removeprefix("*"), "") for entry in rules.operator}
+    ruled |= {(entry.domain.removeprefix("*"), "") for entry in operator}
     known = {*told, *ruled}
     return [
         _state(domain, owner, table, told.get((domain, owner)))

@@ -10,17 +10,19 @@ from dataclasses import dataclass, replace
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import canonical_address
 from gateway.admin import Answer, Change, Edit, Fault, no_customer, no_profile
+from gateway.lists import no_list
 from sms.message import Origin
 from sms.number import SenderId, parse_sender_id
 from sms.settings import FIELDS, UNSET, SettingProblem, format_setting, parse_setting
 from store.database import Transaction
 from store.directory import find_customer, find_customer_by_key, find_profile, find_user, read_constraints
 from store.directory_changes import CellToStore
+from store.lists import find_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Whose settings: `name` is of a customer, a profile or a user's address; nothing for the system."""
+    """Whose settings: `name` is of a customer, a profile, a list or a user's address; nothing for the system."""
 
     kind: LayerKind
     name: str = ""
@@ -46,6 +48,11 @@ def of_user(address: str) -> Owner:
     return Owner(kind=LayerKind.PINNED, name=address)
 
 
+def of_list(customer: str, name: str) -> Owner:
+    """Name a distribution list's settings."""
+    return Owner(kind=LayerKind.LIST, name=name, customer=customer)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundOwner:
     """The layer that an owner names, with the customer whose constraints bind it (0 for the system)."""
@@ -61,8 +68,8 @@ def find_owner(tx: Transaction, owner: Owner) -> FoundOwner | Fault:
         return FoundOwner(key=LayerKey(LayerKind.SYSTEM), customer_id=0, spoken="the system")
     if owner.kind is LayerKind.PINNED:
         return _find_user_layer(tx, owner)
-    if owner.kind is LayerKind.PROFILE:
-        return _find_profile_layer(tx, owner)
+    if owner.kind in (LayerKind.PROFILE, LayerKind.LIST):
+        return (_find_list_layer if owner.kind is LayerKind.LIST else _find_profile_layer)(tx, owner)
     customer = find_customer(tx, owner.name)
     if customer is None:
         return no_customer(owner.name)
@@ -81,6 +88,17 @@ def _find_profile_layer(tx: Transaction, owner: Owner) -> FoundOwner | Fault:
         return no_profile(owner.name, customer)
     spoken = f"the profile «{profile.name}» of «{customer.name}»"
     return FoundOwner(key=LayerKey(LayerKind.PROFILE, profile.id), customer_id=customer.id, spoken=spoken)
+
+
+def _find_list_layer(tx: Transaction, owner: Owner) -> FoundOwner | Fault:
+    customer = find_customer(tx, owner.customer)
+    if customer is None:
+        return no_customer(owner.customer)
+    found = find_list(tx, customer.id, owner.name)
+    if found is None:
+        return no_list(owner.name, customer)
+    spoken = f"the list «{found.name}» of «{customer.name}»"
+    return FoundOwner(key=LayerKey(LayerKind.LIST, found.id), customer_id=customer.id, spoken=spoken)
 
 
 def _find_user_layer(tx: Transaction, owner: Owner) -> FoundOwner | Fault:

@@ -11,6 +11,7 @@ from mta.commands.customers import customer, profile
 from mta.commands.demo import demo
 from mta.commands.dkim import dkim
 from mta.commands.explain import explain
+from mta.commands.lists import distribution_list
 from mta.commands.people import people, user
 from mta.commands.queue import cancel_job, queue, status
 from mta.commands.serve import serve
@@ -48,6 +49,7 @@ for command in (
     tls,
     template,
     dkim,
+    distribution_list,
 ):
     main.add_command(command)
 

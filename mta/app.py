@@ -21,16 +21,19 @@ from gateway.track import Track
 from mta.app_carriers import build_client, password_of, routes_of, rules_of, start_sandbox
 from mta.app_listeners import build_listening
 from mta.app_mail import MailOut, build_schedule
+from mta.app_push import build_push_sender, next_push, push_given_up
 from mta.clock import SystemClock
 from mta.config import Config
 from mta.config_carrier import CarrierKind, CarrierOptions
 from mta.judge import MailJudge
 from mta.listener import Listener
 from mta.mime import MailLimits
+from mta.recipients import ListLookup
 from smpp.client import SmppClient
 from smpp.simulator import Simulator
 from sms.message import InboundFragment, Receipt
 from sms.outcome import Outcome
+from sms.report import Channel
 from store.database import Database
 from store.inbox import Inbox
 from store.keys import Keys
@@ -76,6 +79,7 @@ class Core:
             domains=config.server.domains,
             own_message_id=own_message_ids(config.mail_from.rpartition("@")[2]),
             limits=MailLimits(),
+            lists=ListLookup(lambda: self.book.lists, self.book.members_now),
         )
 
 
@@ -101,15 +105,27 @@ class Gateway:
         self._mail_out = MailOut(
             config, database, self.core.keys, self.core.clock, notices_written=self._notices_written
         )
+        outbox = Outbox(self.core.keys)
         self._notify = Notify(
             database=database,
-            outbox=Outbox(self.core.keys),
+            outbox=outbox,
             sender=self._mail_out.teller,
             next_attempt=build_schedule(config),
             clock=self.core.clock,
             owner=self._owner,
             most_at_once=config.mail.connections,
             given_up=self._mail_out.given_up,
+        )
+        self._push = Notify(
+            database=database,
+            outbox=outbox,
+            sender=build_push_sender(config, database, self.core.clock),
+            next_attempt=next_push,
+            clock=self.core.clock,
+            owner=self._owner,
+            channel=Channel.PUSH,
+            most_at_once=config.push.connections,
+            given_up=push_given_up(self._mail_out.sound),
         )
         self._carriers: list[SmppClient] = []
         self._cancelling: Cancelling | None = None
@@ -144,6 +160,7 @@ class Gateway:
 
     def _notices_written(self) -> None:
         self._notify.kick()
+        self._push.kick()
 
     async def start(self) -> None:
         """Recover what an earlier process left, then start from the carriers inwards: mail is taken last."""
@@ -170,6 +187,7 @@ class Gateway:
         self._cancelling.start()
         await self._mail_out.start()
         self._notify.start()
+        self._push.start()
         self.core.book.start()
         for carrier in self._carriers:
             await carrier.start(self)
@@ -225,7 +243,7 @@ class Gateway:
         if self._cancelling is not None:
             await self._cancelling.stop()
         await self._track.stop()
-        await self._notify.stop(grace)
+        await asyncio.gather(self._notify.stop(grace), self._push.stop(grace))
         await self.core.book.stop()
         await self._mail_out.stop()
         for sandbox in self.sandboxes.values():

@@ -1,5 +1,6 @@
 """The operator's carriers as working parts: SMPP clients, and the message centres that the sandbox plays itself."""
 
+import math
 import ssl
 from collections.abc import Iterable
 from random import random
@@ -26,6 +27,7 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
             customers=carrier.customers,
             priority=carrier.priority,
             cost=carrier.cost,
+            wide_reference=carrier.dialect.wide_reference,
         )
         for carrier in carriers
     )
@@ -57,6 +59,7 @@ def build_client(  # noqa: PLR0913 - all by name
             window=carrier.window,
             response_seconds=carrier.response_timeout.total_seconds(),
             enquire_link_seconds=carrier.enquire_link.total_seconds(),
+            inactivity_seconds=carrier.inactivity_timeout.total_seconds() or math.inf,
         ),
         throughput=float(carrier.throughput) or None,
         tls=_context(carrier),

@@ -11,6 +11,7 @@ from mta.handler import DiskReserve, MailHandler, MailRate
 from mta.identify import Authenticator
 from mta.judge import MailJudge
 from mta.listener import ConnectionLimits, Listener
+from mta.reading import Reading
 from mta.server import ClientCertificate as ServerCertificate
 from mta.server import ServerSettings, TlsMode, listen
 from tls.contexts import ClientCertificates, ListenerCertificate, ServerContexts
@@ -27,9 +28,10 @@ class _Door:
 class Listening:
     """All doors of the process; `open` them on the running loop."""
 
-    def __init__(self, doors: tuple[_Door, ...], authenticator: Authenticator) -> None:
+    def __init__(self, doors: tuple[_Door, ...], authenticator: Authenticator, reading: Reading) -> None:
         self._doors = doors
         self._authenticator = authenticator
+        self._reading = reading
 
     async def open(self) -> list[Listener]:
         """Open every door, in the file's order. Raises OSError, naming the address, for one that can't be."""
@@ -48,8 +50,9 @@ class Listening:
         return listeners
 
     def close(self) -> None:
-        """End the threads that prove passwords."""
+        """End the threads that prove passwords, and the processes that read large mails."""
         self._authenticator.close()
+        self._reading.close()
 
 
 def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
@@ -105,6 +108,7 @@ def build_listening(config: Config, *, judge: MailJudge, acceptance: Acceptance,
     )
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
+    reading = Reading(judge)
     doors = tuple(
         _Door(
             options=options,
@@ -112,6 +116,7 @@ def build_listening(config: Config, *, judge: MailJudge, acceptance: Acceptance,
             contexts=_contexts(options),
             handler=MailHandler(
                 judge=judge,
+                reading=reading,
                 acceptance=acceptance,
                 book=book,
                 disk=disk,
@@ -121,4 +126,4 @@ def build_listening(config: Config, *, judge: MailJudge, acceptance: Acceptance,
         )
         for options in config.listeners
     )
-    return Listening(doors, authenticator)
+    return Listening(doors, authenticator, reading)

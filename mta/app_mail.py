@@ -10,7 +10,6 @@ from gateway.delays import Delays
 from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.notify import NextAttempt
 from gateway.ports import Clock
-from gateway.tls_rules import Rules
 from mta.compose import MailIdentity
 from mta.config import Config
 from mta.config_mail import MailRoute
@@ -33,7 +32,7 @@ from tls.policy import PolicyEntry, PolicyTable, TlsPolicy
 from tls.resolver import DnsResolver, Resolver
 from tls.stsfetch import HttpsStsFetcher
 
-_PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _THRESHOLD_QUIET = timedelta(hours=6)
 
 
@@ -71,10 +70,9 @@ def load_signers(config: Config) -> tuple[Signer, ...]:
     return own
 
 
-def rules_in_file(config: Config) -> Rules:
-    """Return the operator's TLS lines, and where the authorities of stored rules are kept as files."""
-    lines = tuple(PolicyEntry(policy=rule.policy, domain=rule.domain) for rule in config.mail.tls_policies)
-    return Rules(operator=lines, ca_folder=config.server.data_dir / "authorities")
+def lines_in_file(config: Config) -> tuple[PolicyEntry, ...]:
+    """Return the operator's TLS lines."""
+    return tuple(PolicyEntry(policy=rule.policy, domain=rule.domain) for rule in config.mail.tls_policies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +92,7 @@ def build_ways(config: Config) -> Ways:
     mail = config.mail
     resolver = build_resolver(config)
     contexts = ClientContexts()
-    guard = AddressGuard(allowed=_PRIVATE if mail.private_hosts else ())
+    guard = AddressGuard(allowed=PRIVATE if mail.private_hosts else ())
     policy_host = ClientRole(verify=True, check_hostname=True)
     return Ways(
         settings=DeliverySettings(
@@ -145,8 +143,9 @@ class MailOut:
     def __init__(
         self, config: Config, database: Database, keys: Keys, clock: Clock, *, notices_written: Callable[[], None]
     ) -> None:
-        file_rules = rules_in_file(config)
-        self.rules = MailRules(database, file_rules.operator, file_rules.ca_folder, damaged=self._tell_damaged)
+        self.rules = MailRules(
+            database, lines_in_file(config), config.server.data_dir / "authorities", damaged=self._tell_damaged
+        )
         self._confined = ConfinedTemplates()
         self._delivery: FolderDelivery | Deliverer
         if config.mail.sandbox is not None:
@@ -166,7 +165,7 @@ class MailOut:
             delivery=self._delivery,
             clock=clock,
             rules=self.rules,
-            alarm=self._sound,
+            alarm=self.sound,
             admin_address=config.mail.admin_address or "",
         )
         self._alarms = Alarms(
@@ -204,7 +203,7 @@ class MailOut:
     def given_up(self, taken: TakenNotice, end: NoticeEnd) -> None:
         """Tell the administrator of a status mail that nobody got: it had a null sender."""
         domain = taken.recipient.rpartition("@")[2]
-        self._sound(
+        self.sound(
             Raised(
                 topic=f"given-up:{domain}",
                 subject=f"A status mail to {domain} was given up",
@@ -215,14 +214,15 @@ class MailOut:
             )
         )
 
-    def _sound(self, raised: Raised) -> None:
+    def sound(self, raised: Raised) -> None:
+        """Tell the administrator."""
         self._alarms.sound(raised)
 
     def _tell_tls_failure(self, failed: TlsAlarm) -> None:
         first = failed.failures == 1
         whose = f" of the customer «{failed.customer}»" if failed.customer else ""
         count = "for the first time" if first else f"for the {failed.failures}th time in a row"
-        self._sound(
+        self.sound(
             Raised(
                 topic=f"tls-{'first' if first else 'repeated'}:{failed.domain}:{failed.customer}",
                 subject=f"Mail for {failed.domain} waits: its TLS is not as demanded",
@@ -235,7 +235,7 @@ class MailOut:
         )
 
     def _tell_damaged(self, cause: str) -> None:
-        self._sound(
+        self.sound(
             Raised(
                 topic="rules-unreadable",
                 subject="All status mails wait: the TLS rules can't be read",

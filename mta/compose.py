@@ -172,7 +172,7 @@ def _graphic(graphic: Graphic, content_id: str) -> bytes:
         f"{graphic.media_type};\r\n name={name}",
         "base64",
         base64_lines(graphic.content),
-        f"Content-ID:\r\n <{content_id}>",
+        f"Content-ID: <{content_id}>",
         f"Content-Disposition: inline;\r\n filename={name}",  # RFC 2183 §2.1
     )
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from mta.config_carrier import CarrierOptions
 from mta.config_lines import locate
 from mta.config_mail import MailOptions
+from mta.config_push import PushOptions
 from mta.config_reader import Complaint, ConfigProblem, Reader, twice, unknown_key
 from mta.config_shapes import (
     Count,
@@ -267,6 +268,7 @@ class Config:
     listeners: tuple[ListenerOptions, ...] = option("", key="listener")
     carriers: tuple[CarrierOptions, ...] = option("", key="carrier")
     mail: MailOptions = option("", default=MailOptions)
+    push: PushOptions = option("", default=PushOptions)
     log: LogOptions = option("", default=LogOptions)
     limits: LimitOptions = option("", default=LimitOptions)
     settings: SystemSettings = option(

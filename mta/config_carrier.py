@@ -120,6 +120,10 @@ class CarrierOptions:
         "How long after the end of its validity a message still waits for its receipt.", default=timedelta(hours=1)
     )
     enquire_link: Wait = option("Silence after which we ask if it is there.", default=timedelta(seconds=30))
+    inactivity_timeout: timedelta = option(
+        'Time without any SMS or receipt after which the link is ended and bound anew; "0s": never.',
+        default=timedelta(0),
+    )
     response_timeout: Wait = option("How long we wait for an answer.", default=timedelta(seconds=30))
     reconnect_min: Wait = option("The first wait before binding again.", default=timedelta(seconds=1))
     reconnect_max: Wait = option("The longest; it doubles from the first.", default=timedelta(minutes=1))

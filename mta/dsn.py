@@ -65,6 +65,8 @@ STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
         ProblemCode.TLS_POLICY: "5.7.5",
         ProblemCode.MAIL_REFUSED: "5.0.0",
         ProblemCode.MAIL_DEFERRED: "4.0.0",
+        ProblemCode.PUSH_REFUSED: "5.0.0",
+        ProblemCode.PUSH_DEFERRED: "4.0.0",
         ProblemCode.RETRIES_EXHAUSTED: "4.4.7",
         ProblemCode.INTERNAL: "5.3.0",
     }
@@ -149,7 +151,8 @@ def _is_correction(message: ReportedMessage, report: JobReport) -> bool:
 def _decide_success(message: ReportedMessage, settings: Settings) -> RecipientStatus:
     accepted = bool(message.parts) and all(part.billed for part in message.parts)
     if message.state is State.DELIVERED:
-        action, status = Action.DELIVERED, "2.1.5"
+        # Taken on behalf of the recipient (ACCEPTD) is delivered, but not to the mobile.
+        action, status = Action.DELIVERED, "2.0.0" if any(part.acted_for for part in message.parts) else "2.1.5"
     elif settings.acceptance_is_delivery and accepted:
         action, status = Action.DELIVERED, "2.0.0"
     else:

@@ -16,8 +16,10 @@ import structlog
 from addressbook.people import Directory
 from gateway.accept import Acceptance, Kept, Stale
 from gateway.book import AddressBook
+from mta.confined_reader import ReaderUnavailableError
 from mta.identify import Identity
 from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
+from mta.reading import Reading
 from mta.replies import OK, RECIPIENT_OK, SENDER_OK, Reply, reply_to
 from sms.outcome import Refusal, Refused
 
@@ -71,6 +73,7 @@ class MailHandler:
         self,
         *,
         judge: MailJudge,
+        reading: Reading,
         acceptance: Acceptance,
         book: AddressBook,
         disk: DiskReserve,
@@ -78,6 +81,7 @@ class MailHandler:
         authentication_required: bool,
     ) -> None:
         self._judge = judge
+        self._reading = reading
         self._acceptance = acceptance
         self._book = book
         self._disk = disk
@@ -123,7 +127,11 @@ class MailHandler:
         proven = self.proven(session)
         facts = _mail_envelope(session, envelope)
         for _ in range(_MOST_STALE):
-            judgement = self._judge.judge(envelope.content, facts, proven)
+            try:
+                judgement = await self._reading.judge(envelope.content, facts, proven)
+            except ReaderUnavailableError as error:
+                log.error("mail_reader_unavailable", cause=str(error)[:300])
+                break
             if judgement.verdict is not Verdict.SEND or judgement.plan is None:
                 return str(self._reply_unsent(judgement, session))
             kept = await self._acceptance.keep(judgement.plan)

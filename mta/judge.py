@@ -14,16 +14,19 @@ from zoneinfo import ZoneInfo
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.people import Customer, Directory
 from gateway.accept import Acceptance, Plan, Sender, Submission, Wanted
-from mta.addresses import RecipientKind, read_recipient
 from mta.automatic import DropReason, classify
-from mta.body import ExtractedText, extract_text
+from mta.body import ExtractedText
 from mta.headers import field_text
-from mta.intake import mail_digest, resubmission_key
-from mta.mime import Mail, MailLimits, read_mail
+from mta.intake import duplicate_key, mail_digest, resubmission_key
+from mta.mime import Mail, MailLimits
 from mta.options import SubjectOptions, read_options
+from mta.reader import DirectReader, MailReader
+from mta.recipients import Addressed, ListLookup, Reached, Target, TargetKind, open_lists, open_table, read_target
+from mta.table_file import is_table_file
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
+from sms.schedule import Blackout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class EnvelopeRecipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailEnvelope:
-    """What the dialogue learned. `reverse_path` is empty for `<>`; ENVID and RET are decoded; `helo` is the peer's name."""
+    """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer."""
 
     reverse_path: str
     recipients: tuple[EnvelopeRecipient, ...]
@@ -52,12 +55,6 @@ class Proven:
 
     customer_id: int
     user_id: int | None = None
-
-
-_NOT_AT_ONCE = Refused(
-    refusal=Refusal.SETTING_NOT_PERMITTED,
-    detail="[DRYRUN], [JOBPERIOD] and [BLACKOUTPERIODS] are not available; nothing was sent.",
-)
 
 
 class Verdict(StrEnum):
@@ -79,20 +76,37 @@ class Judgement:
     resolved: Resolved | None = None
     extracted: ExtractedText | None = None
     plan: Plan | None = None
+    lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One mail under judgement, with what is known of it from the beginning."""
+
+    mail: Mail
+    raw: bytes
+    envelope: MailEnvelope
+    sender: Sender
+    service: Origin
+    trial: Sequence[Layer]
+    reader: MailReader
+    version: int
 
 
 _SENDERS_REMEMBERED = 10_000
 _RECIPIENTS_REMEMBERED = 10_000
+_FEW_RECIPIENTS = 50
 
 
 class MailJudge:
     """Judges mails with the address book in force; `directory` is asked anew for each mail.
 
     Who an address stands for is remembered as long as the directory is the same one, since MAIL, each RCPT and DATA ask
-    for it; so is what a recipient's address says.
+    for it; so is what a recipient's address says. `judge` may be called in any thread; where a mail goes to a list it
+    waits for the database.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
         *,
         acceptance: Acceptance,
@@ -100,14 +114,17 @@ class MailJudge:
         domains: tuple[str, ...],
         own_message_id: Callable[[str], bool],
         limits: MailLimits,
+        lists: ListLookup,
     ) -> None:
         self._acceptance = acceptance
         self._directory = directory
+        self._lists = lists
+        self._reader = DirectReader()
         self._domains = frozenset(domains)
         self._own_message_id = own_message_id
         self._limits = limits
-        self._senders: dict[tuple[Proven, str], Sender | Refused] = {}
-        self._senders_of = Directory()
+        # One value, since threads share it: answers never stand beside another directory than their own.
+        self._remembered: tuple[Directory, dict[tuple[Proven, str], Sender | Refused]] = (Directory(), {})
         self._read_recipient = lru_cache(_RECIPIENTS_REMEMBERED)(self._read_recipient_anew)
 
     def judge_reverse_path(self, proven: Proven, address: str) -> Refused | None:
@@ -120,16 +137,18 @@ class MailJudge:
     def choose_sender(self, proven: Proven, author: str) -> Sender | Refused:
         """Return the customer, user and profile that a From address stands for; it must be the proven customer's."""
         directory = self._directory()
-        if directory is not self._senders_of or len(self._senders) >= _SENDERS_REMEMBERED:
-            self._senders, self._senders_of = {}, directory
+        known_of, known = self._remembered
+        if directory is not known_of or len(known) >= _SENDERS_REMEMBERED:
+            known = {}
+            self._remembered = (directory, known)
         key = (proven, author)
-        found = self._senders.get(key)
+        found = known.get(key)
         if found is None:
-            found = self._senders[key] = _choose_sender(directory, proven, author)
+            found = known[key] = _choose_sender(directory, proven, author)
         return found
 
     def judge_recipient(self, proven: Proven | None, reverse_path: str, address: str) -> MobileNumber | Refused | None:
-        """Judge one RCPT: its number where the sender is proven; None where only its form could be judged."""
+        """Judge one RCPT: its number where the sender is proven; None for lists, and where only the form was judged."""
         if proven is None:
             read = self._read_recipient(address, ("SMS",))
             return read if isinstance(read, Refused) else None
@@ -138,8 +157,28 @@ class MailJudge:
             read = self._read_recipient(address, ())
             return read if isinstance(read, Refused) else sender
         resolved = self._acceptance.resolve(sender, Origin.MAIL)
+        judged = self._judge_address(sender, address, resolved, reverse_path)
+        if isinstance(judged, Refused):
+            # Only the content tells SAP's mail from people's, and SAP's may have prefixes and a country of its own.
+            as_sap = self._acceptance.resolve(sender, Origin.SAP)
+            if as_sap.settings != resolved.settings:
+                again = self._judge_address(sender, address, as_sap, reverse_path)
+                return judged if isinstance(again, Refused) else again
+        return judged
+
+    def _judge_address(
+        self, sender: Sender, address: str, resolved: Resolved, author: str
+    ) -> MobileNumber | Refused | None:
         read = self._read_recipient(address, resolved.settings.address_prefixes)
-        return read if isinstance(read, Refused) else self._acceptance.judge_number(sender, read, resolved)
+        if isinstance(read, Refused):
+            return read
+        if read.kind is TargetKind.LIST:
+            # Who may write to it is judged with the content, whose From names the author.
+            found = self._lists.find(sender.customer.id, read.name, author)
+            return found if isinstance(found, Refused) and found.refusal is Refusal.ADDRESS_UNKNOWN else None
+        if read.kind is TargetKind.TABLE:
+            return None
+        return self._acceptance.judge_number(sender, read.name, resolved)
 
     def _customer_alone(self, proven: Proven) -> Sender | Refused:
         customer = self._directory().customer(proven.customer_id)
@@ -147,17 +186,12 @@ class MailJudge:
             return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This customer is not active.")
         return Sender(customer=customer)
 
-    def _read_recipient_anew(self, address: str, prefixes: tuple[str, ...]) -> str | Refused:
-        """Return the text of the number that an address of our domains names."""
+    def _read_recipient_anew(self, address: str, prefixes: tuple[str, ...]) -> Target | Refused:
+        """Return what an address of our domains stands for."""
         domain = address.rpartition("@")[2].removesuffix(".").lower()
         if "@" in address and domain not in self._domains:
             return Refused(refusal=Refusal.RELAY_DENIED, detail=f"{domain} is not a domain of this gateway.")
-        recipient = read_recipient(address, prefixes=prefixes)
-        if isinstance(recipient, Refused):
-            return recipient
-        if recipient.kind is not RecipientKind.NUMBER:
-            return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="There is no list or service of this name.")
-        return recipient.number
+        return read_target(address, prefixes)
 
     def judge_envelope(self, envelope: MailEnvelope, proven: Proven | None) -> Judgement | None:
         """Judge what is known before the content, as the dialogue does at MAIL; None where nothing is wrong with it."""
@@ -166,11 +200,28 @@ class MailJudge:
         refused = self.judge_reverse_path(proven, envelope.reverse_path)
         return None if refused is None else _refuse(refused)
 
+    def is_large(self, envelope: MailEnvelope) -> bool:
+        """Tell whether the addresses alone make much work: many of them, a list, or a table."""
+        if len(envelope.recipients) > _FEW_RECIPIENTS:
+            return True
+        targets = (self._read_recipient(item.address, ()) for item in envelope.recipients)
+        return any(isinstance(target, Target) and target.kind is not TargetKind.NUMBER for target in targets)
+
     def judge(
-        self, raw: bytes, envelope: MailEnvelope, proven: Proven | None, trial: Sequence[Layer] = ()
+        self,
+        raw: bytes,
+        envelope: MailEnvelope,
+        proven: Proven | None,
+        trial: Sequence[Layer] = (),
+        reader: MailReader | None = None,
     ) -> Judgement:
-        """Judge one whole mail; `trial` lies on top of its settings, for «explain» only."""
-        mail = read_mail(raw, self._limits)
+        """Judge one whole mail; `trial` lies on top of its settings, for «explain» only.
+
+        `reader` looks into the content in place of this process; it may raise what it does for being unable to.
+        """
+        version = self._acceptance.version
+        reader = reader or self._reader
+        mail = reader.read(raw, self._limits)
         if isinstance(mail, Refused):
             return Judgement(verdict=Verdict.REFUSE, refused=mail)
         if proven is None:
@@ -184,7 +235,19 @@ class MailJudge:
         sender = self.choose_sender(proven, mail.author)
         if isinstance(sender, Refused):
             return _refuse(sender)
-        return self._judge_proven(mail, raw, envelope, sender, trial)
+        sap = field_text(mail.fields, "x-mailer").upper().startswith("SAP")
+        return self._judge_proven(
+            _Case(
+                mail=mail,
+                raw=raw,
+                envelope=envelope,
+                sender=sender,
+                service=Origin.SAP if sap else Origin.MAIL,
+                trial=trial,
+                reader=reader,
+                version=version,
+            )
+        )
 
     def _classify(self, mail: Mail, envelope: MailEnvelope, *, automatic_mail: bool) -> DropReason | None:
         return classify(
@@ -195,13 +258,11 @@ class MailJudge:
             automatic_mail=automatic_mail,
         )
 
-    def _judge_proven(
-        self, mail: Mail, raw: bytes, envelope: MailEnvelope, sender: Sender, trial: Sequence[Layer]
-    ) -> Judgement:
-        service = Origin.SAP if field_text(mail.fields, "x-mailer").upper().startswith("SAP") else Origin.MAIL
-        resolved = self._acceptance.resolve(sender, service, trial)
+    def _judge_proven(self, case: _Case) -> Judgement:
+        mail = case.mail
+        resolved = self._acceptance.resolve(case.sender, case.service, case.trial)
         if not resolved.settings.automatic_mail:
-            dropped = self._classify(mail, envelope, automatic_mail=False)
+            dropped = self._classify(mail, case.envelope, automatic_mail=False)
             if dropped is not None:
                 return Judgement(verdict=Verdict.DROP, dropped=dropped, resolved=resolved)
         options = SubjectOptions(subject=mail.subject)
@@ -209,18 +270,22 @@ class MailJudge:
             read = read_options(mail.subject, zone=_zone(resolved.settings.time_zone))
             if isinstance(read, Refused):
                 return _refuse(read, resolved=resolved)
-            if read.dry_run or read.start_at is not None or read.blackouts:
-                # Sending at once what was to wait, or not to be sent, would be the worst answer.
-                return _refuse(_NOT_AT_ONCE, options=read.given, resolved=resolved)
             options = read
-        asked = _asked_by(mail, options)
-        if asked:
-            resolved = self._acceptance.resolve(sender, service, (*asked, *trial))
-        extracted = extract_text(mail, resolved.settings, subject=options.subject)
+        addressed = Addressed(pairs=tuple(self._address(item, resolved) for item in case.envelope.recipients))
+        further = (*self._list_layer(case, addressed), *_asked_by(mail, options), *case.trial)
+        if len(further) > len(case.trial):
+            resolved = self._acceptance.resolve(case.sender, case.service, further)
+        dry_run = addressed.judge_dry_run(options.dry_run)
+        if isinstance(dry_run, Refused):
+            return _refuse(dry_run, options=options.given, resolved=resolved)
+        reached = self._reach(case, addressed)
+        if isinstance(reached, Refused):
+            return _refuse(reached, options=options.given, resolved=resolved)
+        extracted = case.reader.extract(mail, resolved.settings, options.subject)
+        text = "" if isinstance(extracted, Refused) else extracted.text
+        plan = self._acceptance.plan(_submission(case, options, resolved, reached, text, dry_run=dry_run))
         if isinstance(extracted, Refused):
-            plan = self._plan(mail, raw, envelope, sender, service, resolved, options, "")
-            return _refuse(extracted, options=options.given, resolved=resolved, plan=plan)
-        plan = self._plan(mail, raw, envelope, sender, service, resolved, options, extracted.text)
+            return _refuse(extracted, options=options.given, resolved=resolved, plan=plan, lists=reached.lists)
         return Judgement(
             verdict=Verdict.SEND if plan.refused is None else Verdict.REFUSE,
             refused=plan.refused,
@@ -228,42 +293,74 @@ class MailJudge:
             resolved=resolved,
             extracted=extracted,
             plan=plan,
+            lists=reached.lists,
         )
 
-    def _plan(  # noqa: PLR0913, PLR0917 - one private step of `_judge_proven`, split for reading
-        self,
-        mail: Mail,
-        raw: bytes,
-        envelope: MailEnvelope,
-        sender: Sender,
-        service: Origin,
-        resolved: Resolved,
-        options: SubjectOptions,
-        text: str,
-    ) -> Plan:
-        digest = mail_digest(mail, raw)
-        return self._acceptance.plan(
-            Submission(
-                sender=sender,
-                service=service,
-                wanted=tuple(self._wanted(item, resolved) for item in envelope.recipients),
-                text=text,
-                resolved=resolved,
-                mail=_mail_origin(mail, raw, envelope),
-                reference=options.reference,
-                digest=lambda number: resubmission_key(digest, sender.customer.name, number),
-            )
-        )
-
-    def _wanted(self, recipient: EnvelopeRecipient, resolved: Resolved) -> Wanted:
+    def _address(self, recipient: EnvelopeRecipient, resolved: Resolved) -> tuple[Wanted, Target | None]:
         read = self._read_recipient(recipient.address, resolved.settings.address_prefixes)
-        return Wanted(
+        refused = read if isinstance(read, Refused) else None
+        wanted = Wanted(
             given=recipient.address,
-            number="" if isinstance(read, Refused) else read,
-            refused=read if isinstance(read, Refused) else None,
+            number="" if isinstance(read, Refused) or read.kind is not TargetKind.NUMBER else read.name,
+            refused=refused,
             notify=recipient.notify,
             orcpt=recipient.orcpt,
         )
+        return wanted, None if isinstance(read, Refused) else read
+
+    def _list_layer(self, case: _Case, addressed: Addressed) -> tuple[Layer, ...]:
+        """Return the settings of the list that a mail goes to, where it goes to that list alone."""
+        name = addressed.only_list()
+        found = self._lists.find(case.sender.customer.id, name, case.mail.author) if name else None
+        if found is None or isinstance(found, Refused):
+            return ()
+        layer = self._acceptance.layer_of_list(found)
+        return () if layer is None else (layer,)
+
+    def _reach(self, case: _Case, addressed: Addressed) -> Reached | Refused:
+        if not addressed.has(TargetKind.TABLE):
+            return open_lists(addressed, self._lists, case.sender.customer.id, case.mail.author)
+        if len(addressed.pairs) > 1:
+            return Refused(
+                refusal=Refusal.ADDRESS_MALFORMED, detail="A table brings its own recipients: write to bulk@ alone."
+            )
+        tables = [item for item in case.mail.attachments if is_table_file(item.name, item.media_type)]
+        if len(tables) != 1:
+            detail = "attach one CSV or XLSX file with a row per recipient" + (
+                f", not {len(tables)}" if tables else ", the first row naming the columns"
+            )
+            return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE, detail=detail)
+        table = case.reader.table(case.raw, tables[0])
+        return table if isinstance(table, Refused) else open_table(addressed.pairs[0][0], table)
+
+
+def _submission(  # noqa: PLR0913 - one step of the judgement, each argument found by another
+    case: _Case, options: SubjectOptions, resolved: Resolved, reached: Reached, text: str, *, dry_run: bool
+) -> Submission:
+    digest = mail_digest(case.mail, case.raw)
+    customer = case.sender.customer.name
+    # A dry run does not make the mail that follows it a repeat.
+    kind = "dry-run " if dry_run else ""
+    return Submission(
+        sender=case.sender,
+        service=case.service,
+        wanted=reached.wanted,
+        text=text,
+        resolved=resolved,
+        mail=_mail_origin(case.mail, case.raw, case.envelope),
+        reference=options.reference,
+        digest=lambda number: resubmission_key(digest, customer, kind + number),
+        duplicate=(
+            (lambda number, encoded: duplicate_key(customer, number, encoded))
+            if resolved.settings.duplicate_detection
+            else None
+        ),
+        start_at=options.start_at,
+        blackouts=tuple(Blackout(start_at=item.start_at, end_at=item.end_at) for item in options.blackouts),
+        personalised=reached.personalised,
+        dry_run=dry_run,
+        version=case.version,
+    )
 
 
 def _choose_sender(directory: Directory, proven: Proven, author: str) -> Sender | Refused:

@@ -110,6 +110,7 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
         Refusal.MAIL_TOO_LARGE: Reply(code=552, enhanced="5.3.4", text="Mail too large"),
         Refusal.MAIL_LOOP: Reply(code=554, enhanced="5.4.6", text="Mail loop detected"),
         Refusal.TOO_MANY_RECIPIENTS: Reply(code=452, enhanced="4.5.3", text="Too many recipients"),
+        Refusal.JOB_TOO_LARGE: Reply(code=554, enhanced="5.5.3", text="Too many recipients for one job"),
         Refusal.RATE_LIMITED: Reply(code=451, enhanced="4.7.1", text="Rate limit reached, try again later"),
         Refusal.NO_STORAGE: Reply(code=452, enhanced="4.3.1", text="Insufficient storage, try again later"),
         Refusal.INTERNAL: Reply(code=451, enhanced="4.3.0", text="Local error, try again later"),

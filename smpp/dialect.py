@@ -109,7 +109,7 @@ class Dialect:
     long_messages: LongMessages = LongMessages.UDH
     """How a part of several says so: header in the text, sar_* parameters, or header and text in message_payload."""
     wide_reference: bool = False
-    """Whether parts are split for a 16-bit reference; read where texts are split, not here."""
+    """Whether the parts of a long text have a 16-bit reference, so that each holds 152 septets or 66 units."""
     validity_format: ValidityFormat = ValidityFormat.RELATIVE
     """How the validity is written."""
     normal_priority_flag: int = 0

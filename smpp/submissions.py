@@ -14,6 +14,7 @@ from smpp.tlv import Tag, Tlv
 from sms.alphabet import decode_gsm7
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind
+from sms.parts import narrow_header
 
 _UDH_INDICATOR = 0x40  # §5.2.12
 _BASES = {IdBase.DECIMAL: 10, IdBase.HEX: 16}
@@ -56,7 +57,7 @@ def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[Sub
     ton, npi, source = write_source(part.sender, dialect)
     number = part.number.digits
     esm_class = dialect.esm_class
-    udh = part.udh
+    udh = part.udh if dialect.wide_reference else narrow_header(part.udh)
     tlvs: tuple[Tlv, ...] = ()
     if udh and part.total > 1 and dialect.long_messages is LongMessages.SAR:
         udh = b""

@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     MAIL_TOO_LARGE = "mail-too-large"
     MAIL_LOOP = "mail-loop"
     TOO_MANY_RECIPIENTS = "too-many-recipients"
+    JOB_TOO_LARGE = "job-too-large"
     RATE_LIMITED = "rate-limited"
     NO_STORAGE = "no-storage"
     INTERNAL = "internal"
@@ -78,6 +79,8 @@ class ProblemCode(StrEnum):
     TLS_POLICY = "tls-policy"
     MAIL_REFUSED = "mail-refused"
     MAIL_DEFERRED = "mail-deferred"
+    PUSH_REFUSED = "push-refused"
+    PUSH_DEFERRED = "push-deferred"
     RETRIES_EXHAUSTED = "retries-exhausted"
     INTERNAL = "internal"
 

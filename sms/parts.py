@@ -9,7 +9,7 @@ Standards: 3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8 (concatenation), 3GPP TS
 | UCS-2, units of 16 bits | 70 | 67 | 66 |
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
@@ -93,6 +93,21 @@ def with_reference(encoded: EncodedText, reference: int, *, wide: bool = False) 
     headers = _headers(len(encoded.parts), reference, wide=wide)
     parts = (replace(part, udh=header) for part, header in zip(encoded.parts, headers, strict=True))
     return replace(encoded, parts=tuple(parts))
+
+
+def with_new_reference(encoded: EncodedText, random_bits: Callable[[int], int]) -> EncodedText:
+    """Return the same parts under a reference by chance, as wide as the parts have room for."""
+    if len(encoded.parts) == 1:
+        return encoded
+    wide = encoded.parts[0].udh[0] == _WIDE_UDH_LENGTH
+    return with_reference(encoded, random_bits(16 if wide else 8), wide=wide)
+
+
+def narrow_header(udh: bytes) -> bytes:
+    """Return a concatenation header with an 8-bit reference in place of one with 16 bits; others as they are."""
+    if udh[:3] != b"\x06\x08\x04":
+        return udh
+    return bytes((5, 0, 3)) + udh[4:]
 
 
 def graphemes(text: str) -> list[str]:

@@ -97,7 +97,7 @@ _COLUMN: Final = re.compile(r"\w+(?:_\w+)*")
 
 def canonical_column(text: str) -> str:
     """Return the form in which columns are compared: lower case, words joined by `_`; empty for what is no name."""
-    name = "_".join(unicodedata.normalize("NFC", text).casefold().replace("-", " ").replace("_", " ").split())
+    name = "_".join(unicodedata.normalize("NFC", text).lower().replace("-", " ").replace("_", " ").split())
     return name if len(name) <= COLUMNS_LIMIT and _COLUMN.fullmatch(name) else ""
 
 
@@ -141,11 +141,6 @@ def _read_placeholder(inside: str) -> Placeholder | str:
         else:
             return f"there is no filter '{word[:20]}', only {', '.join(sorted(_FILTERS))} and default('...')"
     return Placeholder(column, tuple(filters), default)
-
-
-def find_unknown_columns(template: TextTemplate, columns: Sequence[str]) -> list[str]:
-    """Return the columns that the text names and the rows do not have."""
-    return sorted(template.columns - frozenset(columns))
 
 
 def render(template: TextTemplate, row: str, values: Mapping[str, str]) -> str | RowFault:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from sms.lifecycle import SUCCESS, State, Summary, summarise
 from sms.message import Alphabet, MailOrigin, Replacement
-from sms.settings import Settings, StatusReport
+from sms.settings import Settings, StatusChannel, StatusReport
 
 
 class NoticeKind(StrEnum):
@@ -26,9 +26,33 @@ class NoticeKind(StrEnum):
     DRY_RUN = "dry-run"
 
 
+class Channel(StrEnum):
+    """By what one notice travels."""
+
+    MAIL = "mail"
+    PUSH = "push"
+
+
+Way = tuple[Channel, str]
+
+
+def ways_to_tell(wanted: StatusChannel, address: str, push_url: str) -> tuple[Way, ...]:
+    """Return every channel by which a job's sender is told, with whom it tells; without a URL a push becomes a mail.
+
+    An empty address is the null sender, which gets no mail (RFC 5321 §6.1).
+    """
+    mail = wanted is not StatusChannel.PUSH or not push_url
+    push = wanted is not StatusChannel.MAIL
+    ways = ((Channel.MAIL, address if mail else ""), (Channel.PUSH, push_url if push else ""))
+    return tuple((channel, recipient) for channel, recipient in ways if recipient)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedPart:
-    """One part as its sender may see it; `billed` once a carrier accepted it, or may have."""
+    """One part as its sender may see it; `billed` once a carrier accepted it, or may have.
+
+    `acted_for` says that the network took the message on behalf of its recipient (ACCEPTD, SMPP 3.4 appendix B).
+    """
 
     index: int
     total: int
@@ -39,6 +63,7 @@ class ReportedPart:
     error: str = ""
     submitted_at: datetime | None = None
     reported_at: datetime | None = None
+    acted_for: bool = False
 
     @property
     def billed(self) -> bool:
@@ -96,7 +121,7 @@ class JobReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """We tell somebody: one event of one job to one mail address. `attempt` counts from 1."""
+    """We tell somebody: one event of one job to one mail address or URL. `attempt` counts from 1."""
 
     key: int
     public_id: str
@@ -105,6 +130,7 @@ class Notice:
     report: JobReport
     created_at: datetime
     attempt: int
+    channel: Channel = Channel.MAIL
 
 
 def wants_result(rule: StatusReport, states: Iterable[State]) -> bool:

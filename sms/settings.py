@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Final, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sms.message import Alphabet, Priority
@@ -50,6 +52,14 @@ class StatusReport(StrEnum):
     NEVER = "never"
     ON_FAILURE = "on-failure"
     ALWAYS = "always"
+
+
+class StatusChannel(StrEnum):
+    """By what the result is told: by mail, by push to an application, or both."""
+
+    MAIL = "mail"
+    PUSH = "push"
+    BOTH = "both"
 
 
 class ReportFormat(StrEnum):
@@ -153,6 +163,27 @@ def _parse_zone(text: str) -> str:
         raise ValueError from None
 
 
+def _parse_push_url(text: str) -> str:
+    url = text.strip()
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    _ = parts.port  # out of range: ValueError
+    if not re.fullmatch(r"[!-~]{1,500}", url, re.ASCII) or re.fullmatch(r"[a-z0-9.:_-]{1,253}", host) is None:
+        raise ValueError
+    if parts.username is not None or parts.password is not None or parts.fragment or "#" in url:
+        raise ValueError  # a secret in it would be shown to everybody who sees the settings
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise ValueError
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _text(limit: int) -> Parser:
     def parse(text: str) -> str:
         if len(text) > limit or any(ord(char) < 32 or ord(char) == 127 for char in text):
@@ -240,8 +271,33 @@ class Settings:
             message=True,
         ),
     )
+    status_channel: StatusChannel = cast(
+        "StatusChannel",
+        _setting(
+            StatusChannel.MAIL,
+            _enum(StatusChannel),
+            "mail, push or both",
+            "By what jobs are told of; without push_url everything is told by mail.",
+        ),
+    )
+    push_url: str = cast(
+        "str",
+        _setting(
+            "",
+            _parse_push_url,
+            "an https URL without user, password and fragment (http to this machine only)",
+            "Where pushes go: a POST with the job report as JSON, signed with the customer's key.",
+            neutral="",
+        ),
+    )
     first_report: bool = cast(
-        "bool", _setting(False, _parse_bool, _ON_OFF, "Whether the sender also gets a report on acceptance.")
+        "bool",
+        _setting(
+            False,
+            _parse_bool,
+            _ON_OFF,
+            "Whether a job is also told of on its acceptance, whatever status_report says of its end.",
+        ),
     )
     report_format: ReportFormat = cast(
         "ReportFormat",

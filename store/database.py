@@ -9,8 +9,10 @@ was lost is asked for, never repeated. Reads run on a connection of their own. N
 """
 
 import asyncio
+import contextlib
 import os
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -44,6 +46,13 @@ _MOST_CALLS = 2_000
 _MOST_TRIES = 5
 _PATIENCE = 10.0
 _PAUSE = 0.1
+# Every statement of the writer finds its rows by an index. PostgreSQL's planner, whose statistics of a queue are always
+# of another time, must not think that it knows better, nor compile (jit) what looks dear to it then.
+_BY_INDEX = (
+    "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
+    " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)"
+)
+_MARKS_KEPT = 30 * 86_400 * 1_000_000
 # PostgreSQL errors of which the same transaction, begun again, is free: serialization failure, deadlock.
 _TRANSIENT = frozenset({"40001", "40P01"})
 
@@ -89,6 +98,8 @@ class Database:
         self._closed = False
         self._lock: int | None = None
         self._lost_at: float | None = None
+        self._writer = secrets.token_hex(8)
+        self._number = 0
         self.commits = 0
 
     @property
@@ -208,7 +219,16 @@ class Database:
             if todo:
                 self._commit(todo)
                 self._tell(todo)
+        self._forget_mark()
         self._peewee.close()
+
+    def _forget_mark(self) -> None:
+        """Delete this writer's mark, and those that crashed writers left a month ago."""
+        if self._number and not self._peewee.is_closed():
+            with contextlib.suppress(Exception):  # it is of no use to anybody, whether it goes or stays
+                statement = "DELETE FROM writer_mark WHERE writer = ? OR written_at < ?"
+                before = time.time_ns() // 1000 - _MARKS_KEPT
+                Transaction(self._peewee).execute(statement, (self._writer, before))
 
     def _gather(self) -> list[_Call[Any, Any] | None]:
         calls = [self._calls.get()]
@@ -252,7 +272,7 @@ class Database:
         self._connect_if_lost()
         transaction = Transaction(self._peewee, careful=alone)
         try:
-            identity = self._begin(transaction)
+            self._begin(transaction)
             (self._one_by_one if alone else self._all_together)(transaction, calls)
         except BaseException:
             self._roll_back(transaction)
@@ -261,59 +281,59 @@ class Database:
             self._end(transaction)
         except Exception as error:
             self._roll_back(transaction)
-            if not self.postgresql or not self._peewee.is_closed() or not self._was_committed(identity, error):
+            if not self.postgresql or not self._peewee.is_closed() or not self._was_committed(error):
                 raise
         self.commits += 1
 
-    def _begin(self, transaction: Transaction) -> str:
-        """Begin a transaction and return its identity, by which the server can be asked for it after a lost COMMIT."""
+    def _begin(self, transaction: Transaction) -> None:
+        """Begin a transaction; PostgreSQL gets a mark by which it is known, should the answer to COMMIT be lost."""
         if not transaction.postgresql:
             transaction.execute("BEGIN IMMEDIATE")
-            return ""
-        cursor = _raw(self._peewee).cursor()
-        cursor.execute("BEGIN; SELECT pg_current_xact_id()::text", prepare=False)
-        cursor.nextset()
-        return str(cursor.fetchone()[0])
+            return
+        transaction.execute("BEGIN")
+        self._number += 1
+        transaction.execute(
+            "INSERT INTO writer_mark (writer, number, written_at) VALUES (?, ?, ?)"
+            " ON CONFLICT (writer) DO UPDATE SET number = excluded.number, written_at = excluded.written_at",
+            (self._writer, self._number, time.time_ns() // 1000),
+        )
 
     def _end(self, transaction: Transaction) -> None:
         if not transaction.postgresql:
             transaction.execute("COMMIT")
             return
         connection = _raw(self._peewee)
-        if (
-            connection.pgconn.transaction_status == 0
-        ):  # PQTRANS_IDLE: the server would answer COMMIT with a warning only
+        if connection.pgconn.transaction_status == 0:  # PQTRANS_IDLE: to COMMIT the server would say only a warning
             raise StorageError("the transaction has ended already")
         cursor = connection.cursor()
         cursor.execute("COMMIT")
-        if cursor.statusmessage != "COMMIT":  # PostgreSQL answers ROLLBACK, and no error, where a statement had failed
+        if cursor.statusmessage != "COMMIT":  # PostgreSQL says ROLLBACK, and no error, where a statement had failed
             raise StorageError(f"the transaction was not committed: {cursor.statusmessage}")
 
-    def _was_committed(self, identity: str, cause: Exception) -> bool:
-        """Ask the server what became of a transaction whose COMMIT was not answered."""
-        self._lost_at = time.monotonic()
-        until = self._lost_at + _PATIENCE
-        status = "in progress"
+    def _was_committed(self, cause: Exception) -> bool:
+        """Ask the server what became of a transaction whose COMMIT was not answered; one still at it is waited for."""
         try:
-            while status == "in progress" and time.monotonic() < until:
-                self._connect_if_lost()
-                query = "SELECT pg_xact_status(%s::xid8)"
-                status = str(_raw(self._peewee).execute(query, (identity,)).fetchone()[0])
-                if status == "in progress":
-                    time.sleep(_PAUSE)
+            self._connect_if_lost()
+            transaction = Transaction(self._peewee)
+            transaction.execute(f"SET lock_timeout = '{_PATIENCE}s'")
+            rows = transaction.rows("SELECT number FROM writer_mark WHERE writer = ? FOR UPDATE", (self._writer,))
+            transaction.execute("RESET lock_timeout")
         except Exception as error:  # noqa: BLE001 - whatever the answer would have been, it is not known
+            self._peewee.close()
             raise _CommitUnknownError(f"lost in COMMIT ({cause}); asking failed ({error})") from cause
-        log.warning("commit_asked_for", status=status, cause=str(cause)[:300])
-        if status not in ("committed", "aborted"):
-            raise _CommitUnknownError(f"lost in COMMIT ({cause}), which is {status}") from cause
-        return status == "committed"
+        committed = rows == [(self._number,)]
+        log.warning("commit_asked_for", committed=committed, cause=str(cause)[:300])
+        return committed
 
     def _connect_if_lost(self) -> None:
         """Connect again; after a loss, for ten seconds as often as it takes, later once per batch."""
         while self._peewee.is_closed():
             try:
                 self._peewee.connect()
+                if self.postgresql:
+                    _raw(self._peewee).execute(_BY_INDEX)
             except Exception:
+                self._peewee.close()
                 if self._lost_at is None or time.monotonic() - self._lost_at > _PATIENCE:
                     self._lost_at = None
                     raise

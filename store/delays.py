@@ -8,8 +8,8 @@ a machine wants to know (mta.dsn).
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sms.report import NoticeKind
-from sms.settings import StatusReport
+from sms.report import NoticeKind, Way, ways_to_tell
+from sms.settings import StatusChannel, StatusReport
 from store.database import Transaction
 from store.keys import Keys
 from store.outbox import NOTICES, notice_row
@@ -19,8 +19,9 @@ _MOST = 500
 # No validity is longer than 7 days; an older job that is open only awaits a receipt that no longer comes.
 _OLDEST = int(timedelta(days=8).total_seconds()) * 1_000_000
 _OPEN = (
-    "SELECT key, accepted_at, reverse_path, report FROM job WHERE accepted_at >= ? AND accepted_at <= ?"
-    " AND (accepted_at > ? OR key > ?) AND settled_at IS NULL ORDER BY accepted_at, key LIMIT ?"
+    "SELECT key, accepted_at, reverse_path, report, channel, push_url FROM job"
+    " WHERE accepted_at >= ? AND accepted_at <= ? AND (accepted_at > ? OR key > ?) AND settled_at IS NULL"
+    " ORDER BY accepted_at, key LIMIT ?"
 )
 
 
@@ -35,13 +36,30 @@ class Place:
 def find_late(tx: Transaction, since: Place, until: int) -> Place | None:
     """Return the place just before the first open job accepted after a place and not after `until`; None for none."""
     jobs = _open_jobs(tx, since, until, 1)
-    return Place(accepted_at=jobs[0][1], key=jobs[0][0] - 1) if jobs else None
+    return Place(accepted_at=jobs[0].accepted_at, key=jobs[0].key - 1) if jobs else None
 
 
-def _open_jobs(tx: Transaction, since: Place, until: int, most: int) -> list[tuple[int, int, str, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OpenJob:
+    """A job that has not settled, and how its sender is told."""
+
+    key: int
+    accepted_at: int
+    rule: StatusReport
+    ways: tuple[Way, ...]
+
+
+def _open_jobs(tx: Transaction, since: Place, until: int, most: int) -> list[_OpenJob]:
     start = max(since.accepted_at, until - _OLDEST)
-    rows = tx.rows(_OPEN, (start, until, start, since.key, most))
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
+    return [
+        _OpenJob(
+            key=key,
+            accepted_at=accepted_at,
+            rule=StatusReport(rule),
+            ways=ways_to_tell(StatusChannel(channel), address, push_url),
+        )
+        for key, accepted_at, address, rule, channel, push_url in tx.rows(_OPEN, (start, until, start, since.key, most))
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +97,15 @@ class DelayStore:
         place = max(_read_place(tx), wish.since, key=lambda place: (place.accepted_at, place.key))
         jobs = _open_jobs(tx, place, wish.until, _MOST)
         rows = [
-            notice_row(self._keys.take(), key, NoticeKind.DELAYED, recipient, wish.now)
-            for key, _, recipient, rule in jobs
-            if recipient and rule != StatusReport.NEVER
+            notice_row(self._keys.take(), job.key, NoticeKind.DELAYED, way, wish.now)
+            for job in jobs
+            if job.rule is not StatusReport.NEVER
+            for way in job.ways
         ]
         tx.insert(NOTICES, rows)
         if jobs:
-            key, accepted_at, *_ = jobs[-1]
-            place = Place(accepted_at=accepted_at, key=key)
-            tx.execute("UPDATE meta SET value = ? WHERE name = ?", (f"{accepted_at} {key}", _PLACE))
+            place = Place(accepted_at=jobs[-1].accepted_at, key=jobs[-1].key)
+            tx.execute("UPDATE meta SET value = ? WHERE name = ?", (f"{place.accepted_at} {place.key}", _PLACE))
         return ToldLate(notices=len(rows), place=place, more=len(jobs) == _MOST)
 
 

@@ -15,7 +15,7 @@ from store.directory import LOG_REACH, read_version
 from store.keys import Keys
 from store.lists import remove_list
 
-_OWN_TABLES = ("credential", "address_range", "customer_domain", "mail_template", "mail_graphic")
+_OWN_TABLES = ("credential", "address_range", "customer_domain", "mail_template", "mail_graphic", "push_key")
 _LISTS_OF = "SELECT key FROM distribution_list WHERE customer_key = ?"
 MOST_TOUCHED = 5_000
 """A change that touches more records is logged as one entry, and readers load everything."""

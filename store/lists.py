@@ -11,8 +11,8 @@ import msgspec
 from addressbook.lists import DistributionList, DistributionLists, ListMember
 from addressbook.people import canonical_name
 from store.database import Row, Transaction
-from store.statements import Insert
 from store.lists_tables import ListMemberRow
+from store.statements import Insert
 
 _LISTS = "SELECT key, customer_key, name, columns FROM distribution_list"
 _MEMBERS = Insert(ListMemberRow, "list_key", "number", "seq", "content")

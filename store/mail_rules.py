@@ -184,7 +184,8 @@ _TOLD = (
     " sum(CASE WHEN n.state = 'sent' THEN 1 ELSE 0 END), sum(CASE WHEN n.state = 'sent' AND EXISTS"
     " (SELECT 1 FROM notice_attempt a WHERE a.notice_key = n.key AND a.outcome = 'sent' AND a.tls = '')"
     " THEN 1 ELSE 0 END), sum(CASE WHEN n.state IN ('queued', 'sending') THEN 1 ELSE 0 END)"
-    " FROM notice n JOIN job j ON j.key = n.job_key WHERE n.state <> 'skipped' GROUP BY 1, 2 ORDER BY 1, 2"
+    " FROM notice n JOIN job j ON j.key = n.job_key WHERE n.state <> 'skipped' AND n.channel = 'mail'"
+    " GROUP BY 1, 2 ORDER BY 1, 2"
 )
 
 

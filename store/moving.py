@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, State, advance, fold_parts, is_final
 from sms.outcome import Problem
-from sms.report import NoticeKind, wants_result
-from sms.settings import StatusReport
+from sms.report import NoticeKind, Way, wants_result, ways_to_tell
+from sms.settings import StatusChannel, StatusReport
 from store.keys import Keys
 from store.outbox import NOTICES, notice_row
 from store.statements import Update
@@ -119,9 +119,10 @@ _MESSAGE = (
     " due_at, expires_at, counted, owner, updated_at FROM message WHERE key IN (??) ORDER BY key"
 )
 _MESSAGE_LOCKED = _MESSAGE + " FOR UPDATE"
+# Not ordered: PostgreSQL could then walk the primary key, through all parts there are.
 _PART = (
     "SELECT key, message_key, state, carrier, carrier_id, error, submitted_at, reported_at FROM part"
-    " WHERE message_key IN (??) ORDER BY key"
+    " WHERE message_key IN (??)"
 )
 
 
@@ -148,7 +149,7 @@ def load_messages(tx: Transaction, keys: Iterable[int]) -> dict[int, MovingMessa
             owner=row[14],
             updated_at=row[15],
         )
-    for row in tx.rows_in(_PART, wanted):
+    for row in sorted(tx.rows_in(_PART, wanted)):
         messages[row[1]].parts.append(MovingPart(row[0], row[1], State(row[2]), *row[3:]))
     return messages
 
@@ -178,10 +179,14 @@ _MESSAGES = Update(
 )
 _JOBS = Update(Job, "open_messages", "settled_at", "corrected")
 _JOB = (
-    "SELECT key, public_id, open_messages, settled_at, corrected, report, reverse_path FROM job"
+    "SELECT key, public_id, open_messages, settled_at, corrected, report, reverse_path, channel, push_url FROM job"
     " WHERE key IN (??) ORDER BY key"
 )
 _JOB_LOCKED = _JOB + " FOR NO KEY UPDATE"
+
+
+# A settled job's public id, when its result is told, and how.
+_Settled = tuple[str, StatusReport, tuple[Way, ...]]
 
 
 class MessageWriter:
@@ -224,32 +229,34 @@ class MessageWriter:
     ) -> tuple[dict[int, str], list[Row]]:
         """Return the public ids of the jobs that settled, by key, and the notices that follow."""
         rows: list[Row] = []
-        settled: dict[int, tuple[str, StatusReport, str]] = {}
+        settled: dict[int, _Settled] = {}
         notices: list[Row] = []
-        for key, public_id, open_messages, settled_at, was_corrected, rule, recipient in tx.rows_in(
+        for key, public_id, open_messages, settled_at, was_corrected, rule, address, channel, push_url in tx.rows_in(
             _JOB_LOCKED if tx.postgresql else _JOB, {*ended, *corrected}
         ):
+            ways = ways_to_tell(StatusChannel(channel), address, push_url)
             left = open_messages - ended.get(key, 0)
             correct = key in corrected and settled_at is not None and not was_corrected
             settles = left == 0 and settled_at is None
             if settles:
-                settled[key] = (public_id, StatusReport(rule), recipient)
-            if correct and recipient and rule != StatusReport.NEVER:
-                notices.append(notice_row(self._keys.take(), key, NoticeKind.CORRECTION, recipient, now))
+                settled[key] = (public_id, StatusReport(rule), ways)
+            if correct and rule != StatusReport.NEVER:
+                notices += [notice_row(self._keys.take(), key, NoticeKind.CORRECTION, way, now) for way in ways]
             rows.append((left, now if settles else settled_at, correct or bool(was_corrected), key))
         tx.update(_JOBS, rows)
         notices += self._results(tx, settled, now)
         return {key: public_id for key, (public_id, _, _) in settled.items()}, notices
 
-    def _results(self, tx: Transaction, settled: Mapping[int, tuple[str, StatusReport, str]], now: int) -> list[Row]:
+    def _results(self, tx: Transaction, settled: Mapping[int, _Settled], now: int) -> list[Row]:
         careful = [key for key, (_, rule, _) in settled.items() if rule is StatusReport.ON_FAILURE]
         states: dict[int, list[State]] = {}
         for key, state in tx.rows_in("SELECT DISTINCT job_key, state FROM message WHERE job_key IN (??)", careful):
             states.setdefault(key, []).append(State(state))
         return [
-            notice_row(self._keys.take(), key, NoticeKind.RESULT, recipient, now)
-            for key, (_, rule, recipient) in settled.items()
-            if recipient and wants_result(rule, states.get(key, ()))
+            notice_row(self._keys.take(), key, NoticeKind.RESULT, way, now)
+            for key, (_, rule, ways) in settled.items()
+            if wants_result(rule, states.get(key, ()))
+            for way in ways
         ]
 
 

@@ -10,8 +10,8 @@ from sms.lifecycle import State
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Refusal
-from sms.report import NoticeKind
-from sms.settings import StatusReport, format_setting
+from sms.report import NoticeKind, Way
+from sms.settings import StatusChannel, StatusReport, format_setting
 from store.database import Row, Transaction
 from store.directory import read_version
 from store.frozen import end_of_blackout, freeze_replaced
@@ -74,7 +74,9 @@ class NewJob:
     priority: Priority
     flash: bool
     receipt_wanted: bool
-    notices: tuple[tuple[NoticeKind, str], ...] = ()
+    notices: tuple[tuple[NoticeKind, Way], ...] = ()
+    channel: StatusChannel = StatusChannel.MAIL
+    push_url: str = ""
     seen_until: int = 0
     duplicate_until: int = 0
     blackouts: str | None = None
@@ -101,6 +103,7 @@ _JOBS = Insert(
     *("key", "public_id", "customer_key", "customer", "profile", "person", "service", "reference", "accepted_at"),
     *("open_messages", "report", "settings", "origins", "from_mail", "reverse_path", "header_from", "mail_id"),
     *("mail_references", "subject", "envid", "ret", "helo", "header", "body", "corrected", "settled_at"),
+    *("channel", "push_url"),
 )
 _MESSAGES = Insert(
     Message,
@@ -125,6 +128,10 @@ _DUE = (
     " ORDER BY due_at, key LIMIT ?"
 )
 _DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"
+# Not ordered: see store.moving.
+_QUEUED_PARTS = (
+    "SELECT message_key, idx, key, total, udh, payload FROM part WHERE message_key IN (??) AND state = 'queued'"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +215,7 @@ class Outbound:
                 mail.ret,
             )
             + (mail.helo, mail.header, mail.body, False, job.accepted_at if job.dry_run else None)
+            + (job.channel.value, job.push_url)
         )
         for seq, message in enumerate(fresh):
             self._add_message(key, seq, job, message, rows)
@@ -217,8 +225,8 @@ class Outbound:
             if message.duplicate and message.encoded is not None:
                 seen[message.duplicate] = job.public_id
                 rows.seen.append((message.duplicate, key, job.duplicate_until))
-        for kind, recipient in job.notices:
-            rows.notices.append(notice_row(self._keys.take(), key, kind, recipient, job.accepted_at))
+        for kind, way in job.notices:
+            rows.notices.append(notice_row(self._keys.take(), key, kind, way, job.accepted_at))
         return Added(public_id=job.public_id, skipped=skipped)
 
     def _add_message(self, job_key: int, seq: int, job: NewJob, message: NewMessage, rows: "_Rows") -> None:
@@ -269,10 +277,8 @@ class Outbound:
     ) -> list[PartToSubmit]:
         messages = self._due(tx, take, route, urgency, room)
         parts_of: dict[int, list[tuple[int, int, int, bytes, bytes]]] = {}
-        for key, message_key, index, total, udh, payload in tx.rows_in(
-            "SELECT key, message_key, idx, total, udh, payload FROM part"
-            " WHERE message_key IN (??) AND state = 'queued' ORDER BY message_key, idx",
-            (row[0] for row in messages),
+        for message_key, index, key, total, udh, payload in sorted(
+            tx.rows_in(_QUEUED_PARTS, (row[0] for row in messages))
         ):
             parts_of.setdefault(message_key, []).append((key, index, total, bytes(udh), bytes(payload)))
         taken: list[PartToSubmit] = []

@@ -7,7 +7,7 @@ interrupted is sent again with the same Message-ID: receivers can fold it, and i
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sms.report import NoticeKind
+from sms.report import Channel, NoticeKind, Way
 from store.database import Row, Transaction
 from store.keys import Keys, public_id, to_instant
 from store.leases import check_alive, end_overdue
@@ -17,7 +17,7 @@ from store.tables import NoticeAttempt, NoticeRow
 NOTICES = Insert(
     NoticeRow,
     *("key", "public_id", "job_key", "kind", "recipient", "state", "attempts", "due_at", "expires_at", "created_at"),
-    *("reason", "problem", "owner"),
+    *("reason", "problem", "owner", "channel"),
 )
 _ATTEMPTS = Insert(NoticeAttempt, "key", "notice_key", "at", "outcome", "host", "address", "tls", "policy", "reply")
 _SENDING = Update(NoticeRow, "owner", also="state = 'sending', attempts = attempts + 1")
@@ -25,10 +25,12 @@ _ENDED = Update(NoticeRow, "state", "due_at", "ended_at", "reason", "problem", a
 _LIFE = int(timedelta(days=5).total_seconds()) * 1_000_000
 
 
-def notice_row(key: int, job_key: int, kind: NoticeKind, recipient: str, now: int) -> Row:
-    """Return the row of a new notice, due at once; `now` is in microseconds."""
+def notice_row(key: int, job_key: int, kind: NoticeKind, way: Way, now: int) -> Row:
+    """Return the row of a new notice to tell by one way, due at once; `now` is in microseconds."""
     identity = public_id("N", to_instant(now))
-    return (key, identity, job_key, kind.value, recipient, "queued", 0, now, now + _LIFE, now, "", "", "")
+    channel, recipient = way
+    row = (key, identity, job_key, kind.value, recipient, "queued", 0, now, now + _LIFE, now, "", "", "")
+    return (*row, channel.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class TakenNotice:
     attempt: int
     created_at: int
     expires_at: int
+    channel: Channel = Channel.MAIL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +73,12 @@ class NoticeEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeNotices:
-    """A wish for due notices, at most `most`; `now` is in microseconds."""
+    """A wish for due notices of a channel, at most `most`; `now` is in microseconds."""
 
     now: int
     most: int
     owner: str
+    channel: Channel = Channel.MAIL
 
 
 class Outbox:
@@ -89,7 +93,7 @@ class Outbox:
         return [self._take(tx, wish) for wish in wishes]
 
     def _take(self, tx: Transaction, wish: TakeNotices) -> list[TakenNotice]:
-        rows = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (wish.now, wish.most))
+        rows = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (wish.channel.value, wish.now, wish.most))
         tx.update(_SENDING, [(wish.owner, row[0]) for row in rows])
         return [
             TakenNotice(
@@ -101,12 +105,13 @@ class Outbox:
                 attempt=attempts + 1,
                 created_at=created_at,
                 expires_at=expires_at,
+                channel=Channel(channel),
             )
-            for key, identity, job_key, kind, recipient, attempts, created_at, expires_at in rows
+            for key, identity, job_key, kind, recipient, attempts, created_at, expires_at, channel in rows
         ]
 
     def end(self, tx: Transaction, ends: list[NoticeEnd]) -> list[None]:
-        """Record attempts and what became of their notices; a told job forgets the mail's body."""
+        """Record attempts and what became of their notices; a job with nothing left to tell forgets the mail's body."""
         tx.insert(
             _ATTEMPTS,
             [
@@ -126,8 +131,9 @@ class Outbox:
             ],
         )
         told = {end.job_key for end in valid.values() if end.state != "queued"}
-        for (key,) in tx.rows_in(_WITH_BODY, told):
-            tx.execute("UPDATE job SET body = NULL WHERE key = ?", (key,))
+        with_body = {key for (key,) in tx.rows_in(_BODY_LOCKED if tx.postgresql else _WITH_BODY, told)}
+        waiting = {key for (key,) in tx.rows_in(_STILL_TO_TELL, with_body)}
+        tx.execute_many("UPDATE job SET body = NULL WHERE key = ?", [(key,) for key in sorted(with_body - waiting)])
         return [None] * len(ends)
 
     def recover(self, tx: Transaction, owners: list[str | None]) -> list[int]:
@@ -154,10 +160,13 @@ _REQUEUE_LEFT = (
     " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended)"
 )
 _DUE = (
-    "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at FROM notice"
-    " WHERE state = 'queued' AND due_at <= ? ORDER BY due_at, key LIMIT ?"
+    "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at, channel FROM notice"
+    " WHERE state = 'queued' AND channel = ? AND due_at <= ? ORDER BY due_at, key LIMIT ?"
 )
 _DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"
 _SENDING_NOW = "SELECT key, attempts FROM notice WHERE key IN (??) AND state = 'sending' ORDER BY key"
 _SENDING_LOCKED = _SENDING_NOW + " FOR UPDATE"
 _WITH_BODY = "SELECT key FROM job WHERE key IN (??) AND body IS NOT NULL AND settled_at IS NOT NULL ORDER BY key"
+# Locked, so that of two processes that end the last two notices of a job the later one sees the earlier one's.
+_BODY_LOCKED = _WITH_BODY + " FOR NO KEY UPDATE"
+_STILL_TO_TELL = "SELECT job_key FROM notice WHERE job_key IN (??) AND state IN ('queued', 'sending', 'held')"

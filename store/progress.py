@@ -147,6 +147,13 @@ _RECEIPTS = Insert(
 )
 _ADOPTED = Update(ReceiptRow, "part_key")
 _ORPHAN = "SELECT key, carrier, carrier_id, state, error, number, received_at FROM receipt WHERE part_key IS NULL"
+_ORPHAN_BY_ID = _ORPHAN + " AND carrier_id IN (??)"
+_ORPHAN_BY_NUMBER = _ORPHAN + " AND number IN (??)"
+_PART_BY_ID = "SELECT key, carrier, carrier_id FROM part WHERE carrier_id <> '' AND carrier_id IN (??)"
+_UNKNOWN = (
+    "SELECT p.key, p.carrier, m.number FROM message m JOIN part p ON p.message_key = m.key"
+    " WHERE m.number IN (??) AND m.updated_at > ? AND p.state = 'unknown' AND p.carrier_id = ''"
+)
 
 
 class ProgressStore:
@@ -227,7 +234,7 @@ class ProgressStore:
     def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[MovingPart]) -> None:
         """Apply receipts that came before the answer that makes them fit."""
         parts = {(part.carrier, part.carrier_id): part.key for part in accepted}
-        orphans = tx.rows_in(_ORPHAN + " AND carrier_id IN (??)", {carrier_id for _, carrier_id in parts})
+        orphans = tx.rows_in(_ORPHAN_BY_ID, {carrier_id for _, carrier_id in parts})
         adopted = []
         for key, carrier, carrier_id, state, error, _, received_at in sorted(orphans):
             if (carrier, carrier_id) in parts:
@@ -238,10 +245,11 @@ class ProgressStore:
 
     def _adopt_orphans(self, tx: Transaction, lost: list[tuple[MovingMessage, MovingPart]]) -> None:
         """Apply receipts that fitted nothing to parts whose answer was lost, where exactly one part fits."""
-        orphans = tx.rows_in(_ORPHAN + " AND number IN (??)", {message.number for message, _ in lost} - {""})
+        numbers = {message.number for message, _ in lost} - {""}
+        orphans = tx.rows_in(_ORPHAN_BY_NUMBER, numbers)
+        unknown = _unknown_parts(tx, numbers, min(row[-1] for row in orphans)) if orphans else {}
         adopted = []
         for key, carrier, carrier_id, state, error, number, received_at in sorted(orphans):
-            receipt = Receipt(carrier=carrier, carrier_id=carrier_id, state=ReceiptState(state), number=number)
             fitting = [
                 (message, part)
                 for message, part in lost
@@ -251,11 +259,11 @@ class ProgressStore:
                 and part.carrier_id in ("", carrier_id)
             ]
             # A message was last written when its part was taken: what came before that is no receipt of it.
-            if len(fitting) != 1 or fitting[0][0].updated_at > received_at or _unknown_parts(tx, receipt, received_at):
+            if len(fitting) != 1 or fitting[0][0].updated_at > received_at or (carrier, number) in unknown:
                 continue
             message, part = fitting[0]
             _name(message, part, carrier_id)
-            _report(message, part, receipt.state, error, received_at)
+            _report(message, part, ReceiptState(state), error, received_at)
             adopted.append((part.key, key))
         tx.update(_ADOPTED, adopted)
 
@@ -291,16 +299,17 @@ class ProgressStore:
     def _match(self, tx: Transaction, arrived: list[Arrived]) -> list[int | None]:
         """Return the part that each receipt names: the newest with that id, or the only unknown one to that number."""
         found: dict[tuple[str, str], int] = {}
-        for key, carrier, carrier_id in tx.rows_in(
-            "SELECT key, carrier, carrier_id FROM part WHERE carrier_id <> '' AND carrier_id IN (??)",
-            {item.receipt.carrier_id for item in arrived},
-        ):
+        wanted = {item.receipt.carrier_id for item in arrived}
+        for key, carrier, carrier_id in tx.rows_in(_PART_BY_ID, wanted):
             found[carrier, carrier_id] = max(key, found.get((carrier, carrier_id), 0))
+        strange = [item for item in arrived if (item.receipt.carrier, item.receipt.carrier_id) not in found]
+        since = min((item.at for item in strange), default=0)
+        unknown = _unknown_parts(tx, {item.receipt.number for item in strange}, since)
         keys: list[int | None] = []
         for item in arrived:
+            fitting = unknown.get((item.receipt.carrier, item.receipt.number), [])
             key = found.get((item.receipt.carrier, item.receipt.carrier_id))
-            unknown = _unknown_parts(tx, item.receipt, item.at) if key is None else []
-            keys.append(unknown[0] if len(unknown) == 1 else key)
+            keys.append(fitting[0] if key is None and len(fitting) == 1 else key)
         return keys
 
     def sweep(self, tx: Transaction, nows: list[int]) -> list[int]:
@@ -381,10 +390,10 @@ class ProgressStore:
 
 _OVERDUE = "SELECT key FROM message WHERE NOT counted AND watch_at <= ? ORDER BY watch_at LIMIT ?"
 _OVERDUE_LOCKED = _OVERDUE + " FOR UPDATE SKIP LOCKED"
-_LEFT_BEHIND = "SELECT key FROM message WHERE state = 'submitting' AND owner <> ? ORDER BY key LIMIT ?"
+_LEFT_BEHIND = "SELECT key FROM message WHERE state = 'submitting' AND owner <> ? LIMIT ?"
 _LEFT_BEHIND_LOCKED = (
     "SELECT key FROM message WHERE state = 'submitting' AND owner <> ?"
-    " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended) ORDER BY key LIMIT ? FOR UPDATE SKIP LOCKED"
+    " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended) LIMIT ? FOR UPDATE SKIP LOCKED"
 )
 
 
@@ -421,16 +430,12 @@ def _report(message: MovingMessage, part: MovingPart, state: ReceiptState, error
         message.from_network = True
 
 
-def _unknown_parts(tx: Transaction, receipt: Receipt, at: int) -> list[int]:
-    """Return parts to the receipt's number whose answer this carrier still owes: two at most."""
-    if not receipt.number:
-        return []
-    rows = tx.rows(
-        "SELECT p.key FROM message m JOIN part p ON p.message_key = m.key WHERE m.number = ? AND m.updated_at > ?"
-        " AND p.state = 'unknown' AND p.carrier = ? AND p.carrier_id = '' LIMIT 2",
-        (receipt.number, at - _UNKNOWN_LIFE, receipt.carrier),
-    )
-    return [key for (key,) in rows]
+def _unknown_parts(tx: Transaction, numbers: set[str], at: int) -> dict[tuple[str, str], list[int]]:
+    """Return the parts whose answer their carrier still owes, by carrier and number."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for key, carrier, number in tx.rows_in(_UNKNOWN, numbers - {""}, (at - _UNKNOWN_LIFE,)):
+        found.setdefault((carrier, number), []).append(key)
+    return found
 
 
 def _progress(message: MovingMessage | None, notices: int) -> Progress:

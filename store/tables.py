@@ -32,7 +32,7 @@ class Meta(peewee.Model):
 class Job(Row):
     """One accepted submission with everything needed to answer it; `settings` and `origins` are frozen JSON.
 
-    `report` is when its result is told: never, on-failure or always.
+    `report` is when its result is told: never, on-failure or always; `channel` by what: mail, push or both.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -60,6 +60,8 @@ class Job(Row):
     header = peewee.BlobField(default=b"")
     body = peewee.BlobField(null=True)
     corrected = peewee.BooleanField(default=False)
+    channel = peewee.TextField(default="mail", constraints=[peewee.SQL("DEFAULT 'mail'")])
+    push_url = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
 
     class Meta:
         table_name = "job"
@@ -140,7 +142,7 @@ class Part(Row):
         table_name = "part"
 
 
-Part.add_index(Part.index(Part.carrier, Part.carrier_id, name="part_carrier_id").where(Part.carrier_id != ""))
+Part.add_index(Part.index(Part.carrier_id, Part.carrier, name="part_carrier_id").where(Part.carrier_id != ""))
 
 
 class ReceiptRow(Row):
@@ -153,14 +155,18 @@ class ReceiptRow(Row):
     number = peewee.TextField(default="")
     done_at = peewee.BigIntegerField(null=True)
     received_at = peewee.BigIntegerField()
-    part_key = peewee.BigIntegerField(null=True, index=True)
+    part_key = peewee.BigIntegerField(null=True)
 
     class Meta:
         table_name = "receipt"
 
 
+# Not of every row: SQLite would look for orphans (IS NULL) through this one, and read them all.
 ReceiptRow.add_index(
-    ReceiptRow.index(ReceiptRow.carrier, ReceiptRow.carrier_id, name="receipt_orphan").where(
+    ReceiptRow.index(ReceiptRow.part_key, name="receipt_part").where(ReceiptRow.part_key.is_null(False))
+)
+ReceiptRow.add_index(
+    ReceiptRow.index(ReceiptRow.carrier_id, ReceiptRow.carrier, name="receipt_orphan").where(
         ReceiptRow.part_key.is_null()
     )
 )
@@ -183,7 +189,7 @@ class Seen(peewee.Model):
 
 
 class NoticeRow(Row):
-    """One event to tell to one address; the outbox."""
+    """One event to tell to one mail address, or by push to one URL; the outbox."""
 
     public_id = peewee.TextField(unique=True)
     job_key = peewee.BigIntegerField(index=True)
@@ -198,13 +204,16 @@ class NoticeRow(Row):
     reason = peewee.TextField(default="")
     problem = peewee.TextField(default="")
     owner = peewee.TextField(default="")
+    channel = peewee.TextField(default="mail", constraints=[peewee.SQL("DEFAULT 'mail'")])
 
     class Meta:
         table_name = "notice"
 
 
 NoticeRow.add_index(
-    NoticeRow.index(NoticeRow.due_at, NoticeRow.key, name="notice_queued").where(NoticeRow.state == "queued")
+    NoticeRow.index(NoticeRow.channel, NoticeRow.due_at, NoticeRow.key, name="notice_queued").where(
+        NoticeRow.state == "queued"
+    )
 )
 NoticeRow.add_index(NoticeRow.index(NoticeRow.owner, name="notice_sending").where(NoticeRow.state == "sending"))
 
@@ -264,6 +273,17 @@ class CarrierLease(peewee.Model):
         table_name = "carrier_lease"
 
 
+class WriterMark(peewee.Model):
+    """The number of a writer's last committed transaction (PostgreSQL): read when the answer to COMMIT was lost."""
+
+    writer = peewee.TextField(primary_key=True)
+    number = peewee.BigIntegerField()
+    written_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "writer_mark"
+
+
 OUTBOUND = (
     Meta,
     Job,
@@ -276,4 +296,5 @@ OUTBOUND = (
     InboundFragmentRow,
     NodeLease,
     CarrierLease,
+    WriterMark,
 )

@@ -82,20 +82,23 @@ class Transaction:
         """Run one query, or a statement with RETURNING, and return all its rows."""
         return cast("list[Row]", self._run(sql, values).fetchall())
 
-    def rows_in(self, sql: str, values: Iterable[Any]) -> list[Row]:
-        """Run a query whose one `IN (??)` is a list of unlike values, and return its rows; no order across portions."""
+    def rows_in(self, sql: str, values: Iterable[Any], rest: Sequence[Any] = ()) -> list[Row]:
+        """Run a query whose first mark is `IN (??)`, a list of unlike values, and return its rows.
+
+        `rest` is for the marks after it. There is no order across portions of a long list.
+        """
         wanted = list(values)
         if not wanted:
             return []
         if self.postgresql:
-            return self.rows(sql, [wanted])
+            return self.rows(sql, [wanted, *rest])
         found: list[Row] = []
         for start in range(0, len(wanted), _LONGEST_LIST):
             portion = wanted[start : start + _LONGEST_LIST]
             # Few lengths make few statements, which stay prepared: the last value fills the list.
             length = 1 << (len(portion) - 1).bit_length()
             portion += portion[-1:] * (length - len(portion))
-            found += self.rows(sql.replace("??", ",".join("?" * length)), portion)
+            found += self.rows(sql.replace("??", ",".join("?" * length)), [*portion, *rest])
         return found
 
     def now(self) -> int:

@@ -21,7 +21,8 @@ _MESSAGES = (
 )
 _PARTS = (
     "SELECT p.message_key, p.idx, p.total, p.body, p.state, p.carrier, p.carrier_id, p.error, p.submitted_at,"
-    " p.reported_at FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)"
+    " p.reported_at, EXISTS (SELECT 1 FROM receipt r WHERE r.part_key = p.key AND r.state = 'accepted')"
+    " FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)"
     " ORDER BY p.message_key, p.idx"
 )
 
@@ -54,6 +55,7 @@ def _reported_part(row: Row) -> ReportedPart:
         error=row[7],
         submitted_at=_instant(row[8]),
         reported_at=_instant(row[9]),
+        acted_for=bool(row[10]),
     )
 
 
@@ -153,6 +155,7 @@ class TracedNotice:
 
     public_id: str
     kind: str
+    channel: str
     recipient: str
     state: str
     due_at: datetime
@@ -198,8 +201,8 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
             )
         )
     notices = tx.rows(
-        "SELECT key, public_id, kind, recipient, state, due_at, created_at, ended_at, reason, problem FROM notice"
-        " WHERE job_key = ? ORDER BY key",
+        "SELECT key, public_id, kind, recipient, state, due_at, created_at, ended_at, reason, problem, channel"
+        " FROM notice WHERE job_key = ? ORDER BY key",
         (job_key,),
     )
     return Trace(
@@ -227,6 +230,7 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
                 ended_at=_instant(row[7]),
                 reason=row[8],
                 problem=row[9],
+                channel=row[10],
                 attempts=tuple(attempts.get(row[0], ())),
             )
             for row in notices

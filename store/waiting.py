@@ -39,6 +39,7 @@ class WaitingNotice:
     job_id: str
     notice_id: str
     kind: str
+    channel: str
     recipient: str
     state: str
     attempts: int
@@ -87,9 +88,11 @@ def list_notices(tx: Transaction, limit: int) -> list[WaitingNotice]:
             reason=row[6],
             problem=row[7],
             due_at=None if row[8] >= FAR else to_instant(row[8]),
+            channel=row[9],
         )
         for row in tx.rows(
-            "SELECT j.public_id, n.public_id, n.kind, n.recipient, n.state, n.attempts, n.reason, n.problem, n.due_at"
+            "SELECT j.public_id, n.public_id, n.kind, n.recipient, n.state, n.attempts, n.reason, n.problem, n.due_at,"
+            " n.channel"
             " FROM notice n JOIN job j ON j.key = n.job_key WHERE n.state IN ('queued', 'sending', 'held')"
             " ORDER BY n.due_at, n.key LIMIT ?",
             (limit,),

@@ -4,6 +4,8 @@ Each command reads its arguments, calls one use case and prints its sentence. No
 (people), what these commands share (desk).
 """
 
+import base64
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from gateway.admin import (
 )
 from gateway.listing import list_customers, list_profiles, show_customer, show_profile
 from gateway.people import add_login, remove_login
+from gateway.push_keys import set_push
 from gateway.wishes import Limits, limit, of_customer, of_profile, set_settings, unset_settings
 from mta.commands.desk import (
     assignments_of,
@@ -122,6 +125,21 @@ def unset_fields(file: Path, service: str, name: str, fields: tuple[str, ...]) -
     """Take settings of a customer away, so that weaker layers decide."""
     with at_desk(file) as desk:
         desk.change(unset_settings(of_customer(name, service), fields))
+
+
+@customer.command("push")
+@config_option
+@click.argument("name")
+@click.argument("url")
+def set_application(file: Path, name: str, url: str) -> None:
+    """Set where a customer's application is told by push, and make the key that signs: it is shown once.
+
+    Jobs are told of by push where status_channel is push or both. A second call makes a new key.
+    """
+    secret = secrets.token_bytes(32)
+    with at_desk(file) as desk:
+        desk.change(set_push(name, url, secret))
+    click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")
 
 
 @customer.command("limit")

@@ -90,13 +90,39 @@ def shape(judgement: Judgement, envelope: MailEnvelope) -> dict[str, Any]:
     if plan is None:
         recipients = [_bare_recipient(item.address, judgement.refused, settings) for item in envelope.recipients]
     else:
-        recipients = [_recipient(item, plan.encoded, settings, judgement.refused) for item in plan.messages]
+        recipients = [_recipient(item, plan.encoded_of(item), settings, judgement.refused) for item in plan.messages]
     return {
         "version": SHAPE_VERSION,
         "verdict": judgement.verdict.value,
         "reason": reason,
         "options": dict(judgement.options),
         "recipients": recipients,
+        **_more(judgement),
+    }
+
+
+def _more(judgement: Judgement) -> dict[str, Any]:
+    """Return what was added to the shape: when it goes out, which way, to which lists, and which rows are at fault."""
+    plan = judgement.plan
+    schedule = plan.schedule if plan is not None else None
+    messages = plan.messages if plan is not None else ()
+    return {
+        "dry_run": plan is not None and plan.submission.dry_run,
+        "reference": plan.submission.reference if plan is not None else "",
+        "text_source": judgement.extracted.source if judgement.extracted is not None else None,
+        "due_at": schedule.due_at.isoformat() if schedule is not None else None,
+        "expires_at": schedule.expires_at.isoformat() if schedule is not None else None,
+        "blackouts": [
+            {"start_at": item.start_at.isoformat(), "end_at": item.end_at.isoformat()}
+            for item in (schedule.blackouts if schedule is not None else ())
+        ],
+        "lists": list(judgement.lists),
+        "routes": [
+            {"number": item.number.e164, "carriers": item.route.split(">"), "costs": list(item.costs)}
+            for item in messages
+            if item.number is not None
+        ],
+        "faults": [{"row": fault.row, "text": fault.text} for fault in (plan.faults if plan is not None else ())],
     }
 
 

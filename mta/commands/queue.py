@@ -84,7 +84,8 @@ def _message_line(message: WaitingMessage) -> str:
 
 
 def _notice_line(notice: WaitingNotice) -> str:
-    line = f"{notice.notice_id}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  to {notice.recipient}"
+    line = f"{notice.notice_id}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  "
+    line += f"by {notice.channel} to {notice.recipient}"
     return line + _tries(notice.attempts, notice.reason, notice.problem)
 
 
@@ -216,7 +217,9 @@ def trace_lines(trace: Trace) -> list[str]:
         lines += _message_lines(message, trace)
     for notice in trace.notices:
         problem = f", {notice.problem}" if notice.problem else ""
-        lines.append(f"Notice {notice.public_id}: {notice.kind} to {notice.recipient}: {notice.state}{problem}")
+        lines.append(
+            f"Notice {notice.public_id}: {notice.kind} by {notice.channel} to {notice.recipient}: {notice.state}{problem}"
+        )
         lines += [
             f"  {_when(attempt.at)} {attempt.outcome} {attempt.host} {attempt.address} tls={attempt.tls or 'none'}"
             f" policy={attempt.policy or '-'} reply={attempt.reply or '-'}"

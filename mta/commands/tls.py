@@ -9,12 +9,12 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from gateway.mail_rules import StoredStsCache, join_rules
 from gateway.tls_rules import (
-    Rules,
     TlsRule,
     accept_tls_rules,
     enforce_tls,
@@ -22,7 +22,7 @@ from gateway.tls_rules import (
     parse_rule_domain,
     withdraw_tls,
 )
-from mta.app_mail import build_ways, rules_in_file
+from mta.app_mail import build_ways, lines_in_file
 from mta.clock import SystemClock
 from mta.commands.desk import at_desk, json_option, print_table
 from mta.commands.opening import config_option, opened, read_config
@@ -33,7 +33,7 @@ from store.directory import find_customer
 from store.mail_rules import RulesDamagedError, read_tls_rules
 from tls.contexts import ClientContexts, ClientRole, ContextError
 from tls.names import parse_domain
-from tls.policy import Pin, TlsLevel, TlsVersion, parse_pin
+from tls.policy import Pin, PolicyEntry, TlsLevel, TlsVersion, parse_pin
 
 INHERIT = "inherit"
 # A person waits for this; a mail would wait longer.
@@ -55,9 +55,9 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
 
     «*» stands for all other domains, «.example.com» for all below it.
     """
-    rules = _rules(file)
+    operator = _lines(file)
     with at_desk(file) as desk:
-        states = desk.look(lambda tx: list_domains(tx, customer, rules))
+        states = desk.look(lambda tx: list_domains(tx, customer, operator))
     views = [state.view() for state in states]
     if as_json:
         print_table(views, as_json=True)
@@ -97,9 +97,9 @@ def enforce(  # noqa: PLR0913 - the options of the command
     parsed = parse_rule_domain(domain)
     if parsed is None:
         raise click.BadParameter(f"«{domain}» is not «example.com», «.example.com» or «*»", param_hint="DOMAIN")
-    rules = _rules(file)
+    operator = _lines(file)
     if level == INHERIT:
-        change = withdraw_tls(customer, parsed, rules, lower=lower)
+        change = withdraw_tls(customer, parsed, operator, lower=lower)
     else:
         rule = TlsRule(
             customer=customer,
@@ -110,7 +110,7 @@ def enforce(  # noqa: PLR0913 - the options of the command
             authorities=_read_authorities(ca_file) if ca_file is not None else "",
             minimum_version=TlsVersion(min_version),
         )
-        change = enforce_tls(rule, rules, lower=lower)
+        change = enforce_tls(rule, operator, lower=lower)
     with at_desk(file) as desk:
         desk.change(change)
 
@@ -151,14 +151,15 @@ def check(file: Path, domain: str, customer: str, mx: str | None, *, as_json: bo
 
 def _walk(file: Path, domain: str, customer: str, host: HostPort | None) -> Walk:
     config = read_config(file)
-    rules = rules_in_file(config)
+    operator = lines_in_file(config)
     ways = build_ways(config)
     ways = replace(ways, settings=replace(ways.settings, patience=_PATIENCE))
     if host is not None:
         ways = towards(ways, host.host, host.port)
-    with opened(file) as (_, database, _keys):
+    # The gateway's own folder of authorities is its user's; a person's command leaves nothing there.
+    with opened(file) as (_, database, _keys), TemporaryDirectory() as folder:
         try:
-            table = database.read_now(lambda tx: join_rules(rules.operator, read_tls_rules(tx), rules.ca_folder))
+            table = database.read_now(lambda tx: join_rules(operator, read_tls_rules(tx), Path(folder)))
         except (RulesDamagedError, OSError) as error:
             raise click.ClickException(f"the TLS rules can't be read, so all mail waits: {error}") from error
         if customer:
@@ -170,8 +171,8 @@ def _walk(file: Path, domain: str, customer: str, host: HostPort | None) -> Walk
         return asyncio.run(walk_domain(domain, customer, ways=ways, table=table, cache=cache, clock=clock))
 
 
-def _rules(file: Path) -> Rules:
-    return rules_in_file(read_config(file))
+def _lines(file: Path) -> tuple[PolicyEntry, ...]:
+    return lines_in_file(read_config(file))
 
 
 def _pin(text: str) -> Pin:

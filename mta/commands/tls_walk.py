@@ -13,6 +13,7 @@ from gateway.ports import Clock
 from mta.app_mail import Ways, build_deliverer
 from mta.outgoing import HostCheck
 from mta.routes import Route, RouteTable
+from sms.outcome import Done
 from tls.dane import find_tlsa
 from tls.facts import CertificateFacts, find_date_fault, read_facts
 from tls.mtasts import StsCache, StsPolicy, parse_sts_policy, parse_sts_record
@@ -91,7 +92,8 @@ async def walk_domain(  # noqa: PLR0913 - what is walked, for whom, under which 
     try:
         checks = await deliverer.check(domain, customer)
         if not isinstance(checks, tuple):
-            steps.append(("verdict", (f"mail would not go out: {getattr(checks, 'problem', checks)}",)))
+            cause = "nothing was found" if isinstance(checks, Done) else checks.problem.text
+            steps.append(("verdict", (f"mail would not go out: {cause}",)))
             return Walk(steps=tuple(steps), granted=False)
         unseen = any(check.fault and check.address and not check.chain for check in checks)
         shown = await bare.check(domain, customer) if unseen else ()

@@ -123,7 +123,7 @@ class Part(Row):
         table_name = "part"
 
 
-Part.add_index(Part.index(Part.carrier, Part.carrier_id, name="part_carrier_id").where(Part.carrier_id != ""))
+Part.add_index(Part.index(Part.carrier_id, Part.carrier, name="part_carrier_id").where(Part.carrier_id != ""))
 
 
 class ReceiptRow(Row):
@@ -134,14 +134,17 @@ class ReceiptRow(Row):
     number = peewee.TextField(default="")
     done_at = peewee.BigIntegerField(null=True)
     received_at = peewee.BigIntegerField()
-    part_key = peewee.BigIntegerField(null=True, index=True)
+    part_key = peewee.BigIntegerField(null=True)
 
     class Meta:
         table_name = "receipt"
 
 
 ReceiptRow.add_index(
-    ReceiptRow.index(ReceiptRow.carrier, ReceiptRow.carrier_id, name="receipt_orphan").where(
+    ReceiptRow.index(ReceiptRow.part_key, name="receipt_part").where(ReceiptRow.part_key.is_null(False))
+)
+ReceiptRow.add_index(
+    ReceiptRow.index(ReceiptRow.carrier_id, ReceiptRow.carrier, name="receipt_orphan").where(
         ReceiptRow.part_key.is_null()
     )
 )
@@ -233,6 +236,15 @@ class CarrierLease(peewee.Model):
 
     class Meta:
         table_name = "carrier_lease"
+
+
+class WriterMark(peewee.Model):
+    writer = peewee.TextField(primary_key=True)
+    number = peewee.BigIntegerField()
+    written_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "writer_mark"
 
 
 class CustomerRow(Row):
@@ -358,6 +370,7 @@ def up(_migrator: Any, db: peewee.Database) -> None:
         InboundFragmentRow,
         NodeLease,
         CarrierLease,
+        WriterMark,
         CustomerRow,
         CustomerDomainRow,
         ProfileRow,

@@ -3,6 +3,7 @@
 Not here: how anything is measured. Ratios only: both sides of a figure were measured alternately in the same run.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -33,21 +34,6 @@ class Series:
     @property
     def cpu(self) -> float:
         return median(sample.cpu for sample in self.samples)
-
-    @property
-    def spread(self) -> str:
-        """Return how far the rates lay apart, as `min..max`; of CPU where there are no rates."""
-        values = [sample.rate or sample.cpu for sample in self.samples]
-        return f"{short(min(values))}..{short(max(values))}"
-
-
-def alternate(sides: Mapping[str, Callable[[], Sample]], rounds: int) -> dict[str, Series]:
-    """Measure the sides in turn, A B A B …, so that a busy moment of the machine meets all of them."""
-    samples: dict[str, list[Sample]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, measure in sides.items():
-            samples[name].append(measure())
-    return {name: Series(tuple(taken)) for name, taken in samples.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +71,26 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How long to measure: `rounds` of each side, `scale` times the usual number of operations; `full` for G8's 10⁶."""
+    """How long to measure: `scale` times the usual number of operations; `full` for G8's 10⁶.
+
+    Each side has `rounds` turns; where that takes longer than `seconds`, no further turn begins, after two at least.
+    """
 
     rounds: int = 5
+    seconds: float = 40.0
     scale: float = 1.0
     full: bool = False
+
+    def alternate(self, sides: Mapping[str, Callable[[], Sample]]) -> dict[str, Series]:
+        """Measure the sides in turn, A B A B …, so that a busy moment of the machine meets all of them."""
+        samples: dict[str, list[Sample]] = {name: [] for name in sides}
+        end = time.monotonic() + self.seconds
+        for number in range(self.rounds):
+            if number >= 2 and time.monotonic() > end:
+                break
+            for name, measure in sides.items():
+                samples[name].append(measure())
+        return {name: Series(tuple(taken)) for name, taken in samples.items()}
 
     def count(self, usual: int, least: int = 20) -> int:
         return max(least, int(usual * self.scale))
@@ -102,7 +103,7 @@ class Benchmark:
     figures: tuple[str, ...]
     measure: Callable[[Effort], Iterable[Figure]] = field(repr=False)
     seconds: float
-    """About how long it takes with the usual effort; the budget leaves it out when too little is left."""
+    """How long it usually takes; it is left out where less is left of the run, and ended at three times that (20 s at least)."""
 
 
 def short(value: float) -> str:

@@ -20,7 +20,7 @@ from sms.outcome import Done
 from store.database import Database
 from store.keys import public_id
 from store.progress import Rules
-from tests.benchmarks.figures import Effort, Figure, Sample, alternate, microseconds
+from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT
 from tests.benchmarks.load import plain_mail
 from tests.benchmarks.processes import scratch
@@ -43,7 +43,7 @@ def measure_queue(effort: Effort) -> Iterator[Figure]:
             stack.callback(world.database.close)
             _queue(world, length)
             sides[name] = _claiming(world, sms)
-        series = alternate(sides, effort.rounds)
+        series = effort.alternate(sides)
     short, long = series["short"], series["long"]
     yield Figure(
         name="G8",
@@ -95,7 +95,7 @@ def measure_users(effort: Effort) -> Iterator[Figure]:
         for name, users in (("few", _FEW), ("many", most)):
             core, proven = _core(folder / name, users, stack)
             sides[name] = _accepting(runner, core, proven, users, mails)
-        series = alternate(sides, effort.rounds)
+        series = effort.alternate(sides)
     few, many = series["few"], series["many"]
     yield Figure(
         name="G8",

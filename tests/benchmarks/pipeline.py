@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.benchmarks.figures import Effort, Figure, MissingPeerError, Sample, alternate, per_second
+from tests.benchmarks.figures import Effort, Figure, MissingPeerError, Sample, per_second
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.load import smtp_source
 from tests.benchmarks.peers import Server, postfix, smtp_sink
@@ -127,13 +127,12 @@ def _measure(effort: Effort) -> Iterator[Figure]:
             gateway(folder / "told", carrier_port=first.port, mail_port=sink.port, settings=wishes, dkim=True)
         )
         silent = stack.enter_context(gateway(folder / "silent", carrier_port=second.port))
-        series = alternate(
+        series = effort.alternate(
             {
                 "told": _ours(told, effort.count(300, 50), told.until_told),
                 "silent": _ours(silent, effort.count(1000, 100), silent.until_sent),
                 "pipeline": _theirs(relay, _Record(record, theirs.process), effort.count(60, 20)),
             },
-            max(2, effort.rounds - 2),
         )
     peer = f"Postfix pipe(8) + sh + curl + Kannel {per_second(series['pipeline'])}"
     for what, side, goal in (

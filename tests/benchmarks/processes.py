@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.benchmarks.figures import MissingPeerError
@@ -99,7 +99,8 @@ class Running:
         return cpu_of_tree(self._process.pid)
 
     def stop(self) -> None:
-        """Ask it to end, and insist after ten seconds."""
+        """Ask it to end, and insist after ten seconds; then its descendants that stayed, such as Postfix's pipe(8)."""
+        family = _family(_stat_of_all(), self._process.pid) - {self._process.pid}
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -107,6 +108,9 @@ class Running:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         if self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -137,21 +141,32 @@ def answers(port: int) -> bool:
 
 def cpu_of_tree(pid: int) -> float:
     """Return the CPU seconds of a process and all below it (proc(5): utime, stime, cutime, cstime)."""
-    facts: dict[int, tuple[int, int]] = {}
+    stats = _stat_of_all()
+    return sum(stats[member][1] for member in _family(stats, pid) if member in stats) / _TICK
+
+
+def _stat_of_all() -> dict[int, tuple[int, int]]:
+    """Return the parent and the CPU ticks of every process."""
+    stats: dict[int, tuple[int, int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 words = (entry / "stat").read_text().rpartition(")")[2].split()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            facts[int(entry.name)] = (int(words[1]), sum(map(int, words[11:15])))
+            stats[int(entry.name)] = (int(words[1]), sum(map(int, words[11:15])))
+    return stats
+
+
+def _family(stats: Mapping[int, tuple[int, int]], pid: int) -> set[int]:
+    """Return a process and all below it."""
     family = {pid}
     grown = True
     while grown:
-        children = {child for child, (parent, _) in facts.items() if parent in family and child not in family}
+        children = {child for child, (parent, _) in stats.items() if parent in family and child not in family}
         grown = bool(children)
         family |= children
-    return sum(facts[member][1] for member in family if member in facts) / _TICK
+    return family
 
 
 def _end_with_parent() -> None:

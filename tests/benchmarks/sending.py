@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.benchmarks.figures import Effort, Figure, Sample, Series, alternate, microseconds, per_second, short
+from tests.benchmarks.figures import Effort, Figure, Sample, Series, microseconds, per_second, short
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.load import smtp_source
 from tests.benchmarks.peers import smtp_sink
@@ -48,13 +48,12 @@ def measure_sending(effort: Effort) -> Iterator[Figure]:
             gateway(folder / "sms", carrier_port=ports[0]) as plain,
             gateway(folder / "told", carrier_port=ports[1], mail_port=sink.port, settings=wishes, dkim=True) as told,
         ):
-            series = alternate(
+            series = effort.alternate(
                 {
                     "sms": lambda: _drain(folder, plain, ports[0], sms, plain.open_messages),
                     "told": lambda: _drain(folder, told, ports[1], mails, told.untold),
                     "rsa": bare_rsa,
                 },
-                max(2, effort.rounds - 2),
             )
     yield Figure(name="SMS", what="SMS/s out of the queue to the simulator, window 100", ours=per_second(series["sms"]))
     own, rsa = series["told"], series["rsa"]
@@ -110,7 +109,7 @@ def measure_client(effort: Effort) -> Iterator[Figure]:
 
             return measure
 
-        series = alternate({"ours": load("ours", 10_000), "smpplib": load("smpplib", 4_000)}, effort.rounds)
+        series = effort.alternate({"ours": load("ours", 10_000), "smpplib": load("smpplib", 4_000)})
     yield _client_figure(series["ours"], series["smpplib"])
 
 

@@ -42,14 +42,11 @@ class _Events:
 
     def __init__(self, client: SmppClient, count: int) -> None:
         self._client = client
-        self._left = count
         self._open = count
         self._receipts = count
-        self._key = 0
         self.bound = asyncio.Event()
         self.done = asyncio.Event()
-        self._expires_at = SystemClock().now() + timedelta(hours=1)
-        self._sender = parse_sender_id("+447700900999")
+        self._parts = [_part(key) for key in range(1, count + 1)]
 
     def answered(self, _carrier: str, _part_key: int, outcome: Outcome) -> None:
         assert isinstance(outcome, Done), outcome
@@ -71,34 +68,35 @@ class _Events:
         self.feed()
 
     def feed(self) -> None:
-        room = min(self._client.free_window(), self._left)
-        if room:
-            self._left -= room
-            self._client.submit([self._part() for _ in range(room)])
-
-    def _part(self) -> PartToSubmit:
-        self._key += 1
-        return PartToSubmit(
-            part_key=self._key,
-            message_key=self._key,
-            message_id=f"S.{self._key}",
-            number=MobileNumber(digits="447700900123"),
-            sender=self._sender,
-            alphabet=Alphabet.GSM7,
-            udh=b"",
-            payload=_TEXT,
-            index=1,
-            total=1,
-            reference=0,
-            priority=Priority.NORMAL,
-            flash=False,
-            receipt_wanted=True,
-            expires_at=self._expires_at,
-        )
+        room = self._client.free_window()
+        if room and self._parts:
+            now = self._parts[-room:]
+            del self._parts[-room:]
+            self._client.submit(now)
 
     def _look(self) -> None:
         if not self._open and not self._receipts:
             self.done.set()
+
+
+def _part(key: int) -> PartToSubmit:
+    return PartToSubmit(
+        part_key=key,
+        message_key=key,
+        message_id=f"S.{key}",
+        number=MobileNumber(digits="447700900123"),
+        sender=parse_sender_id("+447700900999"),
+        alphabet=Alphabet.GSM7,
+        udh=b"",
+        payload=_TEXT,
+        index=1,
+        total=1,
+        reference=0,
+        priority=Priority.NORMAL,
+        flash=False,
+        receipt_wanted=True,
+        expires_at=SystemClock().now() + timedelta(hours=1),
+    )
 
 
 async def _ours(port: int, count: int) -> None:

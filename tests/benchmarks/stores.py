@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-from tests.benchmarks.figures import Effort, Figure, MissingPeerError, Sample, alternate, per_second
+from tests.benchmarks.figures import Effort, Figure, MissingPeerError, Sample, per_second
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.load import smtp_source
 from tests.benchmarks.processes import scratch
@@ -48,9 +48,8 @@ def _measure(effort: Effort, mails: int) -> Iterator[Figure]:
                 name="G9", what="mails/s accepted on PostgreSQL", missing=f"the gateway does not run on it: {last[:80]}"
             )
             return
-        series = alternate(
+        series = effort.alternate(
             {"sqlite": _one(lite, mails), "postgresql": _one(first, mails), "two": _both(first, second, mails)},
-            effort.rounds,
         )
     lite_series, one, two = series["sqlite"], series["postgresql"], series["two"]
     yield Figure(

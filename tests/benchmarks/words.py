@@ -22,7 +22,7 @@ from mta.sign import KeyKind, Signer, new_key
 from sms.outcome import Refused
 from sms.settings import Settings
 from templates.render import Renderer
-from tests.benchmarks.figures import Effort, Figure, Sample, alternate, microseconds
+from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.load import plain_mail
 from tests.benchmarks.processes import ROOT
 from tests.unit.status_samples import NOW, everything, notice
@@ -52,7 +52,7 @@ def measure_parsing(effort: Effort) -> Iterator[Figure]:
         sides = {"ours": _timed(partial(_ours, mail), count), "stdlib": _timed(partial(_stdlib, mail), count)}
         if compiled is not None:
             sides["compiled"] = _timed(partial(compiled, mail), count)
-        series = alternate(sides, effort.rounds)
+        series = effort.alternate(sides)
         what = f"CPU to find the words: {name} ({len(mail):,} octets)"
         own = series["ours"]
         yield Figure(
@@ -138,13 +138,12 @@ def measure_status_mail(effort: Effort) -> Iterator[Figure]:
     composed = make()
     if not dkim.verify(signer.sign(composed), dnsfunc=lambda *_, **__: made.record_text.encode()):
         raise RuntimeError("dkimpy does not accept the signature")
-    series = alternate(
+    series = effort.alternate(
         {
             "whole": _timed(lambda: signer.sign(make()), times),
             "signing": _timed(lambda: signer.sign(composed), times),
             "rsa": _timed(lambda: key.sign(composed[:500], PKCS1v15(), SHA256()), times),
         },
-        effort.rounds,
     )
     rsa = series["rsa"]
     for what, side, goal in (

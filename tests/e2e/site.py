@@ -6,12 +6,14 @@ import signal
 import smtplib
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
+from typing import Any
 
+import structlog
 from click.testing import CliRunner
 
 from mta.__main__ import main
@@ -32,13 +34,13 @@ class Site:
     `doors` are further listeners by name; each gets a port of its own, in `ports`. `tables` replace the file's.
     """
 
-    def __init__(self, folder: Path, *, doors: dict[str, dict] | None = None, **tables) -> None:
+    def __init__(self, folder: Path, *, doors: Mapping[str, Mapping[str, object]] | None = None, **tables) -> None:
         self.folder = folder
         self.doors = doors or {}
         self.ports: dict[str, int] = {}
         self.file = folder / "mail2sms.toml"
         self.box = Sandbox(hostname="mailbox.example.net")
-        self.carrier: Simulator | None = None
+        self._carrier: Simulator | None = None
         self.port = 0
         self.more_carriers: list[dict] = []
         self._tables = tables
@@ -49,8 +51,8 @@ class Site:
     async def open(self, script: Script | None = None, **carrier_options) -> "Site":
         """Start mailbox and carrier, write the configuration with the customer `demo`."""
         self.box.start()
-        self.carrier = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=script or Script())
-        await self.carrier.start()
+        self._carrier = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=script or Script())
+        await self._carrier.start()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "carrier.password").write_text("secret\n")
         (self.folder / "carrier.password").chmod(0o600)
@@ -73,13 +75,19 @@ class Site:
         self.port = free_port()
         if self.doors:
             self.ports = {name: free_port() for name in self.doors}
-            plain = first_values(f"127.0.0.1:{self.port}")["listener"]
+            plain: Any = first_values(f"127.0.0.1:{self.port}")["listener"]
             further = [
                 {"name": name, "address": f"127.0.0.1:{self.ports[name]}", **door} for name, door in self.doors.items()
             ]
             tables["listener"] = [*plain, *further]
         write_configuration(self.folder, f"127.0.0.1:{self.port}", **tables)
         return self
+
+    @property
+    def carrier(self) -> Simulator:
+        """The message centre."""
+        assert self._carrier is not None
+        return self._carrier
 
     async def start(self) -> None:
         """Start the gateway and return when it takes mail."""
@@ -105,16 +113,22 @@ class Site:
 
     async def kill(self) -> None:
         """Pull the plug."""
-        self._process.send_signal(signal.SIGKILL)
+        self._running.send_signal(signal.SIGKILL)
         await self._ended()
 
     async def stop(self) -> int:
         """Ask the gateway to stop, and return its exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        self._running.send_signal(signal.SIGTERM)
         return await self._ended()
 
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        assert self._process is not None
+        return self._process
+
     async def _ended(self) -> int:
-        code = await asyncio.wait_for(self._process.wait(), 40)
+        code = await asyncio.wait_for(self._running.wait(), 40)
+        assert self._reading is not None
         await self._reading
         self._process = None
         return code
@@ -123,8 +137,8 @@ class Site:
         """End everything that still runs."""
         if self._process is not None:
             await self.kill()
-        if self.carrier is not None:
-            await self.carrier.stop()
+        if self._carrier is not None:
+            await self._carrier.stop()
         self.box.stop()
 
     @property
@@ -160,6 +174,7 @@ class Site:
         *names, last = arguments
         given = [*names, last, "--config", str(self.file)]
         result = await asyncio.to_thread(CliRunner().invoke, main, given)
+        structlog.reset_defaults()  # `main` quietens the log for a terminal
         assert result.exit_code == code, result.output + str(result.exception or "")
         return result.stdout if code == 0 else result.output
 
@@ -168,7 +183,7 @@ class Site:
         *_, newest = await self.box.wait_for_mails(count, seconds)
         body = newest.message.get_body(("plain",))
         assert body is not None
-        return body.get_content()
+        return str(body.get_content())
 
     def state(self, job: str) -> dict[str, str]:
         """Return the state of each of a job's messages, by number."""
@@ -189,11 +204,13 @@ class Site:
     async def until_all_told(self, seconds: float = 60) -> None:
         """Wait until no message and no status mail is under way."""
         await self.until(
-            lambda: self.rows(
-                "SELECT (SELECT count(*) FROM message WHERE NOT counted)"
-                " + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
-            )
-            == [(0,)],
+            lambda: (
+                self.rows(
+                    "SELECT (SELECT count(*) FROM message WHERE NOT counted)"
+                    " + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
+                )
+                == [(0,)]
+            ),
             seconds,
         )
 
@@ -203,7 +220,7 @@ def free_port() -> int:
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def mail(text: str, *, to=("+447700900123",), message_id: str = "", sender: str = SENDER, subject: str = "") -> bytes:

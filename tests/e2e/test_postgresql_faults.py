@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -186,7 +187,10 @@ def test_every_mail_that_was_said_to_be_kept_while_the_server_crashed_is_kept_on
     threads = [threading.Thread(target=accept, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(3):
+    for crashes in range(1, 4):
+        while len(kept) < crashes * 20:
+            assert threads[0].is_alive()
+            time.sleep(0.01)
         server.crash()
         server.start()
     stop.set()
@@ -194,7 +198,6 @@ def test_every_mail_that_was_said_to_be_kept_while_the_server_crashed_is_kept_on
         thread.join()
     stored = database.read_now(names)
     assert set(kept) <= set(stored)
-    assert len(kept) > 20
     assert len(stored) - len(kept) <= len(threads) * 3
 
 
@@ -220,7 +223,7 @@ def test_two_nodes_that_lock_each_other_up_both_get_through(server, database):
     database.write_now(lock, "ab")
     thread.join()
     other.close()
-    assert len(tries) == 3
+    assert len(tries) >= 3  # one of them was thrown back and began again
     assert database.read_now(lambda tx: tx.rows("SELECT value FROM meta")) == [("xxx",), ("xxx",)]
 
 

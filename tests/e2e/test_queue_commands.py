@@ -12,22 +12,19 @@ from tests.e2e.site import Site
 BUSY = Treatment(status=Status.RSYSERR)
 
 
-class Moods:
-    """A carrier that is busy until it is told to work again."""
+class Moody(Site):
+    """An installation whose carrier answers every submit with «system error» while it is `unwell`."""
 
-    def __init__(self) -> None:
-        self.busy = True
+    unwell = True
 
     def script(self) -> Script:
-        return Script(treat=lambda _: BUSY if self.busy else None)
+        return Script(treat=lambda _: BUSY if self.unwell else None)
 
 
 @pytest.fixture
 async def busy(tmp_path):
-    """A running gateway whose carrier answers every submit with «system error»."""
-    site = Site(tmp_path / "site")
-    site.moods = Moods()
-    await site.open(site.moods.script())
+    site = Moody(tmp_path / "site")
+    await site.open(site.script())
     await site.start()
     yield site
     await site.close()
@@ -42,7 +39,11 @@ async def test_what_waits_is_listed_with_the_reason_and_without_whole_numbers(bu
     job = await busy.send("Pump 7 has stopped")
     await deferred(busy, job)
     listed = await busy.command("queue", "list")
-    assert re.search(r"^S\.\S+  queued +normal  due \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \+447700…23  demo  via alpha", listed, re.M)
+    assert re.search(
+        r"^S\.\S+  queued +normal  due \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \+447700…23  demo  via alpha",
+        listed,
+        re.MULTILINE,
+    )
     assert "1 attempt, carrier-busy: " in listed
     assert listed.endswith("1 message, 0 status mails wait; times are UTC.\n")
     assert "447700900123" not in listed
@@ -56,7 +57,7 @@ async def test_held_messages_stay_and_released_ones_go_out(busy):
     await deferred(busy, job)
     assert await busy.command("queue", "hold", job) == f"{job}: 1 held\n"
     assert "due held" in await busy.command("queue", "list")
-    busy.moods.busy = False
+    busy.unwell = False
     assert await busy.command("queue", "flush") == "0 made due\n"
     other = await busy.send("Sent at once", to=("+447700900124",))
     await busy.told()
@@ -71,7 +72,7 @@ async def test_held_messages_stay_and_released_ones_go_out(busy):
 async def test_flush_tries_at_once_what_waits_for_its_next_attempt(busy):
     job = await busy.send("Soon")
     await deferred(busy, job)
-    busy.moods.busy = False
+    busy.unwell = False
     assert await busy.command("queue", "flush") == "1 made due\n"
     # The ladder's first step is five seconds: only the flush brings it earlier.
     await busy.told(seconds=4)
@@ -85,7 +86,7 @@ async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):
     text = await busy.told()
     assert "+447700900123" in text
     assert "ancelled" in text
-    busy.moods.busy = False
+    busy.unwell = False
     await busy.command("queue", "flush")
     assert busy.state(job) == {"447700900123": "cancelled"}
     assert busy.carrier.record.taken == []
@@ -99,14 +100,16 @@ async def test_status_is_one_trace_of_mail_message_parts_receipts_and_notices(si
     await site.told()
     await site.until_all_told()
     trace = await site.command("status", job)
-    assert re.search(rf"^Job {re.escape(job)}: settled .* UTC$", trace, re.M)
+    assert re.search(rf"^Job {re.escape(job)}: settled .* UTC$", trace, re.MULTILINE)
     assert "mail from <anna@example.com>, author anna@example.com, <trace@example.com>" in trace
     assert "settings not built-in: delivery_receipt by customer (manual:" in trace
-    assert re.search(r"^Message S\.\S+: \+447700900123@sms\.example\.net = \+447700900123: delivered$", trace, re.M)
-    assert len(re.findall(r"^  part [12]/2: delivered at alpha, id \S+$", trace, re.M)) == 2
-    assert len(re.findall(r"^  receipt .*: part [12] delivered", trace, re.M)) == 2
-    assert re.search(r"^Notice N\.\S+: result to anna@example\.com: sent$", trace, re.M)
-    assert re.search(r"^  .* sent 127\.0\.0\.1 .*tls=TLSv1\.\d \S+ policy=encrypt", trace, re.M)
+    assert re.search(
+        r"^Message S\.\S+: \+447700900123@sms\.example\.net = \+447700900123: delivered$", trace, re.MULTILINE
+    )
+    assert len(re.findall(r"^  part [12]/2: delivered at alpha, id \S+$", trace, re.MULTILINE)) == 2
+    assert len(re.findall(r"^  receipt .*: part [12] delivered", trace, re.MULTILINE)) == 2
+    assert re.search(r"^Notice N\.\S+: result by mail to anna@example\.com: sent$", trace, re.MULTILINE)
+    assert re.search(r"^  .* sent 127\.0\.0\.1 .*tls=TLSv1\.\d \S+ policy=encrypt", trace, re.MULTILINE)
     assert await site.command("queue", "show", job) == trace
     assert await site.command("status", "<trace@example.com>") == trace
     machine = json.loads(await site.command("status", "--json", job))

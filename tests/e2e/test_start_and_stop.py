@@ -16,7 +16,6 @@ from smpp.script import Script, Treatment
 from smpp.statuses import Status
 from tests.e2e.site import ROOT, SENDER, Site, addresses, mail
 
-
 BUSY = Treatment(status=Status.RSYSERR)
 
 
@@ -26,7 +25,7 @@ async def serve(site: Site, seconds: float = 20) -> tuple[int, str]:
         sys.executable, "-m", "mta", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
     _, said = await asyncio.wait_for(process.communicate(), seconds)
-    return process.returncode, said.decode()
+    return process.returncode or 0, said.decode()
 
 
 def change(site: Site, old: str, new: str) -> None:
@@ -45,7 +44,9 @@ async def test_a_stop_under_load_loses_nothing_that_was_answered_and_the_next_st
         try:
             with site.client() as client:
                 for n in numbers:
-                    client.sendmail(SENDER, addresses("+447700900101"), mail(f"Mail {n}", message_id=f"<{n}@example.com>"))
+                    client.sendmail(
+                        SENDER, addresses("+447700900101"), mail(f"Mail {n}", message_id=f"<{n}@example.com>")
+                    )
                     acknowledged.add(n)
                     if len(acknowledged) > 40:
                         under_load.set()
@@ -59,7 +60,11 @@ async def test_a_stop_under_load_loses_nothing_that_was_answered_and_the_next_st
     assert 40 < len(acknowledged) < 2000
     jobs = Counter(name for (name,) in site.rows("SELECT mail_id FROM job"))
     assert {f"<{n}@example.com>" for n in acknowledged} <= set(jobs)
-    assert {state for (state,) in site.rows("SELECT DISTINCT state FROM message")} <= {"queued", "submitted", "delivered"}
+    assert {state for (state,) in site.rows("SELECT DISTINCT state FROM message")} <= {
+        "queued",
+        "submitted",
+        "delivered",
+    }
     await site.start()
     await site.until_all_told()
     assert {state for (state,) in site.rows("SELECT DISTINCT state FROM message")} == {"delivered"}
@@ -104,7 +109,7 @@ async def test_a_port_in_use_is_said_and_what_was_queued_is_not_left_half_sent(s
     with socket.create_server(("127.0.0.1", site.port)):
         code, said = await serve(site)
     assert code == 1
-    assert re.search(rf"^cannot start: .*127\.0\.0\.1.*{site.port}", said, re.M)
+    assert re.search(rf"^cannot start: .*127\.0\.0\.1.*{site.port}", said, re.MULTILINE)
     assert "Traceback" not in said
     assert site.rows("SELECT count(*) FROM message WHERE state IN ('submitting', 'unknown')") == [(0,)]
     await site.start()
@@ -118,7 +123,11 @@ async def test_a_port_in_use_is_said_and_what_was_queued_is_not_left_half_sent(s
     [
         ('kind = "smpp"', 'kind = "smtp"', r"mail2sms\.toml:\d+: .*kind"),
         ("[log]", "[logg]", r"mail2sms\.toml:\d+: .*logg.*log"),
-        ('password_file = "carrier.password"', 'password_file = "none.password"', r"mail2sms\.toml:\d+: .*none\.password"),
+        (
+            'password_file = "carrier.password"',
+            'password_file = "none.password"',
+            r"mail2sms\.toml:\d+: .*none\.password",
+        ),
     ],
 )
 async def test_a_broken_configuration_is_explained_and_nothing_starts(old, new, said, site):
@@ -134,19 +143,31 @@ async def test_a_broken_configuration_is_explained_and_nothing_starts(old, new, 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('database = "sqlite:///mail2sms.db"', 'database = "sqlite:////proc/none/mail2sms.db"', "the database cannot be opened"),
-        ('tls = "off"\nauth', 'tls = "offer"\ncertificate_file = "mail2sms.toml"\nkey_file = "mail2sms.toml"\nauth', "mail2sms.toml"),
-        ("[log]", '[[mail.dkim]]\ndomain = "example.net"\nselector = "s1"\nkey_file = "carrier.password"\n[log]', "carrier.password: "),
+        (
+            'database = "sqlite:///mail2sms.db"',
+            'database = "sqlite:////proc/none/mail2sms.db"',
+            "the database cannot be opened",
+        ),
+        (
+            'tls = "off"\nauth',
+            'tls = "offer"\ncertificate_file = "mail2sms.toml"\nkey_file = "mail2sms.toml"\nauth',
+            "mail2sms.toml",
+        ),
+        (
+            "[log]",
+            '[[mail.dkim]]\ndomain = "example.net"\nselector = "s1"\nkey_file = "carrier.password"\n[log]',
+            "carrier.password: ",
+        ),
     ],
 )
 async def test_what_shows_only_at_the_start_is_said_in_one_sentence(old, new, said, site):
     await site.open()
-    text = re.sub(r"^#.*\n", "", site.file.read_text(), flags=re.M)
+    text = re.sub(r"^#.*\n", "", site.file.read_text(), flags=re.MULTILINE)
     site.file.write_text(text)
     change(site, old, new)
     code, printed = await serve(site)
     assert code == 1
-    assert re.search(rf"^cannot start: .*{re.escape(said)}", printed, re.M)
+    assert re.search(rf"^cannot start: .*{re.escape(said)}", printed, re.MULTILINE)
     assert "Traceback" not in printed
 
 

@@ -67,7 +67,7 @@ virtual_minimum_uid = 1
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 class PostfixRelay:
@@ -129,6 +129,7 @@ class PostfixRelay:
         program = find_program("sendmail")
         require_peer("sendmail of postfix", program)
         environment = {**os.environ, "MAIL_CONFIG": str(self.folder)}
+        assert program is not None
         subprocess.run([program, *arguments], input=content, env=environment, timeout=30, check=True)
 
     def mails(self) -> list[EmailMessage]:

@@ -7,8 +7,8 @@ import smtplib
 import pytest
 import pytest_asyncio
 
-from sms.message import ReceiptState
 from smpp.script import Script
+from sms.message import ReceiptState
 from tests.e2e.site import DOMAIN, SENDER, Site, mail
 from tests.peers.postfix_relay import PostfixRelay
 
@@ -39,35 +39,45 @@ async def site(tmp_path_factory, relay):
     await site.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def post(site, relay):
-    """Give a mail to Postfix with DSN parameters; returns what people got in answer to it and the job's trace."""
+class Postbox:
+    """Gives mails to Postfix and collects what people got in answer."""
 
-    async def run(name: str, number: str, *, notify: str = "", envid: str = "", ret: str = "", orcpt: str = ""):
+    def __init__(self, site: Site, relay: PostfixRelay) -> None:
+        self._site, self._relay = site, relay
+
+    async def __call__(self, name: str, number: str, *, at_mail=(), at_rcpt=()):
+        """Send a mail with these DSN parameters; returns the answers and what the job's trace says."""
         content = mail(f"Mail {name}", to=(number,), message_id=f"<{name}@example.com>")
-        at_mail = [f"ENVID={envid}"] * bool(envid) + [f"RET={ret}"] * bool(ret)
-        at_rcpt = [f"NOTIFY={notify}"] * bool(notify) + [f"ORCPT={orcpt}"] * bool(orcpt)
 
         def deliver():
-            with smtplib.SMTP("127.0.0.1", relay.port, timeout=20) as client:
+            with smtplib.SMTP("127.0.0.1", self._relay.port, timeout=20) as client:
                 client.sendmail(SENDER, [f"{number}@{DOMAIN}"], content, at_mail, at_rcpt)
 
         await asyncio.to_thread(deliver)
-        return await answers(name)
+        return await self.answers(name)
 
-    async def answers(name: str):
-        await site.until(lambda: site.rows("SELECT 1 FROM job WHERE mail_id = ?", f"<{name}@example.com>") != [])
-        await site.until_all_told()
-        sent = site.rows(
-            "SELECT count(*) FROM notice n JOIN job j ON j.key = n.job_key WHERE j.mail_id = ? AND n.state = 'sent'",
-            f"<{name}@example.com>",
-        )[0][0]
-        mine = lambda: [got for got in relay.mails() if got["In-Reply-To"] == f"<{name}@example.com>"]  # noqa: E731 - a condition
-        await site.until(lambda: len(mine()) >= sent)
-        return mine(), json.loads(await site.command("status", "--json", f"<{name}@example.com>"))["report"]
+    async def answers(self, name: str):
+        """Return the same for a mail that went in another way."""
+        mail_id = f"<{name}@example.com>"
+        await self._site.until(lambda: self._site.rows("SELECT 1 FROM job WHERE mail_id = ?", mail_id) != [])
+        await self._site.until_all_told()
+        query = "SELECT count(*) FROM notice n JOIN job j ON j.key = n.job_key WHERE j.mail_id = ? AND n.state = 'sent'"
+        ((sent,),) = self._site.rows(query, mail_id)
+        await self._site.until(lambda: len(self._got(mail_id)) >= sent)
+        trace = json.loads(await self._site.command("status", "--json", mail_id))
+        return self._got(mail_id), trace["report"]
 
-    run.answers = answers
-    return run
+    def _got(self, mail_id: str) -> list:
+        return [got for got in self._relay.mails() if got["In-Reply-To"] == mail_id]
+
+
+@pytest.fixture
+def post(site, relay):
+    return Postbox(site, relay)
+
+
+def asking(notify: str) -> list[str]:
+    return [f"NOTIFY={notify}"] if notify else []
 
 
 def status_fields(dsn) -> list:
@@ -80,7 +90,10 @@ def status_fields(dsn) -> list:
 async def test_what_the_sender_asked_of_reports_arrives_to_the_byte(site, post):
     number = "+447700900171"
     _, job = await post(
-        "exact", number, notify="SUCCESS,FAILURE", envid=XTEXT_ENVID, ret="HDRS", orcpt=f"rfc822;+2B447700900171@{DOMAIN}"
+        "exact",
+        number,
+        at_mail=[f"ENVID={XTEXT_ENVID}", "RET=HDRS"],
+        at_rcpt=[*asking("SUCCESS,FAILURE"), f"ORCPT=rfc822;+2B447700900171@{DOMAIN}"],
     )
     assert job["mail"]["envid"] == ENVID
     assert job["mail"]["ret"] == "HDRS"
@@ -94,7 +107,17 @@ async def test_what_the_sender_asked_of_reports_arrives_to_the_byte(site, post):
 async def test_sendmail_asks_in_its_own_words(site, relay, post):
     content = mail("Mail sendmail", to=("+447700900172",), message_id="<sendmail@example.com>")
     await asyncio.to_thread(
-        relay.sendmail, content, "-N", "success,failure", "-R", "hdrs", "-V", "QUEUE-42=", "-f", SENDER, f"+447700900172@{DOMAIN}"
+        relay.sendmail,
+        content,
+        "-N",
+        "success,failure",
+        "-R",
+        "hdrs",
+        "-V",
+        "QUEUE-42=",
+        "-f",
+        SENDER,
+        f"+447700900172@{DOMAIN}",
     )
     _, job = await post.answers("sendmail")
     assert (job["mail"]["envid"], job["mail"]["ret"]) == ("QUEUE-42=", "HDRS")
@@ -103,7 +126,7 @@ async def test_sendmail_asks_in_its_own_words(site, relay, post):
 
 @pytest.mark.parametrize("notify", ["", "SUCCESS,FAILURE", "FAILURE"])
 async def test_a_customer_of_people_gets_one_status_mail_and_no_dsn(notify, site, post):
-    got, _ = await post(f"people-{notify.replace(',', '-')}", "+447700900173", notify=notify)
+    got, _ = await post(f"people-{notify.replace(',', '-')}", "+447700900173", at_rcpt=asking(notify))
     (only,) = got
     assert only.get_content_type() == "multipart/alternative"
     assert "The network reports delivery" in only.get_body(("plain",)).get_content()
@@ -115,7 +138,10 @@ async def test_a_customer_of_machines_gets_the_dsn_that_was_asked_for_and_no_sta
     try:
         number = "+447700900174"
         got, _ = await post(
-            "machine", number, notify="SUCCESS,FAILURE", envid=XTEXT_ENVID, ret="HDRS", orcpt=f"rfc822;+2B447700900174@{DOMAIN}"
+            "machine",
+            number,
+            at_mail=[f"ENVID={XTEXT_ENVID}", "RET=HDRS"],
+            at_rcpt=["NOTIFY=SUCCESS,FAILURE", f"ORCPT=rfc822;+2B447700900174@{DOMAIN}"],
         )
         (dsn,) = got
         assert dsn["Return-Path"] == "<>"
@@ -129,14 +155,14 @@ async def test_a_customer_of_machines_gets_the_dsn_that_was_asked_for_and_no_sta
         assert returned.get_content_type() == "text/rfc822-headers"
         assert "<machine@example.com>" in returned.get_content()
 
-        got, _ = await post("failing", f"+{BAD_NUMBER}", notify="SUCCESS,FAILURE")
+        got, _ = await post("failing", f"+{BAD_NUMBER}", at_rcpt=asking("SUCCESS,FAILURE"))
         (dsn,) = got
         of_mail, of_recipient = status_fields(dsn)
         assert "Original-Envelope-Id" not in of_mail
         assert (of_recipient["Action"], of_recipient["Status"][0]) == ("failed", "5")
 
         for name, notify in (("silent", "NEVER"), ("only-failure", "FAILURE"), ("nothing-asked", "")):
-            got, job = await post(name, "+447700900175", notify=notify)
+            got, job = await post(name, "+447700900175", at_rcpt=asking(notify))
             assert (got, job["messages"][0]["state"] in {"delivered", "submitted"}) == ([], True)
     finally:
         await site.command("customer", "set", "demo", "report_format=html")

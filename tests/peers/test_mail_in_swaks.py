@@ -30,7 +30,7 @@ async def site(tmp_path_factory):
     for pem in identity.cert_chain_pems:
         pem.write_to_path(str(folder / "gateway.pem"), append=True)
     files = {"certificate_file": str(folder / "gateway.pem"), "key_file": str(folder / "gateway.key")}
-    doors = {
+    doors: dict[str, dict[str, object]] = {
         "offers": {"tls": "offer", "auth": "require", **files},
         "requires": {"tls": "require", "auth": "require", **files},
         "implicit": {"tls": "implicit", "auth": "require", "max_size": 100_000, **files},
@@ -48,11 +48,19 @@ def swaks(site):
     """Run swaks against a listener; returns its exit code, the transcript, and what was sent and received."""
 
     async def run(door: str, *arguments: str, login: bool = True, number: str = NUMBER) -> tuple[int, str]:
-        given = [SWAKS, "--server", f"127.0.0.1:{site.ports[door]}", "--from", SENDER, "--to", f"{number}@{DOMAIN}"]
+        given = [
+            str(SWAKS),
+            "--server",
+            f"127.0.0.1:{site.ports[door]}",
+            "--from",
+            SENDER,
+            "--to",
+            f"{number}@{DOMAIN}",
+        ]
         given += ["--timeout", "20", "--helo", "client.example.com", *arguments]
         if login:
             given += ["--auth-user", "demo", "--auth-password", site.password]
-        done = await asyncio.to_thread(subprocess.run, given, capture_output=True, timeout=30, check=False)
+        done = await asyncio.to_thread(lambda: subprocess.run(given, capture_output=True, timeout=30, check=False))
         return done.returncode, done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")
 
     return run
@@ -61,12 +69,16 @@ def swaks(site):
 async def shown(site: Site, number: str) -> str:
     """Return the newest SMS that a phone shows."""
     async with asyncio.timeout(20):
-        await site.carrier.until(lambda: any(sms.number == number and not sms.missing for sms in site.carrier.record.shown()))
+        await site.carrier.until(
+            lambda: any(sms.number == number and not sms.missing for sms in site.carrier.record.shown())
+        )
     return [sms.text for sms in site.carrier.record.shown() if sms.number == number][-1]
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-@pytest.mark.parametrize(("door", "tls"), [("offers", "--tls"), ("requires", "--tls"), ("implicit", "--tls-on-connect")])
+@pytest.mark.parametrize(
+    ("door", "tls"), [("offers", "--tls"), ("requires", "--tls"), ("implicit", "--tls-on-connect")]
+)
 async def test_a_login_under_tls_sends_an_sms(mechanism, door, tls, site, swaks):
     number = f"4477009001{40 + 10 * (mechanism == 'LOGIN') + ['offers', 'requires', 'implicit'].index(door)}"
     words = f"{door} with {mechanism}"
@@ -78,7 +90,16 @@ async def test_a_login_under_tls_sends_an_sms(mechanism, door, tls, site, swaks)
 
 
 async def test_the_certificate_can_be_verified(site, swaks):
-    code, said = await swaks("requires", "--tls", "--tls-verify", "--tls-ca-path", str(site.folder.parent / "ca.pem"), "--auth", "--quit-after", "AUTH")
+    code, said = await swaks(
+        "requires",
+        "--tls",
+        "--tls-verify",
+        "--tls-ca-path",
+        str(site.folder.parent / "ca.pem"),
+        "--auth",
+        "--quit-after",
+        "AUTH",
+    )
     assert code == 0, said
 
 
@@ -107,10 +128,22 @@ async def test_nobody_sends_without_a_login(door, site, swaks):
 
 
 async def test_a_wrong_password_is_refused_and_named_in_the_log(site, swaks):
-    code, said = await swaks("implicit", "--tls-on-connect", "--auth", "PLAIN", "--auth-user", "demo", "--auth-password", "wrong", login=False)
+    code, said = await swaks(
+        "implicit",
+        "--tls-on-connect",
+        "--auth",
+        "PLAIN",
+        "--auth-user",
+        "demo",
+        "--auth-password",
+        "wrong",
+        login=False,
+    )
     assert code == 28
     assert "535 5.7.8 " in said
-    await site.until(lambda: any("event=auth_failed user=demo rip=127.0.0.1 mechanism=PLAIN" in line for line in site.log))
+    await site.until(
+        lambda: any("event=auth_failed user=demo rip=127.0.0.1 mechanism=PLAIN" in line for line in site.log)
+    )
     assert not any("wrong" in line for line in site.log)
 
 
@@ -120,7 +153,7 @@ async def test_pipelined_commands_are_answered_in_order_and_a_bad_recipient_harm
         "requires", "--tls", "--auth", "PLAIN", "--pipeline", "--body", "Pipelined", number=f"{bad}@{DOMAIN},{good}"
     )
     assert code == 0, said
-    replies = re.findall(r"^<[~*]\S*\s+(\d{3} \d\.\d+\.\d+)", said, re.M)
+    replies = re.findall(r"^<[~*]\S*\s+(\d{3} \d\.\d+\.\d+)", said, re.MULTILINE)
     assert replies[-5:] == ["250 2.1.0", "550 5.1.1", "250 2.1.5", "250 2.0.0", "221 2.0.0"]
     assert await shown(site, good) == "Pipelined"
 

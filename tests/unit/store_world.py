@@ -70,9 +70,7 @@ class World:
             "report": StatusReport.ALWAYS,
             "settings": freeze_settings(Settings()),
             "origins": freeze_origins({}),
-            "mail": MailOrigin(
-                reverse_path="anna@example.com", message_id="<1@example.com>", header=b"Subject: x\r\n"
-            ),
+            "mail": MailOrigin(reverse_path="anna@example.com", message_id="<1@example.com>", header=b"Subject: x\r\n"),
             "messages": tuple(
                 NewMessage(
                     public_id=public_id("S", START),
@@ -101,8 +99,7 @@ class World:
 
     def settle(self, *answers, carrier: str = "alpha", owner: str = ""):
         items = [
-            Answer(part_key=key, carrier=carrier, outcome=outcome, at=self.now, owner=owner)
-            for key, outcome in answers
+            Answer(part_key=key, carrier=carrier, outcome=outcome, at=self.now, owner=owner) for key, outcome in answers
         ]
         return self.database.write_now(self.progress.settle, items)
 
@@ -126,7 +123,9 @@ class World:
     def seem_dead(self) -> None:
         """Let the lease run out, as if this process had stood still for long."""
         statement = "UPDATE node_lease SET expires_at = ? WHERE owner = ?"
-        self.database.write_now(lambda tx, owners: [tx.execute(statement, (tx.now(), owner)) for owner in owners], self.owner)
+        self.database.write_now(
+            lambda tx, owners: [tx.execute(statement, (tx.now(), owner)) for owner in owners], self.owner
+        )
 
     def find(self, public: str):
         return self.database.read_now(partial(find_waiting, name=public))

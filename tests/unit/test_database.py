@@ -1,11 +1,17 @@
 """One writer, shared commits, and a bad call that fails alone."""
 
 import asyncio
+import contextlib
+import os
 import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from store.database import Database, StorageError, connect
+from store.database import Database, DatabaseInUseError, StorageError, connect
 
 
 @pytest.fixture(name="database")
@@ -53,14 +59,41 @@ async def test_a_call_runs_although_its_caller_was_cancelled(database):
 
 async def test_a_transaction_that_cannot_be_committed_is_told_to_every_caller(database):
     def stuck(tx, items):
-        tx.execute("COMMIT")  # the writer's own COMMIT then has nothing to commit and fails
+        tx.execute("COMMIT")  # the writer's own COMMIT then has nothing to commit
         return items
 
-    if database.models.__class__.__name__ == "PostgresqlDatabase":
-        pytest.skip("PostgreSQL answers a second COMMIT with a warning")
     with pytest.raises(StorageError):
         await database.write(stuck, "x")
     assert await database.write(put, "call-9") == "call-9!"
+
+
+async def test_a_failed_statement_that_a_call_passes_over_is_not_taken_for_a_commit(database):
+    def careless(tx, items):
+        with contextlib.suppress(Exception):
+            tx.execute("INSERT INTO no_such_table VALUES (1)")
+        return put(tx, items)
+
+    said = []
+    with contextlib.suppress(Exception):
+        said.append(await database.write(careless, "call-1"))
+    stored = await database.read(names)
+    assert [f"{name}!" for name in stored] == said
+
+
+async def test_text_that_a_database_cannot_hold_is_stored_without_what_it_cannot_hold(database):
+    await asyncio.gather(*(database.write(put, name) for name in ("call-1\0x", "call-2\ud800", "call-3")))
+    assert [name.replace("\ufffd", "\0") for name in await database.read(names)] == ["call-1\0x", "call-2\0", "call-3"]
+
+
+def test_a_list_longer_than_a_statement_takes_is_read_in_portions(database):
+    wanted = [f"call-{n}" for n in range(1300)]
+    database.write_now(lambda tx, items: [put(tx, wanted) for _ in items], None)
+
+    def query(tx):
+        return tx.rows_in("SELECT name FROM meta WHERE name IN (??)", [*wanted[:1205], "missing"])
+
+    assert sorted(name for (name,) in database.read_now(query)) == sorted(wanted[:1205])
+    assert database.read_now(lambda tx: tx.rows_in("SELECT name FROM meta WHERE name IN (??)", [])) == []
 
 
 def test_a_closed_database_takes_no_call(database_url):
@@ -71,14 +104,53 @@ def test_a_closed_database_takes_no_call(database_url):
         database.write_now(put, "call-1")
 
 
-def test_sqlite_keeps_every_commit_through_a_power_loss(database):
-    def pragmas(tx):
-        return tx.rows("PRAGMA synchronous")[0][0], tx.rows("PRAGMA journal_mode")[0][0]
+def test_every_commit_survives_a_power_loss_whatever_the_defaults_are(database):
+    query = "SHOW synchronous_commit" if database.postgresql else "PRAGMA synchronous"
+    (found,) = database.write_now(lambda tx, items: [tx.rows(query) for _ in items], None)
+    assert found == (("on",) if database.postgresql else (2,))
 
-    if not database.models.__class__.__name__.startswith("Sqlite"):
-        pytest.skip("a setting of SQLite")
-    (found,) = database.write_now(lambda tx, items: [[pragmas(tx)] for _ in items], None)
-    assert found == (2, "wal")
+
+def test_a_sqlite_file_is_private_and_has_one_serving_process(sqlite_url):
+    database, second, command = (Database(sqlite_url) for _ in range(3))
+    database.open(serving=True)
+    file = Path(sqlite_url.removeprefix("sqlite://"))
+    assert {path.stat().st_mode & 0o777 for path in file.parent.glob("test.db*")} == {0o600}
+    with pytest.raises(DatabaseInUseError, match=rf"served by process {os.getpid()} already.*PostgreSQL"):
+        second.open(serving=True)
+    command.open()
+    assert command.write_now(put, "call-1") == "call-1!"
+    command.close()
+    database.close()
+    second.open(serving=True)
+    second.close()
+
+
+def test_the_lock_of_a_killed_process_is_gone_with_it(sqlite_url):
+    program = f"from store.database import Database; Database({sqlite_url!r}).open(serving=True); print(1, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(DatabaseInUseError, match=str(process.pid)):
+            Database(sqlite_url).open(serving=True)
+        process.kill()
+    database = Database(sqlite_url)
+    database.open(serving=True)
+    database.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite:///no/such/folder/x.db", "postgresql://nobody@127.0.0.1:1/x"])
+def test_a_database_that_cannot_be_opened_is_told_with_its_cause(url):
+    with pytest.raises(StorageError, match="cannot be opened: "):
+        Database(url).open()
+
+
+def test_processes_that_start_at_once_migrate_once(database_url):
+    databases = [Database(database_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as starts:
+        applied = list(starts.map(Database.open, databases))
+    for database in databases:
+        database.close()
+    assert sum(bool(names) for names in applied) <= 1
 
 
 def test_an_unknown_database_url_is_refused_with_what_is_expected():

@@ -165,6 +165,7 @@ WAITING = {"state": State.QUEUED, "parts": ()}
         (NoticeKind.ACCEPTED, {"state": State.SUBMITTED}, {}),
         (NoticeKind.RESULT, WAITING, {}),
         (NoticeKind.RESULT, {"state": State.DELIVERED}, {S: "delivered 2.1.5", f"{S},{F}": "delivered 2.1.5"}),
+        (NoticeKind.RESULT, {"state": State.DELIVERED, "parts": (part(acted_for=True),)}, {S: "delivered 2.0.0", f"{S},{F}": "delivered 2.0.0"}),
         (NoticeKind.RESULT, {"state": State.SUBMITTED}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
         (NoticeKind.RESULT, {"state": State.UNKNOWN, "reason": ProblemCode.NO_RECEIPT}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
         (NoticeKind.RESULT, {"state": State.UNKNOWN, "reason": ProblemCode.LINK_LOST}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),

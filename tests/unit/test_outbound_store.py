@@ -1,6 +1,7 @@
 """What the store makes of jobs, answers, receipts and time, on a real database."""
 
 import random
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -278,7 +279,7 @@ def test_whatever_order_answers_and_receipts_come_in_each_job_settles_exactly_on
         world.add(*(f"4477009001{n:02}" for n in range(3)), receipt_wanted=True, parts=chance.choice([1, 2]))
         for _ in range(20)
     ]
-    news = []
+    news: list[Callable] = []
     for part in world.take(1000):
         carrier_id = f"c{part.part_key}"
         news.append(lambda key=part.part_key, cid=carrier_id: world.settle((key, Done(reference=cid))))

@@ -35,6 +35,7 @@ def test_every_refusal_has_a_reply_that_refuses(refusal):
         (Refusal.NOT_ENCODABLE, "554 5.6.5"),
         (Refusal.NO_TEXT, "554 5.6.1"),
         (Refusal.TOO_MANY_RECIPIENTS, "452 4.5.3"),
+        (Refusal.JOB_TOO_LARGE, "554 5.5.3"),
         (Refusal.RATE_LIMITED, "451 4.7.1"),
         (Refusal.NO_STORAGE, "452 4.3.1"),
         (Refusal.INTERNAL, "451 4.3.0"),

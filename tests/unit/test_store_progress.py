@@ -18,9 +18,7 @@ NUMBER = "447700900101"
 
 @pytest.fixture(name="world")
 def _world(database_url):
-    world = World(
-        database_url, Rules(resend_unknown=frozenset({"generous"}), without_receipts=frozenset({"mute"}))
-    )
+    world = World(database_url, Rules(resend_unknown=frozenset({"generous"}), without_receipts=frozenset({"mute"})))
     yield world
     world.database.close()
 

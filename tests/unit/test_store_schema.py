@@ -1,19 +1,26 @@
 """A migrated database is what the models say, on both databases, with every index that they declare."""
 
+import pkgutil
 from collections import Counter
+from importlib import import_module
+from pathlib import Path
 
 import peewee
 import pytest
 
-from store.cancels import CancelWishRow
+import store
 from store.database import Database, StorageError, connect, migrate
-from store.directory_tables import DIRECTORY
-from store.lists_tables import LISTS
-from store.mail_rules_tables import MAIL_RULES
 from store.statements import Insert, Update, columns_of, table_of
-from store.tables import OUTBOUND
 
-MODELS = (*OUTBOUND, *DIRECTORY, *MAIL_RULES, *LISTS, CancelWishRow)
+MODULES = [import_module(f"store.{module.name}") for module in pkgutil.iter_modules(store.__path__) if not module.ispkg]
+MIGRATIONS = sorted(path.stem for path in (Path(store.__path__[0]) / "migrations").glob("[0-9]*.py"))
+MODELS = tuple(
+    value
+    for module in MODULES
+    for value in vars(module).values()
+    if isinstance(value, type) and issubclass(value, peewee.Model) and value.__module__ == module.__name__
+    if value.__name__ != "Row"
+)
 
 
 @pytest.fixture(name="new_url", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -22,30 +29,30 @@ def _new_url(request):
 
 
 def schema_of(database):
-    """Return every column with type and nullability, and every index with its whole definition."""
+    """Return every column with type and nullability, in any order, and every index with its whole definition."""
     if isinstance(database, peewee.SqliteDatabase):
-        rows = database.execute_sql(
-            "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> 'schema_migration'"
+        columns = database.execute_sql(
+            'SELECT m.name, c.name, c.type, c."notnull", c.pk FROM sqlite_master m JOIN pragma_table_info(m.name) c'
+            " WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> 'schema_migration'"
         )
-        return sorted(map(tuple, rows))
-    columns = database.execute_sql(
-        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
-        " WHERE table_schema = 'public' AND table_name <> 'schema_migration'"
-    )
-    indexes = database.execute_sql(
-        "SELECT tablename, indexname, indexdef FROM pg_indexes"
-        " WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
-    )
+        indexes = database.execute_sql(
+            "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+            " AND tbl_name <> 'schema_migration'"
+        )
+    else:
+        columns = database.execute_sql(
+            "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND table_name <> 'schema_migration'"
+        )
+        indexes = database.execute_sql(
+            "SELECT tablename, indexname, indexdef FROM pg_indexes"
+            " WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
+        )
     return sorted(map(str, [*columns, *indexes]))
 
 
 def test_a_migrated_database_equals_the_models(new_url):
-    assert migrate(connect(new_url)) == [
-        "0001_initial",
-        "0002_mail_rules",
-        "0003_lists",
-        "0004_cancel_wishes",
-    ]
+    assert migrate(connect(new_url)) == MIGRATIONS
     assert migrate(connect(new_url)) == []
     database = connect(new_url)
     with database.connection_context():
@@ -87,18 +94,23 @@ def test_a_database_that_a_later_version_migrated_is_refused(new_url):
         Database(new_url).open()
 
 
+@pytest.mark.parametrize("name", MIGRATIONS)
+def test_a_migration_stays_as_it_is_whatever_the_program_becomes(name):
+    source = (Path(store.__path__[0]) / "migrations" / f"{name}.py").read_text()
+    assert "import store" not in source
+    assert "from store" not in source
+
+
 def all_statements():
-    import store.inbox
-    import store.moving
-    import store.outbound
-    import store.outbox
-    import store.progress
-
-    modules = (store.inbox, store.moving, store.outbound, store.outbox, store.progress)
-    return {(m.__name__, n): v for m in modules for n, v in vars(m).items() if isinstance(v, (Insert, Update))}
+    return {
+        (module.__name__, name): value
+        for module in MODULES
+        for name, value in vars(module).items()
+        if isinstance(value, (Insert, Update))
+    }
 
 
-@pytest.mark.parametrize("name", sorted(all_statements()), ids=lambda name: ".".join(name))
+@pytest.mark.parametrize("name", sorted(all_statements()), ids=".".join)
 def test_a_written_statement_names_columns_that_exist_and_leaves_out_none_that_needs_a_value(name):
     statement = all_statements()[name]
     (model,) = [model for model in MODELS if table_of(model) == statement.table]

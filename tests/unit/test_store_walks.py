@@ -11,10 +11,8 @@ from sms.lifecycle import TRANSITIONS, State, is_final
 from sms.message import Priority, ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.settings import StatusReport
-from store.directory_tables import DIRECTORY
 from store.progress import Rules
-from store.statements import table_of
-from store.tables import OUTBOUND
+from tests.databases import EMPTY_POSTGRESQL
 from tests.unit.store_world import BUSY, LOST, WRONG, World
 
 CARRIERS = ("alpha", "generous", "mute")
@@ -99,7 +97,9 @@ class Walk:
         if self.forgotten:
             key, carrier, owner = self.forgotten[a % len(self.forgotten)]
             if self.out.get(key) != (carrier, owner):
-                self.world.settle((key, (Done(reference="late"), Failed(problem=WRONG))[b % 2]), carrier=carrier, owner=owner)
+                self.world.settle(
+                    (key, (Done(reference="late"), Failed(problem=WRONG))[b % 2]), carrier=carrier, owner=owner
+                )
 
     def receipt(self, a: int, b: int) -> None:
         if self.named:
@@ -179,8 +179,11 @@ def _world(database_url):
 
 
 def empty(tx, items):
-    for model in (*OUTBOUND, *DIRECTORY):
-        tx.execute(f"DELETE FROM {table_of(model)}")
+    if tx.postgresql:
+        tx.execute(EMPTY_POSTGRESQL)  # deleted rows would stay in the way
+    else:
+        for (name,) in tx.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_migration'"):
+            tx.execute(f"DELETE FROM {name}")
     return items
 
 

@@ -1,0 +1,108 @@
+"""The texts of a submission made ready for the air: one for all recipients, or one per row of values.
+
+Strict: a single row without a value, with a text that cannot be encoded, or longer than is allowed refuses all of
+them. Not here: the numbers of the rows (accept), the grammar of placeholders (sms.personalise).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sms.message import EncodedText
+from sms.outcome import Refusal, Refused
+from sms.parts import encode_text
+from sms.personalise import RowFault, TextTemplate, parse_template, render, sum_up
+from sms.settings import Overlong, Settings
+
+_Fault = tuple[Refused, RowFault]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """What came of it: `shared` or `own` by index of the recipient; `refused` says why there is none."""
+
+    shared: EncodedText | None = None
+    own: Mapping[int, EncodedText] = field(default_factory=dict)
+    refused: Refused | None = None
+    faults: tuple[RowFault, ...] = ()
+
+
+def encode_one(text: str, settings: Settings, *, wide: bool = False) -> EncodedText | Refused:
+    """Return one text for the air under these settings; TOO_MANY_PARTS where it would be cut and must not be.
+
+    `wide` leaves room in each part for a 16-bit reference, which some carrier of the route wants.
+    """
+    encoded = encode_text(
+        text,
+        coding=settings.coding,
+        unencodable=settings.unencodable,
+        max_parts=settings.max_parts,
+        wide_reference=wide,
+    )
+    if isinstance(encoded, EncodedText) and encoded.cut and settings.overlong is Overlong.REFUSE:
+        detail = f"{len(encoded.cut)} characters are beyond {settings.max_parts} parts"
+        return Refused(refusal=Refusal.TOO_MANY_PARTS, detail=detail)
+    return encoded
+
+
+def encode_shared(text: str, settings: Settings, *, wide: bool = False) -> Texts:
+    """Return the one text of all recipients."""
+    encoded = encode_one(text, settings, wide=wide)
+    return Texts(refused=encoded) if isinstance(encoded, Refused) else Texts(shared=encoded)
+
+
+def encode_rows(
+    text: str,
+    rows: Mapping[int, tuple[str, Mapping[str, str]]],
+    settings: Settings,
+    bad: Sequence[_Fault],
+    *,
+    wide: bool = False,
+) -> Texts:
+    """Return a text per row, each of which is its name and values; `bad` are rows that are refused already."""
+    template = parse_template(text)
+    if isinstance(template, Refused):
+        return Texts(refused=template)
+    unknown = _find_unknown(template, rows)
+    if unknown is not None:
+        return Texts(refused=unknown)
+    faults = list(bad)
+    own: dict[int, EncodedText] = {}
+    shared: EncodedText | None = None
+    if template.columns:
+        for index, (row, values) in rows.items():
+            encoded = _encode_row(template, row, values, settings, wide=wide)
+            if isinstance(encoded, EncodedText):
+                own[index] = encoded
+            else:
+                faults.append(encoded)
+    else:
+        only = encode_one(text, settings, wide=wide)
+        if isinstance(only, Refused):
+            return Texts(refused=only)
+        shared = only
+    if faults:
+        named = tuple(fault for _, fault in faults)
+        return Texts(refused=Refused(refusal=faults[0][0].refusal, detail=sum_up(named)), faults=named)
+    return Texts(shared=shared, own=own)
+
+
+def _find_unknown(template: TextTemplate, rows: Mapping[int, tuple[str, Mapping[str, str]]]) -> Refused | None:
+    known = {column for _, values in rows.values() for column in values}
+    unknown = sorted(template.columns - known)
+    if not unknown or not rows:
+        return None
+    columns = ", ".join(sorted(known)) or "none"
+    detail = f"there is no column {', '.join(unknown)}; the columns are {columns}"
+    return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE, detail=detail)
+
+
+def _encode_row(
+    template: TextTemplate, row: str, values: Mapping[str, str], settings: Settings, *, wide: bool
+) -> EncodedText | _Fault:
+    text = render(template, row, values)
+    if isinstance(text, RowFault):
+        return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE), text
+    encoded = encode_one(text, settings, wide=wide)
+    if isinstance(encoded, Refused):
+        return encoded, RowFault(row=row, text=encoded.detail)
+    return encoded

@@ -1,0 +1,155 @@
+"""Whom the recipient addresses of a mail reach: numbers, the members of lists, the rows of an attached table.
+
+Not here: the forms of an address (addresses), whether a number may be written to (gateway.accept).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from addressbook.lists import DistributionList, DistributionLists, ListMember
+from gateway.accept import Wanted
+from mta.addresses import RecipientKind, read_recipient
+from sms.outcome import Refusal, Refused
+from sms.personalise import Table
+
+
+class TargetKind(StrEnum):
+    """What an address stands for."""
+
+    NUMBER = "number"
+    LIST = "list"
+    TABLE = "table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One address understood: `name` is the number's text or the list's name, `dry_run` asks what would be sent."""
+
+    kind: TargetKind
+    name: str = ""
+    dry_run: bool = False
+
+
+TABLE_ADDRESS = "bulk"
+_EXPLAIN = "explain+"
+
+
+def read_target(address: str, prefixes: tuple[str, ...]) -> Target | Refused:
+    """Return what an address of our domains stands for; `bulk@` is for tables, `explain+…@` for dry runs."""
+    local, _, domain = address.rpartition("@")
+    asks = local[: len(_EXPLAIN)].lower() == _EXPLAIN
+    if (local[len(_EXPLAIN) :] if asks else local).lower() == TABLE_ADDRESS:
+        checked = read_recipient(f"0@{domain}", prefixes=prefixes)
+        return checked if isinstance(checked, Refused) else Target(kind=TargetKind.TABLE, dry_run=asks)
+    recipient = read_recipient(address, prefixes=prefixes)
+    if isinstance(recipient, Refused):
+        return recipient
+    kind = TargetKind.LIST if recipient.list_name else TargetKind.NUMBER
+    return Target(
+        kind=kind,
+        name=recipient.list_name or recipient.number,
+        dry_run=recipient.kind is RecipientKind.EXPLAIN,
+    )
+
+
+class ListLookup:
+    """Finds lists and their members; `members` reads the database and may wait for it."""
+
+    def __init__(self, lists: Callable[[], DistributionLists], members: Callable[[int], Sequence[ListMember]]) -> None:
+        self._lists = lists
+        self.members = members
+
+    def find(self, customer_id: int, name: str, author: str) -> DistributionList | Refused:
+        """Return the list of this name that the author may write to."""
+        found = self._lists().named(customer_id, name)
+        if found is None:
+            return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=f"There is no list {name}.")
+        if not found.permits(author):
+            return Refused(
+                refusal=Refusal.SENDER_NOT_AUTHORISED, detail=f"This sender is none of the authors of the list {name}."
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    """All recipients of a mail as addressed, before lists and tables are opened: `(wanted, target)` each.
+
+    A target is None where the address was refused, which `wanted` then tells.
+    """
+
+    pairs: tuple[tuple[Wanted, Target | None], ...]
+
+    def has(self, kind: TargetKind) -> bool:
+        """Tell whether one of the addresses is of this kind."""
+        return any(target is not None and target.kind is kind for _, target in self.pairs)
+
+    def judge_dry_run(self, asked_in_subject: bool) -> bool | Refused:  # noqa: FBT001 - one option of the subject
+        """Tell whether the mail is a dry run: as a whole or not at all."""
+        asking = [target.dry_run for _, target in self.pairs if target is not None]
+        if asked_in_subject or (asking and all(asking)):
+            return True
+        if any(asking):
+            return Refused(
+                refusal=Refusal.OPTION_MALFORMED,
+                detail="A mail is a dry run for all its recipients (explain+...) or for none.",
+            )
+        return False
+
+    def only_list(self) -> str:
+        """Return the name of the list that all addresses name, empty where there are others."""
+        names = {target.name.lower() if target and target.kind is TargetKind.LIST else "" for _, target in self.pairs}
+        return names.pop() if len(names) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Everybody whom a mail reaches; `personalised` where they bring values, `lists` names those that were opened."""
+
+    wanted: tuple[Wanted, ...]
+    personalised: bool = False
+    lists: tuple[str, ...] = ()
+
+
+def open_lists(addressed: Addressed, lookup: ListLookup, customer_id: int, author: str) -> Reached:
+    """Return the recipients with every list replaced by its members; a list that is refused stays one refused line."""
+    wanted: list[Wanted] = []
+    opened: list[str] = []
+    for one, target in addressed.pairs:
+        if target is None or target.kind is not TargetKind.LIST:
+            wanted.append(one)
+            continue
+        found = lookup.find(customer_id, target.name, author)
+        members = () if isinstance(found, Refused) else lookup.members(found.id)
+        if isinstance(found, DistributionList) and not members:
+            found = Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=f"The list {found.name} has no members.")
+        if isinstance(found, Refused):
+            wanted.append(replace(one, refused=found))
+            continue
+        opened.append(found.name)
+        domain = one.given.rpartition("@")[2]
+        # RFC 3461 §5.2.7.2: each member of an alias is told of as the alias was to be
+        wanted += [
+            replace(one, given=f"+{member.number}@{domain}", number=f"+{member.number}", values=member.values)
+            for member in members
+        ]
+    return Reached(wanted=tuple(wanted), personalised=bool(opened), lists=tuple(opened))
+
+
+def open_table(one: Wanted, table: Table) -> Reached:
+    """Return the rows of a table as recipients."""
+    domain = one.given.rpartition("@")[2]
+    return Reached(
+        wanted=tuple(
+            replace(
+                one,
+                given=f"{''.join(row.number.split())[:40]}@{domain}",
+                number=row.number,
+                values=row.values,
+                row=f"line {row.line}" + (f" ({row.number[:20]})" if row.number else ""),
+            )
+            for row in table.rows
+        ),
+        personalised=True,
+    )

@@ -1,0 +1,184 @@
+"""Every dialect of the operator's file on the real process: a long text in UCS-2 ends delivered, its receipts all told.
+
+One gateway with a carrier per dialect; the carrier speaks the same dialect, written by the table in this file.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from mta.clock import SystemClock
+from smpp.dialect import Dialect, IdBase, LongMessages, ValidityFormat, WireAlphabet
+from smpp.script import ReceiptForm, ReceiptTime, Script
+from smpp.simulator import Simulator
+from smpp.tlv import Tag
+from tests.e2e.site import Site, free_port
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LONG = "Die Pumpe 7 steht still \U0001f6d1 und läuft nicht wieder an. " * 4
+WITH_ROOM = {"plain", "udh-16-bit", "sar-16-bit", "payload-16-bit"}
+EIGHT_BIT, SIXTEEN_BIT = b"\x05\x00\x03", b"\x06\x08\x04"
+
+# name: options of [carrier.dialect], options of [carrier], behaviour of the carrier
+TABLE: dict[str, tuple[dict, dict, dict]] = {
+    "plain": ({}, {}, {}),
+    "udh-16-bit": ({"wide_reference": True}, {}, {}),
+    "sar": ({"long_messages": "sar"}, {}, {}),
+    "sar-16-bit": ({"long_messages": "sar", "wide_reference": True}, {}, {}),
+    "payload": ({"long_messages": "message-payload"}, {}, {}),
+    "payload-16-bit": ({"long_messages": "message-payload", "wide_reference": True}, {}, {}),
+    "hex-then-decimal": ({"id_in_response": "hex", "id_in_receipt": "decimal"}, {}, {"form": ReceiptForm.TEXT}),
+    "decimal-then-hex": ({"id_in_response": "decimal", "id_in_receipt": "hex"}, {}, {"form": ReceiptForm.TEXT}),
+    "receipts-as-parameters": ({"id_in_response": "hex"}, {}, {"form": ReceiptForm.TLV}),
+    "receipts-twice": ({}, {}, {"copies": 2}),
+    "receipts-first": ({}, {}, {"time": ReceiptTime.BEFORE}),
+    "receipts-late": ({}, {}, {"delay": 1.0}),
+    "latin-1": ({"default_alphabet": "latin-1", "default_data_coding": 3}, {}, {}),
+    "packed": ({"default_alphabet": "gsm7-packed"}, {}, {}),
+    "ascii": ({"default_alphabet": "ascii", "default_data_coding": 1}, {}, {}),
+    "two-links": ({}, {"bind": "pair"}, {}),
+    "absolute": ({"validity_format": "absolute", "service_type": "WAP", "esm_class": 3}, {}, {}),
+    "no-validity": ({"validity_format": "none", "destination_plus": True, "destination_npi": 0}, {}, {}),
+    "own-flags": ({"normal_priority_flag": 1, "express_priority_flag": 3, "registered_delivery": 17}, {}, {}),
+}
+NUMBERS = {name: f"4477009005{n:02}" for n, name in enumerate(TABLE)}
+_KINDS: dict[str, Any] = {
+    "long_messages": LongMessages,
+    "id_in_response": IdBase,
+    "id_in_receipt": IdBase,
+    "default_alphabet": WireAlphabet,
+    "validity_format": ValidityFormat,
+}
+
+
+def script_of(dialect: dict, *, form=ReceiptForm.BOTH, copies=1, time=ReceiptTime.AFTER, delay=0.0) -> Script:
+    spoken: dict[str, Any] = {name: _KINDS.get(name, type(value))(value) for name, value in dialect.items()}
+    return Script(
+        dialect=Dialect(**spoken), receipt_form=form, receipt_copies=copies, receipt=time, receipt_delay=delay
+    )
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def world(tmp_path_factory):
+    """Return the site and its carriers by dialect."""
+    site = Site(tmp_path_factory.mktemp("dialects") / "site")
+    carriers = {}
+    for name, (dialect, options, behaviour) in TABLE.items():
+        carriers[name] = Simulator(
+            accounts={"gateway": "secret"}, clock=SystemClock(), script=script_of(dialect, **behaviour)
+        )
+        await carriers[name].start()
+        site.more_carriers.append(
+            {
+                "name": name,
+                "port": carriers[name].port,
+                "prefixes": [NUMBERS[name]],
+                "dialect": dialect,
+                **options,
+            }
+        )
+    backup = {"name": "backup", "port": free_port(), "prefixes": [NUMBERS["plain"]], "priority": 20}
+    site.more_carriers.append({**backup, "dialect": TABLE["udh-16-bit"][0]})
+    await site.open()
+    await site.command("customer", "set", "demo", "delivery_receipt=on", "unencodable=switch", "max_parts=10")
+    await site.start()
+    yield site, carriers
+    await site.close()
+    for carrier in carriers.values():
+        await carrier.stop()
+
+
+async def ends_delivered(site: Site, text: str, number: str, **fields) -> None:
+    job = await site.send(text, to=(f"+{number}",), **fields)
+    await site.until(lambda: site.state(job) == {number: "delivered"})
+
+
+@pytest.mark.parametrize("name", list(TABLE))
+async def test_a_long_text_in_ucs2_ends_delivered_in_each_dialect(name, world):
+    site, carriers = world
+    carrier, number = carriers[name], NUMBERS[name]
+    before = len(carrier.record.taken)
+    await ends_delivered(site, LONG, number)
+    parts = [taken.submitted for taken in carrier.record.taken[before:]]
+    assert [part.place.index for part in parts] == [1, 2, 3, 4]
+    assert "".join(part.text for part in parts) == LONG.strip()
+    assert {part.number.lstrip("+") for part in parts} == {number}
+    assert {part.body.data_coding for part in parts} == {8}
+    states = site.rows(
+        "SELECT p.state, count(*) FROM part p JOIN message m ON m.key = p.message_key WHERE m.number = ? GROUP BY 1",
+        number,
+    )
+    assert [state for state, _ in states] == ["delivered"]
+
+
+@pytest.mark.parametrize("name", list(TABLE))
+async def test_a_short_text_in_the_default_alphabet_ends_delivered_in_each_dialect(name, world):
+    site, carriers = world
+    before = len(carriers[name].record.taken)
+    text = "Pump 7 stopped" if name == "ascii" else "Pumpe 7 läuft für 5 £"
+    await ends_delivered(site, text, NUMBERS[name])
+    (taken,) = carriers[name].record.taken[before:]
+    assert taken.submitted.text == text
+    assert taken.submitted.body.data_coding == TABLE[name][0].get("default_data_coding", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "place"),
+    [
+        ("plain", EIGHT_BIT, "short_message"),
+        ("udh-16-bit", SIXTEEN_BIT, "short_message"),
+        ("payload", EIGHT_BIT, "message_payload"),
+        ("payload-16-bit", SIXTEEN_BIT, "message_payload"),
+        ("sar", b"", "short_message"),
+        ("sar-16-bit", b"", "short_message"),
+    ],
+)
+async def test_a_part_says_which_it_is_as_its_carrier_wants_it(name, header, place, world):
+    site, carriers = world
+    carrier = carriers[name]
+    before = len(carrier.record.taken)
+    await ends_delivered(site, "x" * 320, NUMBERS[name])
+    parts = [taken.submitted for taken in carrier.record.taken[before:]]
+    # The plain one shares its route with one that wants 16 bits: there is room for them, and it still gets 8.
+    assert [len(part.text) for part in parts] == ([152, 152, 16] if name in WITH_ROOM else [153, 153, 14])
+    for part in parts:
+        tags = {tlv.tag for tlv in part.pdu.tlvs}
+        assert part.udh[:3] == header
+        assert bool(part.body.esm_class & 0x40) == bool(header)
+        assert (Tag.MESSAGE_PAYLOAD in tags) == (place == "message_payload")
+        assert (Tag.SAR_MSG_REF_NUM in tags) == (not header)
+    assert len({part.place.reference for part in parts}) == 1
+
+
+async def test_the_fields_of_a_submit_are_those_of_the_operators_file(world):
+    site, carriers = world
+    await ends_delivered(site, "Fields", NUMBERS["absolute"])
+    body = carriers["absolute"].record.taken[-1].submitted.body
+    assert (body.service_type, body.esm_class, body.registered_delivery) == ("WAP", 3, 1)
+    until = datetime.strptime(body.validity_period[:12] + "+0000", "%y%m%d%H%M%S%z")
+    assert body.validity_period[12:] == "000+"
+    assert abs(until - datetime.now(UTC) - timedelta(hours=48)) < timedelta(minutes=2)
+
+    await ends_delivered(site, "Fields", NUMBERS["no-validity"])
+    body = carriers["no-validity"].record.taken[-1].submitted.body
+    assert (body.validity_period, body.dest_addr_npi) == ("", 0)
+    assert body.destination_addr == "+" + NUMBERS["no-validity"]
+
+    await ends_delivered(site, "Fields", NUMBERS["plain"])
+    body = carriers["plain"].record.taken[-1].submitted.body
+    assert re.fullmatch(r"00000[12]\d{6}000R", body.validity_period)
+    assert (body.service_type, body.priority_flag, body.registered_delivery) == ("", 0, 1)
+
+    await ends_delivered(site, "Fields", NUMBERS["own-flags"])
+    body = carriers["own-flags"].record.taken[-1].submitted.body
+    assert (body.priority_flag, body.registered_delivery) == (1, 17)
+
+
+async def test_a_pair_has_one_link_for_each_way(world):
+    _, carriers = world
+    assert carriers["two-links"].bound == 2
+    assert carriers["plain"].bound == 1

@@ -1,0 +1,164 @@
+"""Distribution lists and tables, dry runs and later starts, through the running gateway and its commands."""
+
+import asyncio
+import csv
+import io
+import time
+from email.message import EmailMessage
+from email.policy import SMTP
+from smtplib import SMTPDataError
+
+import pytest
+
+from tests.e2e.site import DOMAIN, SENDER, mail
+
+MANY = 3_000
+
+
+@pytest.fixture
+async def running(site):
+    await site.open()
+    await site.command("customer", "set", "demo", "default_country=GB", "subject_options=on")
+    await site.start()
+    return site
+
+
+def rows(count: int, bad: int = 0) -> str:
+    """Return a table with a number per row; the line `bad` has no name."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["number", "name", "amount"])
+    for n in range(count):
+        writer.writerow([f"+44770090{n:04}", "" if n + 2 == bad else f"Name {n}", f"{n},50"])
+    return out.getvalue()
+
+
+def with_table(text: str, table: str, *, message_id: str) -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Message-ID"] = SENDER, f"bulk@{DOMAIN}", message_id
+    message.set_content(text)
+    message.add_attachment(table.encode(), maintype="text", subtype="csv", filename="people.csv")
+    return message.as_bytes(policy=SMTP)
+
+
+async def deliver(site, raw: bytes, *to: str) -> str:
+    """Send a mail as it is and return the job's id; raises SMTPDataError where it is refused."""
+
+    def work():
+        with site.client() as client:
+            client.mail(SENDER)
+            for name in to:
+                code, answer = client.rcpt(f"{name}@{DOMAIN}")
+                assert code == 250, answer
+            code, answer = client.data(raw)
+            if code != 250:
+                raise SMTPDataError(code, answer)
+            return answer.decode().split()[1]
+
+    return await asyncio.to_thread(work)
+
+
+async def test_three_thousand_personalised_rows_are_one_job_with_one_report(site, tmp_path):
+    text = "Dear {{ name|upper }}, you owe {{ amount }} EUR." + " Please pay." * 10 + " Thanks"
+    await site.open()
+    await site.command("customer", "set", "demo", "default_country=GB")
+    file = tmp_path / "people.csv"
+    file.write_text(rows(MANY))
+    await site.command("list", "add", "crew", "--customer", "demo", "--author", "@example.com")
+    told = await site.command("list", "import", "crew", str(file), "--customer", "demo")
+    assert f"{MANY} members" in told
+    await site.start()
+    begin = time.monotonic()
+    job = await deliver(site, mail(text, to=["lista+crew"], message_id="<1@example.com>"), "lista+crew")
+    taken = time.monotonic() - begin
+    assert site.rows("SELECT count(*) FROM job") == [(1,)]
+    bodies = site.rows("SELECT m.number, m.body, m.parts FROM message m ORDER BY m.seq")
+    assert len(bodies) == MANY
+    for n, (number, body, parts) in enumerate(bodies):
+        expected = f"Dear NAME {n}, you owe {n},50 EUR." + " Please pay." * 10 + " Thanks"
+        assert (number, body) == (f"44770090{n:04}", expected)
+        assert parts == (1 if len(expected) <= 160 else 2)
+    assert {parts for _, _, parts in bodies} == {1, 2}
+    assert await deliver(site, mail(text, to=["lista+crew"], message_id="<1@example.com>"), "lista+crew") == job
+    await site.until_all_told(90)
+    assert len(await site.box.wait_for_mails(1, 20)) == 1
+    assert site.rows("SELECT DISTINCT state FROM message") == [("delivered",)]
+    print("accepted in", taken)
+    assert taken < 5
+
+
+async def test_one_bad_row_of_three_thousand_sends_nothing_and_is_named(running):
+    raw = with_table("Dear {{ name }}: {{ amount }}", rows(MANY, bad=1_234), message_id="<2@example.com>")
+    begin = time.monotonic()
+    with pytest.raises(SMTPDataError) as refused:
+        await deliver(running, raw, "bulk")
+    assert refused.value.smtp_code == 554
+    assert "line 1234 (+447700901232): no value for name" in str(refused.value.smtp_error)
+    assert time.monotonic() - begin < 10
+    assert running.rows("SELECT count(*) FROM job") == [(0,)]
+    good = with_table("Dear {{ name }}: {{ amount }}", rows(3), message_id="<3@example.com>")
+    job = await deliver(running, good, "bulk")
+    await running.until_all_told()
+    assert set(running.state(job).values()) == {"delivered"}
+
+
+async def test_a_dry_run_survives_a_crash_and_is_answered_without_sending(running):
+    job = await deliver(running, mail("Hi “there”", message_id="<4@example.com>"), "explain+447700900123")
+    await running.kill()
+    await running.start()
+    assert "Nothing was sent" in await running.told()
+    assert running.state(job) == {"447700900123": "cancelled"}
+    assert running.rows("SELECT DISTINCT state, carrier_id FROM part") == [("cancelled", "")]
+
+
+async def test_a_dry_run_says_what_would_be_sent(running):
+    await running.command("customer", "set", "demo", "cost_centre=4711")
+    await asyncio.sleep(1.2)  # the gateway looks for changes once a second
+    await deliver(running, mail("Hi “there”", subject="[DRYRUN] x", message_id="<5@example.com>"), "+447700900123")
+    told = await running.told()
+    for fact in ("Nothing was sent", 'Hi "there"', "+447700900123", "alpha", "4711", "customer"):
+        assert fact in told
+    assert running.rows("SELECT count(*) FROM message WHERE state <> 'cancelled'") == [(0,)]
+
+
+async def test_a_later_start_is_kept_and_a_machines_alert_goes_out(running):
+    await deliver(
+        running,
+        mail("Later", subject="[JOBPERIOD:2027-01-01T08:00:00Z]", message_id="<6@example.com>"),
+        "+447700900123",
+    )
+    alert = mail("Disk full", message_id="<7@example.com>").replace(
+        b"From:", b"Auto-Submitted: auto-generated\r\nFrom:", 1
+    )
+    job = await deliver(running, alert, "+447700900124")
+    await running.until(lambda: running.state(job) == {"447700900124": "delivered"})
+    assert running.rows("SELECT state FROM message WHERE number = '447700900123'") == [("queued",)]
+
+
+async def test_lists_are_handled_by_commands_that_change_nothing_half_way(site, tmp_path):
+    await site.open()
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("phone;name\n+447700900101;Anna\n+44 7700 900101;Anna again\n+447700900102;Bob\n")
+    bad.write_text("phone;name\n+447700900101;Anna\nnobody;Bob\n+44770;Cy\n")
+    add = ["list", "add", "crew", "--customer", "demo"]
+    assert "nobody yet may write" in await site.command(*add)
+    assert "already has a list" in await site.command(*add, code=1)
+    assert "cannot be a list's name" in await site.command("list", "add", "a b", "--customer", "demo", code=1)
+    told = await site.command("list", "import", "crew", str(good), "--customer", "demo")
+    assert "2 members, 1 row with a number twice" in told
+    told = await site.command("list", "import", "crew", str(bad), "--customer", "demo", code=1)
+    assert "line 3" in told
+    assert "line 4" in told
+    assert "nothing was changed" in told
+    assert '"name": "Bob"' in await site.command("list", "members", "crew", "--customer", "demo", "--json")
+    told = await site.command(
+        "list", "authors", "crew", "--customer", "demo", "--add", "Anna@Example.com", "--add", "*"
+    )
+    assert "*, anna@example.com" in told
+    assert "no author" in await site.command("list", "authors", "crew", "--customer", "demo", "--add", "x", code=1)
+    await site.command("list", "set", "crew", "--customer", "demo", "max_parts=2")
+    assert "crew" in await site.command("list", "show", "--json")
+    assert "removed with 2 members" in await site.command("list", "remove", "crew", "--customer", "demo")
+    assert await site.command("list", "show", "--json") == "[]\n"
+    audit = await site.command("people", "audit", "--json")
+    assert audit.count('"list.') == 4

@@ -1,0 +1,202 @@
+"""Mail out on the real process: demanded TLS, own templates, delays, signatures, and what the administrator hears."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import dkim
+import pytest
+
+from mta.commands.opening import opened
+from mta.config import load_config
+from smpp.script import Script
+from store.mail_templates import TemplateRef, put_template
+from tests.e2e.site import Site
+from tests.mail_out_kit import Peer
+
+PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"
+
+
+@asynccontextmanager
+async def house(folder: Path, peer: Peer, script: Script | None = None, **mail):
+    """Start a gateway whose mail all goes to one peer."""
+    tables = {
+        "mail": {
+            "route": [{"domain": "*", "host": peer.host, "port": peer.port}],
+            "retry_after": ["1s"],
+            "admin_address": "admin@example.net",
+            **mail,
+        }
+    }
+    site = Site(folder / "site", **tables)
+    try:
+        await site.open(script)
+        yield site
+    finally:
+        await site.close()
+
+
+def told(peer: Peer) -> list:
+    return [message_from_bytes(mail, policy=policy.default) for mail in peer.mails]
+
+
+def to(peer: Peer, address: str) -> list:
+    return [mail for mail in told(peer) if mail["To"] == address]
+
+
+def attempts(site: Site) -> list[tuple[str, str]]:
+    return list(site.rows("SELECT outcome, policy FROM notice_attempt ORDER BY key"))
+
+
+async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_lowered(tmp_path):
+    async with Peer() as peer, house(tmp_path, peer) as site:
+        await site.start()
+        said = await site.command("tls", "enforce", "*", "encrypt", "--customer", "demo")
+        assert "may (system) became encrypt (customer demo)" in said
+        await site.send("Pump 7 has stopped")
+        await site.until(lambda: len(attempts(site)) >= 2)
+        await site.until(lambda: bool(to(peer, "admin@example.net")))
+        assert set(attempts(site)) == {("queued", "encrypt (customer demo)")}
+        (alarm,) = to(peer, "admin@example.net")
+        assert alarm["Subject"] == "Mail for example.com waits: its TLS is not as demanded"
+        assert (
+            "4.7.4 the server does not offer STARTTLS, domain example.com, policy encrypt"
+            in alarm.get_content().replace("\n", " ")
+        )
+        assert to(peer, "anna@example.com") == []
+        assert not any("anna@example.com" in line for line in peer.in_clear)
+        ((reason, problem),) = site.rows("SELECT reason, problem FROM notice")
+        assert reason == "tls-policy"
+        assert "policy encrypt (customer demo)" in problem
+        listed = await site.command("tls", "list", "--customer", "demo")
+        assert ["-", "example.com", "demo", "encrypt", "yes", "customer", "demo", "0", "0", "1"] in [
+            line.split() for line in listed.splitlines()
+        ]
+        refused = await site.command("tls", "enforce", "*", "may", "--customer", "demo", code=1)
+        assert "--lower does it all the same" in refused
+        await site.command("tls", "enforce", "*", "may", "--customer", "demo", "--lower")
+        await site.until(lambda: bool(to(peer, "anna@example.com")), 60)
+        actions = site.rows("SELECT action FROM audit WHERE action LIKE 'tls.%' ORDER BY key")
+        assert actions == [("tls.enforce",), ("tls.lower",)]
+
+
+async def test_rules_damaged_behind_the_gateways_back_make_all_mail_wait_and_tell_the_log(tmp_path):
+    async with Peer() as peer, house(tmp_path, peer) as site:
+        await site.command("tls", "enforce", "example.org", "encrypt")
+        await site.start()
+        with opened(site.file) as (_, database, _keys):
+            database.write_now(lambda tx, _: [tx.execute("DELETE FROM tls_rule")], None)
+            database.write_now(
+                lambda tx, _: [tx.execute("UPDATE meta SET value = '99' WHERE name = 'mail_rules_version'")], None
+            )
+        await site.until(lambda: any("mail_rules_unreadable" in line for line in site.log))
+        await site.send("Pump 7 has stopped")
+        await site.until(lambda: site.rows("SELECT reason FROM notice") == [("tls-policy",)])
+        assert peer.mails == []
+        await site.command("tls", "accept")
+        await site.until(lambda: bool(to(peer, "anna@example.com")), 60)
+
+
+async def test_a_mail_that_is_given_up_is_recorded_as_5_7_and_told_to_the_administrator(tmp_path):
+    async with Peer() as peer, house(tmp_path, peer, expire_after="3s") as site:
+        await site.command("tls", "enforce", "example.com", "secure")
+        await site.start()
+        await site.send("Pump 7 has stopped")
+        await site.until(lambda: site.rows("SELECT state FROM notice") == [("failed",)], 60)
+        ((reason, problem),) = site.rows("SELECT reason, problem FROM notice")
+        assert reason == "tls-policy"
+        assert "5.7.4 the server does not offer STARTTLS" in problem
+        await site.until(lambda: len(to(peer, "admin@example.net")) >= 2)
+        subjects = {mail["Subject"] for mail in to(peer, "admin@example.net")}
+        assert "A status mail to example.com was given up" in subjects
+
+
+async def test_the_sender_of_an_sms_that_takes_long_is_told_once(tmp_path):
+    async with Peer() as peer, house(tmp_path, peer, Script(receipt_delay=600), delay_after="1s") as site:
+        await site.start()
+        await site.send("Pump 7 has stopped")
+        await site.until(lambda: bool(peer.mails))
+        (mail,) = to(peer, "anna@example.com")
+        assert "has not reached its end yet" in mail.get_body(("plain",)).get_content()
+        assert site.rows("SELECT kind, state FROM notice") == [("delayed", "sent")]
+        await site.stop()
+        await site.start()
+        await site.send("Another")
+        await site.until(lambda: len(peer.mails) == 2)
+        assert site.rows("SELECT kind, count(*) FROM notice GROUP BY kind") == [("delayed", 2)]
+
+
+async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees(tmp_path):
+    png = tmp_path / "logo.png"
+    png.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"x" * 50 + b"\0\0\0\0IEND\xaeB`\x82")
+    source = tmp_path / "own.html"
+    source.write_text(PAGE.format('<img src="cid:logo" alt="Example"><p>Own: {{ m.headline }}</p>'))
+    async with Peer() as peer, house(tmp_path, peer) as site:
+        await site.start()
+        own = ("--customer", "demo", "result", str(source))
+        refused = await site.command("template", "set", *own, code=1)
+        assert "cid:logo shows a graphic that is not there" in refused
+        await site.command("template", "graphic", "add", "--customer", "demo", "logo", str(png))
+        assert "now has its own template" in await site.command("template", "set", *own)
+        await site.send("Pump 7 has stopped")
+        await site.until(lambda: bool(peer.mails))
+        (mail,) = told(peer)
+        assert mail.get_body(("html",)).get_content().count("Own: The network reports delivery") == 1
+        (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+        assert picture.get_content() == png.read_bytes()
+        with opened(site.file) as (_, database, _keys):
+            key = database.read_now(lambda tx: tx.rows("SELECT key FROM customer"))[0][0]
+            ref = TemplateRef(customer_key=key, profile_key=0, form="result")
+            broken = PAGE.format("{{ m.no_such_word }}")
+
+            def spoil(tx, items):
+                put_template(tx, ref, broken, "somebody")
+                return items
+
+            database.write_now(spoil, None)
+        await site.send("Pump 8 has stopped")
+        await site.until(lambda: len(to(peer, "anna@example.com")) == 2)
+        second = to(peer, "anna@example.com")[1]
+        assert "Own:" not in second.get_body(("html",)).get_content()
+        assert "Pump 8 has stopped" in second.get_body(("html",)).get_content()
+        await site.until(lambda: bool(to(peer, "admin@example.net")))
+        (alarm,) = to(peer, "admin@example.net")
+        assert alarm["Subject"] == "Template of demo fails: the standard one goes out"
+        assert any("template_fell_back" in line for line in site.log)
+
+
+async def test_mail_is_signed_with_every_key_and_a_key_that_cannot_sign_keeps_the_gateway_from_starting(tmp_path):
+    async with Peer() as peer, house(tmp_path, peer) as site:
+        records = {}
+        for kind in ("rsa", "ed25519"):
+            said = await site.command("dkim", "new", "--kind", kind, "--selector", kind, "sms.example.net")
+            table = said[said.index("[[mail.dkim]]") :]
+            text = site.file.read_text()
+            site.file.write_text(f"{text}\n{table}")
+            record = "".join(said.split('"')[1:-1:2][: 2 if kind == "rsa" else 1])
+            records[f"{kind}._domainkey.sms.example.net"] = record.encode()
+        files = sorted(site.folder.glob("*.dkim.pem"))
+        assert [oct(file.stat().st_mode & 0o777) for file in files] == ["0o600", "0o600"]
+        await site.start()
+        await site.send("Pump 7 has stopped")
+        await site.until(lambda: bool(peer.mails))
+        wire = peer.mails[0].removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
+        assert wire.count(b"DKIM-Signature: ") == 2
+        for index in range(2):
+            assert dkim.DKIM(wire).verify(idx=index, dnsfunc=lambda name, timeout=5: records[name.decode().rstrip(".")])
+        await site.stop()
+        files[0].write_text("no key\n")
+        checked = await site.command("check", code=1)
+        assert "[[mail.dkim]] sms.example.net, ed25519" in checked
+        with pytest.raises(RuntimeError, match="cannot start"):
+            await site.start()
+        site._process = None
+
+
+async def test_keys_of_another_domain_only_are_an_error_rather_than_unsigned_mail(tmp_path):
+    async with Peer() as peer, house(tmp_path, peer) as site:
+        said = await site.command("dkim", "new", "--selector", "s1", "example.org")
+        site.file.write_text(f"{site.file.read_text()}\n{said[said.index('[[mail.dkim]]') :]}")
+        assert "none of the keys is of sms.example.net" in await site.command("check", code=1)
+        assert not isinstance(await asyncio.to_thread(load_config, site.file), list)

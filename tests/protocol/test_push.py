@@ -1,0 +1,255 @@
+"""Pushes over real connections: what is posted and signed, where it never goes, and what each answer comes to."""
+
+import base64
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import trustme
+
+from mta.app_push import EXPIRE_AFTER, PUSH_LADDER, next_push
+from mta.schedule import next_attempt
+from sms.outcome import Done, Failed, ProblemCode, Retry
+from sms.report import Channel, NoticeKind
+from tests.application import Application
+from tests.unit.status_samples import NOW, notice, report
+from tls.contexts import ClientContexts, ClientRole
+from tls.mx import AddressGuard
+from tls.resolver import TableResolver
+from web.push import PushSender
+
+LOOPBACK = AddressGuard(allowed=("127.0.0.0/8", "::1/128"))
+KEY = bytes(range(32))
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+
+class StandingClock:
+    def now(self):
+        return NOW
+
+
+async def key_of(customer):
+    return KEY if customer == "demo" else None
+
+
+@pytest.fixture
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def sender(authority, tmp_path):
+    """Return a function that makes a sender; it trusts `authority` and calls loopback unless told otherwise."""
+
+    def make(guard=LOOPBACK, resolver=None, deadline_seconds=10.0):
+        file = tmp_path / "ca.pem"
+        authority.cert_pem.write_to_path(file)
+        role = ClientRole(verify=True, check_hostname=True, ca_file=file)
+        contexts = ClientContexts()
+        return PushSender(
+            resolver=resolver or TableResolver(hosts={"app.example.com": ["127.0.0.1"]}),
+            guard=guard,
+            context=lambda: contexts.get(role),
+            key_of=key_of,
+            clock=StandingClock(),
+            deadline_seconds=deadline_seconds,
+        )
+
+    return make
+
+
+@pytest.fixture
+async def application(authority):
+    """Return a function that starts an application; a certificate's `name` makes it one under TLS."""
+    running = []
+
+    async def start(*answers, name="", **certificate):
+        context = None
+        if name:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert(name, **certificate).configure_cert(context)
+        running.append(await Application(answers, context).start())
+        return running[-1]
+
+    yield start
+    for each in running:
+        await each.stop()
+
+
+def push(url, **changes):
+    return notice(recipient=url, channel=Channel.PUSH, **changes)
+
+
+async def test_a_push_is_a_signed_post_of_the_job_report_under_verified_tls(application, sender):
+    app = await application(name="app.example.com")
+    attempt = await sender().send(push(f"https://app.example.com:{app.port}/sms?of=us"))
+    (taken,) = app.pushes
+    assert attempt.outcome == Done()
+    assert attempt.tls.startswith("TLSv1.3 ")
+    assert (attempt.host, attempt.address, attempt.reply) == ("app.example.com", "127.0.0.1", "200 Answer")
+    assert taken.line == "POST /sms?of=us HTTP/1.1"
+    assert taken.headers["host"] == f"app.example.com:{app.port}"
+    assert taken.headers["content-type"] == "application/json"
+    assert taken.headers["webhook-id"] == "N.20261123071519Z77C1A0"
+    assert int(taken.headers["webhook-timestamp"]) == int(NOW.timestamp())
+    assert taken.is_signed_with(SECRET)
+    assert taken.report["jobId"] == "J.20261123071504Z5D1E2F"
+
+
+async def test_a_second_attempt_has_the_same_identity_so_that_it_can_be_folded(application, sender):
+    app = await application(503)
+    told = push(f"http://127.0.0.1:{app.port}/")
+    for _ in range(2):
+        await sender().send(told)
+    assert [taken.headers["webhook-id"] for taken in app.pushes] == [told.public_id] * 2
+
+
+async def test_a_customer_without_a_key_gets_no_signature(application, sender):
+    app = await application()
+    await sender().send(push(f"http://127.0.0.1:{app.port}/", job=report(customer="other")))
+    assert "webhook-signature" not in app.pushes[0].headers
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, Done) for status in (200, 201, 202, 204)),
+        *((status, Failed) for status in (400, 401, 403, 404, 410, 413, 422)),
+        *((status, Retry) for status in (301, 302, 307, 408, 425, 429, 500, 502, 503, 504)),
+    ],
+)
+async def test_an_answer_is_taken_as_its_status_says(application, sender, status, kind):
+    app = await application(status)
+    attempt = await sender().send(push(f"http://127.0.0.1:{app.port}/"))
+    assert isinstance(attempt.outcome, kind)
+    assert attempt.reply == f"{status} Answer"
+
+
+async def test_a_redirect_is_not_followed(application, sender):
+    elsewhere = await application()
+    answer = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{elsewhere.port}/\r\nContent-Length: 0\r\n\r\n"
+    app = await application(answer.encode())
+    attempt = await sender().send(push(f"http://127.0.0.1:{app.port}/"))
+    assert isinstance(attempt.outcome, Retry)
+    assert "redirects are not followed" in attempt.outcome.problem.text
+    assert elsewhere.pushes == []
+
+
+@pytest.mark.parametrize("name", ["other.example.com", "*.example.net"])
+async def test_a_certificate_of_another_name_is_not_trusted_and_nothing_is_posted(application, sender, name):
+    app = await application(name=name)
+    attempt = await sender().send(push(f"https://app.example.com:{app.port}/"))
+    assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+    assert isinstance(attempt.outcome, Retry)
+    assert app.pushes == []
+
+
+async def test_a_certificate_that_has_expired_is_not_trusted(application, sender):
+    app = await application(name="app.example.com", not_after=datetime.now(UTC) - timedelta(hours=1))
+    attempt = await sender().send(push(f"https://app.example.com:{app.port}/"))
+    assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+    assert "expired" in attempt.outcome.problem.text
+    assert app.pushes == []
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.1.2.3", "192.168.0.9", "169.254.169.254", "::1", "::ffff:10.0.0.1", "0.0.0.0"]
+)
+async def test_a_name_that_leads_into_our_own_network_is_not_called(application, sender, address):
+    app = await application()
+    one = sender(AddressGuard(), TableResolver(hosts={"app.example.com": [address]}))
+    attempt = await one.send(push(f"http://app.example.com:{app.port}/"))
+    assert isinstance(attempt.outcome, Failed)
+    assert "not a public address" in attempt.outcome.problem.text
+    assert app.pushes == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+async def test_an_address_of_this_machine_is_called_only_where_the_operator_allows_it(application, sender, host):
+    app = await application()
+    attempt = await sender(AddressGuard()).send(push(f"http://{host}:{app.port}/"))
+    assert isinstance(attempt.outcome, Failed)
+    assert app.pushes == []
+
+
+async def test_where_the_first_address_is_dead_the_next_one_is_called(application, sender):
+    app = await application()
+    both = TableResolver(hosts={"app.example.com": ["::1", "127.0.0.1"]})
+    attempt = await sender(resolver=both).send(push(f"http://app.example.com:{app.port}/"))
+    assert (attempt.outcome, attempt.address) == (Done(), "127.0.0.1")
+
+
+async def test_what_cannot_be_reached_is_tried_again_later(application, sender):
+    app = await application()
+    await app.stop()
+    attempt = await sender().send(push(f"http://127.0.0.1:{app.port}/"))
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.HOST_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("resolver", "code"),
+    [
+        (TableResolver(failing=frozenset({"app.example.com"})), ProblemCode.DNS_FAILED),
+        (TableResolver(), ProblemCode.NO_SUCH_DOMAIN),
+    ],
+)
+async def test_a_name_without_an_address_is_tried_again_later(sender, resolver, code):
+    attempt = await sender(resolver=resolver).send(push("https://app.example.com/"))
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is code
+
+
+async def test_an_application_that_never_answers_costs_no_more_than_the_deadline(application, sender):
+    app = await application(None)
+    attempt = await sender(deadline_seconds=0.2).send(push(f"http://127.0.0.1:{app.port}/"))
+    assert attempt.outcome.problem.text == "It did not answer in time."
+    assert len(app.pushes) == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000])
+async def test_what_is_no_answer_in_http_is_tried_again_later(application, sender, answer):
+    app = await application(answer)
+    attempt = await sender().send(push(f"http://127.0.0.1:{app.port}/"))
+    assert isinstance(attempt.outcome, Retry)
+    assert attempt.outcome.problem.code is ProblemCode.PUSH_DEFERRED
+
+
+async def test_an_answer_without_end_is_not_read(application, sender):
+    app = await application(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * 1000)
+    attempt = await sender().send(push(f"http://127.0.0.1:{app.port}/"))
+    assert attempt.outcome == Done()
+
+
+async def test_a_delay_is_not_told_once_the_result_is_known(application, sender):
+    app = await application()
+    assert await sender().send(push(f"http://127.0.0.1:{app.port}/", kind=NoticeKind.DELAYED)) is None
+    assert app.pushes == []
+
+
+async def test_a_proxy_of_the_environment_is_not_used(application, sender, monkeypatch):
+    app, proxy = await application(), await application()
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
+    await sender().send(push(f"http://127.0.0.1:{app.port}/"))
+    assert (len(app.pushes), len(proxy.pushes)) == (1, 0)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
+def test_a_push_is_tried_again_three_times_in_a_minute_nine_times_more_in_ten_and_then_every_quarter(jitter):
+    created = at = datetime(2026, 11, 23, tzinfo=UTC)
+    after: list[timedelta] = []
+    while due := next_attempt(len(after) + 1, created, at, jitter, waits=PUSH_LADDER, expire_after=EXPIRE_AFTER):
+        at = due
+        after.append(due - created)
+    assert len([wait for wait in after if wait <= timedelta(minutes=1)]) == 3
+    assert len([wait for wait in after if wait <= timedelta(minutes=10)]) == 12
+    assert after[-1] == timedelta(hours=48)
+    assert 180 <= len(after) <= 230
+
+
+def test_chance_spreads_the_retries():
+    created = datetime(2026, 11, 23, tzinfo=UTC)
+    first = {next_push(1, created, created) for _ in range(5)}
+    assert len(first) > 1
+    assert next_push(200, created, created + timedelta(hours=48)) is None

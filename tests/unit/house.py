@@ -1,0 +1,104 @@
+"""A configuration with some customers, and the core that judges and accepts over it: what tests of intake to job share.
+
+`demo` owns no domain and has a login. `acme` owns acme.example.com and 192.0.2.0/24, with the profile `ops` by default
+and the users anna (its own settings) and zoe (switched off). `rival` owns rival.example.com; `gone` is switched off.
+"""
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import structlog
+from click.testing import CliRunner
+
+from mta.__main__ import main
+from mta.app import Core
+from mta.commands.opening import database_of
+from mta.commands.setup import CONFIG_NAME, write_configuration
+from mta.config import Config, load_config
+from mta.judge import EnvelopeRecipient, MailEnvelope, Proven
+from store.database import Database
+from tests.e2e.site import addresses, mail
+
+ANNA, ZOE, BOB = "anna@acme.example.com", "zoe@acme.example.com", "bob@acme.example.com"
+_PEOPLE = (
+    "customer add acme --domain acme.example.com --address-range 192.0.2.0/24",
+    "customer set acme default_country=GB cost_centre=acme",
+    "customer set acme --service sap address_prefixes=PAGER report_format=dsn",
+    "profile add ops --customer acme --default",
+    "profile set ops --customer acme max_parts=3 subject_options=on",
+    f"user add {ANNA} --customer acme",
+    f"user set {ANNA} cost_centre=anna",
+    f"user add {ZOE} --customer acme",
+    f"user disable {ZOE}",
+    "customer add rival --domain rival.example.com",
+    "customer add gone --domain gone.example.com --address-range 198.51.100.0/24",
+    "customer disable gone",
+)
+
+
+def administer(folder: Path, line: str) -> None:
+    """Run a command of an administrator."""
+    result = CliRunner().invoke(main, [*line.split(), "--config", str(folder / "mail2sms.toml")])
+    structlog.reset_defaults()  # `main` quietens the log for a terminal
+    assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def make_house(folder: Path) -> Config:
+    """Write the configuration and its people; made once, then copied."""
+    shutil.copytree(_template(), folder)
+    config = load_config(folder / CONFIG_NAME)
+    assert isinstance(config, Config)
+    return config
+
+
+@cache
+def _template() -> Path:
+    home = tempfile.mkdtemp(prefix="mail2sms-house-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    folder = Path(home) / "house"
+    write_configuration(folder, "127.0.0.1:2525")
+    for line in _PEOPLE:
+        administer(folder, line)
+    return folder
+
+
+class HouseCore(Core):
+    """The core with the folder of its configuration, and a count of the jobs that it was told of."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self.folder = config.server.data_dir
+        self.accepted = 0
+        super().__init__(config, database, self._count)
+
+    def _count(self) -> None:
+        self.accepted += 1
+
+
+def open_core(config: Config) -> HouseCore:
+    """Return the core over an open database; the caller closes `core.database`."""
+    database = database_of(config)
+    database.open()
+    core = HouseCore(config, database)
+    core.book.load_now()
+    return core
+
+
+def proven(core: Core, customer: str, user: str = "") -> Proven:
+    """Return what a login of a customer, or of one of its users, proves."""
+    found = core.book.directory.customer_named(customer)
+    assert found is not None
+    who = core.book.directory.user(user) if user else None
+    return Proven(customer_id=found.id, user_id=who.id if who is not None else None)
+
+
+def judge(core: Core, customer: str, text: str = "Hello", *, to=("+447700900101",), sender: str = ANNA, **fields):
+    """Judge a plain mail of a proven customer; `notify` is asked for every recipient, `raw` replaces the mail."""
+    notify, raw = fields.pop("notify", ""), fields.pop("raw", None)
+    envelope = MailEnvelope(
+        reverse_path=fields.pop("reverse_path", sender),
+        recipients=tuple(EnvelopeRecipient(address=address, notify=notify) for address in addresses(*to)),
+    )
+    return core.judge.judge(raw or mail(text, to=to, sender=sender, **fields), envelope, proven(core, customer))

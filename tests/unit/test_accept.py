@@ -1,0 +1,137 @@
+"""A plan that is kept: one job whatever is repeated, nothing kept twice, nothing said before the commit."""
+
+import asyncio
+
+import pytest
+
+from gateway.accept import Kept, Stale
+from sms.outcome import Refusal, Refused
+from sms.report import NoticeKind
+from store.database import StorageError
+from tests.unit.house import ANNA, BOB, administer, judge, make_house, open_core
+
+
+@pytest.fixture
+def core(tmp_path):
+    core = open_core(make_house(tmp_path / "house"))
+    yield core
+    core.database.close()
+
+
+def rows(core, sql: str):
+    return core.database.read_now(lambda tx: tx.rows(sql))
+
+
+async def keep(core, judged):
+    assert judged.plan is not None
+    return await core.acceptance.keep(judged.plan)
+
+
+async def test_what_is_kept_is_committed_and_dispatch_is_woken(core):
+    kept = await keep(core, judge(core, "acme", message_id="<1@example.com>"))
+    assert isinstance(kept, Kept)
+    assert rows(core, "SELECT public_id, customer, profile, person, service FROM job") == [
+        (kept.job_id, "acme", "ops", ANNA, "mail")
+    ]
+    assert rows(core, "SELECT number, state FROM message") == [("447700900101", "queued")]
+    assert core.accepted == 1
+
+
+async def test_a_mail_that_comes_again_is_answered_with_its_first_job(core):
+    first = await keep(core, judge(core, "acme", message_id="<1@example.com>"))
+    again = await keep(core, judge(core, "acme", message_id="<1@example.com>"))
+    assert again == Kept(job_id=first.job_id, repeated=True)
+    assert core.accepted == 1
+    other = await keep(core, judge(core, "acme", message_id="<2@example.com>"))
+    assert other.job_id != first.job_id
+
+
+async def test_mails_that_come_again_at_the_same_time_make_one_job(core):
+    plans = [judge(core, "acme", message_id="<1@example.com>") for _ in range(8)]
+    kept = await asyncio.gather(*(keep(core, plan) for plan in plans))
+    assert len({one.job_id for one in kept}) == 1
+    assert sum(not one.repeated for one in kept) == 1
+    assert rows(core, "SELECT count(*) FROM message") == [(1,)]
+
+
+async def test_one_number_in_two_spellings_is_one_message(core):
+    judged = judge(core, "acme", to=("+447700900101", "07700900101", "+447700900102"))
+    assert [bool(message.duplicate_of) for message in judged.plan.messages] == [False, True, False]
+    await keep(core, judged)
+    assert rows(core, "SELECT number FROM message ORDER BY seq") == [("447700900101",), ("447700900102",)]
+
+
+async def test_a_refused_recipient_of_a_kept_job_is_in_it_with_the_reason(core):
+    await keep(core, judge(core, "acme", to=("+447700900101", "+4930123456")))
+    assert rows(core, "SELECT state, reason FROM message ORDER BY seq") == [
+        ("queued", ""),
+        ("rejected", "number-cannot-receive"),
+    ]
+    assert rows(core, "SELECT open_messages FROM job") == [(1,)]
+
+
+async def test_nothing_of_a_refused_plan_is_kept(core):
+    judged = judge(core, "acme", to=("+4930123456",))
+    answer = await keep(core, judged)
+    assert isinstance(answer, Refused)
+    assert answer.refusal is Refusal.NUMBER_CANNOT_RECEIVE
+    assert rows(core, "SELECT count(*) FROM job") == [(0,)]
+
+
+async def test_a_plan_made_with_an_older_address_book_is_not_kept(core):
+    judged = judge(core, "acme")
+    administer(core.folder, "customer set acme sender_id=Acme")
+    assert isinstance(await keep(core, judged), Stale)
+    assert rows(core, "SELECT count(*) FROM job") == [(0,)]
+    await core.book.refresh()
+    assert isinstance(await keep(core, judge(core, "acme")), Kept)
+    assert rows(core, "SELECT sender FROM message") == [("Acme",)]
+
+
+async def test_a_database_that_cannot_commit_defers_the_mail(core, monkeypatch):
+    async def fail(*_):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(core.database, "write", fail)
+    answer = await keep(core, judge(core, "acme"))
+    assert isinstance(answer, Refused)
+    assert answer.refusal is Refusal.NO_STORAGE
+    assert core.accepted == 0
+
+
+async def test_the_parts_of_one_message_share_a_reference_of_their_own(core):
+    await keep(core, judge(core, "acme", "x" * 400, to=("+447700900101", "+447700900102")))
+    udhs = [bytes(udh) for (udh,) in rows(core, "SELECT udh FROM part ORDER BY key")]
+    assert [udh[4:] for udh in udhs] == [bytes((3, index)) for index in (1, 2, 3)] * 2
+    assert {udh[:3] for udh in udhs} == {b"\x05\x00\x03"}
+    assert len({udh[3] for udh in udhs[:3]}) == len({udh[3] for udh in udhs[3:]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "reverse_path", "report", "notices"),
+    [
+        ("", ANNA, "always", []),
+        ("status_report=on-failure", ANNA, "on-failure", []),
+        ("first_report=on", ANNA, "always", [(NoticeKind.ACCEPTED, ANNA)]),
+        ("first_report=on status_report=never", ANNA, "never", [(NoticeKind.ACCEPTED, ANNA)]),
+    ],
+)
+async def test_who_is_told_what_follows_the_settings(settings, reverse_path, report, notices, core):
+    if settings:
+        administer(core.folder, f"customer set acme {settings}")
+        await core.book.refresh()
+    await keep(core, judge(core, "acme", reverse_path=reverse_path))
+    assert rows(core, "SELECT report FROM job") == [(report,)]
+    assert rows(core, "SELECT kind, recipient FROM notice") == notices
+
+
+@pytest.mark.parametrize(
+    ("report_format", "notify", "wanted"),
+    [("dsn", "SUCCESS,FAILURE", 1), ("dsn", "FAILURE", 0), ("dsn", "NEVER", 0), ("html", "SUCCESS", 0)],
+)
+async def test_a_dsn_on_success_needs_the_networks_receipt(report_format, notify, wanted, core):
+    administer(core.folder, f"customer set acme report_format={report_format}")
+    await core.book.refresh()
+    await keep(core, judge(core, "acme", sender=BOB, notify=notify))
+    assert rows(core, "SELECT receipt_wanted FROM message") == [(wanted,)]
+    assert rows(core, "SELECT notify FROM message") == [(notify,)]

@@ -1,0 +1,54 @@
+"""The address book in memory: it follows changes of other processes, and lays the stored system layer over the file's."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.book import AddressBook
+from sms.settings import TextSource
+from tests.unit.house import ANNA, administer, make_house, open_core
+from tests.unit.use_case_kit import until
+
+
+@pytest.fixture
+def core(tmp_path):
+    config = make_house(tmp_path / "house")
+    core = open_core(replace(config, settings={"max_parts": 7, "text_source": TextSource.BOTH}))
+    yield core
+    core.database.close()
+
+
+def in_force(book: AddressBook, name: str) -> tuple[object, str, str]:
+    customer = book.directory.customer_named("demo")
+    assert customer is not None
+    found = book.layers.resolve(customer.id, "mail", None, None, ()).explained[name]
+    return found.value, found.layer.value, found.origin
+
+
+async def test_the_operators_file_is_the_system_layer_until_the_stored_one_says_otherwise(core):
+    assert in_force(core.book, "max_parts") == (7, "system", "operator's file")
+    administer(core.folder, "people set max_parts=9")
+    await core.book.refresh()
+    value, layer, origin = in_force(core.book, "max_parts")
+    assert (value, layer) == (9, "system")
+    assert origin != "operator's file"
+    assert in_force(core.book, "text_source") == (TextSource.BOTH, "system", "operator's file")
+
+
+async def test_a_refresh_without_changes_keeps_the_same_copy(core):
+    await core.book.load()
+    directory, layers = core.book.directory, core.book.layers
+    await core.book.refresh()
+    assert core.book.directory is directory
+    assert core.book.layers is layers
+
+
+async def test_a_change_of_another_process_is_followed_by_itself(core):
+    before = core.book.version
+    core.book.start()
+    administer(core.folder, f"user disable {ANNA}")
+    await until(lambda: core.book.version > before)
+    user = core.book.directory.user(ANNA)
+    assert user is not None
+    assert not user.active
+    await core.book.stop()

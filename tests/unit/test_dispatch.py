@@ -1,0 +1,171 @@
+"""Due parts to carriers and their answers back: never more than there is room for, committed before the bytes, never lost."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.dispatch import Dispatch
+from gateway.routing import CarrierRoute, CarrierRoutes
+from sms.message import Priority
+from sms.outcome import Done, Failed, Retry, Unknown
+from store.progress import Rules
+from tests.unit.store_world import BUSY, LOST, WRONG, World
+from tests.unit.use_case_kit import FakeCarrier, MovedClock, until
+
+NUMBERS = [f"4477009001{n:02}" for n in range(20)]
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(f"sqlite:///{tmp_path / 'queue.db'}", Rules(resend_unknown=frozenset({"beta"})))
+    yield world
+    world.database.close()
+
+
+@pytest.fixture
+async def run(world):
+    """Start a dispatch over these carriers, the first the best; it is stopped after the test."""
+    running = []
+
+    def start(*carriers, recovered: bool = False) -> Dispatch:
+        order = [CarrierRoute(carrier=carrier.name, priority=place) for place, carrier in enumerate(carriers)]
+        dispatch = Dispatch(
+            database=world.database,
+            outbound=world.outbound,
+            progress=world.progress,
+            carriers=carriers,
+            routes=CarrierRoutes(order),
+            clock=MovedClock(),
+            owner=world.owner,
+            notices_written=lambda: world.told.append(1),
+            monotonic=lambda: world.seconds,
+        )
+        world.told, world.seconds = [], 0.0
+        if not recovered:
+            dispatch.start()
+        running.append(dispatch)
+        return dispatch
+
+    yield start
+    for dispatch in running:
+        await dispatch.stop_feeding()
+        await dispatch.stop()
+
+
+def states(world) -> list[str]:
+    return [state for (state,) in world.rows("SELECT state FROM message ORDER BY key")]
+
+
+async def test_no_more_parts_go_out_than_the_window_has_free(world, run):
+    world.add(*NUMBERS)
+    carrier = FakeCarrier(window=7)
+    dispatch = run(carrier)
+    given = await carrier.has(7)
+    await until(lambda: states(world).count("submitting") == 7)
+    assert len(given) == 7
+    carrier.window = 3
+    dispatch.window_changed("alpha")
+    await carrier.has(10)
+    assert states(world) == ["submitting"] * 10 + ["queued"] * 10
+
+
+async def test_a_part_is_committed_as_submitting_before_a_byte_of_it_goes_out(world, run):
+    seen = []
+    carrier = FakeCarrier()
+    carrier.before_submit = lambda parts: seen.append(len(parts) == states(world).count("submitting"))
+    world.add(*NUMBERS[:5])
+    run(carrier)
+    await carrier.has(5)
+    assert seen == [True]
+
+
+async def test_express_goes_first(world, run):
+    world.add(*NUMBERS[:3])
+    world.add(NUMBERS[9], priority=Priority.EXPRESS)
+    carrier = FakeCarrier(window=2)
+    run(carrier)
+    given = await carrier.has(2)
+    assert [part.number.digits for part in given] == [NUMBERS[9], NUMBERS[0]]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "settled"),
+    [
+        (Done(reference="c1"), "submitted", True),
+        (Failed(problem=WRONG), "failed", True),
+        (Unknown(problem=LOST), "unknown", True),
+        (Retry(problem=BUSY), "queued", False),
+    ],
+)
+async def test_an_answer_becomes_the_messages_state_and_a_settled_job_is_told(outcome, state, settled, world, run):
+    world.add(NUMBERS[0])
+    carrier = FakeCarrier()
+    dispatch = run(carrier)
+    (part,) = await carrier.has(1)
+    dispatch.answered("alpha", part.part_key, outcome)
+    await until(lambda: states(world) == [state])
+    await until(lambda: bool(world.told) is settled)
+
+
+async def test_an_answer_that_the_database_did_not_take_is_kept_and_settled_later(world, run, monkeypatch):
+    world.add(NUMBERS[0])
+    carrier = FakeCarrier()
+    dispatch = run(carrier)
+    (part,) = await carrier.has(1)
+    settle = world.progress.settle
+    failures: list = []
+
+    def fail_once(tx, batches):
+        if not failures:
+            failures.append(batches)
+            raise OSError("the disk is full")
+        return settle(tx, batches)
+
+    monkeypatch.setattr(world.progress, "settle", fail_once)
+    dispatch.answered("alpha", part.part_key, Done(reference="c1"))
+    await until(lambda: bool(failures))
+    await dispatch.stop()
+    assert states(world) == ["submitted"]
+
+
+async def test_the_second_carrier_takes_over_only_when_the_first_has_had_no_room_for_long(world, run):
+    alpha, beta = FakeCarrier("alpha", window=2), FakeCarrier("beta")
+    job = world.new_job(*NUMBERS[:4])
+    job = replace(job, messages=tuple(replace(message, route="alpha>beta") for message in job.messages))
+    world.database.write_now(world.outbound.add_jobs, job)
+    dispatch = run(alpha, beta)
+    await alpha.has(2)
+    dispatch.kick()
+    # One more round of the database's thread: whatever beta would have taken, it has by now.
+    await world.database.write(lambda _tx, items: items, None)
+    assert beta.given == []
+    world.seconds += 3600
+    dispatch.kick()
+    assert {part.number.digits for part in await beta.has(2)} == {*NUMBERS[2:4]}
+    assert len(alpha.given) == 2
+
+
+@pytest.mark.parametrize(("carrier", "state"), [("alpha", "unknown"), ("beta", "queued")])
+async def test_what_a_dead_process_was_submitting_ends_by_the_carriers_rule(carrier, state, world, run):
+    world.owner = "the dead one"
+    world.add(NUMBERS[0])
+    assert len(world.take(carrier=carrier)) == 1
+    world.owner = "me"
+    dispatch = run(FakeCarrier("alpha"), FakeCarrier("beta"), recovered=True)
+    assert await dispatch.recover() == 1
+    assert states(world) == [state]
+    assert bool(world.told) is (state == "unknown")
+    assert await dispatch.recover() == 0
+
+
+async def test_stopping_takes_nothing_new_and_still_settles_answers(world, run):
+    world.add(*NUMBERS[:2])
+    carrier = FakeCarrier(window=1)
+    dispatch = run(carrier)
+    (part,) = await carrier.has(1)
+    await dispatch.stop_feeding()
+    carrier.window = 5
+    dispatch.answered("alpha", part.part_key, Done(reference="c1"))
+    await dispatch.stop()
+    assert states(world) == ["submitted", "queued"]
+    assert len(carrier.given) == 1

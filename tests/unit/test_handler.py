@@ -1,0 +1,165 @@
+"""The hooks that a mail passes: who is proven, what MAIL, RCPT and DATA answer, and that 250 is said after the commit."""
+
+import asyncio
+import re
+import shutil
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mta.handler import DiskReserve, MailHandler, MailRate, prove_by_address
+from mta.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
+from mta.identify import Identity
+from mta.reading import Reading
+from tests.e2e.site import mail
+from tests.unit.house import ANNA, BOB, administer, make_house, open_core, proven
+
+OURS, THEIRS = ("192.0.2.7", 4711), ("203.0.113.9", 4711)
+
+
+@pytest.fixture
+def core(tmp_path):
+    core = open_core(make_house(tmp_path / "house"))
+    yield core
+    core.database.close()
+
+
+def handler(core, **changes) -> MailHandler:
+    parts = {
+        "judge": core.judge,
+        "acceptance": core.acceptance,
+        "book": core.book,
+        "disk": SimpleNamespace(enough=lambda: True),
+        "rate": MailRate(0),
+        "authentication_required": False,
+    }
+    parts |= changes
+    return MailHandler(reading=Reading(parts["judge"]), **parts)
+
+
+async def session(core, *, peer=OURS, customer: str = ""):
+    made: Any = MailSession(asyncio.get_running_loop())
+    made.peer, made.host_name = peer, "client.example.com"
+    if customer:
+        made.authenticated = True
+        made.auth_data = Identity(
+            customer_id=proven(core, customer).customer_id, user_id=None, method="PLAIN", login="x"
+        )
+    return made
+
+
+async def converse(door: MailHandler, who: MailSession, raw: bytes = b"", *, sender: str = ANNA, to=("+447700900101",)):
+    """Play MAIL, RCPT and DATA as the server does; returns the replies' codes up to the first that is no 250, and the last reply."""
+    envelope = MailEnvelope()
+    envelope.dsn, envelope.content = MailDsn(envid="e1", ret="HDRS"), raw or mail("Hello", sender=sender, to=to)
+    reply = await door.handle_MAIL(None, who, envelope, sender, [])
+    if not reply.startswith("250"):
+        return reply
+    for number in to:
+        envelope.rcpt_dsn.append(RcptDsn(notify="FAILURE"))
+        reply = await door.handle_RCPT(None, who, envelope, f"{number}@sms.example.net", [])
+        if not reply.startswith("250"):
+            return reply
+    return await door.handle_DATA(None, who, envelope)
+
+
+async def test_a_mail_is_answered_with_its_job_after_the_commit(core):
+    reply = await converse(handler(core), await session(core))
+    found = re.fullmatch(r"250 2\.0\.0 (J\.\S+) kept", reply)
+    assert found
+    assert core.database.read_now(lambda tx: tx.rows("SELECT public_id, envid, ret, helo FROM job")) == [
+        (found[1], "e1", "HDRS", "client.example.com")
+    ]
+    assert core.database.read_now(lambda tx: tx.rows("SELECT notify FROM message")) == [("FAILURE",)]
+
+
+@pytest.mark.parametrize(
+    ("peer", "login", "sender", "code"),
+    [
+        (OURS, "", ANNA, "250"),
+        (OURS, "required", ANNA, "530"),
+        (THEIRS, "", ANNA, "530"),
+        (THEIRS, "acme", BOB, "250"),
+        (OURS, "rival", ANNA, "550"),
+        (("198.51.100.1", 1), "", "x@gone.example.com", "530"),
+        (None, "", ANNA, "530"),
+        ("/run/a-socket", "", ANNA, "530"),
+    ],
+)
+async def test_who_is_proven_may_send(peer, login, sender, code, core):
+    door = handler(core, authentication_required=bool(login))
+    customer = "" if login == "required" else login
+    reply = await converse(door, await session(core, peer=peer, customer=customer), sender=sender)
+    assert reply[:3] == code
+
+
+async def test_a_login_counts_more_than_the_address(core):
+    door, who = handler(core), await session(core, customer="rival")
+    assert door.proven(who) == proven(core, "rival")
+
+
+@pytest.mark.parametrize("client", ["192.0.2.7", "::ffff:192.0.2.7", "fe80::1%eth0", "not an address", ""])
+def test_an_address_proves_its_customer_or_nobody(client, core):
+    found = prove_by_address(core.book.directory, client)
+    assert found == (proven(core, "acme") if client.endswith("192.0.2.7") else None)
+
+
+async def test_a_refused_recipient_and_a_refused_mail_have_their_replies(core):
+    who = await session(core)
+    assert (await converse(handler(core), who, to=("+4930123456",))).startswith("550 5.1.1 ")
+    assert (await converse(handler(core), who, mail(" ", sender=ANNA))).startswith("554 5.6.1 ")
+
+
+async def test_a_bounce_is_taken_and_dropped(core):
+    reply = await converse(
+        handler(core), await session(core), mail("Returned", sender="mailer-daemon@example.org"), sender="<>"
+    )
+    assert reply == "250 2.0.0 Taken and dropped (bounce)"
+    assert core.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM job")) == [(0,)]
+
+
+async def test_a_change_of_the_address_book_between_rcpt_and_data_is_followed(core):
+    door, who = handler(core), await session(core)
+    refresh = core.book.refresh
+    asked = []
+
+    async def followed():
+        asked.append(1)
+        await refresh()
+
+    core.book.refresh = followed
+    administer(core.folder, "customer set acme sender_id=Acme")
+    assert (await converse(door, who)).startswith("250")
+    assert asked == [1]
+    assert core.database.read_now(lambda tx: tx.rows("SELECT sender FROM message")) == [("Acme",)]
+
+
+async def test_a_customer_that_was_switched_off_in_the_middle_sends_no_more(core):
+    door, who = handler(core), await session(core)
+    administer(core.folder, "customer disable acme")
+    assert (await converse(door, who)).startswith("550 5.7.1 ")
+
+
+async def test_below_the_disk_reserve_and_above_the_rate_mail_is_deferred(core):
+    who = await session(core)
+    full = handler(core, disk=SimpleNamespace(enough=lambda: False))
+    assert (await converse(full, who)).startswith("452 4.3.1 ")
+    limited = handler(core, rate=MailRate(1))
+    assert (await converse(limited, who)).startswith("250 ")
+    assert (await converse(limited, who)).startswith("451 4.7.1 ")
+
+
+def test_a_rate_is_a_bucket_that_refills_steadily_and_is_each_customers_own():
+    rate = MailRate(60)
+    assert [rate.take(1, 0.0) for _ in range(61)] == [True] * 60 + [False]
+    assert rate.take(2, 0.0)
+    assert not rate.take(1, 0.5)
+    assert [rate.take(1, 2.0) for _ in range(3)] == [True, True, False]
+    assert [MailRate(0).take(1, 0.0) for _ in range(100)] == [True] * 100
+
+
+def test_the_disk_is_asked_and_compared_with_the_reserve(tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    assert DiskReserve(tmp_path, 0).enough()
+    assert not DiskReserve(tmp_path, free * 2).enough()

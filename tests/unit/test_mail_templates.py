@@ -1,0 +1,424 @@
+"""Customers' own status mails: judged before they are kept, found for the right mail, told with their graphics."""
+
+import asyncio
+import re
+import threading
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from itertools import count
+from pathlib import Path
+
+import dkim
+import pytest
+
+from gateway.admin import Administration, Changed, Fault, add_customer, add_profile, remove_customer, remove_profile
+from gateway.alarms import Raised
+from gateway.mail_rules import MailRules
+from gateway.mail_templates import (
+    Owner,
+    Workshop,
+    add_graphic,
+    check_source,
+    drop_graphic,
+    find_graphics,
+    find_source,
+    list_own_templates,
+    reset_template,
+    set_template,
+)
+from gateway.ports import Alarm, MailAttempt
+from mta.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
+from mta.sign import KeyKind, Signer, new_key
+from mta.tell import MailTeller
+from sms.lifecycle import State
+from sms.outcome import Done
+from sms.report import NoticeKind
+from sms.settings import ReportFormat
+from store.database import Database
+from store.keys import Keys
+from templates.confined import ConfinedTemplates
+from templates.forms import Form, form_of
+from templates.graphics import LARGEST_GRAPHIC, Graphic, GraphicRefused, read_graphic
+from templates.render import Renderer, standard_template
+from templates.samples import sample_reports_of
+from tests.unit.status_samples import NOW, message, notice, report
+
+IDENTITY = MailIdentity(
+    from_name="SMS Gateway",
+    from_address="status@sms.example.net",
+    hostname="mx1.sms.example.net",
+    message_id_domain="sms.example.net",
+)
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"x" * 50 + b"\0\0\0\0IEND\xaeB`\x82"
+GIF = b"GIF89a" + b"y" * 50 + b";"
+JPEG = b"\xff\xd8\xff\xe0" + b"z" * 50 + b"\xff\xd9"
+PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"
+OWN = PAGE.format("<p>Own: {{ m.headline }}</p>")
+PICTURE = PAGE.format('<p>{{ m.recipients[0].text }}</p><img src="cid:logo.png" alt=""><img alt="" src="cid:dot">')
+SPINS = PAGE.format(
+    "{% for a in m.job %}{% for b in m.footer %}{% for c in m.footer %}{% for d in m.footer %}{% for e in m.footer %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}"
+)
+
+
+@pytest.fixture(scope="module")
+def workshop():
+    made = Workshop(confined=ConfinedTemplates(seconds=1.0))
+    yield made
+    made.close()
+
+
+class Office:
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.database.open()
+        keys = Keys(1, NOW.timestamp)
+        self.administration = Administration(self.database, keys, "root", lambda: NOW)
+        self.change(add_customer("demo"))
+        self.change(add_profile("demo", "standard"))
+
+    def change(self, change) -> str:
+        answer = self.administration.change_now(change)
+        assert isinstance(answer, Changed), answer
+        return answer.sentence
+
+    def refuse(self, change) -> str:
+        answer = self.administration.change_now(change)
+        assert isinstance(answer, Fault), answer
+        return answer.sentence
+
+    def own(self, form: Form, source: str = OWN, profile: str = "", customer: str = "demo") -> str:
+        return self.change(set_template(Owner(customer=customer, profile=profile), form, source, {}))
+
+
+@pytest.fixture
+def office(database_url):
+    made = Office(database_url)
+    yield made
+    made.database.close()
+
+
+# Graphics
+
+
+@pytest.mark.parametrize(("content", "kind"), [(PNG, "image/png"), (GIF, "image/gif"), (JPEG, "image/jpeg")])
+def test_a_graphic_is_known_by_its_octets(content, kind):
+    assert read_graphic("any.name", content).media_type == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("logo", b"<svg onload='x'/>", "neither PNG nor JPEG nor GIF"),
+        ("logo", PNG[:-4], "cut off"),
+        ("logo", PNG + b"<script>", "something follows"),
+        ("logo", PNG[:8] + b"x" * LARGEST_GRAPHIC, "are allowed"),
+        ('lo"go', PNG, "cannot name"),
+        ("lo\r\ngo", PNG, "cannot name"),
+        ("", PNG, "cannot name"),
+        ("x" * 65, PNG, "cannot name"),
+    ],
+)
+def test_a_graphic_that_is_none_is_refused(name, content, said):
+    with pytest.raises(GraphicRefused, match=said):
+        read_graphic(name, content)
+
+
+def test_graphics_of_a_customer_are_bounded_together(office):
+    big = PNG[:8] + b"x" * (LARGEST_GRAPHIC - 60) + PNG[-12:]
+    for name in ("a", "b", "c"):
+        office.change(add_graphic("demo", name, big))
+    office.change(add_graphic("demo", "c", big))
+    assert "all graphics together" in office.refuse(add_graphic("demo", "d", big))
+    assert list(office.database.read_now(lambda tx: find_graphics(tx, Owner(customer="demo")))) == ["a", "b", "c"]
+
+
+def test_a_graphic_that_a_template_shows_stays(office):
+    for name in ("logo.png", "dot"):
+        office.change(add_graphic("demo", name, PNG))
+    office.own(Form.RESULT, PICTURE)
+    assert "shows cid:dot" in office.refuse(drop_graphic("demo", "dot"))
+    office.change(reset_template(Owner(customer="demo"), Form.RESULT))
+    office.change(drop_graphic("demo", "dot"))
+    assert "has no graphic" in office.refuse(drop_graphic("demo", "dot"))
+
+
+def compose_with(source: str, graphics: dict[str, Graphic], confined, **changes) -> ComposedMail:
+    template = CustomerTemplate(source=source, graphics=graphics)
+    renderer = Renderer(confinement=confined)
+    told = notice(report(message(text='An SMS that says src="cid:logo.png"', **changes)))
+    mail = compose_notice(told, identity=IDENTITY, renderer=renderer, now=NOW, template=template)
+    assert mail is not None
+    return mail
+
+
+def test_graphics_travel_as_inline_parts_that_the_html_points_to(workshop):
+    logo = Graphic(name="logo.png", media_type="image/png", content=PNG)
+    other = Graphic(name="other", media_type="image/gif", content=GIF)
+    dot = Graphic(name="dot", media_type="image/gif", content=GIF)
+    graphics = {"logo.png": logo, "other": other, "dot": dot}
+    composed = compose_with(PICTURE, graphics, workshop.confined)
+    mail = message_from_bytes(composed.message, policy=policy.default)
+    assert [part.defects for part in mail.walk()] == [[] for _ in mail.walk()]
+    kinds = [part.get_content_type() for part in mail.walk()]
+    assert kinds == ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png", "image/gif"]
+    html, *shown = list(mail.walk())[3:]
+    ids = [str(part["Content-ID"]).strip("<>") for part in shown]
+    assert re.findall(r'src="cid:([^"]+)"', html.get_content()) == ids
+    assert "An SMS that says src=&#34;cid:logo.png&#34;" in html.get_content()
+    assert [part.get_content() for part in shown] == [PNG, GIF]
+    assert [part.get_content_disposition() for part in shown] == ["inline", "inline"]
+    assert all("@sms.example.net" in each for each in ids)
+    assert composed.message.isascii()
+    assert max(map(len, composed.message.split(b"\r\n"))) <= 120
+
+
+def test_a_mail_with_graphics_verifies_when_signed_with_both_keys(workshop):
+    graphics = {name: Graphic(name=name, media_type="image/png", content=PNG) for name in ("logo.png", "dot")}
+    mail = compose_with(PICTURE, graphics, workshop.confined).message
+    keys = {kind: new_key("sms.example.net", kind.value, kind) for kind in KeyKind}
+    for kind, key in keys.items():
+        mail = Signer("sms.example.net", kind.value, key.private_pem).sign(mail, signed_at=NOW)
+    records = {key.record_name: key.record_text.encode() for key in keys.values()}
+    verifier = dkim.DKIM(mail)
+    for index in range(2):
+        assert verifier.verify(idx=index, dnsfunc=lambda name, timeout=5: records[name.decode().rstrip(".")])
+
+
+def test_an_alarm_is_a_plain_mail_to_the_administrator():
+    alarm = Alarm(identity="A.1", subject="Müller waits\r\nBcc: x@example.com", text="Text «x»\nSecond line\n")
+    composed = compose_alarm(alarm, recipient="admin@example.net", identity=IDENTITY, now=NOW)
+    mail = message_from_bytes(composed.message, policy=policy.default)
+    assert (mail["To"], mail["Bcc"], composed.envelope_from) == ("admin@example.net", None, "")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail.get_content().replace("\r\n", "\n") == "Text «x»\nSecond line\n"
+
+
+# Templates in the database
+
+
+def test_the_standard_template_is_a_good_start_for_every_form(workshop):
+    assert check_source(standard_template(), {}, workshop) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (PAGE.format("{{ m.nothing }}"), "nothing"),
+        (PAGE.format("{% if %}"), "line 1"),
+        (PAGE.format("<p>{{ m.job }}</p><script>x</script>"), "<script> has no place"),
+        (PAGE.format("<p>{{ m.job }}</p><img src='https://example.com/x.png'>"), "travels with the mail"),
+        (PAGE.format("<p>{{ m.job }}</p><img src='cid:missing'>"), "cid:missing shows a graphic that is not there"),
+        (SPINS, "did not end"),
+        ("x" * 70_000, "are allowed"),
+        (PAGE.format("{{ ''.__class__ }}"), "unsafe"),
+    ],
+)
+def test_a_broken_template_is_refused_with_a_sentence_for_its_author(workshop, source, said):
+    faults = check_source(source, {}, workshop)
+    assert any(said in fault for fault in faults), faults
+
+
+def test_samples_of_a_form_are_told_in_that_form():
+    for form in Form:
+        kinds = {
+            form_of(NoticeKind(form.value if form is not Form.FAILURE else "result"), each)
+            for each in sample_reports_of(form)
+        }
+        assert kinds == {form}
+
+
+async def find(office, form: Form, profile: str = "", customer: str = "demo") -> str | None:
+    rules = MailRules(office.database, (), Path("unused"))
+    await rules.refresh()
+    found = await rules.find_template(customer, profile, form)
+    return found.source if found is not None else None
+
+
+async def test_the_profiles_template_comes_before_the_customers_and_the_forms_own_before_the_results(office):
+    office.own(Form.RESULT, "customer result")
+    office.own(Form.FAILURE, "customer failure")
+    office.own(Form.RESULT, "profile result", "standard")
+    assert await find(office, Form.RESULT) == "customer result"
+    assert await find(office, Form.FAILURE) == "customer failure"
+    assert await find(office, Form.CORRECTION) == "customer result"
+    assert await find(office, Form.DELAYED) is None
+    assert await find(office, Form.FAILURE, "standard") == "profile result"
+    assert await find(office, Form.FAILURE, "another") == "customer failure"
+    assert await find(office, Form.RESULT, customer="other") is None
+
+
+async def test_a_template_goes_with_its_profile_and_its_customer(office):
+    office.own(Form.RESULT, "profile result", "standard")
+    office.own(Form.DELAYED, "customer delay")
+    office.change(add_graphic("demo", "logo", PNG))
+    office.change(remove_profile("demo", "standard"))
+    assert await find(office, Form.RESULT, "standard") is None
+    office.change(remove_customer("demo"))
+    assert await find(office, Form.DELAYED) is None
+    assert office.database.read_now(lambda tx: tx.rows("SELECT name FROM mail_graphic")) == []
+
+
+def test_templates_are_listed_shown_and_audited(office):
+    said = office.own(Form.DELAYED, OWN, "standard")
+    assert said == "The form «delayed» of the profile «standard» of the customer «demo» now has its own template."
+    (row,) = office.database.read_now(lambda tx: list_own_templates(tx, "DEMO"))
+    assert (row["customer"], row["profile"], row["form"], row["set_by"]) == ("demo", "standard", "delayed", "root")
+    owner = Owner(customer="demo", profile="standard")
+    assert office.database.read_now(lambda tx: find_source(tx, owner, Form.DELAYED)) == OWN
+    assert office.database.read_now(lambda tx: find_source(tx, owner, Form.RESULT)) is None
+    office.change(reset_template(owner, Form.DELAYED))
+    assert "no template of its own" in office.refuse(reset_template(owner, Form.DELAYED))
+    actions = office.database.read_now(lambda tx: tx.rows("SELECT action, target FROM audit ORDER BY key DESC LIMIT 2"))
+    assert [tuple(row) for row in actions] == [("template.reset", "demo/standard"), ("template.set", "demo/standard")]
+
+
+def test_nobody_else_has_templates(office):
+    assert "no customer" in office.refuse(set_template(Owner(customer="nobody"), Form.RESULT, OWN, {}))
+    assert "has no profile" in office.refuse(set_template(Owner(customer="demo", profile="x"), Form.RESULT, OWN, {}))
+
+
+# Told
+
+
+class Delivery:
+    def __init__(self) -> None:
+        self.mails: list[ComposedMail] = []
+
+    async def deliver(self, mail: ComposedMail, *, customer: str) -> MailAttempt:
+        self.mails.append(mail)
+        return MailAttempt(outcome=Done())
+
+    @property
+    def html(self) -> str:
+        mail = message_from_bytes(self.mails[-1].message, policy=policy.default)
+        return next(str(part.get_content()) for part in mail.walk() if part.get_content_type() == "text/html")
+
+
+class Clock:
+    def now(self) -> datetime:
+        return datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
+
+
+class Telling:
+    def __init__(self, office: Office, confined, signers=(), seconds=lambda: 0.0) -> None:
+        self.delivery = Delivery()
+        self.alarms: list[Raised] = []
+        self.rules = MailRules(office.database, (), Path("unused"))
+        self.teller = MailTeller(
+            identity=IDENTITY,
+            renderer=Renderer(confinement=confined),
+            signers=signers,
+            delivery=self.delivery,
+            clock=Clock(),
+            rules=self.rules,
+            alarm=self.alarms.append,
+            admin_address="admin@example.net",
+            monotonic=seconds,
+        )
+
+
+async def test_a_customers_own_template_is_in_the_next_mail_and_gone_after_its_reset(office, workshop):
+    telling = Telling(office, workshop.confined)
+    office.own(Form.RESULT)
+    await telling.teller.send(notice())
+    assert "<p>Own: The network reports delivery" in telling.delivery.html
+    office.change(reset_template(Owner(customer="demo"), Form.RESULT))
+    await telling.teller.send(notice())
+    assert "Own:" not in telling.delivery.html
+    assert telling.alarms == []
+    telling.teller.close()
+
+
+async def test_a_failure_has_its_own_form(office, workshop):
+    telling = Telling(office, workshop.confined)
+    office.own(Form.FAILURE, PAGE.format("<p>Sorry: {{ m.headline }}</p>"))
+    await telling.teller.send(notice(report(message(State.UNDELIVERED))))
+    assert "<p>Sorry: " in telling.delivery.html
+    await telling.teller.send(notice())
+    assert "Sorry" not in telling.delivery.html
+    telling.teller.close()
+
+
+async def test_a_template_that_fails_at_run_time_is_replaced_by_the_standard_one_with_one_alarm(office, workshop):
+    seconds = count(0, 300)
+    telling = Telling(office, workshop.confined, seconds=lambda: float(next(seconds)))
+    office.own(Form.RESULT, PAGE.format("{{ m.nothing }}"))
+    await telling.teller.send(notice())
+    assert "What was sent" in telling.delivery.html or "The network reports delivery" in telling.delivery.html
+    (alarm,) = telling.alarms
+    assert alarm.topic == "template:demo:result"
+    assert "nothing" in alarm.text
+    telling.teller.close()
+
+
+async def test_a_template_that_just_failed_rests_until_it_is_changed_or_ten_minutes_are_over(office, workshop):
+    at = 0.0
+    telling = Telling(office, workshop.confined, seconds=lambda: at)
+    office.own(Form.RESULT, SPINS)
+    for _ in range(3):
+        await telling.teller.send(notice())
+    assert len(telling.alarms) == 1
+    at = 601.0
+    await telling.teller.send(notice())
+    assert len(telling.alarms) == 2
+    office.own(Form.RESULT)
+    await telling.teller.send(notice())
+    assert "Own:" in telling.delivery.html
+    telling.teller.close()
+
+
+async def test_a_slow_template_never_holds_the_event_loop(office):
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def run(self, source, view):
+            entered.set()
+            assert go_on.wait(20)
+            return OWN
+
+    telling = Telling(office, Slow())
+    office.own(Form.RESULT)
+    sending = asyncio.create_task(telling.teller.send(notice()))
+    await asyncio.to_thread(entered.wait, 20)
+    await telling.teller.send(notice(report(customer="other")))  # meanwhile
+    assert len(telling.delivery.mails) == 1
+    go_on.set()
+    await sending
+    assert len(telling.delivery.mails) == 2
+    telling.teller.close()
+
+
+async def test_a_machine_is_told_in_its_own_way_whatever_templates_there_are(office, workshop):
+    telling = Telling(office, workshop.confined)
+    office.own(Form.RESULT)
+    job = report(message(notify="SUCCESS"), report_format=ReportFormat.DSN)
+    await telling.teller.send(notice(job))
+    assert b"multipart/report" in telling.delivery.mails[-1].message
+    telling.teller.close()
+
+
+async def test_a_delay_is_not_told_after_the_result(office, workshop):
+    telling = Telling(office, workshop.confined)
+    assert await telling.teller.send(notice(kind=NoticeKind.DELAYED)) is None
+    job = report(message(State.QUEUED), settled_at=None)
+    assert await telling.teller.send(notice(job, NoticeKind.DELAYED)) is not None
+    telling.teller.close()
+
+
+async def test_mail_and_alarms_carry_a_signature_of_every_key(office, workshop):
+    keys = [
+        new_key("sms.example.net", f"s{number}", kind)
+        for number, kind in enumerate((KeyKind.RSA, KeyKind.RSA, KeyKind.ED25519))
+    ]
+    signers = [Signer("sms.example.net", key.record_name.partition(".")[0], key.private_pem) for key in keys]
+    telling = Telling(office, workshop.confined, signers)
+    await telling.teller.send(notice())
+    await telling.teller.send_alarm(Alarm(identity="A.1", subject="x", text="y"))
+    records = {key.record_name: key.record_text.encode() for key in keys}
+    for mail in telling.delivery.mails:
+        assert mail.message.count(b"DKIM-Signature: ") == 3
+        for index in range(3):
+            assert dkim.DKIM(mail.message).verify(
+                idx=index, dnsfunc=lambda name, timeout=5: records[name.decode().rstrip(".")]
+            )
+    telling.teller.close()

@@ -1,0 +1,131 @@
+"""Large mails are read in a process that may die: same answers, a deadline, little memory, and a loop that goes on."""
+
+import asyncio
+import os
+import signal
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mta.confined_reader import ConfinedReader, ReaderUnavailableError
+from mta.mime import MailLimits, read_mail
+from mta.reader import DirectReader
+from mta.reading import LARGE_OCTETS, Reading, is_suspect
+from sms.outcome import Refusal, Refused
+from sms.settings import Settings
+from tests.e2e.site import mail
+from tests.unit.house import make_house, open_core, proven
+
+LIMITS = MailLimits()
+RAW = mail("Hello, wörld — 本日", subject="Grüße")
+TABLE = (
+    b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHi\r\n--b\r\n"
+    b"Content-Type: text/csv; name=t.csv\r\nContent-Disposition: attachment\r\n\r\nnumber,name\r\n1,Zo\xc3\xab\r\n--b--\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def confined():
+    reader = ConfinedReader(seconds=20)
+    yield reader
+    reader.close()
+
+
+@pytest.mark.parametrize("raw", [RAW, TABLE, b"", b"\r\n" * 5_000, b"From: a@example.com\r\n" * 5_000])
+def test_the_confined_reader_answers_as_the_direct_one(confined, raw):
+    direct = DirectReader()
+    read = confined.read(raw, LIMITS)
+    assert read == direct.read(raw, LIMITS)
+    if not isinstance(read, Refused):
+        settings = Settings(disclaimers=("x",), sender_prefix=True)
+        assert confined.extract(read, settings, read.subject) == direct.extract(read, settings, read.subject)
+        for attachment in read.attachments:
+            assert confined.table(raw, attachment) == direct.table(raw, attachment)
+
+
+def test_a_table_is_read_there(confined):
+    read = confined.read(TABLE, LIMITS)
+    (attachment,) = read.attachments
+    assert confined.table(TABLE, attachment).rows[0].values == {"number": "1", "name": "Zoë"}
+
+
+def pid_of(reader: ConfinedReader) -> int:
+    assert reader._child is not None
+    return reader._child.pid
+
+
+def test_a_reader_that_died_is_replaced_and_the_mail_read(confined):
+    confined.read(RAW, LIMITS)
+    os.kill(pid_of(confined), signal.SIGKILL)
+    assert confined.read(RAW, LIMITS) == read_mail(RAW, LIMITS)
+
+
+def test_a_mail_that_takes_too_long_twice_is_refused_and_the_next_is_read():
+    reader = ConfinedReader(seconds=0.5)
+    try:
+        reader.read(RAW, LIMITS)
+        first = pid_of(reader)
+        os.kill(first, signal.SIGSTOP)  # it hangs: as if reading never ended
+        assert reader.read(RAW, LIMITS) == read_mail(RAW, LIMITS)
+        assert pid_of(reader) != first
+        reader._seconds = 0.0
+        refused = reader.read(RAW, LIMITS)
+        assert isinstance(refused, Refused)
+        assert refused.refusal is Refusal.MAIL_MALFORMED
+    finally:
+        reader.close()
+
+
+def test_a_mail_that_needs_too_much_memory_is_refused():
+    reader = ConfinedReader(seconds=20, memory_bytes=8 * 2**20)
+    try:
+        refused = reader.read(mail("x" * 30_000_000), MailLimits(text_octets=40_000_000))
+        assert isinstance(refused, Refused)
+        assert "memory" in refused.detail
+        assert reader.read(RAW, LIMITS) == read_mail(RAW, LIMITS)
+    finally:
+        reader.close()
+
+
+def test_a_process_that_cannot_start_is_no_judgement_about_the_mail(monkeypatch):
+    monkeypatch.setattr("mta.confined_reader.sys.executable", "/nowhere/python")
+    with pytest.raises(ReaderUnavailableError):
+        ConfinedReader().read(RAW, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("raw", "suspect"),
+    [
+        (RAW, False),
+        (b"x" * (LARGE_OCTETS + 1), True),
+        (b"\n--b\r\n" * 60, True),
+        (b"=?utf-8?q?a?= " * 600, True),
+    ],
+)
+def test_only_large_and_strange_mails_are_read_apart(raw, suspect):
+    assert is_suspect(raw) is suspect
+
+
+async def test_the_loop_goes_on_while_a_large_mail_is_judged(tmp_path):
+    core = open_core(make_house(tmp_path / "house"))
+    reading = Reading(core.judge)
+    envelope: Any = SimpleNamespace(reverse_path="anna@acme.example.com", envid="", ret="", helo="")
+    envelope.recipients = (SimpleNamespace(address="+447700900101@sms.example.net", notify="", orcpt=""),)
+    raw = mail("Hello\n" + "> quoted text of the mail before\n" * 60_000, sender="anna@acme.example.com")
+    try:
+        await reading.judge(raw, envelope, proven(core, "acme"))  # starts the process
+        longest = 0.0
+        judging = asyncio.create_task(reading.judge(raw, envelope, proven(core, "acme")))
+        while not judging.done():
+            begin = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - begin)
+        judged = await judging
+        assert judged.plan is not None
+        assert judged.plan.messages[0].number is not None
+        assert longest < 0.5  # 50 ms on a machine of its own; this one may be busy
+    finally:
+        reading.close()
+        core.database.close()

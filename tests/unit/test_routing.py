@@ -1,0 +1,55 @@
+"""Which carriers may take whose number, and in which order."""
+
+import pytest
+
+from gateway.routing import CarrierRoute, CarrierRoutes
+from sms.number import MobileNumber
+from sms.outcome import Refusal, Refused
+
+ROUTES = CarrierRoutes(
+    (
+        CarrierRoute(carrier="world", priority=20, cost="far"),
+        CarrierRoute(carrier="spare", priority=30),
+        CarrierRoute(carrier="britain", prefixes=("44",), cost="near"),
+        CarrierRoute(carrier="mobile", prefixes=("4477", "4478"), priority=5),
+        CarrierRoute(carrier="own", prefixes=("44",), customers=("acme",), priority=99),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("digits", "customer", "route"),
+    [
+        ("12025550100", "", "world>spare"),
+        ("442079460000", "", "britain"),
+        ("447700900101", "", "mobile"),
+        ("447800900101", "", "mobile"),
+        ("442079460000", "acme", "own>britain"),
+        ("442079460000", "other", "britain"),
+        ("12025550100", "acme", "world>spare"),
+    ],
+)
+def test_the_longest_prefix_wins_and_then_the_lowest_priority(digits, customer, route):
+    assert ROUTES.route_of(MobileNumber(digits=digits), customer) == route
+
+
+def test_a_number_that_no_carrier_serves_is_refused():
+    refused = CarrierRoutes((CarrierRoute(carrier="britain", prefixes=("44",)),)).route_of(
+        MobileNumber(digits="12025550100")
+    )
+    assert isinstance(refused, Refused)
+    assert refused.refusal is Refusal.NO_ROUTE
+    assert "+120" in refused.detail
+    assert "12025550100" not in refused.detail
+
+
+def test_a_route_is_explained_with_its_prefix_and_costs():
+    routed = ROUTES.explain(MobileNumber(digits="442079460000"), "acme")
+    assert not isinstance(routed, Refused)
+    assert (routed.carriers, routed.prefix, routed.own, routed.costs) == (("own", "britain"), "44", True, ("", "near"))
+
+
+def test_a_carrier_serves_the_routes_it_is_on_those_first_where_it_is_best():
+    assert ROUTES.routes_of("spare") == ("spare", "world>spare")
+    assert ROUTES.routes_of("britain") == ("britain", "own>britain")
+    assert set().union(*map(ROUTES.routes_of, ("world", "spare", "britain", "mobile", "own"))) == ROUTES.known

@@ -1,0 +1,39 @@
+"""docs/status-mails.md names every word that a template can use, and no other."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from templates.forms import Form
+from templates.graphics import LARGEST_GRAPHIC, LARGEST_IN_ALL
+from templates.render import LARGEST_HTML, LARGEST_SOURCE, html_environment
+from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
+
+TEXT = (Path(__file__).parents[2] / "docs" / "status-mails.md").read_text("utf-8")
+
+
+def names_below(heading: str) -> list[str]:
+    section = TEXT[TEXT.index(f"\n{heading}") + 1 :].partition("\n#")[0]
+    return re.findall(r"(?m)^\| `([a-z_-]+)` \| \S", section)
+
+
+@pytest.mark.parametrize("view", [StatusView, RecipientView, PartView, ReplacedView, Fact])
+def test_every_name_that_a_template_sees_is_explained_in_order(view):
+    assert names_below(f"### {view.__name__}:") == [each.name for each in fields(view)]
+
+
+def test_every_form_is_explained():
+    assert names_below("## The forms") == [str(form) for form in Form]
+
+
+def test_every_filter_is_named():
+    (listed,) = re.findall(r"Filters: (.*?)\. `lines` keeps", TEXT, re.DOTALL)
+    assert re.findall(r"`(\w+)`", listed) == sorted(html_environment().filters)
+
+
+def test_the_limits_are_those_of_the_code():
+    assert f"{LARGEST_SOURCE:,} characters at most" in TEXT
+    assert f"a mail of {LARGEST_HTML:,} octets" in TEXT
+    assert f"{LARGEST_GRAPHIC // 1024} KB each and {LARGEST_IN_ALL // 1024} KB for all" in TEXT

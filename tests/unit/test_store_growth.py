@@ -1,0 +1,100 @@
+"""What a claim, a sweep and a settlement read does not grow with what is queued: each uses its index, on both databases."""
+
+import re
+
+import pytest
+
+from sms.message import Receipt, ReceiptState
+from sms.outcome import Done
+from store import moving, outbound, outbox, progress
+from store.outbound import Take
+from store.progress import Arrived, Rules
+from tests.unit.store_world import SECOND, World
+
+IDS = ["r1", "r2"]
+NUMBERS = ["447700900101", "447700900102"]
+# The statement, values that fit it, and the index that it must go through.
+STATEMENTS = {
+    "claim": (outbound._DUE, ("alpha", 1, 1 << 60, 0, 100), "message_queued"),
+    "sweep": (progress._OVERDUE, (0, 1000), "message_watched"),
+    "left behind": (progress._LEFT_BEHIND, ("me", 500), "message_submitting"),
+    "notices due": (outbox._DUE, ("mail", 1 << 60, 50), "notice_queued"),
+    "orphans by number": (progress._ORPHAN_BY_NUMBER, (NUMBERS,), "receipt_orphan_number"),
+    "orphans by id": (progress._ORPHAN_BY_ID, (IDS,), "receipt_orphan"),
+    "part of a receipt": (progress._PART_BY_ID, (IDS,), "part_carrier_id"),
+    "unknown parts": (progress._UNKNOWN, (NUMBERS, 0), "message_number"),
+    "messages": (moving._MESSAGE, ([1, 2],), "PRIMARY KEY|message_pkey"),
+    "queued parts": (outbound._QUEUED_PARTS, ([1, 2],), "part_message_key"),
+    "parts": (moving._PART, ([1, 2],), "part_message_key"),
+    "receipts of a part": ("SELECT key FROM receipt WHERE part_key = ?", (1,), "receipt_part"),
+    "jobs": (moving._JOB, ([1, 2],), "PRIMARY KEY|job_pkey"),
+}
+FILLED = 2_000
+
+
+@pytest.fixture(name="filled")
+def _filled(database_url):
+    """Return a database whose tables are long enough for a planner to prefer an index."""
+    world = World(database_url, Rules())
+    world.add(*(f"4477009{n:05}" for n in range(FILLED)))
+    world.settle(*((part.part_key, Done(reference=f"r{n}")) for n, part in enumerate(world.take(FILLED // 2))))
+    strays = [
+        Arrived(
+            receipt=Receipt(
+                carrier="alpha", carrier_id=f"stray-{n}", state=ReceiptState.DELIVERED, number=f"4477008{n:05}"
+            ),
+            at=world.now,
+        )
+        for n in range(FILLED)
+    ]
+    world.database.write_now(lambda tx, items: [world.progress.report(tx, strays) for _ in items], None)
+    yield world.database
+    world.database.close()
+
+
+def plan_of(tx, sql, values):
+    lists = [value for value in values if isinstance(value, list)]
+    rest = [value for value in values if not isinstance(value, list)]
+    explain = ("EXPLAIN " if tx.postgresql else "EXPLAIN QUERY PLAN ") + sql
+    rows = tx.rows_in(explain, lists[0], rest) if lists else tx.rows(explain, rest)
+    return " ".join(str(row[-1]) for row in rows)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_hot_statement_goes_through_its_index(filled, name):
+    sql, values, index = STATEMENTS[name]
+    plan = filled.write_now(lambda tx, items: [plan_of(tx, sql, values) for _ in items], None)
+    assert re.search(rf"\b({index})\b", plan), plan
+    assert not re.search(r"\bSCAN (?!.*USING)|Seq Scan", plan), plan
+
+
+def steps(world, run):
+    """Return how many steps SQLite's machine takes for a call: the same on a quick and on a busy computer."""
+    count = 0
+
+    def step():
+        nonlocal count
+        count += 1
+
+    def counted(tx, items):
+        tx._connection.set_progress_handler(step, 1)
+        try:
+            return run(tx, items)
+        finally:
+            tx._connection.set_progress_handler(None, 0)
+
+    return counted, lambda: count
+
+
+def test_a_claim_costs_the_same_with_ten_and_with_ten_thousand_queued(sqlite_url):
+    world = World(sqlite_url, Rules())
+    costs = []
+    for more in (10, 10_000):
+        world.add(*(f"4477009{n:05}" for n in range(more)), due_at=world.now + SECOND)
+        world.add(*(f"4477008{n:05}" for n in range(5)))
+        counted, count = steps(world, world.outbound.take)
+        wish = Take(carrier="alpha", routes=("alpha",), most_parts=5, now=world.now, owner="me")
+        assert len(world.database.write_now(counted, wish)) == 5
+        costs.append(count())
+    world.database.close()
+    assert costs[1] <= costs[0] * 1.2

@@ -1,0 +1,302 @@
+"""TLS rules in a real database: who may demand what, what lowers, what is audited, and what is never guessed."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.admin import Administration, Changed, Fault, add_customer, remove_customer
+from gateway.listing import list_audit
+from gateway.mail_rules import MailRules, StoredStsCache
+from gateway.tls_rules import (
+    TlsRule,
+    accept_tls_rules,
+    enforce_tls,
+    list_domains,
+    parse_rule_domain,
+    withdraw_tls,
+)
+from store.database import Database
+from store.keys import Keys
+from tls.mtasts import CachedPolicy, StsPolicy
+from tls.policy import Pin, PinKind, PolicyEntry, PolicyUnavailableError, StsMode, TlsLevel, TlsPolicy, TlsVersion
+from tls.selfsigned import make_self_signed
+
+NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
+PIN = Pin(kind=PinKind.PUBLIC_KEY, digest="0f" * 32)
+
+
+class Office:
+    """A database with the customer Example, and an administrator at it."""
+
+    def __init__(self, url: str, folder, *operator: PolicyEntry) -> None:
+        self.database = Database(url)
+        self.database.open()
+        self.operator, self.folder = operator, folder / "authorities"
+        self.administration = Administration(self.database, Keys(1, NOW.timestamp), "root", lambda: NOW)
+        self.change(add_customer("Example"))
+
+    def change(self, change) -> str:
+        answer = self.administration.change_now(change)
+        assert isinstance(answer, Changed), answer
+        return answer.sentence
+
+    def refuse(self, change) -> str:
+        answer = self.administration.change_now(change)
+        assert isinstance(answer, Fault), answer
+        return answer.sentence
+
+    def enforce(self, domain: str, level: TlsLevel, customer: str = "", *, lower: bool = False, **more):
+        return enforce_tls(TlsRule(customer=customer, domain=domain, level=level, **more), self.operator, lower=lower)
+
+    def snapshot(self, **more) -> MailRules:
+        return MailRules(self.database, self.operator, self.folder, **more)
+
+    def level(self, domain: str, customer: str = "") -> str:
+        return self.snapshot().read_now().find(domain, customer).policy.level.value
+
+    def spoil(self, sql: str) -> None:
+        self.database.write_now(lambda tx, _: [tx.execute(sql)], None)
+
+
+def line(level: TlsLevel, domain: str = "*") -> PolicyEntry:
+    return PolicyEntry(policy=TlsPolicy(level=level), domain=domain)
+
+
+@pytest.fixture
+def office(database_url, tmp_path):
+    made = Office(database_url, tmp_path)
+    yield made
+    made.database.close()
+
+
+def test_a_rule_is_in_force_and_says_what_it_changes(office):
+    said = office.change(office.enforce("example.com", TlsLevel.SECURE))
+    assert said.startswith("For example.com: may (system) became secure (domain example.com). Mail waits where")
+    assert office.level("example.com") == "secure"
+    assert office.level("mx.example.com") == "may"
+
+
+def test_lowering_is_refused_unless_it_is_asked_for_and_audited_as_such(office):
+    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    said = office.refuse(office.enforce("example.com", TlsLevel.ENCRYPT))
+    assert said == (
+        "That lowers example.com from secure (domain example.com) to encrypt (domain example.com); "
+        "--lower does it all the same."
+    )
+    assert office.level("example.com") == "secure"
+    office.change(office.enforce("example.com", TlsLevel.ENCRYPT, lower=True))
+    assert office.level("example.com") == "encrypt"
+    acts = [
+        (row["action"], row["target"], row["detail"])
+        for row in office.database.read_now(lambda tx: list_audit(tx, "", 9))
+    ]
+    assert acts[:2] == [
+        ("tls.lower", "example.com", "secure (domain example.com) -> encrypt (domain example.com)"),
+        ("tls.enforce", "example.com", "may (system) -> secure (domain example.com)"),
+    ]
+
+
+def test_taking_a_rule_away_lowers_too(office):
+    office.change(office.enforce("", TlsLevel.ENCRYPT, "Example"))
+    assert "all other domains of the customer «Example»" in office.refuse(withdraw_tls("Example", "", office.operator))
+    office.change(withdraw_tls("Example", "", office.operator, lower=True))
+    assert office.level("example.org", "Example") == "may"
+    assert "There is no rule" in office.refuse(withdraw_tls("Example", "", office.operator, lower=True))
+
+
+def test_an_exception_below_the_default_is_a_lowering(office):
+    office.change(office.enforce("", TlsLevel.ENCRYPT))
+    assert "lowers example.com" in office.refuse(office.enforce("example.com", TlsLevel.MAY))
+    assert "lowers all domains below example.com" in office.refuse(office.enforce(".example.com", TlsLevel.MAY))
+
+
+def test_a_line_that_something_stronger_hides_is_not_weakened_in_passing(office):
+    office.change(office.enforce("", TlsLevel.VERIFY, "Example"))
+    office.change(office.enforce("", TlsLevel.SECURE))
+    assert "--lower" in office.refuse(office.enforce("", TlsLevel.MAY, "Example"))
+
+
+def test_an_older_protocol_version_at_the_same_level_is_a_lowering(office):
+    office.change(office.enforce("example.com", TlsLevel.ENCRYPT))
+    old = office.enforce("example.com", TlsLevel.ENCRYPT, minimum_version=TlsVersion.TLS_1_0)
+    assert "--lower" in office.refuse(old)
+
+
+def test_a_customer_can_raise_but_not_lower_the_system(office):
+    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    said = office.change(office.enforce("example.com", TlsLevel.MAY, "example"))
+    assert "nothing changes: secure (domain example.com) stays" in said
+    office.change(office.enforce("", TlsLevel.ENCRYPT, "Example"))
+    assert office.level("example.org", "Example") == "encrypt"
+    assert office.level("example.org") == "may"
+    assert office.level("example.com", "Example") == "secure"
+
+
+def test_the_operators_file_is_lowered_in_the_file_only(database_url, tmp_path):
+    office = Office(database_url, tmp_path, line(TlsLevel.VERIFY, "example.com"), line(TlsLevel.ENCRYPT))
+    said = office.refuse(office.enforce("example.com", TlsLevel.ENCRYPT, lower=True))
+    assert said == "The operator's file demands verify for example.com; what it demands is lowered there only."
+    assert "operator's file" in office.refuse(office.enforce("", TlsLevel.MAY, lower=True))
+    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    assert office.level("example.com") == "secure"
+    assert office.level("example.org") == "encrypt"
+    office.database.close()
+
+
+@pytest.mark.parametrize(
+    ("level", "more", "said"),
+    [
+        (TlsLevel.FINGERPRINT, {}, "Level fingerprint needs at least one pin"),
+        (TlsLevel.PRIVATE_CA, {}, "Level private-ca needs a CA file"),
+        (TlsLevel.ENCRYPT, {"pins": (PIN,)}, "Pins belong to level fingerprint"),
+    ],
+)
+def test_a_rule_that_could_never_be_met_is_refused(office, level, more, said):
+    assert said in office.refuse(office.enforce("example.com", level, **more))
+
+
+def test_a_rule_for_nobody_is_refused(office):
+    assert "no customer «Nobody»" in office.refuse(office.enforce("example.com", TlsLevel.VERIFY, "Nobody"))
+
+
+def test_a_rule_outlives_its_customer_for_mail_that_waits(office):
+    office.change(office.enforce("example.com", TlsLevel.SECURE, "Example"))
+    office.change(remove_customer("Example"))
+    assert office.level("example.com", "Example") == "secure"
+    office.change(withdraw_tls("Example", "example.com", office.operator, lower=True))
+    assert office.level("example.com", "Example") == "may"
+
+
+def test_pins_names_and_authorities_come_back_as_they_were_set(office):
+    pem = make_self_signed("ca.example.com").certificate.decode()
+    office.change(office.enforce("a.example.com", TlsLevel.FINGERPRINT, pins=(PIN,)))
+    office.change(office.enforce("b.example.com", TlsLevel.SECURE, names=("mx.example.net", ".example.org")))
+    office.change(office.enforce("c.example.com", TlsLevel.PRIVATE_CA, authorities=pem))
+    table = office.snapshot().read_now()
+    assert table.find("a.example.com").policy.pins == (PIN,)
+    assert table.find("b.example.com").policy.names == ("mx.example.net", ".example.org")
+    private = Path(table.find("c.example.com").policy.ca_file)
+    assert private.read_text() == pem
+    private.write_text("spoilt")
+    office.snapshot().read_now()
+    assert private.read_text() == pem
+
+
+SPOILT = {
+    "a rule is gone": "DELETE FROM tls_rule WHERE domain = 'example.com'",
+    "all rules are gone": "DELETE FROM tls_rule",
+    "a rule is weaker": "UPDATE tls_rule SET level = 'may'",
+    "a level is unknown": "UPDATE tls_rule SET level = 'strong'",
+    "the seal is gone": "DELETE FROM meta WHERE name = 'tls_rules_seal'",
+    "the table is gone": "DROP TABLE tls_rule",
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+async def test_36_rules_lost_or_damaged_while_mail_is_queued_make_it_wait(sqlite_url, tmp_path, how):
+    office = Office(sqlite_url, tmp_path)
+    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    office.change(office.enforce("", TlsLevel.ENCRYPT, "Example"))
+    office.spoil(SPOILT[how])
+    told: list[str] = []
+    rules = office.snapshot(damaged=told.append)
+    await rules.refresh()
+    await rules.refresh()
+    with pytest.raises(PolicyUnavailableError):
+        rules.policies()
+    assert len(told) == 1
+    office.database.close()
+
+
+async def test_damaged_rules_are_taken_only_by_an_audited_act_and_never_sealed_in_passing(office):
+    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    rules = office.snapshot()
+    office.spoil("DELETE FROM tls_rule")
+    for change in (office.enforce("example.net", TlsLevel.VERIFY), withdraw_tls("", "example.com", office.operator)):
+        assert "all mail waits. «tls accept»" in office.refuse(change)
+    listed = office.database.read_now(lambda tx: list_domains(tx, "", office.operator))
+    assert isinstance(listed, Fault)
+    assert office.change(accept_tls_rules()) == "The TLS rules are taken as they stand: 0 rules."
+    await rules.refresh()
+    assert rules.policies().find("example.com").policy.level is TlsLevel.MAY
+    assert "nothing to accept" in office.refuse(accept_tls_rules())
+
+
+async def test_nobody_is_told_a_policy_before_the_rules_were_read(office):
+    with pytest.raises(PolicyUnavailableError):
+        office.snapshot().policies()
+
+
+async def test_a_rule_that_another_process_raised_acts_after_the_next_refresh(office):
+    rules = office.snapshot()
+    await rules.refresh()
+    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    assert rules.policies().find("example.com").policy.level is TlsLevel.MAY
+    await rules.refresh()
+    assert rules.policies().find("example.com").policy.level is TlsLevel.SECURE
+
+
+async def test_one_read_serves_all_who_ask_before_it_begins(office, monkeypatch):
+    rules = office.snapshot()
+    reads = 0
+    read = office.database.read
+
+    async def counted(query):
+        nonlocal reads
+        reads += 1
+        return await read(query)
+
+    monkeypatch.setattr(office.database, "read", counted)
+    await asyncio.gather(*(rules.refresh() for _ in range(50)))
+    assert reads <= 2
+    await rules.refresh()
+    assert reads <= 3
+
+
+async def test_an_mta_sts_policy_is_remembered_over_a_restart(database_url):
+    first = Database(database_url)
+    first.open()
+    policy = StsPolicy(mode=StsMode.ENFORCE, mx=("mx.example.com", "*.example.net"), max_age=timedelta(days=7))
+    kept = CachedPolicy(policy=policy, policy_id="20261123", fetched_at=NOW)
+    await StoredStsCache(first).put("example.com", CachedPolicy(policy=policy, policy_id="1", fetched_at=NOW))
+    await StoredStsCache(first).put("example.com", kept)
+    first.close()
+    second = Database(database_url)
+    second.open()
+    assert await StoredStsCache(second).get("example.com") == kept
+    assert await StoredStsCache(second).get("example.org") is None
+    second.close()
+
+
+async def test_an_mta_sts_policy_long_over_is_forgotten(database_url):
+    database = Database(database_url)
+    database.open()
+    cache = StoredStsCache(database)
+    policy = StsPolicy(mode=StsMode.ENFORCE, mx=("mx.example.com",), max_age=timedelta(days=7))
+    await cache.put("old.example.com", CachedPolicy(policy=policy, policy_id="1", fetched_at=NOW - timedelta(days=68)))
+    await cache.put(
+        "young.example.com", CachedPolicy(policy=policy, policy_id="1", fetched_at=NOW - timedelta(days=60))
+    )
+    await cache.put("new.example.com", CachedPolicy(policy=policy, policy_id="1", fetched_at=NOW))
+    assert await cache.get("old.example.com") is None
+    assert await cache.get("young.example.com") is not None
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("Example.COM.", "example.com"),
+        (".example.com", ".example.com"),
+        ("*", ""),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("localhost", None),
+        ("", None),
+        ("a b.example", None),
+        ("*.example.com", None),
+    ],
+)
+def test_a_domain_is_named_as_rules_name_it(text, domain):
+    assert parse_rule_domain(text) == domain

@@ -1,0 +1,123 @@
+"""Receipts into states, answered after the commit; silence into an end; the notice of a settled job is announced."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.track import Track
+from sms.message import Receipt, ReceiptState
+from sms.outcome import Done
+from store.keys import to_instant
+from store.progress import Rules
+from tests.unit.store_world import World
+from tests.unit.use_case_kit import MovedClock, until
+
+NUMBER = "447700900101"
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(f"sqlite:///{tmp_path / 'queue.db'}", Rules(receipt_grace={"alpha": timedelta(hours=1)}))
+    yield world
+    world.database.close()
+
+
+@pytest.fixture
+async def track(world):
+    world.clock, world.told = MovedClock(), []
+    track = Track(
+        database=world.database,
+        outbound=world.outbound,
+        progress=world.progress,
+        clock=world.clock,
+        notices_written=lambda: world.told.append(1),
+    )
+    yield track
+    await track.stop()
+
+
+def submitted(world: World, parts: int = 1) -> list[str]:
+    """Store a message of so many parts that the carrier has taken, and return its ids there."""
+    world.add(NUMBER, parts=parts, receipt_wanted=True)
+    taken = world.take()
+    world.settle(*((part.part_key, Done(reference=f"c{part.index}")) for part in taken))
+    return [f"c{part.index}" for part in taken]
+
+
+def state(world: World):
+    return world.rows("SELECT state, reason FROM message")[0]
+
+
+def receipt(carrier_id: str, what: ReceiptState = ReceiptState.DELIVERED) -> Receipt:
+    return Receipt(carrier="alpha", carrier_id=carrier_id, state=what, number=NUMBER)
+
+
+async def test_a_receipt_is_committed_when_it_is_acknowledged(world, track):
+    submitted(world)
+    await track.receipt(receipt("c1"))
+    assert state(world) == ("delivered", "")
+    assert world.told == [1]
+
+
+async def test_receipts_of_parts_that_arrive_together_settle_the_job_once(world, track):
+    ids = submitted(world, parts=4)
+    with capture_logs() as log:
+        await asyncio.gather(*(track.receipt(receipt(one)) for one in ids))
+    assert [entry["event"] for entry in log] == ["job_settled"]
+    assert state(world) == ("delivered", "")
+    assert world.rows("SELECT count(*) FROM notice") == [(1,)]
+
+
+async def test_a_receipt_that_comes_twice_tells_nobody_twice(world, track):
+    submitted(world)
+    for _ in range(3):
+        await track.receipt(receipt("c1"))
+    assert world.rows("SELECT count(*) FROM notice") == [(1,)]
+    assert world.rows("SELECT count(*) FROM receipt") == [(3,)]
+
+
+async def test_a_receipt_that_fits_nothing_is_kept(world, track):
+    submitted(world)
+    await track.receipt(receipt("somebody else's"))
+    assert state(world) == ("submitted", "")
+    assert world.told == []
+    assert world.rows("SELECT carrier_id FROM receipt WHERE part_key IS NULL") == [("somebody else's",)]
+
+
+async def test_a_receipt_that_could_not_be_committed_is_not_acknowledged(world, track, monkeypatch):
+    def fail(*_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(world.progress, "report", fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        await track.receipt(receipt("c1"))
+
+
+async def test_what_no_carrier_took_in_time_expires_and_is_told(world, track):
+    world.add(NUMBER)
+    world.clock.instant = to_instant(world.now) + timedelta(hours=1, seconds=1)
+    track.start()
+    await until(lambda: state(world) == ("expired", "validity-ended"))
+    await until(lambda: world.told == [1])
+
+
+async def test_a_receipt_that_never_comes_ends_as_unknown_after_the_grace(world, track):
+    submitted(world)
+    world.clock.instant = to_instant(world.now) + timedelta(hours=1, seconds=1)
+    track.start()
+    await world.database.write(world.progress.sweep, world.now)
+    assert state(world) == ("submitted", "")
+    await track.stop()
+    world.clock.move(timedelta(hours=1))
+    again = Track(
+        database=world.database,
+        outbound=world.outbound,
+        progress=world.progress,
+        clock=world.clock,
+        notices_written=lambda: world.told.append(1),
+    )
+    again.start()
+    await until(lambda: state(world) == ("unknown", "no-receipt"))
+    await again.stop()

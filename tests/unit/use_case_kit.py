@@ -1,0 +1,89 @@
+"""What tests of the use cases share: a clock that the test moves, a carrier and a mailbox that do as they are told."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from gateway.ports import MailAttempt
+from sms.message import PartToSubmit
+from sms.outcome import Done
+from sms.report import Notice
+from tests.unit.store_world import START
+
+
+class MovedClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.instant = now
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def move(self, by: timedelta) -> None:
+        self.instant += by
+
+
+class FakeCarrier:
+    """Keeps what it is given; `window` is how many parts it takes before they are answered."""
+
+    def __init__(self, name: str = "alpha", window: int = 10) -> None:
+        self.name = name
+        self.window = window
+        self.given: list[PartToSubmit] = []
+        self.before_submit: Callable[[Sequence[PartToSubmit]], None] = lambda _: None
+        self.came = asyncio.Event()
+
+    def free_window(self) -> int:
+        return self.window
+
+    def submit(self, parts: Sequence[PartToSubmit]) -> None:
+        assert len(parts) <= self.window
+        self.before_submit(parts)
+        self.window -= len(parts)
+        self.given += parts
+        self.came.set()
+
+    async def start(self, events) -> None:
+        raise NotImplementedError
+
+    async def stop(self, grace_seconds: float) -> None:
+        raise NotImplementedError
+
+    async def has(self, count: int) -> list[PartToSubmit]:
+        """Wait until it was given so many parts."""
+        async with asyncio.timeout(10):
+            while len(self.given) < count:
+                self.came.clear()
+                await self.came.wait()
+        return self.given
+
+
+class FakeMailbox:
+    """Answers each notice by `answer`, which may raise; `gate` holds all of them back while it is not set."""
+
+    def __init__(self) -> None:
+        self.told: list[Notice] = []
+        self.answer: Callable[[Notice], MailAttempt | None] = lambda _: MailAttempt(
+            outcome=Done(), host="mx.example.com"
+        )
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.at_once = self.most_at_once = 0
+
+    async def send(self, notice: Notice) -> MailAttempt | None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.gate.wait()
+            self.told.append(notice)
+            return self.answer(notice)
+        finally:
+            self.at_once -= 1
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another task or thread brings about."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)

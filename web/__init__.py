@@ -1,0 +1,1 @@
+"""HTTP out: pushes of job reports to customers' applications. Nothing here serves HTTP."""

@@ -1,0 +1,115 @@
+"""A job report as applications read it: JSON with the field names and states that senders of SMS by REST know.
+
+Not here: how it travels and who signs it (push). The text of an SMS is no part of it. docs/push.md describes every
+field; nothing is taken away or changes its meaning, but fields may be added.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from sms.lifecycle import State, is_final
+from sms.message import Alphabet, Priority
+from sms.outcome import ProblemCode, Refusal
+from sms.report import JobReport, Notice, ReportedMessage
+from sms.settings import format_setting
+
+_OF_STATE: Mapping[State, tuple[str, str]] = MappingProxyType(
+    {
+        State.QUEUED: ("OPEN", ""),
+        State.SUBMITTING: ("OPEN", ""),
+        State.SUBMITTED: ("RUNNING", ""),
+        State.DELIVERED: ("DONE", "SUC_FIN"),
+        State.UNDELIVERED: ("DONE", "FAILED_FIN"),
+        State.REJECTED: ("DONE", "FAILED_FIN"),
+        State.FAILED: ("DONE", "NOT_ACC_FIN"),
+    }
+)
+_OF_REASON: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        Refusal.STOP_LIST.value: ("DONE", "BLOCKED"),
+        Refusal.ADDRESS_MALFORMED.value: ("DONE", "INVALID_DST"),
+        Refusal.ADDRESS_UNKNOWN.value: ("DONE", "INVALID_DST"),
+        Refusal.NUMBER_MALFORMED.value: ("DONE", "INVALID_DST"),
+        Refusal.NUMBER_IMPOSSIBLE.value: ("DONE", "INVALID_DST"),
+        Refusal.NUMBER_INVALID.value: ("DONE", "INVALID_DST"),
+        Refusal.NUMBER_CANNOT_RECEIVE.value: ("DONE", "INVALID_DST"),
+        ProblemCode.NUMBER_REFUSED.value: ("DONE", "INVALID_DST"),
+    }
+)
+
+
+def push_body(notice: Notice) -> bytes:
+    """Return what is posted for a notice: one JSON object, UTF-8."""
+    content = {"event": notice.kind.value, "noticeId": notice.public_id, **job_fields(notice.report)}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def job_fields(report: JobReport) -> dict[str, Any]:
+    """Return a job with its recipients. Instants are ISO 8601 in UTC, what is not known is null."""
+    settings = report.settings
+    return {
+        "jobId": report.public_id,
+        "src": format_setting(settings.sender_id) if settings.sender_id is not None else None,
+        "encoding": "UTF-16" if settings.coding is Alphabet.UCS2 else "STANDARD",
+        "billcode": settings.cost_centre or None,
+        "statusRequested": settings.delivery_receipt,
+        "flash": settings.flash,
+        "validityMin": int(settings.validity.total_seconds() // 60),
+        "customerRef": report.reference or None,
+        "qos": "EXPRESS" if settings.priority is Priority.EXPRESS else "NORMAL",
+        "service": report.service,
+        "user": report.user or None,
+        "receiptTs": _instant(report.accepted_at),
+        "finishedTs": _instant(report.settled_at),
+        "recipients": [_recipient_fields(message, report) for message in report.messages],
+    }
+
+
+def _recipient_fields(message: ReportedMessage, report: JobReport) -> dict[str, Any]:
+    awaited = report.settings.delivery_receipt and report.settled_at is None
+    process_status, status = decide_status(message, receipt_expected=awaited)
+    sent = [part.submitted_at for part in message.parts if part.submitted_at is not None]
+    return {
+        "smsId": message.public_id,
+        "dst": message.number or message.given,
+        "processStatus": process_status,
+        "status": status,
+        "customerRef": message.given,
+        "reason": message.problem or None,
+        "sentTs": _instant(min(sent, default=None)),
+        "finishedTs": _instant(message.updated_at if process_status in {"DONE", "CANCELED", "KILL"} else None),
+        "state": message.state.value,
+        "reasonCode": message.reason or None,
+        "parts": len(message.parts),
+        "partsBilled": sum(part.billed for part in message.parts),
+    }
+
+
+def decide_status(message: ReportedMessage, *, receipt_expected: bool) -> tuple[str, str]:
+    """Return process status and status of one recipient; `receipt_expected` while its receipt may still come."""
+    offered = any(part.submitted_at is not None or part.carrier_id for part in message.parts)
+    match message.state:
+        case State.SUBMITTED if is_final(message.state, receipt_expected=receipt_expected):
+            found = "DONE", "SUC_ACC"
+        case State.CANCELLED:
+            found = ("KILL" if any(part.carrier_id for part in message.parts) else "CANCELED"), ""
+        case State.EXPIRED:
+            found = "DONE", "TIMEOUT" if offered else "CON_ERR"
+        case State.UNKNOWN:
+            found = "DONE", "TIMEOUT" if message.reason == ProblemCode.NO_RECEIPT else "SEND_ERR"
+        case State.REJECTED | State.FAILED if message.reason in _OF_REASON:
+            found = _OF_REASON[message.reason]
+        case State.REJECTED if not message.from_network:
+            found = "DONE", "NOT_ACC_FIN"
+        case _:
+            found = _OF_STATE[message.state]
+    return found
+
+
+def _instant(instant: datetime | None) -> str | None:
+    if instant is None:
+        return None
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
