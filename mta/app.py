@@ -15,6 +15,7 @@ from gateway.accept import Acceptance
 from gateway.book import AddressBook
 from gateway.cancel import Cancelling
 from gateway.dispatch import Dispatch
+from gateway.lease import NodeLease
 from gateway.notify import Notify
 from gateway.receive import Receive
 from gateway.track import Track
@@ -128,6 +129,8 @@ class Gateway:
             given_up=push_given_up(self._mail_out.sound),
         )
         self._carriers: list[SmppClient] = []
+        self.lost = asyncio.Event()
+        self._lease = self._build_lease()
         self._cancelling: Cancelling | None = None
         self._dispatch: Dispatch | None = None
         self._listening = build_listening(
@@ -178,6 +181,8 @@ class Gateway:
             notices_written=self._notices_written,
             hours={item.name: item.hours for item in self._config.carriers if item.hours is not None},
         )
+        if self._lease is not None:
+            await self._lease.acquire()
         await self._dispatch.recover()
         await self._dispatch.reroute()
         await self._notify.recover()
@@ -189,11 +194,36 @@ class Gateway:
         self._notify.start()
         self._push.start()
         self.core.book.start()
-        for carrier in self._carriers:
-            await carrier.start(self)
+        if self._lease is not None:
+            await self._lease.begin()
+        else:
+            for carrier in self._carriers:
+                await carrier.start(self)
         self.listeners = await self._listening.open()
         for listener in self.listeners:
             log.info("listening", addresses=[f"{host}:{port}" for host, port in listener.addresses])
+
+    def _build_lease(self) -> NodeLease | None:
+        """Return this process's lease where several nodes may share the database."""
+        if not self._database.postgresql:
+            return None
+        return NodeLease(
+            database=self._database,
+            owner=self._owner,
+            node=self._config.server.node,
+            carriers=[options.name for options in self._config.carriers],
+            hold=self._hold_carrier,
+            recover=self._recover_dead_nodes,
+            lost=self.lost.set,
+        )
+
+    async def _hold_carrier(self, name: str) -> None:
+        await next(carrier for carrier in self._carriers if carrier.name == name).start(self)
+
+    async def _recover_dead_nodes(self) -> None:
+        if self._dispatch is not None:
+            await self._dispatch.recover()
+        await self._notify.recover()
 
     def _build_cancelling(self) -> Cancelling:
         offering = {
@@ -249,4 +279,6 @@ class Gateway:
         for sandbox in self.sandboxes.values():
             await sandbox.stop()
         self._listening.close()
+        if self._lease is not None:
+            await self._lease.stop()
         log.info("stopped")

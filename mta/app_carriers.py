@@ -9,7 +9,7 @@ from gateway.ports import Clock
 from gateway.routing import CarrierRoute, CarrierRoutes
 from mta.config_carrier import CarrierKind, CarrierOptions, CarrierTls, OnUnknown
 from mta.config_shapes import read_secret
-from smpp.account import CarrierAccount, OutbindDoor
+from smpp.account import BindMode, CarrierAccount, OutbindDoor
 from smpp.client import SmppClient
 from smpp.script import Script
 from smpp.session import Limits
@@ -19,7 +19,7 @@ from tls.contexts import ClientCertificate, ClientContexts, ClientRole
 
 
 def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
-    """Return which carrier serves which numbers."""
+    """Return which carrier serves which numbers; one that only brings us SMS and receipts serves none."""
     return CarrierRoutes(
         CarrierRoute(
             carrier=carrier.name,
@@ -30,6 +30,7 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
             wide_reference=carrier.dialect.wide_reference,
         )
         for carrier in carriers
+        if carrier.bind is not BindMode.RECEIVER
     )
 
 

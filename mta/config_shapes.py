@@ -15,6 +15,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum
 from itertools import pairwise
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
@@ -224,7 +225,8 @@ def options_of(kind: Any) -> list[Any]:
     return [item for item in fields(kind) if not item.metadata.get("hidden")]
 
 
-def docs_of(kind: type) -> dict[str, str]:
+@cache
+def docs_of(kind: type) -> Mapping[str, str]:
     """Return what each field says about itself: the doc of its `option`, or the text below it in the source."""
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     assert isinstance(body, ast.ClassDef)

@@ -152,6 +152,8 @@ class MailJudge:
         if proven is None:
             read = self._read_recipient(address, ("SMS",))
             return read if isinstance(read, Refused) else None
+        if not reverse_path and self._is_service_address(address):
+            return None  # a bounce or read receipt for a mail of ours: it is taken, and dropped when its content is here
         sender = self.choose_sender(proven, reverse_path) if reverse_path else self._customer_alone(proven)
         if isinstance(sender, Refused):
             read = self._read_recipient(address, ())
@@ -165,6 +167,11 @@ class MailJudge:
                 again = self._judge_address(sender, address, as_sap, reverse_path)
                 return judged if isinstance(again, Refused) else again
         return judged
+
+    def _is_service_address(self, address: str) -> bool:
+        """Tell whether an address of our domains names no recipient but this gateway, as status@ and postmaster@ do."""
+        local, _, domain = address.rpartition("@")
+        return domain.removesuffix(".").lower() in self._domains and local.isascii() and local.isalpha()
 
     def _judge_address(
         self, sender: Sender, address: str, resolved: Resolved, author: str

@@ -49,7 +49,7 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPart:
-    """One part as it goes on the air. `payload` is short_message without the UDH: septets one per octet, or UTF-16BE."""
+    """One part as it goes on the air. `payload` has no UDH: septets one per octet, or UTF-16BE."""
 
     text: str
     udh: bytes
@@ -149,7 +149,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundFragment:
-    """One deliver_sm from a handset: text of one fragment with its concatenation, if any (3GPP TS 23.040 §9.2.3.24.1)."""
+    """One deliver_sm from a handset, with its place in a concatenation, if any (3GPP TS 23.040 §9.2.3.24.1)."""
 
     carrier: str
     source: str

@@ -68,6 +68,7 @@ class ProblemCode(StrEnum):
     VALIDITY_ENDED = "validity-ended"
     DELETED = "deleted"
     NO_RECEIPT = "no-receipt"
+    STATE_UNKNOWN = "state-unknown"
     RESTARTED = "restarted"
     STOP_LIST = "stop-list"
     CANCELLED = "cancelled"

@@ -73,8 +73,10 @@ class ReportedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedMessage:
-    """One recipient's line. `number` is E.164 with +, empty where the address was refused; `reason` is a ProblemCode or
-    a Refusal value, `problem` its sentence. `from_network` says that a receipt of the network led to this state.
+    """One recipient's line.
+
+    `number` is E.164 with +, empty where the address was refused; `reason` is a ProblemCode or a Refusal value, `problem`
+    its sentence. `from_network` says that a receipt of the network led to this state.
     """
 
     public_id: str
@@ -92,6 +94,7 @@ class ReportedMessage:
     from_network: bool
     updated_at: datetime
     expires_at: datetime | None = None
+    due_at: datetime | None = None
     notify: str = ""
     orcpt: str = ""
 

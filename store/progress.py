@@ -36,7 +36,7 @@ _REPORT_PROBLEMS: Mapping[Event, Problem] = {
         code=ProblemCode.CARRIER_REFUSED, text="The network reports that it rejected the message."
     ),
     Event.REPORT_UNKNOWN: Problem(
-        code=ProblemCode.NO_RECEIPT, text="The network reports that it does not know what became of the message."
+        code=ProblemCode.STATE_UNKNOWN, text="The network reports that it does not know what became of the message."
     ),
 }
 _EXPIRED = Problem(code=ProblemCode.VALIDITY_ENDED, text="The validity ended before a carrier took the message.")

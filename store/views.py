@@ -10,6 +10,7 @@ from sms.report import JobReport, ReportedMessage, ReportedPart
 from store.database import Row, Transaction
 from store.frozen import thaw_origins, thaw_replaced, thaw_settings
 from store.keys import to_instant
+from store.outbound import FAR
 
 _JOB = (
     "SELECT key, public_id, customer, profile, person, service, reference, accepted_at, settled_at, settings, origins,"
@@ -17,7 +18,8 @@ _JOB = (
 )
 _MESSAGES = (
     "SELECT key, job_key, public_id, given, number, notify, orcpt, body, cut, replaced, alphabet, sender, state,"
-    " reason, problem, from_network, updated_at, expires_at FROM message WHERE job_key IN (??) ORDER BY job_key, seq"
+    " reason, problem, from_network, updated_at, expires_at, due_at FROM message WHERE job_key IN (??)"
+    " ORDER BY job_key, seq"
 )
 _PARTS = (
     "SELECT p.message_key, p.idx, p.total, p.body, p.state, p.carrier, p.carrier_id, p.error, p.submitted_at,"
@@ -77,6 +79,7 @@ def _reported_message(row: Row, parts: tuple[ReportedPart, ...]) -> ReportedMess
         from_network=bool(row[15]),
         updated_at=to_instant(row[16]),
         expires_at=to_instant(row[17]),
+        due_at=to_instant(row[18]) if row[18] < FAR else None,
         parts=parts,
     )
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from sms.lifecycle import OPEN, State, Summary
@@ -40,6 +41,7 @@ _TONES = {
     State.QUEUED: Tone.OPEN,
     State.SUBMITTING: Tone.OPEN,
 }
+_SOON = timedelta(minutes=1)
 _TRIAL = ProblemCode.DRY_RUN
 _BEFORE_SENDING = frozenset({NoticeKind.ACCEPTED, NoticeKind.DRY_RUN})
 _TONE_ORDER = (Tone.BAD, Tone.UNSURE, Tone.OPEN, Tone.CALM, Tone.GOOD)
@@ -405,6 +407,9 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
     senders = {message.sender_id for message in report.messages if message.sender_id}
     accepted = words.time(report.accepted_at, zone)
     changed = words.time(max((m.updated_at for m in report.messages), default=report.accepted_at), zone)
+    start = max(
+        (m.due_at for m in report.messages if m.due_at and (m.state in OPEN or m.reason == _TRIAL)), default=None
+    )
     expiry = max((m.expires_at for m in report.messages if m.expires_at and m.state in OPEN), default=None)
     values = (
         ("label.to", recipients[0].number if len(report.messages) == 1 else ""),
@@ -413,6 +418,7 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
         ("label.cost_centre", show_line(report.settings.cost_centre)),
         ("label.reference", show_line(report.reference)),
         ("label.accepted_at", accepted),
+        ("label.due_at", words.time(start, zone) if start and start - report.accepted_at > _SOON else ""),
         ("label.updated_at", changed if changed != accepted else ""),
         ("label.valid_until", words.time(expiry, zone) if expiry else ""),
         ("label.job", show_line(report.public_id)),

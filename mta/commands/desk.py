@@ -38,10 +38,11 @@ class Desk:
         self._administration = administration
         self._system = system
 
-    def change(self, change: Change) -> Changed:
-        """Carry out a change and print its sentence."""
+    def change(self, change: Change, *, silent: bool = False) -> Changed:
+        """Carry out a change and print its sentence, unless it is part of something larger."""
         answer = _or_end(self._administration.change_now(change))
-        click.echo(answer.sentence)
+        if not silent:
+            click.echo(answer.sentence)
         return answer
 
     def look(self, query: Callable[[Transaction], R | Fault]) -> R:

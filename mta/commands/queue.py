@@ -53,7 +53,7 @@ def _when(instant: datetime | None) -> str:
 @click.option("--limit", default=100, show_default=True, help="At most so many rows of each kind.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def list_queue(file: str, limit: int, *, as_json: bool) -> None:
-    """List the messages and status mails that have not ended."""
+    """List the messages and notices that have not ended."""
     with opened(file) as (_, database, _keys):
         messages = database.read_now(partial(list_messages, limit=limit))
         notices = database.read_now(partial(list_notices, limit=limit))
@@ -65,7 +65,7 @@ def list_queue(file: str, limit: int, *, as_json: bool) -> None:
         click.echo(_message_line(message))
     for notice in notices:
         click.echo(_notice_line(notice))
-    click.echo(f"{_count(len(messages), 'message')}, {_count(len(notices), 'status mail')} wait; times are UTC.")
+    click.echo(f"{_count(len(messages), 'message')}, {_count(len(notices), 'notice')} wait; times are UTC.")
 
 
 def _count(number: int, thing: str) -> str:
@@ -93,7 +93,7 @@ def _notice_line(notice: WaitingNotice) -> str:
 @config_option
 @click.argument("name", metavar="ID")
 def show(file: str, name: str) -> None:
-    """Show one job, message or status mail with all that is known of it."""
+    """Show one job, message or notice with all that is known of it."""
     _print_trace(file, name, as_json=False)
 
 
@@ -101,7 +101,7 @@ def show(file: str, name: str) -> None:
 @config_option
 @click.argument("names", metavar="ID…", nargs=-1, required=True)
 def hold_queued(file: str, names: tuple[str, ...]) -> None:
-    """Keep jobs, messages or status mails from going out until they are released."""
+    """Keep jobs, messages or notices from going out until they are released."""
     with opened(file) as (_, database, _keys):
         for name in names:
             count = database.write_now(hold, _found(database.read_now(partial(find_waiting, name=name)), name))
@@ -124,14 +124,14 @@ def release_held(file: str, names: tuple[str, ...]) -> None:
 @config_option
 @click.argument("names", metavar="ID…", nargs=-1, required=True)
 def delete(file: str, names: tuple[str, ...]) -> None:
-    """Cancel what no carrier was offered yet (its sender is told), and drop status mails that wait."""
+    """Cancel what no carrier was offered yet (its sender is told), and drop notices that wait."""
     with opened(file) as (_, database, keys):
         progress = ProgressStore(keys, Rules())
         for name in names:
             found = _found(database.read_now(partial(find_waiting, name=name)), name)
             dropped = database.write_now(drop_notices, Release(found=found, now=_now()))
             cancelled = database.write_now(progress.cancel, Cancel(message_keys=found.messages, now=_now()))
-            done = f"{_count(cancelled, 'message')} cancelled, {_count(dropped, 'status mail')} dropped"
+            done = f"{_count(cancelled, 'message')} cancelled, {_count(dropped, 'notice')} dropped"
             click.echo(f"{name}: {done}")
 
 
@@ -146,7 +146,7 @@ def flush_queue(file: str) -> None:
 
 def _found(found: Found, name: str) -> Found:
     if not found.known:
-        raise click.ClickException(f"{name}: there is no job, message or status mail of this id")
+        raise click.ClickException(f"{name}: there is no job, message or notice of this id")
     return found
 
 
@@ -173,7 +173,7 @@ def cancel_job(file: str, name: str) -> None:
 @click.argument("job", metavar="JOB")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(file: str, job: str, *, as_json: bool) -> None:
-    """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, status mails."""
+    """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices."""
     _print_trace(file, job, as_json=as_json)
 
 
@@ -204,10 +204,10 @@ def trace_lines(trace: Trace) -> list[str]:
     """Return a trace as lines for a terminal: the mail, each message with its parts and receipts, each notice."""
     report = trace.report
     ended = f"settled {_when(report.settled_at)}" if report.settled_at else "open"
+    whose = f"customer {report.customer}, profile {report.profile or '-'}, user {report.user or '-'}"
     lines = [
         f"Job {report.public_id}: {ended}, accepted {_when(report.accepted_at)} UTC",
-        f"  customer {report.customer}, profile {report.profile or '-'}, user {report.user or '-'},"
-        f" service {report.service}",
+        f"  {whose}, service {report.service}",
     ]
     if report.mail is not None:
         lines += _mail_lines(report.mail)
@@ -217,9 +217,8 @@ def trace_lines(trace: Trace) -> list[str]:
         lines += _message_lines(message, trace)
     for notice in trace.notices:
         problem = f", {notice.problem}" if notice.problem else ""
-        lines.append(
-            f"Notice {notice.public_id}: {notice.kind} by {notice.channel} to {notice.recipient}: {notice.state}{problem}"
-        )
+        what = f"{notice.kind} by {notice.channel} to {notice.recipient}"
+        lines.append(f"Notice {notice.public_id}: {what}: {notice.state}{problem}")
         lines += [
             f"  {_when(attempt.at)} {attempt.outcome} {attempt.host} {attempt.address} tls={attempt.tls or 'none'}"
             f" policy={attempt.policy or '-'} reply={attempt.reply or '-'}"
@@ -237,10 +236,10 @@ def _mail_lines(mail: MailOrigin) -> list[str]:
 
 def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     reason = f", {message.reason}: {message.problem}" if message.reason else ""
+    size = f"{message.alphabet}, {_count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
     lines = [
         f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {message.state}{reason}",
-        f"  {message.alphabet}, {_count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'},"
-        f" {_count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
+        f"  {size}, {_count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
     ]
     for part in message.parts:
         error = f", error {part.error}" if part.error else ""

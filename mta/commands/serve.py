@@ -59,11 +59,17 @@ async def serve_until_told(config: Config) -> None:
         sys.exit(1)
     spare_the_collector()
     notify_system("READY=1")
-    await told.wait()
+    waits = [asyncio.ensure_future(told.wait()), asyncio.ensure_future(gateway.lost.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
     notify_system("STOPPING=1")
     log.info("stopping")
     await gateway.stop()
     database.close()
+    if gateway.lost.is_set():
+        click.echo("another node has taken over what was this one's: start again under a lease of its own", err=True)
+        sys.exit(1)
 
 
 async def _start(config: Config, database: Database) -> Gateway:

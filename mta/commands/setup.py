@@ -102,11 +102,11 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def create_demo_customer(file: Path, password: str) -> None:
-    """Make the customer `demo` with a login of that name; it owns no domain, so any sender address is taken from it."""
+    """Make the customer `demo` with a login of that name; it owns no domain, so any sender is taken from it."""
     demo = all_of(
         add_customer("demo"),
         set_settings(of_customer("demo"), {"delivery_receipt": "on"}),
         add_login("demo", password, hash_password, customer="demo"),
     )
     with at_desk(file) as desk:
-        desk.change(demo)
+        desk.change(demo, silent=True)

@@ -42,6 +42,7 @@ class Site:
         self.box = Sandbox(hostname="mailbox.example.net")
         self._carrier: Simulator | None = None
         self.port = 0
+        self._boxed = False
         self.more_carriers: list[dict] = []
         self._tables = tables
         self._process: asyncio.subprocess.Process | None = None
@@ -51,6 +52,7 @@ class Site:
     async def open(self, script: Script | None = None, **carrier_options) -> "Site":
         """Start mailbox and carrier, write the configuration with the customer `demo`."""
         self.box.start()
+        self._boxed = True
         self._carrier = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=script or Script())
         await self._carrier.start()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +141,8 @@ class Site:
             await self.kill()
         if self._carrier is not None:
             await self._carrier.stop()
-        self.box.stop()
+        if self._boxed:
+            self.box.stop()
 
     @property
     def password(self) -> str:

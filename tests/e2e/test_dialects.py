@@ -45,6 +45,13 @@ TABLE: dict[str, tuple[dict, dict, dict]] = {
     "no-validity": ({"validity_format": "none", "destination_plus": True, "destination_npi": 0}, {}, {}),
     "own-flags": ({"normal_priority_flag": 1, "express_priority_flag": 3, "registered_delivery": 17}, {}, {}),
 }
+VENDOR = "447700900599"
+OWN_STATUS = """
+[carrier.dialect.statuses.0x0401]
+verdict = "fail"
+code = "number-refused"
+text = "The carrier has blocked this number."
+"""
 NUMBERS = {name: f"4477009005{n:02}" for n, name in enumerate(TABLE)}
 _KINDS: dict[str, Any] = {
     "long_messages": LongMessages,
@@ -81,9 +88,15 @@ async def world(tmp_path_factory):
                 **options,
             }
         )
+    refusing = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=Script(refuse=lambda _: 0x0401))
+    await refusing.start()
+    carriers["vendor"] = refusing
+    site.more_carriers.append({"name": "vendor", "port": refusing.port, "prefixes": [VENDOR]})
     backup = {"name": "backup", "port": free_port(), "prefixes": [NUMBERS["plain"]], "priority": 20}
     site.more_carriers.append({**backup, "dialect": TABLE["udh-16-bit"][0]})
     await site.open()
+    before, name, after = site.file.read_text().partition('name = "vendor"')
+    site.file.write_text(before + name + after.replace("#[carrier.dialect.statuses.0x0045]", OWN_STATUS, 1))
     await site.command("customer", "set", "demo", "delivery_receipt=on", "unencodable=switch", "max_parts=10")
     await site.start()
     yield site, carriers
@@ -176,6 +189,16 @@ async def test_the_fields_of_a_submit_are_those_of_the_operators_file(world):
     await ends_delivered(site, "Fields", NUMBERS["own-flags"])
     body = carriers["own-flags"].record.taken[-1].submitted.body
     assert (body.priority_flag, body.registered_delivery) == (1, 17)
+
+
+async def test_a_status_of_the_vendors_own_means_what_the_operators_file_says(world):
+    site, carriers = world
+    job = await site.send("Blocked", to=(f"+{VENDOR}",))
+    await site.until(lambda: site.state(job) == {VENDOR: "failed"})
+    assert site.rows("SELECT reason, problem FROM message WHERE number = ?", VENDOR) == [
+        ("number-refused", "The carrier has blocked this number.")
+    ]
+    assert carriers["vendor"].statuses[0x0401] == 1
 
 
 async def test_a_pair_has_one_link_for_each_way(world):

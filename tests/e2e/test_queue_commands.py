@@ -45,7 +45,7 @@ async def test_what_waits_is_listed_with_the_reason_and_without_whole_numbers(bu
         re.MULTILINE,
     )
     assert "1 attempt, carrier-busy: " in listed
-    assert listed.endswith("1 message, 0 status mails wait; times are UTC.\n")
+    assert listed.endswith("1 message, 0 notices wait; times are UTC.\n")
     assert "447700900123" not in listed
     assert "Pump" not in listed
     (message,) = json.loads(await busy.command("queue", "list", "--json"))["messages"]
@@ -82,7 +82,7 @@ async def test_flush_tries_at_once_what_waits_for_its_next_attempt(busy):
 async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):
     job = await busy.send("Never mind")
     await deferred(busy, job)
-    assert await busy.command("queue", "delete", job) == f"{job}: 1 message cancelled, 0 status mails dropped\n"
+    assert await busy.command("queue", "delete", job) == f"{job}: 1 message cancelled, 0 notices dropped\n"
     text = await busy.told()
     assert "+447700900123" in text
     assert "ancelled" in text
@@ -90,7 +90,7 @@ async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):
     await busy.command("queue", "flush")
     assert busy.state(job) == {"447700900123": "cancelled"}
     assert busy.carrier.record.taken == []
-    assert await busy.command("queue", "list") == "0 messages, 0 status mails wait; times are UTC.\n"
+    assert await busy.command("queue", "list") == "0 messages, 0 notices wait; times are UTC.\n"
 
 
 async def test_status_is_one_trace_of_mail_message_parts_receipts_and_notices(site):

@@ -190,7 +190,7 @@ async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, mon
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(address))
-        channel.settimeout(5)
+        channel.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", str(address))
         site = Site(tmp_path / "site", log={"format": "json"})
         await site.open()

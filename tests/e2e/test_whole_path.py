@@ -140,7 +140,7 @@ async def test_a_cut_link_in_the_middle_of_a_hundred_mails_sends_nothing_twice(s
     await site.until_all_told()
     taken = Counter((one.submitted.number, one.submitted.text) for one in site.carrier.record.taken)
     assert max(taken.values()) == 1
-    states = {number: state for number, state in site.rows("SELECT number, state FROM message")}
+    states = dict(site.rows("SELECT number, state FROM message"))
     assert len(states) == 300
     unknown = {number for number, state in states.items() if state == "unknown"}
     assert {number for number, state in states.items() if state == "delivered"} == states.keys() - unknown
@@ -185,7 +185,7 @@ async def test_after_thirty_kills_every_acknowledged_mail_is_one_job_that_ended_
     assert states["delivered"] > 30
     told = Counter(status.message["In-Reply-To"] for status in site.box.mails)
     assert set(told) == set(jobs)
-    ids = {}
+    ids: dict[str, set[str]] = {}
     for status in site.box.mails:
         ids.setdefault(status.message["In-Reply-To"], set()).add(status.message["Message-ID"])
     assert all(len(found) <= 2 for found in ids.values())  # the result, and a correction where the network spoke later

@@ -155,6 +155,28 @@ def test_long_messages_arrive_whole_in_every_way_of_saying_so(long_messages, alp
     assert "".join(texts) == text
 
 
+@pytest.mark.parametrize(
+    ("wide", "udh", "written_udh"),
+    [
+        (True, "06080412340302", "06080412340302"),
+        (False, "06080412340302", "050003340302"),
+        (True, "050003340302", "050003340302"),
+        (False, "050003340302", "050003340302"),
+        (False, "", ""),
+    ],
+)
+def test_a_carrier_gets_the_width_of_reference_that_it_wants_where_there_is_room(wide, udh, written_udh):
+    header = bytes.fromhex(udh)
+    body, _ = written(Dialect(wide_reference=wide), udh=header, index=2, total=3, payload=b"abc")
+    assert body.short_message == bytes.fromhex(written_udh) + b"abc"
+    packed, _ = written(
+        Dialect(wide_reference=wide, default_alphabet=WireAlphabet.GSM7_PACKED), udh=header, total=3, payload=b"abc"
+    )
+    header_written = bytes.fromhex(written_udh)
+    packed_text = packed.short_message[len(header_written) :]
+    assert unpack_septets(packed_text, after_octets=len(header_written))[:3] == b"abc"
+
+
 def test_ids_compare_equal_in_any_base():
     assert normalise_id("1A2B", IdBase.HEX) == normalise_id("6699", IdBase.DECIMAL) == "6699"
     assert normalise_id(" 000006699 ", IdBase.DECIMAL) == normalise_id("0x1a2b", IdBase.HEX) == "6699"

@@ -6,9 +6,12 @@ import pytest
 
 from gateway.accept import Kept, Stale
 from sms.outcome import Refusal, Refused
-from sms.report import NoticeKind
+from sms.report import NoticeKind, ways_to_tell
+from sms.settings import StatusChannel
 from store.database import StorageError
 from tests.unit.house import ANNA, BOB, administer, judge, make_house, open_core
+
+URL = "https://app.example.com/sms"
 
 
 @pytest.fixture
@@ -105,6 +108,24 @@ async def test_the_parts_of_one_message_share_a_reference_of_their_own(core):
     assert [udh[4:] for udh in udhs] == [bytes((3, index)) for index in (1, 2, 3)] * 2
     assert {udh[:3] for udh in udhs} == {b"\x05\x00\x03"}
     assert len({udh[3] for udh in udhs[:3]}) == len({udh[3] for udh in udhs[3:]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "url", "ways"),
+    [
+        ("mail", ANNA, "", [("mail", ANNA)]),
+        ("mail", ANNA, URL, [("mail", ANNA)]),
+        ("push", ANNA, URL, [("push", URL)]),
+        ("push", ANNA, "", [("mail", ANNA)]),
+        ("both", ANNA, URL, [("mail", ANNA), ("push", URL)]),
+        ("both", ANNA, "", [("mail", ANNA)]),
+        ("mail", "", URL, []),
+        ("push", "", "", []),
+        ("both", "", URL, [("push", URL)]),
+    ],
+)
+def test_by_which_channels_a_sender_is_told(channel, address, url, ways):
+    assert list(ways_to_tell(StatusChannel(channel), address, url)) == ways
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mta.confined_reader import ReaderUnavailableError
 from mta.handler import DiskReserve, MailHandler, MailRate, prove_by_address
 from mta.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
 from mta.identify import Identity
@@ -34,8 +35,8 @@ def handler(core, **changes) -> MailHandler:
         "rate": MailRate(0),
         "authentication_required": False,
     }
-    parts |= changes
-    return MailHandler(reading=Reading(parts["judge"]), **parts)
+    parts |= {"reading": Reading(core.judge)} | changes
+    return MailHandler(**parts)
 
 
 async def session(core, *, peer=OURS, customer: str = ""):
@@ -163,3 +164,11 @@ def test_the_disk_is_asked_and_compared_with_the_reserve(tmp_path):
     free = shutil.disk_usage(tmp_path).free
     assert DiskReserve(tmp_path, 0).enough()
     assert not DiskReserve(tmp_path, free * 2).enough()
+
+
+async def test_a_mail_that_no_process_can_be_had_to_read_is_asked_for_again(core):
+    async def judge(*_):
+        raise ReaderUnavailableError("no more processes")
+
+    reply = await converse(handler(core, reading=SimpleNamespace(judge=judge)), await session(core, customer="acme"))
+    assert reply.startswith("451 4.3.0")

@@ -12,7 +12,8 @@ PROBLEM = Problem(code=ProblemCode.THROTTLED, text="busy")
 BUSY, LOST, GOOD, REFUSED = Retry(problem=PROBLEM), Unknown(problem=PROBLEM), Done(reference="1"), Failed(problem=PROBLEM)
 
 
-def after(*outcomes, now=0.0, health=Health()):
+def after(*outcomes, now=0.0, health=None):
+    health = health or Health()
     for outcome in outcomes:
         health = health.heard(outcome, now, RULES)
     return health

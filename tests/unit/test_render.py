@@ -3,6 +3,7 @@
 import html as html_module
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from sms.settings import TextSource
 from templates.render import LARGEST_HTML, Renderer
 from templates.view import Tone, show
 from templates.words import LANGUAGES
-from tests.unit.status_samples import MAIL, everything, many, message, part, report
+from tests.unit.status_samples import ACCEPTED_AT, MAIL, everything, many, message, part, report
 
 RENDERER = Renderer()
 
@@ -336,3 +337,53 @@ def test_our_own_codes_do_not_stand_where_a_carriers_code_stands():
     rendered = render(report(message(State.FAILED, reason=ProblemCode.NUMBER_REFUSED, parts=parts)))
     assert "number-refused" not in rendered.text
     assert "(013)" in rendered.text
+
+
+def trial(**changes):
+    return message(
+        State.CANCELLED,
+        reason=ProblemCode.DRY_RUN,
+        problem="alpha (standard) > beta (dear)",
+        parts=(part(1, 2, State.CANCELLED), part(2, 2, State.CANCELLED)),
+        **changes,
+    )
+
+
+def test_a_dry_run_says_what_would_be_sent_which_way_and_with_whose_settings():
+    job = report(
+        trial(cut="the end"),
+        cost_centre="4711",
+        origins={"cost_centre": ("user", "manual:anna"), "max_parts": ("profile", "profile")},
+    )
+    rendered = render(job, NoticeKind.DRY_RUN)
+    for shown in (" ".join(rendered.text.split()), text_of(rendered.html)):
+        for fact in (
+            "Nothing was sent: this was a dry run",
+            "Text that would be sent",
+            "the end",
+            "Route: alpha (standard) > beta (dear)",
+            "2 parts, 0 billed",
+            "would be sent",
+            "4711 (user, manual:anna)",
+            "4 (profile)",
+        ):
+            assert fact in shown
+        assert "ancelled" not in shown
+
+
+def test_a_dry_run_to_several_counts_who_would_be_reached_and_who_is_refused():
+    refused = message(State.REJECTED, reason=Refusal.NUMBER_IMPOSSIBLE, number="", parts=())
+    view = RENDERER.view(NoticeKind.DRY_RUN, report(trial(), trial(), refused))
+    assert view.headline == "Dry run: 2 of 3 SMS would be sent"
+    assert view.lead.replace("\u00a0", " ") == "2 would be sent · 1 refused"
+    assert [recipient.state for recipient in view.recipients] == ["would be sent", "would be sent", "refused"]
+
+
+def test_a_message_that_starts_later_says_when():
+    later = message(State.QUEUED, parts=(part(state=State.QUEUED),), due_at=ACCEPTED_AT + timedelta(days=1))
+    labels = {
+        fact.label: fact.value for fact in RENDERER.view(NoticeKind.ACCEPTED, report(later, settled_at=None)).facts
+    }
+    assert labels["To be sent at"] == "24 Nov 2026, 07:15 UTC"
+    soon = message(State.QUEUED, due_at=ACCEPTED_AT)
+    assert "To be sent at" not in {fact.label for fact in RENDERER.view(NoticeKind.ACCEPTED, report(soon)).facts}

@@ -43,6 +43,18 @@ def test_a_number_that_no_carrier_serves_is_refused():
     assert "12025550100" not in refused.detail
 
 
+def test_a_route_has_wide_references_where_one_of_its_carriers_wants_them():
+    routes = CarrierRoutes(
+        (
+            CarrierRoute(carrier="narrow", priority=1),
+            CarrierRoute(carrier="wide", priority=2, wide_reference=True),
+            CarrierRoute(carrier="britain", prefixes=("44",)),
+        )
+    )
+    assert [route for route in sorted(routes.known) if routes.wants_wide_reference(route)] == ["narrow>wide", "wide"]
+    assert not any(ROUTES.wants_wide_reference(route) for route in ROUTES.known)
+
+
 def test_a_route_is_explained_with_its_prefix_and_costs():
     routed = ROUTES.explain(MobileNumber(digits="442079460000"), "acme")
     assert not isinstance(routed, Refused)

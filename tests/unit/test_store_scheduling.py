@@ -19,8 +19,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def world(tmp_path):
-    world = World(f"sqlite:///{tmp_path / 'test.db'}", Rules())
+def world(database_url):
+    world = World(database_url, Rules())
     yield world
     world.database.close()
 

@@ -1,0 +1,233 @@
+"""The links to carriers on the real process: how they are bound, what TLS demands of them, and how one is tried by hand."""
+
+import asyncio
+import ssl
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import trustme
+
+from mta.clock import SystemClock
+from smpp.script import Script
+from smpp.simulator import Simulator
+from sms.message import Alphabet
+from sms.parts import encode_text
+from sms.settings import Unencodable
+from tests.e2e.site import ROOT
+
+NUMBER = "447700900123"
+
+
+@pytest.fixture
+def authority():
+    return trustme.CA()
+
+
+def context_of(certificate, clients: trustme.CA | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    if clients is not None:
+        clients.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+@pytest.fixture
+async def carrier():
+    """Return a function that starts a further carrier."""
+    running = []
+
+    async def start(tls: ssl.SSLContext | None = None, **options) -> Simulator:
+        running.append(Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), tls=tls, **options))
+        await running[-1].start()
+        return running[-1]
+
+    yield start
+    for each in running:
+        await each.stop()
+
+
+def lines_of(site, event: str, carrier: str) -> list[str]:
+    return [line for line in site.log if f"event={event}" in line and f"carrier={carrier}" in line]
+
+
+async def test_a_link_under_tls_is_bound_only_where_the_certificate_is_good_and_the_log_says_why_not(
+    site, carrier, authority
+):
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    offered = {
+        "good": context_of(authority.issue_cert("localhost")),
+        "other-name": context_of(authority.issue_cert("smsc.example.org")),
+        "too-old": context_of(authority.issue_cert("localhost", not_after=yesterday)),
+        "stranger": context_of(trustme.CA().issue_cert("localhost")),
+        "in-clear": None,
+    }
+    simulators = {name: await carrier(context) for name, context in offered.items()}
+    site.folder.mkdir(parents=True)
+    authority.cert_pem.write_to_path(site.folder / "smsc-ca.pem")
+    site.more_carriers = [
+        {"name": name, "host": "localhost", "port": simulator.port, "tls": "require", "ca_file": "smsc-ca.pem"}
+        for name, simulator in simulators.items()
+    ]
+    for extra, digit in zip(site.more_carriers, range(1, 9), strict=False):
+        extra["prefixes"] = [f"44770090060{digit}"]
+    await site.open()
+    await site.start()
+    job = await site.send("Sealed", to=("+447700900601",))
+    await site.until(lambda: site.state(job) == {"447700900601": "delivered"})
+    reasons = {
+        "other-name": "not valid for 'localhost'",
+        "too-old": "expired",
+        "stranger": "unable to get local issuer certificate",
+        "in-clear": "",
+    }
+    for name, reason in reasons.items():
+        await site.until(lambda name=name: len(lines_of(site, "smpp_connect_failed", name)) > 1)
+        assert reason in lines_of(site, "smpp_connect_failed", name)[0]
+        assert (simulators[name].bound, lines_of(site, "smpp_bound", name)) == (0, [])
+    assert simulators["good"].bound == 1
+
+
+async def test_a_carrier_that_wants_our_certificate_gets_it(site, carrier, authority):
+    known = await carrier(context_of(authority.issue_cert("localhost"), clients=authority))
+    unknown = await carrier(context_of(authority.issue_cert("localhost"), clients=trustme.CA()))
+    site.folder.mkdir(parents=True)
+    authority.cert_pem.write_to_path(site.folder / "smsc-ca.pem")
+    own = authority.issue_cert("gateway.example.net")
+    own.cert_chain_pems[0].write_to_path(site.folder / "client.pem")
+    own.private_key_pem.write_to_path(site.folder / "client.key")
+    (site.folder / "client.key").chmod(0o600)
+    both = {
+        "host": "localhost",
+        "tls": "require",
+        "ca_file": "smsc-ca.pem",
+        "certificate_file": "client.pem",
+        "key_file": "client.key",
+    }
+    site.more_carriers = [
+        {"name": "known", "port": known.port, **both},
+        {"name": "unknown", "port": unknown.port, **both},
+    ]
+    await site.open()
+    await site.start()
+    await site.until(lambda: bool(lines_of(site, "smpp_bound", "known")))
+    assert known.bound == 1
+    assert unknown.bound == 0
+
+
+async def test_a_carrier_for_one_way_only_is_used_for_that_way_only(site, carrier):
+    bringing = await carrier()
+    site.more_carriers = [{"name": "in", "port": bringing.port, "bind": "receiver", "priority": 1}]
+    await site.open(bind="transmitter", receipts=False, priority=10)
+    await site.start()
+    await site.until(lambda: bool(lines_of(site, "smpp_bound", "in")))
+    assert "state=bound-tx" in lines_of(site, "smpp_bound", "alpha")[0]
+    assert "state=bound-rx" in lines_of(site, "smpp_bound", "in")[0]
+    assert "1. alpha" in await site.command("route", f"+{NUMBER}")
+    job = await site.send("Out only")
+    await site.until(lambda: site.state(job) == {NUMBER: "submitted"})
+    assert await site.told()
+    encoded = encode_text("In only", coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=1)
+    await bringing.deliver("447700900777", "12345", encoded)
+    assert site.rows("SELECT carrier, body FROM inbound_fragment") == [("in", "In only")]
+    assert bringing.record.taken == []
+
+
+async def test_an_idle_link_is_bound_anew_where_the_operator_says_so(site):
+    await site.open(inactivity_timeout="1s")
+    await site.start()
+    await site.until(lambda: len(lines_of(site, "smpp_bound", "alpha")) > 2)
+    assert "reason=inactive" in lines_of(site, "smpp_ended", "alpha")[0]
+    job = await site.send("Still works")
+    await site.until(lambda: site.state(job) == {NUMBER: "delivered"})
+
+
+async def test_a_carrier_that_does_not_answer_enquire_link_is_left_and_bound_anew(site):
+    await site.open(Script(hang_at=1), enquire_link="200ms", response_timeout="300ms")
+    await site.start()
+    job = await site.send("Lost")
+    await site.until(lambda: site.state(job) == {NUMBER: "unknown"})
+    await site.until(lambda: len(lines_of(site, "smpp_bound", "alpha")) > 1)
+
+
+async def test_a_refused_bind_is_said_with_its_status_and_tried_again(site):
+    await site.open(system_id="stranger")
+    await site.start()
+    await site.until(lambda: len(lines_of(site, "smpp_bind_refused", "alpha")) > 1)
+    assert "RINVSYSID" in lines_of(site, "smpp_bind_refused", "alpha")[0]
+
+
+# carrier test, against a message centre that is a process of its own
+
+
+@pytest.fixture
+async def centre(tmp_path):
+    """Return a function that starts `python -m smpp.simulator` and returns its port."""
+    running = []
+
+    async def start(*options: str) -> int:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "smpp.simulator", "--port", "0", "--system-id", "gateway", *options),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        return int(await asyncio.wait_for(process.stdout.readline(), 30))
+
+    yield start
+    for process in running:
+        process.terminate()
+        await process.wait()
+
+
+async def try_carrier(site, *options: str, code: int = 0) -> str:
+    """Run `carrier test` as a process, as an operator does, and return what it prints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mta", "carrier", "test", "--config", str(site.file), *options, f"+{NUMBER}"),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, complained = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == code, said + complained
+    return said.decode() + complained.decode()
+
+
+async def test_a_carrier_is_tried_with_one_sms_and_its_receipt_is_shown(site, centre, tmp_path):
+    record = tmp_path / "taken.jsonl"
+    port = await centre("--record", str(record), "--id-in-response", "hex", "--id-in-receipt", "decimal")
+    dialect = {"id_in_response": "hex", "id_in_receipt": "decimal"}
+    await site.open(port=port, dialect=dialect)
+    said = await try_carrier(site, "--from", "Shop", "--text", "Trial 1")
+    assert f"Bound to 127.0.0.1:{port} as gateway." in said
+    assert "Taken under id " in said
+    assert "Receipt: delivered" in said
+    (line,) = record.read_text().splitlines()
+    assert '"text": "Trial 1"' in line
+    assert '"sender": "Shop"' in line
+
+
+async def test_a_carrier_is_tried_under_tls(site, centre, authority, tmp_path):
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "smsc.pem")
+    port = await centre("--tls-chain", str(tmp_path / "smsc.pem"))
+    site.folder.mkdir(parents=True)
+    authority.cert_pem.write_to_path(site.folder / "ca.pem")
+    site.more_carriers = [{"name": "beta", "host": "localhost", "port": port, "tls": "require", "ca_file": "ca.pem"}]
+    await site.open()
+    assert "Receipt: delivered" in await try_carrier(site, "--carrier", "beta")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--refuse", f"{NUMBER}=11"), "Refused: The carrier refuses this number. (ESME_RINVDSTADR),
+        (("--password", "other"), "No bind to 127.0.0.1"),
+    ],
+)
+async def test_what_is_wrong_with_a_carrier_is_said_and_the_exit_code_is_1(site, centre, options, said):
+    port = await centre(*options)
+    await site.open(port=port, response_timeout="2s")
+    assert said in await try_carrier(site, code=1)

@@ -1,0 +1,70 @@
+"""Two gateways on one PostgreSQL: both take mail, one holds the carrier's link, and takes over when the other dies."""
+
+import asyncio
+import shutil
+from collections import Counter
+
+import psycopg
+import pytest
+
+from smpp.script import Script
+from tests.e2e.site import SENDER, Site, addresses, free_port, mail
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def rows(url, query):
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+def second_node(first, folder):
+    """Return a site beside the first with the same database, carrier and customer, as node 1."""
+    second = Site(folder)
+    shutil.copytree(first.folder, folder)
+    second.box.start()  # it stays empty: both nodes have the first one's route
+    second._boxed = True
+    second.port = free_port()
+    text = first.file.read_text().replace(f"127.0.0.1:{first.port}", f"127.0.0.1:{second.port}")
+    second.file.write_text(text.replace("node = 0\n", "node = 1\n"))
+    return second
+
+
+def send(site, numbers):
+    with site.client() as client:
+        for number in numbers:
+            client.sendmail(SENDER, addresses(number), mail(f"To {number}", message_id=f"<{number}@example.com>"))
+
+
+async def test_a_node_takes_over_when_the_other_is_killed_and_nothing_is_lost_or_sent_twice(tmp_path, new_postgresql_url):
+    server = {
+        "hostname": "gateway.example.net",
+        "domains": ["sms.example.net"],
+        "data_dir": ".",
+        "database": new_postgresql_url,
+        "node": 0,
+    }
+    first = Site(tmp_path / "one", server=server)
+    await first.open(Script(throttle_rate=40.0), window=5)
+    second = second_node(first, tmp_path / "two")
+    try:
+        await first.start()
+        await second.start()
+        numbers = [f"+44770090{n:04}" for n in range(60)]
+        sending = [asyncio.to_thread(send, first, numbers[:30]), asyncio.to_thread(send, second, numbers[30:])]
+        await asyncio.gather(*sending)
+        assert first.carrier.bound == 1
+        await first.until(lambda: len(first.carrier.record.taken) > 10)
+        await first.kill()
+        open_rows = "SELECT (SELECT count(*) FROM message WHERE NOT counted) + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
+        await first.until(lambda: rows(new_postgresql_url, open_rows) == [(0,)], 120)
+        taken = Counter(one.submitted.number for one in first.carrier.record.taken)
+        assert max(taken.values()) == 1
+        states = Counter(state for (state,) in rows(new_postgresql_url, "SELECT state FROM message"))
+        assert set(states) <= {"delivered", "unknown"}
+        assert sum(states.values()) == 60
+        assert states["unknown"] <= 5
+        assert len(first.box.mails) >= 60
+    finally:
+        await second.close()
+        await first.close()
