@@ -17,7 +17,7 @@ from addressbook.lists import DistributionList
 from addressbook.people import Customer, Profile, User
 from gateway.book import AddressBook
 from gateway.ports import Clock
-from gateway.routing import SEPARATOR, CarrierRoutes
+from gateway.routing import SEPARATOR, CarrierRoutes, Routed
 from gateway.texts import Texts, encode_rows, encode_shared
 from sms.message import EncodedText, MailOrigin, Origin
 from sms.number import MobileNumber, country_of, parse_number
@@ -192,7 +192,7 @@ class Acceptance:
         judged = self._judge_number(sender, text, resolved)
         return judged if isinstance(judged, Refused) else judged[0]
 
-    def _judge_number(self, sender: Sender, text: str, resolved: Resolved) -> tuple[MobileNumber, str] | Refused:
+    def _judge_number(self, sender: Sender, text: str, resolved: Resolved) -> tuple[MobileNumber, Routed] | Refused:
         """Return a number and its route."""
         settings = resolved.settings
         number = parse_number(text, settings.default_country, strict=settings.strict_numbers)
@@ -203,8 +203,8 @@ class Acceptance:
             refused = refuse_country(country_of(number), constraints)
             if refused is not None:
                 return refused
-        route = self._routes.route_of(number, sender.customer.name)
-        return route if isinstance(route, Refused) else (number, route)
+        routed = self._routes.explain(number, sender.customer.name)
+        return routed if isinstance(routed, Refused) else (number, routed)
 
     @property
     def version(self) -> int:
@@ -235,12 +235,11 @@ class Acceptance:
         first_given: dict[str, str] = {}
         messages = []
         for wanted in submission.wanted[: submission.resolved.settings.max_recipients + 1]:
-            number = wanted.refused or self.judge_number(submission.sender, wanted.number, submission.resolved)
-            if isinstance(number, Refused):
-                messages.append(PlannedMessage(wanted=wanted, refused=number))
+            judged = wanted.refused or self._judge_number(submission.sender, wanted.number, submission.resolved)
+            if isinstance(judged, Refused):
+                messages.append(PlannedMessage(wanted=wanted, refused=judged))
                 continue
-            routed = self._routes.explain(number, submission.sender.customer.name)
-            assert not isinstance(routed, Refused)  # judge_number refuses a number without a route
+            number, routed = judged
             messages.append(
                 PlannedMessage(
                     wanted=wanted,

@@ -26,7 +26,7 @@ class NodeTakenError(StorageError):
 
 
 class NodeLease:
-    """One process's life. `hold` starts the link to a carrier once it is ours; `recover` settles what dead nodes left."""
+    """One process's life. `hold` starts the link to a carrier that is ours; `recover` settles what dead nodes left."""
 
     def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
         self,

@@ -143,7 +143,9 @@ class CarrierOptions:
     priority: Count = option(
         "Among equal matches the lowest is taken; the others take over while it fails.", default=10
     )
-    cost: ShortText = option("A label for what it costs, shown by «mail2sms route» and in dry runs.", default="", example="domestic")
+    cost: ShortText = option(
+        "A label for what it costs, shown by «mail2sms route» and in dry runs.", default="", example="domestic"
+    )
     dialect: Dialect = option("", default=Dialect)
     outbind: OutbindOptions | None = option("", default=None)
     sandbox: SandboxOptions = option("", default=SandboxOptions)

@@ -54,6 +54,7 @@ STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
         ProblemCode.VALIDITY_ENDED: "4.4.7",
         ProblemCode.DELETED: "5.3.0",
         ProblemCode.NO_RECEIPT: "4.4.7",
+        ProblemCode.STATE_UNKNOWN: "4.0.0",
         ProblemCode.RESTARTED: "4.3.0",
         ProblemCode.STOP_LIST: "5.7.1",
         ProblemCode.CANCELLED: "5.3.0",

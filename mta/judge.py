@@ -153,7 +153,7 @@ class MailJudge:
             read = self._read_recipient(address, ("SMS",))
             return read if isinstance(read, Refused) else None
         if not reverse_path and self._is_service_address(address):
-            return None  # a bounce or read receipt for a mail of ours: it is taken, and dropped when its content is here
+            return None  # a bounce or read receipt for a mail of ours: taken, and dropped when its content is here
         sender = self.choose_sender(proven, reverse_path) if reverse_path else self._customer_alone(proven)
         if isinstance(sender, Refused):
             read = self._read_recipient(address, ())

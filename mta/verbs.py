@@ -86,7 +86,7 @@ def auth_refusal(  # noqa: PLR0913  (all that AUTH depends on)
 
 def ehlo_words(terms: Terms, *, size: int, tls: bool) -> list[str]:
     """Return the host name and the keywords that EHLO is answered with, HELP excepted; `size` is octets, 0 for none."""
-    words = [terms.hostname, "PIPELINING"]
+    words = [terms.hostname, "PIPELINING"]  # RFC 2920 §3.2
     if size:
         words.append(f"SIZE {size}")
     words.append("8BITMIME")

@@ -75,8 +75,8 @@ class ReportedPart:
 class ReportedMessage:
     """One recipient's line.
 
-    `number` is E.164 with +, empty where the address was refused; `reason` is a ProblemCode or a Refusal value, `problem`
-    its sentence. `from_network` says that a receipt of the network led to this state.
+    `number` is E.164 with +, empty where the address was refused; `reason` is a ProblemCode or a Refusal value,
+    `problem` its sentence. `from_network` says that a receipt of the network led to this state.
     """
 
     public_id: str

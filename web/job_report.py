@@ -27,6 +27,9 @@ _OF_STATE: Mapping[State, tuple[str, str]] = MappingProxyType(
         State.FAILED: ("DONE", "NOT_ACC_FIN"),
     }
 )
+_OF_UNKNOWN: Mapping[str, str] = MappingProxyType(
+    {ProblemCode.NO_RECEIPT.value: "TIMEOUT", ProblemCode.STATE_UNKNOWN.value: "STATUS_ERR"}
+)
 _OF_REASON: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         Refusal.STOP_LIST.value: ("DONE", "BLOCKED"),
@@ -99,7 +102,7 @@ def decide_status(message: ReportedMessage, *, receipt_expected: bool) -> tuple[
         case State.EXPIRED:
             found = "DONE", "TIMEOUT" if offered else "CON_ERR"
         case State.UNKNOWN:
-            found = "DONE", "TIMEOUT" if message.reason == ProblemCode.NO_RECEIPT else "SEND_ERR"
+            found = "DONE", _OF_UNKNOWN.get(message.reason, "SEND_ERR")
         case State.REJECTED | State.FAILED if message.reason in _OF_REASON:
             found = _OF_REASON[message.reason]
         case State.REJECTED if not message.from_network:

@@ -223,7 +223,7 @@ async def test_a_carrier_is_tried_under_tls(site, centre, authority, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--refuse", f"{NUMBER}=11"), "Refused: The carrier refuses this number. (ESME_RINVDSTADR),
+        (("--refuse", f"{NUMBER}=11"), "Refused: The carrier refuses this number. (ESME_RINVDSTADR"),
         (("--password", "other"), "No bind to 127.0.0.1"),
     ],
 )

@@ -202,6 +202,6 @@ async def test_a_status_of_the_vendors_own_means_what_the_operators_file_says(wo
 
 
 async def test_a_pair_has_one_link_for_each_way(world):
-    _, carriers = world
-    assert carriers["two-links"].bound == 2
+    site, carriers = world
+    await site.until(lambda: carriers["two-links"].bound == 2)
     assert carriers["plain"].bound == 1

@@ -29,6 +29,7 @@ UNSENT = part(state=State.QUEUED)
         (State.EXPIRED, ProblemCode.VALIDITY_ENDED, (SENT,), ("DONE", "TIMEOUT")),
         (State.EXPIRED, ProblemCode.LINK_DOWN, (UNSENT,), ("DONE", "CON_ERR")),
         (State.UNKNOWN, ProblemCode.NO_RECEIPT, (SENT,), ("DONE", "TIMEOUT")),
+        (State.UNKNOWN, ProblemCode.STATE_UNKNOWN, (SENT,), ("DONE", "STATUS_ERR")),
         (State.UNKNOWN, ProblemCode.LINK_LOST, (SENT,), ("DONE", "SEND_ERR")),
         (State.FAILED, ProblemCode.NUMBER_REFUSED, (UNSENT,), ("DONE", "INVALID_DST")),
         (State.FAILED, ProblemCode.CARRIER_REFUSED, (UNSENT,), ("DONE", "NOT_ACC_FIN")),

@@ -1,0 +1,154 @@
+"""Notices by their channel, on both databases: which are written, who takes them, and what is kept until all are told."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.admin import Administration, Changed, add_customer, remove_customer
+from gateway.push_keys import PushKeys, set_push
+from sms.message import MailOrigin, ReceiptState
+from sms.outcome import Done, Failed
+from sms.report import Channel
+from sms.settings import StatusChannel, StatusReport
+from store.delays import DelayStore, Place, TellLate
+from store.keys import Keys, to_instant
+from store.outbox import NoticeEnd, TakeNotices
+from store.progress import Rules
+from store.views import find_job, load_trace
+from store.waiting import list_notices
+from tests.unit.store_world import START, WRONG, World
+
+NUMBER = "447700900123"
+URL = "https://app.example.com/sms"
+KEYS = Keys(9, START.timestamp)
+MAIL = MailOrigin(reverse_path="anna@example.com", ret="FULL", body=b"The whole mail")
+
+
+@pytest.fixture
+def world(database_url):
+    world = World(database_url, Rules())
+    yield world
+    world.database.close()
+
+
+def job(world, channel: str, **changes):
+    return world.add(NUMBER, **{"mail": MAIL, "channel": StatusChannel(channel), "push_url": URL, **changes})
+
+
+def end(world) -> None:
+    for part in world.take():
+        world.settle((part.part_key, Failed(problem=WRONG)))
+
+
+def notices(world):
+    rows = world.database.read_now(lambda tx: tx.rows("SELECT kind, channel, recipient, state FROM notice"))
+    return sorted(tuple(row) for row in rows)
+
+
+def take(world, channel: Channel):
+    wish = TakeNotices(now=world.now, most=10, owner=world.owner, channel=channel)
+    return world.database.write_now(world.outbox.take, wish)
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"),
+    [
+        ("mail", [("result", "mail", "anna@example.com", "queued")]),
+        ("push", [("result", "push", URL, "queued")]),
+        ("both", [("result", "mail", "anna@example.com", "queued"), ("result", "push", URL, "queued")]),
+    ],
+)
+def test_a_settled_job_leaves_a_notice_for_each_channel(world, channel, expected):
+    job(world, channel)
+    end(world)
+    assert notices(world) == expected
+
+
+def test_a_job_without_a_mail_is_told_by_push_alone(world):
+    job(world, "both", mail=None)
+    end(world)
+    assert notices(world) == [("result", "push", URL, "queued")]
+
+
+@pytest.mark.parametrize(("rule", "count"), [("never", 0), ("on-failure", 2), ("always", 2)])
+def test_the_rule_holds_for_both_channels(world, rule, count):
+    job(world, "both", report=StatusReport(rule))
+    end(world)
+    assert len(notices(world)) == count
+
+
+def test_a_correction_goes_by_the_channels_of_the_result(world):
+    job(world, "both", receipt_wanted=True)
+    (part,) = world.take()
+    world.settle((part.part_key, Done(reference="one")))
+    world.receipt("one", ReceiptState.UNDELIVERABLE)
+    world.receipt("one", ReceiptState.DELIVERED)
+    assert [(kind, channel) for kind, channel, _, _ in notices(world)] == [
+        ("correction", "mail"),
+        ("correction", "push"),
+        ("result", "mail"),
+        ("result", "push"),
+    ]
+
+
+def test_a_delay_goes_by_every_channel_of_the_job(world):
+    job(world, "both")
+    later = world.now + int(timedelta(hours=5).total_seconds()) * 1_000_000
+    wish = TellLate(since=Place(), until=later, now=later)
+    assert world.database.write_now(DelayStore(KEYS).tell, wish).notices == 2
+    assert [(kind, channel) for kind, channel, _, _ in notices(world)] == [("delayed", "mail"), ("delayed", "push")]
+
+
+def test_each_sender_takes_the_notices_of_its_own_channel(world):
+    job(world, "both")
+    end(world)
+    (pushed,) = take(world, Channel.PUSH)
+    assert (pushed.channel, pushed.recipient) == (Channel.PUSH, URL)
+    assert take(world, Channel.PUSH) == []
+    (mailed,) = take(world, Channel.MAIL)
+    assert (mailed.channel, mailed.recipient) == (Channel.MAIL, "anna@example.com")
+
+
+def test_a_mail_is_kept_until_the_last_of_its_notices_has_ended(world):
+    job(world, "both")
+    end(world)
+    taken = [*take(world, Channel.PUSH), *take(world, Channel.MAIL)]
+    bodies = []
+    for notice in taken:
+        finish = NoticeEnd(key=notice.key, job_key=notice.job_key, state="sent", at=world.now)
+        world.database.write_now(world.outbox.end, finish)
+        ((body,),) = world.database.read_now(lambda tx: tx.rows("SELECT body FROM job"))
+        bodies.append(None if body is None else bytes(body))
+    assert bodies == [b"The whole mail", None]
+
+
+def test_lists_and_traces_name_the_channel(world):
+    public_id = job(world, "both").public_id
+    end(world)
+    waiting = world.database.read_now(lambda tx: list_notices(tx, 10))
+    assert {(notice.channel, notice.recipient) for notice in waiting} == {("mail", "anna@example.com"), ("push", URL)}
+    key = world.database.read_now(lambda tx: find_job(tx, public_id))
+    assert key is not None
+    trace = world.database.read_now(lambda tx: load_trace(tx, key))
+    assert [notice.channel for notice in trace.notices] == ["mail", "push"]
+
+
+async def test_a_customer_has_one_key_at_a_time_and_takes_it_along(world):
+    administration = Administration(world.database, KEYS, "anna", lambda: to_instant(world.now))
+    keys = PushKeys(world.database)
+    administration.change_now(add_customer("Acme"))
+    assert await keys.key_of("Acme") is None
+    for secret in (b"first", b"second"):
+        assert isinstance(administration.change_now(set_push("acme", URL, secret)), Changed)
+        assert await keys.key_of("Acme") == secret
+    assert await keys.key_of("Other") is None
+    administration.change_now(remove_customer("Acme", with_users=True))
+    assert await keys.key_of("Acme") is None
+    assert world.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM push_key")) == [(0,)]
+
+
+def test_a_url_that_is_refused_makes_no_key(world):
+    administration = Administration(world.database, KEYS, "anna", lambda: to_instant(world.now))
+    administration.change_now(add_customer("Acme"))
+    assert not isinstance(administration.change_now(set_push("Acme", "http://app.example.com/", b"x")), Changed)
+    assert world.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM push_key")) == [(0,)]
