@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("sms", "addressbook", "tls", "smpp", "templates", "store", "gateway", "mta")
+PACKAGES = ("sms", "addressbook", "tls", "smpp", "templates", "store", "gateway", "web", "mta")
 WHOLE = "as a whole"
 ASK = "**?**: say whether it is kept: yes, partly or no."
 

@@ -180,7 +180,7 @@ async def centre(tmp_path):
     yield start
     for process in running:
         process.terminate()
-        await process.wait()
+        await process.communicate()  # to the end of its output, so that the pipe is closed too
 
 
 async def try_carrier(site, *options: str, code: int = 0) -> str:

@@ -142,7 +142,9 @@ async def test_what_waits_for_a_carrier_that_the_operator_took_away_goes_out_by_
     try:
         text = site.file.read_text()
         site.file.write_text(
-            text.replace('name = "alpha"', 'name = "gamma"').replace(f"port = {site.carrier.port}", f"port = {left.port}")
+            text.replace('name = "alpha"', 'name = "gamma"').replace(
+                f"port = {site.carrier.port}", f"port = {left.port}"
+            )
         )
         await site.start()
         await site.until_all_told()

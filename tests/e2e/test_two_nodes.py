@@ -36,7 +36,9 @@ def send(site, numbers):
             client.sendmail(SENDER, addresses(number), mail(f"To {number}", message_id=f"<{number}@example.com>"))
 
 
-async def test_a_node_takes_over_when_the_other_is_killed_and_nothing_is_lost_or_sent_twice(tmp_path, new_postgresql_url):
+async def test_a_node_takes_over_when_the_other_is_killed_and_nothing_is_lost_or_sent_twice(
+    tmp_path, new_postgresql_url
+):
     server = {
         "hostname": "gateway.example.net",
         "domains": ["sms.example.net"],

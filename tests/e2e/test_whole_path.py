@@ -19,7 +19,9 @@ async def test_a_mail_becomes_an_sms_and_its_status_comes_back_over_tls(site):
 
     def send():
         with site.client() as client:
-            client.sendmail(SENDER, addresses("+447700900123"), mail("Pump 7 has stopped", message_id="<1@example.com>"))
+            client.sendmail(
+                SENDER, addresses("+447700900123"), mail("Pump 7 has stopped", message_id="<1@example.com>")
+            )
 
     await asyncio.to_thread(send)
     status = await site.box.wait_for_mail(20)
@@ -129,7 +131,9 @@ async def test_a_cut_link_in_the_middle_of_a_hundred_mails_sends_nothing_twice(s
         with site.client() as client:
             for n in numbers:
                 recipients = [f"+4477009{n:03}{k:02}" for k in range(3)]
-                client.sendmail(SENDER, addresses(*recipients), mail(f"Mail {n}", to=recipients, message_id=f"<{n}@example.com>"))
+                client.sendmail(
+                    SENDER, addresses(*recipients), mail(f"Mail {n}", to=recipients, message_id=f"<{n}@example.com>")
+                )
 
     sending = [asyncio.to_thread(send, range(start, 100, 4)) for start in range(4)]
     tasks = [asyncio.ensure_future(one) for one in sending]
@@ -164,7 +168,9 @@ async def test_after_thirty_kills_every_acknowledged_mail_is_one_job_that_ended_
         await site.start()
         batch = [waiting.pop(0) for _ in range(40)]
         under_load = threading.Event()
-        clients = [asyncio.to_thread(_send_until_cut, site, batch[start::4], acknowledged, under_load) for start in range(4)]
+        clients = [
+            asyncio.to_thread(_send_until_cut, site, batch[start::4], acknowledged, under_load) for start in range(4)
+        ]
         tasks = [asyncio.ensure_future(one) for one in clients]
         await asyncio.to_thread(under_load.wait, 20)
         await asyncio.sleep(chance.uniform(0, 0.5))
@@ -200,5 +206,3 @@ def _send_until_cut(site, numbers, acknowledged, under_load):
                 acknowledged.add(n)
     except (OSError, smtplib.SMTPException):
         return
-
-

@@ -9,7 +9,12 @@ from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 
 RULES = HealthRules(link_patience=3, failures=3, pause=10, longest=25)
 PROBLEM = Problem(code=ProblemCode.THROTTLED, text="busy")
-BUSY, LOST, GOOD, REFUSED = Retry(problem=PROBLEM), Unknown(problem=PROBLEM), Done(reference="1"), Failed(problem=PROBLEM)
+BUSY, LOST, GOOD, REFUSED = (
+    Retry(problem=PROBLEM),
+    Unknown(problem=PROBLEM),
+    Done(reference="1"),
+    Failed(problem=PROBLEM),
+)
 
 
 def after(*outcomes, now=0.0, health=None):
