@@ -62,7 +62,7 @@ fuzz: install ## raw bytes into the mail reader for ten minutes, then every prop
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --timeout 0 tests/unit tests/protocol tests/fuzz $(ARGS)
 
 example: install ## write what is generated: the example file and the pictures of the documentation
-	$(BIN)/python -m mta.config_example > mail2sms.example.toml
+	$(BIN)/python -m mta.config.example > mail2sms.example.toml
 	$(BIN)/python -m tests.lifecycle_picture docs/architecture.md
 	$(BIN)/python -m tests.command_reference docs/commands.md
 	$(BIN)/python -m tests.standards_index docs/standards.md

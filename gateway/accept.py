@@ -1,7 +1,7 @@
 """A submission into a job that is kept, or a refusal: settings, numbers, text, parts, one transaction.
 
 `plan` decides and stores nothing: the dry run and the server share it. `keep` stores what was planned; when it returns,
-«250» may be said. Not here: what a mail says (mta.intake), who sends it (mta.identify).
+«250» may be said. Not here: what a mail says (mta.words.intake), who sends it (mta.identify).
 """
 
 import asyncio

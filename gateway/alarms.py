@@ -1,7 +1,8 @@
 """What the administrator must know: logged at once, and told by mail where the operator's file names an address.
 
 An alarm's mail waits in the database like a status mail, so a restart does not lose it. Each topic is told once and
-then quiet for a while. Not here: who raises alarms, how the mail looks (mta.compose) and travels (mta.deliver).
+then quiet for a while. Not here: who raises alarms, how the mail looks (mta.sending.compose) and travels
+(mta.sending.deliver).
 """
 
 import asyncio

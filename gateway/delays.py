@@ -1,6 +1,6 @@
 """Jobs that take long, told to their senders: once per job, when it has been open for the operator's time.
 
-Not here: which jobs those are (store.delays), whether a machine wants to know (mta.dsn).
+Not here: which jobs those are (store.delays), whether a machine wants to know (mta.sending.dsn).
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """What happened, told: due notices to the sender of their channel, and what came of it back into the outbox.
 
 The notice itself was written in the transaction that settled the job (store.progress). Not here: how it looks
-(mta.compose, web.job_report) and travels (mta.deliver, web.push).
+(mta.sending.compose, web.job_report) and travels (mta.sending.deliver, web.push).
 """
 
 import asyncio

@@ -24,12 +24,12 @@ from mta.app_listeners import build_listening
 from mta.app_mail import MailOut, build_schedule
 from mta.app_push import build_push_sender, next_push, push_given_up
 from mta.clock import SystemClock
-from mta.config import Config
-from mta.config_carrier import CarrierKind, CarrierOptions
+from mta.config.carriers import CarrierKind, CarrierOptions
+from mta.config.model import Config
 from mta.judge import MailJudge
-from mta.listener import Listener
-from mta.mime import MailLimits
 from mta.recipients import ListLookup
+from mta.smtp.listener import Listener
+from mta.words.mime import MailLimits
 from smpp.client import SmppClient
 from smpp.simulator import Simulator
 from sms.message import InboundFragment, Receipt

@@ -7,8 +7,8 @@ from random import random
 
 from gateway.ports import Clock
 from gateway.routing import CarrierRoute, CarrierRoutes
-from mta.config_carrier import CarrierKind, CarrierOptions, CarrierTls, OnUnknown
-from mta.config_shapes import read_secret
+from mta.config.carriers import CarrierKind, CarrierOptions, CarrierTls, OnUnknown
+from mta.config.shapes import read_secret
 from smpp.account import BindMode, CarrierAccount, OutbindDoor
 from smpp.client import SmppClient
 from smpp.script import Script

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 from gateway.accept import Acceptance
 from gateway.book import AddressBook
-from mta.config import BareNewlines, ClientCertificate, Config, Demand, ListenerOptions, ListenerTls
-from mta.content import ContentLimits, Newlines
-from mta.events import Limits
+from mta.config.model import BareNewlines, ClientCertificate, Config, Demand, ListenerOptions, ListenerTls
 from mta.handler import DiskReserve, MailHandler, MailRate
 from mta.identify import Authenticator
 from mta.judge import MailJudge
-from mta.listener import ConnectionLimits, Listener
 from mta.reading import Reading
-from mta.server import ClientCertificate as ServerCertificate
-from mta.server import ServerSettings, TlsMode, listen
+from mta.smtp.content import ContentLimits, Newlines
+from mta.smtp.events import Limits
+from mta.smtp.listener import ConnectionLimits, Listener
+from mta.smtp.server import ClientCertificate as ServerCertificate
+from mta.smtp.server import ServerSettings, TlsMode, listen
 from tls.contexts import ClientCertificates, ListenerCertificate, ServerContexts
 
 

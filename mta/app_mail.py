@@ -10,15 +10,15 @@ from gateway.delays import Delays
 from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.notify import NextAttempt
 from gateway.ports import Clock
-from mta.compose import MailIdentity
-from mta.config import Config
-from mta.config_mail import MailRoute
-from mta.deliver import Deliverer
-from mta.outgoing import DeliverySettings, Patience, TlsAlarm, TlsAlarmTaker
-from mta.routes import Login, Route, RouteTable
-from mta.schedule import next_attempt
-from mta.sign import Signer
-from mta.tell import FolderDelivery, MailTeller
+from mta.config.mail import MailRoute
+from mta.config.model import Config
+from mta.sending.compose import MailIdentity
+from mta.sending.deliver import Deliverer
+from mta.sending.outgoing import DeliverySettings, Patience, TlsAlarm, TlsAlarmTaker
+from mta.sending.routes import Login, Route, RouteTable
+from mta.sending.schedule import next_attempt
+from mta.sending.sign import Signer
+from mta.sending.tell import FolderDelivery, MailTeller
 from sms.outcome import ProblemCode
 from store.database import Database
 from store.keys import Keys

@@ -8,8 +8,8 @@ from gateway.alarms import Raised
 from gateway.ports import Clock
 from gateway.push_keys import PushKeys
 from mta.app_mail import PRIVATE, build_resolver
-from mta.config import Config
-from mta.schedule import next_attempt
+from mta.config.model import Config
+from mta.sending.schedule import next_attempt
 from store.database import Database
 from store.outbox import NoticeEnd, TakenNotice
 from tls.contexts import ClientContexts, ClientRole

@@ -16,11 +16,11 @@ import structlog
 from addressbook.people import Directory
 from gateway.accept import Acceptance, Kept, Stale
 from gateway.book import AddressBook
-from mta.confined_reader import ReaderUnavailableError
 from mta.identify import Identity
 from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
 from mta.reading import Reading
-from mta.replies import OK, RECIPIENT_OK, SENDER_OK, Reply, reply_to
+from mta.smtp.replies import OK, RECIPIENT_OK, SENDER_OK, Reply, reply_to
+from mta.words.confined_reader import ReaderUnavailableError
 from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ class MailRate:
 
 
 class MailHandler:
-    """Fulfils aiosmtpd's hooks; session and envelope are those of mta.hooks, with the DSN parameters."""
+    """Fulfils aiosmtpd's hooks; session and envelope are those of mta.smtp.hooks, with the DSN parameters."""
 
     def __init__(  # noqa: PLR0913 - every collaborator by name
         self,

@@ -1,7 +1,7 @@
 """Whose login: a password against its argon2 verifier (RFC 9106), with bounds on guessing and on the work it makes.
 
-Not here: the exchange on the wire (mta.sasl), who may send without a login (mta.handler), the records themselves and
-the address ranges (addressbook.people).
+Not here: the exchange on the wire (mta.smtp.sasl), who may send without a login (mta.handler), the records themselves
+and the address ranges (addressbook.people).
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from addressbook.people import Credential, CredentialKind
-from mta import replies
-from mta.hooks import AuthResult, LoginPassword, MailSession
-from mta.listener import neighbourhood
+from mta.smtp import replies
+from mta.smtp.hooks import AuthResult, LoginPassword, MailSession
+from mta.smtp.listener import neighbourhood
 from sms.outcome import Refusal, Refused
 
 _BY_PASSWORD: Final = "password"  # noqa: S105  (the name of the method)

@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.people import Customer, Directory
 from gateway.accept import Acceptance, Plan, Sender, Submission, Wanted
-from mta.automatic import DropReason, classify
-from mta.body import ExtractedText
-from mta.headers import field_text
-from mta.intake import duplicate_key, mail_digest, resubmission_key
-from mta.mime import Mail, MailLimits
-from mta.options import SubjectOptions, read_options
-from mta.reader import DirectReader, MailReader
 from mta.recipients import Addressed, ListLookup, Reached, Target, TargetKind, open_lists, open_table, read_target
-from mta.table_file import is_table_file
+from mta.words.automatic import DropReason, classify
+from mta.words.body import ExtractedText
+from mta.words.headers import field_text
+from mta.words.intake import duplicate_key, mail_digest, resubmission_key
+from mta.words.mime import Mail, MailLimits
+from mta.words.options import SubjectOptions, read_options
+from mta.words.reader import DirectReader, MailReader
+from mta.words.table_file import is_table_file
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from mta.config import LogFormat, LogOptions
+from mta.config.model import LogFormat, LogOptions
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

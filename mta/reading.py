@@ -8,8 +8,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
-from mta.confined_reader import ConfinedReader
 from mta.judge import Judgement, MailEnvelope, MailJudge, Proven
+from mta.words.confined_reader import ConfinedReader
 
 LARGE_OCTETS = 32_768
 _MANY_PARTS = 50

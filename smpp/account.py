@@ -1,6 +1,6 @@
 """Everything the operator's file says about one SMPP carrier.
 
-Not here: what is done with it (client), and reading the file (mta.config).
+Not here: what is done with it (client), and reading the file (mta.config.model).
 """
 
 import ssl

@@ -1,6 +1,6 @@
 """What is told about a job: one frozen view that status mails, DSNs, the command line and applications all read.
 
-Not here: whether and when it is told (gateway.notify), nor how it looks (templates, mta.compose).
+Not here: whether and when it is told (gateway.notify), nor how it looks (templates, mta.sending.compose).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """When a message may go out: its start, the periods in which nothing is sent, and the end of its validity.
 
-Not here: how a sender writes them (mta.options), how they are kept (store.frozen). Instants are aware and in UTC.
+Not here: how a sender writes them (mta.words.options), how they are kept (store.frozen). Instants are aware and in UTC.
 """
 
 from collections.abc import Iterable

@@ -2,7 +2,7 @@
 
 Jobs are examined once, in the order of their acceptance: the place reached is kept in the database, so a sweep costs
 what was accepted since the last one, whatever else is stored. Not here: when to sweep (gateway.delays), and whether
-a machine wants to know (mta.dsn).
+a machine wants to know (mta.sending.dsn).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Notices: what we owe somebody to be told, until it is told or given up.
 
-Not here: what a notice looks like (mta.compose) or how it travels (mta.deliver). A notice whose sending a crash
-interrupted is sent again with the same Message-ID: receivers can fold it, and it costs nobody money.
+Not here: what a notice looks like (mta.sending.compose) or how it travels (mta.sending.deliver). A notice whose sending
+a crash interrupted is sent again with the same Message-ID: receivers can fold it, and it costs nobody money.
 """
 
 from dataclasses import dataclass

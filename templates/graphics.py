@@ -1,6 +1,6 @@
 """Graphics of customers' templates: they travel with the mail as inline parts and are never fetched.
 
-A template shows one as `cid:NAME` in a quoted attribute. Not here: MIME (mta.compose), where graphics are kept
+A template shows one as `cid:NAME` in a quoted attribute. Not here: MIME (mta.sending.compose), where graphics are kept
 (store.mail_templates). RFC 2392 (cid).
 """
 

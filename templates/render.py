@@ -1,8 +1,8 @@
 """Turns a report into the words of a status mail: sandboxed Jinja templates, their CSS inlined when they are compiled.
 
-The only file that knows jinja2 and premailer. Not here: what a template sees (templates.view), MIME (mta.compose).
-A template has no way to the network, to files, to other templates or to Python; time and memory of customers' own
-templates are bounded by the process they run in (templates.confined), not by this file.
+The only file that knows jinja2 and premailer. Not here: what a template sees (templates.view), MIME
+(mta.sending.compose). A template has no way to the network, to files, to other templates or to Python; time and memory
+of customers' own templates are bounded by the process they run in (templates.confined), not by this file.
 """
 
 from collections.abc import Iterable

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from mta.circuit import CircuitRule
-from mta.connections import PoolLimits
-from mta.deliver import Deliverer
-from mta.outgoing import DeliverySettings, Patience
-from mta.routes import Route, RouteTable
+from mta.sending.circuit import CircuitRule
+from mta.sending.connections import PoolLimits
+from mta.sending.deliver import Deliverer
+from mta.sending.outgoing import DeliverySettings, Patience
+from mta.sending.routes import Route, RouteTable
 from tls.contexts import ClientContexts
 from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mta.config import Config
-from mta.config_example import example_toml
-from mta.config_shapes import docs_of, hints_of, item_hint, key_of, options_of, unwrap
+from mta.config.example import example_toml
+from mta.config.model import Config
+from mta.config.shapes import docs_of, hints_of, item_hint, key_of, options_of, unwrap
 from sms.settings import FIELDS
 from tests.command_reference import command_reference, walk
 from tests.lifecycle_picture import draw_lifecycle, picture_in
@@ -143,7 +143,7 @@ def test_make_targets_that_documents_name_exist(document):
 def test_files_that_the_architecture_names_exist():
     text = (ROOT / "docs/architecture.md").read_text("utf-8")
     built = "\n".join(line for line in text.splitlines() if "planned" not in line)
-    named = set(re.findall(r"\b((?:mta|gateway|smpp|tls|sms|store|templates)/[a-z_]+)\b(?!/)", built))
+    named = set(re.findall(r"\b((?:mta|gateway|smpp|tls|sms|store|templates)(?:/[a-z_]+)+)\b(?!/)", built))
     missing = {name for name in named if not (ROOT / f"{name}.py").exists() and not (ROOT / name).is_dir()}
     assert missing == set()
 

@@ -19,7 +19,7 @@ ADDRESS = r"(?P<host>[0-9A-Fa-f:.]+)"  # what fail2ban puts in the place of <HOS
 WRITE = """
 import json, sys
 import structlog
-from mta.config import LogFormat, LogOptions
+from mta.config.model import LogFormat, LogOptions
 from mta.log import configure_log
 configure_log(LogOptions(format=LogFormat(sys.argv[1])))
 for facts in json.loads(sys.argv[2]):

@@ -18,8 +18,8 @@ from mta.app_carriers import build_client, password_of, routes_of
 from mta.clock import SystemClock
 from mta.commands.desk import json_option
 from mta.commands.opening import config_option, read_config
-from mta.config import Config
-from mta.config_carrier import CarrierKind, CarrierOptions
+from mta.config.carriers import CarrierKind, CarrierOptions
+from mta.config.model import Config
 from sms.message import Alphabet, EncodedText, InboundFragment, PartToSubmit, Priority, Receipt
 from sms.number import MobileNumber, parse_number, parse_sender_id
 from sms.outcome import Done, Outcome, Refused

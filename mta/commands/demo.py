@@ -20,7 +20,7 @@ from mta.app import Gateway
 from mta.commands.opening import database_of
 from mta.commands.serve import run
 from mta.commands.setup import DOMAIN, PASSWORD_NAME, write_configuration
-from mta.config import Config
+from mta.config.model import Config
 from mta.log import configure_log
 from mta.sandbox import Sandbox, StoredMail
 from smpp.record import Shown

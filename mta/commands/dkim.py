@@ -1,7 +1,7 @@
 """`mail2sms dkim …`: makes keys that sign our mail, and compares them with what DNS publishes.
 
 Rotation: make a second key, publish its record, add its table, and take the old table away once no mail signed with it
-travels any more; its record last. Not here: signing (mta.sign). RFC 6376 §3.6, RFC 8463.
+travels any more; its record last. Not here: signing (mta.sending.sign). RFC 6376 §3.6, RFC 8463.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ import click
 from addressbook.people import canonical_domain
 from mta.app_mail import build_resolver
 from mta.commands.opening import config_option, read_config
-from mta.config import Config
-from mta.config_mail import DkimKey
-from mta.sign import KeyKind, Signer, new_key
+from mta.config.mail import DkimKey
+from mta.config.model import Config
+from mta.sending.sign import KeyKind, Signer, new_key
 from tls.resolver import Answer, Lookup
 
 

@@ -15,7 +15,7 @@ from gateway.accept import PlannedMessage
 from mta.app import Core
 from mta.commands.opening import config_option, database_of, read_config
 from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, Proven
-from mta.replies import reply_to
+from mta.smtp.replies import reply_to
 from sms.message import Alphabet, EncodedText
 from sms.number import SenderId
 from sms.outcome import Refused

@@ -1,6 +1,6 @@
 """`mail2sms list …`: distribution lists, who may write to them, their members and settings.
 
-Not here: what is allowed (gateway.lists), how a table is read (mta.table_file), what these commands share (desk).
+Not here: what is allowed (gateway.lists), how a table is read (mta.words.table_file), what these commands share (desk).
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from gateway.lists import (
 from gateway.wishes import of_list, set_settings, unset_settings
 from mta.commands.desk import assignments_of, at_desk, customer_option, json_option, print_table
 from mta.commands.opening import config_option
-from mta.table_file import read_table
+from mta.words.table_file import read_table
 from sms.message import Origin
 from sms.outcome import Refused
 

@@ -9,7 +9,7 @@ from time import time
 
 import click
 
-from mta.config import Config, database_password, load_config
+from mta.config.model import Config, database_password, load_config
 from store.database import Database
 from store.keys import Keys
 

@@ -16,7 +16,7 @@ import structlog
 
 from mta.app import Gateway
 from mta.commands.opening import config_option, database_of, read_config
-from mta.config import Config
+from mta.config.model import Config
 from mta.log import configure_log
 from store.database import Database, StorageError
 from tls.contexts import ContextError

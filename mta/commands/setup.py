@@ -1,6 +1,6 @@
 """`mail2sms check` and `mail2sms init`: is the operator's file right, and a first one that serves at once.
 
-Not here: what the file may say (mta.config) and how it is worded (mta.config_example).
+Not here: what the file may say (mta.config.model) and how it is worded (mta.config.example).
 """
 
 import os
@@ -15,8 +15,8 @@ from gateway.wishes import of_customer, set_settings
 from mta.app_mail import UnusableKeyError, load_signers
 from mta.commands.desk import at_desk, hash_password
 from mta.commands.opening import config_option
-from mta.config import Config, load_config
-from mta.config_example import render_config
+from mta.config.example import render_config
+from mta.config.model import Config, load_config
 
 CONFIG_NAME = "mail2sms.toml"
 PASSWORD_NAME = "demo.password"  # noqa: S105 - a file's name

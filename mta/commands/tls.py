@@ -27,8 +27,8 @@ from mta.clock import SystemClock
 from mta.commands.desk import at_desk, json_option, print_table
 from mta.commands.opening import config_option, opened, read_config
 from mta.commands.tls_walk import Walk, towards, walk_domain
-from mta.config_shapes import HostPort
-from mta.outgoing import Patience
+from mta.config.shapes import HostPort
+from mta.sending.outgoing import Patience
 from store.directory import find_customer
 from store.mail_rules import RulesDamagedError, read_tls_rules
 from tls.contexts import ClientContexts, ClientRole, ContextError

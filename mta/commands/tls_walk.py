@@ -1,7 +1,8 @@
 """The whole way to a domain's mail servers, walked as a mail would and told step by step; no mail is sent.
 
-The walk is mail out's own (mta.deliver) up to the point before MAIL. Where a host fails before its certificate was
-seen, it is called once more without demanding anything of it, only to say what it shows. Not here: the command (tls).
+The walk is mail out's own (mta.sending.deliver) up to the point before MAIL. Where a host fails before its certificate
+was seen, it is called once more without demanding anything of it, only to say what it shows. Not here: the command
+(tls).
 """
 
 import asyncio
@@ -11,8 +12,8 @@ from datetime import datetime
 
 from gateway.ports import Clock
 from mta.app_mail import Ways, build_deliverer
-from mta.outgoing import HostCheck
-from mta.routes import Route, RouteTable
+from mta.sending.outgoing import HostCheck
+from mta.sending.routes import Route, RouteTable
 from sms.outcome import Done
 from tls.dane import find_tlsa
 from tls.facts import CertificateFacts, find_date_fault, read_facts

@@ -11,8 +11,8 @@ from gateway.admin import add_range, all_of
 from gateway.wishes import of_customer, set_settings
 from mta.commands.desk import at_desk
 from mta.commands.setup import CONFIG_NAME, DOMAIN, first_values, write_configuration
-from mta.config_example import render_config
-from mta.sign import KeyKind, new_key
+from mta.config.example import render_config
+from mta.sending.sign import KeyKind, new_key
 from tests.benchmarks.processes import Running, free_port, python, running
 
 RECIPIENT = f"+447700900123@{DOMAIN}"

@@ -8,8 +8,8 @@ import email.policy
 
 import pytest
 
-from mta.charsets import clean_line, clean_text
-from mta.mime import Mail, MailLimits, read_mail
+from mta.words.charsets import clean_line, clean_text
+from mta.words.mime import Mail, MailLimits, read_mail
 from tests.corpus.test_corpus import EXPECTED, read_raw
 
 DIFFERENT = {

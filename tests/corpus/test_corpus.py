@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mta.addresses import read_recipient
-from mta.automatic import classify
-from mta.body import ExtractedText, extract_text
-from mta.mime import Mail, MailLimits, read_mail
-from mta.options import SubjectOptions, read_options
+from mta.words.addresses import read_recipient
+from mta.words.automatic import classify
+from mta.words.body import ExtractedText, extract_text
+from mta.words.mime import Mail, MailLimits, read_mail
+from mta.words.options import SubjectOptions, read_options
 from sms.message import Alphabet, EncodedText
 from sms.number import MobileNumber, parse_number
 from sms.outcome import Refused

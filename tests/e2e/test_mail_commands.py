@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from mta.__main__ import main
 from mta.commands.dkim import judge_record
 from mta.commands.setup import write_configuration
-from mta.sign import KeyKind, new_key
+from mta.sending.sign import KeyKind, new_key
 from templates.render import standard_template
 from tests.mail_out_kit import HOST, Peer, issue, make_authority, one_host, server_context
 from tls.resolver import Answer, Lookup, TableResolver

@@ -9,7 +9,7 @@ import dkim
 import pytest
 
 from mta.commands.opening import opened
-from mta.config import load_config
+from mta.config.model import load_config
 from smpp.script import Script
 from store.mail_templates import TemplateRef, put_template
 from tests.e2e.site import Site

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from mta.commands.opening import opened
 from mta.commands.setup import check, init
-from mta.config import Config, load_config
-from mta.config_shapes import read_secret
+from mta.config.model import Config, load_config
+from mta.config.shapes import read_secret
 from store.directory import find_credential, find_customer
 
 

@@ -2,12 +2,12 @@
 
 import base64
 
-from mta.addresses import read_recipient
-from mta.automatic import classify
-from mta.body import ExtractedText, extract_text
-from mta.intake import mail_digest
-from mta.mime import MailLimits, read_attachment, read_mail
-from mta.options import SubjectOptions, read_options
+from mta.words.addresses import read_recipient
+from mta.words.automatic import classify
+from mta.words.body import ExtractedText, extract_text
+from mta.words.intake import mail_digest
+from mta.words.mime import MailLimits, read_attachment, read_mail
+from mta.words.options import SubjectOptions, read_options
 from sms.outcome import Refused
 from sms.settings import Settings, TextSource
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mta.mime import MailLimits, read_mail
+from mta.words.mime import MailLimits, read_mail
 from sms.outcome import Refusal, Refused
 from tests.fuzz import hostile
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mta.compose import MailIdentity, compose_notice
-from mta.sign import KeyKind, NewKey, Signer, new_key
+from mta.sending.compose import MailIdentity, compose_notice
+from mta.sending.sign import KeyKind, NewKey, Signer, new_key
 from sms.settings import ReportFormat
 from templates.render import Renderer
 from tests.peer import find_program, require_peer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mta.routes import Route
+from mta.sending.routes import Route
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from tests.mail_out_kit import DOMAIN, HOST, Mail, make_deliverer, one_host
 from tests.mail_out_world import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of

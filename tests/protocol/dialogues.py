@@ -1,11 +1,11 @@
-"""Conversations with mta.dialogue for tests: everything said to it in one go, and what came of it."""
+"""Conversations with mta.smtp.dialogue for tests: everything said to it in one go, and what came of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mta.dialogue import Dialogue
-from mta.events import AuthCancelled, Event, Hello, Limits, Noticed, StartTls, State, Terms
-from mta.replies import GOODBYE, OK, READY_FOR_TLS, Reply
+from mta.smtp.dialogue import Dialogue
+from mta.smtp.events import AuthCancelled, Event, Hello, Limits, Noticed, StartTls, State, Terms
+from mta.smtp.replies import GOODBYE, OK, READY_FOR_TLS, Reply
 
 HELLO = b"EHLO client.example.com\r\n"
 ENVELOPE = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<447700900123@sms.example.net>\r\n"

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from mta.circuit import CircuitRule
-from mta.connections import PoolLimits
-from mta.outgoing import Patience
-from mta.routes import Login, Route
 from mta.sandbox import Sandbox
+from mta.sending.circuit import CircuitRule
+from mta.sending.connections import PoolLimits
+from mta.sending.outgoing import Patience
+from mta.sending.routes import Login, Route
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
 from tests.mail_out_kit import (
     CUT,

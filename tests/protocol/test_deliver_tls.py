@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mta.outgoing import Patience, TlsAlarm
-from mta.routes import Route
+from mta.sending.outgoing import Patience, TlsAlarm
+from mta.sending.routes import Route
 from sms.outcome import Done, ProblemCode, Retry
 from tests.mail_out_kit import (
     CUT,

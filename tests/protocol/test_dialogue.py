@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mta.dialogue import LocalProtocolError
-from mta.events import (
+from mta.smtp.dialogue import LocalProtocolError
+from mta.smtp.events import (
     TRANSITIONS,
     Auth,
     AuthAnswer,
@@ -27,8 +27,8 @@ from mta.events import (
     State,
     Terms,
 )
-from mta.replies import LOCAL_ERROR, Reply
-from mta.verbs import VERBS
+from mta.smtp.replies import LOCAL_ERROR, Reply
+from mta.smtp.verbs import VERBS
 from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
 
 WITH_AUTH = Terms(hostname="mx.example.net", mechanisms=("LOGIN", "PLAIN"), starttls=True)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta import replies
-from mta.grammar import MailFrom, Offered, RcptTo, decode_xtext, parse_mail, parse_rcpt
-from mta.replies import Reply
+from mta.smtp import replies
+from mta.smtp.grammar import MailFrom, Offered, RcptTo, decode_xtext, parse_mail, parse_rcpt
+from mta.smtp.replies import Reply
 
 OFFERED = Offered(size=1000, smtp_utf8=True)
 

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from mta.app_push import EXPIRE_AFTER, PUSH_LADDER, next_push
-from mta.schedule import next_attempt
+from mta.sending.schedule import next_attempt
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel, NoticeKind
 from tests.application import Application

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mta.events import Limits
-from mta.listener import ConnectionLimits, Listener
-from mta.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
+from mta.smtp.events import Limits
+from mta.smtp.listener import ConnectionLimits, Listener
+from mta.smtp.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
 from tests.peer import find_program, require_peer
 from tests.protocol.dialogues import HELLO, ROUTE
 from tests.protocol.smtp_door import QUICK, Accepting, client_of, door, on_both_loops

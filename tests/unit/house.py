@@ -17,7 +17,7 @@ from mta.__main__ import main
 from mta.app import Core
 from mta.commands.opening import database_of
 from mta.commands.setup import CONFIG_NAME, write_configuration
-from mta.config import Config, load_config
+from mta.config.model import Config, load_config
 from mta.judge import EnvelopeRecipient, MailEnvelope, Proven
 from store.database import Database
 from tests.e2e.site import addresses, mail

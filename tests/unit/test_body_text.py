@@ -2,12 +2,12 @@
 
 import pytest
 
-from mta.body import TEXT_LIMIT, ExtractedText, extract_text
-from mta.client_words import separator_kind, strip_subject
-from mta.html import html_text
-from mta.html_bounds import bounded_html
-from mta.mime import Mail, MailLimits, read_mail
-from mta.quotes import own_words, unflow
+from mta.words.body import TEXT_LIMIT, ExtractedText, extract_text
+from mta.words.client_words import separator_kind, strip_subject
+from mta.words.html import html_text
+from mta.words.html_bounds import bounded_html
+from mta.words.mime import Mail, MailLimits, read_mail
+from mta.words.quotes import own_words, unflow
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings, TextSource
 

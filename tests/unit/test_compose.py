@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.compose import ComposedMail, MailIdentity, compose_notice
-from mta.fields import mailbox, message_ids, quoted_printable, scrub, thread, unstructured
-from mta.sign import KeyKind, Signer, new_key
+from mta.sending.compose import ComposedMail, MailIdentity, compose_notice
+from mta.sending.fields import mailbox, message_ids, quoted_printable, scrub, thread, unstructured
+from mta.sending.sign import KeyKind, Signer, new_key
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
 from templates.render import Renderer

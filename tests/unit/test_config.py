@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.config import BareNewlines, Config, ListenerTls, load_config
-from mta.config_carrier import CarrierKind, OnUnknown
-from mta.config_example import example_toml, render_config
-from mta.config_lines import line_of, locate
-from mta.config_reader import ConfigProblem
-from mta.config_shapes import (
+from mta.config.carriers import CarrierKind, OnUnknown
+from mta.config.example import example_toml, render_config
+from mta.config.lines import line_of, locate
+from mta.config.model import BareNewlines, Config, ListenerTls, load_config
+from mta.config.reader import ConfigProblem
+from mta.config.shapes import (
     HostPort,
     format_duration,
     format_size,

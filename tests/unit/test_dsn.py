@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.compose import MailIdentity, compose_notice
-from mta.dsn import STATUS_OF_PROBLEM, Action, decide_dsn, write_dsn
-from mta.replies import REPLY_OF_REFUSAL
+from mta.sending.compose import MailIdentity, compose_notice
+from mta.sending.dsn import STATUS_OF_PROBLEM, Action, decide_dsn, write_dsn
+from mta.smtp.replies import REPLY_OF_REFUSAL
 from sms.lifecycle import State
 from sms.message import MailOrigin, Replacement
 from sms.outcome import ProblemCode, Refusal

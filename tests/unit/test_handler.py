@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mta.confined_reader import ReaderUnavailableError
 from mta.handler import DiskReserve, MailHandler, MailRate, prove_by_address
-from mta.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
 from mta.identify import Identity
 from mta.reading import Reading
+from mta.smtp.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
+from mta.words.confined_reader import ReaderUnavailableError
 from tests.e2e.site import mail
 from tests.unit.house import ANNA, BOB, administer, make_house, open_core, proven
 

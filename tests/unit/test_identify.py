@@ -9,8 +9,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from addressbook.people import Credential, CredentialKind
-from mta.hooks import LoginPassword, MailSession
 from mta.identify import Authenticator, GuessLimits, Identity, hash_password
+from mta.smtp.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mta.automatic import NOTICE_HEADER, DropReason, classify
-from mta.mime import Mail, MailLimits, read_mail
+from mta.words.automatic import NOTICE_HEADER, DropReason, classify
+from mta.words.mime import Mail, MailLimits, read_mail
 
 
 def mail_of(text):

@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from mta.charsets import clean_line, clean_text, decode
-from mta.headers import decode_base64, decode_words, read_addresses, read_fields, read_typed
-from mta.mime import Encryption, Mail, MailLimits, read_attachment, read_mail
+from mta.words.charsets import clean_line, clean_text, decode
+from mta.words.headers import decode_base64, decode_words, read_addresses, read_fields, read_typed
+from mta.words.mime import Encryption, Mail, MailLimits, read_attachment, read_mail
 from sms.message import Priority
 from sms.outcome import Refusal, Refused
 

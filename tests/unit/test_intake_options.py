@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mta.options import Blackout, SubjectOptions, read_options
+from mta.words.options import Blackout, SubjectOptions, read_options
 from sms.message import Alphabet, Priority
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal, Refused

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.answers import Fault, Stage, clean_reply, decide_outcome
-from mta.circuit import CLOSED, CircuitRule, after_abort, after_failure, after_start, may_call
-from mta.routes import Login, Route, RouteTable
-from mta.schedule import EXPIRE_AFTER, LADDER, next_attempt
-from mta.targets import split_recipient
+from mta.sending.answers import Fault, Stage, clean_reply, decide_outcome
+from mta.sending.circuit import CLOSED, CircuitRule, after_abort, after_failure, after_start, may_call
+from mta.sending.routes import Login, Route, RouteTable
+from mta.sending.schedule import EXPIRE_AFTER, LADDER, next_attempt
+from mta.sending.targets import split_recipient
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from tls.policy import TlsLevel, TlsPolicy
 

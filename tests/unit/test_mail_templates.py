@@ -27,9 +27,9 @@ from gateway.mail_templates import (
     set_template,
 )
 from gateway.ports import Alarm, MailAttempt
-from mta.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
-from mta.sign import KeyKind, Signer, new_key
-from mta.tell import MailTeller
+from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
+from mta.sending.sign import KeyKind, Signer, new_key
+from mta.sending.tell import MailTeller
 from sms.lifecycle import State
 from sms.outcome import Done
 from sms.report import NoticeKind

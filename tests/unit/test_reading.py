@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mta.confined_reader import ConfinedReader, ReaderUnavailableError
-from mta.mime import MailLimits, read_mail
-from mta.reader import DirectReader
 from mta.reading import LARGE_OCTETS, Reading, is_suspect
+from mta.words.confined_reader import ConfinedReader, ReaderUnavailableError
+from mta.words.mime import MailLimits, read_mail
+from mta.words.reader import DirectReader
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings
 from tests.e2e.site import mail
@@ -90,7 +90,7 @@ def test_a_mail_that_needs_too_much_memory_is_refused():
 
 
 def test_a_process_that_cannot_start_is_no_judgement_about_the_mail(monkeypatch):
-    monkeypatch.setattr("mta.confined_reader.sys.executable", "/nowhere/python")
+    monkeypatch.setattr("mta.words.confined_reader.sys.executable", "/nowhere/python")
     with pytest.raises(ReaderUnavailableError):
         ConfinedReader().read(RAW, LIMITS)
 

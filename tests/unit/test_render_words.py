@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mta.dsn import Action
+from mta.sending.dsn import Action
 from sms.lifecycle import State
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind

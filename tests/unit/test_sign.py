@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mta.sign import KeyKind, NewKey, Signer, canonical_body, new_key
+from mta.sending.sign import KeyKind, NewKey, Signer, canonical_body, new_key
 
 DOMAIN = "sms.example.net"
 

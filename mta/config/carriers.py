@@ -1,0 +1,179 @@
+"""The carrier half of the operator's file: the ways to the handsets.
+
+Not here: what a dialect means on the wire (smpp.dialect) and who takes which number (gateway.routing).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import time, timedelta
+from enum import StrEnum
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from gateway.health import Hours
+from mta.config.reader import Complaint
+from mta.config.shapes import (
+    Count,
+    HostName,
+    Listen,
+    Name,
+    Port,
+    Positive,
+    PrivateFile,
+    ReadableFile,
+    Shape,
+    ShortText,
+    Wait,
+    option,
+    text_like,
+)
+from smpp.account import BindMode
+from smpp.dialect import Dialect
+
+
+class CarrierKind(StrEnum):
+    """What stands at the other end: a real message centre, or the one that we play ourselves."""
+
+    SMPP = "smpp"
+    SANDBOX = "sandbox"
+
+
+class CarrierTls(StrEnum):
+    """Whether the link to a carrier is encrypted; never «if possible»."""
+
+    OFF = "off"
+    REQUIRE = "require"
+
+
+class OnUnknown(StrEnum):
+    """What becomes of a part whose answer was lost: reported so, or sent again at the risk that it comes twice."""
+
+    HOLD = "hold"
+    RESEND = "resend"
+
+
+def _parse_hours(value: object) -> Hours:
+    match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)(?: (\S+))?", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError
+    try:
+        zone = ZoneInfo(match[3] or "UTC").key
+    except (KeyError, OSError) as error:
+        raise ValueError from error
+    return Hours(since=time.fromisoformat(match[1]), until=time.fromisoformat(match[2]), zone=zone)
+
+
+HoursText = Annotated[Hours, Shape('hours such as "08:00-20:00" or "08:00-20:00 Europe/Berlin"', _parse_hours)]
+Prefix = Annotated[str, text_like(r"[1-9][0-9]{0,14}", 'the first digits of numbers, such as "4479"')]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """How the carrier behaves that we play ourselves, for a first try and for tests: it sends nothing to anybody."""
+
+    receipt_delay: timedelta = option("After which a receipt comes.", default=timedelta(seconds=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutbindOptions:
+    """Where the carrier may knock to have us bind (SMPP 3.4 §4.1.7), and what it must say."""
+
+    address: Listen = option("Where we listen for it.", example="127.0.0.1:2776")
+    system_id: ShortText = option("Its name.", example="smsc")
+    password_file: PrivateFile = option("Holds its password.", example="outbind.password")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierOptions:
+    """A way to the handsets. Repeat the table for more of them."""
+
+    name: Name = option("What the log, reports and bills call it.", example="sandbox")
+    kind: CarrierKind = option(
+        "smpp: a message centre at host and port. sandbox: one that we play, which sends nothing to anybody.",
+        example="sandbox",
+    )
+    host: HostName | None = option("The message centre.", default=None, example="smsc.example.net")
+    port: Port = option("Its port.", default=2775)
+    system_id: ShortText = option("Our name there.", default="", example="acme")
+    password_file: PrivateFile | None = option("Holds our password there.", default=None, example="carrier.password")
+    bind: BindMode = option(
+        "transceiver: one link for both ways. pair: one for each. transmitter, receiver: one way only.",
+        default=BindMode.TRANSCEIVER,
+    )
+    tls: CarrierTls = option("Whether the link is encrypted.", default=CarrierTls.OFF)
+    ca_file: ReadableFile | None = option(
+        "The authorities that it is proven by; where missing, those of the system.", default=None, example="smsc-ca.pem"
+    )
+    certificate_file: ReadableFile | None = option("Our certificate for it, PEM.", default=None, example="client.pem")
+    key_file: PrivateFile | None = option("Our certificate's private key, PEM.", default=None, example="client.key")
+    window: Positive = option("Parts on their way without an answer.", default=10)
+    throughput: Count = option("Parts per second at most; 0: as fast as the window allows.", default=0)
+    on_unknown: OnUnknown = option(
+        "Where an answer was lost, the carrier may have the part or not. hold: never sent again, and reported so. "
+        "resend: sent again, at the risk that the phone shows it twice.",
+        default=OnUnknown.HOLD,
+    )
+    receipts: bool = option("Whether it gives delivery receipts.", default=True)
+    cancels: bool = option("Whether it takes cancel_sm for a message that it has.", default=False)
+    receipt_grace: timedelta = option(
+        "How long after the end of its validity a message still waits for its receipt.", default=timedelta(hours=1)
+    )
+    enquire_link: Wait = option("Silence after which we ask if it is there.", default=timedelta(seconds=30))
+    inactivity_timeout: timedelta = option(
+        'Time without any SMS or receipt after which the link is ended and bound anew; "0s": never.',
+        default=timedelta(0),
+    )
+    response_timeout: Wait = option("How long we wait for an answer.", default=timedelta(seconds=30))
+    reconnect_min: Wait = option("The first wait before binding again.", default=timedelta(seconds=1))
+    reconnect_max: Wait = option("The longest; it doubles from the first.", default=timedelta(minutes=1))
+    prefixes: tuple[Prefix, ...] = option(
+        "Only numbers that begin so, without +; the longest match wins. Empty: all numbers.",
+        default=(),
+        example=["4479"],
+    )
+    customers: tuple[ShortText, ...] = option(
+        "Only for these customers, before the carriers that are for everybody. Empty: everybody.",
+        default=(),
+        example=["demo"],
+    )
+    hours: HoursText | None = option(
+        "When it is used; empty: always.", default=None, example="08:00-20:00 Europe/Berlin"
+    )
+    priority: Count = option(
+        "Among equal matches the lowest is taken; the others take over while it fails.", default=10
+    )
+    cost: ShortText = option(
+        "A label for what it costs, shown by «mail2sms route» and in dry runs.", default="", example="domestic"
+    )
+    dialect: Dialect = option("", default=Dialect)
+    outbind: OutbindOptions | None = option("", default=None)
+    sandbox: SandboxOptions = option("", default=SandboxOptions)
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Yield: a message centre without address or login, a key without its certificate."""
+        if self.kind is CarrierKind.SMPP:
+            if self.host is None:
+                yield Complaint("kind", '"smpp" needs host')
+            if not self.system_id:
+                yield Complaint("kind", '"smpp" needs system_id')
+            if self.password_file is None:
+                yield Complaint("kind", '"smpp" needs password_file')
+        if (self.certificate_file is None) != (self.key_file is None):
+            yield Complaint("certificate_file", "expected certificate_file and key_file together, or neither")
+        if self.ca_file is not None and self.tls is CarrierTls.OFF:
+            yield Complaint("tls", 'expected "require" where there is a ca_file')
+        if self.reconnect_max < self.reconnect_min:
+            yield Complaint("reconnect_max", "expected no less than reconnect_min")
+        yield from _check_dialect(self.dialect)
+
+
+def _check_dialect(dialect: Dialect) -> Iterator[Complaint]:
+    """Yield what would not fit into a PDU (SMPP 3.4 §5.2)."""
+    for item in fields(dialect):
+        value = getattr(dialect, item.name)
+        if type(value) is int and not 0 <= value <= 255:
+            yield Complaint(("dialect", item.name), f"expected an octet, 0 to 255, got {value}")
+    for name, most in (("system_type", 12), ("address_range", 40), ("service_type", 5)):
+        if not re.fullmatch(rf"[\x20-\x7e]{{0,{most}}}", getattr(dialect, name)):
+            yield Complaint(("dialect", name), f"expected at most {most} ASCII characters")

@@ -1,0 +1,315 @@
+"""One attempt to deliver one mail: under which policy, to which hosts in which order, and what came of it.
+
+Orchestration only: hosts come from mta.sending.targets, meanings from mta.sending.answers, connections from an opener
+(mta.sending.deliver). A destination that keeps failing is not called for a while; one that is busy keeps nobody waiting
+for long.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from gateway.ports import MailAttempt
+from mta.sending.answers import Fault, Stage, decide_outcome
+from mta.sending.circuit import CLOSED, after_abort, after_failure, after_start, may_call
+from mta.sending.connections import Connection, Destination, Destinations
+from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarm, TlsAlarmTaker
+from mta.sending.routes import RouteTable
+from mta.sending.targets import Plan, Planner, Target, split_recipient, to_ascii_domain
+from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
+from tls.policy import Demand, PolicyTable
+
+log = structlog.get_logger()
+
+_QUOTED_LOCAL = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"')
+_UNSAFE_ADDRESS = re.compile(r"[\x00-\x20\x7f<>]")
+_BUSY = timedelta(seconds=30)
+_PROBING = timedelta(seconds=15)
+
+
+class FaultError(Exception):
+    """A stage of the conversation failed; `tls_begun` that the peer had offered TLS and it was tried."""
+
+    def __init__(self, fault: Fault, *, tls_begun: bool = False) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+        self.tls_begun = tls_begun
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of one host, up to `deadline` in monotonic seconds; the rest is filled in on the way."""
+
+    target: Target
+    demand: Demand
+    deadline: float
+    address: str = ""
+    tls: str = ""
+    chain: tuple[bytes, ...] = ()
+
+
+class OpenConnection(Connection, Protocol):
+    """A connection that was judged and found good enough for the mails of its demand."""
+
+    @property
+    def address(self) -> str:
+        """The address called."""
+
+    @property
+    def tls(self) -> str:
+        """Protocol version and cipher, empty in clear."""
+
+    async def send(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
+        """Run one transaction and return the last reply; raises `FaultError`, after which only `close` may follow."""
+
+
+class Opener(Protocol):
+    """Makes connections; raises `FaultError` for whatever goes wrong on the way, before any MAIL or AUTH in clear."""
+
+    async def open(self, call: Call) -> OpenConnection:
+        """Make the call and judge what the host shows."""
+
+
+class Attempts:
+    """Attempts deliveries, several at a time; `policies` is asked anew at each mail and may raise: then it waits.
+
+    `on_tls_failure` is told at the first failure in a row and at every `alarm_after`th.
+    """
+
+    def __init__(  # noqa: PLR0913 - each collaborator by name
+        self,
+        settings: DeliverySettings,
+        *,
+        opener: Opener,
+        planner: Planner,
+        routes: RouteTable,
+        policies: Callable[[], PolicyTable],
+        on_tls_failure: TlsAlarmTaker | None,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._opener = opener
+        self._planner = planner
+        self._routes = routes
+        self._policies = policies
+        self._on_tls_failure = on_tls_failure
+        self._monotonic = monotonic
+        self._destinations: Destinations[OpenConnection] = Destinations(settings.pool)
+
+    async def close(self) -> None:
+        """End all idle connections."""
+        await self._destinations.close()
+
+    async def deliver(self, mail: OutgoingMail, *, customer: str = "") -> MailAttempt:
+        """Try once to deliver the mail; never raises for what a peer or a network does."""
+        parsed = split_recipient(mail.recipient)
+        if parsed is None or not _is_safe(mail.recipient) or not _is_safe(mail.envelope_from):
+            return MailAttempt(outcome=Failed(problem=_problem(ProblemCode.MAIL_REFUSED, "No valid mail address.")))
+        domain = parsed[1]
+        table = self._read_policies(domain)
+        if table is None:
+            text = f"The TLS policies cannot be read, so mail for {domain} waits."
+            return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.TLS_POLICY, text)))
+        destination = self._destinations.get(
+            (domain, customer, table.find(domain, customer), self._routes.find(domain))
+        )
+        if not may_call(destination.circuit, self._monotonic()):
+            return self._refuse_call(destination)
+        if not await self._destinations.enter(destination):
+            text = f"Many mails for {domain} are on their way already."
+            return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text), after=_BUSY))
+        try:
+            # Asked again: the circuit may have opened while this mail waited for its place.
+            if not may_call(destination.circuit, self._monotonic()):
+                return self._refuse_call(destination)
+            destination.circuit = after_start(destination.circuit)
+            try:
+                return await self._attempt(mail, domain, customer, table, destination)
+            finally:
+                destination.circuit = after_abort(destination.circuit)
+        finally:
+            self._destinations.leave(destination)
+
+    def _read_policies(self, domain: str) -> PolicyTable | None:
+        try:
+            return self._policies()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, the mail waits and nothing is guessed
+            log.error("tls_policies_unavailable", domain=domain, cause=repr(error))
+            return None
+
+    def _refuse_call(self, destination: Destination[OpenConnection]) -> MailAttempt:
+        circuit = destination.circuit
+        problem = circuit.problem or _problem(ProblemCode.HOST_UNREACHABLE, "The destination failed repeatedly.")
+        pause = timedelta(seconds=circuit.open_until - self._monotonic())
+        return MailAttempt(outcome=Retry(problem=problem, after=max(pause, _PROBING)))
+
+    async def _attempt(
+        self,
+        mail: OutgoingMail,
+        domain: str,
+        customer: str,
+        table: PolicyTable,
+        destination: Destination[OpenConnection],
+    ) -> MailAttempt:
+        plan = await self._planner.plan(domain, customer, table)
+        if isinstance(plan, Plan):
+            attempt, destination_failed = await self._try_hosts(plan, mail, destination)
+        else:
+            attempt, destination_failed = MailAttempt(outcome=plan), isinstance(plan, Retry)
+        outcome = attempt.outcome
+        if destination_failed and isinstance(outcome, Retry):
+            destination.circuit = after_failure(
+                destination.circuit, self._settings.circuit, self._monotonic(), outcome.problem
+            )
+        else:
+            destination.circuit = CLOSED
+        self._count_tls(destination, domain, customer, attempt)
+        _log_attempt(mail, domain, attempt)
+        return attempt
+
+    def _count_tls(
+        self, destination: Destination[OpenConnection], domain: str, customer: str, attempt: MailAttempt
+    ) -> None:
+        outcome = attempt.outcome
+        if not (isinstance(outcome, Retry) and outcome.problem.code is ProblemCode.TLS_POLICY):
+            if isinstance(outcome, Done):
+                destination.failures = 0
+            return
+        destination.failures += 1
+        if self._on_tls_failure and (
+            destination.failures == 1 or destination.failures % self._settings.alarm_after == 0
+        ):
+            alarm = TlsAlarm(
+                domain=domain,
+                customer=customer,
+                policy=attempt.policy,
+                cause=outcome.problem.cause,
+                failures=destination.failures,
+            )
+            self._on_tls_failure(alarm)
+
+    async def _try_hosts(
+        self, plan: Plan, mail: OutgoingMail, destination: Destination[OpenConnection]
+    ) -> tuple[MailAttempt, bool]:
+        """Try the hosts in order; the second value tells that none of them was of any use."""
+        deadline = self._monotonic() + self._settings.patience.attempt
+        failed: MailAttempt | None = None
+        tls_only = False
+        for target in plan.targets[: self._settings.hosts_per_attempt]:
+            demand = await self._planner.demand(plan, target, tls_only=tls_only)
+            call = Call(target=target, demand=demand, deadline=deadline)
+            try:
+                reply = await self._try_host(mail, call, destination)
+            except FaultError as error:
+                decision = decide_outcome(error.fault, plan.domain)
+                attempt = _describe_attempt(decision.outcome, call, str(error.fault))
+                if not decision.try_next:
+                    return attempt, False
+                log.info("mail_host_failed", domain=plan.domain, host=target.host, fault=str(error.fault))
+                tls_only = tls_only or error.tls_begun
+                if failed is None or not _is_tls_failure(failed):
+                    failed = attempt
+            else:
+                return _describe_attempt(Done(reference=reply), call, reply), False
+        if failed is None:
+            problem = _problem(ProblemCode.HOST_UNREACHABLE, f"The domain {plan.domain} names no usable mail server.")
+            return MailAttempt(outcome=Retry(problem=problem)), True
+        return failed, True
+
+    async def _try_host(self, mail: OutgoingMail, call: Call, destination: Destination[OpenConnection]) -> str:
+        key = (call.demand, call.target)
+        sender, recipient = to_ascii_domain(mail.envelope_from), to_ascii_domain(mail.recipient)
+        connection = self._destinations.take(destination, key)
+        reused = connection is not None
+        while True:
+            if connection is None:
+                connection = await self._opener.open(call)
+            call.address, call.tls = connection.address, connection.tls
+            sent = False
+            try:
+                reply = await connection.send(sender, recipient, mail.message, call.deadline)
+                sent = True
+            except FaultError as error:
+                # A kept connection may have been ended by the peer meanwhile: that says nothing about the peer.
+                if not reused or error.fault.stage is not Stage.MAIL or error.fault.code not in {0, 421}:
+                    raise
+            finally:
+                if sent:
+                    self._destinations.keep(destination, key, connection)
+                else:
+                    self._destinations.discard(connection)
+            if sent:
+                return reply
+            connection, reused = None, False
+
+    async def check(self, domain: str, customer: str = "") -> tuple[HostCheck, ...] | Outcome:
+        """Walk through all hosts of a domain as a mail would, up to the point before MAIL, and say what each shows.
+
+        Raises whatever `policies` raises.
+        """
+        plan = await self._planner.plan(domain, customer, self._policies())
+        if not isinstance(plan, Plan):
+            return plan
+        checks = []
+        for target in plan.targets:
+            demand = await self._planner.demand(plan, target)
+            deadline = self._monotonic() + self._settings.patience.attempt
+            call, fault = Call(target=target, demand=demand, deadline=deadline), ""
+            try:
+                connection = await self._opener.open(call)
+                await connection.close()
+            except FaultError as error:
+                fault = str(error.fault)
+            checks.append(
+                HostCheck(
+                    host=target.host,
+                    address=call.address,
+                    demand=demand,
+                    tls=call.tls,
+                    fault=fault,
+                    chain=call.chain,
+                )
+            )
+        return tuple(checks)
+
+
+def _is_safe(address: str) -> bool:
+    """Tell whether an address can stand on a command line as it is; only in quotes may spaces and brackets appear."""
+    return not _UNSAFE_ADDRESS.search(_QUOTED_LOCAL.sub("", address, count=1) if address.startswith('"') else address)
+
+
+def _problem(code: ProblemCode, text: str, cause: str = "") -> Problem:
+    return Problem(code=code, text=text, cause=cause)
+
+
+def _is_tls_failure(attempt: MailAttempt) -> bool:
+    return isinstance(attempt.outcome, Retry) and attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+
+
+def _describe_attempt(outcome: Outcome, call: Call, reply: str) -> MailAttempt:
+    return MailAttempt(
+        outcome=outcome,
+        host=call.target.host,
+        address=call.address,
+        tls=call.tls,
+        policy=str(call.demand),
+        reply=reply,
+    )
+
+
+def _log_attempt(mail: OutgoingMail, domain: str, attempt: MailAttempt) -> None:
+    log.info(
+        "mail_attempt",
+        message_id=mail.message_id,
+        domain=domain,
+        outcome=type(attempt.outcome).__name__.lower(),
+        host=attempt.host,
+        address=attempt.address,
+        tls=attempt.tls or "none",
+        policy=attempt.policy,
+        reply=attempt.reply,
+    )

@@ -1,0 +1,201 @@
+"""Notice and words → the bytes of a mail: a status mail for people, or by way of mta.sending.dsn a DSN for machines.
+
+Not here: what the mail says (templates), DKIM (mta.sending.sign), the way out (mta.sending.deliver). RFC 5322, RFC
+2046, RFC 3834. The mail is put together by hand: it has one shape, and the stdlib's generator costs more than the
+signature.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from gateway.ports import Alarm
+from mta.sending.dsn import write_dsn
+from mta.sending.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, thread, unstructured
+from sms.report import Notice, NoticeKind
+from sms.settings import ReportFormat
+from templates.graphics import Graphic, point_graphics, shown_graphics
+from templates.render import Rendered, Renderer
+
+_UNFIT_FOR_ID = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailIdentity:
+    """Who writes: what stands in From, and the names that message ids and DSNs carry (A-labels)."""
+
+    from_name: str
+    from_address: str
+    hostname: str
+    message_id_domain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposedMail:
+    """A mail ready to be signed. `envelope_from` is the null sender (RFC 3834 §3.3, RFC 3464 §2).
+
+    `smtputf8` says that an address has letters beyond ASCII, so that the next hop must offer SMTPUTF8 (RFC 6531 §3.1).
+    `fallback` says why a customer's own template was not used; empty where it was, or where there is none.
+    """
+
+    envelope_from: str = ""
+    recipient: str
+    message: bytes
+    message_id: str
+    smtputf8: bool = False
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerTemplate:
+    """A customer's own template with the graphics that it may show, by name."""
+
+    source: str
+    graphics: Mapping[str, Graphic] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def compose_notice(
+    notice: Notice,
+    *,
+    identity: MailIdentity,
+    renderer: Renderer,
+    now: datetime,
+    template: CustomerTemplate | None = None,
+) -> ComposedMail | None:
+    """Return the mail that tells this notice; None where the sender asked for a DSN and this event makes none.
+
+    A second call for the same notice gives the same Message-ID, so that receivers can fold a mail that was sent twice.
+    """
+    smtputf8 = not (notice.recipient.isascii() and identity.from_address.isascii())
+    # A person asked for a dry run, whatever its customer's machines read.
+    if notice.report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
+        return _compose_dsn(notice, identity, renderer, now, smtputf8=smtputf8)
+    rendered = renderer.render(notice.kind, notice.report, override=template.source if template else None)
+    message_id = notice_message_id("st", notice.public_id, identity.message_id_domain)
+    boundary = f"=_{_UNFIT_FOR_ID.sub('', notice.public_id)[:60]}"
+    header = "".join(
+        (
+            _opening(notice, identity, message_id, now),
+            unstructured("Subject", rendered.subject),
+            "X-Auto-Response-Suppress: All\r\n",  # honoured by Exchange (MS-OXCMAIL §2.1.3.2.20)
+            f"Content-Language: {rendered.language}\r\n",
+            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n',
+        )
+    )
+    return ComposedMail(
+        recipient=notice.recipient,
+        message=header.encode() + _alternatives(rendered, boundary, _shown(rendered, template), message_id),
+        message_id=message_id,
+        smtputf8=smtputf8,
+        fallback=rendered.fallback,
+    )
+
+
+def notice_message_id(prefix: str, public_id: str, domain: str) -> str:
+    """Return the Message-ID of a notice: `<st.PUBLIC-ID@domain>` for status mails, `dsn` in front for DSNs."""
+    return f"<{prefix}.{_UNFIT_FOR_ID.sub('-', public_id)}@{domain}>"
+
+
+def _compose_dsn(
+    notice: Notice, identity: MailIdentity, renderer: Renderer, now: datetime, *, smtputf8: bool
+) -> ComposedMail | None:
+    words = renderer.words(notice.report.settings.language)
+    written = write_dsn(notice.kind, notice.report, hostname=identity.hostname, words=words, smtputf8=smtputf8)
+    if written is None:
+        return None
+    message_id = notice_message_id("dsn", notice.public_id, identity.message_id_domain)
+    header = "".join(
+        (
+            _opening(notice, identity, message_id, now),
+            unstructured("Subject", written.subject),
+            f"Content-Language: {words.language}\r\n",
+            f'Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="{written.boundary}"\r\n\r\n',
+        )
+    )
+    return ComposedMail(
+        recipient=notice.recipient,
+        message=header.encode() + multipart(written.boundary, written.parts),
+        message_id=message_id,
+        smtputf8=smtputf8,
+    )
+
+
+def _opening(notice: Notice, identity: MailIdentity, message_id: str, now: datetime) -> str:
+    """Return the fields that every mail of ours has."""
+    mail = notice.report.mail
+    return "".join(
+        (
+            mailbox("From", identity.from_name, identity.from_address),
+            mailbox("To", "", notice.recipient),
+            f"Date: {date(now)}\r\n",
+            f"Message-ID: {message_id}\r\n",
+            thread(mail.message_id, mail.references) if mail is not None else "",
+            "Auto-Submitted: auto-replied\r\n",  # RFC 3834 §5.1
+            unstructured("X-Mail2SMS-Notice", notice.public_id),
+            "MIME-Version: 1.0\r\n",
+        )
+    )
+
+
+def _shown(rendered: Rendered, template: CustomerTemplate | None) -> tuple[Graphic, ...]:
+    if template is None or rendered.fallback:
+        return ()
+    return tuple(template.graphics[name] for name in shown_graphics(rendered.html) if name in template.graphics)
+
+
+def _alternatives(rendered: Rendered, boundary: str, graphics: tuple[Graphic, ...], message_id: str) -> bytes:
+    # «=_» never stands in quoted-printable text or base64, so the boundary can't (RFC 2045 §6.7). Text stays readable
+    # in the queue; base64 keeps relays off the long lines of HTML, and costs a signer least.
+    text = part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(rendered.text))
+    if not graphics:
+        html = part("text/html; charset=utf-8", "base64", base64_lines(rendered.html))
+        return multipart(boundary, (text, html))
+    # RFC 2387, RFC 2392 §2: HTML and what it shows, each graphic under an id that is unique in the world
+    ids = {graphic.name: f"{graphic.name}.{message_id.strip('<>')}" for graphic in graphics}
+    pointed = point_graphics(rendered.html, lambda name: f"cid:{ids.get(name, name)}")
+    inner = f"{boundary}_related"
+    related = multipart(
+        inner,
+        (
+            part("text/html; charset=utf-8", "base64", base64_lines(pointed)),
+            *(_graphic(graphic, ids[graphic.name]) for graphic in graphics),
+        ),
+    )
+    header = f'Content-Type: multipart/related; type="text/html";\r\n boundary="{inner}"\r\n\r\n'
+    return multipart(boundary, (text, header.encode() + related))
+
+
+def _graphic(graphic: Graphic, content_id: str) -> bytes:
+    name = f'"{graphic.name}"'
+    return part(
+        f"{graphic.media_type};\r\n name={name}",
+        "base64",
+        base64_lines(graphic.content),
+        f"Content-ID: <{content_id}>",
+        f"Content-Disposition: inline;\r\n filename={name}",  # RFC 2183 §2.1
+    )
+
+
+def compose_alarm(alarm: Alarm, *, recipient: str, identity: MailIdentity, now: datetime) -> ComposedMail:
+    """Return a plain mail that tells the administrator of an alarm."""
+    message_id = notice_message_id("al", alarm.identity, identity.message_id_domain)
+    header = "".join(
+        (
+            mailbox("From", identity.from_name, identity.from_address),
+            mailbox("To", "", recipient),
+            f"Date: {date(now)}\r\n",
+            f"Message-ID: {message_id}\r\n",
+            unstructured("Subject", alarm.subject),
+            "Auto-Submitted: auto-generated\r\n",  # RFC 3834 §5.1
+            "X-Auto-Response-Suppress: All\r\n",
+            "MIME-Version: 1.0\r\n",
+        )
+    )
+    return ComposedMail(
+        recipient=recipient,
+        message=header.encode() + part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(alarm.text)),
+        message_id=message_id,
+        smtputf8=not (recipient.isascii() and identity.from_address.isascii()),
+    )

@@ -1,0 +1,413 @@
+"""Delivers one mail by SMTP: by MX or route, under the TLS that the recipient's domain demands, and says how it went.
+
+This is the only user of aiosmtplib, of which only single commands are used: its own convenience may send in clear what
+was meant to be safe. No MAIL and no AUTH leaves before the connection was judged (tls.policy), and once TLS was begun
+nothing goes on without it. Not here: which hosts in which order (mta.sending.attempts), what answers mean
+(mta.sending.answers). RFC 5321, RFC 3207, RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 4954 (AUTH).
+"""
+
+import asyncio
+import base64
+import random
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import aiosmtplib
+
+from gateway.ports import MailAttempt
+from mta.sending.answers import Fault, Stage, clean_reply
+from mta.sending.attempts import Attempts, Call, FaultError
+from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarmTaker
+from mta.sending.routes import Login, RouteTable
+from mta.sending.targets import Planner, Target
+from sms.outcome import Outcome
+from tls.contexts import ClientContexts, ContextError, read_peer, role_of
+from tls.dane import find_dane_fault
+from tls.mtasts import StsLookup
+from tls.mx import AddressGuard
+from tls.policy import Achieved, Demand, PolicyTable, TlsLevel, Verdict, explain_refusal, judge
+from tls.resolver import Resolver
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_LEADING_DOT = re.compile(rb"(?m)^\.")
+_QUIT_SECONDS = 5.0
+
+Clock = Callable[[], float]
+
+
+class SmtpConnection:
+    """One open, judged and, where the route says so, logged-in connection."""
+
+    def __init__(self, client: aiosmtplib.SMTP, call: Call, settings: DeliverySettings, monotonic: Clock) -> None:
+        self.address = call.address
+        self.tls = call.tls
+        self._client = client
+        self._patience = settings.patience
+        self._monotonic = monotonic
+        self._mails_left = settings.mails_per_connection
+        self._in_step = True
+
+    @property
+    def usable(self) -> bool:
+        """Whether another mail may go over it."""
+        return self._client.is_connected and self._mails_left > 0
+
+    async def send(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
+        """Run one transaction and return the last reply; raises `FaultError`, after which only `close` may follow."""
+        self._mails_left -= 1
+        try:
+            return await self._transact(sender, recipient, message, deadline)
+        except FaultError as error:
+            self._in_step = bool(error.fault.code)
+            raise
+
+    async def _transact(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
+        content = _LEADING_DOT.sub(b"..", _with_line_ends(message)) + b".\r\n"
+        options = self._choose_options(sender, recipient, message)
+        await self._command(Stage.MAIL, deadline, b"MAIL", f"FROM:<{sender}>".encode(), *options)
+        await self._command(Stage.RCPT, deadline, b"RCPT", f"TO:<{recipient}>".encode(), expected=(250, 251))
+        await self._command(Stage.DATA, deadline, b"DATA", expected=(354,))
+        protocol = self._client.protocol
+        if protocol is None:
+            raise FaultError(Fault(stage=Stage.DATA, cause="connection lost"))
+        with _faults_of(Stage.CONTENT):
+            protocol.write(content)
+            reply = await protocol.read_response(timeout=self._patience.content)
+        if reply.code != 250:
+            raise FaultError(Fault(stage=Stage.CONTENT, code=_valid(reply.code), cause=clean_reply(reply.message)))
+        return f"{reply.code} {clean_reply(reply.message)}"
+
+    def _choose_options(self, sender: str, recipient: str, message: bytes) -> list[bytes]:
+        client = self._client
+        options: list[bytes] = []
+        if client.supports_extension("size"):
+            limit = client.esmtp_extensions.get("size", "")
+            if limit.isdecimal() and 0 < int(limit) < len(message):  # RFC 1870 §6.1
+                raise FaultError(Fault(stage=Stage.MAIL, code=552, cause="5.3.4 larger than the server takes"))
+            options.append(b"SIZE=%d" % len(message))
+        if not message.isascii():
+            if not client.supports_extension("8bitmime"):  # RFC 6152 §3: converting would break the signature
+                raise FaultError(Fault(stage=Stage.MAIL, code=554, cause="5.6.3 the server takes no 8-bit mail"))
+            options.append(b"BODY=8BITMIME")
+        if not (sender.isascii() and recipient.isascii()):
+            if not client.supports_extension("smtputf8"):  # RFC 6531 §3.5
+                raise FaultError(Fault(stage=Stage.MAIL, code=553, cause="5.6.7 addresses must be ASCII there"))
+            options.append(b"SMTPUTF8")
+        return options
+
+    async def _command(self, stage: Stage, deadline: float, *words: bytes, expected: tuple[int, ...] = (250,)) -> None:
+        with _faults_of(stage):
+            reply = await self._client.execute_command(
+                *words, timeout=_left(deadline, self._patience.command, self._monotonic)
+            )
+        if reply.code not in expected:
+            raise FaultError(Fault(stage=stage, code=_valid(reply.code), cause=clean_reply(reply.message)))
+
+    async def close(self) -> None:
+        """End it soon, and politely where the peer still answers."""
+        if self._in_step:
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await self._client.quit(timeout=_QUIT_SECONDS)
+        _drop(self._client)
+
+
+class SmtpOpener:
+    """Calls hosts: connects, greets, begins TLS, judges, logs in."""
+
+    def __init__(
+        self,
+        settings: DeliverySettings,
+        planner: Planner,
+        contexts: ClientContexts,
+        *,
+        now: Callable[[], datetime],
+        monotonic: Clock,
+    ) -> None:
+        self._settings = settings
+        self._patience = settings.patience
+        self._planner = planner
+        self._contexts = contexts
+        self._now = now
+        self._monotonic = monotonic
+
+    async def open(self, call: Call) -> SmtpConnection:
+        """Make the call and judge what the host shows."""
+        if call.demand.blocked:
+            _refuse(call.demand, call.demand.blocked)
+        context = self._find_context(call.target, call.demand)
+        addresses = await self._planner.find_addresses(call.target)
+        if isinstance(addresses, Fault):
+            raise FaultError(addresses)
+        fault = Fault(stage=Stage.CONNECT, cause="no address")
+        for address in addresses:
+            call.address = address
+            try:
+                opened = await self._connect(call)
+            except FaultError as error:
+                fault = error.fault
+                continue
+            return await self._converse(opened, call, context)
+        raise FaultError(fault)
+
+    def _find_context(self, target: Target, demand: Demand) -> ssl.SSLContext:
+        try:
+            return self._contexts.get(role_of(demand, target.route.certificate if target.route else None))
+        except ContextError as error:
+            _refuse(demand, str(error))
+
+    async def _connect(self, call: Call) -> socket.socket:
+        opened = socket.socket(socket.AF_INET6 if ":" in call.address else socket.AF_INET, socket.SOCK_STREAM)
+        opened.setblocking(False)
+        try:
+            with _faults_of(Stage.CONNECT):
+                if call.target.source_address:
+                    opened.bind((call.target.source_address, 0))
+                async with asyncio.timeout(_left(call.deadline, self._patience.connect, self._monotonic)):
+                    await asyncio.get_running_loop().sock_connect(opened, (call.address, call.target.port))
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    async def _converse(self, opened: socket.socket, call: Call, context: ssl.SSLContext) -> SmtpConnection:
+        demand, route, deadline = call.demand, call.target.route, call.deadline
+        implicit = route is not None and route.implicit_tls
+        client = aiosmtplib.SMTP(
+            hostname=demand.sni,
+            sock=opened,
+            local_hostname=self._settings.helo,
+            start_tls=False,
+            use_tls=implicit,
+            tls_context=context,
+        )
+        try:
+            with _faults_of(Stage.HANDSHAKE if implicit else Stage.GREETING, demand):
+                await client.connect(timeout=_left(deadline, self._patience.command, self._monotonic))
+            if not implicit:
+                await self._greet(client, deadline, old_too=not demand.tls_required)
+                await self._secure(client, demand, context, deadline)
+            _judge_connection(client, call, self._now())
+            if call.tls:
+                await self._greet(client, deadline, old_too=False)
+            if route is not None:
+                await self._log_in(client, route.login, deadline, certificate=route.certificate is not None)
+        except BaseException:
+            _drop(client)
+            raise
+        return SmtpConnection(client, call, self._settings, self._monotonic)
+
+    async def _greet(self, client: aiosmtplib.SMTP, deadline: float, *, old_too: bool) -> None:
+        timeout = _left(deadline, self._patience.command, self._monotonic)
+        with _faults_of(Stage.HELLO):
+            try:
+                await client.ehlo(timeout=timeout)
+            except aiosmtplib.SMTPHeloError as error:
+                # RFC 5321 §3.2: a server of before 1993 does not know EHLO, and cannot know TLS
+                if not old_too or error.code not in {500, 502} or not client.is_connected:
+                    raise
+                await client.helo(timeout=timeout)
+
+    async def _secure(self, client: aiosmtplib.SMTP, demand: Demand, context: ssl.SSLContext, deadline: float) -> None:
+        """Begin TLS where it is demanded, or offered and not unwanted; whatever fails then ends the connection."""
+        if demand.level is TlsLevel.NONE:
+            return
+        if not client.supports_extension("starttls"):
+            if demand.tls_required:
+                _refuse(demand, "the server does not offer STARTTLS", status="4.7.4")
+            return
+        with _faults_of(Stage.STARTTLS, demand):
+            await client.starttls(
+                tls_context=context,
+                server_hostname=demand.sni,
+                timeout=_left(deadline, self._patience.handshake, self._monotonic),
+            )
+
+    async def _log_in(
+        self, client: aiosmtplib.SMTP, login: Login | None, deadline: float, *, certificate: bool
+    ) -> None:
+        methods = client.server_auth_methods
+        if login is None:
+            if not certificate or "external" not in methods:
+                return
+            words = (b"AUTH", b"EXTERNAL", b"=")  # RFC 4422 appendix A: the identity that the certificate gives
+        else:
+            if "plain" not in methods:
+                raise FaultError(Fault(stage=Stage.AUTH, cause="the server does not offer AUTH PLAIN"))
+            with _faults_of(Stage.AUTH):
+                password = (await asyncio.to_thread(login.password_file.read_text, "utf-8")).rstrip("\r\n")
+            secret = base64.b64encode(f"\0{login.user}\0{password}".encode())  # RFC 4616 §2
+            words = (b"AUTH", b"PLAIN", secret)
+        if not _is_encrypted(client):
+            raise FaultError(Fault(stage=Stage.AUTH, cause="no login goes out without TLS"))
+        with _faults_of(Stage.AUTH):
+            reply = await client.execute_command(
+                *words, timeout=_left(deadline, self._patience.command, self._monotonic)
+            )
+        if reply.code != 235:
+            raise FaultError(Fault(stage=Stage.AUTH, code=_valid(reply.code), cause=clean_reply(reply.message)))
+
+
+class Deliverer:
+    """Delivers mails, several at a time; `policies` is asked anew at each mail and may raise: then the mail waits.
+
+    `shuffle`, `now` and `monotonic` are the only chance and clocks. `on_tls_failure` is told at the first failure of a
+    destination in a row and at every `alarm_after`th.
+    """
+
+    def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
+        self,
+        settings: DeliverySettings,
+        *,
+        resolver: Resolver,
+        policies: Callable[[], PolicyTable],
+        routes: RouteTable,
+        contexts: ClientContexts,
+        guard: AddressGuard,
+        sts: StsLookup | None = None,
+        on_tls_failure: TlsAlarmTaker | None = None,
+        shuffle: Callable[[list[str]], None] = random.shuffle,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Clock = time.monotonic,
+    ) -> None:
+        planner = Planner(
+            resolver=resolver,
+            routes=routes,
+            guard=guard,
+            sts=sts,
+            shuffle=shuffle,
+            port=settings.port,
+            own_name=settings.helo,
+            source_address=settings.source_address,
+        )
+        self._attempts = Attempts(
+            settings,
+            opener=SmtpOpener(settings, planner, contexts, now=now, monotonic=monotonic),
+            planner=planner,
+            routes=routes,
+            policies=policies,
+            on_tls_failure=on_tls_failure,
+            monotonic=monotonic,
+        )
+
+    async def deliver(self, mail: OutgoingMail, *, customer: str = "") -> MailAttempt:
+        """Try once to deliver the mail; never raises for what a peer or a network does."""
+        return await self._attempts.deliver(mail, customer=customer)
+
+    async def check(self, domain: str, customer: str = "") -> tuple[HostCheck, ...] | Outcome:
+        """Walk through all hosts of a domain as a mail would, up to the point before MAIL, and say what each shows.
+
+        Raises whatever `policies` raises.
+        """
+        return await self._attempts.check(domain, customer)
+
+    async def close(self) -> None:
+        """End all idle connections."""
+        await self._attempts.close()
+
+
+def _is_encrypted(client: aiosmtplib.SMTP) -> bool:
+    return client.is_connected and client.get_transport_info("ssl_object") is not None
+
+
+def _drop(client: aiosmtplib.SMTP) -> None:
+    """End a connection at once; a peer that never answers a TLS shutdown must not hold it."""
+    transport = client.transport
+    client.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
+
+
+def _judge_connection(client: aiosmtplib.SMTP, call: Call, now: datetime) -> None:
+    """Note protocol version and cipher in the call, and raise where the connection is not what is demanded."""
+    demand = call.demand
+    if not client.is_connected:
+        raise FaultError(Fault(stage=Stage.HELLO, cause="connection lost"))
+    tls = client.get_transport_info("ssl_object")
+    achieved = Achieved(encrypted=False)
+    if tls is not None:
+        cipher, peer = tls.cipher(), read_peer(tls)
+        achieved = Achieved(
+            encrypted=True,
+            version=tls.version() or "",
+            cipher=cipher[0] if cipher else "",
+            trusted=tls.context.verify_mode is ssl.CERT_REQUIRED,
+            names=peer.names if peer else (),
+            certificate=peer.certificate if peer else "",
+            public_key=peer.public_key if peer else "",
+            dane_fault=_find_dane_fault(demand, peer.chain if peer else (), peer.names if peer else (), now),
+        )
+        call.tls = f"{achieved.version} {achieved.cipher}"
+        call.chain = peer.chain if peer else ()
+    verdict = judge(demand, achieved)
+    if not verdict.granted:
+        fault = Fault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict))
+        raise FaultError(fault, tls_begun=achieved.encrypted)
+
+
+def _find_dane_fault(demand: Demand, chain: tuple[bytes, ...], names: tuple[str, ...], now: datetime) -> str:
+    if not demand.dane_in_force:
+        return ""
+    # RFC 7672 §3.2.2: the TLSA base domain, the host, and the recipient's domain
+    reference = tuple(dict.fromkeys((demand.dane.base, demand.host, demand.domain)))
+    return find_dane_fault(demand.dane.records, chain, names, reference, now)
+
+
+def _refuse(demand: Demand, cause: str, *, status: str = "4.7.5") -> NoReturn:
+    verdict = Verdict(granted=False, cause=cause, status=status)
+    raise FaultError(Fault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict)))
+
+
+@contextmanager
+def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
+    """Turn whatever aiosmtplib, asyncio and ssl raise into the fault of a stage; `tls` where TLS is being begun."""
+    try:
+        yield
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        code = _valid(error.code) if isinstance(error, aiosmtplib.SMTPResponseException) else 0
+        cause = _say(error)
+        if stage is Stage.HANDSHAKE and code:
+            stage = Stage.GREETING  # implicit TLS succeeded: the host itself speaks
+        if tls is not None and stage in {Stage.STARTTLS, Stage.HANDSHAKE}:
+            begun = stage is Stage.STARTTLS
+            words = f"TLS failed: {code} {cause}" if code else f"TLS failed: {cause}"
+            verdict = Verdict(granted=False, cause=words, status="4.7.5")
+            raise FaultError(Fault(stage=stage, cause=explain_refusal(tls, verdict)), tls_begun=begun) from error
+        raise FaultError(Fault(stage=stage, code=code, cause=cause)) from error
+
+
+def _say(error: BaseException) -> str:
+    """Say in few words what an exception means; the first cause says most."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not verified: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "protocol error").lower().replace("_", " ")
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiosmtplib.SMTPException):
+        return clean_reply(str(error.message))
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return "connection lost" if isinstance(error, ConnectionError) else type(error).__name__
+
+
+def _valid(code: int) -> int:
+    return code if 200 <= code < 600 else 0
+
+
+def _left(deadline: float, most: float, monotonic: Clock) -> float:
+    """Return the seconds for one step: its own bound or what is left of the attempt, and a moment at least."""
+    return max(min(most, deadline - monotonic()), 0.1)
+
+
+def _with_line_ends(message: bytes) -> bytes:
+    """Return the message with CRLF line ends only, as it must travel (RFC 5321 §2.3.8)."""
+    message = _LINE_END.sub(b"\r\n", message)
+    return message if message.endswith(b"\r\n") else message + b"\r\n"

@@ -1,0 +1,392 @@
+"""Delivery status notifications for machines: which recipient gets which action, and the parts of the report.
+
+RFC 3461 §4, §5 (when), RFC 3464 (fields), RFC 6522 (multipart/report), RFC 6533 (addresses beyond ASCII). Not here: the
+mail's own header (mta.sending.compose). Recipients are `rfc822` addresses as given, since no SMS type is registered;
+what a carrier said is `x-smpp`. A DSN is `DSN-Gateway`'s exactly when it translates a carrier's report (RFC 3464
+§2.2.3).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from mta.sending.fields import date, part, quoted_printable
+from mta.smtp.replies import printable, reply_to
+from sms.lifecycle import OPEN, State
+from sms.message import MailOrigin
+from sms.outcome import ProblemCode, Refusal, Refused
+from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
+from sms.settings import Settings
+from templates.view import address_of
+from templates.words import Words
+
+_LONGEST_LINE = 998
+_FIELD_LIMIT = 900
+_FAILURES = frozenset({State.UNDELIVERED, State.EXPIRED, State.REJECTED, State.FAILED, State.CANCELLED})
+
+
+class Action(StrEnum):
+    """What became of a message for one recipient (RFC 3464 §2.3.3); `expanded` has no meaning here."""
+
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    FAILED = "failed"
+    DELAYED = "delayed"
+
+
+# RFC 3463. A class 4 status with «failed» is right where a temporary cause was given up (RFC 3464 §2.3.4).
+STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
+    {
+        ProblemCode.LINK_DOWN: "4.4.1",
+        ProblemCode.LINK_LOST: "4.4.2",
+        ProblemCode.NO_ANSWER: "4.4.1",
+        ProblemCode.THROTTLED: "4.4.5",
+        ProblemCode.CARRIER_BUSY: "4.4.5",
+        ProblemCode.NUMBER_REFUSED: "5.1.1",
+        ProblemCode.SENDER_REFUSED: "5.7.1",
+        ProblemCode.CONTENT_REFUSED: "5.7.1",
+        ProblemCode.CARRIER_REFUSED: "5.3.0",
+        ProblemCode.PARTS_INCOMPLETE: "5.3.0",
+        ProblemCode.NOT_DELIVERED: "5.0.0",
+        ProblemCode.VALIDITY_ENDED: "4.4.7",
+        ProblemCode.DELETED: "5.3.0",
+        ProblemCode.NO_RECEIPT: "4.4.7",
+        ProblemCode.STATE_UNKNOWN: "4.0.0",
+        ProblemCode.RESTARTED: "4.3.0",
+        ProblemCode.STOP_LIST: "5.7.1",
+        ProblemCode.CANCELLED: "5.3.0",
+        ProblemCode.DRY_RUN: "5.3.0",
+        ProblemCode.NO_ROUTE: "5.4.4",
+        ProblemCode.HOST_UNREACHABLE: "4.4.1",
+        ProblemCode.DNS_FAILED: "4.4.3",
+        ProblemCode.NO_SUCH_DOMAIN: "5.1.2",
+        ProblemCode.TLS_POLICY: "5.7.5",
+        ProblemCode.MAIL_REFUSED: "5.0.0",
+        ProblemCode.MAIL_DEFERRED: "4.0.0",
+        ProblemCode.PUSH_REFUSED: "5.0.0",
+        ProblemCode.PUSH_DEFERRED: "4.0.0",
+        ProblemCode.RETRIES_EXHAUSTED: "4.4.7",
+        ProblemCode.INTERNAL: "5.3.0",
+    }
+)
+_NEVER_BY_DSN = frozenset({NoticeKind.ACCEPTED, NoticeKind.DRY_RUN})
+_STATUS_OF_FAILURE = MappingProxyType(
+    {
+        State.UNDELIVERED: "5.0.0",
+        State.EXPIRED: "4.4.7",
+        State.REJECTED: "5.7.1",
+        State.FAILED: "5.3.0",
+        State.CANCELLED: "5.3.0",
+    }
+)
+_RECEIPT_WORD = MappingProxyType(
+    {State.UNDELIVERED: "UNDELIV", State.EXPIRED: "EXPIRED", State.REJECTED: "REJECTD"}  # SMPP 3.4 appendix B
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientStatus:
+    """What a DSN says of one recipient. `translated` tells that it comes from a carrier's report.
+
+    `remote` and `diagnostic` are typed values (`x-smpp; …`, `smtp; …`), empty where no remote system took part.
+    """
+
+    message: ReportedMessage
+    action: Action
+    status: str
+    translated: bool = False
+    remote: str = ""
+    diagnostic: str = ""
+    last_attempt_at: datetime | None = None
+    retry_until_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenDsn:
+    """Subject and parts of a multipart/report."""
+
+    subject: str
+    boundary: str
+    parts: tuple[bytes, ...]
+
+
+def decide_dsn(kind: NoticeKind, report: JobReport) -> tuple[RecipientStatus, ...]:
+    """Return what is to be said of which recipient; empty where nothing is, so that no DSN goes out (RFC 3461 §5.2).
+
+    Nothing is said of a job that came with the null sender or not by mail (RFC 3464 §2).
+    """
+    if kind in _NEVER_BY_DSN or report.mail is None or not report.mail.reverse_path:
+        return ()
+    decided = (_decide_one(kind, message, report) for message in report.messages)
+    return tuple(status for status in decided if status is not None)
+
+
+def _decide_one(kind: NoticeKind, message: ReportedMessage, report: JobReport) -> RecipientStatus | None:
+    asked = frozenset(word.strip().upper() for word in message.notify.split(",") if word.strip())
+    if kind is NoticeKind.DELAYED:
+        waiting = message.state in OPEN or (message.state is State.SUBMITTED and report.settled_at is None)
+        # RFC 3461 §5.2.5
+        if not waiting or (asked and "DELAY" not in asked):
+            return None
+        return RecipientStatus(
+            message=message, action=Action.DELAYED, status="4.4.1", retry_until_at=message.expires_at
+        )
+    if kind is NoticeKind.CORRECTION and not _is_correction(message, report):
+        return None
+    if message.state in _FAILURES:
+        # RFC 3461 §5.2.6: told unless NOTIFY leaves it out.
+        return None if asked and "FAILURE" not in asked else _decide_failure(message)
+    if message.state in OPEN or "SUCCESS" not in asked:
+        return None  # RFC 3461 §5.2.4 (d): no success is told unless asked for
+    return _decide_success(message, report.settings)
+
+
+def _is_correction(message: ReportedMessage, report: JobReport) -> bool:
+    settled_at = report.settled_at
+    return message.state is State.DELIVERED and (settled_at is None or message.updated_at > settled_at)
+
+
+def _decide_success(message: ReportedMessage, settings: Settings) -> RecipientStatus:
+    accepted = bool(message.parts) and all(part.billed for part in message.parts)
+    if message.state is State.DELIVERED:
+        # Taken on behalf of the recipient (ACCEPTD) is delivered, but not to the mobile.
+        action, status = Action.DELIVERED, "2.0.0" if any(part.acted_for for part in message.parts) else "2.1.5"
+    elif settings.acceptance_is_delivery and accepted:
+        action, status = Action.DELIVERED, "2.0.0"
+    else:
+        # RFC 3461 §5.2.4 (b); a lost answer and a receipt that never came are no failure (RFC 4356 §2.1.4.1).
+        action, status = Action.RELAYED, "2.0.0"
+    if message.cut or message.replaced:
+        status = "2.6.4"  # RFC 3463 §3.7: conversion with loss performed
+    return RecipientStatus(
+        message=message,
+        action=action,
+        status=status,
+        translated=message.from_network,
+        last_attempt_at=_last_attempt(message.parts),
+    )
+
+
+def _decide_failure(message: ReportedMessage) -> RecipientStatus:
+    if message.reason in _OUR_REFUSALS:
+        reply = reply_to(Refused(refusal=Refusal(message.reason), detail=message.problem))
+        return RecipientStatus(
+            message=message, action=Action.FAILED, status=reply.enhanced, diagnostic=f"smtp; {reply}"
+        )
+    told_by = _failed_part(message)
+    return RecipientStatus(
+        message=message,
+        action=Action.FAILED,
+        status=_status_of_failure(message),
+        translated=message.from_network,
+        remote=f"x-smpp; {printable(told_by.carrier, 200)}" if told_by else "",
+        diagnostic=f"x-smpp; {_said_by_carrier(message, told_by)}" if told_by else "",
+        last_attempt_at=_last_attempt(message.parts),
+    )
+
+
+# Reasons that are the gateway's own «no»: they read like the reply that would have come at RCPT.
+_OUR_REFUSALS = (frozenset(map(str, Refusal)) - frozenset(map(str, ProblemCode))) | {str(Refusal.STOP_LIST)}
+
+
+def _status_of_failure(message: ReportedMessage) -> str:
+    by_state = _STATUS_OF_FAILURE[message.state]
+    if message.state is State.EXPIRED or message.reason not in set(ProblemCode):
+        return by_state
+    by_problem = STATUS_OF_PROBLEM[ProblemCode(message.reason)]
+    if message.state is State.REJECTED and by_problem == "5.3.0":
+        return by_state  # a network that says REJECTD without a reason refused it by its policy
+    return by_problem
+
+
+def _failed_part(message: ReportedMessage) -> ReportedPart | None:
+    """Return the part by which a carrier told of the failure; None where no carrier took part in it."""
+    failed = [part for part in message.parts if part.state in _FAILURES and part.carrier]
+    told = [part for part in failed if part.error or part.reported_at or part.submitted_at]
+    return told[0] if told else None
+
+
+def _said_by_carrier(message: ReportedMessage, told_by: ReportedPart) -> str:
+    error = printable(told_by.error, 100)
+    words: list[str] = []
+    if message.from_network:
+        words.append(
+            "DELETED" if message.reason == ProblemCode.DELETED else _RECEIPT_WORD.get(message.state, "UNKNOWN")
+        )
+        if re.fullmatch(r"[0-9A-Za-z]{1,4}", error):
+            error = f"err:{error}"
+    words.append(error)
+    comment = printable(message.problem, 200).translate({ord(char): None for char in "()\\"})
+    if comment:
+        words.append(f"({comment})")
+    return " ".join(filter(None, words)) or message.reason or message.state
+
+
+def _last_attempt(parts: Iterable[ReportedPart]) -> datetime | None:
+    times = [instant for part in parts if (instant := part.reported_at or part.submitted_at) is not None]
+    return max(times, default=None)
+
+
+def write_dsn(kind: NoticeKind, report: JobReport, *, hostname: str, words: Words, smtputf8: bool) -> WrittenDsn | None:
+    """Return the report for a machine, None where `decide_dsn` says that none is due.
+
+    `smtputf8` tells that the way to the sender takes UTF-8, which the types of RFC 6533 then carry unencoded.
+    """
+    statuses = decide_dsn(kind, report)
+    if not statuses or report.mail is None:
+        return None
+    fields = _status_fields(statuses, report, report.mail, hostname, smtputf8=smtputf8)
+    parts = [_prose(statuses, report, words), _status_part(fields)]
+    returned = _returned(report.mail, failed=any(status.action is Action.FAILED for status in statuses), utf8=smtputf8)
+    if returned is not None:
+        parts.append(returned)
+    # Returned mail may hold any text, but not the hash of itself.
+    boundary = f"=_{hashlib.sha256(b''.join(parts)).hexdigest()[:32]}"
+    return WrittenDsn(subject=_subject(statuses, words), boundary=boundary, parts=tuple(parts))
+
+
+def _subject(statuses: Sequence[RecipientStatus], words: Words) -> str:
+    if len(statuses) > 1:
+        return words.say("dsn.subject_many", recipients=words.count("count.recipients", len(statuses)))
+    action = words.say(f"action.{statuses[0].action}")
+    return words.say("dsn.subject_one", number=address_of(statuses[0].message), action=action)
+
+
+def _prose(statuses: Sequence[RecipientStatus], report: JobReport, words: Words) -> bytes:
+    text = "\n".join(" ".join(_sentence(status, report, words).split()) for status in statuses)
+    if text.isascii() and max(map(len, text.split("\n"))) <= _LONGEST_LINE:
+        return part("text/plain; charset=us-ascii", "7bit", text.replace("\n", "\r\n").encode() + b"\r\n")
+    return part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(text))
+
+
+def _sentence(status: RecipientStatus, report: JobReport, words: Words) -> str:
+    message = status.message
+    number = address_of(message)
+    zone = report.settings.time_zone
+    if status.action is Action.DELAYED and status.retry_until_at is not None:
+        return words.say("dsn.delayed", number=number, time=words.time(status.retry_until_at, zone))
+    if status.action is Action.DELAYED:
+        return words.say("dsn.delayed_open", number=number)
+    if status.action is Action.FAILED:
+        reason = words.explain(message.reason, message.problem) if message.reason else ""
+        return words.say("dsn.failed", number=number, reason=reason).rstrip()
+    if message.state is State.DELIVERED:
+        return words.say(
+            "dsn.delivered", number=number, time=words.time(status.last_attempt_at or message.updated_at, zone)
+        )
+    if status.action is Action.DELIVERED:
+        return words.say("dsn.accepted", number=number)
+    return words.say("dsn.relayed" if message.state is State.SUBMITTED else "dsn.unknown", number=number)
+
+
+def _status_fields(
+    statuses: Sequence[RecipientStatus], report: JobReport, mail: MailOrigin, hostname: str, *, smtputf8: bool
+) -> str:
+    """Return the per-message fields and, after a blank line each, the per-recipient fields (RFC 3464 §2.1)."""
+    groups = [
+        _group(
+            # RFC 3464 §2.2.1: the very octets, and only if they came; what can't stand in a field is left out.
+            ("Original-Envelope-Id", mail.envid if _is_envelope_id(mail.envid) else ""),
+            ("Reporting-MTA", f"dns; {hostname}"),
+            ("DSN-Gateway", f"dns; {hostname}" if any(status.translated for status in statuses) else ""),
+            ("Received-From-MTA", f"dns; {printable(mail.helo, 255)}" if mail.helo else ""),
+            ("Arrival-Date", date(report.accepted_at)),
+        )
+    ]
+    for status in statuses:
+        message = status.message
+        given = message.given if "@" in message.given else f"{message.given}@{hostname}"
+        groups.append(
+            _group(
+                ("Original-Recipient", _original(message.orcpt, smtputf8=smtputf8)),
+                ("Final-Recipient", _address("rfc822", given, smtputf8=smtputf8)),
+                ("Action", status.action),
+                ("Status", status.status),
+                ("Remote-MTA", status.remote),
+                ("Diagnostic-Code", status.diagnostic),
+                ("Last-Attempt-Date", date(status.last_attempt_at) if status.last_attempt_at else ""),
+                ("Will-Retry-Until", date(status.retry_until_at) if status.retry_until_at else ""),
+            )
+        )
+    return "\r\n".join(groups)
+
+
+def _group(*fields: tuple[str, str]) -> str:
+    return "".join(f"{name}: {value[:_FIELD_LIMIT]}\r\n" for name, value in fields if value)
+
+
+def _is_envelope_id(envid: str) -> bool:
+    return 0 < len(envid) <= _FIELD_LIMIT and envid.isascii() and envid.isprintable()  # RFC 3461 §4.4
+
+
+def _original(orcpt: str, *, smtputf8: bool) -> str:
+    kind, separator, address = orcpt.partition(";")
+    return _address(kind.strip(), address, smtputf8=smtputf8) if separator and address else ""
+
+
+def _address(kind: str, address: str, *, smtputf8: bool) -> str:
+    """Return a typed address; beyond ASCII its type is utf-8, and its form without SMTPUTF8 7-bit (RFC 6533 §3)."""
+    kind = re.sub(r"[^A-Za-z0-9-]", "", kind) or "rfc822"
+    address = "".join(char for char in address if char.isprintable())
+    if address.isascii():
+        return f"{kind};{address}"
+    if not smtputf8:
+        address = "".join(
+            char if "!" <= char <= "~" and char not in "+=\\" else f"\\x{{{ord(char):02X}}}" for char in address
+        )
+    return f"utf-8;{address}"
+
+
+def _status_part(fields: str) -> bytes:
+    if fields.isascii():
+        return part("message/delivery-status", "7bit", fields.encode())
+    return part("message/global-delivery-status", "8bit", fields.encode())
+
+
+def _returned(mail: MailOrigin, *, failed: bool, utf8: bool) -> bytes | None:
+    """Return what comes back of the mail: all of it only for RET=FULL and a failure (RFC 3461 §4.3), else its header.
+
+    RET binds nobody (RFC 3461 §5.2.4 (e)): a body that seven bits can't carry stays here.
+    """
+    header = _lines(mail.header).rstrip(b"\r\n")
+    if not header:
+        return None
+    header += b"\r\n"
+    if failed and mail.ret.upper() == "FULL" and mail.body is not None:
+        whole = header + b"\r\n" + _lines(mail.body)
+        if _fits_seven_bits(whole):
+            return part("message/rfc822", "7bit", whole if whole.endswith(b"\r\n") else whole + b"\r\n")
+    if _fits_seven_bits(header):
+        return part("text/rfc822-headers", "7bit", header)
+    try:
+        text = header.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        # RFC 6522 §4: a header that is broken may be encoded to make it legal.
+        return part("text/rfc822-headers", "quoted-printable", _quoted(header))
+    if utf8 and all(len(line) <= _LONGEST_LINE for line in header.split(b"\r\n")):
+        return part("message/global-headers", "8bit", header)
+    return part("message/global-headers", "quoted-printable", quoted_printable(text))  # RFC 6533 §6.3
+
+
+def _quoted(octets: bytes) -> bytes:
+    # latin-1 maps each octet to the code point of its number, which is what is quoted below.
+    lines = octets.decode("latin-1").split("\r\n")
+    return "\r\n".join(_quoted_line(line) for line in lines).encode()
+
+
+def _quoted_line(line: str) -> str:
+    quoted = "".join(char if " " <= char <= "~" and char != "=" else f"={ord(char):02X}" for char in line)
+    pieces = re.findall(r"(?:=[0-9A-F]{2}|[^=]){1,24}", quoted)
+    return "=\r\n".join(pieces)
+
+
+def _lines(octets: bytes) -> bytes:
+    return re.sub(rb"\r\n|\r|\n", b"\r\n", octets)
+
+
+def _fits_seven_bits(octets: bytes) -> bool:
+    return octets.isascii() and b"\0" not in octets and max(map(len, octets.split(b"\r\n"))) <= _LONGEST_LINE

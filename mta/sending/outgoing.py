@@ -1,0 +1,90 @@
+"""The values around mail out: a mail to send, the operator's settings for it, and what is told of TLS that fails.
+
+Not here: doing it (mta.sending.deliver).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mta.sending.circuit import CircuitRule
+from mta.sending.connections import PoolLimits
+from tls.policy import Demand
+
+
+class OutgoingMail(Protocol):
+    """One composed and signed mail to one recipient. `envelope_from` is empty for the null sender."""
+
+    @property
+    def envelope_from(self) -> str:
+        """The reverse-path without brackets."""
+
+    @property
+    def recipient(self) -> str:
+        """The forward-path without brackets."""
+
+    @property
+    def message(self) -> bytes:
+        """Header and body with CRLF line ends."""
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID, the same at every attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds per stage (RFC 5321 §4.5.3.2); each is for the whole answer, so a dripping peer gains nothing.
+
+    `attempt` bounds everything before the message itself, over all hosts.
+    """
+
+    connect: float = 30.0
+    handshake: float = 30.0
+    command: float = 300.0
+    content: float = 600.0
+    attempt: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """What the operator says about mail out. `helo` is our name; every `alarm_after` TLS failures in a row alarm."""
+
+    helo: str
+    port: int = 25
+    source_address: str = ""
+    patience: Patience = field(default_factory=Patience)
+    pool: PoolLimits = field(default_factory=PoolLimits)
+    circuit: CircuitRule = field(default_factory=CircuitRule)
+    mails_per_connection: int = 100
+    hosts_per_attempt: int = 5
+    alarm_after: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsAlarm:
+    """Mail for a domain waits since its TLS is not as demanded; `failures` counts attempts in a row."""
+
+    domain: str
+    customer: str
+    policy: str
+    cause: str
+    failures: int
+
+
+TlsAlarmTaker = Callable[[TlsAlarm], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostCheck:
+    """What one host came to when a domain was checked without sending mail; `fault` is empty where mail could go.
+
+    `chain` holds the certificates that it showed (DER, its own first), none where the handshake failed.
+    """
+
+    host: str
+    address: str
+    demand: Demand
+    tls: str
+    fault: str
+    chain: tuple[bytes, ...] = ()

@@ -1,0 +1,197 @@
+"""Where one mail may go: a configured route, or the hosts of the domain in order, each with what it must show.
+
+Not here: the conversation with a host (mta.sending.deliver), the rules of MX (tls.mx) and of demands (tls.policy).
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from mta.sending.answers import Fault, Stage
+from mta.sending.routes import Route, RouteTable
+from sms.outcome import Failed, Outcome, Problem, ProblemCode, Retry
+from tls.dane import find_tlsa
+from tls.mtasts import StsLookup
+from tls.mx import AddressGuard, Hosts, HostsProblem, find_hosts, parse_address, parse_literal
+from tls.names import parse_domain
+from tls.policy import (
+    Demand,
+    HostProof,
+    PolicyTable,
+    StsResult,
+    TlsLevel,
+    decide_policy,
+)
+from tls.resolver import Address, Lookup, Resolver
+
+# Several addresses of one host, but an attempt must end.
+_MAX_ADDRESSES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One host to try. `host` is a name or an IP address in text."""
+
+    host: str
+    port: int
+    proof: HostProof = HostProof.UNPROVEN
+    route: Route | None = None
+    source_address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The hosts to try in order for one domain and customer, under the policies as they stood when it was made."""
+
+    domain: str
+    customer: str
+    table: PolicyTable
+    targets: tuple[Target, ...] = ()
+    sts: StsResult = field(default_factory=StsResult)
+
+
+def split_recipient(recipient: str) -> tuple[str, str] | None:
+    """Return local part and domain in its one spelling; an address literal stays as it is. None where it is neither."""
+    local, at, given = recipient.rpartition("@")
+    if not at or not local:
+        return None
+    domain = given.lower() if parse_literal(given) is not None else parse_domain(given)
+    return (local, domain) if domain else None
+
+
+def to_ascii_domain(address: str) -> str:
+    """Return the address as it travels: an internationalised domain in its ASCII form, everything else untouched."""
+    parts = None if address.isascii() else split_recipient(address)
+    return "@".join(parts) if parts else address
+
+
+class Planner:
+    """Makes plans and their demands. `shuffle` is the only chance: it orders hosts of equal preference.
+
+    `own_name` is the name under which we greet: an MX of that name would be a loop.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument per source of facts
+        self,
+        *,
+        resolver: Resolver,
+        routes: RouteTable,
+        guard: AddressGuard,
+        sts: StsLookup | None,
+        shuffle: Callable[[list[str]], None],
+        port: int,
+        own_name: str,
+        source_address: str = "",
+    ) -> None:
+        self._resolver = resolver
+        self._routes = routes
+        self._guard = guard
+        self._sts = sts
+        self._shuffle = shuffle
+        self._port = port
+        self._own_name = own_name.lower()
+        self._source_address = source_address
+
+    async def plan(self, domain: str, customer: str, table: PolicyTable) -> Plan | Outcome:
+        """Return the hosts to try, or what became of the mail where there are none."""
+        route = self._routes.find(domain)
+        if route is not None:
+            target = Target(
+                host=route.host_name,
+                port=route.port,
+                proof=HostProof.CONFIGURED,
+                route=route,
+                source_address=route.source_address or self._source_address,
+            )
+            return Plan(domain=domain, customer=customer, table=table, targets=(target,))
+        literal = parse_literal(domain)
+        if literal is not None:
+            hosts = Hosts(names=(str(literal),))
+        else:
+            hosts = await find_hosts(domain, self._resolver, self._shuffle)
+        if hosts.problem is not None:
+            return _explain_hosts(hosts.problem, hosts.cause, domain)
+        proof = HostProof.DNSSEC if hosts.authentic else HostProof.UNPROVEN
+        targets = tuple(
+            Target(host=name, port=self._port, proof=proof, source_address=self._source_address) for name in hosts.names
+        )
+        sts = StsResult()
+        level = table.find(domain, customer).policy.level
+        if self._sts is not None and level.discovers and literal is None:
+            sts = await self._sts.find(domain)
+        return Plan(domain=domain, customer=customer, table=table, targets=targets, sts=sts)
+
+    async def demand(self, plan: Plan, target: Target, *, tls_only: bool = False) -> Demand:
+        """Return what the target must show; `tls_only` once TLS failed at another host: the next must have it."""
+        demand = decide_policy(
+            plan.domain,
+            plan.customer,
+            plan.table,
+            host=target.host,
+            proof=target.proof,
+            route=target.route.demanded if target.route is not None else None,
+            sts_result=plan.sts,
+        )
+        if self._seeks_dane(demand):
+            demand = demand.with_dane(await find_tlsa(target.host, target.port, self._resolver))
+        if tls_only and not demand.tls_required:
+            policy = replace(demand.policy, level=TlsLevel.ENCRYPT)
+            return replace(demand, policy=policy, origin="TLS failed at another host")
+        return demand
+
+    @staticmethod
+    def _seeks_dane(demand: Demand) -> bool:
+        if demand.proof is HostProof.CONFIGURED:
+            return demand.level in {TlsLevel.DANE, TlsLevel.DANE_ONLY}
+        return demand.proof is HostProof.DNSSEC and demand.level.discovers
+
+    async def find_addresses(self, target: Target) -> tuple[str, ...] | Fault:
+        """Return the addresses to call, in order, or why there are none."""
+        if target.route is None and target.host == self._own_name:
+            return Fault(stage=Stage.CONNECT, cause=f"{target.host} is our own name: the mail would come back to us")
+        literal = parse_address(target.host)
+        if literal is not None:
+            found, fault = [literal], ""
+        else:
+            answer = await self._resolver.addresses(target.host)
+            found, fault = list(answer.values), answer.cause or f"{target.host} has no address"
+            if answer.lookup is not Lookup.FOUND and target.route is not None:
+                found = await _ask_system(target.host)
+        if target.route is None:
+            faults = {address: self._guard.find_fault(address) for address in found}
+            refused = [text for text in faults.values() if text]
+            found = [address for address in found if not faults[address]]
+            fault = refused[0] if refused and not found else fault
+        source = parse_address(target.source_address)
+        if source is not None:
+            fault = fault if not found else f"{target.host} has no address of the family of {source}"
+            found = [address for address in found if address.version == source.version]
+        if not found:
+            return Fault(stage=Stage.CONNECT, cause=fault)
+        return tuple(str(address) for address in found[:_MAX_ADDRESSES])
+
+
+async def _ask_system(host: str) -> list[Address]:
+    """Ask as other programs of this machine do, which knows its hosts file too: routes often name such hosts."""
+    try:
+        entries = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    found = [parse_address(str(entry[4][0])) for entry in entries]
+    return list(dict.fromkeys(address for address in found if address is not None))
+
+
+def _explain_hosts(problem: HostsProblem, cause: str, domain: str) -> Outcome:
+    if problem is HostsProblem.DNS_FAILED:
+        return Retry(
+            problem=Problem(code=ProblemCode.DNS_FAILED, text=f"DNS gave no answer about {domain}.", cause=cause)
+        )
+    if problem is HostsProblem.NO_SUCH_DOMAIN:
+        text = f"The domain {domain} does not exist."  # RFC 3463 5.1.2
+        return Failed(problem=Problem(code=ProblemCode.NO_SUCH_DOMAIN, text=text, cause=f"5.1.2 {cause}"))
+    if problem is HostsProblem.TAKES_NO_MAIL:
+        text = f"The domain {domain} takes no mail."  # RFC 7505 §4.1
+        return Failed(problem=Problem(code=ProblemCode.NO_SUCH_DOMAIN, text=text, cause=f"5.1.10 {cause}"))
+    text = f"The domain {domain} names no usable mail server."
+    return Retry(problem=Problem(code=ProblemCode.HOST_UNREACHABLE, text=text, cause=f"4.4.4 {cause}"))
