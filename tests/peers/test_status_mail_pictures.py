@@ -1,0 +1,107 @@
+"""Every kind of status mail beside its committed picture: desktop and phone, light and dark, in one picture each.
+
+After a wanted change of the templates: `NEW_PICTURES=1 make test ARGS=tests/peers/test_status_mail_pictures.py`, look at
+what came out in tests/peers/pictures, and commit it.
+"""
+
+import html as html_module
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from sms.lifecycle import State
+from sms.report import NoticeKind
+from templates.render import Renderer
+from tests.peer import find_program, require_peer
+from tests.peers.test_status_mail_in_chromium import FLAGS
+from tests.unit.status_samples import everything, message, report
+
+PICTURES = Path(__file__).with_name("pictures")
+WIDTHS = (1000, 390)
+HEIGHT = 1100
+# Blocks of eight by eight pixels, 0 to 255: letters may be drawn a little differently, nothing may move or change colour.
+MEAN, WORST = 1.5, 90
+
+
+def kinds():
+    waiting = message(State.QUEUED, parts=())
+    return {
+        "accepted": (
+            NoticeKind.ACCEPTED,
+            report(waiting, message(State.REJECTED, reason="stop-list"), settled_at=None),
+        ),
+        "result": (NoticeKind.RESULT, report()),
+        "failure": (NoticeKind.RESULT, everything()),
+        "correction": (NoticeKind.CORRECTION, report(language="fr")),
+        "delayed": (NoticeKind.DELAYED, report(waiting, settled_at=None, language="de")),
+        "dry-run": (NoticeKind.DRY_RUN, report(message(State.CANCELLED, parts=()), language="es")),
+    }
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    program = find_program("chromium", "chromium-browser", "google-chrome")
+    require_peer("chromium", program)
+    fonts = shutil.which("fc-match")
+    default = subprocess.run([fonts, "sans-serif"], capture_output=True, text=True, check=True).stdout if fonts else ""
+    require_peer("DejaVu as the default font (fonts-dejavu-core)", "DejaVu" in default)
+    return program
+
+
+def photograph(chromium, folder, kind, job):
+    source = html_module.escape(Renderer().render(kind, job).html)
+    frames = "".join(
+        f'<iframe srcdoc="{source}" style="width:{width}px;height:{HEIGHT}px;border:0;color-scheme:{scheme}"></iframe>'
+        for scheme in ("light", "dark")
+        for width in WIDTHS
+    )
+    page = folder / "page.html"
+    page.write_text(
+        "<!DOCTYPE html><meta charset=utf-8><body style='margin:0;white-space:nowrap;font-size:0;overflow:hidden'>"
+        + frames
+    )
+    flags = [flag for flag in FLAGS if not flag.startswith("--window-size")]
+    subprocess.run(
+        [
+            *(chromium, *flags, f"--user-data-dir={folder / 'profile'}", "--hide-scrollbars"),
+            *("--force-device-scale-factor=0.5", f"--window-size={2 * sum(WIDTHS)},{HEIGHT}"),
+            *(f"--screenshot={folder / 'taken.png'}", page.as_uri()),
+        ],
+        capture_output=True,
+        timeout=90,
+        check=True,
+    )
+    return Image.open(folder / "taken.png").convert("RGB")
+
+
+@pytest.mark.parametrize("name", kinds())
+def test_a_status_mail_looks_as_in_its_picture(name, chromium, tmp_path):
+    taken = photograph(chromium, tmp_path, *kinds()[name])
+    file = PICTURES / f"{name}.png"
+    if os.environ.get("NEW_PICTURES"):
+        PICTURES.mkdir(exist_ok=True)
+        taken.quantize(64).save(file, optimize=True)
+    committed = Image.open(file).convert("RGB")
+    assert taken.size == committed.size
+    small = (taken.width // 8, taken.height // 8)
+    difference = ImageChops.difference(
+        taken.resize(small, Image.Resampling.BOX), committed.resize(small, Image.Resampling.BOX)
+    )
+    statistics = ImageStat.Stat(difference)
+    assert max(statistics.mean) < MEAN
+    assert max(high for _, high in difference.getextrema()) < WORST
+
+
+def test_a_mail_that_changed_does_not_pass_for_its_picture(chromium, tmp_path):
+    """The comparison itself: another kind's mail must not look the same."""
+    taken = photograph(chromium, tmp_path, *kinds()["delayed"])
+    committed = Image.open(PICTURES / "result.png").convert("RGB")
+    small = (taken.width // 8, taken.height // 8)
+    difference = ImageChops.difference(
+        taken.resize(small, Image.Resampling.BOX), committed.resize(small, Image.Resampling.BOX)
+    )
+    assert max(high for _, high in difference.getextrema()) >= WORST or max(ImageStat.Stat(difference).mean) >= MEAN
