@@ -15,7 +15,7 @@ from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.worker import Worker
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
 from sms.report import Channel, JobReport, Notice
-from store.database import Database
+from store.database import Database, StorageError
 from store.keys import to_instant, to_stored
 from store.outbox import NoticeEnd, Outbox, TakenNotice, TakeNotices
 from store.views import load_reports
@@ -23,6 +23,7 @@ from store.views import load_reports
 log = structlog.get_logger()
 
 _LOOK_EVERY = 1.0
+_ASK_AGAIN = (1, 5, 15, 40)
 GivenUp = Callable[[TakenNotice, NoticeEnd], None]
 NextAttempt = Callable[[int, datetime, datetime], datetime | None]
 
@@ -121,7 +122,7 @@ class Notify:
             )
         else:
             end = self._judge(taken, attempt)
-        await self._database.write(self._outbox.end, end)
+        await self._record(end)
         log.info(
             "notice_attempted",
             notice=taken.public_id,
@@ -136,6 +137,18 @@ class Notify:
         )
         if end.state == "failed" and self._given_up is not None:
             self._given_up(taken, end)
+
+    async def _record(self, end: NoticeEnd) -> None:
+        """Write down what an attempt came to; a database that cannot take it now is asked again for a minute."""
+        for pause in _ASK_AGAIN:
+            try:
+                await self._database.write(self._outbox.end, end)
+            except StorageError as error:
+                log.error("notice_not_recorded", cause=str(error)[:300], again_in=pause)
+                await asyncio.sleep(pause)
+            else:
+                return
+        await self._database.write(self._outbox.end, end)
 
     def _judge(self, taken: TakenNotice, attempt: MailAttempt | None) -> NoticeEnd:
         now = to_stored(self._clock.now())

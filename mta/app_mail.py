@@ -113,7 +113,7 @@ def build_ways(config: Config) -> Ways:
 
 def build_resolver(config: Config) -> Resolver:
     """Return the resolver that the operator's file names."""
-    return DnsResolver(config.mail.resolvers, validating=bool(config.mail.resolvers))
+    return DnsResolver(config.mail.resolvers, validating=config.mail.resolvers_validate)
 
 
 def build_deliverer(

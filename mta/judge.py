@@ -26,7 +26,6 @@ from mta.words.table_file import is_table_file
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
-from sms.schedule import Blackout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,7 +362,7 @@ def _submission(  # noqa: PLR0913 - one step of the judgement, each argument fou
             else None
         ),
         start_at=options.start_at,
-        blackouts=tuple(Blackout(start_at=item.start_at, end_at=item.end_at) for item in options.blackouts),
+        blackouts=options.blackouts,
         personalised=reached.personalised,
         dry_run=dry_run,
         version=case.version,

@@ -154,6 +154,10 @@ class MailOptions:
     resolvers: tuple[HostName, ...] = option(
         "Addresses of DNS servers; empty: those of the system.", default=(), example=["127.0.0.1"]
     )
+    resolvers_validate: bool = option(
+        "Whether the named resolvers validate DNSSEC, so that DANE can be had. Believed of loopback addresses only.",
+        default=False,
+    )
     private_hosts: bool = option("Whether an MX may point to a loopback or private address.", default=False)
     connections: Positive = option("Mails on their way at a time.", default=20)
     connect_timeout: Wait = option("How long a connection may take to open.", default=timedelta(seconds=30))

@@ -14,19 +14,12 @@ from typing import Final, TypeVar
 from sms.message import Alphabet, Priority
 from sms.number import parse_sender_id
 from sms.outcome import Refusal, Refused
+from sms.schedule import Blackout
 from sms.settings import SettingsPatch, StatusReport, Unencodable
 
 _Value = TypeVar("_Value")
 
 BLACKOUT_MINIMUM: Final = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blackout:
-    """A stretch of time in which nothing is sent: aware UTC instants, the end later than the start."""
-
-    start_at: datetime
-    end_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
