@@ -76,7 +76,7 @@ async def result_of(site: Site, *numbers: str, text: str = "Pump 7 has stopped")
         ("447700900207", "expired", "The validity ended before the SMS could be delivered."),
         ("447700900208", "rejected", "The carrier refused the SMS."),
         ("447700900209", "undelivered", "The network reports that the SMS was not delivered."),
-        ("447700900210", "unknown", "no report from the network came"),
+        ("447700900210", "unknown", "does not know what became of the SMS"),
         ("447700900211", "undelivered", "The network"),
         ("447700900212", "delivered", "The network reports delivery"),
     ],
