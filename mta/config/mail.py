@@ -39,6 +39,8 @@ def _parse_pin(value: object) -> Pin:
 PinText = Annotated[Pin, Shape('"spki:HEX" or "cert:HEX", the 64 digits of a SHA-256', _parse_pin)]
 Selector = Annotated[str, text_like(r"[A-Za-z0-9_.-]{1,63}", 'a selector such as "mail1"')]
 
+CipherList = Annotated[str, text_like(r"[A-Za-z0-9+:!@=_.-]{0,500}", 'an OpenSSL list such as "ECDHE+AESGCM"')]
+
 _DEFAULT_RETRY = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
 
 
@@ -81,8 +83,8 @@ class MailTls:
         'The recipients\' domain; "*" for all others. The most exact match wins.', example="example.org"
     )
     level: TlsLevel = option(
-        "none: no TLS. may: as the other side offers. encrypt: never in clear. dane, mta-sts: as the domain itself "
-        "publishes, at least encrypt. verify: a certificate for the MX. secure: a certificate for one of the names. "
+        "none: no TLS. may: as the other side offers. encrypt: never in clear. dane: as the domain's TLSA records say, "
+        "at least encrypt. mta-sts: as the domain's policy says, which must enforce. verify: a certificate for the MX. secure: a certificate for one of the names. "
         "dane-only: DANE or nothing. private-ca: signed by ca_file. fingerprint: one of the pins. Where it can't be "
         "had the mail waits; it is never sent with less.",
         example="verify",
@@ -101,6 +103,11 @@ class MailTls:
         "For private-ca: the only authorities that count, PEM.", default=None, example="private-ca.pem"
     )
     minimum_version: TlsVersion = option("The oldest version of TLS that is taken.", default=TlsVersion.TLS_1_2)
+    ciphers: CipherList = option(
+        "For TLS 1.2, as OpenSSL lists them. Empty: forward secrecy and AEAD only (RFC 9325 §4.2).",
+        default="",
+        example="ECDHE+AESGCM",
+    )
 
     @property
     def policy(self) -> TlsPolicy:
@@ -111,6 +118,7 @@ class MailTls:
             pins=self.pins,
             ca_file=str(self.ca_file or ""),
             minimum_version=self.minimum_version,
+            ciphers=self.ciphers,
         )
 
     def complaints(self) -> Iterator[Complaint]:
