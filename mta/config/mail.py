@@ -84,7 +84,8 @@ class MailTls:
     )
     level: TlsLevel = option(
         "none: no TLS. may: as the other side offers. encrypt: never in clear. dane: as the domain's TLSA records say, "
-        "at least encrypt. mta-sts: as the domain's policy says, which must enforce. verify: a certificate for the MX. secure: a certificate for one of the names. "
+        "at least encrypt. mta-sts: as the domain's policy says, which must enforce. "
+        "verify: a certificate for the MX. secure: a certificate for one of the names. "
         "dane-only: DANE or nothing. private-ca: signed by ca_file. fingerprint: one of the pins. Where it can't be "
         "had the mail waits; it is never sent with less.",
         example="verify",

@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mta.words.options import Blackout, SubjectOptions, read_options
+from mta.words.options import SubjectOptions, read_options
 from sms.message import Alphabet, Priority
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal, Refused
+from sms.schedule import Blackout
 from sms.settings import FIELDS, StatusReport, Unencodable
 
 
