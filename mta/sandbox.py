@@ -26,6 +26,7 @@ from tls.contexts import ListenerCertificate, build_server_context
 from tls.selfsigned import SelfSigned, make_self_signed
 
 _LARGEST = 32 * 1024 * 1024
+_CLOSING_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,10 @@ class _BoundController(Controller):
         for session in self._sessions:
             if isinstance(session.transport, asyncio.WriteTransport):
                 session.transport.abort()
-        super().cancel_tasks(stop_loop=stop_loop)
+        super().cancel_tasks(stop_loop=False)
+        if stop_loop:
+            # An aborted connection is closed by the loop's next rounds, one under TLS takes several.
+            self.loop.call_later(_CLOSING_SECONDS, self.loop.stop)
 
 
 class Sandbox:
