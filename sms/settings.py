@@ -69,13 +69,6 @@ class ReportFormat(StrEnum):
     DSN = "dsn"
 
 
-class Reference(StrEnum):
-    """The width of the concatenation reference (3GPP TS 23.040 §9.2.3.24.1, §9.2.3.24.8)."""
-
-    EIGHT_BIT = "8-bit"
-    SIXTEEN_BIT = "16-bit"
-
-
 class Unset(StrEnum):
     """The two cells that hold no value."""
 
