@@ -57,15 +57,17 @@ format: install ## put the code into the house's format
 bench: install ## what it costs, as ratios against peers of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-fuzz: install ## raw bytes into the mail reader for ten minutes, then every property with thousands of examples
-	$(BIN)/python -m tests.fuzz.search -max_total_time=$(SECONDS_OF_FUZZING)
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) --timeout 0 tests/unit tests/protocol tests/fuzz $(ARGS)
+fuzz: install ## raw bytes into the mail reader for ten minutes: a coverage-guided search, and Hypothesis beside it
+	$(BIN)/python -m tests.fuzz.search -max_total_time=$(SECONDS_OF_FUZZING) & search=$$!; status=0; \
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 0 --timeout 0 tests/fuzz $(ARGS) || status=$$?; \
+	wait $$search || status=$$?; exit $$status
 
-example: install ## write what is generated: the example file and the pictures of the documentation
+example: install ## write what is generated: the example file, the pictures of the documentation, the standard mail inlined
 	$(BIN)/python -m mta.config.example > mail2sms.example.toml
 	$(BIN)/python -m tests.lifecycle_picture docs/architecture.md
 	$(BIN)/python -m tests.command_reference docs/commands.md
 	$(BIN)/python -m tests.standards_index docs/standards.md
+	$(BIN)/python -m tests.inlined_template templates/mail/status.inlined.html
 
 lock: ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

@@ -3,8 +3,9 @@
 Two shapes: the headerless file of 15 columns (`COLUMNS_15`), and a headed one with any of `HEADED_COLUMNS` and of the
 15, in any order.
 A column that is absent says nothing of its field; an empty cell takes away what the file said before; `<none>` stops
-inheritance. A cell that cannot be read is a fault of its field only, so the previous good value stays.
+inheritance. A cell that cannot be read is a fault with line and column.
 A file that is damaged as a whole (cut, ragged, wrong delimiter, not text) gives no rows at all.
+The column `pinned` names the settings of a row that an administrator pinned, so that an export says everything.
 
 Not here: what a file changes (import_plan). Standard: RFC 4180, with the delimiter and quotes as declared.
 """
@@ -12,6 +13,7 @@ Not here: what a file changes (import_plan). Standard: RFC 4180, with the delimi
 import csv
 import hashlib
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +22,8 @@ from types import MappingProxyType
 from typing import Final
 
 from addressbook.people import canonical_address
-from sms.settings import FIELDS, NONE, SettingProblem, Unencodable, parse_setting
+from sms.number import country_of_dialling_code
+from sms.settings import FIELDS, NONE, UNSET, SettingProblem, Unencodable, parse_setting
 
 COLUMNS_15: Final = (
     "e-mail",
@@ -45,7 +48,8 @@ NAME: Final = "name"
 ACTIVE: Final = "active"
 PROFILE: Final = "profile"
 CUSTOMER_NUMBER: Final = "customer-no"
-_PEOPLE_COLUMNS: Final = (ADDRESS, NAME, ACTIVE, PROFILE, CUSTOMER_NUMBER)
+PINNED: Final = "pinned"
+_PEOPLE_COLUMNS: Final = (ADDRESS, NAME, ACTIVE, PROFILE, CUSTOMER_NUMBER, PINNED)
 HEADED_COLUMNS: Final = (*_PEOPLE_COLUMNS, *(name.replace("_", "-") for name in FIELDS))
 
 _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
@@ -65,6 +69,7 @@ _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _DELIMITERS: Final = (",", ";", "\t", "|")
+_DIALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})", re.ASCII)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _MOST_LINES_NAMED: Final = 20
 
@@ -103,7 +108,7 @@ class FileRow:
     """One person of a file. `cells` has field → value, NONE or UNSET; `columns` names the file's column per field.
 
     `profile`, `name`, `active` are None where the file does not speak of them; no profile, the empty text, is the
-    customer's default one.
+    customer's default one. `pinned` names the fields whose cells are an administrator's.
     """
 
     line: int
@@ -113,6 +118,7 @@ class FileRow:
     profile: str | None = None
     name: str | None = None
     active: bool | None = None
+    pinned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +153,7 @@ def read_people_file(content: bytes, declared: FileFormat) -> PeopleFile:
         _take_end_marker(records, declared.end_marker)
         columns = _read_header(records[0], declared)
         data = records[1:] if declared.headed else records
-        _check_widths(data, len(columns))
+        _check_widths(data, len(columns), delimiter)
     except _DamagedError as damaged:
         return PeopleFile(digest=digest, faults=(damaged.fault,), damaged=True)
     rows, faults = _read_rows(data, columns)
@@ -191,13 +197,13 @@ def _find_delimiter(text: str, declared: FileFormat) -> tuple[str, str, int]:
 
 
 def _read_records(text: str, delimiter: str, first_line: int) -> list[_Record]:
-    """Return the records that are not blank with the number of their first line."""
+    """Return the records that are not blank, of which a spreadsheet leaves delimiters, by their first line's number."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[_Record] = []
     before = 0
     try:
         for cells in reader:
-            if cells:
+            if any(cell.strip() for cell in cells):
                 records.append((before + first_line, cells))
             before = reader.line_num
     except csv.Error as error:
@@ -212,11 +218,14 @@ def _take_end_marker(records: list[_Record], end_marker: str) -> None:
         raise _DamagedError("it is empty")
 
 
-def _check_widths(data: Sequence[_Record], width: int) -> None:
+def _check_widths(data: Sequence[_Record], width: int, delimiter: str) -> None:
     ragged = [line for line, cells in data if len(cells) != width]
     if ragged:
         named = ", ".join(map(str, ragged[:_MOST_LINES_NAMED])) + (" …" if len(ragged) > _MOST_LINES_NAMED else "")
-        raise _DamagedError(f"{width} columns are expected, and these lines have another number: {named}")
+        first = next(cells for line, cells in data if line == ragged[0])
+        others = [other for other in _DELIMITERS if len(first) == 1 and first[0].count(other) >= width - 1]
+        advice = f"; divided by {others[0]!r} instead of {delimiter!r} they would fit" if others else ""
+        raise _DamagedError(f"{width} columns are expected, and these lines have another number: {named}{advice}")
 
 
 def _column_of(title: str) -> str | None:
@@ -241,10 +250,10 @@ def _read_header(record: _Record, declared: FileFormat) -> tuple[str, ...]:
     has_address = any(canonical_address(cell) for cell in first)
     if not declared.headed:
         if any(named) and not has_address:
-            raise _DamagedError("it is a header, but the file was declared without one", line)
+            raise _DamagedError("it is a header, but a file of 15 columns was declared, which has none", line)
         return COLUMNS_15
     if has_address:
-        raise _DamagedError("it has a mail address where the header was declared to be", line)
+        raise _DamagedError("it has a mail address where the header must be: is it a file of 15 columns?", line)
     columns = tuple(column for column in named if column is not None)
     if len(columns) < len(named):
         unknown = [title for title, column in zip(first, named, strict=True) if column is None]
@@ -275,6 +284,9 @@ def _parse_cell(column: str, text: str) -> object:
         if column == "suppress-first-status-mail":
             return not value
         return Unencodable.SIMPLE if value else Unencodable.SMART
+    if column == "default-country-code" and (code := _DIALLING_CODE.fullmatch(text.strip())):
+        country = country_of_dialling_code(int(code[1]))
+        return country or SettingProblem(field=name, given=text[:80], expected="a country or its dialling code")
     return parse_setting(name, text)
 
 
@@ -295,7 +307,7 @@ class _RowReader:
 
     def read(self, line: int, texts: Sequence[str]) -> FileRow | None:
         """Return the row, None where it names no person; what cannot be read is added to `faults`."""
-        people = {column: text.strip() for column, text in zip(self._columns, texts, strict=True)}
+        people = {column: _literal(text.strip()) for column, text in zip(self._columns, texts, strict=True)}
         address = canonical_address(people[ADDRESS])
         if address is None:
             self._fault(line, ADDRESS, f"{people[ADDRESS][:80]!r} is not a mail address")
@@ -318,9 +330,20 @@ class _RowReader:
             cells=cells,
             columns=self._named,
             profile=people.get(PROFILE),
-            name=None if name_text is None else " ".join(_literal(name_text).split())[:200],
+            name=None if name_text is None else " ".join(name_text.split())[:200],
             active=is_active,
+            pinned=self._pinned(line, people.get(PINNED, ""), cells),
         )
+
+    def _pinned(self, line: int, text: str, cells: Mapping[str, object]) -> frozenset[str]:
+        """Return the fields that the column `pinned` names; each must have a cell with something in it."""
+        names = [word.lower().replace("-", "_") for word in text.replace(",", " ").split()]
+        for name in names:
+            if name not in FIELDS:
+                self._fault(line, PINNED, f"there is no setting {name[:80]!r}")
+            elif name not in self._named or cells.get(name) is UNSET:
+                self._fault(line, PINNED, f"{name} is pinned without a value")
+        return frozenset(names)
 
     def _fault(self, line: int, column: str, text: str) -> None:
         self.faults.append(FileFault(line=line, column=column, text=text))
@@ -354,13 +377,14 @@ def _read_rows(data: Iterable[_Record], columns: tuple[str, ...]) -> tuple[tuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedPerson:
-    """One person to write: profile by name, cells as text."""
+    """One person to write: profile by name, cells as text; `pinned` names those of an administrator."""
 
     address: str
     name: str = ""
     active: bool = True
     profile: str = ""
     cells: Mapping[str, str] = field(default_factory=dict)
+    pinned: frozenset[str] = frozenset()
 
 
 def _escaped(cell: str) -> str:
@@ -380,6 +404,7 @@ def write_people_file(people: Iterable[ExportedPerson], delimiter: str = ",") ->
             NAME: person.name,
             ACTIVE: "on" if person.active else "off",
             PROFILE: person.profile,
+            PINNED: " ".join(sorted(name.replace("_", "-") for name in person.pinned)),
         }
         writer.writerow(
             _escaped(fixed[column] if column in fixed else person.cells.get(column.replace("-", "_"), ""))

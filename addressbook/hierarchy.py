@@ -246,7 +246,8 @@ def _constrain(stacked: _Stacked, constraints: Sequence[Constraints]) -> Resolve
     for rule in constraints:
         parts = changed.get("max_parts", stacked.settings.max_parts)
         if rule.max_parts is not None and isinstance(parts, int) and parts > rule.max_parts:
-            clamp("max_parts", rule.max_parts, rule, f"{rule.name} allows {rule.max_parts} parts at most")
+            most = "one part" if rule.max_parts == 1 else f"{rule.max_parts} parts"
+            clamp("max_parts", rule.max_parts, rule, f"{rule.name} allows {most} at most")
         if not rule.express and changed.get("priority", stacked.settings.priority) is Priority.EXPRESS:
             clamp("priority", Priority.NORMAL, rule, f"{rule.name} does not allow express")
         if not rule.flash and changed.get("flash", stacked.settings.flash) is True:

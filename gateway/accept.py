@@ -5,14 +5,14 @@
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from random import Random
 
 import structlog
 
-from addressbook.hierarchy import Layer, LayerKey, LayerKind, Resolved, refuse_country
+from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, Resolved, refuse_country
 from addressbook.lists import DistributionList
 from addressbook.people import Customer, Profile, User
 from gateway.book import AddressBook
@@ -26,10 +26,10 @@ from sms.parts import with_new_reference
 from sms.personalise import RowFault
 from sms.report import Channel, NoticeKind, Way, ways_to_tell
 from sms.schedule import Blackout, Schedule, decide_schedule
-from sms.settings import ReportFormat, StatusReport
-from store.database import Database, StorageError
+from sms.settings import ReportFormat, Settings, StatusReport
+from store.database import Database, StorageError, StorageFullError
 from store.frozen import freeze_blackouts, freeze_origins, freeze_settings
-from store.keys import public_id, to_stored
+from store.keys import PublicIds, to_stored
 from store.outbound import Added, NewJob, NewMessage, Outbound
 
 log = structlog.get_logger()
@@ -38,6 +38,7 @@ _SEEN_FOR = timedelta(days=7)
 _DUPLICATE_FOR = timedelta(minutes=10)
 _FEW_MESSAGES = 50
 _RESOLVED_REMEMBERED = 1_000
+_NUMBERS_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,9 @@ class _Frozen:
     of: Resolved = field(repr=False)
 
 
+_Judged = tuple[MobileNumber, Routed] | Refused
+
+
 class Acceptance:
     """The use case; one object serves all doors."""
 
@@ -171,6 +175,10 @@ class Acceptance:
         self._clock = clock
         self._accepted = accepted
         self._frozen: dict[int, _Frozen] = {}
+        # One value, since threads share it: answers never stand beside other constraints than their own.
+        self._judged: tuple[Layers, dict[tuple[object, ...], _Judged]] = (book.layers, {})
+        self._ids = PublicIds()
+        self._chance = Random()  # noqa: S311 - the reference that joins the parts of a text is no secret
 
     def resolve(self, sender: Sender, service: Origin, further: Sequence[Layer] = ()) -> Resolved:
         """Return the settings in force for a sender's submission; `further` are its list, message and trial layers."""
@@ -192,18 +200,30 @@ class Acceptance:
         judged = self._judge_number(sender, text, resolved)
         return judged if isinstance(judged, Refused) else judged[0]
 
-    def _judge_number(self, sender: Sender, text: str, resolved: Resolved) -> tuple[MobileNumber, Routed] | Refused:
-        """Return a number and its route."""
-        settings = resolved.settings
+    def _judge_number(self, sender: Sender, text: str, resolved: Resolved) -> _Judged:
+        """Return a number and its route; what RCPT has asked is remembered for DATA, and for the next mail."""
+        layers = self._book.layers
+        judged_of, judged = self._judged
+        if layers is not judged_of or len(judged) >= _NUMBERS_REMEMBERED:
+            judged = {}
+            self._judged = (layers, judged)
+        settings, customer = resolved.settings, sender.customer
+        key = (customer.id, customer.name, text, settings.default_country, settings.strict_numbers)
+        found = judged.get(key)
+        if found is None:
+            found = judged[key] = self._judge_number_anew(customer, text, settings, layers)
+        return found
+
+    def _judge_number_anew(self, customer: Customer, text: str, settings: Settings, layers: Layers) -> _Judged:
         number = parse_number(text, settings.default_country, strict=settings.strict_numbers)
         if isinstance(number, Refused):
             return number
-        constraints = self._book.layers.constraints(sender.customer.id)
+        constraints = layers.constraints(customer.id)
         if any(rule.countries is not None for rule in constraints):
             refused = refuse_country(country_of(number), constraints)
             if refused is not None:
                 return refused
-        routed = self._routes.explain(number, sender.customer.name)
+        routed = self._routes.explain(number, customer.name)
         return routed if isinstance(routed, Refused) else (number, routed)
 
     @property
@@ -279,7 +299,7 @@ class Acceptance:
             added = await self._database.write(self._outbound.add_jobs, new_job)
         except StorageError as error:
             log.exception("accept_failed", cause=str(error.__cause__ or error)[:300])
-            return Refused(refusal=Refusal.NO_STORAGE)
+            return Refused(refusal=Refusal.NO_STORAGE if isinstance(error, StorageFullError) else Refusal.INTERNAL)
         if added.stale:
             return Stale()
         if added.duplicate:
@@ -324,7 +344,7 @@ class Acceptance:
         schedule = plan.schedule
         assert schedule is not None  # only a plan that is not refused is kept
         return NewJob(
-            public_id=public_id("J", now),
+            public_id=self._ids.take("J", now),
             directory_version=plan.version,
             customer_key=sender.customer.id,
             customer=sender.customer.name,
@@ -357,7 +377,7 @@ class Acceptance:
 
     def _new_message(self, plan: Plan, message: PlannedMessage, now: datetime) -> NewMessage:
         wanted = message.wanted
-        identity = public_id("S", now)
+        identity = self._ids.take("S", now)
         if message.refused is not None or message.number is None:
             refused = message.refused or Refused(refusal=Refusal.INTERNAL)
             return NewMessage(
@@ -378,7 +398,7 @@ class Acceptance:
             public_id=identity,
             given=wanted.given,
             number=message.number,
-            encoded=with_new_reference(encoded, secrets.randbits),
+            encoded=with_new_reference(encoded, self._chance.getrandbits),
             notify=wanted.notify,
             orcpt=wanted.orcpt,
             reason=ProblemCode.DRY_RUN.value if submission.dry_run else "",

@@ -98,8 +98,11 @@ class Cancelling:
             elif isinstance(outcome, Done):
                 at = to_stored(self._clock.now())
                 wish = CarrierCancelled(part_key=part.part_key, at=at)
-                await self._database.write(self._progress.carrier_cancelled, wish)
-                self._notices_written()
+                change = await self._database.write(self._progress.carrier_cancelled, wish)
+                if change.settled_job:
+                    log.info("job_settled", job=change.settled_job, by="carrier-cancel")
+                if change.notices:
+                    self._notices_written()
         done = tuple({part.message_key for part in found} - later)
         await self._database.write(cancels.forget, done)
         return bool(done)

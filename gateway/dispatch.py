@@ -82,6 +82,8 @@ class Dispatch:
         while True:
             wish = Recovery(owner=self._owner, now=to_stored(self._clock.now()), problem=_RESTARTED)
             recovered = await self._database.write(self._progress.recover, wish)
+            for job in recovered.settled_jobs:
+                log.info("job_settled", job=job, by="recovery")
             if recovered.notices:
                 self._notices_written()
             if not recovered.parts:
@@ -165,6 +167,7 @@ class Dispatch:
                 most_parts=room,
                 now=to_stored(self._clock.now()),
                 owner=self._owner,
+                cost_label=self._routes.cost_of(carrier.name),
             )
             parts = await self._database.write(self._outbound.take, take)
             if parts:

@@ -6,7 +6,7 @@ Not here: changes (admin, people, wishes).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from addressbook.hierarchy import Explained, LayerKey, LayerKind, Layers, Resolved
+from addressbook.hierarchy import Clamped, Explained, LayerKey, LayerKind, Layers, Resolved
 from addressbook.people import Customer, Directory, User, canonical_address
 from gateway.admin import Fault, no_customer, no_profile
 from gateway.wishes import describe_constraints, field_named, no_user
@@ -195,6 +195,11 @@ class ExplainedUser:
     resolved: Resolved
     fields: tuple[str, ...]
 
+    @property
+    def clamped(self) -> tuple[Clamped, ...]:
+        """What constraints changed among the fields that were asked for."""
+        return tuple(item for item in self.resolved.clamped if item.field in self.fields)
+
     def view(self) -> View:
         """Return it as plain values: per field value, layer, origin and the shadowed cells, strongest first."""
         return {
@@ -204,7 +209,7 @@ class ExplainedUser:
             "service": self.service,
             "settings": {name: _explained_view(self.resolved.explained[name]) for name in self.fields},
             "refused": [refused.detail for refused in self.resolved.refused],
-            "clamped": [clamped.by for clamped in self.resolved.clamped],
+            "clamped": [clamped.by for clamped in self.clamped],
         }
 
 

@@ -26,7 +26,8 @@ from store.mail_templates import (
     remove_template,
     sources_of,
 )
-from templates.confined import ConfinedTemplates, check_template
+from templates.confined import ConfinedTemplates
+from templates.fitness import check_template
 from templates.forms import Form, kind_of
 from templates.graphics import Graphic, GraphicRefused, find_too_large, point_graphics, read_graphic, shown_graphics
 from templates.render import LARGEST_SOURCE, Renderer, TemplateBroken

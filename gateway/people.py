@@ -21,7 +21,8 @@ from addressbook.people import (
     canonical_name,
 )
 from gateway.admin import Answer, Change, Changed, Edit, Fault, counted, no_customer, no_profile, with_customer
-from gateway.wishes import no_user
+from gateway.wishes import constraints_of, no_user, why_forbidden
+from sms.settings import UNSET
 from store.database import Transaction
 from store.directory import (
     find_credential,
@@ -189,6 +190,7 @@ def plan_people(tx: Transaction, customer: Customer, people_file: PeopleFile) ->
     addresses = {row.address for row in people_file.rows}
     users = {**find_users(tx, addresses), **{user.address: user for user in users_of(tx, customer.id)}}
     cells = read_cells_of(tx, customer.id, LayerKind.USER)
+    pinned = read_cells_of(tx, customer.id, LayerKind.PINNED)
     stored = {
         user.address: StoredPerson(
             id=user.id,
@@ -198,6 +200,7 @@ def plan_people(tx: Transaction, customer: Customer, people_file: PeopleFile) ->
             active=user.active,
             profile_id=user.profile_id,
             cells=cells.get(user.id, {}),
+            pinned=pinned.get(user.id, {}),
         )
         for user in users.values()
     }
@@ -205,7 +208,12 @@ def plan_people(tx: Transaction, customer: Customer, people_file: PeopleFile) ->
     owners = {domain: find_domain_owner(tx, domain) for domain in domains}
     foreign = frozenset(domain for domain, owner in owners.items() if owner is not None and owner.id != customer.id)
     profiles = {canonical_name(profile.name): profile.id for profile in profiles_of(tx, customer.id)}
-    return plan_import(people_file, customer.id, profiles, stored, foreign)
+    rules = constraints_of(tx, customer.id)
+
+    def forbidden(name: str, value: object) -> str:
+        return "" if value is UNSET else why_forbidden(name, value, LayerKind.USER, rules)
+
+    return plan_import(people_file, customer.id, profiles, stored, foreign, why_forbidden=forbidden)
 
 
 def preview_people(tx: Transaction, customer_name: str, people_file: PeopleFile) -> ImportPlan | Fault:
@@ -214,21 +222,28 @@ def preview_people(tx: Transaction, customer_name: str, people_file: PeopleFile)
     return no_customer(customer_name) if customer is None else plan_people(tx, customer, people_file)
 
 
-def import_people(customer_name: str, people_file: PeopleFile) -> Change:
-    """Apply an address book file; a damaged one changes nothing. Pinned settings stay, absent people stay."""
+def import_people(customer_name: str, people_file: PeopleFile, *, skip_faulty: bool = False) -> Change:
+    """Apply an address book file; a damaged one changes nothing. Pinned settings stay, absent people stay.
+
+    A single fault leaves everything as it is, unless rows with faults are to be skipped.
+    """
 
     def act(edit: Edit, customer: Customer) -> Answer:
         if people_file.damaged:
             return Fault(sentence="Nothing was imported: " + "; ".join(map(str, people_file.faults)) + ".")
         plan = plan_people(edit.tx, customer, people_file)
+        if plan.faults and not skip_faulty:
+            told = f"{counted(len(plan.faults), 'fault')}, the first in {plan.faults[0]}"
+            return Fault(sentence=f"Nothing was imported: {told}.")
         if not plan.added and not plan.changed:
             return Changed(sentence=describe_plan(plan, applied=True))
         new = [_as_user(planned, customer.id, 0) for planned in plan.added]
         keys = edit.stored.add_users(new, "file")
         known = {planned.row.address: planned.before.id for planned in plan.changed if planned.before is not None}
         edit.stored.set_users([_as_user(planned, customer.id, known[planned.row.address]) for planned in plan.changed])
-        edit.stored.put_cells(_cells_of(people_file, plan.added, keys), of_new_owners=True)
-        edit.stored.put_cells(_cells_of(people_file, plan.changed, known))
+        for kind in (LayerKind.USER, LayerKind.PINNED):
+            edit.stored.put_cells(_cells_of(people_file, plan.added, keys, kind), of_new_owners=True)
+            edit.stored.put_cells(_cells_of(people_file, plan.changed, known, kind))
         told = describe_plan(plan, applied=True)
         return edit.done("people.import", customer.name, told, f"file {people_file.digest}: {told}")
 
@@ -236,17 +251,17 @@ def import_people(customer_name: str, people_file: PeopleFile) -> Change:
 
 
 def _cells_of(
-    people_file: PeopleFile, planned_people: Iterable[PlannedPerson], keys: Mapping[str, int]
+    people_file: PeopleFile, planned_people: Iterable[PlannedPerson], keys: Mapping[str, int], kind: LayerKind
 ) -> list[CellToStore]:
     return [
         CellToStore(
-            key=LayerKey(LayerKind.USER, keys[planned.row.address]),
+            key=LayerKey(kind, keys[planned.row.address]),
             field=name,
             text=text,
             origin=people_file.origin(planned.row, name),
         )
         for planned in planned_people
-        for name, text in planned.cells.items()
+        for name, text in (planned.pinned if kind is LayerKind.PINNED else planned.cells).items()
     ]
 
 
@@ -266,11 +281,11 @@ def describe_plan(plan: ImportPlan, *, applied: bool) -> str:
     would = "" if applied else "would be "
     told = f"{counted(len(plan.added), 'user')} {would}added, {len(plan.changed)} {would}changed, "
     told += f"{plan.unchanged} unchanged, {plan.not_in_file} not in the file and left alone"
-    return told + (f", {counted(len(plan.faults), 'fault')}." if plan.faults else ".")
+    return told + (f"; rows left out for {counted(len(plan.faults), 'fault')}." if plan.faults else ".")
 
 
 def export_people(tx: Transaction, customer_name: str) -> list[ExportedPerson] | Fault:
-    """Return a customer's users with what is set for each of them; where an administrator pinned it, that."""
+    """Return a customer's users with what is set for each of them; where an administrator pinned it, that, named so."""
     customer = find_customer(tx, customer_name)
     if customer is None:
         return no_customer(customer_name)
@@ -284,6 +299,7 @@ def export_people(tx: Transaction, customer_name: str) -> list[ExportedPerson] |
             active=user.active,
             profile=names.get(user.profile_id, "") if user.profile_id is not None else "",
             cells={**of_file.get(user.id, {}), **pinned.get(user.id, {})},
+            pinned=frozenset(pinned.get(user.id, {})),
         )
         for user in users_of(tx, customer.id)
     ]

@@ -1,7 +1,8 @@
 """The protocols that edges fulfil, so that the use cases know no protocol and no library.
 
 A carrier is given parts and answers each exactly once, later, through `CarrierEvents`; what it receives is acknowledged
-to the other side only after the coroutine that took it has returned, which is after the commit.
+to the other side only after the coroutine that took it has returned, which is after the commit. What came together is
+taken together: one call, one commit, one acknowledgement.
 """
 
 from collections.abc import Sequence
@@ -27,11 +28,11 @@ class CarrierEvents(Protocol):
     def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
         """Take the answer to one submitted part: exactly one call per part, whatever happens to the link."""
 
-    async def receipt(self, receipt: Receipt) -> None:
-        """Take a receipt; returns after it is committed, raises if it could not be."""
+    async def reported(self, receipts: Sequence[Receipt]) -> None:
+        """Take receipts; returns after all are committed, raises if they could not be: then none is."""
 
-    async def inbound(self, fragment: InboundFragment) -> None:
-        """Take an inbound fragment; returns after it is committed, raises if it could not be."""
+    async def arrived(self, fragments: Sequence[InboundFragment]) -> None:
+        """Take inbound fragments; returns after all are committed, raises if they could not be: then none is."""
 
     def window_changed(self, carrier: str) -> None:
         """Learn that the carrier's free window may have grown, or that its link came up or went down."""

@@ -8,13 +8,14 @@ an update.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from addressbook.people import canonical_name
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierRoute:
-    """What a carrier serves: numbers that begin with one of `prefixes`, for one of `customers` (none: all).
+    """What a carrier serves: numbers that begin with one of `prefixes`, for one of `customers` by name (none: all).
 
     The lowest priority is best; `cost` is the label of what it costs, for reports. `wide_reference` says that it wants
     the parts of a long text to have a 16-bit reference, for which they must leave room.
@@ -57,8 +58,8 @@ class CarrierRoutes:
         self._costs = {item.carrier: item.cost for item in listed}
         self._names = tuple(item.carrier for item in listed)
         self._wide = frozenset(item.carrier for item in listed if item.wide_reference)
-        customers = {name for item in listed for name in item.customers}
-        self._tables = {name: _table(listed, name) for name in customers}
+        self.customers = frozenset(name for item in listed for name in item.customers)
+        self._tables = {canonical_name(name): _table(listed, canonical_name(name)) for name in self.customers}
         self._common = _table(listed, "")
         self._longest = max((len(prefix) for item in listed for prefix in item.prefixes), default=0)
 
@@ -69,16 +70,29 @@ class CarrierRoutes:
 
     def explain(self, number: MobileNumber, customer: str = "") -> Routed | Refused:
         """Return the route with the reason for it."""
-        table = self._tables.get(customer, self._common)
+        own = self._own_table(customer)
+        table = self._common if own is None else own
         for length in range(self._longest, -1, -1):
             prefix = number.digits[:length]
             route = table.get(prefix)
             if route is not None and len(prefix) == length:
                 costs = tuple(self._costs[name] for name in route.split(SEPARATOR))
-                return Routed(route=route, prefix=prefix, own=customer in self._tables, costs=costs)
+                return Routed(route=route, prefix=prefix, own=own is not None, costs=costs)
         return Refused(
             refusal=Refusal.NO_ROUTE, detail=f"No carrier serves numbers that begin with +{number.digits[:3]}."
         )
+
+    def cost_of(self, carrier: str) -> str:
+        """Return the label of what a carrier costs, empty where it has none."""
+        return self._costs.get(carrier, "")
+
+    def routes_for(self, customer: str) -> tuple[str, ...]:
+        """Return the routes that a customer's messages can have."""
+        own = self._own_table(customer)
+        return tuple(sorted(set((self._common if own is None else own).values())))
+
+    def _own_table(self, customer: str) -> Mapping[str, str] | None:
+        return self._tables.get(canonical_name(customer)) if self._tables else None
 
     def wants_wide_reference(self, route: str) -> bool:
         """Tell whether a carrier of a route wants 16-bit references, so that the parts must leave room for them."""
@@ -98,7 +112,7 @@ class CarrierRoutes:
 
 def _table(carriers: tuple[CarrierRoute, ...], customer: str) -> Mapping[str, str]:
     """Return the route per prefix for one customer, or for those without carriers of their own."""
-    serving = [item for item in carriers if not item.customers or customer in item.customers]
+    serving = [item for item in carriers if not item.customers or customer in map(canonical_name, item.customers)]
     prefixes = {prefix for item in serving for prefix in item.prefixes or ("",)}
     table = {}
     for prefix in prefixes:

@@ -39,7 +39,8 @@ def encode_one(text: str, settings: Settings, *, wide: bool = False) -> EncodedT
         wide_reference=wide,
     )
     if isinstance(encoded, EncodedText) and encoded.cut and settings.overlong is Overlong.REFUSE:
-        detail = f"{len(encoded.cut)} characters are beyond {settings.max_parts} parts"
+        beyond = "1 character is" if len(encoded.cut) == 1 else f"{len(encoded.cut)} characters are"
+        detail = f"{beyond} beyond {'one part' if settings.max_parts == 1 else f'{settings.max_parts} parts'}"
         return Refused(refusal=Refusal.TOO_MANY_PARTS, detail=detail)
     return encoded
 

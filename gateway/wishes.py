@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from addressbook.hierarchy import Constraints, LayerKey, LayerKind
+from addressbook.hierarchy import Constraints, LayerKey, LayerKind, layer_of, resolve
 from addressbook.people import canonical_address
 from gateway.admin import Answer, Change, Edit, Fault, no_customer, no_profile
 from gateway.lists import no_list
@@ -132,8 +132,9 @@ def set_settings(owner: Owner, assignments: Mapping[str, str]) -> Change:
         found = find_owner(edit.tx, owner)
         if isinstance(found, Fault):
             return found
-        rules = _constraints_of(edit.tx, found.customer_id)
+        rules = constraints_of(edit.tx, found.customer_id)
         cells: list[CellToStore] = []
+        values: dict[str, object] = {}
         for typed, text in assignments.items():
             name = field_named(typed)
             if isinstance(name, Fault):
@@ -141,14 +142,21 @@ def set_settings(owner: Owner, assignments: Mapping[str, str]) -> Change:
             value = parse_setting(name, text)
             if isinstance(value, SettingProblem):
                 return Fault(sentence=f"{value}.")
-            forbidden = "" if value is UNSET else _why_forbidden(name, value, found.key.kind, rules)
+            forbidden = "" if value is UNSET else why_forbidden(name, value, found.key.kind, rules)
             if forbidden:
                 return Fault(sentence=forbidden)
+            values[name] = value
             stored = None if value is UNSET else format_setting(value)
             cells.append(CellToStore(key=found.key, field=name, text=stored, origin=f"manual:{edit.who}"))
         edit.stored.put_cells(cells)
         told = ", ".join(f"{cell.field} = {cell.text}" if cell.text else f"{cell.field} unset" for cell in cells)
-        return edit.done("settings.set", found.spoken, f"Set for {found.spoken}: {told}.", told)
+        clamped = resolve([layer_of(found.key.kind, values, "")], rules).clamped
+        notes = [
+            f" But {item.by}: {item.field} = {format_setting(item.value)} is in force."
+            for item in clamped
+            if values.get(item.field, UNSET) is not UNSET
+        ]
+        return edit.done("settings.set", found.spoken, f"Set for {found.spoken}: {told}." + "".join(notes), told)
 
     return run
 
@@ -158,7 +166,8 @@ def unset_settings(owner: Owner, names: Collection[str]) -> Change:
     return set_settings(owner, dict.fromkeys(names, ""))
 
 
-def _constraints_of(tx: Transaction, customer_id: int) -> tuple[Constraints, ...]:
+def constraints_of(tx: Transaction, customer_id: int) -> tuple[Constraints, ...]:
+    """Return the constraints that bind a customer's layers: the system's, then its own; 0 is the system itself."""
     system = read_constraints(tx, 0, "")
     if not customer_id:
         return (system,)
@@ -166,7 +175,8 @@ def _constraints_of(tx: Transaction, customer_id: int) -> tuple[Constraints, ...
     return system, read_constraints(tx, customer_id, customer.name if customer is not None else "")
 
 
-def _why_forbidden(name: str, value: object, kind: LayerKind, rules: Collection[Constraints]) -> str:
+def why_forbidden(name: str, value: object, kind: LayerKind, rules: Collection[Constraints]) -> str:
+    """Return the sentence why a value cannot be set at a layer, empty where it can."""
     for rule in rules:
         if rule.locks(name, kind):
             return f"The setting {name} is locked by {rule.name}."
@@ -272,7 +282,7 @@ def describe_constraints(rules: Constraints) -> str:
     if rules.sender_ids is not None:
         told.append("sender IDs " + (", ".join(sorted(rules.sender_ids)) or "none"))
     if rules.max_parts is not None:
-        told.append(f"{rules.max_parts} parts at most")
+        told.append("one part at most" if rules.max_parts == 1 else f"{rules.max_parts} parts at most")
     if not rules.express:
         told.append("no express")
     if not rules.flash:

@@ -1,35 +1,31 @@
 """The process: what the operator's file says, put together, started in order, stopped in order. It decides nothing.
 
-`Core` is what judges and accepts, without anything that runs; «explain» needs no more. `Gateway` adds what runs.
+Not here: what judges and accepts mail without anything that runs (mta.app_core), how each part is built (mta.app_*).
 """
 
 import asyncio
-import re
 import secrets
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import structlog
 
-from gateway.accept import Acceptance
-from gateway.book import AddressBook
+from gateway.asking import Asking
 from gateway.cancel import Cancelling
 from gateway.dispatch import Dispatch
 from gateway.lease import NodeLease
 from gateway.notify import Notify
 from gateway.receive import Receive
 from gateway.track import Track
-from mta.app_carriers import build_client, password_of, routes_of, rules_of, start_sandbox
+from mta.app_carriers import build_client, password_of, start_sandbox
+from mta.app_core import Core
 from mta.app_listeners import build_listening
 from mta.app_mail import MailOut, build_schedule
 from mta.app_push import build_push_sender, next_push, push_given_up
-from mta.clock import SystemClock
+from mta.app_routes import rules_of
 from mta.config.carriers import CarrierKind, CarrierOptions
 from mta.config.model import Config
-from mta.judge import MailJudge
-from mta.recipients import ListLookup
+from mta.postmaster import PostmasterDoor
 from mta.smtp.listener import Listener
-from mta.words.mime import MailLimits
 from smpp.client import SmppClient
 from smpp.simulator import Simulator
 from sms.message import InboundFragment, Receipt
@@ -37,51 +33,10 @@ from sms.outcome import Outcome
 from sms.report import Channel
 from store.database import Database
 from store.inbox import Inbox
-from store.keys import Keys
-from store.outbound import Outbound
 from store.outbox import Outbox
 from store.progress import ProgressStore
 
 log = structlog.get_logger()
-
-
-def _nothing() -> None:
-    """Stand in for a kick where nothing runs."""
-
-
-def own_message_ids(domain: str) -> Callable[[str], bool]:
-    """Return what tells a Message-ID that we gave to a status mail or DSN."""
-    pattern = re.compile(rf"<(st|dsn)\.N[^@<>]*@{re.escape(domain)}>", re.IGNORECASE)
-    return lambda text: pattern.fullmatch(text.strip()) is not None
-
-
-class Core:
-    """What judges and accepts mail. `accepted` is called after each new job is committed."""
-
-    def __init__(self, config: Config, database: Database, accepted: Callable[[], None] = _nothing) -> None:
-        self.config = config
-        self.database = database
-        self.clock = SystemClock()
-        self.keys = Keys(config.server.node, time.time)
-        self.outbound = Outbound(self.keys)
-        self.routes = routes_of(config.carriers)
-        self.book = AddressBook(database, config.settings)
-        self.acceptance = Acceptance(
-            database=database,
-            outbound=self.outbound,
-            book=self.book,
-            routes=self.routes,
-            clock=self.clock,
-            accepted=accepted,
-        )
-        self.judge = MailJudge(
-            acceptance=self.acceptance,
-            directory=lambda: self.book.directory,
-            domains=config.server.domains,
-            own_message_id=own_message_ids(config.mail_from.rpartition("@")[2]),
-            limits=MailLimits(),
-            lists=ListLookup(lambda: self.book.lists, self.book.members_now),
-        )
 
 
 class Gateway:
@@ -104,7 +59,12 @@ class Gateway:
             notices_written=self._notices_written,
         )
         self._mail_out = MailOut(
-            config, database, self.core.keys, self.core.clock, notices_written=self._notices_written
+            config,
+            database,
+            self.core.keys,
+            self.core.clock,
+            owner=self._owner,
+            notices_written=self._notices_written,
         )
         outbox = Outbox(self.core.keys)
         self._notify = Notify(
@@ -120,7 +80,7 @@ class Gateway:
         self._push = Notify(
             database=database,
             outbox=outbox,
-            sender=build_push_sender(config, database, self.core.clock),
+            sender=build_push_sender(config, database, self.core.clock, self._mail_out.large_reports),
             next_attempt=next_push,
             clock=self.core.clock,
             owner=self._owner,
@@ -132,9 +92,19 @@ class Gateway:
         self.lost = asyncio.Event()
         self._lease = self._build_lease()
         self._cancelling: Cancelling | None = None
+        self._asking: Asking | None = None
         self._dispatch: Dispatch | None = None
         self._listening = build_listening(
-            config, judge=self.core.judge, acceptance=self.core.acceptance, book=self.core.book
+            config,
+            judge=self.core.judge,
+            acceptance=self.core.acceptance,
+            book=self.core.book,
+            postmaster=PostmasterDoor(
+                self._mail_out.postmaster,
+                domains=config.server.domains,
+                hostname=config.server.hostname,
+                clock=self.core.clock,
+            ),
         )
 
     # What carriers tell (gateway.ports.CarrierEvents)
@@ -149,13 +119,13 @@ class Gateway:
         assert self._dispatch is not None
         self._dispatch.window_changed(carrier)
 
-    async def receipt(self, receipt: Receipt) -> None:
-        """Hand a receipt to track."""
-        await self._track.receipt(receipt)
+    async def reported(self, receipts: Sequence[Receipt]) -> None:
+        """Hand receipts to track."""
+        await self._track.reported(receipts)
 
-    async def inbound(self, fragment: InboundFragment) -> None:
-        """Hand an inbound fragment to receive."""
-        await self._receive.inbound(fragment)
+    async def arrived(self, fragments: Sequence[InboundFragment]) -> None:
+        """Hand inbound fragments to receive."""
+        await self._receive.arrived(fragments)
 
     def _accepted(self) -> None:
         if self._dispatch is not None:
@@ -186,10 +156,13 @@ class Gateway:
         await self._dispatch.recover()
         await self._dispatch.reroute()
         await self._notify.recover()
+        await self._mail_out.postmaster.recover()
         self._dispatch.start()
         self._track.start()
         self._cancelling = self._build_cancelling()
         self._cancelling.start()
+        self._asking = self._build_asking()
+        self._asking.start()
         await self._mail_out.start()
         self._notify.start()
         self._push.start()
@@ -224,6 +197,7 @@ class Gateway:
         if self._dispatch is not None:
             await self._dispatch.recover()
         await self._notify.recover()
+        await self._mail_out.postmaster.recover()
 
     def _build_cancelling(self) -> Cancelling:
         offering = {
@@ -237,6 +211,15 @@ class Gateway:
             carriers=offering,
             clock=self.core.clock,
             notices_written=self._notices_written,
+        )
+
+    def _build_asking(self) -> Asking:
+        return Asking(
+            database=self._database,
+            carriers={client.name: client for client in self._carriers},
+            graces={item.name: item.receipt_grace for item in self._config.carriers if item.dialect.query},
+            clock=self.core.clock,
+            reported=self.reported,
         )
 
     async def _build_carrier(self, options: CarrierOptions) -> SmppClient:
@@ -267,7 +250,8 @@ class Gateway:
         await asyncio.gather(*(listener.close(grace) for listener in self.listeners))
         if self._dispatch is not None:
             await self._dispatch.stop_feeding()
-        await asyncio.gather(*(carrier.stop(grace) for carrier in self._carriers))
+        asking = [self._asking.stop()] if self._asking is not None else []
+        await asyncio.gather(*asking, *(carrier.stop(grace) for carrier in self._carriers))
         if self._dispatch is not None:
             await self._dispatch.stop()
         if self._cancelling is not None:

@@ -2,46 +2,22 @@
 
 import math
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable
 from random import random
 
+import structlog
+
 from gateway.ports import Clock
-from gateway.routing import CarrierRoute, CarrierRoutes
-from mta.config.carriers import CarrierKind, CarrierOptions, CarrierTls, OnUnknown
+from mta.config.carriers import CarrierKind, CarrierOptions, CarrierTls
 from mta.config.shapes import read_secret
-from smpp.account import BindMode, CarrierAccount, OutbindDoor
+from smpp.account import CarrierAccount, OutbindDoor
 from smpp.client import SmppClient
 from smpp.script import Script
 from smpp.session import Limits
 from smpp.simulator import Simulator
-from store.progress import Rules
-from tls.contexts import ClientCertificate, ClientContexts, ClientRole
+from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError, smpp_client_role
 
-
-def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
-    """Return which carrier serves which numbers; one that only brings us SMS and receipts serves none."""
-    return CarrierRoutes(
-        CarrierRoute(
-            carrier=carrier.name,
-            prefixes=carrier.prefixes,
-            customers=carrier.customers,
-            priority=carrier.priority,
-            cost=carrier.cost,
-            wide_reference=carrier.dialect.wide_reference,
-        )
-        for carrier in carriers
-        if carrier.bind is not BindMode.RECEIVER
-    )
-
-
-def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:
-    """Return what progress must know of the carriers."""
-    listed = tuple(carriers)
-    return Rules(
-        resend_unknown=frozenset(item.name for item in listed if item.on_unknown is OnUnknown.RESEND),
-        receipt_grace={item.name: item.receipt_grace for item in listed},
-        without_receipts=frozenset(item.name for item in listed if not item.receipts),
-    )
+log = structlog.get_logger()
 
 
 def build_client(  # noqa: PLR0913 - all by name
@@ -63,7 +39,7 @@ def build_client(  # noqa: PLR0913 - all by name
             inactivity_seconds=carrier.inactivity_timeout.total_seconds() or math.inf,
         ),
         throughput=float(carrier.throughput) or None,
-        tls=_context(carrier),
+        tls=_contexts(carrier),
         server_hostname=carrier.host or "",
         reconnect_least=carrier.reconnect_min.total_seconds(),
         reconnect_most=carrier.reconnect_max.total_seconds(),
@@ -83,14 +59,50 @@ def _door(carrier: CarrierOptions) -> OutbindDoor | None:
     )
 
 
-def _context(carrier: CarrierOptions) -> ssl.SSLContext | None:
+class CarrierContexts:
+    """Gives the context of each new connection to one carrier, from its files as they are then.
+
+    As with a listener, broken new files leave the last good context in use and are reported, once for each fault. The
+    first context is built here and raises `ContextError` where it cannot be.
+    """
+
+    def __init__(self, carrier: str, role: ClientRole) -> None:
+        self._carrier = carrier
+        self._role = role
+        self._contexts = ClientContexts()
+        self._context = self._contexts.get(role)
+        self._fault = ""
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context to connect with now."""
+        try:
+            context = self._contexts.get(self._role)
+        except ContextError as error:
+            fault = str(error)
+            if fault != self._fault:
+                log.error("certificate_unusable", carrier=self._carrier, fault=fault, kept="the previous one")
+            self._fault = fault
+            return self._context
+        self._fault = ""
+        if context is not self._context:
+            log.info("certificate_reloaded", carrier=self._carrier)
+        self._context = context
+        return context
+
+
+def _contexts(carrier: CarrierOptions) -> Callable[[], ssl.SSLContext] | None:
     if carrier.kind is CarrierKind.SANDBOX or carrier.tls is CarrierTls.OFF:
         return None
     certificate = None
     if carrier.certificate_file is not None and carrier.key_file is not None:
         certificate = ClientCertificate(certificate_file=carrier.certificate_file, key_file=carrier.key_file)
-    role = ClientRole(verify=True, ca_file=carrier.ca_file, check_hostname=True, certificate=certificate)
-    return ClientContexts().get(role)
+    role = smpp_client_role(
+        carrier.ca_file,
+        certificate,
+        minimum_version=carrier.tls_minimum_version,
+        ciphers=carrier.tls_ciphers,
+    )
+    return CarrierContexts(carrier.name, role).current
 
 
 def password_of(carrier: CarrierOptions) -> str:

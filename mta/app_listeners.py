@@ -8,6 +8,7 @@ from mta.config.model import BareNewlines, ClientCertificate, Config, Demand, Li
 from mta.handler import DiskReserve, MailHandler, MailRate
 from mta.identify import Authenticator
 from mta.judge import MailJudge
+from mta.postmaster import PostmasterDoor
 from mta.reading import Reading
 from mta.smtp.content import ContentLimits, Newlines
 from mta.smtp.events import Limits
@@ -100,7 +101,9 @@ def _contexts(options: ListenerOptions) -> ServerContexts | None:
     )
 
 
-def build_listening(config: Config, *, judge: MailJudge, acceptance: Acceptance, book: AddressBook) -> Listening:
+def build_listening(
+    config: Config, *, judge: MailJudge, acceptance: Acceptance, book: AddressBook, postmaster: PostmasterDoor
+) -> Listening:
     """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = Authenticator(
         credential_of=lambda login: book.directory.credential(login),  # noqa: PLW0108 - the directory is replaced
@@ -121,6 +124,7 @@ def build_listening(config: Config, *, judge: MailJudge, acceptance: Acceptance,
                 book=book,
                 disk=disk,
                 rate=rate,
+                postmaster=postmaster,
                 authentication_required=options.auth is Demand.REQUIRE,
             ),
         )

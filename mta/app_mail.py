@@ -7,9 +7,12 @@ from random import random
 
 from gateway.alarms import Alarms, Raised
 from gateway.delays import Delays
+from gateway.large_reports import LargeReports
 from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.notify import NextAttempt
 from gateway.ports import Clock
+from gateway.postmaster import Postmaster
+from mta.app_signers import load_signers
 from mta.config.mail import MailRoute
 from mta.config.model import Config
 from mta.sending.compose import MailIdentity
@@ -17,7 +20,6 @@ from mta.sending.deliver import Deliverer
 from mta.sending.outgoing import DeliverySettings, Patience, TlsAlarm, TlsAlarmTaker
 from mta.sending.routes import Login, Route, RouteTable
 from mta.sending.schedule import next_attempt
-from mta.sending.sign import Signer
 from mta.sending.tell import FolderDelivery, MailTeller
 from sms.outcome import ProblemCode
 from store.database import Database
@@ -29,15 +31,11 @@ from tls.contexts import ClientCertificate, ClientContexts, ClientRole
 from tls.mtasts import MemoryStsCache, StsCache, StsFetcher, StsLookup
 from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, PolicyTable, TlsPolicy
-from tls.resolver import DnsResolver, Resolver
+from tls.resolver import Resolver
 from tls.stsfetch import HttpsStsFetcher
 
 PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _THRESHOLD_QUIET = timedelta(hours=6)
-
-
-class UnusableKeyError(ValueError):
-    """A DKIM key of the operator's file can't sign; nothing is sent rather than sent unsigned."""
 
 
 def identity_of(config: Config) -> MailIdentity:
@@ -49,25 +47,6 @@ def identity_of(config: Config) -> MailIdentity:
         hostname=config.server.hostname,
         message_id_domain=address.rpartition("@")[2],
     )
-
-
-def load_signers(config: Config) -> tuple[Signer, ...]:
-    """Return what signs our mail: every key of the From domain, in the file's order.
-
-    Raises UnusableKeyError for any key that can't be loaded, and where there are keys but none of the From domain.
-    """
-    signers = []
-    for key in config.mail.dkim_keys:
-        try:
-            signers.append(Signer(key.domain, key.selector, key.key_file.read_bytes()))
-        except (OSError, ValueError) as error:
-            cause = error.strerror if isinstance(error, OSError) else str(error)
-            raise UnusableKeyError(f"[[mail.dkim]] {key.domain}, {key.selector}: {key.key_file}: {cause}") from error
-    domain = config.mail_from.rpartition("@")[2].lower()
-    own = tuple(signer for signer in signers if signer.domain == domain)
-    if signers and not own:
-        raise UnusableKeyError(f"[[mail.dkim]]: none of the keys is of {domain}, from which status mails are sent")
-    return own
 
 
 def lines_in_file(config: Config) -> tuple[PolicyEntry, ...]:
@@ -113,6 +92,8 @@ def build_ways(config: Config) -> Ways:
 
 def build_resolver(config: Config) -> Resolver:
     """Return the resolver that the operator's file names."""
+    from tls.nameservers import DnsResolver  # noqa: PLC0415  (dnspython: 100 ms, and only who delivers asks)
+
     return DnsResolver(config.mail.resolvers, validating=config.mail.resolvers_validate)
 
 
@@ -138,10 +119,21 @@ def build_deliverer(
 
 
 class MailOut:
-    """Everything that mail out consists of, started and stopped together; `teller` tells notices."""
+    """Everything that mail out consists of, started and stopped together.
 
-    def __init__(
-        self, config: Config, database: Database, keys: Keys, clock: Clock, *, notices_written: Callable[[], None]
+    `teller` tells notices, `postmaster` keeps and forwards the mail that is for the operator,
+    `large_reports` makes what is told of many recipients.
+    """
+
+    def __init__(  # noqa: PLR0913 - what the process is made of
+        self,
+        config: Config,
+        database: Database,
+        keys: Keys,
+        clock: Clock,
+        *,
+        owner: str,
+        notices_written: Callable[[], None],
     ) -> None:
         self.rules = MailRules(
             database, lines_in_file(config), config.server.data_dir / "authorities", damaged=self._tell_damaged
@@ -158,7 +150,9 @@ class MailOut:
                 cache=StoredStsCache(database),
                 alarm=self._tell_tls_failure,
             )
+        self.large_reports = LargeReports()
         self.teller = MailTeller(
+            large=self.large_reports,
             identity=identity_of(config),
             renderer=Renderer(confinement=self._confined),
             signers=load_signers(config),
@@ -167,6 +161,7 @@ class MailOut:
             rules=self.rules,
             alarm=self.sound,
             admin_address=config.mail.admin_address or "",
+            postmaster=config.postmaster,
         )
         self._alarms = Alarms(
             database=database,
@@ -174,6 +169,14 @@ class MailOut:
             sender=self.teller if config.mail.admin_address else None,
             next_attempt=build_schedule(config),
             clock=clock,
+        )
+        self.postmaster = Postmaster(
+            database=database,
+            keys=keys,
+            sender=self.teller if config.postmaster else None,
+            next_attempt=build_schedule(config),
+            clock=clock,
+            owner=owner,
         )
         self._delays = Delays(
             database=database,
@@ -188,14 +191,17 @@ class MailOut:
         await self.rules.refresh()
         self.rules.start()
         self._alarms.start()
+        self.postmaster.start()
         self._delays.start()
 
     async def stop(self) -> None:
         """End everything; whoever sends notices has ended before."""
         await self._delays.stop()
         await self._alarms.stop()
+        await self.postmaster.stop()
         await self.rules.stop()
         self.teller.close()
+        self.large_reports.close()
         self._confined.close()
         if isinstance(self._delivery, Deliverer):
             await self._delivery.close()

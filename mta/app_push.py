@@ -5,34 +5,56 @@ from datetime import datetime, timedelta
 from random import random
 
 from gateway.alarms import Raised
-from gateway.ports import Clock
+from gateway.large_reports import LargeReports
+from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.push_keys import PushKeys
 from mta.app_mail import PRIVATE, build_resolver
 from mta.config.model import Config
 from mta.sending.schedule import next_attempt
+from sms.report import Notice
 from store.database import Database
 from store.outbox import NoticeEnd, TakenNotice
 from tls.contexts import ClientContexts, ClientRole
 from tls.mx import AddressGuard
-from web.push import PushSender
 
 # Three more tries within the first minute and nine within ten, whatever chance adds; then every quarter of an hour.
 PUSH_LADDER = (3 * (timedelta(seconds=18),)) + (9 * (timedelta(seconds=54),)) + (timedelta(minutes=15),)
 EXPIRE_AFTER = timedelta(hours=48)
 
 
-def build_push_sender(config: Config, database: Database, clock: Clock) -> PushSender:
+class SenderAtFirstPush:
+    """Fulfils gateway.ports.NoticeSender with one that is built when there is something to send."""
+
+    def __init__(self, build: Callable[[], NoticeSender]) -> None:
+        self._build = build
+        self._sender: NoticeSender | None = None
+
+    async def send(self, notice: Notice) -> MailAttempt | None:
+        """Make one attempt."""
+        if self._sender is None:
+            self._sender = self._build()
+        return await self._sender.send(notice)
+
+
+def build_push_sender(config: Config, database: Database, clock: Clock, large: LargeReports) -> NoticeSender:
     """Return what sends pushes as the operator's file says."""
-    contexts = ClientContexts()
-    role = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)
-    return PushSender(
-        resolver=build_resolver(config),
-        guard=AddressGuard(allowed=PRIVATE if config.push.private_hosts else ()),
-        context=lambda: contexts.get(role),
-        key_of=PushKeys(database).key_of,
-        clock=clock,
-        deadline_seconds=config.push.timeout.total_seconds(),
-    )
+
+    def build() -> NoticeSender:
+        from web.push import PushSender  # noqa: PLC0415  (httpx: 100 ms of a start that most gateways need not have)
+
+        contexts = ClientContexts()
+        role = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)
+        return PushSender(
+            resolver=build_resolver(config),
+            guard=AddressGuard(allowed=PRIVATE if config.push.private_hosts else ()),
+            context=lambda: contexts.get(role),
+            key_of=PushKeys(database).key_of,
+            clock=clock,
+            large=large,
+            deadline_seconds=config.push.timeout.total_seconds(),
+        )
+
+    return SenderAtFirstPush(build)
 
 
 def next_push(attempt: int, created_at: datetime, now: datetime) -> datetime | None:

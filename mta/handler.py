@@ -1,12 +1,12 @@
 """The aiosmtpd handler of the product: MAIL, RCPT and DATA of a proven sender become a job that is kept, or a reply.
 
-Not here: the dialogue itself (server, dialogue), who somebody is (identify), what a mail says (judge), storing
-(gateway).
+Everybody may write to the postmaster (RFC 5321 §4.5.1): where no login is demanded, what is wrong with a sender who has
+not logged in is said at RCPT. Not here: the dialogue itself (server, dialogue), who somebody is (identify), what a mail
+says (judge), the postmaster's mail (postmaster), storing (gateway).
 """
 
 import shutil
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,7 +18,9 @@ from gateway.accept import Acceptance, Kept, Stale
 from gateway.book import AddressBook
 from mta.identify import Identity
 from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
+from mta.postmaster import APART, PostmasterDoor
 from mta.reading import Reading
+from mta.smtp.hooks import never_waits
 from mta.smtp.replies import OK, RECIPIENT_OK, SENDER_OK, Reply, reply_to
 from mta.words.confined_reader import ReaderUnavailableError
 from sms.outcome import Refusal, Refused
@@ -26,6 +28,8 @@ from sms.outcome import Refusal, Refused
 log = structlog.get_logger()
 
 _MOST_STALE = 5
+_CLIENTS_REMEMBERED = 1_000
+_SENDER_TAKEN, _RECIPIENT_TAKEN = str(SENDER_OK), str(RECIPIENT_OK)
 
 
 class DiskReserve:
@@ -79,6 +83,7 @@ class MailHandler:
         disk: DiskReserve,
         rate: MailRate,
         authentication_required: bool,
+        postmaster: PostmasterDoor | None = None,
     ) -> None:
         self._judge = judge
         self._reading = reading
@@ -87,43 +92,59 @@ class MailHandler:
         self._disk = disk
         self._rate = rate
         self._authentication_required = authentication_required
+        self._postmaster = postmaster
+        # Of one directory: MAIL, each RCPT and DATA ask whose client it is.
+        self._proven: tuple[Directory, dict[str, Proven | None]] = (book.directory, {})
 
+    @never_waits
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's hook
         self, _server: Any, session: Any, envelope: Any, address: str, mail_options: list[str]
     ) -> str:
-        """Take the reverse-path of a proven sender; of others where the listener does not ask for a login first."""
+        """Take the reverse-path of a proven sender; of others where they may write to the postmaster."""
         if not self._disk.enough():
             return str(reply_to(Refused(refusal=Refusal.NO_STORAGE)))
         proven = self.proven(session)
-        if proven is None:
-            return str(reply_to(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)))
-        reverse_path = _plain_address(address)
-        refused = self._judge.judge_reverse_path(proven, reverse_path)
-        if refused is None and not self._rate.take(proven.customer_id, monotonic()):
+        refused = self._judge_sender(proven, address)
+        if refused is not None and self._is_heard_at_rcpt(session):
+            refused = None
+        elif refused is None and proven is not None and not self._rate.take(proven.customer_id, monotonic()):
             refused = Refused(refusal=Refusal.RATE_LIMITED)
         if refused is not None:
-            log.info(
-                "sender_refused", customer_id=proven.customer_id, reason=refused.refusal.value, peer=_peer(session)
-            )
+            if proven is not None:
+                log.info(
+                    "sender_refused", customer_id=proven.customer_id, reason=refused.refusal.value, peer=_peer(session)
+                )
             return str(reply_to(refused))
         envelope.mail_from = address
         envelope.mail_options.extend(mail_options)
-        return str(SENDER_OK)
+        return _SENDER_TAKEN
 
+    @never_waits
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's hook
         self, _server: Any, session: Any, envelope: Any, address: str, rcpt_options: list[str]
     ) -> str:
-        """Take a recipient whose number this sender may write to."""
-        judged = self._judge.judge_recipient(self.proven(session), _plain_address(envelope.mail_from), address)
+        """Take a recipient whose number this sender may write to, or the postmaster."""
+        proven, door = self.proven(session), self._postmaster
+        if door is not None and door.is_for(address):
+            if envelope.rcpt_tos and not door.is_for(envelope.rcpt_tos[0]):
+                return str(APART)
+            judged: object = door.refuse_recipient(session)
+        else:
+            judged = self._judge_sender(proven, envelope.mail_from) if self._is_heard_at_rcpt(session) else None
+            if judged is None and self._is_for_postmaster(envelope):
+                return str(APART)
+            judged = judged or self._judge.judge_recipient(proven, _plain_address(envelope.mail_from), address)
         if isinstance(judged, Refused):
             log.info("recipient_refused", reason=judged.refusal.value, peer=_peer(session))
             return str(reply_to(judged))
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(rcpt_options)
-        return str(RECIPIENT_OK)
+        return _RECIPIENT_TAKEN
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's hook
         """Judge the mail and keep it; «250» is said after the commit and never before."""
+        if self._postmaster is not None and self._is_for_postmaster(envelope):
+            return str(await self._postmaster.take(session, envelope))
         proven = self.proven(session)
         facts = _mail_envelope(session, envelope)
         for _ in range(_MOST_STALE):
@@ -151,6 +172,19 @@ class MailHandler:
         log.info("mail_refused", reason=refused.refusal.value, peer=_peer(session))
         return reply_to(refused)
 
+    def _judge_sender(self, proven: Proven | None, address: str | None) -> Refused | None:
+        if proven is None:
+            return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)
+        return self._judge.judge_reverse_path(proven, _plain_address(address))
+
+    def _is_heard_at_rcpt(self, session: Any) -> bool:
+        """Tell whether MAIL is answered 250 whoever it is: not on a port for submission (RFC 6409 §4.3)."""
+        return self._postmaster is not None and not (self._authentication_required or session.authenticated)
+
+    def _is_for_postmaster(self, envelope: Any) -> bool:
+        door = self._postmaster
+        return door is not None and bool(envelope.rcpt_tos) and door.is_for(envelope.rcpt_tos[0])
+
     def proven(self, session: Any) -> Proven | None:
         """Return whose session it is: by its login, else by the client's address; None for nobody's."""
         identity = session.auth_data
@@ -158,22 +192,25 @@ class MailHandler:
             return Proven(customer_id=identity.customer_id, user_id=identity.user_id)
         if self._authentication_required or not session.peer:
             return None
-        return prove_by_address(self._book.directory, session.peer[0])
+        directory = self._book.directory
+        proven_by, proven = self._proven
+        if directory is not proven_by or len(proven) >= _CLIENTS_REMEMBERED:
+            proven = {}
+            self._proven = (directory, proven)
+        client = session.peer[0]
+        if client not in proven:
+            proven[client] = prove_by_address(directory, client)
+        return proven[client]
 
 
 def prove_by_address(directory: Directory, client: str) -> Proven | None:
     """Return the customer whose address range holds a client's address."""
-    address = _parse_client(client)
-    customer = directory.customer_of_client(address) if address is not None else None
-    return Proven(customer_id=customer.id) if customer is not None and customer.active else None
-
-
-@lru_cache(maxsize=1024)  # each command of a session asks
-def _parse_client(client: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(client.partition("%")[0])
+        address = ip_address(client.partition("%")[0])
     except ValueError:
         return None
+    customer = directory.customer_of_client(address)
+    return Proven(customer_id=customer.id) if customer is not None and customer.active else None
 
 
 def _plain_address(address: str | None) -> str:

@@ -5,6 +5,7 @@ and the address ranges (addressbook.people).
 """
 
 import asyncio
+import base64
 import hashlib
 import secrets
 import unicodedata
@@ -36,6 +37,16 @@ class Identity:
     user_id: int | None
     method: str
     login: str
+
+
+def unmatched_verifier(hasher: PasswordHasher) -> str:
+    """Return a verifier that costs what the hasher's own cost and that no password fits: chance in place of a hash."""
+
+    def field(octets: int) -> str:
+        return base64.b64encode(secrets.token_bytes(octets)).decode().rstrip("=")
+
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v=19${costs}${field(hasher.salt_len)}${field(hasher.hash_len)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +87,7 @@ class Authenticator:
         self._limits = limits or GuessLimits()
         self._clock = clock
         self._hasher = hasher or PasswordHasher()
-        self._stranger = self._hasher.hash(secrets.token_urlsafe())
+        self._stranger = unmatched_verifier(self._hasher)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
         self._waiting = 0
         self._key = secrets.token_bytes(32)

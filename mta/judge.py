@@ -4,7 +4,7 @@ Nothing is stored and nothing is sent here; a judgement to send holds the plan t
 the SMTP dialogue (dialogue, server) and how the pieces of a mail are read (mime, automatic, options, body).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum
@@ -15,7 +15,7 @@ from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.people import Customer, Directory
 from gateway.accept import Acceptance, Plan, Sender, Submission, Wanted
 from mta.recipients import Addressed, ListLookup, Reached, Target, TargetKind, open_lists, open_table, read_target
-from mta.words.automatic import DropReason, classify
+from mta.words.automatic import DropReason, classify, classify_generated
 from mta.words.body import ExtractedText
 from mta.words.headers import field_text
 from mta.words.intake import duplicate_key, mail_digest, resubmission_key
@@ -210,8 +210,17 @@ class MailJudge:
         """Tell whether the addresses alone make much work: many of them, a list, or a table."""
         if len(envelope.recipients) > _FEW_RECIPIENTS:
             return True
-        targets = (self._read_recipient(item.address, ()) for item in envelope.recipients)
-        return any(isinstance(target, Target) and target.kind is not TargetKind.NUMBER for target in targets)
+        return any(target.kind is not TargetKind.NUMBER for target in self._targets(envelope))
+
+    def brings_table(self, envelope: MailEnvelope) -> bool:
+        """Tell whether an attached table is to be read, which may be much larger than its mail."""
+        return any(target.kind is TargetKind.TABLE for target in self._targets(envelope))
+
+    def _targets(self, envelope: MailEnvelope) -> Iterator[Target]:
+        for item in envelope.recipients:
+            target = self._read_recipient(item.address, ())
+            if isinstance(target, Target):
+                yield target
 
     def judge(
         self,
@@ -233,7 +242,7 @@ class MailJudge:
         if proven is None:
             return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
         # Automatic mail is told apart before its sender is judged: a bounce has none, and is never answered.
-        dropped = self._classify(mail, envelope, automatic_mail=True)
+        dropped = classify(mail, envelope.reverse_path, own_message_id=self._own_message_id, own_domains=self._domains)
         if dropped is not None:
             return Judgement(verdict=Verdict.DROP, dropped=dropped)
         if mail.author_problem:
@@ -255,20 +264,11 @@ class MailJudge:
             )
         )
 
-    def _classify(self, mail: Mail, envelope: MailEnvelope, *, automatic_mail: bool) -> DropReason | None:
-        return classify(
-            mail,
-            envelope.reverse_path,
-            own_message_id=self._own_message_id,
-            own_domains=self._domains,
-            automatic_mail=automatic_mail,
-        )
-
     def _judge_proven(self, case: _Case) -> Judgement:
         mail = case.mail
         resolved = self._acceptance.resolve(case.sender, case.service, case.trial)
         if not resolved.settings.automatic_mail:
-            dropped = self._classify(mail, case.envelope, automatic_mail=False)
+            dropped = classify_generated(mail)
             if dropped is not None:
                 return Judgement(verdict=Verdict.DROP, dropped=dropped, resolved=resolved)
         options = SubjectOptions(subject=mail.subject)

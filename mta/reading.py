@@ -1,7 +1,7 @@
 """Judges each mail where it can't hold up others: small ones at once, large ones in a thread with a confined reader.
 
-The thread waits for that reader's process, for the database where a mail goes to a list, and works through the rows of
-a table. Not here: what judging is (judge).
+The thread waits for that reader's process, for the database where a mail goes to a list, and works through many
+recipients or the rows of a table. Not here: what judging is (judge).
 """
 
 import asyncio
@@ -28,13 +28,14 @@ class Reading:
 
     async def judge(self, raw: bytes, envelope: MailEnvelope, proven: Proven | None) -> Judgement:
         """Judge one mail. Raises ReaderUnavailableError where it is large and no process can be had to read it."""
-        apart = is_suspect(raw)
-        if not apart and not self._judge.is_large(envelope):
+        suspect = is_suspect(raw)
+        if not suspect and not self._judge.is_large(envelope):
             return self._judge.judge(raw, envelope, proven)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._judge_apart, raw, envelope, proven)
+        confined = suspect or self._judge.brings_table(envelope)
+        work = self._judge_confined if confined else self._judge.judge  # many recipients alone need no other process
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, raw, envelope, proven)
 
-    def _judge_apart(self, raw: bytes, envelope: MailEnvelope, proven: Proven | None) -> Judgement:
+    def _judge_confined(self, raw: bytes, envelope: MailEnvelope, proven: Proven | None) -> Judgement:
         reader = self._free.get()
         try:
             return self._judge.judge(raw, envelope, proven, reader=reader)

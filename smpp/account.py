@@ -4,7 +4,7 @@ Not here: what is done with it (client), and reading the file (mta.config.model)
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -48,8 +48,9 @@ class OutbindDoor:
 class CarrierAccount:
     """Everything the operator's file says about one carrier; seconds unless a field says otherwise.
 
-    `throughput` is parts per second, None for no bound. `tls` is None for a plain connection; a client certificate is
-    loaded into it. `reconnect_least` doubles with every failure up to `reconnect_most`, and jitter halves it at most.
+    `throughput` is parts per second, None for no bound. `tls` is None for a plain connection; it is called for each new
+    one, since certificates are renewed, and our own is loaded into what it gives. `reconnect_least` doubles with every
+    failure up to `reconnect_most`, and jitter halves it at most.
     """
 
     name: str
@@ -61,7 +62,7 @@ class CarrierAccount:
     dialect: Dialect = field(default_factory=Dialect)
     limits: Limits = field(default_factory=Limits)
     throughput: float | None = None
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
     server_hostname: str = ""
     connect_seconds: float = 10.0
     reconnect_least: float = 1.0

@@ -1,31 +1,20 @@
-"""Our binds to one carrier: parts out, their answers, receipts and inbound SMS in; fulfils `gateway.ports.Carrier`.
+"""Our binds to one carrier: parts out and their answers in; fulfils `gateway.ports.Carrier`.
 
 Exactly one answer per part: what was never written is `Retry(LINK_DOWN)`, what was written and has no answer is
-`Unknown`. A deliver_sm is answered only after the coroutine that took it has returned, which is after the commit.
-Not here: SMPP itself (session), the carrier's wishes (dialect and the readers and writers beside it), speed (pace).
+`Unknown`. Beside the parts it can ask about earlier SMS, and send one text to many numbers. Not here: what the carrier
+brings (arrivals), SMPP itself (session), the carrier's wishes (dialect and the readers and writers beside it), speed
+(pace).
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import cast
 
 import structlog
 
 from gateway.ports import CarrierEvents, Clock
 from smpp.account import BINDS, BindMode, CarrierAccount
-from smpp.bodies import (
-    AlertNotification,
-    Bind,
-    BindReceiver,
-    CancelSm,
-    DataSm,
-    DataSmResp,
-    DeliverSmResp,
-    Outbind,
-    QuerySm,
-    QuerySmResp,
-    SubmitSmResp,
-)
+from smpp.arrivals import Arrivals
+from smpp.bodies import Bind, BindReceiver, DataSmResp, Outbind, Request, SubmitSmResp
 from smpp.events import (
     Answered,
     Asked,
@@ -33,24 +22,42 @@ from smpp.events import (
     Bound,
     Ended,
     Event,
+    FellSilent,
     Malformed,
     Missing,
     OutbindHeard,
+    Spoke,
     Stray,
     Unanswered,
 )
 from smpp.fields import PduError
-from smpp.fragments import read_fragment
 from smpp.link import Link
-from smpp.outcomes import LINK_DOWN, WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable, status_of
+from smpp.outcomes import (
+    LINK_DOWN,
+    WITHOUT_ANSWER,
+    Spread,
+    decide_outcome,
+    outcome_of_unwritable,
+    read_multi_answer,
+    read_query_answer,
+    status_of,
+)
 from smpp.pace import Pace
 from smpp.pdu import Pdu
-from smpp.receipts import STATES, DeliveryKind, kind_of, parse_absolute_time, read_receipt
 from smpp.session import Session, SessionError
 from smpp.states import Role, State
 from smpp.statuses import Status, status_name
-from smpp.submissions import normalise_id, write_cancel, write_part, write_query
-from sms.message import InboundFragment, PartToSubmit, Receipt, ReceiptState
+from smpp.submissions import (
+    SubmitWriter,
+    normalise_id,
+    write_cancel,
+    write_multi,
+    write_part,
+    write_query,
+    write_replace,
+)
+from smpp.tlv import Tlv
+from sms.message import PartToSubmit, Receipt
 from sms.number import MobileNumber, SenderId
 from sms.outcome import Done, Outcome, ProblemCode, Retry
 
@@ -59,8 +66,6 @@ log = structlog.get_logger()
 _SENDING = frozenset({State.BOUND_TX, State.BOUND_TRX})
 _BAD_CREDENTIALS = frozenset({Status.RINVPASWD, Status.RINVSYSID, Status.RBINDFAIL})
 _UNBIND_SECONDS = 2.0
-# §4.6.2 and §4.7.2: our answers name no message id.
-_TAKEN, _TAKEN_DATA = DeliverSmResp(), DataSmResp()
 
 
 class SmppClient:
@@ -69,6 +74,7 @@ class SmppClient:
     def __init__(self, account: CarrierAccount, *, clock: Clock, jitter: Callable[[], float]) -> None:
         self._account = account
         self._dialect = account.dialect
+        self._writer = SubmitWriter(account.dialect)
         self._clock = clock
         self._jitter = jitter
         self._events: CarrierEvents | None = None
@@ -76,7 +82,7 @@ class SmppClient:
         self._sender: Link | None = None
         self._pace: Pace | None = None
         self._keepers: list[asyncio.Task[None]] = []
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._arrivals: Arrivals | None = None
         self._door: asyncio.Server | None = None
         self._stopping = asyncio.Event()
         self._progress = asyncio.Event()
@@ -115,21 +121,26 @@ class SmppClient:
         now = self._clock.now()
         for part in parts:
             try:
-                body, tlvs = write_part(part, self._dialect, now)
-                session.send(body, part.part_key, tlvs)
+                written = self._writer.write(part, now)
+                if written is not None:
+                    session.submit(written, part.part_key)
+                else:
+                    body, tlvs = write_part(part, self._dialect, now)
+                    session.send(body, part.part_key, tlvs)
             except PduError as error:
                 log.warning("smpp_part_not_writable", carrier=self.name, message=part.message_id, cause=str(error))
                 self._answer_soon(part.part_key, outcome_of_unwritable(error))
             except SessionError:
                 self._answer_soon(part.part_key, LINK_DOWN)
         self._pace.sent(len(parts), self._loop.time())
-        link.pump()
+        link.pump_soon()
 
     async def start(self, events: CarrierEvents) -> None:
         """Begin to connect, and keep reconnecting with backoff, until `stop`."""
         account = self._account
         self._events = events
         self._loop = asyncio.get_running_loop()
+        self._arrivals = Arrivals(account.name, self._dialect, events, self._progress.set)
         self._pace = Pace(
             rate=account.throughput,
             window=account.limits.window,
@@ -149,18 +160,24 @@ class SmppClient:
         self._stopping.set()
         try:
             async with asyncio.timeout(grace_seconds):
-                while self._deliveries or any(link.session.outstanding for link in self._links):
+                while self._is_awaited():
                     self._progress.clear()
                     await self._progress.wait()
         except TimeoutError:
-            log.warning("smpp_stop_impatient", carrier=self.name, deliveries=len(self._deliveries))
+            log.warning("smpp_stop_impatient", carrier=self.name)
         if self._door is not None:
             self._door.close()
         await _end(self._keepers)
         await self._leave()
-        await _end(list(self._deliveries))
+        if self._arrivals is not None:
+            await self._arrivals.stop()
         if self._waker is not None:
             self._waker.cancel()
+
+    def _is_awaited(self) -> bool:
+        """Tell whether an answer is owed, by the carrier or by us."""
+        keeping = self._arrivals is not None and self._arrivals.under_way > 0
+        return keeping or any(link.session.is_owed for link in self._links)
 
     async def _leave(self) -> None:
         """Unbind every link, and drop those whose other side does not answer."""
@@ -191,24 +208,39 @@ class SmppClient:
         answer = await self._ask(write_query(carrier_id, sender, self._dialect))
         if not isinstance(answer, Pdu):
             return answer
-        if answer.status or not isinstance(answer.body, QuerySmResp):
-            return decide_outcome(answer.status or Status.RQUERYFAIL, overrides=self._dialect.statuses)
-        return Receipt(
-            carrier=self.name,
-            carrier_id=carrier_id,
-            state=STATES.get(answer.body.message_state, ReceiptState.UNKNOWN),
-            error=str(answer.body.error_code) if answer.body.error_code else "",
-            done_at=parse_absolute_time(answer.body.final_date),
-        )
+        return read_query_answer(answer, self.name, carrier_id, self._dialect)
 
-    async def _ask(self, body: CancelSm | QuerySm) -> Pdu | Outcome:
+    async def replace(self, carrier_id: str, part: PartToSubmit) -> Outcome:
+        """Ask the carrier to put the text and validity of `part` in the place of what it has under the id (§4.10).
+
+        Only for a text of one part, and of the alphabet of the first: replace_sm has a field for neither.
+        """
+        try:
+            body = write_replace(carrier_id, part, self._dialect, self._clock.now())
+        except PduError as error:
+            return outcome_of_unwritable(error)
+        answer = await self._ask(body)
+        if not isinstance(answer, Pdu):
+            return answer
+        return decide_outcome(status_of(answer), reference=carrier_id, overrides=self._dialect.statuses)
+
+    async def submit_multi(self, part: PartToSubmit, numbers: Sequence[MobileNumber]) -> Spread | Outcome:
+        """Submit the text of one part to 1 to 254 numbers, under one id for them all (§4.5).
+
+        Returns which were refused, or why nothing was taken. The number of `part` itself is not used.
+        """
+        body, tlvs = write_multi(part, numbers, self._dialect, self._clock.now())
+        answer = await self._ask(body, tlvs)
+        return read_multi_answer(answer, self._dialect) if isinstance(answer, Pdu) else answer
+
+    async def _ask(self, body: Request, tlvs: tuple[Tlv, ...] = ()) -> Pdu | Outcome:
         link = self._sender
         if link is None:
             return LINK_DOWN
         answer: asyncio.Future[Pdu | Missing] = self._loop.create_future()
         link.tick()
         try:
-            link.session.send(body, answer)
+            link.session.send(body, answer, tlvs)
         except SessionError:
             return LINK_DOWN
         except PduError as error:
@@ -244,14 +276,15 @@ class SmppClient:
 
     async def _connect(self, kind: type[Bind]) -> Link | None:
         account = self._account
-        hostname = (account.server_hostname or account.host) if account.tls is not None else None
         link: Link | None = None
         try:
+            context = account.tls() if account.tls is not None else None
+            hostname = (account.server_hostname or account.host) if context is not None else None
             async with asyncio.timeout(account.connect_seconds):
                 _, link = await self._loop.create_connection(
-                    self._make_link, account.host, account.port, ssl=account.tls, server_hostname=hostname
+                    self._make_link, account.host, account.port, ssl=context, server_hostname=hostname
                 )
-        except (OSError, TimeoutError) as error:
+        except (OSError, ValueError) as error:  # a TimeoutError is an OSError, a host name without IDNA a ValueError
             log.warning("smpp_connect_failed", carrier=self.name, cause=str(error) or type(error).__name__)
             return None
         self._bind(link, kind)
@@ -298,20 +331,34 @@ class SmppClient:
     def on_event(self, link: Link, event: Event) -> None:
         """Send every event its way."""
         if isinstance(event, Answered):
-            self._on_answer(event.context, event.pdu)
+            context, pdu = event
+            if isinstance(context, int):
+                self._on_part_answer(context, pdu)
+            else:
+                self._tell_asker(context, pdu)
         elif isinstance(event, Asked):
-            self._on_delivery(link, event.pdu)
+            assert self._arrivals is not None
+            self._arrivals.take(link, event.pdu)
         elif isinstance(event, Unanswered):
             self._on_no_answer(event.context, event.missing)
         elif isinstance(event, (Bound, BindRefused, Ended)):
             self._on_bind_event(link, event)
         elif isinstance(event, OutbindHeard):
             self._on_outbind(link, event.pdu)
+        elif isinstance(event, (FellSilent, Spoke)):
+            log.warning("smpp_silent" if isinstance(event, FellSilent) else "smpp_spoke", carrier=self.name)
+            self._changed()
         elif isinstance(event, Stray):
             status = status_name(event.status)
             log.warning("smpp_stray_answer", carrier=self.name, command=hex(event.command), status=status)
         elif isinstance(event, Malformed):
             log.warning("smpp_malformed_pdu", carrier=self.name, peer=link.peer, cause=str(event.error))
+
+    def on_quiet(self, link: Link) -> None:
+        """Hand on together what the carrier brought together."""
+        self._progress.set()
+        if self._arrivals is not None:
+            self._arrivals.hand_over(link)
 
     def _on_bind_event(self, link: Link, event: Bound | BindRefused | Ended) -> None:
         if isinstance(event, Bound):
@@ -339,18 +386,11 @@ class SmppClient:
         # §2.2.1: the SMSC that knocks has something to deliver.
         self._bind(link, BindReceiver if self._account.bind is BindMode.PAIR else BINDS[self._account.bind][0])
 
-    def _on_answer(self, context: object, pdu: Pdu) -> None:
-        if isinstance(context, int):
-            self._on_part_answer(context, pdu)
-        elif isinstance(context, asyncio.Future) and not context.done():
-            context.set_result(pdu)
-        self._progress.set()
-
     def _on_part_answer(self, part_key: int, pdu: Pdu) -> None:
         assert self._events is not None
         assert self._pace is not None
         body = pdu.body
-        if not pdu.status and isinstance(body, SubmitSmResp):
+        if not pdu.status and isinstance(body, (SubmitSmResp, DataSmResp)):
             self._pace.accepted()
             reference = normalise_id(body.message_id, self._dialect.id_in_response)
             self._events.answered(self.name, part_key, Done(reference=reference))
@@ -370,60 +410,14 @@ class SmppClient:
             log.warning("smpp_part_unanswered", carrier=self.name, part=context, missing=missing)
             self._events.answered(self.name, context, WITHOUT_ANSWER[missing])
             self._changed()
-        elif isinstance(context, asyncio.Future) and not context.done():
-            context.set_result(missing)
-        self._progress.set()
-
-    # What comes from the carrier
-
-    def _on_delivery(self, link: Link, pdu: Pdu) -> None:
-        if isinstance(pdu.body, AlertNotification):
-            log.info("smpp_alert_notification", carrier=self.name)
-            return
-        try:
-            news = self._read(pdu)
-        except Exception:  # a fault of ours: the carrier shall keep it until we can read it
-            log.exception("smpp_delivery_not_read", carrier=self.name, sequence=pdu.sequence)
-            self._respond(link, pdu, Status.RX_T_APPN)
-            return
-        if news is None:
-            self._respond(link, pdu, Status.ROK)
         else:
-            self._deliveries.add(self._loop.create_task(self._take(link, pdu, news)))
+            self._tell_asker(context, missing)
 
-    def _read(self, pdu: Pdu) -> Receipt | InboundFragment | None:
-        """Return what a delivery brings, None where there is nothing to pass on."""
-        kind = kind_of(pdu)
-        if kind is DeliveryKind.MESSAGE:
-            return read_fragment(pdu, self.name, self._dialect)
-        if kind is DeliveryKind.INTERMEDIATE:
-            return None
-        receipt = read_receipt(pdu, self.name, self._dialect)
-        if receipt is None:
-            # Without an id it can never be matched; refused, it would only come again.
-            log.warning("smpp_receipt_without_id", carrier=self.name, sequence=pdu.sequence)
-        return receipt
-
-    async def _take(self, link: Link, pdu: Pdu, news: Receipt | InboundFragment) -> None:
-        """Answer a delivery once it is committed; where it could not be, ask the carrier to bring it again."""
-        assert self._events is not None
-        status = Status.ROK
-        try:
-            if isinstance(news, Receipt):
-                await self._events.receipt(news)
-            else:
-                await self._events.inbound(news)
-        except Exception:  # whatever the cause, the carrier still has it and shall keep it
-            log.exception("smpp_delivery_not_taken", carrier=self.name, sequence=pdu.sequence)
-            status = Status.RX_T_APPN
-        finally:
-            self._deliveries.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-            self._progress.set()
-        self._respond(link, pdu, status)
-
-    def _respond(self, link: Link, pdu: Pdu, status: Status) -> None:
-        link.session.respond(pdu, _TAKEN_DATA if isinstance(pdu.body, DataSm) else _TAKEN, status)
-        link.flush_soon()
+    def _tell_asker(self, context: object, answer: Pdu | Missing) -> None:
+        """Give who asked beside the parts its answer, if it still waits; a submit_multi had room in their window."""
+        if isinstance(context, asyncio.Future) and not context.done():
+            context.set_result(answer)
+        self._changed()
 
     # Telling the use cases
 

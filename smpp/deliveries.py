@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from smpp.bodies import DeliverSm
 from smpp.dialect import Dialect, IdBase, LongMessages
 from smpp.fragments import read_place
-from smpp.receipts import STATES
+from smpp.receipts import STATES, WORD_OF
 from smpp.script import ReceiptForm
 from smpp.submissions import write_septets
 from smpp.tlv import Tag, Tlv
@@ -22,26 +22,18 @@ _RECEIPT = 0x04
 _UDH_INDICATOR = 0x40
 _INTERNATIONAL, _ISDN = 1, 1
 
-# Appendix B.
-WORD_OF: Mapping[ReceiptState, str] = MappingProxyType(
-    {
-        ReceiptState.ENROUTE: "ENROUTE",
-        ReceiptState.DELIVERED: "DELIVRD",
-        ReceiptState.EXPIRED: "EXPIRED",
-        ReceiptState.DELETED: "DELETED",
-        ReceiptState.UNDELIVERABLE: "UNDELIV",
-        ReceiptState.ACCEPTED: "ACCEPTD",
-        ReceiptState.UNKNOWN: "UNKNOWN",
-        ReceiptState.REJECTED: "REJECTD",
-    }
-)
 NUMBER_OF: Mapping[ReceiptState, int] = MappingProxyType({state: number for number, state in STATES.items()})
 
 
 def write_message_id(number: int, base: IdBase) -> str:
-    """Return an id in the base; numbers are padded and upper case, as carriers like them."""
+    """Return an id in the base; numbers are padded and upper case, as carriers like them.
+
+    A text is in lower case, and in upper case where its case says nothing.
+    """
     if base is IdBase.HEX:
         return f"{number:010X}"
+    if base is IdBase.TEXT_ANY_CASE:
+        return f"ID-{number:X}"
     return f"{number:012d}" if base is IdBase.DECIMAL else f"id-{number:x}"
 
 

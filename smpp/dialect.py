@@ -24,6 +24,13 @@ class WireAlphabet(StrEnum):
     ASCII = "ascii"
 
 
+class SubmitWith(StrEnum):
+    """Which request carries a part: submit_sm as nearly everywhere, or data_sm (§4.7) with the text in a parameter."""
+
+    SUBMIT_SM = "submit-sm"
+    DATA_SM = "data-sm"
+
+
 class LongMessages(StrEnum):
     """How a part says that it is one of several."""
 
@@ -41,9 +48,10 @@ class ValidityFormat(StrEnum):
 
 
 class IdBase(StrEnum):
-    """What a message id is: a text to compare as it stands, or a number in this base."""
+    """What a message id is: a text to compare as it stands, or whatever its case, or a number in this base."""
 
     TEXT = "text"
+    TEXT_ANY_CASE = "text-any-case"
     DECIMAL = "decimal"
     HEX = "hex"
 
@@ -71,6 +79,9 @@ class Dialect:
     address_range_npi: int = 0
     """addr_npi of the bind."""
 
+    submit_with: SubmitWith = SubmitWith.SUBMIT_SM
+    """Which request carries a part. data-sm has the text in message_payload, its validity in qos_time_to_live whatever
+    `validity_format` but none, and no priority."""
     service_type: str = ""
     """service_type of every submit, at most 5 characters; some carriers sell routes by it."""
     numeric_ton: int = 1
@@ -124,7 +135,8 @@ class Dialect:
     id_in_response: IdBase = IdBase.TEXT
     """What the message_id of submit_sm_resp is."""
     id_in_receipt: IdBase = IdBase.TEXT
-    """What `id:` in the text of a receipt is. Numbers of any base compare equal; a text equals only itself."""
+    """What `id:` in the text of a receipt is. Numbers of any base compare equal; a text equals only itself, unless
+    both are `text-any-case`."""
     id_in_receipt_tlv: IdBase | None = None
     """What receipted_message_id is; None for the same as in the response."""
     receipt_id_from: IdSource = IdSource.TLV
@@ -135,6 +147,12 @@ class Dialect:
     """The zone of `done date:`."""
     receipt_number_is_destination: bool = False
     """Whether the handset of a receipt is destination_addr; the standard says source_addr."""
+    receipts_unmarked: bool = False
+    """Whether a text in the form of a receipt is one where neither esm_class nor a parameter says so. Only for a
+    carrier that never says so: any handset can write such a text. It is then kept as a receipt, not as an inbound SMS,
+    and whoever guesses the id of an SMS could report it delivered."""
+    query: bool = False
+    """Whether it answers query_sm: then it is asked, once, for a part whose receipt is about to be given up."""
 
     statuses: Mapping[int, Meaning] = field(default_factory=dict)
     """What this carrier means by a command_status, where it is not what smpp.statuses says."""

@@ -85,6 +85,14 @@ class Stray(NamedTuple):
     status: int
 
 
+class FellSilent(NamedTuple):
+    """The other side owes answers and says nothing: it was asked if it lives; `free_window` is 0 until it speaks."""
+
+
+class Spoke(NamedTuple):
+    """The other side, which had fallen silent, said something."""
+
+
 class Malformed(NamedTuple):
     """Bytes that are no valid PDU; what was to be answered has been. For the log."""
 
@@ -97,4 +105,17 @@ class Ended(NamedTuple):
     reason: EndReason
 
 
-Event = Bound | BindRefused | BindAsked | OutbindHeard | Asked | Answered | Unanswered | Stray | Malformed | Ended
+Event = (
+    Bound
+    | BindRefused
+    | BindAsked
+    | OutbindHeard
+    | Asked
+    | Answered
+    | Unanswered
+    | FellSilent
+    | Spoke
+    | Stray
+    | Malformed
+    | Ended
+)

@@ -27,6 +27,9 @@ class LinkOwner(Protocol):
     def on_event(self, link: "Link", event: Event) -> None:
         """Take an event of the session; they come in order."""
 
+    def on_quiet(self, link: "Link") -> None:
+        """Learn that all events were told of what came together, such as all that one read of the socket brought."""
+
     def on_writable(self, link: "Link") -> None:
         """Learn that the socket takes bytes again after it was full."""
 
@@ -104,9 +107,9 @@ class Link(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what the session has to say, and close the socket where the session is over."""
-        data = self.session.data_to_send()
         if self._transport is None or self._transport.is_closing():
-            return
+            return  # what is not handed out was never sent, and the session says so when it hears of the loss
+        data = self.session.data_to_send()
         if data:
             self._transport.write(data)
         if self.session.is_closed():
@@ -118,6 +121,11 @@ class Link(asyncio.Protocol):
         if not self._flush_due:
             self._flush_due = True
             self._loop.call_soon(self._flush_now)
+
+    def pump_soon(self) -> None:
+        """Hand on the events that a call to the session left; what it wants written joins this turn's one write."""
+        self._dispatch()
+        self.flush_soon()
 
     def pump(self) -> None:
         """Hand on the events that a call to the session left, and write."""
@@ -143,7 +151,9 @@ class Link(asyncio.Protocol):
         if self._dispatching:
             return  # the turn that runs takes these too, after those it has
         self._dispatching = True
+        told = False
         while events := self.session.events():
+            told = True
             for event in events:
                 try:
                     self._owner.on_event(self, event)
@@ -152,3 +162,8 @@ class Link(asyncio.Protocol):
                 if isinstance(event, Ended) and event.reason in _NO_GOODBYE:
                     self.abort()
         self._dispatching = False
+        if told:
+            try:
+                self._owner.on_quiet(self)
+            except Exception:  # a fault of ours is no reason to lose the link
+                log.exception("smpp_event_failed", event_kind="quiet", peer=self.peer)

@@ -1,17 +1,22 @@
-"""What an attempt to submit came to: from the carrier's status, from no answer at all, or from values no PDU can carry.
+"""What a request came to: from the carrier's answer, from no answer at all, or from values that no PDU can carry.
 
 Not here: what a status means (statuses), and what an outcome does to a message (gateway.dispatch).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
-from smpp.bodies import GenericNack
+from smpp.bodies import GenericNack, QuerySmResp, SubmitMultiResp
+from smpp.dialect import Dialect
 from smpp.events import Missing
 from smpp.fields import PduError
 from smpp.pdu import Pdu
+from smpp.receipts import STATES, WORD_OF, parse_absolute_time
 from smpp.statuses import NO_OVERRIDES, Meaning, Status, Verdict, meaning_of, status_name
+from smpp.submissions import normalise_id
+from sms.message import Receipt, ReceiptState
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 
 LINK_DOWN = Retry(
@@ -72,3 +77,45 @@ def status_of(answer: Pdu) -> int:
     if isinstance(answer.body, GenericNack) and not answer.status:
         return Status.RUNKNOWNERR
     return answer.status
+
+
+def read_query_answer(answer: Pdu, carrier: str, carrier_id: str, dialect: Dialect) -> Receipt | Outcome:
+    """Return where a part is as a receipt would say it, or why that is not known (§4.8.2)."""
+    body = answer.body
+    if answer.status or not isinstance(body, QuerySmResp):
+        return decide_outcome(status_of(answer) or Status.RQUERYFAIL, overrides=dialect.statuses)
+    state = STATES.get(body.message_state, ReceiptState.UNKNOWN)
+    return Receipt(
+        carrier=carrier,
+        carrier_id=carrier_id,
+        # What its receipts mean by a word, a carrier means by the word's number too.
+        state=dialect.receipt_states.get(WORD_OF[state], state),
+        error=str(body.error_code) if body.error_code else "",
+        done_at=parse_absolute_time(body.final_date),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What one text to many numbers came to: the one id for all, and the numbers that were refused, digits only."""
+
+    carrier_id: str
+    refused: Mapping[str, Outcome]
+
+
+def read_multi_answer(answer: Pdu, dialect: Dialect) -> Spread | Outcome:
+    """Return which numbers a submit_multi did not reach (§4.5.2), or why it reached none."""
+    body = answer.body
+    if answer.status or not isinstance(body, SubmitMultiResp):
+        return decide_outcome(status_of(answer) or Status.RSUBMITFAIL, overrides=dialect.statuses)
+    return Spread(
+        carrier_id=normalise_id(body.message_id, dialect.id_in_response),
+        refused={
+            sme.address.removeprefix("+"): decide_outcome(
+                sme.error_status_code or Status.RSUBMITFAIL,
+                overrides=dialect.statuses,
+                throttle_pause=dialect.throttle_pause,
+            )
+            for sme in body.unsuccess_smes
+        },
+    )

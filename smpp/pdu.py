@@ -29,8 +29,12 @@ from smpp.tlv import Tlv, TlvValue, decode_tlvs, encode_tlvs
 HEADER_OCTETS = 16
 MAX_SEQUENCE = 0x7FFFFFFF  # §3.2
 
-_HEADER = struct.Struct("!IIII")
-_pack_header = _HEADER.pack
+HEADER = struct.Struct("!IIII")
+_pack_header = HEADER.pack
+_SUBMIT_SM: int = Command.SUBMIT_SM
+_pack_empty_id = struct.Struct("!IIIIB").pack
+# A PDU and its body are made for every SMS and every receipt: tuples of these types, without their checking makers.
+_new = tuple.__new__
 _CODECS: Mapping[type[Body], tuple[tuple[str, FieldKind], ...]] = MappingProxyType(
     {
         body: tuple((name, hint.__metadata__[0]) for name, hint in get_type_hints(body, include_extras=True).items())
@@ -54,6 +58,9 @@ _ID_BODIES: Mapping[int, type[SubmitSmResp | DeliverSmResp | DataSmResp]] = Mapp
     }
 )
 _ID_OCTETS = 65
+# What submits is told what is wrong with its parameters. All else is taken for what can be read of it: a carrier brings
+# a receipt that was refused again and again, and never another one.
+_STRICT = frozenset({Command.SUBMIT_SM, Command.SUBMIT_MULTI, Command.DATA_SM})
 
 
 class Pdu(NamedTuple):
@@ -94,7 +101,7 @@ class Pdu(NamedTuple):
 
 def unpack_header(data: bytes | bytearray, offset: int = 0) -> tuple[int, int, int, int]:
     """Return command_length, command_id, command_status and sequence_number (§3.2); there must be 16 octets."""
-    return _HEADER.unpack_from(data, offset)
+    return HEADER.unpack_from(data, offset)
 
 
 def encode(body: Body, sequence: int, status: int = 0, tlvs: tuple[Tlv, ...] = ()) -> bytes:
@@ -119,6 +126,21 @@ def encode(body: Body, sequence: int, status: int = 0, tlvs: tuple[Tlv, ...] = (
         fields = zip(_CODECS[kind], body, strict=True)
         octets = b"".join([field.encode(name, value) for (name, field), value in fields]) + encode_tlvs(tlvs)
     return _pack_header(HEADER_OCTETS + len(octets), command, status, sequence) + octets
+
+
+def frame_submit(body: bytes, sequence: int) -> bytes:
+    """Return the submit_sm with this body, which is written already."""
+    return _pack_header(HEADER_OCTETS + len(body), _SUBMIT_SM, 0, sequence) + body
+
+
+def write_around(body: SubmitSm) -> tuple[bytes, bytes, bytes]:
+    """Return what of a submit_sm's body is before destination_addr, then before validity_period, then before sm_length.
+
+    Raises PduError for a value that its field cannot hold.
+    """
+    fields = zip(_CODECS[SubmitSm], body, strict=True)
+    octets = [kind.encode(name, value) for (name, kind), value in fields]
+    return b"".join(octets[:6]), b"\0" + b"".join(octets[7:11]), b"\0" + b"".join(octets[12:16])
 
 
 def _encode_sm(command: int, body: SubmitSm | DeliverSm, sequence: int, tlvs: tuple[Tlv, ...]) -> bytes:
@@ -176,6 +198,8 @@ def _encode_id(
     command: int, body: SubmitSmResp | DeliverSmResp | DataSmResp, sequence: int, tlvs: tuple[Tlv, ...]
 ) -> bytes:
     """Write a response that is nothing but a message id; raises some error where the id does not fit."""
+    if not body.message_id and not tlvs:
+        return _pack_empty_id(HEADER_OCTETS + 1, command, 0, sequence, 0)
     octets = body.message_id.encode("latin-1") + b"\0"
     if len(octets) > _ID_OCTETS or octets.find(b"\0") != len(octets) - 1:
         raise ValueError
@@ -197,13 +221,17 @@ def decode(data: bytes) -> Pdu:
 def decode_body(command: int, status: int, sequence: int, octets: bytes) -> Pdu:
     """Return the PDU with this header and body; raises PduError, which knows command and sequence.
 
-    A response may leave its body out even where its status is 0, and one that refuses may have any body: carriers do
-    both, and the fields then have their defaults.
+    A response may leave its body out even where its status is 0, or the NUL of its message_id, and one that refuses may
+    have any body: carriers do all that, and the fields then have their defaults.
     """
     if command in _ID_BODIES:
-        # The field's own bounds, in one look: one NUL, at the end.
-        if 0 < len(octets) <= _ID_OCTETS and octets.find(b"\0") == len(octets) - 1:
-            return Pdu(_ID_BODIES[command](octets[:-1].decode("latin-1")), sequence, status)
+        # The field's own bounds, in one look: one NUL, at the end; or none, as some carriers have it.
+        end = octets.find(b"\0")
+        if end < 0 and not status:
+            end = len(octets)
+        if octets and len(octets) - 1 <= end < _ID_OCTETS:
+            body = _new(_ID_BODIES[command], (octets[:end].decode("latin-1"),))
+            return _new(Pdu, (body, sequence, status, ()))
     elif command in _SM_BODIES:
         found = _decode_sm(command, status, sequence, octets)
         if found is not None:
@@ -227,7 +255,7 @@ def _decode_fields(command: int, status: int, sequence: int, octets: bytes) -> P
     for name, field in _CODECS[kind]:
         value, offset = field.decode(name, octets, offset)
         values.append(value)
-    return Pdu(kind._make(values), sequence, status, decode_tlvs(octets, offset))
+    return Pdu(kind._make(values), sequence, status, decode_tlvs(octets, offset, strict=command in _STRICT))
 
 
 def _decode_sm(command: int, status: int, sequence: int, octets: bytes) -> Pdu | None:
@@ -258,7 +286,8 @@ def _decode_sm(command: int, status: int, sequence: int, octets: bytes) -> Pdu |
     end = begin + ord(length)
     if end > len(octets) or ord(length) > _SM_OCTETS:
         return None
-    body = _SM_BODIES[command]._make(
+    body = _new(
+        _SM_BODIES[command],
         (
             service,
             ord(ton),
@@ -277,11 +306,10 @@ def _decode_sm(command: int, status: int, sequence: int, octets: bytes) -> Pdu |
             ord(coding),
             ord(default),
             octets[begin:end],
-        )
+        ),
     )
-    if end == len(octets):
-        return Pdu(body, sequence, status)
     try:
-        return Pdu(body, sequence, status, decode_tlvs(octets, end))
+        tlvs = () if end == len(octets) else decode_tlvs(octets, end, strict=command in _STRICT)
     except PduError:
         return None
+    return _new(Pdu, (body, sequence, status, tlvs))

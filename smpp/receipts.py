@@ -1,7 +1,8 @@
 """Delivery receipts: what in a deliver_sm or data_sm is one, and reading its text and its parameters.
 
-Not here: what a receipt does to a message (sms.lifecycle). Standard: SMPP 3.4 §5.2.12 (esm_class), §5.2.28
-(message_state), appendix B (the text, «vendor specific» and therefore read tolerantly).
+An intermediate notification is read as a receipt whose state is ENROUTE, whatever it says: its sender calls it not
+final, so no word of it may end a message. Not here: what a receipt does to a message (sms.lifecycle). Standard: SMPP
+3.4 §5.2.12 (esm_class), §5.2.28 (message_state), appendix B (the text, «vendor specific», so it is read tolerantly).
 """
 
 import re
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from smpp.bodies import DataSm, DeliverSm
 from smpp.dialect import Dialect, IdSource
-from smpp.fragments import read_text
+from smpp.fragments import message_octets, read_text, split_header
 from smpp.pdu import Pdu
 from smpp.submissions import normalise_id
 from smpp.tlv import Tag, TlvValue
@@ -25,6 +26,7 @@ _MESSAGE_STATE: int = Tag.MESSAGE_STATE
 _NETWORK_ERROR_CODE: int = Tag.NETWORK_ERROR_CODE
 _MESSAGE_PAYLOAD: int = Tag.MESSAGE_PAYLOAD
 _TYPE_BITS = 0x3C  # §5.2.12: bits 5 to 2
+_UDH_INDICATOR = 0x40
 _RECEIPT, _INTERMEDIATE = 0x04, 0x20
 
 # §5.2.28.
@@ -41,17 +43,23 @@ STATES: Mapping[int, ReceiptState] = MappingProxyType(
     }
 )
 
-# Appendix B, then words that carriers write instead.
+# Appendix B.
+WORD_OF: Mapping[ReceiptState, str] = MappingProxyType(
+    {
+        ReceiptState.ENROUTE: "ENROUTE",
+        ReceiptState.DELIVERED: "DELIVRD",
+        ReceiptState.EXPIRED: "EXPIRED",
+        ReceiptState.DELETED: "DELETED",
+        ReceiptState.UNDELIVERABLE: "UNDELIV",
+        ReceiptState.ACCEPTED: "ACCEPTD",
+        ReceiptState.UNKNOWN: "UNKNOWN",
+        ReceiptState.REJECTED: "REJECTD",
+    }
+)
+# Those, and words that carriers write instead.
 WORDS: Mapping[str, ReceiptState] = MappingProxyType(
     {
-        "DELIVRD": ReceiptState.DELIVERED,
-        "EXPIRED": ReceiptState.EXPIRED,
-        "DELETED": ReceiptState.DELETED,
-        "UNDELIV": ReceiptState.UNDELIVERABLE,
-        "ACCEPTD": ReceiptState.ACCEPTED,
-        "UNKNOWN": ReceiptState.UNKNOWN,
-        "REJECTD": ReceiptState.REJECTED,
-        "ENROUTE": ReceiptState.ENROUTE,
+        **{word: state for state, word in WORD_OF.items()},
         "DELIVERED": ReceiptState.DELIVERED,
         "DELIVERD": ReceiptState.DELIVERED,
         "UNDELIVERED": ReceiptState.UNDELIVERABLE,
@@ -76,17 +84,33 @@ class DeliveryKind(StrEnum):
     INTERMEDIATE = "intermediate"
 
 
-def kind_of(pdu: Pdu) -> DeliveryKind:
-    """Return what the PDU brings: by its esm_class, or by its parameters where a carrier forgets the bit."""
+def kind_of(pdu: Pdu, dialect: Dialect) -> DeliveryKind:
+    """Return what the PDU brings: by its esm_class, or by its parameters where a carrier forgets the bit.
+
+    By its text only where the dialect says that the carrier marks no receipt.
+    """
     body = pdu.body
-    bits = body.esm_class & _TYPE_BITS if isinstance(body, (DeliverSm, DataSm)) else 0
+    if not isinstance(body, (DeliverSm, DataSm)):
+        return DeliveryKind.MESSAGE
+    bits = body.esm_class & _TYPE_BITS
     if bits == _RECEIPT:
         return DeliveryKind.RECEIPT
     if bits == _INTERMEDIATE:
         return DeliveryKind.INTERMEDIATE
     if pdu.tlvs and pdu.text(Tag.RECEIPTED_MESSAGE_ID) and pdu.integer(Tag.MESSAGE_STATE) is not None:
         return DeliveryKind.RECEIPT
+    if dialect.receipts_unmarked and not bits and _reads_as_receipt(pdu, body, dialect):
+        return DeliveryKind.RECEIPT
     return DeliveryKind.MESSAGE
+
+
+def _reads_as_receipt(pdu: Pdu, body: DeliverSm | DataSm, dialect: Dialect) -> bool:
+    """Tell whether the text is in the form of appendix B: its id first, and a date and a state that has a meaning."""
+    text = _legible(message_octets(pdu)[1], body, dialect)
+    fields = parse_receipt_text(text)
+    word = fields.get("stat", "").upper()
+    is_known = word in WORDS or word in dialect.receipt_states
+    return text[:3].lower() == "id:" and bool(fields.get("id")) and "donedate" in fields and is_known
 
 
 # Appendix B as nearly every carrier writes it; anything else goes the tolerant way.
@@ -145,7 +169,10 @@ def parse_absolute_time(text: str) -> datetime | None:
 
 
 def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
-    """Return the receipt that the PDU is, None where it names no message; `carrier` is the operator's name for it."""
+    """Return the receipt that the PDU is, None where it names no message; `carrier` is the operator's name for it.
+
+    An intermediate notification (§5.2.12) gives one with the state ENROUTE; its error says why it is not there yet.
+    """
     body = pdu.body
     if not isinstance(body, (DeliverSm, DataSm)):
         raise TypeError(f"{pdu.command.name} is no receipt")
@@ -162,18 +189,14 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
             network_error = value
         elif tag == _MESSAGE_PAYLOAD and not octets:
             octets = value if isinstance(value, bytes) else b""
-    text = octets.decode("latin-1")
-    usual = _USUAL(text)
-    text_id, date, word, error = usual.groups() if usual is not None else _read_unusual(text, octets, body, dialect)
+    usual = _USUAL(octets.decode("latin-1"))
+    text_id, date, word, error = usual.groups() if usual is not None else _read_unusual(octets, body, dialect)
     if tlv_id and not (text_id and dialect.receipt_id_from is IdSource.TEXT):
         carrier_id = normalise_id(str(tlv_id), dialect.id_in_receipt_tlv or dialect.id_in_response)
     else:
         carrier_id = normalise_id(text_id, dialect.id_in_receipt)
     if not carrier_id:
         return None
-    word = word.upper()
-    # A word that the operator explained counts before the parameter, which counts before the words of appendix B.
-    state = dialect.receipt_states.get(word) or STATES.get(number_of_state) or WORDS.get(word)
     number = body.destination_addr if dialect.receipt_number_is_destination else body.source_addr
     number = number.removeprefix("+")
     if not error and isinstance(network_error, bytes) and network_error:
@@ -181,17 +204,36 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
     return Receipt(
         carrier=carrier,
         carrier_id=carrier_id,
-        state=state or ReceiptState.UNKNOWN,
+        state=_decide_state(body.esm_class, word.upper(), number_of_state, dialect),
         error=error,
         number=number if number.isdecimal() else "",
         done_at=parse_receipt_date(date, dialect.receipt_zone),
     )
 
 
-def _read_unusual(text: str, octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> tuple[str, str, str, str]:
-    """Return id, done date, state and error of a text that is not as appendix B has it."""
-    if "id:" not in text.lower():
-        # farhadi/node-smpp#68: a receipt in UCS-2 does occur, although appendix B means the default alphabet.
-        text = read_text(octets, body.data_coding, dialect)
-    fields = parse_receipt_text(text)
+def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> ReceiptState:
+    """Return the state: a word that the operator explained counts first, then the parameter, then appendix B."""
+    if esm_class & _TYPE_BITS == _INTERMEDIATE:
+        return ReceiptState.ENROUTE
+    state = dialect.receipt_states.get(word) or STATES.get(number) or WORDS.get(word)
+    return state or ReceiptState.UNKNOWN
+
+
+def _read_unusual(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> tuple[str, str, str, str]:
+    """Return id, done date, state and error of a text that is not as appendix B has it, or behind a header."""
+    fields: Mapping[str, str] = {}
+    if body.esm_class & _UDH_INDICATOR:
+        fields = parse_receipt_text(_legible(split_header(octets)[1], body, dialect))
+    if not fields.get("id"):
+        # Some carriers give a receipt the esm_class of its part, header bit and all, but no header.
+        fields = parse_receipt_text(_legible(octets, body, dialect))
     return fields.get("id", ""), fields.get("donedate", ""), fields.get("stat", ""), fields.get("err", "")
+
+
+def _legible(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> str:
+    """Return the text of a receipt, whichever alphabet it is in."""
+    text = octets.decode("latin-1")
+    if "id:" in text.lower():
+        return text
+    # farhadi/node-smpp#68: a receipt in UCS-2 does occur, although appendix B means the default alphabet.
+    return read_text(octets, body.data_coding, dialect)

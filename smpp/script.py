@@ -131,11 +131,15 @@ class Script:
     """Only parts with these indexes get a receipt; empty for all."""
     receipt_id: str = ""
     """Sends receipts with this id instead of the right one."""
+    marked: bool = True
+    """Whether esm_class says of a receipt that it is one."""
     receipt_retry_delay: float = 0.5
     """How long a receipt that was refused waits before it comes again."""
     state: ReceiptState = ReceiptState.DELIVERED
     states: Mapping[str, ReceiptState] = field(default_factory=dict)
     """Final states by number, before `state`."""
+    query_status: int = Status.ROK
+    """Refuses every query_sm with this status."""
     error: str = ""
     """`err:` of receipts; empty for 000 where delivered and 001 elsewhere."""
     treat: Callable[[Submitted], Treatment | None] | None = None

@@ -1,11 +1,13 @@
 """One SMPP session without I/O: bytes and time in, events and bytes out, for either role (SMPP 3.4 §2, h11's way).
 
-Every request that `send` took ends in exactly one `Answered` or `Unanswered`, whatever happens to the link. Any
+Every request that `send` took ends in exactly one `Answered` or `Unanswered`, whatever happens to the link. Where the
+other side owes answers and says nothing, the window is shut until it speaks, so that a dead link costs few parts. Any
 chunking of the same bytes gives the same events. Not here: sockets and tasks (link), what the messages mean (client,
 simulator), the tables of states (states). Times are seconds of one monotonic clock and come with `tick` only.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from smpp.bodies import (
@@ -34,14 +36,16 @@ from smpp.events import (
     Ended,
     EndReason,
     Event,
+    FellSilent,
     Malformed,
     Missing,
     OutbindHeard,
+    Spoke,
     Stray,
     Unanswered,
 )
 from smpp.fields import PduError
-from smpp.pdu import HEADER_OCTETS, MAX_SEQUENCE, Pdu, decode_body, encode, unpack_header
+from smpp.pdu import HEADER, HEADER_OCTETS, MAX_SEQUENCE, Pdu, decode_body, encode, frame_submit
 from smpp.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
 from smpp.statuses import Status
 from smpp.timers import Timers, TimerVerdict
@@ -57,21 +61,30 @@ class Limits:
     """Every bound of a session; times in seconds, `math.inf` for never.
 
     `window` is how many of our requests may be open, `inbound_window` how many of theirs before we say «busy».
-    `response_seconds` bounds every answer, also those to bind, unbind and enquire_link.
+    `asides` is how many questions about earlier SMS (query_sm, cancel_sm, replace_sm) may be open beside the window.
+    `response_seconds` bounds every answer, also those to bind, unbind and enquire_link. `silence_seconds` is how long
+    an answer may be owed, and nothing heard, before the link is asked if it lives.
     """
 
     window: int = 100
+    asides: int = 4
     inbound_window: int = 2000
     max_pdu_octets: int = 70_000
     response_seconds: float = 30.0
     enquire_link_seconds: float = 30.0
+    silence_seconds: float = 4.0
     inactivity_seconds: float = math.inf
     init_seconds: float = 15.0
 
 
+_unpack_header = HEADER.unpack_from
+# Made for every SMS and every receipt: without the checking makers of their types.
+_new = tuple.__new__
 # deadline, command_id of the answer, context: a request of ours that waits. A bare tuple, made for every SMS.
 _Open = tuple[float, int, object]
 
+_SUBMIT_SM: int = Command.SUBMIT_SM
+_SUBMIT_SM_RESP: int = Command.SUBMIT_SM_RESP
 _ENQUIRE_LINK: int = Command.ENQUIRE_LINK
 _ENQUIRE_LINK_RESP: int = Command.ENQUIRE_LINK_RESP
 # §5.1.3: «try later» in the words of each role.
@@ -94,6 +107,9 @@ _ASKED = frozenset(
         Command.ALERT_NOTIFICATION,
     }
 )
+# Questions about earlier SMS, which must not wait for room among the parts, nor take it from them.
+_ASIDES = frozenset({Command.QUERY_SM, Command.CANCEL_SM, Command.REPLACE_SM})
+_ASIDE_ANSWERS = frozenset(command | RESPONSE_BIT for command in _ASIDES)
 _OTHER = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}
 
 
@@ -112,6 +128,7 @@ class Session:
             enquire_link_seconds=limits.enquire_link_seconds,
             response_seconds=limits.response_seconds,
             inactivity_seconds=limits.inactivity_seconds,
+            silence_seconds=limits.silence_seconds,
             opened_at=now,
             heard_at=now,
             busy_at=now,
@@ -125,6 +142,7 @@ class Session:
         self._sequence = 0
         self._fresh = 0
         self._open: dict[int, _Open] = {}
+        self._asides = 0
         self._bind: tuple[int, Command] | None = None
         self._unbind_by = math.inf
         self._inbound = 0
@@ -159,18 +177,24 @@ class Session:
         self._now = now
         if self.is_closed():
             return
+        owed_since = math.inf
         while self._open:
-            sequence = next(iter(self._open))
-            deadline, _, context = self._open[sequence]
+            sequence, (deadline, answer, context) = next(iter(self._open.items()))
             if deadline > now:
+                owed_since = deadline - self.limits.response_seconds
                 break
             del self._open[sequence]
+            self._asides -= answer in _ASIDE_ANSWERS
             self._fresh = min(self._fresh, len(self._open))
             self._events.append(Unanswered(context, Missing.TIMED_OUT))
         if now >= self._unbind_by:
             self._end(EndReason.NO_UNBIND_ANSWER if self.state is State.UNBINDING else EndReason.UNBOUND)
             return
-        verdict = self._timers.tick(now)
+        timers = self._timers
+        was_silent = timers.silent
+        verdict = timers.tick(now, owed_since)
+        if timers.silent and not was_silent:
+            self._events.append(FellSilent())
         if verdict is TimerVerdict.ENQUIRE:
             self._out.append(encode(EnquireLink(), self._next_sequence()))
         elif verdict is not TimerVerdict.FINE:
@@ -180,7 +204,8 @@ class Session:
     def tick_seconds(self) -> float:
         """How often `tick` is wanted so that no timer is late by more than a quarter of itself."""
         limits = self.limits
-        return min(limits.response_seconds, limits.enquire_link_seconds, limits.init_seconds, 4.0) / 4
+        seconds = (limits.response_seconds, limits.enquire_link_seconds, limits.init_seconds, limits.silence_seconds)
+        return min(*seconds, 4.0) / 4
 
     def events(self) -> list[Event]:
         """Return what happened since the last call, in order."""
@@ -200,13 +225,20 @@ class Session:
 
     @property
     def free_window(self) -> int:
-        """How many more requests `send` takes now."""
-        return self.limits.window - len(self._open) if self.state in BOUND_STATES else 0
+        """How many more requests may well be sent now: what the window has left, nothing while nobody answers."""
+        if self.state not in BOUND_STATES or self._timers.silent:
+            return 0
+        return self.limits.window - self.outstanding
 
     @property
     def outstanding(self) -> int:
-        """How many of our requests wait for their answer."""
-        return len(self._open)
+        """How many of our requests in the window wait for their answer."""
+        return len(self._open) - self._asides
+
+    @property
+    def is_owed(self) -> bool:
+        """Tell whether any request of ours waits for its answer."""
+        return bool(self._open)
 
     def bind(self, body: Bind) -> None:
         """Ask to be bound (ESME); ends in Bound, or in BindRefused and Ended."""
@@ -239,14 +271,27 @@ class Session:
         window does not permit it. An alert_notification has no answer and takes no window.
         """
         command = COMMAND_OF[type(body)]
-        if command not in self._we_may or len(self._open) >= self.limits.window:
+        aside = command in _ASIDES
+        full = self._asides >= self.limits.asides if aside else self.outstanding >= self.limits.window
+        if full or command not in self._we_may:
             raise SessionError(f"{command.name} in {self.state} with {len(self._open)} open")
         sequence = self._next_sequence()
         self._out.append(encode(body, sequence, 0, tlvs))
         if command not in UNANSWERED:
+            self._asides += aside
             self._open[sequence] = (self._now + self.limits.response_seconds, command | RESPONSE_BIT, context)
             self._fresh += 1
         return sequence
+
+    def submit(self, body: bytes, context: object) -> None:
+        """Send a submit_sm whose body is written already; else as `send`."""
+        opened = self._open
+        if len(opened) - self._asides >= self.limits.window or _SUBMIT_SM not in self._we_may:
+            raise SessionError(f"SUBMIT_SM in {self.state} with {len(opened)} open")
+        sequence = self._next_sequence()
+        self._out.append(frame_submit(body, sequence))
+        opened[sequence] = (self._now + self.limits.response_seconds, _SUBMIT_SM_RESP, context)
+        self._fresh += 1
 
     def respond(self, asked: Pdu, body: Response, status: int = Status.ROK, tlvs: tuple[Tlv, ...] = ()) -> None:
         """Answer an `Asked`; nothing happens where the session has ended meanwhile, the other side will ask again."""
@@ -276,7 +321,7 @@ class Session:
         busy = False
         self._needed = HEADER_OCTETS
         while size - offset >= HEADER_OCTETS and self.state is not State.CLOSED:
-            length, command, status, sequence = unpack_header(data, offset)
+            length, command, status, sequence = _unpack_header(data, offset)
             if not HEADER_OCTETS <= length <= self.limits.max_pdu_octets:
                 self._refuse_framing(length, command, sequence)
                 return offset
@@ -293,6 +338,8 @@ class Session:
                 self._receive_request(command, status, sequence, octets)
             offset = end
         if offset:
+            if self._timers.silent:
+                self._events.append(Spoke())
             self._timers.heard(self._now, busy=busy)
         return offset
 
@@ -311,7 +358,7 @@ class Session:
                 return
             if command not in UNANSWERED:
                 self._inbound += 1
-            self._events.append(Asked(pdu))
+            self._events.append(_new(Asked, (pdu,)))
         elif command == _ENQUIRE_LINK:
             self._out.append(encode(EnquireLinkResp(), pdu.sequence))
         elif command == Command.UNBIND:
@@ -327,8 +374,9 @@ class Session:
             self._receive_link_response(command, status, sequence, octets)
             return
         del self._open[sequence]
+        self._asides -= waiting[1] in _ASIDE_ANSWERS
         try:
-            self._events.append(Answered(waiting[2], decode_body(command, status, sequence, octets)))
+            self._events.append(_new(Answered, (waiting[2], decode_body(command, status, sequence, octets))))
         except PduError as error:
             self._events += (Malformed(error), Unanswered(waiting[2], Missing.GARBLED))
 
@@ -394,8 +442,20 @@ class Session:
         if self.is_closed():
             return
         sent = len(self._open) - self._fresh
+        if self._fresh:
+            self._withdraw(set(list(self._open)[sent:]))
         for place, (_, _, context) in enumerate(self._open.values()):
             self._events.append(Unanswered(context, Missing.LOST if place < sent else Missing.UNSENT))
         self._open.clear()
+        self._asides = 0
         self._happen(Happening.ENDED)
         self._events.append(Ended(reason))
+
+    def _withdraw(self, sequences: Collection[int]) -> None:
+        """Take back requests that were not handed out: their senders hear UNSENT, and may send them elsewhere."""
+        kept = []
+        for octets in self._out:
+            _, command, _, sequence = _unpack_header(octets)
+            if command & RESPONSE_BIT or sequence not in sequences:
+                kept.append(octets)
+        self._out = kept

@@ -59,6 +59,7 @@ from sms.message import EncodedText, ReceiptState
 log = structlog.get_logger()
 
 _HALF_AN_ANSWER = 10
+_INTERMEDIATE_WANTED, _INTERMEDIATE = 0x10, 0x20  # §5.2.17 in the submit, §5.2.12 in what comes of it
 _GOODBYE_SECONDS = 0.5
 
 
@@ -78,6 +79,7 @@ class Simulator:
         self.script = script or Script()
         self.record = Record(record_path)
         self.statuses: Counter[int] = Counter()
+        self.queries: Counter[str] = Counter()
         self.port = 0
         self._accounts = accounts
         self._clock = clock
@@ -200,6 +202,9 @@ class Simulator:
             log.warning("sandbox_malformed_pdu", peer=link.peer, cause=str(event.error))
         elif isinstance(event, Ended):
             log.debug("sandbox_ended", peer=link.peer, reason=event.reason)
+
+    def on_quiet(self, link: Link) -> None:  # noqa: ARG002 - the protocol's
+        """Let those look who wait for something here."""
         self._changed.set()
 
     def _on_bind(self, line: Line, pdu: Pdu) -> None:
@@ -254,8 +259,15 @@ class Simulator:
             line.sever()
         elif treatment.answered:
             line.session.respond(pdu, kind(taken.message_id))
+        self._notify_on_the_way(taken, treatment)
         if treatment.receipt is not ReceiptTime.BEFORE:
             self._finish_later(taken, treatment)
+
+    def _notify_on_the_way(self, taken: Taken, treatment: Treatment) -> None:
+        """Send the intermediate notification that was asked for (§5.2.17, bit 4), of what has no end yet."""
+        body = taken.submitted.body
+        if body.registered_delivery & _INTERMEDIATE_WANTED and treatment.receipt is not ReceiptTime.NEVER:
+            self._report(taken, treatment, ReceiptState.ENROUTE, _INTERMEDIATE)
 
     def _on_multi(self, line: Line, pdu: Pdu, body: SubmitMulti) -> None:
         """Take a submit_multi: faults that concern the link are not played here, refusals are per address."""
@@ -302,9 +314,11 @@ class Simulator:
         return taken is not None and self.record.states[taken.key] is ReceiptState.ENROUTE
 
     def _on_query(self, line: Line, pdu: Pdu, body: QuerySm) -> None:
+        self.queries[body.message_id] += 1
         taken = self._find(line, body.message_id)
-        if taken is None:
-            line.session.respond(pdu, QuerySmResp(), Status.RQUERYFAIL)
+        refused = self.script.query_status
+        if taken is None or refused:
+            line.session.respond(pdu, QuerySmResp(), refused or Status.RQUERYFAIL)
             return
         state = self.record.states[taken.key]
         final = "" if state is ReceiptState.ENROUTE else f"{self._clock.now().astimezone(UTC):%y%m%d%H%M%S}000+"
@@ -355,12 +369,16 @@ class Simulator:
         if states[taken.key] is ReceiptState.ENROUTE:
             states[taken.key] = treatment.state
         state = states[taken.key]
-        submitted = taken.submitted
-        wanted = submitted.body.registered_delivery & 0x03  # §5.2.17: 1 always, 2 only on failure
+        wanted = taken.submitted.body.registered_delivery & 0x03  # §5.2.17: 1 always, 2 only on failure
         if treatment.receipt is ReceiptTime.NEVER or not (
             wanted == 1 or (wanted == 2 and state is not ReceiptState.DELIVERED)
         ):
             return
+        for _ in range(treatment.receipt_copies):
+            self._report(taken, treatment, state)
+
+    def _report(self, taken: Taken, treatment: Treatment, state: ReceiptState, esm_class: int | None = None) -> None:
+        submitted = taken.submitted
         body, tlvs = write_receipt(
             receipt_id=treatment.receipt_id or taken.id_number,
             source=submitted.number,
@@ -372,8 +390,11 @@ class Simulator:
             form=self.script.receipt_form,
             dialect=submitted.dialect,
         )
-        for _ in range(treatment.receipt_copies):
-            self._courier.bring(submitted.system_id, body, tlvs)
+        if not self.script.marked:
+            esm_class = 0
+        if esm_class is not None:
+            body = body._replace(esm_class=esm_class)
+        self._courier.bring(submitted.system_id, body, tlvs)
 
 
 class _SystemClock:

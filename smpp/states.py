@@ -94,12 +94,13 @@ def _by(esme: frozenset[Command], smsc: frozenset[Command]) -> Mapping[Role, fro
     return MappingProxyType({Role.ESME: esme, Role.SMSC: smsc})
 
 
-# Table 2-1, with three kindnesses that peers rely on: enquire_link is answered in every state, replace_sm also from a
-# transceiver, and where both have unbound at once each unbind is answered. data_sm goes both ways on every bind.
+# Table 2-1, with four kindnesses that peers rely on: enquire_link is answered in every state, replace_sm also from a
+# transceiver, where both have unbound at once each unbind is answered, and a transmitter takes deliver_sm: centres with
+# the habits of SMPP 3.3 bring its receipts there (opentelecoms-org/jsmpp#157). data_sm goes both ways on every bind.
 MAY_ASK: Mapping[State, Mapping[Role, frozenset[Command]]] = MappingProxyType(
     {
         State.OPEN: _by(_LINK | frozenset(BOUND_BY), _LINK | {Command.OUTBIND}),
-        State.BOUND_TX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | {Command.DATA_SM}),
+        State.BOUND_TX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | {Command.DATA_SM, Command.DELIVER_SM}),
         State.BOUND_RX: _by(_BOUND_LINK | {Command.DATA_SM}, _BOUND_LINK | _DELIVERING),
         State.BOUND_TRX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
         # What the other side sent before it read our unbind is still taken.

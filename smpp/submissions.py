@@ -1,15 +1,20 @@
-"""One part → the submit_sm that a carrier's dialect wants, and ids ↔ the form in which two of them compare equal.
+"""One part → the submit_sm or data_sm that a carrier's dialect wants, and what is asked about parts it has.
 
-Not here: the answer to it (statuses, client). Standards: SMPP 3.4 §4.4.1, §5.2, §7.1.1; 3GPP TS 23.038 §4 and §6.1.2.
+Also ids ↔ the form in which two of them compare equal. Not here: the answers (outcomes, client). Standards: SMPP 3.4
+§4.4.1, §4.5.1, §4.7.1, §4.8.1, §4.9.1, §4.10.1, §5.2, §7.1.1; 3GPP TS 23.038 §4 and §6.1.2.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import ceil
 
-from smpp.bodies import CancelSm, QuerySm, SubmitSm
-from smpp.dialect import Dialect, IdBase, LongMessages, ValidityFormat, WireAlphabet
+from smpp.bodies import CancelSm, DataSm, QuerySm, ReplaceSm, SubmitMulti, SubmitSm
+from smpp.dialect import Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.fields import Address, PduError
 from smpp.packing import pack_septets
+from smpp.pdu import write_around
+from smpp.statuses import Status
 from smpp.tlv import Tag, Tlv
 from sms.alphabet import decode_gsm7
 from sms.message import Alphabet, PartToSubmit, Priority
@@ -17,8 +22,12 @@ from sms.number import MobileNumber, SenderId, SenderKind
 from sms.parts import narrow_header
 
 _UDH_INDICATOR = 0x40  # §5.2.12
+_TEXT = IdBase.TEXT
 _BASES = {IdBase.DECIMAL: 10, IdBase.HEX: 16}
 _CODECS = {WireAlphabet.LATIN1: "latin-1", WireAlphabet.ASCII: "ascii"}
+_UCS2 = Alphabet.UCS2
+_MOST_OCTETS, _MOST_DIGITS = 254, 19  # §5.2.22, §5.2.9 with room for a plus
+_MOST_SHARED = 4096
 _LEAST_VALIDITY = timedelta(minutes=1)
 
 
@@ -52,8 +61,21 @@ def _relative_validity(seconds: int) -> str:
     return f"0000{min(days, 99):02}{hours:02}{minutes:02}{seconds:02}000R"
 
 
-def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm, tuple[Tlv, ...]]:
-    """Return the submit_sm of a part with its optional parameters; `now` counts for a relative validity."""
+def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm | DataSm, tuple[Tlv, ...]]:
+    """Return the request that submits a part, with its optional parameters; `now` counts for a relative validity."""
+    submit, tlvs = _write_submit(part, dialect, now)
+    if dialect.submit_with is SubmitWith.SUBMIT_SM:
+        return submit, tlvs
+    if submit.short_message:
+        tlvs = (*tlvs, Tlv(Tag.MESSAGE_PAYLOAD, submit.short_message))
+    if part.expires_at is not None and dialect.validity_format is not ValidityFormat.NONE:
+        left = max(part.expires_at - now, _LEAST_VALIDITY)
+        tlvs = (*tlvs, Tlv(Tag.QOS_TIME_TO_LIVE, ceil(left.total_seconds())))
+    return DataSm(*submit[:8], submit.registered_delivery, submit.data_coding), tlvs
+
+
+def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm, tuple[Tlv, ...]]:
+    """Return the submit_sm of a part, of which the other requests that carry a text are made."""
     ton, npi, source = write_source(part.sender, dialect)
     number = part.number.digits
     esm_class = dialect.esm_class
@@ -101,6 +123,55 @@ def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[Sub
     )
 
 
+class SubmitWriter:
+    """Writes the bodies of submit_sm as `write_part` and the codec do; what many parts share it writes once.
+
+    All that a body has before its destination and after its text depends on the dialect, the sender and a few flags.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._takes = dialect.submit_with is SubmitWith.SUBMIT_SM
+        self._takes_headers = dialect.long_messages is LongMessages.UDH
+        self._plus = b"+" if dialect.destination_plus else b""
+        self._shared: dict[tuple[object, ...], tuple[bytes, bytes, bytes]] = {}
+
+    def write(self, part: PartToSubmit, now: datetime) -> bytes | None:
+        """Return the body, None for a part that only `write_part` can write, or say why it cannot be written."""
+        udh, sender, dialect = part.udh, part.sender, self._dialect
+        digits = part.number.digits
+        if not self._takes or (udh and not self._takes_headers) or not (digits.isascii() and digits.isdecimal()):
+            return None
+        if udh and not dialect.wide_reference:
+            udh = narrow_header(udh)
+        alphabet = part.alphabet
+        message = part.payload if alphabet is _UCS2 else write_septets(part.payload, dialect, udh)
+        if udh:
+            message = udh + message
+        length = len(message)
+        if length > _MOST_OCTETS or len(digits) > _MOST_DIGITS:
+            return None
+        name = ("", "") if sender is None else (sender.value, sender.kind)
+        flags = alphabet, part.priority, part.flash, part.receipt_wanted, not udh
+        shared = self._shared.get((name, flags))
+        if shared is None:
+            shared = self._write_shared(part, now)
+            if shared is None:
+                return None
+            if len(self._shared) >= _MOST_SHARED:
+                self._shared.clear()
+            self._shared[name, flags] = shared
+        before, between, after = shared
+        validity = write_validity(part.expires_at, dialect, now).encode()
+        return b"%b%b%b%b%b%b%c%b" % (before, self._plus, digits.encode(), between, validity, after, length, message)
+
+    def _write_shared(self, part: PartToSubmit, now: datetime) -> tuple[bytes, bytes, bytes] | None:
+        try:
+            return write_around(_write_submit(part, self._dialect, now)[0])
+        except PduError:
+            return None
+
+
 def write_septets(septets: bytes, dialect: Dialect, udh: bytes) -> bytes:
     """Return a text of the default alphabet as this carrier's wire has it, behind the header `udh`."""
     wire = dialect.default_alphabet
@@ -132,14 +203,49 @@ def write_query(carrier_id: str, sender: SenderId | None, dialect: Dialect) -> Q
     return QuerySm(write_id(carrier_id, dialect.id_in_response), ton, npi, source)
 
 
+def write_replace(carrier_id: str, part: PartToSubmit, dialect: Dialect, now: datetime) -> ReplaceSm:
+    """Return the replace_sm that puts this text in the place of the one with the id (§4.10.1).
+
+    Raises PduError for a part of several: without esm_class nothing could say that a header stands before the text.
+    """
+    if part.udh:
+        raise PduError(Status.RINVMSGLEN, "replace_sm takes one part alone")
+    submit, _ = _write_submit(part, dialect, now)
+    return ReplaceSm(
+        write_id(carrier_id, dialect.id_in_response),
+        submit.source_addr_ton,
+        submit.source_addr_npi,
+        submit.source_addr,
+        "",
+        submit.validity_period,
+        submit.registered_delivery,
+        0,
+        submit.short_message,
+    )
+
+
+def write_multi(
+    part: PartToSubmit, numbers: Sequence[MobileNumber], dialect: Dialect, now: datetime
+) -> tuple[SubmitMulti, tuple[Tlv, ...]]:
+    """Return the submit_multi of a part's text to these numbers with its optional parameters (§4.5.1)."""
+    submit, tlvs = _write_submit(part, dialect, now)
+    plus = "+" if dialect.destination_plus else ""
+    to = tuple(
+        Address(dialect.destination_ton, dialect.destination_npi, f"{plus}{number.digits}") for number in numbers
+    )
+    return SubmitMulti._make((*submit[:4], to, *submit[7:])), tlvs
+
+
 def normalise_id(text: str, base: IdBase) -> str:
     """Return the id in the form in which ids compare: a number as plain decimal digits, a text without outer blanks.
 
-    What should be a number and is none stays the text that it is.
+    What should be a number and is none stays the text that it is. A text whose case says nothing is in lower case.
     """
     text = text.strip()
-    if base is IdBase.TEXT:
+    if base is _TEXT:
         return text
+    if base is IdBase.TEXT_ANY_CASE:
+        return text.lower()
     try:
         return str(int(text, _BASES[base]))
     except ValueError:

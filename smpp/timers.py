@@ -1,8 +1,12 @@
 """All timers of a session as one value: give it the time, and it answers what to do and why (SMPP 3.4 §2.9).
 
+Besides the idle link there is the silent one: the other side owes us answers and says nothing. It is asked at once
+whether it lives, without waiting for the end of the idle time.
+
 Not here: the deadlines of single requests (session), nor any clock. Times are seconds of one monotonic clock.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,34 +26,42 @@ class Timers:
     """The session initiation, enquire_link and inactivity timers; `math.inf` switches one off.
 
     `heard_at` is the last PDU of any kind, `busy_at` the last that was not of the link itself, `asked_at` our open
-    enquire_link.
+    enquire_link. `silence_seconds` is how long a request may be open while nothing at all is heard.
     """
 
     init_seconds: float
     enquire_link_seconds: float
     response_seconds: float
     inactivity_seconds: float
+    silence_seconds: float
     opened_at: float
     heard_at: float
     busy_at: float
     bound: bool = False
     asked_at: float | None = None
+    silent: bool = False
 
     def heard(self, now: float, *, busy: bool) -> None:
         """Note that a PDU came; any PDU is a sign of life, whether or not it answers the enquire_link."""
         self.heard_at = now
         self.asked_at = None
+        self.silent = False
         if busy:
             self.busy_at = now
 
-    def tick(self, now: float) -> TimerVerdict:
-        """Return what is due; after ENQUIRE the caller sends an enquire_link, which this counts as sent."""
+    def tick(self, now: float, owed_since: float = math.inf) -> TimerVerdict:
+        """Return what is due; after ENQUIRE the caller sends an enquire_link, which this counts as sent.
+
+        `owed_since` is when the oldest request was sent that is still open.
+        """
         if not self.bound:
             return TimerVerdict.NOT_BOUND if now - self.opened_at >= self.init_seconds else TimerVerdict.FINE
+        if not self.silent and now - max(owed_since, self.heard_at) >= self.silence_seconds:
+            self.silent = True
         if self.asked_at is not None:
             if now - self.asked_at >= self.response_seconds:
                 return TimerVerdict.NO_LIFE
-        elif now - self.heard_at >= self.enquire_link_seconds:
+        elif self.silent or now - self.heard_at >= self.enquire_link_seconds:
             self.asked_at = now
             return TimerVerdict.ENQUIRE
         if now - self.busy_at >= self.inactivity_seconds:

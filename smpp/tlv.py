@@ -155,6 +155,7 @@ class Tlv(NamedTuple):
 
 _HEAD = struct.Struct("!HH")
 _unpack_head = _HEAD.unpack_from
+_new = tuple.__new__  # for every receipt, without the checking maker of the type
 # The two kinds of value that every receipt has, for a shorter way through `decode_tlvs`.
 _SINGLE_OCTETS = frozenset(int(tag) for tag, spec in TLVS.items() if spec == _ONE)
 _TEXT_OCTETS = {int(tag): spec.most for tag, spec in TLVS.items() if spec.kind is ValueKind.TEXT}
@@ -190,45 +191,63 @@ def encode_tlvs(tlvs: Iterable[Tlv]) -> bytes:
     return b"".join(octets)
 
 
-def _value_of(tag: int, octets: bytes) -> TlvValue:
+def _value_of(tag: int, octets: bytes, *, strict: bool) -> TlvValue:
+    """Return the value; one that the tag cannot hold is refused, or where that is not strict comes as bare octets."""
     spec = TLVS.get(tag)
     if spec is None:
         return octets
-    if spec.kind is ValueKind.INTEGER:
-        # Carriers write these in one, two or four octets whatever the standard says; the number is the same.
-        if not 1 <= len(octets) <= 4:
-            raise PduError(Status.RINVPARLEN, f"TLV 0x{tag:04X} is not an integer of 1 to 4 octets")
-        value = int.from_bytes(octets, "big")
-        if value >= 1 << 8 * spec.most:
-            raise PduError(Status.RINVOPTPARAMVAL, f"TLV 0x{tag:04X} does not fit {spec.most} octets")
-        return value
     if spec.kind is ValueKind.TEXT:
         # Carriers leave out the NUL; what stands behind one is no part of the text.
         text = octets.partition(b"\0")[0]
-        if len(text) >= spec.most:
+        if strict and len(text) >= spec.most:
             raise PduError(Status.RINVPARLEN, f"TLV 0x{tag:04X} is longer than {spec.most - 1} characters")
         return text.decode("latin-1")
+    try:
+        return _integer_of(tag, spec, octets) if spec.kind is ValueKind.INTEGER else _octets_of(tag, spec, octets)
+    except PduError:
+        if strict:
+            raise
+        return octets
+
+
+def _integer_of(tag: int, spec: TlvSpec, octets: bytes) -> int:
+    # Carriers write these in one, two or four octets whatever the standard says; the number is the same.
+    if not 1 <= len(octets) <= 4:
+        raise PduError(Status.RINVPARLEN, f"TLV 0x{tag:04X} is not an integer of 1 to 4 octets")
+    value = int.from_bytes(octets, "big")
+    if value >= 1 << 8 * spec.most:
+        raise PduError(Status.RINVOPTPARAMVAL, f"TLV 0x{tag:04X} does not fit {spec.most} octets")
+    return value
+
+
+def _octets_of(tag: int, spec: TlvSpec, octets: bytes) -> bytes:
     if not spec.least <= len(octets) <= spec.most:
         raise PduError(Status.RINVPARLEN, f"TLV 0x{tag:04X} is not {spec.least} to {spec.most} octets")
     return octets
 
 
-def decode_tlvs(data: bytes, offset: int = 0) -> tuple[Tlv, ...]:
-    """Return the parameters from the offset to the end of the data; raises PduError."""
+def decode_tlvs(data: bytes, offset: int = 0, *, strict: bool = True) -> tuple[Tlv, ...]:
+    """Return the parameters from the offset to the end of the data; raises PduError, but only where `strict`.
+
+    Not strict, a value that its tag cannot hold is kept as bare octets, one that is cut off as what there is of it, and
+    less than the head of a parameter is dropped.
+    """
     found = []
     end = len(data)
     while offset < end:
         if end - offset < 4:
-            raise PduError(Status.RINVOPTPARSTREAM, "the head of a TLV is cut off")
+            if strict:
+                raise PduError(Status.RINVOPTPARSTREAM, "the head of a TLV is cut off")
+            break
         tag, length = _unpack_head(data, offset)
         begin = offset + 4
         offset = begin + length
-        if offset > end:
+        if offset > end and strict:
             raise PduError(Status.RINVOPTPARSTREAM, f"TLV 0x{tag:04X} is cut off")
-        if length == 1 and tag in _SINGLE_OCTETS:
-            found.append(Tlv(tag, data[begin]))
+        if length == 1 and tag in _SINGLE_OCTETS and offset <= end:
+            found.append(_new(Tlv, (tag, data[begin])))
         elif tag in _TEXT_OCTETS and 0 < length <= _TEXT_OCTETS[tag] and data.find(0, begin, offset) == offset - 1:
-            found.append(Tlv(tag, data[begin : offset - 1].decode("latin-1")))
+            found.append(_new(Tlv, (tag, data[begin : offset - 1].decode("latin-1"))))
         else:
-            found.append(Tlv(tag, _value_of(tag, data[begin:offset])))
+            found.append(Tlv(tag, _value_of(tag, data[begin:offset], strict=strict)))
     return tuple(found)

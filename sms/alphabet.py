@@ -13,12 +13,13 @@ composed form, without record; invisible characters (zero-width, soft hyphens, m
 
 import codecs
 import re
+import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from anyascii import anyascii
 
@@ -146,75 +147,107 @@ _ODD_IN_UCS2: Final = re.compile(r"\r\n|[\x00-\x09\x0b\x0d-\x1f\x7f-\x9f\u2028\u
 _NOT_STORABLE: Final = MappingProxyType({0: _STAND_IN_UCS2, **dict.fromkeys(range(0xD800, 0xE000), _STAND_IN_UCS2)})
 
 
-def fit_gsm7(clusters: Iterable[str], answer: Unencodable) -> Fitted | Refused | None:
+def fit_gsm7(clusters: Iterable[str], answer: Unencodable, *, reach: int = sys.maxsize) -> Fitted | Refused | None:
     """Return a text, given as its grapheme clusters, as GSM-7 can hold it; each cluster is replaced as a whole.
 
-    None means that the answer is SWITCH and GSM-7 does not suffice. Refused (NOT_ENCODABLE) where the answer is REJECT,
-    or where only stand-ins would remain, which nobody wants to pay for.
+    Replacements that begin beyond `reach` in the new text are made and not recorded. None means that the answer is
+    SWITCH and GSM-7 does not suffice. Refused (NOT_ENCODABLE) where the answer is REJECT, or where only stand-ins would
+    remain, which nobody wants to pay for.
     """
-    fitting = _Fitting()
-    missing: list[tuple[int, str]] = []
-    meaningful = False
-    stand_in = _STAND_IN_GSM7 if answer is Unencodable.SMART else " "
-    for cluster in clusters:
-        if cluster in _PLAIN:
-            meaningful = meaningful or _has_meaning(cluster)
-            fitting.keep(cluster)
-            continue
-        new = _fit_without_loss(cluster)
-        if new is None:
-            missing.append((fitting.index, cluster))
-            new = _nearest_relative(cluster) if answer is Unencodable.SMART else None
-        meaningful = meaningful or (new is not None and _has_meaning(new))
-        fitting.add(cluster, stand_in if new is None else new)
-    if missing and answer is Unencodable.SWITCH:
-        return None
-    if missing and (answer is Unencodable.REJECT or not meaningful):
-        return _refuse(missing)
-    return fitting.fitted()
+    text = tuple(clusters)
+    smart = answer is Unencodable.SMART
+    chosen = {
+        cluster: _substitute(cluster, smart) if len(cluster) <= _REMEMBERED_LENGTH else _choose(cluster, smart)
+        for cluster in set(text)
+    }
+    if any(one.missing for one in chosen.values()):
+        if answer is Unencodable.SWITCH:
+            return None
+        if answer is Unencodable.REJECT or not any(one.meaningful for one in chosen.values()):
+            return _refuse(text, {cluster for cluster, one in chosen.items() if one.missing})
+    fitting = _Fitting(reach)
+    for cluster in text:
+        if fitting.position > reach:
+            break
+        fitting.add(cluster, chosen[cluster].new, seen=chosen[cluster].seen)
+    return fitting.fitted("".join([chosen[cluster].new for cluster in text]))
 
 
-def fit_ucs2(text: str) -> Fitted:
-    """Return a text as UCS-2 can hold it: all but control characters and lone surrogates."""
-    fitting = _Fitting()
+class _Substitute(NamedTuple):
+    """What a cluster becomes; `missing` where GSM-7 lacks it, `seen` where a reader sees a difference."""
+
+    new: str
+    missing: bool = False
+    meaningful: bool = False
+    seen: bool = False
+
+
+def _choose(cluster: str, smart: bool) -> _Substitute:  # noqa: FBT001 - a cache key
+    if cluster in _PLAIN:
+        return _Substitute(cluster, meaningful=_has_meaning(cluster))
+    new = _fit_without_loss(cluster)
+    missing = new is None
+    if new is None and smart:
+        new = _nearest_relative(cluster)
+    meaningful = new is not None and _has_meaning(new)
+    if new is None:
+        new = _STAND_IN_GSM7 if smart else " "
+    return _Substitute(new, missing, meaningful, _is_seen(cluster, new))
+
+
+# Texts of a job say the same characters again and again; what is longer than this is made up, and would fill the cache.
+_REMEMBERED_LENGTH: Final = 8
+_substitute = lru_cache(maxsize=32768)(_choose)
+
+
+def _is_seen(old: str, new: str) -> bool:
+    """Tell whether a reader sees a difference."""
+    return old not in _LINE_ENDS and unicodedata.normalize("NFC", old) != new
+
+
+def fit_ucs2(text: str, *, reach: int = sys.maxsize) -> Fitted:
+    """Return a text as UCS-2 can hold it: all but control characters and lone surrogates; `reach` as for `fit_gsm7`."""
+    fitting = _Fitting(reach)
+    pieces: list[str] = []
     end = 0
     for odd in _ODD_IN_UCS2.finditer(text):
-        fitting.keep(text[end : odd.start()])
+        kept = text[end : odd.start()]
+        fitting.keep(kept)
         stand_in = _STAND_IN_UCS2 if _is_surrogate(odd[0]) else ""
-        fitting.add(odd[0], _LAYOUT.get(odd[0], stand_in))
+        new = _LAYOUT.get(odd[0], stand_in)
+        fitting.add(odd[0], new, seen=_is_seen(odd[0], new))
+        pieces += (kept, new)
         end = odd.end()
-    fitting.keep(text[end:])
-    return fitting.fitted()
+    return fitting.fitted("".join((*pieces, text[end:])))
 
 
 class _Fitting:
-    """A text in the making: counts where we are in the old and in the new text, and records replacements."""
+    """Counts where we are in the old and in the new text, and records replacements up to `reach` in the new one."""
 
-    def __init__(self) -> None:
-        self.index = 0
-        self._position = 0
-        self._pieces: list[str] = []
+    def __init__(self, reach: int) -> None:
+        self.position = 0
+        self._index = 0
+        self._reach = reach
         self._replaced: list[Replacement] = []
         self._positions: list[int] = []
 
     def keep(self, text: str) -> None:
-        """Append what stays as it is."""
-        self._pieces.append(text)
-        self.index += len(text)
-        self._position += len(text)
+        """Pass what stays as it is."""
+        self._index += len(text)
+        self.position += len(text)
 
-    def add(self, old: str, new: str) -> None:
-        """Append what takes the place of `old`: a replacement unless a reader sees no difference."""
-        if old not in _LINE_ENDS and unicodedata.normalize("NFC", old) != new:
+    def add(self, old: str, new: str, *, seen: bool) -> None:
+        """Pass what takes the place of `old`: a replacement where a reader sees a difference."""
+        if seen and self.position <= self._reach:
             storable = old.translate(_NOT_STORABLE)
-            self._replaced.append(Replacement(index=self.index, old=storable, new=new))
-            self._positions.append(self._position)
-        self._pieces.append(new)
-        self.index += len(old)
-        self._position += len(new)
+            self._replaced.append(Replacement(index=self._index, old=storable, new=new))
+            self._positions.append(self.position)
+        self._index += len(old)
+        self.position += len(new)
 
-    def fitted(self) -> Fitted:
-        return Fitted(text="".join(self._pieces), replaced=tuple(self._replaced), positions=tuple(self._positions))
+    def fitted(self, text: str) -> Fitted:
+        """Return the new text with what was recorded."""
+        return Fitted(text=text, replaced=tuple(self._replaced), positions=tuple(self._positions))
 
 
 def _has_meaning(text: str) -> bool:
@@ -306,17 +339,21 @@ def _transliterated(char: str) -> str:
     return relative if not is_name_of_emoji and _PLAIN.issuperset(relative) else ""
 
 
-def _refuse(missing: list[tuple[int, str]]) -> Refused:
-    """Name the first characters that GSM-7 lacks, in ASCII, counted from 1."""
-    named = ", ".join(
-        f"{_name(unicodedata.normalize('NFC', cluster))} (character {index + 1})"
-        for index, cluster in missing[:_NAMED_IN_REFUSAL]
-    )
-    more = len(missing) - _NAMED_IN_REFUSAL
-    others = f" and {more} more" if more > 0 else ""
+def _refuse(text: Sequence[str], lacking: Collection[str]) -> Refused:
+    """Name the first clusters that GSM-7 lacks, in ASCII, with their characters counted from 1."""
+    missing: list[str] = []
+    count = index = 0
+    for cluster in text:
+        if cluster in lacking:
+            count += 1
+            if count <= _NAMED_IN_REFUSAL:
+                missing.append(f"{_name(unicodedata.normalize('NFC', cluster))} (character {index + 1})")
+        index += len(cluster)
+    more = count - len(missing)
+    others = f" and {more} more" if more else ""
     return Refused(
         refusal=Refusal.NOT_ENCODABLE,
-        detail=f"The GSM-7 alphabet lacks {named}{others}: change the text or send it in UCS-2.",
+        detail=f"The GSM-7 alphabet lacks {', '.join(missing)}{others}: change the text or send it in UCS-2.",
     )
 
 

@@ -106,6 +106,9 @@ REPORT_OF: Mapping[ReceiptState, Event | None] = MappingProxyType(
     }
 )
 
+# News on the way: kept with the part that they name, and no event.
+INTERMEDIATE = frozenset(state for state, event in REPORT_OF.items() if event is None)
+
 OPEN = frozenset({State.QUEUED, State.SUBMITTING})
 SUCCESS = frozenset({State.DELIVERED, State.SUBMITTED})
 

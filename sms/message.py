@@ -134,8 +134,9 @@ class ReceiptState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The carrier tells us of one part. `carrier_id` is normalised by the carrier's dialect before it comes here.
+    """The carrier tells us of one part; ENROUTE is news on the way and decides nothing.
 
+    `carrier_id` is normalised by the carrier's dialect before it comes here.
     `number` is the handset's, digits only, where the carrier says it: it helps to settle a part whose answer was lost.
     """
 

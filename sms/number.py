@@ -293,6 +293,17 @@ def parse_sender_id(text: str) -> SenderId | None:
     return None
 
 
+def is_country(text: str) -> bool:
+    """Tell whether a text is the ISO 3166 code, in capitals, of a country with a numbering plan: GB is, UK is not."""
+    return text in phonenumbers.SUPPORTED_REGIONS
+
+
+def country_of_dialling_code(code: int) -> str:
+    """Return the main country of a dialling code such as 49, empty where it has none."""
+    region = _main_region(code)
+    return region if is_country(region) else ""
+
+
 @lru_cache(maxsize=32768)
 def country_of(number: MobileNumber) -> str:
     """Return the ISO 3166-1 alpha-2 code of the number's country, empty for networks of no country (satellites).

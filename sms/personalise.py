@@ -21,6 +21,9 @@ NUMBER_COLUMNS: Final = frozenset(
 )
 COLUMNS_LIMIT: Final = 100
 VALUE_LIMIT: Final = 2_000
+PLACEHOLDERS_LIMIT: Final = 100
+LENGTH_LIMIT: Final = 4_000
+"""More than any number of parts holds: a few octets of a text could otherwise become gigabytes over many rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,8 @@ def parse_template(text: str) -> TextTemplate | Refused:
     """Take a text apart at its placeholders; TEMPLATE_INCOMPLETE says which one cannot be read, and why."""
     pieces: list[str | Placeholder] = []
     rest = text
+    if text.count(_OPEN) > PLACEHOLDERS_LIMIT:
+        return _refused(f"the text has more than {PLACEHOLDERS_LIMIT} placeholders")
     while _OPEN in rest:
         before, _, rest = rest.partition(_OPEN)
         inside, closed, rest = rest.partition(_CLOSE)
@@ -144,7 +149,10 @@ def _read_placeholder(inside: str) -> Placeholder | str:
 
 
 def render(template: TextTemplate, row: str, values: Mapping[str, str]) -> str | RowFault:
-    """Return the text of one recipient; a fault names each value that is missing or empty without a default."""
+    """Return the text of one recipient; a fault names each value that is missing or empty without a default.
+
+    It is a fault, too, where the text is longer than LENGTH_LIMIT.
+    """
     filled: list[str] = []
     missing: dict[str, None] = {}
     for piece in template.pieces:
@@ -159,6 +167,8 @@ def render(template: TextTemplate, row: str, values: Mapping[str, str]) -> str |
         filled.append(value or piece.default or "")
     if missing:
         return RowFault(row=row, text=f"no value for {', '.join(missing)}")
+    if sum(map(len, filled)) > LENGTH_LIMIT:
+        return RowFault(row=row, text=f"the text is longer than {LENGTH_LIMIT} characters")
     return "".join(filled)
 
 

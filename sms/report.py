@@ -51,7 +51,8 @@ def ways_to_tell(wanted: StatusChannel, address: str, push_url: str) -> tuple[Wa
 class ReportedPart:
     """One part as its sender may see it; `billed` once a carrier accepted it, or may have.
 
-    `acted_for` says that the network took the message on behalf of its recipient (ACCEPTD, SMPP 3.4 appendix B).
+    `cost_label` is the operator's word for what the carrier cost when it was offered the part, and not the sender's to
+    know. `acted_for` says that the network took the message on behalf of its recipient (ACCEPTD, SMPP 3.4 appendix B).
     """
 
     index: int
@@ -63,6 +64,7 @@ class ReportedPart:
     error: str = ""
     submitted_at: datetime | None = None
     reported_at: datetime | None = None
+    cost_label: str = ""
     acted_for: bool = False
 
     @property

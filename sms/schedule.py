@@ -3,7 +3,7 @@
 Not here: how a sender writes them (mta.words.options), how they are kept (store.frozen). Instants are aware and in UTC.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -32,7 +32,7 @@ class Schedule:
 
 
 def decide_schedule(
-    start_at: datetime | None, blackouts: Iterable[Blackout], validity: timedelta, now: datetime
+    start_at: datetime | None, blackouts: Collection[Blackout], validity: timedelta, now: datetime
 ) -> Schedule | Refused:
     """Return when a job goes out that was asked for at `now`; OPTION_MALFORMED beyond the bounds.
 
@@ -42,6 +42,8 @@ def decide_schedule(
     start = max(start_at or now, now)
     if start - now > FURTHEST_START:
         return _refused("The start lies more than a year ahead.")
+    if not blackouts:
+        return Schedule(due_at=start, expires_at=start + validity)
     ahead = tuple(period for period in merge(blackouts) if period.end_at > start)
     if ahead and ahead[-1].end_at - now > FURTHEST_START:
         return _refused("A blackout period ends more than a year ahead.")

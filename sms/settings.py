@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sms.message import Alphabet, Priority
-from sms.number import SenderId, SenderKind, parse_sender_id
+from sms.number import SenderId, SenderKind, is_country, parse_sender_id
 
 
 class Unencodable(StrEnum):
@@ -97,13 +97,15 @@ class SettingProblem:
 
 Parser = Callable[[str], object]
 
+_ON: Final = frozenset({"on", "true", "yes", "y", "1"})
+_OFF: Final = frozenset({"off", "false", "no", "n", "0"})
+
 
 def _parse_bool(text: str) -> bool:
-    words = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
-    try:
-        return words[text.strip().lower()]
-    except KeyError:
-        raise ValueError from None
+    word = text.strip().lower()
+    if word not in _ON and word not in _OFF:
+        raise ValueError
+    return word in _ON
 
 
 def _enum(kind: type[StrEnum]) -> Parser:
@@ -138,15 +140,17 @@ def _parse_sender(text: str) -> SenderId:
 
 
 def _parse_country(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z]{2}", text.strip()) is None:
+    country = text.strip().upper()
+    if not is_country(country):
         raise ValueError
-    return text.strip().upper()
+    return country
 
 
 def _parse_language(text: str) -> str:
-    if re.fullmatch(r"[a-z]{2}(-[A-Za-z]{2})?", text.strip()) is None:
+    match = re.fullmatch(r"([A-Za-z]{2})(?:[-_]([A-Za-z]{2}))?", text.strip(), re.ASCII)
+    if match is None:
         raise ValueError
-    return text.strip()
+    return match[1].lower() + (f"-{match[2].upper()}" if match[2] else "")
 
 
 def _parse_zone(text: str) -> str:
@@ -372,7 +376,11 @@ class Settings:
     disclaimers: tuple[str, ...] = cast(
         "tuple[str, ...]",
         _setting(
-            (), _words(_text(200)), "phrases separated by commas", "Paragraphs that begin so are cut.", neutral=()
+            (),
+            _words(_text(200)),
+            "phrases separated by commas",
+            "Paragraphs that begin so are cut; * stands for any words.",
+            neutral=(),
         ),
     )
     subject_options: bool = cast(
@@ -388,7 +396,7 @@ class Settings:
     default_country: str = cast(
         "str",
         _setting(
-            "", _parse_country, "a two-letter country code such as DE", "The country of national numbers.", neutral=""
+            "", _parse_country, "an ISO country code such as DE or GB", "The country of national numbers.", neutral=""
         ),
     )
     strict_numbers: bool = cast(

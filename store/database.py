@@ -15,8 +15,10 @@ import queue
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +26,7 @@ import peewee
 import structlog
 
 from store.opening import DatabaseInUseError, connect, make_private, migrate, serve_alone, sqlite_file
-from store.transaction import Row, StorageError, Transaction
+from store.transaction import Row, StorageError, StorageFullError, Transaction, is_full
 
 __all__ = [
     "BatchFunction",
@@ -32,6 +34,7 @@ __all__ = [
     "DatabaseInUseError",
     "Row",
     "StorageError",
+    "StorageFullError",
     "Transaction",
     "connect",
     "migrate",
@@ -53,6 +56,16 @@ _BY_INDEX = (
     " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)"
 )
 _MARKS_KEPT = 30 * 86_400 * 1_000_000
+# A transaction that was given up may still lie unread before the server: it must fail (22012) when its turn comes.
+_MARK = (
+    "INSERT INTO writer_mark (writer, number, written_at) VALUES (?, ?, ?) ON CONFLICT (writer) DO UPDATE"
+    " SET number = excluded.number / (writer_mark.number < excluded.number)::int, written_at = excluded.written_at"
+)
+# An insert, since it waits for one that is under way too; its number bars what was asked for from then on.
+_ASK = (
+    "INSERT INTO writer_mark (writer, number, written_at) VALUES (?, ?, ?) ON CONFLICT (writer) DO UPDATE"
+    " SET number = excluded.number + (writer_mark.number = excluded.number)::int RETURNING number"
+)
 # PostgreSQL errors of which the same transaction, begun again, is free: serialization failure, deadlock.
 _TRANSIENT = frozenset({"40001", "40P01"})
 
@@ -92,6 +105,7 @@ class Database:
         self._password = password
         self._peewee = connect(url, password)
         self._calls: queue.SimpleQueue[_Call[Any, Any] | None] = queue.SimpleQueue()
+        self._given: deque[_Call[Any, Any]] = deque()
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-read")
         self._reader_database: peewee.Database | None = None
         self._thread: threading.Thread | None = None
@@ -135,12 +149,14 @@ class Database:
         return applied
 
     def close(self) -> None:
-        """Finish the calls that wait, then close both connections."""
-        if self._thread is None or self._closed:
+        """Finish the calls that wait, then close both connections; one that was only read need not be open."""
+        if self._closed:
             return
         self._closed = True
-        self._calls.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._hand_over()
+            self._calls.put(None)
+            self._thread.join()
         self._reader.submit(self._close_reader).result()
         self._reader.shutdown()
         self._unlock()
@@ -154,17 +170,25 @@ class Database:
         """Give one item to its batch function and return its result after the commit.
 
         A cancelled caller changes nothing: the call still runs. Raises what the batch function raised for this item, or
-        StorageError if the transaction could not be committed.
+        StorageError if the transaction could not be committed, StorageFullError for want of room.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
-        self._put(_Call(batch, item, loop, future))
+        self._check_open()
+        self._given.append(_Call(batch, item, loop, future))
+        loop.call_soon(self._hand_over)
         return await future
+
+    def _hand_over(self) -> None:
+        """Wake the writer once for all that was given in one turn of the loop: the first would go alone otherwise."""
+        while self._given:
+            self._calls.put(self._given.popleft())
 
     def write_now(self, batch: BatchFunction[A, R], item: A) -> R:
         """Do the same for a caller without an event loop."""
         future: Future[R] = Future()
-        self._put(_Call(batch, item, None, future))
+        self._check_open()
+        self._calls.put(_Call(batch, item, None, future))
         return future.result()
 
     async def read(self, query: Callable[[Transaction], R]) -> R:
@@ -175,10 +199,9 @@ class Database:
         """Do the same for a caller without an event loop."""
         return self._reader.submit(self._read, query).result()
 
-    def _put(self, call: _Call[Any, Any]) -> None:
+    def _check_open(self) -> None:
         if self._closed or self._thread is None:
             raise StorageError("the database is not open")
-        self._calls.put(call)
 
     def _read(self, query: Callable[[Transaction], R]) -> R:
         database = self._reader_database
@@ -261,8 +284,9 @@ class Database:
             else:
                 return
         log.error("commit_failed", calls=len(calls), cause=str(failure)[:300])
+        kind = StorageFullError if is_full(failure) else StorageError
         for call in calls:
-            call.error = StorageError("the transaction could not be committed")
+            call.error = kind("the transaction could not be committed")
             call.error.__cause__ = failure
 
     def _is_transient(self, error: BaseException) -> bool:
@@ -271,17 +295,19 @@ class Database:
     def _attempt(self, calls: list[_Call[Any, Any]], *, alone: bool) -> None:
         self._connect_if_lost()
         transaction = Transaction(self._peewee, careful=alone)
+        committing = False
         try:
-            self._begin(transaction)
-            (self._one_by_one if alone else self._all_together)(transaction, calls)
-        except BaseException:
-            self._roll_back(transaction)
-            raise
-        try:
-            self._end(transaction)
-        except Exception as error:
-            self._roll_back(transaction)
-            if not self.postgresql or not self._peewee.is_closed() or not self._was_committed(error):
+            # One by one, each error must be raised by the statement whose it is.
+            with nullcontext() if alone else transaction.sent_together():
+                self._begin(transaction)
+                (self._one_by_one if alone else self._all_together)(transaction, calls)
+                committing = True
+                transaction.commit()
+            transaction.check_committed()
+        except BaseException as error:
+            self._roll_back()
+            answer_lost = committing and self.postgresql and self._peewee.is_closed()
+            if not answer_lost or not isinstance(error, Exception) or not self._was_committed(error):
                 raise
         self.commits += 1
 
@@ -290,38 +316,30 @@ class Database:
         if not transaction.postgresql:
             transaction.execute("BEGIN IMMEDIATE")
             return
-        transaction.execute("BEGIN")
+        transaction.send("BEGIN")
         self._number += 1
-        transaction.execute(
-            "INSERT INTO writer_mark (writer, number, written_at) VALUES (?, ?, ?)"
-            " ON CONFLICT (writer) DO UPDATE SET number = excluded.number, written_at = excluded.written_at",
-            (self._writer, self._number, time.time_ns() // 1000),
-        )
+        transaction.send(_MARK, self._mark())
 
-    def _end(self, transaction: Transaction) -> None:
-        if not transaction.postgresql:
-            transaction.execute("COMMIT")
-            return
-        connection = _raw(self._peewee)
-        if connection.pgconn.transaction_status == 0:  # PQTRANS_IDLE: to COMMIT the server would say only a warning
-            raise StorageError("the transaction has ended already")
-        cursor = connection.cursor()
-        cursor.execute("COMMIT")
-        if cursor.statusmessage != "COMMIT":  # PostgreSQL says ROLLBACK, and no error, where a statement had failed
-            raise StorageError(f"the transaction was not committed: {cursor.statusmessage}")
+    def _mark(self) -> tuple[str, int, int]:
+        return self._writer, self._number, time.time_ns() // 1000
 
     def _was_committed(self, cause: Exception) -> bool:
-        """Ask the server what became of a transaction whose COMMIT was not answered; one still at it is waited for."""
+        """Ask the server what became of a transaction whose COMMIT was not answered.
+
+        One that is still carried out is waited for, one that has not begun never will be.
+        """
         try:
             self._connect_if_lost()
             transaction = Transaction(self._peewee)
             transaction.execute(f"SET lock_timeout = '{_PATIENCE}s'")
-            rows = transaction.rows("SELECT number FROM writer_mark WHERE writer = ? FOR UPDATE", (self._writer,))
+            ((number,),) = transaction.rows(_ASK, self._mark())
             transaction.execute("RESET lock_timeout")
         except Exception as error:  # noqa: BLE001 - whatever the answer would have been, it is not known
             self._peewee.close()
+            self._number += 1  # the question may have been heard
             raise _CommitUnknownError(f"lost in COMMIT ({cause}); asking failed ({error})") from cause
-        committed = rows == [(self._number,)]
+        committed = bool(number > self._number)
+        self._number = number
         log.warning("commit_asked_for", committed=committed, cause=str(cause)[:300])
         return committed
 
@@ -339,15 +357,14 @@ class Database:
                     raise
                 time.sleep(_PAUSE)
 
-    def _roll_back(self, transaction: Transaction) -> None:
+    def _roll_back(self) -> None:
         try:
             if not _is_lost(self._peewee):
-                transaction.execute("ROLLBACK")
+                # By a statement psycopg may not learn of it, and would take for prepared what failed with the rest.
+                _raw(self._peewee).rollback()
                 return
-        except Exception as error:  # noqa: BLE001 - SQLite has rolled back by itself, or the connection is useless
+        except Exception as error:  # noqa: BLE001 - the connection is useless, whatever is wrong with it
             log.warning("rollback_failed", cause=str(error)[:300])
-            if not self.postgresql and not _raw(self._peewee).in_transaction:
-                return
         self._lost_at = time.monotonic()
         self._peewee.close()
 
@@ -367,8 +384,8 @@ class Database:
                 (call.result,) = call.batch(transaction, [call.item])
                 call.error = None
             except Exception as error:
-                if _is_lost(self._peewee) or getattr(error, "sqlstate", None) in _TRANSIENT:
-                    raise
+                if _is_lost(self._peewee) or is_full(error) or getattr(error, "sqlstate", None) in _TRANSIENT:
+                    raise  # SQLite has thrown the whole transaction away where it is full
                 transaction.execute("ROLLBACK TO SAVEPOINT one_call")
                 call.error = error
             transaction.execute("RELEASE SAVEPOINT one_call")

@@ -22,6 +22,11 @@ class ArrivedFragment:
     at: int
 
 
+def count_fragments(tx: Transaction) -> int:
+    """Return how many fragments are kept: all that ever came, while nothing reads them."""
+    return int(tx.rows("SELECT count(*) FROM inbound_fragment")[0][0])
+
+
 class Inbox:
     """The statements of the inbox; its methods are batch functions for `Database.write`."""
 

@@ -6,11 +6,15 @@ the dot).
 """
 
 import os
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _EPOCH_MS = 1_577_836_800_000
 _ALPHABET = b"abcdefghijkmnpqrstuvwxyz23456789"
+_SUFFIX = 10
+_DRAWN = 64
 _LETTERS = _ALPHABET * 8  # a random octet's letter; 256 is a multiple of 32, so that each is as likely
 
 
@@ -40,7 +44,36 @@ class Keys:
         return (self._last >> 13 << 21) | (self._node << 13) | (self._last & 0x1FFF)
 
 
+class PublicIds:
+    """Gives out public ids, in any thread; chance is drawn for many at a time.
+
+    Each draw lets go of the interpreter, and getting it back from the writer's thread costs more than all else here.
+    """
+
+    def __init__(self) -> None:
+        self._suffixes: deque[str] = deque()
+
+    def take(self, letter: str, at: datetime) -> str:
+        """Return a new public id such as `J.20261123-160309.512-k3v9x2mqab`, for J, S, I or N."""
+        try:
+            suffix = self._suffixes.popleft()
+        except IndexError:
+            suffix, *rest = _draw(_DRAWN)
+            self._suffixes += rest
+        return f"{letter}.{_stamp(at)}-{suffix}"
+
+
 def public_id(letter: str, at: datetime) -> str:
-    """Return a new public id such as `J.20261123-160309.512-k3v9x2mq`, for J, S, I or N."""
-    suffix = os.urandom(10).translate(_LETTERS).decode()
-    return f"{letter}.{at:%Y%m%d-%H%M%S}.{at.microsecond // 1000:03}-{suffix}"
+    """Return one new public id."""
+    return f"{letter}.{_stamp(at)}-{_draw(1)[0]}"
+
+
+def _draw(count: int) -> list[str]:
+    letters = os.urandom(_SUFFIX * count).translate(_LETTERS).decode()
+    return [letters[start : start + _SUFFIX] for start in range(0, len(letters), _SUFFIX)]
+
+
+@lru_cache(maxsize=16)  # the many of one mail, or of one commit, are of one instant
+def _stamp(at: datetime) -> str:
+    date = f"{at.year:04}{at.month:02}{at.day:02}"  # strftime takes three times as long
+    return f"{date}-{at.hour:02}{at.minute:02}{at.second:02}.{at.microsecond // 1000:03}"

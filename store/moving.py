@@ -18,11 +18,12 @@ from store.tables import Job, Message, Part
 from store.transaction import Row, Transaction
 
 _LOOK_AGAIN = 60 * 1_000_000
+_STATES = {state.value: state for state in State}  # costs a fifth of asking the enum
 
 
 @dataclass(slots=True)
 class MovingPart:
-    """One part as stored, and whether it was changed since."""
+    """One part as stored, and whether it was changed since; `offered` says that its carrier's side of it was."""
 
     key: int
     message_key: int
@@ -33,6 +34,7 @@ class MovingPart:
     submitted_at: int | None
     reported_at: int | None
     changed: bool = False
+    offered: bool = False
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class MovingMessage:
         return True
 
     def _fold(self, after: State, problem: Problem | None) -> None:
-        folded = fold_parts(part.state for part in self.parts)
+        folded = after if len(self.parts) == 1 else fold_parts(part.state for part in self.parts)
         if self.counted and not self._may_still_become(folded):
             return
         self.state = folded
@@ -114,11 +116,13 @@ class MovingMessage:
         return watch if watch > now else now + _LOOK_AGAIN
 
 
-_MESSAGE = (
+_COLUMNS = (
     "SELECT key, job_key, public_id, number, state, reason, problem, from_network, receipt_wanted, attempts, route,"
-    " due_at, expires_at, counted, owner, updated_at FROM message WHERE key IN (??) ORDER BY key"
+    " due_at, expires_at, counted, owner, updated_at FROM message"
 )
-_MESSAGE_LOCKED = _MESSAGE + " FOR UPDATE"
+_MESSAGE = _COLUMNS + " WHERE key IN (??) ORDER BY key"
+_MESSAGE_OF = _MESSAGE.replace("??", "SELECT message_key FROM part WHERE key IN (??)")
+_LOCKED = " FOR UPDATE"
 # Not ordered: PostgreSQL could then walk the primary key, through all parts there are.
 _PART = (
     "SELECT key, message_key, state, carrier, carrier_id, error, submitted_at, reported_at FROM part"
@@ -128,15 +132,22 @@ _PART = (
 
 def load_messages(tx: Transaction, keys: Iterable[int]) -> dict[int, MovingMessage]:
     """Return these messages by key, locked in that order, each with its parts in theirs."""
-    wanted = sorted(set(keys))
-    messages = {}
-    for row in tx.rows_in(_MESSAGE_LOCKED if tx.postgresql else _MESSAGE, wanted):
-        messages[row[0]] = MovingMessage(
+    return _load(tx, _MESSAGE, keys)
+
+
+def load_messages_of(tx: Transaction, part_keys: Iterable[int]) -> dict[int, MovingMessage]:
+    """Return the messages of these parts, as `load_messages` does."""
+    return _load(tx, _MESSAGE_OF, part_keys)
+
+
+def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, MovingMessage]:
+    messages = {
+        row[0]: MovingMessage(
             key=row[0],
             job_key=row[1],
             public_id=row[2],
             number=row[3],
-            told=State(row[4]),
+            told=_STATES[row[4]],
             reason=row[5],
             problem=row[6],
             from_network=bool(row[7]),
@@ -149,34 +160,24 @@ def load_messages(tx: Transaction, keys: Iterable[int]) -> dict[int, MovingMessa
             owner=row[14],
             updated_at=row[15],
         )
-    for row in sorted(tx.rows_in(_PART, wanted)):
-        messages[row[1]].parts.append(MovingPart(row[0], row[1], State(row[2]), *row[3:]))
+        for row in tx.rows_in(query + _LOCKED if tx.postgresql else query, sorted(set(keys)))
+    }
+    # Read when the messages are locked, so that no other process changes them meanwhile.
+    for row in sorted(tx.rows_in(_PART, messages)):
+        messages[row[1]].parts.append(MovingPart(row[0], row[1], _STATES[row[2]], *row[3:]))
     return messages
 
 
-def load_messages_of(tx: Transaction, part_keys: Iterable[int]) -> dict[int, MovingMessage]:
-    """Return the messages of these parts, as `load_messages` does."""
-    rows = tx.rows_in("SELECT message_key FROM part WHERE key IN (??)", set(part_keys))
-    return load_messages(tx, (key for (key,) in rows))
-
-
-_PARTS = Update(Part, "state", "carrier", "carrier_id", "error", "submitted_at", "reported_at")
-_MESSAGES = Update(
-    Message,
-    *(
-        "state",
-        "reason",
-        "problem",
-        "from_network",
-        "receipt_wanted",
-        "route",
-        "due_at",
-        "watch_at",
-        "counted",
-        "owner",
-    ),
+# SQLite writes whatever an UPDATE names into its indexes anew: what seldom changes has statements of its own.
+_PARTS = Update(Part, "state", "error", "reported_at")
+_OFFERED_PARTS = Update(Part, "carrier", "carrier_id", "submitted_at", *_PARTS.columns[:-1])
+_MOVED = (
+    *("state", "reason", "problem", "from_network", "receipt_wanted", "route", "due_at", "owner"),
     "updated_at",
 )
+_MESSAGES = Update(Message, *_MOVED)
+_ENDED_MESSAGES = Update(Message, *_MOVED, also="counted = TRUE")
+_WATCHED = Update(Message, "watch_at")
 _JOBS = Update(Job, "open_messages", "settled_at", "corrected")
 _JOB = (
     "SELECT key, public_id, open_messages, settled_at, corrected, report, reverse_path, channel, push_url FROM job"
@@ -199,7 +200,14 @@ class MessageWriter:
     def save(self, tx: Transaction, messages: Iterable[MovingMessage], now: int) -> int:
         """Write what changed, count what ended, settle jobs that have nothing open; returns the notices written."""
         changed = [message for message in messages if message.changed]
-        tx.update(_PARTS, [_part_row(part) for message in changed for part in message.parts if part.changed])
+        parts = [part for message in changed for part in message.parts if part.changed]
+        tx.update(_PARTS, [_part_row(part) for part in parts if not part.offered])
+        tx.update(
+            _OFFERED_PARTS,
+            [(part.carrier, part.carrier_id, part.submitted_at, *_part_row(part)) for part in parts if part.offered],
+        )
+        moved: list[Row] = []
+        ending: list[Row] = []
         ended: dict[int, int] = {}
         corrected: set[int] = set()
         for message in changed:
@@ -208,21 +216,21 @@ class MessageWriter:
             if not message.counted and is_final(message.state, receipt_expected=message.receipt_wanted):
                 message.counted = True
                 ended[message.job_key] = ended.get(message.job_key, 0) + 1
-        tx.update(_MESSAGES, [self._message_row(message, now) for message in changed])
+                ending.append(_message_row(message, now))
+            else:
+                moved.append(_message_row(message, now))
+        tx.update(_MESSAGES, moved)
+        tx.update(_ENDED_MESSAGES, ending)
         settled, notices = self._save_jobs(tx, ended, corrected, now)
         for message in changed:
-            message.settled_job = settled.get(message.job_key, "")
+            message.settled_job = settled.pop(message.job_key, "")  # said by one of the job's messages
         tx.insert(NOTICES, notices)
         return len(notices)
 
-    def _message_row(self, message: MovingMessage, now: int) -> Row:
-        return (
-            *(message.state.value, message.reason, message.problem, message.from_network, message.receipt_wanted),
-            *(message.route, message.due_at, message.watch_at(self._grace, now), message.counted),
-            message.owner if message.state is State.SUBMITTING else "",
-            now,
-            message.key,
-        )
+    def watch(self, tx: Transaction, messages: Iterable[MovingMessage], now: int) -> None:
+        """Write when messages that have not ended are looked at again."""
+        left = [message for message in messages if not message.counted]
+        tx.update(_WATCHED, [(message.watch_at(self._grace, now), message.key) for message in left])
 
     def _save_jobs(
         self, tx: Transaction, ended: Mapping[int, int], corrected: set[int], now: int
@@ -261,7 +269,19 @@ class MessageWriter:
 
 
 def _part_row(part: MovingPart) -> Row:
+    return (part.state.value, part.error, part.reported_at, part.key)
+
+
+def _message_row(message: MovingMessage, now: int) -> Row:
     return (
-        *(part.state.value, part.carrier, part.carrier_id, part.error, part.submitted_at, part.reported_at),
-        part.key,
+        message.state.value,
+        message.reason,
+        message.problem,
+        message.from_network,
+        message.receipt_wanted,
+        message.route,
+        message.due_at,
+        message.owner if message.state is State.SUBMITTING else "",
+        now,
+        message.key,
     )

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import peewee
 from playhouse.migrations import Runner
 
+from store.arrays import teach
 from store.transaction import StorageError
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -42,9 +43,10 @@ class DatabaseInUseError(StorageError):
 
 
 class _Postgresql(peewee.PostgresqlDatabase):
-    """PostgreSQL whose commits are durable whatever the server's default is."""
+    """PostgreSQL whose commits are durable whatever the server's default is; it takes encoded arrays (store.arrays)."""
 
     def _initialize_connection(self, conn: Any) -> None:
+        teach(conn)
         conn.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
@@ -95,7 +97,7 @@ def _pending(runner: Runner) -> bool:
 def sqlite_file(url: str) -> Path | None:
     """Return the file of a SQLite URL, None for another database."""
     parts = urlsplit(url)
-    return Path(unquote(parts.path)) if parts.scheme == "sqlite" else None
+    return Path("/" + unquote(parts.path).lstrip("/")) if parts.scheme == "sqlite" else None
 
 
 def make_private(file: Path) -> None:

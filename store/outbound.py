@@ -3,7 +3,7 @@
 Not here: what answers, receipts and crashes change (progress), notices (outbox), views for people (views).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sms.lifecycle import State
@@ -24,6 +24,7 @@ from store.tables import Job, Message, Part, Seen
 FAR = 1 << 62
 _LOOK_FURTHER = 500
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
+_ALPHABETS = {alphabet.value: alphabet for alphabet in Alphabet}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,19 +116,24 @@ _MESSAGES = Insert(
 _PARTS = Insert(
     Part,
     *("key", "message_key", "idx", "total", "body", "udh", "payload", "state", "attempt", "carrier", "carrier_id"),
-    "error",
+    *("error", "cost_label"),
 )
 _SEEN = Insert(Seen, "digest", "job_key", "until")
 _TAKEN_MESSAGES = Update(Message, "owner", "updated_at", also="state = 'submitting', attempts = attempts + 1")
-_TAKEN_PARTS = Update(Part, "carrier", also="state = 'submitting', attempt = attempt + 1")
+_TAKEN_PARTS = Update(Part, "carrier", "cost_label", also="state = 'submitting', attempt = attempt + 1")
 _POSTPONED = Update(Message, "due_at")
 _DUE = (
-    "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, parts, expires_at, blackouts"
+    "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, expires_at, blackouts"
     " FROM message"
     " WHERE state = 'queued' AND route = ? AND priority = ? AND due_at <= ? AND expires_at > ?"
     " ORDER BY due_at, key LIMIT ?"
 )
 _DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"
+# One query, since each waits for its answer; always a row, whose digest is null where none was seen.
+_VERSION_AND_SEEN = (
+    "SELECT (SELECT value FROM meta WHERE name = 'directory_version'), s.digest, s.until, j.public_id"
+    " FROM (SELECT 1) AS one LEFT JOIN seen s ON s.digest IN (??) LEFT JOIN job j ON j.key = s.job_key"
+)
 # Not ordered: see store.moving.
 _QUEUED_PARTS = (
     "SELECT message_key, idx, key, total, udh, payload FROM part WHERE message_key IN (??) AND state = 'queued'"
@@ -136,13 +142,17 @@ _QUEUED_PARTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """A carrier's wish for parts: no more than `most_parts`, from these routes; `now` is in microseconds."""
+    """A carrier's wish for parts: no more than `most_parts`, from these routes; `now` is in microseconds.
+
+    `cost_label` is what the operator's file says of the carrier's cost, and is kept with each part that it takes.
+    """
 
     carrier: str
     routes: tuple[str, ...]
     most_parts: int
     now: int
     owner: str
+    cost_label: str = ""
 
 
 class Outbound:
@@ -153,7 +163,6 @@ class Outbound:
 
     def add_jobs(self, tx: Transaction, new_jobs: list[NewJob]) -> list[Added]:
         """Store jobs with their messages, parts, notices and digests; recipients already seen are left out."""
-        current = read_version(tx)
         digests = {
             digest
             for job in new_jobs
@@ -161,7 +170,7 @@ class Outbound:
             for digest in (message.digest, message.duplicate)
             if digest
         }
-        seen = self._seen(tx, digests, max(job.accepted_at for job in new_jobs))
+        current, seen = self._version_and_seen(tx, digests, max(job.accepted_at for job in new_jobs))
         rows = _Rows()
         added = []
         for job in new_jobs:
@@ -176,17 +185,18 @@ class Outbound:
         tx.insert(_SEEN, rows.seen)
         return added
 
-    def _seen(self, tx: Transaction, digests: set[bytes], now: int) -> dict[bytes, str]:
-        """Return the public id of the first job of each digest; one whose time has ended is forgotten here."""
+    def _version_and_seen(self, tx: Transaction, digests: set[bytes], now: int) -> tuple[int, dict[bytes, str]]:
+        """Return the directory's version, and the public id of the first job of each digest.
+
+        A digest whose time has ended is forgotten here.
+        """
         if not digests:
-            return {}
-        query = (
-            "SELECT s.digest, s.until, j.public_id FROM seen s JOIN job j ON j.key = s.job_key WHERE s.digest IN (??)"
-        )
-        found = [(bytes(digest), until, first) for digest, until, first in tx.rows_in(query, digests)]
+            return read_version(tx), {}
+        rows = tx.rows_in(_VERSION_AND_SEEN, digests)
+        found = [(bytes(digest), until, first) for _, digest, until, first in rows if digest is not None]
         over = sorted({digest for digest, until, _ in found if until <= now})
         tx.execute_many("DELETE FROM seen WHERE digest = ?", [(digest,) for digest in over])
-        return {digest: first for digest, until, first in found if until > now}
+        return int(rows[0][0] or 0), {digest: first for digest, until, first in found if until > now}
 
     def _add(self, job: NewJob, seen: dict[bytes, str], rows: "_Rows") -> Added:
         fresh = [message for message in job.messages if message.digest not in seen]
@@ -250,7 +260,7 @@ class Outbound:
         for index, part in enumerate(parts, start=1):
             rows.parts.append(
                 (self._keys.take(), key, index, len(parts), part.text, part.udh, part.payload, waiting.value)
-                + (0, "", "", "")
+                + (0, "", "", "", "")
             )
 
     def take(self, tx: Transaction, takes: list[Take]) -> list[list[PartToSubmit]]:
@@ -278,11 +288,12 @@ class Outbound:
         messages = self._due(tx, take, route, urgency, room)
         parts_of: dict[int, list[tuple[int, int, int, bytes, bytes]]] = {}
         for message_key, index, key, total, udh, payload in sorted(
-            tx.rows_in(_QUEUED_PARTS, (row[0] for row in messages))
+            tx.rows_in(_QUEUED_PARTS, [row[0] for row in messages])
         ):
             parts_of.setdefault(message_key, []).append((key, index, total, bytes(udh), bytes(payload)))
         taken: list[PartToSubmit] = []
         message_keys = []
+        senders: dict[str, SenderId | None] = {"": None}
         for row in messages:
             parts = parts_of.get(row[0], [])
             if len(taken) + len(parts) > room:
@@ -290,9 +301,11 @@ class Outbound:
                     break
                 parts = parts[:room]
             message_keys.append((take.owner, take.now, row[0]))
-            taken += [_part_to_submit(row, part) for part in parts]
+            if row[3] not in senders:
+                senders[row[3]] = parse_sender_id(row[3])
+            taken += _parts_to_submit(row, senders[row[3]], parts)
         tx.update(_TAKEN_MESSAGES, message_keys)
-        tx.update(_TAKEN_PARTS, [(take.carrier, part.part_key) for part in taken])
+        tx.update(_TAKEN_PARTS, [(take.carrier, take.cost_label, part.part_key) for part in taken])
         return taken
 
     def _due(self, tx: Transaction, take: Take, route: str, urgency: int, room: int) -> list[Row]:
@@ -334,26 +347,32 @@ class _Rows:
         self.seen: list[Row] = []
 
 
-def _part_to_submit(row: Row, part: tuple[int, int, int, bytes, bytes]) -> PartToSubmit:
-    key, public_id, number, sender, alphabet, urgency, flash, receipt_wanted, _, expires_at, _ = row
-    part_key, index, total, udh, payload = part
-    return PartToSubmit(
-        part_key=part_key,
-        message_key=key,
-        message_id=public_id,
-        number=MobileNumber(digits=number),
-        sender=parse_sender_id(sender) if sender else None,
-        alphabet=Alphabet(alphabet),
-        udh=udh,
-        payload=payload,
-        index=index,
-        total=total,
-        reference=_reference(udh),
-        priority=Priority.NORMAL if urgency else Priority.EXPRESS,
-        flash=bool(flash),
-        receipt_wanted=bool(receipt_wanted),
-        expires_at=to_instant(expires_at),
-    )
+def _parts_to_submit(
+    row: Row, sender: SenderId | None, parts: Sequence[tuple[int, int, int, bytes, bytes]]
+) -> list[PartToSubmit]:
+    key, public_id, digits, _, alphabet, urgency, flash, receipt_wanted, expires_at, _ = row
+    number = MobileNumber(digits=digits)
+    instant = to_instant(expires_at)
+    return [
+        PartToSubmit(
+            part_key=part_key,
+            message_key=key,
+            message_id=public_id,
+            number=number,
+            sender=sender,
+            alphabet=_ALPHABETS[alphabet],
+            udh=udh,
+            payload=payload,
+            index=index,
+            total=total,
+            reference=_reference(udh),
+            priority=Priority.NORMAL if urgency else Priority.EXPRESS,
+            flash=bool(flash),
+            receipt_wanted=bool(receipt_wanted),
+            expires_at=instant,
+        )
+        for part_key, index, total, udh, payload in parts
+    ]
 
 
 def _reference(udh: bytes) -> int:

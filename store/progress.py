@@ -1,7 +1,7 @@
 """What answers, receipts, time and administrators do to messages: each method is a batch function in one transaction.
 
 The decisions are the tables of sms.lifecycle; here they are looked up and handed to store.moving, which writes them
-down and settles jobs. Not here: taking parts out of the queue (outbound).
+down and settles jobs. Not here: taking parts out of the queue (outbound), whose receipt one is (receipts).
 """
 
 from collections.abc import Mapping
@@ -9,18 +9,25 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sms.lifecycle import REPORT_OF, Event, State, retry_delay
-from sms.message import Receipt, ReceiptState
+from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
-from store.database import Row, Transaction
-from store.keys import Keys, to_stored
+from store.database import Transaction
+from store.keys import Keys
 from store.leases import end_overdue
 from store.moving import MessageWriter, MovingMessage, MovingPart, load_messages, load_messages_of
-from store.statements import Insert, Update
-from store.tables import ReceiptRow
+from store.receipts import (
+    ERROR_KEPT,
+    Arrived,
+    Fitted,
+    adopt,
+    find_orphans,
+    find_orphans_to,
+    find_unknown,
+    keep,
+    name_parts,
+    worth_keeping,
+)
 
-_ORPHAN_LIFE = int(timedelta(hours=48).total_seconds()) * 1_000_000
-# No validity is longer than 7 days, no orphan lives longer than 2: an older lost answer has no receipt to come.
-_UNKNOWN_LIFE = int(timedelta(days=10).total_seconds()) * 1_000_000
 _GRACE = timedelta(hours=1)
 _SWEEP = 1_000
 _RECOVER = 500
@@ -67,14 +74,6 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
-    """One receipt and when it came, in microseconds."""
-
-    receipt: Receipt
-    at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     """A wish to cancel messages; `now` is in microseconds."""
 
@@ -104,6 +103,16 @@ class Recovered:
     """How much one call recovered; ask again until `parts` is 0."""
 
     parts: int
+    notices: int
+    settled_jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What one sweep came to: how many messages it looked at, the public ids of jobs that settled, notices written."""
+
+    looked_at: int
+    settled_jobs: tuple[str, ...]
     notices: int
 
 
@@ -141,19 +150,6 @@ def _microseconds(duration: timedelta) -> int:
 
 
 _Places = Mapping[int, tuple[MovingMessage, MovingPart]]
-_RECEIPTS = Insert(
-    ReceiptRow,
-    *("key", "carrier", "carrier_id", "state", "error", "number", "done_at", "received_at", "part_key"),
-)
-_ADOPTED = Update(ReceiptRow, "part_key")
-_ORPHAN = "SELECT key, carrier, carrier_id, state, error, number, received_at FROM receipt WHERE part_key IS NULL"
-_ORPHAN_BY_ID = _ORPHAN + " AND carrier_id IN (??)"
-_ORPHAN_BY_NUMBER = _ORPHAN + " AND number IN (??)"
-_PART_BY_ID = "SELECT key, carrier, carrier_id FROM part WHERE carrier_id <> '' AND carrier_id IN (??)"
-_UNKNOWN = (
-    "SELECT p.key, p.carrier, m.number FROM message m JOIN part p ON p.message_key = m.key"
-    " WHERE m.number IN (??) AND m.updated_at > ? AND p.state = 'unknown' AND p.carrier_id = ''"
-)
 
 
 class ProgressStore:
@@ -195,7 +191,7 @@ class ProgressStore:
 
     def _apply_answer(self, message: MovingMessage, part: MovingPart, answer: Answer) -> None:
         part.carrier = answer.carrier
-        part.changed = True
+        part.changed = part.offered = True
         match answer.outcome:
             case Done(reference=reference):
                 part.carrier_id = reference
@@ -234,92 +230,75 @@ class ProgressStore:
     def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[MovingPart]) -> None:
         """Apply receipts that came before the answer that makes them fit."""
         parts = {(part.carrier, part.carrier_id): part.key for part in accepted}
-        orphans = tx.rows_in(_ORPHAN_BY_ID, {carrier_id for _, carrier_id in parts})
         adopted = []
-        for key, carrier, carrier_id, state, error, _, received_at in sorted(orphans):
-            if (carrier, carrier_id) in parts:
-                message, part = places[parts[carrier, carrier_id]]
-                _report(message, part, ReceiptState(state), error, received_at)
-                adopted.append((part.key, key))
-        tx.update(_ADOPTED, adopted)
+        for orphan in find_orphans(tx, {carrier_id for _, carrier_id in parts}):
+            if (orphan.carrier, orphan.carrier_id) in parts:
+                message, part = places[parts[orphan.carrier, orphan.carrier_id]]
+                _report(message, part, orphan.state, orphan.error, orphan.received_at)
+                adopted.append((part.key, orphan.key))
+        adopt(tx, adopted)
 
     def _adopt_orphans(self, tx: Transaction, lost: list[tuple[MovingMessage, MovingPart]]) -> None:
         """Apply receipts that fitted nothing to parts whose answer was lost, where exactly one part fits."""
         numbers = {message.number for message, _ in lost} - {""}
-        orphans = tx.rows_in(_ORPHAN_BY_NUMBER, numbers)
-        unknown = _unknown_parts(tx, numbers, min(row[-1] for row in orphans)) if orphans else {}
+        orphans = find_orphans_to(tx, numbers)
+        unknown = find_unknown(tx, numbers, min(orphan.received_at for orphan in orphans)) if orphans else {}
         adopted = []
-        for key, carrier, carrier_id, state, error, number, received_at in sorted(orphans):
+        for orphan in orphans:
             fitting = [
                 (message, part)
                 for message, part in lost
                 if part.state is State.UNKNOWN
-                and message.number == number
-                and part.carrier == carrier
-                and part.carrier_id in ("", carrier_id)
+                and message.number == orphan.number
+                and part.carrier == orphan.carrier
+                and part.carrier_id in ("", orphan.carrier_id)
             ]
-            # A message was last written when its part was taken: what came before that is no receipt of it.
-            if len(fitting) != 1 or fitting[0][0].updated_at > received_at or (carrier, number) in unknown:
+            if len(fitting) != 1 or (orphan.carrier, orphan.number) in unknown:
                 continue
             message, part = fitting[0]
-            _name(message, part, carrier_id)
-            _report(message, part, ReceiptState(state), error, received_at)
-            adopted.append((part.key, key))
-        tx.update(_ADOPTED, adopted)
+            # A message was last written when its part was taken: what came before that is no receipt of it.
+            if message.updated_at <= orphan.received_at:
+                _name(message, part, orphan.carrier_id)
+                _report(message, part, orphan.state, orphan.error, orphan.received_at)
+                adopted.append((part.key, orphan.key))
+        adopt(tx, adopted)
 
     def report(self, tx: Transaction, arrived: list[Arrived]) -> list[Progress]:
-        """Take receipts: each is written down, and moves the part it names; what fits nothing waits as an orphan."""
-        keys = self._match(tx, arrived)
-        messages = load_messages_of(tx, (key for key in keys if key is not None))
+        """Take receipts: each is written down, and moves the part it names; what fits nothing waits as an orphan.
+
+        News that a carrier repeats without end is written down a few times only.
+        """
+        named = name_parts(tx, arrived)
+        messages = load_messages(tx, (message_key for _, message_key in named if message_key))
         places = _places(messages)
         told: list[MovingMessage | None] = []
-        rows: list[Row] = []
-        for item, key in zip(arrived, keys, strict=True):
+        kept: list[Fitted] = []
+        idle: list[Fitted] = []
+        for item, (key, _) in zip(arrived, named, strict=True):
             receipt = item.receipt
-            message, part = places.get(key, (None, None)) if key is not None else (None, None)
+            message, part = places.get(key, (None, None))
             if message is not None and part is not None and part.carrier_id not in ("", receipt.carrier_id):
                 message = part = None  # another receipt, or the answer itself, was quicker to name this part
-            if message is not None and part is not None:
-                _name(message, part, receipt.carrier_id)
-                _report(message, part, receipt.state, receipt.error[:80], item.at)
-            rows.append(self._receipt_row(item, part))
             told.append(message)
-        tx.insert(_RECEIPTS, rows)
+            if message is None or part is None:
+                kept.append((item, None))
+                continue
+            _name(message, part, receipt.carrier_id)
+            moved = _report(message, part, receipt.state, receipt.error[:ERROR_KEPT], item.at)
+            (kept if moved else idle).append((item, part.key))
+        kept += worth_keeping(tx, idle) if idle else []
+        keep(tx, self._keys, kept)
         notices = self._writer.save(tx, messages.values(), max(item.at for item in arrived))
         return [_progress(message, notices) for message in told]
 
-    def _receipt_row(self, item: Arrived, part: MovingPart | None) -> Row:
-        receipt = item.receipt
-        return (
-            *(self._keys.take(), receipt.carrier, receipt.carrier_id, receipt.state.value, receipt.error[:80]),
-            *(receipt.number, to_stored(receipt.done_at) if receipt.done_at else None, item.at),
-            part.key if part is not None else None,
-        )
-
-    def _match(self, tx: Transaction, arrived: list[Arrived]) -> list[int | None]:
-        """Return the part that each receipt names: the newest with that id, or the only unknown one to that number."""
-        found: dict[tuple[str, str], int] = {}
-        wanted = {item.receipt.carrier_id for item in arrived}
-        for key, carrier, carrier_id in tx.rows_in(_PART_BY_ID, wanted):
-            found[carrier, carrier_id] = max(key, found.get((carrier, carrier_id), 0))
-        strange = [item for item in arrived if (item.receipt.carrier, item.receipt.carrier_id) not in found]
-        since = min((item.at for item in strange), default=0)
-        unknown = _unknown_parts(tx, {item.receipt.number for item in strange}, since)
-        keys: list[int | None] = []
-        for item in arrived:
-            fitting = unknown.get((item.receipt.carrier, item.receipt.number), [])
-            key = found.get((item.receipt.carrier, item.receipt.carrier_id))
-            keys.append(fitting[0] if key is None and len(fitting) == 1 else key)
-        return keys
-
-    def sweep(self, tx: Transaction, nows: list[int]) -> list[int]:
-        """End up to a thousand messages whose time is over; returns how many were looked at.
+    def sweep(self, tx: Transaction, nows: list[int]) -> list[Swept]:
+        """End up to a thousand messages whose time is over; sweep again until none was looked at.
 
         What can't end yet, because a carrier still owes its answer, is looked at again a minute later.
         """
         return [self._sweep(tx, now) for now in nows]
 
-    def _sweep(self, tx: Transaction, now: int) -> int:
+    def _sweep(self, tx: Transaction, now: int) -> Swept:
         keys = [key for (key,) in tx.rows(_OVERDUE_LOCKED if tx.postgresql else _OVERDUE, (now, _SWEEP))]
         messages = load_messages(tx, keys)
         for message in messages.values():
@@ -328,9 +307,9 @@ class ProgressStore:
                     message.move(part, Event.EXPIRE, _EXPIRED)
                 elif part.state is State.SUBMITTED and message.expires_at + self._grace[part.carrier] <= now:
                     message.move(part, Event.GIVE_UP_ON_RECEIPT, _NO_RECEIPT)
-            message.changed = True
-        self._writer.save(tx, messages.values(), now)
-        return len(keys)
+        notices = self._writer.save(tx, messages.values(), now)
+        self._writer.watch(tx, messages.values(), now)
+        return Swept(looked_at=len(keys), settled_jobs=_settled_jobs(messages), notices=notices)
 
     def cancel(self, tx: Transaction, wishes: list[Cancel]) -> list[int]:
         """Cancel the parts of messages that no carrier was offered yet; returns how many messages that ended."""
@@ -378,14 +357,8 @@ class ProgressStore:
             answer = Answer(part_key=part.key, carrier=part.carrier, outcome=Unknown(problem=wish.problem), at=wish.now)
             self._apply_answer(message, part, answer)
         self._adopt_orphans(tx, parts)
-        return Recovered(parts=len(parts), notices=self._writer.save(tx, messages.values(), wish.now))
-
-    def forget_orphans(self, tx: Transaction, nows: list[int]) -> list[int]:
-        """Delete receipts that fitted nothing for 48 hours; returns how many."""
-        return [
-            tx.execute("DELETE FROM receipt WHERE part_key IS NULL AND received_at <= ?", (now - _ORPHAN_LIFE,))
-            for now in nows
-        ]
+        notices = self._writer.save(tx, messages.values(), wish.now)
+        return Recovered(parts=len(parts), notices=notices, settled_jobs=_settled_jobs(messages))
 
 
 _OVERDUE = "SELECT key FROM message WHERE NOT counted AND watch_at <= ? ORDER BY watch_at LIMIT ?"
@@ -417,25 +390,23 @@ def _name(message: MovingMessage, part: MovingPart, carrier_id: str) -> None:
     """Remember the carrier's id of a part whose answer, which would have said it, was lost."""
     if not part.carrier_id:
         part.carrier_id = carrier_id
-        part.changed = message.changed = True
+        part.changed = part.offered = message.changed = True
 
 
-def _report(message: MovingMessage, part: MovingPart, state: ReceiptState, error: str, at: int) -> None:
+def _report(message: MovingMessage, part: MovingPart, state: ReceiptState, error: str, at: int) -> bool:
+    """Move a part as a receipt says; returns whether it moved."""
     event = REPORT_OF[state]
     if event is None or not message.move(part, event, _REPORT_PROBLEMS.get(event)):
-        return
+        return False
     part.reported_at = at
     part.error = error if part.state is not State.DELIVERED else ""
     if message.state is part.state:
         message.from_network = True
+    return True
 
 
-def _unknown_parts(tx: Transaction, numbers: set[str], at: int) -> dict[tuple[str, str], list[int]]:
-    """Return the parts whose answer their carrier still owes, by carrier and number."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for key, carrier, number in tx.rows_in(_UNKNOWN, numbers - {""}, (at - _UNKNOWN_LIFE,)):
-        found.setdefault((carrier, number), []).append(key)
-    return found
+def _settled_jobs(messages: Mapping[int, MovingMessage]) -> tuple[str, ...]:
+    return tuple(message.settled_job for message in messages.values() if message.settled_job)
 
 
 def _progress(message: MovingMessage | None, notices: int) -> Progress:

@@ -5,8 +5,11 @@ column is one binary parameter. Not here: queries, which are SQL at their place 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import peewee
+
+from store.arrays import EncodedArray, Encoder, encoder_of
 
 _ARRAYS = {
     "BIGINT": "bigint",
@@ -27,8 +30,13 @@ class Insert:
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks})"  # noqa: S608 - names of the models
+        self._encoders = _encoders(model, columns)
         arrays = _arrays(model, columns)
         self.postgresql = f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608 - the same
+
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[EncodedArray]:
+        """Return the parameters of the PostgreSQL statement for one row or more."""
+        return [encode(column) for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True)]
 
 
 class Update:
@@ -41,6 +49,7 @@ class Update:
         self.table = table_of(model)
         self.columns = (*columns, key)
         fixed = [also] if also else []
+        self._encoders = _encoders(model, self.columns)
         marks = ", ".join([*(f"{name} = ?" for name in columns), *fixed])
         self.sqlite = f"UPDATE {self.table} SET {marks} WHERE {key} = ?"  # noqa: S608 - names of the models
         values = ", ".join([*(f"{name} = v.{name}" for name in columns), *fixed])
@@ -48,6 +57,10 @@ class Update:
             f"UPDATE {self.table} SET {values} FROM unnest({_arrays(model, self.columns)})"  # noqa: S608 - the same
             f" AS v ({', '.join(self.columns)}) WHERE {self.table}.{key} = v.{key}"
         )
+
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[EncodedArray]:
+        """Return the parameters of the PostgreSQL statement for one row or more."""
+        return [encode(column) for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True)]
 
 
 def table_of(model: type[peewee.Model]) -> str:
@@ -61,6 +74,14 @@ def columns_of(model: type[peewee.Model]) -> dict[str, peewee.Field]:
     return {str(field.column_name): field for field in fields}
 
 
-def _arrays(model: type[peewee.Model], columns: Sequence[str]) -> str:
+def _kinds(model: type[peewee.Model], columns: Sequence[str]) -> list[str]:
     known = columns_of(model)
-    return ", ".join(f"%b::{_ARRAYS[known[name].field_type]}[]" for name in columns)
+    return [_ARRAYS[known[name].field_type] for name in columns]
+
+
+def _arrays(model: type[peewee.Model], columns: Sequence[str]) -> str:
+    return ", ".join(f"%b::{kind}[]" for kind in _kinds(model, columns))
+
+
+def _encoders(model: type[peewee.Model], columns: Sequence[str]) -> list[Encoder]:
+    return [encoder_of(kind) for kind in _kinds(model, columns)]

@@ -4,8 +4,10 @@ SQL is written with `?` and `IN (??)`; PostgreSQL's marks are made here. Not her
 """
 
 import re
+import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, cast
 
@@ -16,11 +18,22 @@ from store.statements import Insert, Update
 Row = tuple[Any, ...]
 
 _LONGEST_LIST = 512
+_PQTRANS_IDLE = 0
+_DISK_FULL = "53100"
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class StorageError(Exception):
     """The database could not keep a call: nothing of it is stored. The cause is chained."""
+
+
+class StorageFullError(StorageError):
+    """The same, for want of room."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether a database says that its disk has no room."""
+    return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == _DISK_FULL
 
 
 @lru_cache(maxsize=1024)
@@ -38,6 +51,9 @@ class Transaction:
     def __init__(self, database: peewee.Database, *, careful: bool = False) -> None:
         self._connection: Any = database.connection()  # type: ignore[no-untyped-call]
         self._careful = careful
+        self._pipeline: Any = None
+        self._ended = False
+        self._committing: Any = None
         self.postgresql = isinstance(database, peewee.PostgresqlDatabase)
 
     def _run(self, sql: str, values: Sequence[Any]) -> Any:
@@ -47,9 +63,44 @@ class Transaction:
         cursor.execute(_for_postgresql(sql) if self.postgresql else sql, values)
         return cursor
 
+    @contextmanager
+    def sent_together(self) -> Iterator[None]:
+        """Send statements without waiting for the answer to each, where the database can (PostgreSQL's pipeline).
+
+        Only what returns something waits. A statement's error is raised by it, by a later one, or at the end.
+        """
+        if not self.postgresql:
+            yield
+            return
+        try:
+            with self._connection.pipeline() as self._pipeline:
+                yield
+        finally:
+            self._pipeline = None
+
+    def send(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement of which nobody asks how many rows it changed."""
+        self._run(sql, values)
+
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run one statement and return how many rows it changed."""
-        return int(self._run(sql, values).rowcount)
+        cursor = self._run(sql, values)
+        if self._pipeline is not None:
+            self._pipeline.sync()
+        if self.postgresql:
+            self._ended = self._connection.pgconn.transaction_status == _PQTRANS_IDLE
+        return int(cursor.rowcount)
+
+    def commit(self) -> None:
+        """Commit; whether that was done is known after `check_committed`."""
+        if self._ended:  # to COMMIT the server would say only a warning
+            raise StorageError("the transaction has ended already")
+        self._committing = self._run("COMMIT", ())
+
+    def check_committed(self) -> None:
+        """Raise StorageError where the commit was none: PostgreSQL says ROLLBACK, and no error, after a failure."""
+        if self.postgresql and self._committing.statusmessage != "COMMIT":
+            raise StorageError(f"the transaction was not committed: {self._committing.statusmessage}")
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for every row; does nothing for no rows. `insert` and `update` are faster on PostgreSQL."""
@@ -74,7 +125,7 @@ class Transaction:
             rows = [tuple(_storable(value) for value in row) for row in rows]
         cursor = self._connection.cursor()
         if self.postgresql:
-            cursor.execute(statement.postgresql, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(statement.postgresql, statement.arrays(rows))
         else:
             cursor.executemany(statement.sqlite, rows)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sms.lifecycle import State
-from sms.message import Alphabet, MailOrigin
+from sms.lifecycle import INTERMEDIATE, State
+from sms.message import Alphabet, MailOrigin, ReceiptState
 from sms.report import JobReport, ReportedMessage, ReportedPart
 from store.database import Row, Transaction
 from store.frozen import thaw_origins, thaw_replaced, thaw_settings
@@ -23,7 +23,8 @@ _MESSAGES = (
 )
 _PARTS = (
     "SELECT p.message_key, p.idx, p.total, p.body, p.state, p.carrier, p.carrier_id, p.error, p.submitted_at,"
-    " p.reported_at, EXISTS (SELECT 1 FROM receipt r WHERE r.part_key = p.key AND r.state = 'accepted')"
+    " p.reported_at, p.cost_label,"
+    " EXISTS (SELECT 1 FROM receipt r WHERE r.part_key = p.key AND r.state = 'accepted')"
     " FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)"
     " ORDER BY p.message_key, p.idx"
 )
@@ -57,7 +58,8 @@ def _reported_part(row: Row) -> ReportedPart:
         error=row[7],
         submitted_at=_instant(row[8]),
         reported_at=_instant(row[9]),
-        acted_for=bool(row[10]),
+        cost_label=row[10],
+        acted_for=bool(row[11]),
     )
 
 
@@ -118,7 +120,7 @@ def find_job(tx: Transaction, name: str) -> int | None:
     for query in (
         "SELECT key FROM job WHERE public_id = ?",
         "SELECT job_key FROM message WHERE public_id = ?",
-        "SELECT key FROM job WHERE mail_id = ? ORDER BY key DESC LIMIT 1",
+        "SELECT key FROM job WHERE mail_id = ? ORDER BY accepted_at DESC, key DESC LIMIT 1",  # through job_accepted
     ):
         rows = tx.rows(query, (name,))
         if rows:
@@ -128,7 +130,7 @@ def find_job(tx: Transaction, name: str) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedReceipt:
-    """One receipt in a trace."""
+    """One receipt in a trace; `intermediate` for news on the way, which decide nothing."""
 
     message_id: str
     part: int
@@ -137,6 +139,7 @@ class TracedReceipt:
     state: str
     error: str
     received_at: datetime
+    intermediate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +222,7 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
                 state=row[4],
                 error=row[5],
                 received_at=to_instant(row[6]),
+                intermediate=ReceiptState(row[4]) in INTERMEDIATE,
             )
             for row in receipts
         ),

@@ -41,6 +41,7 @@ _TONES = {
     State.QUEUED: Tone.OPEN,
     State.SUBMITTING: Tone.OPEN,
 }
+_COUNTED_BY = {"some_failed": "failed", "some_refused": "failed", "open": "open", "delayed": "open"}
 _SOON = timedelta(minutes=1)
 _TRIAL = ProblemCode.DRY_RUN
 _BEFORE_SENDING = frozenset({NoticeKind.ACCEPTED, NoticeKind.DRY_RUN})
@@ -144,6 +145,8 @@ _INVISIBLE = re.compile(
 
 def show(text: str) -> str:
     """Return the text with every character named that would hide, or change the direction of what follows."""
+    if text.isprintable():
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     if _INVISIBLE.search(text) is None:
         return text
@@ -152,6 +155,8 @@ def show(text: str) -> str:
 
 def show_line(text: str) -> str:
     """Return the text as `show` has it, in one line."""
+    if text.isprintable() and " " not in text:
+        return text
     return " ".join(show(text).split())
 
 
@@ -168,8 +173,8 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     teller = recipients[0] if single else shared
     who = recipients[0].number if single else words.count("count.recipients", len(messages))
     lead = recipients[0].sentence if single else _tally(kind, report, words)
-    if lead.rstrip(".") == headline:
-        lead = ""
+    if lead.rstrip(".") == headline or (kind is NoticeKind.DRY_RUN and single and messages[0].reason == _TRIAL):
+        lead = ""  # the headline has said it
     more = ""
     if hidden:
         more = f"{words.count('text.more', hidden)} {words.say('text.more_failed_first')}"
@@ -267,9 +272,12 @@ def _headline(kind: NoticeKind, messages: Sequence[ReportedMessage], summary: Su
         return words.say(f"headline.{state}")
     if kind is NoticeKind.DRY_RUN:
         planned = sum(message.reason == _TRIAL for message in messages)
-        return words.say("many.dry-run", total=summary.total, planned=planned)
+        return words.count("many.dry-run", planned, total=summary.total, planned=planned)
     counts = {"total": summary.total, "failed": summary.failed, "unknown": summary.unknown, "open": summary.open}
-    return words.say(f"many.{_headline_of_many(kind, summary)}", **counts)
+    name = _headline_of_many(kind, summary)
+    if name in _COUNTED_BY:
+        return words.count(f"many.{name}", counts[_COUNTED_BY[name]], **counts)
+    return words.say(f"many.{name}", **counts)
 
 
 def _headline_of_many(kind: NoticeKind, summary: Summary) -> str:
@@ -344,7 +352,7 @@ def _view_recipient(message: ReportedMessage, report: JobReport, words: Words, z
     if trial and message.problem:
         detail = f"{words.say('label.route')}: {show_line(message.problem)}"
     if message.reason in _REFUSALS_ONLY and message.problem:
-        detail = show_line(message.problem)
+        detail = show_line(words.detail(message.problem))
     return RecipientView(
         number=address_of(message),
         state=words.say("state.would-send" if trial else f"state.{message.state}"),
@@ -403,6 +411,7 @@ def _parts_line(parts: Sequence[ReportedPart], words: Words) -> str:
 
 
 def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words, zone: str) -> Iterable[Fact]:
+    only = recipients[0] if len(report.messages) == 1 else None
     parts = [part for message in report.messages for part in message.parts]
     senders = {message.sender_id for message in report.messages if message.sender_id}
     accepted = words.time(report.accepted_at, zone)
@@ -412,10 +421,11 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
     )
     expiry = max((m.expires_at for m in report.messages if m.expires_at and m.state in OPEN), default=None)
     values = (
-        ("label.to", recipients[0].number if len(report.messages) == 1 else ""),
-        ("label.sender", ", ".join(map(_show_sender, sorted(senders)[:3]))),
+        ("label.to", only.number if only else ""),
+        ("label.sender", only.sender if only else ", ".join(map(_show_sender, sorted(senders)[:3]))),
         ("label.parts", _parts_line(parts, words)),
         ("label.cost_centre", show_line(report.settings.cost_centre)),
+        ("label.limited", _limits(report)),
         ("label.reference", show_line(report.reference)),
         ("label.accepted_at", accepted),
         ("label.due_at", words.time(start, zone) if start and start - report.accepted_at > _SOON else ""),
@@ -424,6 +434,20 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
         ("label.job", show_line(report.public_id)),
     )
     return (Fact(label=words.say(key), value=value) for key, value in values if value)
+
+
+def _limits(report: JobReport) -> str:
+    """Name what a constraint took from this job, with whose it is; a maximum of parts only where text was cut."""
+    was_cut = any(message.cut for message in report.messages)
+    limited = {
+        name: origin
+        for name, (layer, origin) in report.origins.items()
+        if layer == "constraint" and (name != "max_parts" or was_cut)
+    }
+    return "; ".join(
+        f"{name} = {format_setting(getattr(report.settings, name))} ({show_line(origin)})"
+        for name, origin in limited.items()
+    )
 
 
 def _settings(report: JobReport) -> Iterable[Fact]:

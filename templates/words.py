@@ -1,8 +1,12 @@
 """The sentences of status mails and DSNs in every language, and dates as their reader writes them.
 
+The detail of a refused recipient is kept as an English sentence, for logs and machines as much as for people. Those
+that stand in `[detail]` of the English catalogue are found again with their fields, and said in the reader's language.
 Not here: which sentence fits a report (templates.view), nor markup. The catalogues are the TOML files in `mail/`.
 """
 
+import re
+import string
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,40 +18,64 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime
 
-LANGUAGES = ("en", "de", "es", "fr")
 FALLBACK = "en"
 
 _LOOKED_UP = 1024
+_LONGEST_DETAIL = 400
+_FIELDS = {"code": "[0-9A-F]{1,6}", "country": "[A-Z]{2}", "allowed": "[A-Z]{2}(?:, [A-Z]{2})*"}
+_ANY_FIELD = ".{1,200}?"
+
+
+@lru_cache(maxsize=1)
+def find_languages() -> tuple[str, ...]:
+    """Return the languages that have a catalogue."""
+    names = (file.name for file in (files("templates") / "mail").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def language_spoken(tag: str) -> str:
+    """Return the language of the sentences that a tag such as `de-AT` gets: English where its own has no catalogue."""
+    language = tag.partition("-")[0].lower()
+    return language if language in find_languages() else FALLBACK
 
 
 class Words:
     """One language's catalogue: sentences by `section.key`, counted forms by CLDR plural category, dates."""
 
-    def __init__(self, language: str, locale: Locale, texts: Mapping[str, str | Mapping[str, str]]) -> None:
+    def __init__(
+        self, language: str, locale: Locale, texts: Mapping[str, str | Mapping[str, str]], details: "Details"
+    ) -> None:
         self.language = language
+        self._details = details
         self.texts = texts
         self._locale = locale
-        # A mail to many recipients says the same minute again and again.
+        self._sentences = {key: text for key, text in texts.items() if isinstance(text, str)}
+        # A mail to many recipients says the same minute again and again, and all mails count to small numbers.
         self._cached_time = lru_cache(maxsize=_LOOKED_UP)(self._format_time)
+        self._plural_form = lru_cache(maxsize=_LOOKED_UP)(locale.plural_form)
 
     def say(self, key: str, **fields: object) -> str:
         """Return a sentence with its fields filled in. Raises KeyError for a key that no catalogue has."""
-        text = self.texts[key]
-        assert isinstance(text, str)
+        text = self._sentences[key]
         return text.format(**fields) if fields else text
 
-    def count(self, key: str, number: int) -> str:
-        """Return the form of a counted phrase that grammar wants for this number, which stands in it."""
+    def count(self, key: str, number: int, **fields: object) -> str:
+        """Return the form of a counted phrase that grammar wants for this number, which stands in it as `n`."""
         forms = self.texts[key]
         assert isinstance(forms, Mapping)
-        form = forms.get(self._locale.plural_form(number), forms["other"])
-        return form.format(n=number)
+        form = forms.get(self._plural_form(number), forms["other"])
+        return form.format(n=number, **fields)
 
     def explain(self, reason: str, problem: str) -> str:
         """Return the sentence for a ProblemCode or Refusal value; `problem` where the catalogue does not know it."""
-        text = self.texts.get(f"problem.{reason}") or self.texts.get(f"refusal.{reason}") or problem
-        assert isinstance(text, str)
-        return text
+        return self._sentences.get(f"problem.{reason}") or self._sentences.get(f"refusal.{reason}") or problem
+
+    def detail(self, english: str) -> str:
+        """Return the detail of a refusal in this language; as it is where the catalogues do not have it."""
+        if self.language == FALLBACK:
+            return english
+        found = self._details.find(english)
+        return english if found is None else self.say(found[0], **found[1])
 
     def time(self, instant: datetime, zone: str) -> str:
         """Return the minute of an instant in the reader's IANA zone, language and order, with the zone's name."""
@@ -68,21 +96,53 @@ def _pattern_of(locale: Locale) -> str:
     return str(locale.datetime_formats["medium"]).replace("{1}", date).replace("{0}", time)
 
 
+class Details:
+    """The sentences of `[detail]` in the English catalogue, as patterns."""
+
+    def __init__(self, english: Mapping[str, str | Mapping[str, str]]) -> None:
+        self._patterns = [
+            (key, re.compile(_sentence_pattern(text)))
+            for key, text in english.items()
+            if key.startswith("detail.") and isinstance(text, str)
+        ]
+        self.find = lru_cache(maxsize=_LOOKED_UP)(self._find)
+
+    def _find(self, sentence: str) -> tuple[str, Mapping[str, str]] | None:
+        """Return the key and the fields of a sentence."""
+        if len(sentence) > _LONGEST_DETAIL:
+            return None
+        for key, pattern in self._patterns:
+            match = pattern.fullmatch(sentence)
+            if match is not None:
+                return key, match.groupdict()
+        return None
+
+
+def _sentence_pattern(text: str) -> str:
+    pieces: list[str] = []
+    for before, name, _, _ in string.Formatter().parse(text):
+        pieces.append(re.escape(before))
+        if name is not None:
+            pieces.append(f"(?P<{name}>{_FIELDS.get(name, _ANY_FIELD)})")
+    return "".join(pieces)
+
+
 class Dictionary:
     """All catalogues, read once; a tag such as `de-AT` finds German words and Austrian dates."""
 
     def __init__(self) -> None:
-        self._texts = {language: _read_catalogue(language) for language in LANGUAGES}
+        self._texts = {language: _read_catalogue(language) for language in find_languages()}
+        self._details = Details(self._texts[FALLBACK])
         self._words: dict[str, Words] = {}
 
     def words(self, tag: str) -> Words:
-        """Return the words for a language tag; English where the language has no catalogue."""
+        """Return the words for a language tag; English words and dates where the language has no catalogue."""
         known = self._words.get(tag)
         if known is None:
-            language = tag.partition("-")[0].lower()
-            if language not in LANGUAGES:
-                language = tag = FALLBACK
-            known = self._words[tag] = Words(language, _locale_of(tag), self._texts[language])
+            language = language_spoken(tag)
+            if language == FALLBACK != tag.partition("-")[0].lower():
+                return self.words(FALLBACK)
+            known = self._words[tag] = Words(language, _locale_of(tag), self._texts[language], self._details)
         return known
 
 

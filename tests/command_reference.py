@@ -19,8 +19,11 @@ def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[
     """Yield a command and all below it, each with the words that call it."""
     yield path, command
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from walk(command.commands[name], (*path, name))
+        context = click.Context(command)
+        for name in sorted(command.list_commands(context)):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from walk(below, (*path, name))
 
 
 def command_reference() -> str:

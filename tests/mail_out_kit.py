@@ -142,6 +142,7 @@ class Peer:
     mails: list[bytes] = field(default_factory=list)
     connections: int = 0
     handshakes: list[str] = field(default_factory=list)
+    resumed: list[bool] = field(default_factory=list)
     clients: list[Any] = field(default_factory=list)
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -225,6 +226,7 @@ class Peer:
                 secure = True
                 tls = writer.get_extra_info("ssl_object")
                 self.handshakes.append(tls.version())
+                self.resumed.append(bool(tls.session_reused))
                 self.clients.append(tls.getpeercert(True))
             elif told is not None:
                 await self._say(writer, told)

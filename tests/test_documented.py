@@ -5,13 +5,16 @@ import tomllib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import click
 import pytest
 
+from mta.__main__ import PLACES, main
 from mta.config.example import example_toml
 from mta.config.model import Config
 from mta.config.shapes import docs_of, hints_of, item_hint, key_of, options_of, unwrap
 from sms.settings import FIELDS
 from tests.command_reference import command_reference, walk
+from tests.inlined_template import inlined_template
 from tests.lifecycle_picture import draw_lifecycle, picture_in
 from tests.standards_index import cited_in_code, listed_in, rewritten, verdicts_in
 
@@ -54,9 +57,21 @@ def test_the_reference_of_commands_is_current():
     assert (ROOT / "docs/commands.md").read_text("utf-8") == command_reference(), "run: make example"
 
 
-def test_every_command_has_a_help_text_and_the_readme_names_the_first_words():
-    from mta.__main__ import main
+def test_the_standard_mail_is_inlined_as_it_stands():
+    inlined = (ROOT / "templates/mail/status.inlined.html").read_text("utf-8")
+    assert inlined == inlined_template(), "run: make example"
 
+
+def test_the_overview_has_the_commands_own_sentences():
+    context = click.Context(main)
+    for name, place in PLACES.items():
+        command = main.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert " ".join((command.help or "").split("\n\n")[0].split()) == place.sentence
+
+
+def test_every_command_has_a_help_text_and_the_readme_names_the_first_words():
     readme = (ROOT / "README.md").read_text("utf-8")
     for path, command in walk(main, ("mail2sms",)):
         assert (command.help or "").strip(), path

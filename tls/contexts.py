@@ -132,10 +132,26 @@ def role_of(demand: Demand, certificate: ClientCertificate | None = None) -> Cli
     )
 
 
-def smpp_client_role(ca_file: Path | None = None, certificate: ClientCertificate | None = None) -> ClientRole:
-    """Return the context for a link to a carrier: its name is verified, against `ca_file` where one is given."""
+def smpp_client_role(
+    ca_file: Path | None = None,
+    certificate: ClientCertificate | None = None,
+    *,
+    minimum_version: TlsVersion = TlsVersion.TLS_1_2,
+    ciphers: str = "",
+) -> ClientRole:
+    """Return the context for a link to a carrier: its name is verified, against `ca_file` where one is given.
+
+    Whatever the version and the ciphers that an old message centre needs, who it is stays proven.
+    """
+    if not ciphers and minimum_version is not TlsVersion.TLS_1_0:
+        ciphers = _MODERN_CIPHERS
     return ClientRole(
-        verify=True, ca_file=ca_file, check_hostname=True, ciphers=_MODERN_CIPHERS, certificate=certificate
+        verify=True,
+        ca_file=ca_file,
+        check_hostname=True,
+        minimum_version=minimum_version,
+        ciphers=ciphers,
+        certificate=certificate,
     )
 
 

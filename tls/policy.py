@@ -6,7 +6,7 @@ Not here: connections, contexts, DNS, the fetching of policies; nothing in this 
 Model: levels as Postfix names them; demanded and achieved kept apart as maddy does. RFC 7672, RFC 8461, RFC 9525.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -185,23 +185,6 @@ class PolicyTable:
                 return below
             _, dot, parent = parent.partition(".")
         return None
-
-
-def keep_raised(old: PolicyTable, new: PolicyTable, lowered: Iterable[tuple[str, str]]) -> PolicyTable:
-    """Return the new table, but with every enforced line of the old one that vanished or weakened without being named.
-
-    `lowered` holds the audited acts as (customer, domain). So a line lost by accident stays enforced for queued mail.
-    """
-    named = set(lowered)
-    now = {(entry.customer, entry.domain): entry for entry in new.entries}
-    for entry in old.entries:
-        key = (entry.customer, entry.domain)
-        if key in named or not entry.policy.level.enforced:
-            continue
-        successor = now.get(key)
-        if successor is None or successor.policy.level.strength < entry.policy.level.strength:
-            now[key] = entry
-    return PolicyTable(tuple(now.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

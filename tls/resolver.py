@@ -1,34 +1,19 @@
-"""DNS for everybody who asks it about mail: a deadline, a cache, and whether DNSSEC vouched for the answer.
+"""What everybody may ask DNS about mail, and what an answer says; answers from tables, for tests and demonstrations.
 
-This is the only user of dnspython. It walks no chain of trust itself: the AD bit is believed only from a validating
-resolver on loopback that the operator named as such (RFC 4035 §4.9.3, RFC 7672 §2.1). Not here: which hosts to use and
-in which order (tls.mx), what TLSA and MTA-STS records mean (tls.dane, tls.mtasts).
+Not here: name servers (tls.nameservers), which hosts to use and in which order (tls.mx), what TLSA and MTA-STS records
+mean (tls.dane, tls.mtasts).
 """
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Generic, Protocol, TypeVar
 
-import dns.asyncresolver
-import dns.exception
-import dns.flags
-import dns.name
-import dns.rdatatype
-import dns.resolver
-from dns.rdtypes.ANY.MX import MX
-from dns.rdtypes.ANY.TLSA import TLSA
-from dns.rdtypes.ANY.TXT import TXT
-
 from tls.policy import Tlsa
 
 Value = TypeVar("Value")
 Address = IPv4Address | IPv6Address
-
-# A safe size that survives any path without fragments; larger answers come by TCP (DNS flag day 2020).
-_EDNS_PAYLOAD = 1232
 
 
 class Lookup(StrEnum):
@@ -78,99 +63,6 @@ class Resolver(Protocol):
         """Ask for TXT records, the strings of each joined (RFC 8461 §3.1)."""
 
 
-class DnsResolver:
-    """A resolver over the network.
-
-    `nameservers` are addresses; without any the system's are used. `validating` promises that they validate DNSSEC;
-    it is believed for loopback addresses only. `deadline_seconds` bounds one question with all its repetitions.
-    """
-
-    def __init__(
-        self,
-        nameservers: Sequence[str] = (),
-        *,
-        port: int = 53,
-        validating: bool = False,
-        deadline_seconds: float = 10.0,
-        cache_size: int = 10_000,
-    ) -> None:
-        self._dns = dns.asyncresolver.Resolver(configure=not nameservers)
-        if nameservers:
-            self._dns.nameservers = list(nameservers)
-            self._dns.port = port
-        self._dns.lifetime = deadline_seconds
-        self._dns.timeout = max(deadline_seconds / 3, 0.1)
-        self._dns.flags = dns.flags.RD | dns.flags.AD  # RFC 6840 §5.7: AD in the question asks for AD in the answer
-        self._dns.use_edns(0, 0, _EDNS_PAYLOAD)
-        self._dns.cache = dns.resolver.LRUCache(cache_size)
-        self._dns.search = []
-        used = [str(server) for server in self._dns.nameservers]
-        self.trusted = validating and bool(used) and all(_is_loopback(server) for server in used)
-
-    async def mx(self, domain: str) -> Answer[MxRecord]:
-        """Ask for the mail hosts of a domain."""
-        answer, records = await self._ask(domain, dns.rdatatype.MX)
-        found = tuple(
-            MxRecord(preference=record.preference, host=_text(record.exchange))
-            for record in records
-            if isinstance(record, MX)
-        )
-        return _with_values(answer, found)
-
-    async def addresses(self, host: str) -> Answer[Address]:
-        """Ask for A and AAAA together."""
-        (six, six_records), (four, four_records) = await asyncio.gather(
-            self._ask(host, dns.rdatatype.AAAA), self._ask(host, dns.rdatatype.A)
-        )
-        found = tuple(ip_address(record.to_text()) for record in (*six_records, *four_records))
-        if not found:
-            # One kind that could not be asked may hide an address.
-            return _with_values(six if six.lookup is Lookup.FAILED else four, ())
-        parts = [answer for answer in (six, four) if answer.lookup is Lookup.FOUND]
-        return Answer(
-            lookup=Lookup.FOUND,
-            values=found,
-            authentic=all(answer.authentic for answer in parts),
-            name=parts[0].name,
-        )
-
-    async def tlsa(self, name: str) -> Answer[Tlsa]:
-        """Ask for TLSA records at a full name."""
-        answer, records = await self._ask(name, dns.rdatatype.TLSA)
-        found = tuple(
-            Tlsa(usage=record.usage, selector=record.selector, matching=record.mtype, data=record.cert)
-            for record in records
-            if isinstance(record, TLSA)
-        )
-        return _with_values(answer, found)
-
-    async def txt(self, name: str) -> Answer[str]:
-        """Ask for TXT records, the strings of each joined."""
-        answer, records = await self._ask(name, dns.rdatatype.TXT)
-        found = tuple(
-            b"".join(record.strings).decode("utf-8", "replace") for record in records if isinstance(record, TXT)
-        )
-        return _with_values(answer, found)
-
-    async def _ask(
-        self, name: str, kind: dns.rdatatype.RdataType
-    ) -> tuple[Answer[object], Sequence[MX | TLSA | TXT | dns.rdata.Rdata]]:
-        try:
-            reply = await self._dns.resolve(dns.name.from_text(name), kind, raise_on_no_answer=False, search=False)
-        except dns.resolver.NXDOMAIN:
-            return Answer(lookup=Lookup.NO_DOMAIN, cause=f"{name} does not exist"), ()
-        except dns.resolver.LifetimeTimeout:
-            return Answer(lookup=Lookup.FAILED, cause=f"no answer to {kind.name} {name} in time"), ()
-        except dns.resolver.NoNameservers:
-            return Answer(lookup=Lookup.FAILED, cause=f"name servers failed for {kind.name} {name}"), ()
-        except (dns.exception.DNSException, OSError, ValueError) as error:
-            return Answer(lookup=Lookup.FAILED, cause=f"{kind.name} {name}: {type(error).__name__}"), ()
-        authentic = self.trusted and bool(reply.response.flags & dns.flags.AD)
-        records = list(reply.rrset) if reply.rrset is not None else []
-        lookup = Lookup.FOUND if records else Lookup.NO_DATA
-        return Answer(lookup=lookup, authentic=authentic, name=_text(reply.canonical_name)), records
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableResolver:
     """Answers from tables, for tests and demonstrations: same contract, no network. Names not listed do not exist.
@@ -216,18 +108,3 @@ class TableResolver:
         known = any(name in entries for entries in tables if entries)
         lookup = Lookup.NO_DATA if known else Lookup.NO_DOMAIN
         return Answer(lookup=lookup, authentic=authentic, name=name)
-
-
-def _with_values(answer: Answer[object], values: tuple[Value, ...]) -> Answer[Value]:
-    return Answer(lookup=answer.lookup, values=values, authentic=answer.authentic, name=answer.name, cause=answer.cause)
-
-
-def _text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower() if name != dns.name.root else ""
-
-
-def _is_loopback(server: str) -> bool:
-    try:
-        return ip_address(server.partition("%")[0]).is_loopback
-    except ValueError:
-        return False

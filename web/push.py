@@ -12,9 +12,11 @@ import hashlib
 import hmac
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import httpx
 
+from gateway.large_reports import LargeReports
 from gateway.ports import Clock, MailAttempt
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from sms.report import Notice, NoticeKind
@@ -34,7 +36,8 @@ class PushSender:
     """Fulfils gateway.ports.NoticeSender.
 
     `key_of` returns the key of a customer by its name: without one a push goes out unsigned. `context` verifies chain
-    and name. `deadline_seconds` bounds one attempt with all its addresses.
+    and name. Pushes about many recipients are made by `large`, which whoever made it closes. `deadline_seconds` bounds
+    one attempt with all its addresses.
     """
 
     def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
@@ -45,6 +48,7 @@ class PushSender:
         context: Callable[[], ssl.SSLContext],
         key_of: KeyOf,
         clock: Clock,
+        large: LargeReports,
         deadline_seconds: float,
     ) -> None:
         self._resolver = resolver
@@ -52,6 +56,7 @@ class PushSender:
         self._context = context
         self._key_of = key_of
         self._clock = clock
+        self._large = large
         self._deadline_seconds = deadline_seconds
 
     async def send(self, notice: Notice) -> MailAttempt | None:
@@ -60,15 +65,16 @@ class PushSender:
             return None  # the result is told by now
         url = httpx.URL(notice.recipient)
         host = _host(url)
-        body = push_body(notice)
-        headers = self._headers(notice, body, await self._key_of(notice.report.customer))
+        key = await self._key_of(notice.report.customer)
+        body, headers = await self._large.work(notice.report, partial(self._content, notice, key))
         try:
             async with asyncio.timeout(self._deadline_seconds):
                 return await self._send(url, host, body, headers)
         except TimeoutError:
             return _deferred(host, "It did not answer in time.")
 
-    def _headers(self, notice: Notice, body: bytes, key: bytes | None) -> dict[str, str]:
+    def _content(self, notice: Notice, key: bytes | None) -> tuple[bytes, dict[str, str]]:
+        body = push_body(notice)
         at = str(int(self._clock.now().timestamp()))
         headers = {
             "Content-Type": "application/json",
@@ -80,7 +86,7 @@ class PushSender:
         }
         if key is not None:
             headers["webhook-signature"] = sign(notice.public_id, at, body, key)
-        return headers
+        return body, headers
 
     async def _send(self, url: httpx.URL, host: str, body: bytes, headers: dict[str, str]) -> MailAttempt:
         answer = await self._find_addresses(host)

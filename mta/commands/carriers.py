@@ -13,18 +13,20 @@ from pathlib import Path
 
 import click
 
+from gateway.admin import no_customer
 from gateway.ports import Carrier, CarrierEvents
-from mta.app_carriers import build_client, password_of, routes_of
+from mta.app_carriers import build_client, password_of
+from mta.app_routes import routes_of
 from mta.clock import SystemClock
-from mta.commands.desk import json_option
+from mta.commands.desk import at_desk, json_option
 from mta.commands.opening import config_option, read_config
 from mta.config.carriers import CarrierKind, CarrierOptions
 from mta.config.model import Config
-from sms.message import Alphabet, EncodedText, InboundFragment, PartToSubmit, Priority, Receipt
-from sms.number import MobileNumber, parse_number, parse_sender_id
+from sms.message import Alphabet, EncodedText, InboundFragment, Origin, PartToSubmit, Priority, Receipt, ReceiptState
+from sms.number import MobileNumber, SenderId, parse_number
 from sms.outcome import Done, Outcome, Refused
 from sms.parts import encode_text
-from sms.settings import Unencodable
+from sms.settings import SettingProblem, Unencodable, parse_setting
 
 _TEXT = "Test of the SMS gateway."
 
@@ -94,12 +96,13 @@ def _find(config: Config, name: str) -> CarrierOptions:
 @click.command()
 @config_option
 @click.option("--customer", default="", metavar="NAME", help="For this customer.")
-@click.option("--country", default="", metavar="CC", help="The country of a national number, such as DE.")
+@click.option("--country", metavar="CC", help="The country of a national number; default: the customer's.")
 @click.argument("number")
-def route(file: Path, customer: str, country: str, number: str) -> None:
+def route(file: Path, customer: str, country: str | None, number: str) -> None:
     """Say which carrier takes a number, which come after it, and why; nothing is sent."""
     config = read_config(file)
-    parsed = _parse(number, country)
+    default = _default_country(file, customer) if customer else str(config.settings.get("default_country", ""))
+    parsed = _parse(number, default if country is None else _country(country))
     routed = routes_of(config.carriers).explain(parsed, customer)
     if isinstance(routed, Refused):
         raise click.ClickException(routed.detail)
@@ -117,6 +120,23 @@ def route(file: Path, customer: str, country: str, number: str) -> None:
         click.echo(f"  {rank}. {name} ({', '.join(notes)})")
 
 
+def _default_country(file: Path, customer: str) -> str:
+    """Return the country of a customer's national numbers; a customer whom there is not ends the command."""
+    with at_desk(file) as desk:
+        directory, layers = desk.in_force()
+        found = directory.customer_named(customer)
+        if found is None:
+            raise click.ClickException(no_customer(customer).sentence)
+        return layers.resolve(found.id, Origin.MAIL.value).settings.default_country
+
+
+def _country(text: str) -> str:
+    country = parse_setting("default_country", text)
+    if isinstance(country, SettingProblem):
+        raise click.ClickException(f"{country.given!r} is not {country.expected}")
+    return country if isinstance(country, str) else ""
+
+
 def _parse(number: str, country: str) -> MobileNumber:
     parsed = parse_number(number, country)
     if isinstance(parsed, Refused):
@@ -131,7 +151,13 @@ def _parse(number: str, country: str) -> MobileNumber:
 )
 @click.option("--from", "sender", default="", metavar="SENDER", help="The sender ID.")
 @click.option("--text", default=_TEXT, show_default=True, help="The text.")
-@click.option("--wait", default=30, show_default=True, help="Seconds to wait for the receipt; 0: not at all.")
+@click.option(
+    "--wait",
+    default=30,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Seconds to wait for the receipt; 0: none.",
+)
 @click.argument("number")
 def test_one(  # noqa: PLR0913, PLR0917 - the options of the command
     file: Path, name: str | None, sender: str, text: str, wait: int, number: str
@@ -152,17 +178,26 @@ def test_one(  # noqa: PLR0913, PLR0917 - the options of the command
     encoded = encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=1)
     if isinstance(encoded, Refused):
         raise click.ClickException(encoded.detail)
-    if not asyncio.run(_try(options, _part(parsed, encoded, sender), wait)):
+    if encoded.cut:
+        raise click.ClickException("the text is longer than one SMS, which is all that a test sends")
+    if not asyncio.run(_try(options, _part(parsed, encoded, _sender(sender)), wait)):
         sys.exit(1)
 
 
-def _part(number: MobileNumber, encoded: EncodedText, sender: str) -> PartToSubmit:
+def _sender(text: str) -> SenderId | None:
+    sender = parse_setting("sender_id", text)
+    if isinstance(sender, SettingProblem):
+        raise click.ClickException(f"{sender.given!r} is not {sender.expected}")
+    return sender if isinstance(sender, SenderId) else None
+
+
+def _part(number: MobileNumber, encoded: EncodedText, sender: SenderId | None) -> PartToSubmit:
     return PartToSubmit(
         part_key=1,
         message_key=1,
         message_id="test",
         number=number,
-        sender=parse_sender_id(sender) if sender else None,
+        sender=sender,
         alphabet=encoded.alphabet,
         udh=b"",
         payload=encoded.parts[0].payload,
@@ -182,7 +217,7 @@ class _Witness(CarrierEvents):
 
     bound: asyncio.Event = field(default_factory=asyncio.Event)
     answer: "asyncio.Future[Outcome]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    reported: asyncio.Event = field(default_factory=asyncio.Event)
+    receipted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's
         if not self.answer.done():
@@ -191,13 +226,15 @@ class _Witness(CarrierEvents):
     def window_changed(self, carrier: str) -> None:  # noqa: ARG002 - the protocol's
         self.bound.set()
 
-    async def receipt(self, receipt: Receipt) -> None:
-        click.echo(f"Receipt: {receipt.state} for id {receipt.carrier_id} {receipt.error}".rstrip())
-        self.reported.set()
+    async def reported(self, receipts: Sequence[Receipt]) -> None:
+        for receipt in receipts:
+            click.echo(f"Receipt: {receipt.state} for id {receipt.carrier_id} {receipt.error}".rstrip())
+            if receipt.state is not ReceiptState.ENROUTE:
+                self.receipted.set()
 
-    async def inbound(self, fragment: InboundFragment) -> None:
+    async def arrived(self, fragments: Sequence[InboundFragment]) -> None:
         # Not ours to take: raising leaves it with the carrier for the gateway's own bind.
-        raise RuntimeError(f"an inbound SMS for {fragment.destination} is left to the gateway")
+        raise RuntimeError(f"an inbound SMS for {fragments[0].destination} is left to the gateway")
 
 
 async def _try(options: CarrierOptions, part: PartToSubmit, wait: int) -> bool:
@@ -238,7 +275,7 @@ async def _converse(
     if wait:
         try:
             async with asyncio.timeout(wait):
-                await witness.reported.wait()
+                await witness.receipted.wait()
         except TimeoutError:
             click.echo(f"No receipt within {wait} s; it may still come.")
     return True

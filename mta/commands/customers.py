@@ -29,9 +29,8 @@ from gateway.admin import (
 from gateway.listing import list_customers, list_profiles, show_customer, show_profile
 from gateway.people import add_login, remove_login
 from gateway.push_keys import set_push
-from gateway.wishes import Limits, limit, of_customer, of_profile, set_settings, unset_settings
+from gateway.wishes import Limits, limit, of_customer, of_profile
 from mta.commands.desk import (
-    assignments_of,
     at_desk,
     customer_option,
     hash_password,
@@ -42,6 +41,7 @@ from mta.commands.desk import (
     read_password,
 )
 from mta.commands.opening import config_option
+from mta.commands.settings import with_settings
 
 service_option = click.option(
     "--service", default="", metavar="NAME", help="Only for what comes in through mail, sap, rest, …"
@@ -72,6 +72,13 @@ def limits_of(options: dict[str, Any]) -> Limits:
     return limits
 
 
+@with_settings(
+    of_customer,
+    service_option,
+    click.argument("name"),
+    set_help="Set settings of a customer: an empty VALUE unsets, «<none>» stops inheritance.",
+    unset_help="Take settings of a customer away, so that weaker layers decide.",
+)
 @click.group()
 def customer() -> None:
     """Handle who pays: domains, address ranges, logins, settings and constraints."""
@@ -103,28 +110,6 @@ def add_new(  # noqa: PLR0913 - the options of the command
         changes.append(add_login(login, read_password(password_file), hash_password, customer=name))
     with at_desk(file) as desk:
         desk.change(all_of(*changes))
-
-
-@customer.command("set")
-@config_option
-@service_option
-@click.argument("name")
-@click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE…")
-def set_fields(file: Path, service: str, name: str, assignments: tuple[str, ...]) -> None:
-    """Set settings of a customer: an empty VALUE unsets, «<none>» stops inheritance."""
-    with at_desk(file) as desk:
-        desk.change(set_settings(of_customer(name, service), assignments_of(assignments)))
-
-
-@customer.command("unset")
-@config_option
-@service_option
-@click.argument("name")
-@click.argument("fields", nargs=-1, required=True, metavar="FIELD…")
-def unset_fields(file: Path, service: str, name: str, fields: tuple[str, ...]) -> None:
-    """Take settings of a customer away, so that weaker layers decide."""
-    with at_desk(file) as desk:
-        desk.change(unset_settings(of_customer(name, service), fields))
 
 
 @customer.command("push")
@@ -263,6 +248,13 @@ def take_login(file: Path, login: str) -> None:
         desk.change(remove_login(login))
 
 
+@with_settings(
+    of_profile,
+    customer_option,
+    click.argument("name"),
+    set_help="Set settings of a profile: an empty VALUE unsets, «<none>» stops inheritance.",
+    unset_help="Take settings of a profile away, so that weaker layers decide.",
+)
 @click.group()
 def profile() -> None:
     """Handle the settings that several users of a customer share."""
@@ -287,28 +279,6 @@ def choose_default(file: Path, customer: str, name: str) -> None:
     """Choose the profile of users that have none; without NAME none."""
     with at_desk(file) as desk:
         desk.change(set_default_profile(customer, name))
-
-
-@profile.command("set")
-@config_option
-@customer_option
-@click.argument("name")
-@click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE…")
-def set_profile_fields(file: Path, customer: str, name: str, assignments: tuple[str, ...]) -> None:
-    """Set settings of a profile: an empty VALUE unsets, «<none>» stops inheritance."""
-    with at_desk(file) as desk:
-        desk.change(set_settings(of_profile(customer, name), assignments_of(assignments)))
-
-
-@profile.command("unset")
-@config_option
-@customer_option
-@click.argument("name")
-@click.argument("fields", nargs=-1, required=True, metavar="FIELD…")
-def unset_profile_fields(file: Path, customer: str, name: str, fields: tuple[str, ...]) -> None:
-    """Take settings of a profile away, so that weaker layers decide."""
-    with at_desk(file) as desk:
-        desk.change(unset_settings(of_profile(customer, name), fields))
 
 
 @profile.command("show")

@@ -95,19 +95,6 @@ def hash_password(password: str) -> str:
     return hash_as_server(password)
 
 
-def assignments_of(words: Sequence[str]) -> dict[str, str]:
-    """Return FIELD=VALUE words as a mapping; a word without `=` or a field given twice ends the command."""
-    assignments: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise click.UsageError(f"«{word}»: FIELD=VALUE is expected")
-        if name in assignments:
-            raise click.UsageError(f"«{name}» is given twice")
-        assignments[name] = value
-    return assignments
-
-
 def print_view(view: Mapping[str, object], *, as_json: bool) -> None:
     """Print one record: a line per fact, settings indented under their layer."""
     if as_json:

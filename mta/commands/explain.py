@@ -12,10 +12,12 @@ import click
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from gateway.accept import PlannedMessage
-from mta.app import Core
+from mta.app_core import Core
 from mta.commands.opening import config_option, database_of, read_config
-from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, Proven
+from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven
+from mta.reading import is_suspect
 from mta.smtp.replies import reply_to
+from mta.words.confined_reader import ConfinedReader
 from sms.message import Alphabet, EncodedText
 from sms.number import SenderId
 from sms.outcome import Refused
@@ -41,7 +43,9 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         # Opening it would make an empty one, and this command writes nothing.
         raise click.ClickException(f"{config.server.sqlite_file} does not exist yet: «serve» makes it")
-    core = Core(config, database_of(config))
+    database = database_of(config)
+    click.get_current_context().call_on_close(database.close)
+    core = Core(config, database)
     core.book.load_now()
     envelope = MailEnvelope(
         reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
@@ -54,10 +58,23 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
             raise click.BadParameter(f"there is no customer {customer!r}", param_hint="--as")
         proven = Proven(customer_id=found.id)
     raw = with_crlf(message.read_bytes())
-    judgement = core.judge.judge_envelope(envelope, proven) or core.judge.judge(
-        raw, envelope, proven, read_trial(trial)
+    judgement = core.judge.judge_envelope(envelope, proven) or judge_as_served(
+        core.judge, raw, envelope, proven, read_trial(trial)
     )
     click.echo(json.dumps(shape(judgement, envelope), ensure_ascii=False, indent=2))
+
+
+def judge_as_served(
+    judge: MailJudge, raw: bytes, envelope: MailEnvelope, proven: Proven | None, trial: tuple[Layer, ...]
+) -> Judgement:
+    """Judge a mail with the reader that the server would take: a hostile one breaks a process of its own only."""
+    if not is_suspect(raw) and not judge.is_large(envelope):
+        return judge.judge(raw, envelope, proven, trial)
+    reader = ConfinedReader()
+    try:
+        return judge.judge(raw, envelope, proven, trial, reader)
+    finally:
+        reader.close()
 
 
 def with_crlf(raw: bytes) -> bytes:

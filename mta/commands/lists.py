@@ -15,14 +15,22 @@ from gateway.lists import (
     make_list,
     show_members,
 )
-from gateway.wishes import of_list, set_settings, unset_settings
-from mta.commands.desk import assignments_of, at_desk, customer_option, json_option, print_table
+from gateway.wishes import of_list
+from mta.commands.desk import at_desk, customer_option, json_option, print_table
 from mta.commands.opening import config_option
+from mta.commands.settings import with_settings
 from mta.words.table_file import read_table
 from sms.message import Origin
 from sms.outcome import Refused
 
 
+@with_settings(
+    of_list,
+    customer_option,
+    click.argument("name"),
+    set_help="Set settings of a list, stronger than a sender's own: an empty VALUE unsets, «<none>» is none at all.",
+    unset_help="Take settings of a list away, so that weaker layers decide.",
+)
 @click.group("list")
 def distribution_list() -> None:
     """Handle distribution lists: a mail to lista+NAME@DOMAIN reaches every member, as one job with one report."""
@@ -105,25 +113,3 @@ def members(file: Path, customer: str, name: str, *, as_json: bool) -> None:
     """Show a list's members with their values."""
     with at_desk(file) as desk:
         print_table(desk.look(lambda tx: show_members(tx, customer, name)), as_json=as_json)
-
-
-@distribution_list.command("set")
-@config_option
-@customer_option
-@click.argument("name")
-@click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE…")
-def set_fields(file: Path, customer: str, name: str, assignments: tuple[str, ...]) -> None:
-    """Set settings of a list, stronger than a sender's own: an empty VALUE unsets, «<none>» is none at all."""
-    with at_desk(file) as desk:
-        desk.change(set_settings(of_list(customer, name), assignments_of(assignments)))
-
-
-@distribution_list.command("unset")
-@config_option
-@customer_option
-@click.argument("name")
-@click.argument("fields", nargs=-1, required=True, metavar="FIELD…")
-def unset_fields(file: Path, customer: str, name: str, fields: tuple[str, ...]) -> None:
-    """Take settings of a list away, so that weaker layers decide."""
-    with at_desk(file) as desk:
-        desk.change(unset_settings(of_list(customer, name), fields))

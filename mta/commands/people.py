@@ -39,10 +39,9 @@ from gateway.people import (
     set_user_active,
     set_user_profile,
 )
-from gateway.wishes import SYSTEM_OWNER, limit, of_user, set_settings, unset_settings
+from gateway.wishes import SYSTEM_OWNER, limit, of_user
 from mta.commands.customers import limit_options, limits_of
 from mta.commands.desk import (
-    assignments_of,
     at_desk,
     customer_option,
     hash_password,
@@ -53,6 +52,7 @@ from mta.commands.desk import (
     read_password,
 )
 from mta.commands.opening import config_option
+from mta.commands.settings import with_settings
 
 random_option = click.option(
     "--random-password-file",
@@ -63,6 +63,13 @@ random_option = click.option(
 )
 
 
+@with_settings(
+    of_user,
+    click.argument("address"),
+    set_help="Pin settings to a user, whatever the address book file says: an empty VALUE unsets, «<none>» is none at "
+    "all.",
+    unset_help="Take pinned settings away, so that the address book file and weaker layers decide.",
+)
 @click.group()
 def user() -> None:
     """Handle who sends: addresses, profiles, logins and settings pinned to one person."""
@@ -154,26 +161,6 @@ def choose_profile(file: Path, address: str, name: str) -> None:
         desk.change(set_user_profile(address, name))
 
 
-@user.command("set")
-@config_option
-@click.argument("address")
-@click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE…")
-def set_fields(file: Path, address: str, assignments: tuple[str, ...]) -> None:
-    """Pin settings to a user, whatever the address book file says: an empty VALUE unsets, «<none>» is none at all."""
-    with at_desk(file) as desk:
-        desk.change(set_settings(of_user(address), assignments_of(assignments)))
-
-
-@user.command("unset")
-@config_option
-@click.argument("address")
-@click.argument("fields", nargs=-1, required=True, metavar="FIELD…")
-def unset_fields(file: Path, address: str, fields: tuple[str, ...]) -> None:
-    """Take pinned settings away, so that the address book file and weaker layers decide."""
-    with at_desk(file) as desk:
-        desk.change(unset_settings(of_user(address), fields))
-
-
 @user.command("show")
 @config_option
 @json_option
@@ -250,7 +237,7 @@ def _print_explained(answer: ExplainedUser) -> None:
             click.echo(f"    not {spoken_value(cell.value) or '(empty)'}   from {where} ({cell.origin}): {cell.why}")
     for refused in answer.resolved.refused:
         click.echo(f"refused: {refused.detail}")
-    for clamped in answer.resolved.clamped:
+    for clamped in answer.clamped:
         click.echo(f"{clamped.field}: {clamped.by}")
 
 
@@ -259,6 +246,11 @@ def _layer(item: Explained) -> str:
     return where if item.origin == item.layer else f"{where} ({item.origin})"
 
 
+@with_settings(
+    lambda: SYSTEM_OWNER,
+    set_help="Set settings of the system layer, over those of the operator's file.",
+    unset_help="Take settings of the system layer away; those of the operator's file stay.",
+)
 @click.group()
 def people() -> None:
     """Handle the address book file, the settings of everybody, and the list of changes."""
@@ -281,6 +273,7 @@ def people() -> None:
 )
 @click.option("--encoding", default="cp1252", show_default=True, metavar="NAME", help="If the file is not UTF-8.")
 @click.option("--end-marker", default="", metavar="TEXT", help="The last line that proves the file whole.")
+@click.option("--skip-faulty", is_flag=True, help="Leave rows with faults out and import the others.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 def import_book(  # noqa: PLR0913 - the options of the command
     *,
@@ -291,9 +284,14 @@ def import_book(  # noqa: PLR0913 - the options of the command
     delimiter: str | None,
     encoding: str,
     end_marker: str,
+    skip_faulty: bool,
     dry_run: bool,
 ) -> None:
-    """Add and change users as an address book file says; nobody is removed, pinned settings stay."""
+    """Add and change users as an address book file says; nobody is removed, what it does not name stays.
+
+    A single fault, named with line and column, leaves everything as it is. An empty cell takes away what an earlier
+    file said, «<none>» stops inheritance, and the column «pinned» names settings that are pinned, as by «user set».
+    """
     declared = FileFormat(
         headed=shape == "headed",
         delimiter="\t" if delimiter == "tab" else delimiter or "",
@@ -312,8 +310,10 @@ def import_book(  # noqa: PLR0913 - the options of the command
             raise click.ClickException("the file is damaged; nothing was changed")
         if dry_run:
             _print_plan(plan)
-        else:
-            desk.change(import_people(customer, people_file))
+        if plan.faults and not skip_faulty:
+            raise click.ClickException("nothing is imported: mend these rows, or leave them out by --skip-faulty")
+        if not dry_run:
+            desk.change(import_people(customer, people_file, skip_faulty=skip_faulty))
 
 
 def _print_plan(plan: ImportPlan) -> None:
@@ -322,6 +322,7 @@ def _print_plan(plan: ImportPlan) -> None:
     for planned in plan.changed:
         before = planned.before.cells if planned.before is not None else {}
         told = [f"{name}: {before.get(name, 'unset')} → {text or 'unset'}" for name, text in planned.cells.items()]
+        told += [f"{name}: pinned to {text}" for name, text in planned.pinned.items()]
         click.echo(f"~ {planned.row.address}  {'; '.join(told) or 'name, profile or activity'}")
     click.echo(describe_plan(plan, applied=False))
 
@@ -342,25 +343,7 @@ def export_book(file: Path, customer: str, book: Path) -> None:
         book.write_bytes(content)
     except OSError as error:
         raise click.ClickException(f"{book}: {error.strerror}") from error
-    click.echo(f"{book}: {len(exported)} users.")
-
-
-@people.command("set")
-@config_option
-@click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE…")
-def set_for_all(file: Path, assignments: tuple[str, ...]) -> None:
-    """Set settings of the system layer, over those of the operator's file."""
-    with at_desk(file) as desk:
-        desk.change(set_settings(SYSTEM_OWNER, assignments_of(assignments)))
-
-
-@people.command("unset")
-@config_option
-@click.argument("fields", nargs=-1, required=True, metavar="FIELD…")
-def unset_for_all(file: Path, fields: tuple[str, ...]) -> None:
-    """Take settings of the system layer away; those of the operator's file stay."""
-    with at_desk(file) as desk:
-        desk.change(unset_settings(SYSTEM_OWNER, fields))
+    click.echo(f"{book}: {len(exported)} {'user' if len(exported) == 1 else 'users'}.")
 
 
 @people.command("limit")

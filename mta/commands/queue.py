@@ -5,6 +5,7 @@ they changed within a second.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,9 +18,11 @@ from mta.commands.opening import config_option, opened
 from sms.message import MailOrigin
 from sms.number import mask_number
 from sms.report import ReportedMessage
+from store.inbox import count_fragments
 from store.keys import to_stored
+from store.postmaster import ListedForward, find_content, list_forwards
 from store.progress import Cancel, ProgressStore, Rules
-from store.views import Trace, find_job, load_trace
+from store.views import Trace, TracedReceipt, find_job, load_trace
 from store.waiting import (
     Found,
     Release,
@@ -57,8 +60,13 @@ def list_queue(file: str, limit: int, *, as_json: bool) -> None:
     with opened(file) as (_, database, _keys):
         messages = database.read_now(partial(list_messages, limit=limit))
         notices = database.read_now(partial(list_notices, limit=limit))
+        fragments = database.read_now(count_fragments)
     if as_json:
-        rows = {"messages": [asdict(item) for item in messages], "notices": [asdict(item) for item in notices]}
+        rows = {
+            "messages": [asdict(item) for item in messages],
+            "notices": [asdict(item) for item in notices],
+            "inbound_parts": fragments,
+        }
         click.echo(json.dumps(rows, default=_plain, indent=2))
         return
     for message in messages:
@@ -66,6 +74,8 @@ def list_queue(file: str, limit: int, *, as_json: bool) -> None:
     for notice in notices:
         click.echo(_notice_line(notice))
     click.echo(f"{_count(len(messages), 'message')}, {_count(len(notices), 'notice')} wait; times are UTC.")
+    if fragments:
+        click.echo(f"{_count(fragments, 'part')} of inbound SMS kept; nothing reads them yet.")
 
 
 def _count(number: int, thing: str) -> str:
@@ -144,6 +154,32 @@ def flush_queue(file: str) -> None:
     click.echo(f"{count} made due")
 
 
+@queue.command()
+@config_option
+@click.argument("name", metavar="[ID]", required=False)
+@click.option("--limit", default=100, show_default=True, help="At most so many rows.")
+def postmaster(file: str, name: str | None, limit: int) -> None:
+    """List the mails to the postmaster of the last thirty days; with an ID, print that mail as it came.
+
+    Of those that were forwarded the content is kept no longer.
+    """
+    with opened(file) as (_, database, _keys):
+        if name is None:
+            for mail in database.read_now(partial(list_forwards, limit=limit)):
+                click.echo(_forward_line(mail))
+            return
+        content = database.read_now(partial(find_content, name=name))
+    if not content:
+        raise click.ClickException(f"{name}: there is no mail of this id whose content is kept")
+    click.echo(content, nl=False)
+
+
+def _forward_line(mail: ListedForward) -> str:
+    due = f" due {_when(mail.due_at)}" if mail.state == "queued" else ""
+    line = f"{mail.mail_id}  {_when(mail.received_at)}  from {mail.client} ({mail.helo or '-'})  {mail.octets} octets  "
+    return line + f"{mail.state}{due}  {_count(mail.attempts, 'attempt')}  {mail.last_reply or '-'}"
+
+
 def _found(found: Found, name: str) -> Found:
     if not found.known:
         raise click.ClickException(f"{name}: there is no job, message or notice of this id")
@@ -161,11 +197,10 @@ def cancel_job(file: str, name: str) -> None:
     if not found.messages:
         click.echo(f"{name}: everything of it has ended already")
         return
-    click.echo(f"{name}: {cancelled.ended} messages cancelled")
+    click.echo(f"{name}: {_count(cancelled.ended, 'message')} cancelled")
     if cancelled.asked:
-        click.echo(
-            f"{name}: {cancelled.asked} messages are with a carrier; the running gateway asks it to hold them back"
-        )
+        what, them = ("1 message is", "it") if cancelled.asked == 1 else (f"{cancelled.asked} messages are", "them")
+        click.echo(f"{name}: {what} with a carrier; the running gateway asks for {them} back")
 
 
 @click.command()
@@ -241,15 +276,28 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
         f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {message.state}{reason}",
         f"  {size}, {_count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
     ]
+    receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
     for part in message.parts:
+        cost = f", cost {part.cost_label}" if part.cost_label else ""
         error = f", error {part.error}" if part.error else ""
         lines.append(
             f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'},"
-            f" id {part.carrier_id or '-'}{error}"
+            f" id {part.carrier_id or '-'}{cost}{error}"
         )
+        if part.reported_at is None:
+            lines += [f"    {_on_the_way(receipt)}" for receipt in _last_on_the_way(receipts, part.index)]
     lines += [
         f"  receipt {_when(receipt.received_at)}: part {receipt.part} {receipt.state} {receipt.error}".rstrip()
-        for receipt in trace.receipts
-        if receipt.message_id == message.public_id
+        for receipt in receipts
     ]
     return lines
+
+
+def _last_on_the_way(receipts: Sequence[TracedReceipt], part: int) -> list[TracedReceipt]:
+    """Return the last word of the network on a part before it said what became of it; none where it said nothing."""
+    return [receipt for receipt in receipts if receipt.part == part and receipt.intermediate][-1:]
+
+
+def _on_the_way(receipt: TracedReceipt) -> str:
+    error = f", error {receipt.error}" if receipt.error else ""
+    return f"network: under way, {_when(receipt.received_at)}{error}"

@@ -15,6 +15,7 @@ import click
 import structlog
 
 from mta.app import Gateway
+from mta.app_routes import contradictions_of
 from mta.commands.opening import config_option, database_of, read_config
 from mta.config.model import Config
 from mta.log import configure_log
@@ -57,6 +58,8 @@ async def serve_until_told(config: Config) -> None:
     except (StorageError, ContextError, OSError, ValueError) as error:
         click.echo(f"cannot start: {error}", err=True)
         sys.exit(1)
+    for sentence in await asyncio.to_thread(contradictions_of, config.carriers, gateway.core.book):
+        log.warning("configuration", problem=sentence)
     spare_the_collector()
     notify_system("READY=1")
     waits = [asyncio.ensure_future(told.wait()), asyncio.ensure_future(gateway.lost.wait())]

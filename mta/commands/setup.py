@@ -10,23 +10,33 @@ from pathlib import Path
 import click
 
 from gateway.admin import add_customer, all_of
+from gateway.book import AddressBook
 from gateway.people import add_login, random_password
 from gateway.wishes import of_customer, set_settings
-from mta.app_mail import UnusableKeyError, load_signers
+from mta.app_routes import contradictions_of
+from mta.app_signers import UnusableKeyError, load_signers
 from mta.commands.desk import at_desk, hash_password
-from mta.commands.opening import config_option
+from mta.commands.opening import config_option, database_of
 from mta.config.example import render_config
 from mta.config.model import Config, load_config
+from store.inbox import count_fragments
 
 CONFIG_NAME = "mail2sms.toml"
 PASSWORD_NAME = "demo.password"  # noqa: S105 - a file's name
 DOMAIN = "sms.example.net"
+NO_POSTMASTER = (
+    "mail to postmaster@ our domains is refused, though RFC 5321 §4.5.1 demands that it is taken: "
+    "name who gets it in [mail] postmaster, an address of another domain"
+)
 
 
 @click.command()
 @config_option
 def check(file: Path) -> None:
-    """Tell everything that is wrong with a configuration, each with file, line and what is expected."""
+    """Tell everything that is wrong with a configuration, each with file, line and what is expected.
+
+    Where there is a database, also what its customers' settings and constraints contradict. It is read, not changed.
+    """
     config = load_config(file)
     problems = config.warnings if isinstance(config, Config) else config
     for problem in problems:
@@ -38,7 +48,28 @@ def check(file: Path) -> None:
     except UnusableKeyError as error:
         click.echo(f"{file}: {error}")
         sys.exit(1)
+    if not config.postmaster:
+        click.echo(f"{file}: warning: {NO_POSTMASTER}")
+    for sentence in _contradictions(config):
+        click.echo(f"{file}: warning: {sentence}")
     click.echo(f"{file}: ok")
+
+
+def _contradictions(config: Config) -> list[str]:
+    """Return what the stored settings contradict, and what waits in vain; nothing where there is no database yet."""
+    if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
+        return []
+    database = database_of(config)
+    book = AddressBook(database, config.settings)
+    try:
+        book.load_now()
+        fragments = database.read_now(count_fragments)
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from being read is what to tell
+        return [f"the database cannot be read, so nothing is said of customers: {' '.join(str(error).split())}"]
+    finally:
+        database.close()
+    kept = [f"inbound SMS are kept and nothing reads them yet: {fragments} so far"] if fragments else []
+    return [*contradictions_of(config.carriers, book), *kept]
 
 
 @click.command()
@@ -88,7 +119,7 @@ def first_values(listen: str) -> dict[str, object]:
         },
         "listener": [{"name": "loopback", "address": listen, "tls": "off", "auth": "offer", "auth_in_clear": True}],
         "carrier": [{"name": "sandbox", "kind": "sandbox", "sandbox": {"receipt_delay": "1s"}}],
-        "mail": {"sandbox": "mailbox"},
+        "mail": {"sandbox": "mailbox", "postmaster": "postmaster@example.net"},
         "log": {"format": "console"},
     }
 

@@ -4,7 +4,7 @@ Not here: what a dialect means on the wire (smpp.dialect) and who takes which nu
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import time, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from gateway.health import Hours
 from mta.config.reader import Complaint
 from mta.config.shapes import (
+    CipherList,
     Count,
     HostName,
     Listen,
@@ -30,6 +31,7 @@ from mta.config.shapes import (
 )
 from smpp.account import BindMode
 from smpp.dialect import Dialect
+from tls.policy import TlsVersion
 
 
 class CarrierKind(StrEnum):
@@ -102,6 +104,15 @@ class CarrierOptions:
         default=BindMode.TRANSCEIVER,
     )
     tls: CarrierTls = option("Whether the link is encrypted.", default=CarrierTls.OFF)
+    tls_minimum_version: TlsVersion = option(
+        'The oldest version of TLS that is taken; "1.0" for a message centre whose software knows no other.',
+        default=TlsVersion.TLS_1_2,
+    )
+    tls_ciphers: CipherList = option(
+        "For TLS 1.2, as OpenSSL lists them. Empty: forward secrecy and AEAD only (RFC 9325 §4.2).",
+        default="",
+        example="ECDHE+AESGCM:AES128-SHA256",
+    )
     ca_file: ReadableFile | None = option(
         "The authorities that it is proven by; where missing, those of the system.", default=None, example="smsc-ca.pem"
     )
@@ -144,7 +155,9 @@ class CarrierOptions:
         "Among equal matches the lowest is taken; the others take over while it fails.", default=10
     )
     cost: ShortText = option(
-        "A label for what it costs, shown by «mail2sms route» and in dry runs.", default="", example="domestic"
+        "A label for what it costs: kept with each part that it is given, shown by «queue show», «route» and dry runs.",
+        default="",
+        example="domestic",
     )
     dialect: Dialect = option("", default=Dialect)
     outbind: OutbindOptions | None = option("", default=None)
@@ -165,7 +178,57 @@ class CarrierOptions:
             yield Complaint("tls", 'expected "require" where there is a ca_file')
         if self.reconnect_max < self.reconnect_min:
             yield Complaint("reconnect_max", "expected no less than reconnect_min")
+        if self.hours is not None and self.hours.since == self.hours.until:
+            yield Complaint("hours", "expected two different times, or it is never used")
+        if self.bind is BindMode.RECEIVER and (self.prefixes or self.customers or self.hours):
+            yield Complaint("bind", '"receiver" sends nothing: prefixes, customers and hours do nothing', warning=True)
         yield from _check_dialect(self.dialect)
+
+
+def find_conflicts(carriers: Sequence[CarrierOptions]) -> Iterator[Complaint]:
+    """Yield a warning for each carrier that gets in another's way, or that no number reaches."""
+    accounts: dict[tuple[str, int, str], str] = {}
+    for index, carrier in enumerate(carriers):
+        if carrier.kind is not CarrierKind.SMPP or carrier.host is None:
+            continue
+        first = accounts.setdefault((carrier.host.lower(), carrier.port, carrier.system_id), carrier.name)
+        if first != carrier.name:
+            text = f'the account of carrier "{first}" too: each would get the receipts of the other; one carrier with '
+            yield Complaint(("carrier", index, "system_id"), text + 'bind = "pair" has two links', warning=True)
+    sending = [carrier for carrier in carriers if carrier.bind is not BindMode.RECEIVER]
+    if carriers and not sending:
+        yield Complaint("carrier", "every carrier is a receiver: no SMS can ever be sent", warning=True)
+    real = [carrier for carrier in sending if carrier.kind is CarrierKind.SMPP]
+    for index, carrier in enumerate(carriers):
+        if carrier.kind is CarrierKind.SANDBOX and real and not carrier.customers:
+            text = f'the sandbox stands beside carrier "{real[0].name}": an SMS that it takes reaches nobody'
+            yield Complaint(("carrier", index, "kind"), text, warning=True)
+        yield from _find_unreached(index, carrier, sending)
+
+
+def _find_unreached(index: int, carrier: CarrierOptions, sending: Sequence[CarrierOptions]) -> Iterator[Complaint]:
+    """Yield a warning for what longer prefixes of others take away from a carrier."""
+    others = {prefix: other.name for other in sending if not other.customers for prefix in other.prefixes}
+    for prefix in carrier.prefixes or ("",):
+        longer = {other for other in others if other.startswith(prefix) and other != prefix}
+        if carrier.bind is BindMode.RECEIVER or not longer:
+            continue
+        if _covers(prefix, longer):
+            text = f'no number is left to "{prefix}": longer prefixes have them all'
+            yield Complaint(("carrier", index, "prefixes"), text, warning=True)
+        elif carrier.customers and (foreign := sorted(longer - set(carrier.prefixes))):
+            text = f'numbers that begin with {foreign[0]} go by "{others[foreign[0]]}" for these customers too: '
+            yield Complaint(("carrier", index, "customers"), text + "the longest prefix wins", warning=True)
+
+
+def _covers(prefix: str, longer: Collection[str]) -> bool:
+    """Tell whether every number that begins with a prefix begins with one of the longer ones."""
+    digits = "0123456789" if prefix else "123456789"  # no country code begins with 0
+    return all(
+        any(other == prefix + digit for other in longer)
+        or (any(other.startswith(prefix + digit) for other in longer) and _covers(prefix + digit, longer))
+        for digit in digits
+    )
 
 
 def _check_dialect(dialect: Dialect) -> Iterator[Complaint]:

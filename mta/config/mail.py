@@ -10,6 +10,7 @@ from typing import Annotated
 
 from mta.config.reader import Complaint, twice
 from mta.config.shapes import (
+    CipherList,
     Domain,
     DomainPattern,
     Folder,
@@ -39,7 +40,6 @@ def _parse_pin(value: object) -> Pin:
 PinText = Annotated[Pin, Shape('"spki:HEX" or "cert:HEX", the 64 digits of a SHA-256', _parse_pin)]
 Selector = Annotated[str, text_like(r"[A-Za-z0-9_.-]{1,63}", 'a selector such as "mail1"')]
 
-CipherList = Annotated[str, text_like(r"[A-Za-z0-9+:!@=_.-]{0,500}", 'an OpenSSL list such as "ECDHE+AESGCM"')]
 
 _DEFAULT_RETRY = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
 
@@ -150,6 +150,12 @@ class MailOptions:
         default=None,
         example="postmaster@example.net",
     )
+    postmaster: MailAddress | None = option(
+        "Who gets the mail to postmaster@ and abuse@ our domains, which anybody may write to (RFC 5321 §4.5.1, RFC "
+        "2142). An address of another domain; where missing, admin_address.",
+        default=None,
+        example="ops@example.net",
+    )
     helo: Domain | None = option(
         "How we greet other servers; where missing, server.hostname.", default=None, example="gateway.example.net"
     )
@@ -187,6 +193,14 @@ class MailOptions:
         """Yield: no wait between attempts, two rules for one domain."""
         if not self.retry_after or min(self.retry_after) < timedelta(seconds=1):
             yield Complaint("retry_after", 'expected at least one wait, each "1s" or more')
+        elif self.expire_after <= self.retry_after[0]:
+            yield Complaint(
+                "expire_after", "no more than the first of retry_after: nothing is tried twice", warning=True
+            )
+        if self.sandbox is not None and self.routes:
+            yield Complaint(
+                "sandbox", "mails are kept here and none is sent: [[mail.route]] does nothing", warning=True
+            )
         yield from twice("route", "domain", [route.domain for route in self.routes])
         yield from twice("tls", "domain", [rule.domain for rule in self.tls_policies])
         yield from twice("dkim", "selector", [f"{key.selector}._domainkey.{key.domain}" for key in self.dkim_keys])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-from mta.config.carriers import CarrierOptions
+from mta.config.carriers import CarrierOptions, find_conflicts
 from mta.config.lines import locate
 from mta.config.mail import MailOptions
 from mta.config.push import PushOptions
@@ -170,6 +170,9 @@ class ServerOptions:
             yield Complaint("domains", "expected at least one domain, or no mail can ever be taken")
         if self.database_password_file is not None and self.sqlite_file is not None:
             yield Complaint("database_password_file", "expected only with a postgresql:// database")
+        if self.node and self.sqlite_file is not None:
+            text = "several nodes need a postgresql:// database; a SQLite file is served by one process"
+            yield Complaint("node", text, warning=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,11 +290,20 @@ class Config:
         yield from twice("listener", "name", [listener.name for listener in self.listeners])
         yield from twice("listener", "address", [str(listener.address) for listener in self.listeners])
         yield from twice("carrier", "name", [carrier.name for carrier in self.carriers])
+        yield from find_conflicts(self.carriers)
+        if self.mail.postmaster is not None and not self.postmaster:
+            yield Complaint(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
 
     @property
     def mail_from(self) -> str:
         """The address that status mails come from."""
         return self.mail.from_address or f"sms@{self.server.domains[0]}"
+
+    @property
+    def postmaster(self) -> str:
+        """Who gets mail to the postmaster; empty where nobody is named, or only an address that leads back here."""
+        address = self.mail.postmaster or self.mail.admin_address or ""
+        return "" if address.rpartition("@")[2].lower() in self.server.domains else address
 
 
 def database_password(server: ServerOptions) -> str | None:

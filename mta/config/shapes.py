@@ -202,6 +202,7 @@ DomainPattern = Annotated[
     str, Shape('"example.com", ".example.com" for its sub-domains or "*" for all', _parse_domain_pattern)
 ]
 MailAddress = Annotated[str, Shape('a mail address such as "sms@example.net"', _parse_mail_address)]
+CipherList = Annotated[str, text_like(r"[A-Za-z0-9+:!@=_.-]{0,500}", 'an OpenSSL list such as "ECDHE+AESGCM"')]
 HostName = Annotated[str, Shape("a host name or address", _parse_host)]
 IpAddress = Annotated[str, Shape('an address such as "192.0.2.25" or "2001:db8::25"', _parse_ip_address)]
 Listen = Annotated[HostPort, Shape('an address with a port such as "127.0.0.1:2525" or "[::1]:2525"', _parse_host_port)]

@@ -1,31 +1,34 @@
 """Delivers one mail by SMTP: by MX or route, under the TLS that the recipient's domain demands, and says how it went.
 
-This is the only user of aiosmtplib, of which only single commands are used: its own convenience may send in clear what
-was meant to be safe. No MAIL and no AUTH leaves before the connection was judged (tls.policy), and once TLS was begun
-nothing goes on without it. Not here: which hosts in which order (mta.sending.attempts), what answers mean
-(mta.sending.answers). RFC 5321, RFC 3207, RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 4954 (AUTH).
+This is the only user of aiosmtplib, of which only single commands, writes and replies are used: its own convenience may
+send in clear what was meant to be safe. No MAIL and no AUTH leaves before the connection was judged (tls.policy), and
+once TLS was begun nothing goes on without it. Not here: which hosts in which order (mta.sending.attempts), a mail over
+an open connection (mta.sending.transaction), what answers mean (mta.sending.answers). RFC 5321, RFC 3207, RFC 4954.
 """
 
 import asyncio
 import base64
 import random
-import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import NoReturn
+from functools import partial
+from typing import NoReturn, cast
 
 import aiosmtplib
+from aiosmtplib.protocol import SMTPProtocol
 
 from gateway.ports import MailAttempt
-from mta.sending.answers import Fault, Stage, clean_reply
+from mta.sending.answers import Fault, Stage, clean_reply, valid_code
 from mta.sending.attempts import Attempts, Call, FaultError
 from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarmTaker
+from mta.sending.replies_in_turn import RepliesInTurn
 from mta.sending.routes import Login, RouteTable
 from mta.sending.targets import Planner, Target
+from mta.sending.transaction import POLITE_SECONDS, Transaction, seconds_left
 from sms.outcome import Outcome
 from tls.contexts import ClientContexts, ContextError, read_peer, role_of
 from tls.dane import find_dane_fault
@@ -33,25 +36,33 @@ from tls.mtasts import StsLookup
 from tls.mx import AddressGuard
 from tls.policy import Achieved, Demand, PolicyTable, TlsLevel, Verdict, explain_refusal, judge
 from tls.resolver import Resolver
-
-_LINE_END = re.compile(rb"\r\n|\n|\r")
-_LEADING_DOT = re.compile(rb"(?m)^\.")
-_QUIT_SECONDS = 5.0
+from tls.sessions import Sessions
 
 Clock = Callable[[], float]
 
 
 class SmtpConnection:
-    """One open, judged and, where the route says so, logged-in connection."""
+    """One open, judged and, where the route says so, logged-in connection; fulfils mta.sending.transaction.Wire."""
 
-    def __init__(self, client: aiosmtplib.SMTP, call: Call, settings: DeliverySettings, monotonic: Clock) -> None:
+    def __init__(
+        self,
+        client: aiosmtplib.SMTP,
+        call: Call,
+        settings: DeliverySettings,
+        monotonic: Clock,
+        ended: Callable[[], None],
+    ) -> None:
         self.address = call.address
         self.tls = call.tls
         self._client = client
         self._patience = settings.patience
         self._monotonic = monotonic
         self._mails_left = settings.mails_per_connection
+        self._ended = ended
         self._in_step = True
+        self._replies: RepliesInTurn | None = None
+        if client.supports_extension("pipelining") and client.transport is not None and client.protocol is not None:
+            self._replies = RepliesInTurn(cast("asyncio.Transport", client.transport), client.protocol)
 
     @property
     def usable(self) -> bool:
@@ -61,59 +72,47 @@ class SmtpConnection:
     async def send(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
         """Run one transaction and return the last reply; raises `FaultError`, after which only `close` may follow."""
         self._mails_left -= 1
+        transaction = Transaction(self, self._patience, self._monotonic)
         try:
-            return await self._transact(sender, recipient, message, deadline)
-        except FaultError as error:
-            self._in_step = bool(error.fault.code)
-            raise
+            return await transaction.send(sender, recipient, message, deadline)
+        finally:
+            self._in_step = transaction.in_step
+            if self._replies is not None:
+                self._replies.finish()
 
-    async def _transact(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
-        content = _LEADING_DOT.sub(b"..", _with_line_ends(message)) + b".\r\n"
-        options = self._choose_options(sender, recipient, message)
-        await self._command(Stage.MAIL, deadline, b"MAIL", f"FROM:<{sender}>".encode(), *options)
-        await self._command(Stage.RCPT, deadline, b"RCPT", f"TO:<{recipient}>".encode(), expected=(250, 251))
-        await self._command(Stage.DATA, deadline, b"DATA", expected=(354,))
-        protocol = self._client.protocol
-        if protocol is None:
-            raise FaultError(Fault(stage=Stage.DATA, cause="connection lost"))
-        with _faults_of(Stage.CONTENT):
-            protocol.write(content)
-            reply = await protocol.read_response(timeout=self._patience.content)
-        if reply.code != 250:
-            raise FaultError(Fault(stage=Stage.CONTENT, code=_valid(reply.code), cause=clean_reply(reply.message)))
-        return f"{reply.code} {clean_reply(reply.message)}"
+    def find_extension(self, name: str) -> str | None:
+        """Return the parameters of an extension; PIPELINING only where replies can be read in turn."""
+        if name == "pipelining" and self._replies is None:
+            return None
+        return self._client.esmtp_extensions.get(name)
 
-    def _choose_options(self, sender: str, recipient: str, message: bytes) -> list[bytes]:
-        client = self._client
-        options: list[bytes] = []
-        if client.supports_extension("size"):
-            limit = client.esmtp_extensions.get("size", "")
-            if limit.isdecimal() and 0 < int(limit) < len(message):  # RFC 1870 §6.1
-                raise FaultError(Fault(stage=Stage.MAIL, code=552, cause="5.3.4 larger than the server takes"))
-            options.append(b"SIZE=%d" % len(message))
-        if not message.isascii():
-            if not client.supports_extension("8bitmime"):  # RFC 6152 §3: converting would break the signature
-                raise FaultError(Fault(stage=Stage.MAIL, code=554, cause="5.6.3 the server takes no 8-bit mail"))
-            options.append(b"BODY=8BITMIME")
-        if not (sender.isascii() and recipient.isascii()):
-            if not client.supports_extension("smtputf8"):  # RFC 6531 §3.5
-                raise FaultError(Fault(stage=Stage.MAIL, code=553, cause="5.6.7 addresses must be ASCII there"))
-            options.append(b"SMTPUTF8")
-        return options
-
-    async def _command(self, stage: Stage, deadline: float, *words: bytes, expected: tuple[int, ...] = (250,)) -> None:
+    def write(self, stage: Stage, data: bytes) -> None:
+        """Send octets; what came before them is no reply to them."""
+        if self._replies is not None:
+            self._replies.begin()
         with _faults_of(stage):
-            reply = await self._client.execute_command(
-                *words, timeout=_left(deadline, self._patience.command, self._monotonic)
-            )
-        if reply.code not in expected:
-            raise FaultError(Fault(stage=stage, code=_valid(reply.code), cause=clean_reply(reply.message)))
+            self._protocol.write(data)
+
+    async def read(self, stage: Stage, seconds: float) -> tuple[int, str]:
+        """Return code and words of the next reply."""
+        with _faults_of(stage):
+            if self._replies is not None:
+                self._replies.want()
+            reply = await self._protocol.read_response(timeout=seconds)
+        return reply.code, reply.message
+
+    @property
+    def _protocol(self) -> SMTPProtocol:
+        if self._client.protocol is None:
+            raise ConnectionResetError
+        return self._client.protocol
 
     async def close(self) -> None:
         """End it soon, and politely where the peer still answers."""
+        self._ended()
         if self._in_step:
             with suppress(aiosmtplib.SMTPException, OSError):
-                await self._client.quit(timeout=_QUIT_SECONDS)
+                await self._client.quit(timeout=POLITE_SECONDS)
         _drop(self._client)
 
 
@@ -135,6 +134,7 @@ class SmtpOpener:
         self._contexts = contexts
         self._now = now
         self._monotonic = monotonic
+        self._sessions = Sessions(monotonic=monotonic)
 
     async def open(self, call: Call) -> SmtpConnection:
         """Make the call and judge what the host shows."""
@@ -168,7 +168,7 @@ class SmtpOpener:
             with _faults_of(Stage.CONNECT):
                 if call.target.source_address:
                     opened.bind((call.target.source_address, 0))
-                async with asyncio.timeout(_left(call.deadline, self._patience.connect, self._monotonic)):
+                async with asyncio.timeout(seconds_left(call.deadline, self._patience.connect, self._monotonic)):
                     await asyncio.get_running_loop().sock_connect(opened, (call.address, call.target.port))
         except BaseException:
             opened.close()
@@ -177,6 +177,7 @@ class SmtpOpener:
 
     async def _converse(self, opened: socket.socket, call: Call, context: ssl.SSLContext) -> SmtpConnection:
         demand, route, deadline = call.demand, call.target.route, call.deadline
+        key = (demand, call.target, call.address)
         implicit = route is not None and route.implicit_tls
         client = aiosmtplib.SMTP(
             hostname=demand.sni,
@@ -187,11 +188,13 @@ class SmtpOpener:
             tls_context=context,
         )
         try:
-            with _faults_of(Stage.HANDSHAKE if implicit else Stage.GREETING, demand):
-                await client.connect(timeout=_left(deadline, self._patience.command, self._monotonic))
-            if not implicit:
-                await self._greet(client, deadline, old_too=not demand.tls_required)
-                await self._secure(client, demand, context, deadline)
+            # A session remembers one certificate; DANE judges the whole chain (RFC 7671 §5.2), so it wants to see it.
+            with self._sessions.offer(key, context) if not demand.dane_in_force else nullcontext():
+                with _faults_of(Stage.HANDSHAKE if implicit else Stage.GREETING, demand):
+                    await client.connect(timeout=seconds_left(deadline, self._patience.command, self._monotonic))
+                if not implicit:
+                    await self._greet(client, deadline, old_too=not demand.tls_required)
+                    await self._secure(client, demand, context, deadline)
             _judge_connection(client, call, self._now())
             if call.tls:
                 await self._greet(client, deadline, old_too=False)
@@ -200,10 +203,12 @@ class SmtpOpener:
         except BaseException:
             _drop(client)
             raise
-        return SmtpConnection(client, call, self._settings, self._monotonic)
+        tls = client.get_transport_info("ssl_object")
+        ended = partial(self._sessions.keep, key, tls) if tls is not None else _nothing
+        return SmtpConnection(client, call, self._settings, self._monotonic, ended)
 
     async def _greet(self, client: aiosmtplib.SMTP, deadline: float, *, old_too: bool) -> None:
-        timeout = _left(deadline, self._patience.command, self._monotonic)
+        timeout = seconds_left(deadline, self._patience.command, self._monotonic)
         with _faults_of(Stage.HELLO):
             try:
                 await client.ehlo(timeout=timeout)
@@ -225,7 +230,7 @@ class SmtpOpener:
             await client.starttls(
                 tls_context=context,
                 server_hostname=demand.sni,
-                timeout=_left(deadline, self._patience.handshake, self._monotonic),
+                timeout=seconds_left(deadline, self._patience.handshake, self._monotonic),
             )
 
     async def _log_in(
@@ -247,10 +252,10 @@ class SmtpOpener:
             raise FaultError(Fault(stage=Stage.AUTH, cause="no login goes out without TLS"))
         with _faults_of(Stage.AUTH):
             reply = await client.execute_command(
-                *words, timeout=_left(deadline, self._patience.command, self._monotonic)
+                *words, timeout=seconds_left(deadline, self._patience.command, self._monotonic)
             )
         if reply.code != 235:
-            raise FaultError(Fault(stage=Stage.AUTH, code=_valid(reply.code), cause=clean_reply(reply.message)))
+            raise FaultError(Fault(stage=Stage.AUTH, code=valid_code(reply.code), cause=clean_reply(reply.message)))
 
 
 class Deliverer:
@@ -311,6 +316,10 @@ class Deliverer:
         await self._attempts.close()
 
 
+def _nothing() -> None:
+    """Keep nothing of a connection in clear."""
+
+
 def _is_encrypted(client: aiosmtplib.SMTP) -> bool:
     return client.is_connected and client.get_transport_info("ssl_object") is not None
 
@@ -319,8 +328,8 @@ def _drop(client: aiosmtplib.SMTP) -> None:
     """End a connection at once; a peer that never answers a TLS shutdown must not hold it."""
     transport = client.transport
     client.close()
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()
+    if transport is not None:
+        cast("asyncio.Transport", transport).abort()  # uvloop's transports are not asyncio's by class
 
 
 def _judge_connection(client: aiosmtplib.SMTP, call: Call, now: datetime) -> None:
@@ -369,7 +378,7 @@ def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
     try:
         yield
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        code = _valid(error.code) if isinstance(error, aiosmtplib.SMTPResponseException) else 0
+        code = valid_code(error.code) if isinstance(error, aiosmtplib.SMTPResponseException) else 0
         cause = _say(error)
         if stage is Stage.HANDSHAKE and code:
             stage = Stage.GREETING  # implicit TLS succeeded: the host itself speaks
@@ -382,8 +391,8 @@ def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
 
 
 def _say(error: BaseException) -> str:
-    """Say in few words what an exception means; the first cause says most."""
-    while error.__cause__ is not None:
+    """Say in few words what an exception means; the first cause says most, but for a timeout, made by cancelling."""
+    while error.__cause__ is not None and not isinstance(error, TimeoutError):
         error = error.__cause__
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate not verified: {error.verify_message}"
@@ -396,18 +405,3 @@ def _say(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return "connection lost" if isinstance(error, ConnectionError) else type(error).__name__
-
-
-def _valid(code: int) -> int:
-    return code if 200 <= code < 600 else 0
-
-
-def _left(deadline: float, most: float, monotonic: Clock) -> float:
-    """Return the seconds for one step: its own bound or what is left of the attempt, and a moment at least."""
-    return max(min(most, deadline - monotonic()), 0.1)
-
-
-def _with_line_ends(message: bytes) -> bytes:
-    """Return the message with CRLF line ends only, as it must travel (RFC 5321 §2.3.8)."""
-    message = _LINE_END.sub(b"\r\n", message)
-    return message if message.endswith(b"\r\n") else message + b"\r\n"

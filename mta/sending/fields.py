@@ -9,8 +9,11 @@ from base64 import b64encode
 from binascii import b2a_qp
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import format_datetime
+from itertools import chain
+from struct import Struct
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LINE = 78  # RFC 5322 §2.1.1
 _HARD_LINE = 998
 _CHUNK = 45  # octets of UTF-8 in one encoded word: 60 characters of base64 and 12 around them (RFC 2047 §2: 75)
@@ -18,6 +21,10 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ATOM_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b=\x3f-\x7e]{1,900}>")
 _MOST_REFERENCES = 20
+_BASE64_LINE = 76
+_BASE64_LINES = Struct(f"{_BASE64_LINE}s" * 32)
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
 def scrub(text: str) -> str:
@@ -110,11 +117,14 @@ def thread(message_id: str, references: str) -> str:
 
 def date(instant: datetime) -> str:
     """Return an instant as header fields have it, in UTC (RFC 5322 §3.3)."""
-    return format_datetime(instant.astimezone(UTC))
+    utc = instant.astimezone(UTC)
+    return f"{_DAYS[utc.weekday()]}, {utc.day:02} {_MONTHS[utc.month - 1]} {utc.year:04} {utc:%H:%M:%S} +0000"
 
 
 def quoted_printable(text: str) -> bytes:
     """Return text as quoted-printable UTF-8 whose lines end in CRLF, the last one too (RFC 2045 §6.7)."""
+    if "\r" in text:  # which the encoder would pass on as it is
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.rstrip("\n") + "\n"
     # The encoder ends its soft lines as the first line of its input ends.
     return b2a_qp(lines.replace("\n", "\r\n").encode("utf-8", "replace"), istext=True)
@@ -122,11 +132,22 @@ def quoted_printable(text: str) -> bytes:
 
 def base64_lines(content: str | bytes) -> bytes:
     """Return text in UTF-8 or octets as base64, in lines of 76 characters that end in CRLF (RFC 2045 §6.8)."""
-    octets = content if isinstance(content, bytes) else content.replace("\n", "\r\n").encode("utf-8", "replace")
+    octets = content if isinstance(content, bytes) else content.encode("utf-8", "replace").replace(b"\n", b"\r\n")
     encoded = b64encode(octets)
-    lines = [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
+    # Most lines are cut many at a time: this is a good part of what a mail costs.
+    cut = len(encoded) - len(encoded) % _BASE64_LINES.size
+    lines = list(chain.from_iterable(_BASE64_LINES.iter_unpack(encoded[:cut])))
+    lines += [encoded[start : start + _BASE64_LINE] for start in range(cut, len(encoded), _BASE64_LINE)]
     lines.append(b"")
     return b"\r\n".join(lines)
+
+
+def with_crlf(message: bytes) -> bytes:
+    """Return the message with CRLF line ends only, as it must be signed and travel (RFC 5321 §2.3.8)."""
+    # Without a lone CR, as many LF as CR means that none of them is alone either.
+    if message.count(b"\r") == message.count(b"\n") and _LONE_RETURN.search(message) is None:
+        return message
+    return _LINE_END.sub(b"\r\n", message)
 
 
 def part(content_type: str, encoding: str, body: bytes, *fields: str) -> bytes:

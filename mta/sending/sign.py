@@ -44,7 +44,6 @@ OVERSIGNED = (
 SIGNED = ("sender", "auto-submitted", "content-language", "x-auto-response-suppress", "x-mail2sms-notice")
 
 _BLANKS = re.compile(rb"[ \t]+")
-_ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 _SMALLEST_RSA = 1024  # RFC 8301 §3.2
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
 
@@ -131,11 +130,11 @@ class Signer:
         return _record_of(self._key)
 
     def sign(self, message: bytes, *, signed_at: datetime | None = None) -> bytes:
-        """Return the mail with its DKIM-Signature in front and every line end a CRLF.
+        """Return the mail, whose line ends are all CRLF, with its DKIM-Signature in front.
 
-        The bytes returned are what must go out: any later change of line ends breaks the signature (RFC 6376 §5.3).
+        The bytes returned are what must go out: any later change of line ends breaks the signature (RFC 6376 §5.3), so
+        what was not composed here goes through mta.sending.fields.with_crlf before.
         """
-        message = _with_crlf(message)
         header, found, body = message.partition(b"\r\n\r\n")
         if message.startswith(b"\r\n"):
             header, body = b"", message[2:]
@@ -155,14 +154,6 @@ class Signer:
         if isinstance(self._key, RSAPrivateKey):
             return self._key.sign(data, PKCS1v15(), SHA256())
         return self._key.sign(hashlib.sha256(data).digest())  # RFC 8463 §3: PureEdDSA over the SHA-256
-
-
-def _with_crlf(message: bytes) -> bytes:
-    # Cheaper than a search for pairs: where all three agree, no CR and no LF stands alone.
-    breaks = len(message.splitlines()) - (not message.endswith((b"\r", b"\n")))
-    if message.count(b"\r") == breaks == message.count(b"\n"):
-        return message
-    return _ANY_NEWLINE.sub(b"\r\n", message)
 
 
 def _signed_fields(header: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:

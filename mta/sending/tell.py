@@ -17,9 +17,12 @@ from typing import Protocol
 import structlog
 
 from gateway.alarms import Raised
+from gateway.large_reports import LargeReports
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
 from gateway.ports import Alarm, Clock, MailAttempt
+from gateway.postmaster import PostmasterMail
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
+from mta.sending.forward import compose_forward
 from mta.sending.sign import Signer
 from sms.outcome import Done, Problem, ProblemCode, Retry
 from sms.report import Notice, NoticeKind
@@ -69,10 +72,11 @@ class FolderDelivery:
 
 
 class MailTeller:
-    """Fulfils gateway.ports.NoticeSender and AlarmSender.
+    """Fulfils gateway.ports.NoticeSender and AlarmSender, and gateway.postmaster.PostmasterSender.
 
     Mail is signed by every one of `signers`. `alarm` takes what the administrator must know of, `rules` has the
-    customers' own templates, which run in a thread that only they use.
+    customers' own templates, which run in a thread that only they use. Mails about many recipients are made by `large`,
+    which whoever made it closes.
     """
 
     def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
@@ -85,7 +89,9 @@ class MailTeller:
         clock: Clock,
         rules: MailRules,
         alarm: Callable[[Raised], None],
+        large: LargeReports,
         admin_address: str = "",
+        postmaster: str = "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._identity = identity
@@ -95,14 +101,16 @@ class MailTeller:
         self._clock = clock
         self._rules = rules
         self._alarm = alarm
+        self._large = large
         self._admin_address = admin_address
+        self._postmaster = postmaster
         self._monotonic = monotonic
         self._resting: dict[TemplateIdentity, float] = {}
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
+        self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
 
     def close(self) -> None:
-        """End the thread of customers' templates."""
-        self._thread.shutdown()
+        """End the thread of customers' templates; a mail that is being made is let go first."""
+        self._of_templates.shutdown()
 
     async def send(self, notice: Notice) -> MailAttempt | None:
         """Tell one notice once; None where its sender asked not to be told of it, or need not be any more."""
@@ -112,7 +120,8 @@ class MailTeller:
         mail = await self._compose(notice)
         if mail is None:
             return None
-        return await self._delivery.deliver(self._sign(mail), customer=notice.report.customer)
+        signed = await self._large.work(notice.report, partial(self._sign, mail))
+        return await self._delivery.deliver(signed, customer=notice.report.customer)
 
     async def send_alarm(self, alarm: Alarm) -> MailAttempt:
         """Tell the administrator once."""
@@ -120,18 +129,26 @@ class MailTeller:
         mail = compose_alarm(alarm, recipient=self._admin_address, identity=self._identity, now=self._clock.now())
         return await self._delivery.deliver(self._sign(mail), customer="")
 
+    async def send_forward(self, mail: PostmasterMail) -> MailAttempt:
+        """Bring a mail to the postmaster's mailbox, once."""
+        await self._rules.refresh()
+        forward = partial(compose_forward, mail, recipient=self._postmaster, identity=self._identity)
+        signed = await self._large.work_apart(lambda: self._sign(forward()))
+        return await self._delivery.deliver(signed, customer="")
+
     async def _compose(self, notice: Notice) -> ComposedMail | None:
         compose = partial(
             compose_notice, notice, identity=self._identity, renderer=self._renderer, now=self._clock.now()
         )
         found = await self._find_template(notice)
         if found is None:
-            return compose()
+            return await self._large.work(notice.report, compose)
         template = CustomerTemplate(source=found.source, graphics=found.graphics)
         try:
-            mail = await asyncio.get_running_loop().run_in_executor(self._thread, partial(compose, template=template))
+            loop = asyncio.get_running_loop()
+            mail = await loop.run_in_executor(self._of_templates, partial(compose, template=template))
         except Exception as error:  # noqa: BLE001 - whatever a customer's template did, its mail goes out
-            mail, fault = compose(), f"{type(error).__name__}: {error}"[:300]
+            mail, fault = await self._large.work(notice.report, compose), f"{type(error).__name__}: {error}"[:300]
         else:
             fault = mail.fallback if mail is not None else ""
         if fault:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
@@ -36,11 +36,13 @@ __all__ = [
     "Status",
     "for_log",
     "judge_handshake",
+    "never_waits",
     "serve",
 ]
 
 Authenticator = Callable[..., AuthResult | Awaitable[AuthResult]]
 Status = Reply | str | list[str]
+Hook = TypeVar("Hook", bound=Callable[..., Awaitable[Any]])
 
 _LOGGED: Final = 200
 _HOOKED: Final[Mapping[type[Event], frozenset[str]]] = MappingProxyType(
@@ -71,6 +73,12 @@ class RcptDsn:
 
     notify: str = ""
     orcpt: str = ""
+
+
+def never_waits(hook: Hook) -> Hook:
+    """Mark a hook that awaits nothing: it is run to its end where it is called for, without a task of its own."""
+    hook.never_waits = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
+    return hook
 
 
 class MailEnvelope(Envelope):
@@ -111,7 +119,7 @@ class MailSession(Session):
 
 
 class Hooks:
-    """The hooks of one handler, looked up once. `answered_at_once` are the events for which it has none."""
+    """The hooks of one handler, looked up once. `answered_at_once` are the events for which nothing is awaited."""
 
     def __init__(self, handler: object, authenticator: Authenticator | None, log: structlog.stdlib.BoundLogger) -> None:
         self.handler = handler
@@ -131,7 +139,10 @@ class Hooks:
         # The form of the hook before aiosmtpd 1.3 takes no list of lines.
         ehlo = self.by_name.get("EHLO")
         self.ehlo_takes_lines = ehlo is None or len(inspect.signature(ehlo).parameters) > 4
-        self.answered_at_once = frozenset(kind for kind, names in _HOOKED.items() if not names & self.by_name.keys())
+        may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "never_waits", False)}
+        if "exception" in may_wait:
+            may_wait = set(self.by_name)
+        self.answered_at_once = frozenset(kind for kind, names in _HOOKED.items() if not names & may_wait)
 
 
 class Server(Protocol):

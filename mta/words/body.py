@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mta.words.client_words import IMAGE_LEFTOVER, strip_subject
-from mta.words.html import html_text
+from mta.words.html import QUOTE_MARK, html_text
 from mta.words.html_marks import Removal
 from mta.words.mime import Encryption, Mail, TextSection
 from mta.words.quotes import OwnWords, forwarded_words, own_words, tidy, unflow
@@ -19,6 +19,8 @@ from sms.outcome import Refusal, Refused
 from sms.settings import Settings, TextSource
 
 TEXT_LIMIT: Final = 100_000
+_JUDGED_LENGTH: Final = 400_000
+"""What is read of a body in many pieces; its first piece is read in any case, within the bounds of MailLimits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,25 +111,38 @@ def _is_reply(mail: Mail, subject_kind: str) -> bool:
 
 
 def _from_body(mail: Mail, settings: Settings, subject_kind: str) -> ExtractedText | None:
-    sections = mail.sections
+    sections = _judged(mail.sections)
     is_reply = _is_reply(mail, subject_kind)
-    found = _joined([_own(section, settings, is_reply=is_reply) for section in sections], settings)
+    own: list[_Words] = []
+    for section in sections:
+        own.append(_own(section, settings, is_reply=is_reply, below=any(item.words.text for item in own)))
+    found = _joined(own, settings)
     if found is not None:
         return found
     for rich in mail.rich:
-        section = read_tnef(rich)
-        if section is not None:
-            words = _own(section, settings, is_reply=is_reply)
+        unpacked = read_tnef(rich)
+        if unpacked is not None:
+            words = _own(unpacked, settings, is_reply=is_reply)
             found = _joined([_Words(words=words.words, source=f"Rich Text (TNEF), {words.source}")], settings)
             if found is not None:
                 return found
-            sections = (*sections, section)
+            sections = (*sections, unpacked)
     return _forwarded(mail, sections, settings, subject_kind)
+
+
+def _judged(sections: tuple[TextSection, ...]) -> tuple[TextSection, ...]:
+    length = 0
+    for index, section in enumerate(sections):
+        length += max(len(section.plain or ""), len(section.html or ""))
+        if index and length > _JUDGED_LENGTH:
+            return sections[:index]
+    return sections
 
 
 def _joined(found: list[_Words], settings: Settings) -> ExtractedText | None:
     """Return the sections' texts as one, cut at the end marker."""
-    text = tidy("\n".join(item.words.text for item in found if item.words.text))
+    texts = [item.words.text for item in found if item.words.text]
+    text = texts[0] if len(texts) == 1 and QUOTE_MARK not in texts[0] else tidy("\n".join(texts))
     removed = [(kind.value, length) for item in found for kind, length in item.words.removed if length]
     if settings.end_marker and settings.end_marker in text:
         text, marker, rest = text.partition(settings.end_marker)
@@ -156,7 +171,7 @@ def _forwarded(
     return None
 
 
-def _own(section: TextSection, settings: Settings, *, is_reply: bool) -> _Words:
+def _own(section: TextSection, settings: Settings, *, is_reply: bool, below: bool = False) -> _Words:
     """Return the own words of a section from whichever twin tells more about them.
 
     HTML wins because only it marks signatures and history, and because clients wrap its twin; the plain text wins over
@@ -164,12 +179,12 @@ def _own(section: TextSection, settings: Settings, *, is_reply: bool) -> _Words:
     """
     plain = None
     if section.plain is not None and section.plain.strip():
-        words = own_words(_plain_lines(section), is_reply=is_reply, disclaimers=settings.disclaimers)
+        words = own_words(_plain_lines(section), is_reply=is_reply, disclaimers=settings.disclaimers, below=below)
         plain = _Words(words=words, source="plain text")
     if section.html is None:
         return plain or _Words(words=OwnWords(text=""), source="plain text")
     read = html_text(section.html)
-    words = own_words(read.text, is_reply=is_reply, disclaimers=settings.disclaimers)
+    words = own_words(read.text, is_reply=is_reply, disclaimers=settings.disclaimers, below=below)
     html = _Words(
         words=OwnWords(text=words.text, removed=(*read.removed, *words.removed), forward=words.forward), source="HTML"
     )

@@ -15,19 +15,19 @@ def _labels(**words: str) -> Mapping[str, str]:
     return MappingProxyType({word.strip(): kind for kind, text in words.items() for word in text.split(",")})
 
 
-# en de fr es it nl pt pl cs sk sv da no fi hu ro tr el ru uk bg hr sl et lt lv ca ja zh-Hans zh-Hant ko
+# en de fr es it nl pt pl cs sk sv da no fi hu ro tr el ru uk bg hr sl et lt lv ga mt ca ja zh-Hans zh-Hant ko
 HEADER_LABELS: Final = _labels(
     sender="from,von,de,da,van,od,från,fra,lähettäjä,feladó,de la,kimden,gönderen,από,от,от кого,від,saatja,nuo,no,"
-    "expéditeur,remitente,mittente,afzender,nadawca,odesílatel,avsändare,afsender,avsender,差出人,送信者,发件人,寄件者,寄件人,보낸 사람",
+    "expéditeur,remitente,mittente,afzender,nadawca,odesílatel,avsändare,afsender,avsender,ó,minn,差出人,送信者,发件人,寄件者,寄件人,보낸 사람",
     sent="sent,date,gesendet,datum,gesendet am,envoyé,envoyé le,date d'envoi,enviado,enviado el,enviada,enviada em,enviado em,fecha,"
     "inviato,data,verzonden,verzonden op,wysłano,data wysłania,odesláno,dátum,odoslané,skickat,dato,sendt,päivämäärä,"
     "lähetetty,elküldve,küldve,trimis,tarih,gönderildi,gönderme tarihi,ημερομηνία,στάλθηκε,дата,отправлено,надіслано,"
-    "изпратено,poslano,saadetud,išsiųsta,data,enviat,日時,日付,送信日時,发送时间,发送日期,日期,时间,寄件日期,傳送日期,보낸 날짜,날짜,送信日",
+    "изпратено,poslano,saadetud,išsiųsta,nosūtīts,datums,seolta,dáta,mibgħut,mibgħuta,enviat,日時,日付,送信日時,发送时间,发送日期,日期,时间,寄件日期,傳送日期,보낸 날짜,날짜,送信日",
     to="to,an,à,a,para,aan,do,dla,komu,pro,till,til,vastaanottaja,címzett,către,catre,kime,alıcı,προς,кому,до,za,"
-    "kellele,kam,per,destinataire,destinatario,宛先,收件人,收件者,받는 사람",
+    "kellele,adressaat,kam,prima,chuig,lil,per,per a,destinataire,destinatario,宛先,收件人,收件者,받는 사람",
     copy="cc,bcc,kopie,copie,copia,kopi,kopia,kópia,kopio,másolatot kap,másolat,bilgi,κοιν.,копия,копія,cópia,ccs,抄送,副本,참조",
     subject="subject,betreff,objet,asunto,oggetto,onderwerp,assunto,temat,předmět,predmet,ämne,emne,aihe,tárgy,"
-    "subiect,konu,θέμα,тема,относно,zadeva,teema,tema,assumpte,件名,主题,主旨,主題,제목",
+    "subiect,konu,θέμα,тема,относно,zadeva,teema,tema,tēma,temats,ábhar,suġġett,assumpte,件名,主题,主旨,主題,제목",
     other="reply-to,antwort an,répondre à,importance,wichtigkeit,priority,priorität,attachments,anlagen,pièces jointes,"
     "organization,organisation,sensitivity,importanza,prioridad,重要度,優先度,添付ファイル,附件,返信先",
 )
@@ -51,8 +51,8 @@ ATTRIBUTION_VERB: Final = re.compile(
         | şunu\ yazd[ıi] | şunları\ yazdı | yazdı | yazmış
         | έγραψε
         | написал(?:\(а\)|а)? | пишет | писал(?:\(а\)|а)? | написа | пише | написав
-        | (?:je\ )?napisao(?:\/la)? | je\ napisal(?:/-a)?
-        | kirjutas | rašė | rakstīja | escrigué | va\ escriure
+        | (?:je\ )?napisao(?:\/la)? | napisal(?:\(a\)|/-a|a)?
+        | kirjutas | rašė | rakstīja | escrigué | va\ escriure | scríobh | kiteb
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -129,7 +129,7 @@ def strip_subject(subject: str) -> tuple[str, str]:
 
 
 DEVICE_WORD: Final = re.compile(
-    r"iphon|ipad|ipod|apple|android|smartphone|samsung|galaxy|huawei|xiaomi|nokia|blackberry|windows|mobile?|handy|telefon|"
+    r"iphon|ipad|ipod|apple|android|smartphone|samsung|galaxy|huawei|xiaomi|nokia|blackberry|windows|mobile?|handy|telefon|nine\b|"
     r"t[ée]l[ée]phone|tel[ée]fono|telefoon|phone|tablet|outlook|yahoo|gmail|mail|pixel|sony|xperia|oneplus|htc|proton|tuta|k-9|"
     r"gmx|web\.de|zimbra|spark|cihaz|gerät|dispositivo|appareil|device|puhelim|laite|zařízen|urządzeni|手机|手機|携帯|スマートフォン|"
     r"айфон|телефон|устройства",
@@ -140,13 +140,14 @@ _DEVICE: Final = (
     r"(?:iphon\w*|ipad|ipod|apple\s+watch|android|smartphone|samsung|galaxy|huawei|xiaomi|nokia|blackberry|windows\s+phone|"
     r"windows|mobile|mobil\w*|handy|telefon\w*|telefoon|t[ée]l[ée]phone|tel[ée]fono|telefono|phone|tablet|outlook|yahoo|"
     r"gmail|mail|e-mail|pixel|sony|xperia|oneplus|htc|proton\w*|tutanota|tuta|k-9|gmx\S*|web\.de|zimbra|spark|bluemail|"
-    r"nine|myMail|sfr|free|orange|cihaz\w*|gerät\w*|dispositivo|appareil|device|matkapuhelim\w*|puhelim\w*)"
+    r"nine|myMail|fairemail|airmail|edison|sfr|free|orange|cihaz\w*|gerät\w*|dispositivo|appareil|device|matkapuhelim\w*|puhelim\w*)"
     r"[\w.’'-]*(?:\s+[\w.’'/(),:|-]+){0,9}?"
 )
 SENT_FROM: Final = re.compile(
     rf"""\s*(?:[-–—_*]{{0,3}}\s*)(?:
         (?:this\ (?:message|e-?mail)\ was\ )?sent\ (?:from|via|with|using|by)\ (?:the\ )?{_DEVICE}
-        | get\ outlook\ for\ .{{2,40}}
+        | get\ (?:outlook|bluemail|edison\ mail)\ for\ .{{2,40}} | (?:sicher\ versendet|secured|sent\ securely)\ (?:mit|with)\ tuta.{{0,30}}
+        | saadetud\ .{{2,60}} | nosūtīts\ no\ .{{2,60}} | išsiųsta\ iš\ .{{2,60}}
         | (?:diese\ (?:nachricht|e-?mail|mail)\ wurde\ )?(?:gesendet\ (?:von|mit|über)|von)\ {_DEVICE}(?:\ (?:aus\ )?gesendet)?
         | (?:diese\ nachricht\ wurde\ )?(?:von|mit)\ .{{2,60}}\ gesendet
         | holen\ sie\ sich\ outlook\ für\ .{{2,30}} | outlook\ für\ (?:ios|android)\ beziehen
@@ -165,7 +166,7 @@ SENT_FROM: Final = re.compile(
         | trimis\ (?:de\ pe|din|cu|prin)\ .{{2,60}} | obțineți\ outlook\ pentru\ .{{2,30}}
         | .{{2,40}}(?:dan|den|ndan|nden|umdan|ımdan|imden|ümden|tan|ten)\ gönderildi | outlook'u\ edinin | .{{2,30}}için\ outlook.{{0,20}}
         | στάλθηκε\ από\ .{{2,60}} | отправлено\ (?:с|из|от|через)\ .{{2,60}} | надіслано\ (?:з|із|від)\ .{{2,60}}
-        | изпратено\ от\ .{{2,40}} | poslano\ (?:s|sa|iz|z)\ .{{2,40}} | enviat\ des\ de\ .{{2,40}}
+        | изпратено\ от\ .{{2,40}} | poslano\ (?:s|sa|iz|z)\ .{{2,40}} | enviat\ des\ del?\ .{{2,40}}
         | .{{2,40}}から送信(?:されました)? | (?:发自|發自|来自)(?:我的)?\s?.{{2,40}} | (?:從|从)(?:我的)?\s?.{{2,40}}(?:傳送|发送|發送|寄出)
         | .{{2,40}}에서\ 보냄
     )\s*[.!)]?\s*""",
@@ -186,6 +187,8 @@ DISCLAIMER: Final = re.compile(
     r"""\s*[*_"(\[]*(?:
         (?:this|the\ information\ (?:contained\ )?in\ this)\ (?:e-?mail|message|communication|electronic\ (?:mail|message)).{0,120}
             (?:confidential|privileged|intended\ (?:solely|only|recipient))
+        | the\ contents?\ of\ this\ (?:e-?mail|message).{0,120}(?:confidential|privileged|intended)
+        | ai\ sensi\ (?:del|della|dell').{0,250}(?:riservat|esclusiv|confidenzial)
         | (?:legal\ )?(?:disclaimer|confidentiality\ notice|privileged\ and\ confidential|notice\ of\ confidentiality)\b
         | diese\ (?:e-?mail|nachricht|mitteilung).{0,120}(?:vertraulich|ausschließlich)
         | (?:haftungsausschluss|vertraulichkeitshinweis)\b | der\ inhalt\ dieser\ (?:e-?mail|nachricht)
@@ -235,17 +238,24 @@ CLOSING: Final = re.compile(
 CONTACT: Final = re.compile(
     r"""(?:
         (?:^|\W)(?:tel|tél|telefon|telefono|teléfono|telefoon|phone|fon|fax|mobile|mobil|móvil|mob|cell|handy|gsm|puh|tlf|direct|durchwahl
-            |t|m|f|p|電話|电话|電話番号)\s?[.:|]?\s*[+(\d][\d\s()./-]{5,}
+            |t|m|f|p|電話|电话|電話番号)[\s.:|]{0,4}[+(\d][\d\s()./-]{5,}
         | https?://\S+ | (?:^|\s)www\.\S+ | \S+@\S+\.\S+
-        | \b(?:gmbh|ag|ltd|limited|inc|llc|s\.?l\.?u?|s\.?a\.?|s\.?r\.?l|s\.?p\.?a|b\.?v|n\.?v|sp\.?\ z\ ?o\.?\ ?o|s\.r\.o|a\.s|ab|a/s|oy|kft|株式会社|有限公司)\b\.?(?:\W|$)
+        | \b(?:gmbh|ag|ltd|limited|inc|llc|s\.?l\.?u?|s\.?a\.?|s\.?r\.?l|s\.?a\.?r\.?l|s\.?p\.?a|b\.?v|n\.?v|sp\.?\ z\ ?o\.?\ ?o|s\.r\.o|a\.s|ab|a/s|oy|kft|株式会社|有限公司)\b\.?(?:\W|$)
         | \b(?:registered\ (?:office|in)|sitz\ der\ gesellschaft|handelsregister|hrb\s?\d|geschäftsführ|registergericht|ust-?id|vat\ (?:no|reg)|cif|p\.?\ ?iva|kvk|siret)
         | \b\d{4,5}\s+[A-ZÄÖÜ][a-zäöüß]+
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
 
+OUTLOOK_LINK: Final = re.compile(r"outlook.{0,120}https?://aka\.ms/", re.IGNORECASE)
+"""Outlook mobile's footer in whatever language: its name, and the link to where it can be had."""
+
 IMAGE_LEFTOVER: Final = re.compile(
     r"\[(?:cid:[^\]\n]{1,200}|(?:inline\s)?(?:image|imagen|bild|immagine|afbeelding|imagem|obraz|obrázek|kuva|kép|görsel|画像|图片|logo)"
-    r"(?:\s?\d*|\s?:[^\]\n]{0,200}|\.(?:png|jpe?g|gif))|https?://[^\]\s]{1,1000}\.(?:png|jpe?g|gif)[^\]\s]{0,500})\]",
+    r"(?:\s?\d*|\s?:[^\]\n]{0,200}|\.(?:png|jpe?g|gif))|https?://[^\]\s]{1,1000}\.(?:png|jpe?g|gif)[^\]\s]{0,500}"
+    r"|[^\[\]]{0,300}(?:description automatically generated|automatisch generierte beschreibung|ki-generierte inhalte|"
+    r"ai-generated content|description générée automatiquement|descripción generada automáticamente|"
+    r"descrizione generata automaticamente|automatisch gegenereerde beschrijving|beschrijving automatisch gegenereerd|"
+    r"descrição gerada automaticamente|opis wygenerowany automatycznie)[^\[\]]{0,80})\](?:<https?://[^<>\s]{1,2000}>)?",
     re.IGNORECASE,
 )

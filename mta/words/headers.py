@@ -24,6 +24,7 @@ _BETWEEN: Final = re.compile(r"\s*")
 _MESSAGE_ID: Final = re.compile(r"<([^<>\s]{1,900})>")
 _ADDR_SPEC: Final = re.compile(r"[^\s<>@\x00-\x20,;:()\"\\]{1,64}@[^\s<>@\x00-\x20,;:()\"\\]{1,255}")
 _QUOTED_ADDR_SPEC: Final = re.compile(r'"[^"\\\x00-\x1f]{1,62}"@[^\s<>@\x00-\x20,;:()"\\]{1,255}')
+_USUAL_ADDRESS: Final = re.compile(r"([A-Za-z0-9 .'_-]*)<([A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+)>")
 _PARAMETER: Final = re.compile(r';\s*([^\s=;"]{1,80})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 _BASE64_JUNK: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
@@ -130,6 +131,9 @@ def read_addresses(value: bytes) -> list[MailAddress]:
     unquoted `Keller, Anna <anna@example.com>`.
     """
     text = clean_line(_unfolded(value))
+    usual = _USUAL_ADDRESS.fullmatch(text)
+    if usual is not None:  # plain words and one address, as nearly every From: nothing to take apart
+        return [MailAddress(address=_addr_spec(usual[2]), name=" ".join(usual[1].split()))]
     found: list[MailAddress] = []
     words: list[str] = []
     for kind, token in _address_tokens(text):
@@ -197,7 +201,7 @@ def _comment_end(text: str, position: int) -> int:
 
 def message_ids(text: str, limit: int = 200) -> tuple[str, ...]:
     """Return the message identifiers of a field in angle brackets, the last `limit` of them (RFC 5322 §3.6.4)."""
-    return tuple(f"<{found}>" for found in _MESSAGE_ID.findall(text)[-limit:])
+    return tuple([f"<{found}>" for found in _MESSAGE_ID.findall(text)[-limit:]]) if text else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mta.words.charsets import clean_text
+from mta.words.client_words import separator_kind
 from mta.words.html_bounds import bounded_html
-from mta.words.html_marks import Removal, Styles, judge_element, read_styles
+from mta.words.html_marks import Removal, Styles, has_no_size, judge_element, read_styles
 
 QUOTE_MARK: Final = "\ue000"
 """A line that stands for quoted history (a private use code point; the same in the input is dropped)."""
@@ -57,6 +58,11 @@ _MARKED: Final = frozenset(
 _NO_MARGIN: Final = re.compile(r"margin(?:-bottom)?:0(?!\.?[1-9])")
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _LIST_NUMBER: Final = re.compile(r"\(?[0-9]{1,3}[.)]|[a-z]{1,2}[.)]")
+_HEADER_LABEL: Final = re.compile(r"[^\W\d_][^\n:\N{FULLWIDTH COLON}]{0,24}[:\N{FULLWIDTH COLON}]")
+_LOOKS: Final = 20
+"""How often one document may have a whole element searched, since elements lie in each other."""
+
+_SIGNATURE_BREAK: Final = "linebreakatbeginningofsignature"
 _EMOJI: Final = re.compile(r"[^\x00-\x7f]{1,8}")
 
 
@@ -105,8 +111,10 @@ class _Writer:
         "ended",
         "frames",
         "keep_history",
+        "left_out",
         "links",
         "lists",
+        "looks",
         "prefix",
         "preformatted",
         "removed",
@@ -124,6 +132,8 @@ class _Writer:
         self.rows: list[_Row] = []
         self.lists: list[int | None] = []
         self.links: list[tuple[str, int, int]] = []
+        self.left_out = 0
+        self.looks = _LOOKS
         self.prefix = ""
         self.preformatted = 0
         self.removed: list[tuple[Removal, int]] = []
@@ -159,7 +169,7 @@ class _Writer:
         if tag == "-text":
             self._text(node.text_content or "")
             return
-        if tag in _SKIPPED or (tag in _MARKED and self._cut(node, tag)):
+        if tag in _SKIPPED or node.mem_id == self.left_out or (tag in _MARKED and self._cut(node, tag)):
             return
         closing = self._enter(node, tag)
         if closing:
@@ -177,6 +187,10 @@ class _Writer:
             heading = node.css_first(".gmail_attr")
             if heading is None or not heading.text(deep=True).lstrip().startswith("---"):
                 return False
+        if verdict.sizeless_only and not (self._may_look() and not _has_sizes(node)):
+            return False
+        if verdict.labelled_only and not (self._may_look() and _shows_header(node)):
+            return False
         self.structured = self.structured or verdict.removal is not Removal.HIDDEN
         if verdict.removal is Removal.QUOTE:
             self._flush()
@@ -213,6 +227,8 @@ class _Writer:
         frame.current.clear()
         # A line of nothing but no-break spaces is how Outlook writes an empty one.
         text = line.rstrip() if self.preformatted else " ".join(line.split())
+        if text == "--" and not self.preformatted and line.lstrip() != "--":
+            text = "-- "  # RFC 3676 §4.3: its blank is what tells a signature
         if not text and not force and not (line and line.strip(" ")):
             return
         if text and self.spaced:
@@ -227,6 +243,9 @@ class _Writer:
         """Begin an element; the answer is what to end with, empty for nothing."""
         if tag == "br":
             self._flush(force=True)
+            name = (node.attributes.get("id") or "").lower().removeprefix("x_")
+            if name == _SIGNATURE_BREAK and self._may_look():
+                self._leave_out_signature(node)
         elif tag in {"td", "th"}:
             self.frames.append(_Frame())
             return "td"
@@ -247,6 +266,23 @@ class _Writer:
         elif tag in _BLOCKS:
             return self._enter_block(node, tag)
         return ""
+
+    def _may_look(self) -> bool:
+        self.looks -= 1
+        return self.looks >= 0
+
+    def _leave_out_signature(self, node: LexborNode) -> None:
+        """Leave out the block after the break that Apple's phones put above the signature."""
+        block = node.next
+        while block is not None and block.tag == "-text" and not (block.text_content or "").strip():
+            block = block.next
+        if block is None or block.tag != "div" or block.css_first("blockquote") is not None:
+            return
+        if separator_kind(" ".join(block.text(deep=True).split())):
+            return
+        self.left_out = block.mem_id
+        self.structured = True
+        self._remove(block, Removal.SIGNATURE)
 
     def _enter_block(self, node: LexborNode, tag: str) -> str:
         self._flush()
@@ -338,6 +374,18 @@ class _Writer:
             frame.current.append(f" {url}")
         elif visible and "://" not in visible and not _bare(visible):
             frame.current.append(url)
+
+
+def _has_sizes(node: LexborNode) -> bool:
+    """Tell whether some text in an element without size has one."""
+    styles = (inner.attributes.get("style") or "" for inner in node.css("[style*='font-size']"))
+    return any(not has_no_size(style) for style in styles)
+
+
+def _shows_header(node: LexborNode) -> bool:
+    """Tell whether an element shows four labels as a quoted mail header does, in whatever language."""
+    pieces = node.text(deep=True, separator="\n")[:4_000].split("\n")
+    return sum(_HEADER_LABEL.fullmatch(piece.strip()) is not None for piece in pieces) >= 4
 
 
 def _bare(url: str) -> str:

@@ -5,7 +5,7 @@ Thunderbird, Yahoo, Proton, Zimbra, Zoho, K-9, Tuta.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -44,10 +44,19 @@ _SIGNATURE_CLASSES: Final = frozenset(
 )  # fmt: skip
 
 _HIDDEN: Final = re.compile(
-    r"(?:display:none|visibility:hidden|mso-hide:all|font-size:0(?:px|pt|em)?(?:;|!|$)"
+    r"(?:display:none|visibility:hidden|mso-hide:all"
     r"|max-height:0(?:px)?(?:;|!|$)|(?:^|;)opacity:0(?:\.0)?(?:;|!|$))"
 )
-_HIDDEN_CLASS: Final = re.compile(r"\.([A-Za-z][\w-]{0,60})\s*\{[^{}]{0,300}display\s*:\s*none")
+_NO_SIZE: Final = re.compile(r"font-size:0(?:px|pt|em)?(?:;|!|$)")
+_SHEETS: Final = 10
+_SHEET_LENGTH: Final = 20_000
+_OUTLOOK_BORDER: Final = re.compile(r"border-top:(?:solid)?(?:#e1e1e1|#b5c4df)")
+_STYLE_BEGIN: Final = re.compile(r"<style\b[^>]{0,200}>", re.IGNORECASE)
+_STYLE_END: Final = re.compile(r"</style", re.IGNORECASE)
+_MEDIA: Final = re.compile(r"@(?:media|supports)[^{}@]*+\{(?:[^{}]*+\{[^{}]*+\})*+[^{}]*+\}?")
+_RULE_LENGTH: Final = 2_000
+_NOT_DISPLAYED: Final = re.compile(r"display\s*:\s*none")
+_NAMED: Final = re.compile(r"(?:^|[\s>+~])[A-Za-z0-9*]{0,20}([.#][A-Za-z][\w-]{0,60})\s*$")
 _TIGHT_PARAGRAPH: Final = re.compile(
     r"(?:^|[\s,}>])p\b[^{}]{0,200}\{[^{}]{0,300}margin(?:-top|-bottom)?\s*:\s*0", re.IGNORECASE
 )
@@ -55,7 +64,7 @@ _TIGHT_PARAGRAPH: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """What matters of a style sheet: whether paragraphs have no margin, which classes are hidden."""
+    """What matters of a style sheet: whether paragraphs have no margin, which `.class` and `#id` are not displayed."""
 
     tight: bool
     hidden: frozenset[str]
@@ -65,25 +74,45 @@ class Styles:
 class Verdict:
     """An element is not its author's text: what it is, and whether all that follows it goes too.
 
-    `forward_only`: only where its heading says that it is a forwarded mail.
+    `forward_only`: only where its heading says that it is a forwarded mail; `labelled_only`: only where it shows the
+    labels of a mail header; `sizeless_only`: only where nothing in it has a size of its own.
     """
 
     removal: Removal
     rest: bool = False
     forward_only: bool = False
+    labelled_only: bool = False
+    sizeless_only: bool = False
 
 
 def read_styles(html: str) -> Styles:
-    """Return what the first style sheet says outside of media queries."""
-    start = html.find("<style")
-    if start < 0:
-        return Styles(tight=False, hidden=frozenset())
-    end = html.find("</style>", start)
-    sheet = html[start : min(end if end > 0 else start + 20_000, start + 20_000)].partition("@media")[0]
-    return Styles(
-        tight=_TIGHT_PARAGRAPH.search(sheet) is not None,
-        hidden=frozenset(name.lower() for name in _HIDDEN_CLASS.findall(sheet)),
-    )
+    """Return what the style sheets say outside of media queries, as far as they are not very long."""
+    sheet = _MEDIA.sub(" ", "\n".join(_style_sheets(html))[:_SHEET_LENGTH])
+    hidden: set[str] = set()
+    for selectors, declarations in _rules(sheet):
+        if _NOT_DISPLAYED.search(declarations):
+            names = map(_NAMED.search, selectors.split(","))
+            hidden.update(name[1].lower() for name in names if name is not None)
+    return Styles(tight=_TIGHT_PARAGRAPH.search(sheet) is not None, hidden=frozenset(hidden))
+
+
+def _rules(sheet: str) -> Iterator[tuple[str, str]]:
+    """Yield selectors and declarations, without a regular expression: a sheet without braces must not take long."""
+    for piece in sheet.split("}")[:-1]:
+        before, brace, declarations = piece.rpartition("{")
+        if brace and len(declarations) <= _RULE_LENGTH:
+            yield before.rpartition("{")[2][-_RULE_LENGTH:], declarations
+
+
+def _style_sheets(html: str) -> Iterator[str]:
+    position = 0
+    for _ in range(_SHEETS):
+        begin = _STYLE_BEGIN.search(html, position)
+        if begin is None:
+            return
+        end = _STYLE_END.search(html, begin.end())
+        position = end.end() if end is not None else len(html)
+        yield html[begin.end() : min(end.start() if end is not None else position, begin.end() + _SHEET_LENGTH)]
 
 
 def judge_element(
@@ -95,11 +124,25 @@ def judge_element(
     # Outlook on the web puts x_ before the names in mails that it quotes.
     name = (attributes.get("id") or "").lower().removeprefix("x_")
     classes = {word.removeprefix("x_") for word in (attributes.get("class") or "").lower().split()}
-    style = (attributes.get("style") or "").lower().replace(" ", "")
-    if (style and _HIDDEN.search(style)) or "hidden" in attributes or classes & styles.hidden:
+    style = "".join((attributes.get("style") or "").lower().split())
+    if (style and _HIDDEN.search(style)) or "hidden" in attributes or _is_hidden(name, classes, styles):
         return Verdict(removal=Removal.HIDDEN)
+    if has_no_size(style):
+        # Newsletters take the size from a cell and give it back to what is inside.
+        return Verdict(removal=Removal.HIDDEN, sizeless_only=True)
     history = None if keep_history else _judge_history(tag, attributes, name, classes, style)
     return history or _judge_below(tag, attributes, name, classes)
+
+
+def has_no_size(style: str) -> bool:
+    """Tell whether a style attribute takes all size from the text."""
+    return "font-size" in style and _NO_SIZE.search("".join(style.lower().split())) is not None
+
+
+def _is_hidden(name: str, classes: set[str], styles: Styles) -> bool:
+    if not styles.hidden:
+        return False
+    return f"#{name}" in styles.hidden or any(f".{word}" in styles.hidden for word in classes)
 
 
 def _judge_below(tag: str, attributes: Mapping[str, str | None], name: str, classes: set[str]) -> Verdict | None:
@@ -131,4 +174,7 @@ def _judge_history(
     elif "gmail_quote" in classes:
         # A forward has no blockquote in it: all that follows its heading is somebody else's.
         return Verdict(removal=Removal.QUOTE, forward_only=True)
+    elif tag == "div" and "border-top" in style and _OUTLOOK_BORDER.search(style):
+        # Outlook draws this line above the header of what is answered or forwarded.
+        return Verdict(removal=Removal.QUOTE, rest=True, labelled_only=True)
     return None

@@ -13,6 +13,7 @@ from mta.words.mime import Mail
 
 _RECEIVED: Final = re.compile(rb"^Received[ \t]*:.*(?:\n[ \t].*)*\n?", re.MULTILINE | re.IGNORECASE)
 _KEY_OCTETS: Final = 16
+_ALIKE_OCTETS: Final = 4
 
 
 def mail_digest(mail: Mail, raw: bytes) -> bytes:
@@ -32,8 +33,12 @@ def mail_digest(mail: Mail, raw: bytes) -> bytes:
 
 
 def resubmission_key(digest: bytes, customer: str, recipient_e164: str) -> bytes:
-    """Return the key under which one recipient of a mail is accepted once; `digest` is `mail_digest` of the mail."""
-    return _keyed(b"resubmission", digest, customer.encode(), recipient_e164.encode())
+    """Return the key under which one recipient of a mail is accepted once; `digest` is `mail_digest` of the mail.
+
+    Keys of one mail begin alike, so that they stand side by side in the store. The rest alone tells them apart: among
+    a thousand million keys two are the same in less than one case of 10^20 (n²/2^129).
+    """
+    return digest[:_ALIKE_OCTETS] + _keyed(b"resubmission", digest, customer.encode(), recipient_e164.encode())
 
 
 def duplicate_key(customer: str, recipient_e164: str, text: str) -> bytes:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import count
 from typing import Final
 
 from mta.words.charsets import clean_line, clean_text, decode
@@ -149,7 +148,6 @@ def read_mail(raw: bytes, limits: MailLimits) -> Mail | Refused:
     if walk.problem:
         return _refused(walk.problem)
     author, name, problem = _read_author(fields)
-    content_type = read_typed(fields, "content-type")
     message_id = field_text(fields, "message-id")
     found = message_ids(message_id, 1)
     return Mail(
@@ -163,7 +161,7 @@ def read_mail(raw: bytes, limits: MailLimits) -> Mail | Refused:
         date=field_text(fields, "date"),
         priority=_read_priority(fields),
         received=len(fields.get("received", ())),
-        media_type=content_type.value,
+        media_type=walk.media_type,
         report_type=walk.report_type,
         header=header,
         fields=fields,
@@ -209,12 +207,28 @@ def _read_author(fields: Fields) -> tuple[str, str, str]:
 def _read_priority(fields: Fields) -> Priority | None:
     """Return EXPRESS for a raised flag; Importance wins over the older fields (RFC 4356 §2.1.3.3)."""
     for name in ("importance", "x-priority", "priority", "x-msmail-priority"):
+        if name not in fields:
+            continue
         value = field_text(fields, name)
         if _EXPRESS.match(value):
             return Priority.EXPRESS
         if _NOT_EXPRESS.match(value):
             return None
     return None
+
+
+_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=\s-]")
+_ONE_LINE_OCTETS: Final = 76
+
+
+def _is_bare_word(content: bytes) -> bool:
+    """Tell whether a short text under «base64» is no such thing: signs that base64 lacks, and no text when decoded."""
+    if len(content) > _ONE_LINE_OCTETS or _NOT_BASE64.search(content.strip()) is None:
+        return False
+    try:
+        return not decode_base64(content).decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        return True
 
 
 def _transfer_decoded(content: bytes, encoding: str) -> bytes:
@@ -242,10 +256,12 @@ class _Walk:
 
     __slots__ = (
         "attachments",
+        "candidates",
         "charset",
         "encryption",
         "forwarded",
         "limits",
+        "media_type",
         "parts",
         "problem",
         "raw",
@@ -263,10 +279,12 @@ class _Walk:
         self.rich: list[bytes] = []
         self.attachments: list[Attachment] = []
         self.encryption: Encryption | None = None
+        self.media_type = ""
         self.report_type = ""
         self.charset = ""
         self.problem = ""
         self.parts = 0
+        self.candidates = 0
         self.text_octets = 0
 
     def entity(self, fields: Fields, start: int, end: int, depth: int, *, forwarded: bool = False) -> None:
@@ -280,6 +298,8 @@ class _Walk:
             return
         part = _Part(fields, read_typed(fields, "content-type"), start, end)
         media = part.media.value
+        if not depth:
+            self.media_type = media
         if media.startswith("multipart/"):
             self._multipart(part, depth, forwarded=forwarded)
         elif media == "message/rfc822" and depth:
@@ -335,8 +355,9 @@ class _Walk:
         ranges: list[tuple[int, int]] = []
         position = part.start
         begin = -1
-        for candidates in count():
-            if candidates > _CANDIDATES or len(ranges) > self.limits.parts:
+        while True:
+            self.candidates += 1
+            if self.candidates > _CANDIDATES or len(ranges) > self.limits.parts:
                 self.problem = f"the mail has more than {self.limits.parts} parts"
                 break
             found = raw.find(delimiter, position, end)
@@ -414,7 +435,10 @@ class _Walk:
         if len(into) >= self.limits.texts or size < 0:
             return
         self.text_octets += size
-        octets = _transfer_decoded(self.raw[part.start : part.start + size], _encoding(part.fields))
+        octets = self.raw[part.start : part.start + size]
+        encoding = _encoding(part.fields)
+        if encoding != "base64" or not _is_bare_word(octets):
+            octets = _transfer_decoded(octets, encoding)
         charset = part.media.parameters.get("charset", "")
         self.charset = self.charset or charset
         if media == "text/html":

@@ -35,7 +35,8 @@ class SubjectOptions:
     given: Mapping[str, str] = field(default_factory=dict)
 
 
-_OPTION: Final = re.compile(r"\[\s*([A-Za-z]{2,20})\s*(?::([^\[\]]{0,300}))?\]")
+# The colon of a Japanese or Chinese keyboard is as good; an option without its end is found, so that it can be told.
+_OPTION: Final = re.compile(r"\[\s*([A-Za-z]{2,20})\s*(?:[:\N{FULLWIDTH COLON}]([^\[\]]*)(\]?)|\])")
 _ON_OFF: Final[Mapping[str, bool]] = MappingProxyType({"ON": True, "OFF": False})
 _QOS: Final[Mapping[str, Priority]] = MappingProxyType({"EXPRESS": Priority.EXPRESS, "NORMAL": Priority.NORMAL})
 _CODINGS: Final[Mapping[str, Alphabet]] = MappingProxyType(
@@ -96,6 +97,8 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
         if reader is None or (match[2] is None and name != "DRYRUN"):
             continue
         value = (match[2] or "").strip()
+        if match[2] is not None and not match[3]:
+            return _malformed(name, value, "the closing ] is missing")
         if given.get(name, value) != value:
             return _malformed(name, value, "it was already given with another value")
         given[name] = value

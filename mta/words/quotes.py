@@ -16,32 +16,36 @@ from mta.words.client_words import (
     CLOSING,
     CONTACT,
     DEVICE_WORD,
-    DISCLAIMER,
     EASTERN_ATTRIBUTION,
     EXCUSE,
     HEADER_LABELS,
+    OUTLOOK_LINK,
     SENT_FROM,
     separator_kind,
 )
+from mta.words.disclaimers import Patterns, is_disclaimer
 from mta.words.html import QUOTE_MARK
 from mta.words.html_marks import Removal
 
 _LINE_LIMIT: Final = 20_000
 _COLONS: Final = ":\N{FULLWIDTH COLON}"
 _DASHES: Final = "-_*=\N{EN DASH}\N{EM DASH}"
+_STROKES: Final = frozenset(f"{_DASHES}|")
 _LABEL: Final = re.compile(rf"[\s>|]*[*_]{{0,2}}([^\W\d_][^{_COLONS}*\n]{{0,24}}?)[*_]{{0,2}}\s?[{_COLONS}](?!//)")
 _RULE: Final = re.compile(r"\s*[-_=*]{5,}\s*")
+_OUTLOOK_RULE: Final = re.compile(r"_{20,}")
+_NOTES_BOX: Final = re.compile(r"\|-{4,}>")
 _DATE: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 _FRAMED: Final = re.compile(r"\s*-{3,}\s*([^-].{2,200}?)\s*-{3,}\s*")
-_DATE_FIRST: Final = re.compile(r"\W*(?:\d|\w{2,4}\.?,\s?\d)")
+_DATE_FIRST: Final = re.compile(r"\W*(?:\d|\w{2,14}\.?,\s?\d)")
 _TIME: Final = re.compile(r"\d{1,2}[:.h]\d\d")
-_BRACKETED: Final = re.compile(r"[<(][^<>()\s]+@[^<>()\s]+[>)]")
+_BRACKETED: Final = re.compile(r"[<(]\s?[^<>()\s]+@[^<>()\s]+[>)]")
 _TIME_OR_ADDRESS: Final = re.compile(r"\d{1,2}[:.h]\d\d|<[^<>\s]+@[^<>\s]+>|\S+@\S+\.\S+")
 _ADDRESS_AT_END: Final = re.compile(rf"<[^<>\s]+@[^<>\s]+>\s*[{_COLONS}]?\s*$")
 _SIGNATURE_MARK: Final = re.compile(r"\s*-- ?\s*|--\s*|\N{EM DASH}\s*")
 _SIGNATURE_LINES: Final = 12
 _JUDGED: Final = 300
-_DISCLAIMER_OCTETS: Final = 45
+_CLOSING_LETTERS: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +57,12 @@ class OwnWords:
     forward: bool = False
 
 
-def own_words(text: str, *, is_reply: bool, disclaimers: Sequence[str] = ()) -> OwnWords:
+def own_words(text: str, *, is_reply: bool, disclaimers: Sequence[str] = (), below: bool = False) -> OwnWords:
     """Return the words that the author of a mail typed, "" where there are none.
 
     `is_reply` lets lines that begin with `>` be history without a client's line above them. `disclaimers` are the
-    customer's: a paragraph that begins so is cut.
+    customer's patterns: a paragraph that begins so is cut, `*` standing for any words; at most 50 count.
+    `below` says that words of the author stand above these, in another part of the mail.
     """
     lines = text.split("\n", _LINE_LIMIT)[:_LINE_LIMIT]
     removed: list[tuple[Removal, int]] = []
@@ -65,8 +70,9 @@ def own_words(text: str, *, is_reply: bool, disclaimers: Sequence[str] = ()) -> 
     if start < len(lines):
         removed.append((Removal.QUOTE, _length(lines[start:])))
     own: list[str] = []
-    for stretch in _unquoted(lines[:start], removed, is_reply=is_reply):
-        own += _trimmed(stretch, removed, disclaimers)
+    quoted = _may_quote(text)
+    for stretch in _unquoted(lines[:start], removed, is_reply=is_reply) if quoted else [lines[:start]]:
+        own += _trimmed(stretch, removed, disclaimers, below=below)
         own.append("")
     return OwnWords(text=tidy("\n".join(own)), removed=tuple(removed), forward=forward)
 
@@ -94,7 +100,10 @@ def forwarded_words(text: str, *, disclaimers: Sequence[str] = ()) -> OwnWords:
 def tidy(text: str) -> str:
     """Return text with single blanks, at most one empty line in a row, none at either end."""
     lines = [" ".join(line.split()) for line in text.split("\n") if line != QUOTE_MARK]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+    tidied = "\n".join(lines)
+    if "\n\n\n" in tidied:
+        tidied = re.sub(r"\n{3,}", "\n\n", tidied)
+    return tidied.strip("\n")
 
 
 def unflow(text: str, *, delete_space: bool) -> str:
@@ -122,12 +131,14 @@ def _history_start(lines: Sequence[str], *, is_reply: bool) -> tuple[int, bool]:
     """Return the index of the line where somebody else's mail begins, and whether it is marked as forwarded."""
     for index, line in enumerate(lines):
         text = line.strip()
-        if not text or _is_quoted(line):
+        if not text or not _may_begin_history(text) or _is_quoted(line):
             continue
         kind = separator_kind(text) if text[0] in _DASHES or text[-1] in _COLONS else ""
-        if kind and (kind == "forwarded" or text[0] in _DASHES or _block_end(lines, index + 1)):
+        if kind and (text[0] in _DASHES or _block_end(lines, index + 1) or _quote_follows(lines, index)):
             return index, kind == "forwarded"
         if _is_framed(text) or (_is_rule(text) and _is_block(lines, _next_text(lines, index))):
+            return index, False
+        if _is_client_frame(lines, index, text, is_reply=is_reply):
             return index, False
         if _LABEL.match(text) and _is_block(lines, index):
             return index, False
@@ -142,10 +153,45 @@ def _history_start(lines: Sequence[str], *, is_reply: bool) -> tuple[int, bool]:
     return len(lines), False
 
 
+def _may_begin_history(text: str) -> bool:
+    """Tell whether a stripped line needs a closer look: every sign of history begins with a stroke or has a colon."""
+    return text[0] in _STROKES or ":" in text or "\N{FULLWIDTH COLON}" in text
+
+
+def _may_quote(text: str) -> bool:
+    """Tell whether any line of a text may be quoted."""
+    return ">" in text or QUOTE_MARK in text
+
+
+def _may_sign(text: str) -> bool:
+    """Tell whether any line of a text may be a signature separator."""
+    return "--" in text or "\N{EM DASH}" in text
+
+
+def _may_be_footer(text: str) -> bool:
+    """Tell whether a line may say what it was sent from: as one word of ASCII that is said in no language."""
+    return " " in text or not text.isascii()
+
+
 def _is_framed(text: str) -> bool:
     """Tell whether a line is an attribution between hyphens, as Notes and Zoho write it."""
     framed = _FRAMED.fullmatch(text) if text.startswith("---") and len(text) <= _JUDGED else None
     return framed is not None and bool(ATTRIBUTION_VERB.search(framed[1]) and _TIME_OR_ADDRESS.search(framed[1]))
+
+
+def _is_client_frame(lines: Sequence[str], index: int, text: str, *, is_reply: bool) -> bool:
+    """Tell whether a client's own drawing begins history: Outlook's long rule above a header, Notes' boxed labels."""
+    if is_reply and _OUTLOOK_RULE.fullmatch(text):
+        below = lines[index + 1 : index + 5]
+        # Four fields of any language, the first with an address and the second with an instant.
+        return (
+            len(below) == 4
+            and all(map(_LABEL.match, below))
+            and "@" in below[0]
+            and bool(_DATE.search(below[1]) and _TIME.search(below[1]))
+        )
+    boxed = index + 1 < len(lines) and _NOTES_BOX.fullmatch(text) is not None
+    return boxed and bool(_label(lines[index + 1].strip(" |\t")))
 
 
 def _is_rule(text: str) -> bool:
@@ -197,7 +243,7 @@ def _is_block(lines: Sequence[str], index: int) -> bool:
     if "sender" not in kinds:
         return {"sent", "to", "subject"} <= kinds and any("@" in line for line in lines[index:end])
     if "subject" in kinds:
-        return len(kinds) >= 3
+        return len(kinds) >= 3 and ("sent" in kinds or any("@" in line for line in lines[index:end]))
     return {"sent", "to"} <= kinds and any("@" in line for line in lines[index:end])
 
 
@@ -279,7 +325,7 @@ def _unquoted(lines: Sequence[str], removed: list[tuple[Removal, int]], *, is_re
         end = index
         while end < len(lines) and (_is_quoted(lines[end]) or not lines[end].strip()):
             end += 1
-        above = _drop_attribution(stretches[-1])
+        above = _drop_attribution(stretches[-1], is_reply=is_reply)
         inside = [re.sub(r"^[\s>]+", "", line) for line in lines[index:end]]
         marked = QUOTE_MARK in lines[index:end] or above or _quotes_mail(inside)
         if marked or is_reply:
@@ -301,14 +347,19 @@ def _quotes_mail(lines: Sequence[str]) -> bool:
     return False
 
 
-def _drop_attribution(lines: list[str]) -> int:
-    """Take the attribution off the end of the lines; the answer is its length, 0 for none."""
+def _drop_attribution(lines: list[str], *, is_reply: bool) -> int:
+    """Take the attribution off the end of the lines; the answer is its length, 0 for none.
+
+    Above a quote in an answer the instant and the address say enough in a language whose verb is not known.
+    """
     end = len(lines)
     while end and not lines[end - 1].strip():
         end -= 1
     if not end or lines[end - 1].strip()[-1] not in _COLONS:
         return 0
     first = _attribution_start(lines, end - 1)
+    if first is None and is_reply:
+        first = _address_and_instant(lines, end - 1)
     if first is None:
         return 0
     length = _length(lines[first:end])
@@ -316,10 +367,25 @@ def _drop_attribution(lines: list[str]) -> int:
     return length
 
 
-def _trimmed(lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str]) -> list[str]:
+def _address_and_instant(lines: Sequence[str], index: int) -> int | None:
+    """Return where the lines begin that end here and name an address, a date and a time, None where none do."""
+    joined = ""
+    for first in range(index, max(index - 3, -1), -1):
+        joined = f"{lines[first].strip()} {joined}"
+        if not lines[first].strip() or len(joined) > _JUDGED:
+            return None
+        if _BRACKETED.search(joined) and _DATE.search(joined) and _TIME.search(joined):
+            return first
+    return None
+
+
+def _trimmed(
+    lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str], *, below: bool
+) -> list[str]:
     """Return the lines without what stands below the author's words."""
-    lines = _without_signature(lines, removed)
-    lines = _without_disclaimers(lines, removed, disclaimers)
+    if _may_sign("\n".join(lines)):
+        lines = _without_signature(lines, removed)
+    lines = _without_disclaimers(lines, removed, disclaimers, below=below)
     lines = _without_footers(lines, removed)
     return _without_contact(lines, removed)
 
@@ -358,33 +424,32 @@ def _looks_signed(below: list[str]) -> bool:
     return _is_footer(below[0].strip()) or not any(_is_sentence(text) for text in below)
 
 
-def _without_disclaimers(lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str]) -> list[str]:
-    phrases = tuple(" ".join(phrase.split()).lower() for phrase in disclaimers if phrase.strip())
+def _without_disclaimers(
+    lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str], *, below: bool
+) -> list[str]:
+    patterns = Patterns(disclaimers)
     kept: list[str] = []
     index = 0
-    seen_text = False
+    seen_text = blank_above = below
     while index < len(lines):
         line = lines[index]
-        starts = not index or not lines[index - 1].strip() or bool(phrases)
-        own = bool(phrases) and " ".join(line.split()).lower().startswith(phrases)
-        if line.strip() and starts and (own or (seen_text and _is_disclaimer(lines, index))):
+        filled = bool(line.strip())
+        own = bool(disclaimers) and patterns.fit(lines, index)
+        if filled and (own or (seen_text and blank_above and is_disclaimer(lines, index))):
             end = index
             while end < len(lines) and lines[end].strip():
                 end += 1
             removed.append((Removal.DISCLAIMER, _length(lines[index:end])))
             index = end
+            blank_above = False
+            if kept and _RULE.fullmatch(kept[-1]):
+                kept.pop()  # the line drawn above it goes with it
             continue
-        seen_text = seen_text or bool(line.strip())
+        seen_text = seen_text or filled
+        blank_above = not filled or _RULE.fullmatch(line) is not None
         kept.append(line)
         index += 1
     return kept
-
-
-def _is_disclaimer(lines: Sequence[str], index: int) -> bool:
-    if index and lines[index - 1].strip():
-        return False
-    paragraph = " ".join(line.strip() for line in lines[index : index + 4])[:400]
-    return len(paragraph.encode()) >= _DISCLAIMER_OCTETS and DISCLAIMER.match(paragraph) is not None
 
 
 def _without_footers(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:
@@ -404,16 +469,20 @@ def _without_footers(lines: list[str], removed: list[tuple[Removal, int]]) -> li
 def _is_footer(line: str) -> bool:
     if len(line) > 160:
         return False
-    bare = re.sub(r"\s*[<(]?https?://\S+", "", line).strip()
+    if OUTLOOK_LINK.search(line):
+        return True
+    bare = re.sub(r"\s*[<(]?https?://\S+", "", line).strip() if "://" in line else line.strip()
     if EXCUSE.fullmatch(bare):
         return True
-    return SENT_FROM.fullmatch(bare) is not None and DEVICE_WORD.search(bare) is not None
+    return _may_be_footer(bare) and SENT_FROM.fullmatch(bare) is not None and DEVICE_WORD.search(bare) is not None
 
 
 def _without_contact(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:
     """Cut the contact block below a closing formula and the name; formula and name are words of the author."""
+    text = "".join(lines)
+    countable = text.isascii() and text.isprintable()  # all blanks are spaces, so that letters are quickly counted
     for index, line in enumerate(lines):
-        if not CLOSING.fullmatch(line):
+        if (countable and len(line) - line.count(" ") > _CLOSING_LETTERS) or not CLOSING.fullmatch(line):
             continue
         below = _few_below(lines, index)
         if len(below) < 3:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mta.words.body import ExtractedText, extract_text
 from mta.words.mime import Attachment, Mail, MailLimits, read_attachment, read_mail
-from mta.words.table_file import FILE_LIMIT, read_table
+from mta.words.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refused
 from sms.personalise import Table
 from sms.settings import Settings
@@ -40,4 +40,4 @@ class DirectReader:
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
         """Return the rows of an attached table."""
         content = read_attachment(raw, attachment, FILE_LIMIT)
-        return content if isinstance(content, Refused) else read_table(content)
+        return content if isinstance(content, Refused) else read_table(content, rows_limit=MAIL_ROWS_LIMIT)

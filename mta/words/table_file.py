@@ -9,8 +9,9 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from pathlib import PurePath
 from typing import Any, Final
@@ -20,9 +21,14 @@ from python_calamine import CalamineError, CalamineWorkbook
 from sms.outcome import Refusal, Refused
 from sms.personalise import COLUMNS_LIMIT, NUMBER_COLUMNS, VALUE_LIMIT, Table, TableRow, canonical_column
 
-FILE_LIMIT: Final = 10_000_000
+FILE_LIMIT: Final = 5_000_000
 ROWS_LIMIT: Final = 100_000
-_UNPACKED_LIMIT: Final = 100_000_000
+MAIL_ROWS_LIMIT: Final = 50_000
+"""What comes by mail is read within a second and 64 MB; an operator's own list may be longer."""
+CELLS_LIMIT: Final = 200_000
+_WIDTH_LIMIT: Final = 4 * COLUMNS_LIMIT
+_RECORD_LINES: Final = 1_000
+_UNPACKED_LIMIT: Final = 8_000_000
 _ENTRIES_LIMIT: Final = 500
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -33,6 +39,13 @@ _XLS_MAGIC: Final = b"\xd0\xcf\x11\xe0"
 _CONTROLS: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
 _LOOKS_LIKE_NUMBER: Final = re.compile(r"[+0-9][0-9 ()./-]{5,}")
 _NAMED: Final = 10
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+_FAR_PLACE: Final = re.compile(rb"""\br\s*=\s*["'](?:[A-Za-z]{2}|[A-Za-z]?[0-9]{5})""")
+_CELL: Final = re.compile(rb"""<(?:\w{1,20}:)?(?:c|row)(?=[\s/>])((?:[^<>"']|"[^"<]*"|'[^'<]*')*+)>""")
+_CELL_START: Final = re.compile(rb"<(?:\w{1,20}:)?c[\s>/]")
+_ROW_PLACE: Final = re.compile(rb"""\br\s*=\s*["'][A-Za-z]{0,20}([0-9]{1,20})""")
+_COLUMN_PLACE: Final = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,20})[0-9]""")
+_PLACE: Final = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,20})([0-9]{1,20})""")
 
 _Record = tuple[int, Sequence[str]]
 
@@ -47,23 +60,23 @@ def is_table_file(name: str, media_type: str) -> bool:
     return suffix in {".csv", ".tsv", ".xlsx", ".xls"} or media_type in _CSV_TYPES or media_type == _XLSX_TYPE
 
 
-def read_table(content: bytes) -> Table | Refused:
+def read_table(content: bytes, *, rows_limit: int = ROWS_LIMIT) -> Table | Refused:
     """Return the rows of a table whose first row names the columns; TEMPLATE_INCOMPLETE says what is wrong with it.
 
     The number is in the first column whose name says so (`number`, `phone`, `mobile`, …), else in the first column.
     """
     try:
-        return _table_of(_read_records(content))
+        return _table_of(_read_records(content, rows_limit))
     except _DamagedError as damaged:
         return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE, detail=f"the table: {damaged}")
 
 
-def _read_records(content: bytes) -> list[_Record]:
+def _read_records(content: bytes, rows_limit: int) -> Sequence[_Record]:
     if len(content) > FILE_LIMIT:
         raise _DamagedError(f"it is larger than {FILE_LIMIT // 1_000_000} MB")
     if content.startswith(_XLS_MAGIC):
         raise _DamagedError("this kind of Excel file (.xls) is not read; save it as .xlsx or CSV")
-    return _read_xlsx(content) if content.startswith(_XLSX_MAGIC) else _read_csv(content)
+    return (_read_xlsx if content.startswith(_XLSX_MAGIC) else _read_csv)(content, rows_limit)
 
 
 def _table_of(records: Sequence[_Record]) -> Table:
@@ -105,10 +118,12 @@ def _read_columns(line: int, cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _clean(cell: str) -> str:
+    if cell.isprintable():
+        return cell.strip()
     return _CONTROLS.sub(" ", cell.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
-def _read_csv(content: bytes) -> list[_Record]:
+def _read_csv(content: bytes, rows_limit: int) -> Sequence[_Record]:
     text = _decode(content)
     first, _, rest = text.partition("\n")
     line = 1
@@ -117,21 +132,46 @@ def _read_csv(content: bytes) -> list[_Record]:
         told, text, line = first[4], rest, 2
         first = rest.partition("\n")[0]
     delimiter, found = Counter({item: first.count(item) for item in _DELIMITERS}).most_common(1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=told or (delimiter if found else ","), strict=True)
+    delimiter = told or (delimiter if found else ",")
+    lines = _Lines(text, delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     records: list[_Record] = []
-    before = 0
+    before = count = 0
     try:
         for cells in reader:
             records.append((line + before, cells))
             before = reader.line_num
-            if len(records) > ROWS_LIMIT:
-                raise _DamagedError(f"it has more than {ROWS_LIMIT} rows")
+            lines.in_record = 0
+            count += len(cells)
+            if len(records) > rows_limit or count > CELLS_LIMIT:
+                raise _DamagedError(f"it has more than {rows_limit} rows or {CELLS_LIMIT} cells")
     except csv.Error as error:
         raise _DamagedError(f"line {line + before}: {error}") from None
     return _with_one_width(records)
 
 
-def _with_one_width(records: list[_Record]) -> list[_Record]:
+class _Lines:
+    """The lines of a text with their ends; none has more cells, and no record more lines, than any table needs."""
+
+    def __init__(self, text: str, delimiter: str) -> None:
+        self._lines = _LINE.finditer(text)
+        self._delimiter = delimiter
+        self.in_record = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)[0]
+        self.in_record += 1
+        if self.in_record > _RECORD_LINES:
+            raise csv.Error(f"a quote is not closed within {_RECORD_LINES} lines")
+        if line.count(self._delimiter) > _WIDTH_LIMIT:
+            raise _DamagedError(f"it has more than {COLUMNS_LIMIT} columns")
+        return line
+
+
+def _with_one_width(records: Sequence[_Record]) -> Sequence[_Record]:
     """Drop the empty cells that stand behind the last named column in every row."""
     if not records:
         return records
@@ -159,28 +199,71 @@ def _decode(content: bytes) -> str:
     raise _DamagedError("it is neither text nor an Excel workbook (.xlsx)")
 
 
-def _read_xlsx(content: bytes) -> list[_Record]:
+def _read_xlsx(content: bytes, rows_limit: int) -> Sequence[_Record]:
     _check_archive(content)
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         sheet = workbook.get_sheet_by_index(0)
-        if (sheet.total_height or 0) > ROWS_LIMIT or (sheet.total_width or 0) > 4 * COLUMNS_LIMIT:
-            raise _DamagedError(f"it has more than {ROWS_LIMIT} rows or {COLUMNS_LIMIT} columns")
-        rows = sheet.to_python(skip_empty_area=False)
+        height, width = sheet.total_height or 0, sheet.total_width or 0
+        if height > rows_limit or width > _WIDTH_LIMIT or height * width > CELLS_LIMIT:
+            raise _DamagedError(f"it has more than {rows_limit} rows, {COLUMNS_LIMIT} columns or {CELLS_LIMIT} cells")
+        rows = [(line, [_cell_text(cell) for cell in cells]) for line, cells in enumerate(sheet.iter_rows(), start=1)]
     except (CalamineError, OSError, ValueError, IndexError) as error:
         raise _DamagedError(f"the workbook cannot be read ({type(error).__name__})") from None
-    return _with_one_width([(line, [_cell_text(cell) for cell in cells]) for line, cells in enumerate(rows, start=1)])
+    return _with_one_width(rows)
 
 
 def _check_archive(content: bytes) -> None:
-    """Refuse an archive that unpacks to more than any table needs, before anything of it is unpacked."""
+    """Refuse an archive that unpacks to more than any table needs, or has a cell far from all others.
+
+    calamine makes room for every place between the first cell and the last, and ends the process where it cannot.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError):
+            if len(entries) > _ENTRIES_LIMIT or sum(entry.file_size for entry in entries) > _UNPACKED_LIMIT:
+                raise _DamagedError("the workbook is too large when it is unpacked")
+            far = any(_reaches_far(_part(archive, entry)) for entry in entries)
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error):
         raise _DamagedError("the workbook is damaged") from None
-    if len(entries) > _ENTRIES_LIMIT or sum(entry.file_size for entry in entries) > _UNPACKED_LIMIT:
-        raise _DamagedError("the workbook is too large when it is unpacked")
+    if far:
+        raise _DamagedError(f"it has more than {ROWS_LIMIT} rows, {COLUMNS_LIMIT} columns or {CELLS_LIMIT} cells")
+
+
+def _part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Return one file of an archive, as long as it says; reading it without a length would unpack all that is there."""
+    with archive.open(entry) as file:
+        return file.read(entry.file_size)
+
+
+def _reaches_far(part: bytes) -> bool:
+    """Tell whether a sheet spans more places than any table has; cells that carry only a style do not count."""
+    if not _FAR_PLACE.search(part):
+        return False
+    height = max(map(int, _ROW_PLACE.findall(part)), default=0)
+    width = max(map(_column_number, set(_COLUMN_PLACE.findall(part))), default=0)
+    if height * width <= CELLS_LIMIT and len(_CELL_START.findall(part)) <= len(_COLUMN_PLACE.findall(part)):
+        return False
+    height = unplaced = 0
+    columns: set[bytes] = set()
+    for cell in _CELL.finditer(part):
+        attributes = cell[1]
+        if attributes.endswith(b"/"):
+            continue
+        places = _PLACE.findall(attributes)
+        unplaced += not places
+        for letters, digits in places:
+            columns.add(letters)
+            height = max(height, int(digits))
+    width = max(unplaced, *map(_column_number, columns), 1)
+    return height * width > CELLS_LIMIT
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
 
 
 def _cell_text(cell: Any) -> str:

@@ -23,11 +23,13 @@ from tests.benchmarks.figures import Benchmark, Effort, Figure, MissingPeerError
 from tests.benchmarks.growth import measure_queue, measure_users
 from tests.benchmarks.pipeline import measure_pipeline
 from tests.benchmarks.sending import measure_client, measure_sending
+from tests.benchmarks.steps import measure_steps
 from tests.benchmarks.stores import measure_stores
 from tests.benchmarks.words import measure_parsing, measure_status_mail
 
 BENCHMARKS: Sequence[Benchmark] = (
     Benchmark(figures=("G1", "G2", "G4"), measure=measure_accepting, seconds=95),
+    Benchmark(figures=("steps",), measure=measure_steps, seconds=10),
     Benchmark(figures=("SMS", "mail"), measure=measure_sending, seconds=25),
     Benchmark(figures=("G5",), measure=measure_recipients, seconds=20),
     Benchmark(figures=("G6",), measure=measure_client, seconds=20),

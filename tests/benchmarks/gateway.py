@@ -75,17 +75,43 @@ def gateway(
 
     `customer` is False for a further node of a database that has the customer already.
     """
-    with redirect_stdout(io.StringIO()):  # what its commands tell people
-        port = _set_up(
-            folder, carrier_port, mail_port, settings or {}, window, database, node, dkim=dkim, customer=customer
-        )
+    port = set_up(
+        folder,
+        carrier_port=carrier_port,
+        mail_port=mail_port,
+        settings=settings,
+        window=window,
+        dkim=dkim,
+        database=database,
+        node=node,
+        customer=customer,
+    )
     log = folder / "gateway.log"
     with running(python("mta", "serve", "--config", str(folder / CONFIG_NAME)), log=log) as process:
         process.until(lambda: "event=listening" in log.read_text())
         yield Gateway(folder, port, process)
 
 
-def _set_up(  # noqa: PLR0917 - one private step of `gateway`, split so that its words can be kept quiet
+def set_up(
+    folder: Path,
+    *,
+    carrier_port: int = 0,
+    mail_port: int = 0,
+    settings: Mapping[str, str] | None = None,
+    window: int = 100,
+    dkim: bool = False,
+    database: str = "sqlite:///mail2sms.db",
+    node: int = 0,
+    customer: bool = True,
+) -> int:
+    """Write what `gateway` runs, with what its commands tell people kept quiet; returns the port of its listener."""
+    with redirect_stdout(io.StringIO()):
+        return _set_up(
+            folder, carrier_port, mail_port, settings or {}, window, database, node, dkim=dkim, customer=customer
+        )
+
+
+def _set_up(  # noqa: PLR0917 - one private step of `set_up`
     folder: Path,
     carrier_port: int,
     mail_port: int,

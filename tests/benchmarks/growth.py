@@ -11,7 +11,7 @@ from pathlib import Path
 from addressbook.people import User
 from gateway.accept import Kept
 from gateway.admin import Answer, Changed, Edit
-from mta.app import Core
+from mta.app_core import Core
 from mta.commands.desk import at_desk
 from mta.commands.opening import database_of, read_config
 from mta.commands.setup import CONFIG_NAME, write_configuration

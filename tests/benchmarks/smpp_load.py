@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -53,11 +53,11 @@ class _Events:
         self._open -= 1
         self._look()
 
-    async def receipt(self, _receipt: Receipt) -> None:
-        self._receipts -= 1
+    async def reported(self, receipts: Sequence[Receipt]) -> None:
+        self._receipts -= len(receipts)
         self._look()
 
-    async def inbound(self, _fragment: InboundFragment) -> None:
+    async def arrived(self, fragments: Sequence[InboundFragment]) -> None:
         raise AssertionError("nothing was sent to us")
 
     def window_changed(self, _carrier: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.benchmarks.figures import Effort, Figure, Sample, render
+from tests.benchmarks.stores import Spent, most_mails
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,12 @@ def test_no_further_turn_begins_after_the_time_but_each_side_has_two():
 def test_what_could_not_be_measured_says_why_in_its_line():
     table = render([Figure(name="G3", what="mail to SMS", missing="curl is not installed")])
     assert table.splitlines()[1].endswith("not measured: curl is not installed")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cores", "most"),
+    [(1, 8, 2000), (2, 8, 4000), (2, 2, 2500), (1, 1, 1250)],
+    ids=["one node has one core", "two have two", "unless others need them too", "one core for all"],
+)
+def test_two_nodes_can_do_no_more_than_their_cores_and_those_that_all_share(nodes, cores, most):
+    assert most_mails(Spent(nodes=500, server=200, load=100), nodes, cores) == most

@@ -14,6 +14,7 @@ from tests.corpus.test_corpus import EXPECTED, read_raw
 
 DIFFERENT = {
     "base64-lie-en": "text that only claims to be base64",
+    "base64-lie-one-word-en": "text that only claims to be base64",
     "charset-cp1252-as-latin1-en": "Latin-1 means windows-1252",
     "charset-iso2022jp-ext-ja": "cp932 rows under the plain label",
     "charset-latin1-as-utf8-de": "the label lies",

@@ -1,4 +1,4 @@
-"""One installation per test that wants one."""
+"""One installation per test that wants one, on each kind of database."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.e2e.site import Site
 
 
 @pytest.fixture
-async def site(tmp_path):
-    site = Site(tmp_path / "site")
+async def site(tmp_path, gateway_database):
+    site = Site(tmp_path / "site", gateway_database)
     yield site
     await site.close()

@@ -7,12 +7,13 @@ import smtplib
 import sqlite3
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import structlog
 from click.testing import CliRunner
 
@@ -22,6 +23,7 @@ from mta.commands.setup import PASSWORD_NAME, first_values, write_configuration
 from mta.sandbox import Sandbox
 from smpp.script import Script
 from smpp.simulator import Simulator
+from tests.databases import SQLITE_IN_ITS_FOLDER
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = "sms.example.net"
@@ -31,11 +33,20 @@ SENDER = "anna@example.com"
 class Site:
     """Everything of one installation; `carrier` and `box` live in the test, the gateway may be killed at any time.
 
-    `doors` are further listeners by name; each gets a port of its own, in `ports`. `tables` replace the file's.
+    `database` is what the operator's file says. `doors` are further listeners by name; each gets a port of its own, in
+    `ports`. `tables` replace the file's.
     """
 
-    def __init__(self, folder: Path, *, doors: Mapping[str, Mapping[str, object]] | None = None, **tables) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: str = SQLITE_IN_ITS_FOLDER,
+        *,
+        doors: Mapping[str, Mapping[str, object]] | None = None,
+        **tables,
+    ) -> None:
         self.folder = folder
+        self.database = database
         self.doors = doors or {}
         self.ports: dict[str, int] = {}
         self.file = folder / "mail2sms.toml"
@@ -48,6 +59,8 @@ class Site:
         self._process: asyncio.subprocess.Process | None = None
         self._log: list[str] = []
         self._reading: asyncio.Task | None = None
+        self._killed = False
+        self._beside: psycopg.Connection | None = None
 
     async def open(self, script: Script | None = None, **carrier_options) -> "Site":
         """Start mailbox and carrier, write the configuration with the customer `demo`."""
@@ -75,13 +88,14 @@ class Site:
             **self._tables,
         }
         self.port = free_port()
+        first: Any = first_values(f"127.0.0.1:{self.port}")
+        tables["server"] = {**first["server"], "database": self.database, **self._tables.get("server", {})}
         if self.doors:
             self.ports = {name: free_port() for name in self.doors}
-            plain: Any = first_values(f"127.0.0.1:{self.port}")["listener"]
             further = [
                 {"name": name, "address": f"127.0.0.1:{self.ports[name]}", **door} for name, door in self.doors.items()
             ]
-            tables["listener"] = [*plain, *further]
+            tables["listener"] = [*first["listener"], *further]
         write_configuration(self.folder, f"127.0.0.1:{self.port}", **tables)
         return self
 
@@ -92,13 +106,19 @@ class Site:
         return self._carrier
 
     async def start(self) -> None:
-        """Start the gateway and return when it takes mail."""
+        """Start the gateway and return when it takes mail; RuntimeError with its last words where it ends instead."""
+        if self._killed:
+            self._let_the_lease_run_out()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "mta", "serve", "--config", str(self.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
         )
         ready = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read_log(self._process, ready))
-        await asyncio.wait_for(ready, 30)
+        try:
+            await asyncio.wait_for(ready, 60)
+        except RuntimeError:
+            await self._ended()  # or the loop may close before the process is known to have ended, and warn much later
+            raise
 
     async def _read_log(self, process, ready) -> None:
         while line := await process.stderr.readline():
@@ -117,6 +137,13 @@ class Site:
         """Pull the plug."""
         self._running.send_signal(signal.SIGKILL)
         await self._ended()
+        self._killed = True
+
+    def _let_the_lease_run_out(self) -> None:
+        """Let the seconds pass after which others on the same PostgreSQL count a killed process as dead."""
+        if self._on_postgresql:
+            self.execute("UPDATE node_lease SET expires_at = 0 WHERE NOT ended")
+        self._killed = False
 
     async def stop(self) -> int:
         """Ask the gateway to stop, and return its exit code."""
@@ -143,6 +170,8 @@ class Site:
             await self._carrier.stop()
         if self._boxed:
             self.box.stop()
+        if self._beside is not None:
+            self._beside.close()
 
     @property
     def password(self) -> str:
@@ -194,9 +223,34 @@ class Site:
         return dict(self.rows(query, job))
 
     def rows(self, query: str, *values):
-        """Run a query on the database, beside the gateway."""
-        with sqlite3.connect(f"file:{self.folder / 'mail2sms.db'}?mode=ro", uri=True, timeout=10) as connection:
+        """Run a query on the database, beside the gateway; `?` stands for a value."""
+        if self._on_postgresql:
+            return self._ask_postgresql(query, values).fetchall()
+        with closing(self._open_sqlite("ro")) as connection:
             return connection.execute(query, values).fetchall()
+
+    def execute(self, statement: str, *values) -> None:
+        """Change the database behind the gateway's back; `?` stands for a value."""
+        if self._on_postgresql:
+            self._ask_postgresql(statement, values)
+            return
+        with closing(self._open_sqlite("rw")) as connection, connection:
+            connection.execute(statement, values)
+
+    @property
+    def _on_postgresql(self) -> bool:
+        return self.database.startswith("postgresql:")
+
+    def _ask_postgresql(self, words: str, values) -> psycopg.Cursor:
+        if self._beside is None or self._beside.closed:
+            self._beside = psycopg.connect(self.database, autocommit=True)
+        dialect: Any = words.replace("%", "%%").replace("?", "%s")
+        return self._beside.execute(dialect, values)
+
+    def _open_sqlite(self, mode: str) -> sqlite3.Connection:
+        """Open the file for one statement: a reader that stays would keep the gateway from clearing its log at a stop."""
+        file = self.folder / self.database.removeprefix("sqlite:///")
+        return sqlite3.connect(f"file:{file}?mode={mode}", uri=True, timeout=10)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         """Wait for something that another process brings about."""

@@ -1,6 +1,7 @@
 """«mail2sms cancel»: what waits ends, what a carrier has is asked back, and the sender is told."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 from smpp.script import Script
 from tests.e2e.site import SENDER, addresses, mail
@@ -40,6 +41,7 @@ async def test_a_carrier_that_offers_it_is_asked_to_hold_a_message_back(site):
     await site.until(lambda: site.rows("SELECT state FROM message") == [("cancelled",)])
     await site.box.wait_for_mail(20)
     assert site.rows("SELECT count(*) FROM cancel_wish") == [(0,)]
+    await site.until(lambda: any(f"event=job_settled job={job} by=carrier-cancel" in line for line in site.log))
 
 
 async def test_a_carrier_that_does_not_offer_it_is_not_asked_and_the_message_goes_its_way(site):
@@ -50,3 +52,26 @@ async def test_a_carrier_that_does_not_offer_it_is_not_asked_and_the_message_goe
     await site.command("cancel", job)
     await site.until_all_told()
     assert site.rows("SELECT state FROM message") == [("delivered",)]
+
+
+async def test_a_message_that_is_scheduled_for_later_is_cancelled_and_never_offered(site):
+    await site.open()
+    await site.command("customer", "set", "demo", "subject_options=on")
+    await site.start()
+    start = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
+    job = await site.send("Not yet", to=("+447700900101",), subject=f"[JOBPERIOD:{start}] Later")
+    assert site.rows("SELECT state FROM message") == [("queued",)]
+    assert "cancelled" in await site.command("cancel", job)
+    assert "cancelled" in (await site.told()).lower()
+    await site.until_all_told()
+    assert site.carrier.record.taken == []
+
+
+async def test_what_has_ended_or_is_not_there_cannot_be_cancelled_and_the_command_says_so(site):
+    await site.open()
+    await site.start()
+    job = await site.send("Gone", to=("+447700900101",))
+    await site.until_all_told()
+    assert "everything of it has ended already" in await site.command("cancel", job)
+    assert "J.20260101-000000-nobody" in await site.command("cancel", "J.20260101-000000-nobody", code=1)
+    assert set(site.state(job).values()) <= {"submitted", "delivered"}

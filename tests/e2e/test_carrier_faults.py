@@ -49,8 +49,8 @@ class Carrier:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def site(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("faults") / "site")
+async def site(tmp_path_factory, module_database):
+    site = Site(tmp_path_factory.mktemp("faults") / "site", module_database)
     await site.open(Script(treat=Carrier()), response_timeout="1s", window=1, dialect={"throttle_pause": "100ms"})
     await site.start()
     yield site

@@ -89,6 +89,28 @@ async def test_a_link_under_tls_is_bound_only_where_the_certificate_is_good_and_
     assert simulators["good"].bound == 1
 
 
+async def test_an_old_message_centre_is_bound_where_its_ciphers_are_named_and_nowhere_else(site, carrier, authority):
+    def old():
+        context = context_of(authority.issue_cert("localhost", key_type=trustme.KeyType.RSA))
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("AES128-SHA256")
+        return context
+
+    simulators = {name: await carrier(old()) for name in ("named", "unnamed")}
+    site.folder.mkdir(parents=True)
+    authority.cert_pem.write_to_path(site.folder / "smsc-ca.pem")
+    site.more_carriers = [
+        {"name": name, "host": "localhost", "port": simulator.port, "tls": "require", "ca_file": "smsc-ca.pem"}
+        for name, simulator in simulators.items()
+    ]
+    site.more_carriers[0]["tls_ciphers"] = "ECDHE+AESGCM:AES128-SHA256"
+    await site.open()
+    await site.start()
+    await site.until(lambda: bool(lines_of(site, "smpp_bound", "named")))
+    await site.until(lambda: len(lines_of(site, "smpp_connect_failed", "unnamed")) > 1)
+    assert (simulators["named"].bound, simulators["unnamed"].bound) == (1, 0)
+
+
 async def test_a_carrier_that_wants_our_certificate_gets_it(site, carrier, authority):
     known = await carrier(context_of(authority.issue_cert("localhost"), clients=authority))
     unknown = await carrier(context_of(authority.issue_cert("localhost"), clients=trustme.CA()))

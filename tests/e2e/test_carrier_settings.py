@@ -36,10 +36,11 @@ class Carrier:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def running(tmp_path_factory):
-    site = Site(tmp_path_factory.mktemp("settings") / "site")
+async def running(tmp_path_factory, module_database):
+    site = Site(tmp_path_factory.mktemp("settings") / "site", module_database)
     await site.open(Script(treat=Carrier()))
     await site.start()
+    await site.until(lambda: site.carrier.bound == 1)  # a gateway that listens may still be binding
     yield site
     await site.close()
 
@@ -343,3 +344,6 @@ async def test_an_inbound_sms_is_kept_before_it_is_acknowledged(site):
     kept = site.rows("SELECT source, destination, body FROM inbound_fragment")
     assert ("447700900777", "12345", "Yes please") in [tuple(word.lstrip("+") for word in row) for row in kept]
     assert await site.carrier.deliver_raw(DeliverSm(source_addr="447700900778", short_message=b"raw")) == Status.ROK
+    ((count,),) = site.rows("SELECT count(*) FROM inbound_fragment")
+    assert f"{count} parts of inbound SMS kept; nothing reads them yet." in await site.command("queue", "list")
+    assert f"warning: inbound SMS are kept and nothing reads them yet: {count} so far" in await site.command("check")

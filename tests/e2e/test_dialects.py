@@ -1,4 +1,4 @@
-"""Every dialect of the operator's file on the real process: a long text in UCS-2 ends delivered, its receipts all told.
+"""Every dialect of the operator's file on the real process: a long text in UCS-2 ends as its receipts say, all told.
 
 One gateway with a carrier per dialect; the carrier speaks the same dialect, written by the table in this file.
 """
@@ -11,10 +11,12 @@ import pytest
 import pytest_asyncio
 
 from mta.clock import SystemClock
-from smpp.dialect import Dialect, IdBase, LongMessages, ValidityFormat, WireAlphabet
+from smpp.bodies import DataSm
+from smpp.dialect import Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
 from smpp.script import ReceiptForm, ReceiptTime, Script
 from smpp.simulator import Simulator
 from smpp.tlv import Tag
+from sms.message import ReceiptState
 from tests.e2e.site import Site, free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,12 +33,18 @@ TABLE: dict[str, tuple[dict, dict, dict]] = {
     "sar-16-bit": ({"long_messages": "sar", "wide_reference": True}, {}, {}),
     "payload": ({"long_messages": "message-payload"}, {}, {}),
     "payload-16-bit": ({"long_messages": "message-payload", "wide_reference": True}, {}, {}),
-    "hex-then-decimal": ({"id_in_response": "hex", "id_in_receipt": "decimal"}, {}, {"form": ReceiptForm.TEXT}),
-    "decimal-then-hex": ({"id_in_response": "decimal", "id_in_receipt": "hex"}, {}, {"form": ReceiptForm.TEXT}),
-    "receipts-as-parameters": ({"id_in_response": "hex"}, {}, {"form": ReceiptForm.TLV}),
-    "receipts-twice": ({}, {}, {"copies": 2}),
-    "receipts-first": ({}, {}, {"time": ReceiptTime.BEFORE}),
-    "receipts-late": ({}, {}, {"delay": 1.0}),
+    "hex-then-decimal": ({"id_in_response": "hex", "id_in_receipt": "decimal"}, {}, {"receipt_form": ReceiptForm.TEXT}),
+    "decimal-then-hex": ({"id_in_response": "decimal", "id_in_receipt": "hex"}, {}, {"receipt_form": ReceiptForm.TEXT}),
+    "ids-in-any-case": (
+        {"id_in_response": "text-any-case", "id_in_receipt": "text-any-case"},
+        {},
+        {"receipt_form": ReceiptForm.TEXT, "id_in_response": IdBase.TEXT},
+    ),
+    "receipts-unmarked": ({"receipts_unmarked": True}, {}, {"receipt_form": ReceiptForm.TEXT, "marked": False}),
+    "receipts-as-parameters": ({"id_in_response": "hex"}, {}, {"receipt_form": ReceiptForm.TLV}),
+    "receipts-twice": ({}, {}, {"receipt_copies": 2}),
+    "receipts-first": ({}, {}, {"receipt": ReceiptTime.BEFORE}),
+    "receipts-late": ({}, {}, {"receipt_delay": 1.0}),
     "latin-1": ({"default_alphabet": "latin-1", "default_data_coding": 3}, {}, {}),
     "packed": ({"default_alphabet": "gsm7-packed"}, {}, {}),
     "ascii": ({"default_alphabet": "ascii", "default_data_coding": 1}, {}, {}),
@@ -44,7 +52,10 @@ TABLE: dict[str, tuple[dict, dict, dict]] = {
     "absolute": ({"validity_format": "absolute", "service_type": "WAP", "esm_class": 3}, {}, {}),
     "no-validity": ({"validity_format": "none", "destination_plus": True, "destination_npi": 0}, {}, {}),
     "own-flags": ({"normal_priority_flag": 1, "express_priority_flag": 3, "registered_delivery": 17}, {}, {}),
+    "data-sm": ({"submit_with": "data-sm"}, {}, {}),
+    "data-sm-sar": ({"submit_with": "data-sm", "long_messages": "sar", "id_in_response": "hex"}, {}, {}),
 }
+UNREACHED = {name: f"4477009004{n:02}" for n, name in enumerate(TABLE)}
 VENDOR = "447700900599"
 OWN_STATUS = """
 [carrier.dialect.statuses.0x0401]
@@ -59,31 +70,35 @@ _KINDS: dict[str, Any] = {
     "id_in_receipt": IdBase,
     "default_alphabet": WireAlphabet,
     "validity_format": ValidityFormat,
+    "submit_with": SubmitWith,
 }
 
 
-def script_of(dialect: dict, *, form=ReceiptForm.BOTH, copies=1, time=ReceiptTime.AFTER, delay=0.0) -> Script:
+def script_of(dialect: dict, number: str, behaviour: dict) -> Script:
+    """Return what a carrier does that speaks the dialect, but for what it does its own way; `number` is out of reach."""
     spoken: dict[str, Any] = {name: _KINDS.get(name, type(value))(value) for name, value in dialect.items()}
-    return Script(
-        dialect=Dialect(**spoken), receipt_form=form, receipt_copies=copies, receipt=time, receipt_delay=delay
-    )
+    own = dict(behaviour)
+    if "id_in_response" in own:
+        spoken["id_in_response"] = own.pop("id_in_response")
+    unreached = dict.fromkeys((number, f"+{number}"), ReceiptState.UNDELIVERABLE)
+    return Script(dialect=Dialect(**spoken), states=unreached, **own)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def world(tmp_path_factory):
+async def world(tmp_path_factory, module_database):
     """Return the site and its carriers by dialect."""
-    site = Site(tmp_path_factory.mktemp("dialects") / "site")
+    site = Site(tmp_path_factory.mktemp("dialects") / "site", module_database)
     carriers = {}
     for name, (dialect, options, behaviour) in TABLE.items():
         carriers[name] = Simulator(
-            accounts={"gateway": "secret"}, clock=SystemClock(), script=script_of(dialect, **behaviour)
+            accounts={"gateway": "secret"}, clock=SystemClock(), script=script_of(dialect, UNREACHED[name], behaviour)
         )
         await carriers[name].start()
         site.more_carriers.append(
             {
                 "name": name,
                 "port": carriers[name].port,
-                "prefixes": [NUMBERS[name]],
+                "prefixes": [NUMBERS[name], UNREACHED[name]],
                 "dialect": dialect,
                 **options,
             }
@@ -105,6 +120,15 @@ async def world(tmp_path_factory):
         await carrier.stop()
 
 
+def part_states(site: Site, number: str) -> list[tuple[str, int]]:
+    """Return the states that the parts for a number have, and how many have each."""
+    found = site.rows(
+        "SELECT p.state, count(*) FROM part p JOIN message m ON m.key = p.message_key WHERE m.number = ? GROUP BY 1",
+        number,
+    )
+    return [(state, count) for state, count in found]
+
+
 async def ends_delivered(site: Site, text: str, number: str, **fields) -> None:
     job = await site.send(text, to=(f"+{number}",), **fields)
     await site.until(lambda: site.state(job) == {number: "delivered"})
@@ -121,11 +145,21 @@ async def test_a_long_text_in_ucs2_ends_delivered_in_each_dialect(name, world):
     assert "".join(part.text for part in parts) == LONG.strip()
     assert {part.number.lstrip("+") for part in parts} == {number}
     assert {part.body.data_coding for part in parts} == {8}
-    states = site.rows(
-        "SELECT p.state, count(*) FROM part p JOIN message m ON m.key = p.message_key WHERE m.number = ? GROUP BY 1",
-        number,
-    )
-    assert [state for state, _ in states] == ["delivered"]
+    assert [state for state, _ in part_states(site, number)] == ["delivered"]
+    assert site.rows("SELECT count(*) FROM inbound_fragment WHERE carrier = ?", name) == [(0,)]
+
+
+@pytest.mark.parametrize("name", list(TABLE))
+async def test_a_long_text_in_ucs2_that_reaches_nobody_ends_undelivered_in_each_dialect(name, world):
+    site, carriers = world
+    carrier, number = carriers[name], UNREACHED[name]
+    before = len(carrier.record.taken)
+    job = await site.send(LONG, to=(f"+{number}",))
+    await site.until(lambda: site.state(job) == {number: "undelivered"})
+    parts = [taken.submitted for taken in carrier.record.taken[before:]]
+    assert [(part.place.index, part.body.data_coding) for part in parts] == [(index, 8) for index in (1, 2, 3, 4)]
+    assert isinstance(parts[0].body, DataSm) == name.startswith("data-sm")
+    await site.until(lambda: part_states(site, number) == [("undelivered", 4)])
 
 
 @pytest.mark.parametrize("name", list(TABLE))
@@ -147,6 +181,8 @@ async def test_a_short_text_in_the_default_alphabet_ends_delivered_in_each_diale
         ("payload", EIGHT_BIT, "message_payload"),
         ("payload-16-bit", SIXTEEN_BIT, "message_payload"),
         ("sar", b"", "short_message"),
+        ("data-sm", EIGHT_BIT, "message_payload"),
+        ("data-sm-sar", b"", "message_payload"),
         ("sar-16-bit", b"", "short_message"),
     ],
 )
@@ -185,6 +221,12 @@ async def test_the_fields_of_a_submit_are_those_of_the_operators_file(world):
     body = carriers["plain"].record.taken[-1].submitted.body
     assert re.fullmatch(r"00000[12]\d{6}000R", body.validity_period)
     assert (body.service_type, body.priority_flag, body.registered_delivery) == ("", 0, 1)
+
+    await ends_delivered(site, "Fields", NUMBERS["data-sm"])
+    pdu = carriers["data-sm"].record.taken[-1].submitted.pdu
+    assert isinstance(pdu.body, DataSm)
+    assert (pdu.body.registered_delivery, pdu.octets(Tag.MESSAGE_PAYLOAD)) == (1, b"Fields")
+    assert 47 * 3600 < pdu.integer(Tag.QOS_TIME_TO_LIVE) <= 48 * 3600
 
     await ends_delivered(site, "Fields", NUMBERS["own-flags"])
     body = carriers["own-flags"].record.taken[-1].submitted.body

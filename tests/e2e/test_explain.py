@@ -3,16 +3,18 @@
 import hashlib
 import json
 import re
-import shutil
 from pathlib import Path
+from typing import Any
 
 import gsm0338
+import psycopg
 import pytest
 import structlog
 from click.testing import CliRunner
+from psycopg import sql
 
 from mta.__main__ import main
-from mta.commands.setup import write_configuration
+from mta.commands.setup import first_values, write_configuration
 from sms.settings import FIELDS
 from tests.e2e.site import mail
 
@@ -82,10 +84,14 @@ SENT = [
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def house(tmp_path_factory, module_database):
     """What `init` writes, with the customer demo."""
-    folder = tmp_path_factory.mktemp("explain") / "house"
-    write_configuration(folder, "127.0.0.1:2525")
+    return _house(tmp_path_factory.mktemp("explain") / "house", module_database)
+
+
+def _house(folder: Path, database: str) -> Path:
+    server: Any = first_values("127.0.0.1:2525")["server"]
+    write_configuration(folder, "127.0.0.1:2525", server={**server, "database": database})
     return folder
 
 
@@ -292,16 +298,23 @@ def test_before_the_first_start_there_is_nobody_to_ask_about(tmp_path, house, no
     assert not (tmp_path / "none.db").exists()
 
 
-def test_nothing_is_stored(house, note):
-    def content():
-        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in house.iterdir() if file.is_file()}
+def test_nothing_is_stored(house, note, module_database):
+    def files():
+        kept = [file for file in house.iterdir() if file.is_file() and not file.name.endswith(("-wal", "-shm"))]
+        return {file.name: (file.stat().st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest()) for file in kept}
 
-    before, changed = content(), (house / "mail2sms.db").stat().st_mtime_ns
+    def rows():
+        if not module_database.startswith("postgresql:"):
+            return []
+        with psycopg.connect(module_database) as connection:
+            found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            names = [sql.Identifier(name) for (name,) in found]
+            return [connection.execute(sql.SQL("SELECT * FROM {}").format(name)).fetchall() for name in names]
+
+    before = files(), rows()
     for text in ("Hello", "Good bye"):
         explain(house, "--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT, note(text))
-    after = {name: digest for name, digest in content().items() if not name.endswith(("-wal", "-shm"))}
-    assert after == {name: digest for name, digest in before.items() if not name.endswith(("-wal", "-shm"))}
-    assert (house / "mail2sms.db").stat().st_mtime_ns == changed
+    assert (files(), rows()) == before
 
 
 def test_the_documentation_names_every_field_and_its_example_is_true(house, note):
@@ -319,16 +332,15 @@ def test_the_documentation_names_every_field_and_its_example_is_true(house, note
     assert {name: told[name] for name in example} == example
 
 
-def test_limits_of_the_customer_hold_for_trial_settings_too(house, note, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(house, copy)
+def test_limits_of_the_customer_hold_for_trial_settings_too(gateway_database, note, tmp_path):
+    house = _house(tmp_path / "house", gateway_database)
     limited = CliRunner().invoke(
-        main, ["customer", "limit", "demo", "--max-parts", "2", "--config", str(copy / "mail2sms.toml")]
+        main, ["customer", "limit", "demo", "--max-parts", "2", "--config", str(house / "mail2sms.toml")]
     )
     structlog.reset_defaults()
     assert limited.exit_code == 0, limited.output
     told = explain(
-        copy,
+        house,
         "--as",
         "demo",
         "--from",

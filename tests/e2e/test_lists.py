@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import time
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from smtplib import SMTPDataError
@@ -11,6 +12,8 @@ from smtplib import SMTPDataError
 import pytest
 
 from tests.e2e.site import DOMAIN, SENDER, mail
+from tests.fuzz import hostile
+from tests.unit.test_table_file import xlsx
 
 MANY = 3_000
 
@@ -33,11 +36,16 @@ def rows(count: int, bad: int = 0) -> str:
     return out.getvalue()
 
 
-def with_table(text: str, table: str, *, message_id: str) -> bytes:
+def with_table(text: str, table: str | bytes, *, message_id: str) -> bytes:
+    """Return a mail to bulk@ with a table: CSV as a text, a workbook as octets."""
     message = EmailMessage()
     message["From"], message["To"], message["Message-ID"] = SENDER, f"bulk@{DOMAIN}", message_id
     message.set_content(text)
-    message.add_attachment(table.encode(), maintype="text", subtype="csv", filename="people.csv")
+    if isinstance(table, bytes):
+        kind = "vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        message.add_attachment(table, maintype="application", subtype=kind, filename="people.xlsx")
+    else:
+        message.add_attachment(table.encode(), maintype="text", subtype="csv", filename="people.csv")
     return message.as_bytes(policy=SMTP)
 
 
@@ -100,6 +108,73 @@ async def test_one_bad_row_of_three_thousand_sends_nothing_and_is_named(running)
     job = await deliver(running, good, "bulk")
     await running.until_all_told()
     assert set(running.state(job).values()) == {"delivered"}
+
+
+async def test_three_thousand_rows_of_a_workbook_are_one_job(running):
+    people = [["number", "name", "amount"], *([f"+44770090{n:04}", f"Name {n}", n + 0.5] for n in range(MANY))]
+    begin = time.monotonic()
+    job = await deliver(
+        running, with_table("{{ name }}: {{ amount }}", xlsx(people), message_id="<x@example.com>"), "bulk"
+    )
+    assert time.monotonic() - begin < 5
+    query = "SELECT m.body FROM message m JOIN job j ON j.key = m.job_key WHERE j.public_id = ? ORDER BY m.seq"
+    assert running.rows(query, job) == [(f"Name {n}: {n}.5",) for n in range(MANY)]
+
+
+async def test_tables_that_would_grow_without_bound_are_refused_and_the_gateway_goes_on(running):
+    long = "number,a\r\n" + "".join(f"+44770090{n:04},{'x' * 1_500}\r\n" for n in range(MANY))
+    cases = [
+        ("{{ a }} " * 12_000, long, "more than 100 placeholders"),
+        ("{{ a }} " * 99, long, "line 2 (+447700900000): the text is longer than 4000 characters"),
+        ("{{ name }}", hostile.TABLES["two cells at the ends of the sheet"], "more than 100000 rows"),
+        ("{{ name }}", hostile.TABLES["a cell of 90 MB"], "too large when it is unpacked"),
+        ("{{ name }}", hostile.TABLES["many rows of text"], "At most 3000 recipients"),
+    ]
+    for number, (text, table, said) in enumerate(cases):
+        with pytest.raises(SMTPDataError) as refused:
+            await deliver(running, with_table(text, table, message_id=f"<b{number}@example.com>"), "bulk")
+        assert refused.value.smtp_code == 554
+        assert said in str(refused.value.smtp_error)
+    assert running.rows("SELECT count(*) FROM job") == [(0,)]
+    job = await deliver(running, mail("Still here", message_id="<b9@example.com>"), "+447700900123")
+    await running.until(lambda: running.state(job) == {"447700900123": "delivered"})
+
+
+async def test_a_start_and_a_blackout_are_waited_for(running):
+    now = datetime.now(UTC)
+    start, end = now + timedelta(seconds=3), now + timedelta(seconds=4)
+    later = mail("Later", subject=f"[JOBPERIOD:{start.isoformat()}]", message_id="<w1@example.com>")
+    quiet = f"[BLACKOUTPERIODS:{(now - timedelta(hours=1)).isoformat()}/{end.isoformat()}]"
+    dark = mail("Dark", subject=quiet, message_id="<w2@example.com>")
+    jobs = [await deliver(running, later, "+447700900123"), await deliver(running, dark, "+447700900124")]
+    assert [set(running.state(job).values()) for job in jobs] == [{"queued"}, {"queued"}]
+    await running.until(lambda: all(set(running.state(job).values()) == {"delivered"} for job in jobs))
+    taken = {item.submitted.number: item.submitted.at for item in running.carrier.record.taken}
+    assert taken["447700900123"] >= start
+    assert taken["447700900124"] >= end
+
+
+async def test_a_mail_that_comes_again_is_told_its_first_job_and_only_new_recipients_make_one(running):
+    hop = b"Received: from relay.example by mx.example; Mon, 23 Nov 2026 10:00:00 +0000\r\n"
+    for number, message_id in (("+447700900125", "<r1@example.com>"), ("+447700900126", "")):
+        raw = mail("Once", message_id=message_id)
+        first = await deliver(running, raw, number)
+        assert await deliver(running, hop + raw, number.replace("+", "00")) == first
+        other = await deliver(running, hop + raw, number, "+447700900127")
+        assert set(running.state(other)) == {"447700900127"}
+    assert await deliver(running, mail("Twice"), "+447700900126") not in {first, other}
+
+
+async def test_a_text_is_sent_once_where_the_subject_asks_for_it(running):
+    subject = "[DUPLICATEDETECTION:ON]"
+    first = await deliver(running, mail("Fire", subject=subject, message_id="<d1@example.com>"), "+447700900123")
+    with pytest.raises(SMTPDataError) as refused:
+        await deliver(running, mail("Fire", subject=subject, message_id="<d2@example.com>"), "+447700900123")
+    assert first in str(refused.value.smtp_error)
+    both = mail("Fire", subject=subject, message_id="<d3@example.com>")
+    job = await deliver(running, both, "+447700900123", "+447700900124")
+    await running.until(lambda: running.state(job).get("447700900124") == "delivered")
+    assert running.state(job)["447700900123"] == "rejected"
 
 
 async def test_a_dry_run_survives_a_crash_and_is_answered_without_sending(running):

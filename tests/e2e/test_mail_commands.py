@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mta.__main__ import main
 from mta.commands.dkim import judge_record
-from mta.commands.setup import write_configuration
+from mta.commands.setup import first_values, write_configuration
 from mta.sending.sign import KeyKind, new_key
 from templates.render import standard_template
 from tests.mail_out_kit import HOST, Peer, issue, make_authority, one_host, server_context
@@ -22,16 +25,23 @@ PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>
 class Terminal:
     """A configuration in a folder, and commands run against it in a thread."""
 
-    def __init__(self, folder, **mail) -> None:
+    def __init__(self, folder: Path, database: str, **mail) -> None:
         self.folder = folder
         self.file = folder / "mail2sms.toml"
-        write_configuration(folder, "127.0.0.1:2525", mail=mail)
+        server: Any = first_values("127.0.0.1:2525")["server"]
+        write_configuration(folder, "127.0.0.1:2525", server={**server, "database": database}, mail=mail)
 
     async def run(self, *words: object, code: int = 0) -> str:
         given = [*map(str, words), "--config", str(self.file)]
         result = await asyncio.to_thread(CliRunner().invoke, main, given)
         assert result.exit_code == code, (result.output, result.exc_info)
         return result.output
+
+
+@pytest.fixture
+def new_terminal(tmp_path, gateway_database):
+    """Return a function that makes a terminal; what it is given stands in [mail]."""
+    return partial(Terminal, tmp_path / "site", gateway_database)
 
 
 @pytest.fixture
@@ -68,11 +78,11 @@ def after(output: str, step: str) -> list[str]:
     return told
 
 
-async def test_the_walk_tells_each_step_and_that_mail_goes(tmp_path, name_servers, good):
+async def test_the_walk_tells_each_step_and_that_mail_goes(new_terminal, name_servers, good):
     context, ca_file = good
     async with Peer(context=context) as peer:
         name_servers(one_host())
-        terminal = Terminal(tmp_path / "site", port=peer.port, private_hosts=True)
+        terminal = new_terminal(port=peer.port, private_hosts=True)
         await terminal.run("tls", "enforce", "example.com", "private-ca", "--ca-file", ca_file)
         said = await terminal.run("tls", "check", "Example.com")
         assert (
@@ -91,10 +101,10 @@ async def test_the_walk_tells_each_step_and_that_mail_goes(tmp_path, name_server
         assert not {"MAIL", "RCPT", "DATA"} & {line.split(" ")[0] for line in [*peer.in_clear, *peer.in_tls]}
 
 
-async def test_the_walk_shows_the_certificate_of_a_host_that_is_refused(tmp_path, name_servers, good):
+async def test_the_walk_shows_the_certificate_of_a_host_that_is_refused(new_terminal, name_servers, good):
     async with Peer(context=good[0]) as peer:
         name_servers(one_host())
-        terminal = Terminal(tmp_path / "site", port=peer.port, private_hosts=True)
+        terminal = new_terminal(port=peer.port, private_hosts=True)
         await terminal.run("tls", "enforce", "example.com", "secure")
         said = await terminal.run("tls", "check", "example.com", code=1)
         host = after(said, f"host {HOST}:{peer.port}:")
@@ -107,10 +117,10 @@ async def test_the_walk_shows_the_certificate_of_a_host_that_is_refused(tmp_path
         assert "verdict: good" in await terminal.run("tls", "check", "example.com")
 
 
-async def test_the_walk_to_a_named_host_asks_no_mx(tmp_path, name_servers):
+async def test_the_walk_to_a_named_host_asks_no_mx(new_terminal, name_servers):
     async with Peer() as peer:
         name_servers(TableResolver())
-        terminal = Terminal(tmp_path / "site")
+        terminal = new_terminal()
         said = json.loads(await terminal.run("tls", "check", "example.com", "--mx", f"127.0.0.1:{peer.port}", "--json"))
         assert said["granted"] is True
         await terminal.run("tls", "enforce", "example.com", "encrypt")
@@ -119,18 +129,18 @@ async def test_the_walk_to_a_named_host_asks_no_mx(tmp_path, name_servers):
         assert peer.verbs_in_clear.count("MAIL") == 0
 
 
-async def test_a_domain_without_hosts_is_told_as_such(tmp_path, name_servers):
+async def test_a_domain_without_hosts_is_told_as_such(new_terminal, name_servers):
     name_servers(TableResolver(mx_records={"example.com": [(0, "")]}))
-    said = await Terminal(tmp_path / "site").run("tls", "check", "example.com", code=1)
+    said = await new_terminal().run("tls", "check", "example.com", code=1)
     assert "0 . (takes no mail)" in said
     assert "mail would not go out: The domain example.com takes no mail." in said
 
 
-async def test_the_walk_of_a_route_names_the_route(tmp_path, name_servers):
+async def test_the_walk_of_a_route_names_the_route(new_terminal, name_servers):
     async with Peer() as peer:
         name_servers(TableResolver())
         route = {"domain": "example.com", "host": "127.0.0.1", "port": peer.port, "tls": "encrypt"}
-        said = await Terminal(tmp_path / "site", route=[route]).run("tls", "check", "example.com", code=1)
+        said = await new_terminal(route=[route]).run("tls", "check", "example.com", code=1)
         assert after(said, "route:") == [f"example.com goes to 127.0.0.1:{peer.port}, never by MX; demands encrypt"]
         assert "policy encrypt (route of example.com)" in said
 
@@ -145,16 +155,14 @@ async def test_the_walk_of_a_route_names_the_route(tmp_path, name_servers):
         (("tls", "check", "example.com", "--customer", "Nobody"), "There is no customer «Nobody»"),
     ],
 )
-async def test_a_wrong_command_is_told_what_is_wrong(tmp_path, words, said):
-    result = await asyncio.to_thread(
-        CliRunner().invoke, main, [*words, "--config", str(Terminal(tmp_path / "site").file)]
-    )
+async def test_a_wrong_command_is_told_what_is_wrong(new_terminal, words, said):
+    result = await asyncio.to_thread(CliRunner().invoke, main, [*words, "--config", str(new_terminal().file)])
     assert result.exit_code != 0
     assert said in result.output
 
 
-async def test_a_template_from_the_standard_one_to_its_reset(tmp_path):
-    terminal = Terminal(tmp_path / "site")
+async def test_a_template_from_the_standard_one_to_its_reset(new_terminal, tmp_path):
+    terminal = new_terminal()
     assert (await asyncio.to_thread(CliRunner().invoke, main, ["template", "show"])).output == standard_template()
     picture, source = tmp_path / "logo.png", tmp_path / "own.html"
     picture.write_bytes(PNG)
@@ -181,8 +189,8 @@ async def test_a_template_from_the_standard_one_to_its_reset(tmp_path):
     await terminal.run("template", "graphic", "remove", *whose, "logo")
 
 
-async def test_a_broken_template_is_refused_when_it_is_saved(tmp_path):
-    terminal = Terminal(tmp_path / "site")
+async def test_a_broken_template_is_refused_when_it_is_saved(new_terminal, tmp_path):
+    terminal = new_terminal()
     source = tmp_path / "own.html"
     source.write_text(PAGE.format("{{ m.nothing }}"))
     said = await terminal.run("template", "set", "--customer", "demo", "result", source, code=1)
@@ -220,8 +228,8 @@ def test_silence_of_dns_is_no_verdict_on_the_key():
     assert list(judge_record(Answer(lookup=Lookup.FAILED, cause="no answer"), RSA)) == ["DNS gave no answer: no answer"]
 
 
-async def test_a_new_key_is_written_for_nobody_else_and_checked_against_dns(tmp_path, name_servers):
-    terminal = Terminal(tmp_path / "site")
+async def test_a_new_key_is_written_for_nobody_else_and_checked_against_dns(new_terminal, name_servers):
+    terminal = new_terminal()
     said = await terminal.run("dkim", "new", "Sms.Example.net", "--kind", "ed25519", "--selector", "mail1")
     key_file = terminal.folder / "mail1.sms.example.net.dkim.pem"
     assert key_file.stat().st_mode & 0o777 == 0o600
@@ -237,8 +245,8 @@ async def test_a_new_key_is_written_for_nobody_else_and_checked_against_dns(tmp_
     assert "there is no key record" in await terminal.run("dkim", "check", "sms.example.net", code=1)
 
 
-async def test_one_key_named_twice_is_an_error_in_the_file(tmp_path):
-    terminal = Terminal(tmp_path / "site")
+async def test_one_key_named_twice_is_an_error_in_the_file(new_terminal):
+    terminal = new_terminal()
     said = await terminal.run("dkim", "new", "sms.example.net", "--kind", "ed25519", "--selector", "mail1")
     table = said[said.index("[[mail.dkim]]") :]
     terminal.file.write_text(f"{terminal.file.read_text()}\n{table}\n{table}")

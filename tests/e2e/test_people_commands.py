@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,18 +16,18 @@ from structlog.testing import capture_logs
 from mta.commands.customers import customer, profile
 from mta.commands.opening import opened
 from mta.commands.people import people, user
-from mta.commands.setup import init
+from mta.commands.setup import first_values, write_configuration
 from store.directory import find_credential
 
 
 class Terminal:
-    """A first configuration made by `init`, and commands run against it."""
+    """A first configuration as `init` makes it, and commands run against it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str) -> None:
         self.folder = folder
         self.config = folder / "mail2sms.toml"
-        result = CliRunner().invoke(init, [str(folder)])
-        assert result.exit_code == 0, result.output
+        server: Any = first_values("127.0.0.1:2525")["server"]
+        write_configuration(folder, "127.0.0.1:2525", server={**server, "database": database})
 
     def run(self, group: click.Group, *words: object, ok: bool = True) -> str:
         command, *arguments = (str(word) for word in words)
@@ -49,8 +50,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Terminal:
-    made = Terminal(tmp_path / "gateway")
+def terminal(tmp_path: Path, gateway_database: str) -> Terminal:
+    made = Terminal(tmp_path / "gateway", gateway_database)
     made.run(customer, "add", "Example", "--domain", "example.com", "--address-range", "192.0.2.0/24")
     return made
 
@@ -238,18 +239,24 @@ BOOK = "e-mail;name;sender-id;max-parts\nanna@example.com;Anna;Shop;3\nbert@exam
 
 def test_an_address_book_is_tried_imported_and_exported(terminal: Terminal) -> None:
     book = terminal.file("book.csv", BOOK)
-    said = terminal.run(people, "import", book, "--customer", "Example", "--dry-run")
-    assert said.splitlines() == [
+    said = terminal.run(people, "import", book, "--customer", "Example", "--dry-run", "--skip-faulty")
+    summary = "1 user would be added, 0 would be changed, 0 unchanged, 0 not in the file and left alone"
+    planned = [
         f"{book}: line 3, max-parts: '99' is not a number from 1 to 20",
         "+ anna@example.com",
-        "+ bert@example.com",
-        "2 users would be added, 0 would be changed, 0 unchanged, 0 not in the file and left alone, 1 fault.",
+        f"{summary}; rows left out for 1 fault.",
     ]
+    assert said.splitlines() == planned
+    said = terminal.run(people, "import", book, "--customer", "Example", "--dry-run", ok=False)
+    advice = "Error: nothing is imported: mend these rows, or leave them out by --skip-faulty"
+    assert said.splitlines() == [*planned, advice]
+    said = terminal.run(people, "import", book, "--customer", "Example", ok=False)
+    assert said.splitlines() == [planned[0], advice]
     assert terminal.run(user, "list") == ""
-    terminal.run(people, "import", book, "--customer", "Example")
+    terminal.run(people, "import", terminal.file("book.csv", BOOK.replace("99", "2")), "--customer", "Example")
     shown = json.loads(terminal.run(user, "show", "anna@example.com", "--json"))
     assert shown["settings from the address book"]["max_parts"]["origin"].endswith(":2:max-parts")
-    changed = terminal.file("book.csv", BOOK.replace("Shop;3", ";5"))
+    changed = terminal.file("book.csv", BOOK.replace("99", "2").replace("Shop;3", ";5"))
     said = terminal.run(people, "import", changed, "--customer", "Example", "--dry-run")
     assert "~ anna@example.com  sender_id: Shop → unset; max_parts: 3 → 5\n" in said
     out = terminal.folder / "out.csv"

@@ -50,12 +50,17 @@ def names(tx):
 class Proxy:
     """Passes bytes between the client and the server, and cuts the connection at the next COMMIT when told to.
 
-    `cut` is «before» the server sees it, or «after» it was carried out and before the client learns that.
+    `cut` is «before» the server sees it, or «after» it was carried out and before the client learns that; «amid» lets
+    it be carried out until `leave`, after which the client learns nothing. «late» keeps the whole transaction back until
+    `bring_late`.
     """
 
     def __init__(self, port: int) -> None:
         self.cut = ""
         self._target = port
+        self._late: tuple[socket.socket, bytes] | None = None
+        self._left: socket.socket | None = None
+        self._ended = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -72,20 +77,52 @@ class Proxy:
             threading.Thread(target=self._pass_back, args=(client, server, swallow), daemon=True).start()
 
     def _pass_on(self, client: socket.socket, server: socket.socket, swallow: threading.Event) -> None:
+        kept = b""
         while data := _receive(client):
+            if self.cut == "late" and (kept or b"BEGIN" in data):
+                kept += data
+                if b"COMMIT" not in kept:
+                    continue
+                self._late = server, kept
+                self.cut = ""
+                swallow.set()
+                _close(client)
+                return
             if self.cut and b"COMMIT" in data:
                 when, self.cut = self.cut, ""
                 if when == "before":
                     break
                 swallow.set()
+                if when == "amid":
+                    self._left = client
+                    server.sendall(data)
+                    return
             server.sendall(data)
         if not swallow.is_set():
             _close(client, server)
 
     def _pass_back(self, client: socket.socket, server: socket.socket, swallow: threading.Event) -> None:
-        while (data := _receive(server)) and not swallow.is_set():
-            client.sendall(data)
+        while data := _receive(server):
+            if not swallow.is_set():
+                client.sendall(data)
+            elif self._late is None:
+                break
         _close(client, server)
+        if self._late is not None:
+            self._ended.set()
+
+    def leave(self) -> None:
+        """Cut the client off from a server that is still at its transaction."""
+        assert self._left is not None
+        _close(self._left)
+
+    def bring_late(self) -> None:
+        """Bring what was kept back, and then the end of the connection; returns when the server has ended it too."""
+        assert self._late is not None
+        server, kept = self._late
+        server.sendall(kept)
+        server.shutdown(socket.SHUT_WR)
+        assert self._ended.wait(10)
 
     def close(self) -> None:
         self._listener.close()
@@ -123,6 +160,60 @@ def test_a_commit_whose_answer_was_lost_is_neither_forgotten_nor_repeated(proxie
     assert proxy.cut == ""
     assert behind.write_now(put, "call-2") == "call-2!"
     assert behind.read_now(names) == ["call-1", "call-2"]
+
+
+def append(tx, items):
+    for item in items:
+        tx.send("UPDATE meta SET value = value || ? WHERE name = 'text'", (item,))
+    return items
+
+
+def wait_until_stuck(admin, count):
+    """Ask the server again and again how many connections wait for a lock; fails after ten seconds."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    for _ in range(1000):
+        if admin.execute(query).fetchone() == (count,):
+            return
+        admin.execute("SELECT pg_sleep(0.01)")
+    raise AssertionError(count)
+
+
+FIRST = pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+
+
+@FIRST
+def test_a_transaction_that_is_still_carried_out_when_it_is_asked_for_is_not_repeated(
+    server, database, proxied, is_first
+):
+    proxy, behind = proxied
+    database.write_now(put, "text")
+    if not is_first:
+        behind.write_now(put, "other")
+    with psycopg.connect(server.url, autocommit=True) as admin, ThreadPoolExecutor(1) as callers:
+        with psycopg.connect(server.url) as other:
+            other.execute("UPDATE meta SET value = 'x' WHERE name = 'text'")
+            proxy.cut = "amid"
+            called = callers.submit(behind.write_now, append, "y")
+            wait_until_stuck(admin, 1)
+            proxy.leave()
+            wait_until_stuck(admin, 2)
+        assert called.result() == "y"
+    assert behind.read_now(lambda tx: tx.rows("SELECT value FROM meta WHERE name = 'text'")) == [("xy",)]
+
+
+@FIRST
+def test_a_transaction_that_the_server_reads_only_after_it_was_asked_for_comes_too_late(
+    server, database, proxied, is_first
+):
+    proxy, behind = proxied
+    database.write_now(put, "text")
+    if not is_first:
+        behind.write_now(put, "other")
+    proxy.cut = "late"
+    assert behind.write_now(append, "y") == "y"
+    proxy.bring_late()
+    assert behind.write_now(append, "z") == "z"
+    assert behind.read_now(lambda tx: tx.rows("SELECT value FROM meta WHERE name = 'text'")) == [("xyz",)]
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from smpp.bodies import DeliverSm
 from smpp.script import Script, Treatment
 from smpp.statuses import Status
 from tests.e2e.site import Site
@@ -22,8 +23,8 @@ class Moody(Site):
 
 
 @pytest.fixture
-async def busy(tmp_path):
-    site = Moody(tmp_path / "site")
+async def busy(tmp_path, gateway_database):
+    site = Moody(tmp_path / "site", gateway_database)
     await site.open(site.script())
     await site.start()
     yield site
@@ -115,6 +116,43 @@ async def test_status_is_one_trace_of_mail_message_parts_receipts_and_notices(si
     machine = json.loads(await site.command("status", "--json", job))
     assert machine["report"]["messages"][0]["number"] == "+447700900123"
     assert len(machine["receipts"]) == 2
+
+
+async def test_a_parts_cost_label_is_that_of_the_day_it_was_offered_whatever_the_file_says_later(site):
+    await site.open(cost="domestic")
+    await site.start()
+    job = await site.send("Pump 7 has stopped")
+    await site.told()
+    await site.stop()
+    site.file.write_text(site.file.read_text().replace('cost = "domestic"', 'cost = "dearer"'))
+    await site.start()
+    later = await site.send("Pump 7 runs again")
+    await site.told(2)
+    part = r"^  part 1/1: delivered at alpha, id \S+, cost {}$"
+    assert re.search(part.format("domestic"), await site.command("queue", "show", job), re.MULTILINE)
+    assert re.search(part.format("dearer"), await site.command("queue", "show", later), re.MULTILINE)
+    (message,) = json.loads(await site.command("status", "--json", job))["report"]["messages"]
+    assert [part["cost_label"] for part in message["parts"]] == ["domestic"]
+
+
+async def test_what_the_network_says_on_the_way_is_shown_until_it_says_how_it_ended(site):
+    on_the_way = Treatment(error="027", receipt_delay=3600.0)
+    await site.open(Script(treat=lambda _: on_the_way), dialect={"registered_delivery": 17})
+    await site.start()
+    job = await site.send("Pump 7 has stopped")
+    await site.until(lambda: site.rows("SELECT state FROM receipt WHERE part_key IS NOT NULL") == [("enroute",)])
+    shown = await site.command("queue", "show", job)
+    assert re.search(r"^  part 1/1: submitted at alpha, id \S+$", shown, re.MULTILINE)
+    assert re.search(r"^    network: under way, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, error 027$", shown, re.MULTILINE)
+    assert site.state(job) == {"447700900123": "submitted"}
+    (receipt,) = json.loads(await site.command("status", "--json", job))["receipts"]
+    assert (receipt["state"], receipt["intermediate"]) == ("enroute", True)
+    (taken,) = site.carrier.record.taken
+    ended = f"id:{taken.message_id} submit date:2611231600 done date:2611231605 stat:DELIVRD err:000 text:"
+    report = DeliverSm(esm_class=0x04, source_addr="447700900123", short_message=ended.encode())
+    assert await site.carrier.deliver_raw(report) == Status.ROK
+    await site.told()
+    assert "under way" not in await site.command("queue", "show", job)
 
 
 @pytest.mark.parametrize("command", [("status",), ("queue", "show"), ("queue", "hold"), ("queue", "delete")])

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
+from gateway.admin import add_customer, all_of, remove_customer
+from gateway.wishes import Limits, limit, of_customer, set_settings
+from mta.commands.desk import at_desk
 from mta.commands.opening import opened
 from mta.commands.setup import check, init
 from mta.config.model import Config, load_config
@@ -15,7 +19,8 @@ from store.directory import find_credential, find_customer
 
 
 def run(command, *arguments: object) -> Result:
-    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+    with capture_logs():  # the program logs to standard error, which only its main() arranges
+        return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +101,30 @@ def test_check_prints_every_error_with_its_line_and_what_is_expected(folder, tmp
         f'{file}:{line}: listener[1].tls: expected off, offer, require or implicit, got "sometimes"',
         f'{file}:{len(text.splitlines()) + 1}: lmits: unknown key, did you mean "limits"?',
     ]
+
+
+def test_check_tells_what_stored_settings_contradict_and_neither_makes_nor_changes_a_database(folder, tmp_path):
+    with at_desk(folder / "mail2sms.toml") as desk:
+        desk.change(all_of(add_customer("Torn"), set_settings(of_customer("Torn"), {"sender_id": "Shop"})), silent=True)
+        desk.change(limit(of_customer("Torn"), Limits(sender_ids="Other")), silent=True)
+    before = {path.name: path.read_bytes() for path in folder.glob("mail2sms.db*")}
+    result = run(check, "--config", folder / "mail2sms.toml")
+    assert result.exit_code == 0
+    told, ok = result.output.splitlines()
+    assert told == (
+        f"{folder}/mail2sms.toml: warning: Every SMS of customer «Torn» is refused: The sender ID Shop is not among those "
+        "that customer Torn permits (Other)."
+    )
+    assert ok == f"{folder}/mail2sms.toml: ok"
+    assert {path.name: path.read_bytes() for path in folder.glob("mail2sms.db*")} == before
+    with at_desk(folder / "mail2sms.toml") as desk:
+        desk.change(remove_customer("Torn"), silent=True)
+    empty = tmp_path / "empty.toml"
+    empty.write_text((folder / "mail2sms.toml").read_text("utf-8"), "utf-8")
+    assert run(check, "--config", empty).output == f"{empty}: ok\n"
+    assert not (tmp_path / "mail2sms.db").exists()
+    (tmp_path / "mail2sms.db").write_bytes(b"")
+    assert "the database cannot be read" in run(check, "--config", empty).output
 
 
 def test_check_of_a_file_that_is_not_there_says_so(tmp_path):

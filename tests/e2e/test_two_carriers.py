@@ -1,13 +1,15 @@
 """Two ways to the handsets: while the preferred one fails the other takes over, express overtakes, nothing goes twice."""
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mta.clock import SystemClock
-from smpp.script import Script, Treatment
+from smpp.script import Cut, Script, Treatment
 from smpp.simulator import Simulator
 from smpp.statuses import Status
 from tests.e2e.site import SENDER, addresses, mail
@@ -80,13 +82,75 @@ async def test_a_preferred_carrier_that_dies_leaves_its_messages_to_the_other_an
 
 
 async def test_a_preferred_carrier_that_hangs_is_left_alone_and_what_it_had_is_unknown(site, backup):
-    await open_with_backup(site, backup, Script(hang_at=6), window=4, response_timeout="4s")
+    # The other takes over after 3 s: long before what hangs is given up and leaves room for more.
+    await open_with_backup(site, backup, Script(hang_at=6), window=4, response_timeout="12s")
     await asyncio.to_thread(send_many, site, NUMBERS)
+    await site.until(lambda: sum(taken_by(backup).values()) >= 30)
     await site.until_all_told(90)
     states = Counter(state for (state,) in site.rows("SELECT state FROM message"))
     assert states["unknown"] <= 8
     assert states["delivered"] == 40 - states["unknown"]
     assert sum(taken_by(backup).values()) >= 30
+    assert max((taken_by(site.carrier) + taken_by(backup)).values()) == 1
+
+
+async def test_a_preferred_carrier_whose_link_breaks_again_and_again_loses_and_doubles_nothing(site, backup):
+    cuts = {4: Cut.AFTER_STORING, 9: Cut.BEFORE_STORING, 13: Cut.MID_ANSWER, 18: Cut.AFTER_STORING}
+    await open_with_backup(site, backup, Script(cuts=cuts), window=3)
+    await asyncio.to_thread(send_many, site, NUMBERS)
+    await site.until_all_told(90)
+    by_number = dict(site.rows("SELECT number, state FROM message"))
+    taken = taken_by(site.carrier) + taken_by(backup)
+    assert set(by_number.values()) <= {"delivered", "unknown"}
+    assert {number for number, state in by_number.items() if state == "delivered"} <= set(taken)
+    assert max(taken.values()) == 1
+    assert set(by_number) - set(taken) <= {number for number, state in by_number.items() if state == "unknown"}
+    assert taken_by(site.carrier)
+
+
+async def test_a_preferred_carrier_that_refuses_to_bind_is_passed_over(site, backup):
+    await open_with_backup(site, backup, Script(bind_status=Status.RBINDFAIL))
+    await asyncio.to_thread(send_many, site, NUMBERS[:10])
+    await site.until_all_told()
+    assert sum(taken_by(backup).values()) == 10
+    assert any("smpp_bind_refused" in line or "ESME_RBINDFAIL" in line for line in site.log)
+
+
+async def test_a_carrier_out_of_its_hours_is_passed_over_and_one_without_another_waits_for_them(site, backup):
+    now = datetime.now(UTC)
+    closed = f"{now + timedelta(hours=2):%H:%M}-{now + timedelta(hours=3):%H:%M}"
+    open_now = f"{now - timedelta(hours=1):%H:%M}-{now - timedelta(hours=2):%H:%M}"
+    site.more_carriers = [
+        {"name": "beta", "port": backup.port, "priority": 20, "hours": open_now},
+        {"name": "gamma", "prefixes": ["49"], "hours": closed},
+    ]
+    await site.open(Script(), priority=10, hours=closed)
+    await site.start()
+    await asyncio.to_thread(send_many, site, [*NUMBERS[:3], "+4915550123456"])
+    await site.until(lambda: sum(taken_by(backup).values()) == 3)
+    assert taken_by(site.carrier) == {}
+    assert site.rows("SELECT state FROM message WHERE number LIKE '49%'") == [("queued",)]
+    assert "closed until" in await site.command("route", NUMBERS[0])
+
+
+async def test_a_carrier_that_failed_is_remembered_and_gets_its_place_back(site, backup):
+    await open_with_backup(site, backup, Script(treat=lambda _: Treatment(status=Status.RSYSERR)))
+    await asyncio.to_thread(send_many, site, NUMBERS[:20])
+    await site.until(lambda: sum(taken_by(backup).values()) == 20)
+    site.carrier.script = Script()
+    await asyncio.to_thread(send_many, site, NUMBERS[20:21])
+    await site.until(lambda: sum(taken_by(backup).values()) == 21)
+    assert taken_by(site.carrier) == {}
+    for number in NUMBERS[21:]:
+        await asyncio.to_thread(send_many, site, [number])
+        await site.until_all_told()
+        if taken_by(site.carrier):
+            break
+        await asyncio.sleep(0.5)
+    assert sum(taken_by(site.carrier).values()) == 1
+    await asyncio.to_thread(send_many, site, ["+447700900777"])
+    await site.until_all_told()
+    assert taken_by(site.carrier)["447700900777"] == 1
     assert max((taken_by(site.carrier) + taken_by(backup)).values()) == 1
 
 
@@ -123,13 +187,27 @@ async def test_express_overtakes_ten_thousand_normal_ones_in_under_two_seconds(s
                 SENDER, addresses("+447700900999"), b"Importance: high\r\n" + mail("Fire", message_id="<e@example.com>")
             )
 
+    due = "SELECT count(*) FROM message WHERE state = 'queued' AND due_at <= ?"
+    assert site.rows(due, int(time.time() * 1_000_000))[0][0] > 9_000, "the normal ones are to be overtaken, not away"
     loop = asyncio.get_running_loop()
-    await asyncio.to_thread(send_express)
     began = loop.time()
+    await asyncio.to_thread(send_express)
     await site.until(lambda: any(one.submitted.number == "447700900999" for one in site.carrier.record.taken))
     assert loop.time() - began < 2
     assert len(site.carrier.record.taken) < 5_000
     assert max(taken_by(site.carrier).values()) == 1
+
+
+async def test_two_carriers_on_one_account_and_what_is_stored_against_itself_are_warned_of_at_the_start(site):
+    site.more_carriers = [{"name": "beta"}]
+    await site.open()
+    await site.command("customer", "set", "demo", "status_channel=push")
+    await site.start()
+    await site.until(lambda: sum("event=configuration" in line for line in site.log) == 2)
+    warned = [line for line in site.log if "event=configuration" in line]
+    assert 'the account of carrier \\"alpha\\" too' in warned[0]
+    assert "status_channel = push of customer «demo» is without effect" in warned[1]
+    assert all("level=warning" in line for line in warned)
 
 
 async def test_what_waits_for_a_carrier_that_the_operator_took_away_goes_out_by_those_that_are_left(site, backup):

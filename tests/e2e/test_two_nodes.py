@@ -4,7 +4,6 @@ import asyncio
 import shutil
 from collections import Counter
 
-import psycopg
 import pytest
 
 from smpp.script import Script
@@ -13,14 +12,9 @@ from tests.e2e.site import SENDER, Site, addresses, free_port, mail
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-def rows(url, query):
-    with psycopg.connect(url) as connection:
-        return connection.execute(query).fetchall()
-
-
 def second_node(first, folder):
     """Return a site beside the first with the same database, carrier and customer, as node 1."""
-    second = Site(folder)
+    second = Site(folder, first.database)
     shutil.copytree(first.folder, folder)
     second.box.start()  # it stays empty: both nodes have the first one's route
     second._boxed = True
@@ -39,14 +33,7 @@ def send(site, numbers):
 async def test_a_node_takes_over_when_the_other_is_killed_and_nothing_is_lost_or_sent_twice(
     tmp_path, new_postgresql_url
 ):
-    server = {
-        "hostname": "gateway.example.net",
-        "domains": ["sms.example.net"],
-        "data_dir": ".",
-        "database": new_postgresql_url,
-        "node": 0,
-    }
-    first = Site(tmp_path / "one", server=server)
+    first = Site(tmp_path / "one", new_postgresql_url, server={"node": 0})
     await first.open(Script(throttle_rate=40.0), window=5)
     second = second_node(first, tmp_path / "two")
     try:
@@ -58,11 +45,10 @@ async def test_a_node_takes_over_when_the_other_is_killed_and_nothing_is_lost_or
         assert first.carrier.bound == 1
         await first.until(lambda: len(first.carrier.record.taken) > 10)
         await first.kill()
-        open_rows = "SELECT (SELECT count(*) FROM message WHERE NOT counted) + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
-        await first.until(lambda: rows(new_postgresql_url, open_rows) == [(0,)], 120)
+        await first.until_all_told(120)
         taken = Counter(one.submitted.number for one in first.carrier.record.taken)
         assert max(taken.values()) == 1
-        states = Counter(state for (state,) in rows(new_postgresql_url, "SELECT state FROM message"))
+        states = Counter(state for (state,) in first.rows("SELECT state FROM message"))
         assert set(states) <= {"delivered", "unknown"}
         assert sum(states.values()) == 60
         assert states["unknown"] <= 5

@@ -1,6 +1,8 @@
 """Mails made to hurt, and the one property that every mail must keep; shared by the sample and the search."""
 
 import base64
+import io
+import zipfile
 
 from mta.words.addresses import read_recipient
 from mta.words.automatic import classify
@@ -8,10 +10,12 @@ from mta.words.body import ExtractedText, extract_text
 from mta.words.intake import mail_digest
 from mta.words.mime import MailLimits, read_attachment, read_mail
 from mta.words.options import SubjectOptions, read_options
+from mta.words.table_file import MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refused
 from sms.settings import Settings, TextSource
 
 CPU_LIMIT = 1.0
+SMALL_CPU_LIMIT = 0.15
 MEMORY_LIMIT = 64 * 1024 * 1024
 BREAKS = {*map(chr, range(32)), "\x7f", "\x85", "\u2028", "\u2029"}
 
@@ -169,6 +173,112 @@ HOSTILE = {
         b"\x78\x9f\x3e\x22\x00\x00\x01\x03\x90\x06\x00\xff\xff\x00\x00" + b"\x01\x00\x00\x00\x02\x01\x09\x10" + b"\xff" * 65_000
     ),
 }  # fmt: skip
+
+
+HOSTILE |= {
+    "10000 nested multiparts": nested_multiparts(10_000),
+    "29 levels of lines like their boundaries": b"From: a@example.com\r\n"
+    + b"".join(b"Content-Type: multipart/mixed; boundary=%s\r\n\r\n--%s\r\n" % (b"c" * n, b"c" * n) for n in range(1, 30))
+    + b"\r\n" + (b"--" + b"c" * 40 + b"\r\n") * 90_000,
+    "50 texts of labels": b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    + (b"--b\r\nContent-Type: text/plain\r\n\r\n" + b"From: x\r\nTo: y\r\n" * 2_400 + b"\r\n") * 50,
+    "50 pages of HTML": b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    + (b"--b\r\nContent-Type: text/html\r\n\r\n" + b"<p>a<td>" * 5_000 + b"\r\n") * 50,
+    "100000 fields": b"From: a@example.com\r\n" + b"X: y\r\n" * 100_000 + b"\r\nhello",
+    "an encoded word of 90 KB": header_mail(b"Subject: =?utf-8?b?" + b"QUJD" * 22_000 + b"?="),
+    "an encoded word of 40 MB": header_mail(b"Subject: =?utf-8?b?" + b"QUJD" * 10 * MEGA + b"?="),
+    "9000 options": header_mail(b"Subject: " + b"[FLASH:ON]" * 9_000),
+    "options without end": header_mail(b"Subject: " + b"[INFO:" * 15_000),
+    "2500 blackout periods": header_mail(
+        b"Subject: [BLACKOUTPERIODS:" + b"2026-11-23T10:00Z/2026-11-23T12:00Z," * 2_500 + b"x]"
+    ),
+    "a staircase of quotes": text_mail("".join(">" * (n % 900) + " x\r\n" for n in range(4_000))),
+    "quotes and words in turn": text_mail("a\r\n> b\r\n" * 200_000),
+    "attributions and quotes": text_mail("x <a@b.example> 1.1.2026 10:00:\r\n> b\r\n" * 50_000),
+    "100000 cells in a row": html_mail("<table><tr>" + "<td>x</td>" * 100_000),
+    "100000 cells in rows": html_mail("<table>" + "<tr><td>x</td><td>y</td></tr>" * 50_000),
+    "100000 nested elements": html_mail("<div><span>" * 50_000 + "x"),
+    "huge selectors": html_mail("<style>" + (".a" * 400 + ",") * 1_200 + "{display:none}</style><p class=a>x</p>"),
+    "40000 hidden classes": html_mail(
+        "<style>" + "".join(f".a{n} {{display:none}}" for n in range(40_000)) + "</style><p class=a1>x</p>"
+    ),
+    "rules without end": html_mail("<style>" + ".abc { display " * 50_000 + "</style><p>x</p>"),
+    "media queries without end": html_mail("<style>" + "@media { a { b } " * 50_000 + "</style><p>x</p>"),
+    "a style sheet without braces": html_mail("<style>" + "a" * 20_000 + "</style><p>x</p>"),
+    "media queries without braces": html_mail("<style>" + "@media " * 3_000 + "</style><p>x</p>"),
+    "20000 style sheets": html_mail("<style>.a{display:none}" * 20_000 + "<p>x"),
+    "selectors of blanks": html_mail("<style>" + " " * 150_000 + "{display:none}</style><p>x</p>"),
+    "a class of 1 MB": html_mail("<p class='" + "a " * 400_000 + "'>x</p>"),
+    "headers of Outlook in each other": html_mail("<div style='border-top:solid #E1E1E1'>" * 20_000 + "x"),
+    "signature breaks in each other": html_mail("<br id=lineBreakAtBeginningOfSignature><div>" * 20_000 + "<blockquote>x"),
+    "elements without size in each other": html_mail("<div style='font-size:0'>" * 20_000 + "x"),
+    "words for pictures": text_mail("[description " * 150_000),
+    "openings for pictures": text_mail(("[" + "a" * 299) * 6_000),
+    "long rules and labels": text_mail(("_" * 32 + "\r\nA: b\r\nC: d\r\nE: f\r\nG: h\r\n") * 20_000),
+    "boxes of Notes": text_mail("|------------>\r\n| X: |\r\n" * 50_000),
+    "links of Outlook": text_mail(("outlook " * 15 + "\r\n") * 15_000),
+    "verbs with a gap": text_mail("heeft " * 60_000 + ":\r\n> x"),
+    "base64 and junk": b"From: a@example.com\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"!A" * 900_000,
+    "combining marks": text_mail("e" + "\N{COMBINING ACUTE ACCENT}" * 500_000),
+}  # fmt: skip
+
+
+def workbook(sheet, shared=""):
+    """Return a workbook with this content of its one sheet and of its shared texts, as far as a reader asks for it."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    book = '<sheets><sheet name="A" sheetId="1" r:id="r1"/></sheets>'
+    files = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="xml" ContentType="x"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{relations}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{relations}">{book}</workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{relations}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData></worksheet>',
+        "xl/sharedStrings.xml": f'<sst xmlns="{main}">{shared}</sst>',
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def written(place, text):
+    return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+NAMES = f'<row r="1">{written("A1", "number")}{written("B1", "name")}</row>'
+TABLES = {
+    "a cell of 7 MB": workbook(NAMES + f'<row r="2">{written("A2", "1")}{written("B2", "x" * 7 * MEGA)}</row>'),
+    "a cell of 90 MB": workbook(NAMES + f'<row r="2">{written("A2", "1")}{written("B2", "x" * 90 * MEGA)}</row>'),
+    "a million shared texts": workbook(NAMES + f'<row r="2">{written("A2", "1")}</row>', "<si/>" * 1_500_000),
+    "two cells at the ends of the sheet": workbook(NAMES + f'<row r="1048576">{written("XFD1048576", "x")}</row>'),
+    "two cells 49999 rows apart": workbook(NAMES + f'<row r="49999">{written("A49999", "x")}</row>'),
+    "many numbers": workbook(
+        NAMES
+        + "".join(f'<row r="{n}"><c r="A{n}"><v>1</v></c><c r="B{n}"><v>2</v></c></row>' for n in range(2, 49_000))
+    ),
+    "many rows of text": b"number,a\n" + b"+4477009001,2\n" * 49_000,
+    "many columns of text": b",".join(b"c%d" % n for n in range(60)) + b"\n" + (b"11," * 59 + b"22\n") * 3_300,
+    "one field of 50 MB": b"number,name\r\n+447700900101," + b"x" * 50 * MEGA,
+    "one field of 4.9 MB": b"number,name\r\n+447700900101," + b"x" * 4_900_000,
+    "quoted lines": b"number,name\r\n" + b'"aa\n",' * 800_000,
+    "quotes only": b"number,name\r\n" + b'"' * 4_900_000,
+    "delimiters only": b"number," + b"," * 4_900_000,
+    "line ends only": b"number\n" + b"\n" * 4_900_000,
+    "wide characters": "number,\N{AUTOMOBILE}\n".encode() + b"+4477009001," + b"2" * 4_800_000,
+    "an archive of ends": b"PK\x03\x04" + b"PK\x05\x06" * 1_200_000,
+}
+
+
+def take_a_table(content):
+    found = read_table(content, rows_limit=MAIL_ROWS_LIMIT)
+    if isinstance(found, Refused):
+        assert one_line(found.detail)
+    return found
 
 
 def rtf_bomb():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mta.sending.compose import MailIdentity, compose_notice
+from mta.sending.fields import with_crlf
 from mta.sending.sign import KeyKind, NewKey, Signer, new_key
 from sms.settings import ReportFormat
 from templates.render import Renderer
@@ -75,7 +76,7 @@ def mails() -> dict[str, bytes]:
         "runs of blanks": PLAIN + b"two  blanks\tand a tab \t \r\nend",
         "odd folds": PLAIN.replace(b"Lunch", b"Lunch\r\n\t  with\r\n Anna  "),
         "a subject twice": b"Subject: second\r\n" + PLAIN,
-        "lone line feeds": PLAIN.replace(b"\r\n", b"\n"),
+        "lone line feeds": with_crlf(PLAIN.replace(b"\r\n", b"\n")),
     }
 
 

@@ -19,7 +19,7 @@ NODE = find_program("node", "nodejs")
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def site(tmp_path_factory):
+async def site(tmp_path_factory, module_database):
     require_peer("node nodemailer", NODE and (FOLDER / "node_modules" / "nodemailer").is_dir())
     folder = tmp_path_factory.mktemp("nodemailer")
     authority = trustme.CA()
@@ -28,7 +28,7 @@ async def site(tmp_path_factory):
     identity.private_key_and_cert_chain_pem.write_to_path(str(folder / "gateway.pem"))
     (folder / "gateway.pem").chmod(0o600)
     files = {"certificate_file": str(folder / "gateway.pem"), "key_file": str(folder / "gateway.pem")}
-    site = Site(folder / "site", doors={"submission": {"tls": "require", "auth": "require", **files}})
+    site = Site(folder / "site", module_database, doors={"submission": {"tls": "require", "auth": "require", **files}})
     await site.open()
     await site.start()
     yield site

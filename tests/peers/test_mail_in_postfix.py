@@ -28,9 +28,9 @@ async def relay():
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def site(tmp_path_factory, relay):
+async def site(tmp_path_factory, relay, module_database):
     route = {"domain": "*", "host": "127.0.0.1", "port": relay.port, "tls": "none"}
-    site = Site(tmp_path_factory.mktemp("postfix") / "site", mail={"route": [route]})
+    site = Site(tmp_path_factory.mktemp("postfix") / "site", module_database, mail={"route": [route]})
     await site.open(Script(states={BAD_NUMBER: ReceiptState.UNDELIVERABLE}))
     await site.command("customer", "add-range", "demo", "127.0.0.1/32")
     await asyncio.to_thread(relay.start, site.port)

@@ -33,8 +33,9 @@ from tests.mail_out_kit import (
     server_context,
 )
 from tests.peer import find_program, require_peer
+from tls.nameservers import DnsResolver
 from tls.policy import TlsLevel
-from tls.resolver import DnsResolver, Lookup
+from tls.resolver import Lookup
 
 KEPT = timedelta(days=1)
 

@@ -76,7 +76,7 @@ async def relay():
 
 
 @pytest_asyncio.fixture
-async def site(tmp_path, sap, relay):
+async def site(tmp_path, gateway_database, sap, relay):
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "icm.password").write_text("from-the-icm\n")
@@ -90,7 +90,7 @@ async def site(tmp_path, sap, relay):
         "password_file": "icm.password",
     }
     tls = {"domain": SAP, "level": "private-ca", "ca_file": str(tmp_path / "company-ca.pem"), "names": [SAP]}
-    site = Site(folder, mail={"route": [route], "tls": [tls]})
+    site = Site(folder, gateway_database, mail={"route": [route], "tls": [tls]})
     await site.open()
     await site.command("customer", "add", "erp", "--domain", SAP, "--address-range", "127.0.0.1/32")
     await site.command("customer", "set", "erp", "--service", "sap", "report_format=dsn")

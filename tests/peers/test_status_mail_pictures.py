@@ -14,11 +14,12 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from sms.lifecycle import State
+from sms.outcome import ProblemCode
 from sms.report import NoticeKind
 from templates.render import Renderer
 from tests.peer import find_program, require_peer
 from tests.peers.test_status_mail_in_chromium import FLAGS
-from tests.unit.status_samples import everything, message, report
+from tests.unit.status_samples import everything, message, part, report
 
 PICTURES = Path(__file__).with_name("pictures")
 WIDTHS = (1000, 390)
@@ -38,7 +39,18 @@ def kinds():
         "failure": (NoticeKind.RESULT, everything()),
         "correction": (NoticeKind.CORRECTION, report(language="fr")),
         "delayed": (NoticeKind.DELAYED, report(waiting, settled_at=None, language="de")),
-        "dry-run": (NoticeKind.DRY_RUN, report(message(State.CANCELLED, parts=()), language="es")),
+        "dry-run": (
+            NoticeKind.DRY_RUN,
+            report(
+                message(
+                    State.CANCELLED,
+                    reason=ProblemCode.DRY_RUN,
+                    problem="smsc1 (standard)",
+                    parts=(part(state=State.CANCELLED),),
+                ),
+                language="es",
+            ),
+        ),
     }
 
 

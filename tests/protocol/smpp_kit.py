@@ -73,6 +73,7 @@ class Listener:
         self.answers = {}
         self.receipts = []
         self.fragments = []
+        self.lists = []
         self.log = []
         self._commit = commit
         self._news = asyncio.Event()
@@ -82,18 +83,24 @@ class Listener:
         self.answers[part_key] = outcome
         self._say("answered", part_key)
 
-    async def receipt(self, receipt):
-        self._say("receipt heard", receipt.carrier_id)
+    async def reported(self, receipts):
+        self.lists.append(len(receipts))
+        for receipt in receipts:
+            self._say("receipt heard", receipt.carrier_id)
         if self._commit is not None:
-            await self._commit(receipt)
-        self.receipts.append(receipt)
-        self._say("receipt committed", receipt.carrier_id)
+            await asyncio.gather(*[self._commit(receipt) for receipt in receipts])
+        self.receipts += receipts
+        for receipt in receipts:
+            self._say("receipt committed", receipt.carrier_id)
 
-    async def inbound(self, fragment):
+    async def arrived(self, fragments):
+        for fragment in fragments:
+            self._say("fragment heard", fragment.text)
         if self._commit is not None:
-            await self._commit(fragment)
-        self.fragments.append(fragment)
-        self._say("fragment committed", fragment.text)
+            await asyncio.gather(*[self._commit(fragment) for fragment in fragments])
+        self.fragments += fragments
+        for fragment in fragments:
+            self._say("fragment committed", fragment.text)
 
     def window_changed(self, carrier):
         self._say("window changed", carrier)

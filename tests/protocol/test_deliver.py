@@ -129,9 +129,10 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)], ids=["in turn", "pipelined"])
 @pytest.mark.parametrize(("stage", "answer", "outcome", "code"), ANSWERS, ids=lambda value: repr(value)[:30])
-async def test_case_34_each_answer_at_each_stage_has_its_meaning(stage, answer, outcome, code):
-    async with Peer(answers={stage: answer}) as peer:
+async def test_case_34_each_answer_at_each_stage_has_its_meaning(stage, answer, outcome, code, extensions):
+    async with Peer(extensions=extensions, answers={stage: answer}) as peer:
         deliverer = make_deliverer(peer.port, patience=IMPATIENT)
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
@@ -139,12 +140,14 @@ async def test_case_34_each_answer_at_each_stage_has_its_meaning(stage, answer, 
     assert not isinstance(attempt.outcome, Done)
     assert attempt.outcome.problem.code is code
     assert "\n" not in attempt.reply
+    assert "Error" not in attempt.reply
     assert len(attempt.reply) < 400
 
 
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)], ids=["in turn", "pipelined"])
 @pytest.mark.parametrize("stage", ["EHLO", "MAIL", "RCPT", "DATA"])
-async def test_case_34_a_reset_inside_tls_defers_at_each_stage(stage, identity, tmp_path):
-    async with Peer(server_context(identity, tmp_path), answers={f"tls:{stage}": CUT}) as peer:
+async def test_case_34_a_reset_inside_tls_defers_at_each_stage(stage, extensions, identity, tmp_path):
+    async with Peer(server_context(identity, tmp_path), extensions=extensions, answers={f"tls:{stage}": CUT}) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, patience=IMPATIENT)
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
@@ -455,6 +458,7 @@ EIGHT_BIT = "Subject: x\r\n\r\nÄ\r\n".encode()
         (Mail(message=EIGHT_BIT), (), Failed),
         (Mail(message=b"x" * 2000), ("SIZE 1000",), Failed),
         (Mail(message=b"x" * 2000), ("SIZE 0",), Done),
+        (Mail(message=b"x" * 2000), ("SIZE " + "9" * 5_000,), Done),
         (Mail(message=b"x" * 2000), ("SIZE",), Done),
         (Mail(recipient="änna@example.com"), ("SMTPUTF8", "8BITMIME"), Done),
         (Mail(recipient="änna@example.com"), (), Failed),

@@ -2,20 +2,23 @@
 
 import base64
 import ssl
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
 
+from gateway.large_reports import LARGE_REPORT, LargeReports
 from mta.app_push import EXPIRE_AFTER, PUSH_LADDER, next_push
 from mta.sending.schedule import next_attempt
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel, NoticeKind
 from tests.application import Application
-from tests.unit.status_samples import NOW, notice, report
+from tests.unit.status_samples import NOW, many, notice, report
 from tls.contexts import ClientContexts, ClientRole
 from tls.mx import AddressGuard
 from tls.resolver import TableResolver
+from web.job_report import push_body
 from web.push import PushSender
 
 LOOPBACK = AddressGuard(allowed=("127.0.0.0/8", "::1/128"))
@@ -38,7 +41,14 @@ def authority():
 
 
 @pytest.fixture
-def sender(authority, tmp_path):
+def large():
+    reports = LargeReports()
+    yield reports
+    reports.close()
+
+
+@pytest.fixture
+def sender(authority, tmp_path, large):
     """Return a function that makes a sender; it trusts `authority` and calls loopback unless told otherwise."""
 
     def make(guard=LOOPBACK, resolver=None, deadline_seconds=10.0):
@@ -52,6 +62,7 @@ def sender(authority, tmp_path):
             context=lambda: contexts.get(role),
             key_of=key_of,
             clock=StandingClock(),
+            large=large,
             deadline_seconds=deadline_seconds,
         )
 
@@ -102,6 +113,22 @@ async def test_a_second_attempt_has_the_same_identity_so_that_it_can_be_folded(a
     for _ in range(2):
         await sender().send(told)
     assert [taken.headers["webhook-id"] for taken in app.pushes] == [told.public_id] * 2
+
+
+@pytest.mark.parametrize(("recipients", "apart"), [(LARGE_REPORT, False), (LARGE_REPORT + 1, True)])
+async def test_only_a_large_push_is_made_and_signed_in_a_thread(application, sender, monkeypatch, recipients, apart):
+    threads = []
+
+    def watched(told):
+        threads.append(threading.current_thread())
+        return push_body(told)
+
+    monkeypatch.setattr("web.push.push_body", watched)
+    app = await application()
+    await sender().send(push(f"http://127.0.0.1:{app.port}/", job=many(recipients)))
+    assert [thread is not threading.main_thread() for thread in threads] == [apart]
+    assert len(app.pushes[0].report["recipients"]) == recipients
+    assert app.pushes[0].is_signed_with(SECRET)
 
 
 async def test_a_customer_without_a_key_gets_no_signature(application, sender):

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from mta.smtp.events import Limits
+from mta.smtp.hooks import never_waits
 from mta.smtp.listener import ConnectionLimits, Listener
 from mta.smtp.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
 from tests.peer import find_program, require_peer
@@ -167,6 +168,43 @@ async def test_a_handler_may_word_its_own_exceptions(excuse, reply):
 
     async with door(Handler()) as listener, client_of(listener) as client:
         assert await client.say(b"NOOP\r\n") == reply
+
+
+@pytest.mark.parametrize("excusing", [False, True])
+@on_both_loops
+async def test_a_hook_that_never_waits_is_run_at_once_and_any_other_in_a_task(excusing):
+    at_once: dict[str, bool] = {}
+
+    class Handler:
+        @never_waits
+        async def handle_MAIL(self, server, session, envelope, address, options):
+            at_once["MAIL"] = asyncio.current_task() is None
+            envelope.mail_from = address
+            return "250 2.1.0 OK"
+
+        @never_waits
+        async def handle_RCPT(self, server, session, envelope, address, options):
+            at_once["RCPT"] = asyncio.current_task() is None
+            raise RuntimeError
+
+        async def handle_NOOP(self, server, session, envelope, argument):
+            await asyncio.sleep(0)
+            at_once["NOOP"] = asyncio.current_task() is None
+            return "250 2.0.0 OK"
+
+    class Excusing(Handler):
+        async def handle_exception(self, error):
+            await asyncio.sleep(0)
+            return "452 4.3.1 Later"
+
+    async with door(Excusing() if excusing else Handler()) as listener, client_of(listener) as client:
+        await client.say(HELLO)
+        assert await client.say(b"MAIL FROM:<a@example.com>\r\n") == "250 2.1.0 OK"
+        reply = await client.say(b"RCPT TO:<1@sms.example.net>\r\n")
+        assert reply == ("452 4.3.1 Later" if excusing else "451 4.3.0 Local error, try again later")
+        await client.say(b"NOOP\r\n")
+    # The hook for exceptions may wait, so that no other can be run at once beside it.
+    assert at_once == {"MAIL": not excusing, "RCPT": not excusing, "NOOP": False}
 
 
 class Slow(Accepting):

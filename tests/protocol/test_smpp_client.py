@@ -11,7 +11,9 @@ import trustme
 from smpp.account import BindMode, OutbindDoor
 from smpp.bodies import DeliverSm, GenericNack, SubmitSmResp
 from smpp.client import SmppClient
-from smpp.dialect import Dialect, IdBase, LongMessages, WireAlphabet
+from smpp.dialect import Dialect, IdBase, LongMessages, SubmitWith, WireAlphabet
+from smpp.lines import Delivery
+from smpp.outcomes import Spread
 from smpp.pace import Pace
 from smpp.pdu import encode
 from smpp.script import Cut, ReceiptForm, ReceiptTime, Script, Treatment
@@ -86,6 +88,14 @@ DIALECTS = {
     "ASCII": Dialect(default_alphabet=WireAlphabet.ASCII),
     "sar parameters": Dialect(long_messages=LongMessages.SAR),
     "message_payload": Dialect(long_messages=LongMessages.MESSAGE_PAYLOAD),
+    "data_sm": Dialect(submit_with=SubmitWith.DATA_SM),
+    "data_sm, sar": Dialect(submit_with=SubmitWith.DATA_SM, long_messages=LongMessages.SAR),
+    "data_sm, message_payload": Dialect(
+        submit_with=SubmitWith.DATA_SM,
+        long_messages=LongMessages.MESSAGE_PAYLOAD,
+        id_in_response=IdBase.HEX,
+        id_in_receipt=IdBase.DECIMAL,
+    ),
 }
 STATES = [ReceiptState.DELIVERED, ReceiptState.UNDELIVERABLE, ReceiptState.EXPIRED, ReceiptState.REJECTED]
 
@@ -143,6 +153,7 @@ async def test_a_delivery_is_acknowledged_only_after_its_commit_and_in_any_order
 
     async with bound_pair(commit=commit) as (simulator, _client, listener):
         one = asyncio.ensure_future(simulator.deliver(NUMBER, "12345", encoded("one")))
+        await listener.until(lambda: ("fragment heard", "one") in listener.log)
         two = asyncio.ensure_future(simulator.deliver(NUMBER, "12345", encoded("two")))
         gates["two"].set()
         await two
@@ -344,12 +355,70 @@ async def test_a_receipt_for_one_part_only_and_one_with_an_unknown_id():
         assert [receipt.carrier_id for receipt in listener.receipts] == [listener.answers[2].reference, "nobody's"]
 
 
-async def test_intermediate_notifications_and_receipts_without_an_id_are_acknowledged_and_not_passed_on():
+@pytest.mark.parametrize(("word", "number"), [("ENROUTE", 1), ("UNDELIV", 5), ("ACCEPTD", 6), ("DELIVRD", 2)])
+async def test_an_intermediate_notification_is_passed_on_as_news_that_decides_nothing(word, number):
     async with bound_pair() as (simulator, _client, listener):
-        both = (Tlv(Tag.RECEIPTED_MESSAGE_ID, "7"), Tlv(Tag.MESSAGE_STATE, 1))
-        assert await simulator.deliver_raw(DeliverSm(esm_class=0x20, short_message=b"id:7 stat:ENROUTE"), both) == 0
+        both = (Tlv(Tag.RECEIPTED_MESSAGE_ID, "7"), Tlv(Tag.MESSAGE_STATE, number))
+        body = DeliverSm(source_addr=NUMBER, esm_class=0x20, short_message=f"id:7 stat:{word} err:027".encode())
+        assert await simulator.deliver_raw(body, both) == 0
+        assert listener.receipts == [
+            Receipt(carrier="alpha", carrier_id="7", state=ReceiptState.ENROUTE, error="027", number=NUMBER)
+        ]
+
+
+async def test_who_asks_for_intermediate_notifications_hears_them_before_the_receipt():
+    async with bound_pair(Script(dialect=Dialect(registered_delivery=17))) as (_simulator, client, listener):
+        await submit_all(client, listener, parts_of("Hi"))
+        await listener.until(lambda: len(listener.receipts) == 2)
+        assert [receipt.state for receipt in listener.receipts] == [ReceiptState.ENROUTE, ReceiptState.DELIVERED]
+        assert {receipt.carrier_id for receipt in listener.receipts} == {listener.answers[1].reference}
+
+
+async def test_receipts_without_an_id_are_acknowledged_and_not_passed_on():
+    async with bound_pair() as (simulator, _client, listener):
         assert await simulator.deliver_raw(DeliverSm(esm_class=0x04, short_message=b"stat:DELIVRD")) == 0
         assert listener.receipts == []
+
+
+async def test_receipts_that_come_together_are_committed_together_and_answered_in_one_write():
+    async with bound_pair(limits=Limits(window=50)) as (simulator, _client, listener):
+        (line,) = simulator._lines
+        writes = []
+        receive = line.data_received
+
+        def data_received(data):
+            writes.append(len(data))
+            receive(data)
+
+        line.data_received = data_received
+        for key in range(30):
+            body = DeliverSm(esm_class=0x04, short_message=f"id:{key} stat:DELIVRD".encode())
+            line.session.send(body, Delivery("", body, (), asyncio.get_running_loop().create_future()))
+        line.flush()
+        await simulator.until(lambda: simulator.deliveries_taken == 30)
+        assert listener.lists == [30]
+        assert [receipt.carrier_id for receipt in listener.receipts] == [str(key) for key in range(30)]
+        assert writes == [30 * 17]
+
+
+async def test_one_receipt_that_cannot_be_kept_holds_up_none_that_came_with_it():
+    tries = iter([OSError("in the list"), OSError("alone"), None])
+
+    async def commit(receipt):
+        if receipt.carrier_id == "3" and (error := next(tries)) is not None:
+            raise error
+
+    script = Script(receipt_retry_delay=0.01)
+    async with bound_pair(script, commit=commit, limits=Limits(window=50)) as (simulator, _client, listener):
+        (line,) = simulator._lines
+        for key in range(6):
+            body = DeliverSm(esm_class=0x04, short_message=f"id:{key} stat:DELIVRD".encode())
+            line.session.send(body, Delivery("", body, (), asyncio.get_running_loop().create_future()))
+        line.flush()
+        await simulator.until(lambda: simulator.deliveries_taken == 6)
+        assert listener.lists == [6, 1, 1, 1, 1, 1, 1, 1]
+        assert simulator.deliveries_refused == {Status.RX_T_APPN: 1}
+        assert [receipt.carrier_id for receipt in listener.receipts] == ["0", "1", "2", "4", "5", "3"]
 
 
 async def test_inbound_sms_arrive_in_fragments_with_their_place():
@@ -452,6 +521,103 @@ async def test_cancel_and_query_speak_of_the_part_that_was_submitted():
         assert isinstance(unknown, Failed)
 
 
+@pytest.mark.parametrize(
+    ("dialect", "script", "state"),
+    [
+        (Dialect(), {"state": ReceiptState.DELIVERED}, ReceiptState.DELIVERED),
+        (Dialect(), {"state": ReceiptState.ACCEPTED}, ReceiptState.ACCEPTED),
+        # Who means «I have taken it» by the word means it by the number too.
+        (
+            Dialect(receipt_states={"ACCEPTD": ReceiptState.ENROUTE}),
+            {"state": ReceiptState.ACCEPTED},
+            ReceiptState.ENROUTE,
+        ),
+    ],
+)
+async def test_a_query_answers_in_the_words_of_the_dialect(dialect, script, state):
+    async with bound_pair(Script(dialect=dialect, receipt=ReceiptTime.NEVER, **script)) as (_carrier, client, listener):
+        await submit_all(client, listener, parts_of("Hi"))
+        asked = await client.query(listener.answers[1].reference, ACME)
+        assert isinstance(asked, Receipt)
+        assert asked.state is state
+
+
+async def test_questions_are_asked_while_the_window_is_full():
+    script = Script(unanswered={1}, receipt=ReceiptTime.NEVER)
+    async with bound_pair(script, limits=Limits(window=1)) as (simulator, client, _listener):
+        client.submit(single_parts(1))
+        await simulator.until(lambda: len(simulator.record.taken) == 1)
+        assert client.free_window() == 0
+        asked = await client.query(simulator.record.taken[0].key, ACME)
+        assert isinstance(asked, Receipt)
+
+
+async def test_a_text_is_replaced_at_the_carrier_until_it_is_final():
+    script = Script(receipt_delay=30, dialect=Dialect(id_in_response=IdBase.HEX))
+    async with bound_pair(script) as (simulator, client, listener):
+        (part,) = parts_of("The pump stands still")
+        await submit_all(client, listener, [part])
+        carrier_id = listener.answers[1].reference
+        (better,) = parts_of("The pump runs again")
+        assert await client.replace(carrier_id, better) == Done(reference=carrier_id)
+        assert [shown.text for shown in simulator.record.shown()] == ["The pump runs again"]
+        await client.cancel(carrier_id, MobileNumber(digits=NUMBER), ACME)
+        assert isinstance(await client.replace(carrier_id, better), Failed)
+        long = parts_of("Nobody is surprised. " * 20)
+        refused = await client.replace(carrier_id, long[0])
+        assert isinstance(refused, Failed)
+        assert refused.problem.code is ProblemCode.CONTENT_REFUSED
+
+
+async def test_one_text_to_many_numbers_names_those_that_it_did_not_reach():
+    numbers = [f"44770090010{place}" for place in range(4)]
+    script = Script(
+        refusals={numbers[1]: Status.RINVDSTADR, numbers[3]: Status.RTHROTTLED},
+        dialect=Dialect(id_in_response=IdBase.HEX, destination_plus=False),
+    )
+    async with bound_pair(script) as (simulator, client, _listener):
+        (part,) = parts_of("To many", receipt_wanted=False)
+        spread = await client.submit_multi(part, [MobileNumber(digits=number) for number in numbers])
+        assert isinstance(spread, Spread)
+        assert spread.carrier_id == simulator.record.taken[0].key
+        assert {number: type(outcome) for number, outcome in spread.refused.items()} == {
+            numbers[1]: Failed,
+            numbers[3]: Retry,
+        }
+        assert [taken.submitted.number for taken in simulator.record.taken] == [numbers[0], numbers[2]]
+        assert {shown.text for shown in simulator.record.shown()} == {"To many"}
+
+
+async def test_one_text_to_many_numbers_with_no_number_or_no_link_says_so():
+    async with bound_pair() as (simulator, client, listener):
+        (part,) = parts_of("To nobody")
+        assert isinstance(await client.submit_multi(part, []), Failed)
+        simulator.cut_links()
+        await listener.until(lambda: client.free_window() == 0)
+        outcome = await client.submit_multi(part, [MobileNumber(digits=NUMBER)])
+        assert isinstance(outcome, Retry | Unknown)
+
+
+async def test_a_carrier_that_falls_silent_gets_no_more_than_one_window():
+    limits = Limits(window=5, response_seconds=5.0, silence_seconds=0.05)
+    with logbook() as book:
+        async with bound_pair(Script(hang_at=1), limits=limits) as (_simulator, client, listener):
+            client.submit(single_parts(3))
+            await book.until("smpp_silent")
+            assert client.free_window() == 0
+            assert listener.answers == {}
+
+
+async def test_a_slow_carrier_that_still_lives_gets_more_at_once():
+    limits = Limits(window=5, response_seconds=5.0, silence_seconds=0.05)
+    with logbook() as book:
+        async with bound_pair(Script(unanswered={1}), limits=limits) as (_simulator, client, listener):
+            client.submit(single_parts(1))
+            await book.until("smpp_silent")
+            await book.until("smpp_spoke")
+            await listener.until(lambda: client.free_window() == 4)
+
+
 async def test_cancel_and_query_without_a_link_or_an_answer_say_so():
     listener = Listener()
     async with carrier() as simulator:
@@ -506,7 +672,7 @@ def contexts(authority):
 
 async def test_tls_with_certificates_both_ways(contexts):
     server, client_context = contexts
-    options = {"options": {"tls": server}, "tls": client_context, "server_hostname": "smsc.example.net"}
+    options = {"options": {"tls": server}, "tls": lambda: client_context, "server_hostname": "smsc.example.net"}
     async with bound_pair(Script(cuts={5: Cut.AFTER_STORING}), **options) as (_simulator, client, listener):
         client.submit(single_parts(8))
         await listener.until(lambda: len(listener.answers) == 8)
@@ -519,7 +685,7 @@ async def test_a_carrier_with_another_name_is_not_bound(contexts):
     server, client_context = contexts
     with logbook() as book:
         async with carrier(tls=server) as simulator:
-            account = account_of(simulator, tls=client_context, server_hostname="other.example.net")
+            account = account_of(simulator, tls=lambda: client_context, server_hostname="other.example.net")
             async with client_of(account, Listener()) as client:
                 line = await book.until("smpp_connect_failed")
                 assert client.free_window() == 0
@@ -538,6 +704,7 @@ async def test_a_burst_goes_out_in_one_write():
 
         link._transport = Spy(link._transport, write)
         client.submit(single_parts(100))
+        await asyncio.sleep(0)
         assert len(writes) == 1
         await listener.until(lambda: len(listener.receipts) == 100)
         # The hundred deliver_sm_resp came back in a few bursts, not in a hundred.
@@ -594,7 +761,7 @@ async def test_a_delivery_that_we_fail_to_read_stays_with_the_carrier(monkeypatc
     def broken(*_arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("smpp.client.read_fragment", broken)
+    monkeypatch.setattr("smpp.arrivals.read_fragment", broken)
     with logbook() as book:
         async with bound_pair(Script(receipt_retry_delay=60)) as (simulator, _client, listener):
             simulator.deliver_raw(DeliverSm(short_message=b"Hi"))

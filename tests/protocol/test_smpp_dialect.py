@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smpp.bodies import DataSm, DeliverSm, SubmitSm, SubmitSmResp
-from smpp.deliveries import WORD_OF, write_inbound, write_message_id, write_receipt
-from smpp.dialect import Dialect, IdBase, IdSource, LongMessages, ValidityFormat, WireAlphabet
+from smpp.deliveries import write_inbound, write_message_id, write_receipt
+from smpp.dialect import Dialect, IdBase, IdSource, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
 from smpp.events import Missing
 from smpp.fields import PduError
 from smpp.fragments import Place, read_fragment, read_message, read_place, read_text, split_header
@@ -22,6 +22,7 @@ from smpp.packing import pack_septets, unpack_septets
 from smpp.pdu import Pdu, encode
 from smpp.receipts import (
     STATES,
+    WORD_OF,
     WORDS,
     DeliveryKind,
     kind_of,
@@ -139,15 +140,19 @@ LONG_UCS2 = "Ünï ćödé ✓ " * 15
 @pytest.mark.parametrize("text", [LONG, LONG_UCS2])
 @pytest.mark.parametrize("alphabet", list(WireAlphabet))
 @pytest.mark.parametrize("long_messages", list(LongMessages))
-def test_long_messages_arrive_whole_in_every_way_of_saying_so(long_messages, alphabet, text):
-    dialect = Dialect(long_messages=long_messages, default_alphabet=alphabet)
+@pytest.mark.parametrize("submit_with", list(SubmitWith))
+def test_long_messages_arrive_whole_in_every_way_of_saying_so(submit_with, long_messages, alphabet, text):
+    dialect = Dialect(submit_with=submit_with, long_messages=long_messages, default_alphabet=alphabet)
     parts = parts_of(text, reference=200)
     assert len(parts) > 1
     texts = []
     for part in parts:
         body, tlvs = write_part(part, dialect, NOW)
         assert (body.esm_class == 0x40) is (long_messages is not LongMessages.SAR)
-        assert bool(body.short_message) is (long_messages is not LongMessages.MESSAGE_PAYLOAD)
+        in_payload = isinstance(body, DataSm) or long_messages is LongMessages.MESSAGE_PAYLOAD
+        assert (Tag.MESSAGE_PAYLOAD in {tlv.tag for tlv in tlvs}) is in_payload
+        assert isinstance(body, DataSm) is (submit_with is SubmitWith.DATA_SM)
+        assert isinstance(body, DataSm) or bool(body.short_message) is not in_payload
         encode(body, 1, 0, tlvs)
         read, place = read_message(Pdu(body, 1, 0, tlvs), dialect)
         assert place == Place(200, part.index, part.total)
@@ -182,6 +187,8 @@ def test_ids_compare_equal_in_any_base():
     assert normalise_id(" 000006699 ", IdBase.DECIMAL) == normalise_id("0x1a2b", IdBase.HEX) == "6699"
     assert normalise_id(" AbC ", IdBase.TEXT) == "AbC"
     assert normalise_id("not a number", IdBase.HEX) == "not a number"
+    # jookies/jasmin#521 and #916
+    assert normalise_id(" 0A1b-C ", IdBase.TEXT_ANY_CASE) == normalise_id("0a1B-c", IdBase.TEXT_ANY_CASE) == "0a1b-c"
 
 
 @given(st.integers(0, 2**80), st.sampled_from([IdBase.DECIMAL, IdBase.HEX]))
@@ -360,7 +367,7 @@ RECEIPT_CASES = {
 @pytest.mark.parametrize("case", RECEIPT_CASES)
 def test_a_receipt_is_read_whatever_its_dialect(case):
     dialect, pdu, expected = RECEIPT_CASES[case]
-    assert kind_of(pdu) is DeliveryKind.RECEIPT
+    assert kind_of(pdu, dialect) is DeliveryKind.RECEIPT
     assert read_receipt(pdu, "alpha", dialect) == expected
 
 
@@ -384,7 +391,8 @@ def test_an_absolute_time_is_read_with_its_offset(text, instant):
 @pytest.mark.parametrize("response", list(IdBase))
 @pytest.mark.parametrize("text_base", list(IdBase))
 def test_what_the_sandbox_writes_of_a_receipt_the_client_reads(form, state, response, text_base):
-    if (text_base is IdBase.TEXT) is not (response is IdBase.TEXT):
+    texts = (IdBase.TEXT, IdBase.TEXT_ANY_CASE)
+    if text_base is not response and (text_base in texts or response in texts):
         text_base = response
     dialect = Dialect(id_in_response=response, id_in_receipt=text_base)
     body, tlvs = write_receipt(
@@ -431,7 +439,40 @@ def test_every_state_of_the_standard_has_its_number_and_its_word():
     ],
 )
 def test_what_a_delivery_brings_is_told_by_its_class_and_parameters(esm_class, tlvs, kind):
-    assert kind_of(delivered(b"", tlvs, esm_class=esm_class)) is kind
+    for dialect in (PLAIN, UNMARKED):
+        assert kind_of(delivered(b"", tlvs, esm_class=esm_class), dialect) is kind
+
+
+UNMARKED = Dialect(receipts_unmarked=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "kind"),
+    [
+        (USUAL, {}, DeliveryKind.RECEIPT),
+        # jookies/jasmin#447, farhadi/node-smpp#140: shapes that differ from appendix B
+        (b"id:a-7 submit date:2611231600 done date:2611231601 stat:FAILED err:1", {}, DeliveryKind.RECEIPT),
+        (b"ID:7 SUB:001 STAT:delivrd DONE_DATE:261123160100", {}, DeliveryKind.RECEIPT),
+        (USUAL.decode().encode("utf-16-be"), {"data_coding": 8}, DeliveryKind.RECEIPT),
+        (b"\x06\x08\x04\x01\x2a\x02\x01" + USUAL, {"esm_class": 0x40}, DeliveryKind.RECEIPT),
+        (USUAL.replace(b"DELIVRD", b"FINE"), {}, DeliveryKind.MESSAGE),
+        (b"See " + USUAL, {}, DeliveryKind.MESSAGE),
+        (b"id:", {}, DeliveryKind.MESSAGE),
+        (b"id: stat:DELIVRD done date:2611231601", {}, DeliveryKind.MESSAGE),
+        (b"id:7 stat:DELIVRD", {}, DeliveryKind.MESSAGE),
+        (b"Hi", {}, DeliveryKind.MESSAGE),
+        (USUAL, {"esm_class": 0x08}, DeliveryKind.MESSAGE),  # §5.2.12: an acknowledgement that the handset's user wrote
+    ],
+)
+def test_a_text_in_the_form_of_a_receipt_is_one_only_where_the_dialect_says_so(text, fields, kind):
+    pdu = delivered(text, **{"esm_class": 0, **fields})
+    assert kind_of(pdu, UNMARKED) is kind
+    assert kind_of(pdu, PLAIN) is DeliveryKind.MESSAGE
+
+
+def test_a_word_of_the_carriers_own_makes_an_unmarked_text_a_receipt():
+    dialect = Dialect(receipts_unmarked=True, receipt_states={"FINE": ReceiptState.DELIVERED})
+    assert kind_of(delivered(USUAL.replace(b"DELIVRD", b"FINE"), esm_class=0), dialect) is DeliveryKind.RECEIPT
 
 
 def test_a_response_brings_no_message():
@@ -605,3 +646,22 @@ def test_the_documentation_names_every_field_state_word_and_status():
     others = [meaning for status, meaning in MEANINGS.items() if status and meaning not in named]
     # «all others of the standard: failed»
     assert {meaning.verdict for meaning in others} == {Verdict.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("validity", "left", "seconds"),
+    [
+        (ValidityFormat.RELATIVE, timedelta(hours=2), 7200),
+        (ValidityFormat.ABSOLUTE, timedelta(hours=2), 7200),
+        (ValidityFormat.RELATIVE, timedelta(seconds=1), 60),
+        (ValidityFormat.NONE, timedelta(hours=2), None),
+        (ValidityFormat.RELATIVE, None, None),
+    ],
+)
+def test_a_data_sm_has_its_validity_in_seconds(validity, left, seconds):
+    dialect = Dialect(submit_with=SubmitWith.DATA_SM, validity_format=validity)
+    (part,) = parts_of("Hi", expires_at=None if left is None else NOW + left)
+    body, tlvs = write_part(part, dialect, NOW)
+    assert isinstance(body, DataSm)
+    assert Pdu(body, 1, 0, tlvs).integer(Tag.QOS_TIME_TO_LIVE) == seconds
+    assert (body.registered_delivery, body.destination_addr) == (1, NUMBER)

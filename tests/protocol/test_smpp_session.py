@@ -19,6 +19,7 @@ from smpp.bodies import (
     BindTransceiverResp,
     BindTransmitter,
     BindTransmitterResp,
+    CancelSm,
     Command,
     DeliverSm,
     DeliverSmResp,
@@ -27,6 +28,7 @@ from smpp.bodies import (
     GenericNack,
     Outbind,
     QuerySm,
+    QuerySmResp,
     SubmitMulti,
     SubmitSm,
     SubmitSmResp,
@@ -41,9 +43,11 @@ from smpp.events import (
     Bound,
     Ended,
     EndReason,
+    FellSilent,
     Malformed,
     Missing,
     OutbindHeard,
+    Spoke,
     Stray,
     Unanswered,
 )
@@ -297,14 +301,14 @@ def test_a_response_of_another_kind_does_not_answer():
 def test_an_answer_that_cannot_be_read_still_ends_its_request():
     session = bound_esme()
     sequence = session.send(SubmitSm(), "part")
-    session.receive_data(struct.pack("!IIII", 20, Command.SUBMIT_SM_RESP, 0, sequence) + b"abcd")
+    session.receive_data(struct.pack("!IIII", 86, Command.SUBMIT_SM_RESP, 0, sequence) + b"4" * 70)
     malformed, unanswered = happened(session)
     assert isinstance(malformed, Malformed)
     assert unanswered == Unanswered("part", Missing.GARBLED)
 
 
 def test_a_request_without_an_answer_times_out_and_a_late_answer_is_a_stray():
-    session = bound_esme(limits=Limits(response_seconds=10, enquire_link_seconds=math.inf))
+    session = bound_esme(limits=Limits(response_seconds=10, enquire_link_seconds=math.inf, silence_seconds=math.inf))
     session.tick(1)
     first = session.send(SubmitSm(), "first")
     session.data_to_send()
@@ -337,6 +341,23 @@ def test_a_lost_link_answers_what_was_sent_as_lost_and_the_rest_as_unsent():
     session.receive_eof()
     session.abandon()
     assert happened(session) == []
+    assert session.data_to_send() == b""
+
+
+def test_what_was_reported_as_unsent_is_not_sent_with_the_last_words():
+    session = bound_esme()
+    session.send(SubmitSm(), "sent")
+    session.data_to_send()
+    session.receive_data(encode(EnquireLink(), 1))
+    session.send(SubmitSm(), "not sent")
+    session.send(QuerySm("4711"), "not asked")
+    session.receive_data(struct.pack("!IIII", 1, Command.DELIVER_SM, 0, 7))
+    assert [event for event in happened(session) if isinstance(event, Unanswered)] == [
+        Unanswered("sent", Missing.LOST),
+        Unanswered("not sent", Missing.UNSENT),
+        Unanswered("not asked", Missing.UNSENT),
+    ]
+    assert said(session) == [Pdu(EnquireLinkResp(), 1), Pdu(GenericNack(), 7, Status.RINVCMDLEN)]
 
 
 def test_after_the_end_answering_does_nothing_and_sending_is_refused():
@@ -620,6 +641,7 @@ def test_timers_are_a_value_that_answers_the_time():
         enquire_link_seconds=10,
         response_seconds=3,
         inactivity_seconds=60,
+        silence_seconds=4,
         opened_at=0,
         heard_at=0,
         busy_at=0,
@@ -638,3 +660,86 @@ def test_timers_are_a_value_that_answers_the_time():
     assert timers.tick(19) is TimerVerdict.FINE
     timers.heard(64, busy=False)
     assert timers.tick(65) is TimerVerdict.INACTIVE
+
+
+SILENT = Limits(window=2, silence_seconds=4, response_seconds=30, enquire_link_seconds=60)
+ASKED = Command.ENQUIRE_LINK
+
+
+def sent_commands(session):
+    return [pdu.command for pdu in pdus(session.data_to_send())]
+
+
+def test_a_link_that_owes_an_answer_and_says_nothing_is_asked_and_gets_no_more_until_it_speaks():
+    session = bound_esme(limits=SILENT)
+    session.tick(10)
+    first = session.send(SubmitSm(), "first")
+    session.data_to_send()
+    session.tick(13.9)
+    assert (happened(session), session.free_window, sent_commands(session)) == ([], 1, [])
+    session.tick(14)
+    assert (happened(session), session.free_window, sent_commands(session)) == ([FellSilent()], 0, [ASKED])
+    session.tick(20)
+    assert (happened(session), session.free_window, sent_commands(session)) == ([], 0, [])
+    session.receive_data(encode(EnquireLinkResp(), 2))
+    assert (happened(session), session.free_window) == ([Spoke()], 1)
+    # It lives, but still owes: it is asked again after the same time.
+    session.tick(24)
+    assert (happened(session), sent_commands(session)) == ([FellSilent()], [ASKED])
+    session.receive_data(encode(SubmitSmResp("id"), first))
+    answered, spoke = happened(session)
+    assert (answered.context, spoke, session.free_window) == ("first", Spoke(), 2)
+
+
+def test_a_link_that_answers_others_slowly_is_not_silent():
+    session = bound_esme(limits=SILENT)
+    session.tick(10)
+    session.send(SubmitSm(), "slow")
+    quick = session.send(SubmitSm(), "quick")
+    session.tick(13)
+    session.receive_data(encode(SubmitSmResp("id"), quick))
+    session.data_to_send()
+    session.tick(16.9)
+    assert sent_commands(session) == []
+    session.tick(17)
+    assert sent_commands(session) == [ASKED]
+
+
+def test_an_idle_link_is_not_silent():
+    session = bound_esme(limits=SILENT)
+    session.tick(59)
+    assert (happened(session), session.free_window, sent_commands(session)) == ([], 2, [])
+    session.tick(60)
+    assert (happened(session), session.free_window, sent_commands(session)) == ([], 2, [ASKED])
+
+
+def test_a_silent_link_ends_where_the_question_is_not_answered_either():
+    session = bound_esme(limits=Limits(silence_seconds=4, response_seconds=10, enquire_link_seconds=60))
+    session.tick(1)
+    session.send(SubmitSm(), "part")
+    session.data_to_send()
+    session.tick(5)
+    session.tick(11)
+    session.tick(15)
+    assert happened(session) == [
+        FellSilent(),
+        Unanswered("part", Missing.TIMED_OUT),
+        Ended(EndReason.NO_LIFE),
+    ]
+
+
+def test_questions_about_earlier_sms_take_no_room_from_parts_and_are_few():
+    session = bound_esme(limits=Limits(window=1, asides=2))
+    for place in range(2):
+        session.send(QuerySm("id"), place)
+        assert (session.free_window, session.outstanding, session.is_owed) == (1, 0, True)
+    with pytest.raises(SessionError):
+        session.send(CancelSm(message_id="id"), "one too many")
+    part = session.send(SubmitSm(), "part")
+    assert (session.free_window, session.outstanding) == (0, 1)
+    with pytest.raises(SessionError):
+        session.send(SubmitSm(), "no room")
+    session.receive_data(encode(QuerySmResp("id", "", 1), part - 2) + encode(SubmitSmResp("id"), part))
+    assert [event.context for event in happened(session)] == [0, "part"]
+    session.send(CancelSm(message_id="id"), "now there is room")
+    assert (session.free_window, session.outstanding) == (1, 0)

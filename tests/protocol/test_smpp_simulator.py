@@ -61,6 +61,9 @@ class Esme:
             link.flush_soon()
         self._news.set()
 
+    def on_quiet(self, link):
+        pass
+
     def on_writable(self, link):
         pass
 
@@ -208,8 +211,13 @@ async def test_receipts_are_sent_only_where_they_were_asked_for():
         await esme.ask(submit(registered_delivery=2))
         await esme.ask(submit(registered_delivery=2, destination_addr="447700900001"))
         await esme.ask(submit(registered_delivery=17))
-        await simulator.until(lambda: simulator.deliveries_taken == 2)
-        assert [reported_state(pdu) for pdu in esme.deliveries] == [ReceiptState.EXPIRED, ReceiptState.DELIVERED]
+        await simulator.until(lambda: simulator.deliveries_taken == 3)
+        assert [reported_state(pdu) for pdu in esme.deliveries] == [
+            ReceiptState.EXPIRED,
+            ReceiptState.ENROUTE,
+            ReceiptState.DELIVERED,
+        ]
+        assert [pdu.body.esm_class for pdu in esme.deliveries] == [0x04, 0x20, 0x04]
 
 
 async def test_a_receipt_waits_for_a_bind_that_receives():

@@ -9,17 +9,19 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import structlog
 from click.testing import CliRunner
 
 from mta.__main__ import main
-from mta.app import Core
+from mta.app_core import Core
 from mta.commands.opening import database_of
-from mta.commands.setup import CONFIG_NAME, write_configuration
+from mta.commands.setup import CONFIG_NAME, first_values, write_configuration
 from mta.config.model import Config, load_config
 from mta.judge import EnvelopeRecipient, MailEnvelope, Proven
 from store.database import Database
+from tests.databases import SQLITE_IN_ITS_FOLDER, fill
 from tests.e2e.site import addresses, mail
 
 ANNA, ZOE, BOB = "anna@acme.example.com", "zoe@acme.example.com", "bob@acme.example.com"
@@ -46,12 +48,25 @@ def administer(folder: Path, line: str) -> None:
     assert result.exit_code == 0, f"{line}: {result.output}"
 
 
-def make_house(folder: Path) -> Config:
-    """Write the configuration and its people; made once, then copied."""
+def make_house(folder: Path, database: str = SQLITE_IN_ITS_FOLDER, people: str = "") -> Config:
+    """Write the configuration and its people; made once, then copied. A PostgreSQL database gets those of `people`."""
     shutil.copytree(_template(), folder)
-    config = load_config(folder / CONFIG_NAME)
+    file = folder / CONFIG_NAME
+    if database != SQLITE_IN_ITS_FOLDER:
+        (folder / "mail2sms.db").unlink()
+        file.write_text(file.read_text("utf-8").replace(SQLITE_IN_ITS_FOLDER, database), "utf-8")
+        fill(database, people)
+    config = load_config(file)
     assert isinstance(config, Config)
     return config
+
+
+def add_people(folder: Path, database: str = SQLITE_IN_ITS_FOLDER) -> None:
+    """Write the configuration and its people the slow way, by commands, into a new database."""
+    server: Any = first_values("127.0.0.1:2525")["server"]
+    write_configuration(folder, "127.0.0.1:2525", server={**server, "database": database})
+    for line in _PEOPLE:
+        administer(folder, line)
 
 
 @cache
@@ -59,9 +74,7 @@ def _template() -> Path:
     home = tempfile.mkdtemp(prefix="mail2sms-house-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     folder = Path(home) / "house"
-    write_configuration(folder, "127.0.0.1:2525")
-    for line in _PEOPLE:
-        administer(folder, line)
+    add_people(folder)
     return folder
 
 

@@ -13,9 +13,11 @@ from store.keys import Keys, public_id, to_stored
 from store.leases import Leases, NodeWish
 from store.outbound import NewJob, NewMessage, Outbound, Take
 from store.outbox import Outbox, TakeNotices
-from store.progress import Answer, Arrived, Cancel, ProgressStore, Recovery, Rules
+from store.progress import Answer, Cancel, ProgressStore, Recovery, Rules
+from store.receipts import Arrived
 from store.views import find_job, load_reports
 from store.waiting import Release, find_waiting, hold, release
+from tests.databases import EMPTY_POSTGRESQL
 
 START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 BUSY = Problem(code=ProblemCode.CARRIER_BUSY, text="The carrier is busy.")
@@ -23,6 +25,16 @@ WRONG = Problem(code=ProblemCode.NUMBER_REFUSED, text="The carrier refused the n
 LOST = Problem(code=ProblemCode.LINK_LOST, text="The link was lost.")
 RESTARTED = Problem(code=ProblemCode.RESTARTED, text="The gateway was restarted.")
 SECOND = 1_000_000
+
+
+def empty(tx, items):
+    """Delete everything: a batch function for a test with many examples."""
+    if tx.postgresql:
+        tx.execute(EMPTY_POSTGRESQL)  # deleted rows would stay in the way
+    else:
+        for (name,) in tx.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_migration'"):
+            tx.execute(f"DELETE FROM {name}")
+    return items
 
 
 class World:
@@ -93,8 +105,15 @@ class World:
     def add(self, *numbers: str, **changes):
         return self.database.write_now(self.outbound.add_jobs, self.new_job(*numbers, **changes))
 
-    def take(self, most: int = 100, carrier: str = "alpha", route: str = "alpha"):
-        wish = Take(carrier=carrier, routes=(route,), most_parts=most, now=self.now, owner=self.owner)
+    def take(self, most: int = 100, carrier: str = "alpha", route: str = "alpha", cost_label: str = ""):
+        wish = Take(
+            carrier=carrier,
+            routes=(route,),
+            most_parts=most,
+            now=self.now,
+            owner=self.owner,
+            cost_label=cost_label,
+        )
         return self.database.write_now(self.outbound.take, wish)
 
     def settle(self, *answers, carrier: str = "alpha", owner: str = ""):
@@ -103,13 +122,16 @@ class World:
         ]
         return self.database.write_now(self.progress.settle, items)
 
-    def receipt(self, carrier_id: str, state: ReceiptState, number: str = "", carrier: str = "alpha"):
-        receipt = Receipt(carrier=carrier, carrier_id=carrier_id, state=state, number=number)
+    def receipt(
+        self, carrier_id: str, state: ReceiptState, number: str = "", carrier: str = "alpha", *, error: str = ""
+    ):
+        receipt = Receipt(carrier=carrier, carrier_id=carrier_id, state=state, number=number, error=error)
         return self.database.write_now(self.progress.report, Arrived(receipt=receipt, at=self.now))
 
     def sweep(self, later: timedelta = timedelta(0)):
+        """Let time pass and sweep; returns how many messages were looked at."""
         self.now += int(later.total_seconds() * SECOND)
-        return self.database.write_now(self.progress.sweep, self.now)
+        return self.database.write_now(self.progress.sweep, self.now).looked_at
 
     def recover(self, owner: str):
         wish = Recovery(owner=owner, now=self.now, problem=RESTARTED)

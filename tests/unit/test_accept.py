@@ -8,15 +8,15 @@ from gateway.accept import Kept, Stale
 from sms.outcome import Refusal, Refused
 from sms.report import NoticeKind, ways_to_tell
 from sms.settings import StatusChannel
-from store.database import StorageError
-from tests.unit.house import ANNA, BOB, administer, judge, make_house, open_core
+from store.database import StorageError, StorageFullError
+from tests.unit.house import ANNA, BOB, administer, judge, open_core
 
 URL = "https://app.example.com/sms"
 
 
 @pytest.fixture
-def core(tmp_path):
-    core = open_core(make_house(tmp_path / "house"))
+def core(house):
+    core = open_core(house)
     yield core
     core.database.close()
 
@@ -91,14 +91,18 @@ async def test_a_plan_made_with_an_older_address_book_is_not_kept(core):
     assert rows(core, "SELECT sender FROM message") == [("Acme",)]
 
 
-async def test_a_database_that_cannot_commit_defers_the_mail(core, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [(StorageFullError("the disk is full"), Refusal.NO_STORAGE), (StorageError("it is away"), Refusal.INTERNAL)],
+)
+async def test_a_database_that_cannot_commit_defers_the_mail(error, refusal, core, monkeypatch):
     async def fail(*_):
-        raise StorageError("the disk is full")
+        raise error
 
     monkeypatch.setattr(core.database, "write", fail)
     answer = await keep(core, judge(core, "acme"))
     assert isinstance(answer, Refused)
-    assert answer.refusal is Refusal.NO_STORAGE
+    assert answer.refusal is refusal
     assert core.accepted == 0
 
 
@@ -156,3 +160,34 @@ async def test_a_dsn_on_success_needs_the_networks_receipt(report_format, notify
     await keep(core, judge(core, "acme", sender=BOB, notify=notify))
     assert rows(core, "SELECT receipt_wanted FROM message") == [(wanted,)]
     assert rows(core, "SELECT notify FROM message") == [(notify,)]
+
+
+def test_a_number_that_was_judged_before_is_judged_anew_under_new_constraints(core):
+    def refusal(customer):
+        message = judge(core, customer, sender=ANNA if customer == "acme" else "a@rival.example.com").plan.messages[0]
+        return message.refused and message.refused.refusal
+
+    assert [refusal("acme"), refusal("acme")] == [None, None]
+    administer(core.folder, "customer limit acme --countries DE")
+    core.book.load_now()
+    assert [refusal("acme"), refusal("rival"), refusal("acme")] == [
+        Refusal.COUNTRY_NOT_ALLOWED,
+        None,
+        Refusal.COUNTRY_NOT_ALLOWED,
+    ]
+    administer(core.folder, "customer limit acme --countries any")
+    core.book.load_now()
+    assert refusal("acme") is None
+
+
+async def test_the_parts_of_a_text_have_one_reference_and_each_recipient_another(core):
+    kept = await keep(core, judge(core, "acme", "x" * 400, to=tuple(f"+4477009001{n:02}" for n in range(20))))
+    assert isinstance(kept, Kept)
+    headers = rows(core, "SELECT message_key, udh, idx, total FROM part")
+    assert all(
+        bytes(udh[:3]) == b"\x05\x00\x03" and bytes(udh[4:]) == bytes((total, idx)) for _, udh, idx, total in headers
+    )
+    references = {key: udh[3] for key, udh, _, _ in headers}
+    assert all(udh[3] == references[key] for key, udh, _, _ in headers)
+    assert len(references) == 20
+    assert len(set(references.values())) > 10

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -72,8 +71,8 @@ T = TypeVar("T")
 class Office:
     """A database with an administrator called anna."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(f"sqlite://{path}")
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
         self.database.open()
         self.admin = Administration(self.database, Keys(1, NOW.timestamp), "anna", lambda: NOW)
 
@@ -107,8 +106,8 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    made = Office(tmp_path / "office.db")
+def office(database_url: str) -> Iterator[Office]:
+    made = Office(database_url)
     made.do(add_customer("Example"), add_domain("Example", "example.com"), add_customer("Other"))
     yield made
     made.database.close()
@@ -198,7 +197,7 @@ def test_a_customer_is_added_shown_and_removed(office: Office) -> None:
         (limit(of_customer("Other"), Limits(lock=("colour",))), "There is no setting «colour»"),
         (limit(of_customer("Other"), Limits(sender_ids="Shop,much too long for one")), "cannot be a sender ID"),
         (limit(of_customer("Other"), Limits(max_parts="99")), "is not a number from 1 to 20, or «any»"),
-        (limit(of_customer("Other"), Limits(countries="DE,Spain")), "«Spain» is not a two-letter country code"),
+        (limit(of_customer("Other"), Limits(countries="DE,Spain")), "«Spain» is not an ISO country code"),
         (limit(of_profile("Other", "P"), Limits(max_parts="9")), "has no profile"),
         (limit(of_customer("Other", "sap"), Limits(max_parts="9")), "Only the system and customers"),
     ],
@@ -412,8 +411,12 @@ def test_an_address_book_is_previewed_imported_and_imported_again(office: Office
     assert not isinstance(preview, Fault)
     assert [planned.row.address for planned in preview.added] == ["anna@example.com", "bert@example.com"]
     assert office.load()[0].users() == ()
-    sentence = office.do(import_people("Example", people_file))
-    assert sentence == "2 users added, 0 changed, 0 unchanged, 0 not in the file and left alone, 1 fault."
+    refused = office.refuse(import_people("Example", people_file))
+    assert refused == "Nothing was imported: 1 fault, the first in line 4, profile: there is no profile 'Nope'."
+    assert office.load()[0].users() == ()
+    sentence = office.do(import_people("Example", people_file, skip_faulty=True))
+    told = "2 users added, 0 changed, 0 unchanged, 0 not in the file and left alone; rows left out for 1 fault."
+    assert sentence == told
     directory, layers = office.load()
     anna = directory.user("anna@example.com")
     assert anna is not None
@@ -421,7 +424,7 @@ def test_an_address_book_is_previewed_imported_and_imported_again(office: Office
     assert resolved.explained["max_parts"].layer is LayerKind.USER
     assert resolved.explained["max_parts"].origin == f"file:{people_file.digest[:32]}:2:max-parts"
     version = office.version
-    again = office.admin.change_now(import_people("Example", people_file))
+    again = office.admin.change_now(import_people("Example", people_file, skip_faulty=True))
     assert isinstance(again, Changed)
     assert again.sentence.startswith("0 users added, 0 changed, 2 unchanged")
     assert office.version == version
@@ -430,7 +433,7 @@ def test_an_address_book_is_previewed_imported_and_imported_again(office: Office
 def test_an_import_changes_takes_back_and_leaves_pins(office: Office) -> None:
     office.do(
         add_profile("Example", "Alarm"),
-        import_people("Example", read_people_file(BOOK.encode(), FileFormat())),
+        import_people("Example", read_people_file(BOOK.encode(), FileFormat()), skip_faulty=True),
         set_settings(of_user("anna@example.com"), {"max_parts": "9"}),
     )
     text = "e-mail,name,profile,sender-id,max-parts\nanna@example.com,Anna K.,,,5\n"
@@ -454,7 +457,7 @@ def test_the_addresses_of_other_customers_cannot_be_imported(office: Office) -> 
     office.do(add_user("x@example.org", "Other"))
     text = "e-mail\nx@example.org\nnew@example.com\n"
     people_file = read_people_file(text.encode(), FileFormat())
-    sentence = office.do(import_people("Example", people_file))
+    sentence = office.do(import_people("Example", people_file, skip_faulty=True))
     assert sentence.startswith("1 user added")
     assert sentence.endswith("1 fault.")
     found = office.load()[0].user("x@example.org")
@@ -467,17 +470,43 @@ def test_the_addresses_of_other_customers_cannot_be_imported(office: Office) -> 
 def test_an_export_imported_elsewhere_gives_the_same_settings(office: Office) -> None:
     office.do(
         add_profile("Example", "Alarm"),
-        import_people("Example", read_people_file(BOOK.encode(), FileFormat())),
+        add_profile("Example", "-alarm"),
+        import_people("Example", read_people_file(BOOK.encode(), FileFormat()), skip_faulty=True),
         set_settings(of_user("anna@example.com"), {"max_parts": "9", "end_marker": "=end"}),
         set_user_active("bert@example.com", active=False),
+        add_user("+night@example.com", "Example", profile_name="-alarm"),
     )
     exported = office.database.read_now(lambda tx: export_people(tx, "Example"))
     assert not isinstance(exported, Fault)
-    text = write_people_file(exported)
-    office.do(remove_user("anna@example.com"), remove_user("bert@example.com"))
-    office.do(import_people("Example", read_people_file(text.encode(), FileFormat())))
+    read = read_people_file(write_people_file(exported).encode(), FileFormat())
+    before = office.version
+    sentence = office.do(import_people("Example", read))
+    assert (sentence, office.version) == (
+        "0 users added, 0 changed, 3 unchanged, 0 not in the file and left alone.",
+        before,
+    )
+    office.do(*(remove_user(person.address) for person in exported))
+    office.do(import_people("Example", read))
     again = office.database.read_now(lambda tx: export_people(tx, "Example"))
     assert again == exported
+    directory, layers = office.load()
+    anna = directory.user("anna@example.com")
+    assert anna is not None
+    assert layers.resolve(anna.customer_id, "mail", None, anna.id).explained["max_parts"].layer is LayerKind.PINNED
+
+
+def test_an_import_cannot_set_what_a_constraint_forbids_but_may_repeat_what_was_set_before(office: Office) -> None:
+    book = read_people_file(b"e-mail,sender-id,language\nanna@example.com,Shop,de\n", FileFormat())
+    office.do(
+        import_people("Example", book), limit(of_customer("Example"), Limits(sender_ids="Other", lock=("language",)))
+    )
+    assert office.do(import_people("Example", book)).startswith("0 users added, 0 changed, 1 unchanged")
+    changed = read_people_file(b"e-mail,sender-id,language\nanna@example.com,Pub,es\n", FileFormat())
+    plan = office.database.read_now(lambda tx: preview_people(tx, "Example", changed))
+    assert not isinstance(plan, Fault)
+    assert [(fault.line, fault.column) for fault in plan.faults] == [(2, "sender-id"), (2, "language")]
+    assert "Pub is not among those that customer Example permits (Other)" in str(plan.faults[0])
+    assert "locked by customer Example" in str(plan.faults[1])
 
 
 def test_users_are_listed_of_one_customer_or_of_all(office: Office) -> None:

@@ -1,6 +1,7 @@
 """GSM-7 is the table of 3GPP TS 23.038, and what it lacks is answered in four ways that never surprise."""
 
 import unicodedata
+from dataclasses import replace
 
 import gsm0338
 import pytest
@@ -283,6 +284,44 @@ def test_replacements_explain_the_whole_difference(text, answer):
         "NFC", "".join("\n" if part in "\r\n\v\x85\u2028\u2029" else part for part in graphemes(text[end:]))
     )
     assert rebuilt == fitted.text
+
+
+def one_by_one(text: str, answer: Unencodable) -> Fitted | None:
+    """Fit each cluster on its own, beside a letter so that no text is without meaning."""
+    fitted, index = Fitted(text=""), 0
+    for cluster in graphemes(text):
+        alone = fit_gsm7((cluster, "a"), answer)
+        if not isinstance(alone, Fitted):
+            return None
+        fitted = Fitted(
+            text=fitted.text + alone.text[:-1],
+            replaced=fitted.replaced + tuple(replace(one, index=index) for one in alone.replaced),
+            positions=fitted.positions + (len(fitted.text),) * len(alone.replaced),
+        )
+        index += len(cluster)
+    return fitted
+
+
+LONG_CLUSTER = "e" + "\u0301" * 10
+
+
+@given(st.lists(st.one_of(LOOSE_TEXT, st.just(LONG_CLUSTER)), max_size=5).map("".join), st.sampled_from(Unencodable))
+def test_a_text_is_fitted_as_its_clusters_are_one_by_one(text, answer):
+    text += "\na"  # with a meaning, whatever is before
+    fitted = fit(text, answer)
+    assert (fitted if isinstance(fitted, Fitted) else None) == one_by_one(text, answer)
+
+
+@given(LOOSE_TEXT, st.integers(0, 60))
+def test_replacements_are_recorded_as_far_as_they_are_wanted(text, reach):
+    fitted = fit(text, Unencodable.SMART)
+    if isinstance(fitted, Fitted):
+        near = [pair for pair in zip(fitted.replaced, fitted.positions, strict=True) if pair[1] <= reach]
+        assert fit_gsm7(graphemes(text), Unencodable.SMART, reach=reach) == Fitted(
+            text=fitted.text,
+            replaced=tuple(one for one, _ in near),
+            positions=tuple(position for _, position in near),
+        )
 
 
 @given(LOOSE_TEXT)

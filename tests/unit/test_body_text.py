@@ -1,5 +1,7 @@
 """What the SMS says: own words by line and by HTML structure, what stands in for none, and what is never sent."""
 
+import time
+
 import pytest
 
 from mta.words.body import TEXT_LIMIT, ExtractedText, extract_text
@@ -149,6 +151,8 @@ def test_what_stands_around_the_own_words_goes(text, own):
         "As I wrote:\nplease call", "He wrote on Monday:\n\ncome early", "> 5 pallets", "a\n--\nThis goes on with one more sentence.",
         "From: Hamburg\nTo: Berlin", "Date: 24.11.2026\nSubject: fire drill", "--- WICHTIG ---\nTor zu", "--- INFO ---\nFrom: Hamburg\nTo: Berlin", "_____\nVon: Hamburg\nBetreff: LKW", "--- Tom wrote ---\nx", "____\n250 EUR",
         "Total: 5", "Sent from my office at noon", "Kind regards\nAnna", "Best\nAnna\nBen\nCleo", "10:30:\nmeeting",
+        "Down\nFrom: db01\nTo: ops\nSubject: disk full", "Forwarded message:\nplease read page 4",
+        "Down\n" + "_" * 32 + "\nHost: a@b.example\nTime: 24.11.2026 08:59\nRoom: 4\nState: down",
     ],
 )  # fmt: skip
 def test_own_words_that_look_like_history_or_a_signature_stay(text):
@@ -158,6 +162,66 @@ def test_own_words_that_look_like_history_or_a_signature_stay(text):
 def test_a_paragraph_that_begins_like_the_customers_disclaimer_is_cut_alone():
     text = "Gate 4.\nExample Group, registered\nin London.\n\nThanks"
     assert own_words(text, is_reply=False, disclaimers=("example  group",)).text == "Gate 4.\n\nThanks"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "cut"),
+    [
+        ("Example Group * London", True),
+        ("example group*in*.", True),
+        ("* registered in london", True),
+        ("Example Group * Paris", False),
+        ("Group, registered", False),
+        ("*", False),
+        ("Thanks * London", False),
+    ],
+)
+def test_an_asterisk_in_a_customers_disclaimer_stands_for_any_words_of_the_paragraph(pattern, cut):
+    text = "Gate 4.\n\nExample Group, registered\nin London.\n\nThanks"
+    expected = "Gate 4.\n\nThanks" if cut else text
+    assert own_words(text, is_reply=False, disclaimers=("unheard of", pattern)).text == expected
+
+
+@pytest.mark.parametrize(
+    "disclaimers",
+    [
+        tuple(f"a*b*c*z{n}" for n in range(5_000)),
+        tuple(f"*z{n}" for n in range(5_000)),
+        tuple("*a" * 100 + f"z{n}" for n in range(100)),
+        ("(a+)+$", "a" * 200, "*" * 200, "* " * 100),
+    ],
+)
+def test_no_disclaimer_of_a_customer_holds_up_the_gateway(disclaimers):
+    text = ("a b c d e f g h\n" * 19 + "\n") * 1_000
+    begin = time.process_time()
+    assert own_words(text, is_reply=False, disclaimers=disclaimers).text.startswith("a b c")
+    assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "Saadetud minu iPhone'ist", "Nosūtīts no mana iPhone", "Išsiųsta iš mano iPhone", "Enviat des del meu iPhone", "Στάλθηκε από το iPhone μου",
+        "Szerezze be az iOS Outlook alkalmazást https://aka.ms/o0ukef", "获取 Outlook for iOS<https://aka.ms/o0ukef>", "Get BlueMail for Android",
+        "Sent with FairEmail", "Sent from Nine", "Sicher versendet mit Tuta Mail",
+        "The contents of this email and any attachments are confidential and intended for the named recipient only.",
+        "_____\nThis message (including any attachments) contains confidential information intended for a specific individual.",
+        "Ai sensi del Regolamento UE 2016/679 le informazioni contenute in questo messaggio sono riservate.",
+    ],
+)  # fmt: skip
+def test_footers_and_disclaimers_of_further_clients_and_languages_go(footer):
+    assert own_words(f"Gate 4.\n\n{footer}\n", is_reply=False).text == "Gate 4."
+
+
+def test_a_french_contact_block_goes_below_closing_and_name():
+    block = "Cordialement,\nAnna Keller\nLogistique\nTél. : +33 1 99 00 12 34\nwww.example.com"
+    assert own_words(f"À 15 h.\n\n{block}", is_reply=False).text == "À 15 h.\n\nCordialement,\nAnna Keller"
+
+
+def test_a_disclaimer_in_a_part_of_its_own_is_below_the_words_of_the_part_above():
+    part = "This message is confidential and intended only for the person it is addressed to."
+    assert own_words(part, is_reply=False, below=True).text == ""
+    assert own_words(part, is_reply=False).text == part
 
 
 @pytest.mark.parametrize(

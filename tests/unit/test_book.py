@@ -6,14 +6,13 @@ import pytest
 
 from gateway.book import AddressBook
 from sms.settings import TextSource
-from tests.unit.house import ANNA, administer, make_house, open_core
+from tests.unit.house import ANNA, administer, open_core
 from tests.unit.use_case_kit import until
 
 
 @pytest.fixture
-def core(tmp_path):
-    config = make_house(tmp_path / "house")
-    core = open_core(replace(config, settings={"max_parts": 7, "text_source": TextSource.BOTH}))
+def core(house):
+    core = open_core(replace(house, settings={"max_parts": 7, "text_source": TextSource.BOTH}))
     yield core
     core.database.close()
 

@@ -1,19 +1,34 @@
 """Status mails are well-formed mails that no value can break, read back by the standard library's parser."""
 
+import re
+from base64 import encodebytes
 from dataclasses import replace
+from datetime import UTC
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import format_datetime, parseaddr, parsedate_to_datetime
 
 import dkim
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.sending.compose import ComposedMail, MailIdentity, compose_notice
-from mta.sending.fields import mailbox, message_ids, quoted_printable, scrub, thread, unstructured
+from gateway.ports import Alarm
+from mta.sending.compose import ComposedMail, MailIdentity, compose_alarm, compose_notice
+from mta.sending.fields import (
+    base64_lines,
+    date,
+    mailbox,
+    message_ids,
+    quoted_printable,
+    scrub,
+    thread,
+    unstructured,
+    with_crlf,
+)
 from mta.sending.sign import KeyKind, Signer, new_key
+from sms.lifecycle import State
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
 from templates.render import Renderer
@@ -137,7 +152,63 @@ def test_any_text_survives_quoted_printable(text):
     assert b"=_" not in body
     decoded = message_from_bytes(body, policy=policy.default).get_payload(decode=True)
     assert isinstance(decoded, bytes)
-    assert decoded.replace(b"\r\n", b"\n") == (text.rstrip("\n") + "\n").encode()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    assert decoded.replace(b"\r\n", b"\n") == (lines.rstrip("\n") + "\n").encode()
+    assert ends_in_crlf_only(body)
+
+
+def ends_in_crlf_only(message: bytes) -> bool:
+    return message.count(b"\r") == message.count(b"\r\n") == message.count(b"\n")
+
+
+@given(octets=st.binary(max_size=6000))
+def test_any_octets_survive_base64_in_lines_of_76(octets):
+    lines = base64_lines(octets)
+    assert lines == encodebytes(octets).replace(b"\n", b"\r\n")
+
+
+@given(pieces=st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b".", b" "]), max_size=30))
+def test_line_ends_of_any_kind_become_crlf_and_nothing_else_changes(pieces):
+    message = b"".join(pieces)
+    expected = b"\n".join(re.split(rb"\r\n|\r|\n", message))
+    assert with_crlf(message).replace(b"\r\n", b"\n") == expected
+    assert ends_in_crlf_only(with_crlf(message))
+
+
+_any_text = st.text(st.characters() | st.sampled_from('\r\n\v\f\x1c\x85\u2028\u2029.\0 :;<>@"'), max_size=60)
+
+
+@given(text=_any_text, kind=st.sampled_from(NoticeKind), machine=st.booleans())
+def test_whatever_stands_in_a_report_its_mail_has_crlf_line_ends_only(text, kind, machine):
+    header = text.encode("utf-8", "replace")
+    origin = replace(MAIL, subject=text, message_id=text, references=text, helo=text, envid=text, header=header)
+    given_message = message(
+        State.UNDELIVERED,
+        text=text,
+        cut=text,
+        number=text,
+        given=text,
+        sender_id=text,
+        problem=text,
+        orcpt=f"rfc822;{text}",
+    )
+    job = report(
+        given_message,
+        message(),
+        mail=origin,
+        reference=text,
+        cost_centre=text,
+        public_id=text,
+        report_format=ReportFormat.DSN if machine else ReportFormat.HTML,
+    )
+    told = notice(job, kind, public_id=text, recipient=text)
+    composed = compose_notice(told, identity=replace(IDENTITY, from_name=text), renderer=RENDERER, now=NOW)
+    if composed is None:
+        assert machine
+    else:
+        assert ends_in_crlf_only(composed.message)
+    alarm = Alarm(identity=text, subject=text, text=text)
+    assert ends_in_crlf_only(compose_alarm(alarm, recipient=text, identity=IDENTITY, now=NOW).message)
 
 
 @pytest.mark.parametrize(
@@ -203,3 +274,15 @@ def test_one_event_makes_either_a_dsn_or_a_mail_for_people():
     html = read(compose(notice(replace(job, settings=replace(job.settings, report_format=ReportFormat.HTML)))))
     assert html.get_content_type() == "multipart/alternative"
     assert not [part for part in html.walk() if part.get_content_type() == "message/delivery-status"]
+
+
+@given(
+    instant=st.datetimes(
+        NOW.replace(tzinfo=None, year=1970),
+        NOW.replace(tzinfo=None, year=2099),
+        timezones=st.timezones() | st.just(UTC),
+        allow_imaginary=False,
+    )
+)
+def test_a_date_is_written_as_the_standard_library_does(instant):
+    assert date(instant) == format_datetime(instant.astimezone(UTC))

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from store.database import Database, DatabaseInUseError, StorageError, connect
+from store.database import Database, DatabaseInUseError, StorageError, StorageFullError, connect
+from store.statements import Insert
+from store.tables import Meta
 
 
 @pytest.fixture(name="database")
@@ -47,6 +49,43 @@ async def test_one_bad_call_fails_alone(database):
     assert await database.read(names) == ["call-1", "call-2", "call-3"]
 
 
+async def test_a_call_whose_statement_fails_when_nobody_waits_for_it_fails_alone_and_nothing_of_it_is_kept(database):
+    insert = Insert(Meta, "name", "value")
+
+    def put_twice(tx, items):
+        tx.insert(insert, [(f"{item}-first", "x") for item in items])
+        tx.insert(insert, [(item, "x") for item in items])
+        return items
+
+    await database.write(put, "call-2")
+    wanted = ["call-1", "call-2", "call-3"]
+    results = await asyncio.gather(*(database.write(put_twice, name) for name in wanted), return_exceptions=True)
+    assert [isinstance(result, Exception) for result in results] == [False, True, False]
+    assert await database.read(names) == ["call-1", "call-1-first", "call-2", "call-3", "call-3-first"]
+    assert await database.write(put, "call-4") == "call-4!"
+
+
+async def test_a_statement_that_failed_with_others_while_it_was_prepared_is_usable_again(database):
+    insert = Insert(Meta, "name", "value")
+
+    def count_up(tx, items):
+        tx.insert(insert, [(item, "x") for item in items])
+        tx.send("UPDATE meta SET value = value || 'y' WHERE name = ?", ("counter",))
+        return items
+
+    await database.write(put, "counter")
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        await database.write(put, "counter")
+    for n in range(12):  # psycopg prepares what comes for the sixth time; each then fails once behind another
+        await database.write(count_up, f"call-{n}")
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            await database.write(count_up, "counter")
+    await database.write(count_up, "last")
+    assert await database.read(lambda tx: tx.rows("SELECT value FROM meta WHERE name = 'counter'")) == [
+        ("1" + 13 * "y",)
+    ]
+
+
 async def test_a_call_runs_although_its_caller_was_cancelled(database):
     task = asyncio.ensure_future(database.write(put, "call-1"))
     await asyncio.sleep(0)
@@ -55,6 +94,15 @@ async def test_a_call_runs_although_its_caller_was_cancelled(database):
         await task
     await database.write(put, "call-2")
     assert await database.read(names) == ["call-1", "call-2"]
+
+
+async def test_a_call_given_just_before_the_end_is_kept(database_url):
+    closing = Database(database_url)
+    closing.open()
+    task = asyncio.ensure_future(closing.write(put, "call-1"))
+    await asyncio.sleep(0)
+    closing.close()
+    assert await task == "call-1!"
 
 
 async def test_a_transaction_that_cannot_be_committed_is_told_to_every_caller(database):
@@ -157,3 +205,23 @@ def test_an_unknown_database_url_is_refused_with_what_is_expected():
     with pytest.raises(ValueError, match="sqlite:///PATH or postgresql"):
         connect("mysql://example.com/x")
     assert sqlite3.sqlite_version_info >= (3, 35)
+
+
+async def test_a_database_without_room_says_so_and_goes_on_when_it_has_some(database_url):
+    database = Database(database_url)
+    database.open()
+
+    def fill(tx, items):
+        if tx.postgresql:
+            tx.execute("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$")
+        ((pages,),) = tx.rows("PRAGMA page_count")
+        tx.rows(f"PRAGMA max_page_count = {pages}")
+        tx.execute("INSERT INTO meta (name, value) VALUES ('big', hex(zeroblob(1000000)))")
+        return items
+
+    with pytest.raises(StorageFullError):
+        await database.write(fill, "x")
+    if not database.postgresql:
+        await database.write(lambda tx, items: [tx.rows("PRAGMA max_page_count = 100000") for _ in items], None)
+    assert await database.write(put, "call-1") == "call-1!"
+    database.close()

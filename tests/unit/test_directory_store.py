@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
-from pathlib import Path
 
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 
@@ -24,8 +24,8 @@ Step = Callable[[DirectoryChanges], object]
 class World:
     """A database, and a reader that follows it only by refreshing."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(f"sqlite://{path}")
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
         self.database.open()
         self.keys = Keys(1, lambda: 1_800_000_000.0)
         self.followed: tuple[Directory, Layers] = self.load()
@@ -51,8 +51,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path / "directory.db")
+def world(database_url: str) -> Iterator[World]:
+    made = World(database_url)
     yield made
     made.database.close()
 
@@ -318,7 +318,7 @@ def test_the_tables_keep_names_unique_even_if_nobody_checks(world: World, again:
         lambda c: c.add_users([User(id=0, customer_id=customer, address="u@example.com")], "file"),
     )
     version = world.database.read_now(read_version)
-    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.errors.UniqueViolation)):
         world.change(lambda c: again(c, customer))
     assert world.database.read_now(read_version) == version
 

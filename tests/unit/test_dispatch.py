@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.dispatch import Dispatch
 from gateway.routing import CarrierRoute, CarrierRoutes
@@ -16,8 +17,8 @@ NUMBERS = [f"4477009001{n:02}" for n in range(20)]
 
 
 @pytest.fixture
-def world(tmp_path):
-    world = World(f"sqlite:///{tmp_path / 'queue.db'}", Rules(resend_unknown=frozenset({"beta"})))
+def world(database_url):
+    world = World(database_url, Rules(resend_unknown=frozenset({"beta"})))
     yield world
     world.database.close()
 
@@ -152,7 +153,9 @@ async def test_what_a_dead_process_was_submitting_ends_by_the_carriers_rule(carr
     assert len(world.take(carrier=carrier)) == 1
     world.owner = "me"
     dispatch = run(FakeCarrier("alpha"), FakeCarrier("beta"), recovered=True)
-    assert await dispatch.recover() == 1
+    with capture_logs() as log:
+        assert await dispatch.recover() == 1
+    assert [entry["by"] for entry in log if entry["event"] == "job_settled"] == ["recovery"] * (state == "unknown")
     assert states(world) == [state]
     assert bool(world.told) is (state == "unknown")
     assert await dispatch.recover() == 0

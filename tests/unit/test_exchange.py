@@ -16,7 +16,7 @@ from addressbook.exchange import (
 )
 from addressbook.import_plan import ImportPlan, StoredPerson, plan_import
 from sms.number import SenderId, SenderKind
-from sms.settings import FIELDS, NONE, UNSET, Unencodable, format_setting, parse_setting
+from sms.settings import FIELDS, NONE, UNSET, TextSource, Unencodable, format_setting, parse_setting
 
 HEADED = FileFormat()
 HEADLESS = FileFormat(headed=False)
@@ -67,6 +67,13 @@ def test_empty_cells_say_nothing_and_none_says_none() -> None:
         ("replace-with-spaces", "no", "unencodable", Unencodable.SMART),
         ("suppress-first-status-mail", "1", "first_report", False),
         ("suppress-first-status-mail", "0", "first_report", True),
+        ("replace-with-spaces", "N", "unencodable", Unencodable.SMART),
+        ("default-country-code", "49", "default_country", "DE"),
+        ("default-country-code", "+44", "default_country", "GB"),
+        ("default-country-code", "0034", "default_country", "ES"),
+        ("default-country-code", "de", "default_country", "DE"),
+        ("language", "DE", "language", "de"),
+        ("sms-source", "SUBJECT", "text_source", TextSource.SUBJECT),
         ("Max_Parts", "5", "max_parts", 5),
         ("max parts", "5", "max_parts", 5),
         ("sms-id", "Shop", "sender_id", SHOP),
@@ -141,6 +148,7 @@ def test_line_numbers_count_lines_and_not_records() -> None:
         (b"name,language\nAnna,de\n", HEADED, "the column e-mail is missing"),
         (",".join(COLUMNS_15).encode() + b"\n", HEADLESS, "it is a header"),
         (b"anna@example.com;de\n", HEADLESS, "15 columns are expected"),
+        (b"anna@example.com" + 14 * b";" + b"\n", HEADLESS, "divided by ';' instead of ',' they would fit"),
         (b"e-mail\nanna@example.com\n", FileFormat(end_marker="#END"), "the last line is not '#END'"),
         (b"e-mail,name\nanna@example.com," + b"x" * 200_000, HEADED, "field larger than field limit"),
     ],
@@ -174,6 +182,21 @@ def test_an_end_marker_proves_a_file_whole() -> None:
 def test_encodings_and_delimiters_are_recognised(content: bytes) -> None:
     (row,) = read_people_file(content, HEADED).rows
     assert (row.address, row.name) == ("jörg@example.com", "Jörg")
+
+
+def test_rows_that_a_spreadsheet_left_blank_are_no_rows() -> None:
+    people_file = read("e-mail,name\r\n\r\n,\r\nanna@example.com,Anna\r\n , \r\n")
+    assert [(row.line, row.address) for row in people_file.rows] == [(4, "anna@example.com")]
+    assert people_file.faults == ()
+
+
+def test_a_country_that_no_number_is_of_is_a_fault() -> None:
+    file = read("e-mail,default-country-code\na@example.com,UK\nb@example.com,999\nc@example.com,800\n")
+    assert [(fault.line, fault.column) for fault in file.faults] == [
+        (2, "default-country-code"),
+        (3, "default-country-code"),
+        (4, "default-country-code"),
+    ]
 
 
 def test_a_comma_in_data_does_not_change_the_delimiter_of_the_header() -> None:
@@ -225,6 +248,12 @@ def test_what_is_exported_is_read_back(cells: dict[str, str], name: str, delimit
     }
 
 
+@pytest.mark.parametrize("address", ["+night@example.com", "=1@example.com", "'x@example.com", "-a@example.com"])
+def test_an_address_that_begins_like_a_formula_stays_the_same_person(address: str) -> None:
+    (row,) = read(write_people_file([ExportedPerson(address=address, profile="-alarm")])).rows
+    assert (row.address, row.profile) == (address, "-alarm")
+
+
 @pytest.mark.parametrize("cell", ["=1+1", "+44 7700", "-x", "@SUM(A1)"])
 def test_an_exported_cell_is_never_a_formula(cell: str) -> None:
     text = write_people_file([ExportedPerson(address="anna@example.com", name=cell)])
@@ -264,9 +293,7 @@ def test_a_plan_adds_changes_and_leaves_alone() -> None:
 def test_a_profile_that_does_not_exist_never_becomes_the_default() -> None:
     text = "e-mail,profile,language\nanna@example.com,Nope,es\nbert@example.com,Nope,es\n"
     made = plan(text, stored("anna@example.com", 1))
-    assert made.added == ()
-    (anna,) = made.changed
-    assert (anna.profile_id, anna.cells) == (11, {"language": "es"})
+    assert (made.added, made.changed, made.not_in_file) == ((), (), 0)
     assert [str(fault) for fault in made.faults] == [
         "line 2, profile: there is no profile 'Nope'",
         "line 3, profile: there is no profile 'Nope'",
@@ -288,10 +315,28 @@ def test_the_people_and_domains_of_other_customers_stay_theirs() -> None:
     assert [fault.line for fault in made.faults] == [2, 3]
 
 
-def test_a_faulty_cell_keeps_the_value_that_was_good() -> None:
-    made = plan("e-mail,max-parts\nanna@example.com,99\n", stored("anna@example.com", 1, max_parts="3"))
-    assert (made.changed, made.unchanged) == ((), 1)
-    assert len(made.faults) == 1
+def test_a_row_with_a_faulty_cell_changes_nobody_by_half() -> None:
+    text = "e-mail,max-parts,language\nanna@example.com,99,es\nnew@example.com,99,es\nbert@example.com,2,es\n"
+    made = plan(text, stored("anna@example.com", 1, max_parts="3"))
+    assert ([item.row.address for item in made.added], made.changed, made.unchanged) == (["bert@example.com"], (), 0)
+    assert [fault.line for fault in made.faults] == [2, 3]
+
+
+def test_a_pinned_setting_is_named_and_has_a_value() -> None:
+    text = (
+        "e-mail,max-parts,language,pinned\n"
+        "anna@example.com,3,es,max-parts\n"
+        "bert@example.com,,es,max-parts\n"
+        "carl@example.com,3,es,flash colour\n"
+    )
+    made = plan(text, stored("anna@example.com", 1, max_parts="9", language="es"))
+    (anna,) = made.changed
+    assert (anna.cells, anna.pinned) == ({}, {"max_parts": "3"})
+    assert [str(fault) for fault in made.faults] == [
+        "line 3, pinned: max_parts is pinned without a value",
+        "line 4, pinned: flash is pinned without a value",
+        "line 4, pinned: there is no setting 'colour'",
+    ]
 
 
 def test_a_damaged_file_plans_nothing() -> None:

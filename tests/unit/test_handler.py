@@ -14,14 +14,14 @@ from mta.reading import Reading
 from mta.smtp.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
 from mta.words.confined_reader import ReaderUnavailableError
 from tests.e2e.site import mail
-from tests.unit.house import ANNA, BOB, administer, make_house, open_core, proven
+from tests.unit.house import ANNA, BOB, administer, open_core, proven
 
 OURS, THEIRS = ("192.0.2.7", 4711), ("203.0.113.9", 4711)
 
 
 @pytest.fixture
-def core(tmp_path):
-    core = open_core(make_house(tmp_path / "house"))
+def core(house):
+    core = open_core(house)
     yield core
     core.database.close()
 

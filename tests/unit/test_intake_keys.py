@@ -51,5 +51,13 @@ def test_a_key_belongs_to_one_customer_and_one_recipient():
         duplicate_key("acme", "+447700900101", "hello "),
     }
     assert len(keys) == 6
-    assert all(len(key) == 16 for key in keys)
+    assert sorted(map(len, keys)) == [16, 16, 20, 20, 20, 20]
     assert duplicate_key("acme", "+447700900101", "hello") in keys
+
+
+def test_keys_of_one_mail_begin_alike_and_tell_its_recipients_apart_by_the_rest():
+    one, two = digest(MAIL), digest(MAIL.replace(b"hello", b"hallo"))
+    keys = [resubmission_key(one, "acme", f"+4477009001{number:02}") for number in range(50)]
+    assert len({key[:4] for key in keys}) == 1
+    assert len({key[4:] for key in keys}) == 50
+    assert not resubmission_key(two, "acme", "+447700900101").startswith(keys[0][:4])

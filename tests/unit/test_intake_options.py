@@ -39,6 +39,7 @@ def options_of(subject, **given):
         ("[UNENCODABLE:reject]", {"unencodable": Unencodable.REJECT}),
         ("[UNENCODABLE:TRANSLITERATE]", {"unencodable": Unencodable.SMART}),
         ("[MAXPARTS:20]", {"max_parts": 20}),
+        ("[MAXPARTS\N{FULLWIDTH COLON}20]", {"max_parts": 20}),
     ],
 )
 def test_an_option_is_a_wish_that_a_message_may_have(option, patch):
@@ -73,6 +74,10 @@ def test_an_option_is_a_wish_that_a_message_may_have(option, patch):
         ("[MAXPARTS:21]", "1 to 20"),
         ("[DRYRUN:MAYBE]", "ON or OFF"),
         ("[VALIDITY:4] [VALIDITY:5]", "already given"),
+        ("[VALIDITY:5", "closing ]"),
+        ("[JOBPERIOD:2026-12-01T08:00Z [FLASH:ON]", "closing ]"),
+        ("[SRC:A[B]]", "closing ]"),
+        ("[CUSTOMERREF:" + "x" * 5_000 + "]", "1 to 70"),
     ],
 )
 def test_a_malformed_option_says_what_is_wrong_and_what_it_takes(option, expected):
@@ -90,7 +95,7 @@ def test_a_malformed_option_says_what_is_wrong_and_what_it_takes(option, expecte
         "[FIRING:1] InstanceDown",
         "[EXT] [x] [1]",
         "[FLASH] news",
-        "[VALIDITY:5",
+        "[INFO: half",
         "VALIDITY:5]",
         "[SMS:+44]",
         "[]",

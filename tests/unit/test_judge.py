@@ -7,12 +7,12 @@ from sms.message import Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 from tests.e2e.site import mail
-from tests.unit.house import ANNA, BOB, ZOE, judge, make_house, open_core, proven
+from tests.unit.house import ANNA, BOB, ZOE, judge, open_core, proven
 
 
 @pytest.fixture(scope="module")
-def core(tmp_path_factory):
-    core = open_core(make_house(tmp_path_factory.mktemp("judge") / "house"))
+def core(module_house):
+    core = open_core(module_house)
     yield core
     core.database.close()
 

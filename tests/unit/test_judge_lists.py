@@ -14,22 +14,21 @@ from sms.outcome import Refusal, Refused
 from sms.report import NoticeKind
 from store.outbox import TakeNotices
 from store.views import find_job, load_reports
-from tests.unit.house import ANNA, BOB, administer, judge, make_house, open_core
+from tests.unit.house import ANNA, BOB, administer, judge, open_core
 
 MEMBERS = "number;First Name;amount\n+447700900101;ANNA;12\n07700 900102;Bob;7\n+44 7700 900101;again;0\n"
 
 
 @pytest.fixture
-def core(tmp_path):
-    config = make_house(tmp_path / "house")
+def core(house, tmp_path):
     (tmp_path / "members.csv").write_text(MEMBERS)
     for line in (
         f"list add Crew --customer acme --author {ANNA}",
         f"list import crew {tmp_path / 'members.csv'} --customer acme",
         "list add empty --customer acme --author *",
     ):
-        administer(tmp_path / "house", line)
-    core = open_core(config)
+        administer(house.server.data_dir, line)
+    core = open_core(house)
     yield core
     core.database.close()
 

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.admin import Administration, Changed, Fault, add_customer, add_profile, remove_customer, remove_profile
 from gateway.alarms import Raised
+from gateway.large_reports import LargeReports
 from gateway.mail_rules import MailRules
 from gateway.mail_templates import (
     Owner,
@@ -305,6 +306,7 @@ class Telling:
         self.alarms: list[Raised] = []
         self.rules = MailRules(office.database, (), Path("unused"))
         self.teller = MailTeller(
+            large=LargeReports(),
             identity=IDENTITY,
             renderer=Renderer(confinement=confined),
             signers=signers,

@@ -18,8 +18,8 @@ UNSAFE = Problem(code=ProblemCode.TLS_POLICY, text="4.7.5 No TLS as demanded.")
 
 
 @pytest.fixture
-def world(tmp_path):
-    world = World(f"sqlite:///{tmp_path / 'queue.db'}", Rules())
+def world(database_url):
+    world = World(database_url, Rules())
     yield world
     world.database.close()
 

@@ -199,7 +199,7 @@ def test_what_nobody_took_in_time_expires_and_what_got_no_receipt_becomes_unknow
     sent = world.add("447700900102", receipt_wanted=True, priority=Priority.EXPRESS)
     (part,) = world.take(1)
     world.settle((part.part_key, Done(reference="r1")))
-    assert world.sweep(timedelta(minutes=61)) == 1
+    assert world.sweep(timedelta(minutes=61)) == 2
     assert world.report(waiting.public_id).messages[0].state is State.EXPIRED
     assert world.report(sent.public_id).settled_at is None
     world.sweep(timedelta(minutes=60))

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms.outcome import Refusal, Refused
-from sms.personalise import RowFault, TextTemplate, canonical_column, parse_template, render, sum_up
+from sms.personalise import (
+    LENGTH_LIMIT,
+    PLACEHOLDERS_LIMIT,
+    RowFault,
+    TextTemplate,
+    canonical_column,
+    parse_template,
+    render,
+    sum_up,
+)
 
 VALUES = {"first_name": "ANNA maria", "city": "", "größe": "XL", "amount": "12,50", "trap": "{{ amount }}", "x": " y "}
 
@@ -101,3 +110,18 @@ def test_any_text_and_value_give_a_text_or_a_refusal(text, value):
 @given(st.text("{}| a\"'()default", max_size=120))
 def test_any_braces_give_an_answer(text):
     assert isinstance(parse_template(text), TextTemplate | Refused)
+
+
+def test_a_text_of_too_many_placeholders_is_refused():
+    assert isinstance(parse_template("{{ a }}" * PLACEHOLDERS_LIMIT), TextTemplate)
+    refused = parse_template("{{ a }}" * (PLACEHOLDERS_LIMIT + 1))
+    assert isinstance(refused, Refused)
+    assert "more than 100 placeholders" in refused.detail
+
+
+def test_a_row_whose_text_no_number_of_parts_holds_is_a_fault():
+    template = parse_template("{{ a }}" * 3)
+    assert isinstance(template, TextTemplate)
+    fault = render(template, "line 7", {"a": "x" * (LENGTH_LIMIT // 3 + 1)})
+    assert isinstance(fault, RowFault)
+    assert str(fault) == "line 7: the text is longer than 4000 characters"

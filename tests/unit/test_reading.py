@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mta.judge import EnvelopeRecipient, MailEnvelope
 from mta.reading import LARGE_OCTETS, Reading, is_suspect
 from mta.words.confined_reader import ConfinedReader, ReaderUnavailableError
 from mta.words.mime import MailLimits, read_mail
@@ -16,7 +17,7 @@ from mta.words.reader import DirectReader
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings
 from tests.e2e.site import mail
-from tests.unit.house import make_house, open_core, proven
+from tests.unit.house import open_core, proven
 
 LIMITS = MailLimits()
 RAW = mail("Hello, wörld — 本日", subject="Grüße")
@@ -52,8 +53,9 @@ def test_a_table_is_read_there(confined):
 
 
 def pid_of(reader: ConfinedReader) -> int:
-    assert reader._child is not None
-    return reader._child.pid
+    pid = reader._child.pid
+    assert pid is not None
+    return pid
 
 
 def test_a_reader_that_died_is_replaced_and_the_mail_read(confined):
@@ -70,7 +72,7 @@ def test_a_mail_that_takes_too_long_twice_is_refused_and_the_next_is_read():
         os.kill(first, signal.SIGSTOP)  # it hangs: as if reading never ended
         assert reader.read(RAW, LIMITS) == read_mail(RAW, LIMITS)
         assert pid_of(reader) != first
-        reader._seconds = 0.0
+        reader._child._seconds = 0.0
         refused = reader.read(RAW, LIMITS)
         assert isinstance(refused, Refused)
         assert refused.refusal is Refusal.MAIL_MALFORMED
@@ -90,7 +92,7 @@ def test_a_mail_that_needs_too_much_memory_is_refused():
 
 
 def test_a_process_that_cannot_start_is_no_judgement_about_the_mail(monkeypatch):
-    monkeypatch.setattr("mta.words.confined_reader.sys.executable", "/nowhere/python")
+    monkeypatch.setattr("templates.child.sys.executable", "/nowhere/python")
     with pytest.raises(ReaderUnavailableError):
         ConfinedReader().read(RAW, LIMITS)
 
@@ -108,8 +110,8 @@ def test_only_large_and_strange_mails_are_read_apart(raw, suspect):
     assert is_suspect(raw) is suspect
 
 
-async def test_the_loop_goes_on_while_a_large_mail_is_judged(tmp_path):
-    core = open_core(make_house(tmp_path / "house"))
+async def test_the_loop_goes_on_while_a_large_mail_is_judged(house):
+    core = open_core(house)
     reading = Reading(core.judge)
     envelope: Any = SimpleNamespace(reverse_path="anna@acme.example.com", envid="", ret="", helo="")
     envelope.recipients = (SimpleNamespace(address="+447700900101@sms.example.net", notify="", orcpt=""),)
@@ -126,6 +128,29 @@ async def test_the_loop_goes_on_while_a_large_mail_is_judged(tmp_path):
         assert judged.plan is not None
         assert judged.plan.messages[0].number is not None
         assert longest < 0.5  # 50 ms on a machine of its own; this one may be busy
+    finally:
+        reading.close()
+        core.database.close()
+
+
+async def test_a_small_mail_to_many_needs_no_process_and_one_with_a_table_does(house):
+    core = open_core(house)
+    reading = Reading(core.judge, readers=1)
+    (reader,) = reading._all
+    anna = "anna@acme.example.com"
+    many = MailEnvelope(
+        reverse_path=anna,
+        recipients=tuple(EnvelopeRecipient(address=f"+4477009001{index:02}@sms.example.net") for index in range(60)),
+    )
+    table = MailEnvelope(reverse_path=anna, recipients=(EnvelopeRecipient(address="bulk@sms.example.net"),))
+    try:
+        judged = await reading.judge(mail("Hello", sender=anna), many, proven(core, "acme"))
+        assert judged.plan is not None
+        assert len(judged.plan.messages) == 60
+        assert reader._child.pid is None
+        judged = await reading.judge(TABLE.replace(b"a@example.com", anna.encode()), table, proven(core, "acme"))
+        assert judged.plan is not None
+        assert pid_of(reader)
     finally:
         reading.close()
         core.database.close()

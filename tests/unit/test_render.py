@@ -18,7 +18,7 @@ from sms.report import NoticeKind
 from sms.settings import TextSource
 from templates.render import LARGEST_HTML, Renderer
 from templates.view import Tone, show
-from templates.words import LANGUAGES
+from templates.words import find_languages
 from tests.unit.status_samples import ACCEPTED_AT, MAIL, everything, many, message, part, report
 
 RENDERER = Renderer()
@@ -80,7 +80,7 @@ def test_a_receipt_still_awaited_is_named():
 
 
 @pytest.mark.parametrize("reason", [*ProblemCode, *Refusal])
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", find_languages())
 def test_every_reason_reaches_the_reader_in_each_language(reason, language):
     rendered = render(report(message(State.FAILED, reason=reason, parts=()), language=language))
     sentence = RENDERER.words(language).explain(reason, "")
@@ -89,7 +89,7 @@ def test_every_reason_reaches_the_reader_in_each_language(reason, language):
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", find_languages())
 @pytest.mark.parametrize("job", [everything, many], ids=["one", "many"])
 def test_every_kind_renders_in_every_language(kind, language, job):
     rendered = render(job(language=language), kind)

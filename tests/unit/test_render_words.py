@@ -9,7 +9,7 @@ from mta.sending.dsn import Action
 from sms.lifecycle import State
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
-from templates.words import LANGUAGES, Dictionary
+from templates.words import Dictionary, find_languages, language_spoken
 
 DICTIONARY = Dictionary()
 KEYS = sorted(DICTIONARY.words("en").texts)
@@ -23,12 +23,12 @@ def _fields(text):
     return [{name for _, name, _, _ in string.Formatter().parse(form) if name is not None} for form in _forms(text)]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", find_languages())
 def test_every_language_has_every_text(language):
     assert sorted(DICTIONARY.words(language).texts) == KEYS
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", find_languages())
 @pytest.mark.parametrize("key", KEYS)
 def test_a_text_has_the_same_fields_in_every_language(key, language):
     english = DICTIONARY.words("en").texts[key]
@@ -38,7 +38,7 @@ def test_a_text_has_the_same_fields_in_every_language(key, language):
     assert all(form.strip() == form and form for form in _forms(text))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", find_languages())
 @pytest.mark.parametrize(
     ("section", "names"),
     [
@@ -56,7 +56,7 @@ def test_every_value_that_a_report_can_hold_has_words(section, names, language):
     assert [name for name in names if f"{section}.{name}" not in words.texts] == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", find_languages())
 def test_a_reason_is_explained_by_a_whole_sentence(language):
     words = DICTIONARY.words(language)
     for reason in [*ProblemCode, *Refusal]:
@@ -69,7 +69,7 @@ def test_a_reason_that_no_catalogue_knows_keeps_its_own_sentence():
     assert DICTIONARY.words("de").explain("solar-flare", "The sun was in the way.") == "The sun was in the way."
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", find_languages())
 def test_languages_other_than_english_are_translated(language):
     words, english = DICTIONARY.words(language), DICTIONARY.words("en")
     if language == "en":
@@ -123,3 +123,28 @@ def test_counted_words_have_the_form_that_grammar_wants(tag, number, expected):
 @pytest.mark.parametrize("tag", ["xx", "zz-ZZ", "ja"])
 def test_a_language_without_a_catalogue_reads_english(tag):
     assert DICTIONARY.words(tag).language == "en"
+
+
+@pytest.mark.parametrize(
+    ("tag", "number", "expected"),
+    [
+        ("fr", 1, "1 destinataire sur 9 refusé"),
+        ("fr", 2, "2 destinataires sur 9 refusés"),
+        ("es", 1, "1 de 9 destinatarios rechazado"),
+        ("en", 1, "1 of 9 recipients refused"),
+    ],
+)
+def test_headlines_about_some_of_many_have_the_form_that_grammar_wants(tag, number, expected):
+    assert DICTIONARY.words(tag).count("many.some_refused", number, failed=number, total=9) == expected
+
+
+@pytest.mark.parametrize("tag", ["pt", "pt-BR", "xx"])
+def test_a_language_without_a_catalogue_speaks_english_with_its_dates(tag):
+    words, english = DICTIONARY.words(tag), DICTIONARY.words("en")
+    instant = datetime(2026, 11, 23, 7, 15, tzinfo=UTC)
+    assert words is english
+    assert (words.language, words.time(instant, "UTC")) == ("en", "23 Nov 2026, 07:15 UTC")
+
+
+def test_a_country_chooses_dates_and_no_other_words():
+    assert language_spoken("de-AT") == DICTIONARY.words("de-AT").language == "de"

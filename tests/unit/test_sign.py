@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mta.sending.fields import with_crlf
 from mta.sending.sign import KeyKind, NewKey, Signer, canonical_body, new_key
 
 DOMAIN = "sms.example.net"
@@ -105,8 +106,8 @@ def test_text_added_to_the_end_breaks_the_signature(keys):
     assert b"l=" not in signed.partition(b"bh=")[0].partition(b"DKIM-Signature")[2].replace(b"rel", b"")
 
 
-def test_lone_line_ends_become_crlf_before_they_are_signed(keys):
-    signed = signer_of(keys[KeyKind.RSA]).sign(PLAIN.replace(b"\r\n", b"\n") + b"old Mac\rline\n")
+def test_a_mail_with_lone_line_ends_verifies_once_they_are_crlf(keys):
+    signed = signer_of(keys[KeyKind.RSA]).sign(with_crlf(PLAIN.replace(b"\r\n", b"\n") + b"old Mac\rline\n"))
     assert signed.count(b"\n") == signed.count(b"\r\n") == signed.count(b"\r")
     assert verified(signed, keys[KeyKind.RSA])
 

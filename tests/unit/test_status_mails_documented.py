@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from templates.customers import html_environment
 from templates.forms import Form
 from templates.graphics import LARGEST_GRAPHIC, LARGEST_IN_ALL
-from templates.render import LARGEST_HTML, LARGEST_SOURCE, html_environment
+from templates.render import LARGEST_HTML, LARGEST_SOURCE
 from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
 
 TEXT = (Path(__file__).parents[2] / "docs" / "status-mails.md").read_text("utf-8")

@@ -6,9 +6,10 @@ import pytest
 
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
-from store import moving, outbound, outbox, progress
+from store import asking, moving, outbound, outbox, progress, receipts
 from store.outbound import Take
-from store.progress import Arrived, Rules
+from store.progress import Rules
+from store.receipts import Arrived
 from tests.unit.store_world import SECOND, World
 
 IDS = ["r1", "r2"]
@@ -17,17 +18,20 @@ NUMBERS = ["447700900101", "447700900102"]
 STATEMENTS = {
     "claim": (outbound._DUE, ("alpha", 1, 1 << 60, 0, 100), "message_queued"),
     "sweep": (progress._OVERDUE, (0, 1000), "message_watched"),
+    "asked about": (asking._UNREPORTED, (1, 2, 1, 0, 2, "alpha", 100), "message_watched"),
     "left behind": (progress._LEFT_BEHIND, ("me", 500), "message_submitting"),
     "notices due": (outbox._DUE, ("mail", 1 << 60, 50), "notice_queued"),
-    "orphans by number": (progress._ORPHAN_BY_NUMBER, (NUMBERS,), "receipt_orphan_number"),
-    "orphans by id": (progress._ORPHAN_BY_ID, (IDS,), "receipt_orphan"),
-    "part of a receipt": (progress._PART_BY_ID, (IDS,), "part_carrier_id"),
-    "unknown parts": (progress._UNKNOWN, (NUMBERS, 0), "message_number"),
+    "orphans by number": (receipts._ORPHAN_BY_NUMBER, (NUMBERS,), "receipt_orphan_number"),
+    "orphans by id": (receipts._ORPHAN_BY_ID, (IDS,), "receipt_orphan"),
+    "part of a receipt": (receipts._PART_BY_ID, (IDS,), "part_carrier_id"),
+    "unknown parts": (receipts._UNKNOWN, (NUMBERS, 0), "message_lost"),
     "messages": (moving._MESSAGE, ([1, 2],), "PRIMARY KEY|message_pkey"),
     "queued parts": (outbound._QUEUED_PARTS, ([1, 2],), "part_message_key"),
     "parts": (moving._PART, ([1, 2],), "part_message_key"),
     "receipts of a part": ("SELECT key FROM receipt WHERE part_key = ?", (1,), "receipt_part"),
+    "receipts kept": (receipts._KEPT, ([1, 2],), "receipt_part"),
     "jobs": (moving._JOB, ([1, 2],), "PRIMARY KEY|job_pkey"),
+    "repeats": (outbound._VERSION_AND_SEEN, ([b"a", b"b"],), "PRIMARY KEY|seen_pkey"),
 }
 FILLED = 2_000
 

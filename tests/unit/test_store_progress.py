@@ -1,17 +1,21 @@
 """The corners of progress: parts that disagree, receipts that come at odd times, administrators in between."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from sms.lifecycle import State
+from sms.lifecycle import INTERMEDIATE, State
 from sms.message import Receipt, ReceiptState
 from sms.number import SenderId, SenderKind, parse_sender_id
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
-from store.progress import Arrived, Rules
-from tests.unit.store_world import BUSY, LOST, SECOND, WRONG, World
+from store.progress import Rules
+from store.receipts import Arrived, forget_orphans
+from tests.unit.store_world import BUSY, LOST, SECOND, WRONG, World, empty
 
 NUMBER = "447700900101"
 
@@ -178,6 +182,114 @@ async def test_two_strange_receipts_for_one_lost_answer_name_it_only_once(world)
     assert (message.state, message.parts[0].carrier_id) == (State.UNKNOWN, "r0")
     world.receipt("r0", ReceiptState.DELIVERED)
     assert only_message(world, job).state is State.DELIVERED
+
+
+def test_what_a_carrier_repeats_without_end_is_written_down_a_few_times_only(world):
+    job = world.add(NUMBER, receipt_wanted=True)
+    (part,) = world.take()
+    world.settle((part.part_key, Done(reference="r1")))
+    for _ in range(10):
+        world.receipt("r1", ReceiptState.ENROUTE)
+    world.receipt("r1", ReceiptState.DELIVERED)
+    arrived = [
+        Arrived(
+            receipt=Receipt(carrier="alpha", carrier_id="r1", state=state, number=NUMBER, error=error), at=world.now
+        )
+        for state, error in [(ReceiptState.DELIVERED, "")] * 10 + [(ReceiptState.ACCEPTED, f"{n}") for n in range(200)]
+    ]
+    world.database.write_now(lambda tx, _: [world.progress.report(tx, arrived)], None)
+    world.receipt("r1", ReceiptState.DELIVERED)
+    kept = Counter(state for (state,) in world.rows("SELECT state FROM receipt WHERE part_key IS NOT NULL"))
+    assert (kept["enroute"], kept["delivered"], kept["accepted"]) == (3, 3, 94)
+    assert only_message(world, job).state is State.DELIVERED
+
+
+def test_news_that_moves_a_part_is_written_down_however_many_others_are(world):
+    job = world.add(NUMBER, receipt_wanted=True)
+    (part,) = world.take()
+    world.settle((part.part_key, Done(reference="r1")))
+    for n in range(101):
+        world.receipt("r1", ReceiptState.ENROUTE, error=f"{n}")
+    world.receipt("r1", ReceiptState.UNDELIVERABLE)
+    world.receipt("r1", ReceiptState.DELIVERED)
+    kept = Counter(state for (state,) in world.rows("SELECT state FROM receipt"))
+    assert (kept["enroute"], kept["undeliverable"], kept["delivered"]) == (100, 1, 1)
+    assert only_message(world, job).state is State.DELIVERED
+
+
+def test_a_part_keeps_the_label_of_the_carrier_that_was_last_offered_it(world):
+    job = world.add(NUMBER, parts=2)
+    assert [part.cost_label for part in only_message(world, job).parts] == ["", ""]
+    first, second = world.take(cost_label="domestic")
+    world.settle((first.part_key, Retry(problem=BUSY)), (second.part_key, Retry(problem=BUSY)))
+    world.now += 3600 * SECOND // 2
+    (again,) = world.take(1, "beta", cost_label="premium")
+    world.settle((again.part_key, Done(reference="r1")), carrier="beta")
+    world.receipt("r1", ReceiptState.DELIVERED, carrier="beta")
+    parts = only_message(world, job).parts
+    assert [(part.carrier, part.cost_label) for part in parts] == [("beta", "premium"), ("alpha", "domestic")]
+
+
+def snapshot(world):
+    """Return all that decides: everything of jobs, messages and notices, and of parts what is no name."""
+    return [
+        world.rows("SELECT key, open_messages, settled_at, corrected FROM job ORDER BY key"),
+        world.rows("SELECT key, state, reason, problem, counted, from_network, due_at FROM message ORDER BY key"),
+        world.rows("SELECT key, state, error, reported_at FROM part ORDER BY key"),
+        world.rows("SELECT key, kind FROM notice ORDER BY key"),
+    ]
+
+
+def in_every_state(world):
+    """Store messages whose parts are in all the states that there are, and return their carrier's ids for them."""
+    names = [f"r{n}" for n in range(7)]
+    world.add(*(f"4477009001{n:02}" for n in range(11)), receipt_wanted=True)
+    taken = world.take(10)
+    world.settle(*((part.part_key, Done(reference=name)) for part, name in zip(taken, names, strict=False)))
+    ends = (
+        *(ReceiptState.DELIVERED, ReceiptState.UNDELIVERABLE, ReceiptState.EXPIRED, ReceiptState.REJECTED),
+        ReceiptState.UNKNOWN,
+    )
+    for name, state in zip(names, ends, strict=False):
+        world.receipt(name, state)
+    world.settle((taken[7].part_key, Failed(problem=WRONG)), (taken[8].part_key, Unknown(problem=LOST)))
+    return names
+
+
+STRANGE = ("r7", "", "stray")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 11), st.sampled_from(sorted(INTERMEDIATE))), max_size=8))
+def test_no_news_on_the_way_changes_a_state_or_settles_anything(world, news):
+    world.database.write_now(empty, None)
+    names = [*in_every_state(world), *STRANGE]
+    before = snapshot(world)
+    for name, number, state in news:
+        world.receipt(names[name], state, f"4477009001{number:02}" if number < 11 else "")
+        world.now += SECOND
+    assert snapshot(world) == before
+    arrived = Counter(names[name] for name, _, _ in news)
+    kept = dict(world.rows("SELECT carrier_id, count(*) FROM receipt WHERE state = 'enroute' GROUP BY carrier_id"))
+    assert kept == {name: count if name in STRANGE else min(count, 3) for name, count in arrived.items()}
+
+
+def test_news_on_the_way_that_came_before_the_answer_belong_to_its_part_afterwards(world):
+    job = world.add(NUMBER, receipt_wanted=True)
+    (part,) = world.take()
+    world.receipt("r1", ReceiptState.ENROUTE)
+    assert world.rows("SELECT part_key FROM receipt") == [(None,)]
+    world.settle((part.part_key, Done(reference="r1")))
+    assert world.rows("SELECT part_key FROM receipt") == [(part.part_key,)]
+    assert only_message(world, job).state is State.SUBMITTED
+    assert world.notices() == []
+
+
+def test_news_on_the_way_that_fit_nothing_are_forgotten_like_other_orphans(world):
+    world.receipt("stray", ReceiptState.ENROUTE, NUMBER)
+    for later, forgotten in ((47, 0), (2, 1)):
+        world.now += later * 3600 * SECOND
+        assert world.database.write_now(forget_orphans, world.now) == forgotten
 
 
 @pytest.mark.parametrize("text", ["+4477009", "+447700900123", "12345", "81234567", "Example Ltd"])

@@ -124,7 +124,11 @@ def test_numbers_of_a_workbook_lose_their_fraction_and_nothing_else():
         (b"PK\x03\x04 no archive", "damaged"),
         (b"number\n1\0\n", "neither text nor"),
         (b"number\n" + b"1" * 2_001 + b"\n", "longer than"),
-        (b"\n" + b"a,b\n" * 100_002, "more than 100000 rows"),
+        (b"\n" + b"a\n" * 100_002, "more than 100000 rows"),
+        (b"a,b,c\n" * 70_000, "200000 cells"),
+        (b"number," + b"a," * 1_000, "more than 100 columns"),
+        (b'number,name\n1,"' + b"x\n" * 2_000, "a quote is not closed"),
+        (b"number\n" + b"1" * 5_000_000, "larger than 5 MB"),
         ((",".join(f"c{n}" for n in range(101)) + "\n1\n").encode(), "more than 100 columns"),
     ],
 )
@@ -136,6 +140,46 @@ def test_a_workbook_that_unpacks_without_bound_is_refused_before_it_is_unpacked(
     bomb = xlsx([["number"], ["1"]], sheet_extra=b" " * 120_000_000)
     assert len(bomb) < 200_000
     assert "too large when it is unpacked" in why(bomb)
+
+
+def test_a_workbook_that_lies_about_its_size_is_damaged():
+    whole = bytearray(xlsx([["number"], ["1"]], sheet_extra=b" " * 60_000_000))
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        place = archive.getinfo("xl/worksheets/sheet1.xml").header_offset
+    told = whole.rindex(b"xl/worksheets/sheet1.xml") - 46
+    whole[place + 22 : place + 26] = whole[told + 24 : told + 28] = (1_000).to_bytes(4, "little")
+    assert "damaged" in why(bytes(whole))
+
+
+def far_cell(cells: str) -> bytes:
+    """Return a workbook with these cells beside the usual ones."""
+    usual = xlsx([["number", "name"], ["1", "Anna"]])
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(usual)) as source, zipfile.ZipFile(out, "w") as target:
+        for item in source.infolist():
+            content = source.read(item).replace(b"</sheetData>", cells.encode() + b"</sheetData>")
+            target.writestr(item.filename, content)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
+        "<row r='99999'><c r = 'ZZ99999'><v>1</v></c></row>",
+        '<row r="9"><c x="a>b" r="XFD9"><v>1</v></c></row><row r="99999"><c r="A99999"><v>1</v></c></row>',
+        '<row r="9"><c x:r="A9" r="XFD9"><v>1</v></c></row><row r="99999"><c r="A99999"><v>1</v></c></row>',
+        '<row r="9">' + "<c><v>1</v></c>" * 300 + '</row><row r="99999"><c r="A99999"><v>1</v></c></row>',
+        '<row r="9"><c r="AAAAAAAAAAAAAAA9"><v>1</v></c></row>',
+    ],
+)
+def test_a_cell_far_from_all_others_is_refused_before_room_is_made_for_all_between(cells):
+    assert "more than 100000 rows" in why(far_cell(cells))
+
+
+def test_a_far_cell_that_only_carries_a_style_is_no_harm():
+    table = read(far_cell('<row r="1048576" ht="15"/>'))
+    assert [row.number for row in table.rows] == ["1"]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,20 @@ def test_no_client_context_ever_judges_by_common_name_or_takes_old_versions():
     assert contexts.get(smpp_client_role()).check_hostname
 
 
+def test_a_carrier_is_proven_whatever_its_old_software_needs():
+    contexts = ClientContexts()
+    modern = contexts.get(smpp_client_role())
+    assert {cipher["name"] for cipher in modern.get_ciphers() if cipher["protocol"] == "TLSv1.2"} <= {
+        cipher["name"] for cipher in modern.get_ciphers() if cipher["aead"]
+    }
+    old = contexts.get(smpp_client_role(minimum_version=TlsVersion.TLS_1_0))
+    assert old.minimum_version == ssl.TLSVersion.MINIMUM_SUPPORTED
+    named = contexts.get(smpp_client_role(ciphers="AES128-SHA256"))
+    assert "AES128-SHA256" in {cipher["name"] for cipher in named.get_ciphers()}
+    for context in (modern, old, named):
+        assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
+
+
 ROLES = [
     (TlsLevel.MAY, False, ""),
     (TlsLevel.ENCRYPT, False, "ECDHE+AESGCM:ECDHE+CHACHA20"),

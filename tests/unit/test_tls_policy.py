@@ -25,7 +25,6 @@ from tls.policy import (
     explain_refusal,
     find_faults,
     judge,
-    keep_raised,
     parse_pin,
 )
 
@@ -123,16 +122,6 @@ def test_no_scope_of_a_customer_ever_lowers_what_the_system_demands(system, cust
     table = PolicyTable((entry(system), entry(customer, customer="acme"), entry(domain, "example.com", "acme")))
     found = table.find("example.com", "acme").policy.level.strength
     assert found == max(system.strength, customer.strength, domain.strength)
-
-
-def test_a_line_that_vanished_without_an_audited_act_stays():
-    strict, named = entry(TlsLevel.SECURE, "example.com", "acme"), entry(TlsLevel.ENCRYPT, "example.org")
-    old = PolicyTable((strict, named, entry(TlsLevel.MAY, "example.net")))
-    new = keep_raised(old, PolicyTable((entry(TlsLevel.MAY, "example.com", "acme"),)), lowered=[("", "example.org")])
-    assert new.find("example.com", "acme") == strict
-    assert new.find("example.org").policy.level is TlsLevel.MAY
-    raised = keep_raised(old, PolicyTable((entry(TlsLevel.FINGERPRINT, "example.com", "acme"),)), lowered=[])
-    assert raised.find("example.com", "acme").policy.level is TlsLevel.FINGERPRINT
 
 
 # --- what is demanded --------------------------------------------------------------------------------------------

@@ -195,8 +195,8 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("how", SPOILT)
-async def test_36_rules_lost_or_damaged_while_mail_is_queued_make_it_wait(sqlite_url, tmp_path, how):
-    office = Office(sqlite_url, tmp_path)
+async def test_36_rules_lost_or_damaged_while_mail_is_queued_make_it_wait(new_database_url, tmp_path, how):
+    office = Office(new_database_url, tmp_path)
     office.change(office.enforce("example.com", TlsLevel.SECURE))
     office.change(office.enforce("", TlsLevel.ENCRYPT, "Example"))
     office.spoil(SPOILT[how])

@@ -1,6 +1,5 @@
 """Receipts into states, answered after the commit; silence into an end; the notice of a settled job is announced."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -11,6 +10,8 @@ from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
 from store.keys import to_instant
 from store.progress import Rules
+from store.statements import Insert
+from store.tables import Seen
 from tests.unit.store_world import World
 from tests.unit.use_case_kit import MovedClock, until
 
@@ -18,8 +19,8 @@ NUMBER = "447700900101"
 
 
 @pytest.fixture
-def world(tmp_path):
-    world = World(f"sqlite:///{tmp_path / 'queue.db'}", Rules(receipt_grace={"alpha": timedelta(hours=1)}))
+def world(database_url):
+    world = World(database_url, Rules(receipt_grace={"alpha": timedelta(hours=1)}))
     yield world
     world.database.close()
 
@@ -56,7 +57,7 @@ def receipt(carrier_id: str, what: ReceiptState = ReceiptState.DELIVERED) -> Rec
 
 async def test_a_receipt_is_committed_when_it_is_acknowledged(world, track):
     submitted(world)
-    await track.receipt(receipt("c1"))
+    await track.reported([receipt("c1")])
     assert state(world) == ("delivered", "")
     assert world.told == [1]
 
@@ -64,7 +65,7 @@ async def test_a_receipt_is_committed_when_it_is_acknowledged(world, track):
 async def test_receipts_of_parts_that_arrive_together_settle_the_job_once(world, track):
     ids = submitted(world, parts=4)
     with capture_logs() as log:
-        await asyncio.gather(*(track.receipt(receipt(one)) for one in ids))
+        await track.reported([receipt(one) for one in ids])
     assert [entry["event"] for entry in log] == ["job_settled"]
     assert state(world) == ("delivered", "")
     assert world.rows("SELECT count(*) FROM notice") == [(1,)]
@@ -73,14 +74,14 @@ async def test_receipts_of_parts_that_arrive_together_settle_the_job_once(world,
 async def test_a_receipt_that_comes_twice_tells_nobody_twice(world, track):
     submitted(world)
     for _ in range(3):
-        await track.receipt(receipt("c1"))
+        await track.reported([receipt("c1")])
     assert world.rows("SELECT count(*) FROM notice") == [(1,)]
     assert world.rows("SELECT count(*) FROM receipt") == [(3,)]
 
 
 async def test_a_receipt_that_fits_nothing_is_kept(world, track):
     submitted(world)
-    await track.receipt(receipt("somebody else's"))
+    await track.reported([receipt("somebody else's")])
     assert state(world) == ("submitted", "")
     assert world.told == []
     assert world.rows("SELECT carrier_id FROM receipt WHERE part_key IS NULL") == [("somebody else's",)]
@@ -90,17 +91,35 @@ async def test_a_receipt_that_could_not_be_committed_is_not_acknowledged(world, 
     def fail(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(world.progress, "report", fail)
+    monkeypatch.setattr(track, "_report", fail)
     with pytest.raises(OSError, match="the disk is full"):
-        await track.receipt(receipt("c1"))
+        await track.reported([receipt("c1")])
 
 
 async def test_what_no_carrier_took_in_time_expires_and_is_told(world, track):
     world.add(NUMBER)
     world.clock.instant = to_instant(world.now) + timedelta(hours=1, seconds=1)
+    with capture_logs() as log:
+        track.start()
+        await until(lambda: state(world) == ("expired", "validity-ended"))
+        await until(lambda: world.told == [1])
+    (job,) = world.rows("SELECT public_id FROM job")[0]
+    assert log == [{"event": "job_settled", "job": job, "by": "silence", "log_level": "info"}]
+
+
+async def test_all_digests_whose_time_has_ended_are_forgotten_however_many_there_are(world, track):
+    digests = [(b"%d" % number, 1, world.now - number % 2) for number in range(24_000)]
+
+    def remember(tx, items):
+        tx.insert(Insert(Seen, "digest", "job_key", "until"), digests)
+        return items
+
+    world.database.write_now(remember, None)
+    world.clock.instant = to_instant(world.now - 1)
     track.start()
-    await until(lambda: state(world) == ("expired", "validity-ended"))
-    await until(lambda: world.told == [1])
+    await until(lambda: world.rows("SELECT count(*) FROM seen") == [(12_000,)])
+    await track.stop()
+    assert world.rows("SELECT DISTINCT until FROM seen") == [(world.now,)]
 
 
 async def test_a_receipt_that_never_comes_ends_as_unknown_after_the_grace(world, track):

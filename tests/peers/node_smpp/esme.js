@@ -1,10 +1,13 @@
-// An ESME of node's smpp for our sandbox carrier: node esme.js PORT PASSWORD, then a JSON line for everything it is told.
+// An ESME of node's smpp for our sandbox carrier: node esme.js URL PASSWORD [CA-FILE], then a JSON line for everything it
+// is told. It submits a short text, hears its receipt and goes.
 'use strict';
+const fs = require('fs');
 const smpp = require('smpp');
 
+const [url, password, authority] = process.argv.slice(2);
 const say = (fact) => process.stdout.write(JSON.stringify(fact) + '\n');
-const session = smpp.connect({ url: `smpp://127.0.0.1:${process.argv[2]}` }, () => {
-  session.bind_transceiver({ system_id: 'gateway', password: process.argv[3] }, (bound) => {
+const session = smpp.connect({ url, ...(authority ? { ca: fs.readFileSync(authority) } : {}) }, () => {
+  session.bind_transceiver({ system_id: 'gateway', password }, (bound) => {
     say({ bound: bound.command_status });
     if (bound.command_status !== 0) {
       session.close();
@@ -30,4 +33,7 @@ session.on('deliver_sm', (pdu) => {
   session.unbind({}, () => session.close());
 });
 session.on('close', () => process.exit(0));
-session.on('error', () => process.exit(1));
+session.on('error', (error) => {
+  say({ error: error.code });
+  process.exit(1);
+});

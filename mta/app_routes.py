@@ -1,0 +1,51 @@
+"""The operator's carriers as the use cases know them: routes, rules, and what stored settings say against them.
+
+Not here: the clients that speak with them (mta.app_carriers), which nobody needs who only asks where a number goes.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from gateway.book import AddressBook
+from gateway.contradictions import find_contradictions
+from gateway.routing import CarrierRoute, CarrierRoutes
+from mta.config.carriers import CarrierOptions, OnUnknown
+from smpp.account import BindMode
+from store.progress import Rules
+
+_MOST_CONTRADICTIONS = 50
+
+
+def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
+    """Return which carrier serves which numbers; one that only brings us SMS and receipts serves none."""
+    return CarrierRoutes(
+        CarrierRoute(
+            carrier=carrier.name,
+            prefixes=carrier.prefixes,
+            customers=carrier.customers,
+            priority=carrier.priority,
+            cost=carrier.cost,
+            wide_reference=carrier.dialect.wide_reference,
+        )
+        for carrier in carriers
+        if carrier.bind is not BindMode.RECEIVER
+    )
+
+
+def contradictions_of(carriers: Iterable[CarrierOptions], book: AddressBook) -> list[str]:
+    """Return what the stored settings and these carriers say against each other."""
+    listed = tuple(carriers)
+    hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}
+    found = find_contradictions(book.directory, book.layers, routes_of(listed), hours, datetime.now(UTC))
+    more = len(found) - _MOST_CONTRADICTIONS
+    return found if more <= 0 else [*found[:_MOST_CONTRADICTIONS], f"And {more} more of this kind."]
+
+
+def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:
+    """Return what progress must know of the carriers."""
+    listed = tuple(carriers)
+    return Rules(
+        resend_unknown=frozenset(item.name for item in listed if item.on_unknown is OnUnknown.RESEND),
+        receipt_grace={item.name: item.receipt_grace for item in listed},
+        without_receipts=frozenset(item.name for item in listed if not item.receipts),
+    )

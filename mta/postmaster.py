@@ -1,0 +1,95 @@
+"""The door for mail to the postmaster and to abuse@ our domains: which addresses these are, and what passes.
+
+RFC 5321 §4.5.1 and §4.1.1.3 demand postmaster of whoever takes mail, also without a domain and in any case; RFC 2142 §4
+and §5 ask for abuse and postmaster. Everybody may write to them, so such a mail goes to nobody else besides. Not here:
+the bounds and where the mail goes (gateway.postmaster).
+"""
+
+import re
+from typing import Final
+
+import structlog
+
+from gateway.ports import Clock
+from gateway.postmaster import NewPostmasterMail, Postmaster
+from mta.sending.fields import date
+from mta.sending.forward import HEADER_FIELDS, HEADER_OCTETS
+from mta.smtp.hooks import MailEnvelope, MailSession, for_log
+from mta.smtp.replies import OK, Reply, reply_to
+from mta.words.automatic import HOP_LIMIT, NOTICE_HEADER, DropReason
+from mta.words.headers import read_fields, split_header
+from sms.outcome import Refusal, Refused
+
+log = structlog.get_logger()
+
+_NAMES: Final = frozenset({"postmaster", "abuse"})
+_NO_HOST: Final = re.compile(r"[^A-Za-z0-9.:_\[\]-]+")
+
+APART: Final = Reply(code=452, enhanced="4.5.3", text="Mail to the postmaster goes to nobody else: send it by itself")
+
+
+class PostmasterDoor:
+    """Takes mail to the postmaster from a dialogue."""
+
+    def __init__(self, postmaster: Postmaster, *, domains: tuple[str, ...], hostname: str, clock: Clock) -> None:
+        self._postmaster = postmaster
+        self._domains = frozenset(domains)
+        self._hostname = hostname
+        self._clock = clock
+
+    def is_for(self, address: str) -> bool:
+        """Tell whether an address of RCPT is the postmaster's or abuse's."""
+        local, at, domain = address.rpartition("@")
+        if not at:
+            return domain.lower() == "postmaster"
+        # RFC 5321 §4.1.2: quoted or not, it is the same mailbox
+        return local.strip('"').lower() in _NAMES and domain.removesuffix(".").lower() in self._domains
+
+    def refuse_recipient(self, session: MailSession) -> Refused | None:
+        """Return why the postmaster takes no mail from this client now."""
+        return self._postmaster.refuse(session.client_address)
+
+    async def take(self, session: MailSession, envelope: MailEnvelope) -> Reply:
+        """Keep a mail and say so after the commit, drop it where it goes round, or refuse it."""
+        raw = envelope.content if isinstance(envelope.content, bytes) else b""
+        dropped = _judge_header(raw)
+        if isinstance(dropped, DropReason):
+            log.info("mail_dropped", reason=dropped.value, peer=session.client_address, recipient="postmaster")
+            return Reply(code=OK.code, enhanced=OK.enhanced, text=f"Taken and dropped ({dropped.value})")
+        kept = dropped or await self._postmaster.keep(
+            NewPostmasterMail(
+                sender=envelope.reverse_path,
+                recipients=tuple(str(address) for address in envelope.rcpt_tos),
+                client=session.client_address,
+                helo=for_log(session.host_name or ""),
+                content=self._received(session, envelope) + raw,
+            )
+        )
+        if isinstance(kept, Refused):
+            log.info("mail_refused", reason=kept.refusal.value, peer=session.client_address, recipient="postmaster")
+            return reply_to(kept)
+        return Reply(code=OK.code, enhanced=OK.enhanced, text=f"{kept} kept")
+
+    def _received(self, session: MailSession, envelope: MailEnvelope) -> bytes:
+        """Return the trace field of RFC 5321 §4.4, with the protocol's name of RFC 3848 and RFC 6531 §4.3."""
+        name = _NO_HOST.sub("", session.host_name or "")[:255] or "unknown"
+        client = session.client_address
+        literal = f"IPv6:{client}" if ":" in client else client
+        if not session.extended_smtp:
+            protocol = "SMTP"
+        else:
+            protocol = "UTF8SMTP" if envelope.smtp_utf8 else "ESMTP"
+            protocol += ("S" if session.tls else "") + ("A" if session.authenticated else "")
+        line = f"Received: from {name} ([{literal}])\r\n\tby {self._hostname} with {protocol};\r\n\t"
+        return f"{line}{date(self._clock.now())}\r\n".encode("ascii", "replace")
+
+
+def _judge_header(raw: bytes) -> DropReason | Refused | None:
+    """Return why a mail is not kept: it is ours, it goes round (RFC 5321 §6.3), or its header can't be read."""
+    cut = split_header(raw, 0, len(raw), HEADER_OCTETS)
+    fields = read_fields(raw[: cut[0]], HEADER_FIELDS) if cut is not None else None
+    if fields is None:
+        return Refused(refusal=Refusal.MAIL_MALFORMED, detail="The header is too long.")
+    if NOTICE_HEADER.lower() in fields:
+        return DropReason.OWN
+    return DropReason.LOOP if len(fields.get("received", ())) > HOP_LIMIT else None

@@ -1,0 +1,152 @@
+"""One mail over an open connection: MAIL, RCPT and DATA, in one write where the server pipelines, and the content.
+
+Every reply of a group is read, and after a refusal nothing is delivered to anybody by what was already under way (RFC
+2920 §3.1). Not here: the connection and its library (mta.sending.deliver), what a fault means for the mail
+(mta.sending.answers). RFC 5321 §3.3, §4.5.2, RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from mta.sending.answers import Fault, Stage, clean_reply, valid_code
+from mta.sending.attempts import FaultError
+from mta.sending.fields import with_crlf
+from mta.sending.outgoing import Patience
+
+_CLOSING = 421
+_SIZE_DIGITS = 20
+_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
+# How long a peer that just refused a mail is waited for, only to end the transaction properly.
+POLITE_SECONDS = 5.0
+
+
+class Wire(Protocol):
+    """An open connection as a transaction sees it; whatever fails is a `FaultError` of the stage."""
+
+    def find_extension(self, name: str) -> str | None:
+        """Return the parameters of an extension that the server offers, None where it does not."""
+
+    def write(self, stage: Stage, data: bytes) -> None:
+        """Send octets; nothing may be awaited between this and the first `read`."""
+
+    async def read(self, stage: Stage, seconds: float) -> tuple[int, str]:
+        """Return code and words of the next reply."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One line of an envelope, and the codes that mean yes."""
+
+    stage: Stage
+    line: bytes
+    expected: tuple[int, ...] = (250,)
+
+
+class Transaction:
+    """One mail to one recipient; `in_step` tells whether both sides agree on where they are, so QUIT may follow."""
+
+    def __init__(self, wire: Wire, patience: Patience, monotonic: Callable[[], float]) -> None:
+        self.in_step = True
+        self._wire = wire
+        self._patience = patience
+        self._monotonic = monotonic
+
+    async def send(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
+        """Run it and return the last reply; raises `FaultError`."""
+        options = self._choose_options(sender, recipient, message)
+        commands = (
+            _command(Stage.MAIL, f"MAIL FROM:<{sender}>", *options),
+            _command(Stage.RCPT, f"RCPT TO:<{recipient}>", expected=(250, 251)),
+            _command(Stage.DATA, "DATA", expected=(354,)),
+        )
+        if self._wire.find_extension("pipelining") is not None:
+            groups: Sequence[tuple[Command, ...]] = (commands,)
+        else:
+            groups = [(command,) for command in commands]
+        self.in_step = False
+        for group in groups:
+            self._wire.write(group[0].stage, b"".join(command.line for command in group))
+            await self._read_replies(group, deadline)
+        self._wire.write(Stage.CONTENT, as_content(message))
+        code, words = await self._wire.read(Stage.CONTENT, self._patience.content)
+        self.in_step = bool(valid_code(code))
+        if code != 250:
+            raise FaultError(Fault(stage=Stage.CONTENT, code=valid_code(code), cause=clean_reply(words)))
+        return f"{code} {clean_reply(words)}"
+
+    def _choose_options(self, sender: str, recipient: str, message: bytes) -> list[str]:
+        options: list[str] = []
+        limit = self._wire.find_extension("size")
+        if limit is not None:
+            # RFC 1870 §6.1; a limit of more digits bounds nothing, and int() may refuse it
+            if limit.isdecimal() and len(limit) <= _SIZE_DIGITS and 0 < int(limit) < len(message):
+                raise FaultError(Fault(stage=Stage.MAIL, code=552, cause="5.3.4 larger than the server takes"))
+            options.append(f"SIZE={len(message)}")
+        if not message.isascii():
+            if self._wire.find_extension("8bitmime") is None:  # RFC 6152 §3: converting would break the signature
+                raise FaultError(Fault(stage=Stage.MAIL, code=554, cause="5.6.3 the server takes no 8-bit mail"))
+            options.append("BODY=8BITMIME")
+        if not (sender.isascii() and recipient.isascii()):
+            if self._wire.find_extension("smtputf8") is None:  # RFC 6531 §3.5
+                raise FaultError(Fault(stage=Stage.MAIL, code=553, cause="5.6.7 addresses must be ASCII there"))
+            options.append("SMTPUTF8")
+        return options
+
+    async def _read_replies(self, group: Sequence[Command], deadline: float) -> None:
+        """Read the reply to each command; raises the first refusal once the others are read."""
+        refusal: FaultError | None = None
+        accepted: set[Stage] = set()
+        for command in group:
+            patience = self._patience.command if refusal is None else min(POLITE_SECONDS, self._patience.command)
+            try:
+                code, words = await self._wire.read(command.stage, seconds_left(deadline, patience, self._monotonic))
+            except FaultError:
+                if refusal is not None:
+                    break
+                raise
+            if code in command.expected:
+                accepted.add(command.stage)
+                continue
+            refusal = refusal or FaultError(Fault(stage=command.stage, code=valid_code(code), cause=clean_reply(words)))
+            if code == _CLOSING or not 400 <= code < 600:
+                break  # it is about to go, or does not know where it is
+        else:
+            if refusal is not None:
+                self.in_step = await self._end_refused(accepted)
+        if refusal is not None:
+            raise refusal
+
+    async def _end_refused(self, accepted: set[Stage]) -> bool:
+        """End a transaction whose every reply was read; returns whether the server can be told QUIT."""
+        if Stage.DATA not in accepted:
+            return True
+        if Stage.RCPT in accepted:
+            return False  # only the sender was refused: a dot would bring the recipient an empty mail
+        # RFC 2920 §3.1: nobody is left to deliver to, and yet it waits for content
+        with suppress(FaultError):
+            self._wire.write(Stage.CONTENT, b".\r\n")
+            code, _ = await self._wire.read(Stage.CONTENT, min(POLITE_SECONDS, self._patience.command))
+            return bool(valid_code(code))
+        return False
+
+
+def _command(stage: Stage, *words: str, expected: tuple[int, ...] = (250,)) -> Command:
+    line = " ".join(words).encode()
+    if _CONTROLS.search(line):
+        raise FaultError(Fault(stage=stage, cause="a control character in an address"))
+    return Command(stage=stage, line=line + b"\r\n", expected=expected)
+
+
+def as_content(message: bytes) -> bytes:
+    """Return the message as it follows DATA: dots doubled where they begin a line, and the one that ends it."""
+    message = with_crlf(message).replace(b"\r\n.", b"\r\n..")  # RFC 5321 §4.5.2
+    first, last = b"." if message.startswith(b".") else b"", b"" if message.endswith(b"\r\n") else b"\r\n"
+    return b"".join((first, message, last, b".\r\n"))
+
+
+def seconds_left(deadline: float, most: float, monotonic: Callable[[], float]) -> float:
+    """Return the seconds for one step: its own bound or what is left of the attempt, and a moment at least."""
+    return max(min(most, deadline - monotonic()), 0.1)

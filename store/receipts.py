@@ -1,0 +1,161 @@
+"""Receipts as rows: which part each names, those that fit nothing yet, and how many of one part are kept.
+
+Not here: what a receipt does to its part (progress).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sms.message import Receipt, ReceiptState
+from store.keys import Keys, to_stored
+from store.statements import Insert, Update
+from store.tables import LOST, ReceiptRow
+from store.transaction import Row, Transaction
+
+ERROR_KEPT = 80
+_ORPHAN_LIFE = int(timedelta(hours=48).total_seconds()) * 1_000_000
+# No validity is longer than 7 days, no orphan lives longer than 2: an older lost answer has no receipt to come.
+_UNKNOWN_LIFE = int(timedelta(days=10).total_seconds()) * 1_000_000
+# Of one part, beside those that moved it: with the same news, and in all.
+_MOST_ALIKE = 3
+_MOST_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """One receipt and when it came, in microseconds."""
+
+    receipt: Receipt
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """A receipt that fits nothing yet; `received_at` in microseconds."""
+
+    key: int
+    carrier: str
+    carrier_id: str
+    state: ReceiptState
+    error: str
+    number: str
+    received_at: int
+
+
+# The key of a part and of its message.
+Named = tuple[int, int]
+# A receipt with the key of its part, None for an orphan.
+Fitted = tuple[Arrived, int | None]
+
+_NOTHING: Named = (0, 0)
+_RECEIPTS = Insert(
+    ReceiptRow,
+    *("key", "carrier", "carrier_id", "state", "error", "number", "done_at", "received_at", "part_key"),
+)
+_ADOPTED = Update(ReceiptRow, "part_key")
+_KEPT = "SELECT part_key, state, error, count(*) FROM receipt WHERE part_key IN (??) GROUP BY part_key, state, error"
+_ORPHAN = "SELECT key, carrier, carrier_id, state, error, number, received_at FROM receipt WHERE part_key IS NULL"
+_ORPHAN_BY_ID = _ORPHAN + " AND carrier_id IN (??)"
+_ORPHAN_BY_NUMBER = _ORPHAN + " AND number IN (??)"
+_PART_BY_ID = "SELECT key, carrier, carrier_id, message_key FROM part WHERE carrier_id <> '' AND carrier_id IN (??)"
+_UNKNOWN = (
+    "SELECT p.key, m.key, p.carrier, m.number FROM"  # noqa: S608 - words of the schema
+    f" (SELECT key, number FROM message WHERE number IN (??) AND updated_at > ? AND {LOST}) AS m"
+    " JOIN part p ON p.message_key = m.key WHERE p.state = 'unknown' AND p.carrier_id = ''"
+)
+
+
+def name_parts(tx: Transaction, arrived: Sequence[Arrived]) -> list[Named]:
+    """Return the part that each receipt names: the newest with that id, or the only unknown one to that number."""
+    found: dict[tuple[str, str], Named] = {}
+    wanted = {item.receipt.carrier_id for item in arrived}
+    for key, carrier, carrier_id, message_key in tx.rows_in(_PART_BY_ID, wanted):
+        found[carrier, carrier_id] = max((key, message_key), found.get((carrier, carrier_id), _NOTHING))
+    strange = [item for item in arrived if (item.receipt.carrier, item.receipt.carrier_id) not in found]
+    since = min((item.at for item in strange), default=0)
+    unknown = find_unknown(tx, {item.receipt.number for item in strange}, since)
+    named = []
+    for item in arrived:
+        fitting = unknown.get((item.receipt.carrier, item.receipt.number), [])
+        alone = fitting[0] if len(fitting) == 1 else _NOTHING
+        named.append(found.get((item.receipt.carrier, item.receipt.carrier_id), alone))
+    return named
+
+
+def find_unknown(tx: Transaction, numbers: AbstractSet[str], at: int) -> dict[tuple[str, str], list[Named]]:
+    """Return the parts whose answer their carrier still owes, by carrier and number."""
+    found: dict[tuple[str, str], list[Named]] = {}
+    for key, message_key, carrier, number in tx.rows_in(_UNKNOWN, numbers - {""}, (at - _UNKNOWN_LIFE,)):
+        found.setdefault((carrier, number), []).append((key, message_key))
+    return found
+
+
+def find_orphans(tx: Transaction, carrier_ids: AbstractSet[str]) -> list[Orphan]:
+    """Return the orphans with these ids, of whatever carrier, oldest first."""
+    return _orphans(tx.rows_in(_ORPHAN_BY_ID, carrier_ids))
+
+
+def find_orphans_to(tx: Transaction, numbers: AbstractSet[str]) -> list[Orphan]:
+    """Return the orphans to these numbers, oldest first."""
+    return _orphans(tx.rows_in(_ORPHAN_BY_NUMBER, numbers))
+
+
+def _orphans(rows: list[Row]) -> list[Orphan]:
+    return [
+        Orphan(
+            key=row[0],
+            carrier=row[1],
+            carrier_id=row[2],
+            state=ReceiptState(row[3]),
+            error=row[4],
+            number=row[5],
+            received_at=row[6],
+        )
+        for row in sorted(rows)
+    ]
+
+
+def adopt(tx: Transaction, adopted: Sequence[Named]) -> None:
+    """Give orphans to their parts: the key of the part and of the receipt."""
+    tx.update(_ADOPTED, adopted)
+
+
+def worth_keeping(tx: Transaction, idle: Sequence[Fitted]) -> list[Fitted]:
+    """Return those receipts that moved nothing which are not kept often enough: a carrier may repeat news for days."""
+    alike: Counter[tuple[int | None, str, str]] = Counter()
+    of_part: Counter[int | None] = Counter()
+    for key, state, error, count in tx.rows_in(_KEPT, {key for _, key in idle}):
+        alike[key, state, error] = count
+        of_part[key] += count
+    kept = []
+    for item, key in idle:
+        news = (key, item.receipt.state.value, item.receipt.error[:ERROR_KEPT])
+        if alike[news] < _MOST_ALIKE and of_part[key] < _MOST_KEPT:
+            alike[news] += 1
+            of_part[key] += 1
+            kept.append((item, key))
+    return kept
+
+
+def keep(tx: Transaction, keys: Keys, receipts: Sequence[Fitted]) -> None:
+    """Write receipts down."""
+    tx.insert(_RECEIPTS, [_row(keys.take(), item, part_key) for item, part_key in receipts])
+
+
+def _row(key: int, item: Arrived, part_key: int | None) -> Row:
+    receipt = item.receipt
+    return (
+        *(key, receipt.carrier, receipt.carrier_id, receipt.state.value, receipt.error[:ERROR_KEPT], receipt.number),
+        *(to_stored(receipt.done_at) if receipt.done_at else None, item.at, part_key),
+    )
+
+
+def forget_orphans(tx: Transaction, nows: list[int]) -> list[int]:
+    """Delete receipts that fitted nothing for 48 hours; returns how many."""
+    return [
+        tx.execute("DELETE FROM receipt WHERE part_key IS NULL AND received_at <= ?", (now - _ORPHAN_LIFE,))
+        for now in nows
+    ]

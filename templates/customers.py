@@ -1,0 +1,174 @@
+"""Compiles customers' templates: their CSS inlined once, and a sandbox around what they do.
+
+A template has no way to the network, to files, to other templates or to Python; its time and memory are bounded by the
+process it runs in. This is that process's own side; nothing else of the house loads this file, since the inliner costs
+a fifth of the gateway's start. So the standard status mail is inlined when it is edited, by `make example`.
+The only file that knows premailer. Not here: what a template sees (templates.view), our own templates
+(templates.render), how the language's tags pass the inliner (templates.inlining), the parent (templates.confined).
+"""
+
+import json
+import pickle
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import cssutils  # type: ignore[import-untyped]  # it has no types
+from jinja2 import Environment, Template, TemplateError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from premailer import Premailer
+
+from templates.child import serve
+from templates.inlining import NotInlinable, Piece, inline_once
+from templates.render import LARGEST_HTML, LARGEST_SOURCE, TemplateBroken, environment_of
+from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
+
+_COMPILED = 64
+_VIEWS = frozenset({StatusView, RecipientView, PartView, ReplacedView, Fact})
+_TEXT_METHODS = frozenset({"startswith", "endswith", "upper", "lower", "strip"})
+_FORBIDDEN = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox with less in it: no globals, few filters, no text methods or operators that multiply."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if type(obj) in _VIEWS:
+            return not attr.startswith("_")  # plain data: the general answer costs more than the rest of a mail
+        if isinstance(obj, str):
+            return attr in _TEXT_METHODS
+        return super().is_safe_attribute(obj, attr, value)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if not numbers or operator == "**":
+            raise SecurityError(f"the operator {operator} is only for numbers here, and ** for nothing")
+        return super().call_binop(context, operator, left, right)
+
+
+def html_environment() -> Environment:
+    """Return the sandbox in which customers' templates are compiled."""
+    return environment_of(_Sandbox, autoescape=True)
+
+
+class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
+    """premailer with a CSS parser that can fetch nothing: `allow_network` does not reach its `@import`."""
+
+    def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:  # noqa: FBT001, FBT002  (premailer's own)
+        return cssutils.CSSParser(fetcher=_fetch_nothing, validate=validate).parseString(css_body)
+
+
+def _fetch_nothing(_url: str) -> None:
+    return None
+
+
+def inline_css(html: str) -> str:
+    """Return HTML with the rules of its style elements in style attributes; nothing is fetched or opened."""
+    return str(
+        _Inliner(
+            html,
+            allow_network=False,
+            allow_loading_external_files=False,
+            disable_link_rewrites=True,
+            keep_style_tags=False,
+            strip_important=True,
+            disable_validation=True,
+            cssutils_logging_level=_SILENT,
+        ).transform(pretty_print=False)
+    )
+
+
+_SILENT = 60
+
+
+def compile_html(environment: Environment, source: str) -> Template:
+    """Return an HTML template with its CSS inlined. Raises TemplateBroken with a sentence for its author."""
+    if len(source) > LARGEST_SOURCE:
+        raise TemplateBroken(f"the template has {len(source)} characters; {LARGEST_SOURCE} are allowed")
+    try:
+        tree = environment.parse(source)
+        for forbidden in tree.find_all(_FORBIDDEN):
+            raise TemplateBroken(f"line {forbidden.lineno}: a template can't use other templates")
+        return environment.from_string(inline_template(environment, source))
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise TemplateBroken(f"line {line}: {error.message}" if line else str(error)) from error
+    except NotInlinable as error:
+        raise TemplateBroken(str(error)) from error
+
+
+def inline_template(environment: Environment, source: str) -> str:
+    """Return the source of a template with its CSS inlined. Raises NotInlinable, and TemplateError of jinja2."""
+    return inline_once(_pieces(environment, source), inline_css)
+
+
+def _pieces(environment: Environment, source: str) -> Iterable[Piece]:
+    """Yield HTML and whole tags of a template in order, by Jinja's own lexer; comments of the language are left out."""
+    ends = {"block_begin": "block_end", "variable_begin": "variable_end", "comment_begin": "comment_end"}
+    until = ""
+    parts: list[str] = []
+    for _, kind, value in environment.lex(source):
+        if until:
+            parts.append(value)
+            if kind == until:
+                if until != "comment_end":
+                    yield Piece("".join(parts), is_tag=True, is_block=until == "block_end")
+                until = ""
+        elif kind in ends:
+            until, parts = ends[kind], [value]
+        else:
+            yield Piece(value, is_tag=False)
+
+
+class CustomerTemplates:
+    """Compiles and renders customers' templates in this process, for which templates.confined has one of its own."""
+
+    def __init__(self, *, largest: int) -> None:
+        """Bound what one template writes to so many characters."""
+        self._environment = html_environment()
+        self._largest = largest
+        self._compiled = lru_cache(maxsize=_COMPILED)(self._compile)
+
+    def _compile(self, source: str) -> Template:
+        return compile_html(self._environment, source)
+
+    def html(self, source: str, view: StatusView) -> str:
+        """Return the HTML of a template. Raises TemplateBroken for faults that its author can mend."""
+        chunks: list[str] = []
+        size = 0
+        template = self._compiled(source)
+        try:
+            for chunk in template.generate(m=view):
+                size += len(chunk)
+                if size > self._largest:
+                    raise TemplateBroken(f"it makes a mail of more than {self._largest} characters")
+                chunks.append(chunk)
+        except TemplateError as error:
+            raise TemplateBroken(str(error)) from error
+        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+            raise TemplateBroken(f"it fails with {type(error).__name__}: {error}") from error
+        return "".join(chunks)
+
+
+def main() -> None:
+    """Answer requests for the HTML of templates; this is the child's whole life."""
+    templates = CustomerTemplates(largest=2 * LARGEST_HTML)
+    serve(lambda request: _answer(templates, request))
+
+
+def _answer(templates: CustomerTemplates, request: bytes) -> bytes:
+    source, view = pickle.loads(request)  # noqa: S301  (our parent wrote it)
+    try:
+        answer = {"html": templates.html(source, view)}
+    except TemplateBroken as broken:
+        answer = {"problem": str(broken)}
+    except Exception as error:  # noqa: BLE001  (parsers of HTML and CSS fail in many ways on what customers write)
+        answer = {"problem": f"its HTML or CSS can't be read ({type(error).__name__})"}
+    return json.dumps(answer).encode()
+
+
+if __name__ == "__main__":
+    main()

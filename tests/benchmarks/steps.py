@@ -1,0 +1,126 @@
+"""«steps»: what a mail of G4 costs in one process, step by step and without sockets.
+
+A step that is repeated alone is cheaper than among all others under load, so that their sum is less than G4: they show
+where the time goes, and what a change of one of them brings.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from gateway.accept import Kept
+from mta.app_core import Core
+from mta.commands.opening import database_of
+from mta.commands.setup import CONFIG_NAME
+from mta.config.model import Config, load_config
+from mta.handler import prove_by_address
+from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope
+from mta.smtp.dialogue import Dialogue
+from mta.smtp.events import Limits, Terms
+from mta.smtp.replies import OK
+from mta.words.body import extract_text
+from mta.words.mime import Mail, MailLimits, read_mail
+from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
+from tests.benchmarks.gateway import RECIPIENT, SENDER, set_up
+from tests.benchmarks.processes import scratch
+
+_TOGETHER = 6
+_COMMANDS = tuple(f"{line}\r\n".encode() for line in (f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{RECIPIENT}>", "DATA"))
+_ENVELOPE = MailEnvelope(
+    reverse_path=SENDER, recipients=(EnvelopeRecipient(address=RECIPIENT),), helo="client.example.net"
+)
+
+
+def measure_steps(effort: Effort) -> Iterator[Figure]:
+    """Measure the steps from octets to a committed job, in CPU time of all threads."""
+    count = effort.count(300, 30)
+    with scratch() as folder:
+        core = _core(folder / "steps")
+        with closing(core.database):
+            series = effort.alternate(_steps(core, count))
+    for name, taken in series.items():
+        yield Figure(name="steps", what=f"CPU of one mail: {name}", ours=microseconds(taken))
+
+
+def _steps(core: Core, count: int) -> dict[str, Callable[[], Sample]]:
+    mails = [_mail(f"<{number}@client.example.net>") for number in range(count)]
+    dialogue = _greeted()
+    read, judged = read_mail(mails[0], MailLimits()), _judge(core, mails[0])
+    assert isinstance(read, Mail)
+    assert judged.plan is not None
+    submission = judged.plan.submission
+
+    def timed(work: Callable[[bytes], object]) -> Callable[[], Sample]:
+        def measure() -> Sample:
+            began = time.process_time()
+            for raw in mails:
+                work(raw)
+            return Sample(cpu=(time.process_time() - began) * 1e6 / count)
+
+        return measure
+
+    return {
+        "SMTP, four commands": timed(lambda raw: _converse(dialogue, raw)),
+        "judging": timed(lambda raw: _judge(core, raw)),
+        "judging, reading": timed(lambda raw: read_mail(raw, MailLimits())),
+        "judging, the author's words": timed(lambda _: extract_text(read, submission.resolved.settings, subject="")),
+        "judging, planning": timed(lambda _: core.acceptance.plan(submission)),
+        f"keeping, {_TOGETHER} mails in a commit": lambda: asyncio.run(_keep(core, count)),
+    }
+
+
+def _core(folder: Path) -> Core:
+    set_up(folder)
+    config = load_config(folder / CONFIG_NAME)
+    assert isinstance(config, Config)
+    database = database_of(config)
+    database.open(serving=True)
+    core = Core(config, database)
+    core.book.load_now()
+    return core
+
+
+def _mail(message_id: str) -> bytes:
+    """Return what smtp-source makes of 1,000 octets."""
+    lines = "".join(f"{line % 10}{'X' * 77}\r\n" for line in range(1, 13))
+    return f"From: <{SENDER}>\r\nTo: <{RECIPIENT}>\r\nMessage-Id: {message_id}\r\n\r\n{lines}{'X' * 38}\r\n".encode()
+
+
+def _judge(core: Core, raw: bytes) -> Judgement:
+    proven = prove_by_address(core.book.directory, "127.0.0.1")
+    core.judge.judge_recipient(proven, SENDER, RECIPIENT)
+    return core.judge.judge(raw, _ENVELOPE, proven)
+
+
+def _greeted() -> Dialogue:
+    dialogue = Dialogue(Terms(hostname="gateway.example.net"), Limits(), now=0.0)
+    dialogue.greet()
+    _answer(dialogue, b"EHLO client.example.net\r\n")
+    return dialogue
+
+
+def _converse(dialogue: Dialogue, raw: bytes) -> None:
+    for octets in (*_COMMANDS, raw + b".\r\n"):
+        _answer(dialogue, octets)
+
+
+def _answer(dialogue: Dialogue, octets: bytes) -> None:
+    dialogue.receive_data(octets)
+    while dialogue.next_event() is not None:
+        dialogue.reply(str(OK))
+    assert dialogue.data_to_send()
+
+
+async def _keep(core: Core, count: int) -> Sample:
+    plans = [
+        _judge(core, _mail(f"<{number}.{time.monotonic_ns()}@client.example.net>")).plan for number in range(count)
+    ]
+    began = time.process_time()
+    for start in range(0, count, _TOGETHER):
+        kept = await asyncio.gather(
+            *(core.acceptance.keep(plan) for plan in plans[start : start + _TOGETHER] if plan is not None)
+        )
+        assert all(isinstance(one, Kept) for one in kept)
+    return Sample(cpu=(time.process_time() - began) * 1e6 / count)

@@ -1,0 +1,48 @@
+"""Which tests run on one kind of database only, and why. All others that open one run on SQLite and on PostgreSQL.
+
+A name is a test file, or `file::test`. `tests.databases` gives each test its kinds by this table.
+"""
+
+from collections.abc import Mapping
+
+ON_SQLITE: Mapping[str, str] = {
+    # The wire decides; the database does as in every other test of the whole path.
+    "tests/e2e/test_carrier_links.py": "binds, TLS and `carrier test`: they end before a database is asked",
+    "tests/e2e/test_dialects.py": "what carriers write and read, parts and receipts as in test_carrier_settings",
+    "tests/peers/test_mail_in_nodemailer.py": "what a peer says on the wire",
+    "tests/peers/test_mail_in_postfix.py": "what a peer says on the wire; test_sap_round_trip runs it on both",
+    "tests/peers/test_mail_in_swaks.py": "what a peer says on the wire",
+    "tests/peers/smpp/test_certificates.py": "binds and TLS: they end before a database is asked",
+    # Nothing of the database is asked.
+    "tests/e2e/test_push.py::test_a_url_that_is_not_safe_is_refused_and_no_key_is_made": "the URL is refused before",
+    "tests/e2e/test_queue_commands.py::test_an_id_that_names_nothing_is_said": "one sentence, four commands",
+    "tests/e2e/test_start_and_stop.py::test_a_broken_configuration_is_explained_and_nothing_starts": "none is opened",
+    "tests/e2e/test_start_and_stop.py::test_below_the_disk_reserve_mail_is_deferred": "refused at MAIL",
+    "tests/e2e/test_start_and_stop.py::test_the_log_can_be_json_and_the_service_manager_is_told": "lines and signals",
+    "tests/e2e/test_start_and_stop.py::test_what_shows_only_at_the_start_is_said_in_one_sentence": "names SQLite's file",
+    "tests/unit/test_reading.py": "how long the event loop is held up by reading a mail",
+    # SQLite's own.
+    "tests/e2e/test_explain.py::test_before_the_first_start_there_is_nobody_to_ask_about": "a file that is not there",
+    "tests/e2e/test_setup_commands.py": "what `init` writes names SQLite",
+    "tests/unit/test_database.py::test_a_sqlite_file_is_private_and_has_one_serving_process": "modes and locks of a file",
+    "tests/unit/test_database.py::test_the_lock_of_a_killed_process_is_gone_with_it": "locks of a file",
+    "tests/unit/test_store_growth.py::test_a_claim_costs_the_same_with_ten_and_with_ten_thousand_queued": "CPU of this process",
+    "tests/unit/test_store_leases.py::test_the_next_process_of_a_sqlite_file_need_not_wait_for_the_lease_of_one_that_was_killed": "locks of a file",
+}
+
+ON_POSTGRESQL: Mapping[str, str] = {
+    "tests/e2e/test_postgresql_faults.py": "a server that crashes, cuts connections, loses answers and locks up",
+    "tests/e2e/test_two_nodes.py": "several processes share a database",
+    "tests/unit/test_store_leases.py::TestCluster": "several processes share a database",
+}
+
+ONE_KIND = {"sqlite": ON_SQLITE, "postgresql": ON_POSTGRESQL}
+KINDS = tuple(ONE_KIND)
+
+
+def kinds_of(test: str) -> tuple[str, ...]:
+    """Return the kinds of database that a test runs on, by its node id."""
+    parts = test.partition("[")[0].split("::")
+    names = {"::".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    named = [kind for kind, ones in ONE_KIND.items() if not names.isdisjoint(ones)]
+    return tuple(named) or KINDS

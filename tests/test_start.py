@@ -1,0 +1,82 @@
+"""What a start loads: libraries that cost tens of milliseconds are loaded only by who needs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mta.commands.setup import write_configuration
+
+ROOT = Path(__file__).parents[1]
+INLINER = {"premailer", "cssutils", "lxml", "requests"}
+SERVING = {"aiosmtpd", "aiosmtplib", "jinja2", "dns", "httpx", "regex", "dkim", *INLINER}
+COMMAND = """
+import sys
+from mta.__main__ import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+PROCESS = """
+import sys
+from pathlib import Path
+from mta.commands.serve import Gateway, database_of, read_config
+config = read_config(Path(sys.argv[1]))
+database = database_of(config)
+database.open(serving=True)
+Gateway(config, database)
+database.close()
+print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def loaded(program: str, *words: str) -> set[str]:
+    """Return the names of the libraries that a program has loaded at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
+    write_configuration(folder, "127.0.0.1:2525")
+    (folder / "mail.eml").write_bytes(b"From: anna@example.com\r\nSubject: x\r\n\r\nhello\r\n")
+    return folder / "mail2sms.toml"
+
+
+def test_the_overview_loads_no_command():
+    assert loaded(COMMAND, "--help") & {"store", "gateway", "smpp", "structlog", "peewee", *SERVING} == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("queue", "list", "--config", "{file}"),
+        ("status", "--help"),
+        ("customer", "list", "--config", "{file}"),
+        ("user", "list", "--config", "{file}"),
+        ("check", "--config", "{file}"),
+        ("explain", "--config", "{file}", "--from", "anna@example.com", "--to", "+447700900123@sms.example.net")
+        + ("--as", "demo", "{folder}/mail.eml"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_command_loads_neither_mail_servers_nor_templates(file, words):
+    given = [word.format(file=file, folder=file.parent) for word in words]
+    assert loaded(COMMAND, *given) & SERVING == set()
+
+
+def test_the_gateway_starts_without_the_inliner_and_what_only_some_need(file):
+    assert loaded(PROCESS, str(file)) & {"httpx", "regex", "dkim", *INLINER} == set()

@@ -1,0 +1,45 @@
+"""What the tests of templates.child run in a child: told what to do by the first octet of each request."""
+
+import os
+import resource
+import sys
+import time
+
+from templates.child import serve
+
+LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)
+
+
+def answer(request: bytes) -> bytes:
+    """Echo, wait for ever, end, grow, say what surrounds us, or answer at length."""
+    what, rest = request[:1], request[1:]
+    if what == b"w":
+        while True:
+            time.sleep(60)
+    if what == b"x":
+        os._exit(3)
+    if what == b"m":
+        return b"%d" % len(b"x" * int(rest))
+    if what == b"e":
+        return repr((sorted(os.environ), [resource.getrlimit(limit) for limit in LIMITS], os.getsid(0))).encode()
+    if what == b"l":
+        return b"l" * int(rest)
+    return rest
+
+
+def parent() -> None:
+    """Be a parent that asks a child, says its id and its state, and is then killed by the test."""
+    from templates.child import Child  # only the parent's part
+
+    child = Child(__spec__.name if __spec__ else "", seconds=float(sys.argv[2]), memory_bytes=2**26, longest_answer=9)
+    child.ask(b".hello")
+    print(child.pid, flush=True)
+    if sys.argv[3] == "busy":
+        child.ask(b"w")
+    time.sleep(60)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "parent":
+        parent()
+    serve(answer)

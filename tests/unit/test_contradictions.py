@@ -1,0 +1,171 @@
+"""Settings, constraints and carriers that say something against each other are told before an SMS suffers."""
+
+from datetime import UTC, datetime, time
+
+import pytest
+
+from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers, layer_of
+from addressbook.people import Customer, Directory, Profile, User
+from gateway.contradictions import find_contradictions
+from gateway.health import Hours
+from gateway.routing import CarrierRoute, CarrierRoutes
+from mta.config.model import Config, load_config
+from sms.settings import parse_setting
+
+NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
+CUSTOMER = LayerKey(LayerKind.CUSTOMER, 1)
+ANNA = LayerKey(LayerKind.PINNED, 31)
+ALARM = LayerKey(LayerKind.PROFILE, 21)
+SAP = LayerKey(LayerKind.SERVICE, 1, "sap")
+
+
+ALONE = (CarrierRoute(carrier="alpha"),)
+
+
+def contradictions(layers=None, *, hours=None, carriers=ALONE, **rules) -> list[str]:
+    """Return what is told of a customer with a profile and two users; layers are texts by key."""
+    directory = Directory(
+        customers=[Customer(id=1, name="Example")],
+        profiles=[Profile(id=21, customer_id=1, name="Alarm")],
+        users=[
+            User(id=31, customer_id=1, address="anna@example.com", profile_id=21),
+            User(id=32, customer_id=1, address="bert@example.com"),
+        ],
+    )
+    stored = {
+        key: layer_of(key.kind, {name: parse_setting(name, text) for name, text in texts.items()}, "manual:anna")
+        for key, texts in (layers or {}).items()
+    }
+    constraints = {1: Constraints(kind=LayerKind.CUSTOMER, owner="Example", **rules)} if rules else {}
+    return find_contradictions(
+        directory, Layers(layers=stored, constraints=constraints), CarrierRoutes(carriers), hours or {}, NOW
+    )
+
+
+def test_settings_that_agree_are_told_nothing_of():
+    assert contradictions() == []
+    layers = {CUSTOMER: {"sender_id": "Shop", "max_parts": "2"}, ANNA: {"language": "de"}}
+    assert contradictions(layers, sender_ids=frozenset({"Shop"}), max_parts=2) == []
+
+
+def test_the_built_in_value_above_a_limit_is_no_contradiction():
+    assert contradictions({ANNA: {"language": "de"}}, max_parts=1) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "whose"),
+    [
+        (CUSTOMER, "customer «Example»"),
+        (SAP, "customer «Example» for sap"),
+        (ALARM, "profile «Alarm» of «Example»"),
+        (ANNA, "user anna@example.com"),
+    ],
+)
+def test_each_is_told_of_those_who_said_it_and_not_of_those_who_inherit_it(key, whose):
+    layers = {ANNA: {"language": "de"}, ALARM: {"language": "es"}}
+    layers[key] = {**layers.get(key, {}), "sender_id": "Pub", "max_parts": "9", "status_channel": "push"}
+    assert contradictions(layers, sender_ids=frozenset({"Shop"}), max_parts=2) == [
+        f"Every SMS of {whose} is refused: The sender ID Pub is not among those that customer Example permits (Shop).",
+        f"max_parts = 9 of {whose} is without effect, 2 is in force: customer Example allows 2 parts at most.",
+        f"status_channel = push of {whose} is without effect, all is told by mail: push_url is not set.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "whose"),
+    [(CUSTOMER, "customer «Example»"), (ALARM, "profile «Alarm» of «Example»"), (ANNA, "user anna@example.com")],
+)
+def test_a_language_without_words_is_told_of_those_who_said_it(key, whose):
+    assert contradictions({key: {"language": "pt-br"}}) == [
+        f"language = pt-BR of {whose} has no words: status mails are in en. There are de, en, es, fr."
+    ]
+    assert contradictions({key: {"language": "de-AT"}}) == []
+
+
+def test_a_carrier_for_a_customer_whom_there_is_not_is_told():
+    carriers = (CarrierRoute(carrier="own", customers=("Exmaple", "EXAMPLE")), CarrierRoute(carrier="alpha"))
+    (sentence,) = contradictions(carriers=carriers)
+    assert "«Exmaple», whom there is not" in sentence
+
+
+@pytest.mark.parametrize(
+    ("validity", "hours", "told"),
+    [
+        ("14h", {"alpha": ("08:00", "18:00")}, "closed for 14 h 0 min"),
+        ("15h", {"alpha": ("08:00", "18:00")}, ""),
+        ("5m", {"alpha": ("18:00", "08:00")}, "closed for 10 h 0 min"),
+        ("5m", {}, ""),
+    ],
+)
+def test_a_validity_that_the_hours_of_all_carriers_outlast_is_told(validity, hours, told):
+    windows = {
+        name: Hours(since=time.fromisoformat(since), until=time.fromisoformat(until))
+        for name, (since, until) in hours.items()
+    }
+    sentences = contradictions({CUSTOMER: {"validity": validity}}, hours=windows)
+    assert len(sentences) == bool(told)
+    assert all(told in sentence for sentence in sentences)
+    backed = (CarrierRoute(carrier="alpha"), CarrierRoute(carrier="beta"))
+    assert contradictions({CUSTOMER: {"validity": validity}}, hours=windows, carriers=backed) == []
+
+
+FILE = """\
+[server]
+hostname = "gateway.example.net"
+domains = ["sms.example.net"]
+
+[[listener]]
+name = "in"
+address = "127.0.0.1:2525"
+"""
+ALPHA = """
+[[carrier]]
+name = "alpha"
+kind = "smpp"
+host = "smsc.example.net"
+system_id = "acme"
+password_file = "secret"
+"""
+BETA = ALPHA.replace("alpha", "beta").replace("acme", "acme2")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        (ALPHA + BETA.replace("acme2", "acme"), 20, 'the account of carrier "alpha" too'),
+        (ALPHA + '[[carrier]]\nname = "s"\nkind = "sandbox"\n', 17, 'stands beside carrier "alpha"'),
+        (ALPHA + 'bind = "receiver"\n', 9, "no SMS can ever be sent"),
+        (ALPHA + BETA + 'bind = "receiver"\nprefixes = ["44"]\n', 22, "prefixes, customers and hours do nothing"),
+        (
+            ALPHA + 'prefixes = ["447"]\n' + BETA + f"prefixes = {[f'447{digit}' for digit in range(10)]}\n",
+            15,
+            'no number is left to "447"',
+        ),
+        (ALPHA + 'customers = ["demo"]\n' + BETA + 'prefixes = ["4479"]\n', 15, 'go by "beta" for these customers'),
+        (ALPHA + "[server]", 0, ""),
+        (ALPHA + '[mail]\nexpire_after = "1m"\n', 16, "nothing is tried twice"),
+        (ALPHA + '[mail]\nsandbox = "."\n[[mail.route]]\ndomain = "*"\nhost = "h.example"\n', 16, "does nothing"),
+    ],
+)
+def test_what_stands_in_its_own_way_is_a_warning_with_its_line(tmp_path, text, line, told):
+    (tmp_path / "secret").write_text("secret\n")
+    (tmp_path / "secret").chmod(0o600)
+    file = tmp_path / "mail2sms.toml"
+    file.write_text(FILE + text.replace("[server]", ""))
+    config = load_config(file)
+    assert isinstance(config, Config), config
+    assert [(problem.line, told in problem.message) for problem in config.warnings] == ([(line, True)] if line else [])
+
+
+def test_several_nodes_on_sqlite_are_a_warning(tmp_path):
+    file = tmp_path / "mail2sms.toml"
+    sandbox = '\n[[carrier]]\nname = "s"\nkind = "sandbox"\n'
+    file.write_text(FILE.replace("[server]", "[server]\nnode = 3") + sandbox)
+    config = load_config(file)
+    assert isinstance(config, Config)
+    assert [(problem.line, "several nodes need" in problem.message) for problem in config.warnings] == [(2, True)]
+    file.write_text(file.read_text() + 'hours = "08:00-08:00"\n')
+    problems = load_config(file)
+    assert not isinstance(problems, Config)
+    (problem,) = [problem for problem in problems if not problem.warning]
+    assert "two different times" in problem.message

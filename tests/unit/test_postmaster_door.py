@@ -1,0 +1,199 @@
+"""What strangers and customers hear at the door when they write to the postmaster, spoken on a real socket."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.postmaster import Postmaster, PostmasterBounds
+from mta.identify import Identity
+from mta.postmaster import PostmasterDoor
+from mta.smtp.server import AuthResult, ServerSettings
+from tests.protocol.smtp_door import QUICK, client_of, door
+from tests.unit.house import ANNA, open_core, proven
+from tests.unit.test_handler import handler
+
+HELLO = b"EHLO mx.example.org\r\n"
+HOURS = "MAIL FROM:<bob@example.org>"
+NUMBER = "RCPT TO:<+447700900101@sms.example.net>"
+POSTMASTER = "RCPT TO:<postmaster@sms.example.net>"
+PLAIN = "Subject: x\r\n\r\nPlease stop."
+
+
+@pytest.fixture
+def core(house):
+    core = open_core(house)
+    yield core
+    core.database.close()
+
+
+class Mailbox:
+    """Never asked: nothing is forwarded here."""
+
+    async def send_forward(self, mail):
+        raise AssertionError(mail)
+
+
+@asynccontextmanager
+async def listening(core, *, login: bool = False, mailbox: bool = True, **bounds):
+    """Open a door of the house for strangers, or with `login` for those only who log in."""
+    postmaster = Postmaster(
+        database=core.database,
+        keys=core.keys,
+        sender=Mailbox() if mailbox else None,
+        next_attempt=lambda *_: None,
+        clock=core.clock,
+        owner="one",
+        bounds=PostmasterBounds(**bounds),
+    )
+    at_door = PostmasterDoor(
+        postmaster, domains=core.config.server.domains, hostname="mx.example.net", clock=core.clock
+    )
+    settings = ServerSettings(hostname="mx.example.net", connections=QUICK, auth_required=login, auth_needs_tls=False)
+    who = Identity(customer_id=proven(core, "acme").customer_id, user_id=None, method="PLAIN", login="x")
+    hooks = handler(core, postmaster=at_door, authentication_required=login)
+
+    def prove(*_):
+        return AuthResult(success=True, auth_data=who)
+
+    async with door(hooks, settings, authenticator=prove) as listener, client_of(listener) as client:
+        client.writer.write(HELLO)
+        await client.lines()
+        yield client
+
+
+async def talk(client, *lines: str) -> list[str]:
+    """Say lines one by one; a mail's content is one of them. Returns code and enhanced code of each reply."""
+    said = [await client.say(f"{line}\r\n".encode()) for line in lines]
+    return [" ".join(one.split()[: 1 if one.startswith("354") else 2]) for one in said]
+
+
+def kept(core) -> list[tuple]:
+    return [
+        tuple(row)
+        for row in core.database.read_now(
+            lambda tx: tx.rows("SELECT sender, recipients, client, helo, content FROM forwarded_mail ORDER BY key")
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "Postmaster",
+        "POSTMASTER",
+        "postmaster@sms.example.net",
+        "PostMaster@SMS.Example.NET",
+        '"postmaster"@sms.example.net',
+        "abuse@sms.example.net",
+    ],
+)
+async def test_anybody_may_write_to_the_postmaster(address, core):
+    async with listening(core) as client:
+        said = await talk(client, HOURS, f"RCPT TO:<{address}>", "DATA", f"{PLAIN}\r\n.")
+    assert said == ["250 2.1.0", "250 2.1.5", "354", "250 2.0.0"]
+    ((sender, recipients, peer, helo, content),) = kept(core)
+    assert (sender, recipients, peer, helo) == ("bob@example.org", address, "127.0.0.1", "mx.example.org")
+    received, rest = bytes(content).split(b";\r\n\t", 1)
+    assert received == b"Received: from mx.example.org ([127.0.0.1])\r\n\tby mx.example.net with ESMTP"
+    assert rest.endswith(b"+0000\r\nSubject: x\r\n\r\nPlease stop.\r\n")
+
+
+@pytest.mark.parametrize(
+    "address", ["postmaster@example.org", "abuse", "status@sms.example.net", "bulk@sms.example.net"]
+)
+async def test_a_stranger_writes_to_no_other_address(address, core):
+    async with listening(core) as client:
+        first, second, third = await talk(client, HOURS, f"RCPT TO:<{address}>", "DATA")
+    assert first == "250 2.1.0"
+    assert second in {"530 5.7.0", "553 5.1.3"}
+    assert third == "503 5.5.1"
+
+
+async def test_a_bounce_is_taken_for_the_postmaster(core):
+    async with listening(core) as client:
+        said = await talk(client, "MAIL FROM:<>", POSTMASTER, "DATA", f"{PLAIN}\r\n.")
+    assert said[-1] == "250 2.0.0"
+    assert kept(core)[0][0] == ""
+
+
+async def test_a_number_is_refused_to_strangers_before_and_after_the_postmaster(core):
+    async with listening(core) as client:
+        assert await talk(client, HOURS, NUMBER, POSTMASTER, NUMBER) == [
+            "250 2.1.0",
+            "530 5.7.0",
+            "250 2.1.5",
+            "530 5.7.0",
+        ]
+
+
+async def test_a_customers_mail_goes_to_numbers_or_to_the_postmaster(core):
+    login = "AUTH PLAIN AHgAeA=="
+    async with listening(core, login=True) as client:
+        said = await talk(client, login, f"MAIL FROM:<{ANNA}>", NUMBER, POSTMASTER, "RSET")
+        assert said == ["235 2.7.0", "250 2.1.0", "250 2.1.5", "452 4.5.3", "250 2.0.0"]
+        said = await talk(client, f"MAIL FROM:<{ANNA}>", POSTMASTER, NUMBER, "DATA", f"{PLAIN}\r\n.")
+    assert said == ["250 2.1.0", "250 2.1.5", "452 4.5.3", "354", "250 2.0.0"]
+    assert b"with ESMTPA;" in bytes(kept(core)[0][4])
+
+
+async def test_where_a_login_is_demanded_a_stranger_is_refused_at_mail(core):
+    async with listening(core, login=True) as client:
+        assert await talk(client, HOURS, POSTMASTER) == ["530 5.7.0", "530 5.7.0"]
+
+
+async def test_who_logged_in_under_a_foreign_name_is_refused_at_mail(core):
+    async with listening(core) as client:
+        assert await talk(client, "AUTH PLAIN AHgAeA==", "MAIL FROM:<x@rival.example.com>") == [
+            "235 2.7.0",
+            "550 5.7.1",
+        ]
+
+
+async def test_without_a_mailbox_the_postmasters_address_is_unknown(core):
+    async with listening(core, mailbox=False) as client:
+        assert await talk(client, HOURS, POSTMASTER) == ["250 2.1.0", "550 5.1.1"]
+
+
+async def test_too_large_and_too_many_are_refused(core):
+    async with listening(core, octets=500, per_network=1) as client:
+        large = f"{PLAIN}{'x' * 500}\r\n."
+        assert (await talk(client, HOURS, POSTMASTER, "DATA", large))[-1] == "552 5.3.4"
+        assert (await talk(client, HOURS, POSTMASTER, "DATA", f"{PLAIN}\r\n."))[-1] == "250 2.0.0"
+        assert await talk(client, HOURS, POSTMASTER) == ["250 2.1.0", "451 4.7.1"]
+    assert len(kept(core)) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [("X-Mail2SMS-Notice: P.1\r\n", "own"), ("Received: x\r\n" * 31, "loop")],
+)
+async def test_what_goes_round_is_taken_dropped_and_logged(header, reason, core):
+    with capture_logs() as logs:
+        async with listening(core) as client:
+            said = await talk(client, HOURS, POSTMASTER, "DATA", f"{header}{PLAIN}\r\n.")
+    assert said[-1] == "250 2.0.0"
+    assert kept(core) == []
+    assert [line["reason"] for line in logs if line["event"] == "mail_dropped"] == [reason]
+
+
+async def test_a_header_without_an_end_is_refused(core):
+    async with listening(core) as client:
+        header = "".join(f"X-{number}: {'x' * 900}\r\n" for number in range(120))
+        assert (await talk(client, HOURS, POSTMASTER, "DATA", f"{header}{PLAIN}\r\n."))[-1] == "554 5.6.0"
+
+
+async def test_an_address_of_a_stranger_may_have_letters_of_any_alphabet(core):
+    async with listening(core) as client:
+        said = await talk(
+            client,
+            "MAIL FROM:<bjørn@example.org> SMTPUTF8 BODY=8BITMIME",
+            POSTMASTER,
+            "DATA",
+            "Subject: Grüße\r\n\r\nÄrger\r\n.",
+        )
+    assert said[-1] == "250 2.0.0"
+    sender, *_, content = kept(core)[0]
+    assert sender == "bjørn@example.org"
+    assert b"with UTF8SMTP;" in bytes(content)
+    assert bytes(content).endswith("Subject: Grüße\r\n\r\nÄrger\r\n".encode())

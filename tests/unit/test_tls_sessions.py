@@ -1,0 +1,74 @@
+"""Which TLS session goes with which connection: the newest of the same key and context, once, in time and in bounds."""
+
+import ssl
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tls import sessions as module
+from tls.sessions import Sessions
+
+HERE, THERE = (ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) for _ in range(2))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def ended(name: str, context: ssl.SSLContext = HERE, *, ticket: bool = True) -> Any:
+    """Make a connection that got a session called so."""
+    return SimpleNamespace(session=SimpleNamespace(name=name, has_ticket=ticket), context=context)
+
+
+def offered(sessions: Sessions, key: str, context: ssl.SSLContext = HERE) -> str | None:
+    with sessions.offer(key, context):
+        session: Any = module._offered.get()
+    assert module._offered.get() is None
+    return session.name if session else None
+
+
+def test_each_session_is_offered_once_and_the_newest_first(clock):
+    sessions = Sessions(monotonic=clock)
+    sessions.keep("a", ended("first"))
+    sessions.keep("a", ended("second"))
+    assert [offered(sessions, "a") for _ in range(3)] == ["second", "first", None]
+
+
+def test_a_session_stays_with_its_key_and_context(clock):
+    sessions = Sessions(monotonic=clock)
+    sessions.keep("a", ended("of a"))
+    assert offered(sessions, "b") is None
+    assert offered(sessions, "a", THERE) is None
+
+
+def test_a_session_without_a_ticket_or_none_at_all_is_not_kept(clock):
+    sessions = Sessions(monotonic=clock)
+    sessions.keep("a", ended("x", ticket=False))
+    nothing: Any = SimpleNamespace(session=None, context=HERE)
+    sessions.keep("a", nothing)
+    assert offered(sessions, "a") is None
+
+
+def test_a_session_ends_with_its_time(clock):
+    sessions = Sessions(monotonic=clock, seconds=10)
+    sessions.keep("a", ended("x"))
+    clock.now = 10.0
+    assert offered(sessions, "a") is None
+
+
+def test_the_keys_unused_for_longest_and_the_oldest_sessions_are_forgotten(clock):
+    sessions = Sessions(monotonic=clock, per_key=2, keys=2)
+    for key in ("a", "b", "a", "c", "a", "a"):
+        sessions.keep(key, ended(key))
+    assert offered(sessions, "b") is None
+    assert [offered(sessions, "a") for _ in range(3)] == ["a", "a", None]
+    assert offered(sessions, "c") == "c"
