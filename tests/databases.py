@@ -110,9 +110,19 @@ class PostgresqlServer:
         if self._user is not None:
             os.chown(self._folder, self._user, -1)
             if self._call("test", "-x", str(programs / "postgres")).returncode:
-                self._programs = Path(shutil.copytree(programs.parent, self._folder / "programs")) / "bin"
+                self._programs = self._copy_of(programs)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
+
+    def _copy_of(self, programs: Path) -> Path:
+        """Copy programs to where their user may read them; those of pip look for libraries in a folder beside theirs."""
+        installed = programs.parent
+        package = installed.parent
+        place = self._folder / "programs"
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, place / libraries.name)
+        return Path(shutil.copytree(installed, place / package.name / installed.name)) / "bin"
 
     @property
     def url(self) -> str:

@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from mta.clock import SystemClock
-from mta.commands.serve import run
+from mta.commands.serve import run, spare_the_collector
 from smpp.account import CarrierAccount
 from smpp.client import SmppClient
 from smpp.session import Limits
@@ -163,6 +163,7 @@ def _main(which: str, port: int, count: int) -> None:
         "ours": lambda: run(_ours(port, count)),
         "smpplib": lambda: _smpplib(port, count),
     }
+    spare_the_collector()  # as the gateway does; to smpplib the same
     loads[which]()
 
 
