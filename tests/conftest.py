@@ -4,6 +4,7 @@ import os
 from collections import Counter
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.peer import MISSING
@@ -17,6 +18,13 @@ settings.register_profile(
 )
 settings.register_profile("fuzz", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def log_as_ever():
+    """Undo what a command told the log: `main` quietens it for a terminal."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
