@@ -110,10 +110,11 @@ class SmtpConnection:
     async def close(self) -> None:
         """End it soon, and politely where the peer still answers."""
         self._ended()
+        transport = self._client.transport  # QUIT makes the client forget it, while the TLS shutdown still waits
         if self._in_step:
             with suppress(aiosmtplib.SMTPException, OSError):
                 await self._client.quit(timeout=POLITE_SECONDS)
-        _drop(self._client)
+        _drop(self._client, transport)
 
 
 class SmtpOpener:
@@ -201,7 +202,7 @@ class SmtpOpener:
             if route is not None:
                 await self._log_in(client, route.login, deadline, certificate=route.certificate is not None)
         except BaseException:
-            _drop(client)
+            _drop(client, client.transport)
             raise
         tls = client.get_transport_info("ssl_object")
         ended = partial(self._sessions.keep, key, tls) if tls is not None else _nothing
@@ -324,9 +325,8 @@ def _is_encrypted(client: aiosmtplib.SMTP) -> bool:
     return client.is_connected and client.get_transport_info("ssl_object") is not None
 
 
-def _drop(client: aiosmtplib.SMTP) -> None:
+def _drop(client: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None) -> None:
     """End a connection at once; a peer that never answers a TLS shutdown must not hold it."""
-    transport = client.transport
     client.close()
     if transport is not None:
         cast("asyncio.Transport", transport).abort()  # uvloop's transports are not asyncio's by class

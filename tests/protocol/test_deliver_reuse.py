@@ -1,8 +1,10 @@
 """What mail out uses again: open connections that a server may end any time, and TLS sessions of the same policy."""
 
 import asyncio
+import socket
 import ssl
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 import uvloop
@@ -107,6 +109,40 @@ async def test_a_kept_connection_that_ends_after_the_content_is_not_tried_again_
 @pytest.fixture(scope="module")
 def authority() -> Identity:
     return make_authority()
+
+
+@dataclass
+class Deaf(Peer):
+    """A server that answers QUIT and then hears nothing more, the end of TLS neither."""
+
+    async def _say(self, writer: asyncio.StreamWriter, text: str) -> None:
+        await super()._say(writer, text)
+        if self.in_tls and self.in_tls[-1] == "QUIT":
+            cast("asyncio.Transport", writer.transport).pause_reading()
+            await asyncio.Event().wait()
+
+
+async def test_a_server_that_never_ends_tls_does_not_hold_a_connection_that_was_closed(
+    authority, tmp_path, monkeypatch
+):
+    opened: list[socket.socket] = []
+
+    class Noted(socket.socket):
+        def __init__(self, family: int = -1, kind: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+            super().__init__(family, kind, proto, fileno)
+            if fileno is None:  # the server's are made of what it accepted
+                opened.append(self)
+
+    async with Deaf(server_context(issue(authority), tmp_path)) as peer:
+        deliverer = make_deliverer(peer.port)
+        with monkeypatch.context() as patch:
+            patch.setattr("mta.sending.deliver.socket.socket", Noted)
+            attempt = await deliverer.deliver(Mail())
+        assert isinstance(attempt.outcome, Done), attempt
+        await deliverer.close()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert [each.fileno() for each in opened] == [-1]
 
 
 async def deliver_one(deliverer: Deliverer, peer: Peer, customer: str = "") -> MailAttempt:
