@@ -15,13 +15,20 @@ STAMP := $(VENV)/installed
 PIP = $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
 # One test process per core; JOBS=0 runs them in one process, in the order of the random seed.
 JOBS ?= auto
+# make crash: how often a process is killed, and the seed of the moments.
+KILLS ?= 200
+CRASH_SEED ?= 1
+# make fuzz searches anew for so many seconds; with SEED it plays RUNS inputs of that seed, the same each time.
 SECONDS_OF_FUZZING ?= 600
+SEED ?=
+RUNS ?= 20000
+SEARCH = $(if $(SEED),-seed=$(SEED) -runs=$(RUNS) -timeout=60,-max_total_time=$(SECONDS_OF_FUZZING) -timeout=2)
 ARGS ?=
 
 export PEERS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test check format bench fuzz example lock clean
+.PHONY: help install demo test check format bench crash fuzz example lock clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -57,9 +64,12 @@ format: install ## put the code into the house's format
 bench: install ## what it costs, as ratios against peers of the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
+crash: install ## kill -9 under load on both databases: KILLS times each, at the moments of CRASH_SEED
+	$(BIN)/python -m pytest -n $(JOBS) -m crash --timeout 0 --kills $(KILLS) --crash-seed $(CRASH_SEED) $(ARGS)
+
 fuzz: install ## raw bytes into the mail reader for ten minutes: a coverage-guided search, and Hypothesis beside it
-	$(BIN)/python -m tests.fuzz.search -max_total_time=$(SECONDS_OF_FUZZING) & search=$$!; status=0; \
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 0 --timeout 0 tests/fuzz $(ARGS) || status=$$?; \
+	$(BIN)/python -m tests.fuzz.search $(SEARCH) & search=$$!; status=0; \
+	HYPOTHESIS_PROFILE=$(if $(SEED),seeded,fuzz) $(BIN)/python -m pytest -n 0 --timeout 0 tests/fuzz $(ARGS) || status=$$?; \
 	wait $$search || status=$$?; exit $$status
 
 example: install ## write what is generated: the example file, the pictures of the documentation, the standard mail inlined

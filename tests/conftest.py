@@ -1,6 +1,7 @@
 """What every test run shares: Hypothesis profiles, and the closing list of what was skipped and why."""
 
 import os
+import random
 from collections import Counter
 
 import pytest
@@ -11,13 +12,35 @@ from tests.peer import MISSING
 
 pytest_plugins = ["tests.databases"]
 
-# A busy machine must not fail a property: no deadline anywhere. `ci` plays the same examples each time.
+# A busy machine must not fail a property: no deadline anywhere. `ci` and `seeded` play the same examples each time.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
     "ci", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("fuzz", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "seeded", deadline=None, derandomize=True, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make crash` raises: how often a process is killed, and which moments chance picks."""
+    group = parser.getgroup("crash")
+    group.addoption("--kills", type=int, default=3, help="how often a crash test kills a process (default: 3)")
+    group.addoption("--crash-seed", type=int, default=1, help="the seed of the moments of a kill (default: 1)")
+
+
+@pytest.fixture
+def kills(pytestconfig):
+    """How often a crash test kills a process."""
+    return pytestconfig.getoption("kills")
+
+
+@pytest.fixture
+def chance(pytestconfig):
+    """The chance that picks the moments of a kill: the same for the same seed."""
+    return random.Random(pytestconfig.getoption("crash_seed"))
 
 
 @pytest.fixture(autouse=True)
