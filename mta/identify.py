@@ -1,7 +1,7 @@
 """Whose login: a password against its argon2 verifier (RFC 9106), with bounds on guessing and on the work it makes.
 
-Not here: the exchange on the wire (mta.smtp.sasl), who may send without a login (mta.handler), the records themselves
-and the address ranges (addressbook.people).
+Not here: how guesses are counted (mta.guesses), the exchange on the wire (mta.smtp.sasl), who may send without a login
+(mta.handler), the records themselves and the address ranges (addressbook.people).
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import base64
 import hashlib
 import secrets
 import unicodedata
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from addressbook.people import Credential, CredentialKind
+from mta.guesses import Attempt, Guesses, GuessLimits, Standing
 from mta.smtp import replies
 from mta.smtp.hooks import AuthResult, LoginPassword, MailSession
 from mta.smtp.listener import neighbourhood
@@ -49,23 +50,6 @@ def unmatched_verifier(hasher: PasswordHasher) -> str:
     return f"$argon2id$v=19${costs}${field(hasher.salt_len)}${field(hasher.hash_len)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuessLimits:
-    """How much guessing is allowed. Times are seconds.
-
-    After `failures` wrong passwords from one client (IPv6: its /64) within `window`, none from there is looked at until
-    the oldest is that old; `clients` bounds how many clients are watched. A right password is remembered for
-    `remember`, at most `remembered` of them. `waiting` bounds the proofs queued behind the workers.
-    """
-
-    failures: int = 10
-    window: float = 600.0
-    clients: int = 50_000
-    remember: float = 300.0
-    remembered: int = 10_000
-    waiting: int = 64
-
-
 class Authenticator:
     """Proves logins; an aiosmtpd authenticator whose `auth_data` is an `Identity`.
 
@@ -89,10 +73,13 @@ class Authenticator:
         self._hasher = hasher or PasswordHasher()
         self._stranger = unmatched_verifier(self._hasher)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
+        self._places = 2 * workers
         self._waiting = 0
         self._key = secrets.token_bytes(32)
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._guesses = Guesses(self._limits)
+        self._proofs: dict[tuple[bytes, str], asyncio.Task[Refusal | None]] = {}
+        self._ended = asyncio.Condition()
         self._log = structlog.get_logger()
 
     async def __call__(
@@ -120,15 +107,21 @@ class Authenticator:
         now = self._clock()
         if usable is not None and self._remembered.get(digest, now) > now:
             return _identity(usable)
-        failures = self._failures_of(client, now)
-        if len(failures) >= self._limits.failures or self._waiting >= self._limits.waiting:
-            self._log.warning("auth_throttled", rip=client, failures=len(failures), waiting=self._waiting)
-            return Refused(refusal=Refusal.RATE_LIMITED)
-        failures.append(now)  # counted before it is known, so that guesses side by side count too
-        if not await self._verify(verifier, password) or usable is None:
+        attempt = self._guesses.attempt(login, client)
+        if attempt.known_wrong(digest, now):
             return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
-        failures.remove(now)
-        self._remember(digest)
+        # A client that logs in on many connections at the same moment costs one proof.
+        same = (digest, neighbourhood(client))
+        proof = self._proofs.get(same)
+        if proof is None:
+            proof = asyncio.get_running_loop().create_task(
+                self._prove_once(attempt, verifier, password, digest, client)
+            )
+            self._proofs[same] = proof
+            proof.add_done_callback(lambda _: self._proofs.pop(same, None))
+        refusal = await asyncio.shield(proof)
+        if refusal is not None or usable is None:
+            return Refused(refusal=refusal or Refusal.AUTHENTICATION_FAILED)
         return _identity(usable)
 
     def close(self) -> None:
@@ -143,12 +136,45 @@ class Authenticator:
             return None
         return credential
 
-    async def _verify(self, verifier: str, password: str) -> bool:
-        self._waiting += 1
+    async def _prove_once(
+        self, attempt: Attempt, verifier: str, password: str, digest: bytes, client: str
+    ) -> Refusal | None:
+        """Return why a password proves nothing, None where it is right."""
+        standing = await self._take_place(attempt)
+        if standing is not Standing.FREE:
+            self._log.warning("auth_throttled", rip=client, standing=standing.value, waiting=self._waiting)
+            return Refusal.RATE_LIMITED
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._matches, verifier, password)
+            loop = asyncio.get_running_loop()
+            if not await loop.run_in_executor(self._pool, self._matches, verifier, password):
+                attempt.wrong(digest, self._clock())
+                return Refusal.AUTHENTICATION_FAILED
+            attempt.right()
+            self._remember(digest)
+            return None
         finally:
-            self._waiting -= 1
+            attempt.end()
+            self._places += 1
+            async with self._ended:
+                self._ended.notify_all()
+
+    async def _take_place(self, attempt: Attempt) -> Standing:
+        """Wait for the proofs under way; return BUSY where too many wait already."""
+        while (standing := self._standing(attempt)) is Standing.BUSY and self._waiting < self._limits.waiting:
+            self._waiting += 1
+            try:
+                async with self._ended:
+                    await self._ended.wait()
+            finally:
+                self._waiting -= 1
+        if standing is Standing.FREE:
+            attempt.begin()
+            self._places -= 1
+        return standing
+
+    def _standing(self, attempt: Attempt) -> Standing:
+        standing = attempt.standing(self._clock())
+        return Standing.BUSY if standing is Standing.FREE and not self._places else standing
 
     def _matches(self, verifier: str, password: str) -> bool:
         try:
@@ -158,17 +184,6 @@ class Authenticator:
         except (InvalidHashError, VerificationError) as error:
             self._log.error("verifier_unusable", error=type(error).__name__)
             return False
-
-    def _failures_of(self, client: str, now: float) -> deque[float]:
-        """Return the instants of recent failures from a client, oldest first."""
-        key = neighbourhood(client)
-        failures = self._failures.setdefault(key, deque())
-        self._failures.move_to_end(key)
-        if len(self._failures) > self._limits.clients:
-            self._failures.popitem(last=False)
-        while failures and failures[0] <= now - self._limits.window:
-            failures.popleft()
-        return failures
 
     def _digest(self, login: str, password: str, verifier: str) -> bytes:
         """Return what a right password is remembered by: useless outside this process, and void with its verifier."""

@@ -3,13 +3,15 @@
 import asyncio
 import threading
 import unicodedata
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 
 from addressbook.people import Credential, CredentialKind
-from mta.identify import Authenticator, GuessLimits, Identity, hash_password
+from mta.guesses import GuessLimits
+from mta.identify import Authenticator, Identity, hash_password
 from mta.smtp.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
 
@@ -145,10 +147,13 @@ async def test_the_owner_is_read_anew_although_the_password_is_remembered(setup)
     assert len(made.hasher.asked) == 1
 
 
-async def test_after_too_many_failures_a_client_waits_and_others_do_not(setup):
+async def guess(made, count, **more):
+    return [await made.prove(password=f"guess{number}", **more) for number in range(count)]
+
+
+async def test_after_too_many_guesses_at_a_login_a_client_waits_and_others_do_not(setup):
     made = setup(GuessLimits(failures=3, window=60))
-    for _ in range(3):
-        assert await made.prove(password="guess") == FAILED
+    assert await guess(made, 5) == [FAILED] * 3 + [LATER] * 2
     assert await made.prove() == LATER
     assert len(made.hasher.asked) == 3
     assert await made.prove(client="192.0.2.2") == DEMO
@@ -159,22 +164,84 @@ async def test_after_too_many_failures_a_client_waits_and_others_do_not(setup):
 async def test_whom_we_remember_is_not_locked_out_by_a_neighbours_guesses(setup):
     made = setup(GuessLimits(failures=2))
     await made.prove()
-    for _ in range(5):
-        await made.prove(password="guess")
+    await guess(made, 5)
     assert await made.prove() == DEMO
 
 
-async def test_an_ipv6_client_cannot_guess_on_from_its_next_address(setup):
-    made = setup(GuessLimits(failures=1))
-    assert await made.prove(password="guess", client="2001:db8::1") == FAILED
-    assert await made.prove(password="guess", client="2001:db8::ffff:2") == LATER
+async def test_the_same_wrong_password_counts_once_and_is_looked_at_once(setup):
+    made = setup(GuessLimits(failures=2))
+    for _ in range(20):
+        assert await made.prove(password="old") == FAILED
+    assert len(made.hasher.asked) == 1
+    assert await made.prove() == DEMO
 
 
-async def test_guesses_side_by_side_count_before_they_are_known(setup):
+async def test_an_old_password_that_becomes_the_right_one_proves_its_owner(setup):
+    made = setup()
+    assert await made.prove(password="new") == FAILED
+    made.people["demo"] = credential(verifier=HASHER.hash("new"))
+    assert await made.prove(password="new") == DEMO
+
+
+async def test_one_device_with_wrong_passwords_does_not_shut_out_the_other_logins_of_its_address(setup):
+    made = setup()
+    made.people["scanner"] = credential(login="scanner")
+    assert await guess(made, 12, login="scanner") == [FAILED] * 10 + [LATER] * 2
+    assert await made.prove() == DEMO
+
+
+async def test_guesses_at_many_logins_from_one_client_are_bounded(setup):
+    made = setup(GuessLimits(per_client=5))
+    results = [await made.prove(login=f"login{number}", password="guess") for number in range(8)]
+    assert results == [FAILED] * 5 + [LATER] * 3
+    assert await made.prove(client="192.0.2.2") == DEMO
+
+
+async def test_guesses_at_one_login_from_many_clients_are_bounded(setup):
+    made = setup()
+    results = [await made.prove(password=f"guess{number}", client=f"198.51.100.{number % 10}") for number in range(40)]
+    assert results == [FAILED] * 20 + [LATER] * 20
+    assert len(made.hasher.asked) == 20
+
+
+async def test_an_owner_is_not_shut_out_where_he_was_proven_before(setup):
+    made = setup(GuessLimits(per_login=3, per_client=3, remember=0))
+    made.people["other"] = credential(login="other")
+    assert await made.prove() == DEMO
+    await guess(made, 5, client="198.51.100.1")
+    await guess(made, 5, login="other")
+    assert await made.prove(client="192.0.2.77") == LATER  # whose client nobody knows
+    assert await made.prove() == DEMO
+
+
+@pytest.mark.parametrize(("bound", "step"), [("per_client", 0), ("per_56", 64), ("per_48", 72)])
+async def test_an_ipv6_client_cannot_guess_on_from_the_rest_of_its_network(setup, bound, step):
+    made = setup(GuessLimits(**{bound: 4}))
+    clients = [str(ip_address("2001:db8:1::1") + (number << step)) for number in range(6)]
+    results = [await made.prove(login=f"login{number}", client=client) for number, client in enumerate(clients)]
+    assert results == [FAILED] * 4 + [LATER] * 2
+    assert await made.prove(client="2001:db8:2::1") == DEMO
+
+
+async def test_guesses_side_by_side_are_bounded_too(setup):
     made = setup(GuessLimits(failures=3))
     results = await asyncio.gather(*(made.prove(password=f"guess{number}") for number in range(10)))
     assert results.count(FAILED) == 3
     assert results.count(LATER) == 7
+
+
+async def test_a_burst_of_right_passwords_of_one_login_costs_one_proof(setup):
+    made = setup()
+    assert await asyncio.gather(*(made.prove() for _ in range(50))) == [DEMO] * 50
+    assert len(made.hasher.asked) == 1
+
+
+async def test_a_burst_of_many_logins_of_one_address_all_get_in(setup):
+    made = setup(GuessLimits(failures=1, per_client=1))
+    for number in range(50):
+        made.people[str(number)] = credential(login=str(number))
+    proven = await asyncio.gather(*(made.prove(login=str(number)) for number in range(50)))
+    assert [identity.login for identity in proven] == [str(number) for number in range(50)]
 
 
 async def test_a_right_password_does_not_count_as_a_guess(setup):
@@ -184,24 +251,25 @@ async def test_a_right_password_does_not_count_as_a_guess(setup):
 
 
 async def test_no_more_proofs_wait_than_allowed(setup):
-    made = setup(GuessLimits(waiting=4, failures=100))
+    made = setup(GuessLimits(waiting=4, at_once=2))
     made.hasher.gate.clear()
-    waiting = [asyncio.create_task(made.prove(password="guess")) for _ in range(4)]
-    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(made.prove(password=f"guess{number}")) for number in range(6)]
+    await asyncio.sleep(0)  # each asks
+    await asyncio.sleep(0)  # each has its place, or waits for one
     assert await made.prove() == LATER
     made.hasher.gate.set()
-    assert await asyncio.gather(*waiting) == [FAILED] * 4
+    assert await asyncio.gather(*waiting) == [FAILED] * 6
     assert await made.prove() == DEMO
 
 
 async def test_what_is_kept_of_clients_and_passwords_is_bounded(setup):
-    made = setup(GuessLimits(clients=2, remembered=2, failures=1))
-    for number in range(5):
+    made = setup(GuessLimits(tallies=6, remembered=2))
+    for number in range(9):
         assert await made.prove(password="guess", client=f"192.0.2.{number}") == FAILED
-    assert len(made.authenticator._failures) == 2
-    for number in range(5):
         made.people[str(number)] = credential(login=str(number))
         await made.prove(str(number), client=f"198.51.100.{number}")
+    assert len(made.authenticator._guesses._tallies) == 6
+    assert len(made.authenticator._guesses._proven) == 6
     assert len(made.authenticator._remembered) == 2
 
 
