@@ -21,6 +21,7 @@ from store.outbox import NOTICES, notice_row
 from store.statements import Insert, Update
 from store.tables import Job, Message, Part, Seen
 
+# Held rows are due so much later.
 FAR = 1 << 62
 _LOOK_FURTHER = 500
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
@@ -382,3 +383,8 @@ def _reference(udh: bytes) -> int:
     if udh[:3] == b"\x06\x08\x04":
         return udh[3] << 8 | udh[4]
     return 0
+
+
+def when_due(stored: int) -> int:
+    """Return when a message is due, or would be if it were not held, in microseconds."""
+    return stored - FAR if stored >= FAR else stored

@@ -116,10 +116,11 @@ def _job_report(row: Row, messages: tuple[ReportedMessage, ...]) -> JobReport:
 
 
 def find_job(tx: Transaction, name: str) -> int | None:
-    """Return the key of the job with this public id, a message's id of it, or this Message-ID; None for none."""
+    """Return the key of the job with this public id, a message's or notice's id of it, or this Message-ID, or None."""
     for query in (
         "SELECT key FROM job WHERE public_id = ?",
         "SELECT job_key FROM message WHERE public_id = ?",
+        "SELECT job_key FROM notice WHERE public_id = ?",
         "SELECT key FROM job WHERE mail_id = ? ORDER BY accepted_at DESC, key DESC LIMIT 1",  # through job_accepted
     ):
         rows = tx.rows(query, (name,))

@@ -1,7 +1,8 @@
 """The queue as an administrator sees and handles it: what waits, held or released, made due at once.
 
 Not here: ending a message (progress.cancel), for that must reach its sender. A held row is due in the far future, so
-that the statements of dispatch need not know of it; its validity runs on.
+that the statements of dispatch need not know of it; its validity runs on. Nothing here sends a message before the time
+that its sender chose: one that no carrier was offered yet waits for that time, every other one for a later attempt.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,12 @@ from datetime import datetime
 
 from store.database import Transaction
 from store.keys import to_instant
-from store.outbound import FAR
+from store.outbound import FAR, when_due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingMessage:
-    """One message that has not ended. `due_at` is None while it is held."""
+    """One message that has not ended. `due_at` is when it goes out, for a held one that is released as well."""
 
     job_id: str
     message_id: str
@@ -28,13 +29,13 @@ class WaitingMessage:
     attempts: int
     reason: str
     problem: str
-    due_at: datetime | None
+    due_at: datetime
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingNotice:
-    """One notice that has not ended."""
+    """One notice that has not ended. `due_at` is None while it is held."""
 
     job_id: str
     notice_id: str
@@ -63,7 +64,7 @@ def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
             attempts=row[8],
             reason=row[9],
             problem=row[10],
-            due_at=None if row[11] >= FAR else to_instant(row[11]),
+            due_at=to_instant(when_due(row[11])),
             expires_at=to_instant(row[12]),
         )
         for row in tx.rows(
@@ -132,7 +133,7 @@ def hold(tx: Transaction, wishes: Sequence[Found]) -> list[int]:
     return [
         _update(
             tx,
-            "UPDATE message SET held = ?, due_at = ? WHERE key = ? AND state = 'queued'",
+            "UPDATE message SET held = ?, due_at = due_at + ? WHERE key = ? AND NOT held AND state = 'queued'",
             (True, FAR),
             found.messages,
         )
@@ -152,12 +153,13 @@ class Release:
 
 
 def release(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
-    """Make what is held due at once; returns how many rows each wish released."""
+    """Make what is held due at once, or at the time that its sender chose; returns how many rows each wish released."""
     return [
         _update(
             tx,
-            "UPDATE message SET held = ?, due_at = ? WHERE key = ? AND held AND state = 'queued'",
-            (False, wish.now),
+            "UPDATE message SET held = ?, due_at = CASE WHEN attempts > 0 THEN ? ELSE due_at - ? END"
+            " WHERE key = ? AND held AND state = 'queued'",
+            (False, wish.now, FAR),
             wish.found.messages,
         )
         + _update(
@@ -186,7 +188,10 @@ def drop_notices(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
 def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
     """Make everything that waits for a later attempt due at once, held rows excepted; returns how many rows."""
     return [
-        tx.execute("UPDATE message SET due_at = ? WHERE state = 'queued' AND due_at > ? AND NOT held", (now, now))
+        tx.execute(
+            "UPDATE message SET due_at = ? WHERE state = 'queued' AND due_at > ? AND attempts > 0 AND NOT held",
+            (now, now),
+        )
         + tx.execute("UPDATE notice SET due_at = ? WHERE state = 'queued' AND due_at > ?", (now, now))
         for now in nows
     ]

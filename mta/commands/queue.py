@@ -15,6 +15,7 @@ import click
 
 from gateway.cancel import cancel_now
 from mta.commands.opening import config_option, opened
+from sms.lifecycle import State
 from sms.message import MailOrigin
 from sms.number import mask_number
 from sms.report import ReportedMessage
@@ -69,8 +70,9 @@ def list_queue(file: str, limit: int, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(rows, default=_plain, indent=2))
         return
+    now = datetime.now(UTC)
     for message in messages:
-        click.echo(_message_line(message))
+        click.echo(_message_line(message, now))
     for notice in notices:
         click.echo(_notice_line(notice))
     click.echo(f"{_count(len(messages), 'message')}, {_count(len(notices), 'notice')} wait; times are UTC.")
@@ -86,15 +88,31 @@ def _tries(attempts: int, reason: str, problem: str) -> str:
     return f"  ({_count(attempts, 'attempt')}, {reason}: {problem})" if reason else ""
 
 
-def _message_line(message: WaitingMessage) -> str:
+def _message_line(message: WaitingMessage, now: datetime) -> str:
     urgency = "express" if message.express else "normal"
-    line = f"{message.message_id}  {message.state:<10} {urgency:<7} due {_when(message.due_at)}  "
+    line = f"{message.message_id}  {message.job_id}  {message.state:<10} {urgency:<7} {_waits_for(message, now)}  "
     line += f"{mask_number(message.number)}  {message.customer}  via {message.route}"
     return line + _tries(message.attempts, message.reason, message.problem)
 
 
+def _waits_for(message: WaitingMessage, now: datetime) -> str:
+    """Say what a message waits for; only what is queued waits for us."""
+    due = _when(message.due_at)
+    if message.state != State.QUEUED:
+        return "with the carrier"
+    if message.held:
+        return f"held, scheduled {due}" if _is_scheduled(message, now) else "held"
+    if _is_scheduled(message, now):
+        return f"scheduled {due}"
+    return f"due {due}" if message.due_at > now else f"due {due}, until a carrier takes it"
+
+
+def _is_scheduled(message: WaitingMessage, now: datetime) -> bool:
+    return message.due_at > now and not message.attempts
+
+
 def _notice_line(notice: WaitingNotice) -> str:
-    line = f"{notice.notice_id}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  "
+    line = f"{notice.notice_id}  {notice.job_id}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  "
     line += f"by {notice.channel} to {notice.recipient}"
     return line + _tries(notice.attempts, notice.reason, notice.problem)
 
@@ -122,7 +140,7 @@ def hold_queued(file: str, names: tuple[str, ...]) -> None:
 @config_option
 @click.argument("names", metavar="ID…", nargs=-1, required=True)
 def release_held(file: str, names: tuple[str, ...]) -> None:
-    """Let what was held go out now."""
+    """Let what was held go out: now, or at the time that its sender chose."""
     with opened(file) as (_, database, _keys):
         for name in names:
             found = _found(database.read_now(partial(find_waiting, name=name)), name)
@@ -148,7 +166,7 @@ def delete(file: str, names: tuple[str, ...]) -> None:
 @queue.command("flush")
 @config_option
 def flush_queue(file: str) -> None:
-    """Try everything that waits for a later attempt now."""
+    """Try everything now that failed and waits for a later attempt; what its sender scheduled keeps its time."""
     with opened(file) as (_, database, _keys):
         count = database.write_now(flush, _now())
     click.echo(f"{count} made due")
@@ -208,7 +226,10 @@ def cancel_job(file: str, name: str) -> None:
 @click.argument("job", metavar="JOB")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(file: str, job: str, *, as_json: bool) -> None:
-    """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices."""
+    """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.
+
+    The id of a message or a notice stands for its job.
+    """
     _print_trace(file, job, as_json=as_json)
 
 
@@ -272,8 +293,9 @@ def _mail_lines(mail: MailOrigin) -> list[str]:
 def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     reason = f", {message.reason}: {message.problem}" if message.reason else ""
     size = f"{message.alphabet}, {_count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
+    state = f"{message.state}{_going_out(message)}{reason}"
     lines = [
-        f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {message.state}{reason}",
+        f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {state}",
         f"  {size}, {_count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
     ]
     receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
@@ -291,6 +313,12 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
         for receipt in receipts
     ]
     return lines
+
+
+def _going_out(message: ReportedMessage) -> str:
+    if message.state is not State.QUEUED:
+        return ""
+    return ", held" if message.due_at is None else f", due {_when(message.due_at)}"
 
 
 def _last_on_the_way(receipts: Sequence[TracedReceipt], part: int) -> list[TracedReceipt]:

@@ -16,7 +16,7 @@ from store.outbox import Outbox, TakeNotices
 from store.progress import Answer, Cancel, ProgressStore, Recovery, Rules
 from store.receipts import Arrived
 from store.views import find_job, load_reports
-from store.waiting import Release, find_waiting, hold, release
+from store.waiting import Release, find_waiting, flush, hold, list_messages, release
 from tests.databases import EMPTY_POSTGRESQL
 
 START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
@@ -161,6 +161,12 @@ class World:
 
     def release(self, public: str):
         return self.database.write_now(release, Release(found=self.find(public), now=self.now))
+
+    def flush(self):
+        return self.database.write_now(flush, self.now)
+
+    def waiting(self):
+        return self.database.read_now(partial(list_messages, limit=100))
 
     def report(self, job_id: str):
         def load(tx):

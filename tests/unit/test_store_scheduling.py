@@ -72,6 +72,52 @@ def test_a_message_that_starts_later_is_not_taken_before(world):
     assert len(world.take()) == 1
 
 
+def test_a_flush_hurries_what_failed_and_leaves_the_start_that_a_sender_chose(world):
+    world.add("447700900101", due_at=world.now + 3600 * SECOND)
+    world.add("447700900102")
+    (part,) = world.take()
+    world.settle((part.part_key, Retry(problem=BUSY)))
+    world.now += SECOND
+    assert world.flush() == 1
+    assert [part.number.digits for part in world.take()] == ["447700900102"]
+    assert dues(world)[0] == HOUR
+
+
+def test_a_flush_sends_nothing_within_a_blackout(world):
+    world.add("447700900101", blackouts=night(timedelta(seconds=2), HOUR), expires_at=world.now + 9 * 3600 * SECOND)
+    (part,) = world.take()
+    world.settle((part.part_key, Retry(problem=BUSY)))
+    world.now += 3 * SECOND
+    world.flush()
+    assert world.take() == []
+    assert dues(world) == [HOUR]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_held_and_released_goes_out_at_its_senders_time_and_not_before(world, times):
+    start = world.now + 3600 * SECOND
+    job = world.add("447700900101", due_at=start, expires_at=start + 3600 * SECOND)
+    for _ in range(times):
+        assert world.hold(job.public_id) == 1
+        assert world.hold(job.public_id) == 0
+        assert world.flush() == 0
+        (waiting,) = world.waiting()
+        assert (waiting.held, waiting.due_at) == (True, START + HOUR)
+        assert world.release(job.public_id) == 1
+    assert world.take() == []
+    world.now += 3600 * SECOND
+    assert len(world.take()) == 1
+
+
+def test_what_was_deferred_and_held_is_due_once_it_is_released(world):
+    job = world.add("447700900101")
+    (part,) = world.take()
+    world.settle((part.part_key, Retry(problem=BUSY)))
+    world.hold(job.public_id)
+    world.release(job.public_id)
+    assert len(world.take()) == 1
+
+
 def twin(world: World, *numbers: str, key: bytes = b"text", until: timedelta = timedelta(minutes=10), **changes):
     """Add a job with detection of duplicates; `key` stands for its text."""
     job = world.new_job(*numbers, **changes)
