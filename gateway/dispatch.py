@@ -148,6 +148,10 @@ class Dispatch:
         )
         self._settler.kick()
 
+    def answered_late(self, carrier: str, part_key: int, outcome: Outcome) -> None:
+        """Take an answer that comes after its part was settled as unanswered."""
+        log.info("part_answered_late", carrier=carrier, part=part_key, outcome=type(outcome).__name__.lower())
+
     def window_changed(self, carrier: str) -> None:
         """Learn that a carrier may take more."""
         self._feeders[carrier].kick()

@@ -28,6 +28,9 @@ class CarrierEvents(Protocol):
     def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
         """Take the answer to one submitted part: exactly one call per part, whatever happens to the link."""
 
+    def answered_late(self, carrier: str, part_key: int, outcome: Outcome) -> None:
+        """Take what the carrier says after all of a part whose answer was `Unknown` by then."""
+
     async def reported(self, receipts: Sequence[Receipt]) -> None:
         """Take receipts; returns after all are committed, raises if they could not be: then none is."""
 

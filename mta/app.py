@@ -114,6 +114,11 @@ class Gateway:
         assert self._dispatch is not None
         self._dispatch.answered(carrier, part_key, outcome)
 
+    def answered_late(self, carrier: str, part_key: int, outcome: Outcome) -> None:
+        """Hand a late answer to dispatch."""
+        assert self._dispatch is not None
+        self._dispatch.answered_late(carrier, part_key, outcome)
+
     def window_changed(self, carrier: str) -> None:
         """Tell dispatch that a carrier may take more."""
         assert self._dispatch is not None

@@ -23,6 +23,7 @@ from smpp.events import (
     Ended,
     Event,
     FellSilent,
+    LateAnswer,
     Malformed,
     Missing,
     OutbindHeard,
@@ -348,11 +349,8 @@ class SmppClient:
         elif isinstance(event, (FellSilent, Spoke)):
             log.warning("smpp_silent" if isinstance(event, FellSilent) else "smpp_spoke", carrier=self.name)
             self._changed()
-        elif isinstance(event, Stray):
-            status = status_name(event.status)
-            log.warning("smpp_stray_answer", carrier=self.name, command=hex(event.command), status=status)
-        elif isinstance(event, Malformed):
-            log.warning("smpp_malformed_pdu", carrier=self.name, peer=link.peer, cause=str(event.error))
+        else:
+            self._on_oddity(link, event)
 
     def on_quiet(self, link: Link) -> None:
         """Hand on together what the carrier brought together."""
@@ -389,20 +387,36 @@ class SmppClient:
     def _on_part_answer(self, part_key: int, pdu: Pdu) -> None:
         assert self._events is not None
         assert self._pace is not None
-        body = pdu.body
-        if not pdu.status and isinstance(body, (SubmitSmResp, DataSmResp)):
+        outcome = self._read_answer(pdu)
+        if isinstance(outcome, Done):
             self._pace.accepted()
-            reference = normalise_id(body.message_id, self._dialect.id_in_response)
-            self._events.answered(self.name, part_key, Done(reference=reference))
         else:
-            outcome = decide_outcome(
-                status_of(pdu), overrides=self._dialect.statuses, throttle_pause=self._dialect.throttle_pause
-            )
             if isinstance(outcome, Retry) and outcome.problem.code is ProblemCode.THROTTLED:
                 self._pace.throttled(self._loop.time())
             log.info("smpp_part_refused", carrier=self.name, part=part_key, status=status_name(status_of(pdu)))
-            self._events.answered(self.name, part_key, outcome)
+        self._events.answered(self.name, part_key, outcome)
         self._changed()
+
+    def _on_oddity(self, link: Link, event: Event) -> None:
+        """Use what can be used of what comes out of turn."""
+        assert self._events is not None
+        if isinstance(event, LateAnswer) and isinstance(event.context, int):
+            status = status_name(status_of(event.pdu))
+            log.warning("smpp_part_answered_late", carrier=self.name, part=event.context, status=status)
+            self._events.answered_late(self.name, event.context, self._read_answer(event.pdu))
+        elif isinstance(event, Stray):
+            status = status_name(event.status)
+            log.warning("smpp_stray_answer", carrier=self.name, command=hex(event.command), status=status)
+        elif isinstance(event, Malformed):
+            log.warning("smpp_malformed_pdu", carrier=self.name, peer=link.peer, cause=str(event.error))
+
+    def _read_answer(self, pdu: Pdu) -> Outcome:
+        body = pdu.body
+        if not pdu.status and isinstance(body, (SubmitSmResp, DataSmResp)):
+            return Done(reference=normalise_id(body.message_id, self._dialect.id_in_response))
+        return decide_outcome(
+            status_of(pdu), overrides=self._dialect.statuses, throttle_pause=self._dialect.throttle_pause
+        )
 
     def _on_no_answer(self, context: object, missing: Missing) -> None:
         assert self._events is not None

@@ -30,7 +30,6 @@ class Missing(StrEnum):
     TIMED_OUT = "timed-out"
     LOST = "lost"
     UNSENT = "unsent"
-    GARBLED = "garbled"
 
 
 class Bound(NamedTuple):
@@ -77,8 +76,15 @@ class Unanswered(NamedTuple):
     missing: Missing
 
 
+class LateAnswer(NamedTuple):
+    """The answer to a request of ours that was `Unanswered`, TIMED_OUT, before: it still says what became of it."""
+
+    context: object
+    pdu: Pdu
+
+
 class Stray(NamedTuple):
-    """A response that no open request waits for: late, doubled or invented. For the log."""
+    """A response that no request waits for, nor waited lately: doubled or invented. For the log."""
 
     command: int
     sequence: int
@@ -113,6 +119,7 @@ Event = (
     | Asked
     | Answered
     | Unanswered
+    | LateAnswer
     | FellSilent
     | Spoke
     | Stray

@@ -1,5 +1,7 @@
 """The kinds of field that SMPP PDUs are made of, each knowing its bounds and the status to answer when they are broken.
 
+What is not read strictly is taken for what can be read of it: longer than its bound, or without its end.
+
 Not here: which PDU has which fields (pdu) and optional parameters (tlv). Standard: SMPP 3.4 §3.1 and §5.2.
 """
 
@@ -52,7 +54,7 @@ class FieldKind(Protocol):
     def encode(self, name: str, value: object) -> bytes:
         """Return the field's octets."""
 
-    def decode(self, name: str, data: bytes, offset: int) -> tuple[object, int]:
+    def decode(self, name: str, data: bytes, offset: int, *, strict: bool = True) -> tuple[object, int]:
         """Return the value that begins at the offset, and the offset behind it."""
 
 
@@ -69,8 +71,8 @@ class Integer:
             raise PduError(self.status, f"{name} does not fit {self.size} octets")
         return value.to_bytes(self.size, "big")
 
-    def decode(self, name: str, data: bytes, offset: int) -> tuple[int, int]:
-        """Return the integer and the offset behind it."""
+    def decode(self, name: str, data: bytes, offset: int, *, strict: bool = True) -> tuple[int, int]:  # noqa: ARG002
+        """Return the integer and the offset behind it; there is nothing to read of one that is cut off."""
         end = offset + self.size
         if end > len(data):
             raise PduError(Status.RINVCMDLEN, f"{name} is cut off")
@@ -79,26 +81,35 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class CString:
-    """A C-octet string of at most `limit` octets with its NUL; Latin-1 in both directions, so that no octet is lost."""
+    """A C-octet string of at most `limit` octets with its NUL; Latin-1 in both directions, so that no octet is lost.
+
+    The limit of a `loose` one is for who chooses it: names, passwords and ids are as long as they were given out.
+    """
 
     limit: int
     status: Status = Status.RSYSERR
+    loose: bool = False
 
     def encode(self, name: str, value: object) -> bytes:
         """Return the octets with the NUL; too long, NUL inside and characters beyond Latin-1 are refused."""
-        if not isinstance(value, str) or len(value) >= self.limit or "\0" in value:
-            raise PduError(self.status, f"{name} is longer than {self.limit - 1} characters, or has a NUL")
+        if not isinstance(value, str) or "\0" in value:
+            raise PduError(self.status, f"{name} has a NUL")
+        if len(value) >= self.limit and not self.loose:
+            raise PduError(self.status, f"{name} is longer than {self.limit - 1} characters")
         try:
             return value.encode("latin-1") + b"\0"
         except UnicodeEncodeError:
             raise PduError(self.status, f"{name} has a character beyond Latin-1") from None
 
-    def decode(self, name: str, data: bytes, offset: int) -> tuple[str, int]:
+    def decode(self, name: str, data: bytes, offset: int, *, strict: bool = True) -> tuple[str, int]:
         """Return the text without the NUL and the offset behind it."""
-        end = data.find(b"\0", offset, offset + self.limit)
+        end = data.find(b"\0", offset)
+        if end < 0 and strict:
+            raise PduError(Status.RINVCMDLEN, f"{name} does not end")
         if end < 0:
-            cut = len(data) < offset + self.limit
-            raise PduError(Status.RINVCMDLEN if cut else self.status, f"{name} does not end within {self.limit} octets")
+            return data[offset:].decode("latin-1"), len(data)
+        if strict and end - offset >= self.limit and not self.loose:
+            raise PduError(self.status, f"{name} does not end within {self.limit} octets")
         return data[offset:end].decode("latin-1"), end + 1
 
 
@@ -114,14 +125,14 @@ class ShortMessage:
             raise PduError(Status.RINVMSGLEN, f"{name} is longer than {self.limit} octets")
         return bytes((len(value),)) + value
 
-    def decode(self, name: str, data: bytes, offset: int) -> tuple[bytes, int]:
+    def decode(self, name: str, data: bytes, offset: int, *, strict: bool = True) -> tuple[bytes, int]:
         """Return the octets and the offset behind them."""
         if offset >= len(data):
             raise PduError(Status.RINVCMDLEN, "sm_length is cut off")
         end = offset + 1 + data[offset]
-        if data[offset] > self.limit or end > len(data):
+        if strict and (data[offset] > self.limit or end > len(data)):
             raise PduError(Status.RINVMSGLEN, f"{name} is longer than its PDU or than {self.limit} octets")
-        return data[offset + 1 : end], end
+        return data[offset + 1 : end], min(end, len(data))
 
 
 _OCTET = Integer()
@@ -156,7 +167,9 @@ class Destinations:
                 raise PduError(Status.RINVDESTFLAG, f"{name} have a member that is neither address nor list")
         return b"".join(octets)
 
-    def decode(self, name: str, data: bytes, offset: int) -> tuple[tuple[Address | ListName, ...], int]:
+    def decode(
+        self, name: str, data: bytes, offset: int, *, strict: bool = True
+    ) -> tuple[tuple[Address | ListName, ...], int]:
         """Return the addresses and lists, and the offset behind them."""
         count, offset = _OCTET.decode("number_of_dests", data, offset)
         if not 1 <= count <= self.limit:
@@ -165,12 +178,12 @@ class Destinations:
         for _ in range(count):
             flag, offset = _OCTET.decode("dest_flag", data, offset)
             if flag == _DISTRIBUTION_LIST:
-                list_name, offset = _LIST.decode("dl_name", data, offset)
+                list_name, offset = _LIST.decode("dl_name", data, offset, strict=strict)
                 found.append(ListName(list_name))
             elif flag == _SME:
                 ton, offset = _OCTET.decode("dest_addr_ton", data, offset)
                 npi, offset = _OCTET.decode("dest_addr_npi", data, offset)
-                address, offset = _ADDRESS.decode("destination_addr", data, offset)
+                address, offset = _ADDRESS.decode("destination_addr", data, offset, strict=strict)
                 found.append(Address(ton, npi, address))
             else:
                 raise PduError(Status.RINVDESTFLAG, f"dest_flag is {flag}")
@@ -195,14 +208,16 @@ class Unsuccessful:
             )
         return b"".join(octets)
 
-    def decode(self, name: str, data: bytes, offset: int) -> tuple[tuple[UnsuccessfulAddress, ...], int]:
+    def decode(
+        self, name: str, data: bytes, offset: int, *, strict: bool = True
+    ) -> tuple[tuple[UnsuccessfulAddress, ...], int]:
         """Return the addresses with their codes, and the offset behind them."""
         count, offset = _OCTET.decode(name, data, offset)
         found = []
         for _ in range(count):
             ton, offset = _OCTET.decode("dest_addr_ton", data, offset)
             npi, offset = _OCTET.decode("dest_addr_npi", data, offset)
-            address, offset = _ADDRESS.decode("destination_addr", data, offset)
+            address, offset = _ADDRESS.decode("destination_addr", data, offset, strict=strict)
             code, offset = _CODE.decode("error_status_code", data, offset)
             found.append(UnsuccessfulAddress(ton, npi, address, code))
         return tuple(found), offset

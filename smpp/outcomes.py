@@ -38,7 +38,6 @@ WITHOUT_ANSWER: Mapping[Missing, Outcome] = MappingProxyType(
         Missing.UNSENT: LINK_DOWN,
         Missing.LOST: _LOST,
         Missing.TIMED_OUT: _NO_ANSWER,
-        Missing.GARBLED: _NO_ANSWER,
     }
 )
 

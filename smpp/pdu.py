@@ -44,11 +44,11 @@ _CODECS: Mapping[type[Body], tuple[tuple[str, FieldKind], ...]] = MappingProxyTy
 _SM_BODIES: Mapping[int, type[SubmitSm | DeliverSm]] = MappingProxyType(
     {Command.SUBMIT_SM: SubmitSm, Command.DELIVER_SM: DeliverSm}
 )
-# The mandatory part of submit_sm and deliver_sm with the bounds of its fields, up to sm_length, as Latin-1 text.
-_SM_LAYOUT = re.compile(
-    r"([^\0]{0,5})\0(.)(.)([^\0]{0,20})\0(.)(.)([^\0]{0,20})\0(.)(.)(.)([^\0]{0,16})\0([^\0]{0,16})\0(.)(.)(.)(.)(.)",
-    re.DOTALL,
-).match
+# The mandatory part of submit_sm and deliver_sm up to sm_length, as Latin-1 text: with the bounds of its fields, and
+# without.
+_SM_FIELDS = r"([^\0]*)\0(.)(.)([^\0]%s)\0(.)(.)([^\0]%s)\0(.)(.)(.)([^\0]%s)\0([^\0]%s)\0(.)(.)(.)(.)(.)"
+_SM_LAYOUT = re.compile(_SM_FIELDS % ("{0,20}", "{0,20}", "{0,16}", "{0,16}"), re.DOTALL).match
+_ANY_SM_LAYOUT = re.compile(_SM_FIELDS % ("*", "*", "*", "*"), re.DOTALL).match
 _SM_OCTETS = 254
 _ID_BODIES: Mapping[int, type[SubmitSmResp | DeliverSmResp | DataSmResp]] = MappingProxyType(
     {
@@ -57,10 +57,6 @@ _ID_BODIES: Mapping[int, type[SubmitSmResp | DeliverSmResp | DataSmResp]] = Mapp
         Command.DATA_SM_RESP: DataSmResp,
     }
 )
-_ID_OCTETS = 65
-# What submits is told what is wrong with its parameters. All else is taken for what can be read of it: a carrier brings
-# a receipt that was refused again and again, and never another one.
-_STRICT = frozenset({Command.SUBMIT_SM, Command.SUBMIT_MULTI, Command.DATA_SM})
 
 
 class Pdu(NamedTuple):
@@ -165,7 +161,7 @@ def _encode_sm(command: int, body: SubmitSm | DeliverSm, sequence: int, tlvs: tu
         message,
     ) = body
     length = len(message)
-    if len(service) > 5 or len(source) > 20 or len(to) > 20 or len(schedule) > 16 or len(validity) > 16 or length > 254:
+    if len(source) > 20 or len(to) > 20 or len(schedule) > 16 or len(validity) > 16 or length > 254:
         raise ValueError
     if "\0" in f"{service}{source}{to}{schedule}{validity}":
         raise ValueError
@@ -201,66 +197,64 @@ def _encode_id(
     if not body.message_id and not tlvs:
         return _pack_empty_id(HEADER_OCTETS + 1, command, 0, sequence, 0)
     octets = body.message_id.encode("latin-1") + b"\0"
-    if len(octets) > _ID_OCTETS or octets.find(b"\0") != len(octets) - 1:
+    if octets.find(b"\0") != len(octets) - 1:
         raise ValueError
     if tlvs:
         octets += encode_tlvs(tlvs)
     return _pack_header(HEADER_OCTETS + len(octets), command, 0, sequence) + octets
 
 
-def decode(data: bytes) -> Pdu:
-    """Return the one PDU that the data is, no more and no less; raises PduError."""
+def decode(data: bytes, *, strict: bool = True) -> Pdu:
+    """Return the one PDU that the data is, no more and no less; raises PduError. `strict` is as in `decode_body`."""
     if len(data) < HEADER_OCTETS:
         raise PduError(Status.RINVCMDLEN, "the header is cut off")
     length, command, status, sequence = unpack_header(data)
     if length != len(data):
         raise PduError(Status.RINVCMDLEN, "command_length is wrong", command=command, sequence=sequence)
-    return decode_body(command, status, sequence, data[HEADER_OCTETS:])
+    return decode_body(command, status, sequence, data[HEADER_OCTETS:], strict=strict)
 
 
-def decode_body(command: int, status: int, sequence: int, octets: bytes) -> Pdu:
+def decode_body(command: int, status: int, sequence: int, octets: bytes, *, strict: bool = True) -> Pdu:
     """Return the PDU with this header and body; raises PduError, which knows command and sequence.
 
-    A response may leave its body out even where its status is 0, or the NUL of its message_id, and one that refuses may
-    have any body: carriers do all that, and the fields then have their defaults.
+    `strict` is for requests of those who submit, who are told what is wrong. What a carrier brings is taken for what
+    can be read of it: what was refused it brings again and again, and never another one. A response is one whatever
+    its body: what cannot be read of it has the fields' defaults, since its status has said what counts.
     """
     if command in _ID_BODIES:
-        # The field's own bounds, in one look: one NUL, at the end; or none, as some carriers have it.
-        end = octets.find(b"\0")
-        if end < 0 and not status:
-            end = len(octets)
-        if octets and len(octets) - 1 <= end < _ID_OCTETS:
-            body = _new(_ID_BODIES[command], (octets[:end].decode("latin-1"),))
-            return _new(Pdu, (body, sequence, status, ()))
+        # Nearly all have one NUL, at the end.
+        if octets.find(b"\0") == len(octets) - 1 and octets:
+            return _new(Pdu, (_new(_ID_BODIES[command], (octets[:-1].decode("latin-1"),)), sequence, status, ()))
     elif command in _SM_BODIES:
-        found = _decode_sm(command, status, sequence, octets)
+        found = _decode_sm(command, status, sequence, octets, strict=strict)
         if found is not None:
             return found
     try:
-        return _decode_fields(command, status, sequence, octets)
+        return _decode_fields(command, status, sequence, octets, strict=strict and not command & RESPONSE_BIT)
     except PduError as error:
-        if status and command & RESPONSE_BIT and command in BODIES:
-            return Pdu(BODIES[command](), sequence, status)
         raise PduError(error.status, error.detail, command=command, sequence=sequence) from None
 
 
-def _decode_fields(command: int, status: int, sequence: int, octets: bytes) -> Pdu:
+def _decode_fields(command: int, status: int, sequence: int, octets: bytes, *, strict: bool) -> Pdu:
     kind = BODIES.get(command)
     if kind is None:
         raise PduError(Status.RINVCMDID, f"command_id 0x{command:08X} does not exist")
-    if not octets and command & RESPONSE_BIT:
-        return Pdu(kind(), sequence, status)
     offset = 0
     values: list[object] = []
     for name, field in _CODECS[kind]:
-        value, offset = field.decode(name, octets, offset)
+        try:
+            value, offset = field.decode(name, octets, offset, strict=strict)
+        except PduError:
+            if command & RESPONSE_BIT:
+                return Pdu(kind._make([*values, *kind()[len(values) :]]), sequence, status)
+            raise
         values.append(value)
-    return Pdu(kind._make(values), sequence, status, decode_tlvs(octets, offset, strict=command in _STRICT))
+    return Pdu(kind._make(values), sequence, status, decode_tlvs(octets, offset, strict=strict))
 
 
-def _decode_sm(command: int, status: int, sequence: int, octets: bytes) -> Pdu | None:
+def _decode_sm(command: int, status: int, sequence: int, octets: bytes, *, strict: bool) -> Pdu | None:
     """Read the layout that submit_sm and deliver_sm share; None where the generic codec must say what is wrong."""
-    match = _SM_LAYOUT(octets.decode("latin-1"))
+    match = (_SM_LAYOUT if strict else _ANY_SM_LAYOUT)(octets.decode("latin-1"))
     if match is None:
         return None
     (
@@ -309,7 +303,7 @@ def _decode_sm(command: int, status: int, sequence: int, octets: bytes) -> Pdu |
         ),
     )
     try:
-        tlvs = () if end == len(octets) else decode_tlvs(octets, end, strict=command in _STRICT)
+        tlvs = () if end == len(octets) else decode_tlvs(octets, end, strict=strict)
     except PduError:
         return None
     return _new(Pdu, (body, sequence, status, tlvs))

@@ -37,6 +37,7 @@ from smpp.events import (
     EndReason,
     Event,
     FellSilent,
+    LateAnswer,
     Malformed,
     Missing,
     OutbindHeard,
@@ -63,7 +64,8 @@ class Limits:
     `window` is how many of our requests may be open, `inbound_window` how many of theirs before we say «busy».
     `asides` is how many questions about earlier SMS (query_sm, cancel_sm, replace_sm) may be open beside the window.
     `response_seconds` bounds every answer, also those to bind, unbind and enquire_link. `silence_seconds` is how long
-    an answer may be owed, and nothing heard, before the link is asked if it lives.
+    an answer may be owed, and nothing heard, before the link is asked if it lives. What was not answered in time is
+    remembered for `late_seconds`, at most `late_answers` of it: a `LateAnswer` may still come.
     """
 
     window: int = 100
@@ -75,12 +77,15 @@ class Limits:
     silence_seconds: float = 4.0
     inactivity_seconds: float = math.inf
     init_seconds: float = 15.0
+    late_seconds: float = 3600.0
+    late_answers: int = 10_000
 
 
 _unpack_header = HEADER.unpack_from
 # Made for every SMS and every receipt: without the checking makers of their types.
 _new = tuple.__new__
-# deadline, command_id of the answer, context: a request of ours that waits. A bare tuple, made for every SMS.
+# deadline, command_id of the answer, context: a request of ours that waits, or whose answer is late. A bare tuple, made
+# for every SMS.
 _Open = tuple[float, int, object]
 
 _SUBMIT_SM: int = Command.SUBMIT_SM
@@ -142,6 +147,7 @@ class Session:
         self._sequence = 0
         self._fresh = 0
         self._open: dict[int, _Open] = {}
+        self._late: dict[int, _Open] = {}
         self._asides = 0
         self._bind: tuple[int, Command] | None = None
         self._unbind_by = math.inf
@@ -177,16 +183,7 @@ class Session:
         self._now = now
         if self.is_closed():
             return
-        owed_since = math.inf
-        while self._open:
-            sequence, (deadline, answer, context) = next(iter(self._open.items()))
-            if deadline > now:
-                owed_since = deadline - self.limits.response_seconds
-                break
-            del self._open[sequence]
-            self._asides -= answer in _ASIDE_ANSWERS
-            self._fresh = min(self._fresh, len(self._open))
-            self._events.append(Unanswered(context, Missing.TIMED_OUT))
+        owed_since = self._give_up(now)
         if now >= self._unbind_by:
             self._end(EndReason.NO_UNBIND_ANSWER if self.state is State.UNBINDING else EndReason.UNBOUND)
             return
@@ -199,6 +196,26 @@ class Session:
             self._out.append(encode(EnquireLink(), self._next_sequence()))
         elif verdict is not TimerVerdict.FINE:
             self._end(_TIMER_ENDS[verdict])
+
+    def _give_up(self, now: float) -> float:
+        """Give up the requests whose time is over; returns since when the oldest of the others is open."""
+        owed_since = math.inf
+        while self._open:
+            sequence, (deadline, answer, context) = next(iter(self._open.items()))
+            if deadline > now:
+                owed_since = deadline - self.limits.response_seconds
+                break
+            del self._open[sequence]
+            self._asides -= answer in _ASIDE_ANSWERS
+            self._fresh = min(self._fresh, len(self._open))
+            self._late[sequence] = (now + self.limits.late_seconds, answer, context)
+            self._events.append(Unanswered(context, Missing.TIMED_OUT))
+        while self._late:
+            sequence, (forget_at, *_) = next(iter(self._late.items()))
+            if forget_at > now and len(self._late) <= self.limits.late_answers:
+                break
+            del self._late[sequence]
+        return owed_since
 
     @property
     def tick_seconds(self) -> float:
@@ -345,7 +362,7 @@ class Session:
 
     def _receive_request(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         try:
-            pdu = decode_body(command, status, sequence, octets)
+            pdu = decode_body(command, status, sequence, octets, strict=self.role is Role.SMSC)
         except PduError as error:
             self._refuse_request(command, sequence, error)
             return
@@ -371,14 +388,19 @@ class Session:
     def _receive_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         waiting = self._open.get(sequence)
         if waiting is None or (command != waiting[1] and command != Command.GENERIC_NACK):
-            self._receive_link_response(command, status, sequence, octets)
+            self._receive_other_response(command, status, sequence, octets)
             return
         del self._open[sequence]
         self._asides -= waiting[1] in _ASIDE_ANSWERS
-        try:
-            self._events.append(_new(Answered, (waiting[2], decode_body(command, status, sequence, octets))))
-        except PduError as error:
-            self._events += (Malformed(error), Unanswered(waiting[2], Missing.GARBLED))
+        self._events.append(_new(Answered, (waiting[2], decode_body(command, status, sequence, octets))))
+
+    def _receive_other_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
+        late = self._late.get(sequence)
+        if late is None or (command != late[1] and command != Command.GENERIC_NACK):
+            self._receive_link_response(command, status, sequence, octets)
+            return
+        del self._late[sequence]
+        self._events.append(LateAnswer(late[2], decode_body(command, status, sequence, octets)))
 
     def _receive_link_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         """Take the answers to bind and unbind; those to enquire_link are nothing but a sign of life."""

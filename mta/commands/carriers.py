@@ -223,6 +223,9 @@ class _Witness(CarrierEvents):
         if not self.answer.done():
             self.answer.set_result(outcome)
 
+    def answered_late(self, carrier: str, part_key: int, outcome: Outcome) -> None:
+        self.answered(carrier, part_key, outcome)
+
     def window_changed(self, carrier: str) -> None:  # noqa: ARG002 - the protocol's
         self.bound.set()
 

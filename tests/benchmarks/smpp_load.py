@@ -53,6 +53,9 @@ class _Events:
         self._open -= 1
         self._look()
 
+    def answered_late(self, _carrier: str, _part_key: int, outcome: Outcome) -> None:
+        raise AssertionError(f"{outcome} came late")
+
     async def reported(self, receipts: Sequence[Receipt]) -> None:
         self._receipts -= len(receipts)
         self._look()

@@ -71,6 +71,7 @@ class Listener:
 
     def __init__(self, commit=None):
         self.answers = {}
+        self.late_answers = {}
         self.receipts = []
         self.fragments = []
         self.lists = []
@@ -82,6 +83,11 @@ class Listener:
         assert part_key not in self.answers, f"part {part_key} was answered twice"
         self.answers[part_key] = outcome
         self._say("answered", part_key)
+
+    def answered_late(self, carrier, part_key, outcome):
+        assert part_key in self.answers, f"part {part_key} was not given up before"
+        self.late_answers[part_key] = outcome
+        self._say("answered late", part_key)
 
     async def reported(self, receipts):
         self.lists.append(len(receipts))

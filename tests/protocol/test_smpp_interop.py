@@ -15,7 +15,7 @@ from smpp.pdu import Pdu, decode
 from smpp.session import Limits
 from smpp.statuses import Status
 from sms.message import ReceiptState
-from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
+from sms.outcome import Done, Failed, ProblemCode, Retry
 from tests.protocol.smpp_kit import NUMBER, Listener, account_of, client_of, logbook, single_parts
 from tests.protocol.smpp_raw import RawCentre, bound, delivery, is_alive, linked, pdu, raw_centre, taken, tlv
 
@@ -298,9 +298,8 @@ async def test_a_sequence_number_that_no_standard_allows_is_given_back(sequence)
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (delivery(b"Hi", length=254), Status.RINVMSGLEN),
-        (delivery(b"x" * 255), Status.RINVMSGLEN),
         (delivery()[:-5], Status.RINVCMDLEN),
+        (b"CMT", Status.RINVCMDLEN),
     ],
 )
 async def test_what_cannot_be_understood_is_refused_with_its_reason_and_the_link_goes_on(body, status):
@@ -353,7 +352,10 @@ ANSWERS: dict[str, tuple[Callable[[int], bytes], type, object]] = {
         Done,
         "4711",
     ),
-    "an id that does not end": (answered(b"4" * 200), Unknown, ProblemCode.NO_ANSWER),
+    # adapted from kneodev/ksmppd#153, #56
+    "an id of 72 characters": (answered(b"4" * 72 + b"\0"), Done, "4" * 72),
+    "an id that does not end": (answered(b"4" * 200), Done, "4" * 200),
+    "blanks and NULs around the id": (answered(b" 4711 \0\0"), Done, "4711"),
 }
 
 

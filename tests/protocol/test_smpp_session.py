@@ -44,6 +44,7 @@ from smpp.events import (
     Ended,
     EndReason,
     FellSilent,
+    LateAnswer,
     Malformed,
     Missing,
     OutbindHeard,
@@ -298,16 +299,14 @@ def test_a_response_of_another_kind_does_not_answer():
     assert session.outstanding == 1
 
 
-def test_an_answer_that_cannot_be_read_still_ends_its_request():
+def test_an_answer_of_any_body_is_the_answer():
     session = bound_esme()
     sequence = session.send(SubmitSm(), "part")
     session.receive_data(struct.pack("!IIII", 86, Command.SUBMIT_SM_RESP, 0, sequence) + b"4" * 70)
-    malformed, unanswered = happened(session)
-    assert isinstance(malformed, Malformed)
-    assert unanswered == Unanswered("part", Missing.GARBLED)
+    assert happened(session) == [Answered("part", Pdu(SubmitSmResp("4" * 70), sequence))]
 
 
-def test_a_request_without_an_answer_times_out_and_a_late_answer_is_a_stray():
+def test_a_request_without_an_answer_times_out_and_a_late_answer_still_names_it():
     session = bound_esme(limits=Limits(response_seconds=10, enquire_link_seconds=math.inf, silence_seconds=math.inf))
     session.tick(1)
     first = session.send(SubmitSm(), "first")
@@ -319,10 +318,35 @@ def test_a_request_without_an_answer_times_out_and_a_late_answer_is_a_stray():
     assert happened(session) == []
     session.tick(11)
     assert happened(session) == [Unanswered("first", Missing.TIMED_OUT)]
-    session.receive_data(encode(SubmitSmResp("x"), first))
-    assert happened(session) == [Stray(Command.SUBMIT_SM_RESP, first, 0)]
+    session.receive_data(encode(DeliverSmResp(), first))
+    assert happened(session) == [Stray(Command.DELIVER_SM_RESP, first, 0)]
+    session.receive_data(encode(SubmitSmResp("x"), first) * 2)
+    assert happened(session) == [
+        LateAnswer("first", Pdu(SubmitSmResp("x"), first)),
+        Stray(Command.SUBMIT_SM_RESP, first, 0),
+    ]
     session.tick(15)
     assert happened(session) == [Unanswered("second", Missing.TIMED_OUT)]
+
+
+def test_late_answers_are_waited_for_in_bounds():
+    limits = Limits(
+        response_seconds=10,
+        enquire_link_seconds=math.inf,
+        silence_seconds=math.inf,
+        late_seconds=100,
+        late_answers=2,
+    )
+    session = bound_esme(limits=limits)
+    sequences = [session.send(SubmitSm(), part) for part in "abc"]
+    session.data_to_send()
+    session.tick(10)
+    happened(session)
+    session.receive_data(b"".join(encode(SubmitSmResp("x"), sequence) for sequence in sequences[:2]))
+    assert [type(event) for event in happened(session)] == [Stray, LateAnswer]
+    session.tick(110)
+    session.receive_data(encode(SubmitSmResp("x"), sequences[2]))
+    assert [type(event) for event in happened(session)] == [Stray]
 
 
 def test_a_lost_link_answers_what_was_sent_as_lost_and_the_rest_as_unsent():
@@ -399,9 +423,16 @@ def test_an_unknown_command_gets_a_nack_and_the_session_goes_on():
 
 
 def test_a_request_that_cannot_be_read_gets_its_own_response_with_the_reason():
+    session = bound(Role.SMSC, State.BOUND_TRX)
+    session.receive_data(struct.pack("!IIII", 16 + 21, Command.SUBMIT_SM, 0, 3) + b"\0" * 16 + b"\x05abcd")
+    assert said(session) == [Pdu(SubmitSmResp(), 3, Status.RINVMSGLEN)]
+
+
+def test_what_a_carrier_brings_is_taken_beyond_its_bounds():
     session = bound_esme()
     session.receive_data(struct.pack("!IIII", 16 + 21, Command.DELIVER_SM, 0, 3) + b"\0" * 16 + b"\x05abcd")
-    assert said(session) == [Pdu(DeliverSmResp(), 3, Status.RINVMSGLEN)]
+    (asked,) = happened(session)
+    assert asked == Asked(Pdu(DeliverSm(short_message=b"abcd"), 3))
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.ESME, Status.RX_T_APPN), (Role.SMSC, Status.RTHROTTLED)])
