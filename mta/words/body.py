@@ -12,8 +12,9 @@ from typing import Final
 from mta.words.client_words import IMAGE_LEFTOVER, strip_subject
 from mta.words.html import QUOTE_MARK, html_text
 from mta.words.html_marks import Removal
-from mta.words.mime import Encryption, Mail, TextSection
+from mta.words.mime import Encryption, Mail
 from mta.words.quotes import OwnWords, forwarded_words, own_words, tidy, unflow
+from mta.words.texts import TextSection
 from mta.words.tnef import read_tnef
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings, TextSource
@@ -141,7 +142,8 @@ def _judged(sections: tuple[TextSection, ...]) -> tuple[TextSection, ...]:
 
 def _joined(found: list[_Words], settings: Settings) -> ExtractedText | None:
     """Return the sections' texts as one, cut at the end marker."""
-    texts = [item.words.text for item in found if item.words.text]
+    texts = list({_letters(item.words.text): item.words.text for item in reversed(found) if item.words.text}.values())
+    texts.reverse()  # plain and HTML that are no twins by MIME are one text all the same
     text = texts[0] if len(texts) == 1 and QUOTE_MARK not in texts[0] else tidy("\n".join(texts))
     removed = [(kind.value, length) for item in found for kind, length in item.words.removed if length]
     if settings.end_marker and settings.end_marker in text:
@@ -152,6 +154,10 @@ def _joined(found: list[_Words], settings: Settings) -> ExtractedText | None:
         return None
     sources = dict.fromkeys(item.source for item in found if item.words.text)
     return ExtractedText(text=text, source=" and ".join(sources), removed=tuple(removed))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)) or text
 
 
 def _forwarded(

@@ -6,141 +6,74 @@ Not here: transfer encodings and encoded words (mta.words.headers, mta.words.mim
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+_NAMES: Final = {
+    "utf-8": "utf8 unicode11utf8 cesu8 utf8mb4 utf8mac utf8sig",
+    "utf-7": "utf7 unicode11utf7",
+    "utf-16": "utf16 unicode ucs2 iso10646ucs2",
+    "utf-16-le": "utf16le unicodelittle ucs2le",
+    "utf-16-be": "utf16be unicodefffe ucs2be",
+    "utf-32": "utf32 ucs4 iso10646ucs4",
+    "utf-32-le": "utf32le",
+    "utf-32-be": "utf32be",
+    "western": "iso88591 latin1 l1 isoir100 1252 ansi",
+    "iso8859-15": "iso885915 latin9 latin0",
+    "iso8859-2": "iso88592 latin2 l2 isoir101",
+    "iso8859-3": "iso88593 latin3 l3",
+    "iso8859-4": "iso88594 latin4 l4",
+    "iso8859-5": "iso88595 cyrillic",
+    "iso8859-6": "iso88596 iso88596i arabic asmo708",
+    "iso8859-7": "iso88597 greek greek8 elot928",
+    "iso8859-8": "iso88598 iso88598i iso88598e hebrew visual logical",
+    "cp1254": "iso88599 latin5 l5 1254 turkish",
+    "iso8859-10": "iso885910 latin6 l6",
+    "cp874": "iso885911 tis620 tis62025331 874 thai",
+    "iso8859-13": "iso885913 latin7",
+    "iso8859-14": "iso885914 latin8",
+    "iso8859-16": "iso885916 latin10",
+    **{f"cp{page}": f"{page}" for page in (1250, 1251, 1253, 1255, 1256, 1257, 1258)},
+    **{f"cp{page}": f"{page}" for page in (437, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 865, 866, 869)},
+    "koi8-r": "koi8r koi8 koi",
+    "koi8-u": "koi8u koi8ru",
+    "kz1048": "kz1048 rk1048 strk10482002",
+    "viscii": "viscii viscii111",
+    "mac-roman": "macintosh mac macroman",
+    "mac-latin2": "macce maccentraleurope maccentraleuroperoman",
+    "mac-cyrillic": "maccyrillic macukrainian",
+    "mac-greek": "macgreek",
+    "mac-turkish": "macturkish",
+    "cp932": "shiftjis sjis mskanji 932 windows31j 31j",
+    "euc_jp": "eucjp 51932",
+    "iso-2022-jp": "iso2022jp iso2022jp1 iso2022jp2 iso2022jp3 iso2022jp2004 iso2022jpms 50220 50221 50222 jis",
+    "gb18030": "gb2312 gb231280 gb gbk 936 gb18030 euccn chinese isoir58 54936",
+    "hz": "hzgb2312 hz",
+    "big5": "big5 950 cnbig5 big5tw",
+    "big5hkscs": "big5hkscs big5hk",
+    "cp949": "euckr ksc56011987 ksc5601 ksc56011989 949 uhc korean isoir149",
+    "johab": "johab 1361",
+    "iso2022_kr": "iso2022kr",
+}
 _LABELS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "": "unknown",
-        "ascii": "unknown",
-        "us-ascii": "unknown",
-        "ansi_x3.4-1968": "unknown",
-        "iso646-us": "unknown",
-        "unknown-8bit": "unknown",
-        "x-unknown": "unknown",
-        "unknown": "unknown",
-        "default": "unknown",
-        "8bit": "unknown",
-        "7bit": "unknown",
-        "binary": "unknown",
-        "utf-8": "utf-8",
-        "utf8": "utf-8",
-        "unicode-1-1-utf-8": "utf-8",
-        "cesu-8": "utf-8",
-        "utf-7": "utf-7",
-        "unicode-1-1-utf-7": "utf-7",
-        "utf-16": "utf-16",
-        "utf16": "utf-16",
-        "unicode": "utf-16",
-        "ucs-2": "utf-16",
-        "iso-10646-ucs-2": "utf-16",
-        "utf-16le": "utf-16-le",
-        "utf-16be": "utf-16-be",
-        "utf-32": "utf-32",
-        "utf-32le": "utf-32-le",
-        "utf-32be": "utf-32-be",
-        "iso-8859-1": "western",
-        "iso8859-1": "western",
-        "iso_8859-1": "western",
-        "iso88591": "western",
-        "latin1": "western",
-        "latin-1": "western",
-        "l1": "western",
-        "windows-1252": "western",
-        "cp1252": "western",
-        "cp-1252": "western",
-        "x-ansi": "western",
-        "ansi": "western",
-        "iso-8859-15": "iso8859-15",
-        "iso8859-15": "iso8859-15",
-        "latin-9": "iso8859-15",
-        "latin9": "iso8859-15",
-        "iso-8859-2": "iso8859-2",
-        "latin2": "iso8859-2",
-        "iso-8859-3": "iso8859-3",
-        "iso-8859-4": "iso8859-4",
-        "iso-8859-5": "iso8859-5",
-        "iso-8859-6": "iso8859-6",
-        "iso-8859-7": "iso8859-7",
-        "iso-8859-8": "iso8859-8",
-        "iso-8859-8-i": "iso8859-8",
-        "iso-8859-9": "cp1254",
-        "latin5": "cp1254",
-        "iso-8859-10": "iso8859-10",
-        "iso-8859-11": "cp874",
-        "iso-8859-13": "iso8859-13",
-        "iso-8859-14": "iso8859-14",
-        "iso-8859-16": "iso8859-16",
-        "windows-1250": "cp1250",
-        "windows-1251": "cp1251",
-        "windows-1253": "cp1253",
-        "windows-1254": "cp1254",
-        "windows-1255": "cp1255",
-        "windows-1256": "cp1256",
-        "windows-1257": "cp1257",
-        "windows-1258": "cp1258",
-        "cp1250": "cp1250",
-        "cp1251": "cp1251",
-        "cp1253": "cp1253",
-        "cp1254": "cp1254",
-        "cp1255": "cp1255",
-        "cp1256": "cp1256",
-        "cp1257": "cp1257",
-        "cp1258": "cp1258",
-        "windows-874": "cp874",
-        "tis-620": "cp874",
-        "koi8-r": "koi8-r",
-        "koi8-u": "koi8-u",
-        "koi8-ru": "koi8-u",
-        "ibm437": "cp437",
-        "cp437": "cp437",
-        "ibm850": "cp850",
-        "cp850": "cp850",
-        "ibm852": "cp852",
-        "cp852": "cp852",
-        "ibm866": "cp866",
-        "cp866": "cp866",
-        "macintosh": "mac-roman",
-        "x-mac-roman": "mac-roman",
-        "x-mac-ce": "mac-latin2",
-        "x-mac-cyrillic": "mac-cyrillic",
-        "shift_jis": "cp932",
-        "shift-jis": "cp932",
-        "sjis": "cp932",
-        "x-sjis": "cp932",
-        "ms_kanji": "cp932",
-        "cp932": "cp932",
-        "windows-31j": "cp932",
-        "cs-windows-31j": "cp932",
-        "euc-jp": "euc_jp",
-        "x-euc-jp": "euc_jp",
-        "eucjp": "euc_jp",
-        "iso-2022-jp": "iso-2022-jp",
-        "iso-2022-jp-1": "iso-2022-jp",
-        "iso-2022-jp-2": "iso-2022-jp",
-        "iso-2022-jp-3": "iso-2022-jp",
-        "iso-2022-jp-2004": "iso-2022-jp",
-        "iso-2022-jp-ms": "iso-2022-jp",
-        "cp50220": "iso-2022-jp",
-        "cp50221": "iso-2022-jp",
-        "gb2312": "gb18030",
-        "gb_2312-80": "gb18030",
-        "gbk": "gb18030",
-        "cp936": "gb18030",
-        "gb18030": "gb18030",
-        "hz-gb-2312": "hz",
-        "big5": "big5",
-        "x-x-big5": "big5",
-        "cp950": "big5",
-        "big5-hkscs": "big5hkscs",
-        "euc-kr": "cp949",
-        "ks_c_5601-1987": "cp949",
-        "ksc5601": "cp949",
-        "cp949": "cp949",
-        "iso-2022-kr": "iso2022_kr",
-    }
+    {label: codec for codec, labels in _NAMES.items() for label in labels.split()}
 )
+"""Codecs by their labels without marks, prefixes and case; what is not here is unknown, as ASCII is."""
+
+_LABEL_PREFIX: Final = re.compile(
+    r"(?:charset=?|xx(?=big5)|x(?=[a-z])|cs(?=[a-z]))?(?:(?:windows|win|cp|ibm|ms|dos|codepage)0*(?=\d))?"
+)
+_VISCII: Final = dict(enumerate(map(chr, range(128)))) | dict(
+    zip(
+        (0x02, 0x05, 0x06, 0x14, 0x19, 0x1E, *range(0x80, 0x100)),
+        "ẲẴẪỶỸỴẠẮẰẶẤẦẨẬẼẸẾỀỂỄỆỐỒỔỖỘỢỚỜỞỊỎỌỈỦŨỤỲÕắằặấầẩậẽẹếềểễệốồổỗỠƠộờởịỰỨỪỬơớƯÀÁÂÃẢĂẳẵÈÉÊẺÌÍĨỳĐứÒÓÔạỷừửÙÚỹỵÝỡư"
+        "àáâãảăữẫèéêẻìíĩỉđựòóôõỏọụùúũủýợỮ",
+        strict=True,
+    )
+)
+"""The letters of Vietnamese in one octet each (RFC 1456)."""
 
 _BOMS: Final = (
     (b"\xef\xbb\xbf", "utf-8"),
@@ -150,6 +83,13 @@ _BOMS: Final = (
     (b"\xfe\xff", "utf-16"),
 )
 
+_LABEL_LIMIT: Final = 100
+_LABEL_END: Final = re.compile(r"[;(,:]|\s(?=\S)")
+_NO_ACCIDENT: Final = 4
+_TWO_OCTETS: Final = {"gb18030": "gb2312", "big5": "cp950"} | {
+    codec: codec for codec in ("big5hkscs", "cp932", "cp949", "euc_jp", "johab")
+}
+_VIETNAMESE: Final = re.compile("[A-Za-zÀ-ỹ][\u0300\u0301\u0303\u0309\u0323]{1,2}")
 _JAPANESE_SHIFT: Final = re.compile(rb"\x1b(\$[@B]|\$\([BDOPQ]|\([BJI])")
 
 _CONTROLS: Final = (*range(0x20), *range(0x7F, 0xA0))
@@ -170,15 +110,20 @@ _PLAIN: Final = re.compile(r"[\n\t -~]*")
 
 
 def normal_label(label: str) -> str:
-    """Return the charset label as the table knows it, "unknown" for none, for ASCII and for what it does not know."""
-    return _LABELS.get(label.strip(" \t\"'").lower(), "unknown")
+    """Return the charset label as the table knows it, "unknown" for none, for ASCII and for what it does not know.
+
+    Labels are compared without case, marks, the comment or parameter behind and the prefixes that clients put before.
+    """
+    squeezed = re.sub(r"[^a-z0-9]", "", _LABEL_END.split(label.strip(" \t\"'")[:_LABEL_LIMIT].lower(), maxsplit=1)[0])
+    bare = _LABEL_PREFIX.sub("", squeezed, count=1)
+    return _LABELS.get(squeezed) or _LABELS.get(bare) or _LABELS.get(f"iso{bare}", "unknown")
 
 
 def decode(raw: bytes, label: str) -> str:
     """Return the text of bytes whatever their label says; never raises, in time linear in the length.
 
-    A byte order mark, then well-formed UTF-8 under a western label or none, win over the label. The result is not
-    scrubbed: see `clean_text` and `clean_line`.
+    A byte order mark, then well-formed UTF-8, win over the label. The result is not scrubbed: see `clean_text` and
+    `clean_line`.
     """
     if raw.isascii() and b"\x1b" not in raw:
         codec = normal_label(label)
@@ -196,14 +141,43 @@ def _decode_labelled(raw: bytes, codec: str) -> str:
         return _decode_japanese_mail(raw)
     if codec in {"unknown", "western", "utf-8", "iso8859-15"}:
         return _decode_western(raw, codec)
+    text = _mislabelled(raw, codec)
+    if text:
+        return text
     if codec == "utf-16":
         # RFC 2781 §4.3 says big endian without a mark; senders without one are little endian machines.
         codec = "utf-16-le" if raw[1::2].count(0) >= raw[0::2].count(0) else "utf-16-be"
+    if codec == "viscii":
+        return raw.decode("latin-1").translate(_VISCII)
     if codec == "big5" and not _decodes(raw, "cp950"):
         codec = "big5hkscs"
     elif codec == "big5":
         codec = "cp950"
-    return raw.decode(codec, "replace")
+    text = raw.decode(codec, "replace")
+    return _VIETNAMESE.sub(_composed, text) if codec == "cp1258" else text
+
+
+def _mislabelled(raw: bytes, codec: str) -> str:
+    """Return the text of UTF-8 under another label, "" for what is not or may be what the label says.
+
+    Four continuation octets are no accident. A shorter text must be one that the label's charset could hold; in those
+    of two octets a character that has three in UTF-8 as well, since theirs often look like those that have two.
+    """
+    if b"\x00" in raw and codec.startswith(("utf-16", "utf-32")):
+        return ""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    if len(raw) - len(text) >= _NO_ACCIDENT:
+        return text
+    if codec in _TWO_OCTETS and not any(char >= "\u0800" for char in text):
+        return ""
+    return text if codec != "viscii" and _encodes(text, _TWO_OCTETS.get(codec, codec)) else ""
+
+
+def _composed(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFC", match[0])
 
 
 def _decode_western(raw: bytes, codec: str) -> str:
@@ -226,6 +200,14 @@ def _decodes(raw: bytes, codec: str) -> bool:
     try:
         raw.decode(codec)
     except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _encodes(text: str, codec: str) -> bool:
+    try:
+        text.encode(codec)
+    except UnicodeEncodeError:
         return False
     return True
 

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from mta.words.charsets import clean_line, decode
+from mta.words.transfer import decode_base64, is_text
 
 Fields = Mapping[str, list[bytes]]
 
@@ -25,8 +26,11 @@ _MESSAGE_ID: Final = re.compile(r"<([^<>\s]{1,900})>")
 _ADDR_SPEC: Final = re.compile(r"[^\s<>@\x00-\x20,;:()\"\\]{1,64}@[^\s<>@\x00-\x20,;:()\"\\]{1,255}")
 _QUOTED_ADDR_SPEC: Final = re.compile(r'"[^"\\\x00-\x1f]{1,62}"@[^\s<>@\x00-\x20,;:()"\\]{1,255}')
 _USUAL_ADDRESS: Final = re.compile(r"([A-Za-z0-9 .'_-]*)<([A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+)>")
+_TYPED_VALUE: Final = re.compile(
+    r"""[\s"']*(?:\([^()]*\)\s*)*([^\s;,"'()=/]+(?:\s?/\s?[^\s;,"'()=]+)?)(?:\s*\([^()]*\))*\s*["']?"""
+)
+_SLASH: Final = re.compile(r"\s?/\s?")
 _PARAMETER: Final = re.compile(r';\s*([^\s=;"]{1,80})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
-_BASE64_JUNK: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
 def split_header(raw: bytes, start: int, end: int, limit: int) -> tuple[int, int] | None:
@@ -74,29 +78,44 @@ def _unfolded(value: bytes, charset: str = "") -> str:
 def decode_words(text: str) -> str:
     """Decode encoded words and scrub what they hid: CR, LF and control characters (RFC 2047 §6.2).
 
-    Neighbours of one charset are joined as octets first, because senders cut within characters.
+    Neighbours of one charset are decoded together, because senders cut within characters.
     """
     if "=?" not in text:
         return clean_line(text)
     texts: list[str] = []
-    pending = b""
-    charset = ""
+    pending: list[re.Match[str]] = []
     end = 0
     for word in _WORD.finditer(text):
         gap = text[end : word.start()]
-        label = word[1].partition("*")[0].lower()  # RFC 2231 §5: charset*language
-        blank = _BETWEEN.fullmatch(gap) is not None
-        if end and blank and label == charset:
-            pending += _word_octets(word)
-        else:
-            texts.append(decode(pending, charset))
-            if not (end and blank):
+        blank = end and _BETWEEN.fullmatch(gap) is not None
+        if not (blank and _label(word) == _label(pending[-1])):
+            texts.append(_decoded(pending))
+            if not blank:
                 texts.append(gap)
-            pending, charset = _word_octets(word), label
+            pending = []
+        pending.append(word)
         end = word.end()
-    texts.append(decode(pending, charset))
+    texts.append(_decoded(pending))
     texts.append(text[end:])
     return clean_line("".join(texts))
+
+
+def _label(word: re.Match[str]) -> str:
+    return word[1].partition("*")[0].lower()  # RFC 2231 §5: charset*language
+
+
+def _decoded(words: list[re.Match[str]]) -> str:
+    """Return the text of neighbours of one charset: the octets of all, since senders cut within characters."""
+    if not words:
+        return ""
+    octets = b"".join(map(_word_octets, words))
+    contents = [word[3].rstrip() for word in words]
+    if len(words) > 1 and all(word[2] in "bB" for word in words) and any(len(text) % 4 for text in contents[:-1]):
+        # Cut within a group of base64, unless only the padding was forgotten.
+        whole = "".join(contents).encode("utf-8", "replace")
+        if len(whole.rstrip(b"=")) % 4 != 1 and not is_text(octets):
+            octets = decode_base64(whole)
+    return decode(octets, _label(words[0]))
 
 
 def _word_octets(word: re.Match[str]) -> bytes:
@@ -104,16 +123,6 @@ def _word_octets(word: re.Match[str]) -> bytes:
     if word[2] in "bB":
         return decode_base64(content)
     return binascii.a2b_qp(content.replace(b"_", b"=20"), header=False)
-
-
-def decode_base64(content: bytes) -> bytes:
-    """Return what base64 holds, however broken: junk skipped, padding added, a lone last character dropped."""
-    try:
-        return binascii.a2b_base64(content)
-    except binascii.Error:
-        kept = content.translate(None, _BASE64_JUNK)
-        whole = len(kept) - 1 if len(kept) % 4 == 1 else len(kept)
-        return binascii.a2b_base64(kept[:whole] + b"=" * (-whole % 4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,18 +222,29 @@ class Typed:
 
 
 def read_typed(fields: Fields, name: str) -> Typed:
-    """Return a field as value and parameters; RFC 2231 pieces are joined, a repeated name keeps its first."""
+    """Return a field as value and parameters; RFC 2231 pieces are joined, a repeated name keeps its first.
+
+    Comments, quotation marks around the whole, blanks around the slash and a blank in place of the semicolon are read
+    as they were meant.
+    """
     text = field_text(fields, name)
-    value, semicolon, _ = text.partition(";")
-    if not semicolon:
-        return Typed(value=value.strip().lower(), parameters={})
+    found = _TYPED_VALUE.match(text)
+    value, rest = (found[1], text[found.end() :]) if found is not None else ("", text)
+    value = _SLASH.sub("/", value).lower()
+    if "=" not in rest:
+        return Typed(value=value, parameters={})
+    if ";" not in rest.partition("=")[0]:
+        rest = f";{rest.lstrip(' ,')}"
     parameters: dict[str, str] = {}
-    for key, given in _PARAMETER.findall(text):
-        plain = re.sub(r"\\(.)", r"\1", given[1:-1]) if given.startswith('"') and len(given) > 1 else given.strip()
+    for key, given in _PARAMETER.findall(rest):
+        if given.startswith('"') and len(given) > 1:
+            plain = re.sub(r"\\(.)", r"\1", given[1:-1])
+        else:
+            plain = given.strip() if "name" in key.lower() else given.partition("(")[0].strip(" \t'")
         parameters.setdefault(key.lower(), plain)
-    if "*" in text:
+    if "*" in rest:
         _join_extended(parameters)
-    return Typed(value=value.strip().lower(), parameters=parameters)
+    return Typed(value=value, parameters=parameters)
 
 
 def _join_extended(parameters: dict[str, str]) -> None:

@@ -46,6 +46,32 @@ _FORMATTING: Final = frozenset(
     {"b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
 )
 
+_MARKUP: Final = re.compile(r"<[a-z/!?][^<>]*>|&(?:[a-z]{2,8}|#[0-9]{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
+_PAGE: Final = re.compile(
+    r"\s*(?:<!--.{0,2000}?-->\s*|<\?xml[^<>]{0,200}>\s*)?"
+    r"<(?P<page>!doctype\s+html|html|head|body)?(?:(?(page)|(?:table|div|p|h[1-6]|style|meta|font|span|center|b|strong|pre|ul|ol|br|a)))"
+    r"(?:\s[^<>]*)?/?>",
+    re.IGNORECASE | re.DOTALL,
+)
+_BREAK: Final = re.compile(r"<br\s?/?>|</(?:p|div|tr|li|h[1-6])>", re.IGNORECASE)
+_CLOSED: Final = re.compile(r"</?[a-z][a-z0-9]{0,9}\s?/?>\s*\Z", re.IGNORECASE)
+
+
+def holds_markup(text: str) -> bool:
+    """Tell whether a text that calls itself HTML has any, without which its line ends are those of the author."""
+    return _MARKUP.search(text) is not None
+
+
+def holds_page(text: str) -> bool:
+    """Tell whether a text that calls itself plain is a page, a fragment between tags, or lines that end in tags."""
+    if "<" not in text:
+        return False
+    begin = _PAGE.match(text)
+    if begin is not None and (begin["page"] or _CLOSED.search(text[-40:])):
+        return True
+    breaks = len(_BREAK.findall(text))
+    return breaks >= 2 and breaks >= sum(1 for line in text.splitlines() if line.strip()) - 1
+
 
 def bounded_html(html: str) -> str:
     """Return HTML of the same text at linear cost: as it is if small, else written anew and cut at the bounds."""

@@ -6,19 +6,18 @@ whether the mail is automatic (mta.words.automatic), whose words the text is (mt
 3676, 1847, 5322.
 """
 
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from mta.words.charsets import clean_line, clean_text, decode
+from mta.words.boundaries import Ranges, guessed_boundary, part_ranges, stray_header, undeclared_boundary
+from mta.words.charsets import clean_line
 from mta.words.cms import signed_content
 from mta.words.headers import (
     Fields,
     Typed,
-    decode_base64,
     decode_words,
     decoded_text,
     field_text,
@@ -28,6 +27,8 @@ from mta.words.headers import (
     read_typed,
     split_header,
 )
+from mta.words.texts import TextSection, is_text, merged, read_text, text_type
+from mta.words.transfer import encoding_name, transfer_decoded
 from sms.message import Priority
 from sms.outcome import Refusal, Refused
 
@@ -53,16 +54,6 @@ class Encryption(StrEnum):
 
     SMIME = "S/MIME"
     PGP = "PGP"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextSection:
-    """One stretch of the body: a text, its HTML twin, or both. `flowed` and `delete_space` are RFC 3676 §4."""
-
-    plain: str | None = None
-    html: str | None = None
-    flowed: bool = False
-    delete_space: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +117,7 @@ _REPORT_TYPES: Final[Mapping[str, str]] = {
 }
 _RICH_TYPES: Final = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _CIPHER_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_TEXT_TYPES: Final = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext", "text", ""})
 _CANDIDATES: Final = 100_000
-_ENRICHED: Final = re.compile(r"<param>[^<]*</param>|<(?!<)[^<>]{0,60}>", re.IGNORECASE)
 
 
 def read_mail(raw: bytes, limits: MailLimits) -> Mail | Refused:
@@ -178,7 +167,7 @@ def read_attachment(raw: bytes, attachment: Attachment, limit: int) -> bytes | R
     size = attachment.end - attachment.start
     if size > limit * (3 if attachment.encoding == "quoted-printable" else 1.4) + 100:
         return Refused(refusal=Refusal.MAIL_TOO_LARGE, detail=f"an attachment is larger than {limit} octets")
-    content = _transfer_decoded(raw[attachment.start : attachment.end], attachment.encoding)
+    content = transfer_decoded(raw[attachment.start : attachment.end], attachment.encoding)
     if len(content) > limit:
         return Refused(refusal=Refusal.MAIL_TOO_LARGE, detail=f"an attachment is larger than {limit} octets")
     return content
@@ -217,30 +206,6 @@ def _read_priority(fields: Fields) -> Priority | None:
     return None
 
 
-_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=\s-]")
-_ONE_LINE_OCTETS: Final = 76
-
-
-def _is_bare_word(content: bytes) -> bool:
-    """Tell whether a short text under «base64» is no such thing: signs that base64 lacks, and no text when decoded."""
-    if len(content) > _ONE_LINE_OCTETS or _NOT_BASE64.search(content.strip()) is None:
-        return False
-    try:
-        return not decode_base64(content).decode("utf-8").isprintable()
-    except UnicodeDecodeError:
-        return True
-
-
-def _transfer_decoded(content: bytes, encoding: str) -> bytes:
-    """Undo the transfer encoding (RFC 2045 §6); what is not in the encoding that it claims is taken as it is."""
-    if encoding == "base64":
-        first = content[:400].strip().partition(b"\n")[0].strip()
-        return content if b" " in first else decode_base64(content)
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(content)
-    return content
-
-
 @dataclass(slots=True)
 class _Part:
     """What is known of one entity while its text is taken."""
@@ -258,6 +223,7 @@ class _Walk:
         "attachments",
         "candidates",
         "charset",
+        "decoded_octets",
         "encryption",
         "forwarded",
         "limits",
@@ -285,6 +251,7 @@ class _Walk:
         self.problem = ""
         self.parts = 0
         self.candidates = 0
+        self.decoded_octets = 0
         self.text_octets = 0
 
     def entity(self, fields: Fields, start: int, end: int, depth: int, *, forwarded: bool = False) -> None:
@@ -305,18 +272,25 @@ class _Walk:
         elif media == "message/rfc822" and depth:
             self._message(part, depth)
         elif media in _REPORT_TYPES:
-            if not forwarded:
-                self.report_type = self.report_type or _REPORT_TYPES[media]
-        elif self._is_text(part, depth):
-            self._text(part, forwarded=forwarded)
-        else:
+            self.report_type = self.report_type or ("" if forwarded else _REPORT_TYPES[media])
+        elif not is_text(part.media, read_typed(fields, "content-disposition"), whole=not depth):
             self._attachment(part, depth)
+        elif not self._source(part, depth, forwarded=forwarded):
+            self._text(part, forwarded=forwarded)
 
-    def _is_text(self, part: _Part, depth: int) -> bool:
-        if part.media.value not in _TEXT_TYPES and not ("/" not in part.media.value and not depth):
+    def _source(self, part: _Part, depth: int, *, forwarded: bool) -> bool:
+        """Take a text that is the source of MIME, as where an empty line came into the header; tell whether it was."""
+        boundary = undeclared_boundary(self.raw, part.start, part.end)
+        if boundary:
+            part.media = Typed(value="multipart/mixed", parameters={"boundary": boundary})
+            self._multipart(part, depth, forwarded=forwarded)
+            return True
+        stray = stray_header(self.raw, part.start, part.end)
+        fields = read_fields(self.raw[stray[0] : stray[1]], self.limits.header_fields) if stray else None
+        if stray is None or not fields:
             return False
-        disposition = read_typed(part.fields, "content-disposition").value if depth else ""
-        return disposition != "attachment"
+        self.entity(fields, stray[2], part.end, depth + 1, forwarded=forwarded)
+        return True
 
     def _multipart(self, part: _Part, depth: int, *, forwarded: bool) -> None:
         media = part.media.value
@@ -324,68 +298,55 @@ class _Walk:
             self.report_type = part.media.parameters.get("report-type", "").lower() or "report"
         if media == "multipart/encrypted":
             self.encryption = Encryption.PGP
+        encoding = _encoding(part.fields)
+        if encoding and self._encoded(part, encoding, depth, forwarded=forwarded):
+            return
         ranges = self._split(part)
-        if ranges is None:
+        if not ranges:
             # Without a boundary nothing can be told apart: RFC 2045 §5.2 has it read as plain text.
             part.media = Typed(value="text/plain", parameters={})
             self._text(part, forwarded=forwarded)
             return
         if media == "multipart/signed":
             ranges = ranges[:1]  # RFC 1847 §2.1: the second part is the signature
-        before = len(self.sections)
+        children: list[list[TextSection]] = []
         for start, end in ranges:
             inner = split_header(self.raw, start, end, self.limits.header_octets)
             fields = read_fields(self.raw[start : inner[0]], self.limits.header_fields) if inner else None
             if inner is None or fields is None:
                 self.problem = "a part's header is too long"
                 return
-            self.entity(fields, inner[1], end, depth + 1, forwarded=forwarded)
+            before = len(self.sections)
+            body = inner[1] if fields or inner[0] == start else start  # text where the header should be
+            self.entity(fields, body, end, depth + 1, forwarded=forwarded)
             if self.problem:
                 return
+            children.append(self.sections[before:])
         if media == "multipart/alternative" and not forwarded:
-            self.sections[before:] = _merged(self.sections[before:])
+            self.sections[len(self.sections) - sum(map(len, children)) :] = merged(children)
 
-    def _split(self, part: _Part) -> list[tuple[int, int]] | None:
-        """Return the ranges of a multipart's parts; a missing close delimiter ends the last one with its parent."""
-        boundary = part.media.parameters.get("boundary", "")
-        if not boundary or len(boundary) > self.limits.boundary_octets:
-            return None
-        delimiter = b"--" + boundary.encode("utf-8", "replace").rstrip()
-        raw, end = self.raw, part.end
-        ranges: list[tuple[int, int]] = []
-        position = part.start
-        begin = -1
-        while True:
-            self.candidates += 1
-            if self.candidates > _CANDIDATES or len(ranges) > self.limits.parts:
-                self.problem = f"the mail has more than {self.limits.parts} parts"
-                break
-            found = raw.find(delimiter, position, end)
-            if found < 0:
-                break
-            position = found + len(delimiter)
-            if found > part.start and raw[found - 1] != 0x0A:
+    def _split(self, part: _Part) -> Ranges:
+        """Return the ranges of a multipart's parts, by the boundary that it declares or else by the one it uses."""
+        declared = part.media.parameters.get("boundary", "")
+        for boundary in (declared, guessed_boundary(self.raw, part.start, part.end)):
+            if not boundary or len(boundary) > self.limits.boundary_octets:
                 continue
-            closes = raw.startswith(b"--", position, end)
-            line_end = raw.find(b"\n", position, end)
-            rest = raw[position + 2 * closes : line_end if line_end >= 0 else end]
-            if rest.strip():
-                continue  # a longer boundary that only begins like this one
-            if begin >= 0:
-                stop = found - (2 if raw[max(found - 2, begin) : found] == b"\r\n" else 1)
-                ranges.append((begin, max(begin, stop)))
-            begin = -1
-            if closes or line_end < 0:
-                break
-            begin = position = line_end + 1
-        if begin >= 0:
-            ranges.append((begin, end))
-        return ranges or None
+            budget = max(_CANDIDATES - self.candidates, 1)
+            ranges, looked = part_ranges(self.raw, part.start, part.end, boundary, budget)
+            self.candidates += looked
+            if self.candidates >= _CANDIDATES or len(ranges) > self.limits.parts:
+                self.problem = f"the mail has more than {self.limits.parts} parts"
+            if ranges:
+                return ranges
+        return []
 
     def _message(self, part: _Part, depth: int) -> None:
         """Take the texts of an attached mail; they count only where the mail itself has none."""
-        if _encoding(part.fields) in {"base64", "quoted-printable"}:
-            self._attachment(part, depth)
+        encoding = _encoding(part.fields)
+        if encoding:
+            octets = self._decoded(part, encoding)
+            if not octets or not self._within(octets, None, depth, forwarded=True):
+                self._attachment(part, depth)
             return
         inner = split_header(self.raw, part.start, part.end, self.limits.header_octets)
         fields = read_fields(self.raw[part.start : inner[0]], self.limits.header_fields) if inner else None
@@ -394,22 +355,46 @@ class _Walk:
             return
         self.entity(fields, inner[1], part.end, depth + 1, forwarded=True)
 
-    def _signed(self, part: _Part, encoding: str, depth: int) -> bool:
-        """Take the entity inside an opaque signature; tell whether there was one (RFC 8551 §3.5.2)."""
-        kind = part.media.parameters.get("smime-type", "").lower()
-        if kind == "certs-only" or part.end - part.start > self.limits.rich_octets:
+    def _encoded(self, part: _Part, encoding: str, depth: int, *, forwarded: bool) -> bool:
+        """Take a multipart that was encoded as a whole, which RFC 2045 §6.4 forbids; tell whether it was one."""
+        boundary = part.media.parameters.get("boundary", "").encode("utf-8", "replace")
+        if boundary and self.raw.find(b"--" + boundary, part.start, part.end) >= 0:
             return False
-        inner = signed_content(_transfer_decoded(self.raw[part.start : part.end], encoding))
-        split = split_header(inner, 0, len(inner), self.limits.header_octets) if inner else None
-        fields = read_fields(inner[: split[0]], self.limits.header_fields) if split else None
-        if split is None or fields is None:
-            self.encryption = self.encryption or Encryption.SMIME
-            return False
-        outer, self.raw, known = self.raw, inner, len(self.attachments)
-        self.entity(fields, split[1], len(inner), depth + 1)
+        fields = {name: values for name, values in part.fields.items() if name != "content-transfer-encoding"}
+        octets = self._decoded(part, encoding)
+        return b"\n" in octets and self._within(octets, fields, depth, forwarded=forwarded)
+
+    def _decoded(self, part: _Part, encoding: str) -> bytes:
+        """Return the octets of an entity that holds others, b"" beyond the bound of all together."""
+        self.decoded_octets += part.end - part.start
+        if self.decoded_octets > self.limits.rich_octets:
+            return b""
+        return transfer_decoded(self.raw[part.start : part.end], encoding)
+
+    def _within(self, octets: bytes, fields: Fields | None, depth: int, *, forwarded: bool = False) -> bool:
+        """Take an entity out of octets of its own, its header there where none is given; tell whether there was one."""
+        start = 0
+        if fields is None:
+            split = split_header(octets, 0, len(octets), self.limits.header_octets)
+            fields = read_fields(octets[: split[0]], self.limits.header_fields) if split else None
+            if split is None or not fields:
+                return False
+            start = split[1]
+        outer, self.raw, known = self.raw, octets, len(self.attachments)
+        self.entity(fields, start, len(octets), depth + 1, forwarded=forwarded)
         self.raw = outer
         del self.attachments[known:]  # their offsets are not those of the mail
         return True
+
+    def _signed(self, part: _Part, encoding: str, depth: int) -> bool:
+        """Take the entity inside an opaque signature; tell whether there was one (RFC 8551 §3.5.2)."""
+        if part.media.parameters.get("smime-type", "").lower() == "certs-only":
+            return False
+        inner = signed_content(self._decoded(part, encoding))
+        taken = bool(inner) and self._within(inner, None, depth)
+        if not taken:
+            self.encryption = self.encryption or Encryption.SMIME
+        return taken
 
     def _attachment(self, part: _Part, depth: int) -> None:
         media = part.media.value
@@ -419,7 +404,7 @@ class _Walk:
         name = clean_line(decode_words(disposition.parameters.get("filename", name)))[:255]
         if media in _RICH_TYPES or (name.lower() == "winmail.dat" and media in {"application/octet-stream", ""}):
             if part.end - part.start <= self.limits.rich_octets and not self.rich:
-                self.rich.append(_transfer_decoded(self.raw[part.start : part.end], encoding))
+                self.rich.append(transfer_decoded(self.raw[part.start : part.end], encoding))
             return
         if media in _CIPHER_TYPES and self._signed(part, encoding, depth):
             return
@@ -429,46 +414,15 @@ class _Walk:
 
     def _text(self, part: _Part, *, forwarded: bool) -> None:
         into = self.forwarded if forwarded else self.sections
-        media = part.media.value
-        limit = self.limits.html_octets if media == "text/html" else self.limits.text_octets
+        limit = self.limits.html_octets if text_type(part.media) == "text/html" else self.limits.text_octets
         size = min(part.end - part.start, limit, self.limits.text_octets - self.text_octets)
         if len(into) >= self.limits.texts or size < 0:
             return
         self.text_octets += size
-        octets = self.raw[part.start : part.start + size]
-        encoding = _encoding(part.fields)
-        if encoding != "base64" or not _is_bare_word(octets):
-            octets = _transfer_decoded(octets, encoding)
-        charset = part.media.parameters.get("charset", "")
-        self.charset = self.charset or charset
-        if media == "text/html":
-            into.append(TextSection(html=decode(octets, charset or _meta_charset(octets))))
-            return
-        text = clean_text(decode(octets, charset))
-        if media in {"text/enriched", "text/richtext"}:
-            text = _ENRICHED.sub("", text).replace("<<", "<")  # RFC 1896
-        flowed = part.media.parameters.get("format", "").lower() == "flowed"
-        delete_space = part.media.parameters.get("delsp", "").lower() == "yes"
-        into.append(TextSection(plain=text, flowed=flowed, delete_space=delete_space))
+        octets = transfer_decoded(self.raw[part.start : part.start + size], _encoding(part.fields))
+        self.charset = self.charset or part.media.parameters.get("charset", "")
+        into.append(read_text(octets, part.media))
 
 
 def _encoding(fields: Fields) -> str:
-    return field_text(fields, "content-transfer-encoding").partition(";")[0].strip(" \t\"'").lower()
-
-
-_META: Final = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
-
-
-def _meta_charset(octets: bytes) -> str:
-    found = _META.search(octets, 0, 2048)
-    return found[1].decode("ascii") if found else ""
-
-
-def _merged(sections: list[TextSection]) -> list[TextSection]:
-    """Make one section of the twins of a multipart/alternative (RFC 2046 §5.1.4); blank twins do not count."""
-    plain = [section for section in sections if section.plain is not None]
-    html = [section for section in sections if section.html is not None]
-    if len(plain) > 1 or len(html) > 1 or not plain or not html:
-        return html if html and not any((section.plain or "").strip() for section in plain) else (plain or html)
-    twin = plain[0]
-    return [TextSection(plain=twin.plain, html=html[0].html, flowed=twin.flowed, delete_space=twin.delete_space)]
+    return encoding_name(field_text(fields, "content-transfer-encoding"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mta.words.charsets import clean_text, decode
-from mta.words.mime import TextSection
+from mta.words.texts import TextSection
 
 _LIMIT: Final = 4_000_000
 _COMPRESSED: Final = 0x75465A4C

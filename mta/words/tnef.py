@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from mta.words.charsets import clean_text, decode
-from mta.words.mime import TextSection
 from mta.words.rtf import decompress_rtf, rtf_text
+from mta.words.texts import TextSection
 
 _SIGNATURE: Final = 0x223E9F78
 _LEVEL_MESSAGE: Final = 1

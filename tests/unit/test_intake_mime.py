@@ -5,8 +5,9 @@ import base64
 import pytest
 
 from mta.words.charsets import clean_line, clean_text, decode
-from mta.words.headers import decode_base64, decode_words, read_addresses, read_fields, read_typed
+from mta.words.headers import decode_words, read_addresses, read_fields, read_typed
 from mta.words.mime import Encryption, Mail, MailLimits, read_attachment, read_mail
+from mta.words.transfer import decode_base64
 from sms.message import Priority
 from sms.outcome import Refusal, Refused
 
@@ -219,7 +220,7 @@ def test_texts_and_attachments_of_a_multipart_are_told_apart():
 def test_the_twins_of_an_alternative_are_one_section_and_blank_ones_do_not_count():
     body = b"--b\r\n\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>x\r\n--b--"
     (section,) = mail_of("From: a@example.com\nContent-Type: multipart/alternative; boundary=b", body).sections
-    assert (section.plain, section.html) == ("", "<p>x")
+    assert (section.plain, section.html) == (None, "<p>x")
 
 
 @pytest.mark.parametrize(
