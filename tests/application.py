@@ -52,7 +52,7 @@ class Application:
             writer.transport.abort()
         await self._server.wait_closed()
 
-    async def has(self, count: int, seconds: float = 20) -> list[Push]:
+    async def has(self, count: int, seconds: float = 120) -> list[Push]:
         """Wait for so many pushes."""
         async with asyncio.timeout(seconds):
             while len(self.pushes) < count:

@@ -166,7 +166,7 @@ class PostgresqlServer:
         """Cut all connections and end without a checkpoint; `start` then recovers the same data on the same port."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(30)
+            self._process.wait(60)
 
     def stop(self) -> None:
         self.crash()

@@ -23,6 +23,7 @@ from mta.commands.setup import PASSWORD_NAME, first_values, write_configuration
 from mta.sandbox import Sandbox
 from smpp.script import Script
 from smpp.simulator import Simulator
+from tests.benchmarks.processes import cpu_of_tree
 from tests.databases import SQLITE_IN_ITS_FOLDER
 
 ROOT = Path(__file__).parents[2]
@@ -150,13 +151,17 @@ class Site:
         self._running.send_signal(signal.SIGTERM)
         return await self._ended()
 
+    def cpu(self) -> float:
+        """Return the CPU seconds of the gateway and its own processes."""
+        return cpu_of_tree(self._running.pid)
+
     @property
     def _running(self) -> asyncio.subprocess.Process:
         assert self._process is not None
         return self._process
 
     async def _ended(self) -> int:
-        code = await asyncio.wait_for(self._running.wait(), 40)
+        code = await asyncio.wait_for(self._running.wait(), 60)
         assert self._reading is not None
         await self._reading
         self._process = None
@@ -181,7 +186,7 @@ class Site:
     @contextmanager
     def client(self):
         """A logged-in smtplib client."""
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
             client.login("demo", self.password)
             yield client
 
@@ -210,7 +215,7 @@ class Site:
         assert result.exit_code == code, result.output + str(result.exception or "")
         return result.stdout if code == 0 else result.output
 
-    async def told(self, count: int = 1, seconds: float = 20) -> str:
+    async def told(self, count: int = 1, seconds: float = 120) -> str:
         """Return the text of the newest status mail as soon as there are `count`."""
         *_, newest = await self.box.wait_for_mails(count, seconds)
         body = newest.message.get_body(("plain",))
@@ -252,13 +257,13 @@ class Site:
         file = self.folder / self.database.removeprefix("sqlite:///")
         return sqlite3.connect(f"file:{file}?mode={mode}", uri=True, timeout=10)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Wait for something that another process brings about."""
         async with asyncio.timeout(seconds):
             while not condition():
                 await asyncio.sleep(0.02)
 
-    async def until_all_told(self, seconds: float = 60) -> None:
+    async def until_all_told(self, seconds: float = 120) -> None:
         """Wait until no message and no status mail is under way."""
         await self.until(
             lambda: (

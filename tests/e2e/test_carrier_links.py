@@ -197,7 +197,7 @@ async def centre(tmp_path):
         )
         running.append(process)
         assert process.stdout is not None
-        return int(await asyncio.wait_for(process.stdout.readline(), 30))
+        return int(await asyncio.wait_for(process.stdout.readline(), 60))
 
     yield start
     for process in running:

@@ -105,7 +105,7 @@ async def replied(site, number: str, code: int) -> bytes:
             client.mail(SENDER)
             return client.rcpt(f"{number}@{DOMAIN}")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (answer := await asyncio.to_thread(offer))[0] != code:
             await asyncio.sleep(0.1)
     return bytes(answer[1])

@@ -37,7 +37,7 @@ async def test_after_kills_every_acknowledged_mail_is_one_job_that_ended_and_not
         waiting += [n for n in batch if n not in acknowledged]
     await site.start()
     await asyncio.to_thread(_send_until_cut, site, waiting[:20], acknowledged, threading.Event())
-    await site.until_all_told(90)
+    await site.until_all_told()
     jobs = Counter(name for (name,) in site.rows("SELECT mail_id FROM job"))
     assert {f"<{n}@example.com>" for n in acknowledged} <= set(jobs)
     assert max(jobs.values()) == 1

@@ -67,7 +67,7 @@ async def on_the_wire(site, expected: str, *, to: str = NUMBER, subject: str = "
             raw = mail("Pump 7 has stopped", message_id=f"<{uuid4()}@example.com>", subject=subject)
             client.sendmail(SENDER, [f"{to}@{DOMAIN}"], raw)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             before = len(site.carrier.record.taken)
             await asyncio.to_thread(send)

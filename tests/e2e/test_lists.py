@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import io
-import time
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,6 +12,7 @@ from smtplib import SMTPDataError
 import pytest
 
 from tests.e2e.site import DOMAIN, SENDER, mail
+from tests.effort import spent_at_most
 from tests.fuzz import hostile
 from tests.unit.test_table_file import xlsx
 
@@ -77,9 +77,8 @@ async def test_three_thousand_personalised_rows_are_one_job_with_one_report(site
     told = await site.command("list", "import", "crew", str(file), "--customer", "demo")
     assert f"{MANY} members" in told
     await site.start()
-    begin = time.monotonic()
-    job = await deliver(site, mail(text, to=["lista+crew"], message_id="<1@example.com>"), "lista+crew")
-    taken = time.monotonic() - begin
+    with spent_at_most(600, site.cpu):
+        job = await deliver(site, mail(text, to=["lista+crew"], message_id="<1@example.com>"), "lista+crew")
     assert site.rows("SELECT count(*) FROM job") == [(1,)]
     bodies = site.rows("SELECT m.number, m.body, m.parts FROM message m ORDER BY m.seq")
     assert len(bodies) == MANY
@@ -89,21 +88,17 @@ async def test_three_thousand_personalised_rows_are_one_job_with_one_report(site
         assert parts == (1 if len(expected) <= 160 else 2)
     assert {parts for _, _, parts in bodies} == {1, 2}
     assert await deliver(site, mail(text, to=["lista+crew"], message_id="<1@example.com>"), "lista+crew") == job
-    await site.until_all_told(90)
-    assert len(await site.box.wait_for_mails(1, 20)) == 1
+    await site.until_all_told()
+    assert len(await site.box.wait_for_mails(1, 60)) == 1
     assert site.rows("SELECT DISTINCT state FROM message") == [("delivered",)]
-    print("accepted in", taken)
-    assert taken < 5
 
 
 async def test_one_bad_row_of_three_thousand_sends_nothing_and_is_named(running):
     raw = with_table("Dear {{ name }}: {{ amount }}", rows(MANY, bad=1_234), message_id="<2@example.com>")
-    begin = time.monotonic()
-    with pytest.raises(SMTPDataError) as refused:
+    with spent_at_most(600, running.cpu), pytest.raises(SMTPDataError) as refused:
         await deliver(running, raw, "bulk")
     assert refused.value.smtp_code == 554
     assert "line 1234 (+447700901232): no value for name" in str(refused.value.smtp_error)
-    assert time.monotonic() - begin < 10
     assert running.rows("SELECT count(*) FROM job") == [(0,)]
     good = with_table("Dear {{ name }}: {{ amount }}", rows(3), message_id="<3@example.com>")
     job = await deliver(running, good, "bulk")
@@ -113,11 +108,9 @@ async def test_one_bad_row_of_three_thousand_sends_nothing_and_is_named(running)
 
 async def test_three_thousand_rows_of_a_workbook_are_one_job(running):
     people = [["number", "name", "amount"], *([f"+44770090{n:04}", f"Name {n}", n + 0.5] for n in range(MANY))]
-    begin = time.monotonic()
-    job = await deliver(
-        running, with_table("{{ name }}: {{ amount }}", xlsx(people), message_id="<x@example.com>"), "bulk"
-    )
-    assert time.monotonic() - begin < 5
+    raw = with_table("{{ name }}: {{ amount }}", xlsx(people), message_id="<x@example.com>")
+    with spent_at_most(600, running.cpu):
+        job = await deliver(running, raw, "bulk")
     query = "SELECT m.body FROM message m JOIN job j ON j.key = m.job_key WHERE j.public_id = ? ORDER BY m.seq"
     assert running.rows(query, job) == [(f"Name {n}: {n}.5",) for n in range(MANY)]
 
@@ -190,7 +183,7 @@ async def test_a_dry_run_survives_a_crash_and_is_answered_without_sending(runnin
 async def test_a_dry_run_says_what_would_be_sent(running):
     await running.command("customer", "set", "demo", "cost_centre=4711")
     told = ""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for asked in count(1):  # the gateway looks once a second for what another process changed
             dry = mail("Hi “there”", subject="[DRYRUN] x", message_id=f"<dry{asked}@example.com>")
             await deliver(running, dry, "+447700900123")

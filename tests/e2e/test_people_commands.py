@@ -220,7 +220,7 @@ def test_explain_prints_the_whole_stack_with_what_was_overruled(terminal: Termin
 def test_the_program_prints_nothing_but_its_answer_to_standard_output(terminal: Terminal) -> None:
     terminal.run(user, "add", "anna@example.com", "--customer", "Example")
     words = ("user", "explain", "--config", str(terminal.config), "--json", "anna@example.com", "max_parts")
-    done = subprocess.run([sys.executable, "-m", "mta", *words], capture_output=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "mta", *words], capture_output=True, check=True, timeout=120)
     assert json.loads(done.stdout)["settings"]["max_parts"]["value"] == "4"
 
 

@@ -122,7 +122,7 @@ class Proxy:
         server, kept = self._late
         server.sendall(kept)
         server.shutdown(socket.SHUT_WR)
-        assert self._ended.wait(10)
+        assert self._ended.wait(60)
 
     def close(self) -> None:
         self._listener.close()

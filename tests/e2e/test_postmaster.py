@@ -44,7 +44,7 @@ def site_of(tmp_path, gateway_database):
 
 def say(site: Site, *recipients: str, sender: str = "bob@example.org", raw: bytes = MAIL) -> list[tuple[int, bytes]]:
     """Speak to the gateway as somebody who proves nothing; returns all replies up to the end of the content."""
-    with smtplib.SMTP("127.0.0.1", site.port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", site.port, timeout=60) as client:
         client.ehlo("mx.example.org")
         replies = [client.mail(sender), *(client.rcpt(recipient) for recipient in recipients)]
         if any(code == 250 for code, _ in replies[1:]):

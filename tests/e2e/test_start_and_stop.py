@@ -19,7 +19,7 @@ from tests.e2e.site import ROOT, SENDER, Site, addresses, mail
 BUSY = Treatment(status=Status.RSYSERR)
 
 
-async def serve(site: Site, seconds: float = 20) -> tuple[int, str]:
+async def serve(site: Site, seconds: float = 120) -> tuple[int, str]:
     """Start a gateway that must not come up; return its exit code and what it says."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "mta", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
@@ -201,7 +201,7 @@ async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, gat
         ready = await asyncio.to_thread(channel.recv, 100)
         process.terminate()
         stopping = await asyncio.to_thread(channel.recv, 100)
-        _, log = await asyncio.wait_for(process.communicate(), 20)
+        _, log = await asyncio.wait_for(process.communicate(), 60)
         await site.close()
     assert (ready, stopping, process.returncode) == (b"READY=1", b"STOPPING=1", 0)
     events = [json.loads(line)["event"] for line in log.decode().splitlines()]

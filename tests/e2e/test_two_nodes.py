@@ -9,7 +9,7 @@ import pytest
 from smpp.script import Script
 from tests.e2e.site import SENDER, Site, addresses, free_port, mail
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 
 
 def second_node(first, folder):

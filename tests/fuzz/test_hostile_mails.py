@@ -1,16 +1,15 @@
-"""No mail and no table raises, costs over a second of CPU or 64 MB, or brings a line break into a header value."""
+"""No mail and no table raises, costs more CPU than a bounded loop or 64 MB, or brings a line break into a header value."""
 
-import gc
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
 from mta.reading import LARGE_OCTETS, is_suspect
 from mta.words.mime import MailLimits, read_mail
 from sms.outcome import Refusal, Refused
+from tests.effort import spend_at_most
 from tests.fuzz import hostile
 
 MEASURE = """
@@ -38,11 +37,9 @@ print(json.dumps(found))
 
 
 @pytest.mark.parametrize("name", [*sorted(hostile.HOSTILE), "rtf bomb"])
-def test_a_hostile_mail_is_read_or_refused_within_a_second(name):
+def test_a_hostile_mail_is_read_or_refused_at_a_bounded_cost(name):
     raw = hostile.rtf_bomb() if name == "rtf bomb" else hostile.HOSTILE[name]
-    begin = time.process_time()
-    hostile.take(raw)
-    assert time.process_time() - begin < hostile.CPU_LIMIT
+    spend_at_most(hostile.LOOPS_LIMIT, lambda: hostile.take(raw))
 
 
 @pytest.mark.parametrize("name", sorted(hostile.HOSTILE))
@@ -50,26 +47,17 @@ def test_the_begin_of_a_hostile_mail_holds_up_the_loop_for_a_moment_at_most(name
     raw = hostile.HOSTILE[name][:LARGE_OCTETS]
     if is_suspect(raw):
         return  # another process reads it
-    gc.disable()  # a collection would walk the heap of the whole test run
-    try:
-        begin = time.process_time()
-        hostile.take(raw)
-        spent = time.process_time() - begin
-    finally:
-        gc.enable()
-    assert spent < hostile.SMALL_CPU_LIMIT
+    spend_at_most(hostile.SMALL_LOOPS_LIMIT, lambda: hostile.take(raw))
 
 
 @pytest.mark.parametrize("name", sorted(hostile.TABLES))
-def test_a_hostile_table_is_read_or_refused_within_a_second(name):
-    begin = time.process_time()
-    hostile.take_a_table(hostile.TABLES[name])
-    assert time.process_time() - begin < hostile.CPU_LIMIT
+def test_a_hostile_table_is_read_or_refused_at_a_bounded_cost(name):
+    spend_at_most(hostile.LOOPS_LIMIT, lambda: hostile.take_a_table(hostile.TABLES[name]))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc/self/clear_refs (Linux)")
 def test_no_hostile_mail_takes_64_mb_beside_itself():
-    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     peaks = json.loads(done.stdout)
     assert len(peaks) == len(hostile.HOSTILE) + len(hostile.TABLES) + 1

@@ -104,7 +104,7 @@ class PostfixRelay:
         started = self._postfix("start")
         if started.returncode:
             pytest.fail(f"postfix did not start: {started.stdout}{started.stderr}")
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 0.2).close()
@@ -122,7 +122,7 @@ class PostfixRelay:
     def _postfix(self, word: str) -> subprocess.CompletedProcess:
         assert self.program is not None
         command = [self.program, "-c", str(self.folder), word]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     def sendmail(self, content: bytes, *arguments: str) -> None:
         """Hand a mail to Postfix as programs on its machine do."""

@@ -51,7 +51,7 @@ def nodemailer(site):
         given = json.dumps({"transport": transport, "mails": mails}).encode()
         command = [str(NODE), str(FOLDER / "send.js")]
         done = await asyncio.to_thread(
-            lambda: subprocess.run(command, input=given, capture_output=True, timeout=30, check=False)
+            lambda: subprocess.run(command, input=given, capture_output=True, timeout=120, check=False)
         )
         assert done.returncode == 0, done.stderr.decode()
         results: list[dict] = json.loads(done.stdout)

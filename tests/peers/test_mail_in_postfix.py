@@ -50,7 +50,7 @@ class Postbox:
         content = mail(f"Mail {name}", to=(number,), message_id=f"<{name}@example.com>")
 
         def deliver():
-            with smtplib.SMTP("127.0.0.1", self._relay.port, timeout=20) as client:
+            with smtplib.SMTP("127.0.0.1", self._relay.port, timeout=60) as client:
                 client.sendmail(SENDER, [f"{number}@{DOMAIN}"], content, at_mail, at_rcpt)
 
         await asyncio.to_thread(deliver)
@@ -172,7 +172,7 @@ async def test_a_refused_number_comes_back_from_postfix_at_once_and_makes_no_job
     content = mail("Nobody", to=("+4930123456",), message_id="<fixed-line@example.com>")
 
     def deliver():
-        with smtplib.SMTP("127.0.0.1", relay.port, timeout=20) as client:
+        with smtplib.SMTP("127.0.0.1", relay.port, timeout=60) as client:
             client.sendmail(SENDER, [f"+4930123456@{DOMAIN}"], content)
 
     await asyncio.to_thread(deliver)

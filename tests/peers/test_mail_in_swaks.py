@@ -60,7 +60,7 @@ def swaks(site):
         given += ["--timeout", "20", "--helo", "client.example.com", *arguments]
         if login:
             given += ["--auth-user", "demo", "--auth-password", site.password]
-        done = await asyncio.to_thread(lambda: subprocess.run(given, capture_output=True, timeout=30, check=False))
+        done = await asyncio.to_thread(lambda: subprocess.run(given, capture_output=True, timeout=120, check=False))
         return done.returncode, done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")
 
     return run
@@ -68,7 +68,7 @@ def swaks(site):
 
 async def shown(site: Site, number: str) -> str:
     """Return the newest SMS that a phone shows."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await site.carrier.until(
             lambda: any(sms.number == number and not sms.missing for sms in site.carrier.record.shown())
         )

@@ -110,7 +110,7 @@ everybody:
                 stderr=output,
                 start_new_session=True,
             )
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 60
         for port in ports.values():
             while True:
                 try:
@@ -124,7 +124,7 @@ everybody:
     finally:
         if process is not None:
             os.killpg(process.pid, signal.SIGKILL)  # its own group: the daemon and whoever still talks
-            process.wait(10)
+            process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 

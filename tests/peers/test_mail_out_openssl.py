@@ -24,7 +24,7 @@ def sign_with(digest: str, authority: Identity, host: Identity, folder: Path) ->
         [program, "x509", "-req", f"-{digest}", "-days", "5", "-in", request, "-CA", issuer, "-CAkey", issuer_key,
          "-set_serial", "77", "-extfile", names, "-out", signed],
     ):  # fmt: skip
-        subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=30)
+        subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=120)
     return signed, key
 
 

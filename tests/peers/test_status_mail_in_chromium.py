@@ -3,7 +3,6 @@
 import html as html_module
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,9 @@ import pytest
 from sms.lifecycle import State
 from sms.report import NoticeKind
 from templates.render import Renderer
-from tests.peer import find_program, require_peer
+from tests.peers.chromium import open_page
 from tests.unit.status_samples import everything, many, message, report
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=20000",
-    "--window-size=1100,900",
-)
 HOSTILE = "<script>top.hacked=1</script><img src=x onerror='top.hacked=1'> {{7*7}} \u202eevil\u202c " + "x" * 400
 LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
 
@@ -90,8 +77,6 @@ def jobs() -> dict[str, tuple[NoticeKind, Any]]:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory) -> dict[str, Any]:
-    chromium = find_program("chromium", "chromium-browser", "google-chrome")
-    require_peer("chromium", chromium)
     folder: Path = tmp_path_factory.mktemp("chromium")
     renderer = Renderer()
     frames = []
@@ -107,13 +92,7 @@ def measured(tmp_path_factory) -> dict[str, Any]:
     page.write_text(
         f"<!DOCTYPE html><meta charset=utf-8><script>{MEASURE}</script>{''.join(frames)}<pre id=result></pre>"
     )
-    done = subprocess.run(
-        [str(chromium), *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        timeout=90,
-        check=True,
-    )
-    found = re.search(r'<pre id="result">(.*?)</pre>', done.stdout.decode(), re.DOTALL)
+    found = re.search(r'<pre id="result">(.*?)</pre>', open_page(page, "--dump-dom"), re.DOTALL)
     assert found is not None
     result: dict[str, Any] = json.loads(html_module.unescape(found[1]))
     return result

@@ -6,8 +6,6 @@ what came out in tests/peers/pictures, and commit it.
 
 import html as html_module
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,7 @@ from sms.lifecycle import State
 from sms.outcome import ProblemCode
 from sms.report import NoticeKind
 from templates.render import Renderer
-from tests.peer import find_program, require_peer
-from tests.peers.test_status_mail_in_chromium import FLAGS
+from tests.peers.chromium import open_page
 from tests.unit.status_samples import everything, message, part, report
 
 PICTURES = Path(__file__).with_name("pictures")
@@ -54,17 +51,7 @@ def kinds():
     }
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    program = find_program("chromium", "chromium-browser", "google-chrome")
-    require_peer("chromium", program)
-    fonts = shutil.which("fc-match")
-    default = subprocess.run([fonts, "sans-serif"], capture_output=True, text=True, check=True).stdout if fonts else ""
-    require_peer("DejaVu as the default font (fonts-dejavu-core)", "DejaVu" in default)
-    return program
-
-
-def photograph(chromium, folder, kind, job):
+def photograph(folder, kind, job):
     source = html_module.escape(Renderer().render(kind, job).html)
     frames = "".join(
         f'<iframe srcdoc="{source}" style="width:{width}px;height:{HEIGHT}px;border:0;color-scheme:{scheme}"></iframe>'
@@ -76,17 +63,8 @@ def photograph(chromium, folder, kind, job):
         "<!DOCTYPE html><meta charset=utf-8><body style='margin:0;white-space:nowrap;font-size:0;overflow:hidden'>"
         + frames
     )
-    flags = [flag for flag in FLAGS if not flag.startswith("--window-size")]
-    subprocess.run(
-        [
-            *(chromium, *flags, f"--user-data-dir={folder / 'profile'}", "--hide-scrollbars"),
-            *("--force-device-scale-factor=0.5", f"--window-size={2 * sum(WIDTHS)},{HEIGHT}"),
-            *(f"--screenshot={folder / 'taken.png'}", page.as_uri()),
-        ],
-        capture_output=True,
-        timeout=90,
-        check=True,
-    )
+    screenshot = (f"--screenshot={folder / 'taken.png'}", "--hide-scrollbars", "--force-device-scale-factor=0.5")
+    open_page(page, *screenshot, width=2 * sum(WIDTHS), height=HEIGHT)
     return Image.open(folder / "taken.png").convert("RGB")
 
 
@@ -96,8 +74,8 @@ def worst(difference):
 
 
 @pytest.mark.parametrize("name", kinds())
-def test_a_status_mail_looks_as_in_its_picture(name, chromium, tmp_path):
-    taken = photograph(chromium, tmp_path, *kinds()[name])
+def test_a_status_mail_looks_as_in_its_picture(name, tmp_path):
+    taken = photograph(tmp_path, *kinds()[name])
     file = PICTURES / f"{name}.png"
     if os.environ.get("NEW_PICTURES"):
         PICTURES.mkdir(exist_ok=True)
@@ -113,9 +91,9 @@ def test_a_status_mail_looks_as_in_its_picture(name, chromium, tmp_path):
     assert worst(difference) < WORST
 
 
-def test_a_mail_that_changed_does_not_pass_for_its_picture(chromium, tmp_path):
+def test_a_mail_that_changed_does_not_pass_for_its_picture(tmp_path):
     """The comparison itself: another kind's mail must not look the same."""
-    taken = photograph(chromium, tmp_path, *kinds()["delayed"])
+    taken = photograph(tmp_path, *kinds()["delayed"])
     committed = Image.open(PICTURES / "result.png").convert("RGB")
     small = (taken.width // 8, taken.height // 8)
     difference = ImageChops.difference(

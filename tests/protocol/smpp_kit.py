@@ -117,7 +117,7 @@ class Listener:
 
     async def until(self, predicate):
         """Return once the predicate holds; it is tried after everything that is heard."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not predicate():
                 self._news.clear()
                 await self._news.wait()
@@ -136,7 +136,7 @@ class Logbook(structlog.testing.LogCapture):
 
     async def until(self, event):
         """Return the first line with the event once there is one."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (lines := [line for line in self.entries if line["event"] == event]):
                 self._news.clear()
                 await self._news.wait()

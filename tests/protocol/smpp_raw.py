@@ -80,7 +80,7 @@ class RawCentre:
         return [status for answered, status, number, _ in self.heard if (answered, number) == wanted]
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 self._news.clear()
                 await self._news.wait()

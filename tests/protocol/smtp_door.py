@@ -67,7 +67,7 @@ class Client:
     async def hear(self) -> str:
         """Return the last line of the next reply, empty at the end of the connection."""
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 10)).decode("ascii")
+            line = (await asyncio.wait_for(self.reader.readline(), 60)).decode("ascii")
             if line[3:4] != "-":
                 return line.rstrip("\r\n")
 
@@ -75,7 +75,7 @@ class Client:
         """Return all lines of the next reply."""
         found = []
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 10)).decode("ascii").rstrip("\r\n")
+            line = (await asyncio.wait_for(self.reader.readline(), 60)).decode("ascii").rstrip("\r\n")
             found.append(line)
             if line[3:4] != "-":
                 return found
@@ -83,7 +83,7 @@ class Client:
     async def ended(self) -> bool:
         """Wait for the end of the connection; whether nothing more came before it."""
         try:
-            return await asyncio.wait_for(self.reader.read(), 10) == b""
+            return await asyncio.wait_for(self.reader.read(), 60) == b""
         except ConnectionError:
             return True
 

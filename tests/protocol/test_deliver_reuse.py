@@ -71,7 +71,7 @@ async def test_a_kept_connection_that_the_server_ended_costs_one_call_and_no_mai
         deliverer = make_deliverer(peer.port, circuit=BREAKER)
         for number in range(4):
             message = b"Subject: %d\r\n\r\nx\r\n" % number
-            attempt = await asyncio.wait_for(deliverer.deliver(Mail(message=message)), 20)
+            attempt = await asyncio.wait_for(deliverer.deliver(Mail(message=message)), 60)
             assert isinstance(attempt.outcome, Done), attempt
             if peer.way in {"goodbye", "hang up"}:
                 await peer.idle.wait()

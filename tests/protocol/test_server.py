@@ -236,7 +236,7 @@ async def test_case_15_a_handler_runs_to_its_end_though_the_client_is_gone(how):
         while how == "reset" and listener.connections:
             await asyncio.sleep(0)
         handler.may_end.set()
-        await asyncio.wait_for(handler.ended.wait(), 5)
+        await asyncio.wait_for(handler.ended.wait(), 60)
     assert len(handler.envelopes) == 1
 
 
@@ -410,7 +410,7 @@ async def test_the_grace_ends_for_a_content_that_does_not():
         client.writer.write(ROUTE)
         for _ in range(4):
             await client.hear()
-        await asyncio.wait_for(listener.close(0.05), 5)
+        await asyncio.wait_for(listener.close(0.05), 60)
         assert await client.ended()
         assert listener.connections == 0
 
@@ -441,6 +441,6 @@ async def test_swaks_delivers_a_mail():
                 str(program), "--server", host, "--port", str(port), "--from", "a@example.com", "--to", "447700900123@sms.example.net",
             "--body", "hello", "--pipeline", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        output, _ = await asyncio.wait_for(process.communicate(), 30)
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 0, output.decode()
     assert b"hello" in handler.envelopes[0].content

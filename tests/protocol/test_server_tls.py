@@ -104,7 +104,7 @@ async def test_a_client_may_talk_in_the_segment_that_ends_the_handshake(contexts
         client.writer.write(outgoing.read())
         heard = b""
         while heard.count(b"\r\n") < 3:
-            incoming.write(await asyncio.wait_for(client.reader.read(65536), 10))
+            incoming.write(await asyncio.wait_for(client.reader.read(65536), 60))
             with contextlib.suppress(ssl.SSLWantReadError):
                 while more := tls.read():
                     heard += more
@@ -308,6 +308,6 @@ async def test_swaks_delivers_over_starttls_with_a_password(contexts):
                 "--tls", "--auth", mechanism, "--auth-user", "demo", "--auth-password", "secret",
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip
-            output, _ = await asyncio.wait_for(process.communicate(), 30)
+            output, _ = await asyncio.wait_for(process.communicate(), 60)
             assert process.returncode == 0, output.decode()
     assert [session.auth_data.login for session in handler.sessions] == [b"demo", b"demo"]

@@ -78,7 +78,7 @@ async def test_a_list_that_is_committed_while_we_unbind_is_still_answered():
         (line,) = simulator._lines
         line.hung = True
         stopping = asyncio.ensure_future(client.stop(0))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while link.session.state is not State.UNBINDING:
                 await asyncio.sleep(0)
         written: list[bytes] = []

@@ -71,7 +71,7 @@ class Esme:
         self._news.set()
 
     async def until(self, predicate):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not predicate():
                 self._news.clear()
                 await self._news.wait()

@@ -128,8 +128,8 @@ async def test_a_stop_waits_for_no_peer_and_the_alarm_is_told_after_the_next_sta
     alarms = alarms_of(database, Slow(), Clock())
     alarms.start()
     alarms.sound(Raised(topic="a", subject="Subject", text="Text"))
-    await asyncio.wait_for(asked.wait(), 20)
-    await asyncio.wait_for(alarms.stop(), 20)
+    await asyncio.wait_for(asked.wait(), 60)
+    await asyncio.wait_for(alarms.stop(), 60)
     assert database.read_now(lambda tx: tx.rows("SELECT state FROM alarm"))[0][0] == "queued"
 
 

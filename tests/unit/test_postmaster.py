@@ -219,8 +219,8 @@ async def test_a_stop_waits_for_no_peer_and_the_mail_goes_out_after_the_next_sta
     postmaster = postmaster_of(database, Slow(), Clock())
     postmaster.start()
     await postmaster.keep(came())
-    await asyncio.wait_for(asked.wait(), 20)
-    await asyncio.wait_for(postmaster.stop(), 20)
+    await asyncio.wait_for(asked.wait(), 60)
+    await asyncio.wait_for(postmaster.stop(), 60)
     assert rows(database) == [("queued",)]
     assert await postmaster_of(database, Postman(Done()), Clock())._step()
     assert rows(database) == [("forwarded",)]

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +16,7 @@ from mta.words.reader import DirectReader
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings
 from tests.e2e.site import mail
+from tests.effort import longest_stop
 from tests.unit.house import open_core, proven
 
 LIMITS = MailLimits()
@@ -118,16 +118,16 @@ async def test_the_loop_goes_on_while_a_large_mail_is_judged(house):
     raw = mail("Hello\n" + "> quoted text of the mail before\n" * 60_000, sender="anna@acme.example.com")
     try:
         await reading.judge(raw, envelope, proven(core, "acme"))  # starts the process
-        longest = 0.0
-        judging = asyncio.create_task(reading.judge(raw, envelope, proven(core, "acme")))
-        while not judging.done():
-            begin = time.perf_counter()
-            await asyncio.sleep(0.001)
-            longest = max(longest, time.perf_counter() - begin)
-        judged = await judging
-        assert judged.plan is not None
-        assert judged.plan.messages[0].number is not None
-        assert longest < 0.5  # 50 ms on a machine of its own; this one may be busy
+        shares = []
+        for _ in range(5):  # a busy machine may stop the whole process for a while: one quiet turn proves the point
+            judging = asyncio.create_task(reading.judge(raw, envelope, proven(core, "acme")))
+            shares.append(await longest_stop(judging))
+            judged = await judging
+            assert judged.plan is not None
+            assert judged.plan.messages[0].number is not None
+            if shares[-1] < 0.4:
+                break
+        assert min(shares) < 0.4, shares
     finally:
         reading.close()
         core.database.close()

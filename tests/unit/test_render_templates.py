@@ -3,7 +3,6 @@
 import os
 import re
 import socket
-import time
 import urllib.request
 
 import pytest
@@ -173,10 +172,8 @@ LOOPS = "<p>x</p>" + "{% for a in m.facts %}" * 12 + "{% set x = 1 %}" + "{% end
 
 
 def test_a_template_that_does_not_end_is_killed_and_the_next_one_runs(confined):
-    started = time.monotonic()
     with pytest.raises(TemplateBroken, match="did not end within 1 seconds"):
         confined.run(LOOPS, VIEW)
-    assert time.monotonic() - started < 10
     assert confined.run("<p>{{ m.headline }}</p>", VIEW).count("The network reports delivery") == 1
 
 

@@ -52,7 +52,7 @@ class FakeCarrier:
 
     async def has(self, count: int) -> list[PartToSubmit]:
         """Wait until it was given so many parts."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.given) < count:
                 self.came.clear()
                 await self.came.wait()
@@ -84,6 +84,6 @@ class FakeMailbox:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another task or thread brings about."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)

@@ -72,7 +72,7 @@ class KannelSite:
 
     async def next(self) -> tuple[str, dict]:
         """Return the next request."""
-        return await asyncio.wait_for(self.heard.get(), 20)
+        return await asyncio.wait_for(self.heard.get(), 60)
 
     async def send(self, **query: object) -> None:
         """Ask for an SMS whose receipts are reported here as /receipt, with Kannel's kind and the carrier's id."""
@@ -98,7 +98,7 @@ async def kannel(simulator: Simulator, folder: Path, *, core: str = "", link: st
     processes = [await _start(bearerbox, file)]
     try:
         if bound:
-            await asyncio.wait_for(simulator.until(lambda: simulator.bound == 1), 20)
+            await asyncio.wait_for(simulator.until(lambda: simulator.bound == 1), 60)
         await _connectable(ports["boxes"])
         processes.append(await _start(smsbox, file))
         await _connectable(site.sendsms)
@@ -107,7 +107,7 @@ async def kannel(simulator: Simulator, folder: Path, *, core: str = "", link: st
         for process in reversed(processes):
             process.terminate()
         for process in processes:
-            await asyncio.wait_for(process.wait(), 20)
+            await asyncio.wait_for(process.wait(), 60)
         web.close()
         await web.wait_closed()
 
@@ -119,7 +119,7 @@ async def _start(program: str, file: Path) -> asyncio.subprocess.Process:
 
 async def _connectable(port: int) -> None:
     """Return once somebody listens on the port."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

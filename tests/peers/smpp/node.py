@@ -44,7 +44,7 @@ class Facts:
             fact for fact in self.all if key in fact and all(fact.get(name) == value for name, value in more.items())
         ]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Return once the condition holds; it is tried after every fact."""
         async with asyncio.timeout(seconds):
             while not condition():
@@ -60,9 +60,9 @@ class Facts:
     async def ended(self) -> int:
         """Return the exit code once the script has ended, and all of its facts are here."""
         assert self._process.stdin is not None
-        await asyncio.wait_for(self._reading, 20)
+        await asyncio.wait_for(self._reading, 60)
         self._process.stdin.close()
-        return await asyncio.wait_for(self._process.wait(), 20)
+        return await asyncio.wait_for(self._process.wait(), 60)
 
 
 @asynccontextmanager

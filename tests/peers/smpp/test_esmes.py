@@ -37,10 +37,10 @@ def server_context(authority: Authority, tls: bool) -> ssl.SSLContext | None:
 async def test_smpp34_binds_to_the_sandbox_submits_and_hears_its_receipt():
     async with carrier() as simulator:
         client = smpp34.Client("127.0.0.1", simulator.port, "gateway", "secret")
-        smsc = await asyncio.wait_for(client.connect(), 10)
+        smsc = await asyncio.wait_for(client.connect(), 60)
         answer = await smsc.submit_sm(NUMBER, b"Hello", source_addr="Acme", registered_delivery=1)
         assert answer.message_id == simulator.record.taken[0].message_id
-        event = await asyncio.wait_for(smsc.next(), 10)
+        event = await asyncio.wait_for(smsc.next(), 60)
         assert isinstance(event, smpp34.DeliverSmEvent)
         assert event.short_message.startswith(f"id:{answer.message_id} sub:001".encode())
         assert {tlv.tag for tlv in event.tlvs} == {Tag.RECEIPTED_MESSAGE_ID, Tag.MESSAGE_STATE}
@@ -148,7 +148,7 @@ async def test_kannel_submits_long_ucs2_texts_and_hears_their_receipts_and_inbou
         for number, kind in ((NUMBER, DELIVERED), (lost, UNDELIVERED)):
             before = len(simulator.record.taken)
             await site.send(**{"from": "Acme", "to": f"+{number}", "text": LONG, "coding": 2, "charset": "UTF-8"})
-            await asyncio.wait_for(simulator.until(lambda before=before: len(simulator.record.taken) == before + 4), 20)
+            await asyncio.wait_for(simulator.until(lambda before=before: len(simulator.record.taken) == before + 4), 60)
             shown = simulator.record.shown()[-1]
             assert (shown.number, shown.sender, shown.text, shown.missing) == (number, "Acme", LONG, ())
             path, query = await site.next()
@@ -170,7 +170,7 @@ async def test_kannel_refuses_our_certificate_where_it_does_not_know_the_authori
     async with (
         carrier(tls=authority.server_context()) as simulator,
         kannel(simulator, tmp_path, core=trust, link="use-ssl = true", bound=False),
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         while "certificate verify failed" not in log.read_text("utf-8", "replace"):
             await asyncio.sleep(0.05)

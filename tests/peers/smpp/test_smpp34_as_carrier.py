@@ -139,7 +139,7 @@ async def world(tmp_path_factory, module_database):
         await site.command("customer", "set", "demo", "delivery_receipt=on", "unencodable=switch", "max_parts=10")
         await site.start()
         for running in centres.values():
-            await asyncio.wait_for(running.bound.wait(), 20)
+            await asyncio.wait_for(running.bound.wait(), 60)
         yield site, centres
 
 
