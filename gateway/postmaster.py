@@ -34,7 +34,7 @@ _REPLY = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostmasterBounds:
-    """How much is taken: the largest mail, mails per hour from one network (/24, /48) and from all, mails that wait.
+    """How much is taken: the largest content, mails per hour from one network (/24, /48) and from all, mails that wait.
 
     A person's complaint is small and rare, a flood is neither: with these, 500 MB wait at most and as much is kept of
     what was given up.
@@ -136,16 +136,15 @@ class Postmaster:
             return Refused(refusal=Refusal.RATE_LIMITED, detail="Too much mail to the postmaster in this hour.")
         return None
 
+    def admit(self, client: str) -> Refused | None:
+        """Count a mail before its content comes, or return why none is taken from this client now."""
+        refused = self.refuse(client)
+        if refused is None:
+            self._lately.append((self._monotonic(), network_of(client)))
+        return refused
+
     async def keep(self, mail: NewPostmasterMail) -> str | Refused:
-        """Return the id of a mail that is committed, or why it is not kept."""
-        if len(mail.content) > self.bounds.octets:
-            return Refused(
-                refusal=Refusal.MAIL_TOO_LARGE, detail=f"The postmaster takes {self.bounds.octets} octets at most."
-            )
-        refused = self.refuse(mail.client)
-        if refused is not None:
-            return refused
-        self._lately.append((self._monotonic(), network_of(mail.client)))
+        """Return the id of a mail that is committed, or why it is not kept; `admit` was asked before it came."""
         key = await self._database.write(
             self._store.add,
             NewForward(

@@ -10,7 +10,7 @@ from mta.identify import Authenticator
 from mta.judge import MailJudge
 from mta.postmaster import PostmasterDoor
 from mta.reading import Reading
-from mta.smtp.content import ContentLimits, Newlines
+from mta.smtp.content import ContentLimits, ContentRoom, Newlines
 from mta.smtp.events import Limits
 from mta.smtp.listener import ConnectionLimits, Listener
 from mta.smtp.server import ClientCertificate as ServerCertificate
@@ -29,8 +29,11 @@ class _Door:
 class Listening:
     """All doors of the process; `open` them on the running loop."""
 
-    def __init__(self, doors: tuple[_Door, ...], authenticator: Authenticator, reading: Reading) -> None:
+    def __init__(
+        self, doors: tuple[_Door, ...], authenticator: Authenticator, reading: Reading, room: ContentRoom
+    ) -> None:
         self._doors = doors
+        self._room = room
         self._authenticator = authenticator
         self._reading = reading
 
@@ -46,6 +49,7 @@ class Listening:
                     port=door.options.address.port,
                     contexts=door.contexts.current if door.contexts is not None else None,
                     authenticator=self._authenticator if door.options.auth is not Demand.OFF else None,
+                    room=self._room,
                 )
             )
         return listeners
@@ -65,6 +69,7 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
         client_certificate=ServerCertificate(options.client_certificate.value),
         auth_required=options.auth is Demand.REQUIRE,
         auth_needs_tls=not options.auth_in_clear,
+        bare_addresses=options.bare_addresses,
         limits=Limits(
             command=times.command.total_seconds(),
             block=times.data_block.total_seconds(),
@@ -130,4 +135,4 @@ def build_listening(
         )
         for options in config.listeners
     )
-    return Listening(doors, authenticator, reading)
+    return Listening(doors, authenticator, reading, ContentRoom(config.limits.content_memory))

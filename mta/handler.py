@@ -128,7 +128,7 @@ class MailHandler:
         if door is not None and door.is_for(address):
             if envelope.rcpt_tos and not door.is_for(envelope.rcpt_tos[0]):
                 return str(APART)
-            judged: object = door.refuse_recipient(session)
+            judged: object = door.refuse_recipient(session, envelope)
         else:
             judged = self._judge_sender(proven, envelope.mail_from) if self._is_heard_at_rcpt(session) else None
             if judged is None and self._is_for_postmaster(envelope):
@@ -140,6 +140,14 @@ class MailHandler:
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(rcpt_options)
         return _RECIPIENT_TAKEN
+
+    @never_waits
+    async def handle_CONTENT(self, _server: Any, session: Any, envelope: Any) -> str | None:  # noqa: N802 - a hook
+        """Let the content come; a stranger's to the postmaster is counted first."""
+        if self._postmaster is None or not self._is_for_postmaster(envelope):
+            return None
+        refused = self._postmaster.admit(session)
+        return None if refused is None else str(reply_to(refused))
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's hook
         """Judge the mail and keep it; «250» is said after the commit and never before."""

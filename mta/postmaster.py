@@ -45,9 +45,17 @@ class PostmasterDoor:
         # RFC 5321 §4.1.2: quoted or not, it is the same mailbox
         return local.strip('"').lower() in _NAMES and domain.removesuffix(".").lower() in self._domains
 
-    def refuse_recipient(self, session: MailSession) -> Refused | None:
-        """Return why the postmaster takes no mail from this client now."""
+    def refuse_recipient(self, session: MailSession, envelope: MailEnvelope) -> Refused | None:
+        """Return why the postmaster takes no mail from this client now, or not one of the size that MAIL declared."""
+        most = self._postmaster.bounds.octets
+        if (envelope.size or 0) > most:
+            return Refused(refusal=Refusal.MAIL_TOO_LARGE, detail=f"the postmaster takes at most {most} octets")
+        envelope.content_limit = most
         return self._postmaster.refuse(session.client_address)
+
+    def admit(self, session: MailSession) -> Refused | None:
+        """Count a mail before its content comes, so that strangers fill no memory; or return why none is taken."""
+        return self._postmaster.admit(session.client_address)
 
     async def take(self, session: MailSession, envelope: MailEnvelope) -> Reply:
         """Keep a mail and say so after the commit, drop it where it goes round, or refuse it."""

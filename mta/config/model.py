@@ -221,6 +221,9 @@ class ListenerOptions:
         "What a CR or LF of its own in a mail comes to: «normalise» only for clients that you know.",
         default=BareNewlines.REFUSE,
     )
+    bare_addresses: bool = option(
+        "MAIL and RCPT also without angle brackets, as old devices write them: MAIL FROM:a@example.com.", default=False
+    )
     timeouts: ListenerTimeouts = option("", default=ListenerTimeouts)
 
     @property
@@ -259,6 +262,10 @@ class LimitOptions:
     """What protects this machine."""
 
     argon2_workers: Positive = option("Passwords proven at a time; each takes about 64 MB.", default=2)
+    content_memory: Size = option(
+        "Memory for mails being received and judged, of all connections together; beyond it clients hear 452.",
+        default=256 << 20,
+    )
     disk_reserve: Size = option("Free disk below which no mail is taken.", default=200 << 20)
     mails_per_minute: Count = option("Mails per minute from one customer; 0: any number.", default=0)
 
@@ -291,6 +298,10 @@ class Config:
         yield from twice("listener", "address", [str(listener.address) for listener in self.listeners])
         yield from twice("carrier", "name", [carrier.name for carrier in self.carriers])
         yield from find_conflicts(self.carriers)
+        largest = max((listener.max_size for listener in self.listeners), default=0)
+        if largest > self.limits.content_memory:
+            text = f"expected at least the largest max_size of a listener, {largest}"
+            yield Complaint(("limits", "content_memory"), text)
         if self.mail.postmaster is not None and not self.postmaster:
             yield Complaint(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from mta.smtp import replies
+from mta.smtp.content import ContentRoom
 from mta.smtp.dialogue import Dialogue
 from mta.smtp.events import AuthAnswer, AuthCancelled, Event, Limits, Noticed, StartTls, Terms
 from mta.smtp.hooks import MISSING, Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
@@ -55,6 +56,7 @@ class ServerSettings:
     auth_required: bool = False
     auth_needs_tls: bool = True
     smtp_utf8: bool = True
+    bare_addresses: bool = False
     banner_seconds: float = 0.0
     limits: Limits = field(default_factory=Limits)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -63,12 +65,15 @@ class ServerSettings:
 class Service:
     """What the connections of one listener share."""
 
-    def __init__(self, settings: ServerSettings, hooks: Hooks, contexts: ContextMaker | None) -> None:
+    def __init__(
+        self, settings: ServerSettings, hooks: Hooks, contexts: ContextMaker | None, room: ContentRoom | None = None
+    ) -> None:
         if settings.tls is not TlsMode.OFF and contexts is None:
             raise ValueError(f"tls mode {settings.tls} needs contexts")
         self.settings = settings
         self.hooks = hooks
         self.contexts = contexts
+        self.room = room
         self.implicit_tls = settings.tls is TlsMode.IMPLICIT
         self.terms = Terms(
             hostname=settings.hostname,
@@ -79,6 +84,7 @@ class Service:
             mechanisms=hooks.mechanisms,
             auth_required=settings.auth_required,
             auth_needs_tls=settings.auth_needs_tls,
+            bare_addresses=settings.bare_addresses,
         )
 
     def make_context(self) -> ssl.SSLContext | None:
@@ -111,6 +117,7 @@ class SmtpConnection(asyncio.Protocol):
             now=self.loop.time(),
             tls=service.implicit_tls,
             foreign=frozenset(service.hooks.auth_methods),
+            room=service.room,
         )
         self._task: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[bytes | None] | None = None

@@ -28,27 +28,64 @@ class ContentLimits:
     """The bounds of one content. `size` counts octets after transparency (RFC 1870 §5), `line` octets with CRLF."""
 
     size: int = 10 * 2**20
-    lines: int = 200_000
     line: int = 8192
     newlines: Newlines = Newlines.REFUSE
 
 
+class ContentRoom:
+    """The octets that all contents under way may keep together, from 354 until their mails are answered."""
+
+    __slots__ = ("_free",)
+
+    def __init__(self, octets: int) -> None:
+        self._free = octets
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another content."""
+        return self._free <= 0
+
+    def take(self, octets: int) -> bool:
+        """Take room for so many octets; False where there is too little."""
+        if octets > self._free:
+            return False
+        self._free -= octets
+        return True
+
+    def give_back(self, octets: int) -> None:
+        """Give back what was taken."""
+        self._free += octets
+
+
 class Content:
-    """Collects one content chunk by chunk.
+    """Collects one content chunk by chunk; `room` is shared with others, until `close` gives it back.
 
     `fault` is the reply that refuses it, to be given after its end; once there is one, nothing is kept.
     `received` counts octets as they came. `flooded` turns true when a refused content goes on for too long to wait.
     """
 
-    __slots__ = ("_column", "_first", "_held", "_limits", "_lines", "_size", "_store", "fault", "flooded", "received")
+    __slots__ = (
+        "_column",
+        "_first",
+        "_held",
+        "_limits",
+        "_room",
+        "_size",
+        "_store",
+        "_taken",
+        "fault",
+        "flooded",
+        "received",
+    )
 
-    def __init__(self, limits: ContentLimits) -> None:
+    def __init__(self, limits: ContentLimits, room: ContentRoom | None = None) -> None:
         self._limits = limits
+        self._room = room
+        self._taken = 0
         self._held = b"\r\n"  # stands for the line end before the content, so that a dot can open it
         self._first: bytes | None = None
         self._store: BytesIO | None = None
         self._size = -2
-        self._lines = -1
         self._column = 0
         self.fault: Reply | None = None
         self.flooded = False
@@ -80,6 +117,13 @@ class Content:
         assert self._first is not None
         return self._first
 
+    def close(self) -> None:
+        """Keep nothing any longer; again is harmless."""
+        self._store = self._first = None
+        if self._room is not None:
+            self._room.give_back(self._taken)
+        self._taken = 0
+
     def _take(self, region: bytes) -> None:
         """Check and keep a region. It never ends inside a line end, nor between a line end and a dot."""
         if self.fault is not None:
@@ -97,14 +141,14 @@ class Content:
                 return
             region = region.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         self._size += len(region)
-        self._lines += newlines
         if self._size > self._limits.size:
-            self._refuse(replies.TOO_LARGE)
-        elif self._lines > self._limits.lines:
-            self._refuse(replies.TOO_MANY_LINES)
+            self._refuse(replies.TOO_LARGE.with_detail(f"at most {self._limits.size} octets"))
         elif not self._lines_fit(region):
             self._refuse(replies.CONTENT_LINE_TOO_LONG)
+        elif self._room is not None and not self._room.take(len(region)):
+            self._refuse(replies.NO_ROOM)
         else:
+            self._taken += len(region)
             self._keep(region)
 
     def _lines_fit(self, region: bytes) -> bool:
@@ -133,5 +177,4 @@ class Content:
 
     def _refuse(self, fault: Reply) -> None:
         self.fault = fault
-        self._store = None
-        self._first = None
+        self.close()

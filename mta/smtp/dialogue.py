@@ -13,15 +13,17 @@ sockets and handlers (mta.smtp.server).
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from mta.smtp import replies, sasl
-from mta.smtp.content import Content
+from mta.smtp.content import Content, ContentRoom
 from mta.smtp.events import (
     TRANSITIONS,
     Auth,
     AuthAnswer,
     AuthCancelled,
+    Data,
     Event,
     Hello,
     Incident,
@@ -42,13 +44,12 @@ from mta.smtp.events import (
 from mta.smtp.grammar import Offered, parse_mail, parse_rcpt
 from mta.smtp.lines import BadLine, Lines
 from mta.smtp.patience import Patience, Tolerance
-from mta.smtp.replies import Reply, status_lines
-from mta.smtp.verbs import HTTP_VERBS, IDLE_VERBS, auth_refusal, ehlo_words, parse_command, refusal_now
+from mta.smtp.replies import Reply, status_text
+from mta.smtp.verbs import HTTP_VERBS, IDLE_VERBS, auth_refusal, ehlo_lines, help_text, parse_command, refusal_now
 
 _FLOOD_OCTETS: Final = 2 * sasl.LINE_OCTETS
 _DETAIL_END: Final = re.compile(rb"[\r\n:<]")
 _TLS_RECORD: Final = b"\x16\x03"
-_WELL_FORMED: Final = re.compile(r"[245][0-9]{2} [245]\.[0-9]{1,3}\.[0-9]{1,3} [\x20-\x7e]{1,400}")
 
 
 class LocalProtocolError(Exception):
@@ -59,10 +60,11 @@ class Dialogue:
     """One connection's dialogue. `state`, `extended`, `tls` and `authenticated` may be read at any time.
 
     Time is what the last `tick` said: seconds of any clock that never goes back. Mechanisms in `foreign` are spoken by
-    the driver, which gets `Auth`; the others must be `sasl.MECHANISMS` and come to a `Login`.
+    the driver, which gets `Auth`; the others must be `sasl.MECHANISMS` and come to a `Login`. `room` is shared with
+    other dialogues.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what one connection is told, each by name)
         self,
         terms: Terms,
         limits: Limits,
@@ -70,6 +72,7 @@ class Dialogue:
         now: float,
         tls: bool = False,
         foreign: frozenset[str] = frozenset(),
+        room: ContentRoom | None = None,
     ) -> None:
         self.state = State.GREETING
         self.extended = False
@@ -78,12 +81,16 @@ class Dialogue:
         self._terms = terms
         self._limits = limits
         self._foreign = foreign
-        self._offered = Offered(size=limits.content.size, smtp_utf8=terms.smtp_utf8)
+        self._offered = Offered(
+            size=limits.content.size, smtp_utf8=terms.smtp_utf8, bare_addresses=terms.bare_addresses
+        )
         self._input = Lines(_FLOOD_OCTETS)
         self._output: list[bytes] = []
         self._told: deque[Noticed | AuthCancelled] = deque()
         self._unanswered: Event | None = None
+        self._room = room
         self._content: Content | None = None
+        self._judged: Content | None = None
         self._exchange: sasl.Exchange | None = None
         self._smtp_utf8 = False
         self._greeted = False
@@ -222,22 +229,31 @@ class Dialogue:
         event = self._unanswered
         if event is None:
             raise LocalProtocolError("no event is unanswered")
-        if isinstance(status, Reply):
-            code = status.code
-            self._send(str(status))
-        elif isinstance(status, str) and _WELL_FORMED.fullmatch(status):
-            code = int(status[:3])
-            self._send(status)
-        else:
-            text = status if isinstance(status, str) else "\r\n".join(status)
-            code, lines = status_lines(text, enhanced=not isinstance(event, Hello))
-            self._send("\r\n".join(lines))
+        code, text = status_text(status, enhanced=not isinstance(event, Hello))
+        self._send(text)
         self._unanswered = None
         self._patience.wait_for_command()
-        self._settle(event, done=200 <= code < 300)
+        self._settle(event, code)
         if code == replies.SHUTTING_DOWN.code:
             self._close()
         self._leave_if_draining()
+
+    def take_content(self, octets: int | None = None) -> None:
+        """Answer `Data` with 354; what is longer than so many octets, or than the listener's limit, is refused."""
+        if not isinstance(self._unanswered, Data):
+            raise LocalProtocolError(f"no content is asked for in state {self.state}")
+        self._unanswered = None
+        limits = self._limits.content
+        self._content = Content(replace(limits, size=octets) if octets and octets < limits.size else limits, self._room)
+        self.state = TRANSITIONS[self.state]["DATA"]
+        self._patience.wait_for_content()
+        self._send(str(replies.SEND_CONTENT))
+
+    def content_done(self) -> None:
+        """Learn that the content of the last `Message` is no longer kept."""
+        if self._judged is not None:
+            self._judged.close()
+            self._judged = None
 
     def challenge(self, octets: bytes) -> None:
         """Answer an `Auth` or `AuthAnswer` with a challenge, base64 or empty; the next event is an `AuthAnswer`."""
@@ -248,8 +264,7 @@ class Dialogue:
 
     def ehlo_lines(self) -> list[str]:
         """Return the lines that answer EHLO now, code included."""
-        words = ehlo_words(self._terms, size=self._limits.content.size, tls=self.tls)
-        return [*(f"250-{word}" for word in words), "250 HELP"]
+        return ehlo_lines(self._terms, size=self._limits.content.size, tls=self.tls)
 
     def _send(self, text: str) -> None:
         self._output.append(f"{text}\r\n".encode("ascii"))
@@ -262,7 +277,9 @@ class Dialogue:
     def _close(self) -> None:
         self.state = State.CLOSED
         self._unanswered = None
-        self._content = None
+        if self._content is not None:
+            self._content.close()
+            self._content = None
         self._input.clear()
 
     def _give_up(self, incident: Incident, reply: Reply, detail: str = "") -> Reply | None:
@@ -279,12 +296,13 @@ class Dialogue:
     def _refuse(self, reply: Reply) -> None:
         self._send(str(reply))
         self._patience.wait_for_command()
-        self._count_error()
+        self._tolerate(None, reply.code)
         self._leave_if_draining()
 
-    def _count_error(self) -> None:
-        if self._tolerance.error():
-            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS)
+    def _tolerate(self, event: Event | None, code: int) -> None:
+        too_many = self._tolerance.answered(event, code)
+        if too_many is not None:
+            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS, too_many)
 
     # Lines and commands; what is returned is an event to ask, a reply that refuses, or None where all is said
 
@@ -357,7 +375,7 @@ class Dialogue:
                 self._notice(Incident.TOO_MANY_RECIPIENTS)
             self._send(str(replies.TOO_MANY_RECIPIENTS))  # RFC 5321 §4.5.3.1.10: those before stay valid
             return None
-        command = parse_rcpt(argument, smtp_utf8=self._smtp_utf8)
+        command = parse_rcpt(argument, smtp_utf8=self._smtp_utf8, bare_addresses=self._terms.bare_addresses)
         if isinstance(command, Reply):
             return command
         if command.options and not self.extended:
@@ -365,17 +383,13 @@ class Dialogue:
         return Rcpt(command=command)
 
     def _data(self, _argument: str) -> Event | Reply | None:
-        self.state = TRANSITIONS[self.state]["DATA"]
-        self._content = Content(self._limits.content)
-        self._patience.wait_for_content()
-        self._send(str(replies.SEND_CONTENT))
-        return None
+        return replies.NO_ROOM if self._room is not None and self._room.full else Data()
 
     def _vrfy(self, argument: str) -> Event | Reply | None:
         return Verify(argument=argument) if argument else replies.BAD_PARAMETER
 
     def _help(self, _argument: str) -> Event | Reply | None:
-        self._send(str(replies.HELP))
+        self._send(str(replies.HELP.with_detail(help_text(self._terms, tls=self.tls))))
         return None
 
     def _starttls(self, _argument: str) -> Event | Reply | None:
@@ -431,6 +445,7 @@ class Dialogue:
         self._content = None
         self.state = TRANSITIONS[self.state]["."]
         if content.fault is None:
+            self._judged = content
             return Message(content=content.octets())
         self._notice(Incident.CONTENT_REFUSED, str(content.fault))
         return content.fault
@@ -451,18 +466,16 @@ class Dialogue:
         "AUTH": _auth,
     }
 
-    def _settle(self, event: Event, *, done: bool) -> None:
+    def _settle(self, event: Event, code: int) -> None:
         """Draw the consequences of the driver's answer."""
+        done = 200 <= code < 300
         match event:
-            case Rcpt():
-                self._settle_rcpt(done=done)
+            case Rcpt() if done:
+                self.state = TRANSITIONS[self.state]["RCPT"]
+                self._recipients += 1
             case Mail() if done:
                 self.state = TRANSITIONS[self.state]["MAIL"]
                 self._recipients = 0
-            case Message() if done:
-                self._tolerance.forgive()
-            case Mail() | Message():
-                self._count_error()
             case Hello() if done:
                 self.state = TRANSITIONS[self.state]["EHLO"]
                 self._greeted = True
@@ -475,22 +488,11 @@ class Dialogue:
             case StartTls() if done:
                 self._settle_starttls()
             case Login() | Auth() | AuthAnswer():
-                self._settle_auth(done=done)
-
-    def _settle_rcpt(self, *, done: bool) -> None:
-        if done:
-            self.state = TRANSITIONS[self.state]["RCPT"]
-            self._recipients += 1
-        elif self._tolerance.refused_recipient():
-            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS, "refused recipients")
+                self.state = TRANSITIONS[self.state]["*"]
+                self.authenticated = done
+        self._tolerate(event, code)
 
     def _settle_starttls(self) -> None:
         self.state = TRANSITIONS[self.state]["STARTTLS"]
         if rest := self._input.take_rest():
             self._notice(Incident.STARTTLS_INJECTION, rest)  # RFC 3207 §6, CVE-2011-0411
-
-    def _settle_auth(self, *, done: bool) -> None:
-        self.state = TRANSITIONS[self.state]["*"]
-        self.authenticated = done
-        if not done and self._tolerance.failed_login():
-            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS, "failed logins")

@@ -77,7 +77,11 @@ TRANSITIONS: Final[Mapping[State, Mapping[str, State]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a listener offers and demands. `mechanisms` are SASL names in upper case; none means no AUTH at all."""
+    """What a listener offers and demands.
+
+    `mechanisms` are SASL names in upper case; none means no AUTH at all. `bare_addresses` takes MAIL and RCPT without
+    angle brackets too.
+    """
 
     hostname: str
     ident: str = "ESMTP"
@@ -87,6 +91,11 @@ class Terms:
     mechanisms: tuple[str, ...] = ()
     auth_required: bool = False
     auth_needs_tls: bool = True
+    bare_addresses: bool = False
+
+    def offers_auth(self, *, tls: bool) -> bool:
+        """Whether AUTH may be used now."""
+        return bool(self.mechanisms) and (tls or not (self.auth_needs_tls or self.tls_required))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +106,8 @@ class Limits:
     a whole. `session`: the connection as a whole, outside DATA. `rate`: octets per second that DATA must keep up over
     each `rate_window`. RFC 5321 §4.5.3.2 gives the customary values.
     `errors` counts refused commands and mails, `idle_commands` those that bring no mail forward, `refused_recipients`
-    RCPTs refused by the handler, `failed_logins` AUTH; the first three start again after an accepted mail.
+    RCPTs refused by the handler, `failed_logins` AUTH; the first three start again after an accepted mail. What is
+    refused for now (4yz) is our fault and never counted.
     `waiting` is how many octets may wait while a command is being answered before the reader should pause.
     """
 
@@ -164,8 +174,16 @@ class Rcpt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """DATA in order: `Dialogue.take_content` lets the content come, a reply refuses it before anything is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A whole content, transparency undone; every line ends in CRLF. The transaction is over whatever the reply."""
+    """A whole content, transparency undone; every line ends in CRLF. The transaction is over whatever the reply.
+
+    Its octets count as under way until `Dialogue.content_done`.
+    """
 
     content: bytes
 
@@ -233,6 +251,7 @@ Event = (
     | Hello
     | Mail
     | Rcpt
+    | Data
     | Message
     | Reset
     | Noop

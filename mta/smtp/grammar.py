@@ -25,11 +25,12 @@ _MAILBOX: Final = rf"(?P<local>{_DOT_STRING}|{_QUOTED})@(?P<domain>{_DOMAIN}|{_L
 # The source route is taken and dropped, RFC 5321 §4.1.2 (A-d-l) and appendix C.
 _ROUTE: Final = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?"
 
-# Blanks after the colon are no grammar of RFC 5321 but common; nothing else is forgiven.
+# Blanks after the colon are no grammar of RFC 5321 but common; nothing else is forgiven, bare addresses on demand.
 _MAIL: Final = re.compile(rf"(?i:FROM): *<(?P<path>{_ROUTE}{_MAILBOX})?>(?: +(?P<parameters>\S.*))?")
 _RCPT: Final = re.compile(
     rf"(?i:TO): *<(?:(?P<path>{_ROUTE}{_MAILBOX})|(?P<postmaster>(?i:postmaster)))>(?: +(?P<parameters>\S.*))?"
 )
+_BARE: Final = re.compile(r"(?P<keyword>(?i:FROM|TO): *)(?P<path>[^\s<>]+)(?P<rest>(?: .*)?)")
 _PARAMETER: Final = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9\-]*)(?:=(?P<value>[^\x00-\x20=\x7f-\x9f]+))?")
 _MAIL_KEYWORDS: Final = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH"})
 _SIZE: Final = re.compile(r"[0-9]{1,20}")  # RFC 1870 §4
@@ -81,14 +82,19 @@ class RcptTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """What the last EHLO offered and so what parameters may use. `size` is octets, 0 for no limit."""
+    """What the last EHLO offered and so what parameters may use. `size` is octets, 0 for no limit.
+
+    `bare_addresses` forgives clients that leave the angle brackets out.
+    """
 
     size: int = 0
     smtp_utf8: bool = True
+    bare_addresses: bool = False
 
 
 def parse_mail(argument: str, offered: Offered) -> MailFrom | Reply:
     """Parse what follows `MAIL `."""
+    argument = _with_brackets(argument) if offered.bare_addresses else argument
     match = _MAIL.fullmatch(argument.rstrip(" "))
     if match is None:
         return _refuse_path(argument, "FROM:", replies.MAIL_SYNTAX, replies.BAD_SENDER_ADDRESS)
@@ -109,8 +115,9 @@ def parse_mail(argument: str, offered: Offered) -> MailFrom | Reply:
     return command
 
 
-def parse_rcpt(argument: str, *, smtp_utf8: bool) -> RcptTo | Reply:
+def parse_rcpt(argument: str, *, smtp_utf8: bool, bare_addresses: bool = False) -> RcptTo | Reply:
     """Parse what follows `RCPT `; `smtp_utf8` tells whether the transaction's MAIL asked for it."""
+    argument = _with_brackets(argument) if bare_addresses else argument
     match = _RCPT.fullmatch(argument.rstrip(" "))
     if match is None:
         return _refuse_path(argument, "TO:", replies.RCPT_SYNTAX, replies.BAD_RECIPIENT_ADDRESS)
@@ -142,6 +149,12 @@ def decode_xtext(text: str) -> str | None:
     except UnicodeDecodeError:
         decoded = octets.decode("latin-1")
     return None if _CONTROL.search(decoded) else decoded
+
+
+def _with_brackets(argument: str) -> str:
+    """Return what follows MAIL or RCPT with the angle brackets that old clients leave out."""
+    match = _BARE.fullmatch(argument)
+    return argument if match is None else f"{match['keyword']}<{match['path']}>{match['rest']}"
 
 
 def _mailbox(match: re.Match[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 A handler written for aiosmtpd that uses only the hooks (`handle_EHLO`, `HELO`, `MAIL`, `RCPT`, `DATA`, `RSET`, `NOOP`,
 `VRFY`, `QUIT`, `STARTTLS`, `handle_exception`, `auth_<MECHANISM>`), `server.hostname` and `server.loop` runs unchanged.
+Ours alone is `handle_CONTENT(server, session, envelope)`, asked at DATA before the content comes: None or a refusal.
 Not here: bytes, time and TLS (mta.smtp.connection). What the handler of this product does is in mta.handler.
 """
 
@@ -17,7 +18,7 @@ from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
 
 from mta.smtp import replies, sasl
 from mta.smtp.dialogue import Dialogue
-from mta.smtp.events import Auth, Event, Hello, Login, Mail, Message, Noop, Quit, Rcpt, Reset, Verify
+from mta.smtp.events import Auth, Data, Event, Hello, Login, Mail, Message, Noop, Quit, Rcpt, Reset, Verify
 from mta.smtp.replies import Reply
 
 __all__ = [
@@ -50,6 +51,7 @@ _HOOKED: Final[Mapping[type[Event], frozenset[str]]] = MappingProxyType(
         Hello: frozenset({"EHLO", "HELO"}),
         Mail: frozenset({"MAIL"}),
         Rcpt: frozenset({"RCPT"}),
+        Data: frozenset({"CONTENT"}),
         Message: frozenset({"DATA"}),
         Reset: frozenset({"RSET"}),
         Noop: frozenset({"NOOP"}),
@@ -86,11 +88,15 @@ class MailEnvelope(Envelope):
 
     During `handle_MAIL` `dsn` is already set; during `handle_RCPT` the last of `rcpt_dsn` belongs to the recipient
     asked about. `mail_from` is `<>` for the null sender, as in aiosmtpd; `mail_options` and `rcpt_options` are raw.
+    `size` is what MAIL declared (RFC 1870 §6), None where it did not. A hook may set `content_limit`, in octets, below
+    what the listener takes.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.dsn = MailDsn()
+        self.size: int | None = None
+        self.content_limit: int | None = None
         self.rcpt_dsn: list[RcptDsn] = []
 
     @property
@@ -229,6 +235,7 @@ async def _mail(server: Server, event: Mail) -> Any:
     address, options = command.address or "<>", list(command.options)
     server.envelope = envelope = MailEnvelope()
     envelope.smtp_utf8 = command.smtp_utf8
+    envelope.size = command.size
     envelope.dsn = MailDsn(envid=command.envid, ret=command.ret)
     status = await _ask(server, "MAIL", address, options)
     if status is MISSING:
@@ -257,12 +264,21 @@ async def _rcpt(server: Server, event: Rcpt) -> Any:
     return status
 
 
+async def _data(server: Server, _event: Data) -> Any:
+    status = await _ask(server, "CONTENT")
+    if status is not MISSING and status is not None:
+        return status
+    server.dialogue.take_content(server.envelope.content_limit)
+    return None
+
+
 async def _message(server: Server, event: Message) -> Any:
     server.envelope.content = server.envelope.original_content = event.content
     try:
         status = await _ask(server, "DATA")
     finally:
         server.envelope = MailEnvelope()
+        server.dialogue.content_done()
     return replies.OK if status is MISSING else status
 
 
@@ -333,6 +349,7 @@ _SERVERS: Final[Mapping[type[Event], Callable[[Any, Any], Awaitable[Any]]]] = Ma
         Hello: _hello,
         Mail: _mail,
         Rcpt: _rcpt,
+        Data: _data,
         Message: _message,
         Reset: _reset,
         Noop: _noop,

@@ -3,7 +3,7 @@
 Not here: what is said to a peer that went too far (mta.smtp.dialogue). RFC 5321 §4.5.3.2.
 """
 
-from mta.smtp.events import Incident, Limits
+from mta.smtp.events import Auth, AuthAnswer, Data, Event, Incident, Limits, Login, Mail, Message, Rcpt
 
 
 class Patience:
@@ -58,35 +58,40 @@ class Patience:
 
 
 class Tolerance:
-    """The counts of one connection; each method counts one and tells whether that was too many."""
+    """The counts of one connection: what it did wrong. What is refused for now is our fault and counts as nothing."""
 
     __slots__ = ("_errors", "_failed_logins", "_idle_commands", "_limits", "_refused_recipients")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._failed_logins = 0
-        self.forgive()
-
-    def forgive(self) -> None:
-        """Start again after an accepted mail; failed logins stay."""
-        self._errors = self._idle_commands = self._refused_recipients = 0
-
-    def error(self) -> bool:
-        """Count a refused command or mail."""
-        self._errors += 1
-        return self._errors >= self._limits.errors
+        self._forgive()
 
     def idle_command(self) -> bool:
-        """Count a command that brings no mail forward."""
+        """Count a command that brings no mail forward; tell whether that was too many."""
         self._idle_commands += 1
         return self._idle_commands > self._limits.idle_commands
 
-    def refused_recipient(self) -> bool:
-        """Count a recipient that the handler refused."""
-        self._refused_recipients += 1
-        return self._refused_recipients > self._limits.refused_recipients
+    def answered(self, event: Event | None, code: int) -> str | None:
+        """Count what was answered, None being a command that no event came of; return what was too much, or None."""
+        if code < 400:
+            if isinstance(event, Message):
+                self._forgive()
+            return None
+        if code < 500:
+            return None
+        match event:
+            case Rcpt():
+                self._refused_recipients += 1
+                return "refused recipients" if self._refused_recipients > self._limits.refused_recipients else None
+            case Login() | Auth() | AuthAnswer():
+                self._failed_logins += 1
+                return "failed logins" if self._failed_logins >= self._limits.failed_logins else None
+            case None | Mail() | Data() | Message():
+                self._errors += 1
+                return "errors" if self._errors >= self._limits.errors else None
+        return None
 
-    def failed_login(self) -> bool:
-        """Count a login that came to nothing."""
-        self._failed_logins += 1
-        return self._failed_logins >= self._limits.failed_logins
+    def _forgive(self) -> None:
+        """Start again after an accepted mail; failed logins stay."""
+        self._errors = self._idle_commands = self._refused_recipients = 0

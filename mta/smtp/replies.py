@@ -5,7 +5,7 @@ Codes are RFC 5321 §4.2.3, enhanced codes RFC 3463 as RFC 2034 puts them on the
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -14,6 +14,7 @@ from sms.outcome import Refusal, Refused
 
 TEXT_LIMIT: Final = 400  # RFC 5321 §4.5.3.1.5: 512 octets with code and CRLF; room is left for what relays prepend
 
+_WELL_FORMED: Final = re.compile(r"[245][0-9]{2} [245]\.[0-9]{1,3}\.[0-9]{1,3} [\x20-\x7e]{1,400}")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+")
 _STATUS_LINE: Final = re.compile(r"([2-5][0-9]{2})(?:[ -](.*))?", re.DOTALL)
 _ENHANCED: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
@@ -50,6 +51,16 @@ def printable(text: str, limit: int) -> str:
 def reply_to(refused: Refused) -> Reply:
     """Return the reply that tells a peer of one refusal, its detail appended."""
     return REPLY_OF_REFUSAL[refused.refusal].with_detail(refused.detail)
+
+
+def status_text(status: Reply | str | Sequence[str], *, enhanced: bool = True) -> tuple[int, str]:
+    """Return a hook's answer as its code and what is sent, without the last line end."""
+    if isinstance(status, Reply):
+        return status.code, str(status)
+    if isinstance(status, str) and _WELL_FORMED.fullmatch(status):
+        return int(status[:3]), status
+    code, lines = status_lines(status if isinstance(status, str) else "\r\n".join(status), enhanced=enhanced)
+    return code, "\r\n".join(lines)
 
 
 def status_lines(status: str, *, enhanced: bool = True) -> tuple[int, list[str]]:
@@ -122,9 +133,7 @@ OK: Final = Reply(code=250, enhanced="2.0.0", text="OK")
 SENDER_OK: Final = Reply(code=250, enhanced="2.1.0", text="Sender OK")
 RECIPIENT_OK: Final = Reply(code=250, enhanced="2.1.5", text="Recipient OK")
 CANNOT_VERIFY: Final = Reply(code=252, enhanced="2.5.2", text="Cannot verify, but will take mail and attempt delivery")
-HELP: Final = Reply(
-    code=214, enhanced="2.0.0", text="Commands: AUTH DATA EHLO HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY"
-)
+HELP: Final = Reply(code=214, enhanced="2.0.0", text="Commands")
 GOODBYE: Final = Reply(code=221, enhanced="2.0.0", text="Goodbye")
 READY_FOR_TLS: Final = Reply(code=220, enhanced="2.0.0", text="Ready to start TLS")
 AUTHENTICATED: Final = Reply(code=235, enhanced="2.7.0", text="Authentication successful")
@@ -174,10 +183,10 @@ AUTH_INVALID: Final = REPLY_OF_REFUSAL[Refusal.AUTHENTICATION_FAILED]
 # Content refused, after its end
 BARE_NEWLINE_IN_CONTENT: Final = Reply(code=550, enhanced="5.6.11", text="Bare CR or LF or NUL in content")
 CONTENT_LINE_TOO_LONG: Final = Reply(code=554, enhanced="5.6.0", text="Line in content too long")
-TOO_MANY_LINES: Final = Reply(code=552, enhanced="5.3.4", text="Too many lines in content")
 
 # Trouble on our side
 LOCAL_ERROR: Final = REPLY_OF_REFUSAL[Refusal.INTERNAL]
+NO_ROOM: Final = REPLY_OF_REFUSAL[Refusal.NO_STORAGE]
 
 # The last word on a connection, RFC 5321 §3.8
 SHUTTING_DOWN: Final = Reply(code=421, enhanced="4.3.2", text="Service shutting down, try again later")

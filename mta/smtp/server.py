@@ -10,6 +10,7 @@ import socket
 import structlog
 
 from mta.smtp.connection import ClientCertificate, ContextMaker, ServerSettings, Service, SmtpConnection, TlsMode
+from mta.smtp.content import ContentRoom
 from mta.smtp.hooks import (
     MISSING,
     Authenticator,
@@ -49,15 +50,17 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     sock: socket.socket | None = None,
     contexts: ContextMaker | None = None,
     authenticator: Authenticator | None = None,
+    room: ContentRoom | None = None,
     log: structlog.stdlib.BoundLogger | None = None,
 ) -> Listener:
     """Open a door on the running loop; end it with the listener's `close`.
 
     `contexts` is asked for an SSLContext at each handshake, so that a new certificate holds from the next one on.
     `authenticator(server, session, envelope, mechanism, LoginPassword)` returns an AuthResult or an awaitable of one.
+    `room` bounds the memory of contents under way; several doors may share one.
     """
     hooks = Hooks(handler, authenticator, log or structlog.get_logger())
-    service = Service(settings, hooks, contexts)
+    service = Service(settings, hooks, contexts, room)
     listener = Listener(settings.connections, asyncio.get_running_loop())
     await listener.open(lambda: SmtpConnection(service, listener), host=host, port=port, sock=sock)
     return listener

@@ -84,8 +84,16 @@ def auth_refusal(  # noqa: PLR0913  (all that AUTH depends on)
     return None if mechanism in terms.mechanisms else replies.AUTH_UNKNOWN
 
 
-def ehlo_words(terms: Terms, *, size: int, tls: bool) -> list[str]:
-    """Return the host name and the keywords that EHLO is answered with, HELP excepted; `size` is octets, 0 for none."""
+def help_text(terms: Terms, *, tls: bool) -> str:
+    """Return the verbs that can be used now, sorted."""
+    not_offered = {"EXPN", *(["STARTTLS"] if tls or not terms.starttls else [])}
+    if not terms.offers_auth(tls=tls):
+        not_offered.add("AUTH")
+    return " ".join(sorted(VERBS - not_offered))
+
+
+def ehlo_lines(terms: Terms, *, size: int, tls: bool) -> list[str]:
+    """Return the lines that EHLO is answered with, code included; `size` is octets, 0 for none."""
     words = [terms.hostname, "PIPELINING"]  # RFC 2920 §3.2
     if size:
         words.append(f"SIZE {size}")
@@ -95,6 +103,6 @@ def ehlo_words(terms: Terms, *, size: int, tls: bool) -> list[str]:
     words += ["ENHANCEDSTATUSCODES", "DSN"]
     if terms.starttls and not tls:
         words.append("STARTTLS")
-    if terms.mechanisms and (tls or not (terms.auth_needs_tls or terms.tls_required)):
+    if terms.offers_auth(tls=tls):
         words.append("AUTH " + " ".join(terms.mechanisms))
-    return words
+    return [*(f"250-{word}" for word in words), "250 HELP"]

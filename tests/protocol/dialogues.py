@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mta.smtp.dialogue import Dialogue
-from mta.smtp.events import AuthCancelled, Event, Hello, Limits, Noticed, StartTls, State, Terms
+from mta.smtp.events import AuthCancelled, Data, Event, Hello, Limits, Noticed, StartTls, State, Terms
 from mta.smtp.replies import GOODBYE, OK, READY_FOR_TLS, Reply
 
 HELLO = b"EHLO client.example.com\r\n"
@@ -69,7 +69,9 @@ def listen(heard: Heard, answer: Answer = agree) -> Heard:
         if isinstance(event, Noticed | AuthCancelled):
             continue
         status = answer(event)
-        if isinstance(event, Hello) and status is OK:
+        if isinstance(event, Data) and status is OK:
+            heard.dialogue.take_content()
+        elif isinstance(event, Hello) and status is OK:
             heard.dialogue.reply(heard.dialogue.ehlo_lines() if event.extended else "250 mx.example.net")
         else:
             heard.dialogue.reply(status)

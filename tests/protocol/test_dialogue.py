@@ -13,6 +13,7 @@ from mta.smtp.events import (
     Auth,
     AuthAnswer,
     AuthCancelled,
+    Data,
     Hello,
     Incident,
     Limits,
@@ -37,7 +38,7 @@ PLAIN = b64encode(b"\0demo\0secret")
 
 def test_a_whole_conversation_gives_its_events_in_order_and_its_replies_in_one_write():
     heard = talk(ROUTE + b"Subject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n")
-    assert [type(event) for event in heard.events] == [Hello, Mail, Rcpt, Message, Quit]
+    assert [type(event) for event in heard.events] == [Hello, Mail, Rcpt, Data, Message, Quit]
     assert heard.codes == ["250", "250", "250", "354", "250", "250"]
     assert heard.of(Message)[0].content == b"Subject: x\r\n\r\nhello\r\n"
     assert heard.closed
@@ -126,9 +127,18 @@ def test_each_command_out_of_place_has_its_reply(before, command, reply):
     assert talk(before + command + b"\r\n").last == reply
 
 
-def test_help_lists_every_verb_of_the_table_but_expn():
-    named = set(talk(b"HELP\r\n").last.partition("Commands: ")[2].split())
-    assert named == VERBS - {"EXPN"}
+@pytest.mark.parametrize(
+    ("terms", "tls", "missing"),
+    [
+        ({}, False, {"AUTH", "STARTTLS"}),
+        ({"mechanisms": ("PLAIN",), "starttls": True}, False, {"AUTH"}),
+        ({"mechanisms": ("PLAIN",), "starttls": True}, True, {"STARTTLS"}),
+        ({"mechanisms": ("PLAIN",), "starttls": True, "auth_needs_tls": False}, False, set()),
+    ],
+)
+def test_help_lists_every_verb_that_can_be_used_now(terms, tls, missing):
+    heard = talk(b"HELP\r\n", terms=Terms(hostname="mx.example.net", **terms), tls=tls)
+    assert set(heard.last.partition("Commands: ")[2].split()) == VERBS - {"EXPN"} - missing
 
 
 def test_every_verb_of_the_table_is_known_and_every_state_is_reached():

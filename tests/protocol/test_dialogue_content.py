@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.smtp.content import Content, ContentLimits, Newlines
-from mta.smtp.events import Incident, Limits, Mail, Message, Noticed, Rcpt, State, Verify
+from mta.smtp.content import Content, ContentLimits, ContentRoom, Newlines
+from mta.smtp.events import Data, Incident, Limits, Mail, Message, Noticed, Rcpt, State, Verify
 from mta.smtp.replies import Reply
 from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
 
@@ -98,8 +98,7 @@ def test_normalising_gives_the_same_whatever_the_chunks():
         (ContentLimits(size=10), b"12345678\r\n", "250"),
         (ContentLimits(size=10), b"..2345678\r\n", "250"),
         (ContentLimits(size=10), b"123456789\r\n", "552"),
-        (ContentLimits(lines=3), b"\r\n" * 3, "250"),
-        (ContentLimits(lines=3), b"\r\n" * 4, "552"),
+        (ContentLimits(size=10**6), b"\r\n" * 500_000, "250"),
         (ContentLimits(line=12), b"1234567890\r\n" * 2, "250"),
         (ContentLimits(line=12), b"..34567890\r\n" * 2, "250"),
         (ContentLimits(line=12), b"1234567890\r\n12345678901\r\n", "554"),
@@ -133,7 +132,7 @@ def test_commands_and_a_second_mail_behind_the_dot_are_kept():
 )
 def test_case_11_memory_stays_within_the_limit_and_a_chunk(name, octets):
     limit = 2 * 2**20
-    heard = talk(ROUTE, limits=Limits(content=ContentLimits(size=limit, lines=10_000, line=2**30)))
+    heard = talk(ROUTE, limits=Limits(content=ContentLimits(size=limit, line=2**30)))
     tracemalloc.start()
     try:
         for _ in range(5 * 2**20 // len(octets)):
@@ -231,6 +230,55 @@ def test_too_many_refused_mails_end_the_connection(refused):
     data = HELLO + (b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n.\r\n") * 30
     heard = talk(data, lambda event: no if isinstance(event, refused) else agree(event), limits=Limits(errors=9))
     assert heard.last.startswith("421 4.7.0")
+
+
+@pytest.mark.parametrize("refused", [Mail, Rcpt, Data, Message])
+def test_what_is_refused_for_now_is_never_counted_against_the_client(refused):
+    later = Reply(code=452, enhanced="4.3.1", text="Insufficient storage")
+    data = HELLO + (b"RSET\r\n" + ENVELOPE + b"DATA\r\n.\r\n") * 300
+    limits = Limits(errors=10**6 if refused is not Message else 9, idle_commands=10**6, refused_recipients=9)
+    heard = talk(data, lambda event: later if isinstance(event, refused) else agree(event), limits=limits)
+    assert not heard.dialogue.closed
+    assert heard.codes.count("452") == 300
+
+
+def test_a_content_refused_at_data_is_never_sent():
+    no = Reply(code=451, enhanced="4.7.1", text="Later")
+    heard = talk(ROUTE + b"RSET\r\n", lambda event: no if isinstance(event, Data) else agree(event))
+    assert heard.codes == ["250", "250", "250", "451", "250"]
+
+
+def test_a_content_has_the_limit_that_it_is_taken_with():
+    heard = talk(HELLO + ENVELOPE)
+    heard.dialogue.receive_data(b"DATA\r\n")
+    assert isinstance(heard.dialogue.next_event(), Data)
+    heard.dialogue.take_content(5)
+    assert say(heard, b"12345\r\n.\r\n").last == "552 5.3.4 Message size exceeds fixed limit: at most 5 octets"
+    assert say(heard, ENVELOPE + b"DATA\r\n12345\r\n.\r\n").codes[-1] == "250"
+
+
+def test_contents_under_way_have_one_room_and_give_it_back_however_they_end():
+    room = ContentRoom(100)
+    first, second, third = (talk(ROUTE, room=room) for _ in range(3))
+    say(first, b"x" * 88 + b"\r\n")
+    assert say(second, b"x" * 20 + b"\r\n.\r\n").last.startswith("452 4.3.1")
+    assert say(third, b"12345\r\n.\r\n").codes[-1] == "250"  # its mail is still being judged
+    assert say(second, ENVELOPE + b"DATA\r\n12345\r\n.\r\n").last.startswith("452 4.3.1")
+    third.dialogue.abandon()
+    assert say(second, ENVELOPE + b"DATA\r\n12345\r\n.\r\n").last.startswith("452 4.3.1")
+    third.dialogue.content_done()
+    first.dialogue.abandon()
+    assert say(second, ENVELOPE + b"DATA\r\n" + b"x" * 90 + b"\r\n.\r\n").codes[-1] == "250"
+    second.dialogue.content_done()
+    assert room.take(100)
+
+
+def test_where_there_is_no_room_it_is_said_at_data():
+    room = ContentRoom(10)
+    assert room.take(10)
+    heard = talk(HELLO + (ENVELOPE + b"DATA\r\nRSET\r\n") * 30, room=room)
+    assert heard.codes[:5] == ["250", "250", "250", "452", "250"]
+    assert not heard.dialogue.closed
 
 
 def test_too_many_refused_recipients_end_the_connection():

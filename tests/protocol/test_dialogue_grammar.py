@@ -221,3 +221,40 @@ def test_no_text_at_all_breaks_the_grammar(text):
 )
 def test_no_long_argument_takes_long(argument):
     assert isinstance(parse_mail("FROM:" + argument, OFFERED), Reply)
+
+
+@pytest.mark.parametrize(
+    ("argument", "address", "size"),
+    [
+        ("FROM:a@example.com", "a@example.com", None),
+        ("FROM: a@example.com", "a@example.com", None),
+        ("from:a@example.com SIZE=100 BODY=8BITMIME", "a@example.com", 100),
+        ("FROM:<a@example.com> SIZE=100", "a@example.com", 100),
+        ("FROM: <>", "", None),
+    ],
+)
+def test_addresses_without_angle_brackets_are_taken_where_they_are_forgiven(argument, address, size):
+    command = parse_mail(argument, Offered(bare_addresses=True))
+    assert isinstance(command, MailFrom)
+    assert (command.address, command.size) == (address, size)
+
+
+def test_recipients_without_angle_brackets_are_taken_where_they_are_forgiven():
+    assert parse_rcpt("TO:+447700900123@sms.example.net", smtp_utf8=False, bare_addresses=True) == RcptTo(
+        address="+447700900123@sms.example.net"
+    )
+    command = parse_rcpt("TO: postmaster NOTIFY=NEVER", smtp_utf8=False, bare_addresses=True)
+    assert command == RcptTo(address="postmaster", options=("NOTIFY=NEVER",), notify=("NEVER",))
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["FROM:", "FROM: ", "FROM:a", "FROM:a@", "FROM:<a@example.com", "FROM:a@example.com>", "FROM:a@b@c", "FROM:a b@c"],
+)
+def test_what_is_no_address_is_refused_with_or_without_brackets(argument):
+    assert isinstance(parse_mail(argument, Offered(bare_addresses=True)), Reply)
+
+
+def test_addresses_without_angle_brackets_are_refused_by_default():
+    assert parse_mail("FROM:a@example.com", Offered()) == replies.MAIL_SYNTAX
+    assert parse_rcpt("TO:a@example.com", smtp_utf8=False) == replies.RCPT_SYNTAX

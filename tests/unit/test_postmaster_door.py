@@ -156,12 +156,32 @@ async def test_without_a_mailbox_the_postmasters_address_is_unknown(core):
 
 
 async def test_too_large_and_too_many_are_refused(core):
-    async with listening(core, octets=500, per_network=1) as client:
+    async with listening(core, octets=500, per_network=2) as client:
         large = f"{PLAIN}{'x' * 500}\r\n."
         assert (await talk(client, HOURS, POSTMASTER, "DATA", large))[-1] == "552 5.3.4"
         assert (await talk(client, HOURS, POSTMASTER, "DATA", f"{PLAIN}\r\n."))[-1] == "250 2.0.0"
         assert await talk(client, HOURS, POSTMASTER) == ["250 2.1.0", "451 4.7.1"]
     assert len(kept(core)) == 1
+
+
+async def test_a_stranger_hears_of_a_size_that_is_too_large_before_he_sends_it(core):
+    async with listening(core, octets=500) as client:
+        assert await talk(client, f"{HOURS} SIZE=501", POSTMASTER, "DATA") == ["250 2.1.0", "552 5.3.4", "503 5.5.1"]
+        assert (await talk(client, "RSET", f"{HOURS} SIZE=500", POSTMASTER))[-1] == "250 2.1.5"
+
+
+async def test_contents_of_strangers_are_counted_before_they_come(core):
+    async with listening(core, per_network=1) as client:
+        assert (await talk(client, HOURS, POSTMASTER, "RSET", HOURS, POSTMASTER))[-1] == "250 2.1.5"  # asking is free
+        assert (await talk(client, "DATA", f"{PLAIN}\r\n."))[-1] == "250 2.0.0"
+        assert (await talk(client, HOURS, POSTMASTER))[-1] == "451 4.7.1"
+
+
+async def test_a_strangers_content_without_an_end_is_cut_off(core):
+    async with listening(core, octets=1000) as client:
+        await talk(client, HOURS, POSTMASTER, "DATA")
+        client.writer.write(b"x" * 70 + b"\r\n" + (b"x" * 70 + b"\r\n") * 20_000)
+        assert (await client.hear()).startswith("552 5.3.4 Message size exceeds fixed limit: at most 1000 octets")
 
 
 @pytest.mark.parametrize(
