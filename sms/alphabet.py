@@ -1,30 +1,31 @@
-"""The two alphabets of SMS and the four answers to characters that GSM-7 lacks.
+"""The two alphabets of SMS and the answers to characters that GSM-7 lacks, or the carrier's form of it.
 
-Not here: how a text is cut into parts, nor grapheme clusters (parts), which the functions here take as given.
+Not here: what the nearest relative of a character is (relatives), how a text is cut into parts, nor grapheme clusters
+(parts), which the functions here take as given.
 Standard: 3GPP TS 23.038 §6.2.1 and §6.2.1.1 (GSM 7 bit default alphabet and its extension table), §6.2.3 (UCS-2).
 
 A septet stands in an octet of its own, as SMPP carries it; a character of the extension table is two of them.
 UCS-2 is UTF-16BE in fact: a character beyond U+FFFF is a surrogate pair of two units.
 
-What is done whatever the answer, since nobody sees a difference: every kind of line end becomes LF, without record;
-tabs become blanks and control characters vanish, with record. For GSM-7 also: a decomposed character becomes its
-composed form, without record; invisible characters (zero-width, soft hyphens, marks of direction) vanish, with record.
+What is done whatever the answer, since nobody sees a difference: every kind of line end becomes LF and a decomposed
+character its composed form, without record; tabs become blanks and control characters vanish, with record. For GSM-7
+also: invisible characters (zero-width, soft hyphens, marks of direction) vanish, with record.
 """
 
 import codecs
 import re
 import sys
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from anyascii import anyascii
-
 from sms.message import Replacement
 from sms.outcome import Refusal, Refused
+from sms.relatives import nearest_relative
 from sms.settings import Unencodable
 
 _ESCAPE: Final = 0x1B
@@ -147,24 +148,45 @@ _ODD_IN_UCS2: Final = re.compile(r"\r\n|[\x00-\x09\x0b\x0d-\x1f\x7f-\x9f\u2028\u
 _NOT_STORABLE: Final = MappingProxyType({0: _STAND_IN_UCS2, **dict.fromkeys(range(0xD800, 0xE000), _STAND_IN_UCS2)})
 
 
-def fit_gsm7(clusters: Iterable[str], answer: Unencodable, *, reach: int = sys.maxsize) -> Fitted | Refused | None:
+NOTHING: Final[frozenset[str]] = frozenset()
+
+
+def gsm7_without(codec: str) -> frozenset[str]:
+    """Return the characters of GSM-7 that a codec lacks, such as €."""
+    return frozenset(char for char in _PLAIN if not char.encode(codec, "ignore"))
+
+
+def fit_gsm7(
+    clusters: Iterable[str],
+    answer: Unencodable,
+    *,
+    lacking: frozenset[str] = NOTHING,
+    leave_out: bool = False,
+    reach: int = sys.maxsize,
+) -> Fitted | Refused | None:
     """Return a text, given as its grapheme clusters, as GSM-7 can hold it; each cluster is replaced as a whole.
 
-    Replacements that begin beyond `reach` in the new text are made and not recorded. None means that the answer is
-    SWITCH and GSM-7 does not suffice. Refused (NOT_ENCODABLE) where the answer is REJECT, or where only stand-ins would
-    remain, which nobody wants to pay for.
+    `lacking` are characters of GSM-7 that the carrier lacks. Replacements that begin beyond `reach` in the new text are
+    made and not recorded. None means that the text should be sent in UCS-2: the answer is SWITCH and GSM-7 does not
+    suffice; or it is AUTO and a character has no relative, save emoji and symbols where they are to be left out
+    (`leave_out`) and something remains. Refused (NOT_ENCODABLE) where the answer is REJECT, or where SMART and SIMPLE
+    would leave only stand-ins, which nobody wants to pay for.
     """
     text = tuple(clusters)
-    smart = answer is Unencodable.SMART
     chosen = {
-        cluster: _substitute(cluster, smart) if len(cluster) <= _REMEMBERED_LENGTH else _choose(cluster, smart)
+        cluster: (_substitute if len(cluster) <= _REMEMBERED_LENGTH else _choose)(cluster, answer, lacking)
         for cluster in set(text)
     }
-    if any(one.missing for one in chosen.values()):
+    is_meaningful = any(one.meaningful for one in chosen.values())
+    if answer is Unencodable.AUTO:
+        strange = [cluster for cluster, one in chosen.items() if one.strange]
+        if strange and not (leave_out and is_meaningful and all(map(_is_symbol, strange))):
+            return None
+    elif any(one.missing for one in chosen.values()):
         if answer is Unencodable.SWITCH:
             return None
-        if answer is Unencodable.REJECT or not any(one.meaningful for one in chosen.values()):
-            return _refuse(text, {cluster for cluster, one in chosen.items() if one.missing})
+        if answer is Unencodable.REJECT or not is_meaningful:
+            return _refuse(text, {cluster for cluster, one in chosen.items() if one.missing}, lacking)
     fitting = _Fitting(reach)
     for cluster in text:
         if fitting.position > reach:
@@ -173,26 +195,68 @@ def fit_gsm7(clusters: Iterable[str], answer: Unencodable, *, reach: int = sys.m
     return fitting.fitted("".join([chosen[cluster].new for cluster in text]))
 
 
+def find_strange(clusters: Iterable[str], answer: Unencodable) -> tuple[str, ...]:
+    """Return what of a text has GSM-7 given up under this answer, AUTO or SWITCH: each cluster once, in its order."""
+    is_auto = answer is Unencodable.AUTO
+    return tuple(
+        cluster
+        for cluster in dict.fromkeys(clusters)
+        if (one := _choose(cluster, answer, NOTHING)).strange or (one.missing and not is_auto)
+    )
+
+
+class Became(StrEnum):
+    """What a character became that the alphabet lacks."""
+
+    RELATIVE = "relative"
+    STAND_IN = "stand-in"
+    BLANK = "blank"
+    LEFT_OUT = "left-out"
+
+
+def what_became(replaced: Replacement) -> Became:
+    """Return what became of a character: a question mark is a relative of none but other question marks."""
+    if not replaced.new:
+        return Became.LEFT_OUT
+    if replaced.new.isspace() and not replaced.old.isspace():
+        return Became.BLANK
+    if replaced.new == _STAND_IN_GSM7:
+        is_relative = nearest_relative(replaced.old, has=_PLAIN, same_script=False) == replaced.new
+        return Became.RELATIVE if is_relative else Became.STAND_IN
+    return Became.STAND_IN if replaced.new == _STAND_IN_UCS2 else Became.RELATIVE
+
+
 class _Substitute(NamedTuple):
-    """What a cluster becomes; `missing` where GSM-7 lacks it, `seen` where a reader sees a difference."""
+    """What a cluster becomes: `missing` in GSM-7, `strange` where nothing says the same, `seen` by a reader."""
 
     new: str
     missing: bool = False
+    strange: bool = False
     meaningful: bool = False
     seen: bool = False
 
 
-def _choose(cluster: str, smart: bool) -> _Substitute:  # noqa: FBT001 - a cache key
-    if cluster in _PLAIN:
+_STAND_INS: Final = MappingProxyType({Unencodable.SMART: _STAND_IN_GSM7, Unencodable.AUTO: ""})
+
+
+def _choose(cluster: str, answer: Unencodable, lacking: frozenset[str]) -> _Substitute:
+    if cluster in _PLAIN and cluster not in lacking:
         return _Substitute(cluster, meaningful=_has_meaning(cluster))
-    new = _fit_without_loss(cluster)
+    new = _fit_without_loss(cluster, lacking)
     missing = new is None
-    if new is None and smart:
-        new = _nearest_relative(cluster)
+    if new is None and answer in _STAND_INS:
+        new = nearest_relative(cluster, has=_PLAIN - lacking, same_script=answer is Unencodable.AUTO)
+    strange = new is None
     meaningful = new is not None and _has_meaning(new)
     if new is None:
-        new = _STAND_IN_GSM7 if smart else " "
-    return _Substitute(new, missing, meaningful, _is_seen(cluster, new))
+        new = _STAND_INS.get(answer, " ")
+    return _Substitute(new, missing, strange, meaningful, _is_seen(cluster, new))
+
+
+def _is_symbol(cluster: str) -> bool:
+    """Tell whether a cluster is an emoji, a symbol or a sign: it has no letter or digit and is more than marks."""
+    kinds = {unicodedata.category(char)[0] for char in cluster}
+    return kinds.isdisjoint("LN") and kinds != {"M"}
 
 
 # Texts of a job say the same characters again and again; what is longer than this is made up, and would fill the cache.
@@ -205,20 +269,38 @@ def _is_seen(old: str, new: str) -> bool:
     return old not in _LINE_ENDS and unicodedata.normalize("NFC", old) != new
 
 
-def fit_ucs2(text: str, *, reach: int = sys.maxsize) -> Fitted:
-    """Return a text as UCS-2 can hold it: all but control characters and lone surrogates; `reach` as for `fit_gsm7`."""
+def fit_ucs2(
+    text: str, *, reach: int = sys.maxsize, clusters_of: Callable[[str], Iterable[str]] = lambda text: (text,)
+) -> Fitted:
+    """Return a text as UCS-2 can hold it: all but control characters and lone surrogates; `reach` as for `fit_gsm7`.
+
+    `clusters_of` cuts a text into its grapheme clusters, each of which is composed where that makes it shorter.
+    """
     fitting = _Fitting(reach)
     pieces: list[str] = []
     end = 0
+    is_composed = unicodedata.is_normalized("NFC", text)
+
+    def keep(old: str) -> None:
+        new = old if is_composed else "".join(map(_composed, clusters_of(old)))
+        fitting.keep(old, new)
+        pieces.append(new)
+
     for odd in _ODD_IN_UCS2.finditer(text):
-        kept = text[end : odd.start()]
-        fitting.keep(kept)
+        keep(text[end : odd.start()])
         stand_in = _STAND_IN_UCS2 if _is_surrogate(odd[0]) else ""
         new = _LAYOUT.get(odd[0], stand_in)
         fitting.add(odd[0], new, seen=_is_seen(odd[0], new))
-        pieces += (kept, new)
+        pieces.append(new)
         end = odd.end()
-    return fitting.fitted("".join((*pieces, text[end:])))
+    keep(text[end:])
+    return fitting.fitted("".join(pieces))
+
+
+def _composed(cluster: str) -> str:
+    """Return the composed form, save where that is another character, or is longer (composition exclusions)."""
+    composed = unicodedata.normalize("NFC", cluster)
+    return composed if len(composed) < len(cluster) else cluster
 
 
 class _Fitting:
@@ -231,10 +313,10 @@ class _Fitting:
         self._replaced: list[Replacement] = []
         self._positions: list[int] = []
 
-    def keep(self, text: str) -> None:
-        """Pass what stays as it is."""
-        self._index += len(text)
-        self.position += len(text)
+    def keep(self, old: str, new: str) -> None:
+        """Pass what a reader sees unchanged."""
+        self._index += len(old)
+        self.position += len(new)
 
     def add(self, old: str, new: str, *, seen: bool) -> None:
         """Pass what takes the place of `old`: a replacement where a reader sees a difference."""
@@ -255,13 +337,13 @@ def _has_meaning(text: str) -> bool:
     return any(unicodedata.category(char)[0] in "LNS" for char in text)
 
 
-def _fit_without_loss(cluster: str) -> str | None:
+def _fit_without_loss(cluster: str, lacking: frozenset[str]) -> str | None:
     """Return what GSM-7 can hold of the cluster if a reader misses nothing, None otherwise."""
     layout = _LAYOUT.get(cluster)
     if layout is not None:
         return layout
     visible = unicodedata.normalize("NFC", "".join(char for char in cluster if not _is_invisible(char)))
-    return visible if _PLAIN.issuperset(visible) else None
+    return visible if _PLAIN.issuperset(visible) and lacking.isdisjoint(visible) else None
 
 
 def is_blank(text: str) -> bool:
@@ -280,83 +362,25 @@ def _is_invisible(char: str) -> bool:
     )
 
 
-# Nearest relatives that are better known here than by decomposition or transliteration.
-_RELATIVES: Final = MappingProxyType(
-    {
-        **dict.fromkeys("“”„‟«»″〝〞", '"'),
-        **dict.fromkeys("‘’‚‛′´`ʹʼʻˈ", "'"),  # noqa: RUF001 - the look-alikes are the point
-        **dict.fromkeys("‐‑‒–—―−•‣·∙●▪", "-"),  # noqa: RUF001 - as above
-        "…": "...",
-        "¨": '"',
-        "¸": ",",  # noqa: RUF001 - as above
-        "°": "o",
-        "µ": "u",
-        "₤": "£",
-        "⁄": "/",  # noqa: RUF001 - as above
-        # Greek capitals are in GSM-7 only where Latin has no look-alike; handsets show Greek in capitals since then.
-        **dict(zip("αβγδεζηθικλμνξοπρστυφχψω", "ABΓΔEZHΘIKΛMNΞOΠPΣTYΦXΨΩ", strict=True)),
-        **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧς", "ABEZHIKMNOPTYXΣ", strict=True)),
-    }
-)
-
-
-def _nearest_relative(cluster: str) -> str | None:
-    """Return the relatives of the cluster's characters, None where one of them has none, such as an emoji."""
-    relatives = [_relative(char) for char in unicodedata.normalize("NFC", cluster)]
-    known = [relative for relative in relatives if relative is not None]
-    return "".join(known) if len(known) == len(relatives) and any(known) else None
-
-
-@lru_cache(maxsize=4096)
-def _relative(char: str) -> str | None:
-    """Return the nearest relative of one character: own table, decomposition, transliteration; empty for marks."""
-    if char in _PLAIN:
-        return char
-    if char in _RELATIVES:
-        return _RELATIVES[char]
-    category = unicodedata.category(char)
-    if category == "Zs":
-        return " "
-    relative = _undecorated(char) or _transliterated(char)
-    if relative:
-        return relative
-    return "" if category in {"Mn", "Me", "Cf", "Cc"} else None
-
-
-def _undecorated(char: str) -> str:
-    """Return the character's decomposition without its marks if GSM-7 has it, empty otherwise."""
-    decomposed = unicodedata.normalize("NFKD", char)
-    if decomposed.startswith(" "):  # a spacing accent is no blank
-        return ""
-    base = "".join(_RELATIVES.get(one, one) for one in decomposed if not unicodedata.combining(one))
-    return base if _PLAIN.issuperset(base) else ""
-
-
-def _transliterated(char: str) -> str:
-    """Return the character in ASCII letters and signs if GSM-7 has them, empty otherwise."""
-    relative = anyascii(char).replace("`", "'")
-    is_name_of_emoji = len(relative) > 2 and relative.startswith(":") and relative.endswith(":")
-    return relative if not is_name_of_emoji and _PLAIN.issuperset(relative) else ""
-
-
-def _refuse(text: Sequence[str], lacking: Collection[str]) -> Refused:
-    """Name the first clusters that GSM-7 lacks, in ASCII, with their characters counted from 1."""
-    missing: list[str] = []
+def _refuse(text: Sequence[str], missing: Collection[str], lacking: frozenset[str]) -> Refused:
+    """Name the first clusters that are missing, in ASCII, with their characters counted from 1."""
+    named: list[str] = []
     count = index = 0
     for cluster in text:
-        if cluster in lacking:
+        if cluster in missing:
             count += 1
             if count <= _NAMED_IN_REFUSAL:
-                missing.append(f"{_name(unicodedata.normalize('NFC', cluster))} (character {index + 1})")
+                named.append(f"{_name(unicodedata.normalize('NFC', cluster), lacking)} (character {index + 1})")
         index += len(cluster)
-    more = count - len(missing)
+    more = count - len(named)
     others = f" and {more} more" if more else ""
+    whose = "GSM-7" if lacking.isdisjoint(missing) else "carrier's"
     return Refused(
         refusal=Refusal.NOT_ENCODABLE,
-        detail=f"The GSM-7 alphabet lacks {', '.join(missing)}{others}: change the text or send it in UCS-2.",
+        detail=f"The {whose} alphabet lacks {', '.join(named)}{others}: change the text or send it in UCS-2.",
     )
 
 
-def _name(cluster: str) -> str:
-    lacking = next(char for char in cluster if char not in _PLAIN)
-    return f"U+{ord(lacking):04X} {unicodedata.name(lacking, 'without name')}"
+def _name(cluster: str, lacking: frozenset[str]) -> str:
+    char = next(char for char in cluster if char not in _PLAIN or char in lacking)
+    return f"U+{ord(char):04X} {unicodedata.name(char, 'without name')}"

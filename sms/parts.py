@@ -15,7 +15,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
-from sms.alphabet import Fitted, encode_gsm7, encode_ucs2, fit_gsm7, fit_ucs2, is_blank
+from sms.alphabet import NOTHING, Fitted, encode_gsm7, encode_ucs2, fit_gsm7, fit_ucs2, is_blank
 from sms.message import Alphabet, EncodedText, Replacement, TextPart
 from sms.outcome import Refusal, Refused
 from sms.settings import Unencodable
@@ -41,9 +41,12 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     max_parts: int,
     reference: int = 0,
     wide_reference: bool = False,
+    lacking: frozenset[str] = NOTHING,
 ) -> EncodedText | Refused:
     """Return the text ready for the air: encoded, split, and cut where it needs more than `max_parts` (1 to 255).
 
+    `lacking` are the characters of GSM-7 that a carrier of the route lacks, answered as those that GSM-7 lacks. Where
+    AUTO takes UCS-2 for emoji and symbols alone, and UCS-2 would be cut, they are left out and the text keeps to GSM-7.
     No part ends inside an escape pair, a surrogate pair or a grapheme cluster, except a cluster longer than a whole
     part, which ends between code points. `text` and `cut` together are the text after replacement; `replaced` names
     only what is in `text`, with `index` in the text as given here. `reference` has 8 bits, or 16 if wide.
@@ -52,19 +55,34 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     if not 1 <= max_parts <= _MOST_PARTS:
         message = f"max_parts is {max_parts}, not 1 to {_MOST_PARTS}"
         raise ValueError(message)
-    chosen = _choose_alphabet(text, coding, unencodable, reach=_MOST_IN_PART * max_parts)
+    reach = _MOST_IN_PART * max_parts
+    chosen = _choose_alphabet(text, coding, unencodable, lacking, reach=reach)
     if isinstance(chosen, Refused):
         return chosen
+    encoded = _split(chosen, max_parts, reference, wide=wide_reference)
+    if chosen[0] is coding or unencodable is not Unencodable.AUTO or isinstance(encoded, Refused) or not encoded.cut:
+        return encoded
+    fitted = fit_gsm7(graphemes(text), unencodable, lacking=lacking, leave_out=True, reach=reach)
+    if not isinstance(fitted, Fitted):
+        return encoded
+    return _split((Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""), max_parts, reference, wide=wide_reference)
+
+
+_Chosen = tuple[Alphabet, Fitted, bytes]
+
+
+def _split(chosen: _Chosen, max_parts: int, reference: int, *, wide: bool) -> EncodedText | Refused:
+    """Return the parts of a text that fits its alphabet."""
     alphabet, fitted, payload = chosen
     if is_blank(fitted.text):
         return Refused(refusal=Refusal.NO_TEXT, detail="There is no text to send.")
     if len(payload) <= _ALONE[alphabet]:
         part = TextPart(text=fitted.text, udh=b"", payload=payload)
         return EncodedText(text=fitted.text, alphabet=alphabet, parts=(part,), replaced=fitted.replaced)
-    limit = _ALONE if max_parts == 1 else _IN_WIDE_PART if wide_reference else _IN_PART
+    limit = _ALONE if max_parts == 1 else _IN_WIDE_PART if wide else _IN_PART
     split = _split_gsm7 if alphabet is Alphabet.GSM7 else _split_ucs2
     pieces = list(islice(split(fitted.text, payload, limit[alphabet]), max_parts))
-    headers = _headers(len(pieces), reference, wide=wide_reference)
+    headers = _headers(len(pieces), reference, wide=wide)
     parts = [
         TextPart(text=piece, udh=header, payload=octets)
         for (piece, octets), header in zip(pieces, headers, strict=True)
@@ -133,20 +151,20 @@ def _clusters_of() -> Callable[[str], list[str]]:
 
 
 def _choose_alphabet(
-    text: str, coding: Alphabet, unencodable: Unencodable, *, reach: int
-) -> tuple[Alphabet, Fitted, bytes] | Refused:
+    text: str, coding: Alphabet, unencodable: Unencodable, lacking: frozenset[str], *, reach: int
+) -> _Chosen | Refused:
     """Return the alphabet, the text as it fits in there, and its octets; replacements are recorded up to `reach`."""
     if coding is Alphabet.GSM7:
         # Most texts are in GSM-7 as they are; a CR is too, but line ends are to become LF.
         septets = None if "\r" in text else encode_gsm7(text)
-        if septets is not None:
+        if septets is not None and (not lacking or lacking.isdisjoint(text)):
             return Alphabet.GSM7, Fitted(text=text), septets
-        fitted = fit_gsm7(graphemes(text), unencodable, reach=reach)
+        fitted = fit_gsm7(graphemes(text), unencodable, lacking=lacking, reach=reach)
         if isinstance(fitted, Refused):
             return fitted
         if fitted is not None:
             return Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""
-    fitted = fit_ucs2(text, reach=reach)
+    fitted = fit_ucs2(text, reach=reach, clusters_of=graphemes)
     return Alphabet.UCS2, fitted, encode_ucs2(fitted.text)
 
 

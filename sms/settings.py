@@ -23,8 +23,13 @@ from sms.number import SenderId, SenderKind, is_country, parse_sender_id
 
 
 class Unencodable(StrEnum):
-    """The four answers to characters that GSM-7 lacks."""
+    """The answers to characters that GSM-7 lacks.
 
+    AUTO: replaced by their relatives, or the text sent in UCS-2 where one has none. SMART: always GSM-7, other scripts
+    in Latin letters, `?` for what has no relative. SIMPLE: blanks. SWITCH: UCS-2. REJECT: refused.
+    """
+
+    AUTO = "auto"
     SMART = "smart"
     SIMPLE = "simple"
     SWITCH = "switch"
@@ -328,10 +333,11 @@ class Settings:
     unencodable: Unencodable = cast(
         "Unencodable",
         _setting(
-            Unencodable.SMART,
+            Unencodable.AUTO,
             _enum(Unencodable),
-            "smart, simple, switch or reject",
-            "What happens to characters that GSM-7 lacks.",
+            "auto, smart, simple, switch or reject",
+            "What happens to characters that GSM-7 lacks: auto takes relatives, such as a for á, and UCS-2 where one "
+            "has none; smart always keeps to GSM-7; simple takes blanks; switch takes UCS-2.",
             message=True,
         ),
     )

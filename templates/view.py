@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from sms.alphabet import Became, find_strange, what_became
 from sms.lifecycle import OPEN, State, Summary
-from sms.message import Replacement
+from sms.message import Alphabet, Replacement
 from sms.number import SenderKind, parse_sender_id
 from sms.outcome import ProblemCode, Refusal
+from sms.parts import graphemes
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import TextSource, format_setting
 from templates.words import Words
@@ -205,7 +207,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
         label_cut=words.say("label.cut"),
         label_replaced=words.say("label.replaced"),
         label_parts=words.say("label.parts"),
-        note_replaced=words.say("text.replaced"),
+        note_replaced=_note_replaced(shown, words),
     )
 
 
@@ -385,6 +387,29 @@ def _view_replaced(replaced: Sequence[Replacement], words: Words) -> Iterable[Re
         )
 
 
+def _note_replaced(messages: Sequence[ReportedMessage], words: Words) -> str:
+    """Return what became of the replaced characters; a stand-in is no relative."""
+    became = {what_became(item) for message in messages for item in message.replaced} or {Became.RELATIVE}
+    return words.say("text.replaced" if len(became) > 1 else f"text.replaced-{became.pop()}")
+
+
+def _alphabet(report: JobReport, words: Words) -> str:
+    """Return that a text went in UCS-2 for characters that GSM-7 lacks, with the first of them; empty otherwise."""
+    settings = report.settings
+    texts = {message.text for message in report.messages if message.alphabet is Alphabet.UCS2 and message.text}
+    if not texts or settings.coding is Alphabet.UCS2:
+        return ""
+    found = dict.fromkeys(one for text in texts for one in find_strange(graphemes(text), settings.unencodable))
+    strange = [show_line(one) for one in found] if settings.preview else []
+    if not strange:
+        return words.say("text.ucs2")
+    more = ["…"] if len(strange) > _NAMED_STRANGE else []
+    return words.say("text.ucs2_for", characters=" ".join((*strange[:_NAMED_STRANGE], *more)))
+
+
+_NAMED_STRANGE = 5
+
+
 def _show_sender(sender_id: str) -> str:
     known = parse_sender_id(sender_id) if sender_id else None
     if known is not None and known.kind is SenderKind.NUMERIC:
@@ -424,6 +449,7 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
         ("label.to", only.number if only else ""),
         ("label.sender", only.sender if only else ", ".join(map(_show_sender, sorted(senders)[:3]))),
         ("label.parts", _parts_line(parts, words)),
+        ("label.alphabet", _alphabet(report, words)),
         ("label.cost_centre", show_line(report.settings.cost_centre)),
         ("label.limited", _limits(report)),
         ("label.reference", show_line(report.reference)),

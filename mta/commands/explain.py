@@ -18,10 +18,12 @@ from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Pro
 from mta.reading import is_suspect
 from mta.smtp.replies import reply_to
 from mta.words.confined_reader import ConfinedReader
+from sms.alphabet import find_strange, what_became
 from sms.message import Alphabet, EncodedText
 from sms.number import SenderId
 from sms.outcome import Refused
-from sms.settings import FIELDS, SettingProblem, parse_setting
+from sms.parts import graphemes
+from sms.settings import FIELDS, SettingProblem, Settings, parse_setting
 
 SHAPE_VERSION = 1
 
@@ -107,7 +109,10 @@ def shape(judgement: Judgement, envelope: MailEnvelope) -> dict[str, Any]:
     if plan is None:
         recipients = [_bare_recipient(item.address, judgement.refused, settings) for item in envelope.recipients]
     else:
-        recipients = [_recipient(item, plan.encoded_of(item), settings, judgement.refused) for item in plan.messages]
+        recipients = [
+            _recipient(item, plan.encoded_of(item), settings, judgement.refused, plan.submission.resolved.settings)
+            for item in plan.messages
+        ]
     return {
         "version": SHAPE_VERSION,
         "verdict": judgement.verdict.value,
@@ -150,6 +155,7 @@ def _bare_recipient(given: str, refused: Refused | None, settings: dict[str, Any
         "refusal": _refusal(refused),
         "text": "",
         "coding": Alphabet.GSM7.value,
+        "coding_for": [],
         "parts": [],
         "replaced": [],
         "cut": "",
@@ -159,18 +165,27 @@ def _bare_recipient(given: str, refused: Refused | None, settings: dict[str, Any
 
 
 def _recipient(
-    message: PlannedMessage, encoded: EncodedText | None, settings: dict[str, Any], refused: Refused | None
+    message: PlannedMessage,
+    encoded: EncodedText | None,
+    explained: dict[str, Any],
+    refused: Refused | None,
+    settings: Settings,
 ) -> dict[str, Any]:
-    shown = _bare_recipient(message.wanted.given, message.refused or refused, settings)
+    shown = _bare_recipient(message.wanted.given, message.refused or refused, explained)
     shown["number"] = message.number.e164 if message.number else None
     shown["duplicate_of"] = message.duplicate_of or None
     if encoded is not None and message.refused is None:
         shown["text"] = encoded.text
         shown["coding"] = encoded.alphabet.value
+        if encoded.alphabet is not settings.coding:
+            shown["coding_for"] = list(find_strange(graphemes(encoded.text), settings.unencodable))
         shown["parts"] = [
             {"text": part.text, "udh": part.udh.hex(), "payload": part.payload.hex()} for part in encoded.parts
         ]
-        shown["replaced"] = [{"index": item.index, "from": item.old, "to": item.new} for item in encoded.replaced]
+        shown["replaced"] = [
+            {"index": item.index, "from": item.old, "to": item.new, "kind": what_became(item).value}
+            for item in encoded.replaced
+        ]
         shown["cut"] = encoded.cut
     return shown
 

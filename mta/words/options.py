@@ -51,6 +51,7 @@ _CODINGS: Final[Mapping[str, Alphabet]] = MappingProxyType(
 )
 _UNENCODABLE: Final[Mapping[str, Unencodable]] = MappingProxyType(
     {
+        "AUTO": Unencodable.AUTO,
         "SMART": Unencodable.SMART,
         "SIMPLE": Unencodable.SIMPLE,
         "SWITCH": Unencodable.SWITCH,
@@ -219,7 +220,7 @@ def _coding(wishes: _Wishes, value: str) -> None:
 
 
 def _unencodable(wishes: _Wishes, value: str) -> None:
-    wishes.patch["unencodable"] = _choice(value, _UNENCODABLE, "SMART, SIMPLE, SWITCH or REJECT")
+    wishes.patch["unencodable"] = _choice(value, _UNENCODABLE, "AUTO, SMART, SIMPLE, SWITCH or REJECT")
 
 
 def _parts(wishes: _Wishes, value: str) -> None:

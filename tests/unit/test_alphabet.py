@@ -1,4 +1,4 @@
-"""GSM-7 is the table of 3GPP TS 23.038, and what it lacks is answered in four ways that never surprise."""
+"""GSM-7 is the table of 3GPP TS 23.038, and what it lacks is answered in ways that never surprise."""
 
 import unicodedata
 from dataclasses import replace
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms.alphabet import (
+    Became,
     Fitted,
     decode_gsm7,
     decode_ucs2,
@@ -16,7 +17,9 @@ from sms.alphabet import (
     encode_ucs2,
     fit_gsm7,
     fit_ucs2,
+    gsm7_without,
     septet_length,
+    what_became,
 )
 from sms.message import Replacement
 from sms.outcome import Refusal, Refused
@@ -253,6 +256,108 @@ def test_a_text_of_punctuation_alone_is_not_refused():
     assert fit("?!", Unencodable.SMART) == Fitted(text="?!")
     assert smart("5 € 🙂").text == "5 € ?"
     assert smart("€🙂").text == "€?"
+
+
+@pytest.mark.parametrize(
+    ("given_text", "sent"),
+    [
+        ("Zażółć gęślą jaźń – „tak”…", 'Zazolc gesla jazn - "tak"...'),
+        ("İstanbul'da kapı açık, güvenliğe uğrayın", "Istanbul'da kapi acik, güvenlige ugrayin"),
+        ("Ærøskøbing, þú, đường, œuf, ﬁn", "Ærøskøbing, thu, duong, oeuf, fin"),
+        ("ΑΘΗΝΑ ΓΔ", "AΘHNA ΓΔ"),
+        ("x\u030cy, e\u0301, 1\ufe0f\u20e3", "xy, é, 1"),
+        ("\u200eHi\u200f", "Hi"),
+        ("½ × 3 → 5 ≠ 6, 7 ₽ © ™", "1/2 x 3 -> 5 <> 6, 7 RUB (C) TM"),
+        ("٤ ４ ؟", "4 4 ?"),
+        ("…", "..."),
+    ],
+)
+def test_auto_takes_the_relatives_of_letters_and_signs(given_text, sent):
+    fitted = fit(given_text, Unencodable.AUTO)
+    assert isinstance(fitted, Fitted)
+    assert fitted.text == sent
+    assert {what_became(one) for one in fitted.replaced} <= {Became.RELATIVE, Became.LEFT_OUT}
+
+
+OTHER_SCRIPTS = ["Привет", "Γειά σου", "مرحبا", "שלום", "四号门", "한국어", "ไทย", "गेट 4", "\u0301a"]
+SYMBOLS = ["🙂", "👩\u200d💻 ok", "🇩🇪", "👍🏽", "❤\ufe0f", "✓ done", "\uf04a", "⚠ Pump 2"]
+
+
+@pytest.mark.parametrize("text", OTHER_SCRIPTS + SYMBOLS)
+def test_auto_gives_up_gsm7_for_another_script_or_an_emoji(text):
+    assert fit(text, Unencodable.AUTO) is None
+
+
+@pytest.mark.parametrize("text", [f"Gate 4 {text} é" for text in OTHER_SCRIPTS[:-1]])
+def test_letters_of_another_script_are_never_left_out(text):
+    assert fit_gsm7(graphemes(text), Unencodable.AUTO, leave_out=True) is None
+
+
+@pytest.mark.parametrize("symbol", ["🙂", "👩\u200d💻", "🇩🇪", "👍🏽", "❤\ufe0f", "✓", "\uf04a"])
+def test_emoji_and_symbols_can_be_left_out_where_something_remains(symbol):
+    fitted = fit_gsm7(graphemes(f"ô{symbol}!"), Unencodable.AUTO, leave_out=True)
+    assert isinstance(fitted, Fitted)
+    assert fitted.text == "o!"
+    assert [what_became(one) for one in fitted.replaced] == [Became.RELATIVE, Became.LEFT_OUT]
+    assert fit_gsm7(graphemes(f"{symbol} {symbol}!"), Unencodable.AUTO, leave_out=True) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "became"),
+    [
+        ("á", "a", Became.RELATIVE),
+        ("\u00a0", " ", Became.RELATIVE),
+        ("\t", " ", Became.RELATIVE),
+        ("？", "?", Became.RELATIVE),
+        ("؟", "?", Became.RELATIVE),
+        ("🎉", "?", Became.STAND_IN),
+        ("\ufffd", "\ufffd", Became.STAND_IN),
+        ("🎉", " ", Became.BLANK),
+        ("🎉", "", Became.LEFT_OUT),
+    ],
+)
+def test_a_question_mark_is_a_relative_of_question_marks_alone(old, new, became):
+    assert what_became(Replacement(index=0, old=old, new=new)) is became
+
+
+@pytest.mark.parametrize(
+    ("codec", "answer", "given_text", "sent"),
+    [
+        ("latin-1", Unencodable.AUTO, "Grüße, 5 €", "Grüße, 5 EUR"),
+        ("latin-1", Unencodable.SMART, "Grüße, 5 € Ω", "Grüße, 5 EUR O"),
+        ("latin-1", Unencodable.SIMPLE, "Grüße, 5 €", "Grüße, 5  "),
+        ("latin-1", Unencodable.SWITCH, "Grüße, 5 €", None),
+        ("latin-1", Unencodable.AUTO, "5 Ω", None),
+        ("ascii", Unencodable.AUTO, "Grüße, ¿5 £ [ok]?", "Grusse, ?5 GBP [ok]?"),
+    ],
+)
+def test_what_a_carrier_lacks_of_gsm7_is_answered_as_what_gsm7_lacks(codec, answer, given_text, sent):
+    fitted = fit_gsm7(graphemes(given_text), answer, lacking=gsm7_without(codec))
+    assert sent == (fitted.text if isinstance(fitted, Fitted) else fitted)
+    if isinstance(fitted, Fitted):
+        fitted.text.encode(codec)
+
+
+@given(GSM7_TEXT, st.sampled_from(["latin-1", "ascii"]), st.sampled_from(Unencodable))
+def test_no_answer_leaves_what_the_carrier_lacks(text, codec, answer):
+    fitted = fit_gsm7(graphemes(text), answer, lacking=gsm7_without(codec))
+    if isinstance(fitted, Fitted):
+        assert fitted.text.encode(codec).decode(codec) == fitted.text
+
+
+@pytest.mark.parametrize(
+    ("decomposed", "composed"),
+    [
+        ("".join(map(chr, (0x1112, 0x1161, 0x11AB))), "한"),
+        ("Воро\u0438\u0306 e\u0301", "Ворой é"),
+        ("q\u0323\u0307", "q\u0323\u0307"),
+        ("\u0915\u093c \u05e9\u05c1", "\u0915\u093c \u05e9\u05c1"),  # excluded from composition
+        ("\u0958 \ufb2a", "\u0958 \ufb2a"),  # would become longer
+        ("\ufa19", "\ufa19"),  # NFC takes another form of the ideograph
+    ],
+)
+def test_ucs2_composes_what_is_decomposed_and_changes_nothing_else(decomposed, composed):
+    assert fit_ucs2(decomposed, clusters_of=graphemes) == Fitted(text=composed)
 
 
 def test_ucs2_loses_only_controls():

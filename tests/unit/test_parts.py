@@ -1,6 +1,7 @@
 """A text becomes parts of exactly the standard's sizes, cut where a reader sees no cut."""
 
 import json
+import unicodedata
 
 import pytest
 import regex
@@ -8,7 +9,7 @@ import smpplib.gsm
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sms.alphabet import decode_gsm7, decode_ucs2, encode_gsm7
+from sms.alphabet import decode_gsm7, decode_ucs2, encode_gsm7, gsm7_without
 from sms.message import Alphabet, EncodedText
 from sms.outcome import Refusal, Refused
 from sms.parts import encode_text, graphemes, with_reference
@@ -83,9 +84,9 @@ def test_gsm7_parts_have_the_septets_of_the_standard(text, wide, expected):
         ("🙂" * 36, False, [66, 6]),
         ("ж" * 66 + "🙂" + "ж" * 10, False, [66, 12]),
         ("ж" * 60 + FAMILY + "ж", False, [60, 12]),
-        ("ж" * 66 + "e\u0301" + "ж" * 10, False, [66, 12]),
+        ("ж" * 66 + "x\u0301" + "ж" * 10, False, [66, 12]),
         ("ж" * 66 + "🇩🇪" + "ж" * 10, False, [66, 14]),
-        ("a" + "\u0301" * 200, False, [67, 67, 67]),
+        ("x" + "\u0301" * 200, False, [67, 67, 67]),
         ("🙂" + "\U0001f3fd\u200d🙂" * 40, False, [67, 67, 66, 2]),
     ],
 )
@@ -273,3 +274,39 @@ def test_what_is_recorded_can_be_stored(text):
 
 def test_clusters_are_what_a_reader_takes_for_one_character():
     assert graphemes("e\u0301🇩🇪" + FAMILY + "\r\nนี้") == ["e\u0301", "🇩🇪", FAMILY, "\r\n", "นี้"]
+
+
+ALARM = "⚠ Pump 2 stopped, ✅ pump 3 runs"
+
+
+def test_auto_keeps_emoji_in_ucs2_where_the_text_fits():
+    encoded = encode(ALARM, unencodable=Unencodable.AUTO, max_parts=1)
+    assert (encoded.alphabet, encoded.text, encoded.replaced) == (Alphabet.UCS2, ALARM, ())
+
+
+def test_auto_leaves_emoji_out_where_ucs2_would_cut_the_text():
+    encoded = encode(ALARM + "." * 60, unencodable=Unencodable.AUTO, max_parts=1)
+    assert (encoded.alphabet, encoded.text) == (Alphabet.GSM7, " Pump 2 stopped,  pump 3 runs" + "." * 60)
+    assert [(one.old, one.new) for one in encoded.replaced] == [("⚠", ""), ("✅", "")]
+    assert encoded.cut == ""
+
+
+@pytest.mark.parametrize("text", ["Ворота 4 🙂 " * 10, "🙂 " * 60])
+def test_auto_cuts_ucs2_where_letters_or_the_whole_text_would_be_left_out(text):
+    encoded = encode(text, unencodable=Unencodable.AUTO, max_parts=1)
+    assert encoded.alphabet is Alphabet.UCS2
+    assert encoded.text + encoded.cut == text
+
+
+def test_a_decomposed_text_takes_no_more_parts_than_a_composed_one():
+    text = "한국어" * 22
+    assert encode(unicodedata.normalize("NFD", text), coding=Alphabet.UCS2) == encode(text, coding=Alphabet.UCS2)
+
+
+def test_what_a_carrier_lacks_is_replaced_before_the_text_is_split():
+    encoded = encode_text(
+        "€" * 60, coding=Alphabet.GSM7, unencodable=Unencodable.AUTO, max_parts=2, lacking=gsm7_without("latin-1")
+    )
+    assert isinstance(encoded, EncodedText)
+    assert encoded.text == "EUR" * 60
+    assert [part.payload for part in encoded.parts] == [b"EUR" * 51, b"EUR" * 9]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from sms.lifecycle import State
-from sms.message import Replacement
+from sms.message import Alphabet, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
-from sms.settings import TextSource
+from sms.settings import TextSource, Unencodable
 from templates.render import LARGEST_HTML, Renderer
 from templates.view import Tone, show
 from templates.words import find_languages
@@ -235,6 +235,39 @@ def test_recipients_with_texts_of_their_own_see_their_own():
         assert shown.count("Dear Ann") == shown.count("Dear Bob") == 1
         assert "..." in shown
         assert "P.S." in shown
+
+
+@pytest.mark.parametrize(
+    ("replaced", "said", "unsaid"),
+    [
+        ([("á", "a")], "their nearest relatives were sent", "question mark"),
+        ([("🎉", "?")], "question marks were sent", "relative"),
+        ([("🎉", "")], "left out", "relative"),
+        ([("🎉", " ")], "spaces were sent", "relative"),
+        ([("á", "a"), ("🎉", "?")], "or as a question mark", "their nearest relatives were sent"),
+    ],
+)
+def test_a_status_mail_tells_relatives_question_marks_and_what_was_left_out_apart(replaced, said, unsaid):
+    told = tuple(Replacement(index=index, old=old, new=new) for index, (old, new) in enumerate(replaced))
+    rendered = render(report(message(text="Hi", replaced=told)))
+    for shown in (text_of(rendered.html), rendered.text):
+        assert said in shown
+        assert unsaid not in shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "Unicode, for 🎉 门"),
+        ({"preview": False}, "Unicode: a part holds fewer characters"),
+        ({"unencodable": Unencodable.SWITCH}, "Unicode, for á 🎉 门"),
+        ({"coding": Alphabet.UCS2}, ""),
+    ],
+)
+def test_a_text_that_went_in_ucs2_says_for_which_characters(settings, said):
+    rendered = render(report(message(text="á 🎉 门 🎉", alphabet=Alphabet.UCS2), **settings))
+    for shown in (text_of(rendered.html), rendered.text):
+        assert (said in shown) if said else ("Unicode" not in shown)
 
 
 def test_with_some_refused_the_headline_says_so():

@@ -174,7 +174,7 @@ def test_every_field_says_what_it_is_and_what_it_takes(name):
 def test_the_built_in_layer_is_as_promised():
     settings = Settings()
     assert settings.coding is Alphabet.GSM7
-    assert settings.unencodable is Unencodable.SMART
+    assert settings.unencodable is Unencodable.AUTO
     assert settings.priority is Priority.NORMAL
     assert settings.max_parts == 4
     assert settings.status_report is StatusReport.ALWAYS
