@@ -12,6 +12,7 @@ from gateway.worker import Worker
 from sms.message import Receipt
 from store.batches import in_lists
 from store.database import Database
+from store.dropped import forget_dropped
 from store.keys import to_stored
 from store.outbound import Outbound
 from store.progress import ProgressStore
@@ -76,6 +77,7 @@ class Track:
         if self._sweeps % _FORGET_EVERY_SWEEPS == 1:
             self._more_to_forget = True
             await self._database.write(forget_orphans, now)
+            await self._database.write(forget_dropped, now)
         if self._more_to_forget:
             self._more_to_forget = await self._database.write(self._outbound.forget_seen, now) > 0
         return swept.looked_at > 0 or self._more_to_forget

@@ -96,10 +96,8 @@ class Gateway:
         self._dispatch: Dispatch | None = None
         self._listening = build_listening(
             config,
-            judge=self.core.judge,
-            acceptance=self.core.acceptance,
-            book=self.core.book,
-            postmaster=PostmasterDoor(
+            self.core,
+            PostmasterDoor(
                 self._mail_out.postmaster,
                 domains=config.server.domains,
                 hostname=config.server.hostname,

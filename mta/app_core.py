@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gateway.accept import Acceptance
 from gateway.book import AddressBook
+from gateway.dropped import DroppedMails
 from mta.app_routes import routes_of
 from mta.clock import SystemClock
 from mta.config.model import Config
@@ -46,6 +47,7 @@ class Core:
             clock=self.clock,
             accepted=accepted,
         )
+        self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
         self.judge = MailJudge(
             acceptance=self.acceptance,
             directory=lambda: self.book.directory,

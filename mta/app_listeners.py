@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from gateway.accept import Acceptance
-from gateway.book import AddressBook
+from mta.app_core import Core
 from mta.config.model import BareNewlines, ClientCertificate, Config, Demand, ListenerOptions, ListenerTls
 from mta.handler import DiskReserve, MailHandler, MailRate
 from mta.identify import Authenticator
-from mta.judge import MailJudge
 from mta.postmaster import PostmasterDoor
 from mta.reading import Reading
 from mta.smtp.content import ContentLimits, ContentRoom, Newlines
@@ -106,27 +104,26 @@ def _contexts(options: ListenerOptions) -> ServerContexts | None:
     )
 
 
-def build_listening(
-    config: Config, *, judge: MailJudge, acceptance: Acceptance, book: AddressBook, postmaster: PostmasterDoor
-) -> Listening:
+def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> Listening:
     """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = Authenticator(
-        credential_of=lambda login: book.directory.credential(login),  # noqa: PLW0108 - the directory is replaced
+        credential_of=lambda login: core.book.directory.credential(login),  # noqa: PLW0108 - the directory is replaced
         workers=config.limits.argon2_workers,
     )
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
-    reading = Reading(judge)
+    reading = Reading(core.judge)
     doors = tuple(
         _Door(
             options=options,
             settings=_settings(options, config.server.hostname),
             contexts=_contexts(options),
             handler=MailHandler(
-                judge=judge,
+                judge=core.judge,
                 reading=reading,
-                acceptance=acceptance,
-                book=book,
+                acceptance=core.acceptance,
+                dropped=core.dropped,
+                book=core.book,
                 disk=disk,
                 rate=rate,
                 postmaster=postmaster,

@@ -16,12 +16,13 @@ import structlog
 from addressbook.people import Directory
 from gateway.accept import Acceptance, Kept, Stale
 from gateway.book import AddressBook
+from gateway.dropped import DroppedMails
 from mta.identify import Identity
 from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
 from mta.postmaster import APART, PostmasterDoor
 from mta.reading import Reading
 from mta.smtp.hooks import never_waits
-from mta.smtp.replies import OK, RECIPIENT_OK, SENDER_OK, Reply, reply_to
+from mta.smtp.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, printable, reply_to
 from mta.words.confined_reader import ReaderUnavailableError
 from sms.outcome import Refusal, Refused
 
@@ -79,6 +80,7 @@ class MailHandler:
         judge: MailJudge,
         reading: Reading,
         acceptance: Acceptance,
+        dropped: DroppedMails,
         book: AddressBook,
         disk: DiskReserve,
         rate: MailRate,
@@ -88,6 +90,7 @@ class MailHandler:
         self._judge = judge
         self._reading = reading
         self._acceptance = acceptance
+        self._dropped = dropped
         self._book = book
         self._disk = disk
         self._rate = rate
@@ -162,7 +165,7 @@ class MailHandler:
                 log.error("mail_reader_unavailable", cause=str(error)[:300])
                 break
             if judgement.verdict is not Verdict.SEND or judgement.plan is None:
-                return str(self._reply_unsent(judgement, session))
+                return str(await self._reply_unsent(judgement, session))
             kept = await self._acceptance.keep(judgement.plan)
             if isinstance(kept, Kept):
                 return str(Reply(code=OK.code, enhanced=OK.enhanced, text=f"{kept.job_id} kept"))
@@ -172,10 +175,14 @@ class MailHandler:
             await self._book.refresh()
         return str(reply_to(Refused(refusal=Refusal.INTERNAL)))
 
-    def _reply_unsent(self, judgement: Judgement, session: Any) -> Reply:
-        if judgement.verdict is Verdict.DROP and judgement.dropped is not None:
-            log.info("mail_dropped", reason=judgement.dropped.value, peer=_peer(session))
-            return Reply(code=OK.code, enhanced=OK.enhanced, text=f"Taken and dropped ({judgement.dropped.value})")
+    async def _reply_unsent(self, judgement: Judgement, session: Any) -> Reply:
+        """Return the reply to a mail that becomes no job; of one that is dropped the trace is kept before."""
+        if judgement.dropped is not None:
+            traced = await self._dropped.keep(judgement.dropped, _peer(session))
+            if isinstance(traced, Refused):
+                return reply_to(traced)
+            told = f"{traced} taken, not sent: {judgement.dropped.reason} by {judgement.dropped.mark}"
+            return Reply(code=OK.code, enhanced=OK.enhanced, text=printable(told, TEXT_LIMIT))
         refused = judgement.refused or Refused(refusal=Refusal.INTERNAL)
         log.info("mail_refused", reason=refused.refusal.value, peer=_peer(session))
         return reply_to(refused)

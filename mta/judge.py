@@ -1,7 +1,8 @@
 """One mail, judged: whose it is, whether it may be sent, and what would be sent to whom; for server and «explain».
 
-Nothing is stored and nothing is sent here; a judgement to send holds the plan that `Acceptance.keep` stores. Not here:
-the SMTP dialogue (dialogue, server) and how the pieces of a mail are read (mime, automatic, options, body).
+Nothing is stored and nothing is sent here; a judgement to send holds the plan that `Acceptance.keep` stores, one to
+drop the trace that `DroppedMails.keep` does. Not here: the SMTP dialogue (dialogue, server) and how the pieces of a
+mail are read (mime, automatic, options, body).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +15,9 @@ from zoneinfo import ZoneInfo
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.people import Customer, Directory
 from gateway.accept import Acceptance, Plan, Sender, Submission, Wanted
+from gateway.dropped import DroppedMail
 from mta.recipients import Addressed, ListLookup, Reached, Target, TargetKind, open_lists, open_table, read_target
-from mta.words.automatic import DropReason, classify, classify_generated
+from mta.words.automatic import Dropped, classify, find_automatic
 from mta.words.body import ExtractedText
 from mta.words.headers import field_text
 from mta.words.intake import duplicate_key, mail_digest, resubmission_key
@@ -66,10 +68,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict with everything it rests on; `plan` is there unless the sender or the mail itself was refused."""
+    """The verdict with everything it rests on; `plan` is there unless the sender or the mail itself was refused.
+
+    `dropped` is the trace that a dropped mail leaves, None for any other.
+    """
 
     verdict: Verdict
-    dropped: DropReason | None = None
+    dropped: DroppedMail | None = None
     refused: Refused | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     resolved: Resolved | None = None
@@ -242,12 +247,14 @@ class MailJudge:
         if proven is None:
             return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
         # Automatic mail is told apart before its sender is judged: a bounce has none, and is never answered.
-        dropped = classify(mail, envelope.reverse_path, own_message_id=self._own_message_id, own_domains=self._domains)
-        if dropped is not None:
-            return Judgement(verdict=Verdict.DROP, dropped=dropped)
-        if mail.author_problem:
-            return _refuse(Refused(refusal=Refusal.MAIL_MALFORMED, detail=mail.author_problem))
-        sender = self.choose_sender(proven, mail.author)
+        found = classify(mail, envelope.reverse_path, own_message_id=self._own_message_id, own_domains=self._domains)
+        if isinstance(found, Dropped):
+            customer = self._directory().customer(proven.customer_id)
+            trace = _trace_of(found, mail, envelope, customer.name if customer is not None else "")
+            return Judgement(verdict=Verdict.DROP, dropped=trace)
+        if found is None and mail.author_problem:
+            found = Refused(refusal=Refusal.MAIL_MALFORMED, detail=mail.author_problem)
+        sender = found or self.choose_sender(proven, mail.author)
         if isinstance(sender, Refused):
             return _refuse(sender)
         sap = field_text(mail.fields, "x-mailer").upper().startswith("SAP")
@@ -267,10 +274,9 @@ class MailJudge:
     def _judge_proven(self, case: _Case) -> Judgement:
         mail = case.mail
         resolved = self._acceptance.resolve(case.sender, case.service, case.trial)
-        if not resolved.settings.automatic_mail:
-            dropped = classify_generated(mail)
-            if dropped is not None:
-                return Judgement(verdict=Verdict.DROP, dropped=dropped, resolved=resolved)
+        if not resolved.settings.automatic_mail and (mark := find_automatic(mail, case.envelope.reverse_path)):
+            detail = f"automatic_mail is off for this sender, and the mail has {mark}"
+            return _refuse(Refused(refusal=Refusal.AUTOMATIC_MAIL, detail=detail), resolved=resolved)
         options = SubjectOptions(subject=mail.subject)
         if resolved.settings.subject_options:
             read = read_options(mail.subject, zone=_zone(resolved.settings.time_zone))
@@ -413,6 +419,17 @@ def _asked_by(mail: Mail, options: SubjectOptions) -> tuple[Layer, ...]:
     if options.patch:
         layers.append(layer_of(LayerKind.MESSAGE, options.patch, "subject"))
     return tuple(layers)
+
+
+def _trace_of(found: Dropped, mail: Mail, envelope: MailEnvelope, customer: str) -> DroppedMail:
+    return DroppedMail(
+        customer=customer,
+        reverse_path=envelope.reverse_path,
+        author=mail.author,
+        message_id=mail.message_id,
+        reason=found.reason.value,
+        mark=found.mark,
+    )
 
 
 def _mail_origin(mail: Mail, raw: bytes, envelope: MailEnvelope) -> MailOrigin:

@@ -16,7 +16,7 @@ from mta.sending.fields import date
 from mta.sending.forward import HEADER_FIELDS, HEADER_OCTETS
 from mta.smtp.hooks import MailEnvelope, MailSession, for_log
 from mta.smtp.replies import OK, Reply, reply_to
-from mta.words.automatic import HOP_LIMIT, NOTICE_HEADER, DropReason
+from mta.words.automatic import HOP_LIMIT, NOTICE_HEADER
 from mta.words.headers import read_fields, split_header
 from sms.outcome import Refusal, Refused
 
@@ -58,13 +58,9 @@ class PostmasterDoor:
         return self._postmaster.admit(session.client_address)
 
     async def take(self, session: MailSession, envelope: MailEnvelope) -> Reply:
-        """Keep a mail and say so after the commit, drop it where it goes round, or refuse it."""
+        """Keep a mail and say so after the commit, or refuse it."""
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
-        dropped = _judge_header(raw)
-        if isinstance(dropped, DropReason):
-            log.info("mail_dropped", reason=dropped.value, peer=session.client_address, recipient="postmaster")
-            return Reply(code=OK.code, enhanced=OK.enhanced, text=f"Taken and dropped ({dropped.value})")
-        kept = dropped or await self._postmaster.keep(
+        kept = _judge_header(raw) or await self._postmaster.keep(
             NewPostmasterMail(
                 sender=envelope.reverse_path,
                 recipients=tuple(str(address) for address in envelope.rcpt_tos),
@@ -92,12 +88,14 @@ class PostmasterDoor:
         return f"{line}{date(self._clock.now())}\r\n".encode("ascii", "replace")
 
 
-def _judge_header(raw: bytes) -> DropReason | Refused | None:
+def _judge_header(raw: bytes) -> Refused | None:
     """Return why a mail is not kept: it is ours, it goes round (RFC 5321 §6.3), or its header can't be read."""
     cut = split_header(raw, 0, len(raw), HEADER_OCTETS)
     fields = read_fields(raw[: cut[0]], HEADER_FIELDS) if cut is not None else None
     if fields is None:
         return Refused(refusal=Refusal.MAIL_MALFORMED, detail="The header is too long.")
     if NOTICE_HEADER.lower() in fields:
-        return DropReason.OWN
-    return DropReason.LOOP if len(fields.get("received", ())) > HOP_LIMIT else None
+        return Refused(refusal=Refusal.MAIL_LOOP, detail="This mail was written by this gateway and came back to it.")
+    if len(fields.get("received", ())) > HOP_LIMIT:
+        return Refused(refusal=Refusal.MAIL_LOOP, detail=f"The mail has more than {HOP_LIMIT} Received fields.")
+    return None

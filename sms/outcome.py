@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     MAIL_MALFORMED = "mail-malformed"
     MAIL_TOO_LARGE = "mail-too-large"
     MAIL_LOOP = "mail-loop"
+    AUTOMATIC_MAIL = "automatic-mail"
     TOO_MANY_RECIPIENTS = "too-many-recipients"
     JOB_TOO_LARGE = "job-too-large"
     RATE_LIMITED = "rate-limited"

@@ -397,7 +397,7 @@ class Settings:
         _setting(False, _parse_bool, _ON_OFF, "Whether the same text to the same number is sent once.", message=True),
     )
     automatic_mail: bool = cast(
-        "bool", _setting(True, _parse_bool, _ON_OFF, "Whether machine-made alerts (auto-generated) are sent.")
+        "bool", _setting(True, _parse_bool, _ON_OFF, "Whether mail of machines and lists is sent, else refused.")
     )
     default_country: str = cast(
         "str",

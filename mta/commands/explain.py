@@ -101,7 +101,7 @@ def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:
 
 def shape(judgement: Judgement, envelope: MailEnvelope) -> dict[str, Any]:
     """Return a judgement in the public shape."""
-    reason = judgement.dropped.value if judgement.dropped else None
+    reason = judgement.dropped.reason if judgement.dropped else None
     if judgement.refused is not None:
         reason = judgement.refused.refusal.value
     plan = judgement.plan
@@ -124,7 +124,7 @@ def shape(judgement: Judgement, envelope: MailEnvelope) -> dict[str, Any]:
 
 
 def _more(judgement: Judgement) -> dict[str, Any]:
-    """Return what was added to the shape: when it goes out, which way, to which lists, and which rows are at fault."""
+    """Return what was added to the shape: when it goes out, which way, to which lists, and what is at fault."""
     plan = judgement.plan
     schedule = plan.schedule if plan is not None else None
     messages = plan.messages if plan is not None else ()
@@ -144,6 +144,7 @@ def _more(judgement: Judgement) -> dict[str, Any]:
             for item in messages
             if item.number is not None
         ],
+        "mark": judgement.dropped.mark if judgement.dropped else None,
         "faults": [{"row": fault.row, "text": fault.text} for fault in (plan.faults if plan is not None else ())],
     }
 

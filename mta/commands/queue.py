@@ -19,6 +19,8 @@ from sms.lifecycle import State
 from sms.message import MailOrigin
 from sms.number import mask_number
 from sms.report import ReportedMessage
+from store.database import Transaction
+from store.dropped import TracedDrop, find_dropped
 from store.inbox import count_fragments
 from store.keys import to_stored
 from store.postmaster import ListedForward, find_content, list_forwards
@@ -228,22 +230,31 @@ def cancel_job(file: str, name: str) -> None:
 def status(file: str, job: str, *, as_json: bool) -> None:
     """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.
 
-    The id of a message or a notice stands for its job.
+    The id of a message or a notice stands for its job. Of a mail that was dropped: what it was, by which field.
     """
     _print_trace(file, job, as_json=as_json)
 
 
 def _print_trace(file: str, name: str, *, as_json: bool) -> None:
     with opened(file) as (_, database, _keys):
-        key = database.read_now(partial(find_job, name=name))
-        if key is None:
-            raise click.ClickException(f"{name}: there is no job of this id")
-        trace = database.read_now(partial(load_trace, job_key=key))
+        trace = database.read_now(partial(_find_trace, name=name))
+    if trace is None:
+        raise click.ClickException(f"{name}: there is no job of this id, and no mail of it was dropped")
     if as_json:
         click.echo(json.dumps(asdict(trace), default=_plain, indent=2, ensure_ascii=False))
         return
-    for line in trace_lines(trace):
+    for line in trace_lines(trace) if isinstance(trace, Trace) else _dropped_lines(trace):
         click.echo(line)
+
+
+def _find_trace(tx: Transaction, *, name: str) -> Trace | TracedDrop | None:
+    """Return what is remembered under an id; a Message-ID may be given without its angle brackets."""
+    for spelled in (name, f"<{name}>") if "@" in name and not name.startswith("<") else (name,):
+        key = find_job(tx, spelled)
+        found = find_dropped(tx, name=spelled) if key is None else load_trace(tx, key)
+        if found is not None:
+            return found
+    return None
 
 
 def _plain(value: object) -> object:
@@ -281,6 +292,19 @@ def trace_lines(trace: Trace) -> list[str]:
             for attempt in notice.attempts
         ]
     return lines
+
+
+def _dropped_lines(dropped: TracedDrop) -> list[str]:
+    return [
+        f"Mail {dropped.public_id}: taken {_when(dropped.dropped_at)} UTC and not sent: {_DROPPED_AS[dropped.reason]}",
+        f"  by its field {dropped.mark}",
+        f"  customer {dropped.customer}, from host {dropped.client or '-'}",
+        f"  mail from <{dropped.reverse_path}>, author {dropped.header_from or '-'}",
+        f"  {dropped.mail_id or 'no Message-ID'}",
+    ]
+
+
+_DROPPED_AS = {"bounce": "a bounce", "receipt": "a receipt", "auto-reply": "an automatic answer"}
 
 
 def _mail_lines(mail: MailOrigin) -> list[str]:

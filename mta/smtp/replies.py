@@ -120,6 +120,7 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
         Refusal.MAIL_MALFORMED: Reply(code=554, enhanced="5.6.0", text="Mail is malformed"),
         Refusal.MAIL_TOO_LARGE: Reply(code=552, enhanced="5.3.4", text="Mail too large"),
         Refusal.MAIL_LOOP: Reply(code=554, enhanced="5.4.6", text="Mail loop detected"),
+        Refusal.AUTOMATIC_MAIL: Reply(code=550, enhanced="5.7.1", text="Automatic mail is not sent here"),
         Refusal.TOO_MANY_RECIPIENTS: Reply(code=452, enhanced="4.5.3", text="Too many recipients"),
         Refusal.JOB_TOO_LARGE: Reply(code=554, enhanced="5.5.3", text="Too many recipients for one job"),
         Refusal.RATE_LIMITED: Reply(code=451, enhanced="4.7.1", text="Rate limit reached, try again later"),

@@ -72,8 +72,8 @@ class Mail:
     """What a mail says of itself. Strings are single clean lines; sections are clean text with LF.
 
     `author` is the one addr-spec of From, empty where From holds none or several (`author_problem` says which).
-    `priority` is EXPRESS where the client's flag says so, else None. `report_type` is set for multipart/report and for
-    report parts under any other multipart. `header` is the header block as received, without
+    `priority` is EXPRESS where the client's flag says so, else None. `report_type` is that of multipart/report, else of
+    the first report among the parts. `header` is the header block as received, without
     the line end of its last field.
     """
 
@@ -108,7 +108,7 @@ class Mail:
 
 _EXPRESS: Final = re.compile(r"\s*(high|urgent|1\b|2\b)", re.IGNORECASE)
 _NOT_EXPRESS: Final = re.compile(r"\s*(normal|low|non-urgent)", re.IGNORECASE)
-_REPORT_TYPES: Final[Mapping[str, str]] = {
+REPORT_TYPES: Final[Mapping[str, str]] = {
     "message/delivery-status": "delivery-status",
     "message/global-delivery-status": "delivery-status",
     "message/disposition-notification": "disposition-notification",
@@ -271,8 +271,8 @@ class _Walk:
             self._multipart(part, depth, forwarded=forwarded)
         elif media == "message/rfc822" and depth:
             self._message(part, depth)
-        elif media in _REPORT_TYPES:
-            self.report_type = self.report_type or ("" if forwarded else _REPORT_TYPES[media])
+        elif media in REPORT_TYPES:
+            self.report_type = self.report_type or ("" if forwarded else REPORT_TYPES[media])
         elif not is_text(part.media, read_typed(fields, "content-disposition"), whole=not depth):
             self._attachment(part, depth)
         elif not self._source(part, depth, forwarded=forwarded):
@@ -295,7 +295,7 @@ class _Walk:
     def _multipart(self, part: _Part, depth: int, *, forwarded: bool) -> None:
         media = part.media.value
         if media == "multipart/report" and not forwarded:
-            self.report_type = part.media.parameters.get("report-type", "").lower() or "report"
+            self.report_type = self.report_type or part.media.parameters.get("report-type", "").lower()
         if media == "multipart/encrypted":
             self.encryption = Encryption.PGP
         encoding = _encoding(part.fields)

@@ -14,6 +14,7 @@ from mta.words.texts import TextSection
 
 _SIGNATURE: Final = 0x223E9F78
 _LEVEL_MESSAGE: Final = 1
+_ATT_MESSAGE_CLASS: Final = 0x00078008
 _ATT_BODY: Final = 0x0002800C
 _ATT_OEM_CODEPAGE: Final = 0x00069007
 _ATT_MAPI_PROPS: Final = 0x00069003
@@ -60,6 +61,14 @@ def read_tnef(octets: bytes) -> TextSection | None:
         elif attribute == _ATT_MAPI_PROPS:
             values = dict(_properties(data))
     return _section(values, plain, charset)
+
+
+def message_class(octets: bytes) -> str:
+    """Return the class of a TNEF stream's message, such as `IPM.Microsoft Mail.Note`; empty where it names none."""
+    if len(octets) < 6 or struct.unpack_from("<I", octets)[0] != _SIGNATURE:
+        return ""
+    found = next((data for attribute, data in _attributes(octets) if attribute == _ATT_MESSAGE_CLASS), b"")
+    return found[:256].rstrip(b"\x00").decode("ascii", "replace")
 
 
 def _section(values: dict[int, bytes], plain: bytes, charset: str) -> TextSection | None:

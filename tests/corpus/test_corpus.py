@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from mta.words.addresses import read_recipient
-from mta.words.automatic import classify
+from mta.words.automatic import Dropped, classify, find_automatic
 from mta.words.body import ExtractedText, extract_text
 from mta.words.mime import Mail, MailLimits, read_mail
 from mta.words.options import SubjectOptions, read_options
 from sms.message import Alphabet, EncodedText
 from sms.number import MobileNumber, parse_number
-from sms.outcome import Refused
+from sms.outcome import Refusal, Refused
 from sms.parts import encode_text
 from sms.settings import Settings, TextSource, Unencodable
 
@@ -50,15 +50,11 @@ def outcome_of(name, entry):
     if isinstance(mail, Refused):
         return None, mail, None
     reverse_path = entry.get("reverse_path", mail.author)
-    reason = classify(
-        mail,
-        reverse_path,
-        own_message_id=is_own_message_id,
-        own_domains={OWN_DOMAIN},
-        automatic_mail=settings.automatic_mail,
-    )
-    if reason is not None:
-        return mail, reason, None
+    found = classify(mail, reverse_path, own_message_id=is_own_message_id, own_domains={OWN_DOMAIN})
+    if found is None and not settings.automatic_mail and (mark := find_automatic(mail, reverse_path)):
+        found = Refused(refusal=Refusal.AUTOMATIC_MAIL, detail=mark)
+    if found is not None:
+        return mail, found, None
     options = read_options(mail.subject) if settings.subject_options else SubjectOptions(subject=mail.subject)
     if isinstance(options, Refused):
         return mail, options, None
@@ -70,7 +66,8 @@ def test_a_mail_comes_to_what_is_expected(name):
     entry = EXPECTED[name]
     mail, found, options = outcome_of(name, entry)
     if "drop" in entry:
-        assert str(found) == entry["drop"]
+        assert isinstance(found, Dropped), found
+        assert (found.reason, found.mark) == (entry["drop"], entry["mark"])
         return
     if "refused" in entry:
         assert isinstance(found, Refused)

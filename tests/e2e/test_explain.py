@@ -151,6 +151,9 @@ def test_a_sample_of_a_real_sender_becomes_its_text(row, house):
 def test_a_sample_that_no_person_wrote_is_dropped_and_why(sample, to, reason, house):
     told = explain(house, "--as", "demo", "--from", "<>", "--to", to + AT, SAMPLES / f"{sample}.eml")
     assert (told["verdict"], told["reason"]) == ("drop", reason)
+    assert told["mark"].startswith(
+        ("In-Reply-To", "Content-Type: multipart/report; report-type=disposition-notification")
+    )
     assert [(item["text"], item["parts"], item["refusal"]) for item in told["recipients"]] == [("", [], None)]
 
 

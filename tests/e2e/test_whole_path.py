@@ -1,6 +1,7 @@
 """Mail in, SMS out, status back, on the real process: what a user sees, and what survives."""
 
 import asyncio
+import json
 import smtplib
 from collections import Counter
 
@@ -104,19 +105,29 @@ async def test_nobody_sends_without_a_proof_and_nobody_relays(site):
     assert (relay[0], relay[1][:5]) == (550, b"5.7.1")
 
 
-async def test_a_bounce_to_a_number_is_taken_and_dropped(site):
+async def test_a_bounce_to_a_number_is_taken_and_dropped_and_status_tells_why(site):
     await site.open()
     await site.start()
+    bounce = mail("Delivery failed", message_id="<b1@example.com>").replace(
+        b"Subject:", b"X-Failed-Recipients: b@example.com\r\nSubject:", 1
+    )
 
     def send():
         with site.client() as client:
             client.mail("")
             client.rcpt(addresses("+447700900101")[0])
-            return client.data(mail("Delivery failed", subject="Undeliverable"))
+            return client.data(bounce)
 
-    code, _ = await asyncio.to_thread(send)
+    code, said = await asyncio.to_thread(send)
     assert code == 250
     assert site.rows("SELECT count(*) FROM job") == [(0,)]
+    dropped = said.decode().split()[1]
+    for name in (dropped, "<b1@example.com>", "b1@example.com"):
+        told = await site.command("status", name)
+        assert f"Mail {dropped}: taken " in told
+        assert "not sent: a bounce\n  by its field X-Failed-Recipients\n" in told
+        assert "customer demo, from host 127.0.0.1\n" in told
+    assert json.loads(await site.command("status", dropped, "--json"))["mark"] == "X-Failed-Recipients"
 
 
 async def test_a_cut_link_in_the_middle_of_a_hundred_mails_sends_nothing_twice(site):

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ from mta.identify import Identity
 from mta.reading import Reading
 from mta.smtp.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
 from mta.words.confined_reader import ReaderUnavailableError
+from store.database import StorageFullError
+from store.dropped import find_dropped
 from tests.e2e.site import mail
 from tests.unit.house import ANNA, BOB, administer, open_core, proven
 
@@ -30,6 +33,7 @@ def handler(core, **changes) -> MailHandler:
     parts = {
         "judge": core.judge,
         "acceptance": core.acceptance,
+        "dropped": core.dropped,
         "book": core.book,
         "disk": SimpleNamespace(enough=lambda: True),
         "rate": MailRate(0),
@@ -112,12 +116,52 @@ async def test_a_refused_recipient_and_a_refused_mail_have_their_replies(core):
     assert (await converse(handler(core), who, mail(" ", sender=ANNA))).startswith("554 5.6.1 ")
 
 
-async def test_a_bounce_is_taken_and_dropped(core):
+async def test_a_bounce_is_taken_and_leaves_a_trace_that_is_committed_before_the_answer(core):
+    raw = mail("Returned", sender="mailer-daemon@example.org", message_id="<b1@example.org>")
+    reply = await converse(handler(core), await session(core), raw, sender="<>")
+    found = re.fullmatch(r"250 2\.0\.0 (D\.[0-9]+) taken, not sent: bounce by From: MAILER-DAEMON, .*", reply)
+    assert found
+    assert core.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM job")) == [(0,)]
+    for name in (found[1], "<b1@example.org>"):
+        trace = core.database.read_now(partial(find_dropped, name=name))
+        assert trace is not None
+        assert (trace.public_id, trace.customer, trace.client) == (found[1], "acme", OURS[0])
+        assert (trace.reason, trace.header_from, trace.reverse_path) == ("bounce", "mailer-daemon@example.org", "")
+
+
+async def test_what_cannot_be_traced_is_not_taken(core):
+    core.database.write = raises(StorageFullError("no room"))
     reply = await converse(
         handler(core), await session(core), mail("Returned", sender="mailer-daemon@example.org"), sender="<>"
     )
-    assert reply == "250 2.0.0 Taken and dropped (bounce)"
-    assert core.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM job")) == [(0,)]
+    assert reply.startswith("452 4.3.1")
+
+
+async def test_an_alert_with_a_null_sender_is_sent_and_nobody_is_told(core):
+    raw = mail("Disk full", sender=ANNA).replace(b"Subject:", b"List-Id: <alerts.example.com>\r\nSubject:", 1)
+    assert (await converse(handler(core), await session(core), raw, sender="<>")).endswith(" kept")
+    assert core.database.read_now(lambda tx: tx.rows("SELECT report, reverse_path FROM job")) == [("never", "")]
+
+
+async def test_a_mail_that_goes_round_is_refused_as_such(core):
+    raw = b"Received: from a by b\r\n" * 101 + mail("Hello", sender=ANNA)
+    assert (await converse(handler(core), await session(core), raw)).startswith("554 5.4.6 Mail loop detected: ")
+
+
+async def test_automatic_mail_is_refused_with_its_mark_where_the_customer_wants_none(core):
+    administer(core.folder, "customer set acme automatic_mail=off")
+    raw = mail("Disk full", sender=ANNA).replace(b"Subject:", b"Auto-Submitted: auto-generated\r\nSubject:", 1)
+    reply = await converse(handler(core), await session(core), raw)
+    assert reply.startswith("550 5.7.1 Automatic mail is not sent here: ")
+    assert reply.endswith("Auto-Submitted: auto-generated")
+    assert (await converse(handler(core), await session(core))).startswith("250 ")
+
+
+def raises(error):
+    async def write(*_):
+        raise error
+
+    return write
 
 
 async def test_a_change_of_the_address_book_between_rcpt_and_data_is_followed(core):

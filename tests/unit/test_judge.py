@@ -118,7 +118,7 @@ def test_the_null_sender_is_nobody_and_its_recipients_are_the_customers(core):
 
 def test_a_bounce_is_dropped_before_its_sender_is_judged(core):
     judged = judge(core, "acme", sender="mailer-daemon@example.org", reverse_path="")
-    assert (judged.verdict, judged.dropped) == (Verdict.DROP, "bounce")
+    assert (judged.verdict, judged.dropped.reason) == (Verdict.DROP, "bounce")
     assert judged.plan is None
 
 

@@ -31,6 +31,8 @@ def test_every_refusal_has_a_reply_that_refuses(refusal):
         (Refusal.AUTHENTICATION_REQUIRED, "530 5.7.0"),
         (Refusal.AUTHENTICATION_FAILED, "535 5.7.8"),
         (Refusal.STOP_LIST, "550 5.7.1"),
+        (Refusal.AUTOMATIC_MAIL, "550 5.7.1"),
+        (Refusal.MAIL_LOOP, "554 5.4.6"),
         (Refusal.NO_ROUTE, "550 5.4.4"),
         (Refusal.NOT_ENCODABLE, "554 5.6.5"),
         (Refusal.NO_TEXT, "554 5.6.1"),
