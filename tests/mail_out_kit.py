@@ -134,6 +134,7 @@ class Peer:
     host: str = "127.0.0.1"
     port: int = 0
     offers_tls: bool | None = None
+    starttls: str = "220 go ahead"
     injected: bytes = b""
     instead_of_hello: bytes = b""
     implicit: bool = False
@@ -207,6 +208,9 @@ class Peer:
         secure = self.implicit
         await self._say(writer, self.answers.get("GREETING", "220 mx.example.com ESMTP"))
         while line := await reader.readline():
+            if line.startswith(b"\x16\x03"):  # a ClientHello after a reply to STARTTLS that was not meant
+                await self._say(writer, "500 5.5.2 what is this?")
+                return
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             (self.in_tls if secure else self.in_clear).append(text)
             verb = text.split(" ")[0].upper()
@@ -215,7 +219,7 @@ class Peer:
                 if told is not None:
                     await self._say(writer, told)
                     continue
-                writer.write(b"220 go ahead\r\n" + self.injected)
+                writer.write(f"{self.starttls}\r\n".encode() + self.injected)
                 await writer.drain()
                 if self.instead_of_hello:
                     await reader.read(1)
@@ -230,7 +234,7 @@ class Peer:
                 self.clients.append(tls.getpeercert(True))
             elif told is not None:
                 await self._say(writer, told)
-                if verb == "DATA" and told.startswith("354"):
+                if verb == "DATA" and told.startswith("3"):
                     await self._take(reader, writer, secure)
             elif verb == "EHLO":
                 offers = self.context is not None and not self.implicit if self.offers_tls is None else self.offers_tls

@@ -66,11 +66,6 @@ def clean_reply(text: str) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:_MAX_REPLY]
 
 
-def valid_code(code: int) -> int:
-    """Return the code of a reply, 0 where no server may say it."""
-    return code if 200 <= code < 600 else 0
-
-
 def decide_outcome(fault: Fault, domain: str) -> Decision:
     """Return what a fault means for the mail."""
     if fault.stage is Stage.CONTENT and not 400 <= fault.code < 600:

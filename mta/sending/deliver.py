@@ -1,32 +1,29 @@
 """Delivers one mail by SMTP: by MX or route, under the TLS that the recipient's domain demands, and says how it went.
 
-This is the only user of aiosmtplib, of which only single commands, writes and replies are used: its own convenience may
-send in clear what was meant to be safe. No MAIL and no AUTH leaves before the connection was judged (tls.policy), and
-once TLS was begun nothing goes on without it. Not here: which hosts in which order (mta.sending.attempts), a mail over
-an open connection (mta.sending.transaction), what answers mean (mta.sending.answers). RFC 5321, RFC 3207, RFC 4954.
+No MAIL and no AUTH leaves before the connection was judged (tls.policy), and once TLS was begun nothing goes on without
+it. Not here: which hosts in which order (mta.sending.attempts), octets and replies (mta.sending.line), a mail over an
+open connection (mta.sending.transaction), what answers mean (mta.sending.answers). RFC 5321, RFC 3207, RFC 4954.
 """
 
 import asyncio
-import base64
 import random
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import NoReturn, cast
-
-import aiosmtplib
-from aiosmtplib.protocol import SMTPProtocol
+from typing import NoReturn
 
 from gateway.ports import MailAttempt
-from mta.sending.answers import Fault, Stage, clean_reply, valid_code
+from mta.sending.answers import Fault, Stage, clean_reply
 from mta.sending.attempts import Attempts, Call, FaultError
+from mta.sending.line import RefusedError, SmtpLine, expect
+from mta.sending.login import EXTERNAL, WRONG_MECHANISM, password_exchanges
 from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarmTaker
-from mta.sending.replies_in_turn import RepliesInTurn
-from mta.sending.routes import Login, RouteTable
+from mta.sending.replies import Kind, Reply, read_extensions
+from mta.sending.routes import Route, RouteTable
 from mta.sending.targets import Planner, Target
 from mta.sending.transaction import POLITE_SECONDS, Transaction, seconds_left
 from sms.outcome import Outcome
@@ -44,9 +41,10 @@ Clock = Callable[[], float]
 class SmtpConnection:
     """One open, judged and, where the route says so, logged-in connection; fulfils mta.sending.transaction.Wire."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what was found out on the way here
         self,
-        client: aiosmtplib.SMTP,
+        line: SmtpLine,
+        extensions: Mapping[str, str],
         call: Call,
         settings: DeliverySettings,
         monotonic: Clock,
@@ -54,20 +52,18 @@ class SmtpConnection:
     ) -> None:
         self.address = call.address
         self.tls = call.tls
-        self._client = client
+        self._line = line
+        self._extensions = extensions
         self._patience = settings.patience
         self._monotonic = monotonic
         self._mails_left = settings.mails_per_connection
         self._ended = ended
         self._in_step = True
-        self._replies: RepliesInTurn | None = None
-        if client.supports_extension("pipelining") and client.transport is not None and client.protocol is not None:
-            self._replies = RepliesInTurn(cast("asyncio.Transport", client.transport), client.protocol)
 
     @property
     def usable(self) -> bool:
         """Whether another mail may go over it."""
-        return self._client.is_connected and self._mails_left > 0
+        return self._in_step and self._line.is_open and self._mails_left > 0
 
     async def send(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
         """Run one transaction and return the last reply; raises `FaultError`, after which only `close` may follow."""
@@ -77,44 +73,28 @@ class SmtpConnection:
             return await transaction.send(sender, recipient, message, deadline)
         finally:
             self._in_step = transaction.in_step
-            if self._replies is not None:
-                self._replies.finish()
 
     def find_extension(self, name: str) -> str | None:
-        """Return the parameters of an extension; PIPELINING only where replies can be read in turn."""
-        if name == "pipelining" and self._replies is None:
-            return None
-        return self._client.esmtp_extensions.get(name)
+        """Return the parameters of an extension that the server offers, None where it does not."""
+        return self._extensions.get(name)
 
     def write(self, stage: Stage, data: bytes) -> None:
         """Send octets; what came before them is no reply to them."""
-        if self._replies is not None:
-            self._replies.begin()
         with _faults_of(stage):
-            self._protocol.write(data)
+            self._line.write(data)
 
-    async def read(self, stage: Stage, seconds: float) -> tuple[int, str]:
-        """Return code and words of the next reply."""
+    async def read(self, stage: Stage, seconds: float) -> Reply:
+        """Return the next reply; after the content one that only began counts: what was taken is not sent again."""
         with _faults_of(stage):
-            if self._replies is not None:
-                self._replies.want()
-            reply = await self._protocol.read_response(timeout=seconds)
-        return reply.code, reply.message
-
-    @property
-    def _protocol(self) -> SMTPProtocol:
-        if self._client.protocol is None:
-            raise ConnectionResetError
-        return self._client.protocol
+            return await self._line.read(seconds, unfinished=stage is Stage.CONTENT)
 
     async def close(self) -> None:
         """End it soon, and politely where the peer still answers."""
         self._ended()
-        transport = self._client.transport  # QUIT makes the client forget it, while the TLS shutdown still waits
         if self._in_step:
-            with suppress(aiosmtplib.SMTPException, OSError):
-                await self._client.quit(timeout=POLITE_SECONDS)
-        _drop(self._client, transport)
+            with suppress(OSError):
+                await self._line.ask(b"QUIT", POLITE_SECONDS)
+        self._line.drop()
 
 
 class SmtpOpener:
@@ -180,83 +160,86 @@ class SmtpOpener:
         demand, route, deadline = call.demand, call.target.route, call.deadline
         key = (demand, call.target, call.address)
         implicit = route is not None and route.implicit_tls
-        client = aiosmtplib.SMTP(
-            hostname=demand.sni,
-            sock=opened,
-            local_hostname=self._settings.helo,
-            start_tls=False,
-            use_tls=implicit,
-            tls_context=context,
-        )
+        line = SmtpLine()
         try:
             # A session remembers one certificate; DANE judges the whole chain (RFC 7671 §5.2), so it wants to see it.
             with self._sessions.offer(key, context) if not demand.dane_in_force else nullcontext():
                 with _faults_of(Stage.HANDSHAKE if implicit else Stage.GREETING, demand):
-                    await client.connect(timeout=seconds_left(deadline, self._patience.command, self._monotonic))
+                    await line.open(opened, context if implicit else None, demand.sni, self._left(deadline))
+                    expect(await line.read(self._left(deadline)), Kind.YES)
                 if not implicit:
-                    await self._greet(client, deadline, old_too=not demand.tls_required)
-                    await self._secure(client, demand, context, deadline)
-            _judge_connection(client, call, self._now())
+                    extensions = await self._greet(line, deadline, old_too=not demand.tls_required)
+                    await self._secure(line, extensions, demand, context, deadline)
+            _judge_connection(line, call, self._now())
             if call.tls:
-                await self._greet(client, deadline, old_too=False)
+                extensions = await self._greet(line, deadline, old_too=True)
             if route is not None:
-                await self._log_in(client, route.login, deadline, certificate=route.certificate is not None)
+                await self._log_in(line, extensions, route, deadline)
         except BaseException:
-            _drop(client, client.transport)
+            line.drop()
             raise
-        tls = client.get_transport_info("ssl_object")
-        ended = partial(self._sessions.keep, key, tls) if tls is not None else _nothing
-        return SmtpConnection(client, call, self._settings, self._monotonic, ended)
+        ended = partial(self._sessions.keep, key, line.tls) if line.tls is not None else _nothing
+        return SmtpConnection(line, extensions, call, self._settings, self._monotonic, ended)
 
-    async def _greet(self, client: aiosmtplib.SMTP, deadline: float, *, old_too: bool) -> None:
-        timeout = seconds_left(deadline, self._patience.command, self._monotonic)
+    def _left(self, deadline: float) -> float:
+        return seconds_left(deadline, self._patience.command, self._monotonic)
+
+    async def _greet(self, line: SmtpLine, deadline: float, *, old_too: bool) -> Mapping[str, str]:
+        """Return the extensions that the server offers."""
+        name = self._settings.helo.encode()
         with _faults_of(Stage.HELLO):
-            try:
-                await client.ehlo(timeout=timeout)
-            except aiosmtplib.SMTPHeloError as error:
-                # RFC 5321 §3.2: a server of before 1993 does not know EHLO, and cannot know TLS
-                if not old_too or error.code not in {500, 502} or not client.is_connected:
-                    raise
-                await client.helo(timeout=timeout)
+            reply = await line.ask(b"EHLO " + name, self._left(deadline))
+            if reply.is_kind(Kind.NO) and old_too:
+                # RFC 5321 §3.2, §4.1.4: it does not know EHLO, whatever code it has for that; so it knows no extension
+                with suppress(OSError):
+                    old = await line.ask(b"HELO " + name, self._left(deadline))
+                    reply = old if old.is_kind(Kind.YES) else reply
+            return read_extensions(expect(reply, Kind.YES))
 
-    async def _secure(self, client: aiosmtplib.SMTP, demand: Demand, context: ssl.SSLContext, deadline: float) -> None:
+    async def _secure(
+        self, line: SmtpLine, extensions: Mapping[str, str], demand: Demand, context: ssl.SSLContext, deadline: float
+    ) -> None:
         """Begin TLS where it is demanded, or offered and not unwanted; whatever fails then ends the connection."""
         if demand.level is TlsLevel.NONE:
             return
-        if not client.supports_extension("starttls"):
+        if "starttls" not in extensions:
             if demand.tls_required:
                 _refuse(demand, "the server does not offer STARTTLS", status="4.7.4")
             return
         with _faults_of(Stage.STARTTLS, demand):
-            await client.starttls(
-                tls_context=context,
-                server_hostname=demand.sni,
-                timeout=seconds_left(deadline, self._patience.handshake, self._monotonic),
-            )
+            seconds = seconds_left(deadline, self._patience.handshake, self._monotonic)
+            expect(await line.ask(b"STARTTLS", seconds), Kind.YES)
+            await line.start_tls(context, demand.sni, seconds)
 
-    async def _log_in(
-        self, client: aiosmtplib.SMTP, login: Login | None, deadline: float, *, certificate: bool
-    ) -> None:
-        methods = client.server_auth_methods
-        if login is None:
-            if not certificate or "external" not in methods:
-                return
-            words = (b"AUTH", b"EXTERNAL", b"=")  # RFC 4422 appendix A: the identity that the certificate gives
-        else:
-            if "plain" not in methods:
-                raise FaultError(Fault(stage=Stage.AUTH, cause="the server does not offer AUTH PLAIN"))
+    async def _log_in(self, line: SmtpLine, extensions: Mapping[str, str], route: Route, deadline: float) -> None:
+        offered = extensions.get("auth", "")
+        if route.login is not None:
             with _faults_of(Stage.AUTH):
-                password = (await asyncio.to_thread(login.password_file.read_text, "utf-8")).rstrip("\r\n")
-            secret = base64.b64encode(f"\0{login.user}\0{password}".encode())  # RFC 4616 §2
-            words = (b"AUTH", b"PLAIN", secret)
-        if not _is_encrypted(client):
+                password = (await asyncio.to_thread(route.login.password_file.read_text, "utf-8")).rstrip("\r\n")
+            ways = password_exchanges(offered, route.login.user, password)
+            if not ways:
+                cause = f"the server offers AUTH {offered or 'not at all'}, we know PLAIN and LOGIN"
+                raise FaultError(Fault(stage=Stage.AUTH, cause=clean_reply(cause)))
+        elif route.certificate is not None and "external" in offered.lower().split():
+            ways = (EXTERNAL,)
+        else:
+            return
+        if line.tls is None:
             raise FaultError(Fault(stage=Stage.AUTH, cause="no login goes out without TLS"))
         with _faults_of(Stage.AUTH):
-            reply = await client.execute_command(
-                *words, timeout=seconds_left(deadline, self._patience.command, self._monotonic)
-            )
-        if reply.code != 235:
-            raise FaultError(Fault(stage=Stage.AUTH, code=valid_code(reply.code), cause=clean_reply(reply.message)))
+            for way in ways:
+                reply = await self._say_in_turn(line, way, deadline)
+                if not (reply.is_kind(Kind.NO) and reply.code in WRONG_MECHANISM):
+                    break
+            expect(reply, Kind.YES)
+
+    async def _say_in_turn(self, line: SmtpLine, steps: Sequence[bytes], deadline: float) -> Reply:
+        """Say one step after the other for as long as the server wants more; returns its last reply."""
+        for step in steps:
+            reply = await line.ask(step, self._left(deadline))
+            if not reply.is_kind(Kind.GO_ON):
+                break
+        return reply
 
 
 class Deliverer:
@@ -321,23 +304,12 @@ def _nothing() -> None:
     """Keep nothing of a connection in clear."""
 
 
-def _is_encrypted(client: aiosmtplib.SMTP) -> bool:
-    return client.is_connected and client.get_transport_info("ssl_object") is not None
-
-
-def _drop(client: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None) -> None:
-    """End a connection at once; a peer that never answers a TLS shutdown must not hold it."""
-    client.close()
-    if transport is not None:
-        cast("asyncio.Transport", transport).abort()  # uvloop's transports are not asyncio's by class
-
-
-def _judge_connection(client: aiosmtplib.SMTP, call: Call, now: datetime) -> None:
+def _judge_connection(line: SmtpLine, call: Call, now: datetime) -> None:
     """Note protocol version and cipher in the call, and raise where the connection is not what is demanded."""
     demand = call.demand
-    if not client.is_connected:
+    if not line.is_open:
         raise FaultError(Fault(stage=Stage.HELLO, cause="connection lost"))
-    tls = client.get_transport_info("ssl_object")
+    tls = line.tls
     achieved = Achieved(encrypted=False)
     if tls is not None:
         cipher, peer = tls.cipher(), read_peer(tls)
@@ -374,11 +346,11 @@ def _refuse(demand: Demand, cause: str, *, status: str = "4.7.5") -> NoReturn:
 
 @contextmanager
 def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
-    """Turn whatever aiosmtplib, asyncio and ssl raise into the fault of a stage; `tls` where TLS is being begun."""
+    """Turn a refusal and whatever asyncio and ssl raise into the fault of a stage; `tls` where TLS is being begun."""
     try:
         yield
-    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        code = valid_code(error.code) if isinstance(error, aiosmtplib.SMTPResponseException) else 0
+    except (RefusedError, OSError, ValueError) as error:
+        code = error.reply.code if isinstance(error, RefusedError) else 0
         cause = _say(error)
         if stage is Stage.HANDSHAKE and code:
             stage = Stage.GREETING  # implicit TLS succeeded: the host itself speaks
@@ -400,8 +372,8 @@ def _say(error: BaseException) -> str:
         return (error.reason or "protocol error").lower().replace("_", " ")
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, aiosmtplib.SMTPException):
-        return clean_reply(str(error.message))
+    if isinstance(error, RefusedError):
+        return clean_reply(error.reply.words)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return "connection lost" if isinstance(error, ConnectionError) else type(error).__name__

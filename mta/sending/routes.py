@@ -14,7 +14,7 @@ from tls.policy import TlsLevel, TlsPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """AUTH PLAIN (RFC 4616) with the password in a file of its own."""
+    """A login by user and password (mta.sending.login), the password in a file of its own."""
 
     user: str
     password_file: Path

@@ -5,8 +5,9 @@ Not here: the conversation with a host (mta.sending.deliver), the rules of MX (t
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from mta.sending.answers import Fault, Stage
 from mta.sending.routes import Route, RouteTable
@@ -26,7 +27,7 @@ from tls.policy import (
 from tls.resolver import Address, Lookup, Resolver
 
 # Several addresses of one host, but an attempt must end.
-_MAX_ADDRESSES = 4
+_MAX_ADDRESSES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +170,16 @@ class Planner:
             found = [address for address in found if address.version == source.version]
         if not found:
             return Fault(stage=Stage.CONNECT, cause=fault)
-        return tuple(str(address) for address in found[:_MAX_ADDRESSES])
+        return tuple(str(address) for address in take_turns(found)[:_MAX_ADDRESSES])
+
+
+def take_turns(addresses: Sequence[Address]) -> list[Address]:
+    """Return the addresses with the families by turns, IPv6 first; a limit then never cuts off a whole family.
+
+    RFC 8305 §4 with one of the first family: where IPv6 does not work, IPv4 is tried second.
+    """
+    families = [[address for address in addresses if address.version == version] for version in (6, 4)]
+    return [address for turn in zip_longest(*families) for address in turn if address is not None]
 
 
 async def _ask_system(host: str) -> list[Address]:

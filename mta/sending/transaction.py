@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from mta.sending.answers import Fault, Stage, clean_reply, valid_code
+from mta.sending.answers import Fault, Stage, clean_reply
 from mta.sending.attempts import FaultError
 from mta.sending.fields import with_crlf
 from mta.sending.outgoing import Patience
+from mta.sending.replies import Kind, Reply
 
 _CLOSING = 421
 _SIZE_DIGITS = 20
@@ -32,17 +33,17 @@ class Wire(Protocol):
     def write(self, stage: Stage, data: bytes) -> None:
         """Send octets; nothing may be awaited between this and the first `read`."""
 
-    async def read(self, stage: Stage, seconds: float) -> tuple[int, str]:
-        """Return code and words of the next reply."""
+    async def read(self, stage: Stage, seconds: float) -> Reply:
+        """Return the next reply; after the content also one that only began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One line of an envelope, and the codes that mean yes."""
+    """One line of an envelope, and the first digit of the codes that mean yes."""
 
     stage: Stage
     line: bytes
-    expected: tuple[int, ...] = (250,)
+    expected: Kind = Kind.YES
 
 
 class Transaction:
@@ -59,8 +60,8 @@ class Transaction:
         options = self._choose_options(sender, recipient, message)
         commands = (
             _command(Stage.MAIL, f"MAIL FROM:<{sender}>", *options),
-            _command(Stage.RCPT, f"RCPT TO:<{recipient}>", expected=(250, 251)),
-            _command(Stage.DATA, "DATA", expected=(354,)),
+            _command(Stage.RCPT, f"RCPT TO:<{recipient}>"),
+            _command(Stage.DATA, "DATA", expected=Kind.GO_ON),
         )
         if self._wire.find_extension("pipelining") is not None:
             groups: Sequence[tuple[Command, ...]] = (commands,)
@@ -71,11 +72,11 @@ class Transaction:
             self._wire.write(group[0].stage, b"".join(command.line for command in group))
             await self._read_replies(group, deadline)
         self._wire.write(Stage.CONTENT, as_content(message))
-        code, words = await self._wire.read(Stage.CONTENT, self._patience.content)
-        self.in_step = bool(valid_code(code))
-        if code != 250:
-            raise FaultError(Fault(stage=Stage.CONTENT, code=valid_code(code), cause=clean_reply(words)))
-        return f"{code} {clean_reply(words)}"
+        reply = await self._wire.read(Stage.CONTENT, self._patience.content)
+        self.in_step = bool(reply.code)
+        if not reply.takes_mail:
+            raise FaultError(fault_of(Stage.CONTENT, reply))
+        return clean_reply(f"{reply.code} {reply.words}" if reply.code else reply.first)
 
     def _choose_options(self, sender: str, recipient: str, message: bytes) -> list[str]:
         options: list[str] = []
@@ -102,16 +103,16 @@ class Transaction:
         for command in group:
             patience = self._patience.command if refusal is None else min(POLITE_SECONDS, self._patience.command)
             try:
-                code, words = await self._wire.read(command.stage, seconds_left(deadline, patience, self._monotonic))
+                reply = await self._wire.read(command.stage, seconds_left(deadline, patience, self._monotonic))
             except FaultError:
                 if refusal is not None:
                     break
                 raise
-            if code in command.expected:
+            if reply.is_kind(command.expected):
                 accepted.add(command.stage)
                 continue
-            refusal = refusal or FaultError(Fault(stage=command.stage, code=valid_code(code), cause=clean_reply(words)))
-            if code == _CLOSING or not 400 <= code < 600:
+            refusal = refusal or FaultError(fault_of(command.stage, reply))
+            if reply.code == _CLOSING or not (reply.is_kind(Kind.LATER) or reply.is_kind(Kind.NO)):
                 break  # it is about to go, or does not know where it is
         else:
             if refusal is not None:
@@ -128,12 +129,17 @@ class Transaction:
         # RFC 2920 §3.1: nobody is left to deliver to, and yet it waits for content
         with suppress(FaultError):
             self._wire.write(Stage.CONTENT, b".\r\n")
-            code, _ = await self._wire.read(Stage.CONTENT, min(POLITE_SECONDS, self._patience.command))
-            return bool(valid_code(code))
+            reply = await self._wire.read(Stage.CONTENT, min(POLITE_SECONDS, self._patience.command))
+            return bool(reply.code)
         return False
 
 
-def _command(stage: Stage, *words: str, expected: tuple[int, ...] = (250,)) -> Command:
+def fault_of(stage: Stage, reply: Reply) -> Fault:
+    """Return the fault that a reply of the wrong class is."""
+    return Fault(stage=stage, code=reply.code, cause=clean_reply(reply.words))
+
+
+def _command(stage: Stage, *words: str, expected: Kind = Kind.YES) -> Command:
     line = " ".join(words).encode()
     if _CONTROLS.search(line):
         raise FaultError(Fault(stage=stage, cause="a control character in an address"))

@@ -103,7 +103,8 @@ ANSWERS = [
     ("GREETING", GARBAGE, Retry, ProblemCode.HOST_UNREACHABLE),
     ("GREETING", SILENT, Retry, ProblemCode.HOST_UNREACHABLE),
     ("GREETING", DRIP, Retry, ProblemCode.HOST_UNREACHABLE),
-    ("EHLO", "550 go away", Retry, ProblemCode.MAIL_DEFERRED),
+    ("EHLO", "421 go away", Retry, ProblemCode.MAIL_DEFERRED),
+    ("EHLO", "450 not now", Retry, ProblemCode.MAIL_DEFERRED),
     ("EHLO", ENDLESS, Retry, ProblemCode.HOST_UNREACHABLE),
     ("EHLO", DRIP, Retry, ProblemCode.HOST_UNREACHABLE),
     ("MAIL", "451 4.7.1 greylisted", Retry, ProblemCode.MAIL_DEFERRED),
@@ -123,8 +124,8 @@ ANSWERS = [
     ("DOT", "554 5.7.1 spam", Failed, ProblemCode.MAIL_REFUSED),
     ("DOT", CUT, Unknown, ProblemCode.NO_ANSWER),
     ("DOT", SILENT, Unknown, ProblemCode.NO_ANSWER),
-    ("DOT", DRIP, Unknown, ProblemCode.NO_ANSWER),
-    ("DOT", ENDLESS, Unknown, ProblemCode.NO_ANSWER),
+    ("DOT", "354 go on", Unknown, ProblemCode.NO_ANSWER),
+    ("DOT", "150 wait", Unknown, ProblemCode.NO_ANSWER),
     ("DOT", GARBAGE, Unknown, ProblemCode.NO_ANSWER),
 ]
 

@@ -4,18 +4,14 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Self
 
 import pytest
 import uvloop
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.ports import MailAttempt
 from mta.sending.deliver import Deliverer
 from mta.sending.outgoing import Patience
-from mta.sending.replies_in_turn import RepliesInTurn
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
 from tests.mail_out_kit import DOMAIN, Mail, Peer, issue, make_deliverer, server_context
 from tls.policy import TlsLevel
@@ -178,12 +174,12 @@ LATER, NEVER = b"451 4.7.1 greylisted\r\n", b"554 5.5.1 no valid recipients\r\n"
         ([OK + NO_USER, GOES], Failed, "550 5.1.1 no such user", b""),
         ([OK + b"421 4.3.2 closing\r\n", GOES], Retry, "421 4.3.2 closing", b""),
         ([b"421 4.3.2 closing\r\n" + OK + GO], Retry, "421 4.3.2 closing", b""),
-        ([OK + OK, GOES], Retry, "unexpected eof received (data)", b""),
-        ([OK, GOES], Retry, "unexpected eof received (rcpt)", b""),
+        ([OK + OK, GOES], Retry, "connection lost (data)", b""),
+        ([OK, GOES], Retry, "connection lost (rcpt)", b""),
         ([OK], Retry, "no answer in time (rcpt)", b""),
         ([OK + NO_USER], Failed, "550 5.1.1 no such user", b""),
-        ([OK + b"what?\r\n" + GO], Retry, "malformed smtp response line: what? (rcpt)", b""),
-        ([OK + b"250-and\r\n" * 9000], Retry, "response too long (rcpt)", b""),
+        ([OK + b"what?\r\n" + GO], Retry, "no smtp reply: what? (rcpt)", b""),
+        ([OK + b"250-and\r\n" * 19_000], Retry, "reply too long (rcpt)", b""),
         ([OK + OK + OK], Retry, "250 2.1.0 fine", b""),
         ([OK + b"25"], Retry, "no answer in time (rcpt)", b""),
     ],
@@ -245,54 +241,3 @@ async def refuse_inside_tls(context: ssl.SSLContext) -> None:
 @pytest.mark.parametrize("start", [asyncio.run, uvloop.run])
 def test_it_works_inside_tls_on_both_loops(scene: Callable[[ssl.SSLContext], Awaitable[None]], start, tmp_path):
     start(scene(server_context(issue(), tmp_path)))
-
-
-# --- replies in turn, without a socket ---------------------------------------------------------------------------
-
-
-class Behind(asyncio.Protocol):
-    def __init__(self) -> None:
-        self.told: list[bytes | str] = []
-
-    def data_received(self, data: bytes) -> None:
-        self.told.append(data)
-
-    def eof_received(self) -> bool:
-        self.told.append("eof")
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.told.append("lost")
-
-
-class NoTransport(asyncio.Transport):
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self.protocol = protocol
-
-
-_replies = st.lists(st.sampled_from([OK, LONG, GO, b"\n", b"550 no\r\n", b"250-x\n250 y\n"]), min_size=1, max_size=5)
-
-
-@given(replies=_replies, cuts=st.lists(st.integers(0, 200), max_size=8), gone=st.booleans())
-async def test_any_chunking_gives_one_reply_at_a_time_and_the_end_last(replies, cuts, gone):
-    behind = Behind()
-    turns = RepliesInTurn(NoTransport(), behind)
-    turns.begin()
-    whole = b"".join(replies)
-    borders = sorted({min(cut, len(whole)) for cut in (0, *cuts, len(whole))})
-    for start, end in pairwise(borders):
-        turns.data_received(whole[start:end])
-    if gone:
-        turns.eof_received()
-        turns.connection_lost(None)
-    for count in range(len(replies)):
-        assert behind.told == replies[:count]
-        turns.want()
-        await asyncio.sleep(0)
-    assert behind.told == replies
-    turns.want()
-    await asyncio.sleep(0)
-    assert behind.told == replies + ["eof", "lost"] * gone
-    turns.finish()
-    turns.data_received(b"220 later\r\n")
-    assert behind.told[-1] == b"220 later\r\n"

@@ -1,0 +1,150 @@
+"""One connection to a mail server: octets out, replies in one by one, TLS begun on it when asked.
+
+Not here: what is said and what replies mean (mta.sending.deliver, mta.sending.transaction), how octets become replies
+(mta.sending.replies). A reply that came before its command is none to it and forgotten: so is what somebody put behind
+the reply to STARTTLS (RFC 3207 §6).
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from typing import Final, cast
+
+from mta.sending.replies import Kind, Reply, ReplyReader
+
+# Beyond our own bound, so that the loop's never speaks first.
+_LATER: Final = 5.0
+
+
+class RefusedError(Exception):
+    """A reply that is not the one hoped for."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.words)
+        self.reply = reply
+
+
+def expect(reply: Reply, kind: Kind) -> Reply:
+    """Return the reply; raises RefusedError where it is of another class."""
+    if not reply.is_kind(kind):
+        raise RefusedError(reply)
+    return reply
+
+
+class SmtpLine(asyncio.Protocol):
+    """A line to one server; everything that fails on it is an OSError, no answer in time a TimeoutError."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._reader = ReplyReader()
+        self._lost: OSError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def open(
+        self, connected: socket.socket, context: ssl.SSLContext | None, server_name: str, seconds: float
+    ) -> None:
+        """Speak over a connected socket, in TLS from the beginning where there is a context."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                if context is None:
+                    await loop.create_connection(lambda: self, sock=connected)
+                else:
+                    await loop.create_connection(
+                        lambda: self,
+                        sock=connected,
+                        ssl=context,
+                        server_hostname=server_name,
+                        ssl_handshake_timeout=seconds + _LATER,
+                    )
+        except BaseException:
+            connected.close()
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still be said over it."""
+        return self._lost is None and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS that is on, None in clear."""
+        return self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+
+    def write(self, data: bytes) -> None:
+        """Send octets; what was said before them is no reply to them."""
+        if not self.is_open:
+            raise self._lost or ConnectionResetError
+        self._reader.clear()
+        cast("asyncio.Transport", self._transport).write(data)
+
+    async def read(self, seconds: float, *, unfinished: bool = False) -> Reply:
+        """Return the next reply; `unfinished` also the beginning of one whose end does not come."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (reply := self._reader.take()) is None:
+                    if self._lost is not None:
+                        raise self._lost
+                    self._waiter = asyncio.get_running_loop().create_future()
+                    await self._waiter
+        except OSError:
+            begun = self._reader.take_unfinished() if unfinished else None
+            if begun is None:
+                raise
+            return begun
+        return reply
+
+    async def ask(self, command: bytes, seconds: float) -> Reply:
+        """Send one command and return the reply to it."""
+        self.write(command + b"\r\n")
+        return await self.read(seconds)
+
+    async def start_tls(self, context: ssl.SSLContext, server_name: str, seconds: float) -> None:
+        """Begin TLS; only an end of the line may follow where it fails."""
+        if not self.is_open:
+            raise self._lost or ConnectionResetError
+        self._reader.clear()
+        async with asyncio.timeout(seconds):
+            self._transport = await asyncio.get_running_loop().start_tls(
+                cast("asyncio.Transport", self._transport),
+                self,
+                context,
+                server_hostname=server_name,
+                ssl_handshake_timeout=seconds + _LATER,
+            )
+
+    def drop(self) -> None:
+        """End it at once; a peer that never answers a TLS shutdown must not hold it."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not asyncio's by class
+
+    def data_received(self, data: bytes) -> None:
+        """Hold it until it is read; a server that floods us is left, and what is held may still be read."""
+        if not self._reader.feed(data):
+            self._end(ConnectionAbortedError(errno.ECONNABORTED, "reply too long"))
+            self.drop()
+        self._wake()
+
+    def eof_received(self) -> None:
+        """End it: the transport closes."""
+        self._end(ConnectionResetError())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End it."""
+        lost = ConnectionResetError()
+        lost.__cause__ = exc
+        self._end(lost)
+
+    def _end(self, cause: OSError) -> None:
+        self._lost = self._lost or cause
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

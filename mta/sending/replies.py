@@ -1,0 +1,113 @@
+"""The replies of a mail server, cut from the octets it sends: a code whose first digit decides, text, and extensions.
+
+Pure. Replies that RFC 5321 §4.2 does not know are read as far as their sense is clear: any code of a class, lines of
+one reply whose codes differ (the last one counts), lines without a code inside of a reply. Not here: what a reply means
+for the mail (mta.sending.answers). RFC 5321 §4.2.1, §4.1.1.1.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+# What is held of replies that nobody has read yet; RFC 5321 §4.5.3.1.5 has 512 octets for a line.
+MOST_HELD: Final = 131_072
+_CODE = re.compile(rb"[\x00-\x20]*([1-5][0-9]{2})(?![0-9])(-?)")
+_BEGINS_WITH_YES = re.compile(r"[\x00-\x20]*2")
+_EXTENSION = re.compile(r"\s*([^\s=]+)[\s=]*(.*)")  # also «AUTH=LOGIN», as it was before RFC 4954
+
+
+class Kind(IntEnum):
+    """The first digit of a code (RFC 5321 §4.2.1)."""
+
+    PRELIMINARY = 1
+    YES = 2
+    GO_ON = 3
+    LATER = 4
+    NO = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One reply: `code` is 0 where it has none, `lines` its text without codes, `first` its first line as it came."""
+
+    code: int
+    lines: tuple[str, ...]
+    first: str
+
+    @property
+    def words(self) -> str:
+        """Return the text of all lines, or the whole first line of what has no code."""
+        return "\n".join(self.lines) if self.code else f"no SMTP reply: {self.first}"
+
+    def is_kind(self, kind: Kind) -> bool:
+        """Tell whether the code is of this class."""
+        return self.code // 100 == kind
+
+    @property
+    def takes_mail(self) -> bool:
+        """Tell whether this, said after the final dot, means that the mail was taken, however odd the rest of it is."""
+        return self.is_kind(Kind.YES) or _BEGINS_WITH_YES.match(self.first) is not None
+
+
+class ReplyReader:
+    """Cuts replies from octets."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._lines: list[bytes] = []
+
+    def feed(self, data: bytes) -> bool:
+        """Hold octets; returns whether there is room for more."""
+        self._held += data
+        return len(self._held) + sum(map(len, self._lines)) <= MOST_HELD
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._held.clear()
+        self._lines.clear()
+
+    def take(self) -> Reply | None:
+        """Return the next reply that is whole, None where there is none yet; preliminary ones are passed over."""
+        while end := self._held.find(b"\n") + 1:
+            self._lines.append(bytes(self._held[:end]))
+            del self._held[:end]
+            if not self._goes_on():
+                lines, self._lines = self._lines, []
+                reply = _read(lines)
+                if not reply.is_kind(Kind.PRELIMINARY):
+                    return reply
+        return None
+
+    def take_unfinished(self) -> Reply | None:
+        """Return the reply that began and never ended, None where nothing was said."""
+        lines = [*self._lines, bytes(self._held)] if self._held else list(self._lines)
+        self.clear()
+        return _read(lines) if lines else None
+
+    def _goes_on(self) -> bool:
+        code = _CODE.match(self._lines[-1])
+        return bool(code[2]) if code else len(self._lines) > 1
+
+
+def _read(lines: Sequence[bytes]) -> Reply:
+    code, texts = 0, []
+    for line in lines:
+        found = _CODE.match(line)
+        if found is not None:
+            code = int(found[1])
+        texts.append(line[found.end() if found else 0 :].decode("utf-8", "replace").strip())
+    return Reply(code=code, lines=tuple(texts), first=lines[0].decode("utf-8", "replace").rstrip())
+
+
+def read_extensions(reply: Reply) -> dict[str, str]:
+    """Return the extensions of a reply to EHLO with their parameters, by name in lower case; AUTH may be told twice."""
+    extensions: dict[str, str] = {}
+    for line in reply.lines[1:]:
+        found = _EXTENSION.fullmatch(line)
+        if found is not None:
+            name, parameters = found[1].lower(), found[2]
+            before = extensions.get(name, "") if name == "auth" else ""
+            extensions[name] = f"{before} {parameters}".strip()
+    return extensions
