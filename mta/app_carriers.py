@@ -3,6 +3,7 @@
 import math
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from random import random
 
 import structlog
@@ -12,6 +13,7 @@ from mta.config.carriers import CarrierKind, CarrierOptions, CarrierTls
 from mta.config.shapes import read_secret
 from smpp.account import CarrierAccount, OutbindDoor
 from smpp.client import SmppClient
+from smpp.dialect import Dialect
 from smpp.script import Script
 from smpp.session import Limits
 from smpp.simulator import Simulator
@@ -31,7 +33,7 @@ def build_client(  # noqa: PLR0913 - all by name
         system_id=system_id,
         password=password,
         bind=carrier.bind,
-        dialect=carrier.dialect,
+        dialect=_dialect(carrier),
         limits=Limits(
             window=carrier.window,
             response_seconds=carrier.response_timeout.total_seconds(),
@@ -46,6 +48,13 @@ def build_client(  # noqa: PLR0913 - all by name
         outbind=_door(carrier),
     )
     return SmppClient(account, clock=clock, jitter=random)
+
+
+def _dialect(carrier: CarrierOptions) -> Dialect:
+    """Return the carrier's dialect; one that gives no receipts is asked for none."""
+    if carrier.receipts:
+        return carrier.dialect
+    return replace(carrier.dialect, registered_delivery=carrier.dialect.no_registered_delivery)
 
 
 def _door(carrier: CarrierOptions) -> OutbindDoor | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from gateway.ports import CarrierEvents, Clock
+from smpp import troubles
 from smpp.account import BINDS, BindMode, CarrierAccount
 from smpp.arrivals import Arrivals
 from smpp.bodies import Bind, BindReceiver, DataSmResp, Outbind, Request, SubmitSmResp
@@ -67,10 +68,15 @@ log = structlog.get_logger()
 _SENDING = frozenset({State.BOUND_TX, State.BOUND_TRX})
 _BAD_CREDENTIALS = frozenset({Status.RINVPASWD, Status.RINVSYSID, Status.RBINDFAIL})
 _UNBIND_SECONDS = 2.0
+# A bind that ended sooner counts as one that failed: carriers shut out who binds again and again (kneodev/ksmppd#38).
+_LASTING_SECONDS = 10.0
 
 
 class SmppClient:
-    """One carrier over SMPP; `jitter` gives numbers from 0 to 1 for the pause before a new connection."""
+    """One carrier over SMPP; `jitter` gives numbers from 0 to 1 for the pause before a new connection.
+
+    `trouble` is why the last try to bind failed, in words; `window_changed` is told when there is a new one.
+    """
 
     def __init__(self, account: CarrierAccount, *, clock: Clock, jitter: Callable[[], float]) -> None:
         self._account = account
@@ -89,6 +95,7 @@ class SmppClient:
         self._progress = asyncio.Event()
         self._waker: asyncio.TimerHandle | None = None
         self._change_due = False
+        self.trouble = troubles.UNDER_WAY
 
     # The Carrier protocol
 
@@ -260,10 +267,12 @@ class SmppClient:
         account = self._account
         failures = 0
         while not self._stopping.is_set():
+            began_at = self._loop.time()
             link = await self._connect(kind)
             if link is not None:
                 await asyncio.wait([link.lost])
-                failures = 0 if link.session.was_bound else failures
+                if link.session.was_bound and self._loop.time() - began_at >= _LASTING_SECONDS:
+                    failures = 0
                 if link.session.refused_with in _BAD_CREDENTIALS:
                     # Nothing but a person mends this; carriers lock accounts that keep trying.
                     failures = 16
@@ -286,10 +295,16 @@ class SmppClient:
                     self._make_link, account.host, account.port, ssl=context, server_hostname=hostname
                 )
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError, a host name without IDNA a ValueError
-            log.warning("smpp_connect_failed", carrier=self.name, cause=str(error) or type(error).__name__)
+            cause = troubles.of_connecting(error, account.connect_seconds)
+            log.warning("smpp_connect_failed", carrier=self.name, cause=cause)
+            self._say_trouble(cause)
             return None
         self._bind(link, kind)
         return link
+
+    def _say_trouble(self, cause: str) -> None:
+        self.trouble = cause
+        self._changed()
 
     def _bind(self, link: Link, kind: type[Bind]) -> None:
         account, dialect = self._account, self._dialect
@@ -310,6 +325,7 @@ class SmppClient:
         except PduError as error:
             # The detail names the field; the field's value may be the password.
             log.error("smpp_bind_not_writable", carrier=self.name, cause=error.detail)
+            self._say_trouble(error.detail)
             link.session.abandon()
         link.pump()
 
@@ -365,7 +381,10 @@ class SmppClient:
                 self._sender = link
         elif isinstance(event, BindRefused):
             log.error("smpp_bind_refused", carrier=self.name, peer=link.peer, status=status_name(event.status))
+            self._say_trouble(troubles.of_refusal(event.status))
         else:
+            if not link.session.was_bound and link.session.refused_with is None:
+                self._say_trouble(troubles.ENDED)
             log.info("smpp_ended", carrier=self.name, peer=link.peer, reason=event.reason)
             if self._sender is link:
                 self._sender = next((other for other in self._links if other.session.state in _SENDING), None)
@@ -388,11 +407,14 @@ class SmppClient:
         assert self._events is not None
         assert self._pace is not None
         outcome = self._read_answer(pdu)
+        self._pace.answered()
         if isinstance(outcome, Done):
             self._pace.accepted()
         else:
             if isinstance(outcome, Retry) and outcome.problem.code is ProblemCode.THROTTLED:
                 self._pace.throttled(self._loop.time())
+            elif isinstance(outcome, Retry) and pdu.status == Status.RSUBMITFAIL:
+                self._pace.crowded(self._loop.time())
             log.info("smpp_part_refused", carrier=self.name, part=part_key, status=status_name(status_of(pdu)))
         self._events.answered(self.name, part_key, outcome)
         self._changed()
@@ -420,8 +442,11 @@ class SmppClient:
 
     def _on_no_answer(self, context: object, missing: Missing) -> None:
         assert self._events is not None
+        assert self._pace is not None
         if isinstance(context, int):
             log.warning("smpp_part_unanswered", carrier=self.name, part=context, missing=missing)
+            if missing is not Missing.UNSENT:
+                self._pace.unanswered()
             self._events.answered(self.name, context, WITHOUT_ANSWER[missing])
             self._changed()
         else:

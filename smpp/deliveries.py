@@ -22,7 +22,9 @@ _RECEIPT = 0x04
 _UDH_INDICATOR = 0x40
 _INTERNATIONAL, _ISDN = 1, 1
 
-NUMBER_OF: Mapping[ReceiptState, int] = MappingProxyType({state: number for number, state in STATES.items()})
+NUMBER_OF: Mapping[ReceiptState, int] = MappingProxyType(
+    {state: number for number, state in STATES.items() if 1 <= number <= 8}
+)
 
 
 def write_message_id(number: int, base: IdBase) -> str:

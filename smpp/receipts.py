@@ -1,8 +1,9 @@
 """Delivery receipts: what in a deliver_sm or data_sm is one, and reading its text and its parameters.
 
 An intermediate notification is read as a receipt whose state is ENROUTE, whatever it says: its sender calls it not
-final, so no word of it may end a message. Not here: what a receipt does to a message (sms.lifecycle). Standard: SMPP
-3.4 §5.2.12 (esm_class), §5.2.28 (message_state), appendix B (the text, «vendor specific», so it is read tolerantly).
+final, so no word of it may end a message. Where number and word of a state differ, the final one counts. Not here: what
+a receipt does to a message (sms.lifecycle). Standard: SMPP 3.4 §5.2.12 (esm_class), §5.2.28 (message_state), appendix B
+(the text, «vendor specific», so it is read tolerantly).
 """
 
 import re
@@ -19,6 +20,7 @@ from smpp.fragments import message_octets, read_text, split_header
 from smpp.pdu import Pdu
 from smpp.submissions import normalise_id
 from smpp.tlv import Tag, TlvValue
+from sms.lifecycle import INTERMEDIATE
 from sms.message import Receipt, ReceiptState
 
 _RECEIPTED_MESSAGE_ID: int = Tag.RECEIPTED_MESSAGE_ID
@@ -29,9 +31,10 @@ _TYPE_BITS = 0x3C  # §5.2.12: bits 5 to 2
 _UDH_INDICATOR = 0x40
 _RECEIPT, _INTERMEDIATE = 0x04, 0x20
 
-# §5.2.28.
+# §5.2.28; 0 (scheduled) and 9 (skipped: accepted, and not sent on purpose) are of SMPP 5.0.
 STATES: Mapping[int, ReceiptState] = MappingProxyType(
     {
+        0: ReceiptState.ENROUTE,
         1: ReceiptState.ENROUTE,
         2: ReceiptState.DELIVERED,
         3: ReceiptState.EXPIRED,
@@ -40,6 +43,7 @@ STATES: Mapping[int, ReceiptState] = MappingProxyType(
         6: ReceiptState.ACCEPTED,
         7: ReceiptState.UNKNOWN,
         8: ReceiptState.REJECTED,
+        9: ReceiptState.UNDELIVERABLE,
     }
 )
 
@@ -66,14 +70,35 @@ WORDS: Mapping[str, ReceiptState] = MappingProxyType(
         "UNDELIVERABLE": ReceiptState.UNDELIVERABLE,
         "UNDELIVRD": ReceiptState.UNDELIVERABLE,
         "FAILED": ReceiptState.UNDELIVERABLE,
+        "SKIPPED": ReceiptState.UNDELIVERABLE,
         "ACCEPTED": ReceiptState.ACCEPTED,
+        "ACCEPT": ReceiptState.ACCEPTED,
+        "ACKED": ReceiptState.ACCEPTED,
         "REJECTED": ReceiptState.REJECTED,
+        "REJECT": ReceiptState.REJECTED,
         "REJECTE": ReceiptState.REJECTED,
-        "BUFFERED": ReceiptState.ENROUTE,
-        "BUFFRED": ReceiptState.ENROUTE,
-        "SCHEDULED": ReceiptState.ENROUTE,
+        "EXPIRD": ReceiptState.EXPIRED,
+        **dict.fromkeys(
+            (
+                "BUFFERED",
+                "BUFFRED",
+                "BUFFERD",
+                "QUEUED",
+                "PENDING",
+                "SENT",
+                "ENROUT",
+                "EN_ROUTE",
+                "SCHEDULED",
+                "SCHEDLD",
+            ),
+            ReceiptState.ENROUTE,
+        ),
+        # Some write the number in the word's place.
+        **{str(number): state for number, state in STATES.items()},
     }
 )
+# What may stand around the value of a field, such as commas between them.
+_AROUND = " \t\r\n,;'\""
 
 
 class DeliveryKind(StrEnum):
@@ -87,19 +112,20 @@ class DeliveryKind(StrEnum):
 def kind_of(pdu: Pdu, dialect: Dialect) -> DeliveryKind:
     """Return what the PDU brings: by its esm_class, or by its parameters where a carrier forgets the bit.
 
-    By its text only where the dialect says that the carrier marks no receipt.
+    By its text only where the dialect says that the carrier marks no receipt, or where its esm_class is that of another
+    acknowledgement (§5.2.12: of a handset, of its user), as some carriers mark theirs.
     """
     body = pdu.body
     if not isinstance(body, (DeliverSm, DataSm)):
         return DeliveryKind.MESSAGE
     bits = body.esm_class & _TYPE_BITS
-    if bits == _RECEIPT:
+    if bits & _RECEIPT:
         return DeliveryKind.RECEIPT
     if bits == _INTERMEDIATE:
         return DeliveryKind.INTERMEDIATE
     if pdu.tlvs and pdu.text(Tag.RECEIPTED_MESSAGE_ID) and pdu.integer(Tag.MESSAGE_STATE) is not None:
         return DeliveryKind.RECEIPT
-    if dialect.receipts_unmarked and not bits and _reads_as_receipt(pdu, body, dialect):
+    if (bits or dialect.receipts_unmarked) and _reads_as_receipt(pdu, body, dialect):
         return DeliveryKind.RECEIPT
     return DeliveryKind.MESSAGE
 
@@ -127,15 +153,16 @@ def parse_receipt_text(text: str) -> Mapping[str, str]:
     unless the id is still to come. Names: id, sub, dlvrd, submitdate, donedate, stat, err, text.
     """
     found: dict[str, str] = {}
+    text = text.replace("\0", " ")
     name, begin = "", 0
     for match in _KEY.finditer(text):
         if name == "text" and "id" in found:
             break
         if name:
-            found.setdefault(name, text[begin : match.start()].strip())
+            found.setdefault(name, text[begin : match.start()].strip(_AROUND))
         name, begin = re.sub(r"[ _]", "", match[1].lower()), match.end()
     if name:
-        found.setdefault(name, text[begin:].strip())
+        found.setdefault(name, text[begin:].strip(_AROUND))
     return found
 
 
@@ -178,13 +205,13 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
         raise TypeError(f"{pdu.command.name} is no receipt")
     octets = b"" if isinstance(body, DataSm) else body.short_message
     tlv_id: TlvValue = ""
-    number_of_state = 0
+    number_of_state = -1
     network_error: TlvValue = b""
     for tag, value in pdu.tlvs:
         if tag == _RECEIPTED_MESSAGE_ID:
             tlv_id = value
         elif tag == _MESSAGE_STATE:
-            number_of_state = value if isinstance(value, int) else 0
+            number_of_state = value if isinstance(value, int) else -1
         elif tag == _NETWORK_ERROR_CODE:
             network_error = value
         elif tag == _MESSAGE_PAYLOAD and not octets:
@@ -215,8 +242,11 @@ def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> R
     """Return the state: a word that the operator explained counts first, then the parameter, then appendix B."""
     if esm_class & _TYPE_BITS == _INTERMEDIATE:
         return ReceiptState.ENROUTE
-    state = dialect.receipt_states.get(word) or STATES.get(number) or WORDS.get(word)
-    return state or ReceiptState.UNKNOWN
+    own = dialect.receipt_states.get(word)
+    if own is not None:
+        return own
+    told = [state for state in (STATES.get(number), WORDS.get(word)) if state is not None]
+    return next((state for state in told if state not in INTERMEDIATE), told[0] if told else ReceiptState.UNKNOWN)
 
 
 def _read_unusual(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> tuple[str, str, str, str]:

@@ -115,6 +115,7 @@ _ASKED = frozenset(
 # Questions about earlier SMS, which must not wait for room among the parts, nor take it from them.
 _ASIDES = frozenset({Command.QUERY_SM, Command.CANCEL_SM, Command.REPLACE_SM})
 _ASIDE_ANSWERS = frozenset(command | RESPONSE_BIT for command in _ASIDES)
+_UNBOUND_SECONDS = 1.0
 _OTHER = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}
 
 
@@ -382,6 +383,11 @@ class Session:
             self._out.append(encode(UnbindResp(), pdu.sequence))
             self._unbind_by = min(self._unbind_by, self._now + self.limits.response_seconds)
             self._happen(Happening.UNBIND_HEARD)
+            if self.role is Role.ESME:
+                # Many leave the closing to who opened; only what is still owed is worth a moment.
+                self._unbind_by = min(self._unbind_by, self._now + _UNBOUND_SECONDS)
+                if not self._open and not self._inbound:
+                    self._end(EndReason.UNBOUND)
         else:
             self._events.append(OutbindHeard(pdu) if command == Command.OUTBIND else BindAsked(pdu))
 

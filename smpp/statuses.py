@@ -133,7 +133,8 @@ MEANINGS: Mapping[Status, Meaning] = MappingProxyType(
         Status.RINVSUBREP: _REQUEST,
         Status.RINVESMCLASS: _REQUEST,
         Status.RCNTSUBDL: _REQUEST,
-        Status.RSUBMITFAIL: _REQUEST,
+        # Beyond their window some say this, and nothing more exact (linxGnu/gosmpp#73).
+        Status.RSUBMITFAIL: _BUSY,
         Status.RINVSRCTON: _SENDER,
         Status.RINVSRCNPI: _SENDER,
         Status.RINVDSTTON: _NUMBER,

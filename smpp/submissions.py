@@ -28,6 +28,7 @@ _CODECS = {WireAlphabet.LATIN1: "latin-1", WireAlphabet.ASCII: "ascii"}
 _UCS2 = Alphabet.UCS2
 _MOST_OCTETS, _MOST_DIGITS = 254, 19  # §5.2.22, §5.2.9 with room for a plus
 _MOST_SHARED = 4096
+_MOST_ID = 255
 _LEAST_VALIDITY = timedelta(minutes=1)
 
 
@@ -239,9 +240,10 @@ def write_multi(
 def normalise_id(text: str, base: IdBase) -> str:
     """Return the id in the form in which ids compare: a number as plain decimal digits, a text without outer blanks.
 
-    What should be a number and is none stays the text that it is. A text whose case says nothing is in lower case.
+    What should be a number and is none stays the text that it is. A text whose case says nothing is in lower case. Of
+    one that is longer than any index takes, its beginning counts.
     """
-    text = text.strip()
+    text = text.replace("\0", " ").strip()[:_MOST_ID]
     if base is _TEXT:
         return text
     if base is IdBase.TEXT_ANY_CASE:

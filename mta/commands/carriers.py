@@ -5,6 +5,7 @@ Not here: how routes are made (gateway.routing) and SMPP (smpp). `carrier test` 
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+import structlog
 
 from gateway.admin import no_customer
-from gateway.ports import Carrier, CarrierEvents
+from gateway.ports import CarrierEvents
 from mta.app_carriers import build_client, password_of
 from mta.app_routes import routes_of
 from mta.clock import SystemClock
@@ -22,6 +24,8 @@ from mta.commands.desk import at_desk, json_option
 from mta.commands.opening import config_option, read_config
 from mta.config.carriers import CarrierKind, CarrierOptions
 from mta.config.model import Config
+from smpp.client import SmppClient
+from smpp.troubles import UNDER_WAY
 from sms.message import Alphabet, EncodedText, InboundFragment, Origin, PartToSubmit, Priority, Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, parse_number
 from sms.outcome import Done, Outcome, Refused
@@ -29,6 +33,7 @@ from sms.parts import encode_text
 from sms.settings import SettingProblem, Unencodable, parse_setting
 
 _TEXT = "Test of the SMS gateway."
+_SILENCE_SECONDS = 1.5
 
 
 @click.group()
@@ -180,6 +185,8 @@ def test_one(  # noqa: PLR0913, PLR0917 - the options of the command
         raise click.ClickException(encoded.detail)
     if encoded.cut:
         raise click.ClickException("the text is longer than one SMS, which is all that a test sends")
+    # What the log would say is said below, in one sentence.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     if not asyncio.run(_try(options, _part(parsed, encoded, _sender(sender)), wait)):
         sys.exit(1)
 
@@ -215,7 +222,7 @@ def _part(number: MobileNumber, encoded: EncodedText, sender: SenderId | None) -
 class _Witness(CarrierEvents):
     """Says what the carrier says."""
 
-    bound: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     answer: "asyncio.Future[Outcome]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     receipted: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -227,7 +234,7 @@ class _Witness(CarrierEvents):
         self.answered(carrier, part_key, outcome)
 
     def window_changed(self, carrier: str) -> None:  # noqa: ARG002 - the protocol's
-        self.bound.set()
+        self.changed.set()
 
     async def reported(self, receipts: Sequence[Receipt]) -> None:
         for receipt in receipts:
@@ -257,18 +264,30 @@ async def _try(options: CarrierOptions, part: PartToSubmit, wait: int) -> bool:
         await client.stop(2.0)
 
 
+async def _wait_aloud(event: asyncio.Event, words: str) -> None:
+    """Wait for an event; where it takes long, say what for."""
+    waiting = asyncio.get_running_loop().call_later(_SILENCE_SECONDS, click.echo, words)
+    try:
+        await event.wait()
+    finally:
+        waiting.cancel()
+
+
 async def _converse(
-    client: Carrier, witness: _Witness, options: CarrierOptions, parts: Sequence[PartToSubmit], wait: int
+    client: SmppClient, witness: _Witness, options: CarrierOptions, parts: Sequence[PartToSubmit], wait: int
 ) -> bool:
+    where = f"{options.host}:{options.port} as {options.system_id}"
     try:
         async with asyncio.timeout(options.response_timeout.total_seconds()):
-            while client.free_window() <= 0:
-                witness.bound.clear()
-                await witness.bound.wait()
+            while client.free_window() <= 0 and client.trouble == UNDER_WAY:
+                witness.changed.clear()
+                await _wait_aloud(witness.changed, f"Waiting for {where}: {UNDER_WAY} …")
     except TimeoutError:
-        click.echo(f"No bind to {options.host}:{options.port} as {options.system_id} came about; see the log above.")
+        pass
+    if client.free_window() <= 0:
+        click.echo(f"No bind to {where}: {client.trouble}.")
         return False
-    click.echo(f"Bound to {options.host}:{options.port} as {options.system_id}.")
+    click.echo(f"Bound to {where}.")
     client.submit(parts)
     outcome = await witness.answer
     if not isinstance(outcome, Done):

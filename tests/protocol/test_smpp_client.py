@@ -758,6 +758,28 @@ def test_one_burst_of_throttling_counts_once_and_acceptance_widens_again():
     assert pace.room(1000, 0) == 1
 
 
+def test_where_the_window_may_be_at_fault_it_stays_narrow_for_a_minute():
+    pace = Pace(rate=None, window=8, pause=1, now=0)
+    pace.crowded(0)
+    for _ in range(20):
+        pace.accepted()
+    assert (pace.room(0.5, 0), pace.room(2, 0)) == (0, 4)
+    assert pace.room(60, 0) == 4
+    pace.accepted()
+    assert pace.room(61, 0) == 5
+
+
+def test_after_a_whole_window_without_an_answer_one_part_is_a_probe():
+    pace = Pace(rate=None, window=3, pause=1, now=0)
+    for _ in range(2):
+        pace.unanswered()
+    assert pace.room(0, 0) == 3
+    pace.unanswered()
+    assert (pace.room(0, 0), pace.room(0, 1)) == (1, 0)
+    pace.answered()
+    assert pace.room(0, 0) == 3
+
+
 async def test_a_delivery_that_we_fail_to_read_stays_with_the_carrier(monkeypatch):
     def broken(*_arguments):
         raise ZeroDivisionError

@@ -420,7 +420,7 @@ def test_no_text_makes_the_reading_of_a_receipt_raise(text):
 
 
 def test_every_state_of_the_standard_has_its_number_and_its_word():
-    assert sorted(STATES) == list(range(1, 9))
+    assert sorted(STATES) == list(range(10))
     assert set(STATES.values()) == set(ReceiptState) == set(WORD_OF)
     assert all(WORDS[word] is state for state, word in WORD_OF.items())
 
@@ -461,13 +461,58 @@ UNMARKED = Dialect(receipts_unmarked=True)
         (b"id: stat:DELIVRD done date:2611231601", {}, DeliveryKind.MESSAGE),
         (b"id:7 stat:DELIVRD", {}, DeliveryKind.MESSAGE),
         (b"Hi", {}, DeliveryKind.MESSAGE),
-        (USUAL, {"esm_class": 0x08}, DeliveryKind.MESSAGE),  # §5.2.12: an acknowledgement that the handset's user wrote
     ],
 )
 def test_a_text_in_the_form_of_a_receipt_is_one_only_where_the_dialect_says_so(text, fields, kind):
     pdu = delivered(text, **{"esm_class": 0, **fields})
     assert kind_of(pdu, UNMARKED) is kind
     assert kind_of(pdu, PLAIN) is DeliveryKind.MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("esm_class", "text", "kind"),
+    [
+        # pruiz/kannel-opensmppbox: all bits that could be meant; as Kannel reads them
+        (0x0F, USUAL, DeliveryKind.RECEIPT),
+        (0x0C, b"anything", DeliveryKind.RECEIPT),
+        (0x24, USUAL, DeliveryKind.RECEIPT),
+        (0x08, USUAL, DeliveryKind.RECEIPT),
+        (0x28, USUAL, DeliveryKind.RECEIPT),
+        (0x48, b"\x05\0\x03\x84\x01\x01" + USUAL, DeliveryKind.RECEIPT),
+        (0x20, USUAL, DeliveryKind.INTERMEDIATE),
+        (0x23, USUAL, DeliveryKind.INTERMEDIATE),
+        # §5.2.12: what a handset or its user acknowledges is no receipt because it is an acknowledgement
+        (0x08, b"I have read it", DeliveryKind.MESSAGE),
+        (0x10, b"Yes", DeliveryKind.MESSAGE),
+        (0x03, USUAL, DeliveryKind.MESSAGE),
+    ],
+)
+def test_any_bit_of_a_receipt_makes_one_of_what_reads_as_one(esm_class, text, kind):
+    assert kind_of(delivered(text, esm_class=esm_class), PLAIN) is kind
+
+
+@pytest.mark.parametrize(
+    ("word", "number", "state"),
+    [
+        ("UNDELIV", 1, ReceiptState.UNDELIVERABLE),
+        ("DELIVRD", 0, ReceiptState.DELIVERED),
+        ("ACCEPTD", 2, ReceiptState.DELIVERED),
+        ("ENROUTE", 6, ReceiptState.ACCEPTED),
+        ("SKIPPED", 9, ReceiptState.UNDELIVERABLE),
+        ("BUFFERD", None, ReceiptState.ENROUTE),
+        ("acked", None, ReceiptState.ACCEPTED),
+        ("2", None, ReceiptState.DELIVERED),
+        ("'DELIVRD',", None, ReceiptState.DELIVERED),
+        ("DELIVRD\0\0", None, ReceiptState.DELIVERED),
+        ("", 0, ReceiptState.ENROUTE),
+    ],
+)
+def test_a_final_state_counts_whether_word_or_number_says_it(word, number, state):
+    tlvs = () if number is None else (Tlv(Tag.RECEIPTED_MESSAGE_ID, "4711"), Tlv(Tag.MESSAGE_STATE, number))
+    text = USUAL.replace(b"DELIVRD", word.encode())
+    receipt = read_receipt(delivered(text, tlvs, esm_class=4), "alpha", PLAIN)
+    assert receipt is not None
+    assert (receipt.carrier_id, receipt.state) == ("4711", state)
 
 
 def test_a_word_of_the_carriers_own_makes_an_unmarked_text_a_receipt():
@@ -590,7 +635,7 @@ def test_the_names_and_numbers_are_those_that_smpplib_has_too():
         (Status.RINVDSTADR, Failed, ProblemCode.NUMBER_REFUSED),
         (Status.RINVSRCADR, Failed, ProblemCode.SENDER_REFUSED),
         (Status.RINVMSGLEN, Failed, ProblemCode.CONTENT_REFUSED),
-        (Status.RSUBMITFAIL, Failed, ProblemCode.CARRIER_REFUSED),
+        (Status.RSUBMITFAIL, Retry, ProblemCode.CARRIER_BUSY),
         (Status.RINVBNDSTS, Retry, ProblemCode.LINK_DOWN),
         (0x0400, Retry, ProblemCode.CARRIER_REFUSED),
         (0x7FFFFFFF, Retry, ProblemCode.CARRIER_REFUSED),

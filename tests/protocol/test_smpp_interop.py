@@ -4,7 +4,9 @@ The cases are the failures that users of other SMPP libraries report most; a thr
 Not here: dialects that the operator's file names (test_smpp_dialect), and the simulator's own faults (test_smpp_client).
 """
 
+import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -338,8 +340,8 @@ ANSWERS: dict[str, tuple[Callable[[int], bytes], type, object]] = {
     ),
     "a refusal with parameters alone": (
         answered(tlv(0x001D, b"no credit\0"), Status.RSUBMITFAIL),
-        Failed,
-        ProblemCode.CARRIER_REFUSED,
+        Retry,
+        ProblemCode.CARRIER_BUSY,
     ),
     # opentelecoms-org/jsmpp#172
     "a reserved status": (answered(b"\0", 0x94), Retry, ProblemCode.CARRIER_REFUSED),
@@ -481,3 +483,54 @@ def test_an_answer_to_a_delivery_may_have_the_id_that_it_must_not_have():
     """jookies/jasmin#1124; §4.6.2 says that message_id is unused."""
     octets = bytes.fromhex("00000022800000050000000000000000") + b"g1691575035277258\0"
     assert decode(octets) == Pdu(DeliverSmResp("g1691575035277258"), 0)
+
+
+# Links
+
+
+async def test_a_centre_that_hangs_up_after_each_bind_is_bound_ever_more_rarely():
+    """kneodev/ksmppd#38: such a centre shuts an address out after a few tries."""
+    times = []
+
+    def bind_and_go(sequence):
+        times.append(asyncio.get_running_loop().time())
+        asyncio.get_running_loop().call_soon(centre.hang_up)
+        return bound(sequence)
+
+    async with raw_centre(bind_and_go) as centre:
+        account = account_of(centre, reconnect_least=0.05, reconnect_most=60)
+        async with client_of(account, Listener()):
+            await centre.until(lambda: len(times) == 6)
+    waits = [after - before for before, after in pairwise(times)]
+    # The pauses are half of 0.05, 0.1, 0.2, 0.4, 0.8 s where the jitter is least.
+    assert all(wait >= 0.025 * 2**place for place, wait in enumerate(waits))
+
+
+async def test_a_centre_that_unbinds_and_leaves_the_socket_open_is_bound_again():
+    """komuw/naz#29, python-smpplib#55."""
+    async with linked(limits=Limits(response_seconds=60)) as (centre, client, listener):
+        centre.say(pdu(Command.UNBIND, sequence=7))
+        await centre.until(lambda: centre.answers_to(Command.UNBIND, 7))
+        await centre.until(lambda: sum(command == Command.BIND_TRANSCEIVER for command, *_ in centre.heard) == 2)
+        await listener.until(lambda: client.free_window() > 0)
+        client.submit(single_parts(1))
+        await listener.until(lambda: listener.answers)
+        assert listener.answers[1] == Done(reference="4711")
+
+
+async def test_a_carrier_that_never_answers_costs_one_window_and_then_single_probes():
+    async with linked(submit_answer=lambda _: b"", limits=Limits(window=5, response_seconds=0.1)) as (
+        centre,
+        client,
+        listener,
+    ):
+        client.submit(single_parts(5))
+        await listener.until(lambda: len(listener.answers) == 5)
+        assert client.free_window() == 1
+        client.submit(single_parts(1, first_key=6))
+        await listener.until(lambda: len(listener.answers) == 6)
+        assert client.free_window() == 1
+        centre.submit_answer = taken
+        client.submit(single_parts(1, first_key=7))
+        await listener.until(lambda: len(listener.answers) == 7)
+        assert client.free_window() == 5

@@ -213,7 +213,8 @@ def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_is_taken(
     if command is Command.ENQUIRE_LINK:
         assert answers == [Pdu(EnquireLinkResp(), 50)]
     elif command is Command.UNBIND:
-        assert (answers, session.state) == ([Pdu(UnbindResp(), 50)], State.UNBOUND)
+        after = State.CLOSED if role is Role.ESME else State.UNBOUND
+        assert (answers, session.state) == ([Pdu(UnbindResp(), 50)], after)
     elif permitted:
         assert [type(event) for event in events] == [Asked]
         assert answers == []
@@ -481,12 +482,31 @@ def test_when_both_unbind_at_once_each_is_answered():
     session.data_to_send()
     session.receive_data(encode(Unbind(), 8))
     assert said(session) == [Pdu(UnbindResp(), 8)]
-    assert session.state is State.UNBOUND
+    assert happened(session) == [Ended(EndReason.UNBOUND)]
+
+
+def test_an_esme_that_is_unbound_answers_and_closes_without_waiting_for_the_other_side():
+    session = bound_esme()
+    session.receive_data(encode(Unbind(), 8))
+    assert said(session) == [Pdu(UnbindResp(), 8)]
+    assert happened(session) == [Ended(EndReason.UNBOUND)]
+
+
+def test_what_is_owed_when_the_other_side_unbinds_is_waited_for_a_moment():
+    session = bound_esme()
+    first, second = (session.send(SubmitSm(), part) for part in "ab")
+    session.data_to_send()
+    session.receive_data(encode(Unbind(), 8) + encode(SubmitSmResp("4711"), first))
+    assert happened(session) == [Answered("a", Pdu(SubmitSmResp("4711"), first))]
+    session.tick(1)
+    assert happened(session) == [Unanswered("b", Missing.LOST), Ended(EndReason.UNBOUND)]
+    assert second != first
 
 
 @pytest.mark.parametrize("asked_by_us", [True, False])
 def test_an_unbind_that_comes_to_nothing_ends_after_the_response_time(asked_by_us):
-    session = bound_esme(limits=Limits(response_seconds=10, enquire_link_seconds=math.inf))
+    limits = Limits(response_seconds=10, enquire_link_seconds=math.inf)
+    session = bound_esme(limits=limits) if asked_by_us else bound_smsc(limits=limits)
     session.tick(5)
     if asked_by_us:
         session.unbind()

@@ -1,0 +1,84 @@
+"""What real carriers do, row by row, and what becomes of an SMS there: one gateway, a message centre for each row.
+
+A row whose course is one mail, its answers and receipts, and what is told stands in the table `ROWS`; whoever mends a
+kind adds its row there. What needs more is a test of its own below. Sources of the rows are public bug reports.
+"""
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.carrier_cases import Row, centres, reports
+from tests.e2e.site import Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ODD_DATES = "id:{id} sub:001 dlvrd:001 submit date:1796137200 done date:1796137201 stat:{word} err:000 text:"
+
+
+ROWS: dict[str, Row] = {
+    # Receipts: what is one, and what it says
+    "acked_then_delivered": Row(plays=reports("ACKED", "DELIVRD")),
+    "bufferd_then_delivered": Row(plays=reports("BUFFERD", "DELIVRD")),
+    "skipped_is_a_failure": Row(plays=reports("SKIPPED", state=9), state="undelivered", mails=("not delivered",)),
+    "scheduled_then_delivered": Row(plays=reports("SCHEDULED", "DELIVRD")),
+    "esm_class_0f": Row(plays=reports("DELIVRD", esm_class=0x0F, text=ODD_DATES)),
+    "esm_class_08": Row(plays=reports("DELIVRD", esm_class=0x08)),
+    "esm_class_0f_unmarked": Row(
+        plays=reports("DELIVRD", esm_class=0x0F, text=ODD_DATES), options={"dialect": {"receipts_unmarked": True}}
+    ),
+    "nul_behind_stat": Row(plays=reports("DELIVRD\0", text="id:{id} stat:{word}")),
+    "long_service_type": Row(plays=reports("DELIVRD", service_type=b"PREMIUM1")),
+    # Answers
+    "long_message_id": Row(plays=reports("DELIVRD", answer="9" * 72, message_id="9" * 72)),
+    "long_message_id_resend": Row(
+        plays=reports("DELIVRD", answer="8" * 72, message_id="8" * 72), options={"on_unknown": "resend"}
+    ),
+    "answer_without_its_nul": Row(plays=reports("DELIVRD", answer=b"7" * 72, message_id="7" * 72)),
+    # Binding
+    "long_password": Row(plays=reports("DELIVRD"), options={"password_file": "long.password", "system_id": "x" * 24}),
+}
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def running(module_database):
+    async with centres(ROWS) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def site(tmp_path_factory, module_database, running):
+    site = Site(tmp_path_factory.mktemp("cases") / "site", module_database)
+    site.folder.mkdir(parents=True)
+    (site.folder / "long.password").write_text("correct horse battery staple\n")
+    (site.folder / "long.password").chmod(0o600)
+    site.more_carriers = [
+        {"name": name, "port": running[name].port, "prefixes": [prefix_of(name)], **row.options}
+        for name, row in ROWS.items()
+    ]
+    await site.open(response_timeout="1s")
+    await site.start()
+    yield site
+    await site.close()
+
+
+def prefix_of(name: str) -> str:
+    return f"447700900{list(ROWS).index(name):02}"
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_what_a_carrier_does_comes_to_what_it_means(name, site, running):
+    row, centre = ROWS[name], running[name]
+    number = f"{prefix_of(name)}1"
+    before = len(site.box.mails)
+    job = await site.send(row.text, to=[f"+{number}"])
+    await centre.until(lambda: centre.is_done)
+    if row.mails:
+        await site.told(before + len(row.mails))
+    await site.until(lambda: site.state(job) == {number: row.state})
+    await site.until_all_told()
+    told = [str(mail.message.get_body(("plain",)).get_content()) for mail in site.box.mails[before:]]
+    assert [words for words, text in zip(row.mails, told, strict=True) if words not in text] == []
+    assert (centre.faults, len(centre.submits)) == ([], row.submits)
+    if row.log is not None:
+        level, event = row.log
+        assert any(f"level={level} event={event} carrier={name}" in line for line in site.log)
