@@ -287,12 +287,19 @@ class Directory:
         return self._index.customer_names.get(canonical_name(name))
 
     def customer_of_domain(self, domain: str) -> Customer | None:
-        """Return the customer that owns exactly this sender domain; a subdomain is a domain of its own."""
-        found = self._index.domains.get(domain)
+        """Return the customer that owns this sender domain, or the nearest domain above it."""
+        found = self._owner_of(domain)
         if found is not None:
             return found
         canonical = canonical_domain(domain)
-        return None if canonical is None else self._index.domains.get(canonical)
+        return None if canonical is None else self._owner_of(canonical)
+
+    def _owner_of(self, domain: str) -> Customer | None:
+        owner = None
+        while domain and owner is None:
+            owner = self._index.domains.get(domain)
+            domain = domain.partition(".")[2]
+        return owner
 
     def customer_of_client(self, client: IpAddress) -> Customer | None:
         """Return the customer whose narrowest address range holds this client; IPv4 in IPv6 counts as IPv4."""

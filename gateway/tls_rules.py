@@ -6,6 +6,7 @@ demands (tls.policy), how rules are kept (store.mail_rules).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from gateway.admin import Answer, Change, Edit, Fault, no_customer
@@ -17,6 +18,7 @@ from store.mail_rules import (
     ToldDomain,
     put_tls_rule,
     read_damaged_rules,
+    read_sts_policy,
     read_tls_rules,
     remove_tls_rule,
     seal_tls_rules,
@@ -24,7 +26,7 @@ from store.mail_rules import (
 )
 from store.mail_rules import TlsRule as Rule
 from tls.names import parse_domain
-from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy, TlsVersion, find_faults
+from tls.policy import PolicyEntry, PolicyTable, StsMode, TlsLevel, TlsPolicy, TlsVersion, find_faults
 
 TlsRule = Rule
 # A name that nobody can have a line for: it stands for all domains that have none.
@@ -207,7 +209,10 @@ def _sentence(rule: Rule, old: PolicyEntry, new: PolicyEntry) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainState:
-    """One domain of one customer: what is in force and since where, and what went out to it so far."""
+    """One domain of one customer: what is in force and since where, and what went out to it so far.
+
+    `sts_enforced` tells that its owner demands TLS by an MTA-STS policy that is known and live (RFC 8461 §5).
+    """
 
     domain: str
     customer: str
@@ -215,6 +220,12 @@ class DomainState:
     delivered: int = 0
     in_clear: int = 0
     waiting: int = 0
+    sts_enforced: bool = False
+
+    @property
+    def enforced(self) -> bool:
+        """Tell whether mail waits rather than travels in clear."""
+        return self.entry.policy.level.enforced or self.sts_enforced
 
     def view(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -222,15 +233,15 @@ class DomainState:
             "domain": self.domain or "*",
             "customer": self.customer,
             "level": self.entry.policy.level.value,
-            "enforced": self.entry.policy.level.enforced,
-            "decided_by": self.entry.origin,
+            "enforced": self.enforced,
+            "decided_by": f"{self.entry.origin}, MTA-STS" if self.sts_enforced else self.entry.origin,
             "delivered": self.delivered,
             "in_clear": self.in_clear,
             "waiting": self.waiting,
         }
 
 
-def list_domains(tx: Transaction, customer: str, operator: Lines) -> list[DomainState] | Fault:
+def list_domains(tx: Transaction, customer: str, operator: Lines, now: datetime) -> list[DomainState] | Fault:
     """Return every domain that mail went to or that a rule names, of one customer or of all, with what is in force."""
     if customer:
         found = find_customer(tx, customer)
@@ -247,10 +258,15 @@ def list_domains(tx: Transaction, customer: str, operator: Lines) -> list[Domain
     ruled |= {(entry.domain.removeprefix("*"), "") for entry in operator}
     known = {*told, *ruled}
     return [
-        _state(domain, owner, table, told.get((domain, owner)))
+        replace(_state(domain, owner, table, told.get((domain, owner))), sts_enforced=_is_sts_enforced(tx, domain, now))
         for domain, owner in sorted(known, key=lambda place: (place[0].lstrip("."), place[0], place[1]))
         if not customer or owner == customer
     ]
+
+
+def _is_sts_enforced(tx: Transaction, domain: str, now: datetime) -> bool:
+    cached = read_sts_policy(tx, domain)
+    return cached is not None and cached.policy.mode is StsMode.ENFORCE and cached.is_live(now)
 
 
 def _state(domain: str, customer: str, table: PolicyTable, told: ToldDomain | None) -> DomainState:

@@ -5,6 +5,7 @@ asks for the queue waits for mail servers and templates.
 """
 
 import logging
+import os
 import sys
 from importlib import import_module
 from typing import Final, NamedTuple
@@ -109,6 +110,10 @@ class Commands(click.Group):
 def main() -> None:
     """Run and administer a mail transfer agent between e-mail and SMS."""
     import structlog  # noqa: PLC0415  (no overview and no version needs a log)
+
+    os.umask(
+        0o077
+    )  # what is written holds secrets, numbers and texts: nobody else reads it, whatever its folder allows
 
     # A command's answer alone goes to standard output. Serving configures its log from the operator's file.
     structlog.configure(

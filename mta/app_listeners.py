@@ -86,7 +86,8 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
     )
 
 
-def _contexts(options: ListenerOptions) -> ServerContexts | None:
+def server_contexts(options: ListenerOptions) -> ServerContexts | None:
+    """Return the TLS of a listener, None where it has none. Raises ContextError for a file that can't be used."""
     if options.tls is ListenerTls.OFF or options.certificate_file is None or options.key_file is None:
         return None
     asked = {
@@ -117,7 +118,7 @@ def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> L
         _Door(
             options=options,
             settings=_settings(options, config.server.hostname),
-            contexts=_contexts(options),
+            contexts=server_contexts(options),
             handler=MailHandler(
                 judge=core.judge,
                 reading=reading,

@@ -237,6 +237,9 @@ def _load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file:
         # The password callback keeps an encrypted key from asking at a terminal that nobody watches.
         context.load_cert_chain(certificate_file, key_file, password=lambda: b"")
     except (OSError, ssl.SSLError, ValueError) as error:
+        for file, what in ((certificate_file, "CERTIFICATE"), (key_file, "PRIVATE KEY")):
+            if file.is_file() and f"{what}-----" not in file.read_text("ascii", "replace"):
+                raise ContextError(f"{file} holds no {what.lower()} in PEM") from error
         raise ContextError(f"{certificate_file} with {key_file}: {_say(error)}") from error
 
 

@@ -5,6 +5,7 @@ Not here: what the file may say (mta.config.model) and how it is worded (mta.con
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,13 +14,16 @@ from gateway.admin import add_customer, all_of
 from gateway.book import AddressBook
 from gateway.people import add_login, random_password
 from gateway.wishes import of_customer, set_settings
+from mta.app_listeners import server_contexts
 from mta.app_routes import contradictions_of
 from mta.app_signers import UnusableKeyError, load_signers
 from mta.commands.desk import at_desk, hash_password
 from mta.commands.opening import config_option, database_of
 from mta.config.example import render_config
-from mta.config.model import Config, load_config
+from mta.config.model import Config, is_loopback, load_config
+from mta.config.shapes import parse_host_port
 from store.inbox import count_fragments
+from tls.contexts import ContextError
 
 CONFIG_NAME = "mail2sms.toml"
 PASSWORD_NAME = "demo.password"  # noqa: S105 - a file's name
@@ -43,16 +47,28 @@ def check(file: Path) -> None:
         click.echo(problem)
     if not isinstance(config, Config):
         sys.exit(1)
-    try:
-        load_signers(config)
-    except UnusableKeyError as error:
-        click.echo(f"{file}: {error}")
+    if unusable := list(_find_unusable(config)):
+        for sentence in unusable:
+            click.echo(f"{file}: {sentence}")
         sys.exit(1)
     if not config.postmaster:
         click.echo(f"{file}: warning: {NO_POSTMASTER}")
     for sentence in _contradictions(config):
         click.echo(f"{file}: warning: {sentence}")
     click.echo(f"{file}: ok")
+
+
+def _find_unusable(config: Config) -> Iterator[str]:
+    """Yield what is wrong inside the files that the configuration names."""
+    try:
+        load_signers(config)
+    except UnusableKeyError as error:
+        yield str(error)
+    for listener in config.listeners:
+        try:
+            server_contexts(listener)
+        except ContextError as error:
+            yield f"[[listener]] {listener.name}: {error}"
 
 
 def _contradictions(config: Config) -> list[str]:
@@ -78,11 +94,27 @@ def _contradictions(config: Config) -> list[str]:
 def init(folder: Path, listen: str) -> None:
     """Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo."""
     file = folder / CONFIG_NAME
+    _refuse_open_address(listen)
     write_configuration(folder, listen)
     click.echo(f"{file}: written; «mail2sms serve --config {file}» serves it.")
     click.echo(f"{folder / PASSWORD_NAME}: the password of the login «demo».")
     click.echo(f"{folder / 'mailbox'}: status mails arrive here as .eml files; nothing leaves this machine.")
     click.echo(f"Try a mail from somebody@example.com to +447700900123@{DOMAIN} at {listen}, logged in as demo.")
+
+
+def _refuse_open_address(listen: str) -> None:
+    """End the command, before anything is written, where others than this machine could reach the first listener."""
+    try:
+        host = parse_host_port(listen).host
+    except ValueError:
+        raise click.BadParameter(f"expected HOST:PORT, got {listen!r}", param_hint="--listen") from None
+    if not is_loopback(host):
+        raise click.BadParameter(
+            f"{listen} can be reached from other machines, and the first configuration has no certificate: logins "
+            "would cross the network in clear. Take an address of this machine such as 127.0.0.1:2525, and add a "
+            "[[listener]] with tls, certificate_file and key_file to the written file. Nothing was written.",
+            param_hint="--listen",
+        )
 
 
 def write_configuration(folder: Path, listen: str, **tables: dict[str, object]) -> Config:

@@ -8,6 +8,7 @@ import json
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -57,13 +58,13 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
     """
     operator = _lines(file)
     with at_desk(file) as desk:
-        states = desk.look(lambda tx: list_domains(tx, customer, operator))
+        states = desk.look(lambda tx: list_domains(tx, customer, operator, datetime.now(UTC)))
     views = [state.view() for state in states]
     if as_json:
         print_table(views, as_json=True)
         return
     print_table([{"": "" if view["enforced"] else "!", **view} for view in views], as_json=False)
-    loose = sum(not state.entry.policy.level.enforced and bool(state.delivered or state.waiting) for state in states)
+    loose = sum(not state.enforced and bool(state.delivered or state.waiting) for state in states)
     click.echo(f"{loose} of these get mail that is not enforced." if loose else "All that get mail are enforced.")
 
 

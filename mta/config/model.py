@@ -25,7 +25,7 @@ from mta.config.reader import Complaint, ConfigProblem, Reader, twice, unknown_k
 from mta.config.shapes import (
     Count,
     Domain,
-    Folder,
+    HomeFolder,
     Listen,
     Name,
     Positive,
@@ -138,7 +138,7 @@ class ServerOptions:
     node: Annotated[int, whole_number(0, 127)] = option(
         "The number of this process among several with one database; no two have the same.", default=0
     )
-    data_dir: Folder = option("Where files of the gateway are kept.", default=Path(), example="/var/lib/mail2sms")
+    data_dir: HomeFolder = option("Where files of the gateway are kept.", default=Path(), example="/var/lib/mail2sms")
     database: DatabaseUrl = option(
         "SQLite for one process, PostgreSQL for several. A bare file name lies in data_dir, a path is absolute.",
         default="sqlite:///mail2sms.db",
@@ -229,7 +229,7 @@ class ListenerOptions:
     @property
     def is_loopback(self) -> bool:
         """Tell whether only this machine can reach it."""
-        return _is_loopback(self.address.host)
+        return is_loopback(self.address.host)
 
     def complaints(self) -> Iterator[Complaint]:
         """Yield: TLS without a certificate, logins or client certificates without TLS."""
@@ -355,7 +355,8 @@ def _syntax_problem(file: Path, text: str, message: str) -> ConfigProblem:
     return ConfigProblem(file=file, line=line, message=f"expected TOML: {said}")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether an address, as an operator writes it, is reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -190,8 +190,8 @@ class Reader:
         if not isinstance(value, str) or not value or "\0" in value:
             _wrong(f"the path of {kind.value}")
         found = Path(os.path.abspath(self.file.parent / Path(value).expanduser()))  # noqa: PTH100 - links stay links
-        if kind is PathKind.FOLDER:
-            if found.exists() and not found.is_dir():
+        if kind is PathKind.FOLDER or kind is PathKind.HOME:
+            if not found.is_dir() and (kind is PathKind.HOME or found.exists()):
                 self.tell(path, f"expected {kind.value}, {found} is none")
             return found
         try:

@@ -62,6 +62,7 @@ class PathKind(Enum):
     FILE = "a file that can be read"
     SECRET = "a file that can be read, and by nobody else"  # noqa: S105 - a sentence, not a secret
     FOLDER = "a folder (it is created when missing)"
+    HOME = "a folder that is there"
 
 
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
@@ -164,7 +165,8 @@ class HostPort:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def _parse_host_port(value: object) -> HostPort:
+def parse_host_port(value: object) -> HostPort:
+    """Return an address with its port, an IPv6 one in brackets; ValueError for anything else."""
     match = (
         re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]]+)):([0-9]{1,5})", value) if isinstance(value, str) else None
     )
@@ -205,10 +207,11 @@ MailAddress = Annotated[str, Shape('a mail address such as "sms@example.net"', _
 CipherList = Annotated[str, text_like(r"[A-Za-z0-9+:!@=_.-]{0,500}", 'an OpenSSL list such as "ECDHE+AESGCM"')]
 HostName = Annotated[str, Shape("a host name or address", _parse_host)]
 IpAddress = Annotated[str, Shape('an address such as "192.0.2.25" or "2001:db8::25"', _parse_ip_address)]
-Listen = Annotated[HostPort, Shape('an address with a port such as "127.0.0.1:2525" or "[::1]:2525"', _parse_host_port)]
+Listen = Annotated[HostPort, Shape('an address with a port such as "127.0.0.1:2525" or "[::1]:2525"', parse_host_port)]
 ReadableFile = Annotated[Path, PathKind.FILE]
 PrivateFile = Annotated[Path, PathKind.SECRET]
 Folder = Annotated[Path, PathKind.FOLDER]
+HomeFolder = Annotated[Path, PathKind.HOME]
 
 
 def read_secret(path: Path) -> str:

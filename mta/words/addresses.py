@@ -166,4 +166,5 @@ def _read_number(text: str, domain: str, prefixes: tuple[str, ...]) -> Recipient
     if any(char.isdigit() for char in text):
         detail = "a number has digits 0-9 only, with + in front and blanks or - . / ( ) between"
         return Refused(refusal=Refusal.NUMBER_MALFORMED, detail=detail)
-    return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="the part before @ is no number and no list")
+    detail = f"the part before @ is no number and no list; questions go to postmaster@{domain}"
+    return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=detail)

@@ -84,10 +84,49 @@ def test_a_password_file_that_is_there_is_never_overwritten(tmp_path):
 
 
 def test_an_address_that_is_none_leaves_no_files_behind(tmp_path):
-    result = run(init, tmp_path, "--listen", "nowhere")
-    assert result.exit_code == 1
-    assert 'listener[1].address: expected an address with a port such as "127.0.0.1:2525"' in result.output
+    result = run(init, tmp_path / "new", "--listen", "nowhere")
+    assert result.exit_code == 2
+    assert "--listen: expected HOST:PORT, got 'nowhere'" in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:2529", "[::]:2529", "192.0.2.1:2529", "gateway.example.net:2529"])
+def test_a_first_configuration_for_other_machines_is_refused_with_the_way_to_one_before_anything_is_written(
+    address, tmp_path
+):
+    result = run(init, tmp_path / "new", "--listen", address)
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert f"{address} can be reached from other machines" in said
+    assert "127.0.0.1:2525" in said
+    assert "certificate_file" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_tells_of_a_certificate_file_that_holds_none(folder, tmp_path):
+    (tmp_path / "gateway.pem").write_text("nothing\n")
+    (tmp_path / "gateway.key").write_text("nothing\n")
+    (tmp_path / "gateway.key").chmod(0o600)
+    text = (
+        (folder / "mail2sms.toml")
+        .read_text("utf-8")
+        .replace('tls = "off"', 'tls = "offer"\ncertificate_file = "gateway.pem"\nkey_file = "gateway.key"', 1)
+    )
+    file = tmp_path / "mail2sms.toml"
+    file.write_text(text)
+    result = run(check, "--config", file)
+    assert result.exit_code == 1
+    assert f"{file}: [[listener]] loopback: {tmp_path}/gateway.pem holds no certificate" in result.output
+
+
+def test_check_tells_of_a_language_of_the_operators_file_that_has_no_words(tmp_path):
+    assert run(init, tmp_path / "new").exit_code == 0
+    file = tmp_path / "new" / "mail2sms.toml"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("\n[settings]\n", '\n[settings]\nlanguage = "xx"\n'))
+    result = run(check, "--config", file)
+    assert result.exit_code == 0
+    assert "warning: language = xx" in result.output
 
 
 def test_check_prints_every_error_with_its_line_and_what_is_expected(folder, tmp_path):

@@ -139,6 +139,7 @@ address_prefixes = ["SMS", "FAX"]
     ],
 )
 def test_a_database_is_found_where_its_url_says(tmp_path, database, url):
+    (tmp_path / "data").mkdir()
     text = SMALL.replace("[server]\n", f'[server]\ndata_dir = "data"\ndatabase = "{database}"\n')
     assert load(tmp_path, text).server.database_url == url.format(folder=tmp_path)
 
@@ -149,7 +150,15 @@ def test_the_example_file_is_what_the_types_say():
 
 
 def test_the_example_file_is_right(tmp_path):
-    assert load(tmp_path, example_toml()).server.hostname == "gateway.example.net"
+    text = example_toml().replace("/var/lib/mail2sms", ".")
+    assert load(tmp_path, text).server.hostname == "gateway.example.net"
+
+
+def test_a_data_folder_that_is_not_there_is_told_with_its_line(tmp_path):
+    text = SMALL.replace("[server]\n", '[server]\ndata_dir = "nowhere/data"\n')
+    (problem,) = complain(tmp_path, text)
+    assert text.splitlines()[problem.line - 1].startswith("data_dir")
+    assert problem.message == f"server.data_dir: expected a folder that is there, {tmp_path}/nowhere/data is none"
 
 
 def test_every_commented_option_of_the_example_is_a_right_value(tmp_path):

@@ -110,10 +110,21 @@ def test_everybody_is_found_however_the_name_is_written(directory: Directory) ->
     assert profile == directory.profile(12)
 
 
+def test_what_stands_below_a_domain_belongs_to_its_owner_unless_it_was_given_to_another() -> None:
+    rival = Customer(id=2, name="Rival", domains=("lab.example.com",))
+    directory = Directory(customers=[ACME, rival])
+    assert directory.customer_of_domain("mail.example.com") == ACME
+    assert directory.customer_of_domain("a.b.Example.COM.") == ACME
+    assert directory.customer_of_domain("lab.example.com") == rival
+    assert directory.customer_of_domain("x.lab.example.com") == rival
+
+
 def test_strangers_are_nobody(directory: Directory) -> None:
     assert directory.customer(9) is None
     assert directory.customer_named("nobody") is None
-    assert directory.customer_of_domain("mail.example.com") is None
+    assert directory.customer_of_domain("example.co") is None
+    assert directory.customer_of_domain("badexample.com") is None
+    assert directory.customer_of_domain("com") is None
     assert directory.customer_of_domain("not a domain") is None
     assert directory.user("carl@example.com") is None
     assert directory.user("<>") is None

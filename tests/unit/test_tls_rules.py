@@ -216,7 +216,7 @@ async def test_damaged_rules_are_taken_only_by_an_audited_act_and_never_sealed_i
     office.spoil("DELETE FROM tls_rule")
     for change in (office.enforce("example.net", TlsLevel.VERIFY), withdraw_tls("", "example.com", office.operator)):
         assert "all mail waits. «tls accept»" in office.refuse(change)
-    listed = office.database.read_now(lambda tx: list_domains(tx, "", office.operator))
+    listed = office.database.read_now(lambda tx: list_domains(tx, "", office.operator, NOW))
     assert isinstance(listed, Fault)
     assert office.change(accept_tls_rules()) == "The TLS rules are taken as they stand: 0 rules."
     await rules.refresh()
