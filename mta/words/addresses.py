@@ -5,6 +5,7 @@ RFC 3191 §2, MS-OXCMAIL 2.1.3.1.8 (IMCEA).
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -42,6 +43,14 @@ _LITERAL: Final = re.compile(r"\[[0-9A-Za-z:.]{2,60}\]", re.ASCII)
 _PREFIX: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,15})=", re.ASCII)
 _QUALIFIER: Final = re.compile(r"/[A-Za-z][A-Za-z0-9-]*=", re.ASCII)
 _IMCEA: Final = re.compile(r"IMCEA(.+)", re.ASCII | re.IGNORECASE)
+_SCHEMES: Final = frozenset({"SMS", "SMSTO", "TEL", "CALLTO"})
+_PASTED: Final = {
+    **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x200E, 0x200F, 0x061C)),
+    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A))),
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE58, 0x30FC), "-"),
+    **{wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys((0x00A0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x202F, 0x205F, 0x3000), " "),
+}
 _ESCAPE: Final = re.compile(r"\+([0-9A-Fa-f]{2})", re.ASCII)
 _IMCEA_TYPE: Final = re.compile(r"([A-Za-z0-9]{1,8})[-:]", re.ASCII)
 _LIST: Final = re.compile(r"lista?\+(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
@@ -76,6 +85,8 @@ def _split(address: str) -> tuple[str, str] | Refused:
     if route is not None:
         address = address[route.end() :]  # RFC 5321 §4.1.1.3: accepted and ignored
     local, at, domain = address.rpartition("@")
+    if not local.isascii():
+        local = _plain(local)
     host = _read_domain(domain)
     if not at or not local or host is None:
         return _malformed("an address is <number>@<domain>")
@@ -87,6 +98,11 @@ def _split(address: str) -> tuple[str, str] | Refused:
             return _malformed("a quotation mark is missing in the address")
         local = re.sub(r"\\(.)", r"\1", quoted[1])
     return local.strip(), host
+
+
+def _plain(text: str) -> str:
+    """Return text as a keyboard writes it: pasted numbers hold digits, blanks and marks of many scripts."""
+    return "".join(str(unicodedata.decimal(char, char)) for char in text.translate(_PASTED))
 
 
 def _read_domain(domain: str) -> str | None:
@@ -147,8 +163,8 @@ def _read_number(text: str, domain: str, prefixes: tuple[str, ...]) -> Recipient
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1].strip()
     name, colon, rest = text.partition(":")
-    if colon and (name.strip().upper() == "SMS" or name.strip().upper() in prefixes):
-        text = rest.strip()
+    if colon and (name.strip().upper() in _SCHEMES or name.strip().upper() in prefixes):
+        text = rest.partition(";phone-context=")[0].strip()  # RFC 3966 §3
     prefix = _PREFIX.match(text)
     if prefix is not None:
         if prefix[1].upper() not in prefixes:

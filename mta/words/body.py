@@ -50,6 +50,8 @@ _PGP_END: Final = "-----END PGP SIGNATURE-----"
 _PGP_ENCRYPTED: Final = re.compile(r"^-----BEGIN PGP MESSAGE-----$", re.MULTILINE)
 _LINK: Final = re.compile(r"[ \t]?<(https?://[^<>\s]{1,2000}|mailto:[^<>\s]{1,500}|tel:[^<>\s]{1,100})>")
 _STUB_LENGTH: Final = 200
+_FIRST_THREAD_INDEX: Final = 32
+"""The length in base64 of an index of 22 octets; each answer and forward adds five."""
 
 
 def extract_text(mail: Mail, settings: Settings, *, subject: str) -> ExtractedText | Refused:
@@ -111,9 +113,14 @@ def _is_reply(mail: Mail, subject_kind: str) -> bool:
     return bool(mail.in_reply_to or mail.references) or subject_kind == "reply"
 
 
+def _continues_thread(mail: Mail) -> bool:
+    """Tell whether Outlook says that a mail goes on from another, also under a new subject (MS-OXOMSG 2.2.1.3)."""
+    return len(mail.text("thread-index")) > _FIRST_THREAD_INDEX
+
+
 def _from_body(mail: Mail, settings: Settings, subject_kind: str) -> ExtractedText | None:
     sections = _judged(mail.sections)
-    is_reply = _is_reply(mail, subject_kind)
+    is_reply = _is_reply(mail, subject_kind) or subject_kind == "forward" or _continues_thread(mail)
     own: list[_Words] = []
     for section in sections:
         own.append(_own(section, settings, is_reply=is_reply, below=any(item.words.text for item in own)))

@@ -1,13 +1,13 @@
 """Disclaimers: those that mails of everybody have, and a customer's own, whose phrases have `*` for any words.
 
 A customer's are no regular expressions, since one of theirs must not hold up the mails of others. Not here: the words
-of the former (mta.words.client_words), cutting (mta.words.quotes).
+of the former (mta.words.footer_words), cutting (mta.words.signatures).
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-from mta.words.client_words import DISCLAIMER
+from mta.words.footer_words import DISCLAIMER
 
 _OCTETS: Final = 45
 _PATTERNS: Final = 50

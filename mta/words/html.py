@@ -44,14 +44,15 @@ _BLOCKS: Final = frozenset(
     {
         "address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset", "footer",
         "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "menu", "nav", "ol", "p", "pre",
-        "section", "table", "tbody", "tfoot", "thead", "tr", "ul", "caption",
+        "section", "table", "tbody", "tfoot", "thead", "tr", "ul", "caption", "button", "details",
+        "summary", "option", "dialog", "figure", "figcaption", "legend",
     }
 )  # fmt: skip
 _SPACED: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _MARKED: Final = frozenset(
     {
         "div", "span", "p", "a", "x-a", "blockquote", "table", "td", "hr", "img", "pre", "section", "ol", "font", "tr",
-        "li", "footer", "aside", "article", "h1", "h2", "h3", "h4",
+        "li", "footer", "aside", "signature", "article", "h1", "h2", "h3", "h4",
     }
 )  # fmt: skip
 
@@ -189,6 +190,8 @@ class _Writer:
                 return False
         if verdict.sizeless_only and not (self._may_look() and not _has_sizes(node)):
             return False
+        if verdict.colourless_only and not (self._may_look() and not _has_colours(node)):
+            return False
         if verdict.labelled_only and not (self._may_look() and _shows_header(node)):
             return False
         self.structured = self.structured or verdict.removal is not Removal.HIDDEN
@@ -292,11 +295,11 @@ class _Writer:
             self.lists.append(None)
             return "list"
         elif tag == "ol":
-            start = node.attributes.get("start") or "1"
-            self.lists.append(int(start) if start.isdecimal() and len(start) < 5 else 1)
+            self.lists.append(_number(node, "start") or 1)
             return "list"
         elif tag == "li":
             number = self.lists[-1] if self.lists else None
+            number = number if number is None else _number(node, "value") or number
             self.prefix = "- " if number is None else f"{number}. "
             if number is not None:
                 self.lists[-1] = number + 1
@@ -374,6 +377,17 @@ class _Writer:
             frame.current.append(f" {url}")
         elif visible and "://" not in visible and not _bare(visible):
             frame.current.append(url)
+
+
+def _has_colours(node: LexborNode) -> bool:
+    """Tell whether something in an element has a colour of its own."""
+    return any(inner.mem_id != node.mem_id for inner in node.css("[style*='color'], [color]"))
+
+
+def _number(node: LexborNode, attribute: str) -> int:
+    """Return a number of a list, 0 for none."""
+    value = node.attributes.get(attribute) or ""
+    return int(value) if value.isdecimal() and len(value) < 5 else 0
 
 
 def _has_sizes(node: LexborNode) -> bool:

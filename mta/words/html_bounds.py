@@ -21,7 +21,9 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _ATTRIBUTE: Final = re.compile(r"""([a-zA-Z][a-zA-Z-]{0,20})\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""")
-_READ: Final = frozenset({"id", "class", "style", "name", "href", "type", "cite", "alt", "start", "data-marker"})
+_READ: Final = frozenset(
+    {"id", "class", "style", "name", "href", "type", "cite", "alt", "start", "value", "color", "data-marker"}
+)
 _RAW: Final = frozenset(
     {
         "script",

@@ -1,7 +1,6 @@
 """What mail clients mark in their HTML: history, signatures, disclaimers, hidden text; the marks and one judgement.
 
-Not here: walking the tree and writing text (mta.words.html). Outlook, new Outlook and mobile, Gmail, Apple Mail,
-Thunderbird, Yahoo, Proton, Zimbra, Zoho, K-9, Tuta.
+Not here: walking the tree and writing text (mta.words.html).
 """
 
 import re
@@ -24,30 +23,63 @@ class Removal(StrEnum):
 
 
 _DIVIDER_IDS: Final = frozenset(
-    {"divrplyfwdmsg", "appendonsend", "stopspelling", "zwchr", "mail-editor-reference-message-container", "replysplit"}
+    {
+        "divrplyfwdmsg",
+        "appendonsend",
+        "stopspelling",
+        "zwchr",
+        "mail-editor-reference-message-container",
+        "replysplit",
+        "aqm-original",
+        "isreplycontent",
+        "ntes-pcmail-quote",
+    }
 )
-_DIVIDER_NAMES: Final = frozenset({"_____replyseparator", "_mailoriginal"})
+_DIVIDER_MARKERS: Final = frozenset({"__divider__", "__headers__", "__quoted_text__"})
+_SIGNATURE_MARKERS: Final = frozenset({"__sig_pre__", "__sig_post__"})
+"""Zimbra's: its signature stands above or below what is quoted."""
+_DIVIDER_NAMES: Final = frozenset({"_____replyseparator", "_mailoriginal", "messagereplysection"})
 _QUOTE_CLASSES: Final = frozenset(
     {
         "gmail_attr", "yahoo_quoted", "protonmail_quote", "moz-cite-prefix", "moz-forward-container", "zmail_extra",
         "tutanota_quote", "outlookmessageheader", "mailquote", "gmx_quote", "quotedtext",
+        "bloop_original_html", "front-blockquote", "canaryblockquote", "ntes-mailmaster-quote",
     }
 )  # fmt: skip
 _SIGNATURE_IDS: Final = frozenset(
-    {"signature", "ms-outlook-mobile-signature", "applemailsignature", "composer_signature", "mobile-signature"}
+    {
+        "signature",
+        "ms-outlook-mobile-signature",
+        "applemailsignature",
+        "composer_signature",
+        "mobile-signature",
+        "aqm-signature",
+        "edo-signature",
+        "_rc_sig",
+        "blue_signature",
+        "canarysig",
+        "signaturesection",
+        "ntes-pcmail-signature",
+        "messagesignaturesection",
+    }
 )
 _SIGNATURE_CLASSES: Final = frozenset(
     {
         "gmail_signature", "gmail_signature_prefix", "moz-signature", "protonmail_signature_block", "k9mail-signature",
-        "tutanota_signature", "mail-signature", "email-signature",
+        "tutanota_signature", "mail-signature", "email-signature", "sh-signature", "bloop_sign",
+        "edo-signature", "front-signature", "blue_signature", "missive_signature", "io-ox-signature",
+        "zmail_signature_below", "hey-signature", "spike-signature",
     }
 )  # fmt: skip
 
 _HIDDEN: Final = re.compile(
     r"(?:display:none|visibility:hidden|mso-hide:all"
+    r"|(?:^|;)(?:text-indent|left|top):-\d{3,5}(?:px|em)"
     r"|max-height:0(?:px)?(?:;|!|$)|(?:^|;)opacity:0(?:\.0)?(?:;|!|$))"
 )
-_NO_SIZE: Final = re.compile(r"font-size:0(?:px|pt|em)?(?:;|!|$)")
+_NO_SIZE: Final = re.compile(r"font-size:(?:0(?:px|pt|em)?|[01](?:\.\d{1,3})?(?:px|pt))(?:;|!|$)")
+_WHITE: Final = re.compile(r"(?:^|;)color:(?:white|#fff|#ffffff|rgb\(255,255,255\))(?:;|!|$)")
+_WHITES: Final = frozenset({"white", "#fff", "#ffffff"})
 _SHEETS: Final = 10
 _SHEET_LENGTH: Final = 20_000
 _OUTLOOK_BORDER: Final = re.compile(r"border-top:(?:solid)?(?:#e1e1e1|#b5c4df)")
@@ -55,6 +87,7 @@ _STYLE_BEGIN: Final = re.compile(r"<style\b[^>]{0,200}>", re.IGNORECASE)
 _STYLE_END: Final = re.compile(r"</style", re.IGNORECASE)
 _MEDIA: Final = re.compile(r"@(?:media|supports)[^{}@]*+\{(?:[^{}]*+\{[^{}]*+\})*+[^{}]*+\}?")
 _RULE_LENGTH: Final = 2_000
+_BACKGROUND: Final = re.compile(r"background|bgcolor", re.IGNORECASE)
 _NOT_DISPLAYED: Final = re.compile(r"display\s*:\s*none")
 _NAMED: Final = re.compile(r"(?:^|[\s>+~])[A-Za-z0-9*]{0,20}([.#][A-Za-z][\w-]{0,60})\s*$")
 _TIGHT_PARAGRAPH: Final = re.compile(
@@ -64,10 +97,14 @@ _TIGHT_PARAGRAPH: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """What matters of a style sheet: whether paragraphs have no margin, which `.class` and `#id` are not displayed."""
+    """What matters of a document's style: whether paragraphs have no margin, which `.class` and `#id` are hidden.
+
+    `blank` says that nothing in it has a background, so that white words are seen by nobody.
+    """
 
     tight: bool
     hidden: frozenset[str]
+    blank: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +112,7 @@ class Verdict:
     """An element is not its author's text: what it is, and whether all that follows it goes too.
 
     `forward_only`: only where its heading says that it is a forwarded mail; `labelled_only`: only where it shows the
-    labels of a mail header; `sizeless_only`: only where nothing in it has a size of its own.
+    labels of a mail header; `sizeless_only`, `colourless_only`: only where nothing in it has a size or a colour.
     """
 
     removal: Removal
@@ -83,6 +120,7 @@ class Verdict:
     forward_only: bool = False
     labelled_only: bool = False
     sizeless_only: bool = False
+    colourless_only: bool = False
 
 
 def read_styles(html: str) -> Styles:
@@ -93,7 +131,11 @@ def read_styles(html: str) -> Styles:
         if _NOT_DISPLAYED.search(declarations):
             names = map(_NAMED.search, selectors.split(","))
             hidden.update(name[1].lower() for name in names if name is not None)
-    return Styles(tight=_TIGHT_PARAGRAPH.search(sheet) is not None, hidden=frozenset(hidden))
+    return Styles(
+        tight=_TIGHT_PARAGRAPH.search(sheet) is not None,
+        hidden=frozenset(hidden),
+        blank=_BACKGROUND.search(html) is None,
+    )
 
 
 def _rules(sheet: str) -> Iterator[tuple[str, str]]:
@@ -120,7 +162,7 @@ def judge_element(
 ) -> Verdict | None:
     """Return what an element is by its attributes, None for text of the author's."""
     if not attributes:
-        return None
+        return Verdict(removal=Removal.SIGNATURE) if tag == "signature" else None
     # Outlook on the web puts x_ before the names in mails that it quotes.
     name = (attributes.get("id") or "").lower().removeprefix("x_")
     classes = {word.removeprefix("x_") for word in (attributes.get("class") or "").lower().split()}
@@ -130,6 +172,8 @@ def judge_element(
     if has_no_size(style):
         # Newsletters take the size from a cell and give it back to what is inside.
         return Verdict(removal=Removal.HIDDEN, sizeless_only=True)
+    if styles.blank and (_WHITE.search(style) or (attributes.get("color") or "").lower() in _WHITES):
+        return Verdict(removal=Removal.HIDDEN, colourless_only=True)
     history = None if keep_history else _judge_history(tag, attributes, name, classes, style)
     return history or _judge_below(tag, attributes, name, classes)
 
@@ -147,7 +191,8 @@ def _is_hidden(name: str, classes: set[str], styles: Styles) -> bool:
 
 def _judge_below(tag: str, attributes: Mapping[str, str | None], name: str, classes: set[str]) -> Verdict | None:
     """Judge what stands below the author's words."""
-    if name in _SIGNATURE_IDS or classes & _SIGNATURE_CLASSES:
+    known = name in _SIGNATURE_IDS or (attributes.get("name") or "").lower() in _SIGNATURE_IDS
+    if known or classes & _SIGNATURE_CLASSES or _marker(attributes) in _SIGNATURE_MARKERS or tag == "signature":
         return Verdict(removal=Removal.SIGNATURE)
     if tag in {"a", "x-a"} and (attributes.get("name") or "").lower() == "_mailautosig":
         return Verdict(removal=Removal.SIGNATURE, rest=True)
@@ -156,12 +201,16 @@ def _judge_below(tag: str, attributes: Mapping[str, str | None], name: str, clas
     return None
 
 
+def _marker(attributes: Mapping[str, str | None]) -> str:
+    return (attributes.get("data-marker") or "").lower()
+
+
 def _judge_history(
     tag: str, attributes: Mapping[str, str | None], name: str, classes: set[str], style: str
 ) -> Verdict | None:
     if (
         name in _DIVIDER_IDS
-        or (attributes.get("data-marker") or "") == "__DIVIDER__"
+        or _marker(attributes) in _DIVIDER_MARKERS
         or (attributes.get("name") or "").lower() in _DIVIDER_NAMES
     ):
         return Verdict(removal=Removal.QUOTE, rest=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.words import automatic, body, headers, quotes
+from mta.words import automatic, body, headers, history, quotes, signatures
 from mta.words.automatic import classify, find_automatic
 from mta.words.html import QUOTE_MARK
 from mta.words.mime import Mail, MailLimits, read_mail
@@ -68,16 +68,21 @@ _LINES = st.sampled_from(
     ]
 )
 _TEXTS = st.lists(st.one_of(_LINES, st.text("ab -—:>|\t\n\u2003", max_size=12)), max_size=25).map("\n".join)
-_SHORTCUTS = ("_may_begin_history", "_may_quote", "_may_sign", "_may_be_footer")
+_SHORTCUTS = (
+    (history, "_may_begin_history"),
+    (quotes, "_may_quote"),
+    (signatures, "_may_sign"),
+    (signatures, "_may_be_footer"),
+)
 
 
 @given(text=_TEXTS, is_reply=st.booleans(), disclaimers=st.sampled_from([(), ("disclaimer",), ("hello * peter",)]))
 def test_a_line_that_is_not_looked_at_closer_would_have_stayed(text, is_reply, disclaimers):
     quick = quotes.own_words(text, is_reply=is_reply, disclaimers=disclaimers)
     with pytest.MonkeyPatch.context() as patch:
-        for name in _SHORTCUTS:
-            patch.setattr(quotes, name, lambda _text: True)
-        patch.setattr(quotes, "_CLOSING_LETTERS", 10**9)
+        for module, name in _SHORTCUTS:
+            patch.setattr(module, name, lambda _text: True)
+        patch.setattr(signatures, "_CLOSING_LETTERS", 10**9)
         assert quotes.own_words(text, is_reply=is_reply, disclaimers=disclaimers) == quick
 
 
