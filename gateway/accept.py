@@ -35,6 +35,7 @@ from store.outbound import Added, NewJob, NewMessage, Outbound
 log = structlog.get_logger()
 
 _SEEN_FOR = timedelta(days=7)
+_IN_DOUBT_FOR = timedelta(minutes=15)
 _DUPLICATE_FOR = timedelta(minutes=10)
 _FEW_MESSAGES = 50
 _RESOLVED_REMEMBERED = 1_000
@@ -71,10 +72,11 @@ class Wanted:
 class Submission:
     """What somebody wants sent.
 
-    `digest` makes the resubmission key of a number; None where repeats can't be told. `duplicate` makes the key of a
-    number and its text, where the settings want duplicates detected. A `personalised` text has placeholders. A dry run
-    is planned like any other and answered with the plan. `version` is the address book's before anything was looked up
-    in it; None for its present one.
+    `digest` makes the resubmission key of a number; None where repeats can't be told. What its content alone
+    identifies is known for minutes, and until its client heard the answer (`forget`). `duplicate` makes the key of a
+    number and its text, where the settings want duplicates detected. A `personalised` text has placeholders. A dry
+    run is planned like any other and answered with the plan. `version` is the address book's before anything was
+    looked up in it; None for its present one.
     """
 
     sender: Sender
@@ -85,6 +87,7 @@ class Submission:
     mail: MailOrigin | None = None
     reference: str = ""
     digest: Callable[[str], bytes] | None = None
+    identified: bool = True
     duplicate: Callable[[str, str], bytes] | None = None
     start_at: datetime | None = None
     blackouts: tuple[Blackout, ...] = ()
@@ -132,10 +135,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A job that is stored; `repeated` says that it was there already and nothing new was stored."""
+    """A job that is stored; `repeated` says that it was there already and nothing new was stored.
+
+    `digests` are the keys by which it is known again.
+    """
 
     job_id: str
     repeated: bool = False
+    digests: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +318,15 @@ class Acceptance:
         self._log(plan, added)
         if not added.repeated:
             self._accepted()
-        return Kept(job_id=added.public_id, repeated=added.repeated)
+        digests = tuple(message.digest for message in new_job.messages if message.digest)
+        return Kept(job_id=added.public_id, repeated=added.repeated, digests=digests)
+
+    async def forget(self, kept: Kept) -> None:
+        """Know a submission no longer: its client has heard the answer, and means it if it says the same again."""
+        try:
+            await self._database.write(self._outbound.forget_digests, kept.digests)
+        except StorageError as error:
+            log.warning("digests_not_forgotten", job=kept.job_id, cause=str(error)[:300])
 
     def _log(self, plan: Plan, added: Added) -> None:
         sender = plan.submission.sender
@@ -370,7 +385,7 @@ class Acceptance:
             notices=_first_notices(submission),
             channel=settings.status_channel,
             push_url=settings.push_url,
-            seen_until=to_stored(now + _SEEN_FOR),
+            seen_until=to_stored(now + (_SEEN_FOR if submission.identified else _IN_DOUBT_FOR)),
             duplicate_until=to_stored(now + _DUPLICATE_FOR),
             dry_run=submission.dry_run,
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mta.app_core import Core
 from mta.config.model import BareNewlines, ClientCertificate, Config, Demand, ListenerOptions, ListenerTls
+from mta.doubts import Doubts
 from mta.handler import DiskReserve, MailHandler, MailRate
 from mta.identify import Authenticator
 from mta.postmaster import PostmasterDoor
@@ -114,6 +115,7 @@ def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> L
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
     reading = Reading(core.judge)
+    doubts = Doubts(core.acceptance)
     doors = tuple(
         _Door(
             options=options,
@@ -122,7 +124,7 @@ def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> L
             handler=MailHandler(
                 judge=core.judge,
                 reading=reading,
-                acceptance=core.acceptance,
+                doubts=doubts,
                 dropped=core.dropped,
                 book=core.book,
                 disk=disk,

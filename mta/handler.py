@@ -14,9 +14,10 @@ from typing import Any
 import structlog
 
 from addressbook.people import Directory
-from gateway.accept import Acceptance, Kept, Stale
+from gateway.accept import Kept, Stale
 from gateway.book import AddressBook
 from gateway.dropped import DroppedMails
+from mta.doubts import Doubts
 from mta.identify import Identity
 from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
 from mta.postmaster import APART, PostmasterDoor
@@ -79,7 +80,7 @@ class MailHandler:
         *,
         judge: MailJudge,
         reading: Reading,
-        acceptance: Acceptance,
+        doubts: Doubts,
         dropped: DroppedMails,
         book: AddressBook,
         disk: DiskReserve,
@@ -89,7 +90,7 @@ class MailHandler:
     ) -> None:
         self._judge = judge
         self._reading = reading
-        self._acceptance = acceptance
+        self._doubts = doubts
         self._dropped = dropped
         self._book = book
         self._disk = disk
@@ -166,7 +167,7 @@ class MailHandler:
                 break
             if judgement.verdict is not Verdict.SEND or judgement.plan is None:
                 return str(await self._reply_unsent(judgement, session))
-            kept = await self._acceptance.keep(judgement.plan)
+            kept = await self._doubts.keep(judgement.plan, session.hearing)
             if isinstance(kept, Kept):
                 return str(Reply(code=OK.code, enhanced=OK.enhanced, text=f"{kept.job_id} kept"))
             if isinstance(kept, Refused):
@@ -247,4 +248,5 @@ def _mail_envelope(session: Any, envelope: Any) -> MailEnvelope:
         envid=envelope.dsn.envid,
         ret=envelope.dsn.ret,
         helo=session.host_name or "",
+        client=session.auth_data.login if isinstance(session.auth_data, Identity) else _peer(session),
     )

@@ -41,13 +41,17 @@ class EnvelopeRecipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailEnvelope:
-    """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer."""
+    """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer.
+
+    `client` is its login, else its address.
+    """
 
     reverse_path: str
     recipients: tuple[EnvelopeRecipient, ...]
     envid: str = ""
     ret: str = ""
     helo: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,7 +353,7 @@ class MailJudge:
 def _submission(  # noqa: PLR0913 - one step of the judgement, each argument found by another
     case: _Case, options: SubjectOptions, resolved: Resolved, reached: Reached, text: str, *, dry_run: bool
 ) -> Submission:
-    digest = mail_digest(case.mail, case.raw)
+    digest = mail_digest(case.mail, case.raw, case.envelope.client)
     customer = case.sender.customer.name
     # A dry run does not make the mail that follows it a repeat.
     kind = "dry-run " if dry_run else ""
@@ -362,6 +366,7 @@ def _submission(  # noqa: PLR0913 - one step of the judgement, each argument fou
         mail=_mail_origin(case.mail, case.raw, case.envelope),
         reference=options.reference,
         digest=lambda number: resubmission_key(digest, customer, kind + number),
+        identified=bool(case.mail.message_id),
         duplicate=(
             (lambda number, encoded: duplicate_key(customer, number, encoded))
             if resolved.settings.duplicate_detection

@@ -321,6 +321,11 @@ class Outbound:
             tx.update(_POSTPONED, postponed)
             room = max(room, _LOOK_FURTHER)
 
+    def forget_digests(self, tx: Transaction, digests: list[tuple[bytes, ...]]) -> list[None]:
+        """Delete digests before their time has ended."""
+        tx.execute_many("DELETE FROM seen WHERE digest = ?", sorted({(digest,) for some in digests for digest in some}))
+        return [None] * len(digests)
+
     def forget_seen(self, tx: Transaction, nows: list[int]) -> list[int]:
         """Delete up to 5,000 digests whose time has ended; returns how many."""
         return [

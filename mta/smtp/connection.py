@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from time import monotonic
 from typing import Any, cast
 
 from mta.smtp import replies
@@ -131,6 +132,7 @@ class SmtpConnection(asyncio.Protocol):
         """Begin: count the connection, then handshake or greeting."""
         self.transport = transport = cast("asyncio.Transport", transport)
         self.session.peer = transport.get_extra_info("peername")
+        self.session.hearing.confirmed = self._all_confirmed
         if not self._listener.admit(self, self.session.client_address):
             self.hooks.log.warning("smtp_connection_refused", rip=self.session.client_address)
             if self._service.implicit_tls:
@@ -149,6 +151,7 @@ class SmtpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (how it ended makes no difference)
         """End: a handler at work goes on to its end, its answer is dropped."""
         self.transport = None
+        self.session.hearing.lose()
         self.dialogue.abandon()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(None)
@@ -162,6 +165,7 @@ class SmtpConnection(asyncio.Protocol):
         if self._decrypted is not None:
             self._decrypted.append(data)
             return
+        self.session.hearing.spoke()
         self.dialogue.receive_data(data)
         self._react()
         if not self.dialogue.wants_data:
@@ -169,6 +173,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Answer what came before the end; a half-closed connection in clear stays open until that is done."""
+        self.session.hearing.ended()
         self.dialogue.receive_eof()
         self._react()
         return not self.dialogue.tls and not self.dialogue.closed
@@ -357,6 +362,7 @@ class SmtpConnection(asyncio.Protocol):
         peer, self.session = self.session.peer, MailSession(self.loop)
         self.envelope = MailEnvelope()
         self.session.peer = peer
+        self.session.hearing.confirmed = self._all_confirmed
         self.session.ssl = {
             name: transport.get_extra_info(name) for name in ("peercert", "cipher", "compression", "ssl_object")
         }
@@ -401,7 +407,7 @@ class SmtpConnection(asyncio.Protocol):
     def _greet(self) -> None:
         if self.transport is None:
             return
-        if not self.dialogue.tls and _bytes_waiting(self.transport):
+        if not self.dialogue.tls and _waiting(self.transport, termios.FIONREAD):
             return  # they are read next, and end the dialogue: a client must wait for the greeting
         self.dialogue.greet()
         self._flush()
@@ -414,6 +420,8 @@ class SmtpConnection(asyncio.Protocol):
         data = self.dialogue.data_to_send()
         if data:
             transport.write(data)
+            if self.session.hearing.expects and not _waiting(transport, termios.FIONREAD):
+                self.session.hearing.told(monotonic())
         if self.dialogue.closed and self._closing_since is None:
             self._closing_since = self.loop.time()
             if self.dialogue.peer_done or not transport.can_write_eof():
@@ -427,6 +435,12 @@ class SmtpConnection(asyncio.Protocol):
             else:
                 self._resume_reading()
 
+    def _all_confirmed(self) -> bool:
+        """Tell whether the peer's system has acknowledged every octet that was sent."""
+        transport = self.transport
+        unsent = transport is None or transport.get_write_buffer_size() > 0
+        return not unsent and not _waiting(transport, termios.TIOCOUTQ)
+
     def _pause_reading(self) -> None:
         if not self._reading_paused and self.transport is not None:
             self._reading_paused = True
@@ -438,11 +452,11 @@ class SmtpConnection(asyncio.Protocol):
             self.transport.resume_reading()
 
 
-def _bytes_waiting(transport: asyncio.Transport) -> bool:
-    """Whether the peer's octets wait in the kernel already."""
-    sock = transport.get_extra_info("socket")
+def _waiting(transport: asyncio.BaseTransport | None, queue: int) -> bool:
+    """Tell whether octets wait in the kernel: the peer's to be read (FIONREAD), or ours to be confirmed (TIOCOUTQ)."""
     try:
-        count = fcntl.ioctl(sock.fileno(), termios.FIONREAD, b"\0\0\0\0")
+        sock = transport.get_extra_info("socket") if transport is not None else None
+        count = fcntl.ioctl(sock.fileno(), queue, b"\0\0\0\0")  # type: ignore[union-attr]  # AttributeError for None
     except (AttributeError, OSError):
         return False
     return bool(struct.unpack("i", count)[0])

@@ -19,6 +19,7 @@ from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
 from mta.smtp import replies, sasl
 from mta.smtp.dialogue import Dialogue
 from mta.smtp.events import Auth, Data, Event, Hello, Login, Mail, Message, Noop, Quit, Rcpt, Reset, Verify
+from mta.smtp.hearing import Hearing
 from mta.smtp.replies import Reply
 
 __all__ = [
@@ -108,13 +109,15 @@ class MailEnvelope(Envelope):
 class MailSession(Session):
     """aiosmtpd's session with what the handshake proved.
 
-    `tls` reads like `TLSv1.3 TLS_AES_256_GCM_SHA384`, empty in clear. The certificate fields are those of a client
-    certificate that the context accepted: DER octets, and the form of `ssl.SSLSocket.getpeercert`.
+    `hearing` tells which replies to its mails the client has heard. `tls` reads like `TLSv1.3 TLS_AES_256_GCM_SHA384`,
+    empty in clear. The certificate fields are those of a client certificate that the context accepted: DER octets, and
+    the form of `ssl.SSLSocket.getpeercert`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.tls = ""
+        self.hearing = Hearing()
         self.client_certificate: Mapping[str, Any] | None = None
         self.client_certificate_der: bytes | None = None
 

@@ -16,10 +16,11 @@ _KEY_OCTETS: Final = 16
 _ALIKE_OCTETS: Final = 4
 
 
-def mail_digest(mail: Mail, raw: bytes) -> bytes:
-    """Return what names a mail among resubmissions: Message-ID, From, Date and body, or all but Received without an id.
+def mail_digest(mail: Mail, raw: bytes, client: str) -> bytes:
+    """Return what names a mail among resubmissions: Message-ID, From, Date and body.
 
-    The relays on the way stamp Received on every attempt, so it never counts.
+    Without an id: all but Received, and the client (its login or address), since others may say the same. The relays on
+    the way stamp Received on every attempt, so it never counts.
     """
     digest = blake2b(digest_size=_KEY_OCTETS)
     if mail.message_id:
@@ -27,6 +28,8 @@ def mail_digest(mail: Mail, raw: bytes) -> bytes:
             octets = text.encode("utf-8", "replace")
             digest.update(len(octets).to_bytes(4, "big") + octets)
     else:
+        octets = client.encode("utf-8", "replace")
+        digest.update(len(octets).to_bytes(4, "big") + octets)
         digest.update(_RECEIVED.sub(b"", mail.header))
     digest.update(memoryview(raw)[len(mail.header) :])
     return digest.digest()

@@ -34,7 +34,7 @@ def take(raw):
         assert one_line(attachment.name)
         read_attachment(raw, attachment, 10_000)
     classify(mail, mail.author, own_message_id=lambda _: False, own_domains={"sms.example.net"})
-    mail_digest(mail, raw)
+    mail_digest(mail, raw, "x")
     options = read_options(mail.subject)
     subject = options.subject if isinstance(options, SubjectOptions) else mail.subject
     found = extract_text(mail, Settings(text_source=TextSource.BOTH, sender_prefix=True), subject=subject)

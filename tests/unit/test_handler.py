@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mta.doubts import Doubts
 from mta.handler import DiskReserve, MailHandler, MailRate, prove_by_address
 from mta.identify import Identity
 from mta.reading import Reading
@@ -32,7 +33,7 @@ def core(house):
 def handler(core, **changes) -> MailHandler:
     parts = {
         "judge": core.judge,
-        "acceptance": core.acceptance,
+        "doubts": Doubts(core.acceptance),
         "dropped": core.dropped,
         "book": core.book,
         "disk": SimpleNamespace(enough=lambda: True),

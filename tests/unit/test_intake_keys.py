@@ -8,10 +8,10 @@ from mta.words.mime import Mail, MailLimits, read_mail
 MAIL = b"Received: from a by b; Mon\r\n\tmore\r\nFrom: a@example.com\r\nDate: Mon, 23 Nov 2026 09:02:10 +0000\r\nMessage-ID: <1@example.com>\r\nSubject: x\r\n\r\nhello\r\n"
 
 
-def digest(raw):
+def digest(raw, client="192.0.2.7"):
     mail = read_mail(raw, MailLimits())
     assert isinstance(mail, Mail)
-    return mail_digest(mail, raw)
+    return mail_digest(mail, raw, client)
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,12 @@ def test_another_id_author_date_or_body_is_another_mail(old, new):
     assert digest(MAIL.replace(old, new)) != digest(MAIL)
 
 
-def test_without_an_id_all_but_received_counts():
+def test_without_an_id_all_but_received_counts_and_the_client():
     bare = MAIL.replace(b"Message-ID: <1@example.com>\r\n", b"")
     assert digest(bare.replace(b"from a by b", b"from z by y")) == digest(bare)
     assert digest(bare.replace(b"Subject: x", b"Subject: y")) != digest(bare)
+    assert digest(bare, "192.0.2.8") != digest(bare)
+    assert digest(MAIL, "192.0.2.8") == digest(MAIL)
 
 
 def test_a_key_belongs_to_one_customer_and_one_recipient():

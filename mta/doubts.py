@@ -1,0 +1,49 @@
+"""A mail without Message-ID is a repeat only if its client did not hear the answer to the first.
+
+Until then its keys stand in the store, so that a crash loses nothing; they go as soon as the client has heard «250».
+Mails of a client that is still there and waits are several wishes, however alike. Not here: what makes two mails alike
+(mta.words.intake), how it is known what a client heard (mta.smtp.hearing).
+"""
+
+import asyncio
+from dataclasses import replace
+from time import monotonic
+from weakref import WeakValueDictionary
+
+from gateway.accept import Acceptance, Kept, Plan, Stale
+from mta.smtp.hearing import Hearing
+from sms.outcome import Refused
+
+
+class Doubts:
+    """Keeps the plans of all connections of this process."""
+
+    def __init__(self, acceptance: Acceptance) -> None:
+        self._acceptance = acceptance
+        self._waiting: WeakValueDictionary[bytes, Hearing] = WeakValueDictionary()
+        self._forgetting: set[asyncio.Task[None]] = set()
+
+    async def keep(self, plan: Plan, hearing: Hearing) -> Kept | Stale | Refused:
+        """Store a plan as a job, as `Acceptance.keep` does."""
+        submission = plan.submission
+        if submission.identified or submission.digest is None:
+            return await self._acceptance.keep(plan)
+        if self._forgetting:
+            await asyncio.wait(self._forgetting)
+        name = submission.digest("")
+        other = self._waiting.get(name)
+        if other is not None and other.open(monotonic()):
+            return await self._acceptance.keep(replace(plan, submission=replace(submission, digest=None)))
+        self._waiting[name] = hearing
+        kept = await self._acceptance.keep(plan)
+        if isinstance(kept, Kept) and not hearing.lost:
+            hearing.expect(lambda: self._heard(name, kept))
+        else:
+            self._waiting.pop(name, None)
+        return kept
+
+    def _heard(self, name: bytes, kept: Kept) -> None:
+        self._waiting.pop(name, None)
+        task = asyncio.get_running_loop().create_task(self._acceptance.forget(kept))
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
