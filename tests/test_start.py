@@ -11,7 +11,7 @@ from mta.commands.setup import write_configuration
 
 ROOT = Path(__file__).parents[1]
 INLINER = {"premailer", "cssutils", "lxml", "requests"}
-SERVING = {"aiosmtpd", "jinja2", "dns", "httpx", "regex", "dkim", *INLINER}
+SERVING = {"aiosmtpd", "aiosmtplib", "jinja2", "dns", "httpx", "regex", "dkim", *INLINER}
 COMMAND = """
 import sys
 from mta.__main__ import main

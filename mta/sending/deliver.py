@@ -209,7 +209,7 @@ class SmtpOpener:
         with _faults_of(Stage.STARTTLS, demand):
             seconds = seconds_left(deadline, self._patience.handshake, self._monotonic)
             expect(await line.ask(b"STARTTLS", seconds), Kind.YES)
-            await line.start_tls(context, demand.sni, seconds)
+            await line.begin_tls(context, demand.sni, seconds)
 
     async def _log_in(self, line: SmtpLine, extensions: Mapping[str, str], route: Route, deadline: float) -> None:
         offered = extensions.get("auth", "")

@@ -1,8 +1,9 @@
 """One connection to a mail server: octets out, replies in one by one, TLS begun on it when asked.
 
-Not here: what is said and what replies mean (mta.sending.deliver, mta.sending.transaction), how octets become replies
-(mta.sending.replies). A reply that came before its command is none to it and forgotten: so is what somebody put behind
-the reply to STARTTLS (RFC 3207 §6).
+This is the only user of aiosmtplib, whose protocol carries the connection. Its commands are not used: they know exact
+codes only, and may send in clear what was meant to be safe. Not here: what is said and what replies mean
+(mta.sending.deliver, mta.sending.transaction), how octets become replies (mta.sending.replies). A reply that came
+before its command is none to it and forgotten: so is what somebody put behind the reply to STARTTLS (RFC 3207 §6).
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import errno
 import socket
 import ssl
 from typing import Final, cast
+
+from aiosmtplib.protocol import SMTPProtocol
 
 from mta.sending.replies import Kind, Reply, ReplyReader
 
@@ -32,11 +35,11 @@ def expect(reply: Reply, kind: Kind) -> Reply:
     return reply
 
 
-class SmtpLine(asyncio.Protocol):
+class SmtpLine(SMTPProtocol):
     """A line to one server; everything that fails on it is an OSError, no answer in time a TimeoutError."""
 
     def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
+        super().__init__(asyncio.get_running_loop())
         self._reader = ReplyReader()
         self._lost: OSError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -65,19 +68,19 @@ class SmtpLine(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether something may still be said over it."""
-        return self._lost is None and self._transport is not None and not self._transport.is_closing()
+        return self._lost is None and self.is_connected
 
     @property
     def tls(self) -> ssl.SSLObject | None:
         """The TLS that is on, None in clear."""
-        return self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        return self.transport.get_extra_info("ssl_object") if self.transport is not None else None
 
     def write(self, data: bytes) -> None:
         """Send octets; what was said before them is no reply to them."""
         if not self.is_open:
             raise self._lost or ConnectionResetError
         self._reader.clear()
-        cast("asyncio.Transport", self._transport).write(data)
+        super().write(data)
 
     async def read(self, seconds: float, *, unfinished: bool = False) -> Reply:
         """Return the next reply; `unfinished` also the beginning of one whose end does not come."""
@@ -100,14 +103,14 @@ class SmtpLine(asyncio.Protocol):
         self.write(command + b"\r\n")
         return await self.read(seconds)
 
-    async def start_tls(self, context: ssl.SSLContext, server_name: str, seconds: float) -> None:
+    async def begin_tls(self, context: ssl.SSLContext, server_name: str, seconds: float) -> None:
         """Begin TLS; only an end of the line may follow where it fails."""
         if not self.is_open:
             raise self._lost or ConnectionResetError
         self._reader.clear()
         async with asyncio.timeout(seconds):
-            self._transport = await asyncio.get_running_loop().start_tls(
-                cast("asyncio.Transport", self._transport),
+            self.transport = await asyncio.get_running_loop().start_tls(
+                cast("asyncio.Transport", self.transport),  # uvloop's transports are not asyncio's by class
                 self,
                 context,
                 server_hostname=server_name,
@@ -116,13 +119,9 @@ class SmtpLine(asyncio.Protocol):
 
     def drop(self) -> None:
         """End it at once; a peer that never answers a TLS shutdown must not hold it."""
-        if self._transport is not None:
-            self._transport.close()
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not asyncio's by class
+        if self.transport is not None:
+            self.transport.close()
+            cast("asyncio.Transport", self.transport).abort()
 
     def data_received(self, data: bytes) -> None:
         """Hold it until it is read; a server that floods us is left, and what is held may still be read."""
@@ -131,12 +130,14 @@ class SmtpLine(asyncio.Protocol):
             self.drop()
         self._wake()
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
         """End it: the transport closes."""
         self._end(ConnectionResetError())
+        return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End it."""
+        super().connection_lost(exc)
         lost = ConnectionResetError()
         lost.__cause__ = exc
         self._end(lost)
