@@ -15,6 +15,7 @@ import structlog
 
 from gateway.ports import Clock
 from gateway.worker import Worker
+from sms.lifecycle import INTERMEDIATE
 from sms.message import Receipt, ReceiptState
 from sms.number import SenderId, parse_sender_id
 from sms.outcome import Outcome, ProblemCode, Retry
@@ -29,7 +30,7 @@ _LOOK_EVERY = 1.0
 _MOST = 100
 _LAST_KEY = 1 << 62
 # What says no more than silence does.
-_NO_END = frozenset({ReceiptState.ENROUTE, ReceiptState.UNKNOWN})
+_NO_END = INTERMEDIATE | {ReceiptState.UNKNOWN}
 
 
 class AskedCarrier(Protocol):

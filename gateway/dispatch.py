@@ -137,20 +137,18 @@ class Dispatch:
     def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:
         """Take one answer of a carrier; it is settled with its neighbours."""
         self._note(carrier, self._health[carrier].heard(outcome, self._monotonic(), self._rules))
-        self._answers.append(
-            Answer(
-                part_key=part_key,
-                carrier=carrier,
-                outcome=outcome,
-                at=to_stored(self._clock.now()),
-                owner=self._owner,
-            )
-        )
-        self._settler.kick()
+        self._take(carrier, part_key, outcome)
 
     def answered_late(self, carrier: str, part_key: int, outcome: Outcome) -> None:
-        """Take an answer that comes after its part was settled as unanswered."""
+        """Take an answer that comes after its part was settled as unanswered: it says what became of that part."""
         log.info("part_answered_late", carrier=carrier, part=part_key, outcome=type(outcome).__name__.lower())
+        self._take(carrier, part_key, outcome)
+
+    def _take(self, carrier: str, part_key: int, outcome: Outcome) -> None:
+        at = to_stored(self._clock.now())
+        answer = Answer(part_key=part_key, carrier=carrier, outcome=outcome, at=at, owner=self._owner)
+        self._answers.append(answer)
+        self._settler.kick()
 
     def window_changed(self, carrier: str) -> None:
         """Learn that a carrier may take more."""

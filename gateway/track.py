@@ -9,7 +9,7 @@ import structlog
 
 from gateway.ports import Clock
 from gateway.worker import Worker
-from sms.message import Receipt
+from sms.message import Receipt, ReceiptState
 from store.batches import in_lists
 from store.database import Database
 from store.dropped import forget_dropped
@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 _SWEEP_EVERY = 1.0
 _FORGET_EVERY_SWEEPS = 600
+_MOST_WORDS = 1000
 
 
 class Track:
@@ -44,6 +45,7 @@ class Track:
         self._notices_written = notices_written
         self._sweeps = 0
         self._more_to_forget = False
+        self._strange_words: set[tuple[str, str]] = set()
         self._sweeper = Worker("sweep", self._sweep, look_every=_SWEEP_EVERY)
 
     def start(self) -> None:
@@ -61,10 +63,20 @@ class Track:
         for receipt, change in zip(receipts, changes, strict=True):
             if not change.message_id:
                 log.info("receipt_fits_nothing_yet", carrier=receipt.carrier, carrier_id=receipt.carrier_id)
+            if receipt.state is ReceiptState.OTHER:
+                self._warn_of_word(receipt)
             if change.settled_job:
                 log.info("job_settled", job=change.settled_job)
         if any(change.notices for change in changes):
             self._notices_written()
+
+    def _warn_of_word(self, receipt: Receipt) -> None:
+        """Say once of each word that nobody knows it."""
+        word = receipt.carrier, receipt.word
+        if word not in self._strange_words and len(self._strange_words) < _MOST_WORDS:
+            self._strange_words.add(word)
+            hint = "it is taken for news on the way; receipt_states of the carrier's dialect can say what it means"
+            log.warning("receipt_word_unknown", carrier=receipt.carrier, word=receipt.word[:40], hint=hint)
 
     async def _sweep(self) -> bool:
         now = to_stored(self._clock.now())

@@ -45,7 +45,7 @@ def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:
     """Return what progress must know of the carriers."""
     listed = tuple(carriers)
     return Rules(
-        resend_unknown=frozenset(item.name for item in listed if item.on_unknown is OnUnknown.RESEND),
+        resends={item.name: item.resends for item in listed if item.on_unknown is OnUnknown.RESEND},
         receipt_grace={item.name: item.receipt_grace for item in listed},
         without_receipts=frozenset(item.name for item in listed if not item.receipts),
     )

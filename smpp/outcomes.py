@@ -83,14 +83,15 @@ def read_query_answer(answer: Pdu, carrier: str, carrier_id: str, dialect: Diale
     body = answer.body
     if answer.status or not isinstance(body, QuerySmResp):
         return decide_outcome(status_of(answer) or Status.RQUERYFAIL, overrides=dialect.statuses)
-    state = STATES.get(body.message_state, ReceiptState.UNKNOWN)
+    state = STATES.get(body.message_state, ReceiptState.OTHER)
     return Receipt(
         carrier=carrier,
         carrier_id=carrier_id,
         # What its receipts mean by a word, a carrier means by the word's number too.
-        state=dialect.receipt_states.get(WORD_OF[state], state),
+        state=dialect.receipt_states.get(WORD_OF.get(state, ""), state),
         error=str(body.error_code) if body.error_code else "",
         done_at=parse_absolute_time(body.final_date),
+        word=WORD_OF.get(state, str(body.message_state)),
     )
 
 

@@ -235,7 +235,13 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
         error=error,
         number=number if number.isdecimal() else "",
         done_at=parse_receipt_date(date, dialect.receipt_zone),
+        word=word or _word_of_number(number_of_state),
     )
+
+
+def _word_of_number(number: int) -> str:
+    state = STATES.get(number)
+    return WORD_OF[state] if state is not None else str(number or "")
 
 
 def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> ReceiptState:
@@ -246,7 +252,7 @@ def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> R
     if own is not None:
         return own
     told = [state for state in (STATES.get(number), WORDS.get(word)) if state is not None]
-    return next((state for state in told if state not in INTERMEDIATE), told[0] if told else ReceiptState.UNKNOWN)
+    return next((state for state in told if state not in INTERMEDIATE), told[0] if told else ReceiptState.OTHER)
 
 
 def _read_unusual(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> tuple[str, str, str, str]:

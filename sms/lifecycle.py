@@ -3,7 +3,7 @@
 Not here: who causes an event (gateway) or writes it down (store). The documentation draws `TRANSITIONS`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -68,6 +68,10 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
                 Event.CANCEL: State.CANCELLED,
                 Event.STOP: State.REJECTED,
                 Event.FAIL: State.FAILED,
+                # Of a part that waits to be sent again because its answer was lost: the answer came late after all, or
+                # the part ends without it.
+                Event.ACCEPT: State.SUBMITTED,
+                Event.LOSE: State.UNKNOWN,
             }
         ),
         State.SUBMITTING: MappingProxyType(
@@ -82,7 +86,8 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
         State.SUBMITTED: MappingProxyType(
             {**_REPORTS, Event.GIVE_UP_ON_RECEIPT: State.UNKNOWN, Event.CARRIER_CANCELLED: State.CANCELLED}
         ),
-        State.UNKNOWN: MappingProxyType({**_REPORTS}),
+        # A late answer says what became of it, as a receipt does.
+        State.UNKNOWN: MappingProxyType({**_REPORTS, Event.ACCEPT: State.SUBMITTED, Event.FAIL: State.FAILED}),
         # Only a late «delivered» overrides these: the network corrected itself.
         State.EXPIRED: MappingProxyType({Event.REPORT_DELIVERED: State.DELIVERED}),
         State.UNDELIVERED: MappingProxyType({Event.REPORT_DELIVERED: State.DELIVERED}),
@@ -97,11 +102,12 @@ REPORT_OF: Mapping[ReceiptState, Event | None] = MappingProxyType(
     {
         ReceiptState.ENROUTE: None,
         ReceiptState.DELIVERED: Event.REPORT_DELIVERED,
-        ReceiptState.ACCEPTED: Event.REPORT_DELIVERED,
+        ReceiptState.ACCEPTED: None,
         ReceiptState.EXPIRED: Event.REPORT_EXPIRED,
         ReceiptState.DELETED: Event.REPORT_UNDELIVERED,
         ReceiptState.UNDELIVERABLE: Event.REPORT_UNDELIVERED,
         ReceiptState.REJECTED: Event.REPORT_REJECTED,
+        ReceiptState.OTHER: None,
         ReceiptState.UNKNOWN: Event.REPORT_UNKNOWN,
     }
 )
@@ -175,14 +181,17 @@ def summarise(states: Iterable[State]) -> Summary:
     )
 
 
-_LADDER = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 180, 600, 1200, 1800))
+FAULTS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 180, 600, 1200, 1800))
+"""How long a part waits after the first, second, … attempt that went wrong."""
+THROTTLES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 3, 5, 8, 15, 30, 60))
+"""The same where the carrier was only asked too fast: the link slows down by itself, so the SMS need not wait long."""
 
 
-def retry_delay(attempts: int, wish: timedelta | None, spread: int) -> timedelta:
-    """Return how long a refused part waits after its n-th attempt (from 1); the carrier's wish is a lower bound.
+def retry_delay(attempts: int, wish: timedelta | None, spread: int, ladder: Sequence[timedelta] = FAULTS) -> timedelta:
+    """Return how long a part waits after its n-th attempt (from 1) of a kind; the carrier's wish is a lower bound.
 
     `spread` is any integer of the message, such as its key: it lengthens the wait by up to a quarter, so that messages
     refused together do not come back together.
     """
-    step = _LADDER[min(attempts, len(_LADDER)) - 1]
+    step = ladder[min(attempts, len(ladder)) - 1]
     return max(step, wish or timedelta(0)) * (1 + (spread % 101) / 400)

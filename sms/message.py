@@ -120,7 +120,7 @@ class PartToSubmit:
 
 
 class ReceiptState(StrEnum):
-    """What a carrier's receipt says (SMPP 3.4 §5.2.28, appendix B)."""
+    """What a carrier's receipt says (SMPP 3.4 §5.2.28, appendix B); OTHER is in neither."""
 
     ENROUTE = "enroute"
     DELIVERED = "delivered"
@@ -130,11 +130,15 @@ class ReceiptState(StrEnum):
     ACCEPTED = "accepted"
     UNKNOWN = "unknown"
     REJECTED = "rejected"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The carrier tells us of one part; ENROUTE is news on the way and decides nothing.
+    """The carrier tells us of one part; ENROUTE and ACCEPTED are news on the way and decide nothing, as does OTHER.
+
+    OTHER stands for what nobody knows the meaning of. `word` is the carrier's own, such as DELIVRD; the same news in
+    another word is equal.
 
     `carrier_id` is normalised by the carrier's dialect before it comes here.
     `number` is the handset's, digits only, where the carrier says it: it helps to settle a part whose answer was lost.
@@ -146,6 +150,7 @@ class Receipt:
     error: str = ""
     number: str = ""
     done_at: datetime | None = None
+    word: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

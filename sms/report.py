@@ -52,7 +52,8 @@ class ReportedPart:
     """One part as its sender may see it; `billed` once a carrier accepted it, or may have.
 
     `cost_label` is the operator's word for what the carrier cost when it was offered the part, and not the sender's to
-    know. `acted_for` says that the network took the message on behalf of its recipient (ACCEPTD, SMPP 3.4 appendix B).
+    know. `word` is what the network itself called the end that it reported, such as DELIVRD; `resends` counts how often
+    the part was sent again because its answer was lost.
     """
 
     index: int
@@ -65,12 +66,13 @@ class ReportedPart:
     submitted_at: datetime | None = None
     reported_at: datetime | None = None
     cost_label: str = ""
-    acted_for: bool = False
+    word: str = ""
+    resends: int = 0
 
     @property
     def billed(self) -> bool:
         """Tell whether this part is on the bill."""
-        return bool(self.carrier_id)
+        return bool(self.carrier_id) or self.state is State.SUBMITTED  # not every carrier gives an id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

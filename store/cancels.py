@@ -11,10 +11,12 @@ from store.database import Transaction
 
 
 class CancelWishRow(peewee.Model):
-    """A message whose sender wants it back; `asked_at` in microseconds."""
+    """A message whose sender wants it back; instants in microseconds. `attempts` were put off by the carrier."""
 
     message_key = peewee.BigIntegerField(primary_key=True)
     asked_at = peewee.BigIntegerField()
+    attempts = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    due_at = peewee.BigIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
 
     class Meta:  # noqa: D106 - configuration, the docstring is the model's
         table_name = "cancel_wish"

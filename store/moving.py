@@ -23,7 +23,10 @@ _STATES = {state.value: state for state in State}  # costs a fifth of asking the
 
 @dataclass(slots=True)
 class MovingPart:
-    """One part as stored, and whether it was changed since; `offered` says that its carrier's side of it was."""
+    """One part as stored, and whether it was changed since; `offered` says that its carrier's side of it was.
+
+    `resends` counts how often it was queued again because its answer was lost.
+    """
 
     key: int
     message_key: int
@@ -33,8 +36,15 @@ class MovingPart:
     error: str
     submitted_at: int | None
     reported_at: int | None
+    resends: int
     changed: bool = False
     offered: bool = False
+
+    @property
+    def id_missing(self) -> bool:
+        """Tell whether the carrier has the part, or may have, and has not said its id for it."""
+        waits = self.state is State.QUEUED and self.resends > 0
+        return not self.carrier_id and (waits or self.state is State.SUBMITTED or self.state is State.UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -51,6 +61,7 @@ class MovingMessage:
     from_network: bool
     receipt_wanted: bool
     attempts: int
+    throttled: int
     route: str
     due_at: int
     expires_at: int
@@ -117,15 +128,15 @@ class MovingMessage:
 
 
 _COLUMNS = (
-    "SELECT key, job_key, public_id, number, state, reason, problem, from_network, receipt_wanted, attempts, route,"
-    " due_at, expires_at, counted, owner, updated_at FROM message"
+    "SELECT key, job_key, public_id, number, state, reason, problem, from_network, receipt_wanted, attempts, throttled,"
+    " route, due_at, expires_at, counted, owner, updated_at FROM message"
 )
 _MESSAGE = _COLUMNS + " WHERE key IN (??) ORDER BY key"
 _MESSAGE_OF = _MESSAGE.replace("??", "SELECT message_key FROM part WHERE key IN (??)")
 _LOCKED = " FOR UPDATE"
 # Not ordered: PostgreSQL could then walk the primary key, through all parts there are.
 _PART = (
-    "SELECT key, message_key, state, carrier, carrier_id, error, submitted_at, reported_at FROM part"
+    "SELECT key, message_key, state, carrier, carrier_id, error, submitted_at, reported_at, resends FROM part"
     " WHERE message_key IN (??)"
 )
 
@@ -153,12 +164,13 @@ def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, MovingM
             from_network=bool(row[7]),
             receipt_wanted=bool(row[8]),
             attempts=row[9],
-            route=row[10],
-            due_at=row[11],
-            expires_at=row[12],
-            counted=bool(row[13]),
-            owner=row[14],
-            updated_at=row[15],
+            throttled=row[10],
+            route=row[11],
+            due_at=row[12],
+            expires_at=row[13],
+            counted=bool(row[14]),
+            owner=row[15],
+            updated_at=row[16],
         )
         for row in tx.rows_in(query + _LOCKED if tx.postgresql else query, sorted(set(keys)))
     }
@@ -170,10 +182,10 @@ def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, MovingM
 
 # SQLite writes whatever an UPDATE names into its indexes anew: what seldom changes has statements of its own.
 _PARTS = Update(Part, "state", "error", "reported_at")
-_OFFERED_PARTS = Update(Part, "carrier", "carrier_id", "submitted_at", *_PARTS.columns[:-1])
+_OFFERED_PARTS = Update(Part, "carrier", "carrier_id", "submitted_at", "resends", *_PARTS.columns[:-1])
 _MOVED = (
     *("state", "reason", "problem", "from_network", "receipt_wanted", "route", "due_at", "owner"),
-    "updated_at",
+    *("throttled", "id_missing", "updated_at"),
 )
 _MESSAGES = Update(Message, *_MOVED)
 _ENDED_MESSAGES = Update(Message, *_MOVED, also="counted = TRUE")
@@ -204,7 +216,11 @@ class MessageWriter:
         tx.update(_PARTS, [_part_row(part) for part in parts if not part.offered])
         tx.update(
             _OFFERED_PARTS,
-            [(part.carrier, part.carrier_id, part.submitted_at, *_part_row(part)) for part in parts if part.offered],
+            [
+                (part.carrier, part.carrier_id, part.submitted_at, part.resends, *_part_row(part))
+                for part in parts
+                if part.offered
+            ],
         )
         moved: list[Row] = []
         ending: list[Row] = []
@@ -282,6 +298,8 @@ def _message_row(message: MovingMessage, now: int) -> Row:
         message.route,
         message.due_at,
         message.owner if message.state is State.SUBMITTING else "",
+        message.throttled,
+        any(part.id_missing for part in message.parts),
         now,
         message.key,
     )

@@ -112,12 +112,12 @@ _MESSAGES = Insert(
     *("key", "job_key", "seq", "public_id", "given", "number", "notify", "orcpt", "body", "cut", "replaced"),
     *("alphabet", "sender", "state", "reason", "problem", "from_network", "priority", "route", "held", "flash"),
     *("receipt_wanted", "parts", "attempts", "due_at", "expires_at", "watch_at", "counted", "owner", "updated_at"),
-    "blackouts",
+    *("blackouts", "throttled", "id_missing"),
 )
 _PARTS = Insert(
     Part,
     *("key", "message_key", "idx", "total", "body", "udh", "payload", "state", "attempt", "carrier", "carrier_id"),
-    *("error", "cost_label"),
+    *("error", "cost_label", "resends"),
 )
 _SEEN = Insert(Seen, "digest", "job_key", "until")
 _TAKEN_MESSAGES = Update(Message, "owner", "updated_at", also="state = 'submitting', attempts = attempts + 1")
@@ -256,12 +256,12 @@ class Outbound:
             + (format_setting(job.sender) if job.sender else "", state.value, message.reason, message.problem, False)
             + (_URGENCY[job.priority], message.route, False, job.flash, job.receipt_wanted, len(parts), 0)
             + (job.due_at, job.expires_at, job.expires_at, state is not State.QUEUED, "", job.accepted_at)
-            + (job.blackouts,)
+            + (job.blackouts, 0, False)
         )
         for index, part in enumerate(parts, start=1):
             rows.parts.append(
                 (self._keys.take(), key, index, len(parts), part.text, part.udh, part.payload, waiting.value)
-                + (0, "", "", "", "")
+                + (0, "", "", "", "", 0)
             )
 
     def take(self, tx: Transaction, takes: list[Take]) -> list[list[PartToSubmit]]:

@@ -5,11 +5,10 @@ down and settles jobs. Not here: taking parts out of the queue (outbound), whose
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sms.lifecycle import REPORT_OF, Event, State, retry_delay
-from sms.message import ReceiptState
+from sms.lifecycle import FAULTS, THROTTLES, Event, State, advance, retry_delay
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 from store.database import Transaction
 from store.keys import Keys
@@ -19,33 +18,21 @@ from store.receipts import (
     ERROR_KEPT,
     Arrived,
     Fitted,
+    Orphan,
     adopt,
     find_orphans,
     find_orphans_to,
-    find_unknown,
+    find_without_id,
     keep,
     name_parts,
     worth_keeping,
 )
+from store.reported import follow_sibling, name_part, report_part
 
 _GRACE = timedelta(hours=1)
 _SWEEP = 1_000
 _RECOVER = 500
 
-_REPORT_PROBLEMS: Mapping[Event, Problem] = {
-    Event.REPORT_UNDELIVERED: Problem(
-        code=ProblemCode.NOT_DELIVERED, text="The network reports that the message could not be delivered."
-    ),
-    Event.REPORT_EXPIRED: Problem(
-        code=ProblemCode.VALIDITY_ENDED, text="The network reports that the validity ended before delivery."
-    ),
-    Event.REPORT_REJECTED: Problem(
-        code=ProblemCode.CARRIER_REFUSED, text="The network reports that it rejected the message."
-    ),
-    Event.REPORT_UNKNOWN: Problem(
-        code=ProblemCode.STATE_UNKNOWN, text="The network reports that it does not know what became of the message."
-    ),
-}
 _EXPIRED = Problem(code=ProblemCode.VALIDITY_ENDED, text="The validity ended before a carrier took the message.")
 _NO_RECEIPT = Problem(
     code=ProblemCode.NO_RECEIPT, text="The carrier accepted the message, and no delivery receipt came for it."
@@ -55,6 +42,10 @@ _INCOMPLETE = Problem(
 )
 _CARRIER_CANCELLED = Problem(
     code=ProblemCode.CANCELLED, text="The carrier cancelled the message before it was delivered; it may still bill it."
+)
+_LOST = Problem(
+    code=ProblemCode.NO_ANSWER,
+    text="The carrier did not answer when the message was sent; it may have it or not, and it was not sent again.",
 )
 _CANCELLED = Problem(code=ProblemCode.CANCELLED, text="The message was cancelled before it was sent.")
 
@@ -128,10 +119,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What must be known of the carriers: whose lost answers are sent again, who gives no receipts, their grace."""
+    """What must be known of the carriers.
 
-    resend_unknown: frozenset[str] = frozenset()
+    How often a part is sent again at most whose answer was lost, who gives no receipts or one for a text of several
+    parts, and their grace.
+    """
+
+    resends: Mapping[str, int] = field(default_factory=dict)
     without_receipts: frozenset[str] = frozenset()
+    whole_receipts: frozenset[str] = frozenset()
     receipt_grace: Mapping[str, timedelta] = field(default_factory=dict)
 
 
@@ -162,7 +158,10 @@ class ProgressStore:
         self._writer = MessageWriter(keys, self._grace)
 
     def settle(self, tx: Transaction, batches: list[list[Answer]]) -> list[list[Progress]]:
-        """Take carriers' answers to parts that are `submitting`; an answer to any other part changes nothing."""
+        """Take carriers' answers to parts that are `submitting`, or to which the carrier still owes one.
+
+        An answer to any other part changes nothing.
+        """
         progress = iter(self._settle(tx, [answer for batch in batches for answer in batch]))
         return [[next(progress) for _ in batch] for batch in batches]
 
@@ -170,22 +169,25 @@ class ProgressStore:
         messages = load_messages_of(tx, (answer.part_key for answer in answers))
         places = _places(messages)
         told: list[MovingMessage | None] = []
-        accepted: list[MovingPart] = []
-        lost: list[tuple[MovingMessage, MovingPart]] = []
+        named: list[MovingPart] = []
+        nameless: list[tuple[MovingMessage, MovingPart]] = []
         for answer in answers:
             message, part = places.get(answer.part_key, (None, None))
             told.append(message)
-            if message is None or part is None or part.state is not State.SUBMITTING:
+            if message is None or part is None:
                 continue
-            if answer.owner not in ("", message.owner):
+            if part.state is State.SUBMITTING and answer.owner in ("", message.owner):
+                self._apply_answer(message, part, answer)
+            elif part.id_missing and part.carrier == answer.carrier:
+                self._apply_late_answer(message, part, answer)
+            else:
                 continue
-            self._apply_answer(message, part, answer)
             if part.carrier_id:
-                accepted.append(part)
-            elif isinstance(answer.outcome, Unknown):
-                lost.append((message, part))
-        self._apply_early_receipts(tx, places, accepted)
-        self._adopt_orphans(tx, lost)
+                named.append(part)
+            elif part.id_missing:
+                nameless.append((message, part))
+        self._apply_early_receipts(tx, places, named)
+        self._adopt_orphans(tx, nameless)
         notices = self._writer.save(tx, messages.values(), max((answer.at for answer in answers), default=0))
         return [_progress(message, notices) for message in told]
 
@@ -194,29 +196,48 @@ class ProgressStore:
         part.changed = part.offered = True
         match answer.outcome:
             case Done(reference=reference):
-                part.carrier_id = reference
-                part.submitted_at = answer.at
-                message.move(part, Event.ACCEPT)
-                if part.carrier in self._rules.without_receipts:
-                    message.receipt_wanted = False
+                self._accept(message, part, reference, answer.at)
                 if message.has(State.QUEUED):
                     message.route = part.carrier
             case Retry(problem=problem, after=after):
                 self._defer(message, part, problem)
-                wait = retry_delay(max(message.attempts, 1), after, message.key)
-                message.due_at = max(answer.at + _microseconds(wait), message.due_at)
+                _wait(message, answer.at, problem, after)
             case Failed(problem=problem):
-                message.move(part, Event.FAIL, problem)
-                message.reason, message.problem = problem.code.value, problem.text
-                for other in message.parts:
-                    if other.state is State.QUEUED:
-                        _abandon(message, other)
+                _fail(message, part, problem)
             case Unknown(problem=problem):
-                if part.carrier in self._rules.resend_unknown and not _is_stopped(message):
-                    message.move(part, Event.RESEND, problem)
-                else:
-                    part.submitted_at = answer.at
-                    message.move(part, Event.LOSE, problem)
+                self._lose(message, part, problem, answer.at)
+
+    def _apply_late_answer(self, message: MovingMessage, part: MovingPart, answer: Answer) -> None:
+        """Take an answer that was given up as lost; what it says of a part that may be there twice is one part only."""
+        match answer.outcome:
+            case Done(reference=reference) if reference:
+                part.changed = part.offered = message.changed = True
+                self._accept(message, part, reference, part.submitted_at or answer.at)
+            case Failed(problem=problem) if not part.resends:
+                _fail(message, part, problem)
+
+    def _accept(self, message: MovingMessage, part: MovingPart, reference: str, at: int) -> None:
+        part.carrier_id = reference
+        part.submitted_at = at
+        part.error = ""
+        message.move(part, Event.ACCEPT)
+        if part.carrier in self._rules.without_receipts:
+            message.receipt_wanted = False
+        if part.carrier in self._rules.whole_receipts:
+            follow_sibling(message, part)
+
+    def _lose(self, message: MovingMessage, part: MovingPart, problem: Problem, at: int) -> None:
+        """Have a part sent again whose answer was lost, as often as its carrier's rule says, and then no more."""
+        part.submitted_at = at
+        allowed = self._rules.resends.get(part.carrier, 0)
+        if part.resends < allowed and not _is_stopped(message):
+            part.resends += 1
+            again = f"{problem.text} It is sent again ({part.resends} of {allowed})."
+            message.move(part, Event.RESEND, replace(problem, text=again))
+            message.due_at = max(at + _microseconds(retry_delay(part.resends, None, message.key)), message.due_at)
+        else:
+            times = f" It was sent {part.resends + 1} times." if part.resends else ""
+            message.move(part, Event.LOSE, replace(problem, text=problem.text + times))
 
     def _defer(self, message: MovingMessage, part: MovingPart, problem: Problem) -> None:
         """Queue a refused part again, unless what happened to its message meanwhile leaves no use for it."""
@@ -225,7 +246,7 @@ class ProgressStore:
             return
         message.move(part, Event.DEFER, problem)
         if message.has(State.CANCELLED):
-            message.move(part, Event.CANCEL, _CANCELLED)
+            _end_waiting(message, part, Event.CANCEL, _CANCELLED)
 
     def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[MovingPart]) -> None:
         """Apply receipts that came before the answer that makes them fit."""
@@ -234,32 +255,36 @@ class ProgressStore:
         for orphan in find_orphans(tx, {carrier_id for _, carrier_id in parts}):
             if (orphan.carrier, orphan.carrier_id) in parts:
                 message, part = places[parts[orphan.carrier, orphan.carrier_id]]
-                _report(message, part, orphan.state, orphan.error, orphan.received_at)
+                self._report(message, part, orphan)
                 adopted.append((part.key, orphan.key))
         adopt(tx, adopted)
 
-    def _adopt_orphans(self, tx: Transaction, lost: list[tuple[MovingMessage, MovingPart]]) -> None:
-        """Apply receipts that fitted nothing to parts whose answer was lost, where exactly one part fits."""
-        numbers = {message.number for message, _ in lost} - {""}
+    def _report(self, message: MovingMessage, part: MovingPart, orphan: Orphan) -> None:
+        whole = self._rules.whole_receipts
+        report_part(message, part, orphan.state, orphan.error, orphan.received_at, whole)
+
+    def _adopt_orphans(self, tx: Transaction, nameless: list[tuple[MovingMessage, MovingPart]]) -> None:
+        """Apply receipts that fitted nothing to parts whose answer told no id, where exactly one part fits."""
+        numbers = {message.number for message, _ in nameless} - {""}
         orphans = find_orphans_to(tx, numbers)
-        unknown = find_unknown(tx, numbers, min(orphan.received_at for orphan in orphans)) if orphans else {}
+        others = find_without_id(tx, numbers, min(orphan.received_at for orphan in orphans)) if orphans else {}
         adopted = []
         for orphan in orphans:
             fitting = [
                 (message, part)
-                for message, part in lost
-                if part.state is State.UNKNOWN
-                and message.number == orphan.number
+                for message, part in nameless
+                if message.number == orphan.number
                 and part.carrier == orphan.carrier
                 and part.carrier_id in ("", orphan.carrier_id)
             ]
-            if len(fitting) != 1 or (orphan.carrier, orphan.number) in unknown:
+            keys = {part.key for _, part in fitting}
+            if len(fitting) != 1 or any(key not in keys for key, _ in others.get((orphan.carrier, orphan.number), ())):
                 continue
             message, part = fitting[0]
             # A message was last written when its part was taken: what came before that is no receipt of it.
             if message.updated_at <= orphan.received_at:
-                _name(message, part, orphan.carrier_id)
-                _report(message, part, orphan.state, orphan.error, orphan.received_at)
+                name_part(message, part, orphan.carrier_id, orphan.received_at)
+                self._report(message, part, orphan)
                 adopted.append((part.key, orphan.key))
         adopt(tx, adopted)
 
@@ -283,8 +308,9 @@ class ProgressStore:
             if message is None or part is None:
                 kept.append((item, None))
                 continue
-            _name(message, part, receipt.carrier_id)
-            moved = _report(message, part, receipt.state, receipt.error[:ERROR_KEPT], item.at)
+            name_part(message, part, receipt.carrier_id, item.at)
+            error, whole = receipt.error[:ERROR_KEPT], self._rules.whole_receipts
+            moved = report_part(message, part, receipt.state, error, item.at, whole)
             (kept if moved else idle).append((item, part.key))
         kept += worth_keeping(tx, idle) if idle else []
         keep(tx, self._keys, kept)
@@ -304,7 +330,7 @@ class ProgressStore:
         for message in messages.values():
             for part in message.parts:
                 if part.state is State.QUEUED and message.expires_at <= now:
-                    message.move(part, Event.EXPIRE, _EXPIRED)
+                    _end_waiting(message, part, Event.EXPIRE, _EXPIRED)
                 elif part.state is State.SUBMITTED and message.expires_at + self._grace[part.carrier] <= now:
                     message.move(part, Event.GIVE_UP_ON_RECEIPT, _NO_RECEIPT)
         notices = self._writer.save(tx, messages.values(), now)
@@ -319,7 +345,7 @@ class ProgressStore:
         messages = load_messages(tx, wish.message_keys)
         for message in messages.values():
             for part in message.parts:
-                message.move(part, Event.CANCEL, _CANCELLED)
+                _end_waiting(message, part, Event.CANCEL, _CANCELLED)
         self._writer.save(tx, messages.values(), wish.now)
         return sum(
             message.state is State.CANCELLED and message.told is not State.CANCELLED for message in messages.values()
@@ -356,7 +382,7 @@ class ProgressStore:
         for message, part in parts:
             answer = Answer(part_key=part.key, carrier=part.carrier, outcome=Unknown(problem=wish.problem), at=wish.now)
             self._apply_answer(message, part, answer)
-        self._adopt_orphans(tx, parts)
+        self._adopt_orphans(tx, [(message, part) for message, part in parts if part.id_missing])
         notices = self._writer.save(tx, messages.values(), wish.now)
         return Recovered(parts=len(parts), notices=notices, settled_jobs=_settled_jobs(messages))
 
@@ -382,27 +408,35 @@ def _is_stopped(message: MovingMessage) -> bool:
 def _abandon(message: MovingMessage, part: MovingPart) -> None:
     """Fail a part that was not sent, of a message that has failed; what it failed of stays the message's reason."""
     cause = message.reason, message.problem
-    message.move(part, Event.FAIL, _INCOMPLETE)
+    _end_waiting(message, part, Event.FAIL, _INCOMPLETE)
     message.reason, message.problem = cause
 
 
-def _name(message: MovingMessage, part: MovingPart, carrier_id: str) -> None:
-    """Remember the carrier's id of a part whose answer, which would have said it, was lost."""
-    if not part.carrier_id:
-        part.carrier_id = carrier_id
-        part.changed = part.offered = message.changed = True
+def _fail(message: MovingMessage, part: MovingPart, problem: Problem) -> None:
+    """Fail a part for good, and with it those of its message that wait."""
+    message.move(part, Event.FAIL, problem)
+    message.reason, message.problem = problem.code.value, problem.text
+    for other in message.parts:
+        if other.state is State.QUEUED:
+            _abandon(message, other)
 
 
-def _report(message: MovingMessage, part: MovingPart, state: ReceiptState, error: str, at: int) -> bool:
-    """Move a part as a receipt says; returns whether it moved."""
-    event = REPORT_OF[state]
-    if event is None or not message.move(part, event, _REPORT_PROBLEMS.get(event)):
-        return False
-    part.reported_at = at
-    part.error = error if part.state is not State.DELIVERED else ""
-    if message.state is part.state:
-        message.from_network = True
-    return True
+def _end_waiting(message: MovingMessage, part: MovingPart, event: Event, problem: Problem) -> None:
+    """End a part that waits; one that waits to be sent again may be with its carrier, and nothing else is true."""
+    if part.resends and advance(part.state, event) is not part.state:
+        message.move(part, Event.LOSE, _LOST)
+    else:
+        message.move(part, event, problem)
+
+
+def _wait(message: MovingMessage, at: int, problem: Problem, wish: timedelta | None) -> None:
+    """Put a refused message off; the first refusal of an attempt says what the attempt counts as."""
+    throttled = problem.code is ProblemCode.THROTTLED
+    if throttled and message.due_at <= at:
+        message.throttled += 1
+    times = message.throttled if throttled else message.attempts - message.throttled
+    wait = retry_delay(max(times, 1), wish, message.key, THROTTLES if throttled else FAULTS)
+    message.due_at = max(at + _microseconds(wait), message.due_at)
 
 
 def _settled_jobs(messages: Mapping[int, MovingMessage]) -> tuple[str, ...]:

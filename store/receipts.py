@@ -12,13 +12,13 @@ from datetime import timedelta
 from sms.message import Receipt, ReceiptState
 from store.keys import Keys, to_stored
 from store.statements import Insert, Update
-from store.tables import LOST, ReceiptRow
+from store.tables import ReceiptRow
 from store.transaction import Row, Transaction
 
 ERROR_KEPT = 80
 _ORPHAN_LIFE = int(timedelta(hours=48).total_seconds()) * 1_000_000
-# No validity is longer than 7 days, no orphan lives longer than 2: an older lost answer has no receipt to come.
-_UNKNOWN_LIFE = int(timedelta(days=10).total_seconds()) * 1_000_000
+# No validity is longer than 7 days, no orphan lives longer than 2: for an older part there is no receipt to come.
+_ID_MISSING_LIFE = int(timedelta(days=10).total_seconds()) * 1_000_000
 # Of one part, beside those that moved it: with the same news, and in all.
 _MOST_ALIKE = 3
 _MOST_KEPT = 100
@@ -43,6 +43,7 @@ class Orphan:
     error: str
     number: str
     received_at: int
+    word: str
 
 
 # The key of a part and of its message.
@@ -53,42 +54,44 @@ Fitted = tuple[Arrived, int | None]
 _NOTHING: Named = (0, 0)
 _RECEIPTS = Insert(
     ReceiptRow,
-    *("key", "carrier", "carrier_id", "state", "error", "number", "done_at", "received_at", "part_key"),
+    *("key", "carrier", "carrier_id", "state", "error", "number", "done_at", "received_at", "part_key", "word"),
 )
 _ADOPTED = Update(ReceiptRow, "part_key")
 _KEPT = "SELECT part_key, state, error, count(*) FROM receipt WHERE part_key IN (??) GROUP BY part_key, state, error"
-_ORPHAN = "SELECT key, carrier, carrier_id, state, error, number, received_at FROM receipt WHERE part_key IS NULL"
+_ORPHAN = "SELECT key, carrier, carrier_id, state, error, number, received_at, word FROM receipt WHERE part_key IS NULL"
 _ORPHAN_BY_ID = _ORPHAN + " AND carrier_id IN (??)"
 _ORPHAN_BY_NUMBER = _ORPHAN + " AND number IN (??)"
 _PART_BY_ID = "SELECT key, carrier, carrier_id, message_key FROM part WHERE carrier_id <> '' AND carrier_id IN (??)"
-_UNKNOWN = (
-    "SELECT p.key, m.key, p.carrier, m.number FROM"  # noqa: S608 - words of the schema
-    f" (SELECT key, number FROM message WHERE number IN (??) AND updated_at > ? AND {LOST}) AS m"
-    " JOIN part p ON p.message_key = m.key WHERE p.state = 'unknown' AND p.carrier_id = ''"
+# As store.moving.MovingPart.id_missing says it.
+_ID_MISSING = (
+    "SELECT p.key, m.key, p.carrier, m.number FROM"
+    " (SELECT key, number FROM message WHERE number IN (??) AND updated_at > ? AND id_missing) AS m"
+    " JOIN part p ON p.message_key = m.key WHERE p.carrier_id = ''"
+    " AND (p.state IN ('submitted', 'unknown') OR (p.state = 'queued' AND p.resends > 0))"
 )
 
 
 def name_parts(tx: Transaction, arrived: Sequence[Arrived]) -> list[Named]:
-    """Return the part that each receipt names: the newest with that id, or the only unknown one to that number."""
+    """Return the part that each receipt names: the newest with that id, or the only one without id to its number."""
     found: dict[tuple[str, str], Named] = {}
     wanted = {item.receipt.carrier_id for item in arrived}
     for key, carrier, carrier_id, message_key in tx.rows_in(_PART_BY_ID, wanted):
         found[carrier, carrier_id] = max((key, message_key), found.get((carrier, carrier_id), _NOTHING))
     strange = [item for item in arrived if (item.receipt.carrier, item.receipt.carrier_id) not in found]
     since = min((item.at for item in strange), default=0)
-    unknown = find_unknown(tx, {item.receipt.number for item in strange}, since)
+    without_id = find_without_id(tx, {item.receipt.number for item in strange}, since)
     named = []
     for item in arrived:
-        fitting = unknown.get((item.receipt.carrier, item.receipt.number), [])
+        fitting = without_id.get((item.receipt.carrier, item.receipt.number), [])
         alone = fitting[0] if len(fitting) == 1 else _NOTHING
         named.append(found.get((item.receipt.carrier, item.receipt.carrier_id), alone))
     return named
 
 
-def find_unknown(tx: Transaction, numbers: AbstractSet[str], at: int) -> dict[tuple[str, str], list[Named]]:
-    """Return the parts whose answer their carrier still owes, by carrier and number."""
+def find_without_id(tx: Transaction, numbers: AbstractSet[str], at: int) -> dict[tuple[str, str], list[Named]]:
+    """Return the parts whose id their carrier owes, by carrier and number: its answer was lost, or had none."""
     found: dict[tuple[str, str], list[Named]] = {}
-    for key, message_key, carrier, number in tx.rows_in(_UNKNOWN, numbers - {""}, (at - _UNKNOWN_LIFE,)):
+    for key, message_key, carrier, number in tx.rows_in(_ID_MISSING, numbers - {""}, (at - _ID_MISSING_LIFE,)):
         found.setdefault((carrier, number), []).append((key, message_key))
     return found
 
@@ -113,6 +116,7 @@ def _orphans(rows: list[Row]) -> list[Orphan]:
             error=row[4],
             number=row[5],
             received_at=row[6],
+            word=row[7],
         )
         for row in sorted(rows)
     ]
@@ -149,7 +153,7 @@ def _row(key: int, item: Arrived, part_key: int | None) -> Row:
     receipt = item.receipt
     return (
         *(key, receipt.carrier, receipt.carrier_id, receipt.state.value, receipt.error[:ERROR_KEPT], receipt.number),
-        *(to_stored(receipt.done_at) if receipt.done_at else None, item.at, part_key),
+        *(to_stored(receipt.done_at) if receipt.done_at else None, item.at, part_key, receipt.word[:ERROR_KEPT]),
     )
 
 

@@ -7,8 +7,6 @@ hold. Not here: customers and settings (directory_tables), how an existing datab
 
 # ruff: noqa: D106 - peewee's Meta is configuration, the docstring is its model's
 
-from typing import Final
-
 import peewee
 
 
@@ -78,7 +76,9 @@ class Message(Row):
     """One recipient of a job. `priority` is 0 for express, 1 for normal; `route` names the carriers that may take it.
 
     `counted` is false until the message's end was subtracted from its job; `watch_at` is when silence ends it; `owner`
-    is the process that is submitting it. `blackouts` are the periods ahead in which it may not go out, as JSON.
+    is the process that is submitting it. `blackouts` are the periods ahead in which it may not go out, as JSON. Of its
+    `attempts`, `throttled` only came too fast for the carrier. `id_missing` says that the carrier owes the id of a part
+    which it has, or may have.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -111,6 +111,8 @@ class Message(Row):
     owner = peewee.TextField(default="")
     updated_at = peewee.BigIntegerField()
     blackouts = peewee.TextField(null=True)
+    throttled = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    id_missing = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT FALSE")])
 
     class Meta:
         table_name = "message"
@@ -125,15 +127,17 @@ Message.add_index(
 Message.add_index(Message.index(Message.owner, name="message_submitting").where(Message.state == "submitting"))
 # Written as the sweep writes it: SQLite uses a partial index only for the words that it was declared with.
 Message.add_index(Message.index(Message.watch_at, name="message_watched").where(peewee.SQL("NOT counted")))
-# Where parts may be whose answer was lost: a part that goes well never enters it. The query has the same words.
-LOST: Final = "state NOT IN ('submitted', 'delivered') AND (parts > 1 OR state NOT IN ('queued', 'submitting'))"
-Message.add_index(Message.index(Message.number, Message.updated_at, name="message_lost").where(peewee.SQL(LOST)))
+# A message that goes well never enters it. The query has the same words.
+Message.add_index(
+    Message.index(Message.number, Message.updated_at, name="message_id_missing").where(peewee.SQL("id_missing"))
+)
 
 
 class Part(Row):
     """One part: what goes on the air, and what the carrier said of it. Each accepted one is billed.
 
-    `cost_label` is the operator's word for what the carrier cost when it was offered the part; empty before.
+    `cost_label` is the operator's word for what the carrier cost when it was offered the part; empty before. `resends`
+    counts how often it was queued again because its answer was lost.
     """
 
     message_key = peewee.BigIntegerField(index=True)
@@ -150,6 +154,7 @@ class Part(Row):
     submitted_at = peewee.BigIntegerField(null=True)
     reported_at = peewee.BigIntegerField(null=True)
     cost_label = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+    resends = peewee.SmallIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
 
     class Meta:
         table_name = "part"
@@ -159,7 +164,10 @@ Part.add_index(Part.index(Part.carrier_id, name="part_carrier_id").where(Part.ca
 
 
 class ReceiptRow(Row):
-    """Every receipt that came, as it came; `part_key` is null while nothing fits it (an orphan, kept 48 hours)."""
+    """Every receipt that came, as it came; `part_key` is null while nothing fits it (an orphan, kept 48 hours).
+
+    `word` is what the carrier itself calls the state, empty where it only gave its number.
+    """
 
     carrier = peewee.TextField()
     carrier_id = peewee.TextField()
@@ -169,6 +177,7 @@ class ReceiptRow(Row):
     done_at = peewee.BigIntegerField(null=True)
     received_at = peewee.BigIntegerField()
     part_key = peewee.BigIntegerField(null=True)
+    word = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
 
     class Meta:
         table_name = "receipt"

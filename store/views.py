@@ -23,8 +23,8 @@ _MESSAGES = (
 )
 _PARTS = (
     "SELECT p.message_key, p.idx, p.total, p.body, p.state, p.carrier, p.carrier_id, p.error, p.submitted_at,"
-    " p.reported_at, p.cost_label,"
-    " EXISTS (SELECT 1 FROM receipt r WHERE r.part_key = p.key AND r.state = 'accepted')"
+    " p.reported_at, p.cost_label, p.resends,"
+    " (SELECT r.word FROM receipt r WHERE r.part_key = p.key AND r.received_at = p.reported_at ORDER BY r.key LIMIT 1)"
     " FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)"
     " ORDER BY p.message_key, p.idx"
 )
@@ -59,7 +59,8 @@ def _reported_part(row: Row) -> ReportedPart:
         submitted_at=_instant(row[8]),
         reported_at=_instant(row[9]),
         cost_label=row[10],
-        acted_for=bool(row[11]),
+        resends=row[11],
+        word=row[12] or "",
     )
 
 
@@ -138,6 +139,7 @@ class TracedReceipt:
     carrier: str
     carrier_id: str
     state: str
+    word: str
     error: str
     received_at: datetime
     intermediate: bool
@@ -186,8 +188,9 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
     """Return a job's report with its receipts and notices, oldest first. Raises KeyError for a job that is gone."""
     report = load_reports(tx, [job_key])[job_key]
     receipts = tx.rows(
-        "SELECT m.public_id, p.idx, r.carrier, r.carrier_id, r.state, r.error, r.received_at FROM receipt r"
-        " JOIN part p ON p.key = r.part_key JOIN message m ON m.key = p.message_key WHERE m.job_key = ? ORDER BY r.key",
+        "SELECT m.public_id, p.idx, r.carrier, r.carrier_id, r.state, r.error, r.received_at, r.word"
+        " FROM receipt r JOIN part p ON p.key = r.part_key JOIN message m ON m.key = p.message_key"
+        " WHERE m.job_key = ? ORDER BY r.key",
         (job_key,),
     )
     attempts: dict[int, list[TracedAttempt]] = {}
@@ -221,6 +224,7 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
                 carrier=row[2],
                 carrier_id=row[3],
                 state=row[4],
+                word=row[7],
                 error=row[5],
                 received_at=to_instant(row[6]),
                 intermediate=ReceiptState(row[4]) in INTERMEDIATE,

@@ -22,7 +22,7 @@ from mta.app_routes import routes_of
 from mta.clock import SystemClock
 from mta.commands.desk import at_desk, json_option
 from mta.commands.opening import config_option, read_config
-from mta.config.carriers import CarrierKind, CarrierOptions
+from mta.config.carriers import CarrierKind, CarrierOptions, OnUnknown
 from mta.config.model import Config
 from smpp.client import SmppClient
 from smpp.troubles import UNDER_WAY
@@ -84,7 +84,8 @@ def show_one(file: Path, name: str) -> None:
     options = _find(read_config(file), name)
     for key, value in _summary(options).items():
         click.echo(f"{key}: {value if value != '' else '-'}")
-    click.echo(f"on unknown: {options.on_unknown.value}")
+    again = f", {options.resends} times at most" if options.on_unknown is OnUnknown.RESEND else ""
+    click.echo(f"on unknown: {options.on_unknown.value}{again}")
     click.echo(f"receipts: {'on' if options.receipts else 'off'}, grace {options.receipt_grace}")
     for key, value in asdict(options.dialect).items():
         click.echo(f"dialect {key.replace('_', ' ')}: {value if value not in ('', {}) else '-'}")

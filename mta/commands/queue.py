@@ -16,7 +16,7 @@ import click
 from gateway.cancel import cancel_now
 from mta.commands.opening import config_option, opened
 from sms.lifecycle import State
-from sms.message import MailOrigin
+from sms.message import MailOrigin, ReceiptState
 from sms.number import mask_number
 from sms.report import ReportedMessage
 from store.database import Transaction
@@ -326,14 +326,15 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     for part in message.parts:
         cost = f", cost {part.cost_label}" if part.cost_label else ""
         error = f", error {part.error}" if part.error else ""
+        again = f", sent again {part.resends} times for want of an answer" if part.resends else ""
         lines.append(
             f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'},"
-            f" id {part.carrier_id or '-'}{cost}{error}"
+            f" id {part.carrier_id or '-'}{cost}{error}{again}"
         )
         if part.reported_at is None:
             lines += [f"    {_on_the_way(receipt)}" for receipt in _last_on_the_way(receipts, part.index)]
     lines += [
-        f"  receipt {_when(receipt.received_at)}: part {receipt.part} {receipt.state} {receipt.error}".rstrip()
+        f"  receipt {_when(receipt.received_at)}: part {receipt.part} {_said(receipt)} {receipt.error}".rstrip()
         for receipt in receipts
     ]
     return lines
@@ -352,4 +353,9 @@ def _last_on_the_way(receipts: Sequence[TracedReceipt], part: int) -> list[Trace
 
 def _on_the_way(receipt: TracedReceipt) -> str:
     error = f", error {receipt.error}" if receipt.error else ""
-    return f"network: under way, {_when(receipt.received_at)}{error}"
+    word = f', "{receipt.word}" has no known meaning' if receipt.state == ReceiptState.OTHER else ""
+    return f"network: under way, {_when(receipt.received_at)}{error}{word}"
+
+
+def _said(receipt: TracedReceipt) -> str:
+    return f"{receipt.state} ({receipt.word})" if receipt.word else receipt.state

@@ -125,6 +125,11 @@ class CarrierOptions:
         "resend: sent again, at the risk that the phone shows it twice.",
         default=OnUnknown.HOLD,
     )
+    resends: Count = option(
+        'With on_unknown = "resend": how often one part is sent again at most, after 5 s, 15 s, 1 min, 3 min, … '
+        "Then it is held, and reported as unknown.",
+        default=2,
+    )
     receipts: bool = option("Whether it gives delivery receipts.", default=True)
     cancels: bool = option("Whether it takes cancel_sm for a message that it has.", default=False)
     receipt_grace: timedelta = option(

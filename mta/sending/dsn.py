@@ -153,8 +153,7 @@ def _is_correction(message: ReportedMessage, report: JobReport) -> bool:
 def _decide_success(message: ReportedMessage, settings: Settings) -> RecipientStatus:
     accepted = bool(message.parts) and all(part.billed for part in message.parts)
     if message.state is State.DELIVERED:
-        # Taken on behalf of the recipient (ACCEPTD) is delivered, but not to the mobile.
-        action, status = Action.DELIVERED, "2.0.0" if any(part.acted_for for part in message.parts) else "2.1.5"
+        action, status = Action.DELIVERED, "2.1.5"
     elif settings.acceptance_is_delivery and accepted:
         action, status = Action.DELIVERED, "2.0.0"
     else:
@@ -214,9 +213,8 @@ def _said_by_carrier(message: ReportedMessage, told_by: ReportedPart) -> str:
     error = printable(told_by.error, 100)
     words: list[str] = []
     if message.from_network:
-        words.append(
-            "DELETED" if message.reason == ProblemCode.DELETED else _RECEIPT_WORD.get(message.state, "UNKNOWN")
-        )
+        usual = "DELETED" if message.reason == ProblemCode.DELETED else _RECEIPT_WORD.get(message.state, "UNKNOWN")
+        words.append(printable(told_by.word, 20) or usual)
         if re.fullmatch(r"[0-9A-Za-z]{1,4}", error):
             error = f"err:{error}"
     words.append(error)

@@ -386,7 +386,7 @@ def test_an_absolute_time_is_read_with_its_offset(text, instant):
     assert parse_absolute_time(text) == instant
 
 
-@pytest.mark.parametrize("state", list(ReceiptState))
+@pytest.mark.parametrize("state", list(WORD_OF))
 @pytest.mark.parametrize("form", list(ReceiptForm))
 @pytest.mark.parametrize("response", list(IdBase))
 @pytest.mark.parametrize("text_base", list(IdBase))
@@ -421,7 +421,7 @@ def test_no_text_makes_the_reading_of_a_receipt_raise(text):
 
 def test_every_state_of_the_standard_has_its_number_and_its_word():
     assert sorted(STATES) == list(range(10))
-    assert set(STATES.values()) == set(ReceiptState) == set(WORD_OF)
+    assert set(STATES.values()) == set(ReceiptState) - {ReceiptState.OTHER} == set(WORD_OF)
     assert all(WORDS[word] is state for state, word in WORD_OF.items())
 
 

@@ -122,10 +122,8 @@ class World:
         ]
         return self.database.write_now(self.progress.settle, items)
 
-    def receipt(
-        self, carrier_id: str, state: ReceiptState, number: str = "", carrier: str = "alpha", *, error: str = ""
-    ):
-        receipt = Receipt(carrier=carrier, carrier_id=carrier_id, state=state, number=number, error=error)
+    def receipt(self, carrier_id: str, state: ReceiptState, number: str = "", carrier: str = "alpha", **changes):
+        receipt = Receipt(carrier=carrier, carrier_id=carrier_id, state=state, number=number, **changes)
         return self.database.write_now(self.progress.report, Arrived(receipt=receipt, at=self.now))
 
     def sweep(self, later: timedelta = timedelta(0)):

@@ -243,16 +243,18 @@ def test_every_domain_that_mail_went_to_is_listed_with_what_is_in_force_and_what
     ]
 
 
-def test_a_message_taken_on_behalf_of_its_recipient_is_known_as_such(world):
+def test_the_networks_own_word_for_what_it_reported_is_known(world):
     world.add("447700900101", "447700900102", receipt_wanted=True)
     for taken in world.take():
         reference = f"X{taken.part_key}"
         world.settle((taken.part_key, Done(reference=reference)))
-        first = taken.number.digits.endswith("101")
-        world.receipt(reference, ReceiptState.ACCEPTED if first else ReceiptState.DELIVERED)
+        world.receipt(reference, ReceiptState.ACCEPTED, word="ACCEPTD")
+        world.now += 1
+        if taken.number.digits.endswith("101"):
+            world.receipt(reference, ReceiptState.DELETED, word="PURGED")
     keys = world.database.read_now(lambda tx: [key for (key,) in tx.rows("SELECT key FROM job")])
     (report,) = world.database.read_now(lambda tx: load_reports(tx, keys)).values()
-    assert [(m.state, m.parts[0].acted_for) for m in report.messages] == [
-        (State.DELIVERED, True),
-        (State.DELIVERED, False),
+    assert [(m.state, m.reason, m.parts[0].word) for m in report.messages] == [
+        (State.UNDELIVERED, "deleted", "PURGED"),
+        (State.SUBMITTED, "", ""),
     ]

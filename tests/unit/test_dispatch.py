@@ -18,7 +18,7 @@ NUMBERS = [f"4477009001{n:02}" for n in range(20)]
 
 @pytest.fixture
 def world(database_url):
-    world = World(database_url, Rules(resend_unknown=frozenset({"beta"})))
+    world = World(database_url, Rules(resends={"beta": 2}))
     yield world
     world.database.close()
 
@@ -172,3 +172,14 @@ async def test_stopping_takes_nothing_new_and_still_settles_answers(world, run):
     await dispatch.stop()
     assert states(world) == ["submitted", "queued"]
     assert len(carrier.given) == 1
+
+
+async def test_an_answer_that_comes_late_is_settled_like_one_in_time(world, run):
+    world.add(NUMBERS[0])
+    carrier = FakeCarrier()
+    dispatch = run(carrier)
+    (part,) = await carrier.has(1)
+    dispatch.answered("alpha", part.part_key, Unknown(problem=LOST))
+    await until(lambda: states(world) == ["unknown"])
+    dispatch.answered_late("alpha", part.part_key, Done(reference="r1"))
+    await until(lambda: states(world) == ["submitted"])

@@ -165,7 +165,6 @@ WAITING = {"state": State.QUEUED, "parts": ()}
         (NoticeKind.ACCEPTED, {"state": State.SUBMITTED}, {}),
         (NoticeKind.RESULT, WAITING, {}),
         (NoticeKind.RESULT, {"state": State.DELIVERED}, {S: "delivered 2.1.5", f"{S},{F}": "delivered 2.1.5"}),
-        (NoticeKind.RESULT, {"state": State.DELIVERED, "parts": (part(acted_for=True),)}, {S: "delivered 2.0.0", f"{S},{F}": "delivered 2.0.0"}),
         (NoticeKind.RESULT, {"state": State.SUBMITTED}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
         (NoticeKind.RESULT, {"state": State.UNKNOWN, "reason": ProblemCode.NO_RECEIPT}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
         (NoticeKind.RESULT, {"state": State.UNKNOWN, "reason": ProblemCode.LINK_LOST}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
@@ -204,7 +203,7 @@ def test_an_event_is_told_only_to_those_who_asked(kind, changes, told_when):
         ({"state": State.FAILED, "reason": ProblemCode.CARRIER_REFUSED}, "5.3.0", "x-smpp; 042", False),
     ],
 )
-def test_what_a_carrier_said_is_told_as_its_word(changes, status, diagnostic, translated):
+def test_what_a_carrier_said_is_told_as_its_kind(changes, status, diagnostic, translated):
     told = part(state=changes["state"], error="042", carrier="smsc1", submitted_at=ACCEPTED_AT)
     decided = decide_dsn(NoticeKind.RESULT, job(sap_message(parts=(told,), **changes)))[0]
     assert (decided.action, decided.status, decided.diagnostic, decided.translated) == (
@@ -214,6 +213,13 @@ def test_what_a_carrier_said_is_told_as_its_word(changes, status, diagnostic, tr
         translated,
     )
     assert decided.remote == "x-smpp; smsc1"
+
+
+def test_what_a_carrier_said_is_told_in_its_own_word():
+    told = part(state=State.UNDELIVERED, error="042", carrier="smsc1", word="PURGED", reported_at=REPORTED_AT)
+    changes = {"reason": ProblemCode.DELETED, "problem": "", "parts": (told,)}
+    decided = decide_dsn(NoticeKind.RESULT, job(sap_message(State.UNDELIVERED, **changes)))[0]
+    assert (decided.status, decided.diagnostic) == ("5.3.0", "x-smpp; PURGED err:042")
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Refusal if reason.value not in map(str, ProblemCode)])

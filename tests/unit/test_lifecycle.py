@@ -10,6 +10,7 @@ from sms.lifecycle import (
     OPEN,
     REPORT_OF,
     SUCCESS,
+    THROTTLES,
     TRANSITIONS,
     Event,
     State,
@@ -32,6 +33,9 @@ CORRECTIONS = {
     (State.UNKNOWN, Event.REPORT_UNDELIVERED): State.UNDELIVERED,
     (State.UNKNOWN, Event.REPORT_EXPIRED): State.EXPIRED,
     (State.UNKNOWN, Event.REPORT_REJECTED): State.REJECTED,
+    # The answer came late.
+    (State.UNKNOWN, Event.ACCEPT): State.SUBMITTED,
+    (State.UNKNOWN, Event.FAIL): State.FAILED,
 }
 
 
@@ -84,7 +88,7 @@ def test_a_message_that_ended_never_goes_out_again(events):
     for event in events:
         state = advance(state, event)
         ended = ended or is_final(state, receipt_expected=True)
-        assert not (ended and state in OPEN | {State.SUBMITTED})
+        assert not (ended and state in OPEN)
 
 
 @given(STATES, EVENTS)
@@ -111,7 +115,7 @@ def test_the_table_cannot_be_changed():
 def test_every_receipt_means_an_event_or_nothing_yet(state):
     event = REPORT_OF[state]
     if event is None:
-        assert state is ReceiptState.ENROUTE
+        assert state in {ReceiptState.ENROUTE, ReceiptState.ACCEPTED, ReceiptState.OTHER}
     else:
         assert advance(State.SUBMITTED, event) not in OPEN | {State.SUBMITTED}
 
@@ -171,6 +175,13 @@ def test_a_refused_part_waits_longer_each_time_but_never_less_than_wished(attemp
     assert delay >= max(timedelta(seconds=5), wish or timedelta(0))
     assert delay <= max(timedelta(minutes=30), wish or timedelta(0)) * 1.25
     assert delay <= retry_delay(attempts + 1, wish, spread)
+
+
+def test_a_throttled_part_waits_seconds_where_a_fault_would_cost_it_minutes():
+    waits = [retry_delay(times, timedelta(seconds=1), 0, THROTTLES) for times in range(1, 20)]
+    assert waits == sorted(waits)
+    assert waits[2] < timedelta(seconds=5)
+    assert waits[-1] == timedelta(minutes=1)
 
 
 def test_messages_refused_together_do_not_come_back_together():

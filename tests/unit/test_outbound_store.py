@@ -17,12 +17,12 @@ from store.outbound import NewMessage
 from store.outbox import NoticeEnd
 from store.progress import Answer, Rules
 from store.views import load_trace
-from tests.unit.store_world import BUSY, LOST, START, WRONG, World
+from tests.unit.store_world import BUSY, LOST, SECOND, START, WRONG, World
 
 
 @pytest.fixture(name="world")
 def _world(database_url):
-    world = World(database_url, Rules(resend_unknown=frozenset({"generous"})))
+    world = World(database_url, Rules(resends={"generous": 2}))
     yield world
     world.database.close()
 
@@ -138,6 +138,8 @@ def test_a_generous_carrier_gets_what_it_did_not_answer_once_more(world):
     (part,) = world.take(carrier="generous")
     answer = Answer(part_key=part.part_key, carrier="generous", outcome=Unknown(problem=LOST), at=world.now)
     world.database.write_now(world.progress.settle, [answer])
+    assert world.take(carrier="generous") == []
+    world.now += 10 * SECOND
     assert [again.part_key for again in world.take(carrier="generous")] == [part.part_key]
 
 

@@ -24,7 +24,7 @@ STATEMENTS = {
     "orphans by number": (receipts._ORPHAN_BY_NUMBER, (NUMBERS,), "receipt_orphan_number"),
     "orphans by id": (receipts._ORPHAN_BY_ID, (IDS,), "receipt_orphan"),
     "part of a receipt": (receipts._PART_BY_ID, (IDS,), "part_carrier_id"),
-    "unknown parts": (receipts._UNKNOWN, (NUMBERS, 0), "message_lost"),
+    "parts without id": (receipts._ID_MISSING, (NUMBERS, 0), "message_id_missing"),
     "messages": (moving._MESSAGE, ([1, 2],), "PRIMARY KEY|message_pkey"),
     "queued parts": (outbound._QUEUED_PARTS, ([1, 2],), "part_message_key"),
     "parts": (moving._PART, ([1, 2],), "part_message_key"),

@@ -7,9 +7,9 @@ from sms.outcome import Done, Failed
 from store.leases import CarrierWish, Held, LeaseLostError
 from store.outbox import NoticeEnd
 from store.progress import Rules
-from tests.unit.store_world import WRONG, World
+from tests.unit.store_world import SECOND, WRONG, World
 
-RULES = Rules(resend_unknown=frozenset({"alpha"}))
+RULES = Rules(resends={"alpha": 2})
 
 
 @pytest.fixture(name="first")
@@ -99,6 +99,7 @@ class TestCluster:
         first.seem_dead()
         assert second.recover(second.owner).parts == 1
         assert second.recover(second.owner).parts == 0
+        second.now += 10 * SECOND
         assert [again.part_key for again in second.take()] == [part.part_key]
         first.settle((part.part_key, Failed(problem=WRONG)), owner=first.owner)
         assert second.report(job.public_id).messages[0].state is State.SUBMITTING

@@ -15,7 +15,8 @@ from store.progress import Rules
 from tests.unit.store_world import BUSY, LOST, WRONG, World, empty
 
 CARRIERS = ("alpha", "generous", "mute")
-RULES = Rules(resend_unknown=frozenset({"generous"}), without_receipts=frozenset({"mute"}))
+RESENDS = 2
+RULES = Rules(resends={"generous": RESENDS}, without_receipts=frozenset({"mute"}))
 REPORTED = (
     ReceiptState.DELIVERED,
     ReceiptState.UNDELIVERABLE,
@@ -23,6 +24,8 @@ REPORTED = (
     ReceiptState.REJECTED,
     ReceiptState.UNKNOWN,
     ReceiptState.ENROUTE,
+    ReceiptState.ACCEPTED,
+    ReceiptState.OTHER,
 )
 
 
@@ -47,6 +50,7 @@ class Walk:
         self.named: list[tuple[str, str]] = []
         self.submitted: Counter = Counter()
         self.allowed: Counter = Counter()
+        self.perhaps_taken: Counter = Counter()
         self.starts = 0
         self.before: dict[int, State] = {}
         self.ended: dict[int, State] = {}
@@ -74,7 +78,7 @@ class Walk:
             return
         key = sorted(self.out)[a % len(self.out)]
         carrier, owner = self.out.pop(key)
-        kind = b % 5
+        kind = b % 6
         if kind == 2 or (kind == 4 and carrier == "generous"):
             self.allowed[key] += 1
         carrier_id = f"{carrier}-{key}-{self.submitted[key]}"
@@ -84,7 +88,9 @@ class Walk:
             Retry(problem=BUSY),
             Failed(problem=WRONG),
             Unknown(problem=LOST),
+            Done(reference=""),
         )[kind]
+        self.perhaps_taken[key] += kind not in {2, 3}
         self.named.append((carrier, carrier_id))
         if b % 2:  # the receipt overtakes the answer
             self.receipt(len(self.named) - 1, a)
@@ -96,9 +102,9 @@ class Walk:
         if self.forgotten:
             key, carrier, owner = self.forgotten[a % len(self.forgotten)]
             if self.out.get(key) != (carrier, owner):
-                self.world.settle(
-                    (key, (Done(reference="late"), Failed(problem=WRONG))[b % 2]), carrier=carrier, owner=owner
-                )
+                late = (Done(reference=f"late-{key}"), Failed(problem=WRONG))[b % 2]
+                self.named.append((carrier, f"late-{key}"))
+                self.world.settle((key, late), carrier=carrier, owner=owner)
 
     def receipt(self, a: int, b: int) -> None:
         if self.named:
@@ -111,6 +117,7 @@ class Walk:
     def crash(self, a: int, b: int) -> None:
         for key, (carrier, owner) in self.out.items():
             self.forgotten.append((key, carrier, owner))
+            self.perhaps_taken[key] += 1
             if carrier == "generous":
                 self.allowed[key] += 1
         self.out.clear()
@@ -150,12 +157,15 @@ class Walk:
                 assert State(text) in reachable(self.ended[key])
             if counted:
                 self.ended[key] = State(text)
-        # What the index of lost answers leaves out has none.
-        query = "SELECT 1 FROM message m JOIN part p ON p.message_key = m.key"
-        unnamed = f"{query} WHERE p.state = 'unknown' AND p.carrier_id = '' AND m.state IN ('submitted', 'delivered')"
+        # What the index of missing ids leaves out has them all.
+        unnamed = (
+            "SELECT 1 FROM message m JOIN part p ON p.message_key = m.key WHERE NOT m.id_missing AND p.carrier_id = ''"
+            " AND (p.state IN ('submitted', 'unknown') OR (p.state = 'queued' AND p.resends > 0))"
+        )
         assert self.world.rows(unnamed) == []
         for key, times in self.submitted.items():
             assert times <= 1 + self.allowed[key]
+            assert self.perhaps_taken[key] <= 1 + RESENDS
 
     def finish(self) -> None:
         """Answer everything, let all time pass: every job must have settled."""

@@ -140,3 +140,14 @@ async def test_a_receipt_that_never_comes_ends_as_unknown_after_the_grace(world,
     again.start()
     await until(lambda: state(world) == ("unknown", "no-receipt"))
     await again.stop()
+
+
+async def test_each_word_of_a_receipt_that_nobody_knows_is_warned_of_once_and_decides_nothing(world, track):
+    (name,) = submitted(world)
+    with capture_logs() as logs:
+        for word in ("PARKED", "PARKED", "LOITERING"):
+            await track.reported([Receipt(carrier="alpha", carrier_id=name, state=ReceiptState.OTHER, word=word)])
+    warned = [line for line in logs if line["event"] == "receipt_word_unknown"]
+    assert [(line["word"], line["log_level"]) for line in warned] == [("PARKED", "warning"), ("LOITERING", "warning")]
+    assert "receipt_states" in warned[0]["hint"]
+    assert state(world) == ("submitted", "")
