@@ -237,7 +237,10 @@ def explain_message(message: ReportedMessage, words: Words, *, settled: bool) ->
         sentence = words.say("sentence.awaiting")
     else:
         sentence = words.say(f"sentence.{message.state}")
-    if message.state is State.UNKNOWN and message.reason != ProblemCode.NO_RECEIPT:
+    resends = max((part.resends for part in message.parts), default=0)
+    if message.state is State.UNKNOWN and resends:
+        sentence = words.say("sentence.unknown_resent", times=resends + 1)
+    elif message.state is State.UNKNOWN and message.reason != ProblemCode.NO_RECEIPT:
         sentence = f"{reason} {sentence}".strip()
     elif message.state not in {State.DELIVERED, State.SUBMITTED}:
         sentence = reason or sentence

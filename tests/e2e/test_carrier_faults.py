@@ -24,7 +24,6 @@ TREATMENTS = {
     "447700900209": Treatment(state=ReceiptState.UNDELIVERABLE, error="001"),
     "447700900210": Treatment(state=ReceiptState.UNKNOWN),
     "447700900211": Treatment(state=ReceiptState.DELETED),
-    "447700900212": Treatment(state=ReceiptState.ACCEPTED),
 }
 REFUSED_SECOND_PART = "447700900213"
 THROTTLED = "447700900214"
@@ -78,7 +77,6 @@ async def result_of(site: Site, *numbers: str, text: str = "Pump 7 has stopped")
         ("447700900209", "undelivered", "The network reports that the SMS was not delivered."),
         ("447700900210", "unknown", "does not know what became of the SMS"),
         ("447700900211", "undelivered", "The network"),
-        ("447700900212", "delivered", "The network reports delivery"),
     ],
 )
 async def test_each_answer_of_the_carrier_has_its_state_and_its_words(number, state, words, site):

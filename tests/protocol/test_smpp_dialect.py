@@ -278,7 +278,7 @@ RECEIPT_CASES = {
     "a word that nobody knows": (
         PLAIN,
         delivered(b"id:4711 stat:WOBBLY"),
-        receipt(state=ReceiptState.UNKNOWN, error="", done_at=None),
+        receipt(state=ReceiptState.OTHER, error="", done_at=None),
     ),
     "a long word that many carriers write": (
         PLAIN,

@@ -68,6 +68,13 @@ def test_each_state_is_said_in_words_in_both_forms(state, reason, headline, sent
         assert sentence in shown
 
 
+def test_what_was_sent_again_and_never_answered_says_how_often_the_phone_may_show_it():
+    parts = (part(state=State.UNKNOWN, resends=2), part(state=State.UNKNOWN))
+    rendered = render(report(message(State.UNKNOWN, reason=ProblemCode.LINK_LOST, parts=parts)))
+    assert "it was sent 3 times: the phone may show it as often" in " ".join(rendered.text.split())
+    assert "not sent again." in rendered.text
+
+
 def test_a_missing_receipt_does_not_read_as_if_it_were_never_accepted():
     rendered = render(report(message(State.UNKNOWN, reason=ProblemCode.NO_RECEIPT)))
     assert "may have it" not in rendered.text
