@@ -69,6 +69,7 @@ _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _DELIMITERS: Final = (",", ";", "\t", "|")
+_LONGEST_SOURCE: Final = 120
 _DIALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})", re.ASCII)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _MOST_LINES_NAMED: Final = 20
@@ -123,16 +124,20 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleFile:
-    """A file as read. `damaged` says that it must not be applied: its faults are of the file as a whole."""
+    """A file as read, by the name that people know it by: `source`.
+
+    `damaged` says that it must not be applied: its faults are of the file as a whole.
+    """
 
     digest: str
+    source: str
     rows: tuple[FileRow, ...] = ()
     faults: tuple[FileFault, ...] = ()
     damaged: bool = False
 
     def origin(self, row: FileRow, field_name: str) -> str:
-        """Return where a cell came from: `file:<first half of its SHA-256>:<line>:<column>`."""
-        return f"file:{self.digest[:32]}:{row.line}:{row.columns[field_name]}"
+        """Return where a cell came from: `file:people.csv 2026-11-29 14:40 UTC, line 3, max-parts`."""
+        return f"file:{self.source}, line {row.line}, {row.columns[field_name]}"
 
 
 class _DamagedError(Exception):
@@ -143,9 +148,13 @@ class _DamagedError(Exception):
         self.fault = FileFault(line=line, column="", text=text)
 
 
-def read_people_file(content: bytes, declared: FileFormat) -> PeopleFile:
-    """Return the rows and faults of an address book file; any bytes give an answer."""
+def read_people_file(content: bytes, declared: FileFormat, source: str = "") -> PeopleFile:
+    """Return the rows and faults of an address book file; any bytes give an answer.
+
+    `source` is its name and time in words; without one it goes by half of its SHA-256.
+    """
     digest = hashlib.sha256(content).hexdigest()
+    source = "".join(each for each in source if each.isprintable())[:_LONGEST_SOURCE] or digest[:32]
     try:
         text = _decode(content, declared.fallback)
         delimiter, text, first_line = _find_delimiter(text, declared)
@@ -155,9 +164,9 @@ def read_people_file(content: bytes, declared: FileFormat) -> PeopleFile:
         data = records[1:] if declared.headed else records
         _check_widths(data, len(columns), delimiter)
     except _DamagedError as damaged:
-        return PeopleFile(digest=digest, faults=(damaged.fault,), damaged=True)
+        return PeopleFile(digest=digest, source=source, faults=(damaged.fault,), damaged=True)
     rows, faults = _read_rows(data, columns)
-    return PeopleFile(digest=digest, rows=rows, faults=faults)
+    return PeopleFile(digest=digest, source=source, rows=rows, faults=faults)
 
 
 def _decode(content: bytes, fallback: str) -> str:

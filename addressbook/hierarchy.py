@@ -43,7 +43,7 @@ STRENGTH: Final[Mapping[LayerKind, int]] = MappingProxyType({kind: index for ind
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one layer says of one field, and from where: `manual:anna`, `file:<sha>:12:sms-id`, `subject`, …."""
+    """What one layer says of one field, and from where: `manual:anna`, `file:people.csv …, line 12, sms-id`."""
 
     value: object
     origin: str

@@ -245,7 +245,9 @@ def import_people(customer_name: str, people_file: PeopleFile, *, skip_faulty: b
             edit.stored.put_cells(_cells_of(people_file, plan.added, keys, kind), of_new_owners=True)
             edit.stored.put_cells(_cells_of(people_file, plan.changed, known, kind))
         told = describe_plan(plan, applied=True)
-        return edit.done("people.import", customer.name, told, f"file {people_file.digest}: {told}")
+        return edit.done(
+            "people.import", customer.name, told, f"file {people_file.source} (SHA-256 {people_file.digest}): {told}"
+        )
 
     return with_customer(customer_name, act)
 

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -299,7 +300,8 @@ def import_book(  # noqa: PLR0913 - the options of the command
         end_marker=end_marker,
     )
     try:
-        people_file = read_people_file(book.read_bytes(), declared)
+        source = f"{book.name} {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        people_file = read_people_file(book.read_bytes(), declared, source)
     except LookupError:
         raise click.UsageError(f"«{encoding}» is no encoding") from None
     with at_desk(file) as desk:

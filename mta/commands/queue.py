@@ -14,6 +14,7 @@ from functools import partial
 import click
 
 from gateway.cancel import cancel_now
+from gateway.listing import spoken_value
 from mta.commands.opening import config_option, opened
 from sms.lifecycle import State
 from sms.message import MailOrigin, ReceiptState
@@ -278,8 +279,11 @@ def trace_lines(trace: Trace) -> list[str]:
     ]
     if report.mail is not None:
         lines += _mail_lines(report.mail)
-    decided = ", ".join(f"{name} by {layer} ({origin})" for name, (layer, origin) in sorted(report.origins.items()))
-    lines.append(f"  settings not built-in: {decided or 'none'}")
+    labels = f"cost centre {report.settings.cost_centre or '-'}, customer reference {report.reference or '-'}"
+    lines += [f"  {labels}", f"  settings not built-in:{'' if report.origins else ' none'}"]
+    for name, (layer, origin) in sorted(report.origins.items()):
+        value = spoken_value(getattr(report.settings, name, ""))
+        lines.append(f"    {name} = {value or '(empty)'} by {layer} ({origin})")
     for message in report.messages:
         lines += _message_lines(message, trace)
     for notice in trace.notices:

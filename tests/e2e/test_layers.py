@@ -53,7 +53,7 @@ async def site(running):
 
 def imported(site, **cells: str):
     """Return the words that import an address book with these cells of the sender."""
-    file = site.folder / f"{uuid4()}.csv"
+    file = site.folder / f"book-{uuid4()}.csv"
     columns = ",".join(name.replace("_", "-") for name in cells)
     file.write_text(f"e-mail,{columns}\n{SENDER},{','.join(cells.values())}\n")
     return "people", "import", *OF, str(file)
@@ -83,7 +83,7 @@ async def test_each_layer_overrules_the_weaker_ones_on_the_wire_and_explain_says
         ("Customer", "customer", "manual:", ("customer", "set", "demo", "sender_id=Customer")),
         ("Service", "service", "manual:", ("customer", "set", "--service=mail", "demo", "sender_id=Service")),
         ("Profile", "profile", "manual:", ("profile", "set", *OF, "Alarm", "sender_id=Profile")),
-        ("User", "user", "file:", imported(site, sender_id="User")),
+        ("User", "user", "file:book-", imported(site, sender_id="User")),
         ("Pinned", "pinned", "manual:", ("user", "set", SENDER, "sender_id=Pinned")),
     ]
     for value, layer, origin, words in steps:
@@ -103,7 +103,7 @@ async def test_each_layer_overrules_the_weaker_ones_on_the_wire_and_explain_says
     await on_the_wire(site, "Message", to="lista+pumps", subject="[SRC:Message] Alarm")
     await on_the_wire(site, "Pinned")
     job = site.rows("SELECT public_id FROM job ORDER BY key DESC LIMIT 1")[0][0]
-    assert "sender_id by pinned (manual:" in await site.command("status", job)
+    assert "sender_id = Pinned by pinned (manual:" in await site.command("status", job)
 
 
 async def test_a_pinned_none_ends_inheritance_and_leaves_the_sender_to_the_carrier(site):

@@ -97,14 +97,18 @@ async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):
 
 async def test_status_is_one_trace_of_mail_message_parts_receipts_and_notices(site):
     await site.open()
+    await site.command("customer", "set", "demo", "subject_options=on")
     await site.start()
-    job = await site.send("x" * 200, message_id="<trace@example.com>")
+    job = await site.send("x" * 200, subject="[BC:4711][CUSTOMERREF:PO-7]", message_id="<trace@example.com>")
     await site.told()
     await site.until_all_told()
     trace = await site.command("status", job)
     assert re.search(rf"^Job {re.escape(job)}: settled .* UTC$", trace, re.MULTILINE)
     assert "mail from <anna@example.com>, author anna@example.com, <trace@example.com>" in trace
-    assert "settings not built-in: delivery_receipt by customer (manual:" in trace
+    assert re.search(r"^    delivery_receipt = on by customer \(manual:\S+\)$", trace, re.MULTILINE)
+    assert re.search(r"^  cost centre 4711, customer reference PO-7$", trace, re.MULTILINE)
+    for named in re.findall(r"[SN]\.\d{8}-\S+?(?=:? )", trace):
+        assert await site.command("status", named) == trace
     assert re.search(
         r"^Message S\.\S+: \+447700900123@sms\.example\.net = \+447700900123: delivered$", trace, re.MULTILINE
     )

@@ -422,7 +422,7 @@ def test_an_address_book_is_previewed_imported_and_imported_again(office: Office
     assert anna is not None
     resolved = layers.resolve(anna.customer_id, "mail", anna.profile_id, anna.id)
     assert resolved.explained["max_parts"].layer is LayerKind.USER
-    assert resolved.explained["max_parts"].origin == f"file:{people_file.digest[:32]}:2:max-parts"
+    assert resolved.explained["max_parts"].origin == f"file:{people_file.digest[:32]}, line 2, max-parts"
     version = office.version
     again = office.admin.change_now(import_people("Example", people_file, skip_faulty=True))
     assert isinstance(again, Changed)

@@ -208,7 +208,15 @@ def test_a_comma_in_data_does_not_change_the_delimiter_of_the_header() -> None:
 def test_a_cell_remembers_file_line_and_column() -> None:
     people_file = read("e-mail,sms-id\n\nanna@example.com,Shop\n")
     origin = people_file.origin(people_file.rows[0], "sender_id")
-    assert origin == f"file:{people_file.digest[:32]}:3:sms-id"
+    assert origin == f"file:{people_file.digest[:32]}, line 3, sms-id"
+
+
+def test_a_cell_remembers_its_file_by_name_and_time() -> None:
+    people_file = read_people_file(
+        b"e-mail,sms-id\nanna@example.com,Shop\n", HEADED, "people\n.csv 2026-11-29 14:40 UTC"
+    )
+    origin = people_file.origin(people_file.rows[0], "sender_id")
+    assert origin == "file:people.csv 2026-11-29 14:40 UTC, line 2, sms-id"
 
 
 @given(st.binary(max_size=300), st.booleans())
