@@ -18,7 +18,8 @@ from mta.words.transfer import decode_base64, is_text
 Fields = Mapping[str, list[bytes]]
 
 _FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
-_END: Final = re.compile(rb"\r?\n\r?\n")
+_END: Final = re.compile(rb"\r?\n(?:\r?\n|(?=--[^\s:]{1,200}[ \t]*\r?\n))")
+"""An empty line, or a delimiter in its place."""
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 _WORD: Final = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*\??)\?=")
 _BETWEEN: Final = re.compile(r"\s*")
@@ -228,6 +229,8 @@ def read_typed(fields: Fields, name: str) -> Typed:
     as they were meant.
     """
     text = field_text(fields, name)
+    if text.startswith("=?"):
+        text = decode_words(text)
     found = _TYPED_VALUE.match(text)
     value, rest = (found[1], text[found.end() :]) if found is not None else ("", text)
     value = _SLASH.sub("/", value).lower()
@@ -241,7 +244,8 @@ def read_typed(fields: Fields, name: str) -> Typed:
             plain = re.sub(r"\\(.)", r"\1", given[1:-1])
         else:
             plain = given.strip() if "name" in key.lower() else given.partition("(")[0].strip(" \t'")
-        parameters.setdefault(key.lower(), plain)
+        if key.lower() != "charset" or "/" not in plain:  # a media type in the place of a charset
+            parameters.setdefault(key.lower(), plain)
     if "*" in rest:
         _join_extended(parameters)
     return Typed(value=value, parameters=parameters)

@@ -32,6 +32,8 @@ _DIVIDER_IDS: Final = frozenset(
         "replysplit",
         "aqm-original",
         "isreplycontent",
+        "fsreplyabove",
+        "fsnotifreplyabove",
         "ntes-pcmail-quote",
     }
 )

@@ -425,4 +425,6 @@ class _Walk:
 
 
 def _encoding(fields: Fields) -> str:
-    return encoding_name(field_text(fields, "content-transfer-encoding"))
+    # Some senders forget the line end between the two fields.
+    text = field_text(fields, "content-transfer-encoding")
+    return encoding_name(text or field_text(fields, "content-type").lower().partition("content-transfer-encoding:")[2])

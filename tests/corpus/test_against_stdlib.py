@@ -13,6 +13,7 @@ from mta.words.mime import Mail, MailLimits, read_mail
 from tests.corpus.test_corpus import EXPECTED, read_raw
 
 DIFFERENT = {
+    "base64-footer-in-clear-en": "the library drops what is not base64",
     "base64-lie-en": "text that only claims to be base64",
     "base64-lie-one-word-en": "text that only claims to be base64",
     "charset-cp1252-as-latin1-en": "Latin-1 means windows-1252",
@@ -22,19 +23,32 @@ DIFFERENT = {
     "charset-raw-subject-ja": "raw ISO-2022-JP in a header",
     "charset-raw8-subject-de": "raw Latin-1 in a header",
     "charset-sjis-ja": "cp932 rows under the plain label",
+    "charset-spelled-oddly-ru": "the library does not know the spelling",
     "charset-unknown-es": "the label is unknown",
+    "charset-utf8-as-big5-zh": "the label lies",
+    "charset-utf8-as-cp1251-ru": "the label lies",
     "charset-utf8-as-latin1-de": "the label lies",
+    "charset-viscii-vi": "the library lacks the charset",
     "cron-en": "the name stands in a comment",
     "drop-dsn-postfix-en": "the name stands in a comment",
+    "encoding-comment-de": "the encoding has a comment",
     "fax-server-es": "the label lies",
     "from-injection-en": "the library raises",
     "from-none-en": "no author",
     "from-two-en": "no single author",
     "from-two-fields-en": "no single author",
     "from-unquoted-comma-de": "the library finds two addresses",
+    "html-without-tags-en": "plain text that calls itself HTML",
+    "mime-boundary-lost-de": "the boundary is not declared",
+    "mime-boundary-wrong-de": "another boundary is declared",
+    "mime-encoded-multipart-de": "a multipart that was encoded",
+    "mime-header-in-body-de": "the header stands in the body",
     "no-boundary-en": "a multipart without a boundary is text",
+    "plain-holds-fragment-en": "HTML that calls itself plain",
     "sap-euro-es": "Latin-1 means windows-1252",
     "smime-opaque-signed-de": "the library does not look into CMS",
+    "type-in-quotes-de": "the type is in quotation marks",
+    "type-unknown-text-en": "an unknown kind of text",
 }
 
 

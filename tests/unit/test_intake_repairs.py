@@ -27,6 +27,7 @@ def text_of(header, body):
         "(words) text/plain; charset=utf-8", "text / plain; charset = utf-8", "text/plain charset=utf-8", "text/plain, charset=utf-8",
         "TEXT/PLAIN; CHARSET=UTF_8", "text/plain;; charset=utf8;", "text/plain; format=fixed; charset='utf-8'", "text/x-log; charset=utf-8",
         "text/markdown; charset=utf-8", "text/x-nagios", "plain/text; charset=utf-8", "text; charset=utf-8", "text/plain; charset", "",
+        "=?utf-8?q?text/plain;_charset=3Dutf-8?=", "text/plain; charset=text/plain; charset=utf-8", 'text/plain; charset="utf-8" Content-Transfer-Encoding: 8bit',
     ],
 )  # fmt: skip
 def test_a_text_is_read_however_its_type_is_spelled(content_type):
@@ -82,6 +83,8 @@ PARTS = "--b1\nContent-Type: text/plain; charset=utf-8\n\nTor 4 öffnen.\n--b1\n
         ("Content-Type: multipart/alternative; boundary=b1\nContent-Transfer-Encoding: quoted-printable", PARTS.replace("=", "=3D")),
         ("Content-Type: multipart/alternative; boundary=b1\nContent-Transfer-Encoding: base64", PARTS),
         ("Content-Type: multipart/mixed; boundary=b1", "--b1\nTor 4 öffnen.\n--b1--"),
+        (f"Content-Type: multipart/alternative; boundary=b1\n{PARTS}", ""),
+        ("Content-Type: text/html; charset=utf-8 Content-Transfer-Encoding: base64", "PHA+VG9yIDQgw7ZmZm5lbi48L3A+"),
         (
             "Content-Type: multipart/mixed; boundary=b1",
             ('--b1\nContent-Type: multipart/alternative; boundary=b2\n\n--b2\n\nTor 4 öffnen.\n--b2\nContent-Type: multipart/related; boundary="b1"\n\n'
