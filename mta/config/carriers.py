@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import time, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,7 @@ from mta.config.shapes import (
     ShortText,
     Wait,
     option,
+    read_secret,
     text_like,
 )
 from smpp.account import BindMode
@@ -187,6 +189,7 @@ class CarrierOptions:
             yield Complaint("hours", "expected two different times, or it is never used")
         if self.bind is BindMode.RECEIVER and (self.prefixes or self.customers or self.hours):
             yield Complaint("bind", '"receiver" sends nothing: prefixes, customers and hours do nothing', warning=True)
+        yield from _check_login(self.system_id, self.password_file)
         yield from _check_dialect(self.dialect)
 
 
@@ -243,5 +246,25 @@ def _check_dialect(dialect: Dialect) -> Iterator[Complaint]:
         if type(value) is int and not 0 <= value <= 255:
             yield Complaint(("dialect", item.name), f"expected an octet, 0 to 255, got {value}")
     for name, most in (("system_type", 12), ("address_range", 40), ("service_type", 5)):
-        if not re.fullmatch(rf"[\x20-\x7e]{{0,{most}}}", getattr(dialect, name)):
-            yield Complaint(("dialect", name), f"expected at most {most} ASCII characters")
+        yield from _check_name(("dialect", name), getattr(dialect, name), most)
+
+
+def _check_name(path: str | tuple[str, str], value: str, most: int, what: str = "it") -> Iterator[Complaint]:
+    """Yield what no PDU can carry, and a warning for what is longer than the standard has it."""
+    if not re.fullmatch(r"[\x20-\x7e\xa0-\xff]*", value):
+        yield Complaint(path, f"{what} has a character that SMPP cannot carry: expected ASCII or Latin-1")
+    elif len(value) > most:
+        text = f"{what} has {len(value)} characters and is sent so, but SMPP 3.4 ends at {most}: ask the carrier"
+        yield Complaint(path, text + " if it has given out so many", warning=True)
+
+
+def _check_login(system_id: str, file: Path | None) -> Iterator[Complaint]:
+    yield from _check_name("system_id", system_id, 15)
+    if file is None:
+        return
+    try:
+        password = read_secret(file)
+    except (OSError, UnicodeError) as error:
+        yield Complaint("password_file", f"expected a text file that can be read: {error}")
+    else:
+        yield from _check_name("password_file", password, 8, "the password")

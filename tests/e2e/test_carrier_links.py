@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import sys
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from smpp.simulator import Simulator
 from sms.message import Alphabet
 from sms.parts import encode_text
 from sms.settings import Unencodable
-from tests.e2e.site import ROOT
+from tests.e2e.site import ROOT, free_port
 
 NUMBER = "447700900123"
 
@@ -246,10 +247,62 @@ async def test_a_carrier_is_tried_under_tls(site, centre, authority, tmp_path):
     ("options", "said"),
     [
         (("--refuse", f"{NUMBER}=11"), "Refused: The carrier refuses this number. (ESME_RINVDSTADR"),
-        (("--password", "other"), "No bind to 127.0.0.1"),
+        (("--password", "other"), "ESME_RINVPASWD (0x0E): the password is wrong."),
+        (("--system-id", "other"), "ESME_RINVSYSID (0x0F): the system_id is wrong."),
     ],
 )
 async def test_what_is_wrong_with_a_carrier_is_said_and_the_exit_code_is_1(site, centre, options, said):
     port = await centre(*options)
-    await site.open(port=port, response_timeout="2s")
-    assert said in await try_carrier(site, code=1)
+    await site.open(port=port)
+    read = await try_carrier(site, code=1)
+    assert said in read
+    assert len(read.splitlines()) <= 2
+
+
+@asynccontextmanager
+async def mute_server(*, closes: bool = False):
+    """Serve what takes connections and says nothing, or closes each at once."""
+    writers = []
+
+    def take(_reader, writer):
+        writers.append(writer)
+        if closes:
+            writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for writer in writers:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("closes", "options", "said"),
+    [
+        (None, {}, "connection refused"),
+        (None, {"host": "no-such-host.invalid"}, "No bind to no-such-host.invalid:"),
+        (True, {}, "it closed the connection without an answer to the bind"),
+        (False, {"response_timeout": "3s"}, "it has not answered yet …\nNo bind"),
+        (True, {"tls": "require"}, "it closed the connection"),
+    ],
+)
+async def test_why_there_is_no_bind_is_said_in_one_sentence(site, closes, options, said):
+    async with mute_server(closes=bool(closes)) as port:
+        await site.open(port=free_port() if closes is None else port, **options)
+        read = await try_carrier(site, code=1)
+    assert said in read
+    assert len(read.splitlines()) <= 2
+
+
+async def test_a_plain_port_where_tls_is_wanted_is_said(site, centre):
+    await site.open(port=await centre(), tls="require")
+    assert "TLS: " in await try_carrier(site, code=1)
+
+
+async def test_a_carrier_that_gives_no_receipts_is_asked_for_none(site):
+    await site.open(receipts=False)
+    await site.start()
+    job = await site.send("No receipt, please")
+    await site.told()
+    assert site.state(job) == {NUMBER: "submitted"}
+    assert [taken.submitted.pdu.body.registered_delivery for taken in site.carrier.record.taken] == [0]

@@ -280,6 +280,43 @@ def test_a_password_in_the_database_url_is_refused_and_not_repeated(tmp_path):
     assert "hunter2" not in str(problems[0])
 
 
+LONG_NAMES = """
+[[carrier]]
+name = "alpha"
+kind = "smpp"
+host = "smsc.example.net"
+system_id = "{system_id}"
+password_file = "carrier.password"
+[carrier.dialect]
+service_type = "{service_type}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("system_id", "password", "service_type", "told"),
+    [
+        ("acme", "s3cret", "CMT", []),
+        ("acme", "twelve chars", "CMT", [(19, True, "the password has 12 characters")]),
+        ("a-name-of-17-long", "s3cret", "CMT", [(18, True, "17 characters")]),
+        ("acme", "s3cret", "PREMIUM1", [(21, True, "8 characters")]),
+        ("acme", "pass€", "CMT", [(19, False, "SMPP cannot carry")]),
+        ("čech", "s3cret", "CMT", [(18, False, "SMPP cannot carry")]),
+    ],
+)
+def test_what_is_longer_than_the_standard_is_a_warning_and_what_no_pdu_can_carry_an_error(
+    tmp_path, system_id, password, service_type, told
+):
+    (tmp_path / "carrier.password").write_text(password + "\n", "utf-8")
+    (tmp_path / "carrier.password").chmod(0o600)
+    text = SMALL.replace('kind = "sandbox"\n', 'kind = "sandbox"\ncustomers = ["demo"]\n')
+    config = load_config(write(tmp_path, text + LONG_NAMES.format(system_id=system_id, service_type=service_type)))
+    problems = config.warnings if isinstance(config, Config) else config
+    found = [(problem.line, problem.warning) for problem in problems]
+    assert found == [(line, warning) for line, warning, _ in told], problems
+    assert all(words in problem.message for problem, (_, _, words) in zip(problems, told, strict=True)), problems
+    assert not any(password in problem.message for problem in problems)
+
+
 def test_a_secret_that_everybody_can_read_is_a_warning(tmp_path):
     (tmp_path / "mail1.key").write_text("x", encoding="utf-8")
     (tmp_path / "mail1.key").chmod(0o644)
