@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from random import Random
 
 import structlog
 
@@ -22,7 +21,6 @@ from gateway.texts import Texts, encode_rows, encode_shared
 from sms.message import EncodedText, MailOrigin, Origin
 from sms.number import MobileNumber, country_of, parse_number
 from sms.outcome import ProblemCode, Refusal, Refused
-from sms.parts import with_new_reference
 from sms.personalise import RowFault
 from sms.report import Channel, NoticeKind, Way, ways_to_tell
 from sms.schedule import Blackout, Schedule, decide_schedule
@@ -185,7 +183,6 @@ class Acceptance:
         # One value, since threads share it: answers never stand beside other constraints than their own.
         self._judged: tuple[Layers, dict[tuple[object, ...], _Judged]] = (book.layers, {})
         self._ids = PublicIds()
-        self._chance = Random()  # noqa: S311 - the reference that joins the parts of a text is no secret
 
     def resolve(self, sender: Sender, service: Origin, further: Sequence[Layer] = ()) -> Resolved:
         """Return the settings in force for a sender's submission; `further` are its list, message and trial layers."""
@@ -282,8 +279,13 @@ class Acceptance:
     def _texts(self, submission: Submission, messages: Sequence[PlannedMessage]) -> Texts:
         settings = submission.resolved.settings
         wide = any(self._routes.wants_wide_reference(message.route) for message in messages if message.route)
+        lacking = {
+            index: self._routes.lacking_on(message.route)
+            for index, message in enumerate(() if self._routes.have_all else messages)
+            if message.route and not message.duplicate_of
+        }
         if not submission.personalised:
-            return encode_shared(submission.text, settings, wide=wide)
+            return encode_shared(submission.text, settings, wide=wide, lacking=lacking)
         rows = {
             index: (message.wanted.row or message.wanted.number or message.wanted.given, message.wanted.values or {})
             for index, message in enumerate(messages)
@@ -294,7 +296,7 @@ class Acceptance:
             for message in messages
             if message.refused is not None and message.wanted.row
         ]
-        return encode_rows(submission.text, rows, settings, bad, wide=wide)
+        return encode_rows(submission.text, rows, settings, bad, wide=wide, lacking=lacking)
 
     async def keep(self, plan: Plan) -> Kept | Stale | Refused:
         """Store a plan as a job. After `Kept` it survives anything; the other answers stored nothing."""
@@ -413,7 +415,7 @@ class Acceptance:
             public_id=identity,
             given=wanted.given,
             number=message.number,
-            encoded=with_new_reference(encoded, self._chance.getrandbits),
+            encoded=encoded,
             notify=wanted.notify,
             orcpt=wanted.orcpt,
             reason=ProblemCode.DRY_RUN.value if submission.dry_run else "",

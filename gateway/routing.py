@@ -18,7 +18,8 @@ class CarrierRoute:
     """What a carrier serves: numbers that begin with one of `prefixes`, for one of `customers` by name (none: all).
 
     The lowest priority is best; `cost` is the label of what it costs, for reports. `wide_reference` says that it wants
-    the parts of a long text to have a 16-bit reference, for which they must leave room.
+    the parts of a long text to have a 16-bit reference, for which they must leave room; `lacking` are the characters of
+    GSM-7 that it cannot say.
     """
 
     carrier: str
@@ -27,6 +28,7 @@ class CarrierRoute:
     priority: int = 10
     cost: str = ""
     wide_reference: bool = False
+    lacking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class CarrierRoutes:
         self._costs = {item.carrier: item.cost for item in listed}
         self._names = tuple(item.carrier for item in listed)
         self._wide = frozenset(item.carrier for item in listed if item.wide_reference)
+        self._lacking = {item.carrier: item.lacking for item in listed if item.lacking}
         self.customers = frozenset(name for item in listed for name in item.customers)
         self._tables = {canonical_name(name): _table(listed, canonical_name(name)) for name in self.customers}
         self._common = _table(listed, "")
@@ -97,6 +100,15 @@ class CarrierRoutes:
     def wants_wide_reference(self, route: str) -> bool:
         """Tell whether a carrier of a route wants 16-bit references, so that the parts must leave room for them."""
         return bool(self._wide) and not self._wide.isdisjoint(route.split(SEPARATOR))
+
+    def lacking_on(self, route: str) -> frozenset[str]:
+        """Return the characters of GSM-7 that some carrier of a route cannot say."""
+        return frozenset().union(*(self._lacking.get(name, ()) for name in route.split(SEPARATOR)))
+
+    @property
+    def have_all(self) -> bool:
+        """Whether every carrier can say all of GSM-7."""
+        return not self._lacking
 
     def routes_of(self, carrier: str) -> tuple[str, ...]:
         """Return the routes that a carrier is on, those first where it is the best."""

@@ -6,7 +6,9 @@ them. Not here: the numbers of the rows (accept), the grammar of placeholders (s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from sms.alphabet import NOTHING
 from sms.message import EncodedText
 from sms.outcome import Refusal, Refused
 from sms.parts import encode_text
@@ -26,10 +28,19 @@ class Texts:
     faults: tuple[RowFault, ...] = ()
 
 
-def encode_one(text: str, settings: Settings, *, wide: bool = False) -> EncodedText | Refused:
+Lacking = Mapping[int, frozenset[str]]
+"""By index of the recipient, what some carrier of its route lacks of GSM-7; empty where nobody lacks anything."""
+
+_NOBODY: Lacking = MappingProxyType({})
+
+
+def encode_one(
+    text: str, settings: Settings, *, wide: bool = False, lacking: frozenset[str] = NOTHING
+) -> EncodedText | Refused:
     """Return one text for the air under these settings; TOO_MANY_PARTS where it would be cut and must not be.
 
-    `wide` leaves room in each part for a 16-bit reference, which some carrier of the route wants.
+    `wide` leaves room in each part for a 16-bit reference, which some carrier of the route wants; `lacking` are the
+    characters of GSM-7 that some carrier of the route lacks.
     """
     encoded = encode_text(
         text,
@@ -37,6 +48,7 @@ def encode_one(text: str, settings: Settings, *, wide: bool = False) -> EncodedT
         unencodable=settings.unencodable,
         max_parts=settings.max_parts,
         wide_reference=wide,
+        lacking=lacking,
     )
     if isinstance(encoded, EncodedText) and encoded.cut and settings.overlong is Overlong.REFUSE:
         beyond = "1 character is" if len(encoded.cut) == 1 else f"{len(encoded.cut)} characters are"
@@ -45,19 +57,28 @@ def encode_one(text: str, settings: Settings, *, wide: bool = False) -> EncodedT
     return encoded
 
 
-def encode_shared(text: str, settings: Settings, *, wide: bool = False) -> Texts:
-    """Return the one text of all recipients."""
-    encoded = encode_one(text, settings, wide=wide)
-    return Texts(refused=encoded) if isinstance(encoded, Refused) else Texts(shared=encoded)
+def encode_shared(text: str, settings: Settings, *, wide: bool = False, lacking: Lacking = _NOBODY) -> Texts:
+    """Return the one text of all recipients, and another for those whose carriers want one."""
+    encoded = {}
+    for needs in dict.fromkeys(lacking.values()) or (NOTHING,):
+        one = encode_one(text, settings, wide=wide, lacking=needs)
+        if isinstance(one, Refused):
+            return Texts(refused=one)
+        encoded[needs] = one
+    shared = next(iter(encoded.values()))
+    return Texts(
+        shared=shared, own={index: encoded[needs] for index, needs in lacking.items() if encoded[needs] != shared}
+    )
 
 
-def encode_rows(
+def encode_rows(  # noqa: PLR0913 - all that a row's text depends on
     text: str,
     rows: Mapping[int, tuple[str, Mapping[str, str]]],
     settings: Settings,
     bad: Sequence[_Fault],
     *,
     wide: bool = False,
+    lacking: Lacking = _NOBODY,
 ) -> Texts:
     """Return a text per row, each of which is its name and values; `bad` are rows that are refused already."""
     template = parse_template(text)
@@ -71,16 +92,16 @@ def encode_rows(
     shared: EncodedText | None = None
     if template.columns:
         for index, (row, values) in rows.items():
-            encoded = _encode_row(template, row, values, settings, wide=wide)
+            encoded = _encode_row(template, row, values, settings, wide=wide, lacking=lacking.get(index, NOTHING))
             if isinstance(encoded, EncodedText):
                 own[index] = encoded
             else:
                 faults.append(encoded)
     else:
-        only = encode_one(text, settings, wide=wide)
-        if isinstance(only, Refused):
-            return Texts(refused=only)
-        shared = only
+        same = encode_shared(text, settings, wide=wide, lacking=lacking)
+        if same.refused is not None:
+            return same
+        shared, own = same.shared, dict(same.own)
     if faults:
         named = tuple(fault for _, fault in faults)
         return Texts(refused=Refused(refusal=faults[0][0].refusal, detail=sum_up(named)), faults=named)
@@ -97,13 +118,19 @@ def _find_unknown(template: TextTemplate, rows: Mapping[int, tuple[str, Mapping[
     return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE, detail=detail)
 
 
-def _encode_row(
-    template: TextTemplate, row: str, values: Mapping[str, str], settings: Settings, *, wide: bool
+def _encode_row(  # noqa: PLR0913 - as above
+    template: TextTemplate,
+    row: str,
+    values: Mapping[str, str],
+    settings: Settings,
+    *,
+    wide: bool,
+    lacking: frozenset[str],
 ) -> EncodedText | _Fault:
     text = render(template, row, values)
     if isinstance(text, RowFault):
         return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE), text
-    encoded = encode_one(text, settings, wide=wide)
+    encoded = encode_one(text, settings, wide=wide, lacking=lacking)
     if isinstance(encoded, Refused):
         return encoded, RowFault(row=row, text=encoded.detail)
     return encoded

@@ -26,6 +26,7 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
             priority=carrier.priority,
             cost=carrier.cost,
             wide_reference=carrier.dialect.wide_reference,
+            lacking=carrier.dialect.lacking,
         )
         for carrier in carriers
         if carrier.bind is not BindMode.RECEIVER

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from smpp.statuses import Meaning
+from sms.alphabet import NOTHING, gsm7_without
 from sms.message import ReceiptState
 
 
@@ -106,13 +108,15 @@ class Dialect:
     """Whether the handset's number is written with its plus."""
 
     default_alphabet: WireAlphabet = WireAlphabet.GSM7
-    """What data_coding 0 means, in both directions. A character that Latin-1 or ASCII lacks goes out as `?`."""
+    """What data_coding 0 means, in both directions. What Latin-1 or ASCII lack of GSM-7, such as the euro sign, is
+    answered as what GSM-7 itself lacks (the setting `unencodable`)."""
     default_data_coding: int = 0x00
     """data_coding of a text in the default alphabet (3 where the carrier wants Latin-1 said)."""
     ucs2_data_coding: int = 0x08
     """data_coding of a text in UCS-2."""
     flash_data_coding: int = 0x10
-    """data_coding of a flash SMS in the default alphabet (3GPP TS 23.038 §4, class 0)."""
+    """data_coding of a flash SMS in the default alphabet (3GPP TS 23.038 §4, class 0). Where it names GSM-7, as 16 and
+    240 do, the octets are GSM-7 whatever `default_alphabet` says; 20 names 8-bit data, which leaves it to that."""
     flash_ucs2_data_coding: int = 0x18
     """data_coding of a flash SMS in UCS-2."""
     esm_class: int = 0x00
@@ -158,3 +162,42 @@ class Dialect:
     """What this carrier means by a command_status, where it is not what smpp.statuses says."""
     throttle_pause: timedelta = timedelta(seconds=1)
     """How long nothing is submitted after «throttled» or «queue full»."""
+
+    def wire_alphabet(self, *, flash: bool) -> WireAlphabet:
+        """Return what the octets of a text in the default alphabet are: a flash SMS's data_coding may name GSM-7."""
+        wire = self.default_alphabet
+        if flash and wire is not WireAlphabet.GSM7_PACKED and names_gsm7(self.flash_data_coding):
+            return WireAlphabet.GSM7
+        return wire
+
+    @property
+    def lacking(self) -> frozenset[str]:
+        """The characters of GSM-7 that the default alphabet lacks on this carrier's wire."""
+        return _LACKING.get(self.default_alphabet, NOTHING)
+
+
+def has_class(data_coding: int) -> bool:
+    """Tell whether a data_coding has a message class (3GPP TS 23.038 §4: 0001, 0011, 0101, 0111 and 1111)."""
+    return data_coding & 0x90 == 0x10 or data_coding & 0xF0 == 0xF0
+
+
+def named_alphabet(data_coding: int) -> str:
+    """Return the alphabet that a data_coding names: gsm7, latin-1, ascii or ucs2; empty for any other or the carrier's.
+
+    Those without a message class are of SMPP 3.4 §5.2.19, the others of 3GPP TS 23.038 §4.
+    """
+    if not has_class(data_coding):
+        return {1: "ascii", 3: "latin-1", 8: "ucs2"}.get(data_coding, "")
+    bits = data_coding & 0x04 if data_coding & 0xF0 == 0xF0 else data_coding & 0x0C
+    return {0x00: "gsm7", 0x08: "ucs2"}.get(bits, "")
+
+
+def names_gsm7(data_coding: int) -> bool:
+    """Tell whether a data_coding names GSM-7, whatever the carrier's default alphabet is."""
+    return named_alphabet(data_coding) == "gsm7"
+
+
+CODECS: Final[Mapping[WireAlphabet, str]] = MappingProxyType(
+    {WireAlphabet.LATIN1: "latin-1", WireAlphabet.ASCII: "ascii"}
+)
+_LACKING: Final = MappingProxyType({wire: gsm7_without(codec) for wire, codec in CODECS.items()})

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from smpp.bodies import DataSm, DeliverSm, SubmitMulti, SubmitSm
-from smpp.dialect import Dialect, WireAlphabet
+from smpp.dialect import CODECS as DEFAULTS
+from smpp.dialect import Dialect, WireAlphabet, names_gsm7
 from smpp.packing import unpack_septets
 from smpp.pdu import Pdu
 from smpp.tlv import Tag
@@ -69,13 +70,13 @@ def read_place(udh: bytes) -> Place:
     return Place()
 
 
-def _read_default(octets: bytes, dialect: Dialect, udh: bytes) -> str:
+def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes) -> str:
     wire = dialect.default_alphabet
-    if wire is WireAlphabet.GSM7:
-        return decode_gsm7(octets)
     if wire is WireAlphabet.GSM7_PACKED:
         return decode_gsm7(unpack_septets(octets, after_octets=len(udh)))
-    return octets.decode("latin-1" if wire is WireAlphabet.LATIN1 else "ascii", "replace")
+    if wire is WireAlphabet.GSM7 or names_gsm7(data_coding):
+        return decode_gsm7(octets)
+    return octets.decode(DEFAULTS[wire], "replace")
 
 
 def read_text(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes = b"") -> str:
@@ -86,7 +87,7 @@ def read_text(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes = b"
         codec = {0x04: "latin-1", 0x08: "utf-16-be"}.get(data_coding & 0x0C)
     elif codec is None and data_coding & 0xF4 == 0xF4:
         codec = "latin-1"  # TS 23.038 §4, data coding and message class: 8-bit data
-    return _read_default(octets, dialect, udh) if codec is None else octets.decode(codec, "replace")
+    return _read_default(octets, data_coding, dialect, udh) if codec is None else octets.decode(codec, "replace")
 
 
 def message_octets(pdu: Pdu) -> tuple[bytes, bytes]:

@@ -5,18 +5,19 @@ Also ids ↔ the form in which two of them compare equal. Not here: the answers 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import ceil
 
 from smpp.bodies import CancelSm, DataSm, QuerySm, ReplaceSm, SubmitMulti, SubmitSm
-from smpp.dialect import Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect import CODECS, Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
 from smpp.fields import Address, PduError
 from smpp.packing import pack_septets
 from smpp.pdu import write_around
 from smpp.statuses import Status
 from smpp.tlv import Tag, Tlv
-from sms.alphabet import decode_gsm7
+from sms.alphabet import decode_gsm7, encode_ucs2
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.parts import narrow_header
@@ -24,11 +25,11 @@ from sms.parts import narrow_header
 _UDH_INDICATOR = 0x40  # §5.2.12
 _TEXT = IdBase.TEXT
 _BASES = {IdBase.DECIMAL: 10, IdBase.HEX: 16}
-_CODECS = {WireAlphabet.LATIN1: "latin-1", WireAlphabet.ASCII: "ascii"}
 _UCS2 = Alphabet.UCS2
 _MOST_OCTETS, _MOST_DIGITS = 254, 19  # §5.2.22, §5.2.9 with room for a plus
 _MOST_SHARED = 4096
 _MOST_ID = 255
+_USER_DATA = 140  # octets of a TPDU, 3GPP TS 23.040 §9.2.3.24
 _LEAST_VALIDITY = timedelta(minutes=1)
 
 
@@ -77,6 +78,7 @@ def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[Sub
 
 def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm, tuple[Tlv, ...]]:
     """Return the submit_sm of a part, of which the other requests that carry a text are made."""
+    part = _sayable(part, dialect)
     ton, npi, source = write_source(part.sender, dialect)
     number = part.number.digits
     esm_class = dialect.esm_class
@@ -94,7 +96,7 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
         message = udh + part.payload
     else:
         coding = dialect.flash_data_coding if part.flash else dialect.default_data_coding
-        message = udh + write_septets(part.payload, dialect, udh)
+        message = udh + write_septets(part.payload, dialect.wire_alphabet(flash=part.flash), udh)
     if udh:
         esm_class |= _UDH_INDICATOR
         if dialect.long_messages is LongMessages.MESSAGE_PAYLOAD:
@@ -145,8 +147,11 @@ class SubmitWriter:
             return None
         if udh and not dialect.wide_reference:
             udh = narrow_header(udh)
+        wire = dialect.wire_alphabet(flash=part.flash)
+        if wire in CODECS and not _can_say(part, wire):
+            return None
         alphabet = part.alphabet
-        message = part.payload if alphabet is _UCS2 else write_septets(part.payload, dialect, udh)
+        message = part.payload if alphabet is _UCS2 else write_septets(part.payload, wire, udh)
         if udh:
             message = udh + message
         length = len(message)
@@ -173,14 +178,43 @@ class SubmitWriter:
             return None
 
 
-def write_septets(septets: bytes, dialect: Dialect, udh: bytes) -> bytes:
-    """Return a text of the default alphabet as this carrier's wire has it, behind the header `udh`."""
-    wire = dialect.default_alphabet
+def write_septets(septets: bytes, wire: WireAlphabet, udh: bytes) -> bytes:
+    """Return a text of the default alphabet as it is on the wire, behind the header `udh`.
+
+    Raises UnicodeEncodeError for a character that the wire lacks.
+    """
     if wire is WireAlphabet.GSM7:
         return septets
     if wire is WireAlphabet.GSM7_PACKED:
         return pack_septets(septets, after_octets=len(udh))
-    return decode_gsm7(septets).encode(_CODECS[wire], "replace")
+    return decode_gsm7(septets).encode(CODECS[wire])
+
+
+def _can_say(part: PartToSubmit, wire: WireAlphabet) -> bool:
+    """Tell whether the wire has all characters of a part."""
+    try:
+        if part.alphabet is not _UCS2:
+            write_septets(part.payload, wire, b"")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _sayable(part: PartToSubmit, dialect: Dialect) -> PartToSubmit:
+    """Return the part in UCS-2 where the carrier's default alphabet lacks one of its characters.
+
+    So no text is changed although the part was made for another carrier, or for another dialect of this one. Raises
+    PduError where the part is too long for that.
+    """
+    wire = dialect.wire_alphabet(flash=part.flash)
+    if wire not in CODECS or _can_say(part, wire):
+        return part
+    payload = encode_ucs2(decode_gsm7(part.payload))
+    if len(part.udh) + len(payload) > _USER_DATA:
+        raise PduError(
+            Status.RINVMSGLEN, "the carrier's alphabet lacks a character, and UCS-2 has no room for the text"
+        )
+    return replace(part, alphabet=_UCS2, payload=payload)
 
 
 def write_cancel(carrier_id: str, number: MobileNumber, sender: SenderId | None, dialect: Dialect) -> CancelSm:

@@ -1,6 +1,6 @@
 """Texts into parts as they go on the air. The only user of `regex`, for grapheme clusters (UAX #29).
 
-Not here: the alphabets and the replacing of characters (alphabet), nor who draws references (gateway).
+Not here: the alphabets and the replacing of characters (alphabet), nor who counts references (store).
 Standards: 3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8 (concatenation), 3GPP TS 23.038 §4 (alphabets).
 
 | | alone | 8-bit reference | 16-bit reference |
@@ -123,12 +123,10 @@ def with_reference(encoded: EncodedText, reference: int, *, wide: bool = False) 
     )
 
 
-def with_new_reference(encoded: EncodedText, random_bits: Callable[[int], int]) -> EncodedText:
-    """Return the same parts under a reference by chance, as wide as the parts have room for."""
-    if len(encoded.parts) == 1:
-        return encoded
-    wide = encoded.parts[0].udh[0] == _WIDE_UDH_LENGTH
-    return with_reference(encoded, random_bits(16 if wide else 8), wide=wide)
+def count_up(encoded: EncodedText, reference: int) -> EncodedText:
+    """Return the same parts under the next reference of a counter, as wide as the parts have room for."""
+    wide = encoded.parts[0].udh[:1] == bytes((_WIDE_UDH_LENGTH,))
+    return with_reference(encoded, reference if wide else reference & 0xFF, wide=wide)
 
 
 def narrow_header(udh: bytes) -> bytes:

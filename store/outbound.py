@@ -3,13 +3,14 @@
 Not here: what answers, receipts and crashes change (progress), notices (outbox), views for people (views).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sms.lifecycle import State
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Refusal
+from sms.parts import count_up
 from sms.report import NoticeKind, Way
 from sms.settings import StatusChannel, StatusReport, format_setting
 from store.database import Row, Transaction
@@ -18,6 +19,7 @@ from store.frozen import end_of_blackout, freeze_replaced
 from store.keys import Keys, to_instant
 from store.leases import check_alive
 from store.outbox import NOTICES, notice_row
+from store.references import count_references, forget_references
 from store.statements import Insert, Update
 from store.tables import Job, Message, Part, Seen
 
@@ -172,7 +174,13 @@ class Outbound:
             if digest
         }
         current, seen = self._version_and_seen(tx, digests, max(job.accepted_at for job in new_jobs))
-        rows = _Rows()
+        long = [
+            message.number.digits
+            for job in new_jobs
+            for message in job.messages
+            if message.number and message.encoded and len(message.encoded.parts) > 1
+        ]
+        rows = _Rows(references=count_references(tx, long, max(job.accepted_at for job in new_jobs)))
         added = []
         for job in new_jobs:
             if job.directory_version != current:
@@ -243,6 +251,8 @@ class Outbound:
     def _add_message(self, job_key: int, seq: int, job: NewJob, message: NewMessage, rows: "_Rows") -> None:
         key = self._keys.take()
         encoded = message.encoded
+        if encoded and message.number and len(encoded.parts) > 1:
+            encoded = count_up(encoded, next(rows.references[message.number.digits]))
         waiting = State.CANCELLED if job.dry_run else State.QUEUED
         state = State.REJECTED if encoded is None else waiting
         parts = () if encoded is None else encoded.parts
@@ -327,9 +337,10 @@ class Outbound:
         return [None] * len(digests)
 
     def forget_seen(self, tx: Transaction, nows: list[int]) -> list[int]:
-        """Delete up to 5,000 digests whose time has ended; returns how many."""
+        """Delete up to 5,000 digests and as many references whose time has ended; returns how many."""
         return [
             tx.execute("DELETE FROM seen WHERE digest IN (SELECT digest FROM seen WHERE until <= ? LIMIT 5000)", (now,))
+            + forget_references(tx, now)
             for now in nows
         ]
 
@@ -343,9 +354,10 @@ def _refuse_duplicate(message: NewMessage, seen: Mapping[bytes, str]) -> NewMess
 
 
 class _Rows:
-    """Rows of one batch, by table."""
+    """Rows of one batch, by table; `references` are those that its long texts get, by number."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, references: Mapping[str, Iterator[int]]) -> None:
+        self.references = references
         self.jobs: list[Row] = []
         self.messages: list[Row] = []
         self.parts: list[Row] = []

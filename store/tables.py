@@ -199,6 +199,17 @@ ReceiptRow.add_index(
 )
 
 
+class Concatenation(peewee.Model):
+    """The last reference that joined the parts of a long text to a number, 0 to 65535; kept until `until`."""
+
+    number = peewee.TextField(primary_key=True)
+    reference = peewee.IntegerField()
+    until = peewee.BigIntegerField(index=True)
+
+    class Meta:
+        table_name = "concatenation"
+
+
 class Seen(peewee.Model):
     """Digests of what was accepted, so that a repeat is recognised; kept until `until`.
 
@@ -317,6 +328,7 @@ OUTBOUND = (
     Part,
     ReceiptRow,
     Seen,
+    Concatenation,
     NoticeRow,
     NoticeAttempt,
     InboundFragmentRow,

@@ -181,7 +181,13 @@ def test_one(  # noqa: PLR0913, PLR0917 - the options of the command
         raise click.ClickException(
             f"{name} is the sandbox carrier: it lives inside the gateway; send it a mail instead"
         )
-    encoded = encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=1)
+    encoded = encode_text(
+        text,
+        coding=Alphabet.GSM7,
+        unencodable=Unencodable.SWITCH,
+        max_parts=1,
+        lacking=options.dialect.lacking,
+    )
     if isinstance(encoded, Refused):
         raise click.ClickException(encoded.detail)
     if encoded.cut:

@@ -32,7 +32,7 @@ from mta.config.shapes import (
     text_like,
 )
 from smpp.account import BindMode
-from smpp.dialect import Dialect
+from smpp.dialect import Dialect, has_class, named_alphabet
 from tls.policy import TlsVersion
 
 
@@ -247,6 +247,7 @@ def _check_dialect(dialect: Dialect) -> Iterator[Complaint]:
             yield Complaint(("dialect", item.name), f"expected an octet, 0 to 255, got {value}")
     for name, most in (("system_type", 12), ("address_range", 40), ("service_type", 5)):
         yield from _check_name(("dialect", name), getattr(dialect, name), most)
+    yield from _check_codings(dialect)
 
 
 def _check_name(path: str | tuple[str, str], value: str, most: int, what: str = "it") -> Iterator[Complaint]:
@@ -268,3 +269,21 @@ def _check_login(system_id: str, file: Path | None) -> Iterator[Complaint]:
         yield Complaint("password_file", f"expected a text file that can be read: {error}")
     else:
         yield from _check_name("password_file", password, 8, "the password")
+
+
+def _check_codings(dialect: Dialect) -> Iterator[Complaint]:
+    """Yield a warning where a data_coding names another alphabet than its text has (SMPP 3.4 §5.2.19, TS 23.038 §4)."""
+    texts = {
+        "default_data_coding": (dialect.default_data_coding, dialect.default_alphabet),
+        "flash_data_coding": (dialect.flash_data_coding, dialect.wire_alphabet(flash=True)),
+        "ucs2_data_coding": (dialect.ucs2_data_coding, "ucs2"),
+        "flash_ucs2_data_coding": (dialect.flash_ucs2_data_coding, "ucs2"),
+    }
+    for field, (coding, alphabet) in texts.items():
+        named = named_alphabet(coding)
+        if named and not alphabet.startswith(named):
+            text = f"{coding} tells phones that the text is {named}, but its octets are {alphabet}"
+            yield Complaint(("dialect", field), text, warning=True)
+        if "flash" in field and not has_class(coding):
+            text = f"{coding} has no message class: it is shown as any other SMS (16 and 24 are class 0, flash)"
+            yield Complaint(("dialect", field), text, warning=True)

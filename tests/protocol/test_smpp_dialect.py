@@ -123,14 +123,52 @@ def test_every_field_follows_the_dialect(dialect, changes, field, value):
     ("alphabet", "octets"),
     [
         (WireAlphabet.GSM7, b"Gr\x7e\x1e \x1be"),
-        (WireAlphabet.LATIN1, b"Gr\xfc\xdf ?"),
-        (WireAlphabet.ASCII, b"Gr?? ?"),
+        (WireAlphabet.LATIN1, "Grüß €".encode("utf-16-be")),
+        (WireAlphabet.ASCII, "Grüß €".encode("utf-16-be")),
         (WireAlphabet.GSM7_PACKED, pack_septets(b"Gr\x7e\x1e \x1be")),
     ],
 )
 def test_the_default_alphabet_is_written_as_the_carrier_means_it(alphabet, octets):
     body, _ = written(Dialect(default_alphabet=alphabet), "Grüß €")
     assert body.short_message == octets
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "text", "octets"),
+    [
+        (WireAlphabet.LATIN1, "Grüße [sofort]", "Grüße [sofort]".encode("latin-1")),
+        (WireAlphabet.ASCII, "Now [all]", b"Now [all]"),
+    ],
+)
+def test_what_the_carrier_has_is_written_in_its_own_octets(alphabet, text, octets):
+    body, _ = written(Dialect(default_alphabet=alphabet, default_data_coding=3), text)
+    assert (body.data_coding, body.short_message) == (3, octets)
+
+
+@pytest.mark.parametrize("alphabet", [WireAlphabet.LATIN1, WireAlphabet.ASCII])
+def test_a_text_for_another_carrier_goes_in_ucs2_or_is_refused_and_never_changed(alphabet):
+    dialect = Dialect(default_alphabet=alphabet)
+    body, _ = written(dialect, "€" + "x" * 69)
+    assert (body.data_coding, body.short_message.decode("utf-16-be")) == (8, "€" + "x" * 69)
+    with pytest.raises(PduError, match="no room"):
+        written(dialect, "€" + "x" * 70)
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "coding", "octets"),
+    [
+        (WireAlphabet.LATIN1, 0x10, b"Gr\x7e\x1ee \x1b<jetzt\x1b>"),
+        (WireAlphabet.LATIN1, 0xF0, b"Gr\x7e\x1ee \x1b<jetzt\x1b>"),
+        (WireAlphabet.LATIN1, 0x14, "Grüße [jetzt]".encode("latin-1")),
+        (WireAlphabet.GSM7, 0x10, b"Gr\x7e\x1ee \x1b<jetzt\x1b>"),
+        (WireAlphabet.GSM7_PACKED, 0x10, pack_septets(b"Gr\x7e\x1ee \x1b<jetzt\x1b>")),
+    ],
+)
+def test_a_flash_sms_has_the_octets_that_its_data_coding_names(alphabet, coding, octets):
+    dialect = Dialect(default_alphabet=alphabet, default_data_coding=3, flash_data_coding=coding)
+    body, tlvs = written(dialect, "Grüße [jetzt]", flash=True)
+    assert (body.data_coding, body.short_message) == (coding, octets)
+    assert read_message(Pdu(body, 1, 0, tlvs), dialect)[0] == "Grüße [jetzt]"
 
 
 LONG = "One two three four five. " * 12

@@ -1,0 +1,58 @@
+"""The parts of long texts to one number have references that count up, whoever accepted them (3GPP TS 23.040 §9.2.3.24.1)."""
+
+import pytest
+
+from store.progress import Rules
+from tests.unit.store_world import World
+
+NUMBER, OTHER = "447700900101", "447700900102"
+DAY = 24 * 3600 * 1_000_000
+
+
+@pytest.fixture(name="world")
+def _world(database_url):
+    world = World(database_url, Rules())
+    yield world
+    world.database.close()
+
+
+def references(world, number):
+    """Return the reference of each long text to a number in the order of acceptance; all its parts have the same."""
+    query = "SELECT m.key, p.udh FROM part p JOIN message m ON m.key = p.message_key WHERE m.number = ? ORDER BY m.key"
+    rows = world.database.read_now(lambda tx: tx.rows(query, (number,)))
+    found: dict[int, set[bytes]] = {}
+    for key, udh in rows:
+        found.setdefault(key, set()).add(bytes(udh)[3:-2])
+    assert all(len(one) == 1 for one in found.values())
+    return [int.from_bytes(one.pop(), "big") for one in found.values()]
+
+
+def test_references_to_one_number_count_up_modulo_256(world):
+    for _ in range(300):
+        world.add(NUMBER, parts=2)
+    first, *rest = references(world, NUMBER)
+    assert rest == [(first + step) % 256 for step in range(1, 300)]
+
+
+def test_texts_of_one_batch_and_of_one_job_have_references_of_their_own(world):
+    jobs = [world.new_job(NUMBER, OTHER, NUMBER, parts=3), world.new_job(NUMBER, parts=2)]
+    world.database.write_now(lambda tx, _: world.outbound.add_jobs(tx, jobs)[:1], None)
+    mine = references(world, NUMBER)
+    assert mine == [(mine[0] + step) % 256 for step in range(3)]
+    assert len(references(world, OTHER)) == 1
+
+
+def test_a_counter_is_kept_for_a_day_and_forgotten_after_two(world):
+    world.add(NUMBER, parts=2)
+    world.add(NUMBER, parts=2)
+    world.now += DAY
+    world.database.write_now(world.outbound.forget_seen, world.now)
+    world.add(NUMBER, parts=2)
+    found = references(world, NUMBER)
+    assert found == [(found[0] + step) % 256 for step in range(3)]
+    assert world.database.write_now(world.outbound.forget_seen, world.now + 2 * DAY) == 1
+
+
+def test_a_text_of_one_part_counts_nothing(world):
+    world.add(NUMBER)
+    assert world.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM concatenation")) == [(0,)]
