@@ -120,11 +120,15 @@ class Alarms:
             problem = "The gateway could not make or send this mail."
         else:
             if isinstance(outcome, Done):
-                return AlarmEnd(key=taken.key, state="sent", now=to_stored(self._clock.now()))
+                return self._end(taken, "sent")
             problem = outcome.problem.text
             if isinstance(outcome, Failed):
-                return AlarmEnd(key=taken.key, state="failed", now=to_stored(self._clock.now()), problem=problem)
-        now = self._clock.now()
-        due = self._next_attempt(taken.attempt, to_instant(taken.created_at), now)
-        state, due_at = ("failed", 0) if due is None else ("queued", to_stored(due))
-        return AlarmEnd(key=taken.key, state=state, now=to_stored(now), due_at=due_at, problem=problem)
+                return self._end(taken, "failed", problem=problem)
+        due = self._next_attempt(taken.attempt, to_instant(taken.created_at), self._clock.now())
+        if due is None:
+            return self._end(taken, "failed", problem=problem)
+        return self._end(taken, "queued", problem=problem, due_at=to_stored(due))
+
+    def _end(self, taken: TakenAlarm, state: str, *, problem: str = "", due_at: int = 0) -> AlarmEnd:
+        now = to_stored(self._clock.now())
+        return AlarmEnd(key=taken.key, attempt=taken.attempt, state=state, now=now, due_at=due_at, problem=problem)

@@ -14,7 +14,7 @@ import structlog
 from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.worker import Worker
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
-from sms.report import Channel, JobReport, Notice
+from sms.report import Channel, JobReport, Notice, NoticeKind
 from store.database import Database, StorageError
 from store.keys import to_instant, to_stored
 from store.outbox import NoticeEnd, Outbox, TakenNotice, TakeNotices
@@ -114,7 +114,7 @@ class Notify:
             channel=taken.channel,
         )
         try:
-            attempt = await self._sender.send(notice)
+            attempt = None if _is_late(notice) else await self._sender.send(notice)
         except Exception as error:
             log.exception("notice_broke", notice=taken.public_id, cause=f"{type(error).__name__}: {error}"[:300])
             end = self._again(
@@ -153,7 +153,7 @@ class Notify:
     def _judge(self, taken: TakenNotice, attempt: MailAttempt | None) -> NoticeEnd:
         now = to_stored(self._clock.now())
         if attempt is None:
-            return NoticeEnd(key=taken.key, job_key=taken.job_key, state="skipped", at=now)
+            return _end(taken, "skipped", now, MailAttempt(outcome=Done()))
         match attempt.outcome:
             case Done():
                 return _end(taken, "sent", now, attempt)
@@ -173,6 +173,11 @@ class Notify:
         return _end(taken, "queued", to_stored(now), shown, reason, problem, due_at=to_stored(due))
 
 
+def _is_late(notice: Notice) -> bool:
+    """Tell whether a notice of a delay is overtaken by the result of its job, which is told by itself."""
+    return notice.kind is NoticeKind.DELAYED and notice.report.settled_at is not None
+
+
 def _end(  # noqa: PLR0913, PLR0917 - one row of the outbox
     taken: TakenNotice,
     state: str,
@@ -185,6 +190,7 @@ def _end(  # noqa: PLR0913, PLR0917 - one row of the outbox
     return NoticeEnd(
         key=taken.key,
         job_key=taken.job_key,
+        attempt=taken.attempt,
         state=state,
         at=at,
         due_at=due_at,

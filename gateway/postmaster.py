@@ -174,12 +174,12 @@ class Postmaster:
             self._sending.cancel()
         await asyncio.wait({self._sending})
         if self._sending.cancelled():
-            now = to_stored(self._clock.now())
-            await self._database.write(self._store.end, ForwardEnd(key=taken.key, state="queued", now=now, due_at=now))
+            again = self._end(taken, "queued", reply="", due_at=to_stored(self._clock.now()))
+            await self._database.write(self._store.end, again)
             return False
         end = self._sending.result()
         await self._database.write(self._store.end, end)
-        facts = {"mail": mail_id(end.key), "attempt": taken.attempt, "reply": end.last_reply}
+        facts = {"mail": mail_id(taken.key), "attempt": taken.attempt, "reply": end.last_reply}
         if end.state == "forwarded":
             log.info("postmaster_mail_forwarded", **facts)
         elif end.state == "failed":
@@ -219,7 +219,9 @@ class Postmaster:
 
     def _end(self, taken: TakenForward, state: str, *, reply: str, due_at: int = 0) -> ForwardEnd:
         now = to_stored(self._clock.now())
-        return ForwardEnd(key=taken.key, state=state, now=now, due_at=due_at, last_reply=reply[:_REPLY])
+        return ForwardEnd(
+            key=taken.key, attempt=taken.attempt, state=state, now=now, due_at=due_at, last_reply=reply[:_REPLY]
+        )
 
 
 def network_of(client: str) -> str:

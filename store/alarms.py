@@ -45,9 +45,13 @@ class TakenAlarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmEnd:
-    """What an attempt came to: `state` is sent, failed, or queued again until `due_at` (microseconds)."""
+    """What an attempt came to: `state` is sent, failed, or queued again until `due_at` (microseconds).
+
+    It counts only while that attempt is the last one: another process may have taken the alarm meanwhile.
+    """
 
     key: int
+    attempt: int
     state: str
     now: int
     due_at: int = 0
@@ -95,10 +99,11 @@ class AlarmStore:
         ]
 
     def end(self, tx: Transaction, ends: list[AlarmEnd]) -> list[None]:
-        """Record what became of alarms."""
+        """Record what became of alarms that nobody took since."""
         for end in ends:
             tx.execute(
-                "UPDATE alarm SET state = ?, due_at = ?, ended_at = ?, problem = ? WHERE key = ?",
-                (end.state, end.due_at, None if end.state == "queued" else end.now, end.problem, end.key),
+                "UPDATE alarm SET state = ?, due_at = ?, ended_at = ?, problem = ?"
+                " WHERE key = ? AND attempts = ? AND ended_at IS NULL",
+                (end.state, end.due_at, None if end.state == "queued" else end.now, end.problem, end.key, end.attempt),
             )
         return [None] * len(ends)

@@ -52,12 +52,13 @@ class TakenNotice:
 class NoticeEnd:
     """What an attempt came to: `state` is sent, failed, skipped, or queued again until `due_at` (microseconds).
 
-    It is recorded, but changes the notice only if that is still being sent, and for that `attempt` where one is named:
-    the word of a process that was declared dead meanwhile counts no more.
+    It is recorded, but changes the notice only while that is being sent in this `attempt`: what a process says that was
+    declared dead, and whose notice another one took, changes nothing.
     """
 
     key: int
     job_key: int
+    attempt: int
     state: str
     at: int
     due_at: int = 0
@@ -68,7 +69,6 @@ class NoticeEnd:
     tls: str = ""
     policy: str = ""
     reply: str = ""
-    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class Outbox:
         sending: dict[int, int] = dict(
             tx.rows_in(_SENDING_LOCKED if tx.postgresql else _SENDING_NOW, {end.key for end in ends})
         )
-        valid = {end.key: end for end in ends if end.key in sending and end.attempt in (0, sending[end.key])}
+        valid = {end.key: end for end in ends if sending.get(end.key) == end.attempt}
         tx.update(
             _ENDED,
             [

@@ -114,9 +114,13 @@ class TakenForward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardEnd:
-    """What an attempt came to: `state` is forwarded, failed, or queued again until `due_at` (microseconds)."""
+    """What an attempt came to: `state` is forwarded, failed, or queued again until `due_at` (microseconds).
+
+    It counts only while the mail is being sent in this attempt: another process may have taken it meanwhile.
+    """
 
     key: int
+    attempt: int
     state: str
     now: int
     due_at: int = 0
@@ -201,11 +205,12 @@ class PostmasterStore:
         """Record what became of mails."""
         for end in ends:
             ended_at = None if end.state == "queued" else end.now
-            tx.execute(
-                "UPDATE forwarded_mail SET state = ?, due_at = ?, ended_at = ?, last_reply = ? WHERE key = ?",
-                (end.state, end.due_at, ended_at, end.last_reply, end.key),
+            is_current = tx.execute(
+                "UPDATE forwarded_mail SET state = ?, due_at = ?, ended_at = ?, last_reply = ?"
+                " WHERE key = ? AND state = 'sending' AND attempts = ?",
+                (end.state, end.due_at, ended_at, end.last_reply, end.key, end.attempt),
             )
-            if end.state == "forwarded":
+            if is_current and end.state == "forwarded":
                 tx.execute("UPDATE forwarded_mail SET content = ?, compressed = ? WHERE key = ?", (b"", False, end.key))
         if any(end.state == "failed" for end in ends):
             tx.execute(

@@ -172,16 +172,24 @@ def release(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
     ]
 
 
-def drop_notices(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
-    """End notices that are queued or held without telling anybody; returns how many."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Which notices nobody is to be told; `now` is in microseconds."""
+
+    found: Found
+    now: int
+
+
+def drop_notices(tx: Transaction, drops: Sequence[Drop]) -> list[int]:
+    """End notices that are queued or held without telling anybody; returns how many of each."""
     return [
         _update(
             tx,
             "UPDATE notice SET state = 'dropped', ended_at = ? WHERE key = ? AND state IN ('queued', 'held')",
-            (wish.now,),
-            wish.found.notices,
+            (drop.now,),
+            drop.found.notices,
         )
-        for wish in wishes
+        for drop in drops
     ]
 
 

@@ -19,7 +19,7 @@ import httpx
 from gateway.large_reports import LargeReports
 from gateway.ports import Clock, MailAttempt
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
-from sms.report import Notice, NoticeKind
+from sms.report import Notice
 from tls.contexts import ContextError
 from tls.mx import AddressGuard, parse_address
 from tls.resolver import Address, Answer, Lookup, Resolver
@@ -59,10 +59,8 @@ class PushSender:
         self._large = large
         self._deadline_seconds = deadline_seconds
 
-    async def send(self, notice: Notice) -> MailAttempt | None:
-        """Post one notice once; None where it need not be told any more."""
-        if notice.kind is NoticeKind.DELAYED and notice.report.settled_at is not None:
-            return None  # the result is told by now
+    async def send(self, notice: Notice) -> MailAttempt:
+        """Post one notice once."""
         url = httpx.URL(notice.recipient)
         host = _host(url)
         key = await self._key_of(notice.report.customer)

@@ -30,9 +30,7 @@ def read_config(file: Path) -> Config:
 
 def database_of(config: Config) -> Database:
     """Return the database that the operator's file names, not yet open."""
-    file = config.server.sqlite_file
-    url = config.server.database if file is None else f"sqlite:///{file}"
-    return Database(url, password=database_password(config.server) or "")
+    return Database(config.server.database_url, password=database_password(config.server) or "")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from store.postmaster import ListedForward, find_content, list_forwards
 from store.progress import Cancel, ProgressStore, Rules
 from store.views import Trace, TracedReceipt, find_job, load_trace
 from store.waiting import (
+    Drop,
     Found,
     Release,
     WaitingMessage,
@@ -160,7 +161,7 @@ def delete(file: str, names: tuple[str, ...]) -> None:
         progress = ProgressStore(keys, Rules())
         for name in names:
             found = _found(database.read_now(partial(find_waiting, name=name)), name)
-            dropped = database.write_now(drop_notices, Release(found=found, now=_now()))
+            dropped = database.write_now(drop_notices, Drop(found=found, now=_now()))
             cancelled = database.write_now(progress.cancel, Cancel(message_keys=found.messages, now=_now()))
             done = f"{_count(cancelled, 'message')} cancelled, {_count(dropped, 'notice')} dropped"
             click.echo(f"{name}: {done}")

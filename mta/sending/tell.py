@@ -113,9 +113,7 @@ class MailTeller:
         self._of_templates.shutdown()
 
     async def send(self, notice: Notice) -> MailAttempt | None:
-        """Tell one notice once; None where its sender asked not to be told of it, or need not be any more."""
-        if notice.kind is NoticeKind.DELAYED and notice.report.settled_at is not None:
-            return None  # the result was told meanwhile
+        """Tell one notice once; None where its sender asked not to be told of it."""
         await self._rules.refresh()
         mail = await self._compose(notice)
         if mail is None:

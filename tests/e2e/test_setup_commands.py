@@ -68,6 +68,15 @@ def test_the_customer_demo_can_log_in_with_the_password_of_the_file(folder):
     assert PasswordHasher().verify(credential.verifier, read_secret(folder / "demo.password"))
 
 
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%20b", "zwei Wörter"])
+def test_the_database_lies_in_the_folder_whatever_its_name(name, tmp_path):
+    made = tmp_path / name
+    result = run(init, made)
+    assert result.exit_code == 0, result.output
+    assert (made / "mail2sms.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_second_init_changes_nothing(folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in {".toml", ".password"}}
     result = run(init, folder)

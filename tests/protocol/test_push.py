@@ -12,7 +12,7 @@ from gateway.large_reports import LARGE_REPORT, LargeReports
 from mta.app_push import EXPIRE_AFTER, PUSH_LADDER, next_push
 from mta.sending.schedule import next_attempt
 from sms.outcome import Done, Failed, ProblemCode, Retry
-from sms.report import Channel, NoticeKind
+from sms.report import Channel
 from tests.application import Application
 from tests.unit.status_samples import NOW, many, notice, report
 from tls.contexts import ClientContexts, ClientRole
@@ -246,12 +246,6 @@ async def test_an_answer_without_end_is_not_read(application, sender):
     app = await application(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * 1000)
     attempt = await sender().send(push(f"http://127.0.0.1:{app.port}/"))
     assert attempt.outcome == Done()
-
-
-async def test_a_delay_is_not_told_once_the_result_is_known(application, sender):
-    app = await application()
-    assert await sender().send(push(f"http://127.0.0.1:{app.port}/", kind=NoticeKind.DELAYED)) is None
-    assert app.pushes == []
 
 
 async def test_a_proxy_of_the_environment_is_not_used(application, sender, monkeypatch):

@@ -177,5 +177,9 @@ class World:
     def rows(self, sql: str, *values):
         return self.database.read_now(lambda tx: tx.rows(sql, values))
 
+    def execute(self, sql: str) -> None:
+        """Change rows as another process does."""
+        self.database.write_now(lambda tx, _: [tx.execute(sql)], None)
+
     def notices(self, most: int = 100):
         return self.database.write_now(self.outbox.take, TakeNotices(now=self.now, most=most, owner=self.owner))

@@ -59,7 +59,9 @@ def test_an_alarm_that_a_process_took_is_hidden_from_others_until_that_process_m
     assert database.write_now(store.take, NOW + 600 * SECOND) == []
     (again,) = database.write_now(store.take, NOW + HOUR)
     assert (again.key, again.attempt) == (first.key, 2)
-    database.write_now(store.end, AlarmEnd(key=first.key, state="sent", now=NOW))
+    database.write_now(store.end, AlarmEnd(key=first.key, attempt=1, state="sent", now=NOW))
+    assert database.read_now(lambda tx: tx.rows("SELECT state FROM alarm")) == [("queued",)]  # too late: it was taken
+    database.write_now(store.end, AlarmEnd(key=first.key, attempt=2, state="sent", now=NOW))
     assert database.write_now(store.take, NOW + 10 * HOUR) == []
 
 
@@ -233,7 +235,7 @@ def test_every_domain_that_mail_went_to_is_listed_with_what_is_in_force_and_what
     world.live()
     notices = world.database.write_now(world.outbox.take, TakeNotices(now=world.now, most=9, owner=world.owner))
     for taken, tls in zip(notices, ("TLSv1.3 X", "", "TLSv1.3 X"), strict=True):
-        end = NoticeEnd(key=taken.key, job_key=taken.job_key, state="sent", at=world.now, tls=tls)
+        end = NoticeEnd(key=taken.key, job_key=taken.job_key, attempt=1, state="sent", at=world.now, tls=tls)
         world.database.write_now(world.outbox.end, end)
     states = world.database.read_now(lambda tx: list_domains(tx, "", (), START))
     assert isinstance(states, list)

@@ -87,6 +87,26 @@ async def test_what_the_mailbox_says_becomes_the_notices_state(outcome, expected
     await until(lambda: notices(world) == [expected])
 
 
+async def test_a_delay_is_not_told_once_the_result_is_known(world, run):
+    settled(world)
+    world.execute("UPDATE notice SET kind = 'delayed'")
+    _, box, _ = run()
+    await until(lambda: notices(world) == [("skipped", 1, "")])
+    assert box.told == []
+
+
+async def test_what_a_process_says_whose_notice_another_one_took_meanwhile_changes_nothing(world, run):
+    settled(world)
+    _, box, _ = run()
+    box.gate.clear()
+    await until(lambda: box.at_once == 1)
+    world.execute("UPDATE notice SET owner = 'other', attempts = 2")  # it was queued again and taken
+    box.answer = lambda _: MailAttempt(outcome=Retry(problem=DEFERRED))
+    box.gate.set()
+    await until(lambda: world.rows("SELECT outcome FROM notice_attempt") == [("queued",)])
+    assert notices(world) == [("sending", 2, "")]
+
+
 async def test_a_deferred_notice_comes_again_when_it_is_due_and_is_given_up_at_the_end(world, run):
     settled(world)
     gone = []

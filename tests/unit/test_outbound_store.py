@@ -256,9 +256,8 @@ def test_a_told_job_forgets_the_mails_body_and_its_trace_shows_the_attempt(world
     world.settle((part.part_key, Done(reference="r1")))
     (notice,) = world.notices()
     assert world.report(added.public_id).mail.body == b"Hello"
-    end = NoticeEnd(
-        key=notice.key, job_key=notice.job_key, state="sent", at=world.now, host="mx.example.com", reply="250 ok"
-    )
+    taken = {"key": notice.key, "job_key": notice.job_key, "attempt": notice.attempt}
+    end = NoticeEnd(**taken, state="sent", at=world.now, host="mx.example.com", reply="250 ok")
     world.database.write_now(world.outbox.end, end)
     trace = world.database.read_now(lambda tx: load_trace(tx, notice.job_key))
     assert trace.report.mail.body is None

@@ -97,20 +97,25 @@ def test_a_mail_that_a_process_took_is_nobody_elses_until_that_process_is_dead(d
     again = database.write_now(store.take, take(NOW, "two"))
     assert again is not None
     assert again.attempt == 2
+    database.write_now(store.end, ForwardEnd(key=again.key, attempt=1, state="failed", now=NOW))
+    assert rows(database, "state") == [("sending",)]  # what the process that ended says changes nothing
 
 
 def test_what_waits_is_bounded(database):
     store = PostmasterStore(Keys(1, START.timestamp))
     kept = [database.write_now(store.add, new(most=2)) for _ in range(3)]
     assert [key is None for key in kept] == [False, False, True]
-    database.write_now(store.end, ForwardEnd(key=kept[0] or 0, state="forwarded", now=NOW))
+    database.write_now(store.take, take())
+    database.write_now(store.end, ForwardEnd(key=kept[0] or 0, attempt=1, state="forwarded", now=NOW))
     assert database.write_now(store.add, new(most=2)) is not None
 
 
 def test_what_was_forwarded_loses_its_content_and_after_thirty_days_its_row(database):
     store = PostmasterStore(Keys(1, START.timestamp))
     key = database.write_now(store.add, new()) or 0
-    database.write_now(store.end, ForwardEnd(key=key, state="forwarded", now=NOW, last_reply="250 2.0.0 queued"))
+    database.write_now(store.take, take())
+    end = ForwardEnd(key=key, attempt=1, state="forwarded", now=NOW, last_reply="250 2.0.0 queued")
+    database.write_now(store.end, end)
     (listed,) = database.read_now(lambda tx: list_forwards(tx, limit=5))
     assert (listed.mail_id, listed.state, listed.last_reply) == (f"P.{key}", "forwarded", "250 2.0.0 queued")
     assert database.read_now(lambda tx: find_content(tx, name=f"P.{key}")) == b""
@@ -124,7 +129,8 @@ def test_of_those_given_up_only_the_newest_keep_their_content(database):
     store = PostmasterStore(Keys(1, START.timestamp))
     keys = [database.write_now(store.add, new(most=GIVEN_UP_KEPT + 9)) or 0 for _ in range(GIVEN_UP_KEPT + 2)]
     for step, key in enumerate(keys):
-        database.write_now(store.end, ForwardEnd(key=key, state="failed", now=NOW + step))
+        database.write_now(store.take, take())
+        database.write_now(store.end, ForwardEnd(key=key, attempt=1, state="failed", now=NOW + step))
     contents = [database.read_now(lambda tx, key=key: find_content(tx, name=f"P.{key}")) for key in keys]
     assert contents == [b""] * 2 + [RAW] * GIVEN_UP_KEPT
 

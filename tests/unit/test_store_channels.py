@@ -115,7 +115,7 @@ def test_a_mail_is_kept_until_the_last_of_its_notices_has_ended(world):
     taken = [*take(world, Channel.PUSH), *take(world, Channel.MAIL)]
     bodies = []
     for notice in taken:
-        finish = NoticeEnd(key=notice.key, job_key=notice.job_key, state="sent", at=world.now)
+        finish = NoticeEnd(key=notice.key, job_key=notice.job_key, attempt=1, state="sent", at=world.now)
         world.database.write_now(world.outbox.end, finish)
         ((body,),) = world.database.read_now(lambda tx: tx.rows("SELECT body FROM job"))
         bodies.append(None if body is None else bytes(body))
