@@ -107,7 +107,8 @@ class Alarms:
                 break
             end = self._sending.result()
             await self._database.write(self._store.end, end)
-            log.info("alarm_attempted", alarm=alarm.key, state=end.state, problem=end.problem)
+            say = log.error if end.state == "failed" else log.info
+            say("alarm_attempted", alarm=alarm.key, state=end.state, problem=end.problem)
         return bool(taken)
 
     async def _send(self, taken: TakenAlarm) -> AlarmEnd:

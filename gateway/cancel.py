@@ -13,6 +13,7 @@ import structlog
 
 from gateway.ports import Clock
 from gateway.worker import Worker
+from sms.lifecycle import retry_delay
 from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Done, Outcome, Retry
 from store import cancels
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 _LOOK_EVERY = 1.0
 _MOST = 100
+_MOST_ATTEMPTS = 10
 
 
 class CancellingCarrier(Protocol):
@@ -78,11 +80,12 @@ class Cancelling:
         await self._worker.stop()
 
     async def _step(self) -> bool:
-        found = await self._database.read(partial(cancels.find_cancellable, most=_MOST))
+        now = to_stored(self._clock.now())
+        found = await self._database.read(partial(cancels.find_cancellable, now=now, most=_MOST))
         if not found:
             await self._database.write(cancels.drop_ended, None)
             return False
-        later = set()
+        later: dict[int, cancels.Later] = {}
         for part in found:
             carrier = self._carriers.get(part.carrier)
             if carrier is None:
@@ -93,8 +96,12 @@ class Cancelling:
             log.info(
                 "cancel_asked", message=part.message_id, carrier=part.carrier, outcome=type(outcome).__name__.lower()
             )
-            if isinstance(outcome, Retry):
-                later.add(part.message_key)
+            if isinstance(outcome, Retry) and part.attempts + 1 < _MOST_ATTEMPTS:
+                wait = retry_delay(part.attempts + 1, outcome.after, part.message_key)
+                due_at = to_stored(self._clock.now() + wait)
+                later[part.message_key] = cancels.Later(message_key=part.message_key, due_at=due_at)
+            elif isinstance(outcome, Retry):
+                log.warning("cancel_given_up", message=part.message_id, carrier=part.carrier, attempts=_MOST_ATTEMPTS)
             elif isinstance(outcome, Done):
                 at = to_stored(self._clock.now())
                 wish = CarrierCancelled(part_key=part.part_key, at=at)
@@ -103,6 +110,7 @@ class Cancelling:
                     log.info("job_settled", job=change.settled_job, by="carrier-cancel")
                 if change.notices:
                     self._notices_written()
-        done = tuple({part.message_key for part in found} - later)
+        done = tuple({part.message_key for part in found} - later.keys())
+        await self._database.write(cancels.put_off, list(later.values()))
         await self._database.write(cancels.forget, done)
         return bool(done)

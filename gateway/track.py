@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from gateway.misfits import Misfits
 from gateway.ports import Clock
 from gateway.worker import Worker
 from sms.message import Receipt, ReceiptState
@@ -45,6 +46,7 @@ class Track:
         self._notices_written = notices_written
         self._sweeps = 0
         self._more_to_forget = False
+        self._misfits = Misfits(database)
         self._strange_words: set[tuple[str, str]] = set()
         self._sweeper = Worker("sweep", self._sweep, look_every=_SWEEP_EVERY)
 
@@ -62,7 +64,7 @@ class Track:
         changes = await self._database.write(self._report, [Arrived(receipt=receipt, at=at) for receipt in receipts])
         for receipt, change in zip(receipts, changes, strict=True):
             if not change.message_id:
-                log.info("receipt_fits_nothing_yet", carrier=receipt.carrier, carrier_id=receipt.carrier_id)
+                self._misfits.note(receipt, at)
             if receipt.state is ReceiptState.OTHER:
                 self._warn_of_word(receipt)
             if change.settled_job:
@@ -85,6 +87,7 @@ class Track:
             log.info("job_settled", job=job, by="silence")
         if swept.notices:
             self._notices_written()
+        await self._misfits.look(now)
         self._sweeps += 1
         if self._sweeps % _FORGET_EVERY_SWEEPS == 1:
             self._more_to_forget = True

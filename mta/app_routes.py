@@ -11,6 +11,7 @@ from gateway.contradictions import find_contradictions
 from gateway.routing import CarrierRoute, CarrierRoutes
 from mta.config.carriers import CarrierOptions, OnUnknown
 from smpp.account import BindMode
+from smpp.dialect import ReceiptFor
 from store.progress import Rules
 
 _MOST_CONTRADICTIONS = 50
@@ -49,4 +50,5 @@ def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:
         resends={item.name: item.resends for item in listed if item.on_unknown is OnUnknown.RESEND},
         receipt_grace={item.name: item.receipt_grace for item in listed},
         without_receipts=frozenset(item.name for item in listed if not item.receipts),
+        whole_receipts=frozenset(item.name for item in listed if item.dialect.receipt_for is ReceiptFor.MESSAGE),
     )

@@ -65,6 +65,13 @@ class IdSource(StrEnum):
     TEXT = "text"
 
 
+class ReceiptFor(StrEnum):
+    """What one receipt is for where a text has several parts: the part that it names, or the whole text."""
+
+    PART = "part"
+    MESSAGE = "message"
+
+
 _UTC: Final = ZoneInfo("UTC")
 
 
@@ -145,6 +152,8 @@ class Dialect:
     """What receipted_message_id is; None for the same as in the response."""
     receipt_id_from: IdSource = IdSource.TLV
     """Which id counts where a receipt has both; some carriers put another id into the parameter."""
+    receipt_for: ReceiptFor = ReceiptFor.PART
+    """What one receipt of a text in several parts stands for: `message` where the carrier gives one for them all."""
     receipt_states: Mapping[str, ReceiptState] = field(default_factory=dict)
     """Words of `stat:` that this carrier uses its own way, in upper case."""
     receipt_zone: ZoneInfo = _UTC

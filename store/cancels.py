@@ -1,6 +1,7 @@
 """Wishes to cancel what a carrier has already: left by a command, carried out by the process that has its bind.
 
-A wish ends when the carrier was asked, whatever it said. Not here: what cancelling does to a message (progress).
+A wish ends when the carrier has said yes or no, when it was put off too often, or with its message.
+Not here: what cancelling does to a message (progress).
 """
 
 from dataclasses import dataclass
@@ -42,13 +43,23 @@ class Cancellable:
     carrier_id: str
     number: str
     sender: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """A wish that its carrier put off until `due_at`, in microseconds."""
+
+    message_key: int
+    due_at: int
 
 
 _WISH = "INSERT INTO cancel_wish (message_key, asked_at) VALUES (?, ?) ON CONFLICT (message_key) DO NOTHING"
 _CANCELLABLE = (
-    "SELECT w.message_key, m.public_id, p.key, p.carrier, p.carrier_id, m.number, m.sender FROM cancel_wish w"
+    "SELECT w.message_key, m.public_id, p.key, p.carrier, p.carrier_id, m.number, m.sender, w.attempts"
+    " FROM cancel_wish w"
     " JOIN message m ON m.key = w.message_key JOIN part p ON p.message_key = m.key"
-    " WHERE p.state = 'submitted' AND NOT m.counted ORDER BY p.key LIMIT ?"
+    " WHERE p.state = 'submitted' AND NOT m.counted AND w.due_at <= ? ORDER BY p.key LIMIT ?"
 )
 
 
@@ -59,8 +70,8 @@ def wish(tx: Transaction, wishes: list[Wish]) -> list[None]:
     return [None] * len(wishes)
 
 
-def find_cancellable(tx: Transaction, most: int) -> list[Cancellable]:
-    """Return parts whose cancelling is wished for, oldest first."""
+def find_cancellable(tx: Transaction, now: int, most: int) -> list[Cancellable]:
+    """Return parts whose cancelling is wished for and due, oldest first."""
     return [
         Cancellable(
             message_key=row[0],
@@ -70,9 +81,20 @@ def find_cancellable(tx: Transaction, most: int) -> list[Cancellable]:
             carrier_id=row[4],
             number=row[5],
             sender=row[6],
+            attempts=row[7],
         )
-        for row in tx.rows(_CANCELLABLE, (most,))
+        for row in tx.rows(_CANCELLABLE, (now, most))
     ]
+
+
+def put_off(tx: Transaction, batches: list[list[Later]]) -> list[None]:
+    """Have wishes wait."""
+    for later in batches:
+        tx.execute_many(
+            "UPDATE cancel_wish SET attempts = attempts + 1, due_at = ? WHERE message_key = ?",
+            [(item.due_at, item.message_key) for item in later],
+        )
+    return [None] * len(batches)
 
 
 def forget(tx: Transaction, batches: list[tuple[int, ...]]) -> list[None]:

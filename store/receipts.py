@@ -88,6 +88,11 @@ def name_parts(tx: Transaction, arrived: Sequence[Arrived]) -> list[Named]:
     return named
 
 
+def find_parts_named(tx: Transaction, carrier_ids: AbstractSet[str]) -> set[tuple[str, str]]:
+    """Return which of these ids parts have, each with its carrier."""
+    return {(carrier, carrier_id) for _, carrier, carrier_id, _ in tx.rows_in(_PART_BY_ID, carrier_ids)}
+
+
 def find_without_id(tx: Transaction, numbers: AbstractSet[str], at: int) -> dict[tuple[str, str], list[Named]]:
     """Return the parts whose id their carrier owes, by carrier and number: its answer was lost, or had none."""
     found: dict[tuple[str, str], list[Named]] = {}

@@ -7,12 +7,36 @@ kind adds its row there. What needs more is a test of its own below. Sources of 
 import pytest
 import pytest_asyncio
 
-from tests.e2e.carrier_cases import Row, centres, reports
+from smpp.bodies import Command
+from tests.e2e.carrier_cases import DELIVERED, Row, Submit, centres, reports
 from tests.e2e.site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ODD_DATES = "id:{id} sub:001 dlvrd:001 submit date:1796137200 done date:1796137201 stat:{word} err:000 text:"
+
+
+async def answers_late(submit: Submit) -> None:
+    centre, silence = submit.centre, len(submit.centre.heard)
+    await centre.until(lambda: any(heard[0] == Command.ENQUIRE_LINK for heard in centre.heard[silence:]))
+    submit.answer()
+    assert await submit.report("DELIVRD") == 0
+
+
+async def hangs_up(submit: Submit) -> None:
+    submit.centre.hang_up()
+
+
+async def reports_in_decimal(submit: Submit) -> None:
+    submit.answer("1A2B3C4D")
+    assert await submit.report("DELIVRD", message_id=str(0x1A2B3C4D)) == 0
+    assert await submit.report("DELIVRD", message_id="1A2B3C4D") == 0
+
+
+async def reports_the_first(submit: Submit) -> None:
+    submit.answer()
+    if submit.nth == 0:
+        assert await submit.report("DELIVRD") == 0
 
 
 ROWS: dict[str, Row] = {
@@ -34,6 +58,31 @@ ROWS: dict[str, Row] = {
         plays=reports("DELIVRD", answer="8" * 72, message_id="8" * 72), options={"on_unknown": "resend"}
     ),
     "answer_without_its_nul": Row(plays=reports("DELIVRD", answer=b"7" * 72, message_id="7" * 72)),
+    "answer_without_id": Row(plays=reports("DELIVRD", answer="", message_id="4712X")),
+    "late_answer": Row(
+        plays=answers_late, options={"enquire_link": "2s"}, mails=("The carrier may have it", DELIVERED)
+    ),
+    "resend_after_each_cut": Row(
+        plays=hangs_up,
+        options={"on_unknown": "resend", "resends": 1},
+        state="unknown",
+        mails=("it was sent 2 times",),
+        submits=2,
+    ),
+    "ids_that_never_fit": Row(plays=reports_in_decimal, log=("warning", "receipts_fit_nothing")),
+    # What a receipt means
+    "accepted_then_undelivered": Row(
+        plays=reports("ACCEPTD", "UNDELIV"), state="undelivered", mails=("not delivered",)
+    ),
+    "accepted_then_delivered": Row(plays=reports("ACCEPTD", "DELIVRD")),
+    "accepted_means_delivered": Row(
+        plays=reports("ACCEPTD", "UNDELIV"), options={"dialect": {"receipt_states": {"ACCEPTD": "delivered"}}}
+    ),
+    "a_word_that_nobody_knows": Row(plays=reports("PARKED", "DELIVRD"), log=("warning", "receipt_word_unknown")),
+    "deleted": Row(plays=reports("DELETED"), state="undelivered", mails=("The network deleted the SMS.",)),
+    "one_receipt_for_all_parts": Row(
+        plays=reports_the_first, options={"dialect": {"receipt_for": "message"}}, text="Pump 7. " * 30, submits=2
+    ),
     # Binding
     "long_password": Row(plays=reports("DELIVRD"), options={"password_file": "long.password", "system_id": "x" * 24}),
 }
@@ -81,4 +130,4 @@ async def test_what_a_carrier_does_comes_to_what_it_means(name, site, running):
     assert (centre.faults, len(centre.submits)) == ([], row.submits)
     if row.log is not None:
         level, event = row.log
-        assert any(f"level={level} event={event} carrier={name}" in line for line in site.log)
+        await site.until(lambda: any(f"level={level} event={event} carrier={name}" in line for line in site.log))

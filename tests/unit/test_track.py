@@ -151,3 +151,42 @@ async def test_each_word_of_a_receipt_that_nobody_knows_is_warned_of_once_and_de
     assert [(line["word"], line["log_level"]) for line in warned] == [("PARKED", "warning"), ("LOITERING", "warning")]
     assert "receipt_states" in warned[0]["hint"]
     assert state(world) == ("submitted", "")
+
+
+@pytest.mark.parametrize(
+    ("answered", "reported", "setting"),
+    [
+        ("1a2b", "6699", 'id_in_response = "hex" and id_in_receipt = "decimal"'),
+        ("00001A2B", "6699", 'id_in_response = "hex" and id_in_receipt = "decimal"'),
+        ("6699", "1A2B", 'id_in_response = "decimal" and id_in_receipt = "hex"'),
+        ("ABCX", "abcx", '"text-any-case"'),
+        ("0000004711", "4711", "id_in_response and id_in_receipt"),
+    ],
+)
+async def test_ids_that_never_fit_are_said_with_the_likely_setting_and_few_times(
+    answered, reported, setting, world, track
+):
+    world.add(NUMBER, receipt_wanted=True)
+    world.settle(*((part.part_key, Done(reference=answered)) for part in world.take()))
+    with capture_logs() as logs:
+        track.start()
+        for _ in range(9):
+            await track.reported([receipt(reported)])
+        world.clock.move(timedelta(seconds=5))
+        await until(lambda: any(line["event"] == "receipts_fit_nothing" for line in logs))
+    (warned,) = [line for line in logs if line["event"] == "receipts_fit_nothing"]
+    assert (warned["log_level"], warned["carrier"], warned["receipts"]) == ("warning", "alpha", 9)
+    assert setting in warned["hint"]
+
+
+async def test_a_receipt_that_fits_as_soon_as_its_answer_comes_is_no_misfit(world, track):
+    world.add(NUMBER, receipt_wanted=True)
+    (part,) = world.take()
+    with capture_logs() as logs:
+        for _ in range(5):
+            await track.reported([receipt("c1")])
+        world.settle((part.part_key, Done(reference="c1")))
+        world.clock.move(timedelta(seconds=5))
+        track.start()
+        await track.stop()
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == []
