@@ -75,7 +75,7 @@ def history_start(lines: Sequence[str], *, is_reply: bool) -> tuple[int, bool]:
 
 def _reply_start(lines: Sequence[str], index: int, text: str, *, below: bool) -> int | None:
     """Return where history begins that only an answer or a forward has and that is seen by this line, None for none."""
-    if below and REPLY_ABOVE.search(text):
+    if below and len(text) <= _JUDGED and REPLY_ABOVE.search(text):
         return index
     if (_is_stroke(text) and _is_block(lines, _next_text(lines, index))) or _is_block(lines, index):
         return index
@@ -257,16 +257,6 @@ def _quote_follows(lines: Sequence[str], index: int) -> bool:
 def is_quoted(line: str) -> bool:
     """Tell whether a line is quoted by its mark or by HTML."""
     return line == QUOTE_MARK or line.lstrip().startswith(">")
-
-
-def quotes_mail(lines: Sequence[str]) -> bool:
-    """Tell whether quoted lines begin with an attribution or a mail header of their own (iOS quotes both)."""
-    for index, line in enumerate(lines[:5]):
-        if separator_kind(line) or _is_block(lines, index):
-            return True
-        if line and line.rstrip()[-1:] in _COLONS and _attribution_start(lines, index) is not None:
-            return True
-    return False
 
 
 def drop_attribution(lines: list[str]) -> int:

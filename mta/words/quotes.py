@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mta.words.history import after_header, bare, drop_attribution, history_start, is_quoted, quotes_mail
+from mta.words.history import after_header, bare, drop_attribution, history_start, is_quoted
 from mta.words.html import QUOTE_MARK
 from mta.words.html_marks import Removal
 from mta.words.signatures import without_what_is_below
@@ -117,8 +117,7 @@ def _unquoted(lines: Sequence[str], removed: list[tuple[Removal, int]], *, is_re
             end += 1
         marked = QUOTE_MARK in lines[index:end]
         above = drop_attribution(stretches[-1]) if is_reply or marked else 0
-        inside = [re.sub(r"^[\s>]+", "", line) for line in lines[index:end]]
-        if is_reply or marked or quotes_mail(inside):
+        if is_reply or marked:
             removed.append((Removal.QUOTE, above + _length(lines[index:end])))
             stretches.append([])
         else:

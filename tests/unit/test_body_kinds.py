@@ -37,6 +37,7 @@ FORMS = [
     "On 12.01.2026 at 09:02 Ines <ines@example.org> wrote:\n\nGate 4 is blocked",
     "Monitor\n--\nHost: db1\nState: down\nSince: 9:02", "> 90 % of the disk\n> 70 % of memory",
     "##- Please type your reply above this line -##\n\nTicket 7: gate 4 is blocked",
+    "Held\n> From: x <x@example.org>\n> Date: 12.01.2026 09:02\n> Subject: Invoice\n\nRelease it?",
     "-------- Alarm --------\nFrom: db1@example.com\nDate: 12.01.2026 09:02\nTo: ops\nSubject: down",
 ]  # fmt: skip
 
