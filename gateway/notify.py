@@ -6,6 +6,7 @@ The notice itself was written in the transaction that settled the job (store.pro
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 
 _LOOK_EVERY = 1.0
 _ASK_AGAIN = (1, 5, 15, 40)
+# How often a mail is sent again that its server may have taken: the receiver may see as many copies more.
+_RESENDS = 2
 GivenUp = Callable[[TakenNotice, NoticeEnd], None]
 NextAttempt = Callable[[int, datetime, datetime], datetime | None]
 
@@ -159,6 +162,12 @@ class Notify:
                 return _end(taken, "sent", now, attempt)
             case Failed(problem=problem):
                 return _end(taken, "failed", now, attempt, problem.code.value, problem.text)
+            case Unknown(problem=problem) if self._channel is Channel.MAIL:
+                if taken.unanswered >= _RESENDS:
+                    end = _end(taken, "failed", now, attempt, problem.code.value, problem.text)
+                else:
+                    end = self._again(taken, problem.code.value, problem.text, attempt)
+                return replace(end, unanswered=True)
             case Retry(problem=problem) | Unknown(problem=problem):
                 return self._again(taken, problem.code.value, problem.text, attempt)
 

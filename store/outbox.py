@@ -35,7 +35,10 @@ def notice_row(key: int, job_key: int, kind: NoticeKind, way: Way, now: int) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenNotice:
-    """A notice that this process now sends; `attempt` counts from 1. Instants are microseconds."""
+    """A notice that this process now sends; `attempt` counts from 1, `unanswered` those before that left doubt.
+
+    Instants are microseconds.
+    """
 
     key: int
     public_id: str
@@ -46,12 +49,14 @@ class TakenNotice:
     created_at: int
     expires_at: int
     channel: Channel = Channel.MAIL
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeEnd:
     """What an attempt came to: `state` is sent, failed, skipped, or queued again until `due_at` (microseconds).
 
+    `unanswered` marks an attempt after which nobody knows whether the notice arrived.
     It is recorded, but changes the notice only while that is being sent in this `attempt`: what a process says that was
     declared dead, and whose notice another one took, changes nothing.
     """
@@ -69,6 +74,7 @@ class NoticeEnd:
     tls: str = ""
     policy: str = ""
     reply: str = ""
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +112,9 @@ class Outbox:
                 created_at=created_at,
                 expires_at=expires_at,
                 channel=Channel(channel),
+                unanswered=unanswered,
             )
-            for key, identity, job_key, kind, recipient, attempts, created_at, expires_at, channel in rows
+            for key, identity, job_key, kind, recipient, attempts, created_at, expires_at, channel, unanswered in rows
         ]
 
     def end(self, tx: Transaction, ends: list[NoticeEnd]) -> list[None]:
@@ -115,7 +122,8 @@ class Outbox:
         tx.insert(
             _ATTEMPTS,
             [
-                (self._keys.take(), end.key, end.at, end.state, end.host, end.address, end.tls, end.policy, end.reply)
+                (self._keys.take(), end.key, end.at, "unanswered" if end.unanswered else end.state)
+                + (end.host, end.address, end.tls, end.policy, end.reply)
                 for end in ends
             ],
         )
@@ -160,7 +168,9 @@ _REQUEUE_LEFT = (
     " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended)"
 )
 _DUE = (
-    "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at, channel FROM notice"
+    "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at, channel,"
+    " (SELECT count(*) FROM notice_attempt a WHERE a.notice_key = notice.key AND a.outcome = 'unanswered')"
+    " FROM notice"
     " WHERE state = 'queued' AND channel = ? AND due_at <= ? ORDER BY due_at, key LIMIT ?"
 )
 _DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"

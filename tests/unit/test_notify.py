@@ -26,16 +26,19 @@ def world(database_url):
 
 @pytest.fixture
 async def run(world):
-    """Start a notify; returns it with its mailbox and clock. Each notice is tried three times."""
+    """Start a notify; returns it with its mailbox and clock. Each notice is tried three times unless told otherwise."""
     running = []
 
-    def start(**options) -> tuple[Notify, FakeMailbox, MovedClock]:
+    def thrice(attempt, created, now):
+        return now + timedelta(minutes=attempt) if attempt < 3 else None
+
+    def start(next_attempt=thrice, **options) -> tuple[Notify, FakeMailbox, MovedClock]:
         box, clock = FakeMailbox(), MovedClock()
         notify = Notify(
             database=world.database,
             outbox=world.outbox,
             sender=box,
-            next_attempt=lambda attempt, created, now: now + timedelta(minutes=attempt) if attempt < 3 else None,
+            next_attempt=next_attempt,
             clock=clock,
             owner="me",
             **options,
@@ -120,6 +123,26 @@ async def test_a_deferred_notice_comes_again_when_it_is_due_and_is_given_up_at_t
     await until(lambda: notices(world) == [("failed", 3, "tls-policy")])
     assert [notice.attempt for notice in box.told] == [1, 2, 3]
     await until(lambda: gone == [("anna@example.com", "5.7.5 No TLS as demanded.")])
+
+
+async def test_a_mail_that_its_server_never_confirms_is_sent_three_times_and_given_up(world, run):
+    settled(world)
+    gone = []
+    notify, box, clock = run(
+        next_attempt=lambda attempt, _, now: now + timedelta(minutes=1),
+        given_up=lambda taken, end: gone.append((taken.attempt, end.reason)),
+    )
+    box.answer = lambda notice: MailAttempt(
+        outcome=Retry(problem=DEFERRED) if notice.attempt == 2 else Unknown(problem=UNSAFE)
+    )
+    for attempt in (1, 2, 3):
+        await until(partial(lambda now: [row[:2] for row in notices(world)] == [("queued", now)], attempt))
+        clock.move(timedelta(minutes=1))
+        notify.kick()
+    await until(lambda: gone == [(4, "tls-policy")])
+    assert notices(world) == [("failed", 4, "tls-policy")]
+    outcomes = [outcome for (outcome,) in world.rows("SELECT outcome FROM notice_attempt ORDER BY key")]
+    assert outcomes == ["unanswered", "queued", "unanswered", "unanswered"]
 
 
 async def test_a_notice_that_cannot_be_made_is_tried_again_and_the_others_go_out(world, run):
