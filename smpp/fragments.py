@@ -21,6 +21,7 @@ _UDH_INDICATOR = 0x40
 _INTERNATIONAL = 1
 _CONCATENATED_8_BIT = 0x00
 _CONCATENATED_16_BIT = 0x08
+_LEAST_GUESSED = 8
 
 # §5.2.19; an octet that the codec cannot read becomes U+FFFD. 2 and 4 are octets and read as Latin-1, so none is lost.
 CODECS: Mapping[int, str] = MappingProxyType(
@@ -72,11 +73,26 @@ def read_place(udh: bytes) -> Place:
 
 def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes) -> str:
     wire = dialect.default_alphabet
+    if not data_coding and _looks_like_ucs2(octets):
+        return octets.decode("utf-16-be")
     if wire is WireAlphabet.GSM7_PACKED:
         return decode_gsm7(unpack_septets(octets, after_octets=len(udh)))
     if wire is WireAlphabet.GSM7 or names_gsm7(data_coding):
         return decode_gsm7(octets)
     return octets.decode(DEFAULTS[wire], "replace")
+
+
+def _looks_like_ucs2(octets: bytes) -> bool:
+    """Tell whether octets under data_coding 0 are UCS-2 all the same, as some networks send it without saying so.
+
+    Careful: four characters or more, most of them Latin (a zero before each, which is @ in GSM-7), all printable.
+    """
+    if len(octets) < _LEAST_GUESSED or len(octets) % 2 or 4 * octets[::2].count(0) <= len(octets) or 0 in octets[1::2]:
+        return False
+    try:
+        return octets.decode("utf-16-be").replace("\n", "").replace("\r", "").isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def read_text(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes = b"") -> str:

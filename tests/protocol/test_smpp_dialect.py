@@ -35,6 +35,7 @@ from smpp.script import ReceiptForm
 from smpp.statuses import MEANINGS, Meaning, Status, Verdict, meaning_of, status_name
 from smpp.submissions import normalise_id, write_cancel, write_id, write_part, write_query
 from smpp.tlv import Tag, Tlv
+from sms.alphabet import encode_gsm7
 from sms.message import Alphabet, Priority, Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
@@ -630,6 +631,16 @@ def test_what_the_sandbox_writes_of_an_inbound_sms_the_client_reads(long_message
     assert "".join(fragment.text for fragment in fragments) == text
     assert [fragment.index for fragment in fragments] == list(range(1, len(fragments) + 1))
     assert {fragment.reference for fragment in fragments} == ({77} if len(fragments) > 1 else {None})
+
+
+@pytest.mark.parametrize("text", ["Garçon, ça va?", "Hi “you”, 5 €\nBye"])
+def test_ucs2_that_nobody_announced_is_read(text):
+    assert read_text(text.encode("utf-16-be"), 0, PLAIN) == text
+
+
+@pytest.mark.parametrize("text", ["@a@b", "mail@example.com", "a@@b@c@d", "@@@@@@@@", "Hello you", "@ home @ work @"])
+def test_a_text_in_gsm7_is_not_taken_for_ucs2(text):
+    assert read_text(encode_gsm7(text), 0, PLAIN) == text
 
 
 @given(st.binary(max_size=160).map(lambda octets: bytes(octet & 0x7F for octet in octets)), st.integers(0, 12))
