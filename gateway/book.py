@@ -33,6 +33,7 @@ class AddressBook:
         self.lists = DistributionLists()
         self.layers = Layers()
         self._refreshing = asyncio.Lock()
+        self._asked = self._answered = 0
         self._worker = Worker("address-book", self._look, look_every=_LOOK_EVERY)
 
     @property
@@ -56,6 +57,24 @@ class AddressBook:
         """Catch up with the database; costs one small query where nothing changed."""
         async with self._refreshing:
             self._take(await self._database.read(self._refreshed))
+
+    async def confirm(self) -> bool:
+        """Catch up before something is refused for good; False where the database can't be asked now.
+
+        One look serves all who asked before it began, so that there is never more than one under way.
+        """
+        self._asked += 1
+        mine = self._asked
+        async with self._refreshing:
+            if self._answered < mine:
+                asked = self._asked
+                try:
+                    self._take(await self._database.read(self._refreshed))
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with it, nothing is known for certain
+                    log.warning("address_book_unconfirmed", cause=str(error)[:300])
+                    return False
+                self._answered = asked
+        return True
 
     def start(self) -> None:
         """Follow the database from now on, once a second: a change of an administrator is in force within that."""

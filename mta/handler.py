@@ -6,10 +6,11 @@ says (judge), the postmaster's mail (postmaster), storing (gateway).
 """
 
 import shutil
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -23,11 +24,13 @@ from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Pro
 from mta.postmaster import APART, PostmasterDoor
 from mta.reading import Reading
 from mta.smtp.hooks import never_waits
-from mta.smtp.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, printable, reply_to
+from mta.smtp.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, is_permanent, printable, reply_to
 from mta.words.confined_reader import ReaderUnavailableError
 from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _MOST_STALE = 5
 _CLIENTS_REMEMBERED = 1_000
@@ -107,11 +110,12 @@ class MailHandler:
         """Take the reverse-path of a proven sender; of others where they may write to the postmaster."""
         if not self._disk.enough():
             return str(reply_to(Refused(refusal=Refusal.NO_STORAGE)))
-        proven = self.proven(session)
-        refused = self._judge_sender(proven, address)
-        if refused is not None and self._is_heard_at_rcpt(session):
+        if self._is_heard_at_rcpt(session):
             refused = None
-        elif refused is None and proven is not None and not self._rate.take(proven.customer_id, monotonic()):
+        else:
+            refused = await self._certain(lambda: self._judge_sender(self.proven(session), address))
+        proven = self.proven(session)
+        if refused is None and proven is not None and not self._rate.take(proven.customer_id, monotonic()):
             refused = Refused(refusal=Refusal.RATE_LIMITED)
         if refused is not None:
             if proven is not None:
@@ -128,16 +132,15 @@ class MailHandler:
         self, _server: Any, session: Any, envelope: Any, address: str, rcpt_options: list[str]
     ) -> str:
         """Take a recipient whose number this sender may write to, or the postmaster."""
-        proven, door = self.proven(session), self._postmaster
+        door = self._postmaster
         if door is not None and door.is_for(address):
             if envelope.rcpt_tos and not door.is_for(envelope.rcpt_tos[0]):
                 return str(APART)
             judged: object = door.refuse_recipient(session, envelope)
         else:
-            judged = self._judge_sender(proven, envelope.mail_from) if self._is_heard_at_rcpt(session) else None
-            if judged is None and self._is_for_postmaster(envelope):
-                return str(APART)
-            judged = judged or self._judge.judge_recipient(proven, _plain_address(envelope.mail_from), address)
+            judged = await self._certain(lambda: self._judge_recipient(session, envelope, address))
+        if isinstance(judged, Reply):
+            return str(judged)
         if isinstance(judged, Refused):
             log.info("recipient_refused", reason=judged.refusal.value, peer=_peer(session))
             return str(reply_to(judged))
@@ -160,11 +163,17 @@ class MailHandler:
         proven = self.proven(session)
         facts = _mail_envelope(session, envelope)
         for _ in range(_MOST_STALE):
+            version = self._book.version
             try:
                 judgement = await self._reading.judge(envelope.content, facts, proven)
             except ReaderUnavailableError as error:
                 log.error("mail_reader_unavailable", cause=str(error)[:300])
                 break
+            if judgement.refused is not None and is_permanent(judgement.refused):
+                if not await self._book.confirm():
+                    break
+                if self._book.version != version:
+                    continue
             if judgement.verdict is not Verdict.SEND or judgement.plan is None:
                 return str(await self._reply_unsent(judgement, session))
             kept = await self._doubts.keep(judgement.plan, session.hearing)
@@ -187,6 +196,20 @@ class MailHandler:
         refused = judgement.refused or Refused(refusal=Refusal.INTERNAL)
         log.info("mail_refused", reason=refused.refusal.value, peer=_peer(session))
         return reply_to(refused)
+
+    async def _certain(self, judge: Callable[[], T]) -> T | Refused:
+        """Return what `judge` says; a «no» for good is asked for again with what the database holds now."""
+        judged = judge()
+        if not isinstance(judged, Refused) or not is_permanent(judged):
+            return judged
+        return judge() if await self._book.confirm() else Refused(refusal=Refusal.INTERNAL)
+
+    def _judge_recipient(self, session: Any, envelope: Any, address: str) -> object:
+        proven = self.proven(session)
+        refused = self._judge_sender(proven, envelope.mail_from) if self._is_heard_at_rcpt(session) else None
+        if refused is None and self._is_for_postmaster(envelope):
+            return APART
+        return refused or self._judge.judge_recipient(proven, _plain_address(envelope.mail_from), address)
 
     def _judge_sender(self, proven: Proven | None, address: str | None) -> Refused | None:
         if proven is None:

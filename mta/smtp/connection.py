@@ -10,7 +10,7 @@ import ssl
 import struct
 import termios
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import monotonic
@@ -97,6 +97,21 @@ class Service:
         except Exception:
             self.hooks.log.exception("tls_context_failed")
             return None
+
+
+class _Rest:
+    """What is left of a coroutine that was begun without a task, and then had to wait."""
+
+    def __init__(self, work: Any, waits_for: Any) -> None:
+        self._work = work
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            yield self._waits_for
+            yield from self._work.__await__()
+        finally:
+            self._work.close()
 
 
 class SmtpConnection(asyncio.Protocol):
@@ -266,22 +281,26 @@ class SmtpConnection(asyncio.Protocol):
         else:
             self._task = self._listener.start(self._work(event))
 
-    def _next_event(self) -> Event | None:
-        """Return the next event for which a hook must be awaited."""
+    def _next_event(self) -> Event | _Rest | None:
+        """Return the next event for which a hook must be awaited, or what is left of one that was begun."""
         while self._blocked_since is None and (event := self.dialogue.next_event()) is not None:
             if isinstance(event, Noticed):
                 self._log_incident(event)
             elif type(event) in self.hooks.answered_at_once:
-                _run_at_once(serve(self, event))
+                rest = _begin(serve(self, event))
+                if rest is not None:
+                    return rest
             elif not isinstance(event, AuthCancelled):
                 return event
         return None
 
-    async def _work(self, event: Event | None) -> None:
+    async def _work(self, event: Event | _Rest | None) -> None:
         """Serve events one after the other; replies of pipelined commands are sent together at the end."""
         try:
             while event is not None:
-                if isinstance(event, StartTls):
+                if isinstance(event, _Rest):
+                    await event
+                elif isinstance(event, StartTls):
                     await self._start_tls()
                 else:
                     await serve(self, event)
@@ -462,10 +481,9 @@ def _waiting(transport: asyncio.BaseTransport | None, queue: int) -> bool:
     return bool(struct.unpack("i", count)[0])
 
 
-def _run_at_once(work: Any) -> None:
-    """Run a coroutine that awaits nothing, without a task: making one costs as much as a command."""
+def _begin(work: Any) -> _Rest | None:
+    """Run a coroutine without a task, which costs as much as a command; return what is left where it had to wait."""
     try:
-        work.send(None)
+        return _Rest(work, work.send(None))
     except StopIteration:
-        return
-    raise RuntimeError("a hook waited that is marked to do so never")
+        return None

@@ -79,7 +79,7 @@ class RcptDsn:
 
 
 def never_waits(hook: Hook) -> Hook:
-    """Mark a hook that awaits nothing: it is run to its end where it is called for, without a task of its own."""
+    """Mark a hook that hardly ever waits: it is begun where it is called for, and has a task only where it waits."""
     hook.never_waits = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
     return hook
 

@@ -63,6 +63,11 @@ def status_text(status: Reply | str | Sequence[str], *, enhanced: bool = True) -
     return code, "\r\n".join(lines)
 
 
+def is_permanent(refused: Refused) -> bool:
+    """Tell whether a refusal is for good, so that nobody tries again (RFC 5321 §4.2.1)."""
+    return REPLY_OF_REFUSAL[refused.refusal].code >= 500
+
+
 def status_lines(status: str, *, enhanced: bool = True) -> tuple[int, list[str]]:
     """Return a handler's status string as its code and the lines to send, without line ends.
 

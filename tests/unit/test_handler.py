@@ -181,6 +181,47 @@ async def test_a_change_of_the_address_book_between_rcpt_and_data_is_followed(co
     assert core.database.read_now(lambda tx: tx.rows("SELECT sender FROM message")) == [("Acme",)]
 
 
+@pytest.mark.parametrize(
+    ("line", "sender", "to"),
+    [
+        ("list add crew --customer acme --author *", ANNA, "lista+crew"),
+        (
+            "customer add new --domain new.example.com --address-range 203.0.113.0/24",
+            "x@new.example.com",
+            "+447700900101",
+        ),
+    ],
+)
+async def test_a_permanent_no_never_comes_from_an_old_copy(line, sender, to, core):
+    door = handler(core)
+    who = await session(core, peer=THEIRS if sender != ANNA else OURS)
+    assert (await converse(door, who, sender=sender, to=(to,)))[0] == "5"
+    administer(core.folder, line)
+    envelope = MailEnvelope()
+    assert (await door.handle_MAIL(None, who, envelope, sender, [])).startswith("250")
+    envelope.rcpt_dsn.append(RcptDsn())
+    assert (await door.handle_RCPT(None, who, envelope, f"{to}@sms.example.net", [])).startswith("250")
+
+
+async def test_what_the_database_cannot_confirm_is_refused_for_now(core):
+    core.database.read = raises(OSError("away"))
+    assert (await converse(handler(core), await session(core, peer=THEIRS))).startswith("451 4.3.0")
+    assert (await converse(handler(core), await session(core), to=("lista+none",))).startswith("451 4.3.0")
+    assert (await converse(handler(core), await session(core), mail(" ", sender=ANNA))).startswith("451 4.3.0")
+
+
+async def test_one_look_at_the_database_serves_all_who_ask_before_it_begins(core):
+    read, looks = core.database.read, []
+
+    async def counted(query):
+        looks.append(1)
+        return await read(query)
+
+    core.database.read = counted
+    assert all(await asyncio.gather(*(core.book.confirm() for _ in range(50))))
+    assert len(looks) <= 2
+
+
 async def test_a_customer_that_was_switched_off_in_the_middle_sends_no_more(core):
     door, who = handler(core), await session(core)
     administer(core.folder, "customer disable acme")

@@ -122,7 +122,7 @@ async def test_the_property_is_asked_of_all_three_answers(core):
     assert [reply[:12] for reply in said] == ["250 2.0.0 J.", "250 2.0.0 D.", "554 5.4.6 Ma"]
 
 
-@settings(max_examples=min(_GENERATED, settings.default.max_examples))
+@settings(max_examples=min(_GENERATED, settings().max_examples))
 @given(mail=mails())
 def test_whatever_a_customer_sends_is_kept_refused_or_traced(mail, core):
     raw, reverse_path = mail
