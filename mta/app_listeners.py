@@ -51,6 +51,7 @@ class Listening:
                     room=self._room,
                 )
             )
+        self._reading.warm()
         return listeners
 
     def close(self) -> None:

@@ -26,6 +26,11 @@ class Reading:
         for reader in self._all:
             self._free.put(reader)
 
+    def warm(self) -> None:
+        """Start the readers' processes, so that the first large mail does not wait for one."""
+        for reader in self._all:
+            reader.warm()
+
     async def judge(self, raw: bytes, envelope: MailEnvelope, proven: Proven | None) -> Judgement:
         """Judge one mail. Raises ReaderUnavailableError where it is large and no process can be had to read it."""
         suspect = is_suspect(raw)

@@ -3,7 +3,9 @@
 `Child` is the parent's side and `serve` the child's; requests and answers are octets, and what is in them is theirs who
 use this: customers' templates (templates.confined) and mails from anybody (mta.words.confined_reader). It stands here
 since this is the lowest ring that both may import (docs/adr/0010), and knows nothing of what else stands here.
-The clock is outside: an answer that is late costs the process its life, and the next request gets a new one.
+The clock is outside: an answer that is late costs the process its life, and the next request gets a new one, which
+starts at once. Nobody slips code in: it runs isolated (no current folder, no user's folder and no variable of the
+environment on its path), in an empty folder that is removed once it has started.
 """
 
 import os
@@ -13,22 +15,39 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 from typing import IO
 
 _LENGTH = struct.Struct("!I")
 _START_SECONDS = 30.0
+_LAST_WORDS_SECONDS = 1.0
+_OUT_OF_MEMORY = 71  # its exit code, which no other end has
+
+# The folder that this module was loaded from comes last: where the house is installed, it is there anyhow.
+_HOUSE = str(Path(__file__).resolve().parents[1])
+_START = "import sys, runpy; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+# -I: neither the current folder, nor a user's own modules, nor PYTHON* variables; -B: it may write nothing anyhow.
+_COMMAND = ("-I", "-B", "-X", "utf8", "-c", _START, _HOUSE)
+
+# What another process or the machine does to ours; every other end comes of the request.
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 
 
 class ChildUnavailableError(Exception):
-    """The process cannot be started: nothing is known of the request."""
+    """The process cannot be started, or was killed from outside: nothing is known of the request."""
 
 
 class ChildEndedError(Exception):
-    """The process ended, or answered what it should not: the request needs more memory, or broke it."""
+    """The process ended, or answered what it should not: the request broke it. The message says how it ended."""
+
+
+class ChildMemoryError(ChildEndedError):
+    """The request needs more memory than the process may have."""
 
 
 class ChildLateError(Exception):
@@ -36,7 +55,7 @@ class ChildLateError(Exception):
 
 
 class Child:
-    """One child process, started when it is first needed and again after it ended; any thread may ask."""
+    """One child process, started when it is first needed, or ahead of that by `warm`; any thread may ask."""
 
     def __init__(self, module: str, *, seconds: float, memory_bytes: int, longest_answer: int) -> None:
         """Name the module, whose main function calls `serve`.
@@ -47,85 +66,163 @@ class Child:
         self._seconds = seconds
         self._memory = memory_bytes
         self._longest = longest_answer
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Process | None = None
+        self._kept_warm = False
         self._lock = Lock()
 
     @property
     def pid(self) -> int | None:
         """Return the id of the process, None where there is none."""
-        return self._process.pid if self._process else None
+        return self._process.popen.pid if self._process else None
+
+    def warm(self) -> None:
+        """Start the process ahead of need and wait for nothing; from now on one that ended is replaced at once."""
+        with self._lock:
+            self._kept_warm = True
+            self._start_ahead()
 
     def ask(self, request: bytes) -> bytes:
         """Return the answer. Raises ChildUnavailableError, ChildEndedError or ChildLateError, and then has ended it."""
         with self._lock:
             process = self._running()
             deadline = time.monotonic() + self._seconds
+            answered = False
             try:
-                return self._exchange(process, request, deadline)
+                answer = self._exchange(process, request, deadline)
+                answered = True
             except TimeoutError:
                 raise ChildLateError(f"no answer within {self._seconds:g} seconds") from None
-            except (OSError, EOFError, ValueError) as error:
-                raise ChildEndedError(str(error) or type(error).__name__) from error
+            except (OSError, EOFError) as error:
+                raise process.died() from error
+            finally:
+                if not answered:
+                    self._end()
+                    if self._kept_warm:
+                        self._start_ahead()
+            return answer
 
-    def close(self) -> None:
-        """End the process."""
+    def replace(self) -> None:
+        """End the process, whose answers made no sense; the next request gets a new one."""
         with self._lock:
             self._end()
+            if self._kept_warm:
+                self._start_ahead()
 
-    def _exchange(self, process: subprocess.Popen[bytes], request: bytes, deadline: float) -> bytes:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        answered = False
-        try:
-            _write_until(process.stdin, _LENGTH.pack(len(request)) + request, deadline)
-            (length,) = _LENGTH.unpack(_read_until(process.stdout, _LENGTH.size, deadline))
-            if length > self._longest:  # it is trusted no more than what it works on
-                raise ValueError("the answer is too long")
-            answer = _read_until(process.stdout, length, deadline)
-            answered = True
-        finally:
-            if not answered:
-                self._end()
-        return answer
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._process.poll() is None:
-            return self._process
-        self._end()
-        # The child finds the same modules and nothing else of our environment.
-        environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONDONTWRITEBYTECODE": "1"}
-        try:
-            process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                [sys.executable, "-m", self._module, str(self._memory), str(self._seconds)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ChildUnavailableError(str(error)) from error
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._process = process
-        os.set_blocking(process.stdin.fileno(), False)
-        try:
-            _read_until(process.stdout, 1, time.monotonic() + _START_SECONDS)  # its start is not the request's fault
-        except (OSError, EOFError) as error:
+    def close(self) -> None:
+        """End the process, and start none ahead of need any more."""
+        with self._lock:
+            self._kept_warm = False
             self._end()
-            raise ChildUnavailableError(f"the process of {self._module} did not start") from error
-        return process
+
+    def _exchange(self, process: "_Process", request: bytes, deadline: float) -> bytes:
+        _write_until(process.requests, _LENGTH.pack(len(request)) + request, deadline)
+        (length,) = _LENGTH.unpack(_read_until(process.answers, _LENGTH.size, deadline))
+        if length > self._longest:  # it is trusted no more than what it works on
+            raise ChildEndedError("its answer is too long")
+        return _read_until(process.answers, length, deadline)
+
+    def _running(self) -> "_Process":
+        if self._process is None or self._process.popen.poll() is not None:
+            self._end()
+            self._process = self._start()
+        if not self._process.ready:
+            try:
+                self._process.wait_for_start()
+            except (OSError, EOFError) as error:
+                how = "it took too long" if isinstance(error, TimeoutError) else str(self._process.died())
+                self._end()
+                raise ChildUnavailableError(f"the process of {self._module} did not start: {how}") from error
+        return self._process
+
+    def _start_ahead(self) -> None:
+        if self._process is None:
+            with suppress(ChildUnavailableError):  # the next request says so
+                self._process = self._start()
+
+    def _start(self) -> "_Process":
+        try:
+            return _Process(self._module, str(self._memory), str(self._seconds))
+        except OSError as error:
+            raise ChildUnavailableError(f"the process of {self._module} did not start: {error}") from error
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(OSError):  # what was not yet written to a dead process is lost, as it should be
-                    pipe.close()
+        if process is not None:
+            process.end()
+
+
+class _Process:
+    """One life of the process: its pipes, its folder, and how it ended."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._folder = tempfile.mkdtemp(prefix="mail2sms-")
+        words, words_end = os.pipe()
+        os.set_blocking(words_end, False)  # who says much loses words, and waits for nobody
+        try:
+            self.popen = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+                [sys.executable, *_COMMAND, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words_end,
+                env={},
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(words)
+            self._remove_folder()
+            raise
+        finally:
+            os.close(words_end)
+        assert self.popen.stdin is not None
+        assert self.popen.stdout is not None
+        self.requests, self.answers = self.popen.stdin, self.popen.stdout
+        self._words = os.fdopen(words, "rb", buffering=0)
+        os.set_blocking(words, False)
+        os.set_blocking(self.requests.fileno(), False)
+        self.ready = False
+        self._deadline = time.monotonic() + _START_SECONDS
+
+    def wait_for_start(self) -> None:
+        """Wait until it takes requests. Raises TimeoutError or EOFError: its start is not the request's fault."""
+        if _read_until(self.answers, 1, self._deadline) != b"!":
+            raise EOFError
+        self._remove_folder()  # what was current for it is nowhere now
+        self.ready = True
+
+    def died(self) -> ChildEndedError | ChildUnavailableError:
+        """Return how it ended of itself, as the error to raise."""
+        try:
+            code = self.popen.wait(_LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ChildEndedError("it closed its answers and went on")
+        if code == _OUT_OF_MEMORY:
+            return ChildMemoryError("it needs more memory than is allowed")
+        if code < 0:
+            error = ChildUnavailableError if -code in _FROM_OUTSIDE else ChildEndedError
+            return error(f"it was killed by signal {-code} ({_name_of(-code)})")
+        words = (self._words.read(65536) or b"").decode("utf-8", "replace").strip().splitlines()
+        return ChildEndedError(f"it ended with code {code}" + (f": {words[-1][:200]}" if words else ""))
+
+    def end(self) -> None:
+        """Kill it, and leave nothing of it behind."""
+        self.popen.kill()
+        self.popen.wait()
+        self._remove_folder()
+        for pipe in (self.requests, self.answers, self._words):
+            with suppress(OSError):  # what was not yet written to a dead process is lost, as it should be
+                pipe.close()
+
+    def _remove_folder(self) -> None:
+        with suppress(OSError):  # removed already
+            Path(self._folder).rmdir()
+
+
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has none
+        return "no name"
 
 
 def _wait_until(pipe: IO[bytes], event: int, deadline: float) -> None:
@@ -167,13 +264,16 @@ def serve(answer: Callable[[bytes], bytes]) -> None:
     longest = 2 * float(sys.argv[2])
     answers.write(b"!")
     answers.flush()
-    while len(head := requests.read(_LENGTH.size)) == _LENGTH.size:
-        request = requests.read(*_LENGTH.unpack(head))
-        signal.setitimer(signal.ITIMER_REAL, longest)  # ends us where the parent is no longer there to do it
-        data = answer(request)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        answers.write(_LENGTH.pack(len(data)) + data)
-        answers.flush()
+    try:
+        while len(head := requests.read(_LENGTH.size)) == _LENGTH.size:
+            request = requests.read(*_LENGTH.unpack(head))
+            signal.setitimer(signal.ITIMER_REAL, longest)  # ends us where the parent is no longer there to do it
+            data = answer(request)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            answers.write(_LENGTH.pack(len(data)) + data)
+            answers.flush()
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)
 
 
 def _renounce(memory_bytes: int) -> None:

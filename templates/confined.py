@@ -8,7 +8,7 @@ Not here: what a template may do, and the process's own side (templates.customer
 import json
 import pickle
 
-from templates.child import Child, ChildEndedError, ChildLateError, ChildUnavailableError
+from templates.child import Child, ChildEndedError, ChildLateError, ChildMemoryError, ChildUnavailableError
 from templates.render import LARGEST_HTML, TemplateBroken
 from templates.view import StatusView
 
@@ -31,11 +31,13 @@ class ConfinedTemplates:
             answer = _read_answer(self._child.ask(pickle.dumps((source, view))))
         except ChildLateError:
             raise TemplateBroken(f"it did not end within {self._seconds:g} seconds") from None
-        except ChildUnavailableError as error:
-            raise TemplateBroken("the process for templates did not start") from error
-        except (ChildEndedError, ValueError):
-            self._child.close()
-            raise TemplateBroken("it used more memory than is allowed, or ended its process") from None
+        except ChildMemoryError as error:
+            raise TemplateBroken(str(error)) from None
+        except (ChildUnavailableError, ChildEndedError) as error:
+            raise TemplateBroken(f"the template was not run; of the process for templates: {error}") from error
+        except ValueError as error:
+            self._child.replace()
+            raise TemplateBroken(f"the process for templates gave an answer that is none: {error}") from error
         if "html" in answer:
             return answer["html"]
         raise TemplateBroken(answer.get("problem", "it gave no answer"))

@@ -16,7 +16,7 @@ from mta.words.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
 from sms.settings import Settings
-from templates.child import Child, ChildEndedError, ChildLateError, ChildUnavailableError, serve
+from templates.child import Child, ChildEndedError, ChildLateError, ChildMemoryError, ChildUnavailableError, serve
 
 log = structlog.get_logger()
 
@@ -55,6 +55,10 @@ class ConfinedReader:
         content = read_attachment(raw, attachment, FILE_LIMIT)
         return content if isinstance(content, Refused) else self._ask("table", _encode((content,)), Table)
 
+    def warm(self) -> None:
+        """Start the child process ahead of need, and each that replaces it."""
+        self._child.warm()
+
     def close(self) -> None:
         """End the child process."""
         self._child.close()
@@ -63,19 +67,23 @@ class ConfinedReader:
         """Return the answer; what kills two processes is refused, since it would kill any other."""
         request = _encode(step) + content
         cause = ""
-        for _ in range(_TRIES):
+        for number in range(1, _TRIES + 1):
             try:
                 word, answer = _decode(self._child.ask(request), type=tuple[str, msgspec.Raw])
                 return _decode(answer, type=kind) if word == "done" else _decode(answer, type=Refused)
             except ChildUnavailableError as error:
-                raise ReaderUnavailableError(str(error)) from error
+                if number == _TRIES:
+                    raise ReaderUnavailableError(str(error)) from error
+                cause = str(error)
             except ChildLateError:
                 cause = f"it took more than {self._seconds:g} seconds"
-            except ChildEndedError:
+            except ChildMemoryError:
                 cause = "it needs too much memory"
-            except msgspec.MsgspecError:
-                cause = "its reader broke"
-            self._child.close()
+            except ChildEndedError as error:
+                cause = f"the process that reads it broke: {error}"
+            except msgspec.MsgspecError as error:
+                cause = f"the process that reads it gave an answer that is none: {error}"
+                self._child.replace()
             log.warning("reader_killed", step=step, octets=len(content), cause=cause)
         return Refused(refusal=Refusal.MAIL_MALFORMED, detail=f"the mail cannot be read: {cause}")
 

@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 import time
+from contextlib import suppress
 
 from templates.child import serve
 
@@ -11,7 +12,7 @@ LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, res
 
 
 def answer(request: bytes) -> bytes:
-    """Echo, wait for ever, end, grow, say what surrounds us, or answer at length."""
+    """Echo, wait for ever, end in many ways, grow, say what surrounds us, complain, or answer at length."""
     what, rest = request[:1], request[1:]
     if what == b"w":
         while True:
@@ -20,6 +21,19 @@ def answer(request: bytes) -> bytes:
         os._exit(3)
     if what == b"m":
         return b"%d" % len(b"x" * int(rest))
+    if what == b"k":
+        os.kill(os.getpid(), int(rest))
+    if what == b"r":
+        raise ValueError(rest.decode())
+    if what == b"c":
+        os.closerange(3, 32)  # among them the copy of our standard output that answers go to
+        os.close(1)
+        time.sleep(60)
+    if what == b"s":
+        for _ in range(int(rest) // 1000):
+            with suppress(BlockingIOError):
+                os.write(2, b"x" * 1000)
+        return b"said"
     if what == b"e":
         return repr((sorted(os.environ), [resource.getrlimit(limit) for limit in LIMITS], os.getsid(0))).encode()
     if what == b"l":

@@ -91,6 +91,39 @@ def test_a_mail_that_needs_too_much_memory_is_refused():
         reader.close()
 
 
+async def test_the_first_large_mail_finds_its_process_started(house):
+    core = open_core(house)
+    reading = Reading(core.judge)
+    reading.warm()
+    try:
+        started = {reader: pid_of(reader) for reader in reading._all}
+        envelope = MailEnvelope(
+            reverse_path="anna@acme.example.com", recipients=(EnvelopeRecipient(address="bulk@sms.example.net"),)
+        )
+        await reading.judge(TABLE.replace(b"a@example.com", b"anna@acme.example.com"), envelope, proven(core, "acme"))
+        assert {reader: pid_of(reader) for reader in reading._all} == started
+    finally:
+        reading.close()
+        core.database.close()
+
+
+def test_a_process_that_somebody_kills_is_no_judgement_about_the_mail():
+    reader = ConfinedReader(seconds=20)
+    try:
+        reader.read(RAW, LIMITS)
+        ask = reader._child._exchange
+
+        def exchange(process, request, deadline):
+            os.kill(process.popen.pid, signal.SIGKILL)
+            return ask(process, request, deadline)
+
+        reader._child._exchange = exchange  # type: ignore[method-assign]
+        with pytest.raises(ReaderUnavailableError, match="SIGKILL"):
+            reader.read(RAW, LIMITS)
+    finally:
+        reader.close()
+
+
 def test_a_process_that_cannot_start_is_no_judgement_about_the_mail(monkeypatch):
     monkeypatch.setattr("templates.child.sys.executable", "/nowhere/python")
     with pytest.raises(ReaderUnavailableError):
