@@ -9,8 +9,10 @@ The only file that knows premailer. Not here: what a template sees (templates.vi
 
 import json
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import cssutils  # type: ignore[import-untyped]  # it has no types
@@ -21,13 +23,26 @@ from premailer import Premailer
 
 from templates.child import serve
 from templates.inlining import NotInlinable, Piece, inline_once
+from templates.markup import find_unfit, line_of
 from templates.render import LARGEST_HTML, LARGEST_SOURCE, TemplateBroken, environment_of
 from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
 
 _COMPILED = 64
 _VIEWS = frozenset({StatusView, RecipientView, PartView, ReplacedView, Fact})
 _TEXT_METHODS = frozenset({"startswith", "endswith", "upper", "lower", "strip"})
-_FORBIDDEN = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+_FORBIDDEN: Mapping[type[nodes.Node], str] = MappingProxyType(
+    {
+        nodes.Include: "a template can't use other templates",
+        nodes.Import: "a template can't use other templates",
+        nodes.FromImport: "a template can't use other templates",
+        nodes.Extends: "a template can't use other templates",
+        nodes.EvalContextModifier: "autoescape can't be switched: every value is escaped",
+        nodes.ScopedEvalContextModifier: "autoescape can't be switched: every value is escaped",
+        nodes.FilterBlock: "{% filter %} can't be used: it would change marks with the text",
+    }
+)
+_VALUE = "JINJAVALUE"  # stands in a source for what is known only when a mail is made
+_TOLD = 10
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -90,8 +105,12 @@ def compile_html(environment: Environment, source: str) -> Template:
         raise TemplateBroken(f"the template has {len(source)} characters; {LARGEST_SOURCE} are allowed")
     try:
         tree = environment.parse(source)
-        for forbidden in tree.find_all(_FORBIDDEN):
-            raise TemplateBroken(f"line {forbidden.lineno}: a template can't use other templates")
+        for forbidden in tree.find_all(tuple(_FORBIDDEN)):
+            raise TemplateBroken(f"line {forbidden.lineno}: {_FORBIDDEN[type(forbidden)]}")
+        plain = _plain(environment, source)
+        unfit = islice(find_unfit(plain, _VALUE), _TOLD)
+        if problems := [f"line {line_of(plain, position)}: {sentence}" for position, sentence in unfit]:
+            raise TemplateBroken("; ".join(dict.fromkeys(problems)))
         return environment.from_string(inline_template(environment, source))
     except TemplateError as error:
         line = getattr(error, "lineno", None)
@@ -103,6 +122,20 @@ def compile_html(environment: Environment, source: str) -> Template:
 def inline_template(environment: Environment, source: str) -> str:
     """Return the source of a template with its CSS inlined. Raises NotInlinable, and TemplateError of jinja2."""
     return inline_once(_pieces(environment, source), inline_css)
+
+
+def _plain(environment: Environment, source: str) -> str:
+    """Return the HTML of a source line by line, without the language's tags and with a word for each value."""
+    ends = {"block_begin": "block_end", "variable_begin": "variable_end", "comment_begin": "comment_end"}
+    until = ""
+    plain: list[str] = []
+    for _, kind, value in environment.lex(source):
+        if until or kind in ends:
+            plain.append((_VALUE if kind == "variable_begin" else "") + "\n" * value.count("\n"))
+            until = ends.get(kind, "" if kind == until else until)
+        else:
+            plain.append(value)
+    return "".join(plain)
 
 
 def _pieces(environment: Environment, source: str) -> Iterable[Piece]:
@@ -150,7 +183,10 @@ class CustomerTemplates:
             raise TemplateBroken(str(error)) from error
         except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
             raise TemplateBroken(f"it fails with {type(error).__name__}: {error}") from error
-        return "".join(chunks)
+        html = "".join(chunks)
+        for _, sentence in find_unfit(html):
+            raise TemplateBroken(f"the mail that it makes is not fit to be sent: {sentence}")
+        return html
 
 
 def main() -> None:

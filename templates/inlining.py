@@ -2,7 +2,7 @@
 
 Jinja's blocks and expressions become comments or plain tokens. `@media` blocks and rules for `data-ogsc`/`data-ogsb`
 (Outlook's dark mode) are kept away from the inliner, which would drop their `!important`, and are put back unchanged.
-Other at-rules (`@import`, `@font-face`) are removed: nothing may be fetched, neither here nor by a reader's client.
+Other at-rules (`@import`, `@font-face`) are refused: nothing may be fetched, neither here nor by a reader's client.
 Not here: the inliner and the template language (templates.render).
 """
 
@@ -144,8 +144,9 @@ def split_css(css: str) -> tuple[str, str]:
     kept: list[str] = []
     for prelude, block in _statements(css):
         if prelude.startswith("@"):
-            if re.match(r"@media\b", prelude, re.IGNORECASE) and "@" not in block:
-                kept.append(f"{prelude}{block}")
+            if not re.match(r"@media\b", prelude, re.IGNORECASE) or "@" in block:
+                raise NotInlinable(f"«{prelude[:60]}» has no place in a style sheet: only rules and @media have")
+            kept.append(f"{prelude}{block}")
         elif any(selector in prelude for selector in _KEPT_SELECTORS):
             kept.append(f"{prelude}{block}")
         elif block:

@@ -64,6 +64,7 @@ def environment_of(kind: type[Environment], *, autoescape: bool) -> Environment:
     environment.filters = {name: environment.filters[name] for name in sorted(_FILTERS)}
     environment.filters["lines"] = _lines
     environment.filters["isolate"] = _isolate
+    environment.filters["replace"] = _replace
     environment.tests = {name: environment.tests[name] for name in ("defined", "none", "eq", "ne", "in", "gt", "lt")}
     return environment
 
@@ -74,6 +75,11 @@ def _lines(text: str) -> Markup:
     while "  " in html:
         html = html.replace("  ", "\u00a0 ")
     return Markup(html)  # noqa: S704  (everything in it was escaped above)
+
+
+def _replace(text: object, old: object, new: object) -> str:
+    """Return plain text with every occurrence replaced: what was HTML is text again, which is escaped."""
+    return "".join(str(text)).replace(str(old), str(new))
 
 
 def _isolate(text: str, margin: str = "") -> str:

@@ -50,7 +50,7 @@ async def longest_stop(task: "asyncio.Task[object]") -> float:
     began = last = time.perf_counter()
     longest = 0.0
     while not task.done():
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         now = time.perf_counter()
         longest, last = max(longest, now - last), now
     return longest / (last - began)

@@ -43,8 +43,8 @@ _profile = click.option("--profile", default="", metavar="NAME", help="Only thos
 def template() -> None:
     """Handle customers' own status mails.
 
-    KIND is accepted, result, correction, delayed, or failure (a result in which something failed). A failure or
-    correction without a template of its own takes that of the result.
+    KIND is accepted, result, correction, delayed, failure (a result in which something failed), or dry-run. A failure
+    or correction without a template of its own takes that of the result.
     """
 
 

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -146,8 +144,9 @@ def test_only_large_and_strange_mails_are_read_apart(raw, suspect):
 async def test_the_loop_goes_on_while_a_large_mail_is_judged(house):
     core = open_core(house)
     reading = Reading(core.judge)
-    envelope: Any = SimpleNamespace(reverse_path="anna@acme.example.com", envid="", ret="", helo="")
-    envelope.recipients = (SimpleNamespace(address="+447700900101@sms.example.net", notify="", orcpt=""),)
+    anna = "anna@acme.example.com"
+    recipients = (EnvelopeRecipient(address="+447700900101@sms.example.net"),)
+    envelope = MailEnvelope(reverse_path=anna, recipients=recipients)
     raw = mail("Hello\n" + "> quoted text of the mail before\n" * 60_000, sender="anna@acme.example.com")
     try:
         await reading.judge(raw, envelope, proven(core, "acme"))  # starts the process
