@@ -30,6 +30,7 @@ _MESSAGE_PAYLOAD: int = Tag.MESSAGE_PAYLOAD
 _TYPE_BITS = 0x3C  # §5.2.12: bits 5 to 2
 _UDH_INDICATOR = 0x40
 _RECEIPT, _INTERMEDIATE = 0x04, 0x20
+_NO_NUMBER = -1
 
 # §5.2.28; 0 (scheduled) and 9 (skipped: accepted, and not sent on purpose) are of SMPP 5.0.
 STATES: Mapping[int, ReceiptState] = MappingProxyType(
@@ -205,13 +206,13 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
         raise TypeError(f"{pdu.command.name} is no receipt")
     octets = b"" if isinstance(body, DataSm) else body.short_message
     tlv_id: TlvValue = ""
-    number_of_state = -1
+    number_of_state = _NO_NUMBER
     network_error: TlvValue = b""
     for tag, value in pdu.tlvs:
         if tag == _RECEIPTED_MESSAGE_ID:
             tlv_id = value
         elif tag == _MESSAGE_STATE:
-            number_of_state = value if isinstance(value, int) else -1
+            number_of_state = value if isinstance(value, int) else _NO_NUMBER
         elif tag == _NETWORK_ERROR_CODE:
             network_error = value
         elif tag == _MESSAGE_PAYLOAD and not octets:
@@ -241,7 +242,9 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
 
 def _word_of_number(number: int) -> str:
     state = STATES.get(number)
-    return WORD_OF[state] if state is not None else str(number or "")
+    if state is not None:
+        return WORD_OF[state]
+    return "" if number == _NO_NUMBER else str(number)
 
 
 def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> ReceiptState:

@@ -60,7 +60,9 @@ ROWS: dict[str, Row] = {
     "answer_without_its_nul": Row(plays=reports("DELIVRD", answer=b"7" * 72, message_id="7" * 72)),
     "answer_without_id": Row(plays=reports("DELIVRD", answer="", message_id="4712X")),
     "late_answer": Row(
-        plays=answers_late, options={"enquire_link": "2s"}, mails=("The carrier may have it", DELIVERED)
+        plays=answers_late,
+        options={"enquire_link": "2s", "response_timeout": "1s"},
+        mails=("The carrier may have it", DELIVERED),
     ),
     "resend_after_each_cut": Row(
         plays=hangs_up,
@@ -88,9 +90,21 @@ ROWS: dict[str, Row] = {
 }
 
 
+async def waits(_submit: Submit) -> None:
+    """Leave the rest to the test."""
+
+
+# Rows of tests of their own.
+OTHER_ROWS = {
+    "accepted_is_not_delivered": Row(plays=reports("ACCEPTD", state=6)),
+    "late_answers": Row(plays=waits, options={"response_timeout": "1s"}),
+}
+ALL_ROWS = ROWS | OTHER_ROWS
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def running(module_database):
-    async with centres(ROWS) as running:
+    async with centres(ALL_ROWS) as running:
         yield running
 
 
@@ -102,16 +116,16 @@ async def site(tmp_path_factory, module_database, running):
     (site.folder / "long.password").chmod(0o600)
     site.more_carriers = [
         {"name": name, "port": running[name].port, "prefixes": [prefix_of(name)], **row.options}
-        for name, row in ROWS.items()
+        for name, row in ALL_ROWS.items()
     ]
-    await site.open(response_timeout="1s")
+    await site.open()
     await site.start()
     yield site
     await site.close()
 
 
 def prefix_of(name: str) -> str:
-    return f"447700900{list(ROWS).index(name):02}"
+    return f"447700900{list(ALL_ROWS).index(name):02}"
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -131,3 +145,31 @@ async def test_what_a_carrier_does_comes_to_what_it_means(name, site, running):
     if row.log is not None:
         level, event = row.log
         await site.until(lambda: any(f"level={level} event={event} carrier={name}" in line for line in site.log))
+        assert any(f"level={level} event={event} carrier={name}" in line for line in site.log)
+
+
+async def test_what_a_carrier_has_accepted_is_not_told_as_delivered(site, running):
+    centre = running["accepted_is_not_delivered"]
+    number = f"{prefix_of('accepted_is_not_delivered')}1"
+    before = len(site.box.mails)
+    job = await site.send("The phone is off", to=[f"+{number}"])
+    await centre.until(lambda: centre.is_done)
+    assert site.state(job) == {number: "submitted"}
+    assert await centre.submits[0].report() == 0
+    assert DELIVERED in await site.told(before + 1)
+    assert (site.state(job), len(site.box.mails)) == ({number: "delivered"}, before + 1)
+
+
+async def test_a_late_answer_still_tells_its_id(site, running):
+    centre = running["late_answers"]
+    number = f"{prefix_of('late_answers')}1"
+    jobs = [await site.send(f"Text {place}", to=[f"+{number}"]) for place in (1, 2)]
+    await centre.until(lambda: len(centre.submits) == 2)
+    await site.until(lambda: all(site.state(job) == {number: "unknown"} for job in jobs))
+    for submit in centre.submits:
+        submit.answer()
+    for submit in centre.submits:
+        assert await submit.report() == 0
+    await site.until(lambda: all(site.state(job) == {number: "delivered"} for job in jobs))
+    await site.until_all_told()
+    assert len(centre.submits) == 2

@@ -533,6 +533,8 @@ def test_any_bit_of_a_receipt_makes_one_of_what_reads_as_one(esm_class, text, ki
 @pytest.mark.parametrize(
     ("word", "number", "state"),
     [
+        ("DELIVRD", 6, ReceiptState.DELIVERED),
+        ("", None, ReceiptState.OTHER),
         ("UNDELIV", 1, ReceiptState.UNDELIVERABLE),
         ("DELIVRD", 0, ReceiptState.DELIVERED),
         ("ACCEPTD", 2, ReceiptState.DELIVERED),

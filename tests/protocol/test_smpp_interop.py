@@ -6,6 +6,7 @@ Not here: dialects that the operator's file names (test_smpp_dialect), and the s
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -533,4 +534,20 @@ async def test_a_carrier_that_never_answers_costs_one_window_and_then_single_pro
         centre.submit_answer = taken
         client.submit(single_parts(1, first_key=7))
         await listener.until(lambda: len(listener.answers) == 7)
+        assert client.free_window() == 5
+
+
+async def test_a_window_that_is_smaller_than_ours_is_found_and_nothing_is_refused_for_good():
+    """linxGnu/gosmpp#73: a window of 1, beyond it ESME_RSUBMITFAIL."""
+    answers = iter([taken, *[answered(status=Status.RSUBMITFAIL)] * 7])
+    dialect = Dialect(throttle_pause=timedelta(seconds=0.05))
+
+    def answer(sequence):
+        return next(answers)(sequence)
+
+    async with linked(submit_answer=answer, dialect=dialect) as (_, client, listener):
+        client.submit(single_parts(8))
+        await listener.until(lambda: len(listener.answers) == 8)
+        assert {type(outcome) for outcome in listener.answers.values()} == {Done, Retry}
+        await listener.until(lambda: client.free_window() > 0)
         assert client.free_window() == 5
