@@ -6,7 +6,7 @@ recipients or the rows of a table. Not here: what judging is (judge).
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import LifoQueue
 
 from mta.judge import Judgement, MailEnvelope, MailJudge, Proven
 from mta.words.confined_reader import ConfinedReader
@@ -22,7 +22,7 @@ class Reading:
         self._judge = judge
         self._threads = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="read-mail")
         self._all = [ConfinedReader(seconds=seconds) for _ in range(readers)]
-        self._free: SimpleQueue[ConfinedReader] = SimpleQueue()
+        self._free: LifoQueue[ConfinedReader] = LifoQueue()  # the one used last: another costs a process
         for reader in self._all:
             self._free.put(reader)
 

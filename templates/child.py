@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,7 @@ from typing import IO
 
 _LENGTH = struct.Struct("!I")
 _START_SECONDS = 30.0
+_OCTETS_PER_SECOND = 4 * 2**20
 _LAST_WORDS_SECONDS = 1.0
 _OUT_OF_MEMORY = 71  # its exit code, which no other end has
 
@@ -60,7 +61,8 @@ class Child:
     def __init__(self, module: str, *, seconds: float, memory_bytes: int, longest_answer: int) -> None:
         """Name the module, whose main function calls `serve`.
 
-        Each answer has so many seconds and octets, and the process so much memory beyond what it starts with.
+        Each answer has so many octets and seconds, one second more for each 4 MiB of its request, and the process so
+        much memory beyond what it starts with.
         """
         self._module = module
         self._seconds = seconds
@@ -81,17 +83,21 @@ class Child:
             self._kept_warm = True
             self._start_ahead()
 
-    def ask(self, request: bytes) -> bytes:
-        """Return the answer. Raises ChildUnavailableError, ChildEndedError or ChildLateError, and then has ended it."""
+    def ask(self, *pieces: bytes) -> bytes:
+        """Return the answer to a request, whose pieces are never joined: one may be large.
+
+        Raises ChildUnavailableError, ChildEndedError or ChildLateError, and then has ended it.
+        """
         with self._lock:
             process = self._running()
-            deadline = time.monotonic() + self._seconds
+            seconds = _allowed(self._seconds, pieces)
+            deadline = time.monotonic() + seconds
             answered = False
             try:
-                answer = self._exchange(process, request, deadline)
+                answer = self._exchange(process, pieces, deadline)
                 answered = True
             except TimeoutError:
-                raise ChildLateError(f"no answer within {self._seconds:g} seconds") from None
+                raise ChildLateError(f"no answer within {seconds:.3g} seconds") from None
             except (OSError, EOFError) as error:
                 raise process.died() from error
             finally:
@@ -114,8 +120,10 @@ class Child:
             self._kept_warm = False
             self._end()
 
-    def _exchange(self, process: "_Process", request: bytes, deadline: float) -> bytes:
-        _write_until(process.requests, _LENGTH.pack(len(request)) + request, deadline)
+    def _exchange(self, process: "_Process", pieces: Sequence[bytes], deadline: float) -> bytes:
+        head = bytes([len(pieces)]) + b"".join(_LENGTH.pack(len(piece)) for piece in pieces)
+        for octets in (head, *pieces):
+            _write_until(process.requests, octets, deadline)
         (length,) = _LENGTH.unpack(_read_until(process.answers, _LENGTH.size, deadline))
         if length > self._longest:  # it is trusted no more than what it works on
             raise ChildEndedError("its answer is too long")
@@ -225,6 +233,11 @@ def _name_of(number: int) -> str:
         return "no name"
 
 
+def _allowed(seconds: float, pieces: Sequence[bytes]) -> float:
+    """Return how long a request may take: what is large takes longer although nothing is wrong with it."""
+    return seconds + sum(map(len, pieces)) / _OCTETS_PER_SECOND
+
+
 def _wait_until(pipe: IO[bytes], event: int, deadline: float) -> None:
     """Wait until the pipe is ready or broken. Raises TimeoutError."""
     seconds = deadline - time.monotonic()
@@ -254,21 +267,24 @@ def _read_until(pipe: IO[bytes], size: int, deadline: float) -> bytes:
     return b"".join(chunks)
 
 
-def serve(answer: Callable[[bytes], bytes]) -> None:
-    """Answer requests on stdin until it ends, which it does with the parent; this is the child's whole life.
+def serve(answer: Callable[..., bytes]) -> None:
+    """Answer requests, given in their pieces, until stdin ends, which it does with the parent: the child's whole life.
 
     What is loaded before this call is free; afterwards there is little memory and nothing to write to.
     """
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     _renounce(int(sys.argv[1]))
-    longest = 2 * float(sys.argv[2])
+    seconds = float(sys.argv[2])
     answers.write(b"!")
     answers.flush()
     try:
-        while len(head := requests.read(_LENGTH.size)) == _LENGTH.size:
-            request = requests.read(*_LENGTH.unpack(head))
+        while count := requests.read(1):
+            lengths = [_LENGTH.unpack(requests.read(_LENGTH.size))[0] for _ in range(count[0])]
+            pieces = [requests.read(length) for length in lengths]
+            longest = 2 * _allowed(seconds, pieces)
             signal.setitimer(signal.ITIMER_REAL, longest)  # ends us where the parent is no longer there to do it
-            data = answer(request)
+            data = answer(*pieces)
+            del pieces  # or what was large would be kept until the next request has come
             signal.setitimer(signal.ITIMER_REAL, 0)
             answers.write(_LENGTH.pack(len(data)) + data)
             answers.flush()

@@ -36,7 +36,6 @@ class ConfinedReader:
 
     def __init__(self, *, seconds: float = 2.0, memory_bytes: int = 256 * 2**20) -> None:
         """Bound each step to so many seconds, and the process to so much memory beyond what it starts with."""
-        self._seconds = seconds
         # No answer is larger than the memory that it is made in.
         self._child = Child(
             "mta.words.confined_reader", seconds=seconds, memory_bytes=memory_bytes, longest_answer=memory_bytes
@@ -44,16 +43,16 @@ class ConfinedReader:
 
     def read(self, raw: bytes, limits: MailLimits) -> Mail | Refused:
         """Return the mail's facts and parts. Raises ReaderUnavailableError, as all steps do."""
-        return self._ask("read", _encode((limits, raw)), Mail)
+        return self._ask("read", Mail, _encode(limits), raw)
 
     def extract(self, mail: Mail, settings: Settings, subject: str) -> ExtractedText | Refused:
         """Return the words of its sender."""
-        return self._ask("extract", _encode((mail, settings, subject)), ExtractedText)
+        return self._ask("extract", ExtractedText, _encode((mail, settings, subject)))
 
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
         """Return the rows of an attached table."""
         content = read_attachment(raw, attachment, FILE_LIMIT)
-        return content if isinstance(content, Refused) else self._ask("table", _encode((content,)), Table)
+        return content if isinstance(content, Refused) else self._ask("table", Table, content)
 
     def warm(self) -> None:
         """Start the child process ahead of need, and each that replaces it."""
@@ -63,20 +62,19 @@ class ConfinedReader:
         """End the child process."""
         self._child.close()
 
-    def _ask(self, step: str, content: bytes, kind: type[T]) -> T | Refused:
+    def _ask(self, step: str, kind: type[T], *pieces: bytes) -> T | Refused:
         """Return the answer; what kills two processes is refused, since it would kill any other."""
-        request = _encode(step) + content
         cause = ""
         for number in range(1, _TRIES + 1):
             try:
-                word, answer = _decode(self._child.ask(request), type=tuple[str, msgspec.Raw])
+                word, answer = _decode(self._child.ask(step.encode(), *pieces), type=tuple[str, msgspec.Raw])
                 return _decode(answer, type=kind) if word == "done" else _decode(answer, type=Refused)
             except ChildUnavailableError as error:
                 if number == _TRIES:
                     raise ReaderUnavailableError(str(error)) from error
                 cause = str(error)
-            except ChildLateError:
-                cause = f"it took more than {self._seconds:g} seconds"
+            except ChildLateError as error:
+                cause = str(error)
             except ChildMemoryError:
                 cause = "it needs too much memory"
             except ChildEndedError as error:
@@ -84,19 +82,17 @@ class ConfinedReader:
             except msgspec.MsgspecError as error:
                 cause = f"the process that reads it gave an answer that is none: {error}"
                 self._child.replace()
-            log.warning("reader_killed", step=step, octets=len(content), cause=cause)
+            log.warning("reader_killed", step=step, octets=sum(map(len, pieces)), cause=cause)
         return Refused(refusal=Refusal.MAIL_MALFORMED, detail=f"the mail cannot be read: {cause}")
 
 
-def _answer(step: str, content: bytes) -> Any:
-    if step == "read":
-        limits, raw = _decode(content, type=tuple[MailLimits, bytes])
-        return read_mail(raw, limits)
-    if step == "extract":
+def _answer(step: bytes, content: bytes, raw: bytes = b"") -> Any:
+    if step == b"read":
+        return read_mail(raw, _decode(content, type=MailLimits))
+    if step == b"extract":
         mail, settings, subject = _decode(content, type=tuple[Mail, Settings, str])
         return extract_text(mail, settings, subject=subject)
-    (table,) = _decode(content, type=tuple[bytes])
-    return read_table(table, rows_limit=MAIL_ROWS_LIMIT)
+    return read_table(content, rows_limit=MAIL_ROWS_LIMIT)
 
 
 def main() -> None:
@@ -105,9 +101,8 @@ def main() -> None:
     serve(_answer_in_words)
 
 
-def _answer_in_words(request: bytes) -> bytes:
-    name_length = request[0] & 0x1F  # a msgpack fixstr: no step has a longer name
-    found = _answer(request[1 : 1 + name_length].decode(), request[1 + name_length :])
+def _answer_in_words(step: bytes, *pieces: bytes) -> bytes:
+    found = _answer(step, *pieces)
     return _encode(("refused" if isinstance(found, Refused) else "done", found))
 
 

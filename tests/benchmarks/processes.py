@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -143,6 +144,19 @@ def cpu_of_tree(pid: int) -> float:
     """Return the CPU seconds of a process and all below it (proc(5): utime, stime, cutime, cstime)."""
     stats = _stat_of_all()
     return sum(stats[member][1] for member in _family(stats, pid) if member in stats) / _TICK
+
+
+def memory_of_tree(pid: int, *, peak: bool = False) -> int:
+    """Return the octets in memory of a process and all below it, now or each at its peak (proc(5): VmRSS, VmHWM)."""
+    total = 0
+    for member in _family(_stat_of_all(), pid):
+        try:
+            status = Path(f"/proc/{member}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found = re.search(r"VmHWM:\s+(\d+) kB" if peak else r"VmRSS:\s+(\d+) kB", status)
+        total += int(found[1]) * 1024 if found else 0
+    return total
 
 
 def _stat_of_all() -> dict[int, tuple[int, int]]:

@@ -23,7 +23,7 @@ from mta.commands.setup import PASSWORD_NAME, first_values, write_configuration
 from mta.sandbox import Sandbox
 from smpp.script import Script
 from smpp.simulator import Simulator
-from tests.benchmarks.processes import cpu_of_tree
+from tests.benchmarks.processes import cpu_of_tree, memory_of_tree
 from tests.databases import SQLITE_IN_ITS_FOLDER
 
 ROOT = Path(__file__).parents[2]
@@ -154,6 +154,10 @@ class Site:
     def cpu(self) -> float:
         """Return the CPU seconds of the gateway and its own processes."""
         return cpu_of_tree(self._running.pid)
+
+    def memory(self, *, peak: bool = False) -> int:
+        """Return the octets that the gateway and its own processes have in memory, or had at the peak of each."""
+        return memory_of_tree(self._running.pid, peak=peak)
 
     @property
     def _running(self) -> asyncio.subprocess.Process:
