@@ -399,14 +399,6 @@ async def test_a_machine_is_told_in_its_own_way_whatever_templates_there_are(off
     telling.teller.close()
 
 
-async def test_a_delay_is_not_told_after_the_result(office, workshop):
-    telling = Telling(office, workshop.confined)
-    assert await telling.teller.send(notice(kind=NoticeKind.DELAYED)) is None
-    job = report(message(State.QUEUED), settled_at=None)
-    assert await telling.teller.send(notice(job, NoticeKind.DELAYED)) is not None
-    telling.teller.close()
-
-
 async def test_mail_and_alarms_carry_a_signature_of_every_key(office, workshop):
     keys = [
         new_key("sms.example.net", f"s{number}", kind)
