@@ -11,7 +11,7 @@ import json
 import pickle
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,7 @@ from templates.child import serve
 from templates.inlining import NotInlinable, Piece, inline_once
 from templates.markup import find_unfit, line_of
 from templates.render import LARGEST_HTML, LARGEST_SOURCE, TemplateBroken, environment_of
+from templates.second_judge import find_differences
 from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
 
 _COMPILED = 64
@@ -184,8 +185,9 @@ class CustomerTemplates:
         except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
             raise TemplateBroken(f"it fails with {type(error).__name__}: {error}") from error
         html = "".join(chunks)
-        for _, sentence in find_unfit(html):
-            raise TemplateBroken(f"the mail that it makes is not fit to be sent: {sentence}")
+        for position, sentence in chain(find_unfit(html), find_differences(html)):
+            line = line_of(html, position)
+            raise TemplateBroken(f"the mail that it makes is not fit to be sent; its line {line}: {sentence}")
         return html
 
 

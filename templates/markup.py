@@ -9,7 +9,7 @@ import html as html_module
 import re
 from collections.abc import Iterator
 
-_ELEMENTS = frozenset(
+ELEMENTS = frozenset(
     """
     a abbr address article aside b bdi bdo big blockquote body br caption center cite code col colgroup dd del
     details dfn div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 head header hr html i img ins kbd
@@ -17,7 +17,7 @@ _ELEMENTS = frozenset(
     span strike strong style sub summary sup table tbody td tfoot th thead time title tr tt u ul var wbr xml
     """.split()  # noqa: SIM905 - words are read better in lines
 )
-_ATTRIBUTES = frozenset(
+ATTRIBUTES = frozenset(
     """
     abbr align alt aria-describedby aria-hidden aria-label aria-labelledby aria-level bgcolor border bordercolor
     cellpadding cellspacing char charset class clear color cols colspan compact content data-ogsb data-ogsc
@@ -26,9 +26,9 @@ _ATTRIBUTES = frozenset(
     xmlns:v
     """.split()  # noqa: SIM905 - words are read better in lines
 )
-_PLACES = {("a", "href"), ("img", "src"), ("body", "background"), ("table", "background"), ("td", "background")}
-_PLACES |= {("th", "background"), ("tr", "background")}
-_LINK_SCHEMES = ("https:", "http:", "mailto:", "tel:", "#")
+PLACES = {("a", "href"), ("img", "src"), ("body", "background"), ("table", "background"), ("td", "background")}
+PLACES |= {("th", "background"), ("tr", "background")}
+LINK_SCHEMES = ("https:", "http:", "mailto:", "tel:", "#")
 _META_NAMES = frozenset(
     {"viewport", "format-detection", "color-scheme", "supported-color-schemes", "x-apple-disable-message-reformatting"}
     | {"author", "description", "generator", "robots"}
@@ -41,7 +41,7 @@ _ANY_ATTRIBUTE = re.sub(r"\?P<%s>", "?:", _ATTRIBUTE)
 _TAG = re.compile(rf"<(?P<end>/?)(?P<element>[A-Za-z][A-Za-z0-9:]*)(?P<rest>(?:{_ANY_ATTRIBUTE})*)\s*/?>")
 # Outlook's conditional comments (Microsoft's «downlevel-hidden» and «-revealed»): their marks pass, and what they hold
 # is judged as everything else is. Other comments hold no marks at all.
-_CONDITION = re.compile(
+CONDITION = re.compile(
     r"<!--\[if [A-Za-z0-9 !()&|.]*\]>(?:<!-->)?|<!(?:--<!)?\[endif\]-->|<!\[if [A-Za-z0-9 !()&|.]*\]>|<!\[endif\]>"
 )
 _COMMENT = re.compile(r"<!--(?!-?>)(?!\[)[^<>]*?(?<!-)-->")
@@ -64,28 +64,50 @@ def find_unfit(html: str, unknown: str = "") -> Iterator[tuple[int, str]]:
     """
     for control in _CONTROLS.finditer(html):
         yield control.start(), f"the control character U+{ord(control[0]):04X} has no place in a mail"
-    position = 0
-    while (start := html.find("<", position)) >= 0:
-        match = _TAG.match(html, start)
-        if match is None:
-            passed = _CONDITION.match(html, start) or _COMMENT.match(html, start) or _DOCTYPE.match(html, start)
-            if passed is None:
-                yield start, f"{html[start : start + 40]!r} is no tag or comment that a mail may have"
-            position = passed.end() if passed else start + 1
+    for start, tag in _scan(html):
+        if tag is None:
+            yield start, f"{html[start : start + 40]!r} is no tag or comment that a mail may have"
             continue
-        position = match.end()
-        element = match["element"].lower()
-        if element not in _ELEMENTS:
+        element = tag["element"].lower()
+        if element not in ELEMENTS:
             yield start, f"<{element}> has no place in a mail"
-        elif not match["end"]:
-            for sentence in _unfit_attributes(element, match["rest"], unknown):
+        elif not tag["end"]:
+            for sentence in _unfit_attributes(element, tag["rest"], unknown):
                 yield start, sentence
             if element == "style":
-                end = _STYLE_END.search(html, position)
-                css = html[position : end.start() if end else len(html)]
+                css = html[tag.end() : _end_of_style(html, tag.end())]
                 if fetch := _CSS_FETCHES.search(_CSS_COMMENT.sub("", css)):
-                    yield position + css.find(fetch[0]), f"«{fetch[0]}» has no place in a style sheet"
-                position += len(css)
+                    yield tag.end() + css.find(fetch[0]), f"«{fetch[0]}» has no place in a style sheet"
+
+
+def find_tags(html: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Yield position, element and sorted names of attributes of every opening tag, in lower case."""
+    for start, tag in _scan(html):
+        if tag is not None and not tag["end"]:
+            names = sorted(match["name"].lower() for match in _ONE_ATTRIBUTE.finditer(tag["rest"]))
+            yield start, tag["element"].lower(), tuple(names)
+
+
+def _scan(html: str) -> Iterator[tuple[int, re.Match[str] | None]]:
+    """Yield every tag, and None for what is neither a tag nor a comment; the text of style sheets is passed over."""
+    position = 0
+    while (start := html.find("<", position)) >= 0:
+        tag = _TAG.match(html, start)
+        if tag is None:
+            passed = CONDITION.match(html, start) or _COMMENT.match(html, start) or _DOCTYPE.match(html, start)
+            if passed is None:
+                yield start, None
+            position = passed.end() if passed else start + 1
+            continue
+        yield start, tag
+        position = tag.end()
+        if not tag["end"] and tag["element"].lower() == "style":
+            position = _end_of_style(html, position)
+
+
+def _end_of_style(html: str, position: int) -> int:
+    end = _STYLE_END.search(html, position)
+    return end.start() if end else len(html)
 
 
 def _unfit_attributes(element: str, rest: str, unknown: str) -> Iterator[str]:
@@ -95,9 +117,9 @@ def _unfit_attributes(element: str, rest: str, unknown: str) -> Iterator[str]:
         if name in values:
             yield f"the attribute {name} stands twice in <{element}>"
         values[name] = value
-        if (element, name) in _PLACES:
+        if (element, name) in PLACES:
             yield from _unfit_place(name, value, unknown)
-        elif name not in _ATTRIBUTES:
+        elif name not in ATTRIBUTES:
             yield f"the attribute {name} has no place in <{element}> of a mail"
         elif name == "style" and (fetch := _CSS_FETCHES.search(_CSS_COMMENT.sub("", value))):
             yield f"«{fetch[0]}» has no place in a style"
@@ -118,8 +140,8 @@ def _unfit_place(name: str, value: str, unknown: str) -> Iterator[str]:
     if unknown and place.startswith(unknown):
         return
     if name == "href":
-        if not place.lower().startswith(_LINK_SCHEMES) or any(ord(char) < 32 for char in place):
-            yield f"href={value[:60]!r}: a link begins with one of {', '.join(_LINK_SCHEMES)}"
+        if not place.lower().startswith(LINK_SCHEMES) or any(ord(char) < 32 for char in place):
+            yield f"href={value[:60]!r}: a link begins with one of {', '.join(LINK_SCHEMES)}"
     elif not place.startswith("cid:"):
         yield f"{name}={value[:60]!r}: a graphic travels with the mail (cid:), it is not fetched"
 

@@ -7,7 +7,9 @@ import pytest
 
 from sms.report import NoticeKind
 from templates.customers import CustomerTemplates
+from templates.markup import find_unfit
 from templates.render import LARGEST_HTML, Renderer, TemplateBroken, standard_template
+from templates.second_judge import find_differences
 from tests.unit.status_samples import everything, message, report
 
 RENDERER = Renderer()
@@ -168,6 +170,53 @@ def test_what_customers_need_is_possible(source):
     assert "delivery" in TEMPLATES.html(PAGE % source, VIEW)
 
 
+# What our own reader takes for harmless, and a parser that follows the standard takes for something else.
+READ_OTHERWISE = [
+    "<title><b>x</b></title>",
+    "<title><a title='</title><img src=cid:x>'></a></title>",
+    "<!--[if mso]> --> <img src='cid:x'> <![endif]-->",
+    "<p title='<!--[if mso]>'>x</p><img src='cid:x'><p title='<![endif]-->'>x</p>",
+    "<td style='color:red'>x</td>",
+    "<!--[if mso]><tr style='color:red'><![endif]-->x",
+    "<a href='https://[x'>x</a>",
+    "<caption class='x'>x</caption>",
+]
+
+
+@pytest.mark.parametrize("html", READ_OTHERWISE)
+def test_a_mail_that_two_readers_of_html_read_differently_is_refused(html):
+    page = PAGE % html
+    assert list(find_unfit(page)) == []
+    assert list(find_differences(page))
+    try:
+        made = TEMPLATES.html(page, VIEW)
+    except TemplateBroken:
+        return
+    assert html not in made  # the inliner wrote it as the standard reads it
+
+
+def test_a_mail_that_is_read_differently_is_refused_with_the_line_of_the_mail():
+    with pytest.raises(TemplateBroken, match=r"its line \d+: <a href> is no such tag for another reader of HTML"):
+        TEMPLATES.html(PAGE % "<a href='https://[{{ m.job }}'>x</a>", VIEW)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<b class=x><p>x</b>y</p>",
+        "<p><table align=left><tr><td>x</table></p>",
+        "<!--[if mso]><table width='600'><tr><td><![endif]-->x<!--[if mso]></td></tr></table><![endif]-->",
+        "<!--[if !mso]><!--><p>x</p><!--<![endif]-->",
+        "<a href='https://example.com/?a=1&copy=2&lang=de'>x</a><img src=cid:x/>",
+        "<table><caption>x</caption><colgroup><col width=1></colgroup><p class=x>x</p><tr><td>x</table>",
+        "<xml><o:OfficeDocumentSettings><o:AllowPNG/></o:OfficeDocumentSettings></xml>",
+        "<p xmlns:o=x xml:lang=de data-ogsc=x aria-label=x>x",
+    ],
+)
+def test_untidy_html_that_every_reader_reads_alike_passes(html):
+    assert list(find_unfit(html)) + list(find_differences(html)) == []
+
+
 @pytest.mark.parametrize("kind", NoticeKind)
 @pytest.mark.parametrize("template", ["standard", "own"])
 def test_a_script_in_any_field_stays_text_in_html_text_and_subject(kind, template):
@@ -195,4 +244,12 @@ def test_a_script_in_any_field_stays_text_in_html_text_and_subject(kind, templat
         assert "&lt;script&gt;" in html
         assert "<script" not in html.lower()
         assert SCRIPT in rendered.text
-        assert "\n" not in rendered.subject
+        assert rendered.subject == f"Re: {SCRIPT}"
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_a_script_in_a_number_stays_text_in_the_subject(kind):
+    hostile = message(given=SCRIPT, number=SCRIPT, text=SCRIPT)
+    told = replace(report(hostile), mail=None)
+    state = RENDERER.view(kind, told).recipients[0].state
+    assert RENDERER.render(kind, told).subject == f"SMS to {SCRIPT}: {state}"
