@@ -111,6 +111,7 @@ def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> L
     """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = Authenticator(
         credential_of=lambda login: core.book.directory.credential(login),  # noqa: PLW0108 - the directory is replaced
+        confirm=core.book.confirm,
         workers=config.limits.argon2_workers,
     )
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)

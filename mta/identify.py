@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
@@ -54,20 +54,23 @@ class Authenticator:
     """Proves logins; an aiosmtpd authenticator whose `auth_data` is an `Identity`.
 
     `credential_of` takes a login as the client gave it and is asked at each proof, so that a changed or deactivated
-    credential holds at once. Each of the `workers` needs the memory that the verifiers ask for. `clock` is monotonic
-    seconds. End it with `close`.
+    credential holds at once. `confirm` catches up with what it knows, and tells whether it could: it is asked before a
+    «no» for good, and one look serves all who wait. Each of the `workers` needs the memory that the verifiers ask for.
+    `clock` is monotonic seconds. End it with `close`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
         *,
         credential_of: Callable[[str], Credential | None],
+        confirm: Callable[[], Awaitable[bool]],
         workers: int = 2,
         limits: GuessLimits | None = None,
         clock: Callable[[], float] = monotonic,
         hasher: PasswordHasher | None = None,
     ) -> None:
         self._credential_of = credential_of
+        self._confirm = confirm
         self._limits = limits or GuessLimits()
         self._clock = clock
         self._hasher = hasher or PasswordHasher()
@@ -100,7 +103,17 @@ class Authenticator:
 
     async def prove(self, login: str, password: str, client: str) -> Identity | Refused:
         """Return whose login it is; a stranger and a wrong password are refused alike, after the same work."""
-        credential = self._credential_of(login)
+        while True:
+            credential = self._credential_of(login)
+            proven = await self._prove(credential, login, password, client)
+            if isinstance(proven, Identity) or proven.refusal is not Refusal.AUTHENTICATION_FAILED:
+                return proven
+            if not await self._confirm():
+                return Refused(refusal=Refusal.INTERNAL)
+            if self._credential_of(login) == credential:
+                return proven
+
+    async def _prove(self, credential: Credential | None, login: str, password: str, client: str) -> Identity | Refused:
         usable = self._usable(credential)
         verifier = usable.verifier if usable is not None else self._stranger
         digest = self._digest(login, password, verifier)

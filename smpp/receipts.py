@@ -31,6 +31,7 @@ _TYPE_BITS = 0x3C  # §5.2.12: bits 5 to 2
 _UDH_INDICATOR = 0x40
 _RECEIPT, _INTERMEDIATE = 0x04, 0x20
 _NO_NUMBER = -1
+_MOST_DIGITS = 20  # §4.6.1: a source_addr without its NUL
 
 # §5.2.28; 0 (scheduled) and 9 (skipped: accepted, and not sent on purpose) are of SMPP 5.0.
 STATES: Mapping[int, ReceiptState] = MappingProxyType(
@@ -234,7 +235,7 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
         carrier_id=carrier_id,
         state=_decide_state(body.esm_class, word.upper(), number_of_state, dialect),
         error=error,
-        number=number if number.isdecimal() else "",
+        number=number if number.isdecimal() and len(number) <= _MOST_DIGITS else "",
         done_at=parse_receipt_date(date, dialect.receipt_zone),
         word=word or _word_of_number(number_of_state),
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import peewee
 
 from store.database import Transaction
-from store.keys import Keys, to_instant
+from store.keys import Keys, to_indexed, to_instant
 from store.statements import Insert
 from store.tables import Row
 
@@ -37,7 +37,6 @@ _MAILS = Insert(DroppedMailRow, "key", *_COLUMNS)
 _FIND = f"SELECT key, {', '.join(_COLUMNS)} FROM dropped_mail WHERE "  # noqa: S608 - the columns above
 _KEPT = int(timedelta(days=30).total_seconds()) * 1_000_000
 _MOST_KEPT = 100_000
-_MAIL_ID = 998  # RFC 5322 §2.1.1: no longer in one line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,7 @@ class DroppedStore:
         tx.insert(
             _MAILS,
             [
-                (key, drop.customer, drop.reverse_path, drop.header_from, drop.mail_id[:_MAIL_ID])
+                (key, drop.customer, drop.reverse_path, drop.header_from, to_indexed(drop.mail_id))
                 + (drop.client, drop.reason, drop.mark, drop.at)
                 for key, drop in zip(keys, drops, strict=True)
             ],
@@ -99,7 +98,7 @@ def find_dropped(tx: Transaction, *, name: str) -> TracedDrop | None:
     if digits != name and digits.isascii() and digits.isdecimal() and len(digits) < 20:
         rows = tx.rows(_FIND + "key = ?", (int(digits),))
     else:
-        rows = tx.rows(_FIND + "mail_id = ? ORDER BY dropped_at DESC, key DESC LIMIT 1", (name[:_MAIL_ID],))
+        rows = tx.rows(_FIND + "mail_id = ? ORDER BY dropped_at DESC, key DESC LIMIT 1", (to_indexed(name),))
     if not rows:
         return None
     key, customer, reverse_path, header_from, mail_id, client, reason, mark, at = rows[0]

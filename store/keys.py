@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import blake2b
 
 _EPOCH_MS = 1_577_836_800_000
 _ALPHABET = b"abcdefghijkmnpqrstuvwxyz23456789"
 _SUFFIX = 10
 _DRAWN = 64
+_MOST_INDEXED = 998  # RFC 5322 §2.1.1: what a line of a mail may have. PostgreSQL takes 2,704 octets in an index
 _LETTERS = _ALPHABET * 8  # a random octet's letter; 256 is a multiple of 32, so that each is as likely
 
 
@@ -26,6 +28,15 @@ def to_instant(microseconds: int) -> datetime:
 def to_stored(instant: datetime) -> int:
     """Return the integer that stands for an aware instant: microseconds since 1970 in UTC."""
     return int(instant.timestamp() * 1_000_000)
+
+
+def to_indexed(text: str) -> str:
+    """Return a text that others choose as it is stored and found: beginning and digest of one over 998 octets."""
+    octets = text.encode("utf-8", "replace")
+    if len(octets) <= _MOST_INDEXED:
+        return text
+    digest = blake2b(octets, digest_size=16).hexdigest()
+    return octets[: _MOST_INDEXED - 40].decode("utf-8", "ignore") + f"…{digest}"
 
 
 class Keys:

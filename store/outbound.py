@@ -16,7 +16,7 @@ from sms.settings import StatusChannel, StatusReport, format_setting
 from store.database import Row, Transaction
 from store.directory import read_version
 from store.frozen import end_of_blackout, freeze_replaced
-from store.keys import Keys, to_instant
+from store.keys import Keys, to_indexed, to_instant
 from store.leases import check_alive
 from store.outbox import NOTICES, notice_row
 from store.references import count_references, forget_references
@@ -227,7 +227,7 @@ class Outbound:
             + (
                 mail.reverse_path,
                 mail.header_from,
-                mail.message_id,
+                to_indexed(mail.message_id),
                 mail.references,
                 mail.subject,
                 mail.envid,

@@ -9,7 +9,7 @@ from sms.message import Alphabet, MailOrigin, ReceiptState
 from sms.report import JobReport, ReportedMessage, ReportedPart
 from store.database import Row, Transaction
 from store.frozen import thaw_origins, thaw_replaced, thaw_settings
-from store.keys import to_instant
+from store.keys import to_indexed, to_instant
 from store.outbound import FAR
 
 _JOB = (
@@ -118,6 +118,7 @@ def _job_report(row: Row, messages: tuple[ReportedMessage, ...]) -> JobReport:
 
 def find_job(tx: Transaction, name: str) -> int | None:
     """Return the key of the job with this public id, a message's or notice's id of it, or this Message-ID, or None."""
+    name = to_indexed(name)
     for query in (
         "SELECT key FROM job WHERE public_id = ?",
         "SELECT job_key FROM message WHERE public_id = ?",

@@ -55,6 +55,10 @@ def credential(**more) -> Credential:
     return Credential(**{**values, **more})
 
 
+async def always() -> bool:
+    return True
+
+
 def client_session() -> MailSession:
     session = MailSession(asyncio.get_running_loop())
     peer: Any = (CLIENT, 4711)
@@ -67,9 +71,21 @@ class Setup:
         self.people = {"demo": credential(**more)}
         self.hasher = Counting()
         self.clock = Clock()
+        self.added: dict[str, Credential] = {}
+        self.known = True
         self.authenticator = Authenticator(
-            credential_of=self.people.get, limits=limits or GuessLimits(), clock=self.clock, hasher=self.hasher
+            credential_of=self.people.get,
+            confirm=self.confirm,
+            limits=limits or GuessLimits(),
+            clock=self.clock,
+            hasher=self.hasher,
         )
+
+    async def confirm(self) -> bool:
+        """Catch up with what was added, unless nothing can be known."""
+        if self.known:
+            self.people.update(self.added)
+        return self.known
 
     async def prove(self, login="demo", password="secret", client=CLIENT):
         return await self.authenticator.prove(login, password, client)
@@ -108,6 +124,25 @@ async def test_everything_else_is_refused_alike_and_after_the_same_work(setup, m
     made = setup(**more)
     assert await made.prove(login, password) == FAILED
     assert len(made.hasher.asked) == 1
+
+
+async def test_a_login_or_password_that_was_just_added_is_proven(setup):
+    made = setup()
+    made.added = {"new": credential(login="new"), "demo": credential(verifier=HASHER.hash("changed"))}
+    assert await made.prove("new") == Identity(customer_id=7, user_id=3, method="password", login="new")
+    made = setup()
+    assert await made.prove(password="changed") == FAILED
+    made.added = {"demo": credential(verifier=HASHER.hash("changed"))}
+    assert await made.prove(password="changed") == DEMO  # though it was wrong a moment ago
+
+
+async def test_what_cannot_be_confirmed_is_refused_for_now_only(setup):
+    made = setup()
+    made.known = False
+    assert await made.prove() == DEMO
+    assert await made.prove("nobody") == Refused(refusal=Refusal.INTERNAL)
+    result = await made.authenticator(None, client_session(), None, "PLAIN", LoginPassword(b"demo", b"wrong"))
+    assert result.message == "454 4.7.0 Temporary authentication failure, try again later"
 
 
 async def test_a_right_password_is_remembered_and_forgotten_in_time(setup):
@@ -307,7 +342,9 @@ async def test_who_guessed_too_much_hears_454(setup):
 async def test_the_verifier_of_a_password_proves_it_however_it_is_composed():
     verifier = hash_password("pässword")
     assert verifier.startswith("$argon2id$")
-    authenticator = Authenticator(credential_of=lambda login: credential(verifier=verifier), hasher=HASHER)
+    authenticator = Authenticator(
+        credential_of=lambda login: credential(verifier=verifier), confirm=always, hasher=HASHER
+    )
     try:
         assert await authenticator.prove("demo", unicodedata.normalize("NFD", "pässword"), CLIENT) == DEMO
     finally:

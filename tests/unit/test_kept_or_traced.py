@@ -5,6 +5,7 @@ Over every mail of the corpus, and over mails that are put together from marks o
 """
 
 import asyncio
+import random
 import re
 from functools import partial
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mta.words.automatic import HOP_LIMIT
+from mta.words.mime import Mail, MailLimits, read_mail
 from store.dropped import find_dropped
 from store.views import find_job
 from tests.corpus.test_corpus import EXPECTED, read_raw
@@ -34,6 +36,42 @@ async def answer(core, raw, reverse_path):
     """Send a mail as the demo customer, who owns no domain and may write under any address of nobody's."""
     who = await session(core, customer="demo")
     return await converse(handler(core), who, raw, sender=reverse_path or "<>")
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "<%s@example.com>",
+        "%s",
+        "%s %s",
+        "<%s@example.com",
+        "<\u7802@example.com>%s",
+        pytest.param("\0%s\0", id="nul"),
+        pytest.param(
+            "<" + "".join(chr(code) for code in range(0x4E00, 0x4E00 + 898)) + ">", id="900 letters, 2696 octets"
+        ),
+        pytest.param("".join(chr(code) for code in range(0x4E00, 0x4E00 + 6000)), id="letters"),
+    ],
+)
+@pytest.mark.parametrize("name", ["Message-ID", "References", "From", "Subject"])
+async def test_a_field_of_any_length_breaks_nothing_and_its_mail_is_found(name, identity, dropped, core):
+    chance = random.Random(1)
+    value = identity.replace("%s", "".join(chance.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(5_000)))
+    fields = {"From": "anna@example.org", "Message-ID": f"<{chance.random()}@example.com>", "Date": "today"}
+    fields |= {"Auto-Submitted": "auto-replied"} if dropped else {}
+    fields |= {name: value}
+    head = "".join(f"{field}: {text}\r\n" for field, text in fields.items())
+    raw = f"{head}\r\nHello {name} {identity[:20]!a}\r\n".encode()
+    reply = await answer(core, raw, "anna@example.org")
+    assert reply[0] in "25", reply
+    prove_kept(core, raw, reply)
+    if name == "Message-ID":
+        mail = read_mail(raw, MailLimits())
+        assert isinstance(mail, Mail)
+        assert reply.startswith("250")
+        found = core.database.read_now(partial(find_dropped if dropped else find_job, name=mail.message_id))
+        assert found is not None
 
 
 def prove_kept(core, raw, reply):
