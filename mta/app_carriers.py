@@ -14,8 +14,8 @@ from mta.config.shapes import read_secret
 from smpp.account import CarrierAccount, OutbindDoor
 from smpp.client import SmppClient
 from smpp.dialect import Dialect
+from smpp.limits import Limits
 from smpp.script import Script
-from smpp.session import Limits
 from smpp.simulator import Simulator
 from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError, smpp_client_role
 

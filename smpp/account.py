@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from smpp.bodies import Bind, BindReceiver, BindTransceiver, BindTransmitter
 from smpp.dialect import Dialect
-from smpp.session import Limits
+from smpp.limits import Limits
 
 
 class BindMode(StrEnum):

@@ -2,8 +2,8 @@
 
 Exactly one answer per part: what was never written is `Retry(LINK_DOWN)`, what was written and has no answer is
 `Unknown`. Beside the parts it can ask about earlier SMS, and send one text to many numbers. Not here: what the carrier
-brings (arrivals), SMPP itself (session), the carrier's wishes (dialect and the readers and writers beside it), speed
-(pace).
+brings (arrivals), how binds are held up (binding), SMPP itself (session), the carrier's wishes (dialect and the readers
+and writers beside it), speed (pace).
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from gateway.ports import CarrierEvents, Clock
 from smpp import troubles
 from smpp.account import BINDS, BindMode, CarrierAccount
 from smpp.arrivals import Arrivals
-from smpp.bodies import Bind, BindReceiver, DataSmResp, Outbind, Request, SubmitSmResp
+from smpp.binding import Binder
+from smpp.bodies import BindReceiver, DataSmResp, Outbind, Request, SubmitSmResp
 from smpp.events import (
     Answered,
     Asked,
@@ -66,10 +67,7 @@ from sms.outcome import Done, Outcome, ProblemCode, Retry
 log = structlog.get_logger()
 
 _SENDING = frozenset({State.BOUND_TX, State.BOUND_TRX})
-_BAD_CREDENTIALS = frozenset({Status.RINVPASWD, Status.RINVSYSID, Status.RBINDFAIL})
 _UNBIND_SECONDS = 2.0
-# A bind that ended sooner counts as one that failed: carriers shut out who binds again and again (kneodev/ksmppd#38).
-_LASTING_SECONDS = 10.0
 
 
 class SmppClient:
@@ -83,7 +81,6 @@ class SmppClient:
         self._dialect = account.dialect
         self._writer = SubmitWriter(account.dialect)
         self._clock = clock
-        self._jitter = jitter
         self._events: CarrierEvents | None = None
         self._links: set[Link] = set()
         self._sender: Link | None = None
@@ -95,6 +92,9 @@ class SmppClient:
         self._progress = asyncio.Event()
         self._waker: asyncio.TimerHandle | None = None
         self._change_due = False
+        self._binder = Binder(
+            account, jitter=jitter, make_link=self._make_link, stopping=self._stopping, complain=self._say_trouble
+        )
         self.trouble = troubles.UNDER_WAY
 
     # The Carrier protocol
@@ -159,7 +159,7 @@ class SmppClient:
             door = account.outbind
             self._door = await self._loop.create_server(self._make_link, door.host, door.port, ssl=door.tls)
         self._keepers = [
-            self._loop.create_task(self._keep_bound(kind), name=f"smpp {account.name} {kind.__name__}")
+            self._loop.create_task(self._binder.keep(kind), name=f"smpp {account.name} {kind.__name__}")
             for kind in BINDS[account.bind]
         ]
 
@@ -262,72 +262,9 @@ class SmppClient:
     def _make_link(self) -> Link:
         return Link(Session(Role.ESME, self._account.limits, self._loop.time()), self)
 
-    async def _keep_bound(self, kind: type[Bind]) -> None:
-        """Hold one bind up: connect, bind, wait for the end, pause, again."""
-        account = self._account
-        failures = 0
-        while not self._stopping.is_set():
-            began_at = self._loop.time()
-            link = await self._connect(kind)
-            if link is not None:
-                await asyncio.wait([link.lost])
-                if link.session.was_bound and self._loop.time() - began_at >= _LASTING_SECONDS:
-                    failures = 0
-                if link.session.refused_with in _BAD_CREDENTIALS:
-                    # Nothing but a person mends this; carriers lock accounts that keep trying.
-                    failures = 16
-            pause = min(account.reconnect_most, account.reconnect_least * 2 ** min(failures, 16))
-            failures += 1
-            try:
-                async with asyncio.timeout(pause * (0.5 + self._jitter() / 2)):
-                    await self._stopping.wait()
-            except TimeoutError:
-                continue
-
-    async def _connect(self, kind: type[Bind]) -> Link | None:
-        account = self._account
-        link: Link | None = None
-        try:
-            context = account.tls() if account.tls is not None else None
-            hostname = (account.server_hostname or account.host) if context is not None else None
-            async with asyncio.timeout(account.connect_seconds):
-                _, link = await self._loop.create_connection(
-                    self._make_link, account.host, account.port, ssl=context, server_hostname=hostname
-                )
-        except (OSError, ValueError) as error:  # a TimeoutError is an OSError, a host name without IDNA a ValueError
-            cause = troubles.of_connecting(error, account.connect_seconds)
-            log.warning("smpp_connect_failed", carrier=self.name, cause=cause)
-            self._say_trouble(cause)
-            return None
-        self._bind(link, kind)
-        return link
-
     def _say_trouble(self, cause: str) -> None:
         self.trouble = cause
         self._changed()
-
-    def _bind(self, link: Link, kind: type[Bind]) -> None:
-        account, dialect = self._account, self._dialect
-        link.tick()
-        try:
-            link.session.bind(
-                kind(
-                    system_id=account.system_id,
-                    password=account.password,
-                    system_type=dialect.system_type,
-                    addr_ton=dialect.address_range_ton,
-                    addr_npi=dialect.address_range_npi,
-                    address_range=dialect.address_range,
-                )
-            )
-        except SessionError as error:
-            log.warning("smpp_bind_impossible", carrier=self.name, peer=link.peer, cause=str(error))
-        except PduError as error:
-            # The detail names the field; the field's value may be the password.
-            log.error("smpp_bind_not_writable", carrier=self.name, cause=error.detail)
-            self._say_trouble(error.detail)
-            link.session.abandon()
-        link.pump()
 
     # What happens on a link (LinkOwner)
 
@@ -401,7 +338,7 @@ class SmppClient:
             return
         log.info("smpp_outbind", carrier=self.name, peer=link.peer)
         # §2.2.1: the SMSC that knocks has something to deliver.
-        self._bind(link, BindReceiver if self._account.bind is BindMode.PAIR else BINDS[self._account.bind][0])
+        self._binder.bind(link, BindReceiver if self._account.bind is BindMode.PAIR else BINDS[self._account.bind][0])
 
     def _on_part_answer(self, part_key: int, pdu: Pdu) -> None:
         assert self._events is not None

@@ -3,12 +3,12 @@
 Every request that `send` took ends in exactly one `Answered` or `Unanswered`, whatever happens to the link. Where the
 other side owes answers and says nothing, the window is shut until it speaks, so that a dead link costs few parts. Any
 chunking of the same bytes gives the same events. Not here: sockets and tasks (link), what the messages mean (client,
-simulator), the tables of states (states). Times are seconds of one monotonic clock and come with `tick` only.
+simulator), the tables of states (states), what is remembered of requests without an answer (late_answers). Times are
+seconds of one monotonic clock and come with `tick` only.
 """
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from smpp.bodies import (
     BODIES,
@@ -46,6 +46,8 @@ from smpp.events import (
     Unanswered,
 )
 from smpp.fields import PduError
+from smpp.late_answers import LateAnswers
+from smpp.limits import Limits
 from smpp.pdu import HEADER, HEADER_OCTETS, MAX_SEQUENCE, Pdu, decode_body, encode, frame_submit
 from smpp.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
 from smpp.statuses import Status
@@ -57,35 +59,10 @@ class SessionError(Exception):
     """The session was asked for what its state or its window does not permit: the caller's fault, never the peer's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Every bound of a session; times in seconds, `math.inf` for never.
-
-    `window` is how many of our requests may be open, `inbound_window` how many of theirs before we say «busy».
-    `asides` is how many questions about earlier SMS (query_sm, cancel_sm, replace_sm) may be open beside the window.
-    `response_seconds` bounds every answer, also those to bind, unbind and enquire_link. `silence_seconds` is how long
-    an answer may be owed, and nothing heard, before the link is asked if it lives. What was not answered in time is
-    remembered for `late_seconds`, at most `late_answers` of it: a `LateAnswer` may still come.
-    """
-
-    window: int = 100
-    asides: int = 4
-    inbound_window: int = 2000
-    max_pdu_octets: int = 70_000
-    response_seconds: float = 30.0
-    enquire_link_seconds: float = 30.0
-    silence_seconds: float = 4.0
-    inactivity_seconds: float = math.inf
-    init_seconds: float = 15.0
-    late_seconds: float = 3600.0
-    late_answers: int = 10_000
-
-
 _unpack_header = HEADER.unpack_from
 # Made for every SMS and every receipt: without the checking makers of their types.
 _new = tuple.__new__
-# deadline, command_id of the answer, context: a request of ours that waits, or whose answer is late. A bare tuple, made
-# for every SMS.
+# deadline, command_id of the answer, context: a request of ours that waits. A bare tuple, made for every SMS.
 _Open = tuple[float, int, object]
 
 _SUBMIT_SM: int = Command.SUBMIT_SM
@@ -148,7 +125,7 @@ class Session:
         self._sequence = 0
         self._fresh = 0
         self._open: dict[int, _Open] = {}
-        self._late: dict[int, _Open] = {}
+        self._late = LateAnswers(seconds=limits.late_seconds, most=limits.late_answers)
         self._asides = 0
         self._bind: tuple[int, Command] | None = None
         self._unbind_by = math.inf
@@ -209,13 +186,9 @@ class Session:
             del self._open[sequence]
             self._asides -= answer in _ASIDE_ANSWERS
             self._fresh = min(self._fresh, len(self._open))
-            self._late[sequence] = (now + self.limits.late_seconds, answer, context)
+            self._late.await_one(sequence, answer, context, now)
             self._events.append(Unanswered(context, Missing.TIMED_OUT))
-        while self._late:
-            sequence, (forget_at, *_) = next(iter(self._late.items()))
-            if forget_at > now and len(self._late) <= self.limits.late_answers:
-                break
-            del self._late[sequence]
+        self._late.forget(now)
         return owed_since
 
     @property
@@ -394,19 +367,15 @@ class Session:
     def _receive_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         waiting = self._open.get(sequence)
         if waiting is None or (command != waiting[1] and command != Command.GENERIC_NACK):
-            self._receive_other_response(command, status, sequence, octets)
+            late = self._late.take(sequence, command)
+            if late is None:
+                self._receive_link_response(command, status, sequence, octets)
+            else:
+                self._events.append(LateAnswer(late.context, decode_body(command, status, sequence, octets)))
             return
         del self._open[sequence]
         self._asides -= waiting[1] in _ASIDE_ANSWERS
         self._events.append(_new(Answered, (waiting[2], decode_body(command, status, sequence, octets))))
-
-    def _receive_other_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
-        late = self._late.get(sequence)
-        if late is None or (command != late[1] and command != Command.GENERIC_NACK):
-            self._receive_link_response(command, status, sequence, octets)
-            return
-        del self._late[sequence]
-        self._events.append(LateAnswer(late[2], decode_body(command, status, sequence, octets)))
 
     def _receive_link_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         """Take the answers to bind and unbind; those to enquire_link are nothing but a sign of life."""

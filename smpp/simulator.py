@@ -44,12 +44,13 @@ from smpp.deliveries import NUMBER_OF, write_inbound, write_message_id, write_re
 from smpp.dialect import Dialect, IdBase, WireAlphabet
 from smpp.events import Answered, Asked, BindAsked, Ended, Event, Malformed, Unanswered
 from smpp.fields import Address, UnsuccessfulAddress
+from smpp.limits import Limits
 from smpp.lines import Courier, Line
 from smpp.link import Link
 from smpp.pdu import Pdu, encode
 from smpp.record import Record, Taken
 from smpp.script import Cut, ReceiptForm, ReceiptTime, Script, Submitted, Treatment, decide_treatment
-from smpp.session import Limits, Session
+from smpp.session import Session
 from smpp.states import Role
 from smpp.statuses import Status
 from smpp.submissions import normalise_id

@@ -17,7 +17,7 @@ from mta.clock import SystemClock
 from mta.commands.serve import run, spare_the_collector
 from smpp.account import CarrierAccount
 from smpp.client import SmppClient
-from smpp.session import Limits
+from smpp.limits import Limits
 from sms.message import Alphabet, InboundFragment, PartToSubmit, Priority, Receipt
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Done, Outcome

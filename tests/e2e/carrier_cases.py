@@ -20,10 +20,14 @@ DELIVERED = "The network reports delivery"
 
 
 class Centre:
-    """One carrier. What it heard is in `heard`, each submit_sm in `submits`; both live as long as the centre."""
+    """One carrier. What it heard is in `heard`, each submit_sm in `submits`; both live as long as the centre.
 
-    def __init__(self, plays: "Play") -> None:
+    One that `hangs_up_when_bound` answers each bind and closes the connection.
+    """
+
+    def __init__(self, plays: "Play", *, hangs_up_when_bound: bool = False) -> None:
         self._plays = plays
+        self._hangs_up_when_bound = hangs_up_when_bound
         self.heard: list[tuple[int, int, int]] = []
         self.binds = 0
         self.faults: list[BaseException] = []
@@ -45,6 +49,8 @@ class Centre:
                 if command == Command.BIND_TRANSCEIVER:
                     self.binds += 1
                     self.say(command | RESPONSE, b"centre\0", sequence=sequence)
+                    if self._hangs_up_when_bound:
+                        self.hang_up()
                 elif command == Command.SUBMIT_SM:
                     body = decode(octets).body
                     assert isinstance(body, SubmitSm)
@@ -60,7 +66,7 @@ class Centre:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(pdu(command, body, sequence=sequence, status=status))
 
-    async def deliver(self, body: bytes, command: int = Command.DELIVER_SM) -> int:
+    async def deliver(self, body: bytes = b"", command: int = Command.DELIVER_SM) -> int:
         """Say a request and return the status that it is answered with."""
         self._sequence += 1
         asked = (command | RESPONSE, 0x10000 + self._sequence)
@@ -180,6 +186,7 @@ class Row:
     mails: tuple[str, ...] = (DELIVERED,)
     submits: int = 1
     log: tuple[str, str] | None = None
+    hangs_up_when_bound: bool = False
 
 
 @asynccontextmanager
@@ -189,7 +196,7 @@ async def centres(rows: Mapping[str, Row]):
     servers = []
     try:
         for name, row in rows.items():
-            centre = running[name] = Centre(row.plays)
+            centre = running[name] = Centre(row.plays, hangs_up_when_bound=row.hangs_up_when_bound)
             server = await asyncio.start_server(centre.serve, "127.0.0.1", 0)
             centre.port = server.sockets[0].getsockname()[1]
             servers.append(server)

@@ -8,19 +8,13 @@ import pytest
 import pytest_asyncio
 
 from smpp.bodies import Command
+from smpp.statuses import Status
 from tests.e2e.carrier_cases import DELIVERED, Row, Submit, centres, reports
 from tests.e2e.site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ODD_DATES = "id:{id} sub:001 dlvrd:001 submit date:1796137200 done date:1796137201 stat:{word} err:000 text:"
-
-
-async def answers_late(submit: Submit) -> None:
-    centre, silence = submit.centre, len(submit.centre.heard)
-    await centre.until(lambda: any(heard[0] == Command.ENQUIRE_LINK for heard in centre.heard[silence:]))
-    submit.answer()
-    assert await submit.report("DELIVRD") == 0
 
 
 async def hangs_up(submit: Submit) -> None:
@@ -59,11 +53,6 @@ ROWS: dict[str, Row] = {
     ),
     "answer_without_its_nul": Row(plays=reports("DELIVRD", answer=b"7" * 72, message_id="7" * 72)),
     "answer_without_id": Row(plays=reports("DELIVRD", answer="", message_id="4712X")),
-    "late_answer": Row(
-        plays=answers_late,
-        options={"enquire_link": "2s", "response_timeout": "1s"},
-        mails=("The carrier may have it", DELIVERED),
-    ),
     "resend_after_each_cut": Row(
         plays=hangs_up,
         options={"on_unknown": "resend", "resends": 1},
@@ -94,8 +83,42 @@ async def waits(_submit: Submit) -> None:
     """Leave the rest to the test."""
 
 
+class OneAtATime:
+    """Refuses what comes while one SMS is open, which is for as long as a question to us and its answer take."""
+
+    def __init__(self) -> None:
+        self._busy = False
+
+    async def __call__(self, submit: Submit) -> None:
+        if self._busy:
+            submit.answer(b"", status=Status.RSUBMITFAIL)
+            return
+        self._busy = True
+        await submit.centre.deliver(command=Command.ENQUIRE_LINK)
+        self._busy = False
+        submit.answer()
+        assert await submit.report() == 0
+
+
+async def takes_five_of_eight(submit: Submit) -> None:
+    if submit.nth % 8 >= 5:
+        submit.answer(b"", status=Status.RTHROTTLED)
+        return
+    submit.answer()
+    assert await submit.report() == 0
+
+
 # Rows of tests of their own.
 OTHER_ROWS = {
+    "window_of_one_rsubmitfail": Row(plays=OneAtATime(), options={"dialect": {"throttle_pause": "50ms"}}),
+    "throttled_to_five": Row(plays=takes_five_of_eight, options={"dialect": {"throttle_pause": "50ms"}}),
+    # With a wait for the other side to close, no bind would come before the test ends.
+    "unbind_with_open_socket": Row(plays=reports("DELIVRD"), options={"response_timeout": "10m"}),
+    "hangs_up_after_each_bind": Row(
+        plays=reports("DELIVRD"),
+        hangs_up_when_bound=True,
+        options={"reconnect_min": "20ms", "reconnect_max": "1m"},
+    ),
     "accepted_is_not_delivered": Row(plays=reports("ACCEPTD", state=6)),
     "late_answers": Row(plays=waits, options={"response_timeout": "1s"}),
 }
@@ -163,13 +186,68 @@ async def test_what_a_carrier_has_accepted_is_not_told_as_delivered(site, runnin
 async def test_a_late_answer_still_tells_its_id(site, running):
     centre = running["late_answers"]
     number = f"{prefix_of('late_answers')}1"
+    before = len(site.box.mails)
     jobs = [await site.send(f"Text {place}", to=[f"+{number}"]) for place in (1, 2)]
-    await centre.until(lambda: len(centre.submits) == 2)
-    await site.until(lambda: all(site.state(job) == {number: "unknown"} for job in jobs))
+    await site.told(before + 2)
     for submit in centre.submits:
         submit.answer()
     for submit in centre.submits:
         assert await submit.report() == 0
-    await site.until(lambda: all(site.state(job) == {number: "delivered"} for job in jobs))
+    await site.told(before + 4)
     await site.until_all_told()
+    assert [site.state(job) for job in jobs] == [{number: "delivered"}] * 2
+    told = [str(mail.message.get_body(("plain",)).get_content()) for mail in site.box.mails[before:]]
+    assert ["The carrier may have it" in text for text in told] == [True, True, False, False]
+    assert [DELIVERED in text for text in told] == [False, False, True, True]
     assert len(centre.submits) == 2
+
+
+async def send_ten(site, centre, name):
+    """Send one mail to ten numbers until all are delivered; what waits for another try is hurried."""
+    numbers = [f"{prefix_of(name)}{last}" for last in range(10)]
+    job = await site.send("Pump 7 has stopped", to=[f"+{number}" for number in numbers])
+    delivered = dict.fromkeys(numbers, "delivered")
+    while site.state(job) != delivered:
+        heard = len(centre.submits)
+        await site.command("queue", "flush")
+        await site.until(lambda heard=heard: len(centre.submits) > heard or site.state(job) == delivered)
+    await site.until_all_told()
+
+
+@pytest.mark.parametrize("name", ["window_of_one_rsubmitfail", "throttled_to_five"])
+async def test_what_comes_too_fast_for_a_carrier_is_sent_again_until_all_is_taken(name, site, running):
+    centre = running[name]
+    before = len(site.box.mails)
+    await send_ten(site, centre, name)
+    assert DELIVERED in await site.told(before + 1)
+    assert (centre.faults, len(site.box.mails), len(centre.submits) > 10) == ([], before + 1, True)
+    if name == "throttled_to_five":
+        tries = site.rows(
+            "SELECT DISTINCT attempts - throttled FROM message WHERE number LIKE ?", f"{prefix_of(name)}%"
+        )
+        assert tries == [(1,)]
+
+
+async def test_a_carrier_that_unbinds_and_leaves_the_closing_to_us_is_bound_again_and_used(site, running):
+    centre = running["unbind_with_open_socket"]
+    number = f"{prefix_of('unbind_with_open_socket')}1"
+    await centre.until(lambda: centre.binds == 1)
+    assert await centre.deliver(command=Command.UNBIND) == 0
+    job = await site.send("Pump 7 has stopped", to=[f"+{number}"])
+    await site.until(lambda: site.state(job) == {number: "delivered"})
+    await site.until_all_told()
+    assert (centre.binds, len(centre.submits)) == (2, 1)
+
+
+async def test_a_carrier_that_hangs_up_after_each_bind_is_tried_ever_more_rarely(site, running):
+    name = "hangs_up_after_each_bind"
+
+    def waits():
+        lines = (line for line in site.log if f"event=smpp_next_bind carrier={name}" in line)
+        return [float(line.partition("seconds=")[2].split()[0]) for line in lines]
+
+    await site.until(lambda: len(waits()) >= 6)
+    first = waits()[:6]
+    assert first == sorted(first)
+    assert first[5] > 8 * first[0]
+    assert running[name].binds <= len(waits()) + 1

@@ -10,8 +10,8 @@ import structlog
 from smpp.account import CarrierAccount
 from smpp.client import SmppClient
 from smpp.dialect import Dialect
+from smpp.limits import Limits
 from smpp.script import Script
-from smpp.session import Limits
 from smpp.simulator import Simulator
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind

@@ -12,12 +12,12 @@ from smpp.account import BindMode, OutbindDoor
 from smpp.bodies import DeliverSm, GenericNack, SubmitSmResp
 from smpp.client import SmppClient
 from smpp.dialect import Dialect, IdBase, LongMessages, SubmitWith, WireAlphabet
+from smpp.limits import Limits
 from smpp.lines import Delivery
 from smpp.outcomes import Spread
 from smpp.pace import Pace
 from smpp.pdu import encode
 from smpp.script import Cut, ReceiptForm, ReceiptTime, Script, Treatment
-from smpp.session import Limits
 from smpp.statuses import Status
 from smpp.tlv import Tag, Tlv
 from sms.message import Receipt, ReceiptState

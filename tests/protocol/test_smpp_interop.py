@@ -14,8 +14,8 @@ import pytest
 from smpp.account import BindMode
 from smpp.bodies import Command, DeliverSmResp
 from smpp.dialect import Dialect, IdBase, WireAlphabet
+from smpp.limits import Limits
 from smpp.pdu import Pdu, decode
-from smpp.session import Limits
 from smpp.statuses import Status
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, ProblemCode, Retry

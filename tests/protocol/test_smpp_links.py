@@ -9,10 +9,10 @@ import struct
 import pytest
 
 from smpp.bodies import Command
+from smpp.limits import Limits
 from smpp.outcomes import LINK_DOWN
 from smpp.pdu import decode
 from smpp.script import Script
-from smpp.session import Limits
 from smpp.states import State
 from sms.message import Receipt
 from sms.outcome import Failed, Unknown

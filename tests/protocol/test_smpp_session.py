@@ -53,8 +53,9 @@ from smpp.events import (
     Unanswered,
 )
 from smpp.fields import Address
+from smpp.limits import Limits
 from smpp.pdu import MAX_SEQUENCE, Pdu, decode, encode
-from smpp.session import Limits, Session, SessionError
+from smpp.session import Session, SessionError
 from smpp.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
 from smpp.statuses import Status
 from smpp.timers import Timers, TimerVerdict

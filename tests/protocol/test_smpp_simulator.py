@@ -28,10 +28,11 @@ from smpp.bodies import (
 from smpp.dialect import Dialect, IdBase
 from smpp.events import Answered, Asked, BindRefused, Bound, Ended, EndReason, Unanswered
 from smpp.fields import Address, ListName, UnsuccessfulAddress
+from smpp.limits import Limits
 from smpp.link import Link
 from smpp.receipts import read_receipt
 from smpp.script import Cut, ReceiptTime, Script, Treatment
-from smpp.session import Limits, Session
+from smpp.session import Session
 from smpp.states import Role
 from smpp.statuses import Status
 from smpp.submissions import write_part

@@ -1,0 +1,28 @@
+"""Every bound of a session of SMPP, as numbers. Not here: what keeps them (session, timers, late_answers)."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every bound of a session; times in seconds, `math.inf` for never.
+
+    `window` is how many of our requests may be open, `inbound_window` how many of theirs before we say «busy».
+    `asides` is how many questions about earlier SMS (query_sm, cancel_sm, replace_sm) may be open beside the window.
+    `response_seconds` bounds every answer, also those to bind, unbind and enquire_link. `silence_seconds` is how long
+    an answer may be owed, and nothing heard, before the link is asked if it lives. What was not answered in time is
+    remembered for `late_seconds`, at most `late_answers` of it: a `LateAnswer` may still come.
+    """
+
+    window: int = 100
+    asides: int = 4
+    inbound_window: int = 2000
+    max_pdu_octets: int = 70_000
+    response_seconds: float = 30.0
+    enquire_link_seconds: float = 30.0
+    silence_seconds: float = 4.0
+    inactivity_seconds: float = math.inf
+    init_seconds: float = 15.0
+    late_seconds: float = 3600.0
+    late_answers: int = 10_000
