@@ -99,6 +99,7 @@ class _Asker:
         self._reported = reported
         self._place = (0, 0)
         self._untold: list[Receipt] = []
+        self._asked = ("", "")
 
     async def step(self) -> bool:
         """Ask about a page of parts; returns whether there may be more now."""
@@ -116,8 +117,10 @@ class _Asker:
         for part in found:
             if self.stopping:
                 return False
-            if part.ends_at > to_stored(self._clock.now()) and not await self._ask(part):
+            named = (part.message_id, part.carrier_id)  # which all parts of a text have that the carrier took whole
+            if named != self._asked and part.ends_at > to_stored(self._clock.now()) and not await self._ask(part):
                 return False
+            self._asked = named
             self._place = part.place
             await self._tell()
         if len(found) < _MOST:

@@ -170,6 +170,7 @@ class Dispatch:
                 now=to_stored(self._clock.now()),
                 owner=self._owner,
                 cost_label=self._routes.cost_of(carrier.name),
+                whole_texts=self._routes.takes_whole_texts(carrier.name),
             )
             parts = await self._database.write(self._outbound.take, take)
             if parts:

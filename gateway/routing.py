@@ -18,8 +18,8 @@ class CarrierRoute:
     """What a carrier serves: numbers that begin with one of `prefixes`, for one of `customers` by name (none: all).
 
     The lowest priority is best; `cost` is the label of what it costs, for reports. `wide_reference` says that it wants
-    the parts of a long text to have a 16-bit reference, for which they must leave room; `lacking` are the characters of
-    GSM-7 that it cannot say.
+    the parts of a long text to have a 16-bit reference, for which they must leave room; `whole_texts` that it splits
+    long texts itself; `lacking` are the characters of GSM-7 that it cannot say.
     """
 
     carrier: str
@@ -28,6 +28,7 @@ class CarrierRoute:
     priority: int = 10
     cost: str = ""
     wide_reference: bool = False
+    whole_texts: bool = False
     lacking: frozenset[str] = frozenset()
 
 
@@ -60,6 +61,7 @@ class CarrierRoutes:
         self._costs = {item.carrier: item.cost for item in listed}
         self._names = tuple(item.carrier for item in listed)
         self._wide = frozenset(item.carrier for item in listed if item.wide_reference)
+        self._whole = frozenset(item.carrier for item in listed if item.whole_texts)
         self._lacking = {item.carrier: item.lacking for item in listed if item.lacking}
         self.customers = frozenset(name for item in listed for name in item.customers)
         self._tables = {canonical_name(name): _table(listed, canonical_name(name)) for name in self.customers}
@@ -100,6 +102,10 @@ class CarrierRoutes:
     def wants_wide_reference(self, route: str) -> bool:
         """Tell whether a carrier of a route wants 16-bit references, so that the parts must leave room for them."""
         return bool(self._wide) and not self._wide.isdisjoint(route.split(SEPARATOR))
+
+    def takes_whole_texts(self, carrier: str) -> bool:
+        """Tell whether a carrier takes a long text in one submit and splits it itself."""
+        return carrier in self._whole
 
     def lacking_on(self, route: str) -> frozenset[str]:
         """Return the characters of GSM-7 that some carrier of a route cannot say."""

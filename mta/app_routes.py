@@ -11,7 +11,7 @@ from gateway.contradictions import find_contradictions
 from gateway.routing import CarrierRoute, CarrierRoutes
 from mta.config.carriers import CarrierOptions, OnUnknown
 from smpp.account import BindMode
-from smpp.dialect import ReceiptFor
+from smpp.dialect import Dialect, LongMessages, ReceiptFor
 from store.progress import Rules
 
 _MOST_CONTRADICTIONS = 50
@@ -27,6 +27,7 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
             priority=carrier.priority,
             cost=carrier.cost,
             wide_reference=carrier.dialect.wide_reference,
+            whole_texts=_takes_whole(carrier.dialect),
             lacking=carrier.dialect.lacking,
         )
         for carrier in carriers
@@ -50,5 +51,12 @@ def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:
         resends={item.name: item.resends for item in listed if item.on_unknown is OnUnknown.RESEND},
         receipt_grace={item.name: item.receipt_grace for item in listed},
         without_receipts=frozenset(item.name for item in listed if not item.receipts),
-        whole_receipts=frozenset(item.name for item in listed if item.dialect.receipt_for is ReceiptFor.MESSAGE),
+        whole_texts=frozenset(item.name for item in listed if _takes_whole(item.dialect)),
+        whole_receipts=frozenset(
+            item.name for item in listed if _takes_whole(item.dialect) or item.dialect.receipt_for is ReceiptFor.MESSAGE
+        ),
     )
+
+
+def _takes_whole(dialect: Dialect) -> bool:
+    return dialect.long_messages is LongMessages.WHOLE

@@ -34,11 +34,12 @@ class SubmitWith(StrEnum):
 
 
 class LongMessages(StrEnum):
-    """How a part says that it is one of several."""
+    """How a part says that it is one of several, or that the carrier takes the whole text and splits it itself."""
 
     UDH = "udh"
     SAR = "sar"
     MESSAGE_PAYLOAD = "message-payload"
+    WHOLE = "whole"
 
 
 class ValidityFormat(StrEnum):
@@ -129,7 +130,8 @@ class Dialect:
     esm_class: int = 0x00
     """Bits always set in esm_class (3 asks for store and forward by name); the header bit is added where needed."""
     long_messages: LongMessages = LongMessages.UDH
-    """How a part of several says so: header in the text, sar_* parameters, or header and text in message_payload."""
+    """How a part of several says so: header in the text, sar_* parameters, or header and text in message_payload. With
+    whole no part does: the carrier gets the text in one message_payload, and splits it itself."""
     wide_reference: bool = False
     """Whether the parts of a long text have a 16-bit reference, so that each holds 152 septets or 66 units."""
     validity_format: ValidityFormat = ValidityFormat.RELATIVE

@@ -99,9 +99,9 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
         message = udh + write_septets(part.payload, dialect.wire_alphabet(flash=part.flash), udh)
     if udh:
         esm_class |= _UDH_INDICATOR
-        if dialect.long_messages is LongMessages.MESSAGE_PAYLOAD:
-            tlvs = (Tlv(Tag.MESSAGE_PAYLOAD, message),)
-            message = b""
+    if part.is_whole or (udh and dialect.long_messages is LongMessages.MESSAGE_PAYLOAD):
+        tlvs = (Tlv(Tag.MESSAGE_PAYLOAD, message),)
+        message = b""
     return (
         SubmitSm(
             dialect.service_type,
@@ -135,7 +135,7 @@ class SubmitWriter:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._takes = dialect.submit_with is SubmitWith.SUBMIT_SM
-        self._takes_headers = dialect.long_messages is LongMessages.UDH
+        self._takes_headers = dialect.long_messages in {LongMessages.UDH, LongMessages.WHOLE}
         self._plus = b"+" if dialect.destination_plus else b""
         self._shared: dict[tuple[object, ...], tuple[bytes, bytes, bytes]] = {}
 
@@ -144,6 +144,8 @@ class SubmitWriter:
         udh, sender, dialect = part.udh, part.sender, self._dialect
         digits = part.number.digits
         if not self._takes or (udh and not self._takes_headers) or not (digits.isascii() and digits.isdecimal()):
+            return None
+        if part.is_whole:
             return None
         if udh and not dialect.wide_reference:
             udh = narrow_header(udh)
@@ -210,7 +212,7 @@ def _sayable(part: PartToSubmit, dialect: Dialect) -> PartToSubmit:
     if wire not in CODECS or _can_say(part, wire):
         return part
     payload = encode_ucs2(decode_gsm7(part.payload))
-    if len(part.udh) + len(payload) > _USER_DATA:
+    if len(part.udh) + len(payload) > _USER_DATA and not part.is_whole:
         raise PduError(
             Status.RINVMSGLEN, "the carrier's alphabet lacks a character, and UCS-2 has no room for the text"
         )
@@ -243,7 +245,7 @@ def write_replace(carrier_id: str, part: PartToSubmit, dialect: Dialect, now: da
 
     Raises PduError for a part of several: without esm_class nothing could say that a header stands before the text.
     """
-    if part.udh:
+    if part.total > 1:
         raise PduError(Status.RINVMSGLEN, "replace_sm takes one part alone")
     submit, _ = _write_submit(part, dialect, now)
     return ReplaceSm(

@@ -16,7 +16,7 @@ import codecs
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -173,36 +173,44 @@ def fit_gsm7(
     would leave only stand-ins, which nobody wants to pay for.
     """
     text = tuple(clusters)
-    chosen = {
-        cluster: (_substitute if len(cluster) <= _REMEMBERED_LENGTH else _choose)(cluster, answer, lacking)
-        for cluster in set(text)
-    }
+    chosen = _choose_all(text, answer, lacking)
+    numbers = _beside_digits(text, chosen, answer)
     is_meaningful = any(one.meaningful for one in chosen.values())
     if answer is Unencodable.AUTO:
-        strange = [cluster for cluster, one in chosen.items() if one.strange]
+        strange = {cluster for cluster, one in chosen.items() if one.strange}
+        strange |= {text[index] for index, one in numbers.items() if one.strange}
         if strange and not (leave_out and is_meaningful and all(map(_is_symbol, strange))):
             return None
+        if strange:
+            text = tuple(_with_blanks(text, strange))
+            chosen = _choose_all(text, answer, lacking)
+            numbers = _beside_digits(text, chosen, answer)
     elif any(one.missing for one in chosen.values()):
         if answer is Unencodable.SWITCH:
             return None
         if answer is Unencodable.REJECT or not is_meaningful:
             return _refuse(text, {cluster for cluster, one in chosen.items() if one.missing}, lacking)
     fitting = _Fitting(reach)
-    for cluster in text:
+    for index, cluster in enumerate(text):
         if fitting.position > reach:
             break
-        fitting.add(cluster, chosen[cluster].new, seen=chosen[cluster].seen)
-    return fitting.fitted("".join([chosen[cluster].new for cluster in text]))
+        one = numbers.get(index, chosen[cluster])
+        fitting.add(cluster, one.new, seen=one.seen)
+    return fitting.fitted("".join([numbers.get(index, chosen[cluster]).new for index, cluster in enumerate(text)]))
 
 
 def find_strange(clusters: Iterable[str], answer: Unencodable) -> tuple[str, ...]:
     """Return what of a text has GSM-7 given up under this answer, AUTO or SWITCH: each cluster once, in its order."""
+    text = tuple(clusters)
+    chosen = _choose_all(text, answer, NOTHING)
+    numbers = _beside_digits(text, chosen, answer)
     is_auto = answer is Unencodable.AUTO
-    return tuple(
+    found = [
         cluster
-        for cluster in dict.fromkeys(clusters)
-        if (one := _choose(cluster, answer, NOTHING)).strange or (one.missing and not is_auto)
-    )
+        for index, cluster in enumerate(text)
+        if (one := numbers.get(index, chosen[cluster])).strange or (one.missing and not is_auto)
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 class Became(StrEnum):
@@ -262,6 +270,60 @@ def _is_symbol(cluster: str) -> bool:
 # Texts of a job say the same characters again and again; what is longer than this is made up, and would fill the cache.
 _REMEMBERED_LENGTH: Final = 8
 _substitute = lru_cache(maxsize=32768)(_choose)
+
+
+def _choose_all(text: Sequence[str], answer: Unencodable, lacking: frozenset[str]) -> dict[str, _Substitute]:
+    return {
+        cluster: (_substitute if len(cluster) <= _REMEMBERED_LENGTH else _choose)(cluster, answer, lacking)
+        for cluster in set(text)
+    }
+
+
+def _beside_digits(
+    text: Sequence[str], chosen: Mapping[str, _Substitute], answer: Unencodable
+) -> dict[int, _Substitute]:
+    """Return what numbers become that stand beside a digit and would be read as one with it, by index.
+
+    A fraction keeps apart, such as ½ in 3½; any other has no relative there, such as ³ in 10³: 103 says something else.
+    """
+    numbers = {cluster for cluster, one in chosen.items() if _ends_in_digit(one.new) and not cluster[0].isdecimal()}
+    found: dict[int, _Substitute] = {}
+    if not numbers:
+        return found
+    for index, cluster in enumerate(text):
+        if cluster not in numbers:
+            continue
+        new = chosen[cluster].new
+        behind = index > 0 and text[index - 1][-1].isdecimal() and new[0].isdecimal()
+        before = index + 1 < len(text) and text[index + 1][0].isdecimal() and new[-1].isdecimal()
+        if before or (behind and "/" not in new):
+            found[index] = _Substitute(_STAND_INS.get(answer, " "), missing=True, strange=True, seen=True)
+        elif behind:
+            found[index] = _Substitute(f" {new}", missing=True, seen=True)
+    return found
+
+
+def _ends_in_digit(new: str) -> bool:
+    """Tell whether one of the two ends of a text is a digit."""
+    return new[:1].isdecimal() or new[-1:].isdecimal()
+
+
+def _with_blanks(text: Iterable[str], left_out: Collection[str]) -> Iterator[str]:
+    """Give the clusters, each that is left out with the blanks behind it where a blank or nothing is before it."""
+    held = ""
+    at_blank = True
+    for cluster in text:
+        if held and at_blank and cluster == " ":
+            held += cluster
+            continue
+        if held:
+            yield held
+        held = cluster if cluster in left_out else ""
+        if not held:
+            yield cluster
+            at_blank = cluster.isspace()
+    if held:
+        yield held
 
 
 def _is_seen(old: str, new: str) -> bool:

@@ -100,7 +100,10 @@ class MailOrigin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartToSubmit:
-    """One part handed to a carrier. `message_key` groups the parts of one message, `reference` is the UDH's own."""
+    """One part handed to a carrier. `message_key` groups the parts of one message, `reference` is the UDH's own.
+
+    For a carrier that splits texts itself it is a whole text of `total` parts, by the key of the first.
+    """
 
     part_key: int
     message_key: int
@@ -117,6 +120,11 @@ class PartToSubmit:
     flash: bool
     receipt_wanted: bool
     expires_at: datetime | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole text of several parts, which the carrier splits."""
+        return self.total > 1 and not self.udh
 
 
 class ReceiptState(StrEnum):

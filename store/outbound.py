@@ -148,6 +148,7 @@ class Take:
     """A carrier's wish for parts: no more than `most_parts`, from these routes; `now` is in microseconds.
 
     `cost_label` is what the operator's file says of the carrier's cost, and is kept with each part that it takes.
+    `whole_texts` says that it splits texts itself: a text of which nobody has a part yet is given as one part.
     """
 
     carrier: str
@@ -156,6 +157,7 @@ class Take:
     now: int
     owner: str
     cost_label: str = ""
+    whole_texts: bool = False
 
 
 class Outbound:
@@ -297,26 +299,29 @@ class Outbound:
         self, tx: Transaction, take: Take, route: str, urgency: int, room: int, *, allow_partial: bool
     ) -> list[PartToSubmit]:
         messages = self._due(tx, take, route, urgency, room)
-        parts_of: dict[int, list[tuple[int, int, int, bytes, bytes]]] = {}
+        parts_of: dict[int, list[_Part]] = {}
         for message_key, index, key, total, udh, payload in sorted(
             tx.rows_in(_QUEUED_PARTS, [row[0] for row in messages])
         ):
             parts_of.setdefault(message_key, []).append((key, index, total, bytes(udh), bytes(payload)))
         taken: list[PartToSubmit] = []
-        message_keys = []
+        message_keys: list[Row] = []
+        part_keys: list[Row] = []
         senders: dict[str, SenderId | None] = {"": None}
         for row in messages:
             parts = parts_of.get(row[0], [])
-            if len(taken) + len(parts) > room:
+            offered = [_join(parts)] if take.whole_texts and _is_whole(parts) else parts
+            if len(taken) + len(offered) > room:
                 if taken or not allow_partial:
                     break
-                parts = parts[:room]
+                parts = offered = parts[:room]
+            part_keys += [(take.carrier, take.cost_label, key) for key, *_ in parts]
             message_keys.append((take.owner, take.now, row[0]))
             if row[3] not in senders:
                 senders[row[3]] = parse_sender_id(row[3])
-            taken += _parts_to_submit(row, senders[row[3]], parts)
+            taken += _parts_to_submit(row, senders[row[3]], offered)
         tx.update(_TAKEN_MESSAGES, message_keys)
-        tx.update(_TAKEN_PARTS, [(take.carrier, take.cost_label, part.part_key) for part in taken])
+        tx.update(_TAKEN_PARTS, part_keys)
         return taken
 
     def _due(self, tx: Transaction, take: Take, route: str, urgency: int, room: int) -> list[Row]:
@@ -365,9 +370,21 @@ class _Rows:
         self.seen: list[Row] = []
 
 
-def _parts_to_submit(
-    row: Row, sender: SenderId | None, parts: Sequence[tuple[int, int, int, bytes, bytes]]
-) -> list[PartToSubmit]:
+# The key, index, total, header and payload of a part.
+_Part = tuple[int, int, int, bytes, bytes]
+
+
+def _is_whole(parts: Sequence[_Part]) -> bool:
+    return len(parts) > 1 and len(parts) == parts[0][2]
+
+
+def _join(parts: Sequence[_Part]) -> _Part:
+    """Return all parts of a text as one without header."""
+    key, index, total, *_ = parts[0]
+    return key, index, total, b"", b"".join([payload for *_, payload in parts])
+
+
+def _parts_to_submit(row: Row, sender: SenderId | None, parts: Sequence[_Part]) -> list[PartToSubmit]:
     key, public_id, digits, _, alphabet, urgency, flash, receipt_wanted, expires_at, _ = row
     number = MobileNumber(digits=digits)
     instant = to_instant(expires_at)

@@ -121,11 +121,12 @@ class Progress:
 class Rules:
     """What must be known of the carriers.
 
-    How often a part is sent again at most whose answer was lost, who gives no receipts or one for a text of several
-    parts, and their grace.
+    How often a part is sent again at most whose answer was lost, who takes a text of several parts in one submit, who
+    gives no receipts or one for such a text, and their grace.
     """
 
     resends: Mapping[str, int] = field(default_factory=dict)
+    whole_texts: frozenset[str] = frozenset()
     without_receipts: frozenset[str] = frozenset()
     whole_receipts: frozenset[str] = frozenset()
     receipt_grace: Mapping[str, timedelta] = field(default_factory=dict)
@@ -177,11 +178,13 @@ class ProgressStore:
             if message is None or part is None:
                 continue
             if part.state is State.SUBMITTING and answer.owner in ("", message.owner):
-                self._apply_answer(message, part, answer)
+                apply = self._apply_answer
             elif part.id_missing and part.carrier == answer.carrier:
-                self._apply_late_answer(message, part, answer)
+                apply = self._apply_late_answer
             else:
                 continue
+            for each in self._submitted_together(message, part):
+                apply(message, each, answer)
             if part.carrier_id:
                 named.append(part)
             elif part.id_missing:
@@ -190,6 +193,11 @@ class ProgressStore:
         self._adopt_orphans(tx, nameless)
         notices = self._writer.save(tx, messages.values(), max((answer.at for answer in answers), default=0))
         return [_progress(message, notices) for message in told]
+
+    def _submitted_together(self, message: MovingMessage, part: MovingPart) -> list[MovingPart]:
+        """Return the parts that one submit took, whose answer is theirs: all of a text that its carrier takes whole."""
+        taken = [other for other in message.parts if (other.carrier, other.state) == (part.carrier, part.state)]
+        return taken if part.carrier in self._rules.whole_texts and len(taken) == len(message.parts) else [part]
 
     def _apply_answer(self, message: MovingMessage, part: MovingPart, answer: Answer) -> None:
         part.carrier = answer.carrier
@@ -293,7 +301,7 @@ class ProgressStore:
 
         News that a carrier repeats without end is written down a few times only.
         """
-        named = name_parts(tx, arrived)
+        named = name_parts(tx, arrived, self._rules.whole_receipts)
         messages = load_messages(tx, (message_key for _, message_key in named if message_key))
         places = _places(messages)
         told: list[MovingMessage | None] = []

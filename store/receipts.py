@@ -71,8 +71,11 @@ _ID_MISSING = (
 )
 
 
-def name_parts(tx: Transaction, arrived: Sequence[Arrived]) -> list[Named]:
-    """Return the part that each receipt names: the newest with that id, or the only one without id to its number."""
+def name_parts(tx: Transaction, arrived: Sequence[Arrived], whole: AbstractSet[str]) -> list[Named]:
+    """Return the part that each receipt names: the newest with that id, or the only one without id to its number.
+
+    With a carrier of `whole`, which gives one receipt for a text, it may be any part of the only text.
+    """
     found: dict[tuple[str, str], Named] = {}
     wanted = {item.receipt.carrier_id for item in arrived}
     for key, carrier, carrier_id, message_key in tx.rows_in(_PART_BY_ID, wanted):
@@ -83,7 +86,8 @@ def name_parts(tx: Transaction, arrived: Sequence[Arrived]) -> list[Named]:
     named = []
     for item in arrived:
         fitting = without_id.get((item.receipt.carrier, item.receipt.number), [])
-        alone = fitting[0] if len(fitting) == 1 else _NOTHING
+        is_whole = item.receipt.carrier in whole and len({message_key for _, message_key in fitting}) == 1
+        alone = fitting[0] if len(fitting) == 1 or is_whole else _NOTHING
         named.append(found.get((item.receipt.carrier, item.receipt.carrier_id), alone))
     return named
 

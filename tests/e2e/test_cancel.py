@@ -44,6 +44,18 @@ async def test_a_carrier_that_offers_it_is_asked_to_hold_a_message_back(site):
     await site.until(lambda: any(f"event=job_settled job={job} by=carrier-cancel" in line for line in site.log))
 
 
+async def test_a_text_that_its_carrier_took_whole_is_asked_back_once(site):
+    await site.open(Script(receipt_delay=60), cancels=True, dialect={"long_messages": "whole"})
+    await site.start()
+    job = await site.send("x" * 300, to=("+447700900101",))
+    await site.until(lambda: site.rows("SELECT state FROM message") == [("submitted",)])
+    assert "with a carrier" in await site.command("cancel", job)
+    await site.until(lambda: site.rows("SELECT state FROM message") == [("cancelled",)])
+    assert site.rows("SELECT state, count(*) FROM part GROUP BY state") == [("cancelled", 2)]
+    assert len(site.carrier.record.taken) == 1
+    assert not any("event=cancel_asked" in line and "outcome=failed" in line for line in site.log)
+
+
 async def test_a_carrier_that_does_not_offer_it_is_not_asked_and_the_message_goes_its_way(site):
     await site.open(Script(receipt_delay=2.5))
     await site.start()

@@ -10,8 +10,9 @@ from smpp.bodies import SubmitSm
 from smpp.dialect import Dialect, WireAlphabet
 from smpp.script import Script
 from smpp.simulator import Simulator
+from smpp.tlv import Tag
 from sms.alphabet import decode_gsm7
-from tests.e2e.site import Site
+from tests.e2e.site import Site, free_port
 
 LATIN, PLAIN = "447700900140", "447700900141"
 LATIN_DIALECT = {"default_alphabet": "latin-1", "default_data_coding": 3}
@@ -65,3 +66,63 @@ async def test_each_recipient_gets_what_its_carrier_can_say_and_is_told(site):
     finally:
         await latin.stop()
         await plain.stop()
+
+
+async def test_a_carrier_that_splits_texts_itself_gets_each_in_one_submit(site):
+    carrier = await carrier_of(site, "whole", PLAIN, {"long_messages": "whole"})
+    await site.open()
+    await site.command("customer", "set", "demo", "delivery_receipt=on", "max_parts=10")
+    await site.start()
+    try:
+        texts = {"x" * 300: (2, 0), "Die Pumpe 7 läuft 🛑 nicht. " * 20: (9, 8), "Short": (1, 0)}
+        for text, (parts, data_coding) in texts.items():
+            job = await site.send(text, to=(f"+{PLAIN}",))
+            await site.until(lambda job=job: site.state(job) == {PLAIN: "delivered"})
+            taken = carrier.record.taken[-1].submitted
+            payload = taken.pdu.octets(Tag.MESSAGE_PAYLOAD)
+            assert (taken.text, taken.udh, taken.body.data_coding) == (text.strip(), b"", data_coding)
+            assert (taken.body.esm_class & 0x40, payload is None) == (0, parts == 1)
+            told = site.rows(
+                "SELECT p.state, count(*) FROM part p JOIN message m ON m.key = p.message_key"
+                " JOIN job j ON j.key = m.job_key WHERE j.public_id = ? GROUP BY 1",
+                job,
+            )
+            assert [tuple(row) for row in told] == [("delivered", parts)]
+        assert len(carrier.record.taken) == len(texts)
+    finally:
+        await carrier.stop()
+
+
+async def test_a_queued_text_is_never_changed_where_its_carrier_turns_out_to_lack_a_character(site):
+    port = free_port()
+    once, now = '\nvalidity_format = "none"', '\nvalidity_format = "none"\ndefault_alphabet = "latin-1"'
+    site.more_carriers.append(
+        {"name": "later", "port": port, "prefixes": [LATIN], "dialect": {"validity_format": "none"}}
+    )
+    await site.open()
+    await site.command("customer", "set", "demo", "delivery_receipt=on")
+    await site.start()
+    short = await site.send("Nur 5 €", to=(f"+{LATIN}",))
+    long = await site.send("Nur 5 € " + "x" * 100, to=(f"+{LATIN}",))
+    assert await site.stop() == 0
+    file = site.file.read_text()
+    assert file.count(once) == 1
+    site.file.write_text(file.replace(once, now))
+    latin = Simulator(
+        accounts={"gateway": "secret"},
+        clock=SystemClock(),
+        script=Script(dialect=Dialect(default_alphabet=WireAlphabet.LATIN1)),
+    )
+    await latin.start(port=port)
+    try:
+        await site.start()
+        await site.until(lambda: site.state(short) == {LATIN: "delivered"} and site.state(long) == {LATIN: "failed"})
+        assert [(taken.submitted.text, taken.submitted.body.data_coding) for taken in latin.record.taken] == [
+            ("Nur 5 €", 8)
+        ]
+        await site.until_all_told()
+        assert site.rows("SELECT reason, cut, replaced FROM message WHERE state = 'failed'") == [
+            ("content-refused", "", "")
+        ]
+    finally:
+        await latin.stop()

@@ -49,6 +49,26 @@ def written(dialect=PLAIN, text="Hi @ {€}", **changes):
     return write_part(replace(part, **changes), dialect, NOW)
 
 
+@pytest.mark.parametrize("submit_with", SubmitWith)
+@pytest.mark.parametrize(
+    ("alphabet", "payload", "wire", "octets"),
+    [
+        (Alphabet.GSM7, encode_gsm7("5 € " * 80), WireAlphabet.GSM7, encode_gsm7("5 € " * 80)),
+        (Alphabet.GSM7, encode_gsm7("Grüße " * 50), WireAlphabet.LATIN1, ("Grüße " * 50).encode("latin-1")),
+        (Alphabet.GSM7, encode_gsm7("5 € " * 80), WireAlphabet.LATIN1, ("5 € " * 80).encode("utf-16-be")),
+        (Alphabet.UCS2, ("Ж" * 300).encode("utf-16-be"), WireAlphabet.GSM7, ("Ж" * 300).encode("utf-16-be")),
+    ],
+)
+def test_a_whole_text_is_in_message_payload_without_header_or_sar(alphabet, payload, wire, octets, submit_with):
+    dialect = Dialect(long_messages=LongMessages.WHOLE, default_alphabet=wire, submit_with=submit_with)
+    body, tlvs = written(dialect, alphabet=alphabet, payload=payload, udh=b"", total=3)
+    assert [tlv.value for tlv in tlvs if tlv.tag == Tag.MESSAGE_PAYLOAD] == [octets]
+    assert not {tlv.tag for tlv in tlvs} & {Tag.SAR_MSG_REF_NUM, Tag.SAR_TOTAL_SEGMENTS, Tag.SAR_SEGMENT_SEQNUM}
+    assert body.esm_class & 0x40 == 0
+    if isinstance(body, SubmitSm):
+        assert body.short_message == b""
+
+
 def test_a_plain_part_is_written_as_the_standard_has_it():
     body, tlvs = written()
     assert tlvs == ()
@@ -211,10 +231,13 @@ def test_long_messages_arrive_whole_in_every_way_of_saying_so(submit_with, long_
 )
 def test_a_carrier_gets_the_width_of_reference_that_it_wants_where_there_is_room(wide, udh, written_udh):
     header = bytes.fromhex(udh)
-    body, _ = written(Dialect(wide_reference=wide), udh=header, index=2, total=3, payload=b"abc")
+    body, _ = written(Dialect(wide_reference=wide), udh=header, index=2, total=3 if udh else 1, payload=b"abc")
     assert body.short_message == bytes.fromhex(written_udh) + b"abc"
     packed, _ = written(
-        Dialect(wide_reference=wide, default_alphabet=WireAlphabet.GSM7_PACKED), udh=header, total=3, payload=b"abc"
+        Dialect(wide_reference=wide, default_alphabet=WireAlphabet.GSM7_PACKED),
+        udh=header,
+        total=3 if udh else 1,
+        payload=b"abc",
     )
     header_written = bytes.fromhex(written_udh)
     packed_text = packed.short_message[len(header_written) :]

@@ -105,7 +105,7 @@ class World:
     def add(self, *numbers: str, **changes):
         return self.database.write_now(self.outbound.add_jobs, self.new_job(*numbers, **changes))
 
-    def take(self, most: int = 100, carrier: str = "alpha", route: str = "alpha", cost_label: str = ""):
+    def take(self, most: int = 100, carrier: str = "alpha", route: str = "alpha", cost_label: str = "", **wishes):
         wish = Take(
             carrier=carrier,
             routes=(route,),
@@ -113,6 +113,7 @@ class World:
             now=self.now,
             owner=self.owner,
             cost_label=cost_label,
+            **wishes,
         )
         return self.database.write_now(self.outbound.take, wish)
 

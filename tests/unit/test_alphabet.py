@@ -15,6 +15,7 @@ from sms.alphabet import (
     decode_ucs2,
     encode_gsm7,
     encode_ucs2,
+    find_strange,
     fit_gsm7,
     fit_ucs2,
     gsm7_without,
@@ -300,6 +301,47 @@ def test_emoji_and_symbols_can_be_left_out_where_something_remains(symbol):
     assert fitted.text == "o!"
     assert [what_became(one) for one in fitted.replaced] == [Became.RELATIVE, Became.LEFT_OUT]
     assert fit_gsm7(graphemes(f"{symbol} {symbol}!"), Unencodable.AUTO, leave_out=True) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("a 🙂 ô", "a o"),
+        ("a 🙂🙂 ❤ ô", "a o"),
+        ("a🙂 ô", "a o"),
+        ("🙂 ô 🙂", "o "),
+        ("a  🙂 ô\n🙂 b", "a  o\nb"),
+    ],
+)
+def test_what_is_left_out_leaves_no_blanks_side_by_side(given, text):
+    fitted = fit_gsm7(graphemes(given), Unencodable.AUTO, leave_out=True)
+    assert isinstance(fitted, Fitted)
+    assert fitted.text == text
+
+
+@pytest.mark.parametrize("answer", [Unencodable.AUTO, Unencodable.SMART])
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("3½ l, ½ l", "3 1/2 l, 1/2 l"),
+        ("5 m² C₆H₁₂O₆ 10\u2009²", "5 m2 C6H12O6 10 2"),
+        ("5‰", "5 0/00"),
+        ("① A", "1 A"),
+    ],
+)
+def test_a_number_is_never_read_as_one_with_the_digit_beside_it(given, text, answer):
+    fitted = fit(given, answer)
+    assert isinstance(fitted, Fitted)
+    assert fitted.text == text
+
+
+@pytest.mark.parametrize("given", ["10³ kg", "Note 1²", "7①", "①5 Uhr", "10²³"])
+def test_a_raised_or_circled_digit_beside_a_digit_has_no_relative(given):
+    assert fit(given, Unencodable.AUTO) is None
+    fitted = fit(given, Unencodable.SMART)
+    assert isinstance(fitted, Fitted)
+    assert "?" in fitted.text
+    assert find_strange(graphemes(given), Unencodable.AUTO) == (next(c for c in given if not c.isascii()),)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import tomllib
 from tests.e2e.site import ROOT
 
 LONG = "Die Pumpe 7 steht still \U0001f6d1 und läuft nicht wieder an. " * 4
-IN_UDH, WIDE, IN_SAR, IN_PAYLOAD = "udh", "wide", "sar", "payload"
+IN_UDH, WIDE, IN_SAR, IN_PAYLOAD, WHOLE = "udh", "wide", "sar", "payload", "whole"
 
 # name: options of [carrier.dialect], options of the message centre, where a part says which it is
 DIALECTS: dict[str, tuple[dict, dict, str]] = {
@@ -14,6 +14,7 @@ DIALECTS: dict[str, tuple[dict, dict, str]] = {
     "16-bit": ({"wide_reference": True}, {}, WIDE),
     "sar": ({"long_messages": "sar"}, {}, IN_SAR),
     "payload": ({"long_messages": "message-payload"}, {}, IN_PAYLOAD),
+    "whole": ({"long_messages": "whole"}, {}, WHOLE),
     "hex-then-decimal": (
         {"id_in_response": "hex", "id_in_receipt": "decimal"},
         {"response": "hex", "receipt": "decimal", "form": "text"},

@@ -66,7 +66,7 @@ class Centre:
         tlvs = {tlv.tag: tlv for tlv in event.tlvs}
         message = tlvs[PAYLOAD].value if PAYLOAD in tlvs else event.short_message
         header = 1 + message[0] if event.esm_class & UDH else 0
-        index = tlvs[SAR].as_int() if SAR in tlvs else message[header - 1]
+        index = tlvs[SAR].as_int() if SAR in tlvs else message[header - 1] if header else 1
         self.taken.setdefault(event.destination_addr.lstrip("+"), {})[index or 0] = message[header:]
 
     async def _report(self, event: smpp34.SubmitSmEvent, number: int) -> None:
@@ -151,7 +151,7 @@ async def test_a_long_text_in_ucs2_ends_as_its_receipts_say(carrier, world):
     await site.until(lambda: site.state(job) == {arrived: "delivered", lost: "undelivered"})
     for number in (arrived, lost):
         parts = centres[carrier].taken[number]
-        assert sorted(parts) == [1, 2, 3, 4]
+        assert sorted(parts) == ([1] if carrier.startswith("whole") else [1, 2, 3, 4])
         assert b"".join(parts[index] for index in sorted(parts)).decode("utf-16-be") == LONG.strip()
 
 
