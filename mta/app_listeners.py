@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from mta.app_contexts import server_contexts
 from mta.app_core import Core
-from mta.config.model import BareNewlines, ClientCertificate, Config, Demand, ListenerOptions, ListenerTls
+from mta.config.model import BareNewlines, Config, Demand, ListenerOptions
 from mta.doubts import Doubts
 from mta.handler import DiskReserve, MailHandler, MailRate
 from mta.identify import Authenticator
@@ -14,7 +15,7 @@ from mta.smtp.events import Limits
 from mta.smtp.listener import ConnectionLimits, Listener
 from mta.smtp.server import ClientCertificate as ServerCertificate
 from mta.smtp.server import ServerSettings, TlsMode, listen
-from tls.contexts import ClientCertificates, ListenerCertificate, ServerContexts
+from tls.contexts import ServerContexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +86,6 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
             per_address=options.max_connections_per_client,
             handshake_seconds=times.handshake.total_seconds(),
         ),
-    )
-
-
-def server_contexts(options: ListenerOptions) -> ServerContexts | None:
-    """Return the TLS of a listener, None where it has none. Raises ContextError for a file that can't be used."""
-    if options.tls is ListenerTls.OFF or options.certificate_file is None or options.key_file is None:
-        return None
-    asked = {
-        ClientCertificate.NONE: ClientCertificates.NONE,
-        ClientCertificate.REQUEST: ClientCertificates.REQUEST,
-        ClientCertificate.REQUIRE: ClientCertificates.REQUIRE,
-    }
-    return ServerContexts(
-        ListenerCertificate(
-            certificate_file=options.certificate_file,
-            key_file=options.key_file,
-            client_certificates=asked[options.client_certificate],
-            client_ca_file=options.client_ca_file,
-        )
     )
 
 

@@ -3,8 +3,9 @@
 `Child` is the parent's side and `serve` the child's; requests and answers are octets, and what is in them is theirs who
 use this: customers' templates (templates.confined) and mails from anybody (mta.words.confined_reader). It stands here
 since this is the lowest ring that both may import (docs/adr/0010), and knows nothing of what else stands here.
-The clock is outside: an answer that is late costs the process its life, and the next request gets a new one, which
-starts at once. Nobody slips code in: it runs isolated (no current folder, no user's folder and no variable of the
+The clock is outside and counts the process's own CPU time, so that a busy machine makes no request late. An answer
+that is late costs the process its life, and the next request gets a new one, which starts at once.
+Nobody slips code in: it runs isolated (no current folder, no user's folder and no variable of the
 environment on its path), in an empty folder that is removed once it has started.
 """
 
@@ -27,7 +28,12 @@ _LENGTH = struct.Struct("!I")
 _START_SECONDS = 30.0
 _OCTETS_PER_SECOND = 4 * 2**20
 _LAST_WORDS_SECONDS = 1.0
+_PATIENCE = 5  # so many times its CPU time a request may take by the clock on the wall
 _OUT_OF_MEMORY = 71  # its exit code, which no other end has
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+_Left = Callable[[], float]  # the seconds that are left
 
 # The folder that this module was loaded from comes last: where the house is installed, it is there anyhow.
 _HOUSE = str(Path(__file__).resolve().parents[1])
@@ -40,7 +46,7 @@ _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal
 
 
 class ChildUnavailableError(Exception):
-    """The process cannot be started, or was killed from outside: nothing is known of the request."""
+    """The process cannot be started, was killed from outside or got no CPU: nothing is known of the request."""
 
 
 class ChildEndedError(Exception):
@@ -52,7 +58,7 @@ class ChildMemoryError(ChildEndedError):
 
 
 class ChildLateError(Exception):
-    """The process gave no answer in time."""
+    """The process computed for all its time and gave no answer."""
 
 
 class Child:
@@ -61,8 +67,8 @@ class Child:
     def __init__(self, module: str, *, seconds: float, memory_bytes: int, longest_answer: int) -> None:
         """Name the module, whose main function calls `serve`.
 
-        Each answer has so many octets and seconds, one second more for each 4 MiB of its request, and the process so
-        much memory beyond what it starts with.
+        Each answer has so many octets and seconds of CPU time, one second more for each 4 MiB of its request, and the
+        process so much memory beyond what it starts with.
         """
         self._module = module
         self._seconds = seconds
@@ -90,14 +96,13 @@ class Child:
         """
         with self._lock:
             process = self._running()
-            seconds = _allowed(self._seconds, pieces)
-            deadline = time.monotonic() + seconds
+            budget = _Budget(process.popen.pid, _allowed(self._seconds, pieces))
             answered = False
             try:
-                answer = self._exchange(process, pieces, deadline)
+                answer = self._exchange(process, pieces, budget.left)
                 answered = True
             except TimeoutError:
-                raise ChildLateError(f"no answer within {seconds:.3g} seconds") from None
+                raise budget.spent() from None
             except (OSError, EOFError) as error:
                 raise process.died() from error
             finally:
@@ -120,14 +125,14 @@ class Child:
             self._kept_warm = False
             self._end()
 
-    def _exchange(self, process: "_Process", pieces: Sequence[bytes], deadline: float) -> bytes:
+    def _exchange(self, process: "_Process", pieces: Sequence[bytes], left: _Left) -> bytes:
         head = bytes([len(pieces)]) + b"".join(_LENGTH.pack(len(piece)) for piece in pieces)
         for octets in (head, *pieces):
-            _write_until(process.requests, octets, deadline)
-        (length,) = _LENGTH.unpack(_read_until(process.answers, _LENGTH.size, deadline))
+            _write_until(process.requests, octets, left)
+        (length,) = _LENGTH.unpack(_read_until(process.answers, _LENGTH.size, left))
         if length > self._longest:  # it is trusted no more than what it works on
             raise ChildEndedError("its answer is too long")
-        return _read_until(process.answers, length, deadline)
+        return _read_until(process.answers, length, left)
 
     def _running(self) -> "_Process":
         if self._process is None or self._process.popen.poll() is not None:
@@ -189,11 +194,11 @@ class _Process:
         os.set_blocking(words, False)
         os.set_blocking(self.requests.fileno(), False)
         self.ready = False
-        self._deadline = time.monotonic() + _START_SECONDS
+        self._start_until = time.monotonic() + _START_SECONDS
 
     def wait_for_start(self) -> None:
         """Wait until it takes requests. Raises TimeoutError or EOFError: its start is not the request's fault."""
-        if _read_until(self.answers, 1, self._deadline) != b"!":
+        if _read_until(self.answers, 1, lambda: self._start_until - time.monotonic()) != b"!":
             raise EOFError
         self._remove_folder()  # what was current for it is nowhere now
         self.ready = True
@@ -238,27 +243,59 @@ def _allowed(seconds: float, pieces: Sequence[bytes]) -> float:
     return seconds + sum(map(len, pieces)) / _OCTETS_PER_SECOND
 
 
-def _wait_until(pipe: IO[bytes], event: int, deadline: float) -> None:
+class _Budget:
+    """What one request may take: seconds of the process's CPU time, and a multiple of them on the wall."""
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        self._pid = pid
+        self._seconds = seconds
+        self._until = time.monotonic() + _PATIENCE * seconds
+        self._before = _cpu_seconds(pid)
+
+    def left(self) -> float:
+        """Return the seconds for which it surely may go on."""
+        return min(self._seconds - self._used(), self._until - time.monotonic())
+
+    def spent(self) -> ChildLateError | ChildUnavailableError:
+        """Return what it means that nothing is left, as the error to raise."""
+        if self._used() >= self._seconds:
+            return ChildLateError(f"no answer within {self._seconds:.3g} seconds")
+        return ChildUnavailableError(
+            f"in {_PATIENCE * self._seconds:.3g} seconds it could compute for {self._used():.2f}: the machine is busy"
+        )
+
+    def _used(self) -> float:
+        return _cpu_seconds(self._pid) - self._before
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process that was not yet waited for, its own and the kernel's for it (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _wait_until(pipe: IO[bytes], event: int, left: _Left) -> None:
     """Wait until the pipe is ready or broken. Raises TimeoutError."""
-    seconds = deadline - time.monotonic()
     poll = select.poll()  # select() takes no descriptor above 1023, and a gateway has thousands of connections
     poll.register(pipe, event)
-    if seconds <= 0 or not poll.poll(seconds * 1000):
-        raise TimeoutError
+    while (seconds := left()) > 0:
+        if poll.poll(seconds * 1000):
+            return
+    raise TimeoutError
 
 
-def _write_until(pipe: IO[bytes], data: bytes, deadline: float) -> None:
-    left = memoryview(data)
-    while left:
-        _wait_until(pipe, select.POLLOUT, deadline)
+def _write_until(pipe: IO[bytes], data: bytes, left: _Left) -> None:
+    rest = memoryview(data)
+    while rest:
+        _wait_until(pipe, select.POLLOUT, left)
         with suppress(BlockingIOError):
-            left = left[os.write(pipe.fileno(), left) :]
+            rest = rest[os.write(pipe.fileno(), rest) :]
 
 
-def _read_until(pipe: IO[bytes], size: int, deadline: float) -> bytes:
+def _read_until(pipe: IO[bytes], size: int, left: _Left) -> bytes:
     chunks: list[bytes] = []
     while size:
-        _wait_until(pipe, select.POLLIN, deadline)
+        _wait_until(pipe, select.POLLIN, left)
         chunk = os.read(pipe.fileno(), min(size, 1 << 20))
         if not chunk:
             raise EOFError
@@ -281,7 +318,7 @@ def serve(answer: Callable[..., bytes]) -> None:
         while count := requests.read(1):
             lengths = [_LENGTH.unpack(requests.read(_LENGTH.size))[0] for _ in range(count[0])]
             pieces = [requests.read(length) for length in lengths]
-            longest = 2 * _allowed(seconds, pieces)
+            longest = 2 * _PATIENCE * _allowed(seconds, pieces)
             signal.setitimer(signal.ITIMER_REAL, longest)  # ends us where the parent is no longer there to do it
             data = answer(*pieces)
             del pieces  # or what was large would be kept until the next request has come

@@ -14,7 +14,7 @@ from gateway.admin import add_customer, all_of
 from gateway.book import AddressBook
 from gateway.people import add_login, random_password
 from gateway.wishes import of_customer, set_settings
-from mta.app_listeners import server_contexts
+from mta.app_contexts import server_contexts
 from mta.app_routes import contradictions_of
 from mta.app_signers import UnusableKeyError, load_signers
 from mta.commands.desk import at_desk, hash_password

@@ -12,11 +12,16 @@ LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, res
 
 
 def answer(request: bytes) -> bytes:
-    """Echo, wait for ever, end in many ways, grow, say what surrounds us, complain, or answer at length."""
+    """Echo, wait for ever or a while, compute for ever, end in many ways, grow, say what surrounds us, complain, or answer at length."""
     what, rest = request[:1], request[1:]
     if what == b"w":
         while True:
             time.sleep(60)
+    if what == b"z":
+        time.sleep(float(rest))
+    if what == b"b":
+        while True:
+            pass
     if what == b"x":
         os._exit(3)
     if what == b"m":

@@ -66,7 +66,7 @@ def test_a_request_that_never_ends_costs_the_process_its_life():
     child.ask(b".")
     first = child.pid
     with pytest.raises(ChildLateError):
-        child.ask(b"w")
+        child.ask(b"b")
     assert child.pid is None
     assert child.ask(b".again") == b"again"
     assert child.pid != first
@@ -91,12 +91,26 @@ def test_a_process_that_died_between_two_requests_is_replaced(child):
     assert child.pid != pid
 
 
-def test_a_stopped_process_that_does_not_even_read_is_late():
+def test_a_process_that_gets_no_cpu_is_waited_for_longer():
+    child = make(seconds=2)
+    assert child.ask(b"z2.5") == b"2.5"
+    child.close()
+
+
+def test_a_process_that_never_gets_cpu_is_the_machines_fault_and_not_the_requests():
+    child = make(seconds=0.2)
+    with pytest.raises(ChildUnavailableError, match="the machine is busy"):
+        child.ask(b"w")
+    assert child.pid is None
+    child.close()
+
+
+def test_a_stopped_process_that_does_not_even_read_is_no_fault_of_the_request():
     child = make(seconds=0.3)
     child.ask(b".")
     assert child.pid is not None
     os.kill(child.pid, signal.SIGSTOP)
-    with pytest.raises(ChildLateError):
+    with pytest.raises(ChildUnavailableError):
         child.ask(b"." + bytes(4 << 20))  # more than a pipe holds
     child.close()
 

@@ -148,7 +148,7 @@ def test_a_request_that_never_ends_is_late_and_nothing_else():
     child = make(seconds=0.2)
     child.ask(b".")
     with pytest.raises(ChildLateError, match=r"no answer within 0\.2 seconds"):
-        child.ask(b"w")
+        child.ask(b"b")
     child.close()
 
 
