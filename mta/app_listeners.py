@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from mta.app_contexts import server_contexts
 from mta.app_core import Core
 from mta.config.model import BareNewlines, Config, Demand, ListenerOptions
-from mta.doubts import Doubts
 from mta.handler import DiskReserve, MailHandler, MailRate
 from mta.identify import Authenticator
 from mta.postmaster import PostmasterDoor
 from mta.reading import Reading
+from mta.repeats import Repeats
 from mta.smtp.content import ContentLimits, ContentRoom, Newlines
 from mta.smtp.events import Limits
 from mta.smtp.listener import ConnectionLimits, Listener
@@ -99,7 +99,7 @@ def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> L
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
     reading = Reading(core.judge)
-    doubts = Doubts(core.acceptance)
+    repeats = Repeats(core.acceptance)
     doors = tuple(
         _Door(
             options=options,
@@ -108,7 +108,7 @@ def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> L
             handler=MailHandler(
                 judge=core.judge,
                 reading=reading,
-                doubts=doubts,
+                repeats=repeats,
                 dropped=core.dropped,
                 book=core.book,
                 disk=disk,

@@ -18,12 +18,12 @@ from addressbook.people import Directory
 from gateway.accept import Kept, Stale
 from gateway.book import AddressBook
 from gateway.dropped import DroppedMails
-from mta.doubts import Doubts
 from mta.identify import Identity
 from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
 from mta.postmaster import APART, PostmasterDoor
 from mta.reading import Reading
-from mta.smtp.hooks import never_waits
+from mta.repeats import Repeats
+from mta.smtp.hooks import seldom_waits
 from mta.smtp.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, is_permanent, printable, reply_to
 from mta.words.confined_reader import ReaderUnavailableError
 from sms.outcome import Refusal, Refused
@@ -83,7 +83,7 @@ class MailHandler:
         *,
         judge: MailJudge,
         reading: Reading,
-        doubts: Doubts,
+        repeats: Repeats,
         dropped: DroppedMails,
         book: AddressBook,
         disk: DiskReserve,
@@ -93,7 +93,7 @@ class MailHandler:
     ) -> None:
         self._judge = judge
         self._reading = reading
-        self._doubts = doubts
+        self._repeats = repeats
         self._dropped = dropped
         self._book = book
         self._disk = disk
@@ -103,7 +103,7 @@ class MailHandler:
         # Of one directory: MAIL, each RCPT and DATA ask whose client it is.
         self._proven: tuple[Directory, dict[str, Proven | None]] = (book.directory, {})
 
-    @never_waits
+    @seldom_waits
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's hook
         self, _server: Any, session: Any, envelope: Any, address: str, mail_options: list[str]
     ) -> str:
@@ -127,7 +127,7 @@ class MailHandler:
         envelope.mail_options.extend(mail_options)
         return _SENDER_TAKEN
 
-    @never_waits
+    @seldom_waits
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's hook
         self, _server: Any, session: Any, envelope: Any, address: str, rcpt_options: list[str]
     ) -> str:
@@ -148,7 +148,7 @@ class MailHandler:
         envelope.rcpt_options.extend(rcpt_options)
         return _RECIPIENT_TAKEN
 
-    @never_waits
+    @seldom_waits
     async def handle_CONTENT(self, _server: Any, session: Any, envelope: Any) -> str | None:  # noqa: N802 - a hook
         """Let the content come; a stranger's to the postmaster is counted first."""
         if self._postmaster is None or not self._is_for_postmaster(envelope):
@@ -176,7 +176,7 @@ class MailHandler:
                     continue
             if judgement.verdict is not Verdict.SEND or judgement.plan is None:
                 return str(await self._reply_unsent(judgement, session))
-            kept = await self._doubts.keep(judgement.plan, session.hearing)
+            kept = await self._repeats.keep(judgement.plan, session.delivered_replies)
             if isinstance(kept, Kept):
                 return str(Reply(code=OK.code, enhanced=OK.enhanced, text=f"{kept.job_id} kept"))
             if isinstance(kept, Refused):

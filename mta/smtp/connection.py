@@ -10,7 +10,7 @@ import ssl
 import struct
 import termios
 from base64 import b64encode
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import monotonic
@@ -19,6 +19,7 @@ from typing import Any, cast
 from mta.smtp import replies
 from mta.smtp.content import ContentRoom
 from mta.smtp.dialogue import Dialogue
+from mta.smtp.eager import Unfinished, begin
 from mta.smtp.events import AuthAnswer, AuthCancelled, Event, Limits, Noticed, StartTls, Terms
 from mta.smtp.hooks import MISSING, Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
 from mta.smtp.listener import ConnectionLimits, Listener
@@ -99,21 +100,6 @@ class Service:
             return None
 
 
-class _Rest:
-    """What is left of a coroutine that was begun without a task, and then had to wait."""
-
-    def __init__(self, work: Any, waits_for: Any) -> None:
-        self._work = work
-        self._waits_for = waits_for
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        try:
-            yield self._waits_for
-            yield from self._work.__await__()
-        finally:
-            self._work.close()
-
-
 class SmtpConnection(asyncio.Protocol):
     """One connection; also the `server` that hooks are given. The hooks may read every attribute without underscore."""
 
@@ -147,7 +133,7 @@ class SmtpConnection(asyncio.Protocol):
         """Begin: count the connection, then handshake or greeting."""
         self.transport = transport = cast("asyncio.Transport", transport)
         self.session.peer = transport.get_extra_info("peername")
-        self.session.hearing.confirmed = self._all_confirmed
+        self.session.delivered_replies.confirmed = self._all_confirmed
         if not self._listener.admit(self, self.session.client_address):
             self.hooks.log.warning("smtp_connection_refused", rip=self.session.client_address)
             if self._service.implicit_tls:
@@ -166,7 +152,7 @@ class SmtpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (how it ended makes no difference)
         """End: a handler at work goes on to its end, its answer is dropped."""
         self.transport = None
-        self.session.hearing.lose()
+        self.session.delivered_replies.lose()
         self.dialogue.abandon()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(None)
@@ -180,7 +166,7 @@ class SmtpConnection(asyncio.Protocol):
         if self._decrypted is not None:
             self._decrypted.append(data)
             return
-        self.session.hearing.spoke()
+        self.session.delivered_replies.spoke()
         self.dialogue.receive_data(data)
         self._react()
         if not self.dialogue.wants_data:
@@ -188,7 +174,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Answer what came before the end; a half-closed connection in clear stays open until that is done."""
-        self.session.hearing.ended()
+        self.session.delivered_replies.ended()
         self.dialogue.receive_eof()
         self._react()
         return not self.dialogue.tls and not self.dialogue.closed
@@ -281,24 +267,24 @@ class SmtpConnection(asyncio.Protocol):
         else:
             self._task = self._listener.start(self._work(event))
 
-    def _next_event(self) -> Event | _Rest | None:
+    def _next_event(self) -> Event | Unfinished | None:
         """Return the next event for which a hook must be awaited, or what is left of one that was begun."""
         while self._blocked_since is None and (event := self.dialogue.next_event()) is not None:
             if isinstance(event, Noticed):
                 self._log_incident(event)
             elif type(event) in self.hooks.answered_at_once:
-                rest = _begin(serve(self, event))
+                rest = begin(serve(self, event))
                 if rest is not None:
                     return rest
             elif not isinstance(event, AuthCancelled):
                 return event
         return None
 
-    async def _work(self, event: Event | _Rest | None) -> None:
+    async def _work(self, event: Event | Unfinished | None) -> None:
         """Serve events one after the other; replies of pipelined commands are sent together at the end."""
         try:
             while event is not None:
-                if isinstance(event, _Rest):
+                if isinstance(event, Unfinished):
                     await event
                 elif isinstance(event, StartTls):
                     await self._start_tls()
@@ -381,7 +367,7 @@ class SmtpConnection(asyncio.Protocol):
         peer, self.session = self.session.peer, MailSession(self.loop)
         self.envelope = MailEnvelope()
         self.session.peer = peer
-        self.session.hearing.confirmed = self._all_confirmed
+        self.session.delivered_replies.confirmed = self._all_confirmed
         self.session.ssl = {
             name: transport.get_extra_info(name) for name in ("peercert", "cipher", "compression", "ssl_object")
         }
@@ -439,8 +425,8 @@ class SmtpConnection(asyncio.Protocol):
         data = self.dialogue.data_to_send()
         if data:
             transport.write(data)
-            if self.session.hearing.expects and not _waiting(transport, termios.FIONREAD):
-                self.session.hearing.told(monotonic())
+            if self.session.delivered_replies.expects and not _waiting(transport, termios.FIONREAD):
+                self.session.delivered_replies.told(monotonic())
         if self.dialogue.closed and self._closing_since is None:
             self._closing_since = self.loop.time()
             if self.dialogue.peer_done or not transport.can_write_eof():
@@ -479,11 +465,3 @@ def _waiting(transport: asyncio.BaseTransport | None, queue: int) -> bool:
     except (AttributeError, OSError):
         return False
     return bool(struct.unpack("i", count)[0])
-
-
-def _begin(work: Any) -> _Rest | None:
-    """Run a coroutine without a task, which costs as much as a command; return what is left where it had to wait."""
-    try:
-        return _Rest(work, work.send(None))
-    except StopIteration:
-        return None

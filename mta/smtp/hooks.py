@@ -17,9 +17,9 @@ import structlog
 from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
 
 from mta.smtp import replies, sasl
+from mta.smtp.delivered_replies import DeliveredReplies
 from mta.smtp.dialogue import Dialogue
 from mta.smtp.events import Auth, Data, Event, Hello, Login, Mail, Message, Noop, Quit, Rcpt, Reset, Verify
-from mta.smtp.hearing import Hearing
 from mta.smtp.replies import Reply
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
     "Status",
     "for_log",
     "judge_handshake",
-    "never_waits",
+    "seldom_waits",
     "serve",
 ]
 
@@ -78,9 +78,9 @@ class RcptDsn:
     orcpt: str = ""
 
 
-def never_waits(hook: Hook) -> Hook:
+def seldom_waits(hook: Hook) -> Hook:
     """Mark a hook that hardly ever waits: it is begun where it is called for, and has a task only where it waits."""
-    hook.never_waits = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
+    hook.seldom_waits = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
     return hook
 
 
@@ -109,15 +109,15 @@ class MailEnvelope(Envelope):
 class MailSession(Session):
     """aiosmtpd's session with what the handshake proved.
 
-    `hearing` tells which replies to its mails the client has heard. `tls` reads like `TLSv1.3 TLS_AES_256_GCM_SHA384`,
-    empty in clear. The certificate fields are those of a client certificate that the context accepted: DER octets, and
-    the form of `ssl.SSLSocket.getpeercert`.
+    `delivered_replies` tells which replies to its mails the client has heard. `tls` reads like
+    `TLSv1.3 TLS_AES_256_GCM_SHA384`, empty in clear. The certificate fields are those of a client certificate that the
+    context accepted: DER octets, and the form of `ssl.SSLSocket.getpeercert`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.tls = ""
-        self.hearing = Hearing()
+        self.delivered_replies = DeliveredReplies()
         self.client_certificate: Mapping[str, Any] | None = None
         self.client_certificate_der: bytes | None = None
 
@@ -148,7 +148,7 @@ class Hooks:
         # The form of the hook before aiosmtpd 1.3 takes no list of lines.
         ehlo = self.by_name.get("EHLO")
         self.ehlo_takes_lines = ehlo is None or len(inspect.signature(ehlo).parameters) > 4
-        may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "never_waits", False)}
+        may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "seldom_waits", False)}
         if "exception" in may_wait:
             may_wait = set(self.by_name)
         self.answered_at_once = frozenset(kind for kind, names in _HOOKED.items() if not names & may_wait)

@@ -16,6 +16,7 @@ import pytest
 import structlog
 import uvloop
 
+from mta.smtp.hooks import seldom_waits
 from mta.smtp.listener import ConnectionLimits, Listener
 from mta.smtp.server import ServerSettings, listen
 
@@ -50,6 +51,54 @@ class Accepting:
         self.envelopes.append(envelope)
         self.sessions.append(session)
         return "250 2.0.0 Kept"
+
+
+class Waiting(Accepting):
+    """A handler whose MAIL and RCPT are begun at once and then wait, until they are told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[str] = []
+        self.waits = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    @seldom_waits
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        await self._wait(address)
+        envelope.mail_from = address
+        return "250 2.1.0 OK"
+
+    @seldom_waits
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        await self._wait(address)
+        if address.startswith("no"):
+            return "550 5.1.1 Nobody"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def _wait(self, address):
+        self.begun.append(address)
+        self.waits.set()
+        await self.may_go_on.wait()
+
+
+PIPELINED = (
+    b"MAIL FROM:<a@example.com>\r\nRCPT TO:<1@sms.example.net>\r\nRCPT TO:<no@sms.example.net>\r\n"
+    b"RCPT TO:<2@sms.example.net>\r\nDATA\r\n"
+)
+
+
+async def pipeline_to_hooks_that_wait(handler: Waiting, client: "Client") -> None:
+    """Send an envelope at once to hooks that wait: one after the other is begun, and each reply has its place."""
+    client.writer.write(PIPELINED)
+    await handler.waits.wait()
+    assert handler.begun == ["a@example.com"]
+    handler.may_go_on.set()
+    replies = [(await client.hear())[:3] for _ in range(5)]
+    assert replies == ["250", "250", "550", "250", "354"]
+    assert (await client.say(b"Subject: x\r\n\r\nHello\r\n.\r\n")).startswith("250")
+    assert handler.envelopes[-1].rcpt_tos == ["1@sms.example.net", "2@sms.example.net"]
+    assert (await client.say(b"QUIT\r\n")).startswith("221")
 
 
 @dataclass

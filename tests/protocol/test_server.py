@@ -11,12 +11,21 @@ import pytest
 from structlog.testing import capture_logs
 
 from mta.smtp.events import Limits
-from mta.smtp.hooks import never_waits
+from mta.smtp.hooks import seldom_waits
 from mta.smtp.listener import ConnectionLimits, Listener
 from mta.smtp.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
 from tests.peer import find_program, require_peer
 from tests.protocol.dialogues import HELLO, ROUTE
-from tests.protocol.smtp_door import QUICK, Accepting, client_of, door, on_both_loops
+from tests.protocol.smtp_door import (
+    PIPELINED,
+    QUICK,
+    Accepting,
+    Waiting,
+    client_of,
+    door,
+    on_both_loops,
+    pipeline_to_hooks_that_wait,
+)
 
 
 def settings(**more) -> ServerSettings:
@@ -172,17 +181,17 @@ async def test_a_handler_may_word_its_own_exceptions(excuse, reply):
 
 @pytest.mark.parametrize("excusing", [False, True])
 @on_both_loops
-async def test_a_hook_that_never_waits_is_run_at_once_and_any_other_in_a_task(excusing):
+async def test_a_hook_that_seldom_waits_is_begun_at_once_and_any_other_in_a_task(excusing):
     at_once: dict[str, bool] = {}
 
     class Handler:
-        @never_waits
+        @seldom_waits
         async def handle_MAIL(self, server, session, envelope, address, options):
             at_once["MAIL"] = asyncio.current_task() is None
             envelope.mail_from = address
             return "250 2.1.0 OK"
 
-        @never_waits
+        @seldom_waits
         async def handle_RCPT(self, server, session, envelope, address, options):
             at_once["RCPT"] = asyncio.current_task() is None
             raise RuntimeError
@@ -205,6 +214,34 @@ async def test_a_hook_that_never_waits_is_run_at_once_and_any_other_in_a_task(ex
         await client.say(b"NOOP\r\n")
     # The hook for exceptions may wait, so that no other can be run at once beside it.
     assert at_once == {"MAIL": not excusing, "RCPT": not excusing, "NOOP": False}
+
+
+@on_both_loops
+async def test_pipelined_commands_wait_for_a_hook_that_waits_though_it_was_begun_at_once():
+    handler = Waiting()
+    async with door(handler) as listener, client_of(listener) as client:
+        client.writer.write(HELLO)
+        await client.lines()
+        await pipeline_to_hooks_that_wait(handler, client)
+
+
+@on_both_loops
+async def test_a_client_that_is_gone_while_such_a_hook_waits_leaves_nothing_behind():
+    handler = Waiting()
+    with capture_logs() as logs:
+        async with door(handler) as listener:
+            async with client_of(listener) as client:
+                await client.say(HELLO)
+                client.writer.write(PIPELINED)
+                await handler.waits.wait()
+                client.reset()
+            handler.may_go_on.set()
+            async with client_of(listener) as client:
+                client.writer.write(HELLO)
+                await client.lines()
+                client.writer.write(PIPELINED)
+                assert [(await client.hear())[:3] for _ in range(5)] == ["250", "250", "550", "250", "354"]
+    assert not [entry for entry in logs if entry["log_level"] in {"error", "critical"}]
 
 
 class Slow(Accepting):

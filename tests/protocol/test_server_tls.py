@@ -15,7 +15,15 @@ from mta.smtp.listener import ConnectionLimits
 from mta.smtp.server import AuthResult, ClientCertificate, ServerSettings, TlsMode, listen
 from tests.peer import find_program, require_peer
 from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE
-from tests.protocol.smtp_door import QUICK, Accepting, client_of, door, on_both_loops
+from tests.protocol.smtp_door import (
+    QUICK,
+    Accepting,
+    Waiting,
+    client_of,
+    door,
+    on_both_loops,
+    pipeline_to_hooks_that_wait,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +77,25 @@ async def test_a_mail_goes_through_starttls(contexts, client_context):
     assert session.ssl["cipher"][0] in session.tls
     assert session.client_certificate_der is None
     assert session.client_address == "127.0.0.1"
+
+
+@pytest.mark.parametrize("mode", [TlsMode.IMPLICIT, TlsMode.REQUIRE])
+@on_both_loops
+async def test_pipelined_commands_under_tls_wait_for_a_hook_that_waits(contexts, client_context, mode):
+    handler = Waiting()
+    at_once = client_context if mode is TlsMode.IMPLICIT else None
+    async with (
+        door(handler, settings(mode), contexts=contexts) as listener,
+        client_of(listener, tls=at_once) as client,
+    ):
+        if mode is TlsMode.REQUIRE:
+            client.writer.write(HELLO)
+            await client.lines()
+            assert (await client.say(b"STARTTLS\r\n")).startswith("220")
+            await client.start_tls(client_context)
+        client.writer.write(HELLO)
+        await client.lines()
+        await pipeline_to_hooks_that_wait(handler, client)
 
 
 @on_both_loops

@@ -4,6 +4,7 @@
 and the users anna (its own settings) and zoe (switched off). `rival` owns rival.example.com; `gone` is switched off.
 """
 
+import asyncio
 import atexit
 import shutil
 import tempfile
@@ -79,15 +80,17 @@ def _template() -> Path:
 
 
 class HouseCore(Core):
-    """The core with the folder of its configuration, and a count of the jobs that it was told of."""
+    """The core with the folder of its configuration, a count of the jobs that it was told of, and the first of them as event."""
 
     def __init__(self, config: Config, database: Database) -> None:
         self.folder = config.server.data_dir
         self.accepted = 0
+        self.has_accepted = asyncio.Event()
         super().__init__(config, database, self._count)
 
     def _count(self) -> None:
         self.accepted += 1
+        self.has_accepted.set()
 
 
 def open_core(config: Config) -> HouseCore:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mta.doubts import Doubts
 from mta.handler import DiskReserve, MailHandler, MailRate, prove_by_address
 from mta.identify import Identity
 from mta.reading import Reading
+from mta.repeats import Repeats
 from mta.smtp.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
 from mta.words.confined_reader import ReaderUnavailableError
 from store.database import StorageFullError
@@ -33,7 +33,7 @@ def core(house):
 def handler(core, **changes) -> MailHandler:
     parts = {
         "judge": core.judge,
-        "doubts": Doubts(core.acceptance),
+        "repeats": Repeats(core.acceptance),
         "dropped": core.dropped,
         "book": core.book,
         "disk": SimpleNamespace(enough=lambda: True),

@@ -1,7 +1,7 @@
 """Whether a client heard the replies to its mails: it did if it speaks afterwards, or ends in order having them.
 
 Who did not may send a mail again without wanting it twice. Not here: bytes and sockets (mta.smtp.connection), what
-follows from it (mta.doubts). Pure; instants are seconds of one clock.
+follows from it (mta.repeats). Pure; instants are seconds of one clock.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ def _confirmed() -> bool:
     return True
 
 
-class Hearing:
-    """The hearing of one connection; `confirmed` tells whether the client's system has all that was sent."""
+class DeliveredReplies:
+    """The replies of one connection; `confirmed` tells whether the client's system has all that was sent."""
 
     def __init__(self, confirmed: Callable[[], bool] = _confirmed) -> None:
         self.confirmed = confirmed

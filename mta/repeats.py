@@ -2,7 +2,7 @@
 
 Until then its keys stand in the store, so that a crash loses nothing; they go as soon as the client has heard «250».
 Mails of a client that is still there and waits are several wishes, however alike. Not here: what makes two mails alike
-(mta.words.intake), how it is known what a client heard (mta.smtp.hearing).
+(mta.words.intake), how it is known what a client heard (mta.smtp.delivered_replies).
 """
 
 import asyncio
@@ -11,19 +11,19 @@ from time import monotonic
 from weakref import WeakValueDictionary
 
 from gateway.accept import Acceptance, Kept, Plan, Stale
-from mta.smtp.hearing import Hearing
+from mta.smtp.delivered_replies import DeliveredReplies
 from sms.outcome import Refused
 
 
-class Doubts:
+class Repeats:
     """Keeps the plans of all connections of this process."""
 
     def __init__(self, acceptance: Acceptance) -> None:
         self._acceptance = acceptance
-        self._waiting: WeakValueDictionary[bytes, Hearing] = WeakValueDictionary()
+        self._waiting: WeakValueDictionary[bytes, DeliveredReplies] = WeakValueDictionary()
         self._forgetting: set[asyncio.Task[None]] = set()
 
-    async def keep(self, plan: Plan, hearing: Hearing) -> Kept | Stale | Refused:
+    async def keep(self, plan: Plan, delivered_replies: DeliveredReplies) -> Kept | Stale | Refused:
         """Store a plan as a job, as `Acceptance.keep` does."""
         submission = plan.submission
         if submission.identified or submission.digest is None:
@@ -34,10 +34,10 @@ class Doubts:
         other = self._waiting.get(name)
         if other is not None and other.open(monotonic()):
             return await self._acceptance.keep(replace(plan, submission=replace(submission, digest=None)))
-        self._waiting[name] = hearing
+        self._waiting[name] = delivered_replies
         kept = await self._acceptance.keep(plan)
-        if isinstance(kept, Kept) and not hearing.lost:
-            hearing.expect(lambda: self._heard(name, kept))
+        if isinstance(kept, Kept) and not delivered_replies.lost:
+            delivered_replies.expect(lambda: self._heard(name, kept))
         else:
             self._waiting.pop(name, None)
         return kept

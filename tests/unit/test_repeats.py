@@ -1,6 +1,5 @@
 """The same text again without Message-ID: a repeat where the client did not hear its first answer, else another SMS."""
 
-import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
@@ -61,12 +60,6 @@ def jobs(core):
     return [row[0] for row in core.database.read_now(lambda tx: tx.rows("SELECT public_id FROM job ORDER BY key"))]
 
 
-async def until(true):
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.01)
-
-
 async def test_who_heard_the_answer_and_says_the_same_again_means_it(core):
     async with listening(core) as listener:
         async with client(listener) as one:
@@ -92,7 +85,7 @@ async def test_who_went_before_the_answer_and_sends_again_is_told_the_first_job(
                 one.writer.close()
             else:
                 one.reset()
-        await until(lambda: jobs(core))
+        await core.has_accepted.wait()
         async with client(listener) as one:
             again = await send(one)
             assert jobs(core) == [again]
@@ -125,7 +118,7 @@ async def test_another_client_with_the_same_words_is_no_repeat(core):
             one.writer.write(ALARM.encode())
             await one.writer.drain()
             one.reset()
-        await until(lambda: jobs(core))
+        await core.has_accepted.wait()
         async with client(listener, "AHkAeA==") as other:
             await send(other)
     assert len(jobs(core)) == 2
