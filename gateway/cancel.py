@@ -86,18 +86,18 @@ class Cancelling:
             await self._database.write(cancels.drop_ended, None)
             return False
         later: dict[int, cancels.Later] = {}
-        answers: dict[tuple[int, str], Outcome] = {}
+        asked: set[tuple[int, str]] = set()
         for part in found:
             carrier = self._carriers.get(part.carrier)
             if carrier is None:
                 log.info("cancel_not_offered", message=part.message_id, carrier=part.carrier)
                 continue
+            named = (part.message_key, part.carrier_id)  # which all parts of a text have that the carrier took whole
+            if part.carrier_id and named in asked:
+                continue
+            asked.add(named)
             sender = parse_sender_id(part.sender) if part.sender else None
-            # All parts of a text that the carrier took whole have one id.
-            outcome = answers.get((part.message_key, part.carrier_id))
-            if outcome is None or not part.carrier_id:
-                outcome = await carrier.cancel(part.carrier_id, MobileNumber(digits=part.number), sender)
-                answers[part.message_key, part.carrier_id] = outcome
+            outcome = await carrier.cancel(part.carrier_id, MobileNumber(digits=part.number), sender)
             log.info(
                 "cancel_asked", message=part.message_id, carrier=part.carrier, outcome=type(outcome).__name__.lower()
             )

@@ -367,7 +367,8 @@ class ProgressStore:
         for item in cancelled:
             message, part = places.get(item.part_key, (None, None))
             if message is not None and part is not None:
-                message.move(part, Event.CARRIER_CANCELLED, _CARRIER_CANCELLED)
+                for each in self._submitted_together(message, part):
+                    message.move(each, Event.CARRIER_CANCELLED, _CARRIER_CANCELLED)
             told.append(message)
         notices = self._writer.save(tx, messages.values(), max(item.at for item in cancelled))
         return [_progress(message, notices) for message in told]

@@ -7,7 +7,7 @@ import pytest
 from sms.lifecycle import State
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
-from store.progress import Rules
+from store.progress import CarrierCancelled, Rules
 from tests.unit.store_world import BUSY, LOST, WRONG, World
 
 NUMBER = "447700900101"
@@ -113,3 +113,11 @@ def test_what_is_left_of_a_text_that_was_sent_in_parts_keeps_its_headers(world):
     assert [(left.is_whole, left.udh[-2:]) for left in rest] == [(False, b"\x03\x02"), (False, b"\x03\x03")]
     world.settle((rest[0].part_key, Done(reference="r2")))
     assert states(world, job)[1] == [State.SUBMITTED, State.SUBMITTED, State.SUBMITTING]
+
+
+def test_what_its_carrier_cancels_is_cancelled_with_all_parts_at_once(world):
+    job = world.add(NUMBER, parts=3, receipt_wanted=True)
+    part = take_whole(world)
+    world.settle((part.part_key, Done(reference="r1")))
+    world.database.write_now(world.progress.carrier_cancelled, CarrierCancelled(part_key=part.part_key, at=world.now))
+    assert states(world, job) == (State.CANCELLED, [State.CANCELLED] * 3)
