@@ -9,7 +9,9 @@ The only file that knows premailer. Not here: what a template sees (templates.vi
 
 import json
 import pickle
+import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, islice
 from types import MappingProxyType
@@ -17,7 +19,7 @@ from typing import Any
 
 import cssutils  # type: ignore[import-untyped]  # it has no types
 from jinja2 import Environment, Template, TemplateError, nodes
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from premailer import Premailer
 
@@ -30,6 +32,8 @@ from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusVi
 
 _COMPILED = 64
 _VIEWS = frozenset({StatusView, RecipientView, PartView, ReplacedView, Fact})
+_NAMES = sorted({"m"} | {name for view in _VIEWS for name in dir(view) if not name.startswith("_")})
+_MISSING = re.compile(r"has no attribute '(\w+)'|'(\w+)' is undefined")
 _TEXT_METHODS = frozenset({"startswith", "endswith", "upper", "lower", "strip"})
 _FORBIDDEN: Mapping[type[nodes.Node], str] = MappingProxyType(
     {
@@ -180,6 +184,8 @@ class CustomerTemplates:
                 if size > self._largest:
                     raise TemplateBroken(f"it makes a mail of more than {self._largest} characters")
                 chunks.append(chunk)
+        except UndefinedError as error:
+            raise TemplateBroken(self._unknown_name(source, str(error))) from error
         except TemplateError as error:
             raise TemplateBroken(str(error)) from error
         except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
@@ -189,6 +195,17 @@ class CustomerTemplates:
             line = line_of(html, position)
             raise TemplateBroken(f"the mail that it makes is not fit to be sent; its line {line}: {sentence}")
         return html
+
+    def _unknown_name(self, source: str, message: str) -> str:
+        """Return the sentence for a name that is not there, with its first line and the nearest name that is."""
+        found = _MISSING.search(message)
+        if found is None:
+            return message
+        name = found[1] or found[2]
+        lines = (line for line, kind, value in self._environment.lex(source) if kind == "name" and value == name)
+        meant = get_close_matches(name, _NAMES, 1)
+        where = f"line {line}: " if (line := next(lines, 0)) else ""
+        return f"{where}nothing is called «{name}» here" + (f"; did you mean «{meant[0]}»?" if meant else "")
 
 
 def main() -> None:

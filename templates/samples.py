@@ -24,6 +24,7 @@ _STATES = {
     NoticeKind.DRY_RUN: (State.CANCELLED,),
     NoticeKind.RESULT: tuple(state for state in State if state not in {State.QUEUED, State.SUBMITTING}),
 }
+_NEVER_ACCEPTED = {State.QUEUED, State.SUBMITTING, State.REJECTED, State.FAILED, State.CANCELLED}  # by a carrier
 _REASONS = {
     State.UNDELIVERED: ProblemCode.NOT_DELIVERED,
     State.EXPIRED: ProblemCode.VALIDITY_ENDED,
@@ -84,7 +85,7 @@ def _message(state: State, index: int, kind: NoticeKind) -> ReportedMessage:
         cut=" And one thing more." if index == 0 else "",
         replaced=(Replacement(index=3, old="\u2026", new="..."),) if index == 0 else (),
         alphabet=Alphabet.UCS2,
-        parts=tuple(_part(state, number_of_part, trial=trial) for number_of_part in (1, 2)),
+        parts=tuple(_part(state, number_of_part) for number_of_part in (1, 2)),
         sender_id="+447700900999",
         from_network=state in {State.DELIVERED, State.UNDELIVERED},
         updated_at=_REPORTED_AT,
@@ -92,6 +93,6 @@ def _message(state: State, index: int, kind: NoticeKind) -> ReportedMessage:
     )
 
 
-def _part(state: State, index: int, *, trial: bool) -> ReportedPart:
-    carrier_id = "" if trial else f"{index:08X}"
+def _part(state: State, index: int) -> ReportedPart:
+    carrier_id = "" if state in _NEVER_ACCEPTED else f"{index:08X}"
     return ReportedPart(index=index, total=2, text=_TEXT, state=state, carrier="sandbox", carrier_id=carrier_id)

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from sms.lifecycle import State
 from sms.report import NoticeKind
 from templates.customers import CustomerTemplates
 from templates.markup import find_unfit
 from templates.render import LARGEST_HTML, Renderer, TemplateBroken, standard_template
+from templates.samples import sample_reports
 from templates.second_judge import find_differences
 from tests.unit.status_samples import everything, message, report
 
@@ -253,3 +255,34 @@ def test_a_script_in_a_number_stays_text_in_the_subject(kind):
     told = replace(report(hostile), mail=None)
     state = RENDERER.view(kind, told).recipients[0].state
     assert RENDERER.render(kind, told).subject == f"SMS to {SCRIPT}: {state}"
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("{{ m.headlin }}", f"line {LINE}: nothing is called «headlin» here; did you mean «headline»?"),
+        (
+            "\n{% for r in m.recipients %}{{ r.stat }}{% endfor %}",
+            f"line {LINE + 1}: nothing is called «stat» here; did you",
+        ),
+        ("{{ n.headline }}", f"line {LINE}: nothing is called «n» here"),
+        ("{{ qqqq }}", f"line {LINE}: nothing is called «qqqq» here"),
+    ],
+)
+def test_a_name_that_is_not_there_is_told_with_its_line_and_the_nearest_name(source, sentence):
+    with pytest.raises(TemplateBroken) as broken:
+        TEMPLATES.html(PAGE % source, VIEW)
+    assert str(broken.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_samples_bill_nothing_that_no_carrier_accepted(kind):
+    for sample in sample_reports(kind):
+        for one in sample.messages:
+            assert not any(p.billed for p in one.parts) or one.state not in {
+                State.QUEUED,
+                State.REJECTED,
+                State.FAILED,
+                State.CANCELLED,
+            }
+            assert kind is not NoticeKind.DRY_RUN or not any(p.billed for p in one.parts)
