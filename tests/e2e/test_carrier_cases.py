@@ -45,6 +45,12 @@ ROWS: dict[str, Row] = {
         plays=reports("DELIVRD", esm_class=0x0F, text=ODD_DATES), options={"dialect": {"receipts_unmarked": True}}
     ),
     "nul_behind_stat": Row(plays=reports("DELIVRD\0", text="id:{id} stat:{word}")),
+    "nuls_behind_the_id": Row(
+        plays=reports(
+            "DELIVRD",
+            text="id:{id}\0\0 sub:001 dlvrd:001 submit date:2611231600 done date:2611231601 stat:{word} err:000 text:",
+        )
+    ),
     "long_service_type": Row(plays=reports("DELIVRD", service_type=b"PREMIUM1")),
     # Answers
     "long_message_id": Row(plays=reports("DELIVRD", answer="9" * 72, message_id="9" * 72)),
