@@ -219,6 +219,15 @@ HOSTILE |= {
     "links of Outlook": text_mail(("outlook " * 15 + "\r\n") * 15_000),
     "verbs with a gap": text_mail("heeft " * 60_000 + ":\r\n> x"),
     "base64 and junk": b"From: a@example.com\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"!A" * 900_000,
+    "boundaries within a line": b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    + b"x --b y " * 200_000,
+    "boundaries in blanks": b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    + b"  --b  \r\n" * 150_000,
+    "fields run together": header_mail(b"Subject: x " * 8_000),
+    "quoted headers": text_mail("From: a\r\nSent: b\r\nTo: c\r\nSubject: d\r\n\r\n" * 25_000),
+    "halves of quoted headers": text_mail("From: a\r\nSent: b\r\n" * 40_000),
+    "footers of clients": text_mail("Sent from my iPhone\r\n" * 50_000),
+    "separators of clients": text_mail("-----Original Message-----\r\n" * 40_000),
     "combining marks": text_mail("e" + "\N{COMBINING ACUTE ACCENT}" * 500_000),
 }  # fmt: skip
 
