@@ -6,15 +6,15 @@ then quiet for a while. Not here: who raises alarms, how the mail looks (mta.sen
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
-from gateway.notify import NextAttempt
+from gateway.notify import NextAttempt, is_given_up
 from gateway.ports import Alarm, AlarmSender, Clock
 from gateway.worker import Worker
-from sms.outcome import Done, Failed
+from sms.outcome import Done, Outcome, Unknown
 from store.alarms import AlarmEnd, AlarmStore, NewAlarm, TakenAlarm
 from store.database import Database
 from store.keys import Keys, to_instant, to_stored
@@ -114,6 +114,7 @@ class Alarms:
     async def _send(self, taken: TakenAlarm) -> AlarmEnd:
         assert self._sender is not None
         alarm = Alarm(identity=f"A.{taken.key}", subject=taken.subject, text=taken.body)
+        outcome: Outcome | None = None
         try:
             outcome = (await self._sender.send_alarm(alarm)).outcome
         except Exception as error:
@@ -123,13 +124,12 @@ class Alarms:
             if isinstance(outcome, Done):
                 return self._end(taken, "sent")
             problem = outcome.problem.text
-            if isinstance(outcome, Failed):
-                return self._end(taken, "failed", problem=problem)
-        due = self._next_attempt(taken.attempt, to_instant(taken.created_at), self._clock.now())
-        if due is None:
-            return self._end(taken, "failed", problem=problem)
-        return self._end(taken, "queued", problem=problem, due_at=to_stored(due))
+        due = None
+        if not is_given_up(outcome, taken.unanswered):
+            due = self._next_attempt(taken.attempt, to_instant(taken.created_at), self._clock.now())
+        end = self._end(taken, "failed" if due is None else "queued", problem=problem)
+        return replace(end, due_at=to_stored(due) if due else 0, unanswered=isinstance(outcome, Unknown))
 
-    def _end(self, taken: TakenAlarm, state: str, *, problem: str = "", due_at: int = 0) -> AlarmEnd:
+    def _end(self, taken: TakenAlarm, state: str, *, problem: str = "") -> AlarmEnd:
         now = to_stored(self._clock.now())
-        return AlarmEnd(key=taken.key, attempt=taken.attempt, state=state, now=now, due_at=due_at, problem=problem)
+        return AlarmEnd(key=taken.key, attempt=taken.attempt, state=state, now=now, problem=problem)

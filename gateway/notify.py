@@ -14,7 +14,7 @@ import structlog
 
 from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.worker import Worker
-from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
+from sms.outcome import Done, Failed, Outcome, ProblemCode, Retry, Unknown
 from sms.report import Channel, JobReport, Notice, NoticeKind
 from store.database import Database, StorageError
 from store.keys import to_instant, to_stored
@@ -29,6 +29,14 @@ _ASK_AGAIN = (1, 5, 15, 40)
 _RESENDS = 2
 GivenUp = Callable[[TakenNotice, NoticeEnd], None]
 NextAttempt = Callable[[int, datetime, datetime], datetime | None]
+
+
+def is_given_up(outcome: Outcome | None, unanswered: int) -> bool:
+    """Tell whether a mail is not sent again after this outcome, None for one that could not be made.
+
+    `unanswered` counts its earlier attempts that left doubt. It is so for notices, alarms and what is forwarded.
+    """
+    return isinstance(outcome, Failed) or (isinstance(outcome, Unknown) and unanswered >= _RESENDS)
 
 
 class Notify:
@@ -160,16 +168,14 @@ class Notify:
         match attempt.outcome:
             case Done():
                 return _end(taken, "sent", now, attempt)
-            case Failed(problem=problem):
-                return _end(taken, "failed", now, attempt, problem.code.value, problem.text)
-            case Unknown(problem=problem) if self._channel is Channel.MAIL:
-                if taken.unanswered >= _RESENDS:
+            case Retry(problem=problem) | Failed(problem=problem) | Unknown(problem=problem) as outcome:
+                # Only a mail: the receiver of a push knows its id, and is told until it answers.
+                unanswered = isinstance(outcome, Unknown) and self._channel is Channel.MAIL
+                if is_given_up(outcome, taken.unanswered):
                     end = _end(taken, "failed", now, attempt, problem.code.value, problem.text)
                 else:
                     end = self._again(taken, problem.code.value, problem.text, attempt)
-                return replace(end, unanswered=True)
-            case Retry(problem=problem) | Unknown(problem=problem):
-                return self._again(taken, problem.code.value, problem.text, attempt)
+                return replace(end, unanswered=unanswered)
 
     def _again(self, taken: TakenNotice, reason: str, problem: str, attempt: MailAttempt | None) -> NoticeEnd:
         now = self._clock.now()

@@ -10,17 +10,17 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol
 
 import structlog
 
-from gateway.notify import NextAttempt
+from gateway.notify import NextAttempt, is_given_up
 from gateway.ports import Clock, MailAttempt
 from gateway.worker import Worker
-from sms.outcome import Done, Failed, Refusal, Refused
+from sms.outcome import Done, Outcome, Refusal, Refused, Unknown
 from store.database import Database
 from store.keys import Keys, to_instant, to_stored
 from store.postmaster import ForwardEnd, NewForward, PostmasterStore, TakeForward, TakenForward, mail_id, pack
@@ -199,7 +199,7 @@ class Postmaster:
             received_at=to_instant(taken.received_at),
             content=taken.content,
         )
-        failed = False
+        outcome: Outcome | None = None
         try:
             attempt = await self._sender.send_forward(mail)
         except Exception as error:
@@ -209,13 +209,13 @@ class Postmaster:
             outcome = attempt.outcome
             if isinstance(outcome, Done):
                 return self._end(taken, "forwarded", reply=attempt.reply)
-            failed = isinstance(outcome, Failed)
-            reply = attempt.reply or outcome.problem.cause or outcome.problem.text
-        now = self._clock.now()
-        due = None if failed else self._next_attempt(taken.attempt, to_instant(taken.received_at), now)
-        if due is None:
-            return self._end(taken, "failed", reply=reply)
-        return self._end(taken, "queued", reply=reply, due_at=to_stored(due))
+            problem = outcome.problem
+            reply = problem.text if isinstance(outcome, Unknown) else attempt.reply or problem.cause or problem.text
+        due = None
+        if not is_given_up(outcome, taken.unanswered):
+            due = self._next_attempt(taken.attempt, to_instant(taken.received_at), self._clock.now())
+        end = self._end(taken, "failed" if due is None else "queued", reply=reply, due_at=to_stored(due) if due else 0)
+        return replace(end, unanswered=isinstance(outcome, Unknown))
 
     def _end(self, taken: TakenForward, state: str, *, reply: str, due_at: int = 0) -> ForwardEnd:
         now = to_stored(self._clock.now())

@@ -11,6 +11,7 @@ from datetime import timedelta
 from store.database import Transaction
 from store.keys import Keys
 from store.mail_rules_tables import AlarmRow
+from store.outbox import add_unanswered, count_unanswered
 from store.statements import Insert
 
 _ALARMS = Insert(
@@ -34,13 +35,17 @@ class NewAlarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenAlarm:
-    """An alarm that this process now sends; `attempt` counts from 1. Instants are microseconds."""
+    """An alarm that this process now sends; `attempt` counts from 1, `unanswered` those before that left doubt.
+
+    Instants are microseconds.
+    """
 
     key: int
     subject: str
     body: str
     attempt: int
     created_at: int
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,7 @@ class AlarmEnd:
     now: int
     due_at: int = 0
     problem: str = ""
+    unanswered: bool = False
 
 
 class AlarmStore:
@@ -76,7 +82,9 @@ class AlarmStore:
         if lately:
             tx.execute("UPDATE alarm SET repeats = repeats + 1 WHERE key = ?", lately[0])
             return False
-        tx.execute("DELETE FROM alarm WHERE created_at < ?", (alarm.now - _KEPT,))
+        over = (alarm.now - _KEPT,)
+        tx.execute("DELETE FROM notice_attempt WHERE notice_key IN (SELECT key FROM alarm WHERE created_at < ?)", over)
+        tx.execute("DELETE FROM alarm WHERE created_at < ?", over)
         row = (self._keys.take(), alarm.topic, alarm.subject, alarm.body, "queued", 0, 0, alarm.now, alarm.now, "")
         tx.insert(_ALARMS, [row])
         return True
@@ -93,13 +101,22 @@ class AlarmStore:
         rows = tx.rows(due + (" FOR UPDATE SKIP LOCKED" if tx.postgresql else ""), (now,))
         for row in rows:
             tx.execute("UPDATE alarm SET attempts = attempts + 1, due_at = ? WHERE key = ?", (now + _HIDDEN, row[0]))
+        unanswered = count_unanswered(tx, [row[0] for row in rows])
         return [
-            TakenAlarm(key=key, subject=subject, body=body, attempt=attempts + 1, created_at=created_at)
+            TakenAlarm(
+                key=key,
+                subject=subject,
+                body=body,
+                attempt=attempts + 1,
+                created_at=created_at,
+                unanswered=unanswered[key],
+            )
             for key, subject, body, attempts, created_at in rows
         ]
 
     def end(self, tx: Transaction, ends: list[AlarmEnd]) -> list[None]:
         """Record what became of alarms that nobody took since."""
+        add_unanswered(tx, self._keys, ((end.key, end.now, end.problem) for end in ends if end.unanswered))
         for end in ends:
             tx.execute(
                 "UPDATE alarm SET state = ?, due_at = ?, ended_at = ?, problem = ?"

@@ -4,6 +4,8 @@ Not here: what a notice looks like (mta.sending.compose) or how it travels (mta.
 a crash interrupted is sent again with the same Message-ID: receivers can fold it, and it costs nobody money.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -31,6 +33,16 @@ def notice_row(key: int, job_key: int, kind: NoticeKind, way: Way, now: int) -> 
     channel, recipient = way
     row = (key, identity, job_key, kind.value, recipient, "queued", 0, now, now + _LIFE, now, "", "", "")
     return (*row, channel.value)
+
+
+def count_unanswered(tx: Transaction, mails: Iterable[int]) -> Counter[int]:
+    """Return how many attempts at each of these mails, by key, were never answered."""
+    return Counter(dict(tx.rows_in(_COUNT_UNANSWERED, mails)))
+
+
+def add_unanswered(tx: Transaction, keys: Keys, ends: Iterable[tuple[int, int, str]]) -> None:
+    """Record attempts that were never answered, each as (key of the mail, instant in microseconds, words)."""
+    tx.insert(_ATTEMPTS, [(keys.take(), key, at, "unanswered", "", "", "", "", words) for key, at, words in ends])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,7 @@ class Outbox:
     def _take(self, tx: Transaction, wish: TakeNotices) -> list[TakenNotice]:
         rows = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (wish.channel.value, wish.now, wish.most))
         tx.update(_SENDING, [(wish.owner, row[0]) for row in rows])
+        unanswered = count_unanswered(tx, [row[0] for row in rows])
         return [
             TakenNotice(
                 key=key,
@@ -112,9 +125,9 @@ class Outbox:
                 created_at=created_at,
                 expires_at=expires_at,
                 channel=Channel(channel),
-                unanswered=unanswered,
+                unanswered=unanswered[key],
             )
-            for key, identity, job_key, kind, recipient, attempts, created_at, expires_at, channel, unanswered in rows
+            for key, identity, job_key, kind, recipient, attempts, created_at, expires_at, channel in rows
         ]
 
     def end(self, tx: Transaction, ends: list[NoticeEnd]) -> list[None]:
@@ -168,12 +181,14 @@ _REQUEUE_LEFT = (
     " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended)"
 )
 _DUE = (
-    "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at, channel,"
-    " (SELECT count(*) FROM notice_attempt a WHERE a.notice_key = notice.key AND a.outcome = 'unanswered')"
-    " FROM notice"
+    "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at, channel FROM notice"
     " WHERE state = 'queued' AND channel = ? AND due_at <= ? ORDER BY due_at, key LIMIT ?"
 )
 _DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"
+_COUNT_UNANSWERED = (
+    "SELECT notice_key, count(*) FROM notice_attempt WHERE notice_key IN (??) AND outcome = 'unanswered'"
+    " GROUP BY notice_key"
+)
 _SENDING_NOW = "SELECT key, attempts FROM notice WHERE key IN (??) AND state = 'sending' ORDER BY key"
 _SENDING_LOCKED = _SENDING_NOW + " FOR UPDATE"
 _WITH_BODY = "SELECT key FROM job WHERE key IN (??) AND body IS NOT NULL AND settled_at IS NOT NULL ORDER BY key"

@@ -14,6 +14,7 @@ import peewee
 from store.database import Transaction
 from store.keys import Keys, to_instant
 from store.leases import end_overdue
+from store.outbox import add_unanswered, count_unanswered
 from store.statements import Insert
 from store.tables import Row
 
@@ -100,7 +101,10 @@ class TakeForward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenForward:
-    """A mail that this process now forwards; `attempt` counts from 1. The instant is in microseconds."""
+    """A mail that this process now forwards; `attempt` counts from 1, `unanswered` those before that left doubt.
+
+    The instant is in microseconds.
+    """
 
     key: int
     sender: str
@@ -110,6 +114,7 @@ class TakenForward:
     content: bytes
     attempt: int
     received_at: int
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +130,7 @@ class ForwardEnd:
     now: int
     due_at: int = 0
     last_reply: str = ""
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +173,11 @@ class PostmasterStore:
         return [self._take(tx, wish) for wish in wishes]
 
     def _take(self, tx: Transaction, wish: TakeForward) -> TakenForward | None:
-        tx.execute("DELETE FROM forwarded_mail WHERE ended_at < ?", (wish.now - _KEPT,))
+        over = (wish.now - _KEPT,)
+        tx.execute(
+            "DELETE FROM notice_attempt WHERE notice_key IN (SELECT key FROM forwarded_mail WHERE ended_at < ?)", over
+        )
+        tx.execute("DELETE FROM forwarded_mail WHERE ended_at < ?", over)
         due = (
             "SELECT key, sender, recipients, client, helo, content, compressed, attempts, received_at"
             " FROM forwarded_mail WHERE ended_at IS NULL AND state = 'queued' AND due_at <= ?"
@@ -190,6 +200,7 @@ class PostmasterStore:
             content=_unpack(content, compressed=compressed),
             attempt=attempts + 1,
             received_at=received_at,
+            unanswered=count_unanswered(tx, [key])[key],
         )
 
     def recover(self, tx: Transaction, nows: list[int]) -> list[int]:
@@ -203,6 +214,7 @@ class PostmasterStore:
 
     def end(self, tx: Transaction, ends: list[ForwardEnd]) -> list[None]:
         """Record what became of mails."""
+        add_unanswered(tx, self._keys, ((end.key, end.now, end.last_reply) for end in ends if end.unanswered))
         for end in ends:
             ended_at = None if end.state == "queued" else end.now
             is_current = tx.execute(

@@ -256,7 +256,10 @@ NoticeRow.add_index(NoticeRow.index(NoticeRow.owner, name="notice_sending").wher
 
 
 class NoticeAttempt(Row):
-    """One attempt to deliver a notice: what the other side was, said and proved."""
+    """One attempt to deliver a notice: what the other side was, said and proved.
+
+    Of alarms and of mail to the postmaster, only attempts that were never answered.
+    """
 
     notice_key = peewee.BigIntegerField(index=True)
     at = peewee.BigIntegerField()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from store.database import Transaction
+from store.frozen import end_of_blackout
 from store.keys import to_instant
 from store.outbound import FAR, when_due
 
@@ -194,15 +195,30 @@ def drop_notices(tx: Transaction, drops: Sequence[Drop]) -> list[int]:
 
 
 def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
-    """Make everything that waits for a later attempt due at once, held rows excepted; returns how many rows."""
+    """Make everything that waits for a later attempt due at once, what is held or in a blackout excepted.
+
+    Returns how many rows.
+    """
     return [
         tx.execute(
-            "UPDATE message SET due_at = ? WHERE state = 'queued' AND due_at > ? AND attempts > 0 AND NOT held",
+            "UPDATE message SET due_at = ?"
+            " WHERE state = 'queued' AND due_at > ? AND attempts > 0 AND NOT held AND blackouts IS NULL",
             (now, now),
         )
+        + _update(tx, "UPDATE message SET due_at = ? WHERE key = ?", (now,), _in_no_blackout(tx, now))
         + tx.execute("UPDATE notice SET due_at = ? WHERE state = 'queued' AND due_at > ?", (now, now))
         for now in nows
     ]
+
+
+def _in_no_blackout(tx: Transaction, now: int) -> list[int]:
+    """Return those that are deferred and have blackouts, but none now."""
+    rows = tx.rows(
+        "SELECT key, blackouts FROM message"
+        " WHERE state = 'queued' AND due_at > ? AND attempts > 0 AND NOT held AND blackouts IS NOT NULL",
+        (now,),
+    )
+    return [key for key, blackouts in rows if end_of_blackout(blackouts, now) is None]
 
 
 def _update(tx: Transaction, sql: str, values: tuple[object, ...], keys: Sequence[int]) -> int:

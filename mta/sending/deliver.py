@@ -86,7 +86,7 @@ class SmtpConnection:
     async def read(self, stage: Stage, seconds: float) -> Reply:
         """Return the next reply; after the content one that only began counts: what was taken is not sent again."""
         with _faults_of(stage):
-            return await self._line.read(seconds, unfinished=stage is Stage.CONTENT)
+            return await self._line.read(seconds, rest=self._patience.rest if stage is Stage.CONTENT else None)
 
     async def close(self) -> None:
         """End it soon, and politely where the peer still answers."""

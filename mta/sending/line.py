@@ -82,17 +82,23 @@ class SmtpLine(SMTPProtocol):
         self._reader.clear()
         super().write(data)
 
-    async def read(self, seconds: float, *, unfinished: bool = False) -> Reply:
-        """Return the next reply; `unfinished` also the beginning of one whose end does not come."""
+    async def read(self, seconds: float, *, rest: float | None = None) -> Reply:
+        """Return the next reply; with `rest` also one that began and does not end in so many seconds more."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + seconds
+        has_begun = False
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(ends_at) as bound:
                 while (reply := self._reader.take()) is None:
                     if self._lost is not None:
                         raise self._lost
-                    self._waiter = asyncio.get_running_loop().create_future()
+                    if rest is not None and self._reader.has_begun and not has_begun:
+                        has_begun = True
+                        bound.reschedule(min(ends_at, loop.time() + rest))
+                    self._waiter = loop.create_future()
                     await self._waiter
         except OSError:
-            begun = self._reader.take_unfinished() if unfinished else None
+            begun = self._reader.take_unfinished() if rest is not None else None
             if begun is None:
                 raise
             return begun

@@ -36,6 +36,7 @@ class OutgoingMail(Protocol):
 class Patience:
     """Seconds per stage (RFC 5321 §4.5.3.2); each is for the whole answer, so a dripping peer gains nothing.
 
+    `rest` is for what follows the first octets of the answer to the message, of which the first digit is enough;
     `attempt` bounds everything before the message itself, over all hosts.
     """
 
@@ -43,6 +44,7 @@ class Patience:
     handshake: float = 30.0
     command: float = 300.0
     content: float = 600.0
+    rest: float = 10.0
     attempt: float = 900.0
 
 

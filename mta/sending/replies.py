@@ -1,8 +1,8 @@
 """The replies of a mail server, cut from the octets it sends: a code whose first digit decides, text, and extensions.
 
 Pure. Replies that RFC 5321 §4.2 does not know are read as far as their sense is clear: any code of a class, lines of
-one reply whose codes differ (the last one counts), lines without a code inside of a reply. Not here: what a reply means
-for the mail (mta.sending.answers). RFC 5321 §4.2.1, §4.1.1.1.
+one reply whose codes differ (the last one counts), lines without a code inside of a reply, empty lines before it. Not
+here: what a reply means for the mail (mta.sending.answers). RFC 5321 §4.2.1, §4.1.1.1.
 """
 
 import re
@@ -63,6 +63,11 @@ class ReplyReader:
         self._held += data
         return len(self._held) + sum(map(len, self._lines)) <= MOST_HELD
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether something is held that is no whole reply yet."""
+        return bool(self._held or self._lines)
+
     def clear(self) -> None:
         """Forget everything."""
         self._held.clear()
@@ -71,8 +76,11 @@ class ReplyReader:
     def take(self) -> Reply | None:
         """Return the next reply that is whole, None where there is none yet; preliminary ones are passed over."""
         while end := self._held.find(b"\n") + 1:
-            self._lines.append(bytes(self._held[:end]))
+            line = bytes(self._held[:end])
             del self._held[:end]
+            if not self._lines and not line.strip():
+                continue
+            self._lines.append(line)
             if not self._goes_on():
                 lines, self._lines = self._lines, []
                 reply = _read(lines)

@@ -118,6 +118,59 @@ async def test_a_mail_that_is_given_up_is_recorded_as_5_7_and_told_to_the_admini
         assert "A status mail to example.com was given up" in subjects
 
 
+class Ending(Peer):
+    """Takes each mail, says its last word as it is, and goes or stays silent."""
+
+    last = ""
+    stays = False
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, secure: bool) -> None:
+        self.mails.append(await reader.readuntil(b"\r\n.\r\n"))
+        writer.write(self.last.encode())
+        await writer.drain()
+        if self.stays:
+            await asyncio.Event().wait()
+        raise ConnectionResetError
+
+
+@pytest.mark.parametrize(
+    ("last", "stays"),
+    [
+        ("200 Message accepted\r\n", True),
+        ("252 2.0.0 perhaps\r\n", False),
+        ("250-2.0.0 kept\r\n250-and\r\n", True),
+        ("250 2.0.0 ke", False),
+    ],
+    ids=["200", "252 and gone", "no end", "half a line and gone"],
+)
+async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_a_status_mail_is_sent_once(last, stays, house):
+    async with Ending() as peer, house(peer) as site:
+        peer.last, peer.stays = last, stays
+        await site.start()
+        await site.send("Pump 7 has stopped")
+        await site.until(lambda: site.rows("SELECT state FROM notice") == [("sent",)])
+        await site.stop()
+        await site.start()
+        await site.send("Pump 8 has stopped")
+        await site.until(lambda: site.rows("SELECT state FROM notice") == [("sent",)] * 2)
+        assert len(peer.mails) == 2
+        assert [outcome for outcome, _ in attempts(site)] == ["sent"] * 2
+
+
+async def test_mail_that_is_never_confirmed_comes_three_times_and_then_its_end_is_told(house):
+    async with Ending() as peer, house(peer) as site:
+        await site.start()
+        job = await site.send("Pump 7 has stopped")
+        await site.until(lambda: site.rows("SELECT state FROM notice") == [("failed",)])
+        await site.until(lambda: site.rows("SELECT state FROM alarm") == [("failed",)])
+        assert [outcome for outcome, _ in attempts(site)].count("unanswered") == 6
+        assert len(to(peer, "anna@example.com")) == len(to(peer, "admin@example.net")) == 3
+        assert len({mail["Message-ID"] for mail in told(peer)}) == 2
+        trace = await site.command("status", job)
+        assert "failed, The mail server of example.com took the mail and did not confirm it." in trace
+        assert any("alarm_attempted" in line and "did not confirm it" in line for line in site.log)
+
+
 async def test_the_sender_of_an_sms_that_takes_long_is_told_once(house):
     async with Peer() as peer, house(peer, Script(receipt_delay=600), delay_after="1s") as site:
         await site.start()

@@ -2,12 +2,14 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from smpp.bodies import DeliverSm
 from smpp.script import Script, Treatment
 from smpp.statuses import Status
+from store.keys import to_stored
 from tests.e2e.site import Site
 
 BUSY = Treatment(status=Status.RSYSERR)
@@ -79,6 +81,37 @@ async def test_flush_tries_at_once_what_waits_for_its_next_attempt(busy):
     # The ladder's first step is five seconds: only the flush brings it earlier.
     await busy.told(seconds=4)
     assert busy.state(job) == {"447700900123": "delivered"}
+
+
+async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_blackout(busy):
+    await busy.command("customer", "set", "demo", "subject_options=on")
+    start = datetime.now(UTC) + timedelta(days=4)
+    scheduled = await busy.send("Scheduled", subject=f"[JOBPERIOD:{start.isoformat()}]")
+    failed = await busy.send("Failed before its night", to=("+447700900124",))
+    await busy.until(lambda: busy.rows("SELECT m.attempts FROM message m WHERE m.number = '447700900124'")[0][0] > 0)
+    now = datetime.now(UTC)
+    night = f"[BLACKOUTPERIODS:{now.isoformat()}/{(now + timedelta(hours=8)).isoformat()}]"
+    quiet = await busy.send("Quiet", to=("+447700900125",), subject=night)
+    # What failed once gets the same night, as if that had begun after its first attempt.
+    busy.execute(
+        "UPDATE message SET blackouts = (SELECT o.blackouts FROM message o WHERE o.number = '447700900125')"
+        " WHERE number = '447700900124'"
+    )
+    busy.unwell = False
+    for _ in range(2):
+        assert await busy.command("queue", "flush") == "0 made due\n"
+        for job in (scheduled, failed, quiet):
+            assert await busy.command("queue", "hold", job) == f"{job}: 1 held\n"
+            assert await busy.command("queue", "release", job) == f"{job}: 1 released\n"
+        other = await busy.send("At once", to=("+447700900126",))
+        await busy.until(lambda other=other: busy.state(other) == {"447700900126": "delivered"})
+    assert {taken.submitted.text for taken in busy.carrier.record.taken} == {"At once"}
+    late = to_stored(now + timedelta(hours=7))
+    await busy.until(lambda: busy.rows("SELECT count(*) FROM message WHERE due_at > ?", late) == [(3,)])
+    listed = await busy.command("queue", "list")
+    assert f"  scheduled {start:%Y-%m-%d %H:%M:%S}  +447700…23" in listed
+    assert f"  scheduled {now + timedelta(hours=8):%Y-%m-%d %H:%M:%S}  +447700…25" in listed
+    assert f"  due {now + timedelta(hours=8):%Y-%m-%d %H:%M:%S}  +447700…24" in listed
 
 
 async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):

@@ -39,6 +39,8 @@ async def deliver(peer: Peer, *levels: TlsLevel, times: int = 1):
         "250-first\r\n450 last",
         "150 wait\r\n250 kept",
         "2.0.0 kept",
+        "\r\n250 kept",
+        "\r\n \r\n\t250-first\r\n\r\n250 last",
         "250 " + "x" * 100_000,
         "\r\n".join(["250-again"] * 5_000 + ["250 last"]),
         ENDLESS,
@@ -89,7 +91,7 @@ async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_the_mai
     code, separator, words, extensions
 ):
     answer = f"{code}{separator}{words}"
-    patience = Patience(connect=2.0, handshake=2.0, command=2.0, content=0.05, attempt=5.0)
+    patience = Patience(connect=20.0, handshake=20.0, command=20.0, content=20.0, rest=0.05, attempt=50.0)
     async with Peer(extensions=extensions, answers={"DOT": answer}) as peer:
         deliverer = make_deliverer(peer.port, patience=patience)
         assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
@@ -104,6 +106,7 @@ async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_the_mai
         {"GREETING": "200 hello"},
         {"GREETING": "220-one\r\n220-two\r\n220 three"},
         {"GREETING": "220"},
+        {"GREETING": "\r\n220 hello"},
         {"EHLO": "252-mx\r\n252 PIPELINING"},
         {"MAIL": "251 sender fine"},
         {"RCPT": "252 2.1.5 cannot verify, will try"},

@@ -12,7 +12,7 @@ from gateway.ports import Alarm, MailAttempt
 from gateway.tls_rules import list_domains
 from sms.lifecycle import State
 from sms.message import MailOrigin, ReceiptState
-from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
+from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
 from sms.settings import StatusReport
 from store.alarms import AlarmEnd, AlarmStore, NewAlarm
@@ -90,9 +90,10 @@ class Postman:
 
 def alarms_of(database, postman, clock) -> Alarms:
     def following(attempt: int, created_at: datetime, now: datetime) -> datetime | None:
-        return now + timedelta(minutes=attempt) if attempt < 3 else None
+        return now + timedelta(minutes=1) if attempt < 4 else None
 
-    return Alarms(database=database, keys=Keys(1, START.timestamp), sender=postman, next_attempt=following, clock=clock)
+    keys = Keys(1, lambda: clock.now().timestamp())
+    return Alarms(database=database, keys=keys, sender=postman, next_attempt=following, clock=clock)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,9 @@ def alarms_of(database, postman, clock) -> Alarms:
         ((Retry(problem=WAITS), Done()), "sent"),
         ((None, Done()), "sent"),
         ((Failed(problem=WAITS),), "failed"),
-        ((Retry(problem=WAITS),) * 3, "failed"),
+        ((Retry(problem=WAITS),) * 4, "failed"),
+        ((Unknown(problem=WAITS), Retry(problem=WAITS), Done()), "sent"),
+        ((Unknown(problem=WAITS),) * 3, "failed"),
     ],
 )
 async def test_an_alarm_is_tried_again_until_it_is_told_or_its_time_is_over(database, outcomes, state):
@@ -147,6 +150,25 @@ async def test_without_an_address_nothing_is_stored(database):
 @pytest.fixture
 def world(database):
     return World("", CarrierRules(), database=database)
+
+
+async def test_an_alarm_that_its_server_never_confirms_is_sent_three_times_whatever_fails_between(database):
+    clock, doubt = Clock(), Unknown(problem=WAITS)
+    postman = Postman(doubt, doubt, Retry(problem=WAITS), doubt)
+    for attempt in range(4):
+        alarms = alarms_of(database, postman, clock)  # a process of its own remembers what an earlier one saw
+        if not attempt:
+            alarms.sound(Raised(topic="a", subject="Subject", text="Text"))
+            await asyncio.gather(*alarms._writing)
+        await alarms._step()
+        clock.at += timedelta(minutes=3)
+    assert not await alarms._step()
+    rows = database.read_now(lambda tx: tx.rows("SELECT state, attempts, problem FROM alarm"))
+    assert [tuple(row) for row in rows] == [("failed", 4, WAITS.text)]
+    kept = "SELECT count(*) FROM notice_attempt"
+    assert database.read_now(lambda tx: tx.rows(kept))[0][0] == 3
+    database.write_now(AlarmStore(Keys(1, START.timestamp)).add, new("b", to_stored(START + timedelta(days=31))))
+    assert database.read_now(lambda tx: tx.rows(kept))[0][0] == 0
 
 
 def delayed(world) -> list[str]:

@@ -38,7 +38,7 @@ def read(data: bytes) -> list[Reply]:
         (b"250-one\r\nmore of it\r\n250 two\r\n", 250, ("one", "more of it", "two")),
         (b"150 wait\r\n250 fine\r\n", 250, ("fine",)),
         (b"what?\r\n", 0, ("what?",)),
-        (b"\r\n", 0, ("",)),
+        (b"\r\n \r\n250 fine\r\n", 250, ("fine",)),
         (b"2500 fine\r\n", 0, ("2500 fine",)),
         (b"650 fine\r\n", 0, ("650 fine",)),
         (b"-25 fine\r\n", 0, ("-25 fine",)),
@@ -63,7 +63,7 @@ def test_a_reply_has_the_code_of_its_last_line(data, code, lines):
         (b"354 go on\r\n", False),
         (b"450 2 many mails\r\n", False),
         (b"what?\r\n", False),
-        (b"\r\n", False),
+        (b"\r\n250 ok\r\n", True),
     ],
 )
 def test_after_the_dot_a_first_digit_2_says_that_the_mail_was_taken(data, taken):

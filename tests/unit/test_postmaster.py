@@ -12,7 +12,7 @@ from gateway.ports import MailAttempt
 from gateway.postmaster import NewPostmasterMail, Postmaster, PostmasterBounds, PostmasterMail, network_of
 from mta.sending.compose import MailIdentity
 from mta.sending.forward import compose_forward
-from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Refusal, Refused, Retry
+from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Refusal, Refused, Retry, Unknown
 from store.database import Database
 from store.keys import Keys, to_stored
 from store.leases import Leases, NodeWish
@@ -165,11 +165,11 @@ class Postman:
 
 def postmaster_of(database, postman, clock, monotonic: Callable[[], float] = lambda: 0.0, **bounds) -> Postmaster:
     def following(attempt: int, created_at: datetime, now: datetime) -> datetime | None:
-        return now + timedelta(minutes=attempt) if attempt < 3 else None
+        return now + timedelta(minutes=1) if attempt < 4 else None
 
     return Postmaster(
         database=database,
-        keys=Keys(1, START.timestamp),
+        keys=Keys(1, lambda: clock.now().timestamp()),
         sender=postman,
         next_attempt=following,
         clock=clock,
@@ -192,7 +192,7 @@ def came(client: str = "203.0.113.9", content: bytes = RAW) -> NewPostmasterMail
         ((Retry(problem=WAITS), Done()), "forwarded"),
         ((None, Done()), "forwarded"),
         ((Failed(problem=WAITS),), "failed"),
-        ((Retry(problem=WAITS),) * 3, "failed"),
+        ((Retry(problem=WAITS),) * 4, "failed"),
     ],
 )
 async def test_a_mail_is_tried_again_until_it_is_forwarded_or_its_time_is_over(database, outcomes, state):
@@ -211,6 +211,24 @@ async def test_a_mail_is_tried_again_until_it_is_forwarded_or_its_time_is_over(d
     events = [line["event"] for line in logs]
     assert events[0] == "postmaster_mail_received"
     assert events[-1] == ("postmaster_mail_forwarded" if state == "forwarded" else "postmaster_mail_given_up")
+
+
+async def test_a_mail_that_its_server_never_confirms_is_sent_three_times_and_says_so_in_the_list(database):
+    clock, doubt = Clock(), Unknown(problem=WAITS)
+    postman = Postman(doubt, doubt, Retry(problem=WAITS), doubt)
+    postmaster = postmaster_of(database, postman, clock)
+    await postmaster.keep(came())
+    for _ in range(4):
+        assert await postmaster._step()
+        postmaster = postmaster_of(database, postman, clock)  # which remembers what an earlier process saw
+        clock.at += timedelta(minutes=3)
+    assert not await postmaster._step()
+    (listed,) = database.read_now(lambda tx: list_forwards(tx, limit=5))
+    assert (listed.state, listed.attempts, listed.last_reply) == ("failed", 4, "No host answers.")
+    kept = "SELECT count(*) FROM notice_attempt"
+    assert database.read_now(lambda tx: tx.rows(kept))[0][0] == 3
+    database.write_now(PostmasterStore(Keys(1, START.timestamp)).take, take(NOW + 31 * DAY))
+    assert database.read_now(lambda tx: tx.rows(kept))[0][0] == 0
 
 
 async def test_a_stop_waits_for_no_peer_and_the_mail_goes_out_after_the_next_start(database):

@@ -88,9 +88,22 @@ def test_a_flush_sends_nothing_within_a_blackout(world):
     (part,) = world.take()
     world.settle((part.part_key, Retry(problem=BUSY)))
     world.now += 3 * SECOND
-    world.flush()
+    assert world.flush() == 0
+    world.now += 60 * SECOND
     assert world.take() == []
     assert dues(world) == [HOUR]
+    assert world.flush() == 0
+    assert world.take() == []
+    world.now += 3600 * SECOND
+    assert len(world.take()) == 1
+
+
+def test_a_flush_hurries_what_failed_before_its_blackout(world):
+    world.add("447700900101", blackouts=night(HOUR, 2 * HOUR), expires_at=world.now + 9 * 3600 * SECOND)
+    (part,) = world.take()
+    world.settle((part.part_key, Retry(problem=BUSY)))
+    assert world.flush() == 1
+    assert len(world.take()) == 1
 
 
 @pytest.mark.parametrize("times", [1, 2])
