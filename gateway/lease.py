@@ -48,7 +48,7 @@ class NodeLease:
         self._recover = recover
         self._lost = lost
         self._held: set[str] = set()
-        self._worker = Worker("lease", self._step, look_every=_RENEW_EVERY)
+        self._worker = Worker("lease", self._step, look_every=_RENEW_EVERY, pauses=(1.0,))
 
     async def acquire(self) -> None:
         """Begin to live. Raises NodeTakenError where another process keeps the node's number."""

@@ -3,11 +3,13 @@
 Not here: which state follows which (sms.lifecycle) and what is written (store.progress).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 
-from gateway.misfits import Misfits
+from gateway.misfits import Misfits, Unite
 from gateway.ports import Clock
 from gateway.worker import Worker
 from sms.message import Receipt, ReceiptState
@@ -16,7 +18,7 @@ from store.database import Database
 from store.dropped import forget_dropped
 from store.keys import to_stored
 from store.outbound import Outbound
-from store.progress import ProgressStore
+from store.progress import Progress, ProgressStore, Refit
 from store.receipts import Arrived, forget_orphans
 
 log = structlog.get_logger()
@@ -24,12 +26,16 @@ log = structlog.get_logger()
 _SWEEP_EVERY = 1.0
 _FORGET_EVERY_SWEEPS = 600
 _MOST_WORDS = 1000
+NOTHING_EXPLAINED: Final[Mapping[str, Unite]] = MappingProxyType({})
 
 
 class Track:
-    """Takes receipts and ends what is overdue; `notices_written` is called when a settled job left a notice."""
+    """Takes receipts and ends what is overdue; `notices_written` is called when a settled job left a notice.
 
-    def __init__(
+    `unite` says of carriers whose dialect explains their ids which two are one.
+    """
+
+    def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
         self,
         *,
         database: Database,
@@ -37,6 +43,7 @@ class Track:
         progress: ProgressStore,
         clock: Clock,
         notices_written: Callable[[], None],
+        unite: Mapping[str, Unite] = NOTHING_EXPLAINED,
     ) -> None:
         self._database = database
         self._outbound = outbound
@@ -46,7 +53,9 @@ class Track:
         self._notices_written = notices_written
         self._sweeps = 0
         self._more_to_forget = False
-        self._misfits = Misfits(database)
+        self._apply_refit = in_lists(progress.refit)
+        self._misfits = Misfits(database, unite, self._refit)
+        self._recalled = False
         self._strange_words: set[tuple[str, str]] = set()
         self._sweeper = Worker("sweep", self._sweep, look_every=_SWEEP_EVERY)
 
@@ -67,6 +76,15 @@ class Track:
                 self._misfits.note(receipt, at)
             if receipt.state is ReceiptState.OTHER:
                 self._warn_of_word(receipt)
+        self._tell(changes)
+
+    async def _refit(self, found: list[Refit]) -> None:
+        changes = await self._database.write(self._apply_refit, found)
+        log.info("receipts_fit_after_all", receipts=len(found))
+        self._tell(changes)
+
+    def _tell(self, changes: Sequence[Progress]) -> None:
+        for change in changes:
             if change.settled_job:
                 log.info("job_settled", job=change.settled_job)
         if any(change.notices for change in changes):
@@ -82,6 +100,9 @@ class Track:
 
     async def _sweep(self) -> bool:
         now = to_stored(self._clock.now())
+        if not self._recalled:
+            self._recalled = True  # whatever comes of it: the sweep must go on
+            await self._misfits.recall(now)
         swept = await self._database.write(self._progress.sweep, now)
         for job in swept.settled_jobs:
             log.info("job_settled", job=job, by="silence")

@@ -1,29 +1,65 @@
 """The one loop that everything due goes through: work while there is something, then wait for a kick or the next look.
 
-Not here: what is done (dispatch, track, notify). A step that raises is logged and tried again after a pause: one
-poisonous row must not stop the queue.
+A step that raises is logged and tried again after a pause, since one poisonous row must not stop the queue; the pause
+grows to a bound, and where the step fails for long, whoever listens is told once, and once when it works again. Not
+here: what is done (dispatch, track, notify), and how the administrator is told (alarms).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 
 import structlog
 
 log = structlog.get_logger()
+
+PAUSES = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between the first, second, … failure of a step in a row and the next try."""
+_TOLD_AFTER = 60.0
+_LONGEST_CAUSE = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A worker whose step has failed for `seconds` in a row, or that works again after it (`over`).
+
+    `kind` is the name of the error, `cause` that and its words.
+    """
+
+    worker: str
+    kind: str
+    cause: str
+    seconds: float
+    over: bool
+
+
+troubles: ContextVar[Callable[[Trouble], None] | None] = ContextVar("troubles", default=None)
+"""Who is told of the troubles of workers that are started in this context."""
 
 
 class Worker:
     """Runs `step` until stopped. A step returns whether it did something, in which case it is run again at once."""
 
     def __init__(
-        self, name: str, step: Callable[[], Awaitable[bool]], *, look_every: float, pause: float = 1.0
+        self,
+        name: str,
+        step: Callable[[], Awaitable[bool]],
+        *,
+        look_every: float,
+        pauses: Sequence[float] = PAUSES,
+        told_after: float = _TOLD_AFTER,
     ) -> None:
         self._name = name
         self._step = step
         self._look_every = look_every
-        self._pause = pause
+        self._pauses = pauses
+        self._told_after = told_after
         self._kicked = asyncio.Event()
-        self._stopping = False
+        self._stopped = asyncio.Event()
+        self._failures = 0
+        self._failing_since = 0.0
+        self._told: Trouble | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -36,27 +72,61 @@ class Worker:
 
     async def stop(self) -> None:
         """Let the step under way end, then no other begins."""
-        self._stopping = True
+        self._stopped.set()
         self._kicked.set()
         if self._task is not None:
             await self._task
 
     async def _run(self) -> None:
-        while not self._stopping:
+        while not self._stopped.is_set():
             self._kicked.clear()
             try:
-                if await self._step():
-                    continue
-                wait = self._look_every
+                is_done = not await self._step()
             except Exception as error:
-                log.exception("step_failed", worker=self._name, cause=f"{type(error).__name__}: {error}"[:300])
-                wait = self._pause
-            if not self._stopping:
-                await self._rest(wait)
+                log.exception("step_failed", worker=self._name, cause=_cause_of(error))
+                self._note_failure(error)
+                pause = self._pauses[min(self._failures, len(self._pauses)) - 1]
+                await _rest(self._stopped, pause)  # not cut short by a kick: work that comes in would undo it
+            else:
+                self._note_success()
+                if is_done and not self._stopped.is_set():
+                    await _rest(self._kicked, self._look_every)
 
-    async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._kicked.wait()
-        except TimeoutError:
-            pass
+    def _note_failure(self, error: Exception) -> None:
+        now = asyncio.get_running_loop().time()
+        if not self._failures:
+            self._failing_since = now
+        self._failures += 1
+        if self._told is None and now - self._failing_since >= self._told_after:
+            self._told = Trouble(
+                worker=self._name,
+                kind=type(error).__name__,
+                cause=_cause_of(error),
+                seconds=now - self._failing_since,
+                over=False,
+            )
+            _tell(self._told)
+
+    def _note_success(self) -> None:
+        if self._told is not None:
+            seconds = asyncio.get_running_loop().time() - self._failing_since
+            _tell(replace(self._told, seconds=seconds, over=True))
+        self._failures, self._told = 0, None
+
+
+def _cause_of(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_LONGEST_CAUSE]
+
+
+def _tell(trouble: Trouble) -> None:
+    tell = troubles.get()
+    if tell is not None:
+        tell(trouble)
+
+
+async def _rest(until: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await until.wait()
+    except TimeoutError:
+        pass

@@ -16,7 +16,8 @@ from gateway.lease import NodeLease
 from gateway.notify import Notify
 from gateway.receive import Receive
 from gateway.track import Track
-from mta.app_carriers import build_client, password_of, start_sandbox
+from gateway.worker import troubles
+from mta.app_carriers import build_client, password_of, start_sandbox, unite_of
 from mta.app_core import Core
 from mta.app_listeners import build_listening
 from mta.app_mail import MailOut, build_schedule
@@ -57,6 +58,7 @@ class Gateway:
             progress=self._progress,
             clock=self.core.clock,
             notices_written=self._notices_written,
+            unite=unite_of(config.carriers),
         )
         self._mail_out = MailOut(
             config,
@@ -140,6 +142,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Recover what an earlier process left, then start from the carriers inwards: mail is taken last."""
+        troubles.set(self._mail_out.tell_trouble)
         await self.core.book.load()
         for options in self._config.carriers:
             self._carriers.append(await self._build_carrier(options))

@@ -2,8 +2,9 @@
 
 import math
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from random import random
 
 import structlog
@@ -13,10 +14,11 @@ from mta.config.carriers import CarrierKind, CarrierOptions, CarrierTls
 from mta.config.shapes import read_secret
 from smpp.account import CarrierAccount, OutbindDoor
 from smpp.client import SmppClient
-from smpp.dialect import Dialect
+from smpp.dialect import Dialect, IdBase
 from smpp.limits import Limits
 from smpp.script import Script
 from smpp.simulator import Simulator
+from smpp.submissions import unite_ids
 from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError, smpp_client_role
 
 log = structlog.get_logger()
@@ -48,6 +50,16 @@ def build_client(  # noqa: PLR0913 - all by name
         outbind=_door(carrier),
     )
     return SmppClient(account, clock=clock, jitter=random)
+
+
+def unite_of(carriers: Iterable[CarrierOptions]) -> dict[str, Callable[[str, str], str]]:
+    """Return how two ids are found to be one, for each carrier whose dialect explains its ids."""
+    return {
+        item.name: partial(unite_ids, dialect=item.dialect)
+        for item in carriers
+        if {item.dialect.id_in_response, item.dialect.id_in_receipt, item.dialect.id_in_receipt_tlv}
+        - {IdBase.TEXT, None}
+    }
 
 
 def _dialect(carrier: CarrierOptions) -> Dialect:

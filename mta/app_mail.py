@@ -12,6 +12,7 @@ from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.notify import NextAttempt
 from gateway.ports import Clock
 from gateway.postmaster import Postmaster
+from gateway.worker import Trouble
 from mta.app_signers import load_signers
 from mta.config.mail import MailRoute
 from mta.config.model import Config
@@ -223,6 +224,22 @@ class MailOut:
     def sound(self, raised: Raised) -> None:
         """Tell the administrator."""
         self._alarms.sound(raised)
+
+    def tell_trouble(self, trouble: Trouble) -> None:
+        """Tell the administrator of a part of the gateway that has failed for long, or that works again.
+
+        Where one cause stops many parts, as a database that is gone does, one mail says it for all.
+        """
+        state = "works again" if trouble.over else "fails"
+        since = f"{trouble.seconds:.0f} seconds"
+        text = f"It had failed for {since}." if trouble.over else f"It has failed for {since} and is tried again."
+        self.sound(
+            Raised(
+                topic=f"worker-{'over' if trouble.over else 'fails'}:{trouble.kind}",
+                subject=f"The worker «{trouble.worker}» {state}",
+                text=f"{text}\n\nCause: {trouble.cause}\n\nThe log has each failure as event=step_failed.\n",
+            )
+        )
 
     def _tell_tls_failure(self, failed: TlsAlarm) -> None:
         first = failed.failures == 1

@@ -290,6 +290,19 @@ def normalise_id(text: str, base: IdBase) -> str:
         return text
 
 
+def unite_ids(answered: str, reported: str, dialect: Dialect) -> str:
+    """Return the one id that these are, in the form in which ids compare; empty where they are two.
+
+    `answered` was kept of an answer before the dialect explained its ids: as it came. `reported` was kept of a receipt,
+    as it came or in that form.
+    """
+    own = normalise_id(answered, dialect.id_in_response)
+    bases = (dialect.id_in_receipt, dialect.id_in_receipt_tlv or dialect.id_in_response)
+    if answered == reported:
+        return answered
+    return own if own in {reported, *(normalise_id(reported, base) for base in bases)} else ""
+
+
 def write_id(carrier_id: str, base: IdBase) -> str:
     """Return a normalised id as the carrier writes it: a hexadecimal id in lower case without leading zeros."""
     return f"{int(carrier_id):x}" if base is IdBase.HEX and carrier_id.isdecimal() else carrier_id

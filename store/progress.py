@@ -81,6 +81,16 @@ class CarrierCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refit:
+    """An orphan that is of this part after all, which is called `carrier_id` from now on; `now` is in microseconds."""
+
+    orphan: Orphan
+    part_key: int
+    carrier_id: str
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
     """A wish of the living `owner` to settle, as lost with this problem, what dead processes were submitting."""
 
@@ -323,6 +333,22 @@ class ProgressStore:
         kept += worth_keeping(tx, idle) if idle else []
         keep(tx, self._keys, kept)
         notices = self._writer.save(tx, messages.values(), max(item.at for item in arrived))
+        return [_progress(message, notices) for message in told]
+
+    def refit(self, tx: Transaction, found: list[Refit]) -> list[Progress]:
+        """Apply orphans that were found to be of a part, oldest first."""
+        messages = load_messages_of(tx, (item.part_key for item in found))
+        places = _places(messages)
+        told: list[MovingMessage | None] = []
+        for item in found:
+            message, part = places.get(item.part_key, (None, None))
+            told.append(message)
+            if message is not None and part is not None:
+                part.carrier_id = item.carrier_id
+                part.changed = part.offered = message.changed = True
+                self._report(message, part, item.orphan)
+        adopt(tx, [(item.part_key, item.orphan.key) for item in found if item.part_key in places])
+        notices = self._writer.save(tx, messages.values(), max(item.now for item in found))
         return [_progress(message, notices) for message in told]
 
     def sweep(self, tx: Transaction, nows: list[int]) -> list[Swept]:

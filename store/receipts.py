@@ -46,6 +46,16 @@ class Orphan:
     word: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPart:
+    """A part that its carrier has named, and the number that it is to."""
+
+    key: int
+    carrier: str
+    carrier_id: str
+    number: str
+
+
 # The key of a part and of its message.
 Named = tuple[int, int]
 # A receipt with the key of its part, None for an orphan.
@@ -62,6 +72,10 @@ _ORPHAN = "SELECT key, carrier, carrier_id, state, error, number, received_at, w
 _ORPHAN_BY_ID = _ORPHAN + " AND carrier_id IN (??)"
 _ORPHAN_BY_NUMBER = _ORPHAN + " AND number IN (??)"
 _PART_BY_ID = "SELECT key, carrier, carrier_id, message_key FROM part WHERE carrier_id <> '' AND carrier_id IN (??)"
+_NAMED = (
+    "SELECT p.key, p.carrier, p.carrier_id, m.number FROM part p JOIN message m ON m.key = p.message_key"
+    " WHERE p.carrier_id <> '' AND p.carrier_id IN (??)"
+)
 # As store.moving.MovingPart.id_missing says it.
 _ID_MISSING = (
     "SELECT p.key, m.key, p.carrier, m.number FROM"
@@ -92,9 +106,12 @@ def name_parts(tx: Transaction, arrived: Sequence[Arrived], whole: AbstractSet[s
     return named
 
 
-def find_parts_named(tx: Transaction, carrier_ids: AbstractSet[str]) -> set[tuple[str, str]]:
-    """Return which of these ids parts have, each with its carrier."""
-    return {(carrier, carrier_id) for _, carrier, carrier_id, _ in tx.rows_in(_PART_BY_ID, carrier_ids)}
+def find_parts_named(tx: Transaction, carrier_ids: AbstractSet[str]) -> list[NamedPart]:
+    """Return the parts that have one of these ids, of whatever carrier."""
+    return [
+        NamedPart(key=row[0], carrier=row[1], carrier_id=row[2], number=row[3])
+        for row in tx.rows_in(_NAMED, carrier_ids)
+    ]
 
 
 def find_without_id(tx: Transaction, numbers: AbstractSet[str], at: int) -> dict[tuple[str, str], list[Named]]:
@@ -108,6 +125,12 @@ def find_without_id(tx: Transaction, numbers: AbstractSet[str], at: int) -> dict
 def find_orphans(tx: Transaction, carrier_ids: AbstractSet[str]) -> list[Orphan]:
     """Return the orphans with these ids, of whatever carrier, oldest first."""
     return _orphans(tx.rows_in(_ORPHAN_BY_ID, carrier_ids))
+
+
+def find_orphans_of(tx: Transaction, carriers: AbstractSet[str], most: int) -> list[Orphan]:
+    """Return the newest orphans of these carriers, oldest first."""
+    rows = tx.rows_in(_ORPHAN + " AND carrier IN (??)", carriers)
+    return _orphans(sorted(rows)[-most:])
 
 
 def find_orphans_to(tx: Transaction, numbers: AbstractSet[str]) -> list[Orphan]:

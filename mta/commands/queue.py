@@ -331,7 +331,7 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     for part in message.parts:
         cost = f", cost {part.cost_label}" if part.cost_label else ""
         error = f", error {part.error}" if part.error else ""
-        again = f", sent again {part.resends} times for want of an answer" if part.resends else ""
+        again = f", sent {part.resends + 1} times for want of an answer" if part.resends else ""
         lines.append(
             f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'},"
             f" id {part.carrier_id or '-'}{cost}{error}{again}"

@@ -81,7 +81,7 @@ def _render_tables(
         if isinstance(shape, TableShape):
             yield from ("", *_comment(docs[item.name]), *_render_settings(name, given))
         elif is_mapping(inner):
-            yield from ("", *_comment(docs[item.name]), *_render_mapping(name, inner))
+            yield from ("", *_comment(docs[item.name]), *_render_mapping(name, inner, given))
         elif item_hint(unwrap(hints[item.name])[0]):
             yield from ("", *_comment(inner.__doc__))
             for entry in given if isinstance(given, Sequence) else [None]:
@@ -135,17 +135,21 @@ def _render_settings(name: str, given: object) -> Iterator[str]:
         yield f"{'' if field.name in values else '#'}{field.name} = {_toml(value, None)}"
 
 
-def _render_mapping(name: str, hint: Any) -> Iterator[str]:
-    """Render a table with keys of the operator's own: one example of a key and its value."""
+def _render_mapping(name: str, hint: Any, given: object) -> Iterator[str]:
+    """Render a table with keys of the operator's own as it was given, else one example of a key and its value."""
     key_kind, value_hint = get_args(hint)
-    key = "0x0045" if key_kind is int else "WORD"
     value_kind = unwrap(value_hint)[0]
+    values = given if isinstance(given, Mapping) else {}
+    example = "0x0045" if key_kind is int else "WORD"
+    mark = "" if values else "#"
     if is_table(value_kind):
-        yield f"#[{name}.{key}]"
-        yield from _render_tables(value_kind, {}, (name, key), live=False)
+        for key in values or (example,):
+            yield f"{mark}[{name}.{key}]"
+            yield from _render_tables(value_kind, values.get(key, {}), (name, key), live=bool(values))
     else:
-        yield f"#[{name}]"
-        yield f"#{key} = {_toml(next(iter(choices(value_kind))), None)}"
+        yield f"{mark}[{name}]"
+        for key in values or (example,):
+            yield f"{mark}{key} = {_toml(values.get(key, next(iter(choices(value_kind)))), value_hint)}"
 
 
 def _comment(text: str | None) -> Iterator[str]:

@@ -176,7 +176,7 @@ class Row:
     """A row of the table: what the centre plays, what the operator's file says of it, and what must come of one SMS.
 
     `mails` are words of each status mail, in order. `submits` is how often the centre may get the part. `log` is an
-    event that the gateway's log must have about this carrier, with its level.
+    event that the gateway's log must have about this carrier, with its level; `status` are words of that command.
     """
 
     plays: Play
@@ -187,6 +187,7 @@ class Row:
     submits: int = 1
     log: tuple[str, str] | None = None
     hangs_up_when_bound: bool = False
+    status: str = ""
 
 
 @asynccontextmanager

@@ -27,6 +27,11 @@ async def reports_in_decimal(submit: Submit) -> None:
     assert await submit.report("DELIVRD", message_id="1A2B3C4D") == 0
 
 
+async def refuses_and_reports(submit: Submit) -> None:
+    submit.answer(b"", status=0x0B)
+    assert await submit.report("UNDELIV") == 0
+
+
 async def reports_the_first(submit: Submit) -> None:
     submit.answer()
     if submit.nth == 0:
@@ -52,7 +57,29 @@ ROWS: dict[str, Row] = {
         )
     ),
     "long_service_type": Row(plays=reports("DELIVRD", service_type=b"PREMIUM1")),
+    "neither_sub_nor_dlvrd": Row(
+        plays=reports(
+            "DELIVRD", text="id:{id} submit date:2611231600 done date:2611231601 stat:{word} err:000 text:Pump"
+        )
+    ),
+    "no_dates": Row(plays=reports("DELIVRD", text="id:{id} sub:001 dlvrd:001 stat:{word} err:000 text:")),
+    "nothing_but_parameters": Row(plays=reports("", text="", state=2)),
+    "error_with_a_letter": Row(
+        plays=reports(
+            "UNDELIV", text="id:{id} sub:001 dlvrd:000 submit date: done date: stat:{word} err:21B text:A\x1bB"
+        ),
+        state="undelivered",
+        mails=("not delivered",),
+        status="error 21B",
+    ),
+    "said_nine_times": Row(plays=reports(*["DELIVRD"] * 9)),
+    "pending_after_delivered": Row(plays=reports("DELIVRD", "ENROUTE", "ACCEPTD", "UNDELIV")),
+    "hexadecimal_of_64_bits": Row(
+        plays=reports("DELIVRD", answer="812FC7470000001B", message_id=str(0x812FC7470000001B)),
+        options={"dialect": {"id_in_response": "hex", "id_in_receipt": "decimal"}},
+    ),
     # Answers
+    "refused_without_a_body": Row(plays=refuses_and_reports, state="failed", mails=("",)),
     "long_message_id": Row(plays=reports("DELIVRD", answer="9" * 72, message_id="9" * 72)),
     "long_message_id_resend": Row(
         plays=reports("DELIVRD", answer="8" * 72, message_id="8" * 72), options={"on_unknown": "resend"}
@@ -65,6 +92,7 @@ ROWS: dict[str, Row] = {
         state="unknown",
         mails=("it was sent 2 times",),
         submits=2,
+        status="sent 2 times for want of an answer",
     ),
     "ids_that_never_fit": Row(plays=reports_in_decimal, log=("warning", "receipts_fit_nothing")),
     # What a receipt means
@@ -171,6 +199,7 @@ async def test_what_a_carrier_does_comes_to_what_it_means(name, site, running):
     told = [str(mail.message.get_body(("plain",)).get_content()) for mail in site.box.mails[before:]]
     assert [words for words, text in zip(row.mails, told, strict=True) if words not in text] == []
     assert (centre.faults, len(centre.submits)) == ([], row.submits)
+    assert row.status in await site.command("status", job)
     if row.log is not None:
         level, event = row.log
         await site.until(lambda: any(f"level={level} event={event} carrier={name}" in line for line in site.log))

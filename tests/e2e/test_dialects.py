@@ -58,12 +58,7 @@ TABLE: dict[str, tuple[dict, dict, dict]] = {
 }
 UNREACHED = {name: f"4477009004{n:02}" for n, name in enumerate(TABLE)}
 VENDOR = "447700900599"
-OWN_STATUS = """
-[carrier.dialect.statuses.0x0401]
-verdict = "fail"
-code = "number-refused"
-text = "The carrier has blocked this number."
-"""
+OWN_STATUS = {"verdict": "fail", "code": "number-refused", "text": "The carrier has blocked this number."}
 NUMBERS = {name: f"4477009005{n:02}" for n, name in enumerate(TABLE)}
 _KINDS: dict[str, Any] = {
     "long_messages": LongMessages,
@@ -107,12 +102,11 @@ async def world(tmp_path_factory, module_database):
     refusing = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=Script(refuse=lambda _: 0x0401))
     await refusing.start()
     carriers["vendor"] = refusing
-    site.more_carriers.append({"name": "vendor", "port": refusing.port, "prefixes": [VENDOR]})
+    own = {"statuses": {"0x0401": OWN_STATUS}}
+    site.more_carriers.append({"name": "vendor", "port": refusing.port, "prefixes": [VENDOR], "dialect": own})
     backup = {"name": "backup", "port": free_port(), "prefixes": [NUMBERS["plain"]], "priority": 20}
     site.more_carriers.append({**backup, "dialect": TABLE["udh-16-bit"][0]})
     await site.open()
-    before, name, after = site.file.read_text().partition('name = "vendor"')
-    site.file.write_text(before + name + after.replace("#[carrier.dialect.statuses.0x0045]", OWN_STATUS, 1))
     await site.command("customer", "set", "demo", "delivery_receipt=on", "unencodable=switch", "max_parts=10")
     await site.start()
     yield site, carriers

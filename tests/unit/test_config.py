@@ -24,7 +24,8 @@ from mta.config.shapes import (
     read_secret,
 )
 from smpp.account import BindMode
-from sms.message import Priority
+from smpp.statuses import Verdict
+from sms.message import Priority, ReceiptState
 from tls.policy import PinKind, TlsLevel
 
 SMALL = """\
@@ -183,13 +184,26 @@ def test_a_first_file_has_exactly_the_values_it_was_made_with(tmp_path):
             {"name": "one", "address": "[::1]:25", "timeouts": {"command": "7m"}},
             {"name": "two", "address": "127.0.0.1:26"},
         ],
-        "carrier": [{"name": "s", "kind": "sandbox", "sandbox": {"receipt_delay": "5s"}}],
+        "carrier": [
+            {"name": "s", "kind": "sandbox", "sandbox": {"receipt_delay": "5s"}},
+            {
+                "name": "t",
+                "kind": "sandbox",
+                "dialect": {
+                    "statuses": {"0x0401": {"verdict": "retry", "code": "throttled", "text": "Slower."}},
+                    "receipt_states": {"ACCEPTD": "delivered", "PARKED": "enroute"},
+                },
+            },
+        ],
         "mail": {"sandbox": "mailbox", "tls": [{"domain": "*", "level": "encrypt"}]},
         "settings": {"max_parts": 3},
     }
     text = render_config(values)
     assert {key: value for key, value in tomllib.loads(text).items() if value} == values
-    assert load(tmp_path, text).carriers[0].sandbox.receipt_delay == timedelta(seconds=5)
+    first, second = load(tmp_path, text).carriers
+    assert first.sandbox.receipt_delay == timedelta(seconds=5)
+    assert second.dialect.receipt_states == {"ACCEPTD": ReceiptState.DELIVERED, "PARKED": ReceiptState.ENROUTE}
+    assert second.dialect.statuses[0x0401].verdict is Verdict.RETRY
 
 
 WRONG = {

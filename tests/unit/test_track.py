@@ -1,11 +1,14 @@
 """Receipts into states, answered after the commit; silence into an end; the notice of a settled job is announced."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.track import Track
+from smpp.dialect import Dialect, IdBase
+from smpp.submissions import unite_ids
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
 from store.keys import to_instant
@@ -28,15 +31,21 @@ def world(database_url):
 @pytest.fixture
 async def track(world):
     world.clock, world.told = MovedClock(), []
-    track = Track(
+    track = track_of(world)
+    yield track
+    await track.stop()
+
+
+def track_of(world, dialect=None):
+    """Return what takes receipts, where the dialect says what alpha's ids are."""
+    return Track(
         database=world.database,
         outbound=world.outbound,
         progress=world.progress,
         clock=world.clock,
         notices_written=lambda: world.told.append(1),
+        unite={} if dialect is None else {"alpha": partial(unite_ids, dialect=dialect)},
     )
-    yield track
-    await track.stop()
 
 
 def submitted(world: World, parts: int = 1) -> list[str]:
@@ -130,13 +139,7 @@ async def test_a_receipt_that_never_comes_ends_as_unknown_after_the_grace(world,
     assert state(world) == ("submitted", "")
     await track.stop()
     world.clock.move(timedelta(hours=1))
-    again = Track(
-        database=world.database,
-        outbound=world.outbound,
-        progress=world.progress,
-        clock=world.clock,
-        notices_written=lambda: world.told.append(1),
-    )
+    again = track_of(world)
     again.start()
     await until(lambda: state(world) == ("unknown", "no-receipt"))
     await again.stop()
@@ -190,3 +193,52 @@ async def test_a_receipt_that_fits_as_soon_as_its_answer_comes_is_no_misfit(worl
         track.start()
         await track.stop()
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == []
+
+
+HEX_THEN_DECIMAL = Dialect(id_in_response=IdBase.HEX, id_in_receipt=IdBase.DECIMAL)
+DECIMAL_THEN_HEX = Dialect(id_in_response=IdBase.DECIMAL, id_in_receipt=IdBase.HEX)
+ANY_CASE = Dialect(id_in_response=IdBase.TEXT_ANY_CASE, id_in_receipt=IdBase.TEXT_ANY_CASE)
+
+
+@pytest.mark.parametrize(
+    ("ids", "dialect"),
+    [
+        (("1A2B", "6699"), HEX_THEN_DECIMAL),
+        (("00001a2b", "6699"), HEX_THEN_DECIMAL),
+        (("1234", "0000004660"), HEX_THEN_DECIMAL),
+        (("6699", "1A2B"), DECIMAL_THEN_HEX),
+        (("ABCX", "abcx"), ANY_CASE),
+    ],
+)
+@pytest.mark.parametrize("explained", ["before it came", "after it came"])
+async def test_a_receipt_is_used_whose_ids_the_dialect_explains_only_after_their_sms_was_sent(
+    ids, dialect, explained, world, track
+):
+    answered, reported = ids
+    world.add(NUMBER, receipt_wanted=True)
+    world.settle(*((part.part_key, Done(reference=answered)) for part in world.take()))
+    explaining = track_of(world, dialect)
+    for item in (receipt(reported, ReceiptState.ENROUTE), receipt(reported)):
+        await (track if explained == "after it came" else explaining).reported([item])
+    assert state(world) == ("submitted", "")
+    world.clock.move(timedelta(seconds=5))
+    explaining.start()
+    await until(lambda: state(world) == ("delivered", ""))
+    await explaining.stop()
+    assert world.rows("SELECT count(*) FROM receipt WHERE part_key IS NULL") == [(0,)]
+    assert world.told == [1]
+
+
+@pytest.mark.parametrize("answers", [["1A2B"], ["1A2B", "00001a2b"]], ids=["another number", "two that fit"])
+async def test_a_receipt_whose_part_is_doubtful_is_given_to_none(answers, world, track):
+    for answered in answers:
+        world.add(NUMBER, receipt_wanted=True)
+        world.settle(*((part.part_key, Done(reference=answered)) for part in world.take()))
+    number = NUMBER if len(answers) > 1 else "447700900999"
+    await track.reported([Receipt(carrier="alpha", carrier_id="6699", state=ReceiptState.DELIVERED, number=number)])
+    explaining = track_of(world, HEX_THEN_DECIMAL)
+    world.clock.move(timedelta(seconds=5))
+    explaining.start()
+    await until(lambda: world.rows("SELECT count(*) FROM seen") == [(0,)])
+    await explaining.stop()
+    assert {row[0] for row in world.rows("SELECT state FROM message")} == {"submitted"}

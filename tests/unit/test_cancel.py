@@ -1,0 +1,103 @@
+"""What a carrier is asked back: until it says yes or no, ever more rarely, ten times at most."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.cancel import Cancelling, cancel_now
+from sms.number import MobileNumber, SenderId
+from sms.outcome import Done, Failed, Outcome, Retry, Unknown
+from store.keys import to_instant
+from store.progress import Rules
+from tests.unit.store_world import BUSY, LOST, WRONG, World
+from tests.unit.use_case_kit import MovedClock, until
+
+NUMBER = "447700900101"
+HOUR = timedelta(hours=1)
+
+
+class HastyClock(MovedClock):
+    """An hour later at each look."""
+
+    def now(self) -> datetime:
+        self.move(HOUR)
+        return self.instant
+
+
+class AskedCarrier:
+    """Answers each cancelling with the next of `outcomes`, the last one for ever.
+
+    `waits` has how long the wish had been put off before each question but the first.
+    """
+
+    def __init__(self, world: World, clock: HastyClock, *outcomes: Outcome) -> None:
+        self.world = world
+        self.clock = clock
+        self.outcomes = list(outcomes)
+        self.asked = 0
+        self.waits: list[timedelta] = []
+
+    async def cancel(self, carrier_id: str, number: MobileNumber, sender: SenderId | None) -> Outcome:
+        assert (carrier_id, number.digits, sender) == ("c1", NUMBER, None)
+        ((due_at,),) = self.world.rows("SELECT due_at FROM cancel_wish")
+        if self.asked:
+            self.waits.append(to_instant(due_at) - (self.clock.instant - HOUR))  # put off at the look before this one
+        self.asked += 1
+        return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+
+
+@pytest.fixture
+def world(database_url):
+    world = World(database_url, Rules())
+    world.add(NUMBER, receipt_wanted=True)
+    (part,) = world.take()
+    world.settle((part.part_key, Done(reference="c1")))
+    yield world
+    world.database.close()
+
+
+async def ask_back(world: World, *outcomes: Outcome) -> tuple[AskedCarrier, list[str]]:
+    """Leave a wish to cancel the message, and return the carrier that answers so and the log's events, when it is gone."""
+    ((key,),) = world.rows("SELECT key FROM message")
+    assert cancel_now(world.database, world.progress, (key,), world.now).asked == 1
+    clock = HastyClock()
+    carrier = AskedCarrier(world, clock, *outcomes)
+    cancelling = Cancelling(
+        database=world.database,
+        progress=world.progress,
+        carriers={"alpha": carrier},
+        clock=clock,
+        notices_written=lambda: None,
+    )
+    with capture_logs() as log:
+        cancelling.start()
+        try:
+            await until(lambda: world.rows("SELECT count(*) FROM cancel_wish") == [(0,)])
+        finally:
+            await cancelling.stop()
+    return carrier, [entry["event"] for entry in log]
+
+
+async def test_a_carrier_that_is_always_busy_is_asked_ever_more_rarely_ten_times_and_then_given_up_aloud(world):
+    carrier, events = await ask_back(world, Retry(problem=BUSY))
+    assert carrier.asked == 10
+    assert carrier.waits == sorted(carrier.waits)
+    assert carrier.waits[0] < timedelta(seconds=10)
+    assert carrier.waits[-1] >= timedelta(minutes=30)
+    assert events == ["cancel_asked"] * 10 + ["cancel_given_up"]
+    assert world.rows("SELECT state FROM message") == [("submitted",)]
+
+
+async def test_a_carrier_that_was_busy_and_then_agrees_ends_the_message(world):
+    carrier, events = await ask_back(world, Retry(problem=BUSY), Done())
+    assert carrier.asked == 2
+    assert "cancel_given_up" not in events
+    assert world.rows("SELECT state FROM message") == [("cancelled",)]
+
+
+@pytest.mark.parametrize("outcome", [Failed(problem=WRONG), Unknown(problem=LOST)], ids=["refused", "unanswered"])
+async def test_a_carrier_that_refuses_or_never_answers_is_asked_once(world, outcome):
+    carrier, _ = await ask_back(world, outcome)
+    assert carrier.asked == 1
+    assert world.rows("SELECT state FROM message") == [("submitted",)]
