@@ -111,9 +111,8 @@ def main() -> None:
     """Run and administer a mail transfer agent between e-mail and SMS."""
     import structlog  # noqa: PLC0415  (no overview and no version needs a log)
 
-    os.umask(
-        0o077
-    )  # what is written holds secrets, numbers and texts: nobody else reads it, whatever its folder allows
+    # What is written holds secrets, numbers and texts: nobody else reads it, whatever its folder allows.
+    os.umask(0o077)
 
     # A command's answer alone goes to standard output. Serving configures its log from the operator's file.
     structlog.configure(

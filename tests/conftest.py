@@ -44,9 +44,11 @@ def chance(pytestconfig):
 
 
 @pytest.fixture(autouse=True)
-def log_as_ever():
-    """Undo what a command told the log: `main` quietens it for a terminal."""
+def process_as_ever():
+    """Undo what a command did to its process: `main` quietens the log for a terminal and lets nobody else read files."""
+    os.umask(0o022)  # a fixture of a whole module may have run commands before
     yield
+    os.umask(0o022)
     structlog.reset_defaults()
 
 
