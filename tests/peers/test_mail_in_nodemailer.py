@@ -83,7 +83,7 @@ async def test_a_pool_sends_text_html_and_attachments_and_asks_for_reports(site,
     texts = {sms.number: sms.text for sms in site.carrier.record.shown()}
     assert texts["447700900181"] == "Grüße aus Halle 2 - 5 €"
     assert texts["447700900182"].split() == ["Pump", "7", "has", "stopped", "Call", "back"]
-    assert texts["447700900183"] == "With reports ?"
+    assert texts["447700900183"] == "With reports 🚗"
     job = json.loads(await site.command("status", "--json", "<dsn@example.com>"))["report"]
     assert (job["mail"]["envid"], job["mail"]["ret"]) == ("job+42=", "HDRS")
     assert job["messages"][0]["notify"] == "SUCCESS,FAILURE"
