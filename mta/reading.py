@@ -27,9 +27,8 @@ class Reading:
             self._free.put(reader)
 
     def warm(self) -> None:
-        """Start the readers' processes, so that the first large mail does not wait for one."""
-        for reader in self._all:
-            reader.warm()
+        """Start the process that the next large mail gets, so that it does not wait for one."""
+        self._all[-1].warm()
 
     async def judge(self, raw: bytes, envelope: MailEnvelope, proven: Proven | None) -> Judgement:
         """Judge one mail. Raises ReaderUnavailableError where it is large and no process can be had to read it."""

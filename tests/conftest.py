@@ -5,9 +5,9 @@ import random
 from collections import Counter
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.in_process import undo_a_command
 from tests.peer import MISSING
 
 pytest_plugins = ["tests.databases"]
@@ -45,11 +45,10 @@ def chance(pytestconfig):
 
 @pytest.fixture(autouse=True)
 def process_as_ever():
-    """Undo what a command did to its process: `main` quietens the log for a terminal and lets nobody else read files."""
-    os.umask(0o022)  # a fixture of a whole module may have run commands before
+    """Undo what commands did to the process; a fixture of a whole module may have run some before."""
+    undo_a_command()
     yield
-    os.umask(0o022)
-    structlog.reset_defaults()
+    undo_a_command()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import structlog
 from click.testing import CliRunner
 
 from mta.__main__ import main
@@ -25,6 +24,7 @@ from smpp.script import Script
 from smpp.simulator import Simulator
 from tests.benchmarks.processes import cpu_of_tree, memory_of_tree
 from tests.databases import SQLITE_IN_ITS_FOLDER
+from tests.in_process import undo_a_command
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = "sms.example.net"
@@ -215,7 +215,7 @@ class Site:
         *names, last = arguments
         given = [*names, last, "--config", str(self.file)]
         result = await asyncio.to_thread(CliRunner().invoke, main, given)
-        structlog.reset_defaults()  # `main` quietens the log for a terminal
+        undo_a_command()
         assert result.exit_code == code, result.output + str(result.exception or "")
         return result.stdout if code == 0 else result.output
 

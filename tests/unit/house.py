@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import structlog
 from click.testing import CliRunner
 
 from mta.__main__ import main
@@ -24,6 +23,7 @@ from mta.judge import EnvelopeRecipient, MailEnvelope, Proven
 from store.database import Database
 from tests.databases import SQLITE_IN_ITS_FOLDER, fill
 from tests.e2e.site import addresses, mail
+from tests.in_process import undo_a_command
 
 ANNA, ZOE, BOB = "anna@acme.example.com", "zoe@acme.example.com", "bob@acme.example.com"
 _PEOPLE = (
@@ -45,7 +45,7 @@ _PEOPLE = (
 def administer(folder: Path, line: str) -> None:
     """Run a command of an administrator."""
     result = CliRunner().invoke(main, [*line.split(), "--config", str(folder / "mail2sms.toml")])
-    structlog.reset_defaults()  # `main` quietens the log for a terminal
+    undo_a_command()
     assert result.exit_code == 0, f"{line}: {result.output}"
 
 
