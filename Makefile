@@ -73,7 +73,7 @@ fuzz: install ## raw bytes into the mail reader for ten minutes: a coverage-guid
 	wait $$search || status=$$?; exit $$status
 
 example: install ## write what is generated: the example file, the pictures of the documentation, the standard mail inlined
-	$(BIN)/python -m mta.config.example > mail2sms.example.toml
+	$(BIN)/python -m config.example > mail2sms.example.toml
 	$(BIN)/python -m tests.lifecycle_picture docs/architecture.md
 	$(BIN)/python -m tests.command_reference docs/commands.md
 	$(BIN)/python -m tests.standards_index docs/standards.md

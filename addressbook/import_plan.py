@@ -1,6 +1,6 @@
 """What an address book file changes in what is stored, as a value that can be shown before it is applied.
 
-Not here: reading the file (exchange), applying the plan (gateway.people).
+Not here: reading the file (exchange), applying the plan (gateway.admin.users).
 """
 
 from collections.abc import Callable, Collection, Mapping

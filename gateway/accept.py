@@ -1,7 +1,7 @@
 """A submission into a job that is kept, or a refusal: settings, numbers, text, parts, one transaction.
 
 `plan` decides and stores nothing: the dry run and the server share it. `keep` stores what was planned; when it returns,
-«250» may be said. Not here: what a mail says (mta.words.intake), who sends it (mta.identify).
+«250» may be said. Not here: what a mail says (mta.reading.dedup_keys), who sends it (mta.identify).
 """
 
 import asyncio
@@ -14,10 +14,10 @@ import structlog
 from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, Resolved, refuse_country
 from addressbook.lists import DistributionList
 from addressbook.people import Customer, Profile, User
-from gateway.book import AddressBook
+from gateway.directory import AddressBook
+from gateway.encode import Texts, encode_rows, encode_shared
 from gateway.ports import Clock
 from gateway.routing import SEPARATOR, CarrierRoutes, Routed
-from gateway.texts import Texts, encode_rows, encode_shared
 from sms.message import EncodedText, MailOrigin, Origin
 from sms.number import MobileNumber, country_of, parse_number
 from sms.outcome import ProblemCode, Refusal, Refused
@@ -25,10 +25,10 @@ from sms.personalise import RowFault
 from sms.report import Channel, NoticeKind, Way, ways_to_tell
 from sms.schedule import Blackout, Schedule, decide_schedule
 from sms.settings import ReportFormat, Settings, StatusReport
-from store.database import Database, StorageError, StorageFullError
-from store.frozen import freeze_blackouts, freeze_origins, freeze_settings
-from store.keys import PublicIds, to_stored
-from store.outbound import Added, NewJob, NewMessage, Outbound
+from store.engine.database import Database, StorageError, StorageFullError
+from store.engine.keys import PublicIds, to_stored
+from store.jobs import Added, NewJob, NewMessage, Outbound
+from store.serialise import freeze_blackouts, freeze_origins, freeze_settings
 
 log = structlog.get_logger()
 

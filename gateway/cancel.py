@@ -17,9 +17,9 @@ from sms.lifecycle import retry_delay
 from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Done, Outcome, Retry
 from store import cancels
-from store.database import Database
-from store.keys import to_stored
-from store.progress import Cancel, CarrierCancelled, ProgressStore
+from store.engine.database import Database
+from store.engine.keys import to_stored
+from store.results import Cancel, CarrierCancelled, ProgressStore
 
 log = structlog.get_logger()
 

@@ -11,9 +11,9 @@ import structlog
 
 from gateway.ports import Clock
 from gateway.worker import Worker
-from store.database import Database
 from store.delays import DelayStore, Place, TellLate, find_late
-from store.keys import Keys, to_stored
+from store.engine.database import Database
+from store.engine.keys import Keys, to_stored
 
 log = structlog.get_logger()
 

@@ -13,17 +13,18 @@ from typing import Final
 
 import structlog
 
-from gateway.health import Health, HealthRules, Hours
+from gateway.health import Health, HealthRules
 from gateway.ports import Carrier, Clock
 from gateway.routing import SEPARATOR, CarrierRoutes
 from gateway.worker import Worker
 from sms.number import MobileNumber
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
-from store.database import Database
-from store.keys import to_stored
-from store.outbound import Outbound, Take
-from store.progress import Answer, Progress, ProgressStore, Recovery
+from sms.schedule import Hours
+from store.engine.database import Database
+from store.engine.keys import to_stored
+from store.jobs import Outbound, Take
 from store.rerouting import NewRoute, find_strays, look_again, reroute
+from store.results import Answer, Progress, ProgressStore, Recovery
 
 log = structlog.get_logger()
 

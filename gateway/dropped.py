@@ -1,6 +1,6 @@
 """Mail that is taken and not sent leaves a trace, committed before «250» is said, that `status` finds.
 
-Not here: what is dropped (mta.words.automatic), how long traces are kept (store.dropped).
+Not here: what is dropped (mta.reading.automatic), how long traces are kept (store.dropped).
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import structlog
 
 from gateway.ports import Clock
 from sms.outcome import Refusal, Refused
-from store.database import Database, StorageError, StorageFullError
 from store.dropped import DroppedStore, NewDrop
-from store.keys import Keys, to_stored
+from store.engine.database import Database, StorageError, StorageFullError
+from store.engine.keys import Keys, to_stored
 
 log = structlog.get_logger()
 

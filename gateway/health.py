@@ -5,8 +5,6 @@ Pure: every instant is an argument, in seconds of one clock. Not here: which car
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, time
-from zoneinfo import ZoneInfo
 
 from sms.outcome import Done, Failed, Outcome
 
@@ -55,19 +53,3 @@ class Health:
         """Tell whether the carrier should get what it is the best for; another may take it while this is false."""
         stuck = self.stuck_since is not None and now - self.stuck_since >= rules.link_patience
         return now >= self.resting_until and not stuck
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
-    """The hours of a day in which a carrier is used, in its zone; `until` before `since` goes over midnight."""
-
-    since: time
-    until: time
-    zone: str = "UTC"
-
-    def open_at(self, instant: datetime) -> bool:
-        """Tell whether an aware instant is within the hours."""
-        local = instant.astimezone(ZoneInfo(self.zone)).time()
-        if self.since <= self.until:
-            return self.since <= local < self.until
-        return local >= self.since or local < self.until

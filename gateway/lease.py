@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from gateway.worker import Worker
-from store.database import Database, StorageError
+from store.engine.database import Database, StorageError
 from store.leases import CarrierWish, Leases, NodeWish
 
 log = structlog.get_logger()

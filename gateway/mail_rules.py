@@ -19,7 +19,7 @@ from types import MappingProxyType
 import structlog
 
 from gateway.worker import Worker
-from store.database import Database, Transaction
+from store.engine.database import Database, Transaction
 from store.mail_rules import (
     StsToStore,
     TlsRule,

@@ -2,7 +2,7 @@
 
 A receipt may come before the answer that makes it fit, so each is looked at again after some seconds. Those of a
 carrier whose dialect explains its ids are tried with parts whose id was kept before it did, and at a start so are all
-that are still kept. Not here: keeping them and applying them (store.receipts, store.progress), what an id is (smpp).
+that are still kept. Not here: keeping them and applying them (store.receipts, store.results), what an id is (smpp).
 """
 
 import re
@@ -13,9 +13,9 @@ from functools import partial
 import structlog
 
 from sms.message import Receipt
-from store.database import Database
-from store.progress import Refit
+from store.engine.database import Database
 from store.receipts import NamedPart, Orphan, find_orphans, find_orphans_of, find_parts_named
+from store.results import Refit
 
 log = structlog.get_logger()
 

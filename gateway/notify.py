@@ -1,6 +1,6 @@
 """What happened, told: due notices to the sender of their channel, and what came of it back into the outbox.
 
-The notice itself was written in the transaction that settled the job (store.progress). Not here: how it looks
+The notice itself was written in the transaction that settled the job (store.results). Not here: how it looks
 (mta.sending.compose, web.job_report) and travels (mta.sending.deliver, web.push).
 """
 
@@ -16,8 +16,8 @@ from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.worker import Worker
 from sms.outcome import Done, Failed, Outcome, ProblemCode, Retry, Unknown
 from sms.report import Channel, JobReport, Notice, NoticeKind
-from store.database import Database, StorageError
-from store.keys import to_instant, to_stored
+from store.engine.database import Database, StorageError
+from store.engine.keys import to_instant, to_stored
 from store.outbox import NoticeEnd, Outbox, TakenNotice, TakeNotices
 from store.views import load_reports
 

@@ -21,8 +21,8 @@ from gateway.notify import NextAttempt, is_given_up
 from gateway.ports import Clock, MailAttempt
 from gateway.worker import Worker
 from sms.outcome import Done, Outcome, Refusal, Refused, Unknown
-from store.database import Database
-from store.keys import Keys, to_instant, to_stored
+from store.engine.database import Database
+from store.engine.keys import Keys, to_instant, to_stored
 from store.postmaster import ForwardEnd, NewForward, PostmasterStore, TakeForward, TakenForward, mail_id, pack
 
 log = structlog.get_logger()

@@ -8,9 +8,9 @@ from gateway.ports import Clock
 from sms.message import InboundFragment
 from sms.number import mask_number
 from store.batches import in_lists
-from store.database import Database
+from store.engine.database import Database
+from store.engine.keys import to_stored
 from store.inbox import ArrivedFragment, Inbox
-from store.keys import to_stored
 
 log = structlog.get_logger()
 

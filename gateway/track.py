@@ -1,6 +1,6 @@
 """Receipts into states, and silence into an end: what is over by time ends without anybody's word.
 
-Not here: which state follows which (sms.lifecycle) and what is written (store.progress).
+Not here: which state follows which (sms.lifecycle) and what is written (store.results).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +14,12 @@ from gateway.ports import Clock
 from gateway.worker import Worker
 from sms.message import Receipt, ReceiptState
 from store.batches import in_lists
-from store.database import Database
 from store.dropped import forget_dropped
-from store.keys import to_stored
-from store.outbound import Outbound
-from store.progress import Progress, ProgressStore, Refit
+from store.engine.database import Database
+from store.engine.keys import to_stored
+from store.jobs import Outbound
 from store.receipts import Arrived, forget_orphans
+from store.results import Progress, ProgressStore, Refit
 
 log = structlog.get_logger()
 

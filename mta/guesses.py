@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import IPv6Address
 from typing import Final
 
-from mta.smtp.listener import neighbourhood
+from mta.smtp.server.listener import neighbourhood
 
 _WIDER_THAN_64: Final = (56, 48)
 

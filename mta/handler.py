@@ -16,16 +16,16 @@ import structlog
 
 from addressbook.people import Directory
 from gateway.accept import Kept, Stale
-from gateway.book import AddressBook
+from gateway.directory import AddressBook
 from gateway.dropped import DroppedMails
 from mta.identify import Identity
-from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
+from mta.intake import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
+from mta.intake_pool import Reading
 from mta.postmaster import APART, PostmasterDoor
-from mta.reading import Reading
+from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
-from mta.smtp.hooks import seldom_waits
-from mta.smtp.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, is_permanent, printable, reply_to
-from mta.words.confined_reader import ReaderUnavailableError
+from mta.smtp.engine.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, is_permanent, printable, reply_to
+from mta.smtp.server.hooks import seldom_waits
 from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ class MailRate:
 
 
 class MailHandler:
-    """Fulfils aiosmtpd's hooks; session and envelope are those of mta.smtp.hooks, with the DSN parameters."""
+    """Fulfils aiosmtpd's hooks; session and envelope are those of mta.smtp.server.hooks, with the DSN parameters."""
 
     def __init__(  # noqa: PLR0913 - every collaborator by name
         self,

@@ -1,7 +1,7 @@
 """Whose login: a password against its argon2 verifier (RFC 9106), with bounds on guessing and on the work it makes.
 
-Not here: how guesses are counted (mta.guesses), the exchange on the wire (mta.smtp.sasl), who may send without a login
-(mta.handler), the records themselves and the address ranges (addressbook.people).
+Not here: how guesses are counted (mta.guesses), the exchange on the wire (mta.smtp.engine.sasl), who may send without a
+login (mta.handler), the records themselves and the address ranges (addressbook.people).
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 
 from addressbook.people import Credential, CredentialKind
 from mta.guesses import Attempt, Guesses, GuessLimits, Standing
-from mta.smtp import replies
-from mta.smtp.hooks import AuthResult, LoginPassword, MailSession
-from mta.smtp.listener import neighbourhood
+from mta.smtp.engine import replies
+from mta.smtp.server.hooks import AuthResult, LoginPassword, MailSession
+from mta.smtp.server.listener import neighbourhood
 from sms.outcome import Refusal, Refused
 
 _BY_PASSWORD: Final = "password"  # noqa: S105  (the name of the method)

@@ -12,12 +12,12 @@ import structlog
 
 from gateway.ports import Clock
 from gateway.postmaster import NewPostmasterMail, Postmaster
+from mta.reading.automatic import HOP_LIMIT, NOTICE_HEADER
+from mta.reading.headers import read_fields, split_header
 from mta.sending.fields import date
 from mta.sending.forward import HEADER_FIELDS, HEADER_OCTETS
-from mta.smtp.hooks import MailEnvelope, MailSession, for_log
-from mta.smtp.replies import OK, Reply, reply_to
-from mta.words.automatic import HOP_LIMIT, NOTICE_HEADER
-from mta.words.headers import read_fields, split_header
+from mta.smtp.engine.replies import OK, Reply, reply_to
+from mta.smtp.server.hooks import MailEnvelope, MailSession, for_log
 from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()

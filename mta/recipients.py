@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from addressbook.lists import DistributionList, DistributionLists, ListMember
 from gateway.accept import Wanted
-from mta.words.addresses import RecipientKind, read_recipient
+from mta.reading.addresses import RecipientKind, read_recipient
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
 

@@ -2,7 +2,7 @@
 
 Until then its keys stand in the store, so that a crash loses nothing; they go as soon as the client has heard «250».
 Mails of a client that is still there and waits are several wishes, however alike. Not here: what makes two mails alike
-(mta.words.intake), how it is known what a client heard (mta.smtp.delivered_replies).
+(mta.reading.dedup_keys), how it is known what a client heard (mta.smtp.engine.delivered_replies).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from time import monotonic
 from weakref import WeakValueDictionary
 
 from gateway.accept import Acceptance, Kept, Plan, Stale
-from mta.smtp.delivered_replies import DeliveredReplies
+from mta.smtp.engine.delivered_replies import DeliveredReplies
 from sms.outcome import Refused
 
 

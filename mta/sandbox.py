@@ -1,7 +1,7 @@
 """The mailbox of `mail2sms demo` and of tests: takes every mail, keeps it, hands it out. Never a real mail server.
 
 aiosmtpd's own Controller, in its own thread, on loopback. STARTTLS is offered with a certificate made on the spot.
-Not here: our own SMTP server (mta.smtp.server).
+Not here: our own SMTP server (mta.smtp.server.server).
 """
 
 import asyncio

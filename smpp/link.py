@@ -8,8 +8,8 @@ from typing import Protocol, cast
 
 import structlog
 
-from smpp.events import Ended, EndReason, Event
-from smpp.session import Session
+from smpp.session.events import Ended, EndReason, Event
+from smpp.session.session import Session
 
 log = structlog.get_logger()
 

@@ -1,7 +1,8 @@
 """The closed lists of what can go wrong: refusals before acceptance, outcomes after an attempt.
 
-Not here: SMTP replies (mta.smtp.replies), HTTP answers (web) and SMPP statuses (smpp), which are tables over these
-lists. A problem carries one sentence for the customer; the cause, which may name hosts and codes, is for the log only.
+Not here: SMTP replies (mta.smtp.engine.replies), HTTP answers (web) and SMPP statuses (smpp), which are tables over
+these lists. A problem carries one sentence for the customer; the cause, which may name hosts and codes, is for the log
+only.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 A placeholder is `{{ column }}` or `{{ column|filter|… }}`; there is nothing else, and values are never read again as
 templates. Columns are compared without regard to case, blanks and hyphens. Not here: where rows come from (lists,
-mta.words.table_file), who decides what a fault does (gateway.accept).
+mta.reading.table_file), who decides what a fault does (gateway.accept).
 """
 
 import re

@@ -1,12 +1,14 @@
 """When a message may go out: its start, the periods in which nothing is sent, and the end of its validity.
 
-Not here: how a sender writes them (mta.words.options), how they are kept (store.frozen). Instants are aware and in UTC.
+Not here: how a sender writes them (mta.reading.options), how they are kept (store.serialise). Instants are aware and in
+UTC.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sms.outcome import Refusal, Refused
 
@@ -87,3 +89,19 @@ def _after(start: datetime, duration: timedelta, blackouts: Iterable[Blackout]) 
 
 def _refused(detail: str) -> Refused:
     return Refused(refusal=Refusal.OPTION_MALFORMED, detail=detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """The hours of a day in which a carrier is used, in its zone; `until` before `since` goes over midnight."""
+
+    since: time
+    until: time
+    zone: str = "UTC"
+
+    def open_at(self, instant: datetime) -> bool:
+        """Tell whether an aware instant is within the hours."""
+        local = instant.astimezone(ZoneInfo(self.zone)).time()
+        if self.since <= self.until:
+            return self.since <= local < self.until
+        return local >= self.since or local < self.until

@@ -2,17 +2,17 @@
 
 A topic that was told lately is quiet: what comes meanwhile is only counted. One that a process took is hidden from the
 others for a while; if that process ends, it is taken again. Not here: what an alarm says and who sends it
-(gateway.alarms).
+(gateway.alerts).
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from store.database import Transaction
-from store.keys import Keys
+from store.engine.database import Transaction
+from store.engine.keys import Keys
+from store.engine.statements import Insert
 from store.mail_rules_tables import AlarmRow
 from store.outbox import add_unanswered, count_unanswered
-from store.statements import Insert
 
 _ALARMS = Insert(
     AlarmRow,

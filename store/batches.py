@@ -5,7 +5,7 @@ Not here: how calls share a commit (database).
 
 from typing import TypeVar
 
-from store.database import BatchFunction, Transaction
+from store.engine.database import BatchFunction, Transaction
 
 A = TypeVar("A")
 R = TypeVar("R")

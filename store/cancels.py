@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from store.database import Transaction
+from store.engine.database import Transaction
 
 
 class CancelWishRow(peewee.Model):

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from sms.report import NoticeKind, Way, ways_to_tell
 from sms.settings import StatusChannel, StatusReport
-from store.database import Transaction
-from store.keys import Keys
+from store.engine.database import Transaction
+from store.engine.keys import Keys
 from store.outbox import NOTICES, notice_row
 
 _PLACE = "delays_told_until"

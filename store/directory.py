@@ -25,7 +25,7 @@ from addressbook.people import (
     canonical_name,
 )
 from sms.settings import FIELDS, UNSET, SettingProblem, parse_setting
-from store.database import Row, Transaction
+from store.engine.database import Row, Transaction
 
 log = structlog.get_logger()
 

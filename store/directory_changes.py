@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import Credential, User, canonical_name
-from store.database import Transaction
 from store.directory import LOG_REACH, read_version
-from store.keys import Keys
+from store.engine.database import Transaction
+from store.engine.keys import Keys
 from store.lists import remove_list
 
 _OWN_TABLES = ("credential", "address_range", "customer_domain", "mail_template", "mail_graphic", "push_key")

@@ -1,6 +1,6 @@
 """Traces of mail that was taken and is neither sent nor answered: what it was, by which field, whose, when.
 
-Kept for thirty days, the newest 100,000 at most. Not here: what is dropped (mta.words.automatic).
+Kept for thirty days, the newest 100,000 at most. Not here: what is dropped (mta.reading.automatic).
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import peewee
 
-from store.database import Transaction
-from store.keys import Keys, to_indexed, to_instant
-from store.statements import Insert
+from store.engine.database import Transaction
+from store.engine.keys import Keys, to_indexed, to_instant
+from store.engine.statements import Insert
 from store.tables import Row
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from sms.message import InboundFragment
-from store.database import Transaction
-from store.keys import Keys
-from store.statements import Insert
+from store.engine.database import Transaction
+from store.engine.keys import Keys
+from store.engine.statements import Insert
 from store.tables import InboundFragmentRow
 
 _FRAGMENTS = Insert(

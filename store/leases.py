@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from store.transaction import StorageError, Transaction
+from store.engine.transaction import StorageError, Transaction
 
 _FORGOTTEN_AFTER = int(timedelta(days=30).total_seconds()) * 1_000_000
 

@@ -1,6 +1,7 @@
 """Reads and writes distribution lists. What a change of a list touches counts as a change of the directory.
 
-Not here: whether a change is allowed and its audit (gateway.lists). The functions run inside the caller's transaction.
+Not here: whether a change is allowed and its audit (gateway.admin.lists). The functions run inside the caller's
+transaction.
 """
 
 from collections import defaultdict
@@ -10,9 +11,9 @@ import msgspec
 
 from addressbook.lists import DistributionList, DistributionLists, ListMember
 from addressbook.people import canonical_name
-from store.database import Row, Transaction
+from store.engine.database import Row, Transaction
+from store.engine.statements import Insert
 from store.lists_tables import ListMemberRow
-from store.statements import Insert
 
 _LISTS = "SELECT key, customer_key, name, columns FROM distribution_list"
 _MEMBERS = Insert(ListMemberRow, "list_key", "number", "seq", "content")

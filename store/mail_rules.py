@@ -2,7 +2,7 @@
 
 The seal is a digest over all rules that each change renews. Rules that do not fit it were lost or damaged outside of
 the commands, and then nobody may guess what they said: reading raises, and mail waits. Not here: whether a change is
-allowed (gateway.tls_rules), what a rule demands (tls.policy).
+allowed (gateway.admin.tls_rules), what a rule demands (tls.policy).
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from store.database import Row, StorageError, Transaction
-from store.keys import to_instant, to_stored
+from store.engine.database import Row, StorageError, Transaction
+from store.engine.keys import to_instant, to_stored
 from tls.mtasts import CachedPolicy, StsPolicy
 from tls.policy import Pin, StsMode, TlsLevel, TlsVersion, parse_pin
 

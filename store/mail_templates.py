@@ -1,11 +1,11 @@
 """Customers' own templates and graphics in the database.
 
-Not here: whether one may be stored (gateway.mail_templates), what it may do (templates.confined).
+Not here: whether one may be stored (gateway.admin.mail_templates), what it may do (templates.confined).
 """
 
 from dataclasses import dataclass
 
-from store.database import Transaction
+from store.engine.database import Transaction
 from store.mail_rules import touch_rules
 
 

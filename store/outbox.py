@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sms.report import Channel, NoticeKind, Way
-from store.database import Row, Transaction
-from store.keys import Keys, public_id, to_instant
+from store.engine.database import Row, Transaction
+from store.engine.keys import Keys, public_id, to_instant
+from store.engine.statements import Insert, Update
 from store.leases import check_alive, end_overdue
-from store.statements import Insert, Update
 from store.tables import NoticeAttempt, NoticeRow
 
 NOTICES = Insert(

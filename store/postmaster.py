@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 import peewee
 
-from store.database import Transaction
-from store.keys import Keys, to_instant
+from store.engine.database import Transaction
+from store.engine.keys import Keys, to_instant
+from store.engine.statements import Insert
 from store.leases import end_overdue
 from store.outbox import add_unanswered, count_unanswered
-from store.statements import Insert
 from store.tables import Row
 
 

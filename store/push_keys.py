@@ -7,7 +7,7 @@ signature needs it; so the database file is private.
 import peewee
 
 from addressbook.people import canonical_name
-from store.database import Transaction
+from store.engine.database import Transaction
 
 
 class PushKeyRow(peewee.Model):

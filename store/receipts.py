@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sms.message import Receipt, ReceiptState
-from store.keys import Keys, to_stored
-from store.statements import Insert, Update
+from store.engine.keys import Keys, to_stored
+from store.engine.statements import Insert, Update
+from store.engine.transaction import Row, Transaction
 from store.tables import ReceiptRow
-from store.transaction import Row, Transaction
 
 ERROR_KEPT = 80
 _ORPHAN_LIFE = int(timedelta(hours=48).total_seconds()) * 1_000_000
@@ -76,7 +76,7 @@ _NAMED = (
     "SELECT p.key, p.carrier, p.carrier_id, m.number FROM part p JOIN message m ON m.key = p.message_key"
     " WHERE p.carrier_id <> '' AND p.carrier_id IN (??)"
 )
-# As store.moving.MovingPart.id_missing says it.
+# As store.message_update.MovingPart.id_missing says it.
 _ID_MISSING = (
     "SELECT p.key, m.key, p.carrier, m.number FROM"
     " (SELECT key, number FROM message WHERE number IN (??) AND updated_at > ? AND id_missing) AS m"

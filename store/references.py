@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from zlib import crc32
 
-from store.database import Transaction
+from store.engine.database import Transaction
 
 _DAY = 24 * 3600 * 1_000_000
 _KEPT = 2 * _DAY

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from sms.lifecycle import REPORT_OF, Event, State
 from sms.message import ReceiptState
 from sms.outcome import Problem, ProblemCode
-from store.moving import MovingMessage, MovingPart
+from store.message_update import MovingMessage, MovingPart
 
 _PROBLEMS: Mapping[ReceiptState, Problem] = {
     ReceiptState.UNDELIVERABLE: Problem(

@@ -5,7 +5,7 @@ Not here: which route a number has (gateway.routing).
 
 from dataclasses import dataclass
 
-from store.database import Transaction
+from store.engine.database import Transaction
 
 _PORTION = 1_000
 

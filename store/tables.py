@@ -11,7 +11,7 @@ import peewee
 
 
 class Row(peewee.Model):
-    """What all tables share: a big integer key that the application makes (store.keys)."""
+    """What all tables share: a big integer key that the application makes (store.engine.keys)."""
 
     key = peewee.BigIntegerField(primary_key=True)
 

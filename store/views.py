@@ -7,10 +7,10 @@ from datetime import datetime
 from sms.lifecycle import INTERMEDIATE, State
 from sms.message import Alphabet, MailOrigin, ReceiptState
 from sms.report import JobReport, ReportedMessage, ReportedPart
-from store.database import Row, Transaction
-from store.frozen import thaw_origins, thaw_replaced, thaw_settings
-from store.keys import to_indexed, to_instant
-from store.outbound import FAR
+from store.engine.database import Row, Transaction
+from store.engine.keys import to_indexed, to_instant
+from store.jobs import FAR
+from store.serialise import thaw_origins, thaw_replaced, thaw_settings
 
 _JOB = (
     "SELECT key, public_id, customer, profile, person, service, reference, accepted_at, settled_at, settings, origins,"

@@ -1,7 +1,7 @@
 """A process of our own for work that may never end or may break its interpreter: a deadline, little memory, no files.
 
 `Child` is the parent's side and `serve` the child's; requests and answers are octets, and what is in them is theirs who
-use this: customers' templates (templates.confined) and mails from anybody (mta.words.confined_reader). It stands here
+use this: customers' templates (templates.confined) and mails from anybody (mta.reading.confined_reader). It stands here
 since this is the lowest ring that both may import (docs/adr/0010), and knows nothing of what else stands here.
 The clock is outside and counts the process's own CPU time, so that a busy machine makes no request late. An answer
 that is late costs the process its life, and the next request gets a new one, which starts at once.

@@ -1,7 +1,7 @@
 """Whether a customer's template is fit to be kept: it works for every kind of notice, and its mail says something.
 
 Not here: what may stand in a mail (templates.markup), how it runs (templates.confined), who asks
-(gateway.mail_templates).
+(gateway.admin.mail_templates).
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mta.__main__ import main
+from cli.__main__ import main
 
 HEAD = """\
 # Commands

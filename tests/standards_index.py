@@ -10,7 +10,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("sms", "addressbook", "tls", "smpp", "templates", "store", "gateway", "web", "mta")
+PACKAGES = (
+    "sms",
+    "addressbook",
+    "tls",
+    "smpp",
+    "templates",
+    "store",
+    "config",
+    "gateway",
+    "web",
+    "mta",
+    "process",
+    "cli",
+)
 WHOLE = "as a whole"
 ASK = "**?**: say whether it is kept: yes, partly or no."
 

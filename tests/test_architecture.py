@@ -63,7 +63,7 @@ def test_the_core_asks_nobody_for_the_time(root):
 def test_nothing_happens_at_import():
     """Only definitions and constants stand at the top of a module; what runs stands under `__main__`."""
     for name, file in modules():
-        for node in ast.parse(file.read_text("utf-8")).body if name != "mta.__main__" else ():
+        for node in ast.parse(file.read_text("utf-8")).body if name != "cli.__main__" else ():
             assert not isinstance(node, ast.For | ast.While | ast.With), f"{file}:{node.lineno}"
             if isinstance(node, ast.Expr):
                 declares = ast.unparse(node.value).partition("(")[0].endswith(".add_index")  # a table's, in peewee

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from store.progress import Rules
+from store.results import Rules
 from tests.databases import Databases, PostgresqlServer, find_postgresql
 from tests.one_database import KINDS, ON_POSTGRESQL, ON_SQLITE, kinds_of
 from tests.peer import require_peer

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import pytest
 
-from mta.__main__ import PLACES, main
-from mta.config.example import example_toml
-from mta.config.model import Config
-from mta.config.shapes import docs_of, hints_of, item_hint, key_of, options_of, unwrap
+from cli.__main__ import PLACES, main
+from config.example import example_toml
+from config.model import Config
+from config.shapes import docs_of, hints_of, item_hint, key_of, options_of, unwrap
 from sms.settings import FIELDS
 from tests.command_reference import command_reference, walk
 from tests.inlined_template import inlined_template
@@ -107,12 +107,12 @@ def test_every_option_says_what_it_is_for(place):
     assert silent == []
 
 
-@pytest.mark.parametrize("place", [place for place, kind in TABLES if kind.__module__.startswith("mta.")])
+@pytest.mark.parametrize("place", [place for place, kind in TABLES if kind.__module__.startswith("config.")])
 def test_every_option_is_read_by_the_program(place):
-    readers = [file for file in (ROOT / "mta").rglob("*.py") if not file.name.startswith("config")]
+    readers = [file for package in ("mta", "process", "cli") for file in (ROOT / package).rglob("*.py")]
     code = "\n".join(file.read_text("utf-8") for file in readers)
     own = "\n".join(
-        re.findall(r"(?:self|server)\.\w+", "\n".join(file.read_text("utf-8") for file in ROOT.glob("mta/config*.py")))
+        re.findall(r"(?:self|server)\.\w+", "\n".join(file.read_text("utf-8") for file in ROOT.glob("config/*.py")))
     )
     kind = dict(TABLES)[place]
     read_by_property = {
@@ -122,6 +122,7 @@ def test_every_option_is_read_by_the_program(place):
         "names",
         "pins",
         "ca_file",
+        "ciphers",
         "minimum_version",
         "from_address",
         "database_password_file",

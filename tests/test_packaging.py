@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mta.__main__ import PLACES
+from cli.__main__ import PLACES
 from tests.peer import find_program, require_peer
 
 ROOT = Path(__file__).parents[1]
@@ -19,8 +19,8 @@ ADDRESS = r"(?P<host>[0-9A-Fa-f:.]+)"  # what fail2ban puts in the place of <HOS
 WRITE = """
 import json, sys
 import structlog
-from mta.config.model import LogFormat, LogOptions
-from mta.log import configure_log
+from config.model import LogFormat, LogOptions
+from process.log import configure_log
 configure_log(LogOptions(format=LogFormat(sys.argv[1])))
 for facts in json.loads(sys.argv[2]):
     structlog.get_logger().warning(facts.pop("event"), **facts)

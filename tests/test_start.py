@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mta.commands.setup import write_configuration
+from cli.setup import write_configuration
 
 ROOT = Path(__file__).parents[1]
 INLINER = {"premailer", "cssutils", "lxml", "requests"}
 SERVING = {"aiosmtpd", "aiosmtplib", "jinja2", "dns", "httpx", "regex", "dkim", *INLINER}
 COMMAND = """
 import sys
-from mta.__main__ import main
+from cli.__main__ import main
 try:
     main(sys.argv[1:])
 finally:
@@ -23,7 +23,7 @@ finally:
 PROCESS = """
 import sys
 from pathlib import Path
-from mta.commands.serve import Gateway, database_of, read_config
+from cli.serve import Gateway, database_of, read_config
 config = read_config(Path(sys.argv[1]))
 database = database_of(config)
 database.open(serving=True)

@@ -16,8 +16,8 @@ from functools import partial
 
 import httpx
 
-from gateway.large_reports import LargeReports
 from gateway.ports import Clock, MailAttempt
+from gateway.report_pool import LargeReports
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from sms.report import Notice
 from tls.contexts import ContextError

@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from mta.sending.fields import date, part, quoted_printable
-from mta.smtp.replies import printable, reply_to
+from mta.smtp.engine.replies import printable, reply_to
 from sms.lifecycle import OPEN, State
 from sms.message import MailOrigin
 from sms.outcome import ProblemCode, Refusal, Refused

@@ -1,6 +1,6 @@
 """Header fields and bodies as they go out: encoded, folded, and unable to become two fields.
 
-Not here: which fields a mail has (mta.sending.compose, mta.sending.dsn), reading of fields (mta.words.headers). RFC
+Not here: which fields a mail has (mta.sending.compose, mta.sending.dsn), reading of fields (mta.reading.headers). RFC
 5322 §2.2, RFC 2047, RFC 2045 §6.7. Every value passes `scrub`, so no text, wherever it came from, ends a line.
 """
 

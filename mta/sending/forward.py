@@ -11,10 +11,10 @@ import re
 from typing import Final
 
 from gateway.postmaster import PostmasterMail
+from mta.reading.automatic import NOTICE_HEADER
+from mta.reading.headers import decoded_text, read_fields, split_header
 from mta.sending.compose import ComposedMail, MailIdentity, notice_message_id
 from mta.sending.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, scrub, unstructured
-from mta.words.automatic import NOTICE_HEADER
-from mta.words.headers import decoded_text, read_fields, split_header
 
 HEADER_OCTETS: Final = 100_000
 HEADER_FIELDS: Final = 2_000

@@ -1,6 +1,6 @@
 """DKIM signatures on what we send: relaxed/relaxed canonical form and the operation itself (RFC 6376, RFC 8463).
 
-Not here: verification of incoming signatures (mta.identify), which domain signs with which key (mta.config.model).
+Not here: verification of incoming signatures (mta.identify), which domain signs with which key (config.model).
 The canonical form is our own because it is cheap where a mail was composed here; the operation is `cryptography`'s.
 """
 

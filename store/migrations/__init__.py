@@ -1,1 +1,1 @@
-"""Numbered migrations, applied in order by store.database.migrate; each is frozen once it was released."""
+"""Numbered migrations, applied in order by store.engine.database.migrate; each is frozen once it was released."""

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-from gateway.admin import add_range, all_of
-from gateway.wishes import of_customer, set_settings
-from mta.commands.desk import at_desk
-from mta.commands.setup import CONFIG_NAME, DOMAIN, first_values, write_configuration
-from mta.config.example import render_config
+from cli.admin_session import at_desk
+from cli.setup import CONFIG_NAME, DOMAIN, first_values, write_configuration
+from config.example import render_config
+from gateway.admin.customers import add_range, all_of
+from gateway.admin.settings import of_customer, set_settings
 from mta.sending.sign import KeyKind, new_key
 from tests.benchmarks.processes import Running, free_port, python, running
 
@@ -87,7 +87,7 @@ def gateway(
         customer=customer,
     )
     log = folder / "gateway.log"
-    with running(python("mta", "serve", "--config", str(folder / CONFIG_NAME)), log=log) as process:
+    with running(python("cli", "serve", "--config", str(folder / CONFIG_NAME)), log=log) as process:
         process.until(lambda: "event=listening" in log.read_text())
         yield Gateway(folder, port, process)
 

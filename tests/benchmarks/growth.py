@@ -9,17 +9,17 @@ from itertools import count
 from pathlib import Path
 
 from addressbook.people import User
+from cli.admin_session import at_desk
+from cli.context import database_of, read_config
+from cli.setup import CONFIG_NAME, write_configuration
 from gateway.accept import Kept
-from gateway.admin import Answer, Changed, Edit
-from mta.app_core import Core
-from mta.commands.desk import at_desk
-from mta.commands.opening import database_of, read_config
-from mta.commands.setup import CONFIG_NAME, write_configuration
-from mta.judge import EnvelopeRecipient, MailEnvelope, Proven
+from gateway.admin.customers import Answer, Changed, Edit
+from mta.intake import EnvelopeRecipient, MailEnvelope, Proven
+from process.accept_path import Core
 from sms.outcome import Done
-from store.database import Database
-from store.keys import public_id
-from store.progress import Rules
+from store.engine.database import Database
+from store.engine.keys import public_id
+from store.results import Rules
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT
 from tests.benchmarks.load import plain_mail

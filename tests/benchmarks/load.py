@@ -9,7 +9,7 @@ import time
 from email.utils import formatdate
 from itertools import count
 
-from mta.commands.setup import DOMAIN
+from cli.setup import DOMAIN
 from tests.benchmarks.figures import Sample
 from tests.benchmarks.gateway import RECIPIENT, SENDER
 from tests.benchmarks.processes import Running, program

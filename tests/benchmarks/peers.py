@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mta.commands.setup import DOMAIN
+from cli.setup import DOMAIN
 from tests.benchmarks.figures import MissingPeerError
 from tests.benchmarks.processes import Running, answers, free_port, program, python, running
 

@@ -13,11 +13,11 @@ from datetime import timedelta
 
 import structlog
 
-from mta.clock import SystemClock
-from mta.commands.serve import run, spare_the_collector
-from smpp.account import CarrierAccount
-from smpp.client import SmppClient
-from smpp.limits import Limits
+from cli.serve import run, spare_the_collector
+from process.clock import SystemClock
+from smpp.client.account import CarrierAccount
+from smpp.client.client import SmppClient
+from smpp.session.limits import Limits
 from sms.message import Alphabet, InboundFragment, PartToSubmit, Priority, Receipt
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Done, Outcome

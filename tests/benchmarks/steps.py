@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from cli.context import database_of
+from cli.setup import CONFIG_NAME
+from config.model import Config, load_config
 from gateway.accept import Kept
-from mta.app_core import Core
-from mta.commands.opening import database_of
-from mta.commands.setup import CONFIG_NAME
-from mta.config.model import Config, load_config
 from mta.handler import prove_by_address
-from mta.judge import EnvelopeRecipient, Judgement, MailEnvelope
-from mta.smtp.dialogue import Dialogue
-from mta.smtp.events import Limits, Terms
-from mta.smtp.replies import OK
-from mta.words.body import extract_text
-from mta.words.mime import Mail, MailLimits, read_mail
+from mta.intake import EnvelopeRecipient, Judgement, MailEnvelope
+from mta.reading.body import extract_text
+from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.smtp.engine.dialogue import Dialogue
+from mta.smtp.engine.events import Limits, Terms
+from mta.smtp.engine.replies import OK
+from process.accept_path import Core
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT, SENDER, set_up
 from tests.benchmarks.processes import scratch

@@ -1,4 +1,5 @@
-"""G9: the same gateway on PostgreSQL and on SQLite; two gateways on one PostgreSQL. Both databases as durable as 250 wants.
+"""G9: the same gateway on PostgreSQL and on SQLite; two gateways on one PostgreSQL. Both databases as durable as 250
+wants.
 
 Nodes, server and load share this machine's cores, so the CPU that a mail costs in all of them bounds what two nodes can
 reach here; that bound stands in a line of its own below the ratio.

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from mta.reading.body import extract_text
+from mta.reading.mime import MailLimits, read_mail
 from mta.sending.compose import MailIdentity, compose_notice
 from mta.sending.sign import KeyKind, Signer, new_key
-from mta.words.body import extract_text
-from mta.words.mime import MailLimits, read_mail
 from sms.outcome import Refused
 from sms.settings import Settings
 from templates.render import Renderer

@@ -1,6 +1,7 @@
 """Where the standard library reads a mail well, our reader finds the same author, subject and texts.
 
-A name in DIFFERENT is a mail on which we differ on purpose: its label lies, or it holds what the library has no notion of.
+A name in DIFFERENT is a mail on which we differ on purpose: its label lies, or it holds what the library has no notion
+of.
 """
 
 import email
@@ -8,8 +9,8 @@ import email.policy
 
 import pytest
 
-from mta.words.charsets import clean_line, clean_text
-from mta.words.mime import Mail, MailLimits, read_mail
+from mta.reading.charsets import clean_line, clean_text
+from mta.reading.mime import Mail, MailLimits, read_mail
 from tests.corpus.test_corpus import EXPECTED, read_raw
 
 DIFFERENT = {

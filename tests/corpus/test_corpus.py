@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mta.words.addresses import read_recipient
-from mta.words.automatic import Dropped, classify, find_automatic
-from mta.words.body import ExtractedText, extract_text
-from mta.words.mime import Mail, MailLimits, read_mail
-from mta.words.options import SubjectOptions, read_options
+from mta.reading.addresses import read_recipient
+from mta.reading.automatic import Dropped, classify, find_automatic
+from mta.reading.body import ExtractedText, extract_text
+from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.options import SubjectOptions, read_options
 from sms.message import Alphabet, EncodedText
 from sms.number import MobileNumber, parse_number
 from sms.outcome import Refusal, Refused

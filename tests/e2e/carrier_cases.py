@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from smpp.bodies import Command, SubmitSm
-from smpp.pdu import decode
+from smpp.wire.bodies import Command, SubmitSm
+from smpp.wire.pdu import decode
 from tests.protocol.smpp_raw import RESPONSE, pdu, tlv
 
 DELIVERED = "The network reports delivery"

@@ -16,12 +16,12 @@ from typing import Any
 import psycopg
 from click.testing import CliRunner
 
-from mta.__main__ import main
-from mta.clock import SystemClock
-from mta.commands.setup import PASSWORD_NAME, first_values, write_configuration
+from cli.__main__ import main
+from cli.setup import PASSWORD_NAME, first_values, write_configuration
 from mta.sandbox import Sandbox
-from smpp.script import Script
-from smpp.simulator import Simulator
+from process.clock import SystemClock
+from smpp.simulator.script import Script
+from smpp.simulator.simulator import Simulator
 from tests.benchmarks.processes import cpu_of_tree, memory_of_tree
 from tests.databases import SQLITE_IN_ITS_FOLDER
 from tests.in_process import undo_a_command
@@ -111,7 +111,7 @@ class Site:
         if self._killed:
             self._let_the_lease_run_out()
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mta", "serve", "--config", str(self.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
+            sys.executable, "-m", "cli", "serve", "--config", str(self.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
         )
         ready = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read_log(self._process, ready))

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from smpp.script import ReceiptTime, Script
-from smpp.statuses import Status
+from smpp.simulator.script import ReceiptTime, Script
+from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from tests.e2e.site import Site
 

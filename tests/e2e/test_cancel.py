@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from smpp.script import Script
+from smpp.simulator.script import Script
 from tests.e2e.site import SENDER, addresses, mail
 
 

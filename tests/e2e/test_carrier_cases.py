@@ -7,8 +7,8 @@ kind adds its row there. What needs more is a test of its own below. Sources of 
 import pytest
 import pytest_asyncio
 
-from smpp.bodies import Command
-from smpp.statuses import Status
+from smpp.wire.bodies import Command
+from smpp.wire.statuses import Status
 from tests.e2e.carrier_cases import DELIVERED, Row, Submit, centres, reports
 from tests.e2e.site import Site
 

@@ -5,10 +5,10 @@ import json
 import pytest
 import pytest_asyncio
 
-from mta.clock import SystemClock
-from smpp.script import Script
-from smpp.simulator import Simulator
-from smpp.statuses import Status
+from process.clock import SystemClock
+from smpp.simulator.script import Script
+from smpp.simulator.simulator import Simulator
+from smpp.wire.statuses import Status
 from tests.e2e.site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

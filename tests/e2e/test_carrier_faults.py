@@ -5,8 +5,8 @@ import re
 import pytest
 import pytest_asyncio
 
-from smpp.script import ReceiptTime, Script, Treatment
-from smpp.statuses import Status
+from smpp.simulator.script import ReceiptTime, Script, Treatment
+from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from tests.e2e.site import Site
 

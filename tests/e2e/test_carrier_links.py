@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from mta.clock import SystemClock
-from smpp.script import Script
-from smpp.simulator import Simulator
+from process.clock import SystemClock
+from smpp.simulator.script import Script
+from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet
 from sms.parts import encode_text
 from sms.settings import Unencodable
@@ -186,7 +186,7 @@ async def test_a_refused_bind_is_said_with_its_status_and_tried_again(site):
 
 @pytest.fixture
 async def centre(tmp_path):
-    """Return a function that starts `python -m smpp.simulator` and returns its port."""
+    """Return a function that starts `python -m smpp.simulator.simulator` and returns its port."""
     running = []
 
     async def start(*options: str) -> int:
@@ -209,7 +209,7 @@ async def centre(tmp_path):
 async def try_carrier(site, *options: str, code: int = 0) -> str:
     """Run `carrier test` as a process, as an operator does, and return what it prints."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mta", "carrier", "test", "--config", str(site.file), *options, f"+{NUMBER}"),
+        *(sys.executable, "-m", "cli", "carrier", "test", "--config", str(site.file), *options, f"+{NUMBER}"),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from smpp.bodies import AlertNotification, DeliverSm
-from smpp.deliveries import write_receipt
-from smpp.dialect import Dialect
-from smpp.script import ReceiptForm, ReceiptTime, Script, Treatment
-from smpp.statuses import Status
+from smpp.dialect.dialect import Dialect
+from smpp.simulator.deliveries import write_receipt
+from smpp.simulator.script import ReceiptForm, ReceiptTime, Script, Treatment
+from smpp.wire.bodies import AlertNotification, DeliverSm
+from smpp.wire.statuses import Status
 from sms.message import Alphabet, ReceiptState
 from sms.parts import encode_text
 from sms.settings import Unencodable

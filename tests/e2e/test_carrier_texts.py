@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from mta.clock import SystemClock
-from smpp.bodies import SubmitSm
-from smpp.dialect import Dialect, WireAlphabet
-from smpp.script import Script
-from smpp.simulator import Simulator
-from smpp.tlv import Tag
+from process.clock import SystemClock
+from smpp.dialect.dialect import Dialect, WireAlphabet
+from smpp.simulator.script import Script
+from smpp.simulator.simulator import Simulator
+from smpp.wire.bodies import SubmitSm
+from smpp.wire.tlv import Tag
 from sms.alphabet import decode_gsm7
 from tests.e2e.site import Site, free_port
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mta.clock import SystemClock
-from smpp.bodies import DataSm
-from smpp.dialect import Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
-from smpp.script import ReceiptForm, ReceiptTime, Script
-from smpp.simulator import Simulator
-from smpp.tlv import Tag
+from process.clock import SystemClock
+from smpp.dialect.dialect import Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.simulator.script import ReceiptForm, ReceiptTime, Script
+from smpp.simulator.simulator import Simulator
+from smpp.wire.bodies import DataSm
+from smpp.wire.tlv import Tag
 from sms.message import ReceiptState
 from tests.e2e.site import Site, free_port
 

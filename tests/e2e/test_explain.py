@@ -13,8 +13,8 @@ import structlog
 from click.testing import CliRunner
 from psycopg import sql
 
-from mta.__main__ import main
-from mta.commands.setup import first_values, write_configuration
+from cli.__main__ import main
+from cli.setup import first_values, write_configuration
 from sms.settings import FIELDS
 from tests.e2e.site import mail
 

@@ -8,7 +8,7 @@ from email.parser import BytesHeaderParser
 
 import pytest
 
-from smpp.script import Script
+from smpp.simulator.script import Script
 from tests.e2e.site import SENDER, addresses, mail
 
 

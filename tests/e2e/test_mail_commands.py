@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from mta.__main__ import main
-from mta.commands.dkim import judge_record
-from mta.commands.setup import first_values, write_configuration
+from cli.__main__ import main
+from cli.dkim import judge_record
+from cli.setup import first_values, write_configuration
 from mta.sending.sign import KeyKind, new_key
 from templates.render import standard_template
 from tests.mail_out_kit import HOST, Peer, issue, make_authority, one_host, server_context
@@ -49,8 +49,8 @@ def name_servers(monkeypatch):
     """Put tables in the place of DNS; `use` names them."""
 
     def use(resolver) -> None:
-        monkeypatch.setattr("mta.app_mail.build_resolver", lambda config: resolver)
-        monkeypatch.setattr("mta.commands.dkim.build_resolver", lambda config: resolver)
+        monkeypatch.setattr("process.mail_out.build_resolver", lambda config: resolver)
+        monkeypatch.setattr("cli.dkim.build_resolver", lambda config: resolver)
 
     return use
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import dkim
 import pytest
 
-from mta.commands.opening import opened
-from mta.config.model import load_config
-from smpp.script import Script
+from cli.context import opened
+from config.model import load_config
+from smpp.simulator.script import Script
 from store.mail_templates import TemplateRef, put_template
 from tests.e2e.site import Site
 from tests.mail_out_kit import Peer

@@ -13,10 +13,10 @@ from argon2 import PasswordHasher
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
-from mta.commands.customers import customer, profile
-from mta.commands.opening import opened
-from mta.commands.people import people, user
-from mta.commands.setup import first_values, write_configuration
+from cli.context import opened
+from cli.customers import customer, profile
+from cli.people import people, user
+from cli.setup import first_values, write_configuration
 from store.directory import find_credential
 
 
@@ -220,7 +220,7 @@ def test_explain_prints_the_whole_stack_with_what_was_overruled(terminal: Termin
 def test_the_program_prints_nothing_but_its_answer_to_standard_output(terminal: Terminal) -> None:
     terminal.run(user, "add", "anna@example.com", "--customer", "Example")
     words = ("user", "explain", "--config", str(terminal.config), "--json", "anna@example.com", "max_parts")
-    done = subprocess.run([sys.executable, "-m", "mta", *words], capture_output=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-m", "cli", *words], capture_output=True, check=True, timeout=120)
     assert json.loads(done.stdout)["settings"]["max_parts"]["value"] == "4"
 
 

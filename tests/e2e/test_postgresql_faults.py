@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from store import database as store_database
-from store.database import Database, StorageError
-from store.progress import Rules
+from store.engine import database as store_database
+from store.engine.database import Database, StorageError
+from store.results import Rules
 from tests.databases import PostgresqlServer
 from tests.unit.store_world import World
 
@@ -51,8 +51,8 @@ class Proxy:
     """Passes bytes between the client and the server, and cuts the connection at the next COMMIT when told to.
 
     `cut` is «before» the server sees it, or «after» it was carried out and before the client learns that; «amid» lets
-    it be carried out until `leave`, after which the client learns nothing. «late» keeps the whole transaction back until
-    `bring_late`.
+    it be carried out until `leave`, after which the client learns nothing. «late» keeps the whole transaction back
+    until `bring_late`.
     """
 
     def __init__(self, port: int) -> None:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from smpp.script import Script
+from smpp.simulator.script import Script
 from sms.message import ReceiptState
 from tests.application import Application
 from tests.e2e.site import SENDER, addresses, mail

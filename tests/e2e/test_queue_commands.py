@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from smpp.bodies import DeliverSm
-from smpp.script import Script, Treatment
-from smpp.statuses import Status
-from store.keys import to_stored
+from smpp.simulator.script import Script, Treatment
+from smpp.wire.bodies import DeliverSm
+from smpp.wire.statuses import Status
+from store.engine.keys import to_stored
 from tests.e2e.site import Site
 
 BUSY = Treatment(status=Status.RSYSERR)

@@ -8,13 +8,13 @@ from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
-from gateway.admin import add_customer, all_of, remove_customer
-from gateway.wishes import Limits, limit, of_customer, set_settings
-from mta.commands.desk import at_desk
-from mta.commands.opening import opened
-from mta.commands.setup import check, init
-from mta.config.model import Config, load_config
-from mta.config.shapes import read_secret
+from cli.admin_session import at_desk
+from cli.context import opened
+from cli.setup import check, init
+from config.model import Config, load_config
+from config.shapes import read_secret
+from gateway.admin.customers import add_customer, all_of, remove_customer
+from gateway.admin.settings import Limits, limit, of_customer, set_settings
 from store.directory import find_credential, find_customer
 
 

@@ -12,8 +12,8 @@ from collections import Counter
 
 import pytest
 
-from smpp.script import Script, Treatment
-from smpp.statuses import Status
+from smpp.simulator.script import Script, Treatment
+from smpp.wire.statuses import Status
 from tests.e2e.site import ROOT, SENDER, Site, addresses, mail
 
 BUSY = Treatment(status=Status.RSYSERR)
@@ -22,7 +22,7 @@ BUSY = Treatment(status=Status.RSYSERR)
 async def serve(site: Site, seconds: float = 120) -> tuple[int, str]:
     """Start a gateway that must not come up; return its exit code and what it says."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mta", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "cli", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
     _, said = await asyncio.wait_for(process.communicate(), seconds)
     return process.returncode or 0, said.decode()
@@ -195,7 +195,7 @@ async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, gat
         site = Site(tmp_path / "site", gateway_database, log={"format": "json"})
         await site.open()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mta", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE,
+            sys.executable, "-m", "cli", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE,
             env={**os.environ},
         )  # fmt: skip
         ready = await asyncio.to_thread(channel.recv, 100)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mta.clock import SystemClock
-from smpp.script import Cut, Script, Treatment
-from smpp.simulator import Simulator
-from smpp.statuses import Status
+from process.clock import SystemClock
+from smpp.simulator.script import Cut, Script, Treatment
+from smpp.simulator.simulator import Simulator
+from smpp.wire.statuses import Status
 from tests.e2e.site import SENDER, addresses, mail
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from smpp.script import Script
+from smpp.simulator.script import Script
 from tests.e2e.site import SENDER, Site, addresses, free_port, mail
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]

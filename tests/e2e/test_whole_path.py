@@ -5,7 +5,7 @@ import json
 import smtplib
 from collections import Counter
 
-from smpp.script import Script
+from smpp.simulator.script import Script
 from sms.message import ReceiptState
 from tests.e2e.site import SENDER, addresses, mail
 

@@ -4,13 +4,13 @@ import base64
 import io
 import zipfile
 
-from mta.words.addresses import read_recipient
-from mta.words.automatic import classify
-from mta.words.body import ExtractedText, extract_text
-from mta.words.intake import mail_digest
-from mta.words.mime import MailLimits, read_attachment, read_mail
-from mta.words.options import SubjectOptions, read_options
-from mta.words.table_file import MAIL_ROWS_LIMIT, read_table
+from mta.reading.addresses import read_recipient
+from mta.reading.automatic import classify
+from mta.reading.body import ExtractedText, extract_text
+from mta.reading.dedup_keys import mail_digest
+from mta.reading.mime import MailLimits, read_attachment, read_mail
+from mta.reading.options import SubjectOptions, read_options
+from mta.reading.table_file import MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refused
 from sms.settings import Settings, TextSource
 

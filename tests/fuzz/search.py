@@ -1,8 +1,7 @@
 """The coverage-guided search for a mail that raises, hangs or leaks a control character: `python -m tests.fuzz.search`.
 
-Arguments are libFuzzer's: `-max_total_time=600 -timeout=2`, or `-seed=1 -runs=20000`, which plays the same inputs each time;
-a folder for the corpus it grows. It starts from tests/corpus.
-Needs atheris; ends at once and says so without it.
+Arguments are libFuzzer's: `-max_total_time=600 -timeout=2`, or `-seed=1 -runs=20000`, which plays the same inputs each
+time; a folder for the corpus it grows. It starts from tests/corpus. Needs atheris; ends at once and says so without it.
 """
 
 import sys

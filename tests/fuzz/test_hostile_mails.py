@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from mta.reading import LARGE_OCTETS, is_suspect
-from mta.words.mime import MailLimits, read_mail
+from mta.intake_pool import LARGE_OCTETS, is_suspect
+from mta.reading.mime import MailLimits, read_mail
 from sms.outcome import Refusal, Refused
 from tests.effort import spend_at_most
 from tests.fuzz import hostile

@@ -3,9 +3,9 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mta.words.html import QUOTE_MARK, html_text
-from mta.words.options import SubjectOptions, read_options
-from mta.words.quotes import own_words, tidy, unflow
+from mta.reading.html import QUOTE_MARK, html_text
+from mta.reading.options import SubjectOptions, read_options
+from mta.reading.quotes import own_words, tidy, unflow
 from tests.fuzz import hostile
 
 HEADER_PIECES = st.sampled_from(

@@ -7,7 +7,7 @@ import smtplib
 import pytest
 import pytest_asyncio
 
-from smpp.script import Script
+from smpp.simulator.script import Script
 from sms.message import ReceiptState
 from tests.e2e.site import DOMAIN, SENDER, Site, mail
 from tests.peers.postfix_relay import PostfixRelay
@@ -15,7 +15,8 @@ from tests.peers.postfix_relay import PostfixRelay
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BAD_NUMBER = "447700900179"
-# What a hostile or merely odd sender may put into ENVID: plus, equals, blank and brackets travel as xtext (RFC 3461 §4).
+# What a hostile or merely odd sender may put into ENVID: plus, equals, blank and brackets travel as xtext (RFC 3461
+# §4).
 ENVID = "A+b=c (1) <x>"
 XTEXT_ENVID = "A+2Bb+3Dc+20(1)+20<x>"
 

@@ -1,4 +1,5 @@
-"""SAPconnect's mail S1 through Postfix into the real process, and one DSN back to a port that stands for the SAP system's.
+"""SAPconnect's mail S1 through Postfix into the real process, and one DSN back to a port that stands for the SAP
+system's.
 
 That port speaks for the ICM: STARTTLS is mandatory, a login is asked for (senders.md: TLS=2, AUTHMECHANISMS=PLAIN).
 """

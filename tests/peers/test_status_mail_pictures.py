@@ -1,7 +1,7 @@
 """Every kind of status mail beside its committed picture: desktop and phone, light and dark, in one picture each.
 
-After a wanted change of the templates: `NEW_PICTURES=1 make test ARGS=tests/peers/test_status_mail_pictures.py`, look at
-what came out in tests/peers/pictures, and commit it.
+After a wanted change of the templates: `NEW_PICTURES=1 make test ARGS=tests/peers/test_status_mail_pictures.py`, look
+at what came out in tests/peers/pictures, and commit it.
 """
 
 import html as html_module
@@ -21,7 +21,8 @@ from tests.unit.status_samples import everything, message, part, report
 PICTURES = Path(__file__).with_name("pictures")
 WIDTHS = (1000, 390)
 HEIGHT = 1100
-# Blocks of eight by eight pixels, 0 to 255: letters may be drawn a little differently, nothing may move or change colour.
+# Blocks of eight by eight pixels, 0 to 255: letters may be drawn a little differently, nothing may move or change
+# colour.
 MEAN, WORST = 1.5, 90
 
 

@@ -1,11 +1,11 @@
-"""Conversations with mta.smtp.dialogue for tests: everything said to it in one go, and what came of it."""
+"""Conversations with mta.smtp.engine.dialogue for tests: everything said to it in one go, and what came of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mta.smtp.dialogue import Dialogue
-from mta.smtp.events import AuthCancelled, Data, Event, Hello, Limits, Noticed, StartTls, State, Terms
-from mta.smtp.replies import GOODBYE, OK, READY_FOR_TLS, Reply
+from mta.smtp.engine.dialogue import Dialogue
+from mta.smtp.engine.events import AuthCancelled, Data, Event, Hello, Limits, Noticed, StartTls, State, Terms
+from mta.smtp.engine.replies import GOODBYE, OK, READY_FOR_TLS, Reply
 
 HELLO = b"EHLO client.example.com\r\n"
 ENVELOPE = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<447700900123@sms.example.net>\r\n"

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import structlog
 
-from smpp.account import CarrierAccount
-from smpp.client import SmppClient
-from smpp.dialect import Dialect
-from smpp.limits import Limits
-from smpp.script import Script
-from smpp.simulator import Simulator
+from smpp.client.account import CarrierAccount
+from smpp.client.client import SmppClient
+from smpp.dialect.dialect import Dialect
+from smpp.session.limits import Limits
+from smpp.simulator.script import Script
+from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.parts import encode_text

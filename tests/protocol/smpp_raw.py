@@ -1,4 +1,5 @@
-"""A message centre that says what a test gives it, octet by octet: PDUs written by hand, so that no rule of our codec helps.
+"""A message centre that says what a test gives it, octet by octet: PDUs written by hand, so that no rule of our codec
+helps.
 
 Not here: what they are tried for (test_smpp_interop).
 """
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from smpp.bodies import Command
+from smpp.wire.bodies import Command
 from tests.protocol.smpp_kit import NUMBER, Listener, account_of, client_of
 
 RESPONSE = 0x80000000

@@ -1,4 +1,4 @@
-"""A listener of mta.smtp.server on a free loopback port, and a client that says raw octets, for tests."""
+"""A listener of mta.smtp.server.server on a free loopback port, and a client that says raw octets, for tests."""
 
 # ruff: noqa: N802  (hooks have the names that aiosmtpd gives them)
 
@@ -16,9 +16,9 @@ import pytest
 import structlog
 import uvloop
 
-from mta.smtp.hooks import seldom_waits
-from mta.smtp.listener import ConnectionLimits, Listener
-from mta.smtp.server import ServerSettings, listen
+from mta.smtp.server.hooks import seldom_waits
+from mta.smtp.server.listener import ConnectionLimits, Listener
+from mta.smtp.server.server import ServerSettings, listen
 
 QUICK = ConnectionLimits(sweep_seconds=0.01, linger_seconds=0.5, handshake_seconds=5)
 

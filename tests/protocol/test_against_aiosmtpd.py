@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from mta.smtp.server import ServerSettings, listen
+from mta.smtp.server.server import ServerSettings, listen
 from tests.protocol.smtp_door import QUICK, Client
 
 E, M, R, D = "EHLO c", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>", "DATA"

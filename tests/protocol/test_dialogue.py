@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mta.smtp.dialogue import LocalProtocolError
-from mta.smtp.events import (
+from mta.smtp.engine.events import (
     TRANSITIONS,
     Auth,
     AuthAnswer,
@@ -17,6 +16,7 @@ from mta.smtp.events import (
     Hello,
     Incident,
     Limits,
+    LocalProtocolError,
     Login,
     Mail,
     Message,
@@ -28,8 +28,8 @@ from mta.smtp.events import (
     State,
     Terms,
 )
-from mta.smtp.replies import LOCAL_ERROR, Reply
-from mta.smtp.verbs import VERBS
+from mta.smtp.engine.replies import LOCAL_ERROR, Reply
+from mta.smtp.engine.verbs import VERBS
 from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
 
 WITH_AUTH = Terms(hostname="mx.example.net", mechanisms=("LOGIN", "PLAIN"), starttls=True)

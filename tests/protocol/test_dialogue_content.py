@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.smtp.content import Content, ContentLimits, ContentRoom, Newlines
-from mta.smtp.events import Data, Incident, Limits, Mail, Message, Noticed, Rcpt, State, Verify
-from mta.smtp.replies import Reply
+from mta.smtp.engine.content import Content, ContentLimits, ContentRoom, Newlines
+from mta.smtp.engine.events import Data, Incident, Limits, Mail, Message, Noticed, Rcpt, State, Verify
+from mta.smtp.engine.replies import Reply
 from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
 
 SMUGGLED = b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<x@example.org>\r\nDATA\r\nspoof\r\n.\r\n"
@@ -309,8 +309,8 @@ def test_case_9_what_is_not_smtp_is_421_and_closed(data):
 
 
 def test_case_9_a_client_that_talks_before_the_greeting_is_refused():
-    from mta.smtp.dialogue import Dialogue
-    from mta.smtp.events import Terms
+    from mta.smtp.engine.dialogue import Dialogue
+    from mta.smtp.engine.events import Terms
 
     dialogue = Dialogue(Terms(hostname="h"), Limits(), now=0.0)
     dialogue.receive_data(ROUTE)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.smtp import replies
-from mta.smtp.grammar import MailFrom, Offered, RcptTo, decode_xtext, parse_mail, parse_rcpt
-from mta.smtp.replies import Reply
+from mta.smtp.engine import replies
+from mta.smtp.engine.grammar import MailFrom, Offered, RcptTo, decode_xtext, parse_mail, parse_rcpt
+from mta.smtp.engine.replies import Reply
 
 OFFERED = Offered(size=1000, smtp_utf8=True)
 

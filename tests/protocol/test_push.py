@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from gateway.large_reports import LARGE_REPORT, LargeReports
-from mta.app_push import EXPIRE_AFTER, PUSH_LADDER, next_push
+from gateway.report_pool import LARGE_REPORT, LargeReports
 from mta.sending.schedule import next_attempt
+from process.push import EXPIRE_AFTER, PUSH_LADDER, next_push
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
 from tests.application import Application

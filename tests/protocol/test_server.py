@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mta.smtp.events import Limits
-from mta.smtp.hooks import seldom_waits
-from mta.smtp.listener import ConnectionLimits, Listener
-from mta.smtp.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
+from mta.smtp.engine.events import Limits
+from mta.smtp.server.hooks import seldom_waits
+from mta.smtp.server.listener import ConnectionLimits, Listener
+from mta.smtp.server.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
 from tests.peer import find_program, require_peer
 from tests.protocol.dialogues import HELLO, ROUTE
 from tests.protocol.smtp_door import (

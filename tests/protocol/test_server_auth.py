@@ -6,7 +6,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from mta.smtp.server import MISSING, AuthResult, LoginPassword, ServerSettings
+from mta.smtp.server.server import MISSING, AuthResult, LoginPassword, ServerSettings
 from tests.protocol.dialogues import ENVELOPE, HELLO
 from tests.protocol.smtp_door import QUICK, Accepting, client_of, door, on_both_loops
 

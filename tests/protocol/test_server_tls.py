@@ -11,8 +11,8 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from mta.smtp.listener import ConnectionLimits
-from mta.smtp.server import AuthResult, ClientCertificate, ServerSettings, TlsMode, listen
+from mta.smtp.server.listener import ConnectionLimits
+from mta.smtp.server.server import AuthResult, ClientCertificate, ServerSettings, TlsMode, listen
 from tests.peer import find_program, require_peer
 from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE
 from tests.protocol.smtp_door import (

@@ -7,8 +7,8 @@ import structlog
 import trustme
 from cryptography import x509
 
-from mta.app_carriers import CarrierContexts
-from smpp.script import Script
+from process.carriers import CarrierContexts
+from smpp.simulator.script import Script
 from tests.protocol.smpp_kit import Listener, account_of, carrier, client_of
 from tls.contexts import ClientCertificate, ContextError, smpp_client_role
 

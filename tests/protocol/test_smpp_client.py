@@ -8,18 +8,19 @@ import pytest
 import structlog
 import trustme
 
-from smpp.account import BindMode, OutbindDoor
-from smpp.bodies import DeliverSm, GenericNack, SubmitSmResp
-from smpp.client import SmppClient
-from smpp.dialect import Dialect, IdBase, LongMessages, SubmitWith, WireAlphabet
-from smpp.limits import Limits
-from smpp.lines import Delivery
-from smpp.outcomes import Spread
-from smpp.pace import Pace
-from smpp.pdu import encode
-from smpp.script import Cut, ReceiptForm, ReceiptTime, Script, Treatment
-from smpp.statuses import Status
-from smpp.tlv import Tag, Tlv
+from smpp.client.account import OutbindDoor
+from smpp.client.client import SmppClient
+from smpp.client.outcomes import Spread
+from smpp.client.pace import Pace
+from smpp.dialect.binds import BindMode
+from smpp.dialect.dialect import Dialect, IdBase, LongMessages, SubmitWith, WireAlphabet
+from smpp.session.limits import Limits
+from smpp.simulator.lines import Delivery
+from smpp.simulator.script import Cut, ReceiptForm, ReceiptTime, Script, Treatment
+from smpp.wire.bodies import DeliverSm, GenericNack, SubmitSmResp
+from smpp.wire.pdu import encode
+from smpp.wire.statuses import Status
+from smpp.wire.tlv import Tag, Tlv
 from sms.message import Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
@@ -784,7 +785,7 @@ async def test_a_delivery_that_we_fail_to_read_stays_with_the_carrier(monkeypatc
     def broken(*_arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("smpp.arrivals.read_fragment", broken)
+    monkeypatch.setattr("smpp.client.arrivals.read_fragment", broken)
     with logbook() as book:
         async with bound_pair(Script(receipt_retry_delay=60)) as (simulator, _client, listener):
             simulator.deliver_raw(DeliverSm(short_message=b"Hi"))

@@ -11,16 +11,10 @@ import smpplib.consts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpp.bodies import DataSm, DeliverSm, SubmitSm, SubmitSmResp
-from smpp.deliveries import write_inbound, write_message_id, write_receipt
-from smpp.dialect import Dialect, IdBase, IdSource, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
-from smpp.events import Missing
-from smpp.fields import PduError
-from smpp.fragments import Place, read_fragment, read_message, read_place, read_text, split_header
-from smpp.outcomes import WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable
-from smpp.packing import pack_septets, unpack_septets
-from smpp.pdu import Pdu, encode
-from smpp.receipts import (
+from smpp.client.outcomes import WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable
+from smpp.dialect.dialect import Dialect, IdBase, IdSource, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect.fragments import Place, read_fragment, read_message, read_place, read_text, split_header
+from smpp.dialect.receipts import (
     STATES,
     WORD_OF,
     WORDS,
@@ -31,10 +25,16 @@ from smpp.receipts import (
     parse_receipt_text,
     read_receipt,
 )
-from smpp.script import ReceiptForm
-from smpp.statuses import MEANINGS, Meaning, Status, Verdict, meaning_of, status_name
-from smpp.submissions import normalise_id, write_cancel, write_id, write_part, write_query
-from smpp.tlv import Tag, Tlv
+from smpp.dialect.submissions import normalise_id, write_cancel, write_id, write_part, write_query
+from smpp.session.events import Missing
+from smpp.simulator.deliveries import write_inbound, write_message_id, write_receipt
+from smpp.simulator.script import ReceiptForm
+from smpp.wire.bodies import DataSm, DeliverSm, SubmitSm, SubmitSmResp
+from smpp.wire.fields import PduError
+from smpp.wire.packing import pack_septets, unpack_septets
+from smpp.wire.pdu import Pdu, encode
+from smpp.wire.statuses import MEANINGS, Meaning, Status, Verdict, meaning_of, status_name
+from smpp.wire.tlv import Tag, Tlv
 from sms.alphabet import encode_gsm7
 from sms.message import Alphabet, Priority, Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, SenderKind

@@ -1,7 +1,9 @@
-"""What message centres of others say that the standard does not foresee, octet by octet, and what the client makes of it.
+"""What message centres of others say that the standard does not foresee, octet by octet, and what the client makes of
+it.
 
 The cases are the failures that users of other SMPP libraries report most; a thread is named where it explains its case.
-Not here: dialects that the operator's file names (test_smpp_dialect), and the simulator's own faults (test_smpp_client).
+Not here: dialects that the operator's file names (test_smpp_dialect), and the simulator's own faults
+(test_smpp_client).
 """
 
 import asyncio
@@ -11,12 +13,12 @@ from itertools import pairwise
 
 import pytest
 
-from smpp.account import BindMode
-from smpp.bodies import Command, DeliverSmResp
-from smpp.dialect import Dialect, IdBase, WireAlphabet
-from smpp.limits import Limits
-from smpp.pdu import Pdu, decode
-from smpp.statuses import Status
+from smpp.dialect.binds import BindMode
+from smpp.dialect.dialect import Dialect, IdBase, WireAlphabet
+from smpp.session.limits import Limits
+from smpp.wire.bodies import Command, DeliverSmResp
+from smpp.wire.pdu import Pdu, decode
+from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from tests.protocol.smpp_kit import NUMBER, Listener, account_of, client_of, logbook, single_parts

@@ -8,12 +8,12 @@ import struct
 
 import pytest
 
-from smpp.bodies import Command
-from smpp.limits import Limits
-from smpp.outcomes import LINK_DOWN
-from smpp.pdu import decode
-from smpp.script import Script
-from smpp.states import State
+from smpp.client.outcomes import LINK_DOWN
+from smpp.session.limits import Limits
+from smpp.session.states import State
+from smpp.simulator.script import Script
+from smpp.wire.bodies import Command
+from smpp.wire.pdu import decode
 from sms.message import Receipt
 from sms.outcome import Failed, Unknown
 from tests.protocol.smpp_kit import (

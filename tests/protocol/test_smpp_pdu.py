@@ -9,7 +9,7 @@ import smpplib.smpp
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smpp.bodies import (
+from smpp.wire.bodies import (
     BODIES,
     COMMAND_OF,
     RESPONSE_BIT,
@@ -30,7 +30,7 @@ from smpp.bodies import (
     SubmitSm,
     SubmitSmResp,
 )
-from smpp.fields import (
+from smpp.wire.fields import (
     Address,
     CString,
     Destinations,
@@ -41,9 +41,9 @@ from smpp.fields import (
     Unsuccessful,
     UnsuccessfulAddress,
 )
-from smpp.pdu import Pdu, _decode_fields, _decode_sm, decode, decode_body, encode, unpack_header
-from smpp.statuses import Status
-from smpp.tlv import TLVS, Tag, Tlv, ValueKind, decode_tlvs, encode_tlvs
+from smpp.wire.pdu import Pdu, _decode_fields, _decode_sm, decode, decode_body, encode, unpack_header
+from smpp.wire.statuses import Status
+from smpp.wire.tlv import TLVS, Tag, Tlv, ValueKind, decode_tlvs, encode_tlvs
 
 OCTETS = st.integers(0, 255)
 SEQUENCE_5 = SimpleNamespace(sequence=5, next_sequence=lambda: 5)  # what smpplib's PDUs ask their client for

@@ -8,7 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpp.bodies import (
+from smpp.session.events import (
+    Answered,
+    Asked,
+    BindAsked,
+    BindRefused,
+    Bound,
+    Ended,
+    EndReason,
+    FellSilent,
+    LateAnswer,
+    Malformed,
+    Missing,
+    OutbindHeard,
+    Spoke,
+    Stray,
+    Unanswered,
+)
+from smpp.session.limits import Limits
+from smpp.session.session import Session, SessionError
+from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
+from smpp.session.timers import Timers, TimerVerdict
+from smpp.wire.bodies import (
     BODIES,
     COMMAND_OF,
     RESPONSE_BIT,
@@ -35,31 +56,10 @@ from smpp.bodies import (
     Unbind,
     UnbindResp,
 )
-from smpp.events import (
-    Answered,
-    Asked,
-    BindAsked,
-    BindRefused,
-    Bound,
-    Ended,
-    EndReason,
-    FellSilent,
-    LateAnswer,
-    Malformed,
-    Missing,
-    OutbindHeard,
-    Spoke,
-    Stray,
-    Unanswered,
-)
-from smpp.fields import Address
-from smpp.limits import Limits
-from smpp.pdu import MAX_SEQUENCE, Pdu, decode, encode
-from smpp.session import Session, SessionError
-from smpp.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
-from smpp.statuses import Status
-from smpp.timers import Timers, TimerVerdict
-from smpp.tlv import Tag
+from smpp.wire.fields import Address
+from smpp.wire.pdu import MAX_SEQUENCE, Pdu, decode, encode
+from smpp.wire.statuses import Status
+from smpp.wire.tlv import Tag
 
 BIND_OF = {
     State.BOUND_TX: Command.BIND_TRANSMITTER,

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from smpp.bodies import (
+from smpp.dialect.dialect import Dialect, IdBase
+from smpp.dialect.receipts import read_receipt
+from smpp.dialect.submissions import write_part
+from smpp.link import Link
+from smpp.session.events import Answered, Asked, BindRefused, Bound, Ended, EndReason, Unanswered
+from smpp.session.limits import Limits
+from smpp.session.session import Session
+from smpp.session.states import Role
+from smpp.simulator.script import Cut, ReceiptTime, Script, Treatment
+from smpp.wire.bodies import (
     BindReceiver,
     BindTransceiver,
     CancelSm,
@@ -25,18 +34,9 @@ from smpp.bodies import (
     SubmitSm,
     SubmitSmResp,
 )
-from smpp.dialect import Dialect, IdBase
-from smpp.events import Answered, Asked, BindRefused, Bound, Ended, EndReason, Unanswered
-from smpp.fields import Address, ListName, UnsuccessfulAddress
-from smpp.limits import Limits
-from smpp.link import Link
-from smpp.receipts import read_receipt
-from smpp.script import Cut, ReceiptTime, Script, Treatment
-from smpp.session import Session
-from smpp.states import Role
-from smpp.statuses import Status
-from smpp.submissions import write_part
-from smpp.tlv import Tag, Tlv
+from smpp.wire.fields import Address, ListName, UnsuccessfulAddress
+from smpp.wire.statuses import Status
+from smpp.wire.tlv import Tag, Tlv
 from sms.message import Alphabet, ReceiptState
 from tests.protocol.smpp_kit import NOW, NUMBER, carrier, encoded, parts_of
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpp.dialect import Dialect, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
-from smpp.fields import PduError
-from smpp.pdu import encode, frame_submit
-from smpp.submissions import SubmitWriter, write_part
+from smpp.dialect.dialect import Dialect, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect.submissions import SubmitWriter, write_part
+from smpp.wire.fields import PduError
+from smpp.wire.pdu import encode, frame_submit
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind
 from tests.protocol.smpp_kit import NOW, parts_of
@@ -91,7 +91,7 @@ def test_the_short_way_takes_all_usual_parts(text, wide):
 
 
 def test_what_is_kept_of_senders_is_bounded(monkeypatch):
-    monkeypatch.setattr("smpp.submissions._MOST_SHARED", 3)
+    monkeypatch.setattr("smpp.dialect.submissions._MOST_SHARED", 3)
     writer = SubmitWriter(Dialect())
     (part,) = parts_of("Hi")
     for number in range(10):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.database import connect, migrate
+from store.engine.database import connect, migrate
 from tests.unit.house import add_people, make_house
 
 

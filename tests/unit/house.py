@@ -14,13 +14,13 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from mta.__main__ import main
-from mta.app_core import Core
-from mta.commands.opening import database_of
-from mta.commands.setup import CONFIG_NAME, first_values, write_configuration
-from mta.config.model import Config, load_config
-from mta.judge import EnvelopeRecipient, MailEnvelope, Proven
-from store.database import Database
+from cli.__main__ import main
+from cli.context import database_of
+from cli.setup import CONFIG_NAME, first_values, write_configuration
+from config.model import Config, load_config
+from mta.intake import EnvelopeRecipient, MailEnvelope, Proven
+from process.accept_path import Core
+from store.engine.database import Database
 from tests.databases import SQLITE_IN_ITS_FOLDER, fill
 from tests.e2e.site import addresses, mail
 from tests.in_process import undo_a_command

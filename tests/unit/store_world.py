@@ -7,16 +7,16 @@ from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, Re
 from sms.number import MobileNumber
 from sms.outcome import Problem, ProblemCode
 from sms.settings import Settings, StatusReport
-from store.database import Database
-from store.frozen import freeze_origins, freeze_settings
-from store.keys import Keys, public_id, to_stored
+from store.engine.database import Database
+from store.engine.keys import Keys, public_id, to_stored
+from store.jobs import NewJob, NewMessage, Outbound, Take
 from store.leases import Leases, NodeWish
-from store.outbound import NewJob, NewMessage, Outbound, Take
 from store.outbox import Outbox, TakeNotices
-from store.progress import Answer, Cancel, ProgressStore, Recovery, Rules
+from store.queue import Release, find_waiting, flush, hold, list_messages, release
 from store.receipts import Arrived
+from store.results import Answer, Cancel, ProgressStore, Recovery, Rules
+from store.serialise import freeze_origins, freeze_settings
 from store.views import find_job, load_reports
-from store.waiting import Release, find_waiting, flush, hold, list_messages, release
 from tests.databases import EMPTY_POSTGRESQL
 
 START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)

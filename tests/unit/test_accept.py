@@ -8,7 +8,7 @@ from gateway.accept import Kept, Stale
 from sms.outcome import Refusal, Refused
 from sms.report import NoticeKind, ways_to_tell
 from sms.settings import StatusChannel
-from store.database import StorageError, StorageFullError
+from store.engine.database import StorageError, StorageFullError
 from tests.unit.house import ANNA, BOB, administer, judge, open_core
 
 URL = "https://app.example.com/sms"

@@ -1,4 +1,4 @@
-"""gateway.admin, wishes, people and listing on a real database: what is allowed, what is said, what is audited."""
+"""gateway.admin.customers, wishes, people and listing on a real database: what is allowed, what is said, what is audited."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import pytest
 from addressbook.exchange import FileFormat, read_people_file, write_people_file
 from addressbook.hierarchy import LayerKind, Layers
 from addressbook.people import Directory
-from gateway.admin import (
+from gateway.admin.customers import (
     Administration,
     Answer,
     Change,
@@ -27,18 +27,17 @@ from gateway.admin import (
     set_customer_active,
     set_default_profile,
 )
-from gateway.listing import (
-    explain_user,
-    list_audit,
-    list_customers,
-    list_profiles,
-    list_users,
-    show_customer,
-    show_profile,
-    show_system,
-    show_user,
+from gateway.admin.settings import (
+    SYSTEM_OWNER,
+    Limits,
+    limit,
+    of_customer,
+    of_profile,
+    of_user,
+    set_settings,
+    unset_settings,
 )
-from gateway.people import (
+from gateway.admin.users import (
     add_login,
     add_user,
     export_people,
@@ -50,19 +49,20 @@ from gateway.people import (
     set_user_active,
     set_user_profile,
 )
-from gateway.wishes import (
-    SYSTEM_OWNER,
-    Limits,
-    limit,
-    of_customer,
-    of_profile,
-    of_user,
-    set_settings,
-    unset_settings,
+from gateway.admin.views import (
+    explain_user,
+    list_audit,
+    list_customers,
+    list_profiles,
+    list_users,
+    show_customer,
+    show_profile,
+    show_system,
+    show_user,
 )
-from store.database import Database
 from store.directory import load_directory, read_version
-from store.keys import Keys
+from store.engine.database import Database
+from store.engine.keys import Keys
 
 NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 T = TypeVar("T")

@@ -6,21 +6,21 @@ from functools import partial
 
 import pytest
 
-from gateway.alarms import Alarms, Raised
+from gateway.admin.tls_rules import list_domains
+from gateway.alerts import Alarms, Raised
 from gateway.delays import Delays
 from gateway.ports import Alarm, MailAttempt
-from gateway.tls_rules import list_domains
 from sms.lifecycle import State
 from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
 from sms.settings import StatusReport
 from store.alarms import AlarmEnd, AlarmStore, NewAlarm
-from store.database import Database
 from store.delays import DelayStore, Place, TellLate, find_late
-from store.keys import Keys, to_instant, to_stored
+from store.engine.database import Database
+from store.engine.keys import Keys, to_instant, to_stored
 from store.outbox import NoticeEnd, TakeNotices
-from store.progress import Rules as CarrierRules
+from store.results import Rules as CarrierRules
 from store.views import load_reports
 from tests.unit.store_world import SECOND, START, World
 

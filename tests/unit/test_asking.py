@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.asking import Asking
+from gateway.query_carrier import Asking
 from gateway.track import Track
-from smpp.events import Missing
-from smpp.outcomes import LINK_DOWN, WITHOUT_ANSWER
+from smpp.client.outcomes import LINK_DOWN, WITHOUT_ANSWER
+from smpp.session.events import Missing
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
-from store.keys import to_instant
-from store.progress import Rules
+from store.engine.keys import to_instant
+from store.results import Rules
 from tests.unit.store_world import World
 from tests.unit.use_case_kit import MovedClock, until
 
@@ -186,7 +186,7 @@ async def test_a_slow_carrier_holds_up_no_sweep_and_what_it_did_not_answer_in_ti
 
 
 async def test_parts_of_one_job_that_end_together_are_each_asked_once_page_by_page(house, monkeypatch):
-    monkeypatch.setattr("gateway.asking._MOST", 2)
+    monkeypatch.setattr("gateway.query_carrier._MOST", 2)
     numbers = [f"44770090010{place}" for place in range(7)]
     house.add(*numbers, receipt_wanted=True)
     parts = house.take()

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.words.addresses import RecipientAddress, read_recipient
-from mta.words.body import ExtractedText, extract_text
-from mta.words.client_words import HEADER_LABELS
-from mta.words.mime import Mail, MailLimits, read_mail
-from mta.words.quotes import own_words, tidy
+from mta.reading.addresses import RecipientAddress, read_recipient
+from mta.reading.body import ExtractedText, extract_text
+from mta.reading.client_phrases import HEADER_LABELS
+from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.quotes import own_words, tidy
 from sms.outcome import Refused
 from sms.settings import Settings
 

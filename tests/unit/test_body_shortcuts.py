@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.words import automatic, body, headers, history, quotes, signatures
-from mta.words.automatic import classify, find_automatic
-from mta.words.html import QUOTE_MARK
-from mta.words.mime import Mail, MailLimits, read_mail
+from mta.reading import automatic, body, headers, history, quotes, signatures
+from mta.reading.automatic import classify, find_automatic
+from mta.reading.html import QUOTE_MARK
+from mta.reading.mime import Mail, MailLimits, read_mail
 from sms.settings import Settings
 
 _LINES = st.sampled_from(

@@ -2,12 +2,12 @@
 
 import pytest
 
-from mta.words.body import TEXT_LIMIT, ExtractedText, extract_text
-from mta.words.client_words import separator_kind, strip_subject
-from mta.words.html import html_text
-from mta.words.html_bounds import bounded_html
-from mta.words.mime import Mail, MailLimits, read_mail
-from mta.words.quotes import own_words, unflow
+from mta.reading.body import TEXT_LIMIT, ExtractedText, extract_text
+from mta.reading.client_phrases import separator_kind, strip_subject
+from mta.reading.html import html_text
+from mta.reading.html_bounds import bounded_html
+from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.quotes import own_words, unflow
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings, TextSource
 from tests.effort import spend_at_most

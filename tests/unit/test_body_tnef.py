@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.words.cms import signed_content
-from mta.words.rtf import decompress_rtf, rtf_text
-from mta.words.texts import TextSection
-from mta.words.tnef import read_tnef
+from mta.reading.cms import signed_content
+from mta.reading.rtf import decompress_rtf, rtf_text
+from mta.reading.texts import TextSection
+from mta.reading.tnef import read_tnef
 
 RTF = rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\*\generator x;}\uc1 T\'fcr \u8364?5\line a\{b\}\par\tab c\~d \u-10179?\u-8704?}"
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.book import AddressBook
+from gateway.directory import AddressBook
 from sms.settings import TextSource
 from tests.unit.house import ANNA, administer, open_core
 from tests.unit.use_case_kit import until

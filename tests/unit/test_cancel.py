@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 from gateway.cancel import Cancelling, cancel_now
 from sms.number import MobileNumber, SenderId
 from sms.outcome import Done, Failed, Outcome, Retry, Unknown
-from store.keys import to_instant
-from store.progress import Rules
+from store.engine.keys import to_instant
+from store.results import Rules
 from tests.unit.store_world import BUSY, LOST, WRONG, World
 from tests.unit.use_case_kit import MovedClock, until
 

@@ -10,7 +10,7 @@ from sms.lifecycle import State
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
-from store.progress import Rules
+from store.results import Rules
 from tests.unit.store_world import BUSY, LOST, SECOND, WRONG, World, empty
 
 NUMBER = "447700900101"

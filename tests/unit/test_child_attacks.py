@@ -13,7 +13,7 @@ from tests.unit.test_child import make
 ROOT = Path(__file__).parents[2]
 TRAP = "import os\nwith open({marks!r}, 'a') as file: file.write({name!r} + '\\n')\n"
 MODULES = (
-    *("mta", "tls", "templates", "sms", "tests", "mta/words/confined_reader", "templates/child"),
+    *("mta", "cli", "tls", "templates", "sms", "tests", "mta/reading/confined_reader", "templates/child"),
     *("json", "re", "struct", "signal", "runpy", "pickle", "encodings/idna", "jinja2", "lxml", "msgspec", "premailer"),
     *("sitecustomize", "usercustomize", "lib/python/site-packages/usercustomize"),
 )
@@ -30,11 +30,11 @@ ENVIRONMENT = {
     "LD_LIBRARY_PATH": "{folder}",
     "HOME": "{folder}",
 }
-# A parent in a hostile folder and environment, which it has on its path as `python -m mta` would.
+# A parent in a hostile folder and environment, which it has on its path as `python -m cli` would.
 PARENT = """
 import json, os, sys
-from mta.words.confined_reader import ConfinedReader
-from mta.words.mime import MailLimits
+from mta.reading.confined_reader import ConfinedReader
+from mta.reading.mime import MailLimits
 from templates.confined import ConfinedTemplates
 from templates.render import Renderer
 from templates.samples import sample_reports

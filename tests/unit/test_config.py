@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.config.carriers import CarrierKind, OnUnknown
-from mta.config.example import example_toml, render_config
-from mta.config.lines import line_of, locate
-from mta.config.model import BareNewlines, Config, ListenerTls, load_config
-from mta.config.reader import ConfigProblem
-from mta.config.shapes import (
+from config.carriers import CarrierKind, OnUnknown
+from config.example import example_toml, render_config
+from config.lines import line_of, locate
+from config.model import BareNewlines, Config, ListenerTls, load_config
+from config.reader import ConfigProblem
+from config.shapes import (
     HostPort,
     format_duration,
     format_size,
@@ -23,8 +23,8 @@ from mta.config.shapes import (
     parse_size,
     read_secret,
 )
-from smpp.account import BindMode
-from smpp.statuses import Verdict
+from smpp.dialect.binds import BindMode
+from smpp.wire.statuses import Verdict
 from sms.message import Priority, ReceiptState
 from tls.policy import PinKind, TlsLevel
 

@@ -1,6 +1,6 @@
 """What the operator's file says of TLS towards one domain arrives in its policy."""
 
-from mta.config.model import Config, load_config
+from config.model import Config, load_config
 
 TEXT = """
 [server]

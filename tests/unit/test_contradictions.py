@@ -6,10 +6,10 @@ import pytest
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers, layer_of
 from addressbook.people import Customer, Directory, Profile, User
-from gateway.contradictions import find_contradictions
-from gateway.health import Hours
+from config.model import Config, load_config
+from gateway.config_lint import find_contradictions
 from gateway.routing import CarrierRoute, CarrierRoutes
-from mta.config.model import Config, load_config
+from sms.schedule import Hours
 from sms.settings import parse_setting
 
 NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)

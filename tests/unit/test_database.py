@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from store.database import Database, DatabaseInUseError, StorageError, StorageFullError, connect
-from store.statements import Insert
+from store.engine.database import Database, DatabaseInUseError, StorageError, StorageFullError, connect
+from store.engine.statements import Insert
 from store.tables import Meta
 
 
@@ -174,7 +174,7 @@ def test_a_sqlite_file_is_private_and_has_one_serving_process(sqlite_url):
 
 
 def test_the_lock_of_a_killed_process_is_gone_with_it(sqlite_url):
-    program = f"from store.database import Database; Database({sqlite_url!r}).open(serving=True); print(1, flush=True); input()"
+    program = f"from store.engine.database import Database; Database({sqlite_url!r}).open(serving=True); print(1, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mta.smtp.delivered_replies import DeliveredReplies
+from mta.smtp.engine.delivered_replies import DeliveredReplies
 
 
 def listening(confirmed=True):

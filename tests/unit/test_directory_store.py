@@ -12,11 +12,11 @@ from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers
 from addressbook.people import Credential, CredentialKind, Directory, User
 from sms.settings import FIELDS, UNSET, SettingProblem, format_setting, parse_setting
 from store import directory_changes
-from store.database import Database, Transaction
 from store.directory import LOG_REACH, load_directory, read_version, refresh
 from store.directory_changes import CellToStore, DirectoryChanges, read_audit, read_cells
 from store.directory_tables import DIRECTORY
-from store.keys import Keys
+from store.engine.database import Database, Transaction
+from store.engine.keys import Keys
 
 Step = Callable[[DirectoryChanges], object]
 

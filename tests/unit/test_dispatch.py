@@ -9,7 +9,7 @@ from gateway.dispatch import Dispatch
 from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.message import Priority
 from sms.outcome import Done, Failed, Retry, Unknown
-from store.progress import Rules
+from store.results import Rules
 from tests.unit.store_world import BUSY, LOST, WRONG, World
 from tests.unit.use_case_kit import FakeCarrier, MovedClock, until
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mta.sending.compose import MailIdentity, compose_notice
 from mta.sending.dsn import STATUS_OF_PROBLEM, Action, decide_dsn, write_dsn
-from mta.smtp.replies import REPLY_OF_REFUSAL
+from mta.smtp.engine.replies import REPLY_OF_REFUSAL
 from sms.lifecycle import State
 from sms.message import MailOrigin, Replacement
 from sms.outcome import ProblemCode, Refusal

@@ -11,12 +11,12 @@ import pytest
 
 from mta.handler import DiskReserve, MailHandler, MailRate, prove_by_address
 from mta.identify import Identity
-from mta.reading import Reading
+from mta.intake_pool import Reading
+from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
-from mta.smtp.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
-from mta.words.confined_reader import ReaderUnavailableError
-from store.database import StorageFullError
+from mta.smtp.server.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
 from store.dropped import find_dropped
+from store.engine.database import StorageFullError
 from tests.e2e.site import mail
 from tests.unit.house import ANNA, BOB, administer, open_core, proven
 

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from gateway.health import Health, HealthRules, Hours
+from gateway.health import Health, HealthRules
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
+from sms.schedule import Hours
 
 RULES = HealthRules(link_patience=3, failures=3, pause=10, longest=25)
 PROBLEM = Problem(code=ProblemCode.THROTTLED, text="busy")

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from addressbook.people import Credential, CredentialKind
 from mta.guesses import GuessLimits
 from mta.identify import Authenticator, Identity, hash_password
-from mta.smtp.hooks import LoginPassword, MailSession
+from mta.smtp.server.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

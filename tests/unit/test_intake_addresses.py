@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.words.addresses import RecipientAddress, RecipientKind, read_recipient
+from mta.reading.addresses import RecipientAddress, RecipientKind, read_recipient
 from sms.outcome import Refusal, Refused
 
 

@@ -5,8 +5,8 @@ from base64 import encodebytes
 
 import pytest
 
-from mta.words.automatic import HOP_LIMIT, NOTICE_HEADER, Dropped, DropReason, classify, find_automatic
-from mta.words.mime import Mail, MailLimits, read_mail
+from mta.reading.automatic import HOP_LIMIT, NOTICE_HEADER, Dropped, DropReason, classify, find_automatic
+from mta.reading.mime import Mail, MailLimits, read_mail
 from sms.outcome import Refusal, Refused
 
 SENDER = "a@example.com"

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from mta.words.charsets import clean_line, clean_text, decode
-from mta.words.headers import decode_words, read_addresses, read_fields, read_typed
-from mta.words.mime import Encryption, Mail, MailLimits, read_attachment, read_mail
-from mta.words.transfer import decode_base64
+from mta.reading.charsets import clean_line, clean_text, decode
+from mta.reading.headers import decode_words, read_addresses, read_fields, read_typed
+from mta.reading.mime import Encryption, Mail, MailLimits, read_attachment, read_mail
+from mta.reading.transfer import decode_base64
 from sms.message import Priority
 from sms.outcome import Refusal, Refused
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mta.words.options import SubjectOptions, read_options
+from mta.reading.options import SubjectOptions, read_options
 from sms.message import Alphabet, Priority
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal, Refused

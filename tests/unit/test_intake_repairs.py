@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from mta.words.body import ExtractedText, extract_text
-from mta.words.charsets import decode, normal_label
-from mta.words.headers import decode_words
-from mta.words.mime import Mail, MailLimits, read_mail
+from mta.reading.body import ExtractedText, extract_text
+from mta.reading.charsets import decode, normal_label
+from mta.reading.headers import decode_words
+from mta.reading.mime import Mail, MailLimits, read_mail
 from sms.settings import Settings
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mta.judge import EnvelopeRecipient, MailEnvelope, Verdict
+from mta.intake import EnvelopeRecipient, MailEnvelope, Verdict
 from sms.message import Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused

@@ -8,7 +8,7 @@ from email.policy import SMTP
 import pytest
 
 from gateway.accept import Kept
-from mta.judge import Verdict
+from mta.intake import Verdict
 from sms.lifecycle import State
 from sms.outcome import Refusal, Refused
 from sms.report import NoticeKind

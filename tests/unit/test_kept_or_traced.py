@@ -1,7 +1,7 @@
 """250 to a proven customer means a job, or a trace that `status` finds and that names the field which made it a drop.
 
-Over every mail of the corpus, and over mails that are put together from marks of machines, subjects and kinds of bodies;
-`HYPOTHESIS_PROFILE=fuzz` plays thousands of them.
+Over every mail of the corpus, and over mails that are put together from marks of machines, subjects and kinds of
+bodies; `HYPOTHESIS_PROFILE=fuzz` plays thousands of them.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mta.words.automatic import HOP_LIMIT
-from mta.words.mime import Mail, MailLimits, read_mail
+from mta.reading.automatic import HOP_LIMIT
+from mta.reading.mime import Mail, MailLimits, read_mail
 from store.dropped import find_dropped
 from store.views import find_job
 from tests.corpus.test_corpus import EXPECTED, read_raw

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.keys import PublicIds, public_id
+from store.engine.keys import PublicIds, public_id
 
 AT = datetime(2026, 11, 23, 16, 3, 9, 512_999, tzinfo=UTC)
 

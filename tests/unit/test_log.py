@@ -8,7 +8,7 @@ import structlog
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mta.log import TimeStamper, render_logfmt
+from process.log import TimeStamper, render_logfmt
 
 
 class _Colour(StrEnum):
@@ -47,6 +47,6 @@ def test_a_stamp_of_another_second_is_formatted_anew(monkeypatch):
     stamp = TimeStamper()
     told = []
     for nanoseconds in (1_700_000_000_999_999_999, 1_700_000_001_000_000_000, 1_700_000_001_000_001_500):
-        monkeypatch.setattr("mta.log.time.time_ns", lambda nanoseconds=nanoseconds: nanoseconds)
+        monkeypatch.setattr("process.log.time.time_ns", lambda nanoseconds=nanoseconds: nanoseconds)
         told.append(stamp(None, "info", {})["timestamp"])
     assert told == ["2023-11-14T22:13:20.999999Z", "2023-11-14T22:13:21.000000Z", "2023-11-14T22:13:21.000001Z"]

@@ -11,11 +11,16 @@ from pathlib import Path
 import dkim
 import pytest
 
-from gateway.admin import Administration, Changed, Fault, add_customer, add_profile, remove_customer, remove_profile
-from gateway.alarms import Raised
-from gateway.large_reports import LargeReports
-from gateway.mail_rules import MailRules
-from gateway.mail_templates import (
+from gateway.admin.customers import (
+    Administration,
+    Changed,
+    Fault,
+    add_customer,
+    add_profile,
+    remove_customer,
+    remove_profile,
+)
+from gateway.admin.mail_templates import (
     Owner,
     Workshop,
     add_graphic,
@@ -27,16 +32,19 @@ from gateway.mail_templates import (
     reset_template,
     set_template,
 )
+from gateway.alerts import Raised
+from gateway.mail_rules import MailRules
 from gateway.ports import Alarm, MailAttempt
+from gateway.report_pool import LargeReports
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
+from mta.sending.mail_notifier import MailTeller
 from mta.sending.sign import KeyKind, Signer, new_key
-from mta.sending.tell import MailTeller
 from sms.lifecycle import State
 from sms.outcome import Done
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
-from store.database import Database
-from store.keys import Keys
+from store.engine.database import Database
+from store.engine.keys import Keys
 from templates.confined import ConfinedTemplates
 from templates.forms import Form, form_of
 from templates.graphics import LARGEST_GRAPHIC, Graphic, GraphicRefused, read_graphic

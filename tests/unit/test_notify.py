@@ -9,7 +9,7 @@ from gateway.notify import Notify
 from gateway.ports import MailAttempt
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
-from store.progress import Rules
+from store.results import Rules
 from tests.unit.store_world import WRONG, World
 from tests.unit.use_case_kit import FakeMailbox, MovedClock, until
 

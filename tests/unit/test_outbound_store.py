@@ -12,10 +12,10 @@ from sms.number import MobileNumber
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
 from sms.settings import StatusReport
-from store.keys import public_id
-from store.outbound import NewMessage
+from store.engine.keys import public_id
+from store.jobs import NewMessage
 from store.outbox import NoticeEnd
-from store.progress import Answer, Rules
+from store.results import Answer, Rules
 from store.views import load_trace
 from tests.unit.store_world import BUSY, LOST, SECOND, START, WRONG, World
 

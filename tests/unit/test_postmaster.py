@@ -13,8 +13,8 @@ from gateway.postmaster import NewPostmasterMail, Postmaster, PostmasterBounds, 
 from mta.sending.compose import MailIdentity
 from mta.sending.forward import compose_forward
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Refusal, Refused, Retry, Unknown
-from store.database import Database
-from store.keys import Keys, to_stored
+from store.engine.database import Database
+from store.engine.keys import Keys, to_stored
 from store.leases import Leases, NodeWish
 from store.postmaster import (
     GIVEN_UP_KEPT,

@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
-from mta.judge import EnvelopeRecipient, MailEnvelope
-from mta.reading import LARGE_OCTETS, Reading, is_suspect
-from mta.words.confined_reader import ConfinedReader, ReaderUnavailableError
-from mta.words.mime import MailLimits, read_mail
-from mta.words.reader import DirectReader
+from mta.intake import EnvelopeRecipient, MailEnvelope
+from mta.intake_pool import LARGE_OCTETS, Reading, is_suspect
+from mta.reading.confined_reader import ConfinedReader, ReaderUnavailableError
+from mta.reading.mime import MailLimits, read_mail
+from mta.reading.reader import DirectReader
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings
 from tests.e2e.site import mail

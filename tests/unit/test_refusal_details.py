@@ -14,7 +14,7 @@ from sms.number import parse_number
 from sms.outcome import Refusal, Refused
 from sms.parts import encode_text
 from sms.settings import Unencodable
-from store.outbound import NewMessage, _refuse_duplicate
+from store.jobs import NewMessage, _refuse_duplicate
 from templates.words import Dictionary, find_languages
 from tests.unit.status_samples import message, report
 from tests.unit.test_render import render, text_of

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mta.identify import Identity
-from mta.smtp.server import AuthResult, ServerSettings
+from mta.smtp.server.server import AuthResult, ServerSettings
 from tests.protocol.smtp_door import QUICK, client_of, door
 from tests.unit.house import ANNA, open_core, proven
 from tests.unit.test_handler import handler

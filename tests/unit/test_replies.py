@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.smtp import replies
-from mta.smtp.replies import REPLY_OF_REFUSAL, TEXT_LIMIT, Reply, printable, reply_to, status_lines
+from mta.smtp.engine import replies
+from mta.smtp.engine.replies import REPLY_OF_REFUSAL, TEXT_LIMIT, Reply, printable, reply_to, status_lines
 from sms.outcome import Refusal, Refused
 
 SHAPE = re.compile(r"([245])\d\d \1\.\d{1,3}\.\d{1,3} [\x20-\x7e]{1,400}")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
-from store.arrays import encoder_of
-from store.statements import Insert, Update
+from store.engine.arrays import encoder_of
+from store.engine.statements import Insert, Update
 from store.tables import Part
 
 ARRAY_OIDS = {"bigint": 1016, "bytea": 1001, "boolean": 1000, "integer": 1007, "smallint": 1005, "text": 1009}

@@ -4,18 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.admin import Administration, Changed, add_customer, remove_customer
-from gateway.push_keys import PushKeys, set_push
+from gateway.admin.customers import Administration, Changed, add_customer, remove_customer
+from gateway.admin.push_keys import PushKeys, set_push
 from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done, Failed
 from sms.report import Channel
 from sms.settings import StatusChannel, StatusReport
 from store.delays import DelayStore, Place, TellLate
-from store.keys import Keys, to_instant
+from store.engine.keys import Keys, to_instant
 from store.outbox import NoticeEnd, TakeNotices
-from store.progress import Rules
+from store.queue import list_notices
+from store.results import Rules
 from store.views import find_job, load_trace
-from store.waiting import list_notices
 from tests.unit.store_world import START, WRONG, World
 
 NUMBER = "447700900123"

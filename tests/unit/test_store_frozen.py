@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sms.message import Priority, Replacement
 from sms.number import SenderId, SenderKind
 from sms.settings import FIELDS, ReportFormat, Settings, TextSource
-from store.frozen import freeze_replaced, freeze_settings, thaw_replaced, thaw_settings
+from store.serialise import freeze_replaced, freeze_settings, thaw_replaced, thaw_settings
 
 SAMPLES = {
     "sender_id": SenderId(value="4477009", kind=SenderKind.NUMERIC),

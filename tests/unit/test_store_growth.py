@@ -6,10 +6,14 @@ import pytest
 
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
-from store import asking, moving, outbound, outbox, progress, receipts
-from store.outbound import Take
-from store.progress import Rules
+from store import jobs as outbound
+from store import message_update as moving
+from store import outbox, receipts
+from store import query_carrier as asking
+from store import results as progress
+from store.jobs import Take
 from store.receipts import Arrived
+from store.results import Rules
 from tests.unit.store_world import SECOND, World
 
 IDS = ["r1", "r2"]

@@ -6,7 +6,7 @@ from sms.lifecycle import State
 from sms.outcome import Done, Failed
 from store.leases import CarrierWish, Held, LeaseLostError
 from store.outbox import NoticeEnd
-from store.progress import Rules
+from store.results import Rules
 from tests.unit.store_world import SECOND, WRONG, World
 
 RULES = Rules(resends={"alpha": 2})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.progress import Rules
+from store.results import Rules
 from tests.unit.store_world import World
 
 NUMBER, OTHER = "447700900101", "447700900102"

@@ -10,9 +10,9 @@ from sms.outcome import Done, Refusal, Retry
 from sms.report import Channel, NoticeKind
 from sms.schedule import Blackout
 from sms.settings import StatusReport
-from store.frozen import freeze_blackouts, thaw_blackouts
-from store.keys import to_instant, to_stored
-from store.progress import Rules
+from store.engine.keys import to_instant, to_stored
+from store.results import Rules
+from store.serialise import freeze_blackouts, thaw_blackouts
 from tests.unit.store_world import BUSY, SECOND, START, World
 
 HOUR = timedelta(hours=1)

@@ -10,9 +10,9 @@ import pytest
 from playhouse.migrations import Runner
 
 import store
-from store.database import Database, StorageError, connect, migrate
-from store.statements import Insert, Update, columns_of, table_of
-from store.transaction import Transaction
+from store.engine.database import Database, StorageError, connect, migrate
+from store.engine.statements import Insert, Update, columns_of, table_of
+from store.engine.transaction import Transaction
 from store.views import find_job
 
 MODULES = [import_module(f"store.{module.name}") for module in pkgutil.iter_modules(store.__path__) if not module.ispkg]

@@ -11,7 +11,7 @@ from sms.lifecycle import TRANSITIONS, State, is_final
 from sms.message import Priority, ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.settings import StatusReport
-from store.progress import Rules
+from store.results import Rules
 from tests.unit.store_world import BUSY, LOST, WRONG, World, empty
 
 CARRIERS = ("alpha", "generous", "mute")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.words.table_file import is_table_file, read_table
+from mta.reading.table_file import is_table_file, read_table
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
 

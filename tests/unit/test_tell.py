@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from gateway.large_reports import LARGE_REPORT, LargeReports
 from gateway.mail_rules import FoundTemplate
 from gateway.ports import MailAttempt
+from gateway.report_pool import LARGE_REPORT, LargeReports
 from mta.sending.compose import ComposedMail, MailIdentity
+from mta.sending.mail_notifier import MailTeller
 from mta.sending.sign import KeyKind, Signer, new_key
-from mta.sending.tell import MailTeller
 from sms.outcome import Done
 from sms.report import NoticeKind
 from sms.settings import ReportFormat

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.admin import Administration, Changed, Fault, add_customer, remove_customer
-from gateway.listing import list_audit
-from gateway.mail_rules import MailRules, StoredStsCache
-from gateway.tls_rules import (
+from gateway.admin.customers import Administration, Changed, Fault, add_customer, remove_customer
+from gateway.admin.tls_rules import (
     TlsRule,
     accept_tls_rules,
     enforce_tls,
@@ -17,8 +15,10 @@ from gateway.tls_rules import (
     parse_rule_domain,
     withdraw_tls,
 )
-from store.database import Database
-from store.keys import Keys
+from gateway.admin.views import list_audit
+from gateway.mail_rules import MailRules, StoredStsCache
+from store.engine.database import Database
+from store.engine.keys import Keys
 from tls.mtasts import CachedPolicy, StsPolicy
 from tls.policy import Pin, PinKind, PolicyEntry, PolicyUnavailableError, StsMode, TlsLevel, TlsPolicy, TlsVersion
 from tls.selfsigned import make_self_signed

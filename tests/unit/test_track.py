@@ -7,13 +7,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.track import Track
-from smpp.dialect import Dialect, IdBase
-from smpp.submissions import unite_ids
+from smpp.dialect.dialect import Dialect, IdBase
+from smpp.dialect.submissions import unite_ids
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
-from store.keys import to_instant
-from store.progress import Rules
-from store.statements import Insert
+from store.engine.keys import to_instant
+from store.engine.statements import Insert
+from store.results import Rules
 from store.tables import Seen
 from tests.unit.store_world import World
 from tests.unit.use_case_kit import MovedClock, until

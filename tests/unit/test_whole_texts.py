@@ -7,7 +7,7 @@ import pytest
 from sms.lifecycle import State
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
-from store.progress import CarrierCancelled, Rules
+from store.results import CarrierCancelled, Rules
 from tests.unit.store_world import BUSY, LOST, WRONG, World
 
 NUMBER = "447700900101"

@@ -6,7 +6,7 @@ import urllib.request
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from smpp.simulator import Simulator
+from smpp.simulator.simulator import Simulator
 from tests.e2e.site import free_port
 from tests.peer import find_program, require_peer
 

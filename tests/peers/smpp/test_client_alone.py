@@ -1,4 +1,5 @@
-"""Our client alone against message centres of others: the fields of each submit, the answer to a failed commit, cancelling.
+"""Our client alone against message centres of others: the fields of each submit, the answer to a failed commit,
+cancelling.
 
 The whole gateway with them is in test_node_as_carrier and its neighbours.
 """
@@ -8,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import smpp34
 
-from smpp.dialect import Dialect, IdBase
-from smpp.statuses import Status
+from smpp.dialect.dialect import Dialect, IdBase
+from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from sms.number import MobileNumber
 from sms.outcome import Done

@@ -9,9 +9,9 @@ import smpplib.client
 import smpplib.consts
 import smpplib.exceptions
 
-from smpp.script import Script
-from smpp.statuses import Status
-from smpp.tlv import Tag
+from smpp.simulator.script import Script
+from smpp.wire.statuses import Status
+from smpp.wire.tlv import Tag
 from sms.message import ReceiptState
 from tests.peers.smpp.dialects import LONG
 from tests.peers.smpp.kannel import kannel

@@ -1,0 +1,125 @@
+"""`mail2sms`, which is also `python -m cli`: the command line. Each command stands in cli.
+
+A command's module is loaded when the command is called: they need very different parts of the house, and nobody who
+asks for the queue waits for mail servers and templates.
+"""
+
+import logging
+import os
+import sys
+from importlib import import_module
+from typing import Final, NamedTuple
+
+import click
+
+
+class Place(NamedTuple):
+    """Where a command stands, and the sentence that says in the overview what it does: that of the command itself."""
+
+    module: str
+    name: str
+    sentence: str
+
+
+PLACES: Final = {
+    "serve": Place("serve", "serve", "Run the gateway in the foreground until SIGTERM or Ctrl-C."),
+    "check": Place(
+        "setup",
+        "check",
+        "Tell everything that is wrong with a configuration, each with file, line and what is expected.",
+    ),
+    "init": Place(
+        "setup",
+        "init",
+        "Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo.",
+    ),
+    "demo": Place(
+        "demo",
+        "demo",
+        "Show a mail become an SMS on this machine, and its status come back as a mail; then serve until Ctrl-C.",
+    ),
+    "explain": Place(
+        "explain",
+        "explain",
+        "Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin.",
+    ),
+    "queue": Place("queue", "queue", "Look at the queue and handle what waits in it."),
+    "status": Place(
+        "queue",
+        "status",
+        "Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.",
+    ),
+    "cancel": Place(
+        "queue",
+        "cancel_job",
+        "Cancel a job or message: what waits ends at once, a carrier that has it is asked for it back.",
+    ),
+    "carrier": Place("carriers", "carrier", "Look at the ways to the handsets, and try one."),
+    "route": Place(
+        "carriers",
+        "route",
+        "Say which carrier takes a number, which come after it, and why; nothing is sent.",
+    ),
+    "customer": Place(
+        "customers",
+        "customer",
+        "Handle who pays: domains, address ranges, logins, settings and constraints.",
+    ),
+    "profile": Place("customers", "profile", "Handle the settings that several users of a customer share."),
+    "user": Place("people", "user", "Handle who sends: addresses, profiles, logins and settings pinned to one person."),
+    "people": Place(
+        "people",
+        "people",
+        "Handle the address book file, the settings of everybody, and the list of changes.",
+    ),
+    "tls": Place("tls", "tls", "Look at the TLS of outgoing mail, and demand more of it."),
+    "template": Place("template", "template", "Handle customers' own status mails."),
+    "dkim": Place("dkim", "dkim", "Make and check the keys that sign status mails."),
+    "list": Place(
+        "lists",
+        "distribution_list",
+        "Handle distribution lists: a mail to lista+NAME@DOMAIN reaches every member, as one job with one report.",
+    ),
+}
+
+
+class Commands(click.Group):
+    """The group of all commands, each of which is loaded when it is called; the overview loads none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's own)
+        """Return the names in the order of the overview."""
+        return sorted(PLACES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, None where there is none of this name."""
+        if cmd_name in PLACES and cmd_name not in self.commands:
+            place = PLACES[cmd_name]
+            self.add_command(getattr(import_module(f"cli.{place.module}"), place.name), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  (click's own)
+        """Write the overview as click does, from the sentences that stand here."""
+        width = formatter.width - 6 - max(map(len, PLACES))
+        overview = {name: click.Command(name, help=PLACES[name].sentence) for name in sorted(PLACES)}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(width)) for name, command in overview.items()])
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="mail2sms", prog_name="mail2sms")
+def main() -> None:
+    """Run and administer a mail transfer agent between e-mail and SMS."""
+    import structlog  # noqa: PLC0415  (no overview and no version needs a log)
+
+    # What is written holds secrets, numbers and texts: nobody else reads it, whatever its folder allows.
+    os.umask(0o077)
+
+    # A command's answer alone goes to standard output. Serving configures its log from the operator's file.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    main(prog_name="mail2sms")

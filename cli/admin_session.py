@@ -1,0 +1,132 @@
+"""What the commands about people share: the database opened in a person's name, answers and views printed.
+
+Not here: any command (people, users).
+"""
+
+import getpass
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from addressbook.hierarchy import Layers
+from addressbook.people import Directory
+from cli.context import opened
+from gateway.admin.customers import Administration, Change, Changed, Fault
+from gateway.directory import AddressBook
+from sms.settings import SettingsPatch
+from store.engine.database import Database, Transaction
+
+R = TypeVar("R")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+customer_option = click.option("--customer", required=True, metavar="NAME", help="Whose it is.")
+password_option = click.option(
+    "--password-file", metavar="FILE", type=click.Path(path_type=Path), help="Holds the password in its first line."
+)
+
+
+class Desk:
+    """One command's way to the use cases; a fault ends the command with its sentence and exit code 1."""
+
+    def __init__(self, database: Database, administration: Administration, system: SettingsPatch) -> None:
+        self._database = database
+        self._administration = administration
+        self._system = system
+
+    def change(self, change: Change, *, silent: bool = False) -> Changed:
+        """Carry out a change and print its sentence, unless it is part of something larger."""
+        answer = _or_end(self._administration.change_now(change))
+        if not silent:
+            click.echo(answer.sentence)
+        return answer
+
+    def look(self, query: Callable[[Transaction], R | Fault]) -> R:
+        """Return what a query finds."""
+        return _or_end(self._database.read_now(query))
+
+    def in_force(self) -> tuple[Directory, Layers]:
+        """Return everybody and all layers, those of the operator's file among them."""
+        book = AddressBook(self._database, self._system)
+        book.load_now()
+        return book.directory, book.layers
+
+
+def _or_end(answer: R | Fault) -> R:
+    if isinstance(answer, Fault):
+        raise click.ClickException(answer.sentence)
+    return answer
+
+
+@contextmanager
+def at_desk(file: Path | str) -> Iterator[Desk]:
+    """Open the database for one command in the name of the user of this machine."""
+    with opened(file) as (config, database, keys):
+        administration = Administration(database, keys, _own_name(), lambda: datetime.now(UTC))
+        yield Desk(database, administration, config.settings)
+
+
+def _own_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # A container's user may have no name.
+        return "command-line"
+
+
+def read_password(file: Path) -> str:
+    """Return the password that a file's first line holds; a file that cannot be read ends the command."""
+    try:
+        return file.read_text("utf-8").partition("\n")[0].removesuffix("\r")
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file}: it is not UTF-8 text") from error
+
+
+def hash_password(password: str) -> str:
+    """Return a password's verifier, as the server checks it."""
+    from mta.identify import hash_password as hash_as_server  # noqa: PLC0415 - half a second, for few commands
+
+    return hash_as_server(password)
+
+
+def print_view(view: Mapping[str, object], *, as_json: bool) -> None:
+    """Print one record: a line per fact, settings indented under their layer."""
+    if as_json:
+        click.echo(json.dumps(view, indent=2, ensure_ascii=False))
+        return
+    for name, value in view.items():
+        if isinstance(value, Mapping):
+            click.echo(f"{name}:" + ("" if value else " none"))
+            for field, cell in value.items():
+                told = f"{cell['value']}   ({cell['origin']})" if isinstance(cell, Mapping) else str(cell)
+                click.echo(f"  {field} = {told}")
+        else:
+            click.echo(f"{name.replace('_', ' ')}: {_spoken(value)}")
+
+
+def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+    """Print records as lines with aligned columns; nothing for no rows."""
+    if as_json:
+        click.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        return
+    titles = [name.replace("_", " ") for name in rows[0]]
+    table = [titles, *([_spoken(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[index]) for line in table) for index in range(len(titles))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _spoken(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value) if value != "" else "-"

@@ -1,0 +1,218 @@
+"""`mail2sms explain`: what would become of a mail, from the code that the server runs. Sends nothing, stores nothing.
+
+The printed shape is public and has a version; docs/explain.md describes it.
+"""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
+from cli.context import config_option, database_of, read_config
+from gateway.accept import PlannedMessage
+from mta.intake import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven
+from mta.intake_pool import is_suspect
+from mta.reading.confined_reader import ConfinedReader
+from mta.smtp.engine.replies import reply_to
+from process.accept_path import Core
+from sms.alphabet import find_strange, what_became
+from sms.message import Alphabet, EncodedText
+from sms.number import SenderId
+from sms.outcome import Refused
+from sms.parts import graphemes
+from sms.settings import FIELDS, SettingProblem, Settings, parse_setting
+
+SHAPE_VERSION = 1
+
+
+@click.command()
+@config_option
+@click.option("--from", "sender", required=True, metavar="ADDRESS", help="The reverse-path; «<>» for the null sender.")
+@click.option(
+    "--to", "recipients", required=True, multiple=True, metavar="ADDRESS", help="A recipient; may be repeated."
+)
+@click.option("--as", "customer", metavar="CUSTOMER", help="Take this customer as proven.")
+@click.option("--set", "trial", multiple=True, metavar="FIELD=VALUE", help="A setting on top of all others.")
+@click.argument("message", metavar="MESSAGE.eml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def explain(  # noqa: PLR0913, PLR0917 - the options of the command
+    file: Path, sender: str, recipients: tuple[str, ...], customer: str | None, trial: tuple[str, ...], message: Path
+) -> None:
+    """Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin."""
+    config = read_config(file)
+    if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
+        # Opening it would make an empty one, and this command writes nothing.
+        raise click.ClickException(f"{config.server.sqlite_file} does not exist yet: «serve» makes it")
+    database = database_of(config)
+    click.get_current_context().call_on_close(database.close)
+    core = Core(config, database)
+    core.book.load_now()
+    envelope = MailEnvelope(
+        reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
+        recipients=tuple(EnvelopeRecipient(address=address) for address in recipients),
+    )
+    proven = None
+    if customer is not None:
+        found = core.book.directory.customer_named(customer)
+        if found is None:
+            raise click.BadParameter(f"there is no customer {customer!r}", param_hint="--as")
+        proven = Proven(customer_id=found.id)
+    raw = with_crlf(message.read_bytes())
+    judgement = core.judge.judge_envelope(envelope, proven) or judge_as_served(
+        core.judge, raw, envelope, proven, read_trial(trial)
+    )
+    click.echo(json.dumps(shape(judgement, envelope), ensure_ascii=False, indent=2))
+
+
+def judge_as_served(
+    judge: MailJudge, raw: bytes, envelope: MailEnvelope, proven: Proven | None, trial: tuple[Layer, ...]
+) -> Judgement:
+    """Judge a mail with the reader that the server would take: a hostile one breaks a process of its own only."""
+    if not is_suspect(raw) and not judge.is_large(envelope):
+        return judge.judge(raw, envelope, proven, trial)
+    reader = ConfinedReader()
+    try:
+        return judge.judge(raw, envelope, proven, trial, reader)
+    finally:
+        reader.close()
+
+
+def with_crlf(raw: bytes) -> bytes:
+    """Return a mail as it would arrive: a file's own line ends are as good as CRLF."""
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+
+
+def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:
+    """Return FIELD=VALUE texts as the layer on top; raises click.BadParameter with what is expected."""
+    patch = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or name not in FIELDS:
+            expected = f"FIELD=VALUE with a field of {', '.join(sorted(FIELDS))}"
+            raise click.BadParameter(f"{pair!r} is not {expected}", param_hint="--set")
+        value = parse_setting(name, text)
+        if isinstance(value, SettingProblem):
+            raise click.BadParameter(str(value), param_hint="--set")
+        patch[name] = value
+    return (layer_of(LayerKind.TRIAL, patch, "--set"),) if patch else ()
+
+
+def shape(judgement: Judgement, envelope: MailEnvelope) -> dict[str, Any]:
+    """Return a judgement in the public shape."""
+    reason = judgement.dropped.reason if judgement.dropped else None
+    if judgement.refused is not None:
+        reason = judgement.refused.refusal.value
+    plan = judgement.plan
+    settings = _settings(judgement.resolved)
+    if plan is None:
+        recipients = [_bare_recipient(item.address, judgement.refused, settings) for item in envelope.recipients]
+    else:
+        recipients = [
+            _recipient(item, plan.encoded_of(item), settings, judgement.refused, plan.submission.resolved.settings)
+            for item in plan.messages
+        ]
+    return {
+        "version": SHAPE_VERSION,
+        "verdict": judgement.verdict.value,
+        "reason": reason,
+        "options": dict(judgement.options),
+        "recipients": recipients,
+        **_more(judgement),
+    }
+
+
+def _more(judgement: Judgement) -> dict[str, Any]:
+    """Return what was added to the shape: when it goes out, which way, to which lists, and what is at fault."""
+    plan = judgement.plan
+    schedule = plan.schedule if plan is not None else None
+    messages = plan.messages if plan is not None else ()
+    return {
+        "dry_run": plan is not None and plan.submission.dry_run,
+        "reference": plan.submission.reference if plan is not None else "",
+        "text_source": judgement.extracted.source if judgement.extracted is not None else None,
+        "due_at": schedule.due_at.isoformat() if schedule is not None else None,
+        "expires_at": schedule.expires_at.isoformat() if schedule is not None else None,
+        "blackouts": [
+            {"start_at": item.start_at.isoformat(), "end_at": item.end_at.isoformat()}
+            for item in (schedule.blackouts if schedule is not None else ())
+        ],
+        "lists": list(judgement.lists),
+        "routes": [
+            {"number": item.number.e164, "carriers": item.route.split(">"), "costs": list(item.costs)}
+            for item in messages
+            if item.number is not None
+        ],
+        "mark": judgement.dropped.mark if judgement.dropped else None,
+        "faults": [{"row": fault.row, "text": fault.text} for fault in (plan.faults if plan is not None else ())],
+    }
+
+
+def _bare_recipient(given: str, refused: Refused | None, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "given": given,
+        "number": None,
+        "refusal": _refusal(refused),
+        "text": "",
+        "coding": Alphabet.GSM7.value,
+        "coding_for": [],
+        "parts": [],
+        "replaced": [],
+        "cut": "",
+        "duplicate_of": None,
+        "settings": settings,
+    }
+
+
+def _recipient(
+    message: PlannedMessage,
+    encoded: EncodedText | None,
+    explained: dict[str, Any],
+    refused: Refused | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    shown = _bare_recipient(message.wanted.given, message.refused or refused, explained)
+    shown["number"] = message.number.e164 if message.number else None
+    shown["duplicate_of"] = message.duplicate_of or None
+    if encoded is not None and message.refused is None:
+        shown["text"] = encoded.text
+        shown["coding"] = encoded.alphabet.value
+        if encoded.alphabet is not settings.coding:
+            shown["coding_for"] = list(find_strange(graphemes(encoded.text), settings.unencodable))
+        shown["parts"] = [
+            {"text": part.text, "udh": part.udh.hex(), "payload": part.payload.hex()} for part in encoded.parts
+        ]
+        shown["replaced"] = [
+            {"index": item.index, "from": item.old, "to": item.new, "kind": what_became(item).value}
+            for item in encoded.replaced
+        ]
+        shown["cut"] = encoded.cut
+    return shown
+
+
+def _refusal(refused: Refused | None) -> dict[str, Any] | None:
+    if refused is None:
+        return None
+    reply = reply_to(refused)
+    return {"code": reply.code, "enhanced": reply.enhanced, "text": reply.text}
+
+
+def _settings(resolved: Resolved | None) -> dict[str, Any]:
+    if resolved is None:
+        return {}
+    return {
+        name: {"value": _plain(item.value), "layer": item.layer.value, "origin": item.origin}
+        for name, item in resolved.explained.items()
+    }
+
+
+def _plain(value: object) -> object:
+    """Return a setting's value as JSON holds it: texts, numbers and truths as they are, durations in minutes."""
+    if isinstance(value, timedelta):
+        return int(value.total_seconds() // 60)
+    if isinstance(value, SenderId):
+        return value.value
+    if isinstance(value, tuple):
+        return list(value)
+    return value

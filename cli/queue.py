@@ -1,0 +1,366 @@
+"""`mail2sms queue …` and `mail2sms status`: what waits, and everything that is remembered of one job.
+
+Not here: what the rows mean (store.queue, store.views). These commands work beside a running gateway: it sees what
+they changed within a second.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
+
+import click
+
+from cli.context import config_option, opened
+from gateway.admin.views import spoken_value
+from gateway.cancel import cancel_now
+from sms.lifecycle import State
+from sms.message import MailOrigin, ReceiptState
+from sms.number import mask_number
+from sms.report import ReportedMessage
+from store.dropped import TracedDrop, find_dropped
+from store.engine.database import Transaction
+from store.engine.keys import to_stored
+from store.inbox import count_fragments
+from store.postmaster import ListedForward, find_content, list_forwards
+from store.queue import (
+    Drop,
+    Found,
+    Release,
+    WaitingMessage,
+    WaitingNotice,
+    drop_notices,
+    find_waiting,
+    flush,
+    hold,
+    list_messages,
+    list_notices,
+    release,
+)
+from store.results import Cancel, ProgressStore, Rules
+from store.views import Trace, TracedReceipt, find_job, load_trace
+
+
+@click.group()
+def queue() -> None:
+    """Look at the queue and handle what waits in it."""
+
+
+def _now() -> int:
+    return to_stored(datetime.now(UTC))
+
+
+def _when(instant: datetime | None) -> str:
+    return "held" if instant is None else instant.strftime("%Y-%m-%d %H:%M:%S")
+
+
+@queue.command("list")
+@config_option
+@click.option("--limit", default=100, show_default=True, help="At most so many rows of each kind.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def list_queue(file: str, limit: int, *, as_json: bool) -> None:
+    """List the messages and notices that have not ended."""
+    with opened(file) as (_, database, _keys):
+        messages = database.read_now(partial(list_messages, limit=limit))
+        notices = database.read_now(partial(list_notices, limit=limit))
+        fragments = database.read_now(count_fragments)
+    if as_json:
+        rows = {
+            "messages": [asdict(item) for item in messages],
+            "notices": [asdict(item) for item in notices],
+            "inbound_parts": fragments,
+        }
+        click.echo(json.dumps(rows, default=_plain, indent=2))
+        return
+    now = datetime.now(UTC)
+    for message in messages:
+        click.echo(_message_line(message, now))
+    for notice in notices:
+        click.echo(_notice_line(notice))
+    click.echo(f"{_count(len(messages), 'message')}, {_count(len(notices), 'notice')} wait; times are UTC.")
+    if fragments:
+        click.echo(f"{_count(fragments, 'part')} of inbound SMS kept; nothing reads them yet.")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _tries(attempts: int, reason: str, problem: str) -> str:
+    return f"  ({_count(attempts, 'attempt')}, {reason}: {problem})" if reason else ""
+
+
+def _message_line(message: WaitingMessage, now: datetime) -> str:
+    urgency = "express" if message.express else "normal"
+    line = f"{message.message_id}  {message.job_id}  {message.state:<10} {urgency:<7} {_waits_for(message, now)}  "
+    line += f"{mask_number(message.number)}  {message.customer}  via {message.route}"
+    return line + _tries(message.attempts, message.reason, message.problem)
+
+
+def _waits_for(message: WaitingMessage, now: datetime) -> str:
+    """Say what a message waits for; only what is queued waits for us."""
+    due = _when(message.due_at)
+    if message.state != State.QUEUED:
+        return "with the carrier"
+    if message.held:
+        return f"held, scheduled {due}" if _is_scheduled(message, now) else "held"
+    if _is_scheduled(message, now):
+        return f"scheduled {due}"
+    return f"due {due}" if message.due_at > now else f"due {due}, until a carrier takes it"
+
+
+def _is_scheduled(message: WaitingMessage, now: datetime) -> bool:
+    return message.due_at > now and not message.attempts
+
+
+def _notice_line(notice: WaitingNotice) -> str:
+    line = f"{notice.notice_id}  {notice.job_id}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  "
+    line += f"by {notice.channel} to {notice.recipient}"
+    return line + _tries(notice.attempts, notice.reason, notice.problem)
+
+
+@queue.command()
+@config_option
+@click.argument("name", metavar="ID")
+def show(file: str, name: str) -> None:
+    """Show one job, message or notice with all that is known of it."""
+    _print_trace(file, name, as_json=False)
+
+
+@queue.command("hold")
+@config_option
+@click.argument("names", metavar="ID…", nargs=-1, required=True)
+def hold_queued(file: str, names: tuple[str, ...]) -> None:
+    """Keep jobs, messages or notices from going out until they are released."""
+    with opened(file) as (_, database, _keys):
+        for name in names:
+            count = database.write_now(hold, _found(database.read_now(partial(find_waiting, name=name)), name))
+            click.echo(f"{name}: {count} held")
+
+
+@queue.command("release")
+@config_option
+@click.argument("names", metavar="ID…", nargs=-1, required=True)
+def release_held(file: str, names: tuple[str, ...]) -> None:
+    """Let what was held go out: now, or at the time that its sender chose."""
+    with opened(file) as (_, database, _keys):
+        for name in names:
+            found = _found(database.read_now(partial(find_waiting, name=name)), name)
+            count = database.write_now(release, Release(found=found, now=_now()))
+            click.echo(f"{name}: {count} released")
+
+
+@queue.command()
+@config_option
+@click.argument("names", metavar="ID…", nargs=-1, required=True)
+def delete(file: str, names: tuple[str, ...]) -> None:
+    """Cancel what no carrier was offered yet (its sender is told), and drop notices that wait."""
+    with opened(file) as (_, database, keys):
+        progress = ProgressStore(keys, Rules())
+        for name in names:
+            found = _found(database.read_now(partial(find_waiting, name=name)), name)
+            dropped = database.write_now(drop_notices, Drop(found=found, now=_now()))
+            cancelled = database.write_now(progress.cancel, Cancel(message_keys=found.messages, now=_now()))
+            done = f"{_count(cancelled, 'message')} cancelled, {_count(dropped, 'notice')} dropped"
+            click.echo(f"{name}: {done}")
+
+
+@queue.command("flush")
+@config_option
+def flush_queue(file: str) -> None:
+    """Try everything now that failed and waits for a later attempt; what its sender scheduled keeps its time."""
+    with opened(file) as (_, database, _keys):
+        count = database.write_now(flush, _now())
+    click.echo(f"{count} made due")
+
+
+@queue.command()
+@config_option
+@click.argument("name", metavar="[ID]", required=False)
+@click.option("--limit", default=100, show_default=True, help="At most so many rows.")
+def postmaster(file: str, name: str | None, limit: int) -> None:
+    """List the mails to the postmaster of the last thirty days; with an ID, print that mail as it came.
+
+    Of those that were forwarded the content is kept no longer.
+    """
+    with opened(file) as (_, database, _keys):
+        if name is None:
+            for mail in database.read_now(partial(list_forwards, limit=limit)):
+                click.echo(_forward_line(mail))
+            return
+        content = database.read_now(partial(find_content, name=name))
+    if not content:
+        raise click.ClickException(f"{name}: there is no mail of this id whose content is kept")
+    click.echo(content, nl=False)
+
+
+def _forward_line(mail: ListedForward) -> str:
+    due = f" due {_when(mail.due_at)}" if mail.state == "queued" else ""
+    line = f"{mail.mail_id}  {_when(mail.received_at)}  from {mail.client} ({mail.helo or '-'})  {mail.octets} octets  "
+    return line + f"{mail.state}{due}  {_count(mail.attempts, 'attempt')}  {mail.last_reply or '-'}"
+
+
+def _found(found: Found, name: str) -> Found:
+    if not found.known:
+        raise click.ClickException(f"{name}: there is no job, message or notice of this id")
+    return found
+
+
+@click.command("cancel")
+@config_option
+@click.argument("name", metavar="JOB")
+def cancel_job(file: str, name: str) -> None:
+    """Cancel a job or message: what waits ends at once, a carrier that has it is asked for it back."""
+    with opened(file) as (_, database, keys):
+        found = _found(database.read_now(partial(find_waiting, name=name)), name)
+        cancelled = cancel_now(database, ProgressStore(keys, Rules()), found.messages, _now())
+    if not found.messages:
+        click.echo(f"{name}: everything of it has ended already")
+        return
+    click.echo(f"{name}: {_count(cancelled.ended, 'message')} cancelled")
+    if cancelled.asked:
+        what, them = ("1 message is", "it") if cancelled.asked == 1 else (f"{cancelled.asked} messages are", "them")
+        click.echo(f"{name}: {what} with a carrier; the running gateway asks for {them} back")
+
+
+@click.command()
+@config_option
+@click.argument("job", metavar="JOB")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(file: str, job: str, *, as_json: bool) -> None:
+    """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.
+
+    The id of a message or a notice stands for its job. Of a mail that was dropped: what it was, by which field.
+    """
+    _print_trace(file, job, as_json=as_json)
+
+
+def _print_trace(file: str, name: str, *, as_json: bool) -> None:
+    with opened(file) as (_, database, _keys):
+        trace = database.read_now(partial(_find_trace, name=name))
+    if trace is None:
+        raise click.ClickException(f"{name}: there is no job of this id, and no mail of it was dropped")
+    if as_json:
+        click.echo(json.dumps(asdict(trace), default=_plain, indent=2, ensure_ascii=False))
+        return
+    for line in trace_lines(trace) if isinstance(trace, Trace) else _dropped_lines(trace):
+        click.echo(line)
+
+
+def _find_trace(tx: Transaction, *, name: str) -> Trace | TracedDrop | None:
+    """Return what is remembered under an id; a Message-ID may be given without its angle brackets."""
+    for spelled in (name, f"<{name}>") if "@" in name and not name.startswith("<") else (name,):
+        key = find_job(tx, spelled)
+        found = find_dropped(tx, name=spelled) if key is None else load_trace(tx, key)
+        if found is not None:
+            return found
+    return None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Enum):
+        return value.value
+    return str(value)
+
+
+def trace_lines(trace: Trace) -> list[str]:
+    """Return a trace as lines for a terminal: the mail, each message with its parts and receipts, each notice."""
+    report = trace.report
+    ended = f"settled {_when(report.settled_at)}" if report.settled_at else "open"
+    whose = f"customer {report.customer}, profile {report.profile or '-'}, user {report.user or '-'}"
+    lines = [
+        f"Job {report.public_id}: {ended}, accepted {_when(report.accepted_at)} UTC",
+        f"  {whose}, service {report.service}",
+    ]
+    if report.mail is not None:
+        lines += _mail_lines(report.mail)
+    labels = f"cost centre {report.settings.cost_centre or '-'}, customer reference {report.reference or '-'}"
+    lines += [f"  {labels}", f"  settings not built-in:{'' if report.origins else ' none'}"]
+    for name, (layer, origin) in sorted(report.origins.items()):
+        value = spoken_value(getattr(report.settings, name, ""))
+        lines.append(f"    {name} = {value or '(empty)'} by {layer} ({origin})")
+    for message in report.messages:
+        lines += _message_lines(message, trace)
+    for notice in trace.notices:
+        problem = f", {notice.problem}" if notice.problem else ""
+        what = f"{notice.kind} by {notice.channel} to {notice.recipient}"
+        lines.append(f"Notice {notice.public_id}: {what}: {notice.state}{problem}")
+        lines += [
+            f"  {_when(attempt.at)} {attempt.outcome} {attempt.host} {attempt.address} tls={attempt.tls or 'none'}"
+            f" policy={attempt.policy or '-'} reply={attempt.reply or '-'}"
+            for attempt in notice.attempts
+        ]
+    return lines
+
+
+def _dropped_lines(dropped: TracedDrop) -> list[str]:
+    return [
+        f"Mail {dropped.public_id}: taken {_when(dropped.dropped_at)} UTC and not sent: {_DROPPED_AS[dropped.reason]}",
+        f"  by its field {dropped.mark}",
+        f"  customer {dropped.customer}, from host {dropped.client or '-'}",
+        f"  mail from <{dropped.reverse_path}>, author {dropped.header_from or '-'}",
+        f"  {dropped.mail_id or 'no Message-ID'}",
+    ]
+
+
+_DROPPED_AS = {"bounce": "a bounce", "receipt": "a receipt", "auto-reply": "an automatic answer"}
+
+
+def _mail_lines(mail: MailOrigin) -> list[str]:
+    return [
+        f"  mail from <{mail.reverse_path}>, author {mail.header_from}, {mail.message_id or 'no Message-ID'}",
+        f"  ENVID {mail.envid or '-'}, RET {mail.ret or '-'}, from host {mail.helo or '-'}",
+    ]
+
+
+def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
+    reason = f", {message.reason}: {message.problem}" if message.reason else ""
+    size = f"{message.alphabet}, {_count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
+    state = f"{message.state}{_going_out(message)}{reason}"
+    lines = [
+        f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {state}",
+        f"  {size}, {_count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
+    ]
+    receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
+    for part in message.parts:
+        cost = f", cost {part.cost_label}" if part.cost_label else ""
+        error = f", error {part.error}" if part.error else ""
+        again = f", sent {part.resends + 1} times for want of an answer" if part.resends else ""
+        lines.append(
+            f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'},"
+            f" id {part.carrier_id or '-'}{cost}{error}{again}"
+        )
+        if part.reported_at is None:
+            lines += [f"    {_on_the_way(receipt)}" for receipt in _last_on_the_way(receipts, part.index)]
+    lines += [
+        f"  receipt {_when(receipt.received_at)}: part {receipt.part} {_said(receipt)} {receipt.error}".rstrip()
+        for receipt in receipts
+    ]
+    return lines
+
+
+def _going_out(message: ReportedMessage) -> str:
+    if message.state is not State.QUEUED:
+        return ""
+    return ", held" if message.due_at is None else f", due {_when(message.due_at)}"
+
+
+def _last_on_the_way(receipts: Sequence[TracedReceipt], part: int) -> list[TracedReceipt]:
+    """Return the last word of the network on a part before it said what became of it; none where it said nothing."""
+    return [receipt for receipt in receipts if receipt.part == part and receipt.intermediate][-1:]
+
+
+def _on_the_way(receipt: TracedReceipt) -> str:
+    error = f", error {receipt.error}" if receipt.error else ""
+    word = f', "{receipt.word}" has no known meaning' if receipt.state == ReceiptState.OTHER else ""
+    return f"network: under way, {_when(receipt.received_at)}{error}{word}"
+
+
+def _said(receipt: TracedReceipt) -> str:
+    return f"{receipt.state} ({receipt.word})" if receipt.word else receipt.state

@@ -1,0 +1,120 @@
+"""`mail2sms serve`: run the gateway until it is told to stop.
+
+Not here: what runs (process.gateway). SIGTERM and SIGINT stop it gracefully; a second one ends it at once, which loses
+nothing.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from cli.context import config_option, database_of, read_config
+from config.model import Config
+from process.gateway import Gateway
+from process.log import configure_log
+from process.routes import contradictions_of
+from store.engine.database import Database, StorageError
+from tls.contexts import ContextError
+
+log = structlog.get_logger()
+
+
+@click.command()
+@config_option
+def serve(file: Path) -> None:
+    """Run the gateway in the foreground until SIGTERM or Ctrl-C."""
+    config = read_config(file)
+    configure_log(config.log)
+    for warning in config.warnings:
+        log.warning("configuration", problem=str(warning))
+    run(serve_until_told(config))
+
+
+def run(main: object) -> None:
+    """Run a coroutine on uvloop where it is installed, else on asyncio's own loop."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on every system
+    except ImportError:
+        asyncio.run(main)  # type: ignore[arg-type]
+    else:
+        uvloop.run(main)  # type: ignore[arg-type]
+
+
+async def serve_until_told(config: Config) -> None:
+    """Start the gateway, wait for a signal, stop it; where it can't start, say why and end the program with 1."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, told)
+    database = database_of(config)
+    try:
+        gateway = await _start(config, database)
+    except (StorageError, ContextError, OSError, ValueError) as error:
+        click.echo(f"cannot start: {error}", err=True)
+        sys.exit(1)
+    for sentence in await asyncio.to_thread(contradictions_of, config.carriers, gateway.core.book):
+        log.warning("configuration", problem=sentence)
+    spare_the_collector()
+    notify_system("READY=1")
+    waits = [asyncio.ensure_future(told.wait()), asyncio.ensure_future(gateway.lost.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    notify_system("STOPPING=1")
+    log.info("stopping")
+    await gateway.stop()
+    database.close()
+    if gateway.lost.is_set():
+        click.echo("another node has taken over what was this one's: start again under a lease of its own", err=True)
+        sys.exit(1)
+
+
+async def _start(config: Config, database: Database) -> Gateway:
+    for name in database.open(serving=True):
+        log.info("migrated", migration=name)
+    try:
+        gateway = Gateway(config, database)
+        try:
+            await gateway.start()
+        except BaseException:
+            # A carrier may be taking already what an earlier process left queued: its answers are waited for.
+            await gateway.stop()
+            raise
+    except BaseException:
+        database.close()
+        raise
+    return gateway
+
+
+def spare_the_collector() -> None:
+    """Leave what was loaded at the start out of garbage collection, and collect young objects in larger portions.
+
+    A mail or an SMS leaves no cycles behind; at the default threshold the collector costs a third of a receipt.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+def _stop(told: asyncio.Event) -> None:
+    if told.is_set():
+        os._exit(1)  # the second signal: what was acknowledged is committed, so nothing is lost
+    told.set()
+
+
+def notify_system(state: str) -> None:
+    """Tell the service manager, where there is one (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.sendto(state.encode(), address)

@@ -1,0 +1,175 @@
+"""`mail2sms check` and `mail2sms init`: is the operator's file right, and a first one that serves at once.
+
+Not here: what the file may say (config.model) and how it is worded (config.example).
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from cli.admin_session import at_desk, hash_password
+from cli.context import config_option, database_of
+from config.example import render_config
+from config.model import Config, is_loopback, load_config
+from config.shapes import parse_host_port
+from gateway.admin.customers import add_customer, all_of
+from gateway.admin.settings import of_customer, set_settings
+from gateway.admin.users import add_login, random_password
+from gateway.directory import AddressBook
+from process.contexts import server_contexts
+from process.routes import contradictions_of
+from process.signers import UnusableKeyError, load_signers
+from store.inbox import count_fragments
+from tls.contexts import ContextError
+
+CONFIG_NAME = "mail2sms.toml"
+PASSWORD_NAME = "demo.password"  # noqa: S105 - a file's name
+DOMAIN = "sms.example.net"
+NO_POSTMASTER = (
+    "mail to postmaster@ our domains is refused, though RFC 5321 §4.5.1 demands that it is taken: "
+    "name who gets it in [mail] postmaster, an address of another domain"
+)
+
+
+@click.command()
+@config_option
+def check(file: Path) -> None:
+    """Tell everything that is wrong with a configuration, each with file, line and what is expected.
+
+    Where there is a database, also what its customers' settings and constraints contradict. It is read, not changed.
+    """
+    config = load_config(file)
+    problems = config.warnings if isinstance(config, Config) else config
+    for problem in problems:
+        click.echo(problem)
+    if not isinstance(config, Config):
+        sys.exit(1)
+    if unusable := list(_find_unusable(config)):
+        for sentence in unusable:
+            click.echo(f"{file}: {sentence}")
+        sys.exit(1)
+    if not config.postmaster:
+        click.echo(f"{file}: warning: {NO_POSTMASTER}")
+    for sentence in _contradictions(config):
+        click.echo(f"{file}: warning: {sentence}")
+    click.echo(f"{file}: ok")
+
+
+def _find_unusable(config: Config) -> Iterator[str]:
+    """Yield what is wrong inside the files that the configuration names."""
+    try:
+        load_signers(config)
+    except UnusableKeyError as error:
+        yield str(error)
+    for listener in config.listeners:
+        try:
+            server_contexts(listener)
+        except ContextError as error:
+            yield f"[[listener]] {listener.name}: {error}"
+
+
+def _contradictions(config: Config) -> list[str]:
+    """Return what the stored settings contradict, and what waits in vain; nothing where there is no database yet."""
+    if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
+        return []
+    database = database_of(config)
+    book = AddressBook(database, config.settings)
+    try:
+        book.load_now()
+        fragments = database.read_now(count_fragments)
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from being read is what to tell
+        return [f"the database cannot be read, so nothing is said of customers: {' '.join(str(error).split())}"]
+    finally:
+        database.close()
+    kept = [f"inbound SMS are kept and nothing reads them yet: {fragments} so far"] if fragments else []
+    return [*contradictions_of(config.carriers, book), *kept]
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--listen", default="127.0.0.1:2525", metavar="HOST:PORT", show_default=True, help="Where mail is taken.")
+def init(folder: Path, listen: str) -> None:
+    """Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo."""
+    file = folder / CONFIG_NAME
+    _refuse_open_address(listen)
+    write_configuration(folder, listen)
+    click.echo(f"{file}: written; «mail2sms serve --config {file}» serves it.")
+    click.echo(f"{folder / PASSWORD_NAME}: the password of the login «demo».")
+    click.echo(f"{folder / 'mailbox'}: status mails arrive here as .eml files; nothing leaves this machine.")
+    click.echo(f"Try a mail from somebody@example.com to +447700900123@{DOMAIN} at {listen}, logged in as demo.")
+
+
+def _refuse_open_address(listen: str) -> None:
+    """End the command, before anything is written, where others than this machine could reach the first listener."""
+    try:
+        host = parse_host_port(listen).host
+    except ValueError:
+        raise click.BadParameter(f"expected HOST:PORT, got {listen!r}", param_hint="--listen") from None
+    if not is_loopback(host):
+        raise click.BadParameter(
+            f"{listen} can be reached from other machines, and the first configuration has no certificate: logins "
+            "would cross the network in clear. Take an address of this machine such as 127.0.0.1:2525, and add a "
+            "[[listener]] with tls, certificate_file and key_file to the written file. Nothing was written.",
+            param_hint="--listen",
+        )
+
+
+def write_configuration(folder: Path, listen: str, **tables: dict[str, object]) -> Config:
+    """Write the first configuration with its password and its customer, and return it.
+
+    `tables` replace tables of the file. Ends the command where there is a configuration already.
+    """
+    if (folder / CONFIG_NAME).exists() or (folder / PASSWORD_NAME).exists():
+        raise click.ClickException(f"{folder} already holds a configuration; nothing was changed")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        password = random_password()
+        _write_new(folder / PASSWORD_NAME, f"{password}\n")
+        _write_new(folder / CONFIG_NAME, render_config({**first_values(listen), **tables}))
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}; nothing was overwritten") from error
+    config = load_config(folder / CONFIG_NAME)
+    if not isinstance(config, Config):
+        (folder / CONFIG_NAME).unlink()
+        (folder / PASSWORD_NAME).unlink()
+        raise click.ClickException("\n".join(map(str, config)))
+    create_demo_customer(folder / CONFIG_NAME, password)
+    return config
+
+
+def first_values(listen: str) -> dict[str, object]:
+    """Return what the first configuration says, as the file's tables."""
+    return {
+        "server": {
+            "hostname": "gateway.example.net",
+            "domains": [DOMAIN],
+            "data_dir": ".",
+            "database": "sqlite:///mail2sms.db",
+        },
+        "listener": [{"name": "loopback", "address": listen, "tls": "off", "auth": "offer", "auth_in_clear": True}],
+        "carrier": [{"name": "sandbox", "kind": "sandbox", "sandbox": {"receipt_delay": "1s"}}],
+        "mail": {"sandbox": "mailbox", "postmaster": "postmaster@example.net"},
+        "log": {"format": "console"},
+    }
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that nobody else can read; FileExistsError where there is one, so that nothing is overwritten."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def create_demo_customer(file: Path, password: str) -> None:
+    """Make the customer `demo` with a login of that name; it owns no domain, so any sender is taken from it."""
+    demo = all_of(
+        add_customer("demo"),
+        set_settings(of_customer("demo"), {"delivery_receipt": "on"}),
+        add_login("demo", password, hash_password, customer="demo"),
+    )
+    with at_desk(file) as desk:
+        desk.change(demo, silent=True)

@@ -1,0 +1,232 @@
+"""`mail2sms template …`: customers' own status mails and their graphics: tried, previewed, kept.
+
+Not here: what a template may do (templates.render, templates.confined), what is allowed (gateway.admin.mail_templates).
+"""
+
+import html
+import sys
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from cli.admin_session import Desk, at_desk, json_option, print_table
+from cli.context import config_option
+from gateway.admin.mail_templates import (
+    Owner,
+    Workshop,
+    add_graphic,
+    check_source,
+    drop_graphic,
+    embed_graphics,
+    find_graphics,
+    find_source,
+    list_own_templates,
+    reset_template,
+    set_template,
+)
+from sms.message import Origin
+from sms.settings import Settings
+from templates.forms import Form
+from templates.graphics import Graphic
+from templates.render import TemplateBroken, standard_template
+
+_form = click.argument("form", metavar="KIND", type=click.Choice([*map(str, Form)]))
+_source = click.argument("source_file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_customer = click.option("--customer", required=True, metavar="NAME", help="Whose status mails.")
+_profile = click.option("--profile", default="", metavar="NAME", help="Only those of this profile.")
+
+
+@click.group()
+def template() -> None:
+    """Handle customers' own status mails.
+
+    KIND is accepted, result, correction, delayed, failure (a result in which something failed), or dry-run. A failure
+    or correction without a template of its own takes that of the result.
+    """
+
+
+@contextmanager
+def _workshop() -> Iterator[Workshop]:
+    workshop = Workshop()
+    try:
+        yield workshop
+    finally:
+        workshop.close()
+
+
+@template.command("show")
+@click.argument("form", metavar="[KIND]", type=click.Choice([*map(str, Form)]), default=str(Form.RESULT))
+@click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="The operator's file.")
+@click.option("--customer", default="", metavar="NAME", help="Its own one rather than the standard one.")
+@_profile
+def show(form: str, file: Path | None, customer: str, profile: str) -> None:
+    """Print the standard template, from which own ones start, or a customer's own one."""
+    if not customer:
+        # One standard template makes every form.
+        click.echo(standard_template(), nl=False)
+        return
+    if file is None:
+        raise click.UsageError("--customer needs --config")
+    with at_desk(file) as desk:
+        owner = Owner(customer=customer, profile=profile)
+        source = desk.look(lambda tx: find_source(tx, owner, Form(form)))
+    if source is None:
+        raise click.ClickException(f"There is no own template for the form «{form}»; the standard one goes out.")
+    click.echo(source, nl=False)
+
+
+@template.command("set")
+@config_option
+@_customer
+@_profile
+@_form
+@_source
+def set_one(file: Path, customer: str, profile: str, form: str, source_file: Path) -> None:
+    """Make FILE the template for a kind of mail; refused where it fails for any sample."""
+    owner, source = Owner(customer=customer, profile=profile), _read(source_file)
+    with at_desk(file) as desk, _workshop() as workshop:
+        graphics = _graphics(desk, owner)
+        _refuse_broken(source_file, check_source(source, graphics, workshop))
+        desk.change(set_template(owner, Form(form), source, graphics))
+
+
+@template.command("reset")
+@config_option
+@_customer
+@_profile
+@_form
+def reset(file: Path, customer: str, profile: str, form: str) -> None:
+    """Take an own template away; the next weaker or the standard one goes out again."""
+    with at_desk(file) as desk:
+        desk.change(reset_template(Owner(customer=customer, profile=profile), Form(form)))
+
+
+@template.command("check")
+@config_option
+@_customer
+@_profile
+@_form
+@_source
+def check(file: Path, customer: str, profile: str, form: str, source_file: Path) -> None:
+    """Try FILE as «set» would, and keep nothing."""
+    with at_desk(file) as desk, _workshop() as workshop:
+        graphics = _graphics(desk, Owner(customer=customer, profile=profile))
+        _refuse_broken(source_file, check_source(_read(source_file), graphics, workshop))
+    click.echo(f"{source_file}: good for the form «{form}».")
+
+
+@template.command("preview")
+@config_option
+@_customer
+@_profile
+@_form
+@_source
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="HTML", help="Where to write.")
+def preview(  # noqa: PLR0913, PLR0917 - the options of the command
+    file: Path, customer: str, profile: str, form: str, source_file: Path, output: Path | None
+) -> None:
+    """Write a page that shows what FILE makes of samples, in the customer's language; open it in a browser."""
+    owner = Owner(customer=customer, profile=profile)
+    output = output or source_file.with_suffix(".preview.html")
+    with at_desk(file) as desk, _workshop() as workshop:
+        graphics = _graphics(desk, owner)
+        settings = _settings_of(desk, owner)
+        try:
+            mails = list(workshop.preview(_read(source_file), Form(form), settings))
+        except TemplateBroken as broken:
+            _refuse_broken(source_file, [str(broken)])
+    try:
+        output.write_text(_page(form, mails, graphics), "utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from error
+    click.echo(f"{output}: {len(mails)} samples of the form «{form}».")
+
+
+@template.command("list")
+@config_option
+@json_option
+@click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
+def list_all(file: Path, customer: str, *, as_json: bool) -> None:
+    """List customers' own templates and graphics."""
+    with at_desk(file) as desk:
+        print_table(desk.look(lambda tx: list_own_templates(tx, customer)), as_json=as_json)
+
+
+@template.group()
+def graphic() -> None:
+    """Handle the graphics that a customer's templates show as cid:NAME."""
+
+
+@graphic.command("add")
+@config_option
+@_customer
+@click.argument("name")
+@_source
+def add_one(file: Path, customer: str, name: str, source_file: Path) -> None:
+    """Keep a PNG, JPEG or GIF: 100 KB at most, 300 KB for all of a customer's together."""
+    try:
+        content = source_file.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"{source_file}: {error.strerror}") from error
+    with at_desk(file) as desk:
+        desk.change(add_graphic(customer, name, content))
+
+
+@graphic.command("remove")
+@config_option
+@_customer
+@click.argument("name")
+def remove_one(file: Path, customer: str, name: str) -> None:
+    """Take a graphic away that no template shows any more."""
+    with at_desk(file) as desk:
+        desk.change(drop_graphic(customer, name))
+
+
+def _read(source_file: Path) -> str:
+    try:
+        return source_file.read_text("utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{source_file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{source_file}: it is not UTF-8 text") from error
+
+
+def _graphics(desk: Desk, owner: Owner) -> dict[str, Graphic]:
+    return desk.look(lambda tx: find_graphics(tx, owner))
+
+
+def _refuse_broken(source_file: Path, faults: list[str]) -> None:
+    if faults:
+        for fault in faults:
+            click.echo(f"{source_file}: {fault}", err=True)
+        sys.exit(1)
+
+
+def _settings_of(desk: Desk, owner: Owner) -> Settings:
+    """Return the settings in force for a user of this customer and profile, so that samples speak their language."""
+    directory, layers = desk.in_force()
+    customer = directory.customer_named(owner.customer)
+    if customer is None:
+        return Settings()
+    profile = directory.profile_named(customer.id, owner.profile) if owner.profile else None
+    profile_key = profile.id if profile is not None else customer.default_profile_id
+    return layers.resolve(customer.id, Origin.MAIL.value, profile_key, None).settings
+
+
+def _page(form: str, mails: list[str], graphics: Mapping[str, Graphic]) -> str:
+    frames = [
+        f'<h2>{form} {number}</h2>\n<iframe sandbox srcdoc="{html.escape(_for_browser(mail, graphics))}"></iframe>'
+        for number, mail in enumerate(mails, 1)
+    ]
+    style = "body{font:15px sans-serif;margin:2em}iframe{width:100%;height:46em;border:1px solid #aab4c0}"
+    head = f'<!DOCTYPE html>\n<meta charset="utf-8">\n<title>{form}</title>\n<style>{style}</style>\n'
+    return head + "\n".join(frames) + "\n"
+
+
+def _for_browser(mail: str, graphics: Mapping[str, Graphic]) -> str:
+    return embed_graphics(
+        mail, graphics, lambda shown: f"data:{shown.media_type};base64,{b64encode(shown.content).decode()}"
+    )

@@ -1,0 +1,363 @@
+"""The operator's file: every option, typed and documented at its field, and `load_config`.
+
+The example file is generated from these types (config_example), so a field's doc is its documentation. Not here: how
+text becomes these values (config_reader), and the customers' wishes (sms.settings), of which [settings] holds only the
+system layer. Secrets stand in files of their own: options named `…_file`.
+"""
+
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from config.carriers import CarrierOptions, find_conflicts
+from config.lines import locate
+from config.mail import MailOptions
+from config.push import PushOptions
+from config.reader import Complaint, ConfigProblem, Reader, twice, unknown_key
+from config.shapes import (
+    Count,
+    Domain,
+    HomeFolder,
+    Listen,
+    Name,
+    Positive,
+    PrivateFile,
+    ReadableFile,
+    Shape,
+    Size,
+    TableShape,
+    Wait,
+    option,
+    read_secret,
+    whole_number,
+)
+from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, parse_setting
+
+
+class ListenerTls(StrEnum):
+    """How a listener speaks TLS: never, by STARTTLS at will or always (RFC 3207), from the first octet (RFC 8314)."""
+
+    OFF = "off"
+    OFFER = "offer"
+    REQUIRE = "require"
+    IMPLICIT = "implicit"
+
+
+class Demand(StrEnum):
+    """Whether a client may or must do something."""
+
+    OFF = "off"
+    OFFER = "offer"
+    REQUIRE = "require"
+
+
+class ClientCertificate(StrEnum):
+    """Whether a client is asked for a certificate, or turned away without a good one."""
+
+    NONE = "none"
+    REQUEST = "request"
+    REQUIRE = "require"
+
+
+class BareNewlines(StrEnum):
+    """What happens to a CR or LF that stands alone in a mail (RFC 5321 §2.3.8)."""
+
+    REFUSE = "refuse"
+    NORMALISE = "normalise"
+
+
+class LogFormat(StrEnum):
+    """Log lines for eyes or for machines."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _parse_database(value: object) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"sqlite:///[^?#\s]+|postgresql://\S+", value) is None:
+        raise ValueError
+    if re.match(r"postgresql://[^/@]*:[^/@]*@", value):
+        raise ValueError
+    return value
+
+
+def _read_settings(table: Mapping[str, object]) -> tuple[SettingsPatch, Sequence[tuple[str, str]]]:
+    """Read the system layer: any field of sms.settings, as text, number, true or false, or a list of texts."""
+    patch: dict[str, object] = {}
+    wrong: list[tuple[str, str]] = []
+    for key, value in table.items():
+        if key not in FIELDS:
+            wrong.append((key, unknown_key(key, list(FIELDS))))
+            continue
+        text = format_setting(tuple(value) if isinstance(value, list) else value)
+        parsed = parse_setting(key, text)
+        if isinstance(parsed, SettingProblem):
+            wrong.append((key, f"expected {parsed.expected}, got {parsed.given!r}"))
+        else:
+            patch[key] = parsed
+    return patch, wrong
+
+
+DatabaseUrl = Annotated[
+    str,
+    Shape(
+        '"sqlite:///FILE" or "postgresql://USER@HOST/NAME" (the password goes into database_password_file)',
+        _parse_database,
+        secret=True,
+    ),
+]
+SystemSettings = Annotated[SettingsPatch, TableShape(_read_settings)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """This gateway: its name, what it keeps, and the domains it takes mail for."""
+
+    hostname: Domain = option("The name in greetings, in Received and in Message-ID.", example="gateway.example.net")
+    domains: tuple[Domain, ...] = option(
+        "Mail to NUMBER@ one of these domains becomes SMS; mail to any other domain is refused.",
+        example=["sms.example.net"],
+    )
+    node: Annotated[int, whole_number(0, 127)] = option(
+        "The number of this process among several with one database; no two have the same.", default=0
+    )
+    data_dir: HomeFolder = option("Where files of the gateway are kept.", default=Path(), example="/var/lib/mail2sms")
+    database: DatabaseUrl = option(
+        "SQLite for one process, PostgreSQL for several. A bare file name lies in data_dir, a path is absolute.",
+        default="sqlite:///mail2sms.db",
+    )
+    database_password_file: PrivateFile | None = option(
+        "Holds the password of the PostgreSQL user.", default=None, example="database.password"
+    )
+    stop_grace: timedelta = option(
+        "How long a stop waits for mails being received and answers of carriers.", default=timedelta(seconds=20)
+    )
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The database file, absolute; None where the database is PostgreSQL."""
+        if not self.database.startswith("sqlite:///"):
+            return None
+        name = self.database.removeprefix("sqlite:///")
+        return Path("/", name) if "/" in name else self.data_dir / name
+
+    @property
+    def database_url(self) -> str:
+        """The URL for the store, without a password; SQLite's path is absolute."""
+        file = self.sqlite_file
+        return self.database if file is None else f"sqlite://{quote(str(file))}"
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Yield: a password without PostgreSQL, no domain at all."""
+        if not self.domains:
+            yield Complaint("domains", "expected at least one domain, or no mail can ever be taken")
+        if self.database_password_file is not None and self.sqlite_file is not None:
+            yield Complaint("database_password_file", "expected only with a postgresql:// database")
+        if self.node and self.sqlite_file is not None:
+            text = "several nodes need a postgresql:// database; a SQLite file is served by one process"
+            yield Complaint("node", text, warning=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerTimeouts:
+    """How long a client may take (RFC 5321 §4.5.3.2 has the least that a server should grant)."""
+
+    command: Wait = option("Until the next command.", default=timedelta(minutes=5))
+    data_block: Wait = option("Until the next octets of a mail.", default=timedelta(minutes=3))
+    data: Wait = option("For a whole mail, however it trickles in.", default=timedelta(minutes=30))
+    handshake: Wait = option("For a TLS handshake.", default=timedelta(seconds=30))
+    session: Wait = option("For a whole connection.", default=timedelta(hours=2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerOptions:
+    """An address on which mail is taken. Repeat the table for more of them."""
+
+    name: Name = option("What the log calls it.", example="submission")
+    address: Listen = option("Where it listens.", example="127.0.0.1:2525")
+    tls: ListenerTls = option(
+        "off, offer (STARTTLS at will), require (STARTTLS before anything else), implicit (TLS at once).",
+        default=ListenerTls.OFF,
+    )
+    certificate_file: ReadableFile | None = option(
+        "The certificate with its chain, PEM. A new file is taken up by itself.", default=None, example="gateway.pem"
+    )
+    key_file: PrivateFile | None = option("The certificate's private key, PEM.", default=None, example="gateway.key")
+    auth: Demand = option("Whether clients may or must log in. Only ever under TLS.", default=Demand.OFFER)
+    auth_in_clear: bool = option("Logins also without TLS: on loopback addresses only.", default=False)
+    client_certificate: ClientCertificate = option(
+        "Whether a client is asked for a certificate of its own.", default=ClientCertificate.NONE
+    )
+    client_ca_file: ReadableFile | None = option(
+        "The authorities that sign the certificates of clients, PEM.", default=None, example="clients-ca.pem"
+    )
+    max_size: Size = option("The largest mail, in octets.", default=10 << 20)
+    max_recipients: Positive = option("Recipients of one mail.", default=3000)
+    max_connections: Positive = option("Connections at a time.", default=1000)
+    max_connections_per_client: Positive = option("Connections at a time from one address.", default=50)
+    max_line_length: Annotated[int, whole_number(998)] = option(
+        "The longest line of a mail, in octets without its end.", default=8192
+    )
+    max_errors: Positive = option("Wrong commands before the connection is closed.", default=20)
+    min_data_rate: Count = option("Octets per second that a mail must keep up on average; 0: any.", default=100)
+    bare_newlines: BareNewlines = option(
+        "What a CR or LF of its own in a mail comes to: «normalise» only for clients that you know.",
+        default=BareNewlines.REFUSE,
+    )
+    bare_addresses: bool = option(
+        "MAIL and RCPT also without angle brackets, as old devices write them: MAIL FROM:a@example.com.", default=False
+    )
+    timeouts: ListenerTimeouts = option("", default=ListenerTimeouts)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether only this machine can reach it."""
+        return is_loopback(self.address.host)
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Yield: TLS without a certificate, logins or client certificates without TLS."""
+        with_tls = self.tls is not ListenerTls.OFF
+        if with_tls and self.certificate_file is None:
+            yield Complaint("tls", f'"{self.tls}" needs certificate_file')
+        if with_tls and self.key_file is None:
+            yield Complaint("tls", f'"{self.tls}" needs key_file')
+        if self.auth_in_clear and not self.is_loopback:
+            yield Complaint("auth_in_clear", "expected false: passwords in clear stay on a loopback address")
+        if self.auth is Demand.REQUIRE and not with_tls and not self.auth_in_clear:
+            yield Complaint("auth", '"require" needs tls = "offer", "require" or "implicit": nobody could log in')
+        if self.client_certificate is not ClientCertificate.NONE:
+            if not with_tls:
+                yield Complaint("client_certificate", 'expected "none" where tls is "off"')
+            if self.client_ca_file is None:
+                yield Complaint("client_certificate", f'"{self.client_certificate}" needs client_ca_file')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """What is written to standard error. Never the text of a message, never a secret."""
+
+    format: LogFormat = option("console: for eyes. json: for machines.", default=LogFormat.CONSOLE)
+    level: LogLevel = option("The least important line.", default=LogLevel.INFO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitOptions:
+    """What protects this machine."""
+
+    argon2_workers: Positive = option("Passwords proven at a time; each takes about 64 MB.", default=2)
+    content_memory: Size = option(
+        "Memory for mails being received and judged, of all connections together; beyond it clients hear 452.",
+        default=256 << 20,
+    )
+    disk_reserve: Size = option("Free disk below which no mail is taken.", default=200 << 20)
+    mails_per_minute: Count = option("Mails per minute from one customer; 0: any number.", default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The operator's file of a mail2sms gateway."""
+
+    server: ServerOptions = option("")
+    listeners: tuple[ListenerOptions, ...] = option("", key="listener")
+    carriers: tuple[CarrierOptions, ...] = option("", key="carrier")
+    mail: MailOptions = option("", default=MailOptions)
+    push: PushOptions = option("", default=PushOptions)
+    log: LogOptions = option("", default=LogOptions)
+    limits: LimitOptions = option("", default=LimitOptions)
+    settings: SystemSettings = option(
+        "The weakest layer of settings, below those of customers, profiles and users. "
+        "«mail2sms customer set» knows the same names.",
+        default=dict,
+    )
+    warnings: tuple[ConfigProblem, ...] = field(default=(), metadata={"hidden": True})
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Yield: names and addresses that stand twice, tables without which nothing works."""
+        if not self.listeners:
+            yield Complaint("listener", "expected at least one [[listener]]")
+        if not self.carriers:
+            yield Complaint("carrier", "expected at least one [[carrier]]")
+        yield from twice("listener", "name", [listener.name for listener in self.listeners])
+        yield from twice("listener", "address", [str(listener.address) for listener in self.listeners])
+        yield from twice("carrier", "name", [carrier.name for carrier in self.carriers])
+        yield from find_conflicts(self.carriers)
+        largest = max((listener.max_size for listener in self.listeners), default=0)
+        if largest > self.limits.content_memory:
+            text = f"expected at least the largest max_size of a listener, {largest}"
+            yield Complaint(("limits", "content_memory"), text)
+        if self.mail.postmaster is not None and not self.postmaster:
+            yield Complaint(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
+
+    @property
+    def mail_from(self) -> str:
+        """The address that status mails come from."""
+        return self.mail.from_address or f"sms@{self.server.domains[0]}"
+
+    @property
+    def postmaster(self) -> str:
+        """Who gets mail to the postmaster; empty where nobody is named, or only an address that leads back here."""
+        address = self.mail.postmaster or self.mail.admin_address or ""
+        return "" if address.rpartition("@")[2].lower() in self.server.domains else address
+
+
+def database_password(server: ServerOptions) -> str | None:
+    """Return the password of the PostgreSQL user, None where no file holds one; OSError where it can't be read."""
+    return read_secret(server.database_password_file) if server.database_password_file else None
+
+
+def load_config(path: Path) -> Config | list[ConfigProblem]:
+    """Return what the operator's file says, or everything that is wrong with it (never an empty list).
+
+    Warnings come with the config in `Config.warnings`; where there are errors, they come among them.
+    """
+    file = Path(os.path.abspath(path))  # noqa: PTH100 - links stay links, so that a message names what was given
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        return [ConfigProblem(file=file, line=1, message=f"expected a TOML file that can be read: {error.strerror}")]
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return [ConfigProblem(file=file, line=line, message="expected text in UTF-8")]
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return [_syntax_problem(file, text, str(error))]
+    reader = Reader(file, locate(text))
+    config = reader.read(Config, table)
+    problems = sorted(reader.problems, key=lambda problem: problem.line)
+    if config is None or not all(problem.warning for problem in problems):
+        return problems
+    return replace(config, warnings=tuple(problems))
+
+
+def _syntax_problem(file: Path, text: str, message: str) -> ConfigProblem:
+    """Return what tomllib says, with its «(at line 3, column 5)» or «(at end of document)» as a line of ours."""
+    match = re.search(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)", message)
+    line = int(match[1]) if match and match[1] else text.count("\n") + 1
+    said = message[: match.start()] if match else message
+    return ConfigProblem(file=file, line=line, message=f"expected TOML: {said}")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address, as an operator writes it, is reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

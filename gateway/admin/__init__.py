@@ -1,0 +1,1 @@
+"""Administration: the use cases under the command line, the API and the portal."""

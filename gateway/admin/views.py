@@ -1,0 +1,266 @@
+"""Who is stored and with which settings, as plain values for the command line and for programs (JSON).
+
+Not here: changes (admin, people, wishes).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from addressbook.hierarchy import Clamped, Explained, LayerKey, LayerKind, Layers, Resolved
+from addressbook.people import Customer, Directory, User, canonical_address
+from gateway.admin.customers import Fault, no_customer, no_profile
+from gateway.admin.settings import describe_constraints, field_named, no_user
+from sms.message import Origin
+from sms.settings import NONE, UNSET, format_setting
+from store.directory import (
+    all_customers,
+    count_users,
+    find_customer,
+    find_customer_by_key,
+    find_profile,
+    find_user,
+    logins_of,
+    profiles_of,
+    ranges_of,
+    read_constraints,
+    users_of,
+)
+from store.directory_changes import read_audit, read_cells
+from store.engine.database import Transaction
+from store.engine.keys import to_instant
+
+View = dict[str, object]
+
+
+def _settings_view(tx: Transaction, key: LayerKey) -> View:
+    return {
+        cell.field: {
+            "value": cell.text,
+            "origin": cell.origin,
+            "set_by": cell.set_by,
+            "set_at": to_instant(cell.set_at).isoformat(timespec="seconds"),
+        }
+        for cell in read_cells(tx, key)
+    }
+
+
+def list_customers(tx: Transaction) -> list[View]:
+    """Return all customers by name."""
+    return [
+        {
+            "name": customer.name,
+            "active": customer.active,
+            "domains": list(customer.domains),
+            "users": count_users(tx, customer_key=customer.id),
+        }
+        for customer in all_customers(tx)
+    ]
+
+
+def show_customer(tx: Transaction, name: str) -> View | Fault:
+    """Return a customer with all that is its own, except the users, who are counted."""
+    customer = find_customer(tx, name)
+    if customer is None:
+        return no_customer(name)
+    profiles = profiles_of(tx, customer.id)
+    services = {
+        f"settings for {service}": view
+        for service in Origin
+        if (view := _settings_view(tx, LayerKey(LayerKind.SERVICE, customer.id, service.value)))
+    }
+    default = next((profile.name for profile in profiles if profile.id == customer.default_profile_id), "")
+    return {
+        "name": customer.name,
+        "active": customer.active,
+        "domains": list(customer.domains),
+        "address_ranges": ranges_of(tx, customer.id),
+        "logins": [credential.login for credential in logins_of(tx, customer.id) if credential.user_id is None],
+        "profiles": [profile.name for profile in profiles],
+        "default_profile": default,
+        "users": count_users(tx, customer_key=customer.id),
+        "constraints": describe_constraints(read_constraints(tx, customer.id, customer.name)),
+        "settings": _settings_view(tx, LayerKey(LayerKind.CUSTOMER, customer.id)),
+        **services,
+    }
+
+
+def show_system(tx: Transaction) -> View:
+    """Return what is set for everybody by command; the operator's file may say more."""
+    return {
+        "constraints": describe_constraints(read_constraints(tx, 0, "")),
+        "settings": _settings_view(tx, LayerKey(LayerKind.SYSTEM)),
+    }
+
+
+def list_profiles(tx: Transaction, customer_name: str) -> list[View] | Fault:
+    """Return a customer's profiles by name."""
+    customer = find_customer(tx, customer_name)
+    if customer is None:
+        return no_customer(customer_name)
+    return [
+        {
+            "name": profile.name,
+            "default": profile.id == customer.default_profile_id,
+            "users": count_users(tx, profile_key=profile.id),
+        }
+        for profile in profiles_of(tx, customer.id)
+    ]
+
+
+def show_profile(tx: Transaction, customer_name: str, name: str) -> View | Fault:
+    """Return a profile with its settings."""
+    customer = find_customer(tx, customer_name)
+    if customer is None:
+        return no_customer(customer_name)
+    profile = find_profile(tx, customer.id, name)
+    if profile is None:
+        return no_profile(name, customer)
+    return {
+        "name": profile.name,
+        "customer": customer.name,
+        "default": profile.id == customer.default_profile_id,
+        "users": count_users(tx, profile_key=profile.id),
+        "settings": _settings_view(tx, LayerKey(LayerKind.PROFILE, profile.id)),
+    }
+
+
+def list_users(tx: Transaction, customer_name: str) -> list[View] | Fault:
+    """Return a customer's users by address; of all customers where no name is given."""
+    if not customer_name:
+        return [view for customer in all_customers(tx) for view in _users_view(tx, customer)]
+    customer = find_customer(tx, customer_name)
+    return no_customer(customer_name) if customer is None else _users_view(tx, customer)
+
+
+def _users_view(tx: Transaction, customer: Customer) -> list[View]:
+    names = {profile.id: profile.name for profile in profiles_of(tx, customer.id)}
+    return [
+        {
+            "address": user.address,
+            "customer": customer.name,
+            "profile": names.get(user.profile_id or 0, ""),
+            "name": user.name,
+            "active": user.active,
+        }
+        for user in users_of(tx, customer.id)
+    ]
+
+
+def show_user(tx: Transaction, address_text: str) -> View | Fault:
+    """Return a user with what is set for it alone; «explain» has what is in force."""
+    user = _find(tx, address_text)
+    if isinstance(user, Fault):
+        return user
+    customer = find_customer_by_key(tx, user.customer_id)
+    names = {profile.id: profile.name for profile in profiles_of(tx, user.customer_id)}
+    return {
+        "address": user.address,
+        "customer": customer.name if customer is not None else "",
+        "profile": names.get(user.profile_id or 0, ""),
+        "name": user.name,
+        "active": user.active,
+        "logins": [item.login for item in logins_of(tx, user.customer_id) if item.user_id == user.id],
+        "settings from the address book": _settings_view(tx, LayerKey(LayerKind.USER, user.id)),
+        "pinned settings": _settings_view(tx, LayerKey(LayerKind.PINNED, user.id)),
+    }
+
+
+def _find(tx: Transaction, address_text: str) -> User | Fault:
+    address = canonical_address(address_text)
+    return (find_user(tx, address) if address is not None else None) or no_user(address_text)
+
+
+def list_audit(tx: Transaction, target: str, most: int) -> list[View]:
+    """Return the newest changes, of one target if named, newest first."""
+    return [
+        {
+            "at": to_instant(entry.at).isoformat(timespec="seconds"),
+            "who": entry.who,
+            "action": entry.action,
+            "target": entry.target,
+            "detail": entry.detail,
+        }
+        for entry in read_audit(tx, target, most)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedUser:
+    """What is in force for a user, who it is to us, and the fields that were asked for."""
+
+    address: str
+    customer: str
+    profile: str
+    service: str
+    resolved: Resolved
+    fields: tuple[str, ...]
+
+    @property
+    def clamped(self) -> tuple[Clamped, ...]:
+        """What constraints changed among the fields that were asked for."""
+        return tuple(item for item in self.resolved.clamped if item.field in self.fields)
+
+    def view(self) -> View:
+        """Return it as plain values: per field value, layer, origin and the shadowed cells, strongest first."""
+        return {
+            "address": self.address,
+            "customer": self.customer,
+            "profile": self.profile,
+            "service": self.service,
+            "settings": {name: _explained_view(self.resolved.explained[name]) for name in self.fields},
+            "refused": [refused.detail for refused in self.resolved.refused],
+            "clamped": [clamped.by for clamped in self.clamped],
+        }
+
+
+def spoken_value(value: object) -> str:
+    """Return a setting's value as it is typed; NONE and UNSET by their tokens."""
+    return str(value) if value in (NONE, UNSET) else format_setting(value)
+
+
+def _explained_view(explained: Explained) -> View:
+    return {
+        "value": spoken_value(explained.value),
+        "layer": explained.layer.value,
+        "owner": explained.owner,
+        "origin": explained.origin,
+        "explicit_none": explained.ended,
+        "shadowed": [
+            {
+                "value": spoken_value(cell.value),
+                "layer": cell.layer.value,
+                "owner": cell.owner,
+                "origin": cell.origin,
+                "why": cell.why,
+            }
+            for cell in explained.shadowed
+        ],
+    }
+
+
+def explain_user(
+    directory: Directory, layers: Layers, address: str, service: str, names: Sequence[str]
+) -> ExplainedUser | Fault:
+    """Return what is in force for a user's submissions through a service, for some fields or for all."""
+    user = directory.user(address)
+    if user is None:
+        return no_user(address)
+    if service not in list(Origin):
+        return Fault(sentence=f"There is no service «{service}»; the services are {', '.join(Origin)}.")
+    customer = directory.customer(user.customer_id)
+    profile = directory.profile_in_force(user.customer_id, user)
+    resolved = layers.resolve(user.customer_id, service, profile.id if profile is not None else None, user.id)
+    fields = []
+    for typed in names:
+        name = field_named(typed)
+        if isinstance(name, Fault):
+            return name
+        fields.append(name)
+    return ExplainedUser(
+        address=user.address,
+        customer=customer.name if customer is not None else "",
+        profile=profile.name if profile is not None else "",
+        service=service,
+        resolved=resolved,
+        fields=tuple(fields or resolved.explained),
+    )

@@ -1,0 +1,249 @@
+"""One mail → the text of the SMS: which part holds the author's words, what is left out, what stands in for nothing.
+
+The order: own words of the body, the forwarded text of a forward without own words, the subject where the settings
+allow it; an empty text is never the answer. Not here: MIME (mta.reading.mime), reading HTML (mta.reading.html), judging
+lines (mta.reading.quotes), the alphabet and the length (sms.parts).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from mta.reading.client_phrases import IMAGE_LEFTOVER, strip_subject
+from mta.reading.html import QUOTE_MARK, html_text
+from mta.reading.html_marks import Removal
+from mta.reading.mime import Encryption, Mail
+from mta.reading.quotes import OwnWords, forwarded_words, own_words, tidy, unflow
+from mta.reading.texts import TextSection
+from mta.reading.tnef import read_tnef
+from sms.outcome import Refusal, Refused
+from sms.settings import Settings, TextSource
+
+TEXT_LIMIT: Final = 100_000
+_JUDGED_LENGTH: Final = 400_000
+"""What is read of a body in many pieces; its first piece is read in any case, within the bounds of MailLimits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractedText:
+    """The text as the sender typed it, never empty.
+
+    `source` says in words where it was found; `removed` holds what was left out, as kind and number of characters.
+    """
+
+    text: str
+    source: str
+    removed: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """The best text of one section, with both of its readings remembered."""
+
+    words: OwnWords
+    source: str
+
+
+_PGP_SIGNED: Final = "-----BEGIN PGP SIGNED MESSAGE-----\n"
+_PGP_SIGNATURE: Final = "\n-----BEGIN PGP SIGNATURE-----"
+_PGP_END: Final = "-----END PGP SIGNATURE-----"
+_PGP_ENCRYPTED: Final = re.compile(r"^-----BEGIN PGP MESSAGE-----$", re.MULTILINE)
+_LINK: Final = re.compile(r"[ \t]?<(https?://[^<>\s]{1,2000}|mailto:[^<>\s]{1,500}|tel:[^<>\s]{1,100})>")
+_STUB_LENGTH: Final = 200
+_FIRST_THREAD_INDEX: Final = 32
+"""The length in base64 of an index of 22 octets; each answer and forward adds five."""
+
+
+def extract_text(mail: Mail, settings: Settings, *, subject: str) -> ExtractedText | Refused:
+    """Return the text to send. `subject` is the mail's subject without options; settings are those in force.
+
+    NO_TEXT where neither body nor subject gives any, with what to do about it.
+    """
+    title, subject_kind = strip_subject(subject)
+    if settings.text_source is TextSource.SUBJECT:
+        title = subject if not _is_reply(mail, "") else title
+        found = ExtractedText(text=tidy(title), source="subject") if title.strip() else None
+    else:
+        found = _from_body(mail, settings, subject_kind)
+        if found is None and settings.subject_fallback and title and not _unreadable(mail):
+            found = ExtractedText(text=tidy(title), source="subject, for a body without own words")
+        elif found is not None and settings.text_source is TextSource.BOTH and title:
+            text = f"{tidy(title)}\n{found.text}"
+            found = ExtractedText(text=text, source=f"subject and {found.source}", removed=found.removed)
+    if found is None or not found.text.strip():
+        return Refused(refusal=Refusal.NO_TEXT, detail=_why_empty(mail, settings))
+    return _finished(found, mail, settings)
+
+
+def _why_empty(mail: Mail, settings: Settings) -> str:
+    if settings.text_source is TextSource.SUBJECT:
+        return "the subject is empty, and the subject is the text; write the message there"
+    unreadable = _unreadable(mail)
+    if unreadable:
+        return unreadable
+    if mail.sections:
+        return "the mail holds no words of its sender, only history, signature or nothing"
+    return "the mail holds no text; write the message as plain text or HTML"
+
+
+def _unreadable(mail: Mail) -> str:
+    """Return why a text that is there cannot be read, "" where all is; no subject may stand in for such a text."""
+    encryption = mail.encryption
+    if any(section.plain and _PGP_ENCRYPTED.search(section.plain) for section in mail.sections):
+        encryption = Encryption.PGP
+    if encryption is not None:
+        return f"the mail is encrypted ({encryption}) and this service cannot read it; send it unencrypted"
+    if any(read_tnef(rich) is None for rich in mail.rich):
+        return "the mail is Rich Text (winmail.dat) that cannot be read; set the format to plain text or HTML"
+    return ""
+
+
+def _finished(found: ExtractedText, mail: Mail, settings: Settings) -> ExtractedText:
+    removed = found.removed
+    text = found.text
+    if len(text) > TEXT_LIMIT:
+        removed = (*removed, (Removal.OVERLONG.value, len(text) - TEXT_LIMIT))
+        text = text[:TEXT_LIMIT]
+    if settings.sender_prefix and mail.author:
+        text = f"{mail.author}: {text}"
+    return ExtractedText(text=text, source=found.source, removed=removed)
+
+
+def _is_reply(mail: Mail, subject_kind: str) -> bool:
+    return bool(mail.in_reply_to or mail.references) or subject_kind == "reply"
+
+
+def _continues_thread(mail: Mail) -> bool:
+    """Tell whether Outlook says that a mail goes on from another, also under a new subject (MS-OXOMSG 2.2.1.3)."""
+    return len(mail.text("thread-index")) > _FIRST_THREAD_INDEX
+
+
+def _from_body(mail: Mail, settings: Settings, subject_kind: str) -> ExtractedText | None:
+    sections = _judged(mail.sections)
+    is_reply = _is_reply(mail, subject_kind) or subject_kind == "forward" or _continues_thread(mail)
+    own: list[_Words] = []
+    for section in sections:
+        own.append(_own(section, settings, is_reply=is_reply, below=any(item.words.text for item in own)))
+    found = _joined(own, settings)
+    if found is not None:
+        return found
+    for rich in mail.rich:
+        unpacked = read_tnef(rich)
+        if unpacked is not None:
+            words = _own(unpacked, settings, is_reply=is_reply)
+            found = _joined([_Words(words=words.words, source=f"Rich Text (TNEF), {words.source}")], settings)
+            if found is not None:
+                return found
+            sections = (*sections, unpacked)
+    return _forwarded(mail, sections, settings, subject_kind)
+
+
+def _judged(sections: tuple[TextSection, ...]) -> tuple[TextSection, ...]:
+    length = 0
+    for index, section in enumerate(sections):
+        length += max(len(section.plain or ""), len(section.html or ""))
+        if index and length > _JUDGED_LENGTH:
+            return sections[:index]
+    return sections
+
+
+def _joined(found: list[_Words], settings: Settings) -> ExtractedText | None:
+    """Return the sections' texts as one, cut at the end marker."""
+    texts = list({_letters(item.words.text): item.words.text for item in reversed(found) if item.words.text}.values())
+    texts.reverse()  # plain and HTML that are no twins by MIME are one text all the same
+    text = texts[0] if len(texts) == 1 and QUOTE_MARK not in texts[0] else tidy("\n".join(texts))
+    removed = [(kind.value, length) for item in found for kind, length in item.words.removed if length]
+    if settings.end_marker and settings.end_marker in text:
+        text, marker, rest = text.partition(settings.end_marker)
+        text = text.rstrip()
+        removed.append((Removal.END_MARKER.value, len(marker) + len(rest)))
+    if not text.strip():
+        return None
+    sources = dict.fromkeys(item.source for item in found if item.words.text)
+    return ExtractedText(text=text, source=" and ".join(sources), removed=tuple(removed))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)) or text
+
+
+def _forwarded(
+    mail: Mail, sections: tuple[TextSection, ...], settings: Settings, subject_kind: str
+) -> ExtractedText | None:
+    """Return what a forward without own words forwards: below its separator, or the attached mail."""
+    for section in sections:
+        text = _plain_lines(section) if section.html is None else html_text(section.html, keep_history=True).text
+        words = forwarded_words(text, disclaimers=settings.disclaimers)
+        if words.text and (words.forward or subject_kind == "forward" or not _is_reply(mail, subject_kind)):
+            return _joined([_Words(words=words, source="forwarded mail")], settings)
+    if subject_kind != "reply":
+        inner = [_own(section, settings, is_reply=True) for section in mail.forwarded[:1]]
+        found = _joined(inner, settings)
+        if found is not None:
+            return ExtractedText(text=found.text, source="attached mail", removed=found.removed)
+    return None
+
+
+def _own(section: TextSection, settings: Settings, *, is_reply: bool, below: bool = False) -> _Words:
+    """Return the own words of a section from whichever twin tells more about them.
+
+    HTML wins because only it marks signatures and history, and because clients wrap its twin; the plain text wins over
+    a layout of tables that a machine made beside a text meant for reading.
+    """
+    plain = None
+    if section.plain is not None and section.plain.strip():
+        words = own_words(_plain_lines(section), is_reply=is_reply, disclaimers=settings.disclaimers, below=below)
+        plain = _Words(words=words, source="plain text")
+    if section.html is None:
+        return plain or _Words(words=OwnWords(text=""), source="plain text")
+    read = html_text(section.html)
+    words = own_words(read.text, is_reply=is_reply, disclaimers=settings.disclaimers, below=below)
+    html = _Words(
+        words=OwnWords(text=words.text, removed=(*read.removed, *words.removed), forward=words.forward), source="HTML"
+    )
+    if plain is None or read.structured or not plain.words.text:
+        return html
+    if not words.text and not words.forward:
+        return plain
+    stub = len(plain.words.text) < _STUB_LENGTH and len(words.text) > 4 * len(plain.words.text)
+    return plain if read.tabular and not stub else html
+
+
+def _plain_lines(section: TextSection) -> str:
+    """Return plain text as it was typed: without PGP armour, soft line breaks and what stands for objects of HTML."""
+    text = section.plain or ""
+    if "-----BEGIN PGP" in text:
+        if _PGP_ENCRYPTED.search(text):
+            return ""
+        text = _without_armour(text)
+    if section.flowed:
+        text = unflow(text, delete_space=section.delete_space)
+    if "[" in text:
+        text = IMAGE_LEFTOVER.sub("", text)
+    if "<" in text:
+        text = _LINK.sub(_plain_link, text)
+    return text
+
+
+def _without_armour(text: str) -> str:
+    """Return the text of a clear-signed message, with what stands before and after it (RFC 4880 §7)."""
+    before, begin, rest = text.partition(_PGP_SIGNED)
+    signed, signature, after = rest.partition(_PGP_SIGNATURE)
+    if not begin or not signature:
+        return text
+    _, _, content = f"\n{signed}".partition("\n\n")  # armour headers end with an empty line
+    content = re.sub(r"^- ", "", content, flags=re.MULTILINE)  # RFC 4880 §7.1: a leading hyphen was escaped
+    return f"{before}{content}\n{after.partition(_PGP_END)[2]}"
+
+
+def _plain_link(match: re.Match[str]) -> str:
+    """Write `text<url>` of a plain twin as a reader wants it: the address once, after the word that it belongs to."""
+    url = match[1]
+    before = match.string[max(0, match.start() - 300) : match.start()]
+    visible = "" if not before or before[-1].isspace() else before.rsplit(maxsplit=1)[-1]
+    if not url.startswith("http"):
+        return "" if visible else url.partition(":")[2]
+    bare = url.partition("://")[2].removeprefix("www.").rstrip("/").lower()
+    if visible and visible.lower().rpartition("://")[2].removeprefix("www.").rstrip("/") == bare:
+        return ""
+    return f" {url}" if before and match.start() and before[-1] != "\n" else url

@@ -1,0 +1,116 @@
+"""Reads mails in a process of its own that has a deadline, little memory and no files, and that can be killed.
+
+For mails that may take long or that try to: the event loop goes on meanwhile, and what a hostile file breaks is only
+that process. Requests and answers are data (msgpack), never pickled, so that a broken process can't reach ours. Not
+here: which mails come here (mta.intake_pool), what reading is (mime, body, table_file), the process (templates.child).
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from mta.reading.body import ExtractedText, extract_text
+from mta.reading.mime import Attachment, Mail, MailLimits, read_attachment, read_mail
+from mta.reading.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
+from sms.outcome import Refusal, Refused
+from sms.personalise import Table
+from sms.settings import Settings
+from templates.child import Child, ChildEndedError, ChildLateError, ChildMemoryError, ChildUnavailableError, serve
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_TRIES = 2
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.decode
+
+
+class ReaderUnavailableError(Exception):
+    """The process for reading mails cannot be started: nothing is known of the mail."""
+
+
+class ConfinedReader:
+    """Fulfils mta.reading.reader.MailReader with one child process; used by one thread at a time."""
+
+    def __init__(self, *, seconds: float = 2.0, memory_bytes: int = 256 * 2**20) -> None:
+        """Bound each step to so many seconds, and the process to so much memory beyond what it starts with."""
+        # No answer is larger than the memory that it is made in.
+        self._child = Child(
+            "mta.reading.confined_reader", seconds=seconds, memory_bytes=memory_bytes, longest_answer=memory_bytes
+        )
+
+    def read(self, raw: bytes, limits: MailLimits) -> Mail | Refused:
+        """Return the mail's facts and parts. Raises ReaderUnavailableError, as all steps do."""
+        return self._ask("read", Mail, _encode(limits), raw)
+
+    def extract(self, mail: Mail, settings: Settings, subject: str) -> ExtractedText | Refused:
+        """Return the words of its sender."""
+        return self._ask("extract", ExtractedText, _encode((mail, settings, subject)))
+
+    def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
+        """Return the rows of an attached table."""
+        content = read_attachment(raw, attachment, FILE_LIMIT)
+        return content if isinstance(content, Refused) else self._ask("table", Table, content)
+
+    def warm(self) -> None:
+        """Start the child process ahead of need, and each that replaces it."""
+        self._child.warm()
+
+    def close(self) -> None:
+        """End the child process."""
+        self._child.close()
+
+    def _ask(self, step: str, kind: type[T], *pieces: bytes) -> T | Refused:
+        """Return the answer; what kills two processes is refused, since it would kill any other."""
+        cause = ""
+        for number in range(1, _TRIES + 1):
+            try:
+                word, answer = _decode(self._child.ask(step.encode(), *pieces), type=tuple[str, msgspec.Raw])
+                return _decode(answer, type=kind) if word == "done" else _decode(answer, type=Refused)
+            except ChildUnavailableError as error:
+                if number == _TRIES:
+                    raise ReaderUnavailableError(str(error)) from error
+                cause = str(error)
+            except ChildLateError as error:
+                cause = str(error)
+            except ChildMemoryError:
+                cause = "it needs too much memory"
+            except ChildEndedError as error:
+                cause = f"the process that reads it broke: {error}"
+            except msgspec.MsgspecError as error:
+                cause = f"the process that reads it gave an answer that is none: {error}"
+                self._child.replace()
+            log.warning("reader_killed", step=step, octets=sum(map(len, pieces)), cause=cause)
+        return Refused(refusal=Refusal.MAIL_MALFORMED, detail=f"the mail cannot be read: {cause}")
+
+
+def _answer(step: bytes, content: bytes, raw: bytes = b"") -> Any:
+    if step == b"read":
+        return read_mail(raw, _decode(content, type=MailLimits))
+    if step == b"extract":
+        mail, settings, subject = _decode(content, type=tuple[Mail, Settings, str])
+        return extract_text(mail, settings, subject=subject)
+    return read_table(content, rows_limit=MAIL_ROWS_LIMIT)
+
+
+def main() -> None:
+    """Answer requests to read mails; this is the child's whole life."""
+    warm_up()
+    serve(_answer_in_words)
+
+
+def _answer_in_words(step: bytes, *pieces: bytes) -> bytes:
+    found = _answer(step, *pieces)
+    return _encode(("refused" if isinstance(found, Refused) else "done", found))
+
+
+def warm_up() -> None:
+    """Load the codecs that are otherwise loaded on first use, while there is memory for it."""
+    for charset in ("utf-8", "cp1252", "iso2022_jp", "shift_jis", "gb18030", "koi8-r", "utf-16", "utf-7", "big5"):
+        b"".decode(charset)
+
+
+if __name__ == "__main__":
+    main()

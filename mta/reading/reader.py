@@ -1,0 +1,43 @@
+"""What reads a mail for the judge: its parts, its text, its table. Here it is done on the spot.
+
+`mta.reading.confined_reader` does the same in a process with a deadline, for mails that may take long.
+"""
+
+from typing import Protocol
+
+from mta.reading.body import ExtractedText, extract_text
+from mta.reading.mime import Attachment, Mail, MailLimits, read_attachment, read_mail
+from mta.reading.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
+from sms.outcome import Refused
+from sms.personalise import Table
+from sms.settings import Settings
+
+
+class MailReader(Protocol):
+    """The three steps that look into a mail's content; all are pure and never raise for what it holds."""
+
+    def read(self, raw: bytes, limits: MailLimits) -> Mail | Refused:
+        """Return the mail's facts and parts."""
+
+    def extract(self, mail: Mail, settings: Settings, subject: str) -> ExtractedText | Refused:
+        """Return the words of its sender; `subject` is without options."""
+
+    def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
+        """Return the rows of an attached table."""
+
+
+class DirectReader:
+    """Reads where it is called."""
+
+    def read(self, raw: bytes, limits: MailLimits) -> Mail | Refused:
+        """Return the mail's facts and parts."""
+        return read_mail(raw, limits)
+
+    def extract(self, mail: Mail, settings: Settings, subject: str) -> ExtractedText | Refused:
+        """Return the words of its sender."""
+        return extract_text(mail, settings, subject=subject)
+
+    def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
+        """Return the rows of an attached table."""
+        content = read_attachment(raw, attachment, FILE_LIMIT)
+        return content if isinstance(content, Refused) else read_table(content, rows_limit=MAIL_ROWS_LIMIT)

@@ -1,0 +1,175 @@
+"""What stands below the author's words: signatures, disclaimers, footers of clients, contact blocks.
+
+Not here: the words of the clients (mta.reading.footer_words), HTML's marks (mta.reading.html_marks). RFC 3676 §4.3.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from mta.reading.disclaimers import Patterns, is_disclaimer
+from mta.reading.footer_words import CLOSING, CONTACT, EXCUSE, OUTLOOK_LINK, is_device_footer
+from mta.reading.history import bare, is_rule
+from mta.reading.html import QUOTE_MARK
+from mta.reading.html_marks import Removal
+
+_STROKES: Final = "-_=*~\N{EM DASH}\N{EN DASH}\N{HORIZONTAL BAR}\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+_SIGNATURE_MARK: Final = re.compile(r"\s*-- ?\s*|--\s*|\N{EM DASH}\s*")
+_SIGNATURE_RULE: Final = re.compile(rf"\s*[{_STROKES}]{{2,60}}\s*")
+_FIELD: Final = re.compile(r"\s*[^\W\d_][^:\N{FULLWIDTH COLON}\n]{0,24}[:\N{FULLWIDTH COLON}]\s*\S")
+_LINK: Final = re.compile(r"\s*[<(\[]?\s*https?://\S+\s*[>)\]]?")
+_MARKED_LINK: Final = re.compile(r"\[([^\[\]]{1,80})\]\(https?://[^()\s]{1,500}\)")
+_SIGNATURE_LINES: Final = 12
+_JUDGED: Final = 300
+_CLOSING_LETTERS: Final = 40
+
+
+def without_what_is_below(
+    lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str], *, below: bool
+) -> list[str]:
+    """Return the lines without what stands below the author's words."""
+    if _may_sign("\n".join(lines)):
+        lines = _without_signature(lines, removed)
+    lines = _without_disclaimers(lines, removed, disclaimers, below=below)
+    lines = _without_footers(lines, removed)
+    return _without_contact(lines, removed)
+
+
+def _may_sign(text: str) -> bool:
+    """Tell whether any line of a text may be a signature separator."""
+    return any(stroke in text for stroke in _STROKES)
+
+
+def _may_be_footer(text: str) -> bool:
+    """Tell whether a line may say what it was sent from: as one word of ASCII that is said in no language."""
+    return " " in text or not text.isascii()
+
+
+def _without_signature(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:
+    seen_text = False
+    for index, line in enumerate(lines):
+        if line.strip() and _SIGNATURE_RULE.fullmatch(line.replace("\N{EM DASH}", "--", 1)):
+            # The blank of «-- » makes it a separator by standard; without it the lines below must look signed.
+            below = [lines[at] for at in _few_below(lines, index)]
+            signed = _looks_signed(below) if _SIGNATURE_MARK.fullmatch(line) else _is_contact(below)
+            if line == "-- " or (seen_text and signed):
+                removed.append((Removal.SIGNATURE, _length(lines[index:])))
+                return lines[:index]
+        elif line.strip():
+            seen_text = True
+    return lines
+
+
+def _is_contact(below: list[str]) -> bool:
+    """Tell whether lines are a name and ways to reach it."""
+    return (
+        len(below) >= 3
+        and CONTACT.search(below[0][:_JUDGED]) is None
+        and not any(map(_is_sentence, below))
+        and sum(CONTACT.search(line[:_JUDGED]) is not None for line in below) >= 2
+    )
+
+
+def _is_sentence(line: str) -> bool:
+    return line.rstrip()[-1:] in ".!?" and len(line.split(maxsplit=3)) > 2
+
+
+def _few_below(lines: Sequence[str], index: int) -> list[int]:
+    """Return where the lines with text below this one are, nothing if they are more than a signature has."""
+    below: list[int] = []
+    for position in range(index + 1, len(lines)):
+        if lines[position].strip():
+            below.append(position)
+            if len(below) > _SIGNATURE_LINES:
+                break
+    return [] if len(below) > _SIGNATURE_LINES else below
+
+
+def _looks_signed(below: list[str]) -> bool:
+    if not below:
+        return False
+    if _is_footer(below[0].strip()):
+        return True
+    # The fields of a notice stand below a stroke too.
+    fields = any(_FIELD.match(line) and CONTACT.search(line[:_JUDGED]) is None for line in below)
+    return not fields and not any(map(_is_sentence, below))
+
+
+def _without_disclaimers(
+    lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str], *, below: bool
+) -> list[str]:
+    patterns = Patterns(disclaimers)
+    kept: list[str] = []
+    index = 0
+    seen_text = blank_above = below
+    while index < len(lines):
+        line = lines[index]
+        filled = bool(line.strip())
+        own = bool(disclaimers) and patterns.fit(lines, index)
+        if filled and (own or (seen_text and blank_above and is_disclaimer(lines, index))):
+            end = index
+            while end < len(lines) and lines[end].strip():
+                end += 1
+            removed.append((Removal.DISCLAIMER, _length(lines[index:end])))
+            index = end
+            blank_above = False
+            if kept and is_rule(kept[-1]):
+                kept.pop()  # the line drawn above it goes with it
+            continue
+        seen_text = seen_text or filled
+        blank_above = not filled or is_rule(line)
+        kept.append(line)
+        index += 1
+    return kept
+
+
+def _without_footers(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:
+    begin = end = len(lines)
+    linked = False
+    while end:
+        line = bare(lines[end - 1]).strip()
+        if line and _is_footer(line):
+            begin = end - 1
+            linked = False
+        elif line and not is_rule(line):
+            if linked or _LINK.fullmatch(line) is None:
+                break
+            linked = True  # the link of a footer above it, if there is one
+        end -= 1
+    if begin == len(lines):
+        return lines
+    while begin and (not lines[begin - 1].strip() or is_rule(lines[begin - 1])):
+        begin -= 1
+    removed.append((Removal.FOOTER, _length([line for line in lines[begin:] if line.strip()])))
+    return lines[:begin]
+
+
+def _is_footer(line: str) -> bool:
+    if len(line) > 160:
+        return False
+    if OUTLOOK_LINK.search(line):
+        return True
+    without = _LINK.sub("", _MARKED_LINK.sub(r"\1", line)).strip() if "://" in line else line
+    return EXCUSE.fullmatch(without) is not None or (_may_be_footer(without) and is_device_footer(without))
+
+
+def _without_contact(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:
+    """Cut the contact block below a closing formula and the name; formula and name are words of the author."""
+    text = "".join(lines)
+    countable = text.isascii() and text.isprintable()  # all blanks are spaces, so that letters are quickly counted
+    for index, line in enumerate(lines):
+        if (countable and len(line) - line.count(" ") > _CLOSING_LETTERS) or not CLOSING.fullmatch(line):
+            continue
+        below = _few_below(lines, index)
+        if len(below) < 3:
+            continue
+        contacts = sum(CONTACT.search(lines[position][:_JUDGED]) is not None for position in below[1:])
+        if contacts >= 2:
+            cut = below[1]
+            removed.append((Removal.SIGNATURE, _length(lines[cut:])))
+            return lines[:cut]
+    return lines
+
+
+def _length(lines: Sequence[str]) -> int:
+    return sum(len(line) for line in lines if line != QUOTE_MARK)

@@ -1,0 +1,187 @@
+"""A notice told by mail: composed, signed with the From domain's keys, handed to delivery or the sandbox's folder.
+
+Not here: how the mail looks (compose, templates), how it travels (deliver), when it is tried again (gateway.notify).
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from gateway.alerts import Raised
+from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
+from gateway.ports import Alarm, Clock, MailAttempt
+from gateway.postmaster import PostmasterMail
+from gateway.report_pool import LargeReports
+from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
+from mta.sending.forward import compose_forward
+from mta.sending.sign import Signer
+from sms.outcome import Done, Problem, ProblemCode, Retry
+from sms.report import Notice, NoticeKind
+from sms.settings import ReportFormat
+from templates.forms import form_of
+from templates.render import Renderer
+
+log = structlog.get_logger()
+
+# A template that just failed is not tried for every mail: each try may take seconds.
+_REST = 600.0
+
+
+class Delivery(Protocol):
+    """What takes a composed mail to its recipient."""
+
+    async def deliver(self, mail: ComposedMail, *, customer: str) -> MailAttempt:
+        """Attempt it once, under the TLS that recipient's domain and customer demand."""
+
+
+class FolderDelivery:
+    """The sandbox's way: each mail becomes an .eml file, complete before it has its name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def deliver(self, mail: ComposedMail, *, customer: str) -> MailAttempt:  # noqa: ARG002 - the protocol's
+        """Write the mail; a second attempt writes the same file again."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._write, mail)
+        except OSError as error:
+            problem = Problem(
+                code=ProblemCode.MAIL_DEFERRED, text="The sandbox mailbox could not be written.", cause=str(error)
+            )
+            return MailAttempt(outcome=Retry(problem=problem), host="sandbox folder")
+        return MailAttempt(outcome=Done(), host="sandbox folder", policy="none (sandbox)", reply="written")
+
+    def _write(self, mail: ComposedMail) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = "".join(char if char.isalnum() or char in ".-@" else "_" for char in mail.message_id.strip("<>"))
+        partial = self._folder / f".{name}.part"
+        with partial.open("wb") as file:
+            file.write(mail.message)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(self._folder / f"{name}.eml")
+
+
+class MailTeller:
+    """Fulfils gateway.ports.NoticeSender and AlarmSender, and gateway.postmaster.PostmasterSender.
+
+    Mail is signed by every one of `signers`. `alarm` takes what the administrator must know of, `rules` has the
+    customers' own templates, which run in a thread that only they use. Mails about many recipients are made by `large`,
+    which whoever made it closes.
+    """
+
+    def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
+        self,
+        *,
+        identity: MailIdentity,
+        renderer: Renderer,
+        signers: Sequence[Signer],
+        delivery: Delivery,
+        clock: Clock,
+        rules: MailRules,
+        alarm: Callable[[Raised], None],
+        large: LargeReports,
+        admin_address: str = "",
+        postmaster: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._identity = identity
+        self._renderer = renderer
+        self._signers = tuple(signers)
+        self._delivery = delivery
+        self._clock = clock
+        self._rules = rules
+        self._alarm = alarm
+        self._large = large
+        self._admin_address = admin_address
+        self._postmaster = postmaster
+        self._monotonic = monotonic
+        self._resting: dict[TemplateIdentity, float] = {}
+        self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
+
+    def close(self) -> None:
+        """End the thread of customers' templates; a mail that is being made is let go first."""
+        self._of_templates.shutdown()
+
+    async def send(self, notice: Notice) -> MailAttempt | None:
+        """Tell one notice once; None where its sender asked not to be told of it."""
+        await self._rules.refresh()
+        mail = await self._compose(notice)
+        if mail is None:
+            return None
+        signed = await self._large.work(notice.report, partial(self._sign, mail))
+        return await self._delivery.deliver(signed, customer=notice.report.customer)
+
+    async def send_alarm(self, alarm: Alarm) -> MailAttempt:
+        """Tell the administrator once."""
+        await self._rules.refresh()
+        mail = compose_alarm(alarm, recipient=self._admin_address, identity=self._identity, now=self._clock.now())
+        return await self._delivery.deliver(self._sign(mail), customer="")
+
+    async def send_forward(self, mail: PostmasterMail) -> MailAttempt:
+        """Bring a mail to the postmaster's mailbox, once."""
+        await self._rules.refresh()
+        forward = partial(compose_forward, mail, recipient=self._postmaster, identity=self._identity)
+        signed = await self._large.work_apart(lambda: self._sign(forward()))
+        return await self._delivery.deliver(signed, customer="")
+
+    async def _compose(self, notice: Notice) -> ComposedMail | None:
+        compose = partial(
+            compose_notice, notice, identity=self._identity, renderer=self._renderer, now=self._clock.now()
+        )
+        found = await self._find_template(notice)
+        if found is None:
+            return await self._large.work(notice.report, compose)
+        template = CustomerTemplate(source=found.source, graphics=found.graphics)
+        try:
+            loop = asyncio.get_running_loop()
+            mail = await loop.run_in_executor(self._of_templates, partial(compose, template=template))
+        except Exception as error:  # noqa: BLE001 - whatever a customer's template did, its mail goes out
+            mail, fault = await self._large.work(notice.report, compose), f"{type(error).__name__}: {error}"[:300]
+        else:
+            fault = mail.fallback if mail is not None else ""
+        if fault:
+            self._rest(found, notice, fault)
+        return mail
+
+    async def _find_template(self, notice: Notice) -> FoundTemplate | None:
+        report = notice.report
+        if report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
+            return None
+        found = await self._rules.find_template(report.customer, report.profile, form_of(notice.kind, report))
+        if found is not None and self._resting.get(found.identity, 0.0) > self._monotonic():
+            return None
+        return found
+
+    def _rest(self, found: FoundTemplate, notice: Notice, fault: str) -> None:
+        now = self._monotonic()
+        self._resting = {identity: until for identity, until in self._resting.items() if until > now}
+        self._resting[found.identity] = now + _REST
+        report, form = notice.report, found.identity[1].form
+        whose = f"«{report.customer}»" + (f", profile «{report.profile}»" if report.profile else "")
+        log.error("template_fell_back", customer=report.customer, profile=report.profile, form=form, fault=fault)
+        self._alarm(
+            Raised(
+                topic=f"template:{report.customer}:{form}",
+                subject=f"Template of {report.customer} fails: the standard one goes out",
+                text=f"The own template of {whose} for the form «{form}» failed: {fault}.\n\n"
+                f"Status mails go out in the standard form. The notice was {notice.public_id}.\n"
+                f"«mail2sms template check» tries a template, «mail2sms template reset» takes it away.\n",
+                quiet=timedelta(hours=6),
+            )
+        )
+
+    def _sign(self, mail: ComposedMail) -> ComposedMail:
+        now = self._clock.now()
+        for signer in self._signers:
+            mail = replace(mail, message=signer.sign(mail.message, signed_at=now))
+        return mail

@@ -1,0 +1,1 @@
+"""The SMTP dialogue without I/O: bytes in, events and replies out."""

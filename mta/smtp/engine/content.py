@@ -1,0 +1,180 @@
+"""The octets between 354 and the dot: finding the end, undoing transparency, limits. RFC 5321 §4.1.1.4, §4.5.2.
+
+Only CRLF.CRLF ends a content; no other sequence ever does, whatever stands between. Everything works on whole chunks,
+nothing loops over lines. Not here: time and rate (mta.smtp.engine.dialogue), MIME (mta.reading.body).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from typing import Final
+
+from mta.smtp.engine import replies
+from mta.smtp.engine.replies import Reply
+
+_END: Final = b"\r\n.\r\n"
+_BEGINNINGS_OF_END: Final = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
+
+
+class Newlines(StrEnum):
+    """What a bare LF in a content comes to. A bare CR and a NUL are always refused."""
+
+    REFUSE = "refuse"
+    NORMALISE = "normalise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentLimits:
+    """The bounds of one content. `size` counts octets after transparency (RFC 1870 §5), `line` octets with CRLF."""
+
+    size: int = 10 * 2**20
+    line: int = 8192
+    newlines: Newlines = Newlines.REFUSE
+
+
+class ContentRoom:
+    """The octets that all contents under way may keep together, from 354 until their mails are answered."""
+
+    __slots__ = ("_free",)
+
+    def __init__(self, octets: int) -> None:
+        self._free = octets
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another content."""
+        return self._free <= 0
+
+    def take(self, octets: int) -> bool:
+        """Take room for so many octets; False where there is too little."""
+        if octets > self._free:
+            return False
+        self._free -= octets
+        return True
+
+    def give_back(self, octets: int) -> None:
+        """Give back what was taken."""
+        self._free += octets
+
+
+class Content:
+    """Collects one content chunk by chunk; `room` is shared with others, until `close` gives it back.
+
+    `fault` is the reply that refuses it, to be given after its end; once there is one, nothing is kept.
+    `received` counts octets as they came. `flooded` turns true when a refused content goes on for too long to wait.
+    """
+
+    __slots__ = (
+        "_column",
+        "_first",
+        "_held",
+        "_limits",
+        "_room",
+        "_size",
+        "_store",
+        "_taken",
+        "fault",
+        "flooded",
+        "received",
+    )
+
+    def __init__(self, limits: ContentLimits, room: ContentRoom | None = None) -> None:
+        self._limits = limits
+        self._room = room
+        self._taken = 0
+        self._held = b"\r\n"  # stands for the line end before the content, so that a dot can open it
+        self._first: bytes | None = None
+        self._store: BytesIO | None = None
+        self._size = -2
+        self._column = 0
+        self.fault: Reply | None = None
+        self.flooded = False
+        self.received = 0
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take a chunk; return what follows the end of the content, None while the end has not come."""
+        self.received += len(data)
+        data = self._held + data
+        end = data.find(_END)
+        if end >= 0:
+            self._take(data[: end + 2])
+            return data[end + len(_END) :]
+        self._held = b""
+        for beginning in _BEGINNINGS_OF_END:
+            if data.endswith(beginning):
+                self._held = beginning
+                data = data[: -len(beginning)]
+                break
+        if data:
+            self._take(data)
+            self.flooded = self.fault is not None and self.received > 2 * self._limits.size + 2**20
+        return None
+
+    def octets(self) -> bytes:
+        """Return the content without transparency; only after the end, and only without a fault."""
+        if self._store is not None:
+            return self._store.getvalue()
+        assert self._first is not None
+        return self._first
+
+    def close(self) -> None:
+        """Keep nothing any longer; again is harmless."""
+        self._store = self._first = None
+        if self._room is not None:
+            self._room.give_back(self._taken)
+        self._taken = 0
+
+    def _take(self, region: bytes) -> None:
+        """Check and keep a region. It never ends inside a line end, nor between a line end and a dot."""
+        if self.fault is not None:
+            return
+        if b"\r\n." in region:
+            region = region.replace(b"\r\n.", b"\r\n")  # RFC 5321 §4.5.2
+        newlines = region.count(b"\n")
+        pairs = region.count(b"\r\n")
+        if region.count(b"\r") != pairs or b"\0" in region:
+            self._refuse(replies.BARE_NEWLINE_IN_CONTENT)
+            return
+        if newlines != pairs:
+            if self._limits.newlines is Newlines.REFUSE:
+                self._refuse(replies.BARE_NEWLINE_IN_CONTENT)
+                return
+            region = region.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        self._size += len(region)
+        if self._size > self._limits.size:
+            self._refuse(replies.TOO_LARGE.with_detail(f"at most {self._limits.size} octets"))
+        elif not self._lines_fit(region):
+            self._refuse(replies.CONTENT_LINE_TOO_LONG)
+        elif self._room is not None and not self._room.take(len(region)):
+            self._refuse(replies.NO_ROOM)
+        else:
+            self._taken += len(region)
+            self._keep(region)
+
+    def _lines_fit(self, region: bytes) -> bool:
+        """Whether every line ended or begun in the region is short enough, in steps of the longest line allowed."""
+        limit, length = self._limits.line, len(region)
+        start = -self._column
+        while length - start > limit:
+            newline = region.rfind(b"\n", max(start, 0), max(start + limit, 0))
+            if newline < 0:
+                return False
+            start = newline + 1
+        last = region.rfind(b"\n")
+        self._column = length - last - 1 if last >= 0 else self._column + length
+        return True
+
+    def _keep(self, region: bytes) -> None:
+        if self._store is not None:
+            self._store.write(region)
+        elif self._first is None:
+            self._first = region[2:]  # without the line end that stood before the content
+        else:
+            self._store = BytesIO()  # its getvalue() shares the buffer: one content is in memory once
+            self._store.write(self._first)
+            self._store.write(region)
+            self._first = None
+
+    def _refuse(self, fault: Reply) -> None:
+        self.fault = fault
+        self.close()

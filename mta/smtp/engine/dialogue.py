@@ -1,0 +1,492 @@
+"""The SMTP server dialogue without I/O: bytes and time in, replies and events out. RFC 5321, 2920, 3207, 4954.
+
+Whoever drives it feeds `receive_data`, `receive_eof` and `tick`, asks for `next_event` (or loops over `events`),
+answers each event with `reply` (`Noticed` and `AuthCancelled` want none), and writes what `data_to_send` returns.
+While an event is unanswered nothing more is parsed, so replies keep their order and those of pipelined commands leave
+together. What can be answered without asking anybody (syntax, order, limits) is answered here.
+
+Not here: its table of states and its limits (events), its lines, grammar, content and sasl; sockets (mta.smtp.server).
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar, Final
+
+from mta.smtp.engine import replies, sasl, verbs
+from mta.smtp.engine.content import Content, ContentRoom
+from mta.smtp.engine.events import (
+    TRANSITIONS,
+    Auth,
+    AuthAnswer,
+    AuthCancelled,
+    Data,
+    Event,
+    Hello,
+    Incident,
+    Limits,
+    LocalProtocolError,
+    Login,
+    Mail,
+    Message,
+    Noop,
+    Noticed,
+    Quit,
+    Rcpt,
+    Reset,
+    StartTls,
+    State,
+    Terms,
+    Verify,
+)
+from mta.smtp.engine.grammar import Offered, parse_mail, parse_rcpt
+from mta.smtp.engine.lines import BadLine, Lines
+from mta.smtp.engine.patience import Patience, Tolerance
+from mta.smtp.engine.replies import Reply, status_text
+
+_FLOOD_OCTETS: Final = 2 * sasl.LINE_OCTETS
+_DETAIL_END: Final = re.compile(rb"[\r\n:<]")
+_TLS_RECORD: Final = b"\x16\x03"
+
+
+class Dialogue:
+    """One connection's dialogue. `state`, `extended`, `tls` and `authenticated` may be read at any time.
+
+    Time is what the last `tick` said: seconds of any clock that never goes back. Mechanisms in `foreign` are spoken by
+    the driver, which gets `Auth`; the others must be `sasl.MECHANISMS` and come to a `Login`. `room` is shared with
+    other dialogues.
+    """
+
+    def __init__(  # noqa: PLR0913  (what one connection is told, each by name)
+        self,
+        terms: Terms,
+        limits: Limits,
+        *,
+        now: float,
+        tls: bool = False,
+        foreign: frozenset[str] = frozenset(),
+        room: ContentRoom | None = None,
+    ) -> None:
+        self.state = State.GREETING
+        self.extended = False
+        self.tls = tls
+        self.authenticated = False
+        self._terms = terms
+        self._limits = limits
+        self._foreign = foreign
+        self._offered = Offered(
+            size=limits.content.size, smtp_utf8=terms.smtp_utf8, bare_addresses=terms.bare_addresses
+        )
+        self._input = Lines(_FLOOD_OCTETS)
+        self._output: list[bytes] = []
+        self._told: deque[Noticed | AuthCancelled] = deque()
+        self._unanswered: Event | None = None
+        self._room = room
+        self._content: Content | None = None
+        self._judged: Content | None = None
+        self._exchange: sasl.Exchange | None = None
+        self._smtp_utf8 = False
+        self._greeted = False
+        self._spoken = False
+        self._insecure = False
+        self._draining = False
+        self._ended = False
+        self._recipients = 0
+        self._patience = Patience(limits, now)
+        self._tolerance = Tolerance(limits)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will be read or answered: send what is left, then close the connection."""
+        return self.state is State.CLOSED
+
+    @property
+    def peer_done(self) -> bool:
+        """Whether the peer ended it: by QUIT, or by sending nothing more."""
+        return self._ended
+
+    @property
+    def awaiting_reply(self) -> bool:
+        """Whether an event is unanswered."""
+        return self._unanswered is not None
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether the driver should go on reading: false while much waits behind an unanswered event."""
+        return self._unanswered is None or len(self._input) < self._limits.waiting
+
+    def greet(self) -> None:
+        """Send the greeting, once; data that came before it ends the dialogue (RFC 5321 §4.3.1)."""
+        if self.state is State.GREETING:
+            self.state = State.START
+            self._patience.wait_for_command()
+            self._send(f"220 {self._terms.hostname} {self._terms.ident}")
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets as they came from the peer."""
+        if self.state is State.CLOSED:
+            return
+        if self.state is State.GREETING:
+            self._notice(Incident.EARLY_TALKER, data)
+            self.close_with(replies.EARLY_TALKER)
+        elif self.state is State.UPGRADE:
+            self._notice(Incident.STARTTLS_INJECTION, data)  # RFC 3207 §6: never to be read as commands
+        else:
+            self._input.receive(data)
+            self._patience.heard()
+
+    def receive_eof(self) -> None:
+        """Learn that the peer sends nothing more; what it sent is still answered, an unfinished content is dropped."""
+        self._ended = True
+
+    def tick(self, now: float) -> None:
+        """Learn the time; a peer that took too long is told so and the dialogue is closed."""
+        self._patience.now = now
+        if self._unanswered is not None or self.state in {State.CLOSED, State.UPGRADE}:
+            return
+        if self._content is None:
+            if self._patience.exhausted_by_command():
+                self._give_up(Incident.TIMED_OUT, replies.TIMED_OUT)
+        elif incident := self._patience.exhausted_by_content(self._content.received):
+            self._give_up(incident, replies.TOO_SLOW if incident is Incident.TOO_SLOW else replies.TIMED_OUT)
+
+    def shut_down(self) -> None:
+        """Say goodbye with 421 as soon as no content is under way and no event unanswered (RFC 5321 §3.8)."""
+        self._draining = True
+        self._leave_if_draining()
+
+    def close_with(self, reply: Reply) -> None:
+        """Send a last reply and close, whatever is under way."""
+        self._send(str(reply))
+        self._close()
+
+    def abandon(self) -> None:
+        """Forget everything unsaid and unanswered: the connection is gone."""
+        self._output.clear()
+        self._close()
+
+    def refuse_everything(self) -> None:
+        """Answer every command but QUIT with 554 from now on: the handshake did not prove enough (RFC 3207 §4.1)."""
+        self._insecure = True
+
+    def tls_started(self) -> None:
+        """Begin anew under TLS, everything learned before forgotten (RFC 3207 §4.2)."""
+        if self.state is not State.UPGRADE:
+            raise LocalProtocolError(f"no handshake is due in state {self.state}")
+        self._input.clear()
+        self.state = State.START
+        self.tls = True
+        self.extended = self.authenticated = self._greeted = False
+        self._patience.wait_for_command()
+        self._leave_if_draining()
+
+    def data_to_send(self) -> bytes:
+        """Return and forget the octets that are due to the peer."""
+        if not self._output:
+            return b""
+        data = b"".join(self._output)
+        self._output.clear()
+        return data
+
+    def events(self) -> Iterator[Event]:
+        """Yield events until one is left unanswered or the input is used up."""
+        while (event := self.next_event()) is not None:
+            yield event
+
+    def next_event(self) -> Event | None:
+        """Return the next event, None while one is unanswered or more input is needed."""
+        while not self._told and self._unanswered is None and self.state is not State.CLOSED:
+            if self._content is not None:
+                if not self._input:
+                    break
+                found = self._next_message(self._content)
+            elif (line := self._next_line()) is None:
+                break
+            elif self.state is State.EXCHANGE and self._exchange is not None:
+                found = self._respond(self._exchange, line)
+            else:
+                found = self._command(line)
+            if isinstance(found, Reply):
+                self._refuse(found)
+            elif found is not None:
+                self._unanswered = found
+                return found
+        if self._told:
+            return self._told.popleft()
+        if self._ended and self._unanswered is None:
+            self._close()
+        return None
+
+    def reply(self, status: Reply | str | Sequence[str]) -> None:
+        """Answer the event given last, with a reply, a status string or the lines of one."""
+        event = self._unanswered
+        if event is None:
+            raise LocalProtocolError("no event is unanswered")
+        code, text = status_text(status, enhanced=not isinstance(event, Hello))
+        self._send(text)
+        self._unanswered = None
+        self._patience.wait_for_command()
+        self._settle(event, code)
+        if code == replies.SHUTTING_DOWN.code:
+            self._close()
+        self._leave_if_draining()
+
+    def take_content(self, octets: int | None = None) -> None:
+        """Answer `Data` with 354; what is longer than so many octets, or than the listener's limit, is refused."""
+        if not isinstance(self._unanswered, Data):
+            raise LocalProtocolError(f"no content is asked for in state {self.state}")
+        self._unanswered = None
+        limits = self._limits.content
+        self._content = Content(replace(limits, size=octets) if octets and octets < limits.size else limits, self._room)
+        self.state = TRANSITIONS[self.state]["DATA"]
+        self._patience.wait_for_content()
+        self._send(str(replies.SEND_CONTENT))
+
+    def content_done(self) -> None:
+        """Learn that the content of the last `Message` is no longer kept."""
+        if self._judged is not None:
+            self._judged.close()
+            self._judged = None
+
+    def challenge(self, octets: bytes) -> None:
+        """Answer an `Auth` or `AuthAnswer` with a challenge, base64 or empty; the next event is an `AuthAnswer`."""
+        if self._unanswered is None or self.state is not State.EXCHANGE:
+            raise LocalProtocolError("no authentication is under way")
+        self._unanswered = None
+        self._challenge(octets)
+
+    def ehlo_lines(self) -> list[str]:
+        """Return the lines that answer EHLO now, code included."""
+        return verbs.ehlo_lines(self._terms, size=self._limits.content.size, tls=self.tls)
+
+    def _send(self, text: str) -> None:
+        self._output.append(f"{text}\r\n".encode("ascii"))
+
+    def _notice(self, incident: Incident, detail: bytes | str = "") -> None:
+        if isinstance(detail, bytes):  # the beginning of a command, without addresses
+            detail = _DETAIL_END.split(detail[:60], maxsplit=1)[0].decode("ascii", "backslashreplace")
+        self._told.append(Noticed(incident=incident, detail=detail))
+
+    def _close(self) -> None:
+        self.state = State.CLOSED
+        self._unanswered = None
+        if self._content is not None:
+            self._content.close()
+            self._content = None
+        self._input.clear()
+
+    def _give_up(self, incident: Incident, reply: Reply, detail: str = "") -> Reply | None:
+        """Send a last reply and close; None, for a command to return: all is said."""
+        self._notice(incident, detail)
+        self.close_with(reply)
+        return None
+
+    def _leave_if_draining(self) -> None:
+        busy = self._unanswered is not None or self._content is not None
+        if self._draining and not busy and self.state not in {State.UPGRADE, State.CLOSED}:
+            self.close_with(replies.SHUTTING_DOWN)
+
+    def _refuse(self, reply: Reply) -> None:
+        self._send(str(reply))
+        self._patience.wait_for_command()
+        self._tolerate(None, reply.code)
+        self._leave_if_draining()
+
+    def _tolerate(self, event: Event | None, code: int) -> None:
+        too_many = self._tolerance.answered(event, code)
+        if too_many is not None:
+            self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS, too_many)
+
+    # Lines and commands; what is returned is an event to ask, a reply that refuses, or None where all is said
+
+    def _next_line(self) -> bytes | None:
+        if not self._spoken and self._input:
+            if self._input.peek(2) == _TLS_RECORD:
+                self._give_up(Incident.NOT_SMTP, replies.NOT_SMTP, "TLS record")
+                return None
+            self._spoken = len(self._input) > 1
+        while (line := self._input.next_line()) is BadLine.BARE_NEWLINE:
+            self._refuse(replies.BARE_NEWLINE)
+        if line is BadLine.FLOOD:
+            self._send(str(replies.LINE_TOO_LONG))
+            self._give_up(Incident.COMMAND_FLOOD, replies.TOO_MANY_ERRORS)
+            return None
+        assert not isinstance(line, BadLine)
+        return line
+
+    def _command(self, line: bytes) -> Event | Reply | None:
+        command = verbs.parse_command(line)
+        if isinstance(command, Reply):
+            return command
+        verb, argument = command
+        act = self._COMMANDS.get(verb)
+        if act is None:
+            return self._unknown(verb)
+        if self._insecure and verb != "QUIT":
+            return replies.LACK_OF_SECURITY
+        terms = self._terms
+        refusal = verbs.refusal_now(
+            verb,
+            argument,
+            self.state,
+            tls_first=terms.tls_required and not self.tls,
+            auth_first=terms.auth_required and not self.authenticated,
+        )
+        if refusal is not None:
+            return refusal
+        if verb in verbs.IDLE_VERBS and self._tolerance.idle_command():
+            return self._give_up(Incident.TOO_MANY_COMMANDS, replies.TOO_MANY_COMMANDS)
+        return act(self, argument)
+
+    def _unknown(self, verb: str) -> Reply | None:
+        if verb in verbs.HTTP_VERBS:
+            return self._give_up(Incident.NOT_SMTP, replies.NOT_SMTP, verb)
+        if verb == "BDAT":
+            # The chunk that follows would be read as commands, and RFC 3030 was not offered: no honest client.
+            return self._give_up(Incident.CHUNKING_NOT_OFFERED, replies.NOT_IMPLEMENTED)
+        return replies.UNKNOWN_COMMAND
+
+    def _hello(self, argument: str, *, extended: bool) -> Event | Reply | None:
+        if not argument or not argument.isascii():
+            return replies.HELLO_NEEDS_NAME
+        self.state = State.READY if self._greeted else State.START
+        return Hello(name=argument, extended=extended)
+
+    def _mail(self, argument: str) -> Event | Reply | None:
+        command = parse_mail(argument, self._offered)
+        if isinstance(command, Reply):
+            return command
+        if command.options and not self.extended:
+            return replies.MAIL_SYNTAX
+        self._smtp_utf8 = command.smtp_utf8
+        return Mail(command=command)
+
+    def _rcpt(self, argument: str) -> Event | Reply | None:
+        if self._recipients >= self._limits.recipients:
+            if self._recipients == self._limits.recipients:
+                self._recipients += 1
+                self._notice(Incident.TOO_MANY_RECIPIENTS)
+            self._send(str(replies.TOO_MANY_RECIPIENTS))  # RFC 5321 §4.5.3.1.10: those before stay valid
+            return None
+        command = parse_rcpt(argument, smtp_utf8=self._smtp_utf8, bare_addresses=self._terms.bare_addresses)
+        if isinstance(command, Reply):
+            return command
+        if command.options and not self.extended:
+            return replies.RCPT_SYNTAX
+        return Rcpt(command=command)
+
+    def _data(self, _argument: str) -> Event | Reply | None:
+        return replies.NO_ROOM if self._room is not None and self._room.full else Data()
+
+    def _vrfy(self, argument: str) -> Event | Reply | None:
+        return Verify(argument=argument) if argument else replies.BAD_PARAMETER
+
+    def _help(self, _argument: str) -> Event | Reply | None:
+        self._send(str(replies.HELP.with_detail(verbs.help_text(self._terms, tls=self.tls))))
+        return None
+
+    def _starttls(self, _argument: str) -> Event | Reply | None:
+        if self.tls:
+            return replies.TLS_ACTIVE
+        return StartTls() if self._terms.starttls else replies.NOT_IMPLEMENTED
+
+    def _auth(self, argument: str) -> Event | Reply | None:
+        mechanism, _, initial = argument.partition(" ")
+        mechanism = mechanism.upper()
+        refusal = verbs.auth_refusal(
+            self._terms, mechanism, initial, extended=self.extended, tls=self.tls, authenticated=self.authenticated
+        )
+        if refusal is not None:
+            return refusal
+        self.state = TRANSITIONS[self.state]["AUTH"]
+        foreign = mechanism in self._foreign
+        self._exchange = sasl.Exchange(mechanism, foreign=foreign)
+        if foreign:
+            return Auth(mechanism=mechanism, initial=initial or None)
+        if initial:
+            return self._respond(self._exchange, b"" if initial == "=" else initial.encode())  # RFC 4954 §4
+        self._challenge(self._exchange.begin().octets)
+        return None
+
+    def _challenge(self, octets: bytes) -> None:
+        self._patience.wait_for_command()
+        self._output.append(b"334 " + octets + b"\r\n")
+
+    def _respond(self, exchange: sasl.Exchange, line: bytes) -> Event | Reply | None:
+        """Take one line of an AUTH exchange."""
+        match exchange.take(line):
+            case sasl.Challenge(octets=octets):
+                self._challenge(octets)
+                return None
+            case sasl.Answer(octets=octets):
+                return AuthAnswer(data=octets)
+            case sasl.Credentials(login=login, password=password):
+                return Login(mechanism=exchange.mechanism, login=login, password=password)
+            case Reply() as refusal:
+                self.state = TRANSITIONS[self.state]["*"]
+                if exchange.foreign:
+                    self._told.append(AuthCancelled())
+                return refusal
+
+    def _next_message(self, content: Content) -> Event | Reply | None:
+        rest = content.feed(self._input.take_rest())
+        if rest is None:
+            if content.flooded:
+                self._give_up(Incident.CONTENT_FLOOD, content.fault or replies.TOO_LARGE)
+            return None
+        self._input.receive(rest)
+        self._content = None
+        self.state = TRANSITIONS[self.state]["."]
+        if content.fault is None:
+            self._judged = content
+            return Message(content=content.octets())
+        self._notice(Incident.CONTENT_REFUSED, str(content.fault))
+        return content.fault
+
+    _COMMANDS: ClassVar[Mapping[str, Callable[["Dialogue", str], Event | Reply | None]]] = {
+        "EHLO": lambda self, name: self._hello(name, extended=True),
+        "HELO": lambda self, name: self._hello(name, extended=False),
+        "MAIL": _mail,
+        "RCPT": _rcpt,
+        "DATA": _data,
+        "RSET": lambda _self, _argument: Reset(),
+        "NOOP": lambda _self, argument: Noop(argument=argument),
+        "VRFY": _vrfy,
+        "EXPN": lambda _self, _argument: replies.NOT_IMPLEMENTED,
+        "HELP": _help,
+        "QUIT": lambda _self, _argument: Quit(),
+        "STARTTLS": _starttls,
+        "AUTH": _auth,
+    }
+
+    def _settle(self, event: Event, code: int) -> None:
+        """Draw the consequences of the driver's answer."""
+        done = 200 <= code < 300
+        match event:
+            case Rcpt() if done:
+                self.state = TRANSITIONS[self.state]["RCPT"]
+                self._recipients += 1
+            case Mail() if done:
+                self.state = TRANSITIONS[self.state]["MAIL"]
+                self._recipients = 0
+            case Hello() if done:
+                self.state = TRANSITIONS[self.state]["EHLO"]
+                self._greeted = True
+                self.extended = event.extended
+            case Reset():
+                self.state = TRANSITIONS[self.state]["RSET"]
+            case Quit():
+                self._ended = True
+                self._close()
+            case StartTls() if done:
+                self._settle_starttls()
+            case Login() | Auth() | AuthAnswer():
+                self.state = TRANSITIONS[self.state]["*"]
+                self.authenticated = done
+        self._tolerate(event, code)
+
+    def _settle_starttls(self) -> None:
+        self.state = TRANSITIONS[self.state]["STARTTLS"]
+        if rest := self._input.take_rest():
+            self._notice(Incident.STARTTLS_INJECTION, rest)  # RFC 3207 §6, CVE-2011-0411

@@ -1,0 +1,269 @@
+"""What the SMTP dialogue is told at its start and what it tells: terms, limits, states, events. Values only.
+
+Not here: how bytes become events (mta.smtp.engine.dialogue) and who acts on them (mta.smtp.server.server).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from mta.smtp.engine.content import ContentLimits
+from mta.smtp.engine.grammar import MailFrom, RcptTo
+
+
+class State(StrEnum):
+    """Where a dialogue stands."""
+
+    GREETING = "greeting"
+    START = "start"
+    READY = "ready"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    CONTENT = "content"
+    EXCHANGE = "exchange"
+    UPGRADE = "upgrade"
+    CLOSED = "closed"
+
+
+_ANYWHERE: Final = ("NOOP", "VRFY", "EXPN", "HELP")
+
+# Which command is in order where, and the state its success leads to (RFC 5321 §4.1.4, RFC 3207 §4, RFC 4954 §4).
+# What is not in the table is 503; what fails leaves the state as it was, but a hello always ends a transaction.
+# The dot is the end of a content and the star the end of an AUTH exchange, whatever they came to.
+TRANSITIONS: Final[Mapping[State, Mapping[str, State]]] = MappingProxyType(
+    {
+        State.START: {
+            "EHLO": State.READY,
+            "HELO": State.READY,
+            "STARTTLS": State.UPGRADE,
+            "RSET": State.START,
+            "QUIT": State.CLOSED,
+            **dict.fromkeys(_ANYWHERE, State.START),
+        },
+        State.READY: {
+            "EHLO": State.READY,
+            "HELO": State.READY,
+            "STARTTLS": State.UPGRADE,
+            "AUTH": State.EXCHANGE,
+            "MAIL": State.MAIL,
+            "RSET": State.READY,
+            "QUIT": State.CLOSED,
+            **dict.fromkeys(_ANYWHERE, State.READY),
+        },
+        State.MAIL: {
+            "EHLO": State.READY,
+            "HELO": State.READY,
+            "RCPT": State.RCPT,
+            "RSET": State.READY,
+            "QUIT": State.CLOSED,
+            **dict.fromkeys(_ANYWHERE, State.MAIL),
+        },
+        State.RCPT: {
+            "EHLO": State.READY,
+            "HELO": State.READY,
+            "RCPT": State.RCPT,
+            "DATA": State.CONTENT,
+            "RSET": State.READY,
+            "QUIT": State.CLOSED,
+            **dict.fromkeys(_ANYWHERE, State.RCPT),
+        },
+        State.CONTENT: {".": State.READY},
+        State.EXCHANGE: {"*": State.READY},
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a listener offers and demands.
+
+    `mechanisms` are SASL names in upper case; none means no AUTH at all. `bare_addresses` takes MAIL and RCPT without
+    angle brackets too.
+    """
+
+    hostname: str
+    ident: str = "ESMTP"
+    smtp_utf8: bool = True
+    starttls: bool = False
+    tls_required: bool = False
+    mechanisms: tuple[str, ...] = ()
+    auth_required: bool = False
+    auth_needs_tls: bool = True
+    bare_addresses: bool = False
+
+    def offers_auth(self, *, tls: bool) -> bool:
+        """Whether AUTH may be used now."""
+        return bool(self.mechanisms) and (tls or not (self.auth_needs_tls or self.tls_required))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The bounds of one connection. Times are seconds and have the resolution of `Dialogue.tick`.
+
+    `command`: from a reply to the end of the next command. `block`: the longest silence inside DATA. `data`: DATA as
+    a whole. `session`: the connection as a whole, outside DATA. `rate`: octets per second that DATA must keep up over
+    each `rate_window`. RFC 5321 §4.5.3.2 gives the customary values.
+    `errors` counts refused commands and mails, `idle_commands` those that bring no mail forward, `refused_recipients`
+    RCPTs refused by the handler, `failed_logins` AUTH; the first three start again after an accepted mail. What is
+    refused for now (4yz) is our fault and never counted.
+    `waiting` is how many octets may wait while a command is being answered before the reader should pause.
+    """
+
+    command: float = 300.0
+    block: float = 180.0
+    data: float = 1800.0
+    session: float = 3600.0
+    rate: float = 64.0
+    rate_window: float = 60.0
+    recipients: int = 1000
+    errors: int = 20
+    idle_commands: int = 100
+    refused_recipients: int = 200
+    failed_logins: int = 5
+    waiting: int = 2**16
+    content: ContentLimits = field(default_factory=ContentLimits)
+
+
+class Incident(StrEnum):
+    """What the operator should hear of; the dialogue has already answered it."""
+
+    STARTTLS_INJECTION = "starttls_injection"
+    EARLY_TALKER = "early_talker"
+    NOT_SMTP = "not_smtp"
+    CHUNKING_NOT_OFFERED = "chunking_not_offered"
+    TOO_MANY_ERRORS = "too_many_errors"
+    TOO_MANY_COMMANDS = "too_many_commands"
+    TOO_MANY_RECIPIENTS = "too_many_recipients"
+    COMMAND_FLOOD = "command_flood"
+    CONTENT_FLOOD = "content_flood"
+    CONTENT_REFUSED = "content_refused"
+    TIMED_OUT = "timed_out"
+    TOO_SLOW = "too_slow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """Something for the log, which wants no reply. `detail` is the peer's and not to be trusted."""
+
+    incident: Incident
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """EHLO (`extended`) or HELO. Whatever the reply, a transaction begun before is over."""
+
+    name: str
+    extended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """MAIL, well-formed and in order."""
+
+    command: MailFrom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rcpt:
+    """RCPT, well-formed and in order, below the limit of recipients."""
+
+    command: RcptTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """DATA in order: `Dialogue.take_content` lets the content come, a reply refuses it before anything is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A whole content, transparency undone; every line ends in CRLF. The transaction is over whatever the reply.
+
+    Its octets count as under way until `Dialogue.content_done`.
+    """
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """RSET."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noop:
+    """NOOP."""
+
+    argument: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """VRFY."""
+
+    argument: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quit:
+    """QUIT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTls:
+    """STARTTLS. After a positive reply the caller shakes hands, then calls `tls_started`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A finished PLAIN (RFC 4616) or LOGIN exchange."""
+
+    mechanism: str
+    login: bytes
+    password: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """AUTH with a mechanism that the dialogue does not speak itself: the caller uses `challenge` or replies."""
+
+    mechanism: str
+    initial: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthAnswer:
+    """The answer to a `challenge`, decoded."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthCancelled:
+    """The exchange that a `challenge` went on with is over: cancelled or malformed. Wants no reply."""
+
+
+Event = (
+    Noticed
+    | Hello
+    | Mail
+    | Rcpt
+    | Data
+    | Message
+    | Reset
+    | Noop
+    | Verify
+    | Quit
+    | StartTls
+    | Login
+    | Auth
+    | AuthAnswer
+    | AuthCancelled
+)
+
+
+class LocalProtocolError(Exception):
+    """The driver did what the dialogue's state does not allow: our fault, never the peer's."""

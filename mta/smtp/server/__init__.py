@@ -1,0 +1,1 @@
+"""The SMTP server on asyncio: listeners, connections, TLS, aiosmtpd's hooks."""

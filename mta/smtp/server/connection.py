@@ -1,0 +1,468 @@
+"""One SMTP connection on asyncio: a thin Protocol around the dialogue; TLS upgrades, flow control, how it closes.
+
+Works alike on asyncio's own loop and on uvloop. Not here: syntax, order, limits and timers (mta.smtp.engine.dialogue),
+what hooks are called with (mta.smtp.server.hooks), counting connections (mta.smtp.server.listener). RFC 3207, RFC 8314
+§3.3.
+"""
+
+import asyncio
+import fcntl
+import ssl
+import struct
+import termios
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from time import monotonic
+from typing import Any, cast
+
+from mta.smtp.engine import replies
+from mta.smtp.engine.content import ContentRoom
+from mta.smtp.engine.dialogue import Dialogue
+from mta.smtp.engine.events import AuthAnswer, AuthCancelled, Event, Limits, Noticed, StartTls, Terms
+from mta.smtp.server.eager import Unfinished, begin
+from mta.smtp.server.hooks import MISSING, Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
+from mta.smtp.server.listener import ConnectionLimits, Listener
+
+ContextMaker = Callable[[], ssl.SSLContext]
+
+
+class TlsMode(StrEnum):
+    """How a listener comes to TLS: never, on STARTTLS, only after STARTTLS, or from the first octet (RFC 8314)."""
+
+    OFF = "off"
+    OFFER = "offer"
+    REQUIRE = "require"
+    IMPLICIT = "implicit"
+
+
+class ClientCertificate(StrEnum):
+    """Whether a certificate of the client is asked for; the SSLContext decides which ones are trusted."""
+
+    NONE = "none"
+    REQUEST = "request"
+    REQUIRE = "require"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """One listener. `banner_seconds` delays the greeting to catch clients that talk first (RFC 5321 §4.3.1).
+
+    AUTH is offered where `listen` is given an authenticator or the handler has `auth_` methods.
+    """
+
+    hostname: str
+    ident: str = "ESMTP"
+    tls: TlsMode = TlsMode.OFF
+    client_certificate: ClientCertificate = ClientCertificate.NONE
+    auth_required: bool = False
+    auth_needs_tls: bool = True
+    smtp_utf8: bool = True
+    bare_addresses: bool = False
+    banner_seconds: float = 0.0
+    limits: Limits = field(default_factory=Limits)
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+
+class Service:
+    """What the connections of one listener share."""
+
+    def __init__(
+        self, settings: ServerSettings, hooks: Hooks, contexts: ContextMaker | None, room: ContentRoom | None = None
+    ) -> None:
+        if settings.tls is not TlsMode.OFF and contexts is None:
+            raise ValueError(f"tls mode {settings.tls} needs contexts")
+        self.settings = settings
+        self.hooks = hooks
+        self.contexts = contexts
+        self.room = room
+        self.implicit_tls = settings.tls is TlsMode.IMPLICIT
+        self.terms = Terms(
+            hostname=settings.hostname,
+            ident=settings.ident,
+            smtp_utf8=settings.smtp_utf8,
+            starttls=settings.tls in {TlsMode.OFFER, TlsMode.REQUIRE},
+            tls_required=settings.tls is TlsMode.REQUIRE,
+            mechanisms=hooks.mechanisms,
+            auth_required=settings.auth_required,
+            auth_needs_tls=settings.auth_needs_tls,
+            bare_addresses=settings.bare_addresses,
+        )
+
+    def make_context(self) -> ssl.SSLContext | None:
+        """Return the context for one handshake, None where there is none to be had now."""
+        if self.contexts is None:
+            return None
+        try:
+            return self.contexts()
+        except Exception:
+            self.hooks.log.exception("tls_context_failed")
+            return None
+
+
+class SmtpConnection(asyncio.Protocol):
+    """One connection; also the `server` that hooks are given. The hooks may read every attribute without underscore."""
+
+    def __init__(self, service: Service, listener: Listener) -> None:
+        self.loop = listener.loop
+        self.hostname = service.settings.hostname
+        self.hooks = service.hooks
+        self.event_handler = service.hooks.handler
+        self.session = MailSession(self.loop)
+        self.envelope = MailEnvelope()
+        self.transport: asyncio.Transport | None = None
+        self._service = service
+        self._listener = listener
+        self.dialogue = Dialogue(
+            service.terms,
+            service.settings.limits,
+            now=self.loop.time(),
+            tls=service.implicit_tls,
+            foreign=frozenset(service.hooks.auth_methods),
+            room=service.room,
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._answer: asyncio.Future[bytes | None] | None = None
+        self._decrypted: list[bytes] | None = None
+        self._encrypted: list[bytes] | None = None
+        self._reading_paused = False
+        self._blocked_since: float | None = None
+        self._closing_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: count the connection, then handshake or greeting."""
+        self.transport = transport = cast("asyncio.Transport", transport)
+        self.session.peer = transport.get_extra_info("peername")
+        self.session.delivered_replies.confirmed = self._all_confirmed
+        if not self._listener.admit(self, self.session.client_address):
+            self.hooks.log.warning("smtp_connection_refused", rip=self.session.client_address)
+            if self._service.implicit_tls:
+                transport.abort()
+            else:
+                transport.write(f"{replies.TOO_MANY_CONNECTIONS}\r\n".encode())
+                transport.close()
+            self.dialogue.abandon()
+        elif self._service.implicit_tls:
+            self._encrypted = []
+            transport.pause_reading()
+            self._task = self._listener.start(self._begin_with_tls())
+        else:
+            self._greet_in_time()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (how it ended makes no difference)
+        """End: a handler at work goes on to its end, its answer is dropped."""
+        self.transport = None
+        self.session.delivered_replies.lose()
+        self.dialogue.abandon()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(None)
+        self._listener.release(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the dialogue and act on what it makes of it."""
+        if self._encrypted is not None:
+            self._encrypted.append(data)
+            return
+        if self._decrypted is not None:
+            self._decrypted.append(data)
+            return
+        self.session.delivered_replies.spoke()
+        self.dialogue.receive_data(data)
+        self._react()
+        if not self.dialogue.wants_data:
+            self._pause_reading()
+
+    def eof_received(self) -> bool:
+        """Answer what came before the end; a half-closed connection in clear stays open until that is done."""
+        self.session.delivered_replies.ended()
+        self.dialogue.receive_eof()
+        self._react()
+        return not self.dialogue.tls and not self.dialogue.closed
+
+    def pause_writing(self) -> None:
+        """Stop answering a peer that does not read."""
+        self._blocked_since = self.loop.time()
+        self._pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        self._blocked_since = None
+        self._resume_reading()
+        self._react()
+
+    def tick(self, now: float) -> None:
+        """Pass the time on, and cut a peer that does not read or does not go."""
+        if self._closing_since is not None:
+            if now - self._closing_since > self._listener.limits.linger_seconds:
+                self.abort()
+        elif self._blocked_since is not None:
+            if now - self._blocked_since > self._service.settings.limits.command:
+                self.abort()
+        else:
+            self.dialogue.tick(now)
+            if self.dialogue.closed:
+                self._react()
+
+    def shut_down(self) -> None:
+        """Say 421 as soon as no content is under way."""
+        self.dialogue.shut_down()
+        self._react()
+
+    def abort(self) -> None:
+        """Drop the connection now."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def push(self, status: str | bytes) -> None:
+        """Answer the command at hand."""
+        if self.dialogue.awaiting_reply:
+            self.dialogue.reply(status.decode("ascii", "replace") if isinstance(status, bytes) else status)
+            self._flush()
+
+    async def challenge_auth(
+        self,
+        challenge: str | bytes,
+        encode_to_b64: bool = True,  # noqa: FBT001, FBT002  (aiosmtpd's signature)
+        log_client_response: bool = False,  # noqa: ARG002, FBT001, FBT002  (aiosmtpd's; secrets are never logged)
+    ) -> Any:
+        """Send a challenge and return the client's answer, decoded, or MISSING where it gave none."""
+        if not self.dialogue.awaiting_reply:
+            return MISSING
+        octets = challenge.encode() if isinstance(challenge, str) else challenge
+        self.dialogue.challenge(b64encode(octets) if encode_to_b64 else octets)
+        self._flush()
+        self._answer = self.loop.create_future()
+        self._take_answer(self._answer)
+        try:
+            answer = await self._answer
+        finally:
+            self._answer = None
+        return MISSING if answer is None else answer
+
+    def _take_answer(self, waiting: asyncio.Future[bytes | None]) -> None:
+        """Give a waiting `challenge_auth` the answer, if it has come."""
+        while not waiting.done() and (event := self.dialogue.next_event()) is not None:
+            if isinstance(event, AuthAnswer):
+                waiting.set_result(event.data)
+            elif isinstance(event, AuthCancelled):
+                waiting.set_result(None)
+            elif isinstance(event, Noticed):
+                self._log_incident(event)
+        if not waiting.done() and self.dialogue.closed:
+            waiting.set_result(None)
+        self._flush()
+
+    def _react(self) -> None:
+        """Act on what the dialogue has learned, unless a task is at it already."""
+        if self._task is None:
+            self._advance()
+        elif self._answer is not None:
+            self._take_answer(self._answer)
+
+    def _advance(self) -> None:
+        """Act on events until one needs a hook, which a task then awaits; send what is due."""
+        event = self._next_event()
+        if event is None:
+            self._flush()
+        else:
+            self._task = self._listener.start(self._work(event))
+
+    def _next_event(self) -> Event | Unfinished | None:
+        """Return the next event for which a hook must be awaited, or what is left of one that was begun."""
+        while self._blocked_since is None and (event := self.dialogue.next_event()) is not None:
+            if isinstance(event, Noticed):
+                self._log_incident(event)
+            elif type(event) in self.hooks.answered_at_once:
+                rest = begin(serve(self, event))
+                if rest is not None:
+                    return rest
+            elif not isinstance(event, AuthCancelled):
+                return event
+        return None
+
+    async def _work(self, event: Event | Unfinished | None) -> None:
+        """Serve events one after the other; replies of pipelined commands are sent together at the end."""
+        try:
+            while event is not None:
+                if isinstance(event, Unfinished):
+                    await event
+                elif isinstance(event, StartTls):
+                    await self._start_tls()
+                else:
+                    await serve(self, event)
+                event = self._next_event()
+        except Exception:
+            self.hooks.log.exception("smtp_connection_failed", rip=self.session.client_address)
+            self.abort()
+        finally:
+            self._task = None
+        self._resume_reading()
+        self._flush()
+
+    def _log_incident(self, event: Noticed) -> None:
+        self.hooks.log.warning(
+            "smtp_incident",
+            incident=event.incident.value,
+            rip=self.session.client_address,
+            detail=for_log(event.detail),
+        )
+
+    async def _start_tls(self) -> None:
+        context = self._service.make_context()
+        if context is None or self.transport is None or not self._listener.begin_handshake():
+            self.dialogue.reply(replies.TLS_UNAVAILABLE)
+            return
+        try:
+            # Nothing may be read between the reply and the handshake: a fast client's hello would be lost.
+            self.transport.pause_reading()
+            self._decrypted = []
+            self.dialogue.reply(replies.READY_FOR_TLS)
+            self._flush()
+            if await self._shake_hands(context):
+                self.dialogue.tls_started()
+                self._judge_certificate()
+                await judge_handshake(self)
+        finally:
+            self._listener.end_handshake()
+            self._read_decrypted()
+
+    async def _begin_with_tls(self) -> None:
+        """Handshake first, greet afterwards (RFC 8314 §3.3)."""
+        context = self._service.make_context()
+        try:
+            if context is None or not self._listener.begin_handshake():
+                self.abort()
+                return
+            self._decrypted = []
+            self.loop.call_soon(self._pass_on_encrypted)
+            try:
+                if await self._shake_hands(context):
+                    self._judge_certificate()
+                    self._greet_in_time()
+            finally:
+                self._listener.end_handshake()
+        finally:
+            self._task = None
+            self._read_decrypted()
+        self._advance()
+
+    async def _shake_hands(self, context: ssl.SSLContext) -> bool:
+        assert self.transport is not None
+        try:
+            transport = await self.loop.start_tls(
+                self.transport,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=self._listener.limits.handshake_seconds,
+            )
+        except OSError as error:
+            self.hooks.log.info("tls_handshake_failed", rip=self.session.client_address, error=for_log(str(error)))
+            transport = None
+        if transport is None or self.transport is None:
+            self.abort()
+            self.connection_lost(None)
+            return False
+        self.transport = transport
+        peer, self.session = self.session.peer, MailSession(self.loop)
+        self.envelope = MailEnvelope()
+        self.session.peer = peer
+        self.session.delivered_replies.confirmed = self._all_confirmed
+        self.session.ssl = {
+            name: transport.get_extra_info(name) for name in ("peercert", "cipher", "compression", "ssl_object")
+        }
+        ssl_object = transport.get_extra_info("ssl_object")
+        self.session.tls = f"{ssl_object.version()} {ssl_object.cipher()[0]}"
+        self.session.client_certificate = ssl_object.getpeercert() or None
+        self.session.client_certificate_der = ssl_object.getpeercert(binary_form=True)
+        return True
+
+    def _judge_certificate(self) -> None:
+        required = self._service.settings.client_certificate is ClientCertificate.REQUIRE
+        if required and self.session.client_certificate_der is None:
+            self.hooks.log.warning("client_certificate_missing", rip=self.session.client_address)
+            self.dialogue.refuse_everything()
+
+    def _pass_on_encrypted(self) -> None:
+        """Give the TLS layer what came before it was there: uvloop reads after `connection_made`, paused or not."""
+        encrypted, self._encrypted = b"".join(self._encrypted or ()), None
+        if self.transport is None:
+            return
+        layer = cast("asyncio.BufferedProtocol", self.transport.get_protocol())
+        while encrypted:
+            room = memoryview(layer.get_buffer(len(encrypted)))
+            count = min(len(room), len(encrypted))
+            room[:count] = encrypted[:count]
+            layer.buffer_updated(count)
+            encrypted = encrypted[count:]
+
+    def _read_decrypted(self) -> None:
+        """Pass on what the peer said under TLS before the handshake's end was noticed here."""
+        decrypted, self._decrypted = self._decrypted or [], None
+        for data in decrypted:
+            self.dialogue.receive_data(data)
+
+    def _greet_in_time(self) -> None:
+        delay = self._service.settings.banner_seconds
+        if delay > 0:
+            self.loop.call_later(delay, self._greet)
+        else:
+            self._greet()
+
+    def _greet(self) -> None:
+        if self.transport is None:
+            return
+        if not self.dialogue.tls and _waiting(self.transport, termios.FIONREAD):
+            return  # they are read next, and end the dialogue: a client must wait for the greeting
+        self.dialogue.greet()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what is due; close where the dialogue is over."""
+        transport = self.transport
+        if transport is None:
+            return
+        data = self.dialogue.data_to_send()
+        if data:
+            transport.write(data)
+            if self.session.delivered_replies.expects and not _waiting(transport, termios.FIONREAD):
+                self.session.delivered_replies.told(monotonic())
+        if self.dialogue.closed and self._closing_since is None:
+            self._closing_since = self.loop.time()
+            if self.dialogue.peer_done or not transport.can_write_eof():
+                transport.close()
+                return
+            # Closing over unread input resets the connection and may take the last reply with it: the peer closes.
+            try:
+                transport.write_eof()
+            except OSError:  # reset by the peer, and not yet noticed
+                transport.abort()
+            else:
+                self._resume_reading()
+
+    def _all_confirmed(self) -> bool:
+        """Tell whether the peer's system has acknowledged every octet that was sent."""
+        transport = self.transport
+        unsent = transport is None or transport.get_write_buffer_size() > 0
+        return not unsent and not _waiting(transport, termios.TIOCOUTQ)
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self.transport is not None:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and self._blocked_since is None and self.transport is not None:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+
+def _waiting(transport: asyncio.BaseTransport | None, queue: int) -> bool:
+    """Tell whether octets wait in the kernel: the peer's to be read (FIONREAD), or ours to be confirmed (TIOCOUTQ)."""
+    try:
+        sock = transport.get_extra_info("socket") if transport is not None else None
+        count = fcntl.ioctl(sock.fileno(), queue, b"\0\0\0\0")  # type: ignore[union-attr]  # AttributeError for None
+    except (AttributeError, OSError):
+        return False
+    return bool(struct.unpack("i", count)[0])

@@ -1,0 +1,375 @@
+"""aiosmtpd's contract with handlers: sessions, envelopes, and which hook each event of the dialogue comes to.
+
+A handler written for aiosmtpd that uses only the hooks (`handle_EHLO`, `HELO`, `MAIL`, `RCPT`, `DATA`, `RSET`, `NOOP`,
+`VRFY`, `QUIT`, `STARTTLS`, `handle_exception`, `auth_<MECHANISM>`), `server.hostname` and `server.loop` runs unchanged.
+Ours alone is `handle_CONTENT(server, session, envelope)`, asked at DATA before the content comes: None or a refusal.
+Not here: bytes, time and TLS (mta.smtp.server.connection). What the handler of this product does is in mta.handler.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
+
+from mta.smtp.engine import replies, sasl
+from mta.smtp.engine.delivered_replies import DeliveredReplies
+from mta.smtp.engine.dialogue import Dialogue
+from mta.smtp.engine.events import Auth, Data, Event, Hello, Login, Mail, Message, Noop, Quit, Rcpt, Reset, Verify
+from mta.smtp.engine.replies import Reply
+
+__all__ = [
+    "MISSING",
+    "AuthResult",
+    "Authenticator",
+    "Envelope",
+    "Hooks",
+    "LoginPassword",
+    "MailDsn",
+    "MailEnvelope",
+    "MailSession",
+    "RcptDsn",
+    "Server",
+    "Session",
+    "Status",
+    "for_log",
+    "judge_handshake",
+    "seldom_waits",
+    "serve",
+]
+
+Authenticator = Callable[..., AuthResult | Awaitable[AuthResult]]
+Status = Reply | str | list[str]
+Hook = TypeVar("Hook", bound=Callable[..., Awaitable[Any]])
+
+_LOGGED: Final = 200
+_HOOKED: Final[Mapping[type[Event], frozenset[str]]] = MappingProxyType(
+    {
+        Hello: frozenset({"EHLO", "HELO"}),
+        Mail: frozenset({"MAIL"}),
+        Rcpt: frozenset({"RCPT"}),
+        Data: frozenset({"CONTENT"}),
+        Message: frozenset({"DATA"}),
+        Reset: frozenset({"RSET"}),
+        Noop: frozenset({"NOOP"}),
+        Verify: frozenset({"VRFY"}),
+        Quit: frozenset({"QUIT"}),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailDsn:
+    """What MAIL asked of reports: decoded ENVID, and RET as FULL, HDRS or empty (RFC 3461 §4.3, §4.4)."""
+
+    envid: str = ""
+    ret: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RcptDsn:
+    """What one RCPT asked of reports: NOTIFY in upper case, ORCPT as `type;address` decoded (RFC 3461 §4.1, §4.2)."""
+
+    notify: str = ""
+    orcpt: str = ""
+
+
+def seldom_waits(hook: Hook) -> Hook:
+    """Mark a hook that hardly ever waits: it is begun where it is called for, and has a task only where it waits."""
+    hook.seldom_waits = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
+    return hook
+
+
+class MailEnvelope(Envelope):
+    """aiosmtpd's envelope with the DSN wishes. `rcpt_dsn` runs parallel to `rcpt_tos`.
+
+    During `handle_MAIL` `dsn` is already set; during `handle_RCPT` the last of `rcpt_dsn` belongs to the recipient
+    asked about. `mail_from` is `<>` for the null sender, as in aiosmtpd; `mail_options` and `rcpt_options` are raw.
+    `size` is what MAIL declared (RFC 1870 §6), None where it did not. A hook may set `content_limit`, in octets, below
+    what the listener takes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dsn = MailDsn()
+        self.size: int | None = None
+        self.content_limit: int | None = None
+        self.rcpt_dsn: list[RcptDsn] = []
+
+    @property
+    def reverse_path(self) -> str:
+        """The sender's address, empty for the null sender."""
+        return "" if self.mail_from in {None, "<>"} else str(self.mail_from)
+
+
+class MailSession(Session):
+    """aiosmtpd's session with what the handshake proved.
+
+    `delivered_replies` tells which replies to its mails the client has heard. `tls` reads like
+    `TLSv1.3 TLS_AES_256_GCM_SHA384`, empty in clear. The certificate fields are those of a client certificate that the
+    context accepted: DER octets, and the form of `ssl.SSLSocket.getpeercert`.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.tls = ""
+        self.delivered_replies = DeliveredReplies()
+        self.client_certificate: Mapping[str, Any] | None = None
+        self.client_certificate_der: bytes | None = None
+
+    @property
+    def client_address(self) -> str:
+        """The client's IP address without its port, empty where there is none."""
+        return str(self.peer[0]) if isinstance(self.peer, tuple) else ""
+
+
+class Hooks:
+    """The hooks of one handler, looked up once. `answered_at_once` are the events for which nothing is awaited."""
+
+    def __init__(self, handler: object, authenticator: Authenticator | None, log: structlog.stdlib.BoundLogger) -> None:
+        self.handler = handler
+        self.authenticator = authenticator
+        self.log = log
+        names = [name for name in dir(handler) if name.startswith(("handle_", "auth_"))]
+        self.by_name: dict[str, Callable[..., Any]] = {
+            name.removeprefix("handle_"): getattr(handler, name) for name in names if name.startswith("handle_")
+        }
+        self.auth_methods: dict[str, Callable[..., Any]] = {
+            _mechanism_name(name, method): method
+            for name in names
+            if name.startswith("auth_") and callable(method := getattr(handler, name))
+        }
+        own = sasl.MECHANISMS if authenticator is not None else frozenset[str]()
+        self.mechanisms = tuple(sorted({*own, *self.auth_methods}))
+        # The form of the hook before aiosmtpd 1.3 takes no list of lines.
+        ehlo = self.by_name.get("EHLO")
+        self.ehlo_takes_lines = ehlo is None or len(inspect.signature(ehlo).parameters) > 4
+        may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "seldom_waits", False)}
+        if "exception" in may_wait:
+            may_wait = set(self.by_name)
+        self.answered_at_once = frozenset(kind for kind, names in _HOOKED.items() if not names & may_wait)
+
+
+class Server(Protocol):
+    """What hooks are given as their first argument, and what is needed here to call them."""
+
+    hostname: str
+    loop: asyncio.AbstractEventLoop
+    session: MailSession
+    envelope: MailEnvelope
+    dialogue: Dialogue
+    hooks: Hooks
+
+
+async def serve(server: Server, event: Event) -> None:
+    """Call the hook that an event comes to and answer the dialogue; what a hook raises is logged and becomes 451."""
+    try:
+        status = _checked(await _SERVERS[type(event)](server, event))
+    except Exception as error:  # noqa: BLE001  (whatever a handler raises, the client hears 451)
+        status = await _excuse(server, event, error)
+    if status is not None and server.dialogue.awaiting_reply:
+        server.dialogue.reply(status)
+
+
+async def judge_handshake(server: Server) -> None:
+    """Ask the handler whether what a handshake proved is enough, RFC 3207 §4.1; aiosmtpd's hook is no coroutine."""
+    hook = server.hooks.by_name.get("STARTTLS")
+    if hook is None:
+        return
+    enough = hook(server, server.session, server.envelope)
+    if inspect.isawaitable(enough):
+        enough = await enough
+    if not enough:
+        server.dialogue.refuse_everything()
+
+
+def _checked(status: object) -> Status | None:
+    if status is None or isinstance(status, Reply | str | list):
+        return status
+    raise TypeError(f"a hook returned {type(status).__name__} instead of a status")
+
+
+async def _excuse(server: Server, event: Event, error: Exception) -> Status:
+    """Log what a handler raised and return what the client hears: nothing of it, unless the handler words it."""
+    log = server.hooks.log
+    log.error("smtp_handler_failed", command=type(event).__name__, rip=server.session.client_address, exc_info=error)
+    hook = server.hooks.by_name.get("exception")
+    if hook is not None:
+        try:
+            status = await hook(error)
+        except Exception:
+            log.exception("smtp_handler_failed", command="exception", rip=server.session.client_address)
+        else:
+            if isinstance(status, Reply | str):
+                return status
+    return replies.LOCAL_ERROR
+
+
+async def _ask(server: Server, hook_name: str, *arguments: object) -> Any:
+    """Return the status of a hook, MISSING where the handler has none."""
+    hook = server.hooks.by_name.get(hook_name)
+    return MISSING if hook is None else await hook(server, server.session, server.envelope, *arguments)
+
+
+async def _hello(server: Server, event: Hello) -> Any:
+    server.envelope = MailEnvelope()
+    session = server.session
+    session.extended_smtp = event.extended
+    lines = server.dialogue.ehlo_lines()
+    if not event.extended:
+        status = await _ask(server, "HELO", event.name)
+    elif server.hooks.ehlo_takes_lines:
+        status = await _ask(server, "EHLO", event.name, lines)
+    else:
+        status = [*lines[:-1], str(await _ask(server, "EHLO", event.name))]
+    if status is MISSING:
+        session.host_name = event.name
+        return lines if event.extended else f"250 {server.hostname}"
+    session.host_name = session.host_name or event.name
+    return status
+
+
+async def _mail(server: Server, event: Mail) -> Any:
+    command = event.command
+    address, options = command.address or "<>", list(command.options)
+    server.envelope = envelope = MailEnvelope()
+    envelope.smtp_utf8 = command.smtp_utf8
+    envelope.size = command.size
+    envelope.dsn = MailDsn(envid=command.envid, ret=command.ret)
+    status = await _ask(server, "MAIL", address, options)
+    if status is MISSING:
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return replies.SENDER_OK
+    return status
+
+
+async def _rcpt(server: Server, event: Rcpt) -> Any:
+    command, envelope = event.command, server.envelope
+    options = list(command.options)
+    orcpt = f"{command.orcpt_type};{command.orcpt}" if command.orcpt else ""
+    wishes = RcptDsn(notify=",".join(command.notify), orcpt=orcpt)
+    envelope.rcpt_dsn.append(wishes)
+    try:
+        status = await _ask(server, "RCPT", command.address, options)
+        if status is MISSING:
+            envelope.rcpt_tos.append(command.address)
+            envelope.rcpt_options.extend(options)
+            status = replies.RECIPIENT_OK
+    finally:
+        # A hook may add no recipient or several: the lists stay parallel.
+        envelope.rcpt_dsn.pop()
+        envelope.rcpt_dsn.extend([wishes] * (len(envelope.rcpt_tos) - len(envelope.rcpt_dsn)))
+    return status
+
+
+async def _data(server: Server, _event: Data) -> Any:
+    status = await _ask(server, "CONTENT")
+    if status is not MISSING and status is not None:
+        return status
+    server.dialogue.take_content(server.envelope.content_limit)
+    return None
+
+
+async def _message(server: Server, event: Message) -> Any:
+    server.envelope.content = server.envelope.original_content = event.content
+    try:
+        status = await _ask(server, "DATA")
+    finally:
+        server.envelope = MailEnvelope()
+        server.dialogue.content_done()
+    return replies.OK if status is MISSING else status
+
+
+async def _reset(server: Server, _event: Reset) -> Any:
+    server.envelope = MailEnvelope()
+    status = await _ask(server, "RSET")
+    return replies.OK if status is MISSING else status
+
+
+async def _noop(server: Server, event: Noop) -> Any:
+    status = await _ask(server, "NOOP", event.argument)
+    return replies.OK if status is MISSING else status
+
+
+async def _verify(server: Server, event: Verify) -> Any:
+    status = await _ask(server, "VRFY", event.argument)
+    return replies.CANNOT_VERIFY if status is MISSING else status
+
+
+async def _quit(server: Server, _event: Quit) -> Any:
+    status = await _ask(server, "QUIT")
+    return replies.GOODBYE if status is MISSING else status
+
+
+async def _login(server: Server, event: Login) -> Any:
+    authenticator = server.hooks.authenticator
+    assert authenticator is not None
+    credentials = LoginPassword(event.login, event.password)
+    result = authenticator(server, server.session, server.envelope, event.mechanism, credentials)
+    if inspect.isawaitable(result):
+        result = await result
+    return _authenticated(server, result, event.mechanism, event.login)
+
+
+async def _auth(server: Server, event: Auth) -> Any:
+    arguments = [event.mechanism] if event.initial is None else [event.mechanism, event.initial]
+    result = await server.hooks.auth_methods[event.mechanism](server, arguments)
+    return _authenticated(server, result, event.mechanism, b"")
+
+
+def _authenticated(server: Server, result: Any, mechanism: str, login: bytes) -> Status | None:
+    """Draw the consequences of an AUTH, in aiosmtpd's new form (AuthResult) or its old one; None if all is said."""
+    if not server.dialogue.awaiting_reply:
+        return None
+    if not isinstance(result, AuthResult):
+        failed = result is None or result is MISSING or result is False
+        result = AuthResult(success=not failed, auth_data=None if failed else result)
+    session = server.session
+    facts = {
+        "user": for_log(login.decode("utf-8", "replace")) or "-",
+        "rip": session.client_address,
+        "mechanism": mechanism,
+    }
+    if not result.success:
+        status: Status = result.message or replies.AUTH_INVALID
+        if str(status).startswith("5"):
+            server.hooks.log.warning("auth_failed", **facts)
+        return status
+    session.authenticated = True
+    session.auth_data = result.auth_data
+    session._login_data = getattr(result.auth_data, "login", result.auth_data)  # noqa: SLF001  (its setter only warns)
+    server.hooks.log.info("auth_succeeded", **facts)
+    return result.message or replies.AUTHENTICATED
+
+
+_SERVERS: Final[Mapping[type[Event], Callable[[Any, Any], Awaitable[Any]]]] = MappingProxyType(
+    {
+        Hello: _hello,
+        Mail: _mail,
+        Rcpt: _rcpt,
+        Data: _data,
+        Message: _message,
+        Reset: _reset,
+        Noop: _noop,
+        Verify: _verify,
+        Quit: _quit,
+        Login: _login,
+        Auth: _auth,
+    }
+)
+
+
+def for_log(text: str) -> str:
+    """Return a peer's words as one bounded line of printable ASCII, the rest escaped."""
+    return text[:_LOGGED].encode("unicode_escape").decode("ascii")[:_LOGGED]
+
+
+def _mechanism_name(name: str, method: Callable[..., Any]) -> str:
+    """Return the SASL name of an `auth_` method, as aiosmtpd's `auth_mechanism` decorator or its spelling gives it."""
+    given = getattr(method, "__auth_mechanism_name__", name.removeprefix("auth_").replace("__", "-"))
+    return str(given).upper()

@@ -1,0 +1,159 @@
+"""One listening socket and its connections: how many, from where, their clock, and how they end.
+
+Not here: what is said on a connection (mta.smtp.server.server, mta.smtp.engine.dialogue).
+"""
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """How many at once. An IPv6 client counts with its whole /64. Times are seconds.
+
+    `handshakes` and `handshake_seconds` bound TLS handshakes under way, `linger_seconds` how long a refused peer may
+    take to read its last reply, `sweep_seconds` is the resolution of every timer of a dialogue.
+    """
+
+    total: int = 2000
+    per_address: int = 200
+    handshakes: int = 200
+    handshake_seconds: float = 20.0
+    linger_seconds: float = 5.0
+    sweep_seconds: float = 1.0
+
+
+class Connection(Protocol):
+    """What a listener asks of its connections."""
+
+    def tick(self, now: float) -> None:
+        """Learn the time of the loop's clock."""
+
+    def shut_down(self) -> None:
+        """Say goodbye as soon as no content is under way."""
+
+    def abort(self) -> None:
+        """Drop the connection now."""
+
+
+class Listener:
+    """Counts and ends the connections of one door. Made by `mta.smtp.server.server.listen`."""
+
+    def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
+        self.limits = limits
+        self.loop = loop
+        self._server: asyncio.AbstractServer | None = None
+        self._addresses: list[tuple[str, int]] = []
+        self._connections: dict[Connection, str] = {}
+        self._per_address: Counter[str] = Counter()
+        self._handshakes = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._emptied = asyncio.Event()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @property
+    def addresses(self) -> Sequence[tuple[str, int]]:
+        """Host and port of every socket, the port being the real one."""
+        return self._addresses
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._connections)
+
+    async def open(
+        self, factory: Callable[[], asyncio.Protocol], *, host: str | None, port: int, sock: socket.socket | None
+    ) -> None:
+        """Listen on host and port, or on a socket made elsewhere."""
+        if sock is None:
+            server = await self.loop.create_server(factory, host, port, backlog=1024)
+        else:
+            server = await self.loop.create_server(factory, sock=sock, backlog=1024)
+        self._server = server
+        self._addresses = [opened.getsockname()[:2] for opened in server.sockets]
+        self._sweep()
+
+    def admit(self, connection: Connection, address: str) -> bool:
+        """Count a new connection in, unless there are too many; what was admitted must be released."""
+        key = neighbourhood(address)
+        limits = self.limits
+        if len(self._connections) >= limits.total or self._per_address[key] >= limits.per_address:
+            return False
+        self._connections[connection] = key
+        self._per_address[key] += 1
+        return True
+
+    def release(self, connection: Connection) -> None:
+        """Count a connection out; one never admitted, or released before, is ignored."""
+        key = self._connections.pop(connection, None)
+        if key is None:
+            return
+        self._per_address[key] -= 1
+        if not self._per_address[key]:
+            del self._per_address[key]
+        if not self._connections:
+            self._emptied.set()
+
+    def begin_handshake(self) -> bool:
+        """Count a handshake in, unless there are too many under way."""
+        if self._handshakes >= self.limits.handshakes:
+            return False
+        self._handshakes += 1
+        return True
+
+    def end_handshake(self) -> None:
+        """Count a handshake out."""
+        self._handshakes -= 1
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a connection's work as a task that outlives the connection: what was begun ends by itself."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def stop_accepting(self) -> None:
+        """Close the listening sockets; connections stay."""
+        if self._server is not None:
+            self._server.close()
+
+    async def close(self, grace_seconds: float) -> None:
+        """Stop accepting, say 421 to whoever is idle, let contents under way finish up to the grace, then cut.
+
+        Returns after the last handler has returned, which may be later than the grace: handlers are never cancelled.
+        """
+        self.stop_accepting()
+        for connection in list(self._connections):
+            connection.shut_down()
+        if self._connections:
+            self._emptied.clear()
+            try:
+                await asyncio.wait_for(self._emptied.wait(), grace_seconds)
+            except TimeoutError:
+                for connection in list(self._connections):
+                    connection.abort()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
+    def _sweep(self) -> None:
+        # Planned first: whatever a connection raises, the others' clocks go on.
+        self._sweeper = self.loop.call_later(self.limits.sweep_seconds, self._sweep)
+        now = self.loop.time()
+        for connection in list(self._connections):
+            connection.tick(now)
+
+
+def neighbourhood(address: str) -> str:
+    """Return what counts as one client: the address, the IPv4 address mapped into it, or the /64 of it."""
+    if ":" not in address:
+        return address
+    parsed = IPv6Address(address.partition("%")[0])
+    return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.exploded[:19]

@@ -1,0 +1,66 @@
+"""The SMTP server's door: what a listener is told, and `listen`.
+
+Not here: the conversation (mta.smtp.engine.dialogue), the connection (mta.smtp.server.connection), the contract with
+handlers (mta.smtp.server.hooks), who may send (mta.identify), what a mail means (mta.handler).
+"""
+
+import asyncio
+import socket
+
+import structlog
+
+from mta.smtp.engine.content import ContentRoom
+from mta.smtp.server.connection import ClientCertificate, ContextMaker, ServerSettings, Service, SmtpConnection, TlsMode
+from mta.smtp.server.hooks import (
+    MISSING,
+    Authenticator,
+    AuthResult,
+    Hooks,
+    LoginPassword,
+    MailDsn,
+    MailEnvelope,
+    MailSession,
+    RcptDsn,
+)
+from mta.smtp.server.listener import ConnectionLimits, Listener
+
+__all__ = [
+    "MISSING",
+    "AuthResult",
+    "ClientCertificate",
+    "ConnectionLimits",
+    "Listener",
+    "LoginPassword",
+    "MailDsn",
+    "MailEnvelope",
+    "MailSession",
+    "RcptDsn",
+    "ServerSettings",
+    "TlsMode",
+    "listen",
+]
+
+
+async def listen(  # noqa: PLR0913  (each is a door's own)
+    handler: object,
+    settings: ServerSettings,
+    *,
+    host: str | None = "127.0.0.1",
+    port: int = 0,
+    sock: socket.socket | None = None,
+    contexts: ContextMaker | None = None,
+    authenticator: Authenticator | None = None,
+    room: ContentRoom | None = None,
+    log: structlog.stdlib.BoundLogger | None = None,
+) -> Listener:
+    """Open a door on the running loop; end it with the listener's `close`.
+
+    `contexts` is asked for an SSLContext at each handshake, so that a new certificate holds from the next one on.
+    `authenticator(server, session, envelope, mechanism, LoginPassword)` returns an AuthResult or an awaitable of one.
+    `room` bounds the memory of contents under way; several doors may share one.
+    """
+    hooks = Hooks(handler, authenticator, log or structlog.get_logger())
+    service = Service(settings, hooks, contexts, room)
+    listener = Listener(settings.connections, asyncio.get_running_loop())
+    await listener.open(lambda: SmtpConnection(service, listener), host=host, port=port, sock=sock)
+    return listener

@@ -1,0 +1,1 @@
+"""What puts the gateway together, starts it and stops it."""

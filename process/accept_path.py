@@ -1,0 +1,58 @@
+"""What judges and accepts mail, put together without anything that runs; «explain» needs no more."""
+
+import re
+import time
+from collections.abc import Callable
+
+from config.model import Config
+from gateway.accept import Acceptance
+from gateway.directory import AddressBook
+from gateway.dropped import DroppedMails
+from mta.intake import MailJudge
+from mta.reading.mime import MailLimits
+from mta.recipients import ListLookup
+from process.clock import SystemClock
+from process.routes import routes_of
+from store.engine.database import Database
+from store.engine.keys import Keys
+from store.jobs import Outbound
+
+
+def _nothing() -> None:
+    """Stand in for a kick where nothing runs."""
+
+
+def own_message_ids(domain: str) -> Callable[[str], bool]:
+    """Return what tells a Message-ID that we gave to a status mail or DSN."""
+    pattern = re.compile(rf"<(st|dsn)\.N[^@<>]*@{re.escape(domain)}>", re.IGNORECASE)
+    return lambda text: pattern.fullmatch(text.strip()) is not None
+
+
+class Core:
+    """What judges and accepts mail. `accepted` is called after each new job is committed."""
+
+    def __init__(self, config: Config, database: Database, accepted: Callable[[], None] = _nothing) -> None:
+        self.config = config
+        self.database = database
+        self.clock = SystemClock()
+        self.keys = Keys(config.server.node, time.time)
+        self.outbound = Outbound(self.keys)
+        self.routes = routes_of(config.carriers)
+        self.book = AddressBook(database, config.settings)
+        self.acceptance = Acceptance(
+            database=database,
+            outbound=self.outbound,
+            book=self.book,
+            routes=self.routes,
+            clock=self.clock,
+            accepted=accepted,
+        )
+        self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
+        self.judge = MailJudge(
+            acceptance=self.acceptance,
+            directory=lambda: self.book.directory,
+            domains=config.server.domains,
+            own_message_id=own_message_ids(config.mail_from.rpartition("@")[2]),
+            limits=MailLimits(),
+            lists=ListLookup(lambda: self.book.lists, self.book.members_now),
+        )

@@ -1,0 +1,139 @@
+"""The operator's carriers as working parts: SMPP clients, and the message centres that the sandbox plays itself."""
+
+import math
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from random import random
+
+import structlog
+
+from config.carriers import CarrierKind, CarrierOptions, CarrierTls
+from config.shapes import read_secret
+from gateway.ports import Clock
+from smpp.client.account import CarrierAccount, OutbindDoor
+from smpp.client.client import SmppClient
+from smpp.dialect.dialect import Dialect, IdBase
+from smpp.dialect.submissions import unite_ids
+from smpp.session.limits import Limits
+from smpp.simulator.script import Script
+from smpp.simulator.simulator import Simulator
+from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError, smpp_client_role
+
+log = structlog.get_logger()
+
+
+def build_client(  # noqa: PLR0913 - all by name
+    carrier: CarrierOptions, *, host: str, port: int, system_id: str, password: str, clock: Clock
+) -> SmppClient:
+    """Return the client of one carrier at an address, which for the sandbox is not the file's."""
+    account = CarrierAccount(
+        name=carrier.name,
+        host=host,
+        port=port,
+        system_id=system_id,
+        password=password,
+        bind=carrier.bind,
+        dialect=_dialect(carrier),
+        limits=Limits(
+            window=carrier.window,
+            response_seconds=carrier.response_timeout.total_seconds(),
+            enquire_link_seconds=carrier.enquire_link.total_seconds(),
+            inactivity_seconds=carrier.inactivity_timeout.total_seconds() or math.inf,
+        ),
+        throughput=float(carrier.throughput) or None,
+        tls=_contexts(carrier),
+        server_hostname=carrier.host or "",
+        reconnect_least=carrier.reconnect_min.total_seconds(),
+        reconnect_most=carrier.reconnect_max.total_seconds(),
+        outbind=_door(carrier),
+    )
+    return SmppClient(account, clock=clock, jitter=random)
+
+
+def unite_of(carriers: Iterable[CarrierOptions]) -> dict[str, Callable[[str, str], str]]:
+    """Return how two ids are found to be one, for each carrier whose dialect explains its ids."""
+    return {
+        item.name: partial(unite_ids, dialect=item.dialect)
+        for item in carriers
+        if {item.dialect.id_in_response, item.dialect.id_in_receipt, item.dialect.id_in_receipt_tlv}
+        - {IdBase.TEXT, None}
+    }
+
+
+def _dialect(carrier: CarrierOptions) -> Dialect:
+    """Return the carrier's dialect; one that gives no receipts is asked for none."""
+    if carrier.receipts:
+        return carrier.dialect
+    return replace(carrier.dialect, registered_delivery=carrier.dialect.no_registered_delivery)
+
+
+def _door(carrier: CarrierOptions) -> OutbindDoor | None:
+    if carrier.outbind is None:
+        return None
+    return OutbindDoor(
+        host=carrier.outbind.address.host,
+        port=carrier.outbind.address.port,
+        system_id=carrier.outbind.system_id,
+        password=read_secret(carrier.outbind.password_file),
+    )
+
+
+class CarrierContexts:
+    """Gives the context of each new connection to one carrier, from its files as they are then.
+
+    As with a listener, broken new files leave the last good context in use and are reported, once for each fault. The
+    first context is built here and raises `ContextError` where it cannot be.
+    """
+
+    def __init__(self, carrier: str, role: ClientRole) -> None:
+        self._carrier = carrier
+        self._role = role
+        self._contexts = ClientContexts()
+        self._context = self._contexts.get(role)
+        self._fault = ""
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context to connect with now."""
+        try:
+            context = self._contexts.get(self._role)
+        except ContextError as error:
+            fault = str(error)
+            if fault != self._fault:
+                log.error("certificate_unusable", carrier=self._carrier, fault=fault, kept="the previous one")
+            self._fault = fault
+            return self._context
+        self._fault = ""
+        if context is not self._context:
+            log.info("certificate_reloaded", carrier=self._carrier)
+        self._context = context
+        return context
+
+
+def _contexts(carrier: CarrierOptions) -> Callable[[], ssl.SSLContext] | None:
+    if carrier.kind is CarrierKind.SANDBOX or carrier.tls is CarrierTls.OFF:
+        return None
+    certificate = None
+    if carrier.certificate_file is not None and carrier.key_file is not None:
+        certificate = ClientCertificate(certificate_file=carrier.certificate_file, key_file=carrier.key_file)
+    role = smpp_client_role(
+        carrier.ca_file,
+        certificate,
+        minimum_version=carrier.tls_minimum_version,
+        ciphers=carrier.tls_ciphers,
+    )
+    return CarrierContexts(carrier.name, role).current
+
+
+def password_of(carrier: CarrierOptions) -> str:
+    """Return our password at a carrier."""
+    return read_secret(carrier.password_file) if carrier.password_file is not None else ""
+
+
+async def start_sandbox(carrier: CarrierOptions, password: str, clock: Clock) -> Simulator:
+    """Start the message centre that we play for a sandbox carrier, on a free port of loopback."""
+    script = Script(receipt_delay=carrier.sandbox.receipt_delay.total_seconds(), dialect=carrier.dialect)
+    simulator = Simulator(accounts={"sandbox": password}, clock=clock, script=script)
+    await simulator.start()
+    return simulator

@@ -1,0 +1,122 @@
+"""The operator's listeners as working doors: their TLS, limits, logins and the handler behind them."""
+
+from dataclasses import dataclass
+
+from config.model import BareNewlines, Config, Demand, ListenerOptions
+from mta.handler import DiskReserve, MailHandler, MailRate
+from mta.identify import Authenticator
+from mta.intake_pool import Reading
+from mta.postmaster import PostmasterDoor
+from mta.repeats import Repeats
+from mta.smtp.engine.content import ContentLimits, ContentRoom, Newlines
+from mta.smtp.engine.events import Limits
+from mta.smtp.server.listener import ConnectionLimits, Listener
+from mta.smtp.server.server import ClientCertificate as ServerCertificate
+from mta.smtp.server.server import ServerSettings, TlsMode, listen
+from process.accept_path import Core
+from process.contexts import server_contexts
+from tls.contexts import ServerContexts
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    options: ListenerOptions
+    settings: ServerSettings
+    contexts: ServerContexts | None
+    handler: MailHandler
+
+
+class Listening:
+    """All doors of the process; `open` them on the running loop."""
+
+    def __init__(
+        self, doors: tuple[_Door, ...], authenticator: Authenticator, reading: Reading, room: ContentRoom
+    ) -> None:
+        self._doors = doors
+        self._room = room
+        self._authenticator = authenticator
+        self._reading = reading
+
+    async def open(self) -> list[Listener]:
+        """Open every door, in the file's order. Raises OSError, naming the address, for one that can't be."""
+        listeners = []
+        for door in self._doors:
+            listeners.append(  # noqa: PERF401 - one after the other, so that a failing address is named
+                await listen(
+                    door.handler,
+                    door.settings,
+                    host=door.options.address.host,
+                    port=door.options.address.port,
+                    contexts=door.contexts.current if door.contexts is not None else None,
+                    authenticator=self._authenticator if door.options.auth is not Demand.OFF else None,
+                    room=self._room,
+                )
+            )
+        self._reading.warm()
+        return listeners
+
+    def close(self) -> None:
+        """End the threads that prove passwords, and the processes that read large mails."""
+        self._authenticator.close()
+        self._reading.close()
+
+
+def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
+    times = options.timeouts
+    newlines = Newlines.NORMALISE if options.bare_newlines is BareNewlines.NORMALISE else Newlines.REFUSE
+    return ServerSettings(
+        hostname=hostname,
+        tls=TlsMode(options.tls.value),
+        client_certificate=ServerCertificate(options.client_certificate.value),
+        auth_required=options.auth is Demand.REQUIRE,
+        auth_needs_tls=not options.auth_in_clear,
+        bare_addresses=options.bare_addresses,
+        limits=Limits(
+            command=times.command.total_seconds(),
+            block=times.data_block.total_seconds(),
+            data=times.data.total_seconds(),
+            session=times.session.total_seconds(),
+            rate=float(options.min_data_rate),
+            recipients=options.max_recipients,
+            errors=options.max_errors,
+            content=ContentLimits(size=options.max_size, line=options.max_line_length + 2, newlines=newlines),
+        ),
+        connections=ConnectionLimits(
+            total=options.max_connections,
+            per_address=options.max_connections_per_client,
+            handshake_seconds=times.handshake.total_seconds(),
+        ),
+    )
+
+
+def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> Listening:
+    """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
+    authenticator = Authenticator(
+        credential_of=lambda login: core.book.directory.credential(login),  # noqa: PLW0108 - the directory is replaced
+        confirm=core.book.confirm,
+        workers=config.limits.argon2_workers,
+    )
+    disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
+    rate = MailRate(config.limits.mails_per_minute)
+    reading = Reading(core.judge)
+    repeats = Repeats(core.acceptance)
+    doors = tuple(
+        _Door(
+            options=options,
+            settings=_settings(options, config.server.hostname),
+            contexts=server_contexts(options),
+            handler=MailHandler(
+                judge=core.judge,
+                reading=reading,
+                repeats=repeats,
+                dropped=core.dropped,
+                book=core.book,
+                disk=disk,
+                rate=rate,
+                postmaster=postmaster,
+                authentication_required=options.auth is Demand.REQUIRE,
+            ),
+        )
+        for options in config.listeners
+    )
+    return Listening(doors, authenticator, reading, ContentRoom(config.limits.content_memory))

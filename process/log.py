@@ -1,0 +1,81 @@
+"""How log lines are written: one per fact, to standard error, for eyes or for machines.
+
+Under a service manager that stamps lines itself the console format leaves the time out.
+"""
+
+import logging
+import os
+import sys
+import time
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from config.model import LogFormat, LogOptions
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_FIRST = ("timestamp", "level", "event")
+
+
+class TimeStamper:
+    """Stamps lines with the time in UTC; each job writes one, so that a second is formatted once only."""
+
+    def __init__(self) -> None:
+        self._formatted = (-1, "")
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Add the time to the microsecond."""
+        second, rest = divmod(time.time_ns(), 1_000_000_000)
+        known, text = self._formatted  # one value, since threads share it
+        if second != known:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._formatted = (second, text)
+        event["timestamp"] = f"{text}.{rest // 1000:06}Z"
+        return event
+
+
+def render_logfmt(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Return a line as structlog's LogfmtRenderer does, which costs three times as much: time, level and event first.
+
+    Keys are Python names.
+    """
+    pairs = [(key, value) for key in _FIRST if (value := event.pop(key, None)) is not None]
+    pairs += event.items()
+    return " ".join([f"{key}={_quoted(value)}" if value is not True else key for key, value in pairs])
+
+
+def _quoted(value: object) -> str:
+    if value is None:
+        return ""
+    if value is False:
+        return "false"
+    text = str(value)
+    if text.isalnum():
+        return text
+    odd = " " in text or "=" in text or '"' in text
+    if odd and "\\" in text:
+        text = text.replace("\\", "\\\\")
+    text = text.replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"' if odd else text
+
+
+def configure_log(options: LogOptions) -> None:
+    """Set structlog up for the process; call it once, before anything is logged."""
+    processors: list[Any] = [structlog.processors.add_log_level]
+    if options.format is LogFormat.JSON:
+        processors += [
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        if not os.environ.get("JOURNAL_STREAM"):
+            processors.append(TimeStamper())
+        processors += [structlog.processors.format_exc_info, render_logfmt]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[options.level.value]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,86 @@
+"""Pushes as a working part: who sends them, when they are tried again, and who hears of one that was given up."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from random import random
+
+from config.model import Config
+from gateway.admin.push_keys import PushKeys
+from gateway.alerts import Raised
+from gateway.ports import Clock, MailAttempt, NoticeSender
+from gateway.report_pool import LargeReports
+from mta.sending.schedule import next_attempt
+from process.mail_out import PRIVATE, build_resolver
+from sms.report import Notice
+from store.engine.database import Database
+from store.outbox import NoticeEnd, TakenNotice
+from tls.contexts import ClientContexts, ClientRole
+from tls.mx import AddressGuard
+
+# Three more tries within the first minute and nine within ten, whatever chance adds; then every quarter of an hour.
+PUSH_LADDER = (3 * (timedelta(seconds=18),)) + (9 * (timedelta(seconds=54),)) + (timedelta(minutes=15),)
+EXPIRE_AFTER = timedelta(hours=48)
+
+
+class SenderAtFirstPush:
+    """Fulfils gateway.ports.NoticeSender with one that is built when there is something to send."""
+
+    def __init__(self, build: Callable[[], NoticeSender]) -> None:
+        self._build = build
+        self._sender: NoticeSender | None = None
+
+    async def send(self, notice: Notice) -> MailAttempt | None:
+        """Make one attempt."""
+        if self._sender is None:
+            self._sender = self._build()
+        return await self._sender.send(notice)
+
+
+def build_push_sender(config: Config, database: Database, clock: Clock, large: LargeReports) -> NoticeSender:
+    """Return what sends pushes as the operator's file says."""
+
+    def build() -> NoticeSender:
+        from web.push import PushSender  # noqa: PLC0415  (httpx: 100 ms of a start that most gateways need not have)
+
+        contexts = ClientContexts()
+        role = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)
+        return PushSender(
+            resolver=build_resolver(config),
+            guard=AddressGuard(allowed=PRIVATE if config.push.private_hosts else ()),
+            context=lambda: contexts.get(role),
+            key_of=PushKeys(database).key_of,
+            clock=clock,
+            large=large,
+            deadline_seconds=config.push.timeout.total_seconds(),
+        )
+
+    return SenderAtFirstPush(build)
+
+
+def next_push(attempt: int, created_at: datetime, now: datetime) -> datetime | None:
+    """Return when to push again after `attempt` attempts, None after 48 hours."""
+    return next_attempt(
+        attempt,
+        created_at,
+        now,
+        random(),  # noqa: S311 - spreads retries, hides nothing
+        waits=PUSH_LADDER,
+        expire_after=EXPIRE_AFTER,
+    )
+
+
+def push_given_up(alarm: Callable[[Raised], None]) -> Callable[[TakenNotice, NoticeEnd], None]:
+    """Return what tells the administrator of a push that no application took."""
+
+    def tell(taken: TakenNotice, end: NoticeEnd) -> None:
+        alarm(
+            Raised(
+                topic=f"push-given-up:{end.host}",
+                subject=f"A push to {end.host} was given up",
+                text=f"The push {taken.public_id} was given up after {taken.attempt} attempts.\n\n{end.problem}\n"
+                f"Reason: {end.reason}. Host: {end.host or 'none'}. Answer: {end.reply or 'none'}.\n"
+                f"«mail2sms queue show {taken.public_id}» shows all attempts.\n",
+            )
+        )
+
+    return tell

@@ -1,0 +1,62 @@
+"""The operator's carriers as the use cases know them: routes, rules, and what stored settings say against them.
+
+Not here: the clients that speak with them (process.carriers), which nobody needs who only asks where a number goes.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from config.carriers import CarrierOptions, OnUnknown
+from gateway.config_lint import find_contradictions
+from gateway.directory import AddressBook
+from gateway.routing import CarrierRoute, CarrierRoutes
+from smpp.dialect.binds import BindMode
+from smpp.dialect.dialect import Dialect, LongMessages, ReceiptFor
+from store.results import Rules
+
+_MOST_CONTRADICTIONS = 50
+
+
+def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
+    """Return which carrier serves which numbers; one that only brings us SMS and receipts serves none."""
+    return CarrierRoutes(
+        CarrierRoute(
+            carrier=carrier.name,
+            prefixes=carrier.prefixes,
+            customers=carrier.customers,
+            priority=carrier.priority,
+            cost=carrier.cost,
+            wide_reference=carrier.dialect.wide_reference,
+            whole_texts=_takes_whole(carrier.dialect),
+            lacking=carrier.dialect.lacking,
+        )
+        for carrier in carriers
+        if carrier.bind is not BindMode.RECEIVER
+    )
+
+
+def contradictions_of(carriers: Iterable[CarrierOptions], book: AddressBook) -> list[str]:
+    """Return what the stored settings and these carriers say against each other."""
+    listed = tuple(carriers)
+    hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}
+    found = find_contradictions(book.directory, book.layers, routes_of(listed), hours, datetime.now(UTC))
+    more = len(found) - _MOST_CONTRADICTIONS
+    return found if more <= 0 else [*found[:_MOST_CONTRADICTIONS], f"And {more} more of this kind."]
+
+
+def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:
+    """Return what progress must know of the carriers."""
+    listed = tuple(carriers)
+    return Rules(
+        resends={item.name: item.resends for item in listed if item.on_unknown is OnUnknown.RESEND},
+        receipt_grace={item.name: item.receipt_grace for item in listed},
+        without_receipts=frozenset(item.name for item in listed if not item.receipts),
+        whole_texts=frozenset(item.name for item in listed if _takes_whole(item.dialect)),
+        whole_receipts=frozenset(
+            item.name for item in listed if _takes_whole(item.dialect) or item.dialect.receipt_for is ReceiptFor.MESSAGE
+        ),
+    )
+
+
+def _takes_whole(dialect: Dialect) -> bool:
+    return dialect.long_messages is LongMessages.WHOLE

@@ -1,0 +1,1 @@
+"""Our binds to carriers."""

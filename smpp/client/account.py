@@ -1,0 +1,49 @@
+"""Everything the operator's file says about one SMPP carrier.
+
+Not here: what is done with it (client), and reading the file (config.model).
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from smpp.dialect.binds import BindMode
+from smpp.dialect.dialect import Dialect
+from smpp.session.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutbindDoor:
+    """Where the carrier may knock with an outbind (§4.1.7), and who it must say it is."""
+
+    host: str
+    port: int
+    system_id: str
+    password: str
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierAccount:
+    """Everything the operator's file says about one carrier; seconds unless a field says otherwise.
+
+    `throughput` is parts per second, None for no bound. `tls` is None for a plain connection; it is called for each new
+    one, since certificates are renewed, and our own is loaded into what it gives. `reconnect_least` doubles with every
+    failure up to `reconnect_most`, and jitter halves it at most.
+    """
+
+    name: str
+    host: str
+    port: int
+    system_id: str
+    password: str = field(repr=False)
+    bind: BindMode = BindMode.TRANSCEIVER
+    dialect: Dialect = field(default_factory=Dialect)
+    limits: Limits = field(default_factory=Limits)
+    throughput: float | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
+    server_hostname: str = ""
+    connect_seconds: float = 10.0
+    reconnect_least: float = 1.0
+    reconnect_most: float = 60.0
+    outbind: OutbindDoor | None = None

@@ -1,0 +1,425 @@
+"""Our binds to one carrier: parts out and their answers in; fulfils `gateway.ports.Carrier`.
+
+Exactly one answer per part: what was never written is `Retry(LINK_DOWN)`, what was written and has no answer is
+`Unknown`. Beside the parts it can ask about earlier SMS, and send one text to many numbers. Not here: what the carrier
+brings (arrivals), how binds are held up (binding), SMPP itself (session), the carrier's wishes (dialect and the readers
+and writers beside it), speed (pace).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from gateway.ports import CarrierEvents, Clock
+from smpp.client import troubles
+from smpp.client.account import CarrierAccount
+from smpp.client.arrivals import Arrivals
+from smpp.client.binding import Binder
+from smpp.client.outcomes import (
+    LINK_DOWN,
+    WITHOUT_ANSWER,
+    Spread,
+    decide_outcome,
+    outcome_of_unwritable,
+    read_multi_answer,
+    read_query_answer,
+    status_of,
+)
+from smpp.client.pace import Pace
+from smpp.dialect.binds import BINDS, BindMode
+from smpp.dialect.submissions import (
+    SubmitWriter,
+    normalise_id,
+    write_cancel,
+    write_multi,
+    write_part,
+    write_query,
+    write_replace,
+)
+from smpp.link import Link
+from smpp.session.events import (
+    Answered,
+    Asked,
+    BindRefused,
+    Bound,
+    Ended,
+    Event,
+    FellSilent,
+    LateAnswer,
+    Malformed,
+    Missing,
+    OutbindHeard,
+    Spoke,
+    Stray,
+    Unanswered,
+)
+from smpp.session.session import Session, SessionError
+from smpp.session.states import Role, State
+from smpp.wire.bodies import BindReceiver, DataSmResp, Outbind, Request, SubmitSmResp
+from smpp.wire.fields import PduError
+from smpp.wire.pdu import Pdu
+from smpp.wire.statuses import Status, status_name
+from smpp.wire.tlv import Tlv
+from sms.message import PartToSubmit, Receipt
+from sms.number import MobileNumber, SenderId
+from sms.outcome import Done, Outcome, ProblemCode, Retry
+
+log = structlog.get_logger()
+
+_SENDING = frozenset({State.BOUND_TX, State.BOUND_TRX})
+_UNBIND_SECONDS = 2.0
+
+
+class SmppClient:
+    """One carrier over SMPP; `jitter` gives numbers from 0 to 1 for the pause before a new connection.
+
+    `trouble` is why the last try to bind failed, in words; `window_changed` is told when there is a new one.
+    """
+
+    def __init__(self, account: CarrierAccount, *, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._account = account
+        self._dialect = account.dialect
+        self._writer = SubmitWriter(account.dialect)
+        self._clock = clock
+        self._events: CarrierEvents | None = None
+        self._links: set[Link] = set()
+        self._sender: Link | None = None
+        self._pace: Pace | None = None
+        self._keepers: list[asyncio.Task[None]] = []
+        self._arrivals: Arrivals | None = None
+        self._door: asyncio.Server | None = None
+        self._stopping = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._waker: asyncio.TimerHandle | None = None
+        self._change_due = False
+        self._binder = Binder(
+            account, jitter=jitter, make_link=self._make_link, stopping=self._stopping, complain=self._say_trouble
+        )
+        self.trouble = troubles.UNDER_WAY
+
+    # The Carrier protocol
+
+    @property
+    def name(self) -> str:
+        """The carrier's name in the operator's file."""
+        return self._account.name
+
+    def free_window(self) -> int:
+        """Return how many parts `submit` takes now: 0 while the link is down, throttled, full, or being left."""
+        link = self._sender
+        if link is None or self._pace is None or self._stopping.is_set() or not link.writable:
+            return 0
+        now = self._loop.time()
+        room = min(link.session.free_window, self._pace.room(now, link.session.outstanding))
+        if room == 0 and self._waker is None:
+            wait = self._pace.wait(now)
+            if wait is not None:
+                self._waker = self._loop.call_later(wait, self._wake)
+        return room
+
+    def submit(self, parts: Sequence[PartToSubmit]) -> None:
+        """Send the parts in order and at once, in one write; never more of them than `free_window()` said."""
+        link = self._sender
+        if link is None or self._pace is None:
+            for part in parts:
+                self._answer_soon(part.part_key, LINK_DOWN)
+            return
+        link.tick()
+        session = link.session
+        now = self._clock.now()
+        for part in parts:
+            try:
+                written = self._writer.write(part, now)
+                if written is not None:
+                    session.submit(written, part.part_key)
+                else:
+                    body, tlvs = write_part(part, self._dialect, now)
+                    session.send(body, part.part_key, tlvs)
+            except PduError as error:
+                log.warning("smpp_part_not_writable", carrier=self.name, message=part.message_id, cause=str(error))
+                self._answer_soon(part.part_key, outcome_of_unwritable(error))
+            except SessionError:
+                self._answer_soon(part.part_key, LINK_DOWN)
+        self._pace.sent(len(parts), self._loop.time())
+        link.pump_soon()
+
+    async def start(self, events: CarrierEvents) -> None:
+        """Begin to connect, and keep reconnecting with backoff, until `stop`."""
+        account = self._account
+        self._events = events
+        self._loop = asyncio.get_running_loop()
+        self._arrivals = Arrivals(account.name, self._dialect, events, self._progress.set)
+        self._pace = Pace(
+            rate=account.throughput,
+            window=account.limits.window,
+            pause=self._dialect.throttle_pause.total_seconds(),
+            now=self._loop.time(),
+        )
+        if account.outbind is not None:
+            door = account.outbind
+            self._door = await self._loop.create_server(self._make_link, door.host, door.port, ssl=door.tls)
+        self._keepers = [
+            self._loop.create_task(self._binder.keep(kind), name=f"smpp {account.name} {kind.__name__}")
+            for kind in BINDS[account.bind]
+        ]
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take nothing new, wait for outstanding answers up to the grace, unbind, close."""
+        self._stopping.set()
+        try:
+            async with asyncio.timeout(grace_seconds):
+                while self._is_awaited():
+                    self._progress.clear()
+                    await self._progress.wait()
+        except TimeoutError:
+            log.warning("smpp_stop_impatient", carrier=self.name)
+        if self._door is not None:
+            self._door.close()
+        await _end(self._keepers)
+        await self._leave()
+        if self._arrivals is not None:
+            await self._arrivals.stop()
+        if self._waker is not None:
+            self._waker.cancel()
+
+    def _is_awaited(self) -> bool:
+        """Tell whether an answer is owed, by the carrier or by us."""
+        keeping = self._arrivals is not None and self._arrivals.under_way > 0
+        return keeping or any(link.session.is_owed for link in self._links)
+
+    async def _leave(self) -> None:
+        """Unbind every link, and drop those whose other side does not answer."""
+        links = list(self._links)
+        if not links:
+            return
+        for link in links:
+            link.tick()
+            link.session.unbind()
+            link.pump()
+        await asyncio.wait([link.lost for link in links], timeout=_UNBIND_SECONDS)
+        for link in links:
+            link.session.abandon()
+            link.pump()
+        await asyncio.wait([link.lost for link in links])
+
+    # Beyond the protocol
+
+    async def cancel(self, carrier_id: str, number: MobileNumber, sender: SenderId | None) -> Outcome:
+        """Ask the carrier not to deliver a part any more; number and sender are those of its submit (§4.9)."""
+        answer = await self._ask(write_cancel(carrier_id, number, sender, self._dialect))
+        if not isinstance(answer, Pdu):
+            return answer
+        return decide_outcome(status_of(answer), reference=carrier_id, overrides=self._dialect.statuses)
+
+    async def query(self, carrier_id: str, sender: SenderId | None) -> Receipt | Outcome:
+        """Ask the carrier where a part is: its state as a receipt would say it, or why that is not known (§4.8)."""
+        answer = await self._ask(write_query(carrier_id, sender, self._dialect))
+        if not isinstance(answer, Pdu):
+            return answer
+        return read_query_answer(answer, self.name, carrier_id, self._dialect)
+
+    async def replace(self, carrier_id: str, part: PartToSubmit) -> Outcome:
+        """Ask the carrier to put the text and validity of `part` in the place of what it has under the id (§4.10).
+
+        Only for a text of one part, and of the alphabet of the first: replace_sm has a field for neither.
+        """
+        try:
+            body = write_replace(carrier_id, part, self._dialect, self._clock.now())
+        except PduError as error:
+            return outcome_of_unwritable(error)
+        answer = await self._ask(body)
+        if not isinstance(answer, Pdu):
+            return answer
+        return decide_outcome(status_of(answer), reference=carrier_id, overrides=self._dialect.statuses)
+
+    async def submit_multi(self, part: PartToSubmit, numbers: Sequence[MobileNumber]) -> Spread | Outcome:
+        """Submit the text of one part to 1 to 254 numbers, under one id for them all (§4.5).
+
+        Returns which were refused, or why nothing was taken. The number of `part` itself is not used.
+        """
+        body, tlvs = write_multi(part, numbers, self._dialect, self._clock.now())
+        answer = await self._ask(body, tlvs)
+        return read_multi_answer(answer, self._dialect) if isinstance(answer, Pdu) else answer
+
+    async def _ask(self, body: Request, tlvs: tuple[Tlv, ...] = ()) -> Pdu | Outcome:
+        link = self._sender
+        if link is None:
+            return LINK_DOWN
+        answer: asyncio.Future[Pdu | Missing] = self._loop.create_future()
+        link.tick()
+        try:
+            link.session.send(body, answer, tlvs)
+        except SessionError:
+            return LINK_DOWN
+        except PduError as error:
+            return outcome_of_unwritable(error)
+        link.pump()
+        got = await answer
+        return WITHOUT_ANSWER[got] if isinstance(got, Missing) else got
+
+    # Connections
+
+    def _make_link(self) -> Link:
+        return Link(Session(Role.ESME, self._account.limits, self._loop.time()), self)
+
+    def _say_trouble(self, cause: str) -> None:
+        self.trouble = cause
+        self._changed()
+
+    # What happens on a link (LinkOwner)
+
+    def on_opened(self, link: Link) -> None:
+        """Count the link among ours."""
+        self._links.add(link)
+
+    def on_closed(self, link: Link) -> None:
+        """Forget the link."""
+        self._links.discard(link)
+        self._progress.set()
+
+    def on_writable(self, link: Link) -> None:
+        """Let parts flow again."""
+        if link is self._sender:
+            self._changed()
+
+    def on_event(self, link: Link, event: Event) -> None:
+        """Send every event its way."""
+        if isinstance(event, Answered):
+            context, pdu = event
+            if isinstance(context, int):
+                self._on_part_answer(context, pdu)
+            else:
+                self._tell_asker(context, pdu)
+        elif isinstance(event, Asked):
+            assert self._arrivals is not None
+            self._arrivals.take(link, event.pdu)
+        elif isinstance(event, Unanswered):
+            self._on_no_answer(event.context, event.missing)
+        elif isinstance(event, (Bound, BindRefused, Ended)):
+            self._on_bind_event(link, event)
+        elif isinstance(event, OutbindHeard):
+            self._on_outbind(link, event.pdu)
+        elif isinstance(event, (FellSilent, Spoke)):
+            log.warning("smpp_silent" if isinstance(event, FellSilent) else "smpp_spoke", carrier=self.name)
+            self._changed()
+        else:
+            self._on_oddity(link, event)
+
+    def on_quiet(self, link: Link) -> None:
+        """Hand on together what the carrier brought together."""
+        self._progress.set()
+        if self._arrivals is not None:
+            self._arrivals.hand_over(link)
+
+    def _on_bind_event(self, link: Link, event: Bound | BindRefused | Ended) -> None:
+        if isinstance(event, Bound):
+            log.info("smpp_bound", carrier=self.name, peer=link.peer, state=link.session.state)
+            if link.session.state in _SENDING:
+                self._sender = link
+        elif isinstance(event, BindRefused):
+            log.error("smpp_bind_refused", carrier=self.name, peer=link.peer, status=status_name(event.status))
+            self._say_trouble(troubles.of_refusal(event.status))
+        else:
+            if not link.session.was_bound and link.session.refused_with is None:
+                self._say_trouble(troubles.ENDED)
+            log.info("smpp_ended", carrier=self.name, peer=link.peer, reason=event.reason)
+            if self._sender is link:
+                self._sender = next((other for other in self._links if other.session.state in _SENDING), None)
+        self._changed()
+
+    def _on_outbind(self, link: Link, pdu: Pdu) -> None:
+        door = self._account.outbind
+        body = pdu.body
+        if not isinstance(body, Outbind):
+            return
+        if door is not None and (body.system_id, body.password) != (door.system_id, door.password):
+            log.warning("smpp_outbind_refused", carrier=self.name, peer=link.peer)
+            link.session.abandon()
+            return
+        log.info("smpp_outbind", carrier=self.name, peer=link.peer)
+        # §2.2.1: the SMSC that knocks has something to deliver.
+        self._binder.bind(link, BindReceiver if self._account.bind is BindMode.PAIR else BINDS[self._account.bind][0])
+
+    def _on_part_answer(self, part_key: int, pdu: Pdu) -> None:
+        assert self._events is not None
+        assert self._pace is not None
+        outcome = self._read_answer(pdu)
+        self._pace.answered()
+        if isinstance(outcome, Done):
+            self._pace.accepted()
+        else:
+            if isinstance(outcome, Retry) and outcome.problem.code is ProblemCode.THROTTLED:
+                self._pace.throttled(self._loop.time())
+            elif isinstance(outcome, Retry) and pdu.status == Status.RSUBMITFAIL:
+                self._pace.crowded(self._loop.time())
+            log.info("smpp_part_refused", carrier=self.name, part=part_key, status=status_name(status_of(pdu)))
+        self._events.answered(self.name, part_key, outcome)
+        self._changed()
+
+    def _on_oddity(self, link: Link, event: Event) -> None:
+        """Use what can be used of what comes out of turn."""
+        assert self._events is not None
+        if isinstance(event, LateAnswer) and isinstance(event.context, int):
+            status = status_name(status_of(event.pdu))
+            log.warning("smpp_part_answered_late", carrier=self.name, part=event.context, status=status)
+            self._events.answered_late(self.name, event.context, self._read_answer(event.pdu))
+        elif isinstance(event, Stray):
+            status = status_name(event.status)
+            log.warning("smpp_stray_answer", carrier=self.name, command=hex(event.command), status=status)
+        elif isinstance(event, Malformed):
+            log.warning("smpp_malformed_pdu", carrier=self.name, peer=link.peer, cause=str(event.error))
+
+    def _read_answer(self, pdu: Pdu) -> Outcome:
+        body = pdu.body
+        if not pdu.status and isinstance(body, (SubmitSmResp, DataSmResp)):
+            return Done(reference=normalise_id(body.message_id, self._dialect.id_in_response))
+        return decide_outcome(
+            status_of(pdu), overrides=self._dialect.statuses, throttle_pause=self._dialect.throttle_pause
+        )
+
+    def _on_no_answer(self, context: object, missing: Missing) -> None:
+        assert self._events is not None
+        assert self._pace is not None
+        if isinstance(context, int):
+            log.warning("smpp_part_unanswered", carrier=self.name, part=context, missing=missing)
+            if missing is not Missing.UNSENT:
+                self._pace.unanswered()
+            self._events.answered(self.name, context, WITHOUT_ANSWER[missing])
+            self._changed()
+        else:
+            self._tell_asker(context, missing)
+
+    def _tell_asker(self, context: object, answer: Pdu | Missing) -> None:
+        """Give who asked beside the parts its answer, if it still waits; a submit_multi had room in their window."""
+        if isinstance(context, asyncio.Future) and not context.done():
+            context.set_result(answer)
+        self._changed()
+
+    # Telling the use cases
+
+    def _answer_soon(self, part_key: int, outcome: Outcome) -> None:
+        assert self._events is not None
+        self._loop.call_soon(self._events.answered, self.name, part_key, outcome)
+
+    def _wake(self) -> None:
+        self._waker = None
+        self._changed()
+
+    def _changed(self) -> None:
+        """Say once per turn of the loop that the free window may have grown."""
+        if not self._change_due:
+            self._change_due = True
+            self._loop.call_soon(self._say_changed)
+
+    def _say_changed(self) -> None:
+        self._change_due = False
+        if self._events is not None:
+            self._events.window_changed(self.name)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel the tasks and return when they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

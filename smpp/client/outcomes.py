@@ -1,0 +1,121 @@
+"""What a request came to: from the carrier's answer, from no answer at all, or from values that no PDU can carry.
+
+Not here: what a status means (statuses), and what an outcome does to a message (gateway.dispatch).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+from smpp.dialect.dialect import Dialect
+from smpp.dialect.receipts import STATES, WORD_OF, parse_absolute_time
+from smpp.dialect.submissions import normalise_id
+from smpp.session.events import Missing
+from smpp.wire.bodies import GenericNack, QuerySmResp, SubmitMultiResp
+from smpp.wire.fields import PduError
+from smpp.wire.pdu import Pdu
+from smpp.wire.statuses import NO_OVERRIDES, Meaning, Status, Verdict, meaning_of, status_name
+from sms.message import Receipt, ReceiptState
+from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
+
+LINK_DOWN = Retry(
+    problem=Problem(code=ProblemCode.LINK_DOWN, text="The connection to the carrier is down; the SMS waits.")
+)
+_LOST = Unknown(
+    problem=Problem(
+        code=ProblemCode.LINK_LOST,
+        text="The connection to the carrier broke before it answered; the SMS may have been sent.",
+    )
+)
+_NO_ANSWER = Unknown(
+    problem=Problem(
+        code=ProblemCode.NO_ANSWER, text="The carrier has not answered in time; the SMS may have been sent."
+    )
+)
+WITHOUT_ANSWER: Mapping[Missing, Outcome] = MappingProxyType(
+    {
+        Missing.UNSENT: LINK_DOWN,
+        Missing.LOST: _LOST,
+        Missing.TIMED_OUT: _NO_ANSWER,
+    }
+)
+
+
+def decide_outcome(
+    status: int,
+    *,
+    reference: str = "",
+    overrides: Mapping[int, Meaning] = NO_OVERRIDES,
+    throttle_pause: timedelta | None = None,
+) -> Outcome:
+    """Return what an answer with this status comes to; `reference` is the carrier's id, `throttle_pause` its wish."""
+    meaning = meaning_of(status, overrides)
+    if meaning.verdict is Verdict.DONE:
+        return Done(reference=reference)
+    problem = Problem(code=meaning.code, text=meaning.text, cause=status_name(status))
+    if meaning.verdict is Verdict.FAIL:
+        return Failed(problem=problem)
+    if meaning.verdict is Verdict.UNKNOWN:
+        return Unknown(problem=problem)
+    return Retry(problem=problem, after=throttle_pause if meaning.code is ProblemCode.THROTTLED else None)
+
+
+def outcome_of_unwritable(error: PduError) -> Outcome:
+    """Return the outcome of a part that no PDU can carry: its number or sender is at fault, or our own data."""
+    meaning = meaning_of(error.status)
+    if meaning.verdict is Verdict.FAIL:
+        return Failed(problem=Problem(code=meaning.code, text=meaning.text, cause=str(error)))
+    return Failed(
+        problem=Problem(code=ProblemCode.INTERNAL, text="This SMS cannot be written for the carrier.", cause=str(error))
+    )
+
+
+def status_of(answer: Pdu) -> int:
+    """Return the status of an answer; a generic_nack refuses even where it forgets to say why."""
+    if isinstance(answer.body, GenericNack) and not answer.status:
+        return Status.RUNKNOWNERR
+    return answer.status
+
+
+def read_query_answer(answer: Pdu, carrier: str, carrier_id: str, dialect: Dialect) -> Receipt | Outcome:
+    """Return where a part is as a receipt would say it, or why that is not known (§4.8.2)."""
+    body = answer.body
+    if answer.status or not isinstance(body, QuerySmResp):
+        return decide_outcome(status_of(answer) or Status.RQUERYFAIL, overrides=dialect.statuses)
+    state = STATES.get(body.message_state, ReceiptState.OTHER)
+    return Receipt(
+        carrier=carrier,
+        carrier_id=carrier_id,
+        # What its receipts mean by a word, a carrier means by the word's number too.
+        state=dialect.receipt_states.get(WORD_OF.get(state, ""), state),
+        error=str(body.error_code) if body.error_code else "",
+        done_at=parse_absolute_time(body.final_date),
+        word=WORD_OF.get(state, str(body.message_state)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What one text to many numbers came to: the one id for all, and the numbers that were refused, digits only."""
+
+    carrier_id: str
+    refused: Mapping[str, Outcome]
+
+
+def read_multi_answer(answer: Pdu, dialect: Dialect) -> Spread | Outcome:
+    """Return which numbers a submit_multi did not reach (§4.5.2), or why it reached none."""
+    body = answer.body
+    if answer.status or not isinstance(body, SubmitMultiResp):
+        return decide_outcome(status_of(answer) or Status.RSUBMITFAIL, overrides=dialect.statuses)
+    return Spread(
+        carrier_id=normalise_id(body.message_id, dialect.id_in_response),
+        refused={
+            sme.address.removeprefix("+"): decide_outcome(
+                sme.error_status_code or Status.RSUBMITFAIL,
+                overrides=dialect.statuses,
+                throttle_pause=dialect.throttle_pause,
+            )
+            for sme in body.unsuccess_smes
+        },
+    )

@@ -1,0 +1,1 @@
+"""What carriers do differently, as data, and what follows from it for submits, receipts and fragments."""

@@ -1,0 +1,214 @@
+"""A carrier's dialect: everything in which carriers that speak SMPP 3.4 differ, as one frozen value.
+
+The operator's file maps onto its fields one to one; docs/smpp-dialects.md says when to touch which. Not here: how a
+part is written (submissions), how receipts and inbound SMS are read (receipts, fragments), connections (client).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from smpp.wire.statuses import Meaning
+from sms.alphabet import NOTHING, gsm7_without
+from sms.message import ReceiptState
+
+
+class WireAlphabet(StrEnum):
+    """What the octets of the default alphabet (data_coding 0) are on this carrier's wire."""
+
+    GSM7 = "gsm7"
+    GSM7_PACKED = "gsm7-packed"
+    LATIN1 = "latin-1"
+    ASCII = "ascii"
+
+
+class SubmitWith(StrEnum):
+    """Which request carries a part: submit_sm as nearly everywhere, or data_sm (§4.7) with the text in a parameter."""
+
+    SUBMIT_SM = "submit-sm"
+    DATA_SM = "data-sm"
+
+
+class LongMessages(StrEnum):
+    """How a part says that it is one of several, or that the carrier takes the whole text and splits it itself."""
+
+    UDH = "udh"
+    SAR = "sar"
+    MESSAGE_PAYLOAD = "message-payload"
+    WHOLE = "whole"
+
+
+class ValidityFormat(StrEnum):
+    """How validity_period is written (§7.1.1); NONE leaves it to the carrier."""
+
+    NONE = "none"
+    RELATIVE = "relative"
+    ABSOLUTE = "absolute"
+
+
+class IdBase(StrEnum):
+    """What a message id is: a text to compare as it stands, or whatever its case, or a number in this base."""
+
+    TEXT = "text"
+    TEXT_ANY_CASE = "text-any-case"
+    DECIMAL = "decimal"
+    HEX = "hex"
+
+
+class IdSource(StrEnum):
+    """Which of the two ids of a receipt counts where both are there."""
+
+    TLV = "tlv"
+    TEXT = "text"
+
+
+class ReceiptFor(StrEnum):
+    """What one receipt is for where a text has several parts: the part that it names, or the whole text."""
+
+    PART = "part"
+    MESSAGE = "message"
+
+
+_UTC: Final = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one carrier wants to be spoken to; the defaults are plain SMPP 3.4."""
+
+    system_type: str = ""
+    """system_type of the bind; some carriers route by it."""
+    address_range: str = ""
+    """address_range of the bind: the numbers whose inbound SMS this bind takes, as a pattern of the carrier's."""
+    address_range_ton: int = 0
+    """addr_ton of the bind."""
+    address_range_npi: int = 0
+    """addr_npi of the bind."""
+
+    submit_with: SubmitWith = SubmitWith.SUBMIT_SM
+    """Which request carries a part. data-sm has the text in message_payload, its validity in qos_time_to_live whatever
+    `validity_format` but none, and no priority."""
+    service_type: str = ""
+    """service_type of every submit, at most 5 characters; some carriers sell routes by it."""
+    numeric_ton: int = 1
+    """TON of a sender that is a whole number (§5.2.5: 1 international)."""
+    numeric_npi: int = 1
+    """NPI of a sender that is a whole number (§5.2.6: 1 E.164)."""
+    numeric_plus: bool = False
+    """Whether a sender that is a whole number is written with its plus."""
+    alphanumeric_ton: int = 5
+    """TON of a sender of letters (5 alphanumeric)."""
+    alphanumeric_npi: int = 0
+    """NPI of a sender of letters (0 unknown)."""
+    short_code_ton: int = 3
+    """TON of a short code (3 network specific; 6 abbreviated and 0 are usual too)."""
+    short_code_npi: int = 0
+    """NPI of a short code."""
+    destination_ton: int = 1
+    """TON of the handset's number."""
+    destination_npi: int = 1
+    """NPI of the handset's number."""
+    destination_plus: bool = False
+    """Whether the handset's number is written with its plus."""
+
+    default_alphabet: WireAlphabet = WireAlphabet.GSM7
+    """What data_coding 0 means, in both directions. What Latin-1 or ASCII lack of GSM-7, such as the euro sign, is
+    answered as what GSM-7 itself lacks (the setting `unencodable`)."""
+    default_data_coding: int = 0x00
+    """data_coding of a text in the default alphabet (3 where the carrier wants Latin-1 said)."""
+    ucs2_data_coding: int = 0x08
+    """data_coding of a text in UCS-2."""
+    flash_data_coding: int = 0x10
+    """data_coding of a flash SMS in the default alphabet (3GPP TS 23.038 §4, class 0). Where it names GSM-7, as 16 and
+    240 do, the octets are GSM-7 whatever `default_alphabet` says; 20 names 8-bit data, which leaves it to that."""
+    flash_ucs2_data_coding: int = 0x18
+    """data_coding of a flash SMS in UCS-2."""
+    esm_class: int = 0x00
+    """Bits always set in esm_class (3 asks for store and forward by name); the header bit is added where needed."""
+    long_messages: LongMessages = LongMessages.UDH
+    """How a part of several says so: header in the text, sar_* parameters, or header and text in message_payload. With
+    whole no part does: the carrier gets the text in one message_payload, and splits it itself."""
+    wide_reference: bool = False
+    """Whether the parts of a long text have a 16-bit reference, so that each holds 152 septets or 66 units."""
+    validity_format: ValidityFormat = ValidityFormat.RELATIVE
+    """How the validity is written."""
+    normal_priority_flag: int = 0
+    """priority_flag of a normal SMS."""
+    express_priority_flag: int = 1
+    """priority_flag of an express SMS (§5.2.14)."""
+    registered_delivery: int = 1
+    """registered_delivery where a receipt is wanted (1 final states; 17 asks for intermediate notifications too)."""
+    no_registered_delivery: int = 0
+    """registered_delivery where none is wanted."""
+
+    id_in_response: IdBase = IdBase.TEXT
+    """What the message_id of submit_sm_resp is."""
+    id_in_receipt: IdBase = IdBase.TEXT
+    """What `id:` in the text of a receipt is. Numbers of any base compare equal; a text equals only itself, unless
+    both are `text-any-case`."""
+    id_in_receipt_tlv: IdBase | None = None
+    """What receipted_message_id is; None for the same as in the response."""
+    receipt_id_from: IdSource = IdSource.TLV
+    """Which id counts where a receipt has both; some carriers put another id into the parameter."""
+    receipt_for: ReceiptFor = ReceiptFor.PART
+    """What one receipt of a text in several parts stands for: `message` where the carrier gives one for them all."""
+    receipt_states: Mapping[str, ReceiptState] = field(default_factory=dict)
+    """Words of `stat:` that this carrier uses its own way, in upper case."""
+    receipt_zone: ZoneInfo = _UTC
+    """The zone of `done date:`."""
+    receipt_number_is_destination: bool = False
+    """Whether the handset of a receipt is destination_addr; the standard says source_addr."""
+    receipts_unmarked: bool = False
+    """Whether a text in the form of a receipt is one where neither esm_class nor a parameter says so. Only for a
+    carrier that never says so: any handset can write such a text. It is then kept as a receipt, not as an inbound SMS,
+    and whoever guesses the id of an SMS could report it delivered."""
+    query: bool = False
+    """Whether it answers query_sm: then it is asked, once, for a part whose receipt is about to be given up."""
+
+    statuses: Mapping[int, Meaning] = field(default_factory=dict)
+    """What this carrier means by a command_status, where it is not what smpp.wire.statuses says."""
+    throttle_pause: timedelta = timedelta(seconds=1)
+    """How long nothing is submitted after «throttled» or «queue full»."""
+
+    def wire_alphabet(self, *, flash: bool) -> WireAlphabet:
+        """Return what the octets of a text in the default alphabet are: a flash SMS's data_coding may name GSM-7."""
+        wire = self.default_alphabet
+        if flash and wire is not WireAlphabet.GSM7_PACKED and names_gsm7(self.flash_data_coding):
+            return WireAlphabet.GSM7
+        return wire
+
+    @property
+    def lacking(self) -> frozenset[str]:
+        """The characters of GSM-7 that the default alphabet lacks on this carrier's wire."""
+        return _LACKING.get(self.default_alphabet, NOTHING)
+
+
+def has_class(data_coding: int) -> bool:
+    """Tell whether a data_coding has a message class (3GPP TS 23.038 §4: 0001, 0011, 0101, 0111 and 1111)."""
+    return data_coding & 0x90 == 0x10 or data_coding & 0xF0 == 0xF0
+
+
+def named_alphabet(data_coding: int) -> str:
+    """Return the alphabet that a data_coding names: gsm7, latin-1, ascii or ucs2; empty for any other or the carrier's.
+
+    Those without a message class are of SMPP 3.4 §5.2.19, the others of 3GPP TS 23.038 §4.
+    """
+    if not has_class(data_coding):
+        return {1: "ascii", 3: "latin-1", 8: "ucs2"}.get(data_coding, "")
+    bits = data_coding & 0x04 if data_coding & 0xF0 == 0xF0 else data_coding & 0x0C
+    return {0x00: "gsm7", 0x08: "ucs2"}.get(bits, "")
+
+
+def names_gsm7(data_coding: int) -> bool:
+    """Tell whether a data_coding names GSM-7, whatever the carrier's default alphabet is."""
+    return named_alphabet(data_coding) == "gsm7"
+
+
+CODECS: Final[Mapping[WireAlphabet, str]] = MappingProxyType(
+    {WireAlphabet.LATIN1: "latin-1", WireAlphabet.ASCII: "ascii"}
+)
+_LACKING: Final = MappingProxyType({wire: gsm7_without(codec) for wire, codec in CODECS.items()})

@@ -1,0 +1,153 @@
+"""One deliver_sm or data_sm from a handset → its text and place: alphabets, headers, sar parameters, message_payload.
+
+Not here: joining fragments (gateway.receive) and receipts (receipts). Standards: SMPP 3.4 §5.2.19 (data_coding),
+§5.3.2; 3GPP TS 23.038 §4; TS 23.040 §9.2.3.24 (header), §9.2.3.24.1 and §9.2.3.24.8 (concatenation).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from smpp.dialect.dialect import CODECS as DEFAULTS
+from smpp.dialect.dialect import Dialect, WireAlphabet, names_gsm7
+from smpp.wire.bodies import DataSm, DeliverSm, SubmitMulti, SubmitSm
+from smpp.wire.packing import unpack_septets
+from smpp.wire.pdu import Pdu
+from smpp.wire.tlv import Tag
+from sms.alphabet import decode_gsm7
+from sms.message import InboundFragment
+
+_UDH_INDICATOR = 0x40
+_INTERNATIONAL = 1
+_CONCATENATED_8_BIT = 0x00
+_CONCATENATED_16_BIT = 0x08
+_LEAST_GUESSED = 8
+
+# §5.2.19; an octet that the codec cannot read becomes U+FFFD. 2 and 4 are octets and read as Latin-1, so none is lost.
+CODECS: Mapping[int, str] = MappingProxyType(
+    {
+        0x01: "ascii",
+        0x02: "latin-1",
+        0x03: "latin-1",
+        0x04: "latin-1",
+        0x05: "iso2022_jp",
+        0x06: "iso8859_5",
+        0x07: "iso8859_8",
+        0x08: "utf-16-be",
+        0x0A: "iso2022_jp",
+        0x0D: "iso2022_jp_1",
+        0x0E: "euc_kr",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a fragment stands in its text."""
+
+    reference: int | None = None
+    index: int = 1
+    total: int = 1
+
+
+def split_header(message: bytes) -> tuple[bytes, bytes]:
+    """Return the user data header with its length octet, and the text; all is text where the length cannot be."""
+    if not message or 1 + message[0] > len(message):
+        return b"", message
+    return message[: 1 + message[0]], message[1 + message[0] :]
+
+
+def read_place(udh: bytes) -> Place:
+    """Return the place that the first valid concatenation element names (TS 23.040 §9.2.3.24.1: else as if none)."""
+    offset = 1
+    while offset + 2 <= len(udh):
+        element, length = udh[offset], udh[offset + 1]
+        data = udh[offset + 2 : offset + 2 + length]
+        offset += 2 + length
+        if len(data) == length and (element, length) in ((_CONCATENATED_8_BIT, 3), (_CONCATENATED_16_BIT, 4)):
+            reference, total, index = int.from_bytes(data[:-2], "big"), data[-2], data[-1]
+            if 1 <= index <= total:
+                return Place(reference, index, total)
+    return Place()
+
+
+def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes) -> str:
+    wire = dialect.default_alphabet
+    if not data_coding and _looks_like_ucs2(octets):
+        return octets.decode("utf-16-be")
+    if wire is WireAlphabet.GSM7_PACKED:
+        return decode_gsm7(unpack_septets(octets, after_octets=len(udh)))
+    if wire is WireAlphabet.GSM7 or names_gsm7(data_coding):
+        return decode_gsm7(octets)
+    return octets.decode(DEFAULTS[wire], "replace")
+
+
+def _looks_like_ucs2(octets: bytes) -> bool:
+    """Tell whether octets under data_coding 0 are UCS-2 all the same, as some networks send it without saying so.
+
+    Careful: four characters or more, most of them Latin (a zero before each, which is @ in GSM-7), all printable.
+    """
+    if len(octets) < _LEAST_GUESSED or len(octets) % 2 or 4 * octets[::2].count(0) <= len(octets) or 0 in octets[1::2]:
+        return False
+    try:
+        return octets.decode("utf-16-be").replace("\n", "").replace("\r", "").isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def read_text(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes = b"") -> str:
+    """Return the text of octets in this coding; `udh` is the header before them, which packed septets begin behind."""
+    codec = CODECS.get(data_coding)
+    if codec is None and data_coding & 0xF0 in (0x10, 0x20, 0x30):
+        # TS 23.038 §4, general data coding: bits 3 and 2 are the alphabet.
+        codec = {0x04: "latin-1", 0x08: "utf-16-be"}.get(data_coding & 0x0C)
+    elif codec is None and data_coding & 0xF4 == 0xF4:
+        codec = "latin-1"  # TS 23.038 §4, data coding and message class: 8-bit data
+    return _read_default(octets, data_coding, dialect, udh) if codec is None else octets.decode(codec, "replace")
+
+
+def message_octets(pdu: Pdu) -> tuple[bytes, bytes]:
+    """Return the user data header and the text's octets of a message PDU, wherever it carries them."""
+    body = pdu.body
+    if not isinstance(body, (DeliverSm, SubmitSm, SubmitMulti, DataSm)):
+        raise TypeError(f"{pdu.command.name} carries no message")
+    octets = b"" if isinstance(body, DataSm) else body.short_message
+    if not octets and pdu.tlvs:
+        octets = pdu.octets(Tag.MESSAGE_PAYLOAD) or b""
+    return split_header(octets) if body.esm_class & _UDH_INDICATOR else (b"", octets)
+
+
+def read_message(pdu: Pdu, dialect: Dialect) -> tuple[str, Place]:
+    """Return the text and the place of a message PDU."""
+    udh, octets = message_octets(pdu)
+    place = read_place(udh)
+    if place.reference is None and pdu.tlvs:
+        reference = pdu.integer(Tag.SAR_MSG_REF_NUM)
+        total = pdu.integer(Tag.SAR_TOTAL_SEGMENTS) or 0
+        index = pdu.integer(Tag.SAR_SEGMENT_SEQNUM) or 0
+        if reference is not None and 1 <= index <= total:
+            place = Place(reference, index, total)
+    data_coding = pdu.body.data_coding  # type: ignore[union-attr]  # message_octets took only bodies that have one
+    return read_text(octets, data_coding, dialect, udh), place
+
+
+def read_address(ton: int, address: str) -> str:
+    """Return the address, with a plus where it is an international number (§5.2.5)."""
+    return f"+{address}" if ton == _INTERNATIONAL and address.isdecimal() else address
+
+
+def read_fragment(pdu: Pdu, carrier: str, dialect: Dialect) -> InboundFragment:
+    """Return the fragment of a deliver_sm or data_sm; `carrier` is the name in the operator's file."""
+    text, place = read_message(pdu, dialect)
+    body = pdu.body
+    if not isinstance(body, (DeliverSm, DataSm)):
+        raise TypeError(f"{pdu.command.name} comes from no handset")
+    return InboundFragment(
+        carrier=carrier,
+        source=read_address(body.source_addr_ton, body.source_addr),
+        destination=read_address(body.dest_addr_ton, body.destination_addr),
+        text=text,
+        reference=place.reference,
+        index=place.index,
+        total=place.total,
+    )

@@ -1,0 +1,279 @@
+"""Delivery receipts: what in a deliver_sm or data_sm is one, and reading its text and its parameters.
+
+An intermediate notification is read as a receipt whose state is ENROUTE, whatever it says: its sender calls it not
+final, so no word of it may end a message. Where number and word of a state differ, the final one counts. Not here: what
+a receipt does to a message (sms.lifecycle). Standard: SMPP 3.4 §5.2.12 (esm_class), §5.2.28 (message_state), appendix B
+(the text, «vendor specific», so it is read tolerantly).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from smpp.dialect.dialect import Dialect, IdSource
+from smpp.dialect.fragments import message_octets, read_text, split_header
+from smpp.dialect.submissions import normalise_id
+from smpp.wire.bodies import DataSm, DeliverSm
+from smpp.wire.pdu import Pdu
+from smpp.wire.tlv import Tag, TlvValue
+from sms.lifecycle import INTERMEDIATE
+from sms.message import Receipt, ReceiptState
+
+_RECEIPTED_MESSAGE_ID: int = Tag.RECEIPTED_MESSAGE_ID
+_MESSAGE_STATE: int = Tag.MESSAGE_STATE
+_NETWORK_ERROR_CODE: int = Tag.NETWORK_ERROR_CODE
+_MESSAGE_PAYLOAD: int = Tag.MESSAGE_PAYLOAD
+_TYPE_BITS = 0x3C  # §5.2.12: bits 5 to 2
+_UDH_INDICATOR = 0x40
+_RECEIPT, _INTERMEDIATE = 0x04, 0x20
+_NO_NUMBER = -1
+_MOST_DIGITS = 20  # §4.6.1: a source_addr without its NUL
+
+# §5.2.28; 0 (scheduled) and 9 (skipped: accepted, and not sent on purpose) are of SMPP 5.0.
+STATES: Mapping[int, ReceiptState] = MappingProxyType(
+    {
+        0: ReceiptState.ENROUTE,
+        1: ReceiptState.ENROUTE,
+        2: ReceiptState.DELIVERED,
+        3: ReceiptState.EXPIRED,
+        4: ReceiptState.DELETED,
+        5: ReceiptState.UNDELIVERABLE,
+        6: ReceiptState.ACCEPTED,
+        7: ReceiptState.UNKNOWN,
+        8: ReceiptState.REJECTED,
+        9: ReceiptState.UNDELIVERABLE,
+    }
+)
+
+# Appendix B.
+WORD_OF: Mapping[ReceiptState, str] = MappingProxyType(
+    {
+        ReceiptState.ENROUTE: "ENROUTE",
+        ReceiptState.DELIVERED: "DELIVRD",
+        ReceiptState.EXPIRED: "EXPIRED",
+        ReceiptState.DELETED: "DELETED",
+        ReceiptState.UNDELIVERABLE: "UNDELIV",
+        ReceiptState.ACCEPTED: "ACCEPTD",
+        ReceiptState.UNKNOWN: "UNKNOWN",
+        ReceiptState.REJECTED: "REJECTD",
+    }
+)
+# Those, and words that carriers write instead.
+WORDS: Mapping[str, ReceiptState] = MappingProxyType(
+    {
+        **{word: state for state, word in WORD_OF.items()},
+        "DELIVERED": ReceiptState.DELIVERED,
+        "DELIVERD": ReceiptState.DELIVERED,
+        "UNDELIVERED": ReceiptState.UNDELIVERABLE,
+        "UNDELIVERABLE": ReceiptState.UNDELIVERABLE,
+        "UNDELIVRD": ReceiptState.UNDELIVERABLE,
+        "FAILED": ReceiptState.UNDELIVERABLE,
+        "SKIPPED": ReceiptState.UNDELIVERABLE,
+        "ACCEPTED": ReceiptState.ACCEPTED,
+        "ACCEPT": ReceiptState.ACCEPTED,
+        "ACKED": ReceiptState.ACCEPTED,
+        "REJECTED": ReceiptState.REJECTED,
+        "REJECT": ReceiptState.REJECTED,
+        "REJECTE": ReceiptState.REJECTED,
+        "EXPIRD": ReceiptState.EXPIRED,
+        **dict.fromkeys(
+            (
+                "BUFFERED",
+                "BUFFRED",
+                "BUFFERD",
+                "QUEUED",
+                "PENDING",
+                "SENT",
+                "ENROUT",
+                "EN_ROUTE",
+                "SCHEDULED",
+                "SCHEDLD",
+            ),
+            ReceiptState.ENROUTE,
+        ),
+        # Some write the number in the word's place.
+        **{str(number): state for number, state in STATES.items()},
+    }
+)
+# What may stand around the value of a field, such as commas between them.
+_AROUND = " \t\r\n,;'\""
+
+
+class DeliveryKind(StrEnum):
+    """What a deliver_sm or data_sm brings."""
+
+    MESSAGE = "message"
+    RECEIPT = "receipt"
+    INTERMEDIATE = "intermediate"
+
+
+def kind_of(pdu: Pdu, dialect: Dialect) -> DeliveryKind:
+    """Return what the PDU brings: by its esm_class, or by its parameters where a carrier forgets the bit.
+
+    By its text only where the dialect says that the carrier marks no receipt, or where its esm_class is that of another
+    acknowledgement (§5.2.12: of a handset, of its user), as some carriers mark theirs.
+    """
+    body = pdu.body
+    if not isinstance(body, (DeliverSm, DataSm)):
+        return DeliveryKind.MESSAGE
+    bits = body.esm_class & _TYPE_BITS
+    if bits & _RECEIPT:
+        return DeliveryKind.RECEIPT
+    if bits == _INTERMEDIATE:
+        return DeliveryKind.INTERMEDIATE
+    if pdu.tlvs and pdu.text(Tag.RECEIPTED_MESSAGE_ID) and pdu.integer(Tag.MESSAGE_STATE) is not None:
+        return DeliveryKind.RECEIPT
+    if (bits or dialect.receipts_unmarked) and _reads_as_receipt(pdu, body, dialect):
+        return DeliveryKind.RECEIPT
+    return DeliveryKind.MESSAGE
+
+
+def _reads_as_receipt(pdu: Pdu, body: DeliverSm | DataSm, dialect: Dialect) -> bool:
+    """Tell whether the text is in the form of appendix B: its id first, and a date and a state that has a meaning."""
+    text = _legible(message_octets(pdu)[1], body, dialect)
+    fields = parse_receipt_text(text)
+    word = fields.get("stat", "").upper()
+    is_known = word in WORDS or word in dialect.receipt_states
+    return text[:3].lower() == "id:" and bool(fields.get("id")) and "donedate" in fields and is_known
+
+
+# Appendix B as nearly every carrier writes it; anything else goes the tolerant way.
+_USUAL = re.compile(
+    r"id:([^ :]+) sub:\S* dlvrd:\S* submit date:\S* done date:(\d+) stat:([A-Za-z]+) err:(\w*)(?: [Tt]ext:|$)"
+).match
+_KEY = re.compile(r"(?<![A-Za-z])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)\s*:", re.IGNORECASE)
+
+
+def parse_receipt_text(text: str) -> Mapping[str, str]:
+    """Return the fields of a receipt's text by name in lower case without blanks: any order, case, spacing, gaps.
+
+    A field ends where the next begins; what stands before the first belongs to none, and `text:` swallows the rest
+    unless the id is still to come. Names: id, sub, dlvrd, submitdate, donedate, stat, err, text.
+    """
+    found: dict[str, str] = {}
+    text = text.replace("\0", " ")
+    name, begin = "", 0
+    for match in _KEY.finditer(text):
+        if name == "text" and "id" in found:
+            break
+        if name:
+            found.setdefault(name, text[begin : match.start()].strip(_AROUND))
+        name, begin = re.sub(r"[ _]", "", match[1].lower()), match.end()
+    if name:
+        found.setdefault(name, text[begin:].strip(_AROUND))
+    return found
+
+
+@lru_cache(maxsize=2048)
+def parse_receipt_date(text: str, zone: ZoneInfo) -> datetime | None:
+    """Return the instant of `YYMMDDhhmm[ss]` or `YYYYMMDDhhmmss` in the zone; None where it is neither.
+
+    Kept for the next receipt: the receipts of a minute all have the same date.
+    """
+    digits = re.sub(r"[^0-9]", "", text)
+    form = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}.get(len(digits))
+    if form is None:
+        return None
+    try:
+        return datetime.strptime(digits, form).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_absolute_time(text: str) -> datetime | None:
+    """Return the instant of `YYMMDDhhmmsstnnp` (§7.1.1.1), None where it is empty or something else.
+
+    nn is how many quarters of an hour local time is ahead of UTC (p is +) or behind it (p is -).
+    """
+    match = re.fullmatch(r"([0-9]{12})[0-9]([0-9]{2})([+-])", text)
+    if match is None:
+        return None
+    local = parse_receipt_date(match[1], ZoneInfo("UTC"))
+    ahead = timedelta(minutes=15 * int(match[2]))
+    return None if local is None else local - (ahead if match[3] == "+" else -ahead)
+
+
+def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
+    """Return the receipt that the PDU is, None where it names no message; `carrier` is the operator's name for it.
+
+    An intermediate notification (§5.2.12) gives one with the state ENROUTE; its error says why it is not there yet.
+    """
+    body = pdu.body
+    if not isinstance(body, (DeliverSm, DataSm)):
+        raise TypeError(f"{pdu.command.name} is no receipt")
+    octets = b"" if isinstance(body, DataSm) else body.short_message
+    tlv_id: TlvValue = ""
+    number_of_state = _NO_NUMBER
+    network_error: TlvValue = b""
+    for tag, value in pdu.tlvs:
+        if tag == _RECEIPTED_MESSAGE_ID:
+            tlv_id = value
+        elif tag == _MESSAGE_STATE:
+            number_of_state = value if isinstance(value, int) else _NO_NUMBER
+        elif tag == _NETWORK_ERROR_CODE:
+            network_error = value
+        elif tag == _MESSAGE_PAYLOAD and not octets:
+            octets = value if isinstance(value, bytes) else b""
+    usual = _USUAL(octets.decode("latin-1"))
+    text_id, date, word, error = usual.groups() if usual is not None else _read_unusual(octets, body, dialect)
+    if tlv_id and not (text_id and dialect.receipt_id_from is IdSource.TEXT):
+        carrier_id = normalise_id(str(tlv_id), dialect.id_in_receipt_tlv or dialect.id_in_response)
+    else:
+        carrier_id = normalise_id(text_id, dialect.id_in_receipt)
+    if not carrier_id:
+        return None
+    number = body.destination_addr if dialect.receipt_number_is_destination else body.source_addr
+    number = number.removeprefix("+")
+    if not error and isinstance(network_error, bytes) and network_error:
+        error = str(int.from_bytes(network_error[1:], "big"))  # §5.3.2.31: network type, then the error
+    return Receipt(
+        carrier=carrier,
+        carrier_id=carrier_id,
+        state=_decide_state(body.esm_class, word.upper(), number_of_state, dialect),
+        error=error,
+        number=number if number.isdecimal() and len(number) <= _MOST_DIGITS else "",
+        done_at=parse_receipt_date(date, dialect.receipt_zone),
+        word=word or _word_of_number(number_of_state),
+    )
+
+
+def _word_of_number(number: int) -> str:
+    state = STATES.get(number)
+    if state is not None:
+        return WORD_OF[state]
+    return "" if number == _NO_NUMBER else str(number)
+
+
+def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> ReceiptState:
+    """Return the state: a word that the operator explained counts first, then the parameter, then appendix B."""
+    if esm_class & _TYPE_BITS == _INTERMEDIATE:
+        return ReceiptState.ENROUTE
+    own = dialect.receipt_states.get(word)
+    if own is not None:
+        return own
+    told = [state for state in (STATES.get(number), WORDS.get(word)) if state is not None]
+    return next((state for state in told if state not in INTERMEDIATE), told[0] if told else ReceiptState.OTHER)
+
+
+def _read_unusual(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> tuple[str, str, str, str]:
+    """Return id, done date, state and error of a text that is not as appendix B has it, or behind a header."""
+    fields: Mapping[str, str] = {}
+    if body.esm_class & _UDH_INDICATOR:
+        fields = parse_receipt_text(_legible(split_header(octets)[1], body, dialect))
+    if not fields.get("id"):
+        # Some carriers give a receipt the esm_class of its part, header bit and all, but no header.
+        fields = parse_receipt_text(_legible(octets, body, dialect))
+    return fields.get("id", ""), fields.get("donedate", ""), fields.get("stat", ""), fields.get("err", "")
+
+
+def _legible(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> str:
+    """Return the text of a receipt, whichever alphabet it is in."""
+    text = octets.decode("latin-1")
+    if "id:" in text.lower():
+        return text
+    # farhadi/node-smpp#68: a receipt in UCS-2 does occur, although appendix B means the default alphabet.
+    return read_text(octets, body.data_coding, dialect)

@@ -1,0 +1,308 @@
+"""One part → the submit_sm or data_sm that a carrier's dialect wants, and what is asked about parts it has.
+
+Also ids ↔ the form in which two of them compare equal. Not here: the answers (outcomes, client). Standards: SMPP 3.4
+§4.4.1, §4.5.1, §4.7.1, §4.8.1, §4.9.1, §4.10.1, §5.2, §7.1.1; 3GPP TS 23.038 §4 and §6.1.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from math import ceil
+
+from smpp.dialect.dialect import CODECS, Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.wire.bodies import CancelSm, DataSm, QuerySm, ReplaceSm, SubmitMulti, SubmitSm
+from smpp.wire.fields import Address, PduError
+from smpp.wire.packing import pack_septets
+from smpp.wire.pdu import write_around
+from smpp.wire.statuses import Status
+from smpp.wire.tlv import Tag, Tlv
+from sms.alphabet import decode_gsm7, encode_ucs2
+from sms.message import Alphabet, PartToSubmit, Priority
+from sms.number import MobileNumber, SenderId, SenderKind
+from sms.parts import narrow_header
+
+_UDH_INDICATOR = 0x40  # §5.2.12
+_TEXT = IdBase.TEXT
+_BASES = {IdBase.DECIMAL: 10, IdBase.HEX: 16}
+_UCS2 = Alphabet.UCS2
+_MOST_OCTETS, _MOST_DIGITS = 254, 19  # §5.2.22, §5.2.9 with room for a plus
+_MOST_SHARED = 4096
+_MOST_ID = 255
+_USER_DATA = 140  # octets of a TPDU, 3GPP TS 23.040 §9.2.3.24
+_LEAST_VALIDITY = timedelta(minutes=1)
+
+
+def write_source(sender: SenderId | None, dialect: Dialect) -> tuple[int, int, str]:
+    """Return TON, NPI and source_addr; all empty where the carrier chooses the sender (§5.2.7: NULL)."""
+    if sender is None:
+        return 0, 0, ""
+    if sender.kind is SenderKind.ALPHANUMERIC:
+        return dialect.alphanumeric_ton, dialect.alphanumeric_npi, sender.value
+    if sender.kind is SenderKind.SHORT_CODE:
+        return dialect.short_code_ton, dialect.short_code_npi, sender.value
+    return dialect.numeric_ton, dialect.numeric_npi, f"+{sender.value}" if dialect.numeric_plus else sender.value
+
+
+def write_validity(expires_at: datetime | None, dialect: Dialect, now: datetime) -> str:
+    """Return validity_period; a validity that has all but ended is written as one minute (§7.1.1)."""
+    if expires_at is None or dialect.validity_format is ValidityFormat.NONE:
+        return ""
+    left = max(expires_at - now, _LEAST_VALIDITY)
+    if dialect.validity_format is ValidityFormat.ABSOLUTE:
+        return (now + left).astimezone(UTC).strftime("%y%m%d%H%M%S000+")
+    return _relative_validity(ceil(left.total_seconds()))
+
+
+@lru_cache(maxsize=4096)
+def _relative_validity(seconds: int) -> str:
+    """Return the relative format of §7.1.1.2; the parts of a job share it, so it is kept."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"0000{min(days, 99):02}{hours:02}{minutes:02}{seconds:02}000R"
+
+
+def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm | DataSm, tuple[Tlv, ...]]:
+    """Return the request that submits a part, with its optional parameters; `now` counts for a relative validity."""
+    submit, tlvs = _write_submit(part, dialect, now)
+    if dialect.submit_with is SubmitWith.SUBMIT_SM:
+        return submit, tlvs
+    if submit.short_message:
+        tlvs = (*tlvs, Tlv(Tag.MESSAGE_PAYLOAD, submit.short_message))
+    if part.expires_at is not None and dialect.validity_format is not ValidityFormat.NONE:
+        left = max(part.expires_at - now, _LEAST_VALIDITY)
+        tlvs = (*tlvs, Tlv(Tag.QOS_TIME_TO_LIVE, ceil(left.total_seconds())))
+    return DataSm(*submit[:8], submit.registered_delivery, submit.data_coding), tlvs
+
+
+def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm, tuple[Tlv, ...]]:
+    """Return the submit_sm of a part, of which the other requests that carry a text are made."""
+    part = _sayable(part, dialect)
+    ton, npi, source = write_source(part.sender, dialect)
+    number = part.number.digits
+    esm_class = dialect.esm_class
+    udh = part.udh if dialect.wide_reference else narrow_header(part.udh)
+    tlvs: tuple[Tlv, ...] = ()
+    if udh and part.total > 1 and dialect.long_messages is LongMessages.SAR:
+        udh = b""
+        tlvs = (
+            Tlv(Tag.SAR_MSG_REF_NUM, part.reference),
+            Tlv(Tag.SAR_TOTAL_SEGMENTS, part.total),
+            Tlv(Tag.SAR_SEGMENT_SEQNUM, part.index),
+        )
+    if part.alphabet is Alphabet.UCS2:
+        coding = dialect.flash_ucs2_data_coding if part.flash else dialect.ucs2_data_coding
+        message = udh + part.payload
+    else:
+        coding = dialect.flash_data_coding if part.flash else dialect.default_data_coding
+        message = udh + write_septets(part.payload, dialect.wire_alphabet(flash=part.flash), udh)
+    if udh:
+        esm_class |= _UDH_INDICATOR
+    if part.is_whole or (udh and dialect.long_messages is LongMessages.MESSAGE_PAYLOAD):
+        tlvs = (Tlv(Tag.MESSAGE_PAYLOAD, message),)
+        message = b""
+    return (
+        SubmitSm(
+            dialect.service_type,
+            ton,
+            npi,
+            source,
+            dialect.destination_ton,
+            dialect.destination_npi,
+            f"+{number}" if dialect.destination_plus else number,
+            esm_class,
+            0,
+            dialect.express_priority_flag if part.priority is Priority.EXPRESS else dialect.normal_priority_flag,
+            "",
+            write_validity(part.expires_at, dialect, now),
+            dialect.registered_delivery if part.receipt_wanted else dialect.no_registered_delivery,
+            0,
+            coding,
+            0,
+            message,
+        ),
+        tlvs,
+    )
+
+
+class SubmitWriter:
+    """Writes the bodies of submit_sm as `write_part` and the codec do; what many parts share it writes once.
+
+    All that a body has before its destination and after its text depends on the dialect, the sender and a few flags.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._takes = dialect.submit_with is SubmitWith.SUBMIT_SM
+        self._takes_headers = dialect.long_messages in {LongMessages.UDH, LongMessages.WHOLE}
+        self._plus = b"+" if dialect.destination_plus else b""
+        self._shared: dict[tuple[object, ...], tuple[bytes, bytes, bytes]] = {}
+
+    def write(self, part: PartToSubmit, now: datetime) -> bytes | None:
+        """Return the body, None for a part that only `write_part` can write, or say why it cannot be written."""
+        udh, sender, dialect = part.udh, part.sender, self._dialect
+        digits = part.number.digits
+        if not self._takes or (udh and not self._takes_headers) or not (digits.isascii() and digits.isdecimal()):
+            return None
+        if part.is_whole:
+            return None
+        if udh and not dialect.wide_reference:
+            udh = narrow_header(udh)
+        wire = dialect.wire_alphabet(flash=part.flash)
+        if wire in CODECS and not _can_say(part, wire):
+            return None
+        alphabet = part.alphabet
+        message = part.payload if alphabet is _UCS2 else write_septets(part.payload, wire, udh)
+        if udh:
+            message = udh + message
+        length = len(message)
+        if length > _MOST_OCTETS or len(digits) > _MOST_DIGITS:
+            return None
+        name = ("", "") if sender is None else (sender.value, sender.kind)
+        flags = alphabet, part.priority, part.flash, part.receipt_wanted, not udh
+        shared = self._shared.get((name, flags))
+        if shared is None:
+            shared = self._write_shared(part, now)
+            if shared is None:
+                return None
+            if len(self._shared) >= _MOST_SHARED:
+                self._shared.clear()
+            self._shared[name, flags] = shared
+        before, between, after = shared
+        validity = write_validity(part.expires_at, dialect, now).encode()
+        return b"%b%b%b%b%b%b%c%b" % (before, self._plus, digits.encode(), between, validity, after, length, message)
+
+    def _write_shared(self, part: PartToSubmit, now: datetime) -> tuple[bytes, bytes, bytes] | None:
+        try:
+            return write_around(_write_submit(part, self._dialect, now)[0])
+        except PduError:
+            return None
+
+
+def write_septets(septets: bytes, wire: WireAlphabet, udh: bytes) -> bytes:
+    """Return a text of the default alphabet as it is on the wire, behind the header `udh`.
+
+    Raises UnicodeEncodeError for a character that the wire lacks.
+    """
+    if wire is WireAlphabet.GSM7:
+        return septets
+    if wire is WireAlphabet.GSM7_PACKED:
+        return pack_septets(septets, after_octets=len(udh))
+    return decode_gsm7(septets).encode(CODECS[wire])
+
+
+def _can_say(part: PartToSubmit, wire: WireAlphabet) -> bool:
+    """Tell whether the wire has all characters of a part."""
+    try:
+        if part.alphabet is not _UCS2:
+            write_septets(part.payload, wire, b"")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _sayable(part: PartToSubmit, dialect: Dialect) -> PartToSubmit:
+    """Return the part in UCS-2 where the carrier's default alphabet lacks one of its characters.
+
+    So no text is changed although the part was made for another carrier, or for another dialect of this one. Raises
+    PduError where the part is too long for that.
+    """
+    wire = dialect.wire_alphabet(flash=part.flash)
+    if wire not in CODECS or _can_say(part, wire):
+        return part
+    payload = encode_ucs2(decode_gsm7(part.payload))
+    if len(part.udh) + len(payload) > _USER_DATA and not part.is_whole:
+        raise PduError(
+            Status.RINVMSGLEN, "the carrier's alphabet lacks a character, and UCS-2 has no room for the text"
+        )
+    return replace(part, alphabet=_UCS2, payload=payload)
+
+
+def write_cancel(carrier_id: str, number: MobileNumber, sender: SenderId | None, dialect: Dialect) -> CancelSm:
+    """Return the cancel_sm of the part with this normalised id (§4.9.1: the addresses must be those of the submit)."""
+    ton, npi, source = write_source(sender, dialect)
+    return CancelSm(
+        dialect.service_type,
+        write_id(carrier_id, dialect.id_in_response),
+        ton,
+        npi,
+        source,
+        dialect.destination_ton,
+        dialect.destination_npi,
+        f"+{number.digits}" if dialect.destination_plus else number.digits,
+    )
+
+
+def write_query(carrier_id: str, sender: SenderId | None, dialect: Dialect) -> QuerySm:
+    """Return the query_sm of the part with this normalised id (§4.8.1)."""
+    ton, npi, source = write_source(sender, dialect)
+    return QuerySm(write_id(carrier_id, dialect.id_in_response), ton, npi, source)
+
+
+def write_replace(carrier_id: str, part: PartToSubmit, dialect: Dialect, now: datetime) -> ReplaceSm:
+    """Return the replace_sm that puts this text in the place of the one with the id (§4.10.1).
+
+    Raises PduError for a part of several: without esm_class nothing could say that a header stands before the text.
+    """
+    if part.total > 1:
+        raise PduError(Status.RINVMSGLEN, "replace_sm takes one part alone")
+    submit, _ = _write_submit(part, dialect, now)
+    return ReplaceSm(
+        write_id(carrier_id, dialect.id_in_response),
+        submit.source_addr_ton,
+        submit.source_addr_npi,
+        submit.source_addr,
+        "",
+        submit.validity_period,
+        submit.registered_delivery,
+        0,
+        submit.short_message,
+    )
+
+
+def write_multi(
+    part: PartToSubmit, numbers: Sequence[MobileNumber], dialect: Dialect, now: datetime
+) -> tuple[SubmitMulti, tuple[Tlv, ...]]:
+    """Return the submit_multi of a part's text to these numbers with its optional parameters (§4.5.1)."""
+    submit, tlvs = _write_submit(part, dialect, now)
+    plus = "+" if dialect.destination_plus else ""
+    to = tuple(
+        Address(dialect.destination_ton, dialect.destination_npi, f"{plus}{number.digits}") for number in numbers
+    )
+    return SubmitMulti._make((*submit[:4], to, *submit[7:])), tlvs
+
+
+def normalise_id(text: str, base: IdBase) -> str:
+    """Return the id in the form in which ids compare: a number as plain decimal digits, a text without outer blanks.
+
+    What should be a number and is none stays the text that it is. A text whose case says nothing is in lower case. Of
+    one that is longer than any index takes, its beginning counts.
+    """
+    text = text.replace("\0", " ").strip()[:_MOST_ID]
+    if base is _TEXT:
+        return text
+    if base is IdBase.TEXT_ANY_CASE:
+        return text.lower()
+    try:
+        return str(int(text, _BASES[base]))
+    except ValueError:
+        return text
+
+
+def unite_ids(answered: str, reported: str, dialect: Dialect) -> str:
+    """Return the one id that these are, in the form in which ids compare; empty where they are two.
+
+    `answered` was kept of an answer before the dialect explained its ids: as it came. `reported` was kept of a receipt,
+    as it came or in that form.
+    """
+    own = normalise_id(answered, dialect.id_in_response)
+    bases = (dialect.id_in_receipt, dialect.id_in_receipt_tlv or dialect.id_in_response)
+    if answered == reported:
+        return answered
+    return own if own in {reported, *(normalise_id(reported, base) for base in bases)} else ""
+
+
+def write_id(carrier_id: str, base: IdBase) -> str:
+    """Return a normalised id as the carrier writes it: a hexadecimal id in lower case without leading zeros."""
+    return f"{int(carrier_id):x}" if base is IdBase.HEX and carrier_id.isdecimal() else carrier_id

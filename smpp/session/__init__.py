@@ -1,0 +1,1 @@
+"""One SMPP session without I/O, shared by client and server."""

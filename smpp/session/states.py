@@ -1,0 +1,112 @@
+"""The states of a session as literal tables: who may ask what, and what leads where (SMPP 3.4 §2.2, §2.3 table 2-1).
+
+Not here: the session that follows them.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from smpp.wire.bodies import Command
+
+
+class Role(StrEnum):
+    """Which end we are: the ESME opens connections and submits, the SMSC takes and delivers."""
+
+    ESME = "esme"
+    SMSC = "smsc"
+
+
+class State(StrEnum):
+    """Where a session is (§2.2). UNBINDING: we asked and wait; UNBOUND: the other side asked, or answered."""
+
+    OPEN = "open"
+    BOUND_TX = "bound-tx"
+    BOUND_RX = "bound-rx"
+    BOUND_TRX = "bound-trx"
+    UNBINDING = "unbinding"
+    UNBOUND = "unbound"
+    CLOSED = "closed"
+
+
+class Happening(StrEnum):
+    """What changes the state."""
+
+    TRANSMITTER_BOUND = "transmitter-bound"
+    RECEIVER_BOUND = "receiver-bound"
+    TRANSCEIVER_BOUND = "transceiver-bound"
+    UNBIND_SENT = "unbind-sent"
+    UNBIND_HEARD = "unbind-heard"
+    ENDED = "ended"
+
+
+_LEAVING = MappingProxyType(
+    {
+        Happening.UNBIND_SENT: State.UNBINDING,
+        Happening.UNBIND_HEARD: State.UNBOUND,
+        Happening.ENDED: State.CLOSED,
+    }
+)
+
+TRANSITIONS: Mapping[State, Mapping[Happening, State]] = MappingProxyType(
+    {
+        State.OPEN: MappingProxyType(
+            {
+                Happening.TRANSMITTER_BOUND: State.BOUND_TX,
+                Happening.RECEIVER_BOUND: State.BOUND_RX,
+                Happening.TRANSCEIVER_BOUND: State.BOUND_TRX,
+                Happening.ENDED: State.CLOSED,
+            }
+        ),
+        State.BOUND_TX: _LEAVING,
+        State.BOUND_RX: _LEAVING,
+        State.BOUND_TRX: _LEAVING,
+        State.UNBINDING: MappingProxyType({Happening.UNBIND_HEARD: State.UNBOUND, Happening.ENDED: State.CLOSED}),
+        State.UNBOUND: MappingProxyType({Happening.ENDED: State.CLOSED}),
+        State.CLOSED: MappingProxyType({}),
+    }
+)
+
+BOUND_BY: Mapping[Command, Happening] = MappingProxyType(
+    {
+        Command.BIND_TRANSMITTER: Happening.TRANSMITTER_BOUND,
+        Command.BIND_RECEIVER: Happening.RECEIVER_BOUND,
+        Command.BIND_TRANSCEIVER: Happening.TRANSCEIVER_BOUND,
+    }
+)
+
+_LINK = frozenset({Command.ENQUIRE_LINK})
+_BOUND_LINK = _LINK | {Command.UNBIND}
+_SUBMITTING = frozenset(
+    {
+        Command.SUBMIT_SM,
+        Command.SUBMIT_MULTI,
+        Command.QUERY_SM,
+        Command.CANCEL_SM,
+        Command.REPLACE_SM,
+        Command.DATA_SM,
+    }
+)
+_DELIVERING = frozenset({Command.DELIVER_SM, Command.DATA_SM, Command.ALERT_NOTIFICATION})
+
+
+def _by(esme: frozenset[Command], smsc: frozenset[Command]) -> Mapping[Role, frozenset[Command]]:
+    return MappingProxyType({Role.ESME: esme, Role.SMSC: smsc})
+
+
+# Table 2-1, with four kindnesses that peers rely on: enquire_link is answered in every state, replace_sm also from a
+# transceiver, where both have unbound at once each unbind is answered, and a transmitter takes deliver_sm: centres with
+# the habits of SMPP 3.3 bring its receipts there (opentelecoms-org/jsmpp#157). data_sm goes both ways on every bind.
+MAY_ASK: Mapping[State, Mapping[Role, frozenset[Command]]] = MappingProxyType(
+    {
+        State.OPEN: _by(_LINK | frozenset(BOUND_BY), _LINK | {Command.OUTBIND}),
+        State.BOUND_TX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | {Command.DATA_SM, Command.DELIVER_SM}),
+        State.BOUND_RX: _by(_BOUND_LINK | {Command.DATA_SM}, _BOUND_LINK | _DELIVERING),
+        State.BOUND_TRX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
+        # What the other side sent before it read our unbind is still taken.
+        State.UNBINDING: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
+        State.UNBOUND: _by(_BOUND_LINK, _BOUND_LINK),
+        State.CLOSED: _by(frozenset(), frozenset()),
+    }
+)
+BOUND_STATES = frozenset({State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX})

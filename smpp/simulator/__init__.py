@@ -1,0 +1,1 @@
+"""A message centre of our own, for the demo and the tests."""

@@ -1,0 +1,134 @@
+"""The exact record of what the sandbox carrier took: every submit, and the messages as phones show them.
+
+Kept in memory, and where a file is given appended to it line by line before the submit is answered, so that it outlives
+the process. Not here: deciding what is taken (script).
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from smpp.dialect.fragments import read_message
+from smpp.simulator.script import Submitted
+from smpp.wire.bodies import DataSm, SubmitSm
+from smpp.wire.tlv import Tag, Tlv
+from sms.message import ReceiptState
+
+
+class Taken(NamedTuple):
+    """One submit that was taken; `key` is its message id in the form in which ids compare, `id_number` its origin."""
+
+    submitted: Submitted
+    id_number: int
+    message_id: str
+    key: str
+
+    def as_json(self) -> str:
+        """Return the line of the record's file, without its end."""
+        submitted, body = self.submitted, self.submitted.body
+        text, place = read_message(submitted.pdu, submitted.dialect)
+        return json.dumps(
+            {
+                "nth": submitted.nth,
+                "at": submitted.at.isoformat(),
+                "system_id": submitted.system_id,
+                "id": self.message_id,
+                "number": submitted.number,
+                "sender": submitted.sender,
+                "text": text,
+                "udh": submitted.udh.hex(),
+                "reference": place.reference,
+                "index": place.index,
+                "total": place.total,
+                "data_coding": body.data_coding,
+                "registered_delivery": body.registered_delivery,
+                "priority": body.priority_flag if isinstance(body, SubmitSm) else 0,
+            },
+            ensure_ascii=False,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A message as the phone shows it: joined from its parts; `missing` names the indexes that never came."""
+
+    number: str
+    sender: str
+    text: str
+    missing: tuple[int, ...] = ()
+
+
+class Record:
+    """Everything that was taken, in order. `states` is what the carrier says of each key when asked."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.taken: list[Taken] = []
+        self.states: dict[str, ReceiptState] = {}
+        self._places: dict[str, int] = {}
+        self._file: TextIO | None = path.open("a", encoding="utf-8") if path is not None else None
+
+    def add(self, taken: Taken) -> None:
+        """Remember a submit; the line is with the operating system when this returns."""
+        self._places[taken.key] = len(self.taken)
+        self.taken.append(taken)
+        self.states[taken.key] = ReceiptState.ENROUTE
+        if self._file is not None:
+            self._file.write(taken.as_json() + "\n")
+            self._file.flush()
+
+    def find(self, key: str) -> Taken | None:
+        """Return the submit with the key."""
+        place = self._places.get(key)
+        return None if place is None else self.taken[place]
+
+    def replace(self, taken: Taken, message: bytes) -> None:
+        """Put another text in the place of a submit's; the file keeps the line that it has."""
+        submitted = taken.submitted
+        body = submitted.body
+        if isinstance(body, DataSm):
+            tlvs = tuple(tlv for tlv in submitted.pdu.tlvs if tlv.tag != Tag.MESSAGE_PAYLOAD)
+            pdu = submitted.pdu._replace(tlvs=(*tlvs, Tlv(Tag.MESSAGE_PAYLOAD, message)))
+        else:
+            pdu = submitted.pdu._replace(body=body._replace(short_message=message))
+        self.taken[self._places[taken.key]] = taken._replace(submitted=submitted._replace(pdu=pdu))
+
+    def shown(self) -> list[Shown]:
+        """Return the messages as phones show them, in the order of their first parts.
+
+        A part that comes a second time begins a second message, so that nothing sent twice is hidden.
+        """
+        return join_parts(taken.submitted for taken in self.taken)
+
+    def close(self) -> None:
+        """Close the file, if any."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def join_parts(submits: Iterable[Submitted]) -> list[Shown]:
+    """Return the messages that these submits show, whole or with what is missing named."""
+    begun: list[tuple[Submitted, int, dict[int, str]]] = []
+    unfinished: dict[tuple[str, str, int | None, int], list[dict[int, str]]] = {}
+    for submitted in submits:
+        text, place = read_message(submitted.pdu, submitted.dialect)
+        waiting = unfinished.setdefault((submitted.number, submitted.sender, place.reference, place.total), [])
+        texts = next((texts for texts in waiting if place.index not in texts), None)
+        if texts is None:
+            texts = {}
+            waiting.append(texts)
+            begun.append((submitted, place.total, texts))
+        texts[place.index] = text
+        if len(texts) == place.total:
+            waiting.remove(texts)
+    return [
+        Shown(
+            number=submitted.number,
+            sender=submitted.sender,
+            text="".join(texts[index] for index in sorted(texts)),
+            missing=tuple(index for index in range(1, total + 1) if index not in texts),
+        )
+        for submitted, total, texts in begun
+    ]

@@ -1,0 +1,1 @@
+"""The database itself: one writer, group commit, statements, migrations, keys."""

@@ -1,0 +1,125 @@
+"""A database from its URL: connected with what 250 needs, migrated, and kept from a second process where it must be.
+
+Not here: what runs in it (database).
+"""
+
+import contextlib
+import fcntl
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import peewee
+from playhouse.migrations import Runner
+
+from store.engine.arrays import teach
+from store.engine.transaction import StorageError
+
+_MIGRATIONS = Path(__file__).parents[1] / "migrations"
+_MIGRATION_LOCK = 0x6D61696C32736D73  # any number that no other program of the same database takes
+_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",  # NORMAL may lose the last commits at power loss, and 250 means kept
+    "foreign_keys": 1,
+    "busy_timeout": 10_000,
+    "wal_autocheckpoint": 4_000,
+    "cache_size": -65_536,
+}
+# A peer that vanished without a word is found within a minute; without these, never.
+_LIBPQ = {
+    "application_name": "mail2sms",
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 40_000,
+}
+
+
+class DatabaseInUseError(StorageError):
+    """Another process serves this SQLite file; several processes need PostgreSQL."""
+
+
+class _Postgresql(peewee.PostgresqlDatabase):
+    """PostgreSQL whose commits are durable whatever the server's default is; it takes arrays (store.engine.arrays)."""
+
+    def _initialize_connection(self, conn: Any) -> None:
+        teach(conn)
+        conn.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+
+
+def connect(url: str, password: str = "") -> peewee.Database:
+    """Return an unopened peewee database for `sqlite:///path` or `postgresql://user@host:port/name?option=value`.
+
+    What follows `postgresql:` is read by libpq: several hosts, `sslmode`, `target_session_attrs` and the like work.
+    Raises ValueError for any other URL, and where the driver for PostgreSQL is not installed.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return peewee.SqliteDatabase(unquote(parts.path), pragmas=_PRAGMAS, thread_safe=True)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError(f"database {url!r}: use sqlite:///PATH or postgresql://USER@HOST/NAME")
+    if find_spec("psycopg") is None:
+        raise ValueError("PostgreSQL needs the package psycopg: install mail2sms[postgresql]")
+    options: dict[str, Any] = {name: value for name, value in _LIBPQ.items() if name not in parse_qs(parts.query)}
+    if password:
+        options["password"] = password
+    return _Postgresql("postgresql:" + url.partition(":")[2], prefer_psycopg3=True, **options)
+
+
+def migrate(database: peewee.Database) -> list[str]:
+    """Apply the numbered migrations that this database has not seen, in one transaction; return their names.
+
+    Several processes may do so at once. Raises StorageError where a later version of this program migrated it.
+    """
+    with database.connection_context():
+        runner = Runner(database, directory=str(_MIGRATIONS))
+        if not _pending(runner):
+            return []
+        with database.atomic() if isinstance(database, peewee.PostgresqlDatabase) else database.atomic("IMMEDIATE"):
+            if isinstance(database, peewee.PostgresqlDatabase):
+                database.connection().execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))  # type: ignore[no-untyped-call]
+            return list(runner.up())
+
+
+def _pending(runner: Runner) -> bool:
+    known = runner.status()
+    later = [migration.name for migration in known if migration.path is None]
+    if later:
+        raise StorageError(f"a later version of mail2sms has migrated this database: {', '.join(later)}")
+    return any(not migration.applied for migration in known)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite URL, None for another database."""
+    parts = urlsplit(url)
+    return Path("/" + unquote(parts.path).lstrip("/")) if parts.scheme == "sqlite" else None
+
+
+def make_private(file: Path) -> None:
+    """Create a database file that only this user reads, unless it exists; SQLite's other files get the same mode."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def serve_alone(file: Path) -> int:
+    """Lock a SQLite file against a second serving process and return the descriptor that holds the lock.
+
+    The lock is on `FILE.lock` and ends with the process; short commands do not ask for it. Raises DatabaseInUseError.
+    """
+    descriptor = os.open(f"{file}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        raise DatabaseInUseError(
+            f"{file} is served by process {holder or 'unknown'} already; several processes need PostgreSQL"
+        ) from None
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor

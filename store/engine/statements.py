@@ -1,0 +1,87 @@
+"""The statements that write many rows at once, made from the models: one text per dialect, the same rows for both.
+
+SQLite runs a prepared statement per row (`executemany`), PostgreSQL one statement over arrays (`unnest`), in which each
+column is one binary parameter. Not here: queries, which are SQL at their place and the same in both dialects.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import peewee
+
+from store.engine.arrays import EncodedArray, Encoder, encoder_of
+
+_ARRAYS = {
+    "BIGINT": "bigint",
+    "BLOB": "bytea",
+    "BOOL": "boolean",
+    "INT": "integer",
+    "SMALLINT": "smallint",
+    "TEXT": "text",
+}
+
+
+class Insert:
+    """Rows into a model's table; a row holds the values of `columns` in that order."""
+
+    def __init__(self, model: type[peewee.Model], *columns: str) -> None:
+        self.table = table_of(model)
+        self.columns = columns
+        names = ", ".join(columns)
+        marks = ", ".join("?" * len(columns))
+        self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks})"  # noqa: S608 - names of the models
+        self._encoders = _encoders(model, columns)
+        arrays = _arrays(model, columns)
+        self.postgresql = f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608 - the same
+
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[EncodedArray]:
+        """Return the parameters of the PostgreSQL statement for one row or more."""
+        return [encode(column) for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True)]
+
+
+class Update:
+    """Rows of a model's table by primary key; a row holds the values of `columns`, then the key.
+
+    `also` is SQL that stands in SET besides, the same for every row.
+    """
+
+    def __init__(self, model: type[peewee.Model], *columns: str, key: str = "key", also: str = "") -> None:
+        self.table = table_of(model)
+        self.columns = (*columns, key)
+        fixed = [also] if also else []
+        self._encoders = _encoders(model, self.columns)
+        marks = ", ".join([*(f"{name} = ?" for name in columns), *fixed])
+        self.sqlite = f"UPDATE {self.table} SET {marks} WHERE {key} = ?"  # noqa: S608 - names of the models
+        values = ", ".join([*(f"{name} = v.{name}" for name in columns), *fixed])
+        self.postgresql = (
+            f"UPDATE {self.table} SET {values} FROM unnest({_arrays(model, self.columns)})"  # noqa: S608 - the same
+            f" AS v ({', '.join(self.columns)}) WHERE {self.table}.{key} = v.{key}"
+        )
+
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[EncodedArray]:
+        """Return the parameters of the PostgreSQL statement for one row or more."""
+        return [encode(column) for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True)]
+
+
+def table_of(model: type[peewee.Model]) -> str:
+    """Return the name of a model's table."""
+    return str(model._meta.table_name)  # noqa: SLF001 - peewee's documented door
+
+
+def columns_of(model: type[peewee.Model]) -> dict[str, peewee.Field]:
+    """Return a model's fields by column, in the order of the table."""
+    fields: Sequence[peewee.Field] = model._meta.sorted_fields  # noqa: SLF001 - as above
+    return {str(field.column_name): field for field in fields}
+
+
+def _kinds(model: type[peewee.Model], columns: Sequence[str]) -> list[str]:
+    known = columns_of(model)
+    return [_ARRAYS[known[name].field_type] for name in columns]
+
+
+def _arrays(model: type[peewee.Model], columns: Sequence[str]) -> str:
+    return ", ".join(f"%b::{kind}[]" for kind in _kinds(model, columns))
+
+
+def _encoders(model: type[peewee.Model], columns: Sequence[str]) -> list[Encoder]:
+    return [encoder_of(kind) for kind in _kinds(model, columns)]

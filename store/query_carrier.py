@@ -1,0 +1,57 @@
+"""Which parts to ask a carrier about: those it has, whose receipt has not come and is about to be given up.
+
+They are found by the time at which silence ends them, in the order of it; who asks keeps the place where it stands, so
+that no part is asked about twice and nothing is written down. Not here: giving up on them (progress).
+"""
+
+from dataclasses import dataclass
+
+from store.engine.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at one carrier's parts that end by `until`, behind the place `after`; instants are microseconds.
+
+    `expired_by` bounds the end of the validity: before it a part may still be waited for, whatever its message awaits.
+    """
+
+    carrier: str
+    after: tuple[int, int]
+    until: int
+    expired_by: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreported:
+    """A part without its receipt; `place` is its own in the order of looking."""
+
+    place: tuple[int, int]
+    message_id: str
+    carrier_id: str
+    sender: str
+
+    @property
+    def ends_at(self) -> int:
+        """When silence ends it, in microseconds."""
+        return self.place[0]
+
+
+# The first bound is for the index (message_watched); many messages of one job have the same time.
+_UNREPORTED = (
+    "SELECT m.watch_at, p.key, m.public_id, p.carrier_id, m.sender FROM message m JOIN part p ON p.message_key = m.key"
+    " WHERE NOT m.counted AND m.watch_at >= ? AND m.watch_at <= ? AND (m.watch_at > ? OR p.key > ?)"
+    " AND m.receipt_wanted AND m.expires_at <= ? AND p.state = 'submitted' AND p.carrier = ? AND p.carrier_id <> ''"
+    " ORDER BY m.watch_at, p.key LIMIT ?"
+)
+
+
+def find_unreported(tx: Transaction, look: Look) -> list[Unreported]:
+    """Return the next parts to ask about."""
+    after, key = look.after
+    values = (after, look.until, after, key, look.expired_by, look.carrier, look.most)
+    return [
+        Unreported(place=(row[0], row[1]), message_id=row[2], carrier_id=row[3], sender=row[4])
+        for row in tx.rows(_UNREPORTED, values)
+    ]

@@ -1,0 +1,225 @@
+"""The queue as an administrator sees and handles it: what waits, held or released, made due at once.
+
+Not here: ending a message (progress.cancel), for that must reach its sender. A held row is due in the far future, so
+that the statements of dispatch need not know of it; its validity runs on. Nothing here sends a message before the time
+that its sender chose: one that no carrier was offered yet waits for that time, every other one for a later attempt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from store.engine.database import Transaction
+from store.engine.keys import to_instant
+from store.jobs import FAR, when_due
+from store.serialise import end_of_blackout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingMessage:
+    """One message that has not ended. `due_at` is when it goes out, for a held one that is released as well."""
+
+    job_id: str
+    message_id: str
+    customer: str
+    number: str
+    state: str
+    held: bool
+    express: bool
+    route: str
+    attempts: int
+    reason: str
+    problem: str
+    due_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingNotice:
+    """One notice that has not ended. `due_at` is None while it is held."""
+
+    job_id: str
+    notice_id: str
+    kind: str
+    channel: str
+    recipient: str
+    state: str
+    attempts: int
+    reason: str
+    problem: str
+    due_at: datetime | None
+
+
+def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
+    """Return messages that have not ended, in the order in which they will be taken."""
+    return [
+        WaitingMessage(
+            job_id=row[0],
+            message_id=row[1],
+            customer=row[2],
+            number=row[3],
+            state=row[4],
+            held=bool(row[5]),
+            express=row[6] == 0,
+            route=row[7],
+            attempts=row[8],
+            reason=row[9],
+            problem=row[10],
+            due_at=to_instant(when_due(row[11])),
+            expires_at=to_instant(row[12]),
+        )
+        for row in tx.rows(
+            "SELECT j.public_id, m.public_id, j.customer, m.number, m.state, m.held, m.priority, m.route, m.attempts,"
+            " m.reason, m.problem, m.due_at, m.expires_at FROM message m JOIN job j ON j.key = m.job_key"
+            " WHERE NOT m.counted ORDER BY m.priority, m.due_at, m.key LIMIT ?",
+            (limit,),
+        )
+    ]
+
+
+def list_notices(tx: Transaction, limit: int) -> list[WaitingNotice]:
+    """Return notices that have not ended, the next due first."""
+    return [
+        WaitingNotice(
+            job_id=row[0],
+            notice_id=row[1],
+            kind=row[2],
+            recipient=row[3],
+            state=row[4],
+            attempts=row[5],
+            reason=row[6],
+            problem=row[7],
+            due_at=None if row[8] >= FAR else to_instant(row[8]),
+            channel=row[9],
+        )
+        for row in tx.rows(
+            "SELECT j.public_id, n.public_id, n.kind, n.recipient, n.state, n.attempts, n.reason, n.problem, n.due_at,"
+            " n.channel"
+            " FROM notice n JOIN job j ON j.key = n.job_key WHERE n.state IN ('queued', 'sending', 'held')"
+            " ORDER BY n.due_at, n.key LIMIT ?",
+            (limit,),
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a public id names: keys of messages that have not ended, and of notices that have not."""
+
+    messages: tuple[int, ...] = ()
+    notices: tuple[int, ...] = ()
+    known: bool = False
+
+
+def find_waiting(tx: Transaction, name: str) -> Found:
+    """Return what still waits under the id of a job (J.), a message (S.) or a notice (N.)."""
+    jobs = [key for (key,) in tx.rows("SELECT key FROM job WHERE public_id = ?", (name,))]
+    messages = tx.rows("SELECT key FROM message WHERE public_id = ? AND NOT counted", (name,))
+    notices = tx.rows("SELECT key FROM notice WHERE public_id = ? AND state IN ('queued', 'sending', 'held')", (name,))
+    for key in jobs:
+        messages += tx.rows("SELECT key FROM message WHERE job_key = ? AND NOT counted", (key,))
+        notices += tx.rows(
+            "SELECT key FROM notice WHERE job_key = ? AND state IN ('queued', 'sending', 'held')", (key,)
+        )
+    known = bool(jobs or messages or notices) or bool(
+        tx.rows(
+            "SELECT 1 FROM message WHERE public_id = ? UNION ALL SELECT 1 FROM notice WHERE public_id = ?", (name, name)
+        )
+    )
+    return Found(messages=tuple(key for (key,) in messages), notices=tuple(key for (key,) in notices), known=known)
+
+
+def hold(tx: Transaction, wishes: Sequence[Found]) -> list[int]:
+    """Hold what is queued; returns how many rows each wish held."""
+    return [
+        _update(
+            tx,
+            "UPDATE message SET held = ?, due_at = due_at + ? WHERE key = ? AND NOT held AND state = 'queued'",
+            (True, FAR),
+            found.messages,
+        )
+        + _update(
+            tx, "UPDATE notice SET state = 'held', due_at = ? WHERE key = ? AND state = 'queued'", (FAR,), found.notices
+        )
+        for found in wishes
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A wish to release what is held; `now` is in microseconds."""
+
+    found: Found
+    now: int
+
+
+def release(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
+    """Make what is held due at once, or at the time that its sender chose; returns how many rows each wish released."""
+    return [
+        _update(
+            tx,
+            "UPDATE message SET held = ?, due_at = CASE WHEN attempts > 0 THEN ? ELSE due_at - ? END"
+            " WHERE key = ? AND held AND state = 'queued'",
+            (False, wish.now, FAR),
+            wish.found.messages,
+        )
+        + _update(
+            tx,
+            "UPDATE notice SET state = 'queued', due_at = ? WHERE key = ? AND state = 'held'",
+            (wish.now,),
+            wish.found.notices,
+        )
+        for wish in wishes
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Which notices nobody is to be told; `now` is in microseconds."""
+
+    found: Found
+    now: int
+
+
+def drop_notices(tx: Transaction, drops: Sequence[Drop]) -> list[int]:
+    """End notices that are queued or held without telling anybody; returns how many of each."""
+    return [
+        _update(
+            tx,
+            "UPDATE notice SET state = 'dropped', ended_at = ? WHERE key = ? AND state IN ('queued', 'held')",
+            (drop.now,),
+            drop.found.notices,
+        )
+        for drop in drops
+    ]
+
+
+def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
+    """Make everything that waits for a later attempt due at once, what is held or in a blackout excepted.
+
+    Returns how many rows.
+    """
+    return [
+        tx.execute(
+            "UPDATE message SET due_at = ?"
+            " WHERE state = 'queued' AND due_at > ? AND attempts > 0 AND NOT held AND blackouts IS NULL",
+            (now, now),
+        )
+        + _update(tx, "UPDATE message SET due_at = ? WHERE key = ?", (now,), _in_no_blackout(tx, now))
+        + tx.execute("UPDATE notice SET due_at = ? WHERE state = 'queued' AND due_at > ?", (now, now))
+        for now in nows
+    ]
+
+
+def _in_no_blackout(tx: Transaction, now: int) -> list[int]:
+    """Return those that are deferred and have blackouts, but none now."""
+    rows = tx.rows(
+        "SELECT key, blackouts FROM message"
+        " WHERE state = 'queued' AND due_at > ? AND attempts > 0 AND NOT held AND blackouts IS NOT NULL",
+        (now,),
+    )
+    return [key for key, blackouts in rows if end_of_blackout(blackouts, now) is None]
+
+
+def _update(tx: Transaction, sql: str, values: tuple[object, ...], keys: Sequence[int]) -> int:
+    return sum(tx.execute(sql, (*values, key)) for key in sorted(keys))

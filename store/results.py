@@ -1,0 +1,486 @@
+"""What answers, receipts, time and administrators do to messages: each method is a batch function in one transaction.
+
+The decisions are the tables of sms.lifecycle; here they are looked up and handed to store.message_update, which writes
+them down and settles jobs. Not here: taking parts out of the queue (outbound), whose receipt one is (receipts).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sms.lifecycle import FAULTS, THROTTLES, Event, State, advance, retry_delay
+from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
+from store.engine.database import Transaction
+from store.engine.keys import Keys
+from store.leases import end_overdue
+from store.message_update import MessageWriter, MovingMessage, MovingPart, load_messages, load_messages_of
+from store.receipts import (
+    ERROR_KEPT,
+    Arrived,
+    Fitted,
+    Orphan,
+    adopt,
+    find_orphans,
+    find_orphans_to,
+    find_without_id,
+    keep,
+    name_parts,
+    worth_keeping,
+)
+from store.reported import follow_sibling, name_part, report_part
+
+_GRACE = timedelta(hours=1)
+_SWEEP = 1_000
+_RECOVER = 500
+
+_EXPIRED = Problem(code=ProblemCode.VALIDITY_ENDED, text="The validity ended before a carrier took the message.")
+_NO_RECEIPT = Problem(
+    code=ProblemCode.NO_RECEIPT, text="The carrier accepted the message, and no delivery receipt came for it."
+)
+_INCOMPLETE = Problem(
+    code=ProblemCode.PARTS_INCOMPLETE, text="Another part of the message was refused, so this part was not sent."
+)
+_CARRIER_CANCELLED = Problem(
+    code=ProblemCode.CANCELLED, text="The carrier cancelled the message before it was delivered; it may still bill it."
+)
+_LOST = Problem(
+    code=ProblemCode.NO_ANSWER,
+    text="The carrier did not answer when the message was sent; it may have it or not, and it was not sent again.",
+)
+_CANCELLED = Problem(code=ProblemCode.CANCELLED, text="The message was cancelled before it was sent.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of submitting one part; `at` is in microseconds.
+
+    `owner` is who took the part: the word of a process that was declared dead since counts no more. Empty: not checked.
+    """
+
+    part_key: int
+    carrier: str
+    outcome: Outcome
+    at: int
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """A wish to cancel messages; `now` is in microseconds."""
+
+    message_keys: tuple[int, ...]
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierCancelled:
+    """A part that its carrier cancelled; `at` is in microseconds."""
+
+    part_key: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refit:
+    """An orphan that is of this part after all, which is called `carrier_id` from now on; `now` is in microseconds."""
+
+    orphan: Orphan
+    part_key: int
+    carrier_id: str
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """A wish of the living `owner` to settle, as lost with this problem, what dead processes were submitting."""
+
+    owner: str
+    now: int
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """How much one call recovered; ask again until `parts` is 0."""
+
+    parts: int
+    notices: int
+    settled_jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What one sweep came to: how many messages it looked at, the public ids of jobs that settled, notices written."""
+
+    looked_at: int
+    settled_jobs: tuple[str, ...]
+    notices: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What one call changed, for the log: the message, its state now, and whether its job settled with it."""
+
+    message_id: str = ""
+    state: State | None = None
+    settled_job: str = ""
+    notices: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What must be known of the carriers.
+
+    How often a part is sent again at most whose answer was lost, who takes a text of several parts in one submit, who
+    gives no receipts or one for such a text, and their grace.
+    """
+
+    resends: Mapping[str, int] = field(default_factory=dict)
+    whole_texts: frozenset[str] = frozenset()
+    without_receipts: frozenset[str] = frozenset()
+    whole_receipts: frozenset[str] = frozenset()
+    receipt_grace: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+class _Grace(dict[str, int]):
+    """Microseconds after the validity's end in which a carrier's receipt may still come."""
+
+    def __init__(self, rules: Rules) -> None:
+        super().__init__({name: _microseconds(grace) for name, grace in rules.receipt_grace.items()})
+
+    def __missing__(self, carrier: str) -> int:
+        return _microseconds(_GRACE)
+
+
+def _microseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1_000_000)
+
+
+_Places = Mapping[int, tuple[MovingMessage, MovingPart]]
+
+
+class ProgressStore:
+    """The statements of progress; its public methods are batch functions for `Database.write`."""
+
+    def __init__(self, keys: Keys, rules: Rules) -> None:
+        self._keys = keys
+        self._rules = rules
+        self._grace = _Grace(rules)
+        self._writer = MessageWriter(keys, self._grace)
+
+    def settle(self, tx: Transaction, batches: list[list[Answer]]) -> list[list[Progress]]:
+        """Take carriers' answers to parts that are `submitting`, or to which the carrier still owes one.
+
+        An answer to any other part changes nothing.
+        """
+        progress = iter(self._settle(tx, [answer for batch in batches for answer in batch]))
+        return [[next(progress) for _ in batch] for batch in batches]
+
+    def _settle(self, tx: Transaction, answers: list[Answer]) -> list[Progress]:
+        messages = load_messages_of(tx, (answer.part_key for answer in answers))
+        places = _places(messages)
+        told: list[MovingMessage | None] = []
+        named: list[MovingPart] = []
+        nameless: list[tuple[MovingMessage, MovingPart]] = []
+        for answer in answers:
+            message, part = places.get(answer.part_key, (None, None))
+            told.append(message)
+            if message is None or part is None:
+                continue
+            if part.state is State.SUBMITTING and answer.owner in ("", message.owner):
+                apply = self._apply_answer
+            elif part.id_missing and part.carrier == answer.carrier:
+                apply = self._apply_late_answer
+            else:
+                continue
+            for each in self._submitted_together(message, part):
+                apply(message, each, answer)
+            if part.carrier_id:
+                named.append(part)
+            elif part.id_missing:
+                nameless.append((message, part))
+        self._apply_early_receipts(tx, places, named)
+        self._adopt_orphans(tx, nameless)
+        notices = self._writer.save(tx, messages.values(), max((answer.at for answer in answers), default=0))
+        return [_progress(message, notices) for message in told]
+
+    def _submitted_together(self, message: MovingMessage, part: MovingPart) -> list[MovingPart]:
+        """Return the parts that one submit took, whose answer is theirs: all of a text that its carrier takes whole."""
+        taken = [other for other in message.parts if (other.carrier, other.state) == (part.carrier, part.state)]
+        return taken if part.carrier in self._rules.whole_texts and len(taken) == len(message.parts) else [part]
+
+    def _apply_answer(self, message: MovingMessage, part: MovingPart, answer: Answer) -> None:
+        part.carrier = answer.carrier
+        part.changed = part.offered = True
+        match answer.outcome:
+            case Done(reference=reference):
+                self._accept(message, part, reference, answer.at)
+                if message.has(State.QUEUED):
+                    message.route = part.carrier
+            case Retry(problem=problem, after=after):
+                self._defer(message, part, problem)
+                _wait(message, answer.at, problem, after)
+            case Failed(problem=problem):
+                _fail(message, part, problem)
+            case Unknown(problem=problem):
+                self._lose(message, part, problem, answer.at)
+
+    def _apply_late_answer(self, message: MovingMessage, part: MovingPart, answer: Answer) -> None:
+        """Take an answer that was given up as lost; what it says of a part that may be there twice is one part only."""
+        match answer.outcome:
+            case Done(reference=reference) if reference:
+                part.changed = part.offered = message.changed = True
+                self._accept(message, part, reference, part.submitted_at or answer.at)
+            case Failed(problem=problem) if not part.resends:
+                _fail(message, part, problem)
+
+    def _accept(self, message: MovingMessage, part: MovingPart, reference: str, at: int) -> None:
+        part.carrier_id = reference
+        part.submitted_at = at
+        part.error = ""
+        message.move(part, Event.ACCEPT)
+        if part.carrier in self._rules.without_receipts:
+            message.receipt_wanted = False
+        if part.carrier in self._rules.whole_receipts:
+            follow_sibling(message, part)
+
+    def _lose(self, message: MovingMessage, part: MovingPart, problem: Problem, at: int) -> None:
+        """Have a part sent again whose answer was lost, as often as its carrier's rule says, and then no more."""
+        part.submitted_at = at
+        allowed = self._rules.resends.get(part.carrier, 0)
+        if part.resends < allowed and not _is_stopped(message):
+            part.resends += 1
+            again = f"{problem.text} It is sent again ({part.resends} of {allowed})."
+            message.move(part, Event.RESEND, replace(problem, text=again))
+            message.due_at = max(at + _microseconds(retry_delay(part.resends, None, message.key)), message.due_at)
+        else:
+            times = f" It was sent {part.resends + 1} times." if part.resends else ""
+            message.move(part, Event.LOSE, replace(problem, text=problem.text + times))
+
+    def _defer(self, message: MovingMessage, part: MovingPart, problem: Problem) -> None:
+        """Queue a refused part again, unless what happened to its message meanwhile leaves no use for it."""
+        if message.has(State.FAILED):
+            _abandon(message, part)
+            return
+        message.move(part, Event.DEFER, problem)
+        if message.has(State.CANCELLED):
+            _end_waiting(message, part, Event.CANCEL, _CANCELLED)
+
+    def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[MovingPart]) -> None:
+        """Apply receipts that came before the answer that makes them fit."""
+        parts = {(part.carrier, part.carrier_id): part.key for part in accepted}
+        adopted = []
+        for orphan in find_orphans(tx, {carrier_id for _, carrier_id in parts}):
+            if (orphan.carrier, orphan.carrier_id) in parts:
+                message, part = places[parts[orphan.carrier, orphan.carrier_id]]
+                self._report(message, part, orphan)
+                adopted.append((part.key, orphan.key))
+        adopt(tx, adopted)
+
+    def _report(self, message: MovingMessage, part: MovingPart, orphan: Orphan) -> None:
+        whole = self._rules.whole_receipts
+        report_part(message, part, orphan.state, orphan.error, orphan.received_at, whole)
+
+    def _adopt_orphans(self, tx: Transaction, nameless: list[tuple[MovingMessage, MovingPart]]) -> None:
+        """Apply receipts that fitted nothing to parts whose answer told no id, where exactly one part fits."""
+        numbers = {message.number for message, _ in nameless} - {""}
+        orphans = find_orphans_to(tx, numbers)
+        others = find_without_id(tx, numbers, min(orphan.received_at for orphan in orphans)) if orphans else {}
+        adopted = []
+        for orphan in orphans:
+            fitting = [
+                (message, part)
+                for message, part in nameless
+                if message.number == orphan.number
+                and part.carrier == orphan.carrier
+                and part.carrier_id in ("", orphan.carrier_id)
+            ]
+            keys = {part.key for _, part in fitting}
+            if len(fitting) != 1 or any(key not in keys for key, _ in others.get((orphan.carrier, orphan.number), ())):
+                continue
+            message, part = fitting[0]
+            # A message was last written when its part was taken: what came before that is no receipt of it.
+            if message.updated_at <= orphan.received_at:
+                name_part(message, part, orphan.carrier_id, orphan.received_at)
+                self._report(message, part, orphan)
+                adopted.append((part.key, orphan.key))
+        adopt(tx, adopted)
+
+    def report(self, tx: Transaction, arrived: list[Arrived]) -> list[Progress]:
+        """Take receipts: each is written down, and moves the part it names; what fits nothing waits as an orphan.
+
+        News that a carrier repeats without end is written down a few times only.
+        """
+        named = name_parts(tx, arrived, self._rules.whole_receipts)
+        messages = load_messages(tx, (message_key for _, message_key in named if message_key))
+        places = _places(messages)
+        told: list[MovingMessage | None] = []
+        kept: list[Fitted] = []
+        idle: list[Fitted] = []
+        for item, (key, _) in zip(arrived, named, strict=True):
+            receipt = item.receipt
+            message, part = places.get(key, (None, None))
+            if message is not None and part is not None and part.carrier_id not in ("", receipt.carrier_id):
+                message = part = None  # another receipt, or the answer itself, was quicker to name this part
+            told.append(message)
+            if message is None or part is None:
+                kept.append((item, None))
+                continue
+            name_part(message, part, receipt.carrier_id, item.at)
+            error, whole = receipt.error[:ERROR_KEPT], self._rules.whole_receipts
+            moved = report_part(message, part, receipt.state, error, item.at, whole)
+            (kept if moved else idle).append((item, part.key))
+        kept += worth_keeping(tx, idle) if idle else []
+        keep(tx, self._keys, kept)
+        notices = self._writer.save(tx, messages.values(), max(item.at for item in arrived))
+        return [_progress(message, notices) for message in told]
+
+    def refit(self, tx: Transaction, found: list[Refit]) -> list[Progress]:
+        """Apply orphans that were found to be of a part, oldest first."""
+        messages = load_messages_of(tx, (item.part_key for item in found))
+        places = _places(messages)
+        told: list[MovingMessage | None] = []
+        for item in found:
+            message, part = places.get(item.part_key, (None, None))
+            told.append(message)
+            if message is not None and part is not None:
+                part.carrier_id = item.carrier_id
+                part.changed = part.offered = message.changed = True
+                self._report(message, part, item.orphan)
+        adopt(tx, [(item.part_key, item.orphan.key) for item in found if item.part_key in places])
+        notices = self._writer.save(tx, messages.values(), max(item.now for item in found))
+        return [_progress(message, notices) for message in told]
+
+    def sweep(self, tx: Transaction, nows: list[int]) -> list[Swept]:
+        """End up to a thousand messages whose time is over; sweep again until none was looked at.
+
+        What can't end yet, because a carrier still owes its answer, is looked at again a minute later.
+        """
+        return [self._sweep(tx, now) for now in nows]
+
+    def _sweep(self, tx: Transaction, now: int) -> Swept:
+        keys = [key for (key,) in tx.rows(_OVERDUE_LOCKED if tx.postgresql else _OVERDUE, (now, _SWEEP))]
+        messages = load_messages(tx, keys)
+        for message in messages.values():
+            for part in message.parts:
+                if part.state is State.QUEUED and message.expires_at <= now:
+                    _end_waiting(message, part, Event.EXPIRE, _EXPIRED)
+                elif part.state is State.SUBMITTED and message.expires_at + self._grace[part.carrier] <= now:
+                    message.move(part, Event.GIVE_UP_ON_RECEIPT, _NO_RECEIPT)
+        notices = self._writer.save(tx, messages.values(), now)
+        self._writer.watch(tx, messages.values(), now)
+        return Swept(looked_at=len(keys), settled_jobs=_settled_jobs(messages), notices=notices)
+
+    def cancel(self, tx: Transaction, wishes: list[Cancel]) -> list[int]:
+        """Cancel the parts of messages that no carrier was offered yet; returns how many messages that ended."""
+        return [self._cancel(tx, wish) for wish in wishes]
+
+    def _cancel(self, tx: Transaction, wish: Cancel) -> int:
+        messages = load_messages(tx, wish.message_keys)
+        for message in messages.values():
+            for part in message.parts:
+                _end_waiting(message, part, Event.CANCEL, _CANCELLED)
+        self._writer.save(tx, messages.values(), wish.now)
+        return sum(
+            message.state is State.CANCELLED and message.told is not State.CANCELLED for message in messages.values()
+        )
+
+    def carrier_cancelled(self, tx: Transaction, cancelled: list[CarrierCancelled]) -> list[Progress]:
+        """Take a carrier's word that it will not deliver a part; one whose end is known already changes nothing."""
+        messages = load_messages_of(tx, (item.part_key for item in cancelled))
+        places = _places(messages)
+        told: list[MovingMessage | None] = []
+        for item in cancelled:
+            message, part = places.get(item.part_key, (None, None))
+            if message is not None and part is not None:
+                for each in self._submitted_together(message, part):
+                    message.move(each, Event.CARRIER_CANCELLED, _CARRIER_CANCELLED)
+            told.append(message)
+        notices = self._writer.save(tx, messages.values(), max(item.at for item in cancelled))
+        return [_progress(message, notices) for message in told]
+
+    def recover(self, tx: Transaction, wishes: list[Recovery]) -> list[Recovered]:
+        """Settle up to 500 messages that processes were submitting which live no more: by the carrier's rule.
+
+        With SQLite that is everybody but the wishing owner; with PostgreSQL those who have no lease (store.leases).
+        """
+        return [self._recover(tx, wish) for wish in wishes]
+
+    def _recover(self, tx: Transaction, wish: Recovery) -> Recovered:
+        if tx.postgresql:
+            end_overdue(tx)
+        rows = tx.rows(_LEFT_BEHIND_LOCKED if tx.postgresql else _LEFT_BEHIND, (wish.owner, _RECOVER))
+        messages = load_messages(tx, (key for (key,) in rows))
+        parts = [
+            (message, part) for message in messages.values() for part in message.parts if part.state is State.SUBMITTING
+        ]
+        for message, part in parts:
+            answer = Answer(part_key=part.key, carrier=part.carrier, outcome=Unknown(problem=wish.problem), at=wish.now)
+            self._apply_answer(message, part, answer)
+        self._adopt_orphans(tx, [(message, part) for message, part in parts if part.id_missing])
+        notices = self._writer.save(tx, messages.values(), wish.now)
+        return Recovered(parts=len(parts), notices=notices, settled_jobs=_settled_jobs(messages))
+
+
+_OVERDUE = "SELECT key FROM message WHERE NOT counted AND watch_at <= ? ORDER BY watch_at LIMIT ?"
+_OVERDUE_LOCKED = _OVERDUE + " FOR UPDATE SKIP LOCKED"
+_LEFT_BEHIND = "SELECT key FROM message WHERE state = 'submitting' AND owner <> ? LIMIT ?"
+_LEFT_BEHIND_LOCKED = (
+    "SELECT key FROM message WHERE state = 'submitting' AND owner <> ?"
+    " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended) LIMIT ? FOR UPDATE SKIP LOCKED"
+)
+
+
+def _places(messages: Mapping[int, MovingMessage]) -> _Places:
+    return {part.key: (message, part) for message in messages.values() for part in message.parts}
+
+
+def _is_stopped(message: MovingMessage) -> bool:
+    """Tell whether nothing more of a message goes out: one of its parts was refused for good, or cancelled."""
+    return message.has(State.FAILED) or message.has(State.CANCELLED)
+
+
+def _abandon(message: MovingMessage, part: MovingPart) -> None:
+    """Fail a part that was not sent, of a message that has failed; what it failed of stays the message's reason."""
+    cause = message.reason, message.problem
+    _end_waiting(message, part, Event.FAIL, _INCOMPLETE)
+    message.reason, message.problem = cause
+
+
+def _fail(message: MovingMessage, part: MovingPart, problem: Problem) -> None:
+    """Fail a part for good, and with it those of its message that wait."""
+    message.move(part, Event.FAIL, problem)
+    message.reason, message.problem = problem.code.value, problem.text
+    for other in message.parts:
+        if other.state is State.QUEUED:
+            _abandon(message, other)
+
+
+def _end_waiting(message: MovingMessage, part: MovingPart, event: Event, problem: Problem) -> None:
+    """End a part that waits; one that waits to be sent again may be with its carrier, and nothing else is true."""
+    if part.resends and advance(part.state, event) is not part.state:
+        message.move(part, Event.LOSE, _LOST)
+    else:
+        message.move(part, event, problem)
+
+
+def _wait(message: MovingMessage, at: int, problem: Problem, wish: timedelta | None) -> None:
+    """Put a refused message off; the first refusal of an attempt says what the attempt counts as."""
+    throttled = problem.code is ProblemCode.THROTTLED
+    if throttled and message.due_at <= at:
+        message.throttled += 1
+    times = message.throttled if throttled else message.attempts - message.throttled
+    wait = retry_delay(max(times, 1), wish, message.key, THROTTLES if throttled else FAULTS)
+    message.due_at = max(at + _microseconds(wait), message.due_at)
+
+
+def _settled_jobs(messages: Mapping[int, MovingMessage]) -> tuple[str, ...]:
+    return tuple(message.settled_job for message in messages.values() if message.settled_job)
+
+
+def _progress(message: MovingMessage | None, notices: int) -> Progress:
+    if message is None:
+        return Progress()
+    # Said once, however many parts of the message settled it together.
+    settled, message.settled_job = message.settled_job, ""
+    return Progress(message_id=message.public_id, state=message.state, settled_job=settled, notices=notices)
