@@ -105,5 +105,6 @@ async def test_node_is_asked_to_cancel_under_the_id_that_it_gave():
             assert listener.answers[1] == Done(reference=str(0x1000))
             assert [(one.carrier_id, one.state) for one in listener.receipts] == [(str(0x1000), ReceiptState.DELIVERED)]
             assert await client.cancel(str(0x1000), MobileNumber(digits=NUMBER), ACME) == Done(reference=str(0x1000))
+            await facts.until(lambda: bool(facts.those("cancelled")))
             assert facts.those("cancelled") == [{"centre": "alpha", "cancelled": "1000"}]
         await facts.until(lambda: bool(facts.those("unbound")))
