@@ -149,6 +149,11 @@ class Attempt:
         for tally, _ in self._bounds:
             tally.wrong.setdefault(digest, now)
 
+    def withdraw(self, digest: bytes) -> None:
+        """Count it no more: it was judged by an address book that was too old."""
+        for tally, _ in self._bounds:
+            tally.wrong.pop(digest, None)
+
     def right(self) -> None:
         """Remember whose client this is."""
         self._guesses.remember_proven(self._pair)

@@ -112,10 +112,13 @@ class Authenticator:
                 return Refused(refusal=Refusal.INTERNAL)
             if self._credential_of(login) == credential:
                 return proven
+            self._guesses.attempt(login, client).withdraw(
+                self._digest(login, password, self._verifier(self._usable(credential)))
+            )
 
     async def _prove(self, credential: Credential | None, login: str, password: str, client: str) -> Identity | Refused:
         usable = self._usable(credential)
-        verifier = usable.verifier if usable is not None else self._stranger
+        verifier = self._verifier(usable)
         digest = self._digest(login, password, verifier)
         now = self._clock()
         if usable is not None and self._remembered.get(digest, now) > now:
@@ -140,6 +143,9 @@ class Authenticator:
     def close(self) -> None:
         """End the workers after the proofs under way."""
         self._pool.shutdown(wait=True)
+
+    def _verifier(self, credential: Credential | None) -> str:
+        return credential.verifier if credential is not None else self._stranger
 
     def _usable(self, credential: Credential | None) -> Credential | None:
         if credential is None or not credential.active:

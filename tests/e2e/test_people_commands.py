@@ -255,7 +255,7 @@ def test_an_address_book_is_tried_imported_and_exported(terminal: Terminal) -> N
     assert terminal.run(user, "list") == ""
     terminal.run(people, "import", terminal.file("book.csv", BOOK.replace("99", "2")), "--customer", "Example")
     shown = json.loads(terminal.run(user, "show", "anna@example.com", "--json"))
-    assert shown["settings from the address book"]["max_parts"]["origin"].endswith(":2:max-parts")
+    assert shown["settings from the address book"]["max_parts"]["origin"].endswith("line 2, max-parts")
     changed = terminal.file("book.csv", BOOK.replace("99", "2").replace("Shop;3", ";5"))
     said = terminal.run(people, "import", changed, "--customer", "Example", "--dry-run")
     assert "~ anna@example.com  sender_id: Shop → unset; max_parts: 3 → 5\n" in said

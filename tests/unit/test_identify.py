@@ -136,6 +136,14 @@ async def test_a_login_or_password_that_was_just_added_is_proven(setup):
     assert await made.prove(password="changed") == DEMO  # though it was wrong a moment ago
 
 
+async def test_a_wrong_password_for_a_login_that_was_just_added_counts_once(setup):
+    made = setup(GuessLimits(failures=2))
+    made.added = {"new": credential(login="new")}
+    for password in ("wrong 1", "wrong 2"):
+        assert await made.prove("new", password) == FAILED
+    assert await made.prove("new", "wrong 3") == LATER
+
+
 async def test_what_cannot_be_confirmed_is_refused_for_now_only(setup):
     made = setup()
     made.known = False

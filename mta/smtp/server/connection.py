@@ -425,8 +425,10 @@ class SmtpConnection(asyncio.Protocol):
             return
         data = self.dialogue.data_to_send()
         if data:
+            # What waits before the write was said without hearing it; a fast client's next command waits right after.
+            told = self.session.delivered_replies.expects and not _waiting(transport, termios.FIONREAD)
             transport.write(data)
-            if self.session.delivered_replies.expects and not _waiting(transport, termios.FIONREAD):
+            if told:
                 self.session.delivered_replies.told(monotonic())
         if self.dialogue.closed and self._closing_since is None:
             self._closing_since = self.loop.time()
@@ -445,7 +447,8 @@ class SmtpConnection(asyncio.Protocol):
         """Tell whether the peer's system has acknowledged every octet that was sent."""
         transport = self.transport
         unsent = transport is None or transport.get_write_buffer_size() > 0
-        return not unsent and not _waiting(transport, termios.TIOCOUTQ)
+        end = self._closing_since is not None  # which the kernel counts as an octet
+        return not unsent and _waiting(transport, termios.TIOCOUTQ) <= end
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and self.transport is not None:
@@ -458,11 +461,11 @@ class SmtpConnection(asyncio.Protocol):
             self.transport.resume_reading()
 
 
-def _waiting(transport: asyncio.BaseTransport | None, queue: int) -> bool:
-    """Tell whether octets wait in the kernel: the peer's to be read (FIONREAD), or ours to be confirmed (TIOCOUTQ)."""
+def _waiting(transport: asyncio.BaseTransport | None, queue: int) -> int:
+    """Return how many octets wait in the kernel: the peer's to be read (FIONREAD), ours to be confirmed (TIOCOUTQ)."""
     try:
         sock = transport.get_extra_info("socket") if transport is not None else None
         count = fcntl.ioctl(sock.fileno(), queue, b"\0\0\0\0")  # type: ignore[union-attr]  # AttributeError for None
     except (AttributeError, OSError):
-        return False
-    return bool(struct.unpack("i", count)[0])
+        return 0
+    return int(struct.unpack("i", count)[0])
