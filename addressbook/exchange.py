@@ -140,7 +140,7 @@ class PeopleFile:
         return f"file:{self.source}, line {row.line}, {row.columns[field_name]}"
 
 
-class _DamagedError(Exception):
+class _DamagedFileError(Exception):
     """The file cannot be applied at all."""
 
     def __init__(self, text: str, line: int = 0) -> None:
@@ -163,7 +163,7 @@ def read_people_file(content: bytes, declared: FileFormat, source: str = "") -> 
         columns = _read_header(records[0], declared)
         data = records[1:] if declared.headed else records
         _check_widths(data, len(columns), delimiter)
-    except _DamagedError as damaged:
+    except _DamagedFileError as damaged:
         return PeopleFile(digest=digest, source=source, faults=(damaged.fault,), damaged=True)
     rows, faults = _read_rows(data, columns)
     return PeopleFile(digest=digest, source=source, rows=rows, faults=faults)
@@ -184,9 +184,9 @@ def _decode(content: bytes, fallback: str) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" in text:
-            raise _DamagedError("it contains NUL characters and is no text")
+            raise _DamagedFileError("it contains NUL characters and is no text")
         return text
-    raise _DamagedError(f"it is not text in {' or '.join(tried)}")
+    raise _DamagedFileError(f"it is not text in {' or '.join(tried)}")
 
 
 def _find_delimiter(text: str, declared: FileFormat) -> tuple[str, str, int]:
@@ -216,15 +216,15 @@ def _read_records(text: str, delimiter: str, first_line: int) -> list[_Record]:
                 records.append((before + first_line, cells))
             before = reader.line_num
     except csv.Error as error:
-        raise _DamagedError(f"it cannot be read as CSV: {error}", before + first_line) from None
+        raise _DamagedFileError(f"it cannot be read as CSV: {error}", before + first_line) from None
     return records
 
 
 def _take_end_marker(records: list[_Record], end_marker: str) -> None:
     if end_marker and (not records or records.pop()[1] != [end_marker]):
-        raise _DamagedError(f"the last line is not {end_marker!r}, so the file may be cut")
+        raise _DamagedFileError(f"the last line is not {end_marker!r}, so the file may be cut")
     if not records:
-        raise _DamagedError("it is empty")
+        raise _DamagedFileError("it is empty")
 
 
 def _check_widths(data: Sequence[_Record], width: int, delimiter: str) -> None:
@@ -234,7 +234,7 @@ def _check_widths(data: Sequence[_Record], width: int, delimiter: str) -> None:
         first = next(cells for line, cells in data if line == ragged[0])
         others = [other for other in _DELIMITERS if len(first) == 1 and first[0].count(other) >= width - 1]
         advice = f"; divided by {others[0]!r} instead of {delimiter!r} they would fit" if others else ""
-        raise _DamagedError(f"{width} columns are expected, and these lines have another number: {named}{advice}")
+        raise _DamagedFileError(f"{width} columns are expected, and these lines have another number: {named}{advice}")
 
 
 def _column_of(title: str) -> str | None:
@@ -259,20 +259,20 @@ def _read_header(record: _Record, declared: FileFormat) -> tuple[str, ...]:
     has_address = any(canonical_address(cell) for cell in first)
     if not declared.headed:
         if any(named) and not has_address:
-            raise _DamagedError("it is a header, but a file of 15 columns was declared, which has none", line)
+            raise _DamagedFileError("it is a header, but a file of 15 columns was declared, which has none", line)
         return COLUMNS_15
     if has_address:
-        raise _DamagedError("it has a mail address where the header must be: is it a file of 15 columns?", line)
+        raise _DamagedFileError("it has a mail address where the header must be: is it a file of 15 columns?", line)
     columns = tuple(column for column in named if column is not None)
     if len(columns) < len(named):
         unknown = [title for title, column in zip(first, named, strict=True) if column is None]
-        raise _DamagedError("unknown columns: " + ", ".join(map(repr, unknown[:10])), line)
+        raise _DamagedFileError("unknown columns: " + ", ".join(map(repr, unknown[:10])), line)
     meanings = Counter(_field_of(column) or column for column in columns)
     doubled = [meaning for meaning, count in meanings.items() if count > 1]
     if doubled:
-        raise _DamagedError("columns given twice: " + ", ".join(doubled), line)
+        raise _DamagedFileError("columns given twice: " + ", ".join(doubled), line)
     if ADDRESS not in columns:
-        raise _DamagedError(f"the column {ADDRESS} is missing", line)
+        raise _DamagedFileError(f"the column {ADDRESS} is missing", line)
     return columns
 
 

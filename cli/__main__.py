@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import click
 
 
-class Place(NamedTuple):
+class CommandPlace(NamedTuple):
     """Where a command stands, and the sentence that says in the overview what it does: that of the command itself."""
 
     module: str
@@ -22,60 +22,62 @@ class Place(NamedTuple):
 
 
 PLACES: Final = {
-    "serve": Place("serve", "serve", "Run the gateway in the foreground until SIGTERM or Ctrl-C."),
-    "check": Place(
+    "serve": CommandPlace("serve", "serve", "Run the gateway in the foreground until SIGTERM or Ctrl-C."),
+    "check": CommandPlace(
         "setup",
         "check",
         "Tell everything that is wrong with a configuration, each with file, line and what is expected.",
     ),
-    "init": Place(
+    "init": CommandPlace(
         "setup",
         "init",
         "Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo.",
     ),
-    "demo": Place(
+    "demo": CommandPlace(
         "demo",
         "demo",
         "Show a mail become an SMS on this machine, and its status come back as a mail; then serve until Ctrl-C.",
     ),
-    "explain": Place(
+    "explain": CommandPlace(
         "explain",
         "explain",
         "Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin.",
     ),
-    "queue": Place("queue", "queue", "Look at the queue and handle what waits in it."),
-    "status": Place(
+    "queue": CommandPlace("queue", "queue", "Look at the queue and handle what waits in it."),
+    "status": CommandPlace(
         "queue",
         "status",
         "Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.",
     ),
-    "cancel": Place(
+    "cancel": CommandPlace(
         "queue",
         "cancel_job",
         "Cancel a job or message: what waits ends at once, a carrier that has it is asked for it back.",
     ),
-    "carrier": Place("carriers", "carrier", "Look at the ways to the handsets, and try one."),
-    "route": Place(
+    "carrier": CommandPlace("carriers", "carrier", "Look at the ways to the handsets, and try one."),
+    "route": CommandPlace(
         "carriers",
         "route",
         "Say which carrier takes a number, which come after it, and why; nothing is sent.",
     ),
-    "customer": Place(
+    "customer": CommandPlace(
         "customers",
         "customer",
         "Handle who pays: domains, address ranges, logins, settings and constraints.",
     ),
-    "profile": Place("customers", "profile", "Handle the settings that several users of a customer share."),
-    "user": Place("people", "user", "Handle who sends: addresses, profiles, logins and settings pinned to one person."),
-    "people": Place(
+    "profile": CommandPlace("customers", "profile", "Handle the settings that several users of a customer share."),
+    "user": CommandPlace(
+        "people", "user", "Handle who sends: addresses, profiles, logins and settings pinned to one person."
+    ),
+    "people": CommandPlace(
         "people",
         "people",
         "Handle the address book file, the settings of everybody, and the list of changes.",
     ),
-    "tls": Place("tls", "tls", "Look at the TLS of outgoing mail, and demand more of it."),
-    "template": Place("template", "template", "Handle customers' own status mails."),
-    "dkim": Place("dkim", "dkim", "Make and check the keys that sign status mails."),
-    "list": Place(
+    "tls": CommandPlace("tls", "tls", "Look at the TLS of outgoing mail, and demand more of it."),
+    "template": CommandPlace("template", "template", "Handle customers' own status mails."),
+    "dkim": CommandPlace("dkim", "dkim", "Make and check the keys that sign status mails."),
+    "list": CommandPlace(
         "lists",
         "distribution_list",
         "Handle distribution lists: a mail to lista+NAME@DOMAIN reaches every member, as one job with one report.",

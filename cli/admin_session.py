@@ -17,7 +17,7 @@ from addressbook.hierarchy import Layers
 from addressbook.people import Directory
 from cli.context import opened
 from gateway.admin.customers import Administration, Change, Changed, Fault
-from gateway.directory import AddressBook
+from gateway.directory import DirectoryFollower
 from sms.settings import SettingsPatch
 from store.engine.database import Database, Transaction
 
@@ -30,7 +30,7 @@ password_option = click.option(
 )
 
 
-class Desk:
+class AdminSession:
     """One command's way to the use cases; a fault ends the command with its sentence and exit code 1."""
 
     def __init__(self, database: Database, administration: Administration, system: SettingsPatch) -> None:
@@ -51,7 +51,7 @@ class Desk:
 
     def in_force(self) -> tuple[Directory, Layers]:
         """Return everybody and all layers, those of the operator's file among them."""
-        book = AddressBook(self._database, self._system)
+        book = DirectoryFollower(self._database, self._system)
         book.load_now()
         return book.directory, book.layers
 
@@ -63,11 +63,11 @@ def _or_end(answer: R | Fault) -> R:
 
 
 @contextmanager
-def at_desk(file: Path | str) -> Iterator[Desk]:
+def admin_session(file: Path | str) -> Iterator[AdminSession]:
     """Open the database for one command in the name of the user of this machine."""
     with opened(file) as (config, database, keys):
         administration = Administration(database, keys, _own_name(), lambda: datetime.now(UTC))
-        yield Desk(database, administration, config.settings)
+        yield AdminSession(database, administration, config.settings)
 
 
 def _own_name() -> str:

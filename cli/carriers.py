@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import structlog
 
-from cli.admin_session import at_desk, json_option
+from cli.admin_session import admin_session, json_option
 from cli.context import config_option, read_config
 from config.carriers import CarrierKind, CarrierOptions, OnUnknown
 from config.model import Config
@@ -128,7 +128,7 @@ def route(file: Path, customer: str, country: str | None, number: str) -> None:
 
 def _default_country(file: Path, customer: str) -> str:
     """Return the country of a customer's national numbers; a customer whom there is not ends the command."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         directory, layers = desk.in_force()
         found = directory.customer_named(customer)
         if found is None:

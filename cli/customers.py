@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from cli.admin_session import (
-    at_desk,
+    admin_session,
     customer_option,
     hash_password,
     json_option,
@@ -39,7 +39,7 @@ from gateway.admin.customers import (
     set_default_profile,
 )
 from gateway.admin.push_keys import set_push
-from gateway.admin.settings import Limits, limit, of_customer, of_profile
+from gateway.admin.settings import ConstraintLimits, limit, of_customer, of_profile
 from gateway.admin.users import add_login, remove_login
 from gateway.admin.views import list_customers, list_profiles, show_customer, show_profile
 
@@ -64,10 +64,10 @@ def limit_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def limits_of(options: dict[str, Any]) -> Limits:
+def limits_of(options: dict[str, Any]) -> ConstraintLimits:
     """Return what the options of `limit_options` said; none at all ends the command."""
-    limits = Limits(**options)
-    if limits == Limits():
+    limits = ConstraintLimits(**options)
+    if limits == ConstraintLimits():
         raise click.UsageError("nothing to change: give at least one option")
     return limits
 
@@ -108,7 +108,7 @@ def add_new(  # noqa: PLR0913 - the options of the command
     changes += [add_range(name, network) for network in ranges]
     if login is not None and password_file is not None:
         changes.append(add_login(login, read_password(password_file), hash_password, customer=name))
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(all_of(*changes))
 
 
@@ -122,7 +122,7 @@ def set_application(file: Path, name: str, url: str) -> None:
     Jobs are told of by push where status_channel is push or both. A second call makes a new key.
     """
     secret = secrets.token_bytes(32)
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(set_push(name, url, secret))
     click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")
 
@@ -134,7 +134,7 @@ def set_application(file: Path, name: str, url: str) -> None:
 def limit_customer(file: Path, name: str, **options: Any) -> None:
     """Change what a customer's profiles, users and messages may ask for."""
     limits = limits_of(options)
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(limit(of_customer(name), limits))
 
 
@@ -144,7 +144,7 @@ def limit_customer(file: Path, name: str, **options: Any) -> None:
 @click.argument("name")
 def show_one(file: Path, name: str, *, as_json: bool) -> None:
     """Show a customer with its settings."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_view(desk.look(lambda tx: show_customer(tx, name)), as_json=as_json)
 
 
@@ -153,7 +153,7 @@ def show_one(file: Path, name: str, *, as_json: bool) -> None:
 @json_option
 def list_all(file: Path, *, as_json: bool) -> None:
     """List all customers."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_table(desk.look(list_customers), as_json=as_json)
 
 
@@ -163,7 +163,7 @@ def list_all(file: Path, *, as_json: bool) -> None:
 @click.option("--with-users", is_flag=True, help="Remove its users too.")
 def remove(file: Path, name: str, *, with_users: bool) -> None:
     """Remove a customer; its past jobs stay."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(remove_customer(name, with_users=with_users))
 
 
@@ -172,7 +172,7 @@ def remove(file: Path, name: str, *, with_users: bool) -> None:
 @click.argument("name")
 def enable(file: Path, name: str) -> None:
     """Let a customer send again."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(set_customer_active(name, active=True))
 
 
@@ -181,7 +181,7 @@ def enable(file: Path, name: str) -> None:
 @click.argument("name")
 def disable(file: Path, name: str) -> None:
     """Stop a customer from sending; nothing is removed."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(set_customer_active(name, active=False))
 
 
@@ -191,7 +191,7 @@ def disable(file: Path, name: str) -> None:
 @click.argument("domain")
 def give_domain(file: Path, name: str, domain: str) -> None:
     """Give a customer a sender domain."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(add_domain(name, domain))
 
 
@@ -201,7 +201,7 @@ def give_domain(file: Path, name: str, domain: str) -> None:
 @click.argument("domain")
 def take_domain(file: Path, name: str, domain: str) -> None:
     """Take a sender domain from a customer."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(remove_domain(name, domain))
 
 
@@ -211,7 +211,7 @@ def take_domain(file: Path, name: str, domain: str) -> None:
 @click.argument("network", metavar="CIDR")
 def give_range(file: Path, name: str, network: str) -> None:
     """Let clients in an address range send without a login."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(add_range(name, network))
 
 
@@ -221,7 +221,7 @@ def give_range(file: Path, name: str, network: str) -> None:
 @click.argument("network", metavar="CIDR")
 def take_range(file: Path, name: str, network: str) -> None:
     """Let an address range prove a customer no longer."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(remove_range(name, network))
 
 
@@ -235,7 +235,7 @@ def take_range(file: Path, name: str, network: str) -> None:
 def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
     """Add a login of a customer, or give it a new password."""
     change = add_login(login, read_password(password_file), hash_password, customer=name)
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(change)
 
 
@@ -244,7 +244,7 @@ def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
 @click.argument("login")
 def take_login(file: Path, login: str) -> None:
     """Remove a login of a customer or of a user."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(remove_login(login))
 
 
@@ -267,7 +267,7 @@ def profile() -> None:
 @click.option("--default", is_flag=True, help="Also make it the profile of users that have none.")
 def add_new_profile(file: Path, customer: str, name: str, *, default: bool) -> None:
     """Add a profile."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(add_profile(customer, name, default=default))
 
 
@@ -277,7 +277,7 @@ def add_new_profile(file: Path, customer: str, name: str, *, default: bool) -> N
 @click.argument("name", default="")
 def choose_default(file: Path, customer: str, name: str) -> None:
     """Choose the profile of users that have none; without NAME none."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(set_default_profile(customer, name))
 
 
@@ -288,7 +288,7 @@ def choose_default(file: Path, customer: str, name: str) -> None:
 @click.argument("name")
 def show_one_profile(file: Path, customer: str, name: str, *, as_json: bool) -> None:
     """Show a profile with its settings."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_view(desk.look(lambda tx: show_profile(tx, customer, name)), as_json=as_json)
 
 
@@ -298,7 +298,7 @@ def show_one_profile(file: Path, customer: str, name: str, *, as_json: bool) -> 
 @json_option
 def list_all_profiles(file: Path, customer: str, *, as_json: bool) -> None:
     """List the profiles of a customer."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_table(desk.look(lambda tx: list_profiles(tx, customer)), as_json=as_json)
 
 
@@ -308,5 +308,5 @@ def list_all_profiles(file: Path, customer: str, *, as_json: bool) -> None:
 @click.argument("name")
 def remove_one_profile(file: Path, customer: str, name: str) -> None:
     """Remove a profile that no user has."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(remove_profile(customer, name))

@@ -19,7 +19,7 @@ from config.mail import DkimKey
 from config.model import Config
 from mta.sending.sign import KeyKind, Signer, new_key
 from process.mail_out import build_resolver
-from tls.resolver import Answer, Lookup
+from tls.resolver import DnsAnswer, Lookup
 
 
 @click.group()
@@ -101,7 +101,7 @@ def _find_faults(config: Config, key: DkimKey) -> Iterator[str]:
     yield from judge_record(answer, wanted)
 
 
-def judge_record(answer: Answer[str], wanted: str) -> Iterator[str]:
+def judge_record(answer: DnsAnswer[str], wanted: str) -> Iterator[str]:
     """Yield what is wrong with a published key record beside the one that the key needs."""
     if answer.lookup is Lookup.FAILED:
         yield f"DNS gave no answer: {answer.cause}"

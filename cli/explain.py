@@ -13,11 +13,11 @@ import click
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from cli.context import config_option, database_of, read_config
 from gateway.accept import PlannedMessage
-from mta.intake import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven
+from mta.intake import Decision, EnvelopeRecipient, MailIntake, Proven, ReceivedEnvelope
 from mta.intake_pool import is_suspect
 from mta.reading.confined_reader import ConfinedReader
 from mta.smtp.engine.replies import reply_to
-from process.accept_path import Core
+from process.accept_path import AcceptPath
 from sms.alphabet import find_strange, what_became
 from sms.message import Alphabet, EncodedText
 from sms.number import SenderId
@@ -47,9 +47,9 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
         raise click.ClickException(f"{config.server.sqlite_file} does not exist yet: «serve» makes it")
     database = database_of(config)
     click.get_current_context().call_on_close(database.close)
-    core = Core(config, database)
+    core = AcceptPath(config, database)
     core.book.load_now()
-    envelope = MailEnvelope(
+    envelope = ReceivedEnvelope(
         reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
         recipients=tuple(EnvelopeRecipient(address=address) for address in recipients),
     )
@@ -67,8 +67,8 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
 
 
 def judge_as_served(
-    judge: MailJudge, raw: bytes, envelope: MailEnvelope, proven: Proven | None, trial: tuple[Layer, ...]
-) -> Judgement:
+    judge: MailIntake, raw: bytes, envelope: ReceivedEnvelope, proven: Proven | None, trial: tuple[Layer, ...]
+) -> Decision:
     """Judge a mail with the reader that the server would take: a hostile one breaks a process of its own only."""
     if not is_suspect(raw) and not judge.is_large(envelope):
         return judge.judge(raw, envelope, proven, trial)
@@ -99,7 +99,7 @@ def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:
     return (layer_of(LayerKind.TRIAL, patch, "--set"),) if patch else ()
 
 
-def shape(judgement: Judgement, envelope: MailEnvelope) -> dict[str, Any]:
+def shape(judgement: Decision, envelope: ReceivedEnvelope) -> dict[str, Any]:
     """Return a judgement in the public shape."""
     reason = judgement.dropped.reason if judgement.dropped else None
     if judgement.refused is not None:
@@ -123,7 +123,7 @@ def shape(judgement: Judgement, envelope: MailEnvelope) -> dict[str, Any]:
     }
 
 
-def _more(judgement: Judgement) -> dict[str, Any]:
+def _more(judgement: Decision) -> dict[str, Any]:
     """Return what was added to the shape: when it goes out, which way, to which lists, and what is at fault."""
     plan = judgement.plan
     schedule = plan.schedule if plan is not None else None

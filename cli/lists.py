@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cli.admin_session import at_desk, customer_option, json_option, print_table
+from cli.admin_session import admin_session, customer_option, json_option, print_table
 from cli.context import config_option
 from cli.settings import with_settings
 from gateway.admin.lists import (
@@ -46,7 +46,7 @@ def distribution_list() -> None:
 )
 def add(file: Path, customer: str, name: str, authors: tuple[str, ...]) -> None:
     """Add a list without members."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(make_list(customer, name, authors))
 
 
@@ -56,7 +56,7 @@ def add(file: Path, customer: str, name: str, authors: tuple[str, ...]) -> None:
 @click.argument("name")
 def remove(file: Path, customer: str, name: str) -> None:
     """Remove a list with its members; its past jobs stay."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(drop_list(customer, name))
 
 
@@ -68,7 +68,7 @@ def remove(file: Path, customer: str, name: str) -> None:
 @click.option("--remove", "removed", multiple=True, metavar="WHO", help="One that may write no more.")
 def authors(file: Path, customer: str, name: str, added: tuple[str, ...], removed: tuple[str, ...]) -> None:
     """Change who may write to a list; without options, say who may."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(change_authors(customer, name, added, removed))
 
 
@@ -86,7 +86,7 @@ def import_table(file: Path, customer: str, name: str, table: Path) -> None:
     read = read_table(table.read_bytes())
     if isinstance(read, Refused):
         raise click.ClickException(f"{table}: {read.detail}; nothing was changed")
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         directory, layers = desk.in_force()
         found = directory.customer_named(customer)
         settings = layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings
@@ -101,7 +101,7 @@ def import_table(file: Path, customer: str, name: str, table: Path) -> None:
 @click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
 def show(file: Path, customer: str, *, as_json: bool) -> None:
     """Show lists with their columns, their authors and the number of their members."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_table(desk.look(lambda tx: list_all_lists(tx, customer)), as_json=as_json)
 
 
@@ -112,5 +112,5 @@ def show(file: Path, customer: str, *, as_json: bool) -> None:
 @click.argument("name")
 def members(file: Path, customer: str, name: str, *, as_json: bool) -> None:
     """Show a list's members with their values."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_table(desk.look(lambda tx: show_members(tx, customer, name)), as_json=as_json)

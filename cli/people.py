@@ -18,7 +18,7 @@ from addressbook.exchange import FileFormat, read_people_file, write_people_file
 from addressbook.hierarchy import Explained
 from addressbook.import_plan import ImportPlan
 from cli.admin_session import (
-    at_desk,
+    admin_session,
     customer_option,
     hash_password,
     json_option,
@@ -120,7 +120,7 @@ def add_new(  # noqa: PLR0913 - the options of the command
     random_file: Path | None,
 ) -> None:
     """Add a user, with a login where a password is given."""
-    with _password(password_file, random_file) as password, at_desk(file) as desk:
+    with _password(password_file, random_file) as password, admin_session(file) as desk:
         changes = [add_user(address, customer, profile_name=profile, name=name)]
         if password is not None:
             changes.append(add_login(login or address, password, hash_password, user=address))
@@ -137,7 +137,7 @@ def give_login(
     file: Path, address: str, login: str | None, password_file: Path | None, random_file: Path | None
 ) -> None:
     """Add a login of a user, or give it a new password."""
-    with _password(password_file, random_file) as password, at_desk(file) as desk:
+    with _password(password_file, random_file) as password, admin_session(file) as desk:
         if password is None:
             raise click.UsageError("--password-file or --random-password-file is needed")
         desk.change(add_login(login or address, password, hash_password, user=address))
@@ -148,7 +148,7 @@ def give_login(
 @click.argument("login")
 def take_login(file: Path, login: str) -> None:
     """Remove a login."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(remove_login(login))
 
 
@@ -158,7 +158,7 @@ def take_login(file: Path, login: str) -> None:
 @click.argument("name", default="")
 def choose_profile(file: Path, address: str, name: str) -> None:
     """Give a user another profile; without NAME the customer's default one."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(set_user_profile(address, name))
 
 
@@ -168,7 +168,7 @@ def choose_profile(file: Path, address: str, name: str) -> None:
 @click.argument("address")
 def show_one(file: Path, address: str, *, as_json: bool) -> None:
     """Show a user with what is set for it alone."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_view(desk.look(lambda tx: show_user(tx, address)), as_json=as_json)
 
 
@@ -178,7 +178,7 @@ def show_one(file: Path, address: str, *, as_json: bool) -> None:
 @click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
 def list_all(file: Path, customer: str, *, as_json: bool) -> None:
     """List users."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_table(desk.look(lambda tx: list_users(tx, customer)), as_json=as_json)
 
 
@@ -187,7 +187,7 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
 @click.argument("address")
 def remove(file: Path, address: str) -> None:
     """Remove a user with its settings and logins; its past jobs stay."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(remove_user(address))
 
 
@@ -196,7 +196,7 @@ def remove(file: Path, address: str) -> None:
 @click.argument("address")
 def enable(file: Path, address: str) -> None:
     """Let a user send again."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(set_user_active(address, active=True))
 
 
@@ -205,7 +205,7 @@ def enable(file: Path, address: str) -> None:
 @click.argument("address")
 def disable(file: Path, address: str) -> None:
     """Stop a user from sending; nothing is removed."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(set_user_active(address, active=False))
 
 
@@ -217,7 +217,7 @@ def disable(file: Path, address: str) -> None:
 @click.argument("fields", nargs=-1, metavar="[FIELD…]")
 def explain_one(file: Path, service: str, address: str, fields: tuple[str, ...], *, as_json: bool) -> None:
     """Say for every setting what is in force, which layer decided it, and what that layer overruled."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         directory, layers = desk.in_force()
         answer = desk.look(lambda _tx: explain_user(directory, layers, address, service, fields))
     if as_json:
@@ -304,7 +304,7 @@ def import_book(  # noqa: PLR0913 - the options of the command
         people_file = read_people_file(book.read_bytes(), declared, source)
     except LookupError:
         raise click.UsageError(f"«{encoding}» is no encoding") from None
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         plan = desk.look(lambda tx: preview_people(tx, customer, people_file))
         for fault in plan.faults:
             click.echo(f"{book}: {fault}", err=True)
@@ -335,7 +335,7 @@ def _print_plan(plan: ImportPlan) -> None:
 @click.argument("book", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 def export_book(file: Path, customer: str, book: Path) -> None:
     """Write a customer's users with their own settings as a headed file that «import» reads; «-» prints it."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         exported = desk.look(lambda tx: export_people(tx, customer))
     content = write_people_file(exported).encode()
     if str(book) == "-":
@@ -354,7 +354,7 @@ def export_book(file: Path, customer: str, book: Path) -> None:
 def limit_all(file: Path, **options: Any) -> None:
     """Change what all customers and their messages may ask for."""
     limits = limits_of(options)
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(limit(SYSTEM_OWNER, limits))
 
 
@@ -363,7 +363,7 @@ def limit_all(file: Path, **options: Any) -> None:
 @json_option
 def show_for_all(file: Path, *, as_json: bool) -> None:
     """Show settings and constraints of the system layer that were set by command."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_view(desk.look(show_system), as_json=as_json)
 
 
@@ -374,5 +374,5 @@ def show_for_all(file: Path, *, as_json: bool) -> None:
 @click.option("--limit", "most", default=50, show_default=True, help="At most so many.")
 def audit(file: Path, target: str, most: int, *, as_json: bool) -> None:
     """List who changed what, newest first."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_table(desk.look(lambda tx: list_audit(tx, target, most)), as_json=as_json)

@@ -16,7 +16,7 @@ import click
 from cli.context import config_option, opened
 from gateway.admin.views import spoken_value
 from gateway.cancel import cancel_now
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import MailOrigin, ReceiptState
 from sms.number import mask_number
 from sms.report import ReportedMessage
@@ -39,7 +39,7 @@ from store.queue import (
     list_notices,
     release,
 )
-from store.results import Cancel, ProgressStore, Rules
+from store.results import Cancel, ResultStore, Rules
 from store.views import Trace, TracedReceipt, find_job, load_trace
 
 
@@ -102,7 +102,7 @@ def _message_line(message: WaitingMessage, now: datetime) -> str:
 def _waits_for(message: WaitingMessage, now: datetime) -> str:
     """Say what a message waits for; only what is queued waits for us."""
     due = _when(message.due_at)
-    if message.state != State.QUEUED:
+    if message.state != MessageState.QUEUED:
         return "with the carrier"
     if message.held:
         return f"held, scheduled {due}" if _is_scheduled(message, now) else "held"
@@ -158,7 +158,7 @@ def release_held(file: str, names: tuple[str, ...]) -> None:
 def delete(file: str, names: tuple[str, ...]) -> None:
     """Cancel what no carrier was offered yet (its sender is told), and drop notices that wait."""
     with opened(file) as (_, database, keys):
-        progress = ProgressStore(keys, Rules())
+        progress = ResultStore(keys, Rules())
         for name in names:
             found = _found(database.read_now(partial(find_waiting, name=name)), name)
             dropped = database.write_now(drop_notices, Drop(found=found, now=_now()))
@@ -215,7 +215,7 @@ def cancel_job(file: str, name: str) -> None:
     """Cancel a job or message: what waits ends at once, a carrier that has it is asked for it back."""
     with opened(file) as (_, database, keys):
         found = _found(database.read_now(partial(find_waiting, name=name)), name)
-        cancelled = cancel_now(database, ProgressStore(keys, Rules()), found.messages, _now())
+        cancelled = cancel_now(database, ResultStore(keys, Rules()), found.messages, _now())
     if not found.messages:
         click.echo(f"{name}: everything of it has ended already")
         return
@@ -346,7 +346,7 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
 
 
 def _going_out(message: ReportedMessage) -> str:
-    if message.state is not State.QUEUED:
+    if message.state is not MessageState.QUEUED:
         return ""
     return ", held" if message.due_at is None else f", due {_when(message.due_at)}"
 

@@ -61,7 +61,7 @@ async def serve_until_told(config: Config) -> None:
         sys.exit(1)
     for sentence in await asyncio.to_thread(contradictions_of, config.carriers, gateway.core.book):
         log.warning("configuration", problem=sentence)
-    spare_the_collector()
+    tune_gc()
     notify_system("READY=1")
     waits = [asyncio.ensure_future(told.wait()), asyncio.ensure_future(gateway.lost.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -93,7 +93,7 @@ async def _start(config: Config, database: Database) -> Gateway:
     return gateway
 
 
-def spare_the_collector() -> None:
+def tune_gc() -> None:
     """Leave what was loaded at the start out of garbage collection, and collect young objects in larger portions.
 
     A mail or an SMS leaves no cycles behind; at the default threshold the collector costs a third of a receipt.

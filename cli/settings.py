@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cli.admin_session import at_desk
+from cli.admin_session import admin_session
 from cli.context import config_option
 from gateway.admin.settings import Owner, set_settings, unset_settings
 
@@ -26,7 +26,7 @@ def with_settings(
         @_all_of(parameters)
         @click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE…")
         def set_fields(*, file: Path, assignments: tuple[str, ...], **named: str) -> None:
-            with at_desk(file) as desk:
+            with admin_session(file) as desk:
                 desk.change(set_settings(owner(**named), _assigned(assignments)))
 
         @group.command("unset", help=unset_help)
@@ -34,7 +34,7 @@ def with_settings(
         @_all_of(parameters)
         @click.argument("fields", nargs=-1, required=True, metavar="FIELD…")
         def unset_fields(*, file: Path, fields: tuple[str, ...], **named: str) -> None:
-            with at_desk(file) as desk:
+            with admin_session(file) as desk:
                 desk.change(unset_settings(owner(**named), fields))
 
         return group

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import click
 
-from cli.admin_session import at_desk, hash_password
+from cli.admin_session import admin_session, hash_password
 from cli.context import config_option, database_of
 from config.example import render_config
+from config.field_types import parse_host_port
 from config.model import Config, is_loopback, load_config
-from config.shapes import parse_host_port
 from gateway.admin.customers import add_customer, all_of
 from gateway.admin.settings import of_customer, set_settings
 from gateway.admin.users import add_login, random_password
-from gateway.directory import AddressBook
+from gateway.directory import DirectoryFollower
 from process.contexts import server_contexts
 from process.routes import contradictions_of
 from process.signers import UnusableKeyError, load_signers
@@ -76,7 +76,7 @@ def _contradictions(config: Config) -> list[str]:
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         return []
     database = database_of(config)
-    book = AddressBook(database, config.settings)
+    book = DirectoryFollower(database, config.settings)
     try:
         book.load_now()
         fragments = database.read_now(count_fragments)
@@ -171,5 +171,5 @@ def create_demo_customer(file: Path, password: str) -> None:
         set_settings(of_customer("demo"), {"delivery_receipt": "on"}),
         add_login("demo", password, hash_password, customer="demo"),
     )
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(demo, silent=True)

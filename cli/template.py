@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
-from cli.admin_session import Desk, at_desk, json_option, print_table
+from cli.admin_session import AdminSession, admin_session, json_option, print_table
 from cli.context import config_option
 from gateway.admin.mail_templates import (
-    Owner,
+    TemplateOwner,
     Workshop,
     add_graphic,
     check_source,
@@ -70,8 +70,8 @@ def show(form: str, file: Path | None, customer: str, profile: str) -> None:
         return
     if file is None:
         raise click.UsageError("--customer needs --config")
-    with at_desk(file) as desk:
-        owner = Owner(customer=customer, profile=profile)
+    with admin_session(file) as desk:
+        owner = TemplateOwner(customer=customer, profile=profile)
         source = desk.look(lambda tx: find_source(tx, owner, Form(form)))
     if source is None:
         raise click.ClickException(f"There is no own template for the form «{form}»; the standard one goes out.")
@@ -86,8 +86,8 @@ def show(form: str, file: Path | None, customer: str, profile: str) -> None:
 @_source
 def set_one(file: Path, customer: str, profile: str, form: str, source_file: Path) -> None:
     """Make FILE the template for a kind of mail; refused where it fails for any sample."""
-    owner, source = Owner(customer=customer, profile=profile), _read(source_file)
-    with at_desk(file) as desk, _workshop() as workshop:
+    owner, source = TemplateOwner(customer=customer, profile=profile), _read(source_file)
+    with admin_session(file) as desk, _workshop() as workshop:
         graphics = _graphics(desk, owner)
         _refuse_broken(source_file, check_source(source, graphics, workshop))
         desk.change(set_template(owner, Form(form), source, graphics))
@@ -100,8 +100,8 @@ def set_one(file: Path, customer: str, profile: str, form: str, source_file: Pat
 @_form
 def reset(file: Path, customer: str, profile: str, form: str) -> None:
     """Take an own template away; the next weaker or the standard one goes out again."""
-    with at_desk(file) as desk:
-        desk.change(reset_template(Owner(customer=customer, profile=profile), Form(form)))
+    with admin_session(file) as desk:
+        desk.change(reset_template(TemplateOwner(customer=customer, profile=profile), Form(form)))
 
 
 @template.command("check")
@@ -112,8 +112,8 @@ def reset(file: Path, customer: str, profile: str, form: str) -> None:
 @_source
 def check(file: Path, customer: str, profile: str, form: str, source_file: Path) -> None:
     """Try FILE as «set» would, and keep nothing."""
-    with at_desk(file) as desk, _workshop() as workshop:
-        graphics = _graphics(desk, Owner(customer=customer, profile=profile))
+    with admin_session(file) as desk, _workshop() as workshop:
+        graphics = _graphics(desk, TemplateOwner(customer=customer, profile=profile))
         _refuse_broken(source_file, check_source(_read(source_file), graphics, workshop))
     click.echo(f"{source_file}: good for the form «{form}».")
 
@@ -129,9 +129,9 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
     file: Path, customer: str, profile: str, form: str, source_file: Path, output: Path | None
 ) -> None:
     """Write a page that shows what FILE makes of samples, in the customer's language; open it in a browser."""
-    owner = Owner(customer=customer, profile=profile)
+    owner = TemplateOwner(customer=customer, profile=profile)
     output = output or source_file.with_suffix(".preview.html")
-    with at_desk(file) as desk, _workshop() as workshop:
+    with admin_session(file) as desk, _workshop() as workshop:
         graphics = _graphics(desk, owner)
         settings = _settings_of(desk, owner)
         try:
@@ -151,7 +151,7 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
 @click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
 def list_all(file: Path, customer: str, *, as_json: bool) -> None:
     """List customers' own templates and graphics."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         print_table(desk.look(lambda tx: list_own_templates(tx, customer)), as_json=as_json)
 
 
@@ -171,7 +171,7 @@ def add_one(file: Path, customer: str, name: str, source_file: Path) -> None:
         content = source_file.read_bytes()
     except OSError as error:
         raise click.ClickException(f"{source_file}: {error.strerror}") from error
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(add_graphic(customer, name, content))
 
 
@@ -181,7 +181,7 @@ def add_one(file: Path, customer: str, name: str, source_file: Path) -> None:
 @click.argument("name")
 def remove_one(file: Path, customer: str, name: str) -> None:
     """Take a graphic away that no template shows any more."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(drop_graphic(customer, name))
 
 
@@ -194,7 +194,7 @@ def _read(source_file: Path) -> str:
         raise click.ClickException(f"{source_file}: it is not UTF-8 text") from error
 
 
-def _graphics(desk: Desk, owner: Owner) -> dict[str, Graphic]:
+def _graphics(desk: AdminSession, owner: TemplateOwner) -> dict[str, Graphic]:
     return desk.look(lambda tx: find_graphics(tx, owner))
 
 
@@ -205,7 +205,7 @@ def _refuse_broken(source_file: Path, faults: list[str]) -> None:
         sys.exit(1)
 
 
-def _settings_of(desk: Desk, owner: Owner) -> Settings:
+def _settings_of(desk: AdminSession, owner: TemplateOwner) -> Settings:
     """Return the settings in force for a user of this customer and profile, so that samples speak their language."""
     directory, layers = desk.in_force()
     customer = directory.customer_named(owner.customer)

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from cli.admin_session import at_desk, json_option, print_table
+from cli.admin_session import admin_session, json_option, print_table
 from cli.context import config_option, opened, read_config
 from cli.tls_walk import Walk, towards, walk_domain
-from config.shapes import HostPort
+from config.field_types import HostPort
 from gateway.admin.tls_rules import (
     TlsRule,
     accept_tls_rules,
@@ -27,9 +27,9 @@ from gateway.admin.tls_rules import (
     withdraw_tls,
 )
 from gateway.mail_rules import StoredStsCache, join_rules
-from mta.sending.outgoing import Patience
+from mta.sending.outgoing import ClientTimeouts
 from process.clock import SystemClock
-from process.mail_out import build_ways, lines_in_file
+from process.mail_out import build_transport, lines_in_file
 from store.directory import find_customer
 from store.mail_rules import RulesDamagedError, read_tls_rules
 from tls.contexts import ClientContexts, ClientRole, ContextError
@@ -38,7 +38,7 @@ from tls.policy import Pin, PolicyEntry, TlsLevel, TlsVersion, parse_pin
 
 INHERIT = "inherit"
 # A person waits for this; a mail would wait longer.
-_PATIENCE = Patience(connect=30, handshake=30, command=60, attempt=180)
+_PATIENCE = ClientTimeouts(connect=30, handshake=30, command=60, attempt=180)
 _whose = click.option("--customer", default="", metavar="NAME", help="Whose mail; without it, everybody's.")
 
 
@@ -57,7 +57,7 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
     «*» stands for all other domains, «.example.com» for all below it.
     """
     operator = _lines(file)
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         states = desk.look(lambda tx: list_domains(tx, customer, operator, datetime.now(UTC)))
     views = [state.view() for state in states]
     if as_json:
@@ -112,7 +112,7 @@ def enforce(  # noqa: PLR0913 - the options of the command
             minimum_version=TlsVersion(min_version),
         )
         change = enforce_tls(rule, operator, lower=lower)
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(change)
 
 
@@ -120,7 +120,7 @@ def enforce(  # noqa: PLR0913 - the options of the command
 @config_option
 def accept(file: Path) -> None:
     """Take the stored TLS rules as they stand, after something other than these commands changed them."""
-    with at_desk(file) as desk:
+    with admin_session(file) as desk:
         desk.change(accept_tls_rules())
 
 
@@ -153,7 +153,7 @@ def check(file: Path, domain: str, customer: str, mx: str | None, *, as_json: bo
 def _walk(file: Path, domain: str, customer: str, host: HostPort | None) -> Walk:
     config = read_config(file)
     operator = lines_in_file(config)
-    ways = build_ways(config)
+    ways = build_transport(config)
     ways = replace(ways, settings=replace(ways.settings, patience=_PATIENCE))
     if host is not None:
         ways = towards(ways, host.host, host.port)

@@ -13,7 +13,7 @@ from datetime import datetime
 from gateway.ports import Clock
 from mta.sending.outgoing import HostCheck
 from mta.sending.routes import Route, RouteTable
-from process.mail_out import Ways, build_deliverer
+from process.mail_out import MailTransport, build_deliverer
 from sms.outcome import Done
 from tls.dane import find_tlsa
 from tls.facts import CertificateFacts, find_date_fault, read_facts
@@ -31,7 +31,7 @@ from tls.policy import (
     TlsPolicy,
     expected_names,
 )
-from tls.resolver import Address, Answer, Lookup, MxRecord, Resolver
+from tls.resolver import Address, DnsAnswer, Lookup, MxRecord, Resolver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,24 +49,24 @@ class OneHost:
         self._inner = inner
         self._host = host
 
-    async def mx(self, domain: str) -> Answer[MxRecord]:  # noqa: ARG002 - the protocol's
+    async def mx(self, domain: str) -> DnsAnswer[MxRecord]:  # noqa: ARG002 - the protocol's
         """Return the one host, which nothing proves."""
-        return Answer(lookup=Lookup.FOUND, values=(MxRecord(preference=0, host=self._host),))
+        return DnsAnswer(lookup=Lookup.FOUND, values=(MxRecord(preference=0, host=self._host),))
 
-    async def addresses(self, host: str) -> Answer[Address]:
+    async def addresses(self, host: str) -> DnsAnswer[Address]:
         """Ask for addresses."""
         return await self._inner.addresses(host)
 
-    async def tlsa(self, name: str) -> Answer[Tlsa]:
+    async def tlsa(self, name: str) -> DnsAnswer[Tlsa]:
         """Ask for TLSA records."""
         return await self._inner.tlsa(name)
 
-    async def txt(self, name: str) -> Answer[str]:
+    async def txt(self, name: str) -> DnsAnswer[str]:
         """Ask for TXT records."""
         return await self._inner.txt(name)
 
 
-def towards(ways: Ways, host: str, port: int) -> Ways:
+def towards(ways: MailTransport, host: str, port: int) -> MailTransport:
     """Return the same ways, but every domain's mail goes to one host, wherever that stands."""
     return replace(
         ways,
@@ -78,7 +78,7 @@ def towards(ways: Ways, host: str, port: int) -> Ways:
 
 
 async def walk_domain(  # noqa: PLR0913 - what is walked, for whom, under which rules
-    domain: str, customer: str, *, ways: Ways, table: PolicyTable, cache: StsCache, clock: Clock
+    domain: str, customer: str, *, ways: MailTransport, table: PolicyTable, cache: StsCache, clock: Clock
 ) -> Walk:
     """Walk to all hosts of a domain and say what is demanded of them and what they show."""
     entry = table.find(domain, customer)
@@ -138,7 +138,7 @@ def _route_line(route: Route) -> str:
     return f"{route.domain} goes to {route.host}:{route.port}, never by MX{own}"
 
 
-async def _sts_step(domain: str, ways: Ways, cache: StsCache, clock: Clock) -> tuple[str, tuple[str, ...]]:
+async def _sts_step(domain: str, ways: MailTransport, cache: StsCache, clock: Clock) -> tuple[str, tuple[str, ...]]:
     lines: list[str] = []
     answer = await ways.resolver.txt(f"_mta-sts.{domain}")
     policy_id = parse_sts_record(answer.values)
@@ -163,7 +163,7 @@ def _sts_line(policy: StsPolicy) -> str:
     return f"policy: mode {policy.mode}, mx {', '.join(policy.mx) or 'none'}, max_age {seconds} s"
 
 
-async def _mx_step(domain: str, ways: Ways) -> tuple[str, tuple[str, ...]]:
+async def _mx_step(domain: str, ways: MailTransport) -> tuple[str, tuple[str, ...]]:
     answer = await ways.resolver.mx(domain)
     proof = "DNSSEC proves it (AD)" if answer.authentic else "not proven by DNSSEC"
     if answer.lookup is not Lookup.FOUND:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from config.reader import Complaint
-from config.shapes import (
+from config.field_types import (
     CipherList,
     Count,
+    FieldType,
     HostName,
     Listen,
     Name,
@@ -23,13 +23,13 @@ from config.shapes import (
     Positive,
     PrivateFile,
     ReadableFile,
-    Shape,
     ShortText,
     Wait,
     option,
     read_secret,
     text_like,
 )
+from config.reader import ConfigIssue
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, has_class, named_alphabet
 from sms.schedule import Hours
@@ -68,7 +68,7 @@ def _parse_hours(value: object) -> Hours:
     return Hours(since=time.fromisoformat(match[1]), until=time.fromisoformat(match[2]), zone=zone)
 
 
-HoursText = Annotated[Hours, Shape('hours such as "08:00-20:00" or "08:00-20:00 Europe/Berlin"', _parse_hours)]
+HoursText = Annotated[Hours, FieldType('hours such as "08:00-20:00" or "08:00-20:00 Europe/Berlin"', _parse_hours)]
 Prefix = Annotated[str, text_like(r"[1-9][0-9]{0,14}", 'the first digits of numbers, such as "4479"')]
 
 
@@ -170,30 +170,32 @@ class CarrierOptions:
     outbind: OutbindOptions | None = option("", default=None)
     sandbox: SandboxOptions = option("", default=SandboxOptions)
 
-    def complaints(self) -> Iterator[Complaint]:
+    def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: a message centre without address or login, a key without its certificate."""
         if self.kind is CarrierKind.SMPP:
             if self.host is None:
-                yield Complaint("kind", '"smpp" needs host')
+                yield ConfigIssue("kind", '"smpp" needs host')
             if not self.system_id:
-                yield Complaint("kind", '"smpp" needs system_id')
+                yield ConfigIssue("kind", '"smpp" needs system_id')
             if self.password_file is None:
-                yield Complaint("kind", '"smpp" needs password_file')
+                yield ConfigIssue("kind", '"smpp" needs password_file')
         if (self.certificate_file is None) != (self.key_file is None):
-            yield Complaint("certificate_file", "expected certificate_file and key_file together, or neither")
+            yield ConfigIssue("certificate_file", "expected certificate_file and key_file together, or neither")
         if self.ca_file is not None and self.tls is CarrierTls.OFF:
-            yield Complaint("tls", 'expected "require" where there is a ca_file')
+            yield ConfigIssue("tls", 'expected "require" where there is a ca_file')
         if self.reconnect_max < self.reconnect_min:
-            yield Complaint("reconnect_max", "expected no less than reconnect_min")
+            yield ConfigIssue("reconnect_max", "expected no less than reconnect_min")
         if self.hours is not None and self.hours.since == self.hours.until:
-            yield Complaint("hours", "expected two different times, or it is never used")
+            yield ConfigIssue("hours", "expected two different times, or it is never used")
         if self.bind is BindMode.RECEIVER and (self.prefixes or self.customers or self.hours):
-            yield Complaint("bind", '"receiver" sends nothing: prefixes, customers and hours do nothing', warning=True)
+            yield ConfigIssue(
+                "bind", '"receiver" sends nothing: prefixes, customers and hours do nothing', warning=True
+            )
         yield from _check_login(self.system_id, self.password_file)
         yield from _check_dialect(self.dialect)
 
 
-def find_conflicts(carriers: Sequence[CarrierOptions]) -> Iterator[Complaint]:
+def find_conflicts(carriers: Sequence[CarrierOptions]) -> Iterator[ConfigIssue]:
     """Yield a warning for each carrier that gets in another's way, or that no number reaches."""
     accounts: dict[tuple[str, int, str], str] = {}
     for index, carrier in enumerate(carriers):
@@ -202,19 +204,19 @@ def find_conflicts(carriers: Sequence[CarrierOptions]) -> Iterator[Complaint]:
         first = accounts.setdefault((carrier.host.lower(), carrier.port, carrier.system_id), carrier.name)
         if first != carrier.name:
             text = f'the account of carrier "{first}" too: each would get the receipts of the other; one carrier with '
-            yield Complaint(("carrier", index, "system_id"), text + 'bind = "pair" has two links', warning=True)
+            yield ConfigIssue(("carrier", index, "system_id"), text + 'bind = "pair" has two links', warning=True)
     sending = [carrier for carrier in carriers if carrier.bind is not BindMode.RECEIVER]
     if carriers and not sending:
-        yield Complaint("carrier", "every carrier is a receiver: no SMS can ever be sent", warning=True)
+        yield ConfigIssue("carrier", "every carrier is a receiver: no SMS can ever be sent", warning=True)
     real = [carrier for carrier in sending if carrier.kind is CarrierKind.SMPP]
     for index, carrier in enumerate(carriers):
         if carrier.kind is CarrierKind.SANDBOX and real and not carrier.customers:
             text = f'the sandbox stands beside carrier "{real[0].name}": an SMS that it takes reaches nobody'
-            yield Complaint(("carrier", index, "kind"), text, warning=True)
+            yield ConfigIssue(("carrier", index, "kind"), text, warning=True)
         yield from _find_unreached(index, carrier, sending)
 
 
-def _find_unreached(index: int, carrier: CarrierOptions, sending: Sequence[CarrierOptions]) -> Iterator[Complaint]:
+def _find_unreached(index: int, carrier: CarrierOptions, sending: Sequence[CarrierOptions]) -> Iterator[ConfigIssue]:
     """Yield a warning for what longer prefixes of others take away from a carrier."""
     others = {prefix: other.name for other in sending if not other.customers for prefix in other.prefixes}
     for prefix in carrier.prefixes or ("",):
@@ -223,10 +225,10 @@ def _find_unreached(index: int, carrier: CarrierOptions, sending: Sequence[Carri
             continue
         if _covers(prefix, longer):
             text = f'no number is left to "{prefix}": longer prefixes have them all'
-            yield Complaint(("carrier", index, "prefixes"), text, warning=True)
+            yield ConfigIssue(("carrier", index, "prefixes"), text, warning=True)
         elif carrier.customers and (foreign := sorted(longer - set(carrier.prefixes))):
             text = f'numbers that begin with {foreign[0]} go by "{others[foreign[0]]}" for these customers too: '
-            yield Complaint(("carrier", index, "customers"), text + "the longest prefix wins", warning=True)
+            yield ConfigIssue(("carrier", index, "customers"), text + "the longest prefix wins", warning=True)
 
 
 def _covers(prefix: str, longer: Collection[str]) -> bool:
@@ -239,39 +241,39 @@ def _covers(prefix: str, longer: Collection[str]) -> bool:
     )
 
 
-def _check_dialect(dialect: Dialect) -> Iterator[Complaint]:
+def _check_dialect(dialect: Dialect) -> Iterator[ConfigIssue]:
     """Yield what would not fit into a PDU (SMPP 3.4 §5.2)."""
     for item in fields(dialect):
         value = getattr(dialect, item.name)
         if type(value) is int and not 0 <= value <= 255:
-            yield Complaint(("dialect", item.name), f"expected an octet, 0 to 255, got {value}")
+            yield ConfigIssue(("dialect", item.name), f"expected an octet, 0 to 255, got {value}")
     for name, most in (("system_type", 12), ("address_range", 40), ("service_type", 5)):
         yield from _check_name(("dialect", name), getattr(dialect, name), most)
     yield from _check_codings(dialect)
 
 
-def _check_name(path: str | tuple[str, str], value: str, most: int, what: str = "it") -> Iterator[Complaint]:
+def _check_name(path: str | tuple[str, str], value: str, most: int, what: str = "it") -> Iterator[ConfigIssue]:
     """Yield what no PDU can carry, and a warning for what is longer than the standard has it."""
     if not re.fullmatch(r"[\x20-\x7e\xa0-\xff]*", value):
-        yield Complaint(path, f"{what} has a character that SMPP cannot carry: expected ASCII or Latin-1")
+        yield ConfigIssue(path, f"{what} has a character that SMPP cannot carry: expected ASCII or Latin-1")
     elif len(value) > most:
         text = f"{what} has {len(value)} characters and is sent so, but SMPP 3.4 ends at {most}: ask the carrier"
-        yield Complaint(path, text + " if it has given out so many", warning=True)
+        yield ConfigIssue(path, text + " if it has given out so many", warning=True)
 
 
-def _check_login(system_id: str, file: Path | None) -> Iterator[Complaint]:
+def _check_login(system_id: str, file: Path | None) -> Iterator[ConfigIssue]:
     yield from _check_name("system_id", system_id, 15)
     if file is None:
         return
     try:
         password = read_secret(file)
     except (OSError, UnicodeError) as error:
-        yield Complaint("password_file", f"expected a text file that can be read: {error}")
+        yield ConfigIssue("password_file", f"expected a text file that can be read: {error}")
     else:
         yield from _check_name("password_file", password, 8, "the password")
 
 
-def _check_codings(dialect: Dialect) -> Iterator[Complaint]:
+def _check_codings(dialect: Dialect) -> Iterator[ConfigIssue]:
     """Yield a warning where a data_coding names another alphabet than its text has (SMPP 3.4 §5.2.19, TS 23.038 §4)."""
     texts = {
         "default_data_coding": (dialect.default_data_coding, dialect.default_alphabet),
@@ -283,7 +285,7 @@ def _check_codings(dialect: Dialect) -> Iterator[Complaint]:
         named = named_alphabet(coding)
         if named and not alphabet.startswith(named):
             text = f"{coding} tells phones that the text is {named}, but its octets are {alphabet}"
-            yield Complaint(("dialect", field), text, warning=True)
+            yield ConfigIssue(("dialect", field), text, warning=True)
         if "flash" in field and not has_class(coding):
             text = f"{coding} has no message class: it is shown as any other SMS (16 and 24 are class 0, flash)"
-            yield Complaint(("dialect", field), text, warning=True)
+            yield ConfigIssue(("dialect", field), text, warning=True)

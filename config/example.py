@@ -14,10 +14,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args
 
-from config.model import Config
-from config.shapes import (
-    Shape,
-    TableShape,
+from config.field_types import (
+    FieldType,
+    TableType,
     choices,
     docs_of,
     format_duration,
@@ -30,6 +29,7 @@ from config.shapes import (
     options_of,
     unwrap,
 )
+from config.model import Config
 from sms.settings import FIELDS, Settings, format_setting
 
 _WIDTH = 110
@@ -68,17 +68,17 @@ def _render_tables(
     docs = docs_of(kind)
     tables = []
     for item in options_of(kind):
-        bare, shape = unwrap(hints[item.name])
-        inner, inner_shape = unwrap(item_hint(bare)) if item_hint(bare) else (bare, shape)
-        if isinstance(shape, TableShape) or (inner_shape is None and is_table(inner)):
-            tables.append((item, inner, shape))
+        bare, field_type = unwrap(hints[item.name])
+        inner, inner_shape = unwrap(item_hint(bare)) if item_hint(bare) else (bare, field_type)
+        if isinstance(field_type, TableType) or (inner_shape is None and is_table(inner)):
+            tables.append((item, inner, field_type))
         else:
             yield from _render_option(item, hints[item.name], docs[item.name], values, live=live)
-    for item, inner, shape in tables:
+    for item, inner, field_type in tables:
         key = key_of(item)
         name = ".".join((*path, key))
         given = values.get(key)
-        if isinstance(shape, TableShape):
+        if isinstance(field_type, TableType):
             yield from ("", *_comment(docs[item.name]), *_render_settings(name, given))
         elif is_mapping(inner):
             yield from ("", *_comment(docs[item.name]), *_render_mapping(name, inner, given))
@@ -160,11 +160,11 @@ def _comment(text: str | None) -> Iterator[str]:
 
 def _toml(value: object, hint: Any) -> str:
     """Return a value as TOML text that the reader takes for the same value."""
-    kind, shape = unwrap(hint)
+    kind, field_type = unwrap(hint)
     if isinstance(value, list | tuple | frozenset):
         return f"[{', '.join(_toml(item, item_hint(kind)) for item in value)}]"
-    if isinstance(shape, Shape) and not isinstance(value, str | None):
-        value = shape.show(value)
+    if isinstance(field_type, FieldType) and not isinstance(value, str | None):
+        value = field_type.show(value)
     if isinstance(value, timedelta):
         value = format_duration(value)
     if isinstance(value, Enum):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from config.reader import Complaint, twice
-from config.shapes import (
+from config.field_types import (
     CipherList,
     Domain,
     DomainPattern,
+    FieldType,
     Folder,
     HostName,
     IpAddress,
@@ -21,12 +21,12 @@ from config.shapes import (
     Positive,
     PrivateFile,
     ReadableFile,
-    Shape,
     ShortText,
     Wait,
     option,
     text_like,
 )
+from config.reader import ConfigIssue, twice
 from tls.policy import Pin, TlsLevel, TlsPolicy, TlsVersion, find_faults, parse_pin
 
 
@@ -37,7 +37,7 @@ def _parse_pin(value: object) -> Pin:
     return pin
 
 
-PinText = Annotated[Pin, Shape('"spki:HEX" or "cert:HEX", the 64 digits of a SHA-256', _parse_pin)]
+PinText = Annotated[Pin, FieldType('"spki:HEX" or "cert:HEX", the 64 digits of a SHA-256', _parse_pin)]
 Selector = Annotated[str, text_like(r"[A-Za-z0-9_.-]{1,63}", 'a selector such as "mail1"')]
 
 
@@ -63,16 +63,16 @@ class MailRoute:
     key_file: PrivateFile | None = option("Our certificate's private key, PEM.", default=None, example="client.key")
     source_address: IpAddress | None = option("Our own address towards it.", default=None, example="192.0.2.25")
 
-    def complaints(self) -> Iterator[Complaint]:
+    def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: a login without password or without TLS, a key without its certificate."""
         if bool(self.user) != (self.password_file is not None):
-            yield Complaint("user", "expected user and password_file together, or neither")
+            yield ConfigIssue("user", "expected user and password_file together, or neither")
         if self.user and not self.implicit_tls and (self.tls is None or not self.tls.enforced):
-            yield Complaint("tls", 'expected "encrypt" or more: a password never goes out in clear')
+            yield ConfigIssue("tls", 'expected "encrypt" or more: a password never goes out in clear')
         if self.tls in {TlsLevel.FINGERPRINT, TlsLevel.PRIVATE_CA}:
-            yield Complaint("tls", f'"{self.tls}" needs more than a level: say it in a [[mail.tls]] for the domain')
+            yield ConfigIssue("tls", f'"{self.tls}" needs more than a level: say it in a [[mail.tls]] for the domain')
         if (self.certificate_file is None) != (self.key_file is None):
-            yield Complaint("certificate_file", "expected certificate_file and key_file together, or neither")
+            yield ConfigIssue("certificate_file", "expected certificate_file and key_file together, or neither")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +122,9 @@ class MailTls:
             ciphers=self.ciphers,
         )
 
-    def complaints(self) -> Iterator[Complaint]:
+    def complaints(self) -> Iterator[ConfigIssue]:
         """Yield what tls.policy finds wrong."""
-        yield from (Complaint("level", fault) for fault in find_faults(self.policy))
+        yield from (ConfigIssue("level", fault) for fault in find_faults(self.policy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,16 +189,16 @@ class MailOptions:
     tls_policies: tuple[MailTls, ...] = option("", default=(), key="tls")
     dkim_keys: tuple[DkimKey, ...] = option("", default=(), key="dkim")
 
-    def complaints(self) -> Iterator[Complaint]:
+    def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: no wait between attempts, two rules for one domain."""
         if not self.retry_after or min(self.retry_after) < timedelta(seconds=1):
-            yield Complaint("retry_after", 'expected at least one wait, each "1s" or more')
+            yield ConfigIssue("retry_after", 'expected at least one wait, each "1s" or more')
         elif self.expire_after <= self.retry_after[0]:
-            yield Complaint(
+            yield ConfigIssue(
                 "expire_after", "no more than the first of retry_after: nothing is tried twice", warning=True
             )
         if self.sandbox is not None and self.routes:
-            yield Complaint(
+            yield ConfigIssue(
                 "sandbox", "mails are kept here and none is sent: [[mail.route]] does nothing", warning=True
             )
         yield from twice("route", "domain", [route.domain for route in self.routes])

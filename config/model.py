@@ -1,8 +1,8 @@
 """The operator's file: every option, typed and documented at its field, and `load_config`.
 
-The example file is generated from these types (config_example), so a field's doc is its documentation. Not here: how
-text becomes these values (config_reader), and the customers' wishes (sms.settings), of which [settings] holds only the
-system layer. Secrets stand in files of their own: options named `…_file`.
+The example file is generated from these types (config.example), so a field's doc is its documentation. Not here: how
+text becomes these values (config.reader), and the customers' settings (sms.settings), of which [settings] holds only
+the system layer. Secrets stand in files of their own: options named `…_file`.
 """
 
 import ipaddress
@@ -18,27 +18,27 @@ from typing import Annotated
 from urllib.parse import quote
 
 from config.carriers import CarrierOptions, find_conflicts
-from config.lines import locate
-from config.mail import MailOptions
-from config.push import PushOptions
-from config.reader import Complaint, ConfigProblem, Reader, twice, unknown_key
-from config.shapes import (
+from config.field_types import (
     Count,
     Domain,
+    FieldType,
     HomeFolder,
     Listen,
     Name,
     Positive,
     PrivateFile,
     ReadableFile,
-    Shape,
     Size,
-    TableShape,
+    TableType,
     Wait,
     option,
     read_secret,
     whole_number,
 )
+from config.lines import locate
+from config.mail import MailOptions
+from config.push import PushOptions
+from config.reader import ConfigIssue, ConfigProblem, Reader, twice, unknown_key
 from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, parse_setting
 
 
@@ -117,13 +117,13 @@ def _read_settings(table: Mapping[str, object]) -> tuple[SettingsPatch, Sequence
 
 DatabaseUrl = Annotated[
     str,
-    Shape(
+    FieldType(
         '"sqlite:///FILE" or "postgresql://USER@HOST/NAME" (the password goes into database_password_file)',
         _parse_database,
         secret=True,
     ),
 ]
-SystemSettings = Annotated[SettingsPatch, TableShape(_read_settings)]
+SystemSettings = Annotated[SettingsPatch, TableType(_read_settings)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,15 +164,15 @@ class ServerOptions:
         file = self.sqlite_file
         return self.database if file is None else f"sqlite://{quote(str(file))}"
 
-    def complaints(self) -> Iterator[Complaint]:
+    def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: a password without PostgreSQL, no domain at all."""
         if not self.domains:
-            yield Complaint("domains", "expected at least one domain, or no mail can ever be taken")
+            yield ConfigIssue("domains", "expected at least one domain, or no mail can ever be taken")
         if self.database_password_file is not None and self.sqlite_file is not None:
-            yield Complaint("database_password_file", "expected only with a postgresql:// database")
+            yield ConfigIssue("database_password_file", "expected only with a postgresql:// database")
         if self.node and self.sqlite_file is not None:
             text = "several nodes need a postgresql:// database; a SQLite file is served by one process"
-            yield Complaint("node", text, warning=True)
+            yield ConfigIssue("node", text, warning=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,22 +231,22 @@ class ListenerOptions:
         """Tell whether only this machine can reach it."""
         return is_loopback(self.address.host)
 
-    def complaints(self) -> Iterator[Complaint]:
+    def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: TLS without a certificate, logins or client certificates without TLS."""
         with_tls = self.tls is not ListenerTls.OFF
         if with_tls and self.certificate_file is None:
-            yield Complaint("tls", f'"{self.tls}" needs certificate_file')
+            yield ConfigIssue("tls", f'"{self.tls}" needs certificate_file')
         if with_tls and self.key_file is None:
-            yield Complaint("tls", f'"{self.tls}" needs key_file')
+            yield ConfigIssue("tls", f'"{self.tls}" needs key_file')
         if self.auth_in_clear and not self.is_loopback:
-            yield Complaint("auth_in_clear", "expected false: passwords in clear stay on a loopback address")
+            yield ConfigIssue("auth_in_clear", "expected false: passwords in clear stay on a loopback address")
         if self.auth is Demand.REQUIRE and not with_tls and not self.auth_in_clear:
-            yield Complaint("auth", '"require" needs tls = "offer", "require" or "implicit": nobody could log in')
+            yield ConfigIssue("auth", '"require" needs tls = "offer", "require" or "implicit": nobody could log in')
         if self.client_certificate is not ClientCertificate.NONE:
             if not with_tls:
-                yield Complaint("client_certificate", 'expected "none" where tls is "off"')
+                yield ConfigIssue("client_certificate", 'expected "none" where tls is "off"')
             if self.client_ca_file is None:
-                yield Complaint("client_certificate", f'"{self.client_certificate}" needs client_ca_file')
+                yield ConfigIssue("client_certificate", f'"{self.client_certificate}" needs client_ca_file')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,12 +288,12 @@ class Config:
     )
     warnings: tuple[ConfigProblem, ...] = field(default=(), metadata={"hidden": True})
 
-    def complaints(self) -> Iterator[Complaint]:
+    def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: names and addresses that stand twice, tables without which nothing works."""
         if not self.listeners:
-            yield Complaint("listener", "expected at least one [[listener]]")
+            yield ConfigIssue("listener", "expected at least one [[listener]]")
         if not self.carriers:
-            yield Complaint("carrier", "expected at least one [[carrier]]")
+            yield ConfigIssue("carrier", "expected at least one [[carrier]]")
         yield from twice("listener", "name", [listener.name for listener in self.listeners])
         yield from twice("listener", "address", [str(listener.address) for listener in self.listeners])
         yield from twice("carrier", "name", [carrier.name for carrier in self.carriers])
@@ -301,9 +301,9 @@ class Config:
         largest = max((listener.max_size for listener in self.listeners), default=0)
         if largest > self.limits.content_memory:
             text = f"expected at least the largest max_size of a listener, {largest}"
-            yield Complaint(("limits", "content_memory"), text)
+            yield ConfigIssue(("limits", "content_memory"), text)
         if self.mail.postmaster is not None and not self.postmaster:
-            yield Complaint(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
+            yield ConfigIssue(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
 
     @property
     def mail_from(self) -> str:

@@ -6,7 +6,7 @@ Not here: what a push says and how it is signed (docs/push.md, web.push).
 from dataclasses import dataclass
 from datetime import timedelta
 
-from config.shapes import Positive, ReadableFile, Wait, option
+from config.field_types import Positive, ReadableFile, Wait, option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

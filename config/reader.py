@@ -24,11 +24,10 @@ from typing import (
 )
 from zoneinfo import ZoneInfo
 
-from config.lines import KeyPath, line_of
-from config.shapes import (
+from config.field_types import (
+    FieldType,
     PathKind,
-    Shape,
-    TableShape,
+    TableType,
     choices,
     expected,
     hints_of,
@@ -44,6 +43,7 @@ from config.shapes import (
     unwrap,
     words,
 )
+from config.lines import KeyPath, line_of
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class ConfigProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ConfigIssue:
     """What a dataclass says of its fields taken together; `key`, seen from there, is what the operator would change."""
 
     key: str | KeyPath
@@ -74,15 +74,15 @@ class Complaint:
 class Checked(Protocol):
     """A dataclass with rules across its fields."""
 
-    def complaints(self) -> Iterator[Complaint]:
+    def complaints(self) -> Iterator[ConfigIssue]:
         """Yield what is wrong with the fields taken together."""
 
 
-def twice(table: str, key: str, values: Sequence[str]) -> Iterator[Complaint]:
+def twice(table: str, key: str, values: Sequence[str]) -> Iterator[ConfigIssue]:
     """Yield a complaint for each table of an array whose key repeats an earlier one's value."""
     for index, value in enumerate(values):
         if value in values[:index]:
-            yield Complaint((table, index, key), f'"{value}" stands twice')
+            yield ConfigIssue((table, index, key), f'"{value}" stands twice')
 
 
 def unknown_key(key: str, known: Sequence[str]) -> str:
@@ -154,22 +154,24 @@ class Reader:
             return None
 
     def _right_value(self, hint: Any, value: object, path: KeyPath) -> object:
-        kind, shape = unwrap(hint)
-        if isinstance(shape, PathKind):
-            return self._path(shape, value, path)
-        if isinstance(shape, Shape) or not (isinstance(shape, TableShape) or is_table(kind) or item_hint(kind)):
-            return _scalar(kind, shape, value)
+        kind, field_type = unwrap(hint)
+        if isinstance(field_type, PathKind):
+            return self._path(field_type, value, path)
+        if isinstance(field_type, FieldType) or not (
+            isinstance(field_type, TableType) or is_table(kind) or item_hint(kind)
+        ):
+            return _scalar(kind, field_type, value)
         element = item_hint(kind)
         if element is not None:
             items = value if isinstance(value, list) else _wrong(expected(hint))
             return get_origin(kind)(self._value(element, item, (*path, at)) for at, item in enumerate(items))
         table = value if isinstance(value, dict) else _wrong("a table")
-        if isinstance(shape, TableShape):
-            return self._free_table(shape, table, path)
+        if isinstance(field_type, TableType):
+            return self._free_table(field_type, table, path)
         return self._mapping(kind, table, path) if is_mapping(kind) else self.read(kind, table, path)
 
-    def _free_table(self, shape: TableShape, table: Mapping[str, object], path: KeyPath) -> object:
-        result, wrong = shape.read(table)
+    def _free_table(self, field_type: TableType, table: Mapping[str, object], path: KeyPath) -> object:
+        result, wrong = field_type.read(table)
         for key, message in wrong:
             self.tell((*path, key), message)
         return result
@@ -210,12 +212,12 @@ class Reader:
 _PARSERS: Mapping[Any, Callable[[object], object]] = MappingProxyType({timedelta: parse_duration, ZoneInfo: parse_zone})
 
 
-def _scalar(kind: Any, shape: Shape | TableShape | None, value: object) -> object:
-    if isinstance(shape, Shape):
+def _scalar(kind: Any, field_type: FieldType | TableType | None, value: object) -> object:
+    if isinstance(field_type, FieldType):
         try:
-            return shape.parse(value)
+            return field_type.parse(value)
         except ValueError:
-            raise _Wrong(shape.expected, repeat=not shape.secret) from None
+            raise _Wrong(field_type.expected, repeat=not field_type.secret) from None
     if kind in _PARSERS:
         try:
             return _PARSERS[kind](value)

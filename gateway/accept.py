@@ -14,7 +14,7 @@ import structlog
 from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, Resolved, refuse_country
 from addressbook.lists import DistributionList
 from addressbook.people import Customer, Profile, User
-from gateway.directory import AddressBook
+from gateway.directory import DirectoryFollower
 from gateway.encode import Texts, encode_rows, encode_shared
 from gateway.ports import Clock
 from gateway.routing import SEPARATOR, CarrierRoutes, Routed
@@ -22,7 +22,7 @@ from sms.message import EncodedText, MailOrigin, Origin
 from sms.number import MobileNumber, country_of, parse_number
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.personalise import RowFault
-from sms.report import Channel, NoticeKind, Way, ways_to_tell
+from sms.report import Addressee, Channel, NoticeKind, addressees
 from sms.schedule import Blackout, Schedule, decide_schedule
 from sms.settings import ReportFormat, Settings, StatusReport
 from store.engine.database import Database, StorageError, StorageFullError
@@ -50,7 +50,7 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RecipientRequest:
     """One recipient as asked for: the address or field as given, and the text of its number, or why it holds none.
 
     `values` fill the placeholders of a personalised text. `row` names the row of a table, in which any fault refuses
@@ -79,7 +79,7 @@ class Submission:
 
     sender: Sender
     service: Origin
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[RecipientRequest, ...]
     text: str
     resolved: Resolved
     mail: MailOrigin | None = None
@@ -101,7 +101,7 @@ class PlannedMessage:
     `encoded` is its own text, None where it has that of the plan. `costs` are the labels of its carriers.
     """
 
-    wanted: Wanted
+    wanted: RecipientRequest
     number: MobileNumber | None = None
     refused: Refused | None = None
     route: str = ""
@@ -111,7 +111,7 @@ class PlannedMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class JobPlan:
     """A submission decided: its text made ready, each recipient judged, and when it goes out.
 
     `refused` says why nothing of it may be kept, and then `encoded` and `schedule` may be None; `faults` has all rows
@@ -132,7 +132,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Accepted:
     """A job that is stored; `repeated` says that it was there already and nothing new was stored.
 
     `digests` are the keys by which it is known again.
@@ -144,7 +144,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Stale:
+class SnapshotChanged:
     """The directory changed under the plan: nothing was stored, plan again."""
 
 
@@ -168,7 +168,7 @@ class Acceptance:
         *,
         database: Database,
         outbound: Outbound,
-        book: AddressBook,
+        book: DirectoryFollower,
         routes: CarrierRoutes,
         clock: Clock,
         accepted: Callable[[], None],
@@ -235,14 +235,14 @@ class Acceptance:
         """The version of the address book in force, to be remembered in a submission before anything is looked up."""
         return self._book.version
 
-    def plan(self, submission: Submission) -> Plan:
+    def plan(self, submission: Submission) -> JobPlan:
         """Decide everything about a submission and store nothing. It may be called in any thread."""
         version = self._book.version if submission.version is None else submission.version
         settings = submission.resolved.settings
         messages = self._judge_all(submission)
         texts = self._texts(submission, messages)
         schedule = decide_schedule(submission.start_at, submission.blackouts, settings.validity, self._clock.now())
-        return Plan(
+        return JobPlan(
             submission=submission,
             encoded=texts.shared,
             messages=tuple(
@@ -298,8 +298,8 @@ class Acceptance:
         ]
         return encode_rows(submission.text, rows, settings, bad, wide=wide, lacking=lacking)
 
-    async def keep(self, plan: Plan) -> Kept | Stale | Refused:
-        """Store a plan as a job. After `Kept` it survives anything; the other answers stored nothing."""
+    async def keep(self, plan: JobPlan) -> Accepted | SnapshotChanged | Refused:
+        """Store a plan as a job. After `Accepted` it survives anything; the other answers stored nothing."""
         if plan.refused is not None:
             return plan.refused
         try:
@@ -310,7 +310,7 @@ class Acceptance:
             log.exception("accept_failed", cause=str(error.__cause__ or error)[:300])
             return Refused(refusal=Refusal.NO_STORAGE if isinstance(error, StorageFullError) else Refusal.INTERNAL)
         if added.stale:
-            return Stale()
+            return SnapshotChanged()
         if added.duplicate:
             log.info("mail_duplicate", job=added.public_id, customer=plan.submission.sender.customer.name)
             return Refused(
@@ -321,16 +321,16 @@ class Acceptance:
         if not added.repeated:
             self._accepted()
         digests = tuple(message.digest for message in new_job.messages if message.digest)
-        return Kept(job_id=added.public_id, repeated=added.repeated, digests=digests)
+        return Accepted(job_id=added.public_id, repeated=added.repeated, digests=digests)
 
-    async def forget(self, kept: Kept) -> None:
+    async def forget(self, kept: Accepted) -> None:
         """Know a submission no longer: its client has heard the answer, and means it if it says the same again."""
         try:
             await self._database.write(self._outbound.forget_digests, kept.digests)
         except StorageError as error:
             log.warning("digests_not_forgotten", job=kept.job_id, cause=str(error)[:300])
 
-    def _log(self, plan: Plan, added: Added) -> None:
+    def _log(self, plan: JobPlan, added: Added) -> None:
         sender = plan.submission.sender
         texts = [
             encoded
@@ -350,7 +350,7 @@ class Acceptance:
             replaced=sum(len(encoded.replaced) for encoded in texts),
         )
 
-    def _new_job(self, plan: Plan) -> NewJob:
+    def _new_job(self, plan: JobPlan) -> NewJob:
         submission = plan.submission
         settings = submission.resolved.settings
         sender = submission.sender
@@ -392,7 +392,7 @@ class Acceptance:
             dry_run=submission.dry_run,
         )
 
-    def _new_message(self, plan: Plan, message: PlannedMessage, now: datetime) -> NewMessage:
+    def _new_message(self, plan: JobPlan, message: PlannedMessage, now: datetime) -> NewMessage:
         wanted = message.wanted
         identity = self._ids.take("S", now)
         if message.refused is not None or message.number is None:
@@ -456,7 +456,7 @@ def _refuse_all(
     return texts.refused
 
 
-def _first_notices(submission: Submission) -> tuple[tuple[NoticeKind, Way], ...]:
+def _first_notices(submission: Submission) -> tuple[tuple[NoticeKind, Addressee], ...]:
     if submission.dry_run:
         address = submission.mail.reverse_path if submission.mail is not None else ""
         return ((NoticeKind.DRY_RUN, (Channel.MAIL, address)),) if address else ()
@@ -466,10 +466,10 @@ def _first_notices(submission: Submission) -> tuple[tuple[NoticeKind, Way], ...]
     return tuple((NoticeKind.ACCEPTED, way) for way in _ways(submission))
 
 
-def _ways(submission: Submission) -> tuple[Way, ...]:
+def _ways(submission: Submission) -> tuple[Addressee, ...]:
     settings = submission.resolved.settings
     address = submission.mail.reverse_path if submission.mail is not None else ""
-    return ways_to_tell(settings.status_channel, address, settings.push_url)
+    return addressees(settings.status_channel, address, settings.push_url)
 
 
 def _duplicate_key(submission: Submission, message: PlannedMessage, encoded: EncodedText) -> bytes:

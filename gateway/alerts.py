@@ -26,7 +26,7 @@ _QUIET = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Raised:
+class Alert:
     """One alarm as it is raised: its topic, which is quiet for a while afterwards, and what the mail says."""
 
     topic: str
@@ -35,7 +35,7 @@ class Raised:
     quiet: timedelta = _QUIET
 
 
-class Alarms:
+class Alerts:
     """Takes alarms from the event loop's thread, keeps and sends them; without a sender they are only logged."""
 
     def __init__(
@@ -71,27 +71,27 @@ class Alarms:
             self._sending.cancel()
         await self._worker.stop()
 
-    def sound(self, raised: Raised) -> None:
+    def raise_alert(self, alert: Alert) -> None:
         """Log an alarm and queue its mail, unless its topic is quiet."""
-        log.error("alarm", topic=raised.topic, subject=raised.subject)
+        log.error("alarm", topic=alert.topic, subject=alert.subject)
         if self._sender is None:
             return
-        task = asyncio.get_running_loop().create_task(self._keep(raised))
+        task = asyncio.get_running_loop().create_task(self._keep(alert))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
-    async def _keep(self, raised: Raised) -> None:
-        wish = NewAlarm(
-            topic=raised.topic,
-            subject=raised.subject,
-            body=raised.text,
+    async def _keep(self, alert: Alert) -> None:
+        request = NewAlarm(
+            topic=alert.topic,
+            subject=alert.subject,
+            body=alert.text,
             now=to_stored(self._clock.now()),
-            quiet=int(raised.quiet.total_seconds()) * 1_000_000,
+            quiet=int(alert.quiet.total_seconds()) * 1_000_000,
         )
         try:
-            queued = await self._database.write(self._store.add, wish)
+            queued = await self._database.write(self._store.add, request)
         except Exception as error:  # noqa: BLE001 - an alarm that can't be kept was logged, and must break nothing
-            log.error("alarm_not_kept", topic=raised.topic, cause=str(error)[:300])
+            log.error("alarm_not_kept", topic=alert.topic, cause=str(error)[:300])
             return
         if queued:
             self._worker.kick()

@@ -1,6 +1,6 @@
 """Cancelling: what waits ends at once, what a carrier has is asked back where the carrier offers that.
 
-The command leaves wishes in the database; the process that holds the carriers' binds carries them out. Not here:
+The command leaves requests in the database; the process that holds the carriers' binds carries them out. Not here:
 cancel_sm (smpp), the states (sms.lifecycle).
 """
 
@@ -19,7 +19,7 @@ from sms.outcome import Done, Outcome, Retry
 from store import cancels
 from store.engine.database import Database
 from store.engine.keys import to_stored
-from store.results import Cancel, CarrierCancelled, ProgressStore
+from store.results import Cancel, CarrierCancelled, ResultStore
 
 log = structlog.get_logger()
 
@@ -37,29 +37,29 @@ class CancellingCarrier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:
-    """What a wish to cancel came to at once: messages that ended, and those that a carrier is asked for."""
+    """What a request to cancel came to at once: messages that ended, and those that a carrier is asked for."""
 
     ended: int
     asked: int
 
 
-def cancel_now(database: Database, progress: ProgressStore, message_keys: tuple[int, ...], now: int) -> Cancelled:
-    """Cancel messages for a command: end what waits, leave a wish for the rest."""
+def cancel_now(database: Database, progress: ResultStore, message_keys: tuple[int, ...], now: int) -> Cancelled:
+    """Cancel messages for a command: end what waits, leave a request for the rest."""
     ended = database.write_now(progress.cancel, Cancel(message_keys=message_keys, now=now))
     left = len(message_keys) - ended
     if left:
-        database.write_now(cancels.wish, cancels.Wish(message_keys=message_keys, now=now))
+        database.write_now(cancels.request, cancels.CancelRequest(message_keys=message_keys, now=now))
     return Cancelled(ended=ended, asked=left)
 
 
 class Cancelling:
-    """Carries out the wishes; `carriers` are those that offer cancelling, by name."""
+    """Carries out the requests; `carriers` are those that offer cancelling, by name."""
 
     def __init__(
         self,
         *,
         database: Database,
-        progress: ProgressStore,
+        progress: ResultStore,
         carriers: Mapping[str, CancellingCarrier],
         clock: Clock,
         notices_written: Callable[[], None],
@@ -72,7 +72,7 @@ class Cancelling:
         self._worker = Worker("cancel", self._step, look_every=_LOOK_EVERY)
 
     def start(self) -> None:
-        """Begin to look for wishes."""
+        """Begin to look for requests."""
         self._worker.start()
 
     async def stop(self) -> None:
@@ -109,8 +109,8 @@ class Cancelling:
                 log.warning("cancel_given_up", message=part.message_id, carrier=part.carrier, attempts=_MOST_ATTEMPTS)
             elif isinstance(outcome, Done):
                 at = to_stored(self._clock.now())
-                wish = CarrierCancelled(part_key=part.part_key, at=at)
-                change = await self._database.write(self._progress.carrier_cancelled, wish)
+                request = CarrierCancelled(part_key=part.part_key, at=at)
+                change = await self._database.write(self._progress.carrier_cancelled, request)
                 if change.settled_job:
                     log.info("job_settled", job=change.settled_job, by="carrier-cancel")
                 if change.notices:

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.ports import Clock
 from gateway.worker import Worker
-from store.delays import DelayStore, Place, TellLate, find_late
+from store.delays import DelayCursor, DelayStore, TellLate, find_late
 from store.engine.database import Database
 from store.engine.keys import Keys, to_stored
 
@@ -37,7 +37,7 @@ class Delays:
         self._after = after
         self._clock = clock
         self._notices_written = notices_written
-        self._since = Place()
+        self._since = DelayCursor()
         self._worker = Worker("delays", self._look, look_every=_LOOK_EVERY)
 
     def start(self) -> None:
@@ -54,7 +54,7 @@ class Delays:
         until = to_stored(now - self._after)
         late = await self._database.read(partial(find_late, since=self._since, until=until))
         if late is None:
-            self._since = max(self._since, Place(accepted_at=until), key=lambda place: place.accepted_at)
+            self._since = max(self._since, DelayCursor(accepted_at=until), key=lambda place: place.accepted_at)
             return False
         told = await self._database.write(self._store.tell, TellLate(since=late, until=until, now=to_stored(now)))
         self._since = told.place

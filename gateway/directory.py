@@ -22,7 +22,7 @@ log = structlog.get_logger()
 _LOOK_EVERY = 1.0
 
 
-class AddressBook:
+class DirectoryFollower:
     """The directory, lists and layers in force. `system` is the operator's system layer, weaker than the stored one."""
 
     def __init__(self, database: Database, system: SettingsPatch) -> None:

@@ -23,8 +23,8 @@ from sms.schedule import Hours
 from store.engine.database import Database
 from store.engine.keys import to_stored
 from store.jobs import Outbound, Take
-from store.rerouting import NewRoute, find_strays, look_again, reroute
-from store.results import Answer, Progress, ProgressStore, Recovery
+from store.rerouting import NewRoute, find_stranded, look_again, reroute
+from store.results import CarrierAnswer, Progress, Recovery, ResultStore
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class Dispatch:
         *,
         database: Database,
         outbound: Outbound,
-        progress: ProgressStore,
+        progress: ResultStore,
         carriers: Sequence[Carrier],
         routes: CarrierRoutes,
         clock: Clock,
@@ -67,7 +67,7 @@ class Dispatch:
         self._rules = rules or HealthRules()
         self._monotonic = monotonic
         self._health = dict.fromkeys(self._carriers, Health())
-        self._answers: list[Answer] = []
+        self._answers: list[CarrierAnswer] = []
         self._feeders = {
             name: Worker(f"feed-{name}", self._feeder(carrier), look_every=_LOOK_EVERY)
             for name, carrier in self._carriers.items()
@@ -81,8 +81,8 @@ class Dispatch:
         """
         found = 0
         while True:
-            wish = Recovery(owner=self._owner, now=to_stored(self._clock.now()), problem=_RESTARTED)
-            recovered = await self._database.write(self._progress.recover, wish)
+            request = Recovery(owner=self._owner, now=to_stored(self._clock.now()), problem=_RESTARTED)
+            recovered = await self._database.write(self._progress.recover, request)
             for job in recovered.settled_jobs:
                 log.info("job_settled", job=job, by="recovery")
             if recovered.notices:
@@ -101,7 +101,7 @@ class Dispatch:
         """
         count, lost = 0, 0
         await self._database.write(look_again, LOST_ROUTE)
-        while strays := await self._database.read(partial(find_strays, known=self._routes.known | {LOST_ROUTE})):
+        while strays := await self._database.read(partial(find_stranded, known=self._routes.known | {LOST_ROUTE})):
             routes = [self._routes.route_of(MobileNumber(digits=item.number), item.customer) for item in strays]
             lost += sum(isinstance(route, Refused) for route in routes)
             changes = [
@@ -147,7 +147,7 @@ class Dispatch:
 
     def _take(self, carrier: str, part_key: int, outcome: Outcome) -> None:
         at = to_stored(self._clock.now())
-        answer = Answer(part_key=part_key, carrier=carrier, outcome=outcome, at=at, owner=self._owner)
+        answer = CarrierAnswer(part_key=part_key, carrier=carrier, outcome=outcome, at=at, owner=self._owner)
         self._answers.append(answer)
         self._settler.kick()
 
@@ -222,7 +222,7 @@ class Dispatch:
         self._tell(answers, progress)
         return True
 
-    def _tell(self, answers: Sequence[Answer], progress: Sequence[Progress]) -> None:
+    def _tell(self, answers: Sequence[CarrierAnswer], progress: Sequence[Progress]) -> None:
         for answer, change in zip(answers, progress, strict=True):
             if isinstance(answer.outcome, Failed | Unknown):
                 problem = answer.outcome.problem

@@ -13,7 +13,7 @@ import structlog
 
 from gateway.worker import Worker
 from store.engine.database import Database, StorageError
-from store.leases import CarrierWish, Leases, NodeWish
+from store.leases import CarrierLeaseRequest, Leases, NodeLeaseRequest
 
 log = structlog.get_logger()
 
@@ -25,7 +25,7 @@ class NodeTakenError(StorageError):
     """Another living process has this node's number."""
 
 
-class NodeLease:
+class NodeLeaseKeeper:
     """One process's life. `hold` starts the link to a carrier that is ours; `recover` settles what dead nodes left."""
 
     def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
@@ -53,8 +53,8 @@ class NodeLease:
     async def acquire(self) -> None:
         """Begin to live. Raises NodeTakenError where another process keeps the node's number."""
         deadline = asyncio.get_running_loop().time() + _LONGEST_WAIT
-        wish = NodeWish(owner=self._owner, node=self._node)
-        while not await self._database.write(self._leases.acquire, wish):
+        request = NodeLeaseRequest(owner=self._owner, node=self._node)
+        while not await self._database.write(self._leases.acquire, request):
             if asyncio.get_running_loop().time() > deadline:
                 raise NodeTakenError(f"another process lives as node {self._node}: give each a number of its own")
             await asyncio.sleep(1)
@@ -81,8 +81,8 @@ class NodeLease:
 
     async def _ask_for_carriers(self) -> None:
         for carrier in self._carriers:
-            wish = CarrierWish(owner=self._owner, carrier=carrier)
-            if carrier not in self._held and await self._database.write(self._leases.acquire_carrier, wish):
+            request = CarrierLeaseRequest(owner=self._owner, carrier=carrier)
+            if carrier not in self._held and await self._database.write(self._leases.acquire_carrier, request):
                 self._held.add(carrier)
                 log.info("carrier_held", carrier=carrier)
                 await self._hold(carrier)

@@ -96,8 +96,8 @@ class Notify:
         room = self._most_at_once - len(self._under_way)
         if room <= 0:
             return False
-        wish = TakeNotices(now=to_stored(self._clock.now()), most=room, owner=self._owner, channel=self._channel)
-        taken = await self._database.write(self._outbox.take, wish)
+        request = TakeNotices(now=to_stored(self._clock.now()), most=room, owner=self._owner, channel=self._channel)
+        taken = await self._database.write(self._outbox.take, request)
         if not taken:
             return False
         reports = await self._database.read(partial(load_reports, job_keys={notice.job_key for notice in taken}))

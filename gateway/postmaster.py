@@ -165,8 +165,8 @@ class Postmaster:
         return mail_id(key)
 
     async def _step(self) -> bool:
-        wish = TakeForward(owner=self._owner, now=to_stored(self._clock.now()))
-        taken = await self._database.write(self._store.take, wish)
+        request = TakeForward(owner=self._owner, now=to_stored(self._clock.now()))
+        taken = await self._database.write(self._store.take, request)
         if taken is None:
             return False
         self._sending = asyncio.get_running_loop().create_task(self._send(taken))

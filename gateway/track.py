@@ -19,7 +19,7 @@ from store.engine.database import Database
 from store.engine.keys import to_stored
 from store.jobs import Outbound
 from store.receipts import Arrived, forget_orphans
-from store.results import Progress, ProgressStore, Refit
+from store.results import Progress, Refit, ResultStore
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class Track:
         *,
         database: Database,
         outbound: Outbound,
-        progress: ProgressStore,
+        progress: ResultStore,
         clock: Clock,
         notices_written: Callable[[], None],
         unite: Mapping[str, Unite] = NOTHING_EXPLAINED,

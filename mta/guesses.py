@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import IPv6Address
 from typing import Final
 
-from mta.smtp.server.listener import neighbourhood
+from mta.smtp.server.listener import client_network
 
 _WIDER_THAN_64: Final = (56, 48)
 
@@ -75,7 +75,7 @@ class Guesses:
     def attempt(self, login: str, client: str) -> "Attempt":
         """Return what one password for a login from a client's address counts for."""
         bounds = [(self._tally(key), most) for key, most in self._bounds(login, client)]
-        return Attempt(self, f"{neighbourhood(client)} {login}", bounds)
+        return Attempt(self, f"{client_network(client)} {login}", bounds)
 
     def was_proven(self, pair: str) -> bool:
         """Tell whether this login was proven from this client."""
@@ -90,7 +90,7 @@ class Guesses:
 
     def _bounds(self, login: str, client: str) -> Iterator[tuple[str, int]]:
         """Yield key and bound, that of login and client first and that of the client second."""
-        limits, near = self.limits, neighbourhood(client)
+        limits, near = self.limits, client_network(client)
         yield f"{near} {login}", limits.failures
         yield near, limits.per_client
         yield f" {login}", limits.per_login

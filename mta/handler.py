@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 import structlog
 
 from addressbook.people import Directory
-from gateway.accept import Kept, Stale
-from gateway.directory import AddressBook
+from gateway.accept import Accepted, SnapshotChanged
+from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from mta.identify import Identity
-from mta.intake import EnvelopeRecipient, Judgement, MailEnvelope, MailJudge, Proven, Verdict
-from mta.intake_pool import Reading
+from mta.intake import Decision, Disposition, EnvelopeRecipient, MailIntake, Proven, ReceivedEnvelope
+from mta.intake_pool import IntakePool
 from mta.postmaster import APART, PostmasterDoor
 from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
 from mta.smtp.engine.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, is_permanent, printable, reply_to
-from mta.smtp.server.hooks import seldom_waits
+from mta.smtp.server.hooks import eager_hook
 from sms.outcome import Refusal, Refused
 
 log = structlog.get_logger()
@@ -81,11 +81,11 @@ class MailHandler:
     def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
         *,
-        judge: MailJudge,
-        reading: Reading,
+        judge: MailIntake,
+        reading: IntakePool,
         repeats: Repeats,
         dropped: DroppedMails,
-        book: AddressBook,
+        book: DirectoryFollower,
         disk: DiskReserve,
         rate: MailRate,
         authentication_required: bool,
@@ -103,7 +103,7 @@ class MailHandler:
         # Of one directory: MAIL, each RCPT and DATA ask whose client it is.
         self._proven: tuple[Directory, dict[str, Proven | None]] = (book.directory, {})
 
-    @seldom_waits
+    @eager_hook
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's hook
         self, _server: Any, session: Any, envelope: Any, address: str, mail_options: list[str]
     ) -> str:
@@ -127,7 +127,7 @@ class MailHandler:
         envelope.mail_options.extend(mail_options)
         return _SENDER_TAKEN
 
-    @seldom_waits
+    @eager_hook
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's hook
         self, _server: Any, session: Any, envelope: Any, address: str, rcpt_options: list[str]
     ) -> str:
@@ -148,7 +148,7 @@ class MailHandler:
         envelope.rcpt_options.extend(rcpt_options)
         return _RECIPIENT_TAKEN
 
-    @seldom_waits
+    @eager_hook
     async def handle_CONTENT(self, _server: Any, session: Any, envelope: Any) -> str | None:  # noqa: N802 - a hook
         """Let the content come; a stranger's to the postmaster is counted first."""
         if self._postmaster is None or not self._is_for_postmaster(envelope):
@@ -174,18 +174,18 @@ class MailHandler:
                     break
                 if self._book.version != version:
                     continue
-            if judgement.verdict is not Verdict.SEND or judgement.plan is None:
+            if judgement.verdict is not Disposition.SEND or judgement.plan is None:
                 return str(await self._reply_unsent(judgement, session))
             kept = await self._repeats.keep(judgement.plan, session.delivered_replies)
-            if isinstance(kept, Kept):
+            if isinstance(kept, Accepted):
                 return str(Reply(code=OK.code, enhanced=OK.enhanced, text=f"{kept.job_id} kept"))
             if isinstance(kept, Refused):
                 return str(reply_to(kept))
-            assert isinstance(kept, Stale)
+            assert isinstance(kept, SnapshotChanged)
             await self._book.refresh()
         return str(reply_to(Refused(refusal=Refusal.INTERNAL)))
 
-    async def _reply_unsent(self, judgement: Judgement, session: Any) -> Reply:
+    async def _reply_unsent(self, judgement: Decision, session: Any) -> Reply:
         """Return the reply to a mail that becomes no job; of one that is dropped the trace is kept before."""
         if judgement.dropped is not None:
             traced = await self._dropped.keep(judgement.dropped, _peer(session))
@@ -261,8 +261,8 @@ def _peer(session: Any) -> str:
     return str(session.peer[0]) if session.peer else ""
 
 
-def _mail_envelope(session: Any, envelope: Any) -> MailEnvelope:
-    return MailEnvelope(
+def _mail_envelope(session: Any, envelope: Any) -> ReceivedEnvelope:
+    return ReceivedEnvelope(
         reverse_path=_plain_address(envelope.mail_from),
         recipients=tuple(
             EnvelopeRecipient(address=address, notify=dsn.notify, orcpt=dsn.orcpt)

@@ -24,7 +24,7 @@ from addressbook.people import Credential, CredentialKind
 from mta.guesses import Attempt, Guesses, GuessLimits, Standing
 from mta.smtp.engine import replies
 from mta.smtp.server.hooks import AuthResult, LoginPassword, MailSession
-from mta.smtp.server.listener import neighbourhood
+from mta.smtp.server.listener import client_network
 from sms.outcome import Refusal, Refused
 
 _BY_PASSWORD: Final = "password"  # noqa: S105  (the name of the method)
@@ -127,7 +127,7 @@ class Authenticator:
         if attempt.known_wrong(digest, now):
             return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
         # A client that logs in on many connections at the same moment costs one proof.
-        same = (digest, neighbourhood(client))
+        same = (digest, client_network(client))
         proof = self._proofs.get(same)
         if proof is None:
             proof = asyncio.get_running_loop().create_task(

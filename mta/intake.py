@@ -14,17 +14,26 @@ from zoneinfo import ZoneInfo
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.people import Customer, Directory
-from gateway.accept import Acceptance, Plan, Sender, Submission, Wanted
+from gateway.accept import Acceptance, JobPlan, RecipientRequest, Sender, Submission
 from gateway.dropped import DroppedMail
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText
 from mta.reading.dedup_keys import duplicate_key, mail_digest, resubmission_key
 from mta.reading.headers import field_text
-from mta.reading.mime import Mail, MailLimits
+from mta.reading.mime import MailLimits, ParsedMail
 from mta.reading.options import SubjectOptions, read_options
 from mta.reading.reader import DirectReader, MailReader
 from mta.reading.table_file import is_table_file
-from mta.recipients import Addressed, ListLookup, Reached, Target, TargetKind, open_lists, open_table, read_target
+from mta.recipients import (
+    ListLookup,
+    ParsedRecipients,
+    Recipients,
+    RecipientTarget,
+    TargetKind,
+    open_lists,
+    open_table,
+    read_target,
+)
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
@@ -40,7 +49,7 @@ class EnvelopeRecipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailEnvelope:
+class ReceivedEnvelope:
     """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer.
 
     `client` is its login, else its address.
@@ -62,7 +71,7 @@ class Proven:
     user_id: int | None = None
 
 
-class Verdict(StrEnum):
+class Disposition(StrEnum):
     """What becomes of a mail."""
 
     SEND = "send"
@@ -71,19 +80,19 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Decision:
     """The verdict with everything it rests on; `plan` is there unless the sender or the mail itself was refused.
 
     `dropped` is the trace that a dropped mail leaves, None for any other.
     """
 
-    verdict: Verdict
+    verdict: Disposition
     dropped: DroppedMail | None = None
     refused: Refused | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     resolved: Resolved | None = None
     extracted: ExtractedText | None = None
-    plan: Plan | None = None
+    plan: JobPlan | None = None
     lists: tuple[str, ...] = ()
 
 
@@ -91,9 +100,9 @@ class Judgement:
 class _Case:
     """One mail under judgement, with what is known of it from the beginning."""
 
-    mail: Mail
+    mail: ParsedMail
     raw: bytes
-    envelope: MailEnvelope
+    envelope: ReceivedEnvelope
     sender: Sender
     service: Origin
     trial: Sequence[Layer]
@@ -106,7 +115,7 @@ _RECIPIENTS_REMEMBERED = 10_000
 _FEW_RECIPIENTS = 50
 
 
-class MailJudge:
+class MailIntake:
     """Judges mails with the address book in force; `directory` is asked anew for each mail.
 
     Who an address stands for is remembered as long as the directory is the same one, since MAIL, each RCPT and DATA ask
@@ -201,44 +210,44 @@ class MailJudge:
             return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This customer is not active.")
         return Sender(customer=customer)
 
-    def _read_recipient_anew(self, address: str, prefixes: tuple[str, ...]) -> Target | Refused:
+    def _read_recipient_anew(self, address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:
         """Return what an address of our domains stands for."""
         domain = address.rpartition("@")[2].removesuffix(".").lower()
         if "@" in address and domain not in self._domains:
             return Refused(refusal=Refusal.RELAY_DENIED, detail=f"{domain} is not a domain of this gateway.")
         return read_target(address, prefixes)
 
-    def judge_envelope(self, envelope: MailEnvelope, proven: Proven | None) -> Judgement | None:
+    def judge_envelope(self, envelope: ReceivedEnvelope, proven: Proven | None) -> Decision | None:
         """Judge what is known before the content, as the dialogue does at MAIL; None where nothing is wrong with it."""
         if proven is None:
             return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
         refused = self.judge_reverse_path(proven, envelope.reverse_path)
         return None if refused is None else _refuse(refused)
 
-    def is_large(self, envelope: MailEnvelope) -> bool:
+    def is_large(self, envelope: ReceivedEnvelope) -> bool:
         """Tell whether the addresses alone make much work: many of them, a list, or a table."""
         if len(envelope.recipients) > _FEW_RECIPIENTS:
             return True
         return any(target.kind is not TargetKind.NUMBER for target in self._targets(envelope))
 
-    def brings_table(self, envelope: MailEnvelope) -> bool:
+    def brings_table(self, envelope: ReceivedEnvelope) -> bool:
         """Tell whether an attached table is to be read, which may be much larger than its mail."""
         return any(target.kind is TargetKind.TABLE for target in self._targets(envelope))
 
-    def _targets(self, envelope: MailEnvelope) -> Iterator[Target]:
+    def _targets(self, envelope: ReceivedEnvelope) -> Iterator[RecipientTarget]:
         for item in envelope.recipients:
             target = self._read_recipient(item.address, ())
-            if isinstance(target, Target):
+            if isinstance(target, RecipientTarget):
                 yield target
 
     def judge(
         self,
         raw: bytes,
-        envelope: MailEnvelope,
+        envelope: ReceivedEnvelope,
         proven: Proven | None,
         trial: Sequence[Layer] = (),
         reader: MailReader | None = None,
-    ) -> Judgement:
+    ) -> Decision:
         """Judge one whole mail; `trial` lies on top of its settings, for «explain» only.
 
         `reader` looks into the content in place of this process; it may raise what it does for being unable to.
@@ -247,7 +256,7 @@ class MailJudge:
         reader = reader or self._reader
         mail = reader.read(raw, self._limits)
         if isinstance(mail, Refused):
-            return Judgement(verdict=Verdict.REFUSE, refused=mail)
+            return Decision(verdict=Disposition.REFUSE, refused=mail)
         if proven is None:
             return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
         # Automatic mail is told apart before its sender is judged: a bounce has none, and is never answered.
@@ -255,7 +264,7 @@ class MailJudge:
         if isinstance(found, Dropped):
             customer = self._directory().customer(proven.customer_id)
             trace = _trace_of(found, mail, envelope, customer.name if customer is not None else "")
-            return Judgement(verdict=Verdict.DROP, dropped=trace)
+            return Decision(verdict=Disposition.DROP, dropped=trace)
         if found is None and mail.author_problem:
             found = Refused(refusal=Refusal.MAIL_MALFORMED, detail=mail.author_problem)
         sender = found or self.choose_sender(proven, mail.author)
@@ -275,7 +284,7 @@ class MailJudge:
             )
         )
 
-    def _judge_proven(self, case: _Case) -> Judgement:
+    def _judge_proven(self, case: _Case) -> Decision:
         mail = case.mail
         resolved = self._acceptance.resolve(case.sender, case.service, case.trial)
         if not resolved.settings.automatic_mail and (mark := find_automatic(mail, case.envelope.reverse_path)):
@@ -287,7 +296,7 @@ class MailJudge:
             if isinstance(read, Refused):
                 return _refuse(read, resolved=resolved)
             options = read
-        addressed = Addressed(pairs=tuple(self._address(item, resolved) for item in case.envelope.recipients))
+        addressed = ParsedRecipients(pairs=tuple(self._address(item, resolved) for item in case.envelope.recipients))
         further = (*self._list_layer(case, addressed), *_asked_by(mail, options), *case.trial)
         if len(further) > len(case.trial):
             resolved = self._acceptance.resolve(case.sender, case.service, further)
@@ -302,8 +311,8 @@ class MailJudge:
         plan = self._acceptance.plan(_submission(case, options, resolved, reached, text, dry_run=dry_run))
         if isinstance(extracted, Refused):
             return _refuse(extracted, options=options.given, resolved=resolved, plan=plan, lists=reached.lists)
-        return Judgement(
-            verdict=Verdict.SEND if plan.refused is None else Verdict.REFUSE,
+        return Decision(
+            verdict=Disposition.SEND if plan.refused is None else Disposition.REFUSE,
             refused=plan.refused,
             options=options.given,
             resolved=resolved,
@@ -312,10 +321,12 @@ class MailJudge:
             lists=reached.lists,
         )
 
-    def _address(self, recipient: EnvelopeRecipient, resolved: Resolved) -> tuple[Wanted, Target | None]:
+    def _address(
+        self, recipient: EnvelopeRecipient, resolved: Resolved
+    ) -> tuple[RecipientRequest, RecipientTarget | None]:
         read = self._read_recipient(recipient.address, resolved.settings.address_prefixes)
         refused = read if isinstance(read, Refused) else None
-        wanted = Wanted(
+        wanted = RecipientRequest(
             given=recipient.address,
             number="" if isinstance(read, Refused) or read.kind is not TargetKind.NUMBER else read.name,
             refused=refused,
@@ -324,7 +335,7 @@ class MailJudge:
         )
         return wanted, None if isinstance(read, Refused) else read
 
-    def _list_layer(self, case: _Case, addressed: Addressed) -> tuple[Layer, ...]:
+    def _list_layer(self, case: _Case, addressed: ParsedRecipients) -> tuple[Layer, ...]:
         """Return the settings of the list that a mail goes to, where it goes to that list alone."""
         name = addressed.only_list()
         found = self._lists.find(case.sender.customer.id, name, case.mail.author) if name else None
@@ -333,7 +344,7 @@ class MailJudge:
         layer = self._acceptance.layer_of_list(found)
         return () if layer is None else (layer,)
 
-    def _reach(self, case: _Case, addressed: Addressed) -> Reached | Refused:
+    def _reach(self, case: _Case, addressed: ParsedRecipients) -> Recipients | Refused:
         if not addressed.has(TargetKind.TABLE):
             return open_lists(addressed, self._lists, case.sender.customer.id, case.mail.author)
         if len(addressed.pairs) > 1:
@@ -351,7 +362,7 @@ class MailJudge:
 
 
 def _submission(  # noqa: PLR0913 - one step of the judgement, each argument found by another
-    case: _Case, options: SubjectOptions, resolved: Resolved, reached: Reached, text: str, *, dry_run: bool
+    case: _Case, options: SubjectOptions, resolved: Resolved, reached: Recipients, text: str, *, dry_run: bool
 ) -> Submission:
     digest = mail_digest(case.mail, case.raw, case.envelope.client)
     customer = case.sender.customer.name
@@ -408,15 +419,15 @@ def _may_speak_for(directory: Directory, customer: Customer, address: str) -> bo
     return not customer.domains
 
 
-def _refuse(refused: Refused, **known: object) -> Judgement:
-    return Judgement(verdict=Verdict.REFUSE, refused=refused, **known)  # type: ignore[arg-type]  # fields by name
+def _refuse(refused: Refused, **known: object) -> Decision:
+    return Decision(verdict=Disposition.REFUSE, refused=refused, **known)  # type: ignore[arg-type]  # fields by name
 
 
 def _zone(name: str) -> tzinfo:
     return ZoneInfo(name)
 
 
-def _asked_by(mail: Mail, options: SubjectOptions) -> tuple[Layer, ...]:
+def _asked_by(mail: ParsedMail, options: SubjectOptions) -> tuple[Layer, ...]:
     """Return what the mail itself asks for, as layers: the client's priority flag, then the subject's options."""
     layers = []
     if mail.priority is Priority.EXPRESS:
@@ -426,7 +437,7 @@ def _asked_by(mail: Mail, options: SubjectOptions) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-def _trace_of(found: Dropped, mail: Mail, envelope: MailEnvelope, customer: str) -> DroppedMail:
+def _trace_of(found: Dropped, mail: ParsedMail, envelope: ReceivedEnvelope, customer: str) -> DroppedMail:
     return DroppedMail(
         customer=customer,
         reverse_path=envelope.reverse_path,
@@ -437,7 +448,7 @@ def _trace_of(found: Dropped, mail: Mail, envelope: MailEnvelope, customer: str)
     )
 
 
-def _mail_origin(mail: Mail, raw: bytes, envelope: MailEnvelope) -> MailOrigin:
+def _mail_origin(mail: ParsedMail, raw: bytes, envelope: ReceivedEnvelope) -> MailOrigin:
     return MailOrigin(
         reverse_path=envelope.reverse_path,
         header_from=mail.author,

@@ -8,17 +8,17 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
 
-from mta.intake import Judgement, MailEnvelope, MailJudge, Proven
+from mta.intake import Decision, MailIntake, Proven, ReceivedEnvelope
 from mta.reading.confined_reader import ConfinedReader
 
 LARGE_OCTETS = 32_768
 _MANY_PARTS = 50
 
 
-class Reading:
+class IntakePool:
     """Judges mails; `readers` is how many large ones are read at the same time, the others wait for their turn."""
 
-    def __init__(self, judge: MailJudge, *, readers: int = 2, seconds: float = 2.0) -> None:
+    def __init__(self, judge: MailIntake, *, readers: int = 2, seconds: float = 2.0) -> None:
         self._judge = judge
         self._threads = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="read-mail")
         self._all = [ConfinedReader(seconds=seconds) for _ in range(readers)]
@@ -30,7 +30,7 @@ class Reading:
         """Start the process that the next large mail gets, so that it does not wait for one."""
         self._all[-1].warm()
 
-    async def judge(self, raw: bytes, envelope: MailEnvelope, proven: Proven | None) -> Judgement:
+    async def judge(self, raw: bytes, envelope: ReceivedEnvelope, proven: Proven | None) -> Decision:
         """Judge one mail. Raises ReaderUnavailableError where it is large and no process can be had to read it."""
         suspect = is_suspect(raw)
         if not suspect and not self._judge.is_large(envelope):
@@ -39,7 +39,7 @@ class Reading:
         work = self._judge_confined if confined else self._judge.judge  # many recipients alone need no other process
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, raw, envelope, proven)
 
-    def _judge_confined(self, raw: bytes, envelope: MailEnvelope, proven: Proven | None) -> Judgement:
+    def _judge_confined(self, raw: bytes, envelope: ReceivedEnvelope, proven: Proven | None) -> Decision:
         reader = self._free.get()
         try:
             return self._judge.judge(raw, envelope, proven, reader=reader)

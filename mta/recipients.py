@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from addressbook.lists import DistributionList, DistributionLists, ListMember
-from gateway.accept import Wanted
+from gateway.accept import RecipientRequest
 from mta.reading.addresses import RecipientKind, read_recipient
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
@@ -23,7 +23,7 @@ class TargetKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class RecipientTarget:
     """One address understood: `name` is the number's text or the list's name, `dry_run` asks what would be sent."""
 
     kind: TargetKind
@@ -35,18 +35,18 @@ TABLE_ADDRESS = "bulk"
 _EXPLAIN = "explain+"
 
 
-def read_target(address: str, prefixes: tuple[str, ...]) -> Target | Refused:
+def read_target(address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:
     """Return what an address of our domains stands for; `bulk@` is for tables, `explain+…@` for dry runs."""
     local, _, domain = address.rpartition("@")
     asks = local[: len(_EXPLAIN)].lower() == _EXPLAIN
     if (local[len(_EXPLAIN) :] if asks else local).lower() == TABLE_ADDRESS:
         checked = read_recipient(f"0@{domain}", prefixes=prefixes)
-        return checked if isinstance(checked, Refused) else Target(kind=TargetKind.TABLE, dry_run=asks)
+        return checked if isinstance(checked, Refused) else RecipientTarget(kind=TargetKind.TABLE, dry_run=asks)
     recipient = read_recipient(address, prefixes=prefixes)
     if isinstance(recipient, Refused):
         return recipient
     kind = TargetKind.LIST if recipient.list_name else TargetKind.NUMBER
-    return Target(
+    return RecipientTarget(
         kind=kind,
         name=recipient.list_name or recipient.number,
         dry_run=recipient.kind is RecipientKind.EXPLAIN,
@@ -73,13 +73,13 @@ class ListLookup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressed:
+class ParsedRecipients:
     """All recipients of a mail as addressed, before lists and tables are opened: `(wanted, target)` each.
 
     A target is None where the address was refused, which `wanted` then tells.
     """
 
-    pairs: tuple[tuple[Wanted, Target | None], ...]
+    pairs: tuple[tuple[RecipientRequest, RecipientTarget | None], ...]
 
     def has(self, kind: TargetKind) -> bool:
         """Tell whether one of the addresses is of this kind."""
@@ -104,17 +104,17 @@ class Addressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
+class Recipients:
     """Everybody whom a mail reaches; `personalised` where they bring values, `lists` names those that were opened."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[RecipientRequest, ...]
     personalised: bool = False
     lists: tuple[str, ...] = ()
 
 
-def open_lists(addressed: Addressed, lookup: ListLookup, customer_id: int, author: str) -> Reached:
+def open_lists(addressed: ParsedRecipients, lookup: ListLookup, customer_id: int, author: str) -> Recipients:
     """Return the recipients with every list replaced by its members; a list that is refused stays one refused line."""
-    wanted: list[Wanted] = []
+    wanted: list[RecipientRequest] = []
     opened: list[str] = []
     for one, target in addressed.pairs:
         if target is None or target.kind is not TargetKind.LIST:
@@ -134,13 +134,13 @@ def open_lists(addressed: Addressed, lookup: ListLookup, customer_id: int, autho
             replace(one, given=f"+{member.number}@{domain}", number=f"+{member.number}", values=member.values)
             for member in members
         ]
-    return Reached(wanted=tuple(wanted), personalised=bool(opened), lists=tuple(opened))
+    return Recipients(wanted=tuple(wanted), personalised=bool(opened), lists=tuple(opened))
 
 
-def open_table(one: Wanted, table: Table) -> Reached:
+def open_table(one: RecipientRequest, table: Table) -> Recipients:
     """Return the rows of a table as recipients."""
     domain = one.given.rpartition("@")[2]
-    return Reached(
+    return Recipients(
         wanted=tuple(
             replace(
                 one,

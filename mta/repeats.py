@@ -1,8 +1,8 @@
 """A mail without Message-ID is a repeat only if its client did not hear the answer to the first.
 
 Until then its keys stand in the store, so that a crash loses nothing; they go as soon as the client has heard «250».
-Mails of a client that is still there and waits are several wishes, however alike. Not here: what makes two mails alike
-(mta.reading.dedup_keys), how it is known what a client heard (mta.smtp.engine.delivered_replies).
+Mails of a client that is still there and waits are several submissions, however alike. Not here: what makes two mails
+alike (mta.reading.dedup_keys), how it is known what a client heard (mta.smtp.engine.delivered_replies).
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from dataclasses import replace
 from time import monotonic
 from weakref import WeakValueDictionary
 
-from gateway.accept import Acceptance, Kept, Plan, Stale
+from gateway.accept import Acceptance, Accepted, JobPlan, SnapshotChanged
 from mta.smtp.engine.delivered_replies import DeliveredReplies
 from sms.outcome import Refused
 
@@ -23,7 +23,7 @@ class Repeats:
         self._waiting: WeakValueDictionary[bytes, DeliveredReplies] = WeakValueDictionary()
         self._forgetting: set[asyncio.Task[None]] = set()
 
-    async def keep(self, plan: Plan, delivered_replies: DeliveredReplies) -> Kept | Stale | Refused:
+    async def keep(self, plan: JobPlan, delivered_replies: DeliveredReplies) -> Accepted | SnapshotChanged | Refused:
         """Store a plan as a job, as `Acceptance.keep` does."""
         submission = plan.submission
         if submission.identified or submission.digest is None:
@@ -36,13 +36,13 @@ class Repeats:
             return await self._acceptance.keep(replace(plan, submission=replace(submission, digest=None)))
         self._waiting[name] = delivered_replies
         kept = await self._acceptance.keep(plan)
-        if isinstance(kept, Kept) and not delivered_replies.lost:
+        if isinstance(kept, Accepted) and not delivered_replies.lost:
             delivered_replies.expect(lambda: self._heard(name, kept))
         else:
             self._waiting.pop(name, None)
         return kept
 
-    def _heard(self, name: bytes, kept: Kept) -> None:
+    def _heard(self, name: bytes, kept: Accepted) -> None:
         self._waiting.pop(name, None)
         task = asyncio.get_running_loop().create_task(self._acceptance.forget(kept))
         self._forgetting.add(task)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from config.model import Config
 from gateway.accept import Acceptance
-from gateway.directory import AddressBook
+from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
-from mta.intake import MailJudge
+from mta.intake import MailIntake
 from mta.reading.mime import MailLimits
 from mta.recipients import ListLookup
 from process.clock import SystemClock
@@ -28,7 +28,7 @@ def own_message_ids(domain: str) -> Callable[[str], bool]:
     return lambda text: pattern.fullmatch(text.strip()) is not None
 
 
-class Core:
+class AcceptPath:
     """What judges and accepts mail. `accepted` is called after each new job is committed."""
 
     def __init__(self, config: Config, database: Database, accepted: Callable[[], None] = _nothing) -> None:
@@ -38,7 +38,7 @@ class Core:
         self.keys = Keys(config.server.node, time.time)
         self.outbound = Outbound(self.keys)
         self.routes = routes_of(config.carriers)
-        self.book = AddressBook(database, config.settings)
+        self.book = DirectoryFollower(database, config.settings)
         self.acceptance = Acceptance(
             database=database,
             outbound=self.outbound,
@@ -48,7 +48,7 @@ class Core:
             accepted=accepted,
         )
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
-        self.judge = MailJudge(
+        self.judge = MailIntake(
             acceptance=self.acceptance,
             directory=lambda: self.book.directory,
             domains=config.server.domains,

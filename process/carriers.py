@@ -10,13 +10,13 @@ from random import random
 import structlog
 
 from config.carriers import CarrierKind, CarrierOptions, CarrierTls
-from config.shapes import read_secret
+from config.field_types import read_secret
 from gateway.ports import Clock
 from smpp.client.account import CarrierAccount, OutbindDoor
 from smpp.client.client import SmppClient
 from smpp.dialect.dialect import Dialect, IdBase
 from smpp.dialect.submissions import unite_ids
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError, smpp_client_role
@@ -36,7 +36,7 @@ def build_client(  # noqa: PLR0913 - all by name
         password=password,
         bind=carrier.bind,
         dialect=_dialect(carrier),
-        limits=Limits(
+        limits=SessionLimits(
             window=carrier.window,
             response_seconds=carrier.response_timeout.total_seconds(),
             enquire_link_seconds=carrier.enquire_link.total_seconds(),

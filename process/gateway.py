@@ -14,7 +14,7 @@ from config.carriers import CarrierKind, CarrierOptions
 from config.model import Config
 from gateway.cancel import Cancelling
 from gateway.dispatch import Dispatch
-from gateway.lease import NodeLease
+from gateway.lease import NodeLeaseKeeper
 from gateway.notify import Notify
 from gateway.query_carrier import Asking
 from gateway.receive import Receive
@@ -22,9 +22,9 @@ from gateway.track import Track
 from gateway.worker import troubles
 from mta.postmaster import PostmasterDoor
 from mta.smtp.server.listener import Listener
-from process.accept_path import Core
+from process.accept_path import AcceptPath
 from process.carriers import build_client, password_of, start_sandbox, unite_of
-from process.listeners import build_listening
+from process.listeners import build_listeners
 from process.mail_out import MailOut, build_schedule
 from process.push import build_push_sender, next_push, push_given_up
 from process.routes import rules_of
@@ -36,7 +36,7 @@ from sms.report import Channel
 from store.engine.database import Database
 from store.inbox import Inbox
 from store.outbox import Outbox
-from store.results import ProgressStore
+from store.results import ResultStore
 
 log = structlog.get_logger()
 
@@ -45,13 +45,13 @@ class Gateway:
     """Everything that runs, for one process. `sandboxes` are the message centres that it plays itself, by carrier."""
 
     def __init__(self, config: Config, database: Database) -> None:
-        self.core = Core(config, database, accepted=self._accepted)
+        self.core = AcceptPath(config, database, accepted=self._accepted)
         self.sandboxes: dict[str, Simulator] = {}
         self.listeners: list[Listener] = []
         self._config = config
         self._database = database
         self._owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
-        self._progress = ProgressStore(self.core.keys, rules_of(config.carriers))
+        self._progress = ResultStore(self.core.keys, rules_of(config.carriers))
         self._receive = Receive(database=database, inbox=Inbox(self.core.keys), clock=self.core.clock)
         self._track = Track(
             database=database,
@@ -89,7 +89,7 @@ class Gateway:
             owner=self._owner,
             channel=Channel.PUSH,
             most_at_once=config.push.connections,
-            given_up=push_given_up(self._mail_out.sound),
+            given_up=push_given_up(self._mail_out.raise_alert),
         )
         self._carriers: list[SmppClient] = []
         self.lost = asyncio.Event()
@@ -97,7 +97,7 @@ class Gateway:
         self._cancelling: Cancelling | None = None
         self._asking: Asking | None = None
         self._dispatch: Dispatch | None = None
-        self._listening = build_listening(
+        self._listening = build_listeners(
             config,
             self.core,
             PostmasterDoor(
@@ -183,11 +183,11 @@ class Gateway:
         for listener in self.listeners:
             log.info("listening", addresses=[f"{host}:{port}" for host, port in listener.addresses])
 
-    def _build_lease(self) -> NodeLease | None:
+    def _build_lease(self) -> NodeLeaseKeeper | None:
         """Return this process's lease where several nodes may share the database."""
         if not self._database.postgresql:
             return None
-        return NodeLease(
+        return NodeLeaseKeeper(
             database=self._database,
             owner=self._owner,
             node=self._config.server.node,

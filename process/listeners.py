@@ -5,32 +5,32 @@ from dataclasses import dataclass
 from config.model import BareNewlines, Config, Demand, ListenerOptions
 from mta.handler import DiskReserve, MailHandler, MailRate
 from mta.identify import Authenticator
-from mta.intake_pool import Reading
+from mta.intake_pool import IntakePool
 from mta.postmaster import PostmasterDoor
 from mta.repeats import Repeats
 from mta.smtp.engine.content import ContentLimits, ContentRoom, Newlines
-from mta.smtp.engine.events import Limits
+from mta.smtp.engine.events import DialogueLimits
 from mta.smtp.server.listener import ConnectionLimits, Listener
 from mta.smtp.server.server import ClientCertificate as ServerCertificate
 from mta.smtp.server.server import ServerSettings, TlsMode, listen
-from process.accept_path import Core
+from process.accept_path import AcceptPath
 from process.contexts import server_contexts
 from tls.contexts import ServerContexts
 
 
 @dataclass(frozen=True, slots=True)
-class _Door:
+class _Listener:
     options: ListenerOptions
     settings: ServerSettings
     contexts: ServerContexts | None
     handler: MailHandler
 
 
-class Listening:
+class Listeners:
     """All doors of the process; `open` them on the running loop."""
 
     def __init__(
-        self, doors: tuple[_Door, ...], authenticator: Authenticator, reading: Reading, room: ContentRoom
+        self, doors: tuple[_Listener, ...], authenticator: Authenticator, reading: IntakePool, room: ContentRoom
     ) -> None:
         self._doors = doors
         self._room = room
@@ -71,7 +71,7 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
         auth_required=options.auth is Demand.REQUIRE,
         auth_needs_tls=not options.auth_in_clear,
         bare_addresses=options.bare_addresses,
-        limits=Limits(
+        limits=DialogueLimits(
             command=times.command.total_seconds(),
             block=times.data_block.total_seconds(),
             data=times.data.total_seconds(),
@@ -89,7 +89,7 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
     )
 
 
-def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> Listening:
+def build_listeners(config: Config, core: AcceptPath, postmaster: PostmasterDoor) -> Listeners:
     """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = Authenticator(
         credential_of=lambda login: core.book.directory.credential(login),  # noqa: PLW0108 - the directory is replaced
@@ -98,10 +98,10 @@ def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> L
     )
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
-    reading = Reading(core.judge)
+    reading = IntakePool(core.judge)
     repeats = Repeats(core.acceptance)
     doors = tuple(
-        _Door(
+        _Listener(
             options=options,
             settings=_settings(options, config.server.hostname),
             contexts=server_contexts(options),
@@ -119,4 +119,4 @@ def build_listening(config: Config, core: Core, postmaster: PostmasterDoor) -> L
         )
         for options in config.listeners
     )
-    return Listening(doors, authenticator, reading, ContentRoom(config.limits.content_memory))
+    return Listeners(doors, authenticator, reading, ContentRoom(config.limits.content_memory))

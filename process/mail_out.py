@@ -7,7 +7,7 @@ from random import random
 
 from config.mail import MailRoute
 from config.model import Config
-from gateway.alerts import Alarms, Raised
+from gateway.alerts import Alert, Alerts
 from gateway.delays import Delays
 from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.notify import NextAttempt
@@ -17,9 +17,9 @@ from gateway.report_pool import LargeReports
 from gateway.worker import Trouble
 from mta.sending.compose import MailIdentity
 from mta.sending.deliver import Deliverer
-from mta.sending.mail_notifier import FolderDelivery, MailTeller
-from mta.sending.outgoing import DeliverySettings, Patience, TlsAlarm, TlsAlarmTaker
-from mta.sending.routes import Login, Route, RouteTable
+from mta.sending.mail_notifier import FolderDelivery, MailNotifier
+from mta.sending.outgoing import ClientTimeouts, DeliverySettings, TlsAlarm, TlsAlarmTaker
+from mta.sending.routes import RelayLogin, Route, RouteTable
 from mta.sending.schedule import next_attempt
 from process.signers import load_signers
 from sms.outcome import ProblemCode
@@ -56,7 +56,7 @@ def lines_in_file(config: Config) -> tuple[PolicyEntry, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
+class MailTransport:
     """What mail goes out by."""
 
     settings: DeliverySettings
@@ -67,19 +67,19 @@ class Ways:
     routes: RouteTable
 
 
-def build_ways(config: Config) -> Ways:
+def build_transport(config: Config) -> MailTransport:
     """Return the way out that the operator's file describes."""
     mail = config.mail
     resolver = build_resolver(config)
     contexts = ClientContexts()
     guard = AddressGuard(allowed=PRIVATE if mail.private_hosts else ())
     policy_host = ClientRole(verify=True, check_hostname=True)
-    return Ways(
+    return MailTransport(
         settings=DeliverySettings(
             helo=mail.helo or config.server.hostname,
             port=mail.port,
             source_address=mail.source_address or "",
-            patience=Patience(
+            patience=ClientTimeouts(
                 connect=mail.connect_timeout.total_seconds(), command=mail.command_timeout.total_seconds()
             ),
         ),
@@ -99,7 +99,7 @@ def build_resolver(config: Config) -> Resolver:
 
 
 def build_deliverer(
-    ways: Ways,
+    ways: MailTransport,
     policies: Callable[[], PolicyTable],
     clock: Clock,
     *,
@@ -145,14 +145,14 @@ class MailOut:
             self._delivery = FolderDelivery(config.mail.sandbox)
         else:
             self._delivery = build_deliverer(
-                build_ways(config),
+                build_transport(config),
                 self.rules.policies,
                 clock,
                 cache=StoredStsCache(database),
                 alarm=self._tell_tls_failure,
             )
         self.large_reports = LargeReports()
-        self.teller = MailTeller(
+        self.teller = MailNotifier(
             large=self.large_reports,
             identity=identity_of(config),
             renderer=Renderer(confinement=self._confined),
@@ -160,11 +160,11 @@ class MailOut:
             delivery=self._delivery,
             clock=clock,
             rules=self.rules,
-            alarm=self.sound,
+            alarm=self.raise_alert,
             admin_address=config.mail.admin_address or "",
             postmaster=config.postmaster,
         )
-        self._alarms = Alarms(
+        self._alarms = Alerts(
             database=database,
             keys=keys,
             sender=self.teller if config.mail.admin_address else None,
@@ -210,8 +210,8 @@ class MailOut:
     def given_up(self, taken: TakenNotice, end: NoticeEnd) -> None:
         """Tell the administrator of a status mail that nobody got: it had a null sender."""
         domain = taken.recipient.rpartition("@")[2]
-        self.sound(
-            Raised(
+        self.raise_alert(
+            Alert(
                 topic=f"given-up:{domain}",
                 subject=f"A status mail to {domain} was given up",
                 text=f"The status mail {taken.public_id} to {taken.recipient} was given up after {taken.attempt} "
@@ -221,9 +221,9 @@ class MailOut:
             )
         )
 
-    def sound(self, raised: Raised) -> None:
+    def raise_alert(self, raised: Alert) -> None:
         """Tell the administrator."""
-        self._alarms.sound(raised)
+        self._alarms.raise_alert(raised)
 
     def tell_trouble(self, trouble: Trouble) -> None:
         """Tell the administrator of a part of the gateway that has failed for long, or that works again.
@@ -233,8 +233,8 @@ class MailOut:
         state = "works again" if trouble.over else "fails"
         since = f"{trouble.seconds:.0f} seconds"
         text = f"It had failed for {since}." if trouble.over else f"It has failed for {since} and is tried again."
-        self.sound(
-            Raised(
+        self.raise_alert(
+            Alert(
                 topic=f"worker-{'over' if trouble.over else 'fails'}:{trouble.kind}",
                 subject=f"The worker «{trouble.worker}» {state}",
                 text=f"{text}\n\nCause: {trouble.cause}\n\nThe log has each failure as event=step_failed.\n",
@@ -245,8 +245,8 @@ class MailOut:
         first = failed.failures == 1
         whose = f" of the customer «{failed.customer}»" if failed.customer else ""
         count = "for the first time" if first else f"for the {failed.failures}th time in a row"
-        self.sound(
-            Raised(
+        self.raise_alert(
+            Alert(
                 topic=f"tls-{'first' if first else 'repeated'}:{failed.domain}:{failed.customer}",
                 subject=f"Mail for {failed.domain} waits: its TLS is not as demanded",
                 text=f"A status mail{whose} to {failed.domain} waits {count}: no mail server of the domain offers the "
@@ -258,8 +258,8 @@ class MailOut:
         )
 
     def _tell_damaged(self, cause: str) -> None:
-        self.sound(
-            Raised(
+        self.raise_alert(
+            Alert(
                 topic="rules-unreadable",
                 subject="All status mails wait: the TLS rules can't be read",
                 text=f"{cause}\n\nNo status mail goes out until they can be read again.\n",
@@ -270,7 +270,7 @@ class MailOut:
 def _route(options: MailRoute) -> Route:
     login = None
     if options.user and options.password_file is not None:
-        login = Login(user=options.user, password_file=options.password_file)
+        login = RelayLogin(user=options.user, password_file=options.password_file)
     certificate = None
     if options.certificate_file is not None and options.key_file is not None:
         certificate = ClientCertificate(certificate_file=options.certificate_file, key_file=options.key_file)

@@ -6,7 +6,7 @@ from random import random
 
 from config.model import Config
 from gateway.admin.push_keys import PushKeys
-from gateway.alerts import Raised
+from gateway.alerts import Alert
 from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.report_pool import LargeReports
 from mta.sending.schedule import next_attempt
@@ -69,12 +69,12 @@ def next_push(attempt: int, created_at: datetime, now: datetime) -> datetime | N
     )
 
 
-def push_given_up(alarm: Callable[[Raised], None]) -> Callable[[TakenNotice, NoticeEnd], None]:
+def push_given_up(alarm: Callable[[Alert], None]) -> Callable[[TakenNotice, NoticeEnd], None]:
     """Return what tells the administrator of a push that no application took."""
 
     def tell(taken: TakenNotice, end: NoticeEnd) -> None:
         alarm(
-            Raised(
+            Alert(
                 topic=f"push-given-up:{end.host}",
                 subject=f"A push to {end.host} was given up",
                 text=f"The push {taken.public_id} was given up after {taken.attempt} attempts.\n\n{end.problem}\n"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from config.carriers import CarrierOptions, OnUnknown
 from gateway.config_lint import find_contradictions
-from gateway.directory import AddressBook
+from gateway.directory import DirectoryFollower
 from gateway.routing import CarrierRoute, CarrierRoutes
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, LongMessages, ReceiptFor
@@ -35,7 +35,7 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
     )
 
 
-def contradictions_of(carriers: Iterable[CarrierOptions], book: AddressBook) -> list[str]:
+def contradictions_of(carriers: Iterable[CarrierOptions], book: DirectoryFollower) -> list[str]:
     """Return what the stored settings and these carriers say against each other."""
     listed = tuple(carriers)
     hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sms.message import ReceiptState
 
 
-class State(StrEnum):
+class MessageState(StrEnum):
     """Where a message or a part is. `FINAL` says which of them end a message."""
 
     QUEUED = "queued"
@@ -48,53 +48,59 @@ class Event(StrEnum):
     REPORT_UNKNOWN = "report-unknown"
 
 
-_REPORTS: Mapping[Event, State] = MappingProxyType(
+_REPORTS: Mapping[Event, MessageState] = MappingProxyType(
     {
-        Event.REPORT_DELIVERED: State.DELIVERED,
-        Event.REPORT_UNDELIVERED: State.UNDELIVERED,
-        Event.REPORT_EXPIRED: State.EXPIRED,
-        Event.REPORT_REJECTED: State.REJECTED,
-        Event.REPORT_UNKNOWN: State.UNKNOWN,
+        Event.REPORT_DELIVERED: MessageState.DELIVERED,
+        Event.REPORT_UNDELIVERED: MessageState.UNDELIVERED,
+        Event.REPORT_EXPIRED: MessageState.EXPIRED,
+        Event.REPORT_REJECTED: MessageState.REJECTED,
+        Event.REPORT_UNKNOWN: MessageState.UNKNOWN,
     }
 )
 
 # An event that a state's row does not name is ignored: late, doubled and contradicting news changes nothing.
-TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
+TRANSITIONS: Mapping[MessageState, Mapping[Event, MessageState]] = MappingProxyType(
     {
-        State.QUEUED: MappingProxyType(
+        MessageState.QUEUED: MappingProxyType(
             {
-                Event.SUBMIT: State.SUBMITTING,
-                Event.EXPIRE: State.EXPIRED,
-                Event.CANCEL: State.CANCELLED,
-                Event.STOP: State.REJECTED,
-                Event.FAIL: State.FAILED,
+                Event.SUBMIT: MessageState.SUBMITTING,
+                Event.EXPIRE: MessageState.EXPIRED,
+                Event.CANCEL: MessageState.CANCELLED,
+                Event.STOP: MessageState.REJECTED,
+                Event.FAIL: MessageState.FAILED,
                 # Of a part that waits to be sent again because its answer was lost: the answer came late after all, or
                 # the part ends without it.
-                Event.ACCEPT: State.SUBMITTED,
-                Event.LOSE: State.UNKNOWN,
+                Event.ACCEPT: MessageState.SUBMITTED,
+                Event.LOSE: MessageState.UNKNOWN,
             }
         ),
-        State.SUBMITTING: MappingProxyType(
+        MessageState.SUBMITTING: MappingProxyType(
             {
-                Event.ACCEPT: State.SUBMITTED,
-                Event.DEFER: State.QUEUED,
-                Event.FAIL: State.FAILED,
-                Event.LOSE: State.UNKNOWN,
-                Event.RESEND: State.QUEUED,
+                Event.ACCEPT: MessageState.SUBMITTED,
+                Event.DEFER: MessageState.QUEUED,
+                Event.FAIL: MessageState.FAILED,
+                Event.LOSE: MessageState.UNKNOWN,
+                Event.RESEND: MessageState.QUEUED,
             }
         ),
-        State.SUBMITTED: MappingProxyType(
-            {**_REPORTS, Event.GIVE_UP_ON_RECEIPT: State.UNKNOWN, Event.CARRIER_CANCELLED: State.CANCELLED}
+        MessageState.SUBMITTED: MappingProxyType(
+            {
+                **_REPORTS,
+                Event.GIVE_UP_ON_RECEIPT: MessageState.UNKNOWN,
+                Event.CARRIER_CANCELLED: MessageState.CANCELLED,
+            }
         ),
         # A late answer says what became of it, as a receipt does.
-        State.UNKNOWN: MappingProxyType({**_REPORTS, Event.ACCEPT: State.SUBMITTED, Event.FAIL: State.FAILED}),
+        MessageState.UNKNOWN: MappingProxyType(
+            {**_REPORTS, Event.ACCEPT: MessageState.SUBMITTED, Event.FAIL: MessageState.FAILED}
+        ),
         # Only a late «delivered» overrides these: the network corrected itself.
-        State.EXPIRED: MappingProxyType({Event.REPORT_DELIVERED: State.DELIVERED}),
-        State.UNDELIVERED: MappingProxyType({Event.REPORT_DELIVERED: State.DELIVERED}),
-        State.DELIVERED: MappingProxyType({}),
-        State.REJECTED: MappingProxyType({}),
-        State.FAILED: MappingProxyType({}),
-        State.CANCELLED: MappingProxyType({}),
+        MessageState.EXPIRED: MappingProxyType({Event.REPORT_DELIVERED: MessageState.DELIVERED}),
+        MessageState.UNDELIVERED: MappingProxyType({Event.REPORT_DELIVERED: MessageState.DELIVERED}),
+        MessageState.DELIVERED: MappingProxyType({}),
+        MessageState.REJECTED: MappingProxyType({}),
+        MessageState.FAILED: MappingProxyType({}),
+        MessageState.CANCELLED: MappingProxyType({}),
     }
 )
 
@@ -115,38 +121,38 @@ REPORT_OF: Mapping[ReceiptState, Event | None] = MappingProxyType(
 # News on the way: kept with the part that they name, and no event.
 INTERMEDIATE = frozenset(state for state, event in REPORT_OF.items() if event is None)
 
-OPEN = frozenset({State.QUEUED, State.SUBMITTING})
-SUCCESS = frozenset({State.DELIVERED, State.SUBMITTED})
+OPEN = frozenset({MessageState.QUEUED, MessageState.SUBMITTING})
+SUCCESS = frozenset({MessageState.DELIVERED, MessageState.SUBMITTED})
 
 
-def advance(state: State, event: Event) -> State:
+def advance(state: MessageState, event: Event) -> MessageState:
     """Return the state after the event; the same state where the table has no such arrow."""
     return TRANSITIONS[state].get(event, state)
 
 
-def is_final(state: State, *, receipt_expected: bool) -> bool:
+def is_final(state: MessageState, *, receipt_expected: bool) -> bool:
     """Tell whether a message in this state needs nothing more; `submitted` does not where no receipt will come."""
-    if state is State.SUBMITTED:
+    if state is MessageState.SUBMITTED:
         return not receipt_expected
     return state not in OPEN
 
 
 # The first of these that a part has names the message: work to do first, then the worst news, success last.
 _FOLD_ORDER = (
-    State.SUBMITTING,
-    State.QUEUED,
-    State.FAILED,
-    State.REJECTED,
-    State.UNDELIVERED,
-    State.EXPIRED,
-    State.CANCELLED,
-    State.UNKNOWN,
-    State.SUBMITTED,
-    State.DELIVERED,
+    MessageState.SUBMITTING,
+    MessageState.QUEUED,
+    MessageState.FAILED,
+    MessageState.REJECTED,
+    MessageState.UNDELIVERED,
+    MessageState.EXPIRED,
+    MessageState.CANCELLED,
+    MessageState.UNKNOWN,
+    MessageState.SUBMITTED,
+    MessageState.DELIVERED,
 )
 
 
-def fold_parts(states: Iterable[State]) -> State:
+def fold_parts(states: Iterable[MessageState]) -> MessageState:
     """Return the state of a message from the states of all its parts (at least one)."""
     present = set(states)
     return next(state for state in _FOLD_ORDER if state in present)
@@ -164,12 +170,12 @@ class Summary:
     open: int
 
 
-def summarise(states: Iterable[State]) -> Summary:
+def summarise(states: Iterable[MessageState]) -> Summary:
     """Count the messages of a job by what their sender wants to know."""
     all_states = list(states)
-    delivered = all_states.count(State.DELIVERED)
-    submitted = all_states.count(State.SUBMITTED)
-    unknown = all_states.count(State.UNKNOWN)
+    delivered = all_states.count(MessageState.DELIVERED)
+    submitted = all_states.count(MessageState.SUBMITTED)
+    unknown = all_states.count(MessageState.UNKNOWN)
     still_open = sum(state in OPEN for state in all_states)
     return Summary(
         total=len(all_states),
@@ -187,11 +193,11 @@ THROTTLES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 3, 5, 8, 15, 
 """The same where the carrier was only asked too fast: the link slows down by itself, so the SMS need not wait long."""
 
 
-def retry_delay(attempts: int, wish: timedelta | None, spread: int, ladder: Sequence[timedelta] = FAULTS) -> timedelta:
-    """Return how long a part waits after its n-th attempt (from 1) of a kind; the carrier's wish is a lower bound.
+def retry_delay(attempts: int, pause: timedelta | None, spread: int, ladder: Sequence[timedelta] = FAULTS) -> timedelta:
+    """Return how long a part waits after its n-th attempt (from 1) of a kind, at least the carrier's `pause`.
 
     `spread` is any integer of the message, such as its key: it lengthens the wait by up to a quarter, so that messages
     refused together do not come back together.
     """
     step = ladder[min(attempts, len(ladder)) - 1]
-    return max(step, wish or timedelta(0)) * (1 + (spread % 101) / 400)
+    return max(step, pause or timedelta(0)) * (1 + (spread % 101) / 400)

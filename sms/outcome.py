@@ -106,7 +106,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Nothing was taken; a later attempt may work. `after` is the other side's wish, None for our schedule."""
+    """Nothing was taken; a later attempt may work. `after` is the pause that was asked for, None for our schedule."""
 
     problem: Problem
     after: timedelta | None = None

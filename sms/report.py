@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sms.lifecycle import SUCCESS, State, Summary, summarise
+from sms.lifecycle import SUCCESS, MessageState, Summary, summarise
 from sms.message import Alphabet, MailOrigin, Replacement
 from sms.settings import Settings, StatusChannel, StatusReport
 
@@ -33,10 +33,10 @@ class Channel(StrEnum):
     PUSH = "push"
 
 
-Way = tuple[Channel, str]
+Addressee = tuple[Channel, str]
 
 
-def ways_to_tell(wanted: StatusChannel, address: str, push_url: str) -> tuple[Way, ...]:
+def addressees(wanted: StatusChannel, address: str, push_url: str) -> tuple[Addressee, ...]:
     """Return every channel by which a job's sender is told, with whom it tells; without a URL a push becomes a mail.
 
     An empty address is the null sender, which gets no mail (RFC 5321 §6.1).
@@ -59,7 +59,7 @@ class ReportedPart:
     index: int
     total: int
     text: str
-    state: State
+    state: MessageState
     carrier: str = ""
     carrier_id: str = ""
     error: str = ""
@@ -72,7 +72,7 @@ class ReportedPart:
     @property
     def billed(self) -> bool:
         """Tell whether this part is on the bill."""
-        return bool(self.carrier_id) or self.state is State.SUBMITTED  # not every carrier gives an id
+        return bool(self.carrier_id) or self.state is MessageState.SUBMITTED  # not every carrier gives an id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class ReportedMessage:
     public_id: str
     given: str
     number: str
-    state: State
+    state: MessageState
     reason: str
     problem: str
     text: str
@@ -140,7 +140,7 @@ class Notice:
     channel: Channel = Channel.MAIL
 
 
-def wants_result(rule: StatusReport, states: Iterable[State]) -> bool:
+def wants_result(rule: StatusReport, states: Iterable[MessageState]) -> bool:
     """Decide whether the result of a job is told, from its rule and the states of its messages."""
     if rule is StatusReport.ON_FAILURE:
         return any(state not in SUCCESS for state in states)

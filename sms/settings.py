@@ -1,4 +1,4 @@
-"""Every wish a customer can have about an SMS: one typed field each, and the patch that a layer is.
+"""Every setting of an SMS: one typed field each, and the patch that a layer is.
 
 Not here: which layer wins and why (addressbook.hierarchy), nor where layers are kept (store.directory).
 A cell of a patch has one of four states: absent (unmanaged), UNSET (inherit), NONE (the field's neutral value,

@@ -1,6 +1,6 @@
-"""Wishes to cancel what a carrier has already: left by a command, carried out by the process that has its bind.
+"""Requests to cancel what a carrier has already: left by a command, carried out by the process that has its bind.
 
-A wish ends when the carrier has said yes or no, when it was put off too often, or with its message.
+A request ends when the carrier has said yes or no, when it was put off too often, or with its message.
 Not here: what cancelling does to a message (progress).
 """
 
@@ -11,7 +11,7 @@ import peewee
 from store.engine.database import Transaction
 
 
-class CancelWishRow(peewee.Model):
+class CancelRequestRow(peewee.Model):
     """A message whose sender wants it back; instants in microseconds. `attempts` were put off by the carrier."""
 
     message_key = peewee.BigIntegerField(primary_key=True)
@@ -25,8 +25,8 @@ class CancelWishRow(peewee.Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """A wish to cancel messages at their carriers; `now` is in microseconds."""
+class CancelRequest:
+    """A request to cancel messages at their carriers; `now` is in microseconds."""
 
     message_keys: tuple[int, ...]
     now: int
@@ -48,13 +48,13 @@ class Cancellable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """A wish that its carrier put off until `due_at`, in microseconds."""
+    """A request that its carrier put off until `due_at`, in microseconds."""
 
     message_key: int
     due_at: int
 
 
-_WISH = "INSERT INTO cancel_wish (message_key, asked_at) VALUES (?, ?) ON CONFLICT (message_key) DO NOTHING"
+_REQUEST = "INSERT INTO cancel_wish (message_key, asked_at) VALUES (?, ?) ON CONFLICT (message_key) DO NOTHING"
 _CANCELLABLE = (
     "SELECT w.message_key, m.public_id, p.key, p.carrier, p.carrier_id, m.number, m.sender, w.attempts"
     " FROM cancel_wish w"
@@ -63,15 +63,15 @@ _CANCELLABLE = (
 )
 
 
-def wish(tx: Transaction, wishes: list[Wish]) -> list[None]:
+def request(tx: Transaction, requests: list[CancelRequest]) -> list[None]:
     """Remember that messages are to be cancelled at their carriers."""
-    for item in wishes:
-        tx.execute_many(_WISH, [(key, item.now) for key in item.message_keys])
-    return [None] * len(wishes)
+    for item in requests:
+        tx.execute_many(_REQUEST, [(key, item.now) for key in item.message_keys])
+    return [None] * len(requests)
 
 
 def find_cancellable(tx: Transaction, now: int, most: int) -> list[Cancellable]:
-    """Return parts whose cancelling is wished for and due, oldest first."""
+    """Return parts whose cancelling is asked for and due, oldest first."""
     return [
         Cancellable(
             message_key=row[0],
@@ -88,7 +88,7 @@ def find_cancellable(tx: Transaction, now: int, most: int) -> list[Cancellable]:
 
 
 def put_off(tx: Transaction, batches: list[list[Later]]) -> list[None]:
-    """Have wishes wait."""
+    """Have requests wait."""
     for later in batches:
         tx.execute_many(
             "UPDATE cancel_wish SET attempts = attempts + 1, due_at = ? WHERE message_key = ?",
@@ -98,13 +98,13 @@ def put_off(tx: Transaction, batches: list[list[Later]]) -> list[None]:
 
 
 def forget(tx: Transaction, batches: list[tuple[int, ...]]) -> list[None]:
-    """Forget the wishes for these messages."""
+    """Forget the requests for these messages."""
     for keys in batches:
         tx.execute_many("DELETE FROM cancel_wish WHERE message_key = ?", [(key,) for key in keys])
     return [None] * len(batches)
 
 
 def drop_ended(tx: Transaction, calls: list[None]) -> list[int]:
-    """Forget the wishes for messages that ended by themselves; returns how many."""
+    """Forget the requests for messages that ended by themselves; returns how many."""
     count = tx.execute("DELETE FROM cancel_wish WHERE message_key IN (SELECT key FROM message WHERE counted)")
     return [count] * len(calls)

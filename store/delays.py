@@ -8,7 +8,7 @@ a machine wants to know (mta.sending.dsn).
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sms.report import NoticeKind, Way, ways_to_tell
+from sms.report import Addressee, NoticeKind, addressees
 from sms.settings import StatusChannel, StatusReport
 from store.engine.database import Transaction
 from store.engine.keys import Keys
@@ -26,17 +26,17 @@ _OPEN = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DelayCursor:
     """The last job that was examined, in order of acceptance (microseconds), then key."""
 
     accepted_at: int = 0
     key: int = 0
 
 
-def find_late(tx: Transaction, since: Place, until: int) -> Place | None:
+def find_late(tx: Transaction, since: DelayCursor, until: int) -> DelayCursor | None:
     """Return the place just before the first open job accepted after a place and not after `until`; None for none."""
     jobs = _open_jobs(tx, since, until, 1)
-    return Place(accepted_at=jobs[0].accepted_at, key=jobs[0].key - 1) if jobs else None
+    return DelayCursor(accepted_at=jobs[0].accepted_at, key=jobs[0].key - 1) if jobs else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +46,17 @@ class _OpenJob:
     key: int
     accepted_at: int
     rule: StatusReport
-    ways: tuple[Way, ...]
+    ways: tuple[Addressee, ...]
 
 
-def _open_jobs(tx: Transaction, since: Place, until: int, most: int) -> list[_OpenJob]:
+def _open_jobs(tx: Transaction, since: DelayCursor, until: int, most: int) -> list[_OpenJob]:
     start = max(since.accepted_at, until - _OLDEST)
     return [
         _OpenJob(
             key=key,
             accepted_at=accepted_at,
             rule=StatusReport(rule),
-            ways=ways_to_tell(StatusChannel(channel), address, push_url),
+            ways=addressees(StatusChannel(channel), address, push_url),
         )
         for key, accepted_at, address, rule, channel, push_url in tx.rows(_OPEN, (start, until, start, since.key, most))
     ]
@@ -64,12 +64,12 @@ def _open_jobs(tx: Transaction, since: Place, until: int, most: int) -> list[_Op
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellLate:
-    """A wish to tell of jobs accepted after `since`, before which none is open untold, and not after `until`.
+    """A request to tell of jobs accepted after `since`, before which none is open untold, and not after `until`.
 
     `until` and `now` are in microseconds.
     """
 
-    since: Place
+    since: DelayCursor
     until: int
     now: int
 
@@ -79,7 +79,7 @@ class ToldLate:
     """How many notices were written, up to which place; ask again while `more`."""
 
     notices: int
-    place: Place
+    place: DelayCursor
     more: bool
 
 
@@ -89,30 +89,30 @@ class DelayStore:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
-    def tell(self, tx: Transaction, wishes: list[TellLate]) -> list[ToldLate]:
+    def tell(self, tx: Transaction, requests: list[TellLate]) -> list[ToldLate]:
         """Write the notices of the next open jobs that are due to be told of."""
-        return [self._tell(tx, wish) for wish in wishes]
+        return [self._tell(tx, request) for request in requests]
 
-    def _tell(self, tx: Transaction, wish: TellLate) -> ToldLate:
-        place = max(_read_place(tx), wish.since, key=lambda place: (place.accepted_at, place.key))
-        jobs = _open_jobs(tx, place, wish.until, _MOST)
+    def _tell(self, tx: Transaction, request: TellLate) -> ToldLate:
+        place = max(_read_place(tx), request.since, key=lambda place: (place.accepted_at, place.key))
+        jobs = _open_jobs(tx, place, request.until, _MOST)
         rows = [
-            notice_row(self._keys.take(), job.key, NoticeKind.DELAYED, way, wish.now)
+            notice_row(self._keys.take(), job.key, NoticeKind.DELAYED, way, request.now)
             for job in jobs
             if job.rule is not StatusReport.NEVER
             for way in job.ways
         ]
         tx.insert(NOTICES, rows)
         if jobs:
-            place = Place(accepted_at=jobs[-1].accepted_at, key=jobs[-1].key)
+            place = DelayCursor(accepted_at=jobs[-1].accepted_at, key=jobs[-1].key)
             tx.execute("UPDATE meta SET value = ? WHERE name = ?", (f"{place.accepted_at} {place.key}", _PLACE))
         return ToldLate(notices=len(rows), place=place, more=len(jobs) == _MOST)
 
 
-def _read_place(tx: Transaction) -> Place:
+def _read_place(tx: Transaction) -> DelayCursor:
     # Written first and then locked, so that two processes never tell of the same job.
     tx.execute("INSERT INTO meta (name, value) VALUES (?, '0 0') ON CONFLICT (name) DO NOTHING", (_PLACE,))
     lock = " FOR UPDATE" if tx.postgresql else ""
     rows = tx.rows(f"SELECT value FROM meta WHERE name = ?{lock}", (_PLACE,))  # noqa: S608 - one of two of ours
     accepted_at, _, key = str(rows[0][0]).partition(" ")
-    return Place(accepted_at=int(accepted_at), key=int(key))
+    return DelayCursor(accepted_at=int(accepted_at), key=int(key))

@@ -6,12 +6,12 @@ Not here: what answers, receipts and crashes change (progress), notices (outbox)
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Refusal
 from sms.parts import count_up
-from sms.report import NoticeKind, Way
+from sms.report import Addressee, NoticeKind
 from sms.settings import StatusChannel, StatusReport, format_setting
 from store.directory import read_version
 from store.engine.database import Row, Transaction
@@ -78,7 +78,7 @@ class NewJob:
     priority: Priority
     flash: bool
     receipt_wanted: bool
-    notices: tuple[tuple[NoticeKind, Way], ...] = ()
+    notices: tuple[tuple[NoticeKind, Addressee], ...] = ()
     channel: StatusChannel = StatusChannel.MAIL
     push_url: str = ""
     seen_until: int = 0
@@ -145,7 +145,7 @@ _QUEUED_PARTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """A carrier's wish for parts: no more than `most_parts`, from these routes; `now` is in microseconds.
+    """A carrier's request for parts: no more than `most_parts`, from these routes; `now` is in microseconds.
 
     `cost_label` is what the operator's file says of the carrier's cost, and is kept with each part that it takes.
     `whole_texts` says that it splits texts itself: a text of which nobody has a part yet is given as one part.
@@ -255,8 +255,8 @@ class Outbound:
         encoded = message.encoded
         if encoded and message.number and len(encoded.parts) > 1:
             encoded = count_up(encoded, next(rows.references[message.number.digits]))
-        waiting = State.CANCELLED if job.dry_run else State.QUEUED
-        state = State.REJECTED if encoded is None else waiting
+        waiting = MessageState.CANCELLED if job.dry_run else MessageState.QUEUED
+        state = MessageState.REJECTED if encoded is None else waiting
         parts = () if encoded is None else encoded.parts
         rows.messages.append(
             (key, job_key, seq, message.public_id, message.given, message.number.digits if message.number else "")
@@ -267,7 +267,7 @@ class Outbound:
             )
             + (format_setting(job.sender) if job.sender else "", state.value, message.reason, message.problem, False)
             + (_URGENCY[job.priority], message.route, False, job.flash, job.receipt_wanted, len(parts), 0)
-            + (job.due_at, job.expires_at, job.expires_at, state is not State.QUEUED, "", job.accepted_at)
+            + (job.due_at, job.expires_at, job.expires_at, state is not MessageState.QUEUED, "", job.accepted_at)
             + (job.blackouts, 0, False)
         )
         for index, part in enumerate(parts, start=1):

@@ -4,7 +4,7 @@ A process acquires a lease under a name of its own that no start repeats (`owner
 ends it when it stops. Whoever finds a lease overdue declares its owner dead (`end_overdue`): from then on the dead one,
 should it wake up, takes nothing (`LeaseLostError`) and cannot renew, and what it was submitting belongs to the finder.
 It may go on under a new name. An overdue lease that nobody noticed is simply renewed. With SQLite there is one process
-(Database.open), so whoever else had a lease is gone and every wish is granted.
+(Database.open), so whoever else had a lease is gone and every request is granted.
 
 Time is the database's own (Transaction.now): clocks of nodes may differ. Not here: who renews and when (gateway).
 """
@@ -23,7 +23,7 @@ class LeaseLostError(StorageError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeWish:
+class NodeLeaseRequest:
     """A process that wants to live as `owner`, a name that no other start ever had, under a node number of its own."""
 
     owner: str
@@ -31,7 +31,7 @@ class NodeWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CarrierWish:
+class CarrierLeaseRequest:
     """A living process that wants to hold the link to a carrier."""
 
     owner: str
@@ -52,23 +52,23 @@ class Leases:
     def __init__(self, life: timedelta = timedelta(seconds=15)) -> None:
         self._life = int(life.total_seconds() * 1_000_000)
 
-    def acquire(self, tx: Transaction, wishes: list[NodeWish]) -> list[bool]:
+    def acquire(self, tx: Transaction, requests: list[NodeLeaseRequest]) -> list[bool]:
         """Let processes live; False while another living process has the node number: try again after its time."""
-        return [self._acquire(tx, wish) for wish in wishes]
+        return [self._acquire(tx, request) for request in requests]
 
-    def _acquire(self, tx: Transaction, wish: NodeWish) -> bool:
+    def _acquire(self, tx: Transaction, request: NodeLeaseRequest) -> bool:
         if tx.postgresql:
             tx.execute("LOCK TABLE node_lease IN SHARE ROW EXCLUSIVE MODE")  # two starts of one number come in order
         else:
             tx.execute("DELETE FROM node_lease")
             tx.execute("DELETE FROM carrier_lease")
         end_overdue(tx)
-        if tx.rows("SELECT 1 FROM node_lease WHERE node = ? AND NOT ended", (wish.node,)):
+        if tx.rows("SELECT 1 FROM node_lease WHERE node = ? AND NOT ended", (request.node,)):
             return False
         added = tx.execute(
             "INSERT INTO node_lease (owner, node, expires_at, ended) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (owner) DO NOTHING",
-            (wish.owner, wish.node, tx.now() + self._life, False),
+            (request.owner, request.node, tx.now() + self._life, False),
         )
         return added == 1
 
@@ -90,27 +90,27 @@ class Leases:
             tx.execute("DELETE FROM carrier_lease WHERE owner = ?", (owner,))
         return [None] * len(owners)
 
-    def acquire_carrier(self, tx: Transaction, wishes: list[CarrierWish]) -> list[bool]:
+    def acquire_carrier(self, tx: Transaction, requests: list[CarrierLeaseRequest]) -> list[bool]:
         """Hand over links that are free, overdue or of a dead process; False while another process holds it."""
-        return [self._acquire_carrier(tx, wish) for wish in wishes]
+        return [self._acquire_carrier(tx, request) for request in requests]
 
-    def _acquire_carrier(self, tx: Transaction, wish: CarrierWish) -> bool:
-        check_alive(tx, [wish.owner])
+    def _acquire_carrier(self, tx: Transaction, request: CarrierLeaseRequest) -> bool:
+        check_alive(tx, [request.owner])
         now = tx.now()
         taken = tx.execute(
             "INSERT INTO carrier_lease (carrier, owner, expires_at) VALUES (?, ?, ?) ON CONFLICT (carrier) DO UPDATE"
             " SET owner = excluded.owner, expires_at = excluded.expires_at WHERE carrier_lease.owner = excluded.owner"
             " OR carrier_lease.expires_at <= ?"
             " OR carrier_lease.owner IN (SELECT owner FROM node_lease WHERE ended)",
-            (wish.carrier, wish.owner, now + self._life, now),
+            (request.carrier, request.owner, now + self._life, now),
         )
         return taken == 1
 
-    def release_carrier(self, tx: Transaction, wishes: list[CarrierWish]) -> list[None]:
+    def release_carrier(self, tx: Transaction, requests: list[CarrierLeaseRequest]) -> list[None]:
         """Give up links that their processes hold no more."""
-        for wish in wishes:
-            tx.execute("DELETE FROM carrier_lease WHERE carrier = ? AND owner = ?", (wish.carrier, wish.owner))
-        return [None] * len(wishes)
+        for request in requests:
+            tx.execute("DELETE FROM carrier_lease WHERE carrier = ? AND owner = ?", (request.carrier, request.owner))
+        return [None] * len(requests)
 
 
 def end_overdue(tx: Transaction) -> list[str]:

@@ -7,9 +7,9 @@ transaction. Not here: which events happen (progress).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, State, advance, fold_parts, is_final
+from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, MessageState, advance, fold_parts, is_final
 from sms.outcome import Problem
-from sms.report import NoticeKind, Way, wants_result, ways_to_tell
+from sms.report import Addressee, NoticeKind, addressees, wants_result
 from sms.settings import StatusChannel, StatusReport
 from store.engine.keys import Keys
 from store.engine.statements import Update
@@ -18,7 +18,7 @@ from store.outbox import NOTICES, notice_row
 from store.tables import Job, Message, Part
 
 _LOOK_AGAIN = 60 * 1_000_000
-_STATES = {state.value: state for state in State}  # costs a fifth of asking the enum
+_STATES = {state.value: state for state in MessageState}  # costs a fifth of asking the enum
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class MovingPart:
 
     key: int
     message_key: int
-    state: State
+    state: MessageState
     carrier: str
     carrier_id: str
     error: str
@@ -43,19 +43,21 @@ class MovingPart:
     @property
     def id_missing(self) -> bool:
         """Tell whether the carrier has the part, or may have, and has not said its id for it."""
-        waits = self.state is State.QUEUED and self.resends > 0
-        return not self.carrier_id and (waits or self.state is State.SUBMITTED or self.state is State.UNKNOWN)
+        waits = self.state is MessageState.QUEUED and self.resends > 0
+        return not self.carrier_id and (
+            waits or self.state is MessageState.SUBMITTED or self.state is MessageState.UNKNOWN
+        )
 
 
 @dataclass(slots=True)
-class MovingMessage:
+class LoadedMessage:
     """One message with all its parts; `told` is its state as loaded, `counted` whether its job knows that it ended."""
 
     key: int
     job_key: int
     public_id: str
     number: str
-    told: State
+    told: MessageState
     reason: str
     problem: str
     from_network: bool
@@ -71,12 +73,12 @@ class MovingMessage:
     parts: list[MovingPart] = field(default_factory=list)
     settled_job: str = ""
     changed: bool = False
-    state: State = field(init=False)
+    state: MessageState = field(init=False)
 
     def __post_init__(self) -> None:
         self.state = self.told
 
-    def has(self, state: State) -> bool:
+    def has(self, state: MessageState) -> bool:
         """Tell whether one of the parts is in this state."""
         return any(part.state is state for part in self.parts)
 
@@ -90,12 +92,12 @@ class MovingMessage:
             return False
         part.state = after
         part.changed = self.changed = True
-        if problem is not None and after is not State.QUEUED:
+        if problem is not None and after is not MessageState.QUEUED:
             part.error = part.error or problem.code.value
         self._fold(after, problem)
         return True
 
-    def _fold(self, after: State, problem: Problem | None) -> None:
+    def _fold(self, after: MessageState, problem: Problem | None) -> None:
         folded = after if len(self.parts) == 1 else fold_parts(part.state for part in self.parts)
         if self.counted and not self._may_still_become(folded):
             return
@@ -105,7 +107,7 @@ class MovingMessage:
         elif folded is after and problem is not None:
             self.reason, self.problem = problem.code.value, problem.text
 
-    def _may_still_become(self, folded: State) -> bool:
+    def _may_still_become(self, folded: MessageState) -> bool:
         """Tell whether an ended message may change: along an arrow of the table, and never back into an open state.
 
         The fold of its parts may lead elsewhere: a late «delivered» for a lost part leaves «submitted» while another
@@ -123,7 +125,9 @@ class MovingMessage:
         """Return when silence must be looked at: at the validity's end, or later where only receipts are awaited."""
         watch = self.expires_at
         if not any(part.state in OPEN for part in self.parts):
-            watch += max((grace[part.carrier] for part in self.parts if part.state is State.SUBMITTED), default=0)
+            watch += max(
+                (grace[part.carrier] for part in self.parts if part.state is MessageState.SUBMITTED), default=0
+            )
         return watch if watch > now else now + _LOOK_AGAIN
 
 
@@ -141,19 +145,19 @@ _PART = (
 )
 
 
-def load_messages(tx: Transaction, keys: Iterable[int]) -> dict[int, MovingMessage]:
+def load_messages(tx: Transaction, keys: Iterable[int]) -> dict[int, LoadedMessage]:
     """Return these messages by key, locked in that order, each with its parts in theirs."""
     return _load(tx, _MESSAGE, keys)
 
 
-def load_messages_of(tx: Transaction, part_keys: Iterable[int]) -> dict[int, MovingMessage]:
+def load_messages_of(tx: Transaction, part_keys: Iterable[int]) -> dict[int, LoadedMessage]:
     """Return the messages of these parts, as `load_messages` does."""
     return _load(tx, _MESSAGE_OF, part_keys)
 
 
-def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, MovingMessage]:
+def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, LoadedMessage]:
     messages = {
-        row[0]: MovingMessage(
+        row[0]: LoadedMessage(
             key=row[0],
             job_key=row[1],
             public_id=row[2],
@@ -199,7 +203,7 @@ _JOB_LOCKED = _JOB + " FOR NO KEY UPDATE"
 
 
 # A settled job's public id, when its result is told, and how.
-_Settled = tuple[str, StatusReport, tuple[Way, ...]]
+_Settled = tuple[str, StatusReport, tuple[Addressee, ...]]
 
 
 class MessageWriter:
@@ -209,7 +213,7 @@ class MessageWriter:
         self._keys = keys
         self._grace = grace
 
-    def save(self, tx: Transaction, messages: Iterable[MovingMessage], now: int) -> int:
+    def save(self, tx: Transaction, messages: Iterable[LoadedMessage], now: int) -> int:
         """Write what changed, count what ended, settle jobs that have nothing open; returns the notices written."""
         changed = [message for message in messages if message.changed]
         parts = [part for message in changed for part in message.parts if part.changed]
@@ -243,7 +247,7 @@ class MessageWriter:
         tx.insert(NOTICES, notices)
         return len(notices)
 
-    def watch(self, tx: Transaction, messages: Iterable[MovingMessage], now: int) -> None:
+    def watch(self, tx: Transaction, messages: Iterable[LoadedMessage], now: int) -> None:
         """Write when messages that have not ended are looked at again."""
         left = [message for message in messages if not message.counted]
         tx.update(_WATCHED, [(message.watch_at(self._grace, now), message.key) for message in left])
@@ -258,7 +262,7 @@ class MessageWriter:
         for key, public_id, open_messages, settled_at, was_corrected, rule, address, channel, push_url in tx.rows_in(
             _JOB_LOCKED if tx.postgresql else _JOB, {*ended, *corrected}
         ):
-            ways = ways_to_tell(StatusChannel(channel), address, push_url)
+            ways = addressees(StatusChannel(channel), address, push_url)
             left = open_messages - ended.get(key, 0)
             correct = key in corrected and settled_at is not None and not was_corrected
             settles = left == 0 and settled_at is None
@@ -273,9 +277,9 @@ class MessageWriter:
 
     def _results(self, tx: Transaction, settled: Mapping[int, _Settled], now: int) -> list[Row]:
         careful = [key for key, (_, rule, _) in settled.items() if rule is StatusReport.ON_FAILURE]
-        states: dict[int, list[State]] = {}
+        states: dict[int, list[MessageState]] = {}
         for key, state in tx.rows_in("SELECT DISTINCT job_key, state FROM message WHERE job_key IN (??)", careful):
-            states.setdefault(key, []).append(State(state))
+            states.setdefault(key, []).append(MessageState(state))
         return [
             notice_row(self._keys.take(), key, NoticeKind.RESULT, way, now)
             for key, (_, rule, ways) in settled.items()
@@ -288,7 +292,7 @@ def _part_row(part: MovingPart) -> Row:
     return (part.state.value, part.error, part.reported_at, part.key)
 
 
-def _message_row(message: MovingMessage, now: int) -> Row:
+def _message_row(message: LoadedMessage, now: int) -> Row:
     return (
         message.state.value,
         message.reason,
@@ -297,7 +301,7 @@ def _message_row(message: MovingMessage, now: int) -> Row:
         message.receipt_wanted,
         message.route,
         message.due_at,
-        message.owner if message.state is State.SUBMITTING else "",
+        message.owner if message.state is MessageState.SUBMITTING else "",
         message.throttled,
         any(part.id_missing for part in message.parts),
         now,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sms.report import Channel, NoticeKind, Way
+from sms.report import Addressee, Channel, NoticeKind
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, public_id, to_instant
 from store.engine.statements import Insert, Update
@@ -27,7 +27,7 @@ _ENDED = Update(NoticeRow, "state", "due_at", "ended_at", "reason", "problem", a
 _LIFE = int(timedelta(days=5).total_seconds()) * 1_000_000
 
 
-def notice_row(key: int, job_key: int, kind: NoticeKind, way: Way, now: int) -> Row:
+def notice_row(key: int, job_key: int, kind: NoticeKind, way: Addressee, now: int) -> Row:
     """Return the row of a new notice to tell by one way, due at once; `now` is in microseconds."""
     identity = public_id("N", to_instant(now))
     channel, recipient = way
@@ -91,7 +91,7 @@ class NoticeEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeNotices:
-    """A wish for due notices of a channel, at most `most`; `now` is in microseconds."""
+    """A request for due notices of a channel, at most `most`; `now` is in microseconds."""
 
     now: int
     most: int
@@ -105,14 +105,14 @@ class Outbox:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
-    def take(self, tx: Transaction, wishes: list[TakeNotices]) -> list[list[TakenNotice]]:
+    def take(self, tx: Transaction, requests: list[TakeNotices]) -> list[list[TakenNotice]]:
         """Return due notices, oldest first, and mark them `sending`. Raises LeaseLostError for a dead owner."""
-        check_alive(tx, (wish.owner for wish in wishes))
-        return [self._take(tx, wish) for wish in wishes]
+        check_alive(tx, (request.owner for request in requests))
+        return [self._take(tx, request) for request in requests]
 
-    def _take(self, tx: Transaction, wish: TakeNotices) -> list[TakenNotice]:
-        rows = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (wish.channel.value, wish.now, wish.most))
-        tx.update(_SENDING, [(wish.owner, row[0]) for row in rows])
+    def _take(self, tx: Transaction, request: TakeNotices) -> list[TakenNotice]:
+        rows = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (request.channel.value, request.now, request.most))
+        tx.update(_SENDING, [(request.owner, row[0]) for row in rows])
         unanswered = count_unanswered(tx, [row[0] for row in rows])
         return [
             TakenNotice(

@@ -93,7 +93,7 @@ class NewForward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeForward:
-    """The wish of the process `owner` for the mail that is due at `now` (microseconds)."""
+    """The request of the process `owner` for the mail that is due at `now` (microseconds)."""
 
     owner: str
     now: int
@@ -168,12 +168,12 @@ class PostmasterStore:
         tx.insert(_MAILS, [row])
         return key
 
-    def take(self, tx: Transaction, wishes: list[TakeForward]) -> list[TakenForward | None]:
+    def take(self, tx: Transaction, requests: list[TakeForward]) -> list[TakenForward | None]:
         """Return the mail that is due longest, which nobody else takes meanwhile; delete what ended long ago."""
-        return [self._take(tx, wish) for wish in wishes]
+        return [self._take(tx, request) for request in requests]
 
-    def _take(self, tx: Transaction, wish: TakeForward) -> TakenForward | None:
-        over = (wish.now - _KEPT,)
+    def _take(self, tx: Transaction, request: TakeForward) -> TakenForward | None:
+        over = (request.now - _KEPT,)
         tx.execute(
             "DELETE FROM notice_attempt WHERE notice_key IN (SELECT key FROM forwarded_mail WHERE ended_at < ?)", over
         )
@@ -183,13 +183,13 @@ class PostmasterStore:
             " FROM forwarded_mail WHERE ended_at IS NULL AND state = 'queued' AND due_at <= ?"
             " ORDER BY due_at, key LIMIT 1"
         )
-        rows = tx.rows(due + (" FOR UPDATE SKIP LOCKED" if tx.postgresql else ""), (wish.now,))
+        rows = tx.rows(due + (" FOR UPDATE SKIP LOCKED" if tx.postgresql else ""), (request.now,))
         if not rows:
             return None
         key, sender, recipients, client, helo, content, compressed, attempts, received_at = rows[0]
         tx.execute(
             "UPDATE forwarded_mail SET state = 'sending', owner = ?, attempts = attempts + 1 WHERE key = ?",
-            (wish.owner, key),
+            (request.owner, key),
         )
         return TakenForward(
             key=key,

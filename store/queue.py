@@ -129,8 +129,8 @@ def find_waiting(tx: Transaction, name: str) -> Found:
     return Found(messages=tuple(key for (key,) in messages), notices=tuple(key for (key,) in notices), known=known)
 
 
-def hold(tx: Transaction, wishes: Sequence[Found]) -> list[int]:
-    """Hold what is queued; returns how many rows each wish held."""
+def hold(tx: Transaction, requests: Sequence[Found]) -> list[int]:
+    """Hold what is queued; returns how many rows each request held."""
     return [
         _update(
             tx,
@@ -141,35 +141,35 @@ def hold(tx: Transaction, wishes: Sequence[Found]) -> list[int]:
         + _update(
             tx, "UPDATE notice SET state = 'held', due_at = ? WHERE key = ? AND state = 'queued'", (FAR,), found.notices
         )
-        for found in wishes
+        for found in requests
     ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A wish to release what is held; `now` is in microseconds."""
+    """A request to release what is held; `now` is in microseconds."""
 
     found: Found
     now: int
 
 
-def release(tx: Transaction, wishes: Sequence[Release]) -> list[int]:
-    """Make what is held due at once, or at the time that its sender chose; returns how many rows each wish released."""
+def release(tx: Transaction, requests: Sequence[Release]) -> list[int]:
+    """Make what is held due at once, or at the time that its sender chose; returns the number of rows per request."""
     return [
         _update(
             tx,
             "UPDATE message SET held = ?, due_at = CASE WHEN attempts > 0 THEN ? ELSE due_at - ? END"
             " WHERE key = ? AND held AND state = 'queued'",
-            (False, wish.now, FAR),
-            wish.found.messages,
+            (False, request.now, FAR),
+            request.found.messages,
         )
         + _update(
             tx,
             "UPDATE notice SET state = 'queued', due_at = ? WHERE key = ? AND state = 'held'",
-            (wish.now,),
-            wish.found.notices,
+            (request.now,),
+            request.found.notices,
         )
-        for wish in wishes
+        for request in requests
     ]
 
 

@@ -6,10 +6,10 @@ Not here: whose receipt one is (receipts), what is written down (moving), what a
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from sms.lifecycle import REPORT_OF, Event, State
+from sms.lifecycle import REPORT_OF, Event, MessageState
 from sms.message import ReceiptState
 from sms.outcome import Problem, ProblemCode
-from store.message_update import MovingMessage, MovingPart
+from store.message_update import LoadedMessage, MovingPart
 
 _PROBLEMS: Mapping[ReceiptState, Problem] = {
     ReceiptState.UNDELIVERABLE: Problem(
@@ -30,18 +30,18 @@ _PROBLEMS: Mapping[ReceiptState, Problem] = {
 }
 
 
-def name_part(message: MovingMessage, part: MovingPart, carrier_id: str, at: int) -> None:
+def name_part(message: LoadedMessage, part: MovingPart, carrier_id: str, at: int) -> None:
     """Remember the carrier's id of a part whose answer did not say it; one that waits to be sent again is not."""
     if part.carrier_id:
         return
     part.carrier_id = carrier_id
     part.changed = part.offered = message.changed = True
-    if part.state is State.QUEUED and message.move(part, Event.ACCEPT):
+    if part.state is MessageState.QUEUED and message.move(part, Event.ACCEPT):
         part.submitted_at = at
 
 
 def report_part(  # noqa: PLR0913, PLR0917 - a receipt's fields, and whom it is for
-    message: MovingMessage, part: MovingPart, state: ReceiptState, error: str, at: int, whole: AbstractSet[str]
+    message: LoadedMessage, part: MovingPart, state: ReceiptState, error: str, at: int, whole: AbstractSet[str]
 ) -> bool:
     """Move a part as a receipt says; returns whether it moved.
 
@@ -55,18 +55,18 @@ def report_part(  # noqa: PLR0913, PLR0917 - a receipt's fields, and whom it is 
     return moved
 
 
-def _report(message: MovingMessage, part: MovingPart, state: ReceiptState, error: str, at: int) -> bool:
+def _report(message: LoadedMessage, part: MovingPart, state: ReceiptState, error: str, at: int) -> bool:
     event = REPORT_OF[state]
     if event is None or not message.move(part, event, _PROBLEMS.get(state)):
         return False
     part.reported_at = at
-    part.error = error if part.state is not State.DELIVERED else ""
+    part.error = error if part.state is not MessageState.DELIVERED else ""
     if message.state is part.state:
         message.from_network = True
     return True
 
 
-def follow_sibling(message: MovingMessage, part: MovingPart) -> None:
+def follow_sibling(message: LoadedMessage, part: MovingPart) -> None:
     """Move a part that was accepted after the one receipt for the whole text had come, as that receipt said."""
     for other in message.parts:
         if other is not part and other.carrier == part.carrier and other.reported_at is not None:
@@ -76,9 +76,9 @@ def follow_sibling(message: MovingMessage, part: MovingPart) -> None:
                 return
 
 
-_STATE_OF: Mapping[State, ReceiptState] = {
-    State.DELIVERED: ReceiptState.DELIVERED,
-    State.UNDELIVERED: ReceiptState.UNDELIVERABLE,
-    State.EXPIRED: ReceiptState.EXPIRED,
-    State.REJECTED: ReceiptState.REJECTED,
+_STATE_OF: Mapping[MessageState, ReceiptState] = {
+    MessageState.DELIVERED: ReceiptState.DELIVERED,
+    MessageState.UNDELIVERED: ReceiptState.UNDELIVERABLE,
+    MessageState.EXPIRED: ReceiptState.EXPIRED,
+    MessageState.REJECTED: ReceiptState.REJECTED,
 }

@@ -11,7 +11,7 @@ _PORTION = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stray:
+class StrandedRoute:
     """One queued message on a route that nobody serves."""
 
     key: int
@@ -27,13 +27,13 @@ class NewRoute:
     route: str
 
 
-def find_strays(tx: Transaction, known: frozenset[str]) -> list[Stray]:
+def find_stranded(tx: Transaction, known: frozenset[str]) -> list[StrandedRoute]:
     """Return up to a thousand queued messages whose route is not a known one."""
     routes = [route for (route,) in tx.rows("SELECT DISTINCT route FROM message WHERE state = 'queued'")]
-    strays: list[Stray] = []
+    strays: list[StrandedRoute] = []
     for route in sorted(set(routes) - known):
         strays += [
-            Stray(key=key, number=number, customer=customer)
+            StrandedRoute(key=key, number=number, customer=customer)
             for key, number, customer in tx.rows(
                 "SELECT m.key, m.number, j.customer FROM message m JOIN job j ON j.key = m.job_key"
                 " WHERE m.state = 'queued' AND m.route = ? LIMIT ?",
@@ -52,7 +52,7 @@ def reroute(tx: Transaction, batches: list[list[NewRoute]]) -> list[int]:
 
 
 def look_again(tx: Transaction, routes: list[str]) -> list[int]:
-    """Take a route away from the queued messages that have it, so that `find_strays` finds them; returns how many."""
+    """Take a route away from the queued messages that have it, so that `find_stranded` finds them; returns how many."""
     return [
         tx.execute("UPDATE message SET route = '' WHERE state = 'queued' AND route = ?", (route,)) for route in routes
     ]

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sms.lifecycle import FAULTS, THROTTLES, Event, State, advance, retry_delay
+from sms.lifecycle import FAULTS, THROTTLES, Event, MessageState, advance, retry_delay
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 from store.engine.database import Transaction
 from store.engine.keys import Keys
 from store.leases import end_overdue
-from store.message_update import MessageWriter, MovingMessage, MovingPart, load_messages, load_messages_of
+from store.message_update import LoadedMessage, MessageWriter, MovingPart, load_messages, load_messages_of
 from store.receipts import (
     ERROR_KEPT,
     Arrived,
@@ -51,7 +51,7 @@ _CANCELLED = Problem(code=ProblemCode.CANCELLED, text="The message was cancelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class CarrierAnswer:
     """What came of submitting one part; `at` is in microseconds.
 
     `owner` is who took the part: the word of a process that was declared dead since counts no more. Empty: not checked.
@@ -66,7 +66,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """A wish to cancel messages; `now` is in microseconds."""
+    """A request to cancel messages; `now` is in microseconds."""
 
     message_keys: tuple[int, ...]
     now: int
@@ -92,7 +92,7 @@ class Refit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """A wish of the living `owner` to settle, as lost with this problem, what dead processes were submitting."""
+    """A request of the living `owner` to settle, as lost with this problem, what dead processes were submitting."""
 
     owner: str
     now: int
@@ -122,7 +122,7 @@ class Progress:
     """What one call changed, for the log: the message, its state now, and whether its job settled with it."""
 
     message_id: str = ""
-    state: State | None = None
+    state: MessageState | None = None
     settled_job: str = ""
     notices: int = 0
 
@@ -156,10 +156,10 @@ def _microseconds(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1_000_000)
 
 
-_Places = Mapping[int, tuple[MovingMessage, MovingPart]]
+_Places = Mapping[int, tuple[LoadedMessage, MovingPart]]
 
 
-class ProgressStore:
+class ResultStore:
     """The statements of progress; its public methods are batch functions for `Database.write`."""
 
     def __init__(self, keys: Keys, rules: Rules) -> None:
@@ -168,7 +168,7 @@ class ProgressStore:
         self._grace = _Grace(rules)
         self._writer = MessageWriter(keys, self._grace)
 
-    def settle(self, tx: Transaction, batches: list[list[Answer]]) -> list[list[Progress]]:
+    def settle(self, tx: Transaction, batches: list[list[CarrierAnswer]]) -> list[list[Progress]]:
         """Take carriers' answers to parts that are `submitting`, or to which the carrier still owes one.
 
         An answer to any other part changes nothing.
@@ -176,18 +176,18 @@ class ProgressStore:
         progress = iter(self._settle(tx, [answer for batch in batches for answer in batch]))
         return [[next(progress) for _ in batch] for batch in batches]
 
-    def _settle(self, tx: Transaction, answers: list[Answer]) -> list[Progress]:
+    def _settle(self, tx: Transaction, answers: list[CarrierAnswer]) -> list[Progress]:
         messages = load_messages_of(tx, (answer.part_key for answer in answers))
         places = _places(messages)
-        told: list[MovingMessage | None] = []
+        told: list[LoadedMessage | None] = []
         named: list[MovingPart] = []
-        nameless: list[tuple[MovingMessage, MovingPart]] = []
+        nameless: list[tuple[LoadedMessage, MovingPart]] = []
         for answer in answers:
             message, part = places.get(answer.part_key, (None, None))
             told.append(message)
             if message is None or part is None:
                 continue
-            if part.state is State.SUBMITTING and answer.owner in ("", message.owner):
+            if part.state is MessageState.SUBMITTING and answer.owner in ("", message.owner):
                 apply = self._apply_answer
             elif part.id_missing and part.carrier == answer.carrier:
                 apply = self._apply_late_answer
@@ -204,18 +204,18 @@ class ProgressStore:
         notices = self._writer.save(tx, messages.values(), max((answer.at for answer in answers), default=0))
         return [_progress(message, notices) for message in told]
 
-    def _submitted_together(self, message: MovingMessage, part: MovingPart) -> list[MovingPart]:
+    def _submitted_together(self, message: LoadedMessage, part: MovingPart) -> list[MovingPart]:
         """Return the parts that one submit took, whose answer is theirs: all of a text that its carrier takes whole."""
         taken = [other for other in message.parts if (other.carrier, other.state) == (part.carrier, part.state)]
         return taken if part.carrier in self._rules.whole_texts and len(taken) == len(message.parts) else [part]
 
-    def _apply_answer(self, message: MovingMessage, part: MovingPart, answer: Answer) -> None:
+    def _apply_answer(self, message: LoadedMessage, part: MovingPart, answer: CarrierAnswer) -> None:
         part.carrier = answer.carrier
         part.changed = part.offered = True
         match answer.outcome:
             case Done(reference=reference):
                 self._accept(message, part, reference, answer.at)
-                if message.has(State.QUEUED):
+                if message.has(MessageState.QUEUED):
                     message.route = part.carrier
             case Retry(problem=problem, after=after):
                 self._defer(message, part, problem)
@@ -225,7 +225,7 @@ class ProgressStore:
             case Unknown(problem=problem):
                 self._lose(message, part, problem, answer.at)
 
-    def _apply_late_answer(self, message: MovingMessage, part: MovingPart, answer: Answer) -> None:
+    def _apply_late_answer(self, message: LoadedMessage, part: MovingPart, answer: CarrierAnswer) -> None:
         """Take an answer that was given up as lost; what it says of a part that may be there twice is one part only."""
         match answer.outcome:
             case Done(reference=reference) if reference:
@@ -234,7 +234,7 @@ class ProgressStore:
             case Failed(problem=problem) if not part.resends:
                 _fail(message, part, problem)
 
-    def _accept(self, message: MovingMessage, part: MovingPart, reference: str, at: int) -> None:
+    def _accept(self, message: LoadedMessage, part: MovingPart, reference: str, at: int) -> None:
         part.carrier_id = reference
         part.submitted_at = at
         part.error = ""
@@ -244,7 +244,7 @@ class ProgressStore:
         if part.carrier in self._rules.whole_receipts:
             follow_sibling(message, part)
 
-    def _lose(self, message: MovingMessage, part: MovingPart, problem: Problem, at: int) -> None:
+    def _lose(self, message: LoadedMessage, part: MovingPart, problem: Problem, at: int) -> None:
         """Have a part sent again whose answer was lost, as often as its carrier's rule says, and then no more."""
         part.submitted_at = at
         allowed = self._rules.resends.get(part.carrier, 0)
@@ -257,13 +257,13 @@ class ProgressStore:
             times = f" It was sent {part.resends + 1} times." if part.resends else ""
             message.move(part, Event.LOSE, replace(problem, text=problem.text + times))
 
-    def _defer(self, message: MovingMessage, part: MovingPart, problem: Problem) -> None:
+    def _defer(self, message: LoadedMessage, part: MovingPart, problem: Problem) -> None:
         """Queue a refused part again, unless what happened to its message meanwhile leaves no use for it."""
-        if message.has(State.FAILED):
+        if message.has(MessageState.FAILED):
             _abandon(message, part)
             return
         message.move(part, Event.DEFER, problem)
-        if message.has(State.CANCELLED):
+        if message.has(MessageState.CANCELLED):
             _end_waiting(message, part, Event.CANCEL, _CANCELLED)
 
     def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[MovingPart]) -> None:
@@ -277,11 +277,11 @@ class ProgressStore:
                 adopted.append((part.key, orphan.key))
         adopt(tx, adopted)
 
-    def _report(self, message: MovingMessage, part: MovingPart, orphan: Orphan) -> None:
+    def _report(self, message: LoadedMessage, part: MovingPart, orphan: Orphan) -> None:
         whole = self._rules.whole_receipts
         report_part(message, part, orphan.state, orphan.error, orphan.received_at, whole)
 
-    def _adopt_orphans(self, tx: Transaction, nameless: list[tuple[MovingMessage, MovingPart]]) -> None:
+    def _adopt_orphans(self, tx: Transaction, nameless: list[tuple[LoadedMessage, MovingPart]]) -> None:
         """Apply receipts that fitted nothing to parts whose answer told no id, where exactly one part fits."""
         numbers = {message.number for message, _ in nameless} - {""}
         orphans = find_orphans_to(tx, numbers)
@@ -314,7 +314,7 @@ class ProgressStore:
         named = name_parts(tx, arrived, self._rules.whole_receipts)
         messages = load_messages(tx, (message_key for _, message_key in named if message_key))
         places = _places(messages)
-        told: list[MovingMessage | None] = []
+        told: list[LoadedMessage | None] = []
         kept: list[Fitted] = []
         idle: list[Fitted] = []
         for item, (key, _) in zip(arrived, named, strict=True):
@@ -339,7 +339,7 @@ class ProgressStore:
         """Apply orphans that were found to be of a part, oldest first."""
         messages = load_messages_of(tx, (item.part_key for item in found))
         places = _places(messages)
-        told: list[MovingMessage | None] = []
+        told: list[LoadedMessage | None] = []
         for item in found:
             message, part = places.get(item.part_key, (None, None))
             told.append(message)
@@ -363,33 +363,34 @@ class ProgressStore:
         messages = load_messages(tx, keys)
         for message in messages.values():
             for part in message.parts:
-                if part.state is State.QUEUED and message.expires_at <= now:
+                if part.state is MessageState.QUEUED and message.expires_at <= now:
                     _end_waiting(message, part, Event.EXPIRE, _EXPIRED)
-                elif part.state is State.SUBMITTED and message.expires_at + self._grace[part.carrier] <= now:
+                elif part.state is MessageState.SUBMITTED and message.expires_at + self._grace[part.carrier] <= now:
                     message.move(part, Event.GIVE_UP_ON_RECEIPT, _NO_RECEIPT)
         notices = self._writer.save(tx, messages.values(), now)
         self._writer.watch(tx, messages.values(), now)
         return Swept(looked_at=len(keys), settled_jobs=_settled_jobs(messages), notices=notices)
 
-    def cancel(self, tx: Transaction, wishes: list[Cancel]) -> list[int]:
+    def cancel(self, tx: Transaction, requests: list[Cancel]) -> list[int]:
         """Cancel the parts of messages that no carrier was offered yet; returns how many messages that ended."""
-        return [self._cancel(tx, wish) for wish in wishes]
+        return [self._cancel(tx, request) for request in requests]
 
-    def _cancel(self, tx: Transaction, wish: Cancel) -> int:
-        messages = load_messages(tx, wish.message_keys)
+    def _cancel(self, tx: Transaction, request: Cancel) -> int:
+        messages = load_messages(tx, request.message_keys)
         for message in messages.values():
             for part in message.parts:
                 _end_waiting(message, part, Event.CANCEL, _CANCELLED)
-        self._writer.save(tx, messages.values(), wish.now)
+        self._writer.save(tx, messages.values(), request.now)
         return sum(
-            message.state is State.CANCELLED and message.told is not State.CANCELLED for message in messages.values()
+            message.state is MessageState.CANCELLED and message.told is not MessageState.CANCELLED
+            for message in messages.values()
         )
 
     def carrier_cancelled(self, tx: Transaction, cancelled: list[CarrierCancelled]) -> list[Progress]:
         """Take a carrier's word that it will not deliver a part; one whose end is known already changes nothing."""
         messages = load_messages_of(tx, (item.part_key for item in cancelled))
         places = _places(messages)
-        told: list[MovingMessage | None] = []
+        told: list[LoadedMessage | None] = []
         for item in cancelled:
             message, part = places.get(item.part_key, (None, None))
             if message is not None and part is not None:
@@ -399,26 +400,31 @@ class ProgressStore:
         notices = self._writer.save(tx, messages.values(), max(item.at for item in cancelled))
         return [_progress(message, notices) for message in told]
 
-    def recover(self, tx: Transaction, wishes: list[Recovery]) -> list[Recovered]:
+    def recover(self, tx: Transaction, requests: list[Recovery]) -> list[Recovered]:
         """Settle up to 500 messages that processes were submitting which live no more: by the carrier's rule.
 
-        With SQLite that is everybody but the wishing owner; with PostgreSQL those who have no lease (store.leases).
+        With SQLite that is everybody but the asking owner; with PostgreSQL those who have no lease (store.leases).
         """
-        return [self._recover(tx, wish) for wish in wishes]
+        return [self._recover(tx, request) for request in requests]
 
-    def _recover(self, tx: Transaction, wish: Recovery) -> Recovered:
+    def _recover(self, tx: Transaction, request: Recovery) -> Recovered:
         if tx.postgresql:
             end_overdue(tx)
-        rows = tx.rows(_LEFT_BEHIND_LOCKED if tx.postgresql else _LEFT_BEHIND, (wish.owner, _RECOVER))
+        rows = tx.rows(_LEFT_BEHIND_LOCKED if tx.postgresql else _LEFT_BEHIND, (request.owner, _RECOVER))
         messages = load_messages(tx, (key for (key,) in rows))
         parts = [
-            (message, part) for message in messages.values() for part in message.parts if part.state is State.SUBMITTING
+            (message, part)
+            for message in messages.values()
+            for part in message.parts
+            if part.state is MessageState.SUBMITTING
         ]
         for message, part in parts:
-            answer = Answer(part_key=part.key, carrier=part.carrier, outcome=Unknown(problem=wish.problem), at=wish.now)
+            answer = CarrierAnswer(
+                part_key=part.key, carrier=part.carrier, outcome=Unknown(problem=request.problem), at=request.now
+            )
             self._apply_answer(message, part, answer)
         self._adopt_orphans(tx, [(message, part) for message, part in parts if part.id_missing])
-        notices = self._writer.save(tx, messages.values(), wish.now)
+        notices = self._writer.save(tx, messages.values(), request.now)
         return Recovered(parts=len(parts), notices=notices, settled_jobs=_settled_jobs(messages))
 
 
@@ -431,32 +437,32 @@ _LEFT_BEHIND_LOCKED = (
 )
 
 
-def _places(messages: Mapping[int, MovingMessage]) -> _Places:
+def _places(messages: Mapping[int, LoadedMessage]) -> _Places:
     return {part.key: (message, part) for message in messages.values() for part in message.parts}
 
 
-def _is_stopped(message: MovingMessage) -> bool:
+def _is_stopped(message: LoadedMessage) -> bool:
     """Tell whether nothing more of a message goes out: one of its parts was refused for good, or cancelled."""
-    return message.has(State.FAILED) or message.has(State.CANCELLED)
+    return message.has(MessageState.FAILED) or message.has(MessageState.CANCELLED)
 
 
-def _abandon(message: MovingMessage, part: MovingPart) -> None:
+def _abandon(message: LoadedMessage, part: MovingPart) -> None:
     """Fail a part that was not sent, of a message that has failed; what it failed of stays the message's reason."""
     cause = message.reason, message.problem
     _end_waiting(message, part, Event.FAIL, _INCOMPLETE)
     message.reason, message.problem = cause
 
 
-def _fail(message: MovingMessage, part: MovingPart, problem: Problem) -> None:
+def _fail(message: LoadedMessage, part: MovingPart, problem: Problem) -> None:
     """Fail a part for good, and with it those of its message that wait."""
     message.move(part, Event.FAIL, problem)
     message.reason, message.problem = problem.code.value, problem.text
     for other in message.parts:
-        if other.state is State.QUEUED:
+        if other.state is MessageState.QUEUED:
             _abandon(message, other)
 
 
-def _end_waiting(message: MovingMessage, part: MovingPart, event: Event, problem: Problem) -> None:
+def _end_waiting(message: LoadedMessage, part: MovingPart, event: Event, problem: Problem) -> None:
     """End a part that waits; one that waits to be sent again may be with its carrier, and nothing else is true."""
     if part.resends and advance(part.state, event) is not part.state:
         message.move(part, Event.LOSE, _LOST)
@@ -464,21 +470,21 @@ def _end_waiting(message: MovingMessage, part: MovingPart, event: Event, problem
         message.move(part, event, problem)
 
 
-def _wait(message: MovingMessage, at: int, problem: Problem, wish: timedelta | None) -> None:
+def _wait(message: LoadedMessage, at: int, problem: Problem, request: timedelta | None) -> None:
     """Put a refused message off; the first refusal of an attempt says what the attempt counts as."""
     throttled = problem.code is ProblemCode.THROTTLED
     if throttled and message.due_at <= at:
         message.throttled += 1
     times = message.throttled if throttled else message.attempts - message.throttled
-    wait = retry_delay(max(times, 1), wish, message.key, THROTTLES if throttled else FAULTS)
+    wait = retry_delay(max(times, 1), request, message.key, THROTTLES if throttled else FAULTS)
     message.due_at = max(at + _microseconds(wait), message.due_at)
 
 
-def _settled_jobs(messages: Mapping[int, MovingMessage]) -> tuple[str, ...]:
+def _settled_jobs(messages: Mapping[int, LoadedMessage]) -> tuple[str, ...]:
     return tuple(message.settled_job for message in messages.values() if message.settled_job)
 
 
-def _progress(message: MovingMessage | None, notices: int) -> Progress:
+def _progress(message: LoadedMessage | None, notices: int) -> Progress:
     if message is None:
         return Progress()
     # Said once, however many parts of the message settled it together.

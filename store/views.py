@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sms.lifecycle import INTERMEDIATE, State
+from sms.lifecycle import INTERMEDIATE, MessageState
 from sms.message import Alphabet, MailOrigin, ReceiptState
 from sms.report import JobReport, ReportedMessage, ReportedPart
 from store.engine.database import Row, Transaction
@@ -52,7 +52,7 @@ def _reported_part(row: Row) -> ReportedPart:
         index=row[1],
         total=row[2],
         text=row[3],
-        state=State(row[4]),
+        state=MessageState(row[4]),
         carrier=row[5],
         carrier_id=row[6],
         error=row[7],
@@ -76,7 +76,7 @@ def _reported_message(row: Row, parts: tuple[ReportedPart, ...]) -> ReportedMess
         replaced=thaw_replaced(row[9]),
         alphabet=Alphabet(row[10]),
         sender_id=row[11],
-        state=State(row[12]),
+        state=MessageState(row[12]),
         reason=row[13],
         problem=row[14],
         from_network=bool(row[15]),

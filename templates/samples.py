@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import Alphabet, MailOrigin, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
@@ -18,19 +18,27 @@ _ACCEPTED_AT = datetime(2026, 11, 23, 7, 15, 4, tzinfo=UTC)
 _REPORTED_AT = _ACCEPTED_AT + timedelta(seconds=15)
 _TEXT = 'Your delivery 80012345 comes today between 2 pm and 4 pm. <Questions> & "answers": \u05e9\u05dc\u05d5\u05dd'
 _STATES = {
-    NoticeKind.ACCEPTED: (State.QUEUED,),
-    NoticeKind.DELAYED: (State.QUEUED, State.SUBMITTING),
-    NoticeKind.CORRECTION: (State.DELIVERED,),
-    NoticeKind.DRY_RUN: (State.CANCELLED,),
-    NoticeKind.RESULT: tuple(state for state in State if state not in {State.QUEUED, State.SUBMITTING}),
+    NoticeKind.ACCEPTED: (MessageState.QUEUED,),
+    NoticeKind.DELAYED: (MessageState.QUEUED, MessageState.SUBMITTING),
+    NoticeKind.CORRECTION: (MessageState.DELIVERED,),
+    NoticeKind.DRY_RUN: (MessageState.CANCELLED,),
+    NoticeKind.RESULT: tuple(
+        state for state in MessageState if state not in {MessageState.QUEUED, MessageState.SUBMITTING}
+    ),
 }
-_NEVER_ACCEPTED = {State.QUEUED, State.SUBMITTING, State.REJECTED, State.FAILED, State.CANCELLED}  # by a carrier
+_NEVER_ACCEPTED = {
+    MessageState.QUEUED,
+    MessageState.SUBMITTING,
+    MessageState.REJECTED,
+    MessageState.FAILED,
+    MessageState.CANCELLED,
+}  # by a carrier
 _REASONS = {
-    State.UNDELIVERED: ProblemCode.NOT_DELIVERED,
-    State.EXPIRED: ProblemCode.VALIDITY_ENDED,
-    State.REJECTED: Refusal.STOP_LIST,
-    State.FAILED: ProblemCode.NUMBER_REFUSED,
-    State.UNKNOWN: ProblemCode.LINK_LOST,
+    MessageState.UNDELIVERED: ProblemCode.NOT_DELIVERED,
+    MessageState.EXPIRED: ProblemCode.VALIDITY_ENDED,
+    MessageState.REJECTED: Refusal.STOP_LIST,
+    MessageState.FAILED: ProblemCode.NUMBER_REFUSED,
+    MessageState.UNKNOWN: ProblemCode.LINK_LOST,
 }
 
 
@@ -41,10 +49,10 @@ def sample_reports(kind: NoticeKind, settings: Settings | None = None) -> Iterat
     for state in _STATES[kind]:
         yield _report(base, _message(state, 0, kind))
     yield _report(hidden, _message(_STATES[kind][0], 0, kind))
-    mixed = [_message(state, index, kind) for index, state in enumerate((*_STATES[kind], State.REJECTED))]
+    mixed = [_message(state, index, kind) for index, state in enumerate((*_STATES[kind], MessageState.REJECTED))]
     yield _report(base, *mixed)
     yield _report(hidden, *mixed)
-    yield _report(base, *(_message(State(state), index, kind) for index in range(60) for state in _STATES[kind]))
+    yield _report(base, *(_message(MessageState(state), index, kind) for index in range(60) for state in _STATES[kind]))
 
 
 def sample_reports_of(form: Form, settings: Settings | None = None) -> Iterator[JobReport]:
@@ -71,8 +79,8 @@ def _report(settings: Settings, *messages: ReportedMessage) -> JobReport:
     )
 
 
-def _message(state: State, index: int, kind: NoticeKind) -> ReportedMessage:
-    trial = kind is NoticeKind.DRY_RUN and state is State.CANCELLED
+def _message(state: MessageState, index: int, kind: NoticeKind) -> ReportedMessage:
+    trial = kind is NoticeKind.DRY_RUN and state is MessageState.CANCELLED
     number = f"+447700900{index % 1000:03}"
     return ReportedMessage(
         public_id=f"S.20261123071504Z{index:06}",
@@ -87,12 +95,12 @@ def _message(state: State, index: int, kind: NoticeKind) -> ReportedMessage:
         alphabet=Alphabet.UCS2,
         parts=tuple(_part(state, number_of_part) for number_of_part in (1, 2)),
         sender_id="+447700900999",
-        from_network=state in {State.DELIVERED, State.UNDELIVERED},
+        from_network=state in {MessageState.DELIVERED, MessageState.UNDELIVERED},
         updated_at=_REPORTED_AT,
         expires_at=_ACCEPTED_AT + timedelta(hours=48),
     )
 
 
-def _part(state: State, index: int) -> ReportedPart:
+def _part(state: MessageState, index: int) -> ReportedPart:
     carrier_id = "" if state in _NEVER_ACCEPTED else f"{index:08X}"
     return ReportedPart(index=index, total=2, text=_TEXT, state=state, carrier="sandbox", carrier_id=carrier_id)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from sms.alphabet import Became, find_strange, what_became
-from sms.lifecycle import OPEN, State, Summary
+from sms.lifecycle import OPEN, MessageState, Summary
 from sms.message import Alphabet, Replacement
 from sms.number import SenderKind, parse_sender_id
 from sms.outcome import ProblemCode, Refusal
@@ -37,11 +37,11 @@ class Tone(StrEnum):
 
 
 _TONES = {
-    State.DELIVERED: Tone.GOOD,
-    State.SUBMITTED: Tone.CALM,
-    State.UNKNOWN: Tone.UNSURE,
-    State.QUEUED: Tone.OPEN,
-    State.SUBMITTING: Tone.OPEN,
+    MessageState.DELIVERED: Tone.GOOD,
+    MessageState.SUBMITTED: Tone.CALM,
+    MessageState.UNKNOWN: Tone.UNSURE,
+    MessageState.QUEUED: Tone.OPEN,
+    MessageState.SUBMITTING: Tone.OPEN,
 }
 _COUNTED_BY = {"some_failed": "failed", "some_refused": "failed", "open": "open", "delayed": "open"}
 _SOON = timedelta(minutes=1)
@@ -197,7 +197,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
         recipients=recipients,
         shared=shared,
         more=more,
-        network_note=words.say("text.network") if any(m.state is State.DELIVERED for m in messages) else "",
+        network_note=words.say("text.network") if any(m.state is MessageState.DELIVERED for m in messages) else "",
         footer=words.say("text.footer"),
         job=show_line(report.public_id),
         customer=show_line(report.customer),
@@ -233,16 +233,16 @@ def address_of(message: ReportedMessage) -> str:
 def explain_message(message: ReportedMessage, words: Words, *, settled: bool) -> str:
     """Return the state of one message in whole sentences, with the reason, claiming nothing that is not known."""
     reason = words.explain(message.reason, show_line(message.problem)) if message.reason else ""
-    if message.state is State.SUBMITTED and not settled:
+    if message.state is MessageState.SUBMITTED and not settled:
         sentence = words.say("sentence.awaiting")
     else:
         sentence = words.say(f"sentence.{message.state}")
     resends = max((part.resends for part in message.parts), default=0)
-    if message.state is State.UNKNOWN and resends:
+    if message.state is MessageState.UNKNOWN and resends:
         sentence = words.say("sentence.unknown_resent", times=resends + 1)
-    elif message.state is State.UNKNOWN and message.reason != ProblemCode.NO_RECEIPT:
+    elif message.state is MessageState.UNKNOWN and message.reason != ProblemCode.NO_RECEIPT:
         sentence = f"{reason} {sentence}".strip()
-    elif message.state not in {State.DELIVERED, State.SUBMITTED}:
+    elif message.state not in {MessageState.DELIVERED, MessageState.SUBMITTED}:
         sentence = reason or sentence
     if _is_partial(message):
         delivered = _count_delivered(message)
@@ -255,7 +255,7 @@ def _is_partial(message: ReportedMessage) -> bool:
 
 
 def _count_delivered(message: ReportedMessage) -> int:
-    return sum(part.state is State.DELIVERED for part in message.parts)
+    return sum(part.state is MessageState.DELIVERED for part in message.parts)
 
 
 def _tone(message: ReportedMessage) -> Tone:
@@ -363,7 +363,7 @@ def _view_recipient(message: ReportedMessage, report: JobReport, words: Words, z
         state=words.say("state.would-send" if trial else f"state.{message.state}"),
         tone=_tone(message),
         sentence=sentence,
-        note=sentence if message.reason or message.state is State.UNKNOWN or _is_partial(message) else "",
+        note=sentence if message.reason or message.state is MessageState.UNKNOWN or _is_partial(message) else "",
         detail=detail,
         text=show(message.text) if preview else "",
         cut=show(message.cut) if preview else "",
@@ -421,7 +421,7 @@ def _show_sender(sender_id: str) -> str:
 
 
 def _view_part(part: ReportedPart, words: Words, *, trial: bool) -> PartView:
-    bad = part.state not in {State.DELIVERED, State.SUBMITTED}
+    bad = part.state not in {MessageState.DELIVERED, MessageState.SUBMITTED}
     return PartView(
         name=words.say("label.part", index=part.index, total=part.total),
         state=words.say("state.would-send" if trial else f"state.{part.state}"),

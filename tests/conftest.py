@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.in_process import undo_a_command
-from tests.peer import MISSING
+from tests.kit.in_process import undo_a_command
+from tests.kit.peer import MISSING
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.kit.databases"]
 
 # A busy machine must not fail a property: no deadline anywhere. `ci` and `seeded` play the same examples each time.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])

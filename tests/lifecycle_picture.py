@@ -7,16 +7,16 @@ import re
 import sys
 from pathlib import Path
 
-from sms.lifecycle import TRANSITIONS, State
+from sms.lifecycle import TRANSITIONS, MessageState
 
 _PICTURE = re.compile(r"(?s)(?<=<!-- lifecycle: drawn by «make example» -->\n).*?(?=<!-- end of lifecycle -->)")
 
 
 def draw_lifecycle() -> str:
     """Return the table of transitions as a Mermaid state diagram; states that no event leaves end it."""
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {State.QUEUED}"]
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {MessageState.QUEUED}"]
     for state, row in TRANSITIONS.items():
-        targets: dict[State, list[str]] = {}
+        targets: dict[MessageState, list[str]] = {}
         for event, target in row.items():
             targets.setdefault(target, []).append(str(event))
         lines += [f"    {state} --> {target}: {', '.join(events)}" for target, events in targets.items()]

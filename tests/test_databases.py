@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from store.results import Rules
-from tests.databases import Databases, PostgresqlServer, find_postgresql
-from tests.one_database import KINDS, ON_POSTGRESQL, ON_SQLITE, kinds_of
-from tests.peer import require_peer
-from tests.unit.store_world import World
+from tests.kit.databases import Databases, PostgresqlServer, find_postgresql
+from tests.kit.one_database import KINDS, ON_POSTGRESQL, ON_SQLITE, kinds_of
+from tests.kit.peer import require_peer
+from tests.kit.store_harness import StoreHarness
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,7 +45,7 @@ def test_the_postgresql_that_pip_brings_serves_where_the_system_has_none():
     try:
         server.start()
         databases = Databases(server.url)
-        world = World(databases.shared, Rules())
+        world = StoreHarness(databases.shared, Rules())
         world.add("447700900101")
         assert len(world.take()) == 1
         world.database.close()

@@ -10,8 +10,8 @@ import pytest
 
 from cli.__main__ import PLACES, main
 from config.example import example_toml
+from config.field_types import docs_of, hints_of, item_hint, key_of, options_of, unwrap
 from config.model import Config
-from config.shapes import docs_of, hints_of, item_hint, key_of, options_of, unwrap
 from sms.settings import FIELDS
 from tests.command_reference import command_reference, walk
 from tests.inlined_template import inlined_template

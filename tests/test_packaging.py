@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import PLACES
-from tests.peer import find_program, require_peer
+from tests.kit.peer import find_program, require_peer
 
 ROOT = Path(__file__).parents[1]
 FILTER = ROOT / "packaging/fail2ban/filter.d/mail2sms.conf"

@@ -1,4 +1,4 @@
-"""MTA-STS: a domain's wish, told over HTTPS, that its mail travels only to named hosts over verified TLS.
+"""MTA-STS: a domain's demand, published over HTTPS, that its mail travels only to named hosts over verified TLS.
 
 The upper half is pure: the record, the policy file, which policy is in force. The lower half asks DNS, fetches and
 keeps. Not here: judging a connection (tls.policy), keeping policies over a restart (an StsCache of the store).

@@ -20,7 +20,7 @@ from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.ANY.TXT import TXT
 
 from tls.policy import Tlsa
-from tls.resolver import Address, Answer, Lookup, MxRecord, Value
+from tls.resolver import Address, DnsAnswer, Lookup, MxRecord, Value
 
 # A safe size that survives any path without fragments; larger answers come by TCP (DNS flag day 2020).
 _EDNS_PAYLOAD = 1232
@@ -55,7 +55,7 @@ class DnsResolver:
         used = [str(server) for server in self._dns.nameservers]
         self.trusted = validating and bool(used) and all(_is_loopback(server) for server in used)
 
-    async def mx(self, domain: str) -> Answer[MxRecord]:
+    async def mx(self, domain: str) -> DnsAnswer[MxRecord]:
         """Ask for the mail hosts of a domain."""
         answer, records = await self._ask(domain, dns.rdatatype.MX)
         found = tuple(
@@ -65,7 +65,7 @@ class DnsResolver:
         )
         return _with_values(answer, found)
 
-    async def addresses(self, host: str) -> Answer[Address]:
+    async def addresses(self, host: str) -> DnsAnswer[Address]:
         """Ask for A and AAAA together."""
         (six, six_records), (four, four_records) = await asyncio.gather(
             self._ask(host, dns.rdatatype.AAAA), self._ask(host, dns.rdatatype.A)
@@ -75,14 +75,14 @@ class DnsResolver:
             # One kind that could not be asked may hide an address.
             return _with_values(six if six.lookup is Lookup.FAILED else four, ())
         parts = [answer for answer in (six, four) if answer.lookup is Lookup.FOUND]
-        return Answer(
+        return DnsAnswer(
             lookup=Lookup.FOUND,
             values=found,
             authentic=all(answer.authentic for answer in parts),
             name=parts[0].name,
         )
 
-    async def tlsa(self, name: str) -> Answer[Tlsa]:
+    async def tlsa(self, name: str) -> DnsAnswer[Tlsa]:
         """Ask for TLSA records at a full name."""
         answer, records = await self._ask(name, dns.rdatatype.TLSA)
         found = tuple(
@@ -92,7 +92,7 @@ class DnsResolver:
         )
         return _with_values(answer, found)
 
-    async def txt(self, name: str) -> Answer[str]:
+    async def txt(self, name: str) -> DnsAnswer[str]:
         """Ask for TXT records, the strings of each joined."""
         answer, records = await self._ask(name, dns.rdatatype.TXT)
         found = tuple(
@@ -102,25 +102,27 @@ class DnsResolver:
 
     async def _ask(
         self, name: str, kind: dns.rdatatype.RdataType
-    ) -> tuple[Answer[object], Sequence[MX | TLSA | TXT | dns.rdata.Rdata]]:
+    ) -> tuple[DnsAnswer[object], Sequence[MX | TLSA | TXT | dns.rdata.Rdata]]:
         try:
             reply = await self._dns.resolve(dns.name.from_text(name), kind, raise_on_no_answer=False, search=False)
         except dns.resolver.NXDOMAIN:
-            return Answer(lookup=Lookup.NO_DOMAIN, cause=f"{name} does not exist"), ()
+            return DnsAnswer(lookup=Lookup.NO_DOMAIN, cause=f"{name} does not exist"), ()
         except dns.resolver.LifetimeTimeout:
-            return Answer(lookup=Lookup.FAILED, cause=f"no answer to {kind.name} {name} in time"), ()
+            return DnsAnswer(lookup=Lookup.FAILED, cause=f"no answer to {kind.name} {name} in time"), ()
         except dns.resolver.NoNameservers:
-            return Answer(lookup=Lookup.FAILED, cause=f"name servers failed for {kind.name} {name}"), ()
+            return DnsAnswer(lookup=Lookup.FAILED, cause=f"name servers failed for {kind.name} {name}"), ()
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            return Answer(lookup=Lookup.FAILED, cause=f"{kind.name} {name}: {type(error).__name__}"), ()
+            return DnsAnswer(lookup=Lookup.FAILED, cause=f"{kind.name} {name}: {type(error).__name__}"), ()
         authentic = self.trusted and bool(reply.response.flags & dns.flags.AD)
         records = list(reply.rrset) if reply.rrset is not None else []
         lookup = Lookup.FOUND if records else Lookup.NO_DATA
-        return Answer(lookup=lookup, authentic=authentic, name=_text(reply.canonical_name)), records
+        return DnsAnswer(lookup=lookup, authentic=authentic, name=_text(reply.canonical_name)), records
 
 
-def _with_values(answer: Answer[object], values: tuple[Value, ...]) -> Answer[Value]:
-    return Answer(lookup=answer.lookup, values=values, authentic=answer.authentic, name=answer.name, cause=answer.cause)
+def _with_values(answer: DnsAnswer[object], values: tuple[Value, ...]) -> DnsAnswer[Value]:
+    return DnsAnswer(
+        lookup=answer.lookup, values=values, authentic=answer.authentic, name=answer.name, cause=answer.cause
+    )
 
 
 def _text(name: dns.name.Name) -> str:

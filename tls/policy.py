@@ -379,7 +379,7 @@ class Achieved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class TlsVerdict:
     """Whether mail may go, and if not, why: a cause and the RFC 3463 status of the deferral."""
 
     granted: bool
@@ -387,10 +387,10 @@ class Verdict:
     status: str = ""
 
 
-_GRANTED = Verdict(granted=True)
+_GRANTED = TlsVerdict(granted=True)
 
 
-def judge(demand: Demand, achieved: Achieved) -> Verdict:
+def judge(demand: Demand, achieved: Achieved) -> TlsVerdict:
     """Compare what was demanded with what was achieved; called before AUTH and MAIL."""
     if demand.blocked:
         return _refuse(demand.blocked)
@@ -437,10 +437,10 @@ def expected_names(demand: Demand) -> tuple[str, ...]:
     return (demand.host,)
 
 
-def _refuse(cause: str, *, status: str = "4.7.5") -> Verdict:
-    return Verdict(granted=False, cause=cause, status=status)
+def _refuse(cause: str, *, status: str = "4.7.5") -> TlsVerdict:
+    return TlsVerdict(granted=False, cause=cause, status=status)
 
 
-def explain_refusal(demand: Demand, verdict: Verdict) -> str:
+def explain_refusal(demand: Demand, verdict: TlsVerdict) -> str:
     """Say what waits and why: status, cause, domain, policy and where it came from."""
     return f"{verdict.status} {verdict.cause}, domain {demand.domain}, policy {demand}"

@@ -26,7 +26,7 @@ class Lookup(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Generic[Value]):
+class DnsAnswer(Generic[Value]):
     """Values in the order received; `authentic` that DNSSEC proves the whole answer, aliases included.
 
     `name` is where the aliases (CNAME) led to, `cause` why a look-up failed.
@@ -50,16 +50,16 @@ class MxRecord:
 class Resolver(Protocol):
     """The questions that mail asks. None of them raises for what DNS does."""
 
-    async def mx(self, domain: str) -> Answer[MxRecord]:
+    async def mx(self, domain: str) -> DnsAnswer[MxRecord]:
         """Ask for the mail hosts of a domain, in no particular order."""
 
-    async def addresses(self, host: str) -> Answer[Address]:
+    async def addresses(self, host: str) -> DnsAnswer[Address]:
         """Ask for A and AAAA together, IPv6 first; FAILED only if neither kind was found and one could not be asked."""
 
-    async def tlsa(self, name: str) -> Answer[Tlsa]:
+    async def tlsa(self, name: str) -> DnsAnswer[Tlsa]:
         """Ask for TLSA records at a full name such as `_25._tcp.mx.example.com`."""
 
-    async def txt(self, name: str) -> Answer[str]:
+    async def txt(self, name: str) -> DnsAnswer[str]:
         """Ask for TXT records, the strings of each joined (RFC 8461 §3.1)."""
 
 
@@ -77,7 +77,7 @@ class TableResolver:
     failing: frozenset[str] = frozenset()
     authentic: frozenset[str] = frozenset()
 
-    async def mx(self, domain: str) -> Answer[MxRecord]:
+    async def mx(self, domain: str) -> DnsAnswer[MxRecord]:
         """Answer from `mx_records`."""
         table = {
             name: tuple(MxRecord(preference=preference, host=host.removesuffix(".")) for preference, host in records)
@@ -85,26 +85,26 @@ class TableResolver:
         }
         return self._look_up(domain, table)
 
-    async def addresses(self, host: str) -> Answer[Address]:
+    async def addresses(self, host: str) -> DnsAnswer[Address]:
         """Answer from `hosts`."""
         table = {name: tuple(ip_address(text) for text in texts) for name, texts in (self.hosts or {}).items()}
         return self._look_up(host, table)
 
-    async def tlsa(self, name: str) -> Answer[Tlsa]:
+    async def tlsa(self, name: str) -> DnsAnswer[Tlsa]:
         """Answer from `tlsa_records`."""
         return self._look_up(name, {key: tuple(records) for key, records in (self.tlsa_records or {}).items()})
 
-    async def txt(self, name: str) -> Answer[str]:
+    async def txt(self, name: str) -> DnsAnswer[str]:
         """Answer from `texts`."""
         return self._look_up(name, {key: tuple(texts) for key, texts in (self.texts or {}).items()})
 
-    def _look_up(self, name: str, table: Mapping[str, tuple[Value, ...]]) -> Answer[Value]:
+    def _look_up(self, name: str, table: Mapping[str, tuple[Value, ...]]) -> DnsAnswer[Value]:
         authentic = name in self.authentic
         if name in self.failing:
-            return Answer(lookup=Lookup.FAILED, cause=f"name servers failed for {name}")
+            return DnsAnswer(lookup=Lookup.FAILED, cause=f"name servers failed for {name}")
         if values := table.get(name):
-            return Answer(lookup=Lookup.FOUND, values=values, authentic=authentic, name=name)
+            return DnsAnswer(lookup=Lookup.FOUND, values=values, authentic=authentic, name=name)
         tables = (self.mx_records, self.hosts, self.tlsa_records, self.texts)
         known = any(name in entries for entries in tables if entries)
         lookup = Lookup.NO_DATA if known else Lookup.NO_DOMAIN
-        return Answer(lookup=lookup, authentic=authentic, name=name)
+        return DnsAnswer(lookup=lookup, authentic=authentic, name=name)

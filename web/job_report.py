@@ -10,21 +10,21 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from sms.lifecycle import State, is_final
+from sms.lifecycle import MessageState, is_final
 from sms.message import Alphabet, Priority
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, Notice, ReportedMessage
 from sms.settings import format_setting
 
-_OF_STATE: Mapping[State, tuple[str, str]] = MappingProxyType(
+_OF_STATE: Mapping[MessageState, tuple[str, str]] = MappingProxyType(
     {
-        State.QUEUED: ("OPEN", ""),
-        State.SUBMITTING: ("OPEN", ""),
-        State.SUBMITTED: ("RUNNING", ""),
-        State.DELIVERED: ("DONE", "SUC_FIN"),
-        State.UNDELIVERED: ("DONE", "FAILED_FIN"),
-        State.REJECTED: ("DONE", "FAILED_FIN"),
-        State.FAILED: ("DONE", "NOT_ACC_FIN"),
+        MessageState.QUEUED: ("OPEN", ""),
+        MessageState.SUBMITTING: ("OPEN", ""),
+        MessageState.SUBMITTED: ("RUNNING", ""),
+        MessageState.DELIVERED: ("DONE", "SUC_FIN"),
+        MessageState.UNDELIVERED: ("DONE", "FAILED_FIN"),
+        MessageState.REJECTED: ("DONE", "FAILED_FIN"),
+        MessageState.FAILED: ("DONE", "NOT_ACC_FIN"),
     }
 )
 _OF_UNKNOWN: Mapping[str, str] = MappingProxyType(
@@ -95,17 +95,17 @@ def decide_status(message: ReportedMessage, *, receipt_expected: bool) -> tuple[
     """Return process status and status of one recipient; `receipt_expected` while its receipt may still come."""
     offered = any(part.submitted_at is not None or part.carrier_id for part in message.parts)
     match message.state:
-        case State.SUBMITTED if is_final(message.state, receipt_expected=receipt_expected):
+        case MessageState.SUBMITTED if is_final(message.state, receipt_expected=receipt_expected):
             found = "DONE", "SUC_ACC"
-        case State.CANCELLED:
+        case MessageState.CANCELLED:
             found = ("KILL" if any(part.carrier_id for part in message.parts) else "CANCELED"), ""
-        case State.EXPIRED:
+        case MessageState.EXPIRED:
             found = "DONE", "TIMEOUT" if offered else "CON_ERR"
-        case State.UNKNOWN:
+        case MessageState.UNKNOWN:
             found = "DONE", _OF_UNKNOWN.get(message.reason, "SEND_ERR")
-        case State.REJECTED | State.FAILED if message.reason in _OF_REASON:
+        case MessageState.REJECTED | MessageState.FAILED if message.reason in _OF_REASON:
             found = _OF_REASON[message.reason]
-        case State.REJECTED if not message.from_network:
+        case MessageState.REJECTED if not message.from_network:
             found = "DONE", "NOT_ACC_FIN"
         case _:
             found = _OF_STATE[message.state]

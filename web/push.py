@@ -22,7 +22,7 @@ from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from sms.report import Notice
 from tls.contexts import ContextError
 from tls.mx import AddressGuard, parse_address
-from tls.resolver import Address, Answer, Lookup, Resolver
+from tls.resolver import Address, DnsAnswer, Lookup, Resolver
 from web.job_report import push_body
 
 _MOST_ADDRESSES = 4
@@ -104,12 +104,12 @@ class PushSender:
             attempt = await self._post(url, address, body, headers)
         return attempt
 
-    async def _find_addresses(self, host: str) -> Answer[Address]:
+    async def _find_addresses(self, host: str) -> DnsAnswer[Address]:
         literal = parse_address(host)
         if literal is None and host == "localhost":  # RFC 6761 §6.3: never a question to DNS
             literal = parse_address("127.0.0.1")
         if literal is not None:
-            return Answer(lookup=Lookup.FOUND, values=(literal,))
+            return DnsAnswer(lookup=Lookup.FOUND, values=(literal,))
         return await self._resolver.addresses(host)
 
     async def _post(self, url: httpx.URL, address: Address, body: bytes, headers: dict[str, str]) -> MailAttempt:

@@ -1,7 +1,7 @@
 """Changes to distribution lists, each checked and audited, and views of them.
 
 Members come as a table and are taken as a whole or not at all. Not here: who a mail to a list reaches (mta.recipients),
-the settings of a list (wishes).
+the settings of a list (settings).
 """
 
 from collections.abc import Callable, Collection, Mapping

@@ -35,7 +35,7 @@ from templates.samples import sample_reports, sample_reports_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class TemplateOwner:
     """Whose template: a customer's for all its profiles, or one profile's."""
 
     customer: str
@@ -72,7 +72,7 @@ class Workshop:
         self.confined.close()
 
 
-def find_template_owner(tx: Transaction, owner: Owner) -> tuple[Customer, int] | Fault:
+def find_template_owner(tx: Transaction, owner: TemplateOwner) -> tuple[Customer, int] | Fault:
     """Return the customer and the key of its profile, 0 for all of them."""
     customer = find_customer(tx, owner.customer)
     if customer is None:
@@ -91,13 +91,13 @@ def graphics_by_name(tx: Transaction, customer_key: int) -> dict[str, Graphic]:
     }
 
 
-def find_graphics(tx: Transaction, owner: Owner) -> dict[str, Graphic] | Fault:
+def find_graphics(tx: Transaction, owner: TemplateOwner) -> dict[str, Graphic] | Fault:
     """Return the graphics that an owner's templates may show."""
     found = find_template_owner(tx, owner)
     return found if isinstance(found, Fault) else graphics_by_name(tx, found[0].id)
 
 
-def find_source(tx: Transaction, owner: Owner, form: Form) -> str | Fault | None:
+def find_source(tx: Transaction, owner: TemplateOwner, form: Form) -> str | Fault | None:
     """Return the source of an owner's own template for a form, None where the standard one goes out."""
     found = find_template_owner(tx, owner)
     if isinstance(found, Fault):
@@ -115,7 +115,7 @@ def check_source(source: str, graphics: Mapping[str, Graphic], workshop: Worksho
         return [str(broken)]
 
 
-def set_template(owner: Owner, form: Form, source: str, checked_with: Mapping[str, Graphic]) -> Change:
+def set_template(owner: TemplateOwner, form: Form, source: str, checked_with: Mapping[str, Graphic]) -> Change:
     """Keep a template that `check_source` found good with these graphics; refused where they are others by now."""
 
     def act(edit: Edit, customer: Customer, profile_key: int) -> Answer:
@@ -130,7 +130,7 @@ def set_template(owner: Owner, form: Form, source: str, checked_with: Mapping[st
     return _with_owner(owner, act)
 
 
-def reset_template(owner: Owner, form: Form) -> Change:
+def reset_template(owner: TemplateOwner, form: Form) -> Change:
     """Take a template away, so that the next weaker or the standard one goes out."""
 
     def act(edit: Edit, customer: Customer, profile_key: int) -> Answer:
@@ -202,7 +202,7 @@ def embed_graphics(html: str, graphics: Mapping[str, Graphic], to_url: Callable[
     return point_graphics(html, lambda name: to_url(graphics[name]) if name in graphics else f"cid:{name}")
 
 
-def _with_owner(owner: Owner, act: Callable[[Edit, Customer, int], Answer]) -> Change:
+def _with_owner(owner: TemplateOwner, act: Callable[[Edit, Customer, int], Answer]) -> Change:
     def run(edit: Edit) -> Answer:
         found = find_template_owner(edit.tx, owner)
         return found if isinstance(found, Fault) else act(edit, *found)
@@ -210,9 +210,9 @@ def _with_owner(owner: Owner, act: Callable[[Edit, Customer, int], Answer]) -> C
     return run
 
 
-def _spoken(customer: Customer, owner: Owner) -> str:
+def _spoken(customer: Customer, owner: TemplateOwner) -> str:
     return (f"the profile «{owner.profile}» of " if owner.profile else "") + f"the customer «{customer.name}»"
 
 
-def _target(customer: Customer, owner: Owner) -> str:
+def _target(customer: Customer, owner: TemplateOwner) -> str:
     return f"{customer.name}/{owner.profile}" if owner.profile else customer.name

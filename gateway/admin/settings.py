@@ -187,7 +187,7 @@ def why_forbidden(name: str, value: object, kind: LayerKind, rules: Collection[C
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ConstraintLimits:
     """A change of constraints: None leaves as it is, and the text `any` lifts a list or a maximum."""
 
     lock: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ class Limits:
     countries: str | None = None
 
 
-def limit(owner: Owner, limits: Limits) -> Change:
+def limit(owner: Owner, limits: ConstraintLimits) -> Change:
     """Change the constraints of the system or of a customer."""
 
     def run(edit: Edit) -> Answer:
@@ -219,7 +219,7 @@ def limit(owner: Owner, limits: Limits) -> Change:
     return run
 
 
-def _limited(before: Constraints, limits: Limits) -> Constraints | Fault:
+def _limited(before: Constraints, limits: ConstraintLimits) -> Constraints | Fault:
     locked = set(before.locked)
     for typed, add in [*((name, True) for name in limits.lock), *((name, False) for name in limits.unlock)]:
         name = field_named(typed)

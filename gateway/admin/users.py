@@ -1,6 +1,6 @@
 """Changes to users and logins, and the address book file in and out.
 
-Not here: customers and profiles (admin), settings (wishes), what a file says (addressbook.exchange).
+Not here: customers and profiles (admin), settings (settings), what a file says (addressbook.exchange).
 """
 
 import secrets

@@ -1,6 +1,6 @@
 """Who is stored and with which settings, as plain values for the command line and for programs (JSON).
 
-Not here: changes (admin, people, wishes).
+Not here: changes (customers, users, settings).
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Whether a mail is by its own fields a bounce, a receipt or an automatic answer, and so becomes no SMS.
 
 Only these are dropped, and what is dropped names the field that says so; the words of a subject alone never do. Alerts
-of machines, mail of lists and mail with a null sender are somebody's wish and pass where the customer allows them. Not
-here: what happens with a dropped mail (the caller keeps a trace and says 250, so that no bounce is born). RFC 3834,
+of machines, mail of lists and mail with a null sender are meant by somebody and pass where the customer allows them.
+Not here: what happens with a dropped mail (the caller keeps a trace and says 250, so that no bounce is born). RFC 3834,
 RFC 3464, RFC 8098, RFC 2919, MS-OXCMAIL 2.1.3.2.20.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from mta.reading.mime import REPORT_TYPES, Mail
+from mta.reading.mime import REPORT_TYPES, ParsedMail
 from mta.reading.tnef import message_class
 from sms.outcome import Refusal, Refused
 
@@ -98,7 +98,7 @@ _CLASSES: Final = (
 
 
 def classify(
-    mail: Mail,
+    mail: ParsedMail,
     reverse_path: str,
     *,
     own_message_id: Callable[[str], bool],
@@ -117,16 +117,16 @@ def classify(
     )
 
 
-def find_automatic(mail: Mail, reverse_path: str) -> str:
+def find_automatic(mail: ParsedMail, reverse_path: str) -> str:
     """Return the mark by which a mail that may be sent is a machine's or a list's, empty for a person's.
 
-    X-Auto-Response-Suppress is none: people's clients set it as a wish on the mail that they send.
+    X-Auto-Response-Suppress is none: people's clients set it on the mail that they send.
     """
     marks = _generated(mail) or _of_list(mail)
     return marks or ("MAIL FROM:<>" if reverse_path in {"", "<>"} else "")
 
 
-def _report(mail: Mail, *, unanswerable: bool) -> Dropped | None:
+def _report(mail: ParsedMail, *, unanswerable: bool) -> Dropped | None:
     """Judge reports: RFC 6522 and its kinds, those of Exchange inside TNEF, and those from before there were kinds."""
     reason = _REPORTS.get(mail.report_type)
     # A report below another multipart is somebody's attachment, unless a null sender says that nobody sent it.
@@ -148,7 +148,9 @@ def _report(mail: Mail, *, unanswerable: bool) -> Dropped | None:
     return None
 
 
-def _going_round(mail: Mail, own_message_id: Callable[[str], bool], own_domains: Collection[str]) -> Refused | None:
+def _going_round(
+    mail: ParsedMail, own_message_id: Callable[[str], bool], own_domains: Collection[str]
+) -> Refused | None:
     """Judge mail that we wrote ourselves, and mail that relays send in a circle (RFC 5321 §6.3)."""
     domain = mail.author.rpartition("@")[2]
     if mail.has(NOTICE_HEADER) or (mail.message_id and own_message_id(mail.message_id)):
@@ -162,7 +164,7 @@ def _going_round(mail: Mail, own_message_id: Callable[[str], bool], own_domains:
     return Refused(refusal=Refusal.MAIL_LOOP, detail=detail)
 
 
-def _answer(mail: Mail, own_message_id: Callable[[str], bool], *, unanswerable: bool) -> Dropped | None:
+def _answer(mail: ParsedMail, own_message_id: Callable[[str], bool], *, unanswerable: bool) -> Dropped | None:
     """Judge answers that machines gave. What answers a mail of ours needs one mark more, what says so itself none."""
     mark = _replied(mail) if _is_marked(mail) else ""
     if mark:
@@ -179,17 +181,17 @@ def _answer(mail: Mail, own_message_id: Callable[[str], bool], *, unanswerable: 
     return Dropped(reason=DropReason.AUTO_REPLY, mark=mark) if mark else None
 
 
-def _is_marked(mail: Mail) -> bool:
+def _is_marked(mail: ParsedMail) -> bool:
     """Tell whether a mail has any of the fields that machines add: most have none, and need no look at each."""
     return not _MARKING_FIELDS.isdisjoint(mail.fields)
 
 
-def _auto_submitted(mail: Mail) -> str:
+def _auto_submitted(mail: ParsedMail) -> str:
     """Return the keyword of Auto-Submitted in lower case, "no" where there is none (RFC 3834 §5)."""
     return mail.text(_AUTO_SUBMITTED).partition(";")[0].partition("(")[0].strip().lower() or "no"
 
 
-def _replied(mail: Mail) -> str:
+def _replied(mail: ParsedMail) -> str:
     """Return the mark by which a mail says of itself that it is an answer made by a machine, empty for none."""
     if _auto_submitted(mail) == "auto-replied":
         return f"{_AUTO_SUBMITTED}: auto-replied"
@@ -202,7 +204,7 @@ def _replied(mail: Mail) -> str:
     return next((_mark(mail, name) for name, value in _REPLY_VALUES if value.match(mail.text(name))), "")
 
 
-def _generated(mail: Mail) -> str:
+def _generated(mail: ParsedMail) -> str:
     """Return the mark by which a machine wrote a mail, in answer or not; empty for none."""
     if not _is_marked(mail):
         return ""
@@ -214,7 +216,7 @@ def _generated(mail: Mail) -> str:
     return next((_mark(mail, name) for name in _GENERATED_FIELDS if mail.has(name)), "")
 
 
-def _of_list(mail: Mail) -> str:
+def _of_list(mail: ParsedMail) -> str:
     """Return the mark by which a mail came through a mailing list (RFC 2919), empty for none."""
     if not _is_marked(mail):
         return ""
@@ -223,5 +225,5 @@ def _of_list(mail: Mail) -> str:
     return next((_mark(mail, name) for name in _LIST_FIELDS if mail.has(name)), "")
 
 
-def _mark(mail: Mail, name: str) -> str:
+def _mark(mail: ParsedMail, name: str) -> str:
     return f"{name}: {mail.text(name)[:_VALUE]}".strip()

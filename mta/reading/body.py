@@ -12,7 +12,7 @@ from typing import Final
 from mta.reading.client_phrases import IMAGE_LEFTOVER, strip_subject
 from mta.reading.html import QUOTE_MARK, html_text
 from mta.reading.html_marks import Removal
-from mta.reading.mime import Encryption, Mail
+from mta.reading.mime import Encryption, ParsedMail
 from mta.reading.quotes import OwnWords, forwarded_words, own_words, tidy, unflow
 from mta.reading.texts import TextSection
 from mta.reading.tnef import read_tnef
@@ -54,7 +54,7 @@ _FIRST_THREAD_INDEX: Final = 32
 """The length in base64 of an index of 22 octets; each answer and forward adds five."""
 
 
-def extract_text(mail: Mail, settings: Settings, *, subject: str) -> ExtractedText | Refused:
+def extract_text(mail: ParsedMail, settings: Settings, *, subject: str) -> ExtractedText | Refused:
     """Return the text to send. `subject` is the mail's subject without options; settings are those in force.
 
     NO_TEXT where neither body nor subject gives any, with what to do about it.
@@ -75,7 +75,7 @@ def extract_text(mail: Mail, settings: Settings, *, subject: str) -> ExtractedTe
     return _finished(found, mail, settings)
 
 
-def _why_empty(mail: Mail, settings: Settings) -> str:
+def _why_empty(mail: ParsedMail, settings: Settings) -> str:
     if settings.text_source is TextSource.SUBJECT:
         return "the subject is empty, and the subject is the text; write the message there"
     unreadable = _unreadable(mail)
@@ -86,7 +86,7 @@ def _why_empty(mail: Mail, settings: Settings) -> str:
     return "the mail holds no text; write the message as plain text or HTML"
 
 
-def _unreadable(mail: Mail) -> str:
+def _unreadable(mail: ParsedMail) -> str:
     """Return why a text that is there cannot be read, "" where all is; no subject may stand in for such a text."""
     encryption = mail.encryption
     if any(section.plain and _PGP_ENCRYPTED.search(section.plain) for section in mail.sections):
@@ -98,7 +98,7 @@ def _unreadable(mail: Mail) -> str:
     return ""
 
 
-def _finished(found: ExtractedText, mail: Mail, settings: Settings) -> ExtractedText:
+def _finished(found: ExtractedText, mail: ParsedMail, settings: Settings) -> ExtractedText:
     removed = found.removed
     text = found.text
     if len(text) > TEXT_LIMIT:
@@ -109,16 +109,16 @@ def _finished(found: ExtractedText, mail: Mail, settings: Settings) -> Extracted
     return ExtractedText(text=text, source=found.source, removed=removed)
 
 
-def _is_reply(mail: Mail, subject_kind: str) -> bool:
+def _is_reply(mail: ParsedMail, subject_kind: str) -> bool:
     return bool(mail.in_reply_to or mail.references) or subject_kind == "reply"
 
 
-def _continues_thread(mail: Mail) -> bool:
+def _continues_thread(mail: ParsedMail) -> bool:
     """Tell whether Outlook says that a mail goes on from another, also under a new subject (MS-OXOMSG 2.2.1.3)."""
     return len(mail.text("thread-index")) > _FIRST_THREAD_INDEX
 
 
-def _from_body(mail: Mail, settings: Settings, subject_kind: str) -> ExtractedText | None:
+def _from_body(mail: ParsedMail, settings: Settings, subject_kind: str) -> ExtractedText | None:
     sections = _judged(mail.sections)
     is_reply = _is_reply(mail, subject_kind) or subject_kind == "forward" or _continues_thread(mail)
     own: list[_Words] = []
@@ -168,7 +168,7 @@ def _letters(text: str) -> str:
 
 
 def _forwarded(
-    mail: Mail, sections: tuple[TextSection, ...], settings: Settings, subject_kind: str
+    mail: ParsedMail, sections: tuple[TextSection, ...], settings: Settings, subject_kind: str
 ) -> ExtractedText | None:
     """Return what a forward without own words forwards: below its separator, or the attached mail."""
     for section in sections:

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from mta.reading.body import ExtractedText, extract_text
-from mta.reading.mime import Attachment, Mail, MailLimits, read_attachment, read_mail
+from mta.reading.mime import Attachment, MailLimits, ParsedMail, read_attachment, read_mail
 from mta.reading.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
@@ -41,11 +41,11 @@ class ConfinedReader:
             "mta.reading.confined_reader", seconds=seconds, memory_bytes=memory_bytes, longest_answer=memory_bytes
         )
 
-    def read(self, raw: bytes, limits: MailLimits) -> Mail | Refused:
+    def read(self, raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
         """Return the mail's facts and parts. Raises ReaderUnavailableError, as all steps do."""
-        return self._ask("read", Mail, _encode(limits), raw)
+        return self._ask("read", ParsedMail, _encode(limits), raw)
 
-    def extract(self, mail: Mail, settings: Settings, subject: str) -> ExtractedText | Refused:
+    def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
         """Return the words of its sender."""
         return self._ask("extract", ExtractedText, _encode((mail, settings, subject)))
 
@@ -90,7 +90,7 @@ def _answer(step: bytes, content: bytes, raw: bytes = b"") -> Any:
     if step == b"read":
         return read_mail(raw, _decode(content, type=MailLimits))
     if step == b"extract":
-        mail, settings, subject = _decode(content, type=tuple[Mail, Settings, str])
+        mail, settings, subject = _decode(content, type=tuple[ParsedMail, Settings, str])
         return extract_text(mail, settings, subject=subject)
     return read_table(content, rows_limit=MAIL_ROWS_LIMIT)
 

@@ -9,14 +9,14 @@ import re
 from hashlib import blake2b
 from typing import Final
 
-from mta.reading.mime import Mail
+from mta.reading.mime import ParsedMail
 
 _RECEIVED: Final = re.compile(rb"^Received[ \t]*:.*(?:\n[ \t].*)*\n?", re.MULTILINE | re.IGNORECASE)
 _KEY_OCTETS: Final = 16
 _ALIKE_OCTETS: Final = 4
 
 
-def mail_digest(mail: Mail, raw: bytes, client: str) -> bytes:
+def mail_digest(mail: ParsedMail, raw: bytes, client: str) -> bytes:
     """Return what names a mail among resubmissions: Message-ID, From, Date and body.
 
     Without an id: all but Received, and the client (its login or address), since others may say the same. The relays on

@@ -110,7 +110,7 @@ class Styles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class MarkVerdict:
     """An element is not its author's text: what it is, and whether all that follows it goes too.
 
     `forward_only`: only where its heading says that it is a forwarded mail; `labelled_only`: only where it shows the
@@ -161,21 +161,21 @@ def _style_sheets(html: str) -> Iterator[str]:
 
 def judge_element(
     tag: str, attributes: Mapping[str, str | None], styles: Styles, *, keep_history: bool
-) -> Verdict | None:
+) -> MarkVerdict | None:
     """Return what an element is by its attributes, None for text of the author's."""
     if not attributes:
-        return Verdict(removal=Removal.SIGNATURE) if tag == "signature" else None
+        return MarkVerdict(removal=Removal.SIGNATURE) if tag == "signature" else None
     # Outlook on the web puts x_ before the names in mails that it quotes.
     name = (attributes.get("id") or "").lower().removeprefix("x_")
     classes = {word.removeprefix("x_") for word in (attributes.get("class") or "").lower().split()}
     style = "".join((attributes.get("style") or "").lower().split())
     if (style and _HIDDEN.search(style)) or "hidden" in attributes or _is_hidden(name, classes, styles):
-        return Verdict(removal=Removal.HIDDEN)
+        return MarkVerdict(removal=Removal.HIDDEN)
     if has_no_size(style):
         # Newsletters take the size from a cell and give it back to what is inside.
-        return Verdict(removal=Removal.HIDDEN, sizeless_only=True)
+        return MarkVerdict(removal=Removal.HIDDEN, sizeless_only=True)
     if styles.blank and (_WHITE.search(style) or (attributes.get("color") or "").lower() in _WHITES):
-        return Verdict(removal=Removal.HIDDEN, colourless_only=True)
+        return MarkVerdict(removal=Removal.HIDDEN, colourless_only=True)
     history = None if keep_history else _judge_history(tag, attributes, name, classes, style)
     return history or _judge_below(tag, attributes, name, classes)
 
@@ -191,15 +191,15 @@ def _is_hidden(name: str, classes: set[str], styles: Styles) -> bool:
     return f"#{name}" in styles.hidden or any(f".{word}" in styles.hidden for word in classes)
 
 
-def _judge_below(tag: str, attributes: Mapping[str, str | None], name: str, classes: set[str]) -> Verdict | None:
+def _judge_below(tag: str, attributes: Mapping[str, str | None], name: str, classes: set[str]) -> MarkVerdict | None:
     """Judge what stands below the author's words."""
     known = name in _SIGNATURE_IDS or (attributes.get("name") or "").lower() in _SIGNATURE_IDS
     if known or classes & _SIGNATURE_CLASSES or _marker(attributes) in _SIGNATURE_MARKERS or tag == "signature":
-        return Verdict(removal=Removal.SIGNATURE)
+        return MarkVerdict(removal=Removal.SIGNATURE)
     if tag in {"a", "x-a"} and (attributes.get("name") or "").lower() == "_mailautosig":
-        return Verdict(removal=Removal.SIGNATURE, rest=True)
+        return MarkVerdict(removal=Removal.SIGNATURE, rest=True)
     if "disclaimer" in name or any("disclaimer" in word for word in classes):
-        return Verdict(removal=Removal.DISCLAIMER)
+        return MarkVerdict(removal=Removal.DISCLAIMER)
     return None
 
 
@@ -209,23 +209,23 @@ def _marker(attributes: Mapping[str, str | None]) -> str:
 
 def _judge_history(
     tag: str, attributes: Mapping[str, str | None], name: str, classes: set[str], style: str
-) -> Verdict | None:
+) -> MarkVerdict | None:
     if (
         name in _DIVIDER_IDS
         or _marker(attributes) in _DIVIDER_MARKERS
         or (attributes.get("name") or "").lower() in _DIVIDER_NAMES
     ):
-        return Verdict(removal=Removal.QUOTE, rest=True)
+        return MarkVerdict(removal=Removal.QUOTE, rest=True)
     if classes & _QUOTE_CLASSES or name.startswith("yahoo_quoted"):
-        return Verdict(removal=Removal.QUOTE)
+        return MarkVerdict(removal=Removal.QUOTE)
     if tag == "blockquote":
         cited = (attributes.get("type") or "").lower() == "cite" or "cite" in attributes
         if cited or "gmail_quote" in classes or "border-left" in style:
-            return Verdict(removal=Removal.QUOTE)
+            return MarkVerdict(removal=Removal.QUOTE)
     elif "gmail_quote" in classes:
         # A forward has no blockquote in it: all that follows its heading is somebody else's.
-        return Verdict(removal=Removal.QUOTE, forward_only=True)
+        return MarkVerdict(removal=Removal.QUOTE, forward_only=True)
     elif tag == "div" and "border-top" in style and _OUTLOOK_BORDER.search(style):
         # Outlook draws this line above the header of what is answered or forwarded.
-        return Verdict(removal=Removal.QUOTE, rest=True, labelled_only=True)
+        return MarkVerdict(removal=Removal.QUOTE, rest=True, labelled_only=True)
     return None

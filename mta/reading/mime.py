@@ -68,7 +68,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class ParsedMail:
     """What a mail says of itself. Strings are single clean lines; sections are clean text with LF.
 
     `author` is the one addr-spec of From, empty where From holds none or several (`author_problem` says which).
@@ -120,7 +120,7 @@ _CIPHER_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7
 _CANDIDATES: Final = 100_000
 
 
-def read_mail(raw: bytes, limits: MailLimits) -> Mail | Refused:
+def read_mail(raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
     """Read a mail as it came in DATA: CRLF or LF line ends, at most the bounds; never raises."""
     split = split_header(raw, 0, len(raw), limits.header_octets)
     if split is None:
@@ -139,7 +139,7 @@ def read_mail(raw: bytes, limits: MailLimits) -> Mail | Refused:
     author, name, problem = _read_author(fields)
     message_id = field_text(fields, "message-id")
     found = message_ids(message_id, 1)
-    return Mail(
+    return ParsedMail(
         author=author,
         author_name=name,
         author_problem=problem,

@@ -1,4 +1,4 @@
-"""Options that a sender writes into the subject: `[VALIDITY:4] [QOS:EXPRESS] …` → typed wishes for one message.
+"""Options that a sender writes into the subject: `[VALIDITY:4] [QOS:EXPRESS] …` → typed settings for one message.
 
 Not here: whether the customer allows them (addressbook.hierarchy) or they come too late (the caller knows the time).
 Names are taken in any case; brackets around anything else are text.
@@ -72,7 +72,7 @@ class _MalformedError(Exception):
 
 
 @dataclass(slots=True)
-class _Wishes:
+class _Options:
     """What has been read so far."""
 
     zone: tzinfo
@@ -88,7 +88,7 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
 
     `zone` is for instants without an offset. A validity of 0 hours leaves the validity to the settings.
     """
-    wishes = _Wishes(zone=zone)
+    options = _Options(zone=zone)
     given: dict[str, str] = {}
     kept: list[str] = []
     end = 0
@@ -104,7 +104,7 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
             return _malformed(name, value, "it was already given with another value")
         given[name] = value
         try:
-            reader(wishes, value)
+            reader(options, value)
         except _MalformedError as error:
             return _malformed(name, value, f"expected {error}")
         kept.append(subject[end : match.start()])
@@ -112,11 +112,11 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
     kept.append(subject[end:])
     return SubjectOptions(
         subject=" ".join(" ".join(kept).split()) if given else subject.strip(),
-        patch=wishes.patch,
-        start_at=wishes.start_at,
-        blackouts=wishes.blackouts,
-        reference=wishes.reference,
-        dry_run=wishes.dry_run,
+        patch=options.patch,
+        start_at=options.start_at,
+        blackouts=options.blackouts,
+        reference=options.reference,
+        dry_run=options.dry_run,
         given=given,
     )
 
@@ -153,38 +153,38 @@ def _instant(value: str, zone: tzinfo, expected: str) -> datetime:
         raise _MalformedError(expected) from None
 
 
-def _notification(wishes: _Wishes, value: str) -> None:
-    wishes.patch["delivery_receipt"] = _choice(value, _ON_OFF, "ON or OFF")
-    if wishes.patch["delivery_receipt"]:
-        wishes.patch["status_report"] = StatusReport.ALWAYS
+def _notification(options: _Options, value: str) -> None:
+    options.patch["delivery_receipt"] = _choice(value, _ON_OFF, "ON or OFF")
+    if options.patch["delivery_receipt"]:
+        options.patch["status_report"] = StatusReport.ALWAYS
 
 
-def _validity(wishes: _Wishes, value: str) -> None:
+def _validity(options: _Options, value: str) -> None:
     hours = _number(value, 0, _HOURS, "a number of hours from 0 to 9")
     if hours:
-        wishes.patch["validity"] = timedelta(hours=hours)
+        options.patch["validity"] = timedelta(hours=hours)
 
 
-def _priority(wishes: _Wishes, value: str) -> None:
-    wishes.patch["priority"] = _choice(value, _QOS, "EXPRESS or NORMAL")
+def _priority(options: _Options, value: str) -> None:
+    options.patch["priority"] = _choice(value, _QOS, "EXPRESS or NORMAL")
 
 
-def _duplicates(wishes: _Wishes, value: str) -> None:
-    wishes.patch["duplicate_detection"] = _choice(value, _ON_OFF, "ON or OFF")
+def _duplicates(options: _Options, value: str) -> None:
+    options.patch["duplicate_detection"] = _choice(value, _ON_OFF, "ON or OFF")
 
 
-def _start(wishes: _Wishes, value: str) -> None:
-    wishes.start_at = _instant(value, wishes.zone, "an instant such as 2026-11-23T17:42:00+01:00")
+def _start(options: _Options, value: str) -> None:
+    options.start_at = _instant(value, options.zone, "an instant such as 2026-11-23T17:42:00+01:00")
 
 
-def _sender(wishes: _Wishes, value: str) -> None:
+def _sender(options: _Options, value: str) -> None:
     sender = parse_sender_id(value)
     if sender is None:
         raise _MalformedError("a number, a short code, or up to 11 letters, digits and blanks")
-    wishes.patch["sender_id"] = sender
+    options.patch["sender_id"] = sender
 
 
-def _blackouts(wishes: _Wishes, value: str) -> None:
+def _blackouts(options: _Options, value: str) -> None:
     """Read `start/end`, several separated by commas; one under an hour is widened to an hour from its start."""
     expected = "start/end such as 2026-11-23T22:00:00+01:00/2026-11-24T06:00:00+01:00, the end later than the start"
     periods = []
@@ -192,46 +192,46 @@ def _blackouts(wishes: _Wishes, value: str) -> None:
         start, slash, end = interval.partition("/")
         if not slash:
             raise _MalformedError(expected)
-        start_at = _instant(start.strip(), wishes.zone, expected)
-        end_at = _instant(end.strip(), wishes.zone, expected)
+        start_at = _instant(start.strip(), options.zone, expected)
+        end_at = _instant(end.strip(), options.zone, expected)
         if end_at <= start_at:
             raise _MalformedError(expected)
         try:
             periods.append(Blackout(start_at=start_at, end_at=max(end_at, start_at + BLACKOUT_MINIMUM)))
         except OverflowError:
             raise _MalformedError(expected) from None
-    wishes.blackouts = tuple(periods)
+    options.blackouts = tuple(periods)
 
 
-def _flash(wishes: _Wishes, value: str) -> None:
-    wishes.patch["flash"] = _choice(value, _ON_OFF, "ON or OFF")
+def _flash(options: _Options, value: str) -> None:
+    options.patch["flash"] = _choice(value, _ON_OFF, "ON or OFF")
 
 
-def _cost_centre(wishes: _Wishes, value: str) -> None:
-    wishes.patch["cost_centre"] = _label(value, "1 to 70 characters")
+def _cost_centre(options: _Options, value: str) -> None:
+    options.patch["cost_centre"] = _label(value, "1 to 70 characters")
 
 
-def _reference(wishes: _Wishes, value: str) -> None:
-    wishes.reference = _label(value, "1 to 70 characters")
+def _reference(options: _Options, value: str) -> None:
+    options.reference = _label(value, "1 to 70 characters")
 
 
-def _coding(wishes: _Wishes, value: str) -> None:
-    wishes.patch["coding"] = _choice(value, _CODINGS, "GSM7 or UCS2")
+def _coding(options: _Options, value: str) -> None:
+    options.patch["coding"] = _choice(value, _CODINGS, "GSM7 or UCS2")
 
 
-def _unencodable(wishes: _Wishes, value: str) -> None:
-    wishes.patch["unencodable"] = _choice(value, _UNENCODABLE, "AUTO, SMART, SIMPLE, SWITCH or REJECT")
+def _unencodable(options: _Options, value: str) -> None:
+    options.patch["unencodable"] = _choice(value, _UNENCODABLE, "AUTO, SMART, SIMPLE, SWITCH or REJECT")
 
 
-def _parts(wishes: _Wishes, value: str) -> None:
-    wishes.patch["max_parts"] = _number(value, 1, _PARTS, "a number from 1 to 20")
+def _parts(options: _Options, value: str) -> None:
+    options.patch["max_parts"] = _number(value, 1, _PARTS, "a number from 1 to 20")
 
 
-def _dry_run(wishes: _Wishes, value: str) -> None:
-    wishes.dry_run = _choice(value or "ON", _ON_OFF, "ON or OFF, or nothing")
+def _dry_run(options: _Options, value: str) -> None:
+    options.dry_run = _choice(value or "ON", _ON_OFF, "ON or OFF, or nothing")
 
 
-_OPTIONS: Final[Mapping[str, Callable[[_Wishes, str], None]]] = MappingProxyType(
+_OPTIONS: Final[Mapping[str, Callable[[_Options, str], None]]] = MappingProxyType(
     {
         "DN": _notification,
         "VALIDITY": _validity,

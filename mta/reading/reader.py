@@ -6,7 +6,7 @@
 from typing import Protocol
 
 from mta.reading.body import ExtractedText, extract_text
-from mta.reading.mime import Attachment, Mail, MailLimits, read_attachment, read_mail
+from mta.reading.mime import Attachment, MailLimits, ParsedMail, read_attachment, read_mail
 from mta.reading.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refused
 from sms.personalise import Table
@@ -16,10 +16,10 @@ from sms.settings import Settings
 class MailReader(Protocol):
     """The three steps that look into a mail's content; all are pure and never raise for what it holds."""
 
-    def read(self, raw: bytes, limits: MailLimits) -> Mail | Refused:
+    def read(self, raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
         """Return the mail's facts and parts."""
 
-    def extract(self, mail: Mail, settings: Settings, subject: str) -> ExtractedText | Refused:
+    def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
         """Return the words of its sender; `subject` is without options."""
 
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
@@ -29,11 +29,11 @@ class MailReader(Protocol):
 class DirectReader:
     """Reads where it is called."""
 
-    def read(self, raw: bytes, limits: MailLimits) -> Mail | Refused:
+    def read(self, raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
         """Return the mail's facts and parts."""
         return read_mail(raw, limits)
 
-    def extract(self, mail: Mail, settings: Settings, subject: str) -> ExtractedText | Refused:
+    def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
         """Return the words of its sender."""
         return extract_text(mail, settings, subject=subject)
 

@@ -50,7 +50,7 @@ _PLACE: Final = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,20})([0-9]{1,20})""")
 _Record = tuple[int, Sequence[str]]
 
 
-class _DamagedError(Exception):
+class _DamagedTableError(Exception):
     """The file gives no rows; the argument says why, to its author."""
 
 
@@ -67,34 +67,34 @@ def read_table(content: bytes, *, rows_limit: int = ROWS_LIMIT) -> Table | Refus
     """
     try:
         return _table_of(_read_records(content, rows_limit))
-    except _DamagedError as damaged:
+    except _DamagedTableError as damaged:
         return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE, detail=f"the table: {damaged}")
 
 
 def _read_records(content: bytes, rows_limit: int) -> Sequence[_Record]:
     if len(content) > FILE_LIMIT:
-        raise _DamagedError(f"it is larger than {FILE_LIMIT // 1_000_000} MB")
+        raise _DamagedTableError(f"it is larger than {FILE_LIMIT // 1_000_000} MB")
     if content.startswith(_XLS_MAGIC):
-        raise _DamagedError("this kind of Excel file (.xls) is not read; save it as .xlsx or CSV")
+        raise _DamagedTableError("this kind of Excel file (.xls) is not read; save it as .xlsx or CSV")
     return (_read_xlsx if content.startswith(_XLSX_MAGIC) else _read_csv)(content, rows_limit)
 
 
 def _table_of(records: Sequence[_Record]) -> Table:
     records = [(line, cells) for line, cells in records if any(cell.strip() for cell in cells)]
     if len(records) < 2:
-        raise _DamagedError("it has no rows below the names of its columns")
+        raise _DamagedTableError("it has no rows below the names of its columns")
     columns = _read_columns(*records[0])
     ragged = [line for line, cells in records[1:] if len(cells) != len(columns)]
     if ragged:
         lines = ", ".join(map(str, ragged[:_NAMED])) + (", …" if len(ragged) > _NAMED else "")
-        raise _DamagedError(f"line {lines}: not {len(columns)} columns as in the first line")
+        raise _DamagedTableError(f"line {lines}: not {len(columns)} columns as in the first line")
     place = next((index for index, name in enumerate(columns) if name in NUMBER_COLUMNS), 0)
     rows = []
     for line, cells in records[1:]:
         values = {name: _clean(cell) for name, cell in zip(columns, cells, strict=True)}
         overlong = [name for name, value in values.items() if len(value) > VALUE_LIMIT]
         if overlong:
-            raise _DamagedError(f"line {line}, {overlong[0]}: longer than {VALUE_LIMIT} characters")
+            raise _DamagedTableError(f"line {line}, {overlong[0]}: longer than {VALUE_LIMIT} characters")
         rows.append(TableRow(line=line, number=values[columns[place]].removeprefix("'"), values=values))
     return Table(columns=columns, rows=tuple(rows))
 
@@ -103,17 +103,17 @@ def _read_columns(line: int, cells: Sequence[str]) -> tuple[str, ...]:
     while cells and not cells[-1].strip():
         cells = cells[:-1]  # Excel writes as many delimiters as its widest row ever had
     if len(cells) > COLUMNS_LIMIT:
-        raise _DamagedError(f"it has more than {COLUMNS_LIMIT} columns")
+        raise _DamagedTableError(f"it has more than {COLUMNS_LIMIT} columns")
     for cell in cells:
         if _LOOKS_LIKE_NUMBER.fullmatch(cell.strip()):
-            raise _DamagedError(f"line {line} holds a phone number where the names of the columns are expected")
+            raise _DamagedTableError(f"line {line} holds a phone number where the names of the columns are expected")
     columns = tuple(map(canonical_column, cells))
     nameless = [index for index, name in enumerate(columns, start=1) if not name]
     if nameless:
-        raise _DamagedError(f"line {line}, column {nameless[0]}: a name of letters, digits and blanks is expected")
+        raise _DamagedTableError(f"line {line}, column {nameless[0]}: a name of letters, digits and blanks is expected")
     twice = [name for name, count in Counter(columns).items() if count > 1]
     if twice:
-        raise _DamagedError(f"line {line}: the column {twice[0]} is there twice")
+        raise _DamagedTableError(f"line {line}: the column {twice[0]} is there twice")
     return columns
 
 
@@ -144,9 +144,9 @@ def _read_csv(content: bytes, rows_limit: int) -> Sequence[_Record]:
             lines.in_record = 0
             count += len(cells)
             if len(records) > rows_limit or count > CELLS_LIMIT:
-                raise _DamagedError(f"it has more than {rows_limit} rows or {CELLS_LIMIT} cells")
+                raise _DamagedTableError(f"it has more than {rows_limit} rows or {CELLS_LIMIT} cells")
     except csv.Error as error:
-        raise _DamagedError(f"line {line + before}: {error}") from None
+        raise _DamagedTableError(f"line {line + before}: {error}") from None
     return _with_one_width(records)
 
 
@@ -167,7 +167,7 @@ class _Lines:
         if self.in_record > _RECORD_LINES:
             raise csv.Error(f"a quote is not closed within {_RECORD_LINES} lines")
         if line.count(self._delimiter) > _WIDTH_LIMIT:
-            raise _DamagedError(f"it has more than {COLUMNS_LIMIT} columns")
+            raise _DamagedTableError(f"it has more than {COLUMNS_LIMIT} columns")
         return line
 
 
@@ -196,7 +196,7 @@ def _decode(content: bytes) -> str:
         if "\0" in text:
             break
         return text
-    raise _DamagedError("it is neither text nor an Excel workbook (.xlsx)")
+    raise _DamagedTableError("it is neither text nor an Excel workbook (.xlsx)")
 
 
 def _read_xlsx(content: bytes, rows_limit: int) -> Sequence[_Record]:
@@ -206,10 +206,12 @@ def _read_xlsx(content: bytes, rows_limit: int) -> Sequence[_Record]:
         sheet = workbook.get_sheet_by_index(0)
         height, width = sheet.total_height or 0, sheet.total_width or 0
         if height > rows_limit or width > _WIDTH_LIMIT or height * width > CELLS_LIMIT:
-            raise _DamagedError(f"it has more than {rows_limit} rows, {COLUMNS_LIMIT} columns or {CELLS_LIMIT} cells")
+            raise _DamagedTableError(
+                f"it has more than {rows_limit} rows, {COLUMNS_LIMIT} columns or {CELLS_LIMIT} cells"
+            )
         rows = [(line, [_cell_text(cell) for cell in cells]) for line, cells in enumerate(sheet.iter_rows(), start=1)]
     except (CalamineError, OSError, ValueError, IndexError) as error:
-        raise _DamagedError(f"the workbook cannot be read ({type(error).__name__})") from None
+        raise _DamagedTableError(f"the workbook cannot be read ({type(error).__name__})") from None
     return _with_one_width(rows)
 
 
@@ -222,12 +224,12 @@ def _check_archive(content: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             if len(entries) > _ENTRIES_LIMIT or sum(entry.file_size for entry in entries) > _UNPACKED_LIMIT:
-                raise _DamagedError("the workbook is too large when it is unpacked")
+                raise _DamagedTableError("the workbook is too large when it is unpacked")
             far = any(_reaches_far(_part(archive, entry)) for entry in entries)
     except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error):
-        raise _DamagedError("the workbook is damaged") from None
+        raise _DamagedTableError("the workbook is damaged") from None
     if far:
-        raise _DamagedError(f"it has more than {ROWS_LIMIT} rows, {COLUMNS_LIMIT} columns or {CELLS_LIMIT} cells")
+        raise _DamagedTableError(f"it has more than {ROWS_LIMIT} rows, {COLUMNS_LIMIT} columns or {CELLS_LIMIT} cells")
 
 
 def _part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -40,7 +40,7 @@ _TLS_STAGES = frozenset({Stage.STARTTLS, Stage.HANDSHAKE, Stage.POLICY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class DeliveryFault:
     """What went wrong: the stage, the peer's reply (code 0: it gave none, or nonsense), and a cause in words."""
 
     stage: Stage
@@ -66,7 +66,7 @@ def clean_reply(text: str) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:_MAX_REPLY]
 
 
-def decide_outcome(fault: Fault, domain: str) -> Decision:
+def decide_outcome(fault: DeliveryFault, domain: str) -> Decision:
     """Return what a fault means for the mail."""
     if fault.stage is Stage.CONTENT and not 400 <= fault.code < 600:
         # RFC 5321 §4.5.3.2.6: the final dot left us and no usable answer came: it may have been delivered
@@ -90,7 +90,7 @@ def decide_outcome(fault: Fault, domain: str) -> Decision:
     return Decision(outcome=Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text, fault)), try_next=False)
 
 
-def _host_problem(fault: Fault, domain: str) -> Problem:
+def _host_problem(fault: DeliveryFault, domain: str) -> Problem:
     if fault.stage is Stage.AUTH:
         return _problem(ProblemCode.MAIL_DEFERRED, f"The mail server of {domain} did not let us log in.", fault)
     if fault.code:
@@ -99,5 +99,5 @@ def _host_problem(fault: Fault, domain: str) -> Problem:
     return _problem(ProblemCode.HOST_UNREACHABLE, f"No mail server of {domain} could be reached.", fault)
 
 
-def _problem(code: ProblemCode, text: str, fault: Fault) -> Problem:
+def _problem(code: ProblemCode, text: str, fault: DeliveryFault) -> Problem:
     return Problem(code=code, text=text, cause=f"{fault.stage}: {fault}")

@@ -14,12 +14,12 @@ from typing import Protocol
 import structlog
 
 from gateway.ports import MailAttempt
-from mta.sending.answers import Fault, Stage, decide_outcome
+from mta.sending.answers import DeliveryFault, Stage, decide_outcome
 from mta.sending.circuit import CLOSED, after_abort, after_failure, after_start, may_call
-from mta.sending.connections import Connection, Destination, Destinations
+from mta.sending.connections import Destination, Destinations, PooledConnection
 from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarm, TlsAlarmTaker
 from mta.sending.routes import RouteTable
-from mta.sending.targets import Plan, Planner, Target, split_recipient, to_ascii_domain
+from mta.sending.targets import DeliveryPlan, MailTarget, Planner, split_recipient, to_ascii_domain
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from tls.policy import Demand, PolicyTable
 
@@ -34,7 +34,7 @@ _PROBING = timedelta(seconds=15)
 class FaultError(Exception):
     """A stage of the conversation failed; `tls_begun` that the peer had offered TLS and it was tried."""
 
-    def __init__(self, fault: Fault, *, tls_begun: bool = False) -> None:
+    def __init__(self, fault: DeliveryFault, *, tls_begun: bool = False) -> None:
         super().__init__(str(fault))
         self.fault = fault
         self.tls_begun = tls_begun
@@ -44,7 +44,7 @@ class FaultError(Exception):
 class Call:
     """One call of one host, up to `deadline` in monotonic seconds; the rest is filled in on the way."""
 
-    target: Target
+    target: MailTarget
     demand: Demand
     deadline: float
     address: str = ""
@@ -52,7 +52,7 @@ class Call:
     chain: tuple[bytes, ...] = ()
 
 
-class OpenConnection(Connection, Protocol):
+class OpenConnection(PooledConnection, Protocol):
     """A connection that was judged and found good enough for the mails of its demand."""
 
     @property
@@ -156,7 +156,7 @@ class Attempts:
         destination: Destination[OpenConnection],
     ) -> MailAttempt:
         plan = await self._planner.plan(domain, customer, table)
-        if isinstance(plan, Plan):
+        if isinstance(plan, DeliveryPlan):
             attempt, destination_failed = await self._try_hosts(plan, mail, destination)
         else:
             attempt, destination_failed = MailAttempt(outcome=plan), isinstance(plan, Retry)
@@ -193,7 +193,7 @@ class Attempts:
             self._on_tls_failure(alarm)
 
     async def _try_hosts(
-        self, plan: Plan, mail: OutgoingMail, destination: Destination[OpenConnection]
+        self, plan: DeliveryPlan, mail: OutgoingMail, destination: Destination[OpenConnection]
     ) -> tuple[MailAttempt, bool]:
         """Try the hosts in order; the second value tells that none of them was of any use."""
         deadline = self._monotonic() + self._settings.patience.attempt
@@ -252,7 +252,7 @@ class Attempts:
         Raises whatever `policies` raises.
         """
         plan = await self._planner.plan(domain, customer, self._policies())
-        if not isinstance(plan, Plan):
+        if not isinstance(plan, DeliveryPlan):
             return plan
         checks = []
         for target in plan.targets:

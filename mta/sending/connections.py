@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from mta.sending.circuit import CLOSED, Circuit
 
 
-class Connection(Protocol):
+class PooledConnection(Protocol):
     """An open connection that can take one mail after another."""
 
     @property
@@ -24,7 +24,7 @@ class Connection(Protocol):
         """End it politely and soon; never raises for what the peer does."""
 
 
-Kept = TypeVar("Kept", bound=Connection)
+C = TypeVar("C", bound=PooledConnection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class PoolLimits:
 
 
 @dataclass(slots=True)
-class Destination(Generic[Kept]):
+class Destination(Generic[C]):
     """One destination's places, idle connections and circuit; `failures` counts its TLS policy failures in a row."""
 
     places: asyncio.Semaphore
@@ -47,18 +47,18 @@ class Destination(Generic[Kept]):
     failures: int = 0
     waiting: int = 0
     active: int = 0
-    idle: dict[Hashable, list[tuple[Kept, asyncio.TimerHandle]]] = field(default_factory=dict)
+    idle: dict[Hashable, list[tuple[C, asyncio.TimerHandle]]] = field(default_factory=dict)
 
 
-class Destinations(Generic[Kept]):
+class Destinations(Generic[C]):
     """All destinations; the ones unused for longest are forgotten first, never one that is in use."""
 
     def __init__(self, limits: PoolLimits) -> None:
         self.limits = limits
-        self._known: OrderedDict[Hashable, Destination[Kept]] = OrderedDict()
+        self._known: OrderedDict[Hashable, Destination[C]] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
 
-    def get(self, key: Hashable) -> Destination[Kept]:
+    def get(self, key: Hashable) -> Destination[C]:
         """Return the destination of this key, new ones empty."""
         found = self._known.get(key)
         if found is None:
@@ -73,7 +73,7 @@ class Destinations(Generic[Kept]):
             if not destination.active and not destination.waiting and not destination.idle:
                 del self._known[key]
 
-    async def enter(self, destination: Destination[Kept]) -> bool:
+    async def enter(self, destination: Destination[C]) -> bool:
         """Take a place, waiting a little; False where the destination is too busy."""
         if destination.waiting >= self.limits.waiting:
             return False
@@ -88,12 +88,12 @@ class Destinations(Generic[Kept]):
         destination.active += 1
         return True
 
-    def leave(self, destination: Destination[Kept]) -> None:
+    def leave(self, destination: Destination[C]) -> None:
         """Give the place back."""
         destination.active -= 1
         destination.places.release()
 
-    def take(self, destination: Destination[Kept], key: Hashable) -> Kept | None:
+    def take(self, destination: Destination[C], key: Hashable) -> C | None:
         """Return an idle connection of exactly this key, the one used last, and own it."""
         while kept := destination.idle.get(key):
             connection, timer = kept.pop()
@@ -105,7 +105,7 @@ class Destinations(Generic[Kept]):
             self.discard(connection)
         return None
 
-    def keep(self, destination: Destination[Kept], key: Hashable, connection: Kept) -> None:
+    def keep(self, destination: Destination[C], key: Hashable, connection: C) -> None:
         """Keep a connection for the next mail of this key, for a while."""
         if not connection.usable:
             self.discard(connection)
@@ -114,7 +114,7 @@ class Destinations(Generic[Kept]):
         timer = asyncio.get_running_loop().call_later(self.limits.idle_seconds, expire)
         destination.idle.setdefault(key, []).append((connection, timer))
 
-    def _expire(self, destination: Destination[Kept], key: Hashable, connection: Kept) -> None:
+    def _expire(self, destination: Destination[C], key: Hashable, connection: C) -> None:
         rest = [pair for pair in destination.idle.get(key, []) if pair[0] is not connection]
         if rest:
             destination.idle[key] = rest
@@ -122,7 +122,7 @@ class Destinations(Generic[Kept]):
             destination.idle.pop(key, None)
         self.discard(connection)
 
-    def discard(self, connection: Kept) -> None:
+    def discard(self, connection: C) -> None:
         """Close a connection without waiting for it."""
         task = asyncio.get_running_loop().create_task(connection.close())
         self._closing.add(task)

@@ -17,28 +17,28 @@ from functools import partial
 from typing import NoReturn
 
 from gateway.ports import MailAttempt
-from mta.sending.answers import Fault, Stage, clean_reply
+from mta.sending.answers import DeliveryFault, Stage, clean_reply
 from mta.sending.attempts import Attempts, Call, FaultError
 from mta.sending.line import RefusedError, SmtpLine, expect
 from mta.sending.login import EXTERNAL, WRONG_MECHANISM, password_exchanges
 from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarmTaker
-from mta.sending.replies import Kind, Reply, read_extensions
+from mta.sending.replies import Kind, ServerReply, read_extensions
 from mta.sending.routes import Route, RouteTable
-from mta.sending.targets import Planner, Target
-from mta.sending.transaction import POLITE_SECONDS, Transaction, seconds_left
+from mta.sending.targets import MailTarget, Planner
+from mta.sending.transaction import POLITE_SECONDS, MailTransaction, seconds_left
 from sms.outcome import Outcome
 from tls.contexts import ClientContexts, ContextError, read_peer, role_of
 from tls.dane import find_dane_fault
 from tls.mtasts import StsLookup
 from tls.mx import AddressGuard
-from tls.policy import Achieved, Demand, PolicyTable, TlsLevel, Verdict, explain_refusal, judge
+from tls.policy import Achieved, Demand, PolicyTable, TlsLevel, TlsVerdict, explain_refusal, judge
 from tls.resolver import Resolver
 from tls.sessions import Sessions
 
 Clock = Callable[[], float]
 
 
-class SmtpConnection:
+class ClientConnection:
     """One open, judged and, where the route says so, logged-in connection; fulfils mta.sending.transaction.Wire."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what was found out on the way here
@@ -68,7 +68,7 @@ class SmtpConnection:
     async def send(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
         """Run one transaction and return the last reply; raises `FaultError`, after which only `close` may follow."""
         self._mails_left -= 1
-        transaction = Transaction(self, self._patience, self._monotonic)
+        transaction = MailTransaction(self, self._patience, self._monotonic)
         try:
             return await transaction.send(sender, recipient, message, deadline)
         finally:
@@ -83,7 +83,7 @@ class SmtpConnection:
         with _faults_of(stage):
             self._line.write(data)
 
-    async def read(self, stage: Stage, seconds: float) -> Reply:
+    async def read(self, stage: Stage, seconds: float) -> ServerReply:
         """Return the next reply; after the content one that only began counts: what was taken is not sent again."""
         with _faults_of(stage):
             return await self._line.read(seconds, rest=self._patience.rest if stage is Stage.CONTENT else None)
@@ -117,15 +117,15 @@ class SmtpOpener:
         self._monotonic = monotonic
         self._sessions = Sessions(monotonic=monotonic)
 
-    async def open(self, call: Call) -> SmtpConnection:
+    async def open(self, call: Call) -> ClientConnection:
         """Make the call and judge what the host shows."""
         if call.demand.blocked:
             _refuse(call.demand, call.demand.blocked)
         context = self._find_context(call.target, call.demand)
         addresses = await self._planner.find_addresses(call.target)
-        if isinstance(addresses, Fault):
+        if isinstance(addresses, DeliveryFault):
             raise FaultError(addresses)
-        fault = Fault(stage=Stage.CONNECT, cause="no address")
+        fault = DeliveryFault(stage=Stage.CONNECT, cause="no address")
         for address in addresses:
             call.address = address
             try:
@@ -136,7 +136,7 @@ class SmtpOpener:
             return await self._converse(opened, call, context)
         raise FaultError(fault)
 
-    def _find_context(self, target: Target, demand: Demand) -> ssl.SSLContext:
+    def _find_context(self, target: MailTarget, demand: Demand) -> ssl.SSLContext:
         try:
             return self._contexts.get(role_of(demand, target.route.certificate if target.route else None))
         except ContextError as error:
@@ -156,7 +156,7 @@ class SmtpOpener:
             raise
         return opened
 
-    async def _converse(self, opened: socket.socket, call: Call, context: ssl.SSLContext) -> SmtpConnection:
+    async def _converse(self, opened: socket.socket, call: Call, context: ssl.SSLContext) -> ClientConnection:
         demand, route, deadline = call.demand, call.target.route, call.deadline
         key = (demand, call.target, call.address)
         implicit = route is not None and route.implicit_tls
@@ -179,7 +179,7 @@ class SmtpOpener:
             line.drop()
             raise
         ended = partial(self._sessions.keep, key, line.tls) if line.tls is not None else _nothing
-        return SmtpConnection(line, extensions, call, self._settings, self._monotonic, ended)
+        return ClientConnection(line, extensions, call, self._settings, self._monotonic, ended)
 
     def _left(self, deadline: float) -> float:
         return seconds_left(deadline, self._patience.command, self._monotonic)
@@ -219,13 +219,13 @@ class SmtpOpener:
             ways = password_exchanges(offered, route.login.user, password)
             if not ways:
                 cause = f"the server offers AUTH {offered or 'not at all'}, we know PLAIN and LOGIN"
-                raise FaultError(Fault(stage=Stage.AUTH, cause=clean_reply(cause)))
+                raise FaultError(DeliveryFault(stage=Stage.AUTH, cause=clean_reply(cause)))
         elif route.certificate is not None and "external" in offered.lower().split():
             ways = (EXTERNAL,)
         else:
             return
         if line.tls is None:
-            raise FaultError(Fault(stage=Stage.AUTH, cause="no login goes out without TLS"))
+            raise FaultError(DeliveryFault(stage=Stage.AUTH, cause="no login goes out without TLS"))
         with _faults_of(Stage.AUTH):
             for way in ways:
                 reply = await self._say_in_turn(line, way, deadline)
@@ -233,7 +233,7 @@ class SmtpOpener:
                     break
             expect(reply, Kind.YES)
 
-    async def _say_in_turn(self, line: SmtpLine, steps: Sequence[bytes], deadline: float) -> Reply:
+    async def _say_in_turn(self, line: SmtpLine, steps: Sequence[bytes], deadline: float) -> ServerReply:
         """Say one step after the other for as long as the server wants more; returns its last reply."""
         for step in steps:
             reply = await line.ask(step, self._left(deadline))
@@ -308,7 +308,7 @@ def _judge_connection(line: SmtpLine, call: Call, now: datetime) -> None:
     """Note protocol version and cipher in the call, and raise where the connection is not what is demanded."""
     demand = call.demand
     if not line.is_open:
-        raise FaultError(Fault(stage=Stage.HELLO, cause="connection lost"))
+        raise FaultError(DeliveryFault(stage=Stage.HELLO, cause="connection lost"))
     tls = line.tls
     achieved = Achieved(encrypted=False)
     if tls is not None:
@@ -327,7 +327,7 @@ def _judge_connection(line: SmtpLine, call: Call, now: datetime) -> None:
         call.chain = peer.chain if peer else ()
     verdict = judge(demand, achieved)
     if not verdict.granted:
-        fault = Fault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict))
+        fault = DeliveryFault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict))
         raise FaultError(fault, tls_begun=achieved.encrypted)
 
 
@@ -340,8 +340,8 @@ def _find_dane_fault(demand: Demand, chain: tuple[bytes, ...], names: tuple[str,
 
 
 def _refuse(demand: Demand, cause: str, *, status: str = "4.7.5") -> NoReturn:
-    verdict = Verdict(granted=False, cause=cause, status=status)
-    raise FaultError(Fault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict)))
+    verdict = TlsVerdict(granted=False, cause=cause, status=status)
+    raise FaultError(DeliveryFault(stage=Stage.POLICY, cause=explain_refusal(demand, verdict)))
 
 
 @contextmanager
@@ -357,9 +357,11 @@ def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
         if tls is not None and stage in {Stage.STARTTLS, Stage.HANDSHAKE}:
             begun = stage is Stage.STARTTLS
             words = f"TLS failed: {code} {cause}" if code else f"TLS failed: {cause}"
-            verdict = Verdict(granted=False, cause=words, status="4.7.5")
-            raise FaultError(Fault(stage=stage, cause=explain_refusal(tls, verdict)), tls_begun=begun) from error
-        raise FaultError(Fault(stage=stage, code=code, cause=cause)) from error
+            verdict = TlsVerdict(granted=False, cause=words, status="4.7.5")
+            raise FaultError(
+                DeliveryFault(stage=stage, cause=explain_refusal(tls, verdict)), tls_begun=begun
+            ) from error
+        raise FaultError(DeliveryFault(stage=stage, code=code, cause=cause)) from error
 
 
 def _say(error: BaseException) -> str:

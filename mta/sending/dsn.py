@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from mta.sending.fields import date, part, quoted_printable
 from mta.smtp.engine.replies import printable, reply_to
-from sms.lifecycle import OPEN, State
+from sms.lifecycle import OPEN, MessageState
 from sms.message import MailOrigin
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
@@ -26,7 +26,9 @@ from templates.words import Words
 
 _LONGEST_LINE = 998
 _FIELD_LIMIT = 900
-_FAILURES = frozenset({State.UNDELIVERED, State.EXPIRED, State.REJECTED, State.FAILED, State.CANCELLED})
+_FAILURES = frozenset(
+    {MessageState.UNDELIVERED, MessageState.EXPIRED, MessageState.REJECTED, MessageState.FAILED, MessageState.CANCELLED}
+)
 
 
 class Action(StrEnum):
@@ -76,15 +78,19 @@ STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
 _NEVER_BY_DSN = frozenset({NoticeKind.ACCEPTED, NoticeKind.DRY_RUN})
 _STATUS_OF_FAILURE = MappingProxyType(
     {
-        State.UNDELIVERED: "5.0.0",
-        State.EXPIRED: "4.4.7",
-        State.REJECTED: "5.7.1",
-        State.FAILED: "5.3.0",
-        State.CANCELLED: "5.3.0",
+        MessageState.UNDELIVERED: "5.0.0",
+        MessageState.EXPIRED: "4.4.7",
+        MessageState.REJECTED: "5.7.1",
+        MessageState.FAILED: "5.3.0",
+        MessageState.CANCELLED: "5.3.0",
     }
 )
 _RECEIPT_WORD = MappingProxyType(
-    {State.UNDELIVERED: "UNDELIV", State.EXPIRED: "EXPIRED", State.REJECTED: "REJECTD"}  # SMPP 3.4 appendix B
+    {
+        MessageState.UNDELIVERED: "UNDELIV",
+        MessageState.EXPIRED: "EXPIRED",
+        MessageState.REJECTED: "REJECTD",
+    }  # SMPP 3.4 appendix B
 )
 
 
@@ -128,7 +134,7 @@ def decide_dsn(kind: NoticeKind, report: JobReport) -> tuple[RecipientStatus, ..
 def _decide_one(kind: NoticeKind, message: ReportedMessage, report: JobReport) -> RecipientStatus | None:
     asked = frozenset(word.strip().upper() for word in message.notify.split(",") if word.strip())
     if kind is NoticeKind.DELAYED:
-        waiting = message.state in OPEN or (message.state is State.SUBMITTED and report.settled_at is None)
+        waiting = message.state in OPEN or (message.state is MessageState.SUBMITTED and report.settled_at is None)
         # RFC 3461 §5.2.5
         if not waiting or (asked and "DELAY" not in asked):
             return None
@@ -147,12 +153,12 @@ def _decide_one(kind: NoticeKind, message: ReportedMessage, report: JobReport) -
 
 def _is_correction(message: ReportedMessage, report: JobReport) -> bool:
     settled_at = report.settled_at
-    return message.state is State.DELIVERED and (settled_at is None or message.updated_at > settled_at)
+    return message.state is MessageState.DELIVERED and (settled_at is None or message.updated_at > settled_at)
 
 
 def _decide_success(message: ReportedMessage, settings: Settings) -> RecipientStatus:
     accepted = bool(message.parts) and all(part.billed for part in message.parts)
-    if message.state is State.DELIVERED:
+    if message.state is MessageState.DELIVERED:
         action, status = Action.DELIVERED, "2.1.5"
     elif settings.acceptance_is_delivery and accepted:
         action, status = Action.DELIVERED, "2.0.0"
@@ -194,10 +200,10 @@ _OUR_REFUSALS = (frozenset(map(str, Refusal)) - frozenset(map(str, ProblemCode))
 
 def _status_of_failure(message: ReportedMessage) -> str:
     by_state = _STATUS_OF_FAILURE[message.state]
-    if message.state is State.EXPIRED or message.reason not in set(ProblemCode):
+    if message.state is MessageState.EXPIRED or message.reason not in set(ProblemCode):
         return by_state
     by_problem = STATUS_OF_PROBLEM[ProblemCode(message.reason)]
-    if message.state is State.REJECTED and by_problem == "5.3.0":
+    if message.state is MessageState.REJECTED and by_problem == "5.3.0":
         return by_state  # a network that says REJECTD without a reason refused it by its policy
     return by_problem
 
@@ -272,13 +278,13 @@ def _sentence(status: RecipientStatus, report: JobReport, words: Words) -> str:
     if status.action is Action.FAILED:
         reason = words.explain(message.reason, message.problem) if message.reason else ""
         return words.say("dsn.failed", number=number, reason=reason).rstrip()
-    if message.state is State.DELIVERED:
+    if message.state is MessageState.DELIVERED:
         return words.say(
             "dsn.delivered", number=number, time=words.time(status.last_attempt_at or message.updated_at, zone)
         )
     if status.action is Action.DELIVERED:
         return words.say("dsn.accepted", number=number)
-    return words.say("dsn.relayed" if message.state is State.SUBMITTED else "dsn.unknown", number=number)
+    return words.say("dsn.relayed" if message.state is MessageState.SUBMITTED else "dsn.unknown", number=number)
 
 
 def _status_fields(

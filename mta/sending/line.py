@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from aiosmtplib.protocol import SMTPProtocol
 
-from mta.sending.replies import Kind, Reply, ReplyReader
+from mta.sending.replies import Kind, ReplyReader, ServerReply
 
 # Beyond our own bound, so that the loop's never speaks first.
 _LATER: Final = 5.0
@@ -23,12 +23,12 @@ _LATER: Final = 5.0
 class RefusedError(Exception):
     """A reply that is not the one hoped for."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: ServerReply) -> None:
         super().__init__(reply.words)
         self.reply = reply
 
 
-def expect(reply: Reply, kind: Kind) -> Reply:
+def expect(reply: ServerReply, kind: Kind) -> ServerReply:
     """Return the reply; raises RefusedError where it is of another class."""
     if not reply.is_kind(kind):
         raise RefusedError(reply)
@@ -82,7 +82,7 @@ class SmtpLine(SMTPProtocol):
         self._reader.clear()
         super().write(data)
 
-    async def read(self, seconds: float, *, rest: float | None = None) -> Reply:
+    async def read(self, seconds: float, *, rest: float | None = None) -> ServerReply:
         """Return the next reply; with `rest` also one that began and does not end in so many seconds more."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + seconds
@@ -104,7 +104,7 @@ class SmtpLine(SMTPProtocol):
             return begun
         return reply
 
-    async def ask(self, command: bytes, seconds: float) -> Reply:
+    async def ask(self, command: bytes, seconds: float) -> ServerReply:
         """Send one command and return the reply to it."""
         self.write(command + b"\r\n")
         return await self.read(seconds)

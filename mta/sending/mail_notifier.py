@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from gateway.alerts import Raised
+from gateway.alerts import Alert
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
 from gateway.ports import Alarm, Clock, MailAttempt
 from gateway.postmaster import PostmasterMail
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 _REST = 600.0
 
 
-class Delivery(Protocol):
+class MailDelivery(Protocol):
     """What takes a composed mail to its recipient."""
 
     async def deliver(self, mail: ComposedMail, *, customer: str) -> MailAttempt:
@@ -71,7 +71,7 @@ class FolderDelivery:
         partial.rename(self._folder / f"{name}.eml")
 
 
-class MailTeller:
+class MailNotifier:
     """Fulfils gateway.ports.NoticeSender and AlarmSender, and gateway.postmaster.PostmasterSender.
 
     Mail is signed by every one of `signers`. `alarm` takes what the administrator must know of, `rules` has the
@@ -85,10 +85,10 @@ class MailTeller:
         identity: MailIdentity,
         renderer: Renderer,
         signers: Sequence[Signer],
-        delivery: Delivery,
+        delivery: MailDelivery,
         clock: Clock,
         rules: MailRules,
-        alarm: Callable[[Raised], None],
+        alarm: Callable[[Alert], None],
         large: LargeReports,
         admin_address: str = "",
         postmaster: str = "",
@@ -170,7 +170,7 @@ class MailTeller:
         whose = f"«{report.customer}»" + (f", profile «{report.profile}»" if report.profile else "")
         log.error("template_fell_back", customer=report.customer, profile=report.profile, form=form, fault=fault)
         self._alarm(
-            Raised(
+            Alert(
                 topic=f"template:{report.customer}:{form}",
                 subject=f"Template of {report.customer} fails: the standard one goes out",
                 text=f"The own template of {whose} for the form «{form}» failed: {fault}.\n\n"

@@ -33,7 +33,7 @@ class OutgoingMail(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class ClientTimeouts:
     """Seconds per stage (RFC 5321 §4.5.3.2); each is for the whole answer, so a dripping peer gains nothing.
 
     `rest` is for what follows the first octets of the answer to the message, of which the first digit is enough;
@@ -55,7 +55,7 @@ class DeliverySettings:
     helo: str
     port: int = 25
     source_address: str = ""
-    patience: Patience = field(default_factory=Patience)
+    patience: ClientTimeouts = field(default_factory=ClientTimeouts)
     pool: PoolLimits = field(default_factory=PoolLimits)
     circuit: CircuitRule = field(default_factory=CircuitRule)
     mails_per_connection: int = 100

@@ -29,7 +29,7 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ServerReply:
     """One reply: `code` is 0 where it has none, `lines` its text without codes, `first` its first line as it came."""
 
     code: int
@@ -73,7 +73,7 @@ class ReplyReader:
         self._held.clear()
         self._lines.clear()
 
-    def take(self) -> Reply | None:
+    def take(self) -> ServerReply | None:
         """Return the next reply that is whole, None where there is none yet; preliminary ones are passed over."""
         while end := self._held.find(b"\n") + 1:
             line = bytes(self._held[:end])
@@ -88,7 +88,7 @@ class ReplyReader:
                     return reply
         return None
 
-    def take_unfinished(self) -> Reply | None:
+    def take_unfinished(self) -> ServerReply | None:
         """Return the reply that began and never ended, None where nothing was said."""
         lines = [*self._lines, bytes(self._held)] if self._held else list(self._lines)
         self.clear()
@@ -99,17 +99,17 @@ class ReplyReader:
         return bool(code[2]) if code else len(self._lines) > 1
 
 
-def _read(lines: Sequence[bytes]) -> Reply:
+def _read(lines: Sequence[bytes]) -> ServerReply:
     code, texts = 0, []
     for line in lines:
         found = _CODE.match(line)
         if found is not None:
             code = int(found[1])
         texts.append(line[found.end() if found else 0 :].decode("utf-8", "replace").strip())
-    return Reply(code=code, lines=tuple(texts), first=lines[0].decode("utf-8", "replace").rstrip())
+    return ServerReply(code=code, lines=tuple(texts), first=lines[0].decode("utf-8", "replace").rstrip())
 
 
-def read_extensions(reply: Reply) -> dict[str, str]:
+def read_extensions(reply: ServerReply) -> dict[str, str]:
     """Return the extensions of a reply to EHLO with their parameters, by name in lower case; AUTH may be told twice."""
     extensions: dict[str, str] = {}
     for line in reply.lines[1:]:

@@ -13,7 +13,7 @@ from tls.policy import TlsLevel, TlsPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class RelayLogin:
     """A login by user and password (mta.sending.login), the password in a file of its own."""
 
     user: str
@@ -33,7 +33,7 @@ class Route:
     port: int = 25
     tls: TlsPolicy | None = None
     implicit_tls: bool = False
-    login: Login | None = None
+    login: RelayLogin | None = None
     certificate: ClientCertificate | None = None
     source_address: str = ""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from mta.sending.answers import Fault, Stage
+from mta.sending.answers import DeliveryFault, Stage
 from mta.sending.routes import Route, RouteTable
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Retry
 from tls.dane import find_tlsa
@@ -31,7 +31,7 @@ _MAX_ADDRESSES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class MailTarget:
     """One host to try. `host` is a name or an IP address in text."""
 
     host: str
@@ -42,13 +42,13 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class DeliveryPlan:
     """The hosts to try in order for one domain and customer, under the policies as they stood when it was made."""
 
     domain: str
     customer: str
     table: PolicyTable
-    targets: tuple[Target, ...] = ()
+    targets: tuple[MailTarget, ...] = ()
     sts: StsResult = field(default_factory=StsResult)
 
 
@@ -94,18 +94,18 @@ class Planner:
         self._own_name = own_name.lower()
         self._source_address = source_address
 
-    async def plan(self, domain: str, customer: str, table: PolicyTable) -> Plan | Outcome:
+    async def plan(self, domain: str, customer: str, table: PolicyTable) -> DeliveryPlan | Outcome:
         """Return the hosts to try, or what became of the mail where there are none."""
         route = self._routes.find(domain)
         if route is not None:
-            target = Target(
+            target = MailTarget(
                 host=route.host_name,
                 port=route.port,
                 proof=HostProof.CONFIGURED,
                 route=route,
                 source_address=route.source_address or self._source_address,
             )
-            return Plan(domain=domain, customer=customer, table=table, targets=(target,))
+            return DeliveryPlan(domain=domain, customer=customer, table=table, targets=(target,))
         literal = parse_literal(domain)
         if literal is not None:
             hosts = Hosts(names=(str(literal),))
@@ -115,15 +115,16 @@ class Planner:
             return _explain_hosts(hosts.problem, hosts.cause, domain)
         proof = HostProof.DNSSEC if hosts.authentic else HostProof.UNPROVEN
         targets = tuple(
-            Target(host=name, port=self._port, proof=proof, source_address=self._source_address) for name in hosts.names
+            MailTarget(host=name, port=self._port, proof=proof, source_address=self._source_address)
+            for name in hosts.names
         )
         sts = StsResult()
         level = table.find(domain, customer).policy.level
         if self._sts is not None and level.discovers and literal is None:
             sts = await self._sts.find(domain)
-        return Plan(domain=domain, customer=customer, table=table, targets=targets, sts=sts)
+        return DeliveryPlan(domain=domain, customer=customer, table=table, targets=targets, sts=sts)
 
-    async def demand(self, plan: Plan, target: Target, *, tls_only: bool = False) -> Demand:
+    async def demand(self, plan: DeliveryPlan, target: MailTarget, *, tls_only: bool = False) -> Demand:
         """Return what the target must show; `tls_only` once TLS failed at another host: the next must have it."""
         demand = decide_policy(
             plan.domain,
@@ -147,10 +148,12 @@ class Planner:
             return demand.level in {TlsLevel.DANE, TlsLevel.DANE_ONLY}
         return demand.proof is HostProof.DNSSEC and demand.level.discovers
 
-    async def find_addresses(self, target: Target) -> tuple[str, ...] | Fault:
+    async def find_addresses(self, target: MailTarget) -> tuple[str, ...] | DeliveryFault:
         """Return the addresses to call, in order, or why there are none."""
         if target.route is None and target.host == self._own_name:
-            return Fault(stage=Stage.CONNECT, cause=f"{target.host} is our own name: the mail would come back to us")
+            return DeliveryFault(
+                stage=Stage.CONNECT, cause=f"{target.host} is our own name: the mail would come back to us"
+            )
         literal = parse_address(target.host)
         if literal is not None:
             found, fault = [literal], ""
@@ -169,7 +172,7 @@ class Planner:
             fault = fault if not found else f"{target.host} has no address of the family of {source}"
             found = [address for address in found if address.version == source.version]
         if not found:
-            return Fault(stage=Stage.CONNECT, cause=fault)
+            return DeliveryFault(stage=Stage.CONNECT, cause=fault)
         return tuple(str(address) for address in take_turns(found)[:_MAX_ADDRESSES])
 
 

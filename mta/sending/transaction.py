@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from mta.sending.answers import Fault, Stage, clean_reply
+from mta.sending.answers import DeliveryFault, Stage, clean_reply
 from mta.sending.attempts import FaultError
 from mta.sending.fields import with_crlf
-from mta.sending.outgoing import Patience
-from mta.sending.replies import Kind, Reply
+from mta.sending.outgoing import ClientTimeouts
+from mta.sending.replies import Kind, ServerReply
 
 _CLOSING = 421
 _SIZE_DIGITS = 20
@@ -33,12 +33,12 @@ class Wire(Protocol):
     def write(self, stage: Stage, data: bytes) -> None:
         """Send octets; nothing may be awaited between this and the first `read`."""
 
-    async def read(self, stage: Stage, seconds: float) -> Reply:
+    async def read(self, stage: Stage, seconds: float) -> ServerReply:
         """Return the next reply; after the content also one that only began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class SmtpCommand:
     """One line of an envelope, and the first digit of the codes that mean yes."""
 
     stage: Stage
@@ -46,10 +46,10 @@ class Command:
     expected: Kind = Kind.YES
 
 
-class Transaction:
+class MailTransaction:
     """One mail to one recipient; `in_step` tells whether both sides agree on where they are, so QUIT may follow."""
 
-    def __init__(self, wire: Wire, patience: Patience, monotonic: Callable[[], float]) -> None:
+    def __init__(self, wire: Wire, patience: ClientTimeouts, monotonic: Callable[[], float]) -> None:
         self.in_step = True
         self._wire = wire
         self._patience = patience
@@ -64,7 +64,7 @@ class Transaction:
             _command(Stage.DATA, "DATA", expected=Kind.GO_ON),
         )
         if self._wire.find_extension("pipelining") is not None:
-            groups: Sequence[tuple[Command, ...]] = (commands,)
+            groups: Sequence[tuple[SmtpCommand, ...]] = (commands,)
         else:
             groups = [(command,) for command in commands]
         self.in_step = False
@@ -84,19 +84,21 @@ class Transaction:
         if limit is not None:
             # RFC 1870 §6.1; a limit of more digits bounds nothing, and int() may refuse it
             if limit.isdecimal() and len(limit) <= _SIZE_DIGITS and 0 < int(limit) < len(message):
-                raise FaultError(Fault(stage=Stage.MAIL, code=552, cause="5.3.4 larger than the server takes"))
+                raise FaultError(DeliveryFault(stage=Stage.MAIL, code=552, cause="5.3.4 larger than the server takes"))
             options.append(f"SIZE={len(message)}")
         if not message.isascii():
             if self._wire.find_extension("8bitmime") is None:  # RFC 6152 §3: converting would break the signature
-                raise FaultError(Fault(stage=Stage.MAIL, code=554, cause="5.6.3 the server takes no 8-bit mail"))
+                raise FaultError(
+                    DeliveryFault(stage=Stage.MAIL, code=554, cause="5.6.3 the server takes no 8-bit mail")
+                )
             options.append("BODY=8BITMIME")
         if not (sender.isascii() and recipient.isascii()):
             if self._wire.find_extension("smtputf8") is None:  # RFC 6531 §3.5
-                raise FaultError(Fault(stage=Stage.MAIL, code=553, cause="5.6.7 addresses must be ASCII there"))
+                raise FaultError(DeliveryFault(stage=Stage.MAIL, code=553, cause="5.6.7 addresses must be ASCII there"))
             options.append("SMTPUTF8")
         return options
 
-    async def _read_replies(self, group: Sequence[Command], deadline: float) -> None:
+    async def _read_replies(self, group: Sequence[SmtpCommand], deadline: float) -> None:
         """Read the reply to each command; raises the first refusal once the others are read."""
         refusal: FaultError | None = None
         accepted: set[Stage] = set()
@@ -134,16 +136,16 @@ class Transaction:
         return False
 
 
-def fault_of(stage: Stage, reply: Reply) -> Fault:
+def fault_of(stage: Stage, reply: ServerReply) -> DeliveryFault:
     """Return the fault that a reply of the wrong class is."""
-    return Fault(stage=stage, code=reply.code, cause=clean_reply(reply.words))
+    return DeliveryFault(stage=stage, code=reply.code, cause=clean_reply(reply.words))
 
 
-def _command(stage: Stage, *words: str, expected: Kind = Kind.YES) -> Command:
+def _command(stage: Stage, *words: str, expected: Kind = Kind.YES) -> SmtpCommand:
     line = " ".join(words).encode()
     if _CONTROLS.search(line):
-        raise FaultError(Fault(stage=stage, cause="a control character in an address"))
-    return Command(stage=stage, line=line + b"\r\n", expected=expected)
+        raise FaultError(DeliveryFault(stage=stage, cause="a control character in an address"))
+    return SmtpCommand(stage=stage, line=line + b"\r\n", expected=expected)
 
 
 def as_content(message: bytes) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class CarrierAccount:
     password: str = field(repr=False)
     bind: BindMode = BindMode.TRANSCEIVER
     dialect: Dialect = field(default_factory=Dialect)
-    limits: Limits = field(default_factory=Limits)
+    limits: SessionLimits = field(default_factory=SessionLimits)
     throughput: float | None = None
     tls: Callable[[], ssl.SSLContext] | None = None
     server_hostname: str = ""

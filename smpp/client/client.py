@@ -2,8 +2,8 @@
 
 Exactly one answer per part: what was never written is `Retry(LINK_DOWN)`, what was written and has no answer is
 `Unknown`. Beside the parts it can ask about earlier SMS, and send one text to many numbers. Not here: what the carrier
-brings (arrivals), how binds are held up (binding), SMPP itself (session), the carrier's wishes (dialect and the readers
-and writers beside it), speed (pace).
+brings (arrivals), how binds are held up (binding), SMPP itself (session), what the carrier wants (dialect and the
+readers and writers beside it), speed (pace).
 """
 
 import asyncio
@@ -51,11 +51,11 @@ from smpp.session.events import (
     Missing,
     OutbindHeard,
     Spoke,
-    Stray,
     Unanswered,
+    UnmatchedResponse,
 )
 from smpp.session.session import Session, SessionError
-from smpp.session.states import Role, State
+from smpp.session.states import Role, SessionState
 from smpp.wire.bodies import BindReceiver, DataSmResp, Outbind, Request, SubmitSmResp
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import Pdu
@@ -67,7 +67,7 @@ from sms.outcome import Done, Outcome, ProblemCode, Retry
 
 log = structlog.get_logger()
 
-_SENDING = frozenset({State.BOUND_TX, State.BOUND_TRX})
+_SENDING = frozenset({SessionState.BOUND_TX, SessionState.BOUND_TRX})
 _UNBIND_SECONDS = 2.0
 
 
@@ -364,7 +364,7 @@ class SmppClient:
             status = status_name(status_of(event.pdu))
             log.warning("smpp_part_answered_late", carrier=self.name, part=event.context, status=status)
             self._events.answered_late(self.name, event.context, self._read_answer(event.pdu))
-        elif isinstance(event, Stray):
+        elif isinstance(event, UnmatchedResponse):
             status = status_name(event.status)
             log.warning("smpp_stray_answer", carrier=self.name, command=hex(event.command), status=status)
         elif isinstance(event, Malformed):

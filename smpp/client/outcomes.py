@@ -15,7 +15,7 @@ from smpp.session.events import Missing
 from smpp.wire.bodies import GenericNack, QuerySmResp, SubmitMultiResp
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import Pdu
-from smpp.wire.statuses import NO_OVERRIDES, Meaning, Status, Verdict, meaning_of, status_name
+from smpp.wire.statuses import NO_OVERRIDES, Meaning, Status, StatusVerdict, meaning_of, status_name
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 
@@ -49,14 +49,14 @@ def decide_outcome(
     overrides: Mapping[int, Meaning] = NO_OVERRIDES,
     throttle_pause: timedelta | None = None,
 ) -> Outcome:
-    """Return what an answer with this status comes to; `reference` is the carrier's id, `throttle_pause` its wish."""
+    """Return what an answer with this status comes to; `reference` is the carrier's id."""
     meaning = meaning_of(status, overrides)
-    if meaning.verdict is Verdict.DONE:
+    if meaning.verdict is StatusVerdict.DONE:
         return Done(reference=reference)
     problem = Problem(code=meaning.code, text=meaning.text, cause=status_name(status))
-    if meaning.verdict is Verdict.FAIL:
+    if meaning.verdict is StatusVerdict.FAIL:
         return Failed(problem=problem)
-    if meaning.verdict is Verdict.UNKNOWN:
+    if meaning.verdict is StatusVerdict.UNKNOWN:
         return Unknown(problem=problem)
     return Retry(problem=problem, after=throttle_pause if meaning.code is ProblemCode.THROTTLED else None)
 
@@ -64,7 +64,7 @@ def decide_outcome(
 def outcome_of_unwritable(error: PduError) -> Outcome:
     """Return the outcome of a part that no PDU can carry: its number or sender is at fault, or our own data."""
     meaning = meaning_of(error.status)
-    if meaning.verdict is Verdict.FAIL:
+    if meaning.verdict is StatusVerdict.FAIL:
         return Failed(problem=Problem(code=meaning.code, text=meaning.text, cause=str(error)))
     return Failed(
         problem=Problem(code=ProblemCode.INTERNAL, text="This SMS cannot be written for the carrier.", cause=str(error))

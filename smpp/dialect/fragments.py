@@ -42,7 +42,7 @@ CODECS: Mapping[int, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FragmentPlace:
     """Where a fragment stands in its text."""
 
     reference: int | None = None
@@ -57,7 +57,7 @@ def split_header(message: bytes) -> tuple[bytes, bytes]:
     return message[: 1 + message[0]], message[1 + message[0] :]
 
 
-def read_place(udh: bytes) -> Place:
+def read_place(udh: bytes) -> FragmentPlace:
     """Return the place that the first valid concatenation element names (TS 23.040 §9.2.3.24.1: else as if none)."""
     offset = 1
     while offset + 2 <= len(udh):
@@ -67,8 +67,8 @@ def read_place(udh: bytes) -> Place:
         if len(data) == length and (element, length) in ((_CONCATENATED_8_BIT, 3), (_CONCATENATED_16_BIT, 4)):
             reference, total, index = int.from_bytes(data[:-2], "big"), data[-2], data[-1]
             if 1 <= index <= total:
-                return Place(reference, index, total)
-    return Place()
+                return FragmentPlace(reference, index, total)
+    return FragmentPlace()
 
 
 def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes) -> str:
@@ -117,7 +117,7 @@ def message_octets(pdu: Pdu) -> tuple[bytes, bytes]:
     return split_header(octets) if body.esm_class & _UDH_INDICATOR else (b"", octets)
 
 
-def read_message(pdu: Pdu, dialect: Dialect) -> tuple[str, Place]:
+def read_message(pdu: Pdu, dialect: Dialect) -> tuple[str, FragmentPlace]:
     """Return the text and the place of a message PDU."""
     udh, octets = message_octets(pdu)
     place = read_place(udh)
@@ -126,7 +126,7 @@ def read_message(pdu: Pdu, dialect: Dialect) -> tuple[str, Place]:
         total = pdu.integer(Tag.SAR_TOTAL_SEGMENTS) or 0
         index = pdu.integer(Tag.SAR_SEGMENT_SEQNUM) or 0
         if reference is not None and 1 <= index <= total:
-            place = Place(reference, index, total)
+            place = FragmentPlace(reference, index, total)
     data_coding = pdu.body.data_coding  # type: ignore[union-attr]  # message_octets took only bodies that have one
     return read_text(octets, data_coding, dialect, udh), place
 

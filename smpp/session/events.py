@@ -83,7 +83,7 @@ class LateAnswer(NamedTuple):
     pdu: Pdu
 
 
-class Stray(NamedTuple):
+class UnmatchedResponse(NamedTuple):
     """A response that no request waits for, nor waited lately: doubled or invented. For the log."""
 
     command: int
@@ -122,7 +122,7 @@ Event = (
     | LateAnswer
     | FellSilent
     | Spoke
-    | Stray
+    | UnmatchedResponse
     | Malformed
     | Ended
 )

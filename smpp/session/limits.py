@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class SessionLimits:
     """Every bound of a session; times in seconds, `math.inf` for never.
 
     `window` is how many of our requests may be open, `inbound_window` how many of theirs before we say «busy».

@@ -25,12 +25,12 @@ from smpp.session.events import (
     Missing,
     OutbindHeard,
     Spoke,
-    Stray,
     Unanswered,
+    UnmatchedResponse,
 )
 from smpp.session.late_answers import LateAnswers
-from smpp.session.limits import Limits
-from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
+from smpp.session.limits import SessionLimits
+from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, SessionState
 from smpp.session.timers import Timers, TimerVerdict
 from smpp.wire.bodies import (
     BODIES,
@@ -99,10 +99,10 @@ _OTHER = {Role.ESME: Role.SMSC, Role.SMSC: Role.ESME}
 class Session:
     """One session of the given role, opened at `now`. See the module for the contract."""
 
-    def __init__(self, role: Role, limits: Limits, now: float) -> None:
+    def __init__(self, role: Role, limits: SessionLimits, now: float) -> None:
         self.role = role
         self.limits = limits
-        self.state = State.OPEN
+        self.state = SessionState.OPEN
         self.was_bound = False
         self.refused_with: int | None = None
         self._now = now
@@ -130,11 +130,11 @@ class Session:
         self._bind: tuple[int, Command] | None = None
         self._unbind_by = math.inf
         self._inbound = 0
-        self._enter(State.OPEN)
+        self._enter(SessionState.OPEN)
 
     def is_closed(self) -> bool:
         """Tell whether the session is over; nothing happens any more then."""
-        return self.state is State.CLOSED
+        return self.state is SessionState.CLOSED
 
     # What the shell calls
 
@@ -149,12 +149,12 @@ class Session:
             data = bytes(self._buffer)
             self._buffer.clear()
         taken = self._receive_pdus(data)
-        if taken < len(data) and self.state is not State.CLOSED:
+        if taken < len(data) and self.state is not SessionState.CLOSED:
             self._buffer += data[taken:] if taken else data
 
     def receive_eof(self) -> None:
         """Take the end of the other side's bytes, or the loss of the link."""
-        self._end(EndReason.UNBOUND if self.state is State.UNBOUND else EndReason.EOF)
+        self._end(EndReason.UNBOUND if self.state is SessionState.UNBOUND else EndReason.EOF)
 
     def tick(self, now: float) -> None:
         """Take the time: before bytes, before requests, and again and again (see `tick_seconds`)."""
@@ -163,7 +163,7 @@ class Session:
             return
         owed_since = self._give_up(now)
         if now >= self._unbind_by:
-            self._end(EndReason.NO_UNBIND_ANSWER if self.state is State.UNBINDING else EndReason.UNBOUND)
+            self._end(EndReason.NO_UNBIND_ANSWER if self.state is SessionState.UNBINDING else EndReason.UNBOUND)
             return
         timers = self._timers
         was_silent = timers.silent
@@ -311,7 +311,7 @@ class Session:
         size = len(data)
         busy = False
         self._needed = HEADER_OCTETS
-        while size - offset >= HEADER_OCTETS and self.state is not State.CLOSED:
+        while size - offset >= HEADER_OCTETS and self.state is not SessionState.CLOSED:
             length, command, status, sequence = _unpack_header(data, offset)
             if not HEADER_OCTETS <= length <= self.limits.max_pdu_octets:
                 self._refuse_framing(length, command, sequence)
@@ -379,7 +379,7 @@ class Session:
 
     def _receive_link_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
         """Take the answers to bind and unbind; those to enquire_link are nothing but a sign of life."""
-        if self._bind is not None and self._bind[0] == sequence and self.state is State.OPEN:
+        if self._bind is not None and self._bind[0] == sequence and self.state is SessionState.OPEN:
             asked = self._bind[1]
             if command == Command.GENERIC_NACK or (command == asked | RESPONSE_BIT and status):
                 self.refused_with = status
@@ -390,10 +390,10 @@ class Session:
                 self._happen(BOUND_BY[asked])
                 self._events.append(Bound(octets.partition(b"\0")[0].decode("latin-1")))
                 return
-        if self.state is State.UNBINDING and command in (Command.UNBIND_RESP, Command.GENERIC_NACK):
+        if self.state is SessionState.UNBINDING and command in (Command.UNBIND_RESP, Command.GENERIC_NACK):
             self._end(EndReason.UNBOUND)
         elif command != _ENQUIRE_LINK_RESP:
-            self._events.append(Stray(command, sequence, status))
+            self._events.append(UnmatchedResponse(command, sequence, status))
 
     def _refuse_framing(self, length: int, command: int, sequence: int) -> None:
         """Answer a length that cannot be: where the next PDU begins is lost, so the session ends (§4.3)."""
@@ -427,10 +427,10 @@ class Session:
         if after is not None:
             self._enter(after)
 
-    def _enter(self, state: State) -> None:
+    def _enter(self, state: SessionState) -> None:
         self.state = state
         self._they_may = MAY_ASK[state][_OTHER[self.role]]
-        self._we_may = frozenset() if state is State.UNBINDING else MAY_ASK[state][self.role]
+        self._we_may = frozenset() if state is SessionState.UNBINDING else MAY_ASK[state][self.role]
         if state in BOUND_STATES:
             self.was_bound = self._timers.bound = True
             self._timers.heard(self._now, busy=True)

@@ -17,7 +17,7 @@ class Role(StrEnum):
     SMSC = "smsc"
 
 
-class State(StrEnum):
+class SessionState(StrEnum):
     """Where a session is (§2.2). UNBINDING: we asked and wait; UNBOUND: the other side asked, or answered."""
 
     OPEN = "open"
@@ -42,28 +42,30 @@ class Happening(StrEnum):
 
 _LEAVING = MappingProxyType(
     {
-        Happening.UNBIND_SENT: State.UNBINDING,
-        Happening.UNBIND_HEARD: State.UNBOUND,
-        Happening.ENDED: State.CLOSED,
+        Happening.UNBIND_SENT: SessionState.UNBINDING,
+        Happening.UNBIND_HEARD: SessionState.UNBOUND,
+        Happening.ENDED: SessionState.CLOSED,
     }
 )
 
-TRANSITIONS: Mapping[State, Mapping[Happening, State]] = MappingProxyType(
+TRANSITIONS: Mapping[SessionState, Mapping[Happening, SessionState]] = MappingProxyType(
     {
-        State.OPEN: MappingProxyType(
+        SessionState.OPEN: MappingProxyType(
             {
-                Happening.TRANSMITTER_BOUND: State.BOUND_TX,
-                Happening.RECEIVER_BOUND: State.BOUND_RX,
-                Happening.TRANSCEIVER_BOUND: State.BOUND_TRX,
-                Happening.ENDED: State.CLOSED,
+                Happening.TRANSMITTER_BOUND: SessionState.BOUND_TX,
+                Happening.RECEIVER_BOUND: SessionState.BOUND_RX,
+                Happening.TRANSCEIVER_BOUND: SessionState.BOUND_TRX,
+                Happening.ENDED: SessionState.CLOSED,
             }
         ),
-        State.BOUND_TX: _LEAVING,
-        State.BOUND_RX: _LEAVING,
-        State.BOUND_TRX: _LEAVING,
-        State.UNBINDING: MappingProxyType({Happening.UNBIND_HEARD: State.UNBOUND, Happening.ENDED: State.CLOSED}),
-        State.UNBOUND: MappingProxyType({Happening.ENDED: State.CLOSED}),
-        State.CLOSED: MappingProxyType({}),
+        SessionState.BOUND_TX: _LEAVING,
+        SessionState.BOUND_RX: _LEAVING,
+        SessionState.BOUND_TRX: _LEAVING,
+        SessionState.UNBINDING: MappingProxyType(
+            {Happening.UNBIND_HEARD: SessionState.UNBOUND, Happening.ENDED: SessionState.CLOSED}
+        ),
+        SessionState.UNBOUND: MappingProxyType({Happening.ENDED: SessionState.CLOSED}),
+        SessionState.CLOSED: MappingProxyType({}),
     }
 )
 
@@ -97,16 +99,16 @@ def _by(esme: frozenset[Command], smsc: frozenset[Command]) -> Mapping[Role, fro
 # Table 2-1, with four kindnesses that peers rely on: enquire_link is answered in every state, replace_sm also from a
 # transceiver, where both have unbound at once each unbind is answered, and a transmitter takes deliver_sm: centres with
 # the habits of SMPP 3.3 bring its receipts there (opentelecoms-org/jsmpp#157). data_sm goes both ways on every bind.
-MAY_ASK: Mapping[State, Mapping[Role, frozenset[Command]]] = MappingProxyType(
+MAY_ASK: Mapping[SessionState, Mapping[Role, frozenset[Command]]] = MappingProxyType(
     {
-        State.OPEN: _by(_LINK | frozenset(BOUND_BY), _LINK | {Command.OUTBIND}),
-        State.BOUND_TX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | {Command.DATA_SM, Command.DELIVER_SM}),
-        State.BOUND_RX: _by(_BOUND_LINK | {Command.DATA_SM}, _BOUND_LINK | _DELIVERING),
-        State.BOUND_TRX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
+        SessionState.OPEN: _by(_LINK | frozenset(BOUND_BY), _LINK | {Command.OUTBIND}),
+        SessionState.BOUND_TX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | {Command.DATA_SM, Command.DELIVER_SM}),
+        SessionState.BOUND_RX: _by(_BOUND_LINK | {Command.DATA_SM}, _BOUND_LINK | _DELIVERING),
+        SessionState.BOUND_TRX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
         # What the other side sent before it read our unbind is still taken.
-        State.UNBINDING: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
-        State.UNBOUND: _by(_BOUND_LINK, _BOUND_LINK),
-        State.CLOSED: _by(frozenset(), frozenset()),
+        SessionState.UNBINDING: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
+        SessionState.UNBOUND: _by(_BOUND_LINK, _BOUND_LINK),
+        SessionState.CLOSED: _by(frozenset(), frozenset()),
     }
 )
-BOUND_STATES = frozenset({State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX})
+BOUND_STATES = frozenset({SessionState.BOUND_TX, SessionState.BOUND_RX, SessionState.BOUND_TRX})

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from smpp.link import Link
-from smpp.session.states import State
+from smpp.session.states import SessionState
 from smpp.wire.bodies import DeliverSm
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tlv
 
-_RECEIVING = frozenset({State.BOUND_RX, State.BOUND_TRX})
+_RECEIVING = frozenset({SessionState.BOUND_RX, SessionState.BOUND_TRX})
 
 
 class Delivery(NamedTuple):

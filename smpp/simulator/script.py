@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from smpp.dialect.dialect import Dialect
-from smpp.dialect.fragments import Place, message_octets, read_message
+from smpp.dialect.fragments import FragmentPlace, message_octets, read_message
 from smpp.wire.bodies import DataSm, SubmitMulti, SubmitSm
 from smpp.wire.pdu import Pdu
 from smpp.wire.statuses import Status
@@ -45,7 +45,7 @@ class Submitted(NamedTuple):
         return message_octets(self.pdu)[0]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FragmentPlace:
         """Where the part stands in its message."""
         return read_message(self.pdu, self.dialect)[1]
 

@@ -19,7 +19,7 @@ from gateway.ports import Clock
 from smpp.dialect.submissions import normalise_id
 from smpp.link import Link
 from smpp.session.events import Answered, Asked, BindAsked, Ended, Event, Malformed, Unanswered
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 from smpp.session.session import Session
 from smpp.session.states import Role
 from smpp.simulator.deliveries import NUMBER_OF, write_inbound, write_message_id, write_receipt
@@ -70,7 +70,7 @@ class Simulator:
         accounts: Mapping[str, str],
         clock: Clock,
         script: Script | None = None,
-        limits: Limits | None = None,
+        limits: SessionLimits | None = None,
         record_path: Path | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -83,7 +83,7 @@ class Simulator:
         self._clock = clock
         # No id of an earlier life comes again, as with a real carrier.
         self._first_id = int(clock.now().timestamp() * 1000)
-        self._limits = limits or Limits(window=1000, enquire_link_seconds=60.0)
+        self._limits = limits or SessionLimits(window=1000, enquire_link_seconds=60.0)
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._lines: set[Line] = set()

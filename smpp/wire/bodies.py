@@ -12,10 +12,10 @@ from typing import Annotated, NamedTuple
 from smpp.wire.fields import (
     Address,
     CString,
-    Destinations,
     Integer,
     ListName,
     ShortMessage,
+    SubmitDestinations,
     Unsuccessful,
     UnsuccessfulAddress,
 )
@@ -190,7 +190,7 @@ class SubmitMulti(NamedTuple):
     source_addr_ton: SourceTon = 0
     source_addr_npi: SourceNpi = 0
     source_addr: SourceAddr = ""
-    dest_addresses: Annotated[tuple[Address | ListName, ...], Destinations()] = ()
+    dest_addresses: Annotated[tuple[Address | ListName, ...], SubmitDestinations()] = ()
     esm_class: EsmClass = 0
     protocol_id: Octet = 0
     priority_flag: PriorityFlag = 0

@@ -143,7 +143,7 @@ _SME, _DISTRIBUTION_LIST = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Destinations:
+class SubmitDestinations:
     """number_of_dests and dest_address(es) of a submit_multi, 1 to 254 of them (§5.2.24, §5.2.25)."""
 
     limit: int = 254

@@ -65,7 +65,7 @@ class Status(IntEnum):
     RUNKNOWNERR = 0xFF
 
 
-class Verdict(StrEnum):
+class StatusVerdict(StrEnum):
     """What an answer comes to: the carrier has it, may be asked again, refuses for good, or nobody knows."""
 
     DONE = "done"
@@ -78,17 +78,17 @@ class Verdict(StrEnum):
 class Meaning:
     """One row of the table: the verdict, and the problem with its sentence for the customer."""
 
-    verdict: Verdict
+    verdict: StatusVerdict
     code: ProblemCode
     text: str
 
 
 def _retry(code: ProblemCode, text: str) -> Meaning:
-    return Meaning(verdict=Verdict.RETRY, code=code, text=text)
+    return Meaning(verdict=StatusVerdict.RETRY, code=code, text=text)
 
 
 def _fail(code: ProblemCode, text: str) -> Meaning:
-    return Meaning(verdict=Verdict.FAIL, code=code, text=text)
+    return Meaning(verdict=StatusVerdict.FAIL, code=code, text=text)
 
 
 _NOT_READY = _retry(ProblemCode.LINK_DOWN, "The connection to the carrier is being set up; the SMS waits.")
@@ -108,7 +108,7 @@ UNLISTED = _retry(
 # SMPP 3.4 §5.1.3; RINVBNDSTS and the bind errors say that the link, not the SMS, is at fault.
 MEANINGS: Mapping[Status, Meaning] = MappingProxyType(
     {
-        Status.ROK: Meaning(verdict=Verdict.DONE, code=ProblemCode.INTERNAL, text=""),
+        Status.ROK: Meaning(verdict=StatusVerdict.DONE, code=ProblemCode.INTERNAL, text=""),
         Status.RINVMSGLEN: _CONTENT,
         Status.RINVCMDLEN: _REQUEST,
         Status.RINVCMDID: _REQUEST,

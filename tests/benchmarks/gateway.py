@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-from cli.admin_session import at_desk
+from cli.admin_session import admin_session
 from cli.setup import CONFIG_NAME, DOMAIN, first_values, write_configuration
 from config.example import render_config
 from gateway.admin.customers import add_range, all_of
@@ -167,7 +167,7 @@ def _set_up(  # noqa: PLR0917 - one private step of `set_up`
         file.write_text(render_config({**first_values(f"127.0.0.1:{port}"), **tables}))
         return port
     write_configuration(folder, f"127.0.0.1:{port}", **tables)  # type: ignore[arg-type]  # a dict of tables by name
-    with at_desk(file) as desk:
-        wishes = {"status_report": "never", "delivery_receipt": "off", **settings}
-        desk.change(all_of(add_range("demo", "127.0.0.0/8"), set_settings(of_customer("demo"), wishes)))
+    with admin_session(file) as desk:
+        settings = {"status_report": "never", "delivery_receipt": "off", **settings}
+        desk.change(all_of(add_range("demo", "127.0.0.0/8"), set_settings(of_customer("demo"), settings)))
     return port

@@ -9,13 +9,13 @@ from itertools import count
 from pathlib import Path
 
 from addressbook.people import User
-from cli.admin_session import at_desk
+from cli.admin_session import admin_session
 from cli.context import database_of, read_config
 from cli.setup import CONFIG_NAME, write_configuration
-from gateway.accept import Kept
+from gateway.accept import Accepted
 from gateway.admin.customers import Answer, Changed, Edit
-from mta.intake import EnvelopeRecipient, MailEnvelope, Proven
-from process.accept_path import Core
+from mta.intake import EnvelopeRecipient, Proven, ReceivedEnvelope
+from process.accept_path import AcceptPath
 from sms.outcome import Done
 from store.engine.database import Database
 from store.engine.keys import public_id
@@ -24,7 +24,7 @@ from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT
 from tests.benchmarks.load import plain_mail
 from tests.benchmarks.processes import scratch
-from tests.unit.store_world import START, World
+from tests.kit.store_harness import START, StoreHarness
 
 _WINDOW = 100
 _SHORT, _LONG = 1_000, 100_000
@@ -39,7 +39,7 @@ def measure_queue(effort: Effort) -> Iterator[Figure]:
     with scratch() as folder, ExitStack() as stack:
         sides: dict[str, Callable[[], Sample]] = {}
         for name, length in (("short", _SHORT), ("long", most)):
-            world = World(f"sqlite:///{folder / name}.db", Rules())
+            world = StoreHarness(f"sqlite:///{folder / name}.db", Rules())
             stack.callback(world.database.close)
             _queue(world, length)
             sides[name] = _claiming(world, sms)
@@ -56,7 +56,7 @@ def measure_queue(effort: Effort) -> Iterator[Figure]:
     )
 
 
-def _queue(world: World, jobs: int) -> None:
+def _queue(world: StoreHarness, jobs: int) -> None:
     """Queue one-part messages, many in one transaction."""
 
     def add_all(tx, sizes: list[int]) -> list[None]:
@@ -69,7 +69,7 @@ def _queue(world: World, jobs: int) -> None:
         world.database.write_now(add_all, min(_TOGETHER, jobs - start))
 
 
-def _claiming(world: World, sms: int) -> Callable[[], Sample]:
+def _claiming(world: StoreHarness, sms: int) -> Callable[[], Sample]:
     references = count()
 
     def measure() -> Sample:
@@ -108,10 +108,10 @@ def measure_users(effort: Effort) -> Iterator[Figure]:
     )
 
 
-def _core(folder: Path, users: int, stack: ExitStack) -> tuple[Core, Proven]:
+def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Proven]:
     with redirect_stdout(StringIO()):
         write_configuration(folder, "127.0.0.1:2525")
-        with at_desk(folder / CONFIG_NAME) as desk:
+        with admin_session(folder / CONFIG_NAME) as desk:
             customer_id = desk.look(lambda tx: int(tx.rows("SELECT key FROM customer")[0][0]))
 
             def add(edit: Edit) -> Answer:
@@ -125,7 +125,7 @@ def _core(folder: Path, users: int, stack: ExitStack) -> tuple[Core, Proven]:
     database: Database = database_of(config)
     database.open()
     stack.callback(database.close)
-    core = Core(config, database)
+    core = AcceptPath(config, database)
     core.book.load_now()
     return core, Proven(customer_id=customer_id)
 
@@ -134,16 +134,18 @@ def _address(number: int) -> str:
     return f"user{number}@example.com"
 
 
-def _accepting(runner: asyncio.Runner, core: Core, proven: Proven, users: int, mails: int) -> Callable[[], Sample]:
+def _accepting(
+    runner: asyncio.Runner, core: AcceptPath, proven: Proven, users: int, mails: int
+) -> Callable[[], Sample]:
     numbers = count()
 
     async def accept(number: int) -> None:
         address = _address(number * 7919 % users)
         raw = plain_mail(f"<{number}@example.com>").replace(b"anna@example.com", address.encode())
-        envelope = MailEnvelope(reverse_path=address, recipients=(EnvelopeRecipient(address=RECIPIENT),))
+        envelope = ReceivedEnvelope(reverse_path=address, recipients=(EnvelopeRecipient(address=RECIPIENT),))
         plan = core.judge.judge(raw, envelope, proven).plan
         assert plan is not None
-        assert isinstance(await core.acceptance.keep(plan), Kept)
+        assert isinstance(await core.acceptance.keep(plan), Accepted)
 
     async def accept_all() -> None:
         for _ in range(mails // 20):

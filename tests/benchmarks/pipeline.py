@@ -122,9 +122,9 @@ def _measure(effort: Effort) -> Iterator[Figure]:
         sink = stack.enter_context(smtp_sink(folder / "sink"))
         # One message centre each: receipts go to any link of an account.
         first, second = (stack.enter_context(simulator(folder)) for _ in range(2))
-        wishes = {"status_report": "always", "delivery_receipt": "on"}
+        settings = {"status_report": "always", "delivery_receipt": "on"}
         told = stack.enter_context(
-            gateway(folder / "told", carrier_port=first.port, mail_port=sink.port, settings=wishes, dkim=True)
+            gateway(folder / "told", carrier_port=first.port, mail_port=sink.port, settings=settings, dkim=True)
         )
         silent = stack.enter_context(gateway(folder / "silent", carrier_port=second.port))
         series = effort.alternate(

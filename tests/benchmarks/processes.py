@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.benchmarks.figures import MissingPeerError
-from tests.peer import find_program
+from tests.kit.peer import find_program
 
 ROOT = Path(__file__).parents[2]
 _PR_SET_PDEATHSIG = 1

@@ -42,11 +42,11 @@ def measure_sending(effort: Effort) -> Iterator[Figure]:
     with scratch() as folder:
         (folder / "sink").mkdir()
         ports = free_port(), free_port()
-        wishes = {"status_report": "always", "delivery_receipt": "on"}
+        settings = {"status_report": "always", "delivery_receipt": "on"}
         with (
             smtp_sink(folder / "sink") as sink,
             gateway(folder / "sms", carrier_port=ports[0]) as plain,
-            gateway(folder / "told", carrier_port=ports[1], mail_port=sink.port, settings=wishes, dkim=True) as told,
+            gateway(folder / "told", carrier_port=ports[1], mail_port=sink.port, settings=settings, dkim=True) as told,
         ):
             series = effort.alternate(
                 {

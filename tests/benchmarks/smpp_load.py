@@ -13,11 +13,11 @@ from datetime import timedelta
 
 import structlog
 
-from cli.serve import run, spare_the_collector
+from cli.serve import run, tune_gc
 from process.clock import SystemClock
 from smpp.client.account import CarrierAccount
 from smpp.client.client import SmppClient
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 from sms.message import Alphabet, InboundFragment, PartToSubmit, Priority, Receipt
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Done, Outcome
@@ -109,7 +109,7 @@ async def _ours(port: int, count: int) -> None:
         port=port,
         system_id="gateway",
         password="secret",
-        limits=Limits(window=_WINDOW, enquire_link_seconds=60.0),
+        limits=SessionLimits(window=_WINDOW, enquire_link_seconds=60.0),
     )
     client = SmppClient(account, clock=SystemClock(), jitter=lambda: 0.5)
     events = _Events(client, count)
@@ -166,7 +166,7 @@ def _main(which: str, port: int, count: int) -> None:
         "ours": lambda: run(_ours(port, count)),
         "smpplib": lambda: _smpplib(port, count),
     }
-    spare_the_collector()  # as the gateway does; to smpplib the same
+    tune_gc()  # as the gateway does; to smpplib the same
     loads[which]()
 
 

@@ -13,22 +13,22 @@ from pathlib import Path
 from cli.context import database_of
 from cli.setup import CONFIG_NAME
 from config.model import Config, load_config
-from gateway.accept import Kept
+from gateway.accept import Accepted
 from mta.handler import prove_by_address
-from mta.intake import EnvelopeRecipient, Judgement, MailEnvelope
+from mta.intake import Decision, EnvelopeRecipient, ReceivedEnvelope
 from mta.reading.body import extract_text
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from mta.smtp.engine.dialogue import Dialogue
-from mta.smtp.engine.events import Limits, Terms
+from mta.smtp.engine.events import Capabilities, DialogueLimits
 from mta.smtp.engine.replies import OK
-from process.accept_path import Core
+from process.accept_path import AcceptPath
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT, SENDER, set_up
 from tests.benchmarks.processes import scratch
 
 _TOGETHER = 6
 _COMMANDS = tuple(f"{line}\r\n".encode() for line in (f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{RECIPIENT}>", "DATA"))
-_ENVELOPE = MailEnvelope(
+_ENVELOPE = ReceivedEnvelope(
     reverse_path=SENDER, recipients=(EnvelopeRecipient(address=RECIPIENT),), helo="client.example.net"
 )
 
@@ -44,11 +44,11 @@ def measure_steps(effort: Effort) -> Iterator[Figure]:
         yield Figure(name="steps", what=f"CPU of one mail: {name}", ours=microseconds(taken))
 
 
-def _steps(core: Core, count: int) -> dict[str, Callable[[], Sample]]:
+def _steps(core: AcceptPath, count: int) -> dict[str, Callable[[], Sample]]:
     mails = [_mail(f"<{number}@client.example.net>") for number in range(count)]
     dialogue = _greeted()
     read, judged = read_mail(mails[0], MailLimits()), _judge(core, mails[0])
-    assert isinstance(read, Mail)
+    assert isinstance(read, ParsedMail)
     assert judged.plan is not None
     submission = judged.plan.submission
 
@@ -71,13 +71,13 @@ def _steps(core: Core, count: int) -> dict[str, Callable[[], Sample]]:
     }
 
 
-def _core(folder: Path) -> Core:
+def _core(folder: Path) -> AcceptPath:
     set_up(folder)
     config = load_config(folder / CONFIG_NAME)
     assert isinstance(config, Config)
     database = database_of(config)
     database.open(serving=True)
-    core = Core(config, database)
+    core = AcceptPath(config, database)
     core.book.load_now()
     return core
 
@@ -88,14 +88,14 @@ def _mail(message_id: str) -> bytes:
     return f"From: <{SENDER}>\r\nTo: <{RECIPIENT}>\r\nMessage-Id: {message_id}\r\n\r\n{lines}{'X' * 38}\r\n".encode()
 
 
-def _judge(core: Core, raw: bytes) -> Judgement:
+def _judge(core: AcceptPath, raw: bytes) -> Decision:
     proven = prove_by_address(core.book.directory, "127.0.0.1")
     core.judge.judge_recipient(proven, SENDER, RECIPIENT)
     return core.judge.judge(raw, _ENVELOPE, proven)
 
 
 def _greeted() -> Dialogue:
-    dialogue = Dialogue(Terms(hostname="gateway.example.net"), Limits(), now=0.0)
+    dialogue = Dialogue(Capabilities(hostname="gateway.example.net"), DialogueLimits(), now=0.0)
     dialogue.greet()
     _answer(dialogue, b"EHLO client.example.net\r\n")
     return dialogue
@@ -113,7 +113,7 @@ def _answer(dialogue: Dialogue, octets: bytes) -> None:
     assert dialogue.data_to_send()
 
 
-async def _keep(core: Core, count: int) -> Sample:
+async def _keep(core: AcceptPath, count: int) -> Sample:
     plans = [
         _judge(core, _mail(f"<{number}.{time.monotonic_ns()}@client.example.net>")).plan for number in range(count)
     ]
@@ -122,5 +122,5 @@ async def _keep(core: Core, count: int) -> Sample:
         kept = await asyncio.gather(
             *(core.acceptance.keep(plan) for plan in plans[start : start + _TOGETHER] if plan is not None)
         )
-        assert all(isinstance(one, Kept) for one in kept)
+        assert all(isinstance(one, Accepted) for one in kept)
     return Sample(cpu=(time.process_time() - began) * 1e6 / count)

@@ -20,7 +20,7 @@ from tests.benchmarks.figures import Effort, Figure, MissingPeerError, Sample, p
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.load import smtp_source
 from tests.benchmarks.processes import cpu_of_tree, scratch
-from tests.databases import PostgresqlServer, find_postgresql
+from tests.kit.databases import PostgresqlServer, find_postgresql
 
 _DURABLE = ("fsync=on", "synchronous_commit=on", "max_connections=50", "unix_socket_directories=")
 

@@ -25,7 +25,7 @@ from templates.render import Renderer
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.load import plain_mail
 from tests.benchmarks.processes import ROOT
-from tests.unit.status_samples import NOW, everything, notice
+from tests.kit.status_samples import NOW, everything, notice
 
 _COMPILED = "fast-mail-parser (Rust; keeps no words apart)"
 

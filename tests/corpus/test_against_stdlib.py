@@ -10,7 +10,7 @@ import email.policy
 import pytest
 
 from mta.reading.charsets import clean_line, clean_text
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from tests.corpus.test_corpus import EXPECTED, read_raw
 
 DIFFERENT = {
@@ -68,7 +68,7 @@ def readings_of(name):
     raw = read_raw(name)
     message = email.message_from_bytes(raw, policy=email.policy.default)
     mail = read_mail(raw, MailLimits())
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
     ours = [words(section.plain) for section in mail.sections if section.plain is not None]
     theirs = [words(text) for text in texts_of_stdlib(message)]
     if any(part.get_content_type() == "message/rfc822" for part in message.walk()):

@@ -13,7 +13,7 @@ import pytest
 from mta.reading.addresses import read_recipient
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText, extract_text
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from mta.reading.options import SubjectOptions, read_options
 from sms.message import Alphabet, EncodedText
 from sms.number import MobileNumber, parse_number
@@ -74,7 +74,7 @@ def test_a_mail_comes_to_what_is_expected(name):
         assert found.refusal == entry["refused"]
         assert found.detail
         return
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
     if "author_problem" in entry:
         assert mail.author == ""
         assert entry["author_problem"] in mail.author_problem

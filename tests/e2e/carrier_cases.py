@@ -3,7 +3,7 @@
 Each row is a carrier of its own in one gateway: it serves the one prefix that is the row's, so that a mail to a number
 of that prefix is tried on it. `plays` says what the centre does with a submit_sm; what it should come to is the row's
 too. Not here: rows that need more than one mail or another question, which are tests of their own
-(test_carrier_cases); what a PDU by hand looks like (tests.protocol.smpp_raw).
+(test_carrier_cases); what a PDU by hand looks like (tests.kit.smpp_raw).
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from smpp.wire.bodies import Command, SubmitSm
 from smpp.wire.pdu import decode
-from tests.protocol.smpp_raw import RESPONSE, pdu, tlv
+from tests.kit.smpp_raw import RESPONSE, pdu, tlv
 
 DELIVERED = "The network reports delivery"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.e2e.site import Site
+from tests.kit.installation import Installation
 
 
 @pytest.fixture
 async def site(tmp_path, gateway_database):
-    site = Site(tmp_path / "site", gateway_database)
+    site = Installation(tmp_path / "site", gateway_database)
     yield site
     await site.close()

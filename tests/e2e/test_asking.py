@@ -7,7 +7,7 @@ import pytest
 from smpp.simulator.script import ReceiptTime, Script
 from smpp.wire.statuses import Status
 from sms.message import ReceiptState
-from tests.e2e.site import Site
+from tests.kit.installation import Installation
 
 NUMBER = "447700900123"
 GRACE = 6
@@ -15,7 +15,7 @@ GRACE = 6
 
 @pytest.fixture
 async def site(tmp_path, gateway_database):
-    site = Site(tmp_path / "site", gateway_database)
+    site = Installation(tmp_path / "site", gateway_database)
     await site.open(dialect={"query": True}, receipt_grace=f"{GRACE}s")
     await site.command("customer", "set", "demo", "delivery_receipt=on")
     await site.start()
@@ -23,7 +23,7 @@ async def site(tmp_path, gateway_database):
     await site.close()
 
 
-def end_soon(site: Site, seconds: float) -> None:
+def end_soon(site: Installation, seconds: float) -> None:
     """Make it so that the wait for receipts is over in so many seconds."""
     end = int((time.time() + seconds) * 1_000_000)
     site.execute("UPDATE message SET watch_at = ?, expires_at = ?", end, end - GRACE * 1_000_000)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from smpp.simulator.script import Script
-from tests.e2e.site import SENDER, addresses, mail
+from tests.kit.installation import SENDER, addresses, mail
 
 
 async def send(site, *numbers):

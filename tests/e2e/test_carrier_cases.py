@@ -10,7 +10,7 @@ import pytest_asyncio
 from smpp.wire.bodies import Command
 from smpp.wire.statuses import Status
 from tests.e2e.carrier_cases import DELIVERED, Row, Submit, centres, reports
-from tests.e2e.site import Site
+from tests.kit.installation import Installation
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -167,7 +167,7 @@ async def running(module_database):
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def site(tmp_path_factory, module_database, running):
-    site = Site(tmp_path_factory.mktemp("cases") / "site", module_database)
+    site = Installation(tmp_path_factory.mktemp("cases") / "site", module_database)
     site.folder.mkdir(parents=True)
     (site.folder / "long.password").write_text("correct horse battery staple\n")
     (site.folder / "long.password").chmod(0o600)

@@ -9,7 +9,7 @@ from process.clock import SystemClock
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from smpp.wire.statuses import Status
-from tests.e2e.site import Site
+from tests.kit.installation import Installation
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,7 +19,7 @@ REFUSED = "447700900199"
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def site(tmp_path_factory, module_database):
-    site = Site(tmp_path_factory.mktemp("carriers") / "site", module_database)
+    site = Installation(tmp_path_factory.mktemp("carriers") / "site", module_database)
     strict = Simulator(accounts={"gateway": "another secret"}, clock=SystemClock())
     await strict.start()
     site.more_carriers = [

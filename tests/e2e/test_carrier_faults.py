@@ -8,7 +8,7 @@ import pytest_asyncio
 from smpp.simulator.script import ReceiptTime, Script, Treatment
 from smpp.wire.statuses import Status
 from sms.message import ReceiptState
-from tests.e2e.site import Site
+from tests.kit.installation import Installation
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,14 +49,14 @@ class Carrier:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def site(tmp_path_factory, module_database):
-    site = Site(tmp_path_factory.mktemp("faults") / "site", module_database)
+    site = Installation(tmp_path_factory.mktemp("faults") / "site", module_database)
     await site.open(Script(treat=Carrier()), response_timeout="1s", window=1, dialect={"throttle_pause": "100ms"})
     await site.start()
     yield site
     await site.close()
 
 
-async def result_of(site: Site, *numbers: str, text: str = "Pump 7 has stopped") -> tuple[dict[str, str], str]:
+async def result_of(site: Installation, *numbers: str, text: str = "Pump 7 has stopped") -> tuple[dict[str, str], str]:
     """Send one mail to these numbers; return the states once its sender was told, and what the sender reads."""
     before = len(site.box.mails)
     job = await site.send(text, to=[f"+{number}" for number in numbers])

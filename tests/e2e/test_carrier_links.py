@@ -15,7 +15,7 @@ from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet
 from sms.parts import encode_text
 from sms.settings import Unencodable
-from tests.e2e.site import ROOT, free_port
+from tests.kit.installation import ROOT, free_port
 
 NUMBER = "447700900123"
 

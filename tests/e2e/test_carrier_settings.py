@@ -1,4 +1,4 @@
-"""What a customer wishes arrives on the carrier's wire, and what a carrier brings arrives in the right place."""
+"""What a customer sets arrives on the carrier's wire, and what a carrier brings arrives in the right place."""
 
 import asyncio
 import smtplib
@@ -16,7 +16,7 @@ from smpp.wire.statuses import Status
 from sms.message import Alphabet, ReceiptState
 from sms.parts import encode_text
 from sms.settings import Unencodable
-from tests.e2e.site import DOMAIN, SENDER, Site, addresses, mail
+from tests.kit.installation import DOMAIN, SENDER, Installation, addresses, mail
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,7 +37,7 @@ class Carrier:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def running(tmp_path_factory, module_database):
-    site = Site(tmp_path_factory.mktemp("settings") / "site", module_database)
+    site = Installation(tmp_path_factory.mktemp("settings") / "site", module_database)
     await site.open(Script(treat=Carrier()))
     await site.start()
     await site.until(lambda: site.carrier.bound == 1)  # a gateway that listens may still be binding
@@ -47,7 +47,7 @@ async def running(tmp_path_factory, module_database):
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def site(running):
-    """Return the running site; what a test wished for the customer is taken back after it."""
+    """Return the running site; what a test set for the customer is taken back after it."""
     yield running
     shown = await running.command("customer", "show", "demo")
     mine = [line.split(" = ")[0].strip() for line in shown.splitlines() if line.startswith("  ") and " = " in line]
@@ -56,13 +56,13 @@ async def site(running):
         await running.command(
             "customer", "unset", f"--service={service}", "demo", "priority", "sender_id", "cost_centre"
         )
-    for name in (*WISHES, "delivery_receipt"):
+    for name in (*SETTINGS, "delivery_receipt"):
         await running.command("customer", "unset", "demo", name)
     await running.command("customer", "set", "demo", "delivery_receipt=on")
     await running.command("customer", "limit", "--sender-ids=any", "demo")
 
 
-WISHES = (
+SETTINGS = (
     "sender_id",
     "flash",
     "priority",
@@ -79,7 +79,7 @@ WISHES = (
 )
 
 
-async def wish(site, *assignments: str, service: str = "") -> None:
+async def set_for_customer(site, *assignments: str, service: str = "") -> None:
     words = ["customer", "set", *([f"--service={service}"] if service else []), "demo", *assignments]
     await site.command(*words)
 
@@ -121,7 +121,7 @@ async def replied(site, number: str, code: int) -> bytes:
     ],
 )
 async def test_a_sender_id_of_each_kind_is_written_as_such(sender, on_the_wire, site):
-    await wish(site, f"sender_id={sender}")
+    await set_for_customer(site, f"sender_id={sender}")
     (part,) = await submitted(site)
     assert (part.body.source_addr_ton, part.body.source_addr_npi, part.body.source_addr) == on_the_wire
 
@@ -130,7 +130,7 @@ async def test_only_permitted_sender_ids_may_be_set_or_asked_for(site):
     await site.command("customer", "limit", "--sender-ids=Shop,+447700900999", "demo")
     said = await site.command("customer", "set", "demo", "sender_id=Other", code=1)
     assert "sender" in said.lower()
-    await wish(site, "sender_id=Shop", "subject_options=on")
+    await set_for_customer(site, "sender_id=Shop", "subject_options=on")
     (part,) = await submitted(site)
     assert part.sender == "Shop"
     (part,) = await submitted(site, subject="[SRC:+447700900999] Alarm")
@@ -148,7 +148,7 @@ async def test_only_permitted_sender_ids_may_be_set_or_asked_for(site):
 
 @pytest.mark.parametrize(("text", "coding"), [("Now", 0x10), ("Now \U0001f6d1", 0x18)])
 async def test_flash_is_a_class_of_data_coding(text, coding, site):
-    await wish(site, "flash=on", "unencodable=switch")
+    await set_for_customer(site, "flash=on", "unencodable=switch")
     (part,) = await submitted(site, text)
     assert part.body.data_coding == coding
     assert part.text == text
@@ -156,28 +156,28 @@ async def test_flash_is_a_class_of_data_coding(text, coding, site):
 
 async def test_express_has_its_flag(site):
     assert (await submitted(site))[0].body.priority_flag == 0
-    await wish(site, "priority=express")
+    await set_for_customer(site, "priority=express")
     assert (await submitted(site))[0].body.priority_flag == 1
 
 
 async def test_a_validity_is_written_in_full(site):
-    await wish(site, "validity=90m")
+    await set_for_customer(site, "validity=90m")
     (part,) = await submitted(site)
     assert part.body.validity_period[:8] == "00000001"
     assert part.body.validity_period.endswith("000R")
-    await wish(site, "validity=3d")
+    await set_for_customer(site, "validity=3d")
     (part,) = await submitted(site)
     assert part.body.validity_period[:8] in {"00000223", "00000300"}
 
 
 async def test_coding_is_what_the_customer_wants_even_where_the_shorter_one_would_do(site):
-    await wish(site, "coding=ucs2")
+    await set_for_customer(site, "coding=ucs2")
     (part,) = await submitted(site)
     assert (part.body.data_coding, part.text) == (8, "Pump 7 has stopped")
 
 
 async def test_a_text_has_no_more_parts_than_allowed_and_the_sender_reads_what_was_cut(site):
-    await wish(site, "max_parts=2")
+    await set_for_customer(site, "max_parts=2")
     before = len(site.box.mails)
     parts = await submitted(site, "x" * 400)
     assert [len(part.text) for part in parts] == [153, 153]
@@ -188,7 +188,7 @@ async def test_a_text_has_no_more_parts_than_allowed_and_the_sender_reads_what_w
 
 
 async def test_the_cost_centre_is_on_the_report_and_in_the_trace(site):
-    await wish(site, "cost_centre=4711 Logistics")
+    await set_for_customer(site, "cost_centre=4711 Logistics")
     before = len(site.box.mails)
     await submitted(site)
     assert "4711 Logistics" in await site.told(before + 1)
@@ -197,22 +197,22 @@ async def test_the_cost_centre_is_on_the_report_and_in_the_trace(site):
 
 
 async def test_a_national_number_is_of_the_default_country(site):
-    await wish(site, "default_country=GB")
+    await set_for_customer(site, "default_country=GB")
     await replied(site, "07700900123", 250)
     (part,) = await submitted(site, to=("07700900123",))
     assert part.number == NUMBER
 
 
 async def test_a_number_that_nobody_has_is_refused_where_numbers_are_strict(site):
-    await wish(site, "strict_numbers=on")
+    await set_for_customer(site, "strict_numbers=on")
     assert b"strict" in await replied(site, f"+{NUMBER}", 550)
     await replied(site, "+4915550123456", 250)
     await site.command("customer", "unset", "demo", "strict_numbers")
     await replied(site, f"+{NUMBER}", 250)
 
 
-async def test_without_a_wish_for_receipts_none_is_asked_for_and_taken_by_the_carrier_is_the_end(site):
-    await wish(site, "delivery_receipt=off")
+async def test_without_delivery_receipt_none_is_asked_for_and_taken_by_the_carrier_is_the_end(site):
+    await set_for_customer(site, "delivery_receipt=off")
     before = len(site.box.mails)
     job = await site.send("No receipt", message_id=unique())
     told = await site.told(before + 1)
@@ -222,8 +222,8 @@ async def test_without_a_wish_for_receipts_none_is_asked_for_and_taken_by_the_ca
 
 
 async def test_a_services_settings_are_for_its_mails_alone(site):
-    await wish(site, "sender_id=Office", "cost_centre=1000")
-    await wish(site, "sender_id=SAPSHOP", "priority=express", "cost_centre=2000", service="sap")
+    await set_for_customer(site, "sender_id=Office", "cost_centre=1000")
+    await set_for_customer(site, "sender_id=SAPSHOP", "priority=express", "cost_centre=2000", service="sap")
 
     def send(header):
         with site.client() as client:
@@ -238,7 +238,7 @@ async def test_a_services_settings_are_for_its_mails_alone(site):
         await site.until(lambda count=before: len(site.carrier.record.taken) == count + 1)
         body = site.carrier.record.taken[-1].submitted.body
         seen[name] = (body.source_addr, body.priority_flag)
-    assert seen == {"sap": ("SAPSHOP", 1), "mail": ("Office", 0)}
+    assert seen == {"sap": ("SAPSHOP", 1), "mail": ("AdminHarness", 0)}
     await site.until(lambda: site.rows("SELECT count(*) FROM job WHERE service = 'sap'") == [(1,)])
 
 

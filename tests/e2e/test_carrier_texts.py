@@ -12,7 +12,7 @@ from smpp.simulator.simulator import Simulator
 from smpp.wire.bodies import SubmitSm
 from smpp.wire.tlv import Tag
 from sms.alphabet import decode_gsm7
-from tests.e2e.site import Site, free_port
+from tests.kit.installation import Installation, free_port
 
 LATIN, PLAIN = "447700900140", "447700900141"
 LATIN_DIALECT = {"default_alphabet": "latin-1", "default_data_coding": 3}
@@ -20,12 +20,12 @@ LATIN_DIALECT = {"default_alphabet": "latin-1", "default_data_coding": 3}
 
 @pytest.fixture
 async def site(tmp_path, database_url):
-    site = Site(tmp_path / "site", database_url)
+    site = Installation(tmp_path / "site", database_url)
     yield site
     await site.close()
 
 
-async def carrier_of(site: Site, name: str, number: str, dialect: dict[str, Any], **spoken: Any) -> Simulator:
+async def carrier_of(site: Installation, name: str, number: str, dialect: dict[str, Any], **spoken: Any) -> Simulator:
     """Start a carrier that speaks a dialect and give it a number."""
     carrier = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=Script(dialect=Dialect(**spoken)))
     await carrier.start()
@@ -33,7 +33,7 @@ async def carrier_of(site: Site, name: str, number: str, dialect: dict[str, Any]
     return carrier
 
 
-def recorded(site: Site, number: str) -> list[tuple[str, list[tuple[str, str]]]]:
+def recorded(site: Installation, number: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return text and replacements (old, new) of every message to a number."""
     found = site.rows("SELECT body, replaced FROM message WHERE number = ? ORDER BY key", number)
     return [(body, [(old, new) for _, old, new in json.loads(replaced or "[]")]) for body, replaced in found]

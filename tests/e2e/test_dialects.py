@@ -17,7 +17,7 @@ from smpp.simulator.simulator import Simulator
 from smpp.wire.bodies import DataSm
 from smpp.wire.tlv import Tag
 from sms.message import ReceiptState
-from tests.e2e.site import Site, free_port
+from tests.kit.installation import Installation, free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,7 +83,7 @@ def script_of(dialect: dict, number: str, behaviour: dict) -> Script:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def world(tmp_path_factory, module_database):
     """Return the site and its carriers by dialect."""
-    site = Site(tmp_path_factory.mktemp("dialects") / "site", module_database)
+    site = Installation(tmp_path_factory.mktemp("dialects") / "site", module_database)
     carriers = {}
     for name, (dialect, options, behaviour) in TABLE.items():
         carriers[name] = Simulator(
@@ -115,7 +115,7 @@ async def world(tmp_path_factory, module_database):
         await carrier.stop()
 
 
-def part_states(site: Site, number: str) -> list[tuple[str, int]]:
+def part_states(site: Installation, number: str) -> list[tuple[str, int]]:
     """Return the states that the parts for a number have, and how many have each."""
     found = site.rows(
         "SELECT p.state, count(*) FROM part p JOIN message m ON m.key = p.message_key WHERE m.number = ? GROUP BY 1",
@@ -124,7 +124,7 @@ def part_states(site: Site, number: str) -> list[tuple[str, int]]:
     return [(state, count) for state, count in found]
 
 
-async def ends_delivered(site: Site, text: str, number: str, **fields) -> None:
+async def ends_delivered(site: Installation, text: str, number: str, **fields) -> None:
     job = await site.send(text, to=(f"+{number}",), **fields)
     await site.until(lambda: site.state(job) == {number: "delivered"})
 

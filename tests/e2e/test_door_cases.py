@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.e2e.site import DOMAIN, SENDER, Site
+from tests.kit.installation import DOMAIN, SENDER, Installation
 
 NUMBER = f"+447700900123@{DOMAIN}"
 MEGA = 2**20
@@ -25,14 +25,14 @@ DEVICES = {
 @pytest.fixture
 async def site(tmp_path, gateway_database):
     told = {"sandbox": "mailbox", "postmaster": "postmaster@example.net"}
-    site = Site(tmp_path / "site", gateway_database, doors={"devices": DEVICES}, mail=told)
+    site = Installation(tmp_path / "site", gateway_database, doors={"devices": DEVICES}, mail=told)
     await site.open()
     await site.start()
     yield site
     await site.close()
 
 
-def connect(site: Site, *, port: int = 0) -> smtplib.SMTP:
+def connect(site: Installation, *, port: int = 0) -> smtplib.SMTP:
     client = smtplib.SMTP("127.0.0.1", port or site.port, timeout=120)
     client.ehlo("device.example.com")
     return client
@@ -44,7 +44,7 @@ def login(client: smtplib.SMTP, name: str, password: str) -> int:
     return int(client.docmd("AUTH", f"PLAIN {word}")[0])
 
 
-def guesses(site: Site, name: str, passwords: list[str]) -> list[int]:
+def guesses(site: Installation, name: str, passwords: list[str]) -> list[int]:
     """Return the code of each guess, on a connection of its own."""
     codes = []
     for password in passwords:
@@ -64,7 +64,7 @@ def large_mail(octets: int) -> bytes:
     return head + line * (octets // len(line)) + b"--b--\r\n"
 
 
-def send_raw(site: Site, content: bytes) -> tuple[int, bytes]:
+def send_raw(site: Installation, content: bytes) -> tuple[int, bytes]:
     with connect(site, port=site.ports["devices"]) as client:
         assert login(client, "demo", site.password) == 235
         client.mail(SENDER)
@@ -143,7 +143,7 @@ async def test_no_angle_brackets_are_forgiven_where_the_listener_says_so(site):
 
 
 async def test_permissions_of_all_that_is_written_are_its_users_alone(tmp_path, gateway_database):
-    site = Site(tmp_path / "open", gateway_database, mail={"sandbox": "mailbox"})
+    site = Installation(tmp_path / "open", gateway_database, mail={"sandbox": "mailbox"})
     before = os.umask(0)
     try:
         site.folder.mkdir(mode=0o755)

@@ -16,7 +16,7 @@ from psycopg import sql
 from cli.__main__ import main
 from cli.setup import first_values, write_configuration
 from sms.settings import FIELDS
-from tests.e2e.site import mail
+from tests.kit.installation import mail
 
 SAMPLES = Path(__file__).parent / "samples"
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "explain.md"

@@ -9,7 +9,7 @@ from email.parser import BytesHeaderParser
 import pytest
 
 from smpp.simulator.script import Script
-from tests.e2e.site import SENDER, addresses, mail
+from tests.kit.installation import SENDER, addresses, mail
 
 
 @pytest.mark.slow

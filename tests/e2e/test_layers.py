@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from sms.settings import FIELDS
-from tests.e2e.site import DOMAIN, SENDER, Site, addresses, mail
+from tests.kit.installation import DOMAIN, SENDER, Installation, addresses, mail
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,7 +19,7 @@ OF = ("--customer", "demo")
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def running(tmp_path_factory, module_database):
-    site = Site(tmp_path_factory.mktemp("layers") / "site", module_database, settings={"sender_id": "Operator"})
+    site = Installation(tmp_path_factory.mktemp("layers") / "site", module_database, settings={"sender_id": "Operator"})
     await site.open()
     await site.command("profile", "add", *OF, "Alarm")
     await site.command("list", "add", *OF, "--author", "*", "pumps")

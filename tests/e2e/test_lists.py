@@ -11,9 +11,9 @@ from smtplib import SMTPDataError
 
 import pytest
 
-from tests.e2e.site import DOMAIN, SENDER, mail
-from tests.effort import spent_at_most
 from tests.fuzz import hostile
+from tests.kit.effort import spent_at_most
+from tests.kit.installation import DOMAIN, SENDER, mail
 from tests.unit.test_table_file import xlsx
 
 MANY = 3_000

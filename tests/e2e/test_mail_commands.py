@@ -15,8 +15,8 @@ from cli.dkim import judge_record
 from cli.setup import first_values, write_configuration
 from mta.sending.sign import KeyKind, new_key
 from templates.render import standard_template
-from tests.mail_out_kit import HOST, Peer, issue, make_authority, one_host, server_context
-from tls.resolver import Answer, Lookup, TableResolver
+from tests.kit.mail_servers import HOST, Peer, issue, make_authority, one_host, server_context
+from tls.resolver import DnsAnswer, Lookup, TableResolver
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"x" * 50 + b"\0\0\0\0IEND\xaeB`\x82"
 PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"
@@ -221,11 +221,13 @@ ED = new_key("example.com", "s1", KeyKind.ED25519).record_text
 )
 def test_a_published_key_is_compared_with_the_one_that_signs(published, said):
     lookup = Lookup.FOUND if published else Lookup.NO_DOMAIN
-    assert list(judge_record(Answer(lookup=lookup, values=tuple(published)), RSA)) == said
+    assert list(judge_record(DnsAnswer(lookup=lookup, values=tuple(published)), RSA)) == said
 
 
 def test_silence_of_dns_is_no_verdict_on_the_key():
-    assert list(judge_record(Answer(lookup=Lookup.FAILED, cause="no answer"), RSA)) == ["DNS gave no answer: no answer"]
+    assert list(judge_record(DnsAnswer(lookup=Lookup.FAILED, cause="no answer"), RSA)) == [
+        "DNS gave no answer: no answer"
+    ]
 
 
 async def test_a_new_key_is_written_for_nobody_else_and_checked_against_dns(new_terminal, name_servers):

@@ -13,8 +13,8 @@ from cli.context import opened
 from config.model import load_config
 from smpp.simulator.script import Script
 from store.mail_templates import TemplateRef, put_template
-from tests.e2e.site import Site
-from tests.mail_out_kit import Peer
+from tests.kit.installation import Installation
+from tests.kit.mail_servers import Peer
 
 PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"
 
@@ -35,7 +35,7 @@ async def _house(folder: Path, database: str, peer: Peer, script: Script | None 
             **mail,
         }
     }
-    site = Site(folder, database, **tables)
+    site = Installation(folder, database, **tables)
     try:
         await site.open(script)
         yield site
@@ -51,7 +51,7 @@ def to(peer: Peer, address: str) -> list:
     return [mail for mail in told(peer) if mail["To"] == address]
 
 
-def attempts(site: Site) -> list[tuple[str, str]]:
+def attempts(site: Installation) -> list[tuple[str, str]]:
     return list(site.rows("SELECT outcome, policy FROM notice_attempt ORDER BY key"))
 
 

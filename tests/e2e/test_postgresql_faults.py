@@ -13,8 +13,8 @@ import pytest
 from store.engine import database as store_database
 from store.engine.database import Database, StorageError
 from store.results import Rules
-from tests.databases import PostgresqlServer
-from tests.unit.store_world import World
+from tests.kit.databases import PostgresqlServer
+from tests.kit.store_harness import StoreHarness
 
 pytestmark = pytest.mark.postgresql
 
@@ -219,7 +219,7 @@ def test_a_transaction_that_the_server_reads_only_after_it_was_asked_for_comes_t
 @pytest.mark.parametrize("cut", ["before", "after"])
 def test_parts_taken_in_a_commit_whose_answer_was_lost_are_those_that_are_submitted(proxied, cut):
     proxy, behind = proxied
-    world = World("", Rules(), database=behind)
+    world = StoreHarness("", Rules(), database=behind)
     world.add("447700900101", "447700900102")
     proxy.cut = cut
     (part,) = world.take(1)
@@ -321,7 +321,7 @@ def test_two_nodes_that_lock_each_other_up_both_get_through(server, database):
 async def test_the_same_mail_at_two_nodes_at_once_is_one_job(server, database):
     other = Database(server.url)
     other.open()
-    worlds = [World("", Rules(), database=one, node=n) for n, one in enumerate((database, other))]
+    worlds = [StoreHarness("", Rules(), database=one, node=n) for n, one in enumerate((database, other))]
     jobs = [world.new_job("447700900101", digest=b"mail:") for world in worlds for _ in range(20)]
     added = await asyncio.gather(
         *(world.database.write(world.outbound.add_jobs, job) for world, job in zip(worlds * 20, jobs, strict=True))

@@ -8,8 +8,8 @@ import dkim
 import pytest
 
 from mta.sending.sign import KeyKind, new_key
-from tests.e2e.site import DOMAIN, SENDER, Site, free_port
-from tests.mail_out_kit import Peer
+from tests.kit.installation import DOMAIN, SENDER, Installation, free_port
+from tests.kit.mail_servers import Peer
 
 MAIL = (
     b"From: Bob <bob@example.org>\r\nTo: postmaster@sms.example.net\r\nSubject: Your mail\r\n"
@@ -21,7 +21,7 @@ MAIL = (
 def site_of(tmp_path, gateway_database):
     """Return what makes an installation whose mail all goes to one port, signed."""
 
-    def make(port: int, **mail) -> Site:
+    def make(port: int, **mail) -> Installation:
         folder = tmp_path / "site"
         folder.mkdir(parents=True)
         key = new_key(DOMAIN, "s1", KeyKind.ED25519)
@@ -35,14 +35,16 @@ def site_of(tmp_path, gateway_database):
                 **mail,
             }
         }
-        site = Site(folder, gateway_database, **tables)
+        site = Installation(folder, gateway_database, **tables)
         site.key = key  # type: ignore[attr-defined]  # for the test that looks it up
         return site
 
     return make
 
 
-def say(site: Site, *recipients: str, sender: str = "bob@example.org", raw: bytes = MAIL) -> list[tuple[int, bytes]]:
+def say(
+    site: Installation, *recipients: str, sender: str = "bob@example.org", raw: bytes = MAIL
+) -> list[tuple[int, bytes]]:
     """Speak to the gateway as somebody who proves nothing; returns all replies up to the end of the content."""
     with smtplib.SMTP("127.0.0.1", site.port, timeout=60) as client:
         client.ehlo("mx.example.org")

@@ -7,8 +7,8 @@ import pytest
 
 from smpp.simulator.script import Script
 from sms.message import ReceiptState
-from tests.application import Application
-from tests.e2e.site import SENDER, addresses, mail
+from tests.kit.application import Application
+from tests.kit.installation import SENDER, addresses, mail
 
 NUMBER = "+447700900123"
 
@@ -82,7 +82,7 @@ async def test_without_push_url_what_should_be_pushed_is_told_by_mail(site):
 
 
 @pytest.mark.parametrize(
-    ("wish", "expected"),
+    ("rule", "expected"),
     [
         (("mail", "on", "never"), ["accepted"]),
         (("push", "on", "never"), ["accepted"]),
@@ -92,8 +92,8 @@ async def test_without_push_url_what_should_be_pushed_is_told_by_mail(site):
         (("both", "off", "never"), []),
     ],
 )
-async def test_first_and_final_are_wished_for_apart_and_by_each_channel(site, application, told, wish, expected):
-    channel, first, final = wish
+async def test_first_and_final_are_set_apart_and_by_each_channel(site, application, told, rule, expected):
+    channel, first, final = rule
     await told(status_channel=channel, first_report=first, status_report=final, delivery_receipt="on")
     job = await site.send("One of each")
     await site.until(lambda: site.state(job) == {NUMBER.removeprefix("+"): "delivered"})

@@ -10,12 +10,12 @@ from smpp.simulator.script import Script, Treatment
 from smpp.wire.bodies import DeliverSm
 from smpp.wire.statuses import Status
 from store.engine.keys import to_stored
-from tests.e2e.site import Site
+from tests.kit.installation import Installation
 
 BUSY = Treatment(status=Status.RSYSERR)
 
 
-class Moody(Site):
+class Moody(Installation):
     """An installation whose carrier answers every submit with «system error» while it is `unwell`."""
 
     unwell = True
@@ -33,7 +33,7 @@ async def busy(tmp_path, gateway_database):
     await site.close()
 
 
-async def deferred(site: Site, job: str) -> None:
+async def deferred(site: Installation, job: str) -> None:
     await site.until(lambda: site.rows("SELECT reason FROM message WHERE state = 'queued'") == [("carrier-busy",)])
     assert site.state(job) == {"447700900123": "queued"}
 

@@ -14,12 +14,12 @@ import pytest
 
 from smpp.simulator.script import Script, Treatment
 from smpp.wire.statuses import Status
-from tests.e2e.site import ROOT, SENDER, Site, addresses, mail
+from tests.kit.installation import ROOT, SENDER, Installation, addresses, mail
 
 BUSY = Treatment(status=Status.RSYSERR)
 
 
-async def serve(site: Site, seconds: float = 120) -> tuple[int, str]:
+async def serve(site: Installation, seconds: float = 120) -> tuple[int, str]:
     """Start a gateway that must not come up; return its exit code and what it says."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "cli", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
@@ -28,7 +28,7 @@ async def serve(site: Site, seconds: float = 120) -> tuple[int, str]:
     return process.returncode or 0, said.decode()
 
 
-def change(site: Site, old: str, new: str) -> None:
+def change(site: Installation, old: str, new: str) -> None:
     text = site.file.read_text()
     assert old in text
     site.file.write_text(text.replace(old, new))
@@ -172,7 +172,7 @@ async def test_what_shows_only_at_the_start_is_said_in_one_sentence(old, new, sa
 
 
 async def test_below_the_disk_reserve_mail_is_deferred(tmp_path, gateway_database):
-    site = Site(tmp_path / "full", gateway_database, limits={"disk_reserve": "900000G"})
+    site = Installation(tmp_path / "full", gateway_database, limits={"disk_reserve": "900000G"})
     await site.open()
     await site.start()
 
@@ -192,7 +192,7 @@ async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, gat
         channel.bind(str(address))
         channel.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", str(address))
-        site = Site(tmp_path / "site", gateway_database, log={"format": "json"})
+        site = Installation(tmp_path / "site", gateway_database, log={"format": "json"})
         await site.open()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "cli", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE,

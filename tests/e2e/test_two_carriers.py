@@ -12,7 +12,7 @@ from process.clock import SystemClock
 from smpp.simulator.script import Cut, Script, Treatment
 from smpp.simulator.simulator import Simulator
 from smpp.wire.statuses import Status
-from tests.e2e.site import SENDER, addresses, mail
+from tests.kit.installation import SENDER, addresses, mail
 
 
 @pytest.fixture

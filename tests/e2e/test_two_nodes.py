@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 
 from smpp.simulator.script import Script
-from tests.e2e.site import SENDER, Site, addresses, free_port, mail
+from tests.kit.installation import SENDER, Installation, addresses, free_port, mail
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 
 
 def second_node(first, folder):
     """Return a site beside the first with the same database, carrier and customer, as node 1."""
-    second = Site(folder, first.database)
+    second = Installation(folder, first.database)
     shutil.copytree(first.folder, folder)
     second.box.start()  # it stays empty: both nodes have the first one's route
     second._boxed = True
@@ -33,7 +33,7 @@ def send(site, numbers):
 async def test_a_node_takes_over_when_the_other_is_killed_and_nothing_is_lost_or_sent_twice(
     tmp_path, new_postgresql_url
 ):
-    first = Site(tmp_path / "one", new_postgresql_url, server={"node": 0})
+    first = Installation(tmp_path / "one", new_postgresql_url, server={"node": 0})
     await first.open(Script(throttle_rate=40.0), window=5)
     second = second_node(first, tmp_path / "two")
     try:

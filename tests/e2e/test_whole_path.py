@@ -7,7 +7,7 @@ from collections import Counter
 
 from smpp.simulator.script import Script
 from sms.message import ReceiptState
-from tests.e2e.site import SENDER, addresses, mail
+from tests.kit.installation import SENDER, addresses, mail
 
 
 async def test_a_mail_becomes_an_sms_and_its_status_comes_back_over_tls(site):

@@ -14,7 +14,7 @@ from mta.reading.table_file import MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refused
 from sms.settings import Settings, TextSource
 
-LOOPS_LIMIT = 150  # of tests.effort
+LOOPS_LIMIT = 150  # of tests.kit.effort
 SMALL_LOOPS_LIMIT = 15
 MEMORY_LIMIT = 64 * 1024 * 1024
 BREAKS = {*map(chr, range(32)), "\x7f", "\x85", "\u2028", "\u2029"}

@@ -9,8 +9,8 @@ import pytest
 from mta.intake_pool import LARGE_OCTETS, is_suspect
 from mta.reading.mime import MailLimits, read_mail
 from sms.outcome import Refusal, Refused
-from tests.effort import spend_at_most
 from tests.fuzz import hostile
+from tests.kit.effort import spend_at_most
 
 MEASURE = """
 import ctypes, gc, json

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.peer import find_program, require_peer
+from tests.kit.peer import find_program, require_peer
 
 FONTS = Path(__file__).with_name("fonts")
 _FLAGS = (

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.site import DOMAIN
-from tests.peer import find_program, require_peer
+from tests.kit.installation import DOMAIN
+from tests.kit.peer import find_program, require_peer
 
 MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd

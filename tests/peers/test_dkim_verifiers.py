@@ -12,8 +12,8 @@ from mta.sending.fields import with_crlf
 from mta.sending.sign import KeyKind, NewKey, Signer, new_key
 from sms.settings import ReportFormat
 from templates.render import Renderer
-from tests.peer import find_program, require_peer
-from tests.unit.status_samples import NOW, everything, many, message, notice, report
+from tests.kit.peer import find_program, require_peer
+from tests.kit.status_samples import NOW, everything, many, message, notice, report
 
 FOLDER = Path(__file__).parent / "node_mail"
 DOMAIN = "sms.example.net"

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 import trustme
 
-from tests.e2e.site import DOMAIN, SENDER, Site
-from tests.peer import find_program, require_peer
+from tests.kit.installation import DOMAIN, SENDER, Installation
+from tests.kit.peer import find_program, require_peer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,7 +28,9 @@ async def site(tmp_path_factory, module_database):
     identity.private_key_and_cert_chain_pem.write_to_path(str(folder / "gateway.pem"))
     (folder / "gateway.pem").chmod(0o600)
     files = {"certificate_file": str(folder / "gateway.pem"), "key_file": str(folder / "gateway.pem")}
-    site = Site(folder / "site", module_database, doors={"submission": {"tls": "require", "auth": "require", **files}})
+    site = Installation(
+        folder / "site", module_database, doors={"submission": {"tls": "require", "auth": "require", **files}}
+    )
     await site.open()
     await site.start()
     yield site

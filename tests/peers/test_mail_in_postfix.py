@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from smpp.simulator.script import Script
 from sms.message import ReceiptState
-from tests.e2e.site import DOMAIN, SENDER, Site, mail
+from tests.kit.installation import DOMAIN, SENDER, Installation, mail
 from tests.peers.postfix_relay import PostfixRelay
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,7 +31,7 @@ async def relay():
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def site(tmp_path_factory, relay, module_database):
     route = {"domain": "*", "host": "127.0.0.1", "port": relay.port, "tls": "none"}
-    site = Site(tmp_path_factory.mktemp("postfix") / "site", module_database, mail={"route": [route]})
+    site = Installation(tmp_path_factory.mktemp("postfix") / "site", module_database, mail={"route": [route]})
     await site.open(Script(states={BAD_NUMBER: ReceiptState.UNDELIVERABLE}))
     await site.command("customer", "add-range", "demo", "127.0.0.1/32")
     await asyncio.to_thread(relay.start, site.port)
@@ -43,7 +43,7 @@ async def site(tmp_path_factory, relay, module_database):
 class Postbox:
     """Gives mails to Postfix and collects what people got in answer."""
 
-    def __init__(self, site: Site, relay: PostfixRelay) -> None:
+    def __init__(self, site: Installation, relay: PostfixRelay) -> None:
         self._site, self._relay = site, relay
 
     async def __call__(self, name: str, number: str, *, at_mail=(), at_rcpt=()):

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 import trustme
 
-from tests.e2e.site import DOMAIN, SENDER, Site
-from tests.peer import find_program, require_peer
+from tests.kit.installation import DOMAIN, SENDER, Installation
+from tests.kit.peer import find_program, require_peer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,7 +36,7 @@ async def site(tmp_path_factory, module_database):
         "implicit": {"tls": "implicit", "auth": "require", "max_size": 100_000, **files},
         "bare": {"tls": "off", "auth": "off"},
     }
-    site = Site(folder / "site", module_database, doors=doors)
+    site = Installation(folder / "site", module_database, doors=doors)
     await site.open()
     await site.start()
     yield site
@@ -66,7 +66,7 @@ def swaks(site):
     return run
 
 
-async def shown(site: Site, number: str) -> str:
+async def shown(site: Installation, number: str) -> str:
     """Return the newest SMS that a phone shows."""
     async with asyncio.timeout(60):
         await site.carrier.until(

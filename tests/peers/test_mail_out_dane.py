@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from dns.dnssectypes import Algorithm
 
 from sms.outcome import Done, Failed, ProblemCode, Retry
-from tests.mail_out_kit import (
+from tests.kit.mail_servers import (
     Identity,
     Mail,
     Peer,
@@ -32,7 +32,7 @@ from tests.mail_out_kit import (
     make_intermediate,
     server_context,
 )
-from tests.peer import find_program, require_peer
+from tests.kit.peer import find_program, require_peer
 from tls.nameservers import DnsResolver
 from tls.policy import TlsLevel
 from tls.resolver import Lookup

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from sms.outcome import Done, ProblemCode, Retry
-from tests.mail_out_kit import HOST, Mail, make_deliverer, one_host
-from tests.mail_out_world import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
-from tests.peer import find_program, require_peer
+from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
+from tests.kit.mail_servers import HOST, Mail, make_deliverer, one_host
+from tests.kit.peer import find_program, require_peer
 
 USER = 65000
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sms.outcome import Done, Retry
-from tests.mail_out_kit import HOST, Identity, Mail, Peer, issue, make_deliverer, server_context
-from tests.peer import find_program, require_peer
+from tests.kit.mail_servers import HOST, Identity, Mail, Peer, issue, make_deliverer, server_context
+from tests.kit.peer import find_program, require_peer
 from tls.policy import TlsLevel
 
 

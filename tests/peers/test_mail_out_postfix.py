@@ -16,9 +16,9 @@ import pytest
 
 from mta.sending.routes import Route
 from sms.outcome import Done, Failed, ProblemCode, Retry
-from tests.mail_out_kit import DOMAIN, HOST, Mail, make_deliverer, one_host
-from tests.mail_out_world import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
-from tests.peer import find_program, require_peer
+from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
+from tests.kit.mail_servers import DOMAIN, HOST, Mail, make_deliverer, one_host
+from tests.kit.peer import find_program, require_peer
 from tls.policy import TlsLevel
 from tls.resolver import TableResolver
 

@@ -16,7 +16,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from tests.e2e.site import DOMAIN, Site, free_port
+from tests.kit.installation import DOMAIN, Installation, free_port
 from tests.peers.postfix_relay import PostfixRelay
 
 S1 = Path(__file__).parents[1] / "e2e" / "samples" / "s1.eml"
@@ -91,7 +91,7 @@ async def site(tmp_path, gateway_database, sap, relay):
         "password_file": "icm.password",
     }
     tls = {"domain": SAP, "level": "private-ca", "ca_file": str(tmp_path / "company-ca.pem"), "names": [SAP]}
-    site = Site(folder, gateway_database, mail={"route": [route], "tls": [tls]})
+    site = Installation(folder, gateway_database, mail={"route": [route], "tls": [tls]})
     await site.open()
     await site.command("customer", "add", "erp", "--domain", SAP, "--address-range", "127.0.0.1/32")
     await site.command("customer", "set", "erp", "--service", "sap", "report_format=dsn")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.report import NoticeKind
 from templates.render import Renderer
+from tests.kit.status_samples import everything, many, message, report
 from tests.peers.chromium import open_page
-from tests.unit.status_samples import everything, many, message, report
 
 HOSTILE = "<script>top.hacked=1</script><img src=x onerror='top.hacked=1'> {{7*7}} \u202eevil\u202c " + "x" * 400
 LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
@@ -61,17 +61,17 @@ addEventListener('load', () => {
 
 
 def jobs() -> dict[str, tuple[NoticeKind, Any]]:
-    waiting = message(State.QUEUED, parts=())
+    waiting = message(MessageState.QUEUED, parts=())
     return {
         "result": (NoticeKind.RESULT, report()),
         "everything": (NoticeKind.RESULT, everything()),
         "many": (NoticeKind.RESULT, many(30, language="es")),
         "correction": (NoticeKind.CORRECTION, report(language="fr")),
-        "accepted": (NoticeKind.ACCEPTED, report(waiting, message(State.REJECTED, reason="stop-list"), settled_at=None)),
+        "accepted": (NoticeKind.ACCEPTED, report(waiting, message(MessageState.REJECTED, reason="stop-list"), settled_at=None)),
         "delayed": (NoticeKind.DELAYED, report(waiting, settled_at=None, language="fr")),
-        "unknown": (NoticeKind.RESULT, report(message(State.UNKNOWN, reason="link-lost"))),
+        "unknown": (NoticeKind.RESULT, report(message(MessageState.UNKNOWN, reason="link-lost"))),
         "hostile": (NoticeKind.RESULT, report(message(text=HOSTILE, given=HOSTILE), cost_centre=HOSTILE[:70], reference="x" * 60)),
-        "long": (NoticeKind.RESULT, report(message(text=LONG_WORD), message(State.FAILED, number="", given=LONG_WORD), language="de")),
+        "long": (NoticeKind.RESULT, report(message(text=LONG_WORD), message(MessageState.FAILED, number="", given=LONG_WORD), language="de")),
     }  # fmt: skip
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode
 from sms.report import NoticeKind
 from templates.render import Renderer
+from tests.kit.status_samples import everything, message, part, report
 from tests.peers.chromium import open_page
-from tests.unit.status_samples import everything, message, part, report
 
 PICTURES = Path(__file__).with_name("pictures")
 WIDTHS = (1000, 390)
@@ -27,11 +27,11 @@ MEAN, WORST = 1.5, 90
 
 
 def kinds():
-    waiting = message(State.QUEUED, parts=())
+    waiting = message(MessageState.QUEUED, parts=())
     return {
         "accepted": (
             NoticeKind.ACCEPTED,
-            report(waiting, message(State.REJECTED, reason="stop-list"), settled_at=None),
+            report(waiting, message(MessageState.REJECTED, reason="stop-list"), settled_at=None),
         ),
         "result": (NoticeKind.RESULT, report()),
         "failure": (NoticeKind.RESULT, everything()),
@@ -41,10 +41,10 @@ def kinds():
             NoticeKind.DRY_RUN,
             report(
                 message(
-                    State.CANCELLED,
+                    MessageState.CANCELLED,
                     reason=ProblemCode.DRY_RUN,
                     problem="smsc1 (standard)",
-                    parts=(part(state=State.CANCELLED),),
+                    parts=(part(state=MessageState.CANCELLED),),
                 ),
                 language="es",
             ),

@@ -11,7 +11,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
 
 from mta.smtp.server.server import ServerSettings, listen
-from tests.protocol.smtp_door import QUICK, Client
+from tests.kit.smtp_door import QUICK, Client
 
 E, M, R, D = "EHLO c", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>", "DATA"
 BODY = "Subject: x\r\n\r\nhello\r\n..dot\r\n."

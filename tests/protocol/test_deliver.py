@@ -9,10 +9,10 @@ import pytest
 from mta.sandbox import Sandbox
 from mta.sending.circuit import CircuitRule
 from mta.sending.connections import PoolLimits
-from mta.sending.outgoing import Patience
-from mta.sending.routes import Login, Route
+from mta.sending.outgoing import ClientTimeouts
+from mta.sending.routes import RelayLogin, Route
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
-from tests.mail_out_kit import (
+from tests.kit.mail_servers import (
     CUT,
     DOMAIN,
     DRIP,
@@ -33,7 +33,7 @@ from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, TlsLevel, TlsPolicy
 from tls.resolver import TableResolver
 
-IMPATIENT = Patience(connect=1.0, handshake=0.3, command=0.3, content=0.3, attempt=3.0)
+IMPATIENT = ClientTimeouts(connect=1.0, handshake=0.3, command=0.3, content=0.3, attempt=3.0)
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +347,7 @@ async def test_a_source_address_is_used_and_where_it_is_not_ours_the_mail_waits(
 async def test_a_password_goes_out_inside_tls_only(identity, tmp_path):
     secret = tmp_path / "password"
     secret.write_text("käse\n")
-    login = Login(user="gateway", password_file=secret)
+    login = RelayLogin(user="gateway", password_file=secret)
     async with Peer(server_context(identity, tmp_path), extensions=("AUTH PLAIN LOGIN",)) as peer:
         deliverer = make_deliverer(1, routes=(Route(domain="*", host="127.0.0.1", port=peer.port, login=login),))
         attempt = await deliverer.deliver(Mail())
@@ -362,7 +362,7 @@ async def test_a_password_goes_out_inside_tls_only(identity, tmp_path):
 async def test_a_refused_login_waits_and_shows_no_secret(answer, extensions, identity, tmp_path):
     secret = tmp_path / "password"
     secret.write_text("hunter2")
-    login = Login(user="gateway", password_file=secret)
+    login = RelayLogin(user="gateway", password_file=secret)
     async with Peer(server_context(identity, tmp_path), extensions=extensions, answers={"AUTH": answer}) as peer:
         deliverer = make_deliverer(1, routes=(Route(domain="*", host="127.0.0.1", port=peer.port, login=login),))
         attempt = await deliverer.deliver(Mail())
@@ -376,7 +376,7 @@ async def test_a_refused_login_waits_and_shows_no_secret(answer, extensions, ide
 async def test_a_login_without_tls_on_offer_waits_and_is_not_sent(tmp_path):
     secret = tmp_path / "password"
     secret.write_text("hunter2")
-    login = Login(user="gateway", password_file=secret)
+    login = RelayLogin(user="gateway", password_file=secret)
     async with Peer(extensions=("AUTH PLAIN",)) as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, login=login, tls=TlsPolicy(level=TlsLevel.NONE))
         deliverer = make_deliverer(1, routes=(route,))

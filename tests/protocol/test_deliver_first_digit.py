@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mta.sending.outgoing import Patience
-from mta.sending.routes import Login, Route
+from mta.sending.outgoing import ClientTimeouts
+from mta.sending.routes import RelayLogin, Route
 from sms.outcome import Done, Failed, Retry
-from tests.mail_out_kit import CUT, DRIP, ENDLESS, Mail, Peer, issue, make_deliverer, one_host, server_context
+from tests.kit.mail_servers import CUT, DRIP, ENDLESS, Mail, Peer, issue, make_deliverer, one_host, server_context
 from tls.mx import AddressGuard
 from tls.policy import TlsLevel
 
 EVERYTHING = AddressGuard(allowed=("127.0.0.0/8", "::/0"))
-IMPATIENT = Patience(connect=0.5, handshake=2.0, command=0.5, content=0.5, attempt=5.0)
+IMPATIENT = ClientTimeouts(connect=0.5, handshake=2.0, command=0.5, content=0.5, attempt=5.0)
 EXTENSIONS = pytest.mark.parametrize("extensions", [(), ("PIPELINING",)], ids=["in turn", "pipelined"])
 
 
@@ -91,7 +91,7 @@ async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_the_mai
     code, separator, words, extensions
 ):
     answer = f"{code}{separator}{words}"
-    patience = Patience(connect=20.0, handshake=20.0, command=20.0, content=20.0, rest=0.05, attempt=50.0)
+    patience = ClientTimeouts(connect=20.0, handshake=20.0, command=20.0, content=20.0, rest=0.05, attempt=50.0)
     async with Peer(extensions=extensions, answers={"DOT": answer}) as peer:
         deliverer = make_deliverer(peer.port, patience=patience)
         assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
@@ -183,7 +183,7 @@ class Exchange(Peer):
 async def log_in(peer: Peer, tmp_path, user: str = "gateway"):
     secret = tmp_path / "password"
     secret.write_text("k\u00e4se\n")
-    login = Login(user=user, password_file=secret)
+    login = RelayLogin(user=user, password_file=secret)
     route = Route(domain="*", host="127.0.0.1", port=peer.port, login=login)
     deliverer = make_deliverer(1, routes=(route,), patience=IMPATIENT)
     attempt = await deliverer.deliver(Mail())

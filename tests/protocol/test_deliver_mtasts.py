@@ -10,7 +10,7 @@ from typing import Any, Self
 import pytest
 
 from sms.outcome import Done, Retry
-from tests.mail_out_kit import (
+from tests.kit.mail_servers import (
     DOMAIN,
     HOST,
     LOOPBACK,
@@ -88,7 +88,7 @@ class PolicyHost:
 
 
 @dataclass(frozen=True)
-class World:
+class StsHarness:
     roots: Path
     good: Identity
     wrong: Identity
@@ -97,18 +97,18 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> World:
+def world(tmp_path_factory) -> StsHarness:
     root = make_authority()
     roots = tmp_path_factory.mktemp("sts") / "roots.pem"
     roots.write_bytes(root.pem)
-    return World(roots, issue(root, names=(POLICY_HOST,)), issue(root, names=(DOMAIN,)), issue(root), issue())
+    return StsHarness(roots, issue(root, names=(POLICY_HOST,)), issue(root, names=(DOMAIN,)), issue(root), issue())
 
 
 def resolver(**more: Any) -> TableResolver:
     return one_host(hosts={POLICY_HOST: ["127.0.0.1"]}, texts={f"_mta-sts.{DOMAIN}": ["v=STSv1; id=1;"]}, **more)
 
 
-def fetcher(world: World, port: int, *, guard: AddressGuard = LOOPBACK, deadline: float = 2.0) -> HttpsStsFetcher:
+def fetcher(world: StsHarness, port: int, *, guard: AddressGuard = LOOPBACK, deadline: float = 2.0) -> HttpsStsFetcher:
     contexts = ClientContexts(world.roots)
     role = ClientRole(verify=True, check_hostname=True)
     return HttpsStsFetcher(resolver(), lambda: contexts.get(role), guard=guard, port=port, deadline_seconds=deadline)
@@ -169,7 +169,7 @@ async def test_a_policy_host_inside_our_network_is_not_called(world):
 # --- what mail does then -----------------------------------------------------------------------------------------
 
 
-async def deliver(world: World, port: int, policy_port: int, level: TlsLevel, cache: MemoryStsCache) -> Any:
+async def deliver(world: StsHarness, port: int, policy_port: int, level: TlsLevel, cache: MemoryStsCache) -> Any:
     sts = StsLookup(resolver(), fetcher(world, policy_port), cache, now=lambda: datetime.now(UTC))
     deliverer = make_deliverer(port, level, resolver=resolver(), ca_file=world.roots, sts=sts)
     attempt = await deliverer.deliver(Mail())

@@ -11,12 +11,12 @@ import uvloop
 
 from gateway.ports import MailAttempt
 from mta.sending.deliver import Deliverer
-from mta.sending.outgoing import Patience
+from mta.sending.outgoing import ClientTimeouts
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
-from tests.mail_out_kit import DOMAIN, Mail, Peer, issue, make_deliverer, server_context
+from tests.kit.mail_servers import DOMAIN, Mail, Peer, issue, make_deliverer, server_context
 from tls.policy import TlsLevel
 
-IMPATIENT = Patience(connect=2.0, handshake=2.0, command=0.3, content=0.3, attempt=3.0)
+IMPATIENT = ClientTimeouts(connect=2.0, handshake=2.0, command=0.3, content=0.3, attempt=3.0)
 ENVELOPE = f"MAIL FROM:<> SIZE={len(Mail().message)}\r\nRCPT TO:<anna@{DOMAIN}>\r\nDATA\r\n".encode()
 CONTENT = Mail().message.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 KEPT = b"250 2.0.0 kept\r\n"

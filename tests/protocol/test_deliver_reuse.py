@@ -14,7 +14,7 @@ from mta.sending.circuit import CircuitRule
 from mta.sending.connections import PoolLimits
 from mta.sending.deliver import Deliverer
 from sms.outcome import Done, Unknown
-from tests.mail_out_kit import (
+from tests.kit.mail_servers import (
     HOST,
     Identity,
     Mail,

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from mta.sending.outgoing import Patience, TlsAlarm
+from mta.sending.outgoing import ClientTimeouts, TlsAlarm
 from mta.sending.routes import Route
 from sms.outcome import Done, ProblemCode, Retry
-from tests.mail_out_kit import (
+from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of, tlsa_of
+from tests.kit.mail_servers import (
     CUT,
     DOMAIN,
     HOST,
@@ -24,11 +25,10 @@ from tests.mail_out_kit import (
     one_host,
     server_context,
 )
-from tests.mail_out_world import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of, tlsa_of
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy, TlsVersion
 from tls.resolver import TableResolver
 
-IMPATIENT = Patience(connect=1.0, handshake=0.5, command=0.5, content=0.5, attempt=3.0)
+IMPATIENT = ClientTimeouts(connect=1.0, handshake=0.5, command=0.5, content=0.5, attempt=3.0)
 
 
 @pytest.fixture(scope="module")

@@ -12,35 +12,35 @@ from mta.smtp.engine.events import (
     Auth,
     AuthAnswer,
     AuthCancelled,
+    Capabilities,
+    ContentReceived,
     Data,
+    DialogueLimits,
+    DialogueState,
     Hello,
     Incident,
-    Limits,
     LocalProtocolError,
     Login,
     Mail,
-    Message,
     Noticed,
     Quit,
     Rcpt,
     Reset,
     StartTls,
-    State,
-    Terms,
 )
 from mta.smtp.engine.replies import LOCAL_ERROR, Reply
 from mta.smtp.engine.verbs import VERBS
-from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
+from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
 
-WITH_AUTH = Terms(hostname="mx.example.net", mechanisms=("LOGIN", "PLAIN"), starttls=True)
+WITH_AUTH = Capabilities(hostname="mx.example.net", mechanisms=("LOGIN", "PLAIN"), starttls=True)
 PLAIN = b64encode(b"\0demo\0secret")
 
 
 def test_a_whole_conversation_gives_its_events_in_order_and_its_replies_in_one_write():
     heard = talk(ROUTE + b"Subject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n")
-    assert [type(event) for event in heard.events] == [Hello, Mail, Rcpt, Data, Message, Quit]
+    assert [type(event) for event in heard.events] == [Hello, Mail, Rcpt, Data, ContentReceived, Quit]
     assert heard.codes == ["250", "250", "250", "354", "250", "250"]
-    assert heard.of(Message)[0].content == b"Subject: x\r\n\r\nhello\r\n"
+    assert heard.of(ContentReceived)[0].content == b"Subject: x\r\n\r\nhello\r\n"
     assert heard.closed
 
 
@@ -68,13 +68,13 @@ def test_ehlo_offers_what_is_served_and_nothing_else():
     [
         (False, WITH_AUTH, {"STARTTLS"}),
         (True, WITH_AUTH, {"AUTH LOGIN PLAIN"}),
-        (False, Terms(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False), {"AUTH PLAIN"}),
+        (False, Capabilities(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False), {"AUTH PLAIN"}),
         (
             False,
-            Terms(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False, starttls=True, tls_required=True),
+            Capabilities(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False, starttls=True, tls_required=True),
             {"STARTTLS"},
         ),
-        (True, Terms(hostname="h"), set()),
+        (True, Capabilities(hostname="h"), set()),
     ],
 )
 def test_auth_and_starttls_are_announced_only_where_allowed(tls, terms, words):
@@ -137,7 +137,7 @@ def test_each_command_out_of_place_has_its_reply(before, command, reply):
     ],
 )
 def test_help_lists_every_verb_that_can_be_used_now(terms, tls, missing):
-    heard = talk(b"HELP\r\n", terms=Terms(hostname="mx.example.net", **terms), tls=tls)
+    heard = talk(b"HELP\r\n", terms=Capabilities(hostname="mx.example.net", **terms), tls=tls)
     assert set(heard.last.partition("Commands: ")[2].split()) == VERBS - {"EXPN"} - missing
 
 
@@ -145,7 +145,7 @@ def test_every_verb_of_the_table_is_known_and_every_state_is_reached():
     listed = {verb for verbs in TRANSITIONS.values() for verb in verbs} - {".", "*"}
     assert listed == VERBS
     reached = {state for verbs in TRANSITIONS.values() for state in verbs.values()}
-    assert reached == set(State) - {State.GREETING, State.START} | {State.START}
+    assert reached == set(DialogueState) - {DialogueState.GREETING, DialogueState.START} | {DialogueState.START}
 
 
 def test_every_reply_but_greeting_hello_and_354_has_an_enhanced_code():
@@ -166,7 +166,7 @@ def test_the_reply_of_a_handler_cannot_add_a_line():
         lambda event: "451 oops\r\n250 injected" if isinstance(event, Mail) else agree(event),
     )
     assert heard.last == "451 4.0.0 oops 250 injected"
-    assert heard.state is State.READY
+    assert heard.state is DialogueState.READY
 
 
 def test_a_421_of_a_handler_closes():
@@ -205,7 +205,7 @@ def test_nothing_is_parsed_while_an_event_is_unanswered():
 
 
 def test_a_driver_is_told_to_pause_while_much_waits_behind_an_event():
-    heard = begin(limits=Limits(waiting=10))
+    heard = begin(limits=DialogueLimits(waiting=10))
     heard.dialogue.receive_data(b"NOOP\r\n")
     wanted = [heard.dialogue.wants_data]
     heard.dialogue.next_event()
@@ -281,12 +281,12 @@ def test_after_too_many_wrong_passwords_the_connection_ends():
         terms=WITH_AUTH,
         tls=True,
     )
-    assert len(heard.of(Login)) == Limits().failed_logins
+    assert len(heard.of(Login)) == DialogueLimits().failed_logins
     assert heard.codes[-1] == "421"
 
 
 def test_a_mechanism_of_the_driver_is_asked_and_challenged():
-    heard = begin(terms=Terms(hostname="h", mechanisms=("XOAUTH2",)), tls=True, foreign=frozenset({"XOAUTH2"}))
+    heard = begin(terms=Capabilities(hostname="h", mechanisms=("XOAUTH2",)), tls=True, foreign=frozenset({"XOAUTH2"}))
     heard.dialogue.receive_data(HELLO + b"AUTH XOAUTH2 abc=\r\n")
     events = heard.dialogue.events()
     assert isinstance(next(events), Hello)
@@ -299,18 +299,18 @@ def test_a_mechanism_of_the_driver_is_asked_and_challenged():
     heard.dialogue.receive_data(b"*\r\n")
     assert heard.dialogue.next_event() == AuthCancelled()
     assert heard.dialogue.data_to_send().endswith(b"334 eHh4\r\n334 \r\n501 5.7.0 Authentication cancelled\r\n")
-    assert heard.state is State.READY
+    assert heard.state is DialogueState.READY
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS - {"EHLO", "HELO", "AUTH", "STARTTLS", "NOOP", "RSET", "QUIT"}))
 def test_where_auth_is_required_everything_else_is_530(verb):
-    terms = Terms(hostname="h", mechanisms=("PLAIN",), auth_required=True)
+    terms = Capabilities(hostname="h", mechanisms=("PLAIN",), auth_required=True)
     assert talk(HELLO + verb.encode() + b"\r\n", terms=terms, tls=True).last == "530 5.7.0 Authentication required"
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS - {"EHLO", "STARTTLS", "NOOP", "QUIT"}))
 def test_where_tls_is_required_everything_else_is_530(verb):
-    terms = Terms(hostname="h", starttls=True, tls_required=True)
+    terms = Capabilities(hostname="h", starttls=True, tls_required=True)
     assert talk(HELLO + verb.encode() + b"\r\n", terms=terms).last == "530 5.7.0 Must issue a STARTTLS command first"
 
 
@@ -330,13 +330,13 @@ def test_case_2_commands_injected_behind_starttls_are_gone_and_reported():
 
 
 def test_everything_learned_before_tls_is_forgotten():
-    terms = Terms(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False, starttls=True)
+    terms = Capabilities(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False, starttls=True)
     heard = talk(HELLO + b"AUTH PLAIN " + PLAIN + b"\r\nSTARTTLS\r\n", terms=terms)
     before = (heard.dialogue.authenticated, heard.dialogue.extended)
     heard.dialogue.tls_started()
     after = (heard.dialogue.authenticated, heard.dialogue.extended)
     assert (before, after) == ((True, True), (False, False))
-    assert heard.state is State.START
+    assert heard.state is DialogueState.START
     say(heard, HELLO + b"STARTTLS\r\n")
     assert heard.last == "503 5.5.1 TLS already active"
     assert b"STARTTLS" not in heard.output.split(b"220 2.0.0")[1]
@@ -395,7 +395,7 @@ COMMANDS = st.sampled_from(
 @settings(max_examples=300)
 def test_any_chunking_gives_the_same_events_and_replies(commands, data):
     stream = b"".join(commands)
-    terms = Terms(hostname="h", mechanisms=("LOGIN", "PLAIN"), auth_needs_tls=False)
+    terms = Capabilities(hostname="h", mechanisms=("LOGIN", "PLAIN"), auth_needs_tls=False)
     whole = talk(stream, terms=terms)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12)))
     pieces = begin(terms=terms)
@@ -427,7 +427,7 @@ def test_half_close_still_answers_what_came():
     heard.dialogue.receive_eof()
     listen(heard)
     assert heard.codes[-1] == "250"
-    assert heard.of(Message)
+    assert heard.of(ContentReceived)
     assert heard.closed
 
 
@@ -436,7 +436,7 @@ def test_half_close_inside_a_content_gives_no_message():
     heard.dialogue.receive_data(ROUTE + b"x\r\n.\r")
     heard.dialogue.receive_eof()
     listen(heard)
-    assert not heard.of(Message)
+    assert not heard.of(ContentReceived)
     assert heard.closed
 
 
@@ -450,7 +450,7 @@ def test_shutting_down_says_421_to_the_idle_and_lets_a_content_finish():
     assert not busy.closed
     say(busy, b"done\r\n.\r\n" + ENVELOPE)
     assert busy.codes[-2:] == ["250", "421"]
-    assert busy.of(Message)[0].content == b"half done\r\n"
+    assert busy.of(ContentReceived)[0].content == b"half done\r\n"
     assert len(busy.of(Mail)) == 1
 
 
@@ -486,4 +486,4 @@ def test_a_reset_ends_the_transaction_even_where_the_handler_says_no():
     heard = talk(
         HELLO + ENVELOPE + b"RSET\r\n", lambda event: LOCAL_ERROR if isinstance(event, Reset) else agree(event)
     )
-    assert heard.state is State.READY
+    assert heard.state is DialogueState.READY

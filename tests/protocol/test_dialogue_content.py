@@ -7,12 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.smtp.engine.content import Content, ContentLimits, ContentRoom, Newlines
-from mta.smtp.engine.events import Data, Incident, Limits, Mail, Message, Noticed, Rcpt, State, Verify
+from mta.smtp.engine.events import (
+    ContentReceived,
+    Data,
+    DialogueLimits,
+    DialogueState,
+    Incident,
+    Mail,
+    Noticed,
+    Rcpt,
+    Verify,
+)
 from mta.smtp.engine.replies import Reply
-from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
+from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
 
 SMUGGLED = b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<x@example.org>\r\nDATA\r\nspoof\r\n.\r\n"
-NORMALISE = Limits(content=ContentLimits(newlines=Newlines.NORMALISE))
+NORMALISE = DialogueLimits(content=ContentLimits(newlines=Newlines.NORMALISE))
 
 ENDINGS = [
     b"\n.\n",
@@ -33,7 +43,7 @@ ENDINGS = [
 def test_case_1_nothing_but_crlf_dot_crlf_ends_a_content(ending):
     heard = talk(ROUTE + b"first" + ending + SMUGGLED + b"QUIT\r\n")
     assert len(heard.of(Mail)) == 1
-    assert not heard.of(Message)
+    assert not heard.of(ContentReceived)
     assert heard.codes == ["250", "250", "250", "354", "550", "250"]
     assert "550 5.6.11" in heard.output.decode()
 
@@ -42,7 +52,7 @@ def test_case_1_nothing_but_crlf_dot_crlf_ends_a_content(ending):
 def test_case_1_normalising_changes_a_bare_newline_but_never_takes_it_for_an_end(ending):
     heard = talk(ROUTE + b"first" + ending + SMUGGLED, limits=NORMALISE)
     assert len(heard.of(Mail)) == 1
-    for message in heard.of(Message):
+    for message in heard.of(ContentReceived):
         assert message.content.count(b"\r") == message.content.count(b"\n") == message.content.count(b"\r\n")
         assert b"MAIL FROM:<evil" in message.content
 
@@ -52,11 +62,11 @@ def test_case_1_normalising_changes_a_bare_newline_but_never_takes_it_for_an_end
 )
 def test_case_1_no_mixture_gives_two_messages_or_a_bare_newline(pieces):
     body = b"".join(pieces)
-    for limits in (Limits(), NORMALISE):
+    for limits in (DialogueLimits(), NORMALISE):
         heard = talk(ROUTE + body, limits=limits)
         ended = body.startswith(b".\r\n") or b"\r\n.\r\n" in body
-        assert (heard.dialogue.state is not State.CONTENT) == ended
-        for message in heard.of(Message):
+        assert (heard.dialogue.state is not DialogueState.CONTENT) == ended
+        for message in heard.of(ContentReceived):
             content = message.content
             assert content.count(b"\r") == content.count(b"\n") == content.count(b"\r\n")
             assert b"\0" not in content
@@ -107,9 +117,9 @@ def test_normalising_gives_the_same_whatever_the_chunks():
     ],
 )
 def test_a_content_at_its_limit_is_taken_and_one_beyond_is_refused_after_its_end(limits, body, reply):
-    heard = talk(ROUTE + body + b".\r\nNOOP\r\n", limits=Limits(content=limits))
+    heard = talk(ROUTE + body + b".\r\nNOOP\r\n", limits=DialogueLimits(content=limits))
     assert heard.codes[-2:] == [reply, "250"]
-    pieces = begin(limits=Limits(content=limits))
+    pieces = begin(limits=DialogueLimits(content=limits))
     for octet in ROUTE + body + b".\r\nNOOP\r\n":
         say(pieces, bytes([octet]))
     assert pieces.codes == heard.codes
@@ -117,7 +127,7 @@ def test_a_content_at_its_limit_is_taken_and_one_beyond_is_refused_after_its_end
 
 def test_commands_and_a_second_mail_behind_the_dot_are_kept():
     heard = talk(ROUTE + b"one\r\n.\r\n" + ENVELOPE + b"DATA\r\ntwo\r\n.\r\nQUIT\r\n")
-    assert [message.content for message in heard.of(Message)] == [b"one\r\n", b"two\r\n"]
+    assert [message.content for message in heard.of(ContentReceived)] == [b"one\r\n", b"two\r\n"]
     assert heard.dialogue.closed
 
 
@@ -132,7 +142,7 @@ def test_commands_and_a_second_mail_behind_the_dot_are_kept():
 )
 def test_case_11_memory_stays_within_the_limit_and_a_chunk(name, octets):
     limit = 2 * 2**20
-    heard = talk(ROUTE, limits=Limits(content=ContentLimits(size=limit, line=2**30)))
+    heard = talk(ROUTE, limits=DialogueLimits(content=ContentLimits(size=limit, line=2**30)))
     tracemalloc.start()
     try:
         for _ in range(5 * 2**20 // len(octets)):
@@ -142,12 +152,12 @@ def test_case_11_memory_stays_within_the_limit_and_a_chunk(name, octets):
     finally:
         tracemalloc.stop()
     assert peak < limit * 1.3 + 6 * len(octets)
-    assert heard.dialogue.state in {State.CONTENT, State.CLOSED}
+    assert heard.dialogue.state in {DialogueState.CONTENT, DialogueState.CLOSED}
 
 
 def test_a_whole_content_is_in_memory_once():
     size = 8 * 2**20
-    heard = talk(ROUTE, limits=Limits(content=ContentLimits(size=size)))
+    heard = talk(ROUTE, limits=DialogueLimits(content=ContentLimits(size=size)))
     chunk = (b"y" * 62 + b"\r\n") * 1024
     tracemalloc.start()
     try:
@@ -158,12 +168,12 @@ def test_a_whole_content_is_in_memory_once():
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert len(heard.of(Message)[0].content) == size - len(chunk)
+    assert len(heard.of(ContentReceived)[0].content) == size - len(chunk)
     assert peak < size * 1.35
 
 
 def test_a_flood_behind_a_refused_content_is_cut():
-    heard = talk(ROUTE, limits=Limits(content=ContentLimits(size=1000)))
+    heard = talk(ROUTE, limits=DialogueLimits(content=ContentLimits(size=1000)))
     while not heard.dialogue.closed:
         say(heard, b"x" * 100_000)
     assert heard.last.startswith("552")
@@ -215,7 +225,7 @@ def test_case_8_ten_thousand_unknown_verbs_are_cut_at_the_limit():
 @pytest.mark.parametrize("command", [b"NOOP\r\n", b"RSET\r\n", b"VRFY x\r\n", b"HELP\r\n", HELLO])
 def test_case_8_a_thousand_idle_commands_are_cut_at_the_limit(command):
     heard = talk(command * 1000)
-    assert len(heard.codes) == Limits().idle_commands + 1
+    assert len(heard.codes) == DialogueLimits().idle_commands + 1
     assert heard.codes[-1] == "421"
 
 
@@ -224,19 +234,23 @@ def test_errors_are_forgiven_by_an_accepted_mail():
     assert not talk(data).dialogue.closed
 
 
-@pytest.mark.parametrize("refused", [Mail, Message])
+@pytest.mark.parametrize("refused", [Mail, ContentReceived])
 def test_too_many_refused_mails_end_the_connection(refused):
     no = Reply(code=550, enhanced="5.7.1", text="No")
     data = HELLO + (b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n.\r\n") * 30
-    heard = talk(data, lambda event: no if isinstance(event, refused) else agree(event), limits=Limits(errors=9))
+    heard = talk(
+        data, lambda event: no if isinstance(event, refused) else agree(event), limits=DialogueLimits(errors=9)
+    )
     assert heard.last.startswith("421 4.7.0")
 
 
-@pytest.mark.parametrize("refused", [Mail, Rcpt, Data, Message])
+@pytest.mark.parametrize("refused", [Mail, Rcpt, Data, ContentReceived])
 def test_what_is_refused_for_now_is_never_counted_against_the_client(refused):
     later = Reply(code=452, enhanced="4.3.1", text="Insufficient storage")
     data = HELLO + (b"RSET\r\n" + ENVELOPE + b"DATA\r\n.\r\n") * 300
-    limits = Limits(errors=10**6 if refused is not Message else 9, idle_commands=10**6, refused_recipients=9)
+    limits = DialogueLimits(
+        errors=10**6 if refused is not ContentReceived else 9, idle_commands=10**6, refused_recipients=9
+    )
     heard = talk(data, lambda event: later if isinstance(event, refused) else agree(event), limits=limits)
     assert not heard.dialogue.closed
     assert heard.codes.count("452") == 300
@@ -285,7 +299,7 @@ def test_too_many_refused_recipients_end_the_connection():
     no = Reply(code=550, enhanced="5.1.1", text="No")
     data = HELLO + b"MAIL FROM:<a@example.com>\r\n" + b"RCPT TO:<b@example.com>\r\n" * 9
     heard = talk(
-        data, lambda event: no if isinstance(event, Rcpt) else agree(event), limits=Limits(refused_recipients=5)
+        data, lambda event: no if isinstance(event, Rcpt) else agree(event), limits=DialogueLimits(refused_recipients=5)
     )
     assert heard.codes[2:] == ["550"] * 6 + ["421"]
 
@@ -310,9 +324,9 @@ def test_case_9_what_is_not_smtp_is_421_and_closed(data):
 
 def test_case_9_a_client_that_talks_before_the_greeting_is_refused():
     from mta.smtp.engine.dialogue import Dialogue
-    from mta.smtp.engine.events import Terms
+    from mta.smtp.engine.events import Capabilities
 
-    dialogue = Dialogue(Terms(hostname="h"), Limits(), now=0.0)
+    dialogue = Dialogue(Capabilities(hostname="h"), DialogueLimits(), now=0.0)
     dialogue.receive_data(ROUTE)
     (event,) = dialogue.events()
     assert event == Noticed(incident=Incident.EARLY_TALKER, detail="EHLO client.example.com")
@@ -323,7 +337,7 @@ def test_case_9_a_client_that_talks_before_the_greeting_is_refused():
 
 def test_case_10_recipients_beyond_the_limit_are_452_and_the_first_stay_valid():
     data = HELLO + b"MAIL FROM:<a@example.com>\r\n" + b"RCPT TO:<b@example.com>\r\n" * 50_000 + b"DATA\r\nx\r\n.\r\n"
-    heard = talk(data, limits=Limits(recipients=10))
+    heard = talk(data, limits=DialogueLimits(recipients=10))
     assert heard.codes[2:12] == ["250"] * 10
     assert set(heard.codes[12:-2]) == {"452"}
     assert heard.codes[-2:] == ["354", "250"]
@@ -346,7 +360,7 @@ def test_the_longest_lines_allowed_are_those_of_the_extensions():
 # Time
 
 
-LIMITS = Limits(command=300, block=180, data=600, session=3600, rate=100, rate_window=60)
+LIMITS = DialogueLimits(command=300, block=180, data=600, session=3600, rate=100, rate_window=60)
 
 
 def at(heard, seconds):
@@ -403,7 +417,7 @@ def test_a_slow_but_steady_content_is_taken_until_the_data_time():
         say(at(heard, second), b"y" * 1300 + b"\r\n")
         assert not heard.dialogue.closed
     say(heard, b".\r\n")
-    assert heard.of(Message)
+    assert heard.of(ContentReceived)
     slower = say(begin(limits=LIMITS), ROUTE)
     for second in range(10, 620, 10):
         say(at(slower, second), b"y" * 1300 + b"\r\n")

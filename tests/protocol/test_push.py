@@ -13,8 +13,8 @@ from mta.sending.schedule import next_attempt
 from process.push import EXPIRE_AFTER, PUSH_LADDER, next_push
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
-from tests.application import Application
-from tests.unit.status_samples import NOW, many, notice, report
+from tests.kit.application import Application
+from tests.kit.status_samples import NOW, many, notice, report
 from tls.contexts import ClientContexts, ClientRole
 from tls.mx import AddressGuard
 from tls.resolver import TableResolver

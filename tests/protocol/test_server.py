@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mta.smtp.engine.events import Limits
-from mta.smtp.server.hooks import seldom_waits
+from mta.smtp.engine.events import DialogueLimits
+from mta.smtp.server.hooks import eager_hook
 from mta.smtp.server.listener import ConnectionLimits, Listener
 from mta.smtp.server.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
-from tests.peer import find_program, require_peer
-from tests.protocol.dialogues import HELLO, ROUTE
-from tests.protocol.smtp_door import (
+from tests.kit.dialogues import HELLO, ROUTE
+from tests.kit.peer import find_program, require_peer
+from tests.kit.smtp_door import (
     PIPELINED,
     QUICK,
     Accepting,
@@ -185,13 +185,13 @@ async def test_a_hook_that_seldom_waits_is_begun_at_once_and_any_other_in_a_task
     at_once: dict[str, bool] = {}
 
     class Handler:
-        @seldom_waits
+        @eager_hook
         async def handle_MAIL(self, server, session, envelope, address, options):
             at_once["MAIL"] = asyncio.current_task() is None
             envelope.mail_from = address
             return "250 2.1.0 OK"
 
-        @seldom_waits
+        @eager_hook
         async def handle_RCPT(self, server, session, envelope, address, options):
             at_once["RCPT"] = asyncio.current_task() is None
             raise RuntimeError
@@ -363,7 +363,7 @@ async def test_case_8_a_flood_hears_421_and_is_gone():
 
 @on_both_loops
 async def test_a_client_that_reads_nothing_is_not_read_either_and_dropped_in_the_end():
-    limits = Limits(command=0.3, recipients=1, session=1000)
+    limits = DialogueLimits(command=0.3, recipients=1, session=1000)
     async with door(Accepting(), settings(limits=limits)) as listener, client_of(listener) as client:
         client.writer.write(HELLO + b"MAIL FROM:<a@example.com>\r\n")
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]  # what only a stalled client does
@@ -375,7 +375,10 @@ async def test_a_client_that_reads_nothing_is_not_read_either_and_dropped_in_the
 @on_both_loops
 async def test_a_silent_client_is_timed_out():
     with capture_logs() as logs:
-        async with door(Accepting(), settings(limits=Limits(command=0.02))) as listener, client_of(listener) as client:
+        async with (
+            door(Accepting(), settings(limits=DialogueLimits(command=0.02))) as listener,
+            client_of(listener) as client,
+        ):
             assert await client.hear() == "421 4.4.2 Timeout, closing connection"
             assert await client.ended()
     assert [line["incident"] for line in logs if line["event"] == "smtp_incident"] == ["timed_out"]

@@ -7,8 +7,8 @@ import asyncio
 from structlog.testing import capture_logs
 
 from mta.smtp.server.server import MISSING, AuthResult, LoginPassword, ServerSettings
-from tests.protocol.dialogues import ENVELOPE, HELLO
-from tests.protocol.smtp_door import QUICK, Accepting, client_of, door, on_both_loops
+from tests.kit.dialogues import ENVELOPE, HELLO
+from tests.kit.smtp_door import QUICK, Accepting, client_of, door, on_both_loops
 
 
 def settings(**more) -> ServerSettings:

@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 
 from mta.smtp.server.listener import ConnectionLimits
 from mta.smtp.server.server import AuthResult, ClientCertificate, ServerSettings, TlsMode, listen
-from tests.peer import find_program, require_peer
-from tests.protocol.dialogues import ENVELOPE, HELLO, ROUTE
-from tests.protocol.smtp_door import (
+from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE
+from tests.kit.peer import find_program, require_peer
+from tests.kit.smtp_door import (
     QUICK,
     Accepting,
     Waiting,

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from process.carriers import CarrierContexts
 from smpp.simulator.script import Script
-from tests.protocol.smpp_kit import Listener, account_of, carrier, client_of
+from tests.kit.smpp import Listener, account_of, carrier, client_of
 from tls.contexts import ClientCertificate, ContextError, smpp_client_role
 
 

@@ -14,7 +14,7 @@ from smpp.client.outcomes import Spread
 from smpp.client.pace import Pace
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, IdBase, LongMessages, SubmitWith, WireAlphabet
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 from smpp.simulator.lines import Delivery
 from smpp.simulator.script import Cut, ReceiptForm, ReceiptTime, Script, Treatment
 from smpp.wire.bodies import DeliverSm, GenericNack, SubmitSmResp
@@ -24,7 +24,7 @@ from smpp.wire.tlv import Tag, Tlv
 from sms.message import Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
-from tests.protocol.smpp_kit import (
+from tests.kit.smpp import (
     ACME,
     NOW,
     NUMBER,
@@ -190,7 +190,7 @@ async def test_many_deliveries_are_in_flight_at_once():
     async def commit(_receipt):
         await together.wait()
 
-    async with bound_pair(commit=commit, limits=Limits(window=50)) as (simulator, client, listener):
+    async with bound_pair(commit=commit, limits=SessionLimits(window=50)) as (simulator, client, listener):
         await submit_all(client, listener, single_parts(20))
         await simulator.until(lambda: simulator.deliveries_taken == 20)
 
@@ -237,7 +237,7 @@ async def test_while_the_link_is_down_nothing_is_taken_and_what_is_given_is_to_b
 
 
 async def test_what_is_given_beyond_the_window_is_to_be_retried_and_was_never_sent():
-    async with bound_pair(limits=Limits(window=3)) as (simulator, client, listener):
+    async with bound_pair(limits=SessionLimits(window=3)) as (simulator, client, listener):
         client.submit(single_parts(5))
         await listener.until(lambda: len(listener.answers) == 5)
         assert [type(listener.answers[key]) for key in range(1, 6)] == [Done, Done, Done, Retry, Retry]
@@ -246,7 +246,7 @@ async def test_what_is_given_beyond_the_window_is_to_be_retried_and_was_never_se
 
 async def test_an_answer_that_never_comes_is_unknown_and_a_hung_carrier_is_left():
     script = Script(unanswered={2})
-    limits = Limits(window=10, response_seconds=0.1)
+    limits = SessionLimits(window=10, response_seconds=0.1)
     async with bound_pair(script, limits=limits) as (simulator, client, listener):
         client.submit(single_parts(3))
         await listener.until(lambda: len(listener.answers) == 3)
@@ -258,7 +258,7 @@ async def test_an_answer_that_never_comes_is_unknown_and_a_hung_carrier_is_left(
 
 async def test_a_carrier_that_hangs_is_found_out_and_bound_again():
     script = Script(hang_at=2)
-    limits = Limits(window=10, response_seconds=0.1, enquire_link_seconds=0.1)
+    limits = SessionLimits(window=10, response_seconds=0.1, enquire_link_seconds=0.1)
     async with bound_pair(script, limits=limits) as (simulator, client, listener):
         client.submit(single_parts(3))
         await listener.until(lambda: len(listener.answers) == 3)
@@ -272,7 +272,7 @@ async def test_a_carrier_that_hangs_is_found_out_and_bound_again():
 
 async def test_a_late_answer_is_told_beside_the_answers():
     script = Script(unanswered={1})
-    limits = Limits(window=10, response_seconds=0.1)
+    limits = SessionLimits(window=10, response_seconds=0.1)
     with structlog.testing.capture_logs() as logs:
         async with bound_pair(script, limits=limits) as (simulator, client, listener):
             client.submit(single_parts(1))
@@ -288,7 +288,7 @@ async def test_a_late_answer_is_told_beside_the_answers():
 
 async def test_throttling_is_retried_later_pauses_the_window_and_halves_it():
     script = Script(throttle_until=4, dialect=Dialect(throttle_pause=timedelta(seconds=0.2)))
-    async with bound_pair(script, limits=Limits(window=8)) as (simulator, client, listener):
+    async with bound_pair(script, limits=SessionLimits(window=8)) as (simulator, client, listener):
         client.submit(single_parts(4))
         await listener.until(lambda: len(listener.answers) == 4)
         for outcome in listener.answers.values():
@@ -383,7 +383,7 @@ async def test_receipts_without_an_id_are_acknowledged_and_not_passed_on():
 
 
 async def test_receipts_that_come_together_are_committed_together_and_answered_in_one_write():
-    async with bound_pair(limits=Limits(window=50)) as (simulator, _client, listener):
+    async with bound_pair(limits=SessionLimits(window=50)) as (simulator, _client, listener):
         (line,) = simulator._lines
         writes = []
         receive = line.data_received
@@ -411,7 +411,7 @@ async def test_one_receipt_that_cannot_be_kept_holds_up_none_that_came_with_it()
             raise error
 
     script = Script(receipt_retry_delay=0.01)
-    async with bound_pair(script, commit=commit, limits=Limits(window=50)) as (simulator, _client, listener):
+    async with bound_pair(script, commit=commit, limits=SessionLimits(window=50)) as (simulator, _client, listener):
         (line,) = simulator._lines
         for key in range(6):
             body = DeliverSm(esm_class=0x04, short_message=f"id:{key} stat:DELIVRD".encode())
@@ -435,7 +435,7 @@ async def test_inbound_sms_arrive_in_fragments_with_their_place():
 
 
 async def test_throughput_is_not_exceeded():
-    async with bound_pair(throughput=50.0, limits=Limits(window=100)) as (_simulator, client, listener):
+    async with bound_pair(throughput=50.0, limits=SessionLimits(window=100)) as (_simulator, client, listener):
         assert client.free_window() == 5
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -546,7 +546,7 @@ async def test_a_query_answers_in_the_words_of_the_dialect(dialect, script, stat
 
 async def test_questions_are_asked_while_the_window_is_full():
     script = Script(unanswered={1}, receipt=ReceiptTime.NEVER)
-    async with bound_pair(script, limits=Limits(window=1)) as (simulator, client, _listener):
+    async with bound_pair(script, limits=SessionLimits(window=1)) as (simulator, client, _listener):
         client.submit(single_parts(1))
         await simulator.until(lambda: len(simulator.record.taken) == 1)
         assert client.free_window() == 0
@@ -601,7 +601,7 @@ async def test_one_text_to_many_numbers_with_no_number_or_no_link_says_so():
 
 
 async def test_a_carrier_that_falls_silent_gets_no_more_than_one_window():
-    limits = Limits(window=5, response_seconds=5.0, silence_seconds=0.05)
+    limits = SessionLimits(window=5, response_seconds=5.0, silence_seconds=0.05)
     with logbook() as book:
         async with bound_pair(Script(hang_at=1), limits=limits) as (_simulator, client, listener):
             client.submit(single_parts(3))
@@ -611,7 +611,7 @@ async def test_a_carrier_that_falls_silent_gets_no_more_than_one_window():
 
 
 async def test_a_slow_carrier_that_still_lives_gets_more_at_once():
-    limits = Limits(window=5, response_seconds=5.0, silence_seconds=0.05)
+    limits = SessionLimits(window=5, response_seconds=5.0, silence_seconds=0.05)
     with logbook() as book:
         async with bound_pair(Script(unanswered={1}), limits=limits) as (_simulator, client, listener):
             client.submit(single_parts(1))
@@ -629,7 +629,11 @@ async def test_cancel_and_query_without_a_link_or_an_answer_say_so():
     outcome = await client.query("1", ACME)
     assert isinstance(outcome, Retry)
     await client.stop(0)
-    async with bound_pair(Script(hang_at=1), limits=Limits(response_seconds=0.1)) as (_simulator, client, listener):
+    async with bound_pair(Script(hang_at=1), limits=SessionLimits(response_seconds=0.1)) as (
+        _simulator,
+        client,
+        listener,
+    ):
         client.submit(single_parts(1))
         cancelled = await client.cancel("1", MobileNumber(digits=NUMBER), ACME)
         assert isinstance(cancelled, Unknown)
@@ -696,7 +700,7 @@ async def test_a_carrier_with_another_name_is_not_bound(contexts):
 
 async def test_a_burst_goes_out_in_one_write():
     writes = []
-    async with bound_pair(limits=Limits(window=100)) as (_simulator, client, listener):
+    async with bound_pair(limits=SessionLimits(window=100)) as (_simulator, client, listener):
         link = client._sender
         original = link._transport.write
 

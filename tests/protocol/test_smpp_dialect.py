@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smpp.client.outcomes import WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable
 from smpp.dialect.dialect import Dialect, IdBase, IdSource, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
-from smpp.dialect.fragments import Place, read_fragment, read_message, read_place, read_text, split_header
+from smpp.dialect.fragments import FragmentPlace, read_fragment, read_message, read_place, read_text, split_header
 from smpp.dialect.receipts import (
     STATES,
     WORD_OF,
@@ -33,13 +33,13 @@ from smpp.wire.bodies import DataSm, DeliverSm, SubmitSm, SubmitSmResp
 from smpp.wire.fields import PduError
 from smpp.wire.packing import pack_septets, unpack_septets
 from smpp.wire.pdu import Pdu, encode
-from smpp.wire.statuses import MEANINGS, Meaning, Status, Verdict, meaning_of, status_name
+from smpp.wire.statuses import MEANINGS, Meaning, Status, StatusVerdict, meaning_of, status_name
 from smpp.wire.tlv import Tag, Tlv
 from sms.alphabet import encode_gsm7
 from sms.message import Alphabet, Priority, Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
-from tests.protocol.smpp_kit import NOW, NUMBER, encoded, parts_of
+from tests.kit.smpp import NOW, NUMBER, encoded, parts_of
 
 PLAIN = Dialect()
 
@@ -214,7 +214,7 @@ def test_long_messages_arrive_whole_in_every_way_of_saying_so(submit_with, long_
         assert isinstance(body, DataSm) or bool(body.short_message) is not in_payload
         encode(body, 1, 0, tlvs)
         read, place = read_message(Pdu(body, 1, 0, tlvs), dialect)
-        assert place == Place(200, part.index, part.total)
+        assert place == FragmentPlace(200, part.index, part.total)
         texts.append(read)
     assert "".join(texts) == text
 
@@ -617,15 +617,15 @@ def test_inbound_text_is_read_in_its_coding(data_coding, octets, text):
 @pytest.mark.parametrize(
     ("udh", "place"),
     [
-        (b"", Place()),
-        (b"\x05\x00\x03\x2a\x03\x02", Place(42, 2, 3)),
-        (b"\x06\x08\x04\x01\x02\x03\x03", Place(0x0102, 3, 3)),
-        (b"\x0b\x05\x04\x00\x50\x00\x00\x00\x03\x07\x02\x01", Place(7, 1, 2)),
-        (b"\x05\x00\x03\x2a\x03\x00", Place()),
-        (b"\x05\x00\x03\x2a\x00\x01", Place()),
-        (b"\x05\x00\x03\x2a\x02\x03", Place()),
-        (b"\x05\x00\x04\x2a\x02\x01", Place()),
-        (b"\x01\x00", Place()),
+        (b"", FragmentPlace()),
+        (b"\x05\x00\x03\x2a\x03\x02", FragmentPlace(42, 2, 3)),
+        (b"\x06\x08\x04\x01\x02\x03\x03", FragmentPlace(0x0102, 3, 3)),
+        (b"\x0b\x05\x04\x00\x50\x00\x00\x00\x03\x07\x02\x01", FragmentPlace(7, 1, 2)),
+        (b"\x05\x00\x03\x2a\x03\x00", FragmentPlace()),
+        (b"\x05\x00\x03\x2a\x00\x01", FragmentPlace()),
+        (b"\x05\x00\x03\x2a\x02\x03", FragmentPlace()),
+        (b"\x05\x00\x04\x2a\x02\x01", FragmentPlace()),
+        (b"\x01\x00", FragmentPlace()),
     ],
 )
 def test_the_place_of_a_fragment_is_read_from_its_header(udh, place):
@@ -684,7 +684,7 @@ def test_packed_septets_are_those_of_the_standard():
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_of_the_standard_has_a_meaning_with_a_sentence(status):
     meaning = MEANINGS[status]
-    assert meaning.verdict is Verdict.DONE if status is Status.ROK else meaning.text.endswith(".")
+    assert meaning.verdict is StatusVerdict.DONE if status is Status.ROK else meaning.text.endswith(".")
     assert meaning_of(status) is meaning
     assert status_name(status) == f"ESME_{status.name} (0x{status:02X})"
 
@@ -726,9 +726,9 @@ def test_an_answer_becomes_an_outcome_by_the_table(status, outcome, code):
 
 def test_a_dialect_reads_a_status_its_own_way():
     overrides = {
-        0x0400: Meaning(verdict=Verdict.FAIL, code=ProblemCode.NUMBER_REFUSED, text="Blocked."),
-        Status.RSUBMITFAIL: Meaning(verdict=Verdict.UNKNOWN, code=ProblemCode.NO_ANSWER, text="Who knows."),
-        Status.RINVMSGID: Meaning(verdict=Verdict.DONE, code=ProblemCode.INTERNAL, text=""),
+        0x0400: Meaning(verdict=StatusVerdict.FAIL, code=ProblemCode.NUMBER_REFUSED, text="Blocked."),
+        Status.RSUBMITFAIL: Meaning(verdict=StatusVerdict.UNKNOWN, code=ProblemCode.NO_ANSWER, text="Who knows."),
+        Status.RINVMSGID: Meaning(verdict=StatusVerdict.DONE, code=ProblemCode.INTERNAL, text=""),
     }
     blocked = decide_outcome(0x0400, overrides=overrides)
     assert blocked == Failed(
@@ -764,7 +764,7 @@ def test_the_documentation_names_every_field_state_word_and_status():
     named = [meaning for status, meaning in MEANINGS.items() if re.search(rf"\b{status.name}\b", text)]
     others = [meaning for status, meaning in MEANINGS.items() if status and meaning not in named]
     # «all others of the standard: failed»
-    assert {meaning.verdict for meaning in others} == {Verdict.FAIL}
+    assert {meaning.verdict for meaning in others} == {StatusVerdict.FAIL}
 
 
 @pytest.mark.parametrize(

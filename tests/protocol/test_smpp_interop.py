@@ -15,14 +15,14 @@ import pytest
 
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, IdBase, WireAlphabet
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 from smpp.wire.bodies import Command, DeliverSmResp
 from smpp.wire.pdu import Pdu, decode
 from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, ProblemCode, Retry
-from tests.protocol.smpp_kit import NUMBER, Listener, account_of, client_of, logbook, single_parts
-from tests.protocol.smpp_raw import RawCentre, bound, delivery, is_alive, linked, pdu, raw_centre, taken, tlv
+from tests.kit.smpp import NUMBER, Listener, account_of, client_of, logbook, single_parts
+from tests.kit.smpp_raw import RawCentre, bound, delivery, is_alive, linked, pdu, raw_centre, taken, tlv
 
 DELIVERED, UNDELIVERABLE = ReceiptState.DELIVERED, ReceiptState.UNDELIVERABLE
 
@@ -450,7 +450,7 @@ async def test_a_question_with_a_body_is_answered_with_yes(body):
 
 @pytest.mark.parametrize("answer", [{"body": b"\0"}, {"body": b"junk"}, {"status": Status.RSYSERR}])
 async def test_any_answer_to_our_question_is_a_sign_of_life(answer):
-    limits = Limits(window=10, response_seconds=0.3, enquire_link_seconds=0.05)
+    limits = SessionLimits(window=10, response_seconds=0.3, enquire_link_seconds=0.05)
     async with linked(limits=limits) as (centre, _, _listener):
         for nth in range(1, 4):
             await centre.until(lambda nth=nth: len(questions(centre)) >= nth)
@@ -511,7 +511,7 @@ async def test_a_centre_that_hangs_up_after_each_bind_is_bound_ever_more_rarely(
 
 async def test_a_centre_that_unbinds_and_leaves_the_socket_open_is_bound_again():
     """komuw/naz#29, python-smpplib#55."""
-    async with linked(limits=Limits(response_seconds=60)) as (centre, client, listener):
+    async with linked(limits=SessionLimits(response_seconds=60)) as (centre, client, listener):
         centre.say(pdu(Command.UNBIND, sequence=7))
         await centre.until(lambda: centre.answers_to(Command.UNBIND, 7))
         await centre.until(lambda: sum(command == Command.BIND_TRANSCEIVER for command, *_ in centre.heard) == 2)
@@ -522,7 +522,7 @@ async def test_a_centre_that_unbinds_and_leaves_the_socket_open_is_bound_again()
 
 
 async def test_a_carrier_that_never_answers_costs_one_window_and_then_single_probes():
-    async with linked(submit_answer=lambda _: b"", limits=Limits(window=5, response_seconds=0.1)) as (
+    async with linked(submit_answer=lambda _: b"", limits=SessionLimits(window=5, response_seconds=0.1)) as (
         centre,
         client,
         listener,

@@ -9,14 +9,14 @@ import struct
 import pytest
 
 from smpp.client.outcomes import LINK_DOWN
-from smpp.session.limits import Limits
-from smpp.session.states import State
+from smpp.session.limits import SessionLimits
+from smpp.session.states import SessionState
 from smpp.simulator.script import Script
 from smpp.wire.bodies import Command
 from smpp.wire.pdu import decode
 from sms.message import Receipt
 from sms.outcome import Failed, Unknown
-from tests.protocol.smpp_kit import (
+from tests.kit.smpp import (
     ACME,
     FAST,
     Listener,
@@ -79,7 +79,7 @@ async def test_a_list_that_is_committed_while_we_unbind_is_still_answered():
         line.hung = True
         stopping = asyncio.ensure_future(client.stop(0))
         async with asyncio.timeout(60):
-            while link.session.state is not State.UNBINDING:
+            while link.session.state is not SessionState.UNBINDING:
                 await asyncio.sleep(0)
         written: list[bytes] = []
         link._transport = Spy(link._transport, written.append)
@@ -107,7 +107,7 @@ async def test_stop_that_is_given_up_leaves_a_client_that_can_be_stopped():
 
 
 async def test_a_question_that_is_given_up_leaves_its_room_when_its_answer_comes():
-    async with bound_pair(Script(receipt_delay=30), limits=Limits(asides=1)) as (simulator, client, listener):
+    async with bound_pair(Script(receipt_delay=30), limits=SessionLimits(asides=1)) as (simulator, client, listener):
         await submit_all(client, listener, single_parts(1))
         carrier_id = listener.answers[1].reference
         asking = asyncio.ensure_future(client.query(carrier_id, ACME))
@@ -116,7 +116,7 @@ async def test_a_question_that_is_given_up_leaves_its_room_when_its_answer_comes
         with pytest.raises(asyncio.CancelledError):
             await asking
         (link,) = client._links
-        assert (link.session._asides, client.free_window()) == (1, Limits().window)
+        assert (link.session._asides, client.free_window()) == (1, SessionLimits().window)
         assert await client.query(carrier_id, ACME) == LINK_DOWN
         await simulator.until(lambda: simulator.queries[carrier_id] == 1)
         await listener.until(lambda: link.session._asides == 0)
@@ -128,7 +128,7 @@ async def test_questions_that_are_open_when_the_link_ends_are_answered_and_take_
     async with bound_pair(Script(hang_at=1)) as (simulator, client, listener):
         client.submit(single_parts(1))
         await simulator.until(lambda: any(line.hung for line in simulator._lines))
-        asking = [asyncio.ensure_future(client.query("1", ACME)) for _ in range(Limits().asides)]
+        asking = [asyncio.ensure_future(client.query("1", ACME)) for _ in range(SessionLimits().asides)]
         await asyncio.sleep(0)
         simulator.script = Script()
         simulator.cut_links()

@@ -33,11 +33,11 @@ from smpp.wire.bodies import (
 from smpp.wire.fields import (
     Address,
     CString,
-    Destinations,
     Integer,
     ListName,
     PduError,
     ShortMessage,
+    SubmitDestinations,
     Unsuccessful,
     UnsuccessfulAddress,
 )
@@ -61,7 +61,7 @@ def values(kind):
             return texts(limit)
         case ShortMessage(limit=limit):
             return st.binary(max_size=limit)
-        case Destinations():
+        case SubmitDestinations():
             address = st.builds(Address, OCTETS, OCTETS, texts(21))
             return st.lists(address | st.builds(ListName, texts(21)), min_size=1, max_size=20).map(tuple)
         case Unsuccessful():

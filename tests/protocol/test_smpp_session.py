@@ -22,12 +22,12 @@ from smpp.session.events import (
     Missing,
     OutbindHeard,
     Spoke,
-    Stray,
     Unanswered,
+    UnmatchedResponse,
 )
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 from smpp.session.session import Session, SessionError
-from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, State
+from smpp.session.states import BOUND_BY, BOUND_STATES, MAY_ASK, TRANSITIONS, Happening, Role, SessionState
 from smpp.session.timers import Timers, TimerVerdict
 from smpp.wire.bodies import (
     BODIES,
@@ -62,9 +62,9 @@ from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag
 
 BIND_OF = {
-    State.BOUND_TX: Command.BIND_TRANSMITTER,
-    State.BOUND_RX: Command.BIND_RECEIVER,
-    State.BOUND_TRX: Command.BIND_TRANSCEIVER,
+    SessionState.BOUND_TX: Command.BIND_TRANSMITTER,
+    SessionState.BOUND_RX: Command.BIND_RECEIVER,
+    SessionState.BOUND_TRX: Command.BIND_TRANSCEIVER,
 }
 
 
@@ -90,7 +90,7 @@ def said(session):
 
 
 def bound_esme(command=Command.BIND_TRANSCEIVER, limits=None, now=0.0):
-    session = Session(Role.ESME, limits or Limits(), now)
+    session = Session(Role.ESME, limits or SessionLimits(), now)
     session.bind(KINDS[command](system_id="gateway", password="secret"))
     (asked,) = said(session)
     session.receive_data(encode(KINDS[command | RESPONSE_BIT](system_id="smsc"), asked.sequence))
@@ -99,7 +99,7 @@ def bound_esme(command=Command.BIND_TRANSCEIVER, limits=None, now=0.0):
 
 
 def bound_smsc(command=Command.BIND_TRANSCEIVER, limits=None, now=0.0):
-    session = Session(Role.SMSC, limits or Limits(), now)
+    session = Session(Role.SMSC, limits or SessionLimits(), now)
     session.receive_data(encode(KINDS[command](system_id="gateway", password="secret"), 1))
     (event,) = happened(session)
     session.answer_bind(event.pdu, KINDS[command | RESPONSE_BIT](system_id="smsc"))
@@ -112,8 +112,8 @@ def bound(role, state, limits=None):
 
 
 def test_bind_submit_receipt_unbind():
-    esme = Session(Role.ESME, Limits(), 0.0)
-    smsc = Session(Role.SMSC, Limits(), 0.0)
+    esme = Session(Role.ESME, SessionLimits(), 0.0)
+    smsc = Session(Role.SMSC, SessionLimits(), 0.0)
 
     def carry():
         smsc.receive_data(esme.data_to_send())
@@ -127,7 +127,7 @@ def test_bind_submit_receipt_unbind():
     smsc.answer_bind(asked.pdu, BindTransceiverResp("smsc"))
     carry()
     assert happened(esme) == [Bound("smsc")]
-    assert (esme.state, smsc.state) == (State.BOUND_TRX, State.BOUND_TRX)
+    assert (esme.state, smsc.state) == (SessionState.BOUND_TRX, SessionState.BOUND_TRX)
 
     esme.send(SubmitSm(short_message=b"hello"), "part 1")
     carry()
@@ -144,45 +144,45 @@ def test_bind_submit_receipt_unbind():
 
     esme.unbind()
     carry()
-    assert (esme.state, smsc.state) == (State.CLOSED, State.UNBOUND)
+    assert (esme.state, smsc.state) == (SessionState.CLOSED, SessionState.UNBOUND)
     assert happened(esme) == [Ended(EndReason.UNBOUND)]
     smsc.receive_eof()
     assert happened(smsc) == [Ended(EndReason.UNBOUND)]
 
 
 def test_an_accepted_bind_says_which_version_is_spoken():
-    session = Session(Role.SMSC, Limits(), 0.0)
+    session = Session(Role.SMSC, SessionLimits(), 0.0)
     session.receive_data(encode(BindTransmitter("a", "b"), 1))
     session.answer_bind(happened(session)[0].pdu, BindTransmitterResp("smsc"))
     (answer,) = said(session)
     assert answer.integer(Tag.SC_INTERFACE_VERSION) == 0x34
-    assert session.state is State.BOUND_TX
+    assert session.state is SessionState.BOUND_TX
 
 
 def test_a_refused_bind_ends_the_client_and_leaves_the_server_open():
-    session = Session(Role.ESME, Limits(), 0.0)
+    session = Session(Role.ESME, SessionLimits(), 0.0)
     session.bind(BindTransceiver("a", "b"))
     session.receive_data(encode(BindTransceiverResp(), 1, Status.RINVPASWD))
     assert happened(session) == [BindRefused(Status.RINVPASWD), Ended(EndReason.BIND_REFUSED)]
     assert session.refused_with == Status.RINVPASWD
-    server = Session(Role.SMSC, Limits(), 0.0)
+    server = Session(Role.SMSC, SessionLimits(), 0.0)
     server.receive_data(encode(BindTransceiver("a", "b"), 1))
     server.answer_bind(happened(server)[0].pdu, BindTransceiverResp(), Status.RINVPASWD)
     assert said(server) == [Pdu(BindTransceiverResp(), 1, Status.RINVPASWD)]
-    assert server.state is State.OPEN
+    assert server.state is SessionState.OPEN
 
 
 def test_a_nack_refuses_a_bind():
-    session = Session(Role.ESME, Limits(), 0.0)
+    session = Session(Role.ESME, SessionLimits(), 0.0)
     session.bind(BindTransceiver("a", "b"))
     session.receive_data(encode(GenericNack(), 1, Status.RINVCMDID))
     assert happened(session) == [BindRefused(Status.RINVCMDID), Ended(EndReason.BIND_REFUSED)]
 
 
 def test_an_outbind_is_answered_with_a_bind():
-    smsc = Session(Role.SMSC, Limits(), 0.0)
+    smsc = Session(Role.SMSC, SessionLimits(), 0.0)
     smsc.outbind(Outbind("smsc", "knock"))
-    esme = Session(Role.ESME, Limits(), 0.0)
+    esme = Session(Role.ESME, SessionLimits(), 0.0)
     esme.receive_data(smsc.data_to_send())
     assert happened(esme) == [OutbindHeard(Pdu(Outbind("smsc", "knock"), 1))]
     esme.bind(BindReceiver("gateway", "secret"))
@@ -191,7 +191,7 @@ def test_an_outbind_is_answered_with_a_bind():
 
 
 def test_enquire_link_is_answered_in_every_state_by_the_session_itself():
-    for session in (Session(Role.ESME, Limits(), 0.0), bound_esme(), bound_smsc(Command.BIND_RECEIVER)):
+    for session in (Session(Role.ESME, SessionLimits(), 0.0), bound_esme(), bound_smsc(Command.BIND_RECEIVER)):
         session.receive_data(encode(EnquireLink(), 77))
         assert said(session) == [Pdu(EnquireLinkResp(), 77)]
         assert happened(session) == []
@@ -214,7 +214,7 @@ def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_is_taken(
     if command is Command.ENQUIRE_LINK:
         assert answers == [Pdu(EnquireLinkResp(), 50)]
     elif command is Command.UNBIND:
-        after = State.CLOSED if role is Role.ESME else State.UNBOUND
+        after = SessionState.CLOSED if role is Role.ESME else SessionState.UNBOUND
         assert (answers, session.state) == ([Pdu(UnbindResp(), 50)], after)
     elif permitted:
         assert [type(event) for event in events] == [Asked]
@@ -230,10 +230,10 @@ def test_what_the_table_does_not_permit_is_refused_and_what_it_permits_is_taken(
         ]
 
 
-@pytest.mark.parametrize("state", [State.OPEN, *sorted(BOUND_STATES)])
+@pytest.mark.parametrize("state", [SessionState.OPEN, *sorted(BOUND_STATES)])
 @pytest.mark.parametrize("role", list(Role))
 def test_we_may_send_only_what_the_table_permits(role, state):
-    session = Session(role, Limits(), 0.0) if state is State.OPEN else bound(role, state)
+    session = Session(role, SessionLimits(), 0.0) if state is SessionState.OPEN else bound(role, state)
     for body in (SubmitSm(), DeliverSm(), QuerySm(), AlertNotification()):
         if COMMAND_OF[type(body)] in MAY_ASK[state][role]:
             session.send(body)
@@ -243,10 +243,10 @@ def test_we_may_send_only_what_the_table_permits(role, state):
 
 
 def test_the_tables_name_every_state_and_role():
-    assert set(TRANSITIONS) == set(MAY_ASK) == set(State)
+    assert set(TRANSITIONS) == set(MAY_ASK) == set(SessionState)
     assert all(set(row) == set(Role) for row in MAY_ASK.values())
-    assert {after for row in TRANSITIONS.values() for after in row.values()} == set(State) - {State.OPEN}
-    assert all(Happening.ENDED in row for state, row in TRANSITIONS.items() if state is not State.CLOSED)
+    assert {after for row in TRANSITIONS.values() for after in row.values()} == set(SessionState) - {SessionState.OPEN}
+    assert all(Happening.ENDED in row for state, row in TRANSITIONS.items() if state is not SessionState.CLOSED)
     assert {happening for row in TRANSITIONS.values() for happening in row} == set(Happening)
 
 
@@ -256,7 +256,7 @@ def test_every_request_of_the_standard_is_permitted_to_somebody_somewhere():
 
 
 def test_the_window_bounds_our_open_requests():
-    session = bound_esme(limits=Limits(window=2))
+    session = bound_esme(limits=SessionLimits(window=2))
     assert session.free_window == 2
     first = session.send(SubmitSm(), 1)
     session.send(SubmitSm(), 2)
@@ -289,15 +289,15 @@ def test_a_response_that_nobody_waits_for_is_named_and_changes_nothing(body):
     session = bound_esme()
     session.send(SubmitSm(), "part")
     session.receive_data(encode(body, 4711))
-    assert happened(session) == [Stray(COMMAND_OF[type(body)], 4711, 0)]
-    assert (session.state, session.outstanding) == (State.BOUND_TRX, 1)
+    assert happened(session) == [UnmatchedResponse(COMMAND_OF[type(body)], 4711, 0)]
+    assert (session.state, session.outstanding) == (SessionState.BOUND_TRX, 1)
 
 
 def test_a_response_of_another_kind_does_not_answer():
     session = bound_esme()
     sequence = session.send(SubmitSm(), "part")
     session.receive_data(encode(DeliverSmResp(), sequence))
-    assert happened(session) == [Stray(Command.DELIVER_SM_RESP, sequence, 0)]
+    assert happened(session) == [UnmatchedResponse(Command.DELIVER_SM_RESP, sequence, 0)]
     assert session.outstanding == 1
 
 
@@ -309,7 +309,9 @@ def test_an_answer_of_any_body_is_the_answer():
 
 
 def test_a_request_without_an_answer_times_out_and_a_late_answer_still_names_it():
-    session = bound_esme(limits=Limits(response_seconds=10, enquire_link_seconds=math.inf, silence_seconds=math.inf))
+    session = bound_esme(
+        limits=SessionLimits(response_seconds=10, enquire_link_seconds=math.inf, silence_seconds=math.inf)
+    )
     session.tick(1)
     first = session.send(SubmitSm(), "first")
     session.data_to_send()
@@ -321,18 +323,18 @@ def test_a_request_without_an_answer_times_out_and_a_late_answer_still_names_it(
     session.tick(11)
     assert happened(session) == [Unanswered("first", Missing.TIMED_OUT)]
     session.receive_data(encode(DeliverSmResp(), first))
-    assert happened(session) == [Stray(Command.DELIVER_SM_RESP, first, 0)]
+    assert happened(session) == [UnmatchedResponse(Command.DELIVER_SM_RESP, first, 0)]
     session.receive_data(encode(SubmitSmResp("x"), first) * 2)
     assert happened(session) == [
         LateAnswer("first", Pdu(SubmitSmResp("x"), first)),
-        Stray(Command.SUBMIT_SM_RESP, first, 0),
+        UnmatchedResponse(Command.SUBMIT_SM_RESP, first, 0),
     ]
     session.tick(15)
     assert happened(session) == [Unanswered("second", Missing.TIMED_OUT)]
 
 
 def test_late_answers_are_waited_for_in_bounds():
-    limits = Limits(
+    limits = SessionLimits(
         response_seconds=10,
         enquire_link_seconds=math.inf,
         silence_seconds=math.inf,
@@ -345,10 +347,10 @@ def test_late_answers_are_waited_for_in_bounds():
     session.tick(10)
     happened(session)
     session.receive_data(b"".join(encode(SubmitSmResp("x"), sequence) for sequence in sequences[:2]))
-    assert [type(event) for event in happened(session)] == [Stray, LateAnswer]
+    assert [type(event) for event in happened(session)] == [UnmatchedResponse, LateAnswer]
     session.tick(110)
     session.receive_data(encode(SubmitSmResp("x"), sequences[2]))
-    assert [type(event) for event in happened(session)] == [Stray]
+    assert [type(event) for event in happened(session)] == [UnmatchedResponse]
 
 
 def test_a_lost_link_answers_what_was_sent_as_lost_and_the_rest_as_unsent():
@@ -401,7 +403,7 @@ def test_after_the_end_answering_does_nothing_and_sending_is_refused():
 
 
 def test_a_second_bind_is_refused_on_our_side():
-    session = Session(Role.ESME, Limits(), 0.0)
+    session = Session(Role.ESME, SessionLimits(), 0.0)
     session.bind(BindTransceiver())
     with pytest.raises(SessionError):
         session.bind(BindTransceiver())
@@ -425,7 +427,7 @@ def test_an_unknown_command_gets_a_nack_and_the_session_goes_on():
 
 
 def test_a_request_that_cannot_be_read_gets_its_own_response_with_the_reason():
-    session = bound(Role.SMSC, State.BOUND_TRX)
+    session = bound(Role.SMSC, SessionState.BOUND_TRX)
     session.receive_data(struct.pack("!IIII", 16 + 21, Command.SUBMIT_SM, 0, 3) + b"\0" * 16 + b"\x05abcd")
     assert said(session) == [Pdu(SubmitSmResp(), 3, Status.RINVMSGLEN)]
 
@@ -439,7 +441,7 @@ def test_what_a_carrier_brings_is_taken_beyond_its_bounds():
 
 @pytest.mark.parametrize(("role", "status"), [(Role.ESME, Status.RX_T_APPN), (Role.SMSC, Status.RTHROTTLED)])
 def test_more_requests_than_the_inbound_window_are_told_to_come_later(role, status):
-    session = bound(role, State.BOUND_TRX, Limits(inbound_window=2))
+    session = bound(role, SessionState.BOUND_TRX, SessionLimits(inbound_window=2))
     body = DeliverSm() if role is Role.ESME else SubmitSm()
     for sequence in (10, 11, 12):
         session.receive_data(encode(body, sequence))
@@ -452,7 +454,7 @@ def test_more_requests_than_the_inbound_window_are_told_to_come_later(role, stat
 
 
 def test_an_alert_takes_no_room_and_no_answer():
-    session = bound_esme(limits=Limits(inbound_window=1))
+    session = bound_esme(limits=SessionLimits(inbound_window=1))
     session.receive_data(encode(AlertNotification(), 10) + encode(AlertNotification(), 11) + encode(DeliverSm(), 12))
     assert [event.pdu.command for event in happened(session)] == [
         Command.ALERT_NOTIFICATION,
@@ -506,7 +508,7 @@ def test_what_is_owed_when_the_other_side_unbinds_is_waited_for_a_moment():
 
 @pytest.mark.parametrize("asked_by_us", [True, False])
 def test_an_unbind_that_comes_to_nothing_ends_after_the_response_time(asked_by_us):
-    limits = Limits(response_seconds=10, enquire_link_seconds=math.inf)
+    limits = SessionLimits(response_seconds=10, enquire_link_seconds=math.inf)
     session = bound_esme(limits=limits) if asked_by_us else bound_smsc(limits=limits)
     session.tick(5)
     if asked_by_us:
@@ -520,7 +522,7 @@ def test_an_unbind_that_comes_to_nothing_ends_after_the_response_time(asked_by_u
 
 
 def test_silence_is_answered_with_enquire_link_and_more_silence_ends_the_session():
-    session = bound_esme(limits=Limits(enquire_link_seconds=30, response_seconds=10))
+    session = bound_esme(limits=SessionLimits(enquire_link_seconds=30, response_seconds=10))
     session.tick(29)
     assert session.data_to_send() == b""
     session.tick(30)
@@ -533,7 +535,7 @@ def test_silence_is_answered_with_enquire_link_and_more_silence_ends_the_session
 
 
 def test_any_pdu_is_a_sign_of_life():
-    session = bound_esme(limits=Limits(enquire_link_seconds=30, response_seconds=10))
+    session = bound_esme(limits=SessionLimits(enquire_link_seconds=30, response_seconds=10))
     session.tick(30)
     (asked,) = said(session)
     session.tick(35)
@@ -546,7 +548,7 @@ def test_any_pdu_is_a_sign_of_life():
 
 
 def test_a_session_with_life_but_without_traffic_ends_as_inactive():
-    session = bound_smsc(limits=Limits(enquire_link_seconds=30, response_seconds=10, inactivity_seconds=100))
+    session = bound_smsc(limits=SessionLimits(enquire_link_seconds=30, response_seconds=10, inactivity_seconds=100))
     for now in range(20, 100, 20):
         session.tick(now)
         session.receive_data(encode(EnquireLink(), now))
@@ -557,7 +559,7 @@ def test_a_session_with_life_but_without_traffic_ends_as_inactive():
 
 
 def test_a_connection_that_does_not_bind_in_time_ends():
-    session = Session(Role.SMSC, Limits(init_seconds=15), 100.0)
+    session = Session(Role.SMSC, SessionLimits(init_seconds=15), 100.0)
     session.tick(114)
     session.receive_data(encode(EnquireLink(), 1))
     assert happened(session) == []
@@ -566,21 +568,21 @@ def test_a_connection_that_does_not_bind_in_time_ends():
 
 
 def test_a_bind_without_an_answer_ends_too():
-    session = Session(Role.ESME, Limits(init_seconds=15), 0.0)
+    session = Session(Role.ESME, SessionLimits(init_seconds=15), 0.0)
     session.bind(BindTransceiver())
     session.tick(15)
     assert happened(session) == [Ended(EndReason.NOT_BOUND)]
 
 
 def test_timers_off_never_end_a_session():
-    session = bound_esme(limits=Limits(enquire_link_seconds=math.inf, inactivity_seconds=math.inf))
+    session = bound_esme(limits=SessionLimits(enquire_link_seconds=math.inf, inactivity_seconds=math.inf))
     session.tick(10**9)
     assert (happened(session), session.data_to_send()) == ([], b"")
 
 
 def test_the_tick_is_wanted_often_enough_for_the_shortest_timer():
-    assert Session(Role.ESME, Limits(response_seconds=0.2), 0.0).tick_seconds == pytest.approx(0.05)
-    assert Session(Role.ESME, Limits(), 0.0).tick_seconds == 1.0
+    assert Session(Role.ESME, SessionLimits(response_seconds=0.2), 0.0).tick_seconds == pytest.approx(0.05)
+    assert Session(Role.ESME, SessionLimits(), 0.0).tick_seconds == 1.0
 
 
 def test_sequence_numbers_begin_again_after_the_last():
@@ -644,7 +646,7 @@ ACTIONS = st.lists(
 
 @given(ACTIONS)
 def test_every_request_ends_in_exactly_one_answer_or_none_whatever_happens(actions):
-    session = bound_esme(limits=Limits(window=5, response_seconds=10, enquire_link_seconds=15))
+    session = bound_esme(limits=SessionLimits(window=5, response_seconds=10, enquire_link_seconds=15))
     sent: list[int] = []
     ended: list[Any] = []
     now = 0.0
@@ -680,7 +682,7 @@ def test_every_request_ends_in_exactly_one_answer_or_none_whatever_happens(actio
 
 @given(st.binary(max_size=300), st.sampled_from(list(Role)), st.booleans())
 def test_no_bytes_make_a_session_raise(data, role, is_bound):
-    session = bound(role, State.BOUND_TRX) if is_bound else Session(role, Limits(), 0.0)
+    session = bound(role, SessionState.BOUND_TRX) if is_bound else Session(role, SessionLimits(), 0.0)
     session.receive_data(data)
     session.tick(1)
     session.receive_eof()
@@ -714,7 +716,7 @@ def test_timers_are_a_value_that_answers_the_time():
     assert timers.tick(65) is TimerVerdict.INACTIVE
 
 
-SILENT = Limits(window=2, silence_seconds=4, response_seconds=30, enquire_link_seconds=60)
+SILENT = SessionLimits(window=2, silence_seconds=4, response_seconds=30, enquire_link_seconds=60)
 ASKED = Command.ENQUIRE_LINK
 
 
@@ -766,7 +768,7 @@ def test_an_idle_link_is_not_silent():
 
 
 def test_a_silent_link_ends_where_the_question_is_not_answered_either():
-    session = bound_esme(limits=Limits(silence_seconds=4, response_seconds=10, enquire_link_seconds=60))
+    session = bound_esme(limits=SessionLimits(silence_seconds=4, response_seconds=10, enquire_link_seconds=60))
     session.tick(1)
     session.send(SubmitSm(), "part")
     session.data_to_send()
@@ -781,7 +783,7 @@ def test_a_silent_link_ends_where_the_question_is_not_answered_either():
 
 
 def test_questions_about_earlier_sms_take_no_room_from_parts_and_are_few():
-    session = bound_esme(limits=Limits(window=1, asides=2))
+    session = bound_esme(limits=SessionLimits(window=1, asides=2))
     for place in range(2):
         session.send(QuerySm("id"), place)
         assert (session.free_window, session.outstanding, session.is_owed) == (1, 0, True)

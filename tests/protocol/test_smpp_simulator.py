@@ -15,7 +15,7 @@ from smpp.dialect.receipts import read_receipt
 from smpp.dialect.submissions import write_part
 from smpp.link import Link
 from smpp.session.events import Answered, Asked, BindRefused, Bound, Ended, EndReason, Unanswered
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 from smpp.session.session import Session
 from smpp.session.states import Role
 from smpp.simulator.script import Cut, ReceiptTime, Script, Treatment
@@ -38,7 +38,7 @@ from smpp.wire.fields import Address, ListName, UnsuccessfulAddress
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag, Tlv
 from sms.message import Alphabet, ReceiptState
-from tests.protocol.smpp_kit import NOW, NUMBER, carrier, encoded, parts_of
+from tests.kit.smpp import NOW, NUMBER, carrier, encoded, parts_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +80,7 @@ class Esme:
     async def connect(self, port, kind=BindTransceiver, system_id="gateway", password="secret"):
         loop = asyncio.get_running_loop()
         await loop.create_connection(
-            lambda: Link(Session(Role.ESME, Limits(response_seconds=5), loop.time()), self), "127.0.0.1", port
+            lambda: Link(Session(Role.ESME, SessionLimits(response_seconds=5), loop.time()), self), "127.0.0.1", port
         )
         self.link.session.bind(kind(system_id, password))
         self.link.pump()

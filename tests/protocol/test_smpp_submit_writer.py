@@ -13,7 +13,7 @@ from smpp.wire.fields import PduError
 from smpp.wire.pdu import encode, frame_submit
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind
-from tests.protocol.smpp_kit import NOW, parts_of
+from tests.kit.smpp import NOW, parts_of
 
 OCTET = st.integers(0, 255)
 DIALECTS = st.builds(

@@ -1,9 +1,9 @@
-"""The house of tests.unit.house in a database of each kind."""
+"""The house of tests.kit.testbed in a database of each kind."""
 
 import pytest
 
 from store.engine.database import connect, migrate
-from tests.unit.house import add_people, make_house
+from tests.kit.testbed import add_people, make_house
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from gateway.accept import Kept, Stale
+from gateway.accept import Accepted, SnapshotChanged
 from sms.outcome import Refusal, Refused
-from sms.report import NoticeKind, ways_to_tell
+from sms.report import NoticeKind, addressees
 from sms.settings import StatusChannel
 from store.engine.database import StorageError, StorageFullError
-from tests.unit.house import ANNA, BOB, administer, judge, open_core
+from tests.kit.testbed import ANNA, BOB, administer, judge, open_core
 
 URL = "https://app.example.com/sms"
 
@@ -32,7 +32,7 @@ async def keep(core, judged):
 
 async def test_what_is_kept_is_committed_and_dispatch_is_woken(core):
     kept = await keep(core, judge(core, "acme", message_id="<1@example.com>"))
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Accepted)
     assert rows(core, "SELECT public_id, customer, profile, person, service FROM job") == [
         (kept.job_id, "acme", "ops", ANNA, "mail")
     ]
@@ -43,7 +43,7 @@ async def test_what_is_kept_is_committed_and_dispatch_is_woken(core):
 async def test_a_mail_that_comes_again_is_answered_with_its_first_job(core):
     first = await keep(core, judge(core, "acme", message_id="<1@example.com>"))
     again = await keep(core, judge(core, "acme", message_id="<1@example.com>"))
-    assert again == Kept(job_id=first.job_id, repeated=True)
+    assert again == Accepted(job_id=first.job_id, repeated=True)
     assert core.accepted == 1
     other = await keep(core, judge(core, "acme", message_id="<2@example.com>"))
     assert other.job_id != first.job_id
@@ -84,10 +84,10 @@ async def test_nothing_of_a_refused_plan_is_kept(core):
 async def test_a_plan_made_with_an_older_address_book_is_not_kept(core):
     judged = judge(core, "acme")
     administer(core.folder, "customer set acme sender_id=Acme")
-    assert isinstance(await keep(core, judged), Stale)
+    assert isinstance(await keep(core, judged), SnapshotChanged)
     assert rows(core, "SELECT count(*) FROM job") == [(0,)]
     await core.book.refresh()
-    assert isinstance(await keep(core, judge(core, "acme")), Kept)
+    assert isinstance(await keep(core, judge(core, "acme")), Accepted)
     assert rows(core, "SELECT sender FROM message") == [("Acme",)]
 
 
@@ -129,7 +129,7 @@ async def test_the_parts_of_one_message_share_a_reference_of_their_own(core):
     ],
 )
 def test_by_which_channels_a_sender_is_told(channel, address, url, ways):
-    assert list(ways_to_tell(StatusChannel(channel), address, url)) == ways
+    assert list(addressees(StatusChannel(channel), address, url)) == ways
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_number_that_was_judged_before_is_judged_anew_under_new_constraints(co
 
 async def test_the_parts_of_a_text_have_one_reference_and_each_recipient_another(core):
     kept = await keep(core, judge(core, "acme", "x" * 400, to=tuple(f"+4477009001{n:02}" for n in range(20))))
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Accepted)
     headers = rows(core, "SELECT message_key, udh, idx, total FROM part")
     assert all(
         bytes(udh[:3]) == b"\x05\x00\x03" and bytes(udh[4:]) == bytes((total, idx)) for _, udh, idx, total in headers

@@ -1,4 +1,4 @@
-"""gateway.admin.customers, wishes, people and listing on a real database: what is allowed, what is said, what is audited."""
+"""gateway.admin.customers, settings, users and views on a real database: what is allowed, what is said, what is audited."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from gateway.admin.customers import (
 )
 from gateway.admin.settings import (
     SYSTEM_OWNER,
-    Limits,
+    ConstraintLimits,
     limit,
     of_customer,
     of_profile,
@@ -68,7 +68,7 @@ NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 T = TypeVar("T")
 
 
-class Office:
+class AdminHarness:
     """A database with an administrator called anna."""
 
     def __init__(self, url: str) -> None:
@@ -106,8 +106,8 @@ class Office:
 
 
 @pytest.fixture
-def office(database_url: str) -> Iterator[Office]:
-    made = Office(database_url)
+def office(database_url: str) -> Iterator[AdminHarness]:
+    made = AdminHarness(database_url)
     made.do(add_customer("Example"), add_domain("Example", "example.com"), add_customer("Other"))
     yield made
     made.database.close()
@@ -117,14 +117,14 @@ def hash_weakly(password: str) -> str:
     return f"hash of {password}"
 
 
-def test_a_customer_is_added_shown_and_removed(office: Office) -> None:
+def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
     office.do(
         add_range("example", "192.0.2.0/24"),
         add_profile("Example", "Alarm", default=True),
         add_login("Desk", "long enough", hash_weakly, customer="Example"),
         set_settings(of_customer("Example"), {"cost-centre": "4711"}),
         set_settings(of_customer("Example", "sap"), {"report_format": "dsn"}),
-        limit(of_customer("Example"), Limits(max_parts="3")),
+        limit(of_customer("Example"), ConstraintLimits(max_parts="3")),
         add_user("anna@example.com", "Example"),
     )
     view = office.database.read_now(lambda tx: show_customer(tx, "EXAMPLE"))
@@ -194,26 +194,31 @@ def test_a_customer_is_added_shown_and_removed(office: Office) -> None:
         (set_settings(of_profile("Nobody", "P"), {"max_parts": "9"}), "There is no customer"),
         (set_settings(of_profile("Other", "P"), {"max_parts": "9"}), "has no profile"),
         (set_settings(of_user("x@example.org"), {"max_parts": "9"}), "There is no user"),
-        (limit(of_customer("Other"), Limits(lock=("colour",))), "There is no setting «colour»"),
-        (limit(of_customer("Other"), Limits(sender_ids="Shop,much too long for one")), "cannot be a sender ID"),
-        (limit(of_customer("Other"), Limits(max_parts="99")), "is not a number from 1 to 20, or «any»"),
-        (limit(of_customer("Other"), Limits(countries="DE,Spain")), "«Spain» is not an ISO country code"),
-        (limit(of_profile("Other", "P"), Limits(max_parts="9")), "has no profile"),
-        (limit(of_customer("Other", "sap"), Limits(max_parts="9")), "Only the system and customers"),
+        (limit(of_customer("Other"), ConstraintLimits(lock=("colour",))), "There is no setting «colour»"),
+        (
+            limit(of_customer("Other"), ConstraintLimits(sender_ids="Shop,much too long for one")),
+            "cannot be a sender ID",
+        ),
+        (limit(of_customer("Other"), ConstraintLimits(max_parts="99")), "is not a number from 1 to 20, or «any»"),
+        (limit(of_customer("Other"), ConstraintLimits(countries="DE,Spain")), "«Spain» is not an ISO country code"),
+        (limit(of_profile("Other", "P"), ConstraintLimits(max_parts="9")), "has no profile"),
+        (limit(of_customer("Other", "sap"), ConstraintLimits(max_parts="9")), "Only the system and customers"),
     ],
 )
-def test_a_wrong_change_is_refused_in_words_and_leaves_nothing(office: Office, change: Change, sentence: str) -> None:
+def test_a_wrong_change_is_refused_in_words_and_leaves_nothing(
+    office: AdminHarness, change: Change, sentence: str
+) -> None:
     assert sentence in office.refuse(change)
 
 
-def test_several_changes_are_made_all_or_none(office: Office) -> None:
+def test_several_changes_are_made_all_or_none(office: AdminHarness) -> None:
     office.refuse(all_of(add_customer("Third"), add_domain("Third", "example.com")))
     assert office.load()[0].customer_named("Third") is None
     sentence = office.do(all_of(add_customer("Third"), add_domain("Third", "example.net")))
     assert sentence == "The customer «Third» was added.\nThe domain example.net now belongs to «Third»."
 
 
-async def test_a_fault_leaves_changes_of_the_same_commit_alone(office: Office) -> None:
+async def test_a_fault_leaves_changes_of_the_same_commit_alone(office: AdminHarness) -> None:
     import asyncio
 
     changes = [add_customer("Third"), add_customer("example"), add_customer("Fourth")]
@@ -223,19 +228,19 @@ async def test_a_fault_leaves_changes_of_the_same_commit_alone(office: Office) -
     assert names == ["Example", "Fourth", "Other", "Third"]
 
 
-def test_a_domain_with_users_of_somebody_else_is_not_given_away(office: Office) -> None:
+def test_a_domain_with_users_of_somebody_else_is_not_given_away(office: AdminHarness) -> None:
     office.do(add_user("x@example.org", "Example"), add_user("y@mail.example.org", "Example"))
     assert "of 1 user of other customers" in office.refuse(add_domain("Other", "example.org"))
     office.do(add_domain("Example", "example.org"), remove_domain("Example", "example.org"))
 
 
-def test_a_range_has_one_owner_but_may_lie_in_another(office: Office) -> None:
+def test_a_range_has_one_owner_but_may_lie_in_another(office: AdminHarness) -> None:
     office.do(add_range("Example", "192.0.2.0/24"), add_range("Other", "192.0.2.128/25"))
     assert "already proves the customer «Example»" in office.refuse(add_range("Other", "192.0.2.0/24"))
     office.do(remove_range("Example", "192.0.2.0/24"), add_range("Other", "192.0.2.0/24"))
 
 
-def test_customers_and_users_can_be_stopped_and_let_go_on(office: Office) -> None:
+def test_customers_and_users_can_be_stopped_and_let_go_on(office: AdminHarness) -> None:
     office.do(add_user("anna@example.com", "Example"))
     for active in (False, True):
         office.do(set_customer_active("Example", active=active), set_user_active("anna@example.com", active=active))
@@ -246,7 +251,7 @@ def test_customers_and_users_can_be_stopped_and_let_go_on(office: Office) -> Non
         assert (customer.active, user.active) == (active, active)
 
 
-def test_a_profile_in_use_stays(office: Office) -> None:
+def test_a_profile_in_use_stays(office: AdminHarness) -> None:
     office.do(add_profile("Example", "Alarm"), add_user("anna@example.com", "Example", profile_name="alarm"))
     assert "is that of 1 user;" in office.refuse(remove_profile("Example", "Alarm"))
     office.do(set_user_profile("anna@example.com", ""), set_default_profile("Example", "Alarm"))
@@ -261,7 +266,7 @@ def test_a_profile_in_use_stays(office: Office) -> None:
     assert office.load()[0].profiles() == ()
 
 
-def test_a_login_belongs_to_one_and_takes_a_new_password(office: Office) -> None:
+def test_a_login_belongs_to_one_and_takes_a_new_password(office: AdminHarness) -> None:
     office.do(add_user("anna@example.com", "Example"), add_user("bert@example.com", "Example"))
     office.do(add_login("Anna", "first password", hash_weakly, user="anna@example.com"))
     for change in (
@@ -281,7 +286,7 @@ def test_a_login_belongs_to_one_and_takes_a_new_password(office: Office) -> None
     assert office.load()[0].credential("anna") is None
 
 
-def test_no_password_is_in_the_audit(office: Office) -> None:
+def test_no_password_is_in_the_audit(office: AdminHarness) -> None:
     office.do(add_login("desk", "very secret word", hash_weakly, customer="Example"))
     assert "secret" not in repr(office.audit())
 
@@ -292,7 +297,7 @@ def test_random_passwords_differ_and_are_long_enough() -> None:
     assert min(map(len, made)) >= 20
 
 
-def test_the_audit_says_who_did_what_to_whom_newest_first(office: Office) -> None:
+def test_the_audit_says_who_did_what_to_whom_newest_first(office: AdminHarness) -> None:
     office.do(set_settings(of_customer("Example"), {"max_parts": "3", "language": ""}))
     newest = office.audit()[0]
     assert newest == {
@@ -305,7 +310,7 @@ def test_the_audit_says_who_did_what_to_whom_newest_first(office: Office) -> Non
     assert [entry["action"] for entry in office.audit()[1:]] == ["customer.add", "customer.add-domain", "customer.add"]
 
 
-def test_settings_of_every_layer_reach_the_user_with_their_origin(office: Office) -> None:
+def test_settings_of_every_layer_reach_the_user_with_their_origin(office: AdminHarness) -> None:
     office.do(
         add_profile("Example", "Alarm"),
         add_user("anna@example.com", "Example", profile_name="Alarm"),
@@ -352,7 +357,7 @@ def test_settings_of_every_layer_reach_the_user_with_their_origin(office: Office
     assert len(answer.fields) == len(answer.resolved.explained)
 
 
-def test_explaining_a_stranger_a_wrong_field_or_service_is_a_fault(office: Office) -> None:
+def test_explaining_a_stranger_a_wrong_field_or_service_is_a_fault(office: AdminHarness) -> None:
     office.do(add_user("anna@example.com", "Example"))
     directory, layers = office.load()
     for address, service, names, part in [
@@ -365,12 +370,12 @@ def test_explaining_a_stranger_a_wrong_field_or_service_is_a_fault(office: Offic
         assert part in answer.sentence
 
 
-def test_constraints_bind_what_can_be_set_and_any_lifts_them(office: Office) -> None:
+def test_constraints_bind_what_can_be_set_and_any_lifts_them(office: AdminHarness) -> None:
     office.do(
         add_user("anna@example.com", "Example"),
         limit(
             of_customer("Example"),
-            Limits(
+            ConstraintLimits(
                 lock=("max-parts",), sender_ids="Shop, +447700900123", express=False, flash=False, countries="de,ES"
             ),
         ),
@@ -383,14 +388,16 @@ def test_constraints_bind_what_can_be_set_and_any_lifts_them(office: Office) -> 
         set_settings(of_user("anna@example.com"), {"sender_id": "Other"})
     )
     office.do(set_settings(of_user("anna@example.com"), {"sender_id": "Shop"}))
-    sentence = office.do(limit(of_customer("Example"), Limits(max_parts="6")))
+    sentence = office.do(limit(of_customer("Example"), ConstraintLimits(max_parts="6")))
     assert sentence == (
         "Constraints of the customer «Example»: locked max_parts; sender IDs 447700900123, Shop; 6 parts at most; "
         "no express; no flash; countries DE, ES."
     )
-    lifted = Limits(unlock=("max_parts",), sender_ids="any", max_parts="any", express=True, flash=True, countries="any")
+    lifted = ConstraintLimits(
+        unlock=("max_parts",), sender_ids="any", max_parts="any", express=True, flash=True, countries="any"
+    )
     assert office.do(limit(of_customer("Example"), lifted)) == "Constraints of the customer «Example»: none."
-    office.do(limit(SYSTEM_OWNER, Limits(lock=("language",))))
+    office.do(limit(SYSTEM_OWNER, ConstraintLimits(lock=("language",))))
     assert "locked by the system" in office.refuse(set_settings(of_customer("Example"), {"language": "de"}))
     view = office.database.read_now(show_system)
     assert view == {"constraints": "locked language", "settings": {}}
@@ -404,7 +411,7 @@ BOOK = (
 )
 
 
-def test_an_address_book_is_previewed_imported_and_imported_again(office: Office) -> None:
+def test_an_address_book_is_previewed_imported_and_imported_again(office: AdminHarness) -> None:
     office.do(add_profile("Example", "Alarm"))
     people_file = read_people_file(BOOK.encode(), FileFormat())
     preview = office.database.read_now(lambda tx: preview_people(tx, "Example", people_file))
@@ -430,7 +437,7 @@ def test_an_address_book_is_previewed_imported_and_imported_again(office: Office
     assert office.version == version
 
 
-def test_an_import_changes_takes_back_and_leaves_pins(office: Office) -> None:
+def test_an_import_changes_takes_back_and_leaves_pins(office: AdminHarness) -> None:
     office.do(
         add_profile("Example", "Alarm"),
         import_people("Example", read_people_file(BOOK.encode(), FileFormat()), skip_faulty=True),
@@ -448,12 +455,12 @@ def test_an_import_changes_takes_back_and_leaves_pins(office: Office) -> None:
     assert resolved.explained["max_parts"].shadowed[0].value == 5
 
 
-def test_a_damaged_address_book_changes_nothing(office: Office) -> None:
+def test_a_damaged_address_book_changes_nothing(office: AdminHarness) -> None:
     people_file = read_people_file(b"e-mail,langage\nanna@example.com,de\n", FileFormat())
     assert "unknown columns" in office.refuse(import_people("Example", people_file))
 
 
-def test_the_addresses_of_other_customers_cannot_be_imported(office: Office) -> None:
+def test_the_addresses_of_other_customers_cannot_be_imported(office: AdminHarness) -> None:
     office.do(add_user("x@example.org", "Other"))
     text = "e-mail\nx@example.org\nnew@example.com\n"
     people_file = read_people_file(text.encode(), FileFormat())
@@ -467,7 +474,7 @@ def test_the_addresses_of_other_customers_cannot_be_imported(office: Office) -> 
     assert customer.name == "Other"
 
 
-def test_an_export_imported_elsewhere_gives_the_same_settings(office: Office) -> None:
+def test_an_export_imported_elsewhere_gives_the_same_settings(office: AdminHarness) -> None:
     office.do(
         add_profile("Example", "Alarm"),
         add_profile("Example", "-alarm"),
@@ -495,10 +502,13 @@ def test_an_export_imported_elsewhere_gives_the_same_settings(office: Office) ->
     assert layers.resolve(anna.customer_id, "mail", None, anna.id).explained["max_parts"].layer is LayerKind.PINNED
 
 
-def test_an_import_cannot_set_what_a_constraint_forbids_but_may_repeat_what_was_set_before(office: Office) -> None:
+def test_an_import_cannot_set_what_a_constraint_forbids_but_may_repeat_what_was_set_before(
+    office: AdminHarness,
+) -> None:
     book = read_people_file(b"e-mail,sender-id,language\nanna@example.com,Shop,de\n", FileFormat())
     office.do(
-        import_people("Example", book), limit(of_customer("Example"), Limits(sender_ids="Other", lock=("language",)))
+        import_people("Example", book),
+        limit(of_customer("Example"), ConstraintLimits(sender_ids="Other", lock=("language",))),
     )
     assert office.do(import_people("Example", book)).startswith("0 users added, 0 changed, 1 unchanged")
     changed = read_people_file(b"e-mail,sender-id,language\nanna@example.com,Pub,es\n", FileFormat())
@@ -509,7 +519,7 @@ def test_an_import_cannot_set_what_a_constraint_forbids_but_may_repeat_what_was_
     assert "locked by customer Example" in str(plan.faults[1])
 
 
-def test_users_are_listed_of_one_customer_or_of_all(office: Office) -> None:
+def test_users_are_listed_of_one_customer_or_of_all(office: AdminHarness) -> None:
     office.do(add_user("anna@example.com", "Example", name=" Anna  Keller "), add_user("x@example.org", "Other"))
     everybody = office.database.read_now(lambda tx: list_users(tx, ""))
     assert isinstance(everybody, list)
@@ -524,7 +534,7 @@ def test_users_are_listed_of_one_customer_or_of_all(office: Office) -> None:
     assert isinstance(office.database.read_now(lambda tx: list_users(tx, "Nobody")), Fault)
 
 
-def test_removing_a_user_removes_its_login_and_settings(office: Office) -> None:
+def test_removing_a_user_removes_its_login_and_settings(office: AdminHarness) -> None:
     office.do(
         add_user("anna@example.com", "Example"),
         add_login("anna", "long enough", hash_weakly, user="anna@example.com"),

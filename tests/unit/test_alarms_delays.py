@@ -7,22 +7,22 @@ from functools import partial
 import pytest
 
 from gateway.admin.tls_rules import list_domains
-from gateway.alerts import Alarms, Raised
+from gateway.alerts import Alert, Alerts
 from gateway.delays import Delays
 from gateway.ports import Alarm, MailAttempt
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
 from sms.settings import StatusReport
 from store.alarms import AlarmEnd, AlarmStore, NewAlarm
-from store.delays import DelayStore, Place, TellLate, find_late
+from store.delays import DelayCursor, DelayStore, TellLate, find_late
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
 from store.outbox import NoticeEnd, TakeNotices
 from store.results import Rules as CarrierRules
 from store.views import load_reports
-from tests.unit.store_world import SECOND, START, World
+from tests.kit.store_harness import SECOND, START, StoreHarness
 
 HOUR = 3600 * SECOND
 NOW = to_stored(START)
@@ -73,7 +73,7 @@ class Clock:
         return self.at
 
 
-class Postman:
+class FakeMailSender:
     """Answers each alarm with the next outcome; `None` breaks."""
 
     def __init__(self, *outcomes: Outcome | None) -> None:
@@ -88,12 +88,12 @@ class Postman:
         return MailAttempt(outcome=outcome)
 
 
-def alarms_of(database, postman, clock) -> Alarms:
+def alarms_of(database, postman, clock) -> Alerts:
     def following(attempt: int, created_at: datetime, now: datetime) -> datetime | None:
         return now + timedelta(minutes=1) if attempt < 4 else None
 
     keys = Keys(1, lambda: clock.now().timestamp())
-    return Alarms(database=database, keys=keys, sender=postman, next_attempt=following, clock=clock)
+    return Alerts(database=database, keys=keys, sender=postman, next_attempt=following, clock=clock)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def alarms_of(database, postman, clock) -> Alarms:
     ],
 )
 async def test_an_alarm_is_tried_again_until_it_is_told_or_its_time_is_over(database, outcomes, state):
-    clock, postman = Clock(), Postman(*outcomes)
+    clock, postman = Clock(), FakeMailSender(*outcomes)
     alarms = alarms_of(database, postman, clock)
-    alarms.sound(Raised(topic="a", subject="Subject", text="Text"))
+    alarms.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
     await asyncio.gather(*alarms._writing)
     for _ in outcomes:
         await alarms._step()
@@ -132,33 +132,33 @@ async def test_a_stop_waits_for_no_peer_and_the_alarm_is_told_after_the_next_sta
 
     alarms = alarms_of(database, Slow(), Clock())
     alarms.start()
-    alarms.sound(Raised(topic="a", subject="Subject", text="Text"))
+    alarms.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
     await asyncio.wait_for(asked.wait(), 60)
     await asyncio.wait_for(alarms.stop(), 60)
     assert database.read_now(lambda tx: tx.rows("SELECT state FROM alarm"))[0][0] == "queued"
 
 
 async def test_without_an_address_nothing_is_stored(database):
-    alarms = Alarms(
+    alarms = Alerts(
         database=database, keys=Keys(1, START.timestamp), sender=None, next_attempt=lambda *_: None, clock=Clock()
     )
-    alarms.sound(Raised(topic="a", subject="Subject", text="Text"))
+    alarms.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
     await alarms.stop()
     assert database.read_now(lambda tx: tx.rows("SELECT key FROM alarm")) == []
 
 
 @pytest.fixture
 def world(database):
-    return World("", CarrierRules(), database=database)
+    return StoreHarness("", CarrierRules(), database=database)
 
 
 async def test_an_alarm_that_its_server_never_confirms_is_sent_three_times_whatever_fails_between(database):
     clock, doubt = Clock(), Unknown(problem=WAITS)
-    postman = Postman(doubt, doubt, Retry(problem=WAITS), doubt)
+    postman = FakeMailSender(doubt, doubt, Retry(problem=WAITS), doubt)
     for attempt in range(4):
         alarms = alarms_of(database, postman, clock)  # a process of its own remembers what an earlier one saw
         if not attempt:
-            alarms.sound(Raised(topic="a", subject="Subject", text="Text"))
+            alarms.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
             await asyncio.gather(*alarms._writing)
         await alarms._step()
         clock.at += timedelta(minutes=3)
@@ -240,7 +240,7 @@ async def test_a_thousand_late_jobs_are_told_in_portions_each_once(world):
 def test_a_look_costs_what_was_accepted_since_the_last(world):
     world.add("447700900101")
     store = DelayStore(Keys(2, START.timestamp))
-    place = world.database.read_now(partial(find_late, since=Place(), until=world.now))
+    place = world.database.read_now(partial(find_late, since=DelayCursor(), until=world.now))
     assert place is not None
     told = world.database.write_now(store.tell, TellLate(since=place, until=world.now, now=world.now))
     assert (told.notices, told.more) == (1, False)
@@ -252,7 +252,7 @@ def test_every_domain_that_mail_went_to_is_listed_with_what_is_in_force_and_what
         world.add("447700900101", mail=MailOrigin(reverse_path=address))
     clock = to_instant(world.now + 5 * HOUR)
     store = DelayStore(Keys(2, START.timestamp))
-    world.database.write_now(store.tell, TellLate(since=Place(), until=to_stored(clock), now=to_stored(clock)))
+    world.database.write_now(store.tell, TellLate(since=DelayCursor(), until=to_stored(clock), now=to_stored(clock)))
     world.now = to_stored(clock)
     world.live()
     notices = world.database.write_now(world.outbox.take, TakeNotices(now=world.now, most=9, owner=world.owner))
@@ -279,6 +279,6 @@ def test_the_networks_own_word_for_what_it_reported_is_known(world):
     keys = world.database.read_now(lambda tx: [key for (key,) in tx.rows("SELECT key FROM job")])
     (report,) = world.database.read_now(lambda tx: load_reports(tx, keys)).values()
     assert [(m.state, m.reason, m.parts[0].word) for m in report.messages] == [
-        (State.UNDELIVERED, "deleted", "PURGED"),
-        (State.SUBMITTED, "", ""),
+        (MessageState.UNDELIVERED, "deleted", "PURGED"),
+        (MessageState.SUBMITTED, "", ""),
     ]

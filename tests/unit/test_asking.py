@@ -14,8 +14,8 @@ from sms.message import Receipt, ReceiptState
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
 from store.engine.keys import to_instant
 from store.results import Rules
-from tests.unit.store_world import World
-from tests.unit.use_case_kit import MovedClock, until
+from tests.kit.fakes import MovedClock, until
+from tests.kit.store_harness import StoreHarness
 
 NUMBER = "447700900101"
 GRACE = timedelta(hours=1)
@@ -41,7 +41,7 @@ class Asked:
 
 @pytest.fixture
 def world(database_url):
-    world = World(database_url, Rules(receipt_grace={"alpha": GRACE}))
+    world = StoreHarness(database_url, Rules(receipt_grace={"alpha": GRACE}))
     yield world
     world.database.close()
 
@@ -75,7 +75,7 @@ async def house(world):
     return world
 
 
-def submitted(world: World, count: int = 1) -> list[str]:
+def submitted(world: StoreHarness, count: int = 1) -> list[str]:
     """Store messages that the carrier has taken, and return its ids."""
     ids = []
     for _ in range(count):
@@ -92,7 +92,7 @@ def before_the_end(world, by: timedelta) -> None:
     world.clock.instant = to_instant(world.now) + timedelta(hours=1) + GRACE - by
 
 
-def states(world: World) -> list[str]:
+def states(world: StoreHarness) -> list[str]:
     return [state for (state,) in world.rows("SELECT state FROM message ORDER BY key")]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mta.reading.addresses import RecipientAddress, read_recipient
 from mta.reading.body import ExtractedText, extract_text
 from mta.reading.client_phrases import HEADER_LABELS
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from mta.reading.quotes import own_words, tidy
 from sms.outcome import Refused
 from sms.settings import Settings
@@ -15,7 +15,7 @@ from sms.settings import Settings
 
 def text_of(body, header="", content_type="text/plain; charset=utf-8"):
     mail = read_mail(f"From: a@example.com\n{header}Content-Type: {content_type}\n\n{body}".encode(), MailLimits())
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
     found = extract_text(mail, Settings(), subject=mail.subject)
     assert isinstance(found, ExtractedText), found
     return found.text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mta.reading import automatic, body, headers, history, quotes, signatures
 from mta.reading.automatic import classify, find_automatic
 from mta.reading.html import QUOTE_MARK
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from sms.settings import Settings
 
 _LINES = st.sampled_from(
@@ -89,7 +89,7 @@ def test_a_line_that_is_not_looked_at_closer_would_have_stayed(text, is_reply, d
 @given(text=_TEXTS)
 def test_one_section_needs_no_second_tidying(text):
     mail = read_mail(f"From: a@example.com\nContent-Type: text/plain; charset=utf-8\n\n{text}".encode(), MailLimits())
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
     found = body.extract_text(mail, Settings(), subject="")
     if isinstance(found, body.ExtractedText) and found.source == "plain text":
         assert found.text == quotes.tidy(found.text)
@@ -131,7 +131,7 @@ _FIELDS = st.lists(
 @given(fields=_FIELDS, reverse_path=st.sampled_from(["", "a@example.com"]))
 def test_mail_without_marks_of_machines_is_judged_as_if_each_were_looked_for(fields, reverse_path):
     mail = read_mail(f"From: a@example.com\r\n{fields}\r\nHello".encode(), MailLimits())
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
 
     def judged():
         found = classify(mail, reverse_path, own_message_id=lambda text: "mo.1" in text)

@@ -6,17 +6,17 @@ from mta.reading.body import TEXT_LIMIT, ExtractedText, extract_text
 from mta.reading.client_phrases import separator_kind, strip_subject
 from mta.reading.html import html_text
 from mta.reading.html_bounds import bounded_html
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from mta.reading.quotes import own_words, unflow
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings, TextSource
-from tests.effort import spend_at_most
+from tests.kit.effort import spend_at_most
 
 
 def extracted(body, *, header="", settings=None, content_type="text/plain; charset=utf-8", subject=None):
     raw = f"From: a@example.com\r\n{header}Content-Type: {content_type}\r\n\r\n{body}".encode()
     mail = read_mail(raw, MailLimits())
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
     return extract_text(mail, settings or Settings(), subject=mail.subject if subject is None else subject)
 
 

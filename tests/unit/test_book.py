@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.directory import AddressBook
+from gateway.directory import DirectoryFollower
 from sms.settings import TextSource
-from tests.unit.house import ANNA, administer, open_core
-from tests.unit.use_case_kit import until
+from tests.kit.fakes import until
+from tests.kit.testbed import ANNA, administer, open_core
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def core(house):
     core.database.close()
 
 
-def in_force(book: AddressBook, name: str) -> tuple[object, str, str]:
+def in_force(book: DirectoryFollower, name: str) -> tuple[object, str, str]:
     customer = book.directory.customer_named("demo")
     assert customer is not None
     found = book.layers.resolve(customer.id, "mail", None, None, ()).explained[name]

@@ -10,8 +10,8 @@ from sms.number import MobileNumber, SenderId
 from sms.outcome import Done, Failed, Outcome, Retry, Unknown
 from store.engine.keys import to_instant
 from store.results import Rules
-from tests.unit.store_world import BUSY, LOST, WRONG, World
-from tests.unit.use_case_kit import MovedClock, until
+from tests.kit.fakes import MovedClock, until
+from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
 
 NUMBER = "447700900101"
 HOUR = timedelta(hours=1)
@@ -28,10 +28,10 @@ class HastyClock(MovedClock):
 class AskedCarrier:
     """Answers each cancelling with the next of `outcomes`, the last one for ever.
 
-    `waits` has how long the wish had been put off before each question but the first.
+    `waits` has how long the request had been put off before each question but the first.
     """
 
-    def __init__(self, world: World, clock: HastyClock, *outcomes: Outcome) -> None:
+    def __init__(self, world: StoreHarness, clock: HastyClock, *outcomes: Outcome) -> None:
         self.world = world
         self.clock = clock
         self.outcomes = list(outcomes)
@@ -49,7 +49,7 @@ class AskedCarrier:
 
 @pytest.fixture
 def world(database_url):
-    world = World(database_url, Rules())
+    world = StoreHarness(database_url, Rules())
     world.add(NUMBER, receipt_wanted=True)
     (part,) = world.take()
     world.settle((part.part_key, Done(reference="c1")))
@@ -57,8 +57,8 @@ def world(database_url):
     world.database.close()
 
 
-async def ask_back(world: World, *outcomes: Outcome) -> tuple[AskedCarrier, list[str]]:
-    """Leave a wish to cancel the message, and return the carrier that answers so and the log's events, when it is gone."""
+async def ask_back(world: StoreHarness, *outcomes: Outcome) -> tuple[AskedCarrier, list[str]]:
+    """Leave a request to cancel the message, and return the carrier that answers so and the log's events, when it is gone."""
     ((key,),) = world.rows("SELECT key FROM message")
     assert cancel_now(world.database, world.progress, (key,), world.now).asked == 1
     clock = HastyClock()

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
 from store.results import Rules
-from tests.unit.store_world import BUSY, LOST, SECOND, WRONG, World, empty
+from tests.kit.store_harness import BUSY, LOST, SECOND, WRONG, StoreHarness, empty
 
 NUMBER = "447700900101"
 RESENDS = {"generous": 2, "patient": 5}
@@ -20,7 +20,7 @@ THROTTLED = Problem(code=ProblemCode.THROTTLED, text="The carrier takes no more 
 
 @pytest.fixture(name="world")
 def _world(database_url):
-    world = World(database_url, Rules(resends=RESENDS, whole_receipts=frozenset({"whole"})))
+    world = StoreHarness(database_url, Rules(resends=RESENDS, whole_receipts=frozenset({"whole"})))
     yield world
     world.database.close()
 
@@ -74,7 +74,7 @@ def test_whatever_a_carrier_answers_a_part_that_it_may_have_goes_out_so_often_ag
     assert not any(isinstance(answer, Done) for answer in given_answers[:-1])
     if not isinstance(given_answers[-1], Retry):
         assert only_message(world, job).state is (
-            State.SUBMITTED if isinstance(given_answers[-1], Done) else State.UNKNOWN
+            MessageState.SUBMITTED if isinstance(given_answers[-1], Done) else MessageState.UNKNOWN
         )
         assert kinds(world) == [NoticeKind.RESULT]
 
@@ -86,12 +86,12 @@ def test_a_lost_answer_is_followed_by_longer_and_longer_waits_and_then_by_an_end
         (part,) = world.take(carrier="patient")
         world.settle((part.part_key, Unknown(problem=LOST)), carrier="patient")
         message = only_message(world, job)
-        if message.state is State.QUEUED:
+        if message.state is MessageState.QUEUED:
             waits.append((message.due_at - message.updated_at).total_seconds())
             assert message.problem == f"The link was lost. It is sent again ({len(waits)} of 5)."
             world.now += int(waits[-1] + 1) * SECOND
     assert [wait // 1 for wait in waits] == sorted({wait // 1 for wait in waits})
-    assert (message.state, message.reason, message.parts[0].resends) == (State.UNKNOWN, "link-lost", 5)
+    assert (message.state, message.reason, message.parts[0].resends) == (MessageState.UNKNOWN, "link-lost", 5)
     assert message.problem == "The link was lost. It was sent 6 times."
     assert world.take(carrier="patient") == []
     assert kinds(world) == [NoticeKind.RESULT]
@@ -107,7 +107,7 @@ def test_a_part_that_waits_to_be_sent_again_never_ends_as_if_no_carrier_could_ha
     else:
         world.cancel(job.public_id)
     message = only_message(world, job)
-    assert (message.state, message.reason) == (State.UNKNOWN, "no-answer")
+    assert (message.state, message.reason) == (MessageState.UNKNOWN, "no-answer")
 
 
 def test_a_late_answer_tells_the_id_that_its_receipt_names(world):
@@ -118,9 +118,13 @@ def test_a_late_answer_tells_the_id_that_its_receipt_names(world):
     world.receipt("r0", ReceiptState.DELIVERED, NUMBER)  # before its answer, and with two that it may be for
     world.settle(*((part.part_key, Done(reference=f"r{n}")) for n, part in enumerate(parts)))
     first, second = world.report(job.public_id).messages
-    assert (first.state, second.state, second.parts[0].state) == (State.DELIVERED, State.UNKNOWN, State.SUBMITTED)
+    assert (first.state, second.state, second.parts[0].state) == (
+        MessageState.DELIVERED,
+        MessageState.UNKNOWN,
+        MessageState.SUBMITTED,
+    )
     world.receipt("r1", ReceiptState.DELIVERED, NUMBER)
-    assert [message.state for message in world.report(job.public_id).messages] == [State.DELIVERED] * 2
+    assert [message.state for message in world.report(job.public_id).messages] == [MessageState.DELIVERED] * 2
     assert kinds(world) == [NoticeKind.RESULT, NoticeKind.CORRECTION]
 
 
@@ -130,7 +134,7 @@ def test_a_late_answer_that_accepts_is_the_last_word_where_no_receipt_was_asked_
     world.settle((part.part_key, Unknown(problem=LOST)))
     world.settle((part.part_key, Done(reference="r1")))
     message = only_message(world, job)
-    assert (message.state, message.reason, message.parts[0].error) == (State.SUBMITTED, "", "")
+    assert (message.state, message.reason, message.parts[0].error) == (MessageState.SUBMITTED, "", "")
     assert kinds(world) == [NoticeKind.RESULT, NoticeKind.CORRECTION]
 
 
@@ -139,7 +143,7 @@ def test_a_late_refusal_says_that_the_carrier_has_nothing(world):
     (part,) = world.take()
     world.settle((part.part_key, Unknown(problem=LOST)))
     world.settle((part.part_key, Failed(problem=WRONG)))
-    assert (only_message(world, job).state, only_message(world, job).reason) == (State.FAILED, "number-refused")
+    assert (only_message(world, job).state, only_message(world, job).reason) == (MessageState.FAILED, "number-refused")
 
 
 def test_a_late_answer_or_a_receipt_spares_a_part_that_waits_to_be_sent_again(world):
@@ -151,7 +155,10 @@ def test_a_late_answer_or_a_receipt_spares_a_part_that_waits_to_be_sent_again(wo
     world.receipt("r2", ReceiptState.DELIVERED, "447700900102", carrier="generous")
     world.now += 3600 * SECOND // 2
     assert world.take(carrier="generous") == []
-    assert [message.state for message in world.report(job.public_id).messages] == [State.SUBMITTED, State.DELIVERED]
+    assert [message.state for message in world.report(job.public_id).messages] == [
+        MessageState.SUBMITTED,
+        MessageState.DELIVERED,
+    ]
     assert [message.parts[0].carrier_id for message in world.report(job.public_id).messages] == ["r1", "r2"]
 
 
@@ -169,14 +176,14 @@ def test_a_receipt_belongs_to_the_only_part_to_its_number_whose_answer_had_no_id
         world.receipt("other", ReceiptState.UNDELIVERABLE, NUMBER)
         world.receipt("r1", ReceiptState.DELIVERED, NUMBER)
     message = only_message(world, job)
-    assert (message.state, message.parts[0].carrier_id) == (State.DELIVERED, "r1")
+    assert (message.state, message.parts[0].carrier_id) == (MessageState.DELIVERED, "r1")
 
 
 def test_a_receipt_that_two_parts_without_id_fit_is_for_neither(world):
     job = world.add(NUMBER, NUMBER, receipt_wanted=True)
     world.settle(*((part.part_key, Done()) for part in world.take()))
     world.receipt("r1", ReceiptState.DELIVERED, NUMBER)
-    assert [message.state for message in world.report(job.public_id).messages] == [State.SUBMITTED] * 2
+    assert [message.state for message in world.report(job.public_id).messages] == [MessageState.SUBMITTED] * 2
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["of the first part", "of the last"])
@@ -187,8 +194,8 @@ def test_one_receipt_stands_for_the_whole_text_where_the_carrier_gives_one(world
     world.receipt("r1", ReceiptState.DELIVERED, NUMBER, carrier="whole")
     world.settle((parts[1 - first].part_key, Done(reference="r2")), carrier="whole")
     message = only_message(world, job)
-    assert message.state is State.DELIVERED
-    assert [part.state for part in message.parts] == [State.DELIVERED] * 2
+    assert message.state is MessageState.DELIVERED
+    assert [part.state for part in message.parts] == [MessageState.DELIVERED] * 2
 
 
 def test_one_receipt_of_a_failure_stands_for_the_whole_text_too(world):
@@ -196,10 +203,10 @@ def test_one_receipt_of_a_failure_stands_for_the_whole_text_too(world):
     parts = world.take(carrier="whole")
     world.settle(*((part.part_key, Done(reference=f"r{n}")) for n, part in enumerate(parts)), carrier="whole")
     world.receipt("r0", ReceiptState.ACCEPTED, NUMBER, carrier="whole")
-    assert only_message(world, job).state is State.SUBMITTED
+    assert only_message(world, job).state is MessageState.SUBMITTED
     world.receipt("r0", ReceiptState.UNDELIVERABLE, NUMBER, carrier="whole", error="021")
     message = only_message(world, job)
-    assert (message.state, {part.error for part in message.parts}) == (State.UNDELIVERED, {"021"})
+    assert (message.state, {part.error for part in message.parts}) == (MessageState.UNDELIVERED, {"021"})
 
 
 @pytest.mark.parametrize("news", [ReceiptState.ACCEPTED, ReceiptState.ENROUTE, ReceiptState.OTHER])
@@ -208,9 +215,9 @@ def test_news_on_the_way_is_told_as_nothing_and_a_later_failure_stands(world, ne
     (part,) = world.take()
     world.settle((part.part_key, Done(reference="r1")))
     world.receipt("r1", news, NUMBER)
-    assert (only_message(world, job).state, kinds(world)) == (State.SUBMITTED, [])
+    assert (only_message(world, job).state, kinds(world)) == (MessageState.SUBMITTED, [])
     world.receipt("r1", ReceiptState.UNDELIVERABLE, NUMBER)
-    assert (only_message(world, job).state, kinds(world)) == (State.UNDELIVERED, [NoticeKind.RESULT])
+    assert (only_message(world, job).state, kinds(world)) == (MessageState.UNDELIVERED, [NoticeKind.RESULT])
 
 
 def test_throttling_does_not_climb_the_ladder_of_faults(world):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from templates.child import Child, ChildEndedError, ChildLateError, ChildUnavailableError
 
-MODULE = "tests.unit.child_at_work"
+MODULE = "tests.kit.child_at_work"
 MEMORY = 64 * 2**20
 
 

@@ -28,11 +28,11 @@ from mta.sending.fields import (
     with_crlf,
 )
 from mta.sending.sign import KeyKind, Signer, new_key
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
 from templates.render import Renderer
-from tests.unit.status_samples import MAIL, NOW, everything, many, message, notice, report
+from tests.kit.status_samples import MAIL, NOW, everything, many, message, notice, report
 
 RENDERER = Renderer()
 IDENTITY = MailIdentity(
@@ -183,7 +183,7 @@ def test_whatever_stands_in_a_report_its_mail_has_crlf_line_ends_only(text, kind
     header = text.encode("utf-8", "replace")
     origin = replace(MAIL, subject=text, message_id=text, references=text, helo=text, envid=text, header=header)
     given_message = message(
-        State.UNDELIVERED,
+        MessageState.UNDELIVERED,
         text=text,
         cut=text,
         number=text,

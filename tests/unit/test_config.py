@@ -12,10 +12,7 @@ from hypothesis import strategies as st
 
 from config.carriers import CarrierKind, OnUnknown
 from config.example import example_toml, render_config
-from config.lines import line_of, locate
-from config.model import BareNewlines, Config, ListenerTls, load_config
-from config.reader import ConfigProblem
-from config.shapes import (
+from config.field_types import (
     HostPort,
     format_duration,
     format_size,
@@ -23,8 +20,11 @@ from config.shapes import (
     parse_size,
     read_secret,
 )
+from config.lines import line_of, locate
+from config.model import BareNewlines, Config, ListenerTls, load_config
+from config.reader import ConfigProblem
 from smpp.dialect.binds import BindMode
-from smpp.wire.statuses import Verdict
+from smpp.wire.statuses import StatusVerdict
 from sms.message import Priority, ReceiptState
 from tls.policy import PinKind, TlsLevel
 
@@ -203,7 +203,7 @@ def test_a_first_file_has_exactly_the_values_it_was_made_with(tmp_path):
     first, second = load(tmp_path, text).carriers
     assert first.sandbox.receipt_delay == timedelta(seconds=5)
     assert second.dialect.receipt_states == {"ACCEPTD": ReceiptState.DELIVERED, "PARKED": ReceiptState.ENROUTE}
-    assert second.dialect.statuses[0x0401].verdict is Verdict.RETRY
+    assert second.dialect.statuses[0x0401].verdict is StatusVerdict.RETRY
 
 
 WRONG = {

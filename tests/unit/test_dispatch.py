@@ -10,15 +10,15 @@ from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.message import Priority
 from sms.outcome import Done, Failed, Retry, Unknown
 from store.results import Rules
-from tests.unit.store_world import BUSY, LOST, WRONG, World
-from tests.unit.use_case_kit import FakeCarrier, MovedClock, until
+from tests.kit.fakes import FakeCarrier, MovedClock, until
+from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
 
 NUMBERS = [f"4477009001{n:02}" for n in range(20)]
 
 
 @pytest.fixture
 def world(database_url):
-    world = World(database_url, Rules(resends={"beta": 2}))
+    world = StoreHarness(database_url, Rules(resends={"beta": 2}))
     yield world
     world.database.close()
 

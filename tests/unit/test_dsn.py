@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from mta.sending.compose import MailIdentity, compose_notice
 from mta.sending.dsn import STATUS_OF_PROBLEM, Action, decide_dsn, write_dsn
 from mta.smtp.engine.replies import REPLY_OF_REFUSAL
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import MailOrigin, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
 from templates.render import Renderer
-from tests.unit.status_samples import ACCEPTED_AT, NOW, REPORTED_AT, message, notice, part, report
+from tests.kit.status_samples import ACCEPTED_AT, NOW, REPORTED_AT, message, notice, part, report
 
 RENDERER = Renderer()
 IDENTITY = MailIdentity(
@@ -48,7 +48,7 @@ def job(*messages, mail=SAP_MAIL, **changes):
     return report(*messages, mail=mail, report_format=ReportFormat.DSN, **changes)
 
 
-def sap_message(state=State.DELIVERED, number="+447700900123", **changes):
+def sap_message(state=MessageState.DELIVERED, number="+447700900123", **changes):
     address = f"SMS={number}@sms.example.net"
     return message(
         state,
@@ -113,7 +113,7 @@ def test_sample_1_a_delivered_message_answers_sap():
 
 
 def test_sample_2_a_recipient_on_the_stop_list_is_our_own_no():
-    stopped = sap_message(State.REJECTED, "+447700900109", reason=Refusal.STOP_LIST, parts=())
+    stopped = sap_message(MessageState.REJECTED, "+447700900109", reason=Refusal.STOP_LIST, parts=())
     mail = read(job(stopped, mail=replace(SAP_MAIL, envid="", helo="")))
     about_mail, about_recipient = groups(mail)
     assert about_mail == {"Reporting-MTA": "dns; sms.example.net", "Arrival-Date": "Mon, 23 Nov 2026 07:15:04 +0000"}
@@ -129,9 +129,9 @@ def test_sample_2_a_recipient_on_the_stop_list_is_our_own_no():
 def test_sample_3_an_expired_message_names_the_carrier_that_said_so():
     ended_at = datetime(2026, 11, 24, 7, 15, 4, tzinfo=UTC)
     expired = message(
-        State.EXPIRED,
+        MessageState.EXPIRED,
         number="+447700900110",
-        parts=(part(state=State.EXPIRED, error="027", reported_at=ended_at),),
+        parts=(part(state=MessageState.EXPIRED, error="027", reported_at=ended_at),),
         reason=ProblemCode.VALIDITY_ENDED,
         problem="validity period ended, handset not reachable",
     )
@@ -154,27 +154,27 @@ def test_sample_3_an_expired_message_names_the_carrier_that_said_so():
 
 
 S, F, D, N, NONE = "SUCCESS", "FAILURE", "DELAY", "NEVER", ""
-UNDELIVERED = {"state": State.UNDELIVERED, "reason": ProblemCode.NOT_DELIVERED}
-WAITING = {"state": State.QUEUED, "parts": ()}
+UNDELIVERED = {"state": MessageState.UNDELIVERED, "reason": ProblemCode.NOT_DELIVERED}
+WAITING = {"state": MessageState.QUEUED, "parts": ()}
 
 
 @pytest.mark.parametrize(
     ("kind", "changes", "told_when"),
     [
         (NoticeKind.ACCEPTED, WAITING, {}),
-        (NoticeKind.ACCEPTED, {"state": State.SUBMITTED}, {}),
+        (NoticeKind.ACCEPTED, {"state": MessageState.SUBMITTED}, {}),
         (NoticeKind.RESULT, WAITING, {}),
-        (NoticeKind.RESULT, {"state": State.DELIVERED}, {S: "delivered 2.1.5", f"{S},{F}": "delivered 2.1.5"}),
-        (NoticeKind.RESULT, {"state": State.SUBMITTED}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
-        (NoticeKind.RESULT, {"state": State.UNKNOWN, "reason": ProblemCode.NO_RECEIPT}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
-        (NoticeKind.RESULT, {"state": State.UNKNOWN, "reason": ProblemCode.LINK_LOST}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
+        (NoticeKind.RESULT, {"state": MessageState.DELIVERED}, {S: "delivered 2.1.5", f"{S},{F}": "delivered 2.1.5"}),
+        (NoticeKind.RESULT, {"state": MessageState.SUBMITTED}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
+        (NoticeKind.RESULT, {"state": MessageState.UNKNOWN, "reason": ProblemCode.NO_RECEIPT}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
+        (NoticeKind.RESULT, {"state": MessageState.UNKNOWN, "reason": ProblemCode.LINK_LOST}, {S: "relayed 2.0.0", f"{S},{F}": "relayed 2.0.0"}),
         (NoticeKind.RESULT, UNDELIVERED, {F: "failed 5.0.0", f"{S},{F}": "failed 5.0.0", NONE: "failed 5.0.0"}),
-        (NoticeKind.RESULT, {"state": State.EXPIRED}, {F: "failed 4.4.7", f"{S},{F}": "failed 4.4.7", NONE: "failed 4.4.7"}),
+        (NoticeKind.RESULT, {"state": MessageState.EXPIRED}, {F: "failed 4.4.7", f"{S},{F}": "failed 4.4.7", NONE: "failed 4.4.7"}),
         (NoticeKind.DELAYED, WAITING, {D: "delayed 4.4.1", NONE: "delayed 4.4.1"}),
-        (NoticeKind.DELAYED, {"state": State.DELIVERED}, {}),
+        (NoticeKind.DELAYED, {"state": MessageState.DELIVERED}, {}),
         (NoticeKind.CORRECTION, UNDELIVERED, {}),
-        (NoticeKind.CORRECTION, {"state": State.DELIVERED}, {}),
-        (NoticeKind.CORRECTION, {"state": State.DELIVERED, "updated_at": REPORTED_AT + timedelta(hours=1)}, {S: "delivered 2.1.5", f"{S},{F}": "delivered 2.1.5"}),
+        (NoticeKind.CORRECTION, {"state": MessageState.DELIVERED}, {}),
+        (NoticeKind.CORRECTION, {"state": MessageState.DELIVERED, "updated_at": REPORTED_AT + timedelta(hours=1)}, {S: "delivered 2.1.5", f"{S},{F}": "delivered 2.1.5"}),
     ],
 )  # fmt: skip
 def test_an_event_is_told_only_to_those_who_asked(kind, changes, told_when):
@@ -189,18 +189,23 @@ def test_an_event_is_told_only_to_those_who_asked(kind, changes, told_when):
 @pytest.mark.parametrize(
     ("changes", "status", "diagnostic", "translated"),
     [
-        ({"state": State.UNDELIVERED, "reason": ProblemCode.DELETED}, "5.3.0", "x-smpp; DELETED err:042", True),
-        ({"state": State.UNDELIVERED, "reason": ProblemCode.NUMBER_REFUSED}, "5.1.1", "x-smpp; UNDELIV err:042", True),
-        ({"state": State.UNDELIVERED, "reason": ""}, "5.0.0", "x-smpp; UNDELIV err:042", True),
+        ({"state": MessageState.UNDELIVERED, "reason": ProblemCode.DELETED}, "5.3.0", "x-smpp; DELETED err:042", True),
         (
-            {"state": State.REJECTED, "reason": ProblemCode.CARRIER_REFUSED, "from_network": True},
+            {"state": MessageState.UNDELIVERED, "reason": ProblemCode.NUMBER_REFUSED},
+            "5.1.1",
+            "x-smpp; UNDELIV err:042",
+            True,
+        ),
+        ({"state": MessageState.UNDELIVERED, "reason": ""}, "5.0.0", "x-smpp; UNDELIV err:042", True),
+        (
+            {"state": MessageState.REJECTED, "reason": ProblemCode.CARRIER_REFUSED, "from_network": True},
             "5.7.1",
             "x-smpp; REJECTD err:042",
             True,
         ),
-        ({"state": State.FAILED, "reason": ProblemCode.CONTENT_REFUSED}, "5.7.1", "x-smpp; 042", False),
-        ({"state": State.FAILED, "reason": ProblemCode.NUMBER_REFUSED}, "5.1.1", "x-smpp; 042", False),
-        ({"state": State.FAILED, "reason": ProblemCode.CARRIER_REFUSED}, "5.3.0", "x-smpp; 042", False),
+        ({"state": MessageState.FAILED, "reason": ProblemCode.CONTENT_REFUSED}, "5.7.1", "x-smpp; 042", False),
+        ({"state": MessageState.FAILED, "reason": ProblemCode.NUMBER_REFUSED}, "5.1.1", "x-smpp; 042", False),
+        ({"state": MessageState.FAILED, "reason": ProblemCode.CARRIER_REFUSED}, "5.3.0", "x-smpp; 042", False),
     ],
 )
 def test_what_a_carrier_said_is_told_as_its_kind(changes, status, diagnostic, translated):
@@ -216,15 +221,17 @@ def test_what_a_carrier_said_is_told_as_its_kind(changes, status, diagnostic, tr
 
 
 def test_what_a_carrier_said_is_told_in_its_own_word():
-    told = part(state=State.UNDELIVERED, error="042", carrier="smsc1", word="PURGED", reported_at=REPORTED_AT)
+    told = part(state=MessageState.UNDELIVERED, error="042", carrier="smsc1", word="PURGED", reported_at=REPORTED_AT)
     changes = {"reason": ProblemCode.DELETED, "problem": "", "parts": (told,)}
-    decided = decide_dsn(NoticeKind.RESULT, job(sap_message(State.UNDELIVERED, **changes)))[0]
+    decided = decide_dsn(NoticeKind.RESULT, job(sap_message(MessageState.UNDELIVERED, **changes)))[0]
     assert (decided.status, decided.diagnostic) == ("5.3.0", "x-smpp; PURGED err:042")
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Refusal if reason.value not in map(str, ProblemCode)])
 def test_a_recipient_refused_after_data_reads_the_reply_it_would_have_had(reason):
-    refused = sap_message(State.REJECTED, number="", given="4477@sms.example.net", orcpt="", reason=reason, parts=())
+    refused = sap_message(
+        MessageState.REJECTED, number="", given="4477@sms.example.net", orcpt="", reason=reason, parts=()
+    )
     decided = decide_dsn(NoticeKind.RESULT, job(refused))[0]
     assert decided.status == REPLY_OF_REFUSAL[reason].enhanced
     assert decided.diagnostic == f"smtp; {REPLY_OF_REFUSAL[reason]}"
@@ -236,7 +243,16 @@ def test_every_problem_has_a_status():
     assert set(STATUS_OF_PROBLEM) == set(ProblemCode)
 
 
-@pytest.mark.parametrize("state", [State.UNDELIVERED, State.EXPIRED, State.REJECTED, State.FAILED, State.CANCELLED])
+@pytest.mark.parametrize(
+    "state",
+    [
+        MessageState.UNDELIVERED,
+        MessageState.EXPIRED,
+        MessageState.REJECTED,
+        MessageState.FAILED,
+        MessageState.CANCELLED,
+    ],
+)
 @pytest.mark.parametrize("reason", ["", *ProblemCode, *Refusal, "from-the-future"])
 def test_every_failure_has_a_failing_status(state, reason):
     status = decide_dsn(NoticeKind.RESULT, job(sap_message(state, reason=reason, parts=())))[0].status
@@ -248,9 +264,9 @@ def test_expired_in_our_own_queue_is_no_carriers_word():
         read(
             job(
                 sap_message(
-                    State.EXPIRED,
+                    MessageState.EXPIRED,
                     from_network=False,
-                    parts=(part(state=State.EXPIRED, carrier="", submitted_at=None, reported_at=None),),
+                    parts=(part(state=MessageState.EXPIRED, carrier="", submitted_at=None, reported_at=None),),
                 )
             )
         )
@@ -264,11 +280,13 @@ def test_the_switch_for_sap_says_delivered_where_a_carrier_accepted():
     def action(message, **changes):
         return decide_dsn(NoticeKind.RESULT, job(message, **changes))[0].action
 
-    assert action(sap_message(State.SUBMITTED), acceptance_is_delivery=True) is Action.DELIVERED
-    assert action(sap_message(State.SUBMITTED)) is Action.RELAYED
-    lost = sap_message(State.UNKNOWN, reason=ProblemCode.LINK_LOST, parts=(part(state=State.UNKNOWN, carrier_id=""),))
+    assert action(sap_message(MessageState.SUBMITTED), acceptance_is_delivery=True) is Action.DELIVERED
+    assert action(sap_message(MessageState.SUBMITTED)) is Action.RELAYED
+    lost = sap_message(
+        MessageState.UNKNOWN, reason=ProblemCode.LINK_LOST, parts=(part(state=MessageState.UNKNOWN, carrier_id=""),)
+    )
     assert action(lost, acceptance_is_delivery=True) is Action.RELAYED
-    assert "DSN-Gateway" not in groups(read(job(sap_message(State.SUBMITTED), acceptance_is_delivery=True)))[0]
+    assert "DSN-Gateway" not in groups(read(job(sap_message(MessageState.SUBMITTED), acceptance_is_delivery=True)))[0]
 
 
 @pytest.mark.parametrize("changes", [{"cut": "the end"}, {"replaced": (Replacement(index=0, old="…", new="..."),)}])
@@ -279,9 +297,9 @@ def test_a_loss_in_conversion_is_told_in_the_status(changes):
 def test_several_recipients_are_groups_of_one_dsn_where_they_asked():
     told = job(
         sap_message(),
-        sap_message(State.SUBMITTED, "+447700900124", notify="FAILURE"),
-        sap_message(State.UNDELIVERED, "+447700900125", notify=""),
-        sap_message(State.UNDELIVERED, "+447700900126", notify="NEVER"),
+        sap_message(MessageState.SUBMITTED, "+447700900124", notify="FAILURE"),
+        sap_message(MessageState.UNDELIVERED, "+447700900125", notify=""),
+        sap_message(MessageState.UNDELIVERED, "+447700900126", notify="NEVER"),
     )
     mail = read(told)
     actions = [(group["Final-Recipient"], group["Action"]) for group in groups(mail)[1:]]
@@ -295,7 +313,7 @@ def test_several_recipients_are_groups_of_one_dsn_where_they_asked():
 
 @pytest.mark.parametrize("mail", [None, replace(SAP_MAIL, reverse_path="")])
 def test_nothing_is_sent_to_nobody(mail):
-    assert decide_dsn(NoticeKind.RESULT, job(sap_message(State.UNDELIVERED), mail=mail)) == ()
+    assert decide_dsn(NoticeKind.RESULT, job(sap_message(MessageState.UNDELIVERED), mail=mail)) == ()
 
 
 def test_a_delay_says_until_when_it_is_tried():
@@ -330,15 +348,23 @@ FULL = replace(SAP_MAIL, ret="FULL", body=b"Ihre Lieferung trifft heute ein.\r\n
 @pytest.mark.parametrize(
     ("mail", "state", "content_type"),
     [
-        (FULL, State.UNDELIVERED, "message/rfc822"),
-        (FULL, State.DELIVERED, "text/rfc822-headers"),
-        (replace(FULL, ret="HDRS"), State.UNDELIVERED, "text/rfc822-headers"),
-        (replace(FULL, ret=""), State.UNDELIVERED, "text/rfc822-headers"),
-        (replace(FULL, body=None), State.UNDELIVERED, "text/rfc822-headers"),
-        (replace(FULL, body=b"acht Bit: \xfc\r\n"), State.UNDELIVERED, "text/rfc822-headers"),
-        (replace(FULL, body=b"x" * 999 + b"\r\n"), State.UNDELIVERED, "text/rfc822-headers"),
-        (replace(FULL, header=SAP_HEADER + "X-Name: Jürgen\r\n".encode()), State.UNDELIVERED, "message/global-headers"),
-        (replace(FULL, header=SAP_HEADER + b"X-Name: J\xfcrgen =\r\n"), State.UNDELIVERED, "text/rfc822-headers"),
+        (FULL, MessageState.UNDELIVERED, "message/rfc822"),
+        (FULL, MessageState.DELIVERED, "text/rfc822-headers"),
+        (replace(FULL, ret="HDRS"), MessageState.UNDELIVERED, "text/rfc822-headers"),
+        (replace(FULL, ret=""), MessageState.UNDELIVERED, "text/rfc822-headers"),
+        (replace(FULL, body=None), MessageState.UNDELIVERED, "text/rfc822-headers"),
+        (replace(FULL, body=b"acht Bit: \xfc\r\n"), MessageState.UNDELIVERED, "text/rfc822-headers"),
+        (replace(FULL, body=b"x" * 999 + b"\r\n"), MessageState.UNDELIVERED, "text/rfc822-headers"),
+        (
+            replace(FULL, header=SAP_HEADER + "X-Name: Jürgen\r\n".encode()),
+            MessageState.UNDELIVERED,
+            "message/global-headers",
+        ),
+        (
+            replace(FULL, header=SAP_HEADER + b"X-Name: J\xfcrgen =\r\n"),
+            MessageState.UNDELIVERED,
+            "text/rfc822-headers",
+        ),
     ],
 )
 def test_what_comes_back_of_the_mail_depends_on_ret_and_on_what_seven_bits_carry(mail, state, content_type):
@@ -373,9 +399,18 @@ def test_an_address_beyond_ascii_travels_in_seven_bits_or_as_utf8():
 
 
 @pytest.mark.parametrize("language", ["en", "de", "es", "fr"])
-@pytest.mark.parametrize("state", [State.DELIVERED, State.SUBMITTED, State.UNKNOWN, State.UNDELIVERED, State.QUEUED])
+@pytest.mark.parametrize(
+    "state",
+    [
+        MessageState.DELIVERED,
+        MessageState.SUBMITTED,
+        MessageState.UNKNOWN,
+        MessageState.UNDELIVERED,
+        MessageState.QUEUED,
+    ],
+)
 def test_the_prose_is_in_the_readers_language(language, state):
-    kind = NoticeKind.DELAYED if state is State.QUEUED else NoticeKind.RESULT
+    kind = NoticeKind.DELAYED if state is MessageState.QUEUED else NoticeKind.RESULT
     mail = read(job(sap_message(state, notify="SUCCESS,FAILURE,DELAY"), language=language), kind)
     prose = next(mail.iter_parts())
     assert "+447700900123" in prose.get_content()
@@ -393,12 +428,12 @@ _anything = st.text(max_size=60)
 def test_nothing_that_came_in_breaks_the_report(texts, header, body):
     told = job(
         sap_message(
-            State.UNDELIVERED,
+            MessageState.UNDELIVERED,
             number="",
             given=texts["given"],
             orcpt=texts["orcpt"],
             problem=texts["problem"],
-            parts=(part(state=State.UNDELIVERED, error=texts["error"], carrier=texts["helo"] or "c"),),
+            parts=(part(state=MessageState.UNDELIVERED, error=texts["error"], carrier=texts["helo"] or "c"),),
         ),
         mail=replace(SAP_MAIL, envid=texts["envid"], helo=texts["helo"], header=header, body=body, ret="FULL"),
     )

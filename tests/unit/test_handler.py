@@ -11,14 +11,14 @@ import pytest
 
 from mta.handler import DiskReserve, MailHandler, MailRate, prove_by_address
 from mta.identify import Identity
-from mta.intake_pool import Reading
+from mta.intake_pool import IntakePool
 from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
 from mta.smtp.server.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
 from store.dropped import find_dropped
 from store.engine.database import StorageFullError
-from tests.e2e.site import mail
-from tests.unit.house import ANNA, BOB, administer, open_core, proven
+from tests.kit.installation import mail
+from tests.kit.testbed import ANNA, BOB, administer, open_core, proven
 
 OURS, THEIRS = ("192.0.2.7", 4711), ("203.0.113.9", 4711)
 
@@ -40,7 +40,7 @@ def handler(core, **changes) -> MailHandler:
         "rate": MailRate(0),
         "authentication_required": False,
     }
-    parts |= {"reading": Reading(core.judge)} | changes
+    parts |= {"reading": IntakePool(core.judge)} | changes
     return MailHandler(**parts)
 
 

@@ -6,7 +6,7 @@ from base64 import encodebytes
 import pytest
 
 from mta.reading.automatic import HOP_LIMIT, NOTICE_HEADER, Dropped, DropReason, classify, find_automatic
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from sms.outcome import Refusal, Refused
 
 SENDER = "a@example.com"
@@ -20,7 +20,7 @@ RULES = "X-MS-Exchange-Inbox-Rules-Loop: a@example.com\r\nX-MS-Exchange-Generate
 
 def mail_of(text):
     mail = read_mail(text.encode(), MailLimits())
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
     return mail
 
 

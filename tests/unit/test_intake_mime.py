@@ -6,7 +6,7 @@ import pytest
 
 from mta.reading.charsets import clean_line, clean_text, decode
 from mta.reading.headers import decode_words, read_addresses, read_fields, read_typed
-from mta.reading.mime import Encryption, Mail, MailLimits, read_attachment, read_mail
+from mta.reading.mime import Encryption, MailLimits, ParsedMail, read_attachment, read_mail
 from mta.reading.transfer import decode_base64
 from sms.message import Priority
 from sms.outcome import Refusal, Refused
@@ -15,7 +15,7 @@ from sms.outcome import Refusal, Refused
 def mail_of(header, body=b"hello\r\n", **limits):
     raw = header.encode() if isinstance(header, str) else header
     mail = read_mail(raw.replace(b"\n", b"\r\n") + b"\r\n\r\n" + body, MailLimits(**limits))
-    assert isinstance(mail, Mail), mail
+    assert isinstance(mail, ParsedMail), mail
     return mail
 
 
@@ -207,7 +207,7 @@ after the end\r
 def test_texts_and_attachments_of_a_multipart_are_told_apart():
     header = b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
     mail = read_mail(header + MIXED, MailLimits())
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
     assert [section.plain for section in mail.sections] == ["first", "second"]
     (attachment,) = mail.attachments
     assert (attachment.name, attachment.media_type) == ("läste .csv", "text/csv")
@@ -273,12 +273,14 @@ def test_encryption_is_noticed(header, encryption):
 )
 def test_scraps_are_mails_without_an_author_or_with_one(raw):
     mail = read_mail(raw, MailLimits())
-    assert isinstance(mail, Mail)
+    assert isinstance(mail, ParsedMail)
     assert mail.author in {"", "a@example.com"}
 
 
 def test_line_ends_of_lf_are_read_like_crlf():
     raw = b"From: a@example.com\nSubject: x\n y\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhi\n\n--b--\n"
     mails = [read_mail(octets, MailLimits()) for octets in (raw, raw.replace(b"\n", b"\r\n"))]
-    assert all(isinstance(mail, Mail) for mail in mails)
-    assert {(mail.subject, mail.sections) for mail in mails if isinstance(mail, Mail)} == {("x y", mails[0].sections)}  # type: ignore[union-attr]  # asserted above
+    assert all(isinstance(mail, ParsedMail) for mail in mails)
+    assert {(mail.subject, mail.sections) for mail in mails if isinstance(mail, ParsedMail)} == {
+        ("x y", mails[0].sections)  # type: ignore[union-attr]  # asserted above
+    }

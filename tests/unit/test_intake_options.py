@@ -1,4 +1,4 @@
-"""Options in the subject: typed wishes, what is malformed, what stays text."""
+"""Options in the subject: typed settings, what is malformed, what stays text."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -42,7 +42,7 @@ def options_of(subject, **given):
         ("[MAXPARTS\N{FULLWIDTH COLON}20]", {"max_parts": 20}),
     ],
 )
-def test_an_option_is_a_wish_that_a_message_may_have(option, patch):
+def test_an_option_is_a_setting_that_a_message_may_have(option, patch):
     found = read_options(f"Alert {option} now")
     assert isinstance(found, SubjectOptions), found
     assert found.patch == patch

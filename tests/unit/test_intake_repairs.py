@@ -7,14 +7,14 @@ import pytest
 from mta.reading.body import ExtractedText, extract_text
 from mta.reading.charsets import decode, normal_label
 from mta.reading.headers import decode_words
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from sms.settings import Settings
 
 
 def text_of(header, body):
     octets = body if isinstance(body, bytes) else body.encode()
     mail = read_mail(f"From: a@example.com\n{header}\n\n".encode() + octets, MailLimits())
-    assert isinstance(mail, Mail), mail
+    assert isinstance(mail, ParsedMail), mail
     found = extract_text(mail, Settings(), subject="")
     assert isinstance(found, ExtractedText), found
     return found.text

@@ -5,39 +5,39 @@ from datetime import timedelta
 
 import pytest
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import Alphabet, Priority
 from sms.number import SenderId, SenderKind
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
 from sms.settings import Settings
-from tests.unit.status_samples import message, notice, part, report
+from tests.kit.status_samples import message, notice, part, report
 from web.job_report import job_fields, push_body
 
-SENT = part(state=State.SUBMITTED)
-UNSENT = part(state=State.QUEUED)
+SENT = part(state=MessageState.SUBMITTED)
+UNSENT = part(state=MessageState.QUEUED)
 
 
 @pytest.mark.parametrize(
     ("state", "reason", "parts", "expected"),
     [
-        (State.QUEUED, "", (UNSENT,), ("OPEN", "")),
-        (State.SUBMITTING, "", (UNSENT,), ("OPEN", "")),
-        (State.SUBMITTED, "", (SENT,), ("DONE", "SUC_ACC")),
-        (State.DELIVERED, "", (SENT,), ("DONE", "SUC_FIN")),
-        (State.UNDELIVERED, ProblemCode.NOT_DELIVERED, (SENT,), ("DONE", "FAILED_FIN")),
-        (State.EXPIRED, ProblemCode.VALIDITY_ENDED, (SENT,), ("DONE", "TIMEOUT")),
-        (State.EXPIRED, ProblemCode.LINK_DOWN, (UNSENT,), ("DONE", "CON_ERR")),
-        (State.UNKNOWN, ProblemCode.NO_RECEIPT, (SENT,), ("DONE", "TIMEOUT")),
-        (State.UNKNOWN, ProblemCode.STATE_UNKNOWN, (SENT,), ("DONE", "STATUS_ERR")),
-        (State.UNKNOWN, ProblemCode.LINK_LOST, (SENT,), ("DONE", "SEND_ERR")),
-        (State.FAILED, ProblemCode.NUMBER_REFUSED, (UNSENT,), ("DONE", "INVALID_DST")),
-        (State.FAILED, ProblemCode.CARRIER_REFUSED, (UNSENT,), ("DONE", "NOT_ACC_FIN")),
-        (State.REJECTED, Refusal.NUMBER_MALFORMED, (), ("DONE", "INVALID_DST")),
-        (State.REJECTED, Refusal.STOP_LIST, (), ("DONE", "BLOCKED")),
-        (State.REJECTED, Refusal.COUNTRY_NOT_ALLOWED, (), ("DONE", "NOT_ACC_FIN")),
-        (State.CANCELLED, ProblemCode.CANCELLED, (UNSENT,), ("CANCELED", "")),
-        (State.CANCELLED, ProblemCode.CANCELLED, (SENT,), ("KILL", "")),
+        (MessageState.QUEUED, "", (UNSENT,), ("OPEN", "")),
+        (MessageState.SUBMITTING, "", (UNSENT,), ("OPEN", "")),
+        (MessageState.SUBMITTED, "", (SENT,), ("DONE", "SUC_ACC")),
+        (MessageState.DELIVERED, "", (SENT,), ("DONE", "SUC_FIN")),
+        (MessageState.UNDELIVERED, ProblemCode.NOT_DELIVERED, (SENT,), ("DONE", "FAILED_FIN")),
+        (MessageState.EXPIRED, ProblemCode.VALIDITY_ENDED, (SENT,), ("DONE", "TIMEOUT")),
+        (MessageState.EXPIRED, ProblemCode.LINK_DOWN, (UNSENT,), ("DONE", "CON_ERR")),
+        (MessageState.UNKNOWN, ProblemCode.NO_RECEIPT, (SENT,), ("DONE", "TIMEOUT")),
+        (MessageState.UNKNOWN, ProblemCode.STATE_UNKNOWN, (SENT,), ("DONE", "STATUS_ERR")),
+        (MessageState.UNKNOWN, ProblemCode.LINK_LOST, (SENT,), ("DONE", "SEND_ERR")),
+        (MessageState.FAILED, ProblemCode.NUMBER_REFUSED, (UNSENT,), ("DONE", "INVALID_DST")),
+        (MessageState.FAILED, ProblemCode.CARRIER_REFUSED, (UNSENT,), ("DONE", "NOT_ACC_FIN")),
+        (MessageState.REJECTED, Refusal.NUMBER_MALFORMED, (), ("DONE", "INVALID_DST")),
+        (MessageState.REJECTED, Refusal.STOP_LIST, (), ("DONE", "BLOCKED")),
+        (MessageState.REJECTED, Refusal.COUNTRY_NOT_ALLOWED, (), ("DONE", "NOT_ACC_FIN")),
+        (MessageState.CANCELLED, ProblemCode.CANCELLED, (UNSENT,), ("CANCELED", "")),
+        (MessageState.CANCELLED, ProblemCode.CANCELLED, (SENT,), ("KILL", "")),
     ],
 )
 def test_everything_that_can_become_of_an_sms_has_its_status(state, reason, parts, expected):
@@ -48,25 +48,25 @@ def test_everything_that_can_become_of_an_sms_has_its_status(state, reason, part
 
 
 def test_an_sms_whose_receipt_is_awaited_is_running_until_the_job_is_settled():
-    waiting = report(message(State.SUBMITTED), delivery_receipt=True, settled_at=None)
+    waiting = report(message(MessageState.SUBMITTED), delivery_receipt=True, settled_at=None)
     assert job_fields(waiting)["recipients"][0]["processStatus"] == "RUNNING"
-    settled = report(message(State.SUBMITTED), delivery_receipt=True)
+    settled = report(message(MessageState.SUBMITTED), delivery_receipt=True)
     assert job_fields(settled)["recipients"][0]["status"] == "SUC_ACC"
 
 
 def test_what_the_network_rejects_has_failed_and_not_been_refused_by_us():
-    (recipient,) = job_fields(report(message(State.REJECTED, from_network=True)))["recipients"]
+    (recipient,) = job_fields(report(message(MessageState.REJECTED, from_network=True)))["recipients"]
     assert recipient["status"] == "FAILED_FIN"
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", MessageState)
 def test_every_state_has_a_status(state):
     assert job_fields(report(message(state), settled_at=None))["recipients"][0]["processStatus"]
 
 
 def test_a_report_has_the_fields_of_the_job():
     job = report(
-        message(State.DELIVERED),
+        message(MessageState.DELIVERED),
         reference="PO-2026-118",
         sender_id=SenderId(value="Shop", kind=SenderKind.ALPHANUMERIC),
         cost_centre="4711 Logistik",

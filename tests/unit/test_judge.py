@@ -2,12 +2,12 @@
 
 import pytest
 
-from mta.intake import EnvelopeRecipient, MailEnvelope, Verdict
+from mta.intake import Disposition, EnvelopeRecipient, ReceivedEnvelope
 from sms.message import Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
-from tests.e2e.site import mail
-from tests.unit.house import ANNA, BOB, ZOE, judge, open_core, proven
+from tests.kit.installation import mail
+from tests.kit.testbed import ANNA, BOB, ZOE, judge, open_core, proven
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_the_default_profile_is_everybodys_who_has_no_other(author, profile, cor
 
 def test_layers_of_customer_profile_and_user_are_in_force(core):
     judged = judge(core, "acme")
-    assert judged.verdict is Verdict.SEND
+    assert judged.verdict is Disposition.SEND
     explained = judged.resolved.explained
     found = {
         name: (explained[name].value, explained[name].layer.value)
@@ -118,16 +118,16 @@ def test_the_null_sender_is_nobody_and_its_recipients_are_the_customers(core):
 
 def test_a_bounce_is_dropped_before_its_sender_is_judged(core):
     judged = judge(core, "acme", sender="mailer-daemon@example.org", reverse_path="")
-    assert (judged.verdict, judged.dropped.reason) == (Verdict.DROP, "bounce")
+    assert (judged.verdict, judged.dropped.reason) == (Disposition.DROP, "bounce")
     assert judged.plan is None
 
 
 def test_the_author_counts_and_not_the_reverse_path(core):
     judged = judge(core, "acme", sender="eve@rival.example.com", reverse_path=ANNA)
-    assert (judged.verdict, judged.refused.refusal) == (Verdict.REFUSE, Refusal.SENDER_NOT_AUTHORISED)
+    assert (judged.verdict, judged.refused.refusal) == (Disposition.REFUSE, Refusal.SENDER_NOT_AUTHORISED)
 
 
-def test_the_clients_urgent_flag_is_a_wish_of_the_message(core):
+def test_the_clients_urgent_flag_is_a_setting_of_the_message(core):
     judged = judge(core, "acme", raw=b"X-Priority: 1 (Highest)\r\n" + mail("Hello", sender=ANNA))
     assert judged.resolved.settings.priority is Priority.EXPRESS
     assert judged.resolved.explained["priority"].layer == "message"
@@ -135,24 +135,26 @@ def test_the_clients_urgent_flag_is_a_wish_of_the_message(core):
 
 def test_options_of_the_subject_lie_over_everything_but_are_not_text(core):
     judged = judge(core, "acme", " ", subject="[MAXPARTS:1] Alarm")
-    assert judged.verdict is Verdict.SEND
+    assert judged.verdict is Disposition.SEND
     assert dict(judged.options) == {"MAXPARTS": "1"}
     assert (judged.resolved.settings.max_parts, judged.extracted.text) == (1, "Alarm")
 
 
 def test_some_refused_is_sent_and_all_refused_is_refused(core):
     some = judge(core, "acme", to=("+447700900101", "+4930123456"))
-    assert some.verdict is Verdict.SEND
+    assert some.verdict is Disposition.SEND
     assert [message.refused is None for message in some.plan.messages] == [True, False]
     every = judge(core, "acme", to=("+4930123456", "12"))
-    assert (every.verdict, every.refused.refusal) == (Verdict.REFUSE, Refusal.NUMBER_CANNOT_RECEIVE)
+    assert (every.verdict, every.refused.refusal) == (Disposition.REFUSE, Refusal.NUMBER_CANNOT_RECEIVE)
 
 
 def test_without_a_proof_nothing_is_told_but_that(core):
-    envelope = MailEnvelope(reverse_path=ANNA, recipients=(EnvelopeRecipient(address="+447700900101@sms.example.net"),))
+    envelope = ReceivedEnvelope(
+        reverse_path=ANNA, recipients=(EnvelopeRecipient(address="+447700900101@sms.example.net"),)
+    )
     for judged in (core.judge.judge_envelope(envelope, None), core.judge.judge(mail("Hello"), envelope, None)):
         assert (judged.verdict, judged.refused.refusal, judged.plan) == (
-            Verdict.REFUSE,
+            Disposition.REFUSE,
             Refusal.AUTHENTICATION_REQUIRED,
             None,
         )

@@ -7,14 +7,14 @@ from email.policy import SMTP
 
 import pytest
 
-from gateway.accept import Kept
-from mta.intake import Verdict
-from sms.lifecycle import State
+from gateway.accept import Accepted
+from mta.intake import Disposition
+from sms.lifecycle import MessageState
 from sms.outcome import Refusal, Refused
 from sms.report import NoticeKind
 from store.outbox import TakeNotices
 from store.views import find_job, load_reports
-from tests.unit.house import ANNA, BOB, administer, judge, open_core
+from tests.kit.testbed import ANNA, BOB, administer, judge, open_core
 
 MEMBERS = "number;First Name;amount\n+447700900101;ANNA;12\n07700 900102;Bob;7\n+44 7700 900101;again;0\n"
 
@@ -40,7 +40,7 @@ def texts(judgement) -> dict[str, str]:
 
 async def keep(core, judgement):
     kept = await core.acceptance.keep(judgement.plan)
-    assert isinstance(kept, Kept), kept
+    assert isinstance(kept, Accepted), kept
     return kept.job_id
 
 
@@ -64,7 +64,7 @@ def with_table(text: str, table: str, *, name: str = "people.csv", to: str = "bu
 
 def test_a_list_mail_reaches_every_member_once_with_its_own_values(core):
     judged = judge(core, "acme", "Dear {{ first_name|title }}: {{ amount }} EUR", to=["lista+crew"])
-    assert judged.verdict is Verdict.SEND, judged.refused
+    assert judged.verdict is Disposition.SEND, judged.refused
     assert texts(judged) == {"+447700900101": "Dear Anna: 12 EUR", "+447700900102": "Dear Bob: 7 EUR"}
     assert judged.lists == ("Crew",)
 
@@ -86,11 +86,11 @@ def test_without_placeholders_all_members_get_one_text(core):
 )
 def test_a_list_takes_mail_of_its_authors_only(core, customer, sender, to, refusal):
     judged = judge(core, customer, "Hi", to=[to], sender=sender)
-    assert (judged.verdict, judged.refused.refusal) == (Verdict.REFUSE, refusal)
+    assert (judged.verdict, judged.refused.refusal) == (Disposition.REFUSE, refusal)
 
 
 def test_at_rcpt_an_unknown_list_is_refused_and_a_known_one_waits_for_the_author(core):
-    from tests.unit.house import proven
+    from tests.kit.testbed import proven
 
     acme = proven(core, "acme")
     unknown = core.judge.judge_recipient(acme, ANNA, "lista+nobody@sms.example.net")
@@ -120,7 +120,7 @@ def test_braces_in_a_mail_to_a_number_are_text(core):
 
 def test_a_plain_number_beside_a_personalised_list_refuses_the_whole_mail(core):
     judged = judge(core, "acme", "Dear {{ first_name }}", to=["lista+crew", "+447700900109"])
-    assert judged.verdict is Verdict.REFUSE
+    assert judged.verdict is Disposition.REFUSE
     assert [fault.row for fault in judged.plan.faults] == ["+447700900109"]
 
 
@@ -134,13 +134,13 @@ def test_a_lists_settings_are_stronger_than_the_senders_and_weaker_than_the_mail
 
 
 async def test_a_list_that_changes_before_the_commit_makes_the_plan_stale(core, tmp_path):
-    from gateway.accept import Stale
+    from gateway.accept import SnapshotChanged
 
     judged = judge(core, "acme", "Hi", to=["lista+crew"])
     administer(core.folder, f"list authors crew --customer acme --remove {ANNA}")
-    assert isinstance(await core.acceptance.keep(judged.plan), Stale)
+    assert isinstance(await core.acceptance.keep(judged.plan), SnapshotChanged)
     await core.book.refresh()
-    assert judge(core, "acme", "Hi", to=["lista+crew"]).verdict is Verdict.REFUSE
+    assert judge(core, "acme", "Hi", to=["lista+crew"]).verdict is Disposition.REFUSE
 
 
 TABLE = "phone,name\n+447700900101,Anna\n07700900102,Bob\n"
@@ -148,7 +148,7 @@ TABLE = "phone,name\n+447700900101,Anna\n07700900102,Bob\n"
 
 def test_an_attached_table_brings_recipients_and_values(core):
     judged = judge(core, "acme", to=["bulk"], raw=with_table("Hi {{ name }}", TABLE))
-    assert judged.verdict is Verdict.SEND, judged.refused
+    assert judged.verdict is Disposition.SEND, judged.refused
     assert texts(judged) == {"+447700900101": "Hi Anna", "+447700900102": "Hi Bob"}
 
 
@@ -163,7 +163,7 @@ def test_an_attached_table_brings_recipients_and_values(core):
 )  # fmt: skip
 def test_one_bad_row_refuses_all_and_is_named(core, text, table, refusal, rows):
     judged = judge(core, "acme", to=["bulk"], raw=with_table(text, table))
-    assert (judged.verdict, judged.refused.refusal) == (Verdict.REFUSE, refusal)
+    assert (judged.verdict, judged.refused.refusal) == (Disposition.REFUSE, refusal)
     assert [fault.row.partition(" (")[0] for fault in judged.plan.faults] == rows
     assert all(row in judged.refused.detail for row in rows)
 
@@ -171,7 +171,7 @@ def test_one_bad_row_refuses_all_and_is_named(core, text, table, refusal, rows):
 def test_overlong_rows_are_cut_or_refused_as_the_settings_say(core):
     table = f"phone,name\n+447700900101,Anna\n+447700900102,{'x' * 500}\n"
     judged = judge(core, "acme", to=["bulk"], raw=with_table("Hi {{ name }}", table))
-    assert judged.verdict is Verdict.SEND
+    assert judged.verdict is Disposition.SEND
     assert [len(judged.plan.encoded_of(message).parts) for message in judged.plan.messages] == [1, 3]
     administer(core.folder, "customer set acme overlong=refuse")
     core.book.load_now()
@@ -192,7 +192,7 @@ def test_overlong_rows_are_cut_or_refused_as_the_settings_say(core):
 )
 def test_a_mail_for_a_table_without_a_usable_one_is_refused(core, raw, to, said):
     judged = judge(core, "acme", to=to, raw=raw)
-    assert judged.verdict is Verdict.REFUSE
+    assert judged.verdict is Disposition.REFUSE
     assert said in judged.refused.detail
 
 
@@ -201,7 +201,7 @@ async def test_a_dry_run_is_kept_as_a_job_that_is_never_sent_and_answered_with_w
     assert judged.plan.submission.dry_run
     job = await keep(core, judged)
     told = report(core, job)
-    assert [message.state for message in told.messages] == [State.CANCELLED] * 2
+    assert [message.state for message in told.messages] == [MessageState.CANCELLED] * 2
     assert told.messages[0].problem == "sandbox"
     (notice,) = core.database.write_now(outbox(core), TakeNotices(now=1 << 60, most=9, owner="t"))
     assert (notice.kind, notice.recipient) == (NoticeKind.DRY_RUN, ANNA)
@@ -229,7 +229,7 @@ async def test_start_blackouts_and_reference_of_the_subject_are_kept(core):
     end = start + timedelta(hours=3)
     subject = f"[JOBPERIOD:{start.isoformat()}] [BLACKOUTPERIODS:{start.isoformat()}/{end.isoformat()}] [CUSTOMERREF:PO-7] [BC:4711] [VALIDITY:2]"
     judged = judge(core, "acme", "Hi", subject=subject)
-    assert judged.verdict is Verdict.SEND, judged.refused
+    assert judged.verdict is Disposition.SEND, judged.refused
     schedule = judged.plan.schedule
     assert (schedule.due_at, schedule.expires_at) == (end, end + timedelta(hours=2))
     told = report(core, await keep(core, judged))
@@ -268,7 +268,7 @@ async def test_a_repeated_mail_makes_a_job_for_new_recipients_only(core):
 
 
 async def test_without_a_message_id_only_the_lines_of_relays_may_differ(core):
-    from tests.e2e.site import mail
+    from tests.kit.installation import mail
 
     raw = mail("Hi", sender=ANNA)
     first = await keep(core, judge(core, "acme", raw=b"Received: from a.example\r\n by b; now\r\n" + raw))

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mta.reading.automatic import HOP_LIMIT
-from mta.reading.mime import Mail, MailLimits, read_mail
+from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from store.dropped import find_dropped
 from store.views import find_job
 from tests.corpus.test_corpus import EXPECTED, read_raw
-from tests.unit.house import open_core
+from tests.kit.testbed import open_core
 from tests.unit.test_handler import converse, handler, session
 
 _FIELD = re.compile(r"[A-Za-z0-9-]+")
@@ -68,7 +68,7 @@ async def test_a_field_of_any_length_breaks_nothing_and_its_mail_is_found(name, 
     prove_kept(core, raw, reply)
     if name == "Message-ID":
         mail = read_mail(raw, MailLimits())
-        assert isinstance(mail, Mail)
+        assert isinstance(mail, ParsedMail)
         assert reply.startswith("250")
         found = core.database.read_now(partial(find_dropped if dropped else find_job, name=mail.message_id))
         assert found is not None

@@ -13,7 +13,7 @@ from sms.lifecycle import (
     THROTTLES,
     TRANSITIONS,
     Event,
-    State,
+    MessageState,
     advance,
     fold_parts,
     is_final,
@@ -22,61 +22,61 @@ from sms.lifecycle import (
 )
 from sms.message import ReceiptState
 
-STATES = st.sampled_from(list(State))
+STATES = st.sampled_from(list(MessageState))
 EVENTS = st.sampled_from(list(Event))
 
 # What a message may still become after it ended: the network corrects itself, or at last says what was not known.
 CORRECTIONS = {
-    (State.EXPIRED, Event.REPORT_DELIVERED): State.DELIVERED,
-    (State.UNDELIVERED, Event.REPORT_DELIVERED): State.DELIVERED,
-    (State.UNKNOWN, Event.REPORT_DELIVERED): State.DELIVERED,
-    (State.UNKNOWN, Event.REPORT_UNDELIVERED): State.UNDELIVERED,
-    (State.UNKNOWN, Event.REPORT_EXPIRED): State.EXPIRED,
-    (State.UNKNOWN, Event.REPORT_REJECTED): State.REJECTED,
+    (MessageState.EXPIRED, Event.REPORT_DELIVERED): MessageState.DELIVERED,
+    (MessageState.UNDELIVERED, Event.REPORT_DELIVERED): MessageState.DELIVERED,
+    (MessageState.UNKNOWN, Event.REPORT_DELIVERED): MessageState.DELIVERED,
+    (MessageState.UNKNOWN, Event.REPORT_UNDELIVERED): MessageState.UNDELIVERED,
+    (MessageState.UNKNOWN, Event.REPORT_EXPIRED): MessageState.EXPIRED,
+    (MessageState.UNKNOWN, Event.REPORT_REJECTED): MessageState.REJECTED,
     # The answer came late.
-    (State.UNKNOWN, Event.ACCEPT): State.SUBMITTED,
-    (State.UNKNOWN, Event.FAIL): State.FAILED,
+    (MessageState.UNKNOWN, Event.ACCEPT): MessageState.SUBMITTED,
+    (MessageState.UNKNOWN, Event.FAIL): MessageState.FAILED,
 }
 
 
 @pytest.mark.parametrize(
     ("events", "state"),
     [
-        ([], State.QUEUED),
-        ([Event.SUBMIT], State.SUBMITTING),
-        ([Event.SUBMIT, Event.ACCEPT], State.SUBMITTED),
-        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_DELIVERED], State.DELIVERED),
-        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_UNDELIVERED], State.UNDELIVERED),
-        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_EXPIRED], State.EXPIRED),
-        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_REJECTED], State.REJECTED),
-        ([Event.SUBMIT, Event.ACCEPT, Event.GIVE_UP_ON_RECEIPT], State.UNKNOWN),
-        ([Event.SUBMIT, Event.DEFER], State.QUEUED),
-        ([Event.SUBMIT, Event.DEFER, Event.SUBMIT, Event.ACCEPT], State.SUBMITTED),
-        ([Event.SUBMIT, Event.FAIL], State.FAILED),
-        ([Event.SUBMIT, Event.LOSE], State.UNKNOWN),
-        ([Event.SUBMIT, Event.LOSE, Event.REPORT_DELIVERED], State.DELIVERED),
-        ([Event.SUBMIT, Event.RESEND], State.QUEUED),
-        ([Event.EXPIRE], State.EXPIRED),
-        ([Event.CANCEL], State.CANCELLED),
-        ([Event.STOP], State.REJECTED),
-        ([Event.FAIL], State.FAILED),
-        ([Event.SUBMIT, Event.CANCEL], State.SUBMITTING),
-        ([Event.SUBMIT, Event.ACCEPT, Event.CANCEL], State.SUBMITTED),
-        ([Event.CANCEL, Event.SUBMIT], State.CANCELLED),
-        ([Event.SUBMIT, Event.LOSE, Event.RESEND], State.UNKNOWN),
-        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_DELIVERED, Event.REPORT_UNDELIVERED], State.DELIVERED),
-        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_EXPIRED, Event.REPORT_DELIVERED], State.DELIVERED),
-        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_REJECTED, Event.REPORT_DELIVERED], State.REJECTED),
+        ([], MessageState.QUEUED),
+        ([Event.SUBMIT], MessageState.SUBMITTING),
+        ([Event.SUBMIT, Event.ACCEPT], MessageState.SUBMITTED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_DELIVERED], MessageState.DELIVERED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_UNDELIVERED], MessageState.UNDELIVERED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_EXPIRED], MessageState.EXPIRED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_REJECTED], MessageState.REJECTED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.GIVE_UP_ON_RECEIPT], MessageState.UNKNOWN),
+        ([Event.SUBMIT, Event.DEFER], MessageState.QUEUED),
+        ([Event.SUBMIT, Event.DEFER, Event.SUBMIT, Event.ACCEPT], MessageState.SUBMITTED),
+        ([Event.SUBMIT, Event.FAIL], MessageState.FAILED),
+        ([Event.SUBMIT, Event.LOSE], MessageState.UNKNOWN),
+        ([Event.SUBMIT, Event.LOSE, Event.REPORT_DELIVERED], MessageState.DELIVERED),
+        ([Event.SUBMIT, Event.RESEND], MessageState.QUEUED),
+        ([Event.EXPIRE], MessageState.EXPIRED),
+        ([Event.CANCEL], MessageState.CANCELLED),
+        ([Event.STOP], MessageState.REJECTED),
+        ([Event.FAIL], MessageState.FAILED),
+        ([Event.SUBMIT, Event.CANCEL], MessageState.SUBMITTING),
+        ([Event.SUBMIT, Event.ACCEPT, Event.CANCEL], MessageState.SUBMITTED),
+        ([Event.CANCEL, Event.SUBMIT], MessageState.CANCELLED),
+        ([Event.SUBMIT, Event.LOSE, Event.RESEND], MessageState.UNKNOWN),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_DELIVERED, Event.REPORT_UNDELIVERED], MessageState.DELIVERED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_EXPIRED, Event.REPORT_DELIVERED], MessageState.DELIVERED),
+        ([Event.SUBMIT, Event.ACCEPT, Event.REPORT_REJECTED, Event.REPORT_DELIVERED], MessageState.REJECTED),
     ],
 )
 def test_a_message_lives_as_the_design_says(events, state):
-    now = State.QUEUED
+    now = MessageState.QUEUED
     for event in events:
         now = advance(now, event)
     assert now is state
 
 
-@pytest.mark.parametrize("state", [state for state in State if is_final(state, receipt_expected=True)])
+@pytest.mark.parametrize("state", [state for state in MessageState if is_final(state, receipt_expected=True)])
 @pytest.mark.parametrize("event", list(Event))
 def test_no_event_leaves_a_final_state_but_the_named_corrections(state, event):
     assert advance(state, event) is CORRECTIONS.get((state, event), state)
@@ -84,7 +84,7 @@ def test_no_event_leaves_a_final_state_but_the_named_corrections(state, event):
 
 @given(st.lists(EVENTS, max_size=30))
 def test_a_message_that_ended_never_goes_out_again(events):
-    state, ended = State.QUEUED, False
+    state, ended = MessageState.QUEUED, False
     for event in events:
         state = advance(state, event)
         ended = ended or is_final(state, receipt_expected=True)
@@ -98,8 +98,8 @@ def test_the_same_news_twice_changes_nothing_more(state, event):
 
 
 def test_every_state_has_a_row_and_can_be_reached():
-    assert set(TRANSITIONS) == set(State)
-    assert {after for row in TRANSITIONS.values() for after in row.values()} == set(State)
+    assert set(TRANSITIONS) == set(MessageState)
+    assert {after for row in TRANSITIONS.values() for after in row.values()} == set(MessageState)
 
 
 def test_every_event_leads_somewhere():
@@ -108,7 +108,7 @@ def test_every_event_leads_somewhere():
 
 def test_the_table_cannot_be_changed():
     with pytest.raises(TypeError):
-        TRANSITIONS[State.DELIVERED][Event.CANCEL] = State.CANCELLED  # type: ignore[index]
+        TRANSITIONS[MessageState.DELIVERED][Event.CANCEL] = MessageState.CANCELLED  # type: ignore[index]
 
 
 @pytest.mark.parametrize("state", list(ReceiptState))
@@ -117,30 +117,30 @@ def test_every_receipt_means_an_event_or_nothing_yet(state):
     if event is None:
         assert state in {ReceiptState.ENROUTE, ReceiptState.ACCEPTED, ReceiptState.OTHER}
     else:
-        assert advance(State.SUBMITTED, event) not in OPEN | {State.SUBMITTED}
+        assert advance(MessageState.SUBMITTED, event) not in OPEN | {MessageState.SUBMITTED}
 
 
-@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("state", list(MessageState))
 def test_submitted_is_final_only_where_no_receipt_will_come(state):
     assert is_final(state, receipt_expected=False) is (state not in OPEN)
-    assert is_final(state, receipt_expected=True) is (state not in OPEN | {State.SUBMITTED})
+    assert is_final(state, receipt_expected=True) is (state not in OPEN | {MessageState.SUBMITTED})
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([State.DELIVERED], State.DELIVERED),
-        ([State.DELIVERED, State.DELIVERED], State.DELIVERED),
-        ([State.DELIVERED, State.SUBMITTED], State.SUBMITTED),
-        ([State.SUBMITTED, State.QUEUED], State.QUEUED),
-        ([State.SUBMITTED, State.SUBMITTING, State.QUEUED], State.SUBMITTING),
-        ([State.FAILED, State.QUEUED], State.QUEUED),
-        ([State.DELIVERED, State.FAILED], State.FAILED),
-        ([State.SUBMITTED, State.FAILED], State.FAILED),
-        ([State.DELIVERED, State.UNDELIVERED], State.UNDELIVERED),
-        ([State.DELIVERED, State.UNKNOWN], State.UNKNOWN),
-        ([State.DELIVERED, State.EXPIRED], State.EXPIRED),
-        ([State.UNKNOWN, State.REJECTED], State.REJECTED),
+        ([MessageState.DELIVERED], MessageState.DELIVERED),
+        ([MessageState.DELIVERED, MessageState.DELIVERED], MessageState.DELIVERED),
+        ([MessageState.DELIVERED, MessageState.SUBMITTED], MessageState.SUBMITTED),
+        ([MessageState.SUBMITTED, MessageState.QUEUED], MessageState.QUEUED),
+        ([MessageState.SUBMITTED, MessageState.SUBMITTING, MessageState.QUEUED], MessageState.SUBMITTING),
+        ([MessageState.FAILED, MessageState.QUEUED], MessageState.QUEUED),
+        ([MessageState.DELIVERED, MessageState.FAILED], MessageState.FAILED),
+        ([MessageState.SUBMITTED, MessageState.FAILED], MessageState.FAILED),
+        ([MessageState.DELIVERED, MessageState.UNDELIVERED], MessageState.UNDELIVERED),
+        ([MessageState.DELIVERED, MessageState.UNKNOWN], MessageState.UNKNOWN),
+        ([MessageState.DELIVERED, MessageState.EXPIRED], MessageState.EXPIRED),
+        ([MessageState.UNKNOWN, MessageState.REJECTED], MessageState.REJECTED),
     ],
 )
 def test_a_message_is_where_its_worst_part_is(parts, message):
@@ -154,7 +154,7 @@ def test_a_message_is_where_one_of_its_parts_is_and_done_only_when_all_are(parts
     assert message in parts
     assert (message in OPEN) is any(part in OPEN for part in parts)
     assert (message in SUCCESS) is all(part in SUCCESS for part in parts)
-    assert (message is State.DELIVERED) is all(part is State.DELIVERED for part in parts)
+    assert (message is MessageState.DELIVERED) is all(part is MessageState.DELIVERED for part in parts)
 
 
 @given(st.lists(STATES, max_size=50))
@@ -164,17 +164,25 @@ def test_a_summary_counts_every_message_once(states):
     assert summary.total == summary.delivered + summary.submitted + summary.failed + summary.unknown + summary.open
     assert summary.open == sum(state in OPEN for state in states)
     assert summary.failed == sum(
-        state in {State.UNDELIVERED, State.EXPIRED, State.REJECTED, State.FAILED, State.CANCELLED} for state in states
+        state
+        in {
+            MessageState.UNDELIVERED,
+            MessageState.EXPIRED,
+            MessageState.REJECTED,
+            MessageState.FAILED,
+            MessageState.CANCELLED,
+        }
+        for state in states
     )
 
 
 @given(st.integers(1, 50), st.integers(0, 10**12), st.one_of(st.none(), st.integers(0, 7200)))
-def test_a_refused_part_waits_longer_each_time_but_never_less_than_wished(attempts, spread, seconds):
-    wish = None if seconds is None else timedelta(seconds=seconds)
-    delay = retry_delay(attempts, wish, spread)
-    assert delay >= max(timedelta(seconds=5), wish or timedelta(0))
-    assert delay <= max(timedelta(minutes=30), wish or timedelta(0)) * 1.25
-    assert delay <= retry_delay(attempts + 1, wish, spread)
+def test_a_refused_part_waits_longer_each_time_but_never_less_than_asked(attempts, spread, seconds):
+    pause = None if seconds is None else timedelta(seconds=seconds)
+    delay = retry_delay(attempts, pause, spread)
+    assert delay >= max(timedelta(seconds=5), pause or timedelta(0))
+    assert delay <= max(timedelta(minutes=30), pause or timedelta(0)) * 1.25
+    assert delay <= retry_delay(attempts + 1, pause, spread)
 
 
 def test_a_throttled_part_waits_seconds_where_a_fault_would_cost_it_minutes():

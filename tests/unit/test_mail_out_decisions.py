@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.sending.answers import Fault, Stage, clean_reply, decide_outcome
+from mta.sending.answers import DeliveryFault, Stage, clean_reply, decide_outcome
 from mta.sending.circuit import CLOSED, CircuitRule, after_abort, after_failure, after_start, may_call
-from mta.sending.routes import Login, Route, RouteTable
+from mta.sending.routes import RelayLogin, Route, RouteTable
 from mta.sending.schedule import EXPIRE_AFTER, LADDER, next_attempt
 from mta.sending.targets import split_recipient
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
@@ -100,7 +100,7 @@ def test_the_most_specific_route_wins():
 
 
 def test_a_route_with_a_password_or_implicit_tls_demands_encryption(tmp_path):
-    login = Login(user="u", password_file=tmp_path)
+    login = RelayLogin(user="u", password_file=tmp_path)
     for route in (
         Route(domain="*", host="x", login=login),
         Route(domain="*", host="x", implicit_tls=True),
@@ -136,7 +136,7 @@ def test_a_recipient_has_a_local_part_and_a_domain(recipient, parts):
 
 @given(stage=st.sampled_from(list(Stage)), code=st.integers(0, 599))
 def test_only_refusals_of_the_mail_itself_are_final_and_only_the_dot_leaves_doubt(stage, code):
-    fault = Fault(stage=stage, code=code if code >= 200 else 0, cause="x")
+    fault = DeliveryFault(stage=stage, code=code if code >= 200 else 0, cause="x")
     decision = decide_outcome(fault, "example.com")
     assert not isinstance(decision.outcome, Done)
     if isinstance(decision.outcome, Failed):

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.sending.login import password_exchanges
-from mta.sending.replies import MOST_HELD, Kind, Reply, ReplyReader, read_extensions
+from mta.sending.replies import MOST_HELD, Kind, ReplyReader, ServerReply, read_extensions
 
 
-def read(data: bytes) -> list[Reply]:
+def read(data: bytes) -> list[ServerReply]:
     reader = ReplyReader()
     assert reader.feed(data)
     found = []
@@ -135,7 +135,7 @@ def test_no_octets_break_the_reader(data):
     ],
 )
 def test_extensions_are_read_as_servers_write_them(lines, extensions):
-    assert read_extensions(Reply(code=250, lines=lines, first="")) == extensions
+    assert read_extensions(ServerReply(code=250, lines=lines, first="")) == extensions
 
 
 @pytest.mark.parametrize(

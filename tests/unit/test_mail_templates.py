@@ -21,7 +21,7 @@ from gateway.admin.customers import (
     remove_profile,
 )
 from gateway.admin.mail_templates import (
-    Owner,
+    TemplateOwner,
     Workshop,
     add_graphic,
     check_source,
@@ -32,14 +32,14 @@ from gateway.admin.mail_templates import (
     reset_template,
     set_template,
 )
-from gateway.alerts import Raised
+from gateway.alerts import Alert
 from gateway.mail_rules import MailRules
 from gateway.ports import Alarm, MailAttempt
 from gateway.report_pool import LargeReports
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
-from mta.sending.mail_notifier import MailTeller
+from mta.sending.mail_notifier import MailNotifier
 from mta.sending.sign import KeyKind, Signer, new_key
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.outcome import Done
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
@@ -50,7 +50,7 @@ from templates.forms import Form, form_of
 from templates.graphics import LARGEST_GRAPHIC, Graphic, GraphicRefused, read_graphic
 from templates.render import Renderer, standard_template
 from templates.samples import sample_reports_of
-from tests.unit.status_samples import NOW, message, notice, report
+from tests.kit.status_samples import NOW, message, notice, report
 
 IDENTITY = MailIdentity(
     from_name="SMS Gateway",
@@ -76,7 +76,7 @@ def workshop():
     made.close()
 
 
-class Office:
+class AdminHarness:
     def __init__(self, url: str) -> None:
         self.database = Database(url)
         self.database.open()
@@ -96,12 +96,12 @@ class Office:
         return answer.sentence
 
     def own(self, form: Form, source: str = OWN, profile: str = "", customer: str = "demo") -> str:
-        return self.change(set_template(Owner(customer=customer, profile=profile), form, source, {}))
+        return self.change(set_template(TemplateOwner(customer=customer, profile=profile), form, source, {}))
 
 
 @pytest.fixture
 def office(database_url):
-    made = Office(database_url)
+    made = AdminHarness(database_url)
     yield made
     made.database.close()
 
@@ -138,7 +138,11 @@ def test_graphics_of_a_customer_are_bounded_together(office):
         office.change(add_graphic("demo", name, big))
     office.change(add_graphic("demo", "c", big))
     assert "all graphics together" in office.refuse(add_graphic("demo", "d", big))
-    assert list(office.database.read_now(lambda tx: find_graphics(tx, Owner(customer="demo")))) == ["a", "b", "c"]
+    assert list(office.database.read_now(lambda tx: find_graphics(tx, TemplateOwner(customer="demo")))) == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_a_graphic_that_a_template_shows_stays(office):
@@ -146,7 +150,7 @@ def test_a_graphic_that_a_template_shows_stays(office):
         office.change(add_graphic("demo", name, PNG))
     office.own(Form.RESULT, PICTURE)
     assert "shows cid:dot" in office.refuse(drop_graphic("demo", "dot"))
-    office.change(reset_template(Owner(customer="demo"), Form.RESULT))
+    office.change(reset_template(TemplateOwner(customer="demo"), Form.RESULT))
     office.change(drop_graphic("demo", "dot"))
     assert "has no graphic" in office.refuse(drop_graphic("demo", "dot"))
 
@@ -272,7 +276,7 @@ def test_templates_are_listed_shown_and_audited(office):
     assert said == "The form «delayed» of the profile «standard» of the customer «demo» now has its own template."
     (row,) = office.database.read_now(lambda tx: list_own_templates(tx, "DEMO"))
     assert (row["customer"], row["profile"], row["form"], row["set_by"]) == ("demo", "standard", "delayed", "root")
-    owner = Owner(customer="demo", profile="standard")
+    owner = TemplateOwner(customer="demo", profile="standard")
     assert office.database.read_now(lambda tx: find_source(tx, owner, Form.DELAYED)) == OWN
     assert office.database.read_now(lambda tx: find_source(tx, owner, Form.RESULT)) is None
     office.change(reset_template(owner, Form.DELAYED))
@@ -282,8 +286,10 @@ def test_templates_are_listed_shown_and_audited(office):
 
 
 def test_nobody_else_has_templates(office):
-    assert "no customer" in office.refuse(set_template(Owner(customer="nobody"), Form.RESULT, OWN, {}))
-    assert "has no profile" in office.refuse(set_template(Owner(customer="demo", profile="x"), Form.RESULT, OWN, {}))
+    assert "no customer" in office.refuse(set_template(TemplateOwner(customer="nobody"), Form.RESULT, OWN, {}))
+    assert "has no profile" in office.refuse(
+        set_template(TemplateOwner(customer="demo", profile="x"), Form.RESULT, OWN, {})
+    )
 
 
 # Told
@@ -309,11 +315,11 @@ class Clock:
 
 
 class Telling:
-    def __init__(self, office: Office, confined, signers=(), seconds=lambda: 0.0) -> None:
+    def __init__(self, office: AdminHarness, confined, signers=(), seconds=lambda: 0.0) -> None:
         self.delivery = Delivery()
-        self.alarms: list[Raised] = []
+        self.alarms: list[Alert] = []
         self.rules = MailRules(office.database, (), Path("unused"))
-        self.teller = MailTeller(
+        self.teller = MailNotifier(
             large=LargeReports(),
             identity=IDENTITY,
             renderer=Renderer(confinement=confined),
@@ -332,7 +338,7 @@ async def test_a_customers_own_template_is_in_the_next_mail_and_gone_after_its_r
     office.own(Form.RESULT)
     await telling.teller.send(notice())
     assert "<p>Own: The network reports delivery" in telling.delivery.html
-    office.change(reset_template(Owner(customer="demo"), Form.RESULT))
+    office.change(reset_template(TemplateOwner(customer="demo"), Form.RESULT))
     await telling.teller.send(notice())
     assert "Own:" not in telling.delivery.html
     assert telling.alarms == []
@@ -342,7 +348,7 @@ async def test_a_customers_own_template_is_in_the_next_mail_and_gone_after_its_r
 async def test_a_failure_has_its_own_form(office, workshop):
     telling = Telling(office, workshop.confined)
     office.own(Form.FAILURE, PAGE.format("<p>Sorry: {{ m.headline }}</p>"))
-    await telling.teller.send(notice(report(message(State.UNDELIVERED))))
+    await telling.teller.send(notice(report(message(MessageState.UNDELIVERED))))
     assert "<p>Sorry: " in telling.delivery.html
     await telling.teller.send(notice())
     assert "Sorry" not in telling.delivery.html

@@ -10,8 +10,8 @@ from gateway.ports import MailAttempt
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
 from store.results import Rules
-from tests.unit.store_world import WRONG, World
-from tests.unit.use_case_kit import FakeMailbox, MovedClock, until
+from tests.kit.fakes import FakeMailbox, MovedClock, until
+from tests.kit.store_harness import WRONG, StoreHarness
 
 DEFERRED = Problem(code=ProblemCode.MAIL_DEFERRED, text="The mailbox is busy.")
 UNSAFE = Problem(code=ProblemCode.TLS_POLICY, text="4.7.5 No TLS as demanded.")
@@ -19,7 +19,7 @@ UNSAFE = Problem(code=ProblemCode.TLS_POLICY, text="4.7.5 No TLS as demanded.")
 
 @pytest.fixture
 def world(database_url):
-    world = World(database_url, Rules())
+    world = StoreHarness(database_url, Rules())
     yield world
     world.database.close()
 
@@ -53,7 +53,7 @@ async def run(world):
         await notify.stop(5)
 
 
-def settled(world: World, count: int = 1) -> None:
+def settled(world: StoreHarness, count: int = 1) -> None:
     """Store jobs that failed at once, each with its result notice."""
     for n in range(count):
         world.add(f"4477009001{n:02}")
@@ -61,7 +61,7 @@ def settled(world: World, count: int = 1) -> None:
         world.settle((part.part_key, Failed(problem=WRONG)))
 
 
-def notices(world: World):
+def notices(world: StoreHarness):
     return world.rows("SELECT state, attempts, reason FROM notice ORDER BY key")
 
 

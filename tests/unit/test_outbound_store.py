@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, Priority, ReceiptState, TextPart
 from sms.number import MobileNumber
 from sms.outcome import Done, Failed, Retry, Unknown
@@ -15,14 +15,14 @@ from sms.settings import StatusReport
 from store.engine.keys import public_id
 from store.jobs import NewMessage
 from store.outbox import NoticeEnd
-from store.results import Answer, Rules
+from store.results import CarrierAnswer, Rules
 from store.views import load_trace
-from tests.unit.store_world import BUSY, LOST, SECOND, START, WRONG, World
+from tests.kit.store_harness import BUSY, LOST, SECOND, START, WRONG, StoreHarness
 
 
 @pytest.fixture(name="world")
 def _world(database_url):
-    world = World(database_url, Rules(resends={"generous": 2}))
+    world = StoreHarness(database_url, Rules(resends={"generous": 2}))
     yield world
     world.database.close()
 
@@ -38,7 +38,7 @@ def test_a_job_goes_out_once_and_its_result_is_noted_when_all_its_messages_are_a
     assert second.settled_job == added.public_id
     (notice,) = world.notices()
     assert (notice.kind, notice.recipient) == (NoticeKind.RESULT, "anna@example.com")
-    assert [m.state for m in world.report(added.public_id).messages] == [State.SUBMITTED] * 2
+    assert [m.state for m in world.report(added.public_id).messages] == [MessageState.SUBMITTED] * 2
 
 
 def test_a_refused_recipient_is_stored_with_its_reason_and_holds_nothing_up(world):
@@ -56,8 +56,8 @@ def test_a_refused_recipient_is_stored_with_its_reason_and_holds_nothing_up(worl
         world.settle((part.part_key, Done(reference=str(part.part_key))))
     messages = world.report(added.public_id).messages
     assert [(m.state, m.reason, m.number) for m in messages] == [
-        (State.SUBMITTED, "", "+447700900109"),
-        (State.REJECTED, "number-malformed", ""),
+        (MessageState.SUBMITTED, "", "+447700900109"),
+        (MessageState.REJECTED, "number-malformed", ""),
     ]
     assert len(world.notices()) == 2
     assert world.report(job.public_id).settled_at is not None
@@ -88,11 +88,11 @@ def test_a_message_with_more_parts_than_the_window_goes_out_in_portions_on_the_s
     assert [part.index for part in first] == [1, 2]
     assert world.take(2) == []
     world.settle(*((part.part_key, Done(reference=f"r{part.index}")) for part in first))
-    assert world.report(added.public_id).messages[0].state is State.QUEUED
+    assert world.report(added.public_id).messages[0].state is MessageState.QUEUED
     (last,) = world.take(2)
     assert (last.index, last.reference) == (3, first[0].reference)
     world.settle((last.part_key, Done(reference="r3")))
-    assert world.report(added.public_id).messages[0].state is State.SUBMITTED
+    assert world.report(added.public_id).messages[0].state is MessageState.SUBMITTED
 
 
 def test_a_part_refused_for_now_is_tried_again_later_and_only_that_part(world):
@@ -104,7 +104,7 @@ def test_a_part_refused_for_now_is_tried_again_later_and_only_that_part(world):
     (again,) = world.take()
     assert again.part_key == second.part_key
     world.settle((again.part_key, Done(reference="r2")))
-    assert world.report(added.public_id).messages[0].state is State.SUBMITTED
+    assert world.report(added.public_id).messages[0].state is MessageState.SUBMITTED
 
 
 def test_a_permanent_refusal_stops_the_parts_not_yet_sent_and_names_what_was_accepted(world):
@@ -112,12 +112,12 @@ def test_a_permanent_refusal_stops_the_parts_not_yet_sent_and_names_what_was_acc
     first, second = world.take(2)
     world.settle((first.part_key, Done(reference="r1")), (second.part_key, Failed(problem=WRONG)))
     (message,) = world.report(added.public_id).messages
-    assert message.state is State.FAILED
+    assert message.state is MessageState.FAILED
     assert (message.reason, message.problem) == ("number-refused", WRONG.text)
     assert [(part.state, part.billed) for part in message.parts] == [
-        (State.SUBMITTED, True),
-        (State.FAILED, False),
-        (State.FAILED, False),
+        (MessageState.SUBMITTED, True),
+        (MessageState.FAILED, False),
+        (MessageState.FAILED, False),
     ]
     assert world.take() == []
 
@@ -127,7 +127,7 @@ def test_a_lost_answer_is_unknown_named_and_never_sent_again(world):
     (part,) = world.take()
     world.settle((part.part_key, Unknown(problem=LOST)))
     (message,) = world.report(added.public_id).messages
-    assert (message.state, message.reason) == (State.UNKNOWN, "link-lost")
+    assert (message.state, message.reason) == (MessageState.UNKNOWN, "link-lost")
     world.now += 60 * 1_000_000
     assert world.take() == []
     assert len(world.notices()) == 1
@@ -136,7 +136,7 @@ def test_a_lost_answer_is_unknown_named_and_never_sent_again(world):
 def test_a_generous_carrier_gets_what_it_did_not_answer_once_more(world):
     world.add("447700900101")
     (part,) = world.take(carrier="generous")
-    answer = Answer(part_key=part.part_key, carrier="generous", outcome=Unknown(problem=LOST), at=world.now)
+    answer = CarrierAnswer(part_key=part.part_key, carrier="generous", outcome=Unknown(problem=LOST), at=world.now)
     world.database.write_now(world.progress.settle, [answer])
     assert world.take(carrier="generous") == []
     world.now += 10 * SECOND
@@ -148,7 +148,7 @@ def test_an_answer_to_a_part_that_is_not_under_way_changes_nothing(world):
     (part,) = world.take()
     world.settle((part.part_key, Done(reference="r1")))
     world.settle((part.part_key, Failed(problem=WRONG)))
-    assert world.report(added.public_id).messages[0].state is State.SUBMITTED
+    assert world.report(added.public_id).messages[0].state is MessageState.SUBMITTED
     assert len(world.notices()) == 1
 
 
@@ -161,7 +161,7 @@ def test_a_receipt_settles_what_waited_for_it_and_a_second_one_changes_nothing(w
     assert world.receipt("r1", ReceiptState.DELIVERED).settled_job == added.public_id
     assert world.receipt("r1", ReceiptState.DELIVERED).notices == 0
     (message,) = world.report(added.public_id).messages
-    assert (message.state, message.from_network) == (State.DELIVERED, True)
+    assert (message.state, message.from_network) == (MessageState.DELIVERED, True)
     assert len(world.notices()) == 1
 
 
@@ -170,12 +170,14 @@ def test_a_receipt_before_its_answer_waits_and_is_applied_with_the_answer(world)
     (part,) = world.take()
     assert world.receipt("r1", ReceiptState.DELIVERED).message_id == ""
     world.settle((part.part_key, Done(reference="r1")))
-    assert world.report(added.public_id).messages[0].state is State.DELIVERED
+    assert world.report(added.public_id).messages[0].state is MessageState.DELIVERED
     assert len(world.notices()) == 1
 
 
 @pytest.mark.parametrize(
-    ("count", "expected"), [(1, State.DELIVERED), (2, State.UNKNOWN)], ids=["one candidate", "two candidates"]
+    ("count", "expected"),
+    [(1, MessageState.DELIVERED), (2, MessageState.UNKNOWN)],
+    ids=["one candidate", "two candidates"],
 )
 def test_a_receipt_of_unknown_id_settles_an_unknown_part_only_if_exactly_one_fits(world, count, expected):
     jobs = [world.add("447700900101") for _ in range(count)]
@@ -192,7 +194,7 @@ def test_a_late_delivery_overrides_what_was_reported_and_writes_one_correction(w
     world.receipt("r1", ReceiptState.EXPIRED)
     world.receipt("r1", ReceiptState.DELIVERED)
     world.receipt("r1", ReceiptState.UNDELIVERABLE)
-    assert world.report(added.public_id).messages[0].state is State.DELIVERED
+    assert world.report(added.public_id).messages[0].state is MessageState.DELIVERED
     assert [notice.kind for notice in world.notices()] == [NoticeKind.RESULT, NoticeKind.CORRECTION]
 
 
@@ -202,11 +204,11 @@ def test_what_nobody_took_in_time_expires_and_what_got_no_receipt_becomes_unknow
     (part,) = world.take(1)
     world.settle((part.part_key, Done(reference="r1")))
     assert world.sweep(timedelta(minutes=61)) == 2
-    assert world.report(waiting.public_id).messages[0].state is State.EXPIRED
+    assert world.report(waiting.public_id).messages[0].state is MessageState.EXPIRED
     assert world.report(sent.public_id).settled_at is None
     world.sweep(timedelta(minutes=60))
     (message,) = world.report(sent.public_id).messages
-    assert (message.state, message.reason) == (State.UNKNOWN, "no-receipt")
+    assert (message.state, message.reason) == (MessageState.UNKNOWN, "no-receipt")
 
 
 def test_what_was_being_submitted_at_a_crash_is_settled_by_the_next_process_as_lost(world):
@@ -215,7 +217,7 @@ def test_what_was_being_submitted_at_a_crash_is_settled_by_the_next_process_as_l
     assert world.recover(owner="next").parts == 2
     assert world.recover(owner="next").parts == 0
     messages = world.report(added.public_id).messages
-    assert [(message.state, message.reason) for message in messages] == [(State.UNKNOWN, "restarted")] * 2
+    assert [(message.state, message.reason) for message in messages] == [(MessageState.UNKNOWN, "restarted")] * 2
     assert len(world.notices()) == 1
 
 

@@ -107,7 +107,7 @@ def test_parts_carry_an_eight_bit_reference():
     assert [part.udh.hex() for part in encoded.parts] == ["050003ab0301", "050003ab0302", "050003ab0303"]
 
 
-def test_parts_carry_a_sixteen_bit_reference_where_wished():
+def test_parts_carry_a_sixteen_bit_reference_where_asked():
     encoded = encode("a" * 161, reference=0xABCD, wide=True)
     assert [part.udh.hex() for part in encoded.parts] == ["060804abcd0201", "060804abcd0202"]
 
@@ -192,7 +192,7 @@ def test_switch_sends_the_whole_text_in_ucs2_as_it_was():
     assert encoded.replaced == ()
 
 
-def test_a_wish_for_ucs2_is_kept_even_where_gsm7_would_do():
+def test_ucs2_is_kept_where_it_is_set_even_where_gsm7_would_do():
     assert encode("Hello", coding=Alphabet.UCS2).parts[0].payload == "Hello".encode("utf-16-be")
 
 

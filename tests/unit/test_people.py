@@ -19,7 +19,7 @@ from addressbook.people import (
     canonical_domain,
     canonical_login,
 )
-from tests.effort import cost_of
+from tests.kit.effort import cost_of
 
 
 @pytest.mark.parametrize(

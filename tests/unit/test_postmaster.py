@@ -15,7 +15,7 @@ from mta.sending.forward import compose_forward
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Refusal, Refused, Retry, Unknown
 from store.engine.database import Database
 from store.engine.keys import Keys, to_stored
-from store.leases import Leases, NodeWish
+from store.leases import Leases, NodeLeaseRequest
 from store.postmaster import (
     GIVEN_UP_KEPT,
     ForwardEnd,
@@ -26,7 +26,7 @@ from store.postmaster import (
     list_forwards,
     pack,
 )
-from tests.unit.store_world import SECOND, START
+from tests.kit.store_harness import SECOND, START
 from tests.unit.test_config import SMALL, complain, load
 
 NOW = to_stored(START)
@@ -85,7 +85,7 @@ def test_a_mail_is_kept_octet_by_octet_and_a_large_one_compressed(raw, database)
 
 def test_a_mail_that_a_process_took_is_nobody_elses_until_that_process_is_dead(database):
     store, leases = PostmasterStore(Keys(1, START.timestamp)), Leases()
-    database.write_now(leases.acquire, NodeWish(owner="one", node=1))
+    database.write_now(leases.acquire, NodeLeaseRequest(owner="one", node=1))
     database.write_now(store.add, new())
     assert database.write_now(store.take, take(NOW - 1)) is None
     assert database.write_now(store.take, take(NOW)) is not None
@@ -148,7 +148,7 @@ class Clock:
         return self.at
 
 
-class Postman:
+class FakeMailSender:
     """Answers each mail with the next outcome; `None` breaks."""
 
     def __init__(self, *outcomes: Outcome | None) -> None:
@@ -196,7 +196,7 @@ def came(client: str = "203.0.113.9", content: bytes = RAW) -> NewPostmasterMail
     ],
 )
 async def test_a_mail_is_tried_again_until_it_is_forwarded_or_its_time_is_over(database, outcomes, state):
-    clock, postman = Clock(), Postman(*outcomes)
+    clock, postman = Clock(), FakeMailSender(*outcomes)
     postmaster = postmaster_of(database, postman, clock)
     with capture_logs() as logs:
         name = await postmaster.keep(came())
@@ -215,7 +215,7 @@ async def test_a_mail_is_tried_again_until_it_is_forwarded_or_its_time_is_over(d
 
 async def test_a_mail_that_its_server_never_confirms_is_sent_three_times_and_says_so_in_the_list(database):
     clock, doubt = Clock(), Unknown(problem=WAITS)
-    postman = Postman(doubt, doubt, Retry(problem=WAITS), doubt)
+    postman = FakeMailSender(doubt, doubt, Retry(problem=WAITS), doubt)
     postmaster = postmaster_of(database, postman, clock)
     await postmaster.keep(came())
     for _ in range(4):
@@ -246,12 +246,12 @@ async def test_a_stop_waits_for_no_peer_and_the_mail_goes_out_after_the_next_sta
     await asyncio.wait_for(asked.wait(), 60)
     await asyncio.wait_for(postmaster.stop(), 60)
     assert rows(database) == [("queued",)]
-    assert await postmaster_of(database, Postman(Done()), Clock())._step()
+    assert await postmaster_of(database, FakeMailSender(Done()), Clock())._step()
     assert rows(database) == [("forwarded",)]
 
 
 async def test_what_is_taken_while_the_process_stops_is_put_back(database):
-    postmaster = postmaster_of(database, Postman(), Clock())
+    postmaster = postmaster_of(database, FakeMailSender(), Clock())
     await postmaster.keep(came())
     step = asyncio.create_task(postmaster._step())
     await asyncio.sleep(0)  # the step now waits for the database
@@ -267,7 +267,7 @@ def refusal_of(said: str | Refused | None) -> Refusal | None:
 
 async def test_a_network_has_its_share_of_an_hour_and_all_networks_have_theirs(database):
     now = [0.0]
-    postmaster = postmaster_of(database, Postman(), Clock(), lambda: now[0], per_network=2, per_hour=3)
+    postmaster = postmaster_of(database, FakeMailSender(), Clock(), lambda: now[0], per_network=2, per_hour=3)
     assert postmaster.admit("203.0.113.9") is None
     assert postmaster.admit("203.0.113.200") is None
     assert refusal_of(postmaster.refuse("203.0.113.7")) is Refusal.RATE_LIMITED
@@ -279,7 +279,7 @@ async def test_a_network_has_its_share_of_an_hour_and_all_networks_have_theirs(d
 
 
 async def test_one_mail_too_many_that_waits_is_refused(database):
-    postmaster = postmaster_of(database, Postman(), Clock(), waiting=1)
+    postmaster = postmaster_of(database, FakeMailSender(), Clock(), waiting=1)
     assert refusal_of(await postmaster.keep(came())) is None
     assert refusal_of(await postmaster.keep(came())) is Refusal.NO_STORAGE
 

@@ -9,8 +9,8 @@ from gateway.postmaster import Postmaster, PostmasterBounds
 from mta.identify import Identity
 from mta.postmaster import PostmasterDoor
 from mta.smtp.server.server import AuthResult, ServerSettings
-from tests.protocol.smtp_door import QUICK, client_of, door
-from tests.unit.house import ANNA, open_core, proven
+from tests.kit.smtp_door import QUICK, client_of, door
+from tests.kit.testbed import ANNA, open_core, proven
 from tests.unit.test_handler import handler
 
 HELLO = b"EHLO mx.example.org\r\n"

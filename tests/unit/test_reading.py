@@ -6,16 +6,16 @@ import signal
 
 import pytest
 
-from mta.intake import EnvelopeRecipient, MailEnvelope
-from mta.intake_pool import LARGE_OCTETS, Reading, is_suspect
+from mta.intake import EnvelopeRecipient, ReceivedEnvelope
+from mta.intake_pool import LARGE_OCTETS, IntakePool, is_suspect
 from mta.reading.confined_reader import ConfinedReader, ReaderUnavailableError
 from mta.reading.mime import MailLimits, read_mail
 from mta.reading.reader import DirectReader
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings
-from tests.e2e.site import mail
-from tests.effort import longest_stop
-from tests.unit.house import open_core, proven
+from tests.kit.effort import longest_stop
+from tests.kit.installation import mail
+from tests.kit.testbed import open_core, proven
 
 LIMITS = MailLimits()
 RAW = mail("Hello, wörld — 本日", subject="Grüße")
@@ -91,11 +91,11 @@ def test_a_mail_that_needs_too_much_memory_is_refused():
 
 async def test_the_first_large_mail_finds_its_process_started(house):
     core = open_core(house)
-    reading = Reading(core.judge)
+    reading = IntakePool(core.judge)
     reading.warm()
     try:
         (started,) = [pid_of(reader) for reader in reading._all if reader._child.pid]
-        envelope = MailEnvelope(
+        envelope = ReceivedEnvelope(
             reverse_path="anna@acme.example.com", recipients=(EnvelopeRecipient(address="bulk@sms.example.net"),)
         )
         await reading.judge(TABLE.replace(b"a@example.com", b"anna@acme.example.com"), envelope, proven(core, "acme"))
@@ -143,10 +143,10 @@ def test_only_large_and_strange_mails_are_read_apart(raw, suspect):
 
 async def test_the_loop_goes_on_while_a_large_mail_is_judged(house):
     core = open_core(house)
-    reading = Reading(core.judge)
+    reading = IntakePool(core.judge)
     anna = "anna@acme.example.com"
     recipients = (EnvelopeRecipient(address="+447700900101@sms.example.net"),)
-    envelope = MailEnvelope(reverse_path=anna, recipients=recipients)
+    envelope = ReceivedEnvelope(reverse_path=anna, recipients=recipients)
     raw = mail("Hello\n" + "> quoted text of the mail before\n" * 60_000, sender="anna@acme.example.com")
     try:
         await reading.judge(raw, envelope, proven(core, "acme"))  # starts the process
@@ -167,14 +167,14 @@ async def test_the_loop_goes_on_while_a_large_mail_is_judged(house):
 
 async def test_a_small_mail_to_many_needs_no_process_and_one_with_a_table_does(house):
     core = open_core(house)
-    reading = Reading(core.judge, readers=1)
+    reading = IntakePool(core.judge, readers=1)
     (reader,) = reading._all
     anna = "anna@acme.example.com"
-    many = MailEnvelope(
+    many = ReceivedEnvelope(
         reverse_path=anna,
         recipients=tuple(EnvelopeRecipient(address=f"+4477009001{index:02}@sms.example.net") for index in range(60)),
     )
-    table = MailEnvelope(reverse_path=anna, recipients=(EnvelopeRecipient(address="bulk@sms.example.net"),))
+    table = ReceivedEnvelope(reverse_path=anna, recipients=(EnvelopeRecipient(address="bulk@sms.example.net"),))
     try:
         judged = await reading.judge(mail("Hello", sender=anna), many, proven(core, "acme"))
         assert judged.plan is not None

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from addressbook.hierarchy import Constraints, LayerKind, refuse_country
 from addressbook.lists import DistributionList, DistributionLists
-from gateway.accept import Wanted
-from mta.recipients import Addressed, ListLookup, Target, TargetKind, open_lists
-from sms.lifecycle import State
+from gateway.accept import RecipientRequest
+from mta.recipients import ListLookup, ParsedRecipients, RecipientTarget, TargetKind, open_lists
+from sms.lifecycle import MessageState
 from sms.message import Alphabet
 from sms.number import parse_number
 from sms.outcome import Refusal, Refused
@@ -16,7 +16,7 @@ from sms.parts import encode_text
 from sms.settings import Unencodable
 from store.jobs import NewMessage, _refuse_duplicate
 from templates.words import Dictionary, find_languages
-from tests.unit.status_samples import message, report
+from tests.kit.status_samples import message, report
 from tests.unit.test_render import render, text_of
 
 DICTIONARY = Dictionary()
@@ -71,9 +71,11 @@ def detail_of_list(name: str, author: str = "anna@example.com") -> str:
             DistributionList(id=2, customer_id=1, name="day", authors=frozenset({"bert@example.com"})),
         ]
     )
-    target = Target(kind=TargetKind.LIST, name=name)
-    wanted = Wanted(given=f"lista+{name}@sms.example.net", number="")
-    reached = open_lists(Addressed(pairs=((wanted, target),)), ListLookup(lambda: lists, lambda _: ()), 1, author)
+    target = RecipientTarget(kind=TargetKind.LIST, name=name)
+    wanted = RecipientRequest(given=f"lista+{name}@sms.example.net", number="")
+    reached = open_lists(
+        ParsedRecipients(pairs=((wanted, target),)), ListLookup(lambda: lists, lambda _: ()), 1, author
+    )
     assert reached.wanted[0].refused is not None
     return reached.wanted[0].refused.detail
 
@@ -137,7 +139,7 @@ def test_a_detail_that_the_catalogues_lack_stays_as_it_is(detail):
 
 
 def test_a_german_mail_says_in_german_what_is_wrong_with_a_number():
-    short = message(State.REJECTED, reason=Refusal.NUMBER_IMPOSSIBLE, problem=detail_of_number("4477"))
+    short = message(MessageState.REJECTED, reason=Refusal.NUMBER_IMPOSSIBLE, problem=detail_of_number("4477"))
     rendered = render(report(short, language="de"))
     assert f"keine SMS empfangen: {WRITE}." in rendered.text
     assert f"keine SMS empfangen: {WRITE}." in text_of(rendered.html)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import Alphabet, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
@@ -19,7 +19,7 @@ from sms.settings import TextSource, Unencodable
 from templates.render import LARGEST_HTML, Renderer
 from templates.view import Tone, show
 from templates.words import find_languages
-from tests.unit.status_samples import ACCEPTED_AT, MAIL, everything, many, message, part, report
+from tests.kit.status_samples import ACCEPTED_AT, MAIL, everything, many, message, part, report
 
 RENDERER = Renderer()
 
@@ -43,22 +43,27 @@ def text_of(html):
 @pytest.mark.parametrize(
     ("state", "reason", "headline", "sentence"),
     [
-        (State.DELIVERED, "", "The network reports delivery", ""),
-        (State.SUBMITTED, "", "Accepted by the carrier", "No report from the network is expected."),
+        (MessageState.DELIVERED, "", "The network reports delivery", ""),
+        (MessageState.SUBMITTED, "", "Accepted by the carrier", "No report from the network is expected."),
         (
-            State.UNDELIVERED,
+            MessageState.UNDELIVERED,
             ProblemCode.NOT_DELIVERED,
             "Not delivered",
             "The network reports that the SMS was not delivered.",
         ),
-        (State.EXPIRED, ProblemCode.VALIDITY_ENDED, "Not delivered in time", "The validity ended before"),
-        (State.REJECTED, ProblemCode.STOP_LIST, "Refused", "stop list. Nothing was sent."),
-        (State.FAILED, ProblemCode.NUMBER_REFUSED, "Not sent", "The carrier refused the number."),
-        (State.CANCELLED, ProblemCode.CANCELLED, "Cancelled", "cancelled by the sender"),
-        (State.UNKNOWN, ProblemCode.LINK_LOST, "Outcome unknown", "The carrier may have it; it was not sent again."),
-        (State.UNKNOWN, ProblemCode.NO_RECEIPT, "Outcome unknown", "but no report from the network came."),
-        (State.QUEUED, "", "Waiting to be sent", "The SMS is waiting to be sent."),
-        (State.SUBMITTING, "", "Being handed to the carrier", "just being handed"),
+        (MessageState.EXPIRED, ProblemCode.VALIDITY_ENDED, "Not delivered in time", "The validity ended before"),
+        (MessageState.REJECTED, ProblemCode.STOP_LIST, "Refused", "stop list. Nothing was sent."),
+        (MessageState.FAILED, ProblemCode.NUMBER_REFUSED, "Not sent", "The carrier refused the number."),
+        (MessageState.CANCELLED, ProblemCode.CANCELLED, "Cancelled", "cancelled by the sender"),
+        (
+            MessageState.UNKNOWN,
+            ProblemCode.LINK_LOST,
+            "Outcome unknown",
+            "The carrier may have it; it was not sent again.",
+        ),
+        (MessageState.UNKNOWN, ProblemCode.NO_RECEIPT, "Outcome unknown", "but no report from the network came."),
+        (MessageState.QUEUED, "", "Waiting to be sent", "The SMS is waiting to be sent."),
+        (MessageState.SUBMITTING, "", "Being handed to the carrier", "just being handed"),
     ],
 )
 def test_each_state_is_said_in_words_in_both_forms(state, reason, headline, sentence):
@@ -69,27 +74,27 @@ def test_each_state_is_said_in_words_in_both_forms(state, reason, headline, sent
 
 
 def test_what_was_sent_again_and_never_answered_says_how_often_the_phone_may_show_it():
-    parts = (part(state=State.UNKNOWN, resends=2), part(state=State.UNKNOWN))
-    rendered = render(report(message(State.UNKNOWN, reason=ProblemCode.LINK_LOST, parts=parts)))
+    parts = (part(state=MessageState.UNKNOWN, resends=2), part(state=MessageState.UNKNOWN))
+    rendered = render(report(message(MessageState.UNKNOWN, reason=ProblemCode.LINK_LOST, parts=parts)))
     assert "it was sent 3 times: the phone may show it as often" in " ".join(rendered.text.split())
     assert "not sent again." in rendered.text
 
 
 def test_a_missing_receipt_does_not_read_as_if_it_were_never_accepted():
-    rendered = render(report(message(State.UNKNOWN, reason=ProblemCode.NO_RECEIPT)))
+    rendered = render(report(message(MessageState.UNKNOWN, reason=ProblemCode.NO_RECEIPT)))
     assert "may have it" not in rendered.text
     assert "The carrier accepted the SMS" in rendered.text
 
 
 def test_a_receipt_still_awaited_is_named():
-    rendered = render(report(message(State.SUBMITTED), settled_at=None), NoticeKind.ACCEPTED)
+    rendered = render(report(message(MessageState.SUBMITTED), settled_at=None), NoticeKind.ACCEPTED)
     assert "The report of the network is awaited." in rendered.text
 
 
 @pytest.mark.parametrize("reason", [*ProblemCode, *Refusal])
 @pytest.mark.parametrize("language", find_languages())
 def test_every_reason_reaches_the_reader_in_each_language(reason, language):
-    rendered = render(report(message(State.FAILED, reason=reason, parts=()), language=language))
+    rendered = render(report(message(MessageState.FAILED, reason=reason, parts=()), language=language))
     sentence = RENDERER.words(language).explain(reason, "")
     assert sentence in rendered.text
     assert sentence in text_of(rendered.html)
@@ -280,8 +285,8 @@ def test_a_text_that_went_in_ucs2_says_for_which_characters(settings, said):
 def test_with_some_refused_the_headline_says_so():
     rendered = render(
         report(
-            message(State.QUEUED, parts=()),
-            message(State.REJECTED, reason=Refusal.NUMBER_IMPOSSIBLE, number="", given="4477@sms.example.net"),
+            message(MessageState.QUEUED, parts=()),
+            message(MessageState.REJECTED, reason=Refusal.NUMBER_IMPOSSIBLE, number="", given="4477@sms.example.net"),
             settled_at=None,
         ),
         NoticeKind.ACCEPTED,
@@ -293,7 +298,9 @@ def test_with_some_refused_the_headline_says_so():
 
 def test_a_refused_recipient_reads_how_to_mend_it():
     rendered = render(
-        report(message(State.REJECTED, reason=Refusal.OPTION_MALFORMED, problem="[VALIDITY:x]: 5 minutes to 7 days"))
+        report(
+            message(MessageState.REJECTED, reason=Refusal.OPTION_MALFORMED, problem="[VALIDITY:x]: 5 minutes to 7 days")
+        )
     )
     assert "[VALIDITY:x]: 5 minutes to 7 days" in rendered.text
     assert "[VALIDITY:x]: 5 minutes to 7 days" in text_of(rendered.html)
@@ -321,7 +328,8 @@ def test_three_thousand_recipients_fit_and_the_failed_come_first(personal):
 
 def test_a_delay_names_the_end_of_the_validity():
     rendered = render(
-        report(message(State.QUEUED, parts=(part(state=State.QUEUED),)), settled_at=None), NoticeKind.DELAYED
+        report(message(MessageState.QUEUED, parts=(part(state=MessageState.QUEUED),)), settled_at=None),
+        NoticeKind.DELAYED,
     )
     assert "Still on its way" in rendered.text
     assert "It can still be delivered until 25 Nov 2026, 07:15 UTC." in rendered.text
@@ -335,13 +343,13 @@ def test_a_correction_says_that_it_is_one():
 @pytest.mark.parametrize(
     ("states", "tone", "headline"),
     [
-        ((State.DELIVERED,) * 3, Tone.GOOD, "The network reports delivery to all 3 recipients"),
-        ((State.SUBMITTED,) * 2, Tone.CALM, "All 2 SMS accepted by the carrier"),
-        ((State.DELIVERED, State.SUBMITTED), Tone.CALM, "All 2 SMS were sent"),
-        ((State.DELIVERED, State.UNKNOWN), Tone.UNSURE, "Outcome unknown for 1 of 2 SMS"),
-        ((State.DELIVERED, State.QUEUED), Tone.OPEN, "1 of 2 SMS still waiting"),
-        ((State.EXPIRED, State.UNKNOWN), Tone.BAD, "1 of 2 SMS not delivered"),
-        ((State.EXPIRED, State.FAILED), Tone.BAD, "None of 2 SMS was delivered"),
+        ((MessageState.DELIVERED,) * 3, Tone.GOOD, "The network reports delivery to all 3 recipients"),
+        ((MessageState.SUBMITTED,) * 2, Tone.CALM, "All 2 SMS accepted by the carrier"),
+        ((MessageState.DELIVERED, MessageState.SUBMITTED), Tone.CALM, "All 2 SMS were sent"),
+        ((MessageState.DELIVERED, MessageState.UNKNOWN), Tone.UNSURE, "Outcome unknown for 1 of 2 SMS"),
+        ((MessageState.DELIVERED, MessageState.QUEUED), Tone.OPEN, "1 of 2 SMS still waiting"),
+        ((MessageState.EXPIRED, MessageState.UNKNOWN), Tone.BAD, "1 of 2 SMS not delivered"),
+        ((MessageState.EXPIRED, MessageState.FAILED), Tone.BAD, "None of 2 SMS was delivered"),
     ],
 )
 def test_the_headline_of_several_recipients_tells_the_worst_news(states, tone, headline):
@@ -373,18 +381,18 @@ def test_the_sender_is_shown_as_a_phone_shows_it(sender, shown):
 
 
 def test_our_own_codes_do_not_stand_where_a_carriers_code_stands():
-    parts = (part(1, 2, State.FAILED, error="number-refused"), part(2, 2, State.UNDELIVERED, error="013"))
-    rendered = render(report(message(State.FAILED, reason=ProblemCode.NUMBER_REFUSED, parts=parts)))
+    parts = (part(1, 2, MessageState.FAILED, error="number-refused"), part(2, 2, MessageState.UNDELIVERED, error="013"))
+    rendered = render(report(message(MessageState.FAILED, reason=ProblemCode.NUMBER_REFUSED, parts=parts)))
     assert "number-refused" not in rendered.text
     assert "(013)" in rendered.text
 
 
 def trial(**changes):
     return message(
-        State.CANCELLED,
+        MessageState.CANCELLED,
         reason=ProblemCode.DRY_RUN,
         problem="alpha (standard) > beta (dear)",
-        parts=(part(1, 2, State.CANCELLED), part(2, 2, State.CANCELLED)),
+        parts=(part(1, 2, MessageState.CANCELLED), part(2, 2, MessageState.CANCELLED)),
         **changes,
     )
 
@@ -412,7 +420,7 @@ def test_a_dry_run_says_what_would_be_sent_which_way_and_with_whose_settings():
 
 
 def test_a_dry_run_to_several_counts_who_would_be_reached_and_who_is_refused():
-    refused = message(State.REJECTED, reason=Refusal.NUMBER_IMPOSSIBLE, number="", parts=())
+    refused = message(MessageState.REJECTED, reason=Refusal.NUMBER_IMPOSSIBLE, number="", parts=())
     view = RENDERER.view(NoticeKind.DRY_RUN, report(trial(), trial(), refused))
     assert view.headline == "Dry run: 2 of 3 SMS would be sent"
     assert view.lead.replace("\u00a0", " ") == "2 would be sent · 1 refused"
@@ -420,10 +428,12 @@ def test_a_dry_run_to_several_counts_who_would_be_reached_and_who_is_refused():
 
 
 def test_a_message_that_starts_later_says_when():
-    later = message(State.QUEUED, parts=(part(state=State.QUEUED),), due_at=ACCEPTED_AT + timedelta(days=1))
+    later = message(
+        MessageState.QUEUED, parts=(part(state=MessageState.QUEUED),), due_at=ACCEPTED_AT + timedelta(days=1)
+    )
     labels = {
         fact.label: fact.value for fact in RENDERER.view(NoticeKind.ACCEPTED, report(later, settled_at=None)).facts
     }
     assert labels["To be sent at"] == "24 Nov 2026, 07:15 UTC"
-    soon = message(State.QUEUED, due_at=ACCEPTED_AT)
+    soon = message(MessageState.QUEUED, due_at=ACCEPTED_AT)
     assert "To be sent at" not in {fact.label for fact in RENDERER.view(NoticeKind.ACCEPTED, report(soon)).facts}

@@ -12,11 +12,11 @@ import pytest
 from lxml import etree
 from lxml import html as lxml_html
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.report import NoticeKind
 from templates.render import Renderer, standard_template
 from templates.words import find_languages
-from tests.unit.status_samples import everything, many, message, report
+from tests.kit.status_samples import everything, many, message, report
 
 RENDERER = Renderer()
 BOXES = {"td", "th", "table", "h1"}
@@ -86,7 +86,7 @@ def _problems_of_table(table) -> list[str]:
 JOBS = {
     "everything": everything,
     "many": many,
-    "personal": lambda **changes: report(message(text="one"), message(State.EXPIRED, text="two"), **changes),
+    "personal": lambda **changes: report(message(text="one"), message(MessageState.EXPIRED, text="two"), **changes),
 }
 
 
@@ -159,7 +159,7 @@ def test_outlook_com_gets_the_same_dark_colours_as_other_clients():
     assert _colours(outlook, "background-color") == _colours(media, "background-color")
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", MessageState)
 def test_a_state_is_in_words_and_never_in_colour_alone(state):
     tree: Any = lxml_html.document_fromstring(RENDERER.render(NoticeKind.RESULT, report(message(state))).html)
     coloured = tree.xpath("//span[@class='good' or @class='calm' or @class='open' or @class='unsure' or @class='bad']")

@@ -19,7 +19,7 @@ from templates.render import (
     standard_template,
 )
 from templates.samples import sample_reports
-from tests.unit.status_samples import everything, many, report
+from tests.kit.status_samples import everything, many, report
 
 RENDERER = Renderer()
 VIEW = RENDERER.view(NoticeKind.RESULT, report())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mta.sending.dsn import Action
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
 from templates.words import Dictionary, find_languages, language_spoken
@@ -44,9 +44,9 @@ def test_a_text_has_the_same_fields_in_every_language(key, language):
     [
         ("problem", ProblemCode),
         ("refusal", Refusal),
-        ("state", State),
-        ("headline", State),
-        ("sentence", State),
+        ("state", MessageState),
+        ("headline", MessageState),
+        ("sentence", MessageState),
         ("kind", NoticeKind),
         ("action", Action),
     ],

@@ -6,8 +6,8 @@ import pytest
 
 from mta.identify import Identity
 from mta.smtp.server.server import AuthResult, ServerSettings
-from tests.protocol.smtp_door import QUICK, client_of, door
-from tests.unit.house import ANNA, open_core, proven
+from tests.kit.smtp_door import QUICK, client_of, door
+from tests.kit.testbed import ANNA, open_core, proven
 from tests.unit.test_handler import handler
 
 ENVELOPE = (f"MAIL FROM:<{ANNA}>", "RCPT TO:<+447700900101@sms.example.net>", "DATA")

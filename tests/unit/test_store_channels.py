@@ -10,13 +10,13 @@ from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done, Failed
 from sms.report import Channel
 from sms.settings import StatusChannel, StatusReport
-from store.delays import DelayStore, Place, TellLate
+from store.delays import DelayCursor, DelayStore, TellLate
 from store.engine.keys import Keys, to_instant
 from store.outbox import NoticeEnd, TakeNotices
 from store.queue import list_notices
 from store.results import Rules
 from store.views import find_job, load_trace
-from tests.unit.store_world import START, WRONG, World
+from tests.kit.store_harness import START, WRONG, StoreHarness
 
 NUMBER = "447700900123"
 URL = "https://app.example.com/sms"
@@ -26,7 +26,7 @@ MAIL = MailOrigin(reverse_path="anna@example.com", ret="FULL", body=b"The whole 
 
 @pytest.fixture
 def world(database_url):
-    world = World(database_url, Rules())
+    world = StoreHarness(database_url, Rules())
     yield world
     world.database.close()
 
@@ -46,8 +46,8 @@ def notices(world):
 
 
 def take(world, channel: Channel):
-    wish = TakeNotices(now=world.now, most=10, owner=world.owner, channel=channel)
-    return world.database.write_now(world.outbox.take, wish)
+    request = TakeNotices(now=world.now, most=10, owner=world.owner, channel=channel)
+    return world.database.write_now(world.outbox.take, request)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_a_correction_goes_by_the_channels_of_the_result(world):
 def test_a_delay_goes_by_every_channel_of_the_job(world):
     job(world, "both")
     later = world.now + int(timedelta(hours=5).total_seconds()) * 1_000_000
-    wish = TellLate(since=Place(), until=later, now=later)
-    assert world.database.write_now(DelayStore(KEYS).tell, wish).notices == 2
+    request = TellLate(since=DelayCursor(), until=later, now=later)
+    assert world.database.write_now(DelayStore(KEYS).tell, request).notices == 2
     assert [(kind, channel) for kind, channel, _, _ in notices(world)] == [("delayed", "mail"), ("delayed", "push")]
 
 

@@ -14,7 +14,7 @@ from store import results as progress
 from store.jobs import Take
 from store.receipts import Arrived
 from store.results import Rules
-from tests.unit.store_world import SECOND, World
+from tests.kit.store_harness import SECOND, StoreHarness
 
 IDS = ["r1", "r2"]
 NUMBERS = ["447700900101", "447700900102"]
@@ -43,7 +43,7 @@ FILLED = 2_000
 @pytest.fixture(name="filled")
 def _filled(database_url):
     """Return a database whose tables are long enough for a planner to prefer an index."""
-    world = World(database_url, Rules())
+    world = StoreHarness(database_url, Rules())
     world.add(*(f"4477009{n:05}" for n in range(FILLED)))
     world.settle(*((part.part_key, Done(reference=f"r{n}")) for n, part in enumerate(world.take(FILLED // 2))))
     strays = [
@@ -95,14 +95,14 @@ def steps(world, run):
 
 
 def test_a_claim_costs_the_same_with_ten_and_with_ten_thousand_queued(sqlite_url):
-    world = World(sqlite_url, Rules())
+    world = StoreHarness(sqlite_url, Rules())
     costs = []
     for more in (10, 10_000):
         world.add(*(f"4477009{n:05}" for n in range(more)), due_at=world.now + SECOND)
         world.add(*(f"4477008{n:05}" for n in range(5)))
         counted, count = steps(world, world.outbound.take)
-        wish = Take(carrier="alpha", routes=("alpha",), most_parts=5, now=world.now, owner="me")
-        assert len(world.database.write_now(counted, wish)) == 5
+        request = Take(carrier="alpha", routes=("alpha",), most_parts=5, now=world.now, owner="me")
+        assert len(world.database.write_now(counted, request)) == 5
         costs.append(count())
     world.database.close()
     assert costs[1] <= costs[0] * 1.2

@@ -2,26 +2,26 @@
 
 import pytest
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.outcome import Done, Failed
-from store.leases import CarrierWish, Held, LeaseLostError
+from store.leases import CarrierLeaseRequest, Held, LeaseLostError
 from store.outbox import NoticeEnd
 from store.results import Rules
-from tests.unit.store_world import SECOND, WRONG, World
+from tests.kit.store_harness import SECOND, WRONG, StoreHarness
 
 RULES = Rules(resends={"alpha": 2})
 
 
 @pytest.fixture(name="first")
 def _first(database_url):
-    world = World(database_url, RULES, owner="first", node=1)
+    world = StoreHarness(database_url, RULES, owner="first", node=1)
     yield world
     world.database.close()
 
 
 @pytest.fixture(name="cluster")
 def _cluster(postgresql_url):
-    worlds = [World(postgresql_url, RULES, owner=f"node-{n}", node=n) for n in (1, 2)]
+    worlds = [StoreHarness(postgresql_url, RULES, owner=f"node-{n}", node=n) for n in (1, 2)]
     for world in worlds:
         assert world.live()
     yield worlds
@@ -34,7 +34,9 @@ def renew(world):
 
 
 def bind(world, carrier="alpha"):
-    return world.database.write_now(world.leases.acquire_carrier, CarrierWish(owner=world.owner, carrier=carrier))
+    return world.database.write_now(
+        world.leases.acquire_carrier, CarrierLeaseRequest(owner=world.owner, carrier=carrier)
+    )
 
 
 def test_a_process_lives_and_holds_what_it_acquired_until_it_gives_it_up(first):
@@ -43,7 +45,7 @@ def test_a_process_lives_and_holds_what_it_acquired_until_it_gives_it_up(first):
     assert bind(first, "alpha")
     assert bind(first, "beta")
     assert renew(first) == Held(alive=True, carriers=frozenset({"alpha", "beta"}))
-    first.database.write_now(first.leases.release_carrier, CarrierWish(owner="first", carrier="beta"))
+    first.database.write_now(first.leases.release_carrier, CarrierLeaseRequest(owner="first", carrier="beta"))
     assert renew(first).carriers == {"alpha"}
     first.database.write_now(first.leases.release, "first")
     assert renew(first) == Held(alive=False)
@@ -51,7 +53,7 @@ def test_a_process_lives_and_holds_what_it_acquired_until_it_gives_it_up(first):
 
 
 def test_the_next_process_of_a_sqlite_file_need_not_wait_for_the_lease_of_one_that_was_killed(sqlite_url):
-    worlds = [World(sqlite_url, RULES, owner=name) for name in ("killed", "next")]
+    worlds = [StoreHarness(sqlite_url, RULES, owner=name) for name in ("killed", "next")]
     assert [world.live() for world in worlds] == [True, True]
     assert bind(worlds[1])
     for world in worlds:
@@ -62,7 +64,7 @@ def test_the_next_process_of_a_sqlite_file_need_not_wait_for_the_lease_of_one_th
 class TestCluster:
     def test_a_node_number_belongs_to_one_living_process(self, cluster, postgresql_url):
         first, _ = cluster
-        twin = World(postgresql_url, RULES, owner="twin", node=1)
+        twin = StoreHarness(postgresql_url, RULES, owner="twin", node=1)
         assert not twin.live()
         first.seem_dead()
         assert twin.live()
@@ -102,9 +104,9 @@ class TestCluster:
         second.now += 10 * SECOND
         assert [again.part_key for again in second.take()] == [part.part_key]
         first.settle((part.part_key, Failed(problem=WRONG)), owner=first.owner)
-        assert second.report(job.public_id).messages[0].state is State.SUBMITTING
+        assert second.report(job.public_id).messages[0].state is MessageState.SUBMITTING
         second.settle((part.part_key, Done(reference="r2")), owner=second.owner)
-        assert second.report(job.public_id).messages[0].state is State.SUBMITTED
+        assert second.report(job.public_id).messages[0].state is MessageState.SUBMITTED
 
     def test_a_node_declared_dead_takes_nothing_until_it_lives_under_a_new_name(self, cluster):
         first, second = cluster

@@ -8,21 +8,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sms.lifecycle import INTERMEDIATE, State
+from sms.lifecycle import INTERMEDIATE, MessageState
 from sms.message import Receipt, ReceiptState
 from sms.number import SenderId, SenderKind, parse_sender_id
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
 from store.receipts import Arrived, forget_orphans
 from store.results import Rules
-from tests.unit.store_world import BUSY, LOST, SECOND, WRONG, World, empty
+from tests.kit.store_harness import BUSY, LOST, SECOND, WRONG, StoreHarness, empty
 
 NUMBER = "447700900101"
 
 
 @pytest.fixture(name="world")
 def _world(database_url):
-    world = World(database_url, Rules(resends={"generous": 2}, without_receipts=frozenset({"mute"})))
+    world = StoreHarness(database_url, Rules(resends={"generous": 2}, without_receipts=frozenset({"mute"})))
     yield world
     world.database.close()
 
@@ -36,12 +36,12 @@ def test_an_ended_message_never_reads_as_open_again(world):
     job = world.add(NUMBER, parts=2, receipt_wanted=True)
     first, second = world.take()
     world.settle((first.part_key, Unknown(problem=LOST)), (second.part_key, Done(reference="r2")))
-    assert only_message(world, job).state is State.UNKNOWN
+    assert only_message(world, job).state is MessageState.UNKNOWN
     world.receipt("r1", ReceiptState.DELIVERED, NUMBER)
-    assert only_message(world, job).state is State.UNKNOWN
-    assert [part.state for part in only_message(world, job).parts] == [State.DELIVERED, State.SUBMITTED]
+    assert only_message(world, job).state is MessageState.UNKNOWN
+    assert [part.state for part in only_message(world, job).parts] == [MessageState.DELIVERED, MessageState.SUBMITTED]
     world.receipt("r2", ReceiptState.DELIVERED)
-    assert only_message(world, job).state is State.DELIVERED
+    assert only_message(world, job).state is MessageState.DELIVERED
     assert [notice.kind for notice in world.notices()] == [NoticeKind.RESULT, NoticeKind.CORRECTION]
 
 
@@ -52,7 +52,7 @@ def test_what_follows_after_the_end_without_changing_it_is_no_correction(world):
     world.receipt("r1", ReceiptState.UNDELIVERABLE)
     world.receipt("r2", ReceiptState.DELIVERED)
     world.receipt("r2", ReceiptState.REJECTED)
-    assert only_message(world, job).state is State.UNDELIVERED
+    assert only_message(world, job).state is MessageState.UNDELIVERED
     assert [notice.kind for notice in world.notices()] == [NoticeKind.RESULT]
 
 
@@ -61,7 +61,7 @@ def test_an_unasked_receipt_of_delivery_is_recorded_and_corrects_nothing(world):
     (part,) = world.take()
     world.settle((part.part_key, Done(reference="r1")))
     world.receipt("r1", ReceiptState.DELIVERED)
-    assert only_message(world, job).state is State.DELIVERED
+    assert only_message(world, job).state is MessageState.DELIVERED
     assert [notice.kind for notice in world.notices()] == [NoticeKind.RESULT]
 
 
@@ -72,7 +72,7 @@ def test_news_about_an_ended_message_before_its_job_settles_needs_no_correction(
     world.receipt("r1", ReceiptState.EXPIRED)
     world.receipt("r1", ReceiptState.DELIVERED)
     world.receipt("r2", ReceiptState.DELIVERED)
-    assert [message.state for message in world.report(job.public_id).messages] == [State.DELIVERED] * 2
+    assert [message.state for message in world.report(job.public_id).messages] == [MessageState.DELIVERED] * 2
     assert [notice.kind for notice in world.notices()] == [NoticeKind.RESULT]
 
 
@@ -81,11 +81,11 @@ def test_after_a_permanent_refusal_no_other_part_is_tried_again(world, last):
     job = world.add(NUMBER, parts=3)
     first, second = world.take(2)
     world.settle((first.part_key, Failed(problem=WRONG)))
-    assert only_message(world, job).state is State.SUBMITTING
+    assert only_message(world, job).state is MessageState.SUBMITTING
     world.settle((second.part_key, last))
     message = only_message(world, job)
-    assert (message.state, message.reason) == (State.FAILED, "number-refused")
-    assert [part.state for part in message.parts] == [State.FAILED] * 3
+    assert (message.state, message.reason) == (MessageState.FAILED, "number-refused")
+    assert [part.state for part in message.parts] == [MessageState.FAILED] * 3
     assert [part.error for part in message.parts][2] == "parts-incomplete"
     world.now += 3600 * SECOND // 2
     assert world.take() == []
@@ -96,7 +96,7 @@ def test_a_generous_carrier_gets_nothing_again_of_a_message_that_has_failed(worl
     first, second = world.take(carrier="generous")
     world.settle((first.part_key, Failed(problem=WRONG)), carrier="generous")
     world.settle((second.part_key, Unknown(problem=LOST)), carrier="generous")
-    assert only_message(world, job).state is State.FAILED
+    assert only_message(world, job).state is MessageState.FAILED
     assert world.take(carrier="generous") == []
 
 
@@ -104,10 +104,10 @@ def test_what_was_cancelled_while_a_part_was_out_is_not_tried_again(world):
     job = world.add(NUMBER, parts=2)
     (first,) = world.take(1)
     world.cancel(job.public_id)
-    assert only_message(world, job).state is State.SUBMITTING
+    assert only_message(world, job).state is MessageState.SUBMITTING
     world.settle((first.part_key, Retry(problem=BUSY)))
     message = only_message(world, job)
-    assert (message.state, message.reason) == (State.CANCELLED, "cancelled")
+    assert (message.state, message.reason) == (MessageState.CANCELLED, "cancelled")
     assert world.cancel(job.public_id) == 0
     assert len(world.notices()) == 1
 
@@ -118,8 +118,8 @@ def test_parts_that_still_wait_expire_with_the_validity_although_others_wait_for
     world.settle((first.part_key, Done(reference="r1")))
     world.sweep(timedelta(minutes=61))
     message = only_message(world, job)
-    assert message.state is State.EXPIRED
-    assert [part.state for part in message.parts] == [State.SUBMITTED, State.EXPIRED]
+    assert message.state is MessageState.EXPIRED
+    assert [part.state for part in message.parts] == [MessageState.SUBMITTED, MessageState.EXPIRED]
     assert len(world.notices()) == 1
 
 
@@ -129,9 +129,9 @@ def test_a_carrier_that_owes_its_answer_past_the_validity_is_waited_for_without_
     assert world.sweep(timedelta(hours=3)) == 1
     assert world.sweep() == 0
     assert world.sweep(timedelta(seconds=61)) == 1
-    assert only_message(world, job).state is State.SUBMITTING
+    assert only_message(world, job).state is MessageState.SUBMITTING
     world.settle((part.part_key, Done(reference="r1")))
-    assert only_message(world, job).state is State.SUBMITTED
+    assert only_message(world, job).state is MessageState.SUBMITTED
     assert world.sweep(timedelta(seconds=61)) == 1
     assert only_message(world, job).reason == "no-receipt"
 
@@ -151,7 +151,7 @@ def test_a_held_message_is_not_taken_until_released_and_its_validity_runs_on(wor
     late = world.add(NUMBER)
     world.hold(late.public_id)
     world.sweep(timedelta(minutes=61))
-    assert only_message(world, late).state is State.EXPIRED
+    assert only_message(world, late).state is MessageState.EXPIRED
     assert world.release(late.public_id) == 0
 
 
@@ -162,10 +162,10 @@ def test_a_receipt_that_came_before_a_lost_answer_settles_its_part_if_only_that_
     world.take()
     world.now += SECOND
     world.receipt("r1", ReceiptState.DELIVERED, NUMBER)
-    assert only_message(world, job).state is State.SUBMITTING
+    assert only_message(world, job).state is MessageState.SUBMITTING
     world.recover(owner="next")
     message = only_message(world, job)
-    assert (message.state, message.parts[0].carrier_id) == (State.DELIVERED, "r1")
+    assert (message.state, message.parts[0].carrier_id) == (MessageState.DELIVERED, "r1")
     assert [notice.kind for notice in world.notices()] == [NoticeKind.RESULT]
 
 
@@ -179,9 +179,9 @@ async def test_two_strange_receipts_for_one_lost_answer_name_it_only_once(world)
     ]
     await asyncio.gather(*(world.database.write(world.progress.report, item) for item in arrived))
     message = only_message(world, job)
-    assert (message.state, message.parts[0].carrier_id) == (State.UNKNOWN, "r0")
+    assert (message.state, message.parts[0].carrier_id) == (MessageState.UNKNOWN, "r0")
     world.receipt("r0", ReceiptState.DELIVERED)
-    assert only_message(world, job).state is State.DELIVERED
+    assert only_message(world, job).state is MessageState.DELIVERED
 
 
 def test_what_a_carrier_repeats_without_end_is_written_down_a_few_times_only(world):
@@ -201,7 +201,7 @@ def test_what_a_carrier_repeats_without_end_is_written_down_a_few_times_only(wor
     world.receipt("r1", ReceiptState.DELIVERED)
     kept = Counter(state for (state,) in world.rows("SELECT state FROM receipt WHERE part_key IS NOT NULL"))
     assert (kept["enroute"], kept["delivered"], kept["accepted"]) == (3, 3, 94)
-    assert only_message(world, job).state is State.DELIVERED
+    assert only_message(world, job).state is MessageState.DELIVERED
 
 
 def test_news_that_moves_a_part_is_written_down_however_many_others_are(world):
@@ -214,7 +214,7 @@ def test_news_that_moves_a_part_is_written_down_however_many_others_are(world):
     world.receipt("r1", ReceiptState.DELIVERED)
     kept = Counter(state for (state,) in world.rows("SELECT state FROM receipt"))
     assert (kept["enroute"], kept["undeliverable"], kept["delivered"]) == (100, 1, 1)
-    assert only_message(world, job).state is State.DELIVERED
+    assert only_message(world, job).state is MessageState.DELIVERED
 
 
 def test_a_part_keeps_the_label_of_the_carrier_that_was_last_offered_it(world):
@@ -284,7 +284,7 @@ def test_news_on_the_way_that_came_before_the_answer_belong_to_its_part_afterwar
     assert world.rows("SELECT part_key FROM receipt") == [(None,)]
     world.settle((part.part_key, Done(reference="r1")))
     assert world.rows("SELECT part_key FROM receipt") == [(part.part_key,)]
-    assert only_message(world, job).state is State.SUBMITTED
+    assert only_message(world, job).state is MessageState.SUBMITTED
     assert world.notices() == []
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from store.results import Rules
-from tests.unit.store_world import World
+from tests.kit.store_harness import StoreHarness
 
 NUMBER, OTHER = "447700900101", "447700900102"
 DAY = 24 * 3600 * 1_000_000
@@ -11,7 +11,7 @@ DAY = 24 * 3600 * 1_000_000
 
 @pytest.fixture(name="world")
 def _world(database_url):
-    world = World(database_url, Rules())
+    world = StoreHarness(database_url, Rules())
     yield world
     world.database.close()
 

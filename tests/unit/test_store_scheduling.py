@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.outcome import Done, Refusal, Retry
 from sms.report import Channel, NoticeKind
 from sms.schedule import Blackout
@@ -13,14 +13,14 @@ from sms.settings import StatusReport
 from store.engine.keys import to_instant, to_stored
 from store.results import Rules
 from store.serialise import freeze_blackouts, thaw_blackouts
-from tests.unit.store_world import BUSY, SECOND, START, World
+from tests.kit.store_harness import BUSY, SECOND, START, StoreHarness
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
 def world(database_url):
-    world = World(database_url, Rules())
+    world = StoreHarness(database_url, Rules())
     yield world
     world.database.close()
 
@@ -31,7 +31,7 @@ def night(begin: timedelta, end: timedelta) -> str:
     return frozen
 
 
-def dues(world: World) -> list:
+def dues(world: StoreHarness) -> list:
     return [to_instant(due) - START for (due,) in world.rows("SELECT due_at FROM message ORDER BY key")]
 
 
@@ -131,7 +131,7 @@ def test_what_was_deferred_and_held_is_due_once_it_is_released(world):
     assert len(world.take()) == 1
 
 
-def twin(world: World, *numbers: str, key: bytes = b"text", until: timedelta = timedelta(minutes=10), **changes):
+def twin(world: StoreHarness, *numbers: str, key: bytes = b"text", until: timedelta = timedelta(minutes=10), **changes):
     """Add a job with detection of duplicates; `key` stands for its text."""
     job = world.new_job(*numbers, **changes)
     messages = tuple(
@@ -160,9 +160,9 @@ def test_only_the_numbers_that_had_the_text_are_refused_and_the_report_says_so(w
     second = twin(world, "447700900101", "447700900102")
     assert not second.duplicate
     old, new = world.report(second.public_id).messages
-    assert (old.state, old.reason) == (State.REJECTED, Refusal.DUPLICATE)
+    assert (old.state, old.reason) == (MessageState.REJECTED, Refusal.DUPLICATE)
     assert first.public_id in old.problem
-    assert (new.state, new.number) == (State.QUEUED, "+447700900102")
+    assert (new.state, new.number) == (MessageState.QUEUED, "+447700900102")
     (_, part) = world.take()
     world.settle((part.part_key, Done(reference="r")))
     assert world.report(second.public_id).settled_at is not None
@@ -192,6 +192,6 @@ def test_a_dry_run_is_told_and_never_sent(world):
     assert world.take() == []
     report = world.report(added.public_id)
     assert report.settled_at is not None
-    assert [message.state for message in report.messages] == [State.CANCELLED]
-    assert {part.state for part in report.messages[0].parts} == {State.CANCELLED}
+    assert [message.state for message in report.messages] == [MessageState.CANCELLED]
+    assert {part.state for part in report.messages[0].parts} == {MessageState.CANCELLED}
     assert [notice.kind for notice in world.notices()] == [NoticeKind.DRY_RUN]

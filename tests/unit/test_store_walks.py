@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sms.lifecycle import TRANSITIONS, State, is_final
+from sms.lifecycle import TRANSITIONS, MessageState, is_final
 from sms.message import Priority, ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.settings import StatusReport
 from store.results import Rules
-from tests.unit.store_world import BUSY, LOST, WRONG, World, empty
+from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness, empty
 
 CARRIERS = ("alpha", "generous", "mute")
 RESENDS = 2
@@ -41,7 +41,7 @@ def reachable(state):
 class Walk:
     """One walk: takes the next step that two numbers choose, and checks after each that nothing is wrong."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: StoreHarness) -> None:
         self.world = world
         world.owner = "start-0"
         self.jobs: list[str] = []
@@ -52,8 +52,8 @@ class Walk:
         self.allowed: Counter = Counter()
         self.perhaps_taken: Counter = Counter()
         self.starts = 0
-        self.before: dict[int, State] = {}
-        self.ended: dict[int, State] = {}
+        self.before: dict[int, MessageState] = {}
+        self.ended: dict[int, MessageState] = {}
 
     def add(self, a: int, b: int) -> None:
         added = self.world.add(
@@ -130,8 +130,8 @@ class Walk:
 
     def administer(self, a: int, b: int) -> None:
         if self.jobs:
-            wish = (self.world.cancel, self.world.hold, self.world.release)[b % 3]
-            wish(self.jobs[a % len(self.jobs)])
+            action = (self.world.cancel, self.world.hold, self.world.release)[b % 3]
+            action(self.jobs[a % len(self.jobs)])
 
     def check(self) -> None:
         rows = self.world.rows(
@@ -148,15 +148,15 @@ class Walk:
             assert results <= 1
             assert corrections <= (left == 0)
         for key, text in self.world.rows("SELECT key, state FROM part"):
-            assert State(text) in reachable(self.before.get(key, State.QUEUED))
-            self.before[key] = State(text)
+            assert MessageState(text) in reachable(self.before.get(key, MessageState.QUEUED))
+            self.before[key] = MessageState(text)
         for key, text, wanted, counted in self.world.rows("SELECT key, state, receipt_wanted, counted FROM message"):
-            assert is_final(State(text), receipt_expected=bool(wanted)) == bool(counted)
+            assert is_final(MessageState(text), receipt_expected=bool(wanted)) == bool(counted)
             if key in self.ended:
                 assert counted
-                assert State(text) in reachable(self.ended[key])
+                assert MessageState(text) in reachable(self.ended[key])
             if counted:
-                self.ended[key] = State(text)
+                self.ended[key] = MessageState(text)
         # What the index of missing ids leaves out has them all.
         unnamed = (
             "SELECT 1 FROM message m JOIN part p ON p.message_key = m.key WHERE NOT m.id_missing AND p.carrier_id = ''"
@@ -186,7 +186,7 @@ NUMBERS = st.integers(0, 1000)
 
 @pytest.fixture(name="world")
 def _world(database_url):
-    world = World(database_url, RULES)
+    world = StoreHarness(database_url, RULES)
     yield world
     world.database.close()
 

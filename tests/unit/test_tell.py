@@ -12,14 +12,14 @@ from gateway.mail_rules import FoundTemplate
 from gateway.ports import MailAttempt
 from gateway.report_pool import LARGE_REPORT, LargeReports
 from mta.sending.compose import ComposedMail, MailIdentity
-from mta.sending.mail_notifier import MailTeller
+from mta.sending.mail_notifier import MailNotifier
 from mta.sending.sign import KeyKind, Signer, new_key
 from sms.outcome import Done
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
 from templates.render import Renderer
-from tests.effort import longest_stop
-from tests.unit.status_samples import NOW, many, notice
+from tests.kit.effort import longest_stop
+from tests.kit.status_samples import NOW, many, notice
 
 IDENTITY = MailIdentity(
     from_name="SMS", from_address="status@example.net", hostname="mx.example.net", message_id_domain="example.net"
@@ -81,9 +81,9 @@ def large() -> Iterator[LargeReports]:
     reports.close()
 
 
-def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, signer: Signer = SIGNER) -> MailTeller:
+def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, signer: Signer = SIGNER) -> MailNotifier:
     rules: Any = Rules()
-    return MailTeller(
+    return MailNotifier(
         identity=IDENTITY,
         renderer=renderer,
         signers=[signer],

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.report import NoticeKind
 from templates.customers import CustomerTemplates
 from templates.markup import find_unfit
 from templates.render import LARGEST_HTML, Renderer, TemplateBroken, standard_template
 from templates.samples import sample_reports
 from templates.second_judge import find_differences
-from tests.unit.status_samples import everything, message, report
+from tests.kit.status_samples import everything, message, report
 
 RENDERER = Renderer()
 VIEW = RENDERER.view(NoticeKind.RESULT, report())
@@ -280,9 +280,9 @@ def test_samples_bill_nothing_that_no_carrier_accepted(kind):
     for sample in sample_reports(kind):
         for one in sample.messages:
             assert not any(p.billed for p in one.parts) or one.state not in {
-                State.QUEUED,
-                State.REJECTED,
-                State.FAILED,
-                State.CANCELLED,
+                MessageState.QUEUED,
+                MessageState.REJECTED,
+                MessageState.FAILED,
+                MessageState.CANCELLED,
             }
             assert kind is not NoticeKind.DRY_RUN or not any(p.billed for p in one.parts)

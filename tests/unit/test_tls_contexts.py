@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from tests.mail_out_kit import HOST, issue, make_authority, make_intermediate
+from tests.kit.mail_servers import HOST, issue, make_authority, make_intermediate
 from tls.contexts import (
     ClientCertificate,
     ClientCertificates,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.mail_out_kit import HOST, Identity, issue, make_authority, make_intermediate
+from tests.kit.mail_servers import HOST, Identity, issue, make_authority, make_intermediate
 from tls.dane import find_dane_fault, find_tlsa, select_usable
 from tls.policy import DaneState, Tlsa
 from tls.resolver import TableResolver

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.mail_out_world import LEVELS, NO_TLSA
+from tests.kit.mail_out import LEVELS, NO_TLSA
 from tls.policy import TlsLevel
 
 TEXT = (Path(__file__).parents[2] / "docs" / "tls.md").read_text("utf-8")

@@ -102,7 +102,7 @@ class Host:
         return self.answer
 
 
-class World:
+class StsHarness:
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 23, tzinfo=UTC)
         self.host = Host()
@@ -122,21 +122,21 @@ class World:
 
 
 async def test_a_policy_is_fetched_once_and_then_kept():
-    world = World()
+    world = StsHarness()
     assert await world.mode() is StsMode.ENFORCE
     assert await world.mode() is StsMode.ENFORCE
     assert world.host.calls == 1
 
 
 async def test_many_mails_at_once_fetch_once():
-    world = World()
+    world = StsHarness()
     results = await asyncio.gather(*(world.lookup.find("example.com") for _ in range(50)))
     assert {result.mode for result in results} == {StsMode.ENFORCE}
     assert world.host.calls == 1
 
 
 async def test_case_32_a_policy_outlasts_its_record_its_host_and_a_restart():
-    world = World()
+    world = StsHarness()
     await world.mode()
     world.announce(None)
     assert await world.mode() is StsMode.ENFORCE
@@ -149,7 +149,7 @@ async def test_case_32_a_policy_outlasts_its_record_its_host_and_a_restart():
 
 
 async def test_case_32_a_new_id_with_a_broken_policy_keeps_the_old_one():
-    world = World()
+    world = StsHarness()
     await world.mode()
     world.announce("2")
     world.host.answer = Fetched(body=b"<html>oops</html>")
@@ -157,7 +157,7 @@ async def test_case_32_a_new_id_with_a_broken_policy_keeps_the_old_one():
 
 
 async def test_case_32_a_new_id_with_another_mode_takes_force_at_once():
-    world = World()
+    world = StsHarness()
     await world.mode()
     for mode in ("testing", "none", "enforce"):
         world.announce(mode)
@@ -166,7 +166,7 @@ async def test_case_32_a_new_id_with_another_mode_takes_force_at_once():
 
 
 async def test_a_policy_ends_with_its_age():
-    world = World()
+    world = StsHarness()
     await world.mode()
     world.now += timedelta(days=7, seconds=1)
     world.announce(None)
@@ -174,7 +174,7 @@ async def test_a_policy_ends_with_its_age():
 
 
 async def test_case_32_an_age_of_zero_counts_for_this_mail_only():
-    world = World()
+    world = StsHarness()
     world.host.answer = Fetched(body=body(age="0"))
     assert await world.mode() is StsMode.ENFORCE
     assert await world.mode() is StsMode.ENFORCE
@@ -184,14 +184,14 @@ async def test_case_32_an_age_of_zero_counts_for_this_mail_only():
 
 
 async def test_case_32_without_a_kept_policy_an_unreachable_host_is_no_policy_and_says_so():
-    world = World()
+    world = StsHarness()
     world.host.answer = Fetched(fault="mta-sts.example.com did not answer in time")
     result = await world.lookup.find("example.com")
     assert (result.mode, "did not answer" in result.cause) == (StsMode.FAILED, True)
 
 
 async def test_a_failed_fetch_is_not_repeated_for_five_minutes():
-    world = World()
+    world = StsHarness()
     world.host.answer = Fetched(fault="down")
     await world.mode()
     world.host.answer = Fetched(body=body())

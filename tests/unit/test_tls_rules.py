@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 PIN = Pin(kind=PinKind.PUBLIC_KEY, digest="0f" * 32)
 
 
-class Office:
+class AdminHarness:
     """A database with the customer Example, and an administrator at it."""
 
     def __init__(self, url: str, folder, *operator: PolicyEntry) -> None:
@@ -66,7 +66,7 @@ def line(level: TlsLevel, domain: str = "*") -> PolicyEntry:
 
 @pytest.fixture
 def office(database_url, tmp_path):
-    made = Office(database_url, tmp_path)
+    made = AdminHarness(database_url, tmp_path)
     yield made
     made.database.close()
 
@@ -135,7 +135,7 @@ def test_a_customer_can_raise_but_not_lower_the_system(office):
 
 
 def test_the_operators_file_is_lowered_in_the_file_only(database_url, tmp_path):
-    office = Office(database_url, tmp_path, line(TlsLevel.VERIFY, "example.com"), line(TlsLevel.ENCRYPT))
+    office = AdminHarness(database_url, tmp_path, line(TlsLevel.VERIFY, "example.com"), line(TlsLevel.ENCRYPT))
     said = office.refuse(office.enforce("example.com", TlsLevel.ENCRYPT, lower=True))
     assert said == "The operator's file demands verify for example.com; what it demands is lowered there only."
     assert "operator's file" in office.refuse(office.enforce("", TlsLevel.MAY, lower=True))
@@ -196,7 +196,7 @@ SPOILT = {
 
 @pytest.mark.parametrize("how", SPOILT)
 async def test_36_rules_lost_or_damaged_while_mail_is_queued_make_it_wait(new_database_url, tmp_path, how):
-    office = Office(new_database_url, tmp_path)
+    office = AdminHarness(new_database_url, tmp_path)
     office.change(office.enforce("example.com", TlsLevel.SECURE))
     office.change(office.enforce("", TlsLevel.ENCRYPT, "Example"))
     office.spoil(SPOILT[how])

@@ -15,15 +15,15 @@ from store.engine.keys import to_instant
 from store.engine.statements import Insert
 from store.results import Rules
 from store.tables import Seen
-from tests.unit.store_world import World
-from tests.unit.use_case_kit import MovedClock, until
+from tests.kit.fakes import MovedClock, until
+from tests.kit.store_harness import StoreHarness
 
 NUMBER = "447700900101"
 
 
 @pytest.fixture
 def world(database_url):
-    world = World(database_url, Rules(receipt_grace={"alpha": timedelta(hours=1)}))
+    world = StoreHarness(database_url, Rules(receipt_grace={"alpha": timedelta(hours=1)}))
     yield world
     world.database.close()
 
@@ -48,7 +48,7 @@ def track_of(world, dialect=None):
     )
 
 
-def submitted(world: World, parts: int = 1) -> list[str]:
+def submitted(world: StoreHarness, parts: int = 1) -> list[str]:
     """Store a message of so many parts that the carrier has taken, and return its ids there."""
     world.add(NUMBER, parts=parts, receipt_wanted=True)
     taken = world.take()
@@ -56,7 +56,7 @@ def submitted(world: World, parts: int = 1) -> list[str]:
     return [f"c{part.index}" for part in taken]
 
 
-def state(world: World):
+def state(world: StoreHarness):
     return world.rows("SELECT state, reason FROM message")[0]
 
 

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
 from store.results import CarrierCancelled, Rules
-from tests.unit.store_world import BUSY, LOST, WRONG, World
+from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
 
 NUMBER = "447700900101"
 WHOLE = frozenset({"alpha"})
@@ -16,13 +16,13 @@ WHOLE = frozenset({"alpha"})
 
 @pytest.fixture(name="world")
 def _world(database_url):
-    world = World(database_url, Rules(resends={"alpha": 1}, whole_texts=WHOLE, whole_receipts=WHOLE))
+    world = StoreHarness(database_url, Rules(resends={"alpha": 1}, whole_texts=WHOLE, whole_receipts=WHOLE))
     yield world
     world.database.close()
 
 
-def take_whole(world, **wishes):
-    (part,) = world.take(whole_texts=True, **wishes)
+def take_whole(world, **more):
+    (part,) = world.take(whole_texts=True, **more)
     return part
 
 
@@ -35,22 +35,22 @@ def test_a_text_of_three_parts_is_given_as_one_without_header_even_where_there_i
     job = world.add(NUMBER, parts=3)
     part = take_whole(world, most=1)
     assert (part.is_whole, part.udh, part.payload, part.total) == (True, b"", b"Hello" * 3, 3)
-    assert states(world, job) == (State.SUBMITTING, [State.SUBMITTING] * 3)
+    assert states(world, job) == (MessageState.SUBMITTING, [MessageState.SUBMITTING] * 3)
     assert world.take(whole_texts=True) == []
 
 
 def test_one_answer_and_one_receipt_are_for_all_parts_each_of_which_is_billed(world):
     job = world.add(NUMBER, parts=3, receipt_wanted=True)
     world.settle((take_whole(world).part_key, Done(reference="r1")))
-    assert states(world, job) == (State.SUBMITTED, [State.SUBMITTED] * 3)
+    assert states(world, job) == (MessageState.SUBMITTED, [MessageState.SUBMITTED] * 3)
     world.receipt("r1", ReceiptState.DELIVERED, NUMBER)
-    assert states(world, job) == (State.DELIVERED, [State.DELIVERED] * 3)
+    assert states(world, job) == (MessageState.DELIVERED, [MessageState.DELIVERED] * 3)
     (message,) = world.report(job.public_id).messages
     assert [part.billed for part in message.parts] == [True] * 3
 
 
 @pytest.mark.parametrize(
-    ("outcome", "state"), [(Failed(problem=WRONG), State.FAILED), (Retry(problem=BUSY), State.QUEUED)]
+    ("outcome", "state"), [(Failed(problem=WRONG), MessageState.FAILED), (Retry(problem=BUSY), MessageState.QUEUED)]
 )
 def test_a_refusal_is_for_all_parts_of_a_whole_text(world, outcome, state):
     job = world.add(NUMBER, parts=3)
@@ -61,12 +61,12 @@ def test_a_refusal_is_for_all_parts_of_a_whole_text(world, outcome, state):
 def test_a_whole_text_whose_answer_was_lost_is_sent_again_whole_and_then_no_more(world):
     job = world.add(NUMBER, parts=3)
     world.settle((take_whole(world).part_key, Unknown(problem=LOST)))
-    assert states(world, job) == (State.QUEUED, [State.QUEUED] * 3)
+    assert states(world, job) == (MessageState.QUEUED, [MessageState.QUEUED] * 3)
     world.sweep(timedelta(minutes=1))
     again = take_whole(world)
     assert again.payload == b"Hello" * 3
     world.settle((again.part_key, Unknown(problem=LOST)))
-    assert states(world, job) == (State.UNKNOWN, [State.UNKNOWN] * 3)
+    assert states(world, job) == (MessageState.UNKNOWN, [MessageState.UNKNOWN] * 3)
 
 
 def test_a_late_answer_and_a_receipt_without_answer_are_for_all_parts(world):
@@ -75,12 +75,12 @@ def test_a_late_answer_and_a_receipt_without_answer_are_for_all_parts(world):
         taken = {part.number.digits: part.part_key for part in world.take(whole_texts=True)}
         world.settle(*((key, Unknown(problem=LOST)) for key in taken.values()))
         world.sweep(timedelta(minutes=1))
-    assert states(world, late) == states(world, unanswered) == (State.UNKNOWN, [State.UNKNOWN] * 2)
+    assert states(world, late) == states(world, unanswered) == (MessageState.UNKNOWN, [MessageState.UNKNOWN] * 2)
     world.settle((taken[NUMBER], Done(reference="r1")))
-    assert states(world, late) == (State.SUBMITTED, [State.SUBMITTED] * 2)
+    assert states(world, late) == (MessageState.SUBMITTED, [MessageState.SUBMITTED] * 2)
     world.receipt("r1", ReceiptState.DELIVERED, NUMBER)
     world.receipt("r2", ReceiptState.DELIVERED, "447700900102")
-    assert states(world, late) == states(world, unanswered) == (State.DELIVERED, [State.DELIVERED] * 2)
+    assert states(world, late) == states(world, unanswered) == (MessageState.DELIVERED, [MessageState.DELIVERED] * 2)
 
 
 def test_a_process_that_died_leaves_a_whole_text_to_be_sent_again_whole(world):
@@ -89,7 +89,7 @@ def test_a_process_that_died_leaves_a_whole_text_to_be_sent_again_whole(world):
     take_whole(world)
     world.owner = "living"
     world.recover("living")
-    assert states(world, job) == (State.QUEUED, [State.QUEUED] * 2)
+    assert states(world, job) == (MessageState.QUEUED, [MessageState.QUEUED] * 2)
     world.sweep(timedelta(minutes=1))
     assert take_whole(world).payload == b"Hello" * 2
 
@@ -112,7 +112,7 @@ def test_what_is_left_of_a_text_that_was_sent_in_parts_keeps_its_headers(world):
     rest = world.take(whole_texts=True)
     assert [(left.is_whole, left.udh[-2:]) for left in rest] == [(False, b"\x03\x02"), (False, b"\x03\x03")]
     world.settle((rest[0].part_key, Done(reference="r2")))
-    assert states(world, job)[1] == [State.SUBMITTED, State.SUBMITTED, State.SUBMITTING]
+    assert states(world, job)[1] == [MessageState.SUBMITTED, MessageState.SUBMITTED, MessageState.SUBMITTING]
 
 
 def test_what_its_carrier_cancels_is_cancelled_with_all_parts_at_once(world):
@@ -120,4 +120,4 @@ def test_what_its_carrier_cancels_is_cancelled_with_all_parts_at_once(world):
     part = take_whole(world)
     world.settle((part.part_key, Done(reference="r1")))
     world.database.write_now(world.progress.carrier_cancelled, CarrierCancelled(part_key=part.part_key, at=world.now))
-    assert states(world, job) == (State.CANCELLED, [State.CANCELLED] * 3)
+    assert states(world, job) == (MessageState.CANCELLED, [MessageState.CANCELLED] * 3)

@@ -21,29 +21,29 @@ from mta.smtp.engine.events import (
     Auth,
     AuthAnswer,
     AuthCancelled,
+    Capabilities,
+    ContentReceived,
     Data,
+    DialogueLimits,
+    DialogueState,
     Event,
     Hello,
     Incident,
-    Limits,
     LocalProtocolError,
     Login,
     Mail,
-    Message,
     Noop,
     Noticed,
     Quit,
     Rcpt,
     Reset,
     StartTls,
-    State,
-    Terms,
     Verify,
 )
 from mta.smtp.engine.grammar import Offered, parse_mail, parse_rcpt
 from mta.smtp.engine.lines import BadLine, Lines
-from mta.smtp.engine.patience import Patience, Tolerance
 from mta.smtp.engine.replies import Reply, status_text
+from mta.smtp.engine.timeouts import ErrorBudget, Timeouts
 
 _FLOOD_OCTETS: Final = 2 * sasl.LINE_OCTETS
 _DETAIL_END: Final = re.compile(rb"[\r\n:<]")
@@ -60,15 +60,15 @@ class Dialogue:
 
     def __init__(  # noqa: PLR0913  (what one connection is told, each by name)
         self,
-        terms: Terms,
-        limits: Limits,
+        terms: Capabilities,
+        limits: DialogueLimits,
         *,
         now: float,
         tls: bool = False,
         foreign: frozenset[str] = frozenset(),
         room: ContentRoom | None = None,
     ) -> None:
-        self.state = State.GREETING
+        self.state = DialogueState.GREETING
         self.extended = False
         self.tls = tls
         self.authenticated = False
@@ -93,13 +93,13 @@ class Dialogue:
         self._draining = False
         self._ended = False
         self._recipients = 0
-        self._patience = Patience(limits, now)
-        self._tolerance = Tolerance(limits)
+        self._patience = Timeouts(limits, now)
+        self._tolerance = ErrorBudget(limits)
 
     @property
     def closed(self) -> bool:
         """Whether nothing more will be read or answered: send what is left, then close the connection."""
-        return self.state is State.CLOSED
+        return self.state is DialogueState.CLOSED
 
     @property
     def peer_done(self) -> bool:
@@ -118,19 +118,19 @@ class Dialogue:
 
     def greet(self) -> None:
         """Send the greeting, once; data that came before it ends the dialogue (RFC 5321 §4.3.1)."""
-        if self.state is State.GREETING:
-            self.state = State.START
+        if self.state is DialogueState.GREETING:
+            self.state = DialogueState.START
             self._patience.wait_for_command()
             self._send(f"220 {self._terms.hostname} {self._terms.ident}")
 
     def receive_data(self, data: bytes) -> None:
         """Take octets as they came from the peer."""
-        if self.state is State.CLOSED:
+        if self.state is DialogueState.CLOSED:
             return
-        if self.state is State.GREETING:
+        if self.state is DialogueState.GREETING:
             self._notice(Incident.EARLY_TALKER, data)
             self.close_with(replies.EARLY_TALKER)
-        elif self.state is State.UPGRADE:
+        elif self.state is DialogueState.UPGRADE:
             self._notice(Incident.STARTTLS_INJECTION, data)  # RFC 3207 §6: never to be read as commands
         else:
             self._input.receive(data)
@@ -143,7 +143,7 @@ class Dialogue:
     def tick(self, now: float) -> None:
         """Learn the time; a peer that took too long is told so and the dialogue is closed."""
         self._patience.now = now
-        if self._unanswered is not None or self.state in {State.CLOSED, State.UPGRADE}:
+        if self._unanswered is not None or self.state in {DialogueState.CLOSED, DialogueState.UPGRADE}:
             return
         if self._content is None:
             if self._patience.exhausted_by_command():
@@ -172,10 +172,10 @@ class Dialogue:
 
     def tls_started(self) -> None:
         """Begin anew under TLS, everything learned before forgotten (RFC 3207 §4.2)."""
-        if self.state is not State.UPGRADE:
+        if self.state is not DialogueState.UPGRADE:
             raise LocalProtocolError(f"no handshake is due in state {self.state}")
         self._input.clear()
-        self.state = State.START
+        self.state = DialogueState.START
         self.tls = True
         self.extended = self.authenticated = self._greeted = False
         self._patience.wait_for_command()
@@ -196,14 +196,14 @@ class Dialogue:
 
     def next_event(self) -> Event | None:
         """Return the next event, None while one is unanswered or more input is needed."""
-        while not self._told and self._unanswered is None and self.state is not State.CLOSED:
+        while not self._told and self._unanswered is None and self.state is not DialogueState.CLOSED:
             if self._content is not None:
                 if not self._input:
                     break
                 found = self._next_message(self._content)
             elif (line := self._next_line()) is None:
                 break
-            elif self.state is State.EXCHANGE and self._exchange is not None:
+            elif self.state is DialogueState.EXCHANGE and self._exchange is not None:
                 found = self._respond(self._exchange, line)
             else:
                 found = self._command(line)
@@ -244,14 +244,14 @@ class Dialogue:
         self._send(str(replies.SEND_CONTENT))
 
     def content_done(self) -> None:
-        """Learn that the content of the last `Message` is no longer kept."""
+        """Learn that the content of the last `ContentReceived` is no longer kept."""
         if self._judged is not None:
             self._judged.close()
             self._judged = None
 
     def challenge(self, octets: bytes) -> None:
         """Answer an `Auth` or `AuthAnswer` with a challenge, base64 or empty; the next event is an `AuthAnswer`."""
-        if self._unanswered is None or self.state is not State.EXCHANGE:
+        if self._unanswered is None or self.state is not DialogueState.EXCHANGE:
             raise LocalProtocolError("no authentication is under way")
         self._unanswered = None
         self._challenge(octets)
@@ -269,7 +269,7 @@ class Dialogue:
         self._told.append(Noticed(incident=incident, detail=detail))
 
     def _close(self) -> None:
-        self.state = State.CLOSED
+        self.state = DialogueState.CLOSED
         self._unanswered = None
         if self._content is not None:
             self._content.close()
@@ -284,7 +284,7 @@ class Dialogue:
 
     def _leave_if_draining(self) -> None:
         busy = self._unanswered is not None or self._content is not None
-        if self._draining and not busy and self.state not in {State.UPGRADE, State.CLOSED}:
+        if self._draining and not busy and self.state not in {DialogueState.UPGRADE, DialogueState.CLOSED}:
             self.close_with(replies.SHUTTING_DOWN)
 
     def _refuse(self, reply: Reply) -> None:
@@ -350,7 +350,7 @@ class Dialogue:
     def _hello(self, argument: str, *, extended: bool) -> Event | Reply | None:
         if not argument or not argument.isascii():
             return replies.HELLO_NEEDS_NAME
-        self.state = State.READY if self._greeted else State.START
+        self.state = DialogueState.READY if self._greeted else DialogueState.START
         return Hello(name=argument, extended=extended)
 
     def _mail(self, argument: str) -> Event | Reply | None:
@@ -419,7 +419,7 @@ class Dialogue:
             case sasl.Challenge(octets=octets):
                 self._challenge(octets)
                 return None
-            case sasl.Answer(octets=octets):
+            case sasl.SaslResponse(octets=octets):
                 return AuthAnswer(data=octets)
             case sasl.Credentials(login=login, password=password):
                 return Login(mechanism=exchange.mechanism, login=login, password=password)
@@ -440,7 +440,7 @@ class Dialogue:
         self.state = TRANSITIONS[self.state]["."]
         if content.fault is None:
             self._judged = content
-            return Message(content=content.octets())
+            return ContentReceived(content=content.octets())
         self._notice(Incident.CONTENT_REFUSED, str(content.fault))
         return content.fault
 

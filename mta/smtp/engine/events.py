@@ -13,7 +13,7 @@ from mta.smtp.engine.content import ContentLimits
 from mta.smtp.engine.grammar import MailFrom, RcptTo
 
 
-class State(StrEnum):
+class DialogueState(StrEnum):
     """Where a dialogue stands."""
 
     GREETING = "greeting"
@@ -32,51 +32,51 @@ _ANYWHERE: Final = ("NOOP", "VRFY", "EXPN", "HELP")
 # Which command is in order where, and the state its success leads to (RFC 5321 §4.1.4, RFC 3207 §4, RFC 4954 §4).
 # What is not in the table is 503; what fails leaves the state as it was, but a hello always ends a transaction.
 # The dot is the end of a content and the star the end of an AUTH exchange, whatever they came to.
-TRANSITIONS: Final[Mapping[State, Mapping[str, State]]] = MappingProxyType(
+TRANSITIONS: Final[Mapping[DialogueState, Mapping[str, DialogueState]]] = MappingProxyType(
     {
-        State.START: {
-            "EHLO": State.READY,
-            "HELO": State.READY,
-            "STARTTLS": State.UPGRADE,
-            "RSET": State.START,
-            "QUIT": State.CLOSED,
-            **dict.fromkeys(_ANYWHERE, State.START),
+        DialogueState.START: {
+            "EHLO": DialogueState.READY,
+            "HELO": DialogueState.READY,
+            "STARTTLS": DialogueState.UPGRADE,
+            "RSET": DialogueState.START,
+            "QUIT": DialogueState.CLOSED,
+            **dict.fromkeys(_ANYWHERE, DialogueState.START),
         },
-        State.READY: {
-            "EHLO": State.READY,
-            "HELO": State.READY,
-            "STARTTLS": State.UPGRADE,
-            "AUTH": State.EXCHANGE,
-            "MAIL": State.MAIL,
-            "RSET": State.READY,
-            "QUIT": State.CLOSED,
-            **dict.fromkeys(_ANYWHERE, State.READY),
+        DialogueState.READY: {
+            "EHLO": DialogueState.READY,
+            "HELO": DialogueState.READY,
+            "STARTTLS": DialogueState.UPGRADE,
+            "AUTH": DialogueState.EXCHANGE,
+            "MAIL": DialogueState.MAIL,
+            "RSET": DialogueState.READY,
+            "QUIT": DialogueState.CLOSED,
+            **dict.fromkeys(_ANYWHERE, DialogueState.READY),
         },
-        State.MAIL: {
-            "EHLO": State.READY,
-            "HELO": State.READY,
-            "RCPT": State.RCPT,
-            "RSET": State.READY,
-            "QUIT": State.CLOSED,
-            **dict.fromkeys(_ANYWHERE, State.MAIL),
+        DialogueState.MAIL: {
+            "EHLO": DialogueState.READY,
+            "HELO": DialogueState.READY,
+            "RCPT": DialogueState.RCPT,
+            "RSET": DialogueState.READY,
+            "QUIT": DialogueState.CLOSED,
+            **dict.fromkeys(_ANYWHERE, DialogueState.MAIL),
         },
-        State.RCPT: {
-            "EHLO": State.READY,
-            "HELO": State.READY,
-            "RCPT": State.RCPT,
-            "DATA": State.CONTENT,
-            "RSET": State.READY,
-            "QUIT": State.CLOSED,
-            **dict.fromkeys(_ANYWHERE, State.RCPT),
+        DialogueState.RCPT: {
+            "EHLO": DialogueState.READY,
+            "HELO": DialogueState.READY,
+            "RCPT": DialogueState.RCPT,
+            "DATA": DialogueState.CONTENT,
+            "RSET": DialogueState.READY,
+            "QUIT": DialogueState.CLOSED,
+            **dict.fromkeys(_ANYWHERE, DialogueState.RCPT),
         },
-        State.CONTENT: {".": State.READY},
-        State.EXCHANGE: {"*": State.READY},
+        DialogueState.CONTENT: {".": DialogueState.READY},
+        DialogueState.EXCHANGE: {"*": DialogueState.READY},
     },
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Capabilities:
     """What a listener offers and demands.
 
     `mechanisms` are SASL names in upper case; none means no AUTH at all. `bare_addresses` takes MAIL and RCPT without
@@ -99,7 +99,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class DialogueLimits:
     """The bounds of one connection. Times are seconds and have the resolution of `Dialogue.tick`.
 
     `command`: from a reply to the end of the next command. `block`: the longest silence inside DATA. `data`: DATA as
@@ -179,7 +179,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class ContentReceived:
     """A whole content, transparency undone; every line ends in CRLF. The transaction is over whatever the reply.
 
     Its octets count as under way until `Dialogue.content_done`.
@@ -252,7 +252,7 @@ Event = (
     | Mail
     | Rcpt
     | Data
-    | Message
+    | ContentReceived
     | Reset
     | Noop
     | Verify

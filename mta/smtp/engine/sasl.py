@@ -31,7 +31,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class SaslResponse:
     """A decoded response of a mechanism that somebody else speaks."""
 
     octets: bytes = field(repr=False)
@@ -51,7 +51,7 @@ class Exchange:
         """Return the challenge for a client that sent no initial response."""
         return Challenge(octets=b"" if self.mechanism == "PLAIN" else b64encode(b"Username:"))
 
-    def take(self, line: bytes) -> Challenge | Credentials | Answer | Reply:
+    def take(self, line: bytes) -> Challenge | Credentials | SaslResponse | Reply:
         """Take one line of the client, RFC 4954 §4: base64, or a star to cancel. A reply ends the exchange."""
         if len(line) + 2 > LINE_OCTETS:
             return replies.AUTH_LINE_TOO_LONG
@@ -62,7 +62,7 @@ class Exchange:
         except binascii.Error:
             return replies.AUTH_NOT_BASE64
         if self.foreign:
-            return Answer(octets=response)
+            return SaslResponse(octets=response)
         return self._plain(response) if self.mechanism == "PLAIN" else self._next_of_login(response)
 
     def _plain(self, response: bytes) -> Credentials | Reply:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mta.smtp.engine import replies, sasl
-from mta.smtp.engine.events import TRANSITIONS, State, Terms
+from mta.smtp.engine.events import TRANSITIONS, Capabilities, DialogueState
 from mta.smtp.engine.replies import Reply
 
 VERBS: Final = frozenset(
@@ -48,7 +48,7 @@ def parse_command(line: bytes) -> tuple[str, str] | Reply:
     return verb, argument.strip(" ")
 
 
-def refusal_now(verb: str, argument: str, state: State, *, tls_first: bool, auth_first: bool) -> Reply | None:
+def refusal_now(verb: str, argument: str, state: DialogueState, *, tls_first: bool, auth_first: bool) -> Reply | None:
     """Return why a known command is refused in the present state, None where it is in order."""
     if tls_first and verb not in _BEFORE_TLS:
         return replies.TLS_FIRST
@@ -59,10 +59,10 @@ def refusal_now(verb: str, argument: str, state: State, *, tls_first: bool, auth
     return replies.NO_ARGUMENT_ALLOWED if argument and verb in _WITHOUT_ARGUMENT else None
 
 
-def _out_of_order(verb: str, state: State) -> Reply:
-    if state is State.START:
+def _out_of_order(verb: str, state: DialogueState) -> Reply:
+    if state is DialogueState.START:
         return replies.SAY_HELLO_FIRST
-    if state is State.READY:
+    if state is DialogueState.READY:
         return replies.MAIL_FIRST
     if verb == "MAIL":
         return replies.NESTED_MAIL
@@ -70,7 +70,7 @@ def _out_of_order(verb: str, state: State) -> Reply:
 
 
 def auth_refusal(  # noqa: PLR0913  (all that AUTH depends on)
-    terms: Terms, mechanism: str, initial: str, *, extended: bool, tls: bool, authenticated: bool
+    terms: Capabilities, mechanism: str, initial: str, *, extended: bool, tls: bool, authenticated: bool
 ) -> Reply | None:
     """Return why an AUTH in order is refused all the same, None where the exchange may begin (RFC 4954 §4, §6)."""
     if not terms.mechanisms or not extended:
@@ -84,7 +84,7 @@ def auth_refusal(  # noqa: PLR0913  (all that AUTH depends on)
     return None if mechanism in terms.mechanisms else replies.AUTH_UNKNOWN
 
 
-def help_text(terms: Terms, *, tls: bool) -> str:
+def help_text(terms: Capabilities, *, tls: bool) -> str:
     """Return the verbs that can be used now, sorted."""
     not_offered = {"EXPN", *(["STARTTLS"] if tls or not terms.starttls else [])}
     if not terms.offers_auth(tls=tls):
@@ -92,7 +92,7 @@ def help_text(terms: Terms, *, tls: bool) -> str:
     return " ".join(sorted(VERBS - not_offered))
 
 
-def ehlo_lines(terms: Terms, *, size: int, tls: bool) -> list[str]:
+def ehlo_lines(terms: Capabilities, *, size: int, tls: bool) -> list[str]:
     """Return the lines that EHLO is answered with, code included; `size` is octets, 0 for none."""
     words = [terms.hostname, "PIPELINING"]  # RFC 2920 §3.2
     if size:

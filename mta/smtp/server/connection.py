@@ -20,7 +20,7 @@ from typing import Any, cast
 from mta.smtp.engine import replies
 from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.dialogue import Dialogue
-from mta.smtp.engine.events import AuthAnswer, AuthCancelled, Event, Limits, Noticed, StartTls, Terms
+from mta.smtp.engine.events import AuthAnswer, AuthCancelled, Capabilities, DialogueLimits, Event, Noticed, StartTls
 from mta.smtp.server.eager import Unfinished, begin
 from mta.smtp.server.hooks import MISSING, Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
 from mta.smtp.server.listener import ConnectionLimits, Listener
@@ -61,7 +61,7 @@ class ServerSettings:
     smtp_utf8: bool = True
     bare_addresses: bool = False
     banner_seconds: float = 0.0
-    limits: Limits = field(default_factory=Limits)
+    limits: DialogueLimits = field(default_factory=DialogueLimits)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
@@ -78,7 +78,7 @@ class Service:
         self.contexts = contexts
         self.room = room
         self.implicit_tls = settings.tls is TlsMode.IMPLICIT
-        self.terms = Terms(
+        self.terms = Capabilities(
             hostname=settings.hostname,
             ident=settings.ident,
             smtp_utf8=settings.smtp_utf8,

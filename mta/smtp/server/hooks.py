@@ -19,7 +19,20 @@ from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
 from mta.smtp.engine import replies, sasl
 from mta.smtp.engine.delivered_replies import DeliveredReplies
 from mta.smtp.engine.dialogue import Dialogue
-from mta.smtp.engine.events import Auth, Data, Event, Hello, Login, Mail, Message, Noop, Quit, Rcpt, Reset, Verify
+from mta.smtp.engine.events import (
+    Auth,
+    ContentReceived,
+    Data,
+    Event,
+    Hello,
+    Login,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Reset,
+    Verify,
+)
 from mta.smtp.engine.replies import Reply
 
 __all__ = [
@@ -36,9 +49,9 @@ __all__ = [
     "Server",
     "Session",
     "Status",
+    "eager_hook",
     "for_log",
     "judge_handshake",
-    "seldom_waits",
     "serve",
 ]
 
@@ -53,7 +66,7 @@ _HOOKED: Final[Mapping[type[Event], frozenset[str]]] = MappingProxyType(
         Mail: frozenset({"MAIL"}),
         Rcpt: frozenset({"RCPT"}),
         Data: frozenset({"CONTENT"}),
-        Message: frozenset({"DATA"}),
+        ContentReceived: frozenset({"DATA"}),
         Reset: frozenset({"RSET"}),
         Noop: frozenset({"NOOP"}),
         Verify: frozenset({"VRFY"}),
@@ -78,14 +91,14 @@ class RcptDsn:
     orcpt: str = ""
 
 
-def seldom_waits(hook: Hook) -> Hook:
+def eager_hook(hook: Hook) -> Hook:
     """Mark a hook that hardly ever waits: it is begun where it is called for, and has a task only where it waits."""
     hook.seldom_waits = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
     return hook
 
 
 class MailEnvelope(Envelope):
-    """aiosmtpd's envelope with the DSN wishes. `rcpt_dsn` runs parallel to `rcpt_tos`.
+    """aiosmtpd's envelope with the DSN parameters. `rcpt_dsn` runs parallel to `rcpt_tos`.
 
     During `handle_MAIL` `dsn` is already set; during `handle_RCPT` the last of `rcpt_dsn` belongs to the recipient
     asked about. `mail_from` is `<>` for the null sender, as in aiosmtpd; `mail_options` and `rcpt_options` are raw.
@@ -148,7 +161,7 @@ class Hooks:
         # The form of the hook before aiosmtpd 1.3 takes no list of lines.
         ehlo = self.by_name.get("EHLO")
         self.ehlo_takes_lines = ehlo is None or len(inspect.signature(ehlo).parameters) > 4
-        may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "seldom_waits", False)}
+        may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "eager_hook", False)}
         if "exception" in may_wait:
             may_wait = set(self.by_name)
         self.answered_at_once = frozenset(kind for kind, names in _HOOKED.items() if not names & may_wait)
@@ -252,8 +265,8 @@ async def _rcpt(server: Server, event: Rcpt) -> Any:
     command, envelope = event.command, server.envelope
     options = list(command.options)
     orcpt = f"{command.orcpt_type};{command.orcpt}" if command.orcpt else ""
-    wishes = RcptDsn(notify=",".join(command.notify), orcpt=orcpt)
-    envelope.rcpt_dsn.append(wishes)
+    dsn = RcptDsn(notify=",".join(command.notify), orcpt=orcpt)
+    envelope.rcpt_dsn.append(dsn)
     try:
         status = await _ask(server, "RCPT", command.address, options)
         if status is MISSING:
@@ -263,7 +276,7 @@ async def _rcpt(server: Server, event: Rcpt) -> Any:
     finally:
         # A hook may add no recipient or several: the lists stay parallel.
         envelope.rcpt_dsn.pop()
-        envelope.rcpt_dsn.extend([wishes] * (len(envelope.rcpt_tos) - len(envelope.rcpt_dsn)))
+        envelope.rcpt_dsn.extend([dsn] * (len(envelope.rcpt_tos) - len(envelope.rcpt_dsn)))
     return status
 
 
@@ -275,7 +288,7 @@ async def _data(server: Server, _event: Data) -> Any:
     return None
 
 
-async def _message(server: Server, event: Message) -> Any:
+async def _message(server: Server, event: ContentReceived) -> Any:
     server.envelope.content = server.envelope.original_content = event.content
     try:
         status = await _ask(server, "DATA")
@@ -353,7 +366,7 @@ _SERVERS: Final[Mapping[type[Event], Callable[[Any, Any], Awaitable[Any]]]] = Ma
         Mail: _mail,
         Rcpt: _rcpt,
         Data: _data,
-        Message: _message,
+        ContentReceived: _message,
         Reset: _reset,
         Noop: _noop,
         Verify: _verify,

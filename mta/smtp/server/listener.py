@@ -28,7 +28,7 @@ class ConnectionLimits:
     sweep_seconds: float = 1.0
 
 
-class Connection(Protocol):
+class ListenerConnection(Protocol):
     """What a listener asks of its connections."""
 
     def tick(self, now: float) -> None:
@@ -49,7 +49,7 @@ class Listener:
         self.loop = loop
         self._server: asyncio.AbstractServer | None = None
         self._addresses: list[tuple[str, int]] = []
-        self._connections: dict[Connection, str] = {}
+        self._connections: dict[ListenerConnection, str] = {}
         self._per_address: Counter[str] = Counter()
         self._handshakes = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,9 +78,9 @@ class Listener:
         self._addresses = [opened.getsockname()[:2] for opened in server.sockets]
         self._sweep()
 
-    def admit(self, connection: Connection, address: str) -> bool:
+    def admit(self, connection: ListenerConnection, address: str) -> bool:
         """Count a new connection in, unless there are too many; what was admitted must be released."""
-        key = neighbourhood(address)
+        key = client_network(address)
         limits = self.limits
         if len(self._connections) >= limits.total or self._per_address[key] >= limits.per_address:
             return False
@@ -88,7 +88,7 @@ class Listener:
         self._per_address[key] += 1
         return True
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: ListenerConnection) -> None:
         """Count a connection out; one never admitted, or released before, is ignored."""
         key = self._connections.pop(connection, None)
         if key is None:
@@ -151,7 +151,7 @@ class Listener:
             connection.tick(now)
 
 
-def neighbourhood(address: str) -> str:
+def client_network(address: str) -> str:
     """Return what counts as one client: the address, the IPv4 address mapped into it, or the /64 of it."""
     if ":" not in address:
         return address

@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from tests.e2e.site import ROOT
+from tests.kit.installation import ROOT
 
 LONG = "Die Pumpe 7 steht still \U0001f6d1 und läuft nicht wieder an. " * 4
 IN_UDH, WIDE, IN_SAR, IN_PAYLOAD, WHOLE = "udh", "wide", "sar", "payload", "whole"

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from smpp.simulator.simulator import Simulator
-from tests.e2e.site import free_port
-from tests.peer import find_program, require_peer
+from tests.kit.installation import free_port
+from tests.kit.peer import find_program, require_peer
 
 KANNEL = """\
 group = core

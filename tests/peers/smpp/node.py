@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.peer import find_program, require_peer
+from tests.kit.peer import find_program, require_peer
 
 FOLDER = Path(__file__).parents[1] / "node_smpp"
 NEEDED = "node with smpp (npm ci --omit=dev in tests/peers/node_smpp)"

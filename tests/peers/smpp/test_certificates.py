@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
 
-from tests.e2e.site import Site
+from tests.kit.installation import Installation
 from tests.peers.smpp.node import centres
 from tests.peers.smpp.tls import Authority
 
@@ -37,7 +37,7 @@ async def world(tmp_path, gateway_database):
         for name, (key, chain) in shown.items()
     ]
     async with centres(*wanted) as (facts, ports):
-        site = Site(tmp_path / "site", gateway_database)
+        site = Installation(tmp_path / "site", gateway_database)
         site.more_carriers = [
             {
                 "name": name,
@@ -57,7 +57,7 @@ async def world(tmp_path, gateway_database):
             await site.close()
 
 
-def lines_of(site: Site, event: str, carrier: str) -> list[str]:
+def lines_of(site: Installation, event: str, carrier: str) -> list[str]:
     return [line for line in site.log if f"event={event} " in line and f"carrier={carrier} " in line]
 
 

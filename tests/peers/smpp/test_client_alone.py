@@ -14,9 +14,9 @@ from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from sms.number import MobileNumber
 from sms.outcome import Done
-from tests.e2e.site import free_port
+from tests.kit.installation import free_port
+from tests.kit.smpp import ACME, NUMBER, Listener, account_of, client_of, parts_of, submit_all
 from tests.peers.smpp.node import centres
-from tests.protocol.smpp_kit import ACME, NUMBER, Listener, account_of, client_of, parts_of, submit_all
 
 LONG = "Nobody is surprised. " * 20
 

@@ -13,11 +13,11 @@ from smpp.simulator.script import Script
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag
 from sms.message import ReceiptState
+from tests.kit.smpp import NUMBER, carrier, encoded
 from tests.peers.smpp.dialects import LONG
 from tests.peers.smpp.kannel import kannel
 from tests.peers.smpp.node import node
 from tests.peers.smpp.tls import Authority
-from tests.protocol.smpp_kit import NUMBER, carrier, encoded
 
 PLAIN_AND_TLS = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 

@@ -11,8 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import pytest
 import pytest_asyncio
 
-from tests.e2e.site import Site, free_port
-from tests.peer import require_peer
+from tests.kit.installation import Installation, free_port
+from tests.kit.peer import require_peer
 from tests.peers.smpp.dialects import LONG
 from tests.peers.smpp.tls import Authority, relay
 
@@ -75,7 +75,7 @@ async def world(tmp_path_factory, module_database):
     """Return the site and its carriers' logs by name."""
     folder = tmp_path_factory.mktemp("kannel")
     authority = Authority(folder / "certificates")
-    site = Site(folder / "site", module_database)
+    site = Installation(folder / "site", module_database)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(bearerbox())
         logs = {}
@@ -105,7 +105,7 @@ async def world(tmp_path_factory, module_database):
         yield site, logs
 
 
-def binds_of(site: Site, carrier: str) -> int:
+def binds_of(site: Installation, carrier: str) -> int:
     return sum(f"event=smpp_bound carrier={carrier} " in line for line in site.log)
 
 

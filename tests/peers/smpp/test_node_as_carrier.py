@@ -8,7 +8,7 @@ import re
 import pytest
 import pytest_asyncio
 
-from tests.e2e.site import Site
+from tests.kit.installation import Installation
 from tests.peers.smpp.dialects import DIALECTS, IN_PAYLOAD, IN_SAR, LONG, WHOLE, WIDE
 from tests.peers.smpp.node import Fact, Facts, centres
 from tests.peers.smpp.tls import Authority
@@ -40,7 +40,7 @@ async def world(tmp_path_factory, module_database):
         {"name": carrier, **DIALECTS[name][1], **(secure if tls else {})} for carrier, (name, tls) in CARRIERS.items()
     ]
     async with centres(*wanted) as (facts, ports):
-        site = Site(folder / "site", module_database)
+        site = Installation(folder / "site", module_database)
         site.more_carriers = [
             {
                 "name": carrier,

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 import smpp34
 
-from tests.e2e.site import Site, free_port
+from tests.kit.installation import Installation, free_port
 from tests.peers.smpp.dialects import DIALECTS, LONG
 from tests.peers.smpp.tls import Authority, relay
 
@@ -120,7 +120,7 @@ async def world(tmp_path_factory, module_database):
     """Return the site and its carriers by name."""
     folder = tmp_path_factory.mktemp("smpp34")
     authority = Authority(folder / "certificates")
-    site = Site(folder / "site", module_database)
+    site = Installation(folder / "site", module_database)
     async with AsyncExitStack() as stack:
         centres = {}
         for carrier, (name, tls) in CARRIERS.items():

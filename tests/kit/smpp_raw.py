@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from smpp.wire.bodies import Command
-from tests.protocol.smpp_kit import NUMBER, Listener, account_of, client_of
+from tests.kit.smpp import NUMBER, Listener, account_of, client_of
 
 RESPONSE = 0x80000000
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sms.lifecycle import State
+from sms.lifecycle import MessageState
 from sms.message import Alphabet, MailOrigin, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, Notice, NoticeKind, ReportedMessage, ReportedPart
@@ -23,11 +23,11 @@ MAIL = MailOrigin(
     header=b"From: <anna.keller@example.com>\r\nSubject: Lieferung heute\r\nMessage-ID: <AM0PR01MB5001A1B2C3D4@example.com>\r\n",
 )
 
-_FROM_NETWORK = {State.DELIVERED, State.UNDELIVERED, State.EXPIRED}
-_WITH_CARRIER = {*_FROM_NETWORK, State.SUBMITTED, State.UNKNOWN}
+_FROM_NETWORK = {MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.EXPIRED}
+_WITH_CARRIER = {*_FROM_NETWORK, MessageState.SUBMITTED, MessageState.UNKNOWN}
 
 
-def part(index=1, total=1, state=State.DELIVERED, **changes):
+def part(index=1, total=1, state=MessageState.DELIVERED, **changes):
     taken = state in _WITH_CARRIER
     fields = {
         "index": index,
@@ -42,7 +42,7 @@ def part(index=1, total=1, state=State.DELIVERED, **changes):
     return ReportedPart(**(fields | changes))
 
 
-def message(state=State.DELIVERED, *, number="+447700900123", parts=None, **changes):
+def message(state=MessageState.DELIVERED, *, number="+447700900123", parts=None, **changes):
     fields = {
         "public_id": "S.20261123071504Z9F2C41",
         "given": f"{number}@sms.example.net",
@@ -98,12 +98,12 @@ def notice(job=None, kind=NoticeKind.RESULT, **changes):
 def everything(**changes):
     """Return a report that fills every corner of the status mail of one recipient."""
     two = (
-        part(1, 2, State.DELIVERED),
-        part(2, 2, State.EXPIRED, error="027"),
+        part(1, 2, MessageState.DELIVERED),
+        part(2, 2, MessageState.EXPIRED, error="027"),
     )
     return report(
         message(
-            State.EXPIRED,
+            MessageState.EXPIRED,
             parts=two,
             text="Guten Tag,\nder Zugang fuer das Lager ist gesperrt:  bitte beim Pfoertner melden.\n\nDanke\nAnna",
             cut=" Die Schlüssel liegen bereit.",
@@ -126,12 +126,12 @@ def everything(**changes):
 def many(count=5, **changes):
     """Return a report of several recipients in all kinds of states."""
     kinds = (
-        {"state": State.DELIVERED},
-        {"state": State.SUBMITTED},
-        {"state": State.UNDELIVERED, "reason": ProblemCode.NOT_DELIVERED},
-        {"state": State.UNKNOWN, "reason": ProblemCode.LINK_LOST},
+        {"state": MessageState.DELIVERED},
+        {"state": MessageState.SUBMITTED},
+        {"state": MessageState.UNDELIVERED, "reason": ProblemCode.NOT_DELIVERED},
+        {"state": MessageState.UNKNOWN, "reason": ProblemCode.LINK_LOST},
         {
-            "state": State.REJECTED,
+            "state": MessageState.REJECTED,
             "reason": Refusal.NUMBER_IMPOSSIBLE,
             "number": "",
             "given": "4477@sms.example.net",

@@ -16,7 +16,7 @@ import pytest
 import structlog
 import uvloop
 
-from mta.smtp.server.hooks import seldom_waits
+from mta.smtp.server.hooks import eager_hook
 from mta.smtp.server.listener import ConnectionLimits, Listener
 from mta.smtp.server.server import ServerSettings, listen
 
@@ -62,13 +62,13 @@ class Waiting(Accepting):
         self.waits = asyncio.Event()
         self.may_go_on = asyncio.Event()
 
-    @seldom_waits
+    @eager_hook
     async def handle_MAIL(self, server, session, envelope, address, options):
         await self._wait(address)
         envelope.mail_from = address
         return "250 2.1.0 OK"
 
-    @seldom_waits
+    @eager_hook
     async def handle_RCPT(self, server, session, envelope, address, options):
         await self._wait(address)
         if address.startswith("no"):

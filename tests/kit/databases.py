@@ -7,7 +7,7 @@ whose user may create databases. fsync is off, because no test pulls the plug. `
 out.
 
 A test that asks for `database_url`, `new_database_url`, `gateway_database` or `module_database` runs once on each kind;
-which ones do not, and why, stands in `tests.one_database`.
+which ones do not, and why, stands in `tests.kit.one_database`.
 """
 
 import ctypes
@@ -30,8 +30,8 @@ import pytest
 from psycopg import sql
 
 from store.engine.database import connect, migrate
-from tests.one_database import kinds_of
-from tests.peer import require_peer
+from tests.kit.one_database import kinds_of
+from tests.kit.peer import require_peer
 
 SQLITE_IN_ITS_FOLDER = "sqlite:///mail2sms.db"
 _BY_KIND = ("database_url", "new_database_url", "gateway_database", "module_database")
@@ -56,7 +56,7 @@ def _quick_folder() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, and refuse a wish for a PostgreSQL that nobody understands."""
+    """Make the marker known, and refuse a choice of PostgreSQL that nobody understands."""
     config.addinivalue_line("markers", "postgresql: runs on a PostgreSQL server")
     asked = os.environ.get(_ASKED, "")
     if asked not in {"", "debian", "pip"} and "://" not in asked:
@@ -74,7 +74,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test once for each kind of database; one that settles for one kind must be named in tests.one_database."""
+    """Run a test once for each kind of database; one that settles for one kind must be named in tests.kit.one_database."""
     test = metafunc.definition.nodeid
     kinds = kinds_of(test)
     for fixture in _BY_KIND:

@@ -23,15 +23,15 @@ from process.clock import SystemClock
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from tests.benchmarks.processes import cpu_of_tree, memory_of_tree
-from tests.databases import SQLITE_IN_ITS_FOLDER
-from tests.in_process import undo_a_command
+from tests.kit.databases import SQLITE_IN_ITS_FOLDER
+from tests.kit.in_process import undo_a_command
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = "sms.example.net"
 SENDER = "anna@example.com"
 
 
-class Site:
+class Installation:
     """Everything of one installation; `carrier` and `box` live in the test, the gateway may be killed at any time.
 
     `database` is what the operator's file says. `doors` are further listeners by name; each gets a port of its own, in
@@ -63,7 +63,7 @@ class Site:
         self._killed = False
         self._beside: psycopg.Connection | None = None
 
-    async def open(self, script: Script | None = None, **carrier_options) -> "Site":
+    async def open(self, script: Script | None = None, **carrier_options) -> "Installation":
         """Start mailbox and carrier, write the configuration with the customer `demo`."""
         self.box.start()
         self._boxed = True
@@ -306,4 +306,4 @@ def addresses(*numbers: str) -> list[str]:
     return [f"{number}@{DOMAIN}" for number in numbers]
 
 
-__all__ = ["DOMAIN", "ROOT", "SENDER", "Site", "addresses", "free_port", "mail"]
+__all__ = ["DOMAIN", "ROOT", "SENDER", "Installation", "addresses", "free_port", "mail"]

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from mta.sending.circuit import CircuitRule
 from mta.sending.connections import PoolLimits
 from mta.sending.deliver import Deliverer
-from mta.sending.outgoing import DeliverySettings, Patience
+from mta.sending.outgoing import ClientTimeouts, DeliverySettings
 from mta.sending.routes import Route, RouteTable
 from tls.contexts import ClientContexts
 from tls.mx import AddressGuard
@@ -27,7 +27,7 @@ from tls.resolver import Resolver, TableResolver
 DOMAIN = "example.com"
 HOST = "mx.example.com"
 LOOPBACK = AddressGuard(allowed=("127.0.0.0/8", "::1/128"))
-SHORT = Patience(connect=2.0, handshake=2.0, command=2.0, content=2.0, attempt=10.0)
+SHORT = ClientTimeouts(connect=2.0, handshake=2.0, command=2.0, content=2.0, attempt=10.0)
 
 
 @dataclass(frozen=True)
@@ -280,7 +280,7 @@ def make_deliverer(
     routes: tuple[Route, ...] = (),
     ca_file: Path | None = None,
     guard: AddressGuard = LOOPBACK,
-    patience: Patience = SHORT,
+    patience: ClientTimeouts = SHORT,
     pool: PoolLimits | None = None,
     circuit: CircuitRule | None = None,
     source_address: str = "",

@@ -37,7 +37,7 @@ def option(doc: str, *, default: Any = MISSING, example: object = None, key: str
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class FieldType:
     """How a TOML value becomes a field's value (ValueError where it can't), in words: `expected`.
 
     `secret` values are never repeated in a message. `show` turns a value back into one that TOML writes.
@@ -50,7 +50,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class TableShape:
+class TableType:
     """How a whole table with keys of its own becomes a value: (value, [(key, what is wrong), …])."""
 
     read: Callable[[Mapping[str, object]], tuple[object, Sequence[tuple[str, str]]]]
@@ -175,13 +175,13 @@ def parse_host_port(value: object) -> HostPort:
     return HostPort(match[1] or match[2], int(match[3]))
 
 
-def whole_number(low: int, high: int | None = None) -> Shape:
+def whole_number(low: int, high: int | None = None) -> FieldType:
     """Return the shape of a whole number between two bounds, both allowed."""
     bounds = f"from {low} to {high}" if high is not None else f"of {low} or more"
-    return Shape(f"a whole number {bounds}", lambda value: _whole(value, low, high), show=int)
+    return FieldType(f"a whole number {bounds}", lambda value: _whole(value, low, high), show=int)
 
 
-def text_like(pattern: str, expected: str) -> Shape:
+def text_like(pattern: str, expected: str) -> FieldType:
     """Return the shape of a text that a regular expression matches whole."""
 
     def parse(value: object) -> str:
@@ -189,25 +189,27 @@ def text_like(pattern: str, expected: str) -> Shape:
             raise ValueError
         return value
 
-    return Shape(expected, parse)
+    return FieldType(expected, parse)
 
 
 Name = Annotated[str, text_like(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a name of letters, digits, - _ and .")]
 ShortText = Annotated[str, text_like(r"[^\x00-\x1f\x7f]{0,200}", "one line of text")]
-Size = Annotated[int, Shape('a size such as "10M" or "512K", or a number of octets', parse_size, show=format_size)]
+Size = Annotated[int, FieldType('a size such as "10M" or "512K", or a number of octets', parse_size, show=format_size)]
 Port = Annotated[int, whole_number(1, 65535)]
 Count = Annotated[int, whole_number(0)]
 Positive = Annotated[int, whole_number(1)]
-Wait = Annotated[timedelta, Shape(f"{DURATION_EXPECTED}, more than 0", _parse_wait, show=format_duration)]
-Domain = Annotated[str, Shape('a domain name such as "sms.example.net"', _parse_domain)]
+Wait = Annotated[timedelta, FieldType(f"{DURATION_EXPECTED}, more than 0", _parse_wait, show=format_duration)]
+Domain = Annotated[str, FieldType('a domain name such as "sms.example.net"', _parse_domain)]
 DomainPattern = Annotated[
-    str, Shape('"example.com", ".example.com" for its sub-domains or "*" for all', _parse_domain_pattern)
+    str, FieldType('"example.com", ".example.com" for its sub-domains or "*" for all', _parse_domain_pattern)
 ]
-MailAddress = Annotated[str, Shape('a mail address such as "sms@example.net"', _parse_mail_address)]
+MailAddress = Annotated[str, FieldType('a mail address such as "sms@example.net"', _parse_mail_address)]
 CipherList = Annotated[str, text_like(r"[A-Za-z0-9+:!@=_.-]{0,500}", 'an OpenSSL list such as "ECDHE+AESGCM"')]
-HostName = Annotated[str, Shape("a host name or address", _parse_host)]
-IpAddress = Annotated[str, Shape('an address such as "192.0.2.25" or "2001:db8::25"', _parse_ip_address)]
-Listen = Annotated[HostPort, Shape('an address with a port such as "127.0.0.1:2525" or "[::1]:2525"', parse_host_port)]
+HostName = Annotated[str, FieldType("a host name or address", _parse_host)]
+IpAddress = Annotated[str, FieldType('an address such as "192.0.2.25" or "2001:db8::25"', _parse_ip_address)]
+Listen = Annotated[
+    HostPort, FieldType('an address with a port such as "127.0.0.1:2525" or "[::1]:2525"', parse_host_port)
+]
 ReadableFile = Annotated[Path, PathKind.FILE]
 PrivateFile = Annotated[Path, PathKind.SECRET]
 Folder = Annotated[Path, PathKind.FOLDER]
@@ -251,14 +253,14 @@ def hints_of(kind: type) -> dict[str, Any]:
     return get_type_hints(kind, include_extras=True)
 
 
-def unwrap(hint: Any) -> tuple[Any, Shape | TableShape | PathKind | None]:
+def unwrap(hint: Any) -> tuple[Any, FieldType | TableType | PathKind | None]:
     """Return the bare type of a hint, without `| None`, and its shape if it has one."""
     if get_origin(hint) in {Union, types.UnionType}:
         kinds = [kind for kind in get_args(hint) if kind is not type(None)]
         return unwrap(kinds[0])
     if get_origin(hint) is Annotated:
         kind, *marks = get_args(hint)
-        return kind, next((mark for mark in marks if isinstance(mark, Shape | TableShape | PathKind)), None)
+        return kind, next((mark for mark in marks if isinstance(mark, FieldType | TableType | PathKind)), None)
     return hint, None
 
 
@@ -321,15 +323,15 @@ def _plain(kind: Any) -> str:
 
 def expected(hint: Any) -> str:
     """Return what a field takes, in words."""
-    kind, shape = unwrap(hint)
+    kind, field_type = unwrap(hint)
     element = item_hint(kind)
-    if isinstance(shape, Shape):
-        return shape.expected
-    if isinstance(shape, PathKind):
-        return f"the path of {shape.value}"
+    if isinstance(field_type, FieldType):
+        return field_type.expected
+    if isinstance(field_type, PathKind):
+        return f"the path of {field_type.value}"
     if element is not None:
         tables = is_dataclass(unwrap(element)[0]) and unwrap(element)[1] is None
         return "at least one such table" if tables else f"a list in brackets, each {expected(element)}"
     if is_choice(kind):
         return words(list(choices(kind)))
-    return "a table" if isinstance(shape, TableShape) or is_table(kind) else _plain(kind)
+    return "a table" if isinstance(field_type, TableType) or is_table(kind) else _plain(kind)

@@ -4,7 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mta.smtp.engine.dialogue import Dialogue
-from mta.smtp.engine.events import AuthCancelled, Data, Event, Hello, Limits, Noticed, StartTls, State, Terms
+from mta.smtp.engine.events import (
+    AuthCancelled,
+    Capabilities,
+    Data,
+    DialogueLimits,
+    DialogueState,
+    Event,
+    Hello,
+    Noticed,
+    StartTls,
+)
 from mta.smtp.engine.replies import GOODBYE, OK, READY_FOR_TLS, Reply
 
 HELLO = b"EHLO client.example.com\r\n"
@@ -28,7 +38,7 @@ class Heard:
     output: bytes = b""
 
     @property
-    def state(self) -> State:
+    def state(self) -> DialogueState:
         """Where the dialogue stands now."""
         return self.dialogue.state
 
@@ -50,9 +60,13 @@ class Heard:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def begin(*, terms: Terms | None = None, limits: Limits | None = None, tls: bool = False, **more) -> Heard:
+def begin(
+    *, terms: Capabilities | None = None, limits: DialogueLimits | None = None, tls: bool = False, **more
+) -> Heard:
     """Return a greeted dialogue at the instant 0."""
-    heard = Heard(Dialogue(terms or Terms(hostname="mx.example.net"), limits or Limits(), now=0.0, tls=tls, **more))
+    heard = Heard(
+        Dialogue(terms or Capabilities(hostname="mx.example.net"), limits or DialogueLimits(), now=0.0, tls=tls, **more)
+    )
     heard.dialogue.greet()
     return heard
 

@@ -3,10 +3,21 @@
 Not here: what is said to a peer that went too far (mta.smtp.engine.dialogue). RFC 5321 §4.5.3.2.
 """
 
-from mta.smtp.engine.events import Auth, AuthAnswer, Data, Event, Incident, Limits, Login, Mail, Message, Rcpt
+from mta.smtp.engine.events import (
+    Auth,
+    AuthAnswer,
+    ContentReceived,
+    Data,
+    DialogueLimits,
+    Event,
+    Incident,
+    Login,
+    Mail,
+    Rcpt,
+)
 
 
-class Patience:
+class Timeouts:
     """The stop watches of one connection. `now` is set from outside: seconds of any clock that never goes back."""
 
     __slots__ = (
@@ -20,7 +31,7 @@ class Patience:
         "now",
     )
 
-    def __init__(self, limits: Limits, now: float) -> None:
+    def __init__(self, limits: DialogueLimits, now: float) -> None:
         self._limits = limits
         self.now = self._started_at = self._waiting_since = now
         self._content_since = self._block_since = self._rate_since = now
@@ -57,12 +68,12 @@ class Patience:
         return Incident.TOO_SLOW if grown < limits.rate * elapsed else None
 
 
-class Tolerance:
+class ErrorBudget:
     """The counts of one connection: what it did wrong. What is refused for now is our fault and counts as nothing."""
 
     __slots__ = ("_errors", "_failed_logins", "_idle_commands", "_limits", "_refused_recipients")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: DialogueLimits) -> None:
         self._limits = limits
         self._failed_logins = 0
         self._forgive()
@@ -75,7 +86,7 @@ class Tolerance:
     def answered(self, event: Event | None, code: int) -> str | None:
         """Count what was answered, None being a command that no event came of; return what was too much, or None."""
         if code < 400:
-            if isinstance(event, Message):
+            if isinstance(event, ContentReceived):
                 self._forgive()
             return None
         if code < 500:
@@ -87,7 +98,7 @@ class Tolerance:
             case Login() | Auth() | AuthAnswer():
                 self._failed_logins += 1
                 return "failed logins" if self._failed_logins >= self._limits.failed_logins else None
-            case None | Mail() | Data() | Message():
+            case None | Mail() | Data() | ContentReceived():
                 self._errors += 1
                 return "errors" if self._errors >= self._limits.errors else None
         return None

@@ -8,7 +8,7 @@ from gateway.ports import MailAttempt
 from sms.message import PartToSubmit
 from sms.outcome import Done
 from sms.report import Notice
-from tests.unit.store_world import START
+from tests.kit.store_harness import START
 
 
 class MovedClock:

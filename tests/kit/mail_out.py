@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.mail_out_kit import HOST, Identity, issue, make_authority, make_intermediate
+from tests.kit.mail_servers import HOST, Identity, issue, make_authority, make_intermediate
 from tls.policy import Pin, PinKind, Tlsa, TlsLevel, TlsPolicy
 
 

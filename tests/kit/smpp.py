@@ -10,7 +10,7 @@ import structlog
 from smpp.client.account import CarrierAccount
 from smpp.client.client import SmppClient
 from smpp.dialect.dialect import Dialect
-from smpp.session.limits import Limits
+from smpp.session.limits import SessionLimits
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet, PartToSubmit, Priority
@@ -152,7 +152,7 @@ def logbook():
         yield book
 
 
-FAST = Limits(window=10, response_seconds=5.0)
+FAST = SessionLimits(window=10, response_seconds=5.0)
 
 
 def account_of(simulator, **changes):

@@ -10,14 +10,14 @@ from sms.settings import Settings, StatusReport
 from store.engine.database import Database
 from store.engine.keys import Keys, public_id, to_stored
 from store.jobs import NewJob, NewMessage, Outbound, Take
-from store.leases import Leases, NodeWish
+from store.leases import Leases, NodeLeaseRequest
 from store.outbox import Outbox, TakeNotices
 from store.queue import Release, find_waiting, flush, hold, list_messages, release
 from store.receipts import Arrived
-from store.results import Answer, Cancel, ProgressStore, Recovery, Rules
+from store.results import Cancel, CarrierAnswer, Recovery, ResultStore, Rules
 from store.serialise import freeze_origins, freeze_settings
 from store.views import find_job, load_reports
-from tests.databases import EMPTY_POSTGRESQL
+from tests.kit.databases import EMPTY_POSTGRESQL
 
 START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 BUSY = Problem(code=ProblemCode.CARRIER_BUSY, text="The carrier is busy.")
@@ -37,7 +37,7 @@ def empty(tx, items):
     return items
 
 
-class World:
+class StoreHarness:
     """What one process named `owner` does with a database; several of them make a cluster."""
 
     def __init__(
@@ -48,7 +48,7 @@ class World:
             self.database.open()
         keys = Keys(node, START.timestamp)
         self.outbound, self.outbox = Outbound(keys), Outbox(keys)
-        self.progress = ProgressStore(keys, rules)
+        self.progress = ResultStore(keys, rules)
         self.leases = Leases()
         self.owner = owner
         self.node = node
@@ -105,21 +105,22 @@ class World:
     def add(self, *numbers: str, **changes):
         return self.database.write_now(self.outbound.add_jobs, self.new_job(*numbers, **changes))
 
-    def take(self, most: int = 100, carrier: str = "alpha", route: str = "alpha", cost_label: str = "", **wishes):
-        wish = Take(
+    def take(self, most: int = 100, carrier: str = "alpha", route: str = "alpha", cost_label: str = "", **more):
+        request = Take(
             carrier=carrier,
             routes=(route,),
             most_parts=most,
             now=self.now,
             owner=self.owner,
             cost_label=cost_label,
-            **wishes,
+            **more,
         )
-        return self.database.write_now(self.outbound.take, wish)
+        return self.database.write_now(self.outbound.take, request)
 
     def settle(self, *answers, carrier: str = "alpha", owner: str = ""):
         items = [
-            Answer(part_key=key, carrier=carrier, outcome=outcome, at=self.now, owner=owner) for key, outcome in answers
+            CarrierAnswer(part_key=key, carrier=carrier, outcome=outcome, at=self.now, owner=owner)
+            for key, outcome in answers
         ]
         return self.database.write_now(self.progress.settle, items)
 
@@ -133,13 +134,13 @@ class World:
         return self.database.write_now(self.progress.sweep, self.now).looked_at
 
     def recover(self, owner: str):
-        wish = Recovery(owner=owner, now=self.now, problem=RESTARTED)
-        return self.database.write_now(self.progress.recover, wish)
+        request = Recovery(owner=owner, now=self.now, problem=RESTARTED)
+        return self.database.write_now(self.progress.recover, request)
 
     def live(self, owner: str | None = None) -> bool:
         """Get a lease, under a new name if one is given."""
         self.owner = owner or self.owner
-        return self.database.write_now(self.leases.acquire, NodeWish(owner=self.owner, node=self.node))
+        return self.database.write_now(self.leases.acquire, NodeLeaseRequest(owner=self.owner, node=self.node))
 
     def seem_dead(self) -> None:
         """Let the lease run out, as if this process had stood still for long."""
@@ -152,8 +153,8 @@ class World:
         return self.database.read_now(partial(find_waiting, name=public))
 
     def cancel(self, public: str):
-        wish = Cancel(message_keys=self.find(public).messages, now=self.now)
-        return self.database.write_now(self.progress.cancel, wish)
+        request = Cancel(message_keys=self.find(public).messages, now=self.now)
+        return self.database.write_now(self.progress.cancel, request)
 
     def hold(self, public: str):
         return self.database.write_now(hold, self.find(public))

@@ -1,6 +1,6 @@
 """Which tests run on one kind of database only, and why. All others that open one run on SQLite and on PostgreSQL.
 
-A name is a test file, or `file::test`. `tests.databases` gives each test its kinds by this table.
+A name is a test file, or `file::test`. `tests.kit.databases` gives each test its kinds by this table.
 """
 
 from collections.abc import Mapping

@@ -18,12 +18,12 @@ from cli.__main__ import main
 from cli.context import database_of
 from cli.setup import CONFIG_NAME, first_values, write_configuration
 from config.model import Config, load_config
-from mta.intake import EnvelopeRecipient, MailEnvelope, Proven
-from process.accept_path import Core
+from mta.intake import EnvelopeRecipient, Proven, ReceivedEnvelope
+from process.accept_path import AcceptPath
 from store.engine.database import Database
-from tests.databases import SQLITE_IN_ITS_FOLDER, fill
-from tests.e2e.site import addresses, mail
-from tests.in_process import undo_a_command
+from tests.kit.databases import SQLITE_IN_ITS_FOLDER, fill
+from tests.kit.in_process import undo_a_command
+from tests.kit.installation import addresses, mail
 
 ANNA, ZOE, BOB = "anna@acme.example.com", "zoe@acme.example.com", "bob@acme.example.com"
 _PEOPLE = (
@@ -79,7 +79,7 @@ def _template() -> Path:
     return folder
 
 
-class HouseCore(Core):
+class HouseCore(AcceptPath):
     """The core with the folder of its configuration, a count of the jobs that it was told of, and the first of them as event."""
 
     def __init__(self, config: Config, database: Database) -> None:
@@ -102,7 +102,7 @@ def open_core(config: Config) -> HouseCore:
     return core
 
 
-def proven(core: Core, customer: str, user: str = "") -> Proven:
+def proven(core: AcceptPath, customer: str, user: str = "") -> Proven:
     """Return what a login of a customer, or of one of its users, proves."""
     found = core.book.directory.customer_named(customer)
     assert found is not None
@@ -110,10 +110,10 @@ def proven(core: Core, customer: str, user: str = "") -> Proven:
     return Proven(customer_id=found.id, user_id=who.id if who is not None else None)
 
 
-def judge(core: Core, customer: str, text: str = "Hello", *, to=("+447700900101",), sender: str = ANNA, **fields):
+def judge(core: AcceptPath, customer: str, text: str = "Hello", *, to=("+447700900101",), sender: str = ANNA, **fields):
     """Judge a plain mail of a proven customer; `notify` is asked for every recipient, `raw` replaces the mail."""
     notify, raw = fields.pop("notify", ""), fields.pop("raw", None)
-    envelope = MailEnvelope(
+    envelope = ReceivedEnvelope(
         reverse_path=fields.pop("reverse_path", sender),
         recipients=tuple(EnvelopeRecipient(address=address, notify=notify) for address in addresses(*to)),
     )
