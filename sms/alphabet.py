@@ -1,15 +1,14 @@
-"""The two alphabets of SMS and the answers to characters that GSM-7 lacks, or the carrier's form of it.
+"""The two alphabets of SMS, and what is done with characters that GSM-7, or the carrier's form of it, lacks.
 
-Not here: what the nearest relative of a character is (relatives), how a text is cut into parts, nor grapheme clusters
-(parts), which the functions here take as given.
+Not here: the nearest relative of a character (relatives), splitting into parts and grapheme clusters (parts).
 Standard: 3GPP TS 23.038 §6.2.1 and §6.2.1.1 (GSM 7 bit default alphabet and its extension table), §6.2.3 (UCS-2).
 
-A septet stands in an octet of its own, as SMPP carries it; a character of the extension table is two of them.
-UCS-2 is UTF-16BE in fact: a character beyond U+FFFF is a surrogate pair of two units.
+Each septet has its own octet, as in SMPP; a character of the extension table is two septets. UCS-2 is in fact UTF-16BE:
+a character beyond U+FFFF is a surrogate pair of two units.
 
-What is done whatever the answer, since nobody sees a difference: every kind of line end becomes LF and a decomposed
-character its composed form, without record; tabs become blanks and control characters vanish, with record. For GSM-7
-also: invisible characters (zero-width, soft hyphens, marks of direction) vanish, with record.
+Some changes are always made, since nobody sees them: every kind of line end becomes LF, and a decomposed character its
+composed form, both unrecorded; tabs become blanks and control characters are removed, both recorded. GSM-7 also loses
+invisible characters (zero-width, soft hyphens, marks of direction), recorded.
 """
 
 import codecs
@@ -38,7 +37,7 @@ _BASIC: Final = (
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 
-# 3GPP TS 23.038 §6.2.1.1: what follows the escape. 0x0A is the page break.
+# 3GPP TS 23.038 §6.2.1.1: the septet after the escape. 0x0A is the page break.
 _EXTENSION: Final = MappingProxyType(
     {
         0x0A: "\f",
@@ -59,7 +58,7 @@ _SEPTETS: Final[dict[int, bytes]] = {
     ord(char): bytes((septet,)) for septet, char in enumerate(_BASIC) if septet != _ESCAPE
 } | {ord(char): bytes((_ESCAPE, septet)) for septet, char in _EXTENSION.items()}
 
-# For ASCII alone translation is five times as fast. DEL marks what it cannot do: no ASCII character has that septet.
+# Translation is five times as fast, but only for ASCII. DEL marks the rest: no ASCII character has that septet.
 _NOT_TRANSLATED: Final = "\x7f"
 _ASCII_TO_SEPTET: Final = "".join(
     chr(_SEPTETS[code][0]) if len(_SEPTETS.get(code, b"")) == 1 else _NOT_TRANSLATED for code in range(128)
@@ -83,8 +82,8 @@ def encode_gsm7(text: str) -> bytes | None:
 def decode_gsm7(septets: bytes) -> str:
     """Return the text of septets, one per octet; an octet above 0x7F becomes U+FFFD.
 
-    An escape with a code that the extension table does not have means that code's basic character, and an escape
-    twice or at the end a blank (3GPP TS 23.038 §6.2.1.1).
+    An escape before a code that the extension table lacks means the basic character of that code; a double escape, or
+    one at the end, means a blank (3GPP TS 23.038 §6.2.1.1).
     """
     pieces: list[str] = []
     end = 0
@@ -119,7 +118,7 @@ def encode_ucs2(text: str) -> bytes:
 
 
 def decode_ucs2(octets: bytes) -> str:
-    """Return the text of UTF-16BE octets; what is broken becomes U+FFFD."""
+    """Return the text of UTF-16BE octets; invalid octets become U+FFFD."""
     return octets.decode("utf-16-be", "replace")
 
 
@@ -129,7 +128,7 @@ def _is_surrogate(char: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A text that its alphabet can hold. `positions` says where in it each replacement begins, in code points."""
+    """A text that its alphabet can hold. `positions` says where each replacement begins in it, in code points."""
 
     text: str
     replaced: tuple[Replacement, ...] = ()
@@ -144,7 +143,7 @@ _PLAIN: Final = frozenset({*_BASIC, *_EXTENSION.values()} - {"\r", "\x1b"})
 _LINE_ENDS: Final = frozenset({"\r\n", "\r", "\v", "\x85", "\u2028", "\u2029"})
 _LAYOUT: Final = MappingProxyType({**dict.fromkeys(_LINE_ENDS, "\n"), "\t": " "})
 _ODD_IN_UCS2: Final = re.compile(r"\r\n|[\x00-\x09\x0b\x0d-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-# Neither UTF-8 nor a database's text takes these; a record of them says U+FFFD.
+# Neither UTF-8 nor a database can store these; the record says U+FFFD.
 _NOT_STORABLE: Final = MappingProxyType({0: _STAND_IN_UCS2, **dict.fromkeys(range(0xD800, 0xE000), _STAND_IN_UCS2)})
 
 
@@ -164,13 +163,13 @@ def fit_gsm7(
     leave_out: bool = False,
     reach: int = sys.maxsize,
 ) -> Fitted | Refused | None:
-    """Return a text, given as its grapheme clusters, as GSM-7 can hold it; each cluster is replaced as a whole.
+    """Return a text, given as its grapheme clusters, in GSM-7 characters; each cluster is replaced as a whole.
 
     `lacking` are characters of GSM-7 that the carrier lacks. Replacements that begin beyond `reach` in the new text are
-    made and not recorded. None means that the text should be sent in UCS-2: the answer is SWITCH and GSM-7 does not
-    suffice; or it is AUTO and a character has no relative, save emoji and symbols where they are to be left out
-    (`leave_out`) and something remains. Refused (NOT_ENCODABLE) where the answer is REJECT, or where SMART and SIMPLE
-    would leave only stand-ins, which nobody wants to pay for.
+    made but not recorded. None means that the text should be sent in UCS-2: the answer is SWITCH and GSM-7 lacks a
+    character; or it is AUTO and a character has no relative. With `leave_out`, AUTO drops emoji and symbols instead, if
+    something remains. Refused (NOT_ENCODABLE) if the answer is REJECT, or if SMART or SIMPLE would leave only
+    stand-ins: nobody wants to pay for those.
     """
     text = tuple(clusters)
     chosen = _choose_all(text, answer, lacking)
@@ -200,7 +199,7 @@ def fit_gsm7(
 
 
 def find_strange(clusters: Iterable[str], answer: Unencodable) -> tuple[str, ...]:
-    """Return what of a text has GSM-7 given up under this answer, AUTO or SWITCH: each cluster once, in its order."""
+    """Return the clusters that make a text leave GSM-7 under AUTO or SWITCH: each cluster once, in order."""
     text = tuple(clusters)
     chosen = _choose_all(text, answer, NOTHING)
     numbers = _beside_digits(text, chosen, answer)
@@ -214,7 +213,7 @@ def find_strange(clusters: Iterable[str], answer: Unencodable) -> tuple[str, ...
 
 
 class Became(StrEnum):
-    """What a character became that the alphabet lacks."""
+    """What replaced a character that the alphabet lacks."""
 
     RELATIVE = "relative"
     STAND_IN = "stand-in"
@@ -223,7 +222,7 @@ class Became(StrEnum):
 
 
 def what_became(replaced: Replacement) -> Became:
-    """Return what became of a character: a question mark is a relative of none but other question marks."""
+    """Return what replaced a character: `?` is a relative only of other question marks."""
     if not replaced.new:
         return Became.LEFT_OUT
     if replaced.new.isspace() and not replaced.old.isspace():
@@ -235,7 +234,7 @@ def what_became(replaced: Replacement) -> Became:
 
 
 class _Substitute(NamedTuple):
-    """What a cluster becomes: `missing` in GSM-7, `strange` where nothing says the same, `seen` by a reader."""
+    """What replaces a cluster: `missing` in GSM-7, `strange` if nothing says the same, `seen` by a reader."""
 
     new: str
     missing: bool = False
@@ -262,12 +261,12 @@ def _choose(cluster: str, answer: Unencodable, lacking: frozenset[str]) -> _Subs
 
 
 def _is_symbol(cluster: str) -> bool:
-    """Tell whether a cluster is an emoji, a symbol or a sign: it has no letter or digit and is more than marks."""
+    """Return whether a cluster is an emoji, a symbol or a sign: no letter, no digit, and more than marks."""
     kinds = {unicodedata.category(char)[0] for char in cluster}
     return kinds.isdisjoint("LN") and kinds != {"M"}
 
 
-# Texts of a job say the same characters again and again; what is longer than this is made up, and would fill the cache.
+# The texts of a job repeat the same characters; a longer cluster is no real one, and would fill the cache.
 _REMEMBERED_LENGTH: Final = 8
 _substitute = lru_cache(maxsize=32768)(_choose)
 
@@ -282,9 +281,9 @@ def _choose_all(text: Sequence[str], answer: Unencodable, lacking: frozenset[str
 def _beside_digits(
     text: Sequence[str], chosen: Mapping[str, _Substitute], answer: Unencodable
 ) -> dict[int, _Substitute]:
-    """Return what numbers become that stand beside a digit and would be read as one with it, by index.
+    """Return by index what replaces a number character beside a digit, which would be read as one number with it.
 
-    A fraction keeps apart, such as ½ in 3½; any other has no relative there, such as ³ in 10³: 103 says something else.
+    A fraction such as ½ in 3½ is set apart; any other, such as ³ in 10³, has no relative: 103 means something else.
     """
     numbers = {cluster for cluster, one in chosen.items() if _ends_in_digit(one.new) and not cluster[0].isdecimal()}
     found: dict[int, _Substitute] = {}
@@ -304,12 +303,12 @@ def _beside_digits(
 
 
 def _ends_in_digit(new: str) -> bool:
-    """Tell whether one of the two ends of a text is a digit."""
+    """Return whether a text begins or ends with a digit."""
     return new[:1].isdecimal() or new[-1:].isdecimal()
 
 
 def _with_blanks(text: Iterable[str], left_out: Collection[str]) -> Iterator[str]:
-    """Give the clusters, each that is left out with the blanks behind it where a blank or nothing is before it."""
+    """Yield the clusters; one that is left out takes the blanks behind it along if a blank or nothing precedes it."""
     held = ""
     at_blank = True
     for cluster in text:
@@ -327,16 +326,16 @@ def _with_blanks(text: Iterable[str], left_out: Collection[str]) -> Iterator[str
 
 
 def _is_seen(old: str, new: str) -> bool:
-    """Tell whether a reader sees a difference."""
+    """Return whether a reader sees a difference."""
     return old not in _LINE_ENDS and unicodedata.normalize("NFC", old) != new
 
 
 def fit_ucs2(
     text: str, *, reach: int = sys.maxsize, clusters_of: Callable[[str], Iterable[str]] = lambda text: (text,)
 ) -> Fitted:
-    """Return a text as UCS-2 can hold it: all but control characters and lone surrogates; `reach` as for `fit_gsm7`.
+    """Return a text without what UCS-2 cannot hold: control characters, lone surrogates; `reach` as for `fit_gsm7`.
 
-    `clusters_of` cuts a text into its grapheme clusters, each of which is composed where that makes it shorter.
+    `clusters_of` cuts a text into its grapheme clusters; each is composed if that makes it shorter.
     """
     fitting = _Fitting(reach)
     pieces: list[str] = []
@@ -360,13 +359,13 @@ def fit_ucs2(
 
 
 def _composed(cluster: str) -> str:
-    """Return the composed form, save where that is another character, or is longer (composition exclusions)."""
+    """Return the composed form, unless that is another character or longer (composition exclusions)."""
     composed = unicodedata.normalize("NFC", cluster)
     return composed if len(composed) < len(cluster) else cluster
 
 
 class _Fitting:
-    """Counts where we are in the old and in the new text, and records replacements up to `reach` in the new one."""
+    """Counts the positions in the old and in the new text, and records replacements up to `reach` in the new one."""
 
     def __init__(self, reach: int) -> None:
         self.position = 0
@@ -376,12 +375,12 @@ class _Fitting:
         self._positions: list[int] = []
 
     def keep(self, old: str, new: str) -> None:
-        """Pass what a reader sees unchanged."""
+        """Pass a cluster in which a reader sees no change."""
         self._index += len(old)
         self.position += len(new)
 
     def add(self, old: str, new: str, *, seen: bool) -> None:
-        """Pass what takes the place of `old`: a replacement where a reader sees a difference."""
+        """Pass what replaces `old`, and record it if a reader sees a difference."""
         if seen and self.position <= self._reach:
             storable = old.translate(_NOT_STORABLE)
             self._replaced.append(Replacement(index=self._index, old=storable, new=new))
@@ -390,17 +389,17 @@ class _Fitting:
         self.position += len(new)
 
     def fitted(self, text: str) -> Fitted:
-        """Return the new text with what was recorded."""
+        """Return the new text with its record."""
         return Fitted(text=text, replaced=tuple(self._replaced), positions=tuple(self._positions))
 
 
 def _has_meaning(text: str) -> bool:
-    """Tell whether the text says something: a letter, a digit, a symbol such as €, more than blanks and punctuation."""
+    """Return whether the text has meaning: a letter, a digit, a symbol such as €, not only blanks and punctuation."""
     return any(unicodedata.category(char)[0] in "LNS" for char in text)
 
 
 def _fit_without_loss(cluster: str, lacking: frozenset[str]) -> str | None:
-    """Return what GSM-7 can hold of the cluster if a reader misses nothing, None otherwise."""
+    """Return the cluster in GSM-7 if a reader misses nothing, None otherwise."""
     layout = _LAYOUT.get(cluster)
     if layout is not None:
         return layout
@@ -409,12 +408,12 @@ def _fit_without_loss(cluster: str, lacking: frozenset[str]) -> str | None:
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether a text shows nothing: it is empty, or all blanks and invisible characters."""
+    """Return whether a text shows nothing: it is empty, or all blanks and invisible characters."""
     return all(char.isspace() or _is_invisible(char) for char in text)
 
 
 def _is_invisible(char: str) -> bool:
-    """Tell whether the character shows nothing itself: controls, formats, variation selectors."""
+    """Return whether the character itself shows nothing: controls, formats, variation selectors."""
     if char in _PLAIN:
         return False
     return (
@@ -425,7 +424,7 @@ def _is_invisible(char: str) -> bool:
 
 
 def _refuse(text: Sequence[str], missing: Collection[str], lacking: frozenset[str]) -> Refused:
-    """Name the first clusters that are missing, in ASCII, with their characters counted from 1."""
+    """Name the first missing clusters in ASCII, with their positions counted from 1."""
     named: list[str] = []
     count = index = 0
     for cluster in text:

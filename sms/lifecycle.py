@@ -1,4 +1,4 @@
-"""How one message lives: the literal transition table, the fold of parts into a message, the summary of a job.
+"""The life of a message: the transition table, the fold of parts into a message, the summary of a job.
 
 Not here: who causes an event (gateway) or writes it down (store). The documentation draws `TRANSITIONS`.
 """
@@ -58,7 +58,7 @@ _REPORTS: Mapping[Event, MessageState] = MappingProxyType(
     }
 )
 
-# An event that a state's row does not name is ignored: late, doubled and contradicting news changes nothing.
+# An event that a state's row does not name is ignored: late, repeated or contradicting news changes nothing.
 TRANSITIONS: Mapping[MessageState, Mapping[Event, MessageState]] = MappingProxyType(
     {
         MessageState.QUEUED: MappingProxyType(
@@ -68,8 +68,8 @@ TRANSITIONS: Mapping[MessageState, Mapping[Event, MessageState]] = MappingProxyT
                 Event.CANCEL: MessageState.CANCELLED,
                 Event.STOP: MessageState.REJECTED,
                 Event.FAIL: MessageState.FAILED,
-                # Of a part that waits to be sent again because its answer was lost: the answer came late after all, or
-                # the part ends without it.
+                # The part waits to be sent again because its answer was lost: the answer comes late, or the part ends
+                # without it.
                 Event.ACCEPT: MessageState.SUBMITTED,
                 Event.LOSE: MessageState.UNKNOWN,
             }
@@ -90,7 +90,7 @@ TRANSITIONS: Mapping[MessageState, Mapping[Event, MessageState]] = MappingProxyT
                 Event.CARRIER_CANCELLED: MessageState.CANCELLED,
             }
         ),
-        # A late answer says what became of it, as a receipt does.
+        # A late answer decides the state, as a receipt does.
         MessageState.UNKNOWN: MappingProxyType(
             {**_REPORTS, Event.ACCEPT: MessageState.SUBMITTED, Event.FAIL: MessageState.FAILED}
         ),
@@ -118,7 +118,7 @@ REPORT_OF: Mapping[ReceiptState, Event | None] = MappingProxyType(
     }
 )
 
-# News on the way: kept with the part that they name, and no event.
+# News on the way: kept with its part, and no event.
 INTERMEDIATE = frozenset(state for state, event in REPORT_OF.items() if event is None)
 
 OPEN = frozenset({MessageState.QUEUED, MessageState.SUBMITTING})
@@ -131,13 +131,13 @@ def advance(state: MessageState, event: Event) -> MessageState:
 
 
 def is_final(state: MessageState, *, receipt_expected: bool) -> bool:
-    """Tell whether a message in this state needs nothing more; `submitted` does not where no receipt will come."""
+    """Return whether a message in this state is final; `submitted` is if no receipt will come."""
     if state is MessageState.SUBMITTED:
         return not receipt_expected
     return state not in OPEN
 
 
-# The first of these that a part has names the message: work to do first, then the worst news, success last.
+# The first of these that any part has is the state of the message: open work first, then the worst news, success last.
 _FOLD_ORDER = (
     MessageState.SUBMITTING,
     MessageState.QUEUED,
@@ -160,7 +160,7 @@ def fold_parts(states: Iterable[MessageState]) -> MessageState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """How many messages of a job stand where; what a report's headline is made from."""
+    """How many messages of a job are in which state, for the headline of a report."""
 
     total: int
     delivered: int
@@ -171,7 +171,7 @@ class Summary:
 
 
 def summarise(states: Iterable[MessageState]) -> Summary:
-    """Count the messages of a job by what their sender wants to know."""
+    """Count the messages of a job for their sender."""
     all_states = list(states)
     delivered = all_states.count(MessageState.DELIVERED)
     submitted = all_states.count(MessageState.SUBMITTED)
@@ -188,9 +188,9 @@ def summarise(states: Iterable[MessageState]) -> Summary:
 
 
 FAULTS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 180, 600, 1200, 1800))
-"""How long a part waits after the first, second, … attempt that went wrong."""
+"""How long a part waits after its first, second, … failed attempt."""
 THROTTLES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 3, 5, 8, 15, 30, 60))
-"""The same where the carrier was only asked too fast: the link slows down by itself, so the SMS need not wait long."""
+"""The same for throttled attempts: the link slows down by itself, so the SMS waits less."""
 
 
 def retry_delay(attempts: int, pause: timedelta | None, spread: int, ladder: Sequence[timedelta] = FAULTS) -> timedelta:

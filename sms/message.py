@@ -1,4 +1,4 @@
-"""The vocabulary of one SMS on its way: submissions, jobs, messages, parts, receipts, notices.
+"""The vocabulary of an SMS in transit: submissions, jobs, messages, parts, receipts, notices.
 
 Not here: how a number, an alphabet or a split is made (number, alphabet, parts), nor how states change (lifecycle).
 Every instant is an aware UTC datetime and its name ends in `_at`.
@@ -80,7 +80,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailOrigin:
-    """What must be remembered of the mail to answer it: envelope (RFC 3461), identity, thread, header block.
+    """What an answer to the mail needs: envelope (RFC 3461), identity, thread, header block.
 
     `reverse_path` is empty for the null sender. `header` is the mail's header block as received; `body` is kept
     only for RET=FULL and only until the job is final.
@@ -102,7 +102,7 @@ class MailOrigin:
 class PartToSubmit:
     """One part handed to a carrier. `message_key` groups the parts of one message, `reference` is the UDH's own.
 
-    For a carrier that splits texts itself it is a whole text of `total` parts, by the key of the first.
+    For a carrier that splits texts itself it is a whole text of `total` parts, with the key of the first.
     """
 
     part_key: int
@@ -143,13 +143,12 @@ class ReceiptState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The carrier tells us of one part; ENROUTE and ACCEPTED are news on the way and decide nothing, as does OTHER.
+    """The carrier reports on one part; ENROUTE, ACCEPTED and OTHER are news on the way and decide nothing.
 
-    OTHER stands for what nobody knows the meaning of. `word` is the carrier's own, such as DELIVRD; the same news in
-    another word is equal.
+    OTHER is a state of unknown meaning. `word` is the carrier's own, such as DELIVRD; it does not count in comparisons.
 
-    `carrier_id` is normalised by the carrier's dialect before it comes here.
-    `number` is the handset's, digits only, where the carrier says it: it helps to settle a part whose answer was lost.
+    `carrier_id` is already normalised by the carrier's dialect. `number` is the handset's, digits only, if the carrier
+    reports it: it helps to settle a part whose answer was lost.
     """
 
     carrier: str

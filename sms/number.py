@@ -1,10 +1,10 @@
-"""Telephone numbers of handsets, and what a handset may show as the sender. The only user of `phonenumbers`.
+"""Telephone numbers of handsets, and sender IDs that a handset may show. The only user of `phonenumbers`.
 
 Not here: which numbers a customer may write to (gateway.accept), nor numbers that belong to us (inbound.routing).
 Standards: ITU-T E.164; RFC 3966 for the `tel:` prefix; SMPP 3.4 §5.2.5 for the kinds of sender.
 
-A number is taken when it is possible: numbering plans open faster than metadata follows, and the numbers reserved for
-fiction are possible but not valid. It is refused when its known type cannot receive SMS. How a text is read:
+A possible number is taken: numbering plans grow faster than the metadata, and numbers reserved for fiction are possible
+but not valid. It is refused if its known type cannot receive SMS. How a text is read:
 
 1. `+…` and `00…` are international, whatever the default country. Where `00…` makes no possible number, the
    international prefix of the default country is tried (0011… in AU).
@@ -59,7 +59,7 @@ class SenderId:
 
 
 class _Fit(IntEnum):
-    """How well a text reads as one number; the higher reading wins."""
+    """How well a text reads as a number; the higher reading wins."""
 
     IMPOSSIBLE = 0
     CANNOT_RECEIVE = 1
@@ -69,14 +69,14 @@ class _Fit(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """One way to read a text: the number's digits where it has any, and why it is refused where it is."""
+    """One way to read a text: the number's digits, if any, and the refusal, if any."""
 
     fit: _Fit
     digits: str = ""
     detail: str = ""
 
 
-# E.164 §6: at most 15 digits. Before them come two zeros at most, and one more as (0).
+# E.164 §6: at most 15 digits. At most two zeros precede them, and one more as (0).
 _MOST_DIGITS = 15
 _MOST_WRITTEN_DIGITS = _MOST_DIGITS + 3
 _LONGEST_TEXT = 64
@@ -89,7 +89,7 @@ _SPREADSHEET_FLOAT = re.compile(r"[0-9]+\.0+", re.ASCII)
 _SPREADSHEET_EXPONENT = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+", re.ASCII)
 _EXTENSION = re.compile(r"[0-9] *(x|ext|#|;)", re.ASCII | re.IGNORECASE)
 
-# A personal number forwards calls; a pager has its own network. VoIP numbers are served by SMS in many plans: taken.
+# A personal number forwards calls; a pager has its own network. VoIP numbers are taken: many plans serve them by SMS.
 _CANNOT_RECEIVE = MappingProxyType(
     {
         PhoneNumberType.FIXED_LINE: "a fixed line",
@@ -163,7 +163,7 @@ def _parse_number(text: str, country: str, strict: bool) -> MobileNumber | Refus
 
 
 def _find_malformation(written: str) -> str:
-    """Return why the text is not one number in digits and separators, empty if it is."""
+    """Return why the text is not a number of digits and separators, empty if it is."""
     if _SPREADSHEET_EXPONENT.fullmatch(written) or _SPREADSHEET_FLOAT.fullmatch(written):
         return "The number was rounded by a spreadsheet: format the cell as text and enter it again."
     if _WRITTEN_NUMBER.fullmatch(written):
@@ -201,7 +201,7 @@ def _choose_reading(written: str, region: str) -> _Reading:
 
 
 def _choose_bare_reading(written: str, digits: str, region: str) -> _Reading:
-    """Decide between national and international for digits that say neither (rules 3 and 4 of the module)."""
+    """Read digits without 00 or plus as national or international (rules 3 and 4 of the module)."""
     national = _read(digits, region) if region else _Reading(fit=_Fit.IMPOSSIBLE)
     if national.fit is _Fit.VALID:
         return national
@@ -218,7 +218,7 @@ def _choose_bare_reading(written: str, digits: str, region: str) -> _Reading:
 
 
 def _has_trunk_zero(region: str) -> bool:
-    """Tell whether national numbers of the country are written with a 0 that is no part of the number."""
+    """Return whether national numbers of the country are written with a 0 that is no part of the number."""
     return (phonenumbers.ndd_prefix_for_region(region, True) or "").startswith("0")
 
 
@@ -227,7 +227,7 @@ def _main_region(country_code: int | None) -> str:
 
 
 def _dials_abroad(digits: str, region: str) -> bool:
-    """Tell whether the digits begin with the country's international prefix and a country code."""
+    """Return whether the digits begin with the country's international prefix and a country code."""
     try:
         number = phonenumbers.parse(digits, region or None, keep_raw_input=True)
     except NumberParseException:
@@ -236,7 +236,7 @@ def _dials_abroad(digits: str, region: str) -> bool:
 
 
 def _read_international(written: str, digits: str) -> _Reading:
-    """Read digits that begin with a country code; the 0 of `+49 (0) 176` falls where the country has no such 0."""
+    """Read digits that begin with a country code; the 0 of `+49 (0) 176` is dropped if the country has no such 0."""
     reading = _read(f"+{digits}", None)
     if reading.fit is _Fit.IMPOSSIBLE and _TRUNK_IN_BRACKETS.search(written):
         without = _TRUNK_IN_BRACKETS.sub("", written, count=1).translate(_SEPARATORS)
@@ -245,7 +245,7 @@ def _read_international(written: str, digits: str) -> _Reading:
 
 
 def _read(digits: str, region: str | None) -> _Reading:
-    """Read the digits as one number of the region, or as an international number where they begin with +."""
+    """Read the digits as one number of the region, or as an international number if they begin with +."""
     try:
         number = phonenumbers.parse(digits, region)
     except NumberParseException as error:
@@ -255,7 +255,7 @@ def _read(digits: str, region: str | None) -> _Reading:
         return _impossible(_UNREADABLE[NumberParseException.TOO_LONG])
     reason = phonenumbers.is_possible_number_with_reason(number)
     if number.italian_leading_zero and _has_trunk_zero(_main_region(number.country_code)):
-        reason = ValidationResult.TOO_SHORT  # too short to lose its trunk 0, which the library then keeps as a digit
+        reason = ValidationResult.TOO_SHORT  # the library keeps the trunk 0 of a number this short as a digit
     if reason != ValidationResult.IS_POSSIBLE:
         return _impossible(_IMPOSSIBLE[reason].format(code=number.country_code))
     kind = phonenumbers.number_type(number)
@@ -276,7 +276,7 @@ _NUMERIC_SENDER = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})|([1-9][0-9]{8,14})", 
 
 
 def parse_sender_id(text: str) -> SenderId | None:
-    """Return the sender ID that the text names, None where a network could not show it.
+    """Return the sender ID that the text names, None if a network could not show it.
 
     - `+` or `00` and 7 to 15 digits, or 9 to 15 digits that do not begin with 0: an international number;
     - 3 to 8 digits: a short code (a national number as sender is not taken: a phone abroad could not answer it);
@@ -294,31 +294,31 @@ def parse_sender_id(text: str) -> SenderId | None:
 
 
 def is_country(text: str) -> bool:
-    """Tell whether a text is the ISO 3166 code, in capitals, of a country with a numbering plan: GB is, UK is not."""
+    """Return whether a text is the ISO 3166 code, in capitals, of a country with a numbering plan: GB, not UK."""
     return text in phonenumbers.SUPPORTED_REGIONS
 
 
 def country_of_dialling_code(code: int) -> str:
-    """Return the main country of a dialling code such as 49, empty where it has none."""
+    """Return the main country of a dialling code such as 49, empty if it has none."""
     region = _main_region(code)
     return region if is_country(region) else ""
 
 
 @lru_cache(maxsize=32768)
 def country_of(number: MobileNumber) -> str:
-    """Return the ISO 3166-1 alpha-2 code of the number's country, empty for networks of no country (satellites).
+    """Return the ISO 3166-1 alpha-2 code of the number's country, empty for networks without a country (satellites).
 
     An unallocated number counts for the main country of its country code.
     """
     try:
         parsed = phonenumbers.parse(number.e164, None)
     except NumberParseException:
-        return ""  # kept from a time when the metadata knew its country code
+        return ""  # stored when the metadata still knew its country code
     region = phonenumbers.region_code_for_number(parsed) or _main_region(parsed.country_code)
     return region if region.isalpha() and region != "ZZ" else ""
 
 
 def mask_number(text: str) -> str:
-    """Return a number for logs, with or without its plus, so that nobody can call it: `+447700…23`."""
+    """Return a number, with or without plus, masked for logs: `+447700…23`."""
     digits = text.removeprefix("+")
     return f"+{digits[:-6]}…{digits[-2:]}" if len(digits) > 8 else "+…"

@@ -1,8 +1,8 @@
 """The closed lists of what can go wrong: refusals before acceptance, outcomes after an attempt.
 
 Not here: SMTP replies (mta.smtp.engine.replies), HTTP answers (web) and SMPP statuses (smpp), which are tables over
-these lists. A problem carries one sentence for the customer; the cause, which may name hosts and codes, is for the log
-only.
+these lists. A problem has one sentence for the customer; its cause, which may name hosts and codes, is only for the
+log.
 """
 
 from dataclasses import dataclass
@@ -47,14 +47,14 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """One refusal with what, where and how to mend it, in a sentence that the sender may read."""
+    """One refusal, with a sentence that tells the sender what is wrong, where, and how to mend it."""
 
     refusal: Refusal
     detail: str = ""
 
 
 class ProblemCode(StrEnum):
-    """What went wrong in an attempt, in words that templates translate."""
+    """What went wrong in an attempt; templates translate it."""
 
     LINK_DOWN = "link-down"
     LINK_LOST = "link-lost"
@@ -99,14 +99,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The other side has it. `reference` is its own id for it, empty where it gives none."""
+    """The other side has it. `reference` is its own id for it, empty if it gives none."""
 
     reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Nothing was taken; a later attempt may work. `after` is the pause that was asked for, None for our schedule."""
+    """Nothing was taken; a later attempt may work. `after` is the requested pause, None for our schedule."""
 
     problem: Problem
     after: timedelta | None = None
@@ -121,7 +121,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """The attempt left us and the answer was lost: the other side may or may not have it."""
+    """The attempt was sent and its answer was lost: the other side may or may not have it."""
 
     problem: Problem
 

@@ -1,6 +1,6 @@
-"""Texts into parts as they go on the air. The only user of `regex`, for grapheme clusters (UAX #29).
+"""Splits texts into the parts that are sent. The only user of `regex`, for grapheme clusters (UAX #29).
 
-Not here: the alphabets and the replacing of characters (alphabet), nor who counts references (store).
+Not here: the alphabets and the replacing of characters (alphabet), counting references (store).
 Standards: 3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8 (concatenation), 3GPP TS 23.038 §4 (alphabets).
 
 | | alone | 8-bit reference | 16-bit reference |
@@ -43,10 +43,10 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     wide_reference: bool = False,
     lacking: frozenset[str] = NOTHING,
 ) -> EncodedText | Refused:
-    """Return the text ready for the air: encoded, split, and cut where it needs more than `max_parts` (1 to 255).
+    """Return the text ready to send: encoded, split, and cut if it needs more than `max_parts` (1 to 255).
 
-    `lacking` are the characters of GSM-7 that a carrier of the route lacks, answered as those that GSM-7 lacks. Where
-    AUTO takes UCS-2 for emoji and symbols alone, and UCS-2 would be cut, they are left out and the text keeps to GSM-7.
+    `lacking` are the characters of GSM-7 that a carrier of the route lacks; they are treated as those that GSM-7 lacks.
+    If AUTO would take UCS-2 only for emoji and symbols, and UCS-2 would be cut, they are left out and it takes GSM-7.
     No part ends inside an escape pair, a surrogate pair or a grapheme cluster, except a cluster longer than a whole
     part, which ends between code points. `text` and `cut` together are the text after replacement; `replaced` names
     only what is in `text`, with `index` in the text as given here. `reference` has 8 bits, or 16 if wide.
@@ -108,7 +108,7 @@ def with_reference(encoded: EncodedText, reference: int, *, wide: bool = False) 
         message = "these parts have no room for a wide reference"
         raise ValueError(message)
     headers = _headers(len(encoded.parts), reference, wide=wide)
-    # Built by hand: `replace` takes three times as long, and each long text comes by here.
+    # Built by hand: `replace` takes three times as long, and every long text passes here.
     return EncodedText(
         text=encoded.text,
         alphabet=encoded.alphabet,
@@ -124,20 +124,20 @@ def with_reference(encoded: EncodedText, reference: int, *, wide: bool = False) 
 
 
 def count_up(encoded: EncodedText, reference: int) -> EncodedText:
-    """Return the same parts under the next reference of a counter, as wide as the parts have room for."""
+    """Return the same parts under the next reference of a counter, as wide as the parts allow."""
     wide = encoded.parts[0].udh[:1] == bytes((_WIDE_UDH_LENGTH,))
     return with_reference(encoded, reference if wide else reference & 0xFF, wide=wide)
 
 
 def narrow_header(udh: bytes) -> bytes:
-    """Return a concatenation header with an 8-bit reference in place of one with 16 bits; others as they are."""
+    """Return a concatenation header with an 8-bit reference instead of a 16-bit one; others unchanged."""
     if udh[:3] != b"\x06\x08\x04":
         return udh
     return bytes((5, 0, 3)) + udh[4:]
 
 
 def graphemes(text: str) -> list[str]:
-    """Return the extended grapheme clusters of a text (UAX #29): what a reader takes for one character."""
+    """Return the extended grapheme clusters of a text (UAX #29): what a reader sees as one character."""
     return _clusters_of()(text)
 
 
@@ -151,9 +151,9 @@ def _clusters_of() -> Callable[[str], list[str]]:
 def _choose_alphabet(
     text: str, coding: Alphabet, unencodable: Unencodable, lacking: frozenset[str], *, reach: int
 ) -> _Chosen | Refused:
-    """Return the alphabet, the text as it fits in there, and its octets; replacements are recorded up to `reach`."""
+    """Return the alphabet, the text fitted to it, and its octets; replacements are recorded up to `reach`."""
     if coding is Alphabet.GSM7:
-        # Most texts are in GSM-7 as they are; a CR is too, but line ends are to become LF.
+        # Most texts are in GSM-7 unchanged; so is a CR, but line ends become LF.
         septets = None if "\r" in text else encode_gsm7(text)
         if septets is not None and (not lacking or lacking.isdisjoint(text)):
             return Alphabet.GSM7, Fitted(text=text), septets
@@ -167,7 +167,7 @@ def _choose_alphabet(
 
 
 def _headers(total: int, reference: int, *, wide: bool) -> Iterator[bytes]:
-    """Make the UDH of each of `total` parts; a part alone has none."""
+    """Yield the UDH of each of `total` parts; a single part has none."""
     if total == 1:
         yield b""
         return
@@ -210,7 +210,7 @@ def _split_ucs2(text: str, octets: bytes, limit: int) -> Iterator[tuple[str, byt
 
 
 def _atoms(text: str, limit: int) -> Iterator[str]:
-    """Give what must stay together: clusters, or the code points of a cluster that no part can hold."""
+    """Yield what must stay together: clusters, or the code points of a cluster that no part can hold."""
     for cluster in graphemes(text):
         if _octet_length(cluster) > limit:
             yield from cluster

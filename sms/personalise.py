@@ -1,8 +1,8 @@
-"""One text and rows of values → one text per recipient, strictly: what has no value is a fault, never an empty place.
+"""One text and rows of values → one text per recipient; a missing value is a fault and never leaves a gap.
 
-A placeholder is `{{ column }}` or `{{ column|filter|… }}`; there is nothing else, and values are never read again as
-templates. Columns are compared without regard to case, blanks and hyphens. Not here: where rows come from (lists,
-mta.reading.table_file), who decides what a fault does (gateway.accept).
+A placeholder is `{{ column }}` or `{{ column|filter|… }}`; there is nothing else, and values are never read as
+templates. Case, blanks and hyphens of columns are ignored. Not here: where rows come from (lists,
+mta.reading.table_file), what a fault causes (gateway.accept).
 """
 
 import re
@@ -23,12 +23,12 @@ COLUMNS_LIMIT: Final = 100
 VALUE_LIMIT: Final = 2_000
 PLACEHOLDERS_LIMIT: Final = 100
 LENGTH_LIMIT: Final = 4_000
-"""More than any number of parts holds: a few octets of a text could otherwise become gigabytes over many rows."""
+"""More than the most parts hold: without it a few octets of text could become gigabytes over many rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """One recipient: `line` is where it stands in its file, from 1; `values` is by canonical column, all of them."""
+    """One recipient: `line` is its line in the file, from 1; `values` has a value for every canonical column."""
 
     line: int
     number: str
@@ -37,7 +37,7 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows with the same columns: canonical names in the file's order, that of the number among them."""
+    """Rows with the same columns: canonical names in the file's order, including that of the number."""
 
     columns: tuple[str, ...]
     rows: tuple[TableRow, ...]
@@ -45,7 +45,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """One place to fill: the column's canonical name, the filters in order, and what stands in for an empty value."""
+    """One place to fill: the column's canonical name, the filters in order, and the default for an empty value."""
 
     column: str
     filters: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class TextTemplate:
-    """A text taken apart: literal texts and placeholders in turn."""
+    """A parsed text: literal texts and placeholders in turn."""
 
     pieces: tuple[str | Placeholder, ...]
 
@@ -66,7 +66,7 @@ class TextTemplate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFault:
-    """What is wrong with one recipient of a personalised text; `row` says which, in the sender's words."""
+    """What is wrong with one recipient of a personalised text; `row` names it in the sender's words."""
 
     row: str
     text: str
@@ -90,7 +90,7 @@ _FILTERS: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
 )
 _OPEN: Final = "{{"
 _CLOSE: Final = "}}"
-# Mail clients turn straight quotes into typographic ones while a sender types.
+# Mail clients turn straight quotes into typographic ones.
 _QUOTES: Final = "\"'\u00ab\u00bb\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a"
 _DEFAULT: Final = re.compile(rf"default\s*\(\s*[{_QUOTES}]([^{_QUOTES}]{{0,200}})[{_QUOTES}]\s*\)")
 _SPLIT: Final = re.compile(rf"\|(?=(?:[^{_QUOTES}]*[{_QUOTES}][^{_QUOTES}]*[{_QUOTES}])*[^{_QUOTES}]*\Z)")
@@ -99,13 +99,13 @@ _COLUMN: Final = re.compile(r"\w+(?:_\w+)*")
 
 
 def canonical_column(text: str) -> str:
-    """Return the form in which columns are compared: lower case, words joined by `_`; empty for what is no name."""
+    """Return the form in which columns are compared: lower case, words joined by `_`; empty if it is no name."""
     name = "_".join(unicodedata.normalize("NFC", text).lower().replace("-", " ").replace("_", " ").split())
     return name if len(name) <= COLUMNS_LIMIT and _COLUMN.fullmatch(name) else ""
 
 
 def parse_template(text: str) -> TextTemplate | Refused:
-    """Take a text apart at its placeholders; TEMPLATE_INCOMPLETE says which one cannot be read, and why."""
+    """Parse a text with placeholders; TEMPLATE_INCOMPLETE says which one cannot be read, and why."""
     pieces: list[str | Placeholder] = []
     rest = text
     if text.count(_OPEN) > PLACEHOLDERS_LIMIT:
@@ -128,7 +128,7 @@ def _refused(detail: str) -> Refused:
 
 
 def _read_placeholder(inside: str) -> Placeholder | str:
-    """Return what stands between the braces, or what is wrong with it."""
+    """Return the placeholder between the braces, or what is wrong with it."""
     if len(inside) > _LONGEST:
         return "a placeholder is {{ column }} or {{ column|filter }}"
     name, *words = (part.strip() for part in _SPLIT.split(inside))
@@ -151,7 +151,7 @@ def _read_placeholder(inside: str) -> Placeholder | str:
 def render(template: TextTemplate, row: str, values: Mapping[str, str]) -> str | RowFault:
     """Return the text of one recipient; a fault names each value that is missing or empty without a default.
 
-    It is a fault, too, where the text is longer than LENGTH_LIMIT.
+    A text longer than LENGTH_LIMIT is a fault too.
     """
     filled: list[str] = []
     missing: dict[str, None] = {}

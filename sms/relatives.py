@@ -1,6 +1,6 @@
-"""The nearest relative of a character: what a reader takes for it where the alphabet lacks it, as a for á, " for “.
+"""The nearest relative of a character that the alphabet lacks: readers accept it instead, as a for á, " for “.
 
-Not here: the alphabets, and what is done where there is no relative (alphabet).
+Not here: the alphabets, and what is done if there is no relative (alphabet).
 """
 
 import unicodedata
@@ -11,10 +11,10 @@ from typing import Final
 
 from anyascii import anyascii
 
-# ISO 4217, in place of signs that ASCII has nothing like.
+# ISO 4217 codes for signs that ASCII has nothing like.
 _CURRENCIES: Final = ("EUR", "GBP", "JPY", "INR", "RUB", "KRW", "ILS", "VND", "PHP", "UAH", "TRY", "NGN", "THB")
 
-# Nearest relatives that are better known here than by decomposition or transliteration.
+# Relatives that are better than those of decomposition or transliteration.
 _RELATIVES: Final = MappingProxyType(
     {
         **dict.fromkeys("“”„‟«»″〝〞", '"'),
@@ -34,21 +34,21 @@ _RELATIVES: Final = MappingProxyType(
         "‰": "0/00",
         **dict(zip("←→↔⇐⇒⇔", ("<-", "->", "<->") * 2, strict=True)),
         **dict(zip("€£¥₹₽₩₪₫₱₴₺₦฿", _CURRENCIES, strict=True)),
-        # The capitals of Greek that look like Latin ones; GSM-7 has the others.
+        # Greek capitals that look like Latin ones; GSM-7 has the others.
         **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),  # noqa: RUF001 - as above
     }
 )
-# Handsets of old showed Greek in capitals alone: a Greek can read that, and it is not what was written.
+# Old handsets showed Greek only in capitals: readable, but not what was written.
 _WITH_GREEK: Final = MappingProxyType(
     {**_RELATIVES, **dict(zip("αβγδεζηθικλμνξοπρςστυφχψω", "ABΓΔEZHΘIKΛMNΞOΠPΣΣTYΦXΨΩ", strict=True))}
 )
 
 
 def nearest_relative(cluster: str, *, has: frozenset[str], same_script: bool) -> str | None:
-    """Return the relatives of the cluster's characters, None where one of them has none, such as an emoji.
+    """Return the relatives of the cluster's characters, None if one of them has none, such as an emoji.
 
-    They are made of what the alphabet `has`. With `same_script` a letter of another script has none: its sound in Latin
-    letters is no relative. Nor has a symbol then that is only described, such as a flag by its country.
+    They contain only characters that the alphabet `has`. With `same_script` a letter of another script has none: its
+    sound in Latin letters is no relative. Then a symbol that can only be described, such as a flag, has none either.
     """
     relatives = [_relative(char, has, same_script) for char in unicodedata.normalize("NFC", cluster)]
     known = [relative for relative in relatives if relative is not None]
@@ -76,7 +76,7 @@ def _relative(char: str, has: frozenset[str], same_script: bool) -> str | None: 
 
 
 def _is_at_home(char: str, category: str) -> bool:
-    """Tell whether Latin letters and ASCII signs say the same as the character: no other script, no picture."""
+    """Return whether Latin letters and ASCII signs can say the same: no other script, no picture."""
     if category[0] == "L":
         return unicodedata.name(char, "").startswith(("LATIN ", "FEMININE ", "MASCULINE "))
     return category[0] in "NP" or category in {"Sc", "Sk", "Sm"}
@@ -85,7 +85,7 @@ def _is_at_home(char: str, category: str) -> bool:
 def _undecorated(char: str, has: frozenset[str], table: Mapping[str, str]) -> str:
     """Return the character's decomposition without its marks if the alphabet has it, empty otherwise."""
     decomposed = unicodedata.normalize("NFKD", char)
-    if decomposed.startswith(" "):  # a spacing accent is no blank
+    if decomposed.startswith(" "):  # a spacing accent is not a blank
         return ""
     base = "".join(table.get(one, one) for one in decomposed if not unicodedata.combining(one))
     return base if has.issuperset(base) else ""

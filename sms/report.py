@@ -1,6 +1,6 @@
-"""What is told about a job: one frozen view that status mails, DSNs, the command line and applications all read.
+"""What is reported about a job: one frozen view for status mails, DSNs, the command line and applications.
 
-Not here: whether and when it is told (gateway.notify), nor how it looks (templates, mta.sending.compose).
+Not here: whether and when it is reported (gateway.notify), how it looks (templates, mta.sending.compose).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,9 @@ from sms.settings import Settings, StatusChannel, StatusReport
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells. `CORRECTION` is the one later word when a network corrects itself after the result.
+    """What a notice reports. `CORRECTION` is sent once, if a network corrects itself after the result.
 
-    `DRY_RUN` answers a mail that asked what would be sent; its job was never to be sent.
+    `DRY_RUN` answers a mail that asked what would be sent; its job is never sent.
     """
 
     ACCEPTED = "accepted"
@@ -27,7 +27,7 @@ class NoticeKind(StrEnum):
 
 
 class Channel(StrEnum):
-    """By what one notice travels."""
+    """How a notice is delivered."""
 
     MAIL = "mail"
     PUSH = "push"
@@ -37,9 +37,9 @@ Addressee = tuple[Channel, str]
 
 
 def addressees(wanted: StatusChannel, address: str, push_url: str) -> tuple[Addressee, ...]:
-    """Return every channel by which a job's sender is told, with whom it tells; without a URL a push becomes a mail.
+    """Return every channel that reports to a job's sender, with its address; without a URL a push becomes a mail.
 
-    An empty address is the null sender, which gets no mail (RFC 5321 §6.1).
+    An empty address is the null sender, who gets no mail (RFC 5321 §6.1).
     """
     mail = wanted is not StatusChannel.PUSH or not push_url
     push = wanted is not StatusChannel.MAIL
@@ -49,11 +49,11 @@ def addressees(wanted: StatusChannel, address: str, push_url: str) -> tuple[Addr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedPart:
-    """One part as its sender may see it; `billed` once a carrier accepted it, or may have.
+    """One part as its sender may see it; `billed` if a carrier accepted it, or may have.
 
-    `cost_label` is the operator's word for what the carrier cost when it was offered the part, and not the sender's to
-    know. `word` is what the network itself called the end that it reported, such as DELIVRD; `resends` counts how often
-    the part was sent again because its answer was lost.
+    `cost_label` is the operator's word for the carrier's cost when it was offered the part; the sender does not see it.
+    `word` is the network's own word for the final state, such as DELIVRD; `resends` counts how often the part was sent
+    again because its answer was lost.
     """
 
     index: int
@@ -71,7 +71,7 @@ class ReportedPart:
 
     @property
     def billed(self) -> bool:
-        """Tell whether this part is on the bill."""
+        """Whether this part is on the bill."""
         return bool(self.carrier_id) or self.state is MessageState.SUBMITTED  # not every carrier gives an id
 
 
@@ -79,8 +79,8 @@ class ReportedPart:
 class ReportedMessage:
     """One recipient's line.
 
-    `number` is E.164 with +, empty where the address was refused; `reason` is a ProblemCode or a Refusal value,
-    `problem` its sentence. `from_network` says that a receipt of the network led to this state.
+    `number` is E.164 with +, empty if the address was refused; `reason` is a ProblemCode or a Refusal value, `problem`
+    its sentence. `from_network` says that a receipt led to this state.
     """
 
     public_id: str
@@ -122,13 +122,13 @@ class JobReport:
 
     @property
     def summary(self) -> Summary:
-        """Count the recipients by what became of them."""
+        """The number of recipients in each state."""
         return summarise(message.state for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """We tell somebody: one event of one job to one mail address or URL. `attempt` counts from 1."""
+    """One event of one job, reported to one mail address or URL. `attempt` counts from 1."""
 
     key: int
     public_id: str
@@ -141,7 +141,7 @@ class Notice:
 
 
 def wants_result(rule: StatusReport, states: Iterable[MessageState]) -> bool:
-    """Decide whether the result of a job is told, from its rule and the states of its messages."""
+    """Return whether the result of a job is reported, by its rule and the states of its messages."""
     if rule is StatusReport.ON_FAILURE:
         return any(state not in SUCCESS for state in states)
     return rule is StatusReport.ALWAYS

@@ -1,7 +1,6 @@
 """When a message may go out: its start, the periods in which nothing is sent, and the end of its validity.
 
-Not here: how a sender writes them (mta.reading.options), how they are kept (store.serialise). Instants are aware and in
-UTC.
+Not here: how a sender writes them (mta.reading.options), how they are stored (store.serialise). Instants are aware UTC.
 """
 
 from collections.abc import Collection, Iterable
@@ -18,7 +17,7 @@ LONGEST_BLACKOUT: Final = timedelta(days=31)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blackout:
-    """A stretch of time in which nothing is sent: from `start_at` until just before `end_at`."""
+    """A period in which nothing is sent: from `start_at` until just before `end_at`."""
 
     start_at: datetime
     end_at: datetime
@@ -26,7 +25,7 @@ class Blackout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a job's messages are due and when their validity ends; `blackouts` are ahead, disjoint and in order."""
+    """When a job's messages are due and when their validity ends; `blackouts` are future, disjoint, in order."""
 
     due_at: datetime
     expires_at: datetime
@@ -36,10 +35,10 @@ class Schedule:
 def decide_schedule(
     start_at: datetime | None, blackouts: Collection[Blackout], validity: timedelta, now: datetime
 ) -> Schedule | Refused:
-    """Return when a job goes out that was asked for at `now`; OPTION_MALFORMED beyond the bounds.
+    """Return the schedule of a job requested at `now`; OPTION_MALFORMED beyond the bounds.
 
-    A start that is past is now. The validity counts from the start, and time in a blackout does not count: it would
-    end a message that the blackout was meant to keep.
+    A start in the past is now. The validity counts from the start, without the time in blackouts: a blackout delays a
+    message and must not end it.
     """
     start = max(start_at or now, now)
     if start - now > FURTHEST_START:
@@ -56,7 +55,7 @@ def decide_schedule(
 
 
 def merge(blackouts: Iterable[Blackout]) -> tuple[Blackout, ...]:
-    """Return the same periods in order, those that touch or overlap as one; an empty one vanishes."""
+    """Return the periods in order; those that touch or overlap become one, empty ones are dropped."""
     merged: list[Blackout] = []
     for period in sorted(blackouts, key=lambda period: period.start_at):
         if period.end_at <= period.start_at:
@@ -70,7 +69,7 @@ def merge(blackouts: Iterable[Blackout]) -> tuple[Blackout, ...]:
 
 
 def postpone(at: datetime, blackouts: Iterable[Blackout]) -> datetime:
-    """Return the instant, or the end of the period it lies in; the periods are merged."""
+    """Return the instant, or the end of the period that contains it; the periods are merged."""
     for period in blackouts:
         if period.start_at <= at < period.end_at:
             return period.end_at
@@ -78,7 +77,7 @@ def postpone(at: datetime, blackouts: Iterable[Blackout]) -> datetime:
 
 
 def _after(start: datetime, duration: timedelta, blackouts: Iterable[Blackout]) -> datetime:
-    """Return when so much time outside of the periods has passed since the start."""
+    """Return when this much time outside the periods has passed since the start."""
     end = start + duration
     for period in blackouts:
         if period.start_at >= end:
@@ -100,7 +99,7 @@ class Hours:
     zone: str = "UTC"
 
     def open_at(self, instant: datetime) -> bool:
-        """Tell whether an aware instant is within the hours."""
+        """Return whether an aware instant is within the hours."""
         local = instant.astimezone(ZoneInfo(self.zone)).time()
         if self.since <= self.until:
             return self.since <= local < self.until

@@ -1,4 +1,4 @@
-"""Every setting of an SMS: one typed field each, and the patch that a layer is.
+"""Every setting of an SMS as one typed field, and the patch of one layer.
 
 Not here: which layer wins and why (addressbook.hierarchy), nor where layers are kept (store.directory).
 A cell of a patch has one of four states: absent (unmanaged), UNSET (inherit), NONE (the field's neutral value,
@@ -23,10 +23,10 @@ from sms.number import SenderId, SenderKind, is_country, parse_sender_id
 
 
 class Unencodable(StrEnum):
-    """The answers to characters that GSM-7 lacks.
+    """What is done with characters that GSM-7 lacks.
 
-    AUTO: replaced by their relatives, or the text sent in UCS-2 where one has none. SMART: always GSM-7, other scripts
-    in Latin letters, `?` for what has no relative. SIMPLE: blanks. SWITCH: UCS-2. REJECT: refused.
+    AUTO: their relatives, or UCS-2 for the text if one has none. SMART: always GSM-7, other scripts in Latin letters,
+    `?` for what has no relative. SIMPLE: blanks. SWITCH: UCS-2. REJECT: refused.
     """
 
     AUTO = "auto"
@@ -37,14 +37,14 @@ class Unencodable(StrEnum):
 
 
 class Overlong(StrEnum):
-    """What happens to a text that needs more parts than are allowed."""
+    """What is done with a text that needs more parts than allowed."""
 
     CUT = "cut"
     REFUSE = "refuse"
 
 
 class TextSource(StrEnum):
-    """Which words of the mail are the text."""
+    """Which part of the mail is the text."""
 
     BODY = "body"
     SUBJECT = "subject"
@@ -52,7 +52,7 @@ class TextSource(StrEnum):
 
 
 class StatusReport(StrEnum):
-    """When a job's result is told: never, when something did not go well, or always."""
+    """When a job's result is reported: never, if a message did not succeed, or always."""
 
     NEVER = "never"
     ON_FAILURE = "on-failure"
@@ -60,7 +60,7 @@ class StatusReport(StrEnum):
 
 
 class StatusChannel(StrEnum):
-    """By what the result is told: by mail, by push to an application, or both."""
+    """How the result is reported: by mail, by push to an application, or both."""
 
     MAIL = "mail"
     PUSH = "push"
@@ -119,7 +119,7 @@ def _enum(kind: type[StrEnum]) -> Parser:
 
 def _integer(low: int, high: int) -> Parser:
     def parse(text: str) -> int:
-        # int() alone would take ١٢, 1_0 and +4 too
+        # int() alone also takes ١٢, 1_0 and +4
         if re.fullmatch(r"\s*[0-9]{1,9}\s*", text, re.ASCII) is None or not low <= int(text) <= high:
             raise ValueError
         return int(text)
@@ -173,7 +173,7 @@ def _parse_push_url(text: str) -> str:
     if not re.fullmatch(r"[!-~]{1,500}", url, re.ASCII) or re.fullmatch(r"[a-z0-9.:_-]{1,253}", host) is None:
         raise ValueError
     if parts.username is not None or parts.password is not None or parts.fragment or "#" in url:
-        raise ValueError  # a secret in it would be shown to everybody who sees the settings
+        raise ValueError  # everybody who sees the settings would see a secret in it
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise ValueError
     return url
@@ -213,7 +213,7 @@ def _prefix(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """What is known of one setting: how text becomes a value, what `<none>` means, whether a message may ask for it."""
+    """One setting: how text becomes a value, what `<none>` means, whether a message may set it."""
 
     name: str
     parse: Parser
@@ -226,7 +226,7 @@ class Field:
 def _setting(  # noqa: PLR0913 - one argument per fact about a setting
     default: object, parse: Parser, expected: str, doc: str, *, neutral: object = None, message: bool = False
 ) -> object:
-    """Declare a field of `Settings`; `neutral` is what `<none>` stands for, the default where not said."""
+    """Declare a field of `Settings`; `neutral` is the value of `<none>`, by default the default."""
     metadata = {
         "parse": parse,
         "expected": expected,
@@ -449,7 +449,7 @@ def parse_setting(name: str, text: str) -> object | SettingProblem:
 
 
 def format_setting(value: object) -> str:
-    """Return the text that `parse_setting` reads back as this value; empty where the value is, which is no cell."""
+    """Return the text that `parse_setting` reads as this value; empty for an empty value, which is no cell."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, timedelta):
