@@ -13,9 +13,10 @@ import structlog
 
 from gateway.ports import Clock
 from gateway.worker import Worker
-from sms.lifecycle import retry_delay
+from sms.lifecycle import FAULTS
 from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Done, Outcome, Retry
+from sms.retry import chance_of
 from store import cancels
 from store.engine.database import Database
 from store.engine.keys import to_stored
@@ -102,7 +103,7 @@ class Cancelling:
                 "cancel_asked", message=part.message_id, carrier=part.carrier, outcome=type(outcome).__name__.lower()
             )
             if isinstance(outcome, Retry) and part.attempts + 1 < _MOST_ATTEMPTS:
-                wait = retry_delay(part.attempts + 1, outcome.after, part.message_key)
+                wait = FAULTS.wait(part.attempts + 1, chance_of(part.message_key), at_least=outcome.after)
                 due_at = to_stored(self._clock.now() + wait)
                 later[part.message_key] = cancels.Later(message_key=part.message_key, due_at=due_at)
             elif isinstance(outcome, Retry):

@@ -203,10 +203,10 @@ class Dispatch:
         """Remember a carrier's health; say when it begins and ends to rest."""
         before = self._health[name]
         self._health[name] = health
-        if health.rests > before.rests:
-            log.warning("carrier_rests", carrier=name, seconds=round(health.resting_until - self._monotonic()))
+        if health.breaker.rests > before.breaker.rests:
+            log.warning("carrier_rests", carrier=name, seconds=round(health.breaker.open_until - self._monotonic()))
             self.kick()
-        elif before.rests and not health.rests:
+        elif before.breaker.rests and not health.breaker.rests:
             log.info("carrier_well_again", carrier=name)
 
     async def _settle(self) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from gateway.worker import Worker
+from sms.retry import Ladder
 from store.engine.database import Database, StorageError
 from store.leases import CarrierLeaseRequest, Leases, NodeLeaseRequest
 
@@ -48,7 +49,7 @@ class NodeLeaseKeeper:
         self._recover = recover
         self._lost = lost
         self._held: set[str] = set()
-        self._worker = Worker("lease", self._step, look_every=_RENEW_EVERY, pauses=(1.0,))
+        self._worker = Worker("lease", self._step, look_every=_RENEW_EVERY, pauses=Ladder.of_seconds(1))
 
     async def acquire(self) -> None:
         """Begin to live. Raises NodeTakenError where another process keeps the node's number."""

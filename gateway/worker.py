@@ -6,16 +6,18 @@ here: what is done (dispatch, track, notify), and how the administrator is told 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 import structlog
 
+from sms.retry import Ladder
+
 log = structlog.get_logger()
 
-PAUSES = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds between the first, second, … failure of a step in a row and the next try."""
+PAUSES = Ladder.of_seconds(1, 1, 2, 4, 8, 15)
+"""How long a step that failed rests."""
 _TOLD_AFTER = 60.0
 _LONGEST_CAUSE = 300
 
@@ -47,7 +49,7 @@ class Worker:
         step: Callable[[], Awaitable[bool]],
         *,
         look_every: float,
-        pauses: Sequence[float] = PAUSES,
+        pauses: Ladder = PAUSES,
         told_after: float = _TOLD_AFTER,
     ) -> None:
         self._name = name
@@ -85,8 +87,10 @@ class Worker:
             except Exception as error:
                 log.exception("step_failed", worker=self._name, cause=_cause_of(error))
                 self._note_failure(error)
-                pause = self._pauses[min(self._failures, len(self._pauses)) - 1]
-                await _rest(self._stopped, pause)  # not cut short by a kick: work that comes in would undo it
+                pause = self._pauses.wait(self._failures)
+                await _rest(
+                    self._stopped, pause.total_seconds()
+                )  # not cut short by a kick: work that comes in would undo it
             else:
                 self._note_success()
                 if is_done and not self._stopped.is_set():

@@ -19,6 +19,7 @@ from smpp.dialect.submissions import unite_ids
 from smpp.session.limits import SessionLimits
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
+from sms.retry import Ladder
 from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError, smpp_client_role
 
 log = structlog.get_logger()
@@ -45,8 +46,7 @@ def build_client(  # noqa: PLR0913 - all by name
         throughput=float(carrier.throughput) or None,
         tls=_contexts(carrier),
         server_hostname=carrier.host or "",
-        reconnect_least=carrier.reconnect_min.total_seconds(),
-        reconnect_most=carrier.reconnect_max.total_seconds(),
+        reconnect=Ladder.doubling(carrier.reconnect_min, carrier.reconnect_max, least=0.5),
         outbind=_door(carrier),
     )
     return SmppClient(account, clock=clock, jitter=random)

@@ -25,8 +25,8 @@ from mta.smtp.server.listener import Listener
 from process.accept_path import AcceptPath
 from process.carriers import build_client, password_of, start_sandbox, unite_of
 from process.listeners import build_listeners
-from process.mail_out import MailOut, build_schedule
-from process.push import build_push_sender, next_push, push_given_up
+from process.mail_out import MailOut, mail_ladder, schedule_by
+from process.push import PUSH_LADDER, build_push_sender, push_given_up
 from process.routes import rules_of
 from smpp.client.client import SmppClient
 from smpp.simulator.simulator import Simulator
@@ -74,7 +74,7 @@ class Gateway:
             database=database,
             outbox=outbox,
             sender=self._mail_out.teller,
-            next_attempt=build_schedule(config),
+            next_attempt=schedule_by(mail_ladder(config)),
             clock=self.core.clock,
             owner=self._owner,
             most_at_once=config.mail.connections,
@@ -84,7 +84,7 @@ class Gateway:
             database=database,
             outbox=outbox,
             sender=build_push_sender(config, database, self.core.clock, self._mail_out.large_reports),
-            next_attempt=next_push,
+            next_attempt=schedule_by(PUSH_LADDER),
             clock=self.core.clock,
             owner=self._owner,
             channel=Channel.PUSH,

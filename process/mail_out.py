@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import random
 
 from config.mail import MailRoute
@@ -20,9 +20,9 @@ from mta.sending.deliver import Deliverer
 from mta.sending.mail_notifier import FolderDelivery, MailNotifier
 from mta.sending.outgoing import ClientTimeouts, DeliverySettings, TlsAlarm, TlsAlarmTaker
 from mta.sending.routes import RelayLogin, Route, RouteTable
-from mta.sending.schedule import next_attempt
 from process.signers import load_signers
 from sms.outcome import ProblemCode
+from sms.retry import Ladder
 from store.engine.database import Database
 from store.engine.keys import Keys
 from store.outbox import NoticeEnd, TakenNotice
@@ -168,14 +168,14 @@ class MailOut:
             database=database,
             keys=keys,
             sender=self.teller if config.mail.admin_address else None,
-            next_attempt=build_schedule(config),
+            next_attempt=schedule_by(mail_ladder(config)),
             clock=clock,
         )
         self.postmaster = Postmaster(
             database=database,
             keys=keys,
             sender=self.teller if config.postmaster else None,
-            next_attempt=build_schedule(config),
+            next_attempt=schedule_by(mail_ladder(config)),
             clock=clock,
             owner=owner,
         )
@@ -286,17 +286,11 @@ def _route(options: MailRoute) -> Route:
     )
 
 
-def build_schedule(config: Config) -> NextAttempt:
-    """Return the operator's retry ladder for mail out."""
+def mail_ladder(config: Config) -> Ladder:
+    """Return the operator's waits for mail out (RFC 5321 §4.5.4.1)."""
+    return Ladder(waits=config.mail.retry_after, least=0.9, most=1.1, expire_after=config.mail.expire_after)
 
-    def following(attempt: int, created_at: datetime, now: datetime) -> datetime | None:
-        return next_attempt(
-            attempt,
-            created_at,
-            now,
-            random(),  # noqa: S311 - spreads retries, hides nothing
-            waits=config.mail.retry_after,
-            expire_after=config.mail.expire_after,
-        )
 
-    return following
+def schedule_by(ladder: Ladder) -> NextAttempt:
+    """Return what says when the next attempt is due."""
+    return lambda attempt, began_at, now: ladder.next_at(attempt, began_at, now, random())  # noqa: S311 - spreads retries

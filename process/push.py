@@ -1,25 +1,28 @@
 """Pushes as a working part: who sends them, when they are tried again, and who hears of one that was given up."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from random import random
+from datetime import timedelta
 
 from config.model import Config
 from gateway.admin.push_keys import PushKeys
 from gateway.alerts import Alert
 from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.report_pool import LargeReports
-from mta.sending.schedule import next_attempt
 from process.mail_out import PRIVATE, build_resolver
 from sms.report import Notice
+from sms.retry import Ladder
 from store.engine.database import Database
 from store.outbox import NoticeEnd, TakenNotice
 from tls.contexts import ClientContexts, ClientRole
 from tls.mx import AddressGuard
 
 # Three more tries within the first minute and nine within ten, whatever chance adds; then every quarter of an hour.
-PUSH_LADDER = (3 * (timedelta(seconds=18),)) + (9 * (timedelta(seconds=54),)) + (timedelta(minutes=15),)
-EXPIRE_AFTER = timedelta(hours=48)
+PUSH_LADDER = Ladder(
+    waits=3 * (timedelta(seconds=18),) + 9 * (timedelta(seconds=54),) + (timedelta(minutes=15),),
+    least=0.9,
+    most=1.1,
+    expire_after=timedelta(hours=48),
+)
 
 
 class SenderAtFirstPush:
@@ -55,18 +58,6 @@ def build_push_sender(config: Config, database: Database, clock: Clock, large: L
         )
 
     return SenderAtFirstPush(build)
-
-
-def next_push(attempt: int, created_at: datetime, now: datetime) -> datetime | None:
-    """Return when to push again after `attempt` attempts, None after 48 hours."""
-    return next_attempt(
-        attempt,
-        created_at,
-        now,
-        random(),  # noqa: S311 - spreads retries, hides nothing
-        waits=PUSH_LADDER,
-        expire_after=EXPIRE_AFTER,
-    )
 
 
 def push_given_up(alarm: Callable[[Alert], None]) -> Callable[[TakenNotice, NoticeEnd], None]:

@@ -3,13 +3,13 @@
 Not here: who causes an event (gateway) or writes it down (store). The documentation draws `TRANSITIONS`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
 from sms.message import ReceiptState
+from sms.retry import Ladder
 
 
 class MessageState(StrEnum):
@@ -187,17 +187,7 @@ def summarise(states: Iterable[MessageState]) -> Summary:
     )
 
 
-FAULTS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 180, 600, 1200, 1800))
+FAULTS = Ladder.of_seconds(5, 15, 60, 180, 600, 1200, 1800, most=1.25)
 """How long a part waits after its first, second, … failed attempt."""
-THROTTLES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 3, 5, 8, 15, 30, 60))
+THROTTLES = Ladder.of_seconds(1, 2, 3, 5, 8, 15, 30, 60, most=1.25)
 """The same for throttled attempts: the link slows down by itself, so the SMS waits less."""
-
-
-def retry_delay(attempts: int, pause: timedelta | None, spread: int, ladder: Sequence[timedelta] = FAULTS) -> timedelta:
-    """Return how long a part waits after its n-th attempt (from 1) of a kind, at least the carrier's `pause`.
-
-    `spread` is any integer of the message, such as its key: it lengthens the wait by up to a quarter, so that messages
-    refused together do not come back together.
-    """
-    step = ladder[min(attempts, len(ladder)) - 1]
-    return max(step, pause or timedelta(0)) * (1 + (spread % 101) / 400)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sms.lifecycle import FAULTS, THROTTLES, Event, MessageState, advance, retry_delay
+from sms.lifecycle import FAULTS, THROTTLES, Event, MessageState, advance
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
+from sms.retry import chance_of
 from store.engine.database import Transaction
 from store.engine.keys import Keys
 from store.leases import end_overdue
@@ -252,7 +253,8 @@ class ResultStore:
             part.resends += 1
             again = f"{problem.text} It is sent again ({part.resends} of {allowed})."
             message.move(part, Event.RESEND, replace(problem, text=again))
-            message.due_at = max(at + _microseconds(retry_delay(part.resends, None, message.key)), message.due_at)
+            wait = FAULTS.wait(part.resends, chance_of(message.key))
+            message.due_at = max(at + _microseconds(wait), message.due_at)
         else:
             times = f" It was sent {part.resends + 1} times." if part.resends else ""
             message.move(part, Event.LOSE, replace(problem, text=problem.text + times))
@@ -476,7 +478,8 @@ def _wait(message: LoadedMessage, at: int, problem: Problem, request: timedelta 
     if throttled and message.due_at <= at:
         message.throttled += 1
     times = message.throttled if throttled else message.attempts - message.throttled
-    wait = retry_delay(max(times, 1), request, message.key, THROTTLES if throttled else FAULTS)
+    ladder = THROTTLES if throttled else FAULTS
+    wait = ladder.wait(times, chance_of(message.key), at_least=request)
     message.due_at = max(at + _microseconds(wait), message.due_at)
 
 

@@ -15,12 +15,12 @@ import structlog
 
 from gateway.ports import MailAttempt
 from mta.sending.answers import DeliveryFault, Stage, decide_outcome
-from mta.sending.circuit import CLOSED, after_abort, after_failure, after_start, may_call
 from mta.sending.connections import Destination, Destinations, PooledConnection
 from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarm, TlsAlarmTaker
 from mta.sending.routes import RouteTable
 from mta.sending.targets import DeliveryPlan, MailTarget, Planner, split_recipient, to_ascii_domain
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
+from sms.retry import CLOSED
 from tls.policy import Demand, PolicyTable
 
 log = structlog.get_logger()
@@ -117,20 +117,20 @@ class Attempts:
         destination = self._destinations.get(
             (domain, customer, table.find(domain, customer), self._routes.find(domain))
         )
-        if not may_call(destination.circuit, self._monotonic()):
+        if not destination.breaker.may_call(self._monotonic()):
             return self._refuse_call(destination)
         if not await self._destinations.enter(destination):
             text = f"Many mails for {domain} are on their way already."
             return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text), after=_BUSY))
         try:
-            # Asked again: the circuit may have opened while this mail waited for its place.
-            if not may_call(destination.circuit, self._monotonic()):
+            # Asked again: the breaker may have opened while this mail waited for its place.
+            if not destination.breaker.may_call(self._monotonic()):
                 return self._refuse_call(destination)
-            destination.circuit = after_start(destination.circuit)
+            destination.breaker = destination.breaker.started()
             try:
                 return await self._attempt(mail, domain, customer, table, destination)
             finally:
-                destination.circuit = after_abort(destination.circuit)
+                destination.breaker = destination.breaker.ended()
         finally:
             self._destinations.leave(destination)
 
@@ -142,9 +142,8 @@ class Attempts:
             return None
 
     def _refuse_call(self, destination: Destination[OpenConnection]) -> MailAttempt:
-        circuit = destination.circuit
-        problem = circuit.problem or _problem(ProblemCode.HOST_UNREACHABLE, "The destination failed repeatedly.")
-        pause = timedelta(seconds=circuit.open_until - self._monotonic())
+        problem = destination.problem or _problem(ProblemCode.HOST_UNREACHABLE, "The destination failed repeatedly.")
+        pause = timedelta(seconds=destination.breaker.open_until - self._monotonic())
         return MailAttempt(outcome=Retry(problem=problem, after=max(pause, _PROBING)))
 
     async def _attempt(
@@ -162,11 +161,10 @@ class Attempts:
             attempt, destination_failed = MailAttempt(outcome=plan), isinstance(plan, Retry)
         outcome = attempt.outcome
         if destination_failed and isinstance(outcome, Retry):
-            destination.circuit = after_failure(
-                destination.circuit, self._settings.circuit, self._monotonic(), outcome.problem
-            )
+            destination.breaker = destination.breaker.failed(self._monotonic(), self._settings.breaker)
+            destination.problem = outcome.problem
         else:
-            destination.circuit = CLOSED
+            destination.breaker = CLOSED
         self._count_tls(destination, domain, customer, attempt)
         _log_attempt(mail, domain, attempt)
         return attempt

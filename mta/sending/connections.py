@@ -1,4 +1,4 @@
-"""What is kept per destination: open connections to use again, a bound on how many there are, and its circuit.
+"""What is kept per destination: open connections to use again, a bound on how many there are, and its breaker.
 
 A destination is one domain under one policy; nothing here is ever shared between two. Not here: how a connection is
 made and used (mta.sending.deliver). One dead destination holds its own places only, so it never delays another.
@@ -10,7 +10,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from mta.sending.circuit import CLOSED, Circuit
+from sms.outcome import Problem
+from sms.retry import CLOSED, Breaker
 
 
 class PooledConnection(Protocol):
@@ -40,10 +41,14 @@ class PoolLimits:
 
 @dataclass(slots=True)
 class Destination(Generic[C]):
-    """One destination's places, idle connections and circuit; `failures` counts its TLS policy failures in a row."""
+    """One destination's places, idle connections and breaker.
+
+    `problem` is how it failed last; `failures` counts its TLS policy failures in a row.
+    """
 
     places: asyncio.Semaphore
-    circuit: Circuit = CLOSED
+    breaker: Breaker = CLOSED
+    problem: Problem | None = None
     failures: int = 0
     waiting: int = 0
     active: int = 0

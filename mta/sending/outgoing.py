@@ -5,11 +5,15 @@ Not here: doing it (mta.sending.deliver).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
-from mta.sending.circuit import CircuitRule
 from mta.sending.connections import PoolLimits
+from sms.retry import BreakerRule, Ladder
 from tls.policy import Demand
+
+BREAKER = BreakerRule(failures=3, rests=Ladder.doubling(timedelta(minutes=1), timedelta(minutes=15)))
+"""When a destination that fails as a whole is left alone; then one mail at a time probes it."""
 
 
 class OutgoingMail(Protocol):
@@ -57,7 +61,7 @@ class DeliverySettings:
     source_address: str = ""
     patience: ClientTimeouts = field(default_factory=ClientTimeouts)
     pool: PoolLimits = field(default_factory=PoolLimits)
-    circuit: CircuitRule = field(default_factory=CircuitRule)
+    breaker: BreakerRule = BREAKER
     mails_per_connection: int = 100
     hosts_per_attempt: int = 5
     alarm_after: int = 10

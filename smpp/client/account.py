@@ -6,10 +6,14 @@ Not here: what is done with it (client), and reading the file (config.model).
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect
 from smpp.session.limits import SessionLimits
+from sms.retry import Ladder
+
+RECONNECT = Ladder.doubling(timedelta(seconds=1), timedelta(minutes=1), least=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +32,8 @@ class CarrierAccount:
     """Everything the operator's file says about one carrier; seconds unless a field says otherwise.
 
     `throughput` is parts per second, None for no bound. `tls` is None for a plain connection; it is called for each new
-    one, since certificates are renewed, and our own is loaded into what it gives. `reconnect_least` doubles with every
-    failure up to `reconnect_most`, and jitter halves it at most.
+    one, since certificates are renewed, and our own is loaded into what it gives. `reconnect` has the waits before a
+    new bind.
     """
 
     name: str
@@ -44,6 +48,5 @@ class CarrierAccount:
     tls: Callable[[], ssl.SSLContext] | None = None
     server_hostname: str = ""
     connect_seconds: float = 10.0
-    reconnect_least: float = 1.0
-    reconnect_most: float = 60.0
+    reconnect: Ladder = RECONNECT
     outbind: OutbindDoor | None = None

@@ -22,7 +22,6 @@ log = structlog.get_logger()
 _BAD_CREDENTIALS = frozenset({Status.RINVPASWD, Status.RINVSYSID, Status.RBINDFAIL})
 # A bind that ended sooner counts as one that failed (kneodev/ksmppd#38).
 _LASTING_SECONDS = 10.0
-_MOST_DOUBLINGS = 16
 
 
 class Binder:
@@ -60,10 +59,9 @@ class Binder:
                     failures = 0
                 if link.session.refused_with in _BAD_CREDENTIALS:
                     # Nothing but a person mends this; carriers lock accounts that keep trying.
-                    failures = _MOST_DOUBLINGS
-            longest = min(account.reconnect_most, account.reconnect_least * 2 ** min(failures, _MOST_DOUBLINGS))
+                    failures = len(account.reconnect.waits)
             failures += 1
-            pause = longest * (0.5 + self._jitter() / 2)
+            pause = account.reconnect.wait(failures, self._jitter()).total_seconds()
             log.info("smpp_next_bind", carrier=account.name, seconds=round(pause, 3))
             try:
                 async with asyncio.timeout(pause):

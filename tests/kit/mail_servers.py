@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from mta.sending.circuit import CircuitRule
 from mta.sending.connections import PoolLimits
 from mta.sending.deliver import Deliverer
 from mta.sending.outgoing import ClientTimeouts, DeliverySettings
 from mta.sending.routes import Route, RouteTable
+from sms.retry import BreakerRule, Ladder
 from tls.contexts import ClientContexts
 from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy
@@ -273,6 +273,9 @@ def one_host(*addresses: str, authentic: bool = False, **more: Any) -> TableReso
     )
 
 
+NEVER_OPENS = BreakerRule(failures=1000, rests=Ladder.of_seconds(60))
+
+
 def make_deliverer(
     port: int,
     *entries: PolicyEntry | TlsPolicy | TlsLevel,
@@ -282,7 +285,7 @@ def make_deliverer(
     guard: AddressGuard = LOOPBACK,
     patience: ClientTimeouts = SHORT,
     pool: PoolLimits | None = None,
-    circuit: CircuitRule | None = None,
+    breaker: BreakerRule = NEVER_OPENS,
     source_address: str = "",
     **more: Any,
 ) -> Deliverer:
@@ -292,7 +295,7 @@ def make_deliverer(
         source_address=source_address,
         patience=patience,
         pool=pool or PoolLimits(),
-        circuit=circuit or CircuitRule(failures=1000),
+        breaker=breaker,
     )
     table = table_of(*entries)
     return Deliverer(

@@ -16,6 +16,7 @@ from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.parts import encode_text
+from sms.retry import Ladder
 from sms.settings import Unencodable
 
 NOW = datetime(2026, 11, 23, 16, 15, 30, tzinfo=UTC)
@@ -163,8 +164,7 @@ def account_of(simulator, **changes):
         "system_id": "gateway",
         "password": "secret",
         "limits": FAST,
-        "reconnect_least": 0.01,
-        "reconnect_most": 0.05,
+        "reconnect": Ladder.of_seconds(0.01, 0.02, 0.04, 0.05, least=0.5),
         "dialect": Dialect(),
         **changes,
     }

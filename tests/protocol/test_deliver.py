@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from mta.sandbox import Sandbox
-from mta.sending.circuit import CircuitRule
 from mta.sending.connections import PoolLimits
 from mta.sending.outgoing import ClientTimeouts
 from mta.sending.routes import RelayLogin, Route
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
+from sms.retry import BreakerRule, Ladder
 from tests.kit.mail_servers import (
     CUT,
     DOMAIN,
@@ -495,7 +495,7 @@ async def test_an_old_server_without_ehlo_is_greeted_with_helo():
     assert isinstance(waiting.outcome, Retry)
 
 
-# --- reuse, places, circuit --------------------------------------------------------------------------------------
+# --- reuse, places, breaker --------------------------------------------------------------------------------------
 
 
 async def test_a_connection_is_used_again_for_the_same_domain_and_policy():
@@ -584,8 +584,8 @@ async def test_one_dead_destination_holds_only_its_own_places():
 async def test_a_destination_that_keeps_failing_is_left_alone_then_probed_by_one_mail():
     now = 1000.0
     async with Peer(answers={"GREETING": "421 no"}) as peer:
-        circuit = CircuitRule(failures=2, pause=60, longest=600)
-        deliverer = make_deliverer(peer.port, circuit=circuit, monotonic=lambda: now)
+        breaker = BreakerRule(failures=2, rests=Ladder.of_seconds(60, 120))
+        deliverer = make_deliverer(peer.port, breaker=breaker, monotonic=lambda: now)
         for _ in range(5):
             attempt = await deliverer.deliver(Mail())
         assert peer.connections == 2
@@ -604,7 +604,7 @@ async def test_mails_that_wait_for_a_place_do_not_join_a_probe_that_is_out():
     async with Peer(answers={"GREETING": "421 no"}) as peer:
         deliverer = make_deliverer(
             peer.port,
-            circuit=CircuitRule(failures=1, pause=60),
+            breaker=BreakerRule(failures=1, rests=Ladder.of_seconds(60)),
             pool=PoolLimits(connections=3),
             patience=IMPATIENT,
             monotonic=lambda: now,

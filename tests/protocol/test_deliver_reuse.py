@@ -10,10 +10,10 @@ import pytest
 import uvloop
 
 from gateway.ports import MailAttempt
-from mta.sending.circuit import CircuitRule
 from mta.sending.connections import PoolLimits
 from mta.sending.deliver import Deliverer
 from sms.outcome import Done, Unknown
+from sms.retry import BreakerRule, Ladder
 from tests.kit.mail_servers import (
     HOST,
     Identity,
@@ -29,7 +29,7 @@ from tests.kit.mail_servers import (
 from tls.policy import PolicyEntry, Tlsa, TlsLevel, TlsPolicy
 
 # One failure opens it: whatever were to count as the server's failure would show.
-BREAKER = CircuitRule(failures=1)
+BREAKER = BreakerRule(failures=1, rests=Ladder.of_seconds(60))
 AT_ONCE = PoolLimits(idle_seconds=0.0)
 MODES = pytest.mark.parametrize("extensions", [(), ("PIPELINING",)], ids=["in turn", "pipelined"])
 
@@ -68,7 +68,7 @@ class Fickle(Peer):
 @pytest.mark.parametrize("way", ["421", "reset", "close", "goodbye", "hang up"])
 async def test_a_kept_connection_that_the_server_ended_costs_one_call_and_no_mail(way, extensions):
     async with Fickle(way=way, extensions=extensions) as peer:
-        deliverer = make_deliverer(peer.port, circuit=BREAKER)
+        deliverer = make_deliverer(peer.port, breaker=BREAKER)
         for number in range(4):
             message = b"Subject: %d\r\n\r\nx\r\n" % number
             attempt = await asyncio.wait_for(deliverer.deliver(Mail(message=message)), 60)
@@ -83,7 +83,7 @@ async def test_a_kept_connection_that_the_server_ended_costs_one_call_and_no_mai
 @MODES
 async def test_many_kept_connections_that_ended_together_lose_and_double_nothing(extensions):
     async with Fickle(way="reset", extensions=extensions) as peer:
-        deliverer = make_deliverer(peer.port, circuit=BREAKER)
+        deliverer = make_deliverer(peer.port, breaker=BREAKER)
         sent = [b"Subject: %d\r\n\r\nx\r\n" % number for number in range(25)]
         for begin in range(0, 25, 5):
             attempts = await asyncio.gather(

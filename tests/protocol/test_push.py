@@ -9,8 +9,8 @@ import pytest
 import trustme
 
 from gateway.report_pool import LARGE_REPORT, LargeReports
-from mta.sending.schedule import next_attempt
-from process.push import EXPIRE_AFTER, PUSH_LADDER, next_push
+from process.mail_out import schedule_by
+from process.push import PUSH_LADDER
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
 from tests.kit.application import Application
@@ -260,7 +260,7 @@ async def test_a_proxy_of_the_environment_is_not_used(application, sender, monke
 def test_a_push_is_tried_again_three_times_in_a_minute_nine_times_more_in_ten_and_then_every_quarter(jitter):
     created = at = datetime(2026, 11, 23, tzinfo=UTC)
     after: list[timedelta] = []
-    while due := next_attempt(len(after) + 1, created, at, jitter, waits=PUSH_LADDER, expire_after=EXPIRE_AFTER):
+    while due := PUSH_LADDER.next_at(len(after) + 1, created, at, jitter):
         at = due
         after.append(due - created)
     assert len([wait for wait in after if wait <= timedelta(minutes=1)]) == 3
@@ -269,8 +269,8 @@ def test_a_push_is_tried_again_three_times_in_a_minute_nine_times_more_in_ten_an
     assert 180 <= len(after) <= 230
 
 
-def test_chance_spreads_the_retries():
+def test_chance_spreads_the_retries_and_none_follows_48_hours():
     created = datetime(2026, 11, 23, tzinfo=UTC)
-    first = {next_push(1, created, created) for _ in range(5)}
-    assert len(first) > 1
-    assert next_push(200, created, created + timedelta(hours=48)) is None
+    due = schedule_by(PUSH_LADDER)
+    assert len({due(1, created, created) for _ in range(5)}) > 1
+    assert due(200, created, created + timedelta(hours=48)) is None

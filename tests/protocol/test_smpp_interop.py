@@ -21,6 +21,7 @@ from smpp.wire.pdu import Pdu, decode
 from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, ProblemCode, Retry
+from sms.retry import Ladder
 from tests.kit.smpp import NUMBER, Listener, account_of, client_of, logbook, single_parts
 from tests.kit.smpp_raw import RawCentre, bound, delivery, is_alive, linked, pdu, raw_centre, taken, tlv
 
@@ -501,7 +502,9 @@ async def test_a_centre_that_hangs_up_after_each_bind_is_bound_ever_more_rarely(
         return bound(sequence)
 
     async with raw_centre(bind_and_go) as centre:
-        account = account_of(centre, reconnect_least=0.05, reconnect_most=60)
+        account = account_of(
+            centre, reconnect=Ladder.doubling(timedelta(seconds=0.05), timedelta(minutes=1), least=0.5)
+        )
         async with client_of(account, Listener()):
             await centre.until(lambda: len(times) == 6)
     waits = [after - before for before, after in pairwise(times)]

@@ -6,9 +6,10 @@ import pytest
 
 from gateway.health import Health, HealthRules
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
+from sms.retry import BreakerRule, Ladder
 from sms.schedule import Hours
 
-RULES = HealthRules(link_patience=3, failures=3, pause=10, longest=25)
+RULES = HealthRules(link_patience=3, breaker=BreakerRule(failures=3, again=3, rests=Ladder.of_seconds(10, 20, 25)))
 PROBLEM = Problem(code=ProblemCode.THROTTLED, text="busy")
 BUSY, LOST, GOOD, REFUSED = (
     Retry(problem=PROBLEM),
@@ -40,20 +41,20 @@ def test_a_rest_doubles_with_each_failed_probe_up_to_the_bound():
     ends = []
     now = 0.0
     for _ in range(3):
-        ends.append(health.resting_until - now)
-        now = health.resting_until
+        ends.append(health.breaker.open_until - now)
+        now = health.breaker.open_until
         assert health.fit(now, RULES)
         health = after(BUSY, BUSY, BUSY, now=now, health=health)
     assert ends == [10, 20, 25]
 
 
 def test_a_success_forgets_the_rests():
-    assert after(GOOD, now=10, health=after(BUSY, BUSY, BUSY)).rests == 0
+    assert after(GOOD, now=10, health=after(BUSY, BUSY, BUSY)).breaker.rests == 0
 
 
 def test_failures_that_come_in_while_resting_do_not_lengthen_the_rest():
     health = after(BUSY, BUSY, BUSY)
-    assert after(LOST, LOST, LOST, LOST, now=5, health=health).resting_until == 10
+    assert after(LOST, LOST, LOST, LOST, now=5, health=health).breaker.open_until == 10
 
 
 def test_a_link_without_room_is_given_patience_and_then_others_take_over():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms.lifecycle import (
+    FAULTS,
     OPEN,
     REPORT_OF,
     SUCCESS,
@@ -17,10 +18,10 @@ from sms.lifecycle import (
     advance,
     fold_parts,
     is_final,
-    retry_delay,
     summarise,
 )
 from sms.message import ReceiptState
+from sms.retry import chance_of
 
 STATES = st.sampled_from(list(MessageState))
 EVENTS = st.sampled_from(list(Event))
@@ -179,18 +180,18 @@ def test_a_summary_counts_every_message_once(states):
 @given(st.integers(1, 50), st.integers(0, 10**12), st.one_of(st.none(), st.integers(0, 7200)))
 def test_a_refused_part_waits_longer_each_time_but_never_less_than_asked(attempts, spread, seconds):
     pause = None if seconds is None else timedelta(seconds=seconds)
-    delay = retry_delay(attempts, pause, spread)
+    delay = FAULTS.wait(attempts, chance_of(spread), at_least=pause)
     assert delay >= max(timedelta(seconds=5), pause or timedelta(0))
     assert delay <= max(timedelta(minutes=30), pause or timedelta(0)) * 1.25
-    assert delay <= retry_delay(attempts + 1, pause, spread)
+    assert delay <= FAULTS.wait(attempts + 1, chance_of(spread), at_least=pause)
 
 
 def test_a_throttled_part_waits_seconds_where_a_fault_would_cost_it_minutes():
-    waits = [retry_delay(times, timedelta(seconds=1), 0, THROTTLES) for times in range(1, 20)]
+    waits = [THROTTLES.wait(times, at_least=timedelta(seconds=1)) for times in range(1, 20)]
     assert waits == sorted(waits)
     assert waits[2] < timedelta(seconds=5)
     assert waits[-1] == timedelta(minutes=1)
 
 
 def test_messages_refused_together_do_not_come_back_together():
-    assert len({retry_delay(1, None, key) for key in range(101)}) == 101
+    assert len({FAULTS.wait(1, chance_of(key)) for key in range(101)}) == 101

@@ -1,87 +1,19 @@
-"""The pure decisions of mail out: the ladder, the circuit, routes, what answers mean."""
+"""The pure decisions of mail out: routes, what answers mean."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.sending.answers import DeliveryFault, Stage, clean_reply, decide_outcome
-from mta.sending.circuit import CLOSED, CircuitRule, after_abort, after_failure, after_start, may_call
 from mta.sending.routes import RelayLogin, Route, RouteTable
-from mta.sending.schedule import EXPIRE_AFTER, LADDER, next_attempt
 from mta.sending.targets import split_recipient
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from tls.policy import TlsLevel, TlsPolicy
 
 ACCEPTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PROBLEM = Problem(code=ProblemCode.HOST_UNREACHABLE, text="x")
-
-# --- the ladder --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("attempt", "minutes"), [(1, 7.5), (2, 15), (3, 30), (4, 60), (5, 120), (6, 240), (8, 960), (99, 960)]
-)
-def test_the_waits_grow_and_the_last_one_repeats(attempt, minutes):
-    assert next_attempt(attempt, ACCEPTED, ACCEPTED, 0.5) == ACCEPTED + timedelta(minutes=minutes)
-
-
-@given(attempt=st.integers(1, 50), age=st.timedeltas(timedelta(0), EXPIRE_AFTER * 2), jitter=st.floats(0, 1))
-def test_a_next_attempt_is_ahead_never_beyond_the_expiry_and_near_its_step(attempt, age, jitter):
-    now = ACCEPTED + age
-    due = next_attempt(attempt, ACCEPTED, now, jitter)
-    if now >= ACCEPTED + EXPIRE_AFTER:
-        assert due is None
-        return
-    assert due is not None
-    wait = LADDER[min(attempt, len(LADDER)) - 1]
-    assert now < due <= ACCEPTED + EXPIRE_AFTER
-    assert due == ACCEPTED + EXPIRE_AFTER or abs((due - now) / wait - 1) <= 0.1001
-
-
-def test_the_operator_may_set_waits_and_expiry():
-    waits = (timedelta(seconds=1), timedelta(seconds=2))
-    assert next_attempt(2, ACCEPTED, ACCEPTED, 0.5, waits=waits) == ACCEPTED + timedelta(seconds=2)
-    assert next_attempt(1, ACCEPTED, ACCEPTED + timedelta(hours=1), 0, expire_after=timedelta(hours=1)) is None
-
-
-# --- the circuit -------------------------------------------------------------------------------------------------
-
-RULE = CircuitRule(failures=3, pause=60, longest=200)
-
-
-def test_a_circuit_opens_after_failures_in_a_row_and_for_longer_each_time():
-    circuit = CLOSED
-    for _ in range(2):
-        circuit = after_failure(circuit, RULE, 0, PROBLEM)
-        assert may_call(circuit, 0)
-    now, pauses = 0.0, []
-    for _ in range(4):
-        circuit = after_failure(circuit, RULE, now, PROBLEM)
-        assert not may_call(circuit, now)
-        pauses.append(circuit.open_until - now)
-        now = circuit.open_until
-        assert may_call(circuit, now)
-    assert pauses == [60, 120, 200, 200]
-
-
-def test_only_one_call_probes_a_circuit_whose_pause_is_over():
-    circuit = CLOSED
-    for _ in range(3):
-        circuit = after_failure(circuit, RULE, 0, PROBLEM)
-    probing = after_start(circuit)
-    assert not may_call(probing, 61)
-    assert may_call(after_abort(probing), 61)
-    assert after_start(CLOSED) == CLOSED
-
-
-def test_calls_that_ran_side_by_side_count_once_when_the_circuit_opens():
-    circuit = CLOSED
-    for _ in range(20):
-        circuit = after_failure(circuit, RULE, 0, PROBLEM)
-    assert circuit.open_until == 60
-
 
 # --- routes ------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.worker import PAUSES, Trouble, Worker, troubles
+from sms.retry import Ladder
 
 
 class Step:
@@ -42,13 +43,14 @@ def heard():
 
 
 def test_the_pauses_after_failures_grow_to_a_bound():
-    assert list(PAUSES) == sorted(PAUSES)
-    assert PAUSES[-1] > 10 * PAUSES[0]
+    pauses = [PAUSES.wait(failures) for failures in range(1, 20)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] > 10 * pauses[0]
 
 
 async def test_a_step_that_fails_is_tried_ever_more_rarely_and_kicks_do_not_hurry_it():
     step = Step(3)
-    worker = Worker("w", step, look_every=60, pauses=(0.05, 0.1, 0.2))
+    worker = Worker("w", step, look_every=60, pauses=Ladder.of_seconds(0.05, 0.1, 0.2))
     step.meanwhile = worker.kick
     worker.start()
     await step.ends()
@@ -59,7 +61,7 @@ async def test_a_step_that_fails_is_tried_ever_more_rarely_and_kicks_do_not_hurr
 
 async def test_a_worker_that_fails_for_long_is_told_of_once_and_once_when_it_works_again(heard):
     step = Step(4)
-    worker = Worker("w", step, look_every=60, pauses=(0.0,), told_after=0)
+    worker = Worker("w", step, look_every=60, pauses=Ladder.of_seconds(0.0), told_after=0)
     worker.start()
     await step.ends()
     await worker.stop()
@@ -72,7 +74,7 @@ async def test_a_worker_that_fails_for_long_is_told_of_once_and_once_when_it_wor
 
 async def test_a_worker_that_fails_for_a_moment_is_not_told_of(heard):
     step = Step(4)
-    worker = Worker("w", step, look_every=60, pauses=(0.0,))
+    worker = Worker("w", step, look_every=60, pauses=Ladder.of_seconds(0.0))
     worker.start()
     await step.ends()
     await worker.stop()
@@ -81,7 +83,7 @@ async def test_a_worker_that_fails_for_a_moment_is_not_told_of(heard):
 
 async def test_a_worker_that_waits_after_a_failure_stops_at_once():
     step = Step(1, more=0)
-    worker = Worker("w", step, look_every=60, pauses=(3600.0,))
+    worker = Worker("w", step, look_every=60, pauses=Ladder.of_seconds(3600.0))
     worker.start()
     await step.ends()
     async with asyncio.timeout(30):
