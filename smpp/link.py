@@ -1,6 +1,6 @@
-"""The thin asyncio.Protocol under a session: bytes from and to a socket, the clock, one write per burst.
+"""The thin asyncio.Protocol under a session: reads and writes a socket, gives the time, one write per burst.
 
-Not here: any decision of SMPP (session) and what its events mean (client, simulator).
+Not here: decisions of SMPP (session), what its events mean (client, simulator).
 """
 
 import asyncio
@@ -14,27 +14,27 @@ from smpp.session.session import Session
 log = structlog.get_logger()
 
 _CLOSE_SECONDS = 5.0
-# Where the other side reads no more, waiting for it to read the rest is pointless.
+# If the other side stopped reading, waiting for it to read the rest is pointless.
 _NO_GOODBYE = frozenset({EndReason.NO_LIFE, EndReason.ABANDONED, EndReason.NO_UNBIND_ANSWER})
 
 
 class LinkOwner(Protocol):
-    """Who is told what happens on a link; nothing of it may block."""
+    """Hears what happens on a link; no method may block."""
 
     def on_opened(self, link: "Link") -> None:
-        """Learn that the socket is connected, and its TLS handshake done."""
+        """Handle the connected socket, its TLS handshake done."""
 
     def on_event(self, link: "Link", event: Event) -> None:
         """Take an event of the session; they come in order."""
 
     def on_quiet(self, link: "Link") -> None:
-        """Learn that all events were told of what came together, such as all that one read of the socket brought."""
+        """Handle the end of a burst of events, such as those of one read of the socket."""
 
     def on_writable(self, link: "Link") -> None:
-        """Learn that the socket takes bytes again after it was full."""
+        """Handle a socket that takes bytes again after it was full."""
 
     def on_closed(self, link: "Link") -> None:
-        """Learn that the socket is gone; the last event was before."""
+        """Handle the closed socket; the last event came before."""
 
 
 class Link(asyncio.Protocol):
@@ -64,20 +64,20 @@ class Link(asyncio.Protocol):
         self._tick()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; what they cause goes out in one write."""
+        """Take bytes; send the replies in one write."""
         self.session.tick(self._loop.time())
         self.session.receive_data(data)
         self._dispatch()
         self.flush()
 
     def eof_received(self) -> bool:
-        """Take the other side's end; returning False lets asyncio close the socket."""
+        """Take the other side's end of data; False lets asyncio close the socket."""
         self.session.receive_eof()
         self._dispatch()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take the loss of the socket; whatever was open is answered here at the latest."""
+        """Take the loss of the socket; open requests are answered here at the latest."""
         if exc is not None:
             log.info("smpp_link_lost", peer=self.peer, cause=str(exc))
         for timer in (self._ticker, self._closer):
@@ -102,13 +102,13 @@ class Link(asyncio.Protocol):
     # What the owner calls
 
     def tick(self) -> None:
-        """Give the session the time, as is due before requests are sent."""
+        """Give the session the time; due before requests are sent."""
         self.session.tick(self._loop.time())
 
     def flush(self) -> None:
-        """Write what the session has to say, and close the socket where the session is over."""
+        """Write the session's bytes, and close the socket if the session is over."""
         if self._transport is None or self._transport.is_closing():
-            return  # what is not handed out was never sent, and the session says so when it hears of the loss
+            return  # bytes not taken here were never sent, and the session reports that when it hears of the loss
         data = self.session.data_to_send()
         if data:
             self._transport.write(data)
@@ -117,18 +117,18 @@ class Link(asyncio.Protocol):
             self._closer = self._loop.call_later(_CLOSE_SECONDS, self.abort)
 
     def flush_soon(self) -> None:
-        """Write once this turn of the loop is over, so that many answers become one write."""
+        """Write at the end of this turn of the loop, so that many answers become one write."""
         if not self._flush_due:
             self._flush_due = True
             self._loop.call_soon(self._flush_now)
 
     def pump_soon(self) -> None:
-        """Hand on the events that a call to the session left; what it wants written joins this turn's one write."""
+        """Hand on the events of a call to the session; its bytes join this turn's one write."""
         self._dispatch()
         self.flush_soon()
 
     def pump(self) -> None:
-        """Hand on the events that a call to the session left, and write."""
+        """Hand on the events of a call to the session, and write."""
         self._dispatch()
         self.flush()
 
@@ -149,7 +149,7 @@ class Link(asyncio.Protocol):
 
     def _dispatch(self) -> None:
         if self._dispatching:
-            return  # the turn that runs takes these too, after those it has
+            return  # the running call takes these too, after its own
         self._dispatching = True
         told = False
         while events := self.session.events():
@@ -157,7 +157,7 @@ class Link(asyncio.Protocol):
             for event in events:
                 try:
                     self._owner.on_event(self, event)
-                except Exception:  # the events that follow still have to reach their owner
+                except Exception:  # the following events must still reach their owner
                     log.exception("smpp_event_failed", event_kind=type(event).__name__, peer=self.peer)
                 if isinstance(event, Ended) and event.reason in _NO_GOODBYE:
                     self.abort()

@@ -1,6 +1,6 @@
 """Everything the operator's file says about one SMPP carrier.
 
-Not here: what is done with it (client), and reading the file (config.model).
+Not here: its use (client), reading the file (config.model).
 """
 
 import ssl
@@ -18,7 +18,7 @@ RECONNECT = Ladder.doubling(timedelta(seconds=1), timedelta(minutes=1), least=0.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutbindDoor:
-    """Where the carrier may knock with an outbind (§4.1.7), and who it must say it is."""
+    """Where the carrier may connect with an outbind (§4.1.7), and the credentials it must give."""
 
     host: str
     port: int
@@ -31,9 +31,8 @@ class OutbindDoor:
 class CarrierAccount:
     """Everything the operator's file says about one carrier; seconds unless a field says otherwise.
 
-    `throughput` is parts per second, None for no bound. `tls` is None for a plain connection; it is called for each new
-    one, since certificates are renewed, and our own is loaded into what it gives. `reconnect` has the waits before a
-    new bind.
+    `throughput` is parts per second, None for no bound. `tls` is None for a plain connection; each connection calls it
+    anew, since certificates, also our own in it, are renewed. `reconnect` has the waits before a new bind.
     """
 
     name: str

@@ -1,9 +1,9 @@
-"""What a carrier brings on our binds: receipts, intermediate notifications, inbound SMS; answered once they are kept.
+"""Deliveries on our binds: receipts, intermediate notifications, inbound SMS; each is answered once it is stored.
 
-What one read of the socket brought is handed over as one list, committed together and answered in one write. Where a
-list cannot be kept, its members are tried one by one: the one at fault is answered ESME_RX_T_APPN, so that the carrier
-keeps it, and holds up no neighbour, whose list it would be in again the next time. Not here: what is in a delivery
-(receipts, fragments), and what becomes of it (gateway.track, gateway.receive).
+The deliveries of one read of the socket form one list, committed together and answered in one write. If a list cannot
+be stored, its members are tried one by one: the one at fault is answered ESME_RX_T_APPN, so that the carrier keeps it,
+and does not block the others. Not here: reading a delivery (receipts, fragments), and what it causes (gateway.track,
+gateway.receive).
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _TAKEN, _TAKEN_DATA = DeliverSmResp(), DataSmResp()
 
 
 class Arrivals:
-    """Takes the deliveries of one carrier; `ended` is called whenever a list was answered."""
+    """Takes the deliveries of one carrier; calls `ended` after each answered list."""
 
     def __init__(self, carrier: str, dialect: Dialect, events: CarrierEvents, ended: Callable[[], None]) -> None:
         self._carrier = carrier
@@ -44,13 +44,13 @@ class Arrivals:
 
     @property
     def under_way(self) -> int:
-        """How many lists are being kept and not yet answered."""
+        """How many lists are being stored and not yet answered."""
         return len(self._under_way)
 
     def take(self, link: Link, pdu: Pdu) -> None:
-        """Take one request of the carrier; it waits for `hand_over`, unless there is nothing to keep."""
+        """Take one request of the carrier; it waits for `hand_over`, unless there is nothing to store."""
         if isinstance(pdu.body, AlertNotification):
-            # §4.12: a handset can be reached again. Carriers retry by themselves, and nothing of ours waits for this.
+            # §4.12: a handset is reachable again. Carriers retry by themselves, and nothing here waits for this.
             log.info("smpp_alert_notification", carrier=self._carrier)
             return
         try:
@@ -58,19 +58,19 @@ class Arrivals:
                 self._fragments.append((pdu, read_fragment(pdu, self._carrier, self._dialect)))
                 return
             receipt = read_receipt(pdu, self._carrier, self._dialect)
-        except Exception:  # a fault of ours: the carrier shall keep it until we can read it
+        except Exception:  # a fault of ours: the carrier keeps it until we can read it
             log.exception("smpp_delivery_not_read", carrier=self._carrier, sequence=pdu.sequence)
             _respond(link, [pdu], Status.RX_T_APPN)
             return
         if receipt is None:
-            # Without an id it can never be matched; refused, it would only come again.
+            # Without an id it never matches; a refusal would only bring it again.
             log.warning("smpp_receipt_without_id", carrier=self._carrier, sequence=pdu.sequence)
             _respond(link, [pdu], Status.ROK)
             return
         self._receipts.append((pdu, receipt))
 
     def hand_over(self, link: Link) -> None:
-        """Hand on what came together on this link."""
+        """Hand on the deliveries that came together on this link."""
         if self._receipts:
             receipts, self._receipts = self._receipts, []
             self._begin(self._keep(link, self._events.reported, receipts))
@@ -79,7 +79,7 @@ class Arrivals:
             self._begin(self._keep(link, self._events.arrived, fragments))
 
     async def stop(self) -> None:
-        """Wait no longer: what is not kept stays unanswered, and comes again on the next bind."""
+        """Stop waiting: deliveries not yet stored stay unanswered, and come again on the next bind."""
         tasks = list(self._under_way)
         for task in tasks:
             task.cancel()
@@ -102,11 +102,11 @@ class Arrivals:
         *,
         again: bool = False,
     ) -> None:
-        """Answer a list once it is committed, or its members one by one; what cannot be kept shall come again."""
+        """Answer a list once it is committed, or its members one by one; what cannot be stored comes again."""
         status = Status.ROK
         try:
             await commit([item for _, item in news])
-        except Exception as error:  # whatever the cause, the carrier still has it and shall keep it
+        except Exception as error:  # whatever the cause, the carrier still has it and keeps it
             if not again:
                 log.exception("smpp_deliveries_not_taken", carrier=self._carrier, deliveries=len(news))
             if len(news) > 1:

@@ -1,7 +1,7 @@
-"""How the binds of one carrier are held up: connect, bind, wait for the end, pause, again.
+"""Keeps the binds of one carrier up: connect, bind, wait for the end, pause, again.
 
-The pause doubles with each bind that failed or did not last, since carriers shut out who binds again and again. Not
-here: what happens on a link that is bound (client), and why there is none, in words (troubles).
+The pause doubles with each bind that failed or did not last, since carriers lock out clients that bind too often. Not
+here: what happens on a bound link (client), why there is none, in words (troubles).
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from smpp.wire.statuses import Status
 log = structlog.get_logger()
 
 _BAD_CREDENTIALS = frozenset({Status.RINVPASWD, Status.RINVSYSID, Status.RBINDFAIL})
-# A bind that ended sooner counts as one that failed (kneodev/ksmppd#38).
+# A bind that ended sooner counts as failed (kneodev/ksmppd#38).
 _LASTING_SECONDS = 10.0
 
 
 class Binder:
-    """Binds links of one account until `stopping` is set; `complain` is told why a try failed.
+    """Binds links of one account until `stopping` is set; `complain` gets the cause of a failure.
 
     `jitter` gives numbers from 0 to 1 for the pause before a new connection.
     """
@@ -46,7 +46,7 @@ class Binder:
         self._complain = complain
 
     async def keep(self, kind: type[Bind]) -> None:
-        """Hold one bind of this kind up."""
+        """Keep one bind of this kind up."""
         account = self._account
         now = asyncio.get_running_loop().time
         failures = 0
@@ -58,7 +58,7 @@ class Binder:
                 if link.session.was_bound and now() - began_at >= _LASTING_SECONDS:
                     failures = 0
                 if link.session.refused_with in _BAD_CREDENTIALS:
-                    # Nothing but a person mends this; carriers lock accounts that keep trying.
+                    # Only a person can mend this; carriers lock accounts that keep trying.
                     failures = len(account.reconnect.waits)
             failures += 1
             pause = account.reconnect.wait(failures, self._jitter()).total_seconds()
@@ -87,7 +87,7 @@ class Binder:
         return link
 
     def bind(self, link: Link, kind: type[Bind]) -> None:
-        """Ask to be bound on a link that is connected."""
+        """Send the bind on a connected link."""
         account, dialect = self._account, self._account.dialect
         link.tick()
         try:
@@ -104,7 +104,7 @@ class Binder:
         except SessionError as error:
             log.warning("smpp_bind_impossible", carrier=account.name, peer=link.peer, cause=str(error))
         except PduError as error:
-            # The detail names the field; the field's value may be the password.
+            # The detail only names the field: its value may be the password.
             log.error("smpp_bind_not_writable", carrier=account.name, cause=error.detail)
             self._complain(error.detail)
             link.session.abandon()

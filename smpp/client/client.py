@@ -1,9 +1,9 @@
 """Our binds to one carrier: parts out and their answers in; fulfils `gateway.ports.Carrier`.
 
-Exactly one answer per part: what was never written is `Retry(LINK_DOWN)`, what was written and has no answer is
-`Unknown`. Beside the parts it can ask about earlier SMS, and send one text to many numbers. Not here: what the carrier
-brings (arrivals), how binds are held up (binding), SMPP itself (session), what the carrier wants (dialect and the
-readers and writers beside it), speed (pace).
+Each part gets exactly one answer: `Retry(LINK_DOWN)` if it was never written, `Unknown` if it was written and not
+answered. The client can also ask about earlier SMS, and send one text to many numbers. Not here: deliveries of the
+carrier (arrivals), keeping binds up (binding), SMPP itself (session), the carrier's dialect (dialect and the readers
+and writers beside it), speed (pace).
 """
 
 import asyncio
@@ -74,7 +74,7 @@ _UNBIND_SECONDS = 2.0
 class SmppClient:
     """One carrier over SMPP; `jitter` gives numbers from 0 to 1 for the pause before a new connection.
 
-    `trouble` is why the last try to bind failed, in words; `window_changed` is told when there is a new one.
+    `trouble` says in words why the last bind failed; a new one calls `window_changed`.
     """
 
     def __init__(self, account: CarrierAccount, *, clock: Clock, jitter: Callable[[], float]) -> None:
@@ -106,7 +106,7 @@ class SmppClient:
         return self._account.name
 
     def free_window(self) -> int:
-        """Return how many parts `submit` takes now: 0 while the link is down, throttled, full, or being left."""
+        """Return how many parts `submit` takes now: 0 while the link is down, throttled, full, or unbinding."""
         link = self._sender
         if link is None or self._pace is None or self._stopping.is_set() or not link.writable:
             return 0
@@ -119,7 +119,7 @@ class SmppClient:
         return room
 
     def submit(self, parts: Sequence[PartToSubmit]) -> None:
-        """Send the parts in order and at once, in one write; never more of them than `free_window()` said."""
+        """Send the parts at once, in order, in one write; they must not exceed `free_window()`."""
         link = self._sender
         if link is None or self._pace is None:
             for part in parts:
@@ -145,7 +145,7 @@ class SmppClient:
         link.pump_soon()
 
     async def start(self, events: CarrierEvents) -> None:
-        """Begin to connect, and keep reconnecting with backoff, until `stop`."""
+        """Connect, and reconnect with backoff, until `stop`."""
         account = self._account
         self._events = events
         self._loop = asyncio.get_running_loop()
@@ -184,12 +184,12 @@ class SmppClient:
             self._waker.cancel()
 
     def _is_awaited(self) -> bool:
-        """Tell whether an answer is owed, by the carrier or by us."""
+        """Return whether the carrier or we owe an answer."""
         keeping = self._arrivals is not None and self._arrivals.under_way > 0
         return keeping or any(link.session.is_owed for link in self._links)
 
     async def _leave(self) -> None:
-        """Unbind every link, and drop those whose other side does not answer."""
+        """Unbind every link; drop those whose other side does not answer."""
         links = list(self._links)
         if not links:
             return
@@ -213,16 +213,16 @@ class SmppClient:
         return decide_outcome(status_of(answer), reference=carrier_id, overrides=self._dialect.statuses)
 
     async def query(self, carrier_id: str, sender: SenderId | None) -> Receipt | Outcome:
-        """Ask the carrier where a part is: its state as a receipt would say it, or why that is not known (§4.8)."""
+        """Ask the carrier for the state of a part; returns it as a receipt, or why it is not known (§4.8)."""
         answer = await self._ask(write_query(carrier_id, sender, self._dialect))
         if not isinstance(answer, Pdu):
             return answer
         return read_query_answer(answer, self.name, carrier_id, self._dialect)
 
     async def replace(self, carrier_id: str, part: PartToSubmit) -> Outcome:
-        """Ask the carrier to put the text and validity of `part` in the place of what it has under the id (§4.10).
+        """Ask the carrier to replace the text and validity of the SMS with the id by those of `part` (§4.10).
 
-        Only for a text of one part, and of the alphabet of the first: replace_sm has a field for neither.
+        Only for a text of one part in the alphabet of the first: replace_sm has no field for either.
         """
         try:
             body = write_replace(carrier_id, part, self._dialect, self._clock.now())
@@ -234,9 +234,9 @@ class SmppClient:
         return decide_outcome(status_of(answer), reference=carrier_id, overrides=self._dialect.statuses)
 
     async def submit_multi(self, part: PartToSubmit, numbers: Sequence[MobileNumber]) -> Spread | Outcome:
-        """Submit the text of one part to 1 to 254 numbers, under one id for them all (§4.5).
+        """Submit the text of one part to 1 to 254 numbers under one id (§4.5).
 
-        Returns which were refused, or why nothing was taken. The number of `part` itself is not used.
+        Returns the refused numbers, or why nothing was taken. The number of `part` itself is not used.
         """
         body, tlvs = write_multi(part, numbers, self._dialect, self._clock.now())
         answer = await self._ask(body, tlvs)
@@ -270,7 +270,7 @@ class SmppClient:
     # What happens on a link (LinkOwner)
 
     def on_opened(self, link: Link) -> None:
-        """Count the link among ours."""
+        """Add the link to ours."""
         self._links.add(link)
 
     def on_closed(self, link: Link) -> None:
@@ -284,7 +284,7 @@ class SmppClient:
             self._changed()
 
     def on_event(self, link: Link, event: Event) -> None:
-        """Send every event its way."""
+        """Dispatch an event."""
         if isinstance(event, Answered):
             context, pdu = event
             if isinstance(context, int):
@@ -307,7 +307,7 @@ class SmppClient:
             self._on_oddity(link, event)
 
     def on_quiet(self, link: Link) -> None:
-        """Hand on together what the carrier brought together."""
+        """Hand on the deliveries that came together."""
         self._progress.set()
         if self._arrivals is not None:
             self._arrivals.hand_over(link)
@@ -338,7 +338,7 @@ class SmppClient:
             link.session.abandon()
             return
         log.info("smpp_outbind", carrier=self.name, peer=link.peer)
-        # §2.2.1: the SMSC that knocks has something to deliver.
+        # §2.2.1: an SMSC sends outbind when it has something to deliver.
         self._binder.bind(link, BindReceiver if self._account.bind is BindMode.PAIR else BINDS[self._account.bind][0])
 
     def _on_part_answer(self, part_key: int, pdu: Pdu) -> None:
@@ -358,7 +358,7 @@ class SmppClient:
         self._changed()
 
     def _on_oddity(self, link: Link, event: Event) -> None:
-        """Use what can be used of what comes out of turn."""
+        """Use or log an event that no request waits for."""
         assert self._events is not None
         if isinstance(event, LateAnswer) and isinstance(event.context, int):
             status = status_name(status_of(event.pdu))
@@ -391,7 +391,7 @@ class SmppClient:
             self._tell_asker(context, missing)
 
     def _tell_asker(self, context: object, answer: Pdu | Missing) -> None:
-        """Give who asked beside the parts its answer, if it still waits; a submit_multi had room in their window."""
+        """Give the answer to the waiting caller, if any; a submit_multi gives its room in the window back."""
         if isinstance(context, asyncio.Future) and not context.done():
             context.set_result(answer)
         self._changed()
@@ -407,7 +407,7 @@ class SmppClient:
         self._changed()
 
     def _changed(self) -> None:
-        """Say once per turn of the loop that the free window may have grown."""
+        """Report once per turn of the loop that the free window may have grown."""
         if not self._change_due:
             self._change_due = True
             self._loop.call_soon(self._say_changed)

@@ -1,6 +1,6 @@
-"""What a request came to: from the carrier's answer, from no answer at all, or from values that no PDU can carry.
+"""The outcome of a request: from the carrier's answer, a missing answer, or values that no PDU can carry.
 
-Not here: what a status means (statuses), and what an outcome does to a message (gateway.dispatch).
+Not here: what a status means (statuses), what an outcome does to a message (gateway.dispatch).
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def decide_outcome(
     overrides: Mapping[int, Meaning] = NO_OVERRIDES,
     throttle_pause: timedelta | None = None,
 ) -> Outcome:
-    """Return what an answer with this status comes to; `reference` is the carrier's id."""
+    """Return the outcome of an answer with this status; `reference` is the carrier's id."""
     meaning = meaning_of(status, overrides)
     if meaning.verdict is StatusVerdict.DONE:
         return Done(reference=reference)
@@ -72,14 +72,14 @@ def outcome_of_unwritable(error: PduError) -> Outcome:
 
 
 def status_of(answer: Pdu) -> int:
-    """Return the status of an answer; a generic_nack refuses even where it forgets to say why."""
+    """Return the status of an answer; a generic_nack refuses even if its status is 0."""
     if isinstance(answer.body, GenericNack) and not answer.status:
         return Status.RUNKNOWNERR
     return answer.status
 
 
 def read_query_answer(answer: Pdu, carrier: str, carrier_id: str, dialect: Dialect) -> Receipt | Outcome:
-    """Return where a part is as a receipt would say it, or why that is not known (§4.8.2)."""
+    """Return the state of a part as a receipt, or why it is not known (§4.8.2)."""
     body = answer.body
     if answer.status or not isinstance(body, QuerySmResp):
         return decide_outcome(status_of(answer) or Status.RQUERYFAIL, overrides=dialect.statuses)
@@ -87,7 +87,7 @@ def read_query_answer(answer: Pdu, carrier: str, carrier_id: str, dialect: Diale
     return Receipt(
         carrier=carrier,
         carrier_id=carrier_id,
-        # What its receipts mean by a word, a carrier means by the word's number too.
+        # A carrier means the same by a state's number as by its word in receipts.
         state=dialect.receipt_states.get(WORD_OF.get(state, ""), state),
         error=str(body.error_code) if body.error_code else "",
         done_at=parse_absolute_time(body.final_date),
@@ -97,7 +97,7 @@ def read_query_answer(answer: Pdu, carrier: str, carrier_id: str, dialect: Diale
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """What one text to many numbers came to: the one id for all, and the numbers that were refused, digits only."""
+    """The outcome of one text to many numbers: the id for all, and the refused numbers, digits only."""
 
     carrier_id: str
     refused: Mapping[str, Outcome]

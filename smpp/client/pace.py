@@ -1,6 +1,6 @@
-"""How fast parts may go out: a token bucket, and a window that shrinks when the carrier says «too fast».
+"""How fast parts may be sent: a token bucket, and a window that shrinks when the carrier throttles.
 
-Pure: give it the time, it answers how many. Not here: the window of outstanding requests (session).
+Pure: given the time, it returns how many. Not here: the window of outstanding requests (session).
 Times are seconds of one monotonic clock.
 """
 
@@ -13,11 +13,11 @@ _NARROW_SECONDS = 60.0
 class Pace:
     """The speed of one carrier: `rate` parts per second (None for no bound), `window`, `pause` after a throttle.
 
-    The bucket holds what a tenth of a second earns, at least one part: carriers count per second and forgive no more.
-    After a throttle nothing goes out for the pause; then the window is half of what it was, and each accepted part
-    widens it by one. Where the carrier cannot say whether the window or a part was at fault it stays narrow for a
-    minute, so that few are refused. Once a whole window went unanswered one part at a time goes out as a probe, until
-    any answer comes: a carrier that binds and never answers costs a window once.
+    The bucket holds the parts of a tenth of a second, at least one: carriers count per second and tolerate no more.
+    After a throttle nothing is sent for the pause; then the window is halved, and each accepted part widens it by one.
+    If a refusal does not tell whether the window or the part was at fault, the window stays narrow for a minute. After
+    a whole unanswered window single parts go out as probes until any answer comes: a carrier that binds and never
+    answers costs one window.
     """
 
     def __init__(self, *, rate: float | None, window: int, pause: float, now: float) -> None:
@@ -32,7 +32,7 @@ class Pace:
         self._unanswered = 0
 
     def room(self, now: float, outstanding: int) -> int:
-        """Return how many parts may go out now while so many wait for their answer."""
+        """Return how many parts may be sent now, beside those outstanding."""
         if now < self._resume_at:
             return 0
         if now >= self._narrow_until:
@@ -44,7 +44,7 @@ class Pace:
         return max(room, 0)
 
     def wait(self, now: float) -> float | None:
-        """Return in how many seconds time alone makes room again; None where it waits for answers only."""
+        """Return after how many seconds there is room again without an answer; None if only answers make room."""
         if now < self._resume_at:
             return self._resume_at - now
         if self._rate is not None:
@@ -54,13 +54,13 @@ class Pace:
         return None
 
     def sent(self, parts: int, now: float) -> None:
-        """Note that so many parts went out."""
+        """Note that this many parts were sent."""
         if self._rate is not None:
             self._fill(now)
             self._tokens -= parts
 
     def answered(self) -> None:
-        """Note that the carrier answered, whatever it said."""
+        """Note that the carrier answered anything."""
         self._unanswered = 0
 
     def unanswered(self) -> None:
@@ -73,13 +73,13 @@ class Pace:
             self._window += 1
 
     def throttled(self, now: float) -> None:
-        """Note that the carrier said «too fast»; answers to parts sent before the pause say so once, not many times."""
+        """Note that the carrier throttled; the answers to all parts sent before the pause count once."""
         if now >= self._resume_at:
             self._window = max(1, self._window // 2)
             self._resume_at = now + self._pause
 
     def crowded(self, now: float) -> None:
-        """Note that the carrier refused a part perhaps for no other reason than that others were open."""
+        """Note that the carrier refused a part, perhaps only because others were open."""
         self.throttled(now)
         self._widest = self._window
         self._narrow_until = now + _NARROW_SECONDS

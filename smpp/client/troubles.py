@@ -1,4 +1,4 @@
-"""Why there is no bind, in words for whoever set the carrier up. Not here: what is done about it (client)."""
+"""Why there is no bind, in words for the operator. Not here: what is done about it (client)."""
 
 import ssl
 
@@ -15,7 +15,7 @@ _REFUSALS: dict[int, str] = {
 
 
 def of_connecting(error: Exception, seconds: float) -> str:
-    """Return why a connection did not come about within so many seconds."""
+    """Return why connecting failed; `seconds` was its time limit."""
     match error:
         case ssl.SSLCertVerificationError():
             cause = f"TLS: its certificate is not proven: {error.verify_message}"

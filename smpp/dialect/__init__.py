@@ -1,1 +1,1 @@
-"""What carriers do differently, as data, and what follows from it for submits, receipts and fragments."""
+"""How carriers differ, as data, and what that means for submits, receipts and fragments."""

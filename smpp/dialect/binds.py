@@ -8,7 +8,7 @@ from smpp.wire.bodies import Bind, BindReceiver, BindTransceiver, BindTransmitte
 
 
 class BindMode(StrEnum):
-    """Which binds a carrier gets. PAIR is a transmitter and a receiver, each a connection of its own."""
+    """Which binds a carrier gets. PAIR is a transmitter and a receiver, each on its own connection."""
 
     TRANSCEIVER = "transceiver"
     PAIR = "pair"

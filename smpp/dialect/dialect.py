@@ -1,7 +1,7 @@
-"""A carrier's dialect: everything in which carriers that speak SMPP 3.4 differ, as one frozen value.
+"""A carrier's dialect: all differences between SMPP 3.4 carriers, as one frozen value.
 
-The operator's file maps onto its fields one to one; docs/smpp-dialects.md says when to touch which. Not here: how a
-part is written (submissions), how receipts and inbound SMS are read (receipts, fragments), connections (client).
+The operator's file has the same fields; docs/smpp-dialects.md says when to change which. Not here: writing a part
+(submissions), reading receipts and inbound SMS (receipts, fragments), connections (client).
 """
 
 from collections.abc import Mapping
@@ -27,14 +27,14 @@ class WireAlphabet(StrEnum):
 
 
 class SubmitWith(StrEnum):
-    """Which request carries a part: submit_sm as nearly everywhere, or data_sm (§4.7) with the text in a parameter."""
+    """Which request carries a part: submit_sm, as usual, or data_sm (§4.7) with the text in a parameter."""
 
     SUBMIT_SM = "submit-sm"
     DATA_SM = "data-sm"
 
 
 class LongMessages(StrEnum):
-    """How a part says that it is one of several, or that the carrier takes the whole text and splits it itself."""
+    """How a part of several is marked, or that the carrier takes the whole text and splits it itself."""
 
     UDH = "udh"
     SAR = "sar"
@@ -51,7 +51,7 @@ class ValidityFormat(StrEnum):
 
 
 class IdBase(StrEnum):
-    """What a message id is: a text to compare as it stands, or whatever its case, or a number in this base."""
+    """What a message id is: a text, compared with or without its case, or a number in this base."""
 
     TEXT = "text"
     TEXT_ANY_CASE = "text-any-case"
@@ -60,14 +60,14 @@ class IdBase(StrEnum):
 
 
 class IdSource(StrEnum):
-    """Which of the two ids of a receipt counts where both are there."""
+    """Which of the two ids of a receipt counts if it has both."""
 
     TLV = "tlv"
     TEXT = "text"
 
 
 class ReceiptFor(StrEnum):
-    """What one receipt is for where a text has several parts: the part that it names, or the whole text."""
+    """What one receipt for a text of several parts covers: the part that it names, or the whole text."""
 
     PART = "part"
     MESSAGE = "message"
@@ -78,20 +78,20 @@ _UTC: Final = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How one carrier wants to be spoken to; the defaults are plain SMPP 3.4."""
+    """How to talk to one carrier; the defaults are plain SMPP 3.4."""
 
     system_type: str = ""
     """system_type of the bind; some carriers route by it."""
     address_range: str = ""
-    """address_range of the bind: the numbers whose inbound SMS this bind takes, as a pattern of the carrier's."""
+    """address_range of the bind: a pattern, as the carrier defines it, of the numbers whose inbound SMS it takes."""
     address_range_ton: int = 0
     """addr_ton of the bind."""
     address_range_npi: int = 0
     """addr_npi of the bind."""
 
     submit_with: SubmitWith = SubmitWith.SUBMIT_SM
-    """Which request carries a part. data-sm has the text in message_payload, its validity in qos_time_to_live whatever
-    `validity_format` but none, and no priority."""
+    """Which request carries a part. data-sm has the text in message_payload, no priority, and its validity in
+    qos_time_to_live, unless `validity_format` is none."""
     service_type: str = ""
     """service_type of every submit, at most 5 characters; some carriers sell routes by it."""
     numeric_ton: int = 1
@@ -116,22 +116,22 @@ class Dialect:
     """Whether the handset's number is written with its plus."""
 
     default_alphabet: WireAlphabet = WireAlphabet.GSM7
-    """What data_coding 0 means, in both directions. What Latin-1 or ASCII lack of GSM-7, such as the euro sign, is
-    answered as what GSM-7 itself lacks (the setting `unencodable`)."""
+    """What data_coding 0 means, in both directions. Characters of GSM-7 that Latin-1 or ASCII lacks, such as the euro
+    sign, are treated as those that GSM-7 lacks (the setting `unencodable`)."""
     default_data_coding: int = 0x00
-    """data_coding of a text in the default alphabet (3 where the carrier wants Latin-1 said)."""
+    """data_coding of a text in the default alphabet (3 if the carrier wants Latin-1 to be named)."""
     ucs2_data_coding: int = 0x08
     """data_coding of a text in UCS-2."""
     flash_data_coding: int = 0x10
-    """data_coding of a flash SMS in the default alphabet (3GPP TS 23.038 §4, class 0). Where it names GSM-7, as 16 and
-    240 do, the octets are GSM-7 whatever `default_alphabet` says; 20 names 8-bit data, which leaves it to that."""
+    """data_coding of a flash SMS in the default alphabet (3GPP TS 23.038 §4, class 0). If it names GSM-7, as 16 and 240
+    do, the octets are GSM-7 whatever `default_alphabet` says; 20 names 8-bit data, where `default_alphabet` counts."""
     flash_ucs2_data_coding: int = 0x18
     """data_coding of a flash SMS in UCS-2."""
     esm_class: int = 0x00
     """Bits always set in esm_class (3 asks for store and forward by name); the header bit is added where needed."""
     long_messages: LongMessages = LongMessages.UDH
-    """How a part of several says so: header in the text, sar_* parameters, or header and text in message_payload. With
-    whole no part does: the carrier gets the text in one message_payload, and splits it itself."""
+    """How a part of several is marked: header in the text, sar_* parameters, or header and text in message_payload.
+    With whole the carrier gets the whole text in one message_payload, and splits it itself."""
     wide_reference: bool = False
     """Whether the parts of a long text have a 16-bit reference, so that each holds 152 septets or 66 units."""
     validity_format: ValidityFormat = ValidityFormat.RELATIVE
@@ -141,9 +141,9 @@ class Dialect:
     express_priority_flag: int = 1
     """priority_flag of an express SMS (§5.2.14)."""
     registered_delivery: int = 1
-    """registered_delivery where a receipt is wanted (1 final states; 17 asks for intermediate notifications too)."""
+    """registered_delivery if a receipt is wanted (1: final states; 17: intermediate notifications too)."""
     no_registered_delivery: int = 0
-    """registered_delivery where none is wanted."""
+    """registered_delivery if none is wanted."""
 
     id_in_response: IdBase = IdBase.TEXT
     """What the message_id of submit_sm_resp is."""
@@ -153,29 +153,29 @@ class Dialect:
     id_in_receipt_tlv: IdBase | None = None
     """What receipted_message_id is; None for the same as in the response."""
     receipt_id_from: IdSource = IdSource.TLV
-    """Which id counts where a receipt has both; some carriers put another id into the parameter."""
+    """Which id counts if a receipt has both; some carriers put another id into the parameter."""
     receipt_for: ReceiptFor = ReceiptFor.PART
-    """What one receipt of a text in several parts stands for: `message` where the carrier gives one for them all."""
+    """What one receipt for a text of several parts covers: `message` if the carrier sends one for all parts."""
     receipt_states: Mapping[str, ReceiptState] = field(default_factory=dict)
-    """Words of `stat:` that this carrier uses its own way, in upper case."""
+    """Words of `stat:`, in upper case, to which this carrier gives its own meaning."""
     receipt_zone: ZoneInfo = _UTC
     """The zone of `done date:`."""
     receipt_number_is_destination: bool = False
     """Whether the handset of a receipt is destination_addr; the standard says source_addr."""
     receipts_unmarked: bool = False
-    """Whether a text in the form of a receipt is one where neither esm_class nor a parameter says so. Only for a
-    carrier that never says so: any handset can write such a text. It is then kept as a receipt, not as an inbound SMS,
-    and whoever guesses the id of an SMS could report it delivered."""
+    """Whether a text in the form of a receipt is one although neither esm_class nor a parameter says so. Only for a
+    carrier that never marks receipts: any handset can write such a text. It is then stored as a receipt, not as an
+    inbound SMS, and whoever guesses the id of an SMS can report it delivered."""
     query: bool = False
-    """Whether it answers query_sm: then it is asked, once, for a part whose receipt is about to be given up."""
+    """Whether it answers query_sm: then we ask once about a part before giving up its receipt."""
 
     statuses: Mapping[int, Meaning] = field(default_factory=dict)
-    """What this carrier means by a command_status, where it is not what smpp.wire.statuses says."""
+    """What this carrier means by a command_status, if it differs from smpp.wire.statuses."""
     throttle_pause: timedelta = timedelta(seconds=1)
     """How long nothing is submitted after «throttled» or «queue full»."""
 
     def wire_alphabet(self, *, flash: bool) -> WireAlphabet:
-        """Return what the octets of a text in the default alphabet are: a flash SMS's data_coding may name GSM-7."""
+        """Return the encoding of a text in the default alphabet: a flash SMS's data_coding may name GSM-7."""
         wire = self.default_alphabet
         if flash and wire is not WireAlphabet.GSM7_PACKED and names_gsm7(self.flash_data_coding):
             return WireAlphabet.GSM7
@@ -188,12 +188,12 @@ class Dialect:
 
 
 def has_class(data_coding: int) -> bool:
-    """Tell whether a data_coding has a message class (3GPP TS 23.038 §4: 0001, 0011, 0101, 0111 and 1111)."""
+    """Return whether a data_coding has a message class (3GPP TS 23.038 §4: 0001, 0011, 0101, 0111 and 1111)."""
     return data_coding & 0x90 == 0x10 or data_coding & 0xF0 == 0xF0
 
 
 def named_alphabet(data_coding: int) -> str:
-    """Return the alphabet that a data_coding names: gsm7, latin-1, ascii or ucs2; empty for any other or the carrier's.
+    """Return the alphabet that a data_coding names: gsm7, latin-1, ascii, ucs2; empty for others and the carrier's.
 
     Those without a message class are of SMPP 3.4 §5.2.19, the others of 3GPP TS 23.038 §4.
     """
@@ -204,7 +204,7 @@ def named_alphabet(data_coding: int) -> str:
 
 
 def names_gsm7(data_coding: int) -> bool:
-    """Tell whether a data_coding names GSM-7, whatever the carrier's default alphabet is."""
+    """Return whether a data_coding names GSM-7, whatever the carrier's default alphabet is."""
     return named_alphabet(data_coding) == "gsm7"
 
 

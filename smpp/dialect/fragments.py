@@ -23,7 +23,7 @@ _CONCATENATED_8_BIT = 0x00
 _CONCATENATED_16_BIT = 0x08
 _LEAST_GUESSED = 8
 
-# §5.2.19; an octet that the codec cannot read becomes U+FFFD. 2 and 4 are octets and read as Latin-1, so none is lost.
+# §5.2.19; an invalid octet becomes U+FFFD. 2 and 4 are octets and read as Latin-1, so that none is lost.
 CODECS: Mapping[int, str] = MappingProxyType(
     {
         0x01: "ascii",
@@ -51,14 +51,14 @@ class FragmentPlace:
 
 
 def split_header(message: bytes) -> tuple[bytes, bytes]:
-    """Return the user data header with its length octet, and the text; all is text where the length cannot be."""
+    """Return the user data header with its length octet, and the text; all is text if the length is impossible."""
     if not message or 1 + message[0] > len(message):
         return b"", message
     return message[: 1 + message[0]], message[1 + message[0] :]
 
 
 def read_place(udh: bytes) -> FragmentPlace:
-    """Return the place that the first valid concatenation element names (TS 23.040 §9.2.3.24.1: else as if none)."""
+    """Return the place from the first valid concatenation element (TS 23.040 §9.2.3.24.1: invalid ones are ignored)."""
     offset = 1
     while offset + 2 <= len(udh):
         element, length = udh[offset], udh[offset + 1]
@@ -83,9 +83,9 @@ def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes)
 
 
 def _looks_like_ucs2(octets: bytes) -> bool:
-    """Tell whether octets under data_coding 0 are UCS-2 all the same, as some networks send it without saying so.
+    """Return whether octets under data_coding 0 are UCS-2: some networks send it without saying so.
 
-    Careful: four characters or more, most of them Latin (a zero before each, which is @ in GSM-7), all printable.
+    The test is strict: four characters or more, most of them Latin (a zero first, which is @ in GSM-7), all printable.
     """
     if len(octets) < _LEAST_GUESSED or len(octets) % 2 or 4 * octets[::2].count(0) <= len(octets) or 0 in octets[1::2]:
         return False
@@ -96,7 +96,7 @@ def _looks_like_ucs2(octets: bytes) -> bool:
 
 
 def read_text(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes = b"") -> str:
-    """Return the text of octets in this coding; `udh` is the header before them, which packed septets begin behind."""
+    """Return the text of octets in this coding; `udh` is the header before them, which shifts packed septets."""
     codec = CODECS.get(data_coding)
     if codec is None and data_coding & 0xF0 in (0x10, 0x20, 0x30):
         # TS 23.038 §4, general data coding: bits 3 and 2 are the alphabet.
@@ -107,7 +107,7 @@ def read_text(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes = b"
 
 
 def message_octets(pdu: Pdu) -> tuple[bytes, bytes]:
-    """Return the user data header and the text's octets of a message PDU, wherever it carries them."""
+    """Return the user data header and the text's octets of a message PDU, from whichever field has them."""
     body = pdu.body
     if not isinstance(body, (DeliverSm, SubmitSm, SubmitMulti, DataSm)):
         raise TypeError(f"{pdu.command.name} carries no message")
@@ -132,7 +132,7 @@ def read_message(pdu: Pdu, dialect: Dialect) -> tuple[str, FragmentPlace]:
 
 
 def read_address(ton: int, address: str) -> str:
-    """Return the address, with a plus where it is an international number (§5.2.5)."""
+    """Return the address, with a plus if it is an international number (§5.2.5)."""
     return f"+{address}" if ton == _INTERNATIONAL and address.isdecimal() else address
 
 

@@ -1,9 +1,9 @@
-"""Delivery receipts: what in a deliver_sm or data_sm is one, and reading its text and its parameters.
+"""Delivery receipts: recognises one in a deliver_sm or data_sm, and reads its text and parameters.
 
-An intermediate notification is read as a receipt whose state is ENROUTE, whatever it says: its sender calls it not
-final, so no word of it may end a message. Where number and word of a state differ, the final one counts. Not here: what
-a receipt does to a message (sms.lifecycle). Standard: SMPP 3.4 §5.2.12 (esm_class), §5.2.28 (message_state), appendix B
-(the text, «vendor specific», so it is read tolerantly).
+An intermediate notification is read as a receipt with the state ENROUTE, whatever it says: it is not final, so it must
+not end a message. If the number and the word of a state differ, the final one counts. Not here: what a receipt does to
+a message (sms.lifecycle). Standard: SMPP 3.4 §5.2.12 (esm_class), §5.2.28 (message_state), appendix B (the text,
+«vendor specific», so it is read tolerantly).
 """
 
 import re
@@ -62,7 +62,7 @@ WORD_OF: Mapping[ReceiptState, str] = MappingProxyType(
         ReceiptState.REJECTED: "REJECTD",
     }
 )
-# Those, and words that carriers write instead.
+# The same, and words that carriers write instead.
 WORDS: Mapping[str, ReceiptState] = MappingProxyType(
     {
         **{word: state for state, word in WORD_OF.items()},
@@ -95,11 +95,11 @@ WORDS: Mapping[str, ReceiptState] = MappingProxyType(
             ),
             ReceiptState.ENROUTE,
         ),
-        # Some write the number in the word's place.
+        # Some write the number instead of the word.
         **{str(number): state for number, state in STATES.items()},
     }
 )
-# What may stand around the value of a field, such as commas between them.
+# What may surround the value of a field, such as commas.
 _AROUND = " \t\r\n,;'\""
 
 
@@ -112,10 +112,10 @@ class DeliveryKind(StrEnum):
 
 
 def kind_of(pdu: Pdu, dialect: Dialect) -> DeliveryKind:
-    """Return what the PDU brings: by its esm_class, or by its parameters where a carrier forgets the bit.
+    """Return what the PDU brings: by its esm_class, or by its parameters if the carrier forgot the bit.
 
-    By its text only where the dialect says that the carrier marks no receipt, or where its esm_class is that of another
-    acknowledgement (§5.2.12: of a handset, of its user), as some carriers mark theirs.
+    Its text counts only if the dialect says that the carrier marks no receipts, or if its esm_class is that of another
+    acknowledgement (§5.2.12: of a handset, of its user), which some carriers use.
     """
     body = pdu.body
     if not isinstance(body, (DeliverSm, DataSm)):
@@ -133,7 +133,7 @@ def kind_of(pdu: Pdu, dialect: Dialect) -> DeliveryKind:
 
 
 def _reads_as_receipt(pdu: Pdu, body: DeliverSm | DataSm, dialect: Dialect) -> bool:
-    """Tell whether the text is in the form of appendix B: its id first, and a date and a state that has a meaning."""
+    """Return whether the text has the form of appendix B: its id first, and a date and a known state."""
     text = _legible(message_octets(pdu)[1], body, dialect)
     fields = parse_receipt_text(text)
     word = fields.get("stat", "").upper()
@@ -141,7 +141,7 @@ def _reads_as_receipt(pdu: Pdu, body: DeliverSm | DataSm, dialect: Dialect) -> b
     return text[:3].lower() == "id:" and bool(fields.get("id")) and "donedate" in fields and is_known
 
 
-# Appendix B as nearly every carrier writes it; anything else goes the tolerant way.
+# Appendix B as nearly every carrier writes it; the tolerant reader takes anything else.
 _USUAL = re.compile(
     r"id:([^ :]+) sub:\S* dlvrd:\S* submit date:\S* done date:(\d+) stat:([A-Za-z]+) err:(\w*)(?: [Tt]ext:|$)"
 ).match
@@ -151,8 +151,8 @@ _KEY = re.compile(r"(?<![A-Za-z])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|sta
 def parse_receipt_text(text: str) -> Mapping[str, str]:
     """Return the fields of a receipt's text by name in lower case without blanks: any order, case, spacing, gaps.
 
-    A field ends where the next begins; what stands before the first belongs to none, and `text:` swallows the rest
-    unless the id is still to come. Names: id, sub, dlvrd, submitdate, donedate, stat, err, text.
+    A field ends where the next begins; anything before the first is ignored, and `text:` takes the rest unless the id
+    follows. Names: id, sub, dlvrd, submitdate, donedate, stat, err, text.
     """
     found: dict[str, str] = {}
     text = text.replace("\0", " ")
@@ -170,9 +170,9 @@ def parse_receipt_text(text: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=2048)
 def parse_receipt_date(text: str, zone: ZoneInfo) -> datetime | None:
-    """Return the instant of `YYMMDDhhmm[ss]` or `YYYYMMDDhhmmss` in the zone; None where it is neither.
+    """Return the instant of `YYMMDDhhmm[ss]` or `YYYYMMDDhhmmss` in the zone; None if it is neither.
 
-    Kept for the next receipt: the receipts of a minute all have the same date.
+    Cached: the receipts of a minute all have the same date.
     """
     digits = re.sub(r"[^0-9]", "", text)
     form = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}.get(len(digits))
@@ -185,9 +185,9 @@ def parse_receipt_date(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def parse_absolute_time(text: str) -> datetime | None:
-    """Return the instant of `YYMMDDhhmmsstnnp` (§7.1.1.1), None where it is empty or something else.
+    """Return the instant of `YYMMDDhhmmsstnnp` (§7.1.1.1), None if it is empty or anything else.
 
-    nn is how many quarters of an hour local time is ahead of UTC (p is +) or behind it (p is -).
+    Local time is nn quarters of an hour ahead of UTC (p is +) or behind it (p is -).
     """
     match = re.fullmatch(r"([0-9]{12})[0-9]([0-9]{2})([+-])", text)
     if match is None:
@@ -198,9 +198,9 @@ def parse_absolute_time(text: str) -> datetime | None:
 
 
 def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
-    """Return the receipt that the PDU is, None where it names no message; `carrier` is the operator's name for it.
+    """Return the receipt in the PDU, None if it names no message; `carrier` is the operator's name for it.
 
-    An intermediate notification (§5.2.12) gives one with the state ENROUTE; its error says why it is not there yet.
+    An intermediate notification (§5.2.12) is one with the state ENROUTE; its error is the reason of the delay.
     """
     body = pdu.body
     if not isinstance(body, (DeliverSm, DataSm)):
@@ -249,7 +249,7 @@ def _word_of_number(number: int) -> str:
 
 
 def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> ReceiptState:
-    """Return the state: a word that the operator explained counts first, then the parameter, then appendix B."""
+    """Return the state: the operator's meaning of the word counts first, then the parameter, then appendix B."""
     if esm_class & _TYPE_BITS == _INTERMEDIATE:
         return ReceiptState.ENROUTE
     own = dialect.receipt_states.get(word)
@@ -260,20 +260,20 @@ def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> R
 
 
 def _read_unusual(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> tuple[str, str, str, str]:
-    """Return id, done date, state and error of a text that is not as appendix B has it, or behind a header."""
+    """Return id, done date, state and error of a text that differs from appendix B, or follows a header."""
     fields: Mapping[str, str] = {}
     if body.esm_class & _UDH_INDICATOR:
         fields = parse_receipt_text(_legible(split_header(octets)[1], body, dialect))
     if not fields.get("id"):
-        # Some carriers give a receipt the esm_class of its part, header bit and all, but no header.
+        # Some carriers give a receipt the esm_class of its part, with the header bit, but no header.
         fields = parse_receipt_text(_legible(octets, body, dialect))
     return fields.get("id", ""), fields.get("donedate", ""), fields.get("stat", ""), fields.get("err", "")
 
 
 def _legible(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> str:
-    """Return the text of a receipt, whichever alphabet it is in."""
+    """Return the text of a receipt in any alphabet."""
     text = octets.decode("latin-1")
     if "id:" in text.lower():
         return text
-    # farhadi/node-smpp#68: a receipt in UCS-2 does occur, although appendix B means the default alphabet.
+    # farhadi/node-smpp#68: receipts in UCS-2 occur, although appendix B means the default alphabet.
     return read_text(octets, body.data_coding, dialect)

@@ -1,6 +1,6 @@
-"""One part → the submit_sm or data_sm that a carrier's dialect wants, and what is asked about parts it has.
+"""One part → the submit_sm or data_sm of a carrier's dialect; also the requests about earlier parts.
 
-Also ids ↔ the form in which two of them compare equal. Not here: the answers (outcomes, client). Standards: SMPP 3.4
+Also normalises ids, so that equal ones compare equal. Not here: the answers (outcomes, client). Standards: SMPP 3.4
 §4.4.1, §4.5.1, §4.7.1, §4.8.1, §4.9.1, §4.10.1, §5.2, §7.1.1; 3GPP TS 23.038 §4 and §6.1.2.
 """
 
@@ -34,7 +34,7 @@ _LEAST_VALIDITY = timedelta(minutes=1)
 
 
 def write_source(sender: SenderId | None, dialect: Dialect) -> tuple[int, int, str]:
-    """Return TON, NPI and source_addr; all empty where the carrier chooses the sender (§5.2.7: NULL)."""
+    """Return TON, NPI and source_addr; all empty if the carrier chooses the sender (§5.2.7: NULL)."""
     if sender is None:
         return 0, 0, ""
     if sender.kind is SenderKind.ALPHANUMERIC:
@@ -45,7 +45,7 @@ def write_source(sender: SenderId | None, dialect: Dialect) -> tuple[int, int, s
 
 
 def write_validity(expires_at: datetime | None, dialect: Dialect, now: datetime) -> str:
-    """Return validity_period; a validity that has all but ended is written as one minute (§7.1.1)."""
+    """Return validity_period; a validity that ends in less is written as one minute (§7.1.1)."""
     if expires_at is None or dialect.validity_format is ValidityFormat.NONE:
         return ""
     left = max(expires_at - now, _LEAST_VALIDITY)
@@ -56,7 +56,7 @@ def write_validity(expires_at: datetime | None, dialect: Dialect, now: datetime)
 
 @lru_cache(maxsize=4096)
 def _relative_validity(seconds: int) -> str:
-    """Return the relative format of §7.1.1.2; the parts of a job share it, so it is kept."""
+    """Return the relative format of §7.1.1.2; cached, since the parts of a job share it."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -64,7 +64,7 @@ def _relative_validity(seconds: int) -> str:
 
 
 def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm | DataSm, tuple[Tlv, ...]]:
-    """Return the request that submits a part, with its optional parameters; `now` counts for a relative validity."""
+    """Return the request that submits a part, with its optional parameters; a relative validity counts from `now`."""
     submit, tlvs = _write_submit(part, dialect, now)
     if dialect.submit_with is SubmitWith.SUBMIT_SM:
         return submit, tlvs
@@ -77,7 +77,7 @@ def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[Sub
 
 
 def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[SubmitSm, tuple[Tlv, ...]]:
-    """Return the submit_sm of a part, of which the other requests that carry a text are made."""
+    """Return the submit_sm of a part; the other requests with a text are made from it."""
     part = _sayable(part, dialect)
     ton, npi, source = write_source(part.sender, dialect)
     number = part.number.digits
@@ -127,9 +127,9 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
 
 
 class SubmitWriter:
-    """Writes the bodies of submit_sm as `write_part` and the codec do; what many parts share it writes once.
+    """Writes the bodies of submit_sm as `write_part` and the codec do, but writes only once what many parts share.
 
-    All that a body has before its destination and after its text depends on the dialect, the sender and a few flags.
+    Everything before the destination and after the text depends on the dialect, the sender and a few flags.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -140,7 +140,7 @@ class SubmitWriter:
         self._shared: dict[tuple[object, ...], tuple[bytes, bytes, bytes]] = {}
 
     def write(self, part: PartToSubmit, now: datetime) -> bytes | None:
-        """Return the body, None for a part that only `write_part` can write, or say why it cannot be written."""
+        """Return the body; None if only `write_part` can write the part or say why it cannot be written."""
         udh, sender, dialect = part.udh, part.sender, self._dialect
         digits = part.number.digits
         if not self._takes or (udh and not self._takes_headers) or not (digits.isascii() and digits.isdecimal()):
@@ -181,7 +181,7 @@ class SubmitWriter:
 
 
 def write_septets(septets: bytes, wire: WireAlphabet, udh: bytes) -> bytes:
-    """Return a text of the default alphabet as it is on the wire, behind the header `udh`.
+    """Return a text of the default alphabet as the wire has it, after the header `udh`.
 
     Raises UnicodeEncodeError for a character that the wire lacks.
     """
@@ -193,7 +193,7 @@ def write_septets(septets: bytes, wire: WireAlphabet, udh: bytes) -> bytes:
 
 
 def _can_say(part: PartToSubmit, wire: WireAlphabet) -> bool:
-    """Tell whether the wire has all characters of a part."""
+    """Return whether the wire has all characters of a part."""
     try:
         if part.alphabet is not _UCS2:
             write_septets(part.payload, wire, b"")
@@ -203,10 +203,10 @@ def _can_say(part: PartToSubmit, wire: WireAlphabet) -> bool:
 
 
 def _sayable(part: PartToSubmit, dialect: Dialect) -> PartToSubmit:
-    """Return the part in UCS-2 where the carrier's default alphabet lacks one of its characters.
+    """Return the part, in UCS-2 if the carrier's default alphabet lacks one of its characters.
 
-    So no text is changed although the part was made for another carrier, or for another dialect of this one. Raises
-    PduError where the part is too long for that.
+    So the text stays the same if the part was made for another carrier, or for another dialect of this one. Raises
+    PduError if the part is then too long.
     """
     wire = dialect.wire_alphabet(flash=part.flash)
     if wire not in CODECS or _can_say(part, wire):
@@ -241,9 +241,9 @@ def write_query(carrier_id: str, sender: SenderId | None, dialect: Dialect) -> Q
 
 
 def write_replace(carrier_id: str, part: PartToSubmit, dialect: Dialect, now: datetime) -> ReplaceSm:
-    """Return the replace_sm that puts this text in the place of the one with the id (§4.10.1).
+    """Return the replace_sm that replaces the text with this id (§4.10.1).
 
-    Raises PduError for a part of several: without esm_class nothing could say that a header stands before the text.
+    Raises PduError for a part of several: replace_sm has no esm_class to announce the header before the text.
     """
     if part.total > 1:
         raise PduError(Status.RINVMSGLEN, "replace_sm takes one part alone")
@@ -274,10 +274,10 @@ def write_multi(
 
 
 def normalise_id(text: str, base: IdBase) -> str:
-    """Return the id in the form in which ids compare: a number as plain decimal digits, a text without outer blanks.
+    """Return the id in the form for comparison: a number as plain decimal digits, a text without outer blanks.
 
-    What should be a number and is none stays the text that it is. A text whose case says nothing is in lower case. Of
-    one that is longer than any index takes, its beginning counts.
+    An id that should be a number and is none stays a text. A text compared without case is in lower case. An id that is
+    too long for an index is cut.
     """
     text = text.replace("\0", " ").strip()[:_MOST_ID]
     if base is _TEXT:
@@ -291,10 +291,10 @@ def normalise_id(text: str, base: IdBase) -> str:
 
 
 def unite_ids(answered: str, reported: str, dialect: Dialect) -> str:
-    """Return the one id that these are, in the form in which ids compare; empty where they are two.
+    """Return the normalised id if both are the same id, empty if they differ.
 
-    `answered` was kept of an answer before the dialect explained its ids: as it came. `reported` was kept of a receipt,
-    as it came or in that form.
+    `answered` is from an answer stored before the dialect described its ids: unchanged. `reported` is from a stored
+    receipt, unchanged or normalised.
     """
     own = normalise_id(answered, dialect.id_in_response)
     bases = (dialect.id_in_receipt, dialect.id_in_receipt_tlv or dialect.id_in_response)

@@ -1,4 +1,4 @@
-"""What a session says: every event that `Session.events` can give, and why requests and sessions end.
+"""Every event that `Session.events` can return, and why requests and sessions end.
 
 Not here: the session. NamedTuples, since an event is made for every PDU.
 """
@@ -25,7 +25,7 @@ class EndReason(StrEnum):
 
 
 class Missing(StrEnum):
-    """Why a request of ours has no answer. UNSENT: its bytes were never handed out by `data_to_send`."""
+    """Why our request has no answer. UNSENT: `data_to_send` never returned its bytes."""
 
     TIMED_OUT = "timed-out"
     LOST = "lost"
@@ -70,21 +70,21 @@ class Answered(NamedTuple):
 
 
 class Unanswered(NamedTuple):
-    """A request of ours that has no answer, and will have none from this session."""
+    """A request of ours that gets no answer from this session."""
 
     context: object
     missing: Missing
 
 
 class LateAnswer(NamedTuple):
-    """The answer to a request of ours that was `Unanswered`, TIMED_OUT, before: it still says what became of it."""
+    """The answer to a request of ours that was `Unanswered` (TIMED_OUT) before: it still tells the outcome."""
 
     context: object
     pdu: Pdu
 
 
 class UnmatchedResponse(NamedTuple):
-    """A response that no request waits for, nor waited lately: doubled or invented. For the log."""
+    """A response that no current or recent request waits for: repeated or invented. For the log."""
 
     command: int
     sequence: int
@@ -92,21 +92,21 @@ class UnmatchedResponse(NamedTuple):
 
 
 class FellSilent(NamedTuple):
-    """The other side owes answers and says nothing: it was asked if it lives; `free_window` is 0 until it speaks."""
+    """The other side owes answers and is silent: an enquire_link was sent; `free_window` is 0 until it speaks."""
 
 
 class Spoke(NamedTuple):
-    """The other side, which had fallen silent, said something."""
+    """The silent other side sent something."""
 
 
 class Malformed(NamedTuple):
-    """Bytes that are no valid PDU; what was to be answered has been. For the log."""
+    """Bytes that are no valid PDU, already answered if due. For the log."""
 
     error: PduError
 
 
 class Ended(NamedTuple):
-    """The session is over: send what `data_to_send` still gives, then close."""
+    """The session is over: send what `data_to_send` still returns, then close."""
 
     reason: EndReason
 

@@ -1,4 +1,4 @@
-"""Every bound of a session of SMPP, as numbers. Not here: what keeps them (session, timers, late_answers)."""
+"""Every bound of an SMPP session. Not here: what enforces them (session, timers, late_answers)."""
 
 import math
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 class SessionLimits:
     """Every bound of a session; times in seconds, `math.inf` for never.
 
-    `window` is how many of our requests may be open, `inbound_window` how many of theirs before we say «busy».
-    `asides` is how many questions about earlier SMS (query_sm, cancel_sm, replace_sm) may be open beside the window.
+    `window` is how many of our requests may be open, `inbound_window` how many of theirs before we answer «busy».
+    `asides` is how many requests about earlier SMS (query_sm, cancel_sm, replace_sm) may be open beside the window.
     `response_seconds` bounds every answer, also those to bind, unbind and enquire_link. `silence_seconds` is how long
-    an answer may be owed, and nothing heard, before the link is asked if it lives. What was not answered in time is
-    remembered for `late_seconds`, at most `late_answers` of it: a `LateAnswer` may still come.
+    an answer may be due, with nothing heard, before an enquire_link is sent. A request without an answer is remembered
+    for `late_seconds`, at most `late_answers` of them: a `LateAnswer` may still come.
     """
 
     window: int = 100

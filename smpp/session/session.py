@@ -1,10 +1,10 @@
 """One SMPP session without I/O: bytes and time in, events and bytes out, for either role (SMPP 3.4 §2, h11's way).
 
-Every request that `send` took ends in exactly one `Answered` or `Unanswered`, whatever happens to the link. Where the
-other side owes answers and says nothing, the window is shut until it speaks, so that a dead link costs few parts. Any
-chunking of the same bytes gives the same events. Not here: sockets and tasks (link), what the messages mean (client,
-simulator), the tables of states (states), what is remembered of requests without an answer (late_answers). Times are
-seconds of one monotonic clock and come with `tick` only.
+Every request that `send` took ends in exactly one `Answered` or `Unanswered`, whatever happens to the link. If the
+other side owes answers and is silent, the window is shut until it speaks, so that a dead link costs few parts. The same
+bytes in any chunks give the same events. Not here: sockets and tasks (link), what the messages mean (client,
+simulator), the tables of states (states), remembering unanswered requests (late_answers). Times are seconds of one
+monotonic clock and come only with `tick`.
 """
 
 import math
@@ -56,13 +56,13 @@ from smpp.wire.tlv import Tag, Tlv
 
 
 class SessionError(Exception):
-    """The session was asked for what its state or its window does not permit: the caller's fault, never the peer's."""
+    """The caller asked for something that the state or the window does not permit; never the peer's fault."""
 
 
 _unpack_header = HEADER.unpack_from
-# Made for every SMS and every receipt: without the checking makers of their types.
+# Made for every SMS and every receipt: without the checks of the types' own constructors.
 _new = tuple.__new__
-# deadline, command_id of the answer, context: a request of ours that waits. A bare tuple, made for every SMS.
+# deadline, command_id of the answer, context: our waiting request. A bare tuple, made for every SMS.
 _Open = tuple[float, int, object]
 
 _SUBMIT_SM: int = Command.SUBMIT_SM
@@ -76,7 +76,7 @@ _TIMER_ENDS = {
     TimerVerdict.NO_LIFE: EndReason.NO_LIFE,
     TimerVerdict.INACTIVE: EndReason.INACTIVE,
 }
-# What is handed up; the session answers the rest by itself.
+# Handed up; the session answers the rest by itself.
 _ASKED = frozenset(
     {
         Command.SUBMIT_SM,
@@ -89,7 +89,7 @@ _ASKED = frozenset(
         Command.ALERT_NOTIFICATION,
     }
 )
-# Questions about earlier SMS, which must not wait for room among the parts, nor take it from them.
+# Requests about earlier SMS: they neither wait for room in the window of parts nor take it.
 _ASIDES = frozenset({Command.QUERY_SM, Command.CANCEL_SM, Command.REPLACE_SM})
 _ASIDE_ANSWERS = frozenset(command | RESPONSE_BIT for command in _ASIDES)
 _UNBOUND_SECONDS = 1.0
@@ -133,7 +133,7 @@ class Session:
         self._enter(SessionState.OPEN)
 
     def is_closed(self) -> bool:
-        """Tell whether the session is over; nothing happens any more then."""
+        """Return whether the session is over; then nothing happens any more."""
         return self.state is SessionState.CLOSED
 
     # What the shell calls
@@ -157,7 +157,7 @@ class Session:
         self._end(EndReason.UNBOUND if self.state is SessionState.UNBOUND else EndReason.EOF)
 
     def tick(self, now: float) -> None:
-        """Take the time: before bytes, before requests, and again and again (see `tick_seconds`)."""
+        """Take the time: before bytes, before requests, and regularly (see `tick_seconds`)."""
         self._now = now
         if self.is_closed():
             return
@@ -176,7 +176,7 @@ class Session:
             self._end(_TIMER_ENDS[verdict])
 
     def _give_up(self, now: float) -> float:
-        """Give up the requests whose time is over; returns since when the oldest of the others is open."""
+        """Give up the requests that timed out; returns when the oldest of the others was sent."""
         owed_since = math.inf
         while self._open:
             sequence, (deadline, answer, context) = next(iter(self._open.items()))
@@ -193,7 +193,7 @@ class Session:
 
     @property
     def tick_seconds(self) -> float:
-        """How often `tick` is wanted so that no timer is late by more than a quarter of itself."""
+        """How often to call `tick` so that no timer is late by more than a quarter of itself."""
         limits = self.limits
         seconds = (limits.response_seconds, limits.enquire_link_seconds, limits.init_seconds, limits.silence_seconds)
         return min(*seconds, 4.0) / 4
@@ -204,7 +204,7 @@ class Session:
         return events
 
     def data_to_send(self) -> bytes:
-        """Return the bytes to send since the last call; they count as sent."""
+        """Return the bytes to send since the last call; from now on they count as sent."""
         self._fresh = 0
         if len(self._out) == 1:
             return self._out.pop()
@@ -216,7 +216,7 @@ class Session:
 
     @property
     def free_window(self) -> int:
-        """How many more requests may well be sent now: what the window has left, nothing while nobody answers."""
+        """How many more requests may be sent now: the rest of the window, 0 while the other side is silent."""
         if self.state not in BOUND_STATES or self._timers.silent:
             return 0
         return self.limits.window - self.outstanding
@@ -228,7 +228,7 @@ class Session:
 
     @property
     def is_owed(self) -> bool:
-        """Tell whether any request of ours waits for its answer."""
+        """Whether any request of ours waits for its answer."""
         return bool(self._open)
 
     def bind(self, body: Bind) -> None:
@@ -285,14 +285,14 @@ class Session:
         self._fresh += 1
 
     def respond(self, asked: Pdu, body: Response, status: int = Status.ROK, tlvs: tuple[Tlv, ...] = ()) -> None:
-        """Answer an `Asked`; nothing happens where the session has ended meanwhile, the other side will ask again."""
+        """Answer an `Asked`; does nothing if the session has ended, the other side will ask again."""
         if self.is_closed():
             return
         self._inbound -= 1
         self._out.append(encode(body, asked.sequence, status, tlvs))
 
     def unbind(self) -> None:
-        """Leave: answers may still come in, then Ended follows. Does nothing where there is no bind to leave."""
+        """Unbind: answers may still come in, then Ended follows. Does nothing without a bind."""
         if self.state not in BOUND_STATES:
             return
         self._out.append(encode(Unbind(), self._next_sequence()))
@@ -357,7 +357,7 @@ class Session:
             self._unbind_by = min(self._unbind_by, self._now + self.limits.response_seconds)
             self._happen(Happening.UNBIND_HEARD)
             if self.role is Role.ESME:
-                # Many leave the closing to who opened; only what is still owed is worth a moment.
+                # Many leave closing to the side that connected; only answers still due are worth a short wait.
                 self._unbind_by = min(self._unbind_by, self._now + _UNBOUND_SECONDS)
                 if not self._open and not self._inbound:
                     self._end(EndReason.UNBOUND)
@@ -378,7 +378,7 @@ class Session:
         self._events.append(_new(Answered, (waiting[2], decode_body(command, status, sequence, octets))))
 
     def _receive_link_response(self, command: int, status: int, sequence: int, octets: bytes) -> None:
-        """Take the answers to bind and unbind; those to enquire_link are nothing but a sign of life."""
+        """Take the answers to bind and unbind; those to enquire_link are only a sign of life."""
         if self._bind is not None and self._bind[0] == sequence and self.state is SessionState.OPEN:
             asked = self._bind[1]
             if command == Command.GENERIC_NACK or (command == asked | RESPONSE_BIT and status):
@@ -396,7 +396,7 @@ class Session:
             self._events.append(UnmatchedResponse(command, sequence, status))
 
     def _refuse_framing(self, length: int, command: int, sequence: int) -> None:
-        """Answer a length that cannot be: where the next PDU begins is lost, so the session ends (§4.3)."""
+        """Answer an impossible length and end the session: where the next PDU begins is unknown (§4.3)."""
         error = PduError(Status.RINVCMDLEN, f"command_length {length}", command=command, sequence=sequence)
         self._events.append(Malformed(error))
         self._out.append(encode(GenericNack(), sequence, Status.RINVCMDLEN))
@@ -410,7 +410,7 @@ class Session:
         self._out.append(encode(kind(), sequence, error.status))
 
     def _answer(self, pdu: Pdu, status: int) -> None:
-        """Answer a request that nobody above shall see."""
+        """Answer a request that is not handed up."""
         if pdu.command in UNANSWERED:
             self._events.append(Malformed(PduError(status, f"{pdu.command.name} in {self.state}")))
             return
@@ -449,7 +449,7 @@ class Session:
         self._events.append(Ended(reason))
 
     def _withdraw(self, sequences: Collection[int]) -> None:
-        """Take back requests that were not handed out: their senders hear UNSENT, and may send them elsewhere."""
+        """Take back requests that were not sent: their senders hear UNSENT, and may send them elsewhere."""
         kept = []
         for octets in self._out:
             _, command, _, sequence = _unpack_header(octets)

@@ -1,4 +1,4 @@
-"""The states of a session as literal tables: who may ask what, and what leads where (SMPP 3.4 §2.2, §2.3 table 2-1).
+"""The states of a session as tables: who may request what, and the transitions (SMPP 3.4 §2.2, §2.3 table 2-1).
 
 Not here: the session that follows them.
 """
@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 
 class SessionState(StrEnum):
-    """Where a session is (§2.2). UNBINDING: we asked and wait; UNBOUND: the other side asked, or answered."""
+    """The state of a session (§2.2). UNBINDING: we asked and wait; UNBOUND: the other side asked, or answered."""
 
     OPEN = "open"
     BOUND_TX = "bound-tx"
@@ -96,16 +96,16 @@ def _by(esme: frozenset[Command], smsc: frozenset[Command]) -> Mapping[Role, fro
     return MappingProxyType({Role.ESME: esme, Role.SMSC: smsc})
 
 
-# Table 2-1, with four kindnesses that peers rely on: enquire_link is answered in every state, replace_sm also from a
-# transceiver, where both have unbound at once each unbind is answered, and a transmitter takes deliver_sm: centres with
-# the habits of SMPP 3.3 bring its receipts there (opentelecoms-org/jsmpp#157). data_sm goes both ways on every bind.
+# Table 2-1, with four extensions that peers rely on: enquire_link is answered in every state, replace_sm also from a
+# transceiver, each unbind is answered if both sides unbind at once, and a transmitter takes deliver_sm: message centres
+# with habits of SMPP 3.3 send receipts there (opentelecoms-org/jsmpp#157). data_sm goes both ways on every bind.
 MAY_ASK: Mapping[SessionState, Mapping[Role, frozenset[Command]]] = MappingProxyType(
     {
         SessionState.OPEN: _by(_LINK | frozenset(BOUND_BY), _LINK | {Command.OUTBIND}),
         SessionState.BOUND_TX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | {Command.DATA_SM, Command.DELIVER_SM}),
         SessionState.BOUND_RX: _by(_BOUND_LINK | {Command.DATA_SM}, _BOUND_LINK | _DELIVERING),
         SessionState.BOUND_TRX: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
-        # What the other side sent before it read our unbind is still taken.
+        # Requests that the other side sent before it read our unbind are still taken.
         SessionState.UNBINDING: _by(_BOUND_LINK | _SUBMITTING, _BOUND_LINK | _DELIVERING),
         SessionState.UNBOUND: _by(_BOUND_LINK, _BOUND_LINK),
         SessionState.CLOSED: _by(frozenset(), frozenset()),

@@ -1,7 +1,7 @@
-"""All timers of a session as one value: give it the time, and it answers what to do and why (SMPP 3.4 §2.9).
+"""All timers of a session as one value: given the time, it returns what to do and why (SMPP 3.4 §2.9).
 
-Besides the idle link there is the silent one: the other side owes us answers and says nothing. It is asked at once
-whether it lives, without waiting for the end of the idle time.
+A silent link differs from an idle one: the other side owes us answers and is silent. It gets an enquire_link before the
+idle time ends.
 
 Not here: the deadlines of single requests (session), nor any clock. Times are seconds of one monotonic clock.
 """
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class TimerVerdict(StrEnum):
-    """What the time says: go on, ask whether the other side lives, or end the session and why."""
+    """What is due: nothing, an enquire_link, or the end of the session and why."""
 
     FINE = "fine"
     ENQUIRE = "enquire"
@@ -23,10 +23,10 @@ class TimerVerdict(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Timers:
-    """The session initiation, enquire_link and inactivity timers; `math.inf` switches one off.
+    """The session init, enquire_link and inactivity timers; `math.inf` switches one off.
 
-    `heard_at` is the last PDU of any kind, `busy_at` the last that was not of the link itself, `asked_at` our open
-    enquire_link. `silence_seconds` is how long a request may be open while nothing at all is heard.
+    `heard_at` is the last PDU of any kind, `busy_at` the last except enquire_link, `asked_at` our open enquire_link.
+    `silence_seconds` is how long a request may be open while nothing is heard.
     """
 
     init_seconds: float
@@ -42,7 +42,7 @@ class Timers:
     silent: bool = False
 
     def heard(self, now: float, *, busy: bool) -> None:
-        """Note that a PDU came; any PDU is a sign of life, whether or not it answers the enquire_link."""
+        """Note that a PDU came; any PDU is a sign of life, not only the answer to enquire_link."""
         self.heard_at = now
         self.asked_at = None
         self.silent = False
@@ -50,9 +50,9 @@ class Timers:
             self.busy_at = now
 
     def tick(self, now: float, owed_since: float = math.inf) -> TimerVerdict:
-        """Return what is due; after ENQUIRE the caller sends an enquire_link, which this counts as sent.
+        """Return what is due; ENQUIRE counts the enquire_link as sent: the caller must send it.
 
-        `owed_since` is when the oldest request was sent that is still open.
+        `owed_since` is when the oldest open request was sent.
         """
         if not self.bound:
             return TimerVerdict.NOT_BOUND if now - self.opened_at >= self.init_seconds else TimerVerdict.FINE

@@ -1,4 +1,4 @@
-"""`python -m smpp.simulator`: the message centre as a process; the first line that it prints is its port."""
+"""`python -m smpp.simulator`: the message centre as a process; its first output line is its port."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""What a carrier writes: receipts, inbound SMS and message ids, in its dialect: receipts and fragments, the other way.
+"""Writes receipts, inbound SMS and message ids in a carrier's dialect: the reverse of receipts and fragments.
 
 Used by the sandbox carrier. Not here: when they are sent (simulator). Standard: SMPP 3.4 §4.6.1, appendix B.
 """
@@ -28,9 +28,9 @@ NUMBER_OF: Mapping[ReceiptState, int] = MappingProxyType(
 
 
 def write_message_id(number: int, base: IdBase) -> str:
-    """Return an id in the base; numbers are padded and upper case, as carriers like them.
+    """Return an id in the base; numbers are padded and upper case, as carriers write them.
 
-    A text is in lower case, and in upper case where its case says nothing.
+    A text is in lower case, or in upper case if it is compared without case.
     """
     if base is IdBase.HEX:
         return f"{number:010X}"
@@ -91,7 +91,7 @@ def write_receipt(  # noqa: PLR0913 - one argument per field of appendix B
 def write_inbound(
     source: str, destination: str, encoded: EncodedText, dialect: Dialect
 ) -> list[tuple[DeliverSm, tuple[Tlv, ...]]]:
-    """Return the deliver_sm of every part of an inbound SMS, long ones in the dialect's way."""
+    """Return the deliver_sm of every part of an inbound SMS, split in the dialect's way."""
     found = []
     for part in encoded.parts:
         udh, octets = part.udh, part.payload

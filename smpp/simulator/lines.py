@@ -1,6 +1,6 @@
-"""The sandbox carrier's links, which can fail on request, and what it brings to the ESMEs that are bound.
+"""The sandbox carrier's links, which can fail on request, and its deliveries to bound ESMEs.
 
-Not here: what is brought and when (simulator), how it is written (deliveries).
+Not here: what is delivered and when (simulator), how it is written (deliveries).
 """
 
 import asyncio
@@ -34,22 +34,22 @@ class Line(Link):
     system_id = ""
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, or let them rot."""
+        """Take bytes, or ignore them."""
         if not self.hung:
             super().data_received(data)
 
     def flush(self) -> None:
-        """Write, or keep silent."""
+        """Write, or stay silent."""
         if not self.hung and not self.cut:
             super().flush()
 
     def hang(self) -> None:
-        """Answer nothing from now on; what was answered before has gone out."""
+        """Answer nothing from now on; earlier answers were sent."""
         self.flush()
         self.hung = True
 
     def sever(self, last_words: bytes = b"") -> None:
-        """Close in the middle of everything, after the bytes given."""
+        """Close at once, after these bytes."""
         self.flush()
         self.cut = True
         if self._transport is not None:
@@ -58,15 +58,15 @@ class Line(Link):
 
     @property
     def takes_deliveries(self) -> bool:
-        """Whether a deliver_sm may go out here now."""
+        """Whether a deliver_sm may be sent here now."""
         session = self.session
         return session.state in _RECEIVING and session.free_window > 0 and not (self.hung or self.cut)
 
 
 class Courier:
-    """Brings every delivery to an ESME of its system_id until it is taken: after refusals, lost links and new binds.
+    """Sends every delivery to an ESME of its system_id until it is taken: after refusals, lost links and new binds.
 
-    `bring_again` calls back after the pause that follows a refusal.
+    `bring_again` calls back after the pause for a refusal.
     """
 
     def __init__(self, lines: Iterable[Line], bring_again: Callable[[Callable[[], None]], None]) -> None:
@@ -77,18 +77,18 @@ class Courier:
         self._waiting: deque[Delivery] = deque()
 
     def bring(self, system_id: str, body: DeliverSm, tlvs: tuple[Tlv, ...]) -> asyncio.Future[int]:
-        """Bring a deliver_sm; an empty system_id means any ESME. The future is the status with which it was taken."""
+        """Send a deliver_sm; an empty system_id means any ESME. The future gives the status once it is taken."""
         delivery = Delivery(system_id, body, tlvs, asyncio.get_running_loop().create_future())
         self._send(delivery)
         return delivery.taken
 
     def bring_waiting(self) -> None:
-        """Try again what found no ESME, or none with room."""
+        """Retry deliveries that found no ESME, or none with room."""
         for _ in range(len(self._waiting)):
             self._send(self._waiting.popleft())
 
     def answered(self, delivery: object, status: int | None) -> None:
-        """Take what became of a delivery: taken, to bring again after a while, or (None) lost with its link."""
+        """Take the answer to a delivery: taken, refused and due again later, or (None) lost with its link."""
         assert isinstance(delivery, Delivery)
         if status is None:
             self._waiting.append(delivery)
@@ -104,7 +104,7 @@ class Courier:
             self.bring_waiting()
 
     def stop(self) -> None:
-        """Give up on what waits."""
+        """Give up the waiting deliveries."""
         for delivery in self._waiting:
             delivery.taken.cancel()
 

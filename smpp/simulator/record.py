@@ -1,7 +1,7 @@
-"""The exact record of what the sandbox carrier took: every submit, and the messages as phones show them.
+"""The exact record of what the sandbox carrier accepted: every submit, and the messages as phones show them.
 
-Kept in memory, and where a file is given appended to it line by line before the submit is answered, so that it outlives
-the process. Not here: deciding what is taken (script).
+It is in memory, and also in a file, if one is given: each line is appended before the submit is answered, so it
+survives the process. Not here: deciding what is accepted (script).
 """
 
 import json
@@ -18,7 +18,7 @@ from sms.message import ReceiptState
 
 
 class Taken(NamedTuple):
-    """One submit that was taken; `key` is its message id in the form in which ids compare, `id_number` its origin."""
+    """One accepted submit; `key` is its normalised message id, made from `id_number`."""
 
     submitted: Submitted
     id_number: int
@@ -52,7 +52,7 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A message as the phone shows it: joined from its parts; `missing` names the indexes that never came."""
+    """A message as the phone shows it: joined from its parts; `missing` has the indexes that never came."""
 
     number: str
     sender: str
@@ -61,7 +61,7 @@ class Shown:
 
 
 class Record:
-    """Everything that was taken, in order. `states` is what the carrier says of each key when asked."""
+    """All accepted submits, in order. `states` is the state of each key for queries."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.taken: list[Taken] = []
@@ -70,7 +70,7 @@ class Record:
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path is not None else None
 
     def add(self, taken: Taken) -> None:
-        """Remember a submit; the line is with the operating system when this returns."""
+        """Remember a submit; the operating system has its line when this returns."""
         self._places[taken.key] = len(self.taken)
         self.taken.append(taken)
         self.states[taken.key] = ReceiptState.ENROUTE
@@ -84,7 +84,7 @@ class Record:
         return None if place is None else self.taken[place]
 
     def replace(self, taken: Taken, message: bytes) -> None:
-        """Put another text in the place of a submit's; the file keeps the line that it has."""
+        """Replace the text of a submit; the file keeps its line."""
         submitted = taken.submitted
         body = submitted.body
         if isinstance(body, DataSm):
@@ -97,7 +97,7 @@ class Record:
     def shown(self) -> list[Shown]:
         """Return the messages as phones show them, in the order of their first parts.
 
-        A part that comes a second time begins a second message, so that nothing sent twice is hidden.
+        A part that comes twice begins a second message, so that no repeated send is hidden.
         """
         return join_parts(taken.submitted for taken in self.taken)
 
@@ -109,7 +109,7 @@ class Record:
 
 
 def join_parts(submits: Iterable[Submitted]) -> list[Shown]:
-    """Return the messages that these submits show, whole or with what is missing named."""
+    """Return the messages of these submits; incomplete ones name their missing parts."""
     begun: list[tuple[Submitted, int, dict[int, str]]] = []
     unfinished: dict[tuple[str, str, int | None, int], list[dict[int, str]]] = {}
     for submitted in submits:

@@ -1,6 +1,6 @@
-"""How the sandbox carrier treats each submit: ordinary behaviour and faults on request, decided without I/O.
+"""How the sandbox carrier treats each submit: ordinary behaviour and faults on request; no I/O.
 
-Not here: carrying it out (simulator) and what was taken (record).
+Not here: carrying it out (simulator), what was accepted (record).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -36,7 +36,7 @@ class Submitted(NamedTuple):
 
     @property
     def sender(self) -> str:
-        """source_addr as it was written."""
+        """source_addr as it came."""
         return self.body.source_addr
 
     @property
@@ -46,7 +46,7 @@ class Submitted(NamedTuple):
 
     @property
     def place(self) -> FragmentPlace:
-        """Where the part stands in its message."""
+        """The part's place in its message."""
         return read_message(self.pdu, self.dialect)[1]
 
     @property
@@ -64,7 +64,7 @@ class ReceiptTime(StrEnum):
 
 
 class ReceiptForm(StrEnum):
-    """Where a receipt says what it says."""
+    """Which field of a receipt has its content."""
 
     TEXT = "text"
     TLV = "tlv"
@@ -72,7 +72,7 @@ class ReceiptForm(StrEnum):
 
 
 class Cut(StrEnum):
-    """At which moment the link is cut; before the cut everything earlier has been answered."""
+    """When the link is cut; everything earlier is answered before the cut."""
 
     BEFORE_STORING = "before-storing"
     AFTER_STORING = "after-storing"
@@ -81,7 +81,7 @@ class Cut(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
-    """What is done with one submit. With a status other than ESME_ROK, or a cut before storing, nothing is taken."""
+    """How one submit is treated. With a status other than ESME_ROK, or a cut before storing, it is not accepted."""
 
     status: int = Status.ROK
     answered: bool = True
@@ -97,10 +97,10 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """The behaviour of the sandbox carrier; the defaults take everything and report it delivered.
+    """The behaviour of the sandbox carrier; the defaults accept everything and report it delivered.
 
-    `dialect` is what the carrier speaks: bases of its ids, default alphabet. Delays are seconds. Where a field names
-    submits, it does so by their `nth`.
+    `dialect` is the carrier's: bases of its ids, default alphabet. Delays are seconds. Fields name submits by their
+    `nth`.
     """
 
     dialect: Dialect = field(default_factory=Dialect)
@@ -109,17 +109,17 @@ class Script:
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Numbers whose submits are refused, with the status."""
     refuse: Callable[[Submitted], int] | None = None
-    """Refuses by function; ESME_ROK takes."""
+    """Returns the status of a submit; ESME_ROK accepts."""
     throttle_every: int = 0
-    """Answers each so many-th submit with ESME_RTHROTTLED; 0 never."""
+    """Answers every n-th submit with ESME_RTHROTTLED; 0 never."""
     throttle_until: int = 0
     """Throttles all submits up to this one."""
     throttle_rate: float = 0.0
-    """Takes so many submits in a second and throttles the rest of it; 0 for no bound."""
+    """Accepts this many submits per second and throttles the others; 0 for no bound."""
     unanswered: Collection[int] = ()
-    """Submits that are taken but never answered."""
+    """Submits that are accepted but never answered."""
     hang_at: int = 0
-    """From this submit on, which is not taken, the link neither reads nor writes; 0 never."""
+    """From this submit on, which is not accepted, the link neither reads nor writes; 0 never."""
     cuts: Mapping[int, Cut] = field(default_factory=dict)
     """Submits at which the link is cut."""
     receipt: ReceiptTime = ReceiptTime.AFTER
@@ -132,22 +132,22 @@ class Script:
     receipt_id: str = ""
     """Sends receipts with this id instead of the right one."""
     marked: bool = True
-    """Whether esm_class says of a receipt that it is one."""
+    """Whether esm_class marks receipts."""
     receipt_retry_delay: float = 0.5
-    """How long a receipt that was refused waits before it comes again."""
+    """How long a refused receipt waits before it is sent again."""
     state: ReceiptState = ReceiptState.DELIVERED
     states: Mapping[str, ReceiptState] = field(default_factory=dict)
     """Final states by number, before `state`."""
     query_status: int = Status.ROK
     """Refuses every query_sm with this status."""
     error: str = ""
-    """`err:` of receipts; empty for 000 where delivered and 001 elsewhere."""
+    """`err:` of receipts; empty for 000 if delivered and 001 otherwise."""
     treat: Callable[[Submitted], Treatment | None] | None = None
-    """Decides in place of all the above where it returns a treatment."""
+    """Decides instead of all the above if it returns a treatment."""
 
 
 def decide_treatment(script: Script, submitted: Submitted, taken_this_second: int) -> Treatment:
-    """Return what the script does with the submit; `taken_this_second` counts what was taken in the running second."""
+    """Return how the script treats the submit; `taken_this_second` counts those accepted in this second."""
     if script.treat is not None:
         own = script.treat(submitted)
         if own is not None:

@@ -1,7 +1,7 @@
 """The sandbox carrier: a real SMSC on TCP with faults on request, for `mail2sms demo` and the tests.
 
-It authenticates, takes submits, answers, sends receipts and inbound SMS, answers queries and cancels, and keeps an
-exact record. Not here: what it does with a submit (script), the record (record), SMPP itself (session).
+It authenticates, answers submits, sends receipts and inbound SMS, answers queries and cancels, and keeps an exact
+record. Not here: how it treats a submit (script), the record (record), SMPP itself (session).
 """
 
 import asyncio
@@ -57,12 +57,12 @@ from sms.message import EncodedText, ReceiptState
 log = structlog.get_logger()
 
 _HALF_AN_ANSWER = 10
-_INTERMEDIATE_WANTED, _INTERMEDIATE = 0x10, 0x20  # §5.2.17 in the submit, §5.2.12 in what comes of it
+_INTERMEDIATE_WANTED, _INTERMEDIATE = 0x10, 0x20  # §5.2.17 in the submit, §5.2.12 in its deliver_sm
 _GOODBYE_SECONDS = 0.5
 
 
 class Simulator:
-    """The sandbox carrier. `accounts` maps system_id to password; `script` may be changed while it runs."""
+    """The sandbox carrier. `accounts` maps system_id to password; `script` may change while it runs."""
 
     def __init__(  # noqa: PLR0913 - each is a choice of its own, all but two with a default
         self,
@@ -81,7 +81,7 @@ class Simulator:
         self.port = 0
         self._accounts = accounts
         self._clock = clock
-        # No id of an earlier life comes again, as with a real carrier.
+        # As with a real carrier, no id of an earlier run comes again.
         self._first_id = int(clock.now().timestamp() * 1000)
         self._limits = limits or SessionLimits(window=1000, enquire_link_seconds=60.0)
         self._tls = tls
@@ -94,13 +94,13 @@ class Simulator:
         self._courier = Courier(self._lines, lambda call: self._later(self.script.receipt_retry_delay, call))
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen; `port` 0 takes a free one and says which in `self.port`."""
+        """Listen; `port` 0 takes a free one, named in `self.port`."""
         self._loop = asyncio.get_running_loop()
         self._server = await self._loop.create_server(self._make_line, host, port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Unbind what is bound, close everything, keep the record."""
+        """Unbind all links, close everything, keep the record."""
         if self._server is not None:
             self._server.close()
         for timer in self._timers:
@@ -117,19 +117,19 @@ class Simulator:
         self.record.close()
 
     async def until(self, predicate: Callable[[], bool]) -> None:
-        """Return once the predicate holds; it is tried after everything that happens here."""
+        """Return once the predicate holds; it is tested after everything that happens here."""
         while not predicate():
             self._changed.clear()
             await self._changed.wait()
 
     @property
     def deliveries_taken(self) -> int:
-        """How many receipts and inbound SMS were taken with ESME_ROK."""
+        """How many receipts and inbound SMS were answered with ESME_ROK."""
         return self._courier.taken
 
     @property
     def deliveries_refused(self) -> Counter[int]:
-        """How many were refused so far, by status; they come again."""
+        """How many were refused so far, by status; they are sent again."""
         return self._courier.refused
 
     @property
@@ -150,16 +150,16 @@ class Simulator:
             line.pump()
 
     async def deliver(self, source: str, destination: str, encoded: EncodedText, system_id: str = "") -> None:
-        """Bring an inbound SMS to an ESME (any, where none is named) and return once it has taken every part."""
+        """Send an inbound SMS to an ESME (any if none is named) and return once it has taken every part."""
         parts = write_inbound(source, destination, encoded, self.script.dialect)
         await asyncio.gather(*[self._courier.bring(system_id, body, tlvs) for body, tlvs in parts])
 
     def deliver_raw(self, body: DeliverSm, tlvs: tuple[Tlv, ...] = (), system_id: str = "") -> asyncio.Future[int]:
-        """Bring any deliver_sm; the future is the status with which it was taken."""
+        """Send any deliver_sm; the future gives the status once it is taken."""
         return self._courier.bring(system_id, body, tlvs)
 
     async def outbind(self, host: str, port: int, system_id: str, password: str) -> None:
-        """Knock at an ESME that listens, so that it binds (§4.1.7)."""
+        """Send an outbind to a listening ESME, so that it binds (§4.1.7)."""
         _, line = await self._loop.create_connection(self._make_line, host, port)
         line.session.outbind(Outbind(system_id, password))
         line.pump()
@@ -170,7 +170,7 @@ class Simulator:
         return Line(Session(Role.SMSC, self._limits, self._loop.time()), self)
 
     def on_opened(self, link: Link) -> None:
-        """Count the link among ours."""
+        """Add the link to ours."""
         assert isinstance(link, Line)
         self._lines.add(link)
 
@@ -181,10 +181,10 @@ class Simulator:
         self._changed.set()
 
     def on_writable(self, link: Link) -> None:
-        """Do nothing: what waits for the socket waits in its buffer."""
+        """Do nothing: bytes wait in the socket's buffer."""
 
     def on_event(self, link: Link, event: Event) -> None:
-        """Send every event its way; of a link that plays dead only what became of deliveries is wanted."""
+        """Dispatch an event; a hung link only takes the outcome of deliveries."""
         assert isinstance(link, Line)
         if isinstance(event, Answered):
             self._courier.answered(event.context, event.pdu.status)
@@ -202,7 +202,7 @@ class Simulator:
             log.debug("sandbox_ended", peer=link.peer, reason=event.reason)
 
     def on_quiet(self, link: Link) -> None:  # noqa: ARG002 - the protocol's
-        """Let those look who wait for something here."""
+        """Wake those who wait in `until`."""
         self._changed.set()
 
     def _on_bind(self, line: Line, pdu: Pdu) -> None:
@@ -262,13 +262,13 @@ class Simulator:
             self._finish_later(taken, treatment)
 
     def _notify_on_the_way(self, taken: Taken, treatment: Treatment) -> None:
-        """Send the intermediate notification that was asked for (§5.2.17, bit 4), of what has no end yet."""
+        """Send the intermediate notification that a submit asked for (§5.2.17, bit 4), unless it is final."""
         body = taken.submitted.body
         if body.registered_delivery & _INTERMEDIATE_WANTED and treatment.receipt is not ReceiptTime.NEVER:
             self._report(taken, treatment, ReceiptState.ENROUTE, _INTERMEDIATE)
 
     def _on_multi(self, line: Line, pdu: Pdu, body: SubmitMulti) -> None:
-        """Take a submit_multi: faults that concern the link are not played here, refusals are per address."""
+        """Take a submit_multi: without faults of the link, with refusals per address."""
         refused = []
         message_id = ""
         for destination in body.dest_addresses:
@@ -304,7 +304,7 @@ class Simulator:
         return taken
 
     def _find(self, line: Line, message_id: str) -> Taken | None:
-        """Return the submit of this ESME with the id, whatever case and padding a number is written with."""
+        """Return the submit of this ESME with the id; case and padding of a number do not matter."""
         taken = self.record.find(normalise_id(message_id, self.script.dialect.id_in_response))
         return taken if taken is not None and taken.submitted.system_id == line.system_id else None
 
@@ -323,7 +323,7 @@ class Simulator:
         line.session.respond(pdu, QuerySmResp(taken.message_id, final, NUMBER_OF[state]))
 
     def _on_cancel(self, line: Line, pdu: Pdu, body: CancelSm) -> None:
-        """Cancel one submit by its id, or where none is named all open ones between the addresses (§4.9.1)."""
+        """Cancel one submit by its id, or without an id all open ones between the addresses (§4.9.1)."""
         if body.message_id:
             named = [self._find(line, body.message_id)]
         else:
@@ -362,7 +362,7 @@ class Simulator:
         self._timers.add(timer)
 
     def _finish(self, taken: Taken, treatment: Treatment) -> None:
-        """Bring a submit to its final state, unless it was cancelled before, and report it where that was asked."""
+        """Bring a submit to its final state, unless it was cancelled, and report it if requested."""
         states = self.record.states
         if states[taken.key] is ReceiptState.ENROUTE:
             states[taken.key] = treatment.state

@@ -1,7 +1,7 @@
 """The commands of SMPP 3.4 and the bodies of their PDUs: field specifications as data (§4, §5.1.2.1).
 
-A body's annotations are its wire format, in order. Bodies are NamedTuples because they are made by the hundred
-thousand and `_make` costs a fifth of a frozen dataclass. Not here: the codec that reads these specifications (pdu).
+A body's annotations are its wire format, in order. Bodies are NamedTuples: they are made by the hundred thousand, and
+`_make` costs a fifth of a frozen dataclass. Not here: the codec that uses these specifications (pdu).
 """
 
 from collections.abc import Mapping
@@ -397,5 +397,5 @@ COMMAND_OF: Mapping[type[Body], Command] = MappingProxyType(
     {body: Command(command) for command, body in BODIES.items()}
 )
 
-# §4.1.7.1 and §4.12.1: nobody answers these two.
+# §4.1.7.1 and §4.12.1: these two have no answer.
 UNANSWERED = frozenset({Command.OUTBIND, Command.ALERT_NOTIFICATION})

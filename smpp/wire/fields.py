@@ -1,6 +1,6 @@
-"""The kinds of field that SMPP PDUs are made of, each knowing its bounds and the status to answer when they are broken.
+"""The kinds of field in SMPP PDUs, each with its bounds and the status that answers a violation.
 
-What is not read strictly is taken for what can be read of it: longer than its bound, or without its end.
+Without `strict`, a field is read as far as possible: longer than its bound, or without its end.
 
 Not here: which PDU has which fields (pdu) and optional parameters (tlv). Standard: SMPP 3.4 §3.1 and §5.2.
 """
@@ -12,9 +12,9 @@ from smpp.wire.statuses import Status, status_name
 
 
 class PduError(Exception):
-    """Bytes or values that are no valid PDU; `status` is the command_status to answer it with.
+    """Bytes or values that are no valid PDU; `status` is the command_status of the answer.
 
-    `command` and `sequence` are those of the PDU at fault, None where it has none (yet).
+    `command` and `sequence` are those of the PDU at fault, None if it has none (yet).
     """
 
     def __init__(self, status: int, detail: str, *, command: int | None = None, sequence: int | None = None) -> None:
@@ -49,13 +49,13 @@ class UnsuccessfulAddress(NamedTuple):
 
 
 class FieldKind(Protocol):
-    """How one mandatory field is written and read; both raise PduError and nothing else."""
+    """Writes and reads one mandatory field; both raise only PduError."""
 
     def encode(self, name: str, value: object) -> bytes:
         """Return the field's octets."""
 
     def decode(self, name: str, data: bytes, offset: int, *, strict: bool = True) -> tuple[object, int]:
-        """Return the value that begins at the offset, and the offset behind it."""
+        """Return the value at the offset, and the offset behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Integer:
         return value.to_bytes(self.size, "big")
 
     def decode(self, name: str, data: bytes, offset: int, *, strict: bool = True) -> tuple[int, int]:  # noqa: ARG002
-        """Return the integer and the offset behind it; there is nothing to read of one that is cut off."""
+        """Return the integer and the offset behind it; one that is cut off cannot be read."""
         end = offset + self.size
         if end > len(data):
             raise PduError(Status.RINVCMDLEN, f"{name} is cut off")
@@ -83,7 +83,7 @@ class Integer:
 class CString:
     """A C-octet string of at most `limit` octets with its NUL; Latin-1 in both directions, so that no octet is lost.
 
-    The limit of a `loose` one is for who chooses it: names, passwords and ids are as long as they were given out.
+    The limit of a `loose` one binds only who assigns it: names, passwords and ids are read at any length.
     """
 
     limit: int

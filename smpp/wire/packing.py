@@ -1,4 +1,4 @@
-"""Septets packed into octets and back, beginning behind a user data header.
+"""Packs septets into octets and back, after a user data header.
 
 Not here: what a septet means (sms.alphabet). Standard: 3GPP TS 23.038 §6.1.2.1, TS 23.040 §9.2.3.24 (fill bits).
 """
@@ -11,13 +11,13 @@ def _fill_bits(after_octets: int) -> int:
 
 
 def pack_septets(septets: bytes, *, after_octets: int = 0) -> bytes:
-    """Return the packed octets; `after_octets` is the length of the header before them, whose fill bits come first."""
+    """Return the packed octets; `after_octets` is the length of the header, whose fill bits come first."""
     bits = 0
     shift = _fill_bits(after_octets)
     for septet in septets:
         bits |= septet << shift
         shift += 7
-    # Seven spare bits would read as one more «@»: a carriage return stands there instead (TS 23.038 §6.1.2.3.1).
+    # Seven spare bits would read as one more «@»: a carriage return fills them instead (TS 23.038 §6.1.2.3.1).
     if septets and -shift % 8 == 7:
         bits |= _CARRIAGE_RETURN << shift
     return bits.to_bytes((shift + 7) // 8, "little")

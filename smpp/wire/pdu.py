@@ -1,7 +1,7 @@
-"""Bytes ↔ PDU for all of SMPP 3.4: one generic codec over the specifications in bodies, a fast path where it pays.
+"""Bytes ↔ PDU for all of SMPP 3.4: a generic codec over the specifications in bodies, and fast paths.
 
-Fuzzed: bytes raise PduError and nothing else. Not here: states, sequence numbers and windows (session), optional
-parameters (tlv), the fields' kinds (fields). Standard: SMPP 3.4 §3.2.
+Fuzzed: bytes raise only PduError. Not here: states, sequence numbers and windows (session), optional parameters (tlv),
+the fields' kinds (fields). Standard: SMPP 3.4 §3.2.
 """
 
 import re
@@ -33,7 +33,7 @@ HEADER = struct.Struct("!IIII")
 _pack_header = HEADER.pack
 _SUBMIT_SM: int = Command.SUBMIT_SM
 _pack_empty_id = struct.Struct("!IIIIB").pack
-# A PDU and its body are made for every SMS and every receipt: tuples of these types, without their checking makers.
+# Made for every SMS and every receipt: tuples of these types, without the checks of their constructors.
 _new = tuple.__new__
 _CODECS: Mapping[type[Body], tuple[tuple[str, FieldKind], ...]] = MappingProxyType(
     {
@@ -44,8 +44,7 @@ _CODECS: Mapping[type[Body], tuple[tuple[str, FieldKind], ...]] = MappingProxyTy
 _SM_BODIES: Mapping[int, type[SubmitSm | DeliverSm]] = MappingProxyType(
     {Command.SUBMIT_SM: SubmitSm, Command.DELIVER_SM: DeliverSm}
 )
-# The mandatory part of submit_sm and deliver_sm up to sm_length, as Latin-1 text: with the bounds of its fields, and
-# without.
+# The mandatory part of submit_sm and deliver_sm up to sm_length, as Latin-1 text: with and without field bounds.
 _SM_FIELDS = r"([^\0]*)\0(.)(.)([^\0]%s)\0(.)(.)([^\0]%s)\0(.)(.)(.)([^\0]%s)\0([^\0]%s)\0(.)(.)(.)(.)(.)"
 _SM_LAYOUT = re.compile(_SM_FIELDS % ("{0,20}", "{0,20}", "{0,16}", "{0,16}"), re.DOTALL).match
 _ANY_SM_LAYOUT = re.compile(_SM_FIELDS % ("*", "*", "*", "*"), re.DOTALL).match
@@ -73,37 +72,37 @@ class Pdu(NamedTuple):
         return COMMAND_OF[type(self.body)]
 
     def value(self, tag: int) -> TlvValue | None:
-        """Return the value of the first parameter with the tag, None where there is none."""
+        """Return the value of the first parameter with the tag, None if there is none."""
         for known, value in self.tlvs:
             if known == tag:
                 return value
         return None
 
     def integer(self, tag: int) -> int | None:
-        """Return the parameter's value if it is there and an integer."""
+        """Return the parameter's value if it is an integer, else None."""
         value = self.value(tag)
         return value if isinstance(value, int) else None
 
     def text(self, tag: int) -> str | None:
-        """Return the parameter's value if it is there and a text."""
+        """Return the parameter's value if it is a text, else None."""
         value = self.value(tag)
         return value if isinstance(value, str) else None
 
     def octets(self, tag: int) -> bytes | None:
-        """Return the parameter's value if it is there and bare octets."""
+        """Return the parameter's value if it is bare octets, else None."""
         value = self.value(tag)
         return value if isinstance(value, bytes) else None
 
 
 def unpack_header(data: bytes | bytearray, offset: int = 0) -> tuple[int, int, int, int]:
-    """Return command_length, command_id, command_status and sequence_number (§3.2); there must be 16 octets."""
+    """Return command_length, command_id, command_status and sequence_number (§3.2); needs 16 octets."""
     return HEADER.unpack_from(data, offset)
 
 
 def encode(body: Body, sequence: int, status: int = 0, tlvs: tuple[Tlv, ...] = ()) -> bytes:
     """Return the PDU's octets; raises PduError for a value that its field cannot hold.
 
-    A response with an error status has no body, whatever the body given (§4.4.2: `not returned`).
+    A response with an error status is written without its body (§4.4.2: `not returned`).
     """
     kind = type(body)
     command = COMMAND_OF[kind]
@@ -125,12 +124,12 @@ def encode(body: Body, sequence: int, status: int = 0, tlvs: tuple[Tlv, ...] = (
 
 
 def frame_submit(body: bytes, sequence: int) -> bytes:
-    """Return the submit_sm with this body, which is written already."""
+    """Return the submit_sm with this already written body."""
     return _pack_header(HEADER_OCTETS + len(body), _SUBMIT_SM, 0, sequence) + body
 
 
 def write_around(body: SubmitSm) -> tuple[bytes, bytes, bytes]:
-    """Return what of a submit_sm's body is before destination_addr, then before validity_period, then before sm_length.
+    """Return the pieces of a submit_sm's body before destination_addr, before validity_period and before sm_length.
 
     Raises PduError for a value that its field cannot hold.
     """
@@ -140,7 +139,7 @@ def write_around(body: SubmitSm) -> tuple[bytes, bytes, bytes]:
 
 
 def _encode_sm(command: int, body: SubmitSm | DeliverSm, sequence: int, tlvs: tuple[Tlv, ...]) -> bytes:
-    """Write the layout that submit_sm and deliver_sm share; raises some error where a value does not fit."""
+    """Write the layout that submit_sm and deliver_sm share; raises some error if a value does not fit."""
     (
         service,
         ton,
@@ -193,7 +192,7 @@ def _encode_sm(command: int, body: SubmitSm | DeliverSm, sequence: int, tlvs: tu
 def _encode_id(
     command: int, body: SubmitSmResp | DeliverSmResp | DataSmResp, sequence: int, tlvs: tuple[Tlv, ...]
 ) -> bytes:
-    """Write a response that is nothing but a message id; raises some error where the id does not fit."""
+    """Write a response that has only a message id; raises some error if the id does not fit."""
     if not body.message_id and not tlvs:
         return _pack_empty_id(HEADER_OCTETS + 1, command, 0, sequence, 0)
     octets = body.message_id.encode("latin-1") + b"\0"
@@ -205,7 +204,7 @@ def _encode_id(
 
 
 def decode(data: bytes, *, strict: bool = True) -> Pdu:
-    """Return the one PDU that the data is, no more and no less; raises PduError. `strict` is as in `decode_body`."""
+    """Return the PDU; the data must be exactly one, else raises PduError. `strict` is as in `decode_body`."""
     if len(data) < HEADER_OCTETS:
         raise PduError(Status.RINVCMDLEN, "the header is cut off")
     length, command, status, sequence = unpack_header(data)
@@ -215,14 +214,14 @@ def decode(data: bytes, *, strict: bool = True) -> Pdu:
 
 
 def decode_body(command: int, status: int, sequence: int, octets: bytes, *, strict: bool = True) -> Pdu:
-    """Return the PDU with this header and body; raises PduError, which knows command and sequence.
+    """Return the PDU with this header and body; raises PduError with command and sequence.
 
-    `strict` is for requests of those who submit, who are told what is wrong. What a carrier brings is taken for what
-    can be read of it: what was refused it brings again and again, and never another one. A response is one whatever
-    its body: what cannot be read of it has the fields' defaults, since its status has said what counts.
+    `strict` is for requests of submitting clients: a refusal tells them what is wrong. A carrier's requests are read as
+    far as possible: it would repeat a refused one forever, and send no other. A response is always valid: its
+    unreadable fields have their defaults, since only its status counts.
     """
     if command in _ID_BODIES:
-        # Nearly all have one NUL, at the end.
+        # Nearly all have one NUL, which is at the end.
         if octets.find(b"\0") == len(octets) - 1 and octets:
             return _new(Pdu, (_new(_ID_BODIES[command], (octets[:-1].decode("latin-1"),)), sequence, status, ()))
     elif command in _SM_BODIES:
@@ -253,7 +252,7 @@ def _decode_fields(command: int, status: int, sequence: int, octets: bytes, *, s
 
 
 def _decode_sm(command: int, status: int, sequence: int, octets: bytes, *, strict: bool) -> Pdu | None:
-    """Read the layout that submit_sm and deliver_sm share; None where the generic codec must say what is wrong."""
+    """Read the layout that submit_sm and deliver_sm share; None if the generic codec must say what is wrong."""
     match = (_SM_LAYOUT if strict else _ANY_SM_LAYOUT)(octets.decode("latin-1"))
     if match is None:
         return None

@@ -1,7 +1,6 @@
-"""What a command_status means for an SMS: one literal table from SMPP 3.4 §5.1.3 to outcome, problem and sentence.
+"""What a command_status means for an SMS: a table from SMPP 3.4 §5.1.3 to outcome, problem and sentence.
 
-Not here: a carrier's own reading of a status, which is an override in its dialect, nor when a retry happens
-(gateway.worker).
+Not here: a carrier's own meanings (overrides in its dialect), when a retry happens (gateway.worker).
 """
 
 from collections.abc import Mapping
@@ -66,7 +65,7 @@ class Status(IntEnum):
 
 
 class StatusVerdict(StrEnum):
-    """What an answer comes to: the carrier has it, may be asked again, refuses for good, or nobody knows."""
+    """What an answer means: accepted, retry later, refused for good, or unknown."""
 
     DONE = "done"
     RETRY = "retry"
@@ -100,12 +99,12 @@ _CONTENT = _fail(ProblemCode.CONTENT_REFUSED, "The carrier refuses the text of t
 _REQUEST = _fail(ProblemCode.CARRIER_REFUSED, "The carrier refuses this SMS.")
 _NOT_FOUND = _fail(ProblemCode.CARRIER_REFUSED, "The carrier does not know this SMS, or can no longer change it.")
 
-# A code that no standard defines is no final refusal: nothing was taken, and the validity bounds the attempts.
+# A code that no standard defines is no final refusal: nothing was accepted, and the validity bounds the attempts.
 UNLISTED = _retry(
     ProblemCode.CARRIER_REFUSED, "The carrier refused the SMS with a code of its own; it will be tried again."
 )
 
-# SMPP 3.4 §5.1.3; RINVBNDSTS and the bind errors say that the link, not the SMS, is at fault.
+# SMPP 3.4 §5.1.3; RINVBNDSTS and the bind errors mean that the link, not the SMS, is at fault.
 MEANINGS: Mapping[Status, Meaning] = MappingProxyType(
     {
         Status.ROK: Meaning(verdict=StatusVerdict.DONE, code=ProblemCode.INTERNAL, text=""),
@@ -133,7 +132,7 @@ MEANINGS: Mapping[Status, Meaning] = MappingProxyType(
         Status.RINVSUBREP: _REQUEST,
         Status.RINVESMCLASS: _REQUEST,
         Status.RCNTSUBDL: _REQUEST,
-        # Beyond their window some say this, and nothing more exact (linxGnu/gosmpp#73).
+        # Some carriers answer this, nothing more exact, if their window is full (linxGnu/gosmpp#73).
         Status.RSUBMITFAIL: _BUSY,
         Status.RINVSRCTON: _SENDER,
         Status.RINVSRCNPI: _SENDER,
@@ -164,7 +163,7 @@ NO_OVERRIDES: Mapping[int, Meaning] = MappingProxyType({})
 
 
 def status_name(status: int) -> str:
-    """Return the name for a log: `ESME_RTHROTTLED (0x58)`, or what range of §5.1.3 an unlisted number is from."""
+    """Return the name for a log: `ESME_RTHROTTLED (0x58)`, or the range of §5.1.3 of an unlisted number."""
     try:
         return f"ESME_{Status(status).name} (0x{status:02X})"
     except ValueError:

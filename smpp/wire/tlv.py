@@ -1,6 +1,7 @@
-"""Optional parameters: their tags, how each value is written, and reading a stream of them.
+"""Optional parameters: their tags, the form of their values, and reading and writing them.
 
-Not here: which PDU carries which (senders choose, receivers take what they know). Standard: SMPP 3.4 §3.2.4 and §5.3.
+Not here: which PDU carries which (senders choose, receivers take those that they know). Standard: SMPP 3.4 §3.2.4 and
+§5.3.
 """
 
 import struct
@@ -64,7 +65,7 @@ class Tag(IntEnum):
 
 
 class ValueKind(StrEnum):
-    """What the octets of a value are."""
+    """The type of a value."""
 
     INTEGER = "integer"
     TEXT = "text"
@@ -73,7 +74,7 @@ class ValueKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TlvSpec:
-    """The kind of a value and its bounds in octets; the NUL of a text counts."""
+    """The kind of a value and its bounds in octets, with the NUL of a text."""
 
     kind: ValueKind
     least: int
@@ -155,8 +156,8 @@ class Tlv(NamedTuple):
 
 _HEAD = struct.Struct("!HH")
 _unpack_head = _HEAD.unpack_from
-_new = tuple.__new__  # for every receipt, without the checking maker of the type
-# The two kinds of value that every receipt has, for a shorter way through `decode_tlvs`.
+_new = tuple.__new__  # for every receipt, without the checks of the constructor
+# The two kinds of value that every receipt has, for the fast path of `decode_tlvs`.
 _SINGLE_OCTETS = frozenset(int(tag) for tag, spec in TLVS.items() if spec == _ONE)
 _TEXT_OCTETS = {int(tag): spec.most for tag, spec in TLVS.items() if spec.kind is ValueKind.TEXT}
 
@@ -192,12 +193,12 @@ def encode_tlvs(tlvs: Iterable[Tlv]) -> bytes:
 
 
 def _value_of(tag: int, octets: bytes, *, strict: bool) -> TlvValue:
-    """Return the value; one that the tag cannot hold is refused, or where that is not strict comes as bare octets."""
+    """Return the value; if the tag cannot hold it, it is refused, or without `strict` returned as bare octets."""
     spec = TLVS.get(tag)
     if spec is None:
         return octets
     if spec.kind is ValueKind.TEXT:
-        # Carriers leave out the NUL; what stands behind one is no part of the text.
+        # Carriers leave out the NUL; octets behind one do not belong to the text.
         text = octets.partition(b"\0")[0]
         if strict and len(text) >= spec.most:
             raise PduError(Status.RINVPARLEN, f"TLV 0x{tag:04X} is longer than {spec.most - 1} characters")
@@ -211,7 +212,7 @@ def _value_of(tag: int, octets: bytes, *, strict: bool) -> TlvValue:
 
 
 def _integer_of(tag: int, spec: TlvSpec, octets: bytes) -> int:
-    # Carriers write these in one, two or four octets whatever the standard says; the number is the same.
+    # Carriers write these in one, two or four octets; the number is the same.
     if not 1 <= len(octets) <= 4:
         raise PduError(Status.RINVPARLEN, f"TLV 0x{tag:04X} is not an integer of 1 to 4 octets")
     value = int.from_bytes(octets, "big")
@@ -227,10 +228,10 @@ def _octets_of(tag: int, spec: TlvSpec, octets: bytes) -> bytes:
 
 
 def decode_tlvs(data: bytes, offset: int = 0, *, strict: bool = True) -> tuple[Tlv, ...]:
-    """Return the parameters from the offset to the end of the data; raises PduError, but only where `strict`.
+    """Return the parameters from the offset to the end of the data; raises PduError, but only if `strict`.
 
-    Not strict, a value that its tag cannot hold is kept as bare octets, one that is cut off as what there is of it, and
-    less than the head of a parameter is dropped.
+    Without `strict`, a value that its tag cannot hold is kept as bare octets, a cut value is kept as far as it goes,
+    and an incomplete head of a parameter is dropped.
     """
     found = []
     end = len(data)
