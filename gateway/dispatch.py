@@ -1,8 +1,8 @@
 """Due messages to carriers, and the carriers' answers back into states.
 
 A part is committed as `submitting` before a byte of it goes out, and no more parts are taken than the carrier's window
-has free. Answers are settled in batches. Not here: receipts (track), which carrier serves whom (routing), the wire
-(smpp).
+has free. Answers are settled in batches. What was taken and given to no carrier, because the answer to the commit was
+lost, goes back to the queue. Not here: receipts (track), which carrier serves whom (routing), the wire (smpp).
 """
 
 import time
@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from gateway.health import Health, HealthRules
+from gateway.held import LOOK_EVERY, Held
 from gateway.ports import Carrier, Clock
 from gateway.routing import SEPARATOR, CarrierRoutes
 from gateway.worker import Worker
@@ -68,11 +69,13 @@ class Dispatch:
         self._monotonic = monotonic
         self._health = dict.fromkeys(self._carriers, Health())
         self._answers: list[CarrierAnswer] = []
+        self._held = Held()
         self._feeders = {
             name: Worker(f"feed-{name}", self._feeder(carrier), look_every=_LOOK_EVERY)
             for name, carrier in self._carriers.items()
         }
         self._settler = Worker("settle", self._settle, look_every=_LOOK_EVERY)
+        self._giver = Worker("give-back", self.give_back, look_every=LOOK_EVERY)
 
     async def recover(self) -> int:
         """Settle what dead processes were submitting: by each carrier's rule, unknown or sent again.
@@ -116,6 +119,7 @@ class Dispatch:
     def start(self) -> None:
         """Begin to feed and to settle."""
         self._settler.start()
+        self._giver.start()
         for feeder in self._feeders.values():
             feeder.start()
 
@@ -123,6 +127,7 @@ class Dispatch:
         """Take nothing new from the queue; answers are still settled."""
         for feeder in self._feeders.values():
             await feeder.stop()
+        await self._giver.stop()
 
     async def stop(self) -> None:
         """Settle the last answers and end."""
@@ -173,12 +178,28 @@ class Dispatch:
                 cost_label=self._routes.cost_of(carrier.name),
                 whole_texts=self._routes.takes_whole_texts(carrier.name),
             )
-            parts = await self._database.write(self._outbound.take, take)
+            try:
+                async with self._held.taking():
+                    parts = await self._database.write(self._outbound.take, take)
+                    self._held.hold((part.part_key, part.message_key) for part in parts)
+            except Exception:
+                self._giver.kick()  # it may be committed all the same
+                raise
             if parts:
                 carrier.submit(parts)
             return bool(parts)
 
         return feed
+
+    async def give_back(self) -> bool:
+        """Queue again what this process took and does not hold: no link was given it."""
+        async with self._held.at_rest() as held:
+            request = Recovery(owner=self._owner, held=held, now=to_stored(self._clock.now()))
+            given_back = await self._database.write(self._progress.recover, request)
+        if given_back.parts:
+            log.warning("parts_given_back", parts=given_back.parts)
+            self.kick()
+        return False
 
     def _routes_for(self, name: str) -> tuple[str, ...]:
         """Return the routes a carrier serves now: those where no better one is fit, nor, while it rests, any other."""
@@ -219,6 +240,7 @@ class Dispatch:
             # What a carrier accepted must not be forgotten: it stays here until the database takes it.
             self._answers = answers + self._answers
             raise
+        self._held.let_go(answer.part_key for answer in answers)
         self._tell(answers, progress)
         return True
 

@@ -13,7 +13,7 @@ from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unkn
 from sms.retry import chance_of
 from store.engine.database import Transaction
 from store.engine.keys import Keys
-from store.leases import end_overdue
+from store.leases import check_alive, end_overdue
 from store.message_update import LoadedMessage, MessageWriter, MovingPart, load_messages, load_messages_of
 from store.receipts import (
     ERROR_KEPT,
@@ -93,11 +93,15 @@ class Refit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """A request of the living `owner` to settle, as lost with this problem, what dead processes were submitting."""
+    """A request of the living `owner` to settle, as lost with this problem, what dead processes were submitting.
+
+    Without a problem: to queue again what it took itself and no carrier was given: all but the messages `held`.
+    """
 
     owner: str
     now: int
-    problem: Problem
+    problem: Problem | None = None
+    held: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,8 +263,8 @@ class ResultStore:
             times = f" It was sent {part.resends + 1} times." if part.resends else ""
             message.move(part, Event.LOSE, replace(problem, text=problem.text + times))
 
-    def _defer(self, message: LoadedMessage, part: MovingPart, problem: Problem) -> None:
-        """Queue a refused part again, unless what happened to its message meanwhile leaves no use for it."""
+    def _defer(self, message: LoadedMessage, part: MovingPart, problem: Problem | None) -> None:
+        """Queue a part again that its carrier has not, unless what happened to its message leaves no use for it."""
         if message.has(MessageState.FAILED):
             _abandon(message, part)
             return
@@ -406,24 +410,27 @@ class ResultStore:
         """Settle up to 500 messages that processes were submitting which live no more: by the carrier's rule.
 
         With SQLite that is everybody but the asking owner; with PostgreSQL those who have no lease (store.leases).
+        Or queue again what the asking owner took and does not hold. Raises LeaseLostError for a dead owner then.
         """
         return [self._recover(tx, request) for request in requests]
 
     def _recover(self, tx: Transaction, request: Recovery) -> Recovered:
-        if tx.postgresql:
-            end_overdue(tx)
-        rows = tx.rows(_LEFT_BEHIND_LOCKED if tx.postgresql else _LEFT_BEHIND, (request.owner, _RECOVER))
-        messages = load_messages(tx, (key for (key,) in rows))
-        parts = [
-            (message, part)
-            for message in messages.values()
-            for part in message.parts
-            if part.state is MessageState.SUBMITTING
-        ]
+        if request.problem is None:
+            check_alive(tx, [request.owner])
+            rows = tx.rows("SELECT key FROM message WHERE state = 'submitting' AND owner = ?", (request.owner,))
+        else:
+            if tx.postgresql:
+                end_overdue(tx)
+            rows = tx.rows(_LEFT_BEHIND_LOCKED if tx.postgresql else _LEFT_BEHIND, (request.owner, _RECOVER))
+        messages = load_messages(tx, {key for (key,) in rows} - request.held)
+        places = _places(messages).values()
+        parts = [(message, part) for message, part in places if part.state is MessageState.SUBMITTING]
         for message, part in parts:
-            answer = CarrierAnswer(
-                part_key=part.key, carrier=part.carrier, outcome=Unknown(problem=request.problem), at=request.now
-            )
+            if request.problem is None:
+                self._defer(message, part, None)
+                continue
+            lost = Unknown(problem=request.problem)
+            answer = CarrierAnswer(part_key=part.key, carrier=part.carrier, outcome=lost, at=request.now)
             self._apply_answer(message, part, answer)
         self._adopt_orphans(tx, [(message, part) for message, part in parts if part.id_missing])
         notices = self._writer.save(tx, messages.values(), request.now)

@@ -16,8 +16,8 @@ class Pace:
     The bucket holds the parts of a tenth of a second, at least one: carriers count per second and tolerate no more.
     After a throttle nothing is sent for the pause; then the window is halved, and each accepted part widens it by one.
     If a refusal does not tell whether the window or the part was at fault, the window stays narrow for a minute. After
-    a whole unanswered window single parts go out as probes until any answer comes: a carrier that binds and never
-    answers costs one window.
+    an unanswered part single parts go out as probes until any answer comes: a carrier that binds and never answers
+    costs one window.
     """
 
     def __init__(self, *, rate: float | None, window: int, pause: float, now: float) -> None:
@@ -29,7 +29,7 @@ class Pace:
         self._narrow_until = -math.inf
         self._pause = pause
         self._resume_at = -math.inf
-        self._unanswered = 0
+        self._probing = False
 
     def room(self, now: float, outstanding: int) -> int:
         """Return how many parts may be sent now, beside those outstanding."""
@@ -37,7 +37,7 @@ class Pace:
             return 0
         if now >= self._narrow_until:
             self._widest = self._most
-        room = (self._window if self._unanswered < self._most else 1) - outstanding
+        room = (1 if self._probing else self._window) - outstanding
         if self._rate is not None:
             self._fill(now)
             room = min(room, int(self._tokens))
@@ -61,11 +61,11 @@ class Pace:
 
     def answered(self) -> None:
         """Note that the carrier answered anything."""
-        self._unanswered = 0
+        self._probing = False
 
     def unanswered(self) -> None:
         """Note that a part was not answered."""
-        self._unanswered += 1
+        self._probing = True
 
     def accepted(self) -> None:
         """Note that the carrier took a part."""

@@ -9,11 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
+from gateway.dispatch import Dispatch
+from gateway.routing import CarrierRoute, CarrierRoutes
+from sms.outcome import Done
 from store.engine import database as store_database
 from store.engine.database import Database, StorageError
 from store.results import Rules
 from tests.kit.databases import PostgresqlServer
+from tests.kit.fakes import FakeCarrier, MovedClock, until
 from tests.kit.store_harness import StoreHarness
 
 pytestmark = pytest.mark.postgresql
@@ -57,6 +62,7 @@ class Proxy:
 
     def __init__(self, port: int) -> None:
         self.cut = ""
+        self.away = False
         self._target = port
         self._late: tuple[socket.socket, bytes] | None = None
         self._left: socket.socket | None = None
@@ -71,6 +77,9 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self.away:
+                client.close()
+                continue
             server = socket.create_connection(("127.0.0.1", self._target))
             swallow = threading.Event()
             threading.Thread(target=self._pass_on, args=(client, server, swallow), daemon=True).start()
@@ -224,6 +233,43 @@ def test_parts_taken_in_a_commit_whose_answer_was_lost_are_those_that_are_submit
     proxy.cut = cut
     (part,) = world.take(1)
     assert world.rows("SELECT key FROM part WHERE state = 'submitting'") == [(part.part_key,)]
+
+
+async def test_parts_whose_taking_was_committed_and_never_answered_are_sent_once_when_the_server_is_back(
+    proxied, monkeypatch
+):
+    monkeypatch.setattr(store_database, "_PATIENCE", 0.2)
+    proxy, behind = proxied
+    world = StoreHarness("", Rules(), database=behind)
+    world.add(*(f"4477009001{n:02}" for n in range(7)), parts=2)
+    carrier = FakeCarrier(window=0)
+    dispatch = Dispatch(
+        database=behind,
+        outbound=world.outbound,
+        progress=world.progress,
+        carriers=[carrier],
+        routes=CarrierRoutes([CarrierRoute(carrier="alpha")]),
+        clock=MovedClock(),
+        owner=world.owner,
+        notices_written=lambda: None,
+    )
+    before = behind.commits
+    dispatch.start()
+    await until(lambda: behind.commits > before)  # the first look found nothing
+    proxy.away, proxy.cut, carrier.window = True, "after", 20
+    with capture_logs() as logs:
+        dispatch.window_changed("alpha")
+        await until(lambda: any(entry["event"] == "commit_failed" for entry in logs))
+        assert carrier.given == []
+        proxy.away = False
+        parts = await carrier.has(14)
+    assert len({part.part_key for part in parts}) == len(parts) == 14
+    assert [entry["parts"] for entry in logs if entry["event"] == "parts_given_back"] == [14]
+    for part in parts:
+        dispatch.answered("alpha", part.part_key, Done(reference=str(part.part_key)))
+    await dispatch.stop_feeding()
+    await dispatch.stop()
+    assert world.rows("SELECT DISTINCT state FROM message") == [("submitted",)]
 
 
 def test_a_crash_of_the_server_between_two_calls_is_not_noticed_by_the_callers(server, database):

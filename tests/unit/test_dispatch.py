@@ -183,3 +183,21 @@ async def test_an_answer_that_comes_late_is_settled_like_one_in_time(world, run)
     await until(lambda: states(world) == ["unknown"])
     dispatch.answered_late("alpha", part.part_key, Done(reference="r1"))
     await until(lambda: states(world) == ["submitted"])
+
+
+async def test_what_this_process_took_and_nothing_holds_is_sent_and_what_is_held_is_left_alone(world, run):
+    world.add(*NUMBERS[:2], parts=2)
+    (lost,) = world.take(1)  # in the name of this process, and given to no carrier
+    carrier = FakeCarrier()
+    dispatch = run(carrier)
+    given = await carrier.has(4)
+    await dispatch.give_back()
+    assert sorted(part.part_key for part in given) == [
+        key for (key,) in world.rows("SELECT key FROM part ORDER BY key")
+    ]
+    assert states(world) == ["submitting"] * 2
+    dispatch.answered("alpha", lost.part_key, Failed(problem=WRONG))
+    await until(lambda: "failed" in [state for (state,) in world.rows("SELECT state FROM part")])
+    await dispatch.give_back()
+    assert states(world) == ["submitting"] * 2
+    assert len(carrier.given) == 4
