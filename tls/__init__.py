@@ -1,1 +1,1 @@
-"""How safe a connection must be: policies per recipient domain, what raises them, contexts and DNS."""
+"""How safe a connection must be: policies per recipient domain, contexts and DNS."""

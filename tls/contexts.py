@@ -1,7 +1,7 @@
-"""SSL contexts and certificates for every role: listeners, mail out, carriers; how old, and when to read them again.
+"""SSL contexts and certificates for every role: listeners, mail out, carriers; when to reload them.
 
-Contexts are rebuilt when their files change on disk; a file that turned bad leaves the last good context in use and is
-reported. Not here: which role needs which safety (tls.policy) and connections. RFC 9325 (versions, ciphers), RFC 9525.
+Contexts are rebuilt when their files change on disk; a listener reports a bad file and keeps its last good context. Not
+here: which role needs which safety (tls.policy) and connections. RFC 9325 (versions, ciphers), RFC 9525.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ from tls.policy import Demand, TlsLevel, TlsVersion
 
 log = structlog.get_logger()
 
-# RFC 9325 §4.2: forward secrecy and AEAD, wherever TLS is demanded. TLS 1.3 has nothing else.
+# RFC 9325 §4.2: forward secrecy and AEAD, wherever TLS is demanded. TLS 1.3 has only such ciphers.
 _MODERN_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-# The exception for one old domain: whatever OpenSSL still knows that is not anonymous or void.
+# The exception for one old domain: all ciphers of OpenSSL that are not anonymous or void.
 _OLD_CIPHERS = "ALL:!aNULL:!eNULL:@SECLEVEL=0"
 
 _REVOCATION_LIST = "-----BEGIN X509 CRL-----"
@@ -52,9 +52,9 @@ class ListenerCertificate:
 
 
 class ServerContexts:
-    """Gives the context of one listener to each new connection; sessions that run keep the one they began with.
+    """Gives the context of one listener to each new connection; open connections keep their own.
 
-    The first context is built here and raises `ContextError` where it cannot be.
+    The first context is built here; raises `ContextError` on failure.
     """
 
     def __init__(self, files: ListenerCertificate) -> None:
@@ -103,7 +103,7 @@ class ClientCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRole:
-    """What decides a client context. `ca_file` None means the system's authorities; unused where nothing is verified.
+    """What decides a client context. `ca_file` None means the system's authorities; unused if nothing is verified.
 
     `check_hostname` asks OpenSSL itself to compare the name; mail out does not, since it judges names by its policy.
     """
@@ -139,9 +139,9 @@ def smpp_client_role(
     minimum_version: TlsVersion = TlsVersion.TLS_1_2,
     ciphers: str = "",
 ) -> ClientRole:
-    """Return the context for a link to a carrier: its name is verified, against `ca_file` where one is given.
+    """Return the context for a link to a carrier: its name is verified, against `ca_file` if given.
 
-    Whatever the version and the ciphers that an old message centre needs, who it is stays proven.
+    Also an old version or old ciphers, for an old message centre, leave its name verified.
     """
     if not ciphers and minimum_version is not TlsVersion.TLS_1_0:
         ciphers = _MODERN_CIPHERS
@@ -166,9 +166,10 @@ class ClientContexts:
         self._kept: dict[ClientRole, tuple[tuple[object, ...], ssl.SSLContext]] = {}
 
     def get(self, role: ClientRole) -> ssl.SSLContext:
-        """Return a context for the role; raises `ContextError` where its files cannot be used, even if they once could.
+        """Return a context for the role; raises `ContextError` if its files cannot be used, even if they once could.
 
-        Unlike a listener's, a client's old authorities are not kept: what cannot be verified must not be trusted.
+        Unlike a listener's certificate, a client's old authorities are not kept: an unverified peer must not be
+        trusted.
         """
         seen = _fingerprint_files(self._paths(role))
         kept = self._kept.get(role)
@@ -224,7 +225,7 @@ class ClientContexts:
 def _limit(context: ssl.SSLContext, minimum: TlsVersion) -> None:
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     if minimum is TlsVersion.TLS_1_0:
-        # MINIMUM_SUPPORTED rather than TLSv1, whose mere use warns; SSLv3 is not compiled in anywhere.
+        # MINIMUM_SUPPORTED, since any use of TLSv1 warns; SSLv3 is compiled in nowhere.
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.set_ciphers(_OLD_CIPHERS)
     else:
@@ -234,7 +235,7 @@ def _limit(context: ssl.SSLContext, minimum: TlsVersion) -> None:
 
 def _load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:
     try:
-        # The password callback keeps an encrypted key from asking at a terminal that nobody watches.
+        # Without the password callback an encrypted key would ask at a terminal that nobody watches.
         context.load_cert_chain(certificate_file, key_file, password=lambda: b"")
     except (OSError, ssl.SSLError, ValueError) as error:
         for file, what in ((certificate_file, "CERTIFICATE"), (key_file, "PRIVATE KEY")):
@@ -246,7 +247,7 @@ def _load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file:
 def _load_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
     try:
         context.load_verify_locations(cafile=ca_file)
-        # A file with revocation lists promises one for each authority that signs hosts; a missing one then refuses.
+        # A file of revocation lists must have one for each authority that signs hosts; a missing one refuses.
         if _REVOCATION_LIST in ca_file.read_text("ascii", "replace"):
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     except (OSError, ssl.SSLError) as error:
@@ -285,7 +286,7 @@ class PeerCertificate:
 
 
 def read_peer(tls: ssl.SSLObject | ssl.SSLSocket) -> PeerCertificate | None:
-    """Return what the other side of a finished handshake showed, None where it showed nothing."""
+    """Return the peer's certificate after a finished handshake, None if it showed none."""
     leaf = tls.getpeercert(binary_form=True)
     if not leaf:
         return None
@@ -321,13 +322,13 @@ def _read_chain(tls: ssl.SSLObject | ssl.SSLSocket) -> tuple[bytes, ...]:
     public: Callable[[], list[bytes]] | None = getattr(tls, "get_unverified_chain", None)
     if public is not None:  # from Python 3.13
         return tuple(public())
-    # Python 3.11 and 3.12 have it one level down only.
+    # Python 3.11 and 3.12 have it only one level down.
     inner = getattr(tls, "_sslobj", None)
     chain = inner.get_unverified_chain() if inner is not None else None
     return tuple(_der(certificate) for certificate in chain or ())
 
 
 def _der(certificate: object) -> bytes:
-    # `public_bytes` answers PEM text unless asked for DER, whose number is 2 in all versions that have it.
+    # `public_bytes` returns PEM text unless asked for DER, which is 2 in all versions that have it.
     encoded = certificate.public_bytes(2)  # type: ignore[attr-defined] # private type of the ssl module
     return encoded if isinstance(encoded, bytes) else ssl.PEM_cert_to_DER_cert(encoded)

@@ -1,7 +1,7 @@
-"""DANE for SMTP: whether a host's TLSA records bind it, and whether the certificates it shows match them.
+"""DANE for SMTP: whether a host has usable TLSA records, and whether its certificates match them.
 
-The upper half is pure; `find_tlsa` asks DNS. Not here: what follows from a mismatch (tls.policy). RFC 6698, RFC 7671
-(digest agility, §9), RFC 7672. Only answers that a trusted validating resolver authenticated are ever used.
+The upper half is pure; `find_tlsa` asks DNS. Not here: the consequence of a mismatch (tls.policy). RFC 6698, RFC 7671
+(digest agility, §9), RFC 7672. Only answers that a trusted validating resolver authenticated are used.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _DIGESTS = {1: hashlib.sha256, 2: hashlib.sha512}
 
 
 def select_usable(records: Sequence[Tlsa]) -> tuple[Tlsa, ...]:
-    """Return the records that a client must heed, the strongest digest of each usage and selector only.
+    """Return the records that a client must use: only the strongest digest of each usage and selector.
 
     Usages 0 and 1 are unusable for SMTP (RFC 7672 §3.1.3), as are unknown selectors and matching types.
     """
@@ -54,7 +54,7 @@ def _is_usable(record: Tlsa) -> bool:
 
 
 def matches_record(record: Tlsa, certificate: x509.Certificate) -> bool:
-    """Tell whether one certificate is what one record describes, whatever its usage."""
+    """Return whether one record matches one certificate, whatever its usage."""
     if record.selector == _CERTIFICATE:
         selected = certificate.public_bytes(Encoding.DER)
     else:
@@ -94,7 +94,7 @@ def _find_authority_fault(records: Sequence[Tlsa], certificates: Sequence[x509.C
 
 
 def _find_anchors(records: Sequence[Tlsa], certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """Return the certificates that may anchor the chain: shown ones, or one given whole in a record `2 0 0`."""
+    """Return the certificates that may anchor the chain: shown ones, or a whole one from a record `2 0 0`."""
     given = [
         x509.load_der_x509_certificate(record.data)
         for record in records
@@ -109,7 +109,7 @@ def _find_anchors(records: Sequence[Tlsa], certificates: Sequence[x509.Certifica
 
 
 def _leads_to(anchors: Sequence[x509.Certificate], chain: Sequence[x509.Certificate], now: datetime) -> bool:
-    # The name is judged by our own rule, so no subject is asked of the verifier, and no SAN of authorities.
+    # Our own rule judges the name, so the verifier needs no subject, and no SAN of authorities.
     authority = ExtensionPolicy.permit_all().require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     verifier = (
         PolicyBuilder()
@@ -128,7 +128,7 @@ def _leads_to(anchors: Sequence[x509.Certificate], chain: Sequence[x509.Certific
 async def find_tlsa(host: str, port: int, resolver: Resolver) -> DaneResult:
     """Ask for the TLSA records that bind `host`, which DNSSEC or the operator has already named for the domain.
 
-    Addresses that are not proven make DANE inapplicable (RFC 7672 §2.1.1); a failed answer makes the host unusable.
+    Unproven addresses make DANE inapplicable (RFC 7672 §2.1.1); a failed answer makes the host unusable.
     """
     addresses = await resolver.addresses(host)
     if addresses.lookup is Lookup.FAILED:

@@ -1,4 +1,4 @@
-"""What a certificate says, in words for people who look at a connection.
+"""What a certificate says, in words for people who inspect a connection.
 
 Not here: judging it (tls.policy), reading it from a connection (tls.contexts).
 """
@@ -17,7 +17,7 @@ from tls.contexts import describe_certificate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateFacts:
-    """One certificate of a chain; `names` are its dNSNames, `pins` what level fingerprint would pin."""
+    """One certificate of a chain; `names` are its dNSNames, `pins` are its pins for level fingerprint."""
 
     subject: str
     issuer: str

@@ -1,8 +1,8 @@
-"""MTA-STS: a domain's demand, published over HTTPS, that its mail travels only to named hosts over verified TLS.
+"""MTA-STS: a domain demands over HTTPS that its mail goes only to named hosts over verified TLS.
 
 The upper half is pure: the record, the policy file, which policy is in force. The lower half asks DNS, fetches and
-keeps. Not here: judging a connection (tls.policy), keeping policies over a restart (an StsCache of the store).
-RFC 8461. A policy once seen stays in force until its age is over, whatever happens to DNS or the policy host.
+caches. Not here: judging a connection (tls.policy), keeping policies over a restart (an StsCache of the store). RFC
+8461. A policy stays in force until its max_age ends, whatever happens to DNS or the policy host.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _AGE = re.compile(r"[0-9]{1,10}")
 
 
 def parse_sts_record(texts: Iterable[str]) -> str | None:
-    """Return the policy id from the TXT records at `_mta-sts`, None where they announce none (RFC 8461 §3.1)."""
+    """Return the policy id from the TXT records at `_mta-sts`, None if they announce none (RFC 8461 §3.1)."""
     records = [match for text in texts if (match := _RECORD.match(text))]
     if len(records) != 1:
         return None
@@ -54,7 +54,7 @@ class StsPolicy:
 
 
 def parse_sts_policy(body: bytes) -> StsPolicy | None:
-    """Return the policy of a file, None for anything that is not one."""
+    """Return the policy of a file, None if it is not valid."""
     try:
         lines = body.decode("ascii").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError:
@@ -96,15 +96,15 @@ class CachedPolicy:
     fetched_at: datetime
 
     def is_live(self, now: datetime) -> bool:
-        """Tell whether its age is not over."""
+        """Return whether its max_age has not ended."""
         return now < self.fetched_at + self.policy.max_age
 
 
 class StsCache(Protocol):
-    """Where policies are kept, over restarts too: forgetting one reopens the door that it closed."""
+    """Keeps policies, also over restarts: without its policy a domain's mail could be intercepted again."""
 
     async def get(self, domain: str) -> CachedPolicy | None:
-        """Return what was last put for the domain, however old."""
+        """Return the last policy of the domain, however old."""
 
     async def put(self, domain: str, cached: CachedPolicy) -> None:
         """Keep this policy for the domain."""
@@ -117,7 +117,7 @@ class MemoryStsCache:
         self._kept: dict[str, CachedPolicy] = {}
 
     async def get(self, domain: str) -> CachedPolicy | None:
-        """Return what was last put for the domain, however old."""
+        """Return the last policy of the domain, however old."""
         return self._kept.get(domain)
 
     async def put(self, domain: str, cached: CachedPolicy) -> None:
@@ -127,17 +127,17 @@ class MemoryStsCache:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What came from the policy host: the body, or why there is none."""
+    """The answer of a policy host: the body, or why there is none."""
 
     body: bytes = b""
     fault: str = ""
 
 
 class StsFetcher(Protocol):
-    """The way to policy hosts."""
+    """Fetches policy files."""
 
     async def fetch(self, domain: str) -> Fetched:
-        """Get the policy file of a domain; never raises for what a network or a host does."""
+        """Get the policy file of a domain; never raises for faults of a network or a host."""
 
 
 class StsLookup:
@@ -154,8 +154,8 @@ class StsLookup:
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def find(self, domain: str) -> StsResult:
-        """Return the policy in force; asked for the recipient's own domain, never for what an alias leads to."""
-        async with self._asking.setdefault(domain, asyncio.Lock()):  # many mails at once fetch once
+        """Return the policy in force; `domain` is the recipient's own, never the target of an alias."""
+        async with self._asking.setdefault(domain, asyncio.Lock()):  # concurrent mails fetch once
             return await self._find(domain)
 
     async def _find(self, domain: str) -> StsResult:
@@ -165,7 +165,7 @@ class StsLookup:
         answer = await self._resolver.txt(f"_mta-sts.{domain}")
         policy_id = parse_sts_record(answer.values)
         if policy_id is None:
-            # RFC 8461 §5.1: a policy that is still live outlasts its record
+            # RFC 8461 §5.1: a live policy outlasts its record
             failed = answer.lookup is Lookup.FAILED
             return _in_force(kept, StsMode.FAILED if failed else StsMode.ABSENT, answer.cause if failed else "")
         if kept is not None and kept.policy_id == policy_id:

@@ -1,6 +1,6 @@
-"""Which hosts take the mail of a domain, in which order, and at which addresses we are willing to call them.
+"""Which hosts take the mail of a domain, in which order, and to which addresses we connect.
 
-RFC 5321 §5.1, RFC 7505 (null MX). Chance is an argument. Not here: asking DNS (tls.resolver), TLS (tls.policy).
+RFC 5321 §5.1, RFC 7505 (null MX). The shuffle is an argument. Not here: asking DNS (tls.resolver), TLS (tls.policy).
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from tls.names import parse_domain
 from tls.resolver import Address, Lookup, MxRecord, Resolver
 
-# As many hosts as one attempt may consider; a domain with a hundred MX records is served by its best ones.
+# The most hosts of one attempt; for a domain with a hundred MX records the best ones are enough.
 _MAX_HOSTS = 10
 
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -28,7 +28,7 @@ class HostsProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosts:
-    """The hosts of a domain in the order to try, or the problem. `authentic`: DNSSEC proves that these are they."""
+    """The hosts of a domain in the order to try, or the problem. `authentic`: DNSSEC proves them."""
 
     names: tuple[str, ...] = ()
     authentic: bool = False
@@ -52,14 +52,14 @@ def order_hosts(records: tuple[MxRecord, ...], shuffle: Callable[[list[str]], No
 
 
 async def find_hosts(domain: str, resolver: Resolver, shuffle: Callable[[list[str]], None]) -> Hosts:
-    """Ask DNS which hosts take mail for a domain; its own address counts only where it has no MX at all."""
+    """Ask DNS which hosts take mail for a domain; its own address counts only if it has no MX at all."""
     answer = await resolver.mx(domain)
     if answer.lookup is Lookup.FAILED:
         return Hosts(problem=HostsProblem.DNS_FAILED, cause=answer.cause)
     if answer.lookup is Lookup.NO_DOMAIN:
         return Hosts(problem=HostsProblem.NO_SUCH_DOMAIN, cause=f"{domain} does not exist")
     if answer.lookup is Lookup.NO_DATA:
-        # RFC 5321 §5.1: the implicit MX. Only now, never because the MX hosts failed.
+        # RFC 5321 §5.1: the implicit MX. Only without MX, never because the MX hosts failed.
         return Hosts(names=(domain,), authentic=answer.authentic)
     if all(not record.host for record in answer.values):
         # RFC 7505 §4
@@ -72,16 +72,16 @@ async def find_hosts(domain: str, resolver: Resolver, shuffle: Callable[[list[st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressGuard:
-    """Keeps mail to names that others control away from our own network.
+    """Keeps mail to names that others control out of our own network.
 
-    `allowed` are networks that may be called although they are not public; `own` are our own listeners' addresses.
+    `allowed` are permitted networks that are not public; `own` are our own listeners' addresses.
     """
 
     allowed: tuple[str, ...] = ()
     own: frozenset[str] = frozenset()
 
     def find_fault(self, address: Address) -> str:
-        """Return why this address must not be called, empty where it may."""
+        """Return why this address is forbidden, empty if it is allowed."""
         real = _unwrap(address)
         if str(real) in self.own or str(address) in self.own:
             return f"{address} is our own address"
@@ -93,7 +93,7 @@ class AddressGuard:
 
 
 def _unwrap(address: Address) -> Address:
-    """Return the IPv4 address inside a mapped or translated IPv6 address: it is where the packet would go."""
+    """Return the IPv4 address inside a mapped or translated IPv6 address: the packet would go there."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:

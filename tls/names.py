@@ -1,4 +1,4 @@
-"""Names as DNS and certificates write them: one spelling per domain, and when a certificate speaks for a host.
+"""Names in DNS and certificates: one spelling per domain, and when a certificate matches a host.
 
 Not here: which names a connection must show (tls.policy) and reading them from a certificate (tls.contexts).
 RFC 5890 (A-labels), RFC 9525 (matching by subjectAltName only, never by common name).
@@ -9,12 +9,12 @@ from collections.abc import Iterable
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
-# The four characters that IDNA 2003 and 2008 map to different names: guessing could reach somebody else's domain.
+# The four characters that IDNA 2003 and 2008 map to different names: a guess could reach another owner's domain.
 _DEVIATIONS = frozenset("ßẞς\u200c\u200d")
 
 
 def parse_domain(text: str) -> str | None:
-    """Return the one spelling of a domain (A-labels, lower case, no trailing dot), or None where it is no domain."""
+    """Return the one spelling of a domain (A-labels, lower case, no trailing dot), or None if it is no domain."""
     name = text.strip().removesuffix(".")
     if _DEVIATIONS & set(name):
         return None
@@ -30,9 +30,9 @@ def parse_domain(text: str) -> str | None:
 
 
 def matches_name(presented: str, reference: str) -> bool:
-    """Tell whether a presented dNSName speaks for the reference name.
+    """Return whether a presented dNSName matches the reference name.
 
-    A wildcard is the whole left label, stands for exactly one label, and never for a top-level domain's children.
+    A wildcard is the whole left label and matches exactly one label, but no direct child of a top-level domain.
     """
     shown = presented.lower().removesuffix(".")
     wanted = reference.lower().removesuffix(".")
@@ -47,18 +47,18 @@ def matches_name(presented: str, reference: str) -> bool:
 
 
 def matches_pattern(presented: str, pattern: str) -> bool:
-    """Tell whether a presented dNSName satisfies a configured pattern: a host name, or `.example.com` for all below."""
+    """Return whether a presented dNSName matches a configured pattern: a host name, or `.example.com` for all below."""
     if not pattern.startswith("."):
         return matches_name(presented, pattern)
     shown = presented.lower().removesuffix(".")
     below = shown.removeprefix("*.")
     if "*" in below or "\0" in below:
         return False
-    # `*.example.com` speaks for hosts below example.com, so the bare rest suffices for a wildcard.
+    # `*.example.com` matches hosts below example.com, so the rest alone suffices for a wildcard.
     return shown.endswith(pattern.lower()) and shown != pattern.lower() and "." in pattern[1:]
 
 
 def matches_any(presented: Iterable[str], patterns: Iterable[str]) -> bool:
-    """Tell whether any presented dNSName satisfies any of the patterns."""
+    """Return whether any presented dNSName matches any of the patterns."""
     wanted = tuple(patterns)
     return any(matches_pattern(name, pattern) for name in presented for pattern in wanted)

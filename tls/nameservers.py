@@ -1,8 +1,8 @@
-"""Questions to name servers: a deadline, a cache, and whether DNSSEC vouched for the answer.
+"""Queries to name servers: a deadline, a cache, and whether DNSSEC proved the answer.
 
-This is the only user of dnspython. It walks no chain of trust itself: the AD bit is believed only from a validating
-resolver on loopback that the operator named as such (RFC 4035 §4.9.3, RFC 7672 §2.1). Not here: what is asked and what
-answers are (tls.resolver).
+The only user of dnspython. It does not validate DNSSEC itself: it trusts the AD bit only from a validating resolver on
+loopback that the operator named as such (RFC 4035 §4.9.3, RFC 7672 §2.1). Not here: the kinds of queries and answers
+(tls.resolver).
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from dns.rdtypes.ANY.TXT import TXT
 from tls.policy import Tlsa
 from tls.resolver import Address, DnsAnswer, Lookup, MxRecord, Value
 
-# A safe size that survives any path without fragments; larger answers come by TCP (DNS flag day 2020).
+# A size that passes any path without fragments; larger answers come by TCP (DNS flag day 2020).
 _EDNS_PAYLOAD = 1232
 
 
 class DnsResolver:
     """A resolver over the network.
 
-    `nameservers` are addresses; without any the system's are used. `validating` promises that they validate DNSSEC;
-    it is believed for loopback addresses only. `deadline_seconds` bounds one question with all its repetitions.
+    `nameservers` are addresses; without any the system's are used. `validating` says that they validate DNSSEC; it
+    counts only for loopback addresses. `deadline_seconds` bounds one query with all its repetitions.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class DnsResolver:
             self._dns.port = port
         self._dns.lifetime = deadline_seconds
         self._dns.timeout = max(deadline_seconds / 3, 0.1)
-        self._dns.flags = dns.flags.RD | dns.flags.AD  # RFC 6840 §5.7: AD in the question asks for AD in the answer
+        self._dns.flags = dns.flags.RD | dns.flags.AD  # RFC 6840 §5.7: AD in the query asks for AD in the answer
         self._dns.use_edns(0, 0, _EDNS_PAYLOAD)
         self._dns.cache = dns.resolver.LRUCache(cache_size)
         self._dns.search = []
@@ -72,7 +72,7 @@ class DnsResolver:
         )
         found = tuple(ip_address(record.to_text()) for record in (*six_records, *four_records))
         if not found:
-            # One kind that could not be asked may hide an address.
+            # A failed query of one kind may hide an address.
             return _with_values(six if six.lookup is Lookup.FAILED else four, ())
         parts = [answer for answer in (six, four) if answer.lookup is Lookup.FOUND]
         return DnsAnswer(

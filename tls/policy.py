@@ -1,8 +1,8 @@
-"""Per recipient domain: what TLS to demand, what was achieved, the verdict.
+"""TLS per recipient domain: the demand, what was achieved, the verdict.
 
-A demand is chosen once per domain and customer, before anything is connected: system, then customer, then domain, each
-of which can only raise it; then DANE and MTA-STS, found by others, are added. Names are judged by subjectAltName only.
-Not here: connections, contexts, DNS, the fetching of policies; nothing in this file waits or reads a clock.
+A demand is chosen once per domain and customer, before any connection: system, then customer, then domain, each can
+only raise it; then the results of DANE and MTA-STS are added. Only subjectAltName counts for names. Not here:
+connections, contexts, DNS, fetching policies; nothing in this file waits or reads a clock.
 Model: levels as Postfix names them; demanded and achieved kept apart as maddy does. RFC 7672, RFC 8461, RFC 9525.
 """
 
@@ -16,7 +16,7 @@ _SHA256_HEX = 64
 
 
 class TlsLevel(StrEnum):
-    """How safe, weakest first: the order of definition is the order of strength."""
+    """Levels of safety, weakest first: the order of definition is the order of strength."""
 
     NONE = "none"
     MAY = "may"
@@ -36,12 +36,12 @@ class TlsLevel(StrEnum):
 
     @property
     def enforced(self) -> bool:
-        """Tell whether mail waits rather than travel in clear."""
+        """Whether mail waits rather than travel in clear."""
         return self.strength >= _STRENGTH[TlsLevel.ENCRYPT]
 
     @property
     def discovers(self) -> bool:
-        """Tell whether DANE and MTA-STS of the domain are looked up; explicit pins and no TLS at all need neither."""
+        """Whether DANE and MTA-STS of the domain are looked up; explicit pins and no TLS at all need neither."""
         return self not in {TlsLevel.NONE, TlsLevel.PRIVATE_CA, TlsLevel.FINGERPRINT}
 
 
@@ -49,7 +49,7 @@ _STRENGTH: Mapping[TlsLevel, int] = {level: rank for rank, level in enumerate(Tl
 
 
 class TlsVersion(StrEnum):
-    """The oldest protocol version taken; TLS_1_0 is the explicit exception for one old domain."""
+    """The oldest protocol version allowed; TLS_1_0 is the explicit exception for one old domain."""
 
     TLS_1_0 = "1.0"
     TLS_1_2 = "1.2"
@@ -57,7 +57,7 @@ class TlsVersion(StrEnum):
 
 
 class PinKind(StrEnum):
-    """What a pin is the digest of."""
+    """What a pin's digest is of."""
 
     CERTIFICATE = "cert"
     PUBLIC_KEY = "spki"
@@ -103,7 +103,7 @@ class TlsPolicy:
 
 
 def find_faults(policy: TlsPolicy) -> tuple[str, ...]:
-    """Return what makes the policy unusable, in sentences; empty when it can be used."""
+    """Return in sentences what makes the policy unusable; empty if it can be used."""
     faults = []
     if policy.level is TlsLevel.FINGERPRINT and not policy.pins:
         faults.append("level fingerprint needs at least one pin such as spki:<sha256 in hex>")
@@ -131,7 +131,7 @@ class PolicyEntry:
 
     @property
     def origin(self) -> str:
-        """Say where the line stands, in words that logs and reasons carry."""
+        """Name the source of the line, for logs and reasons."""
         owner = f"customer {self.customer}" if self.customer else "system"
         if not self.domain.removeprefix("*"):
             return owner
@@ -142,7 +142,7 @@ BUILT_IN = PolicyEntry(policy=TlsPolicy(level=TlsLevel.MAY))
 
 
 class PolicyUnavailableError(Exception):
-    """The policy table cannot be read: everything waits, nothing is guessed."""
+    """The policy table cannot be read: all mail waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class Tlsa:
 
 
 class DaneState(StrEnum):
-    """What the look-up of TLSA records for one host came to (RFC 7672 §2.1, §2.2)."""
+    """The result of the look-up of TLSA records for one host (RFC 7672 §2.1, §2.2)."""
 
     NOT_SOUGHT = "not-sought"
     ABSENT = "absent"
@@ -209,7 +209,7 @@ class DaneState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaneResult:
-    """TLSA of one host. `base` is the TLSA base domain, used as SNI; `host_secure` that DNSSEC proves the host."""
+    """TLSA of one host. `base` is the TLSA base domain, used as SNI; `host_secure`: DNSSEC proves the host."""
 
     state: DaneState = DaneState.NOT_SOUGHT
     records: tuple[Tlsa, ...] = ()
@@ -218,7 +218,7 @@ class DaneResult:
 
 
 class StsMode(StrEnum):
-    """The mode of an MTA-STS policy, RFC 8461 §3.2; ABSENT where there is none, FAILED where nobody could tell."""
+    """The mode of an MTA-STS policy, RFC 8461 §3.2; ABSENT if there is none, FAILED if the look-up failed."""
 
     ABSENT = "absent"
     NONE = "none"
@@ -246,7 +246,7 @@ class HostProof(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What one host must show for one domain. `blocked` says why nothing that host shows could satisfy it."""
+    """What one host must show for one domain. `blocked` says why the host can never satisfy it."""
 
     domain: str
     host: str
@@ -264,22 +264,22 @@ class Demand:
 
     @property
     def dane_in_force(self) -> bool:
-        """Tell whether usable TLSA records must match."""
+        """Whether usable TLSA records must match."""
         return self.dane.state is DaneState.USABLE
 
     @property
     def sts_in_force(self) -> bool:
-        """Tell whether an MTA-STS policy must be met; DANE comes first (RFC 8461 §2)."""
+        """Whether an MTA-STS policy must be met; DANE comes first (RFC 8461 §2)."""
         return self.sts.mode is StsMode.ENFORCE and not self.dane_in_force
 
     @property
     def tls_required(self) -> bool:
-        """Tell whether no MAIL command may leave in clear."""
+        """Whether no MAIL command may be sent in clear."""
         return self.level.enforced or self.dane.state in {DaneState.USABLE, DaneState.UNUSABLE} or self.sts_in_force
 
     @property
     def needs_authority(self) -> bool:
-        """Tell whether the chain must lead to a certificate authority during the handshake."""
+        """Whether the handshake must verify the chain up to a certificate authority."""
         if self.level in {TlsLevel.SECURE, TlsLevel.PRIVATE_CA, TlsLevel.VERIFY}:
             return True
         return not self.dane_in_force and (self.sts_in_force or self.level is TlsLevel.MTA_STS)
@@ -290,7 +290,7 @@ class Demand:
         return self.dane.base if self.dane_in_force and self.dane.base else self.host
 
     def with_dane(self, dane: DaneResult) -> "Demand":
-        """Return the same demand with what was found about the host's TLSA records."""
+        """Return the same demand with the result for the host's TLSA records."""
         bare = replace(self, dane=dane, blocked="")
         return replace(bare, blocked=_find_block(bare))
 
@@ -310,9 +310,9 @@ def decide_policy(  # noqa: PLR0913 - one argument per thing that has a say
     dane_result: DaneResult | None = None,
     sts_result: StsResult | None = None,
 ) -> Demand:
-    """Return what `host` must show before mail for `domain` goes to it, with where that came from.
+    """Return what `host` must show before mail for `domain` goes to it, with its origin.
 
-    `route` is a demand beside the table's lines: a configured host's own, or what this attempt has already come to.
+    `route` is a demand beside the table's lines: that of a configured host, or of this attempt so far.
     """
     entry = table.find(domain, customer)
     policy, origin = entry.policy, entry.origin
@@ -327,7 +327,7 @@ def decide_policy(  # noqa: PLR0913 - one argument per thing that has a say
 
 
 def _replaces(route: TlsPolicy, policy: TlsPolicy) -> bool:
-    """Tell whether a route's own level wins: when as strong, and `none` on a route also against a mere `may`."""
+    """Return whether a route's own level wins: if as strong, and `none` on a route also against `may`."""
     if route.level is TlsLevel.NONE:
         return policy.level is TlsLevel.MAY
     return route.level.strength >= policy.level.strength
@@ -338,7 +338,7 @@ def _find_block(demand: Demand) -> str:
     if faults:
         return faults[0]
     if demand.dane.state is DaneState.FAILED:
-        # RFC 7672 §2.1.2: never on without the records that could not be read
+        # RFC 7672 §2.1.2: never continue without records that could not be read
         return f"the TLSA records of {demand.host} could not be read: {demand.dane.cause}"
     if demand.dane_in_force:
         return ""
@@ -362,10 +362,10 @@ def _find_level_block(demand: Demand) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Achieved:
-    """What one connection came to. `names` are the dNSNames of the certificate; digests are SHA-256 in hex.
+    """The TLS of one connection. `names` are the dNSNames of the certificate; digests are SHA-256 in hex.
 
-    `trusted` says that the handshake verified the chain against the authorities of the demand; `dane_fault` is why no
-    TLSA record matched, empty when one did.
+    `trusted`: the handshake verified the chain against the authorities of the demand; `dane_fault` is why no TLSA
+    record matched, empty if one did.
     """
 
     encrypted: bool
@@ -380,7 +380,7 @@ class Achieved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsVerdict:
-    """Whether mail may go, and if not, why: a cause and the RFC 3463 status of the deferral."""
+    """Whether mail may be sent; if not, the cause and the RFC 3463 status of the deferral."""
 
     granted: bool
     cause: str = ""
@@ -391,7 +391,7 @@ _GRANTED = TlsVerdict(granted=True)
 
 
 def judge(demand: Demand, achieved: Achieved) -> TlsVerdict:
-    """Compare what was demanded with what was achieved; called before AUTH and MAIL."""
+    """Compare the demand with what was achieved; called before AUTH and MAIL."""
     if demand.blocked:
         return _refuse(demand.blocked)
     if not achieved.encrypted:
@@ -428,7 +428,7 @@ def _judge_chain(demand: Demand, achieved: Achieved) -> str:
 
 
 def expected_names(demand: Demand) -> tuple[str, ...]:
-    """Return the name patterns of which the certificate must show one, where a chain is demanded."""
+    """Return the name patterns; the certificate must match one if a chain is demanded."""
     if demand.level in {TlsLevel.SECURE, TlsLevel.PRIVATE_CA}:
         if demand.policy.names:
             return demand.policy.names
@@ -442,5 +442,5 @@ def _refuse(cause: str, *, status: str = "4.7.5") -> TlsVerdict:
 
 
 def explain_refusal(demand: Demand, verdict: TlsVerdict) -> str:
-    """Say what waits and why: status, cause, domain, policy and where it came from."""
+    """Say what waits and why: status, cause, domain, policy and its origin."""
     return f"{verdict.status} {verdict.cause}, domain {demand.domain}, policy {demand}"

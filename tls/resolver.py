@@ -1,4 +1,4 @@
-"""What everybody may ask DNS about mail, and what an answer says; answers from tables, for tests and demonstrations.
+"""The DNS queries about mail, and their answers; a resolver over tables for tests and demonstrations.
 
 Not here: name servers (tls.nameservers), which hosts to use and in which order (tls.mx), what TLSA and MTA-STS records
 mean (tls.dane, tls.mtasts).
@@ -17,7 +17,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Lookup(StrEnum):
-    """What a question came to. FAILED covers SERVFAIL, bogus signatures, timeouts: nobody knows."""
+    """The result of a query. FAILED covers SERVFAIL, bogus signatures, timeouts: the answer is unknown."""
 
     FOUND = "found"
     NO_DATA = "no-data"
@@ -27,9 +27,9 @@ class Lookup(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsAnswer(Generic[Value]):
-    """Values in the order received; `authentic` that DNSSEC proves the whole answer, aliases included.
+    """Values in the order received; `authentic`: DNSSEC proves the whole answer, aliases included.
 
-    `name` is where the aliases (CNAME) led to, `cause` why a look-up failed.
+    `name` is the target of the aliases (CNAME), `cause` why a look-up failed.
     """
 
     lookup: Lookup
@@ -48,13 +48,13 @@ class MxRecord:
 
 
 class Resolver(Protocol):
-    """The questions that mail asks. None of them raises for what DNS does."""
+    """The DNS queries of mail. None of them raises for faults of DNS."""
 
     async def mx(self, domain: str) -> DnsAnswer[MxRecord]:
         """Ask for the mail hosts of a domain, in no particular order."""
 
     async def addresses(self, host: str) -> DnsAnswer[Address]:
-        """Ask for A and AAAA together, IPv6 first; FAILED only if neither kind was found and one could not be asked."""
+        """Ask for A and AAAA together, IPv6 first; FAILED only if neither kind was found and one query failed."""
 
     async def tlsa(self, name: str) -> DnsAnswer[Tlsa]:
         """Ask for TLSA records at a full name such as `_25._tcp.mx.example.com`."""
@@ -67,7 +67,7 @@ class Resolver(Protocol):
 class TableResolver:
     """Answers from tables, for tests and demonstrations: same contract, no network. Names not listed do not exist.
 
-    `failing` names answer FAILED to every question, `authentic` names are proven by DNSSEC.
+    `failing` names answer FAILED to every query; DNSSEC proves `authentic` names.
     """
 
     mx_records: Mapping[str, Iterable[tuple[int, str]]] | None = None

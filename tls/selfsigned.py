@@ -1,4 +1,4 @@
-"""Certificates made on the spot, for the sandbox mailbox, first starts and tests. Nobody should trust them.
+"""Self-signed certificates for the sandbox mailbox, first starts and tests. Nobody should trust them.
 
 Not here: loading them (tls.contexts).
 """
@@ -34,7 +34,7 @@ class SelfSigned:
 def make_self_signed(
     hostname: str, *, valid_from: datetime | None = None, valid_for: timedelta = timedelta(days=365)
 ) -> SelfSigned:
-    """Make a P-256 key and a certificate for one host name, valid from five minutes ago unless told otherwise."""
+    """Make a P-256 key and a certificate for one host name, valid from five minutes ago by default."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
     start = valid_from or datetime.now(UTC) - timedelta(minutes=5)

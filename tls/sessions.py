@@ -1,8 +1,8 @@
-"""TLS sessions to go on with: what a peer gave at one connection spares the next of the same key most of a handshake.
+"""TLS sessions to resume: a session from one connection saves the next with the same key most of a handshake.
 
-A session is used once (RFC 8446 appendix C.4), and only under the key and the context it was made for: what was proven
-of the peer then was proven under the same demand. Whoever offers one judges the connection as any other, by the
-certificate that the session remembers. Not here: whether a connection is good enough (tls.policy).
+A session is used once (RFC 8446 appendix C.4), and only with its own key and context: so the peer was proven under the
+same demand. The caller judges a resumed connection as any other, by the certificate in the session. Not here: whether a
+connection is good enough (tls.policy).
 """
 
 import ssl
@@ -16,12 +16,12 @@ _offered: ContextVar[ssl.SSLSession | None] = ContextVar("offered_session", defa
 
 
 class _ResumingObject(ssl.SSLObject):
-    """Takes up the session that is offered where its handshake begins."""
+    """Resumes the offered session when its handshake begins."""
 
     _begun = False
 
     def do_handshake(self) -> None:
-        """Begin or go on with the handshake."""
+        """Begin or continue the handshake."""
         offered = None if self._begun else _offered.get()
         self._begun = True
         if offered is not None:
@@ -37,12 +37,12 @@ class _Kept:
 
 
 class Sessions:
-    """The sessions of one kind of client, a few per key; the keys unused for longest are forgotten first."""
+    """The sessions of one kind of client, a few per key; the least recently used keys are forgotten first."""
 
     def __init__(
         self, *, monotonic: Callable[[], float], seconds: float = 3600.0, per_key: int = 5, keys: int = 1000
     ) -> None:
-        """Keep each session for so many seconds at most, whatever its ticket says."""
+        """Keep each session for at most `seconds`, whatever its ticket says."""
         self._monotonic = monotonic
         self._seconds = seconds
         self._per_key = per_key
@@ -51,7 +51,7 @@ class Sessions:
 
     @contextmanager
     def offer(self, key: Hashable, context: ssl.SSLContext) -> Iterator[None]:
-        """Go on with a session of this key, if any, in a handshake of this context begun inside the block."""
+        """Resume a session of this key, if any, in a handshake of this context that begins inside the block."""
         context.sslobject_class = _ResumingObject
         token = _offered.set(self._take(key, context))
         try:
@@ -60,7 +60,7 @@ class Sessions:
             _offered.reset(token)
 
     def keep(self, key: Hashable, tls: ssl.SSLObject) -> None:
-        """Keep what the peer gave over this connection; in TLS 1.3 it does so some time after the handshake."""
+        """Keep the sessions that the peer gave on this connection; in TLS 1.3 they come after the handshake."""
         session = tls.session
         if session is None or not session.has_ticket:
             return

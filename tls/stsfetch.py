@@ -1,6 +1,6 @@
 """One HTTPS request for an MTA-STS policy file: no redirects, no second try, a cap on bytes and on time.
 
-Not here: what the file says (tls.mtasts). RFC 8461 §3.3. HTTP/1.1 as far as one GET with `Connection: close` needs it.
+Not here: parsing the file (tls.mtasts). RFC 8461 §3.3. HTTP/1.1, only what one GET with `Connection: close` needs.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class HttpsStsFetcher:
             writer.write(request.encode("ascii"))
             return await _read_response(reader, host)
         finally:
-            # Not waited for: a host that never closes its side must not hold the mail.
+            # Do not wait: a host that never closes its side must not delay the mail.
             writer.transport.abort()
 
 
