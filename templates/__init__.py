@@ -1,1 +1,1 @@
-"""How what we send looks: the sandboxed renderer and the template files beside it."""
+"""The look of what we send: the sandboxed renderer and the template files beside it."""

@@ -1,12 +1,11 @@
-"""A process of our own for work that may never end or may break its interpreter: a deadline, little memory, no files.
+"""A child process for work that may never end or may break its interpreter: a deadline, little memory, no files.
 
-`Child` is the parent's side and `serve` the child's; requests and answers are octets, and what is in them is theirs who
-use this: customers' templates (templates.confined) and mails from anybody (mta.reading.confined_reader). It stands here
-since this is the lowest ring that both may import (docs/adr/0010), and knows nothing of what else stands here.
-The clock is outside and counts the process's own CPU time, so that a busy machine makes no request late. An answer
-that is late costs the process its life, and the next request gets a new one, which starts at once.
-Nobody slips code in: it runs isolated (no current folder, no user's folder and no variable of the
-environment on its path), in an empty folder that is removed once it has started.
+`Child` is the parent's side and `serve` the child's; requests and answers are octets, and their users define them:
+customers' templates (templates.confined) and mails from anybody (mta.reading.confined_reader). This is the lowest
+package that both may import (docs/adr/0010); the module uses nothing else of it. The parent measures the child's own
+CPU time, so that a busy machine makes no request late. A late answer ends the process; the next request gets a new one,
+which starts at once. No foreign code gets in: the child runs isolated (no current folder, no user's folder and no
+variable of the environment on its path), in an empty folder that is removed once it has started.
 """
 
 import os
@@ -28,29 +27,29 @@ _LENGTH = struct.Struct("!I")
 _START_SECONDS = 30.0
 _OCTETS_PER_SECOND = 4 * 2**20
 _LAST_WORDS_SECONDS = 1.0
-_PATIENCE = 5  # so many times its CPU time a request may take by the clock on the wall
-_OUT_OF_MEMORY = 71  # its exit code, which no other end has
+_PATIENCE = 5  # a request may take this many times its CPU time by the wall clock
+_OUT_OF_MEMORY = 71  # its exit code, used for nothing else
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 _Left = Callable[[], float]  # the seconds that are left
 
-# The folder that this module was loaded from comes last: where the house is installed, it is there anyhow.
+# The folder of this source tree comes last: an installed product is on the path anyway.
 _HOUSE = str(Path(__file__).resolve().parents[1])
 _START = "import sys, runpy; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
-# -I: neither the current folder, nor a user's own modules, nor PYTHON* variables; -B: it may write nothing anyhow.
+# -I: neither the current folder, nor a user's own modules, nor PYTHON* variables; -B: it may not write anyway.
 _COMMAND = ("-I", "-B", "-X", "utf8", "-c", _START, _HOUSE)
 
-# What another process or the machine does to ours; every other end comes of the request.
+# Signals from another process or the machine; the request causes every other end.
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 
 
 class ChildUnavailableError(Exception):
-    """The process cannot be started, was killed from outside or got no CPU: nothing is known of the request."""
+    """The process cannot start, was killed from outside or got no CPU: the request itself is not at fault."""
 
 
 class ChildEndedError(Exception):
-    """The process ended, or answered what it should not: the request broke it. The message says how it ended."""
+    """The process ended or gave an invalid answer: the request broke it. The message says how it ended."""
 
 
 class ChildMemoryError(ChildEndedError):
@@ -58,17 +57,17 @@ class ChildMemoryError(ChildEndedError):
 
 
 class ChildLateError(Exception):
-    """The process computed for all its time and gave no answer."""
+    """The process used all its CPU time without an answer."""
 
 
 class Child:
-    """One child process, started when it is first needed, or ahead of that by `warm`; any thread may ask."""
+    """One child process, started on first use, or earlier by `warm`; any thread may ask."""
 
     def __init__(self, module: str, *, seconds: float, memory_bytes: int, longest_answer: int) -> None:
         """Name the module, whose main function calls `serve`.
 
-        Each answer has so many octets and seconds of CPU time, one second more for each 4 MiB of its request, and the
-        process so much memory beyond what it starts with.
+        `longest_answer` is in octets; an answer may take `seconds` of CPU time, plus one for each 4 MiB of its request;
+        `memory_bytes` bounds the memory beyond that at the start.
         """
         self._module = module
         self._seconds = seconds
@@ -80,19 +79,19 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Return the id of the process, None where there is none."""
+        """The id of the process, None if there is none."""
         return self._process.popen.pid if self._process else None
 
     def warm(self) -> None:
-        """Start the process ahead of need and wait for nothing; from now on one that ended is replaced at once."""
+        """Start the process early without waiting; from now on one that ended is replaced at once."""
         with self._lock:
             self._kept_warm = True
             self._start_ahead()
 
     def ask(self, *pieces: bytes) -> bytes:
-        """Return the answer to a request, whose pieces are never joined: one may be large.
+        """Return the answer to a request; its pieces are never joined, since one may be large.
 
-        Raises ChildUnavailableError, ChildEndedError or ChildLateError, and then has ended it.
+        Raises ChildUnavailableError, ChildEndedError or ChildLateError after ending the process.
         """
         with self._lock:
             process = self._running()
@@ -113,14 +112,14 @@ class Child:
             return answer
 
     def replace(self) -> None:
-        """End the process, whose answers made no sense; the next request gets a new one."""
+        """End the process after an invalid answer; the next request gets a new one."""
         with self._lock:
             self._end()
             if self._kept_warm:
                 self._start_ahead()
 
     def close(self) -> None:
-        """End the process, and start none ahead of need any more."""
+        """End the process, and start no new one early."""
         with self._lock:
             self._kept_warm = False
             self._end()
@@ -130,7 +129,7 @@ class Child:
         for octets in (head, *pieces):
             _write_until(process.requests, octets, left)
         (length,) = _LENGTH.unpack(_read_until(process.answers, _LENGTH.size, left))
-        if length > self._longest:  # it is trusted no more than what it works on
+        if length > self._longest:  # it is trusted no more than its input
             raise ChildEndedError("its answer is too long")
         return _read_until(process.answers, length, left)
 
@@ -149,7 +148,7 @@ class Child:
 
     def _start_ahead(self) -> None:
         if self._process is None:
-            with suppress(ChildUnavailableError):  # the next request says so
+            with suppress(ChildUnavailableError):  # the next request reports it
                 self._process = self._start()
 
     def _start(self) -> "_Process":
@@ -170,7 +169,7 @@ class _Process:
     def __init__(self, *arguments: str) -> None:
         self._folder = tempfile.mkdtemp(prefix="mail2sms-")
         words, words_end = os.pipe()
-        os.set_blocking(words_end, False)  # who says much loses words, and waits for nobody
+        os.set_blocking(words_end, False)  # a child that writes too much loses output and does not block
         try:
             self.popen = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
                 [sys.executable, *_COMMAND, *arguments],
@@ -197,14 +196,14 @@ class _Process:
         self._start_until = time.monotonic() + _START_SECONDS
 
     def wait_for_start(self) -> None:
-        """Wait until it takes requests. Raises TimeoutError or EOFError: its start is not the request's fault."""
+        """Wait until it takes requests. Raises TimeoutError or EOFError: the request is not at fault."""
         if _read_until(self.answers, 1, lambda: self._start_until - time.monotonic()) != b"!":
             raise EOFError
-        self._remove_folder()  # what was current for it is nowhere now
+        self._remove_folder()  # its current folder does not exist any more
         self.ready = True
 
     def died(self) -> ChildEndedError | ChildUnavailableError:
-        """Return how it ended of itself, as the error to raise."""
+        """Return the error to raise for a process that ended by itself."""
         try:
             code = self.popen.wait(_LAST_WORDS_SECONDS)
         except subprocess.TimeoutExpired:
@@ -218,12 +217,12 @@ class _Process:
         return ChildEndedError(f"it ended with code {code}" + (f": {words[-1][:200]}" if words else ""))
 
     def end(self) -> None:
-        """Kill it, and leave nothing of it behind."""
+        """Kill it and clean up."""
         self.popen.kill()
         self.popen.wait()
         self._remove_folder()
         for pipe in (self.requests, self.answers, self._words):
-            with suppress(OSError):  # what was not yet written to a dead process is lost, as it should be
+            with suppress(OSError):  # octets not yet written to a dead process may be lost
                 pipe.close()
 
     def _remove_folder(self) -> None:
@@ -234,17 +233,17 @@ class _Process:
 def _name_of(number: int) -> str:
     try:
         return signal.Signals(number).name
-    except ValueError:  # a real-time signal has none
+    except ValueError:  # a real-time signal has no name
         return "no name"
 
 
 def _allowed(seconds: float, pieces: Sequence[bytes]) -> float:
-    """Return how long a request may take: what is large takes longer although nothing is wrong with it."""
+    """Return how long a request may take: a large one may take longer."""
     return seconds + sum(map(len, pieces)) / _OCTETS_PER_SECOND
 
 
 class _Budget:
-    """What one request may take: seconds of the process's CPU time, and a multiple of them on the wall."""
+    """The time of one request: seconds of the process's CPU time, and a multiple of them by the wall clock."""
 
     def __init__(self, pid: int, seconds: float) -> None:
         self._pid = pid
@@ -253,11 +252,11 @@ class _Budget:
         self._before = _cpu_seconds(pid)
 
     def left(self) -> float:
-        """Return the seconds for which it surely may go on."""
+        """Return for how many seconds it may surely continue."""
         return min(self._seconds - self._used(), self._until - time.monotonic())
 
     def spent(self) -> ChildLateError | ChildUnavailableError:
-        """Return what it means that nothing is left, as the error to raise."""
+        """Return the error to raise when no time is left."""
         if self._used() >= self._seconds:
             return ChildLateError(f"no answer within {self._seconds:.3g} seconds")
         return ChildUnavailableError(
@@ -269,7 +268,7 @@ class _Budget:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process that was not yet waited for, its own and the kernel's for it (proc(5))."""
+    """Return the user and system CPU time of a process that was not yet waited for (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
@@ -305,9 +304,9 @@ def _read_until(pipe: IO[bytes], size: int, left: _Left) -> bytes:
 
 
 def serve(answer: Callable[..., bytes]) -> None:
-    """Answer requests, given in their pieces, until stdin ends, which it does with the parent: the child's whole life.
+    """Answer requests, given in their pieces, until stdin ends, as it does when the parent ends.
 
-    What is loaded before this call is free; afterwards there is little memory and nothing to write to.
+    Memory used before this call is not counted; afterwards there is little memory and no file can be written.
     """
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     _renounce(int(sys.argv[1]))
@@ -319,9 +318,9 @@ def serve(answer: Callable[..., bytes]) -> None:
             lengths = [_LENGTH.unpack(requests.read(_LENGTH.size))[0] for _ in range(count[0])]
             pieces = [requests.read(length) for length in lengths]
             longest = 2 * _PATIENCE * _allowed(seconds, pieces)
-            signal.setitimer(signal.ITIMER_REAL, longest)  # ends us where the parent is no longer there to do it
+            signal.setitimer(signal.ITIMER_REAL, longest)  # ends us if the parent is gone
             data = answer(*pieces)
-            del pieces  # or what was large would be kept until the next request has come
+            del pieces  # or large pieces stay in memory until the next request
             signal.setitimer(signal.ITIMER_REAL, 0)
             answers.write(_LENGTH.pack(len(data)) + data)
             answers.flush()
@@ -330,7 +329,7 @@ def serve(answer: Callable[..., bytes]) -> None:
 
 
 def _renounce(memory_bytes: int) -> None:
-    """Give up the right to more memory, to write files, to open many and to leave a core behind."""
+    """Give up the rights to more memory, to write files, to open many and to dump core."""
     with open("/proc/self/statm", "rb") as file:  # noqa: PTH123  (no import in the child that it does not need)
         in_use = int(file.read().split()[0]) * resource.getpagesize()
     for limit, value in (

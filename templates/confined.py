@@ -1,8 +1,8 @@
-"""Runs customers' templates in a process of their own that has little memory, no files, and can be killed.
+"""Runs customers' templates in a child process that has little memory, no files, and can be killed.
 
-Jinja's sandbox keeps a template from Python but not from looping for ever, so it runs in a child (templates.child).
-Requests are pickled by us; answers are JSON, since nothing that a template touched is unpickled here.
-Not here: what a template may do, and the process's own side (templates.customers).
+Jinja's sandbox keeps a template from Python but not from endless loops, so it runs in a child (templates.child). We
+pickle requests; answers are JSON, since data that a template touched is never unpickled. Not here: what a template may
+do, and the child's side (templates.customers).
 """
 
 import json
@@ -16,17 +16,17 @@ _LONGEST_ANSWER = 16 * LARGEST_HTML
 
 
 class ConfinedTemplates:
-    """Fulfils templates.render.Confinement with one child process, started when it is first needed."""
+    """Fulfils templates.render.Confinement with one child process, started on first use."""
 
     def __init__(self, *, seconds: float = 2.0, memory_bytes: int = 256 * 2**20) -> None:
-        """Bound each template to so many seconds, and the process to so much memory beyond what it starts with."""
+        """Bound the CPU seconds of each template, and the memory of the process beyond that at its start."""
         self._seconds = seconds
         self._child = Child(
             "templates.customers", seconds=seconds, memory_bytes=memory_bytes, longest_answer=_LONGEST_ANSWER
         )
 
     def run(self, source: str, view: StatusView) -> str:
-        """Return the HTML of a customer's template. Raises TemplateBroken for every way in which it can fail."""
+        """Return the HTML of a customer's template. Raises TemplateBroken for every failure."""
         try:
             answer = _read_answer(self._child.ask(pickle.dumps((source, view))))
         except ChildLateError:

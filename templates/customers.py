@@ -1,10 +1,10 @@
-"""Compiles customers' templates: their CSS inlined once, and a sandbox around what they do.
+"""Compiles customers' templates: inlines their CSS once, and runs them in a sandbox.
 
-A template has no way to the network, to files, to other templates or to Python; its time and memory are bounded by the
-process it runs in. This is that process's own side; nothing else of the house loads this file, since the inliner costs
-a fifth of the gateway's start. So the standard status mail is inlined when it is edited, by `make example`.
-The only file that knows premailer. Not here: what a template sees (templates.view), our own templates
-(templates.render), how the language's tags pass the inliner (templates.inlining), the parent (templates.confined).
+A template cannot reach the network, files, other templates or Python; its process bounds its time and memory. This is
+that process's side; nothing else loads this file, since the inliner costs a fifth of the gateway's start. So `make
+example` inlines the standard status mail. The only file that knows premailer. Not here: what a template sees
+(templates.view), our own templates (templates.render), how Jinja's tags pass the inliner (templates.inlining), the
+parent (templates.confined).
 """
 
 import json
@@ -46,18 +46,18 @@ _FORBIDDEN: Mapping[type[nodes.Node], str] = MappingProxyType(
         nodes.FilterBlock: "{% filter %} can't be used: it would change marks with the text",
     }
 )
-_VALUE = "JINJAVALUE"  # stands in a source for what is known only when a mail is made
+_VALUE = "JINJAVALUE"  # stands in a source for a value that is known only when a mail is made
 _TOLD = 10
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox with less in it: no globals, few filters, no text methods or operators that multiply."""
+    """Jinja's sandbox, reduced: no globals, few filters, no text methods, no operators that multiply."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if type(obj) in _VIEWS:
-            return not attr.startswith("_")  # plain data: the general answer costs more than the rest of a mail
+            return not attr.startswith("_")  # plain data: the general check costs more than the rest of a mail
         if isinstance(obj, str):
             return attr in _TEXT_METHODS
         return super().is_safe_attribute(obj, attr, value)
@@ -70,12 +70,12 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 def html_environment() -> Environment:
-    """Return the sandbox in which customers' templates are compiled."""
+    """Return the sandbox for customers' templates."""
     return environment_of(_Sandbox, autoescape=True)
 
 
 class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
-    """premailer with a CSS parser that can fetch nothing: `allow_network` does not reach its `@import`."""
+    """premailer with a CSS parser that cannot fetch: `allow_network` does not cover its `@import`."""
 
     def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:  # noqa: FBT001, FBT002  (premailer's own)
         return cssutils.CSSParser(fetcher=_fetch_nothing, validate=validate).parseString(css_body)
@@ -86,7 +86,7 @@ def _fetch_nothing(_url: str) -> None:
 
 
 def inline_css(html: str) -> str:
-    """Return HTML with the rules of its style elements in style attributes; nothing is fetched or opened."""
+    """Return HTML with the rules of its style elements in style attributes; fetches and opens nothing."""
     return str(
         _Inliner(
             html,
@@ -130,7 +130,7 @@ def inline_template(environment: Environment, source: str) -> str:
 
 
 def _plain(environment: Environment, source: str) -> str:
-    """Return the HTML of a source line by line, without the language's tags and with a word for each value."""
+    """Return the HTML of a source line by line, without Jinja's tags and with a word for each value."""
     ends = {"block_begin": "block_end", "variable_begin": "variable_end", "comment_begin": "comment_end"}
     until = ""
     plain: list[str] = []
@@ -144,7 +144,7 @@ def _plain(environment: Environment, source: str) -> str:
 
 
 def _pieces(environment: Environment, source: str) -> Iterable[Piece]:
-    """Yield HTML and whole tags of a template in order, by Jinja's own lexer; comments of the language are left out."""
+    """Yield HTML and whole tags of a template in order, by Jinja's own lexer, without Jinja's comments."""
     ends = {"block_begin": "block_end", "variable_begin": "variable_end", "comment_begin": "comment_end"}
     until = ""
     parts: list[str] = []
@@ -162,10 +162,10 @@ def _pieces(environment: Environment, source: str) -> Iterable[Piece]:
 
 
 class CustomerTemplates:
-    """Compiles and renders customers' templates in this process, for which templates.confined has one of its own."""
+    """Compiles and renders customers' templates in this process; templates.confined starts one for it."""
 
     def __init__(self, *, largest: int) -> None:
-        """Bound what one template writes to so many characters."""
+        """Bound the characters that one template writes."""
         self._environment = html_environment()
         self._largest = largest
         self._compiled = lru_cache(maxsize=_COMPILED)(self._compile)
@@ -174,7 +174,7 @@ class CustomerTemplates:
         return compile_html(self._environment, source)
 
     def html(self, source: str, view: StatusView) -> str:
-        """Return the HTML of a template. Raises TemplateBroken for faults that its author can mend."""
+        """Return the HTML of a template. Raises TemplateBroken for faults that the author can mend."""
         chunks: list[str] = []
         size = 0
         template = self._compiled(source)
@@ -197,7 +197,7 @@ class CustomerTemplates:
         return html
 
     def _unknown_name(self, source: str, message: str) -> str:
-        """Return the sentence for a name that is not there, with its first line and the nearest name that is."""
+        """Return the sentence for an unknown name, with its first line and the nearest known name."""
         found = _MISSING.search(message)
         if found is None:
             return message
@@ -209,7 +209,7 @@ class CustomerTemplates:
 
 
 def main() -> None:
-    """Answer requests for the HTML of templates; this is the child's whole life."""
+    """Answer requests for the HTML of templates until the parent ends."""
     templates = CustomerTemplates(largest=2 * LARGEST_HTML)
     serve(lambda request: _answer(templates, request))
 

@@ -1,6 +1,6 @@
-"""Whether a customer's template is fit to be kept: it works for every kind of notice, and its mail says something.
+"""Whether a customer's template may be stored: it works for every kind of notice, and its mail has text.
 
-Not here: what may stand in a mail (templates.markup), how it runs (templates.confined), who asks
+Not here: what a mail may contain (templates.markup), how it runs (templates.confined), who asks
 (gateway.admin.mail_templates).
 """
 
@@ -15,9 +15,9 @@ from templates.samples import sample_reports
 
 
 def check_template(source: str, renderer: Renderer, confined: ConfinedTemplates) -> list[str]:
-    """Return what is wrong with a customer's template, each as a sentence for its author; empty where nothing is.
+    """Return the faults of a customer's template as sentences for its author; empty if there are none.
 
-    It is tried with every kind of notice, so that a name that is missing in a rare state is found before it matters.
+    It is tried with every kind of notice, so that a name missing in a rare state is found early.
     """
     problems: dict[str, None] = {}
     for kind in NoticeKind:

@@ -1,6 +1,6 @@
-"""The forms of status mail that a customer may give a template of its own, and which stands in for which.
+"""The forms of status mail for which a customer may have its own template, and which can replace which.
 
-Not here: where templates are kept (store.mail_templates), how they are rendered (templates.render).
+Not here: storing templates (store.mail_templates), rendering them (templates.render).
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ _KINDS: Mapping[Form, NoticeKind] = MappingProxyType(
 
 
 def form_of(kind: NoticeKind, report: JobReport) -> Form:
-    """Return the form in which this is told: a result in which anything failed is a failure."""
+    """Return the form of a notice: a result with any failure is a failure."""
     if kind is NoticeKind.RESULT and report.summary.failed:
         return Form.FAILURE
     return Form(kind.value)
@@ -52,5 +52,5 @@ def forms_in_order(form: Form) -> tuple[Form, ...]:
 
 
 def kind_of(form: Form) -> NoticeKind:
-    """Return the kind of notice that a form tells."""
+    """Return the kind of notice of a form."""
     return _KINDS[form]

@@ -1,6 +1,6 @@
-"""Graphics of customers' templates: they travel with the mail as inline parts and are never fetched.
+"""Graphics of customers' templates: inline parts of the mail, never fetched.
 
-A template shows one as `cid:NAME` in a quoted attribute. Not here: MIME (mta.sending.compose), where graphics are kept
+A template shows one as `cid:NAME` in a quoted attribute. Not here: MIME (mta.sending.compose), storing graphics
 (store.mail_templates). RFC 2392 (cid).
 """
 
@@ -12,7 +12,7 @@ LARGEST_GRAPHIC = 100 * 1024
 LARGEST_IN_ALL = 300 * 1024
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# Only in an attribute's quotes, which no value of a message can hold unescaped: an SMS that says «cid:x» stays text.
+# Only inside an attribute's quotes, which are escaped in all values: «cid:x» in an SMS stays text.
 _SHOWN = re.compile(r"(\s(?:src|background)\s*=\s*[\"'])cid:([^\"'\s]+)", re.IGNORECASE)
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png", b"IEND\xaeB`\x82"),
@@ -32,11 +32,11 @@ class Graphic:
 
 
 class GraphicRefused(Exception):  # noqa: N818 - reads as the sentence it carries
-    """A graphic can't be taken; the message says why, for its owner."""
+    """A graphic cannot be used; the message tells its owner why."""
 
 
 def read_graphic(name: str, content: bytes) -> Graphic:
-    """Return a graphic from a file's octets, by what they are and not by what the file is called.
+    """Return a graphic from a file's octets; they decide its type, not the file's name.
 
     Raises GraphicRefused for anything but a whole PNG, JPEG or GIF of at most 100 KB under a usable name.
     """
@@ -58,12 +58,12 @@ def shown_graphics(html: str) -> tuple[str, ...]:
 
 
 def point_graphics(html: str, target: Callable[[str], str]) -> str:
-    """Return HTML in which each `cid:NAME` of a graphic points to what `target` says for the name."""
+    """Return HTML in which each `cid:NAME` of a graphic points to `target(NAME)`."""
     return _SHOWN.sub(lambda match: match[1] + target(match[2]), html)
 
 
 def find_too_large(graphics: Iterable[Graphic]) -> str:
-    """Return why these graphics can't stand together, empty where they can."""
+    """Return why these graphics are too large together, empty if they are not."""
     size = sum(len(graphic.content) for graphic in graphics)
     if size <= LARGEST_IN_ALL:
         return ""

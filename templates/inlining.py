@@ -1,8 +1,8 @@
-"""Makes a template's HTML safe to pass through a CSS inliner once, when it is compiled, and whole again afterwards.
+"""Prepares a template's HTML for a CSS inliner, once, when it is compiled, and restores it afterwards.
 
 Jinja's blocks and expressions become comments or plain tokens. `@media` blocks and rules for `data-ogsc`/`data-ogsb`
-(Outlook's dark mode) are kept away from the inliner, which would drop their `!important`, and are put back unchanged.
-Other at-rules (`@import`, `@font-face`) are refused: nothing may be fetched, neither here nor by a reader's client.
+(Outlook's dark mode) bypass the inliner, which would drop their `!important`, and are put back unchanged. Other
+at-rules (`@import`, `@font-face`) are refused: neither we nor a reader's client may fetch anything.
 Not here: the inliner and the template language (templates.render).
 """
 
@@ -19,12 +19,12 @@ _INDENT = re.compile(r"[ \t]*\n\s*")
 
 
 class NotInlinable(ValueError):  # noqa: N818  (reads as the sentence it carries)
-    """The source can't be inlined; the message says why, for its author."""
+    """The source cannot be inlined; the message tells its author why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One stretch of a template's source: HTML, or one whole tag of the template language."""
+    """One piece of a template's source: HTML, or one whole Jinja tag."""
 
     source: str
     is_tag: bool
@@ -32,9 +32,9 @@ class Piece:
 
 
 def inline_once(pieces: Iterable[Piece], inline: Callable[[str], str]) -> str:
-    """Return the template's source with its CSS inlined. `inline` gets and gives plain HTML.
+    """Return the template's source with its CSS inlined. `inline` takes and returns plain HTML.
 
-    Raises NotInlinable where a tag of the template language stands where HTML can't hold it.
+    Raises NotInlinable if a Jinja tag is at a place where HTML cannot hold it.
     """
     html, tags = _hide_tags(pieces)
     html, kept = _hide_kept_css(html)
@@ -61,13 +61,13 @@ def _hide_tags(pieces: Iterable[Piece]) -> tuple[str, list[str]]:
         tags.append(piece.source)
         if inside.tag and not inside.quote:
             raise NotInlinable(f"{piece.source.strip()} stands inside an HTML tag but not inside a quoted attribute")
-        # In text a block is a comment, since it may stand between table rows, where text can't.
+        # In text a block becomes a comment, which, unlike text, may be between table rows.
         result.append(f"<!--{token}-->" if piece.is_block and inside.text else token)
     return "".join(result), tags
 
 
 class _Inside:
-    """Where in the HTML we are: text, comment, style or script, tag, and there in a quoted value or not."""
+    """The place in the HTML: text, comment, style or script, or tag, there in a quoted value or not."""
 
     def __init__(self) -> None:
         self.tag = False
@@ -138,7 +138,7 @@ def _hide_kept_css(html: str) -> tuple[str, str]:
 
 
 def split_css(css: str) -> tuple[str, str]:
-    """Return the rules to inline and, as written, the ones to keep: `@media` blocks and `data-ogsc` rules."""
+    """Return the rules to inline, and the rules to keep as written: `@media` blocks and `data-ogsc` rules."""
     css = _CSS_COMMENT.sub("", css)
     plain: list[str] = []
     kept: list[str] = []
@@ -159,7 +159,7 @@ def _tighten(css: str) -> str:
 
 
 def _statements(css: str) -> Iterable[tuple[str, str]]:
-    """Yield prelude and block of every statement at the top level; a block keeps its braces (CSS Syntax 3 §5.4)."""
+    """Yield prelude and block of every top-level statement; a block keeps its braces (CSS Syntax 3 §5.4)."""
     start = position = 0
     while (match := re.compile("[{;]").search(css, position)) is not None:
         prelude = css[start : match.start()].strip()

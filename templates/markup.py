@@ -1,8 +1,8 @@
-"""Judges the HTML of customers' mails by what may stand in it: elements, attributes, and places that lead somewhere.
+"""Checks the HTML of customers' mails: which elements, attributes and links it may have.
 
-It reads marks as strictly as they may be written, and refuses what it does not know, so that no reader's client can see
-something else in them than we did. Judged are a template's source, for its author's sake, and each mail that it makes,
-for nothing that a template does with a text may make marks of it. Not here: the language (templates.customers).
+It reads tags strictly and refuses unknown ones, so that no reader's client can read them differently. It checks a
+template's source, for its author, and each mail from it, since no template may turn a text into tags. Not here: the
+template language (templates.customers).
 """
 
 import html as html_module
@@ -39,8 +39,8 @@ _ATTRIBUTE = r"""\s+(?P<%s>[A-Za-z][A-Za-z0-9:_-]*)(?:\s*=\s*(?P<%s>"[^"]*"|'[^'
 _ONE_ATTRIBUTE = re.compile(_ATTRIBUTE % ("name", "value"))
 _ANY_ATTRIBUTE = re.sub(r"\?P<%s>", "?:", _ATTRIBUTE)
 _TAG = re.compile(rf"<(?P<end>/?)(?P<element>[A-Za-z][A-Za-z0-9:]*)(?P<rest>(?:{_ANY_ATTRIBUTE})*)\s*/?>")
-# Outlook's conditional comments (Microsoft's «downlevel-hidden» and «-revealed»): their marks pass, and what they hold
-# is judged as everything else is. Other comments hold no marks at all.
+# Outlook's conditional comments (Microsoft's «downlevel-hidden» and «-revealed»): their delimiters pass, and their
+# content is checked as everything else is. Other comments hold no tags at all.
 CONDITION = re.compile(
     r"<!--\[if [A-Za-z0-9 !()&|.]*\]>(?:<!-->)?|<!(?:--<!)?\[endif\]-->|<!\[if [A-Za-z0-9 !()&|.]*\]>|<!\[endif\]>"
 )
@@ -53,14 +53,14 @@ _CSS_FETCHES = re.compile(
     r"|javascript|vbscript|\\|<",
     re.IGNORECASE,
 )
-# What no text of a mail needs, and what readers take for nothing, or for the end of a text.
+# No text of a mail needs these; readers ignore them, or take them for the end of a text.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def find_unfit(html: str, unknown: str = "") -> Iterator[tuple[int, str]]:
-    """Yield position and sentence of everything that may not stand in a mail.
+    """Yield position and sentence of everything that a mail may not contain.
 
-    `unknown` begins what stands in a source for a value that is known only when a mail is made.
+    `unknown` begins a placeholder in a source for a value that is known only when a mail is made.
     """
     for control in _CONTROLS.finditer(html):
         yield control.start(), f"the control character U+{ord(control[0]):04X} has no place in a mail"
@@ -89,7 +89,7 @@ def find_tags(html: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
 
 
 def _scan(html: str) -> Iterator[tuple[int, re.Match[str] | None]]:
-    """Yield every tag, and None for what is neither a tag nor a comment; the text of style sheets is passed over."""
+    """Yield every tag, and None for a mark that is neither tag nor comment; the text of style sheets is skipped."""
     position = 0
     while (start := html.find("<", position)) >= 0:
         tag = _TAG.match(html, start)
@@ -147,5 +147,5 @@ def _unfit_place(name: str, value: str, unknown: str) -> Iterator[str]:
 
 
 def line_of(html: str, position: int) -> int:
-    """Return the line in which a position of a text stands, from 1 on."""
+    """Return the line of a position in a text, from 1."""
     return html.count("\n", 0, position) + 1

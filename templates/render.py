@@ -1,8 +1,8 @@
-"""Turns a report into the words of a status mail: Jinja templates with their CSS inlined.
+"""Turns a report into the text of a status mail: Jinja templates with inlined CSS.
 
-Not here: what a template sees (templates.view), MIME (mta.sending.compose), customers' own templates, which are
-sandboxed, and the inliner (templates.customers). Our own templates have the same filters and no sandbox, which guards
-against their author and costs half of a mail's rendering.
+Not here: what a template sees (templates.view), MIME (mta.sending.compose), the sandbox of customers' own templates,
+and the inliner (templates.customers). Our own templates have the same filters but no sandbox: it would only guard
+against us, and cost half of a mail's rendering.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from templates.view import StatusView, view_report
 from templates.words import Dictionary, Words
 
 ROWS = 150
-LARGEST_HTML = 95_000  # Gmail cuts what follows 102 KB
+LARGEST_HTML = 95_000  # Gmail cuts mails after 102 KB
 LARGEST_SOURCE = 64_000
 
 # Filters that neither build large strings from small ones nor mark text as safe.
@@ -29,7 +29,7 @@ _FILTERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """The words of one mail; `text` has line feeds. `fallback` says why a customer's own template was not used."""
+    """The text of one mail; `text` has line feeds. `fallback` says why a customer's own template was not used."""
 
     subject: str
     html: str
@@ -39,18 +39,18 @@ class Rendered:
 
 
 class Confinement(Protocol):
-    """What runs customers' templates in bounds; templates.confined has the one that can be killed."""
+    """Runs customers' templates within bounds; see templates.confined."""
 
     def run(self, source: str, view: StatusView) -> str:
-        """Return the HTML of a customer's template. Raises TemplateBroken for every way in which it can fail."""
+        """Return the HTML of a customer's template. Raises TemplateBroken for every failure."""
 
 
 class TemplateBroken(Exception):  # noqa: N818  (reads as the sentence it carries)
-    """A template can't be used; the message says why, for its author."""
+    """A template cannot be used; the message tells its author why."""
 
 
 def environment_of(kind: type[Environment], *, autoescape: bool) -> Environment:
-    """Return Jinja with no globals and few filters and tests, in which a name that is not there is a fault."""
+    """Return Jinja with no globals and few filters and tests, in which an unknown name is a fault."""
     environment = kind(
         autoescape=autoescape,
         undefined=StrictUndefined,
@@ -70,7 +70,7 @@ def environment_of(kind: type[Environment], *, autoescape: bool) -> Environment:
 
 
 def _lines(text: str) -> Markup:
-    """Return text as HTML in which line ends and runs of blanks stay, even in Word's engine (no `white-space`)."""
+    """Return text as HTML that keeps line ends and runs of blanks, even in Word's engine (no `white-space`)."""
     html = str(escape(text)).replace("\n", "<br>\n")
     while "  " in html:
         html = html.replace("  ", "\u00a0 ")
@@ -78,12 +78,12 @@ def _lines(text: str) -> Markup:
 
 
 def _replace(text: object, old: object, new: object) -> str:
-    """Return plain text with every occurrence replaced: what was HTML is text again, which is escaped."""
+    """Return plain text with every occurrence replaced; HTML becomes text again, to be escaped."""
     return "".join(str(text)).replace(str(old), str(new))
 
 
 def _isolate(text: str, margin: str = "") -> str:
-    """Return text whose every line is a first-strong isolate of its own (UAX #9 §2.4.2), with a margin in front."""
+    """Return text with a margin, each line in a first-strong isolate (UAX #9 §2.4.2)."""
     if text.isascii():
         return "\n".join(margin + line for line in text.split("\n"))
     return "\n".join(f"{margin}\u2068{line}\u2069" for line in text.split("\n"))
@@ -93,7 +93,7 @@ class Renderer:
     """Renders every kind of notice in every language; compiles each template once."""
 
     def __init__(self, *, confinement: Confinement | None = None, rows: int = ROWS) -> None:
-        """Compile the standard templates. Without a confinement customers' own templates are never run."""
+        """Compile the standard templates. Without a confinement it never runs customers' own templates."""
         self._dictionary = Dictionary()
         self._confinement = confinement
         self._rows = rows
@@ -101,7 +101,7 @@ class Renderer:
         self._text = environment_of(Environment, autoescape=False).from_string(_standard("status.txt"))
 
     def render(self, kind: NoticeKind, report: JobReport, *, override: str | None = None) -> Rendered:
-        """Return the words of a status mail; never fails for a customer's own template, `fallback` names its fault."""
+        """Return the text of a status mail; a customer's template never fails it, `fallback` names the fault."""
         rows = self._rows
         while True:
             view = self.view(kind, report, rows=rows)

@@ -1,6 +1,6 @@
-"""Reports that never were: what a customer's template is tried and previewed with before it is taken.
+"""Sample reports, for testing and previewing a customer's template before it is stored.
 
-Not here: judgement of what comes out (templates.confined). Numbers are from Ofcom's range for drama.
+Not here: checking the result (templates.fitness). Numbers are from Ofcom's range for drama.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def sample_reports(kind: NoticeKind, settings: Settings | None = None) -> Iterat
 
 
 def sample_reports_of(form: Form, settings: Settings | None = None) -> Iterator[JobReport]:
-    """Yield the reports that are told in one form: with failures for the form of failures, without for a result."""
+    """Yield the reports of one form: with failures for the form of failures, without for a result."""
     for report in sample_reports(kind_of(form), settings):
         if form not in {Form.RESULT, Form.FAILURE} or bool(report.summary.failed) is (form is Form.FAILURE):
             yield report

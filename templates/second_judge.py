@@ -1,8 +1,8 @@
-"""Asks a second reader of HTML, which follows the standard's parser, whether it sees the same tags in a mail as we do.
+"""Checks that a second HTML reader, which follows the standard's parser, sees the same tags in a mail as we do.
 
-Where our own reader (templates.markup) accepts a mail, nh3 with the same lists must find nothing to remove, and nothing
-that we did not read. So no trick with comments, raw text or nesting shows a client what we did not judge.
-The only file that knows nh3; only the process for templates loads it.
+If our own reader (templates.markup) accepts a mail, nh3 with the same lists must find nothing to remove, and nothing
+that we did not read. So no trick with comments, raw text or nesting hides tags from our check. The only user of nh3;
+only the child process for templates loads it.
 """
 
 import re
@@ -13,9 +13,9 @@ import nh3
 
 from templates.markup import ATTRIBUTES, CONDITION, ELEMENTS, LINK_SCHEMES, PLACES, find_tags
 
-# Outlook reads what a hidden condition holds, everyone else a comment.
+# Outlook reads the content of a hidden condition, all others a comment.
 _HIDDEN = re.compile(r"<!--\[if [^\]]*\]>(?!<!-->).*?<!\[endif\]-->", re.DOTALL)
-_PAGE = frozenset({"html", "head", "body"})  # nh3 reads what stands in a page (HTML §13.4, fragments)
+_PAGE = frozenset({"html", "head", "body"})  # nh3 reads the content of a page (HTML §13.4, fragments)
 
 _JUDGE = nh3.Cleaner(
     tags=set(ELEMENTS),
@@ -30,7 +30,7 @@ _JUDGE = nh3.Cleaner(
 
 
 def find_differences(html: str) -> Iterator[tuple[int, str]]:
-    """Yield position and sentence where the two readers differ, in Outlook's reading and in everyone else's."""
+    """Yield position and sentence where the two readers differ, in Outlook's reading and in all others'."""
     yield from _compare(html, _without(_HIDDEN, html))
     yield from _compare(_without(CONDITION, html), _without(CONDITION, html))
 
@@ -51,7 +51,7 @@ def _compare(html: str, without_comments: str) -> Iterator[tuple[int, str]]:
 
 
 def _without(pattern: re.Pattern[str], html: str) -> str:
-    """Return HTML with blanks for what a pattern finds, so that positions stay."""
+    """Return HTML with blanks for all matches of a pattern, so that positions stay."""
     return pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), html)
 
 

@@ -1,8 +1,8 @@
-"""What a template sees of a report: every value already in words, in the reader's language and zone.
+"""The view of a report for a template: every value in words, in the reader's language and zone.
 
 Not here: markup (the files in `mail/`), escaping (templates.render). The attributes of these classes are the public
-names that customers' own templates use; they are added to and never renamed. A sentence says what is known and no more:
-«the network reports delivery», «accepted by the carrier», «the carrier may have it; it was not sent again».
+names for customers' own templates; new ones may be added, none renamed. A sentence says only what is known: «the
+network reports delivery», «accepted by the carrier», «the carrier may have it; it was not sent again».
 """
 
 import re
@@ -27,7 +27,7 @@ _SHOWN_ADDRESS = 100
 
 
 class Tone(StrEnum):
-    """What colour a state has; it is always said in words too."""
+    """The colour of a state; words always say the state too."""
 
     GOOD = "good"
     CALM = "calm"
@@ -60,7 +60,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplacedView:
-    """One character that was replaced, as shown, and how often where it was more than once."""
+    """One replaced character, as shown, and how often if more than once."""
 
     old: str
     new: str
@@ -69,7 +69,7 @@ class ReplacedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartView:
-    """One part of one SMS. `code` is the carrier's own error code, empty where there is none."""
+    """One part of one SMS. `code` is the carrier's own error code, empty if there is none."""
 
     name: str
     state: str
@@ -82,8 +82,8 @@ class PartView:
 class RecipientView:
     """One recipient.
 
-    `sentence` says the state in full; `note` is the same where that adds to the short `state`, else empty. `text`,
-    `cut` and `replaced` are empty where no preview is wanted; `cut_note` says that something was cut all the same.
+    `sentence` says the state in full; `note` is the same if that adds to the short `state`, else empty. `text`, `cut`
+    and `replaced` are empty without a preview; `cut_note` then still says that text was cut.
     """
 
     number: str
@@ -106,8 +106,8 @@ class RecipientView:
 class StatusView:
     """One status mail.
 
-    `single` says that `recipients[0]` is the only one. With several, `shared` is one whose text stands for all; it is
-    None where the texts differ.
+    `single`: `recipients[0]` is the only one. With several, `shared` is one whose text is the same for all; None if the
+    texts differ.
     """
 
     kind: NoticeKind
@@ -139,14 +139,14 @@ class StatusView:
 
 
 # C0 and C1 (without line feed and tab), the bidirectional embeddings, overrides and isolates (UAX #9 §2), and the
-# separators that end a paragraph. A reader must see that they were there, and they must not turn the text around them.
+# separators that end a paragraph. A reader must see them, and they must not reorder the text around them.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 
 
 def show(text: str) -> str:
-    """Return the text with every character named that would hide, or change the direction of what follows."""
+    """Return the text; characters that are invisible or change the direction become their names."""
     if text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
@@ -163,7 +163,7 @@ def show_line(text: str) -> str:
 
 
 def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int) -> StatusView:
-    """Return what a template sees of a report, with at most so many rows of recipients, failed ones first if cut."""
+    """Return the view of a report with at most `rows` recipients, failed ones first if there are more."""
     zone = report.settings.time_zone
     messages = report.messages
     shown, hidden = choose_rows(messages, rows)
@@ -176,7 +176,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     who = recipients[0].number if single else words.count("count.recipients", len(messages))
     lead = recipients[0].sentence if single else _tally(kind, report, words)
     if lead.rstrip(".") == headline or (kind is NoticeKind.DRY_RUN and single and messages[0].reason == _TRIAL):
-        lead = ""  # the headline has said it
+        lead = ""  # the headline says it
     more = ""
     if hidden:
         more = f"{words.count('text.more', hidden)} {words.say('text.more_failed_first')}"
@@ -218,7 +218,7 @@ def _label_of_text(kind: NoticeKind, *, waiting: bool) -> str:
 
 
 def choose_rows(messages: Sequence[ReportedMessage], rows: int) -> tuple[Sequence[ReportedMessage], int]:
-    """Return the messages to show and how many are left out: all in their order, or the worst news first."""
+    """Return the messages to show and how many are left out: all in their order, or the worst ones first."""
     if len(messages) <= rows:
         return messages, 0
     worst_first = sorted(messages, key=lambda message: _TONE_ORDER.index(_tone(message)))
@@ -226,12 +226,12 @@ def choose_rows(messages: Sequence[ReportedMessage], rows: int) -> tuple[Sequenc
 
 
 def address_of(message: ReportedMessage) -> str:
-    """Return the number of a recipient, or the address as given where it holds none, fit for one line."""
+    """Return the number of a recipient, or the address as given if it has none, fit for one line."""
     return message.number or show_line(message.given)[:_SHOWN_ADDRESS]
 
 
 def explain_message(message: ReportedMessage, words: Words, *, settled: bool) -> str:
-    """Return the state of one message in whole sentences, with the reason, claiming nothing that is not known."""
+    """Return the state of one message in whole sentences, with the reason; they say only what is known."""
     reason = words.explain(message.reason, show_line(message.problem)) if message.reason else ""
     if message.state is MessageState.SUBMITTED and not settled:
         sentence = words.say("sentence.awaiting")
@@ -310,7 +310,7 @@ def _tally(kind: NoticeKind, report: JobReport, words: Words) -> str:
         "unknown": summary.unknown,
         "open": summary.open,
     }
-    # The number stays with its word when the line is broken.
+    # The number and its word stay on one line.
     return " · ".join(
         words.count(f"count.{name}", number).replace(" ", "\u00a0", 1) for name, number in counts.items() if number
     )
@@ -327,7 +327,7 @@ def _intro(kind: NoticeKind, messages: Sequence[ReportedMessage], words: Words, 
 
 
 def _subject(kind: NoticeKind, report: JobReport, who: str, only: RecipientView | None, words: Words) -> str:
-    """Return a subject that stays in the mail's thread, or tells the state where the mail's subject was the text."""
+    """Return a subject that stays in the mail's thread, or tells the state if the mail's subject was the text."""
     subject = show_line(report.mail.subject) if report.mail else ""
     source_is_subject = report.settings.text_source is not TextSource.BODY
     is_text = any(message.text and show_line(message.text) == subject for message in report.messages)
@@ -391,13 +391,13 @@ def _view_replaced(replaced: Sequence[Replacement], words: Words) -> Iterable[Re
 
 
 def _note_replaced(messages: Sequence[ReportedMessage], words: Words) -> str:
-    """Return what became of the replaced characters; a stand-in is no relative."""
+    """Return the sentence about the replaced characters; a stand-in is no relative."""
     became = {what_became(item) for message in messages for item in message.replaced} or {Became.RELATIVE}
     return words.say("text.replaced" if len(became) > 1 else f"text.replaced-{became.pop()}")
 
 
 def _alphabet(report: JobReport, words: Words) -> str:
-    """Return that a text went in UCS-2 for characters that GSM-7 lacks, with the first of them; empty otherwise."""
+    """Return the sentence about UCS-2 for characters that GSM-7 lacks, with the first of them; else empty."""
     settings = report.settings
     texts = {message.text for message in report.messages if message.alphabet is Alphabet.UCS2 and message.text}
     if not texts or settings.coding is Alphabet.UCS2:
@@ -466,7 +466,7 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
 
 
 def _limits(report: JobReport) -> str:
-    """Name what a constraint took from this job, with whose it is; a maximum of parts only where text was cut."""
+    """Name the constraints on this job, with their origin; a maximum of parts only if text was cut."""
     was_cut = any(message.cut for message in report.messages)
     limited = {
         name: origin
@@ -480,7 +480,7 @@ def _limits(report: JobReport) -> str:
 
 
 def _settings(report: JobReport) -> Iterable[Fact]:
-    """Give the settings that somebody set, with who did: names and layers are those of the commands."""
+    """Yield the settings that somebody set, with their origin: names and layers are those of the commands."""
     for name, (layer, origin) in report.origins.items():
         value = show_line(format_setting(getattr(report.settings, name)))
         yield Fact(

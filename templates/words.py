@@ -1,8 +1,8 @@
-"""The sentences of status mails and DSNs in every language, and dates as their reader writes them.
+"""The sentences of status mails and DSNs in every language, and dates in the reader's form.
 
-The detail of a refused recipient is kept as an English sentence, for logs and machines as much as for people. Those
-that stand in `[detail]` of the English catalogue are found again with their fields, and said in the reader's language.
-Not here: which sentence fits a report (templates.view), nor markup. The catalogues are the TOML files in `mail/`.
+The detail of a refused recipient is stored as an English sentence, for logs, machines and people. If `[detail]` of the
+English catalogue has it, it is matched with its fields and translated into the reader's language. Not here: which
+sentence fits a report (templates.view), nor markup. The catalogues are the TOML files in `mail/`.
 """
 
 import re
@@ -34,7 +34,7 @@ def find_languages() -> tuple[str, ...]:
 
 
 def language_spoken(tag: str) -> str:
-    """Return the language of the sentences that a tag such as `de-AT` gets: English where its own has no catalogue."""
+    """Return the language of the sentences for a tag such as `de-AT`: English if its own has no catalogue."""
     language = tag.partition("-")[0].lower()
     return language if language in find_languages() else FALLBACK
 
@@ -50,7 +50,7 @@ class Words:
         self.texts = texts
         self._locale = locale
         self._sentences = {key: text for key, text in texts.items() if isinstance(text, str)}
-        # A mail to many recipients says the same minute again and again, and all mails count to small numbers.
+        # A mail to many recipients repeats the same minute, and all mails have small numbers.
         self._cached_time = lru_cache(maxsize=_LOOKED_UP)(self._format_time)
         self._plural_form = lru_cache(maxsize=_LOOKED_UP)(locale.plural_form)
 
@@ -60,25 +60,25 @@ class Words:
         return text.format(**fields) if fields else text
 
     def count(self, key: str, number: int, **fields: object) -> str:
-        """Return the form of a counted phrase that grammar wants for this number, which stands in it as `n`."""
+        """Return the grammatical form of a counted phrase for this number, its field `n`."""
         forms = self.texts[key]
         assert isinstance(forms, Mapping)
         form = forms.get(self._plural_form(number), forms["other"])
         return form.format(n=number, **fields)
 
     def explain(self, reason: str, problem: str) -> str:
-        """Return the sentence for a ProblemCode or Refusal value; `problem` where the catalogue does not know it."""
+        """Return the sentence for a ProblemCode or Refusal value; `problem` if the catalogue lacks it."""
         return self._sentences.get(f"problem.{reason}") or self._sentences.get(f"refusal.{reason}") or problem
 
     def detail(self, english: str) -> str:
-        """Return the detail of a refusal in this language; as it is where the catalogues do not have it."""
+        """Return the detail of a refusal in this language; unchanged if the catalogues lack it."""
         if self.language == FALLBACK:
             return english
         found = self._details.find(english)
         return english if found is None else self.say(found[0], **found[1])
 
     def time(self, instant: datetime, zone: str) -> str:
-        """Return the minute of an instant in the reader's IANA zone, language and order, with the zone's name."""
+        """Return the minute of an instant in the reader's IANA zone, language and order, with the zone."""
         return self._cached_time(instant.replace(second=0, microsecond=0), zone)
 
     def _format_time(self, instant: datetime, zone: str) -> str:
@@ -86,7 +86,7 @@ class Words:
         zone_name = local.tzname() or ""
         if not zone_name[:1].isalpha():
             zone_name = f"UTC{zone_name}"
-        # Babel brings the CLDR form «date, time»; its own zone names are long or wrong for half the world.
+        # Babel has the CLDR form «date, time»; its own zone names are long or wrong for half the world.
         return f"{format_datetime(local, _pattern_of(self._locale), locale=self._locale)} {zone_name}"
 
 
@@ -136,7 +136,7 @@ class Dictionary:
         self._words: dict[str, Words] = {}
 
     def words(self, tag: str) -> Words:
-        """Return the words for a language tag; English words and dates where the language has no catalogue."""
+        """Return the words for a language tag; English words and dates if the language has no catalogue."""
         known = self._words.get(tag)
         if known is None:
             language = language_spoken(tag)
@@ -148,7 +148,7 @@ class Dictionary:
 
 def _locale_of(tag: str) -> Locale:
     if tag == FALLBACK:
-        # CLDR's bare «en» is American; day before month and a 24-hour clock are read without doubt everywhere.
+        # CLDR's bare «en» is American; day before month and a 24-hour clock are clear everywhere.
         return Locale.parse("en_GB")
     try:
         return Locale.parse(tag, sep="-")
