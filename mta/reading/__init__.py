@@ -1,1 +1,1 @@
-"""One mail read: whom it is for, what it wants, and the words that its sender typed."""
+"""Reads one mail: its recipients, its options, and the text that its sender typed."""

@@ -1,4 +1,4 @@
-"""The forms in which a recipient address carries a number: `+49…@`, `SMS=+49…@`, IMCEASMS, `sms:`, lists and dry runs.
+"""The forms of a recipient address with a number: `+49…@`, `SMS=+49…@`, IMCEASMS, `sms:`, lists and dry runs.
 
 Not here: whether the digits are a number (sms.number) and whether the domain is ours (the caller). RFC 5321 §4.1.2,
 RFC 3191 §2, MS-OXCMAIL 2.1.3.1.8 (IMCEA).
@@ -23,9 +23,9 @@ class RecipientKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientAddress:
-    """One address taken apart. `number` is text for `parse_number`, empty for a list; `domain` is lower-case ASCII.
+    """One parsed address. `number` is text for `parse_number`, empty for a list; `domain` is lower-case ASCII.
 
-    A dry run (`explain+…`) carries the number or the list that it is about.
+    A dry run (`explain+…`) has its number or list.
     """
 
     kind: RecipientKind
@@ -60,9 +60,9 @@ _NUMBER: Final = re.compile(r"[+0-9()./ -]*[0-9][+0-9()./ -]*", re.ASCII)
 
 
 def read_recipient(address: str, *, prefixes: tuple[str, ...]) -> RecipientAddress | Refused:
-    """Take a recipient address apart: the envelope's address without angle brackets, its local part quoted or not.
+    """Parse a recipient address from the envelope, without angle brackets, its local part quoted or not.
 
-    `prefixes` are the customer's names before `=` or `:` (`SMS=+49…`), compared without regard to case.
+    `prefixes` are the customer's names before `=` or `:` (`SMS=+49…`), compared without case.
     """
     split = _split(address)
     if isinstance(split, Refused):
@@ -101,7 +101,7 @@ def _split(address: str) -> tuple[str, str] | Refused:
 
 
 def _plain(text: str) -> str:
-    """Return text as a keyboard writes it: pasted numbers hold digits, blanks and marks of many scripts."""
+    """Return text in ASCII digits, blanks and marks: pasted numbers have those of many scripts."""
     return "".join(str(unicodedata.decimal(char, char)) for char in text.translate(_PASTED))
 
 
@@ -137,7 +137,7 @@ def _read_local(local: str, domain: str, prefixes: tuple[str, ...]) -> Recipient
 
 
 def _unwrap_imcea(text: str) -> str | Refused:
-    """Undo the encapsulation, where either only the address or the type with it was escaped (MS-OXCMAIL 2.1.3.1.8)."""
+    """Undo the encapsulation, in which only the address or also the type is escaped (MS-OXCMAIL 2.1.3.1.8)."""
     kind, hyphen, encoded = text.partition("-")
     unescaped = _unescape(text)
     if not (hyphen and kind.isalnum()):
@@ -148,7 +148,7 @@ def _unwrap_imcea(text: str) -> str | Refused:
     else:
         number = _unescape(encoded)
     if kind.upper() != "SMS":
-        # Only this type: anything else would make us relay for whoever writes IMCEASMTP-user+40victim.
+        # Only this type: any other would make us relay for IMCEASMTP-user+40victim.
         return Refused(refusal=Refusal.RELAY_DENIED, detail="only encapsulated addresses of type SMS are taken")
     if any(not " " <= char <= "~" for char in number):
         return _malformed("the encapsulated address holds characters that no number has")
@@ -172,7 +172,7 @@ def _read_number(text: str, domain: str, prefixes: tuple[str, ...]) -> Recipient
             detail = f"{prefix[1]}= is not a prefix of this service; expected {expected}"
             return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=detail)
         text = text[prefix.end() :]
-    # RFC 3191 §2: qualifiers follow as /NAME=value; they say nothing about the number.
+    # RFC 3191 §2: qualifiers follow as /NAME=value; they do not change the number.
     qualifier = _QUALIFIER.search(text)
     if qualifier is not None:
         text = text[: qualifier.start()]

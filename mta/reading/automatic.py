@@ -1,9 +1,9 @@
-"""Whether a mail is by its own fields a bounce, a receipt or an automatic answer, and so becomes no SMS.
+"""Whether the fields of a mail mark it as a bounce, a receipt or an automatic answer, which becomes no SMS.
 
-Only these are dropped, and what is dropped names the field that says so; the words of a subject alone never do. Alerts
-of machines, mail of lists and mail with a null sender are meant by somebody and pass where the customer allows them.
-Not here: what happens with a dropped mail (the caller keeps a trace and says 250, so that no bounce is born). RFC 3834,
-RFC 3464, RFC 8098, RFC 2919, MS-OXCMAIL 2.1.3.2.20.
+Only these are dropped, and the result names the field; a subject alone never suffices. Alerts of machines, mail of
+lists and mail with a null sender are intended and pass if the customer allows them. Not here: what happens with a
+dropped mail (the caller keeps a trace and answers 250, so that no bounce results). RFC 3834, RFC 3464, RFC 8098, RFC
+2919, MS-OXCMAIL 2.1.3.2.20.
 """
 
 import re
@@ -17,14 +17,14 @@ from mta.reading.tnef import message_class
 from sms.outcome import Refusal, Refused
 
 NOTICE_HEADER: Final = "X-Mail2SMS-Notice"
-"""Every mail that we write carries this field, so that it is known when it comes back."""
+"""Every mail that we write has this field, so that we recognise it if it comes back."""
 
 HOP_LIMIT: Final = 100
-"""So many Received fields may a mail have; RFC 5321 §6.3 asks for 100 at least."""
+"""The most Received fields of a mail; RFC 5321 §6.3 asks for at least 100."""
 
 
 class DropReason(StrEnum):
-    """Why a mail is accepted and then neither sent nor answered."""
+    """Why an accepted mail is neither sent nor answered."""
 
     AUTO_REPLY = "auto-reply"
     BOUNCE = "bounce"
@@ -33,7 +33,7 @@ class DropReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """What a mail is, and by which field and which word of it, as `Auto-Submitted: auto-replied`."""
+    """Why a mail is dropped, and by which mark, such as `Auto-Submitted: auto-replied`."""
 
     reason: DropReason
     mark: str
@@ -90,7 +90,7 @@ _REPLY_SUBJECT: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _CLASSES: Final = (
-    # MS-OXTNEF 2.1.3.3.6 writes some of the classes by names of its own; the others are those of MS-OXCMSG
+    # MS-OXTNEF 2.1.3.3.6 has its own names for some of the classes; the others are those of MS-OXCMSG
     (re.compile(r"(report\..*\.ipnn?rn|ipm\.microsoft mail\.read receipt)$", re.IGNORECASE), DropReason.RECEIPT),
     (re.compile(r"(report\..*\.n?dr|ipm\.microsoft mail\.non-delivery)$", re.IGNORECASE), DropReason.BOUNCE),
     (re.compile(r"ipm\.note\.rules\.(external)?(oof|reply)template\.", re.IGNORECASE), DropReason.AUTO_REPLY),
@@ -104,10 +104,10 @@ def classify(
     own_message_id: Callable[[str], bool],
     own_domains: Collection[str] = (),
 ) -> Dropped | Refused | None:
-    """Return what a mail is that is dropped, why one is refused that goes round, None for one that may be sent.
+    """Return why a mail is dropped, or why it is refused as a loop; None if it may be sent.
 
-    `own_message_id` tells whether a Message-ID (with its angle brackets) is one that we gave. `own_domains` are the
-    lower-case domains that numbers are sent to. An empty `reverse_path` is `<>`.
+    `own_message_id` returns whether a Message-ID (with its angle brackets) is one of ours. `own_domains` are the
+    lower-case domains of recipient numbers. An empty `reverse_path` is `<>`.
     """
     unanswerable = reverse_path in {"", "<>"}
     return (
@@ -118,18 +118,18 @@ def classify(
 
 
 def find_automatic(mail: ParsedMail, reverse_path: str) -> str:
-    """Return the mark by which a mail that may be sent is a machine's or a list's, empty for a person's.
+    """Return the mark of a machine or a list on a mail that may be sent, empty for a person's mail.
 
-    X-Auto-Response-Suppress is none: people's clients set it on the mail that they send.
+    X-Auto-Response-Suppress does not count: people's clients set it too.
     """
     marks = _generated(mail) or _of_list(mail)
     return marks or ("MAIL FROM:<>" if reverse_path in {"", "<>"} else "")
 
 
 def _report(mail: ParsedMail, *, unanswerable: bool) -> Dropped | None:
-    """Judge reports: RFC 6522 and its kinds, those of Exchange inside TNEF, and those from before there were kinds."""
+    """Judge reports: those of RFC 6522, of Exchange inside TNEF, and of old mailers."""
     reason = _REPORTS.get(mail.report_type)
-    # A report below another multipart is somebody's attachment, unless a null sender says that nobody sent it.
+    # A report below another multipart is an attachment, unless the mail has a null sender.
     if reason is not None and (unanswerable or mail.media_type in _REPORT_MEDIA):
         kind = mail.media_type
         if kind not in REPORT_TYPES:
@@ -151,7 +151,7 @@ def _report(mail: ParsedMail, *, unanswerable: bool) -> Dropped | None:
 def _going_round(
     mail: ParsedMail, own_message_id: Callable[[str], bool], own_domains: Collection[str]
 ) -> Refused | None:
-    """Judge mail that we wrote ourselves, and mail that relays send in a circle (RFC 5321 §6.3)."""
+    """Judge mail that we wrote ourselves, and mail in a loop of relays (RFC 5321 §6.3)."""
     domain = mail.author.rpartition("@")[2]
     if mail.has(NOTICE_HEADER) or (mail.message_id and own_message_id(mail.message_id)):
         detail = "This mail was written by this gateway and came back to it."
@@ -165,7 +165,7 @@ def _going_round(
 
 
 def _answer(mail: ParsedMail, own_message_id: Callable[[str], bool], *, unanswerable: bool) -> Dropped | None:
-    """Judge answers that machines gave. What answers a mail of ours needs one mark more, what says so itself none."""
+    """Judge answers of machines. An answer to our own mail needs a second mark, a marked answer does not."""
     mark = _replied(mail) if _is_marked(mail) else ""
     if mark:
         return Dropped(reason=DropReason.AUTO_REPLY, mark=mark)
@@ -174,7 +174,7 @@ def _answer(mail: ParsedMail, own_message_id: Callable[[str], bool], *, unanswer
     if own_message_id(mail.in_reply_to[0]):
         mark = _generated(mail) or ("a null sender" if unanswerable else "")
         if not mark and _REPLY_SUBJECT.match(mail.subject):
-            mark = "the subject of such"  # some of Exchange's answers bear no other mark
+            mark = "the subject of such"  # some of Exchange's answers have no other mark
         mark = mark and f"In-Reply-To: a mail of this gateway, with {mark}"
     elif unanswerable and mail.has(_EXCHANGE_SOURCE):
         mark = f"In-Reply-To, with a null sender and {_mark(mail, _EXCHANGE_SOURCE)}"
@@ -182,17 +182,17 @@ def _answer(mail: ParsedMail, own_message_id: Callable[[str], bool], *, unanswer
 
 
 def _is_marked(mail: ParsedMail) -> bool:
-    """Tell whether a mail has any of the fields that machines add: most have none, and need no look at each."""
+    """Return whether a mail has any field that machines add: most mails have none, so this saves checking each."""
     return not _MARKING_FIELDS.isdisjoint(mail.fields)
 
 
 def _auto_submitted(mail: ParsedMail) -> str:
-    """Return the keyword of Auto-Submitted in lower case, "no" where there is none (RFC 3834 §5)."""
+    """Return the keyword of Auto-Submitted in lower case, "no" if there is none (RFC 3834 §5)."""
     return mail.text(_AUTO_SUBMITTED).partition(";")[0].partition("(")[0].strip().lower() or "no"
 
 
 def _replied(mail: ParsedMail) -> str:
-    """Return the mark by which a mail says of itself that it is an answer made by a machine, empty for none."""
+    """Return the mark of a mail that declares itself an automatic answer, empty for none."""
     if _auto_submitted(mail) == "auto-replied":
         return f"{_AUTO_SUBMITTED}: auto-replied"
     for name in _PRECEDENCE:
@@ -205,7 +205,7 @@ def _replied(mail: ParsedMail) -> str:
 
 
 def _generated(mail: ParsedMail) -> str:
-    """Return the mark by which a machine wrote a mail, in answer or not; empty for none."""
+    """Return the mark of a machine's mail, answer or not; empty for none."""
     if not _is_marked(mail):
         return ""
     if _auto_submitted(mail) != "no":
@@ -217,7 +217,7 @@ def _generated(mail: ParsedMail) -> str:
 
 
 def _of_list(mail: ParsedMail) -> str:
-    """Return the mark by which a mail came through a mailing list (RFC 2919), empty for none."""
+    """Return the mark of a mailing list (RFC 2919), empty for none."""
     if not _is_marked(mail):
         return ""
     if mail.text("Precedence").lower() == "list":

@@ -1,8 +1,8 @@
-"""One mail → the text of the SMS: which part holds the author's words, what is left out, what stands in for nothing.
+"""One mail → the text of the SMS: which part has the author's words, what is left out, what replaces a missing text.
 
-The order: own words of the body, the forwarded text of a forward without own words, the subject where the settings
-allow it; an empty text is never the answer. Not here: MIME (mta.reading.mime), reading HTML (mta.reading.html), judging
-lines (mta.reading.quotes), the alphabet and the length (sms.parts).
+The order: own words of the body, the forwarded text of a forward without own words, the subject if the settings allow
+it; the result is never empty. Not here: MIME (mta.reading.mime), reading HTML (mta.reading.html), judging lines
+(mta.reading.quotes), the alphabet and the length (sms.parts).
 """
 
 import re
@@ -21,14 +21,14 @@ from sms.settings import Settings, TextSource
 
 TEXT_LIMIT: Final = 100_000
 _JUDGED_LENGTH: Final = 400_000
-"""What is read of a body in many pieces; its first piece is read in any case, within the bounds of MailLimits."""
+"""How much of a body in many pieces is read; its first piece is always read, within the bounds of MailLimits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractedText:
     """The text as the sender typed it, never empty.
 
-    `source` says in words where it was found; `removed` holds what was left out, as kind and number of characters.
+    `source` says in words where it was found; `removed` has what was left out, as kind and number of characters.
     """
 
     text: str
@@ -38,7 +38,7 @@ class ExtractedText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Words:
-    """The best text of one section, with both of its readings remembered."""
+    """The best text of one section, and the source that it came from."""
 
     words: OwnWords
     source: str
@@ -51,13 +51,13 @@ _PGP_ENCRYPTED: Final = re.compile(r"^-----BEGIN PGP MESSAGE-----$", re.MULTILIN
 _LINK: Final = re.compile(r"[ \t]?<(https?://[^<>\s]{1,2000}|mailto:[^<>\s]{1,500}|tel:[^<>\s]{1,100})>")
 _STUB_LENGTH: Final = 200
 _FIRST_THREAD_INDEX: Final = 32
-"""The length in base64 of an index of 22 octets; each answer and forward adds five."""
+"""The base64 length of an index of 22 octets; each answer and forward adds five."""
 
 
 def extract_text(mail: ParsedMail, settings: Settings, *, subject: str) -> ExtractedText | Refused:
     """Return the text to send. `subject` is the mail's subject without options; settings are those in force.
 
-    NO_TEXT where neither body nor subject gives any, with what to do about it.
+    NO_TEXT if neither body nor subject has any, with how to mend it.
     """
     title, subject_kind = strip_subject(subject)
     if settings.text_source is TextSource.SUBJECT:
@@ -87,7 +87,7 @@ def _why_empty(mail: ParsedMail, settings: Settings) -> str:
 
 
 def _unreadable(mail: ParsedMail) -> str:
-    """Return why a text that is there cannot be read, "" where all is; no subject may stand in for such a text."""
+    """Return why a text cannot be read, "" if all can; the subject must not replace such a text."""
     encryption = mail.encryption
     if any(section.plain and _PGP_ENCRYPTED.search(section.plain) for section in mail.sections):
         encryption = Encryption.PGP
@@ -114,7 +114,7 @@ def _is_reply(mail: ParsedMail, subject_kind: str) -> bool:
 
 
 def _continues_thread(mail: ParsedMail) -> bool:
-    """Tell whether Outlook says that a mail goes on from another, also under a new subject (MS-OXOMSG 2.2.1.3)."""
+    """Return whether Outlook marks a mail as continuing a thread, even with a new subject (MS-OXOMSG 2.2.1.3)."""
     return len(mail.text("thread-index")) > _FIRST_THREAD_INDEX
 
 
@@ -150,7 +150,7 @@ def _judged(sections: tuple[TextSection, ...]) -> tuple[TextSection, ...]:
 def _joined(found: list[_Words], settings: Settings) -> ExtractedText | None:
     """Return the sections' texts as one, cut at the end marker."""
     texts = list({_letters(item.words.text): item.words.text for item in reversed(found) if item.words.text}.values())
-    texts.reverse()  # plain and HTML that are no twins by MIME are one text all the same
+    texts.reverse()  # plain and HTML that are not alternatives by MIME are still one text
     text = texts[0] if len(texts) == 1 and QUOTE_MARK not in texts[0] else tidy("\n".join(texts))
     removed = [(kind.value, length) for item in found for kind, length in item.words.removed if length]
     if settings.end_marker and settings.end_marker in text:
@@ -170,7 +170,7 @@ def _letters(text: str) -> str:
 def _forwarded(
     mail: ParsedMail, sections: tuple[TextSection, ...], settings: Settings, subject_kind: str
 ) -> ExtractedText | None:
-    """Return what a forward without own words forwards: below its separator, or the attached mail."""
+    """Return the forwarded text of a forward without own words: below its separator, or the attached mail."""
     for section in sections:
         text = _plain_lines(section) if section.html is None else html_text(section.html, keep_history=True).text
         words = forwarded_words(text, disclaimers=settings.disclaimers)
@@ -185,10 +185,10 @@ def _forwarded(
 
 
 def _own(section: TextSection, settings: Settings, *, is_reply: bool, below: bool = False) -> _Words:
-    """Return the own words of a section from whichever twin tells more about them.
+    """Return the own words of a section from the better of its twins.
 
     HTML wins because only it marks signatures and history, and because clients wrap its twin; the plain text wins over
-    a layout of tables that a machine made beside a text meant for reading.
+    a machine's layout of tables beside a readable text.
     """
     plain = None
     if section.plain is not None and section.plain.strip():
@@ -210,7 +210,7 @@ def _own(section: TextSection, settings: Settings, *, is_reply: bool, below: boo
 
 
 def _plain_lines(section: TextSection) -> str:
-    """Return plain text as it was typed: without PGP armour, soft line breaks and what stands for objects of HTML."""
+    """Return plain text as it was typed: without PGP armour, soft line breaks and placeholders for HTML objects."""
     text = section.plain or ""
     if "-----BEGIN PGP" in text:
         if _PGP_ENCRYPTED.search(text):
@@ -226,7 +226,7 @@ def _plain_lines(section: TextSection) -> str:
 
 
 def _without_armour(text: str) -> str:
-    """Return the text of a clear-signed message, with what stands before and after it (RFC 4880 §7)."""
+    """Return the text of a clear-signed message, with the text before and after it (RFC 4880 §7)."""
     before, begin, rest = text.partition(_PGP_SIGNED)
     signed, signature, after = rest.partition(_PGP_SIGNATURE)
     if not begin or not signature:
@@ -237,7 +237,7 @@ def _without_armour(text: str) -> str:
 
 
 def _plain_link(match: re.Match[str]) -> str:
-    """Write `text<url>` of a plain twin as a reader wants it: the address once, after the word that it belongs to."""
+    """Rewrite `text<url>` of a plain twin: the address once, after its word."""
     url = match[1]
     before = match.string[max(0, match.start() - 300) : match.start()]
     visible = "" if not before or before[-1].isspace() else before.rsplit(maxsplit=1)[-1]

@@ -1,4 +1,4 @@
-"""Where the parts of a multipart lie, also where its boundary is missing, wrong or used twice (RFC 2046 §5.1).
+"""Finds the parts of a multipart, even if its boundary is missing, wrong or used twice (RFC 2046 §5.1).
 
 Not here: what the parts are (mta.reading.mime).
 """
@@ -21,10 +21,10 @@ _STRAY_OCTETS: Final = 4_000
 
 
 def part_ranges(raw: bytes, start: int, end: int, boundary: str, budget: int) -> tuple[Ranges, int]:
-    """Return the ranges of a multipart's parts, and how many possible delimiters were looked at, at most `budget`.
+    """Return the ranges of a multipart's parts, and how many possible delimiters were examined, at most `budget`.
 
-    A missing close delimiter ends the last part with its parent. A multipart inside that declares the same boundary
-    takes the delimiters up to its close.
+    Without a close delimiter the last part ends with its parent. An inner multipart with the same boundary owns the
+    delimiters up to its close.
     """
     name = boundary.encode("utf-8", "replace").rstrip()
     delimiter = b"--" + name
@@ -41,7 +41,7 @@ def part_ranges(raw: bytes, start: int, end: int, boundary: str, budget: int) ->
             break
         after = found + len(delimiter)
         if found > start and raw[found - 1] != 0x0A:
-            position = after  # not at the begin of a line
+            position = after  # not at the start of a line
             continue
         line_end = raw.find(b"\n", after, end)
         closes = raw.startswith(b"--", after, end)
@@ -69,19 +69,19 @@ def part_ranges(raw: bytes, start: int, end: int, boundary: str, budget: int) ->
 
 
 def guessed_boundary(raw: bytes, start: int, end: int) -> str:
-    """Return the boundary of a multipart that does not declare it: the first delimiter above a part's header."""
+    """Return the boundary of a multipart without a declared one: the first delimiter above a part's header."""
     found = _GUESSED.search(raw, start, min(end, start + _GUESS_OCTETS))
     return found[1].rstrip().decode("ascii", "replace") if found is not None else ""
 
 
 def undeclared_boundary(raw: bytes, start: int, end: int) -> str:
-    """Return the boundary where a body that calls itself a text is the whole source of a multipart."""
+    """Return the boundary if a body labelled as text is the whole source of a multipart."""
     boundary = guessed_boundary(raw, start, min(end, start + _PREAMBLE_OCTETS))
     return boundary if boundary and raw.find(f"\n--{boundary}--".encode(), start, end) >= 0 else ""
 
 
 def stray_header(raw: bytes, start: int, end: int) -> tuple[int, int, int] | None:
-    """Return begin, end and end of the empty line of a part's header that slipped into the body, None for none."""
+    """Return start, end and end of the empty line of a part's header inside the body, None for none."""
     found = _STRAY_HEADER.match(raw, start, min(end, start + _STRAY_OCTETS))
     if found is None or b"content-type:" not in found[1].lower():
         return None

@@ -1,7 +1,7 @@
-"""Bytes of a mail → text: charset labels as mails really use them, and what to do when the label lies.
+"""Bytes of a mail → text: charset labels as mails really use them, and how to handle wrong labels.
 
-Only codecs of a closed table are reachable, because Python's codec registry also holds transforms and quadratic codecs.
-Not here: transfer encodings and encoded words (mta.reading.headers, mta.reading.mime), nor alphabets of an SMS
+Only codecs of a closed table are used, since Python's codec registry also has transforms and quadratic codecs. Not
+here: transfer encodings and encoded words (mta.reading.headers, mta.reading.mime), nor alphabets of an SMS
 (sms.alphabet).
 """
 
@@ -60,7 +60,7 @@ _NAMES: Final = {
 _LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {label: codec for codec, labels in _NAMES.items() for label in labels.split()}
 )
-"""Codecs by their labels without marks, prefixes and case; what is not here is unknown, as ASCII is."""
+"""Codecs by their labels without marks, prefixes and case; other labels are unknown, as ASCII is."""
 
 _LABEL_PREFIX: Final = re.compile(
     r"(?:charset=?|xx(?=big5)|x(?=[a-z])|cs(?=[a-z]))?(?:(?:windows|win|cp|ibm|ms|dos|codepage)0*(?=\d))?"
@@ -110,9 +110,9 @@ _PLAIN: Final = re.compile(r"[\n\t -~]*")
 
 
 def normal_label(label: str) -> str:
-    """Return the charset label as the table knows it, "unknown" for none, for ASCII and for what it does not know.
+    """Return the charset label as in the table; "unknown" for none, for ASCII and for labels that it lacks.
 
-    Labels are compared without case, marks, the comment or parameter behind and the prefixes that clients put before.
+    Labels are compared without case, marks, a comment or parameter behind, and the prefixes that clients add.
     """
     squeezed = re.sub(r"[^a-z0-9]", "", _LABEL_END.split(label.strip(" \t\"'")[:_LABEL_LIMIT].lower(), maxsplit=1)[0])
     bare = _LABEL_PREFIX.sub("", squeezed, count=1)
@@ -120,7 +120,7 @@ def normal_label(label: str) -> str:
 
 
 def decode(raw: bytes, label: str) -> str:
-    """Return the text of bytes whatever their label says; never raises, in time linear in the length.
+    """Return the text of bytes, even if the label is wrong; never raises, in time linear in the length.
 
     A byte order mark, then well-formed UTF-8, win over the label. The result is not scrubbed: see `clean_text` and
     `clean_line`.
@@ -145,7 +145,7 @@ def _decode_labelled(raw: bytes, codec: str) -> str:
     if text:
         return text
     if codec == "utf-16":
-        # RFC 2781 §4.3 says big endian without a mark; senders without one are little endian machines.
+        # RFC 2781 §4.3 says big endian without a mark; senders without one use little endian.
         codec = "utf-16-le" if raw[1::2].count(0) >= raw[0::2].count(0) else "utf-16-be"
     if codec == "viscii":
         return raw.decode("latin-1").translate(_VISCII)
@@ -158,10 +158,11 @@ def _decode_labelled(raw: bytes, codec: str) -> str:
 
 
 def _mislabelled(raw: bytes, codec: str) -> str:
-    """Return the text of UTF-8 under another label, "" for what is not or may be what the label says.
+    """Return the text of UTF-8 under another label, "" if the label may be right.
 
-    Four continuation octets are no accident. A shorter text must be one that the label's charset could hold; in those
-    of two octets a character that has three in UTF-8 as well, since theirs often look like those that have two.
+    Four continuation octets prove UTF-8. A text with fewer must be one that the label's charset can hold; for a charset
+    of two octets it must also have a character of three octets in UTF-8, since characters of two octets look alike in
+    both.
     """
     if b"\x00" in raw and codec.startswith(("utf-16", "utf-32")):
         return ""
@@ -253,7 +254,7 @@ def _decode_kanji(run: bytes) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Return text for an SMS: line ends are LF, no other control characters, no invisible filler, plain blanks.
+    """Return text for an SMS: LF line ends, no other control characters, no invisible filler, plain blanks.
 
     Bidirectional controls and joiners stay, since scripts and emoji need them.
     """

@@ -1,8 +1,9 @@
 # ruff: noqa: E501, RUF001 - the words of some thirty languages in their own letters, one row for a language or a kind
-"""The words that mail clients themselves write around a message, in the languages they speak: tables, no decisions.
+"""The phrases that mail clients write around a message, in their languages: tables, no decisions.
 
 Labels of quoted headers, verbs of attribution lines, separators before an original or forwarded message, subject
-prefixes. The rules that use them are in mta.reading.history. Not here: what stands below (mta.reading.footer_words).
+prefixes. The rules that use them are in mta.reading.history. Not here: phrases below a message
+(mta.reading.footer_words).
 """
 
 import re
@@ -131,7 +132,7 @@ REPLY_ABOVE: Final = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""The line of a helpdesk above which an answer is to be written."""
+"""The line of a helpdesk: answers go above it."""
 
 _REPLY_WORDS: Final = (
     r"re|aw|antw|antwort|sv|vs|odp|rif|r|ynt|yan|vá|res|resp|réf|ref|atb|ats|ad|hv|bls|απ|σχετ|отв|ответ|від|回复|回覆|השב|תגובה|رد|پاسخ|ตอบ|ตอบกลับ|trả lời|bls|balas|उत्तर|одг|odg|ats|atb|vs|"

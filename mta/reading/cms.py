@@ -1,7 +1,7 @@
 """The signed content of an opaque S/MIME mail (smime.p7m): a bounded walk over BER, no cryptography.
 
-The signature is not verified: it says nothing about who may send (mta.identify decides that), the text is only wanted.
-RFC 5652 §5.1 (SignedData), RFC 8551 §3.5.2, X.690 §8.1. Not here: enveloped data, which nobody but its addressee reads.
+The signature is not verified: it does not decide who may send (mta.identify does), only the text counts. RFC 5652 §5.1
+(SignedData), RFC 8551 §3.5.2, X.690 §8.1. Not here: enveloped data, which only its addressee can read.
 """
 
 from typing import Final
@@ -69,7 +69,7 @@ def _inside(octets: bytes, position: int, tag: int) -> int:
 
 
 def _child(octets: bytes, position: int, identifier: bytes) -> int:
-    """Return where the [0] EXPLICIT value after an object identifier begins; the identifier must be this one."""
+    """Return where the [0] EXPLICIT value after an object identifier begins; the identifier must match."""
     tag, start, end, _ = _element(octets, position)
     if tag != _IDENTIFIER or octets[start:end] != identifier:
         raise ValueError
@@ -77,7 +77,7 @@ def _child(octets: bytes, position: int, identifier: bytes) -> int:
 
 
 def _octet_string(octets: bytes, position: int) -> bytes:
-    """Return an OCTET STRING, in one piece or in the pieces that streaming signers write (X.690 §8.7.3)."""
+    """Return an OCTET STRING, in one piece or in pieces from streaming signers (X.690 §8.7.3)."""
     tag, start, end, _ = _element(octets, position)
     if tag == _OCTETS and end >= 0:
         return octets[start:end]

@@ -1,8 +1,8 @@
-"""Reads mails in a process of its own that has a deadline, little memory and no files, and that can be killed.
+"""Reads mails in a child process that has a deadline, little memory and no files, and that can be killed.
 
-For mails that may take long or that try to: the event loop goes on meanwhile, and what a hostile file breaks is only
-that process. Requests and answers are data (msgpack), never pickled, so that a broken process can't reach ours. Not
-here: which mails come here (mta.intake_pool), what reading is (mime, body, table_file), the process (templates.child).
+For mails that may take long, perhaps on purpose: the event loop keeps running, and a hostile file can only break that
+process. Requests and answers are data (msgpack), never pickled, so that a broken process cannot reach ours. Not here:
+which mails come here (mta.intake_pool), reading itself (mime, body, table_file), the process (templates.child).
 """
 
 from typing import Any, TypeVar
@@ -28,15 +28,15 @@ _decode = msgspec.msgpack.decode
 
 
 class ReaderUnavailableError(Exception):
-    """The process for reading mails cannot be started: nothing is known of the mail."""
+    """The process for reading mails cannot start; the mail is not at fault."""
 
 
 class ConfinedReader:
     """Fulfils mta.reading.reader.MailReader with one child process; used by one thread at a time."""
 
     def __init__(self, *, seconds: float = 2.0, memory_bytes: int = 256 * 2**20) -> None:
-        """Bound each step to so many seconds, and the process to so much memory beyond what it starts with."""
-        # No answer is larger than the memory that it is made in.
+        """Bound the CPU seconds of each step, and the memory of the process beyond that at its start."""
+        # No answer is larger than the memory of the process.
         self._child = Child(
             "mta.reading.confined_reader", seconds=seconds, memory_bytes=memory_bytes, longest_answer=memory_bytes
         )
@@ -46,7 +46,7 @@ class ConfinedReader:
         return self._ask("read", ParsedMail, _encode(limits), raw)
 
     def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
-        """Return the words of its sender."""
+        """Return the text of its sender."""
         return self._ask("extract", ExtractedText, _encode((mail, settings, subject)))
 
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
@@ -55,7 +55,7 @@ class ConfinedReader:
         return content if isinstance(content, Refused) else self._ask("table", Table, content)
 
     def warm(self) -> None:
-        """Start the child process ahead of need, and each that replaces it."""
+        """Start the child process early, and each replacement too."""
         self._child.warm()
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class ConfinedReader:
         self._child.close()
 
     def _ask(self, step: str, kind: type[T], *pieces: bytes) -> T | Refused:
-        """Return the answer; what kills two processes is refused, since it would kill any other."""
+        """Return the answer; a mail that kills two processes is refused, since it would kill any other."""
         cause = ""
         for number in range(1, _TRIES + 1):
             try:
@@ -96,7 +96,7 @@ def _answer(step: bytes, content: bytes, raw: bytes = b"") -> Any:
 
 
 def main() -> None:
-    """Answer requests to read mails; this is the child's whole life."""
+    """Answer requests to read mails until the parent ends."""
     warm_up()
     serve(_answer_in_words)
 
@@ -107,7 +107,7 @@ def _answer_in_words(step: bytes, *pieces: bytes) -> bytes:
 
 
 def warm_up() -> None:
-    """Load the codecs that are otherwise loaded on first use, while there is memory for it."""
+    """Load the codecs that would be loaded on first use, while there is memory for them."""
     for charset in ("utf-8", "cp1252", "iso2022_jp", "shift_jis", "gb18030", "koi8-r", "utf-16", "utf-7", "big5"):
         b"".decode(charset)
 

@@ -1,8 +1,8 @@
-"""What identifies a mail that comes again: the key of one recipient's resubmission, the key of a repeated text.
+"""Identifies repeated mails: the key of one recipient's resubmission, the key of a repeated text.
 
-The steps of intake themselves stand where they are named: read_mail (mta.reading.mime), classify
-(mta.reading.automatic), read_options (mta.reading.options), extract_text (mta.reading.body), read_recipient
-(mta.reading.addresses). Not here: how long keys are kept (store).
+The steps of intake are elsewhere: read_mail (mta.reading.mime), classify (mta.reading.automatic), read_options
+(mta.reading.options), extract_text (mta.reading.body), read_recipient (mta.reading.addresses). Not here: how long keys
+are stored (store).
 """
 
 import re
@@ -17,10 +17,10 @@ _ALIKE_OCTETS: Final = 4
 
 
 def mail_digest(mail: ParsedMail, raw: bytes, client: str) -> bytes:
-    """Return what names a mail among resubmissions: Message-ID, From, Date and body.
+    """Return the digest that identifies a mail among resubmissions: Message-ID, From, Date and body.
 
-    Without an id: all but Received, and the client (its login or address), since others may say the same. The relays on
-    the way stamp Received on every attempt, so it never counts.
+    Without an id: all but Received, and the client (its login or address), since others may send the same. Relays add
+    Received on every attempt, so it never counts.
     """
     digest = blake2b(digest_size=_KEY_OCTETS)
     if mail.message_id:
@@ -36,16 +36,16 @@ def mail_digest(mail: ParsedMail, raw: bytes, client: str) -> bytes:
 
 
 def resubmission_key(digest: bytes, customer: str, recipient_e164: str) -> bytes:
-    """Return the key under which one recipient of a mail is accepted once; `digest` is `mail_digest` of the mail.
+    """Return the key that lets one recipient of a mail be accepted only once; `digest` is its `mail_digest`.
 
-    Keys of one mail begin alike, so that they stand side by side in the store. The rest alone tells them apart: among
-    a thousand million keys two are the same in less than one case of 10^20 (n²/2^129).
+    Keys of one mail begin alike, so that they are neighbours in the store. Only the rest tells them apart: among 10^9
+    keys two are the same in less than one case of 10^20 (n²/2^129).
     """
     return digest[:_ALIKE_OCTETS] + _keyed(b"resubmission", digest, customer.encode(), recipient_e164.encode())
 
 
 def duplicate_key(customer: str, recipient_e164: str, text: str) -> bytes:
-    """Return the key under which duplicate detection knows a text to a number, whatever mail it came in."""
+    """Return the key of a text to a number for duplicate detection, whatever mail it came in."""
     return _keyed(b"duplicate", customer.encode(), recipient_e164.encode(), text.encode("utf-8", "replace"))
 
 

@@ -1,7 +1,7 @@
-"""Disclaimers: those that mails of everybody have, and a customer's own, whose phrases have `*` for any words.
+"""Disclaimers: common ones, and a customer's own, in whose phrases `*` stands for any words.
 
-A customer's are no regular expressions, since one of theirs must not hold up the mails of others. Not here: the words
-of the former (mta.reading.footer_words), cutting (mta.reading.signatures).
+A customer's are no regular expressions, since a slow one would delay the mails of others. Not here: the words of common
+ones (mta.reading.footer_words), cutting (mta.reading.signatures).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _REACH: Final = 2_000
 
 
 def is_disclaimer(lines: Sequence[str], index: int) -> bool:
-    """Tell whether a paragraph that begins here opens as disclaimers do, and is as long as they are."""
+    """Return whether the paragraph that begins here has the opening and the length of a disclaimer."""
     paragraph = " ".join(line.strip() for line in lines[index : index + 4])[:400]
     return len(paragraph.encode()) >= _OCTETS and DISCLAIMER.match(paragraph) is not None
 
@@ -31,7 +31,7 @@ class Patterns:
         self._open = [phrase for phrase in pieces if len(phrase) > 1]
 
     def fit(self, lines: Sequence[str], index: int) -> bool:
-        """Tell whether a disclaimer begins with this line, or lies in the paragraph that does."""
+        """Return whether a disclaimer begins with this line, or is in the paragraph that begins here."""
         if not self._plain and not self._open:
             return False
         line = " ".join(lines[index].lower().split())

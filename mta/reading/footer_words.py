@@ -1,8 +1,8 @@
 # ruff: noqa: E501, RUF001 - the words of some forty languages in their own letters, one row for a language or a kind
-"""The words that mail clients and companies write below a message, in the languages they speak: tables, one judgement.
+"""The phrases that mail clients and companies write below a message, in their languages: tables, one judgement.
 
-«Sent from my …», excuses for typing errors, openings of disclaimers, closing formulas, ways to reach somebody. The
-rules that use them are in mta.reading.signatures.
+«Sent from my …», excuses for typing errors, openings of disclaimers, closing formulas, contact details. The rules that
+use them are in mta.reading.signatures.
 """
 
 import re
@@ -69,7 +69,7 @@ SENT_FROM: Final = re.compile(
 
 
 def is_device_footer(line: str) -> bool:
-    """Tell whether a line says what the mail was sent from or with: words for it, and a device or a client."""
+    """Return whether a line names the device or client of the mail, with words such as «sent from»."""
     return SENT_FROM.fullmatch(line) is not None and DEVICE_WORD.search(line) is not None
 
 
@@ -148,4 +148,4 @@ CONTACT: Final = re.compile(
 )
 
 OUTLOOK_LINK: Final = re.compile(r"outlook.{0,120}https?://aka\.ms/", re.IGNORECASE)
-"""Outlook mobile's footer in whatever language: its name, and the link to where it can be had."""
+"""Outlook mobile's footer in any language: its name, and the download link."""

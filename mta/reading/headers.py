@@ -1,8 +1,8 @@
 """The header block of a mail, read with bounds: fields, encoded words, addresses, parameters, message identifiers.
 
-Everything returned is one line without control characters, whatever was encoded. Not here: bodies (mta.reading.mime).
-The standard library's parser is not used on mail from outside: it blocks for seconds and raises on hostile input. RFC
-5322 §2.2, §3.4, §3.6.4; RFC 2045 §5.1; RFC 2047; RFC 2231.
+Every result is one line without control characters, whatever was encoded. Not here: bodies (mta.reading.mime). The
+standard library's parser is not used on mail from outside: it blocks for seconds and raises on hostile input. RFC 5322
+§2.2, §3.4, §3.6.4; RFC 2045 §5.1; RFC 2047; RFC 2231.
 """
 
 import binascii
@@ -19,7 +19,7 @@ Fields = Mapping[str, list[bytes]]
 
 _FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
 _END: Final = re.compile(rb"\r?\n(?:\r?\n|(?=--[^\s:]{1,200}[ \t]*\r?\n))")
-"""An empty line, or a delimiter in its place."""
+"""An empty line, or a delimiter instead."""
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 _WORD: Final = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*\??)\?=")
 _BETWEEN: Final = re.compile(r"\s*")
@@ -35,7 +35,7 @@ _PARAMETER: Final = re.compile(r';\s*([^\s=;"]{1,80})\s*=\s*("(?:[^"\\]|\\.)*"|[
 
 
 def split_header(raw: bytes, start: int, end: int, limit: int) -> tuple[int, int] | None:
-    """Return where the header that begins at `start` ends and where its body begins; None if it exceeds `limit`."""
+    """Return the end of the header that begins at `start`, and the start of its body; None if it exceeds `limit`."""
     if raw.startswith((b"\r\n", b"\n"), start, end):
         return start, min(end, start + (2 if raw.startswith(b"\r\n", start) else 1))
     found = _END.search(raw, start, min(end, start + limit + 4))
@@ -77,9 +77,9 @@ def _unfolded(value: bytes, charset: str = "") -> str:
 
 
 def decode_words(text: str) -> str:
-    """Decode encoded words and scrub what they hid: CR, LF and control characters (RFC 2047 §6.2).
+    """Decode encoded words and remove hidden CR, LF and control characters (RFC 2047 §6.2).
 
-    Neighbours of one charset are decoded together, because senders cut within characters.
+    Neighbours of one charset are decoded together, since senders split characters.
     """
     if "=?" not in text:
         return clean_line(text)
@@ -106,13 +106,13 @@ def _label(word: re.Match[str]) -> str:
 
 
 def _decoded(words: list[re.Match[str]]) -> str:
-    """Return the text of neighbours of one charset: the octets of all, since senders cut within characters."""
+    """Return the text of neighbours of one charset: all octets together, since senders split characters."""
     if not words:
         return ""
     octets = b"".join(map(_word_octets, words))
     contents = [word[3].rstrip() for word in words]
     if len(words) > 1 and all(word[2] in "bB" for word in words) and any(len(text) % 4 for text in contents[:-1]):
-        # Cut within a group of base64, unless only the padding was forgotten.
+        # Split within a group of base64, unless only the padding is missing.
         whole = "".join(contents).encode("utf-8", "replace")
         if len(whole.rstrip(b"=")) % 4 != 1 and not is_text(octets):
             octets = decode_base64(whole)
@@ -135,14 +135,14 @@ class MailAddress:
 
 
 def read_addresses(value: bytes) -> list[MailAddress]:
-    """Return every address of an address list field; what only looks like an address counts too (RFC 5322 §3.4).
+    """Return every address of an address list field, also malformed ones (RFC 5322 §3.4).
 
-    An address is "" where it is no addr-spec. Bare words without @ are taken as part of the next name, as in the
-    unquoted `Keller, Anna <anna@example.com>`.
+    An address is "" if it is no addr-spec. Bare words without @ belong to the next name, as in the unquoted `Keller,
+    Anna <anna@example.com>`.
     """
     text = clean_line(_unfolded(value))
     usual = _USUAL_ADDRESS.fullmatch(text)
-    if usual is not None:  # plain words and one address, as nearly every From: nothing to take apart
+    if usual is not None:  # plain words and one address, as nearly every From: nothing to parse
         return [MailAddress(address=_addr_spec(usual[2]), name=" ".join(usual[1].split()))]
     found: list[MailAddress] = []
     words: list[str] = []
@@ -166,7 +166,7 @@ def _display(words: list[str]) -> str:
 
 
 def _addr_spec(token: str) -> str:
-    """Return an addr-spec with its domain in lower case, "" for what is none."""
+    """Return an addr-spec with its domain in lower case, "" if it is none."""
     token = token.strip()
     if not (_ADDR_SPEC.fullmatch(token) or _QUOTED_ADDR_SPEC.fullmatch(token)):
         return ""
@@ -200,7 +200,7 @@ def _address_tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _comment_end(text: str, position: int) -> int:
-    """Return the index after the parenthesis that closes the comment which opened before `position`."""
+    """Return the index after the closing parenthesis of the comment that began before `position`."""
     depth = 1
     while position < len(text) and depth:
         char = text[position]
@@ -223,10 +223,10 @@ class Typed:
 
 
 def read_typed(fields: Fields, name: str) -> Typed:
-    """Return a field as value and parameters; RFC 2231 pieces are joined, a repeated name keeps its first.
+    """Return a field as value and parameters; RFC 2231 pieces are joined, the first of a repeated name counts.
 
-    Comments, quotation marks around the whole, blanks around the slash and a blank in place of the semicolon are read
-    as they were meant.
+    Comments, quotation marks around the whole, blanks around the slash and a blank instead of the semicolon are
+    tolerated.
     """
     text = field_text(fields, name)
     if text.startswith("=?"):
@@ -244,7 +244,7 @@ def read_typed(fields: Fields, name: str) -> Typed:
             plain = re.sub(r"\\(.)", r"\1", given[1:-1])
         else:
             plain = given.strip() if "name" in key.lower() else given.partition("(")[0].strip(" \t'")
-        if key.lower() != "charset" or "/" not in plain:  # a media type in the place of a charset
+        if key.lower() != "charset" or "/" not in plain:  # a media type instead of a charset
             parameters.setdefault(key.lower(), plain)
     if "*" in rest:
         _join_extended(parameters)
@@ -252,7 +252,7 @@ def read_typed(fields: Fields, name: str) -> Typed:
 
 
 def _join_extended(parameters: dict[str, str]) -> None:
-    """Replace `name*0*=…` pieces by `name` (RFC 2231 §3, §4), at most a hundred pieces a name."""
+    """Replace `name*0*=…` pieces by `name` (RFC 2231 §3, §4), at most a hundred per name."""
     for name in {key.partition("*")[0] for key in parameters if "*" in key}:
         charset, octets = "", b""
         pieces = [f"{name}*"] if f"{name}*" in parameters or f"{name}*0*" not in parameters else []

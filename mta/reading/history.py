@@ -1,7 +1,7 @@
-"""Where somebody else's mail begins in lines: separators, quoted headers and attributions, as mail clients write them.
+"""Finds the line where a quoted mail begins: separators, quoted headers and attributions of mail clients.
 
-A mail that answers and forwards nothing has no history but below a client's own separator: what looks like a header in
-it is a form or a notice. Not here: what is done with history (mta.reading.quotes), the words of the clients
+A mail that is no answer and no forward has history only below a client's own separator: anything else in it that looks
+like a header is a form or a notice. Not here: cutting history (mta.reading.quotes), the phrases of the clients
 (mta.reading.client_phrases).
 """
 
@@ -41,17 +41,17 @@ _TAIL: Final = 12
 
 
 def bare(line: str) -> str:
-    """Return a line without marks of writing direction, which clients put around names and dates."""
+    """Return a line without the direction marks that clients put around names and dates."""
     return line if line.isascii() else line.translate(_DIRECTIONS)
 
 
 def is_rule(line: str) -> bool:
-    """Tell whether a line is nothing but a drawn one."""
+    """Return whether a line is only a drawn line."""
     return _RULE.fullmatch(line) is not None
 
 
 def history_start(lines: Sequence[str], *, is_reply: bool) -> tuple[int, bool]:
-    """Return the index of the line where somebody else's mail begins, and whether it is marked as forwarded.
+    """Return the index of the line where a quoted mail begins, and whether it is marked as forwarded.
 
     `is_reply` says that the mail answers or forwards another by its own fields. Lines are without marks of direction.
     """
@@ -74,7 +74,7 @@ def history_start(lines: Sequence[str], *, is_reply: bool) -> tuple[int, bool]:
 
 
 def _reply_start(lines: Sequence[str], index: int, text: str, *, below: bool) -> int | None:
-    """Return where history begins that only an answer or a forward has and that is seen by this line, None for none."""
+    """Return the start of history that this line shows and that only an answer or forward has, None for none."""
     if below and len(text) <= _JUDGED and REPLY_ABOVE.search(text):
         return index
     if (_is_stroke(text) and _is_block(lines, _next_text(lines, index))) or _is_block(lines, index):
@@ -85,12 +85,12 @@ def _reply_start(lines: Sequence[str], index: int, text: str, *, below: bool) ->
 
 
 def _may_begin_history(text: str) -> bool:
-    """Tell whether a stripped line needs a closer look: history begins with a stroke, has a colon or says where."""
+    """Return whether a stripped line may begin history: it starts with a stroke, has a colon or «above this»."""
     return text[0] in _STROKES or ":" in text or "\N{FULLWIDTH COLON}" in text or "above this" in text
 
 
 def _is_framed(lines: Sequence[str], index: int) -> bool:
-    """Tell whether an attribution between hyphens begins here, as Notes and Zoho write it, also over three lines."""
+    """Return whether an attribution between hyphens begins here, as Notes and Zoho write it on up to three lines."""
     text = lines[index].strip()
     if not text.startswith("---"):
         return False
@@ -105,14 +105,14 @@ def _is_framed(lines: Sequence[str], index: int) -> bool:
 
 
 def _is_client_frame(lines: Sequence[str], index: int, text: str, *, is_reply: bool) -> bool:
-    """Tell whether a client's own drawing begins history: a rule above a mail header, Notes' boxed labels."""
+    """Return whether a client's drawing begins history: a rule above a mail header, or Notes' boxed labels."""
     if text[0] == "|":
         boxed = index + 1 < len(lines) and _NOTES_BOX.fullmatch(text) is not None
         return boxed and bool(_label(lines[index + 1].strip(" |\t")))
     if is_reply and _is_stroke(text):
         begin = _next_text(lines, index)
         fields = lines[begin : begin + 4]
-        # Four fields of any language, with an address and an instant among them.
+        # Four fields in any language, including an address and a date.
         return (
             len(fields) == 4
             and all(map(_LABEL.match, fields))
@@ -128,7 +128,7 @@ def _is_client_frame(lines: Sequence[str], index: int, text: str, *, is_reply: b
 
 
 def _is_stroke(text: str) -> bool:
-    """Tell whether a line is a drawn one, or words between hyphens in a language that we do not know."""
+    """Return whether a line is drawn, or has words between hyphens in a language that we do not know."""
     return is_rule(text) or (len(text) <= _JUDGED and _FRAMED.fullmatch(text) is not None)
 
 
@@ -137,7 +137,7 @@ def _has_instant(lines: Sequence[str]) -> bool:
 
 
 def _next_text(lines: Sequence[str], index: int) -> int:
-    """Return the index of the next line with text within three, or the last index."""
+    """Return the index of the next line with text among three, or the last index."""
     for position in range(index + 1, min(index + 4, len(lines))):
         if lines[position].strip():
             return position
@@ -145,13 +145,13 @@ def _next_text(lines: Sequence[str], index: int) -> int:
 
 
 def _label(line: str) -> str:
-    """Return which header field a line shows, "" for none; NetEase shows them in a table."""
+    """Return the header field in a line, "" for none; NetEase has them in a table."""
     match = _LABEL.match(line) or _CELL.match(line.lstrip())
     return HEADER_LABELS.get(" ".join(match[1].split()).lower(), "") if match is not None else ""
 
 
 def _block(lines: Sequence[str], index: int) -> tuple[set[str], int]:
-    """Return the kinds of header fields shown from this line on, and the index after them."""
+    """Return the kinds of header fields from this line on, and the index after them."""
     kinds: set[str] = set()
     end = index
     continued = 0
@@ -173,9 +173,9 @@ def _block(lines: Sequence[str], index: int) -> tuple[set[str], int]:
 
 
 def _is_block(lines: Sequence[str], index: int) -> bool:
-    """Tell whether a quoted mail header begins here: several fields with an address or a date, as no author types them.
+    """Return whether a quoted mail header begins here: several fields with an address or a date.
 
-    Something must stand above or below it: a mail of nothing but such fields is a notice.
+    There must be text above or below it: a mail that has only such fields is a notice.
     """
     if not _label(lines[index]):
         return False
@@ -191,7 +191,7 @@ def _is_block(lines: Sequence[str], index: int) -> bool:
 
 
 def _block_end(lines: Sequence[str], index: int) -> int:
-    """Return the index after the quoted header that begins within three lines of `index`, 0 where none does."""
+    """Return the index after the quoted header that begins within three lines of `index`, 0 if none does."""
     for position in range(index, min(index + 3, len(lines))):
         if lines[position].strip():
             kinds, end = _block(lines, position)
@@ -211,7 +211,7 @@ def after_header(lines: Sequence[str]) -> int:
 
 
 def _attribution_start(lines: Sequence[str], index: int) -> int | None:
-    """Return where the «… wrote:» that ends on this line begins, None where it is no such line."""
+    """Return where the «… wrote:» that ends on this line begins, None if there is none."""
     joined = ""
     for first in range(index, max(index - 3, -1), -1):
         line = lines[first].strip()
@@ -239,7 +239,7 @@ def _is_attribution(text: str) -> bool:
 
 
 def _is_strong(lines: Sequence[str]) -> bool:
-    """Tell whether an attribution line is one without a visible quote below: a date, and what clients say with it."""
+    """Return whether an attribution counts without a quote below: a date with a time, an address or an intro."""
     text = " ".join(lines)
     if _DATE.search(text) is None:
         return False
@@ -247,7 +247,7 @@ def _is_strong(lines: Sequence[str]) -> bool:
 
 
 def _quote_follows(lines: Sequence[str], index: int) -> bool:
-    """Tell whether the next line with text is quoted."""
+    """Return whether the next line with text is quoted."""
     for line in lines[index + 1 : index + 5]:
         if line.strip():
             return line.lstrip().startswith(">") or line == QUOTE_MARK
@@ -255,14 +255,14 @@ def _quote_follows(lines: Sequence[str], index: int) -> bool:
 
 
 def is_quoted(line: str) -> bool:
-    """Tell whether a line is quoted by its mark or by HTML."""
+    """Return whether a line is quoted by its mark or by HTML."""
     return line == QUOTE_MARK or line.lstrip().startswith(">")
 
 
 def drop_attribution(lines: list[str]) -> int:
-    """Take the attribution above a quote off the end of the lines; the answer is its length, 0 for none.
+    """Remove the attribution above a quote from the end of the lines; returns its length, 0 for none.
 
-    The instant and the address say enough in a language whose verb is not known.
+    A date and an address suffice in a language whose verb is not known.
     """
     tail = [bare(line) for line in lines[-_TAIL:]]
     end = len(tail)
@@ -281,9 +281,9 @@ def drop_attribution(lines: list[str]) -> int:
 
 
 def _address_and_instant(lines: Sequence[str], index: int) -> int | None:
-    """Return where the lines begin that end here and name an address, a date and a time, None where none do.
+    """Return where the lines with an address, a date and a time that end here begin, None if there are none.
 
-    Without a colon behind, the date must come first and the address last, as old Gmail has it.
+    Without a colon at the end, the date must come first and the address last, as in old Gmail.
     """
     joined = ""
     colon = lines[index].strip()[-1] in _COLONS

@@ -1,8 +1,8 @@
-"""HTML of a mail → lines of readable text, with what its structure says about quotes, signatures and hidden text.
+"""HTML of a mail → lines of readable text, by its structure without quotes, signatures and hidden text.
 
-Parts that are not the author's are left out and named in `HtmlText.removed`; quoted history leaves a line `QUOTE_MARK`
-behind. Which elements those are is known in mta.reading.html_marks; words that only look like history or a signature
-are judged on the lines by mta.reading.quotes. selectolax (lexbor) is used in this file only.
+Parts that are not the author's are left out and named in `HtmlText.removed`; quoted history becomes a line
+`QUOTE_MARK`. mta.reading.html_marks decides which elements those are; mta.reading.quotes judges lines that only look
+like history or a signature. Only this file uses selectolax (lexbor).
 """
 
 import re
@@ -25,7 +25,7 @@ QUOTE_MARK: Final = "\ue000"
 class HtmlText:
     """The text of an HTML body, lines joined by LF.
 
-    `structured` tells whether a client's marks were found in it, `tabular` whether it has tables.
+    `structured` says whether it has a client's marks, `tabular` whether it has tables.
     """
 
     text: str
@@ -61,7 +61,7 @@ _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _LIST_NUMBER: Final = re.compile(r"\(?[0-9]{1,3}[.)]|[a-z]{1,2}[.)]")
 _HEADER_LABEL: Final = re.compile(r"[^\W\d_][^\n:\N{FULLWIDTH COLON}]{0,24}[:\N{FULLWIDTH COLON}]")
 _LOOKS: Final = 20
-"""How often one document may have a whole element searched, since elements lie in each other."""
+"""How many searches of whole elements one document may cause, since elements are nested."""
 
 _SIGNATURE_BREAK: Final = "linebreakatbeginningofsignature"
 _EMOJI: Final = re.compile(r"[^\x00-\x7f]{1,8}")
@@ -100,7 +100,7 @@ class _Frame:
 
 @dataclass(slots=True)
 class _Row:
-    """The cells of one table row, each as its lines."""
+    """The cells of one table row, each as lines."""
 
     cells: list[list[str]] = field(default_factory=list)
 
@@ -180,7 +180,7 @@ class _Writer:
             stack.append((child, ""))
 
     def _cut(self, node: LexborNode, tag: str) -> bool:
-        """Tell whether this element and what it holds is not text of the author's, and note what it was."""
+        """Return whether this element and its content is not the author's text, and note its kind."""
         verdict = judge_element(tag, node.attributes, self.styles, keep_history=self.keep_history)
         if verdict is None:
             return False
@@ -224,14 +224,14 @@ class _Writer:
             current.append(text)
 
     def _flush(self, *, force: bool = False) -> None:
-        """End the current line; a forced break of nothing is an empty line."""
+        """End the current line; if forced, an empty one too."""
         frame = self.frames[-1]
         line = "".join(frame.current)
         frame.current.clear()
-        # A line of nothing but no-break spaces is how Outlook writes an empty one.
+        # Outlook writes an empty line as no-break spaces.
         text = line.rstrip() if self.preformatted else " ".join(line.split())
         if text == "--" and not self.preformatted and line.lstrip() != "--":
-            text = "-- "  # RFC 3676 §4.3: its blank is what tells a signature
+            text = "-- "  # RFC 3676 §4.3: its blank marks a signature
         if not text and not force and not (line and line.strip(" ")):
             return
         if text and self.spaced:
@@ -243,7 +243,7 @@ class _Writer:
         frame.lines.append(text)
 
     def _enter(self, node: LexborNode, tag: str) -> str:
-        """Begin an element; the answer is what to end with, empty for nothing."""
+        """Begin an element; returns the text that ends it, empty for none."""
         if tag == "br":
             self._flush(force=True)
             name = (node.attributes.get("id") or "").lower().removeprefix("x_")
@@ -275,7 +275,7 @@ class _Writer:
         return self.looks >= 0
 
     def _leave_out_signature(self, node: LexborNode) -> None:
-        """Leave out the block after the break that Apple's phones put above the signature."""
+        """Leave out the block after the break with which Apple's phones begin the signature."""
         block = node.next
         while block is not None and block.tag == "-text" and not (block.text_content or "").strip():
             block = block.next
@@ -320,7 +320,7 @@ class _Writer:
         return not name.startswith(("mso", "x_mso")) and not _NO_MARGIN.search(style)
 
     def _list_glyph(self, node: LexborNode) -> None:
-        """Turn Outlook's drawn bullet («·» in Symbol) into a hyphen (its list paragraphs are no list in HTML)."""
+        """Turn Outlook's drawn bullet («·» in Symbol) into a hyphen (its lists are only paragraphs in HTML)."""
         style = (node.attributes.get("style") or "").lower().replace(" ", "")
         if "mso-list:ignore" in style:
             glyph = " ".join(node.text(deep=True).split())
@@ -349,7 +349,7 @@ class _Writer:
             self.spaced = True
 
     def _write_row(self, row: _Row) -> None:
-        """Write a row: cells of one line each stand side by side, others below each other."""
+        """Write a row: cells of one line side by side, others below each other."""
         cells = [cell for cell in row.cells if any(line.strip() for line in cell)]
         lines = self.frames[-1].lines
         if not cells:
@@ -380,7 +380,7 @@ class _Writer:
 
 
 def _has_colours(node: LexborNode) -> bool:
-    """Tell whether something in an element has a colour of its own."""
+    """Return whether anything in an element has its own colour."""
     return any(inner.mem_id != node.mem_id for inner in node.css("[style*='color'], [color]"))
 
 
@@ -391,13 +391,13 @@ def _number(node: LexborNode, attribute: str) -> int:
 
 
 def _has_sizes(node: LexborNode) -> bool:
-    """Tell whether some text in an element without size has one."""
+    """Return whether any text in an element without size has one."""
     styles = (inner.attributes.get("style") or "" for inner in node.css("[style*='font-size']"))
     return any(not has_no_size(style) for style in styles)
 
 
 def _shows_header(node: LexborNode) -> bool:
-    """Tell whether an element shows four labels as a quoted mail header does, in whatever language."""
+    """Return whether an element has four labels like a quoted mail header, in any language."""
     pieces = node.text(deep=True, separator="\n")[:4_000].split("\n")
     return sum(_HEADER_LABEL.fullmatch(piece.strip()) is not None for piece in pieces) >= 4
 
@@ -407,7 +407,7 @@ def _bare(url: str) -> str:
 
 
 def _readable_url(href: str) -> str:
-    """Return the address a reader can use: http only, a rewritten one (Safe Links) undone, "" for anything else."""
+    """Return the address for a reader: only http, rewritten ones (Safe Links) restored, "" for anything else."""
     href = href.strip()
     if not href.lower().startswith(("http://", "https://")) or len(href) > 2_000:
         return ""

@@ -1,8 +1,8 @@
-"""HTML from outside → HTML that a tree builder reads in linear time, with only the attributes that html looks at.
+"""HTML from outside → HTML that a tree builder reads in linear time, with only the attributes that html uses.
 
-HTML's own algorithm is not linear: a block looks through all open elements for a paragraph to close, formatting
-elements are copied into every following block (HTML standard §13.2.4.3), attributes of a tag are compared with each
-other. Small documents cannot abuse that and pass as they are; all others are tokenised here and written anew.
+HTML's own algorithm is not linear: a block searches all open elements for a paragraph to close, formatting elements are
+copied into every following block (HTML standard §13.2.4.3), attributes of a tag are compared with each other. Small
+documents cannot abuse that and pass unchanged; all others are tokenised here and rewritten.
 """
 
 import re
@@ -60,12 +60,12 @@ _CLOSED: Final = re.compile(r"</?[a-z][a-z0-9]{0,9}\s?/?>\s*\Z", re.IGNORECASE)
 
 
 def holds_markup(text: str) -> bool:
-    """Tell whether a text that calls itself HTML has any, without which its line ends are those of the author."""
+    """Return whether a text labelled HTML has any markup; without it the line ends are the author's."""
     return _MARKUP.search(text) is not None
 
 
 def holds_page(text: str) -> bool:
-    """Tell whether a text that calls itself plain is a page, a fragment between tags, or lines that end in tags."""
+    """Return whether a text labelled plain is a page, a fragment between tags, or lines that end in tags."""
     if "<" not in text:
         return False
     begin = _PAGE.match(text)
@@ -76,7 +76,7 @@ def holds_page(text: str) -> bool:
 
 
 def bounded_html(html: str) -> str:
-    """Return HTML of the same text at linear cost: as it is if small, else written anew and cut at the bounds."""
+    """Return HTML of the same text at linear cost: unchanged if small, else rewritten and cut at the bounds."""
     if html.count("<") <= _SMALL_TAGS and len(html) <= _SMALL_LENGTH:
         return html
     out: list[str] = []
@@ -107,7 +107,7 @@ def _raw_end(html: str, position: int, name: str) -> int:
 
 
 def _written(name: str, close: str, rest: str) -> str:
-    # A custom element in place of <a>, since links are formatting elements too.
+    # A custom element instead of <a>, since links are formatting elements too.
     name = {"a": "x-a"}.get(name, "span" if name in _FORMATTING else name)
     if close or "=" not in rest:
         hidden = "" if close or "hidden" not in rest.lower().split() else " hidden"

@@ -1,4 +1,4 @@
-"""What mail clients mark in their HTML: history, signatures, disclaimers, hidden text; the marks and one judgement.
+"""The marks of mail clients in HTML: history, signatures, disclaimers, hidden text; tables and one judgement.
 
 Not here: walking the tree and writing text (mta.reading.html).
 """
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Removal(StrEnum):
-    """What kind of text was left out, for the sender who asks why."""
+    """The kind of text that was left out, for the sender who asks why."""
 
     QUOTE = "quoted history"
     SIGNATURE = "signature"
@@ -39,7 +39,7 @@ _DIVIDER_IDS: Final = frozenset(
 )
 _DIVIDER_MARKERS: Final = frozenset({"__divider__", "__headers__", "__quoted_text__"})
 _SIGNATURE_MARKERS: Final = frozenset({"__sig_pre__", "__sig_post__"})
-"""Zimbra's: its signature stands above or below what is quoted."""
+"""Zimbra's: its signature is above or below the quote."""
 _DIVIDER_NAMES: Final = frozenset({"_____replyseparator", "_mailoriginal", "messagereplysection"})
 _QUOTE_CLASSES: Final = frozenset(
     {
@@ -99,9 +99,9 @@ _TIGHT_PARAGRAPH: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """What matters of a document's style: whether paragraphs have no margin, which `.class` and `#id` are hidden.
+    """The relevant style of a document: whether paragraphs have no margin, which `.class` and `#id` are hidden.
 
-    `blank` says that nothing in it has a background, so that white words are seen by nobody.
+    `blank` says that nothing in it has a background, so that white text is invisible.
     """
 
     tight: bool
@@ -111,10 +111,10 @@ class Styles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkVerdict:
-    """An element is not its author's text: what it is, and whether all that follows it goes too.
+    """What an element is that is not its author's text, and whether all that follows is left out too.
 
-    `forward_only`: only where its heading says that it is a forwarded mail; `labelled_only`: only where it shows the
-    labels of a mail header; `sizeless_only`, `colourless_only`: only where nothing in it has a size or a colour.
+    `forward_only`: only if its heading says that it is a forwarded mail; `labelled_only`: only if it has the labels of
+    a mail header; `sizeless_only`, `colourless_only`: only if nothing in it has a size or a colour.
     """
 
     removal: Removal
@@ -126,7 +126,7 @@ class MarkVerdict:
 
 
 def read_styles(html: str) -> Styles:
-    """Return what the style sheets say outside of media queries, as far as they are not very long."""
+    """Return the relevant style of the style sheets outside media queries, unless they are very long."""
     sheet = _MEDIA.sub(" ", "\n".join(_style_sheets(html))[:_SHEET_LENGTH])
     hidden: set[str] = set()
     for selectors, declarations in _rules(sheet):
@@ -141,7 +141,7 @@ def read_styles(html: str) -> Styles:
 
 
 def _rules(sheet: str) -> Iterator[tuple[str, str]]:
-    """Yield selectors and declarations, without a regular expression: a sheet without braces must not take long."""
+    """Yield selectors and declarations, without a regular expression, which is slow on a sheet without braces."""
     for piece in sheet.split("}")[:-1]:
         before, brace, declarations = piece.rpartition("{")
         if brace and len(declarations) <= _RULE_LENGTH:
@@ -162,17 +162,17 @@ def _style_sheets(html: str) -> Iterator[str]:
 def judge_element(
     tag: str, attributes: Mapping[str, str | None], styles: Styles, *, keep_history: bool
 ) -> MarkVerdict | None:
-    """Return what an element is by its attributes, None for text of the author's."""
+    """Return the verdict on an element by its attributes, None for the author's text."""
     if not attributes:
         return MarkVerdict(removal=Removal.SIGNATURE) if tag == "signature" else None
-    # Outlook on the web puts x_ before the names in mails that it quotes.
+    # Outlook on the web puts x_ before the names in quoted mails.
     name = (attributes.get("id") or "").lower().removeprefix("x_")
     classes = {word.removeprefix("x_") for word in (attributes.get("class") or "").lower().split()}
     style = "".join((attributes.get("style") or "").lower().split())
     if (style and _HIDDEN.search(style)) or "hidden" in attributes or _is_hidden(name, classes, styles):
         return MarkVerdict(removal=Removal.HIDDEN)
     if has_no_size(style):
-        # Newsletters take the size from a cell and give it back to what is inside.
+        # Newsletters set the size of a cell to 0 and restore it inside.
         return MarkVerdict(removal=Removal.HIDDEN, sizeless_only=True)
     if styles.blank and (_WHITE.search(style) or (attributes.get("color") or "").lower() in _WHITES):
         return MarkVerdict(removal=Removal.HIDDEN, colourless_only=True)
@@ -181,7 +181,7 @@ def judge_element(
 
 
 def has_no_size(style: str) -> bool:
-    """Tell whether a style attribute takes all size from the text."""
+    """Return whether a style attribute sets the size of the text to 0."""
     return "font-size" in style and _NO_SIZE.search("".join(style.lower().split())) is not None
 
 
@@ -192,7 +192,7 @@ def _is_hidden(name: str, classes: set[str], styles: Styles) -> bool:
 
 
 def _judge_below(tag: str, attributes: Mapping[str, str | None], name: str, classes: set[str]) -> MarkVerdict | None:
-    """Judge what stands below the author's words."""
+    """Judge elements below the author's words."""
     known = name in _SIGNATURE_IDS or (attributes.get("name") or "").lower() in _SIGNATURE_IDS
     if known or classes & _SIGNATURE_CLASSES or _marker(attributes) in _SIGNATURE_MARKERS or tag == "signature":
         return MarkVerdict(removal=Removal.SIGNATURE)
@@ -223,9 +223,9 @@ def _judge_history(
         if cited or "gmail_quote" in classes or "border-left" in style:
             return MarkVerdict(removal=Removal.QUOTE)
     elif "gmail_quote" in classes:
-        # A forward has no blockquote in it: all that follows its heading is somebody else's.
+        # A forward has no blockquote: all text after its heading is the forwarded mail.
         return MarkVerdict(removal=Removal.QUOTE, forward_only=True)
     elif tag == "div" and "border-top" in style and _OUTLOOK_BORDER.search(style):
-        # Outlook draws this line above the header of what is answered or forwarded.
+        # Outlook draws this line above the header of the answered or forwarded mail.
         return MarkVerdict(removal=Removal.QUOTE, rest=True, labelled_only=True)
     return None

@@ -1,6 +1,6 @@
-"""One mail → its facts and the parts that can hold text: a bounded reader for hostile input that never raises.
+"""One mail → its facts and its text parts: a bounded reader for hostile input that never raises.
 
-Headers first, then only parts that can hold text; attachments are remembered as a range and never decoded here. Every
+It reads headers first, then only parts with text; attachments are recorded as a range and never decoded here. Every
 bound is in `MailLimits`; time is linear in the size. Not here: single fields and encoded words (mta.reading.headers),
 whether the mail is automatic (mta.reading.automatic), whose words the text is (mta.reading.body). RFC 2045, 2046, 2183,
 3676, 1847, 5322.
@@ -35,7 +35,7 @@ from sms.outcome import Refusal, Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailLimits:
-    """The bounds of one mail. Beyond the first five it is refused; beyond the others it is read no further."""
+    """The bounds of one mail. Beyond the first five it is refused; beyond the others the rest is not read."""
 
     header_octets: int = 100_000
     header_fields: int = 2_000
@@ -50,7 +50,7 @@ class MailLimits:
 
 
 class Encryption(StrEnum):
-    """Why a mail's text cannot be read by anybody but its addressee."""
+    """Why only the addressee can read a mail's text."""
 
     SMIME = "S/MIME"
     PGP = "PGP"
@@ -58,7 +58,7 @@ class Encryption(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """One part that is no text of the mail: where its encoded octets lie in the raw mail."""
+    """One part that is no text of the mail, as the range of its encoded octets in the raw mail."""
 
     name: str
     media_type: str
@@ -69,11 +69,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedMail:
-    """What a mail says of itself. Strings are single clean lines; sections are clean text with LF.
+    """The facts of a mail. Strings are single clean lines; sections are clean text with LF.
 
-    `author` is the one addr-spec of From, empty where From holds none or several (`author_problem` says which).
-    `priority` is EXPRESS where the client's flag says so, else None. `report_type` is that of multipart/report, else of
-    the first report among the parts. `header` is the header block as received, without
+    `author` is the one addr-spec of From, empty if From has none or several (`author_problem` says which). `priority`
+    is EXPRESS if the client's flag says so, else None. `report_type` is that of multipart/report, else of the first
+    report among the parts. `header` is the header block as received, without
     the line end of its last field.
     """
 
@@ -98,11 +98,11 @@ class ParsedMail:
     attachments: tuple[Attachment, ...] = ()
 
     def text(self, name: str) -> str:
-        """Return the first header field of this name as one clean line, encoded words as they are; "" if absent."""
+        """Return the first header field of this name as one clean line, encoded words not decoded; "" if absent."""
         return field_text(self.fields, name.lower())
 
     def has(self, name: str) -> bool:
-        """Tell whether the mail has a header field of this name."""
+        """Return whether the mail has a header field of this name."""
         return name.lower() in self.fields
 
 
@@ -121,7 +121,7 @@ _CANDIDATES: Final = 100_000
 
 
 def read_mail(raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
-    """Read a mail as it came in DATA: CRLF or LF line ends, at most the bounds; never raises."""
+    """Read a mail as it came in DATA, with CRLF or LF line ends, up to the bounds; never raises."""
     split = split_header(raw, 0, len(raw), limits.header_octets)
     if split is None:
         return _refused(f"the header is longer than {limits.header_octets} octets")
@@ -178,7 +178,7 @@ def _refused(detail: str) -> Refused:
 
 
 def _read_author(fields: Fields) -> tuple[str, str, str]:
-    """Return address, name and, where From is not exactly one address, what is wrong with it."""
+    """Return address, name and, if From is not exactly one address, what is wrong with it."""
     values = fields.get("from", [])
     if not values:
         return "", "", "the mail has no From"
@@ -208,7 +208,7 @@ def _read_priority(fields: Fields) -> Priority | None:
 
 @dataclass(slots=True)
 class _Part:
-    """What is known of one entity while its text is taken."""
+    """The known facts of one entity while its text is taken."""
 
     fields: Fields
     media: Typed
@@ -217,7 +217,7 @@ class _Part:
 
 
 class _Walk:
-    """One pass over the entities of a mail, collecting what can hold text (RFC 2046 §5)."""
+    """One pass over the entities of a mail that collects their texts (RFC 2046 §5)."""
 
     __slots__ = (
         "attachments",
@@ -255,7 +255,7 @@ class _Walk:
         self.text_octets = 0
 
     def entity(self, fields: Fields, start: int, end: int, depth: int, *, forwarded: bool = False) -> None:
-        """Take one entity whose body lies between the two offsets."""
+        """Take one entity whose body is between the two offsets."""
         self.parts += 1
         if self.parts > self.limits.parts:
             self.problem = f"the mail has more than {self.limits.parts} parts"
@@ -279,7 +279,7 @@ class _Walk:
             self._text(part, forwarded=forwarded)
 
     def _source(self, part: _Part, depth: int, *, forwarded: bool) -> bool:
-        """Take a text that is the source of MIME, as where an empty line came into the header; tell whether it was."""
+        """Take a text that is MIME source, as after an empty line inside the header; returns whether it was."""
         boundary = undeclared_boundary(self.raw, part.start, part.end)
         if boundary:
             part.media = Typed(value="multipart/mixed", parameters={"boundary": boundary})
@@ -303,7 +303,7 @@ class _Walk:
             return
         ranges = self._split(part)
         if not ranges:
-            # Without a boundary nothing can be told apart: RFC 2045 §5.2 has it read as plain text.
+            # Without a boundary there are no parts: RFC 2045 §5.2 reads it as plain text.
             part.media = Typed(value="text/plain", parameters={})
             self._text(part, forwarded=forwarded)
             return
@@ -317,7 +317,7 @@ class _Walk:
                 self.problem = "a part's header is too long"
                 return
             before = len(self.sections)
-            body = inner[1] if fields or inner[0] == start else start  # text where the header should be
+            body = inner[1] if fields or inner[0] == start else start  # text instead of a header
             self.entity(fields, body, end, depth + 1, forwarded=forwarded)
             if self.problem:
                 return
@@ -326,7 +326,7 @@ class _Walk:
             self.sections[len(self.sections) - sum(map(len, children)) :] = merged(children)
 
     def _split(self, part: _Part) -> Ranges:
-        """Return the ranges of a multipart's parts, by the boundary that it declares or else by the one it uses."""
+        """Return the ranges of a multipart's parts, by the declared boundary, else by the used one."""
         declared = part.media.parameters.get("boundary", "")
         for boundary in (declared, guessed_boundary(self.raw, part.start, part.end)):
             if not boundary or len(boundary) > self.limits.boundary_octets:
@@ -341,7 +341,7 @@ class _Walk:
         return []
 
     def _message(self, part: _Part, depth: int) -> None:
-        """Take the texts of an attached mail; they count only where the mail itself has none."""
+        """Take the texts of an attached mail; they count only if the mail itself has none."""
         encoding = _encoding(part.fields)
         if encoding:
             octets = self._decoded(part, encoding)
@@ -356,7 +356,7 @@ class _Walk:
         self.entity(fields, inner[1], part.end, depth + 1, forwarded=True)
 
     def _encoded(self, part: _Part, encoding: str, depth: int, *, forwarded: bool) -> bool:
-        """Take a multipart that was encoded as a whole, which RFC 2045 §6.4 forbids; tell whether it was one."""
+        """Take a multipart that was encoded as a whole, which RFC 2045 §6.4 forbids; returns whether it was one."""
         boundary = part.media.parameters.get("boundary", "").encode("utf-8", "replace")
         if boundary and self.raw.find(b"--" + boundary, part.start, part.end) >= 0:
             return False
@@ -365,14 +365,14 @@ class _Walk:
         return b"\n" in octets and self._within(octets, fields, depth, forwarded=forwarded)
 
     def _decoded(self, part: _Part, encoding: str) -> bytes:
-        """Return the octets of an entity that holds others, b"" beyond the bound of all together."""
+        """Return the octets of an entity with other entities inside, b"" beyond the common bound."""
         self.decoded_octets += part.end - part.start
         if self.decoded_octets > self.limits.rich_octets:
             return b""
         return transfer_decoded(self.raw[part.start : part.end], encoding)
 
     def _within(self, octets: bytes, fields: Fields | None, depth: int, *, forwarded: bool = False) -> bool:
-        """Take an entity out of octets of its own, its header there where none is given; tell whether there was one."""
+        """Take an entity from separate octets, with its header if none is given; returns whether there was one."""
         start = 0
         if fields is None:
             split = split_header(octets, 0, len(octets), self.limits.header_octets)
@@ -387,7 +387,7 @@ class _Walk:
         return True
 
     def _signed(self, part: _Part, encoding: str, depth: int) -> bool:
-        """Take the entity inside an opaque signature; tell whether there was one (RFC 8551 §3.5.2)."""
+        """Take the entity inside an opaque signature; returns whether there was one (RFC 8551 §3.5.2)."""
         if part.media.parameters.get("smime-type", "").lower() == "certs-only":
             return False
         inner = signed_content(self._decoded(part, encoding))

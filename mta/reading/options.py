@@ -1,7 +1,7 @@
-"""Options that a sender writes into the subject: `[VALIDITY:4] [QOS:EXPRESS] …` → typed settings for one message.
+"""Options in the subject: `[VALIDITY:4] [QOS:EXPRESS] …` → typed settings for one message.
 
-Not here: whether the customer allows them (addressbook.hierarchy) or they come too late (the caller knows the time).
-Names are taken in any case; brackets around anything else are text.
+Not here: whether the customer allows them (addressbook.hierarchy), whether they come too late (the caller knows the
+time). Names are read in any case; brackets around anything else are text.
 """
 
 import re
@@ -24,7 +24,7 @@ BLACKOUT_MINIMUM: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectOptions:
-    """What the subject asked for. `subject` is what remains of it; `given` has every option as written, by name."""
+    """The options of the subject. `subject` is the rest of it; `given` has every option as written, by name."""
 
     subject: str
     patch: SettingsPatch = field(default_factory=dict)
@@ -35,7 +35,7 @@ class SubjectOptions:
     given: Mapping[str, str] = field(default_factory=dict)
 
 
-# The colon of a Japanese or Chinese keyboard is as good; an option without its end is found, so that it can be told.
+# A Japanese or Chinese colon counts too; an option without its end is found, so that it can be reported.
 _OPTION: Final = re.compile(r"\[\s*([A-Za-z]{2,20})\s*(?:[:\N{FULLWIDTH COLON}]([^\[\]]*)(\]?)|\])")
 _ON_OFF: Final[Mapping[str, bool]] = MappingProxyType({"ON": True, "OFF": False})
 _QOS: Final[Mapping[str, Priority]] = MappingProxyType({"EXPRESS": Priority.EXPRESS, "NORMAL": Priority.NORMAL})
@@ -68,12 +68,12 @@ _PARTS: Final = 20
 
 
 class _MalformedError(Exception):
-    """The value is not what the option takes; the argument says what is expected."""
+    """The option does not take this value; the argument says what is expected."""
 
 
 @dataclass(slots=True)
 class _Options:
-    """What has been read so far."""
+    """The options read so far."""
 
     zone: tzinfo
     patch: dict[str, object] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class _Options:
 
 
 def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refused:
-    """Take the options out of a decoded subject; OPTION_MALFORMED says what is wrong with one and what it takes.
+    """Read the options of a decoded subject; OPTION_MALFORMED says what is wrong with one and what it takes.
 
     `zone` is for instants without an offset. A validity of 0 hours leaves the validity to the settings.
     """
@@ -185,7 +185,7 @@ def _sender(options: _Options, value: str) -> None:
 
 
 def _blackouts(options: _Options, value: str) -> None:
-    """Read `start/end`, several separated by commas; one under an hour is widened to an hour from its start."""
+    """Read `start/end`, several separated by commas; one under an hour is extended to an hour from its start."""
     expected = "start/end such as 2026-11-23T22:00:00+01:00/2026-11-24T06:00:00+01:00, the end later than the start"
     periods = []
     for interval in re.split(r"[,;]", value):

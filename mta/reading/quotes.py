@@ -1,8 +1,8 @@
-"""Lines of a mail → the lines that its author typed: quoted history, signatures, footers and disclaimers are left out.
+"""Lines of a mail → the lines that its author typed, without quoted history, signatures, footers and disclaimers.
 
-Judged are lines, whether they came from plain text or from HTML: where history begins by mta.reading.history, what
-stands below the author's words by mta.reading.signatures. When in doubt a line stays: own words that merely look like
-history or a signature are not cut. RFC 3676 §4.5 (quoting).
+It judges lines, from plain text or HTML: mta.reading.history finds the start of history, mta.reading.signatures the end
+of the author's words. In doubt a line stays: own words that only look like history or a signature are not cut. RFC 3676
+§4.5 (quoting).
 """
 
 import re
@@ -20,7 +20,7 @@ _LINE_LIMIT: Final = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnWords:
-    """What remains: `text`, what was left out with its length, and whether a separator said «forwarded»."""
+    """The result: `text`, what was left out with its length, and whether a separator said «forwarded»."""
 
     text: str
     removed: tuple[tuple[Removal, int], ...] = ()
@@ -28,12 +28,12 @@ class OwnWords:
 
 
 def own_words(text: str, *, is_reply: bool, disclaimers: Sequence[str] = (), below: bool = False) -> OwnWords:
-    """Return the words that the author of a mail typed, "" where there are none.
+    """Return the words that the author of a mail typed, "" if there are none.
 
-    `is_reply` says that the mail answers or forwards another by its own fields: without it no line that looks like a
-    quote or a quoted header is one, unless a client's separator stands above. `disclaimers` are the customer's
-    patterns: a paragraph that begins so is cut, `*` standing for any words; at most 50 count. `below` says that words
-    of the author stand above these, in another part of the mail.
+    `is_reply` says that the mail answers or forwards another by its own fields: without it a line that looks like a
+    quote or a quoted header counts as one only below a client's separator. `disclaimers` are the customer's patterns: a
+    paragraph that begins with one is cut, `*` stands for any words; at most 50 count. `below` says that words of the
+    author are above these, in another part of the mail.
     """
     lines = text.split("\n", _LINE_LIMIT)[:_LINE_LIMIT]
     removed: list[tuple[Removal, int]] = []
@@ -49,9 +49,9 @@ def own_words(text: str, *, is_reply: bool, disclaimers: Sequence[str] = (), bel
 
 
 def forwarded_words(text: str, *, disclaimers: Sequence[str] = ()) -> OwnWords:
-    """Return what was forwarded: the words of the mail below the first separator or quoted header, "" for none.
+    """Return the forwarded text: the words of the mail below the first separator or quoted header, "" for none.
 
-    `forward` tells whether a separator calls it forwarded, rather than an original that was answered.
+    `forward` says whether a separator calls it forwarded, not an answered original.
     """
     lines = [bare(line) for line in text.split("\n", _LINE_LIMIT)[:_LINE_LIMIT] if line != QUOTE_MARK]
     start, forward = history_start(lines, is_reply=True)
@@ -99,12 +99,12 @@ def _length(lines: Sequence[str]) -> int:
 
 
 def _may_quote(text: str) -> bool:
-    """Tell whether any line of a text may be quoted."""
+    """Return whether any line of a text may be quoted."""
     return ">" in text or QUOTE_MARK in text
 
 
 def _unquoted(lines: Sequence[str], removed: list[tuple[Removal, int]], *, is_reply: bool) -> list[list[str]]:
-    """Return the stretches of lines between quotes; a quote takes the attribution above it along."""
+    """Return the runs of lines between quotes; the attribution above a quote belongs to it."""
     stretches: list[list[str]] = [[]]
     index = 0
     while index < len(lines):

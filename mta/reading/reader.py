@@ -1,4 +1,4 @@
-"""What reads a mail for the judge: its parts, its text, its table. Here it is done on the spot.
+"""Reads a mail for the intake: its parts, its text, its table; here in the calling process.
 
 `mta.reading.confined_reader` does the same in a process with a deadline, for mails that may take long.
 """
@@ -14,27 +14,27 @@ from sms.settings import Settings
 
 
 class MailReader(Protocol):
-    """The three steps that look into a mail's content; all are pure and never raise for what it holds."""
+    """The three steps that read a mail's content; all are pure and never raise for any content."""
 
     def read(self, raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
         """Return the mail's facts and parts."""
 
     def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
-        """Return the words of its sender; `subject` is without options."""
+        """Return the text of its sender; `subject` is without options."""
 
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
         """Return the rows of an attached table."""
 
 
 class DirectReader:
-    """Reads where it is called."""
+    """Reads in the calling process."""
 
     def read(self, raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
         """Return the mail's facts and parts."""
         return read_mail(raw, limits)
 
     def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
-        """Return the words of its sender."""
+        """Return the text of its sender."""
         return extract_text(mail, settings, subject=subject)
 
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:

@@ -1,4 +1,4 @@
-"""Compressed RTF of Outlook → text or the HTML that it carries; just enough of RTF to read a message.
+"""Compressed RTF of Outlook → text or the HTML inside; just enough of RTF to read a message.
 
 MS-OXRTFCP 2.1 (compression), MS-OXRTFEX 2.1 (HTML inside RTF), RTF 1.9.1. Bounded in output and depth; never raises.
 """
@@ -22,7 +22,7 @@ _DICTIONARY: Final = (
 
 
 def decompress_rtf(octets: bytes) -> bytes:
-    """Return the RTF of a PR_RTF_COMPRESSED value, what was read of it where it is damaged, b"" for something else."""
+    """Return the RTF of a PR_RTF_COMPRESSED value, of a damaged one the readable start, b"" for anything else."""
     if len(octets) < 16:
         return b""
     _, size, kind, _ = struct.unpack_from("<IIII", octets)
@@ -98,7 +98,7 @@ _DEPTH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What holds within one pair of braces."""
+    """The state within one pair of braces."""
 
     skipped: bool = False
     html_rtf: bool = False
@@ -107,7 +107,7 @@ class _Group:
 
 
 def rtf_text(octets: bytes) -> TextSection | None:
-    """Return an RTF document as text, or as the HTML that it encapsulates; None where it holds none."""
+    """Return an RTF document as text, or as the HTML that it encapsulates; None if it has none."""
     if not octets.lstrip().startswith(b"{\\rtf"):
         return None
     reader = _Reader(octets)
@@ -146,7 +146,7 @@ class _Reader:
             elif token["brace"] is not None and not self._brace(token["brace"]):
                 break
         self._settle()
-        # \\u writes UTF-16 units, so an emoji comes as two of them.
+        # \\u writes UTF-16 units, so an emoji is two of them.
         return "".join(self.out).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _brace(self, brace: bytes) -> bool:

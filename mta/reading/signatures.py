@@ -1,4 +1,4 @@
-"""What stands below the author's words: signatures, disclaimers, footers of clients, contact blocks.
+"""Cuts what is below the author's words: signatures, disclaimers, footers of clients, contact blocks.
 
 Not here: the words of the clients (mta.reading.footer_words), HTML's marks (mta.reading.html_marks). RFC 3676 §4.3.
 """
@@ -27,7 +27,7 @@ _CLOSING_LETTERS: Final = 40
 def without_what_is_below(
     lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str], *, below: bool
 ) -> list[str]:
-    """Return the lines without what stands below the author's words."""
+    """Return the lines without those below the author's words."""
     if _may_sign("\n".join(lines)):
         lines = _without_signature(lines, removed)
     lines = _without_disclaimers(lines, removed, disclaimers, below=below)
@@ -36,12 +36,12 @@ def without_what_is_below(
 
 
 def _may_sign(text: str) -> bool:
-    """Tell whether any line of a text may be a signature separator."""
+    """Return whether any line of a text may be a signature separator."""
     return any(stroke in text for stroke in _STROKES)
 
 
 def _may_be_footer(text: str) -> bool:
-    """Tell whether a line may say what it was sent from: as one word of ASCII that is said in no language."""
+    """Return whether a line may name the device or client: in no language a single ASCII word does."""
     return " " in text or not text.isascii()
 
 
@@ -49,7 +49,7 @@ def _without_signature(lines: list[str], removed: list[tuple[Removal, int]]) -> 
     seen_text = False
     for index, line in enumerate(lines):
         if line.strip() and _SIGNATURE_RULE.fullmatch(line.replace("\N{EM DASH}", "--", 1)):
-            # The blank of «-- » makes it a separator by standard; without it the lines below must look signed.
+            # «-- » with its blank is a separator by standard; without it the lines below must look like a signature.
             below = [lines[at] for at in _few_below(lines, index)]
             signed = _looks_signed(below) if _SIGNATURE_MARK.fullmatch(line) else _is_contact(below)
             if line == "-- " or (seen_text and signed):
@@ -61,7 +61,7 @@ def _without_signature(lines: list[str], removed: list[tuple[Removal, int]]) -> 
 
 
 def _is_contact(below: list[str]) -> bool:
-    """Tell whether lines are a name and ways to reach it."""
+    """Return whether lines are a name and contact details."""
     return (
         len(below) >= 3
         and CONTACT.search(below[0][:_JUDGED]) is None
@@ -75,7 +75,7 @@ def _is_sentence(line: str) -> bool:
 
 
 def _few_below(lines: Sequence[str], index: int) -> list[int]:
-    """Return where the lines with text below this one are, nothing if they are more than a signature has."""
+    """Return the indexes of the lines with text below this one, none if they are too many for a signature."""
     below: list[int] = []
     for position in range(index + 1, len(lines)):
         if lines[position].strip():
@@ -90,7 +90,7 @@ def _looks_signed(below: list[str]) -> bool:
         return False
     if _is_footer(below[0].strip()):
         return True
-    # The fields of a notice stand below a stroke too.
+    # The fields of a notice may follow a stroke too.
     fields = any(_FIELD.match(line) and CONTACT.search(line[:_JUDGED]) is None for line in below)
     return not fields and not any(map(_is_sentence, below))
 
@@ -114,7 +114,7 @@ def _without_disclaimers(
             index = end
             blank_above = False
             if kept and is_rule(kept[-1]):
-                kept.pop()  # the line drawn above it goes with it
+                kept.pop()  # the line drawn above it goes too
             continue
         seen_text = seen_text or filled
         blank_above = not filled or is_rule(line)
@@ -134,7 +134,7 @@ def _without_footers(lines: list[str], removed: list[tuple[Removal, int]]) -> li
         elif line and not is_rule(line):
             if linked or _LINK.fullmatch(line) is None:
                 break
-            linked = True  # the link of a footer above it, if there is one
+            linked = True  # perhaps the link of a footer above it
         end -= 1
     if begin == len(lines):
         return lines
@@ -154,9 +154,9 @@ def _is_footer(line: str) -> bool:
 
 
 def _without_contact(lines: list[str], removed: list[tuple[Removal, int]]) -> list[str]:
-    """Cut the contact block below a closing formula and the name; formula and name are words of the author."""
+    """Cut the contact block below a closing formula and the name; both are words of the author."""
     text = "".join(lines)
-    countable = text.isascii() and text.isprintable()  # all blanks are spaces, so that letters are quickly counted
+    countable = text.isascii() and text.isprintable()  # all blanks are spaces, which makes counting letters quick
     for index, line in enumerate(lines):
         if (countable and len(line) - line.count(" ") > _CLOSING_LETTERS) or not CLOSING.fullmatch(line):
             continue

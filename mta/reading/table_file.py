@@ -1,8 +1,7 @@
-"""A table that somebody attached or imports: CSV or XLSX → rows of values by column, or what is wrong with it.
+"""An attached or imported table: CSV or XLSX → rows of values by column, or what is wrong with it.
 
-Strict, since money follows: a damaged or ragged file gives no rows at all. The only file that knows python-calamine;
-hostile files are read in a process that may die (mta.reading.confined_reader). Not here: whose numbers these are. RFC
-4180.
+Strict, since each row costs money: a damaged or ragged file gives no rows at all. The only user of python-calamine;
+hostile files are read in a child process (mta.reading.confined_reader). Not here: checking the numbers. RFC 4180.
 """
 
 import csv
@@ -24,7 +23,7 @@ from sms.personalise import COLUMNS_LIMIT, NUMBER_COLUMNS, VALUE_LIMIT, Table, T
 FILE_LIMIT: Final = 5_000_000
 ROWS_LIMIT: Final = 100_000
 MAIL_ROWS_LIMIT: Final = 50_000
-"""What comes by mail is read within a second and 64 MB; an operator's own list may be longer."""
+"""A table from a mail is read within a second and 64 MB; an operator's own list may be longer."""
 CELLS_LIMIT: Final = 200_000
 _WIDTH_LIMIT: Final = 4 * COLUMNS_LIMIT
 _RECORD_LINES: Final = 1_000
@@ -51,11 +50,11 @@ _Record = tuple[int, Sequence[str]]
 
 
 class _DamagedTableError(Exception):
-    """The file gives no rows; the argument says why, to its author."""
+    """The file gives no rows; the argument tells its author why."""
 
 
 def is_table_file(name: str, media_type: str) -> bool:
-    """Tell whether a file of this name and type is meant as a table; mail clients often get the type wrong."""
+    """Return whether a file with this name and type is a table; mail clients often send the wrong type."""
     suffix = PurePath(name).suffix.lower()
     return suffix in {".csv", ".tsv", ".xlsx", ".xls"} or media_type in _CSV_TYPES or media_type == _XLSX_TYPE
 
@@ -63,7 +62,7 @@ def is_table_file(name: str, media_type: str) -> bool:
 def read_table(content: bytes, *, rows_limit: int = ROWS_LIMIT) -> Table | Refused:
     """Return the rows of a table whose first row names the columns; TEMPLATE_INCOMPLETE says what is wrong with it.
 
-    The number is in the first column whose name says so (`number`, `phone`, `mobile`, …), else in the first column.
+    The number is in the first column with such a name (`number`, `phone`, `mobile`, …), else in the first column.
     """
     try:
         return _table_of(_read_records(content, rows_limit))
@@ -101,7 +100,7 @@ def _table_of(records: Sequence[_Record]) -> Table:
 
 def _read_columns(line: int, cells: Sequence[str]) -> tuple[str, ...]:
     while cells and not cells[-1].strip():
-        cells = cells[:-1]  # Excel writes as many delimiters as its widest row ever had
+        cells = cells[:-1]  # Excel writes as many delimiters as the widest row ever had
     if len(cells) > COLUMNS_LIMIT:
         raise _DamagedTableError(f"it has more than {COLUMNS_LIMIT} columns")
     for cell in cells:
@@ -151,7 +150,7 @@ def _read_csv(content: bytes, rows_limit: int) -> Sequence[_Record]:
 
 
 class _Lines:
-    """The lines of a text with their ends; none has more cells, and no record more lines, than any table needs."""
+    """The lines of a text with their ends; bounds the cells of a line and the lines of a record."""
 
     def __init__(self, text: str, delimiter: str) -> None:
         self._lines = _LINE.finditer(text)
@@ -172,7 +171,7 @@ class _Lines:
 
 
 def _with_one_width(records: Sequence[_Record]) -> Sequence[_Record]:
-    """Drop the empty cells that stand behind the last named column in every row."""
+    """Drop the empty cells behind the last named column in every row."""
     if not records:
         return records
     width = len("\0".join(records[0][1]).rstrip(" \0").split("\0"))
@@ -216,9 +215,9 @@ def _read_xlsx(content: bytes, rows_limit: int) -> Sequence[_Record]:
 
 
 def _check_archive(content: bytes) -> None:
-    """Refuse an archive that unpacks to more than any table needs, or has a cell far from all others.
+    """Refuse an archive that unpacks to too much, or has a cell far from all others.
 
-    calamine makes room for every place between the first cell and the last, and ends the process where it cannot.
+    calamine allocates every place from the first cell to the last, and ends the process if it cannot.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -233,13 +232,13 @@ def _check_archive(content: bytes) -> None:
 
 
 def _part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """Return one file of an archive, as long as it says; reading it without a length would unpack all that is there."""
+    """Return one file of an archive up to its declared length; reading without a length would unpack everything."""
     with archive.open(entry) as file:
         return file.read(entry.file_size)
 
 
 def _reaches_far(part: bytes) -> bool:
-    """Tell whether a sheet spans more places than any table has; cells that carry only a style do not count."""
+    """Return whether a sheet spans too many places for a table; cells with only a style do not count."""
     if not _FAR_PLACE.search(part):
         return False
     height = max(map(int, _ROW_PLACE.findall(part)), default=0)
@@ -269,7 +268,7 @@ def _column_number(letters: bytes) -> int:
 
 
 def _cell_text(cell: Any) -> str:
-    """Return a cell as its author reads it: whole numbers without a fraction, dates as ISO 8601."""
+    """Return a cell as its author sees it: whole numbers without a fraction, dates as ISO 8601."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, float):

@@ -1,6 +1,6 @@
-"""Which entities of a mail are texts to read, and what their octets say: plain or HTML, whatever they are called.
+"""Decides which entities of a mail are texts, and decodes them: as plain or HTML, whatever their label.
 
-Not here: where they lie (mta.reading.mime), charsets (mta.reading.charsets), whose words they are (mta.reading.body).
+Not here: finding them (mta.reading.mime), charsets (mta.reading.charsets), the author's own words (mta.reading.body).
 RFC 2046 §4.1 and §5.1.4, RFC 3676 §4.
 """
 
@@ -17,7 +17,7 @@ from mta.reading.html_bounds import holds_markup, holds_page
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSection:
-    """One stretch of the body: a text, its HTML twin, or both. `flowed` and `delete_space` are RFC 3676 §4."""
+    """One section of the body: a text, its HTML twin, or both. `flowed` and `delete_space` are RFC 3676 §4."""
 
     plain: str | None = None
     html: str | None = None
@@ -35,7 +35,7 @@ _TEXT_NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "text/enriched": "text/enriched",
     }
 )
-"""What senders call texts, and what they are."""
+"""Senders' labels of texts, and their real types."""
 _NO_TEXTS: Final = frozenset(
     {
         "text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/csv", "text/rtf", "text/css", "text/xml",
@@ -48,12 +48,12 @@ _ENRICHED: Final = re.compile(r"<param>[^<]*</param>|<(?!<)[^<>]{0,60}>", re.IGN
 
 
 def text_type(media: Typed) -> str:
-    """Return what a text is that senders call by many names: `text/plain`, `text/html`, `text/enriched` or another."""
+    """Return the real type of a text, whose labels vary: `text/plain`, `text/html`, `text/enriched` or another."""
     return _TEXT_NAMES.get(media.value, media.value)
 
 
 def is_text(media: Typed, disposition: Typed, *, whole: bool) -> bool:
-    """Tell whether an entity is a text to read rather than a file; `whole` says that it is the mail itself."""
+    """Return whether an entity is a text to read, not a file; `whole` says that it is the mail itself."""
     if "/" not in media.value:
         known = not media.value or media.value in _TEXT_NAMES or whole
     else:
@@ -66,7 +66,7 @@ def is_text(media: Typed, disposition: Typed, *, whole: bool) -> bool:
 
 
 def read_text(octets: bytes, media: Typed) -> TextSection:
-    """Return the text of an entity's decoded octets; HTML that calls itself plain is HTML, and the other way round."""
+    """Return the text of an entity's decoded octets; HTML labelled plain is HTML, and the reverse."""
     kind = text_type(media)
     charset = media.parameters.get("charset", "")
     if kind == "text/html":
@@ -94,7 +94,7 @@ def _meta_charset(octets: bytes) -> str:
 
 
 def merged(children: list[list[TextSection]]) -> list[TextSection]:
-    """Make twins of the plain and the HTML text of an alternative (RFC 2046 §5.1.4); blank ones do not count."""
+    """Pair the plain and the HTML text of an alternative (RFC 2046 §5.1.4); blank ones do not count."""
     plain = [texts for texts in children if any((text.plain or "").strip() for text in texts)]
     html = [texts for texts in children if any(text.html is not None for text in texts)]
     if not plain or not html:

@@ -1,7 +1,7 @@
-"""Text of a TNEF attachment (winmail.dat), the little of it that can hold a message: attBody and three MAPI properties.
+"""Text of a TNEF attachment (winmail.dat), from attBody and three MAPI properties.
 
-A bounded reader that never raises; names, paths and attachments inside are not looked at, since they tell of the
-sender's machine. MS-OXTNEF 2.1, MS-OXCDATA 2.11. Not here: RTF itself (mta.reading.rtf).
+A bounded reader that never raises; names, paths and attachments inside are ignored, since they reveal the sender's
+machine. MS-OXTNEF 2.1, MS-OXCDATA 2.11. Not here: RTF itself (mta.reading.rtf).
 """
 
 import struct
@@ -46,7 +46,7 @@ _CODEPAGES: Final = {
 def read_tnef(octets: bytes) -> TextSection | None:
     """Return the message text of a TNEF stream: its HTML, else its plain text, else its RTF as text.
 
-    The text is "" where the message is empty; None stands for a stream in which no message is found.
+    The text is "" if the message is empty; None means that the stream has no message.
     """
     if len(octets) < 6 or struct.unpack_from("<I", octets)[0] != _SIGNATURE:
         return None
@@ -64,7 +64,7 @@ def read_tnef(octets: bytes) -> TextSection | None:
 
 
 def message_class(octets: bytes) -> str:
-    """Return the class of a TNEF stream's message, such as `IPM.Microsoft Mail.Note`; empty where it names none."""
+    """Return the class of a TNEF stream's message, such as `IPM.Microsoft Mail.Note`; empty if it has none."""
     if len(octets) < 6 or struct.unpack_from("<I", octets)[0] != _SIGNATURE:
         return ""
     found = next((data for attribute, data in _attributes(octets) if attribute == _ATT_MESSAGE_CLASS), b"")
@@ -96,7 +96,7 @@ def _codepage(number: int) -> str:
 
 
 def _attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the attributes of the message itself; a length that lies ends the stream (MS-OXTNEF 2.1.3.2)."""
+    """Yield the attributes of the message itself; a wrong length ends the stream (MS-OXTNEF 2.1.3.2)."""
     position = 6
     while position + 11 <= len(octets):
         level = octets[position]
@@ -110,7 +110,7 @@ def _attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _properties(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield single-valued properties by identifier: fixed ones as they stand, counted ones by content."""
+    """Yield single-valued properties by identifier: fixed ones unchanged, counted ones by content."""
     if len(data) < 4:
         return
     count = min(struct.unpack_from("<I", data)[0], _PROPERTIES)
@@ -141,7 +141,7 @@ def _after_name(data: bytes, position: int) -> int | None:
 
 
 def _values(data: bytes, position: int, kind: int) -> tuple[list[bytes] | None, int]:
-    """Return the values of a property and the offset after them; None where the type or a length is unknown."""
+    """Return the values of a property and the offset after them; None if the type or a length is unknown."""
     multiple, base = bool(kind & 0x1000), kind & 0x0FFF
     count = 1
     if multiple or base in _COUNTED:

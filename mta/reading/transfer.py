@@ -1,4 +1,4 @@
-"""Transfer encodings of a mail's parts as they are really written: oddly named, in pieces, with junk, or not at all.
+"""Transfer encodings of a mail's parts as really used: with odd names, in pieces, with junk, or not applied.
 
 Not here: which octets are a part (mta.reading.mime), charsets (mta.reading.charsets). RFC 2045 §6.
 """
@@ -26,25 +26,25 @@ _ONE_LINE_OCTETS: Final = 76
 
 
 def encoding_name(text: str) -> str:
-    """Return `base64`, `quoted-printable` or, for anything else, "": comments, quotes and spellings do not count."""
+    """Return `base64`, `quoted-printable` or, for anything else, "": comments, quotes and variants do not count."""
     word = _COMMENT.sub(" ", text).partition(";")[0].strip(" \t\"'").partition(" ")[0]
     return _NAMES.get(re.sub(r"[^a-z0-9]", "", word.lower()), "")
 
 
 def transfer_decoded(content: bytes, encoding: str) -> bytes:
-    """Undo the transfer encoding; what is not in the encoding that it claims is taken as it is."""
+    """Undo the transfer encoding; content that is not really in it is returned unchanged."""
     if encoding == "base64":
         return _from_base64(content)
     if encoding == "quoted-printable":
-        # RFC 2045 §6.7 rule 3: blanks at the end of a line were added on the way.
+        # RFC 2045 §6.7 rule 3: blanks at the end of a line were added in transit.
         return binascii.a2b_qp(_SOFT_BREAK.sub(b"=", content) if b"= " in content or b"=\t" in content else content)
     return content
 
 
 def decode_base64(content: bytes) -> bytes:
-    """Return what base64 holds, however broken: junk skipped, padding added, a lone last character dropped.
+    """Return the octets of base64, even if damaged: junk skipped, padding added, a lone last character dropped.
 
-    After padding a next piece may follow, as where encoded files were joined.
+    Another piece may follow after padding, as in joined encoded files.
     """
     end = content.find(b"=")
     if end >= 0 and content[end:].strip(b"=\r\n\t "):
@@ -53,7 +53,7 @@ def decode_base64(content: bytes) -> bytes:
 
 
 def is_text(octets: bytes) -> bool:
-    """Tell whether octets are readable UTF-8, as what was never encoded is not after decoding."""
+    """Return whether octets are readable UTF-8; decoding a text that was never encoded gives none."""
     try:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:
@@ -73,7 +73,7 @@ def _piece(content: bytes) -> bytes:
 def _from_base64(content: bytes) -> bytes:
     clear = _CLEAR_LINES.search(content)
     if clear is not None and not _NOT_BASE64.search(content[: clear.start()]) and content[: clear.start()].strip():
-        # What a scanner or a list put below in clear text is kept as such.
+        # Clear text that a scanner or a list added below is kept.
         return _from_base64(content[: clear.start()]) + b"\n" + content[clear.end() :]
     first = content[:400].strip().partition(b"\n")[0].strip()
     odd = b" " in first or (len(content) <= _ONE_LINE_OCTETS and _NOT_BASE64.search(content.strip()) is not None)
