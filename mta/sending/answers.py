@@ -1,6 +1,6 @@
-"""What an answer at each stage of an SMTP transaction means for the mail: next host, later, never, or nobody knows.
+"""What an answer at each stage of an SMTP transaction means for the mail: next host, later, never, or unknown.
 
-Pure: one table of decisions. Not here: the conversation itself (mta.sending.deliver). RFC 5321 §4.2, §4.5.3.2, §6.1.
+Pure: one table of decisions. Not here: the SMTP dialogue itself (mta.sending.deliver). RFC 5321 §4.2, §4.5.3.2, §6.1.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SERVICE_CLOSING = 421
 
 
 class Stage(StrEnum):
-    """Where in the conversation something happened, in order."""
+    """The stage of the dialogue, in order."""
 
     CONNECT = "connect"
     GREETING = "greeting"
@@ -29,7 +29,7 @@ class Stage(StrEnum):
 
     @property
     def concerns_host(self) -> bool:
-        """Tell whether what goes wrong here is the host's matter, so that another host may do."""
+        """Whether a fault here concerns only the host, so that another host may succeed."""
         return self in _HOST_STAGES
 
 
@@ -41,7 +41,7 @@ _TLS_STAGES = frozenset({Stage.STARTTLS, Stage.HANDSHAKE, Stage.POLICY})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryFault:
-    """What went wrong: the stage, the peer's reply (code 0: it gave none, or nonsense), and a cause in words."""
+    """What went wrong: the stage, the peer's reply (code 0: none, or an invalid one), and a cause in words."""
 
     stage: Stage
     code: int = 0
@@ -55,21 +55,21 @@ class DeliveryFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The outcome for the mail, and whether another host of the domain may be tried first."""
+    """The outcome for the mail, and whether to try another host of the domain first."""
 
     outcome: Outcome
     try_next: bool
 
 
 def clean_reply(text: str) -> str:
-    """Return a peer's words as one harmless line of at most 300 characters."""
+    """Return a peer's text as one harmless line of at most 300 characters."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:_MAX_REPLY]
 
 
 def decide_outcome(fault: DeliveryFault, domain: str) -> Decision:
     """Return what a fault means for the mail."""
     if fault.stage is Stage.CONTENT and not 400 <= fault.code < 600:
-        # RFC 5321 §4.5.3.2.6: the final dot left us and no usable answer came: it may have been delivered
+        # RFC 5321 §4.5.3.2.6: the final dot was sent and no usable answer came: it may have been delivered
         return Decision(
             outcome=Unknown(
                 problem=_problem(

@@ -1,8 +1,8 @@
-"""One attempt to deliver one mail: under which policy, to which hosts in which order, and what came of it.
+"""One attempt to deliver one mail: its policy, its hosts in order, and its outcome.
 
 Orchestration only: hosts come from mta.sending.targets, meanings from mta.sending.answers, connections from an opener
-(mta.sending.deliver). A destination that keeps failing is not called for a while; one that is busy keeps nobody waiting
-for long.
+(mta.sending.deliver). A destination that keeps failing is not called for a while; a busy one delays a mail only
+briefly.
 """
 
 import re
@@ -32,7 +32,7 @@ _PROBING = timedelta(seconds=15)
 
 
 class FaultError(Exception):
-    """A stage of the conversation failed; `tls_begun` that the peer had offered TLS and it was tried."""
+    """A stage of the dialogue failed; `tls_begun`: the peer offered TLS and we tried it."""
 
     def __init__(self, fault: DeliveryFault, *, tls_begun: bool = False) -> None:
         super().__init__(str(fault))
@@ -42,7 +42,7 @@ class FaultError(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One call of one host, up to `deadline` in monotonic seconds; the rest is filled in on the way."""
+    """One call of one host, up to `deadline` in monotonic seconds; the call fills in the rest."""
 
     target: MailTarget
     demand: Demand
@@ -53,7 +53,7 @@ class Call:
 
 
 class OpenConnection(PooledConnection, Protocol):
-    """A connection that was judged and found good enough for the mails of its demand."""
+    """A connection that was judged good enough for the mails of its demand."""
 
     @property
     def address(self) -> str:
@@ -68,16 +68,16 @@ class OpenConnection(PooledConnection, Protocol):
 
 
 class Opener(Protocol):
-    """Makes connections; raises `FaultError` for whatever goes wrong on the way, before any MAIL or AUTH in clear."""
+    """Makes connections; raises `FaultError` for every fault, before any MAIL or AUTH in clear."""
 
     async def open(self, call: Call) -> OpenConnection:
-        """Make the call and judge what the host shows."""
+        """Make the call and judge the host."""
 
 
 class Attempts:
-    """Attempts deliveries, several at a time; `policies` is asked anew at each mail and may raise: then it waits.
+    """Attempts deliveries, several at a time; each mail calls `policies`, which may raise: then it waits.
 
-    `on_tls_failure` is told at the first failure in a row and at every `alarm_after`th.
+    `on_tls_failure` is called at the first failure in a row and at every `alarm_after`th.
     """
 
     def __init__(  # noqa: PLR0913 - each collaborator by name
@@ -105,7 +105,7 @@ class Attempts:
         await self._destinations.close()
 
     async def deliver(self, mail: OutgoingMail, *, customer: str = "") -> MailAttempt:
-        """Try once to deliver the mail; never raises for what a peer or a network does."""
+        """Try once to deliver the mail; never raises for faults of a peer or a network."""
         parsed = split_recipient(mail.recipient)
         if parsed is None or not _is_safe(mail.recipient) or not _is_safe(mail.envelope_from):
             return MailAttempt(outcome=Failed(problem=_problem(ProblemCode.MAIL_REFUSED, "No valid mail address.")))
@@ -123,7 +123,7 @@ class Attempts:
             text = f"Many mails for {domain} are on their way already."
             return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text), after=_BUSY))
         try:
-            # Asked again: the breaker may have opened while this mail waited for its place.
+            # Ask again: the breaker may have opened while this mail waited for its place.
             if not destination.breaker.may_call(self._monotonic()):
                 return self._refuse_call(destination)
             destination.breaker = destination.breaker.started()
@@ -193,7 +193,7 @@ class Attempts:
     async def _try_hosts(
         self, plan: DeliveryPlan, mail: OutgoingMail, destination: Destination[OpenConnection]
     ) -> tuple[MailAttempt, bool]:
-        """Try the hosts in order; the second value tells that none of them was of any use."""
+        """Try the hosts in order; the second value says whether all of them failed."""
         deadline = self._monotonic() + self._settings.patience.attempt
         failed: MailAttempt | None = None
         tls_only = False
@@ -232,7 +232,7 @@ class Attempts:
                 reply = await connection.send(sender, recipient, mail.message, call.deadline)
                 sent = True
             except FaultError as error:
-                # A kept connection may have been ended by the peer meanwhile: that says nothing about the peer.
+                # The peer may have closed a kept connection meanwhile: that is no fault of the host.
                 if not reused or error.fault.stage is not Stage.MAIL or error.fault.code not in {0, 421}:
                     raise
             finally:
@@ -245,9 +245,9 @@ class Attempts:
             connection, reused = None, False
 
     async def check(self, domain: str, customer: str = "") -> tuple[HostCheck, ...] | Outcome:
-        """Walk through all hosts of a domain as a mail would, up to the point before MAIL, and say what each shows.
+        """Call all hosts of a domain as for a mail, stop before MAIL, and return what each shows.
 
-        Raises whatever `policies` raises.
+        Raises what `policies` raises.
         """
         plan = await self._planner.plan(domain, customer, self._policies())
         if not isinstance(plan, DeliveryPlan):
@@ -276,7 +276,7 @@ class Attempts:
 
 
 def _is_safe(address: str) -> bool:
-    """Tell whether an address can stand on a command line as it is; only in quotes may spaces and brackets appear."""
+    """Return whether an address is safe on a command line; only quotes may contain spaces and brackets."""
     return not _UNSAFE_ADDRESS.search(_QUOTED_LOCAL.sub("", address, count=1) if address.startswith('"') else address)
 
 

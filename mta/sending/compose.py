@@ -1,8 +1,7 @@
-"""Notice and words → the bytes of a mail: a status mail for people, or by way of mta.sending.dsn a DSN for machines.
+"""Notice and texts → the bytes of a mail: a status mail for people, or with mta.sending.dsn a DSN for machines.
 
-Not here: what the mail says (templates), DKIM (mta.sending.sign), the way out (mta.sending.deliver). RFC 5322, RFC
-2046, RFC 3834. The mail is put together by hand: it has one shape, and the stdlib's generator costs more than the
-signature.
+Not here: the text of the mail (templates), DKIM (mta.sending.sign), delivery (mta.sending.deliver). RFC 5322, RFC 2046,
+RFC 3834. The mail is built by hand: it has one form, and the stdlib's generator costs more than the signature.
 """
 
 import re
@@ -24,7 +23,7 @@ _UNFIT_FOR_ID = re.compile(r"[^A-Za-z0-9.-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailIdentity:
-    """Who writes: what stands in From, and the names that message ids and DSNs carry (A-labels)."""
+    """The author: From, and the names in message ids and DSNs (A-labels)."""
 
     from_name: str
     from_address: str
@@ -37,7 +36,7 @@ class ComposedMail:
     """A mail ready to be signed. `envelope_from` is the null sender (RFC 3834 §3.3, RFC 3464 §2).
 
     `smtputf8` says that an address has letters beyond ASCII, so that the next hop must offer SMTPUTF8 (RFC 6531 §3.1).
-    `fallback` says why a customer's own template was not used; empty where it was, or where there is none.
+    `fallback` says why a customer's own template was not used; else empty.
     """
 
     envelope_from: str = ""
@@ -50,7 +49,7 @@ class ComposedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerTemplate:
-    """A customer's own template with the graphics that it may show, by name."""
+    """A customer's own template with its graphics by name."""
 
     source: str
     graphics: Mapping[str, Graphic] = field(default_factory=lambda: MappingProxyType({}))
@@ -64,12 +63,12 @@ def compose_notice(
     now: datetime,
     template: CustomerTemplate | None = None,
 ) -> ComposedMail | None:
-    """Return the mail that tells this notice; None where the sender asked for a DSN and this event makes none.
+    """Return the mail of this notice; None if the sender asked for a DSN and this event has none.
 
-    A second call for the same notice gives the same Message-ID, so that receivers can fold a mail that was sent twice.
+    A second call for the same notice gives the same Message-ID, so that receivers recognise a repeated mail.
     """
     smtputf8 = not (notice.recipient.isascii() and identity.from_address.isascii())
-    # A person asked for a dry run, whatever its customer's machines read.
+    # A person asked for a dry run, whatever the report format.
     if notice.report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
         return _compose_dsn(notice, identity, renderer, now, smtputf8=smtputf8)
     rendered = renderer.render(notice.kind, notice.report, override=template.source if template else None)
@@ -123,7 +122,7 @@ def _compose_dsn(
 
 
 def _opening(notice: Notice, identity: MailIdentity, message_id: str, now: datetime) -> str:
-    """Return the fields that every mail of ours has."""
+    """Return the fields of every mail of ours."""
     mail = notice.report.mail
     return "".join(
         (
@@ -146,13 +145,13 @@ def _shown(rendered: Rendered, template: CustomerTemplate | None) -> tuple[Graph
 
 
 def _alternatives(rendered: Rendered, boundary: str, graphics: tuple[Graphic, ...], message_id: str) -> bytes:
-    # «=_» never stands in quoted-printable text or base64, so the boundary can't (RFC 2045 §6.7). Text stays readable
-    # in the queue; base64 keeps relays off the long lines of HTML, and costs a signer least.
+    # «=_» never occurs in quoted-printable text or base64, so the boundary cannot (RFC 2045 §6.7). Text stays readable
+    # in the queue; base64 keeps relays from the long lines of HTML, and is cheapest to sign.
     text = part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(rendered.text))
     if not graphics:
         html = part("text/html; charset=utf-8", "base64", base64_lines(rendered.html))
         return multipart(boundary, (text, html))
-    # RFC 2387, RFC 2392 §2: HTML and what it shows, each graphic under an id that is unique in the world
+    # RFC 2387, RFC 2392 §2: HTML and its graphics, each under a globally unique id
     ids = {graphic.name: f"{graphic.name}.{message_id.strip('<>')}" for graphic in graphics}
     pointed = point_graphics(rendered.html, lambda name: f"cid:{ids.get(name, name)}")
     inner = f"{boundary}_related"
@@ -179,7 +178,7 @@ def _graphic(graphic: Graphic, content_id: str) -> bytes:
 
 
 def compose_alarm(alarm: Alarm, *, recipient: str, identity: MailIdentity, now: datetime) -> ComposedMail:
-    """Return a plain mail that tells the administrator of an alarm."""
+    """Return a plain mail about an alarm for the administrator."""
     message_id = notice_message_id("al", alarm.identity, identity.message_id_domain)
     header = "".join(
         (

@@ -1,7 +1,7 @@
-"""What is kept per destination: open connections to use again, a bound on how many there are, and its breaker.
+"""The state per destination: open connections for reuse, a bound on their number, and a breaker.
 
-A destination is one domain under one policy; nothing here is ever shared between two. Not here: how a connection is
-made and used (mta.sending.deliver). One dead destination holds its own places only, so it never delays another.
+A destination is one domain under one policy; two never share anything. Not here: making and using a connection
+(mta.sending.deliver). A dead destination takes only its own places, so it never delays another.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from sms.retry import CLOSED, Breaker
 
 
 class PooledConnection(Protocol):
-    """An open connection that can take one mail after another."""
+    """An open connection that can take several mails in turn."""
 
     @property
     def usable(self) -> bool:
-        """Whether another mail may go over it."""
+        """Whether it can take another mail."""
 
     async def close(self) -> None:
-        """End it politely and soon; never raises for what the peer does."""
+        """Close it soon, with QUIT; never raises for faults of the peer."""
 
 
 C = TypeVar("C", bound=PooledConnection)
@@ -43,7 +43,7 @@ class PoolLimits:
 class Destination(Generic[C]):
     """One destination's places, idle connections and breaker.
 
-    `problem` is how it failed last; `failures` counts its TLS policy failures in a row.
+    `problem` is its last failure; `failures` counts its TLS policy failures in a row.
     """
 
     places: asyncio.Semaphore
@@ -56,7 +56,7 @@ class Destination(Generic[C]):
 
 
 class Destinations(Generic[C]):
-    """All destinations; the ones unused for longest are forgotten first, never one that is in use."""
+    """All destinations; the least recently used are forgotten first, never one in use."""
 
     def __init__(self, limits: PoolLimits) -> None:
         self.limits = limits
@@ -79,7 +79,7 @@ class Destinations(Generic[C]):
                 del self._known[key]
 
     async def enter(self, destination: Destination[C]) -> bool:
-        """Take a place, waiting a little; False where the destination is too busy."""
+        """Take a place, after a short wait if needed; False if the destination is too busy."""
         if destination.waiting >= self.limits.waiting:
             return False
         destination.waiting += 1
@@ -99,7 +99,7 @@ class Destinations(Generic[C]):
         destination.places.release()
 
     def take(self, destination: Destination[C], key: Hashable) -> C | None:
-        """Return an idle connection of exactly this key, the one used last, and own it."""
+        """Remove and return the last used idle connection of exactly this key."""
         while kept := destination.idle.get(key):
             connection, timer = kept.pop()
             timer.cancel()
@@ -111,7 +111,7 @@ class Destinations(Generic[C]):
         return None
 
     def keep(self, destination: Destination[C], key: Hashable, connection: C) -> None:
-        """Keep a connection for the next mail of this key, for a while."""
+        """Keep a connection for a while for the next mail of this key."""
         if not connection.usable:
             self.discard(connection)
             return

@@ -1,8 +1,9 @@
-"""Delivers one mail by SMTP: by MX or route, under the TLS that the recipient's domain demands, and says how it went.
+"""Delivers one mail by SMTP, by MX or route, under the TLS that the recipient's domain demands.
 
-No MAIL and no AUTH leaves before the connection was judged (tls.policy), and once TLS was begun nothing goes on without
-it. Not here: which hosts in which order (mta.sending.attempts), octets and replies (mta.sending.line), a mail over an
-open connection (mta.sending.transaction), what answers mean (mta.sending.answers). RFC 5321, RFC 3207, RFC 4954.
+No MAIL and no AUTH is sent before the connection is judged (tls.policy), and once TLS has begun nothing continues
+without it. Not here: which hosts in which order (mta.sending.attempts), octets and replies (mta.sending.line), a mail
+over an open connection (mta.sending.transaction), what answers mean (mta.sending.answers). RFC 5321, RFC 3207, RFC
+4954.
 """
 
 import asyncio
@@ -39,7 +40,7 @@ Clock = Callable[[], float]
 
 
 class ClientConnection:
-    """One open, judged and, where the route says so, logged-in connection; fulfils mta.sending.transaction.Wire."""
+    """One open, judged and, if the route says so, logged-in connection; fulfils mta.sending.transaction.Wire."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what was found out on the way here
         self,
@@ -62,7 +63,7 @@ class ClientConnection:
 
     @property
     def usable(self) -> bool:
-        """Whether another mail may go over it."""
+        """Whether it can take another mail."""
         return self._in_step and self._line.is_open and self._mails_left > 0
 
     async def send(self, sender: str, recipient: str, message: bytes, deadline: float) -> str:
@@ -75,21 +76,21 @@ class ClientConnection:
             self._in_step = transaction.in_step
 
     def find_extension(self, name: str) -> str | None:
-        """Return the parameters of an extension that the server offers, None where it does not."""
+        """Return the parameters of an extension that the server offers, None if it does not."""
         return self._extensions.get(name)
 
     def write(self, stage: Stage, data: bytes) -> None:
-        """Send octets; what came before them is no reply to them."""
+        """Send octets; earlier input is no reply to them."""
         with _faults_of(stage):
             self._line.write(data)
 
     async def read(self, stage: Stage, seconds: float) -> ServerReply:
-        """Return the next reply; after the content one that only began counts: what was taken is not sent again."""
+        """Return the next reply; after the content an unfinished one counts, so that no mail is sent twice."""
         with _faults_of(stage):
             return await self._line.read(seconds, rest=self._patience.rest if stage is Stage.CONTENT else None)
 
     async def close(self) -> None:
-        """End it soon, and politely where the peer still answers."""
+        """Close it soon, with QUIT if the peer still answers."""
         self._ended()
         if self._in_step:
             with suppress(OSError):
@@ -98,7 +99,7 @@ class ClientConnection:
 
 
 class SmtpOpener:
-    """Calls hosts: connects, greets, begins TLS, judges, logs in."""
+    """Connects to hosts: EHLO, TLS, judgement, login."""
 
     def __init__(
         self,
@@ -118,7 +119,7 @@ class SmtpOpener:
         self._sessions = Sessions(monotonic=monotonic)
 
     async def open(self, call: Call) -> ClientConnection:
-        """Make the call and judge what the host shows."""
+        """Make the call and judge the host."""
         if call.demand.blocked:
             _refuse(call.demand, call.demand.blocked)
         context = self._find_context(call.target, call.demand)
@@ -162,7 +163,8 @@ class SmtpOpener:
         implicit = route is not None and route.implicit_tls
         line = SmtpLine()
         try:
-            # A session remembers one certificate; DANE judges the whole chain (RFC 7671 §5.2), so it wants to see it.
+            # A session has only one certificate; DANE judges the whole chain (RFC 7671 §5.2), so it needs a full
+            # handshake.
             with self._sessions.offer(key, context) if not demand.dane_in_force else nullcontext():
                 with _faults_of(Stage.HANDSHAKE if implicit else Stage.GREETING, demand):
                     await line.open(opened, context if implicit else None, demand.sni, self._left(deadline))
@@ -190,7 +192,7 @@ class SmtpOpener:
         with _faults_of(Stage.HELLO):
             reply = await line.ask(b"EHLO " + name, self._left(deadline))
             if reply.is_kind(Kind.NO) and old_too:
-                # RFC 5321 §3.2, §4.1.4: it does not know EHLO, whatever code it has for that; so it knows no extension
+                # RFC 5321 §3.2, §4.1.4: it does not know EHLO, whatever its code, and so no extension
                 with suppress(OSError):
                     old = await line.ask(b"HELO " + name, self._left(deadline))
                     reply = old if old.is_kind(Kind.YES) else reply
@@ -199,7 +201,7 @@ class SmtpOpener:
     async def _secure(
         self, line: SmtpLine, extensions: Mapping[str, str], demand: Demand, context: ssl.SSLContext, deadline: float
     ) -> None:
-        """Begin TLS where it is demanded, or offered and not unwanted; whatever fails then ends the connection."""
+        """Begin TLS if it is demanded, or offered and not disabled; any failure then ends the connection."""
         if demand.level is TlsLevel.NONE:
             return
         if "starttls" not in extensions:
@@ -234,7 +236,7 @@ class SmtpOpener:
             expect(reply, Kind.YES)
 
     async def _say_in_turn(self, line: SmtpLine, steps: Sequence[bytes], deadline: float) -> ServerReply:
-        """Say one step after the other for as long as the server wants more; returns its last reply."""
+        """Send the steps in turn while the server asks for more; returns its last reply."""
         for step in steps:
             reply = await line.ask(step, self._left(deadline))
             if not reply.is_kind(Kind.GO_ON):
@@ -243,10 +245,10 @@ class SmtpOpener:
 
 
 class Deliverer:
-    """Delivers mails, several at a time; `policies` is asked anew at each mail and may raise: then the mail waits.
+    """Delivers mails, several at a time; each mail calls `policies`, which may raise: then the mail waits.
 
-    `shuffle`, `now` and `monotonic` are the only chance and clocks. `on_tls_failure` is told at the first failure of a
-    destination in a row and at every `alarm_after`th.
+    `shuffle`, `now` and `monotonic` are the only randomness and clocks. `on_tls_failure` is called at the first failure
+    of a destination in a row and at every `alarm_after`th.
     """
 
     def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
@@ -285,13 +287,13 @@ class Deliverer:
         )
 
     async def deliver(self, mail: OutgoingMail, *, customer: str = "") -> MailAttempt:
-        """Try once to deliver the mail; never raises for what a peer or a network does."""
+        """Try once to deliver the mail; never raises for faults of a peer or a network."""
         return await self._attempts.deliver(mail, customer=customer)
 
     async def check(self, domain: str, customer: str = "") -> tuple[HostCheck, ...] | Outcome:
-        """Walk through all hosts of a domain as a mail would, up to the point before MAIL, and say what each shows.
+        """Call all hosts of a domain as for a mail, stop before MAIL, and return what each shows.
 
-        Raises whatever `policies` raises.
+        Raises what `policies` raises.
         """
         return await self._attempts.check(domain, customer)
 
@@ -301,11 +303,11 @@ class Deliverer:
 
 
 def _nothing() -> None:
-    """Keep nothing of a connection in clear."""
+    """Keep no session of a connection in clear."""
 
 
 def _judge_connection(line: SmtpLine, call: Call, now: datetime) -> None:
-    """Note protocol version and cipher in the call, and raise where the connection is not what is demanded."""
+    """Note protocol version and cipher in the call; raises if the connection does not meet the demand."""
     demand = call.demand
     if not line.is_open:
         raise FaultError(DeliveryFault(stage=Stage.HELLO, cause="connection lost"))
@@ -346,14 +348,14 @@ def _refuse(demand: Demand, cause: str, *, status: str = "4.7.5") -> NoReturn:
 
 @contextmanager
 def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
-    """Turn a refusal and whatever asyncio and ssl raise into the fault of a stage; `tls` where TLS is being begun."""
+    """Turn a refusal and all errors of asyncio and ssl into the fault of a stage; `tls` if TLS is just beginning."""
     try:
         yield
     except (RefusedError, OSError, ValueError) as error:
         code = error.reply.code if isinstance(error, RefusedError) else 0
         cause = _say(error)
         if stage is Stage.HANDSHAKE and code:
-            stage = Stage.GREETING  # implicit TLS succeeded: the host itself speaks
+            stage = Stage.GREETING  # implicit TLS succeeded: the host itself answers
         if tls is not None and stage in {Stage.STARTTLS, Stage.HANDSHAKE}:
             begun = stage is Stage.STARTTLS
             words = f"TLS failed: {code} {cause}" if code else f"TLS failed: {cause}"
@@ -365,7 +367,7 @@ def _faults_of(stage: Stage, tls: Demand | None = None) -> Iterator[None]:
 
 
 def _say(error: BaseException) -> str:
-    """Say in few words what an exception means; the first cause says most, but for a timeout, made by cancelling."""
+    """Describe an exception briefly, by its first cause, except for a timeout, whose cause is a cancellation."""
     while error.__cause__ is not None and not isinstance(error, TimeoutError):
         error = error.__cause__
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,9 +1,8 @@
-"""Delivery status notifications for machines: which recipient gets which action, and the parts of the report.
+"""Delivery status notifications for machines: the action for each recipient, and the parts of the report.
 
 RFC 3461 §4, §5 (when), RFC 3464 (fields), RFC 6522 (multipart/report), RFC 6533 (addresses beyond ASCII). Not here: the
-mail's own header (mta.sending.compose). Recipients are `rfc822` addresses as given, since no SMS type is registered;
-what a carrier said is `x-smpp`. A DSN is `DSN-Gateway`'s exactly when it translates a carrier's report (RFC 3464
-§2.2.3).
+mail's own header (mta.sending.compose). Recipients are `rfc822` addresses as given, since no SMS type is registered; a
+carrier's report is `x-smpp`. A DSN has `DSN-Gateway` exactly if it translates a carrier's report (RFC 3464 §2.2.3).
 """
 
 import hashlib
@@ -32,7 +31,7 @@ _FAILURES = frozenset(
 
 
 class Action(StrEnum):
-    """What became of a message for one recipient (RFC 3464 §2.3.3); `expanded` has no meaning here."""
+    """The result for one recipient (RFC 3464 §2.3.3); `expanded` has no meaning here."""
 
     DELIVERED = "delivered"
     RELAYED = "relayed"
@@ -40,7 +39,7 @@ class Action(StrEnum):
     DELAYED = "delayed"
 
 
-# RFC 3463. A class 4 status with «failed» is right where a temporary cause was given up (RFC 3464 §2.3.4).
+# RFC 3463. A class 4 status with «failed» is right if we gave up on a temporary cause (RFC 3464 §2.3.4).
 STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
     {
         ProblemCode.LINK_DOWN: "4.4.1",
@@ -96,9 +95,9 @@ _RECEIPT_WORD = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientStatus:
-    """What a DSN says of one recipient. `translated` tells that it comes from a carrier's report.
+    """The DSN fields of one recipient. `translated`: they come from a carrier's report.
 
-    `remote` and `diagnostic` are typed values (`x-smpp; …`, `smtp; …`), empty where no remote system took part.
+    `remote` and `diagnostic` are typed values (`x-smpp; …`, `smtp; …`), empty if no remote system took part.
     """
 
     message: ReportedMessage
@@ -121,9 +120,9 @@ class WrittenDsn:
 
 
 def decide_dsn(kind: NoticeKind, report: JobReport) -> tuple[RecipientStatus, ...]:
-    """Return what is to be said of which recipient; empty where nothing is, so that no DSN goes out (RFC 3461 §5.2).
+    """Return the status of each recipient to report; empty if there is none, so that no DSN is sent (RFC 3461 §5.2).
 
-    Nothing is said of a job that came with the null sender or not by mail (RFC 3464 §2).
+    Nothing is reported for a job with the null sender or not from mail (RFC 3464 §2).
     """
     if kind in _NEVER_BY_DSN or report.mail is None or not report.mail.reverse_path:
         return ()
@@ -144,10 +143,10 @@ def _decide_one(kind: NoticeKind, message: ReportedMessage, report: JobReport) -
     if kind is NoticeKind.CORRECTION and not _is_correction(message, report):
         return None
     if message.state in _FAILURES:
-        # RFC 3461 §5.2.6: told unless NOTIFY leaves it out.
+        # RFC 3461 §5.2.6: reported unless NOTIFY leaves it out.
         return None if asked and "FAILURE" not in asked else _decide_failure(message)
     if message.state in OPEN or "SUCCESS" not in asked:
-        return None  # RFC 3461 §5.2.4 (d): no success is told unless asked for
+        return None  # RFC 3461 §5.2.4 (d): success is reported only on request
     return _decide_success(message, report.settings)
 
 
@@ -163,7 +162,7 @@ def _decide_success(message: ReportedMessage, settings: Settings) -> RecipientSt
     elif settings.acceptance_is_delivery and accepted:
         action, status = Action.DELIVERED, "2.0.0"
     else:
-        # RFC 3461 §5.2.4 (b); a lost answer and a receipt that never came are no failure (RFC 4356 §2.1.4.1).
+        # RFC 3461 §5.2.4 (b); a lost answer and a missing receipt are no failure (RFC 4356 §2.1.4.1).
         action, status = Action.RELAYED, "2.0.0"
     if message.cut or message.replaced:
         status = "2.6.4"  # RFC 3463 §3.7: conversion with loss performed
@@ -194,7 +193,7 @@ def _decide_failure(message: ReportedMessage) -> RecipientStatus:
     )
 
 
-# Reasons that are the gateway's own «no»: they read like the reply that would have come at RCPT.
+# The gateway's own refusals: their status is that of the reply to RCPT.
 _OUR_REFUSALS = (frozenset(map(str, Refusal)) - frozenset(map(str, ProblemCode))) | {str(Refusal.STOP_LIST)}
 
 
@@ -204,12 +203,12 @@ def _status_of_failure(message: ReportedMessage) -> str:
         return by_state
     by_problem = STATUS_OF_PROBLEM[ProblemCode(message.reason)]
     if message.state is MessageState.REJECTED and by_problem == "5.3.0":
-        return by_state  # a network that says REJECTD without a reason refused it by its policy
+        return by_state  # a network that reports REJECTD without a reason refused it by its policy
     return by_problem
 
 
 def _failed_part(message: ReportedMessage) -> ReportedPart | None:
-    """Return the part by which a carrier told of the failure; None where no carrier took part in it."""
+    """Return the part whose failure a carrier reported; None if no carrier took part."""
     failed = [part for part in message.parts if part.state in _FAILURES and part.carrier]
     told = [part for part in failed if part.error or part.reported_at or part.submitted_at]
     return told[0] if told else None
@@ -236,9 +235,9 @@ def _last_attempt(parts: Iterable[ReportedPart]) -> datetime | None:
 
 
 def write_dsn(kind: NoticeKind, report: JobReport, *, hostname: str, words: Words, smtputf8: bool) -> WrittenDsn | None:
-    """Return the report for a machine, None where `decide_dsn` says that none is due.
+    """Return the report for a machine, None if `decide_dsn` returns nothing.
 
-    `smtputf8` tells that the way to the sender takes UTF-8, which the types of RFC 6533 then carry unencoded.
+    `smtputf8`: the way to the sender takes UTF-8, so that the types of RFC 6533 contain it unencoded.
     """
     statuses = decide_dsn(kind, report)
     if not statuses or report.mail is None:
@@ -248,7 +247,7 @@ def write_dsn(kind: NoticeKind, report: JobReport, *, hostname: str, words: Word
     returned = _returned(report.mail, failed=any(status.action is Action.FAILED for status in statuses), utf8=smtputf8)
     if returned is not None:
         parts.append(returned)
-    # Returned mail may hold any text, but not the hash of itself.
+    # Returned mail may have any text, but not its own hash.
     boundary = f"=_{hashlib.sha256(b''.join(parts)).hexdigest()[:32]}"
     return WrittenDsn(subject=_subject(statuses, words), boundary=boundary, parts=tuple(parts))
 
@@ -293,7 +292,7 @@ def _status_fields(
     """Return the per-message fields and, after a blank line each, the per-recipient fields (RFC 3464 §2.1)."""
     groups = [
         _group(
-            # RFC 3464 §2.2.1: the very octets, and only if they came; what can't stand in a field is left out.
+            # RFC 3464 §2.2.1: the exact octets, and only if the sender gave one; an invalid one is left out.
             ("Original-Envelope-Id", mail.envid if _is_envelope_id(mail.envid) else ""),
             ("Reporting-MTA", f"dns; {hostname}"),
             ("DSN-Gateway", f"dns; {hostname}" if any(status.translated for status in statuses) else ""),
@@ -333,7 +332,7 @@ def _original(orcpt: str, *, smtputf8: bool) -> str:
 
 
 def _address(kind: str, address: str, *, smtputf8: bool) -> str:
-    """Return a typed address; beyond ASCII its type is utf-8, and its form without SMTPUTF8 7-bit (RFC 6533 §3)."""
+    """Return a typed address; beyond ASCII its type is utf-8, in 7-bit form without SMTPUTF8 (RFC 6533 §3)."""
     kind = re.sub(r"[^A-Za-z0-9-]", "", kind) or "rfc822"
     address = "".join(char for char in address if char.isprintable())
     if address.isascii():
@@ -352,9 +351,9 @@ def _status_part(fields: str) -> bytes:
 
 
 def _returned(mail: MailOrigin, *, failed: bool, utf8: bool) -> bytes | None:
-    """Return what comes back of the mail: all of it only for RET=FULL and a failure (RFC 3461 §4.3), else its header.
+    """Return the returned part of the mail: all only for RET=FULL and a failure (RFC 3461 §4.3), else its header.
 
-    RET binds nobody (RFC 3461 §5.2.4 (e)): a body that seven bits can't carry stays here.
+    RET is not binding (RFC 3461 §5.2.4 (e)): a body that is not 7-bit is left out.
     """
     header = _lines(mail.header).rstrip(b"\r\n")
     if not header:
@@ -369,7 +368,7 @@ def _returned(mail: MailOrigin, *, failed: bool, utf8: bool) -> bytes | None:
     try:
         text = header.decode().replace("\r\n", "\n")
     except UnicodeDecodeError:
-        # RFC 6522 §4: a header that is broken may be encoded to make it legal.
+        # RFC 6522 §4: a broken header may be encoded to make it legal.
         return part("text/rfc822-headers", "quoted-printable", _quoted(header))
     if utf8 and all(len(line) <= _LONGEST_LINE for line in header.split(b"\r\n")):
         return part("message/global-headers", "8bit", header)
@@ -377,7 +376,7 @@ def _returned(mail: MailOrigin, *, failed: bool, utf8: bool) -> bytes | None:
 
 
 def _quoted(octets: bytes) -> bytes:
-    # latin-1 maps each octet to the code point of its number, which is what is quoted below.
+    # latin-1 maps each octet to the code point of its number, which is quoted below.
     lines = octets.decode("latin-1").split("\r\n")
     return "\r\n".join(_quoted_line(line) for line in lines).encode()
 

@@ -1,7 +1,7 @@
-"""Header fields and bodies as they go out: encoded, folded, and unable to become two fields.
+"""Writes header fields and bodies: encoded, folded, and safe against injected fields.
 
-Not here: which fields a mail has (mta.sending.compose, mta.sending.dsn), reading of fields (mta.reading.headers). RFC
-5322 §2.2, RFC 2047, RFC 2045 §6.7. Every value passes `scrub`, so no text, wherever it came from, ends a line.
+Not here: which fields a mail has (mta.sending.compose, mta.sending.dsn), reading fields (mta.reading.headers). RFC 5322
+§2.2, RFC 2047, RFC 2045 §6.7. Every value passes `scrub`, so that no text can end a line.
 """
 
 import re
@@ -28,14 +28,14 @@ _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
 def scrub(text: str) -> str:
-    """Return the text in one line: every run of controls and line ends has become one blank."""
+    """Return the text in one line: every run of controls and line ends becomes one blank."""
     if text.isascii() and text.isprintable():
         return text
     return _CONTROLS.sub(" ", text)
 
 
 def unstructured(name: str, text: str) -> str:
-    """Return a whole field of free text, with encoded words where it isn't ASCII (RFC 2047 §5)."""
+    """Return a whole field of free text, with encoded words if it is not ASCII (RFC 2047 §5)."""
     text = " ".join(scrub(text).split())
     if not text.isascii() or "=?" in text:
         return f"{name}: {_encoded_words(text, _LINE - len(name) - 2)}\r\n"
@@ -48,7 +48,7 @@ def unstructured(name: str, text: str) -> str:
 
 
 def _fold(text: str, first: int) -> str | None:
-    """Return text folded at its blanks, None where a word is too long for any line."""
+    """Return text folded at its blanks, None if a word is too long for a line."""
     lines: list[str] = []
     room = first
     line = ""
@@ -104,7 +104,7 @@ def message_ids(text: str) -> list[str]:
 
 
 def thread(message_id: str, references: str) -> str:
-    """Return the fields that put a mail under the one it answers, empty where that had no id (RFC 5322 §3.6.4)."""
+    """Return the fields that put a mail in the thread of its original, empty if that had no id (RFC 5322 §3.6.4)."""
     answered = message_ids(message_id)[:1]
     if not answered:
         return ""
@@ -116,17 +116,17 @@ def thread(message_id: str, references: str) -> str:
 
 
 def date(instant: datetime) -> str:
-    """Return an instant as header fields have it, in UTC (RFC 5322 §3.3)."""
+    """Return an instant in the form of header fields, in UTC (RFC 5322 §3.3)."""
     utc = instant.astimezone(UTC)
     return f"{_DAYS[utc.weekday()]}, {utc.day:02} {_MONTHS[utc.month - 1]} {utc.year:04} {utc:%H:%M:%S} +0000"
 
 
 def quoted_printable(text: str) -> bytes:
-    """Return text as quoted-printable UTF-8 whose lines end in CRLF, the last one too (RFC 2045 §6.7)."""
-    if "\r" in text:  # which the encoder would pass on as it is
+    """Return text as quoted-printable UTF-8; all lines end in CRLF, also the last (RFC 2045 §6.7)."""
+    if "\r" in text:  # the encoder would not change it
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.rstrip("\n") + "\n"
-    # The encoder ends its soft lines as the first line of its input ends.
+    # The encoder ends soft lines like the first line of its input.
     return b2a_qp(lines.replace("\n", "\r\n").encode("utf-8", "replace"), istext=True)
 
 
@@ -134,7 +134,7 @@ def base64_lines(content: str | bytes) -> bytes:
     """Return text in UTF-8 or octets as base64, in lines of 76 characters that end in CRLF (RFC 2045 §6.8)."""
     octets = content if isinstance(content, bytes) else content.encode("utf-8", "replace").replace(b"\n", b"\r\n")
     encoded = b64encode(octets)
-    # Most lines are cut many at a time: this is a good part of what a mail costs.
+    # Most lines are cut many at a time: this is a large part of a mail's cost.
     cut = len(encoded) - len(encoded) % _BASE64_LINES.size
     lines = list(chain.from_iterable(_BASE64_LINES.iter_unpack(encoded[:cut])))
     lines += [encoded[start : start + _BASE64_LINE] for start in range(cut, len(encoded), _BASE64_LINE)]
@@ -143,15 +143,15 @@ def base64_lines(content: str | bytes) -> bytes:
 
 
 def with_crlf(message: bytes) -> bytes:
-    """Return the message with CRLF line ends only, as it must be signed and travel (RFC 5321 §2.3.8)."""
-    # Without a lone CR, as many LF as CR means that none of them is alone either.
+    """Return the message with only CRLF line ends, as it must be signed and sent (RFC 5321 §2.3.8)."""
+    # Without a lone CR, equal numbers of LF and CR mean that no LF is alone either.
     if message.count(b"\r") == message.count(b"\n") and _LONE_RETURN.search(message) is None:
         return message
     return _LINE_END.sub(b"\r\n", message)
 
 
 def part(content_type: str, encoding: str, body: bytes, *fields: str) -> bytes:
-    """Return one part of a multipart with its header, to which `fields` add; the body ends in CRLF."""
+    """Return one part of a multipart with its header, plus `fields`; the body ends in CRLF."""
     header = (f"Content-Type: {content_type}", f"Content-Transfer-Encoding: {encoding}", *fields, "", "")
     return "\r\n".join(header).encode() + body
 

@@ -1,9 +1,9 @@
-"""A mail to the postmaster as it goes on to the operator's mailbox: attached to a small mail of ours, which we sign.
+"""Forwards a mail for the postmaster to the operator's mailbox: attached to a small mail of ours, which we sign.
 
-It is attached and not sent on as it is: with our envelope its SPF fails, and whether its DKIM passes is chance, so that
-the DMARC policy of its author's domain would have it refused. The attachment is what came, octet by octet, behind our
-Received line. The envelope's sender is null, so that nothing comes back (RFC 5321 §4.5.5), and the mark of our own
-mails lets it be known should it come back all the same.
+It is attached, not relayed: with our envelope its SPF fails, and its DKIM passes only by chance, so that the DMARC
+policy of its author's domain would refuse it. The attachment is the mail as received, octet by octet, behind our
+Received line. The envelope's sender is null, so that nothing comes back (RFC 5321 §4.5.5); if it still does, the mark
+of our own mails identifies it.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ _LONG_LINE: Final = re.compile(rb"[^\r\n]{999}")
 
 
 def compose_forward(mail: PostmasterMail, *, recipient: str, identity: MailIdentity) -> ComposedMail:
-    """Return the mail that brings a mail to the operator; the same at every attempt."""
+    """Return the mail to the operator with the attached mail; the same at every attempt."""
     message_id = notice_message_id("pm", mail.identity, identity.message_id_domain)
-    # What was attached can't hold a digest of itself.
+    # An attachment cannot contain its own digest.
     boundary = f"=_{hashlib.sha256(mail.content).hexdigest()[:40]}"
     header = "".join(
         (
@@ -72,9 +72,9 @@ def _words(mail: PostmasterMail) -> str:
 
 
 def _attached(content: bytes) -> bytes:
-    """Return the part that holds the mail.
+    """Return the part with the mail.
 
-    message/rfc822 must not be encoded (RFC 2046 §5.2.1), and what is not 7-bit may be changed on its way, which breaks
+    message/rfc822 must not be encoded (RFC 2046 §5.2.1), and relays may change a mail that is not 7-bit, which breaks
     the signature (RFC 6376 §5.3): such a mail is attached as a file.
     """
     if content.isascii() and b"\0" not in content and _LONG_LINE.search(content) is None:

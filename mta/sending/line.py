@@ -1,9 +1,9 @@
-"""One connection to a mail server: octets out, replies in one by one, TLS begun on it when asked.
+"""One connection to a mail server: sends octets, returns replies one by one, starts TLS.
 
-This is the only user of aiosmtplib, whose protocol carries the connection. Its commands are not used: they know exact
-codes only, and may send in clear what was meant to be safe. Not here: what is said and what replies mean
-(mta.sending.deliver, mta.sending.transaction), how octets become replies (mta.sending.replies). A reply that came
-before its command is none to it and forgotten: so is what somebody put behind the reply to STARTTLS (RFC 3207 §6).
+The only user of aiosmtplib, for its protocol. Its commands are not used: they know only exact codes, and may send
+secrets in clear. Not here: which commands are sent and what replies mean (mta.sending.deliver,
+mta.sending.transaction), how octets become replies (mta.sending.replies). A reply that came before its command is
+dropped: so are octets injected behind the reply to STARTTLS (RFC 3207 §6).
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from aiosmtplib.protocol import SMTPProtocol
 
 from mta.sending.replies import Kind, ReplyReader, ServerReply
 
-# Beyond our own bound, so that the loop's never speaks first.
+# Longer than our own bound, so that ours always comes first.
 _LATER: Final = 5.0
 
 
 class RefusedError(Exception):
-    """A reply that is not the one hoped for."""
+    """A reply of another class than expected."""
 
     def __init__(self, reply: ServerReply) -> None:
         super().__init__(reply.words)
@@ -29,14 +29,14 @@ class RefusedError(Exception):
 
 
 def expect(reply: ServerReply, kind: Kind) -> ServerReply:
-    """Return the reply; raises RefusedError where it is of another class."""
+    """Return the reply; raises RefusedError if it is of another class."""
     if not reply.is_kind(kind):
         raise RefusedError(reply)
     return reply
 
 
 class SmtpLine(SMTPProtocol):
-    """A line to one server; everything that fails on it is an OSError, no answer in time a TimeoutError."""
+    """A connection to one server; every failure is an OSError, no answer in time a TimeoutError."""
 
     def __init__(self) -> None:
         super().__init__(asyncio.get_running_loop())
@@ -47,7 +47,7 @@ class SmtpLine(SMTPProtocol):
     async def open(
         self, connected: socket.socket, context: ssl.SSLContext | None, server_name: str, seconds: float
     ) -> None:
-        """Speak over a connected socket, in TLS from the beginning where there is a context."""
+        """Use a connected socket, with TLS from the start if there is a context."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
@@ -67,23 +67,23 @@ class SmtpLine(SMTPProtocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether something may still be said over it."""
+        """Whether it can still send."""
         return self._lost is None and self.is_connected
 
     @property
     def tls(self) -> ssl.SSLObject | None:
-        """The TLS that is on, None in clear."""
+        """The current TLS, None in clear."""
         return self.transport.get_extra_info("ssl_object") if self.transport is not None else None
 
     def write(self, data: bytes) -> None:
-        """Send octets; what was said before them is no reply to them."""
+        """Send octets; earlier input is no reply to them."""
         if not self.is_open:
             raise self._lost or ConnectionResetError
         self._reader.clear()
         super().write(data)
 
     async def read(self, seconds: float, *, rest: float | None = None) -> ServerReply:
-        """Return the next reply; with `rest` also one that began and does not end in so many seconds more."""
+        """Return the next reply; with `rest` also one that begins and does not end within `rest` more seconds."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + seconds
         has_begun = False
@@ -110,13 +110,13 @@ class SmtpLine(SMTPProtocol):
         return await self.read(seconds)
 
     async def begin_tls(self, context: ssl.SSLContext, server_name: str, seconds: float) -> None:
-        """Begin TLS; only an end of the line may follow where it fails."""
+        """Begin TLS; if it fails, the connection can only be closed."""
         if not self.is_open:
             raise self._lost or ConnectionResetError
         self._reader.clear()
         async with asyncio.timeout(seconds):
             self.transport = await asyncio.get_running_loop().start_tls(
-                cast("asyncio.Transport", self.transport),  # uvloop's transports are not asyncio's by class
+                cast("asyncio.Transport", self.transport),  # uvloop's transports do not inherit from asyncio's
                 self,
                 context,
                 server_hostname=server_name,
@@ -124,25 +124,25 @@ class SmtpLine(SMTPProtocol):
             )
 
     def drop(self) -> None:
-        """End it at once; a peer that never answers a TLS shutdown must not hold it."""
+        """Close it at once; a peer that never answers a TLS shutdown must not keep it open."""
         if self.transport is not None:
             self.transport.close()
             cast("asyncio.Transport", self.transport).abort()
 
     def data_received(self, data: bytes) -> None:
-        """Hold it until it is read; a server that floods us is left, and what is held may still be read."""
+        """Hold it until it is read; a flooding server is disconnected, and the held octets can still be read."""
         if not self._reader.feed(data):
             self._end(ConnectionAbortedError(errno.ECONNABORTED, "reply too long"))
             self.drop()
         self._wake()
 
     def eof_received(self) -> bool:
-        """End it: the transport closes."""
+        """Note the end of input: the transport closes."""
         self._end(ConnectionResetError())
         return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End it."""
+        """Note the loss of the connection."""
         super().connection_lost(exc)
         lost = ConnectionResetError()
         lost.__cause__ = exc

@@ -1,6 +1,6 @@
-"""A notice told by mail: composed, signed with the From domain's keys, handed to delivery or the sandbox's folder.
+"""Sends a notice by mail: composes it, signs it with the From domain's keys, delivers it or stores it in the sandbox.
 
-Not here: how the mail looks (compose, templates), how it travels (deliver), when it is tried again (gateway.notify).
+Not here: the look of the mail (compose, templates), SMTP (deliver), retries (gateway.notify).
 """
 
 import asyncio
@@ -32,25 +32,25 @@ from templates.render import Renderer
 
 log = structlog.get_logger()
 
-# A template that just failed is not tried for every mail: each try may take seconds.
+# A template that just failed is not tried for every mail: a try may take seconds.
 _REST = 600.0
 
 
 class MailDelivery(Protocol):
-    """What takes a composed mail to its recipient."""
+    """Delivers a composed mail to its recipient."""
 
     async def deliver(self, mail: ComposedMail, *, customer: str) -> MailAttempt:
-        """Attempt it once, under the TLS that recipient's domain and customer demand."""
+        """Attempt delivery once, under the TLS that the recipient's domain and the customer demand."""
 
 
 class FolderDelivery:
-    """The sandbox's way: each mail becomes an .eml file, complete before it has its name."""
+    """The sandbox's delivery: each mail becomes an .eml file, complete before it gets its name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def deliver(self, mail: ComposedMail, *, customer: str) -> MailAttempt:  # noqa: ARG002 - the protocol's
-        """Write the mail; a second attempt writes the same file again."""
+        """Write the mail; a second attempt rewrites the same file."""
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._write, mail)
         except OSError as error:
@@ -74,9 +74,8 @@ class FolderDelivery:
 class MailNotifier:
     """Fulfils gateway.ports.NoticeSender and AlarmSender, and gateway.postmaster.PostmasterSender.
 
-    Mail is signed by every one of `signers`. `alarm` takes what the administrator must know of, `rules` has the
-    customers' own templates, which run in a thread that only they use. Mails about many recipients are made by `large`,
-    which whoever made it closes.
+    Each of `signers` signs every mail. `alarm` takes alarms for the administrator, `rules` has the customers' own
+    templates, which run in their own thread. `large` makes mails about many recipients; its creator closes it.
     """
 
     def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
@@ -109,11 +108,11 @@ class MailNotifier:
         self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
 
     def close(self) -> None:
-        """End the thread of customers' templates; a mail that is being made is let go first."""
+        """End the thread of customers' templates, after the mail in work."""
         self._of_templates.shutdown()
 
     async def send(self, notice: Notice) -> MailAttempt | None:
-        """Tell one notice once; None where its sender asked not to be told of it."""
+        """Attempt one notice once; None if its sender did not want it."""
         await self._rules.refresh()
         mail = await self._compose(notice)
         if mail is None:
@@ -122,13 +121,13 @@ class MailNotifier:
         return await self._delivery.deliver(signed, customer=notice.report.customer)
 
     async def send_alarm(self, alarm: Alarm) -> MailAttempt:
-        """Tell the administrator once."""
+        """Attempt an alarm to the administrator once."""
         await self._rules.refresh()
         mail = compose_alarm(alarm, recipient=self._admin_address, identity=self._identity, now=self._clock.now())
         return await self._delivery.deliver(self._sign(mail), customer="")
 
     async def send_forward(self, mail: PostmasterMail) -> MailAttempt:
-        """Bring a mail to the postmaster's mailbox, once."""
+        """Attempt a mail to the postmaster's mailbox once."""
         await self._rules.refresh()
         forward = partial(compose_forward, mail, recipient=self._postmaster, identity=self._identity)
         signed = await self._large.work_apart(lambda: self._sign(forward()))

@@ -1,6 +1,6 @@
-"""The values around mail out: a mail to send, the operator's settings for it, and what is told of TLS that fails.
+"""The values around mail out: a mail to send, the operator's settings for it, alarms about failed TLS.
 
-Not here: doing it (mta.sending.deliver).
+Not here: sending (mta.sending.deliver).
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from sms.retry import BreakerRule, Ladder
 from tls.policy import Demand
 
 BREAKER = BreakerRule(failures=3, rests=Ladder.doubling(timedelta(minutes=1), timedelta(minutes=15)))
-"""When a destination that fails as a whole is left alone; then one mail at a time probes it."""
+"""When a destination that fails as a whole is paused; then one mail at a time probes it."""
 
 
 class OutgoingMail(Protocol):
@@ -38,9 +38,9 @@ class OutgoingMail(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientTimeouts:
-    """Seconds per stage (RFC 5321 §4.5.3.2); each is for the whole answer, so a dripping peer gains nothing.
+    """Seconds per stage (RFC 5321 §4.5.3.2); each is for the whole answer, so that a slow peer cannot stretch it.
 
-    `rest` is for what follows the first octets of the answer to the message, of which the first digit is enough;
+    `rest` is for the rest of the answer to the message after its first octets, since the first digit suffices;
     `attempt` bounds everything before the message itself, over all hosts.
     """
 
@@ -54,7 +54,7 @@ class ClientTimeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySettings:
-    """What the operator says about mail out. `helo` is our name; every `alarm_after` TLS failures in a row alarm."""
+    """The operator's settings for mail out. `helo` is our name; every `alarm_after` TLS failures in a row alarm."""
 
     helo: str
     port: int = 25
@@ -69,7 +69,7 @@ class DeliverySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsAlarm:
-    """Mail for a domain waits since its TLS is not as demanded; `failures` counts attempts in a row."""
+    """Mail for a domain waits since its TLS does not meet the demand; `failures` counts attempts in a row."""
 
     domain: str
     customer: str
@@ -83,9 +83,9 @@ TlsAlarmTaker = Callable[[TlsAlarm], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostCheck:
-    """What one host came to when a domain was checked without sending mail; `fault` is empty where mail could go.
+    """The result for one host of a domain checked without sending mail; `fault` is empty if mail could be sent.
 
-    `chain` holds the certificates that it showed (DER, its own first), none where the handshake failed.
+    `chain` has the certificates that it showed (DER, its own first), none if the handshake failed.
     """
 
     host: str

@@ -1,8 +1,8 @@
-"""The replies of a mail server, cut from the octets it sends: a code whose first digit decides, text, and extensions.
+"""Reads the replies of a mail server from its octets: a code whose first digit decides, text, and extensions.
 
-Pure. Replies that RFC 5321 §4.2 does not know are read as far as their sense is clear: any code of a class, lines of
-one reply whose codes differ (the last one counts), lines without a code inside of a reply, empty lines before it. Not
-here: what a reply means for the mail (mta.sending.answers). RFC 5321 §4.2.1, §4.1.1.1.
+Pure. It also reads replies beyond RFC 5321 §4.2 whose meaning is clear: any code of a class, lines of one reply whose
+codes differ (the last one counts), lines without a code inside a reply, empty lines before it. Not here: what a reply
+means for the mail (mta.sending.answers). RFC 5321 §4.2.1, §4.1.1.1.
 """
 
 import re
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-# What is held of replies that nobody has read yet; RFC 5321 §4.5.3.1.5 has 512 octets for a line.
+# The most octets of unread replies; RFC 5321 §4.5.3.1.5 has 512 octets for a line.
 MOST_HELD: Final = 131_072
 _CODE = re.compile(rb"[\x00-\x20]*([1-5][0-9]{2})(?![0-9])(-?)")
 _BEGINS_WITH_YES = re.compile(r"[\x00-\x20]*2")
-_EXTENSION = re.compile(r"\s*([^\s=]+)[\s=]*(.*)")  # also «AUTH=LOGIN», as it was before RFC 4954
+_EXTENSION = re.compile(r"\s*([^\s=]+)[\s=]*(.*)")  # also «AUTH=LOGIN», the form before RFC 4954
 
 
 class Kind(IntEnum):
@@ -30,7 +30,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerReply:
-    """One reply: `code` is 0 where it has none, `lines` its text without codes, `first` its first line as it came."""
+    """One reply: `code` is 0 if it has none, `lines` its text without codes, `first` its first line unchanged."""
 
     code: int
     lines: tuple[str, ...]
@@ -38,21 +38,21 @@ class ServerReply:
 
     @property
     def words(self) -> str:
-        """Return the text of all lines, or the whole first line of what has no code."""
+        """Return the text of all lines, or the whole first line if it has no code."""
         return "\n".join(self.lines) if self.code else f"no SMTP reply: {self.first}"
 
     def is_kind(self, kind: Kind) -> bool:
-        """Tell whether the code is of this class."""
+        """Return whether the code is of this class."""
         return self.code // 100 == kind
 
     @property
     def takes_mail(self) -> bool:
-        """Tell whether this, said after the final dot, means that the mail was taken, however odd the rest of it is."""
+        """Whether this reply to the final dot means that the mail was accepted, however odd its rest."""
         return self.is_kind(Kind.YES) or _BEGINS_WITH_YES.match(self.first) is not None
 
 
 class ReplyReader:
-    """Cuts replies from octets."""
+    """Reads replies from octets."""
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -65,7 +65,7 @@ class ReplyReader:
 
     @property
     def has_begun(self) -> bool:
-        """Whether something is held that is no whole reply yet."""
+        """Whether it holds an incomplete reply."""
         return bool(self._held or self._lines)
 
     def clear(self) -> None:
@@ -74,7 +74,7 @@ class ReplyReader:
         self._lines.clear()
 
     def take(self) -> ServerReply | None:
-        """Return the next reply that is whole, None where there is none yet; preliminary ones are passed over."""
+        """Return the next whole reply, None if there is none yet; skips preliminary ones."""
         while end := self._held.find(b"\n") + 1:
             line = bytes(self._held[:end])
             del self._held[:end]
@@ -89,7 +89,7 @@ class ReplyReader:
         return None
 
     def take_unfinished(self) -> ServerReply | None:
-        """Return the reply that began and never ended, None where nothing was said."""
+        """Return the reply that began and never ended, None if none began."""
         lines = [*self._lines, bytes(self._held)] if self._held else list(self._lines)
         self.clear()
         return _read(lines) if lines else None
@@ -110,7 +110,7 @@ def _read(lines: Sequence[bytes]) -> ServerReply:
 
 
 def read_extensions(reply: ServerReply) -> dict[str, str]:
-    """Return the extensions of a reply to EHLO with their parameters, by name in lower case; AUTH may be told twice."""
+    """Return the extensions of a reply to EHLO with their parameters, by name in lower case; AUTH may come twice."""
     extensions: dict[str, str] = {}
     for line in reply.lines[1:]:
         found = _EXTENSION.fullmatch(line)

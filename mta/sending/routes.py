@@ -1,7 +1,7 @@
-"""Where mail for a domain goes when it does not go by MX: configured hosts with their port, login and source address.
+"""The configured destination of a domain instead of its MX: host, port, login and source address.
 
 Pure. Not here: what TLS such a host must show beyond its own level (tls.policy), passwords (read when needed by
-mta.sending.deliver). A route is exclusive: when its host cannot be reached, mail waits and never goes by MX.
+mta.sending.deliver). A route is exclusive: if its host cannot be reached, mail waits and never goes by MX.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from tls.policy import TlsLevel, TlsPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayLogin:
-    """A login by user and password (mta.sending.login), the password in a file of its own."""
+    """A login with user and password (mta.sending.login); the password is in its own file."""
 
     user: str
     password_file: Path
@@ -24,8 +24,8 @@ class RelayLogin:
 class Route:
     """One configured destination.
 
-    `domain` is a name, `.example.com` for everything below it, or `*` for all others (a smart host); `host` is taken as
-    it stands, with or without [brackets], and never looked up as MX. `certificate` is shown when the host asks.
+    `domain` is a name, `.example.com` for everything below it, or `*` for all others (a smart host); `host` is used
+    unchanged, with or without [brackets], and never looked up as MX. `certificate` is shown if the host asks.
     """
 
     domain: str
@@ -44,7 +44,7 @@ class Route:
 
     @property
     def demanded(self) -> TlsPolicy | None:
-        """Return the route's own demand, which is at least encrypt where a password or implicit TLS is in play."""
+        """Return the route's own demand, at least encrypt with a password or implicit TLS."""
         if (self.login is not None or self.implicit_tls) and (self.tls is None or not self.tls.level.enforced):
             return TlsPolicy(level=TlsLevel.ENCRYPT)
         return self.tls
@@ -57,7 +57,7 @@ class RouteTable:
         self._by_domain: Mapping[str, Route] = {route.domain.lower().removeprefix("*"): route for route in routes}
 
     def find(self, domain: str) -> Route | None:
-        """Return the route for a domain, None where it goes by MX."""
+        """Return the route for a domain, None if it goes by MX."""
         exact = self._by_domain.get(domain)
         if exact is not None:
             return exact

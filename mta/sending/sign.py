@@ -1,7 +1,7 @@
-"""DKIM signatures on what we send: relaxed/relaxed canonical form and the operation itself (RFC 6376, RFC 8463).
+"""DKIM signatures on our mail: relaxed/relaxed canonical form and the signing itself (RFC 6376, RFC 8463).
 
-Not here: verification of incoming signatures (mta.identify), which domain signs with which key (config.model).
-The canonical form is our own because it is cheap where a mail was composed here; the operation is `cryptography`'s.
+Not here: verification of incoming signatures (mta.identify), which domain signs with which key (config.model). We make
+the canonical form ourselves, which is cheap for a mail composed here; `cryptography` signs.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-# Every instance of these is signed, and one more than there are, so that nobody adds a second (RFC 6376 §5.4, §8.15).
+# Every instance of these is signed, and one more than exist, so that nobody can add one (RFC 6376 §5.4, §8.15).
 OVERSIGNED = (
     "from",
     "to",
@@ -40,7 +40,7 @@ OVERSIGNED = (
     "content-type",
     "content-transfer-encoding",
 )
-# These are signed where they are present.
+# These are signed if they are present.
 SIGNED = ("sender", "auto-submitted", "content-language", "x-auto-response-suppress", "x-mail2sms-notice")
 
 _BLANKS = re.compile(rb"[ \t]+")
@@ -49,7 +49,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-
 
 
 class KeyKind(StrEnum):
-    """The two kinds of key that verifiers know (RFC 6376 §3.3, RFC 8463 §3)."""
+    """The two kinds of key that verifiers support (RFC 6376 §3.3, RFC 8463 §3)."""
 
     RSA = "rsa"
     ED25519 = "ed25519"
@@ -65,13 +65,13 @@ class NewKey:
 
     @property
     def zone_line(self) -> str:
-        """Return the record as a zone file has it, in strings of at most 255 octets (RFC 6376 §3.6.2.2)."""
+        """Return the record in zone file form, in strings of at most 255 octets (RFC 6376 §3.6.2.2)."""
         pieces = [f'"{self.record_text[start : start + 250]}"' for start in range(0, len(self.record_text), 250)]
         return f"{self.record_name}. IN TXT ( {' '.join(pieces)} )"
 
 
 def new_key(domain: str, selector: str, kind: KeyKind) -> NewKey:
-    """Make a key pair and its DNS record; RSA keys have 2048 bits. Raises ValueError for names that DNS can't hold."""
+    """Make a key pair and its DNS record; RSA keys have 2048 bits. Raises ValueError for names invalid in DNS."""
     _check_names(domain, selector)
     key: RSAPrivateKey | Ed25519PrivateKey
     if kind is KeyKind.RSA:
@@ -105,7 +105,7 @@ class Signer:
     """Signs mails for one domain with one key; loaded once, used for every mail."""
 
     def __init__(self, domain: str, selector: str, private_key_pem: bytes) -> None:
-        """Load the key. Raises ValueError, with a sentence for the operator, for a key or a name that can't sign."""
+        """Load the key. Raises ValueError, with a sentence for the operator, for an unusable key or name."""
         _check_names(domain, selector)
         try:
             key = load_pem_private_key(private_key_pem, password=None)
@@ -119,21 +119,21 @@ class Signer:
         self.selector = selector
         self._key = key
         kind = KeyKind.RSA if isinstance(key, RSAPrivateKey) else KeyKind.ED25519
-        # Our mails have the same few headers again and again.
+        # Our mails repeat the same few headers.
         self._folded = lru_cache(maxsize=64)(_fold_names)
-        # The line breaks are folds: the canonical form has one space in their place.
+        # The line breaks are folds: the canonical form has one space instead.
         self._opening = f"v=1; a={kind}-sha256; c=relaxed/relaxed; d={self.domain};\r\n s={selector};".encode()
 
     @property
     def record_text(self) -> str:
-        """Return the TXT record that belongs to this key."""
+        """Return the TXT record of this key."""
         return _record_of(self._key)
 
     def sign(self, message: bytes, *, signed_at: datetime | None = None) -> bytes:
-        """Return the mail, whose line ends are all CRLF, with its DKIM-Signature in front.
+        """Return the mail, which must have only CRLF line ends, with its DKIM-Signature in front.
 
-        The bytes returned are what must go out: any later change of line ends breaks the signature (RFC 6376 §5.3), so
-        what was not composed here goes through mta.sending.fields.with_crlf before.
+        The result must be sent unchanged: any later change of line ends breaks the signature (RFC 6376 §5.3), so a mail
+        not composed here needs mta.sending.fields.with_crlf before.
         """
         header, found, body = message.partition(b"\r\n\r\n")
         if message.startswith(b"\r\n"):
@@ -143,7 +143,7 @@ class Signer:
         names, canonical = _signed_fields(header)
         body_hash = b64encode(hashlib.sha256(canonical_body(body)).digest())
         stamp = b"" if signed_at is None else b" t=%d;" % int(signed_at.timestamp())
-        # RFC 6376 §3.7: our own field enters the hash with an empty b= and without its final CRLF.
+        # RFC 6376 §3.7: our own field is hashed with an empty b= and without its final CRLF.
         value = b"".join((self._opening, stamp, b"\r\n h=", self._folded(names), b";\r\n bh=", body_hash, b";\r\n b="))
         canonical.append(b"dkim-signature:" + value.replace(b"\r\n ", b" "))
         signature = b64encode(self._operate(b"\r\n".join(canonical)))
@@ -166,7 +166,7 @@ def _signed_fields(header: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
         raw_name, _, value = field.partition(b":")
         name = raw_name.rstrip(b" \t").lower()
         if name in _WANTED:
-            # RFC 6376 §3.4.2. bytes.split takes a vertical tab for a blank, which it is not here.
+            # RFC 6376 §3.4.2. bytes.split treats a vertical tab as a blank; here it is none.
             value = _BLANKS.sub(b" ", value).strip(b" ") if unusual else b" ".join(value.split())
             names.append(name)
             canonical.append(name + b":" + value)
@@ -188,7 +188,7 @@ def canonical_body(body: bytes) -> bytes:
         body = body.replace(b"\t", b" ")
     last_blank = body.rfind(b" ")
     if last_blank >= 0:
-        # What follows the last blank, often a long stretch of base64, needs no search.
+        # The rest after the last blank, often much base64, needs no search.
         front, body = body[: last_blank + 3], body[last_blank + 3 :]
         while b"  " in front:
             front = front.replace(b"  ", b" ")

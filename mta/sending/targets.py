@@ -1,6 +1,6 @@
-"""Where one mail may go: a configured route, or the hosts of the domain in order, each with what it must show.
+"""The hosts for one mail: a configured route, or the hosts of the domain in order, each with its TLS demand.
 
-Not here: the conversation with a host (mta.sending.deliver), the rules of MX (tls.mx) and of demands (tls.policy).
+Not here: the dialogue with a host (mta.sending.deliver), the rules of MX (tls.mx) and of demands (tls.policy).
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tls.policy import (
 )
 from tls.resolver import Address, Lookup, Resolver
 
-# Several addresses of one host, but an attempt must end.
+# One host may have several addresses, but an attempt must end.
 _MAX_ADDRESSES = 6
 
 
@@ -43,7 +43,7 @@ class MailTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPlan:
-    """The hosts to try in order for one domain and customer, under the policies as they stood when it was made."""
+    """The hosts to try in order for one domain and customer, under the policies at its creation."""
 
     domain: str
     customer: str
@@ -53,7 +53,7 @@ class DeliveryPlan:
 
 
 def split_recipient(recipient: str) -> tuple[str, str] | None:
-    """Return local part and domain in its one spelling; an address literal stays as it is. None where it is neither."""
+    """Return local part and normalised domain; an address literal stays unchanged. None for anything else."""
     local, at, given = recipient.rpartition("@")
     if not at or not local:
         return None
@@ -62,15 +62,15 @@ def split_recipient(recipient: str) -> tuple[str, str] | None:
 
 
 def to_ascii_domain(address: str) -> str:
-    """Return the address as it travels: an internationalised domain in its ASCII form, everything else untouched."""
+    """Return the address for the envelope: an internationalised domain in ASCII, everything else unchanged."""
     parts = None if address.isascii() else split_recipient(address)
     return "@".join(parts) if parts else address
 
 
 class Planner:
-    """Makes plans and their demands. `shuffle` is the only chance: it orders hosts of equal preference.
+    """Makes plans and their demands. `shuffle` is the only randomness: it orders hosts of equal preference.
 
-    `own_name` is the name under which we greet: an MX of that name would be a loop.
+    `own_name` is our name in EHLO: an MX of that name would be a loop.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per source of facts
@@ -95,7 +95,7 @@ class Planner:
         self._source_address = source_address
 
     async def plan(self, domain: str, customer: str, table: PolicyTable) -> DeliveryPlan | Outcome:
-        """Return the hosts to try, or what became of the mail where there are none."""
+        """Return the hosts to try, or the outcome of the mail if there are none."""
         route = self._routes.find(domain)
         if route is not None:
             target = MailTarget(
@@ -125,7 +125,7 @@ class Planner:
         return DeliveryPlan(domain=domain, customer=customer, table=table, targets=targets, sts=sts)
 
     async def demand(self, plan: DeliveryPlan, target: MailTarget, *, tls_only: bool = False) -> Demand:
-        """Return what the target must show; `tls_only` once TLS failed at another host: the next must have it."""
+        """Return what the target must show; `tls_only` if TLS failed at another host: the next must have it."""
         demand = decide_policy(
             plan.domain,
             plan.customer,
@@ -177,16 +177,16 @@ class Planner:
 
 
 def take_turns(addresses: Sequence[Address]) -> list[Address]:
-    """Return the addresses with the families by turns, IPv6 first; a limit then never cuts off a whole family.
+    """Return the addresses with alternating families, IPv6 first, so that a limit never cuts off a whole family.
 
-    RFC 8305 §4 with one of the first family: where IPv6 does not work, IPv4 is tried second.
+    RFC 8305 §4 with one address of the first family: if IPv6 does not work, IPv4 comes second.
     """
     families = [[address for address in addresses if address.version == version] for version in (6, 4)]
     return [address for turn in zip_longest(*families) for address in turn if address is not None]
 
 
 async def _ask_system(host: str) -> list[Address]:
-    """Ask as other programs of this machine do, which knows its hosts file too: routes often name such hosts."""
+    """Resolve with the system's resolver, which includes the hosts file: routes often name such hosts."""
     try:
         entries = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:

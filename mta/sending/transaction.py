@@ -1,8 +1,8 @@
-"""One mail over an open connection: MAIL, RCPT and DATA, in one write where the server pipelines, and the content.
+"""One mail over an open connection: MAIL, RCPT and DATA, in one write with PIPELINING, and the content.
 
-Every reply of a group is read, and after a refusal nothing is delivered to anybody by what was already under way (RFC
-2920 §3.1). Not here: the connection and its library (mta.sending.deliver), what a fault means for the mail
-(mta.sending.answers). RFC 5321 §3.3, §4.5.2, RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
+Every reply of a group is read, and after a refusal the commands already sent deliver nothing (RFC 2920 §3.1). Not here:
+the connection and its library (mta.sending.deliver), what a fault means for the mail (mta.sending.answers). RFC 5321
+§3.3, §4.5.2, RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
 """
 
 import re
@@ -20,26 +20,26 @@ from mta.sending.replies import Kind, ServerReply
 _CLOSING = 421
 _SIZE_DIGITS = 20
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
-# How long a peer that just refused a mail is waited for, only to end the transaction properly.
+# How long to wait for a peer that just refused a mail, only to end the transaction properly.
 POLITE_SECONDS = 5.0
 
 
 class Wire(Protocol):
-    """An open connection as a transaction sees it; whatever fails is a `FaultError` of the stage."""
+    """An open connection for a transaction; every failure is a `FaultError` of the stage."""
 
     def find_extension(self, name: str) -> str | None:
-        """Return the parameters of an extension that the server offers, None where it does not."""
+        """Return the parameters of an extension that the server offers, None if it does not."""
 
     def write(self, stage: Stage, data: bytes) -> None:
-        """Send octets; nothing may be awaited between this and the first `read`."""
+        """Send octets; the caller must not await between this and the first `read`."""
 
     async def read(self, stage: Stage, seconds: float) -> ServerReply:
-        """Return the next reply; after the content also one that only began."""
+        """Return the next reply; after the content also an unfinished one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpCommand:
-    """One line of an envelope, and the first digit of the codes that mean yes."""
+    """One command of an envelope, and the first digit of the accepting codes."""
 
     stage: Stage
     line: bytes
@@ -47,7 +47,7 @@ class SmtpCommand:
 
 
 class MailTransaction:
-    """One mail to one recipient; `in_step` tells whether both sides agree on where they are, so QUIT may follow."""
+    """One mail to one recipient; `in_step`: both sides agree on the state, so that QUIT may follow."""
 
     def __init__(self, wire: Wire, patience: ClientTimeouts, monotonic: Callable[[], float]) -> None:
         self.in_step = True
@@ -99,7 +99,7 @@ class MailTransaction:
         return options
 
     async def _read_replies(self, group: Sequence[SmtpCommand], deadline: float) -> None:
-        """Read the reply to each command; raises the first refusal once the others are read."""
+        """Read the reply to each command; raises the first refusal after reading the others."""
         refusal: FaultError | None = None
         accepted: set[Stage] = set()
         for command in group:
@@ -115,7 +115,7 @@ class MailTransaction:
                 continue
             refusal = refusal or FaultError(fault_of(command.stage, reply))
             if reply.code == _CLOSING or not (reply.is_kind(Kind.LATER) or reply.is_kind(Kind.NO)):
-                break  # it is about to go, or does not know where it is
+                break  # it is closing, or out of step
         else:
             if refusal is not None:
                 self.in_step = await self._end_refused(accepted)
@@ -123,12 +123,12 @@ class MailTransaction:
             raise refusal
 
     async def _end_refused(self, accepted: set[Stage]) -> bool:
-        """End a transaction whose every reply was read; returns whether the server can be told QUIT."""
+        """End a transaction after all its replies; returns whether QUIT may be sent."""
         if Stage.DATA not in accepted:
             return True
         if Stage.RCPT in accepted:
-            return False  # only the sender was refused: a dot would bring the recipient an empty mail
-        # RFC 2920 §3.1: nobody is left to deliver to, and yet it waits for content
+            return False  # only the sender was refused: a dot would deliver an empty mail
+        # RFC 2920 §3.1: no recipient is left, but it waits for content
         with suppress(FaultError):
             self._wire.write(Stage.CONTENT, b".\r\n")
             reply = await self._wire.read(Stage.CONTENT, min(POLITE_SECONDS, self._patience.command))
@@ -137,7 +137,7 @@ class MailTransaction:
 
 
 def fault_of(stage: Stage, reply: ServerReply) -> DeliveryFault:
-    """Return the fault that a reply of the wrong class is."""
+    """Return the fault for a reply of the wrong class."""
     return DeliveryFault(stage=stage, code=reply.code, cause=clean_reply(reply.words))
 
 
@@ -149,12 +149,12 @@ def _command(stage: Stage, *words: str, expected: Kind = Kind.YES) -> SmtpComman
 
 
 def as_content(message: bytes) -> bytes:
-    """Return the message as it follows DATA: dots doubled where they begin a line, and the one that ends it."""
+    """Return the message for DATA: dots at the start of a line doubled, with the final dot."""
     message = with_crlf(message).replace(b"\r\n.", b"\r\n..")  # RFC 5321 §4.5.2
     first, last = b"." if message.startswith(b".") else b"", b"" if message.endswith(b"\r\n") else b"\r\n"
     return b"".join((first, message, last, b".\r\n"))
 
 
 def seconds_left(deadline: float, most: float, monotonic: Callable[[], float]) -> float:
-    """Return the seconds for one step: its own bound or what is left of the attempt, and a moment at least."""
+    """Return the seconds for one step: its own bound or the rest of the attempt, but at least a moment."""
     return max(min(most, deadline - monotonic()), 0.1)
