@@ -10,7 +10,7 @@ from time import time
 import click
 
 from config.model import Config, database_password, load_config
-from store.engine.database import Database
+from store.engine.database import Database, StorageError
 from store.engine.keys import Keys
 
 config_option = click.option(
@@ -38,7 +38,10 @@ def opened(file: Path | str) -> Iterator[tuple[Config, Database, Keys]]:
     """Open the database for one command. Its keys are of a node number that no gateway uses (128 to 255)."""
     config = read_config(Path(file))
     database = database_of(config)
-    database.open()
+    try:
+        database.open()
+    except StorageError as error:
+        raise click.ClickException(str(error)) from error
     try:
         yield config, database, Keys(randrange(128, 256), time)  # noqa: S311 - to be apart, not to be secret
     finally:

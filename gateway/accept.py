@@ -366,7 +366,7 @@ class Acceptance:
             customer_key=sender.customer.id,
             customer=sender.customer.name,
             profile=sender.profile.name if sender.profile is not None else "",
-            person=sender.user.address if sender.user is not None else "",
+            user_address=sender.user.address if sender.user is not None else "",
             service=submission.service.value,
             reference=submission.reference,
             accepted_at=to_stored(now),

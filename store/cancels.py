@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import peewee
 
 from store.engine.database import Transaction
+from store.tables import StoredRow
 
 
-class CancelRequestRow(peewee.Model):
+class CancelRequestRow(StoredRow):
     """A message whose sender wants it back; instants in microseconds. `attempts` were put off by the carrier."""
 
     message_key = peewee.BigIntegerField(primary_key=True)
     asked_at = peewee.BigIntegerField()
-    attempts = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
-    due_at = peewee.BigIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    attempts = peewee.IntegerField(default=0)
+    due_at = peewee.BigIntegerField(default=0)
 
     class Meta:  # noqa: D106 - configuration, the docstring is the model's
-        table_name = "cancel_wish"
-        legacy_table_names = False
+        table_name = "cancel_request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,15 @@ class Later:
     due_at: int
 
 
-_REQUEST = "INSERT INTO cancel_wish (message_key, asked_at) VALUES (?, ?) ON CONFLICT (message_key) DO NOTHING"
+_REQUEST = (
+    "INSERT INTO cancel_request (message_key, asked_at, attempts, due_at) VALUES (?, ?, 0, 0)"
+    " ON CONFLICT (message_key) DO NOTHING"
+)
 _CANCELLABLE = (
-    "SELECT w.message_key, m.public_id, p.key, p.carrier, p.carrier_id, m.number, m.sender, w.attempts"
-    " FROM cancel_wish w"
-    " JOIN message m ON m.key = w.message_key JOIN part p ON p.message_key = m.key"
-    " WHERE p.state = 'submitted' AND NOT m.counted AND w.due_at <= ? ORDER BY p.key LIMIT ?"
+    "SELECT c.message_key, m.public_id, p.key, p.carrier, p.carrier_id, m.number, m.sender, c.attempts"
+    " FROM cancel_request c"
+    " JOIN message m ON m.key = c.message_key JOIN part p ON p.message_key = m.key"
+    " WHERE p.state = 'submitted' AND NOT m.ended AND c.due_at <= ? ORDER BY p.key LIMIT ?"
 )
 
 
@@ -91,7 +94,7 @@ def put_off(tx: Transaction, batches: list[list[Later]]) -> list[None]:
     """Have requests wait."""
     for later in batches:
         tx.execute_many(
-            "UPDATE cancel_wish SET attempts = attempts + 1, due_at = ? WHERE message_key = ?",
+            "UPDATE cancel_request SET attempts = attempts + 1, due_at = ? WHERE message_key = ?",
             [(item.due_at, item.message_key) for item in later],
         )
     return [None] * len(batches)
@@ -100,11 +103,11 @@ def put_off(tx: Transaction, batches: list[list[Later]]) -> list[None]:
 def forget(tx: Transaction, batches: list[tuple[int, ...]]) -> list[None]:
     """Forget the requests for these messages."""
     for keys in batches:
-        tx.execute_many("DELETE FROM cancel_wish WHERE message_key = ?", [(key,) for key in keys])
+        tx.execute_many("DELETE FROM cancel_request WHERE message_key = ?", [(key,) for key in keys])
     return [None] * len(batches)
 
 
 def drop_ended(tx: Transaction, calls: list[None]) -> list[int]:
     """Forget the requests for messages that ended by themselves; returns how many."""
-    count = tx.execute("DELETE FROM cancel_wish WHERE message_key IN (SELECT key FROM message WHERE counted)")
+    count = tx.execute("DELETE FROM cancel_request WHERE message_key IN (SELECT key FROM message WHERE ended)")
     return [count] * len(calls)

@@ -38,8 +38,8 @@ LOG_REACH = 1_000
 _CUSTOMERS = "SELECT key, name, default_profile_key, active FROM customer"
 _DOMAINS = "SELECT customer_key, domain FROM customer_domain"
 _PROFILES = "SELECT key, customer_key, name FROM profile"
-_PEOPLE = "SELECT key, customer_key, address, profile_key, name, active FROM person"
-_CREDENTIALS = "SELECT login, customer_key, kind, verifier, person_key, active FROM credential"
+_PEOPLE = "SELECT key, customer_key, address, profile_key, name, active FROM mail_user"
+_CREDENTIALS = "SELECT login, customer_key, kind, verifier, user_key, active FROM credential"
 _RANGES = "SELECT network, customer_key FROM address_range"
 _SETTINGS = "SELECT scope, owner_key, service, field, value, origin FROM setting"
 _CONSTRAINTS = "SELECT owner_key, locked, sender_ids, max_parts, express, flash, countries FROM constraint_set"
@@ -277,7 +277,7 @@ def count_strangers(tx: Transaction, domain: str, customer_key: int) -> int:
     """Return how many users of other customers have an address in this canonical domain."""
     pattern = "%@" + domain.replace("_", "!_")
     rows = tx.rows(
-        "SELECT COUNT(*) FROM person WHERE address LIKE ? ESCAPE '!' AND customer_key <> ?", (pattern, customer_key)
+        "SELECT COUNT(*) FROM mail_user WHERE address LIKE ? ESCAPE '!' AND customer_key <> ?", (pattern, customer_key)
     )
     return int(rows[0][0])
 
@@ -318,7 +318,7 @@ def users_of(tx: Transaction, customer_key: int) -> list[User]:
 def count_users(tx: Transaction, *, customer_key: int = 0, profile_key: int = 0) -> int:
     """Return how many users a customer or a profile has."""
     column, key = ("profile_key", profile_key) if profile_key else ("customer_key", customer_key)
-    return int(tx.rows(f"SELECT COUNT(*) FROM person WHERE {column} = ?", (key,))[0][0])  # noqa: S608 - one of two
+    return int(tx.rows(f"SELECT COUNT(*) FROM mail_user WHERE {column} = ?", (key,))[0][0])  # noqa: S608 - one of two
 
 
 def find_credential(tx: Transaction, login: str) -> Credential | None:

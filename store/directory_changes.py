@@ -118,13 +118,13 @@ class DirectoryChanges:
         """Delete a customer with everything that is its own; its past jobs stay."""
         self._tx.execute(
             "DELETE FROM setting WHERE owner_key = ? OR owner_key IN (SELECT key FROM profile WHERE customer_key = ?)"
-            " OR owner_key IN (SELECT key FROM person WHERE customer_key = ?)",
+            " OR owner_key IN (SELECT key FROM mail_user WHERE customer_key = ?)",
             (key, key, key),
         )
         self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (key,))
         for list_key in [found for (found,) in self._tx.rows(_LISTS_OF, (key,))]:
             remove_list(self._tx, list_key)
-        for table in (*_OWN_TABLES, "person", "profile"):
+        for table in (*_OWN_TABLES, "mail_user", "profile"):
             self._tx.execute(f"DELETE FROM {table} WHERE customer_key = ?", (key,))  # noqa: S608 - names of ours
         self._tx.execute("DELETE FROM customer WHERE key = ?", (key,))
         self._touch("all", 0)
@@ -181,7 +181,8 @@ class DirectoryChanges:
         """Store new users, whatever their `id` says, and return their keys by address; `source` is manual or file."""
         keys = {user.address: self._keys.take() for user in users}
         self._tx.execute_many(
-            "INSERT INTO person (key, customer_key, profile_key, address, name, active, source) VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO mail_user (key, customer_key, profile_key, address, name, active, source)"
+            " VALUES (?,?,?,?,?,?,?)",
             [
                 (keys[user.address], user.customer_id, user.profile_id, user.address, user.name, user.active, source)
                 for user in users
@@ -193,18 +194,18 @@ class DirectoryChanges:
     def set_users(self, users: Sequence[User]) -> None:
         """Store name, profile and activity of users that exist."""
         self._tx.execute_many(
-            "UPDATE person SET profile_key = ?, name = ?, active = ? WHERE key = ?",
+            "UPDATE mail_user SET profile_key = ?, name = ?, active = ? WHERE key = ?",
             [(user.profile_id, user.name, user.active, user.id) for user in users],
         )
         self._touch_all("user", (user.id for user in users))
 
     def remove_user(self, key: int) -> None:
         """Delete a user with its settings and logins."""
-        for (login,) in self._tx.rows("SELECT login FROM credential WHERE person_key = ?", (key,)):
+        for (login,) in self._tx.rows("SELECT login FROM credential WHERE user_key = ?", (key,)):
             self._touch("credential", 0, login)
-        self._tx.execute("DELETE FROM credential WHERE person_key = ?", (key,))
+        self._tx.execute("DELETE FROM credential WHERE user_key = ?", (key,))
         self._tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
-        self._tx.execute("DELETE FROM person WHERE key = ?", (key,))
+        self._tx.execute("DELETE FROM mail_user WHERE key = ?", (key,))
         self._touch("user", key)
         self._touch("layer", key, LayerKind.USER)
         self._touch("layer", key, LayerKind.PINNED)
@@ -213,7 +214,7 @@ class DirectoryChanges:
         """Store a login, in place of what the same login proved itself with before."""
         self._tx.execute("DELETE FROM credential WHERE login = ?", (credential.login,))
         self._tx.execute(
-            "INSERT INTO credential (key, login, customer_key, person_key, kind, verifier, active)"
+            "INSERT INTO credential (key, login, customer_key, user_key, kind, verifier, active)"
             " VALUES (?,?,?,?,?,?,?)",
             (
                 self._keys.take(),
@@ -310,8 +311,8 @@ def read_cells_of(tx: Transaction, customer_key: int, kind: LayerKind) -> dict[i
     """Return the cells of all users of a customer in one layer (USER or PINNED): user → field → text."""
     cells: dict[int, dict[str, str]] = {}
     for owner, name, text in tx.rows(
-        "SELECT s.owner_key, s.field, s.value FROM person p JOIN setting s ON s.owner_key = p.key AND s.scope = ?"
-        " WHERE p.customer_key = ?",
+        "SELECT s.owner_key, s.field, s.value FROM mail_user u JOIN setting s ON s.owner_key = u.key AND s.scope = ?"
+        " WHERE u.customer_key = ?",
         (kind.value, customer_key),
     ):
         cells.setdefault(owner, {})[name] = text

@@ -8,10 +8,10 @@ only that. Instants are microseconds since 1970, UTC. Not here: jobs and what fo
 
 import peewee
 
-from store.tables import Row
+from store.tables import KeyedRow, StoredRow
 
 
-class CustomerRow(Row):
+class CustomerRow(KeyedRow):
     """A customer. `canonical` is its name as compared; `default_profile_key` applies to users without a profile."""
 
     name = peewee.TextField()
@@ -23,7 +23,7 @@ class CustomerRow(Row):
         table_name = "customer"
 
 
-class CustomerDomainRow(peewee.Model):
+class CustomerDomainRow(StoredRow):
     """A sender domain as A-labels; nobody else can have it."""
 
     domain = peewee.TextField(primary_key=True)
@@ -33,7 +33,7 @@ class CustomerDomainRow(peewee.Model):
         table_name = "customer_domain"
 
 
-class ProfileRow(Row):
+class ProfileRow(KeyedRow):
     """A profile of one customer."""
 
     customer_key = peewee.BigIntegerField()
@@ -45,7 +45,7 @@ class ProfileRow(Row):
         indexes = ((("customer_key", "canonical"), True),)
 
 
-class PersonRow(Row):
+class UserRow(KeyedRow):
     """A user. `address` is canonical; `source` says who speaks of it: `manual` or `file`."""
 
     customer_key = peewee.BigIntegerField(index=True)
@@ -56,15 +56,15 @@ class PersonRow(Row):
     source = peewee.TextField(default="manual")
 
     class Meta:
-        table_name = "person"
+        table_name = "mail_user"
 
 
-class CredentialRow(Row):
+class CredentialRow(KeyedRow):
     """A login of a customer or of one of its users; the verifier is never the secret."""
 
     login = peewee.TextField(unique=True)
     customer_key = peewee.BigIntegerField(index=True)
-    person_key = peewee.BigIntegerField(null=True, index=True)
+    user_key = peewee.BigIntegerField(null=True, index=True)
     kind = peewee.TextField()
     verifier = peewee.TextField()
     active = peewee.BooleanField(default=True)
@@ -73,7 +73,7 @@ class CredentialRow(Row):
         table_name = "credential"
 
 
-class AddressRangeRow(peewee.Model):
+class AddressRangeRow(StoredRow):
     """Client addresses in CIDR form that prove a customer."""
 
     network = peewee.TextField(primary_key=True)
@@ -83,7 +83,7 @@ class AddressRangeRow(peewee.Model):
         table_name = "address_range"
 
 
-class SettingRow(Row):
+class SettingRow(KeyedRow):
     """One cell of one layer: `scope` is a LayerKind, `owner_key` 0 the system's, `value` what `parse_setting` reads."""
 
     scope = peewee.TextField()
@@ -100,7 +100,7 @@ class SettingRow(Row):
         indexes = ((("owner_key", "scope", "service", "field"), True),)
 
 
-class ConstraintRow(peewee.Model):
+class ConstraintRow(StoredRow):
     """What the system (owner 0) or a customer allows; lists are comma-separated, null means any."""
 
     owner_key = peewee.BigIntegerField(primary_key=True)
@@ -115,7 +115,7 @@ class ConstraintRow(peewee.Model):
         table_name = "constraint_set"
 
 
-class DirectoryChangeRow(Row):
+class DirectoryChangeRow(KeyedRow):
     """One record that a version of the directory touched: its kind and key, with the login of a credential."""
 
     version = peewee.BigIntegerField(index=True)
@@ -127,7 +127,7 @@ class DirectoryChangeRow(Row):
         table_name = "directory_change"
 
 
-class AuditRow(Row):
+class AuditRow(KeyedRow):
     """Who changed what, in words; never a secret."""
 
     at = peewee.BigIntegerField(index=True)
@@ -138,17 +138,3 @@ class AuditRow(Row):
 
     class Meta:
         table_name = "audit"
-
-
-DIRECTORY = (
-    CustomerRow,
-    CustomerDomainRow,
-    ProfileRow,
-    PersonRow,
-    CredentialRow,
-    AddressRangeRow,
-    SettingRow,
-    ConstraintRow,
-    DirectoryChangeRow,
-    AuditRow,
-)

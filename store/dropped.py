@@ -11,10 +11,10 @@ import peewee
 from store.engine.database import Transaction
 from store.engine.keys import Keys, to_indexed, to_instant
 from store.engine.statements import Insert
-from store.tables import Row
+from store.tables import KeyedRow
 
 
-class DroppedMailRow(Row):
+class DroppedMailRow(KeyedRow):
     """One mail that was dropped; `reason` is bounce, receipt or auto-reply, `mark` the field that makes it so."""
 
     customer = peewee.TextField()

@@ -21,7 +21,7 @@ from store.leases import check_alive
 from store.outbox import NOTICES, notice_row
 from store.references import count_references, forget_references
 from store.serialise import end_of_blackout, freeze_replaced
-from store.tables import Job, Message, Part, Seen
+from store.tables import JobRow, MessageRow, PartRow, SeenRow
 
 # Held rows are due so much later.
 FAR = 1 << 62
@@ -63,7 +63,7 @@ class NewJob:
     customer_key: int
     customer: str
     profile: str
-    person: str
+    user_address: str
     service: str
     reference: str
     accepted_at: int
@@ -103,28 +103,28 @@ class Added:
 
 
 _JOBS = Insert(
-    Job,
-    *("key", "public_id", "customer_key", "customer", "profile", "person", "service", "reference", "accepted_at"),
+    JobRow,
+    *("key", "public_id", "customer_key", "customer", "profile", "user_address", "service", "reference", "accepted_at"),
     *("open_messages", "report", "settings", "origins", "from_mail", "reverse_path", "header_from", "mail_id"),
     *("mail_references", "subject", "envid", "ret", "helo", "header", "body", "corrected", "settled_at"),
     *("channel", "push_url"),
 )
 _MESSAGES = Insert(
-    Message,
+    MessageRow,
     *("key", "job_key", "seq", "public_id", "given", "number", "notify", "orcpt", "body", "cut", "replaced"),
     *("alphabet", "sender", "state", "reason", "problem", "from_network", "priority", "route", "held", "flash"),
-    *("receipt_wanted", "parts", "attempts", "due_at", "expires_at", "watch_at", "counted", "owner", "updated_at"),
+    *("receipt_wanted", "parts", "attempts", "due_at", "expires_at", "watch_at", "ended", "owner", "updated_at"),
     *("blackouts", "throttled", "id_missing"),
 )
 _PARTS = Insert(
-    Part,
+    PartRow,
     *("key", "message_key", "idx", "total", "body", "udh", "payload", "state", "attempt", "carrier", "carrier_id"),
     *("error", "cost_label", "resends"),
 )
-_SEEN = Insert(Seen, "digest", "job_key", "until")
-_TAKEN_MESSAGES = Update(Message, "owner", "updated_at", also="state = 'submitting', attempts = attempts + 1")
-_TAKEN_PARTS = Update(Part, "carrier", "cost_label", also="state = 'submitting', attempt = attempt + 1")
-_POSTPONED = Update(Message, "due_at")
+_SEEN = Insert(SeenRow, "digest", "job_key", "until")
+_TAKEN_MESSAGES = Update(MessageRow, "owner", "updated_at", also="state = 'submitting', attempts = attempts + 1")
+_TAKEN_PARTS = Update(PartRow, "carrier", "cost_label", also="state = 'submitting', attempt = attempt + 1")
+_POSTPONED = Update(MessageRow, "due_at")
 _DUE = (
     "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, expires_at, blackouts"
     " FROM message"
@@ -224,7 +224,16 @@ class Outbound:
         mail = job.mail or MailOrigin(reverse_path="")
         open_messages = 0 if job.dry_run else sum(message.encoded is not None for message in fresh)
         rows.jobs.append(
-            (key, job.public_id, job.customer_key, job.customer, job.profile, job.person, job.service, job.reference)
+            (
+                key,
+                job.public_id,
+                job.customer_key,
+                job.customer,
+                job.profile,
+                job.user_address,
+                job.service,
+                job.reference,
+            )
             + (job.accepted_at, open_messages, job.report.value, job.settings, job.origins, job.mail is not None)
             + (
                 mail.reverse_path,

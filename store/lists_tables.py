@@ -7,10 +7,10 @@ Not here: reading and writing them (lists).
 
 import peewee
 
-from store.tables import Row
+from store.tables import KeyedRow, StoredRow
 
 
-class ListRow(Row):
+class ListRow(KeyedRow):
     """A list of one customer. `canonical` is its name as compared; `columns` are those of its values, as JSON."""
 
     customer_key = peewee.BigIntegerField()
@@ -23,7 +23,7 @@ class ListRow(Row):
         indexes = ((("customer_key", "canonical"), True),)
 
 
-class ListMemberRow(peewee.Model):
+class ListMemberRow(StoredRow):
     """One number of a list with its values by column, as JSON; `number` is E.164 without the plus."""
 
     list_key = peewee.BigIntegerField()
@@ -36,7 +36,7 @@ class ListMemberRow(peewee.Model):
         primary_key = peewee.CompositeKey("list_key", "number")
 
 
-class ListAuthorRow(peewee.Model):
+class ListAuthorRow(StoredRow):
     """Who may write to a list: a canonical address, `@` and a domain, or `*` for everybody of the customer."""
 
     list_key = peewee.BigIntegerField()
@@ -45,6 +45,3 @@ class ListAuthorRow(peewee.Model):
     class Meta:
         table_name = "list_author"
         primary_key = peewee.CompositeKey("list_key", "author")
-
-
-LISTS = (ListRow, ListMemberRow, ListAuthorRow)

@@ -7,10 +7,10 @@ Instants are microseconds since 1970, UTC. Not here: notices and what came of th
 
 import peewee
 
-from store.tables import Row
+from store.tables import KeyedRow, StoredRow
 
 
-class TlsRuleRow(peewee.Model):
+class TlsRuleRow(StoredRow):
     """How safe mail for a domain must travel. `customer` is empty for the system, `domain` for the scope's default.
 
     Lists are comma-separated; `authorities` holds PEM. A rule goes by the customer's name, as jobs do, so that it
@@ -32,7 +32,7 @@ class TlsRuleRow(peewee.Model):
         primary_key = peewee.CompositeKey("customer", "domain")
 
 
-class StsPolicyRow(peewee.Model):
+class StsPolicyRow(StoredRow):
     """The MTA-STS policy that a domain last published; `max_age` in seconds, `mx` comma-separated."""
 
     domain = peewee.TextField(primary_key=True)
@@ -46,7 +46,7 @@ class StsPolicyRow(peewee.Model):
         table_name = "sts_policy"
 
 
-class MailTemplateRow(peewee.Model):
+class MailTemplateRow(StoredRow):
     """A customer's own template for one form of status mail; `profile_key` 0 stands for all its profiles."""
 
     customer_key = peewee.BigIntegerField()
@@ -61,7 +61,7 @@ class MailTemplateRow(peewee.Model):
         primary_key = peewee.CompositeKey("customer_key", "profile_key", "form")
 
 
-class MailGraphicRow(peewee.Model):
+class MailGraphicRow(StoredRow):
     """A graphic that a customer's templates show as `cid:NAME`."""
 
     customer_key = peewee.BigIntegerField()
@@ -76,7 +76,7 @@ class MailGraphicRow(peewee.Model):
         primary_key = peewee.CompositeKey("customer_key", "name")
 
 
-class AlarmRow(Row):
+class AlarmRow(KeyedRow):
     """Something that the administrator is told by mail; `repeats` counts what came while its topic was quiet."""
 
     topic = peewee.TextField()
@@ -96,5 +96,3 @@ class AlarmRow(Row):
 
 AlarmRow.add_index(AlarmRow.index(AlarmRow.due_at, AlarmRow.key, name="alarm_queued").where(AlarmRow.state == "queued"))
 AlarmRow.add_index(AlarmRow.index(AlarmRow.topic, AlarmRow.created_at, name="alarm_topic"))
-
-MAIL_RULES = (TlsRuleRow, StsPolicyRow, MailTemplateRow, MailGraphicRow, AlarmRow)

@@ -15,7 +15,7 @@ from store.engine.keys import Keys
 from store.engine.statements import Update
 from store.engine.transaction import Row, Transaction
 from store.outbox import NOTICES, notice_row
-from store.tables import Job, Message, Part
+from store.tables import JobRow, MessageRow, PartRow
 
 _LOOK_AGAIN = 60 * 1_000_000
 _STATES = {state.value: state for state in MessageState}  # costs a fifth of asking the enum
@@ -51,13 +51,13 @@ class MovingPart:
 
 @dataclass(slots=True)
 class LoadedMessage:
-    """One message with all its parts; `told` is its state as loaded, `counted` whether its job knows that it ended."""
+    """One message with all its parts; `reported_state` is as loaded, `ended` tells whether its job knows its end."""
 
     key: int
     job_key: int
     public_id: str
     number: str
-    told: MessageState
+    reported_state: MessageState
     reason: str
     problem: str
     from_network: bool
@@ -67,7 +67,7 @@ class LoadedMessage:
     route: str
     due_at: int
     expires_at: int
-    counted: bool
+    ended: bool
     owner: str
     updated_at: int
     parts: list[MovingPart] = field(default_factory=list)
@@ -76,7 +76,7 @@ class LoadedMessage:
     state: MessageState = field(init=False)
 
     def __post_init__(self) -> None:
-        self.state = self.told
+        self.state = self.reported_state
 
     def has(self, state: MessageState) -> bool:
         """Tell whether one of the parts is in this state."""
@@ -99,7 +99,7 @@ class LoadedMessage:
 
     def _fold(self, after: MessageState, problem: Problem | None) -> None:
         folded = after if len(self.parts) == 1 else fold_parts(part.state for part in self.parts)
-        if self.counted and not self._may_still_become(folded):
+        if self.ended and not self._may_still_become(folded):
             return
         self.state = folded
         if folded in SUCCESS:
@@ -119,7 +119,7 @@ class LoadedMessage:
     @property
     def corrected(self) -> bool:
         """Tell whether what its sender was told has become wrong; «delivered» after «accepted» is no correction."""
-        return self.counted and self.state is not self.told and not {self.state, self.told} <= SUCCESS
+        return self.ended and self.state is not self.reported_state and not {self.state, self.reported_state} <= SUCCESS
 
     def watch_at(self, grace: Mapping[str, int], now: int) -> int:
         """Return when silence must be looked at: at the validity's end, or later where only receipts are awaited."""
@@ -133,7 +133,7 @@ class LoadedMessage:
 
 _COLUMNS = (
     "SELECT key, job_key, public_id, number, state, reason, problem, from_network, receipt_wanted, attempts, throttled,"
-    " route, due_at, expires_at, counted, owner, updated_at FROM message"
+    " route, due_at, expires_at, ended, owner, updated_at FROM message"
 )
 _MESSAGE = _COLUMNS + " WHERE key IN (??) ORDER BY key"
 _MESSAGE_OF = _MESSAGE.replace("??", "SELECT message_key FROM part WHERE key IN (??)")
@@ -162,7 +162,7 @@ def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, LoadedM
             job_key=row[1],
             public_id=row[2],
             number=row[3],
-            told=_STATES[row[4]],
+            reported_state=_STATES[row[4]],
             reason=row[5],
             problem=row[6],
             from_network=bool(row[7]),
@@ -172,7 +172,7 @@ def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, LoadedM
             route=row[11],
             due_at=row[12],
             expires_at=row[13],
-            counted=bool(row[14]),
+            ended=bool(row[14]),
             owner=row[15],
             updated_at=row[16],
         )
@@ -185,16 +185,16 @@ def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, LoadedM
 
 
 # SQLite writes whatever an UPDATE names into its indexes anew: what seldom changes has statements of its own.
-_PARTS = Update(Part, "state", "error", "reported_at")
-_OFFERED_PARTS = Update(Part, "carrier", "carrier_id", "submitted_at", "resends", *_PARTS.columns[:-1])
+_PARTS = Update(PartRow, "state", "error", "reported_at")
+_OFFERED_PARTS = Update(PartRow, "carrier", "carrier_id", "submitted_at", "resends", *_PARTS.columns[:-1])
 _MOVED = (
     *("state", "reason", "problem", "from_network", "receipt_wanted", "route", "due_at", "owner"),
     *("throttled", "id_missing", "updated_at"),
 )
-_MESSAGES = Update(Message, *_MOVED)
-_ENDED_MESSAGES = Update(Message, *_MOVED, also="counted = TRUE")
-_WATCHED = Update(Message, "watch_at")
-_JOBS = Update(Job, "open_messages", "settled_at", "corrected")
+_MESSAGES = Update(MessageRow, *_MOVED)
+_ENDED_MESSAGES = Update(MessageRow, *_MOVED, also="ended = TRUE")
+_WATCHED = Update(MessageRow, "watch_at")
+_JOBS = Update(JobRow, "open_messages", "settled_at", "corrected")
 _JOB = (
     "SELECT key, public_id, open_messages, settled_at, corrected, report, reverse_path, channel, push_url FROM job"
     " WHERE key IN (??) ORDER BY key"
@@ -233,8 +233,8 @@ class MessageWriter:
         for message in changed:
             if message.corrected:
                 corrected.add(message.job_key)
-            if not message.counted and is_final(message.state, receipt_expected=message.receipt_wanted):
-                message.counted = True
+            if not message.ended and is_final(message.state, receipt_expected=message.receipt_wanted):
+                message.ended = True
                 ended[message.job_key] = ended.get(message.job_key, 0) + 1
                 ending.append(_message_row(message, now))
             else:
@@ -249,7 +249,7 @@ class MessageWriter:
 
     def watch(self, tx: Transaction, messages: Iterable[LoadedMessage], now: int) -> None:
         """Write when messages that have not ended are looked at again."""
-        left = [message for message in messages if not message.counted]
+        left = [message for message in messages if not message.ended]
         tx.update(_WATCHED, [(message.watch_at(self._grace, now), message.key) for message in left])
 
     def _save_jobs(

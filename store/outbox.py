@@ -14,14 +14,14 @@ from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, public_id, to_instant
 from store.engine.statements import Insert, Update
 from store.leases import check_alive, end_overdue
-from store.tables import NoticeAttempt, NoticeRow
+from store.tables import NoticeAttemptRow, NoticeRow
 
 NOTICES = Insert(
     NoticeRow,
     *("key", "public_id", "job_key", "kind", "recipient", "state", "attempts", "due_at", "expires_at", "created_at"),
     *("reason", "problem", "owner", "channel"),
 )
-_ATTEMPTS = Insert(NoticeAttempt, "key", "notice_key", "at", "outcome", "host", "address", "tls", "policy", "reply")
+_ATTEMPTS = Insert(NoticeAttemptRow, "key", "notice_key", "at", "outcome", "host", "address", "tls", "policy", "reply")
 _SENDING = Update(NoticeRow, "owner", also="state = 'sending', attempts = attempts + 1")
 _ENDED = Update(NoticeRow, "state", "due_at", "ended_at", "reason", "problem", also="owner = ''")
 _LIFE = int(timedelta(days=5).total_seconds()) * 1_000_000

@@ -16,10 +16,10 @@ from store.engine.keys import Keys, to_instant
 from store.engine.statements import Insert
 from store.leases import end_overdue
 from store.outbox import add_unanswered, count_unanswered
-from store.tables import Row
+from store.tables import KeyedRow
 
 
-class ForwardedMailRow(Row):
+class ForwardedMailRow(KeyedRow):
     """A mail for the operator; `content` is the mail behind our Received line, `octets` its size before compression."""
 
     sender = peewee.TextField()

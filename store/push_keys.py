@@ -8,9 +8,10 @@ import peewee
 
 from addressbook.people import canonical_name
 from store.engine.database import Transaction
+from store.tables import StoredRow
 
 
-class PushKeyRow(peewee.Model):
+class PushKeyRow(StoredRow):
     """The key of one customer; `secret` is hexadecimal, `made_at` in microseconds."""
 
     customer_key = peewee.BigIntegerField(primary_key=True)
@@ -20,7 +21,6 @@ class PushKeyRow(peewee.Model):
 
     class Meta:  # noqa: D106 - configuration, the docstring is the model's
         table_name = "push_key"
-        legacy_table_names = False
 
 
 def keep_push_key(tx: Transaction, customer_key: int, secret: bytes, who: str) -> None:

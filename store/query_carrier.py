@@ -41,7 +41,7 @@ class Unreported:
 # The first bound is for the index (message_watched); many messages of one job have the same time.
 _UNREPORTED = (
     "SELECT m.watch_at, p.key, m.public_id, p.carrier_id, m.sender FROM message m JOIN part p ON p.message_key = m.key"
-    " WHERE NOT m.counted AND m.watch_at >= ? AND m.watch_at <= ? AND (m.watch_at > ? OR p.key > ?)"
+    " WHERE NOT m.ended AND m.watch_at >= ? AND m.watch_at <= ? AND (m.watch_at > ? OR p.key > ?)"
     " AND m.receipt_wanted AND m.expires_at <= ? AND p.state = 'submitted' AND p.carrier = ? AND p.carrier_id <> ''"
     " ORDER BY m.watch_at, p.key LIMIT ?"
 )

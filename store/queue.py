@@ -71,7 +71,7 @@ def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
         for row in tx.rows(
             "SELECT j.public_id, m.public_id, j.customer, m.number, m.state, m.held, m.priority, m.route, m.attempts,"
             " m.reason, m.problem, m.due_at, m.expires_at FROM message m JOIN job j ON j.key = m.job_key"
-            " WHERE NOT m.counted ORDER BY m.priority, m.due_at, m.key LIMIT ?",
+            " WHERE NOT m.ended ORDER BY m.priority, m.due_at, m.key LIMIT ?",
             (limit,),
         )
     ]
@@ -114,10 +114,10 @@ class Found:
 def find_waiting(tx: Transaction, name: str) -> Found:
     """Return what still waits under the id of a job (J.), a message (S.) or a notice (N.)."""
     jobs = [key for (key,) in tx.rows("SELECT key FROM job WHERE public_id = ?", (name,))]
-    messages = tx.rows("SELECT key FROM message WHERE public_id = ? AND NOT counted", (name,))
+    messages = tx.rows("SELECT key FROM message WHERE public_id = ? AND NOT ended", (name,))
     notices = tx.rows("SELECT key FROM notice WHERE public_id = ? AND state IN ('queued', 'sending', 'held')", (name,))
     for key in jobs:
-        messages += tx.rows("SELECT key FROM message WHERE job_key = ? AND NOT counted", (key,))
+        messages += tx.rows("SELECT key FROM message WHERE job_key = ? AND NOT ended", (key,))
         notices += tx.rows(
             "SELECT key FROM notice WHERE job_key = ? AND state IN ('queued', 'sending', 'held')", (key,)
         )

@@ -388,7 +388,7 @@ class ResultStore:
                 _end_waiting(message, part, Event.CANCEL, _CANCELLED)
         self._writer.save(tx, messages.values(), request.now)
         return sum(
-            message.state is MessageState.CANCELLED and message.told is not MessageState.CANCELLED
+            message.state is MessageState.CANCELLED and message.reported_state is not MessageState.CANCELLED
             for message in messages.values()
         )
 
@@ -437,7 +437,7 @@ class ResultStore:
         return Recovered(parts=len(parts), notices=notices, settled_jobs=_settled_jobs(messages))
 
 
-_OVERDUE = "SELECT key FROM message WHERE NOT counted AND watch_at <= ? ORDER BY watch_at LIMIT ?"
+_OVERDUE = "SELECT key FROM message WHERE NOT ended AND watch_at <= ? ORDER BY watch_at LIMIT ?"
 _OVERDUE_LOCKED = _OVERDUE + " FOR UPDATE SKIP LOCKED"
 _LEFT_BEHIND = "SELECT key FROM message WHERE state = 'submitting' AND owner <> ? LIMIT ?"
 _LEFT_BEHIND_LOCKED = (

@@ -1,8 +1,8 @@
-"""The tables of what is on its way: jobs, messages, parts, receipts, notices. peewee models for schema and reports.
+"""The tables of what is on its way: jobs, messages, parts, receipts, notices.
 
-The hot statements over these tables are SQL (outbound, progress, outbox); those that write rows are generated from the
-models (statements). Instants are microseconds since 1970, UTC, in big integers. Nothing here that PostgreSQL could not
-hold. Not here: customers and settings (directory_tables), how an existing database gets here (migrations).
+The models are the source of the tables (migrations) and of the statements that write rows (engine.statements). Instants
+are microseconds since 1970, UTC, in big integers. Nothing here that PostgreSQL could not hold. Not here: customers and
+settings (directory_tables).
 """
 
 # ruff: noqa: D106 - peewee's Meta is configuration, the docstring is its model's
@@ -10,16 +10,20 @@ hold. Not here: customers and settings (directory_tables), how an existing datab
 import peewee
 
 
-class Row(peewee.Model):
-    """What all tables share: a big integer key that the application makes (store.engine.keys)."""
-
-    key = peewee.BigIntegerField(primary_key=True)
+class StoredRow(peewee.Model):
+    """What all tables share: their indexes are named after them."""
 
     class Meta:
         legacy_table_names = False
 
 
-class Meta(peewee.Model):
+class KeyedRow(StoredRow):
+    """What most tables share: a big integer key that the application makes (store.engine.keys)."""
+
+    key = peewee.BigIntegerField(primary_key=True)
+
+
+class MetaRow(StoredRow):
     """Named values of the whole database, such as the directory's version."""
 
     name = peewee.TextField(primary_key=True)
@@ -29,7 +33,7 @@ class Meta(peewee.Model):
         table_name = "meta"
 
 
-class Job(Row):
+class JobRow(KeyedRow):
     """One accepted submission with everything needed to answer it; `settings` and `origins` are frozen JSON.
 
     `report` is when its result is told: never, on-failure or always; `channel` by what: mail, push or both.
@@ -39,7 +43,7 @@ class Job(Row):
     customer_key = peewee.BigIntegerField()
     customer = peewee.TextField()
     profile = peewee.TextField(default="")
-    person = peewee.TextField(default="")
+    user_address = peewee.TextField(default="")
     service = peewee.TextField()
     reference = peewee.TextField(default="")
     accepted_at = peewee.BigIntegerField()
@@ -60,8 +64,8 @@ class Job(Row):
     header = peewee.BlobField(default=b"")
     body = peewee.BlobField(null=True)
     corrected = peewee.BooleanField(default=False)
-    channel = peewee.TextField(default="mail", constraints=[peewee.SQL("DEFAULT 'mail'")])
-    push_url = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+    channel = peewee.TextField(default="mail")
+    push_url = peewee.TextField(default="")
 
     class Meta:
         table_name = "job"
@@ -69,13 +73,13 @@ class Job(Row):
 
 # It only grows at its end. An index of Message-IDs would have a page of chance written for each mail; who asks for one
 # job by its Message-ID reads this one instead, newest first.
-Job.add_index(Job.index(Job.accepted_at, Job.key, Job.mail_id, name="job_accepted"))
+JobRow.add_index(JobRow.index(JobRow.accepted_at, JobRow.key, JobRow.mail_id, name="job_accepted"))
 
 
-class Message(Row):
+class MessageRow(KeyedRow):
     """One recipient of a job. `priority` is 0 for express, 1 for normal; `route` names the carriers that may take it.
 
-    `counted` is false until the message's end was subtracted from its job; `watch_at` is when silence ends it; `owner`
+    `ended` is false until the message's end was subtracted from its job; `watch_at` is when silence ends it; `owner`
     is the process that is submitting it. `blackouts` are the periods ahead in which it may not go out, as JSON. Of its
     `attempts`, `throttled` only came too fast for the carrier. `id_missing` says that the carrier owes the id of a part
     which it has, or may have.
@@ -107,33 +111,37 @@ class Message(Row):
     due_at = peewee.BigIntegerField()
     expires_at = peewee.BigIntegerField()
     watch_at = peewee.BigIntegerField()
-    counted = peewee.BooleanField(default=False)
+    ended = peewee.BooleanField(default=False)
     owner = peewee.TextField(default="")
     updated_at = peewee.BigIntegerField()
     blackouts = peewee.TextField(null=True)
-    throttled = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
-    id_missing = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT FALSE")])
+    throttled = peewee.IntegerField(default=0)
+    id_missing = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "message"
 
 
 # What is claimed next, whatever else is queued: one narrow index, so a claim costs the same with ten or a million rows.
-Message.add_index(
-    Message.index(Message.route, Message.priority, Message.due_at, Message.key, name="message_queued").where(
-        Message.state == "queued"
+MessageRow.add_index(
+    MessageRow.index(
+        MessageRow.route, MessageRow.priority, MessageRow.due_at, MessageRow.key, name="message_queued"
+    ).where(MessageRow.state == "queued")
+)
+MessageRow.add_index(
+    MessageRow.index(MessageRow.owner, name="message_submitting").where(MessageRow.state == "submitting")
+)
+# Written as the sweep writes it: SQLite uses a partial index only for the words that it was declared with.
+MessageRow.add_index(MessageRow.index(MessageRow.watch_at, name="message_watched").where(peewee.SQL("NOT ended")))
+# A message that goes well never enters it. The query has the same words.
+MessageRow.add_index(
+    MessageRow.index(MessageRow.number, MessageRow.updated_at, name="message_id_missing").where(
+        peewee.SQL("id_missing")
     )
 )
-Message.add_index(Message.index(Message.owner, name="message_submitting").where(Message.state == "submitting"))
-# Written as the sweep writes it: SQLite uses a partial index only for the words that it was declared with.
-Message.add_index(Message.index(Message.watch_at, name="message_watched").where(peewee.SQL("NOT counted")))
-# A message that goes well never enters it. The query has the same words.
-Message.add_index(
-    Message.index(Message.number, Message.updated_at, name="message_id_missing").where(peewee.SQL("id_missing"))
-)
 
 
-class Part(Row):
+class PartRow(KeyedRow):
     """One part: what goes on the air, and what the carrier said of it. Each accepted one is billed.
 
     `cost_label` is the operator's word for what the carrier cost when it was offered the part; empty before. `resends`
@@ -153,17 +161,17 @@ class Part(Row):
     error = peewee.TextField(default="")
     submitted_at = peewee.BigIntegerField(null=True)
     reported_at = peewee.BigIntegerField(null=True)
-    cost_label = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
-    resends = peewee.SmallIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    cost_label = peewee.TextField(default="")
+    resends = peewee.SmallIntegerField(default=0)
 
     class Meta:
         table_name = "part"
 
 
-Part.add_index(Part.index(Part.carrier_id, name="part_carrier_id").where(Part.carrier_id != ""))
+PartRow.add_index(PartRow.index(PartRow.carrier_id, name="part_carrier_id").where(PartRow.carrier_id != ""))
 
 
-class ReceiptRow(Row):
+class ReceiptRow(KeyedRow):
     """Every receipt that came, as it came; `part_key` is null while nothing fits it (an orphan, kept 48 hours).
 
     `word` is what the carrier itself calls the state, empty where it only gave its number.
@@ -177,7 +185,7 @@ class ReceiptRow(Row):
     done_at = peewee.BigIntegerField(null=True)
     received_at = peewee.BigIntegerField()
     part_key = peewee.BigIntegerField(null=True)
-    word = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+    word = peewee.TextField(default="")
 
     class Meta:
         table_name = "receipt"
@@ -199,7 +207,7 @@ ReceiptRow.add_index(
 )
 
 
-class Concatenation(peewee.Model):
+class ConcatenationRow(StoredRow):
     """The last reference that joined the parts of a long text to a number, 0 to 65535; kept until `until`."""
 
     number = peewee.TextField(primary_key=True)
@@ -210,7 +218,7 @@ class Concatenation(peewee.Model):
         table_name = "concatenation"
 
 
-class Seen(peewee.Model):
+class SeenRow(StoredRow):
     """Digests of what was accepted, so that a repeat is recognised; kept until `until`.
 
     What makes them lets those of one mail begin alike: they stand on few pages, whatever number of recipients it has.
@@ -225,7 +233,7 @@ class Seen(peewee.Model):
         table_name = "seen"
 
 
-class NoticeRow(Row):
+class NoticeRow(KeyedRow):
     """One event to tell to one mail address, or by push to one URL; the outbox."""
 
     public_id = peewee.TextField(unique=True)
@@ -241,7 +249,7 @@ class NoticeRow(Row):
     reason = peewee.TextField(default="")
     problem = peewee.TextField(default="")
     owner = peewee.TextField(default="")
-    channel = peewee.TextField(default="mail", constraints=[peewee.SQL("DEFAULT 'mail'")])
+    channel = peewee.TextField(default="mail")
 
     class Meta:
         table_name = "notice"
@@ -255,7 +263,7 @@ NoticeRow.add_index(
 NoticeRow.add_index(NoticeRow.index(NoticeRow.owner, name="notice_sending").where(NoticeRow.state == "sending"))
 
 
-class NoticeAttempt(Row):
+class NoticeAttemptRow(KeyedRow):
     """One attempt to deliver a notice: what the other side was, said and proved.
 
     Of alarms and of mail to the postmaster, only attempts that were never answered.
@@ -274,7 +282,7 @@ class NoticeAttempt(Row):
         table_name = "notice_attempt"
 
 
-class InboundFragmentRow(Row):
+class InboundFragmentRow(KeyedRow):
     """One fragment of an inbound SMS, kept before the carrier is answered; joined and routed by what reads it."""
 
     carrier = peewee.TextField()
@@ -290,7 +298,7 @@ class InboundFragmentRow(Row):
         table_name = "inbound_fragment"
 
 
-class NodeLease(peewee.Model):
+class NodeLeaseRow(StoredRow):
     """A process that submits and sends. `ended` once it stopped or another declared it dead: it takes nothing more."""
 
     owner = peewee.TextField(primary_key=True)
@@ -302,7 +310,7 @@ class NodeLease(peewee.Model):
         table_name = "node_lease"
 
 
-class CarrierLease(peewee.Model):
+class CarrierLeaseRow(StoredRow):
     """The one process that holds the link to a carrier, until `expires_at`."""
 
     carrier = peewee.TextField(primary_key=True)
@@ -313,7 +321,7 @@ class CarrierLease(peewee.Model):
         table_name = "carrier_lease"
 
 
-class WriterMark(peewee.Model):
+class WriterMarkRow(StoredRow):
     """The number of a writer's last committed transaction (PostgreSQL): read when the answer to COMMIT was lost."""
 
     writer = peewee.TextField(primary_key=True)
@@ -322,20 +330,3 @@ class WriterMark(peewee.Model):
 
     class Meta:
         table_name = "writer_mark"
-
-
-OUTBOUND = (
-    Meta,
-    Job,
-    Message,
-    Part,
-    ReceiptRow,
-    Seen,
-    Concatenation,
-    NoticeRow,
-    NoticeAttempt,
-    InboundFragmentRow,
-    NodeLease,
-    CarrierLease,
-    WriterMark,
-)

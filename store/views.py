@@ -13,8 +13,9 @@ from store.jobs import FAR
 from store.serialise import thaw_origins, thaw_replaced, thaw_settings
 
 _JOB = (
-    "SELECT key, public_id, customer, profile, person, service, reference, accepted_at, settled_at, settings, origins,"
-    " from_mail, reverse_path, header_from, mail_id, mail_references, subject, envid, ret, helo, header, body FROM job"
+    "SELECT key, public_id, customer, profile, user_address, service, reference, accepted_at, settled_at, settings,"
+    " origins, from_mail, reverse_path, header_from, mail_id, mail_references, subject, envid, ret, helo, header,"
+    " body FROM job"
 )
 _MESSAGES = (
     "SELECT key, job_key, public_id, given, number, notify, orcpt, body, cut, replaced, alphabet, sender, state,"

@@ -6,18 +6,23 @@ Not here: what runs in it (database).
 import contextlib
 import fcntl
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import peewee
-from playhouse.migrations import Runner
 
 from store.engine.arrays import teach
 from store.engine.transaction import StorageError
 
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
+_HISTORY = "schema_migration"
+_BEFORE_THE_FIRST_RELEASE = "0001_initial"
+# A migration is written with PostgreSQL's types, and what only SQLite knows.
+_OF_SQLITE = {"BIGINT": "INTEGER", "SMALLINT": "INTEGER", "BOOLEAN": "INTEGER", "BYTEA": "BLOB"}
+_OF_POSTGRESQL = {" WITHOUT ROWID": ""}
 _MIGRATION_LOCK = 0x6D61696C32736D73  # any number that no other program of the same database takes
 _PRAGMAS = {
     "journal_mode": "wal",
@@ -74,24 +79,45 @@ def connect(url: str, password: str = "") -> peewee.Database:
 def migrate(database: peewee.Database) -> list[str]:
     """Apply the numbered migrations that this database has not seen, in one transaction; return their names.
 
-    Several processes may do so at once. Raises StorageError where a later version of this program migrated it.
+    Several processes may do so at once. Raises StorageError where another version of this program made its tables.
     """
     with database.connection_context():
-        runner = Runner(database, directory=str(_MIGRATIONS))
-        if not _pending(runner):
+        if not _pending(database):
             return []
         with database.atomic() if isinstance(database, peewee.PostgresqlDatabase) else database.atomic("IMMEDIATE"):
             if isinstance(database, peewee.PostgresqlDatabase):
                 database.connection().execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))  # type: ignore[no-untyped-call]
-            return list(runner.up())
+            pending = _pending(database)
+            for migration in pending:
+                _apply(database, migration)
+            return [migration.stem for migration in pending]
 
 
-def _pending(runner: Runner) -> bool:
-    known = runner.status()
-    later = [migration.name for migration in known if migration.path is None]
-    if later:
+def _pending(database: peewee.Database) -> list[Path]:
+    """Return the migrations that a database has not seen."""
+    applied = set()
+    if database.table_exists(_HISTORY):
+        applied = {name for (name,) in database.execute_sql(f"SELECT name FROM {_HISTORY}")}  # type: ignore[no-untyped-call]  # noqa: S608 - ours
+    if _BEFORE_THE_FIRST_RELEASE in applied:
+        raise StorageError(
+            "a version of mail2sms from before the first release made these tables, and this one cannot read them:"
+            " write the users down with that version (mail2sms people export), name a new SQLite file or an empty"
+            " PostgreSQL database in [server] database, then enter customers and people anew"
+        )
+    migrations = sorted(_MIGRATIONS.glob("[0-9]*.sql"))
+    if later := sorted(applied - {migration.stem for migration in migrations}):
         raise StorageError(f"a later version of mail2sms has migrated this database: {', '.join(later)}")
-    return any(not migration.applied for migration in known)
+    return [migration for migration in migrations if migration.stem not in applied]
+
+
+def _apply(database: peewee.Database, migration: Path) -> None:
+    """Run the statements of a migration, and write down that it was applied."""
+    words = _OF_POSTGRESQL if isinstance(database, peewee.PostgresqlDatabase) else _OF_SQLITE
+    text = re.sub("|".join(words), lambda found: words[found[0]], migration.read_text("utf-8"))
+    history = f"CREATE TABLE IF NOT EXISTS {_HISTORY} (name TEXT NOT NULL PRIMARY KEY)"
+    note = f"INSERT INTO {_HISTORY} (name) VALUES ('{migration.stem}')"  # noqa: S608 - names of ours
+    for statement in (history, *filter(None, map(str.strip, text.split(";\n"))), note):
+        database.execute_sql(statement)  # type: ignore[no-untyped-call]
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -33,11 +33,11 @@ class Gateway:
             return int(connection.execute(query).fetchone()[0])
 
     def open_messages(self) -> int:
-        return self.count("SELECT count(*) FROM message WHERE NOT counted AND state IN ('queued', 'submitting')")
+        return self.count("SELECT count(*) FROM message WHERE NOT ended AND state IN ('queued', 'submitting')")
 
     def untold(self) -> int:
         return self.count(
-            "SELECT (SELECT count(*) FROM message WHERE NOT counted)"
+            "SELECT (SELECT count(*) FROM message WHERE NOT ended)"
             " + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
         )
 

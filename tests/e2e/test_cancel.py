@@ -40,7 +40,7 @@ async def test_a_carrier_that_offers_it_is_asked_to_hold_a_message_back(site):
     assert "with a carrier" in await site.command("cancel", job)
     await site.until(lambda: site.rows("SELECT state FROM message") == [("cancelled",)])
     await site.box.wait_for_mail(20)
-    assert site.rows("SELECT count(*) FROM cancel_wish") == [(0,)]
+    assert site.rows("SELECT count(*) FROM cancel_request") == [(0,)]
     await site.until(lambda: any(f"event=job_settled job={job} by=carrier-cancel" in line for line in site.log))
 
 

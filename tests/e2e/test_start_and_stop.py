@@ -14,6 +14,7 @@ import pytest
 
 from smpp.simulator.script import Script, Treatment
 from smpp.wire.statuses import Status
+from store.engine.database import connect
 from tests.kit.installation import ROOT, SENDER, Installation, addresses, mail
 
 BUSY = Treatment(status=Status.RSYSERR)
@@ -207,3 +208,18 @@ async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, gat
     events = [json.loads(line)["event"] for line in log.decode().splitlines()]
     assert events[-1] == "stopped"
     assert "listening" in events
+
+
+async def test_a_database_from_before_the_first_release_is_refused_with_what_to_do(new_database_url, tmp_path):
+    site = Installation(tmp_path / "site", new_database_url)
+    await site.open()
+    database = connect(new_database_url)
+    with database.connection_context():
+        database.execute_sql("INSERT INTO schema_migration (name) VALUES ('0001_initial')")
+    code, said = await serve(site)
+    assert code == 1
+    assert "cannot start: a version of mail2sms from before the first release made these tables" in said
+    assert "mail2sms people export" in said
+    assert "Traceback" not in said
+    assert "mail2sms people export" in await site.command("customer", "list", code=1)
+    await site.close()

@@ -272,7 +272,7 @@ class Installation:
         await self.until(
             lambda: (
                 self.rows(
-                    "SELECT (SELECT count(*) FROM message WHERE NOT counted)"
+                    "SELECT (SELECT count(*) FROM message WHERE NOT ended)"
                     " + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
                 )
                 == [(0,)]

@@ -73,7 +73,7 @@ class StoreHarness:
             "customer_key": 1,
             "customer": "Example Ltd",
             "profile": "",
-            "person": "anna@example.com",
+            "user_address": "anna@example.com",
             "service": "mail",
             "reference": "",
             "accepted_at": self.now,

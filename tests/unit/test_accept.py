@@ -33,7 +33,7 @@ async def keep(core, judged):
 async def test_what_is_kept_is_committed_and_dispatch_is_woken(core):
     kept = await keep(core, judge(core, "acme", message_id="<1@example.com>"))
     assert isinstance(kept, Accepted)
-    assert rows(core, "SELECT public_id, customer, profile, person, service FROM job") == [
+    assert rows(core, "SELECT public_id, customer, profile, user_address, service FROM job") == [
         (kept.job_id, "acme", "ops", ANNA, "mail")
     ]
     assert rows(core, "SELECT number, state FROM message") == [("447700900101", "queued")]

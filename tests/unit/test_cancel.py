@@ -40,7 +40,7 @@ class AskedCarrier:
 
     async def cancel(self, carrier_id: str, number: MobileNumber, sender: SenderId | None) -> Outcome:
         assert (carrier_id, number.digits, sender) == ("c1", NUMBER, None)
-        ((due_at,),) = self.world.rows("SELECT due_at FROM cancel_wish")
+        ((due_at,),) = self.world.rows("SELECT due_at FROM cancel_request")
         if self.asked:
             self.waits.append(to_instant(due_at) - (self.clock.instant - HOUR))  # put off at the look before this one
         self.asked += 1
@@ -73,7 +73,7 @@ async def ask_back(world: StoreHarness, *outcomes: Outcome) -> tuple[AskedCarrie
     with capture_logs() as log:
         cancelling.start()
         try:
-            await until(lambda: world.rows("SELECT count(*) FROM cancel_wish") == [(0,)])
+            await until(lambda: world.rows("SELECT count(*) FROM cancel_request") == [(0,)])
         finally:
             await cancelling.stop()
     return carrier, [entry["event"] for entry in log]

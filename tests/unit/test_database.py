@@ -13,7 +13,7 @@ import pytest
 
 from store.engine.database import Database, DatabaseInUseError, StorageError, StorageFullError, connect
 from store.engine.statements import Insert
-from store.tables import Meta
+from store.tables import MetaRow
 
 
 @pytest.fixture(name="database")
@@ -50,7 +50,7 @@ async def test_one_bad_call_fails_alone(database):
 
 
 async def test_a_call_whose_statement_fails_when_nobody_waits_for_it_fails_alone_and_nothing_of_it_is_kept(database):
-    insert = Insert(Meta, "name", "value")
+    insert = Insert(MetaRow, "name", "value")
 
     def put_twice(tx, items):
         tx.insert(insert, [(f"{item}-first", "x") for item in items])
@@ -66,7 +66,7 @@ async def test_a_call_whose_statement_fails_when_nobody_waits_for_it_fails_alone
 
 
 async def test_a_statement_that_failed_with_others_while_it_was_prepared_is_usable_again(database):
-    insert = Insert(Meta, "name", "value")
+    insert = Insert(MetaRow, "name", "value")
 
     def count_up(tx, items):
         tx.insert(insert, [(item, "x") for item in items])

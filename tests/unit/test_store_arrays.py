@@ -10,7 +10,7 @@ from psycopg.pq import Format
 
 from store.engine.arrays import encoder_of
 from store.engine.statements import Insert, Update
-from store.tables import Part
+from store.tables import PartRow
 
 ARRAY_OIDS = {"bigint": 1016, "bytea": 1001, "boolean": 1000, "integer": 1007, "smallint": 1005, "text": 1009}
 VALUES = {
@@ -53,7 +53,7 @@ def test_what_no_column_can_hold_is_an_error_and_nothing_else(kind, values, erro
         encoder_of(kind)(values)
 
 
-@pytest.mark.parametrize("statement", [Insert(Part, "key", "udh", "state"), Update(Part, "udh", "state")])
+@pytest.mark.parametrize("statement", [Insert(PartRow, "key", "udh", "state"), Update(PartRow, "udh", "state")])
 def test_a_statement_encodes_its_columns_in_its_order(statement):
     row = {"key": 7, "udh": b"\x05\x00", "state": "queued"}
     arrays = statement.arrays([tuple(row[name] for name in statement.columns)])

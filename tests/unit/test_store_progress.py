@@ -234,7 +234,7 @@ def snapshot(world):
     """Return all that decides: everything of jobs, messages and notices, and of parts what is no name."""
     return [
         world.rows("SELECT key, open_messages, settled_at, corrected FROM job ORDER BY key"),
-        world.rows("SELECT key, state, reason, problem, counted, from_network, due_at FROM message ORDER BY key"),
+        world.rows("SELECT key, state, reason, problem, ended, from_network, due_at FROM message ORDER BY key"),
         world.rows("SELECT key, state, error, reported_at FROM part ORDER BY key"),
         world.rows("SELECT key, kind FROM notice ORDER BY key"),
     ]

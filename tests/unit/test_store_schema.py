@@ -2,27 +2,26 @@
 
 import pkgutil
 from collections import Counter
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 
 import peewee
 import pytest
-from playhouse.migrations import Runner
 
 import store
 from store.engine.database import Database, StorageError, connect, migrate
 from store.engine.statements import Insert, Update, columns_of, table_of
-from store.engine.transaction import Transaction
-from store.views import find_job
 
 MODULES = [import_module(f"store.{module.name}") for module in pkgutil.iter_modules(store.__path__) if not module.ispkg]
-MIGRATIONS = sorted(path.stem for path in (Path(store.__path__[0]) / "migrations").glob("[0-9]*.py"))
+MIGRATIONS = sorted((Path(store.__path__[0]) / "migrations").glob("[0-9]*.sql"))
+FROZEN = {"0001_tables": "b9a4e2fd18ed87f1"}
 MODELS = tuple(
     value
     for module in MODULES
     for value in vars(module).values()
     if isinstance(value, type) and issubclass(value, peewee.Model) and value.__module__ == module.__name__
-    if value.__name__ != "Row"
+    if value.__name__ not in ("StoredRow", "KeyedRow")
 )
 
 
@@ -50,11 +49,13 @@ def schema_of(database):
 
 
 def test_a_migrated_database_equals_the_models(new_database_url):
-    assert migrate(connect(new_database_url)) == MIGRATIONS
+    assert migrate(connect(new_database_url)) == [migration.stem for migration in MIGRATIONS]
     assert migrate(connect(new_database_url)) == []
     database = connect(new_database_url)
     with database.connection_context():
         migrated = schema_of(database)
+        if isinstance(database, peewee.SqliteDatabase):  # a model cannot say it for one database alone
+            assert list(database.execute_sql("SELECT wr FROM pragma_table_list WHERE name = 'seen'")) == [(1,)]
         names = [row[0] for row in database.execute_sql(_NAMES[isinstance(database, peewee.SqliteDatabase)])]
         with database.bind_ctx(MODELS):
             database.drop_tables(MODELS)
@@ -85,68 +86,14 @@ def test_a_database_that_a_later_version_migrated_is_refused(new_database_url):
     database = connect(new_database_url)
     migrate(database)
     with database.connection_context():
-        database.execute_sql(
-            "INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2026-11-23 16:00:00')"
-        )
+        database.execute_sql("INSERT INTO schema_migration (name) VALUES ('9999_later')")
     with pytest.raises(StorageError, match="9999_later"):
         Database(new_database_url).open()
 
 
-@pytest.mark.parametrize("name", MIGRATIONS)
-def test_a_migration_stays_as_it_is_whatever_the_program_becomes(name):
-    source = (Path(store.__path__[0]) / "migrations" / f"{name}.py").read_text()
-    assert "import store" not in source
-    assert "from store" not in source
-
-
-def test_what_was_sent_before_there_were_cost_labels_keeps_its_parts_and_has_none(new_database_url):
-    database = connect(new_database_url)
-    with database.connection_context():
-        Runner(database, directory=str(Path(store.__path__[0]) / "migrations")).up("0005_notice_channel")
-        old = "key, message_key, idx, total, body, udh, payload, state, attempt, carrier, carrier_id, error"
-        database.execute_sql(
-            f"INSERT INTO part ({old}) VALUES (1, 2, 1, 1, 'x', '', 'x', 'submitted', 1, 'a', '7', '')"
-        )
-    assert "0006_cost_labels" in migrate(database)
-    with database.connection_context():
-        found = database.execute_sql("SELECT carrier_id, cost_label FROM part WHERE carrier_id <> ''").fetchall()
-    assert [tuple(row) for row in found] == [("7", "")]
-
-
-@pytest.mark.parametrize("later", [False, True], ids=["in order", "after 0008"])
-def test_what_was_accepted_before_the_indexes_were_put_in_order_is_found_as_before(new_database_url, later):
-    database = connect(new_database_url)
-    migrations = str(Path(store.__path__[0]) / "migrations")
-    with database.connection_context():
-        Runner(database, directory=migrations).up("0006_cost_labels")
-        if later:
-            module = import_module("store.migrations.0008_forwarded_mail")
-            with database.atomic():
-                module.up(None, database)
-                database.execute_sql(
-                    "INSERT INTO schema_migration (name, applied) VALUES ('0008_forwarded_mail', '2026-11-23 16:00:00')"
-                )
-        mark = "?" if isinstance(database, peewee.SqliteDatabase) else "%s"
-        columns = "key, public_id, customer_key, customer, profile, person, service, reference, accepted_at"
-        columns += ", open_messages, report, settings, origins, from_mail, reverse_path, header_from, mail_id"
-        columns += ", mail_references, subject, envid, ret, helo, header, corrected"
-        for key, mail_id in ((1, "<a@x>"), (2, "<b@x>"), (3, "<a@x>")):
-            values = [key, f"J.{key}", 1, "acme", "", "", "mail", "", key * 1000, 0, "never", "{}", "{}", True]
-            values += ["a@example.com", "", mail_id, "", "", "", "", "", b"", False]
-            database.execute_sql(f"INSERT INTO job ({columns}) VALUES ({', '.join([mark] * len(values))})", values)
-        digests = [(bytes([n]) * 16, 1 + n % 3, n) for n in range(9)]
-        for row in digests:
-            database.execute_sql(f"INSERT INTO seen (digest, job_key, until) VALUES ({mark}, {mark}, {mark})", row)
-    assert "0007_orderly_indexes" in migrate(database)
-    with database.connection_context():
-        tx = Transaction(database)
-        assert [find_job(tx, name) for name in ("<a@x>", "<b@x>", "J.1", "<c@x>")] == [3, 2, 1, None]
-        rows = tx.rows("SELECT digest, job_key, until FROM seen ORDER BY until")
-        assert [(bytes(digest), job_key, until) for digest, job_key, until in rows] == digests
-        with pytest.raises(peewee.IntegrityError), database.atomic():
-            database.execute_sql(f"INSERT INTO seen (digest, job_key, until) VALUES ({mark}, 1, 1)", (digests[0][0],))
-        if isinstance(database, peewee.SqliteDatabase):
-            assert tx.rows("SELECT wr FROM pragma_table_list WHERE name = 'seen'") == [(1,)]
+def test_a_migration_stays_as_it_is_whatever_the_program_becomes():
+    """A change to the tables is a migration of its own: databases have these in them already."""
+    assert {path.stem: sha256(path.read_bytes()).hexdigest()[:16] for path in MIGRATIONS} == FROZEN
 
 
 def all_statements():

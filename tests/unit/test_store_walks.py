@@ -136,7 +136,7 @@ class Walk:
     def check(self) -> None:
         rows = self.world.rows(
             "SELECT j.key, j.open_messages, j.settled_at, j.report,"
-            " (SELECT COUNT(*) FROM message m WHERE m.job_key = j.key AND NOT m.counted),"
+            " (SELECT COUNT(*) FROM message m WHERE m.job_key = j.key AND NOT m.ended),"
             " (SELECT COUNT(*) FROM notice n WHERE n.job_key = j.key AND n.kind = 'result'),"
             " (SELECT COUNT(*) FROM notice n WHERE n.job_key = j.key AND n.kind = 'correction') FROM job j"
         )
@@ -150,12 +150,12 @@ class Walk:
         for key, text in self.world.rows("SELECT key, state FROM part"):
             assert MessageState(text) in reachable(self.before.get(key, MessageState.QUEUED))
             self.before[key] = MessageState(text)
-        for key, text, wanted, counted in self.world.rows("SELECT key, state, receipt_wanted, counted FROM message"):
-            assert is_final(MessageState(text), receipt_expected=bool(wanted)) == bool(counted)
+        for key, text, wanted, ended in self.world.rows("SELECT key, state, receipt_wanted, ended FROM message"):
+            assert is_final(MessageState(text), receipt_expected=bool(wanted)) == bool(ended)
             if key in self.ended:
-                assert counted
+                assert ended
                 assert MessageState(text) in reachable(self.ended[key])
-            if counted:
+            if ended:
                 self.ended[key] = MessageState(text)
         # What the index of missing ids leaves out has them all.
         unnamed = (
@@ -174,7 +174,7 @@ class Walk:
             self.world.sweep(timedelta(hours=1))
         self.check()
         assert self.world.rows("SELECT public_id FROM job WHERE settled_at IS NULL") == []
-        assert self.world.rows("SELECT key FROM message WHERE NOT counted") == []
+        assert self.world.rows("SELECT key FROM message WHERE NOT ended") == []
 
 
 STEPS = (

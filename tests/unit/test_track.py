@@ -14,7 +14,7 @@ from sms.outcome import Done
 from store.engine.keys import to_instant
 from store.engine.statements import Insert
 from store.results import Rules
-from store.tables import Seen
+from store.tables import SeenRow
 from tests.kit.fakes import MovedClock, until
 from tests.kit.store_harness import StoreHarness
 
@@ -120,7 +120,7 @@ async def test_all_digests_whose_time_has_ended_are_forgotten_however_many_there
     digests = [(b"%d" % number, 1, world.now - number % 2) for number in range(24_000)]
 
     def remember(tx, items):
-        tx.insert(Insert(Seen, "digest", "job_key", "until"), digests)
+        tx.insert(Insert(SeenRow, "digest", "job_key", "until"), digests)
         return items
 
     world.database.write_now(remember, None)

@@ -120,8 +120,8 @@ async def test_a_long_text_in_ucs2_ends_as_taken_by_the_carrier(carrier, world):
     job = await site.send(LONG, to=(f"+{CARRIERS[carrier]}",))
     await site.until(lambda: site.state(job) == {CARRIERS[carrier]: "submitted"})
     assert len(submits(logs[carrier])) - before == 4
-    counted = site.rows("SELECT counted FROM message m JOIN job j ON j.key = m.job_key WHERE j.public_id = ?", job)
-    assert counted == [(1,)]
+    ended = site.rows("SELECT ended FROM message m JOIN job j ON j.key = m.job_key WHERE j.public_id = ?", job)
+    assert ended == [(1,)]
 
 
 @pytest.mark.parametrize("carrier", list(CARRIERS))

@@ -1,1 +1,0 @@
-"""Numbered migrations, applied in order by store.engine.database.migrate; each is frozen once it was released."""
