@@ -129,9 +129,8 @@ _DUE = (
     "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, expires_at, blackouts"
     " FROM message"
     " WHERE state = 'queued' AND route = ? AND priority = ? AND due_at <= ? AND expires_at > ?"
-    " ORDER BY due_at, key LIMIT ?"
+    " ORDER BY due_at, key LIMIT ? FOR UPDATE SKIP LOCKED"
 )
-_DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"
 # One query, since each waits for its answer; always a row, whose digest is null where none was seen.
 _VERSION_AND_SEEN = (
     "SELECT (SELECT value FROM meta WHERE name = 'directory_version'), s.digest, s.until, j.public_id"
@@ -335,9 +334,8 @@ class Outbound:
 
     def _due(self, tx: Transaction, take: Take, route: str, urgency: int, room: int) -> list[Row]:
         """Return messages that may go out now; those in a blackout are put off to its end, and others looked for."""
-        query = _DUE_LOCKED if tx.postgresql else _DUE
         while True:
-            messages = tx.rows(query, (route, urgency, take.now, take.now, room))
+            messages = tx.rows(_DUE, (route, urgency, take.now, take.now, room))
             ends = [(row[-1] and end_of_blackout(row[-1], take.now), row[0]) for row in messages]
             postponed = [(end, key) for end, key in ends if end]
             if not postponed:

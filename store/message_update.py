@@ -135,9 +135,8 @@ _COLUMNS = (
     "SELECT key, job_key, public_id, number, state, reason, problem, from_network, receipt_wanted, attempts, throttled,"
     " route, due_at, expires_at, ended, owner, updated_at FROM message"
 )
-_MESSAGE = _COLUMNS + " WHERE key IN (??) ORDER BY key"
+_MESSAGE = _COLUMNS + " WHERE key IN (??) ORDER BY key FOR UPDATE"
 _MESSAGE_OF = _MESSAGE.replace("??", "SELECT message_key FROM part WHERE key IN (??)")
-_LOCKED = " FOR UPDATE"
 # Not ordered: PostgreSQL could then walk the primary key, through all parts there are.
 _PART = (
     "SELECT key, message_key, state, carrier, carrier_id, error, submitted_at, reported_at, resends FROM part"
@@ -176,7 +175,7 @@ def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, LoadedM
             owner=row[15],
             updated_at=row[16],
         )
-        for row in tx.rows_in(query + _LOCKED if tx.postgresql else query, sorted(set(keys)))
+        for row in tx.rows_in(query, sorted(set(keys)))
     }
     # Read when the messages are locked, so that no other process changes them meanwhile.
     for row in sorted(tx.rows_in(_PART, messages)):
@@ -197,9 +196,8 @@ _WATCHED = Update(MessageRow, "watch_at")
 _JOBS = Update(JobRow, "open_messages", "settled_at", "corrected")
 _JOB = (
     "SELECT key, public_id, open_messages, settled_at, corrected, report, reverse_path, channel, push_url FROM job"
-    " WHERE key IN (??) ORDER BY key"
+    " WHERE key IN (??) ORDER BY key FOR NO KEY UPDATE"
 )
-_JOB_LOCKED = _JOB + " FOR NO KEY UPDATE"
 
 
 # A settled job's public id, when its result is told, and how.
@@ -260,7 +258,7 @@ class MessageWriter:
         settled: dict[int, _Settled] = {}
         notices: list[Row] = []
         for key, public_id, open_messages, settled_at, was_corrected, rule, address, channel, push_url in tx.rows_in(
-            _JOB_LOCKED if tx.postgresql else _JOB, {*ended, *corrected}
+            _JOB, {*ended, *corrected}
         ):
             ways = addressees(StatusChannel(channel), address, push_url)
             left = open_messages - ended.get(key, 0)

@@ -33,7 +33,6 @@ from store.reported import follow_sibling, name_part, report_part
 _GRACE = timedelta(hours=1)
 _SWEEP = 1_000
 _RECOVER = 500
-
 _EXPIRED = Problem(code=ProblemCode.VALIDITY_ENDED, text="The validity ended before a carrier took the message.")
 _NO_RECEIPT = Problem(
     code=ProblemCode.NO_RECEIPT, text="The carrier accepted the message, and no delivery receipt came for it."
@@ -365,7 +364,7 @@ class ResultStore:
         return [self._sweep(tx, now) for now in nows]
 
     def _sweep(self, tx: Transaction, now: int) -> Swept:
-        keys = [key for (key,) in tx.rows(_OVERDUE_LOCKED if tx.postgresql else _OVERDUE, (now, _SWEEP))]
+        keys = [key for (key,) in tx.rows(_OVERDUE, (now, _SWEEP))]
         messages = load_messages(tx, keys)
         for message in messages.values():
             for part in message.parts:
@@ -421,7 +420,7 @@ class ResultStore:
         else:
             if tx.postgresql:
                 end_overdue(tx)
-            rows = tx.rows(_LEFT_BEHIND_LOCKED if tx.postgresql else _LEFT_BEHIND, (request.owner, _RECOVER))
+            rows = tx.rows(_LEFT_BEHIND, (request.owner, _RECOVER))
         messages = load_messages(tx, {key for (key,) in rows} - request.held)
         places = _places(messages).values()
         parts = [(message, part) for message, part in places if part.state is MessageState.SUBMITTING]
@@ -437,12 +436,11 @@ class ResultStore:
         return Recovered(parts=len(parts), notices=notices, settled_jobs=_settled_jobs(messages))
 
 
-_OVERDUE = "SELECT key FROM message WHERE NOT ended AND watch_at <= ? ORDER BY watch_at LIMIT ?"
-_OVERDUE_LOCKED = _OVERDUE + " FOR UPDATE SKIP LOCKED"
-_LEFT_BEHIND = "SELECT key FROM message WHERE state = 'submitting' AND owner <> ? LIMIT ?"
-_LEFT_BEHIND_LOCKED = (
+_OVERDUE = "SELECT key FROM message WHERE NOT ended AND watch_at <= ? ORDER BY watch_at LIMIT ? FOR UPDATE SKIP LOCKED"
+_LEFT_BEHIND = (
     "SELECT key FROM message WHERE state = 'submitting' AND owner <> ?"
-    " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended) LIMIT ? FOR UPDATE SKIP LOCKED"
+    " AND NOT EXISTS (SELECT 1 FROM node_lease l WHERE l.owner = message.owner AND NOT l.ended)"
+    " LIMIT ? FOR UPDATE SKIP LOCKED"
 )
 
 

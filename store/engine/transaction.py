@@ -1,6 +1,7 @@
 """One open transaction: the few ways to run SQL in it, in the dialect of its database.
 
-SQL is written with `?` and `IN (??)`; PostgreSQL's marks are made here. Not here: when it begins and ends (database).
+SQL is written with `?`, `IN (??)` and, at its end, locks such as FOR UPDATE; what a dialect has otherwise is made here.
+Not here: when it begins and ends (database).
 """
 
 import re
@@ -20,6 +21,7 @@ Row = tuple[Any, ...]
 _LONGEST_LIST = 512
 _PQTRANS_IDLE = 0
 _DISK_FULL = "53100"
+_LOCK = re.compile(r" FOR (NO KEY )?(UPDATE|SHARE)( SKIP LOCKED)?$")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -34,6 +36,12 @@ class StorageFullError(StorageError):
 def is_full(error: BaseException) -> bool:
     """Tell whether a database says that its disk has no room."""
     return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == _DISK_FULL
+
+
+@lru_cache(maxsize=1024)
+def _for_sqlite(sql: str) -> str:
+    """Return a query without its lock: with SQLite there is one writer."""
+    return _LOCK.sub("", sql)
 
 
 @lru_cache(maxsize=1024)
@@ -60,7 +68,7 @@ class Transaction:
         if self._careful:
             values = [_storable(value) for value in values]
         cursor = self._connection.cursor()
-        cursor.execute(_for_postgresql(sql) if self.postgresql else sql, values)
+        cursor.execute(_for_postgresql(sql) if self.postgresql else _for_sqlite(sql), values)
         return cursor
 
     @contextmanager
