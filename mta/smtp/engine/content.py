@@ -1,7 +1,7 @@
-"""The octets between 354 and the dot: finding the end, undoing transparency, limits. RFC 5321 §4.1.1.4, §4.5.2.
+"""The octets between 354 and the dot: finds the end, undoes transparency, applies limits. RFC 5321 §4.1.1.4, §4.5.2.
 
-Only CRLF.CRLF ends a content; no other sequence ever does, whatever stands between. Everything works on whole chunks,
-nothing loops over lines. Not here: time and rate (mta.smtp.engine.dialogue), MIME (mta.reading.body).
+Only CRLF.CRLF ends a content, no other sequence. It works on whole chunks and never loops over lines. Not here: time
+and rate (mta.smtp.engine.dialogue), MIME (mta.reading.body).
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _BEGINNINGS_OF_END: Final = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
 
 
 class Newlines(StrEnum):
-    """What a bare LF in a content comes to. A bare CR and a NUL are always refused."""
+    """What is done with a bare LF in a content. A bare CR and a NUL are always refused."""
 
     REFUSE = "refuse"
     NORMALISE = "normalise"
@@ -33,7 +33,7 @@ class ContentLimits:
 
 
 class ContentRoom:
-    """The octets that all contents under way may keep together, from 354 until their mails are answered."""
+    """The octets that all open contents together may keep, from 354 until their mails are answered."""
 
     __slots__ = ("_free",)
 
@@ -46,7 +46,7 @@ class ContentRoom:
         return self._free <= 0
 
     def take(self, octets: int) -> bool:
-        """Take room for so many octets; False where there is too little."""
+        """Take room for these octets; False if there is too little."""
         if octets > self._free:
             return False
         self._free -= octets
@@ -58,10 +58,10 @@ class ContentRoom:
 
 
 class Content:
-    """Collects one content chunk by chunk; `room` is shared with others, until `close` gives it back.
+    """Collects one content chunk by chunk; `close` gives its share of the common `room` back.
 
-    `fault` is the reply that refuses it, to be given after its end; once there is one, nothing is kept.
-    `received` counts octets as they came. `flooded` turns true when a refused content goes on for too long to wait.
+    `fault` is the reply that refuses it after its end; once it is set, nothing is kept. `received` counts octets as
+    they came. `flooded` becomes true if a refused content is too long to wait for its end.
     """
 
     __slots__ = (
@@ -82,7 +82,7 @@ class Content:
         self._limits = limits
         self._room = room
         self._taken = 0
-        self._held = b"\r\n"  # stands for the line end before the content, so that a dot can open it
+        self._held = b"\r\n"  # the line end before the content, so that it may start with the final dot
         self._first: bytes | None = None
         self._store: BytesIO | None = None
         self._size = -2
@@ -92,7 +92,7 @@ class Content:
         self.received = 0
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take a chunk; return what follows the end of the content, None while the end has not come."""
+        """Take a chunk; return the octets after the end of the content, None before the end."""
         self.received += len(data)
         data = self._held + data
         end = data.find(_END)
@@ -111,21 +111,21 @@ class Content:
         return None
 
     def octets(self) -> bytes:
-        """Return the content without transparency; only after the end, and only without a fault."""
+        """Return the content without transparency; only valid after the end and without a fault."""
         if self._store is not None:
             return self._store.getvalue()
         assert self._first is not None
         return self._first
 
     def close(self) -> None:
-        """Keep nothing any longer; again is harmless."""
+        """Free the content and its room; may be called again."""
         self._store = self._first = None
         if self._room is not None:
             self._room.give_back(self._taken)
         self._taken = 0
 
     def _take(self, region: bytes) -> None:
-        """Check and keep a region. It never ends inside a line end, nor between a line end and a dot."""
+        """Check and keep a region, which never ends inside a line end, nor between a line end and a dot."""
         if self.fault is not None:
             return
         if b"\r\n." in region:
@@ -152,7 +152,7 @@ class Content:
             self._keep(region)
 
     def _lines_fit(self, region: bytes) -> bool:
-        """Whether every line ended or begun in the region is short enough, in steps of the longest line allowed."""
+        """Whether every line in the region is short enough, searched in steps of the longest line allowed."""
         limit, length = self._limits.line, len(region)
         start = -self._column
         while length - start > limit:
@@ -168,7 +168,7 @@ class Content:
         if self._store is not None:
             self._store.write(region)
         elif self._first is None:
-            self._first = region[2:]  # without the line end that stood before the content
+            self._first = region[2:]  # without the line end before the content
         else:
             self._store = BytesIO()  # its getvalue() shares the buffer: one content is in memory once
             self._store.write(self._first)

@@ -1,9 +1,9 @@
 """The SMTP server dialogue without I/O: bytes and time in, replies and events out. RFC 5321, 2920, 3207, 4954.
 
-Whoever drives it feeds `receive_data`, `receive_eof` and `tick`, asks for `next_event` (or loops over `events`),
-answers each event with `reply` (`Noticed` and `AuthCancelled` want none), and writes what `data_to_send` returns.
-While an event is unanswered nothing more is parsed, so replies keep their order and those of pipelined commands leave
-together. What can be answered without asking anybody (syntax, order, limits) is answered here.
+The driver feeds `receive_data`, `receive_eof` and `tick`, calls `next_event` (or loops over `events`), answers each
+event with `reply` (`Noticed` and `AuthCancelled` want none), and writes the result of `data_to_send`. While an event is
+unanswered nothing more is parsed, so that replies keep their order and those of pipelined commands leave together. The
+dialogue itself answers faults of syntax, order and limits.
 
 Not here: its table of states and its limits (events), its lines, grammar, content and sasl; sockets (mta.smtp.server).
 """
@@ -53,9 +53,8 @@ _TLS_RECORD: Final = b"\x16\x03"
 class Dialogue:
     """One connection's dialogue. `state`, `extended`, `tls` and `authenticated` may be read at any time.
 
-    Time is what the last `tick` said: seconds of any clock that never goes back. Mechanisms in `foreign` are spoken by
-    the driver, which gets `Auth`; the others must be `sasl.MECHANISMS` and come to a `Login`. `room` is shared with
-    other dialogues.
+    The time is that of the last `tick`: seconds of any clock that never goes back. The driver handles mechanisms in
+    `foreign`, by `Auth`; the others must be `sasl.MECHANISMS` and end in a `Login`. Other dialogues share `room`.
     """
 
     def __init__(  # noqa: PLR0913  (what one connection is told, each by name)
@@ -98,12 +97,12 @@ class Dialogue:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more will be read or answered: send what is left, then close the connection."""
+        """Whether nothing more will be read or answered: send the rest, then close the connection."""
         return self.state is DialogueState.CLOSED
 
     @property
     def peer_done(self) -> bool:
-        """Whether the peer ended it: by QUIT, or by sending nothing more."""
+        """Whether the peer ended it: by QUIT, or by closing its side."""
         return self._ended
 
     @property
@@ -113,7 +112,7 @@ class Dialogue:
 
     @property
     def wants_data(self) -> bool:
-        """Whether the driver should go on reading: false while much waits behind an unanswered event."""
+        """Whether the driver should read on: false while much waits behind an unanswered event."""
         return self._unanswered is None or len(self._input) < self._limits.waiting
 
     def greet(self) -> None:
@@ -131,17 +130,17 @@ class Dialogue:
             self._notice(Incident.EARLY_TALKER, data)
             self.close_with(replies.EARLY_TALKER)
         elif self.state is DialogueState.UPGRADE:
-            self._notice(Incident.STARTTLS_INJECTION, data)  # RFC 3207 §6: never to be read as commands
+            self._notice(Incident.STARTTLS_INJECTION, data)  # RFC 3207 §6: must not be read as commands
         else:
             self._input.receive(data)
             self._patience.heard()
 
     def receive_eof(self) -> None:
-        """Learn that the peer sends nothing more; what it sent is still answered, an unfinished content is dropped."""
+        """Take the end of the peer's input; earlier commands are still answered, an unfinished content is dropped."""
         self._ended = True
 
     def tick(self, now: float) -> None:
-        """Learn the time; a peer that took too long is told so and the dialogue is closed."""
+        """Take the time; a peer that took too long gets a last reply and the dialogue is closed."""
         self._patience.now = now
         if self._unanswered is not None or self.state in {DialogueState.CLOSED, DialogueState.UPGRADE}:
             return
@@ -152,26 +151,26 @@ class Dialogue:
             self._give_up(incident, replies.TOO_SLOW if incident is Incident.TOO_SLOW else replies.TIMED_OUT)
 
     def shut_down(self) -> None:
-        """Say goodbye with 421 as soon as no content is under way and no event unanswered (RFC 5321 §3.8)."""
+        """Close with 421 once no content is open and no event unanswered (RFC 5321 §3.8)."""
         self._draining = True
         self._leave_if_draining()
 
     def close_with(self, reply: Reply) -> None:
-        """Send a last reply and close, whatever is under way."""
+        """Send a last reply and close at once."""
         self._send(str(reply))
         self._close()
 
     def abandon(self) -> None:
-        """Forget everything unsaid and unanswered: the connection is gone."""
+        """Forget everything unsent and unanswered: the connection is gone."""
         self._output.clear()
         self._close()
 
     def refuse_everything(self) -> None:
-        """Answer every command but QUIT with 554 from now on: the handshake did not prove enough (RFC 3207 §4.1)."""
+        """Answer every command except QUIT with 554 from now on: the handshake did not prove enough (RFC 3207 §4.1)."""
         self._insecure = True
 
     def tls_started(self) -> None:
-        """Begin anew under TLS, everything learned before forgotten (RFC 3207 §4.2)."""
+        """Start again under TLS and forget everything from before (RFC 3207 §4.2)."""
         if self.state is not DialogueState.UPGRADE:
             raise LocalProtocolError(f"no handshake is due in state {self.state}")
         self._input.clear()
@@ -182,7 +181,7 @@ class Dialogue:
         self._leave_if_draining()
 
     def data_to_send(self) -> bytes:
-        """Return and forget the octets that are due to the peer."""
+        """Return and forget the octets to send to the peer."""
         if not self._output:
             return b""
         data = b"".join(self._output)
@@ -190,7 +189,7 @@ class Dialogue:
         return data
 
     def events(self) -> Iterator[Event]:
-        """Yield events until one is left unanswered or the input is used up."""
+        """Yield events until one stays unanswered or the input is used up."""
         while (event := self.next_event()) is not None:
             yield event
 
@@ -219,7 +218,7 @@ class Dialogue:
         return None
 
     def reply(self, status: Reply | str | Sequence[str]) -> None:
-        """Answer the event given last, with a reply, a status string or the lines of one."""
+        """Answer the last event with a reply, a status string or the lines of one."""
         event = self._unanswered
         if event is None:
             raise LocalProtocolError("no event is unanswered")
@@ -233,7 +232,7 @@ class Dialogue:
         self._leave_if_draining()
 
     def take_content(self, octets: int | None = None) -> None:
-        """Answer `Data` with 354; what is longer than so many octets, or than the listener's limit, is refused."""
+        """Answer `Data` with 354; a content longer than `octets`, or than the listener's limit, is refused."""
         if not isinstance(self._unanswered, Data):
             raise LocalProtocolError(f"no content is asked for in state {self.state}")
         self._unanswered = None
@@ -244,7 +243,7 @@ class Dialogue:
         self._send(str(replies.SEND_CONTENT))
 
     def content_done(self) -> None:
-        """Learn that the content of the last `ContentReceived` is no longer kept."""
+        """Note that the content of the last `ContentReceived` is no longer kept."""
         if self._judged is not None:
             self._judged.close()
             self._judged = None
@@ -257,14 +256,14 @@ class Dialogue:
         self._challenge(octets)
 
     def ehlo_lines(self) -> list[str]:
-        """Return the lines that answer EHLO now, code included."""
+        """Return the lines of the reply to EHLO now, with the code."""
         return verbs.ehlo_lines(self._terms, size=self._limits.content.size, tls=self.tls)
 
     def _send(self, text: str) -> None:
         self._output.append(f"{text}\r\n".encode("ascii"))
 
     def _notice(self, incident: Incident, detail: bytes | str = "") -> None:
-        if isinstance(detail, bytes):  # the beginning of a command, without addresses
+        if isinstance(detail, bytes):  # the start of a command, without addresses
             detail = _DETAIL_END.split(detail[:60], maxsplit=1)[0].decode("ascii", "backslashreplace")
         self._told.append(Noticed(incident=incident, detail=detail))
 
@@ -277,7 +276,7 @@ class Dialogue:
         self._input.clear()
 
     def _give_up(self, incident: Incident, reply: Reply, detail: str = "") -> Reply | None:
-        """Send a last reply and close; None, for a command to return: all is said."""
+        """Send a last reply and close; returns None, as a command's result: already answered."""
         self._notice(incident, detail)
         self.close_with(reply)
         return None
@@ -298,7 +297,7 @@ class Dialogue:
         if too_many is not None:
             self._give_up(Incident.TOO_MANY_ERRORS, replies.TOO_MANY_ERRORS, too_many)
 
-    # Lines and commands; what is returned is an event to ask, a reply that refuses, or None where all is said
+    # Lines and commands; they return an event for the driver, a reply that refuses, or None if already answered
 
     def _next_line(self) -> bytes | None:
         if not self._spoken and self._input:
@@ -343,7 +342,7 @@ class Dialogue:
         if verb in verbs.HTTP_VERBS:
             return self._give_up(Incident.NOT_SMTP, replies.NOT_SMTP, verb)
         if verb == "BDAT":
-            # The chunk that follows would be read as commands, and RFC 3030 was not offered: no honest client.
+            # The next chunk would be read as commands, and RFC 3030 was not offered: no honest client does this.
             return self._give_up(Incident.CHUNKING_NOT_OFFERED, replies.NOT_IMPLEMENTED)
         return replies.UNKNOWN_COMMAND
 
@@ -367,7 +366,7 @@ class Dialogue:
             if self._recipients == self._limits.recipients:
                 self._recipients += 1
                 self._notice(Incident.TOO_MANY_RECIPIENTS)
-            self._send(str(replies.TOO_MANY_RECIPIENTS))  # RFC 5321 §4.5.3.1.10: those before stay valid
+            self._send(str(replies.TOO_MANY_RECIPIENTS))  # RFC 5321 §4.5.3.1.10: earlier ones stay valid
             return None
         command = parse_rcpt(argument, smtp_utf8=self._smtp_utf8, bare_addresses=self._terms.bare_addresses)
         if isinstance(command, Reply):
@@ -461,7 +460,7 @@ class Dialogue:
     }
 
     def _settle(self, event: Event, code: int) -> None:
-        """Draw the consequences of the driver's answer."""
+        """Apply the driver's answer to the state."""
         done = 200 <= code < 300
         match event:
             case Rcpt() if done:

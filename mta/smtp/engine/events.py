@@ -1,4 +1,4 @@
-"""What the SMTP dialogue is told at its start and what it tells: terms, limits, states, events. Values only.
+"""The values around the SMTP dialogue: capabilities, limits, states, events.
 
 Not here: how bytes become events (mta.smtp.engine.dialogue) and who acts on them (mta.smtp.server.server).
 """
@@ -14,7 +14,7 @@ from mta.smtp.engine.grammar import MailFrom, RcptTo
 
 
 class DialogueState(StrEnum):
-    """Where a dialogue stands."""
+    """The state of a dialogue."""
 
     GREETING = "greeting"
     START = "start"
@@ -29,9 +29,9 @@ class DialogueState(StrEnum):
 
 _ANYWHERE: Final = ("NOOP", "VRFY", "EXPN", "HELP")
 
-# Which command is in order where, and the state its success leads to (RFC 5321 §4.1.4, RFC 3207 §4, RFC 4954 §4).
-# What is not in the table is 503; what fails leaves the state as it was, but a hello always ends a transaction.
-# The dot is the end of a content and the star the end of an AUTH exchange, whatever they came to.
+# Which command is allowed in which state, and the state after its success (RFC 5321 §4.1.4, RFC 3207 §4, RFC 4954 §4).
+# A command that is not in the table gets 503; a failed one leaves the state, but a hello always ends a transaction. The
+# dot is the end of a content and the star the end of an AUTH exchange, whatever the result.
 TRANSITIONS: Final[Mapping[DialogueState, Mapping[str, DialogueState]]] = MappingProxyType(
     {
         DialogueState.START: {
@@ -79,8 +79,8 @@ TRANSITIONS: Final[Mapping[DialogueState, Mapping[str, DialogueState]]] = Mappin
 class Capabilities:
     """What a listener offers and demands.
 
-    `mechanisms` are SASL names in upper case; none means no AUTH at all. `bare_addresses` takes MAIL and RCPT without
-    angle brackets too.
+    `mechanisms` are SASL names in upper case; none means no AUTH at all. `bare_addresses` also allows MAIL and RCPT
+    without angle brackets.
     """
 
     hostname: str
@@ -102,13 +102,12 @@ class Capabilities:
 class DialogueLimits:
     """The bounds of one connection. Times are seconds and have the resolution of `Dialogue.tick`.
 
-    `command`: from a reply to the end of the next command. `block`: the longest silence inside DATA. `data`: DATA as
-    a whole. `session`: the connection as a whole, outside DATA. `rate`: octets per second that DATA must keep up over
-    each `rate_window`. RFC 5321 §4.5.3.2 gives the customary values.
-    `errors` counts refused commands and mails, `idle_commands` those that bring no mail forward, `refused_recipients`
-    RCPTs refused by the handler, `failed_logins` AUTH; the first three start again after an accepted mail. What is
-    refused for now (4yz) is our fault and never counted.
-    `waiting` is how many octets may wait while a command is being answered before the reader should pause.
+    `command`: from a reply to the end of the next command. `block`: the longest silence inside DATA. `data`: DATA as a
+    whole. `session`: the connection as a whole, outside DATA. `rate`: the least octets per second of DATA over each
+    `rate_window`. RFC 5321 §4.5.3.2 gives the customary values. `errors` counts refused commands and mails,
+    `idle_commands` those that advance no mail, `refused_recipients` RCPTs refused by the handler, `failed_logins` AUTH;
+    the first three restart after an accepted mail. Temporary refusals (4yz) are our fault and never counted. `waiting`
+    is how many octets may wait while a command is being answered before the reader should pause.
     """
 
     command: float = 300.0
@@ -127,7 +126,7 @@ class DialogueLimits:
 
 
 class Incident(StrEnum):
-    """What the operator should hear of; the dialogue has already answered it."""
+    """What the operator should know; the dialogue has already answered it."""
 
     STARTTLS_INJECTION = "starttls_injection"
     EARLY_TALKER = "early_talker"
@@ -145,7 +144,7 @@ class Incident(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed:
-    """Something for the log, which wants no reply. `detail` is the peer's and not to be trusted."""
+    """Something for the log, without a reply. `detail` comes from the peer and is not trusted."""
 
     incident: Incident
     detail: str = ""
@@ -153,7 +152,7 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """EHLO (`extended`) or HELO. Whatever the reply, a transaction begun before is over."""
+    """EHLO (`extended`) or HELO. Whatever the reply, an open transaction is over."""
 
     name: str
     extended: bool
@@ -175,14 +174,14 @@ class Rcpt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """DATA in order: `Dialogue.take_content` lets the content come, a reply refuses it before anything is sent."""
+    """DATA in order: `Dialogue.take_content` accepts the content, a reply refuses it before it is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentReceived:
-    """A whole content, transparency undone; every line ends in CRLF. The transaction is over whatever the reply.
+    """A whole content, transparency undone; every line ends in CRLF. Whatever the reply, the transaction is over.
 
-    Its octets count as under way until `Dialogue.content_done`.
+    Its octets count as open until `Dialogue.content_done`.
     """
 
     content: bytes
@@ -228,7 +227,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
-    """AUTH with a mechanism that the dialogue does not speak itself: the caller uses `challenge` or replies."""
+    """AUTH with a mechanism that the dialogue does not know: the caller uses `challenge` or replies."""
 
     mechanism: str
     initial: str | None = field(repr=False)
@@ -243,7 +242,7 @@ class AuthAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthCancelled:
-    """The exchange that a `challenge` went on with is over: cancelled or malformed. Wants no reply."""
+    """The exchange after a `challenge` is over: cancelled or malformed. Wants no reply."""
 
 
 Event = (
@@ -266,4 +265,4 @@ Event = (
 
 
 class LocalProtocolError(Exception):
-    """The driver did what the dialogue's state does not allow: our fault, never the peer's."""
+    """The driver did something that the dialogue's state does not allow: our fault, never the peer's."""

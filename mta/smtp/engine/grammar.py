@@ -1,7 +1,7 @@
 """The grammar of MAIL and RCPT: paths, parameters, xtext. RFC 5321 §4.1.2, RFC 3461 §4, RFC 1870, 6152, 6531, 4954 §5.
 
-Not here: when the commands are allowed (mta.smtp.engine.dialogue) and what a local part means (mta.reading.dedup_keys).
-A parser returns the parsed command or the `Reply` that refuses it.
+Not here: when the commands are allowed (mta.smtp.engine.dialogue), what a local part means (mta.reading.dedup_keys). A
+parser returns the parsed command or the `Reply` that refuses it.
 """
 
 import re
@@ -12,8 +12,8 @@ from typing import Final
 from mta.smtp.engine import replies
 from mta.smtp.engine.replies import Reply
 
-# Characters above ASCII are RFC 6531 §3.3. Classes say what is not in them: a class that reaches up to U+10FFFF takes
-# fifty times as long to compile, and these stand in others a dozen times.
+# Characters above ASCII are RFC 6531 §3.3. Classes are negated: a class up to U+10FFFF takes fifty times as long to
+# compile, and these are used a dozen times.
 _ATOM: Final = r"[^\x00-\x20\"(),.:;<>@\[\\\]\x7f-\x9f]+"
 _DOT_STRING: Final = rf"{_ATOM}(?:\.{_ATOM})*"
 _QUOTED: Final = r'"(?:[^\x00-\x1f"\\\x7f-\x9f]|\\[\x20-\x7e])*"'
@@ -22,10 +22,10 @@ _LABEL: Final = rf"{_LETTER_OR_DIGIT}(?:[^\x00-,./:-@\[-^`{{-\x9f]*{_LETTER_OR_D
 _DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})*"
 _LITERAL: Final = r"\[[\x21-\x5a\x5e-\x7e]+\]"
 _MAILBOX: Final = rf"(?P<local>{_DOT_STRING}|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})"
-# The source route is taken and dropped, RFC 5321 §4.1.2 (A-d-l) and appendix C.
+# The source route is accepted and dropped, RFC 5321 §4.1.2 (A-d-l) and appendix C.
 _ROUTE: Final = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?"
 
-# Blanks after the colon are no grammar of RFC 5321 but common; nothing else is forgiven, bare addresses on demand.
+# Blanks after the colon are against RFC 5321 but common; nothing else is tolerated, bare addresses if configured.
 _MAIL: Final = re.compile(rf"(?i:FROM): *<(?P<path>{_ROUTE}{_MAILBOX})?>(?: +(?P<parameters>\S.*))?")
 _RCPT: Final = re.compile(
     rf"(?i:TO): *<(?:(?P<path>{_ROUTE}{_MAILBOX})|(?P<postmaster>(?i:postmaster)))>(?: +(?P<parameters>\S.*))?"
@@ -52,8 +52,8 @@ ORCPT_CHARACTERS: Final = 500  # RFC 3461 §4.2, before decoding
 class MailFrom:
     """A parsed MAIL. `address` is empty for the null reverse-path; `options` are the parameters as sent.
 
-    `size` is RFC 1870 §6 (None where not declared); `envid` is decoded (RFC 3461 §4.4); `ret` is FULL, HDRS or empty.
-    `auth` is the decoded AUTH parameter (RFC 4954 §5), empty where none came.
+    `size` is RFC 1870 §6 (None if not declared); `envid` is decoded (RFC 3461 §4.4); `ret` is FULL, HDRS or empty.
+    `auth` is the decoded AUTH parameter (RFC 4954 §5), empty if none came.
     """
 
     address: str
@@ -68,7 +68,7 @@ class MailFrom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RcptTo:
-    """A parsed RCPT. `notify` holds NEVER alone or any of SUCCESS, FAILURE, DELAY; empty where none came.
+    """A parsed RCPT. `notify` has NEVER alone or any of SUCCESS, FAILURE, DELAY; empty if none came.
 
     `orcpt_type` and `orcpt` are the address type as sent and the decoded address (RFC 3461 §4.2).
     """
@@ -82,9 +82,9 @@ class RcptTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """What the last EHLO offered and so what parameters may use. `size` is octets, 0 for no limit.
+    """What the last EHLO offered, for the check of parameters. `size` is octets, 0 for no limit.
 
-    `bare_addresses` forgives clients that leave the angle brackets out.
+    `bare_addresses` tolerates missing angle brackets.
     """
 
     size: int = 0
@@ -93,7 +93,7 @@ class Offered:
 
 
 def parse_mail(argument: str, offered: Offered) -> MailFrom | Reply:
-    """Parse what follows `MAIL `."""
+    """Parse the argument of MAIL."""
     argument = _with_brackets(argument) if offered.bare_addresses else argument
     match = _MAIL.fullmatch(argument.rstrip(" "))
     if match is None:
@@ -116,7 +116,7 @@ def parse_mail(argument: str, offered: Offered) -> MailFrom | Reply:
 
 
 def parse_rcpt(argument: str, *, smtp_utf8: bool, bare_addresses: bool = False) -> RcptTo | Reply:
-    """Parse what follows `RCPT `; `smtp_utf8` tells whether the transaction's MAIL asked for it."""
+    """Parse the argument of RCPT; `smtp_utf8`: the transaction's MAIL asked for it."""
     argument = _with_brackets(argument) if bare_addresses else argument
     match = _RCPT.fullmatch(argument.rstrip(" "))
     if match is None:
@@ -135,9 +135,9 @@ def parse_rcpt(argument: str, *, smtp_utf8: bool, bare_addresses: bool = False) 
 
 
 def decode_xtext(text: str) -> str | None:
-    """Decode xtext (RFC 3461 §4), octets read as UTF-8 where they are UTF-8, else as Latin-1.
+    """Decode xtext (RFC 3461 §4); octets are UTF-8 if valid, else Latin-1.
 
-    None where it is malformed, or where it hides control characters: the value ends up in a header of a DSN.
+    None if it is malformed or hides control characters: the value goes into a header of a DSN.
     """
     if _XTEXT.fullmatch(text) is None:
         return None
@@ -152,13 +152,13 @@ def decode_xtext(text: str) -> str | None:
 
 
 def _with_brackets(argument: str) -> str:
-    """Return what follows MAIL or RCPT with the angle brackets that old clients leave out."""
+    """Return the argument of MAIL or RCPT with the angle brackets that old clients leave out."""
     match = _BARE.fullmatch(argument)
     return argument if match is None else f"{match['keyword']}<{match['path']}>{match['rest']}"
 
 
 def _mailbox(match: re.Match[str]) -> str | None:
-    """Return local@domain with the limits of RFC 5321 §4.5.3.1 and the literals of §4.1.3 checked."""
+    """Return local@domain after checking the limits of RFC 5321 §4.5.3.1 and the literals of §4.1.3."""
     local, domain = match["local"], match["domain"]
     if len(local.encode()) > LOCAL_PART_OCTETS or len(domain.encode()) > DOMAIN_OCTETS:
         return None
@@ -175,7 +175,7 @@ def _address_literal(text: str) -> bool:
     try:
         if text[:5].upper() == "IPV6:":
             IPv6Address(text[5:])
-            return "%" not in text  # a zone is no part of the grammar
+            return "%" not in text  # the grammar has no zones
         IPv4Address(text)
     except AddressValueError:
         return False
@@ -183,7 +183,7 @@ def _address_literal(text: str) -> bool:
 
 
 def _refuse_path(argument: str, keyword: str, syntax: Reply, address: Reply) -> Reply:
-    """Tell a wrong command from a wrong address, so that the reply helps."""
+    """Return the reply that fits: for a wrong command, or for a wrong address."""
     rest = argument[len(keyword) :].lstrip(" ")
     if argument[: len(keyword)].upper() != keyword or not (rest.startswith("<") and ">" in rest):
         return syntax
@@ -199,7 +199,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _parameters(text: str) -> dict[str, str | None] | Reply:
-    """Return keyword (upper case) to value, None where it has none; a duplicate is an error (RFC 3461 §4)."""
+    """Return keyword (upper case) to value, None if it has none; a duplicate is an error (RFC 3461 §4)."""
     found: dict[str, str | None] = {}
     for word in _words(text):
         match = _PARAMETER.fullmatch(word)
@@ -254,7 +254,7 @@ def _rcpt_with(
     if None in parameters.values():
         return replies.BAD_PARAMETER
     notify = tuple((parameters.get("NOTIFY") or "").upper().split(",")) if "NOTIFY" in parameters else ()
-    # RFC 3461 §4.1: NEVER stands alone, the others once each in any order.
+    # RFC 3461 §4.1: NEVER comes alone, the others once each in any order.
     if set(notify) - {"NEVER", "SUCCESS", "FAILURE", "DELAY"} or len(set(notify)) < len(notify):
         return replies.BAD_PARAMETER
     if "NEVER" in notify and len(notify) > 1:

@@ -1,7 +1,6 @@
-"""Command lines out of a stream of octets: CRLF ends a line, nothing else does. RFC 5321 §2.3.8, §4.1.1.
+"""Command lines from a stream of octets: only CRLF ends a line. RFC 5321 §2.3.8, §4.1.1.
 
-Not here: what a line means (mta.smtp.engine.dialogue) and the content after DATA, which has no lines here
-(mta.smtp.engine.content).
+Not here: what a line means (mta.smtp.engine.dialogue), the content after DATA (mta.smtp.engine.content).
 """
 
 from enum import Enum, auto
@@ -15,7 +14,7 @@ class BadLine(Enum):
 
 
 class Lines:
-    """A buffer that gives line by line, or all that is left. `flood` octets without an end are too many to wait for."""
+    """A buffer that returns line by line, or the whole rest. `flood` octets without a line end are too many."""
 
     __slots__ = ("_at", "_buffer", "_flood", "_tainted")
 
@@ -40,7 +39,7 @@ class Lines:
         return bytes(self._buffer[self._at : self._at + count])
 
     def take_rest(self) -> bytes:
-        """Take all that is left; the next line begins with what is received after it."""
+        """Take the whole rest; the next line begins with later input."""
         rest = bytes(self._buffer[self._at :]) if self._at else bytes(self._buffer)
         self.clear()
         return rest
@@ -52,10 +51,10 @@ class Lines:
         self._tainted = False
 
     def next_line(self) -> bytes | BadLine | None:
-        """Take the next line and return it without CRLF; None while its end has not come.
+        """Take the next line and return it without CRLF; None before its end.
 
-        A line with a bare LF is bad at that LF, and so is what follows up to the next CRLF: somebody on the way may
-        have read two lines where we read one.
+        A line with a bare LF is bad at that LF, and so is the rest up to the next CRLF: another server may have read
+        two lines where we read one.
         """
         buffer, start = self._buffer, self._at
         end = buffer.find(b"\n", start)

@@ -1,7 +1,7 @@
 """SMTP replies: the value, the table from every refusal to its reply, and the constant replies of the dialogue.
 
-Not here: when a reply is given (mta.smtp.engine.dialogue), nor the sentence that explains a refusal (its detail).
-Codes are RFC 5321 §4.2.3, enhanced codes RFC 3463 as RFC 2034 puts them on the wire, RFC 4954 §6 for AUTH.
+Not here: when a reply is given (mta.smtp.engine.dialogue), the sentence that explains a refusal (its detail). Codes are
+RFC 5321 §4.2.3, enhanced codes RFC 3463 in the form of RFC 2034, RFC 4954 §6 for AUTH.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Final
 
 from sms.outcome import Refusal, Refused
 
-TEXT_LIMIT: Final = 400  # RFC 5321 §4.5.3.1.5: 512 octets with code and CRLF; room is left for what relays prepend
+TEXT_LIMIT: Final = 400  # RFC 5321 §4.5.3.1.5: 512 octets with code and CRLF; relays prepend text
 
 _WELL_FORMED: Final = re.compile(r"[245][0-9]{2} [245]\.[0-9]{1,3}\.[0-9]{1,3} [\x20-\x7e]{1,400}")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+")
@@ -22,7 +22,7 @@ _ENHANCED: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One SMTP reply of one line. `enhanced` is empty only where RFC 2034 §4 has none: greetings, EHLO and 3yz."""
+    """One SMTP reply of one line. `enhanced` is empty only if RFC 2034 §4 has none: greetings, EHLO and 3yz."""
 
     code: int
     enhanced: str
@@ -44,17 +44,17 @@ class Reply:
 
 
 def printable(text: str, limit: int) -> str:
-    """Return the text as one line of printable US-ASCII: a run of anything else becomes one space or question mark."""
+    """Return the text as one line of printable US-ASCII: a run of other characters becomes one space or `?`."""
     return _UNPRINTABLE.sub(lambda match: " " if match[0].isspace() else "?", text[: 4 * limit]).strip()[:limit]
 
 
 def reply_to(refused: Refused) -> Reply:
-    """Return the reply that tells a peer of one refusal, its detail appended."""
+    """Return the reply for one refusal, with its detail."""
     return REPLY_OF_REFUSAL[refused.refusal].with_detail(refused.detail)
 
 
 def status_text(status: Reply | str | Sequence[str], *, enhanced: bool = True) -> tuple[int, str]:
-    """Return a hook's answer as its code and what is sent, without the last line end."""
+    """Return a hook's answer as its code and the text to send, without the last line end."""
     if isinstance(status, Reply):
         return status.code, str(status)
     if isinstance(status, str) and _WELL_FORMED.fullmatch(status):
@@ -64,16 +64,16 @@ def status_text(status: Reply | str | Sequence[str], *, enhanced: bool = True) -
 
 
 def is_permanent(refused: Refused) -> bool:
-    """Tell whether a refusal is for good, so that nobody tries again (RFC 5321 §4.2.1)."""
+    """Return whether a refusal is permanent, so that nobody retries (RFC 5321 §4.2.1)."""
     return REPLY_OF_REFUSAL[refused.refusal].code >= 500
 
 
 def status_lines(status: str, *, enhanced: bool = True) -> tuple[int, list[str]]:
     """Return a handler's status string as its code and the lines to send, without line ends.
 
-    The string is not trusted: line ends separate lines only where each line repeats the code, anything else
-    unprintable is replaced, and with `enhanced` a code is added where the handler gave none (RFC 2034 §4).
-    What is no reply at all becomes `LOCAL_ERROR`.
+    The string is not trusted: line ends separate lines only if each line repeats the code, anything else unprintable is
+    replaced, and with `enhanced` a code is added if the handler gave none (RFC 2034 §4). Anything that is no reply
+    becomes `LOCAL_ERROR`.
     """
     if "\r" in status or "\n" in status:
         rows = status.splitlines()
@@ -190,11 +190,11 @@ AUTH_INVALID: Final = REPLY_OF_REFUSAL[Refusal.AUTHENTICATION_FAILED]
 BARE_NEWLINE_IN_CONTENT: Final = Reply(code=550, enhanced="5.6.11", text="Bare CR or LF or NUL in content")
 CONTENT_LINE_TOO_LONG: Final = Reply(code=554, enhanced="5.6.0", text="Line in content too long")
 
-# Trouble on our side
+# Faults on our side
 LOCAL_ERROR: Final = REPLY_OF_REFUSAL[Refusal.INTERNAL]
 NO_ROOM: Final = REPLY_OF_REFUSAL[Refusal.NO_STORAGE]
 
-# The last word on a connection, RFC 5321 §3.8
+# The last reply on a connection, RFC 5321 §3.8
 SHUTTING_DOWN: Final = Reply(code=421, enhanced="4.3.2", text="Service shutting down, try again later")
 TIMED_OUT: Final = Reply(code=421, enhanced="4.4.2", text="Timeout, closing connection")
 TOO_SLOW: Final = Reply(code=421, enhanced="4.4.2", text="Too slow, closing connection")

@@ -1,4 +1,4 @@
-"""The two password mechanisms, as exchanges of octets: PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login).
+"""The two password mechanisms as exchanges of octets: PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login).
 
 Not here: when AUTH is allowed (mta.smtp.engine.dialogue), whether a password is right (mta.identify).
 """
@@ -24,7 +24,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What an exchange came to."""
+    """The result of an exchange."""
 
     login: bytes
     password: bytes = field(repr=False)
@@ -32,7 +32,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaslResponse:
-    """A decoded response of a mechanism that somebody else speaks."""
+    """A decoded response of a foreign mechanism."""
 
     octets: bytes = field(repr=False)
 
@@ -70,7 +70,7 @@ class Exchange:
         if len(words) != 3 or not words[1]:
             return replies.AUTH_NOT_BASE64
         if words[0] not in {b"", words[1]}:
-            return replies.AUTH_INVALID  # nobody here may act for somebody else, RFC 4616 §2
+            return replies.AUTH_INVALID  # nobody may act for another user, RFC 4616 §2
         return Credentials(login=words[1], password=words[2])
 
     def _next_of_login(self, response: bytes) -> Challenge | Credentials:

@@ -1,6 +1,6 @@
-"""How long a peer may take and how often it may err: time per command, silence, content and session, rate, counts.
+"""How long a peer may take and how many faults it may make: time per command, silence, content, session; rate; counts.
 
-Not here: what is said to a peer that went too far (mta.smtp.engine.dialogue). RFC 5321 §4.5.3.2.
+Not here: the reply to a peer beyond its limits (mta.smtp.engine.dialogue). RFC 5321 §4.5.3.2.
 """
 
 from mta.smtp.engine.events import (
@@ -18,7 +18,7 @@ from mta.smtp.engine.events import (
 
 
 class Timeouts:
-    """The stop watches of one connection. `now` is set from outside: seconds of any clock that never goes back."""
+    """The timers of one connection. `now` is set from outside: seconds of any clock that never goes back."""
 
     __slots__ = (
         "_block_since",
@@ -38,25 +38,25 @@ class Timeouts:
         self._rate_received = 0
 
     def wait_for_command(self) -> None:
-        """Start the watch of the next command; its octets do not start it again, only a reply does."""
+        """Start the timer of the next command; only a reply restarts it, not its octets."""
         self._waiting_since = self.now
 
     def wait_for_content(self) -> None:
-        """Start the watches of a content."""
+        """Start the timers of a content."""
         self._content_since = self._block_since = self._rate_since = self.now
         self._rate_received = 0
 
     def heard(self) -> None:
-        """Start the watch of the next silence."""
+        """Start the timer of the next silence."""
         self._block_since = self.now
 
     def exhausted_by_command(self) -> bool:
-        """Whether the peer took too long for a command, or for everything."""
+        """Whether the peer took too long for a command or for the session."""
         limits, now = self._limits, self.now
         return now - self._waiting_since > limits.command or now - self._started_at > limits.session
 
     def exhausted_by_content(self, received: int) -> Incident | None:
-        """Return what is wrong with the speed of a content of which `received` octets have come."""
+        """Return what is wrong with the speed of a content after `received` octets."""
         limits, now = self._limits, self.now
         if now - self._block_since > limits.block or now - self._content_since > limits.data:
             return Incident.TIMED_OUT
@@ -69,7 +69,7 @@ class Timeouts:
 
 
 class ErrorBudget:
-    """The counts of one connection: what it did wrong. What is refused for now is our fault and counts as nothing."""
+    """Counts the faults of one connection. Temporary refusals are our fault and do not count."""
 
     __slots__ = ("_errors", "_failed_logins", "_idle_commands", "_limits", "_refused_recipients")
 
@@ -79,12 +79,12 @@ class ErrorBudget:
         self._forgive()
 
     def idle_command(self) -> bool:
-        """Count a command that brings no mail forward; tell whether that was too many."""
+        """Count a command that advances no mail; returns whether there were too many."""
         self._idle_commands += 1
         return self._idle_commands > self._limits.idle_commands
 
     def answered(self, event: Event | None, code: int) -> str | None:
-        """Count what was answered, None being a command that no event came of; return what was too much, or None."""
+        """Count an answer; `event` is None for a command without event. Returns what was too much, or None."""
         if code < 400:
             if isinstance(event, ContentReceived):
                 self._forgive()
@@ -104,5 +104,5 @@ class ErrorBudget:
         return None
 
     def _forgive(self) -> None:
-        """Start again after an accepted mail; failed logins stay."""
+        """Restart the counts after an accepted mail, except failed logins."""
         self._errors = self._idle_commands = self._refused_recipients = 0

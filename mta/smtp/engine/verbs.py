@@ -1,4 +1,4 @@
-"""One command line taken apart, when each verb is in order, what EHLO offers. RFC 5321 §4.1.1, §4.1.4, §4.5.3.1.4.
+"""Parses a command line, checks when each verb is allowed, lists what EHLO offers. RFC 5321 §4.1.1, §4.1.4, §4.5.3.1.4.
 
 Not here: the arguments of MAIL and RCPT (mta.smtp.engine.grammar), what a verb does (mta.smtp.engine.dialogue).
 """
@@ -18,7 +18,7 @@ VERBS: Final = frozenset(
 IDLE_VERBS: Final = frozenset({"EHLO", "HELO", "RSET", "NOOP", "VRFY", "EXPN", "HELP"})
 HTTP_VERBS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "TRACE", "PRI"})
 
-# Octets with CRLF, enlarged by RFC 1870, 6152, 6531, 3461 §5 and 4954 §5.
+# Octets with CRLF, extended by RFC 1870, 6152, 6531, 3461 §5 and 4954 §5.
 _COMMAND_OCTETS: Final = 512
 _OCTETS: Final[Mapping[str, int]] = MappingProxyType(
     {"MAIL": 512 + 26 + 17 + 10 + 107 + 500, "RCPT": 512 + 500, "AUTH": sasl.LINE_OCTETS}
@@ -30,7 +30,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def parse_command(line: bytes) -> tuple[str, str] | Reply:
-    """Return the verb in upper case and its argument; a verb not in `VERBS` comes without an argument."""
+    """Return the verb in upper case and its argument; a verb not in `VERBS` has no argument."""
     try:
         text = line.decode()
     except UnicodeDecodeError:
@@ -49,7 +49,7 @@ def parse_command(line: bytes) -> tuple[str, str] | Reply:
 
 
 def refusal_now(verb: str, argument: str, state: DialogueState, *, tls_first: bool, auth_first: bool) -> Reply | None:
-    """Return why a known command is refused in the present state, None where it is in order."""
+    """Return why a known command is refused in this state, None if it is allowed."""
     if tls_first and verb not in _BEFORE_TLS:
         return replies.TLS_FIRST
     if auth_first and verb not in _BEFORE_AUTH:
@@ -72,7 +72,7 @@ def _out_of_order(verb: str, state: DialogueState) -> Reply:
 def auth_refusal(  # noqa: PLR0913  (all that AUTH depends on)
     terms: Capabilities, mechanism: str, initial: str, *, extended: bool, tls: bool, authenticated: bool
 ) -> Reply | None:
-    """Return why an AUTH in order is refused all the same, None where the exchange may begin (RFC 4954 §4, §6)."""
+    """Return why an AUTH in order is still refused, None if the exchange may begin (RFC 4954 §4, §6)."""
     if not terms.mechanisms or not extended:
         return replies.NOT_IMPLEMENTED
     if terms.auth_needs_tls and not tls:
@@ -85,7 +85,7 @@ def auth_refusal(  # noqa: PLR0913  (all that AUTH depends on)
 
 
 def help_text(terms: Capabilities, *, tls: bool) -> str:
-    """Return the verbs that can be used now, sorted."""
+    """Return the verbs allowed now, sorted."""
     not_offered = {"EXPN", *(["STARTTLS"] if tls or not terms.starttls else [])}
     if not terms.offers_auth(tls=tls):
         not_offered.add("AUTH")
@@ -93,7 +93,7 @@ def help_text(terms: Capabilities, *, tls: bool) -> str:
 
 
 def ehlo_lines(terms: Capabilities, *, size: int, tls: bool) -> list[str]:
-    """Return the lines that EHLO is answered with, code included; `size` is octets, 0 for none."""
+    """Return the lines of the reply to EHLO, with the code; `size` is octets, 0 for none."""
     words = [terms.hostname, "PIPELINING"]  # RFC 2920 §3.2
     if size:
         words.append(f"SIZE {size}")

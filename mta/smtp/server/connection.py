@@ -1,8 +1,7 @@
-"""One SMTP connection on asyncio: a thin Protocol around the dialogue; TLS upgrades, flow control, how it closes.
+"""One SMTP connection on asyncio: a thin Protocol around the dialogue; TLS upgrades, flow control, closing.
 
-Works alike on asyncio's own loop and on uvloop. Not here: syntax, order, limits and timers (mta.smtp.engine.dialogue),
-what hooks are called with (mta.smtp.server.hooks), counting connections (mta.smtp.server.listener). RFC 3207, RFC 8314
-§3.3.
+Works on asyncio's own loop and on uvloop. Not here: syntax, order, limits and timers (mta.smtp.engine.dialogue), the
+arguments of hooks (mta.smtp.server.hooks), counting connections (mta.smtp.server.listener). RFC 3207, RFC 8314 §3.3.
 """
 
 import asyncio
@@ -29,7 +28,7 @@ ContextMaker = Callable[[], ssl.SSLContext]
 
 
 class TlsMode(StrEnum):
-    """How a listener comes to TLS: never, on STARTTLS, only after STARTTLS, or from the first octet (RFC 8314)."""
+    """When a listener uses TLS: never, on STARTTLS, only after STARTTLS, or from the first octet (RFC 8314)."""
 
     OFF = "off"
     OFFER = "offer"
@@ -38,7 +37,7 @@ class TlsMode(StrEnum):
 
 
 class ClientCertificate(StrEnum):
-    """Whether a certificate of the client is asked for; the SSLContext decides which ones are trusted."""
+    """Whether to ask the client for a certificate; the SSLContext decides which ones are trusted."""
 
     NONE = "none"
     REQUEST = "request"
@@ -47,9 +46,9 @@ class ClientCertificate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """One listener. `banner_seconds` delays the greeting to catch clients that talk first (RFC 5321 §4.3.1).
+    """One listener. `banner_seconds` delays the greeting to catch clients that send first (RFC 5321 §4.3.1).
 
-    AUTH is offered where `listen` is given an authenticator or the handler has `auth_` methods.
+    AUTH is offered if `listen` gets an authenticator or the handler has `auth_` methods.
     """
 
     hostname: str
@@ -91,7 +90,7 @@ class Service:
         )
 
     def make_context(self) -> ssl.SSLContext | None:
-        """Return the context for one handshake, None where there is none to be had now."""
+        """Return the context for one handshake, None if none is available now."""
         if self.contexts is None:
             return None
         try:
@@ -102,7 +101,7 @@ class Service:
 
 
 class SmtpConnection(asyncio.Protocol):
-    """One connection; also the `server` that hooks are given. The hooks may read every attribute without underscore."""
+    """One connection; also the `server` argument of hooks, which may read every attribute without underscore."""
 
     def __init__(self, service: Service, listener: Listener) -> None:
         self.loop = listener.loop
@@ -131,7 +130,7 @@ class SmtpConnection(asyncio.Protocol):
         self._closing_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: count the connection, then handshake or greeting."""
+        """Count the connection, then begin the handshake or send the greeting."""
         self.transport = transport = cast("asyncio.Transport", transport)
         self.session.peer = transport.get_extra_info("peername")
         self.session.delivered_replies.confirmed = self._all_confirmed
@@ -151,7 +150,7 @@ class SmtpConnection(asyncio.Protocol):
             self._greet_in_time()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (how it ended makes no difference)
-        """End: a handler at work goes on to its end, its answer is dropped."""
+        """End the connection; a running handler continues to its end, its answer is dropped."""
         self.transport = None
         self.session.delivered_replies.lose()
         self.dialogue.abandon()
@@ -160,7 +159,7 @@ class SmtpConnection(asyncio.Protocol):
         self._listener.release(self)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the dialogue and act on what it makes of it."""
+        """Feed the dialogue and act on its events."""
         if self._encrypted is not None:
             self._encrypted.append(data)
             return
@@ -174,7 +173,7 @@ class SmtpConnection(asyncio.Protocol):
             self._pause_reading()
 
     def eof_received(self) -> bool:
-        """Answer what came before the end; a half-closed connection in clear stays open until that is done."""
+        """Answer the commands before the end; a half-closed connection in clear stays open until then."""
         self.session.delivered_replies.ended()
         self.dialogue.receive_eof()
         self._react()
@@ -192,7 +191,7 @@ class SmtpConnection(asyncio.Protocol):
         self._react()
 
     def tick(self, now: float) -> None:
-        """Pass the time on, and cut a peer that does not read or does not go."""
+        """Pass the time on, and cut a peer that does not read or does not close."""
         if self._closing_since is not None:
             if now - self._closing_since > self._listener.limits.linger_seconds:
                 self.abort()
@@ -205,7 +204,7 @@ class SmtpConnection(asyncio.Protocol):
                 self._react()
 
     def shut_down(self) -> None:
-        """Say 421 as soon as no content is under way."""
+        """Close with 421 once no content is open."""
         self.dialogue.shut_down()
         self._react()
 
@@ -215,7 +214,7 @@ class SmtpConnection(asyncio.Protocol):
             self.transport.abort()
 
     async def push(self, status: str | bytes) -> None:
-        """Answer the command at hand."""
+        """Answer the current command."""
         if self.dialogue.awaiting_reply:
             self.dialogue.reply(status.decode("ascii", "replace") if isinstance(status, bytes) else status)
             self._flush()
@@ -226,7 +225,7 @@ class SmtpConnection(asyncio.Protocol):
         encode_to_b64: bool = True,  # noqa: FBT001, FBT002  (aiosmtpd's signature)
         log_client_response: bool = False,  # noqa: ARG002, FBT001, FBT002  (aiosmtpd's; secrets are never logged)
     ) -> Any:
-        """Send a challenge and return the client's answer, decoded, or MISSING where it gave none."""
+        """Send a challenge and return the client's answer, decoded, or MISSING if it gave none."""
         if not self.dialogue.awaiting_reply:
             return MISSING
         octets = challenge.encode() if isinstance(challenge, str) else challenge
@@ -254,14 +253,14 @@ class SmtpConnection(asyncio.Protocol):
         self._flush()
 
     def _react(self) -> None:
-        """Act on what the dialogue has learned, unless a task is at it already."""
+        """Act on the dialogue's events, unless a task already does."""
         if self._task is None:
             self._advance()
         elif self._answer is not None:
             self._take_answer(self._answer)
 
     def _advance(self) -> None:
-        """Act on events until one needs a hook, which a task then awaits; send what is due."""
+        """Act on events until one needs a hook, which a task then awaits; send the due octets."""
         event = self._next_event()
         if event is None:
             self._flush()
@@ -269,7 +268,7 @@ class SmtpConnection(asyncio.Protocol):
             self._task = self._listener.start(self._work(event))
 
     def _next_event(self) -> Event | Unfinished | None:
-        """Return the next event for which a hook must be awaited, or what is left of one that was begun."""
+        """Return the next event whose hook must be awaited, or the rest of a hook that has begun."""
         while self._blocked_since is None and (event := self.dialogue.next_event()) is not None:
             if isinstance(event, Noticed):
                 self._log_incident(event)
@@ -282,7 +281,7 @@ class SmtpConnection(asyncio.Protocol):
         return None
 
     async def _work(self, event: Event | Unfinished | None) -> None:
-        """Serve events one after the other; replies of pipelined commands are sent together at the end."""
+        """Serve events in turn; replies of pipelined commands are sent together at the end."""
         try:
             while event is not None:
                 if isinstance(event, Unfinished):
@@ -314,7 +313,7 @@ class SmtpConnection(asyncio.Protocol):
             self.dialogue.reply(replies.TLS_UNAVAILABLE)
             return
         try:
-            # Nothing may be read between the reply and the handshake: a fast client's hello would be lost.
+            # Do not read between the reply and the handshake: a fast client's hello would be lost.
             self.transport.pause_reading()
             self._decrypted = []
             self.dialogue.reply(replies.READY_FOR_TLS)
@@ -328,7 +327,7 @@ class SmtpConnection(asyncio.Protocol):
             self._read_decrypted()
 
     async def _begin_with_tls(self) -> None:
-        """Handshake first, greet afterwards (RFC 8314 §3.3)."""
+        """Do the handshake, then greet (RFC 8314 §3.3)."""
         context = self._service.make_context()
         try:
             if context is None or not self._listener.begin_handshake():
@@ -385,7 +384,7 @@ class SmtpConnection(asyncio.Protocol):
             self.dialogue.refuse_everything()
 
     def _pass_on_encrypted(self) -> None:
-        """Give the TLS layer what came before it was there: uvloop reads after `connection_made`, paused or not."""
+        """Give the TLS layer the octets from before it: uvloop reads after `connection_made`, even if paused."""
         encrypted, self._encrypted = b"".join(self._encrypted or ()), None
         if self.transport is None:
             return
@@ -398,7 +397,7 @@ class SmtpConnection(asyncio.Protocol):
             encrypted = encrypted[count:]
 
     def _read_decrypted(self) -> None:
-        """Pass on what the peer said under TLS before the handshake's end was noticed here."""
+        """Pass on the octets that the peer sent under TLS before we noticed the end of the handshake."""
         decrypted, self._decrypted = self._decrypted or [], None
         for data in decrypted:
             self.dialogue.receive_data(data)
@@ -414,18 +413,18 @@ class SmtpConnection(asyncio.Protocol):
         if self.transport is None:
             return
         if not self.dialogue.tls and _waiting(self.transport, termios.FIONREAD):
-            return  # they are read next, and end the dialogue: a client must wait for the greeting
+            return  # they are read next and end the dialogue: a client must wait for the greeting
         self.dialogue.greet()
         self._flush()
 
     def _flush(self) -> None:
-        """Send what is due; close where the dialogue is over."""
+        """Send the due octets; close if the dialogue is over."""
         transport = self.transport
         if transport is None:
             return
         data = self.dialogue.data_to_send()
         if data:
-            # What waits before the write was said without hearing it; a fast client's next command waits right after.
+            # Input before the write was sent without hearing it; a fast client's next command may follow right after.
             told = self.session.delivered_replies.expects and not _waiting(transport, termios.FIONREAD)
             transport.write(data)
             if told:
@@ -435,19 +434,19 @@ class SmtpConnection(asyncio.Protocol):
             if self.dialogue.peer_done or not transport.can_write_eof():
                 transport.close()
                 return
-            # Closing over unread input resets the connection and may take the last reply with it: the peer closes.
+            # Closing with unread input resets the connection and may lose the last reply: the peer must close.
             try:
                 transport.write_eof()
-            except OSError:  # reset by the peer, and not yet noticed
+            except OSError:  # the peer reset it, not yet noticed
                 transport.abort()
             else:
                 self._resume_reading()
 
     def _all_confirmed(self) -> bool:
-        """Tell whether the peer's system has acknowledged every octet that was sent."""
+        """Return whether the peer's system has acknowledged every sent octet."""
         transport = self.transport
         unsent = transport is None or transport.get_write_buffer_size() > 0
-        end = self._closing_since is not None  # which the kernel counts as an octet
+        end = self._closing_since is not None  # the kernel counts it as an octet
         return not unsent and _waiting(transport, termios.TIOCOUTQ) <= end
 
     def _pause_reading(self) -> None:
@@ -462,7 +461,7 @@ class SmtpConnection(asyncio.Protocol):
 
 
 def _waiting(transport: asyncio.BaseTransport | None, queue: int) -> int:
-    """Return how many octets wait in the kernel: the peer's to be read (FIONREAD), ours to be confirmed (TIOCOUTQ)."""
+    """Return how many octets wait in the kernel: unread ones (FIONREAD), or ours not yet confirmed (TIOCOUTQ)."""
     try:
         sock = transport.get_extra_info("socket") if transport is not None else None
         count = fcntl.ioctl(sock.fileno(), queue, b"\0\0\0\0")  # type: ignore[union-attr]  # AttributeError for None

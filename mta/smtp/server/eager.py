@@ -1,6 +1,6 @@
-"""Coroutines that are begun without a task: making one costs as much as an SMTP command, and most never wait.
+"""Starts coroutines without a task: a task costs as much as an SMTP command, and most never wait.
 
-What they wait for must be a future of the loop; what asks for the current task (asyncio.timeout) fails in them.
+They must wait only for futures of the loop; code that needs the current task (asyncio.timeout) fails in them.
 """
 
 from collections.abc import Generator
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Unfinished:
-    """What is left of a coroutine that had to wait; await it in a task, once."""
+    """The rest of a coroutine that had to wait; await it in a task, once."""
 
     def __init__(self, work: Any, waits_for: Any) -> None:
         self._work = work
@@ -23,7 +23,7 @@ class Unfinished:
 
 
 def begin(work: Any) -> Unfinished | None:
-    """Run a coroutine up to where it must wait and return what is left of it, None where it ended."""
+    """Run a coroutine until it must wait and return its rest, None if it ended."""
     try:
         return Unfinished(work, work.send(None))
     except StopIteration:

@@ -1,9 +1,9 @@
-"""aiosmtpd's contract with handlers: sessions, envelopes, and which hook each event of the dialogue comes to.
+"""aiosmtpd's contract with handlers: sessions, envelopes, and the hook for each event of the dialogue.
 
 A handler written for aiosmtpd that uses only the hooks (`handle_EHLO`, `HELO`, `MAIL`, `RCPT`, `DATA`, `RSET`, `NOOP`,
 `VRFY`, `QUIT`, `STARTTLS`, `handle_exception`, `auth_<MECHANISM>`), `server.hostname` and `server.loop` runs unchanged.
-Ours alone is `handle_CONTENT(server, session, envelope)`, asked at DATA before the content comes: None or a refusal.
-Not here: bytes, time and TLS (mta.smtp.server.connection). What the handler of this product does is in mta.handler.
+Only `handle_CONTENT(server, session, envelope)` is ours, called at DATA before the content comes: None or a refusal.
+Not here: bytes, time and TLS (mta.smtp.server.connection), this product's handler (mta.handler).
 """
 
 import asyncio
@@ -77,7 +77,7 @@ _HOOKED: Final[Mapping[type[Event], frozenset[str]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailDsn:
-    """What MAIL asked of reports: decoded ENVID, and RET as FULL, HDRS or empty (RFC 3461 §4.3, §4.4)."""
+    """The DSN parameters of MAIL: decoded ENVID, and RET as FULL, HDRS or empty (RFC 3461 §4.3, §4.4)."""
 
     envid: str = ""
     ret: str = ""
@@ -85,14 +85,14 @@ class MailDsn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RcptDsn:
-    """What one RCPT asked of reports: NOTIFY in upper case, ORCPT as `type;address` decoded (RFC 3461 §4.1, §4.2)."""
+    """The DSN parameters of one RCPT: NOTIFY in upper case, ORCPT as `type;address` decoded (RFC 3461 §4.1, §4.2)."""
 
     notify: str = ""
     orcpt: str = ""
 
 
 def eager_hook(hook: Hook) -> Hook:
-    """Mark a hook that hardly ever waits: it is begun where it is called for, and has a task only where it waits."""
+    """Mark a hook that rarely waits: it is called without a task, and gets one only if it waits."""
     hook.seldom_waits = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
     return hook
 
@@ -102,8 +102,8 @@ class MailEnvelope(Envelope):
 
     During `handle_MAIL` `dsn` is already set; during `handle_RCPT` the last of `rcpt_dsn` belongs to the recipient
     asked about. `mail_from` is `<>` for the null sender, as in aiosmtpd; `mail_options` and `rcpt_options` are raw.
-    `size` is what MAIL declared (RFC 1870 §6), None where it did not. A hook may set `content_limit`, in octets, below
-    what the listener takes.
+    `size` is the declared one of MAIL (RFC 1870 §6), None if there is none. A hook may set `content_limit`, in octets,
+    below the listener's limit.
     """
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class MailEnvelope(Envelope):
 class MailSession(Session):
     """aiosmtpd's session with what the handshake proved.
 
-    `delivered_replies` tells which replies to its mails the client has heard. `tls` reads like
+    `delivered_replies` knows which replies to its mails the client has heard. `tls` is such as
     `TLSv1.3 TLS_AES_256_GCM_SHA384`, empty in clear. The certificate fields are those of a client certificate that the
     context accepted: DER octets, and the form of `ssl.SSLSocket.getpeercert`.
     """
@@ -136,12 +136,12 @@ class MailSession(Session):
 
     @property
     def client_address(self) -> str:
-        """The client's IP address without its port, empty where there is none."""
+        """The client's IP address without its port, empty if there is none."""
         return str(self.peer[0]) if isinstance(self.peer, tuple) else ""
 
 
 class Hooks:
-    """The hooks of one handler, looked up once. `answered_at_once` are the events for which nothing is awaited."""
+    """The hooks of one handler, looked up once. `answered_at_once` are the events whose hooks never wait."""
 
     def __init__(self, handler: object, authenticator: Authenticator | None, log: structlog.stdlib.BoundLogger) -> None:
         self.handler = handler
@@ -158,7 +158,7 @@ class Hooks:
         }
         own = sasl.MECHANISMS if authenticator is not None else frozenset[str]()
         self.mechanisms = tuple(sorted({*own, *self.auth_methods}))
-        # The form of the hook before aiosmtpd 1.3 takes no list of lines.
+        # Before aiosmtpd 1.3 the hook had no list of lines.
         ehlo = self.by_name.get("EHLO")
         self.ehlo_takes_lines = ehlo is None or len(inspect.signature(ehlo).parameters) > 4
         may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "eager_hook", False)}
@@ -168,7 +168,7 @@ class Hooks:
 
 
 class Server(Protocol):
-    """What hooks are given as their first argument, and what is needed here to call them."""
+    """The first argument of hooks, with what is needed here to call them."""
 
     hostname: str
     loop: asyncio.AbstractEventLoop
@@ -179,7 +179,7 @@ class Server(Protocol):
 
 
 async def serve(server: Server, event: Event) -> None:
-    """Call the hook that an event comes to and answer the dialogue; what a hook raises is logged and becomes 451."""
+    """Call the hook for an event and answer the dialogue; an error of the hook is logged and becomes 451."""
     try:
         status = _checked(await _SERVERS[type(event)](server, event))
     except Exception as error:  # noqa: BLE001  (whatever a handler raises, the client hears 451)
@@ -189,7 +189,7 @@ async def serve(server: Server, event: Event) -> None:
 
 
 async def judge_handshake(server: Server) -> None:
-    """Ask the handler whether what a handshake proved is enough, RFC 3207 §4.1; aiosmtpd's hook is no coroutine."""
+    """Ask the handler whether a handshake proved enough, RFC 3207 §4.1; aiosmtpd's hook is no coroutine."""
     hook = server.hooks.by_name.get("STARTTLS")
     if hook is None:
         return
@@ -207,7 +207,7 @@ def _checked(status: object) -> Status | None:
 
 
 async def _excuse(server: Server, event: Event, error: Exception) -> Status:
-    """Log what a handler raised and return what the client hears: nothing of it, unless the handler words it."""
+    """Log a handler's error and return the client's reply: without the error, unless the handler words it."""
     log = server.hooks.log
     log.error("smtp_handler_failed", command=type(event).__name__, rip=server.session.client_address, exc_info=error)
     hook = server.hooks.by_name.get("exception")
@@ -223,7 +223,7 @@ async def _excuse(server: Server, event: Event, error: Exception) -> Status:
 
 
 async def _ask(server: Server, hook_name: str, *arguments: object) -> Any:
-    """Return the status of a hook, MISSING where the handler has none."""
+    """Return the status of a hook, MISSING if the handler has none."""
     hook = server.hooks.by_name.get(hook_name)
     return MISSING if hook is None else await hook(server, server.session, server.envelope, *arguments)
 
@@ -336,7 +336,7 @@ async def _auth(server: Server, event: Auth) -> Any:
 
 
 def _authenticated(server: Server, result: Any, mechanism: str, login: bytes) -> Status | None:
-    """Draw the consequences of an AUTH, in aiosmtpd's new form (AuthResult) or its old one; None if all is said."""
+    """Apply the result of an AUTH, in aiosmtpd's new form (AuthResult) or its old one; None if already answered."""
     if not server.dialogue.awaiting_reply:
         return None
     if not isinstance(result, AuthResult):
@@ -378,11 +378,11 @@ _SERVERS: Final[Mapping[type[Event], Callable[[Any, Any], Awaitable[Any]]]] = Ma
 
 
 def for_log(text: str) -> str:
-    """Return a peer's words as one bounded line of printable ASCII, the rest escaped."""
+    """Return a peer's text as one bounded line of printable ASCII, the rest escaped."""
     return text[:_LOGGED].encode("unicode_escape").decode("ascii")[:_LOGGED]
 
 
 def _mechanism_name(name: str, method: Callable[..., Any]) -> str:
-    """Return the SASL name of an `auth_` method, as aiosmtpd's `auth_mechanism` decorator or its spelling gives it."""
+    """Return the SASL name of an `auth_` method, from aiosmtpd's `auth_mechanism` decorator or its spelling."""
     given = getattr(method, "__auth_mechanism_name__", name.removeprefix("auth_").replace("__", "-"))
     return str(given).upper()

@@ -1,6 +1,6 @@
-"""One listening socket and its connections: how many, from where, their clock, and how they end.
+"""One listening socket and its connections: their number, origin, clock, and end.
 
-Not here: what is said on a connection (mta.smtp.server.server, mta.smtp.engine.dialogue).
+Not here: the dialogue on a connection (mta.smtp.server.server, mta.smtp.engine.dialogue).
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """How many at once. An IPv6 client counts with its whole /64. Times are seconds.
+    """How many at once. The /64 of an IPv6 client counts as one. Times are seconds.
 
-    `handshakes` and `handshake_seconds` bound TLS handshakes under way, `linger_seconds` how long a refused peer may
-    take to read its last reply, `sweep_seconds` is the resolution of every timer of a dialogue.
+    `handshakes` and `handshake_seconds` bound open TLS handshakes, `linger_seconds` how long a refused peer may take to
+    read its last reply, `sweep_seconds` is the resolution of every timer of a dialogue.
     """
 
     total: int = 2000
@@ -29,20 +29,20 @@ class ConnectionLimits:
 
 
 class ListenerConnection(Protocol):
-    """What a listener asks of its connections."""
+    """What a listener needs from its connections."""
 
     def tick(self, now: float) -> None:
-        """Learn the time of the loop's clock."""
+        """Take the time of the loop's clock."""
 
     def shut_down(self) -> None:
-        """Say goodbye as soon as no content is under way."""
+        """Close with 421 once no content is open."""
 
     def abort(self) -> None:
         """Drop the connection now."""
 
 
 class Listener:
-    """Counts and ends the connections of one door. Made by `mta.smtp.server.server.listen`."""
+    """Counts and ends the connections of one socket. Made by `mta.smtp.server.server.listen`."""
 
     def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
         self.limits = limits
@@ -58,7 +58,7 @@ class Listener:
 
     @property
     def addresses(self) -> Sequence[tuple[str, int]]:
-        """Host and port of every socket, the port being the real one."""
+        """Host and real port of every socket."""
         return self._addresses
 
     @property
@@ -69,7 +69,7 @@ class Listener:
     async def open(
         self, factory: Callable[[], asyncio.Protocol], *, host: str | None, port: int, sock: socket.socket | None
     ) -> None:
-        """Listen on host and port, or on a socket made elsewhere."""
+        """Listen on host and port, or on a given socket."""
         if sock is None:
             server = await self.loop.create_server(factory, host, port, backlog=1024)
         else:
@@ -79,7 +79,7 @@ class Listener:
         self._sweep()
 
     def admit(self, connection: ListenerConnection, address: str) -> bool:
-        """Count a new connection in, unless there are too many; what was admitted must be released."""
+        """Count a new connection in, unless there are too many; an admitted one must be released."""
         key = client_network(address)
         limits = self.limits
         if len(self._connections) >= limits.total or self._per_address[key] >= limits.per_address:
@@ -100,7 +100,7 @@ class Listener:
             self._emptied.set()
 
     def begin_handshake(self) -> bool:
-        """Count a handshake in, unless there are too many under way."""
+        """Count a handshake in, unless too many are open."""
         if self._handshakes >= self.limits.handshakes:
             return False
         self._handshakes += 1
@@ -111,7 +111,7 @@ class Listener:
         self._handshakes -= 1
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a connection's work as a task that outlives the connection: what was begun ends by itself."""
+        """Run a connection's work as a task that outlives the connection and ends by itself."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -123,7 +123,7 @@ class Listener:
             self._server.close()
 
     async def close(self, grace_seconds: float) -> None:
-        """Stop accepting, say 421 to whoever is idle, let contents under way finish up to the grace, then cut.
+        """Stop accepting, close idle connections with 421, let open contents finish up to the grace, then cut.
 
         Returns after the last handler has returned, which may be later than the grace: handlers are never cancelled.
         """
@@ -144,7 +144,7 @@ class Listener:
             self._sweeper = None
 
     def _sweep(self) -> None:
-        # Planned first: whatever a connection raises, the others' clocks go on.
+        # Plan the next sweep first: an error in one connection must not stop the others' clocks.
         self._sweeper = self.loop.call_later(self.limits.sweep_seconds, self._sweep)
         now = self.loop.time()
         for connection in list(self._connections):
@@ -152,7 +152,7 @@ class Listener:
 
 
 def client_network(address: str) -> str:
-    """Return what counts as one client: the address, the IPv4 address mapped into it, or the /64 of it."""
+    """Return what counts as one client: the address, the IPv4 address mapped into it, or its /64."""
     if ":" not in address:
         return address
     parsed = IPv6Address(address.partition("%")[0])

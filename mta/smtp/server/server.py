@@ -1,7 +1,7 @@
-"""The SMTP server's door: what a listener is told, and `listen`.
+"""The entry to the SMTP server: `listen` and its arguments.
 
-Not here: the conversation (mta.smtp.engine.dialogue), the connection (mta.smtp.server.connection), the contract with
-handlers (mta.smtp.server.hooks), who may send (mta.identify), what a mail means (mta.handler).
+Not here: the dialogue (mta.smtp.engine.dialogue), the connection (mta.smtp.server.connection), the contract with
+handlers (mta.smtp.server.hooks), who may send (mta.identify), handling a mail (mta.handler).
 """
 
 import asyncio
@@ -53,11 +53,11 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     room: ContentRoom | None = None,
     log: structlog.stdlib.BoundLogger | None = None,
 ) -> Listener:
-    """Open a door on the running loop; end it with the listener's `close`.
+    """Listen on the running loop; end it with the listener's `close`.
 
-    `contexts` is asked for an SSLContext at each handshake, so that a new certificate holds from the next one on.
+    `contexts` returns an SSLContext for each handshake, so that a new certificate is used from the next one on.
     `authenticator(server, session, envelope, mechanism, LoginPassword)` returns an AuthResult or an awaitable of one.
-    `room` bounds the memory of contents under way; several doors may share one.
+    `room` bounds the memory of open contents; several listeners may share one.
     """
     hooks = Hooks(handler, authenticator, log or structlog.get_logger())
     service = Service(settings, hooks, contexts, room)
