@@ -1,7 +1,7 @@
-"""A job report as applications read it: JSON with the field names and states that senders of SMS by REST know.
+"""A job report for applications: JSON with the usual field names and states of REST interfaces for SMS.
 
-Not here: how it travels and who signs it (push). The text of an SMS is no part of it. docs/push.md describes every
-field; nothing is taken away or changes its meaning, but fields may be added.
+Not here: posting and signing (push). The text of an SMS is not included. docs/push.md describes every field; fields may
+be added, but none is removed or changes its meaning.
 """
 
 import json
@@ -45,13 +45,13 @@ _OF_REASON: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def push_body(notice: Notice) -> bytes:
-    """Return what is posted for a notice: one JSON object, UTF-8."""
+    """Return the body of a push: one JSON object, UTF-8."""
     content = {"event": notice.kind.value, "noticeId": notice.public_id, **job_fields(notice.report)}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def job_fields(report: JobReport) -> dict[str, Any]:
-    """Return a job with its recipients. Instants are ISO 8601 in UTC, what is not known is null."""
+    """Return a job with its recipients. Instants are ISO 8601 in UTC, unknown values are null."""
     settings = report.settings
     return {
         "jobId": report.public_id,

@@ -1,9 +1,9 @@
-"""A notice told by push: the job report as JSON, signed, posted once to the customer's URL. The only user of httpx.
+"""Sends a notice by push: the job report as JSON, signed, posted once to the customer's URL. The only user of httpx.
 
-Neither redirects nor proxies are followed, certificates are verified, and the answer's body is not read. A URL is the
-customer's word, so the addresses that its name has must be public ones (tls.mx.AddressGuard), and the connection goes
-to the very address that was judged. Headers and signature are those of Standard Webhooks 1.0, for which there are
-libraries. Not here: when it is tried again (gateway.notify), what it says (job_report).
+It follows neither redirects nor proxies, verifies certificates, and does not read the answer's body. The customer
+chooses the URL, so its addresses must be public (tls.mx.AddressGuard), and the connection goes to exactly the checked
+address. Headers and signature are those of Standard Webhooks 1.0, for which there are libraries. Not here: retries
+(gateway.notify), the content (job_report).
 """
 
 import asyncio
@@ -35,9 +35,9 @@ KeyOf = Callable[[str], Awaitable[bytes | None]]
 class PushSender:
     """Fulfils gateway.ports.NoticeSender.
 
-    `key_of` returns the key of a customer by its name: without one a push goes out unsigned. `context` verifies chain
-    and name. Pushes about many recipients are made by `large`, which whoever made it closes. `deadline_seconds` bounds
-    one attempt with all its addresses.
+    `key_of` returns the key of a customer by its name: without one a push is unsigned. `context` verifies chain and
+    name. `large` makes pushes about many recipients; its creator closes it. `deadline_seconds` bounds one attempt with
+    all its addresses.
     """
 
     def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
@@ -106,7 +106,7 @@ class PushSender:
 
     async def _find_addresses(self, host: str) -> DnsAnswer[Address]:
         literal = parse_address(host)
-        if literal is None and host == "localhost":  # RFC 6761 §6.3: never a question to DNS
+        if literal is None and host == "localhost":  # RFC 6761 §6.3: never a DNS query
             literal = parse_address("127.0.0.1")
         if literal is not None:
             return DnsAnswer(lookup=Lookup.FOUND, values=(literal,))
@@ -115,7 +115,7 @@ class PushSender:
     async def _post(self, url: httpx.URL, address: Address, body: bytes, headers: dict[str, str]) -> MailAttempt:
         host, shown = _host(url), str(address)
         try:
-            # A client of its own for each: a connection that is kept would be found again by address, not by name.
+            # Each push has its own client: a kept connection would be found by address, not by name.
             async with (
                 httpx.AsyncClient(verify=self._context(), trust_env=False, timeout=self._deadline_seconds) as client,
                 client.stream(
@@ -145,7 +145,7 @@ def sign(identity: str, at: str, body: bytes, key: bytes) -> str:
 
 
 def judge(status: int) -> Outcome:
-    """Return what an HTTP status means: 2xx is taken; 408, 425, 429, 3xx and 5xx may change, other 4xx will not."""
+    """Return the outcome of an HTTP status: 2xx is accepted; 408, 425, 429, 3xx and 5xx are retried, other 4xx fail."""
     if 200 <= status < 300:
         return Done()
     if 400 <= status < 500 and status not in _TEMPORARY:
@@ -155,7 +155,7 @@ def judge(status: int) -> Outcome:
 
 
 def _host(url: httpx.URL) -> str:
-    return url.raw_host.decode("ascii")  # as A-labels, which DNS and certificates speak
+    return url.raw_host.decode("ascii")  # as A-labels, the form in DNS and certificates
 
 
 def _authority(url: httpx.URL) -> str:
