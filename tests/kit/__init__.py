@@ -1,1 +1,1 @@
-"""What tests share: an installation that runs, databases, peers, clocks, fakes and readers of the store."""
+"""What tests share: a running installation, databases, peers, clocks, fakes and readers of the store."""

@@ -23,7 +23,7 @@ class Push:
         return fields
 
     def is_signed_with(self, secret: str) -> bool:
-        """Check the signature as Standard Webhooks says, from the secret as it was shown."""
+        """Check the signature by Standard Webhooks, with the secret as shown."""
         key = base64.b64decode(secret.removeprefix("whsec_"))
         signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + self.body
         wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
@@ -31,7 +31,7 @@ class Push:
 
 
 class Application:
-    """Answers the pushes with `answers` in turn, then with 200; an answer is a status, bytes, or None for silence."""
+    """Answers pushes with `answers` in turn, then with 200; an answer is a status, bytes, or None for silence."""
 
     def __init__(self, answers=(), context: ssl.SSLContext | None = None) -> None:
         self.answers = list(answers)
@@ -53,7 +53,7 @@ class Application:
         await self._server.wait_closed()
 
     async def has(self, count: int, seconds: float = 120) -> list[Push]:
-        """Wait for so many pushes."""
+        """Wait for this many pushes."""
         async with asyncio.timeout(seconds):
             while len(self.pushes) < count:
                 self._came.clear()

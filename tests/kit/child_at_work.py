@@ -1,4 +1,4 @@
-"""What the tests of templates.child run in a child: told what to do by the first octet of each request."""
+"""The child in the tests of templates.child: the first octet of each request says what to do."""
 
 import os
 import resource
@@ -12,7 +12,7 @@ LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, res
 
 
 def answer(request: bytes) -> bytes:
-    """Echo, wait for ever or a while, compute for ever, end in many ways, grow, say what surrounds us, complain, or answer at length."""
+    """Echo, wait, compute for ever, end in many ways, grow, describe the environment, complain, or answer at length."""
     what, rest = request[:1], request[1:]
     if what == b"w":
         while True:
@@ -31,7 +31,7 @@ def answer(request: bytes) -> bytes:
     if what == b"r":
         raise ValueError(rest.decode())
     if what == b"c":
-        os.closerange(3, 32)  # among them the copy of our standard output that answers go to
+        os.closerange(3, 32)  # including the copy of our standard output for answers
         os.close(1)
         time.sleep(60)
     if what == b"s":
@@ -47,8 +47,8 @@ def answer(request: bytes) -> bytes:
 
 
 def parent() -> None:
-    """Be a parent that asks a child, says its id and its state, and is then killed by the test."""
-    from templates.child import Child  # only the parent's part
+    """Act as a parent that asks a child and prints its id and its state; the test then kills it."""
+    from templates.child import Child  # only the parent's side
 
     child = Child(__spec__.name if __spec__ else "", seconds=float(sys.argv[2]), memory_bytes=2**26, longest_answer=9)
     child.ask(b".hello")

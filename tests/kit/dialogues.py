@@ -1,4 +1,4 @@
-"""Conversations with mta.smtp.engine.dialogue for tests: everything said to it in one go, and what came of it."""
+"""Runs mta.smtp.engine.dialogue for tests: sends everything at once, and collects the result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,13 +25,13 @@ Answer = Callable[[Event], Reply | str]
 
 
 def agree(event: Event) -> Reply | str:
-    """Say yes to everything."""
+    """Accept everything."""
     return READY_FOR_TLS if isinstance(event, StartTls) else OK
 
 
 @dataclass
 class Heard:
-    """What a conversation came to."""
+    """The result of a dialogue."""
 
     dialogue: Dialogue
     events: list[Event] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Heard:
 
     @property
     def state(self) -> DialogueState:
-        """Where the dialogue stands now."""
+        """The present state of the dialogue."""
         return self.dialogue.state
 
     @property
@@ -72,7 +72,7 @@ def begin(
 
 
 def say(heard: Heard, data: bytes, answer: Answer = agree) -> Heard:
-    """Say it, answer every event, and collect."""
+    """Send it, answer every event, and collect the result."""
     heard.dialogue.receive_data(data)
     return listen(heard, answer)
 
@@ -94,7 +94,7 @@ def listen(heard: Heard, answer: Answer = agree) -> Heard:
 
 
 def talk(data: bytes, answer: Answer = agree, **more) -> Heard:
-    """Begin and say it all in one go."""
+    """Begin and send everything at once."""
     return say(begin(**more), data, answer)
 
 

@@ -1,7 +1,7 @@
-"""Bounds on time that hold on any machine: multiples of a loop, measured in the same process right beside the work.
+"""Bounds on time that hold on any machine: multiples of a loop, measured in the same process beside the work.
 
-A slow machine slows both, a busy one too. Where work can be done again, one quiet turn of a few proves the point; the
-collector, which would walk the heap of the whole test run, stands still meanwhile.
+A slow or busy machine slows both. If work can be repeated, one quiet turn of a few is enough; the garbage collector,
+which would walk the heap of the whole test run, is off meanwhile.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ _TURNS = 4
 
 
 def spend_at_most(loops: float, work: Callable[[], T]) -> T:
-    """Do the work and return its result. Raises AssertionError where it costs more CPU than so many loops.
+    """Do the work and return its result. Raises AssertionError if it costs more CPU than `loops`.
 
-    A loop is about 10 ms of a machine of 2026.
+    A loop is about 10 ms on a machine of 2026.
     """
     costs = []
     for _ in range(_TURNS):
@@ -31,13 +31,13 @@ def spend_at_most(loops: float, work: Callable[[], T]) -> T:
 
 
 def cost_of(work: Callable[[], object]) -> float:
-    """Return the least CPU that the work took in a few turns, in loops: to compare one work with another."""
+    """Return the least CPU of the work in a few turns, in loops: to compare two works."""
     return min(_cost_of(work)[0] for _ in range(_TURNS))
 
 
 @contextmanager
 def spent_at_most(loops: float, cpu: Callable[[], float]) -> Iterator[None]:
-    """Bound the CPU of what another process does meanwhile; `cpu` returns its seconds so far."""
+    """Bound the CPU of another process meanwhile; `cpu` returns its seconds so far."""
     loop, began = _cpu_of(_loop)[0], cpu()
     yield
     spent = cpu() - began
@@ -46,7 +46,7 @@ def spent_at_most(loops: float, cpu: Callable[[], float]) -> Iterator[None]:
 
 
 async def longest_stop(task: "asyncio.Task[object]") -> float:
-    """Return the share of a task's time, 0 to 1, in which the event loop stood still at one stretch."""
+    """Return the longest stop of the event loop as a share, 0 to 1, of a task's time."""
     began = last = time.perf_counter()
     longest = 0.0
     while not task.done():

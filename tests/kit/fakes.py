@@ -1,4 +1,4 @@
-"""What tests of the use cases share: a clock that the test moves, a carrier and a mailbox that do as they are told."""
+"""What tests of the use cases share: a clock that the test moves, a carrier and a mailbox that the test controls."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from tests.kit.store_harness import START
 
 
 class MovedClock:
-    """Stands still until it is moved."""
+    """Stands still until the test moves it."""
 
     def __init__(self, now: datetime = START) -> None:
         self.instant = now
@@ -25,7 +25,7 @@ class MovedClock:
 
 
 class FakeCarrier:
-    """Keeps what it is given; `window` is how many parts it takes before they are answered."""
+    """Keeps the given parts; `window` is how many it takes before they are answered."""
 
     def __init__(self, name: str = "alpha", window: int = 10) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class FakeCarrier:
         raise NotImplementedError
 
     async def has(self, count: int) -> list[PartToSubmit]:
-        """Wait until it was given so many parts."""
+        """Wait until it has this many parts."""
         async with asyncio.timeout(60):
             while len(self.given) < count:
                 self.came.clear()
@@ -60,7 +60,7 @@ class FakeCarrier:
 
 
 class FakeMailbox:
-    """Answers each notice by `answer`, which may raise; `gate` holds all of them back while it is not set."""
+    """Answers each notice by `answer`, which may raise; `gate` holds all notices back while it is not set."""
 
     def __init__(self) -> None:
         self.told: list[Notice] = []
@@ -83,7 +83,7 @@ class FakeMailbox:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that another task or thread brings about."""
+    """Wait for a condition that another task or thread fulfils."""
     async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Commands that a test runs in its own process, and what they leave behind there."""
+"""Cleans up after commands that a test runs in its own process."""
 
 import os
 
@@ -6,6 +6,6 @@ import structlog
 
 
 def undo_a_command() -> None:
-    """Undo what `main` did to the process: it quietens the log for a terminal and lets nobody else read files."""
+    """Undo what `main` does to the process: it quietens the log for a terminal and sets the umask."""
     os.umask(0o022)
     structlog.reset_defaults()

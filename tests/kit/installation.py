@@ -1,4 +1,4 @@
-"""A whole installation for end-to-end tests: the gateway as a process of its own, a carrier and a mailbox in the test's."""
+"""A whole installation for end-to-end tests: the gateway in its own process, a carrier and a mailbox in the test's."""
 
 import asyncio
 import re
@@ -32,9 +32,9 @@ SENDER = "anna@example.com"
 
 
 class Installation:
-    """Everything of one installation; `carrier` and `box` live in the test, the gateway may be killed at any time.
+    """One installation; `carrier` and `box` run in the test, the gateway may be killed at any time.
 
-    `database` is what the operator's file says. `doors` are further listeners by name; each gets a port of its own, in
+    `database` is the value in the operator's file. `doors` are further listeners by name; each gets its own port, in
     `ports`. `tables` replace the file's.
     """
 
@@ -107,7 +107,7 @@ class Installation:
         return self._carrier
 
     async def start(self) -> None:
-        """Start the gateway and return when it takes mail; RuntimeError with its last words where it ends instead."""
+        """Start the gateway and return when it takes mail; RuntimeError with its last output if it ends instead."""
         if self._killed:
             self._let_the_lease_run_out()
         self._process = await asyncio.create_subprocess_exec(
@@ -118,7 +118,7 @@ class Installation:
         try:
             await asyncio.wait_for(ready, 60)
         except RuntimeError:
-            await self._ended()  # or the loop may close before the process is known to have ended, and warn much later
+            await self._ended()  # or the loop may close before it sees the end of the process, and warn much later
             raise
 
     async def _read_log(self, process, ready) -> None:
@@ -131,17 +131,17 @@ class Installation:
 
     @property
     def log(self) -> list[str]:
-        """The gateway's log lines so far, of all its lives."""
+        """The gateway's log lines so far, over all its starts."""
         return self._log
 
     async def kill(self) -> None:
-        """Pull the plug."""
+        """Kill the gateway's processes at once."""
         self._running.send_signal(signal.SIGKILL)
         await self._ended()
         self._killed = True
 
     def _let_the_lease_run_out(self) -> None:
-        """Let the seconds pass after which others on the same PostgreSQL count a killed process as dead."""
+        """Wait until others on the same PostgreSQL treat a killed process as dead."""
         if self._on_postgresql:
             self.execute("UPDATE node_lease SET expires_at = 0 WHERE NOT ended")
         self._killed = False
@@ -152,11 +152,11 @@ class Installation:
         return await self._ended()
 
     def cpu(self) -> float:
-        """Return the CPU seconds of the gateway and its own processes."""
+        """Return the CPU seconds of the gateway and its child processes."""
         return cpu_of_tree(self._running.pid)
 
     def memory(self, *, peak: bool = False) -> int:
-        """Return the octets that the gateway and its own processes have in memory, or had at the peak of each."""
+        """Return the octets that the gateway and its child processes have in memory, or the sum of their peaks."""
         return memory_of_tree(self._running.pid, peak=peak)
 
     @property
@@ -172,7 +172,7 @@ class Installation:
         return code
 
     async def close(self) -> None:
-        """End everything that still runs."""
+        """Stop everything that still runs."""
         if self._process is not None:
             await self.kill()
         if self._carrier is not None:
@@ -211,7 +211,7 @@ class Installation:
         return found[1]
 
     async def command(self, *arguments: str, code: int = 0) -> str:
-        """Run a command of mail2sms on this installation beside the gateway, and return what it prints."""
+        """Run a command of mail2sms on this installation beside the gateway, and return its output."""
         *names, last = arguments
         given = [*names, last, "--config", str(self.file)]
         result = await asyncio.to_thread(CliRunner().invoke, main, given)
@@ -220,7 +220,7 @@ class Installation:
         return result.stdout if code == 0 else result.output
 
     async def told(self, count: int = 1, seconds: float = 120) -> str:
-        """Return the text of the newest status mail as soon as there are `count`."""
+        """Return the text of the newest status mail once there are `count`."""
         *_, newest = await self.box.wait_for_mails(count, seconds)
         body = newest.message.get_body(("plain",))
         assert body is not None
@@ -257,18 +257,18 @@ class Installation:
         return self._beside.execute(dialect, values)
 
     def _open_sqlite(self, mode: str) -> sqlite3.Connection:
-        """Open the file for one statement: a reader that stays would keep the gateway from clearing its log at a stop."""
+        """Open the file for one statement: a permanent reader would stop the gateway from clearing its log."""
         file = self.folder / self.database.removeprefix("sqlite:///")
         return sqlite3.connect(f"file:{file}?mode={mode}", uri=True, timeout=10)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
-        """Wait for something that another process brings about."""
+        """Wait for a condition that another process fulfils."""
         async with asyncio.timeout(seconds):
             while not condition():
                 await asyncio.sleep(0.02)
 
     async def until_all_told(self, seconds: float = 120) -> None:
-        """Wait until no message and no status mail is under way."""
+        """Wait until no message and no status mail is pending."""
         await self.until(
             lambda: (
                 self.rows(

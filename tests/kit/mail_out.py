@@ -1,4 +1,4 @@
-"""The promise of mail out: which certificate is good enough for which level. One table, played against every server.
+"""Which certificate is good enough for which level of mail out: one table, tested against every server.
 
 d = delivered, w = waits. docs/tls.md shows the same table.
 """
@@ -18,7 +18,7 @@ from tls.policy import Pin, PinKind, Tlsa, TlsLevel, TlsPolicy
 
 @dataclass(frozen=True)
 class World:
-    """The certificates of this test run; `roots` is what the system trusts, `private` another authority's file."""
+    """The certificates of this test run; `roots` are the system's authorities, `private` another authority's file."""
 
     peers: dict[str, Identity]
     roots: Path
@@ -89,7 +89,7 @@ def policies_of(world: World) -> dict[str, TlsPolicy]:
     }
 
 
-# The MX is proven by DNSSEC in this table, since level verify needs that; there are no TLSA records.
+# DNSSEC proves the MX in this table, since level verify needs that; there are no TLSA records.
 LEVELS = ("none", "may", "encrypt", "dane", "verify", "secure", "private-ca", "fingerprint")
 NO_TLSA = {
     # certificate            none may  encr dane veri secu priv fing

@@ -1,4 +1,4 @@
-"""What the tests of mail out share: certificates of every quality, SMTP peers of every temper, a deliverer to send with."""
+"""What the tests of mail out share: certificates of every quality, SMTP peers of every kind, a deliverer."""
 
 import asyncio
 import ipaddress
@@ -40,7 +40,7 @@ class Mail:
 
 @dataclass(frozen=True)
 class Identity:
-    """A certificate with its key and, below it, the certificates to send along."""
+    """A certificate with its key and the intermediate certificates to send."""
 
     certificate: x509.Certificate
     key: Any
@@ -79,7 +79,7 @@ def issue(
     rsa_bits: int = 0,
     send_issuer: bool = True,
 ) -> Identity:
-    """Make a certificate; without an issuer it signs itself."""
+    """Make a certificate, self-signed without an issuer."""
     key: Any = rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = datetime.now(UTC)
@@ -126,7 +126,7 @@ CUT, SILENT, ENDLESS, DRIP, GARBAGE = "<cut>", "<silent>", "<endless>", "<drip>"
 
 @dataclass
 class Peer:
-    """An SMTP server on loopback that answers as told. `answers` is by verb, or `tls:VERB` once TLS is on."""
+    """An SMTP server on loopback with given answers. `answers` is by verb, or `tls:VERB` once TLS is on."""
 
     context: ssl.SSLContext | None = None
     extensions: tuple[str, ...] = ("8BITMIME", "SIZE 1000000")
@@ -208,7 +208,7 @@ class Peer:
         secure = self.implicit
         await self._say(writer, self.answers.get("GREETING", "220 mx.example.com ESMTP"))
         while line := await reader.readline():
-            if line.startswith(b"\x16\x03"):  # a ClientHello after a reply to STARTTLS that was not meant
+            if line.startswith(b"\x16\x03"):  # a ClientHello after a false reply to STARTTLS
                 await self._say(writer, "500 5.5.2 what is this?")
                 return
             text = line.decode("utf-8", "replace").rstrip("\r\n")

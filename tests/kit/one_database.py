@@ -1,19 +1,19 @@
-"""Which tests run on one kind of database only, and why. All others that open one run on SQLite and on PostgreSQL.
+"""Which tests run on only one kind of database, and why. All others that open one run on SQLite and on PostgreSQL.
 
-A name is a test file, or `file::test`. `tests.kit.databases` gives each test its kinds by this table.
+A name is a test file, or `file::test`. `tests.kit.databases` uses this table.
 """
 
 from collections.abc import Mapping
 
 ON_SQLITE: Mapping[str, str] = {
-    # The wire decides; the database does as in every other test of the whole path.
+    # The wire matters here; other tests of the whole path use both databases.
     "tests/e2e/test_carrier_links.py": "binds, TLS and `carrier test`: they end before a database is asked",
     "tests/e2e/test_dialects.py": "what carriers write and read, parts and receipts as in test_carrier_settings",
     "tests/peers/test_mail_in_nodemailer.py": "what a peer says on the wire",
     "tests/peers/test_mail_in_postfix.py": "what a peer says on the wire; test_sap_round_trip runs it on both",
     "tests/peers/test_mail_in_swaks.py": "what a peer says on the wire",
     "tests/peers/smpp/test_certificates.py": "binds and TLS: they end before a database is asked",
-    # Nothing of the database is asked.
+    # The database does not matter.
     "tests/e2e/test_push.py::test_a_url_that_is_not_safe_is_refused_and_no_key_is_made": "the URL is refused before",
     "tests/e2e/test_queue_commands.py::test_an_id_that_names_nothing_is_said": "one sentence, four commands",
     "tests/e2e/test_start_and_stop.py::test_a_broken_configuration_is_explained_and_nothing_starts": "none is opened",
@@ -21,7 +21,7 @@ ON_SQLITE: Mapping[str, str] = {
     "tests/e2e/test_start_and_stop.py::test_the_log_can_be_json_and_the_service_manager_is_told": "lines and signals",
     "tests/e2e/test_start_and_stop.py::test_what_shows_only_at_the_start_is_said_in_one_sentence": "names SQLite's file",
     "tests/unit/test_reading.py": "how long the event loop is held up by reading a mail",
-    # SQLite's own.
+    # Only SQLite has this.
     "tests/e2e/test_explain.py::test_before_the_first_start_there_is_nobody_to_ask_about": "a file that is not there",
     "tests/e2e/test_setup_commands.py": "what `init` writes names SQLite",
     "tests/unit/test_database.py::test_a_sqlite_file_is_private_and_has_one_serving_process": "modes and locks of a file",

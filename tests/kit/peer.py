@@ -1,4 +1,4 @@
-"""Programs and libraries written by others that tests run against: needed where `PEERS=required`, named where missing.
+"""Programs and libraries of others that tests run against: required with `PEERS=required`, listed if missing.
 
 A missing peer skips its tests with `peer missing: NAME`; the closing summary of a run lists them (tests/conftest.py).
 """
@@ -13,7 +13,7 @@ _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/libexec/postfix:/usr/lib
 
 
 def require_peer(name: str, present: object) -> None:
-    """Skip the calling test where the peer is not present (falsy); fail it where the environment says PEERS=required."""
+    """Skip the calling test if the peer is not present (falsy); fail it with PEERS=required in the environment."""
     if present:
         return
     if os.environ.get("PEERS") == "required":
@@ -22,6 +22,6 @@ def require_peer(name: str, present: object) -> None:
 
 
 def find_program(*names: str) -> str | None:
-    """Return the path of the first of these programs that is installed; system folders count although not in PATH."""
+    """Return the path of the first of these programs that is installed; system folders count even if not in PATH."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), _SYSTEM_FOLDERS))
     return next((found for name in names if (found := shutil.which(name, path=path))), None)

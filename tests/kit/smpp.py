@@ -1,4 +1,4 @@
-"""What the SMPP tests share: parts to submit, a listener that remembers, a carrier and a client on loopback."""
+"""What the SMPP tests share: parts to submit, a recording listener, a carrier and a client on loopback."""
 
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
@@ -34,7 +34,7 @@ def encoded(text, *, reference=7, coding=Alphabet.GSM7, max_parts=20):
 
 
 def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, **changes):
-    """Return the parts of a text as dispatch hands them over; keys count from `first_key`."""
+    """Return the parts of a text as dispatch gives them to a carrier; keys count from `first_key`."""
     ready = encoded(text, reference=reference, coding=coding)
     part = PartToSubmit(
         part_key=0,
@@ -60,7 +60,7 @@ def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, **changes)
 
 
 def single_parts(count, *, first_key=1, **changes):
-    """Return parts that are each a whole message to a number of its own."""
+    """Return parts that are each a whole message to its own number."""
     return [
         parts_of(f"message {key}", first_key=key, **{"number": MobileNumber(digits=f"4477009{key:05d}"), **changes})[0]
         for key in range(first_key, first_key + count)
@@ -68,7 +68,7 @@ def single_parts(count, *, first_key=1, **changes):
 
 
 class Listener:
-    """Remembers what a carrier tells; `commit` is awaited before a delivery counts as taken."""
+    """Remembers the events of a carrier; `commit` is awaited before a delivery counts as taken."""
 
     def __init__(self, commit=None):
         self.answers = {}
@@ -117,7 +117,7 @@ class Listener:
         self._news.set()
 
     async def until(self, predicate):
-        """Return once the predicate holds; it is tried after everything that is heard."""
+        """Return once the predicate holds; it is tested after every event."""
         async with asyncio.timeout(60):
             while not predicate():
                 self._news.clear()
@@ -146,7 +146,7 @@ class Logbook(structlog.testing.LogCapture):
 
 @contextmanager
 def logbook():
-    """Capture the log as `structlog.testing.capture_logs` does, in a book that can be waited for."""
+    """Capture the log as `structlog.testing.capture_logs` does, in a Logbook."""
     book = Logbook()
     with structlog.testing.capture_logs():
         structlog.get_config()["processors"][:] = [book]
@@ -184,7 +184,7 @@ async def carrier(script=None, **options):
 
 @asynccontextmanager
 async def client_of(account, listener):
-    """Run a client; it is stopped without grace at the end."""
+    """Run a client; stop it without grace at the end."""
     client = SmppClient(account, clock=FixedClock(), jitter=lambda: 0.0)
     await client.start(listener)
     try:
@@ -206,7 +206,7 @@ async def bound_pair(script=None, *, commit=None, options=None, **changes):
 
 
 async def submit_all(client, listener, parts):
-    """Submit as the window allows, as dispatch does, and return when every part is answered."""
+    """Submit as the window allows, like dispatch, and return when every part is answered."""
     rest = list(parts)
     while rest:
         await listener.until(lambda: client.free_window() > 0)

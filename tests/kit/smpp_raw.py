@@ -1,7 +1,6 @@
-"""A message centre that says what a test gives it, octet by octet: PDUs written by hand, so that no rule of our codec
-helps.
+"""A message centre that sends a test's octets: PDUs are written by hand, without the rules of our codec.
 
-Not here: what they are tried for (test_smpp_interop).
+Not here: the tests (test_smpp_interop).
 """
 
 import asyncio
@@ -17,7 +16,7 @@ RESPONSE = 0x80000000
 
 
 def pdu(command: int, body: bytes = b"", *, sequence: int = 1, status: int = 0) -> bytes:
-    """Return a PDU written by hand, so that no rule of our own codec stands in the way."""
+    """Return a PDU written by hand, without the rules of our own codec."""
     return struct.pack("!IIII", 16 + len(body), command, status, sequence) + body
 
 
@@ -28,7 +27,7 @@ def tlv(tag: int, value: bytes) -> bytes:
 def delivery(
     text: bytes = b"", *, esm_class: int = 0, data_coding: int = 0, behind: bytes = b"", length: int | None = None
 ) -> bytes:
-    """Return the body of a deliver_sm from the number to 12345; `behind` are the octets after short_message."""
+    """Return the body of a deliver_sm from the number to 12345; `behind` has the octets after short_message."""
     addresses = b"\0\x01\x01" + NUMBER.encode() + b"\0\0\x0112345\0"
     flags = bytes((esm_class, 0, 0)) + b"\0\0" + bytes((0, 0, data_coding, 0))
     return addresses + flags + bytes((len(text) if length is None else length,)) + text + behind
@@ -36,7 +35,7 @@ def delivery(
 
 @dataclass
 class RawCentre:
-    """A message centre that answers as told and remembers what it hears: command, status, sequence number, body."""
+    """A message centre with given answers that records requests: command, status, sequence number, body."""
 
     bind_answer: Callable[[int], bytes]
     submit_answer: Callable[[int], bytes]
@@ -120,7 +119,7 @@ async def linked(*, submit_answer=taken, bind_answer=bound, **changes):
 
 
 async def is_alive(centre: RawCentre) -> bool:
-    """Ask whether the link still stands."""
+    """Return whether the link still works."""
     centre.say(pdu(Command.ENQUIRE_LINK, sequence=999))
     await centre.until(lambda: centre.answers_to(Command.ENQUIRE_LINK, 999))
     return sum(command == Command.BIND_TRANSCEIVER for command, *_ in centre.heard) == 1

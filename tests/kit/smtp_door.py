@@ -1,4 +1,4 @@
-"""A listener of mta.smtp.server.server on a free loopback port, and a client that says raw octets, for tests."""
+"""A listener of mta.smtp.server.server on a free loopback port, and a client that sends raw octets, for tests."""
 
 # ruff: noqa: N802  (hooks have the names that aiosmtpd gives them)
 
@@ -24,7 +24,7 @@ QUICK = ConnectionLimits(sweep_seconds=0.01, linger_seconds=0.5, handshake_secon
 
 
 def on_both_loops(test: Callable) -> Callable:
-    """Run an async test once on asyncio's own loop and once on uvloop, whatever loop the run has."""
+    """Run an async test once on asyncio's own loop and once on uvloop, whatever the loop of the test run."""
 
     @functools.wraps(test)
     def run(*arguments, loop_factory, **more):
@@ -41,7 +41,7 @@ def on_both_loops(test: Callable) -> Callable:
 
 
 class Accepting:
-    """A handler that takes everything and remembers it."""
+    """A handler that accepts and records everything."""
 
     def __init__(self) -> None:
         self.envelopes: list = []
@@ -54,7 +54,7 @@ class Accepting:
 
 
 class Waiting(Accepting):
-    """A handler whose MAIL and RCPT are begun at once and then wait, until they are told to go on."""
+    """A handler whose MAIL and RCPT begin at once and then wait until the test continues them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ PIPELINED = (
 
 
 async def pipeline_to_hooks_that_wait(handler: Waiting, client: "Client") -> None:
-    """Send an envelope at once to hooks that wait: one after the other is begun, and each reply has its place."""
+    """Send an envelope at once to hooks that wait: they begin in turn, and the replies keep their order."""
     client.writer.write(PIPELINED)
     await handler.waits.wait()
     assert handler.begun == ["a@example.com"]
@@ -103,7 +103,7 @@ async def pipeline_to_hooks_that_wait(handler: Waiting, client: "Client") -> Non
 
 @dataclass
 class Client:
-    """Says octets and reads whole replies."""
+    """Sends octets and reads whole replies."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -130,7 +130,7 @@ class Client:
                 return found
 
     async def ended(self) -> bool:
-        """Wait for the end of the connection; whether nothing more came before it."""
+        """Wait for the end of the connection; returns whether nothing more came before it."""
         try:
             return await asyncio.wait_for(self.reader.read(), 60) == b""
         except ConnectionError:
@@ -166,7 +166,7 @@ async def door(handler, settings: ServerSettings | None = None, **more) -> Async
 async def client_of(
     listener: Listener, *, tls: ssl.SSLContext | None = None, greeted: bool = True
 ) -> AsyncIterator[Client]:
-    """Connect, hear the greeting, and close afterwards."""
+    """Connect, read the greeting, and close afterwards."""
     host, port = listener.addresses[0]
     name = "mx.example.net" if tls else None
     reader, writer = await asyncio.open_connection(host, port, ssl=tls, server_hostname=name)

@@ -1,4 +1,4 @@
-"""Reports as the gateway makes them, to try what goes back to the sender."""
+"""Sample reports like the gateway's, to test what the sender gets."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -96,7 +96,7 @@ def notice(job=None, kind=NoticeKind.RESULT, **changes):
 
 
 def everything(**changes):
-    """Return a report that fills every corner of the status mail of one recipient."""
+    """Return a report that fills every part of the status mail of one recipient."""
     two = (
         part(1, 2, MessageState.DELIVERED),
         part(2, 2, MessageState.EXPIRED, error="027"),

@@ -1,4 +1,4 @@
-"""One database with everything that acts on its queue, and a clock that the test moves: what tests of the store share."""
+"""What tests of the store share: one database, everything that acts on its queue, and a moved clock."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,9 +28,9 @@ SECOND = 1_000_000
 
 
 def empty(tx, items):
-    """Delete everything: a batch function for a test with many examples."""
+    """Delete all rows: a batch function for a test with many examples."""
     if tx.postgresql:
-        tx.execute(EMPTY_POSTGRESQL)  # deleted rows would stay in the way
+        tx.execute(EMPTY_POSTGRESQL)  # deleted rows would slow it down
     else:
         for (name,) in tx.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_migration'"):
             tx.execute(f"DELETE FROM {name}")
@@ -38,7 +38,7 @@ def empty(tx, items):
 
 
 class StoreHarness:
-    """What one process named `owner` does with a database; several of them make a cluster."""
+    """One process named `owner` with its database; several of them make a cluster."""
 
     def __init__(
         self, url: str, rules: Rules, *, owner: str = "me", node: int = 1, database: Database | None = None
@@ -129,7 +129,7 @@ class StoreHarness:
         return self.database.write_now(self.progress.report, Arrived(receipt=receipt, at=self.now))
 
     def sweep(self, later: timedelta = timedelta(0)):
-        """Let time pass and sweep; returns how many messages were looked at."""
+        """Let time pass and sweep; returns the number of messages examined."""
         self.now += int(later.total_seconds() * SECOND)
         return self.database.write_now(self.progress.sweep, self.now).looked_at
 
@@ -143,7 +143,7 @@ class StoreHarness:
         return self.database.write_now(self.leases.acquire, NodeLeaseRequest(owner=self.owner, node=self.node))
 
     def seem_dead(self) -> None:
-        """Let the lease run out, as if this process had stood still for long."""
+        """Let the lease expire, as if this process had stopped for long."""
         statement = "UPDATE node_lease SET expires_at = ? WHERE owner = ?"
         self.database.write_now(
             lambda tx, owners: [tx.execute(statement, (tx.now(), owner)) for owner in owners], self.owner
@@ -180,7 +180,7 @@ class StoreHarness:
         return self.database.read_now(lambda tx: tx.rows(sql, values))
 
     def execute(self, sql: str) -> None:
-        """Change rows as another process does."""
+        """Change rows like another process."""
         self.database.write_now(lambda tx, _: [tx.execute(sql)], None)
 
     def notices(self, most: int = 100):

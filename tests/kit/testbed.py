@@ -1,4 +1,4 @@
-"""A configuration with some customers, and the core that judges and accepts over it: what tests of intake to job share.
+"""What tests from intake to job share: a configuration with some customers, and the core that judges and accepts.
 
 `demo` owns no domain and has a login. `acme` owns acme.example.com and 192.0.2.0/24, with the profile `ops` by default
 and the users anna (its own settings) and zoe (switched off). `rival` owns rival.example.com; `gone` is switched off.
@@ -43,14 +43,14 @@ _PEOPLE = (
 
 
 def administer(folder: Path, line: str) -> None:
-    """Run a command of an administrator."""
+    """Run an administrator's command."""
     result = CliRunner().invoke(main, [*line.split(), "--config", str(folder / "mail2sms.toml")])
     undo_a_command()
     assert result.exit_code == 0, f"{line}: {result.output}"
 
 
 def make_house(folder: Path, database: str = SQLITE_IN_ITS_FOLDER, people: str = "") -> Config:
-    """Write the configuration and its people; made once, then copied. A PostgreSQL database gets those of `people`."""
+    """Write the configuration and its people, from a copy made once. A PostgreSQL database gets those of `people`."""
     shutil.copytree(_template(), folder)
     file = folder / CONFIG_NAME
     if database != SQLITE_IN_ITS_FOLDER:
@@ -80,7 +80,7 @@ def _template() -> Path:
 
 
 class HouseCore(AcceptPath):
-    """The core with the folder of its configuration, a count of the jobs that it was told of, and the first of them as event."""
+    """The core with the folder of its configuration, a count of its reported jobs, and the first of them as event."""
 
     def __init__(self, config: Config, database: Database) -> None:
         self.folder = config.server.data_dir
@@ -103,7 +103,7 @@ def open_core(config: Config) -> HouseCore:
 
 
 def proven(core: AcceptPath, customer: str, user: str = "") -> Proven:
-    """Return what a login of a customer, or of one of its users, proves."""
+    """Return the proof from a login of a customer, or of one of its users."""
     found = core.book.directory.customer_named(customer)
     assert found is not None
     who = core.book.directory.user(user) if user else None
@@ -111,7 +111,7 @@ def proven(core: AcceptPath, customer: str, user: str = "") -> Proven:
 
 
 def judge(core: AcceptPath, customer: str, text: str = "Hello", *, to=("+447700900101",), sender: str = ANNA, **fields):
-    """Judge a plain mail of a proven customer; `notify` is asked for every recipient, `raw` replaces the mail."""
+    """Judge a plain mail of a proven customer; `notify` applies to every recipient, `raw` replaces the mail."""
     notify, raw = fields.pop("notify", ""), fields.pop("raw", None)
     envelope = ReceivedEnvelope(
         reverse_path=fields.pop("reverse_path", sender),
