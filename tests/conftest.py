@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 from collections import Counter
 
 import pytest
@@ -11,6 +12,10 @@ from tests.kit.in_process import undo_a_command
 from tests.kit.peer import MISSING
 
 pytest_plugins = ["tests.kit.databases"]
+
+# Tests start hundreds of processes: where the environment forbids to keep bytecode, each would compile everything anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine must not fail a property: no deadline anywhere. `ci` and `seeded` play the same examples each time.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])

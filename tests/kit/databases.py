@@ -9,6 +9,7 @@ A test that uses `database_url`, `new_database_url`, `gateway_database` or `modu
 `tests.kit.one_database` lists the exceptions and their reasons.
 """
 
+import atexit
 import ctypes
 import os
 import pwd
@@ -16,9 +17,12 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
+from contextlib import closing
+from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -29,12 +33,16 @@ import pytest
 from psycopg import sql
 
 from store.engine.database import connect, migrate
+from store.engine.opening import make_private
 from tests.kit.one_database import kinds_of
 from tests.kit.peer import require_peer
 
-SQLITE_IN_ITS_FOLDER = "sqlite:///mail2sms.db"
+SQLITE_NAME = "mail2sms.db"
+SQLITE_IN_ITS_FOLDER = f"sqlite:///{SQLITE_NAME}"
 _BY_KIND = ("database_url", "new_database_url", "gateway_database", "module_database")
-_OF_ONE_KIND = frozenset({"sqlite_url", "postgresql_programs", "postgresql_url", "new_postgresql_url"})
+_OF_ONE_KIND = frozenset(
+    {"sqlite_url", "new_sqlite_url", "postgresql_programs", "postgresql_url", "new_postgresql_url"}
+)
 _ASKED = "MAIL2SMS_TEST_POSTGRESQL"
 _USER = "mail2sms"
 _QUICK = (
@@ -186,45 +194,65 @@ class Databases:
         self._base = url.rpartition("/")[0]
         self._admin = psycopg.connect(url, autocommit=True)
         self._names = (f"mail2sms_test_{os.getpid()}_{number}" for number in count())
+        self._migrated = self.create(template="template0")
+        migrate(connect(self._migrated))
         self.shared = self.create()
-        migrate(connect(self.shared))
 
-    def create(self) -> str:
-        """Create an empty database and return its URL."""
+    def create(self, template: str = "") -> str:
+        """Create a migrated database without a row, or another copy of a template, and return its URL."""
         name = next(self._names)
-        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template or _name(self._migrated)}")
         return f"{self._base}/{name}"
 
     def drop(self, url: str) -> None:
         """Delete a database, even if clients are connected."""
-        self._admin.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+        self._admin.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")
 
     def empty_shared(self) -> None:
         """End the connections to the shared database and delete all its rows."""
-        name = self.shared.rpartition("/")[2]
         # A killed process's work may still be committed: wait for the end of each connection.
         query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
-        self._admin.execute(query, (name,))
+        self._admin.execute(query, (_name(self.shared),))
         with psycopg.connect(self.shared, autocommit=True) as connection:
             connection.execute(EMPTY_POSTGRESQL)
 
     def close(self) -> None:
         self.drop(self.shared)
+        self.drop(self._migrated)
         self._admin.close()
 
 
-def fill(url: str, source: str) -> None:
-    """Replace the rows of a PostgreSQL database by those of another with the same tables."""
-    with psycopg.connect(source) as there, psycopg.connect(url) as here:
-        here.execute(EMPTY_POSTGRESQL)
-        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
-        for (table,) in there.execute(tables).fetchall():
-            name = sql.Identifier(table)
-            reading = there.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(name))
-            writing = here.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(name))
-            with reading as rows, writing as copy:
-                for data in rows:
-                    copy.write(data)
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+@cache
+def migrated_sqlite_file() -> Path:
+    """Return a migrated SQLite file without a row, to be copied; made once in each test process."""
+    folder = tempfile.mkdtemp(prefix="mail2sms-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = Path(folder) / "migrated.db"
+    make_private(file)
+    migrate(connect(f"sqlite:///{file}"))
+    return file
+
+
+def fill(url: str, source: Path) -> None:
+    """Put the rows of a SQLite file into the empty tables of the same names of a PostgreSQL database."""
+    with closing(sqlite3.connect(source)) as there, psycopg.connect(url) as here:
+        for (table,) in there.execute(TABLES_OF_SQLITE).fetchall():
+            rows = there.execute(f"SELECT * FROM {table}")
+            names = sql.SQL(", ").join(sql.Identifier(column[0]) for column in rows.description)
+            statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
+            if first := rows.fetchone():
+                with here.cursor().copy(statement) as copy:
+                    for row in (first, *rows):
+                        copy.write_row(row)
+
+
+TABLES_OF_SQLITE = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('schema_migration', 'sqlite_sequence')"
+)
 
 
 EMPTY_POSTGRESQL = """DO $$ DECLARE name text; found boolean; BEGIN
@@ -270,29 +298,36 @@ def postgresql_url(postgresql_databases):
 
 @pytest.fixture
 def new_postgresql_url(postgresql_databases):
-    """Return the URL of a new database without tables."""
-    url = postgresql_databases.create()
+    """Return the URL of a new database without a table."""
+    url = postgresql_databases.create(template="template0")
     yield url
     postgresql_databases.drop(url)
 
 
 @pytest.fixture
-def sqlite_url(tmp_path):
-    """Return the URL of a new database file for the test, not yet created; in a memory folder if there is one."""
+def new_sqlite_url(tmp_path):
+    """Return the URL of a database file of the test's own, which does not exist yet; in memory where that is a folder."""
     with tempfile.TemporaryDirectory(prefix="mail2sms-", dir=_quick_folder() or tmp_path) as folder:
         yield f"sqlite:///{folder}/test.db"
 
 
 @pytest.fixture
+def sqlite_url(new_sqlite_url):
+    """Return the URL of a migrated database file without a row."""
+    shutil.copy(migrated_sqlite_file(), new_sqlite_url.removeprefix("sqlite:///"))
+    return new_sqlite_url
+
+
+@pytest.fixture
 def database_url(request):
-    """Return the URL of a database for the test, once for each kind of database."""
+    """Return the URL of a migrated database of the test's own, once for each kind of database."""
     return request.getfixturevalue(f"{request.param}_url")
 
 
 @pytest.fixture
 def new_database_url(request):
-    """Return the URL of a database for the test without tables, once for each kind of database."""
-    return request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "new_postgresql_url"}[request.param])
+    """Return the URL of a database of the test's own without a table, once for each kind of database."""
+    return request.getfixturevalue(f"new_{request.param}_url")
 
 
 @pytest.fixture

@@ -1,29 +1,36 @@
 """A whole installation for end-to-end tests: the gateway in its own process, a carrier and a mailbox in the test's."""
 
 import asyncio
+import atexit
 import re
+import shutil
 import signal
 import smtplib
 import sqlite3
-import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import closing, contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from argon2 import PasswordHasher
 from click.testing import CliRunner
 
 from cli.__main__ import main
 from cli.setup import PASSWORD_NAME, first_values, write_configuration
+from config.example import render_config
 from mta.sandbox import Sandbox
 from process.clock import SystemClock
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
+from store.engine.database import connect, migrate
 from tests.benchmarks.processes import cpu_of_tree, memory_of_tree
-from tests.kit.databases import SQLITE_IN_ITS_FOLDER
+from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill
+from tests.kit.gateway_process import GatewayProcess
 from tests.kit.in_process import undo_a_command
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +64,7 @@ class Installation:
         self._boxed = False
         self.more_carriers: list[dict] = []
         self._tables = tables
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: GatewayProcess | None = None
         self._log: list[str] = []
         self._reading: asyncio.Task | None = None
         self._killed = False
@@ -97,8 +104,20 @@ class Installation:
                 {"name": name, "address": f"127.0.0.1:{self.ports[name]}", **door} for name, door in self.doors.items()
             ]
             tables["listener"] = [*first["listener"], *further]
-        write_configuration(self.folder, f"127.0.0.1:{self.port}", **tables)
+        self._write(render_config({**first, **tables}))
         return self
+
+    def _write(self, text: str) -> None:
+        """Write the operator's file, and copy the customer `demo` with its login, as `init` makes them."""
+        first = _first_installation()
+        shutil.copy(first / PASSWORD_NAME, self.folder)
+        self.file.touch(0o600)
+        self.file.write_text(text, "utf-8")
+        if self._on_postgresql:
+            migrate(connect(self.database))
+            fill(self.database, first / SQLITE_NAME)
+        else:
+            shutil.copy(first / SQLITE_NAME, self._sqlite_file)
 
     @property
     def carrier(self) -> Simulator:
@@ -110,9 +129,7 @@ class Installation:
         """Start the gateway and return when it takes mail; RuntimeError with its last output if it ends instead."""
         if self._killed:
             self._let_the_lease_run_out()
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "cli", "serve", "--config", str(self.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
-        )
+        self._process = GatewayProcess("serve", "--config", str(self.file))
         ready = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read_log(self._process, ready))
         try:
@@ -122,7 +139,7 @@ class Installation:
             raise
 
     async def _read_log(self, process, ready) -> None:
-        while line := await process.stderr.readline():
+        async for line in process.lines():
             self._log.append(line.decode())
             if b"event=listening" in line and not ready.done():
                 ready.set_result(None)
@@ -160,7 +177,7 @@ class Installation:
         return memory_of_tree(self._running.pid, peak=peak)
 
     @property
-    def _running(self) -> asyncio.subprocess.Process:
+    def _running(self) -> GatewayProcess:
         assert self._process is not None
         return self._process
 
@@ -258,8 +275,11 @@ class Installation:
 
     def _open_sqlite(self, mode: str) -> sqlite3.Connection:
         """Open the file for one statement: a permanent reader would stop the gateway from clearing its log."""
-        file = self.folder / self.database.removeprefix("sqlite:///")
-        return sqlite3.connect(f"file:{file}?mode={mode}", uri=True, timeout=10)
+        return sqlite3.connect(f"file:{self._sqlite_file}?mode={mode}", uri=True, timeout=10)
+
+    @property
+    def _sqlite_file(self) -> Path:
+        return self.folder / self.database.removeprefix("sqlite:///")
 
     async def until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Wait for a condition that another process fulfils."""
@@ -279,6 +299,20 @@ class Installation:
             ),
             seconds,
         )
+
+
+@cache
+def _first_installation() -> Path:
+    """Return a folder as `init` writes it, made once in each test process; to prove its login costs next to nothing."""
+    home = tempfile.mkdtemp(prefix="mail2sms-first-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    folder = Path(home) / "first"
+    write_configuration(folder, "127.0.0.1:2525")
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    verifier = cheap.hash((folder / PASSWORD_NAME).read_text().strip())
+    with closing(sqlite3.connect(folder / SQLITE_NAME)) as connection, connection:
+        connection.execute("UPDATE credential SET verifier = ?", (verifier,))
+    return folder
 
 
 def free_port() -> int:

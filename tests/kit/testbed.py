@@ -10,18 +10,17 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from click.testing import CliRunner
 
 from cli.__main__ import main
 from cli.context import database_of
-from cli.setup import CONFIG_NAME, first_values, write_configuration
+from cli.setup import CONFIG_NAME, write_configuration
 from config.model import Config, load_config
 from mta.intake import EnvelopeRecipient, Proven, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from store.engine.database import Database
-from tests.kit.databases import SQLITE_IN_ITS_FOLDER, fill
+from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill
 from tests.kit.in_process import undo_a_command
 from tests.kit.installation import addresses, mail
 
@@ -49,25 +48,17 @@ def administer(folder: Path, line: str) -> None:
     assert result.exit_code == 0, f"{line}: {result.output}"
 
 
-def make_house(folder: Path, database: str = SQLITE_IN_ITS_FOLDER, people: str = "") -> Config:
-    """Write the configuration and its people, from a copy made once. A PostgreSQL database gets those of `people`."""
+def make_house(folder: Path, database: str = SQLITE_IN_ITS_FOLDER) -> Config:
+    """Write the configuration and its people; made once by commands on SQLite, then copied into either database."""
     shutil.copytree(_template(), folder)
     file = folder / CONFIG_NAME
     if database != SQLITE_IN_ITS_FOLDER:
-        (folder / "mail2sms.db").unlink()
         file.write_text(file.read_text("utf-8").replace(SQLITE_IN_ITS_FOLDER, database), "utf-8")
-        fill(database, people)
+        fill(database, folder / SQLITE_NAME)
+        (folder / SQLITE_NAME).unlink()
     config = load_config(file)
     assert isinstance(config, Config)
     return config
-
-
-def add_people(folder: Path, database: str = SQLITE_IN_ITS_FOLDER) -> None:
-    """Write the configuration and its people the slow way, by commands, into a new database."""
-    server: Any = first_values("127.0.0.1:2525")["server"]
-    write_configuration(folder, "127.0.0.1:2525", server={**server, "database": database})
-    for line in _PEOPLE:
-        administer(folder, line)
 
 
 @cache
@@ -75,7 +66,9 @@ def _template() -> Path:
     home = tempfile.mkdtemp(prefix="mail2sms-house-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     folder = Path(home) / "house"
-    add_people(folder)
+    write_configuration(folder, "127.0.0.1:2525")
+    for line in _PEOPLE:
+        administer(folder, line)
     return folder
 
 

@@ -158,10 +158,10 @@ def test_every_commit_survives_a_power_loss_whatever_the_defaults_are(database):
     assert found == (("on",) if database.postgresql else (2,))
 
 
-def test_a_sqlite_file_is_private_and_has_one_serving_process(sqlite_url):
-    database, second, command = (Database(sqlite_url) for _ in range(3))
+def test_a_sqlite_file_is_private_and_has_one_serving_process(new_sqlite_url):
+    database, second, command = (Database(new_sqlite_url) for _ in range(3))
     database.open(serving=True)
-    file = Path(sqlite_url.removeprefix("sqlite://"))
+    file = Path(new_sqlite_url.removeprefix("sqlite://"))
     assert {path.stat().st_mode & 0o777 for path in file.parent.glob("test.db*")} == {0o600}
     with pytest.raises(DatabaseInUseError, match=rf"served by process {os.getpid()} already.*PostgreSQL"):
         second.open(serving=True)
@@ -173,15 +173,15 @@ def test_a_sqlite_file_is_private_and_has_one_serving_process(sqlite_url):
     second.close()
 
 
-def test_the_lock_of_a_killed_process_is_gone_with_it(sqlite_url):
-    program = f"from store.engine.database import Database; Database({sqlite_url!r}).open(serving=True); print(1, flush=True); input()"
+def test_the_lock_of_a_killed_process_is_gone_with_it(new_sqlite_url):
+    program = f"from store.engine.database import Database; Database({new_sqlite_url!r}).open(serving=True); print(1, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         with pytest.raises(DatabaseInUseError, match=str(process.pid)):
-            Database(sqlite_url).open(serving=True)
+            Database(new_sqlite_url).open(serving=True)
         process.kill()
-    database = Database(sqlite_url)
+    database = Database(new_sqlite_url)
     database.open(serving=True)
     database.close()
 
