@@ -2,20 +2,23 @@
 
 A layer is a set of cells of one owner. A field without a cell is unmanaged there; a cell holds UNSET (inherit), NONE
 (the field's neutral value, inheritance ends) or a value. `Layers` keeps the stored layers of everybody, as of one
-version, and remembers what it resolved: with an empty message patch the answer is one look-up.
+version.
 
-Not here: parsing of values (sms.settings), who somebody is (people), what a refusal does to a mail (gateway.accept).
+Not here: parsing of values (sms.settings), who somebody is (people), what was asked before (snapshot), what a refusal
+does to a submission (gateway.plan).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
 from sms.message import Priority
 from sms.number import SenderId
 from sms.outcome import Refusal, Refused
+from sms.serialise import freeze_origins, freeze_settings
 from sms.settings import FIELDS, NONE, UNSET, Settings, SettingsPatch
 
 
@@ -135,9 +138,9 @@ class Clamped:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """The settings in force with their explanation.
+    """The settings in force with their explanation; without slots, since it remembers its own JSON.
 
     `refused` is empty where the submission may go on; each entry's detail names field and constraint.
     """
@@ -154,6 +157,16 @@ class Resolved:
             for name, item in self.explained.items()
             if item.layer is not LayerKind.BUILT_IN
         }
+
+    @cached_property
+    def settings_json(self) -> str:
+        """The settings as a job freezes them."""
+        return freeze_settings(self.settings)
+
+    @cached_property
+    def origins_json(self) -> str:
+        """The origins as a job freezes them."""
+        return freeze_origins(self.origins())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,14 +323,27 @@ class LayersChange:
     constraints: Mapping[int, Constraints | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSettings:
+    """The stored layers of somebody laid over each other: in force as they are, or with further layers upon them."""
+
+    stacked: _Stacked
+    constraints: tuple[Constraints, ...]
+    resolved: Resolved
+
+    def with_further(self, further: Sequence[Layer]) -> Resolved:
+        """Return what is in force with a submission's own layers; `resolved` itself where they say nothing."""
+        laid = sorted((layer for layer in further if layer.cells), key=lambda layer: STRENGTH[layer.kind])
+        return _constrain(_lay(self.stacked, laid, self.constraints), self.constraints) if laid else self.resolved
+
+
 class Layers:
     """All stored layers and constraints as of one version; `constraints` has the system's under key 0.
 
-    Answers are kept: users without cells of their own share one answer per customer, service and profile, users with
-    cells have one each, `remembered` of them at most. A change makes a new object with nothing remembered.
+    A change makes a new object. `snapshot.Snapshot` remembers what was asked.
     """
 
-    __slots__ = ("_answers", "_constraints", "_layers", "_remembered", "version")
+    __slots__ = ("_constraints", "_layers", "version")
 
     def __init__(
         self,
@@ -325,13 +351,10 @@ class Layers:
         version: int = 0,
         layers: Mapping[LayerKey, Layer] = MappingProxyType({}),
         constraints: Mapping[int, Constraints] = MappingProxyType({}),
-        remembered: int = 5_000,
     ) -> None:
         self.version = version
         self._layers = layers
         self._constraints = constraints
-        self._remembered = remembered
-        self._answers: dict[tuple[int, str, int, int], tuple[_Stacked, Resolved]] = {}
 
     def apply(self, change: LayersChange) -> "Layers":
         """Return the layers after the change; this object stays as it is."""
@@ -346,7 +369,7 @@ class Layers:
                 constraints.pop(owner_id, None)
             else:
                 constraints[owner_id] = rules
-        return Layers(version=change.version, layers=layers, constraints=constraints, remembered=self._remembered)
+        return Layers(version=change.version, layers=layers, constraints=constraints)
 
     def layer(self, key: LayerKey) -> Layer | None:
         """Return one stored layer."""
@@ -379,28 +402,14 @@ class Layers:
         further: Sequence[Layer] = (),
     ) -> Resolved:
         """Return what is in force for a submission; `further` are its list, message and trial layers, if it has any."""
-        stacked, resolved = self._stored(customer_id, service, profile_id, user_id)
-        cells_further = [layer for layer in further if layer.cells]
-        if not cells_further:
-            return resolved
-        cells_further.sort(key=lambda layer: STRENGTH[layer.kind])
+        return self.lay_stored(customer_id, service, profile_id, user_id).with_further(further)
+
+    def lay_stored(self, customer_id: int, service: str, profile_id: int | None, user_id: int | None) -> StoredSettings:
+        """Return the stored layers that apply, laid over each other."""
         rules = self.constraints(customer_id)
-        return _constrain(_lay(stacked, cells_further, rules), rules)
+        stacked = _lay(_BUILT_IN, self.stack(customer_id, service, profile_id, user_id), rules)
+        return StoredSettings(stacked=stacked, constraints=rules, resolved=_constrain(stacked, rules))
 
-    def _stored(
-        self, customer_id: int, service: str, profile_id: int | None, user_id: int | None
-    ) -> tuple[_Stacked, Resolved]:
-        own = user_id if user_id is not None and self._has_cells(user_id) else None
-        key = (customer_id, service, profile_id or 0, own or 0)
-        found = self._answers.get(key)
-        if found is None:
-            rules = self.constraints(customer_id)
-            stacked = _lay(_BUILT_IN, self.stack(customer_id, service, profile_id, own), rules)
-            found = stacked, _constrain(stacked, rules)
-            if len(self._answers) >= self._remembered:
-                self._answers.clear()
-            self._answers[key] = found
-        return found
-
-    def _has_cells(self, user_id: int) -> bool:
+    def has_cells(self, user_id: int) -> bool:
+        """Tell whether a user has layers of its own."""
         return LayerKey(LayerKind.USER, user_id) in self._layers or LayerKey(LayerKind.PINNED, user_id) in self._layers

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from addressbook.people import canonical_address, canonical_domain, canonical_name
+from sms.outcome import Refusal, Refused
 
 EVERYBODY: Final = "*"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}", re.ASCII)
@@ -55,6 +56,17 @@ class DistributionLists:
     def named(self, customer_id: int, name: str) -> DistributionList | None:
         """Return the customer's list of this name, however it is capitalised."""
         return self._by_name.get((customer_id, canonical_name(name)))
+
+    def permitted(self, customer_id: int, name: str, author: str) -> DistributionList | Refused:
+        """Return the customer's list of this name where the author may write to it."""
+        found = self.named(customer_id, name)
+        if found is None:
+            return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=f"There is no list {name}.")
+        if not found.permits(author):
+            return Refused(
+                refusal=Refusal.SENDER_NOT_AUTHORISED, detail=f"This sender is none of the authors of the list {name}."
+            )
+        return found
 
 
 def is_list_name(text: str) -> bool:

@@ -53,7 +53,7 @@ class AdminSession:
         """Return everybody and all layers, those of the operator's file among them."""
         book = DirectoryFollower(self._database, self._system)
         book.load_now()
-        return book.directory, book.layers
+        return book.current.directory, book.current.layers
 
 
 def _or_end(answer: R | Fault) -> R:
@@ -90,7 +90,7 @@ def read_password(file: Path) -> str:
 
 def hash_password(password: str) -> str:
     """Return a password's verifier, as the server checks it."""
-    from mta.identify import hash_password as hash_as_server  # noqa: PLC0415 - half a second, for few commands
+    from gateway.auth.authenticator import hash_password as hash_as_server  # noqa: PLC0415 - half a second, for few commands
 
     return hash_as_server(password)
 

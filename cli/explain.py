@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
+from addressbook.senders import Principal
 from cli.context import config_option, database_of, read_config
-from gateway.accept import PlannedMessage
-from mta.intake import Decision, EnvelopeRecipient, MailIntake, Proven, ReceivedEnvelope
+from gateway.plan import PlannedMessage
+from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import is_suspect
 from mta.reading.confined_reader import ConfinedReader
 from mta.smtp.engine.replies import reply_to
@@ -53,28 +54,28 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
         reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
         recipients=tuple(EnvelopeRecipient(address=address) for address in recipients),
     )
-    proven = None
+    principal = None
     if customer is not None:
-        found = core.book.directory.customer_named(customer)
+        found = core.book.current.directory.customer_named(customer)
         if found is None:
             raise click.BadParameter(f"there is no customer {customer!r}", param_hint="--as")
-        proven = Proven(customer_id=found.id)
+        principal = Principal(customer_id=found.id)
     raw = with_crlf(message.read_bytes())
-    judgement = core.judge.judge_envelope(envelope, proven) or judge_as_served(
-        core.judge, raw, envelope, proven, read_trial(trial)
+    judgement = core.judge.judge_envelope(envelope, principal) or judge_as_served(
+        core.judge, raw, envelope, principal, read_trial(trial)
     )
     click.echo(json.dumps(shape(judgement, envelope), ensure_ascii=False, indent=2))
 
 
 def judge_as_served(
-    judge: MailIntake, raw: bytes, envelope: ReceivedEnvelope, proven: Proven | None, trial: tuple[Layer, ...]
+    judge: MailIntake, raw: bytes, envelope: ReceivedEnvelope, principal: Principal | None, trial: tuple[Layer, ...]
 ) -> Decision:
     """Judge a mail with the reader that the server would take: a hostile one breaks a process of its own only."""
     if not is_suspect(raw) and not judge.is_large(envelope):
-        return judge.judge(raw, envelope, proven, trial)
+        return judge.judge(raw, envelope, principal, trial)
     reader = ConfinedReader()
     try:
-        return judge.judge(raw, envelope, proven, trial, reader)
+        return judge.judge(raw, envelope, principal, trial, reader)
     finally:
         reader.close()
 

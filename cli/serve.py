@@ -59,7 +59,7 @@ async def serve_until_told(config: Config) -> None:
     except (StorageError, ContextError, OSError, ValueError) as error:
         click.echo(f"cannot start: {error}", err=True)
         sys.exit(1)
-    for sentence in await asyncio.to_thread(contradictions_of, config.carriers, gateway.core.book):
+    for sentence in await asyncio.to_thread(contradictions_of, config.carriers, gateway.core.book.current):
         log.warning("configuration", problem=sentence)
     tune_gc()
     notify_system("READY=1")

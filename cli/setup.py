@@ -85,7 +85,7 @@ def _contradictions(config: Config) -> list[str]:
     finally:
         database.close()
     kept = [f"inbound SMS are kept and nothing reads them yet: {fragments} so far"] if fragments else []
-    return [*contradictions_of(config.carriers, book), *kept]
+    return [*contradictions_of(config.carriers, book.current), *kept]
 
 
 @click.command()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, LayersChange, Resolved
+from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, Resolved
 from addressbook.people import Customer, Directory, User
 from gateway.routing import SEPARATOR, CarrierRoutes
 from sms.message import Origin
@@ -26,7 +26,6 @@ def find_contradictions(
 
     What a customer's own settings contradict is not said again of its profiles and users, who inherit it.
     """
-    layers = layers.apply(LayersChange(version=layers.version))  # with a memory of its own: this may run in a thread
     told: dict[str, None] = {}
     gaps = {route: _gap([hours.get(name) for name in route.split(SEPARATOR)], now) for route in routes.known}
     for name in sorted(routes.customers):

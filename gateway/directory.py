@@ -1,7 +1,7 @@
-"""The address book in memory: who may send and with which layers, as of one version of the database.
+"""The address book in memory follows the database.
 
 Other processes change the directory: `refresh` follows. Accepting compares versions in its own transaction, so an old
-copy can never decide a job. Not here: changes (admin), what a layer is (addressbook.hierarchy).
+snapshot can never decide a job. Not here: changes (admin), what it answers (addressbook.snapshot).
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import structlog
 from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, LayersChange, layer_of
 from addressbook.lists import DistributionLists, ListMember
 from addressbook.people import Directory
+from addressbook.snapshot import Snapshot
 from gateway.worker import Worker
 from sms.settings import SettingsPatch
 from store.directory import load_directory, refresh
@@ -22,28 +23,20 @@ log = structlog.get_logger()
 _LOOK_EVERY = 1.0
 
 
+_Stored = tuple[Directory, Layers, DistributionLists]
+
+
 class DirectoryFollower:
-    """The directory, lists and layers in force. `system` is the operator's system layer, weaker than the stored one."""
+    """Holds the snapshot in force, `current`. `system` is the operator's system layer, weaker than the stored one."""
 
     def __init__(self, database: Database, system: SettingsPatch) -> None:
         self._database = database
         self._operator = layer_of(LayerKind.SYSTEM, system, "operator's file")
-        self._stored: tuple[Directory, Layers, DistributionLists] = (Directory(), Layers(), DistributionLists())
-        self.directory = Directory()
-        self.lists = DistributionLists()
-        self.layers = Layers()
+        self._layers = Layers()
+        self.current = Snapshot(Directory(), self._with_operator(self._layers), DistributionLists())
         self._refreshing = asyncio.Lock()
         self._asked = self._answered = 0
         self._worker = Worker("address-book", self._look, look_every=_LOOK_EVERY)
-
-    @property
-    def version(self) -> int:
-        """The version that this copy stands for.
-
-        The layers are replaced last: who remembers this before it looks anything up, in whatever thread, remembers none
-        that is newer than what it then sees.
-        """
-        return self.layers.version
 
     def load_now(self) -> None:
         """Read everything, for a caller without an event loop."""
@@ -88,19 +81,17 @@ class DirectoryFollower:
         """Return the members of a list as they are stored now; waits for the database, so not for the event loop."""
         return self._database.read_now(lambda tx: read_members(tx, list_id))
 
-    def _refreshed(self, tx: Transaction) -> tuple[Directory, Layers, DistributionLists]:
-        before, layers, lists = self._stored
-        directory, layers = refresh(tx, before, layers)
-        return directory, layers, lists if directory is before else load_lists(tx)
+    def _refreshed(self, tx: Transaction) -> _Stored | None:
+        before = self.current.directory
+        directory, layers = refresh(tx, before, self._layers)
+        return None if directory is before else (directory, layers, load_lists(tx))
 
-    def _take(self, stored: tuple[Directory, Layers, DistributionLists]) -> None:
-        if stored[0] is self._stored[0] and self.layers.version == stored[1].version and self.directory is stored[0]:
+    def _take(self, stored: _Stored | None) -> None:
+        if stored is None:
             return
-        self._stored = stored
-        self.directory = stored[0]
-        self.lists = stored[2]
-        self.layers = self._with_operator(stored[1])
-        log.debug("address_book_loaded", version=self.version)
+        directory, self._layers, lists = stored
+        self.current = Snapshot(directory, self._with_operator(self._layers), lists)
+        log.debug("address_book_loaded", version=self.current.version)
 
     def _with_operator(self, layers: Layers) -> Layers:
         """Lay the stored system cells over the operator's: both are the system layer, the database's is newer."""
@@ -117,5 +108,5 @@ class DirectoryFollower:
         return False
 
 
-def _load(tx: Transaction) -> tuple[Directory, Layers, DistributionLists]:
+def _load(tx: Transaction) -> _Stored:
     return *load_directory(tx), load_lists(tx)

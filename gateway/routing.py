@@ -65,7 +65,7 @@ class CarrierRoutes:
         self._lacking = {item.carrier: item.lacking for item in listed if item.lacking}
         self.customers = frozenset(name for item in listed for name in item.customers)
         self._tables = {canonical_name(name): _table(listed, canonical_name(name)) for name in self.customers}
-        self._common = _table(listed, "")
+        self._common = _table(listed)
         self._longest = max((len(prefix) for item in listed for prefix in item.prefixes), default=0)
 
     def route_of(self, number: MobileNumber, customer: str = "") -> str | Refused:
@@ -75,14 +75,12 @@ class CarrierRoutes:
 
     def explain(self, number: MobileNumber, customer: str = "") -> Routed | Refused:
         """Return the route with the reason for it."""
-        own = self._own_table(customer)
-        table = self._common if own is None else own
-        for length in range(self._longest, -1, -1):
-            prefix = number.digits[:length]
-            route = table.get(prefix)
-            if route is not None and len(prefix) == length:
-                costs = tuple(self._costs[name] for name in route.split(SEPARATOR))
-                return Routed(route=route, prefix=prefix, own=own is not None, costs=costs)
+        table = self._table_of(customer)
+        digits = number.digits
+        for length in range(min(self._longest, len(digits)), -1, -1):
+            routed = table.get(digits[:length])
+            if routed is not None:
+                return routed
         return Refused(
             refusal=Refusal.NO_ROUTE, detail=f"No carrier serves numbers that begin with +{number.digits[:3]}."
         )
@@ -93,11 +91,10 @@ class CarrierRoutes:
 
     def routes_for(self, customer: str) -> tuple[str, ...]:
         """Return the routes that a customer's messages can have."""
-        own = self._own_table(customer)
-        return tuple(sorted(set((self._common if own is None else own).values())))
+        return tuple(sorted({routed.route for routed in self._table_of(customer).values()}))
 
-    def _own_table(self, customer: str) -> Mapping[str, str] | None:
-        return self._tables.get(canonical_name(customer)) if self._tables else None
+    def _table_of(self, customer: str) -> Mapping[str, Routed]:
+        return self._tables.get(canonical_name(customer), self._common) if self._tables else self._common
 
     def wants_wide_reference(self, route: str) -> bool:
         """Tell whether a carrier of a route wants 16-bit references, so that the parts must leave room for them."""
@@ -124,11 +121,11 @@ class CarrierRoutes:
     @property
     def known(self) -> frozenset[str]:
         """Every route that some carrier serves, those of one carrier alone among them."""
-        routes = {route for table in (*self._tables.values(), self._common) for route in table.values()}
+        routes = {routed.route for table in (*self._tables.values(), self._common) for routed in table.values()}
         return frozenset(routes | set(self._names))
 
 
-def _table(carriers: tuple[CarrierRoute, ...], customer: str) -> Mapping[str, str]:
+def _table(carriers: tuple[CarrierRoute, ...], customer: str = "") -> Mapping[str, Routed]:
     """Return the route per prefix for one customer, or for those without carriers of their own."""
     serving = [item for item in carriers if not item.customers or customer in map(canonical_name, item.customers)]
     prefixes = {prefix for item in serving for prefix in item.prefixes or ("",)}
@@ -136,5 +133,10 @@ def _table(carriers: tuple[CarrierRoute, ...], customer: str) -> Mapping[str, st
     for prefix in prefixes:
         group = [item for item in serving if prefix in (item.prefixes or ("",))]
         group.sort(key=lambda item: (not item.customers, item.priority))
-        table[prefix] = SEPARATOR.join(item.carrier for item in group)
+        table[prefix] = Routed(
+            route=SEPARATOR.join(item.carrier for item in group),
+            prefix=prefix,
+            own=bool(customer),
+            costs=tuple(item.cost for item in group),
+        )
     return table

@@ -1,237 +1,45 @@
-"""Whose login: a password against its argon2 verifier (RFC 9106), with bounds on guessing and on the work it makes.
+"""Whose session it is: by its login, else by the client's address.
 
-Not here: how guesses are counted (mta.guesses), the exchange on the wire (mta.smtp.engine.sasl), who may send without a
-login (mta.handler), the records themselves and the address ranges (addressbook.people).
+Not here: how a login is proven (gateway.auth), the exchange on the wire (mta.smtp.engine.sasl).
 """
 
-import asyncio
-import base64
-import hashlib
-import secrets
-import unicodedata
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from time import monotonic
-from typing import Final
+from typing import cast
 
-import structlog
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-
-from addressbook.people import Credential, CredentialKind
-from mta.guesses import Attempt, Guesses, GuessLimits, Standing
+from addressbook.senders import Principal
+from addressbook.snapshot import Snapshot
+from gateway.auth.authenticator import Authenticator
 from mta.smtp.engine import replies
 from mta.smtp.server.hooks import AuthResult, LoginPassword, MailSession
-from mta.smtp.server.listener import client_network
-from sms.outcome import Refusal, Refused
+from sms.outcome import Refusal
 
-_BY_PASSWORD: Final = "password"  # noqa: S105  (the name of the method)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who was proven. `user_id` is None where the login is a customer's own."""
-
-    customer_id: int
-    user_id: int | None
-    method: str
-    login: str
+LoginHook = Callable[[object, MailSession, object, str, LoginPassword], Awaitable[AuthResult]]
 
 
-def unmatched_verifier(hasher: PasswordHasher) -> str:
-    """Return a verifier that costs what the hasher's own cost and that no password fits: chance in place of a hash."""
+def login_hook(authenticator: Authenticator) -> LoginHook:
+    """Return aiosmtpd's authenticator, whose `auth_data` is a `Principal`."""
 
-    def field(octets: int) -> str:
-        return base64.b64encode(secrets.token_bytes(octets)).decode().rstrip("=")
-
-    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
-    return f"$argon2id$v=19${costs}${field(hasher.salt_len)}${field(hasher.hash_len)}"
-
-
-class Authenticator:
-    """Proves logins; an aiosmtpd authenticator whose `auth_data` is an `Identity`.
-
-    `credential_of` takes a login as the client gave it and is asked at each proof, so that a changed or deactivated
-    credential holds at once. `confirm` catches up with what it knows, and tells whether it could: it is asked before a
-    «no» for good, and one look serves all who wait. Each of the `workers` needs the memory that the verifiers ask for.
-    `clock` is monotonic seconds. End it with `close`.
-    """
-
-    def __init__(  # noqa: PLR0913 - every collaborator by name
-        self,
-        *,
-        credential_of: Callable[[str], Credential | None],
-        confirm: Callable[[], Awaitable[bool]],
-        workers: int = 2,
-        limits: GuessLimits | None = None,
-        clock: Callable[[], float] = monotonic,
-        hasher: PasswordHasher | None = None,
-    ) -> None:
-        self._credential_of = credential_of
-        self._confirm = confirm
-        self._limits = limits or GuessLimits()
-        self._clock = clock
-        self._hasher = hasher or PasswordHasher()
-        self._stranger = unmatched_verifier(self._hasher)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
-        self._places = 2 * workers
-        self._waiting = 0
-        self._key = secrets.token_bytes(32)
-        self._remembered: OrderedDict[bytes, float] = OrderedDict()
-        self._guesses = Guesses(self._limits)
-        self._proofs: dict[tuple[bytes, str], asyncio.Task[Refusal | None]] = {}
-        self._ended = asyncio.Condition()
-        self._log = structlog.get_logger()
-
-    async def __call__(
-        self, _server: object, session: MailSession, _envelope: object, _mechanism: str, given: LoginPassword
+    async def authenticate(
+        _server: object, session: MailSession, _envelope: object, _mechanism: str, given: LoginPassword
     ) -> AuthResult:
-        """Fulfil aiosmtpd's authenticator."""
         try:
             login, password = given.login.decode(), given.password.decode()
         except UnicodeDecodeError:  # RFC 4616 §2 has UTF-8
             return AuthResult(success=False, handled=False)
-        proven = await self.prove(login, password, session.client_address)
-        if isinstance(proven, Identity):
+        proven = await authenticator.prove(login, password, session.client_address)
+        if isinstance(proven, Principal):
             return AuthResult(success=True, auth_data=proven)
         later = proven.refusal is not Refusal.AUTHENTICATION_FAILED
         return AuthResult(
             success=False, handled=False, message=str(replies.AUTH_LATER if later else replies.AUTH_INVALID)
         )
 
-    async def prove(self, login: str, password: str, client: str) -> Identity | Refused:
-        """Return whose login it is; a stranger and a wrong password are refused alike, after the same work."""
-        while True:
-            credential = self._credential_of(login)
-            proven = await self._prove(credential, login, password, client)
-            if isinstance(proven, Identity) or proven.refusal is not Refusal.AUTHENTICATION_FAILED:
-                return proven
-            if not await self._confirm():
-                return Refused(refusal=Refusal.INTERNAL)
-            if self._credential_of(login) == credential:
-                return proven
-            self._guesses.attempt(login, client).withdraw(
-                self._digest(login, password, self._verifier(self._usable(credential)))
-            )
-
-    async def _prove(self, credential: Credential | None, login: str, password: str, client: str) -> Identity | Refused:
-        usable = self._usable(credential)
-        verifier = self._verifier(usable)
-        digest = self._digest(login, password, verifier)
-        now = self._clock()
-        if usable is not None and self._remembered.get(digest, now) > now:
-            return _identity(usable)
-        attempt = self._guesses.attempt(login, client)
-        if attempt.known_wrong(digest, now):
-            return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
-        # A client that logs in on many connections at the same moment costs one proof.
-        same = (digest, client_network(client))
-        proof = self._proofs.get(same)
-        if proof is None:
-            proof = asyncio.get_running_loop().create_task(
-                self._prove_once(attempt, verifier, password, digest, client)
-            )
-            self._proofs[same] = proof
-            proof.add_done_callback(lambda _: self._proofs.pop(same, None))
-        refusal = await asyncio.shield(proof)
-        if refusal is not None or usable is None:
-            return Refused(refusal=refusal or Refusal.AUTHENTICATION_FAILED)
-        return _identity(usable)
-
-    def close(self) -> None:
-        """End the workers after the proofs under way."""
-        self._pool.shutdown(wait=True)
-
-    def _verifier(self, credential: Credential | None) -> str:
-        return credential.verifier if credential is not None else self._stranger
-
-    def _usable(self, credential: Credential | None) -> Credential | None:
-        if credential is None or not credential.active:
-            return None
-        if credential.kind is not CredentialKind.PASSWORD:
-            self._log.warning("credential_not_for_login", kind=str(credential.kind), customer_id=credential.customer_id)
-            return None
-        return credential
-
-    async def _prove_once(
-        self, attempt: Attempt, verifier: str, password: str, digest: bytes, client: str
-    ) -> Refusal | None:
-        """Return why a password proves nothing, None where it is right."""
-        standing = await self._take_place(attempt)
-        if standing is not Standing.FREE:
-            self._log.warning("auth_throttled", rip=client, standing=standing.value, waiting=self._waiting)
-            return Refusal.RATE_LIMITED
-        try:
-            loop = asyncio.get_running_loop()
-            if not await loop.run_in_executor(self._pool, self._matches, verifier, password):
-                attempt.wrong(digest, self._clock())
-                return Refusal.AUTHENTICATION_FAILED
-            attempt.right()
-            self._remember(digest)
-            return None
-        finally:
-            attempt.end()
-            self._places += 1
-            async with self._ended:
-                self._ended.notify_all()
-
-    async def _take_place(self, attempt: Attempt) -> Standing:
-        """Wait for the proofs under way; return BUSY where too many wait already."""
-        while (standing := self._standing(attempt)) is Standing.BUSY and self._waiting < self._limits.waiting:
-            self._waiting += 1
-            try:
-                async with self._ended:
-                    await self._ended.wait()
-            finally:
-                self._waiting -= 1
-        if standing is Standing.FREE:
-            attempt.begin()
-            self._places -= 1
-        return standing
-
-    def _standing(self, attempt: Attempt) -> Standing:
-        standing = attempt.standing(self._clock())
-        return Standing.BUSY if standing is Standing.FREE and not self._places else standing
-
-    def _matches(self, verifier: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(verifier, _prepared(password))
-        except VerifyMismatchError:
-            return False
-        except (InvalidHashError, VerificationError) as error:
-            self._log.error("verifier_unusable", error=type(error).__name__)
-            return False
-
-    def _digest(self, login: str, password: str, verifier: str) -> bytes:
-        """Return what a right password is remembered by: useless outside this process, and void with its verifier."""
-        digest = hashlib.blake2b(key=self._key, digest_size=32)
-        for word in (login, password, verifier):
-            octets = word.encode()
-            digest.update(len(octets).to_bytes(4, "big") + octets)
-        return digest.digest()
-
-    def _remember(self, digest: bytes) -> None:
-        self._remembered[digest] = self._clock() + self._limits.remember
-        self._remembered.move_to_end(digest)
-        if len(self._remembered) > self._limits.remembered:
-            self._remembered.popitem(last=False)
+    return authenticate
 
 
-def hash_password(password: str) -> str:
-    """Return the verifier to keep for a password."""
-    return PasswordHasher().hash(_prepared(password))
-
-
-def _prepared(password: str) -> str:
-    return unicodedata.normalize("NFC", password)  # RFC 8265 §4.2.2
-
-
-def _identity(credential: Credential) -> Identity:
-    return Identity(
-        customer_id=credential.customer_id,
-        user_id=credential.user_id,
-        method=_BY_PASSWORD,
-        login=credential.login,
-    )
+def identify(session: MailSession, snapshot: Snapshot, *, by_login_only: bool) -> Principal | None:
+    """Return whose session it is; None for nobody's."""
+    proven = cast("object", session.auth_data)  # aiosmtpd's class declares that nobody ever is
+    if session.authenticated and isinstance(proven, Principal):
+        return proven
+    return None if by_login_only else snapshot.prove_by_address(session.client_address)

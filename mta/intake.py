@@ -1,31 +1,34 @@
 """One mail, judged: whose it is, whether it may be sent, and what would be sent to whom; for server and «explain».
 
-Nothing is stored and nothing is sent here; a judgement to send holds the plan that `Acceptance.keep` stores, one to
-drop the trace that `DroppedMails.keep` does. Not here: the SMTP dialogue (dialogue, server) and how the pieces of a
-mail are read (mime, automatic, options, body).
+Nothing is stored and nothing is sent here; a decision to send holds the plan that `Acceptance.keep` stores, one to drop
+the trace that `DroppedMails.keep` does. Not here: the SMTP dialogue (mta.smtp), how the pieces of a mail are read
+(mta.reading), what becomes of a submission (gateway.plan).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
-from addressbook.people import Customer, Directory
-from gateway.accept import Acceptance, JobPlan, RecipientRequest, Sender, Submission
+from addressbook.senders import Principal, Sender, find_customer
+from addressbook.snapshot import Snapshot
+from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMail
+from gateway.plan import JobPlan, judge_number, plan
+from gateway.ports import Clock
+from gateway.routing import CarrierRoutes
+from gateway.submission import RecipientRequest, Submission
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText
-from mta.reading.dedup_keys import duplicate_key, mail_digest, resubmission_key
+from mta.reading.dedup_keys import mail_digest
 from mta.reading.headers import field_text
 from mta.reading.mime import MailLimits, ParsedMail
 from mta.reading.options import SubjectOptions, read_options
 from mta.reading.reader import DirectReader, MailReader
 from mta.reading.table_file import is_table_file
 from mta.recipients import (
-    ListLookup,
     ParsedRecipients,
     Recipients,
     RecipientTarget,
@@ -37,6 +40,7 @@ from mta.recipients import (
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
+from sms.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +65,6 @@ class ReceivedEnvelope:
     ret: str = ""
     helo: str = ""
     client: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proven:
-    """Whose mail it is, as proven: by login, certificate or address range. `user_id` binds the login to one user."""
-
-    customer_id: int
-    user_id: int | None = None
 
 
 class Disposition(StrEnum):
@@ -107,81 +103,69 @@ class _Case:
     service: Origin
     trial: Sequence[Layer]
     reader: MailReader
-    version: int
+    snapshot: Snapshot
 
 
-_SENDERS_REMEMBERED = 10_000
-_RECIPIENTS_REMEMBERED = 10_000
 _FEW_RECIPIENTS = 50
+_OF_A_NUMBER = frozenset("+0123456789")  # lists, tables and dry runs begin with a letter
 
 
 class MailIntake:
-    """Judges mails with the address book in force; `directory` is asked anew for each mail.
+    """Judges mails, each with one snapshot of the address book: the one in force, or the one that is given.
 
-    Who an address stands for is remembered as long as the directory is the same one, since MAIL, each RCPT and DATA ask
-    for it; so is what a recipient's address says. `judge` may be called in any thread; where a mail goes to a list it
-    waits for the database.
+    `judge` may be called in any thread; where a mail goes to a list it waits for the database.
     """
 
     def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
         *,
-        acceptance: Acceptance,
-        directory: Callable[[], Directory],
+        book: DirectoryFollower,
+        routes: CarrierRoutes,
+        clock: Clock,
         domains: tuple[str, ...],
         own_message_id: Callable[[str], bool],
         limits: MailLimits,
-        lists: ListLookup,
     ) -> None:
-        self._acceptance = acceptance
-        self._directory = directory
-        self._lists = lists
+        self._book = book
+        self._routes = routes
+        self._clock = clock
         self._reader = DirectReader()
         self._domains = frozenset(domains)
         self._own_message_id = own_message_id
         self._limits = limits
-        # One value, since threads share it: answers never stand beside another directory than their own.
-        self._remembered: tuple[Directory, dict[tuple[Proven, str], Sender | Refused]] = (Directory(), {})
-        self._read_recipient = lru_cache(_RECIPIENTS_REMEMBERED)(self._read_recipient_anew)
 
-    def judge_reverse_path(self, proven: Proven, address: str) -> Refused | None:
+    def judge_reverse_path(self, principal: Principal, address: str) -> Refused | None:
         """Return why a proven customer may not use this reverse-path; its reports will go there."""
         if not address:
             return None
-        sender = self.choose_sender(proven, address)
+        sender = self._book.current.choose_sender(principal, address)
         return sender if isinstance(sender, Refused) else None
 
-    def choose_sender(self, proven: Proven, author: str) -> Sender | Refused:
-        """Return the customer, user and profile that a From address stands for; it must be the proven customer's."""
-        directory = self._directory()
-        known_of, known = self._remembered
-        if directory is not known_of or len(known) >= _SENDERS_REMEMBERED:
-            known = {}
-            self._remembered = (directory, known)
-        key = (proven, author)
-        found = known.get(key)
-        if found is None:
-            found = known[key] = _choose_sender(directory, proven, author)
-        return found
-
-    def judge_recipient(self, proven: Proven | None, reverse_path: str, address: str) -> MobileNumber | Refused | None:
+    def judge_recipient(
+        self, principal: Principal | None, reverse_path: str, address: str
+    ) -> MobileNumber | Refused | None:
         """Judge one RCPT: its number where the sender is proven; None for lists, and where only the form was judged."""
-        if proven is None:
+        snapshot = self._book.current
+        if principal is None:
             read = self._read_recipient(address, ("SMS",))
             return read if isinstance(read, Refused) else None
         if not reverse_path and self._is_service_address(address):
             return None  # a bounce or read receipt for a mail of ours: taken, and dropped when its content is here
-        sender = self.choose_sender(proven, reverse_path) if reverse_path else self._customer_alone(proven)
+        if reverse_path:
+            sender = snapshot.choose_sender(principal, reverse_path)
+        else:
+            customer = find_customer(snapshot.directory, principal)
+            sender = customer if isinstance(customer, Refused) else Sender(customer=customer)
         if isinstance(sender, Refused):
             read = self._read_recipient(address, ())
             return read if isinstance(read, Refused) else sender
-        resolved = self._acceptance.resolve(sender, Origin.MAIL)
-        judged = self._judge_address(sender, address, resolved, reverse_path)
+        resolved = snapshot.resolve(sender, Origin.MAIL)
+        judged = self._judge_address(snapshot, sender, address, resolved.settings, reverse_path)
         if isinstance(judged, Refused):
             # Only the content tells SAP's mail from people's, and SAP's may have prefixes and a country of its own.
-            as_sap = self._acceptance.resolve(sender, Origin.SAP)
+            as_sap = snapshot.resolve(sender, Origin.SAP)
             if as_sap.settings != resolved.settings:
-                again = self._judge_address(sender, address, as_sap, reverse_path)
+                again = self._judge_address(snapshot, sender, address, as_sap.settings, reverse_path)
                 return judged if isinstance(again, Refused) else again
         return judged
 
@@ -191,37 +175,32 @@ class MailIntake:
         return domain.removesuffix(".").lower() in self._domains and local.isascii() and local.isalpha()
 
     def _judge_address(
-        self, sender: Sender, address: str, resolved: Resolved, author: str
+        self, snapshot: Snapshot, sender: Sender, address: str, settings: Settings, author: str
     ) -> MobileNumber | Refused | None:
-        read = self._read_recipient(address, resolved.settings.address_prefixes)
+        read = self._read_recipient(address, settings.address_prefixes)
         if isinstance(read, Refused):
             return read
         if read.kind is TargetKind.LIST:
             # Who may write to it is judged with the content, whose From names the author.
-            found = self._lists.find(sender.customer.id, read.name, author)
+            found = snapshot.lists.permitted(sender.customer.id, read.name, author)
             return found if isinstance(found, Refused) and found.refusal is Refusal.ADDRESS_UNKNOWN else None
         if read.kind is TargetKind.TABLE:
             return None
-        return self._acceptance.judge_number(sender, read.name, resolved)
+        judged = judge_number(sender.customer, read.name, settings, snapshot, self._routes)
+        return judged if isinstance(judged, Refused) else judged[0]
 
-    def _customer_alone(self, proven: Proven) -> Sender | Refused:
-        customer = self._directory().customer(proven.customer_id)
-        if customer is None or not customer.active:
-            return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This customer is not active.")
-        return Sender(customer=customer)
-
-    def _read_recipient_anew(self, address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:
+    def _read_recipient(self, address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:
         """Return what an address of our domains stands for."""
         domain = address.rpartition("@")[2].removesuffix(".").lower()
         if "@" in address and domain not in self._domains:
             return Refused(refusal=Refusal.RELAY_DENIED, detail=f"{domain} is not a domain of this gateway.")
         return read_target(address, prefixes)
 
-    def judge_envelope(self, envelope: ReceivedEnvelope, proven: Proven | None) -> Decision | None:
+    def judge_envelope(self, envelope: ReceivedEnvelope, principal: Principal | None) -> Decision | None:
         """Judge what is known before the content, as the dialogue does at MAIL; None where nothing is wrong with it."""
-        if proven is None:
+        if principal is None:
             return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
-        refused = self.judge_reverse_path(proven, envelope.reverse_path)
+        refused = self.judge_reverse_path(principal, envelope.reverse_path)
         return None if refused is None else _refuse(refused)
 
     def is_large(self, envelope: ReceivedEnvelope) -> bool:
@@ -236,6 +215,8 @@ class MailIntake:
 
     def _targets(self, envelope: ReceivedEnvelope) -> Iterator[RecipientTarget]:
         for item in envelope.recipients:
+            if item.address[:1] in _OF_A_NUMBER:
+                continue
             target = self._read_recipient(item.address, ())
             if isinstance(target, RecipientTarget):
                 yield target
@@ -244,7 +225,7 @@ class MailIntake:
         self,
         raw: bytes,
         envelope: ReceivedEnvelope,
-        proven: Proven | None,
+        principal: Principal | None,
         trial: Sequence[Layer] = (),
         reader: MailReader | None = None,
     ) -> Decision:
@@ -252,22 +233,22 @@ class MailIntake:
 
         `reader` looks into the content in place of this process; it may raise what it does for being unable to.
         """
-        version = self._acceptance.version
+        snapshot = self._book.current
         reader = reader or self._reader
         mail = reader.read(raw, self._limits)
         if isinstance(mail, Refused):
             return Decision(verdict=Disposition.REFUSE, refused=mail)
-        if proven is None:
+        if principal is None:
             return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
         # Automatic mail is told apart before its sender is judged: a bounce has none, and is never answered.
         found = classify(mail, envelope.reverse_path, own_message_id=self._own_message_id, own_domains=self._domains)
         if isinstance(found, Dropped):
-            customer = self._directory().customer(proven.customer_id)
+            customer = snapshot.directory.customer(principal.customer_id)
             trace = _trace_of(found, mail, envelope, customer.name if customer is not None else "")
             return Decision(verdict=Disposition.DROP, dropped=trace)
         if found is None and mail.author_problem:
             found = Refused(refusal=Refusal.MAIL_MALFORMED, detail=mail.author_problem)
-        sender = found or self.choose_sender(proven, mail.author)
+        sender = found or snapshot.choose_sender(principal, mail.author)
         if isinstance(sender, Refused):
             return _refuse(sender)
         sap = field_text(mail.fields, "x-mailer").upper().startswith("SAP")
@@ -280,13 +261,13 @@ class MailIntake:
                 service=Origin.SAP if sap else Origin.MAIL,
                 trial=trial,
                 reader=reader,
-                version=version,
+                snapshot=snapshot,
             )
         )
 
     def _judge_proven(self, case: _Case) -> Decision:
         mail = case.mail
-        resolved = self._acceptance.resolve(case.sender, case.service, case.trial)
+        resolved = case.snapshot.resolve(case.sender, case.service, case.trial)
         if not resolved.settings.automatic_mail and (mark := find_automatic(mail, case.envelope.reverse_path)):
             detail = f"automatic_mail is off for this sender, and the mail has {mark}"
             return _refuse(Refused(refusal=Refusal.AUTOMATIC_MAIL, detail=detail), resolved=resolved)
@@ -296,10 +277,12 @@ class MailIntake:
             if isinstance(read, Refused):
                 return _refuse(read, resolved=resolved)
             options = read
-        addressed = ParsedRecipients(pairs=tuple(self._address(item, resolved) for item in case.envelope.recipients))
+        addressed = ParsedRecipients(
+            pairs=tuple(self._address(item, resolved.settings) for item in case.envelope.recipients)
+        )
         further = (*self._list_layer(case, addressed), *_asked_by(mail, options), *case.trial)
         if len(further) > len(case.trial):
-            resolved = self._acceptance.resolve(case.sender, case.service, further)
+            resolved = case.snapshot.resolve(case.sender, case.service, further)
         dry_run = addressed.judge_dry_run(options.dry_run)
         if isinstance(dry_run, Refused):
             return _refuse(dry_run, options=options.given, resolved=resolved)
@@ -308,23 +291,24 @@ class MailIntake:
             return _refuse(reached, options=options.given, resolved=resolved)
         extracted = case.reader.extract(mail, resolved.settings, options.subject)
         text = "" if isinstance(extracted, Refused) else extracted.text
-        plan = self._acceptance.plan(_submission(case, options, resolved, reached, text, dry_run=dry_run))
+        submission = _submission(case, options, resolved, reached, text, dry_run=dry_run)
+        planned = plan(submission, case.snapshot, self._routes, self._clock.now())
         if isinstance(extracted, Refused):
-            return _refuse(extracted, options=options.given, resolved=resolved, plan=plan, lists=reached.lists)
+            return _refuse(extracted, options=options.given, resolved=resolved, plan=planned, lists=reached.lists)
         return Decision(
-            verdict=Disposition.SEND if plan.refused is None else Disposition.REFUSE,
-            refused=plan.refused,
+            verdict=Disposition.SEND if planned.refused is None else Disposition.REFUSE,
+            refused=planned.refused,
             options=options.given,
             resolved=resolved,
             extracted=extracted,
-            plan=plan,
+            plan=planned,
             lists=reached.lists,
         )
 
     def _address(
-        self, recipient: EnvelopeRecipient, resolved: Resolved
+        self, recipient: EnvelopeRecipient, settings: Settings
     ) -> tuple[RecipientRequest, RecipientTarget | None]:
-        read = self._read_recipient(recipient.address, resolved.settings.address_prefixes)
+        read = self._read_recipient(recipient.address, settings.address_prefixes)
         refused = read if isinstance(read, Refused) else None
         wanted = RecipientRequest(
             given=recipient.address,
@@ -338,15 +322,17 @@ class MailIntake:
     def _list_layer(self, case: _Case, addressed: ParsedRecipients) -> tuple[Layer, ...]:
         """Return the settings of the list that a mail goes to, where it goes to that list alone."""
         name = addressed.only_list()
-        found = self._lists.find(case.sender.customer.id, name, case.mail.author) if name else None
+        snapshot = case.snapshot
+        found = snapshot.lists.permitted(case.sender.customer.id, name, case.mail.author) if name else None
         if found is None or isinstance(found, Refused):
             return ()
-        layer = self._acceptance.layer_of_list(found)
+        layer = snapshot.layer_of_list(found)
         return () if layer is None else (layer,)
 
     def _reach(self, case: _Case, addressed: ParsedRecipients) -> Recipients | Refused:
         if not addressed.has(TargetKind.TABLE):
-            return open_lists(addressed, self._lists, case.sender.customer.id, case.mail.author)
+            lists, customer_id = case.snapshot.lists, case.sender.customer.id
+            return open_lists(addressed, lists, self._book.members_now, customer_id, case.mail.author)
         if len(addressed.pairs) > 1:
             return Refused(
                 refusal=Refusal.ADDRESS_MALFORMED, detail="A table brings its own recipients: write to bulk@ alone."
@@ -364,10 +350,6 @@ class MailIntake:
 def _submission(  # noqa: PLR0913 - one step of the judgement, each argument found by another
     case: _Case, options: SubjectOptions, resolved: Resolved, reached: Recipients, text: str, *, dry_run: bool
 ) -> Submission:
-    digest = mail_digest(case.mail, case.raw, case.envelope.client)
-    customer = case.sender.customer.name
-    # A dry run does not make the mail that follows it a repeat.
-    kind = "dry-run " if dry_run else ""
     return Submission(
         sender=case.sender,
         service=case.service,
@@ -376,47 +358,13 @@ def _submission(  # noqa: PLR0913 - one step of the judgement, each argument fou
         resolved=resolved,
         mail=_mail_origin(case.mail, case.raw, case.envelope),
         reference=options.reference,
-        digest=lambda number: resubmission_key(digest, customer, kind + number),
+        digest=mail_digest(case.mail, case.raw, case.envelope.client),
         identified=bool(case.mail.message_id),
-        duplicate=(
-            (lambda number, encoded: duplicate_key(customer, number, encoded))
-            if resolved.settings.duplicate_detection
-            else None
-        ),
         start_at=options.start_at,
         blackouts=options.blackouts,
         personalised=reached.personalised,
         dry_run=dry_run,
-        version=case.version,
     )
-
-
-def _choose_sender(directory: Directory, proven: Proven, author: str) -> Sender | Refused:
-    customer = directory.customer(proven.customer_id)
-    if customer is None or not customer.active:
-        return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This customer is not active.")
-    user = directory.user(author)
-    if user is not None and user.customer_id == customer.id:
-        if not user.active:
-            return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This sender is not active.")
-        if proven.user_id not in (None, user.id):
-            return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail="This login may send as its own user only.")
-        return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
-    if user is not None or proven.user_id is not None or not _may_speak_for(directory, customer, author):
-        return Refused(
-            refusal=Refusal.SENDER_NOT_AUTHORISED,
-            detail="The sender address is neither a user nor of a domain of the authenticated customer.",
-        )
-    return Sender(customer=customer, profile=directory.profile_in_force(customer.id, None))
-
-
-def _may_speak_for(directory: Directory, customer: Customer, address: str) -> bool:
-    """Tell whether a customer may use an address that is no user's: of its domains, or of nobody's if it has none."""
-    domain = address.rpartition("@")[2]
-    owner = directory.customer_of_domain(domain)
-    if owner is not None:
-        return owner.id == customer.id
-    return not customer.domains
 
 
 def _refuse(refused: Refused, **known: object) -> Decision:

@@ -8,7 +8,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
 
-from mta.intake import Decision, MailIntake, Proven, ReceivedEnvelope
+from addressbook.senders import Principal
+from mta.intake import Decision, MailIntake, ReceivedEnvelope
 from mta.reading.confined_reader import ConfinedReader
 
 LARGE_OCTETS = 32_768
@@ -30,19 +31,19 @@ class IntakePool:
         """Start the process that the next large mail gets, so that it does not wait for one."""
         self._all[-1].warm()
 
-    async def judge(self, raw: bytes, envelope: ReceivedEnvelope, proven: Proven | None) -> Decision:
+    async def judge(self, raw: bytes, envelope: ReceivedEnvelope, principal: Principal | None) -> Decision:
         """Judge one mail. Raises ReaderUnavailableError where it is large and no process can be had to read it."""
         suspect = is_suspect(raw)
         if not suspect and not self._judge.is_large(envelope):
-            return self._judge.judge(raw, envelope, proven)
+            return self._judge.judge(raw, envelope, principal)
         confined = suspect or self._judge.brings_table(envelope)
         work = self._judge_confined if confined else self._judge.judge  # many recipients alone need no other process
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, raw, envelope, proven)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, raw, envelope, principal)
 
-    def _judge_confined(self, raw: bytes, envelope: ReceivedEnvelope, proven: Proven | None) -> Decision:
+    def _judge_confined(self, raw: bytes, envelope: ReceivedEnvelope, principal: Principal | None) -> Decision:
         reader = self._free.get()
         try:
-            return self._judge.judge(raw, envelope, proven, reader=reader)
+            return self._judge.judge(raw, envelope, principal, reader=reader)
         finally:
             self._free.put(reader)
 

@@ -1,14 +1,15 @@
 """Whom the recipient addresses of a mail reach: numbers, the members of lists, the rows of an attached table.
 
-Not here: the forms of an address (addresses), whether a number may be written to (gateway.accept).
+Not here: the forms of an address (addresses), whether a number may be written to (gateway.plan).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from addressbook.lists import DistributionList, DistributionLists, ListMember
-from gateway.accept import RecipientRequest
+from gateway.submission import RecipientRequest
 from mta.reading.addresses import RecipientKind, read_recipient
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
@@ -31,10 +32,12 @@ class RecipientTarget:
     dry_run: bool = False
 
 
+_MOST_READ = 10_000
 TABLE_ADDRESS = "bulk"
 _EXPLAIN = "explain+"
 
 
+@lru_cache(_MOST_READ)
 def read_target(address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:
     """Return what an address of our domains stands for; `bulk@` is for tables, `explain+…@` for dry runs."""
     local, _, domain = address.rpartition("@")
@@ -51,25 +54,6 @@ def read_target(address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Re
         name=recipient.list_name or recipient.number,
         dry_run=recipient.kind is RecipientKind.EXPLAIN,
     )
-
-
-class ListLookup:
-    """Finds lists and their members; `members` reads the database and may wait for it."""
-
-    def __init__(self, lists: Callable[[], DistributionLists], members: Callable[[int], Sequence[ListMember]]) -> None:
-        self._lists = lists
-        self.members = members
-
-    def find(self, customer_id: int, name: str, author: str) -> DistributionList | Refused:
-        """Return the list of this name that the author may write to."""
-        found = self._lists().named(customer_id, name)
-        if found is None:
-            return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=f"There is no list {name}.")
-        if not found.permits(author):
-            return Refused(
-                refusal=Refusal.SENDER_NOT_AUTHORISED, detail=f"This sender is none of the authors of the list {name}."
-            )
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +96,13 @@ class Recipients:
     lists: tuple[str, ...] = ()
 
 
-def open_lists(addressed: ParsedRecipients, lookup: ListLookup, customer_id: int, author: str) -> Recipients:
+MembersOf = Callable[[int], Sequence[ListMember]]
+"""Returns the members of the list of a key; it reads the database and may wait for it."""
+
+
+def open_lists(
+    addressed: ParsedRecipients, lists: DistributionLists, members_of: MembersOf, customer_id: int, author: str
+) -> Recipients:
     """Return the recipients with every list replaced by its members; a list that is refused stays one refused line."""
     wanted: list[RecipientRequest] = []
     opened: list[str] = []
@@ -120,8 +110,8 @@ def open_lists(addressed: ParsedRecipients, lookup: ListLookup, customer_id: int
         if target is None or target.kind is not TargetKind.LIST:
             wanted.append(one)
             continue
-        found = lookup.find(customer_id, target.name, author)
-        members = () if isinstance(found, Refused) else lookup.members(found.id)
+        found = lists.permitted(customer_id, target.name, author)
+        members = () if isinstance(found, Refused) else members_of(found.id)
         if isinstance(found, DistributionList) and not members:
             found = Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=f"The list {found.name} has no members.")
         if isinstance(found, Refused):

@@ -6,11 +6,12 @@ alike (mta.reading.dedup_keys), how it is known what a client heard (mta.smtp.en
 """
 
 import asyncio
-from dataclasses import replace
 from time import monotonic
 from weakref import WeakValueDictionary
 
-from gateway.accept import Acceptance, Accepted, JobPlan, SnapshotChanged
+from gateway.accept import Acceptance, Accepted, SnapshotChanged
+from gateway.dedup_keys import resubmission_key
+from gateway.plan import JobPlan
 from mta.smtp.engine.delivered_replies import DeliveredReplies
 from sms.outcome import Refused
 
@@ -26,14 +27,14 @@ class Repeats:
     async def keep(self, plan: JobPlan, delivered_replies: DeliveredReplies) -> Accepted | SnapshotChanged | Refused:
         """Store a plan as a job, as `Acceptance.keep` does."""
         submission = plan.submission
-        if submission.identified or submission.digest is None:
+        if submission.identified or not submission.digest:
             return await self._acceptance.keep(plan)
         if self._forgetting:
             await asyncio.wait(self._forgetting)
-        name = submission.digest("")
+        name = resubmission_key(submission.digest, submission.sender.customer.name, "")
         other = self._waiting.get(name)
         if other is not None and other.open(monotonic()):
-            return await self._acceptance.keep(replace(plan, submission=replace(submission, digest=None)))
+            return await self._acceptance.keep(plan.unrepeatable())
         self._waiting[name] = delivered_replies
         kept = await self._acceptance.keep(plan)
         if isinstance(kept, Accepted) and not delivered_replies.lost:

@@ -10,7 +10,6 @@ from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from mta.intake import MailIntake
 from mta.reading.mime import MailLimits
-from mta.recipients import ListLookup
 from process.clock import SystemClock
 from process.routes import routes_of
 from store.engine.database import Database
@@ -39,20 +38,13 @@ class AcceptPath:
         self.outbound = Outbound(self.keys)
         self.routes = routes_of(config.carriers)
         self.book = DirectoryFollower(database, config.settings)
-        self.acceptance = Acceptance(
-            database=database,
-            outbound=self.outbound,
+        self.acceptance = Acceptance(database=database, outbound=self.outbound, accepted=accepted)
+        self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
+        self.judge = MailIntake(
             book=self.book,
             routes=self.routes,
             clock=self.clock,
-            accepted=accepted,
-        )
-        self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
-        self.judge = MailIntake(
-            acceptance=self.acceptance,
-            directory=lambda: self.book.directory,
             domains=config.server.domains,
             own_message_id=own_message_ids(config.mail_from.rpartition("@")[2]),
             limits=MailLimits(),
-            lists=ListLookup(lambda: self.book.lists, self.book.members_now),
         )

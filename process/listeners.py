@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from config.model import BareNewlines, Config, Demand, ListenerOptions
-from mta.handler import DiskReserve, MailHandler, MailRate
-from mta.identify import Authenticator
+from gateway.auth.authenticator import Authenticator
+from gateway.limits import DiskReserve, MailRate
+from mta.handler import MailHandler
+from mta.identify import login_hook
 from mta.intake_pool import IntakePool
 from mta.postmaster import PostmasterDoor
 from mta.repeats import Repeats
@@ -48,7 +50,7 @@ class Listeners:
                     host=door.options.address.host,
                     port=door.options.address.port,
                     contexts=door.contexts.current if door.contexts is not None else None,
-                    authenticator=self._authenticator if door.options.auth is not Demand.OFF else None,
+                    authenticator=login_hook(self._authenticator) if door.options.auth is not Demand.OFF else None,
                     room=self._room,
                 )
             )
@@ -92,7 +94,7 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
 def build_listeners(config: Config, core: AcceptPath, postmaster: PostmasterDoor) -> Listeners:
     """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = Authenticator(
-        credential_of=lambda login: core.book.directory.credential(login),  # noqa: PLW0108 - the directory is replaced
+        credential_of=lambda login: core.book.current.directory.credential(login),  # noqa: PLW0108 - it is replaced
         confirm=core.book.confirm,
         workers=config.limits.argon2_workers,
     )

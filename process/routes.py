@@ -6,9 +6,9 @@ Not here: the clients that speak with them (process.carriers), which nobody need
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from addressbook.snapshot import Snapshot
 from config.carriers import CarrierOptions, OnUnknown
 from gateway.config_lint import find_contradictions
-from gateway.directory import DirectoryFollower
 from gateway.routing import CarrierRoute, CarrierRoutes
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, LongMessages, ReceiptFor
@@ -35,11 +35,11 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
     )
 
 
-def contradictions_of(carriers: Iterable[CarrierOptions], book: DirectoryFollower) -> list[str]:
+def contradictions_of(carriers: Iterable[CarrierOptions], snapshot: Snapshot) -> list[str]:
     """Return what the stored settings and these carriers say against each other."""
     listed = tuple(carriers)
     hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}
-    found = find_contradictions(book.directory, book.layers, routes_of(listed), hours, datetime.now(UTC))
+    found = find_contradictions(snapshot.directory, snapshot.layers, routes_of(listed), hours, datetime.now(UTC))
     more = len(found) - _MOST_CONTRADICTIONS
     return found if more <= 0 else [*found[:_MOST_CONTRADICTIONS], f"And {more} more of this kind."]
 

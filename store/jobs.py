@@ -6,21 +6,21 @@ Not here: what answers, receipts and crashes change (progress), notices (outbox)
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sms.job import NewJob, NewMessage
 from sms.lifecycle import MessageState
-from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
+from sms.message import Alphabet, MailOrigin, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Refusal
 from sms.parts import count_up
-from sms.report import Addressee, NoticeKind
-from sms.settings import StatusChannel, StatusReport, format_setting
+from sms.settings import format_setting
 from store.directory import read_version
 from store.engine.database import Row, Transaction
-from store.engine.keys import Keys, to_indexed, to_instant
+from store.engine.keys import Keys, PublicIds, to_indexed, to_instant, to_stored
 from store.engine.statements import Insert, Update
 from store.leases import check_alive
 from store.outbox import NOTICES, notice_row
 from store.references import count_references, forget_references
-from store.serialise import end_of_blackout, freeze_replaced
+from store.serialise import end_of_blackout, freeze_blackouts, freeze_replaced
 from store.tables import JobRow, MessageRow, PartRow, SeenRow
 
 # Held rows are due so much later.
@@ -28,63 +28,6 @@ FAR = 1 << 62
 _LOOK_FURTHER = 500
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
 _ALPHABETS = {alphabet.value: alphabet for alphabet in Alphabet}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMessage:
-    """One recipient to store; `encoded` is None where it was refused, and then `reason` and `problem` say why.
-
-    `digest` makes a repeat known, `duplicate` the same text to the same number, where that is to be detected.
-    """
-
-    public_id: str
-    given: str
-    number: MobileNumber | None
-    encoded: EncodedText | None
-    notify: str = ""
-    orcpt: str = ""
-    reason: str = ""
-    problem: str = ""
-    digest: bytes = b""
-    duplicate: bytes = b""
-    route: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """One accepted submission. Instants are microseconds; `settings` and `origins` are frozen JSON (store.serialise).
-
-    `directory_version` is the one its settings were resolved with: the job is not stored if it moved meanwhile.
-    `blackouts` is frozen JSON too. A dry run is stored ended: its messages are cancelled and never due.
-    """
-
-    public_id: str
-    directory_version: int
-    customer_key: int
-    customer: str
-    profile: str
-    user_address: str
-    service: str
-    reference: str
-    accepted_at: int
-    due_at: int
-    expires_at: int
-    report: StatusReport
-    settings: str
-    origins: str
-    mail: MailOrigin | None
-    messages: tuple[NewMessage, ...]
-    sender: SenderId | None
-    priority: Priority
-    flash: bool
-    receipt_wanted: bool
-    notices: tuple[tuple[NoticeKind, Addressee], ...] = ()
-    channel: StatusChannel = StatusChannel.MAIL
-    push_url: str = ""
-    seen_until: int = 0
-    duplicate_until: int = 0
-    blackouts: str | None = None
-    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +107,7 @@ class Outbound:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+        self._ids = PublicIds()
 
     def add_jobs(self, tx: Transaction, new_jobs: list[NewJob]) -> list[Added]:
         """Store jobs with their messages, parts, notices and digests; recipients already seen are left out."""
@@ -174,14 +118,15 @@ class Outbound:
             for digest in (message.digest, message.duplicate)
             if digest
         }
-        current, seen = self._version_and_seen(tx, digests, max(job.accepted_at for job in new_jobs))
+        now = to_stored(max(job.accepted_at for job in new_jobs))
+        current, seen = self._version_and_seen(tx, digests, now)
         long = [
             message.number.digits
             for job in new_jobs
             for message in job.messages
             if message.number and message.encoded and len(message.encoded.parts) > 1
         ]
-        rows = _Rows(references=count_references(tx, long, max(job.accepted_at for job in new_jobs)))
+        rows = _Rows(references=count_references(tx, long, now))
         added = []
         for job in new_jobs:
             if job.directory_version != current:
@@ -219,21 +164,16 @@ class Outbound:
             fresh = [_refuse_duplicate(message, seen) for message in fresh]
             if not any(message.encoded for message in fresh):
                 return Added(public_id=first, duplicate=True)
-        key = self._keys.take()
+        key, public_id, accepted_at = (
+            self._keys.take(),
+            self._ids.take("J", job.accepted_at),
+            to_stored(job.accepted_at),
+        )
         mail = job.mail or MailOrigin(reverse_path="")
         open_messages = 0 if job.dry_run else sum(message.encoded is not None for message in fresh)
         rows.jobs.append(
-            (
-                key,
-                job.public_id,
-                job.customer_key,
-                job.customer,
-                job.profile,
-                job.user_address,
-                job.service,
-                job.reference,
-            )
-            + (job.accepted_at, open_messages, job.report.value, job.settings, job.origins, job.mail is not None)
+            (key, public_id, job.customer_key, job.customer, job.profile, job.user_address, job.service, job.reference)
+            + (accepted_at, open_messages, job.report.value, job.settings, job.origins, job.mail is not None)
             + (
                 mail.reverse_path,
                 mail.header_from,
@@ -243,20 +183,20 @@ class Outbound:
                 mail.envid,
                 mail.ret,
             )
-            + (mail.helo, mail.header, mail.body, False, job.accepted_at if job.dry_run else None)
+            + (mail.helo, mail.header, mail.body, False, accepted_at if job.dry_run else None)
             + (job.channel.value, job.push_url)
         )
         for seq, message in enumerate(fresh):
             self._add_message(key, seq, job, message, rows)
             if message.digest:
-                seen[message.digest] = job.public_id
-                rows.seen.append((message.digest, key, job.seen_until))
+                seen[message.digest] = public_id
+                rows.seen.append((message.digest, key, to_stored(job.seen_until)))
             if message.duplicate and message.encoded is not None:
-                seen[message.duplicate] = job.public_id
-                rows.seen.append((message.duplicate, key, job.duplicate_until))
+                seen[message.duplicate] = public_id
+                rows.seen.append((message.duplicate, key, to_stored(job.duplicate_until)))
         for kind, way in job.notices:
-            rows.notices.append(notice_row(self._keys.take(), key, kind, way, job.accepted_at))
-        return Added(public_id=job.public_id, skipped=skipped)
+            rows.notices.append(notice_row(self._keys.take(), key, kind, way, accepted_at))
+        return Added(public_id=public_id, skipped=skipped)
 
     def _add_message(self, job_key: int, seq: int, job: NewJob, message: NewMessage, rows: "_Rows") -> None:
         key = self._keys.take()
@@ -266,8 +206,16 @@ class Outbound:
         waiting = MessageState.CANCELLED if job.dry_run else MessageState.QUEUED
         state = MessageState.REJECTED if encoded is None else waiting
         parts = () if encoded is None else encoded.parts
+        identity, expires_at = self._ids.take("S", job.accepted_at), to_stored(job.expires_at)
         rows.messages.append(
-            (key, job_key, seq, message.public_id, message.given, message.number.digits if message.number else "")
+            (
+                key,
+                job_key,
+                seq,
+                identity,
+                message.given,
+                message.number.digits if message.number else "",
+            )
             + (message.notify, message.orcpt, encoded.text if encoded else "", encoded.cut if encoded else "")
             + (
                 freeze_replaced(encoded.replaced) if encoded else "",
@@ -275,8 +223,8 @@ class Outbound:
             )
             + (format_setting(job.sender) if job.sender else "", state.value, message.reason, message.problem, False)
             + (_URGENCY[job.priority], message.route, False, job.flash, job.receipt_wanted, len(parts), 0)
-            + (job.due_at, job.expires_at, job.expires_at, state is not MessageState.QUEUED, "", job.accepted_at)
-            + (job.blackouts, 0, False)
+            + (to_stored(job.due_at), expires_at, expires_at, state is not MessageState.QUEUED, "")
+            + (to_stored(job.accepted_at), freeze_blackouts(job.blackouts), 0, False)
         )
         for index, part in enumerate(parts, start=1):
             rows.parts.append(

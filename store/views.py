@@ -7,10 +7,11 @@ from datetime import datetime
 from sms.lifecycle import INTERMEDIATE, MessageState
 from sms.message import Alphabet, MailOrigin, ReceiptState
 from sms.report import JobReport, ReportedMessage, ReportedPart
+from sms.serialise import thaw_origins, thaw_settings
 from store.engine.database import Row, Transaction
 from store.engine.keys import to_indexed, to_instant
 from store.jobs import FAR
-from store.serialise import thaw_origins, thaw_replaced, thaw_settings
+from store.serialise import thaw_replaced
 
 _JOB = (
     "SELECT key, public_id, customer, profile, user_address, service, reference, accepted_at, settled_at, settings,"

@@ -9,22 +9,22 @@ from itertools import count
 from pathlib import Path
 
 from addressbook.people import User
+from addressbook.senders import Principal
 from cli.admin_session import admin_session
 from cli.context import database_of, read_config
 from cli.setup import CONFIG_NAME, write_configuration
 from gateway.accept import Accepted
 from gateway.admin.customers import Answer, Changed, Edit
-from mta.intake import EnvelopeRecipient, Proven, ReceivedEnvelope
+from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from sms.outcome import Done
 from store.engine.database import Database
-from store.engine.keys import public_id
 from store.results import Rules
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT
 from tests.benchmarks.load import plain_mail
 from tests.benchmarks.processes import scratch
-from tests.kit.store_harness import START, StoreHarness
+from tests.kit.store_harness import StoreHarness
 
 _WINDOW = 100
 _SHORT, _LONG = 1_000, 100_000
@@ -61,7 +61,7 @@ def _queue(world: StoreHarness, jobs: int) -> None:
 
     def add_all(tx, sizes: list[int]) -> list[None]:
         for size in sizes:
-            new = [world.new_job("447700900123", public_id=public_id("J", START)) for _ in range(size)]
+            new = [world.new_job("447700900123") for _ in range(size)]
             world.outbound.add_jobs(tx, new)
         return [None] * len(sizes)
 
@@ -108,7 +108,7 @@ def measure_users(effort: Effort) -> Iterator[Figure]:
     )
 
 
-def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Proven]:
+def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Principal]:
     with redirect_stdout(StringIO()):
         write_configuration(folder, "127.0.0.1:2525")
         with admin_session(folder / CONFIG_NAME) as desk:
@@ -127,7 +127,7 @@ def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Prove
     stack.callback(database.close)
     core = AcceptPath(config, database)
     core.book.load_now()
-    return core, Proven(customer_id=customer_id)
+    return core, Principal(customer_id=customer_id)
 
 
 def _address(number: int) -> str:
@@ -135,7 +135,7 @@ def _address(number: int) -> str:
 
 
 def _accepting(
-    runner: asyncio.Runner, core: AcceptPath, proven: Proven, users: int, mails: int
+    runner: asyncio.Runner, core: AcceptPath, proven: Principal, users: int, mails: int
 ) -> Callable[[], Sample]:
     numbers = count()
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from addressbook.senders import prove_by_address
 from cli.context import database_of
 from cli.setup import CONFIG_NAME
 from config.model import Config, load_config
 from gateway.accept import Accepted
-from mta.handler import prove_by_address
+from gateway.plan import plan
 from mta.intake import Decision, EnvelopeRecipient, ReceivedEnvelope
 from mta.reading.body import extract_text
 from mta.reading.mime import MailLimits, ParsedMail, read_mail
@@ -66,7 +67,7 @@ def _steps(core: AcceptPath, count: int) -> dict[str, Callable[[], Sample]]:
         "judging": timed(lambda raw: _judge(core, raw)),
         "judging, reading": timed(lambda raw: read_mail(raw, MailLimits())),
         "judging, the author's words": timed(lambda _: extract_text(read, submission.resolved.settings, subject="")),
-        "judging, planning": timed(lambda _: core.acceptance.plan(submission)),
+        "judging, planning": timed(lambda _: plan(submission, core.book.current, core.routes, core.clock.now())),
         f"keeping, {_TOGETHER} mails in a commit": lambda: asyncio.run(_keep(core, count)),
     }
 
@@ -89,7 +90,7 @@ def _mail(message_id: str) -> bytes:
 
 
 def _judge(core: AcceptPath, raw: bytes) -> Decision:
-    proven = prove_by_address(core.book.directory, "127.0.0.1")
+    proven = prove_by_address(core.book.current.directory, "127.0.0.1")
     core.judge.judge_recipient(proven, SENDER, RECIPIENT)
     return core.judge.judge(raw, _ENVELOPE, proven)
 

@@ -2,20 +2,22 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
+from sms.job import NewJob, NewMessage
 from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, ReceiptState, TextPart
 from sms.number import MobileNumber
 from sms.outcome import Problem, ProblemCode
+from sms.serialise import freeze_origins, freeze_settings
 from sms.settings import Settings, StatusReport
 from store.engine.database import Database
-from store.engine.keys import Keys, public_id, to_stored
-from store.jobs import NewJob, NewMessage, Outbound, Take
+from store.engine.keys import Keys, to_instant, to_stored
+from store.jobs import Outbound, Take
 from store.leases import Leases, NodeLeaseRequest
 from store.outbox import Outbox, TakeNotices
 from store.queue import Release, find_waiting, flush, hold, list_messages, release
 from store.receipts import Arrived
 from store.results import Cancel, CarrierAnswer, Recovery, ResultStore, Rules
-from store.serialise import freeze_origins, freeze_settings
 from store.views import find_job, load_reports
 from tests.kit.databases import EMPTY_POSTGRESQL
 
@@ -25,6 +27,7 @@ WRONG = Problem(code=ProblemCode.NUMBER_REFUSED, text="The carrier refused the n
 LOST = Problem(code=ProblemCode.LINK_LOST, text="The link was lost.")
 RESTARTED = Problem(code=ProblemCode.RESTARTED, text="The gateway was restarted.")
 SECOND = 1_000_000
+_INSTANTS = {"accepted_at", "due_at", "expires_at", "seen_until", "duplicate_until"}  # given as microseconds
 
 
 def empty(tx, items):
@@ -68,7 +71,6 @@ class StoreHarness:
             ),
         )
         settings = {
-            "public_id": public_id("J", START),
             "directory_version": 0,
             "customer_key": 1,
             "customer": "Example Ltd",
@@ -85,7 +87,6 @@ class StoreHarness:
             "mail": MailOrigin(reverse_path="anna@example.com", message_id="<1@example.com>", header=b"Subject: x\r\n"),
             "messages": tuple(
                 NewMessage(
-                    public_id=public_id("S", START),
                     given=f"{n}@sms.example.net",
                     number=MobileNumber(digits=n),
                     encoded=encoded,
@@ -98,9 +99,12 @@ class StoreHarness:
             "priority": Priority.NORMAL,
             "flash": False,
             "receipt_wanted": False,
-            "seen_until": self.now + 1,
+            "seen_until": self.now + SECOND,
+            "duplicate_until": self.now + SECOND,
         }
-        return NewJob(**{**settings, **changes})
+        values: dict[str, Any] = {**settings, **changes}
+        values |= {name: to_instant(values[name]) for name in _INSTANTS}
+        return NewJob(**values)
 
     def add(self, *numbers: str, **changes):
         return self.database.write_now(self.outbound.add_jobs, self.new_job(*numbers, **changes))

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from addressbook.senders import Principal
 from cli.__main__ import main
 from cli.context import database_of
 from cli.setup import CONFIG_NAME, write_configuration
 from config.model import Config, load_config
-from mta.intake import EnvelopeRecipient, Proven, ReceivedEnvelope
+from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from store.engine.database import Database
 from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill
@@ -95,12 +96,12 @@ def open_core(config: Config) -> HouseCore:
     return core
 
 
-def proven(core: AcceptPath, customer: str, user: str = "") -> Proven:
-    """Return the proof from a login of a customer, or of one of its users."""
-    found = core.book.directory.customer_named(customer)
+def proven(core: AcceptPath, customer: str, user: str = "") -> Principal:
+    """Return whom a login of a customer, or of one of its users, proves."""
+    found = core.book.current.directory.customer_named(customer)
     assert found is not None
-    who = core.book.directory.user(user) if user else None
-    return Proven(customer_id=found.id, user_id=who.id if who is not None else None)
+    who = core.book.current.directory.user(user) if user else None
+    return Principal(customer_id=found.id, user_id=who.id if who is not None else None)
 
 
 def judge(core: AcceptPath, customer: str, text: str = "Hello", *, to=("+447700900101",), sender: str = ANNA, **fields):

@@ -18,9 +18,9 @@ def core(house):
 
 
 def in_force(book: DirectoryFollower, name: str) -> tuple[object, str, str]:
-    customer = book.directory.customer_named("demo")
+    customer = book.current.directory.customer_named("demo")
     assert customer is not None
-    found = book.layers.resolve(customer.id, "mail", None, None, ()).explained[name]
+    found = book.current.layers.resolve(customer.id, "mail", None, None, ()).explained[name]
     return found.value, found.layer.value, found.origin
 
 
@@ -36,18 +36,18 @@ async def test_the_operators_file_is_the_system_layer_until_the_stored_one_says_
 
 async def test_a_refresh_without_changes_keeps_the_same_copy(core):
     await core.book.load()
-    directory, layers = core.book.directory, core.book.layers
+    directory, layers = core.book.current.directory, core.book.current.layers
     await core.book.refresh()
-    assert core.book.directory is directory
-    assert core.book.layers is layers
+    assert core.book.current.directory is directory
+    assert core.book.current.layers is layers
 
 
 async def test_a_change_of_another_process_is_followed_by_itself(core):
-    before = core.book.version
+    before = core.book.current.version
     core.book.start()
     administer(core.folder, f"user disable {ANNA}")
-    await until(lambda: core.book.version > before)
-    user = core.book.directory.user(ANNA)
+    await until(lambda: core.book.current.version > before)
+    user = core.book.current.directory.user(ANNA)
     assert user is not None
     assert not user.active
     await core.book.stop()

@@ -3,14 +3,16 @@
 import asyncio
 import re
 import shutil
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mta.handler import DiskReserve, MailHandler, MailRate, prove_by_address
-from mta.identify import Identity
+from addressbook.senders import Principal, prove_by_address
+from gateway.limits import DiskReserve, MailRate
+from mta.handler import MailHandler
 from mta.intake_pool import IntakePool
 from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
@@ -49,9 +51,7 @@ async def session(core, *, peer=OURS, customer: str = ""):
     made.peer, made.host_name = peer, "client.example.com"
     if customer:
         made.authenticated = True
-        made.auth_data = Identity(
-            customer_id=proven(core, customer).customer_id, user_id=None, method="PLAIN", login="x"
-        )
+        made.auth_data = Principal(customer_id=proven(core, customer).customer_id, login="x")
     return made
 
 
@@ -102,12 +102,12 @@ async def test_who_is_proven_may_send(peer, login, sender, code, core):
 
 async def test_a_login_counts_more_than_the_address(core):
     door, who = handler(core), await session(core, customer="rival")
-    assert door.proven(who) == proven(core, "rival")
+    assert door.principal(who) == replace(proven(core, "rival"), login="x")
 
 
 @pytest.mark.parametrize("client", ["192.0.2.7", "::ffff:192.0.2.7", "fe80::1%eth0", "not an address", ""])
 def test_an_address_proves_its_customer_or_nobody(client, core):
-    found = prove_by_address(core.book.directory, client)
+    found = prove_by_address(core.book.current.directory, client)
     assert found == (proven(core, "acme") if client.endswith("192.0.2.7") else None)
 
 

@@ -1,5 +1,6 @@
 """addressbook.hierarchy: which layer wins, what constraints do, and that remembering changes no answer."""
 
+import weakref
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -20,6 +21,10 @@ from addressbook.hierarchy import (
     refuse_country,
     resolve,
 )
+from addressbook.lists import DistributionLists
+from addressbook.people import Customer, Directory, Profile, User
+from addressbook.senders import Sender
+from addressbook.snapshot import Snapshot
 from sms.message import Priority
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal
@@ -262,10 +267,18 @@ def test_remembered_answers_are_those_of_resolving_from_nothing(
     all_layers = {kind: layer(kind, **patch) for kind, patch in stack.items()}
     stored = {STORED[kind]: item for kind, item in all_layers.items() if kind in STORED}
     further = [item for kind, item in all_layers.items() if kind not in STORED]
-    layers = Layers(version=1, layers=stored, constraints={1: rules})
+    snapshot = Snapshot(Directory(), Layers(layers=stored, constraints={1: rules}), DistributionLists())
     for _ in range(2):
-        assert layers.resolve(1, "mail", 2, 3, further) == resolve(all_layers.values(), [rules])
-        assert layers.resolve(1, "mail", 2, 3) == resolve(stored.values(), [rules])
+        assert snapshot.resolve(sender(3), "mail", further) == resolve(all_layers.values(), [rules])
+        assert snapshot.resolve(sender(3), "mail") == resolve(stored.values(), [rules])
+
+
+def sender(user: int) -> Sender:
+    return Sender(
+        customer=Customer(id=1, name="Acme"),
+        user=User(id=user, customer_id=1, address=f"{user}@acme.example.com"),
+        profile=Profile(id=2, customer_id=1, name="ops"),
+    )
 
 
 def test_only_the_layers_of_this_submission_apply() -> None:
@@ -303,8 +316,9 @@ def test_a_change_is_seen_by_the_new_layers_only() -> None:
 
 def test_users_without_settings_share_one_answer_and_memory_is_bounded() -> None:
     stored = {LayerKey(LayerKind.USER, user): layer(LayerKind.USER, max_parts=2) for user in range(1, 50)}
-    layers = Layers(layers=stored, remembered=10)
-    assert layers.resolve(1, "mail", 2, 1000) is layers.resolve(1, "mail", 2, 1001)
-    for user in range(1, 50):
-        assert layers.resolve(1, "mail", 2, user).settings.max_parts == 2
-    assert len(layers._answers) <= 10
+    snapshot = Snapshot(Directory(), Layers(layers=stored), DistributionLists(), most_settings=10)
+    assert snapshot.resolve(sender(1000), "mail") is snapshot.resolve(sender(1001), "mail")
+    answers = [weakref.ref(snapshot.resolve(sender(user), "mail")) for user in range(1, 50)]
+    kept = [resolved for answer in answers if (resolved := answer()) is not None]
+    assert len(kept) == 10
+    assert {resolved.settings.max_parts for resolved in kept} == {2}

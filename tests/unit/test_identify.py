@@ -10,8 +10,10 @@ import pytest
 from argon2 import PasswordHasher
 
 from addressbook.people import Credential, CredentialKind
-from mta.guesses import GuessLimits
-from mta.identify import Authenticator, Identity, hash_password
+from addressbook.senders import Principal
+from gateway.auth.authenticator import Authenticator, hash_password
+from gateway.auth.guesses import GuessLimits
+from mta.identify import login_hook
 from mta.smtp.server.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
 
@@ -19,7 +21,7 @@ HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 CLIENT = "192.0.2.1"
 FAILED = Refused(refusal=Refusal.AUTHENTICATION_FAILED)
 LATER = Refused(refusal=Refusal.RATE_LIMITED)
-DEMO = Identity(customer_id=7, user_id=3, method="password", login="demo")
+DEMO = Principal(customer_id=7, user_id=3, login="demo")
 
 
 class Counting(PasswordHasher):
@@ -129,7 +131,7 @@ async def test_everything_else_is_refused_alike_and_after_the_same_work(setup, m
 async def test_a_login_or_password_that_was_just_added_is_proven(setup):
     made = setup()
     made.added = {"new": credential(login="new"), "demo": credential(verifier=HASHER.hash("changed"))}
-    assert await made.prove("new") == Identity(customer_id=7, user_id=3, method="password", login="new")
+    assert await made.prove("new") == Principal(customer_id=7, user_id=3, login="new")
     made = setup()
     assert await made.prove(password="changed") == FAILED
     made.added = {"demo": credential(verifier=HASHER.hash("changed"))}
@@ -149,7 +151,9 @@ async def test_what_cannot_be_confirmed_is_refused_for_now_only(setup):
     made.known = False
     assert await made.prove() == DEMO
     assert await made.prove("nobody") == Refused(refusal=Refusal.INTERNAL)
-    result = await made.authenticator(None, client_session(), None, "PLAIN", LoginPassword(b"demo", b"wrong"))
+    result = await login_hook(made.authenticator)(
+        None, client_session(), None, "PLAIN", LoginPassword(b"demo", b"wrong")
+    )
     assert result.message == "454 4.7.0 Temporary authentication failure, try again later"
 
 
@@ -333,7 +337,7 @@ async def test_nothing_kept_holds_a_password(setup):
 )
 async def test_it_is_an_authenticator_of_aiosmtpd(setup, given, success, message):
     session = client_session()
-    result = await setup().authenticator(None, session, None, "PLAIN", given)
+    result = await login_hook(setup().authenticator)(None, session, None, "PLAIN", given)
     assert result.success is success
     assert result.message == message
     assert result.auth_data == (DEMO if success else None)
@@ -343,7 +347,7 @@ async def test_it_is_an_authenticator_of_aiosmtpd(setup, given, success, message
 async def test_who_guessed_too_much_hears_454(setup):
     made = setup(GuessLimits(failures=0))
     session = client_session()
-    result = await made.authenticator(None, session, None, "PLAIN", LoginPassword(b"demo", b"secret"))
+    result = await login_hook(made.authenticator)(None, session, None, "PLAIN", LoginPassword(b"demo", b"secret"))
     assert result.message == "454 4.7.0 Temporary authentication failure, try again later"
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mta.reading.dedup_keys import duplicate_key, mail_digest, resubmission_key
+from gateway.dedup_keys import duplicate_key, resubmission_key
+from mta.reading.dedup_keys import mail_digest
 from mta.reading.mime import MailLimits, ParsedMail, read_mail
 
 MAIL = b"Received: from a by b; Mon\r\n\tmore\r\nFrom: a@example.com\r\nDate: Mon, 23 Nov 2026 09:02:10 +0000\r\nMessage-ID: <1@example.com>\r\nSubject: x\r\n\r\nhello\r\n"

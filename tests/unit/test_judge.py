@@ -36,7 +36,7 @@ def core(module_house):
     ],
 )
 def test_who_may_send_as_whom(customer, login, author, user, core):
-    sender = core.judge.choose_sender(proven(core, customer, login), author)
+    sender = core.book.current.choose_sender(proven(core, customer, login), author)
     if user is None:
         assert isinstance(sender, Refused)
         assert sender.refusal is Refusal.SENDER_NOT_AUTHORISED
@@ -48,7 +48,7 @@ def test_who_may_send_as_whom(customer, login, author, user, core):
 
 @pytest.mark.parametrize(("author", "profile"), [(ANNA, "ops"), (BOB, "ops")])
 def test_the_default_profile_is_everybodys_who_has_no_other(author, profile, core):
-    assert core.judge.choose_sender(proven(core, "acme"), author).profile.name == profile
+    assert core.book.current.choose_sender(proven(core, "acme"), author).profile.name == profile
 
 
 def test_layers_of_customer_profile_and_user_are_in_force(core):

@@ -6,18 +6,17 @@ from datetime import timedelta
 
 import pytest
 
+from sms.job import NewMessage
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, Priority, ReceiptState, TextPart
 from sms.number import MobileNumber
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
 from sms.settings import StatusReport
-from store.engine.keys import public_id
-from store.jobs import NewMessage
 from store.outbox import NoticeEnd
 from store.results import CarrierAnswer, Rules
 from store.views import load_trace
-from tests.kit.store_harness import BUSY, LOST, SECOND, START, WRONG, StoreHarness
+from tests.kit.store_harness import BUSY, LOST, SECOND, WRONG, StoreHarness
 
 
 @pytest.fixture(name="world")
@@ -44,7 +43,6 @@ def test_a_job_goes_out_once_and_its_result_is_noted_when_all_its_messages_are_a
 def test_a_refused_recipient_is_stored_with_its_reason_and_holds_nothing_up(world):
     job = world.add("447700900101")
     refused = NewMessage(
-        public_id=public_id("S", START),
         given="x@sms.example.net",
         number=None,
         encoded=None,
@@ -67,7 +65,6 @@ def _messages_of(world, number):
     encoded = EncodedText(text="Hi", alphabet=Alphabet.GSM7, parts=(TextPart(text="Hi", udh=b"", payload=b"Hi"),))
     return (
         NewMessage(
-            public_id=public_id("S", START),
             given=f"{number}@sms.example.net",
             number=MobileNumber(digits=number),
             encoded=encoded,

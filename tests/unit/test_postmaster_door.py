@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
+from addressbook.senders import Principal
 from gateway.postmaster import Postmaster, PostmasterBounds
-from mta.identify import Identity
 from mta.postmaster import PostmasterDoor
 from mta.smtp.server.server import AuthResult, ServerSettings
 from tests.kit.smtp_door import QUICK, client_of, door
@@ -50,7 +50,7 @@ async def listening(core, *, login: bool = False, mailbox: bool = True, **bounds
         postmaster, domains=core.config.server.domains, hostname="mx.example.net", clock=core.clock
     )
     settings = ServerSettings(hostname="mx.example.net", connections=QUICK, auth_required=login, auth_needs_tls=False)
-    who = Identity(customer_id=proven(core, "acme").customer_id, user_id=None, method="PLAIN", login="x")
+    who = Principal(customer_id=proven(core, "acme").customer_id, login="x")
     hooks = handler(core, postmaster=at_door, authentication_required=login)
 
     def prove(*_):

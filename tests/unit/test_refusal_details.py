@@ -6,15 +6,16 @@ from hypothesis import strategies as st
 
 from addressbook.hierarchy import Constraints, LayerKind, refuse_country
 from addressbook.lists import DistributionList, DistributionLists
-from gateway.accept import RecipientRequest
-from mta.recipients import ListLookup, ParsedRecipients, RecipientTarget, TargetKind, open_lists
+from gateway.submission import RecipientRequest
+from mta.recipients import ParsedRecipients, RecipientTarget, TargetKind, open_lists
+from sms.job import NewMessage
 from sms.lifecycle import MessageState
 from sms.message import Alphabet
 from sms.number import parse_number
 from sms.outcome import Refusal, Refused
 from sms.parts import encode_text
 from sms.settings import Unencodable
-from store.jobs import NewMessage, _refuse_duplicate
+from store.jobs import _refuse_duplicate
 from templates.words import Dictionary, find_languages
 from tests.kit.status_samples import message, report
 from tests.unit.test_render import render, text_of
@@ -73,9 +74,7 @@ def detail_of_list(name: str, author: str = "anna@example.com") -> str:
     )
     target = RecipientTarget(kind=TargetKind.LIST, name=name)
     wanted = RecipientRequest(given=f"lista+{name}@sms.example.net", number="")
-    reached = open_lists(
-        ParsedRecipients(pairs=((wanted, target),)), ListLookup(lambda: lists, lambda _: ()), 1, author
-    )
+    reached = open_lists(ParsedRecipients(pairs=((wanted, target),)), lists, lambda _: (), 1, author)
     assert reached.wanted[0].refused is not None
     return reached.wanted[0].refused.detail
 
@@ -83,7 +82,7 @@ def detail_of_list(name: str, author: str = "anna@example.com") -> str:
 def detail_of_duplicate() -> str:
     encoded = encode_text("Hello", coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=1)
     assert not isinstance(encoded, Refused)
-    fresh = NewMessage(public_id="M.1", given="x", number=None, encoded=encoded, duplicate=b"d")
+    fresh = NewMessage(given="x", number=None, encoded=encoded, duplicate=b"d")
     return _refuse_duplicate(fresh, {b"d": "J.7"}).problem
 
 

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mta.identify import Identity
+from addressbook.senders import Principal
 from mta.smtp.server.server import AuthResult, ServerSettings
 from tests.kit.smtp_door import QUICK, client_of, door
 from tests.kit.testbed import ANNA, open_core, proven
@@ -27,7 +27,7 @@ async def listening(core):
     acme = proven(core, "acme").customer_id
 
     def prove(_server, _session, _envelope, _mechanism, given):
-        who = Identity(customer_id=acme, user_id=None, method="PLAIN", login=given.login.decode())
+        who = Principal(customer_id=acme, login=given.login.decode())
         return AuthResult(success=True, auth_data=who)
 
     settings = ServerSettings(hostname="mx.example.net", connections=QUICK, auth_needs_tls=False)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from sms.message import Priority, Replacement
 from sms.number import SenderId, SenderKind
+from sms.serialise import freeze_settings, thaw_settings
 from sms.settings import FIELDS, ReportFormat, Settings, TextSource
-from store.serialise import freeze_replaced, freeze_settings, thaw_replaced, thaw_settings
+from store.serialise import freeze_replaced, thaw_replaced
 
 SAMPLES = {
     "sender_id": SenderId(value="4477009", kind=SenderKind.NUMERIC),

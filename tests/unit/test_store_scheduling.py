@@ -25,10 +25,8 @@ def world(database_url):
     world.database.close()
 
 
-def night(begin: timedelta, end: timedelta) -> str:
-    frozen = freeze_blackouts((Blackout(start_at=START + begin, end_at=START + end),))
-    assert frozen is not None
-    return frozen
+def night(begin: timedelta, end: timedelta) -> tuple[Blackout, ...]:
+    return (Blackout(start_at=START + begin, end_at=START + end),)
 
 
 def dues(world: StoreHarness) -> list:
@@ -137,7 +135,7 @@ def twin(world: StoreHarness, *numbers: str, key: bytes = b"text", until: timede
     messages = tuple(
         replace(message, duplicate=key + number.encode()) for message, number in zip(job.messages, numbers, strict=True)
     )
-    job = replace(job, messages=messages, duplicate_until=world.now + int(until.total_seconds()) * SECOND)
+    job = replace(job, messages=messages, duplicate_until=to_instant(world.now) + until)
     return world.database.write_now(world.outbound.add_jobs, job)
 
 

@@ -8,8 +8,9 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from typing import Any, Protocol
+
+from gateway.limits import client_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +150,3 @@ class Listener:
         now = self.loop.time()
         for connection in list(self._connections):
             connection.tick(now)
-
-
-def client_network(address: str) -> str:
-    """Return what counts as one client: the address, the IPv4 address mapped into it, or its /64."""
-    if ":" not in address:
-        return address
-    parsed = IPv6Address(address.partition("%")[0])
-    return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.exploded[:19]

@@ -1,7 +1,7 @@
 """Wrong passwords of late, counted by whose login they were for and where they came from: what bounds guessing.
 
 The same wrong password for the same login counts once, and a proof under way counts as nothing yet: it takes a place
-that others wait for. Time is an argument. Not here: what proves a password (mta.identify).
+that others wait for. Time is an argument. Not here: what proves a password (authenticator).
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import IPv6Address
 from typing import Final
 
-from mta.smtp.server.listener import client_network
+from gateway.limits import client_network
 
 _WIDER_THAN_64: Final = (56, 48)
 

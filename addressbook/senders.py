@@ -1,0 +1,78 @@
+"""Whose submission it is: who was proven, and the customer, user and profile that a sender's address stands for.
+
+Not here: how a login is proven (gateway.auth), the records themselves (people), their settings (hierarchy).
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from addressbook.people import Customer, Directory, Profile, User
+from sms.outcome import Refusal, Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who was proven, by login or address range: a customer.
+
+    `user_id` is there where the login is bound to one user; `login` is empty for an address range.
+    """
+
+    customer_id: int
+    user_id: int | None = None
+    login: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who submits: the customer that pays, and the user and profile whose settings apply."""
+
+    customer: Customer
+    user: User | None = None
+    profile: Profile | None = None
+
+
+def prove_by_address(directory: Directory, client: str) -> Principal | None:
+    """Return the active customer whose address range holds a client's address."""
+    try:
+        address = ip_address(client.partition("%")[0])
+    except ValueError:
+        return None
+    customer = directory.customer_of_client(address)
+    return Principal(customer_id=customer.id) if customer is not None and customer.active else None
+
+
+def find_customer(directory: Directory, principal: Principal) -> Customer | Refused:
+    """Return the customer that was proven, refused where it is not active."""
+    customer = directory.customer(principal.customer_id)
+    if customer is None or not customer.active:
+        return _refused("This customer is not active.")
+    return customer
+
+
+def choose_sender(directory: Directory, principal: Principal, address: str) -> Sender | Refused:
+    """Return whom a sender's address stands for; it must be the proven customer's."""
+    customer = find_customer(directory, principal)
+    if isinstance(customer, Refused):
+        return customer
+    user = directory.user(address)
+    if user is not None and user.customer_id == customer.id:
+        if not user.active:
+            return _refused("This sender is not active.")
+        if principal.user_id not in (None, user.id):
+            return _refused("This login may send as its own user only.")
+        return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
+    if user is not None or principal.user_id is not None or not _may_speak_for(directory, customer, address):
+        return _refused("The sender address is neither a user nor of a domain of the authenticated customer.")
+    return Sender(customer=customer, profile=directory.profile_in_force(customer.id, None))
+
+
+def _may_speak_for(directory: Directory, customer: Customer, address: str) -> bool:
+    """Tell whether a customer may use an address that is no user's: of its domains, or of nobody's if it has none."""
+    owner = directory.customer_of_domain(address.rpartition("@")[2])
+    if owner is not None:
+        return owner.id == customer.id
+    return not customer.domains
+
+
+def _refused(detail: str) -> Refused:
+    return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail=detail)

@@ -1,0 +1,61 @@
+"""The address book as of one version: who may send, with which settings, to which lists.
+
+A snapshot never changes, so whoever holds one sees a single version from beginning to end, in any thread. It remembers
+its answers, within bounds: MAIL, each RCPT and DATA ask the same, and so does the next mail. Not here: how it follows
+the database (gateway.directory), the members of lists (store.lists).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+
+from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, Resolved
+from addressbook.lists import DistributionList, DistributionLists
+from addressbook.people import Directory
+from addressbook.senders import Principal, Sender, choose_sender, prove_by_address
+from sms.outcome import Refused
+
+_MOST_CLIENTS = 1_000
+_MOST_SENDERS = 10_000
+_MOST_SETTINGS = 5_000
+
+
+class Snapshot:
+    """Directory, layers and lists of one `version`."""
+
+    __slots__ = ("_choose_sender", "_prove_by_address", "_stored", "directory", "layers", "lists", "version")
+
+    def __init__(
+        self, directory: Directory, layers: Layers, lists: DistributionLists, most_settings: int = _MOST_SETTINGS
+    ) -> None:
+        self.version = directory.version
+        self.directory = directory
+        self.layers = layers
+        self.lists = lists
+        # The questions as they come: an answer holds no snapshot, so that nothing keeps an old one alive.
+        self._prove_by_address = lru_cache(_MOST_CLIENTS)(partial(prove_by_address, directory))
+        self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))
+        self._stored = lru_cache(most_settings)(layers.lay_stored)
+
+    def prove_by_address(self, client: str) -> Principal | None:
+        """Return the active customer whose address range holds a client's address."""
+        return self._prove_by_address(client)
+
+    def choose_sender(self, principal: Principal, address: str) -> Sender | Refused:
+        """Return whom a sender's address stands for; it must be the proven customer's."""
+        return self._choose_sender(principal, address)
+
+    def resolve(self, sender: Sender, service: str, further: Sequence[Layer] = ()) -> Resolved:
+        """Return the settings in force for a sender's submission; `further` are its list, message and trial layers.
+
+        Users without cells of their own share one answer per customer, service and profile.
+        """
+        user, profile = sender.user, sender.profile
+        own = user.id if user is not None and self.layers.has_cells(user.id) else None
+        stored = self._stored(sender.customer.id, service, profile.id if profile is not None else None, own)
+        return stored.with_further(further)
+
+    def layer_of_list(self, listed: DistributionList) -> Layer | None:
+        """Return the settings of a list, None where it has none of its own."""
+        layer = self.layers.layer(LayerKey(LayerKind.LIST, listed.id))
+        return None if layer is None else replace(layer, owner=listed.name)

@@ -1,0 +1,288 @@
+"""A submission decided: numbers, routes, texts, schedule, and everything else that is frozen with its job.
+
+Pure: the same submission, snapshot, routes and instant give the same plan, in any thread. The dry run, «explain» and
+the server share it. Not here: what a submission says and who sends it (the edges), storing (gateway.accept).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from addressbook.hierarchy import refuse_country
+from addressbook.people import Customer
+from addressbook.snapshot import Snapshot
+from gateway.dedup_keys import duplicate_key, resubmission_key
+from gateway.encode import Texts, encode_rows, encode_shared
+from gateway.routing import SEPARATOR, CarrierRoutes, Routed
+from gateway.submission import RecipientRequest, Submission
+from sms.job import NewJob, NewMessage
+from sms.message import EncodedText
+from sms.number import MobileNumber, country_of, parse_number
+from sms.outcome import ProblemCode, Refusal, Refused
+from sms.personalise import RowFault
+from sms.report import Addressee, Channel, NoticeKind, addressees
+from sms.schedule import Schedule, decide_schedule
+from sms.settings import ReportFormat, Settings, StatusReport
+
+_SEEN_FOR: Final = timedelta(days=7)
+_IN_DOUBT_FOR: Final = timedelta(minutes=15)
+_DUPLICATE_FOR: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMessage:
+    """What would become of one recipient; `duplicate_of` is the earlier address that names the same number.
+
+    `encoded` is its own text, None where it has that of the plan. `costs` are the labels of its carriers.
+    """
+
+    wanted: RecipientRequest
+    number: MobileNumber | None = None
+    refused: Refused | None = None
+    route: str = ""
+    costs: tuple[str, ...] = ()
+    duplicate_of: str = ""
+    encoded: EncodedText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPlan:
+    """A submission decided: each recipient judged, the texts made ready, when it goes out, and the `job` to be stored.
+
+    `refused` says why nothing of it may be kept; then there is no job, and `encoded` and `schedule` may be None.
+    `faults` has all rows that are to blame. `encoded` is also None where every recipient has a text of its own.
+    """
+
+    submission: Submission
+    encoded: EncodedText | None
+    messages: tuple[PlannedMessage, ...]
+    schedule: Schedule | None
+    job: NewJob | None = None
+    refused: Refused | None = None
+    faults: tuple[RowFault, ...] = ()
+
+    def encoded_of(self, message: PlannedMessage) -> EncodedText | None:
+        """Return the text that one of the recipients would get."""
+        return message.encoded or self.encoded
+
+    def unrepeatable(self) -> "JobPlan":
+        """Return the plan of a submission that is no repeat of one alike, and of which none will be."""
+        if self.job is None:
+            return self
+        messages = tuple(replace(message, digest=b"") for message in self.job.messages)
+        return replace(self, job=replace(self.job, messages=messages))
+
+
+def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now: datetime) -> JobPlan:
+    """Decide everything about a submission that was received at `now`, and store nothing.
+
+    `snapshot` is the one that its sender and settings were looked up in.
+    """
+    judged = _judge_all(submission, snapshot, routes)
+    texts = _encode(submission, judged, routes)
+    schedule = decide_schedule(submission.start_at, submission.blackouts, submission.resolved.settings.validity, now)
+    messages = tuple(
+        replace(message, encoded=texts.own[index]) if index in texts.own else message
+        for index, message in enumerate(judged)
+    )
+    refused = _refuse_all(submission, schedule, texts, messages)
+    job = None
+    if refused is None and isinstance(schedule, Schedule):
+        job = _new_job(submission, snapshot.version, schedule, texts.shared, messages, now)
+    return JobPlan(
+        submission=submission,
+        encoded=texts.shared,
+        messages=messages,
+        schedule=schedule if isinstance(schedule, Schedule) else None,
+        job=job,
+        refused=refused,
+        faults=texts.faults,
+    )
+
+
+def judge_number(
+    customer: Customer, text: str, settings: Settings, snapshot: Snapshot, routes: CarrierRoutes
+) -> tuple[MobileNumber, Routed] | Refused:
+    """Return the number that a text names and its route, or why this customer's SMS can't go there."""
+    number = parse_number(text, settings.default_country, strict=settings.strict_numbers)
+    if isinstance(number, Refused):
+        return number
+    constraints = snapshot.layers.constraints(customer.id)
+    if any(rule.countries is not None for rule in constraints):
+        refused = refuse_country(country_of(number), constraints)
+        if refused is not None:
+            return refused
+    routed = routes.explain(number, customer.name)
+    return routed if isinstance(routed, Refused) else (number, routed)
+
+
+def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes) -> list[PlannedMessage]:
+    first_given: dict[str, str] = {}
+    messages = []
+    customer, settings = submission.sender.customer, submission.resolved.settings
+    for wanted in submission.wanted[: settings.max_recipients + 1]:
+        judged = wanted.refused or judge_number(customer, wanted.number, settings, snapshot, routes)
+        if isinstance(judged, Refused):
+            messages.append(PlannedMessage(wanted=wanted, refused=judged))
+            continue
+        number, routed = judged
+        messages.append(
+            PlannedMessage(
+                wanted=wanted,
+                number=number,
+                route=routed.route,
+                costs=routed.costs,
+                duplicate_of=first_given.get(number.digits, ""),
+            )
+        )
+        first_given.setdefault(number.digits, wanted.given)
+    return messages
+
+
+def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Texts:
+    settings = submission.resolved.settings
+    wide = any(routes.wants_wide_reference(message.route) for message in messages if message.route)
+    lacking = {
+        index: routes.lacking_on(message.route)
+        for index, message in enumerate(() if routes.have_all else messages)
+        if message.route and not message.duplicate_of
+    }
+    if not submission.personalised:
+        return encode_shared(submission.text, settings, wide=wide, lacking=lacking)
+    rows = {
+        index: (message.wanted.row or message.wanted.number or message.wanted.given, message.wanted.values or {})
+        for index, message in enumerate(messages)
+        if message.refused is None and not message.duplicate_of
+    }
+    bad = [
+        (message.refused, RowFault(row=message.wanted.row, text=message.refused.detail))
+        for message in messages
+        if message.refused is not None and message.wanted.row
+    ]
+    return encode_rows(submission.text, rows, settings, bad, wide=wide, lacking=lacking)
+
+
+def _refuse_all(
+    submission: Submission, schedule: Schedule | Refused, texts: Texts, messages: tuple[PlannedMessage, ...]
+) -> Refused | None:
+    """Return why nothing of a submission may be kept: settings, size, instants, text, a row, or all recipients."""
+    settings = submission.resolved.settings
+    if submission.resolved.refused:
+        return submission.resolved.refused[0]
+    if len(messages) > settings.max_recipients:
+        return Refused(refusal=Refusal.JOB_TOO_LARGE, detail=f"At most {settings.max_recipients} recipients per job.")
+    if isinstance(schedule, Refused):
+        return schedule
+    refusals = [message.refused for message in messages if message.refused is not None]
+    if refusals and len(refusals) == len(messages) and not texts.faults:
+        return refusals[0]
+    if texts.refused is None and submission.dry_run and (submission.mail is None or not submission.mail.reverse_path):
+        return Refused(
+            refusal=Refusal.SENDER_NOT_AUTHORISED, detail="A dry run is answered by mail, and this one names no sender."
+        )
+    return texts.refused
+
+
+def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
+    submission: Submission,
+    version: int,
+    schedule: Schedule,
+    shared: EncodedText | None,
+    messages: Sequence[PlannedMessage],
+    now: datetime,
+) -> NewJob:
+    sender, resolved = submission.sender, submission.resolved
+    settings = resolved.settings
+    address = submission.mail.reverse_path if submission.mail is not None else ""
+    ways = addressees(settings.status_channel, address, settings.push_url)
+    return NewJob(
+        directory_version=version,
+        customer_key=sender.customer.id,
+        customer=sender.customer.name,
+        profile=sender.profile.name if sender.profile is not None else "",
+        user_address=sender.user.address if sender.user is not None else "",
+        service=submission.service.value,
+        reference=submission.reference,
+        accepted_at=now,
+        due_at=schedule.due_at,
+        expires_at=schedule.expires_at,
+        blackouts=schedule.blackouts,
+        # Never where there is nobody to tell.
+        report=settings.status_report if ways and not submission.dry_run else StatusReport.NEVER,
+        settings=resolved.settings_json,
+        origins=resolved.origins_json,
+        mail=submission.mail,
+        messages=tuple(
+            _new_message(submission, message, message.encoded or shared)
+            for message in messages
+            if not message.duplicate_of
+        ),
+        sender=settings.sender_id,
+        priority=settings.priority,
+        flash=settings.flash,
+        receipt_wanted=settings.delivery_receipt or _asks_for_success(submission),
+        notices=_first_notices(submission, ways),
+        channel=settings.status_channel,
+        push_url=settings.push_url,
+        seen_until=now + (_SEEN_FOR if submission.identified else _IN_DOUBT_FOR),
+        duplicate_until=now + _DUPLICATE_FOR,
+        dry_run=submission.dry_run,
+    )
+
+
+def _new_message(submission: Submission, message: PlannedMessage, encoded: EncodedText | None) -> NewMessage:
+    wanted, number, refused = message.wanted, message.number, message.refused
+    if number is None or encoded is None:
+        refused = refused or Refused(refusal=Refusal.INTERNAL)
+        return NewMessage(
+            given=wanted.given,
+            number=None,
+            encoded=None,
+            notify=wanted.notify,
+            orcpt=wanted.orcpt,
+            reason=refused.refusal.value,
+            problem=refused.detail,
+        )
+    customer, dry_run = submission.sender.customer.name, submission.dry_run
+    digest = duplicate = b""
+    if submission.digest:
+        # A dry run does not make the submission that follows it a repeat.
+        digest = resubmission_key(submission.digest, customer, ("dry-run " if dry_run else "") + number.digits)
+    if submission.resolved.settings.duplicate_detection and not dry_run:
+        duplicate = duplicate_key(customer, number.digits, encoded.text + encoded.cut)
+    return NewMessage(
+        given=wanted.given,
+        number=number,
+        encoded=encoded,
+        notify=wanted.notify,
+        orcpt=wanted.orcpt,
+        reason=ProblemCode.DRY_RUN.value if dry_run else "",
+        problem=_name_carriers(message) if dry_run else "",
+        digest=digest,
+        duplicate=duplicate,
+        route=message.route,
+    )
+
+
+def _first_notices(submission: Submission, ways: tuple[Addressee, ...]) -> tuple[tuple[NoticeKind, Addressee], ...]:
+    if submission.dry_run:
+        address = submission.mail.reverse_path if submission.mail is not None else ""
+        return ((NoticeKind.DRY_RUN, (Channel.MAIL, address)),) if address else ()
+    # Apart from status_report, which is about the result: «first only» is first_report with status_report never.
+    if not submission.resolved.settings.first_report:
+        return ()
+    return tuple((NoticeKind.ACCEPTED, way) for way in ways)
+
+
+def _name_carriers(message: PlannedMessage) -> str:
+    """Return the carriers that would be tried, best first, each with the label of what it costs."""
+    carriers = message.route.split(SEPARATOR)
+    told = [f"{name} ({cost})" if cost else name for name, cost in zip(carriers, message.costs, strict=True)]
+    return f" {SEPARATOR} ".join(told)
+
+
+def _asks_for_success(submission: Submission) -> bool:
+    """Tell whether a DSN on success was asked for, which needs the network's receipt (RFC 3461 §5.2.4)."""
+    dsn = submission.resolved.settings.report_format is ReportFormat.DSN
+    return dsn and any("SUCCESS" in wanted.notify.upper() for wanted in submission.wanted)

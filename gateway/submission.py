@@ -1,0 +1,52 @@
+"""What somebody wants sent, whatever door it came by: values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from addressbook.hierarchy import Resolved
+from addressbook.senders import Sender
+from sms.message import MailOrigin, Origin
+from sms.outcome import Refused
+from sms.schedule import Blackout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientRequest:
+    """One recipient as asked for: the address or field as given, and the text of its number, or why it holds none.
+
+    `values` fill the placeholders of a personalised text. `row` names the row of a table, in which any fault refuses
+    the whole submission; it is empty elsewhere.
+    """
+
+    given: str
+    number: str
+    refused: Refused | None = None
+    notify: str = ""
+    orcpt: str = ""
+    values: Mapping[str, str] | None = None
+    row: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What is to be sent to whom, with the settings in force.
+
+    `digest` names its content among those of its sender; empty where repeats can't be told. One that is not
+    `identified` by its sender but by its content alone is known for minutes, and until its client heard the answer. A
+    `personalised` text has placeholders. A dry run is planned like any other and answered with the plan.
+    """
+
+    sender: Sender
+    service: Origin
+    wanted: tuple[RecipientRequest, ...]
+    text: str
+    resolved: Resolved
+    mail: MailOrigin | None = None
+    reference: str = ""
+    digest: bytes = b""
+    identified: bool = True
+    start_at: datetime | None = None
+    blackouts: tuple[Blackout, ...] = ()
+    personalised: bool = False
+    dry_run: bool = False
