@@ -1,10 +1,9 @@
-"""Who may send: customers, profiles, users, credentials, address ranges, and the snapshot that answers for them.
+"""Who may send: customers, profiles, users, credentials, address ranges, and the snapshot of them.
 
-A `Directory` never changes: `apply` returns the next one and copies only the indexes that a change touches, so a reader
-in any thread sees one version from beginning to end. Every look-up costs the same with a hundred or 100,000 users.
+A `Directory` never changes: `apply` returns the next one and copies only the indexes that a change touches, so that a
+reader in any thread sees one version throughout. Every look-up costs the same with a hundred or 100,000 users.
 
-Not here: how a sender is proven (mta.identify), the settings of these people (hierarchy) and how they are stored
-(store.directory).
+Not here: how a sender is proven (mta.identify), their settings (hierarchy), storing them (store.directory).
 """
 
 import re
@@ -27,7 +26,7 @@ _IDEOGRAPHIC_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # RFC 3490 §3.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """Who pays. `domains` are the proven sender domains as canonical A-labels, each owned by one customer only."""
+    """Who pays. `domains` are the proven sender domains as canonical A-labels; only one customer owns each."""
 
     id: int
     name: str
@@ -58,7 +57,7 @@ class User:
 
 
 class CredentialKind(StrEnum):
-    """What a login proves itself with: a password's argon2 verifier, or a certificate's SHA-256 in lower-case hex."""
+    """What proves a login: a password's argon2 verifier, or a certificate's SHA-256 in lower-case hex."""
 
     PASSWORD = "password"  # noqa: S105 - the name of the kind, no secret
     CERTIFICATE = "certificate"
@@ -87,7 +86,7 @@ class AddressRange:
 def canonical_domain(text: str) -> str | None:
     """Return the one form of a domain: lower-case A-labels without the final dot; None if it is no host name.
 
-    Non-transitional, as UTS #46 §4 advises: `ß` and `ss` stay two domains with perhaps two owners.
+    Non-transitional, as UTS #46 §4 advises: `ß` and `ss` stay two domains, since they may have two owners.
     """
     given = text.strip().removesuffix(".")
     if given.isascii():
@@ -110,8 +109,8 @@ def _a_label(label: str) -> str:
 def canonical_address(text: str) -> str | None:
     """Return the one form of a mail address, None if it is none.
 
-    Blanks around it and the `SMTP:` of a proxyAddresses value fall away, the local part is case-folded and loses quotes
-    that it does not need (RFC 5321 §4.1.2), the domain is canonical.
+    Blanks around it and the `SMTP:` of a proxyAddresses value are removed, the local part is case-folded and loses
+    unneeded quotes (RFC 5321 §4.1.2), the domain is canonical.
     """
     given = text.strip()
     if given[:5].lower() == "smtp:":
@@ -135,15 +134,15 @@ def canonical_login(text: str) -> str:
 
 
 def canonical_name(text: str) -> str:
-    """Return the form in which names of customers and profiles are compared; what is shown keeps its spelling."""
+    """Return the form in which names of customers and profiles are compared; the shown name keeps its spelling."""
     return unicodedata.normalize("NFC", " ".join(text.split())).casefold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryChange:
-    """What is different in `version`: the new state of each record by key, None where it is gone.
+    """The changes of `version`: the new state of each record by key, None if it was removed.
 
-    `ranges` is the whole new set, None where no range changed.
+    `ranges` is the whole new set, None if no range changed.
     """
 
     version: int
@@ -171,7 +170,7 @@ def _index_ranges(ranges: Iterable[AddressRange]) -> _Networks:
 
 
 def _merged(records: Mapping[_Key, _Record], changed: Mapping[_Key, _Record | None]) -> Mapping[_Key, _Record]:
-    """Return the records with the changed ones replaced or removed: the same object where nothing changed."""
+    """Return the records with the changed ones replaced or removed: the same object if nothing changed."""
     if not changed:
         return records
     merged = dict(records)
@@ -185,7 +184,7 @@ def _merged(records: Mapping[_Key, _Record], changed: Mapping[_Key, _Record | No
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """The hash tables of one version; a change copies only those that it touches."""
+    """The hash tables of one version; a change copies only those that it modifies."""
 
     customers: Mapping[int, Customer]
     customer_names: Mapping[str, Customer]
@@ -214,7 +213,7 @@ def _moved_addresses(index: _Index, changed: Mapping[int, User | None]) -> Mappi
     if not changed:
         return index.addresses
     addresses = dict(index.addresses)
-    # All old addresses go before any new one comes: two users may swap theirs in one change.
+    # Remove all old addresses before adding new ones: two users may swap theirs in one change.
     for key in changed:
         before = index.users.get(key)
         if before is not None:
@@ -224,9 +223,9 @@ def _moved_addresses(index: _Index, changed: Mapping[int, User | None]) -> Mappi
 
 
 class Directory:
-    """Everybody who may send, as of one `version`. All look-ups are by hash and answer None for strangers.
+    """All who may send, as of one `version`. All look-ups are by hash and return None for strangers.
 
-    Texts may be given as they come: names, logins, domains and addresses are made canonical here.
+    Names, logins, domains and addresses may be given in any form: they are made canonical here.
     """
 
     __slots__ = ("_index", "ranges", "version")
@@ -259,7 +258,7 @@ class Directory:
         )
 
     def apply(self, change: DirectoryChange) -> "Directory":
-        """Return the directory after the change; this one stays as it is."""
+        """Return the directory after the change; this one does not change."""
         index = self._index
         customers = _merged(index.customers, change.customers)
         profiles = _merged(index.profiles, change.profiles)
@@ -283,7 +282,7 @@ class Directory:
         return self._index.customers.get(customer_id)
 
     def customer_named(self, name: str) -> Customer | None:
-        """Return the customer of this name, however it is capitalised."""
+        """Return the customer of this name, in any case."""
         return self._index.customer_names.get(canonical_name(name))
 
     def customer_of_domain(self, domain: str) -> Customer | None:
@@ -302,7 +301,7 @@ class Directory:
         return owner
 
     def customer_of_client(self, client: IpAddress) -> Customer | None:
-        """Return the customer whose narrowest address range holds this client; IPv4 in IPv6 counts as IPv4."""
+        """Return the customer of the narrowest address range with this client; IPv4 in IPv6 counts as IPv4."""
         if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
             client = client.ipv4_mapped
         number, bits = int(client), client.max_prefixlen
@@ -318,11 +317,11 @@ class Directory:
         return self._index.profiles.get(profile_id)
 
     def profile_named(self, customer_id: int, name: str) -> Profile | None:
-        """Return the customer's profile of this name, however it is capitalised."""
+        """Return the customer's profile of this name, in any case."""
         return self._index.profile_names.get((customer_id, canonical_name(name)))
 
     def profile_in_force(self, customer_id: int, user: User | None) -> Profile | None:
-        """Return the profile whose settings apply: the user's own, else the customer's default."""
+        """Return the profile in force: the user's own, else the customer's default."""
         profile_id = user.profile_id if user is not None else None
         if profile_id is None:
             customer = self._index.customers.get(customer_id)

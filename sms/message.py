@@ -69,7 +69,7 @@ class EncodedText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """One recipient as given. `notify` and `orcpt` are RFC 3461 §4.1 and §4.2, decoded; empty where none came."""
+    """One recipient as given. `notify` and `orcpt` are RFC 3461 §4.1 and §4.2, decoded; empty if none came."""
 
     given: str
     number: MobileNumber

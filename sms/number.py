@@ -131,9 +131,9 @@ _UNREADABLE = MappingProxyType(
 def parse_number(text: str, default_country: str, *, strict: bool = False) -> MobileNumber | Refused:
     """Return the handset's number that the text names, or why it names none.
 
-    `default_country` is ISO 3166-1 alpha-2, empty where national numbers cannot be read; `strict` demands a number that
-    is valid in the metadata, not only possible. Separators are blank - . / ( ), and a `tel:` prefix is ignored.
-    Refusals: NUMBER_MALFORMED, NUMBER_IMPOSSIBLE, NUMBER_CANNOT_RECEIVE, NUMBER_INVALID; details are ASCII.
+    `default_country` is ISO 3166-1 alpha-2, empty if national numbers cannot be read; `strict` demands a number that is
+    valid in the metadata, not only possible. Separators are blank - . / ( ), and a `tel:` prefix is ignored. Refusals:
+    NUMBER_MALFORMED, NUMBER_IMPOSSIBLE, NUMBER_CANNOT_RECEIVE, NUMBER_INVALID; details are ASCII.
     """
     if len(text) > _LONGEST_TEXT:
         detail = f"A number has at most {_MOST_DIGITS} digits: this text is too long to be one."
@@ -180,7 +180,7 @@ def _find_malformation(written: str) -> str:
 
 
 def _choose_reading(written: str, region: str) -> _Reading:
-    """Return the best reading by the rules of the module; `region` is empty where there is no default country."""
+    """Return the best reading by the rules of the module; `region` is empty if there is no default country."""
     digits = written.translate(_SEPARATORS)
     if len(digits.removeprefix("+")) > _MOST_WRITTEN_DIGITS:
         return _impossible(f"has more than {_MOST_DIGITS} digits: check it, and give each number its own address")

@@ -1,7 +1,7 @@
-"""When something that failed is tried again, and when its peer is left alone: one ladder of waits, one breaker.
+"""When a failed attempt is retried, and when its peer is paused: one ladder of waits, one breaker.
 
-Pure: instants and chance are arguments. It stands in the core since the store puts parts off by it. Not here: who
-tries, and the ladders themselves, which stand beside what they are for.
+Pure: instants and chance are arguments. It is in the core because the store delays parts with it. Not here: the
+attempts themselves, and the ladders, which are beside their users.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ _DOUBLINGS = 16
 class Ladder:
     """The waits after the first, second, … failure; the last one repeats.
 
-    Chance makes a wait `least` to `most` times as long, so that what failed together does not come back together.
-    `expire_after` counts from the beginning, not from the first failure; None never ends.
+    Chance makes a wait `least` to `most` times as long, so that attempts that failed together are not retried together.
+    `expire_after` counts from the start, not from the first failure; None never ends.
     """
 
     waits: Sequence[timedelta]
@@ -36,12 +36,12 @@ class Ladder:
         return cls(waits=tuple(min(first * 2**step, longest) for step in range(_DOUBLINGS + 1)), least=least)
 
     def wait(self, failures: int, chance: float = 0.0, *, at_least: timedelta | None = None) -> timedelta:
-        """Return the wait after so many failures in a row (from 1); `chance` is 0 to 1."""
+        """Return the wait after n `failures` in a row (from 1); `chance` is 0 to 1."""
         wait = self.waits[min(max(failures, 1), len(self.waits)) - 1]
         return max(wait, at_least or wait) * (self.least + (self.most - self.least) * chance)
 
     def next_at(self, failures: int, began_at: datetime, now: datetime, chance: float) -> datetime | None:
-        """Return when to try again, None where the time is over; the last try falls on the end itself."""
+        """Return when to retry, None if the time is over; the last attempt is exactly at the end."""
         due = now + self.wait(failures, chance)
         if self.expire_after is None:
             return due
@@ -50,13 +50,13 @@ class Ladder:
 
 
 def chance_of(key: int) -> float:
-    """Return 0 to 1 for a row's key: the same at every try, and different for its neighbours."""
+    """Return 0 to 1 for a row's key: the same at every attempt, and different for its neighbours."""
     return key % 101 / 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerRule:
-    """A breaker opens after so many `failures` in a row, and after a rest when there are `again` more of them."""
+    """A breaker opens after `failures` failures in a row, and after a rest again after `again` more."""
 
     failures: int
     rests: Ladder
@@ -65,7 +65,7 @@ class BreakerRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """What is remembered of one peer: failures and rests in a row, until when it rests, and whether a call probes.
+    """The state of one peer: failures and rests in a row, until when it rests, and whether a call probes it.
 
     Instants are seconds of one clock. After each success it is `CLOSED` again.
     """
@@ -76,15 +76,15 @@ class Breaker:
     probing: bool = False
 
     def may_call(self, now: float) -> bool:
-        """Tell whether a call may go out now; after a rest one at a time, where callers say `started`."""
+        """Return whether a call may start now; after a rest one at a time, if callers use `started`."""
         return now >= self.open_until and not self.probing
 
     def started(self) -> "Breaker":
-        """Return the breaker once a call that `may_call` granted has gone out."""
+        """Return the breaker after the start of a call that `may_call` allowed."""
         return replace(self, probing=True) if self.rests else self
 
     def ended(self) -> "Breaker":
-        """Return the breaker after a call that told nothing about the peer."""
+        """Return the breaker after a call without news about the peer."""
         return replace(self, probing=False)
 
     def failed(self, now: float, rule: BreakerRule) -> "Breaker":

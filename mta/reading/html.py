@@ -18,7 +18,7 @@ from mta.reading.html_bounds import bounded_html
 from mta.reading.html_marks import Removal, Styles, has_no_size, judge_element, read_styles
 
 QUOTE_MARK: Final = "\ue000"
-"""A line that stands for quoted history (a private use code point; the same in the input is dropped)."""
+"""The line that replaces quoted history (a private use code point; the same in the input is dropped)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class Submitted(NamedTuple):
 
     @property
     def udh(self) -> bytes:
-        """The user data header, empty where there is none."""
+        """The user data header, empty if there is none."""
         return message_octets(self.pdu)[0]
 
     @property
