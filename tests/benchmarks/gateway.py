@@ -13,7 +13,8 @@ from config.example import render_config
 from gateway.admin.customers import add_range, all_of
 from gateway.admin.settings import of_customer, set_settings
 from mta.sending.sign import KeyKind, new_key
-from tests.benchmarks.processes import Running, free_port, python, running
+from tests.benchmarks.processes import Running, python, running
+from tests.kit.ports import free_port
 
 RECIPIENT = f"+447700900123@{DOMAIN}"
 SENDER = "anna@example.com"

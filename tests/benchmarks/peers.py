@@ -11,7 +11,8 @@ from pathlib import Path
 
 from cli.setup import DOMAIN
 from tests.benchmarks.figures import MissingPeerError
-from tests.benchmarks.processes import Running, answers, free_port, program, python, running
+from tests.benchmarks.processes import Running, answers, program, python, running
+from tests.kit.ports import free_port
 
 _SERVICES = """\
 cleanup unix n - n - 0 cleanup

@@ -14,8 +14,9 @@ from tests.benchmarks.figures import Effort, Figure, MissingPeerError, Sample, p
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.load import smtp_source
 from tests.benchmarks.peers import Server, postfix, smtp_sink
-from tests.benchmarks.processes import Running, answers, free_port, program, running, scratch
+from tests.benchmarks.processes import Running, answers, program, running, scratch
 from tests.benchmarks.sending import simulator
+from tests.kit.ports import free_port
 
 _KANNEL = """\
 group = core

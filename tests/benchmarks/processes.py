@@ -30,12 +30,6 @@ def program(name: str, package: str) -> str:
     return found
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def scratch(mode: int = 0o755) -> Iterator[Path]:
     """Give a folder on the real disk, which is deleted at the end: durability on a memory disk would say nothing."""

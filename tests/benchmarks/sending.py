@@ -16,7 +16,8 @@ from tests.benchmarks.figures import Effort, Figure, Sample, Series, microsecond
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.load import smtp_source
 from tests.benchmarks.peers import smtp_sink
-from tests.benchmarks.processes import ROOT, Running, free_port, python, running, scratch
+from tests.benchmarks.processes import ROOT, Running, python, running, scratch
+from tests.kit.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

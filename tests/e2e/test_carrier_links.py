@@ -1,8 +1,8 @@
 """The links to carriers on the real process: how they are bound, what TLS demands of them, and how one is tried by hand."""
 
 import asyncio
+import signal
 import ssl
-import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,8 @@ from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet
 from sms.parts import encode_text
 from sms.settings import Unencodable
-from tests.kit.installation import ROOT, free_port
+from tests.kit.forked_program import ForkedProgram
+from tests.kit.ports import free_port
 
 NUMBER = "447700900123"
 
@@ -186,37 +187,28 @@ async def test_a_refused_bind_is_said_with_its_status_and_tried_again(site):
 
 @pytest.fixture
 async def centre(tmp_path):
-    """Return a function that starts `python -m smpp.simulator.simulator` and returns its port."""
+    """Return a function that starts `python -m smpp.simulator` and returns its port."""
     running = []
 
     async def start(*options: str) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "smpp.simulator", "--port", "0", "--system-id", "gateway", *options),
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        running.append(process)
-        assert process.stdout is not None
-        return int(await asyncio.wait_for(process.stdout.readline(), 60))
+        program = ForkedProgram("smpp.simulator", "--port", "0", "--system-id", "gateway", *options, outputs=(1,))
+        lines = program.lines()
+        running.append((program, lines))
+        return int(await asyncio.wait_for(anext(lines), 60))
 
     yield start
-    for process in running:
-        process.terminate()
-        await process.communicate()  # to the end of its output, so that the pipe is closed too
+    for program, lines in running:
+        program.send_signal(signal.SIGTERM)
+        await lines.aclose()
+        await program.wait()
 
 
 async def try_carrier(site, *options: str, code: int = 0) -> str:
     """Run `carrier test` as a process, as an operator does, and return what it prints."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "carrier", "test", "--config", str(site.file), *options, f"+{NUMBER}"),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, complained = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == code, said + complained
-    return said.decode() + complained.decode()
+    words = ("carrier", "test", "--config", str(site.file), *options, f"+{NUMBER}")
+    ended, said = await asyncio.wait_for(ForkedProgram("cli", *words, outputs=(1, 2)).communicate(), 60)
+    assert ended == code, said
+    return said
 
 
 async def test_a_carrier_is_tried_with_one_sms_and_its_receipt_is_shown(site, centre, tmp_path):

@@ -12,7 +12,8 @@ from smpp.simulator.simulator import Simulator
 from smpp.wire.bodies import SubmitSm
 from smpp.wire.tlv import Tag
 from sms.alphabet import decode_gsm7
-from tests.kit.installation import Installation, free_port
+from tests.kit.installation import Installation
+from tests.kit.ports import free_port
 
 LATIN, PLAIN = "447700900140", "447700900141"
 LATIN_DIALECT = {"default_alphabet": "latin-1", "default_data_coding": 3}

@@ -17,7 +17,8 @@ from smpp.simulator.simulator import Simulator
 from smpp.wire.bodies import DataSm
 from smpp.wire.tlv import Tag
 from sms.message import ReceiptState
-from tests.kit.installation import Installation, free_port
+from tests.kit.installation import Installation
+from tests.kit.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

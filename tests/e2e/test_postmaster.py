@@ -8,8 +8,9 @@ import dkim
 import pytest
 
 from mta.sending.sign import KeyKind, new_key
-from tests.kit.installation import DOMAIN, SENDER, Installation, free_port
+from tests.kit.installation import DOMAIN, SENDER, Installation
 from tests.kit.mail_servers import Peer
+from tests.kit.ports import free_port
 
 MAIL = (
     b"From: Bob <bob@example.org>\r\nTo: postmaster@sms.example.net\r\nSubject: Your mail\r\n"

@@ -15,6 +15,7 @@ import pytest
 from smpp.simulator.script import Script, Treatment
 from smpp.wire.statuses import Status
 from store.engine.database import connect
+from tests.kit.forked_program import ForkedProgram
 from tests.kit.installation import ROOT, SENDER, Installation, addresses, mail
 
 BUSY = Treatment(status=Status.RSYSERR)
@@ -22,11 +23,7 @@ BUSY = Treatment(status=Status.RSYSERR)
 
 async def serve(site: Installation, seconds: float = 120) -> tuple[int, str]:
     """Start a gateway that must not come up; return its exit code and what it says."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", "serve", "--config", str(site.file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
-    )
-    _, said = await asyncio.wait_for(process.communicate(), seconds)
-    return process.returncode or 0, said.decode()
+    return await asyncio.wait_for(ForkedProgram("cli", "serve", "--config", str(site.file)).communicate(), seconds)
 
 
 def change(site: Installation, old: str, new: str) -> None:

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from smpp.simulator.script import Script
-from tests.kit.installation import SENDER, Installation, addresses, free_port, mail
+from tests.kit.installation import SENDER, Installation, addresses, mail
+from tests.kit.ports import free_port
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 

@@ -16,7 +16,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -36,6 +35,7 @@ from store.engine.database import connect, migrate
 from store.engine.opening import make_private
 from tests.kit.one_database import kinds_of
 from tests.kit.peer import require_peer
+from tests.kit.ports import free_port
 
 SQLITE_NAME = "mail2sms.db"
 SQLITE_IN_ITS_FOLDER = f"sqlite:///{SQLITE_NAME}"
@@ -120,8 +120,7 @@ class PostgresqlServer:
             os.chown(self._folder, self._user, -1)
             if self._call("test", "-x", str(programs / "postgres")).returncode:
                 self._programs = self._copy_of(programs)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
 
     def _copy_of(self, programs: Path) -> Path:
         """Copy programs to a folder that their user may read; pip's look for libraries in a folder beside theirs."""

@@ -30,8 +30,9 @@ from smpp.simulator.simulator import Simulator
 from store.engine.database import connect, migrate
 from tests.benchmarks.processes import cpu_of_tree, memory_of_tree
 from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill
-from tests.kit.gateway_process import GatewayProcess
+from tests.kit.forked_program import ForkedProgram
 from tests.kit.in_process import undo_a_command
+from tests.kit.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = "sms.example.net"
@@ -64,7 +65,7 @@ class Installation:
         self._boxed = False
         self.more_carriers: list[dict] = []
         self._tables = tables
-        self._process: GatewayProcess | None = None
+        self._process: ForkedProgram | None = None
         self._log: list[str] = []
         self._reading: asyncio.Task | None = None
         self._killed = False
@@ -129,7 +130,7 @@ class Installation:
         """Start the gateway and return when it takes mail; RuntimeError with its last output if it ends instead."""
         if self._killed:
             self._let_the_lease_run_out()
-        self._process = GatewayProcess("serve", "--config", str(self.file))
+        self._process = ForkedProgram("cli", "serve", "--config", str(self.file))
         ready = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read_log(self._process, ready))
         try:
@@ -140,8 +141,8 @@ class Installation:
 
     async def _read_log(self, process, ready) -> None:
         async for line in process.lines():
-            self._log.append(line.decode())
-            if b"event=listening" in line and not ready.done():
+            self._log.append(line)
+            if "event=listening" in line and not ready.done():
                 ready.set_result(None)
         if not ready.done():
             ready.set_exception(RuntimeError("the gateway ended:\n" + "".join(self._log[-20:])))
@@ -177,7 +178,7 @@ class Installation:
         return memory_of_tree(self._running.pid, peak=peak)
 
     @property
-    def _running(self) -> GatewayProcess:
+    def _running(self) -> ForkedProgram:
         assert self._process is not None
         return self._process
 
@@ -315,14 +316,6 @@ def _first_installation() -> Path:
     return folder
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def mail(text: str, *, to=("+447700900123",), message_id: str = "", sender: str = SENDER, subject: str = "") -> bytes:
     """Return a plain mail."""
     message = EmailMessage()
@@ -340,4 +333,4 @@ def addresses(*numbers: str) -> list[str]:
     return [f"{number}@{DOMAIN}" for number in numbers]
 
 
-__all__ = ["DOMAIN", "ROOT", "SENDER", "Installation", "addresses", "free_port", "mail"]
+__all__ = ["DOMAIN", "ROOT", "SENDER", "Installation", "addresses", "mail"]

@@ -1,10 +1,12 @@
-"""Everything that a gateway loads, at its start or with its first mail: what tests.kit.gateway_process forks from."""
+"""All that a gateway loads, at its start or with its first mail, and our other programs: tests.kit.forked_program forks it."""
 
 import gc
 from importlib import import_module
 
 for name in (
     "cli.serve",
+    "cli.carriers",
+    "smpp.simulator.simulator",
     "uvloop",
     "tls.nameservers",
     "dns.asyncresolver",

@@ -17,6 +17,7 @@ import pytest
 
 from tests.kit.installation import DOMAIN
 from tests.kit.peer import find_program, require_peer
+from tests.kit.ports import free_port
 
 MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
@@ -63,11 +64,6 @@ virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{uid}
 virtual_minimum_uid = 1
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class PostfixRelay:

@@ -33,17 +33,12 @@ from tests.kit.mail_servers import (
     server_context,
 )
 from tests.kit.peer import find_program, require_peer
+from tests.kit.ports import free_port
 from tls.nameservers import DnsResolver
 from tls.policy import TlsLevel
 from tls.resolver import Lookup
 
 KEPT = timedelta(days=1)
-
-
-def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
 
 
 def digest_of(identity: Identity) -> str:

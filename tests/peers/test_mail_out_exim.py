@@ -21,6 +21,7 @@ from sms.outcome import Done, ProblemCode, Retry
 from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
 from tests.kit.mail_servers import HOST, Mail, make_deliverer, one_host
 from tests.kit.peer import find_program, require_peer
+from tests.kit.ports import free_port
 
 USER = 65000
 
@@ -70,10 +71,7 @@ def exim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exim]:
         assert program is not None
         world = make_world(tmp_path_factory.mktemp("world"))
         names = [*NO_TLSA, "TLS 1.0 only", "no STARTTLS"]
-        opened = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-        ports = {name: each.getsockname()[1] for name, each in zip(names, opened, strict=True)}
-        for each in opened:
-            each.close()
+        ports = {name: free_port() for name in names}
         for name, port in ports.items():
             for file in world.peers.get(name, world.peers["good"]).write(folder / "keys", str(port)):
                 os.chown(file, USER, USER)

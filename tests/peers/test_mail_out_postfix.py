@@ -19,6 +19,7 @@ from sms.outcome import Done, Failed, ProblemCode, Retry
 from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
 from tests.kit.mail_servers import DOMAIN, HOST, Mail, make_deliverer, one_host
 from tests.kit.peer import find_program, require_peer
+from tests.kit.ports import free_port
 from tls.policy import TlsLevel
 from tls.resolver import TableResolver
 
@@ -49,14 +50,6 @@ class Postfix:
         return [file.read_bytes() for file in sorted((self.mailbox / "box" / "new").glob("*"))]
 
 
-def free_ports(count: int) -> list[int]:
-    opened = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in opened]
-    for each in opened:
-        each.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
 def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postfix]:
     program = find_program("postfix")
@@ -68,7 +61,7 @@ def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postfix]:
     folder.chmod(0o755)
     owner = pwd.getpwnam("postfix")
     names = [*NO_TLSA, "TLS 1.0 only", "no STARTTLS"]
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    ports = {name: free_port() for name in names}
     world = make_world(tmp_path_factory.mktemp("world"))
     for name in ("queue", "data", "mail"):
         (folder / name).mkdir()

@@ -16,7 +16,8 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from tests.kit.installation import DOMAIN, Installation, free_port
+from tests.kit.installation import DOMAIN, Installation
+from tests.kit.ports import free_port
 from tests.peers.postfix_relay import PostfixRelay
 
 S1 = Path(__file__).parents[1] / "e2e" / "samples" / "s1.eml"

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from smpp.simulator.simulator import Simulator
-from tests.kit.installation import free_port
 from tests.kit.peer import find_program, require_peer
+from tests.kit.ports import free_port
 
 KANNEL = """\
 group = core

@@ -14,7 +14,7 @@ from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from sms.number import MobileNumber
 from sms.outcome import Done
-from tests.kit.installation import free_port
+from tests.kit.ports import free_port
 from tests.kit.smpp import ACME, NUMBER, Listener, account_of, client_of, parts_of, submit_all
 from tests.peers.smpp.node import centres
 

@@ -11,8 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import pytest
 import pytest_asyncio
 
-from tests.kit.installation import Installation, free_port
+from tests.kit.installation import Installation
 from tests.kit.peer import require_peer
+from tests.kit.ports import free_port
 from tests.peers.smpp.dialects import LONG
 from tests.peers.smpp.tls import Authority, relay
 

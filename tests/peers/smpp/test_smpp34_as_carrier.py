@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 import smpp34
 
-from tests.kit.installation import Installation, free_port
+from tests.kit.installation import Installation
+from tests.kit.ports import free_port
 from tests.peers.smpp.dialects import DIALECTS, LONG
 from tests.peers.smpp.tls import Authority, relay
 
