@@ -1,11 +1,10 @@
-"""The layers of settings: which value is in force, where it came from, and what the constraints made of it.
+"""The layers of settings: which value is in force, its origin, and what the constraints changed.
 
 A layer is a set of cells of one owner. A field without a cell is unmanaged there; a cell holds UNSET (inherit), NONE
-(the field's neutral value, inheritance ends) or a value. `Layers` keeps the stored layers of everybody, as of one
-version.
+(the field's neutral value, inheritance ends) or a value. `Layers` has all stored layers as of one version.
 
-Not here: parsing of values (sms.settings), who somebody is (people), what was asked before (snapshot), what a refusal
-does to a submission (gateway.plan).
+Not here: parsing values (sms.settings), identities (people), the cache (snapshot), what a refusal does to a submission
+(gateway.plan).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +24,7 @@ from sms.settings import FIELDS, NONE, UNSET, Settings, SettingsPatch
 class LayerKind(StrEnum):
     """Every layer, weak to strong: the order of definition is the order of strength.
 
-    `TRIAL` is the what-if of `explain` and bound by no lock. `CONSTRAINT` is no layer: it decided a clamped value.
+    `TRIAL` is the what-if of `explain` and ignores locks. `CONSTRAINT` is no layer: it decided a clamped value.
     """
 
     BUILT_IN = "built-in"
@@ -46,7 +45,7 @@ STRENGTH: Final[Mapping[LayerKind, int]] = MappingProxyType({kind: index for ind
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one layer says of one field, and from where: `manual:anna`, `file:people.csv …, line 12, sms-id`."""
+    """The value of one field in one layer, with its origin: `manual:anna`, `file:people.csv …, line 12, sms-id`."""
 
     value: object
     origin: str
@@ -75,9 +74,9 @@ def layer_of(kind: LayerKind, patch: SettingsPatch, origin: str | Mapping[str, s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
-    """What an owner allows those below it; `kind` is SYSTEM or CUSTOMER. None means any.
+    """The limits of an owner for those below it; `kind` is SYSTEM or CUSTOMER. None means any.
 
-    A locked field is decided by this owner (a customer's services belong to it) and layers beneath cannot change it.
+    This owner decides a locked field (a customer's services belong to it), and layers below cannot change it.
     """
 
     kind: LayerKind
@@ -95,7 +94,7 @@ class Constraints:
         return "the system" if self.kind is LayerKind.SYSTEM else f"{self.kind} {self.owner}".rstrip()
 
     def locks(self, field_name: str, kind: LayerKind) -> bool:
-        """Tell whether a cell of this layer is barred by the owner's lock."""
+        """Return whether the owner's lock bars a cell of this layer."""
         if field_name not in self.locked or kind is LayerKind.TRIAL:
             return False
         last_allowed = LayerKind.SERVICE if self.kind is LayerKind.CUSTOMER else self.kind
@@ -104,7 +103,7 @@ class Constraints:
 
 @dataclass(frozen=True, slots=True)
 class Shadowed:
-    """A cell that did not decide, and why not."""
+    """A cell without effect, and why."""
 
     value: object
     layer: LayerKind
@@ -117,7 +116,7 @@ class Shadowed:
 class Explained:
     """The value of one field with the layer and origin that decided it; `shadowed` has the other cells, last first.
 
-    `ended` says that the deciding cell was NONE, so the value is the field's neutral one.
+    `ended`: the deciding cell was NONE, so that the value is the field's neutral one.
     """
 
     value: object
@@ -130,7 +129,7 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clamped:
-    """A stored or asked value that a constraint changed; `by` is a sentence that the sender may read."""
+    """A stored or requested value that a constraint changed; `by` is a sentence that the sender may read."""
 
     field: str
     wanted: object
@@ -140,9 +139,9 @@ class Clamped:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """The settings in force with their explanation; without slots, since it remembers its own JSON.
+    """The settings in force with their explanation; without slots, since it caches its own JSON.
 
-    `refused` is empty where the submission may go on; each entry's detail names field and constraint.
+    `refused` is empty if the submission may continue; each entry's detail names field and constraint.
     """
 
     settings: Settings
@@ -151,7 +150,7 @@ class Resolved:
     clamped: tuple[Clamped, ...] = ()
 
     def origins(self) -> dict[str, tuple[str, str]]:
-        """Return per field that is not built-in the layer and origin that decided it, for the job's frozen record."""
+        """Return the deciding layer and origin of each field that is not built-in, for the job's stored record."""
         return {
             name: (item.layer.value, item.origin)
             for name, item in self.explained.items()
@@ -160,18 +159,18 @@ class Resolved:
 
     @cached_property
     def settings_json(self) -> str:
-        """The settings as a job freezes them."""
+        """The settings as a job stores them."""
         return freeze_settings(self.settings)
 
     @cached_property
     def origins_json(self) -> str:
-        """The origins as a job freezes them."""
+        """The origins as a job stores them."""
         return freeze_origins(self.origins())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stacked:
-    """Layers laid over each other, before the clamps: what further layers can be laid upon."""
+    """The result of some layers before the clamps; further layers can follow."""
 
     settings: Settings
     explained: Mapping[str, Explained]
@@ -196,7 +195,7 @@ _BUILT_IN: Final = _built_in()
 
 
 def _why_barred(name: str, layer: Layer, constraints: Iterable[Constraints]) -> str:
-    """Return the sentence why this layer's cell does not count, empty where it does."""
+    """Return why this layer's cell does not count, empty if it does."""
     if layer.kind is LayerKind.MESSAGE and not FIELDS[name].message_may_set:
         return f"{name} cannot be set by a message"
     for constraint in constraints:
@@ -285,7 +284,7 @@ def _sender_refused(sender: SenderId, rule: Constraints) -> Refused:
 
 
 def resolve(layers: Iterable[Layer], constraints: Sequence[Constraints] = ()) -> Resolved:
-    """Return what is in force when these layers lie on the built-in one, whatever order they are given in.
+    """Return the settings in force with these layers above the built-in one, in any order of arguments.
 
     A cell of a field that does not exist raises KeyError. Constraints are those of the system, then of the customer.
     """
@@ -294,7 +293,7 @@ def resolve(layers: Iterable[Layer], constraints: Sequence[Constraints] = ()) ->
 
 
 def refuse_country(country: str, constraints: Iterable[Constraints]) -> Refused | None:
-    """Return why a recipient's country (ISO 3166, two letters, empty if unknown) is refused, None where it is not."""
+    """Return why a recipient's country (ISO 3166, two letters, empty if unknown) is refused, None if it is not."""
     for rule in constraints:
         if rule.countries is not None and country not in rule.countries:
             allowed = ", ".join(sorted(rule.countries)) or "no country"
@@ -307,7 +306,7 @@ def refuse_country(country: str, constraints: Iterable[Constraints]) -> Refused 
 
 @dataclass(frozen=True, slots=True)
 class LayerKey:
-    """Whose stored layer: the record's key (0 for the system), and the service where `kind` is SERVICE."""
+    """Names a stored layer: the record's key (0 for the system), and the service if `kind` is SERVICE."""
 
     kind: LayerKind
     owner_id: int = 0
@@ -316,7 +315,7 @@ class LayerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayersChange:
-    """What is different in `version`: new layers and constraints by key, None where they are gone."""
+    """The changes of `version`: new layers and constraints by key, None if they were removed."""
 
     version: int
     layers: Mapping[LayerKey, Layer | None] = field(default_factory=dict)
@@ -325,14 +324,14 @@ class LayersChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSettings:
-    """The stored layers of somebody laid over each other: in force as they are, or with further layers upon them."""
+    """The combined stored layers of one sender: in force alone, or with further layers above them."""
 
     stacked: _Stacked
     constraints: tuple[Constraints, ...]
     resolved: Resolved
 
     def with_further(self, further: Sequence[Layer]) -> Resolved:
-        """Return what is in force with a submission's own layers; `resolved` itself where they say nothing."""
+        """Return the settings in force with a submission's own layers; `resolved` itself if they are empty."""
         laid = sorted((layer for layer in further if layer.cells), key=lambda layer: STRENGTH[layer.kind])
         return _constrain(_lay(self.stacked, laid, self.constraints), self.constraints) if laid else self.resolved
 
@@ -340,7 +339,7 @@ class StoredSettings:
 class Layers:
     """All stored layers and constraints as of one version; `constraints` has the system's under key 0.
 
-    A change makes a new object. `snapshot.Snapshot` remembers what was asked.
+    A change makes a new object. `snapshot.Snapshot` caches the results.
     """
 
     __slots__ = ("_constraints", "_layers", "version")
@@ -357,7 +356,7 @@ class Layers:
         self._constraints = constraints
 
     def apply(self, change: LayersChange) -> "Layers":
-        """Return the layers after the change; this object stays as it is."""
+        """Return the layers after the change; this object does not change."""
         layers, constraints = dict(self._layers), dict(self._constraints)
         for key, layer in change.layers.items():
             if layer is None:
@@ -381,7 +380,7 @@ class Layers:
         return tuple(rules for rules in found if rules is not None)
 
     def stack(self, customer_id: int, service: str, profile_id: int | None, user_id: int | None) -> tuple[Layer, ...]:
-        """Return the stored layers that apply, weak to strong; a layer that nobody stored is left out."""
+        """Return the stored layers that apply, weak to strong; layers that do not exist are left out."""
         keys = [
             LayerKey(LayerKind.SYSTEM),
             LayerKey(LayerKind.CUSTOMER, customer_id),
@@ -401,15 +400,15 @@ class Layers:
         user_id: int | None = None,
         further: Sequence[Layer] = (),
     ) -> Resolved:
-        """Return what is in force for a submission; `further` are its list, message and trial layers, if it has any."""
+        """Return the settings in force for a submission; `further` are its list, message and trial layers, if any."""
         return self.lay_stored(customer_id, service, profile_id, user_id).with_further(further)
 
     def lay_stored(self, customer_id: int, service: str, profile_id: int | None, user_id: int | None) -> StoredSettings:
-        """Return the stored layers that apply, laid over each other."""
+        """Return the stored layers that apply, combined."""
         rules = self.constraints(customer_id)
         stacked = _lay(_BUILT_IN, self.stack(customer_id, service, profile_id, user_id), rules)
         return StoredSettings(stacked=stacked, constraints=rules, resolved=_constrain(stacked, rules))
 
     def has_cells(self, user_id: int) -> bool:
-        """Tell whether a user has layers of its own."""
+        """Return whether a user has own layers."""
         return LayerKey(LayerKind.USER, user_id) in self._layers or LayerKey(LayerKind.PINNED, user_id) in self._layers

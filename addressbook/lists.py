@@ -1,7 +1,7 @@
-"""Distribution lists: who may write to one, whom it reaches, and which values its members bring.
+"""Distribution lists: their authors, their members, and the members' values.
 
 The lists themselves are part of the address book in memory; members are read when a mail comes (store.lists). Not here:
-how a text is filled with values (sms.personalise).
+filling a text with values (sms.personalise).
 """
 
 import re
@@ -20,7 +20,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}", re.ASCII)
 class DistributionList:
     """A list of one customer; its address is `lista+NAME@DOMAIN`.
 
-    `authors` are canonical addresses, `@` and a domain, or `*` for everybody of the customer; nobody else may write.
+    `authors` are canonical addresses, `@` and a domain, or `*` for everybody of the customer; only they may write.
     """
 
     id: int
@@ -30,7 +30,7 @@ class DistributionList:
     authors: frozenset[str] = frozenset()
 
     def permits(self, address: str) -> bool:
-        """Tell whether a sender of the list's customer may write to it."""
+        """Return whether a sender of the list's customer may write to it."""
         if EVERYBODY in self.authors:
             return True
         canonical = canonical_address(address)
@@ -54,11 +54,11 @@ class DistributionLists:
         self._by_name = {(item.customer_id, canonical_name(item.name)): item for item in lists}
 
     def named(self, customer_id: int, name: str) -> DistributionList | None:
-        """Return the customer's list of this name, however it is capitalised."""
+        """Return the customer's list of this name, in any case."""
         return self._by_name.get((customer_id, canonical_name(name)))
 
     def permitted(self, customer_id: int, name: str, author: str) -> DistributionList | Refused:
-        """Return the customer's list of this name where the author may write to it."""
+        """Return the customer's list of this name if the author may write to it."""
         found = self.named(customer_id, name)
         if found is None:
             return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=f"There is no list {name}.")
@@ -70,12 +70,12 @@ class DistributionLists:
 
 
 def is_list_name(text: str) -> bool:
-    """Tell whether a text can name a list: up to 51 letters, digits, `.`, `_` and `-`, for it stands in an address."""
+    """Return whether a text can name a list in an address: up to 51 letters, digits, `.`, `_` and `-`."""
     return _NAME.fullmatch(text) is not None
 
 
 def canonical_author(text: str) -> str | None:
-    """Return the one form of an author: an address, `@domain` or `*`; None for what is none."""
+    """Return the one form of an author: an address, `@domain` or `*`; None if it is none."""
     given = text.strip()
     if given == EVERYBODY:
         return given

@@ -1,4 +1,4 @@
-"""Whose submission it is: who was proven, and the customer, user and profile that a sender's address stands for.
+"""Whose submission it is: the proven principal, and the customer, user and profile of the sender's address.
 
 Not here: how a login is proven (gateway.auth), the records themselves (people), their settings (hierarchy).
 """
@@ -12,9 +12,9 @@ from sms.outcome import Refusal, Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who was proven, by login or address range: a customer.
+    """The customer that a login or an address range proved.
 
-    `user_id` is there where the login is bound to one user; `login` is empty for an address range.
+    `user_id` is set if the login belongs to one user; `login` is empty for an address range.
     """
 
     customer_id: int
@@ -24,7 +24,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who submits: the customer that pays, and the user and profile whose settings apply."""
+    """The sender of a submission: the customer that pays, and the user and profile whose settings apply."""
 
     customer: Customer
     user: User | None = None
@@ -32,7 +32,7 @@ class Sender:
 
 
 def prove_by_address(directory: Directory, client: str) -> Principal | None:
-    """Return the active customer whose address range holds a client's address."""
+    """Return the active customer whose address range contains a client's address."""
     try:
         address = ip_address(client.partition("%")[0])
     except ValueError:
@@ -42,7 +42,7 @@ def prove_by_address(directory: Directory, client: str) -> Principal | None:
 
 
 def find_customer(directory: Directory, principal: Principal) -> Customer | Refused:
-    """Return the customer that was proven, refused where it is not active."""
+    """Return the proven customer, refused if it is not active."""
     customer = directory.customer(principal.customer_id)
     if customer is None or not customer.active:
         return _refused("This customer is not active.")
@@ -50,7 +50,7 @@ def find_customer(directory: Directory, principal: Principal) -> Customer | Refu
 
 
 def choose_sender(directory: Directory, principal: Principal, address: str) -> Sender | Refused:
-    """Return whom a sender's address stands for; it must be the proven customer's."""
+    """Return the sender with this address, which must belong to the proven customer."""
     customer = find_customer(directory, principal)
     if isinstance(customer, Refused):
         return customer
@@ -67,7 +67,7 @@ def choose_sender(directory: Directory, principal: Principal, address: str) -> S
 
 
 def _may_speak_for(directory: Directory, customer: Customer, address: str) -> bool:
-    """Tell whether a customer may use an address that is no user's: of its domains, or of nobody's if it has none."""
+    """Return whether a customer may use an address without a user: of its domains, or of a free one if it has none."""
     owner = directory.customer_of_domain(address.rpartition("@")[2])
     if owner is not None:
         return owner.id == customer.id

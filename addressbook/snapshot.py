@@ -1,8 +1,8 @@
 """The address book as of one version: who may send, with which settings, to which lists.
 
-A snapshot never changes, so whoever holds one sees a single version from beginning to end, in any thread. It remembers
-its answers, within bounds: MAIL, each RCPT and DATA ask the same, and so does the next mail. Not here: how it follows
-the database (gateway.directory), the members of lists (store.lists).
+A snapshot never changes, so that its reader in any thread sees one version throughout. It caches a bounded number of
+answers, since MAIL, each RCPT, DATA and the next mail ask the same. Not here: following the database
+(gateway.directory), the members of lists (store.lists).
 """
 
 from collections.abc import Sequence
@@ -32,23 +32,23 @@ class Snapshot:
         self.directory = directory
         self.layers = layers
         self.lists = lists
-        # The questions as they come: an answer holds no snapshot, so that nothing keeps an old one alive.
+        # No answer refers to a snapshot, so that nothing keeps an old one alive.
         self._prove_by_address = lru_cache(_MOST_CLIENTS)(partial(prove_by_address, directory))
         self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))
         self._stored = lru_cache(most_settings)(layers.lay_stored)
 
     def prove_by_address(self, client: str) -> Principal | None:
-        """Return the active customer whose address range holds a client's address."""
+        """Return the active customer whose address range contains a client's address."""
         return self._prove_by_address(client)
 
     def choose_sender(self, principal: Principal, address: str) -> Sender | Refused:
-        """Return whom a sender's address stands for; it must be the proven customer's."""
+        """Return the sender with this address, which must belong to the proven customer."""
         return self._choose_sender(principal, address)
 
     def resolve(self, sender: Sender, service: str, further: Sequence[Layer] = ()) -> Resolved:
         """Return the settings in force for a sender's submission; `further` are its list, message and trial layers.
 
-        Users without cells of their own share one answer per customer, service and profile.
+        Users without own cells share one answer per customer, service and profile.
         """
         user, profile = sender.user, sender.profile
         own = user.id if user is not None and self.layers.has_cells(user.id) else None
@@ -56,6 +56,6 @@ class Snapshot:
         return stored.with_further(further)
 
     def layer_of_list(self, listed: DistributionList) -> Layer | None:
-        """Return the settings of a list, None where it has none of its own."""
+        """Return the settings of a list, None if it has no own ones."""
         layer = self.layers.layer(LayerKey(LayerKind.LIST, listed.id))
         return None if layer is None else replace(layer, owner=listed.name)

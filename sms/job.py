@@ -1,6 +1,6 @@
-"""A job as it is accepted: everything that is decided before it is stored, so that nothing of it is asked again.
+"""An accepted job: everything that is decided before it is stored.
 
-Its public ids and the numbers of its parts are the store's. Not here: how it is decided (gateway.plan).
+The store gives the public ids and the reference numbers of parts. Not here: the decisions (gateway.plan).
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from sms.settings import StatusChannel, StatusReport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMessage:
-    """One recipient to store; `encoded` is None where it was refused, and then `reason` and `problem` say why.
+    """One recipient to store; `encoded` is None if it was refused; then `reason` and `problem` say why.
 
-    `digest` makes a repeat known, `duplicate` the same text to the same number, where that is to be detected.
+    `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected.
     """
 
     given: str
@@ -36,9 +36,9 @@ class NewMessage:
 class NewJob:
     """One accepted submission. `settings` and `origins` are JSON (sms.serialise).
 
-    `directory_version` is the one its settings were resolved with: the job is not stored if it moved meanwhile.
-    A dry run is stored ended: its messages are cancelled and never due. Its digests are known until `seen_until`, its
-    duplicates until `duplicate_until`.
+    `directory_version` is that of its settings: the job is not stored if the version has changed. A dry run is stored
+    as ended: its messages are cancelled and never due. Its digests are kept until `seen_until`, its duplicates until
+    `duplicate_until`.
     """
 
     directory_version: int

@@ -1,6 +1,6 @@
-"""Settings as JSON and back: what a job freezes at acceptance is read again exactly, whatever changed since.
+"""Settings as JSON and back: a job's settings at acceptance are read exactly, whatever changed since.
 
-A field that a later version added reads as its built-in value; one that it dropped is ignored.
+A field added by a later version has its built-in value; a removed one is ignored.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return int(value.total_seconds())
     if isinstance(value, SenderId):
-        return format_setting(value)  # a number with its plus: by its digits alone a short one reads as a short code
+        return format_setting(value)  # a number with its plus: without it a short one reads as a short code
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

@@ -97,7 +97,7 @@ def open_core(config: Config) -> HouseCore:
 
 
 def proven(core: AcceptPath, customer: str, user: str = "") -> Principal:
-    """Return whom a login of a customer, or of one of its users, proves."""
+    """Return the principal of a login of a customer, or of one of its users."""
     found = core.book.current.directory.customer_named(customer)
     assert found is not None
     who = core.book.current.directory.user(user) if user else None
