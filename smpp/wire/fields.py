@@ -83,7 +83,7 @@ class Integer:
 class CString:
     """A C-octet string of at most `limit` octets with its NUL; Latin-1 in both directions, so that no octet is lost.
 
-    The limit of a `loose` one binds only who assigns it: names, passwords and ids are read at any length.
+    The limit of a `loose` one binds only who assigns it: names, passwords and ids may have any length here.
     """
 
     limit: int

@@ -152,7 +152,7 @@ class Content:
             self._keep(region)
 
     def _lines_fit(self, region: bytes) -> bool:
-        """Whether every line in the region is short enough, searched in steps of the longest line allowed."""
+        """Return whether every line in the region is short enough, searched in steps of the longest line."""
         limit, length = self._limits.line, len(region)
         start = -self._column
         while length - start > limit:

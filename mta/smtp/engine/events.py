@@ -94,7 +94,7 @@ class Capabilities:
     bare_addresses: bool = False
 
     def offers_auth(self, *, tls: bool) -> bool:
-        """Whether AUTH may be used now."""
+        """Return whether AUTH may be used now."""
         return bool(self.mechanisms) and (tls or not (self.auth_needs_tls or self.tls_required))
 
 

@@ -171,7 +171,7 @@ def _mailbox(match: re.Match[str]) -> str | None:
 
 
 def _address_literal(text: str) -> bool:
-    """Whether the text is an IPv4 or IPv6 address literal, RFC 5321 §4.1.3; no general literal is registered."""
+    """Return whether the text is an IPv4 or IPv6 address literal (RFC 5321 §4.1.3); no general one is registered."""
     try:
         if text[:5].upper() == "IPV6:":
             IPv6Address(text[5:])

@@ -51,7 +51,7 @@ class Timeouts:
         self._block_since = self.now
 
     def exhausted_by_command(self) -> bool:
-        """Whether the peer took too long for a command or for the session."""
+        """Return whether the peer took too long for a command or for the session."""
         limits, now = self._limits, self.now
         return now - self._waiting_since > limits.command or now - self._started_at > limits.session
 
