@@ -9,6 +9,7 @@ import smtplib
 import socket
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import make_msgid
@@ -21,7 +22,7 @@ from cli.serve import run
 from cli.setup import DOMAIN, PASSWORD_NAME, write_configuration
 from config.model import Config
 from mta.sandbox import Sandbox, StoredMail
-from process.gateway import Gateway
+from process.gateway import Gateway, running_gateway
 from process.log import configure_log
 from smpp.simulator.record import Shown
 
@@ -66,9 +67,9 @@ def _free_port() -> int:
 async def _play(config: Config, box: Sandbox, password: str, *, once: bool) -> None:
     database = database_of(config)
     database.open(serving=True)
-    gateway = Gateway(config, database)
-    await gateway.start()
-    try:
+    async with AsyncExitStack() as stack:
+        stack.callback(database.close)
+        gateway = await stack.enter_async_context(running_gateway(config, database))
         port = config.listeners[0].address.port
         mail = compose_sample()
         _show("1. The mail, as Outlook would send it", _without_headers_of_no_interest(mail))
@@ -83,9 +84,6 @@ async def _play(config: Config, box: Sandbox, password: str, *, once: bool) -> N
         click.echo(f"Serving on 127.0.0.1:{port} until Ctrl-C. Send more: login «demo», password «{password}»,")
         click.echo(f"recipient {PHONE}@{DOMAIN}. Status mails go to the sandbox mailbox and nowhere else.")
         await _serve_on(gateway, box)
-    finally:
-        await gateway.stop()
-        database.close()
 
 
 def compose_sample() -> EmailMessage:

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
@@ -17,10 +18,10 @@ import structlog
 
 from cli.context import config_option, database_of, read_config
 from config.model import Config
-from process.gateway import Gateway
+from process.gateway import running_gateway
 from process.log import configure_log
 from process.routes import contradictions_of
-from store.engine.database import Database, StorageError
+from store.engine.database import StorageError
 from tls.contexts import ContextError
 
 log = structlog.get_logger()
@@ -54,43 +55,33 @@ async def serve_until_told(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, told)
     database = database_of(config)
-    try:
-        gateway = await _start(config, database)
-    except (StorageError, ContextError, OSError, ValueError) as error:
-        click.echo(f"cannot start: {error}", err=True)
-        sys.exit(1)
-    for sentence in await asyncio.to_thread(contradictions_of, config.carriers, gateway.core.book.current):
-        log.warning("configuration", problem=sentence)
-    tune_gc()
-    notify_system("READY=1")
-    waits = [asyncio.ensure_future(told.wait()), asyncio.ensure_future(gateway.lost.wait())]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    notify_system("STOPPING=1")
-    log.info("stopping")
-    await gateway.stop()
-    database.close()
+    async with AsyncExitStack() as stack:
+        try:
+            for name in database.open(serving=True):
+                log.info("migrated", migration=name)
+            stack.callback(database.close)
+            gateway = await stack.enter_async_context(running_gateway(config, database))
+        except (StorageError, ContextError, OSError, ValueError) as error:
+            click.echo(f"cannot start: {error}", err=True)
+            sys.exit(1)
+        for sentence in await asyncio.to_thread(contradictions_of, config.carriers, gateway.directory.current):
+            log.warning("configuration", problem=sentence)
+        tune_gc()
+        notify_system("READY=1")
+        await _first(told, gateway.lost)
+        notify_system("STOPPING=1")
+        log.info("stopping")
     if gateway.lost.is_set():
         click.echo("another node has taken over what was this one's: start again under a lease of its own", err=True)
         sys.exit(1)
 
 
-async def _start(config: Config, database: Database) -> Gateway:
-    for name in database.open(serving=True):
-        log.info("migrated", migration=name)
-    try:
-        gateway = Gateway(config, database)
-        try:
-            await gateway.start()
-        except BaseException:
-            # A carrier may be taking already what an earlier process left queued: its answers are waited for.
-            await gateway.stop()
-            raise
-    except BaseException:
-        database.close()
-        raise
-    return gateway
+async def _first(*events: asyncio.Event) -> None:
+    """Return when one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 def tune_gc() -> None:

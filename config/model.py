@@ -147,7 +147,8 @@ class ServerOptions:
         "Holds the password of the PostgreSQL user.", default=None, example="database.password"
     )
     stop_grace: timedelta = option(
-        "How long a stop waits for mails being received and answers of carriers.", default=timedelta(seconds=20)
+        "How long a stop waits, in all, for mails that come in or go out and for answers of carriers.",
+        default=timedelta(seconds=20),
     )
 
     @property

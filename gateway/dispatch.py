@@ -130,7 +130,8 @@ class Dispatch:
         await self._giver.stop()
 
     async def stop(self) -> None:
-        """Settle the last answers and end."""
+        """Take nothing new, settle the last answers and end."""
+        await self.stop_feeding()
         await self._settler.stop()
         while self._answers:
             await self._settle()

@@ -100,3 +100,14 @@ class AlarmSender(Protocol):
 
     async def send_alarm(self, alarm: Alarm) -> MailAttempt:
         """Compose, sign and deliver; never raises for what a peer or a network does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsAlarm:
+    """Mail for a domain waits since its TLS does not meet the demand; `failures` counts attempts in a row."""
+
+    domain: str
+    customer: str
+    policy: str
+    cause: str
+    failures: int

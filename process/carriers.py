@@ -2,10 +2,11 @@
 
 import math
 import ssl
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from random import random
+from secrets import token_hex
 
 import structlog
 
@@ -131,9 +132,49 @@ def password_of(carrier: CarrierOptions) -> str:
     return read_secret(carrier.password_file) if carrier.password_file is not None else ""
 
 
-async def start_sandbox(carrier: CarrierOptions, password: str, clock: Clock) -> Simulator:
-    """Start the message centre that we play for a sandbox carrier, on a free port of loopback."""
-    script = Script(receipt_delay=carrier.sandbox.receipt_delay.total_seconds(), dialect=carrier.dialect)
-    simulator = Simulator(accounts={"sandbox": password}, clock=clock, script=script)
-    await simulator.start()
-    return simulator
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayedCentre:
+    """The message centre that we play for a sandbox carrier; once started it listens on a free port of loopback."""
+
+    simulator: Simulator
+    password: str
+
+
+def build_sandboxes(carriers: Iterable[CarrierOptions], clock: Clock) -> dict[str, PlayedCentre]:
+    """Return a message centre for each sandbox carrier, by its name."""
+    centres = {}
+    for carrier in carriers:
+        if carrier.kind is CarrierKind.SANDBOX:
+            script = Script(receipt_delay=carrier.sandbox.receipt_delay.total_seconds(), dialect=carrier.dialect)
+            password = token_hex(4)
+            simulator = Simulator(accounts={"sandbox": password}, clock=clock, script=script)
+            centres[carrier.name] = PlayedCentre(simulator=simulator, password=password)
+    return centres
+
+
+def build_clients(
+    carriers: Iterable[CarrierOptions], sandboxes: Mapping[str, PlayedCentre], clock: Clock
+) -> dict[str, SmppClient]:
+    """Return the client of each carrier by its name; those of `sandboxes`, which have been started, are at ours."""
+    clients = {}
+    for carrier in carriers:
+        played = sandboxes.get(carrier.name)
+        if played is not None:
+            clients[carrier.name] = build_client(
+                carrier,
+                host="127.0.0.1",
+                port=played.simulator.port,
+                system_id="sandbox",
+                password=played.password,
+                clock=clock,
+            )
+        else:
+            clients[carrier.name] = build_client(
+                carrier,
+                host=carrier.host or "",
+                port=carrier.port,
+                system_id=carrier.system_id,
+                password=password_of(carrier),
+                clock=clock,
+            )
+    return clients

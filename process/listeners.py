@@ -1,6 +1,9 @@
 """The operator's listeners as working doors: their TLS, limits, logins and the handler behind them."""
 
+import asyncio
 from dataclasses import dataclass
+
+import structlog
 
 from config.model import BareNewlines, Config, Demand, ListenerOptions
 from gateway.auth.authenticator import Authenticator
@@ -19,6 +22,8 @@ from process.accept_path import AcceptPath
 from process.contexts import server_contexts
 from tls.contexts import ServerContexts
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class _Listener:
@@ -29,7 +34,7 @@ class _Listener:
 
 
 class Listeners:
-    """All doors of the process; `open` them on the running loop."""
+    """All doors of the process."""
 
     def __init__(
         self, doors: tuple[_Listener, ...], authenticator: Authenticator, reading: IntakePool, room: ContentRoom
@@ -38,12 +43,12 @@ class Listeners:
         self._room = room
         self._authenticator = authenticator
         self._reading = reading
+        self._open: list[Listener] = []
 
-    async def open(self) -> list[Listener]:
+    async def start(self) -> None:
         """Open every door, in the file's order. Raises OSError, naming the address, for one that can't be."""
-        listeners = []
         for door in self._doors:
-            listeners.append(  # noqa: PERF401 - one after the other, so that a failing address is named
+            self._open.append(
                 await listen(
                     door.handler,
                     door.settings,
@@ -55,10 +60,12 @@ class Listeners:
                 )
             )
         self._reading.warm()
-        return listeners
+        for listener in self._open:
+            log.info("listening", addresses=[f"{host}:{port}" for host, port in listener.addresses])
 
-    def close(self) -> None:
-        """End the threads that prove passwords, and the processes that read large mails."""
+    async def stop(self, grace_seconds: float) -> None:
+        """Take nothing new, let mails under way finish up to the grace; end what proves passwords and reads mails."""
+        await asyncio.gather(*(listener.close(grace_seconds) for listener in self._open))
         self._authenticator.close()
         self._reading.close()
 

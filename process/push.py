@@ -1,18 +1,16 @@
-"""Pushes as a working part: who sends them, when they are tried again, and who hears of one that was given up."""
+"""Pushes as a working part: who sends them, and when they are tried again."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 from config.model import Config
 from gateway.admin.push_keys import PushKeys
-from gateway.alerts import Alert
 from gateway.ports import Clock, MailAttempt, NoticeSender
 from gateway.report_pool import LargeReports
 from process.mail_out import PRIVATE, build_resolver
 from sms.report import Notice
 from sms.retry import Ladder
 from store.engine.database import Database
-from store.outbox import NoticeEnd, TakenNotice
 from tls.contexts import ClientContexts, ClientRole
 from tls.mx import AddressGuard
 
@@ -58,20 +56,3 @@ def build_push_sender(config: Config, database: Database, clock: Clock, large: L
         )
 
     return SenderAtFirstPush(build)
-
-
-def push_given_up(alarm: Callable[[Alert], None]) -> Callable[[TakenNotice, NoticeEnd], None]:
-    """Return what tells the administrator of a push that no application took."""
-
-    def tell(taken: TakenNotice, end: NoticeEnd) -> None:
-        alarm(
-            Alert(
-                topic=f"push-given-up:{end.host}",
-                subject=f"A push to {end.host} was given up",
-                text=f"The push {taken.public_id} was given up after {taken.attempt} attempts.\n\n{end.problem}\n"
-                f"Reason: {end.reason}. Host: {end.host or 'none'}. Answer: {end.reply or 'none'}.\n"
-                f"«mail2sms queue show {taken.public_id}» shows all attempts.\n",
-            )
-        )
-
-    return tell

@@ -23,11 +23,14 @@ finally:
 PROCESS = """
 import sys
 from pathlib import Path
-from cli.serve import Gateway, database_of, read_config
+from cli.serve import database_of, read_config, running_gateway
+from process.build import build
+from process.carriers import build_sandboxes
+from process.clock import SystemClock
 config = read_config(Path(sys.argv[1]))
 database = database_of(config)
 database.open(serving=True)
-Gateway(config, database)
+build(config, database, build_sandboxes(config.carriers, SystemClock()))
 database.close()
 print(*sorted(sys.modules), file=sys.stderr)
 """

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import structlog
 
-from gateway.ports import MailAttempt
+from gateway.ports import MailAttempt, TlsAlarm
 from mta.sending.answers import DeliveryFault, Stage, decide_outcome
 from mta.sending.connections import Destination, Destinations, PooledConnection
-from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarm, TlsAlarmTaker
+from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarmTaker
 from mta.sending.routes import RouteTable
 from mta.sending.targets import DeliveryPlan, MailTarget, Planner, split_recipient, to_ascii_domain
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry

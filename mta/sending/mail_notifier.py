@@ -60,6 +60,9 @@ class FolderDelivery:
             return MailAttempt(outcome=Retry(problem=problem), host="sandbox folder")
         return MailAttempt(outcome=Done(), host="sandbox folder", policy="none (sandbox)", reply="written")
 
+    async def close(self) -> None:
+        """Do nothing: nothing is kept open."""
+
     def _write(self, mail: ComposedMail) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         name = "".join(char if char.isalnum() or char in ".-@" else "_" for char in mail.message_id.strip("<>"))

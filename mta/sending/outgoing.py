@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from gateway.ports import TlsAlarm
 from mta.sending.connections import PoolLimits
 from sms.retry import BreakerRule, Ladder
 from tls.policy import Demand
@@ -65,17 +66,6 @@ class DeliverySettings:
     mails_per_connection: int = 100
     hosts_per_attempt: int = 5
     alarm_after: int = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsAlarm:
-    """Mail for a domain waits since its TLS does not meet the demand; `failures` counts attempts in a row."""
-
-    domain: str
-    customer: str
-    policy: str
-    cause: str
-    failures: int
 
 
 TlsAlarmTaker = Callable[[TlsAlarm], None]

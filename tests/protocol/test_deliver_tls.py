@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mta.sending.outgoing import ClientTimeouts, TlsAlarm
+from gateway.ports import TlsAlarm
+from mta.sending.outgoing import ClientTimeouts
 from mta.sending.routes import Route
 from sms.outcome import Done, ProblemCode, Retry
 from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of, tlsa_of

@@ -1,0 +1,78 @@
+"""What the administrator is told: one function for each thing that can go wrong, facts in, an alert out.
+
+Not here: who notices it, and how alerts are kept and sent (gateway.alerts).
+"""
+
+from datetime import timedelta
+
+from gateway.alerts import Alert
+from gateway.ports import TlsAlarm
+from gateway.worker import Trouble
+from sms.outcome import ProblemCode
+from store.outbox import NoticeEnd, TakenNotice
+
+_REPEATED_QUIET = timedelta(hours=6)
+
+
+def status_mail_given_up(taken: TakenNotice, end: NoticeEnd) -> Alert:
+    """Return the alert of a status mail that nobody got: it had a null sender."""
+    domain = taken.recipient.rpartition("@")[2]
+    return Alert(
+        topic=f"given-up:{domain}",
+        subject=f"A status mail to {domain} was given up",
+        text=f"The status mail {taken.public_id} to {taken.recipient} was given up after {taken.attempt} "
+        f"attempts.\n\n{end.problem}\nReason: {end.reason}. Policy: {end.policy or 'none'}. "
+        f"Host: {end.host or 'none'}.\n"
+        + (f"«mail2sms tls check {domain}» shows why.\n" if end.reason == ProblemCode.TLS_POLICY else ""),
+    )
+
+
+def push_given_up(taken: TakenNotice, end: NoticeEnd) -> Alert:
+    """Return the alert of a push that no application took."""
+    return Alert(
+        topic=f"push-given-up:{end.host}",
+        subject=f"A push to {end.host} was given up",
+        text=f"The push {taken.public_id} was given up after {taken.attempt} attempts.\n\n{end.problem}\n"
+        f"Reason: {end.reason}. Host: {end.host or 'none'}. Answer: {end.reply or 'none'}.\n"
+        f"«mail2sms queue show {taken.public_id}» shows all attempts.\n",
+    )
+
+
+def worker_trouble(trouble: Trouble) -> Alert:
+    """Return the alert of a part of the gateway that has failed for long, or that works again.
+
+    Where one cause stops many parts, as a database that is gone does, one mail says it for all.
+    """
+    state = "works again" if trouble.over else "fails"
+    since = f"{trouble.seconds:.0f} seconds"
+    text = f"It had failed for {since}." if trouble.over else f"It has failed for {since} and is tried again."
+    return Alert(
+        topic=f"worker-{'over' if trouble.over else 'fails'}:{trouble.kind}",
+        subject=f"The worker «{trouble.worker}» {state}",
+        text=f"{text}\n\nCause: {trouble.cause}\n\nThe log has each failure as event=step_failed.\n",
+    )
+
+
+def tls_failing(failed: TlsAlarm) -> Alert:
+    """Return the alert of mail that waits since a domain's TLS is not as demanded."""
+    first = failed.failures == 1
+    whose = f" of the customer «{failed.customer}»" if failed.customer else ""
+    count = "for the first time" if first else f"for the {failed.failures}th time in a row"
+    return Alert(
+        topic=f"tls-{'first' if first else 'repeated'}:{failed.domain}:{failed.customer}",
+        subject=f"Mail for {failed.domain} waits: its TLS is not as demanded",
+        text=f"A status mail{whose} to {failed.domain} waits {count}: no mail server of the domain offers the "
+        f"TLS that is demanded.\n\nPolicy: {failed.policy}\nCause: {failed.cause}\n\n"
+        f"The mail is tried again and never sent with less. «mail2sms tls check {failed.domain}» shows the "
+        "whole walk.\n",
+        quiet=timedelta(hours=1) if first else _REPEATED_QUIET,
+    )
+
+
+def rules_unreadable(cause: str) -> Alert:
+    """Return the alert of TLS rules that the database does not give."""
+    return Alert(
+        topic="rules-unreadable",
+        subject="All status mails wait: the TLS rules can't be read",
+        text=f"{cause}\n\nNo status mail goes out until they can be read again.\n",
+    )

@@ -1,0 +1,283 @@
+"""The gateway as the operator's file describes it: every part built once, and the stages in which they run.
+
+Values only: nothing is started here. Not here: how stages are started and stopped (process.services), what judges and
+accepts mail without anything that runs (process.accept_path).
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from config.carriers import CarrierKind
+from config.model import Config
+from gateway import alert_texts
+from gateway.cancel import Cancelling
+from gateway.delays import Delays
+from gateway.dispatch import Dispatch
+from gateway.lease import NodeLeaseKeeper
+from gateway.notify import Notify
+from gateway.ports import CarrierEvents
+from gateway.query_carrier import Asking
+from gateway.receive import Receive
+from gateway.track import Track
+from gateway.worker import Trouble
+from mta.postmaster import PostmasterDoor
+from process.accept_path import AcceptPath
+from process.carriers import PlayedCentre, build_clients, unite_of
+from process.listeners import build_listeners
+from process.mail_out import MailOut, build_mail_out, mail_ladder, schedule_by
+from process.push import PUSH_LADDER, build_push_sender
+from process.routes import rules_of
+from process.services import Service, Stage, service_of
+from smpp.client.client import SmppClient
+from sms.message import InboundFragment, Receipt
+from sms.outcome import Outcome
+from sms.report import Channel
+from store.engine.database import Database
+from store.inbox import Inbox
+from store.outbox import Outbox
+from store.results import ResultStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What runs: `stages` in the order of their start. `lost` is set when another node has taken over.
+
+    `tell_trouble` takes what the administrator must know of workers.
+    """
+
+    accept_path: AcceptPath
+    stages: Sequence[Stage]
+    tell_trouble: Callable[[Trouble], None]
+    lost: asyncio.Event
+
+
+def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCentre]) -> Parts:
+    """Return the parts; `sandboxes` have been started.
+
+    Raises ContextError, UnusableKeyError or OSError for a file that can't be used.
+    """
+
+    def accepted() -> None:
+        carrying.dispatch.kick()
+
+    core = AcceptPath(config, database, accepted)
+    owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
+    telling = _build_telling(config, core, owner)
+    carrying = _build_carrying(config, core, owner, sandboxes, telling.notices_written)
+    mail_out, lost = telling.mail_out, asyncio.Event()
+    listeners = build_listeners(
+        config,
+        core,
+        PostmasterDoor(
+            mail_out.postmaster, domains=config.server.domains, hostname=config.server.hostname, clock=core.clock
+        ),
+    )
+
+    async def recover() -> None:
+        await carrying.dispatch.recover()
+        await telling.recover()
+
+    async def start_directory() -> None:
+        await core.book.load()
+        core.book.start()
+
+    async def start_dispatch() -> None:
+        await recover()
+        await carrying.dispatch.reroute()
+        carrying.dispatch.start()
+
+    connect = carrying.connect
+    lease: Stage = ()
+    if database.postgresql:
+        keeper = NodeLeaseKeeper(
+            database=database,
+            owner=owner,
+            node=config.server.node,
+            carriers=list(carrying.clients),
+            hold=carrying.hold,
+            recover=recover,
+            lost=lost.set,
+        )
+        connect = keeper.begin
+        lease = (Service(name="lease", start=keeper.acquire, stop=lambda _: keeper.stop()),)
+    # From the inside out: mail is taken last, and what waits for peers is stopped first, side by side.
+    stages: tuple[Stage, ...] = (
+        (Service(name="directory", start=start_directory, stop=lambda _: core.book.stop()),),
+        lease,
+        (mail_out.service,),
+        (service_of("alerts", mail_out.alerts), service_of("postmaster", mail_out.postmaster)),
+        (Service(name="dispatch", start=start_dispatch, stop=lambda _: carrying.dispatch.stop()),),
+        (
+            service_of("track", carrying.track),
+            service_of("cancelling", carrying.cancelling),
+            service_of("delays", telling.delays),
+        ),
+        (
+            Service(name="notify", start=telling.notify.start, stop=telling.notify.stop),
+            Service(name="push", start=telling.push.start, stop=telling.push.stop),
+            service_of("asking", carrying.asking),
+            Service(name="carriers", start=connect, stop=carrying.stop),
+            Service(name="listeners", start=listeners.start, stop=listeners.stop),
+        ),
+    )
+    return Parts(
+        accept_path=core,
+        stages=stages,
+        tell_trouble=lambda trouble: mail_out.alerts.raise_alert(alert_texts.worker_trouble(trouble)),
+        lost=lost,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Telling:
+    """What tells senders, applications and the operator what became of an SMS or of a mail."""
+
+    mail_out: MailOut
+    notify: Notify
+    push: Notify
+    delays: Delays
+    notices_written: Callable[[], None]
+
+    async def recover(self) -> None:
+        """Queue again what dead processes were telling."""
+        await self.notify.recover()
+        await self.mail_out.postmaster.recover()
+
+
+def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
+    def notices_written() -> None:
+        notify.kick()
+        push.kick()
+
+    database, clock = core.database, core.clock
+    outbox = Outbox(core.keys)
+    mail_out = build_mail_out(config, database, core.keys, clock, owner=owner)
+    alert = mail_out.alerts.raise_alert
+    notify = Notify(
+        database=database,
+        outbox=outbox,
+        sender=mail_out.notifier,
+        next_attempt=schedule_by(mail_ladder(config)),
+        clock=clock,
+        owner=owner,
+        most_at_once=config.mail.connections,
+        given_up=lambda taken, end: alert(alert_texts.status_mail_given_up(taken, end)),
+    )
+    push = Notify(
+        database=database,
+        outbox=outbox,
+        sender=build_push_sender(config, database, clock, mail_out.large_reports),
+        next_attempt=schedule_by(PUSH_LADDER),
+        clock=clock,
+        owner=owner,
+        channel=Channel.PUSH,
+        most_at_once=config.push.connections,
+        given_up=lambda taken, end: alert(alert_texts.push_given_up(taken, end)),
+    )
+    delays = Delays(
+        database=database,
+        keys=core.keys,
+        after=config.mail.delay_after,
+        clock=clock,
+        notices_written=notices_written,
+    )
+    return _Telling(mail_out=mail_out, notify=notify, push=push, delays=delays, notices_written=notices_written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Carrying:
+    """What gives SMS to the carriers and takes what comes back."""
+
+    clients: Mapping[str, SmppClient]
+    events: CarrierEvents
+    dispatch: Dispatch
+    track: Track
+    cancelling: Cancelling
+    asking: Asking
+
+    async def hold(self, carrier: str) -> None:
+        """Begin to hold the link to one carrier."""
+        await self.clients[carrier].start(self.events)
+
+    async def connect(self) -> None:
+        """Begin to hold the links to all carriers."""
+        for carrier in self.clients:
+            await self.hold(carrier)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Give the carriers nothing more, wait for their answers and leave them."""
+        await self.dispatch.stop_feeding()
+        await asyncio.gather(*(client.stop(grace_seconds) for client in self.clients.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Events:
+    """Fulfils gateway.ports.CarrierEvents: each use case hears what is for it."""
+
+    answered: Callable[[str, int, Outcome], None]
+    answered_late: Callable[[str, int, Outcome], None]
+    window_changed: Callable[[str], None]
+    reported: Callable[[Sequence[Receipt]], Coroutine[Any, Any, None]]
+    arrived: Callable[[Sequence[InboundFragment]], Coroutine[Any, Any, None]]
+
+
+def _build_carrying(
+    config: Config,
+    core: AcceptPath,
+    owner: str,
+    sandboxes: Mapping[str, PlayedCentre],
+    notices_written: Callable[[], None],
+) -> _Carrying:
+    database, clock = core.database, core.clock
+    clients = build_clients(config.carriers, sandboxes, clock)
+    results = ResultStore(core.keys, rules_of(config.carriers))
+    dispatch = Dispatch(
+        database=database,
+        outbound=core.outbound,
+        progress=results,
+        carriers=list(clients.values()),
+        routes=core.routes,
+        clock=clock,
+        owner=owner,
+        notices_written=notices_written,
+        hours={item.name: item.hours for item in config.carriers if item.hours is not None},
+    )
+    track = Track(
+        database=database,
+        outbound=core.outbound,
+        progress=results,
+        clock=clock,
+        notices_written=notices_written,
+        unite=unite_of(config.carriers),
+    )
+    cancelling = Cancelling(
+        database=database,
+        progress=results,
+        carriers={
+            item.name: clients[item.name]
+            for item in config.carriers
+            if item.cancels or item.kind is CarrierKind.SANDBOX
+        },
+        clock=clock,
+        notices_written=notices_written,
+    )
+    asking = Asking(
+        database=database,
+        carriers=clients,
+        graces={item.name: item.receipt_grace for item in config.carriers if item.dialect.query},
+        clock=clock,
+        reported=track.reported,
+    )
+    events = _Events(
+        answered=dispatch.answered,
+        answered_late=dispatch.answered_late,
+        window_changed=dispatch.window_changed,
+        reported=track.reported,
+        arrived=Receive(database=database, inbox=Inbox(core.keys), clock=clock).arrived,
+    )
+    return _Carrying(
+        clients=clients, events=events, dispatch=dispatch, track=track, cancelling=cancelling, asking=asking
+    )
