@@ -288,7 +288,7 @@ class Simulator:
         self._nth += 1
         submitted = Submitted(self._nth, self._clock.now(), line.system_id, number, pdu, self.script.dialect)
         second, taken = self._second
-        this_second = int(self._loop.time())
+        this_second = int(submitted.at.timestamp())
         treatment = decide_treatment(self.script, submitted, taken if second == this_second else 0)
         if not treatment.status:
             self._second = (this_second, taken + 1 if second == this_second else 1)
