@@ -1,4 +1,4 @@
-"""The address book file: CSV to rows with faults, and stored people to CSV.
+"""The address book file: CSV to rows with faults, and stored users to CSV.
 
 Two shapes: the headerless file of 15 columns (`COLUMNS_15`), and a headed one with any of `HEADED_COLUMNS` and of the
 15, in any order.
@@ -21,7 +21,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from addressbook.changes import ADDRESS, PROFILE, ChangeFault, ChangeFaultCode, UserChange
 from addressbook.people import canonical_address
+from sms.facts import Fact
 from sms.number import country_of_dialling_code
 from sms.settings import FIELDS, NONE, UNSET, SettingProblem, Unencodable, parse_setting
 
@@ -43,14 +45,12 @@ COLUMNS_15: Final = (
     "profile",
 )
 
-ADDRESS: Final = "e-mail"
 NAME: Final = "name"
 ACTIVE: Final = "active"
-PROFILE: Final = "profile"
 CUSTOMER_NUMBER: Final = "customer-no"
 PINNED: Final = "pinned"
-_PEOPLE_COLUMNS: Final = (ADDRESS, NAME, ACTIVE, PROFILE, CUSTOMER_NUMBER, PINNED)
-HEADED_COLUMNS: Final = (*_PEOPLE_COLUMNS, *(name.replace("_", "-") for name in FIELDS))
+_USER_COLUMNS: Final = (ADDRESS, NAME, ACTIVE, PROFILE, CUSTOMER_NUMBER, PINNED)
+HEADED_COLUMNS: Final = (*_USER_COLUMNS, *(name.replace("_", "-") for name in FIELDS))
 
 _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -72,7 +72,6 @@ _DELIMITERS: Final = (",", ";", "\t", "|")
 _LONGEST_SOURCE: Final = 120
 _DIALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})", re.ASCII)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_MOST_LINES_NAMED: Final = 20
 
 _Record = tuple[int, list[str]]
 
@@ -92,63 +91,32 @@ class FileFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileFault:
-    """What is wrong with a file, or with a row or cell of it: `line` counts from 1, 0 is the whole file."""
-
-    line: int
-    column: str
-    text: str
-
-    def __str__(self) -> str:
-        where = f"line {self.line}" if self.line else "the file"
-        return f"{where}, {self.column}: {self.text}" if self.column else f"{where}: {self.text}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRow:
-    """One person of a file. `cells` has field → value, NONE or UNSET; `columns` names the file's column per field.
-
-    `profile`, `name`, `active` are None where the file does not speak of them; no profile, the empty text, is the
-    customer's default one. `pinned` names the fields whose cells are an administrator's.
-    """
-
-    line: int
-    address: str
-    cells: Mapping[str, object]
-    columns: Mapping[str, str]
-    profile: str | None = None
-    name: str | None = None
-    active: bool | None = None
-    pinned: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeopleFile:
-    """A file as read, by the name that people know it by: `source`.
+class UserFile:
+    """A file as read, by the name that its readers know: `source`.
 
     `damaged` says that it must not be applied: its faults are of the file as a whole.
     """
 
     digest: str
     source: str
-    rows: tuple[FileRow, ...] = ()
-    faults: tuple[FileFault, ...] = ()
+    rows: tuple[UserChange, ...] = ()
+    faults: tuple[ChangeFault, ...] = ()
     damaged: bool = False
 
-    def origin(self, row: FileRow, field_name: str) -> str:
+    def origin(self, row: UserChange, field_name: str) -> str:
         """Return where a cell came from: `file:people.csv 2026-11-29 14:40 UTC, line 3, max-parts`."""
-        return f"file:{self.source}, line {row.line}, {row.columns[field_name]}"
+        return f"file:{self.source}, line {row.place}, {row.columns[field_name]}"
 
 
 class _DamagedFileError(Exception):
     """The file cannot be applied at all."""
 
-    def __init__(self, text: str, line: int = 0) -> None:
-        super().__init__(text)
-        self.fault = FileFault(line=line, column="", text=text)
+    def __init__(self, code: ChangeFaultCode, line: int = 0, **facts: Fact) -> None:
+        super().__init__(code)
+        self.fault = ChangeFault(place=line, code=code, facts=facts)
 
 
-def read_people_file(content: bytes, declared: FileFormat, source: str = "") -> PeopleFile:
+def read_user_file(content: bytes, declared: FileFormat, source: str = "") -> UserFile:
     """Return the rows and faults of an address book file; any bytes give an answer.
 
     `source` is its name and time in words; without one it goes by half of its SHA-256.
@@ -164,9 +132,9 @@ def read_people_file(content: bytes, declared: FileFormat, source: str = "") -> 
         data = records[1:] if declared.headed else records
         _check_widths(data, len(columns), delimiter)
     except _DamagedFileError as damaged:
-        return PeopleFile(digest=digest, source=source, faults=(damaged.fault,), damaged=True)
+        return UserFile(digest=digest, source=source, faults=(damaged.fault,), damaged=True)
     rows, faults = _read_rows(data, columns)
-    return PeopleFile(digest=digest, source=source, rows=rows, faults=faults)
+    return UserFile(digest=digest, source=source, rows=rows, faults=faults)
 
 
 def _decode(content: bytes, fallback: str) -> str:
@@ -184,9 +152,9 @@ def _decode(content: bytes, fallback: str) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" in text:
-            raise _DamagedFileError("it contains NUL characters and is no text")
+            raise _DamagedFileError(ChangeFaultCode.NUL_CHARACTERS)
         return text
-    raise _DamagedFileError(f"it is not text in {' or '.join(tried)}")
+    raise _DamagedFileError(ChangeFaultCode.NOT_TEXT, encodings=tried)
 
 
 def _find_delimiter(text: str, declared: FileFormat) -> tuple[str, str, int]:
@@ -216,38 +184,39 @@ def _read_records(text: str, delimiter: str, first_line: int) -> list[_Record]:
                 records.append((before + first_line, cells))
             before = reader.line_num
     except csv.Error as error:
-        raise _DamagedFileError(f"it cannot be read as CSV: {error}", before + first_line) from None
+        raise _DamagedFileError(ChangeFaultCode.NOT_CSV, before + first_line, cause=str(error)) from None
     return records
 
 
 def _take_end_marker(records: list[_Record], end_marker: str) -> None:
     if end_marker and (not records or records.pop()[1] != [end_marker]):
-        raise _DamagedFileError(f"the last line is not {end_marker!r}, so the file may be cut")
+        raise _DamagedFileError(ChangeFaultCode.CUT, end_marker=end_marker)
     if not records:
-        raise _DamagedFileError("it is empty")
+        raise _DamagedFileError(ChangeFaultCode.EMPTY)
 
 
 def _check_widths(data: Sequence[_Record], width: int, delimiter: str) -> None:
     ragged = [line for line, cells in data if len(cells) != width]
     if ragged:
-        named = ", ".join(map(str, ragged[:_MOST_LINES_NAMED])) + (" …" if len(ragged) > _MOST_LINES_NAMED else "")
         first = next(cells for line, cells in data if line == ragged[0])
         others = [other for other in _DELIMITERS if len(first) == 1 and first[0].count(other) >= width - 1]
-        advice = f"; divided by {others[0]!r} instead of {delimiter!r} they would fit" if others else ""
-        raise _DamagedFileError(f"{width} columns are expected, and these lines have another number: {named}{advice}")
+        fits = others[0] if others else ""
+        raise _DamagedFileError(
+            ChangeFaultCode.RAGGED, lines=tuple(ragged), width=width, delimiter=delimiter, fits=fits
+        )
 
 
 def _column_of(title: str) -> str | None:
-    """Return what a header cell names: a column of people, a setting, or a setting by its name of the 15 columns."""
+    """Return what a header cell names: a column of users, a setting, or a setting by its name of the 15 columns."""
     name = "-".join(title.strip().lower().replace("_", "-").split())
-    if name in _PEOPLE_COLUMNS or name in _FIELD_OF_15:
+    if name in _USER_COLUMNS or name in _FIELD_OF_15:
         return name
     return name if name.replace("-", "_") in FIELDS else None
 
 
 def _field_of(column: str) -> str:
-    """Return the setting that a column fills, empty for a column of people."""
-    if column in _PEOPLE_COLUMNS:
+    """Return the setting that a column fills, empty for a column of users."""
+    if column in _USER_COLUMNS:
         return ""
     return _FIELD_OF_15.get(column) or column.replace("-", "_")
 
@@ -259,20 +228,20 @@ def _read_header(record: _Record, declared: FileFormat) -> tuple[str, ...]:
     has_address = any(canonical_address(cell) for cell in first)
     if not declared.headed:
         if any(named) and not has_address:
-            raise _DamagedFileError("it is a header, but a file of 15 columns was declared, which has none", line)
+            raise _DamagedFileError(ChangeFaultCode.UNEXPECTED_HEADER, line)
         return COLUMNS_15
     if has_address:
-        raise _DamagedFileError("it has a mail address where the header must be: is it a file of 15 columns?", line)
+        raise _DamagedFileError(ChangeFaultCode.NO_HEADER, line)
     columns = tuple(column for column in named if column is not None)
     if len(columns) < len(named):
         unknown = [title for title, column in zip(first, named, strict=True) if column is None]
-        raise _DamagedFileError("unknown columns: " + ", ".join(map(repr, unknown[:10])), line)
+        raise _DamagedFileError(ChangeFaultCode.UNKNOWN_COLUMNS, line, columns=tuple(unknown[:10]))
     meanings = Counter(_field_of(column) or column for column in columns)
     doubled = [meaning for meaning, count in meanings.items() if count > 1]
     if doubled:
-        raise _DamagedFileError("columns given twice: " + ", ".join(doubled), line)
+        raise _DamagedFileError(ChangeFaultCode.COLUMNS_TWICE, line, columns=tuple(doubled))
     if ADDRESS not in columns:
-        raise _DamagedFileError(f"the column {ADDRESS} is missing", line)
+        raise _DamagedFileError(ChangeFaultCode.NO_COLUMN, line, column=ADDRESS)
     return columns
 
 
@@ -312,36 +281,36 @@ class _RowReader:
         self._fields = [(index, column, _field_of(column)) for index, column in enumerate(columns) if _field_of(column)]
         self._named = {name: column for _, column, name in self._fields}
         self._parse: Callable[[str, str], object] = lru_cache(maxsize=10_000)(_parse_cell)
-        self.faults: list[FileFault] = []
+        self.faults: list[ChangeFault] = []
 
-    def read(self, line: int, texts: Sequence[str]) -> FileRow | None:
-        """Return the row, None where it names no person; what cannot be read is added to `faults`."""
-        people = {column: _literal(text.strip()) for column, text in zip(self._columns, texts, strict=True)}
-        address = canonical_address(people[ADDRESS])
+    def read(self, line: int, texts: Sequence[str]) -> UserChange | None:
+        """Return the row, None where it names no user; what cannot be read is added to `faults`."""
+        fixed = {column: _literal(text.strip()) for column, text in zip(self._columns, texts, strict=True)}
+        address = canonical_address(fixed[ADDRESS])
         if address is None:
-            self._fault(line, ADDRESS, f"{people[ADDRESS][:80]!r} is not a mail address")
+            self._fault(line, ADDRESS, ChangeFaultCode.BAD_ADDRESS, given=fixed[ADDRESS][:80])
             return None
         cells: dict[str, object] = {}
         for index, column, name in self._fields:
             value = self._parse(column, _literal(texts[index]))
             if isinstance(value, SettingProblem):
-                self._fault(line, column, f"{value.given!r} is not {value.expected}")
+                self._fault(line, column, ChangeFaultCode.BAD_VALUE, given=value.given, expected=value.expected)
             else:
                 cells[name] = value
-        active = people.get(ACTIVE) or None
+        active = fixed.get(ACTIVE) or None
         is_active = None if active is None else _read_bool(active)
         if active is not None and is_active is None:
-            self._fault(line, ACTIVE, f"{active[:80]!r} is not on or off")
-        name_text = people.get(NAME)
-        return FileRow(
-            line=line,
+            self._fault(line, ACTIVE, ChangeFaultCode.BAD_VALUE, given=active[:80], expected="on or off")
+        name_text = fixed.get(NAME)
+        return UserChange(
+            place=line,
             address=address,
             cells=cells,
             columns=self._named,
-            profile=people.get(PROFILE),
+            profile=fixed.get(PROFILE),
             name=None if name_text is None else " ".join(name_text.split())[:200],
             active=is_active,
-            pinned=self._pinned(line, people.get(PINNED, ""), cells),
+            pinned=self._pinned(line, fixed.get(PINNED, ""), cells),
         )
 
     def _pinned(self, line: int, text: str, cells: Mapping[str, object]) -> frozenset[str]:
@@ -349,44 +318,52 @@ class _RowReader:
         names = [word.lower().replace("-", "_") for word in text.replace(",", " ").split()]
         for name in names:
             if name not in FIELDS:
-                self._fault(line, PINNED, f"there is no setting {name[:80]!r}")
+                self._fault(line, PINNED, ChangeFaultCode.NO_SETTING, name=name[:80])
             elif name not in self._named or cells.get(name) is UNSET:
-                self._fault(line, PINNED, f"{name} is pinned without a value")
+                self._fault(line, PINNED, ChangeFaultCode.PINNED_WITHOUT_VALUE, name=name)
         return frozenset(names)
 
-    def _fault(self, line: int, column: str, text: str) -> None:
-        self.faults.append(FileFault(line=line, column=column, text=text))
+    def _fault(self, line: int, column: str, code: ChangeFaultCode, **facts: Fact) -> None:
+        self.faults.append(ChangeFault(place=line, column=column, code=code, facts=facts))
 
 
-def _read_rows(data: Iterable[_Record], columns: tuple[str, ...]) -> tuple[tuple[FileRow, ...], tuple[FileFault, ...]]:
+def _read_rows(
+    data: Iterable[_Record], columns: tuple[str, ...]
+) -> tuple[tuple[UserChange, ...], tuple[ChangeFault, ...]]:
     reader = _RowReader(columns)
-    rows: list[FileRow] = []
+    rows: list[UserChange] = []
     number_column = columns.index(CUSTOMER_NUMBER) if CUSTOMER_NUMBER in columns else None
     customer_number = ""
     for line, texts in data:
         number = texts[number_column].strip() if number_column is not None else ""
         customer_number = customer_number or number
         if number and number != customer_number:
-            text = f"{number[:40]!r} is another customer than {customer_number[:40]!r} above"
-            reader.faults.append(FileFault(line=line, column=CUSTOMER_NUMBER, text=text))
+            facts = {"number": number[:40], "above": customer_number[:40]}
+            code = ChangeFaultCode.ANOTHER_CUSTOMER
+            reader.faults.append(ChangeFault(place=line, column=CUSTOMER_NUMBER, code=code, facts=facts))
             continue
         row = reader.read(line, texts)
         if row is not None:
             rows.append(row)
     times = Counter(row.address for row in rows)
     faults = reader.faults + [
-        FileFault(line=row.line, column=ADDRESS, text=f"{row.address} stands in {times[row.address]} rows")
+        ChangeFault(
+            place=row.place,
+            column=ADDRESS,
+            code=ChangeFaultCode.ADDRESS_TWICE,
+            facts={"address": row.address, "rows": times[row.address]},
+        )
         for row in rows
         if times[row.address] > 1
     ]
     # Two rows that claim one address: neither gets it.
     kept = tuple(row for row in rows if times[row.address] == 1)
-    return kept, tuple(sorted(faults, key=lambda fault: fault.line))
+    return kept, tuple(sorted(faults, key=lambda fault: fault.place))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportedPerson:
-    """One person to write: profile by name, cells as text; `pinned` names those of an administrator."""
+class ExportedUser:
+    """One user to write: profile by name, cells as text; `pinned` names those of an administrator."""
 
     address: str
     name: str = ""
@@ -401,22 +378,22 @@ def _escaped(cell: str) -> str:
     return f"'{cell}" if cell[:1] in (*_FORMULA, "'") else cell
 
 
-def write_people_file(people: Iterable[ExportedPerson], delimiter: str = ",") -> str:
-    """Return a headed file with every column, CRLF as RFC 4180 §2 has it, that `read_people_file` reads back."""
+def write_user_file(users: Iterable[ExportedUser], delimiter: str = ",") -> str:
+    """Return a headed file with every column, CRLF as RFC 4180 §2 has it, that `read_user_file` reads back."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter)
     columns = tuple(column for column in HEADED_COLUMNS if column != CUSTOMER_NUMBER)
     writer.writerow(columns)
-    for person in people:
+    for user in users:
         fixed = {
-            ADDRESS: person.address,
-            NAME: person.name,
-            ACTIVE: "on" if person.active else "off",
-            PROFILE: person.profile,
-            PINNED: " ".join(sorted(name.replace("_", "-") for name in person.pinned)),
+            ADDRESS: user.address,
+            NAME: user.name,
+            ACTIVE: "on" if user.active else "off",
+            PROFILE: user.profile,
+            PINNED: " ".join(sorted(name.replace("_", "-") for name in user.pinned)),
         }
         writer.writerow(
-            _escaped(fixed[column] if column in fixed else person.cells.get(column.replace("-", "_"), ""))
+            _escaped(fixed[column] if column in fixed else user.cells.get(column.replace("-", "_"), ""))
             for column in columns
         )
     return out.getvalue()

@@ -1,19 +1,23 @@
-"""What an address book file changes in what is stored, as a value that can be shown before it is applied.
+"""What changes of users do to what is stored, as a value that can be shown before it is applied.
 
-Not here: reading the file (exchange), applying the plan (gateway.admin.users).
+Not here: where the changes come from (exchange), applying the plan (gateway.admin.user_import).
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from addressbook.exchange import ADDRESS, PROFILE, FileFault, FileRow, PeopleFile
+from addressbook.changes import ADDRESS, PROFILE, ChangeFault, ChangeFaultCode, UserChange
 from addressbook.people import canonical_name
+from sms.facts import Code, Fact
 from sms.settings import UNSET, format_setting
+
+Bar = tuple[Code, Mapping[str, Fact]]
+"""Why a value cannot be set, with its facts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPerson:
-    """What is stored of one person: `cells` that an earlier file said and those `pinned`, as text with no origin."""
+class StoredUser:
+    """What is stored of one user: `cells` that an earlier source said and those `pinned`, as text with no origin."""
 
     id: int
     customer_id: int
@@ -26,14 +30,14 @@ class StoredPerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedPerson:
-    """One person as the file wants it; `before` is None for a new one.
+class PlannedUser:
+    """One user as the source says; `before` is None for a new one.
 
     `cells` and `pinned` have only changes, None for a removal.
     """
 
-    row: FileRow
-    before: StoredPerson | None
+    row: UserChange
+    before: StoredUser | None
     name: str
     active: bool
     profile_id: int | None
@@ -53,57 +57,57 @@ class PlannedPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPlan:
-    """What applying a file would do. People who are stored and not in the file are counted and left alone.
+    """What applying changes would do. Users who are stored and not in the source are counted and left alone.
 
-    A row with a fault, in whatever cell, is planned not at all: nobody is changed by half.
+    A change with a fault, in whatever cell, is planned not at all: no user is changed by half.
     """
 
-    added: tuple[PlannedPerson, ...] = ()
-    changed: tuple[PlannedPerson, ...] = ()
+    added: tuple[PlannedUser, ...] = ()
+    changed: tuple[PlannedUser, ...] = ()
     unchanged: int = 0
-    not_in_file: int = 0
-    faults: tuple[FileFault, ...] = ()
+    not_in_source: int = 0
+    faults: tuple[ChangeFault, ...] = ()
 
 
 def plan_import(  # noqa: PLR0913 - all that is known
-    people_file: PeopleFile,
+    changes: Collection[UserChange],
     customer_id: int,
     profiles: Mapping[str, int],
-    stored: Mapping[str, StoredPerson],
+    stored: Mapping[str, StoredUser],
     foreign_domains: Collection[str] = frozenset(),
     *,
-    why_forbidden: Callable[[str, object], str] = lambda _field, _value: "",
+    found: Collection[ChangeFault] = (),
+    find_bar: Callable[[str, object], Bar | None] = lambda _field, _value: None,
 ) -> ImportPlan:
-    """Return what a file changes; applied twice it changes nothing the second time.
+    """Return what the changes of a source do; applied twice they do nothing the second time.
 
+    `found` are the faults that reading the source has found already.
     `profiles` are the customer's by canonical name; `stored` has every known person by address, those of other
-    customers too, whose addresses stay theirs; `foreign_domains` are the domains of other customers. `why_forbidden`
-    says why a constraint bars a new value, and is asked of changes only.
+    customers too, whose addresses stay theirs; `foreign_domains` are the domains of other customers. `find_bar`
+    says why a constraint bars a new value, and is asked of changed cells only.
     """
-    if people_file.damaged:
-        return ImportPlan(faults=people_file.faults)
-    added, changed = list[PlannedPerson](), list[PlannedPerson]()
+    added, changed = list[PlannedUser](), list[PlannedUser]()
     unchanged = 0
-    faults = list(people_file.faults)
-    faulty = {fault.line for fault in faults}
-    for row in people_file.rows:
+    faults = list(found)
+    faulty = {fault.place for fault in faults}
+    for row in changes:
         before = stored.get(row.address)
         if _is_foreign(row.address, before, customer_id, foreign_domains):
-            faults.append(FileFault(line=row.line, column=ADDRESS, text=f"{row.address} belongs to another customer"))
+            faults.append(_fault(row, ADDRESS, ChangeFaultCode.FOREIGN_ADDRESS, address=row.address))
             continue
         profile_id = _find_profile(row, before, profiles)
-        if isinstance(profile_id, FileFault):
+        if isinstance(profile_id, ChangeFault):
             # Never the default one instead: perhaps another cost centre would pay.
             faults.append(profile_id)
             continue
-        planned = _plan_person(row, before, profile_id)
+        planned = _plan_user(row, before, profile_id)
         barred = [
-            FileFault(line=row.line, column=row.columns[name], text=why)
+            _fault(row, row.columns[name], bar[0], **bar[1])
             for name in (*planned.cells, *planned.pinned)
-            if (why := why_forbidden(name, row.cells[name]))
+            if (bar := find_bar(name, row.cells[name])) is not None
         ]
         faults += barred
-        if barred or row.line in faulty:
+        if barred or row.place in faulty:
             continue
         if before is None:
             added.append(planned)
@@ -111,34 +115,40 @@ def plan_import(  # noqa: PLR0913 - all that is known
             changed.append(planned)
         else:
             unchanged += 1
-    in_file = {row.address for row in people_file.rows}
+    in_source = {row.address for row in changes}
     return ImportPlan(
         added=tuple(added),
         changed=tuple(changed),
         unchanged=unchanged,
-        not_in_file=sum(item.customer_id == customer_id and item.address not in in_file for item in stored.values()),
-        faults=tuple(sorted(faults, key=lambda fault: fault.line)),
+        not_in_source=sum(
+            item.customer_id == customer_id and item.address not in in_source for item in stored.values()
+        ),
+        faults=tuple(sorted(faults, key=lambda fault: fault.place)),
     )
 
 
-def _is_foreign(address: str, before: StoredPerson | None, customer_id: int, foreign_domains: Collection[str]) -> bool:
+def _fault(row: UserChange, column: str, code: Code, **facts: Fact) -> ChangeFault:
+    return ChangeFault(place=row.place, column=column, code=code, facts=facts)
+
+
+def _is_foreign(address: str, before: StoredUser | None, customer_id: int, foreign_domains: Collection[str]) -> bool:
     if before is not None:
         return before.customer_id != customer_id
     return address.rpartition("@")[2] in foreign_domains
 
 
-def _find_profile(row: FileRow, before: StoredPerson | None, profiles: Mapping[str, int]) -> int | FileFault | None:
+def _find_profile(row: UserChange, before: StoredUser | None, profiles: Mapping[str, int]) -> int | ChangeFault | None:
     if row.profile is None:
         return before.profile_id if before is not None else None
     if not row.profile:
         return None
     found = profiles.get(canonical_name(row.profile))
     if found is None:
-        return FileFault(line=row.line, column=PROFILE, text=f"there is no profile {row.profile[:80]!r}")
+        return _fault(row, PROFILE, ChangeFaultCode.NO_PROFILE, name=row.profile[:80])
     return found
 
 
-def _plan_person(row: FileRow, before: StoredPerson | None, profile_id: int | None) -> PlannedPerson:
+def _plan_user(row: UserChange, before: StoredUser | None, profile_id: int | None) -> PlannedUser:
     cells: dict[str, str | None] = {}
     pinned: dict[str, str | None] = {}
     for name, value in row.cells.items():
@@ -147,7 +157,7 @@ def _plan_person(row: FileRow, before: StoredPerson | None, profile_id: int | No
         text = None if value is UNSET else format_setting(value)
         if text != stored.get(name):
             (pinned if is_pinned else cells)[name] = text
-    return PlannedPerson(
+    return PlannedUser(
         row=row,
         before=before,
         name=row.name if row.name is not None else (before.name if before is not None else ""),

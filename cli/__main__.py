@@ -65,9 +65,9 @@ PLACES: Final = {
         "customer",
         "Handle who pays: domains, address ranges, logins, settings and constraints.",
     ),
-    "profile": CommandPlace("customers", "profile", "Handle the settings that several users of a customer share."),
+    "profile": CommandPlace("profiles", "profile", "Handle the settings that several users of a customer share."),
     "user": CommandPlace(
-        "people", "user", "Handle who sends: addresses, profiles, logins and settings pinned to one person."
+        "users", "user", "Handle who sends: addresses, profiles, logins and settings pinned to one person."
     ),
     "people": CommandPlace(
         "people",

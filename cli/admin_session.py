@@ -1,6 +1,6 @@
-"""What the commands about people share: the database opened in a person's name, answers and views printed.
+"""What administrative commands share: the database opened in the user's name, answers and views printed.
 
-Not here: any command (people, users).
+Not here: any command, the words for answers (words).
 """
 
 import getpass
@@ -16,7 +16,10 @@ import click
 from addressbook.hierarchy import Layers
 from addressbook.people import Directory
 from cli.context import opened
-from gateway.admin.customers import Administration, Change, Changed, Fault
+from cli.words import done_sentence, fault_sentence, join
+from gateway.admin.edit import Administration, Change
+from gateway.admin.faults import AdminFault
+from gateway.admin.users import make_verifier
 from gateway.directory import DirectoryFollower
 from sms.settings import SettingsPatch
 from store.engine.database import Database, Transaction
@@ -25,49 +28,49 @@ R = TypeVar("R")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 customer_option = click.option("--customer", required=True, metavar="NAME", help="Whose it is.")
+one_customer_option = click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
 password_option = click.option(
     "--password-file", metavar="FILE", type=click.Path(path_type=Path), help="Holds the password in its first line."
 )
 
 
 class AdminSession:
-    """One command's way to the use cases; a fault ends the command with its sentence and exit code 1."""
+    """One command's way to the use cases."""
 
     def __init__(self, database: Database, administration: Administration, system: SettingsPatch) -> None:
-        self._database = database
+        self.database = database
         self._administration = administration
         self._system = system
 
-    def change(self, change: Change, *, silent: bool = False) -> Changed:
-        """Carry out a change and print its sentence, unless it is part of something larger."""
-        answer = _or_end(self._administration.change_now(change))
-        if not silent:
-            click.echo(answer.sentence)
-        return answer
+    def change(self, *changes: Change, silent: bool = False) -> None:
+        """Carry out all of these changes or none, and print a sentence for each, unless that is done elsewhere."""
+        for done in self._administration.change_now(*changes):
+            if not silent:
+                click.echo(done_sentence(done))
 
-    def look(self, query: Callable[[Transaction], R | Fault]) -> R:
+    def look(self, query: Callable[[Transaction], R]) -> R:
         """Return what a query finds."""
-        return _or_end(self._database.read_now(query))
+        return self.database.read_now(query)
 
     def in_force(self) -> tuple[Directory, Layers]:
         """Return everybody and all layers, those of the operator's file among them."""
-        book = DirectoryFollower(self._database, self._system)
+        book = DirectoryFollower(self.database, self._system)
         book.load_now()
         return book.current.directory, book.current.layers
 
 
-def _or_end(answer: R | Fault) -> R:
-    if isinstance(answer, Fault):
-        raise click.ClickException(answer.sentence)
-    return answer
-
-
 @contextmanager
 def admin_session(file: Path | str) -> Iterator[AdminSession]:
-    """Open the database for one command in the name of the user of this machine."""
+    """Open the database for one command in the name of the user of this machine.
+
+    A fault of administration ends the command with its sentence and exit code 1.
+    """
     with opened(file) as (config, database, keys):
         administration = Administration(database, keys, _own_name(), lambda: datetime.now(UTC))
-        yield AdminSession(database, administration, config.settings)
+        try:
+            yield AdminSession(database, administration, config.settings)
+        except AdminFault as fault:
+            raise click.ClickException(fault_sentence(fault)) from None
 
 
 def _own_name() -> str:
@@ -88,11 +91,11 @@ def read_password(file: Path) -> str:
         raise click.ClickException(f"{file}: it is not UTF-8 text") from error
 
 
-def hash_password(password: str) -> str:
-    """Return a password's verifier, as the server checks it."""
-    from gateway.auth.authenticator import hash_password as hash_as_server  # noqa: PLC0415 - half a second, for few commands
+def verifier_of(password: str) -> str:
+    """Return what is stored of a password, as the server checks it. Raises AdminFault for one that is too short."""
+    from gateway.auth.authenticator import hash_password  # noqa: PLC0415 - half a second, for few commands
 
-    return hash_as_server(password)
+    return make_verifier(password, hash_password)
 
 
 def print_view(view: Mapping[str, object], *, as_json: bool) -> None:
@@ -107,7 +110,7 @@ def print_view(view: Mapping[str, object], *, as_json: bool) -> None:
                 told = f"{cell['value']}   ({cell['origin']})" if isinstance(cell, Mapping) else str(cell)
                 click.echo(f"  {field} = {told}")
         else:
-            click.echo(f"{name.replace('_', ' ')}: {_spoken(value)}")
+            click.echo(f"{name.replace('_', ' ')}: {_shown(value)}")
 
 
 def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
@@ -118,15 +121,15 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     if not rows:
         return
     titles = [name.replace("_", " ") for name in rows[0]]
-    table = [titles, *([_spoken(value) for value in row.values()] for row in rows)]
+    table = [titles, *([_shown(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[index]) for line in table) for index in range(len(titles))]
     for line in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _spoken(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
+        return join(value)
     return str(value) if value != "" else "-"

@@ -19,7 +19,7 @@ from cli.admin_session import admin_session, json_option
 from cli.context import config_option, read_config
 from config.carriers import CarrierKind, CarrierOptions, OnUnknown
 from config.model import Config
-from gateway.admin.customers import no_customer
+from gateway.admin.lookup import get_customer
 from gateway.ports import CarrierEvents
 from process.carriers import build_client, password_of
 from process.clock import SystemClock
@@ -127,12 +127,10 @@ def route(file: Path, customer: str, country: str | None, number: str) -> None:
 
 
 def _default_country(file: Path, customer: str) -> str:
-    """Return the country of a customer's national numbers; a customer whom there is not ends the command."""
-    with admin_session(file) as desk:
-        directory, layers = desk.in_force()
-        found = directory.customer_named(customer)
-        if found is None:
-            raise click.ClickException(no_customer(customer).sentence)
+    """Return the country of a customer's national numbers."""
+    with admin_session(file) as session:
+        found = session.look(lambda tx: get_customer(tx, customer))
+        _, layers = session.in_force()
         return layers.resolve(found.id, Origin.MAIL.value).settings.default_country
 
 

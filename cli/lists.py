@@ -1,16 +1,15 @@
 """`mail2sms list …`: distribution lists, who may write to them, their members and settings.
 
-Not here: what is allowed (gateway.admin.lists), how a table is read (mta.reading.table_file), what these commands share
-(desk).
+Not here: what is allowed (gateway.admin.lists), how a table is read (mta.reading.table_file).
 """
 
 from pathlib import Path
 
 import click
 
-from cli.admin_session import admin_session, customer_option, json_option, print_table
+from cli.admin_session import admin_session, customer_option, one_customer_option
 from cli.context import config_option
-from cli.settings import with_settings
+from cli.shapes import NAME, add_change, add_settings, add_table
 from gateway.admin.lists import (
     change_authors,
     drop_list,
@@ -19,57 +18,15 @@ from gateway.admin.lists import (
     make_list,
     show_members,
 )
-from gateway.admin.settings import of_list
+from gateway.admin.settings import ListScope
 from mta.reading.table_file import read_table
 from sms.message import Origin
 from sms.outcome import Refused
 
 
-@with_settings(
-    of_list,
-    customer_option,
-    click.argument("name"),
-    set_help="Set settings of a list, stronger than a sender's own: an empty VALUE unsets, «<none>» is none at all.",
-    unset_help="Take settings of a list away, so that weaker layers decide.",
-)
 @click.group("list")
 def distribution_list() -> None:
     """Handle distribution lists: a mail to lista+NAME@DOMAIN reaches every member, as one job with one report."""
-
-
-@distribution_list.command("add")
-@config_option
-@customer_option
-@click.argument("name")
-@click.option(
-    "--author", "authors", multiple=True, metavar="WHO", help="May write to it: an address, @domain, or * for all."
-)
-def add(file: Path, customer: str, name: str, authors: tuple[str, ...]) -> None:
-    """Add a list without members."""
-    with admin_session(file) as desk:
-        desk.change(make_list(customer, name, authors))
-
-
-@distribution_list.command("remove")
-@config_option
-@customer_option
-@click.argument("name")
-def remove(file: Path, customer: str, name: str) -> None:
-    """Remove a list with its members; its past jobs stay."""
-    with admin_session(file) as desk:
-        desk.change(drop_list(customer, name))
-
-
-@distribution_list.command("authors")
-@config_option
-@customer_option
-@click.argument("name")
-@click.option("--add", "added", multiple=True, metavar="WHO", help="An address, @domain, or * for all.")
-@click.option("--remove", "removed", multiple=True, metavar="WHO", help="One that may write no more.")
-def authors(file: Path, customer: str, name: str, added: tuple[str, ...], removed: tuple[str, ...]) -> None:
-    """Change who may write to a list; without options, say who may."""
-    with admin_session(file) as desk:
-        desk.change(change_authors(customer, name, added, removed))
 
 
 @distribution_list.command("import")
@@ -86,31 +43,63 @@ def import_table(file: Path, customer: str, name: str, table: Path) -> None:
     read = read_table(table.read_bytes())
     if isinstance(read, Refused):
         raise click.ClickException(f"{table}: {read.detail}; nothing was changed")
-    with admin_session(file) as desk:
-        directory, layers = desk.in_force()
+    with admin_session(file) as session:
+        directory, layers = session.in_force()
         found = directory.customer_named(customer)
         settings = layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings
-        desk.change(
-            import_members(customer, name, read, country=settings.default_country, strict=settings.strict_numbers)
-        )
+        country, strict = settings.default_country, settings.strict_numbers
+        session.change(lambda edit: import_members(edit, customer, name, read, country=country, strict=strict))
 
 
-@distribution_list.command("show")
-@config_option
-@json_option
-@click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
-def show(file: Path, customer: str, *, as_json: bool) -> None:
-    """Show lists with their columns, their authors and the number of their members."""
-    with admin_session(file) as desk:
-        print_table(desk.look(lambda tx: list_all_lists(tx, customer)), as_json=as_json)
-
-
-@distribution_list.command("members")
-@config_option
-@json_option
-@customer_option
-@click.argument("name")
-def members(file: Path, customer: str, name: str, *, as_json: bool) -> None:
-    """Show a list's members with their values."""
-    with admin_session(file) as desk:
-        print_table(desk.look(lambda tx: show_members(tx, customer, name)), as_json=as_json)
+add_settings(
+    distribution_list,
+    ListScope,
+    customer_option,
+    NAME,
+    set_help="Set settings of a list, stronger than a sender's own: an empty VALUE unsets, «<none>» is none at all.",
+    unset_help="Take settings of a list away, so that weaker layers decide.",
+)
+add_change(
+    distribution_list,
+    "add",
+    make_list,
+    customer_option,
+    NAME,
+    click.option(
+        "--author", "authors", multiple=True, metavar="WHO", help="May write to it: an address, @domain, or * for all."
+    ),
+    sentence="Add a list without members.",
+)
+add_change(
+    distribution_list,
+    "remove",
+    drop_list,
+    customer_option,
+    NAME,
+    sentence="Remove a list with its members; its past jobs stay.",
+)
+add_change(
+    distribution_list,
+    "authors",
+    change_authors,
+    customer_option,
+    NAME,
+    click.option("--add", multiple=True, metavar="WHO", help="An address, @domain, or * for all."),
+    click.option("--remove", multiple=True, metavar="WHO", help="One that may write no more."),
+    sentence="Change who may write to a list; without options, say who may.",
+)
+add_table(
+    distribution_list,
+    "show",
+    list_all_lists,
+    one_customer_option,
+    sentence="Show lists with their columns, their authors and the number of their members.",
+)
+add_table(
+    distribution_list,
+    "members",
+    show_members,
+    customer_option,
+    NAME,
+    sentence="Show a list's members with their values.",
+)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import click
 
-from cli.admin_session import admin_session, hash_password
+from cli.admin_session import admin_session, verifier_of
 from cli.context import config_option, database_of
 from config.example import render_config
 from config.field_types import parse_host_port
 from config.model import Config, is_loopback, load_config
-from gateway.admin.customers import add_customer, all_of
-from gateway.admin.settings import of_customer, set_settings
+from gateway.admin.customers import add_customer
+from gateway.admin.settings import CustomerScope, set_settings
 from gateway.admin.users import add_login, random_password
 from gateway.directory import DirectoryFollower
 from process.contexts import server_contexts
@@ -166,10 +166,11 @@ def _write_new(path: Path, text: str) -> None:
 
 def create_demo_customer(file: Path, password: str) -> None:
     """Make the customer `demo` with a login of that name; it owns no domain, so any sender is taken from it."""
-    demo = all_of(
-        add_customer("demo"),
-        set_settings(of_customer("demo"), {"delivery_receipt": "on"}),
-        add_login("demo", password, hash_password, customer="demo"),
-    )
-    with admin_session(file) as desk:
-        desk.change(demo, silent=True)
+    with admin_session(file) as session:
+        verifier = verifier_of(password)
+        session.change(
+            lambda edit: add_customer(edit, "demo"),
+            lambda edit: set_settings(edit, CustomerScope("demo"), {"delivery_receipt": "on"}),
+            lambda edit: add_login(edit, "demo", verifier, customer="demo"),
+            silent=True,
+        )

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 
-from cli.admin_session import AdminSession, admin_session, json_option, print_table
+from cli.admin_session import AdminSession, admin_session, one_customer_option
 from cli.context import config_option
+from cli.shapes import NAME, add_change, add_table
 from gateway.admin.mail_templates import (
     TemplateOwner,
     Workshop,
@@ -70,11 +71,8 @@ def show(form: str, file: Path | None, customer: str, profile: str) -> None:
         return
     if file is None:
         raise click.UsageError("--customer needs --config")
-    with admin_session(file) as desk:
-        owner = TemplateOwner(customer=customer, profile=profile)
-        source = desk.look(lambda tx: find_source(tx, owner, Form(form)))
-    if source is None:
-        raise click.ClickException(f"There is no own template for the form «{form}»; the standard one goes out.")
+    with admin_session(file) as session:
+        source = session.look(lambda tx: find_source(tx, TemplateOwner(customer, profile), Form(form)))
     click.echo(source, nl=False)
 
 
@@ -86,22 +84,11 @@ def show(form: str, file: Path | None, customer: str, profile: str) -> None:
 @_source
 def set_one(file: Path, customer: str, profile: str, form: str, source_file: Path) -> None:
     """Make FILE the template for a kind of mail; refused where it fails for any sample."""
-    owner, source = TemplateOwner(customer=customer, profile=profile), _read(source_file)
-    with admin_session(file) as desk, _workshop() as workshop:
-        graphics = _graphics(desk, owner)
+    owner, source = TemplateOwner(customer, profile), _read(source_file)
+    with admin_session(file) as session, _workshop() as workshop:
+        graphics = _graphics(session, owner)
         _refuse_broken(source_file, check_source(source, graphics, workshop))
-        desk.change(set_template(owner, Form(form), source, graphics))
-
-
-@template.command("reset")
-@config_option
-@_customer
-@_profile
-@_form
-def reset(file: Path, customer: str, profile: str, form: str) -> None:
-    """Take an own template away; the next weaker or the standard one goes out again."""
-    with admin_session(file) as desk:
-        desk.change(reset_template(TemplateOwner(customer=customer, profile=profile), Form(form)))
+        session.change(lambda edit: set_template(edit, owner, Form(form), source, graphics))
 
 
 @template.command("check")
@@ -112,8 +99,8 @@ def reset(file: Path, customer: str, profile: str, form: str) -> None:
 @_source
 def check(file: Path, customer: str, profile: str, form: str, source_file: Path) -> None:
     """Try FILE as «set» would, and keep nothing."""
-    with admin_session(file) as desk, _workshop() as workshop:
-        graphics = _graphics(desk, TemplateOwner(customer=customer, profile=profile))
+    with admin_session(file) as session, _workshop() as workshop:
+        graphics = _graphics(session, TemplateOwner(customer, profile))
         _refuse_broken(source_file, check_source(_read(source_file), graphics, workshop))
     click.echo(f"{source_file}: good for the form «{form}».")
 
@@ -129,11 +116,11 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
     file: Path, customer: str, profile: str, form: str, source_file: Path, output: Path | None
 ) -> None:
     """Write a page that shows what FILE makes of samples, in the customer's language; open it in a browser."""
-    owner = TemplateOwner(customer=customer, profile=profile)
+    owner = TemplateOwner(customer, profile)
     output = output or source_file.with_suffix(".preview.html")
-    with admin_session(file) as desk, _workshop() as workshop:
-        graphics = _graphics(desk, owner)
-        settings = _settings_of(desk, owner)
+    with admin_session(file) as session, _workshop() as workshop:
+        graphics = _graphics(session, owner)
+        settings = _settings_of(session, owner)
         try:
             mails = list(workshop.preview(_read(source_file), Form(form), settings))
         except TemplateBroken as broken:
@@ -145,16 +132,6 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
     click.echo(f"{output}: {len(mails)} samples of the form «{form}».")
 
 
-@template.command("list")
-@config_option
-@json_option
-@click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
-def list_all(file: Path, customer: str, *, as_json: bool) -> None:
-    """List customers' own templates and graphics."""
-    with admin_session(file) as desk:
-        print_table(desk.look(lambda tx: list_own_templates(tx, customer)), as_json=as_json)
-
-
 @template.group()
 def graphic() -> None:
     """Handle the graphics that a customer's templates show as cid:NAME."""
@@ -163,7 +140,7 @@ def graphic() -> None:
 @graphic.command("add")
 @config_option
 @_customer
-@click.argument("name")
+@NAME
 @_source
 def add_one(file: Path, customer: str, name: str, source_file: Path) -> None:
     """Keep a PNG, JPEG or GIF: 100 KB at most, 300 KB for all of a customer's together."""
@@ -171,18 +148,25 @@ def add_one(file: Path, customer: str, name: str, source_file: Path) -> None:
         content = source_file.read_bytes()
     except OSError as error:
         raise click.ClickException(f"{source_file}: {error.strerror}") from error
-    with admin_session(file) as desk:
-        desk.change(add_graphic(customer, name, content))
+    with admin_session(file) as session:
+        session.change(lambda edit: add_graphic(edit, customer, name, content))
 
 
-@graphic.command("remove")
-@config_option
-@_customer
-@click.argument("name")
-def remove_one(file: Path, customer: str, name: str) -> None:
-    """Take a graphic away that no template shows any more."""
-    with admin_session(file) as desk:
-        desk.change(drop_graphic(customer, name))
+add_change(
+    template,
+    "reset",
+    lambda edit, customer, profile, form: reset_template(edit, TemplateOwner(customer, profile), Form(form)),
+    _customer,
+    _profile,
+    _form,
+    sentence="Take an own template away; the next weaker or the standard one goes out again.",
+)
+add_table(
+    template, "list", list_own_templates, one_customer_option, sentence="List customers' own templates and graphics."
+)
+add_change(
+    graphic, "remove", drop_graphic, _customer, NAME, sentence="Take a graphic away that no template shows any more."
+)
 
 
 def _read(source_file: Path) -> str:
@@ -194,8 +178,8 @@ def _read(source_file: Path) -> str:
         raise click.ClickException(f"{source_file}: it is not UTF-8 text") from error
 
 
-def _graphics(desk: AdminSession, owner: TemplateOwner) -> dict[str, Graphic]:
-    return desk.look(lambda tx: find_graphics(tx, owner))
+def _graphics(session: AdminSession, owner: TemplateOwner) -> dict[str, Graphic]:
+    return session.look(lambda tx: find_graphics(tx, owner))
 
 
 def _refuse_broken(source_file: Path, faults: list[str]) -> None:
@@ -205,9 +189,9 @@ def _refuse_broken(source_file: Path, faults: list[str]) -> None:
         sys.exit(1)
 
 
-def _settings_of(desk: AdminSession, owner: TemplateOwner) -> Settings:
+def _settings_of(session: AdminSession, owner: TemplateOwner) -> Settings:
     """Return the settings in force for a user of this customer and profile, so that samples speak their language."""
-    directory, layers = desk.in_force()
+    directory, layers = session.in_force()
     customer = directory.customer_named(owner.customer)
     if customer is None:
         return Settings()

@@ -9,15 +9,19 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
 from cli.admin_session import admin_session, json_option, print_table
-from cli.context import config_option, opened, read_config
+from cli.context import config_option, read_config
+from cli.shapes import add_change
 from cli.tls_walk import Walk, towards, walk_domain
 from config.field_types import HostPort
+from gateway.admin.edit import Change
+from gateway.admin.lookup import get_customer
 from gateway.admin.tls_rules import (
     TlsRule,
     accept_tls_rules,
@@ -30,7 +34,6 @@ from gateway.mail_rules import StoredStsCache, join_rules
 from mta.sending.outgoing import ClientTimeouts
 from process.clock import SystemClock
 from process.mail_out import build_transport, lines_in_file
-from store.directory import find_customer
 from store.mail_rules import RulesDamagedError, read_tls_rules
 from tls.contexts import ClientContexts, ClientRole, ContextError
 from tls.names import parse_domain
@@ -57,8 +60,8 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
     «*» stands for all other domains, «.example.com» for all below it.
     """
     operator = _lines(file)
-    with admin_session(file) as desk:
-        states = desk.look(lambda tx: list_domains(tx, customer, operator, datetime.now(UTC)))
+    with admin_session(file) as session:
+        states = session.look(lambda tx: list_domains(tx, customer, operator, datetime.now(UTC)))
     views = [state.view() for state in states]
     if as_json:
         print_table(views, as_json=True)
@@ -99,8 +102,9 @@ def enforce(  # noqa: PLR0913 - the options of the command
     if parsed is None:
         raise click.BadParameter(f"«{domain}» is not «example.com», «.example.com» or «*»", param_hint="DOMAIN")
     operator = _lines(file)
+    change: Change
     if level == INHERIT:
-        change = withdraw_tls(customer, parsed, operator, lower=lower)
+        change = partial(withdraw_tls, customer=customer, domain=parsed, operator=operator, lower=lower)
     else:
         rule = TlsRule(
             customer=customer,
@@ -111,17 +115,17 @@ def enforce(  # noqa: PLR0913 - the options of the command
             authorities=_read_authorities(ca_file) if ca_file is not None else "",
             minimum_version=TlsVersion(min_version),
         )
-        change = enforce_tls(rule, operator, lower=lower)
-    with admin_session(file) as desk:
-        desk.change(change)
+        change = partial(enforce_tls, rule=rule, operator=operator, lower=lower)
+    with admin_session(file) as session:
+        session.change(change)
 
 
-@tls.command("accept")
-@config_option
-def accept(file: Path) -> None:
-    """Take the stored TLS rules as they stand, after something other than these commands changed them."""
-    with admin_session(file) as desk:
-        desk.change(accept_tls_rules())
+add_change(
+    tls,
+    "accept",
+    accept_tls_rules,
+    sentence="Take the stored TLS rules as they stand, after something other than these commands changed them.",
+)
 
 
 @tls.command("check")
@@ -158,16 +162,14 @@ def _walk(file: Path, domain: str, customer: str, host: HostPort | None) -> Walk
     if host is not None:
         ways = towards(ways, host.host, host.port)
     # The gateway's own folder of authorities is its user's; a person's command leaves nothing there.
-    with opened(file) as (_, database, _keys), TemporaryDirectory() as folder:
+    with admin_session(file) as session, TemporaryDirectory() as folder:
+        database = session.database
         try:
             table = database.read_now(lambda tx: join_rules(operator, read_tls_rules(tx), Path(folder)))
         except (RulesDamagedError, OSError) as error:
             raise click.ClickException(f"the TLS rules can't be read, so all mail waits: {error}") from error
         if customer:
-            found = database.read_now(lambda tx: find_customer(tx, customer))
-            if found is None:
-                raise click.ClickException(f"There is no customer «{customer}»; «customer list» names all.")
-            customer = found.name
+            customer = session.look(lambda tx: get_customer(tx, customer)).name
         cache, clock = StoredStsCache(database), SystemClock()
         return asyncio.run(walk_domain(domain, customer, ways=ways, table=table, cache=cache, clock=clock))
 

@@ -1,18 +1,20 @@
-"""Changes to distribution lists, each checked and audited, and views of them.
+"""Changes to distribution lists, and views of them.
 
 Members come as a table and are taken as a whole or not at all. Not here: who a mail to a list reaches (mta.recipients),
 the settings of a list (settings).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
-from addressbook.lists import DistributionList, ListMember, canonical_author, is_list_name
-from addressbook.people import Customer
-from gateway.admin.customers import Answer, Change, Changed, Edit, Fault, counted, no_customer, with_customer
+from addressbook.lists import ListMember, canonical_author, is_list_name
+from gateway.admin.edit import Action, Changed, Edit, changed
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer, get_list
+from sms.facts import Fact
 from sms.number import parse_number
 from sms.outcome import Refused
 from sms.personalise import Table
-from store.directory import all_customers, find_customer
+from store.directory import all_customers
 from store.engine.database import Transaction
 from store.lists import (
     add_list,
@@ -25,155 +27,112 @@ from store.lists import (
     remove_list,
 )
 
-_NAMED = 20
 
-
-def no_list(name: str, customer: Customer) -> Fault:
-    """Return the fault of an unknown list."""
-    return Fault(sentence=f"The customer «{customer.name}» has no list «{name}»; «list show» names all.")
-
-
-def _with_list(customer_name: str, name: str, act: Callable[[Edit, Customer, DistributionList], Answer]) -> Change:
-    def run(edit: Edit, customer: Customer) -> Answer:
-        found = find_list(edit.tx, customer.id, name)
-        return no_list(name, customer) if found is None else act(edit, customer, found)
-
-    return with_customer(customer_name, run)
-
-
-def make_list(customer_name: str, name: str, authors: Collection[str] = ()) -> Change:
+def make_list(edit: Edit, customer: str, name: str, authors: Collection[str] = ()) -> Changed:
     """Make a list without members; nobody may write to it but the authors."""
-
-    def act(edit: Edit, customer: Customer) -> Answer:
-        if not is_list_name(name):
-            return Fault(
-                sentence=f"«{name}» cannot be a list's name: up to 51 letters, digits, '.', '_' and '-' are expected."
-            )
-        if find_list(edit.tx, customer.id, name) is not None:
-            return Fault(sentence=f"The customer «{customer.name}» already has a list «{name}».")
-        permitted = _read_authors(authors)
-        if isinstance(permitted, Fault):
-            return permitted
-        key = edit.stored.new_key()
-        add_list(edit.tx, key, customer.id, name)
-        put_authors(edit.tx, key, permitted)
-        edit.stored.touch_list(key)
-        told = ", ".join(sorted(permitted)) or "nobody yet"
-        sentence = f"The list «{name}» of «{customer.name}» was added; {told} may write to it."
-        return edit.done("list.add", f"{customer.name}/{name}", sentence, told)
-
-    return with_customer(customer_name, act)
+    owner = get_customer(edit.tx, customer)
+    if not is_list_name(name):
+        raise AdminFault(FaultCode.BAD_LIST_NAME, name=name)
+    if find_list(edit.tx, owner.id, name) is not None:
+        raise AdminFault(FaultCode.LIST_EXISTS, customer=owner.name, name=name)
+    permitted = _read_authors(authors)
+    key = edit.stored.new_key()
+    add_list(edit.tx, key, owner.id, name)
+    put_authors(edit.tx, key, permitted)
+    edit.stored.touch_list(key)
+    sorted_authors = tuple(sorted(permitted))
+    target, detail = f"{owner.name}/{name}", ", ".join(sorted_authors)
+    return edit.done(Action.ADD_LIST, target, detail, customer=owner.name, name=name, authors=sorted_authors)
 
 
-def drop_list(customer_name: str, name: str) -> Change:
+def drop_list(edit: Edit, customer: str, name: str) -> Changed:
     """Remove a list with its members; its past jobs stay."""
-
-    def act(edit: Edit, customer: Customer, found: DistributionList) -> Answer:
-        members = counted(count_members(edit.tx, found.id), "member")
-        remove_list(edit.tx, found.id)
-        edit.stored.touch_list(found.id)
-        sentence = f"The list «{found.name}» of «{customer.name}» was removed with {members}."
-        return edit.done("list.remove", f"{customer.name}/{found.name}", sentence, members)
-
-    return _with_list(customer_name, name, act)
+    owner = get_customer(edit.tx, customer)
+    found = get_list(edit.tx, owner, name)
+    members = count_members(edit.tx, found.id)
+    remove_list(edit.tx, found.id)
+    edit.stored.touch_list(found.id)
+    target, detail = f"{owner.name}/{found.name}", f"members: {members}"
+    return edit.done(Action.REMOVE_LIST, target, detail, customer=owner.name, name=found.name, members=members)
 
 
-def change_authors(customer_name: str, name: str, add: Collection[str] = (), remove: Collection[str] = ()) -> Change:
+def change_authors(
+    edit: Edit, customer: str, name: str, add: Collection[str] = (), remove: Collection[str] = ()
+) -> Changed:
     """Let more senders write to a list, or fewer: addresses, `@domain`, or `*` for everybody of the customer."""
-
-    def act(edit: Edit, customer: Customer, found: DistributionList) -> Answer:
-        if not add and not remove:
-            return Changed(sentence=_spoken_authors(customer, found, found.authors))
-        added, removed = _read_authors(add), _read_authors(remove)
-        if isinstance(added, Fault):
-            return added
-        if isinstance(removed, Fault):
-            return removed
-        strangers = sorted(removed - found.authors)
-        if strangers:
-            return Fault(sentence=f"{strangers[0]} is no author of the list «{found.name}».")
-        authors = (found.authors | added) - removed
-        put_authors(edit.tx, found.id, authors)
-        edit.stored.touch_list(found.id)
-        sentence = _spoken_authors(customer, found, authors)
-        return edit.done("list.authors", f"{customer.name}/{found.name}", sentence, ", ".join(sorted(authors)))
-
-    return _with_list(customer_name, name, act)
+    owner = get_customer(edit.tx, customer)
+    found = get_list(edit.tx, owner, name)
+    added, removed = _read_authors(add), _read_authors(remove)
+    strangers = sorted(removed - found.authors)
+    if strangers:
+        raise AdminFault(FaultCode.NOT_AN_AUTHOR, author=strangers[0], name=found.name)
+    authors = tuple(sorted((found.authors | added) - removed))
+    if not added and not removed:
+        return changed(Action.SET_AUTHORS, customer=owner.name, name=found.name, authors=authors)
+    put_authors(edit.tx, found.id, authors)
+    edit.stored.touch_list(found.id)
+    target, detail = f"{owner.name}/{found.name}", ", ".join(authors)
+    return edit.done(Action.SET_AUTHORS, target, detail, customer=owner.name, name=found.name, authors=authors)
 
 
-def _spoken_authors(customer: Customer, found: DistributionList, authors: Collection[str]) -> str:
-    told = ", ".join(sorted(authors)) or "nobody"
-    return f"To the list «{found.name}» of «{customer.name}» may write: {told}."
-
-
-def _read_authors(texts: Collection[str]) -> frozenset[str] | Fault:
-    authors = {text: canonical_author(text) for text in texts}
-    for text, author in authors.items():
+def _read_authors(texts: Collection[str]) -> frozenset[str]:
+    authors = set[str]()
+    for text in texts:
+        author = canonical_author(text)
         if author is None:
-            return Fault(sentence=f"«{text}» is no author: an address, @domain or * is expected.")
-    return frozenset(author for author in authors.values() if author is not None)
+            raise AdminFault(FaultCode.BAD_AUTHOR, given=text)
+        authors.add(author)
+    return frozenset(authors)
 
 
-def import_members(customer_name: str, name: str, table: Table, *, country: str, strict: bool) -> Change:
+def import_members(  # noqa: PLR0913 - a list is named by two names
+    edit: Edit, customer: str, name: str, table: Table, *, country: str, strict: bool
+) -> Changed:
     """Put the rows of a table in place of a list's members; a single bad row changes nothing.
 
     Numbers are read with the default country and taken once: of rows with the same number the first counts.
     """
-
-    def act(edit: Edit, customer: Customer, found: DistributionList) -> Answer:
-        members: dict[str, ListMember] = {}
-        faults: list[str] = []
-        twice = 0
-        for row in table.rows:
-            number = parse_number(row.number, country, strict=strict)
-            if isinstance(number, Refused):
-                faults.append(f"line {row.line}: «{row.number}»: {number.detail or number.refusal.value}")
-            elif number.digits in members:
-                twice += 1
-            else:
-                members[number.digits] = ListMember(number=number.digits, values=row.values)
-        if faults:
-            more = f"\n{len(faults) - _NAMED} more rows" if len(faults) > _NAMED else ""
-            rows = counted(len(faults), "row")
-            return Fault(sentence="\n".join(faults[:_NAMED]) + more + f"\n{rows} at fault; nothing was changed.")
-        put_members(edit.tx, found.id, table.columns, list(members.values()))
-        edit.stored.touch_list(found.id)
-        told = counted(len(members), "member") + (f", {counted(twice, 'row')} with a number twice" if twice else "")
-        sentence = f"The list «{found.name}» of «{customer.name}» now has {told}."
-        return edit.done("list.import", f"{customer.name}/{found.name}", sentence, told)
-
-    return _with_list(customer_name, name, act)
+    owner = get_customer(edit.tx, customer)
+    found = get_list(edit.tx, owner, name)
+    members: dict[str, ListMember] = {}
+    bad: list[Fact] = []
+    twice = 0
+    for row in table.rows:
+        number = parse_number(row.number, country, strict=strict)
+        if isinstance(number, Refused):
+            bad.append((row.line, row.number, number.detail or number.refusal.value))
+        elif number.digits in members:
+            twice += 1
+        else:
+            members[number.digits] = ListMember(number=number.digits, values=row.values)
+    if bad:
+        raise AdminFault(FaultCode.BAD_MEMBERS, rows=tuple(bad))
+    put_members(edit.tx, found.id, table.columns, list(members.values()))
+    edit.stored.touch_list(found.id)
+    target, detail = f"{owner.name}/{found.name}", f"members: {len(members)}, rows with a number twice: {twice}"
+    counts = {"members": len(members), "twice": twice}
+    return edit.done(Action.IMPORT_MEMBERS, target, detail, customer=owner.name, name=found.name, **counts)
 
 
-def list_all_lists(tx: Transaction, customer_name: str = "") -> list[Mapping[str, object]] | Fault:
+def list_all_lists(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
     """Return lists, of one customer if named, as rows."""
-    customers = all_customers(tx)
-    if customer_name:
-        customer = find_customer(tx, customer_name)
-        if customer is None:
-            return no_customer(customer_name)
-        customers = [customer]
+    customers = [get_customer(tx, customer)] if customer else all_customers(tx)
     return [
         {
             "list": item.name,
-            "customer": customer.name,
+            "customer": owner.name,
             "members": count_members(tx, item.id),
             "columns": list(item.columns),
             "authors": sorted(item.authors),
         }
-        for customer in customers
-        for item in lists_of(tx, customer.id)
+        for owner in customers
+        for item in lists_of(tx, owner.id)
     ]
 
 
-def show_members(tx: Transaction, customer_name: str, name: str) -> list[Mapping[str, object]] | Fault:
+def show_members(tx: Transaction, customer: str, name: str) -> list[Mapping[str, object]]:
     """Return a list's members with their values as rows, in the order of their file."""
-    customer = find_customer(tx, customer_name)
-    if customer is None:
-        return no_customer(customer_name)
-    found = find_list(tx, customer.id, name)
-    if found is None:
-        return no_list(name, customer)
+    found = get_list(tx, get_customer(tx, customer), name)
     return [
         {"member": f"+{member.number}", **{column: member.values.get(column, "") for column in found.columns}}
         for member in read_members(tx, found.id)

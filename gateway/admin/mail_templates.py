@@ -7,11 +7,12 @@ run (templates.confined), which one a mail takes (gateway.mail_rules).
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from addressbook.people import Customer
-from gateway.admin.customers import Answer, Change, Edit, Fault, no_customer, no_profile, with_customer
+from addressbook.people import Customer, Profile
+from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer, get_profile
 from sms.report import NoticeKind
 from sms.settings import Settings
-from store.directory import find_customer, find_profile
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.mail_templates import (
@@ -34,7 +35,7 @@ from templates.render import LARGEST_SOURCE, Renderer, TemplateBroken
 from templates.samples import sample_reports, sample_reports_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class TemplateOwner:
     """Whose template: a customer's for all its profiles, or one profile's."""
 
@@ -72,15 +73,27 @@ class Workshop:
         self.confined.close()
 
 
-def find_template_owner(tx: Transaction, owner: TemplateOwner) -> tuple[Customer, int] | Fault:
-    """Return the customer and the key of its profile, 0 for all of them."""
-    customer = find_customer(tx, owner.customer)
-    if customer is None:
-        return no_customer(owner.customer)
-    if not owner.profile:
-        return customer, 0
-    profile = find_profile(tx, customer.id, owner.profile)
-    return no_profile(owner.profile, customer) if profile is None else (customer, profile.id)
+@dataclass(frozen=True, slots=True)
+class _FoundOwner:
+    customer: Customer
+    profile: Profile | None
+
+    def ref(self, form: Form) -> TemplateRef:
+        profile_key = self.profile.id if self.profile is not None else 0
+        return TemplateRef(customer_key=self.customer.id, profile_key=profile_key, form=form.value)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {"customer": self.customer.name, "profile": self.profile.name if self.profile is not None else ""}
+
+    @property
+    def target(self) -> str:
+        return "/".join(filter(None, self.facts.values()))
+
+
+def _find_owner(tx: Transaction, owner: TemplateOwner) -> _FoundOwner:
+    customer = get_customer(tx, owner.customer)
+    return _FoundOwner(customer, get_profile(tx, customer, owner.profile) if owner.profile else None)
 
 
 def graphics_by_name(tx: Transaction, customer_key: int) -> dict[str, Graphic]:
@@ -91,18 +104,18 @@ def graphics_by_name(tx: Transaction, customer_key: int) -> dict[str, Graphic]:
     }
 
 
-def find_graphics(tx: Transaction, owner: TemplateOwner) -> dict[str, Graphic] | Fault:
+def find_graphics(tx: Transaction, owner: TemplateOwner) -> dict[str, Graphic]:
     """Return the graphics that an owner's templates may show."""
-    found = find_template_owner(tx, owner)
-    return found if isinstance(found, Fault) else graphics_by_name(tx, found[0].id)
+    return graphics_by_name(tx, _find_owner(tx, owner).customer.id)
 
 
-def find_source(tx: Transaction, owner: TemplateOwner, form: Form) -> str | Fault | None:
-    """Return the source of an owner's own template for a form, None where the standard one goes out."""
-    found = find_template_owner(tx, owner)
-    if isinstance(found, Fault):
-        return found
-    return read_template(tx, TemplateRef(customer_key=found[0].id, profile_key=found[1], form=form.value))
+def find_source(tx: Transaction, owner: TemplateOwner, form: Form) -> str:
+    """Return the source of an owner's own template for a form. Raises AdminFault where the standard one goes out."""
+    found = _find_owner(tx, owner)
+    source = read_template(tx, found.ref(form))
+    if source is None:
+        raise AdminFault(FaultCode.NO_OWN_TEMPLATE, form=form.value, **found.facts)
+    return source
 
 
 def check_source(source: str, graphics: Mapping[str, Graphic], workshop: Workshop) -> list[str]:
@@ -115,74 +128,56 @@ def check_source(source: str, graphics: Mapping[str, Graphic], workshop: Worksho
         return [str(broken)]
 
 
-def set_template(owner: TemplateOwner, form: Form, source: str, checked_with: Mapping[str, Graphic]) -> Change:
+def set_template(
+    edit: Edit, owner: TemplateOwner, form: Form, source: str, checked_with: Mapping[str, Graphic]
+) -> Changed:
     """Keep a template that `check_source` found good with these graphics; refused where they are others by now."""
-
-    def act(edit: Edit, customer: Customer, profile_key: int) -> Answer:
-        present = graphics_by_name(edit.tx, customer.id)
-        if any(name not in present for name in checked_with):
-            return Fault(sentence="A graphic was removed while the template was checked; try again.")
-        ref = TemplateRef(customer_key=customer.id, profile_key=profile_key, form=form.value)
-        put_template(edit.tx, ref, source, edit.who)
-        sentence = f"The form «{form}» of {_spoken(customer, owner)} now has its own template."
-        return edit.done("template.set", _target(customer, owner), sentence, f"{form}, {len(source)} characters")
-
-    return _with_owner(owner, act)
+    found = _find_owner(edit.tx, owner)
+    present = graphics_by_name(edit.tx, found.customer.id)
+    if any(name not in present for name in checked_with):
+        raise AdminFault(FaultCode.GRAPHIC_REMOVED_MEANWHILE)
+    put_template(edit.tx, found.ref(form), source, edit.who)
+    detail = f"{form}, {len(source)} characters"
+    return edit.done(Action.SET_TEMPLATE, found.target, detail, form=form.value, **found.facts)
 
 
-def reset_template(owner: TemplateOwner, form: Form) -> Change:
+def reset_template(edit: Edit, owner: TemplateOwner, form: Form) -> Changed:
     """Take a template away, so that the next weaker or the standard one goes out."""
-
-    def act(edit: Edit, customer: Customer, profile_key: int) -> Answer:
-        ref = TemplateRef(customer_key=customer.id, profile_key=profile_key, form=form.value)
-        if not remove_template(edit.tx, ref):
-            return Fault(sentence=f"The form «{form}» of {_spoken(customer, owner)} has no template of its own.")
-        sentence = f"The form «{form}» of {_spoken(customer, owner)} no longer has a template of its own."
-        return edit.done("template.reset", _target(customer, owner), sentence, form.value)
-
-    return _with_owner(owner, act)
+    found = _find_owner(edit.tx, owner)
+    if not remove_template(edit.tx, found.ref(form)):
+        raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form=form.value, **found.facts)
+    return edit.done(Action.RESET_TEMPLATE, found.target, form.value, form=form.value, **found.facts)
 
 
-def add_graphic(customer_name: str, name: str, content: bytes) -> Change:
+def add_graphic(edit: Edit, customer: str, name: str, content: bytes) -> Changed:
     """Keep a graphic for a customer's templates, in place of the one of the same name."""
-
-    def act(edit: Edit, customer: Customer) -> Answer:
-        try:
-            graphic = read_graphic(name, content)
-        except GraphicRefused as refused:
-            return Fault(sentence=f"The graphic is refused: {refused}.")
-        others = graphics_by_name(edit.tx, customer.id)
-        fault = find_too_large({**others, name: graphic}.values())
-        if fault:
-            return Fault(sentence=f"The graphic is refused: {fault}.")
-        stored = StoredGraphic(name=name, media_type=graphic.media_type, content=content)
-        put_graphic(edit.tx, customer.id, stored, edit.who)
-        sentence = f"Templates of «{customer.name}» can now show the graphic as cid:{name}."
-        detail = f"{name}, {graphic.media_type}, {len(content)} octets"
-        return edit.done("template.graphic-add", customer.name, sentence, detail)
-
-    return with_customer(customer_name, act)
+    owner = get_customer(edit.tx, customer)
+    try:
+        graphic = read_graphic(name, content)
+    except GraphicRefused as refused:
+        raise AdminFault(FaultCode.BAD_GRAPHIC, cause=str(refused)) from None
+    fault = find_too_large({**graphics_by_name(edit.tx, owner.id), name: graphic}.values())
+    if fault:
+        raise AdminFault(FaultCode.BAD_GRAPHIC, cause=fault)
+    stored = StoredGraphic(name=name, media_type=graphic.media_type, content=content)
+    put_graphic(edit.tx, owner.id, stored, edit.who)
+    detail = f"{name}, {graphic.media_type}, {len(content)} octets"
+    return edit.done(Action.ADD_GRAPHIC, owner.name, detail, customer=owner.name, name=name)
 
 
-def drop_graphic(customer_name: str, name: str) -> Change:
+def drop_graphic(edit: Edit, customer: str, name: str) -> Changed:
     """Take a graphic away that no template of the customer shows."""
-
-    def act(edit: Edit, customer: Customer) -> Answer:
-        if any(f"cid:{name}" in source for source in sources_of(edit.tx, customer.id)):
-            return Fault(sentence=f"A template of «{customer.name}» shows cid:{name}; change that first.")
-        if not remove_graphic(edit.tx, customer.id, name):
-            return Fault(sentence=f"The customer «{customer.name}» has no graphic «{name}».")
-        sentence = f"The graphic «{name}» of «{customer.name}» was removed."
-        return edit.done("template.graphic-remove", customer.name, sentence, name)
-
-    return with_customer(customer_name, act)
+    owner = get_customer(edit.tx, customer)
+    if any(f"cid:{name}" in source for source in sources_of(edit.tx, owner.id)):
+        raise AdminFault(FaultCode.GRAPHIC_IN_USE, customer=owner.name, name=name)
+    if not remove_graphic(edit.tx, owner.id, name):
+        raise AdminFault(FaultCode.NO_GRAPHIC, customer=owner.name, name=name)
+    return edit.done(Action.REMOVE_GRAPHIC, owner.name, name, customer=owner.name, name=name)
 
 
-def list_own_templates(tx: Transaction, customer_name: str) -> list[dict[str, object]] | Fault:
+def list_own_templates(tx: Transaction, customer: str) -> list[dict[str, object]]:
     """Return the templates and graphics of a customer as plain values, of all customers where none is named."""
-    customer = find_customer(tx, customer_name) if customer_name else None
-    if customer_name and customer is None:
-        return no_customer(customer_name)
+    owner = get_customer(tx, customer) if customer else None
     return [
         {
             "customer": found.customer,
@@ -193,26 +188,10 @@ def list_own_templates(tx: Transaction, customer_name: str) -> list[dict[str, ob
             "graphics": list(graphics_by_name(tx, found.ref.customer_key)),
         }
         for found in list_templates(tx)
-        if customer is None or found.ref.customer_key == customer.id
+        if owner is None or found.ref.customer_key == owner.id
     ]
 
 
 def embed_graphics(html: str, graphics: Mapping[str, Graphic], to_url: Callable[[Graphic], str]) -> str:
     """Return a mail's HTML for a browser, its graphics where `to_url` says."""
     return point_graphics(html, lambda name: to_url(graphics[name]) if name in graphics else f"cid:{name}")
-
-
-def _with_owner(owner: TemplateOwner, act: Callable[[Edit, Customer, int], Answer]) -> Change:
-    def run(edit: Edit) -> Answer:
-        found = find_template_owner(edit.tx, owner)
-        return found if isinstance(found, Fault) else act(edit, *found)
-
-    return run
-
-
-def _spoken(customer: Customer, owner: TemplateOwner) -> str:
-    return (f"the profile «{owner.profile}» of " if owner.profile else "") + f"the customer «{customer.name}»"
-
-
-def _target(customer: Customer, owner: TemplateOwner) -> str:
-    return f"{customer.name}/{owner.profile}" if owner.profile else customer.name

@@ -4,15 +4,18 @@ A rule of the database never weakens the operator's file, and a customer's never
 demands (tls.policy), how rules are kept (store.mail_rules).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from gateway.admin.customers import Answer, Change, Edit, Fault, no_customer
+from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer
 from gateway.mail_rules import join_rules
 from store.directory import find_customer
-from store.engine.database import StorageError, Transaction
+from store.engine.database import Transaction
 from store.mail_rules import (
     RulesDamagedError,
     ToldDomain,
@@ -26,7 +29,7 @@ from store.mail_rules import (
 )
 from store.mail_rules import TlsRule as Rule
 from tls.names import parse_domain
-from tls.policy import PolicyEntry, PolicyTable, StsMode, TlsLevel, TlsPolicy, TlsVersion, find_faults
+from tls.policy import PolicyEntry, PolicyTable, StsMode, TlsPolicy, TlsVersion, find_faults
 
 TlsRule = Rule
 # A name that nobody can have a line for: it stands for all domains that have none.
@@ -46,89 +49,61 @@ def parse_rule_domain(text: str) -> str | None:
     return f".{name}" if text.startswith(".") else name
 
 
-def enforce_tls(rule: Rule, operator: Lines, *, lower: bool = False) -> Change:
+def enforce_tls(edit: Edit, rule: Rule, operator: Lines, *, lower: bool = False) -> Changed:
     """Set a rule beside the lines of the operator's file; `lower` allows less than what is in force for its domain."""
-
-    def run(edit: Edit) -> Answer:
-        named = _with_known_customer(edit.tx, rule)
-        if isinstance(named, Fault):
-            return named
-        faults = find_faults(_bare_policy(named))
-        if faults:
-            return Fault(sentence=f"{faults[0][0].upper()}{faults[0][1:]}.")
-        stronger = _find_stronger_line(named, operator)
-        if stronger is not None:
-            return Fault(
-                sentence=f"The operator's file demands {stronger.policy.level} for {_spoken(named)}; "
-                "what it demands is lowered there only."
-            )
-        try:
-            present = read_tls_rules(edit.tx)
-            before = join_rules(operator, present)
-            stored = replace(named, set_at=edit.tx.now(), set_by=edit.who)
-            put_tls_rule(edit.tx, stored)
-            after = join_rules(operator, read_tls_rules(edit.tx))
-        except RulesDamagedError as error:
-            return _damaged(error)
-        replaced = (item.level for item in present if (item.customer, item.domain) == (named.customer, named.domain))
-        weakened = any(level.strength > named.level.strength for level in replaced)
-        return _judge_change(edit, named, before, after, weakened=weakened, lower=lower)
-
-    return run
+    customer = get_customer(edit.tx, rule.customer).name if rule.customer else ""
+    named = replace(rule, customer=customer)
+    faults = find_faults(_bare_policy(named))
+    if faults:
+        raise AdminFault(FaultCode.TLS_RULE_UNUSABLE, cause=faults[0])
+    stronger = _find_stronger_line(named, operator)
+    if stronger is not None:
+        level = stronger.policy.level.value
+        raise AdminFault(FaultCode.TLS_BELOW_OPERATOR, level=level, domain=named.domain, customer=customer)
+    with _damage_as_fault():
+        present = read_tls_rules(edit.tx)
+        before = join_rules(operator, present)
+        put_tls_rule(edit.tx, replace(named, set_at=edit.tx.now(), set_by=edit.who))
+        after = join_rules(operator, read_tls_rules(edit.tx))
+    replaced = (item.level for item in present if (item.customer, item.domain) == (customer, named.domain))
+    weakened = any(level.strength > named.level.strength for level in replaced)
+    return _judge_change(edit, (named.domain, customer), before, after, weakened=weakened, lower=lower)
 
 
-def withdraw_tls(customer: str, domain: str, operator: Lines, *, lower: bool = False) -> Change:
-    """Take a rule away, so that the scope's next line decides; `lower` allows that to demand less."""
+def withdraw_tls(edit: Edit, customer: str, domain: str, operator: Lines, *, lower: bool = False) -> Changed:
+    """Take a rule away, so that the scope's next line decides; `lower` allows that to demand less.
 
-    def run(edit: Edit) -> Answer:
-        named = _with_known_customer(edit.tx, Rule(customer=customer, domain=domain, level=TlsLevel.MAY), gone=True)
-        if isinstance(named, Fault):
-            return named
-        try:
-            before = join_rules(operator, read_tls_rules(edit.tx))
-            if not remove_tls_rule(edit.tx, named.customer, domain):
-                return Fault(sentence=f"There is no rule for {_spoken(named)}; «tls list» names all.")
-            after = join_rules(operator, read_tls_rules(edit.tx))
-        except RulesDamagedError as error:
-            return _damaged(error)
-        return _judge_change(edit, named, before, after, weakened=False, lower=lower)
-
-    return run
+    A rule outlives its customer, so that may be one that is no more.
+    """
+    found = find_customer(edit.tx, customer) if customer else None
+    customer = found.name if found is not None else customer
+    with _damage_as_fault():
+        before = join_rules(operator, read_tls_rules(edit.tx))
+        if not remove_tls_rule(edit.tx, customer, domain):
+            raise AdminFault(FaultCode.NO_TLS_RULE, domain=domain, customer=customer)
+        after = join_rules(operator, read_tls_rules(edit.tx))
+    return _judge_change(edit, (domain, customer), before, after, weakened=False, lower=lower)
 
 
-def accept_tls_rules() -> Change:
+def accept_tls_rules(edit: Edit) -> Changed:
     """Take damaged rules as they stand now, so that mail goes out again under them."""
-
-    def run(edit: Edit) -> Answer:
-        try:
-            read_tls_rules(edit.tx)
-        except RulesDamagedError:
-            pass
-        else:
-            return Fault(sentence="The TLS rules are as they were set; there is nothing to accept.")
-        try:
-            kept = read_damaged_rules(edit.tx)
-        except RulesDamagedError as error:
-            return Fault(sentence=f"{error}: restore the table tls_rule from a backup first.")
-        seal_tls_rules(edit.tx)
-        count = f"{len(kept)} rule" if len(kept) == 1 else f"{len(kept)} rules"
-        return edit.done("tls.accept", "rules", f"The TLS rules are taken as they stand: {count}.", count)
-
-    return run
+    with suppress(RulesDamagedError):
+        read_tls_rules(edit.tx)
+        raise AdminFault(FaultCode.TLS_RULES_INTACT)
+    try:
+        kept = read_damaged_rules(edit.tx)
+    except RulesDamagedError as error:
+        raise AdminFault(FaultCode.TLS_RULES_LOST, cause=str(error)) from None
+    seal_tls_rules(edit.tx)
+    return edit.done(Action.ACCEPT_TLS_RULES, "rules", f"rules: {len(kept)}", rules=len(kept))
 
 
-def _damaged(error: StorageError) -> Fault:
-    return Fault(sentence=f"{str(error)[0].upper()}{str(error)[1:]}: all mail waits. «tls accept» takes what is left.")
-
-
-def _with_known_customer(tx: Transaction, rule: Rule, *, gone: bool = False) -> Rule | Fault:
-    """Return the rule under its customer's own spelling; `gone` lets a customer be named that is no more."""
-    if not rule.customer:
-        return rule
-    customer = find_customer(tx, rule.customer)
-    if customer is None:
-        return rule if gone else no_customer(rule.customer)
-    return replace(rule, customer=customer.name)
+@contextmanager
+def _damage_as_fault() -> Iterator[None]:
+    try:
+        yield
+    except RulesDamagedError as error:
+        raise AdminFault(FaultCode.TLS_RULES_DAMAGED, cause=str(error)) from None
 
 
 def _bare_policy(rule: Rule) -> TlsPolicy:
@@ -142,11 +117,6 @@ def _find_stronger_line(rule: Rule, operator: Lines) -> PolicyEntry | None:
     return next((entry for entry in lines if entry.policy.level.strength > rule.level.strength), None)
 
 
-def _spoken(rule: Rule) -> str:
-    where = {"": "all other domains", ".": f"all domains below {rule.domain[1:]}"}.get(rule.domain[:1], rule.domain)
-    return where + (f" of the customer «{rule.customer}»" if rule.customer else "")
-
-
 def _probe(domain: str) -> str:
     """Return a domain for which a line of this name decides, unless a more exact one does."""
     if not domain:
@@ -155,31 +125,32 @@ def _probe(domain: str) -> str:
 
 
 def _judge_change(  # noqa: PLR0913 - what was, what is, and what was allowed
-    edit: Edit, rule: Rule, before: PolicyTable, after: PolicyTable, *, weakened: bool, lower: bool
-) -> Answer:
+    edit: Edit, place: tuple[str, str], before: PolicyTable, after: PolicyTable, *, weakened: bool, lower: bool
+) -> Changed:
     """Audit the change or refuse it; `weakened` says that the line itself demands less, whatever else is in force."""
-    probe = _probe(rule.domain)
-    old, new = before.find(probe, rule.customer), after.find(probe, rule.customer)
+    domain, customer = place
+    probe = _probe(domain)
+    old, new = before.find(probe, customer), after.find(probe, customer)
     lowers = weakened or new.policy.level.strength < old.policy.level.strength
     lowers = lowers or (
         old.policy.level.enforced
         and _AGE[new.policy.minimum_version] < _AGE[old.policy.minimum_version]
         and new.policy.level.strength <= old.policy.level.strength
     )
+    facts = {"domain": domain, "customer": customer, "before": _told(old), "after": _told(new)}
     if lowers and not lower:
-        return Fault(
-            sentence=f"That lowers {_spoken(rule)} from {_told(old)} to {_told(new)}; --lower does it all the same."
-        )
-    sentence = _sentence(rule, old, new)
-    detail = f"{_told(old)} -> {_told(new)}" + (f"; {_material(new.policy)}" if _material(new.policy) else "")
-    return edit.done("tls.lower" if lowers else "tls.enforce", _target(rule), sentence, detail)
+        raise AdminFault(FaultCode.TLS_LOWERED, **facts)
+    return edit.done(
+        Action.LOWER_TLS if lowers else Action.ENFORCE_TLS,
+        f"{customer}/{domain or '*'}" if customer else domain or "*",
+        f"{_told(old)} -> {_told(new)}" + (f"; {_material(new.policy)}" if _material(new.policy) else ""),
+        changes=old != new,
+        enforced=new.policy.level.enforced,
+        **facts,
+    )
 
 
 _AGE = {version: age for age, version in enumerate(TlsVersion)}
-
-
-def _target(rule: Rule) -> str:
-    return f"{rule.customer}/{rule.domain or '*'}" if rule.customer else rule.domain or "*"
 
 
 def _told(entry: PolicyEntry) -> str:
@@ -193,18 +164,6 @@ def _material(policy: TlsPolicy) -> str:
     if policy.minimum_version is not TlsVersion.TLS_1_2:
         told.append(f"TLS {policy.minimum_version} at least")
     return ", ".join(told)
-
-
-def _sentence(rule: Rule, old: PolicyEntry, new: PolicyEntry) -> str:
-    level = new.policy.level
-    if old == new:
-        return f"For {_spoken(rule)} nothing changes: {_told(new)} stays in force."
-    effect = (
-        "Mail waits where that cannot be had; waiting mail too is sent under it from its next attempt on."
-        if level.enforced
-        else "Mail may travel in clear."
-    )
-    return f"For {_spoken(rule)}: {_told(old)} became {_told(new)}. {effect}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,18 +200,13 @@ class DomainState:
         }
 
 
-def list_domains(tx: Transaction, customer: str, operator: Lines, now: datetime) -> list[DomainState] | Fault:
+def list_domains(tx: Transaction, customer: str, operator: Lines, now: datetime) -> list[DomainState]:
     """Return every domain that mail went to or that a rule names, of one customer or of all, with what is in force."""
     if customer:
-        found = find_customer(tx, customer)
-        if found is None:
-            return no_customer(customer)
-        customer = found.name
-    try:
+        customer = get_customer(tx, customer).name
+    with _damage_as_fault():
         stored = read_tls_rules(tx)
         table = join_rules(operator, stored)
-    except RulesDamagedError as error:
-        return _damaged(error)
     told = {(parse_domain(item.domain) or item.domain, item.customer): item for item in told_domains(tx)}
     ruled = {(rule.domain, rule.customer) for rule in stored}
     ruled |= {(entry.domain.removeprefix("*"), "") for entry in operator}

@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from addressbook.hierarchy import Clamped, Explained, LayerKey, LayerKind, Layers, Resolved
-from addressbook.people import Customer, Directory, User, canonical_address
-from gateway.admin.customers import Fault, no_customer, no_profile
-from gateway.admin.settings import describe_constraints, field_named, no_user
+from addressbook.people import Customer, Directory
+from gateway.admin.constraints import describe_constraints
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer, get_profile, get_user
+from gateway.admin.settings import check_service, field_named
 from sms.message import Origin
 from sms.settings import NONE, UNSET, format_setting
 from store.directory import (
     all_customers,
     count_users,
-    find_customer,
     find_customer_by_key,
-    find_profile,
-    find_user,
     logins_of,
     profiles_of,
     ranges_of,
@@ -57,11 +56,9 @@ def list_customers(tx: Transaction) -> list[View]:
     ]
 
 
-def show_customer(tx: Transaction, name: str) -> View | Fault:
+def show_customer(tx: Transaction, name: str) -> View:
     """Return a customer with all that is its own, except the users, who are counted."""
-    customer = find_customer(tx, name)
-    if customer is None:
-        return no_customer(name)
+    customer = get_customer(tx, name)
     profiles = profiles_of(tx, customer.id)
     services = {
         f"settings for {service}": view
@@ -92,44 +89,36 @@ def show_system(tx: Transaction) -> View:
     }
 
 
-def list_profiles(tx: Transaction, customer_name: str) -> list[View] | Fault:
+def list_profiles(tx: Transaction, customer: str) -> list[View]:
     """Return a customer's profiles by name."""
-    customer = find_customer(tx, customer_name)
-    if customer is None:
-        return no_customer(customer_name)
+    owner = get_customer(tx, customer)
     return [
         {
             "name": profile.name,
-            "default": profile.id == customer.default_profile_id,
+            "default": profile.id == owner.default_profile_id,
             "users": count_users(tx, profile_key=profile.id),
         }
-        for profile in profiles_of(tx, customer.id)
+        for profile in profiles_of(tx, owner.id)
     ]
 
 
-def show_profile(tx: Transaction, customer_name: str, name: str) -> View | Fault:
+def show_profile(tx: Transaction, customer: str, name: str) -> View:
     """Return a profile with its settings."""
-    customer = find_customer(tx, customer_name)
-    if customer is None:
-        return no_customer(customer_name)
-    profile = find_profile(tx, customer.id, name)
-    if profile is None:
-        return no_profile(name, customer)
+    owner = get_customer(tx, customer)
+    profile = get_profile(tx, owner, name)
     return {
         "name": profile.name,
-        "customer": customer.name,
-        "default": profile.id == customer.default_profile_id,
+        "customer": owner.name,
+        "default": profile.id == owner.default_profile_id,
         "users": count_users(tx, profile_key=profile.id),
         "settings": _settings_view(tx, LayerKey(LayerKind.PROFILE, profile.id)),
     }
 
 
-def list_users(tx: Transaction, customer_name: str) -> list[View] | Fault:
+def list_users(tx: Transaction, customer: str) -> list[View]:
     """Return a customer's users by address; of all customers where no name is given."""
-    if not customer_name:
-        return [view for customer in all_customers(tx) for view in _users_view(tx, customer)]
-    customer = find_customer(tx, customer_name)
-    return no_customer(customer_name) if customer is None else _users_view(tx, customer)
+    customers = [get_customer(tx, customer)] if customer else all_customers(tx)
+    return [view for owner in customers for view in _users_view(tx, owner)]
 
 
 def _users_view(tx: Transaction, customer: Customer) -> list[View]:
@@ -146,11 +135,9 @@ def _users_view(tx: Transaction, customer: Customer) -> list[View]:
     ]
 
 
-def show_user(tx: Transaction, address_text: str) -> View | Fault:
-    """Return a user with what is set for it alone; «explain» has what is in force."""
-    user = _find(tx, address_text)
-    if isinstance(user, Fault):
-        return user
+def show_user(tx: Transaction, address: str) -> View:
+    """Return a user with what is set for it alone; `explain_user` has what is in force."""
+    user = get_user(tx, address)
     customer = find_customer_by_key(tx, user.customer_id)
     names = {profile.id: profile.name for profile in profiles_of(tx, user.customer_id)}
     return {
@@ -163,11 +150,6 @@ def show_user(tx: Transaction, address_text: str) -> View | Fault:
         "settings from the address book": _settings_view(tx, LayerKey(LayerKind.USER, user.id)),
         "pinned settings": _settings_view(tx, LayerKey(LayerKind.PINNED, user.id)),
     }
-
-
-def _find(tx: Transaction, address_text: str) -> User | Fault:
-    address = canonical_address(address_text)
-    return (find_user(tx, address) if address is not None else None) or no_user(address_text)
 
 
 def list_audit(tx: Transaction, target: str, most: int) -> list[View]:
@@ -240,27 +222,21 @@ def _explained_view(explained: Explained) -> View:
 
 def explain_user(
     directory: Directory, layers: Layers, address: str, service: str, names: Sequence[str]
-) -> ExplainedUser | Fault:
+) -> ExplainedUser:
     """Return what is in force for a user's submissions through a service, for some fields or for all."""
     user = directory.user(address)
     if user is None:
-        return no_user(address)
-    if service not in list(Origin):
-        return Fault(sentence=f"There is no service «{service}»; the services are {', '.join(Origin)}.")
+        raise AdminFault(FaultCode.NO_USER, address=address)
+    check_service(service)
     customer = directory.customer(user.customer_id)
     profile = directory.profile_in_force(user.customer_id, user)
     resolved = layers.resolve(user.customer_id, service, profile.id if profile is not None else None, user.id)
-    fields = []
-    for typed in names:
-        name = field_named(typed)
-        if isinstance(name, Fault):
-            return name
-        fields.append(name)
+    fields = tuple(map(field_named, names))
     return ExplainedUser(
         address=user.address,
         customer=customer.name if customer is not None else "",
         profile=profile.name if profile is not None else "",
         service=service,
         resolved=resolved,
-        fields=tuple(fields or resolved.explained),
+        fields=fields or tuple(resolved.explained),
     )

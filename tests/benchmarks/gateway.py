@@ -10,8 +10,8 @@ from pathlib import Path
 from cli.admin_session import admin_session
 from cli.setup import CONFIG_NAME, DOMAIN, first_values, write_configuration
 from config.example import render_config
-from gateway.admin.customers import add_range, all_of
-from gateway.admin.settings import of_customer, set_settings
+from gateway.admin.customers import add_range
+from gateway.admin.settings import CustomerScope, set_settings
 from mta.sending.sign import KeyKind, new_key
 from tests.benchmarks.processes import Running, python, running
 from tests.kit.ports import free_port
@@ -168,7 +168,10 @@ def _set_up(  # noqa: PLR0917 - one private step of `set_up`
         file.write_text(render_config({**first_values(f"127.0.0.1:{port}"), **tables}))
         return port
     write_configuration(folder, f"127.0.0.1:{port}", **tables)  # type: ignore[arg-type]  # a dict of tables by name
-    with admin_session(file) as desk:
+    with admin_session(file) as session:
         settings = {"status_report": "never", "delivery_receipt": "off", **settings}
-        desk.change(all_of(add_range("demo", "127.0.0.0/8"), set_settings(of_customer("demo"), settings)))
+        session.change(
+            lambda edit: add_range(edit, "demo", "127.0.0.0/8"),
+            lambda edit: set_settings(edit, CustomerScope("demo"), settings),
+        )
     return port

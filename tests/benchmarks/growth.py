@@ -14,7 +14,7 @@ from cli.admin_session import admin_session
 from cli.context import database_of, read_config
 from cli.setup import CONFIG_NAME, write_configuration
 from gateway.accept import Accepted
-from gateway.admin.customers import Answer, Changed, Edit
+from gateway.admin.edit import Action, Changed, Edit, changed
 from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from sms.outcome import Done
@@ -111,16 +111,16 @@ def measure_users(effort: Effort) -> Iterator[Figure]:
 def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Principal]:
     with redirect_stdout(StringIO()):
         write_configuration(folder, "127.0.0.1:2525")
-        with admin_session(folder / CONFIG_NAME) as desk:
-            customer_id = desk.look(lambda tx: int(tx.rows("SELECT key FROM customer")[0][0]))
+        with admin_session(folder / CONFIG_NAME) as session:
+            customer_id = session.look(lambda tx: int(tx.rows("SELECT key FROM customer")[0][0]))
 
-            def add(edit: Edit) -> Answer:
+            def add(edit: Edit) -> Changed:
                 edit.stored.add_users(
                     [User(id=0, customer_id=customer_id, address=_address(number)) for number in range(users)], "file"
                 )
-                return Changed(sentence="")
+                return changed(Action.ADD_CUSTOMER, customer="demo")
 
-            desk.change(add)
+            session.change(add, silent=True)
     config = read_config(folder / CONFIG_NAME)
     database: Database = database_of(config)
     database.open()

@@ -14,9 +14,11 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from cli.context import opened
-from cli.customers import customer, profile
-from cli.people import people, user
+from cli.customers import customer
+from cli.people import people
+from cli.profiles import profile
 from cli.setup import first_values, write_configuration
+from cli.users import user
 from store.directory import find_credential
 
 

@@ -13,8 +13,9 @@ from cli.context import opened
 from cli.setup import check, init
 from config.field_types import read_secret
 from config.model import Config, load_config
-from gateway.admin.customers import add_customer, all_of, remove_customer
-from gateway.admin.settings import ConstraintLimits, limit, of_customer, set_settings
+from gateway.admin.constraints import ConstraintLimits, limit
+from gateway.admin.customers import add_customer, remove_customer
+from gateway.admin.settings import CustomerScope, set_settings
 from store.directory import find_credential, find_customer
 
 
@@ -152,9 +153,14 @@ def test_check_prints_every_error_with_its_line_and_what_is_expected(folder, tmp
 
 
 def test_check_tells_what_stored_settings_contradict_and_neither_makes_nor_changes_a_database(folder, tmp_path):
-    with admin_session(folder / "mail2sms.toml") as desk:
-        desk.change(all_of(add_customer("Torn"), set_settings(of_customer("Torn"), {"sender_id": "Shop"})), silent=True)
-        desk.change(limit(of_customer("Torn"), ConstraintLimits(sender_ids="Other")), silent=True)
+    with admin_session(folder / "mail2sms.toml") as session:
+        torn, limits = CustomerScope("Torn"), ConstraintLimits(sender_ids="Other")
+        session.change(
+            lambda edit: add_customer(edit, "Torn"),
+            lambda edit: set_settings(edit, torn, {"sender_id": "Shop"}),
+            lambda edit: limit(edit, torn, limits),
+            silent=True,
+        )
     before = {path.name: path.read_bytes() for path in folder.glob("mail2sms.db*")}
     result = run(check, "--config", folder / "mail2sms.toml")
     assert result.exit_code == 0
@@ -165,8 +171,8 @@ def test_check_tells_what_stored_settings_contradict_and_neither_makes_nor_chang
     )
     assert ok == f"{folder}/mail2sms.toml: ok"
     assert {path.name: path.read_bytes() for path in folder.glob("mail2sms.db*")} == before
-    with admin_session(folder / "mail2sms.toml") as desk:
-        desk.change(remove_customer("Torn"), silent=True)
+    with admin_session(folder / "mail2sms.toml") as session:
+        session.change(lambda edit: remove_customer(edit, "Torn"), silent=True)
     empty = tmp_path / "empty.toml"
     empty.write_text((folder / "mail2sms.toml").read_text("utf-8"), "utf-8")
     assert run(check, "--config", empty).output == f"{empty}: ok\n"

@@ -4,17 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from addressbook.changes import ADDRESS
 from addressbook.exchange import (
-    ADDRESS,
     COLUMNS_15,
     HEADED_COLUMNS,
-    ExportedPerson,
+    ExportedUser,
     FileFormat,
-    PeopleFile,
-    read_people_file,
-    write_people_file,
+    UserFile,
+    read_user_file,
+    write_user_file,
 )
-from addressbook.import_plan import ImportPlan, StoredPerson, plan_import
+from addressbook.import_plan import ImportPlan, StoredUser, plan_import
+from cli.words import file_fault_sentence
 from sms.number import SenderId, SenderKind
 from sms.settings import FIELDS, NONE, UNSET, TextSource, Unencodable, format_setting, parse_setting
 
@@ -23,18 +24,18 @@ HEADLESS = FileFormat(headed=False)
 SHOP = SenderId(value="Shop", kind=SenderKind.ALPHANUMERIC)
 
 
-def read(text: str, declared: FileFormat = HEADED) -> PeopleFile:
-    return read_people_file(text.encode(), declared)
+def read(text: str, declared: FileFormat = HEADED) -> UserFile:
+    return read_user_file(text.encode(), declared)
 
 
-def faults(read_file: PeopleFile) -> list[str]:
-    return [str(fault) for fault in read_file.faults]
+def faults(read_file: UserFile) -> list[str]:
+    return [file_fault_sentence(fault) for fault in read_file.faults]
 
 
 def test_the_headerless_file_of_15_columns_is_read() -> None:
     line = "Anna@Example.com,Shop,4711,DE,both,3,true,de,88001,true,false,true,html,true,Alarm"
     (row,) = read(line, HEADLESS).rows
-    assert (row.line, row.address, row.profile, row.name, row.active) == (1, "anna@example.com", "Alarm", None, None)
+    assert (row.place, row.address, row.profile, row.name, row.active) == (1, "anna@example.com", "Alarm", None, None)
     assert {name: format_setting(value) for name, value in row.cells.items()} == {
         "sender_id": "Shop",
         "cost_centre": "4711",
@@ -92,42 +93,42 @@ def test_a_headed_file_has_columns_in_any_order_and_absent_ones_are_unmanaged() 
 
 def test_a_cell_that_cannot_be_read_is_a_fault_of_its_field_only() -> None:
     text = "e-mail,max-parts,language,active\nanna@example.com,99,de,perhaps\nbert@example.com,2,de,\n"
-    people_file = read(text)
-    assert not people_file.damaged
-    anna, bert = people_file.rows
+    user_file = read(text)
+    assert not user_file.damaged
+    anna, bert = user_file.rows
     assert "max_parts" not in anna.cells
     assert anna.cells["language"] == "de"
     assert anna.active is None
     assert bert.cells["max_parts"] == 2
-    assert faults(people_file) == [
+    assert faults(user_file) == [
         "line 2, max-parts: '99' is not a number from 1 to 20",
         "line 2, active: 'perhaps' is not on or off",
     ]
 
 
 def test_a_row_without_an_address_is_left_out_and_told() -> None:
-    people_file = read("e-mail,language\nnobody,de\nanna@example.com,de\n")
-    assert [row.address for row in people_file.rows] == ["anna@example.com"]
-    assert faults(people_file) == ["line 2, e-mail: 'nobody' is not a mail address"]
+    user_file = read("e-mail,language\nnobody,de\nanna@example.com,de\n")
+    assert [row.address for row in user_file.rows] == ["anna@example.com"]
+    assert faults(user_file) == ["line 2, e-mail: 'nobody' is not a mail address"]
 
 
 def test_two_rows_that_claim_one_address_both_lose_it() -> None:
-    people_file = read("e-mail\nanna@example.com\nbert@example.com\nANNA@example.com\n")
-    assert [row.address for row in people_file.rows] == ["bert@example.com"]
-    assert [fault.line for fault in people_file.faults] == [2, 4]
+    user_file = read("e-mail\nanna@example.com\nbert@example.com\nANNA@example.com\n")
+    assert [row.address for row in user_file.rows] == ["bert@example.com"]
+    assert [fault.place for fault in user_file.faults] == [2, 4]
 
 
 def test_rows_of_another_customer_number_are_left_out() -> None:
-    people_file = read("e-mail,customer-no\nanna@example.com,88001\nbert@example.com,88002\ncarl@example.com,\n")
-    assert [row.address for row in people_file.rows] == ["anna@example.com", "carl@example.com"]
-    assert faults(people_file) == ["line 3, customer-no: '88002' is another customer than '88001' above"]
+    user_file = read("e-mail,customer-no\nanna@example.com,88001\nbert@example.com,88002\ncarl@example.com,\n")
+    assert [row.address for row in user_file.rows] == ["anna@example.com", "carl@example.com"]
+    assert faults(user_file) == ["line 3, customer-no: '88002' is another customer than '88001' above"]
 
 
 def test_line_numbers_count_lines_and_not_records() -> None:
-    people_file = read('e-mail,name\nanna@example.com,"Anna\nKeller"\n\nnobody,x\n')
-    assert [row.line for row in people_file.rows] == [2]
-    assert [fault.line for fault in people_file.faults] == [5]
-    assert people_file.rows[0].name == "Anna Keller"
+    user_file = read('e-mail,name\nanna@example.com,"Anna\nKeller"\n\nnobody,x\n')
+    assert [row.place for row in user_file.rows] == [2]
+    assert [fault.place for fault in user_file.faults] == [5]
+    assert user_file.rows[0].name == "Anna Keller"
 
 
 @pytest.mark.parametrize(
@@ -154,15 +155,15 @@ def test_line_numbers_count_lines_and_not_records() -> None:
     ],
 )
 def test_a_damaged_file_gives_no_rows(content: bytes, declared: FileFormat, part_of_fault: str) -> None:
-    people_file = read_people_file(content, declared)
-    assert people_file.damaged
-    assert people_file.rows == ()
-    assert part_of_fault in faults(people_file)[0]
+    user_file = read_user_file(content, declared)
+    assert user_file.damaged
+    assert user_file.rows == ()
+    assert part_of_fault in faults(user_file)[0]
 
 
 def test_an_end_marker_proves_a_file_whole() -> None:
-    people_file = read("e-mail,language\nanna@example.com,de\n#END\n", FileFormat(end_marker="#END"))
-    assert [row.address for row in people_file.rows] == ["anna@example.com"]
+    user_file = read("e-mail,language\nanna@example.com,de\n#END\n", FileFormat(end_marker="#END"))
+    assert [row.address for row in user_file.rows] == ["anna@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -180,19 +181,19 @@ def test_an_end_marker_proves_a_file_whole() -> None:
     ],
 )
 def test_encodings_and_delimiters_are_recognised(content: bytes) -> None:
-    (row,) = read_people_file(content, HEADED).rows
+    (row,) = read_user_file(content, HEADED).rows
     assert (row.address, row.name) == ("jörg@example.com", "Jörg")
 
 
 def test_rows_that_a_spreadsheet_left_blank_are_no_rows() -> None:
-    people_file = read("e-mail,name\r\n\r\n,\r\nanna@example.com,Anna\r\n , \r\n")
-    assert [(row.line, row.address) for row in people_file.rows] == [(4, "anna@example.com")]
-    assert people_file.faults == ()
+    user_file = read("e-mail,name\r\n\r\n,\r\nanna@example.com,Anna\r\n , \r\n")
+    assert [(row.place, row.address) for row in user_file.rows] == [(4, "anna@example.com")]
+    assert user_file.faults == ()
 
 
 def test_a_country_that_no_number_is_of_is_a_fault() -> None:
     file = read("e-mail,default-country-code\na@example.com,UK\nb@example.com,999\nc@example.com,800\n")
-    assert [(fault.line, fault.column) for fault in file.faults] == [
+    assert [(fault.place, fault.column) for fault in file.faults] == [
         (2, "default-country-code"),
         (3, "default-country-code"),
         (4, "default-country-code"),
@@ -206,23 +207,21 @@ def test_a_comma_in_data_does_not_change_the_delimiter_of_the_header() -> None:
 
 
 def test_a_cell_remembers_file_line_and_column() -> None:
-    people_file = read("e-mail,sms-id\n\nanna@example.com,Shop\n")
-    origin = people_file.origin(people_file.rows[0], "sender_id")
-    assert origin == f"file:{people_file.digest[:32]}, line 3, sms-id"
+    user_file = read("e-mail,sms-id\n\nanna@example.com,Shop\n")
+    origin = user_file.origin(user_file.rows[0], "sender_id")
+    assert origin == f"file:{user_file.digest[:32]}, line 3, sms-id"
 
 
 def test_a_cell_remembers_its_file_by_name_and_time() -> None:
-    people_file = read_people_file(
-        b"e-mail,sms-id\nanna@example.com,Shop\n", HEADED, "people\n.csv 2026-11-29 14:40 UTC"
-    )
-    origin = people_file.origin(people_file.rows[0], "sender_id")
+    user_file = read_user_file(b"e-mail,sms-id\nanna@example.com,Shop\n", HEADED, "people\n.csv 2026-11-29 14:40 UTC")
+    origin = user_file.origin(user_file.rows[0], "sender_id")
     assert origin == "file:people.csv 2026-11-29 14:40 UTC, line 2, sms-id"
 
 
 @given(st.binary(max_size=300), st.booleans())
 def test_any_bytes_give_an_answer(content: bytes, headed: bool) -> None:
-    people_file = read_people_file(content, FileFormat(headed=headed))
-    assert not people_file.damaged or (people_file.faults and not people_file.rows)
+    user_file = read_user_file(content, FileFormat(headed=headed))
+    assert not user_file.damaged or (user_file.faults and not user_file.rows)
 
 
 CELL_TEXTS = {
@@ -245,11 +244,11 @@ CELL_TEXTS = {
 def test_what_is_exported_is_read_back(cells: dict[str, str], name: str, delimiter: str) -> None:
     values = {field: parse_setting(field, text) for field, text in cells.items()}
     texts = {field: format_setting(value) for field, value in values.items() if value is not UNSET}
-    person = ExportedPerson(address="anna@example.com", name=name, active=False, profile="Alarm", cells=texts)
-    text = write_people_file([person], delimiter)
-    people_file = read(text, FileFormat(delimiter=delimiter))
-    (row,) = people_file.rows
-    assert people_file.faults == ()
+    user = ExportedUser(address="anna@example.com", name=name, active=False, profile="Alarm", cells=texts)
+    text = write_user_file([user], delimiter)
+    user_file = read(text, FileFormat(delimiter=delimiter))
+    (row,) = user_file.rows
+    assert user_file.faults == ()
     assert (row.name, row.active, row.profile) == (" ".join(name.split()), False, "Alarm")
     assert {field: value for field, value in row.cells.items() if value is not UNSET} == {
         field: parse_setting(field, text) for field, text in texts.items()
@@ -258,30 +257,31 @@ def test_what_is_exported_is_read_back(cells: dict[str, str], name: str, delimit
 
 @pytest.mark.parametrize("address", ["+night@example.com", "=1@example.com", "'x@example.com", "-a@example.com"])
 def test_an_address_that_begins_like_a_formula_stays_the_same_person(address: str) -> None:
-    (row,) = read(write_people_file([ExportedPerson(address=address, profile="-alarm")])).rows
+    (row,) = read(write_user_file([ExportedUser(address=address, profile="-alarm")])).rows
     assert (row.address, row.profile) == (address, "-alarm")
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+44 7700", "-x", "@SUM(A1)"])
 def test_an_exported_cell_is_never_a_formula(cell: str) -> None:
-    text = write_people_file([ExportedPerson(address="anna@example.com", name=cell)])
+    text = write_user_file([ExportedUser(address="anna@example.com", name=cell)])
     assert f",'{cell}," in text
     assert read(text).rows[0].name == cell
 
 
 def test_the_export_has_every_setting() -> None:
-    header = write_people_file([]).splitlines()[0].split(",")
+    header = write_user_file([]).splitlines()[0].split(",")
     assert set(header) == set(HEADED_COLUMNS) - {"customer-no"}
     assert {column.replace("-", "_") for column in header} >= set(FIELDS)
     assert header[0] == ADDRESS
 
 
-def stored(address: str, key: int, customer: int = 1, **cells: str) -> StoredPerson:
-    return StoredPerson(id=key, customer_id=customer, address=address, profile_id=11, cells=cells)
+def stored(address: str, key: int, customer: int = 1, **cells: str) -> StoredUser:
+    return StoredUser(id=key, customer_id=customer, address=address, profile_id=11, cells=cells)
 
 
-def plan(text: str, *people: StoredPerson, foreign: frozenset[str] = frozenset()) -> ImportPlan:
-    return plan_import(read(text), 1, {"standard": 11, "alarm": 12}, {item.address: item for item in people}, foreign)
+def plan(text: str, *users: StoredUser, foreign: frozenset[str] = frozenset()) -> ImportPlan:
+    user_file, known = read(text), {item.address: item for item in users}
+    return plan_import(user_file.rows, 1, {"standard": 11, "alarm": 12}, known, foreign, found=user_file.faults)
 
 
 def test_a_plan_adds_changes_and_leaves_alone() -> None:
@@ -295,14 +295,14 @@ def test_a_plan_adds_changes_and_leaves_alone() -> None:
     (added,), (changed,) = made.added, made.changed
     assert (added.row.address, added.cells, added.profile_id) == ("carl@example.com", {"language": "es"}, 12)
     assert (changed.row.address, changed.cells) == ("bert@example.com", {"language": None})
-    assert (made.unchanged, made.not_in_file, made.faults) == (1, 1, ())
+    assert (made.unchanged, made.not_in_source, made.faults) == (1, 1, ())
 
 
 def test_a_profile_that_does_not_exist_never_becomes_the_default() -> None:
     text = "e-mail,profile,language\nanna@example.com,Nope,es\nbert@example.com,Nope,es\n"
     made = plan(text, stored("anna@example.com", 1))
-    assert (made.added, made.changed, made.not_in_file) == ((), (), 0)
-    assert [str(fault) for fault in made.faults] == [
+    assert (made.added, made.changed, made.not_in_source) == ((), (), 0)
+    assert [file_fault_sentence(fault) for fault in made.faults] == [
         "line 2, profile: there is no profile 'Nope'",
         "line 3, profile: there is no profile 'Nope'",
     ]
@@ -313,21 +313,21 @@ def test_an_empty_profile_means_the_default_one() -> None:
     assert changed.profile_id is None
 
 
-def test_the_people_and_domains_of_other_customers_stay_theirs() -> None:
+def test_the_users_and_domains_of_other_customers_stay_theirs() -> None:
     made = plan(
         "e-mail\nanna@example.org\nnew@example.net\n",
         stored("anna@example.org", 1, customer=2),
         foreign=frozenset({"example.net"}),
     )
     assert (made.added, made.changed) == ((), ())
-    assert [fault.line for fault in made.faults] == [2, 3]
+    assert [fault.place for fault in made.faults] == [2, 3]
 
 
 def test_a_row_with_a_faulty_cell_changes_nobody_by_half() -> None:
     text = "e-mail,max-parts,language\nanna@example.com,99,es\nnew@example.com,99,es\nbert@example.com,2,es\n"
     made = plan(text, stored("anna@example.com", 1, max_parts="3"))
     assert ([item.row.address for item in made.added], made.changed, made.unchanged) == (["bert@example.com"], (), 0)
-    assert [fault.line for fault in made.faults] == [2, 3]
+    assert [fault.place for fault in made.faults] == [2, 3]
 
 
 def test_a_pinned_setting_is_named_and_has_a_value() -> None:
@@ -340,7 +340,7 @@ def test_a_pinned_setting_is_named_and_has_a_value() -> None:
     made = plan(text, stored("anna@example.com", 1, max_parts="9", language="es"))
     (anna,) = made.changed
     assert (anna.cells, anna.pinned) == ({}, {"max_parts": "3"})
-    assert [str(fault) for fault in made.faults] == [
+    assert [file_fault_sentence(fault) for fault in made.faults] == [
         "line 3, pinned: max_parts is pinned without a value",
         "line 4, pinned: flash is pinned without a value",
         "line 4, pinned: there is no setting 'colour'",
@@ -349,7 +349,7 @@ def test_a_pinned_setting_is_named_and_has_a_value() -> None:
 
 def test_a_damaged_file_plans_nothing() -> None:
     made = plan("e-mail,langage\nanna@example.com,de\n", stored("bert@example.com", 1))
-    assert made == ImportPlan(faults=made.faults)
+    assert (made.added, made.changed, made.unchanged) == ((), (), 0)
     assert made.faults
 
 
@@ -367,16 +367,16 @@ ROWS = st.lists(
 def test_a_plan_applied_twice_changes_nothing(
     first: list[tuple[str, str, str]], second: list[tuple[str, str, str]]
 ) -> None:
-    people: dict[str, StoredPerson] = {}
+    users: dict[str, StoredUser] = {}
 
     def apply(rows: list[tuple[str, str, str]]) -> ImportPlan:
         text = "e-mail,language,profile\n" + "".join(f"{who}@example.com,{lang},{prof}\n" for who, lang, prof in rows)
-        made = plan(text, *people.values())
+        made = plan(text, *users.values())
         for planned in (*made.added, *made.changed):
             before = dict(planned.before.cells) if planned.before else {}
             cells = {name: value for name, value in {**before, **planned.cells}.items() if value is not None}
-            people[planned.row.address] = StoredPerson(
-                id=planned.before.id if planned.before else len(people) + 1,
+            users[planned.row.address] = StoredUser(
+                id=planned.before.id if planned.before else len(users) + 1,
                 customer_id=1,
                 address=planned.row.address,
                 name=planned.name,

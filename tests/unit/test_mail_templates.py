@@ -11,15 +11,9 @@ from pathlib import Path
 import dkim
 import pytest
 
-from gateway.admin.customers import (
-    Administration,
-    Changed,
-    Fault,
-    add_customer,
-    add_profile,
-    remove_customer,
-    remove_profile,
-)
+from gateway.admin.customers import add_customer, remove_customer
+from gateway.admin.edit import Changed
+from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.mail_templates import (
     TemplateOwner,
     Workshop,
@@ -32,6 +26,7 @@ from gateway.admin.mail_templates import (
     reset_template,
     set_template,
 )
+from gateway.admin.profiles import add_profile, remove_profile
 from gateway.alerts import Alert
 from gateway.mail_rules import MailRules
 from gateway.ports import Alarm, MailAttempt
@@ -43,13 +38,12 @@ from sms.lifecycle import MessageState
 from sms.outcome import Done
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
-from store.engine.database import Database
-from store.engine.keys import Keys
 from templates.confined import ConfinedTemplates
 from templates.forms import Form, form_of
 from templates.graphics import LARGEST_GRAPHIC, Graphic, GraphicRefused, read_graphic
 from templates.render import Renderer, standard_template
 from templates.samples import sample_reports_of
+from tests.kit.admin_harness import AdminHarness
 from tests.kit.status_samples import NOW, message, notice, report
 
 IDENTITY = MailIdentity(
@@ -76,32 +70,21 @@ def workshop():
     made.close()
 
 
-class AdminHarness:
+class Studio(AdminHarness):
+    """With the customer demo and its profile standard."""
+
     def __init__(self, url: str) -> None:
-        self.database = Database(url)
-        self.database.open()
-        keys = Keys(1, NOW.timestamp)
-        self.administration = Administration(self.database, keys, "root", lambda: NOW)
-        self.change(add_customer("demo"))
-        self.change(add_profile("demo", "standard"))
+        super().__init__(url)
+        self.do(add_customer, "demo")
+        self.do(add_profile, "demo", "standard")
 
-    def change(self, change) -> str:
-        answer = self.administration.change_now(change)
-        assert isinstance(answer, Changed), answer
-        return answer.sentence
-
-    def refuse(self, change) -> str:
-        answer = self.administration.change_now(change)
-        assert isinstance(answer, Fault), answer
-        return answer.sentence
-
-    def own(self, form: Form, source: str = OWN, profile: str = "", customer: str = "demo") -> str:
-        return self.change(set_template(TemplateOwner(customer=customer, profile=profile), form, source, {}))
+    def own(self, form: Form, source: str = OWN, profile: str = "", customer: str = "demo") -> Changed:
+        return self.do(set_template, TemplateOwner(customer, profile), form, source, {})
 
 
 @pytest.fixture
 def office(database_url):
-    made = AdminHarness(database_url)
+    made = Studio(database_url)
     yield made
     made.database.close()
 
@@ -135,24 +118,23 @@ def test_a_graphic_that_is_none_is_refused(name, content, said):
 def test_graphics_of_a_customer_are_bounded_together(office):
     big = PNG[:8] + b"x" * (LARGEST_GRAPHIC - 60) + PNG[-12:]
     for name in ("a", "b", "c"):
-        office.change(add_graphic("demo", name, big))
-    office.change(add_graphic("demo", "c", big))
-    assert "all graphics together" in office.refuse(add_graphic("demo", "d", big))
-    assert list(office.database.read_now(lambda tx: find_graphics(tx, TemplateOwner(customer="demo")))) == [
-        "a",
-        "b",
-        "c",
-    ]
+        office.do(add_graphic, "demo", name, big)
+    office.do(add_graphic, "demo", "c", big)
+    code, facts = office.refuse(add_graphic, "demo", "d", big)
+    assert code is FaultCode.BAD_GRAPHIC
+    assert "all graphics together" in facts["cause"]
+    assert list(office.look(find_graphics, TemplateOwner("demo"))) == ["a", "b", "c"]
 
 
 def test_a_graphic_that_a_template_shows_stays(office):
     for name in ("logo.png", "dot"):
-        office.change(add_graphic("demo", name, PNG))
+        office.do(add_graphic, "demo", name, PNG)
     office.own(Form.RESULT, PICTURE)
-    assert "shows cid:dot" in office.refuse(drop_graphic("demo", "dot"))
-    office.change(reset_template(TemplateOwner(customer="demo"), Form.RESULT))
-    office.change(drop_graphic("demo", "dot"))
-    assert "has no graphic" in office.refuse(drop_graphic("demo", "dot"))
+    dot = {"customer": "demo", "name": "dot"}
+    assert office.refuse(drop_graphic, "demo", "dot") == (FaultCode.GRAPHIC_IN_USE, dot)
+    office.do(reset_template, TemplateOwner("demo"), Form.RESULT)
+    office.do(drop_graphic, "demo", "dot")
+    assert office.refuse(drop_graphic, "demo", "dot") == (FaultCode.NO_GRAPHIC, dot)
 
 
 def compose_with(source: str, graphics: dict[str, Graphic], confined, **changes) -> ComposedMail:
@@ -263,33 +245,35 @@ async def test_the_profiles_template_comes_before_the_customers_and_the_forms_ow
 async def test_a_template_goes_with_its_profile_and_its_customer(office):
     office.own(Form.RESULT, "profile result", "standard")
     office.own(Form.DELAYED, "customer delay")
-    office.change(add_graphic("demo", "logo", PNG))
-    office.change(remove_profile("demo", "standard"))
+    office.do(add_graphic, "demo", "logo", PNG)
+    office.do(remove_profile, "demo", "standard")
     assert await find(office, Form.RESULT, "standard") is None
-    office.change(remove_customer("demo"))
+    office.do(remove_customer, "demo")
     assert await find(office, Form.DELAYED) is None
     assert office.database.read_now(lambda tx: tx.rows("SELECT name FROM mail_graphic")) == []
 
 
 def test_templates_are_listed_shown_and_audited(office):
-    said = office.own(Form.DELAYED, OWN, "standard")
-    assert said == "The form «delayed» of the profile «standard» of the customer «demo» now has its own template."
-    (row,) = office.database.read_now(lambda tx: list_own_templates(tx, "DEMO"))
-    assert (row["customer"], row["profile"], row["form"], row["set_by"]) == ("demo", "standard", "delayed", "root")
-    owner = TemplateOwner(customer="demo", profile="standard")
-    assert office.database.read_now(lambda tx: find_source(tx, owner, Form.DELAYED)) == OWN
-    assert office.database.read_now(lambda tx: find_source(tx, owner, Form.RESULT)) is None
-    office.change(reset_template(owner, Form.DELAYED))
-    assert "no template of its own" in office.refuse(reset_template(owner, Form.DELAYED))
+    facts = {"form": "delayed", "customer": "demo", "profile": "standard"}
+    assert office.own(Form.DELAYED, OWN, "standard").facts == facts
+    (row,) = office.look(list_own_templates, "DEMO")
+    assert (row["customer"], row["profile"], row["form"], row["set_by"]) == ("demo", "standard", "delayed", "anna")
+    owner = TemplateOwner("demo", "standard")
+    assert office.look(find_source, owner, Form.DELAYED) == OWN
+    with pytest.raises(AdminFault) as caught:
+        office.look(find_source, owner, Form.RESULT)
+    assert (caught.value.code, caught.value.facts) == (FaultCode.NO_OWN_TEMPLATE, facts | {"form": "result"})
+    office.do(reset_template, owner, Form.DELAYED)
+    assert office.refuse(reset_template, owner, Form.DELAYED) == (FaultCode.NO_TEMPLATE_TO_RESET, facts)
     actions = office.database.read_now(lambda tx: tx.rows("SELECT action, target FROM audit ORDER BY key DESC LIMIT 2"))
     assert [tuple(row) for row in actions] == [("template.reset", "demo/standard"), ("template.set", "demo/standard")]
 
 
 def test_nobody_else_has_templates(office):
-    assert "no customer" in office.refuse(set_template(TemplateOwner(customer="nobody"), Form.RESULT, OWN, {}))
-    assert "has no profile" in office.refuse(
-        set_template(TemplateOwner(customer="demo", profile="x"), Form.RESULT, OWN, {})
-    )
+    code, _ = office.refuse(set_template, TemplateOwner("nobody"), Form.RESULT, OWN, {})
+    assert code is FaultCode.NO_CUSTOMER
+    code, _ = office.refuse(set_template, TemplateOwner("demo", "x"), Form.RESULT, OWN, {})
+    assert code is FaultCode.NO_PROFILE
 
 
 # Told
@@ -315,7 +299,7 @@ class Clock:
 
 
 class Telling:
-    def __init__(self, office: AdminHarness, confined, signers=(), seconds=lambda: 0.0) -> None:
+    def __init__(self, office: Studio, confined, signers=(), seconds=lambda: 0.0) -> None:
         self.delivery = Delivery()
         self.alarms: list[Alert] = []
         self.rules = MailRules(office.database, (), Path("unused"))
@@ -338,7 +322,7 @@ async def test_a_customers_own_template_is_in_the_next_mail_and_gone_after_its_r
     office.own(Form.RESULT)
     await telling.teller.send(notice())
     assert "<p>Own: The network reports delivery" in telling.delivery.html
-    office.change(reset_template(TemplateOwner(customer="demo"), Form.RESULT))
+    office.do(reset_template, TemplateOwner("demo"), Form.RESULT)
     await telling.teller.send(notice())
     assert "Own:" not in telling.delivery.html
     assert telling.alarms == []

@@ -4,8 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.admin.customers import Administration, Changed, add_customer, remove_customer
-from gateway.admin.push_keys import PushKeys, set_push
+from gateway.admin.customers import add_customer, remove_customer
+from gateway.admin.edit import Administration, Change
+from gateway.admin.faults import AdminFault
+from gateway.admin.push_keys import PushKeys, set_push_key
+from gateway.admin.settings import CustomerScope, set_settings
 from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done, Failed
 from sms.report import Channel
@@ -133,22 +136,30 @@ def test_lists_and_traces_name_the_channel(world):
     assert [notice.channel for notice in trace.notices] == ["mail", "push"]
 
 
+def set_push(name: str, url: str, secret: bytes) -> list[Change]:
+    return [
+        lambda edit: set_settings(edit, CustomerScope(name), {"push_url": url}),
+        lambda edit: set_push_key(edit, name, secret),
+    ]
+
+
 async def test_a_customer_has_one_key_at_a_time_and_takes_it_along(world):
     administration = Administration(world.database, KEYS, "anna", lambda: to_instant(world.now))
     keys = PushKeys(world.database)
-    administration.change_now(add_customer("Acme"))
+    administration.change_now(lambda edit: add_customer(edit, "Acme"))
     assert await keys.key_of("Acme") is None
     for secret in (b"first", b"second"):
-        assert isinstance(administration.change_now(set_push("acme", URL, secret)), Changed)
+        administration.change_now(*set_push("acme", URL, secret))
         assert await keys.key_of("Acme") == secret
     assert await keys.key_of("Other") is None
-    administration.change_now(remove_customer("Acme", with_users=True))
+    administration.change_now(lambda edit: remove_customer(edit, "Acme", with_users=True))
     assert await keys.key_of("Acme") is None
     assert world.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM push_key")) == [(0,)]
 
 
 def test_a_url_that_is_refused_makes_no_key(world):
     administration = Administration(world.database, KEYS, "anna", lambda: to_instant(world.now))
-    administration.change_now(add_customer("Acme"))
-    assert not isinstance(administration.change_now(set_push("Acme", "http://app.example.com/", b"x")), Changed)
+    administration.change_now(lambda edit: add_customer(edit, "Acme"))
+    with pytest.raises(AdminFault):
+        administration.change_now(*reversed(set_push("Acme", "http://app.example.com/", b"x")))
     assert world.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM push_key")) == [(0,)]

@@ -1,12 +1,14 @@
 """TLS rules in a real database: who may demand what, what lowers, what is audited, and what is never guessed."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from gateway.admin.customers import Administration, Changed, Fault, add_customer, remove_customer
+from gateway.admin.customers import add_customer, remove_customer
+from gateway.admin.edit import Changed
+from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.tls_rules import (
     TlsRule,
     accept_tls_rules,
@@ -15,49 +17,42 @@ from gateway.admin.tls_rules import (
     parse_rule_domain,
     withdraw_tls,
 )
-from gateway.admin.views import list_audit
 from gateway.mail_rules import MailRules, StoredStsCache
 from store.engine.database import Database
-from store.engine.keys import Keys
+from tests.kit.admin_harness import NOW, AdminHarness
 from tls.mtasts import CachedPolicy, StsPolicy
 from tls.policy import Pin, PinKind, PolicyEntry, PolicyUnavailableError, StsMode, TlsLevel, TlsPolicy, TlsVersion
 from tls.selfsigned import make_self_signed
 
-NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 PIN = Pin(kind=PinKind.PUBLIC_KEY, digest="0f" * 32)
 
 
-class AdminHarness:
-    """A database with the customer Example, and an administrator at it."""
+class TlsOffice(AdminHarness):
+    """With the customer Example, the lines of an operator's file and a folder for authorities."""
 
     def __init__(self, url: str, folder, *operator: PolicyEntry) -> None:
-        self.database = Database(url)
-        self.database.open()
+        super().__init__(url)
         self.operator, self.folder = operator, folder / "authorities"
-        self.administration = Administration(self.database, Keys(1, NOW.timestamp), "root", lambda: NOW)
-        self.change(add_customer("Example"))
+        self.do(add_customer, "Example")
 
-    def change(self, change) -> str:
-        answer = self.administration.change_now(change)
-        assert isinstance(answer, Changed), answer
-        return answer.sentence
+    def enforce(self, *words, **more) -> Changed:
+        return self.do(self.set_rule, *words, **more)
 
-    def refuse(self, change) -> str:
-        answer = self.administration.change_now(change)
-        assert isinstance(answer, Fault), answer
-        return answer.sentence
+    def withdraw(self, customer: str, domain: str, **more) -> Changed:
+        return self.do(withdraw_tls, customer, domain, self.operator, **more)
 
-    def enforce(self, domain: str, level: TlsLevel, customer: str = "", *, lower: bool = False, **more):
-        return enforce_tls(TlsRule(customer=customer, domain=domain, level=level, **more), self.operator, lower=lower)
+    def refuse_rule(self, *words, **more):
+        return self.refuse(self.set_rule, *words, **more)
+
+    def set_rule(self, edit, domain: str, level: TlsLevel, customer: str = "", *, lower: bool = False, **more):
+        rule = TlsRule(customer=customer, domain=domain, level=level, **more)
+        return enforce_tls(edit, rule, self.operator, lower=lower)
 
     def snapshot(self, **more) -> MailRules:
         return MailRules(self.database, self.operator, self.folder, **more)
 
     def level(self, domain: str, customer: str = "") -> str:
         return self.snapshot().read_now().find(domain, customer).policy.level.value
-
-    def spoil(self, sql: str) -> None:
-        self.database.write_now(lambda tx, _: [tx.execute(sql)], None)
 
 
 def line(level: TlsLevel, domain: str = "*") -> PolicyEntry:
@@ -66,32 +61,34 @@ def line(level: TlsLevel, domain: str = "*") -> PolicyEntry:
 
 @pytest.fixture
 def office(database_url, tmp_path):
-    made = AdminHarness(database_url, tmp_path)
+    made = TlsOffice(database_url, tmp_path)
     yield made
     made.database.close()
 
 
 def test_a_rule_is_in_force_and_says_what_it_changes(office):
-    said = office.change(office.enforce("example.com", TlsLevel.SECURE))
-    assert said.startswith("For example.com: may (system) became secure (domain example.com). Mail waits where")
+    done = office.enforce("example.com", TlsLevel.SECURE)
+    assert done.facts == {
+        "domain": "example.com",
+        "customer": "",
+        "before": "may (system)",
+        "after": "secure (domain example.com)",
+        "changes": True,
+        "enforced": True,
+    }
     assert office.level("example.com") == "secure"
     assert office.level("mx.example.com") == "may"
 
 
 def test_lowering_is_refused_unless_it_is_asked_for_and_audited_as_such(office):
-    office.change(office.enforce("example.com", TlsLevel.SECURE))
-    said = office.refuse(office.enforce("example.com", TlsLevel.ENCRYPT))
-    assert said == (
-        "That lowers example.com from secure (domain example.com) to encrypt (domain example.com); "
-        "--lower does it all the same."
-    )
+    office.enforce("example.com", TlsLevel.SECURE)
+    place = {"domain": "example.com", "customer": ""}
+    levels = {"before": "secure (domain example.com)", "after": "encrypt (domain example.com)"}
+    assert office.refuse_rule("example.com", TlsLevel.ENCRYPT) == (FaultCode.TLS_LOWERED, place | levels)
     assert office.level("example.com") == "secure"
-    office.change(office.enforce("example.com", TlsLevel.ENCRYPT, lower=True))
+    office.enforce("example.com", TlsLevel.ENCRYPT, lower=True)
     assert office.level("example.com") == "encrypt"
-    acts = [
-        (row["action"], row["target"], row["detail"])
-        for row in office.database.read_now(lambda tx: list_audit(tx, "", 9))
-    ]
+    acts = [(row["action"], row["target"], row["detail"]) for row in office.audit()]
     assert acts[:2] == [
         ("tls.lower", "example.com", "secure (domain example.com) -> encrypt (domain example.com)"),
         ("tls.enforce", "example.com", "may (system) -> secure (domain example.com)"),
@@ -99,47 +96,51 @@ def test_lowering_is_refused_unless_it_is_asked_for_and_audited_as_such(office):
 
 
 def test_taking_a_rule_away_lowers_too(office):
-    office.change(office.enforce("", TlsLevel.ENCRYPT, "Example"))
-    assert "all other domains of the customer «Example»" in office.refuse(withdraw_tls("Example", "", office.operator))
-    office.change(withdraw_tls("Example", "", office.operator, lower=True))
+    office.enforce("", TlsLevel.ENCRYPT, "Example")
+    code, facts = office.refuse(withdraw_tls, "Example", "", office.operator)
+    assert (code, facts["domain"], facts["customer"]) == (FaultCode.TLS_LOWERED, "", "Example")
+    office.withdraw("Example", "", lower=True)
     assert office.level("example.org", "Example") == "may"
-    assert "There is no rule" in office.refuse(withdraw_tls("Example", "", office.operator, lower=True))
+    gone = office.refuse(withdraw_tls, "Example", "", office.operator, lower=True)
+    assert gone == (FaultCode.NO_TLS_RULE, {"domain": "", "customer": "Example"})
 
 
 def test_an_exception_below_the_default_is_a_lowering(office):
-    office.change(office.enforce("", TlsLevel.ENCRYPT))
-    assert "lowers example.com" in office.refuse(office.enforce("example.com", TlsLevel.MAY))
-    assert "lowers all domains below example.com" in office.refuse(office.enforce(".example.com", TlsLevel.MAY))
+    office.enforce("", TlsLevel.ENCRYPT)
+    for domain in ("example.com", ".example.com"):
+        code, facts = office.refuse_rule(domain, TlsLevel.MAY)
+        assert (code, facts["domain"]) == (FaultCode.TLS_LOWERED, domain)
 
 
 def test_a_line_that_something_stronger_hides_is_not_weakened_in_passing(office):
-    office.change(office.enforce("", TlsLevel.VERIFY, "Example"))
-    office.change(office.enforce("", TlsLevel.SECURE))
-    assert "--lower" in office.refuse(office.enforce("", TlsLevel.MAY, "Example"))
+    office.enforce("", TlsLevel.VERIFY, "Example")
+    office.enforce("", TlsLevel.SECURE)
+    assert office.refuse_rule("", TlsLevel.MAY, "Example")[0] is FaultCode.TLS_LOWERED
 
 
 def test_an_older_protocol_version_at_the_same_level_is_a_lowering(office):
-    office.change(office.enforce("example.com", TlsLevel.ENCRYPT))
-    old = office.enforce("example.com", TlsLevel.ENCRYPT, minimum_version=TlsVersion.TLS_1_0)
-    assert "--lower" in office.refuse(old)
+    office.enforce("example.com", TlsLevel.ENCRYPT)
+    code, _ = office.refuse_rule("example.com", TlsLevel.ENCRYPT, minimum_version=TlsVersion.TLS_1_0)
+    assert code is FaultCode.TLS_LOWERED
 
 
 def test_a_customer_can_raise_but_not_lower_the_system(office):
-    office.change(office.enforce("example.com", TlsLevel.SECURE))
-    said = office.change(office.enforce("example.com", TlsLevel.MAY, "example"))
-    assert "nothing changes: secure (domain example.com) stays" in said
-    office.change(office.enforce("", TlsLevel.ENCRYPT, "Example"))
+    office.enforce("example.com", TlsLevel.SECURE)
+    facts = office.enforce("example.com", TlsLevel.MAY, "example").facts
+    assert (facts["customer"], facts["changes"], facts["after"]) == ("Example", False, "secure (domain example.com)")
+    office.enforce("", TlsLevel.ENCRYPT, "Example")
     assert office.level("example.org", "Example") == "encrypt"
     assert office.level("example.org") == "may"
     assert office.level("example.com", "Example") == "secure"
 
 
 def test_the_operators_file_is_lowered_in_the_file_only(database_url, tmp_path):
-    office = AdminHarness(database_url, tmp_path, line(TlsLevel.VERIFY, "example.com"), line(TlsLevel.ENCRYPT))
-    said = office.refuse(office.enforce("example.com", TlsLevel.ENCRYPT, lower=True))
-    assert said == "The operator's file demands verify for example.com; what it demands is lowered there only."
-    assert "operator's file" in office.refuse(office.enforce("", TlsLevel.MAY, lower=True))
-    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    office = TlsOffice(database_url, tmp_path, line(TlsLevel.VERIFY, "example.com"), line(TlsLevel.ENCRYPT))
+    for domain, level, demanded in (("example.com", TlsLevel.ENCRYPT, "verify"), ("", TlsLevel.MAY, "encrypt")):
+        refused = office.refuse_rule(domain, level, lower=True)
+        facts = {"level": demanded, "domain": domain, "customer": ""}
+        assert refused == (FaultCode.TLS_BELOW_OPERATOR, facts)
+    office.enforce("example.com", TlsLevel.SECURE)
     assert office.level("example.com") == "secure"
     assert office.level("example.org") == "encrypt"
     office.database.close()
@@ -148,32 +149,35 @@ def test_the_operators_file_is_lowered_in_the_file_only(database_url, tmp_path):
 @pytest.mark.parametrize(
     ("level", "more", "said"),
     [
-        (TlsLevel.FINGERPRINT, {}, "Level fingerprint needs at least one pin"),
-        (TlsLevel.PRIVATE_CA, {}, "Level private-ca needs a CA file"),
-        (TlsLevel.ENCRYPT, {"pins": (PIN,)}, "Pins belong to level fingerprint"),
+        (TlsLevel.FINGERPRINT, {}, "level fingerprint needs at least one pin"),
+        (TlsLevel.PRIVATE_CA, {}, "level private-ca needs a CA file"),
+        (TlsLevel.ENCRYPT, {"pins": (PIN,)}, "pins belong to level fingerprint"),
     ],
 )
 def test_a_rule_that_could_never_be_met_is_refused(office, level, more, said):
-    assert said in office.refuse(office.enforce("example.com", level, **more))
+    code, facts = office.refuse_rule("example.com", level, **more)
+    assert code is FaultCode.TLS_RULE_UNUSABLE
+    assert facts["cause"].startswith(said)
 
 
 def test_a_rule_for_nobody_is_refused(office):
-    assert "no customer «Nobody»" in office.refuse(office.enforce("example.com", TlsLevel.VERIFY, "Nobody"))
+    refused = office.refuse_rule("example.com", TlsLevel.VERIFY, "Nobody")
+    assert refused == (FaultCode.NO_CUSTOMER, {"name": "Nobody"})
 
 
 def test_a_rule_outlives_its_customer_for_mail_that_waits(office):
-    office.change(office.enforce("example.com", TlsLevel.SECURE, "Example"))
-    office.change(remove_customer("Example"))
+    office.enforce("example.com", TlsLevel.SECURE, "Example")
+    office.do(remove_customer, "Example")
     assert office.level("example.com", "Example") == "secure"
-    office.change(withdraw_tls("Example", "example.com", office.operator, lower=True))
+    office.withdraw("Example", "example.com", lower=True)
     assert office.level("example.com", "Example") == "may"
 
 
 def test_pins_names_and_authorities_come_back_as_they_were_set(office):
     pem = make_self_signed("ca.example.com").certificate.decode()
-    office.change(office.enforce("a.example.com", TlsLevel.FINGERPRINT, pins=(PIN,)))
-    office.change(office.enforce("b.example.com", TlsLevel.SECURE, names=("mx.example.net", ".example.org")))
-    office.change(office.enforce("c.example.com", TlsLevel.PRIVATE_CA, authorities=pem))
+    office.enforce("a.example.com", TlsLevel.FINGERPRINT, pins=(PIN,))
+    office.enforce("b.example.com", TlsLevel.SECURE, names=("mx.example.net", ".example.org"))
+    office.enforce("c.example.com", TlsLevel.PRIVATE_CA, authorities=pem)
     table = office.snapshot().read_now()
     assert table.find("a.example.com").policy.pins == (PIN,)
     assert table.find("b.example.com").policy.names == ("mx.example.net", ".example.org")
@@ -196,10 +200,10 @@ SPOILT = {
 
 @pytest.mark.parametrize("how", SPOILT)
 async def test_36_rules_lost_or_damaged_while_mail_is_queued_make_it_wait(new_database_url, tmp_path, how):
-    office = AdminHarness(new_database_url, tmp_path)
-    office.change(office.enforce("example.com", TlsLevel.SECURE))
-    office.change(office.enforce("", TlsLevel.ENCRYPT, "Example"))
-    office.spoil(SPOILT[how])
+    office = TlsOffice(new_database_url, tmp_path)
+    office.enforce("example.com", TlsLevel.SECURE)
+    office.enforce("", TlsLevel.ENCRYPT, "Example")
+    office.execute(SPOILT[how])
     told: list[str] = []
     rules = office.snapshot(damaged=told.append)
     await rules.refresh()
@@ -211,17 +215,18 @@ async def test_36_rules_lost_or_damaged_while_mail_is_queued_make_it_wait(new_da
 
 
 async def test_damaged_rules_are_taken_only_by_an_audited_act_and_never_sealed_in_passing(office):
-    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    office.enforce("example.com", TlsLevel.SECURE)
     rules = office.snapshot()
-    office.spoil("DELETE FROM tls_rule")
-    for change in (office.enforce("example.net", TlsLevel.VERIFY), withdraw_tls("", "example.com", office.operator)):
-        assert "all mail waits. «tls accept»" in office.refuse(change)
-    listed = office.database.read_now(lambda tx: list_domains(tx, "", office.operator, NOW))
-    assert isinstance(listed, Fault)
-    assert office.change(accept_tls_rules()) == "The TLS rules are taken as they stand: 0 rules."
+    office.execute("DELETE FROM tls_rule")
+    assert office.refuse_rule("example.net", TlsLevel.VERIFY)[0] is FaultCode.TLS_RULES_DAMAGED
+    assert office.refuse(withdraw_tls, "", "example.com", office.operator)[0] is FaultCode.TLS_RULES_DAMAGED
+    with pytest.raises(AdminFault) as caught:
+        office.look(list_domains, "", office.operator, NOW)
+    assert caught.value.code is FaultCode.TLS_RULES_DAMAGED
+    assert office.do(accept_tls_rules).facts == {"rules": 0}
     await rules.refresh()
     assert rules.policies().find("example.com").policy.level is TlsLevel.MAY
-    assert "nothing to accept" in office.refuse(accept_tls_rules())
+    assert office.refuse(accept_tls_rules) == (FaultCode.TLS_RULES_INTACT, {})
 
 
 async def test_nobody_is_told_a_policy_before_the_rules_were_read(office):
@@ -232,7 +237,7 @@ async def test_nobody_is_told_a_policy_before_the_rules_were_read(office):
 async def test_a_rule_that_another_process_raised_acts_after_the_next_refresh(office):
     rules = office.snapshot()
     await rules.refresh()
-    office.change(office.enforce("example.com", TlsLevel.SECURE))
+    office.enforce("example.com", TlsLevel.SECURE)
     assert rules.policies().find("example.com").policy.level is TlsLevel.MAY
     await rules.refresh()
     assert rules.policies().find("example.com").policy.level is TlsLevel.SECURE

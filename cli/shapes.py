@@ -1,0 +1,121 @@
+"""Builds the commands that repeat one shape: what was typed goes by its names to one use case, whose answer is printed.
+
+Not here: commands that do more than that; they stand with their noun.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cli.admin_session import admin_session, json_option, print_table, print_view
+from cli.context import config_option
+from gateway.admin.constraints import ConstraintLimits, limit
+from gateway.admin.edit import Changed
+from gateway.admin.settings import CustomerScope, Scope, SystemScope, set_settings, unset_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+Parameter = Callable[[F], F]
+View = Mapping[str, object]
+
+NAME = click.argument("name")
+_LIMITS: Sequence[Parameter[Any]] = (
+    click.option("--lock", multiple=True, metavar="FIELD", help="Nobody below may change it."),
+    click.option("--unlock", multiple=True, metavar="FIELD", help="Lift a lock."),
+    click.option("--sender-ids", metavar="A,B|any", help="The sender IDs that may be used."),
+    click.option("--max-parts", metavar="N|any", help="Parts of one SMS at most."),
+    click.option("--express/--no-express", default=None, help="Whether express is allowed."),
+    click.option("--flash/--no-flash", default=None, help="Whether flash is allowed."),
+    click.option("--countries", metavar="DE,ES|any", help="The countries that may be written to."),
+)
+
+
+def add_change(
+    group: click.Group, name: str, use_case: Callable[..., Changed], *parameters: Parameter[Any], sentence: str
+) -> None:
+    """Add a command that makes a change, and prints what it did."""
+
+    def run(*, file: Path, **typed: Any) -> None:
+        with admin_session(file) as session:
+            session.change(lambda edit: use_case(edit, **typed))
+
+    _add(group, name, run, config_option, *parameters, sentence=sentence)
+
+
+def add_view(
+    group: click.Group, name: str, query: Callable[..., View], *parameters: Parameter[Any], sentence: str
+) -> None:
+    """Add a command that prints one record."""
+
+    def run(*, file: Path, as_json: bool, **typed: Any) -> None:
+        with admin_session(file) as session:
+            print_view(session.look(lambda tx: query(tx, **typed)), as_json=as_json)
+
+    _add(group, name, run, config_option, json_option, *parameters, sentence=sentence)
+
+
+def add_table(
+    group: click.Group, name: str, query: Callable[..., Sequence[View]], *parameters: Parameter[Any], sentence: str
+) -> None:
+    """Add a command that prints records, a line for each."""
+
+    def run(*, file: Path, as_json: bool, **typed: Any) -> None:
+        with admin_session(file) as session:
+            print_table(session.look(lambda tx: query(tx, **typed)), as_json=as_json)
+
+    _add(group, name, run, config_option, json_option, *parameters, sentence=sentence)
+
+
+def add_settings(
+    group: click.Group, scope: Callable[..., Scope], *parameters: Parameter[Any], set_help: str, unset_help: str
+) -> None:
+    """Add `set` and `unset`; `parameters` name whose settings, and `scope` takes them by these names."""
+
+    def set_fields(*, file: Path, assignments: tuple[str, ...], **typed: str) -> None:
+        with admin_session(file) as session:
+            session.change(lambda edit: set_settings(edit, scope(**typed), _assigned(assignments)))
+
+    def unset_fields(*, file: Path, fields: tuple[str, ...], **typed: str) -> None:
+        with admin_session(file) as session:
+            session.change(lambda edit: unset_settings(edit, scope(**typed), fields))
+
+    assignments = click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE…")
+    fields = click.argument("fields", nargs=-1, required=True, metavar="FIELD…")
+    _add(group, "set", set_fields, config_option, *parameters, assignments, sentence=set_help)
+    _add(group, "unset", unset_fields, config_option, *parameters, fields, sentence=unset_help)
+
+
+def add_limit(
+    group: click.Group, scope: Callable[..., SystemScope | CustomerScope], *parameters: Parameter[Any], sentence: str
+) -> None:
+    """Add `limit`, which changes constraints; a call without any option ends the command."""
+
+    def run(*, file: Path, name: str | None = None, **options: Any) -> None:
+        limits = ConstraintLimits(**options)
+        if limits == ConstraintLimits():
+            raise click.UsageError("nothing to change: give at least one option")
+        found = scope() if name is None else scope(name)
+        with admin_session(file) as session:
+            session.change(lambda edit: limit(edit, found, limits))
+
+    _add(group, "limit", run, config_option, *parameters, *_LIMITS, sentence=sentence)
+
+
+def _add(group: click.Group, name: str, run: Callable[..., None], *parameters: Parameter[Any], sentence: str) -> None:
+    for parameter in reversed(parameters):
+        run = parameter(run)
+    group.command(name, help=sentence)(run)
+
+
+def _assigned(words: Sequence[str]) -> dict[str, str]:
+    """Return FIELD=VALUE words as a mapping; a word without `=` or a field given twice ends the command."""
+    assignments: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise click.UsageError(f"«{word}»: FIELD=VALUE is expected")
+        if name in assignments:
+            raise click.UsageError(f"«{name}» is given twice")
+        assignments[name] = value
+    return assignments

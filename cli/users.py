@@ -1,0 +1,191 @@
+"""`mail2sms user …`: who sends, with which profile, logins and pinned settings.
+
+Not here: what is allowed (gateway.admin), the address book file (people).
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import click
+
+from addressbook.hierarchy import Explained
+from cli.admin_session import (
+    admin_session,
+    customer_option,
+    json_option,
+    one_customer_option,
+    password_option,
+    read_password,
+    verifier_of,
+)
+from cli.context import config_option
+from cli.shapes import add_change, add_settings, add_table, add_view
+from gateway.admin.edit import Change
+from gateway.admin.settings import UserScope
+from gateway.admin.users import (
+    add_login,
+    add_user,
+    random_password,
+    remove_login,
+    remove_user,
+    set_user_active,
+    set_user_profile,
+)
+from gateway.admin.views import ExplainedUser, explain_user, list_users, show_user, spoken_value
+
+_ADDRESS = click.argument("address")
+random_option = click.option(
+    "--random-password-file",
+    "random_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a new random password there; the file must not exist.",
+)
+
+
+@click.group()
+def user() -> None:
+    """Handle who sends: addresses, profiles, logins and settings pinned to one person."""
+
+
+@contextmanager
+def _password(password_file: Path | None, random_file: Path | None) -> Iterator[str | None]:
+    """Give the password that the options name; a file made for a random one goes again if the command fails."""
+    if password_file is not None and random_file is not None:
+        raise click.UsageError("--password-file and --random-password-file exclude each other")
+    if random_file is None:
+        yield read_password(password_file) if password_file is not None else None
+        return
+    password = random_password()
+    try:
+        descriptor = os.open(random_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.ClickException(f"{random_file}: {error.strerror}; nothing was changed") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            out.write(password + "\n")
+        yield password
+    except BaseException:
+        random_file.unlink(missing_ok=True)
+        raise
+    click.echo(f"{random_file}: the new password.")
+
+
+@user.command("add")
+@config_option
+@customer_option
+@click.argument("address")
+@click.option("--profile", default="", metavar="NAME", help="Instead of the customer's default one.")
+@click.option("--name", default="", metavar="TEXT", help="How the user is called.")
+@click.option("--login", metavar="LOGIN", help="The login, if a password is given; default: the address.")
+@password_option
+@random_option
+def add_whole(  # noqa: PLR0913 - the options of the command
+    *,
+    file: Path,
+    customer: str,
+    address: str,
+    profile: str,
+    name: str,
+    login: str | None,
+    password_file: Path | None,
+    random_file: Path | None,
+) -> None:
+    """Add a user, with a login where a password is given."""
+    with _password(password_file, random_file) as password, admin_session(file) as session:
+        changes: list[Change] = [lambda edit: add_user(edit, customer, address, profile=profile, name=name)]
+        if password is not None:
+            verifier = verifier_of(password)
+            changes.append(lambda edit: add_login(edit, login or address, verifier, user=address))
+        session.change(*changes)
+
+
+@user.command("add-login")
+@config_option
+@click.argument("address")
+@click.option("--login", metavar="LOGIN", help="Default: the address.")
+@password_option
+@random_option
+def give_login(
+    file: Path, address: str, login: str | None, password_file: Path | None, random_file: Path | None
+) -> None:
+    """Add a login of a user, or give it a new password."""
+    with _password(password_file, random_file) as password, admin_session(file) as session:
+        if password is None:
+            raise click.UsageError("--password-file or --random-password-file is needed")
+        verifier = verifier_of(password)
+        session.change(lambda edit: add_login(edit, login or address, verifier, user=address))
+
+
+@user.command("explain")
+@config_option
+@json_option
+@click.option("--service", default="mail", show_default=True, metavar="NAME", help="Through which door.")
+@click.argument("address")
+@click.argument("fields", nargs=-1, metavar="[FIELD…]")
+def explain_one(file: Path, service: str, address: str, fields: tuple[str, ...], *, as_json: bool) -> None:
+    """Say for every setting what is in force, which layer decided it, and what that layer overruled."""
+    with admin_session(file) as session:
+        directory, layers = session.in_force()
+        answer = session.look(lambda _tx: explain_user(directory, layers, address, service, fields))
+    if as_json:
+        click.echo(json.dumps(answer.view(), indent=2, ensure_ascii=False))
+    else:
+        _print_explained(answer)
+
+
+def _print_explained(answer: ExplainedUser) -> None:
+    with_profile = f", profile {answer.profile}" if answer.profile else ""
+    click.echo(f"{answer.address}: customer {answer.customer}{with_profile}, through {answer.service}")
+    for name in answer.fields:
+        item = answer.resolved.explained[name]
+        ended = ", which stops inheritance" if item.ended else ""
+        click.echo(f"{name} = {spoken_value(item.value) or '(empty)'}   from {_layer(item)}{ended}")
+        for cell in item.shadowed:
+            where = f"{cell.layer} {cell.owner}".strip()
+            click.echo(f"    not {spoken_value(cell.value) or '(empty)'}   from {where} ({cell.origin}): {cell.why}")
+    for refused in answer.resolved.refused:
+        click.echo(f"refused: {refused.detail}")
+    for clamped in answer.clamped:
+        click.echo(f"{clamped.field}: {clamped.by}")
+
+
+def _layer(item: Explained) -> str:
+    where = f"{item.layer} {item.owner}".strip()
+    return where if item.origin == item.layer else f"{where} ({item.origin})"
+
+
+add_settings(
+    user,
+    UserScope,
+    _ADDRESS,
+    set_help="Pin settings to a user, whatever the address book file says: an empty VALUE unsets, «<none>» is none at "
+    "all.",
+    unset_help="Take pinned settings away, so that the address book file and weaker layers decide.",
+)
+add_change(user, "remove-login", remove_login, click.argument("login"), sentence="Remove a login.")
+add_change(
+    user,
+    "profile",
+    set_user_profile,
+    _ADDRESS,
+    click.argument("name", default=""),
+    sentence="Give a user another profile; without NAME the customer's default one.",
+)
+add_view(user, "show", show_user, _ADDRESS, sentence="Show a user with what is set for it alone.")
+add_table(user, "list", list_users, one_customer_option, sentence="List users.")
+add_change(
+    user, "remove", remove_user, _ADDRESS, sentence="Remove a user with its settings and logins; its past jobs stay."
+)
+add_change(user, "enable", partial(set_user_active, active=True), _ADDRESS, sentence="Let a user send again.")
+add_change(
+    user,
+    "disable",
+    partial(set_user_active, active=False),
+    _ADDRESS,
+    sentence="Stop a user from sending; nothing is removed.",
+)

@@ -1,0 +1,283 @@
+"""What the command line says: a sentence for every fault and every deed of administration, and the small words.
+
+A row is a format of the code's facts, or a function of them. Not here: what was decided (gateway.admin).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from addressbook.changes import ChangeFault, ChangeFaultCode
+from addressbook.hierarchy import LayerKind
+from gateway.admin.edit import Action, Changed
+from gateway.admin.faults import AdminFault, FaultCode
+from sms.facts import Code, Fact
+from sms.message import Origin
+from sms.settings import FIELDS
+
+Words = str | Callable[..., str]
+_MOST_NAMED: Final = 20
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 user`, `2 users`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def join(names: Iterable[object], none: str = "none") -> str:
+    """Return names with commas between them, or the word for none."""
+    return ", ".join(map(str, names)) or none
+
+
+def fault_sentence(fault: AdminFault) -> str:
+    """Return why nothing was changed, and what would help."""
+    return say(FAULTS, fault.code, fault.facts)
+
+
+def done_sentence(done: Changed) -> str:
+    """Return what was done."""
+    return say(DONE, done.action, done.facts)
+
+
+def file_fault_sentence(fault: ChangeFault) -> str:
+    """Return where a file of users is wrong, and what is wrong there."""
+    place = f"line {fault.place}" if fault.place else "the file"
+    where = f"{place}, {fault.column}" if fault.column else place
+    table = FILE_FAULTS if isinstance(fault.code, ChangeFaultCode) else FAULTS
+    return f"{where}: {say(table, fault.code, fault.facts)}"
+
+
+def say(table: Mapping[Any, Words], code: Code, facts: Mapping[str, Fact]) -> str:
+    """Return the words of a code with its facts."""
+    words = table[code]
+    return words.format(**facts) if isinstance(words, str) else words(**facts)
+
+
+def _whose(kind: str, name: str, customer: str, service: str) -> str:
+    """Name the owner of settings or constraints."""
+    match kind:
+        case LayerKind.SYSTEM:
+            return "the system"
+        case LayerKind.PINNED:
+            return f"the user {name}"
+        case LayerKind.PROFILE | LayerKind.LIST:
+            return f"the {kind} «{name}» of «{customer}»"
+    return f"the customer «{name}»" + (f" for {service}" if service else "")
+
+
+def _template(form: str, customer: str, profile: str) -> str:
+    owner = f"the profile «{profile}» of " if profile else ""
+    return f"The form «{form}» of {owner}the customer «{customer}»"
+
+
+def _mail_to(domain: str, customer: str) -> str:
+    """Name the mail that a TLS rule is for."""
+    where = {"": "all other domains", ".": f"all domains below {domain[1:]}"}.get(domain[:1], domain)
+    return where + (f" of the customer «{customer}»" if customer else "")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _no_setting(name: str, near: str) -> str:
+    advice = f"did you mean «{near}»?" if near else f"the settings are {join(FIELDS)}."
+    return f"There is no setting «{name}»; {advice}"
+
+
+def _bad_members(rows: tuple[tuple[int, str, str], ...]) -> str:
+    lines = [f"line {line}: «{number}»: {why}" for line, number, why in rows[:_MOST_NAMED]]
+    if len(rows) > _MOST_NAMED:
+        lines.append(f"{len(rows) - _MOST_NAMED} more rows")
+    return "\n".join([*lines, f"{count(len(rows), 'row')} at fault; nothing was changed."])
+
+
+FAULTS: Final[Mapping[FaultCode, Words]] = {
+    FaultCode.NO_CUSTOMER: "There is no customer «{name}»; «customer list» names all.",
+    FaultCode.NO_PROFILE: "The customer «{customer}» has no profile «{name}»; «profile list» names all.",
+    FaultCode.NO_USER: "There is no user {address}; «user list» names all.",
+    FaultCode.NO_LIST: "The customer «{customer}» has no list «{name}»; «list show» names all.",
+    FaultCode.NO_LOGIN: "There is no login «{login}».",
+    FaultCode.NO_SERVICE: f"There is no service «{{service}}»; the services are {join(Origin)}.",
+    FaultCode.NO_SETTING: _no_setting,
+    FaultCode.BAD_CUSTOMER_NAME: "«{name}» cannot be a customer's name: 1 to 100 visible characters are expected.",
+    FaultCode.CUSTOMER_EXISTS: "There is already a customer «{name}».",
+    FaultCode.CUSTOMER_HAS_USERS: lambda customer, users: (
+        f"The customer «{customer}» has {count(users, 'user')}; --with-users removes them too."
+    ),
+    FaultCode.BAD_DOMAIN: "«{domain}» is not a domain such as example.com.",
+    FaultCode.DOMAIN_TAKEN: "The domain {domain} already belongs to the customer «{owner}».",
+    FaultCode.DOMAIN_HAS_STRANGERS: lambda domain, users: (
+        f"The domain {domain} is in the address of {count(users, 'user')} of other customers; move them."
+    ),
+    FaultCode.DOMAIN_NOT_OWNED: "The customer «{customer}» does not have the domain {domain}.",
+    FaultCode.BAD_RANGE: "«{range}» is not an address range such as 192.0.2.0/24: {cause}.",
+    FaultCode.RANGE_TOO_WIDE: "{range} is everybody; a range that proves a customer must be narrower.",
+    FaultCode.RANGE_TAKEN: "The address range {range} already proves the customer «{owner}».",
+    FaultCode.RANGE_NOT_OWNED: "The customer «{customer}» does not have the address range {range}.",
+    FaultCode.BAD_PROFILE_NAME: "«{name}» cannot be a profile's name: 1 to 100 visible characters are expected.",
+    FaultCode.PROFILE_EXISTS: "The customer «{customer}» already has a profile «{name}».",
+    FaultCode.PROFILE_HAS_USERS: lambda name, users: (
+        f"The profile «{name}» is that of {count(users, 'user')}; give them another one."
+    ),
+    FaultCode.PROFILE_IS_DEFAULT: "«{name}» is the default profile of «{customer}»; choose another first.",
+    FaultCode.BAD_ADDRESS: "«{address}» is not a mail address.",
+    FaultCode.USER_EXISTS: "There is already a user {address}, of «{owner}».",
+    FaultCode.DOMAIN_OF_ANOTHER: "The domain {domain} belongs to the customer «{owner}», not to «{customer}».",
+    FaultCode.BAD_LOGIN: "«{login}» cannot be a login: 1 to 200 visible characters are expected.",
+    FaultCode.PASSWORD_TOO_SHORT: "The password is too short: {least} characters at least.",
+    FaultCode.LOGIN_TAKEN: "The login «{login}» already belongs to somebody else.",
+    FaultCode.FILE_FAULTY: lambda faults, place: (
+        f"Nothing was imported: {count(faults, 'fault')}, the first in {f'line {place}' if place else 'the file'}."
+    ),
+    FaultCode.BAD_VALUE: "{field}: {given!r} is not {expected}.",
+    FaultCode.LOCKED: "The setting {field} is locked by {by}.",
+    FaultCode.SENDER_ID_BARRED: lambda sender_id, by, allowed: (
+        f"The sender ID {sender_id} is not among those that {by} permits ({join(allowed)})."
+    ),
+    FaultCode.NO_CONSTRAINTS: lambda **owner: f"Only the system and customers have constraints, not {_whose(**owner)}.",
+    FaultCode.BAD_SENDER_ID: f"«{{given}}» cannot be a sender ID: {FIELDS['sender_id'].expected} is expected.",
+    FaultCode.BAD_MAX_PARTS: "«{given}» is not a number from 1 to 20, or «any».",
+    FaultCode.BAD_COUNTRY: f"«{{given}}» is not {FIELDS['default_country'].expected}.",
+    FaultCode.BAD_LIST_NAME: (
+        "«{name}» cannot be a list's name: up to 51 letters, digits, '.', '_' and '-' are expected."
+    ),
+    FaultCode.LIST_EXISTS: "The customer «{customer}» already has a list «{name}».",
+    FaultCode.BAD_AUTHOR: "«{given}» is no author: an address, @domain or * is expected.",
+    FaultCode.NOT_AN_AUTHOR: "{author} is no author of the list «{name}».",
+    FaultCode.BAD_MEMBERS: _bad_members,
+    FaultCode.TLS_RULE_UNUSABLE: lambda cause: f"{_capital(cause)}.",
+    FaultCode.TLS_BELOW_OPERATOR: lambda level, domain, customer: (
+        f"The operator's file demands {level} for {_mail_to(domain, customer)}; what it demands is lowered there only."
+    ),
+    FaultCode.TLS_LOWERED: lambda domain, customer, before, after: (
+        f"That lowers {_mail_to(domain, customer)} from {before} to {after}; --lower does it all the same."
+    ),
+    FaultCode.NO_TLS_RULE: lambda domain, customer: (
+        f"There is no rule for {_mail_to(domain, customer)}; «tls list» names all."
+    ),
+    FaultCode.TLS_RULES_DAMAGED: lambda cause: f"{_capital(cause)}: all mail waits. «tls accept» takes what is left.",
+    FaultCode.TLS_RULES_LOST: "{cause}: restore the table tls_rule from a backup first.",
+    FaultCode.TLS_RULES_INTACT: "The TLS rules are as they were set; there is nothing to accept.",
+    FaultCode.GRAPHIC_REMOVED_MEANWHILE: "A graphic was removed while the template was checked; try again.",
+    FaultCode.NO_OWN_TEMPLATE: lambda form, **_owner: (
+        f"There is no own template for the form «{form}»; the standard one goes out."
+    ),
+    FaultCode.NO_TEMPLATE_TO_RESET: lambda **which: f"{_template(**which)} has no template of its own.",
+    FaultCode.BAD_GRAPHIC: "The graphic is refused: {cause}.",
+    FaultCode.GRAPHIC_IN_USE: "A template of «{customer}» shows cid:{name}; change that first.",
+    FaultCode.NO_GRAPHIC: "The customer «{customer}» has no graphic «{name}».",
+}
+
+
+def _ragged(lines: tuple[int, ...], width: int, delimiter: str, fits: str) -> str:
+    named = join(lines[:_MOST_NAMED]) + (" …" if len(lines) > _MOST_NAMED else "")
+    advice = f"; divided by {fits!r} instead of {delimiter!r} they would fit" if fits else ""
+    return f"{width} columns are expected, and these lines have another number: {named}{advice}"
+
+
+FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
+    ChangeFaultCode.NUL_CHARACTERS: "it contains NUL characters and is no text",
+    ChangeFaultCode.NOT_TEXT: lambda encodings: f"it is not text in {' or '.join(encodings)}",
+    ChangeFaultCode.NOT_CSV: "it cannot be read as CSV: {cause}",
+    ChangeFaultCode.CUT: "the last line is not {end_marker!r}, so the file may be cut",
+    ChangeFaultCode.EMPTY: "it is empty",
+    ChangeFaultCode.RAGGED: _ragged,
+    ChangeFaultCode.UNEXPECTED_HEADER: "it is a header, but a file of 15 columns was declared, which has none",
+    ChangeFaultCode.NO_HEADER: "it has a mail address where the header must be: is it a file of 15 columns?",
+    ChangeFaultCode.UNKNOWN_COLUMNS: lambda columns: f"unknown columns: {join(map(repr, columns))}",
+    ChangeFaultCode.COLUMNS_TWICE: lambda columns: f"columns given twice: {join(columns)}",
+    ChangeFaultCode.NO_COLUMN: "the column {column} is missing",
+    ChangeFaultCode.BAD_ADDRESS: "{given!r} is not a mail address",
+    ChangeFaultCode.ADDRESS_TWICE: "{address} stands in {rows} rows",
+    ChangeFaultCode.FOREIGN_ADDRESS: "{address} belongs to another customer",
+    ChangeFaultCode.ANOTHER_CUSTOMER: "{number!r} is another customer than {above!r} above",
+    ChangeFaultCode.BAD_VALUE: "{given!r} is not {expected}",
+    ChangeFaultCode.NO_SETTING: "there is no setting {name!r}",
+    ChangeFaultCode.PINNED_WITHOUT_VALUE: "{name} is pinned without a value",
+    ChangeFaultCode.NO_PROFILE: "there is no profile {name!r}",
+}
+
+
+def import_words(  # noqa: PLR0913 - the facts
+    *, added: int, changed: int, unchanged: int, not_in_file: int, faults: int, would: str = ""
+) -> str:
+    """Return what a file of users changed or, with `would be ` before each verb, would change."""
+    told = f"{count(added, 'user')} {would}added, {changed} {would}changed, "
+    told += f"{unchanged} unchanged, {not_in_file} not in the file and left alone"
+    return told + (f"; rows left out for {count(faults, 'fault')}." if faults else ".")
+
+
+def _settings(cells: tuple[tuple[str, str], ...], clamped: tuple[tuple[str, str, str], ...], **owner: str) -> str:
+    told = join(f"{name} = {text}" if text else f"{name} unset" for name, text in cells)
+    notes = [f" But {by}: {name} = {text} is in force." for name, text, by in clamped]
+    return f"Set for {_whose(**owner)}: {told}." + "".join(notes)
+
+
+def _tls(domain: str, customer: str, before: str, after: str, *, changes: bool, enforced: bool) -> str:  # noqa: PLR0913 - the facts
+    mail = _mail_to(domain, customer)
+    if not changes:
+        return f"For {mail} nothing changes: {after} stays in force."
+    effect = (
+        "Mail waits where that cannot be had; waiting mail too is sent under it from its next attempt on."
+        if enforced
+        else "Mail may travel in clear."
+    )
+    return f"For {mail}: {before} became {after}. {effect}"
+
+
+DONE: Final[Mapping[Action, Words]] = {
+    Action.ADD_CUSTOMER: "The customer «{customer}» was added.",
+    Action.REMOVE_CUSTOMER: lambda customer, users: (
+        f"The customer «{customer}» was removed" + (f" with {count(users, 'user')}." if users else ".")
+    ),
+    Action.ENABLE_CUSTOMER: "The customer «{customer}» was enabled.",
+    Action.DISABLE_CUSTOMER: "The customer «{customer}» was disabled.",
+    Action.ADD_DOMAIN: "The domain {domain} now belongs to «{customer}».",
+    Action.REMOVE_DOMAIN: "The domain {domain} no longer belongs to «{customer}».",
+    Action.ADD_RANGE: "Clients in {range} are now taken for «{customer}».",
+    Action.REMOVE_RANGE: "Clients in {range} are no longer taken for «{customer}».",
+    Action.ADD_PROFILE: lambda customer, profile, default: (
+        f"The profile «{profile}» of «{customer}» was added" + (" as its default." if default else ".")
+    ),
+    Action.CHOOSE_DEFAULT_PROFILE: lambda customer, profile: (
+        f"The default profile of «{customer}» is now {f'«{profile}»' if profile else 'none'}."
+    ),
+    Action.REMOVE_PROFILE: "The profile «{profile}» of «{customer}» was removed.",
+    Action.ADD_USER: lambda address, customer, profile: (
+        f"The user {address} of «{customer}» was added" + (f" with the profile «{profile}»." if profile else ".")
+    ),
+    Action.REMOVE_USER: "The user {address} was removed.",
+    Action.CHOOSE_PROFILE: lambda address, profile: (
+        f"The profile of {address} is now " + (f"«{profile}»." if profile else "the customer's default.")
+    ),
+    Action.ENABLE_USER: "The user {address} was enabled.",
+    Action.DISABLE_USER: "The user {address} was disabled.",
+    Action.SET_LOGIN: lambda login, customer, address, new: (
+        f"The login «{login}» of {address or f'«{customer}»'} {'was added' if new else 'has a new password'}."
+    ),
+    Action.REMOVE_LOGIN: "The login «{login}» was removed.",
+    Action.IMPORT_USERS: import_words,
+    Action.SET_SETTINGS: _settings,
+    Action.SET_CONSTRAINTS: lambda constraints, **owner: f"Constraints of {_whose(**owner)}: {constraints}.",
+    Action.ADD_LIST: lambda customer, name, authors: (
+        f"The list «{name}» of «{customer}» was added; {join(authors, 'nobody yet')} may write to it."
+    ),
+    Action.REMOVE_LIST: lambda customer, name, members: (
+        f"The list «{name}» of «{customer}» was removed with {count(members, 'member')}."
+    ),
+    Action.SET_AUTHORS: lambda customer, name, authors: (
+        f"To the list «{name}» of «{customer}» may write: {join(authors, 'nobody')}."
+    ),
+    Action.IMPORT_MEMBERS: lambda customer, name, members, twice: (
+        f"The list «{name}» of «{customer}» now has {count(members, 'member')}"
+        + (f", {count(twice, 'row')} with a number twice." if twice else ".")
+    ),
+    Action.ENFORCE_TLS: _tls,
+    Action.LOWER_TLS: _tls,
+    Action.ACCEPT_TLS_RULES: lambda rules: f"The TLS rules are taken as they stand: {count(rules, 'rule')}.",
+    Action.SET_TEMPLATE: lambda **which: f"{_template(**which)} now has its own template.",
+    Action.RESET_TEMPLATE: lambda **which: f"{_template(**which)} no longer has a template of its own.",
+    Action.ADD_GRAPHIC: "Templates of «{customer}» can now show the graphic as cid:{name}.",
+    Action.REMOVE_GRAPHIC: "The graphic «{name}» of «{customer}» was removed.",
+    Action.SET_PUSH_KEY: "«{customer}» has a new key for its pushes.",
+}

@@ -1,0 +1,125 @@
+"""How a change is carried out: checked, audited and in force as one transaction, or not at all.
+
+A use case is a function that takes an `Edit` first and returns what it did. Not here: any use case.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.admin.faults import AdminFault
+from sms.facts import Code, Fact
+from store.directory_changes import DirectoryChanges
+from store.engine.database import Database, Transaction
+from store.engine.keys import Keys, to_stored
+
+
+class Action(Code):
+    """What was done, as the audit names it."""
+
+    ADD_CUSTOMER = "customer.add", "customer"
+    REMOVE_CUSTOMER = "customer.remove", "customer", "users"
+    ENABLE_CUSTOMER = "customer.enable", "customer"
+    DISABLE_CUSTOMER = "customer.disable", "customer"
+    ADD_DOMAIN = "customer.add-domain", "customer", "domain"
+    REMOVE_DOMAIN = "customer.remove-domain", "customer", "domain"
+    ADD_RANGE = "customer.add-range", "customer", "range"
+    REMOVE_RANGE = "customer.remove-range", "customer", "range"
+    ADD_PROFILE = "profile.add", "customer", "profile", "default"
+    CHOOSE_DEFAULT_PROFILE = "profile.default", "customer", "profile"
+    REMOVE_PROFILE = "profile.remove", "customer", "profile"
+    ADD_USER = "user.add", "address", "customer", "profile"
+    REMOVE_USER = "user.remove", "address"
+    CHOOSE_PROFILE = "user.profile", "address", "profile"
+    ENABLE_USER = "user.enable", "address"
+    DISABLE_USER = "user.disable", "address"
+    SET_LOGIN = "login.set", "login", "customer", "address", "new"
+    REMOVE_LOGIN = "login.remove", "login"
+    IMPORT_USERS = "people.import", "added", "changed", "unchanged", "not_in_file", "faults"
+    SET_SETTINGS = "settings.set", "kind", "name", "customer", "service", "cells", "clamped"
+    SET_CONSTRAINTS = "constraints.set", "kind", "name", "customer", "service", "constraints"
+    ADD_LIST = "list.add", "customer", "name", "authors"
+    REMOVE_LIST = "list.remove", "customer", "name", "members"
+    SET_AUTHORS = "list.authors", "customer", "name", "authors"
+    IMPORT_MEMBERS = "list.import", "customer", "name", "members", "twice"
+    ENFORCE_TLS = "tls.enforce", "domain", "customer", "before", "after", "changes", "enforced"
+    LOWER_TLS = "tls.lower", "domain", "customer", "before", "after", "changes", "enforced"
+    ACCEPT_TLS_RULES = "tls.accept", "rules"
+    SET_TEMPLATE = "template.set", "form", "customer", "profile"
+    RESET_TEMPLATE = "template.reset", "form", "customer", "profile"
+    ADD_GRAPHIC = "template.graphic-add", "customer", "name"
+    REMOVE_GRAPHIC = "template.graphic-remove", "customer", "name"
+    SET_PUSH_KEY = "push.key", "customer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What was done, with its facts; whoever shows it has the words."""
+
+    action: Action
+    facts: dict[str, Fact]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What a use case works on, inside its transaction: the tables to read, the writer, and who asked."""
+
+    tx: Transaction
+    stored: DirectoryChanges
+    who: str
+
+    def done(self, action: Action, target: str, detail: str = "", **facts: Fact) -> Changed:
+        """Audit an action and return it."""
+        self.stored.audit(action.value, target, detail)
+        return changed(action, **facts)
+
+
+def changed(action: Action, **facts: Fact) -> Changed:
+    """Return an action with its facts, for a use case that had nothing to do."""
+    action.check(facts)
+    return Changed(action=action, facts=facts)
+
+
+Change = Callable[[Edit], Changed]
+
+
+class Administration:
+    """Carries out changes in the name of `who`; one object per process and administrator."""
+
+    def __init__(self, database: Database, keys: Keys, who: str, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._keys = keys
+        self._now = now
+        self.who = who
+
+    async def change(self, *changes: Change) -> list[Changed]:
+        """Carry out all of these changes, committed when this returns, or none. Raises AdminFault."""
+        return _or_raise(await self._database.write(self._run, changes))
+
+    def change_now(self, *changes: Change) -> list[Changed]:
+        """Do the same for a caller without an event loop."""
+        return _or_raise(self._database.write_now(self._run, changes))
+
+    def _run(self, tx: Transaction, calls: list[tuple[Change, ...]]) -> list[list[Changed] | AdminFault]:
+        return [self._run_one(tx, changes) for changes in calls]
+
+    def _run_one(self, tx: Transaction, changes: Sequence[Change]) -> list[Changed] | AdminFault:
+        # A fault is an ordinary result: it takes back its own call and leaves those of the same commit alone.
+        tx.execute("SAVEPOINT one_change")
+        stored = DirectoryChanges(tx, self._keys, self.who, to_stored(self._now()))
+        edit = Edit(tx=tx, stored=stored, who=self.who)
+        answer: list[Changed] | AdminFault
+        try:
+            answer = [change(edit) for change in changes]
+            stored.finish()
+        except AdminFault as fault:
+            tx.execute("ROLLBACK TO SAVEPOINT one_change")
+            answer = fault
+        tx.execute("RELEASE SAVEPOINT one_change")
+        return answer
+
+
+def _or_raise(answer: list[Changed] | AdminFault) -> list[Changed]:
+    if isinstance(answer, AdminFault):
+        raise answer
+    return answer

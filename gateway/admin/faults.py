@@ -1,0 +1,85 @@
+"""What administration refuses, as one closed kind of fault: a code and its facts.
+
+Not here: the words, which each door has in its own table (cli.words).
+"""
+
+from sms.facts import Code, Fact
+
+
+class FaultCode(Code):
+    """Why nothing was changed."""
+
+    NO_CUSTOMER = "no-customer", "name"
+    NO_PROFILE = "no-profile", "customer", "name"
+    NO_USER = "no-user", "address"
+    NO_LIST = "no-list", "customer", "name"
+    NO_LOGIN = "no-login", "login"
+    NO_SERVICE = "no-service", "service"
+    NO_SETTING = "no-setting", "name", "near"
+
+    BAD_CUSTOMER_NAME = "bad-customer-name", "name"
+    CUSTOMER_EXISTS = "customer-exists", "name"
+    CUSTOMER_HAS_USERS = "customer-has-users", "customer", "users"
+    BAD_DOMAIN = "bad-domain", "domain"
+    DOMAIN_TAKEN = "domain-taken", "domain", "owner"
+    DOMAIN_HAS_STRANGERS = "domain-has-strangers", "domain", "users"
+    DOMAIN_NOT_OWNED = "domain-not-owned", "customer", "domain"
+    BAD_RANGE = "bad-range", "range", "cause"
+    RANGE_TOO_WIDE = "range-too-wide", "range"
+    RANGE_TAKEN = "range-taken", "range", "owner"
+    RANGE_NOT_OWNED = "range-not-owned", "customer", "range"
+
+    BAD_PROFILE_NAME = "bad-profile-name", "name"
+    PROFILE_EXISTS = "profile-exists", "customer", "name"
+    PROFILE_HAS_USERS = "profile-has-users", "name", "users"
+    PROFILE_IS_DEFAULT = "profile-is-default", "customer", "name"
+
+    BAD_ADDRESS = "bad-address", "address"
+    USER_EXISTS = "user-exists", "address", "owner"
+    DOMAIN_OF_ANOTHER = "domain-of-another", "domain", "owner", "customer"
+    BAD_LOGIN = "bad-login", "login"
+    PASSWORD_TOO_SHORT = "password-too-short", "least"
+    LOGIN_TAKEN = "login-taken", "login"
+    FILE_FAULTY = "file-faulty", "faults", "place"
+
+    BAD_VALUE = "bad-value", "field", "given", "expected"
+    LOCKED = "locked", "field", "by"
+    SENDER_ID_BARRED = "sender-id-barred", "sender_id", "by", "allowed"
+    NO_CONSTRAINTS = "no-constraints", "kind", "name", "customer", "service"
+    BAD_SENDER_ID = "bad-sender-id", "given"
+    BAD_MAX_PARTS = "bad-max-parts", "given"
+    BAD_COUNTRY = "bad-country", "given"
+
+    BAD_LIST_NAME = "bad-list-name", "name"
+    LIST_EXISTS = "list-exists", "customer", "name"
+    BAD_AUTHOR = "bad-author", "given"
+    NOT_AN_AUTHOR = "not-an-author", "author", "name"
+    BAD_MEMBERS = "bad-members", "rows"
+
+    TLS_RULE_UNUSABLE = "tls-rule-unusable", "cause"
+    TLS_BELOW_OPERATOR = "tls-below-operator", "level", "domain", "customer"
+    TLS_LOWERED = "tls-lowered", "domain", "customer", "before", "after"
+    NO_TLS_RULE = "no-tls-rule", "domain", "customer"
+    TLS_RULES_DAMAGED = "tls-rules-damaged", "cause"
+    TLS_RULES_LOST = "tls-rules-lost", "cause"
+    TLS_RULES_INTACT = ("tls-rules-intact",)
+
+    GRAPHIC_REMOVED_MEANWHILE = ("graphic-removed-meanwhile",)
+    NO_OWN_TEMPLATE = "no-own-template", "form", "customer", "profile"
+    NO_TEMPLATE_TO_RESET = "no-template-to-reset", "form", "customer", "profile"
+    BAD_GRAPHIC = "bad-graphic", "cause"
+    GRAPHIC_IN_USE = "graphic-in-use", "customer", "name"
+    NO_GRAPHIC = "no-graphic", "customer", "name"
+
+
+class AdminFault(Exception):  # noqa: N818 - a refusal, not a defect
+    """Raised where a change or a question is refused; inside a change it takes back all that the change did."""
+
+    def __init__(self, code: FaultCode, **facts: Fact) -> None:
+        code.check(facts)
+        super().__init__(code, facts)
+        self.code = code
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.facts}"

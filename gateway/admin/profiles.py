@@ -1,0 +1,46 @@
+"""Changes to the profiles of a customer. Not here: their settings."""
+
+from gateway.admin.customers import is_name
+from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer, get_profile
+from store.directory import count_users, find_profile
+
+
+def add_profile(edit: Edit, customer: str, name: str, *, default: bool = False) -> Changed:
+    """Make a profile of a customer, and with `default` the one of users that have none."""
+    owner = get_customer(edit.tx, customer)
+    if not is_name(name):
+        raise AdminFault(FaultCode.BAD_PROFILE_NAME, name=name)
+    if find_profile(edit.tx, owner.id, name) is not None:
+        raise AdminFault(FaultCode.PROFILE_EXISTS, customer=owner.name, name=name)
+    key = edit.stored.add_profile(owner.id, name)
+    if default:
+        edit.stored.set_customer(owner.id, active=owner.active, default_profile=key)
+    detail = "default" if default else ""
+    target = f"{owner.name}/{name}"
+    return edit.done(Action.ADD_PROFILE, target, detail, customer=owner.name, profile=name, default=default)
+
+
+def set_default_profile(edit: Edit, customer: str, name: str = "") -> Changed:
+    """Choose the profile of a customer's users that have none; an empty name chooses none."""
+    owner = get_customer(edit.tx, customer)
+    profile = get_profile(edit.tx, owner, name) if name else None
+    key = profile.id if profile is not None else None
+    edit.stored.set_customer(owner.id, active=owner.active, default_profile=key)
+    chosen = profile.name if profile is not None else ""
+    return edit.done(Action.CHOOSE_DEFAULT_PROFILE, owner.name, chosen, customer=owner.name, profile=chosen)
+
+
+def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
+    """Remove a profile that no user has and that is not the default."""
+    owner = get_customer(edit.tx, customer)
+    profile = get_profile(edit.tx, owner, name)
+    users = count_users(edit.tx, profile_key=profile.id)
+    if users:
+        raise AdminFault(FaultCode.PROFILE_HAS_USERS, name=profile.name, users=users)
+    if owner.default_profile_id == profile.id:
+        raise AdminFault(FaultCode.PROFILE_IS_DEFAULT, customer=owner.name, name=profile.name)
+    edit.stored.remove_profile(profile.id)
+    target = f"{owner.name}/{profile.name}"
+    return edit.done(Action.REMOVE_PROFILE, target, customer=owner.name, profile=profile.name)
