@@ -12,7 +12,7 @@ import click
 
 from cli.admin_session import admin_session, password_option, read_password, verifier_of
 from cli.context import config_option
-from cli.shapes import NAME, add_change, add_limit, add_settings, add_table, add_view
+from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
 from gateway.admin.customers import (
     add_customer,
     add_domain,
@@ -32,12 +32,7 @@ _DOMAIN = click.argument("domain")
 _RANGE = click.argument("network", metavar="CIDR")
 
 
-@click.group()
-def customer() -> None:
-    """Handle who pays: domains, address ranges, logins, settings and constraints."""
-
-
-@customer.command("add")
+@click.command("add")
 @config_option
 @NAME
 @click.option("--domain", "domains", multiple=True, metavar="DOMAIN", help="A sender domain; may be repeated.")
@@ -66,7 +61,7 @@ def add_whole(  # noqa: PLR0913 - the options of the command
         session.change(*changes)
 
 
-@customer.command("push")
+@click.command("push")
 @config_option
 @NAME
 @click.argument("url")
@@ -84,7 +79,7 @@ def set_application(file: Path, name: str, url: str) -> None:
     click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")
 
 
-@customer.command("add-login")
+@click.command("add-login")
 @config_option
 @NAME
 @click.argument("login")
@@ -98,45 +93,45 @@ def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
         session.change(lambda edit: add_login(edit, login, verifier, customer=name))
 
 
-add_settings(
-    customer,
-    CustomerScope,
-    click.option("--service", default="", metavar="NAME", help="Only for what comes in through mail, sap, rest, …"),
-    NAME,
-    set_help="Set settings of a customer: an empty VALUE unsets, «<none>» stops inheritance.",
-    unset_help="Take settings of a customer away, so that weaker layers decide.",
-)
-add_limit(customer, CustomerScope, NAME, sentence="Change what a customer's profiles, users and messages may ask for.")
-add_view(customer, "show", show_customer, NAME, sentence="Show a customer with its settings.")
-add_table(customer, "list", list_customers, sentence="List all customers.")
-add_change(
-    customer,
-    "remove",
-    remove_customer,
-    NAME,
-    click.option("--with-users", is_flag=True, help="Remove its users too."),
-    sentence="Remove a customer; its past jobs stay.",
-)
-add_change(customer, "enable", partial(set_customer_active, active=True), NAME, sentence="Let a customer send again.")
-add_change(
-    customer,
-    "disable",
-    partial(set_customer_active, active=False),
-    NAME,
-    sentence="Stop a customer from sending; nothing is removed.",
-)
-add_change(customer, "add-domain", add_domain, NAME, _DOMAIN, sentence="Give a customer a sender domain.")
-add_change(customer, "remove-domain", remove_domain, NAME, _DOMAIN, sentence="Take a sender domain from a customer.")
-add_change(
-    customer, "add-range", add_range, NAME, _RANGE, sentence="Let clients in an address range send without a login."
-)
-add_change(
-    customer, "remove-range", remove_range, NAME, _RANGE, sentence="Let an address range prove a customer no longer."
-)
-add_change(
-    customer,
-    "remove-login",
-    remove_login,
-    click.argument("login"),
-    sentence="Remove a login of a customer or of a user.",
+customer = click.Group(
+    "customer",
+    help="Handle who pays: domains, address ranges, logins, settings and constraints.",
+    commands=[
+        add_whole,
+        set_application,
+        give_login,
+        *settings_commands(
+            CustomerScope,
+            click.option(
+                "--service", default="", metavar="NAME", help="Only for what comes in through mail, sap, rest, …"
+            ),
+            NAME,
+            set_help="Set settings of a customer: an empty VALUE unsets, «<none>» stops inheritance.",
+            unset_help="Take settings of a customer away, so that weaker layers decide.",
+        ),
+        limit_command("Change what a customer's profiles, users and messages may ask for.", CustomerScope, NAME),
+        view_command("show", "Show a customer with its settings.", show_customer, NAME),
+        table_command("list", "List all customers.", list_customers),
+        change_command(
+            "remove",
+            "Remove a customer; its past jobs stay.",
+            remove_customer,
+            NAME,
+            click.option("--with-users", is_flag=True, help="Remove its users too."),
+        ),
+        change_command("enable", "Let a customer send again.", partial(set_customer_active, active=True), NAME),
+        change_command(
+            "disable",
+            "Stop a customer from sending; nothing is removed.",
+            partial(set_customer_active, active=False),
+            NAME,
+        ),
+        change_command("add-domain", "Give a customer a sender domain.", add_domain, NAME, _DOMAIN),
+        change_command("remove-domain", "Take a sender domain from a customer.", remove_domain, NAME, _DOMAIN),
+        change_command("add-range", "Let clients in an address range send without a login.", add_range, NAME, _RANGE),
+        change_command("remove-range", "Let an address range prove a customer no longer.", remove_range, NAME, _RANGE),
+        change_command(
+            "remove-login", "Remove a login of a customer or of a user.", remove_login, click.argument("login")
+        ),
+    ],
 )

@@ -9,7 +9,7 @@ import click
 
 from cli.admin_session import admin_session, customer_option, one_customer_option
 from cli.context import config_option
-from cli.shapes import NAME, add_change, add_settings, add_table
+from cli.shapes import NAME, change_command, settings_commands, table_command
 from gateway.admin.lists import (
     change_authors,
     drop_list,
@@ -24,12 +24,7 @@ from sms.message import Origin
 from sms.outcome import Refused
 
 
-@click.group("list")
-def distribution_list() -> None:
-    """Handle distribution lists: a mail to lista+NAME@DOMAIN reaches every member, as one job with one report."""
-
-
-@distribution_list.command("import")
+@click.command("import")
 @config_option
 @customer_option
 @click.argument("name")
@@ -51,55 +46,51 @@ def import_table(file: Path, customer: str, name: str, table: Path) -> None:
         session.change(lambda edit: import_members(edit, customer, name, read, country=country, strict=strict))
 
 
-add_settings(
-    distribution_list,
-    ListScope,
-    customer_option,
-    NAME,
-    set_help="Set settings of a list, stronger than a sender's own: an empty VALUE unsets, «<none>» is none at all.",
-    unset_help="Take settings of a list away, so that weaker layers decide.",
-)
-add_change(
-    distribution_list,
-    "add",
-    make_list,
-    customer_option,
-    NAME,
-    click.option(
-        "--author", "authors", multiple=True, metavar="WHO", help="May write to it: an address, @domain, or * for all."
-    ),
-    sentence="Add a list without members.",
-)
-add_change(
-    distribution_list,
-    "remove",
-    drop_list,
-    customer_option,
-    NAME,
-    sentence="Remove a list with its members; its past jobs stay.",
-)
-add_change(
-    distribution_list,
-    "authors",
-    change_authors,
-    customer_option,
-    NAME,
-    click.option("--add", multiple=True, metavar="WHO", help="An address, @domain, or * for all."),
-    click.option("--remove", multiple=True, metavar="WHO", help="One that may write no more."),
-    sentence="Change who may write to a list; without options, say who may.",
-)
-add_table(
-    distribution_list,
-    "show",
-    list_all_lists,
-    one_customer_option,
-    sentence="Show lists with their columns, their authors and the number of their members.",
-)
-add_table(
-    distribution_list,
-    "members",
-    show_members,
-    customer_option,
-    NAME,
-    sentence="Show a list's members with their values.",
+distribution_list = click.Group(
+    "list",
+    help="Handle distribution lists: a mail to lista+NAME@DOMAIN reaches every member, as one job with one report.",
+    commands=[
+        import_table,
+        *settings_commands(
+            ListScope,
+            customer_option,
+            NAME,
+            set_help="Set settings of a list, stronger than a sender's own: an empty VALUE unsets, «<none>» is none at "
+            "all.",
+            unset_help="Take settings of a list away, so that weaker layers decide.",
+        ),
+        change_command(
+            "add",
+            "Add a list without members.",
+            make_list,
+            customer_option,
+            NAME,
+            click.option(
+                "--author",
+                "authors",
+                multiple=True,
+                metavar="WHO",
+                help="May write to it: an address, @domain, or * for all.",
+            ),
+        ),
+        change_command(
+            "remove", "Remove a list with its members; its past jobs stay.", drop_list, customer_option, NAME
+        ),
+        change_command(
+            "authors",
+            "Change who may write to a list; without options, say who may.",
+            change_authors,
+            customer_option,
+            NAME,
+            click.option("--add", multiple=True, metavar="WHO", help="An address, @domain, or * for all."),
+            click.option("--remove", multiple=True, metavar="WHO", help="One that may write no more."),
+        ),
+        table_command(
+            "show",
+            "Show lists with their columns, their authors and the number of their members.",
+            list_all_lists,
+            one_customer_option,
+        ),
+        table_command("members", "Show a list's members with their values.", show_members, customer_option, NAME),
+    ],
 )

@@ -13,19 +13,14 @@ from addressbook.exchange import FileFormat, read_user_file, write_user_file
 from addressbook.import_plan import ImportPlan
 from cli.admin_session import admin_session, customer_option
 from cli.context import config_option
-from cli.shapes import add_limit, add_settings, add_table, add_view
+from cli.shapes import limit_command, settings_commands, table_command, view_command
 from cli.words import count, file_fault_sentence, import_words
 from gateway.admin.settings import SystemScope
 from gateway.admin.user_import import export_users, import_users, preview_import
 from gateway.admin.views import list_audit, show_system
 
 
-@click.group()
-def people() -> None:
-    """Handle the address book file, the settings of everybody, and the list of changes."""
-
-
-@people.command("import")
+@click.command("import")
 @config_option
 @customer_option
 @click.argument("book", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -105,7 +100,7 @@ def _print_plan(plan: ImportPlan) -> None:
     click.echo(words)
 
 
-@people.command("export")
+@click.command("export")
 @config_option
 @customer_option
 @click.argument("book", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
@@ -124,21 +119,27 @@ def export_book(file: Path, customer: str, book: Path) -> None:
     click.echo(f"{book}: {count(len(exported), 'user')}.")
 
 
-add_settings(
-    people,
-    SystemScope,
-    set_help="Set settings of the system layer, over those of the operator's file.",
-    unset_help="Take settings of the system layer away; those of the operator's file stay.",
-)
-add_limit(people, SystemScope, sentence="Change what all customers and their messages may ask for.")
-add_view(
-    people, "show", show_system, sentence="Show settings and constraints of the system layer that were set by command."
-)
-add_table(
-    people,
-    "audit",
-    list_audit,
-    click.option("--target", default="", metavar="NAME", help="Only changes of this customer, user, …"),
-    click.option("--limit", "most", default=50, show_default=True, help="At most so many."),
-    sentence="List who changed what, newest first.",
+people = click.Group(
+    "people",
+    help="Handle the address book file, the settings of everybody, and the list of changes.",
+    commands=[
+        import_book,
+        export_book,
+        *settings_commands(
+            SystemScope,
+            set_help="Set settings of the system layer, over those of the operator's file.",
+            unset_help="Take settings of the system layer away; those of the operator's file stay.",
+        ),
+        limit_command("Change what all customers and their messages may ask for.", SystemScope),
+        view_command(
+            "show", "Show settings and constraints of the system layer that were set by command.", show_system
+        ),
+        table_command(
+            "audit",
+            "List who changed what, newest first.",
+            list_audit,
+            click.option("--target", default="", metavar="NAME", help="Only changes of this customer, user, …"),
+            click.option("--limit", "most", default=50, show_default=True, help="At most so many."),
+        ),
+    ],
 )

@@ -31,50 +31,49 @@ _LIMITS: Sequence[Parameter[Any]] = (
 )
 
 
-def add_change(
-    group: click.Group, name: str, use_case: Callable[..., Changed], *parameters: Parameter[Any], sentence: str
-) -> None:
-    """Add a command that makes a change, and prints what it did."""
+def change_command(
+    name: str, sentence: str, use_case: Callable[..., Changed], *parameters: Parameter[Any]
+) -> click.Command:
+    """Return a command that makes a change, and prints what it did."""
 
     def run(*, file: Path, **typed: Any) -> None:
         with admin_session(file) as session:
             session.change(lambda edit: use_case(edit, **typed))
 
-    _add(group, name, run, config_option, *parameters, sentence=sentence)
+    return _command(name, sentence, run, config_option, *parameters)
 
 
-def add_view(
-    group: click.Group, name: str, query: Callable[..., View], *parameters: Parameter[Any], sentence: str
-) -> None:
-    """Add a command that prints one record."""
+def view_command(name: str, sentence: str, query: Callable[..., View], *parameters: Parameter[Any]) -> click.Command:
+    """Return a command that prints one record."""
 
     def run(*, file: Path, as_json: bool, **typed: Any) -> None:
         with admin_session(file) as session:
             print_view(session.look(lambda tx: query(tx, **typed)), as_json=as_json)
 
-    _add(group, name, run, config_option, json_option, *parameters, sentence=sentence)
+    return _command(name, sentence, run, config_option, json_option, *parameters)
 
 
-def add_table(
-    group: click.Group, name: str, query: Callable[..., Sequence[View]], *parameters: Parameter[Any], sentence: str
-) -> None:
-    """Add a command that prints records, a line for each."""
+def table_command(
+    name: str, sentence: str, query: Callable[..., Sequence[View]], *parameters: Parameter[Any]
+) -> click.Command:
+    """Return a command that prints records, a line for each."""
 
     def run(*, file: Path, as_json: bool, **typed: Any) -> None:
         with admin_session(file) as session:
             print_table(session.look(lambda tx: query(tx, **typed)), as_json=as_json)
 
-    _add(group, name, run, config_option, json_option, *parameters, sentence=sentence)
+    return _command(name, sentence, run, config_option, json_option, *parameters)
 
 
-def add_settings(
-    group: click.Group, scope: Callable[..., Scope], *parameters: Parameter[Any], set_help: str, unset_help: str
-) -> None:
-    """Add `set` and `unset`; `parameters` name whose settings, and `scope` takes them by these names."""
+def settings_commands(
+    scope: Callable[..., Scope], *parameters: Parameter[Any], set_help: str, unset_help: str
+) -> tuple[click.Command, ...]:
+    """Return `set` and `unset`; `parameters` name whose settings, and `scope` takes them by these names."""
 
     def set_fields(*, file: Path, assignments: tuple[str, ...], **typed: str) -> None:
+        assigned = _assigned(assignments)
         with admin_session(file) as session:
-            session.change(lambda edit: set_settings(edit, scope(**typed), _assigned(assignments)))
+            session.change(lambda edit: set_settings(edit, scope(**typed), assigned))
 
     def unset_fields(*, file: Path, fields: tuple[str, ...], **typed: str) -> None:
         with admin_session(file) as session:
@@ -82,14 +81,16 @@ def add_settings(
 
     assignments = click.argument("assignments", nargs=-1, required=True, metavar="FIELD=VALUE…")
     fields = click.argument("fields", nargs=-1, required=True, metavar="FIELD…")
-    _add(group, "set", set_fields, config_option, *parameters, assignments, sentence=set_help)
-    _add(group, "unset", unset_fields, config_option, *parameters, fields, sentence=unset_help)
+    return (
+        _command("set", set_help, set_fields, config_option, *parameters, assignments),
+        _command("unset", unset_help, unset_fields, config_option, *parameters, fields),
+    )
 
 
-def add_limit(
-    group: click.Group, scope: Callable[..., SystemScope | CustomerScope], *parameters: Parameter[Any], sentence: str
-) -> None:
-    """Add `limit`, which changes constraints; a call without any option ends the command."""
+def limit_command(
+    sentence: str, scope: Callable[..., SystemScope | CustomerScope], *parameters: Parameter[Any]
+) -> click.Command:
+    """Return `limit`, which changes constraints; a call without any option ends the command."""
 
     def run(*, file: Path, name: str | None = None, **options: Any) -> None:
         limits = ConstraintLimits(**options)
@@ -99,13 +100,13 @@ def add_limit(
         with admin_session(file) as session:
             session.change(lambda edit: limit(edit, found, limits))
 
-    _add(group, "limit", run, config_option, *parameters, *_LIMITS, sentence=sentence)
+    return _command("limit", sentence, run, config_option, *parameters, *_LIMITS)
 
 
-def _add(group: click.Group, name: str, run: Callable[..., None], *parameters: Parameter[Any], sentence: str) -> None:
+def _command(name: str, sentence: str, run: Callable[..., None], *parameters: Parameter[Any]) -> click.Command:
     for parameter in reversed(parameters):
         run = parameter(run)
-    group.command(name, help=sentence)(run)
+    return click.command(name, help=sentence)(run)
 
 
 def _assigned(words: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ import click
 
 from cli.admin_session import AdminSession, admin_session, one_customer_option
 from cli.context import config_option
-from cli.shapes import NAME, add_change, add_table
+from cli.shapes import NAME, change_command, table_command
 from gateway.admin.mail_templates import (
     TemplateOwner,
     Workshop,
@@ -40,15 +40,6 @@ _customer = click.option("--customer", required=True, metavar="NAME", help="Whos
 _profile = click.option("--profile", default="", metavar="NAME", help="Only those of this profile.")
 
 
-@click.group()
-def template() -> None:
-    """Handle customers' own status mails.
-
-    KIND is accepted, result, correction, delayed, failure (a result in which something failed), or dry-run. A failure
-    or correction without a template of its own takes that of the result.
-    """
-
-
 @contextmanager
 def _workshop() -> Iterator[Workshop]:
     workshop = Workshop()
@@ -58,7 +49,7 @@ def _workshop() -> Iterator[Workshop]:
         workshop.close()
 
 
-@template.command("show")
+@click.command("show")
 @click.argument("form", metavar="[KIND]", type=click.Choice([*map(str, Form)]), default=str(Form.RESULT))
 @click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="The operator's file.")
 @click.option("--customer", default="", metavar="NAME", help="Its own one rather than the standard one.")
@@ -76,7 +67,7 @@ def show(form: str, file: Path | None, customer: str, profile: str) -> None:
     click.echo(source, nl=False)
 
 
-@template.command("set")
+@click.command("set")
 @config_option
 @_customer
 @_profile
@@ -91,7 +82,7 @@ def set_one(file: Path, customer: str, profile: str, form: str, source_file: Pat
         session.change(lambda edit: set_template(edit, owner, Form(form), source, graphics))
 
 
-@template.command("check")
+@click.command("check")
 @config_option
 @_customer
 @_profile
@@ -105,7 +96,7 @@ def check(file: Path, customer: str, profile: str, form: str, source_file: Path)
     click.echo(f"{source_file}: good for the form «{form}».")
 
 
-@template.command("preview")
+@click.command("preview")
 @config_option
 @_customer
 @_profile
@@ -132,12 +123,7 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
     click.echo(f"{output}: {len(mails)} samples of the form «{form}».")
 
 
-@template.group()
-def graphic() -> None:
-    """Handle the graphics that a customer's templates show as cid:NAME."""
-
-
-@graphic.command("add")
+@click.command("add")
 @config_option
 @_customer
 @NAME
@@ -150,23 +136,6 @@ def add_one(file: Path, customer: str, name: str, source_file: Path) -> None:
         raise click.ClickException(f"{source_file}: {error.strerror}") from error
     with admin_session(file) as session:
         session.change(lambda edit: add_graphic(edit, customer, name, content))
-
-
-add_change(
-    template,
-    "reset",
-    lambda edit, customer, profile, form: reset_template(edit, TemplateOwner(customer, profile), Form(form)),
-    _customer,
-    _profile,
-    _form,
-    sentence="Take an own template away; the next weaker or the standard one goes out again.",
-)
-add_table(
-    template, "list", list_own_templates, one_customer_option, sentence="List customers' own templates and graphics."
-)
-add_change(
-    graphic, "remove", drop_graphic, _customer, NAME, sentence="Take a graphic away that no template shows any more."
-)
 
 
 def _read(source_file: Path) -> str:
@@ -214,3 +183,38 @@ def _for_browser(mail: str, graphics: Mapping[str, Graphic]) -> str:
     return embed_graphics(
         mail, graphics, lambda shown: f"data:{shown.media_type};base64,{b64encode(shown.content).decode()}"
     )
+
+
+graphic = click.Group(
+    "graphic",
+    help="Handle the graphics that a customer's templates show as cid:NAME.",
+    commands=[
+        add_one,
+        change_command("remove", "Take a graphic away that no template shows any more.", drop_graphic, _customer, NAME),
+    ],
+)
+
+template = click.Group(
+    "template",
+    help="""Handle customers' own status mails.
+
+    KIND is accepted, result, correction, delayed, failure (a result in which something failed), or dry-run. A failure
+    or correction without a template of its own takes that of the result.
+    """,
+    commands=[
+        graphic,
+        show,
+        set_one,
+        check,
+        preview,
+        change_command(
+            "reset",
+            "Take an own template away; the next weaker or the standard one goes out again.",
+            lambda edit, customer, profile, form: reset_template(edit, TemplateOwner(customer, profile), Form(form)),
+            _customer,
+            _profile,
+            _form,
+        ),
+        table_command("list", "List customers' own templates and graphics.", list_own_templates, one_customer_option),
+    ],
+)

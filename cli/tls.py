@@ -17,7 +17,7 @@ import click
 
 from cli.admin_session import admin_session, json_option, print_table
 from cli.context import config_option, read_config
-from cli.shapes import add_change
+from cli.shapes import change_command
 from cli.tls_walk import Walk, towards, walk_domain
 from config.field_types import HostPort
 from gateway.admin.edit import Change
@@ -45,12 +45,7 @@ _PATIENCE = ClientTimeouts(connect=30, handshake=30, command=60, attempt=180)
 _whose = click.option("--customer", default="", metavar="NAME", help="Whose mail; without it, everybody's.")
 
 
-@click.group()
-def tls() -> None:
-    """Look at the TLS of outgoing mail, and demand more of it."""
-
-
-@tls.command("list")
+@click.command("list")
 @config_option
 @json_option
 @_whose
@@ -71,7 +66,7 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
     click.echo(f"{loose} of these get mail that is not enforced." if loose else "All that get mail are enforced.")
 
 
-@tls.command("enforce")
+@click.command("enforce")
 @config_option
 @click.argument("domain")
 @click.argument("level", type=click.Choice([*map(str, TlsLevel), INHERIT]))
@@ -120,15 +115,7 @@ def enforce(  # noqa: PLR0913 - the options of the command
         session.change(change)
 
 
-add_change(
-    tls,
-    "accept",
-    accept_tls_rules,
-    sentence="Take the stored TLS rules as they stand, after something other than these commands changed them.",
-)
-
-
-@tls.command("check")
+@click.command("check")
 @config_option
 @json_option
 @click.argument("domain")
@@ -207,3 +194,19 @@ def _host_port(text: str) -> HostPort:
         if host and 0 < int(port) < 65536:
             return HostPort(host=host.removeprefix("[").removesuffix("]"), port=int(port))
     raise click.BadParameter(f"«{text}» is not HOST:PORT", param_hint="--mx")
+
+
+tls = click.Group(
+    "tls",
+    help="Look at the TLS of outgoing mail, and demand more of it.",
+    commands=[
+        list_all,
+        enforce,
+        check,
+        change_command(
+            "accept",
+            "Take the stored TLS rules as they stand, after something other than these commands changed them.",
+            accept_tls_rules,
+        ),
+    ],
+)

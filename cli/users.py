@@ -23,7 +23,7 @@ from cli.admin_session import (
     verifier_of,
 )
 from cli.context import config_option
-from cli.shapes import add_change, add_settings, add_table, add_view
+from cli.shapes import change_command, settings_commands, table_command, view_command
 from gateway.admin.edit import Change
 from gateway.admin.settings import UserScope
 from gateway.admin.users import (
@@ -45,11 +45,6 @@ random_option = click.option(
     type=click.Path(path_type=Path),
     help="Write a new random password there; the file must not exist.",
 )
-
-
-@click.group()
-def user() -> None:
-    """Handle who sends: addresses, profiles, logins and settings pinned to one person."""
 
 
 @contextmanager
@@ -75,7 +70,7 @@ def _password(password_file: Path | None, random_file: Path | None) -> Iterator[
     click.echo(f"{random_file}: the new password.")
 
 
-@user.command("add")
+@click.command("add")
 @config_option
 @customer_option
 @click.argument("address")
@@ -104,7 +99,7 @@ def add_whole(  # noqa: PLR0913 - the options of the command
         session.change(*changes)
 
 
-@user.command("add-login")
+@click.command("add-login")
 @config_option
 @click.argument("address")
 @click.option("--login", metavar="LOGIN", help="Default: the address.")
@@ -121,7 +116,7 @@ def give_login(
         session.change(lambda edit: add_login(edit, login or address, verifier, user=address))
 
 
-@user.command("explain")
+@click.command("explain")
 @config_option
 @json_option
 @click.option("--service", default="mail", show_default=True, metavar="NAME", help="Through which door.")
@@ -159,33 +154,36 @@ def _layer(item: Explained) -> str:
     return where if item.origin == item.layer else f"{where} ({item.origin})"
 
 
-add_settings(
-    user,
-    UserScope,
-    _ADDRESS,
-    set_help="Pin settings to a user, whatever the address book file says: an empty VALUE unsets, «<none>» is none at "
-    "all.",
-    unset_help="Take pinned settings away, so that the address book file and weaker layers decide.",
-)
-add_change(user, "remove-login", remove_login, click.argument("login"), sentence="Remove a login.")
-add_change(
-    user,
-    "profile",
-    set_user_profile,
-    _ADDRESS,
-    click.argument("name", default=""),
-    sentence="Give a user another profile; without NAME the customer's default one.",
-)
-add_view(user, "show", show_user, _ADDRESS, sentence="Show a user with what is set for it alone.")
-add_table(user, "list", list_users, one_customer_option, sentence="List users.")
-add_change(
-    user, "remove", remove_user, _ADDRESS, sentence="Remove a user with its settings and logins; its past jobs stay."
-)
-add_change(user, "enable", partial(set_user_active, active=True), _ADDRESS, sentence="Let a user send again.")
-add_change(
-    user,
-    "disable",
-    partial(set_user_active, active=False),
-    _ADDRESS,
-    sentence="Stop a user from sending; nothing is removed.",
+user = click.Group(
+    "user",
+    help="Handle who sends: addresses, profiles, logins and settings pinned to one person.",
+    commands=[
+        add_whole,
+        give_login,
+        explain_one,
+        *settings_commands(
+            UserScope,
+            _ADDRESS,
+            set_help="Pin settings to a user, whatever the address book file says: an empty VALUE unsets, «<none>» is "
+            "none at all.",
+            unset_help="Take pinned settings away, so that the address book file and weaker layers decide.",
+        ),
+        change_command("remove-login", "Remove a login.", remove_login, click.argument("login")),
+        change_command(
+            "profile",
+            "Give a user another profile; without NAME the customer's default one.",
+            set_user_profile,
+            _ADDRESS,
+            click.argument("name", default=""),
+        ),
+        view_command("show", "Show a user with what is set for it alone.", show_user, _ADDRESS),
+        table_command("list", "List users.", list_users, one_customer_option),
+        change_command(
+            "remove", "Remove a user with its settings and logins; its past jobs stay.", remove_user, _ADDRESS
+        ),
+        change_command("enable", "Let a user send again.", partial(set_user_active, active=True), _ADDRESS),
+        change_command(
+            "disable", "Stop a user from sending; nothing is removed.", partial(set_user_active, active=False), _ADDRESS
+        ),
+    ],
 )
