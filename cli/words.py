@@ -1,9 +1,10 @@
 """What the command line says: a sentence for every fault and every deed of administration, and the small words.
 
-A row is a format of the code's facts, or a function of them. Not here: what was decided (gateway.admin).
+A row is a format of the code's facts (`_Format`), or a function of them. Not here: what was decided (gateway.admin).
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from string import Formatter
 from typing import Any, Final
 
 from addressbook.changes import ChangeFault, ChangeFaultCode
@@ -28,6 +29,23 @@ def join(names: Iterable[object], none: str = "none") -> str:
     return ", ".join(map(str, names)) or none
 
 
+class _Format(Formatter):
+    """Fills `{users:user}` with a number and its noun, `{names:none}` with names or the word for none.
+
+    `{text:none|one}` is what stands before the first bar where a text is empty or a truth is false, else what follows.
+    """
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if not format_spec:
+            return join(value) if isinstance(value, tuple) else str(value)
+        if isinstance(value, tuple):
+            return join(value, format_spec)
+        if isinstance(value, bool | str):
+            no, _, yes = format_spec.partition("|")
+            return yes if value else no
+        return count(value, format_spec)
+
+
 def fault_sentence(fault: AdminFault) -> str:
     """Return why nothing was changed, and what would help."""
     return say(FAULTS, fault.code, fault.facts)
@@ -40,16 +58,19 @@ def done_sentence(done: Changed) -> str:
 
 def file_fault_sentence(fault: ChangeFault) -> str:
     """Return where a file of users is wrong, and what is wrong there."""
-    place = f"line {fault.place}" if fault.place else "the file"
-    where = f"{place}, {fault.column}" if fault.column else place
     table = FILE_FAULTS if isinstance(fault.code, ChangeFaultCode) else FAULTS
-    return f"{where}: {say(table, fault.code, fault.facts)}"
+    column = f", {fault.column}" if fault.column else ""
+    return f"{_place(fault.place)}{column}: {say(table, fault.code, fault.facts)}"
 
 
 def say(table: Mapping[Any, Words], code: Code, facts: Mapping[str, Fact]) -> str:
     """Return the words of a code with its facts."""
     words = table[code]
-    return words.format(**facts) if isinstance(words, str) else words(**facts)
+    return _Format().vformat(words, (), facts) if isinstance(words, str) else words(**facts)
+
+
+def _place(line: int) -> str:
+    return f"line {line}" if line else "the file"
 
 
 def _whose(kind: str, name: str, customer: str, service: str) -> str:
@@ -62,11 +83,6 @@ def _whose(kind: str, name: str, customer: str, service: str) -> str:
         case LayerKind.PROFILE | LayerKind.LIST:
             return f"the {kind} «{name}» of «{customer}»"
     return f"the customer «{name}»" + (f" for {service}" if service else "")
-
-
-def _template(form: str, customer: str, profile: str) -> str:
-    owner = f"the profile «{profile}» of " if profile else ""
-    return f"The form «{form}» of {owner}the customer «{customer}»"
 
 
 def _mail_to(domain: str, customer: str) -> str:
@@ -91,6 +107,8 @@ def _bad_members(rows: tuple[tuple[int, str, str], ...]) -> str:
     return "\n".join([*lines, f"{count(len(rows), 'row')} at fault; nothing was changed."])
 
 
+_TEMPLATE: Final = "The form «{form}» of {profile:|the profile «{profile}» of }the customer «{customer}»"
+
 FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_CUSTOMER: "There is no customer «{name}»; «customer list» names all.",
     FaultCode.NO_PROFILE: "The customer «{customer}» has no profile «{name}»; «profile list» names all.",
@@ -101,13 +119,11 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_SETTING: _no_setting,
     FaultCode.BAD_CUSTOMER_NAME: "«{name}» cannot be a customer's name: 1 to 100 visible characters are expected.",
     FaultCode.CUSTOMER_EXISTS: "There is already a customer «{name}».",
-    FaultCode.CUSTOMER_HAS_USERS: lambda customer, users: (
-        f"The customer «{customer}» has {count(users, 'user')}; --with-users removes them too."
-    ),
+    FaultCode.CUSTOMER_HAS_USERS: "The customer «{customer}» has {users:user}; --with-users removes them too.",
     FaultCode.BAD_DOMAIN: "«{domain}» is not a domain such as example.com.",
     FaultCode.DOMAIN_TAKEN: "The domain {domain} already belongs to the customer «{owner}».",
-    FaultCode.DOMAIN_HAS_STRANGERS: lambda domain, users: (
-        f"The domain {domain} is in the address of {count(users, 'user')} of other customers; move them."
+    FaultCode.DOMAIN_HAS_STRANGERS: (
+        "The domain {domain} is in the address of {users:user} of other customers; move them."
     ),
     FaultCode.DOMAIN_NOT_OWNED: "The customer «{customer}» does not have the domain {domain}.",
     FaultCode.BAD_RANGE: "«{range}» is not an address range such as 192.0.2.0/24: {cause}.",
@@ -116,9 +132,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.RANGE_NOT_OWNED: "The customer «{customer}» does not have the address range {range}.",
     FaultCode.BAD_PROFILE_NAME: "«{name}» cannot be a profile's name: 1 to 100 visible characters are expected.",
     FaultCode.PROFILE_EXISTS: "The customer «{customer}» already has a profile «{name}».",
-    FaultCode.PROFILE_HAS_USERS: lambda name, users: (
-        f"The profile «{name}» is that of {count(users, 'user')}; give them another one."
-    ),
+    FaultCode.PROFILE_HAS_USERS: "The profile «{name}» is that of {users:user}; give them another one.",
     FaultCode.PROFILE_IS_DEFAULT: "«{name}» is the default profile of «{customer}»; choose another first.",
     FaultCode.BAD_ADDRESS: "«{address}» is not a mail address.",
     FaultCode.USER_EXISTS: "There is already a user {address}, of «{owner}».",
@@ -127,13 +141,11 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.PASSWORD_TOO_SHORT: "The password is too short: {least} characters at least.",
     FaultCode.LOGIN_TAKEN: "The login «{login}» already belongs to somebody else.",
     FaultCode.FILE_FAULTY: lambda faults, place: (
-        f"Nothing was imported: {count(faults, 'fault')}, the first in {f'line {place}' if place else 'the file'}."
+        f"Nothing was imported: {count(faults, 'fault')}, the first in {_place(place)}."
     ),
     FaultCode.BAD_VALUE: "{field}: {given!r} is not {expected}.",
     FaultCode.LOCKED: "The setting {field} is locked by {by}.",
-    FaultCode.SENDER_ID_BARRED: lambda sender_id, by, allowed: (
-        f"The sender ID {sender_id} is not among those that {by} permits ({join(allowed)})."
-    ),
+    FaultCode.SENDER_ID_BARRED: "The sender ID {sender_id} is not among those that {by} permits ({allowed}).",
     FaultCode.NO_CONSTRAINTS: lambda **owner: f"Only the system and customers have constraints, not {_whose(**owner)}.",
     FaultCode.BAD_SENDER_ID: f"«{{given}}» cannot be a sender ID: {FIELDS['sender_id'].expected} is expected.",
     FaultCode.BAD_MAX_PARTS: "«{given}» is not a number from 1 to 20, or «any».",
@@ -146,23 +158,19 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NOT_AN_AUTHOR: "{author} is no author of the list «{name}».",
     FaultCode.BAD_MEMBERS: _bad_members,
     FaultCode.TLS_RULE_UNUSABLE: lambda cause: f"{_capital(cause)}.",
-    FaultCode.TLS_BELOW_OPERATOR: lambda level, domain, customer: (
-        f"The operator's file demands {level} for {_mail_to(domain, customer)}; what it demands is lowered there only."
+    FaultCode.TLS_BELOW_OPERATOR: lambda level, **mail: (
+        f"The operator's file demands {level} for {_mail_to(**mail)}; what it demands is lowered there only."
     ),
-    FaultCode.TLS_LOWERED: lambda domain, customer, before, after: (
-        f"That lowers {_mail_to(domain, customer)} from {before} to {after}; --lower does it all the same."
+    FaultCode.TLS_LOWERED: lambda before, after, **mail: (
+        f"That lowers {_mail_to(**mail)} from {before} to {after}; --lower does it all the same."
     ),
-    FaultCode.NO_TLS_RULE: lambda domain, customer: (
-        f"There is no rule for {_mail_to(domain, customer)}; «tls list» names all."
-    ),
+    FaultCode.NO_TLS_RULE: lambda **mail: f"There is no rule for {_mail_to(**mail)}; «tls list» names all.",
     FaultCode.TLS_RULES_DAMAGED: lambda cause: f"{_capital(cause)}: all mail waits. «tls accept» takes what is left.",
     FaultCode.TLS_RULES_LOST: "{cause}: restore the table tls_rule from a backup first.",
     FaultCode.TLS_RULES_INTACT: "The TLS rules are as they were set; there is nothing to accept.",
     FaultCode.GRAPHIC_REMOVED_MEANWHILE: "A graphic was removed while the template was checked; try again.",
-    FaultCode.NO_OWN_TEMPLATE: lambda form, **_owner: (
-        f"There is no own template for the form «{form}»; the standard one goes out."
-    ),
-    FaultCode.NO_TEMPLATE_TO_RESET: lambda **which: f"{_template(**which)} has no template of its own.",
+    FaultCode.NO_OWN_TEMPLATE: "There is no own template for the form «{form}»; the standard one goes out.",
+    FaultCode.NO_TEMPLATE_TO_RESET: f"{_TEMPLATE} has no template of its own.",
     FaultCode.BAD_GRAPHIC: "The graphic is refused: {cause}.",
     FaultCode.GRAPHIC_IN_USE: "A template of «{customer}» shows cid:{name}; change that first.",
     FaultCode.NO_GRAPHIC: "The customer «{customer}» has no graphic «{name}».",
@@ -185,7 +193,7 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.UNEXPECTED_HEADER: "it is a header, but a file of 15 columns was declared, which has none",
     ChangeFaultCode.NO_HEADER: "it has a mail address where the header must be: is it a file of 15 columns?",
     ChangeFaultCode.UNKNOWN_COLUMNS: lambda columns: f"unknown columns: {join(map(repr, columns))}",
-    ChangeFaultCode.COLUMNS_TWICE: lambda columns: f"columns given twice: {join(columns)}",
+    ChangeFaultCode.COLUMNS_TWICE: "columns given twice: {columns}",
     ChangeFaultCode.NO_COLUMN: "the column {column} is missing",
     ChangeFaultCode.BAD_ADDRESS: "{given!r} is not a mail address",
     ChangeFaultCode.ADDRESS_TWICE: "{address} stands in {rows} rows",
@@ -213,16 +221,15 @@ def _settings(cells: tuple[tuple[str, str], ...], clamped: tuple[tuple[str, str,
     return f"Set for {_whose(**owner)}: {told}." + "".join(notes)
 
 
-def _tls(domain: str, customer: str, before: str, after: str, *, changes: bool, enforced: bool) -> str:  # noqa: PLR0913 - the facts
-    mail = _mail_to(domain, customer)
+def _tls(before: str, after: str, *, changes: bool, enforced: bool, **mail: str) -> str:
     if not changes:
-        return f"For {mail} nothing changes: {after} stays in force."
+        return f"For {_mail_to(**mail)} nothing changes: {after} stays in force."
     effect = (
         "Mail waits where that cannot be had; waiting mail too is sent under it from its next attempt on."
         if enforced
         else "Mail may travel in clear."
     )
-    return f"For {mail}: {before} became {after}. {effect}"
+    return f"For {_mail_to(**mail)}: {before} became {after}. {effect}"
 
 
 DONE: Final[Mapping[Action, Words]] = {
@@ -236,20 +243,12 @@ DONE: Final[Mapping[Action, Words]] = {
     Action.REMOVE_DOMAIN: "The domain {domain} no longer belongs to «{customer}».",
     Action.ADD_RANGE: "Clients in {range} are now taken for «{customer}».",
     Action.REMOVE_RANGE: "Clients in {range} are no longer taken for «{customer}».",
-    Action.ADD_PROFILE: lambda customer, profile, default: (
-        f"The profile «{profile}» of «{customer}» was added" + (" as its default." if default else ".")
-    ),
-    Action.CHOOSE_DEFAULT_PROFILE: lambda customer, profile: (
-        f"The default profile of «{customer}» is now {f'«{profile}»' if profile else 'none'}."
-    ),
+    Action.ADD_PROFILE: "The profile «{profile}» of «{customer}» was added{default:| as its default}.",
+    Action.CHOOSE_DEFAULT_PROFILE: "The default profile of «{customer}» is now {profile:none|«{profile}»}.",
     Action.REMOVE_PROFILE: "The profile «{profile}» of «{customer}» was removed.",
-    Action.ADD_USER: lambda address, customer, profile: (
-        f"The user {address} of «{customer}» was added" + (f" with the profile «{profile}»." if profile else ".")
-    ),
+    Action.ADD_USER: "The user {address} of «{customer}» was added{profile:| with the profile «{profile}»}.",
     Action.REMOVE_USER: "The user {address} was removed.",
-    Action.CHOOSE_PROFILE: lambda address, profile: (
-        f"The profile of {address} is now " + (f"«{profile}»." if profile else "the customer's default.")
-    ),
+    Action.CHOOSE_PROFILE: "The profile of {address} is now {profile:the customer's default|«{profile}»}.",
     Action.ENABLE_USER: "The user {address} was enabled.",
     Action.DISABLE_USER: "The user {address} was disabled.",
     Action.SET_LOGIN: lambda login, customer, address, new: (
@@ -259,24 +258,18 @@ DONE: Final[Mapping[Action, Words]] = {
     Action.IMPORT_USERS: import_words,
     Action.SET_SETTINGS: _settings,
     Action.SET_CONSTRAINTS: lambda constraints, **owner: f"Constraints of {_whose(**owner)}: {constraints}.",
-    Action.ADD_LIST: lambda customer, name, authors: (
-        f"The list «{name}» of «{customer}» was added; {join(authors, 'nobody yet')} may write to it."
-    ),
-    Action.REMOVE_LIST: lambda customer, name, members: (
-        f"The list «{name}» of «{customer}» was removed with {count(members, 'member')}."
-    ),
-    Action.SET_AUTHORS: lambda customer, name, authors: (
-        f"To the list «{name}» of «{customer}» may write: {join(authors, 'nobody')}."
-    ),
+    Action.ADD_LIST: "The list «{name}» of «{customer}» was added; {authors:nobody yet} may write to it.",
+    Action.REMOVE_LIST: "The list «{name}» of «{customer}» was removed with {members:member}.",
+    Action.SET_AUTHORS: "To the list «{name}» of «{customer}» may write: {authors:nobody}.",
     Action.IMPORT_MEMBERS: lambda customer, name, members, twice: (
         f"The list «{name}» of «{customer}» now has {count(members, 'member')}"
         + (f", {count(twice, 'row')} with a number twice." if twice else ".")
     ),
     Action.ENFORCE_TLS: _tls,
     Action.LOWER_TLS: _tls,
-    Action.ACCEPT_TLS_RULES: lambda rules: f"The TLS rules are taken as they stand: {count(rules, 'rule')}.",
-    Action.SET_TEMPLATE: lambda **which: f"{_template(**which)} now has its own template.",
-    Action.RESET_TEMPLATE: lambda **which: f"{_template(**which)} no longer has a template of its own.",
+    Action.ACCEPT_TLS_RULES: "The TLS rules are taken as they stand: {rules:rule}.",
+    Action.SET_TEMPLATE: f"{_TEMPLATE} now has its own template.",
+    Action.RESET_TEMPLATE: f"{_TEMPLATE} no longer has a template of its own.",
     Action.ADD_GRAPHIC: "Templates of «{customer}» can now show the graphic as cid:{name}.",
     Action.REMOVE_GRAPHIC: "The graphic «{name}» of «{customer}» was removed.",
     Action.SET_PUSH_KEY: "«{customer}» has a new key for its pushes.",

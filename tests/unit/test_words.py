@@ -69,6 +69,16 @@ def test_a_count_of_one_is_one() -> None:
     assert done(Action.REMOVE_CUSTOMER, customer="Example", users=0) == "The customer «Example» was removed."
 
 
+def test_names_with_braces_and_bars_are_said_as_they_are() -> None:
+    odd = "a|b {0} {name}"
+    assert done(Action.CHOOSE_DEFAULT_PROFILE, customer=odd, profile=odd) == (
+        f"The default profile of «{odd}» is now «{odd}»."
+    )
+    assert done(Action.ADD_PROFILE, customer=odd, profile=odd, default=False) == (
+        f"The profile «{odd}» of «{odd}» was added."
+    )
+
+
 def test_an_unknown_setting_is_told_the_nearest_or_all() -> None:
     assert fault(FaultCode.NO_SETTING, name="max_part", near="max_parts") == (
         "There is no setting «max_part»; did you mean «max_parts»?"
