@@ -20,7 +20,7 @@ from mta.intake import Decision, EnvelopeRecipient, ReceivedEnvelope
 from mta.reading.body import extract_text
 from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from mta.smtp.engine.dialogue import Dialogue
-from mta.smtp.engine.events import Capabilities, DialogueLimits
+from mta.smtp.engine.events import Capabilities, ContentReceived, Data, DialogueLimits
 from mta.smtp.engine.replies import OK
 from process.accept_path import AcceptPath
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
@@ -109,8 +109,13 @@ def _converse(dialogue: Dialogue, raw: bytes) -> None:
 
 def _answer(dialogue: Dialogue, octets: bytes) -> None:
     dialogue.receive_data(octets)
-    while dialogue.next_event() is not None:
-        dialogue.reply(str(OK))
+    while (event := dialogue.next_event()) is not None:
+        if isinstance(event, Data):
+            dialogue.take_content()
+        else:
+            dialogue.reply(str(OK))
+        if isinstance(event, ContentReceived):
+            dialogue.content_done()
     assert dialogue.data_to_send()
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from addressbook.senders import Principal, prove_by_address
 from gateway.limits import DiskReserve, MailRate
@@ -16,7 +17,8 @@ from mta.handler import MailHandler
 from mta.intake_pool import IntakePool
 from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
-from mta.smtp.server.hooks import MailDsn, MailEnvelope, MailSession, RcptDsn
+from mta.smtp.engine.events import Data, Mail, Rcpt
+from mta.smtp.server.hooks import Hooks, MailDsn, MailEnvelope, MailSession, RcptDsn
 from store.dropped import find_dropped
 from store.engine.database import StorageFullError
 from tests.kit.installation import mail
@@ -109,6 +111,10 @@ async def test_a_login_counts_more_than_the_address(core):
 def test_an_address_proves_its_customer_or_nobody(client, core):
     found = prove_by_address(core.book.current.directory, client)
     assert found == (proven(core, "acme") if client.endswith("192.0.2.7") else None)
+
+
+async def test_sender_recipients_and_the_start_of_a_content_are_answered_without_a_task_each(core):
+    assert Hooks(handler(core), None, structlog.get_logger()).answered_at_once >= {Mail, Rcpt, Data}
 
 
 async def test_a_refused_recipient_and_a_refused_mail_have_their_replies(core):

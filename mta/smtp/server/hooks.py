@@ -93,7 +93,7 @@ class RcptDsn:
 
 def eager_hook(hook: Hook) -> Hook:
     """Mark a hook that rarely waits: it is called without a task, and gets one only if it waits."""
-    hook.seldom_waits = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
+    hook.eager = True  # type: ignore[attr-defined]  # the mark; a function takes any attribute
     return hook
 
 
@@ -161,7 +161,7 @@ class Hooks:
         # Before aiosmtpd 1.3 the hook had no list of lines.
         ehlo = self.by_name.get("EHLO")
         self.ehlo_takes_lines = ehlo is None or len(inspect.signature(ehlo).parameters) > 4
-        may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "eager_hook", False)}
+        may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "eager", False)}
         if "exception" in may_wait:
             may_wait = set(self.by_name)
         self.answered_at_once = frozenset(kind for kind, names in _HOOKED.items() if not names & may_wait)
