@@ -1,6 +1,6 @@
-"""What a source says of users, whatever it is, and what is wrong with it: a file's row today.
+"""The changes of users from any source, today a file, and the faults in them.
 
-Not here: reading a source (exchange), what it changes in what is stored (import_plan), words for faults (cli.words).
+Not here: reading a source (exchange), the effect on the stored users (import_plan), words for faults (cli.words).
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ PROFILE: Final = "profile"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserChange:
-    """What a source says of one user; `place` is where, counted from 1: a file's line.
+    """The change of one user; `place` is its place in the source, from 1: a file's line.
 
-    `cells` has field → value, NONE or UNSET; `columns` has what the source calls each field. `profile`, `name` and
-    `active` are None where the source does not speak of them; no profile, the empty text, is the customer's default
-    one. `pinned` names the fields whose cells are an administrator's.
+    `cells` has field → value, NONE or UNSET; `columns` has the source's name of each field. `profile`, `name` and
+    `active` are None if the source does not have them; an empty profile is the customer's default one. `pinned` names
+    the fields whose cells are an administrator's.
     """
 
     place: int
@@ -33,7 +33,7 @@ class UserChange:
 
 
 class ChangeFaultCode(Code):
-    """What is wrong with a source of users, or with what it says of one."""
+    """What is wrong with a source of users, or with one change."""
 
     NUL_CHARACTERS = ("nul-characters",)
     NOT_TEXT = "not-text", "encodings"
@@ -59,9 +59,9 @@ class ChangeFaultCode(Code):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeFault:
-    """A fault at a place of a source, 0 for the source as a whole, and there in a column, if it is of one.
+    """A fault at a place of a source, 0 for the whole source, and in a column, if it concerns one.
 
-    The code is a `ChangeFaultCode`, or that of whoever bars a value.
+    The code is a `ChangeFaultCode`, or that of the bar of a value.
     """
 
     place: int

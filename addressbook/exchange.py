@@ -1,11 +1,10 @@
-"""The address book file: CSV to rows with faults, and stored users to CSV.
+"""The address book file: reads CSV as rows with faults, writes stored users as CSV.
 
-Two shapes: the headerless file of 15 columns (`COLUMNS_15`), and a headed one with any of `HEADED_COLUMNS` and of the
-15, in any order.
-A column that is absent says nothing of its field; an empty cell takes away what the file said before; `<none>` stops
-inheritance. A cell that cannot be read is a fault with line and column.
-A file that is damaged as a whole (cut, ragged, wrong delimiter, not text) gives no rows at all.
-The column `pinned` names the settings of a row that an administrator pinned, so that an export says everything.
+Two forms: the headerless file of 15 columns (`COLUMNS_15`), and a headed one with any of `HEADED_COLUMNS` and of the
+15, in any order. A missing column leaves its field; an empty cell removes the earlier value of the file; `<none>` stops
+inheritance. A cell that cannot be read is a fault with line and column. A file that is damaged as a whole (cut, ragged,
+wrong delimiter, not text) gives no rows at all. The column `pinned` names the settings of a row that an administrator
+pinned, so that an export is complete.
 
 Not here: what a file changes (import_plan). Standard: RFC 4180, with the delimiter and quotes as declared.
 """
@@ -78,10 +77,10 @@ _Record = tuple[int, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFormat:
-    """What was declared of a file. Without a delimiter the header tells it, and a headerless file has commas.
+    """The declared format of a file. Without a delimiter the header decides it, and a headerless file has commas.
 
     `fallback` is the encoding of a file that is not UTF-8, empty for none; `end_marker` is the text of the last line
-    that proves the file whole, empty where none was agreed.
+    that proves the file whole, empty if none was agreed.
     """
 
     headed: bool = True
@@ -92,9 +91,9 @@ class FileFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFile:
-    """A file as read, by the name that its readers know: `source`.
+    """A file as read; `source` is its name for people.
 
-    `damaged` says that it must not be applied: its faults are of the file as a whole.
+    `damaged`: it must not be applied, since its faults concern the whole file.
     """
 
     digest: str
@@ -104,7 +103,7 @@ class UserFile:
     damaged: bool = False
 
     def origin(self, row: UserChange, field_name: str) -> str:
-        """Return where a cell came from: `file:people.csv 2026-11-29 14:40 UTC, line 3, max-parts`."""
+        """Return the origin of a cell: `file:people.csv 2026-11-29 14:40 UTC, line 3, max-parts`."""
         return f"file:{self.source}, line {row.place}, {row.columns[field_name]}"
 
 
@@ -117,9 +116,9 @@ class _DamagedFileError(Exception):
 
 
 def read_user_file(content: bytes, declared: FileFormat, source: str = "") -> UserFile:
-    """Return the rows and faults of an address book file; any bytes give an answer.
+    """Return the rows and faults of an address book file; never raises.
 
-    `source` is its name and time in words; without one it goes by half of its SHA-256.
+    `source` is its name and time in words; the default is half of its SHA-256.
     """
     digest = hashlib.sha256(content).hexdigest()
     source = "".join(each for each in source if each.isprintable())[:_LONGEST_SOURCE] or digest[:32]
@@ -138,7 +137,7 @@ def read_user_file(content: bytes, declared: FileFormat, source: str = "") -> Us
 
 
 def _decode(content: bytes, fallback: str) -> str:
-    """Return the text: by its byte order mark, else strictly UTF-8, else wholly in the declared fallback."""
+    """Return the text: by its byte order mark, else strictly UTF-8, else entirely in the declared fallback."""
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
         if content.startswith(mark):
             tried: tuple[str, ...] = (encoding,)
@@ -158,7 +157,7 @@ def _decode(content: bytes, fallback: str) -> str:
 
 
 def _find_delimiter(text: str, declared: FileFormat) -> tuple[str, str, int]:
-    """Return the delimiter, the text after a `sep=` line of Excel, and the number of the first line left."""
+    """Return the delimiter, the text after a `sep=` line of Excel, and the number of the next line."""
     first, _, rest = text.partition("\n")
     told, line = "", 1
     if first.lower().startswith("sep=") and first[4:].strip("\r\n ") in _DELIMITERS:
@@ -174,7 +173,7 @@ def _find_delimiter(text: str, declared: FileFormat) -> tuple[str, str, int]:
 
 
 def _read_records(text: str, delimiter: str, first_line: int) -> list[_Record]:
-    """Return the records that are not blank, of which a spreadsheet leaves delimiters, by their first line's number."""
+    """Return the records with their first line's number, without blank ones, which may have delimiters."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[_Record] = []
     before = 0
@@ -207,7 +206,7 @@ def _check_widths(data: Sequence[_Record], width: int, delimiter: str) -> None:
 
 
 def _column_of(title: str) -> str | None:
-    """Return what a header cell names: a column of users, a setting, or a setting by its name of the 15 columns."""
+    """Return what a header cell names: a column of users, a setting, or a setting by its name in the 15 columns."""
     name = "-".join(title.strip().lower().replace("_", "-").split())
     if name in _USER_COLUMNS or name in _FIELD_OF_15:
         return name
@@ -215,7 +214,7 @@ def _column_of(title: str) -> str | None:
 
 
 def _field_of(column: str) -> str:
-    """Return the setting that a column fills, empty for a column of users."""
+    """Return the setting of a column, empty for a column of users."""
     if column in _USER_COLUMNS:
         return ""
     return _FIELD_OF_15.get(column) or column.replace("-", "_")
@@ -269,7 +268,7 @@ def _parse_cell(column: str, text: str) -> object:
 
 
 def _literal(cell: str) -> str:
-    """Return a cell without the apostrophe that keeps spreadsheets from calculating it (see `_escaped`)."""
+    """Return a cell without the apostrophe against calculation by spreadsheets (see `_escaped`)."""
     return cell[1:] if cell[:1] == "'" and cell[1:2] in (*_FORMULA, "'") else cell
 
 
@@ -284,7 +283,7 @@ class _RowReader:
         self.faults: list[ChangeFault] = []
 
     def read(self, line: int, texts: Sequence[str]) -> UserChange | None:
-        """Return the row, None where it names no user; what cannot be read is added to `faults`."""
+        """Return the row, None if it names no user; adds unreadable cells to `faults`."""
         fixed = {column: _literal(text.strip()) for column, text in zip(self._columns, texts, strict=True)}
         address = canonical_address(fixed[ADDRESS])
         if address is None:
@@ -314,7 +313,7 @@ class _RowReader:
         )
 
     def _pinned(self, line: int, text: str, cells: Mapping[str, object]) -> frozenset[str]:
-        """Return the fields that the column `pinned` names; each must have a cell with something in it."""
+        """Return the fields in the column `pinned`; each must have a cell that is not empty."""
         names = [word.lower().replace("-", "_") for word in text.replace(",", " ").split()]
         for name in names:
             if name not in FIELDS:
@@ -356,7 +355,7 @@ def _read_rows(
         for row in rows
         if times[row.address] > 1
     ]
-    # Two rows that claim one address: neither gets it.
+    # If two rows have one address, neither counts.
     kept = tuple(row for row in rows if times[row.address] == 1)
     return kept, tuple(sorted(faults, key=lambda fault: fault.place))
 
@@ -374,12 +373,12 @@ class ExportedUser:
 
 
 def _escaped(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; `_literal` undoes it."""
+    """Return a cell that no spreadsheet reads as a formula; `_literal` undoes it."""
     return f"'{cell}" if cell[:1] in (*_FORMULA, "'") else cell
 
 
 def write_user_file(users: Iterable[ExportedUser], delimiter: str = ",") -> str:
-    """Return a headed file with every column, CRLF as RFC 4180 §2 has it, that `read_user_file` reads back."""
+    """Return a headed file with every column and CRLF (RFC 4180 §2) for `read_user_file`."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter)
     columns = tuple(column for column in HEADED_COLUMNS if column != CUSTOMER_NUMBER)

@@ -1,6 +1,6 @@
-"""What changes of users do to what is stored, as a value that can be shown before it is applied.
+"""The effect of changes on the stored users, as a value that can be shown before it is applied.
 
-Not here: where the changes come from (exchange), applying the plan (gateway.admin.user_import).
+Not here: the source of the changes (exchange), applying the plan (gateway.admin.user_import).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +17,7 @@ Bar = tuple[Code, Mapping[str, Fact]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredUser:
-    """What is stored of one user: `cells` that an earlier source said and those `pinned`, as text with no origin."""
+    """The stored data of one user: `cells` from an earlier source and those `pinned`, as text without origin."""
 
     id: int
     customer_id: int
@@ -31,9 +31,9 @@ class StoredUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedUser:
-    """One user as the source says; `before` is None for a new one.
+    """One user as in the source; `before` is None for a new one.
 
-    `cells` and `pinned` have only changes, None for a removal.
+    `cells` and `pinned` have only changes, with None for a removal.
     """
 
     row: UserChange
@@ -46,7 +46,7 @@ class PlannedUser:
 
     @property
     def differs(self) -> bool:
-        """Tell whether anything stored would change."""
+        """Whether anything stored would change."""
         before = self.before
         return (
             before is None
@@ -57,9 +57,9 @@ class PlannedUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPlan:
-    """What applying changes would do. Users who are stored and not in the source are counted and left alone.
+    """The effect of applying changes. Stored users who are not in the source are counted and not changed.
 
-    A change with a fault, in whatever cell, is planned not at all: no user is changed by half.
+    A change with a fault in any cell is not planned: no user is changed by half.
     """
 
     added: tuple[PlannedUser, ...] = ()
@@ -79,12 +79,11 @@ def plan_import(  # noqa: PLR0913 - all that is known
     found: Collection[ChangeFault] = (),
     find_bar: Callable[[str, object], Bar | None] = lambda _field, _value: None,
 ) -> ImportPlan:
-    """Return what the changes of a source do; applied twice they do nothing the second time.
+    """Return the effect of a source's changes; applying them twice changes nothing the second time.
 
-    `found` are the faults that reading the source has found already.
-    `profiles` are the customer's by canonical name; `stored` has every known person by address, those of other
-    customers too, whose addresses stay theirs; `foreign_domains` are the domains of other customers. `find_bar`
-    says why a constraint bars a new value, and is asked of changed cells only.
+    `found` are the faults from reading the source. `profiles` are the customer's by canonical name; `stored` has every
+    known user by address, also those of other customers, who keep their addresses; `foreign_domains` are the domains of
+    other customers. `find_bar` returns why a constraint bars a new value, and is called only for changed cells.
     """
     added, changed = list[PlannedUser](), list[PlannedUser]()
     unchanged = 0
@@ -97,7 +96,7 @@ def plan_import(  # noqa: PLR0913 - all that is known
             continue
         profile_id = _find_profile(row, before, profiles)
         if isinstance(profile_id, ChangeFault):
-            # Never the default one instead: perhaps another cost centre would pay.
+            # Do not use the default one instead: another cost centre might pay.
             faults.append(profile_id)
             continue
         planned = _plan_user(row, before, profile_id)

@@ -1,4 +1,4 @@
-"""A database of its own with an administrator at it: use cases carried out or refused, and what they leave."""
+"""An administrator with an own database: carries out use cases, expects refusals, looks at the result."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ UseCase = Callable[..., Changed]
 
 
 class AdminHarness:
-    """An administrator called anna at 16:00 on 23 November 2026, in front of an empty database."""
+    """An administrator called anna at 16:00 on 23 November 2026, with an empty database."""
 
     def __init__(self, url: str) -> None:
         self.database = Database(url)
@@ -42,7 +42,7 @@ class AdminHarness:
         return caught.value.code, caught.value.facts
 
     def look(self, query: Callable[..., Any], *words: Any) -> Any:
-        """Return what a query finds."""
+        """Return the result of a query."""
         return self.database.read_now(lambda tx: query(tx, *words))
 
     @property
