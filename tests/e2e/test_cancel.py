@@ -26,7 +26,7 @@ async def test_a_message_that_no_carrier_was_offered_is_cancelled_at_once_and_it
         lambda: site.rows("SELECT count(*) FROM message WHERE state = 'queued' AND attempts > 0") == [(2,)]
     )
     assert "2 messages cancelled" in await site.command("cancel", job)
-    status = await site.box.wait_for_mail(20)
+    status = await site.box.wait_for_mail(120)
     assert {state for (state,) in site.rows("SELECT state FROM message")} == {"cancelled"}
     assert "cancelled" in status.message.get_body(("plain",)).get_content().lower()
     assert site.carrier.record.taken == []
@@ -39,7 +39,7 @@ async def test_a_carrier_that_offers_it_is_asked_to_hold_a_message_back(site):
     await site.until(lambda: site.rows("SELECT state FROM message") == [("submitted",)])
     assert "with a carrier" in await site.command("cancel", job)
     await site.until(lambda: site.rows("SELECT state FROM message") == [("cancelled",)])
-    await site.box.wait_for_mail(20)
+    await site.box.wait_for_mail(120)
     assert site.rows("SELECT count(*) FROM cancel_request") == [(0,)]
     await site.until(lambda: any(f"event=job_settled job={job} by=carrier-cancel" in line for line in site.log))
 

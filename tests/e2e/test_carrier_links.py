@@ -206,7 +206,7 @@ async def centre(tmp_path):
 async def try_carrier(site, *options: str, code: int = 0) -> str:
     """Run `carrier test` as a process, as an operator does, and return what it prints."""
     words = ("carrier", "test", "--config", str(site.file), *options, f"+{NUMBER}")
-    ended, said = await asyncio.wait_for(ForkedProgram("cli", *words, outputs=(1, 2)).communicate(), 60)
+    ended, said = await asyncio.wait_for(ForkedProgram("cli", *words, outputs=(1, 2)).communicate(), 120)
     assert ended == code, said
     return said
 

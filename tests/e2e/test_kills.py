@@ -29,7 +29,7 @@ async def test_after_kills_every_acknowledged_mail_is_one_job_that_ended_and_not
             asyncio.to_thread(_send_until_cut, site, batch[start::4], acknowledged, under_load) for start in range(4)
         ]
         tasks = [asyncio.ensure_future(one) for one in clients]
-        await asyncio.to_thread(under_load.wait, 20)
+        await asyncio.to_thread(under_load.wait, 120)
         await asyncio.sleep(chance.uniform(0, 0.5))
         await site.kill()
         await asyncio.gather(*tasks)

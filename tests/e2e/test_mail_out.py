@@ -82,7 +82,7 @@ async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_l
         refused = await site.command("tls", "enforce", "*", "may", "--customer", "demo", code=1)
         assert "--lower does it all the same" in refused
         await site.command("tls", "enforce", "*", "may", "--customer", "demo", "--lower")
-        await site.until(lambda: bool(to(peer, "anna@example.com")), 60)
+        await site.until(lambda: bool(to(peer, "anna@example.com")))
         actions = site.rows("SELECT action FROM audit WHERE action LIKE 'tls.%' ORDER BY key")
         assert actions == [("tls.enforce",), ("tls.lower",)]
 
@@ -101,7 +101,7 @@ async def test_rules_damaged_behind_the_gateways_back_make_all_mail_wait_and_tel
         await site.until(lambda: site.rows("SELECT reason FROM notice") == [("tls-policy",)])
         assert peer.mails == []
         await site.command("tls", "accept")
-        await site.until(lambda: bool(to(peer, "anna@example.com")), 60)
+        await site.until(lambda: bool(to(peer, "anna@example.com")))
 
 
 async def test_a_mail_that_is_given_up_is_recorded_as_5_7_and_told_to_the_administrator(house):
@@ -109,7 +109,7 @@ async def test_a_mail_that_is_given_up_is_recorded_as_5_7_and_told_to_the_admini
         await site.command("tls", "enforce", "example.com", "secure")
         await site.start()
         await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM notice") == [("failed",)], 60)
+        await site.until(lambda: site.rows("SELECT state FROM notice") == [("failed",)])
         ((reason, problem),) = site.rows("SELECT reason, problem FROM notice")
         assert reason == "tls-policy"
         assert "5.7.4 the server does not offer STARTTLS" in problem

@@ -103,7 +103,7 @@ async def test_a_mail_that_was_answered_with_250_survives_a_kill_and_arrives_onc
         assert (await site.command("queue", "postmaster", name)).endswith("Please stop.\n")
         async with Peer(port=port) as peer:
             await site.start()
-            await site.until(lambda: site.rows("SELECT state FROM forwarded_mail") == [("forwarded",)], 60)
+            await site.until(lambda: site.rows("SELECT state FROM forwarded_mail") == [("forwarded",)])
             await site.stop()
             await site.start()
             await asyncio.to_thread(say, site, "postmaster", raw=MAIL.replace(b"Your mail", b"Another"))

@@ -206,7 +206,7 @@ async def test_sending_with_a_body_kept_for_a_dsn_forgets_it_only_when_both_chan
 
     await asyncio.to_thread(send)
     await application.has(1)
-    await site.box.wait_for_mails(1, 60)
+    await site.box.wait_for_mails(1, 120)
     await site.until(lambda: notices(site) == [("result", "mail", "sent"), ("result", "push", "queued")])
     assert site.rows("SELECT body IS NULL FROM job") == [(0,)]
     await site.command("queue", "flush")

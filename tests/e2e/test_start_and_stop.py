@@ -52,7 +52,7 @@ async def test_a_stop_under_load_loses_nothing_that_was_answered_and_the_next_st
             return
 
     clients = [asyncio.ensure_future(asyncio.to_thread(send, range(start, 2000, 4))) for start in range(4)]
-    await asyncio.to_thread(under_load.wait, 20)
+    await asyncio.to_thread(under_load.wait, 120)
     assert await site.stop() == 0
     await asyncio.gather(*clients)
     assert 40 < len(acknowledged) < 2000
@@ -199,7 +199,7 @@ async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, gat
         ready = await asyncio.to_thread(channel.recv, 100)
         process.terminate()
         stopping = await asyncio.to_thread(channel.recv, 100)
-        _, log = await asyncio.wait_for(process.communicate(), 60)
+        _, log = await asyncio.wait_for(process.communicate(), 120)
         await site.close()
     assert (ready, stopping, process.returncode) == (b"READY=1", b"STOPPING=1", 0)
     events = [json.loads(line)["event"] for line in log.decode().splitlines()]

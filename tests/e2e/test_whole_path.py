@@ -21,7 +21,7 @@ async def test_a_mail_becomes_an_sms_and_its_status_comes_back_over_tls(site):
             )
 
     await asyncio.to_thread(send)
-    status = await site.box.wait_for_mail(20)
+    status = await site.box.wait_for_mail(120)
     (shown,) = site.carrier.record.shown()
     assert (shown.number, shown.text) == ("447700900123", "Pump 7 has stopped")
     assert status.tls.startswith("TLSv1.")
@@ -45,7 +45,7 @@ async def test_one_mail_to_several_numbers_is_one_job_with_one_report_and_names_
 
     replies, (code, _) = await asyncio.to_thread(send)
     assert (replies[:2], replies[2] // 100, code) == ([250, 250], 5, 250)
-    status = await site.box.wait_for_mail(20)
+    status = await site.box.wait_for_mail(120)
     text = status.message.get_body(("plain",)).get_content()
     assert "+447700900101" in text
     assert "+447700900102" in text
@@ -62,7 +62,7 @@ async def test_two_spellings_of_one_number_are_one_sms(site):
             client.sendmail(SENDER, addresses("+447700900101", "00447700900101", "SMS=+447700900101"), mail("Once"))
 
     await asyncio.to_thread(send)
-    await site.box.wait_for_mail(20)
+    await site.box.wait_for_mail(120)
     assert [shown.text for shown in site.carrier.record.shown()] == ["Once"]
 
 
@@ -82,7 +82,7 @@ async def test_a_mail_sent_again_is_answered_with_the_first_job_and_goes_out_onc
 
     first, second = await asyncio.to_thread(send)
     assert first == second
-    await site.box.wait_for_mail(20)
+    await site.box.wait_for_mail(120)
     assert len(site.carrier.record.taken) == 1
     assert site.rows("SELECT count(*) FROM job") == [(1,)]
 
@@ -148,7 +148,7 @@ async def test_a_cut_link_in_the_middle_of_a_hundred_mails_sends_nothing_twice(s
     await site.until(lambda: len(site.carrier.record.taken) > 90)
     site.carrier.cut_links()
     await asyncio.gather(*tasks)
-    statuses = await site.box.wait_for_mails(100, 60)
+    statuses = await site.box.wait_for_mails(100, 120)
     await site.until_all_told()
     taken = Counter((one.submitted.number, one.submitted.text) for one in site.carrier.record.taken)
     assert max(taken.values()) == 1

@@ -134,7 +134,7 @@ class Installation:
         ready = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read_log(self._process, ready))
         try:
-            await asyncio.wait_for(ready, 60)
+            await asyncio.wait_for(ready, 120)
         except RuntimeError:
             await self._ended()  # or the loop may close before it sees the end of the process, and warn much later
             raise
@@ -183,7 +183,7 @@ class Installation:
         return self._process
 
     async def _ended(self) -> int:
-        code = await asyncio.wait_for(self._running.wait(), 60)
+        code = await asyncio.wait_for(self._running.wait(), 120)
         assert self._reading is not None
         await self._reading
         self._process = None

@@ -140,7 +140,7 @@ def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zones]:
             for command in ([knot, "-c", folder / "knot.conf"], [unbound, "-d", "-c", folder / "unbound.conf"]):
                 started.append(subprocess.Popen([str(word) for word in command], stdout=log, stderr=log))  # noqa: PERF401 - each must be stopped even if the next fails
         wait_for(folder, knot_port, unbound_port)
-        resolver = DnsResolver(["127.0.0.1"], port=unbound_port, validating=True, deadline_seconds=5)
+        resolver = DnsResolver(["127.0.0.1"], port=unbound_port, validating=True, deadline_seconds=60)
         assert resolver.trusted
         yield Zones(resolver=resolver, mail_port=mail_port, good=good, other=other, chained=chained, misnamed=misnamed)
     finally:

@@ -2,13 +2,13 @@
 
 import asyncio
 import ssl
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from mta.sandbox import Sandbox
 from mta.sending.connections import PoolLimits
-from mta.sending.outgoing import ClientTimeouts
 from mta.sending.routes import RelayLogin, Route
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
 from sms.retry import BreakerRule, Ladder
@@ -19,6 +19,7 @@ from tests.kit.mail_servers import (
     ENDLESS,
     GARBAGE,
     HOST,
+    PATIENT,
     SILENT,
     Identity,
     Mail,
@@ -33,7 +34,7 @@ from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, TlsLevel, TlsPolicy
 from tls.resolver import TableResolver
 
-IMPATIENT = ClientTimeouts(connect=1.0, handshake=0.3, command=0.3, content=0.3, attempt=3.0)
+IMPATIENT = replace(PATIENT, connect=0.3, command=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,11 @@ ANSWERS = [
 @pytest.mark.parametrize(("stage", "answer", "outcome", "code"), ANSWERS, ids=lambda value: repr(value)[:30])
 async def test_case_34_each_answer_at_each_stage_has_its_meaning(stage, answer, outcome, code, extensions):
     async with Peer(extensions=extensions, answers={stage: answer}) as peer:
-        deliverer = make_deliverer(peer.port, patience=IMPATIENT)
+        if answer not in (SILENT, DRIP, ENDLESS, "150 wait"):
+            patience = PATIENT
+        else:
+            patience = replace(PATIENT, content=0.3) if stage == "DOT" else IMPATIENT
+        deliverer = make_deliverer(peer.port, patience=patience)
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
     assert type(attempt.outcome) is outcome
@@ -149,7 +154,7 @@ async def test_case_34_each_answer_at_each_stage_has_its_meaning(stage, answer, 
 @pytest.mark.parametrize("stage", ["EHLO", "MAIL", "RCPT", "DATA"])
 async def test_case_34_a_reset_inside_tls_defers_at_each_stage(stage, extensions, identity, tmp_path):
     async with Peer(server_context(identity, tmp_path), extensions=extensions, answers={f"tls:{stage}": CUT}) as peer:
-        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, patience=IMPATIENT)
+        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT)
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)

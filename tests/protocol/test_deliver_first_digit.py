@@ -1,20 +1,31 @@
 """Mail servers as they are: odd codes, odd replies, odd logins, dead addresses; each mail arrives, and arrives once."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mta.sending.outgoing import ClientTimeouts
 from mta.sending.routes import RelayLogin, Route
 from sms.outcome import Done, Failed, Retry
-from tests.kit.mail_servers import CUT, DRIP, ENDLESS, Mail, Peer, issue, make_deliverer, one_host, server_context
+from tests.kit.mail_servers import (
+    CUT,
+    DRIP,
+    ENDLESS,
+    PATIENT,
+    Mail,
+    Peer,
+    issue,
+    make_deliverer,
+    one_host,
+    server_context,
+)
 from tls.mx import AddressGuard
 from tls.policy import TlsLevel
 
 EVERYTHING = AddressGuard(allowed=("127.0.0.0/8", "::/0"))
-IMPATIENT = ClientTimeouts(connect=0.5, handshake=2.0, command=0.5, content=0.5, attempt=5.0)
+IMPATIENT = replace(PATIENT, rest=0.2)
 EXTENSIONS = pytest.mark.parametrize("extensions", [(), ("PIPELINING",)], ids=["in turn", "pipelined"])
 
 
@@ -91,9 +102,8 @@ async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_the_mai
     code, separator, words, extensions
 ):
     answer = f"{code}{separator}{words}"
-    patience = ClientTimeouts(connect=20.0, handshake=20.0, command=20.0, content=20.0, rest=0.05, attempt=50.0)
     async with Peer(extensions=extensions, answers={"DOT": answer}) as peer:
-        deliverer = make_deliverer(peer.port, patience=patience)
+        deliverer = make_deliverer(peer.port, patience=replace(PATIENT, rest=0.05))
         assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
         await deliverer.close()
         assert len(peer.mails) == 1

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pytest
@@ -11,12 +11,10 @@ import uvloop
 
 from gateway.ports import MailAttempt
 from mta.sending.deliver import Deliverer
-from mta.sending.outgoing import ClientTimeouts
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
-from tests.kit.mail_servers import DOMAIN, Mail, Peer, issue, make_deliverer, server_context
+from tests.kit.mail_servers import DOMAIN, PATIENT, Mail, Peer, issue, make_deliverer, server_context
 from tls.policy import TlsLevel
 
-IMPATIENT = ClientTimeouts(connect=2.0, handshake=2.0, command=0.3, content=0.3, attempt=3.0)
 ENVELOPE = f"MAIL FROM:<> SIZE={len(Mail().message)}\r\nRCPT TO:<anna@{DOMAIN}>\r\nDATA\r\n".encode()
 CONTENT = Mail().message.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 KEPT = b"250 2.0.0 kept\r\n"
@@ -96,7 +94,7 @@ class Script:
 async def run(script: Script, **options: Any) -> tuple[MailAttempt, bytes]:
     """Deliver one mail; returns what came of it and what the server was told."""
     async with script:
-        deliverer = make_deliverer(script.port, patience=IMPATIENT, **options)
+        deliverer = make_deliverer(script.port, **options)
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
         await script.ended.wait()
@@ -187,7 +185,8 @@ LATER, NEVER = b"451 4.7.1 greylisted\r\n", b"554 5.5.1 no valid recipients\r\n"
 )
 async def test_after_a_refusal_nothing_under_way_becomes_a_mail(replies, outcome, reply, after):
     script = Script(replies)
-    attempt, told = await run(script)
+    unanswered = not after and GOES not in replies
+    attempt, told = await run(script, patience=replace(PATIENT, command=1.0) if unanswered else PATIENT)
     assert type(attempt.outcome) is outcome
     assert attempt.reply.lower() == reply
     assert told == ENVELOPE + after
@@ -196,7 +195,7 @@ async def test_after_a_refusal_nothing_under_way_becomes_a_mail(replies, outcome
 
 async def test_a_reply_that_came_too_early_is_not_taken_for_the_contents():
     script = Script([OK + OK + GO + KEPT], content=b"")
-    attempt, told = await run(script)
+    attempt, told = await run(script, patience=replace(PATIENT, content=0.3))
     assert isinstance(attempt.outcome, Unknown)
     assert told == ENVELOPE + CONTENT
 

@@ -5,6 +5,7 @@ The tables are the promise (docs/tls.md shows them): d = delivered, w = waits.
 
 import ssl
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.kit.mail_servers import (
     CUT,
     DOMAIN,
     HOST,
+    PATIENT,
     Identity,
     Mail,
     Peer,
@@ -29,7 +31,9 @@ from tests.kit.mail_servers import (
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy, TlsVersion
 from tls.resolver import TableResolver
 
-IMPATIENT = ClientTimeouts(connect=1.0, handshake=0.5, command=0.5, content=0.5, attempt=3.0)
+
+def patience_with(temper: str) -> ClientTimeouts:
+    return replace(PATIENT, handshake=0.5) if temper.startswith("silence") else PATIENT
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +123,11 @@ async def test_case_04_a_peer_that_fights_tls_never_sees_mail_in_clear(temper, l
             tlsa_records={name: [tlsa_of(world.peers["good"])]} if level == "dane-only" else {},
         )
         deliverer = make_deliverer(
-            peer.port, policies_of(world)[level], resolver=resolver, ca_file=world.roots, patience=IMPATIENT
+            peer.port,
+            policies_of(world)[level],
+            resolver=resolver,
+            ca_file=world.roots,
+            patience=patience_with(temper),
         )
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
@@ -134,7 +142,7 @@ async def test_case_04_a_peer_that_fights_tls_never_sees_mail_in_clear(temper, l
 async def test_level_may_never_falls_back_to_clear_text_once_tls_was_offered(temper, world, tmp_path):
     options = HOSTILE[temper]
     async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
-        deliverer = make_deliverer(peer.port, TlsLevel.MAY, patience=IMPATIENT)
+        deliverer = make_deliverer(peer.port, TlsLevel.MAY, patience=patience_with(temper))
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
@@ -146,7 +154,7 @@ async def test_case_03_replies_injected_behind_the_220_of_starttls_are_forgotten
         "injected": b"250-mx.example.com\r\n250 AUTH PLAIN\r\n250 2.1.0 sender fine\r\n250 2.1.5 fine\r\n"
     }
     async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
-        deliverer = make_deliverer(peer.port, TlsLevel.SECURE, ca_file=world.roots, patience=IMPATIENT)
+        deliverer = make_deliverer(peer.port, TlsLevel.SECURE, ca_file=world.roots)
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
@@ -206,7 +214,6 @@ async def test_case_30_old_versions_are_refused_at_every_level(level, highest, w
             policies_of(world)[level],
             resolver=one_host(authentic=True),
             ca_file=world.roots,
-            patience=IMPATIENT,
         )
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
@@ -231,7 +238,7 @@ async def test_case_30_anonymous_and_old_ciphers_are_refused(ciphers, world, tmp
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(ciphers)
     async with Peer(context) as peer:
-        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, patience=IMPATIENT)
+        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT)
         attempt = await deliverer.deliver(Mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)

@@ -1,4 +1,4 @@
-"""The house of tests.kit.testbed in a database of each kind."""
+"""The house of tests.kit.testbed in a database of each kind, and children that get their CPU on a busy machine."""
 
 import pytest
 
@@ -15,3 +15,9 @@ def house(tmp_path, gateway_database):
 def module_house(tmp_path_factory, module_database):
     """Return the same for all tests of a module."""
     return make_house(tmp_path_factory.mktemp("module") / "house", module_database)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Let a child of templates.child wait for its CPU time as long as the machine takes: only the CPU time is bounded."""
+    monkeypatch.setattr("templates.child._PATIENCE", 1000)

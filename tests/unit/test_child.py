@@ -61,7 +61,7 @@ def test_it_serves_a_process_with_thousands_of_connections():
         assert child.ask(b".again") == b"again"
 
 
-def test_a_request_that_never_ends_costs_the_process_its_life():
+def test_a_request_that_never_ends_costs_the_process_its_life(patient):
     child = make(seconds=0.4)
     child.ask(b".")
     first = child.pid

@@ -144,7 +144,7 @@ def test_a_process_that_breaks_at_its_start_says_with_what(module, words):
         make(module=module).ask(b".")
 
 
-def test_a_request_that_never_ends_is_late_and_nothing_else():
+def test_a_request_that_never_ends_is_late_and_nothing_else(patient):
     child = make(seconds=0.2)
     child.ask(b".")
     with pytest.raises(ChildLateError, match=r"no answer within 0\.2 seconds"):

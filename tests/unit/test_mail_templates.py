@@ -46,6 +46,8 @@ from templates.samples import sample_reports_of
 from tests.kit.admin_harness import AdminHarness
 from tests.kit.status_samples import NOW, message, notice, report
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 IDENTITY = MailIdentity(
     from_name="SMS Gateway",
     from_address="status@sms.example.net",

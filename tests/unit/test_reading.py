@@ -63,7 +63,7 @@ def test_a_reader_that_died_is_replaced_and_the_mail_read(confined):
 
 
 def test_a_mail_that_takes_too_long_twice_is_refused_and_the_next_is_read():
-    reader = ConfinedReader(seconds=0.5)
+    reader = ConfinedReader(seconds=1)
     try:
         reader.read(RAW, LIMITS)
         first = pid_of(reader)

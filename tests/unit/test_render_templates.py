@@ -21,6 +21,8 @@ from templates.render import (
 from templates.samples import sample_reports
 from tests.kit.status_samples import everything, many, report
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 RENDERER = Renderer()
 VIEW = RENDERER.view(NoticeKind.RESULT, report())
 PAGE = "<!DOCTYPE html><html><head><title>t</title>{head}</head><body>{body}</body></html>"
