@@ -17,8 +17,9 @@ from sms.outcome import Done
 from store.engine import database as store_database
 from store.engine.database import Database, StorageError
 from store.results import Rules
+from tests.kit.clock import Clock
 from tests.kit.databases import PostgresqlServer
-from tests.kit.fakes import FakeCarrier, MovedClock, until
+from tests.kit.fakes import FakeCarrier, until
 from tests.kit.store_harness import StoreHarness
 
 pytestmark = pytest.mark.postgresql
@@ -249,7 +250,7 @@ async def test_parts_whose_taking_was_committed_and_never_answered_are_sent_once
         progress=world.progress,
         carriers=[carrier],
         routes=CarrierRoutes([CarrierRoute(carrier="alpha")]),
-        clock=MovedClock(),
+        clock=Clock(),
         owner=world.owner,
         notices_written=lambda: None,
     )

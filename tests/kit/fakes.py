@@ -1,27 +1,12 @@
-"""What tests of the use cases share: a clock that the test moves, a carrier and a mailbox that the test controls."""
+"""What tests of the use cases share: a carrier and a mailbox that the test controls."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 
 from gateway.ports import MailAttempt
 from sms.message import PartToSubmit
 from sms.outcome import Done
 from sms.report import Notice
-from tests.kit.store_harness import START
-
-
-class MovedClock:
-    """Stands still until the test moves it."""
-
-    def __init__(self, now: datetime = START) -> None:
-        self.instant = now
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def move(self, by: timedelta) -> None:
-        self.instant += by
 
 
 class FakeCarrier:

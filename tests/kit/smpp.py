@@ -18,15 +18,11 @@ from sms.number import MobileNumber, SenderId, SenderKind
 from sms.parts import encode_text
 from sms.retry import Ladder
 from sms.settings import Unencodable
+from tests.kit.clock import Clock
 
 NOW = datetime(2026, 11, 23, 16, 15, 30, tzinfo=UTC)
 NUMBER = "447700900123"
 ACME = SenderId(value="Acme", kind=SenderKind.ALPHANUMERIC)
-
-
-class FixedClock:
-    def now(self):
-        return NOW
 
 
 def encoded(text, *, reference=7, coding=Alphabet.GSM7, max_parts=20):
@@ -174,7 +170,7 @@ def account_of(simulator, **changes):
 @asynccontextmanager
 async def carrier(script=None, **options):
     """Run a sandbox carrier with the account gateway/secret."""
-    simulator = Simulator(accounts={"gateway": "secret"}, clock=FixedClock(), script=script or Script(), **options)
+    simulator = Simulator(accounts={"gateway": "secret"}, clock=Clock(NOW), script=script or Script(), **options)
     await simulator.start()
     try:
         yield simulator
@@ -185,7 +181,7 @@ async def carrier(script=None, **options):
 @asynccontextmanager
 async def client_of(account, listener):
     """Run a client; stop it without grace at the end."""
-    client = SmppClient(account, clock=FixedClock(), jitter=lambda: 0.0)
+    client = SmppClient(account, clock=Clock(NOW), jitter=lambda: 0.0)
     await client.start(listener)
     try:
         yield client

@@ -1,6 +1,6 @@
 """What tests of the store share: one database, everything that acts on its queue, and a moved clock."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -19,9 +19,9 @@ from store.queue import Release, find_waiting, flush, hold, list_messages, relea
 from store.receipts import Arrived
 from store.results import Cancel, CarrierAnswer, Recovery, ResultStore, Rules
 from store.views import find_job, load_reports
+from tests.kit.clock import START
 from tests.kit.databases import EMPTY_POSTGRESQL
 
-START = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 BUSY = Problem(code=ProblemCode.CARRIER_BUSY, text="The carrier is busy.")
 WRONG = Problem(code=ProblemCode.NUMBER_REFUSED, text="The carrier refused the number.")
 LOST = Problem(code=ProblemCode.LINK_LOST, text="The link was lost.")

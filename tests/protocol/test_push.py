@@ -14,6 +14,7 @@ from process.push import PUSH_LADDER
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
 from tests.kit.application import Application
+from tests.kit.clock import Clock
 from tests.kit.status_samples import NOW, many, notice, report
 from tls.contexts import ClientContexts, ClientRole
 from tls.mx import AddressGuard
@@ -24,11 +25,6 @@ from web.push import PushSender
 LOOPBACK = AddressGuard(allowed=("127.0.0.0/8", "::1/128"))
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
-
-
-class StandingClock:
-    def now(self):
-        return NOW
 
 
 async def key_of(customer):
@@ -61,7 +57,7 @@ def sender(authority, tmp_path, large):
             guard=guard,
             context=lambda: contexts.get(role),
             key_of=key_of,
-            clock=StandingClock(),
+            clock=Clock(NOW),
             large=large,
             deadline_seconds=deadline_seconds,
         )

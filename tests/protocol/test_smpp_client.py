@@ -24,11 +24,11 @@ from smpp.wire.tlv import Tag, Tlv
 from sms.message import Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
+from tests.kit.clock import Clock
 from tests.kit.smpp import (
     ACME,
     NOW,
     NUMBER,
-    FixedClock,
     Listener,
     account_of,
     bound_pair,
@@ -627,7 +627,7 @@ async def test_cancel_and_query_without_a_link_or_an_answer_say_so():
     listener = Listener()
     async with carrier() as simulator:
         account = account_of(simulator, port=1)
-    client = SmppClient(account, clock=FixedClock(), jitter=lambda: 0.0)
+    client = SmppClient(account, clock=Clock(NOW), jitter=lambda: 0.0)
     await client.start(listener)
     outcome = await client.query("1", ACME)
     assert isinstance(outcome, Retry)

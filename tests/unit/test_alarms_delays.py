@@ -22,7 +22,8 @@ from store.engine.keys import Keys, to_instant, to_stored
 from store.outbox import NoticeEnd, TakeNotices
 from store.results import Rules as CarrierRules
 from store.views import load_reports
-from tests.kit.store_harness import SECOND, START, StoreHarness
+from tests.kit.clock import START
+from tests.kit.store_harness import SECOND, StoreHarness
 
 HOUR = 3600 * SECOND
 NOW = to_stored(START)

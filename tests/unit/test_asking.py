@@ -14,7 +14,8 @@ from sms.message import Receipt, ReceiptState
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
 from store.engine.keys import to_instant
 from store.results import Rules
-from tests.kit.fakes import MovedClock, until
+from tests.kit.clock import Clock
+from tests.kit.fakes import until
 from tests.kit.store_harness import StoreHarness
 
 NUMBER = "447700900101"
@@ -49,7 +50,7 @@ def world(database_url):
 @pytest.fixture
 async def house(world):
     """Return the world with its clock, a carrier to ask, and what is to be started."""
-    world.clock, world.carrier = MovedClock(), Asked()
+    world.clock, world.carrier = Clock(), Asked()
     world.track = Track(
         database=world.database,
         outbound=world.outbound,

@@ -10,14 +10,15 @@ from sms.number import MobileNumber, SenderId
 from sms.outcome import Done, Failed, Outcome, Retry, Unknown
 from store.engine.keys import to_instant
 from store.results import Rules
-from tests.kit.fakes import MovedClock, until
+from tests.kit.clock import Clock
+from tests.kit.fakes import until
 from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
 
 NUMBER = "447700900101"
 HOUR = timedelta(hours=1)
 
 
-class HastyClock(MovedClock):
+class HastyClock(Clock):
     """An hour later at each look."""
 
     def now(self) -> datetime:

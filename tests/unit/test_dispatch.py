@@ -10,7 +10,8 @@ from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.message import Priority
 from sms.outcome import Done, Failed, Retry, Unknown
 from store.results import Rules
-from tests.kit.fakes import FakeCarrier, MovedClock, until
+from tests.kit.clock import Clock
+from tests.kit.fakes import FakeCarrier, until
 from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
 
 NUMBERS = [f"4477009001{n:02}" for n in range(20)]
@@ -36,7 +37,7 @@ async def run(world):
             progress=world.progress,
             carriers=carriers,
             routes=CarrierRoutes(order),
-            clock=MovedClock(),
+            clock=Clock(),
             owner=world.owner,
             notices_written=lambda: world.told.append(1),
             monotonic=lambda: world.seconds,

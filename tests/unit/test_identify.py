@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import unicodedata
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
@@ -16,6 +17,7 @@ from gateway.auth.guesses import GuessLimits
 from mta.identify import login_hook
 from mta.smtp.server.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
+from tests.kit.clock import Clock
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 CLIENT = "192.0.2.1"
@@ -37,13 +39,6 @@ class Counting(PasswordHasher):
         self.asked.append(hash)
         assert self.gate.wait(60)
         return super().verify(hash, password)
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def credential(**more) -> Credential:
@@ -79,7 +74,7 @@ class Setup:
             credential_of=self.people.get,
             confirm=self.confirm,
             limits=limits or GuessLimits(),
-            clock=self.clock,
+            clock=self.clock.monotonic,
             hasher=self.hasher,
         )
 
@@ -162,7 +157,7 @@ async def test_a_right_password_is_remembered_and_forgotten_in_time(setup):
     await made.prove()
     await made.prove()
     assert len(made.hasher.asked) == 1
-    made.clock.now += 301
+    made.clock.move(timedelta(seconds=301))
     assert await made.prove() == DEMO
     assert len(made.hasher.asked) == 2
 
@@ -204,7 +199,7 @@ async def test_after_too_many_guesses_at_a_login_a_client_waits_and_others_do_no
     assert await made.prove() == LATER
     assert len(made.hasher.asked) == 3
     assert await made.prove(client="192.0.2.2") == DEMO
-    made.clock.now += 61
+    made.clock.move(timedelta(seconds=61))
     assert await made.prove(password="guess") == FAILED
 
 

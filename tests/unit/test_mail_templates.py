@@ -3,7 +3,6 @@
 import asyncio
 import re
 import threading
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from itertools import count
 from pathlib import Path
@@ -44,6 +43,7 @@ from templates.graphics import LARGEST_GRAPHIC, Graphic, GraphicRefused, read_gr
 from templates.render import Renderer, standard_template
 from templates.samples import sample_reports_of
 from tests.kit.admin_harness import AdminHarness
+from tests.kit.clock import Clock
 from tests.kit.status_samples import NOW, message, notice, report
 
 pytestmark = pytest.mark.usefixtures("patient")
@@ -293,11 +293,6 @@ class Delivery:
     def html(self) -> str:
         mail = message_from_bytes(self.mails[-1].message, policy=policy.default)
         return next(str(part.get_content()) for part in mail.walk() if part.get_content_type() == "text/html")
-
-
-class Clock:
-    def now(self) -> datetime:
-        return datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 
 
 class Telling:

@@ -10,7 +10,8 @@ from gateway.ports import MailAttempt
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
 from store.results import Rules
-from tests.kit.fakes import FakeMailbox, MovedClock, until
+from tests.kit.clock import Clock
+from tests.kit.fakes import FakeMailbox, until
 from tests.kit.store_harness import WRONG, StoreHarness
 
 DEFERRED = Problem(code=ProblemCode.MAIL_DEFERRED, text="The mailbox is busy.")
@@ -32,8 +33,8 @@ async def run(world):
     def thrice(attempt, created, now):
         return now + timedelta(minutes=attempt) if attempt < 3 else None
 
-    def start(next_attempt=thrice, **options) -> tuple[Notify, FakeMailbox, MovedClock]:
-        box, clock = FakeMailbox(), MovedClock()
+    def start(next_attempt=thrice, **options) -> tuple[Notify, FakeMailbox, Clock]:
+        box, clock = FakeMailbox(), Clock()
         notify = Notify(
             database=world.database,
             outbox=world.outbox,

@@ -26,7 +26,8 @@ from store.postmaster import (
     list_forwards,
     pack,
 )
-from tests.kit.store_harness import SECOND, START
+from tests.kit.clock import START
+from tests.kit.store_harness import SECOND
 from tests.unit.test_config import SMALL, complain, load
 
 NOW = to_stored(START)

@@ -19,7 +19,8 @@ from store.outbox import NoticeEnd, TakeNotices
 from store.queue import list_notices
 from store.results import Rules
 from store.views import find_job, load_trace
-from tests.kit.store_harness import START, WRONG, StoreHarness
+from tests.kit.clock import START
+from tests.kit.store_harness import WRONG, StoreHarness
 
 NUMBER = "447700900123"
 URL = "https://app.example.com/sms"

@@ -13,7 +13,8 @@ from sms.settings import StatusReport
 from store.engine.keys import to_instant, to_stored
 from store.results import Rules
 from store.serialise import freeze_blackouts, thaw_blackouts
-from tests.kit.store_harness import BUSY, SECOND, START, StoreHarness
+from tests.kit.clock import START
+from tests.kit.store_harness import BUSY, SECOND, StoreHarness
 
 HOUR = timedelta(hours=1)
 

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from sms.outcome import Done
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
 from templates.render import Renderer
+from tests.kit.clock import Clock
 from tests.kit.effort import longest_stop
 from tests.kit.status_samples import NOW, many, notice
 
@@ -44,11 +44,6 @@ class Delivery:
     async def deliver(self, mail: ComposedMail, *, customer: str) -> MailAttempt:
         self.mails.append(mail)
         return MailAttempt(outcome=Done())
-
-
-class Clock:
-    def now(self) -> datetime:
-        return NOW
 
 
 class WatchedRenderer(Renderer):
@@ -88,7 +83,7 @@ def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, sig
         renderer=renderer,
         signers=[signer],
         delivery=delivery,
-        clock=Clock(),
+        clock=Clock(NOW),
         rules=rules,
         alarm=lambda _: None,
         large=large,

@@ -15,7 +15,8 @@ from store.engine.keys import to_instant
 from store.engine.statements import Insert
 from store.results import Rules
 from store.tables import SeenRow
-from tests.kit.fakes import MovedClock, until
+from tests.kit.clock import Clock
+from tests.kit.fakes import until
 from tests.kit.store_harness import StoreHarness
 
 NUMBER = "447700900101"
@@ -30,7 +31,7 @@ def world(database_url):
 
 @pytest.fixture
 async def track(world):
-    world.clock, world.told = MovedClock(), []
+    world.clock, world.told = Clock(), []
     track = track_of(world)
     yield track
     await track.stop()
