@@ -250,20 +250,19 @@ def _read_bool(text: str) -> bool | None:
 
 
 def _parse_cell(column: str, text: str) -> object:
-    """Return a cell's value, NONE, UNSET or a SettingProblem."""
+    """Return a cell's value, NONE, UNSET, a SettingProblem, or the code of what only a file can have wrong."""
     name = _field_of(column)
     if column in ("suppress-first-status-mail", "replace-with-spaces"):
         if not text.strip() or text.strip() == NONE:
             return parse_setting(name, text)
         value = _read_bool(text)
         if value is None:
-            return SettingProblem(field=name, given=text[:80], expected="on or off")
+            return ChangeFaultCode.NOT_ON_OR_OFF
         if column == "suppress-first-status-mail":
             return not value
         return Unencodable.SIMPLE if value else Unencodable.SMART
     if column == "default-country-code" and (code := _DIALLING_CODE.fullmatch(text.strip())):
-        country = country_of_dialling_code(int(code[1]))
-        return country or SettingProblem(field=name, given=text[:80], expected="a country or its dialling code")
+        return country_of_dialling_code(int(code[1])) or ChangeFaultCode.NO_COUNTRY
     return parse_setting(name, text)
 
 
@@ -291,15 +290,18 @@ class _RowReader:
             return None
         cells: dict[str, object] = {}
         for index, column, name in self._fields:
-            value = self._parse(column, _literal(texts[index]))
+            text = _literal(texts[index])
+            value = self._parse(column, text)
             if isinstance(value, SettingProblem):
-                self._fault(line, column, ChangeFaultCode.BAD_VALUE, given=value.given, expected=value.expected)
+                self._fault(line, column, ChangeFaultCode.BAD_VALUE, given=value.given, field=name)
+            elif isinstance(value, ChangeFaultCode):
+                self._fault(line, column, value, given=text[:80])
             else:
                 cells[name] = value
         active = fixed.get(ACTIVE) or None
         is_active = None if active is None else _read_bool(active)
         if active is not None and is_active is None:
-            self._fault(line, ACTIVE, ChangeFaultCode.BAD_VALUE, given=active[:80], expected="on or off")
+            self._fault(line, ACTIVE, ChangeFaultCode.NOT_ON_OR_OFF, given=active[:80])
         name_text = fixed.get(NAME)
         return UserChange(
             place=line,

@@ -16,6 +16,7 @@ import click
 from addressbook.hierarchy import Layers
 from addressbook.people import Directory
 from cli.context import opened
+from cli.files import read_text
 from cli.words import done_sentence, fault_sentence, join
 from gateway.admin.edit import Administration, Change
 from gateway.admin.faults import AdminFault
@@ -83,12 +84,7 @@ def _own_name() -> str:
 
 def read_password(file: Path) -> str:
     """Return the password that a file's first line holds; a file that cannot be read ends the command."""
-    try:
-        return file.read_text("utf-8").partition("\n")[0].removesuffix("\r")
-    except OSError as error:
-        raise click.ClickException(f"{file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{file}: it is not UTF-8 text") from error
+    return read_text(file).partition("\n")[0].removesuffix("\r")
 
 
 def verifier_of(password: str) -> str:

@@ -15,6 +15,7 @@ import click
 
 from addressbook.people import canonical_domain
 from cli.context import config_option, read_config
+from cli.files import file_faults, write_private
 from config.mail import DkimKey
 from config.model import Config
 from mta.sending.sign import KeyKind, Signer, new_key
@@ -47,27 +48,19 @@ def new(file: Path, domain: str, selector: str | None, kind: str, directory: Pat
     folder = directory or Path(os.path.abspath(file)).parent  # noqa: PTH100 - links stay links, as the file is read
     try:
         key = new_key(name, chosen, KeyKind(kind))
-        path = folder / f"{chosen}.{name}.dkim.pem"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_private(path, key.private_pem)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    except FileExistsError as error:
-        raise click.ClickException(f"{error.filename} exists already; nothing was overwritten") from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    path = folder / f"{chosen}.{name}.dkim.pem"
+    if path.exists():
+        raise click.ClickException(f"{path} exists already; nothing was overwritten")
+    with file_faults():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, key.private_pem)
     shown = path.name if directory is None else str(path)
     click.echo(f"{path}: the private key; nobody else can read it.\n")
     click.echo(f"The DNS record to publish:\n\n{key.zone_line}\n")
     click.echo("Then the table for the operator's file (restart the gateway afterwards):\n")
     click.echo(f'[[mail.dkim]]\ndomain = "{name}"\nselector = "{chosen}"\nkey_file = "{shown}"')
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
 
 
 @dkim.command("check")

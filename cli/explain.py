@@ -17,6 +17,7 @@ from gateway.plan import PlannedMessage
 from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import is_suspect
 from mta.reading.confined_reader import ConfinedReader
+from mta.sending.fields import with_crlf
 from mta.smtp.engine.replies import reply_to
 from process.accept_path import AcceptPath
 from sms.alphabet import find_strange, what_became
@@ -78,11 +79,6 @@ def judge_as_served(
         return judge.judge(raw, envelope, principal, trial, reader)
     finally:
         reader.close()
-
-
-def with_crlf(raw: bytes) -> bytes:
-    """Return a mail as it would arrive: a file's own line ends are as good as CRLF."""
-    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
 def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:

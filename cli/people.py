@@ -13,6 +13,7 @@ from addressbook.exchange import FileFormat, read_user_file, write_user_file
 from addressbook.import_plan import ImportPlan
 from cli.admin_session import admin_session, customer_option
 from cli.context import config_option
+from cli.files import file_faults
 from cli.shapes import limit_command, settings_commands, table_command, view_command
 from cli.words import count, file_fault_sentence, import_words
 from gateway.admin.settings import SystemScope
@@ -112,10 +113,8 @@ def export_book(file: Path, customer: str, book: Path) -> None:
     if str(book) == "-":
         sys.stdout.buffer.write(content)
         return
-    try:
+    with file_faults():
         book.write_bytes(content)
-    except OSError as error:
-        raise click.ClickException(f"{book}: {error.strerror}") from error
     click.echo(f"{book}: {count(len(exported), 'user')}.")
 
 

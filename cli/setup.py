@@ -3,7 +3,6 @@
 Not here: what the file may say (config.model) and how it is worded (config.example).
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,10 @@ import click
 
 from cli.admin_session import admin_session, verifier_of
 from cli.context import config_option, database_of
+from cli.files import file_faults, write_private
 from config.example import render_config
 from config.field_types import parse_host_port
-from config.model import Config, is_loopback, load_config
+from config.model import Config, load_config
 from gateway.admin.customers import add_customer
 from gateway.admin.settings import CustomerScope, set_settings
 from gateway.admin.users import add_login, random_password
@@ -22,6 +22,7 @@ from gateway.directory import DirectoryFollower
 from process.contexts import server_contexts
 from process.routes import contradictions_of
 from process.signers import UnusableKeyError, load_signers
+from sms.settings import is_loopback
 from store.inbox import count_fragments
 from tls.contexts import ContextError
 
@@ -124,13 +125,11 @@ def write_configuration(folder: Path, listen: str, **tables: dict[str, object]) 
     """
     if (folder / CONFIG_NAME).exists() or (folder / PASSWORD_NAME).exists():
         raise click.ClickException(f"{folder} already holds a configuration; nothing was changed")
-    try:
+    password = random_password()
+    with file_faults("; nothing was overwritten"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        password = random_password()
-        _write_new(folder / PASSWORD_NAME, f"{password}\n")
-        _write_new(folder / CONFIG_NAME, render_config({**first_values(listen), **tables}))
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}; nothing was overwritten") from error
+        write_private(folder / PASSWORD_NAME, f"{password}\n".encode())
+        write_private(folder / CONFIG_NAME, render_config({**first_values(listen), **tables}).encode())
     config = load_config(folder / CONFIG_NAME)
     if not isinstance(config, Config):
         (folder / CONFIG_NAME).unlink()
@@ -154,14 +153,6 @@ def first_values(listen: str) -> dict[str, object]:
         "mail": {"sandbox": "mailbox", "postmaster": "postmaster@example.net"},
         "log": {"format": "console"},
     }
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Write a file that nobody else can read; FileExistsError where there is one, so that nothing is overwritten."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def create_demo_customer(file: Path, password: str) -> None:

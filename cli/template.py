@@ -14,6 +14,7 @@ import click
 
 from cli.admin_session import AdminSession, admin_session, one_customer_option
 from cli.context import config_option
+from cli.files import file_faults, read_text
 from cli.shapes import NAME, change_command, table_command
 from gateway.admin.mail_templates import (
     TemplateOwner,
@@ -75,7 +76,7 @@ def show(form: str, file: Path | None, customer: str, profile: str) -> None:
 @_source
 def set_one(file: Path, customer: str, profile: str, form: str, source_file: Path) -> None:
     """Make FILE the template for a kind of mail; refused where it fails for any sample."""
-    owner, source = TemplateOwner(customer, profile), _read(source_file)
+    owner, source = TemplateOwner(customer, profile), read_text(source_file)
     with admin_session(file) as session, _workshop() as workshop:
         graphics = _graphics(session, owner)
         _refuse_broken(source_file, check_source(source, graphics, workshop))
@@ -92,7 +93,7 @@ def check(file: Path, customer: str, profile: str, form: str, source_file: Path)
     """Try FILE as «set» would, and keep nothing."""
     with admin_session(file) as session, _workshop() as workshop:
         graphics = _graphics(session, TemplateOwner(customer, profile))
-        _refuse_broken(source_file, check_source(_read(source_file), graphics, workshop))
+        _refuse_broken(source_file, check_source(read_text(source_file), graphics, workshop))
     click.echo(f"{source_file}: good for the form «{form}».")
 
 
@@ -113,13 +114,11 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
         graphics = _graphics(session, owner)
         settings = _settings_of(session, owner)
         try:
-            mails = list(workshop.preview(_read(source_file), Form(form), settings))
+            mails = list(workshop.preview(read_text(source_file), Form(form), settings))
         except TemplateBroken as broken:
             _refuse_broken(source_file, [str(broken)])
-    try:
+    with file_faults():
         output.write_text(_page(form, mails, graphics), "utf-8")
-    except OSError as error:
-        raise click.ClickException(f"{output}: {error.strerror}") from error
     click.echo(f"{output}: {len(mails)} samples of the form «{form}».")
 
 
@@ -130,21 +129,10 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
 @_source
 def add_one(file: Path, customer: str, name: str, source_file: Path) -> None:
     """Keep a PNG, JPEG or GIF: 100 KB at most, 300 KB for all of a customer's together."""
-    try:
+    with file_faults():
         content = source_file.read_bytes()
-    except OSError as error:
-        raise click.ClickException(f"{source_file}: {error.strerror}") from error
     with admin_session(file) as session:
         session.change(lambda edit: add_graphic(edit, customer, name, content))
-
-
-def _read(source_file: Path) -> str:
-    try:
-        return source_file.read_text("utf-8")
-    except OSError as error:
-        raise click.ClickException(f"{source_file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{source_file}: it is not UTF-8 text") from error
 
 
 def _graphics(session: AdminSession, owner: TemplateOwner) -> dict[str, Graphic]:

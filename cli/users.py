@@ -4,7 +4,6 @@ Not here: what is allowed (gateway.admin), the address book file (people).
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -23,6 +22,7 @@ from cli.admin_session import (
     verifier_of,
 )
 from cli.context import config_option
+from cli.files import file_faults, write_private
 from cli.shapes import change_command, settings_commands, table_command, view_command
 from gateway.admin.edit import Change
 from gateway.admin.settings import UserScope
@@ -56,13 +56,9 @@ def _password(password_file: Path | None, random_file: Path | None) -> Iterator[
         yield read_password(password_file) if password_file is not None else None
         return
     password = random_password()
+    with file_faults("; nothing was changed"):
+        write_private(random_file, f"{password}\n".encode())
     try:
-        descriptor = os.open(random_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise click.ClickException(f"{random_file}: {error.strerror}; nothing was changed") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            out.write(password + "\n")
         yield password
     except BaseException:
         random_file.unlink(missing_ok=True)

@@ -100,6 +100,10 @@ def _no_setting(name: str, near: str) -> str:
     return f"There is no setting «{name}»; {advice}"
 
 
+def _no_value(field: str, given: str) -> str:
+    return f"{given!r} is not {FIELDS[field].expected}"
+
+
 def _bad_members(rows: tuple[tuple[int, str, str], ...]) -> str:
     lines = [f"line {line}: «{number}»: {why}" for line, number, why in rows[:_MOST_NAMED]]
     if len(rows) > _MOST_NAMED:
@@ -143,7 +147,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.FILE_FAULTY: lambda faults, place: (
         f"Nothing was imported: {count(faults, 'fault')}, the first in {_place(place)}."
     ),
-    FaultCode.BAD_VALUE: "{field}: {given!r} is not {expected}.",
+    FaultCode.BAD_VALUE: lambda field, given: f"{field}: {_no_value(field, given)}.",
     FaultCode.LOCKED: "The setting {field} is locked by {by}.",
     FaultCode.SENDER_ID_BARRED: "The sender ID {sender_id} is not among those that {by} permits ({allowed}).",
     FaultCode.NO_CONSTRAINTS: lambda **owner: f"Only the system and customers have constraints, not {_whose(**owner)}.",
@@ -199,7 +203,9 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.ADDRESS_TWICE: "{address} stands in {rows} rows",
     ChangeFaultCode.FOREIGN_ADDRESS: "{address} belongs to another customer",
     ChangeFaultCode.ANOTHER_CUSTOMER: "{number!r} is another customer than {above!r} above",
-    ChangeFaultCode.BAD_VALUE: "{given!r} is not {expected}",
+    ChangeFaultCode.BAD_VALUE: _no_value,
+    ChangeFaultCode.NOT_ON_OR_OFF: "{given!r} is not on or off",
+    ChangeFaultCode.NO_COUNTRY: "{given!r} is not a country or its dialling code",
     ChangeFaultCode.NO_SETTING: "there is no setting {name!r}",
     ChangeFaultCode.PINNED_WITHOUT_VALUE: "{name} is pinned without a value",
     ChangeFaultCode.NO_PROFILE: "there is no profile {name!r}",

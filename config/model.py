@@ -5,7 +5,6 @@ text becomes these values (config.reader), and the customers' settings (sms.sett
 the system layer. Secrets stand in files of their own: options named `…_file`.
 """
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -39,7 +38,7 @@ from config.lines import locate
 from config.mail import MailOptions
 from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, Reader, twice, unknown_key
-from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, parse_setting
+from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, is_loopback, parse_setting
 
 
 class ListenerTls(StrEnum):
@@ -354,11 +353,3 @@ def _syntax_problem(file: Path, text: str, message: str) -> ConfigProblem:
     line = int(match[1]) if match and match[1] else text.count("\n") + 1
     said = message[: match.start()] if match else message
     return ConfigProblem(file=file, line=line, message=f"expected TOML: {said}")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address, as an operator writes it, is reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

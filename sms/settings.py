@@ -174,12 +174,13 @@ def _parse_push_url(text: str) -> str:
         raise ValueError
     if parts.username is not None or parts.password is not None or parts.fragment or "#" in url:
         raise ValueError  # everybody who sees the settings would see a secret in it
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise ValueError
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, as a person writes it, is reached from this machine only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -42,7 +42,7 @@ class FaultCode(Code):
     LOGIN_TAKEN = "login-taken", "login"
     FILE_FAULTY = "file-faulty", "faults", "place"
 
-    BAD_VALUE = "bad-value", "field", "given", "expected"
+    BAD_VALUE = "bad-value", "field", "given"
     LOCKED = "locked", "field", "by"
     SENDER_ID_BARRED = "sender-id-barred", "sender_id", "by", "allowed"
     NO_CONSTRAINTS = "no-constraints", "kind", "name", "customer", "service"

@@ -140,7 +140,7 @@ def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Ch
         name = field_named(typed)
         value = parse_setting(name, text)
         if isinstance(value, SettingProblem):
-            raise AdminFault(FaultCode.BAD_VALUE, field=value.field, given=value.given, expected=value.expected)
+            raise AdminFault(FaultCode.BAD_VALUE, field=value.field, given=value.given)
         barred = find_bar(name, value, found.key.kind, rules)
         if barred is not None:
             raise barred

@@ -23,6 +23,7 @@ SAMPLES: dict[str, Any] = {
     **dict.fromkeys(("default", "new", "changes", "enforced"), True),
     **dict.fromkeys(("allowed", "encodings", "columns", "lines"), ("one", "two")),
     "kind": "profile",
+    "field": "max_parts",
     "cells": (("language", "de"), ("flash", "")),
     "clamped": (("max_parts", "3", "customer Example allows 3 parts at most"),),
 }
