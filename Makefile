@@ -13,7 +13,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 # Debian's python3 without python3-venv makes environments that have no pip of their own; its python3-pip fills them.
 PIP = $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
-# One test process per core; JOBS=0 runs them in one process, in the order of the random seed.
+# One test process per core, each of which begins with a share of whole modules, so that few modules start their peers
+# twice; JOBS=0 runs all in one process, in the order of the random seed.
 JOBS ?= auto
 # make crash: how often a process is killed, and the seed of the moments.
 KILLS ?= 200
@@ -49,7 +50,7 @@ demo: install ## a mail, its SMS and the status mail, all on this machine; ONCE=
 	$(BIN)/mail2sms demo $(if $(ONCE),--once) $(ARGS)
 
 test: install ## all tests; PEERS=required makes a missing peer a failure
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: install ## what must be clean before a commit: format, lint, types, import contracts
 	$(BIN)/ruff format --check .
