@@ -17,6 +17,7 @@ import click
 import structlog
 
 from cli.context import config_option, database_of, read_config
+from cli.words import contradiction_sentences
 from config.model import Config
 from process.gateway import running_gateway
 from process.log import configure_log
@@ -64,7 +65,8 @@ async def serve_until_told(config: Config) -> None:
         except (StorageError, ContextError, OSError, ValueError) as error:
             click.echo(f"cannot start: {error}", err=True)
             sys.exit(1)
-        for sentence in await asyncio.to_thread(contradictions_of, config.carriers, gateway.directory.current):
+        found = await asyncio.to_thread(contradictions_of, config.carriers, gateway.directory.current)
+        for sentence in contradiction_sentences(found):
             log.warning("configuration", problem=sentence)
         tune_gc()
         notify_system("READY=1")

@@ -12,6 +12,7 @@ import click
 from cli.admin_session import admin_session, verifier_of
 from cli.context import config_option, database_of
 from cli.files import file_faults, write_private
+from cli.words import contradiction_sentences
 from config.example import render_config
 from config.field_types import parse_host_port
 from config.model import Config, load_config
@@ -86,7 +87,7 @@ def _contradictions(config: Config) -> list[str]:
     finally:
         database.close()
     kept = [f"inbound SMS are kept and nothing reads them yet: {fragments} so far"] if fragments else []
-    return [*contradictions_of(config.carriers, book.current), *kept]
+    return [*contradiction_sentences(contradictions_of(config.carriers, book.current)), *kept]
 
 
 @click.command()

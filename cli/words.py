@@ -3,7 +3,7 @@
 A row is a format of the code's facts (`_Format`), or a function of them. Not here: what was decided (gateway.admin).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from string import Formatter
 from typing import Any, Final
 
@@ -11,12 +11,14 @@ from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import LayerKind
 from gateway.admin.edit import Action, Changed
 from gateway.admin.faults import AdminFault, FaultCode
+from gateway.config_lint import Contradiction, Contradicts
 from sms.facts import Code, Fact
 from sms.message import Origin
 from sms.settings import FIELDS
 
 Words = str | Callable[..., str]
 _MOST_NAMED: Final = 20
+_MOST_CONTRADICTIONS: Final = 50
 
 
 def count(number: int, noun: str) -> str:
@@ -61,6 +63,13 @@ def file_fault_sentence(fault: ChangeFault) -> str:
     table = FILE_FAULTS if isinstance(fault.code, ChangeFaultCode) else FAULTS
     column = f", {fault.column}" if fault.column else ""
     return f"{_place(fault.place)}{column}: {say(table, fault.code, fault.facts)}"
+
+
+def contradiction_sentences(found: Sequence[Contradiction]) -> list[str]:
+    """Return what stored settings and carriers say against each other, a sentence for each; of too many only some."""
+    said = [say(CONTRADICTIONS, item.code, item.facts) for item in found[:_MOST_CONTRADICTIONS]]
+    more = len(found) - len(said)
+    return [*said, f"And {more} more of this kind."] if more else said
 
 
 def say(table: Mapping[Any, Words], code: Code, facts: Mapping[str, Fact]) -> str:
@@ -209,6 +218,30 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.NO_SETTING: "there is no setting {name!r}",
     ChangeFaultCode.PINNED_WITHOUT_VALUE: "{name} is pinned without a value",
     ChangeFaultCode.NO_PROFILE: "there is no profile {name!r}",
+}
+
+
+def _of(kind: str, name: str, customer: str, service: str) -> str:
+    """Name the owner of a setting behind its value."""
+    return f"of {_whose(kind, name, customer, service).removeprefix('the ')}"
+
+
+CONTRADICTIONS: Final[Mapping[Contradicts, Words]] = {
+    Contradicts.UNKNOWN_CUSTOMER: "A carrier is for the customer «{name}», whom there is not: nobody's SMS go by it.",
+    Contradicts.SENDER_ID_REFUSED: lambda cause, **owner: f"Every SMS {_of(**owner)} is refused: {cause}",
+    Contradicts.WITHOUT_EFFECT: lambda field, wanted, value, by, **owner: (
+        f"{field} = {wanted} {_of(**owner)} is without effect, {value} is in force: {by}."
+    ),
+    Contradicts.NO_PUSH_URL: lambda channel, **owner: (
+        f"status_channel = {channel} {_of(**owner)} is without effect, all is told by mail: push_url is not set."
+    ),
+    Contradicts.LANGUAGE_WITHOUT_WORDS: lambda language, spoken, languages, **owner: (
+        f"language = {language} {_of(**owner)} has no words: status mails are in {spoken}. There are {join(languages)}."
+    ),
+    Contradicts.VALIDITY_TOO_SHORT: lambda validity, route, minutes, **owner: (
+        f"validity = {validity} {_of(**owner)} can end before any carrier of {route} is used again: they are "
+        f"closed for {minutes // 60} h {minutes % 60} min."
+    ),
 }
 
 

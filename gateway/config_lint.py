@@ -1,6 +1,6 @@
-"""What settings, constraints and carriers say against each other: in sentences for the operator, before an SMS suffers.
+"""What settings, constraints and carriers say against each other, before an SMS suffers.
 
-Not here: what the operator's file alone contradicts (config), whose sentences have lines.
+Not here: the words (cli.words), what the operator's file alone contradicts (config).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, Resolved
 from addressbook.people import Customer, Directory, User
 from gateway.routing import SEPARATOR, CarrierRoutes
+from sms.facts import Code, Fact
 from sms.message import Origin
 from sms.schedule import Hours
 from sms.settings import StatusChannel, format_setting
@@ -17,20 +18,43 @@ from templates.words import find_languages, language_spoken
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_WHOSE = ("kind", "name", "customer", "service")
+
+
+class Contradicts(Code):
+    """What is contradicted; where it is somebody's setting, the facts name whose."""
+
+    UNKNOWN_CUSTOMER = "unknown-customer", "name"
+    SENDER_ID_REFUSED = "sender-id-refused", "cause", *_WHOSE
+    WITHOUT_EFFECT = "without-effect", "field", "wanted", "value", "by", *_WHOSE
+    NO_PUSH_URL = "no-push-url", "channel", *_WHOSE
+    LANGUAGE_WITHOUT_WORDS = "language-without-words", "language", "spoken", "languages", *_WHOSE
+    VALIDITY_TOO_SHORT = "validity-too-short", "validity", "route", "minutes", *_WHOSE
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """One thing that an operator would want to be told."""
+
+    code: Contradicts
+    facts: Mapping[str, Fact]
+
+    def __post_init__(self) -> None:
+        self.code.check(self.facts)
 
 
 def find_contradictions(
     directory: Directory, layers: Layers, routes: CarrierRoutes, hours: Mapping[str, Hours], now: datetime
-) -> list[str]:
+) -> list[Contradiction]:
     """Return what an operator would want to be told, each once; `hours` are those of carriers that have some.
 
     What a customer's own settings contradict is not said again of its profiles and users, who inherit it.
     """
-    told: dict[str, None] = {}
+    found: dict[object, Contradiction] = {}
     gaps = {route: _gap([hours.get(name) for name in route.split(SEPARATOR)], now) for route in routes.known}
     for name in sorted(routes.customers):
         if directory.customer_named(name) is None:
-            told[f"A carrier is for the customer «{name}», whom there is not: nobody's SMS go by it."] = None
+            found[name] = Contradiction(Contradicts.UNKNOWN_CUSTOMER, {"name": name})
     users: dict[int, list[User]] = {}
     for user in directory.users():
         users.setdefault(user.customer_id, []).append(user)
@@ -39,16 +63,16 @@ def find_contradictions(
         closed = max(mine, key=lambda item: item[1], default=("", timedelta(0)))
         fields = _fields_at_stake(layers.constraints(customer.id), closed[1])
         for stack in _all_stacks(directory, layers, customer, users.get(customer.id, ()), fields):
-            for sentence in (*_judge(stack), *_judge_language(stack), *_judge_validity(stack, closed)):
-                told[sentence] = None
-    return list(told)
+            for said in (*_judge(stack), *_judge_language(stack), *_judge_validity(stack, closed)):
+                found.setdefault((said.code, *said.facts.values()), said)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
 class _Stack:
     """What is in force for somebody, and the layers that are theirs alone."""
 
-    whose: str
+    whose: Mapping[str, str]
     resolved: Resolved
     own: Collection[LayerKind]
 
@@ -80,35 +104,41 @@ def _fields_at_stake(rules: Collection[Constraints], gap: timedelta) -> frozense
 def _all_stacks(
     directory: Directory, layers: Layers, customer: Customer, users: Iterable[User], fields: frozenset[str]
 ) -> Iterator[_Stack]:
-    name, mail = f"customer «{customer.name}»", Origin.MAIL.value
-    yield _Stack(name, layers.resolve(customer.id, ""), _OF_A_CUSTOMER)
+    mail = Origin.MAIL.value
+    yield _Stack(_whose(LayerKind.CUSTOMER, customer.name), layers.resolve(customer.id, ""), _OF_A_CUSTOMER)
     for service in Origin:
         if layers.layer(LayerKey(LayerKind.SERVICE, customer.id, service.value)) is not None:
-            yield _Stack(f"{name} for {service}", layers.resolve(customer.id, service.value), (LayerKind.SERVICE,))
+            whose = _whose(LayerKind.SERVICE, customer.name, service=service.value)
+            yield _Stack(whose, layers.resolve(customer.id, service.value), (LayerKind.SERVICE,))
     for profile in directory.profiles(customer.id):
         if layers.layer(LayerKey(LayerKind.PROFILE, profile.id)) is not None:
-            whose = f"profile «{profile.name}» of «{customer.name}»"
+            whose = _whose(LayerKind.PROFILE, profile.name, customer.name)
             yield _Stack(whose, layers.resolve(customer.id, mail, profile.id), (LayerKind.PROFILE,))
     for user in users:
         own = [layers.layer(LayerKey(kind, user.id)) for kind in _OF_A_USER]
         if any(layer is not None and (not fields.isdisjoint(layer.cells) or _is_mute(layer)) for layer in own):
             in_force = directory.profile_in_force(customer.id, user)
             profile_id = in_force.id if in_force is not None else None
-            yield _Stack(f"user {user.address}", layers.resolve(customer.id, mail, profile_id, user.id), _OF_A_USER)
+            whose = _whose(LayerKind.PINNED, user.address)
+            yield _Stack(whose, layers.resolve(customer.id, mail, profile_id, user.id), _OF_A_USER)
 
 
-def _judge(stack: _Stack) -> Iterator[str]:
+def _whose(kind: LayerKind, name: str, customer: str = "", service: str = "") -> dict[str, str]:
+    return {"kind": kind.value, "name": name, "customer": customer, "service": service}
+
+
+def _judge(stack: _Stack) -> Iterator[Contradiction]:
     settings, whose = stack.resolved.settings, stack.whose
     if stack.decides("sender_id"):
         for refused in stack.resolved.refused:
-            yield f"Every SMS of {whose} is refused: {refused.detail}"
+            yield Contradiction(Contradicts.SENDER_ID_REFUSED, {"cause": refused.detail, **whose})
     for clamped in stack.resolved.clamped:
         if stack.decides(clamped.field):
-            wanted, value = format_setting(clamped.wanted), format_setting(clamped.value)
-            yield f"{clamped.field} = {wanted} of {whose} is without effect, {value} is in force: {clamped.by}."
+            values = {"wanted": format_setting(clamped.wanted), "value": format_setting(clamped.value)}
+            facts = {"field": clamped.field, "by": clamped.by, **values, **whose}
+            yield Contradiction(Contradicts.WITHOUT_EFFECT, facts)
     if settings.status_channel is not StatusChannel.MAIL and not settings.push_url and stack.decides("status_channel"):
-        channel = f"status_channel = {settings.status_channel} of {whose}"
-        yield f"{channel} is without effect, all is told by mail: push_url is not set."
+        yield Contradiction(Contradicts.NO_PUSH_URL, {"channel": settings.status_channel.value, **whose})
 
 
 def _is_mute(layer: Layer) -> bool:
@@ -121,24 +151,19 @@ def _has_words(tag: str) -> bool:
     return language_spoken(tag) == tag.partition("-")[0]
 
 
-def _judge_language(stack: _Stack) -> Iterator[str]:
+def _judge_language(stack: _Stack) -> Iterator[Contradiction]:
     language = stack.resolved.settings.language
     if not _has_words(language) and stack.decides("language"):
-        yield (
-            f"language = {language} of {stack.whose} has no words: status mails are in {language_spoken(language)}. "
-            f"There are {', '.join(find_languages())}."
-        )
+        facts: dict[str, Fact] = {"spoken": language_spoken(language), "languages": tuple(find_languages())}
+        yield Contradiction(Contradicts.LANGUAGE_WITHOUT_WORDS, {"language": language, **facts, **stack.whose})
 
 
-def _judge_validity(stack: _Stack, closed: tuple[str, timedelta]) -> Iterator[str]:
+def _judge_validity(stack: _Stack, closed: tuple[str, timedelta]) -> Iterator[Contradiction]:
     route, gap = closed
     validity = stack.resolved.settings.validity
     if validity <= gap and (stack.decides("validity") or stack.own is _OF_A_CUSTOMER):
-        hours, minutes = divmod(int(gap / _MINUTE), 60)
-        yield (
-            f"validity = {format_setting(validity)} of {stack.whose} can end before any carrier of {route} is used "
-            f"again: they are closed for {hours} h {minutes} min."
-        )
+        facts: dict[str, Fact] = {"validity": format_setting(validity), "route": route, "minutes": int(gap / _MINUTE)}
+        yield Contradiction(Contradicts.VALIDITY_TOO_SHORT, {**facts, **stack.whose})
 
 
 def _gap(carriers: Sequence[Hours | None], now: datetime) -> timedelta:

@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 
 from addressbook.snapshot import Snapshot
 from config.carriers import CarrierOptions, OnUnknown
-from gateway.config_lint import find_contradictions
+from gateway.config_lint import Contradiction, find_contradictions
 from gateway.routing import CarrierRoute, CarrierRoutes
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, LongMessages, ReceiptFor
 from store.results import Rules
-
-_MOST_CONTRADICTIONS = 50
 
 
 def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
@@ -35,13 +33,11 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
     )
 
 
-def contradictions_of(carriers: Iterable[CarrierOptions], snapshot: Snapshot) -> list[str]:
+def contradictions_of(carriers: Iterable[CarrierOptions], snapshot: Snapshot) -> list[Contradiction]:
     """Return what the stored settings and these carriers say against each other."""
     listed = tuple(carriers)
     hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}
-    found = find_contradictions(snapshot.directory, snapshot.layers, routes_of(listed), hours, datetime.now(UTC))
-    more = len(found) - _MOST_CONTRADICTIONS
-    return found if more <= 0 else [*found[:_MOST_CONTRADICTIONS], f"And {more} more of this kind."]
+    return find_contradictions(snapshot.directory, snapshot.layers, routes_of(listed), hours, datetime.now(UTC))
 
 
 def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:

@@ -6,6 +6,7 @@ import pytest
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers, layer_of
 from addressbook.people import Customer, Directory, Profile, User
+from cli.words import contradiction_sentences
 from config.model import Config, load_config
 from gateway.config_lint import find_contradictions
 from gateway.routing import CarrierRoute, CarrierRoutes
@@ -37,9 +38,15 @@ def contradictions(layers=None, *, hours=None, carriers=ALONE, **rules) -> list[
         for key, texts in (layers or {}).items()
     }
     constraints = {1: Constraints(kind=LayerKind.CUSTOMER, owner="Example", **rules)} if rules else {}
-    return find_contradictions(
-        directory, Layers(layers=stored, constraints=constraints), CarrierRoutes(carriers), hours or {}, NOW
-    )
+    every = Layers(layers=stored, constraints=constraints)
+    return contradiction_sentences(find_contradictions(directory, every, CarrierRoutes(carriers), hours or {}, NOW))
+
+
+def test_of_very_many_contradictions_fifty_are_told_and_all_are_counted():
+    names = [f"Unknown {number:03}" for number in range(60)]
+    sentences = contradictions(carriers=(CarrierRoute(carrier="alpha", customers=tuple(names)),))
+    assert len(sentences) == 51
+    assert sentences[-1] == "And 10 more of this kind."
 
 
 def test_settings_that_agree_are_told_nothing_of():

@@ -6,22 +6,36 @@ from typing import Any
 import pytest
 
 from addressbook.changes import ChangeFault, ChangeFaultCode
-from cli.words import DONE, FAULTS, FILE_FAULTS, Words, done_sentence, fault_sentence, file_fault_sentence, say
+from cli.words import (
+    CONTRADICTIONS,
+    DONE,
+    FAULTS,
+    FILE_FAULTS,
+    Words,
+    done_sentence,
+    fault_sentence,
+    file_fault_sentence,
+    say,
+)
 from gateway.admin.edit import Action, changed
 from gateway.admin.faults import AdminFault, FaultCode
+from gateway.config_lint import Contradicts
 from sms.facts import Code
 
 TABLES: list[tuple[type[Code], Mapping[Any, Words]]] = [
     (FaultCode, FAULTS),
     (Action, DONE),
     (ChangeFaultCode, FILE_FAULTS),
+    (Contradicts, CONTRADICTIONS),
 ]
 # Facts that are not a text: a number, a truth, or several.
 SAMPLES: dict[str, Any] = {
-    **dict.fromkeys(("users", "faults", "rules", "added", "changed", "unchanged", "not_in_file", "twice"), 7),
+    **dict.fromkeys(
+        ("users", "faults", "rules", "added", "changed", "unchanged", "not_in_file", "twice", "minutes"), 7
+    ),
     **dict.fromkeys(("place", "least", "width"), 7),
     **dict.fromkeys(("default", "new", "changes", "enforced"), True),
-    **dict.fromkeys(("allowed", "encodings", "columns", "lines"), ("one", "two")),
+    **dict.fromkeys(("allowed", "encodings", "columns", "lines", "languages"), ("one", "two")),
     "kind": "profile",
     "field": "max_parts",
     "cells": (("language", "de"), ("flash", "")),
@@ -49,7 +63,7 @@ def test_the_words_of_every_code_are_made_of_its_facts(code: Code) -> None:
     assert sentence
     assert "{" not in sentence
     assert "None" not in sentence
-    assert isinstance(code, ChangeFaultCode) or sentence[-1] in ".?"
+    assert isinstance(code, ChangeFaultCode) or sentence[-1] in ".?>"
 
 
 def fault(code: FaultCode, **facts: Any) -> str:
