@@ -39,30 +39,14 @@ from config.mail import MailOptions
 from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, Reader, twice, unknown_key
 from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, is_loopback, parse_setting
+from tls.listening import CertificateRequest, TlsMode
 
 
-class ListenerTls(StrEnum):
-    """How a listener speaks TLS: never, by STARTTLS at will or always (RFC 3207), from the first octet (RFC 8314)."""
-
-    OFF = "off"
-    OFFER = "offer"
-    REQUIRE = "require"
-    IMPLICIT = "implicit"
-
-
-class Demand(StrEnum):
-    """Whether a client may or must do something."""
+class AuthMode(StrEnum):
+    """Whether clients may or must log in."""
 
     OFF = "off"
     OFFER = "offer"
-    REQUIRE = "require"
-
-
-class ClientCertificate(StrEnum):
-    """Whether a client is asked for a certificate, or turned away without a good one."""
-
-    NONE = "none"
-    REQUEST = "request"
     REQUIRE = "require"
 
 
@@ -192,18 +176,18 @@ class ListenerOptions:
 
     name: Name = option("What the log calls it.", example="submission")
     address: Listen = option("Where it listens.", example="127.0.0.1:2525")
-    tls: ListenerTls = option(
+    tls: TlsMode = option(
         "off, offer (STARTTLS at will), require (STARTTLS before anything else), implicit (TLS at once).",
-        default=ListenerTls.OFF,
+        default=TlsMode.OFF,
     )
     certificate_file: ReadableFile | None = option(
         "The certificate with its chain, PEM. A new file is taken up by itself.", default=None, example="gateway.pem"
     )
     key_file: PrivateFile | None = option("The certificate's private key, PEM.", default=None, example="gateway.key")
-    auth: Demand = option("Whether clients may or must log in. Only ever under TLS.", default=Demand.OFFER)
+    auth: AuthMode = option("Whether clients may or must log in. Only ever under TLS.", default=AuthMode.OFFER)
     auth_in_clear: bool = option("Logins also without TLS: on loopback addresses only.", default=False)
-    client_certificate: ClientCertificate = option(
-        "Whether a client is asked for a certificate of its own.", default=ClientCertificate.NONE
+    client_certificate: CertificateRequest = option(
+        "Whether a client is asked for a certificate of its own.", default=CertificateRequest.NONE
     )
     client_ca_file: ReadableFile | None = option(
         "The authorities that sign the certificates of clients, PEM.", default=None, example="clients-ca.pem"
@@ -233,16 +217,16 @@ class ListenerOptions:
 
     def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: TLS without a certificate, logins or client certificates without TLS."""
-        with_tls = self.tls is not ListenerTls.OFF
+        with_tls = self.tls is not TlsMode.OFF
         if with_tls and self.certificate_file is None:
             yield ConfigIssue("tls", f'"{self.tls}" needs certificate_file')
         if with_tls and self.key_file is None:
             yield ConfigIssue("tls", f'"{self.tls}" needs key_file')
         if self.auth_in_clear and not self.is_loopback:
             yield ConfigIssue("auth_in_clear", "expected false: passwords in clear stay on a loopback address")
-        if self.auth is Demand.REQUIRE and not with_tls and not self.auth_in_clear:
+        if self.auth is AuthMode.REQUIRE and not with_tls and not self.auth_in_clear:
             yield ConfigIssue("auth", '"require" needs tls = "offer", "require" or "implicit": nobody could log in')
-        if self.client_certificate is not ClientCertificate.NONE:
+        if self.client_certificate is not CertificateRequest.NONE:
             if not with_tls:
                 yield ConfigIssue("client_certificate", 'expected "none" where tls is "off"')
             if self.client_ca_file is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from config.model import BareNewlines, Config, Demand, ListenerOptions
+from config.model import AuthMode, BareNewlines, Config, ListenerOptions
 from gateway.auth.authenticator import Authenticator
 from gateway.limits import DiskReserve, MailRate
 from mta.handler import MailHandler
@@ -13,11 +13,10 @@ from mta.identify import login_hook
 from mta.intake_pool import IntakePool
 from mta.postmaster import PostmasterDoor
 from mta.repeats import Repeats
-from mta.smtp.engine.content import ContentLimits, ContentRoom, Newlines
+from mta.smtp.engine.content import ContentLimits, ContentRoom
 from mta.smtp.engine.events import DialogueLimits
 from mta.smtp.server.listener import ConnectionLimits, Listener
-from mta.smtp.server.server import ClientCertificate as ServerCertificate
-from mta.smtp.server.server import ServerSettings, TlsMode, listen
+from mta.smtp.server.server import ServerSettings, listen
 from process.accept_path import AcceptPath
 from process.contexts import server_contexts
 from tls.contexts import ServerContexts
@@ -55,7 +54,7 @@ class Listeners:
                     host=door.options.address.host,
                     port=door.options.address.port,
                     contexts=door.contexts.current if door.contexts is not None else None,
-                    authenticator=login_hook(self._authenticator) if door.options.auth is not Demand.OFF else None,
+                    authenticator=login_hook(self._authenticator) if door.options.auth is not AuthMode.OFF else None,
                     room=self._room,
                 )
             )
@@ -72,12 +71,11 @@ class Listeners:
 
 def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
     times = options.timeouts
-    newlines = Newlines.NORMALISE if options.bare_newlines is BareNewlines.NORMALISE else Newlines.REFUSE
     return ServerSettings(
         hostname=hostname,
-        tls=TlsMode(options.tls.value),
-        client_certificate=ServerCertificate(options.client_certificate.value),
-        auth_required=options.auth is Demand.REQUIRE,
+        tls=options.tls,
+        client_certificate=options.client_certificate,
+        auth_required=options.auth is AuthMode.REQUIRE,
         auth_needs_tls=not options.auth_in_clear,
         bare_addresses=options.bare_addresses,
         limits=DialogueLimits(
@@ -88,7 +86,11 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
             rate=float(options.min_data_rate),
             recipients=options.max_recipients,
             errors=options.max_errors,
-            content=ContentLimits(size=options.max_size, line=options.max_line_length + 2, newlines=newlines),
+            content=ContentLimits(
+                size=options.max_size,
+                line=options.max_line_length + 2,
+                normalises=options.bare_newlines is BareNewlines.NORMALISE,
+            ),
         ),
         connections=ConnectionLimits(
             total=options.max_connections,
@@ -123,7 +125,7 @@ def build_listeners(config: Config, core: AcceptPath, postmaster: PostmasterDoor
                 disk=disk,
                 rate=rate,
                 postmaster=postmaster,
-                authentication_required=options.auth is Demand.REQUIRE,
+                authentication_required=options.auth is AuthMode.REQUIRE,
             ),
         )
         for options in config.listeners

@@ -9,13 +9,13 @@ import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tls.listening import CertificateRequest
 from tls.policy import Demand, TlsLevel, TlsVersion
 
 log = structlog.get_logger()
@@ -32,21 +32,13 @@ class ContextError(Exception):
     """A certificate, key or authority file cannot be used; the message names the file and why."""
 
 
-class ClientCertificates(StrEnum):
-    """Whether a listener asks its clients for a certificate."""
-
-    NONE = "none"
-    REQUEST = "request"
-    REQUIRE = "require"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerCertificate:
     """The files of one listener. `client_ca_file` holds the authorities of clients' certificates."""
 
     certificate_file: Path
     key_file: Path
-    client_certificates: ClientCertificates = ClientCertificates.NONE
+    client_certificate: CertificateRequest = CertificateRequest.NONE
     client_ca_file: Path | None = None
     minimum_version: TlsVersion = TlsVersion.TLS_1_2
 
@@ -85,8 +77,8 @@ def build_server_context(files: ListenerCertificate) -> ssl.SSLContext:
     if files.minimum_version is not TlsVersion.TLS_1_0:
         context.set_ciphers(_MODERN_CIPHERS)
     _load_certificate(context, files.certificate_file, files.key_file)
-    if files.client_certificates is not ClientCertificates.NONE:
-        require = files.client_certificates is ClientCertificates.REQUIRE
+    if files.client_certificate is not CertificateRequest.NONE:
+        require = files.client_certificate is CertificateRequest.REQUIRE
         context.verify_mode = ssl.CERT_REQUIRED if require else ssl.CERT_OPTIONAL
         if files.client_ca_file is not None:
             _load_authorities(context, files.client_ca_file)

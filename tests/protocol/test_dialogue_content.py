@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.smtp.engine.content import Content, ContentLimits, ContentRoom, Newlines
+from mta.smtp.engine.content import Content, ContentLimits, ContentRoom
 from mta.smtp.engine.events import (
     ContentReceived,
     Data,
@@ -22,7 +22,7 @@ from mta.smtp.engine.replies import Reply
 from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
 
 SMUGGLED = b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<x@example.org>\r\nDATA\r\nspoof\r\n.\r\n"
-NORMALISE = DialogueLimits(content=ContentLimits(newlines=Newlines.NORMALISE))
+NORMALISE = DialogueLimits(content=ContentLimits(normalises=True))
 
 ENDINGS = [
     b"\n.\n",
@@ -94,7 +94,7 @@ def test_transparency_is_undone_whatever_the_chunks(lines, size):
 def test_normalising_gives_the_same_whatever_the_chunks():
     stream = b"a\nb\r\n\n.c\r\n..d\n\r\n.\r\nrest"
     for size in range(1, len(stream) + 1):
-        content = Content(ContentLimits(newlines=Newlines.NORMALISE))
+        content = Content(ContentLimits(normalises=True))
         for start in range(0, len(stream), size):
             rest = content.feed(stream[start : start + size])
             if rest is not None:

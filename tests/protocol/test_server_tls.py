@@ -12,7 +12,7 @@ import trustme
 from structlog.testing import capture_logs
 
 from mta.smtp.server.listener import ConnectionLimits
-from mta.smtp.server.server import AuthResult, ClientCertificate, ServerSettings, TlsMode, listen
+from mta.smtp.server.server import AuthResult, ServerSettings, listen
 from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE
 from tests.kit.peer import find_program, require_peer
 from tests.kit.smtp_door import (
@@ -24,6 +24,7 @@ from tests.kit.smtp_door import (
     on_both_loops,
     pipeline_to_hooks_that_wait,
 )
+from tls.listening import CertificateRequest, TlsMode
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +257,7 @@ async def test_case_17_a_client_certificate_reaches_the_session(authority):
     context = ssl.create_default_context()
     authority.configure_trust(context)
     mine.configure_cert(context)
-    require = settings(TlsMode.IMPLICIT, client_certificate=ClientCertificate.REQUIRE)
+    require = settings(TlsMode.IMPLICIT, client_certificate=CertificateRequest.REQUIRE)
     async with (
         door(handler, require, contexts=asking(authority, ssl.CERT_REQUIRED)) as listener,
         client_of(listener, tls=context) as client,
@@ -292,7 +293,7 @@ async def test_case_17_a_certificate_of_another_authority_comes_to_no_session(au
 
 @on_both_loops
 async def test_case_17_where_a_certificate_is_required_none_means_no_command(authority, client_context):
-    require = settings(client_certificate=ClientCertificate.REQUIRE)
+    require = settings(client_certificate=CertificateRequest.REQUIRE)
     async with (
         door(Accepting(), require, contexts=asking(authority, ssl.CERT_OPTIONAL)) as listener,
         client_of(listener) as client,

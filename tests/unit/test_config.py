@@ -21,11 +21,12 @@ from config.field_types import (
     read_secret,
 )
 from config.lines import line_of, locate
-from config.model import BareNewlines, Config, ListenerTls, load_config
+from config.model import BareNewlines, Config, load_config
 from config.reader import ConfigProblem
 from smpp.dialect.binds import BindMode
 from smpp.wire.statuses import StatusVerdict
 from sms.message import Priority, ReceiptState
+from tls.listening import TlsMode
 from tls.policy import PinKind, TlsLevel
 
 SMALL = """\
@@ -68,7 +69,7 @@ def test_the_smallest_file_gives_every_option_a_value(tmp_path):
     config = load(tmp_path, SMALL)
     assert config.server.domains == ("sms.example.net",)
     assert config.listeners[0].address == HostPort("127.0.0.1", 2525)
-    assert config.listeners[0].tls is ListenerTls.OFF
+    assert config.listeners[0].tls is TlsMode.OFF
     assert config.listeners[0].bare_newlines is BareNewlines.REFUSE
     assert config.listeners[0].max_size == 10 * 1024 * 1024
     assert config.carriers[0].kind is CarrierKind.SANDBOX

@@ -8,7 +8,6 @@ import pytest
 from tests.kit.mail_servers import HOST, issue, make_authority, make_intermediate
 from tls.contexts import (
     ClientCertificate,
-    ClientCertificates,
     ClientContexts,
     ClientRole,
     ContextError,
@@ -20,6 +19,7 @@ from tls.contexts import (
     role_of,
     smpp_client_role,
 )
+from tls.listening import CertificateRequest
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy, TlsVersion, decide_policy
 from tls.selfsigned import make_self_signed
 
@@ -93,7 +93,7 @@ def test_a_listener_may_ask_for_client_certificates(tmp_path):
     ca_file.write_bytes(authority.pem)
     certificate_file, key_file = own.write(tmp_path, "own")
     role = ClientRole(verify=False, certificate=ClientCertificate(certificate_file=certificate_file, key_file=key_file))
-    files = listener(tmp_path, issue(), client_certificates=ClientCertificates.REQUIRE, client_ca_file=ca_file)
+    files = listener(tmp_path, issue(), client_certificate=CertificateRequest.REQUIRE, client_ca_file=ca_file)
     context = build_server_context(files)
     assert context.verify_mode is ssl.CERT_REQUIRED
     client, server = shake(ClientContexts().get(role), context)

@@ -5,7 +5,6 @@ and rate (mta.smtp.engine.dialogue), MIME (mta.reading.body).
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from io import BytesIO
 from typing import Final
 
@@ -16,20 +15,16 @@ _END: Final = b"\r\n.\r\n"
 _BEGINNINGS_OF_END: Final = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
 
 
-class Newlines(StrEnum):
-    """What is done with a bare LF in a content. A bare CR and a NUL are always refused."""
-
-    REFUSE = "refuse"
-    NORMALISE = "normalise"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentLimits:
-    """The bounds of one content. `size` counts octets after transparency (RFC 1870 §5), `line` octets with CRLF."""
+    """The bounds of one content. `size` counts octets after transparency (RFC 1870 §5), `line` octets with CRLF.
+
+    A bare LF is refused, or becomes CRLF where it `normalises`; a bare CR and a NUL are always refused.
+    """
 
     size: int = 10 * 2**20
     line: int = 8192
-    newlines: Newlines = Newlines.REFUSE
+    normalises: bool = False
 
 
 class ContentRoom:
@@ -136,7 +131,7 @@ class Content:
             self._refuse(replies.BARE_NEWLINE_IN_CONTENT)
             return
         if newlines != pairs:
-            if self._limits.newlines is Newlines.REFUSE:
+            if not self._limits.normalises:
                 self._refuse(replies.BARE_NEWLINE_IN_CONTENT)
                 return
             region = region.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

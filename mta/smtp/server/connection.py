@@ -12,7 +12,6 @@ import termios
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from time import monotonic
 from typing import Any, cast
 
@@ -23,25 +22,9 @@ from mta.smtp.engine.events import AuthAnswer, AuthCancelled, Capabilities, Dial
 from mta.smtp.server.eager import Unfinished, begin
 from mta.smtp.server.hooks import MISSING, Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
 from mta.smtp.server.listener import ConnectionLimits, Listener
+from tls.listening import CertificateRequest, TlsMode
 
 ContextMaker = Callable[[], ssl.SSLContext]
-
-
-class TlsMode(StrEnum):
-    """When a listener uses TLS: never, on STARTTLS, only after STARTTLS, or from the first octet (RFC 8314)."""
-
-    OFF = "off"
-    OFFER = "offer"
-    REQUIRE = "require"
-    IMPLICIT = "implicit"
-
-
-class ClientCertificate(StrEnum):
-    """Whether to ask the client for a certificate; the SSLContext decides which ones are trusted."""
-
-    NONE = "none"
-    REQUEST = "request"
-    REQUIRE = "require"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +37,7 @@ class ServerSettings:
     hostname: str
     ident: str = "ESMTP"
     tls: TlsMode = TlsMode.OFF
-    client_certificate: ClientCertificate = ClientCertificate.NONE
+    client_certificate: CertificateRequest = CertificateRequest.NONE
     auth_required: bool = False
     auth_needs_tls: bool = True
     smtp_utf8: bool = True
@@ -378,7 +361,7 @@ class SmtpConnection(asyncio.Protocol):
         return True
 
     def _judge_certificate(self) -> None:
-        required = self._service.settings.client_certificate is ClientCertificate.REQUIRE
+        required = self._service.settings.client_certificate is CertificateRequest.REQUIRE
         if required and self.session.client_certificate_der is None:
             self.hooks.log.warning("client_certificate_missing", rip=self.session.client_address)
             self.dialogue.refuse_everything()

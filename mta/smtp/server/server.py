@@ -10,7 +10,7 @@ import socket
 import structlog
 
 from mta.smtp.engine.content import ContentRoom
-from mta.smtp.server.connection import ClientCertificate, ContextMaker, ServerSettings, Service, SmtpConnection, TlsMode
+from mta.smtp.server.connection import ContextMaker, ServerSettings, Service, SmtpConnection
 from mta.smtp.server.hooks import (
     MISSING,
     Authenticator,
@@ -27,7 +27,6 @@ from mta.smtp.server.listener import ConnectionLimits, Listener
 __all__ = [
     "MISSING",
     "AuthResult",
-    "ClientCertificate",
     "ConnectionLimits",
     "Listener",
     "LoginPassword",
@@ -36,7 +35,6 @@ __all__ = [
     "MailSession",
     "RcptDsn",
     "ServerSettings",
-    "TlsMode",
     "listen",
 ]
 
