@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from mta.smtp.engine.dialogue import Dialogue
 from mta.smtp.engine.events import (
-    AuthCancelled,
     Capabilities,
     Data,
     DialogueLimits,
@@ -15,7 +14,8 @@ from mta.smtp.engine.events import (
     Noticed,
     StartTls,
 )
-from mta.smtp.engine.replies import GOODBYE, OK, READY_FOR_TLS, Reply
+from mta.smtp.engine.replies import AUTH_INVALID, GOODBYE, OK, READY_FOR_TLS, Reply
+from mta.smtp.engine.sasl import Challenge, Credentials
 
 HELLO = b"EHLO client.example.com\r\n"
 ENVELOPE = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<447700900123@sms.example.net>\r\n"
@@ -27,6 +27,27 @@ Answer = Callable[[Event], Reply | str]
 def agree(event: Event) -> Reply | str:
     """Accept everything."""
     return READY_FOR_TLS if isinstance(event, StartTls) else OK
+
+
+class ThreeQuestions:
+    """A SASL mechanism of three steps; it refuses an empty answer."""
+
+    QUESTIONS = (b"Colour?", b"Login?", b"Password?")
+
+    def __init__(self) -> None:
+        self._answers: list[bytes] = []
+
+    def begin(self) -> Challenge:
+        return Challenge(octets=self.QUESTIONS[0])
+
+    def take(self, response: bytes) -> Challenge | Credentials | Reply:
+        if not response:
+            return AUTH_INVALID
+        self._answers.append(response)
+        if len(self._answers) < len(self.QUESTIONS):
+            return Challenge(octets=self.QUESTIONS[len(self._answers)])
+        colour, login, password = self._answers
+        return Credentials(login=login, password=colour + b" " + password)
 
 
 @dataclass
@@ -80,7 +101,7 @@ def say(heard: Heard, data: bytes, answer: Answer = agree) -> Heard:
 def listen(heard: Heard, answer: Answer = agree) -> Heard:
     for event in heard.dialogue.events():
         heard.events.append(event)
-        if isinstance(event, Noticed | AuthCancelled):
+        if isinstance(event, Noticed):
             continue
         status = answer(event)
         if isinstance(event, Data) and status is OK:

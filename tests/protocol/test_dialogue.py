@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 
 from mta.smtp.engine.events import (
     TRANSITIONS,
-    Auth,
-    AuthAnswer,
-    AuthCancelled,
     Capabilities,
     ContentReceived,
     Data,
@@ -29,10 +26,12 @@ from mta.smtp.engine.events import (
     StartTls,
 )
 from mta.smtp.engine.replies import LOCAL_ERROR, Reply
+from mta.smtp.engine.sasl import MECHANISMS
 from mta.smtp.engine.verbs import VERBS
-from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
+from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE, ThreeQuestions, agree, begin, listen, say, talk
 
-WITH_AUTH = Capabilities(hostname="mx.example.net", mechanisms=("LOGIN", "PLAIN"), starttls=True)
+WITH_AUTH = Capabilities(hostname="mx.example.net", mechanisms=MECHANISMS, starttls=True)
+ONLY_PLAIN = {"PLAIN": MECHANISMS["PLAIN"]}
 PLAIN = b64encode(b"\0demo\0secret")
 
 
@@ -68,10 +67,10 @@ def test_ehlo_offers_what_is_served_and_nothing_else():
     [
         (False, WITH_AUTH, {"STARTTLS"}),
         (True, WITH_AUTH, {"AUTH LOGIN PLAIN"}),
-        (False, Capabilities(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False), {"AUTH PLAIN"}),
+        (False, Capabilities(hostname="h", mechanisms=ONLY_PLAIN, auth_needs_tls=False), {"AUTH PLAIN"}),
         (
             False,
-            Capabilities(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False, starttls=True, tls_required=True),
+            Capabilities(hostname="h", mechanisms=ONLY_PLAIN, auth_needs_tls=False, starttls=True, tls_required=True),
             {"STARTTLS"},
         ),
         (True, Capabilities(hostname="h"), set()),
@@ -131,9 +130,9 @@ def test_each_command_out_of_place_has_its_reply(before, command, reply):
     ("terms", "tls", "missing"),
     [
         ({}, False, {"AUTH", "STARTTLS"}),
-        ({"mechanisms": ("PLAIN",), "starttls": True}, False, {"AUTH"}),
-        ({"mechanisms": ("PLAIN",), "starttls": True}, True, {"STARTTLS"}),
-        ({"mechanisms": ("PLAIN",), "starttls": True, "auth_needs_tls": False}, False, set()),
+        ({"mechanisms": ONLY_PLAIN, "starttls": True}, False, {"AUTH"}),
+        ({"mechanisms": ONLY_PLAIN, "starttls": True}, True, {"STARTTLS"}),
+        ({"mechanisms": ONLY_PLAIN, "starttls": True, "auth_needs_tls": False}, False, set()),
     ],
 )
 def test_help_lists_every_verb_that_can_be_used_now(terms, tls, missing):
@@ -190,8 +189,6 @@ def test_data_needs_one_accepted_recipient():
 def test_answering_nothing_is_our_own_error():
     with pytest.raises(LocalProtocolError):
         begin().dialogue.reply("250 OK")
-    with pytest.raises(LocalProtocolError):
-        begin().dialogue.challenge(b"")
     with pytest.raises(LocalProtocolError):
         begin().dialogue.tls_started()
 
@@ -285,26 +282,28 @@ def test_after_too_many_wrong_passwords_the_connection_ends():
     assert heard.codes[-1] == "421"
 
 
-def test_a_mechanism_of_the_driver_is_asked_and_challenged():
-    heard = begin(terms=Capabilities(hostname="h", mechanisms=("XOAUTH2",)), tls=True, foreign=frozenset({"XOAUTH2"}))
-    heard.dialogue.receive_data(HELLO + b"AUTH XOAUTH2 abc=\r\n")
-    events = heard.dialogue.events()
-    assert isinstance(next(events), Hello)
-    heard.dialogue.reply("250 h")
-    assert next(events) == Auth(mechanism="XOAUTH2", initial="abc=")
-    heard.dialogue.challenge(b"eHh4")
-    heard.dialogue.receive_data(b"YWJj\r\n")
-    assert heard.dialogue.next_event() == AuthAnswer(data=b"abc")
-    heard.dialogue.challenge(b"")
-    heard.dialogue.receive_data(b"*\r\n")
-    assert heard.dialogue.next_event() == AuthCancelled()
-    assert heard.dialogue.data_to_send().endswith(b"334 eHh4\r\n334 \r\n501 5.7.0 Authentication cancelled\r\n")
-    assert heard.state is DialogueState.READY
+def test_a_mechanism_may_challenge_as_often_as_it_needs():
+    terms = Capabilities(hostname="h", mechanisms={"X-THREE": ThreeQuestions})
+    lines = b"".join(b64encode(answer) + b"\r\n" for answer in (b"red", b"demo", b"secret"))
+    heard = talk(HELLO + b"AUTH x-three\r\n" + lines, terms=terms, tls=True)
+    challenges = [f"334 {b64encode(question).decode()}" for question in ThreeQuestions.QUESTIONS]
+    assert heard.output.decode().split("\r\n")[-5:-1] == [*challenges, "250 2.0.0 OK"]
+    assert heard.of(Login) == [Login(mechanism="X-THREE", login=b"demo", password=b"red secret")]
+
+
+def test_an_exchange_of_several_steps_ends_with_a_star_a_fault_or_the_end_of_its_limits():
+    terms = Capabilities(hostname="h", mechanisms={"X-THREE": ThreeQuestions})
+    first = HELLO + b"AUTH X-THREE " + b64encode(b"red") + b"\r\n"
+    for last, code in [(b"*", "501"), (b"not base64", "501"), (b"A" * 12287, "500"), (b64encode(b""), "535")]:
+        heard = talk(first + last + b"\r\nNOOP\r\n", terms=terms, tls=True)
+        assert heard.codes[-3:] == ["334", code, "250"]
+        assert heard.state is DialogueState.READY
+        assert not heard.of(Login)
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS - {"EHLO", "HELO", "AUTH", "STARTTLS", "NOOP", "RSET", "QUIT"}))
 def test_where_auth_is_required_everything_else_is_530(verb):
-    terms = Capabilities(hostname="h", mechanisms=("PLAIN",), auth_required=True)
+    terms = Capabilities(hostname="h", mechanisms=ONLY_PLAIN, auth_required=True)
     assert talk(HELLO + verb.encode() + b"\r\n", terms=terms, tls=True).last == "530 5.7.0 Authentication required"
 
 
@@ -330,7 +329,7 @@ def test_case_2_commands_injected_behind_starttls_are_gone_and_reported():
 
 
 def test_everything_learned_before_tls_is_forgotten():
-    terms = Capabilities(hostname="h", mechanisms=("PLAIN",), auth_needs_tls=False, starttls=True)
+    terms = Capabilities(hostname="h", mechanisms=ONLY_PLAIN, auth_needs_tls=False, starttls=True)
     heard = talk(HELLO + b"AUTH PLAIN " + PLAIN + b"\r\nSTARTTLS\r\n", terms=terms)
     before = (heard.dialogue.authenticated, heard.dialogue.extended)
     heard.dialogue.tls_started()
@@ -395,7 +394,7 @@ COMMANDS = st.sampled_from(
 @settings(max_examples=300)
 def test_any_chunking_gives_the_same_events_and_replies(commands, data):
     stream = b"".join(commands)
-    terms = Capabilities(hostname="h", mechanisms=("LOGIN", "PLAIN"), auth_needs_tls=False)
+    terms = Capabilities(hostname="h", mechanisms=MECHANISMS, auth_needs_tls=False)
     whole = talk(stream, terms=terms)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12)))
     pieces = begin(terms=terms)

@@ -128,17 +128,6 @@ async def test_every_hook_is_called_and_answers():
 
 
 @on_both_loops
-async def test_the_old_form_of_the_hello_hook_works():
-    class Handler:
-        async def handle_EHLO(self, server, session, envelope, hostname):
-            session.host_name = hostname
-            return "250 Welcome"
-
-    async with door(Handler()) as listener, client_of(listener) as client:
-        assert await client.say(HELLO) == "250 Welcome"
-
-
-@on_both_loops
 async def test_a_handlers_exception_is_451_without_a_word_of_it():
     class Handler:
         async def handle_DATA(self, server, session, envelope):

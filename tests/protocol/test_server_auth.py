@@ -1,13 +1,11 @@
-"""AUTH on real sockets, on both loops: authenticators, a handler's own mechanisms, what is logged."""
-
-# ruff: noqa: N802  (hooks have the names that aiosmtpd gives them)
+"""AUTH on real sockets, on both loops: authenticators, mechanisms of several steps, the log."""
 
 import asyncio
 
 from structlog.testing import capture_logs
 
-from mta.smtp.server.server import MISSING, AuthResult, LoginPassword, ServerSettings
-from tests.kit.dialogues import ENVELOPE, HELLO
+from mta.smtp.server.server import AuthResult, LoginPassword, ServerSettings
+from tests.kit.dialogues import ENVELOPE, HELLO, ThreeQuestions
 from tests.kit.smtp_door import QUICK, Accepting, client_of, door, on_both_loops
 
 
@@ -71,50 +69,50 @@ async def test_an_authenticator_may_be_awaited_and_word_its_refusal():
 
 
 @on_both_loops
-async def test_a_handlers_own_mechanism_may_challenge():
-    class Handler(Accepting):
-        async def auth_X__TEST(self, server, args):
-            if len(args) == 2:
-                await server.push("501 5.5.4 No initial response")
-                return AuthResult(success=False)
-            answer = await server.challenge_auth("first")
-            if answer is MISSING:
-                return AuthResult(success=False)
-            second = await server.challenge_auth(b"second", encode_to_b64=True)
-            return AuthResult(success=(answer, second) == (b"one", b"two"), handled=False, auth_data=answer)
+async def test_a_mechanism_may_challenge_as_often_as_it_needs():
+    def judge(server, session, envelope, mechanism, given):
+        good = (mechanism, given.login, given.password) == ("X-THREE", b"demo", b"red secret")
+        return AuthResult(success=good, handled=good, auth_data="proven")
 
-    async with door(Handler(), settings(auth_needs_tls=False)) as listener, client_of(listener) as client:
+    handler = Accepting()
+    terms = settings(auth_needs_tls=False, auth_required=True)
+    async with (
+        door(handler, terms, authenticator=judge, mechanisms={"X-THREE": ThreeQuestions}) as listener,
+        client_of(listener) as client,
+    ):
         client.writer.write(HELLO)
-        assert "250-AUTH X-TEST" in await client.lines()
-        assert await client.say(b"AUTH x-test abc\r\n") == "501 5.5.4 No initial response"
-        assert await client.say(b"AUTH X-TEST\r\n") == "334 Zmlyc3Q="
+        assert "250-AUTH X-THREE" in await client.lines()
+        assert await client.say(b"AUTH PLAIN AGRlbW8Ac2VjcmV0\r\n") == "504 5.5.4 Unrecognized authentication type"
+        assert await client.say(b"AUTH X-THREE\r\n") == "334 Q29sb3VyPw=="
         assert await client.say(b"*\r\n") == "501 5.7.0 Authentication cancelled"
-        assert await client.say(b"AUTH X-TEST\r\n") == "334 Zmlyc3Q="
-        assert await client.say(b"b25l\r\n") == "334 c2Vjb25k"
-        assert await client.say(b"b25l\r\n") == "535 5.7.8 Authentication credentials invalid"
-        client.writer.write(b"AUTH X-TEST\r\nb25l\r\ndHdv\r\n")
+        assert await client.say(b"AUTH X-THREE\r\n") == "334 Q29sb3VyPw=="
+        assert await client.say(b"Ymx1ZQ==\r\n") == "334 TG9naW4/"
+        assert await client.say(b"ZGVtbw==\r\n") == "334 UGFzc3dvcmQ/"
+        assert await client.say(b"c2VjcmV0\r\n") == "535 5.7.8 Authentication credentials invalid"
+        client.writer.write(b"AUTH X-THREE cmVk\r\nZGVtbw==\r\nc2VjcmV0\r\n")
         assert [await client.hear() for _ in range(3)] == [
-            "334 Zmlyc3Q=",
-            "334 c2Vjb25k",
+            "334 TG9naW4/",
+            "334 UGFzc3dvcmQ/",
             "235 2.7.0 Authentication successful",
         ]
+        client.writer.write(ENVELOPE + b"DATA\r\n")
+        for _ in range(3):
+            await client.hear()
+        await client.say(b"x\r\n.\r\n")
+    (session,) = handler.sessions
+    assert session.auth_data == "proven"
 
 
 @on_both_loops
-async def test_a_client_gone_in_the_middle_of_a_challenge_leaves_nothing_waiting():
-    class Handler(Accepting):
-        answers: list
-
-        async def auth_TEST(self, server, args):
-            self.answers.append(await server.challenge_auth(""))
-            return AuthResult(success=False)
-
-    handler = Handler()
-    handler.answers = []
-    async with door(handler, settings(auth_needs_tls=False)) as listener:
+async def test_a_client_gone_in_the_middle_of_an_exchange_leaves_nothing_waiting():
+    asked: list[object] = []
+    mechanisms = {"X-THREE": ThreeQuestions}
+    async with door(
+        Accepting(), settings(auth_needs_tls=False), authenticator=asked.append, mechanisms=mechanisms
+    ) as listener:
         async with client_of(listener) as client:
             await client.say(HELLO)
-            await client.say(b"AUTH TEST\r\n")
+            await client.say(b"AUTH X-THREE cmVk\r\n")
         while listener.connections:
             await asyncio.sleep(0)
-    assert handler.answers == [MISSING]
+    assert not asked

@@ -1,9 +1,9 @@
 """The SMTP server dialogue without I/O: bytes and time in, replies and events out. RFC 5321, 2920, 3207, 4954.
 
 The driver feeds `receive_data`, `receive_eof` and `tick`, calls `next_event` (or loops over `events`), answers each
-event with `reply` (`Noticed` and `AuthCancelled` want none), and writes the result of `data_to_send`. While an event is
-unanswered nothing more is parsed, so that replies keep their order and those of pipelined commands leave together. The
-dialogue itself answers faults of syntax, order and limits.
+event with `reply` (`Noticed` wants none), and writes the result of `data_to_send`. While an event is unanswered nothing
+more is parsed, so that replies keep their order and those of pipelined commands leave together. The dialogue itself
+answers faults of syntax, order and limits.
 
 Not here: its table of states and its limits (events), its lines, grammar, content and sasl; sockets (mta.smtp.server).
 """
@@ -18,9 +18,6 @@ from mta.smtp.engine import replies, sasl, verbs
 from mta.smtp.engine.content import Content, ContentRoom
 from mta.smtp.engine.events import (
     TRANSITIONS,
-    Auth,
-    AuthAnswer,
-    AuthCancelled,
     Capabilities,
     ContentReceived,
     Data,
@@ -53,18 +50,17 @@ _TLS_RECORD: Final = b"\x16\x03"
 class Dialogue:
     """One connection's dialogue. `state`, `extended`, `tls` and `authenticated` may be read at any time.
 
-    The time is that of the last `tick`: seconds of any clock that never goes back. The driver handles mechanisms in
-    `foreign`, by `Auth`; the others must be `sasl.MECHANISMS` and end in a `Login`. Other dialogues share `room`.
+    The time is that of the last `tick`: seconds of any clock that never goes back. An AUTH ends in a `Login` after all
+    challenges of its mechanism. Other dialogues share `room`.
     """
 
-    def __init__(  # noqa: PLR0913  (what one connection is told, each by name)
+    def __init__(
         self,
         terms: Capabilities,
         limits: DialogueLimits,
         *,
         now: float,
         tls: bool = False,
-        foreign: frozenset[str] = frozenset(),
         room: ContentRoom | None = None,
     ) -> None:
         self.state = DialogueState.GREETING
@@ -73,13 +69,12 @@ class Dialogue:
         self.authenticated = False
         self._terms = terms
         self._limits = limits
-        self._foreign = foreign
         self._offered = Offered(
             size=limits.content.size, smtp_utf8=terms.smtp_utf8, bare_addresses=terms.bare_addresses
         )
         self._input = Lines(_FLOOD_OCTETS)
         self._output: list[bytes] = []
-        self._told: deque[Noticed | AuthCancelled] = deque()
+        self._told: deque[Noticed] = deque()
         self._unanswered: Event | None = None
         self._room = room
         self._content: Content | None = None
@@ -248,13 +243,6 @@ class Dialogue:
             self._judged.close()
             self._judged = None
 
-    def challenge(self, octets: bytes) -> None:
-        """Answer an `Auth` or `AuthAnswer` with a challenge, base64 or empty; the next event is an `AuthAnswer`."""
-        if self._unanswered is None or self.state is not DialogueState.EXCHANGE:
-            raise LocalProtocolError("no authentication is under way")
-        self._unanswered = None
-        self._challenge(octets)
-
     def ehlo_lines(self) -> list[str]:
         """Return the lines of the reply to EHLO now, with the code."""
         return verbs.ehlo_lines(self._terms, size=self._limits.content.size, tls=self.tls)
@@ -399,13 +387,10 @@ class Dialogue:
         if refusal is not None:
             return refusal
         self.state = TRANSITIONS[self.state]["AUTH"]
-        foreign = mechanism in self._foreign
-        self._exchange = sasl.Exchange(mechanism, foreign=foreign)
-        if foreign:
-            return Auth(mechanism=mechanism, initial=initial or None)
+        self._exchange = sasl.Exchange(mechanism, self._terms.mechanisms[mechanism]())
         if initial:
             return self._respond(self._exchange, b"" if initial == "=" else initial.encode())  # RFC 4954 §4
-        self._challenge(self._exchange.begin().octets)
+        self._challenge(self._exchange.begin())
         return None
 
     def _challenge(self, octets: bytes) -> None:
@@ -415,18 +400,14 @@ class Dialogue:
     def _respond(self, exchange: sasl.Exchange, line: bytes) -> Event | Reply | None:
         """Take one line of an AUTH exchange."""
         match exchange.take(line):
-            case sasl.Challenge(octets=octets):
-                self._challenge(octets)
-                return None
-            case sasl.SaslResponse(octets=octets):
-                return AuthAnswer(data=octets)
             case sasl.Credentials(login=login, password=password):
-                return Login(mechanism=exchange.mechanism, login=login, password=password)
+                return Login(mechanism=exchange.name, login=login, password=password)
             case Reply() as refusal:
                 self.state = TRANSITIONS[self.state]["*"]
-                if exchange.foreign:
-                    self._told.append(AuthCancelled())
                 return refusal
+            case challenge:
+                self._challenge(challenge)
+                return None
 
     def _next_message(self, content: Content) -> Event | Reply | None:
         rest = content.feed(self._input.take_rest())
@@ -480,7 +461,7 @@ class Dialogue:
                 self._close()
             case StartTls() if done:
                 self._settle_starttls()
-            case Login() | Auth() | AuthAnswer():
+            case Login():
                 self.state = TRANSITIONS[self.state]["*"]
                 self.authenticated = done
         self._tolerate(event, code)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from mta.smtp.engine import sasl
 from mta.smtp.engine.content import ContentLimits
 from mta.smtp.engine.grammar import MailFrom, RcptTo
 
@@ -79,7 +80,7 @@ TRANSITIONS: Final[Mapping[DialogueState, Mapping[str, DialogueState]]] = Mappin
 class Capabilities:
     """What a listener offers and demands.
 
-    `mechanisms` are SASL names in upper case; none means no AUTH at all. `bare_addresses` also allows MAIL and RCPT
+    `mechanisms` have SASL names in upper case; none means no AUTH at all. `bare_addresses` also allows MAIL and RCPT
     without angle brackets.
     """
 
@@ -88,7 +89,7 @@ class Capabilities:
     smtp_utf8: bool = True
     starttls: bool = False
     tls_required: bool = False
-    mechanisms: tuple[str, ...] = ()
+    mechanisms: Mapping[str, sasl.MakeMechanism] = field(default_factory=dict)
     auth_required: bool = False
     auth_needs_tls: bool = True
     bare_addresses: bool = False
@@ -218,50 +219,14 @@ class StartTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """A finished PLAIN (RFC 4616) or LOGIN exchange."""
+    """A finished AUTH exchange."""
 
     mechanism: str
     login: bytes
     password: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Auth:
-    """AUTH with a mechanism that the dialogue does not know: the caller uses `challenge` or replies."""
-
-    mechanism: str
-    initial: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthAnswer:
-    """The answer to a `challenge`, decoded."""
-
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthCancelled:
-    """The exchange after a `challenge` is over: cancelled or malformed. Wants no reply."""
-
-
-Event = (
-    Noticed
-    | Hello
-    | Mail
-    | Rcpt
-    | Data
-    | ContentReceived
-    | Reset
-    | Noop
-    | Verify
-    | Quit
-    | StartTls
-    | Login
-    | Auth
-    | AuthAnswer
-    | AuthCancelled
-)
+Event = Noticed | Hello | Mail | Rcpt | Data | ContentReceived | Reset | Noop | Verify | Quit | StartTls | Login
 
 
 class LocalProtocolError(Exception):

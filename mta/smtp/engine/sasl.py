@@ -1,23 +1,25 @@
-"""The two password mechanisms as exchanges of octets: PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login).
+"""SASL mechanisms as exchanges of octets in one or more steps: PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login).
 
-Not here: when AUTH is allowed (mta.smtp.engine.dialogue), whether a password is right (mta.identify).
+A mechanism is pure: its maker gives it what it must know. Not here: when AUTH is allowed (mta.smtp.engine.dialogue),
+whether a password is right (gateway.auth).
 """
 
 import binascii
 from base64 import b64encode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from mta.smtp.engine import replies
 from mta.smtp.engine.replies import Reply
 
 LINE_OCTETS: Final = 12288  # RFC 4954 §4, with CRLF
-MECHANISMS: Final = frozenset({"PLAIN", "LOGIN"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """What to send after `334 `, in base64."""
+    """What the server sends next, before base64."""
 
     octets: bytes
 
@@ -30,29 +32,72 @@ class Credentials:
     password: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaslResponse:
-    """A decoded response of a foreign mechanism."""
-
-    octets: bytes = field(repr=False)
-
-
-class Exchange:
-    """One AUTH exchange: of a mechanism in `MECHANISMS`, or a `foreign` one whose responses are only decoded."""
-
-    __slots__ = ("_login", "foreign", "mechanism")
-
-    def __init__(self, mechanism: str, *, foreign: bool = False) -> None:
-        self.mechanism = mechanism
-        self.foreign = foreign
-        self._login: bytes | None = None
+class Mechanism(Protocol):
+    """One exchange of one mechanism."""
 
     def begin(self) -> Challenge:
         """Return the challenge for a client that sent no initial response."""
-        return Challenge(octets=b"" if self.mechanism == "PLAIN" else b64encode(b"Username:"))
 
-    def take(self, line: bytes) -> Challenge | Credentials | SaslResponse | Reply:
-        """Take one line of the client, RFC 4954 §4: base64, or a star to cancel. A reply ends the exchange."""
+    def take(self, response: bytes) -> Challenge | Credentials | Reply:
+        """Take a decoded response; anything but a challenge ends the exchange."""
+
+
+class Plain:
+    """RFC 4616."""
+
+    def begin(self) -> Challenge:
+        """Return an empty challenge."""
+        return Challenge(octets=b"")
+
+    def take(self, response: bytes) -> Credentials | Reply:
+        """Take authorisation identity, login and password, divided by NUL."""
+        words = response.split(b"\0")
+        if len(words) != 3 or not words[1]:
+            return replies.AUTH_NOT_BASE64
+        if words[0] not in {b"", words[1]}:
+            return replies.AUTH_INVALID  # nobody may act for another user, RFC 4616 §2
+        return Credentials(login=words[1], password=words[2])
+
+
+class LoginThenPassword:
+    """LOGIN, which asks for the login and then for the password."""
+
+    __slots__ = ("_login",)
+
+    def __init__(self) -> None:
+        self._login: bytes | None = None
+
+    def begin(self) -> Challenge:
+        """Ask for the login."""
+        return Challenge(octets=b"Username:")
+
+    def take(self, response: bytes) -> Challenge | Credentials:
+        """Take the login, then the password."""
+        if self._login is None:
+            self._login = response
+            return Challenge(octets=b"Password:")
+        return Credentials(login=self._login, password=response)
+
+
+MakeMechanism = Callable[[], Mechanism]
+MECHANISMS: Final[Mapping[str, MakeMechanism]] = MappingProxyType({"LOGIN": LoginThenPassword, "PLAIN": Plain})
+
+
+class Exchange:
+    """One AUTH exchange as lines: base64 around a mechanism (RFC 4954 §4)."""
+
+    __slots__ = ("_mechanism", "name")
+
+    def __init__(self, name: str, mechanism: Mechanism) -> None:
+        self.name = name
+        self._mechanism = mechanism
+
+    def begin(self) -> bytes:
+        """Return the line that follows `334 ` for a client that sent no initial response."""
+        return b64encode(self._mechanism.begin().octets)
+
+    def take(self, line: bytes) -> bytes | Credentials | Reply:
+        """Take one line of the client, a star to cancel; return the next challenge or what ends the exchange."""
         if len(line) + 2 > LINE_OCTETS:
             return replies.AUTH_LINE_TOO_LONG
         if line == b"*":
@@ -61,20 +106,5 @@ class Exchange:
             response = binascii.a2b_base64(line, strict_mode=True)
         except binascii.Error:
             return replies.AUTH_NOT_BASE64
-        if self.foreign:
-            return SaslResponse(octets=response)
-        return self._plain(response) if self.mechanism == "PLAIN" else self._next_of_login(response)
-
-    def _plain(self, response: bytes) -> Credentials | Reply:
-        words = response.split(b"\0")
-        if len(words) != 3 or not words[1]:
-            return replies.AUTH_NOT_BASE64
-        if words[0] not in {b"", words[1]}:
-            return replies.AUTH_INVALID  # nobody may act for another user, RFC 4616 §2
-        return Credentials(login=words[1], password=words[2])
-
-    def _next_of_login(self, response: bytes) -> Challenge | Credentials:
-        if self._login is None:
-            self._login = response
-            return Challenge(octets=b64encode(b"Password:"))
-        return Credentials(login=self._login, password=response)
+        found = self._mechanism.take(response)
+        return b64encode(found.octets) if isinstance(found, Challenge) else found

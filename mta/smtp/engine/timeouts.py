@@ -4,8 +4,6 @@ Not here: the reply to a peer beyond its limits (mta.smtp.engine.dialogue). RFC 
 """
 
 from mta.smtp.engine.events import (
-    Auth,
-    AuthAnswer,
     ContentReceived,
     Data,
     DialogueLimits,
@@ -95,7 +93,7 @@ class ErrorBudget:
             case Rcpt():
                 self._refused_recipients += 1
                 return "refused recipients" if self._refused_recipients > self._limits.refused_recipients else None
-            case Login() | Auth() | AuthAnswer():
+            case Login():
                 self._failed_logins += 1
                 return "failed logins" if self._failed_logins >= self._limits.failed_logins else None
             case None | Mail() | Data() | ContentReceived():

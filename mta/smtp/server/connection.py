@@ -9,18 +9,18 @@ import fcntl
 import ssl
 import struct
 import termios
-from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, cast
+from typing import cast
 
 from mta.smtp.engine import replies
 from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.dialogue import Dialogue
-from mta.smtp.engine.events import AuthAnswer, AuthCancelled, Capabilities, DialogueLimits, Event, Noticed, StartTls
+from mta.smtp.engine.events import Capabilities, DialogueLimits, Event, Noticed, StartTls
+from mta.smtp.engine.sasl import MakeMechanism
 from mta.smtp.server.eager import Unfinished, begin
-from mta.smtp.server.hooks import MISSING, Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
+from mta.smtp.server.hooks import Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
 from mta.smtp.server.listener import ConnectionLimits, Listener
 from tls.listening import CertificateRequest, TlsMode
 
@@ -31,7 +31,7 @@ ContextMaker = Callable[[], ssl.SSLContext]
 class ServerSettings:
     """One listener. `banner_seconds` delays the greeting to catch clients that send first (RFC 5321 §4.3.1).
 
-    AUTH is offered if `listen` gets an authenticator or the handler has `auth_` methods.
+    AUTH is offered if `listen` gets an authenticator.
     """
 
     hostname: str
@@ -51,7 +51,13 @@ class Service:
     """What the connections of one listener share."""
 
     def __init__(
-        self, settings: ServerSettings, hooks: Hooks, contexts: ContextMaker | None, room: ContentRoom | None = None
+        self,
+        settings: ServerSettings,
+        hooks: Hooks,
+        *,
+        contexts: ContextMaker | None,
+        room: ContentRoom | None,
+        mechanisms: Mapping[str, MakeMechanism],
     ) -> None:
         if settings.tls is not TlsMode.OFF and contexts is None:
             raise ValueError(f"tls mode {settings.tls} needs contexts")
@@ -66,7 +72,7 @@ class Service:
             smtp_utf8=settings.smtp_utf8,
             starttls=settings.tls in {TlsMode.OFFER, TlsMode.REQUIRE},
             tls_required=settings.tls is TlsMode.REQUIRE,
-            mechanisms=hooks.mechanisms,
+            mechanisms=mechanisms if hooks.authenticator is not None else {},
             auth_required=settings.auth_required,
             auth_needs_tls=settings.auth_needs_tls,
             bare_addresses=settings.bare_addresses,
@@ -101,11 +107,9 @@ class SmtpConnection(asyncio.Protocol):
             service.settings.limits,
             now=self.loop.time(),
             tls=service.implicit_tls,
-            foreign=frozenset(service.hooks.auth_methods),
             room=service.room,
         )
         self._task: asyncio.Task[None] | None = None
-        self._answer: asyncio.Future[bytes | None] | None = None
         self._decrypted: list[bytes] | None = None
         self._encrypted: list[bytes] | None = None
         self._reading_paused = False
@@ -137,8 +141,6 @@ class SmtpConnection(asyncio.Protocol):
         self.transport = None
         self.session.delivered_replies.lose()
         self.dialogue.abandon()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
         self._listener.release(self)
 
     def data_received(self, data: bytes) -> None:
@@ -196,51 +198,10 @@ class SmtpConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
-    async def push(self, status: str | bytes) -> None:
-        """Answer the current command."""
-        if self.dialogue.awaiting_reply:
-            self.dialogue.reply(status.decode("ascii", "replace") if isinstance(status, bytes) else status)
-            self._flush()
-
-    async def challenge_auth(
-        self,
-        challenge: str | bytes,
-        encode_to_b64: bool = True,  # noqa: FBT001, FBT002  (aiosmtpd's signature)
-        log_client_response: bool = False,  # noqa: ARG002, FBT001, FBT002  (aiosmtpd's; secrets are never logged)
-    ) -> Any:
-        """Send a challenge and return the client's answer, decoded, or MISSING if it gave none."""
-        if not self.dialogue.awaiting_reply:
-            return MISSING
-        octets = challenge.encode() if isinstance(challenge, str) else challenge
-        self.dialogue.challenge(b64encode(octets) if encode_to_b64 else octets)
-        self._flush()
-        self._answer = self.loop.create_future()
-        self._take_answer(self._answer)
-        try:
-            answer = await self._answer
-        finally:
-            self._answer = None
-        return MISSING if answer is None else answer
-
-    def _take_answer(self, waiting: asyncio.Future[bytes | None]) -> None:
-        """Give a waiting `challenge_auth` the answer, if it has come."""
-        while not waiting.done() and (event := self.dialogue.next_event()) is not None:
-            if isinstance(event, AuthAnswer):
-                waiting.set_result(event.data)
-            elif isinstance(event, AuthCancelled):
-                waiting.set_result(None)
-            elif isinstance(event, Noticed):
-                self._log_incident(event)
-        if not waiting.done() and self.dialogue.closed:
-            waiting.set_result(None)
-        self._flush()
-
     def _react(self) -> None:
         """Act on the dialogue's events, unless a task already does."""
         if self._task is None:
             self._advance()
-        elif self._answer is not None:
-            self._take_answer(self._answer)
 
     def _advance(self) -> None:
         """Act on events until one needs a hook, which a task then awaits; send the due octets."""
@@ -259,7 +220,7 @@ class SmtpConnection(asyncio.Protocol):
                 rest = begin(serve(self, event))
                 if rest is not None:
                     return rest
-            elif not isinstance(event, AuthCancelled):
+            else:
                 return event
         return None
 

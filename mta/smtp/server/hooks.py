@@ -1,7 +1,7 @@
 """aiosmtpd's contract with handlers: sessions, envelopes, and the hook for each event of the dialogue.
 
 A handler written for aiosmtpd that uses only the hooks (`handle_EHLO`, `HELO`, `MAIL`, `RCPT`, `DATA`, `RSET`, `NOOP`,
-`VRFY`, `QUIT`, `STARTTLS`, `handle_exception`, `auth_<MECHANISM>`), `server.hostname` and `server.loop` runs unchanged.
+`VRFY`, `QUIT`, `STARTTLS`, `handle_exception`), `server.hostname` and `server.loop` runs unchanged.
 Only `handle_CONTENT(server, session, envelope)` is ours, called at DATA before the content comes: None or a refusal.
 Not here: bytes, time and TLS (mta.smtp.server.connection), this product's handler (mta.handler).
 """
@@ -16,11 +16,10 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 from aiosmtpd.smtp import MISSING, AuthResult, Envelope, LoginPassword, Session
 
-from mta.smtp.engine import replies, sasl
+from mta.smtp.engine import replies
 from mta.smtp.engine.delivered_replies import DeliveredReplies
 from mta.smtp.engine.dialogue import Dialogue
 from mta.smtp.engine.events import (
-    Auth,
     ContentReceived,
     Data,
     Event,
@@ -147,20 +146,9 @@ class Hooks:
         self.handler = handler
         self.authenticator = authenticator
         self.log = log
-        names = [name for name in dir(handler) if name.startswith(("handle_", "auth_"))]
         self.by_name: dict[str, Callable[..., Any]] = {
-            name.removeprefix("handle_"): getattr(handler, name) for name in names if name.startswith("handle_")
+            name.removeprefix("handle_"): getattr(handler, name) for name in dir(handler) if name.startswith("handle_")
         }
-        self.auth_methods: dict[str, Callable[..., Any]] = {
-            _mechanism_name(name, method): method
-            for name in names
-            if name.startswith("auth_") and callable(method := getattr(handler, name))
-        }
-        own = sasl.MECHANISMS if authenticator is not None else frozenset[str]()
-        self.mechanisms = tuple(sorted({*own, *self.auth_methods}))
-        # Before aiosmtpd 1.3 the hook had no list of lines.
-        ehlo = self.by_name.get("EHLO")
-        self.ehlo_takes_lines = ehlo is None or len(inspect.signature(ehlo).parameters) > 4
         may_wait = {name for name, hook in self.by_name.items() if not getattr(hook, "eager", False)}
         if "exception" in may_wait:
             may_wait = set(self.by_name)
@@ -235,10 +223,8 @@ async def _hello(server: Server, event: Hello) -> Any:
     lines = server.dialogue.ehlo_lines()
     if not event.extended:
         status = await _ask(server, "HELO", event.name)
-    elif server.hooks.ehlo_takes_lines:
-        status = await _ask(server, "EHLO", event.name, lines)
     else:
-        status = [*lines[:-1], str(await _ask(server, "EHLO", event.name))]
+        status = await _ask(server, "EHLO", event.name, lines)
     if status is MISSING:
         session.host_name = event.name
         return lines if event.extended else f"250 {server.hostname}"
@@ -329,19 +315,10 @@ async def _login(server: Server, event: Login) -> Any:
     return _authenticated(server, result, event.mechanism, event.login)
 
 
-async def _auth(server: Server, event: Auth) -> Any:
-    arguments = [event.mechanism] if event.initial is None else [event.mechanism, event.initial]
-    result = await server.hooks.auth_methods[event.mechanism](server, arguments)
-    return _authenticated(server, result, event.mechanism, b"")
-
-
-def _authenticated(server: Server, result: Any, mechanism: str, login: bytes) -> Status | None:
-    """Apply the result of an AUTH, in aiosmtpd's new form (AuthResult) or its old one; None if already answered."""
+def _authenticated(server: Server, result: AuthResult, mechanism: str, login: bytes) -> Status | None:
+    """Apply the result of an AUTH; None if already answered."""
     if not server.dialogue.awaiting_reply:
         return None
-    if not isinstance(result, AuthResult):
-        failed = result is None or result is MISSING or result is False
-        result = AuthResult(success=not failed, auth_data=None if failed else result)
     session = server.session
     facts = {
         "user": for_log(login.decode("utf-8", "replace")) or "-",
@@ -372,7 +349,6 @@ _SERVERS: Final[Mapping[type[Event], Callable[[Any, Any], Awaitable[Any]]]] = Ma
         Verify: _verify,
         Quit: _quit,
         Login: _login,
-        Auth: _auth,
     }
 )
 
@@ -380,9 +356,3 @@ _SERVERS: Final[Mapping[type[Event], Callable[[Any, Any], Awaitable[Any]]]] = Ma
 def for_log(text: str) -> str:
     """Return a peer's text as one bounded line of printable ASCII, the rest escaped."""
     return text[:_LOGGED].encode("unicode_escape").decode("ascii")[:_LOGGED]
-
-
-def _mechanism_name(name: str, method: Callable[..., Any]) -> str:
-    """Return the SASL name of an `auth_` method, from aiosmtpd's `auth_mechanism` decorator or its spelling."""
-    given = getattr(method, "__auth_mechanism_name__", name.removeprefix("auth_").replace("__", "-"))
-    return str(given).upper()

@@ -6,10 +6,12 @@ handlers (mta.smtp.server.hooks), who may send (mta.identify), handling a mail (
 
 import asyncio
 import socket
+from collections.abc import Mapping
 
 import structlog
 
 from mta.smtp.engine.content import ContentRoom
+from mta.smtp.engine.sasl import MECHANISMS, MakeMechanism
 from mta.smtp.server.connection import ContextMaker, ServerSettings, Service, SmtpConnection
 from mta.smtp.server.hooks import (
     MISSING,
@@ -49,6 +51,7 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     contexts: ContextMaker | None = None,
     authenticator: Authenticator | None = None,
     room: ContentRoom | None = None,
+    mechanisms: Mapping[str, MakeMechanism] = MECHANISMS,
     log: structlog.stdlib.BoundLogger | None = None,
 ) -> Listener:
     """Listen on the running loop; end it with the listener's `close`.
@@ -58,7 +61,7 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     `room` bounds the memory of open contents; several listeners may share one.
     """
     hooks = Hooks(handler, authenticator, log or structlog.get_logger())
-    service = Service(settings, hooks, contexts, room)
+    service = Service(settings, hooks, contexts=contexts, room=room, mechanisms=mechanisms)
     listener = Listener(settings.connections, asyncio.get_running_loop())
     await listener.open(lambda: SmtpConnection(service, listener), host=host, port=port, sock=sock)
     return listener
