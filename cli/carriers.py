@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import structlog
@@ -34,6 +35,7 @@ from sms.settings import SettingProblem, Unencodable, parse_setting
 
 _TEXT = "Test of the SMS gateway."
 _SILENCE_SECONDS = 1.5
+R = TypeVar("R")
 
 
 @click.group()
@@ -108,10 +110,11 @@ def route(file: Path, customer: str, country: str | None, number: str) -> None:
     """Say which carrier takes a number, which come after it, and why; nothing is sent."""
     config = read_config(file)
     default = _default_country(file, customer) if customer else str(config.settings.get("default_country", ""))
-    parsed = _parse(number, default if country is None else _country(country))
-    routed = routes_of(config.carriers).explain(parsed, customer)
-    if isinstance(routed, Refused):
-        raise click.ClickException(routed.detail)
+    if country is not None:
+        given = _or_end(parse_setting("default_country", country))
+        default = given if isinstance(given, str) else ""
+    parsed = _or_end(parse_number(number, default))
+    routed = _or_end(routes_of(config.carriers).explain(parsed, customer))
     why = (
         f"prefix {routed.prefix}" if routed.prefix else "no carrier has a prefix of this number: those for all numbers"
     )
@@ -134,18 +137,13 @@ def _default_country(file: Path, customer: str) -> str:
         return layers.resolve(found.id, Origin.MAIL.value).settings.default_country
 
 
-def _country(text: str) -> str:
-    country = parse_setting("default_country", text)
-    if isinstance(country, SettingProblem):
-        raise click.ClickException(f"{country.given!r} is not {country.expected}")
-    return country if isinstance(country, str) else ""
-
-
-def _parse(number: str, country: str) -> MobileNumber:
-    parsed = parse_number(number, country)
-    if isinstance(parsed, Refused):
-        raise click.ClickException(parsed.detail)
-    return parsed
+def _or_end(answer: R | Refused | SettingProblem) -> R:
+    """Return an answer; a refusal and a wrong value end the command with what is wrong."""
+    if isinstance(answer, Refused):
+        raise click.ClickException(answer.detail)
+    if isinstance(answer, SettingProblem):
+        raise click.ClickException(f"{answer.given!r} is not {answer.expected}")
+    return answer
 
 
 @carrier.command("test")
@@ -168,39 +166,26 @@ def test_one(  # noqa: PLR0913, PLR0917 - the options of the command
 ) -> None:
     """Bind to a carrier, send one SMS that it will bill, and show its answer and receipt."""
     config = read_config(file)
-    parsed = _parse(number, "")
+    parsed = _or_end(parse_number(number, ""))
     if name is None:
-        routed = routes_of(config.carriers).explain(parsed)
-        if isinstance(routed, Refused):
-            raise click.ClickException(routed.detail)
-        name = routed.carriers[0]
+        name = _or_end(routes_of(config.carriers).explain(parsed)).carriers[0]
     options = _find(config, name)
     if options.kind is CarrierKind.SANDBOX:
         raise click.ClickException(
             f"{name} is the sandbox carrier: it lives inside the gateway; send it a mail instead"
         )
-    encoded = encode_text(
-        text,
-        coding=Alphabet.GSM7,
-        unencodable=Unencodable.SWITCH,
-        max_parts=1,
-        lacking=options.dialect.lacking,
+    lacking = options.dialect.lacking
+    encoded = _or_end(
+        encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=1, lacking=lacking)
     )
-    if isinstance(encoded, Refused):
-        raise click.ClickException(encoded.detail)
     if encoded.cut:
         raise click.ClickException("the text is longer than one SMS, which is all that a test sends")
     # What the log would say is said below, in one sentence.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    if not asyncio.run(_try(options, _part(parsed, encoded, _sender(sender)), wait)):
+    shown = _or_end(parse_setting("sender_id", sender))
+    part = _part(parsed, encoded, shown if isinstance(shown, SenderId) else None)
+    if not asyncio.run(_try(options, part, wait)):
         sys.exit(1)
-
-
-def _sender(text: str) -> SenderId | None:
-    sender = parse_setting("sender_id", text)
-    if isinstance(sender, SettingProblem):
-        raise click.ClickException(f"{sender.given!r} is not {sender.expected}")
-    return sender if isinstance(sender, SenderId) else None
 
 
 def _part(number: MobileNumber, encoded: EncodedText, sender: SenderId | None) -> PartToSubmit:
