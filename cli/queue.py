@@ -16,27 +16,35 @@ import click
 from cli.context import config_option, opened
 from gateway.admin.views import spoken_value
 from gateway.cancel import cancel_now
+from gateway.postmaster import unpack
 from sms.lifecycle import MessageState
 from sms.message import MailOrigin, ReceiptState
 from sms.number import mask_number
+from sms.outbox import OutboxState
 from sms.report import ReportedMessage
 from store.dropped import TracedDrop, find_dropped
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
 from store.inbox import count_fragments
-from store.postmaster import ListedForward, find_content, list_forwards
+from store.outbox_views import (
+    ListedForward,
+    TracedNotice,
+    WaitingNotice,
+    find_content,
+    list_forwards,
+    list_notices,
+    trace_notice,
+)
 from store.queue import (
     Drop,
     Found,
     Release,
     WaitingMessage,
-    WaitingNotice,
-    drop_notices,
+    drop,
     find_waiting,
     flush,
     hold,
     list_messages,
-    list_notices,
     release,
 )
 from store.results import Cancel, ResultStore, Rules
@@ -116,7 +124,9 @@ def _is_scheduled(message: WaitingMessage, now: datetime) -> bool:
 
 
 def _notice_line(notice: WaitingNotice) -> str:
-    line = f"{notice.notice_id}  {notice.job_id}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  "
+    line = (
+        f"{notice.notice_id}  {notice.job_id or '-'}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  "
+    )
     line += f"by {notice.channel} to {notice.recipient}"
     return line + _tries(notice.attempts, notice.reason, notice.problem)
 
@@ -161,7 +171,7 @@ def delete(file: str, names: tuple[str, ...]) -> None:
         progress = ResultStore(keys, Rules())
         for name in names:
             found = _found(database.read_now(partial(find_waiting, name=name)), name)
-            dropped = database.write_now(drop_notices, Drop(found=found, now=_now()))
+            dropped = database.write_now(drop, Drop(found=found, now=_now()))
             cancelled = database.write_now(progress.cancel, Cancel(message_keys=found.messages, now=_now()))
             done = f"{_count(cancelled, 'message')} cancelled, {_count(dropped, 'notice')} dropped"
             click.echo(f"{name}: {done}")
@@ -193,13 +203,14 @@ def postmaster(file: str, name: str | None, limit: int) -> None:
         content = database.read_now(partial(find_content, name=name))
     if not content:
         raise click.ClickException(f"{name}: there is no mail of this id whose content is kept")
-    click.echo(content, nl=False)
+    click.echo(unpack(content), nl=False)
 
 
 def _forward_line(mail: ListedForward) -> str:
     due = f" due {_when(mail.due_at)}" if mail.state == "queued" else ""
     line = f"{mail.mail_id}  {_when(mail.received_at)}  from {mail.client} ({mail.helo or '-'})  {mail.octets} octets  "
-    return line + f"{mail.state}{due}  {_count(mail.attempts, 'attempt')}  {mail.last_reply or '-'}"
+    state = "forwarded" if mail.state == OutboxState.SENT else mail.state
+    return line + f"{state}{due}  {_count(mail.attempts, 'attempt')}  {mail.last_reply or '-'}"
 
 
 def _found(found: Found, name: str) -> Found:
@@ -232,7 +243,8 @@ def cancel_job(file: str, name: str) -> None:
 def status(file: str, job: str, *, as_json: bool) -> None:
     """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.
 
-    The id of a message or a notice stands for its job. Of a mail that was dropped: what it was, by which field.
+    The id of a message or a notice stands for its job. Of an alert or a mail to the postmaster: its attempts. Of a mail
+    that was dropped: what it was, by which field.
     """
     _print_trace(file, job, as_json=as_json)
 
@@ -245,15 +257,24 @@ def _print_trace(file: str, name: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(trace), default=_plain, indent=2, ensure_ascii=False))
         return
-    for line in trace_lines(trace) if isinstance(trace, Trace) else _dropped_lines(trace):
+    match trace:
+        case Trace():
+            lines = trace_lines(trace)
+        case TracedNotice():
+            lines = _traced_notice_lines(trace)
+        case TracedDrop():
+            lines = _dropped_lines(trace)
+    for line in lines:
         click.echo(line)
 
 
-def _find_trace(tx: Transaction, *, name: str) -> Trace | TracedDrop | None:
+def _find_trace(tx: Transaction, *, name: str) -> Trace | TracedNotice | TracedDrop | None:
     """Return what is remembered under an id; a Message-ID may be given without its angle brackets."""
     for spelled in (name, f"<{name}>") if "@" in name and not name.startswith("<") else (name,):
         key = find_job(tx, spelled)
-        found = find_dropped(tx, name=spelled) if key is None else load_trace(tx, key)
+        if key is not None:
+            return load_trace(tx, key)
+        found = trace_notice(tx, spelled) or find_dropped(tx, name=spelled)
         if found is not None:
             return found
     return None
@@ -288,15 +309,21 @@ def trace_lines(trace: Trace) -> list[str]:
     for message in report.messages:
         lines += _message_lines(message, trace)
     for notice in trace.notices:
-        problem = f", {notice.problem}" if notice.problem else ""
-        what = f"{notice.kind} by {notice.channel} to {notice.recipient}"
-        lines.append(f"Notice {notice.public_id}: {what}: {notice.state}{problem}")
-        lines += [
+        lines += _traced_notice_lines(notice)
+    return lines
+
+
+def _traced_notice_lines(notice: TracedNotice) -> list[str]:
+    problem = f", {notice.problem}" if notice.problem else ""
+    what = f"{notice.kind} by {notice.channel} to {notice.recipient}"
+    return [
+        f"Notice {notice.public_id}: {what}: {notice.state}{problem}",
+        *(
             f"  {_when(attempt.at)} {attempt.outcome} {attempt.host} {attempt.address} tls={attempt.tls or 'none'}"
             f" policy={attempt.policy or '-'} reply={attempt.reply or '-'}"
             for attempt in notice.attempts
-        ]
-    return lines
+        ),
+    ]
 
 
 def _dropped_lines(dropped: TracedDrop) -> list[str]:

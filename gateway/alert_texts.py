@@ -9,12 +9,12 @@ from gateway.alerts import Alert
 from gateway.ports import TlsAlarm
 from gateway.worker import Trouble
 from sms.outcome import ProblemCode
-from store.outbox import NoticeEnd, TakenNotice
+from store.outbox import Ended, Taken
 
 _REPEATED_QUIET = timedelta(hours=6)
 
 
-def status_mail_given_up(taken: TakenNotice, end: NoticeEnd) -> Alert:
+def status_mail_given_up(taken: Taken, end: Ended) -> Alert:
     """Return the alert of a status mail that nobody got: it had a null sender."""
     domain = taken.recipient.rpartition("@")[2]
     return Alert(
@@ -27,7 +27,7 @@ def status_mail_given_up(taken: TakenNotice, end: NoticeEnd) -> Alert:
     )
 
 
-def push_given_up(taken: TakenNotice, end: NoticeEnd) -> Alert:
+def push_given_up(taken: Taken, end: Ended) -> Alert:
     """Return the alert of a push that no application took."""
     return Alert(
         topic=f"push-given-up:{end.host}",

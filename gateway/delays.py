@@ -38,7 +38,7 @@ class Delays:
         self._clock = clock
         self._notices_written = notices_written
         self._since = DelayCursor()
-        self._worker = Worker("delays", self._look, look_every=_LOOK_EVERY)
+        self._worker = Worker("delays", self.step, look_every=_LOOK_EVERY)
 
     def start(self) -> None:
         """Begin to look."""
@@ -49,7 +49,8 @@ class Delays:
         """End."""
         await self._worker.stop()
 
-    async def _look(self) -> bool:
+    async def step(self) -> bool:
+        """Tell of the next jobs that take long; returns whether there may be more."""
         now = self._clock.now()
         until = to_stored(now - self._after)
         late = await self._database.read(partial(find_late, since=self._since, until=until))

@@ -14,9 +14,9 @@ from typing import Final
 import structlog
 
 from gateway.health import Health, HealthRules
-from gateway.held import LOOK_EVERY, Held
 from gateway.ports import Carrier, Clock
 from gateway.routing import SEPARATOR, CarrierRoutes
+from gateway.taking import LOOK_EVERY, Taking
 from gateway.worker import Worker
 from sms.number import MobileNumber
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
@@ -69,7 +69,8 @@ class Dispatch:
         self._monotonic = monotonic
         self._health = dict.fromkeys(self._carriers, Health())
         self._answers: list[CarrierAnswer] = []
-        self._held = Held()
+        self._taking = Taking()
+        self._held: dict[int, int] = {}  # the parts that were taken and have no settled answer, each with its message
         self._feeders = {
             name: Worker(f"feed-{name}", self._feeder(carrier), look_every=_LOOK_EVERY)
             for name, carrier in self._carriers.items()
@@ -180,9 +181,9 @@ class Dispatch:
                 whole_texts=self._routes.takes_whole_texts(carrier.name),
             )
             try:
-                async with self._held.taking():
+                async with self._taking.under_way():
                     parts = await self._database.write(self._outbound.take, take)
-                    self._held.hold((part.part_key, part.message_key) for part in parts)
+                    self._held |= {part.part_key: part.message_key for part in parts}
             except Exception:
                 self._giver.kick()  # it may be committed all the same
                 raise
@@ -194,7 +195,8 @@ class Dispatch:
 
     async def give_back(self) -> bool:
         """Queue again what this process took and does not hold: no link was given it."""
-        async with self._held.at_rest() as held:
+        async with self._taking.at_rest():
+            held = frozenset(self._held.values())
             request = Recovery(owner=self._owner, held=held, now=to_stored(self._clock.now()))
             given_back = await self._database.write(self._progress.recover, request)
         if given_back.parts:
@@ -241,7 +243,8 @@ class Dispatch:
             # What a carrier accepted must not be forgotten: it stays here until the database takes it.
             self._answers = answers + self._answers
             raise
-        self._held.let_go(answer.part_key for answer in answers)
+        for answer in answers:
+            self._held.pop(answer.part_key, None)
         self._tell(answers, progress)
         return True
 

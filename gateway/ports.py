@@ -63,9 +63,10 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailAttempt:
-    """What one attempt to deliver a notice, by mail or by push, came to; the trace that «status» and the log show.
+    """What one attempt to deliver something, by mail or by push, came to; the trace that «status» and the log show.
 
     `tls` is protocol version and cipher, empty in clear; `policy` is the level demanded and where it came from.
+    `called` is false where nobody was called, as when the destination rests: that is no attempt, and a `Retry`.
     """
 
     outcome: Outcome
@@ -74,16 +75,7 @@ class MailAttempt:
     tls: str = ""
     policy: str = ""
     reply: str = ""
-
-
-class NoticeSender(Protocol):
-    """A way to tell a notice to its recipient, once per call; there is one for each `sms.report.Channel`."""
-
-    async def send(self, notice: Notice) -> MailAttempt | None:
-        """Compose, sign and deliver; None where this event is not to be told (RFC 3461 §4.1: NOTIFY=NEVER).
-
-        Never raises for what a peer or a network does.
-        """
+    called: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +83,37 @@ class Alarm:
     """Something that the administrator should know, as a mail says it; `identity` is the same at every attempt."""
 
     identity: str
+    recipient: str
     subject: str
     text: str
 
 
-class AlarmSender(Protocol):
-    """A way to tell the administrator."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostmasterMail:
+    """A mail to the postmaster as it is forwarded; `identity` is the same at every attempt."""
 
-    async def send_alarm(self, alarm: Alarm) -> MailAttempt:
-        """Compose, sign and deliver; never raises for what a peer or a network does."""
+    identity: str
+    recipient: str
+    sender: str
+    recipients: str
+    client: str
+    helo: str
+    received_at: datetime
+    content: bytes
+
+
+Item = Notice | Alarm | PostmasterMail
+"""What the outbox gives to a sender."""
+
+
+class ItemSender(Protocol):
+    """A way to its recipient, once per call; there is one for each `sms.report.Channel`."""
+
+    async def send(self, item: Item) -> MailAttempt | None:
+        """Compose, sign and deliver; None where this event is not to be told (RFC 3461 §4.1: NOTIFY=NEVER).
+
+        Never raises for what a peer or a network does.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

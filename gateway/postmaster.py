@@ -1,35 +1,33 @@
-"""Mail to the postmaster: kept within bounds before it is answered, then forwarded to the operator's mailbox.
+"""Mail to the postmaster: kept within bounds before it is answered, as a row of the outbox to the operator's mailbox.
 
 RFC 5321 §4.5.1 wants it taken from everybody, so nobody has proven who he is: every bound counts for all, and nothing
 is ever sent back to a sender, whose address may be somebody else's. The bounds of an hour are of one process. Not here:
-which addresses these are and what a loop is (mta.postmaster), how the mail looks (mta.sending.forward) and travels
-(mta.sending.deliver).
+which addresses these are and what a loop is (mta.postmaster), when it is forwarded (gateway.outbox) and how it looks
+(mta.sending.forward).
 """
 
 import asyncio
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Protocol
+from typing import Final
 
 import structlog
 
-from gateway.notify import NextAttempt, is_given_up
-from gateway.ports import Clock, MailAttempt
-from gateway.worker import Worker
-from sms.outcome import Done, Outcome, Refusal, Refused, Unknown
+from gateway.ports import Clock
+from sms.outcome import Refusal, Refused
 from store.engine.database import Database
-from store.engine.keys import Keys, to_instant, to_stored
-from store.postmaster import ForwardEnd, NewForward, PostmasterStore, TakeForward, TakenForward, mail_id, pack
+from store.engine.keys import to_stored
+from store.outbox import NewRow, Outbox
 
 log = structlog.get_logger()
 
-_LOOK_EVERY = 5.0
+POSTMASTER: Final = "postmaster"
 _HOUR = 3600.0
-_REPLY = 300
+_LARGE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,76 +55,35 @@ class NewPostmasterMail:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostmasterMail:
-    """A kept mail as it is forwarded; `identity` is the same at every attempt."""
-
-    identity: str
-    sender: str
-    recipients: str
-    client: str
-    helo: str
-    received_at: datetime
-    content: bytes
-
-
-class PostmasterSender(Protocol):
-    """A way to the operator's mailbox."""
-
-    async def send_forward(self, mail: PostmasterMail) -> MailAttempt:
-        """Compose, sign and deliver; never raises for what a peer or a network does."""
-
-
 class Postmaster:
-    """Keeps mail to the postmaster and forwards it, one at a time; without a sender it takes none.
+    """Keeps mail to the postmaster; without an `address` to forward it to it takes none.
 
-    `owner` names this process, as its lease does.
+    `written` is called when there is one to forward.
     """
 
     def __init__(  # noqa: PLR0913 - every collaborator by name
         self,
         *,
         database: Database,
-        keys: Keys,
-        sender: PostmasterSender | None,
-        next_attempt: NextAttempt,
+        outbox: Outbox,
+        address: str,
         clock: Clock,
-        owner: str,
+        written: Callable[[], None],
         bounds: PostmasterBounds | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.bounds = bounds or PostmasterBounds()
         self._database = database
-        self._store = PostmasterStore(keys)
-        self._sender = sender
-        self._next_attempt = next_attempt
+        self._outbox = outbox
+        self._address = address
         self._clock = clock
-        self._owner = owner
+        self._written = written
         self._monotonic = monotonic
         self._lately: deque[tuple[float, str]] = deque()
-        self._sending: asyncio.Task[ForwardEnd] | None = None
-        self._stopping = False
-        self._worker = Worker("postmaster", self._step, look_every=_LOOK_EVERY)
-
-    async def recover(self) -> int:
-        """Queue again what an earlier process was forwarding when it ended; returns how many."""
-        return await self._database.write(self._store.recover, to_stored(self._clock.now()))
-
-    def start(self) -> None:
-        """Begin to forward."""
-        if self._sender is not None:
-            self._worker.start()
-
-    async def stop(self) -> None:
-        """Leave what is being forwarded for the next start, which tries it at once."""
-        self._stopping = True
-        if self._sending is not None:
-            self._sending.cancel()
-        await self._worker.stop()
 
     def refuse(self, client: str) -> Refused | None:
         """Return why no mail is taken from this client now, None where one is."""
-        if self._sender is None:
+        if not self._address:
             return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="This gateway's operator has named no postmaster.")
         now, network = self._monotonic(), network_of(client)
         while self._lately and self._lately[0][0] <= now - _HOUR:
@@ -145,83 +102,39 @@ class Postmaster:
 
     async def keep(self, mail: NewPostmasterMail) -> str | Refused:
         """Return the id of a mail that is committed, or why it is not kept; `admit` was asked before it came."""
-        key = await self._database.write(
-            self._store.add,
-            NewForward(
-                sender=mail.sender,
-                recipients=" ".join(mail.recipients),
-                client=mail.client,
-                helo=mail.helo,
-                packed=await asyncio.to_thread(pack, mail.content),
-                now=to_stored(self._clock.now()),
-                most=self.bounds.waiting,
-            ),
+        content, octets = await asyncio.to_thread(pack, mail.content), len(mail.content)
+        row = NewRow(
+            kind=POSTMASTER,
+            prefix="P",
+            recipient=self._address,
+            now=to_stored(self._clock.now()),
+            about={
+                "sender": mail.sender,
+                "recipients": " ".join(mail.recipients),
+                "client": mail.client,
+                "helo": mail.helo,
+                "octets": octets,
+            },
+            content=content,
+            most=self.bounds.waiting,
         )
-        if key is None:
+        identity = await self._database.write(self._outbox.add, row)
+        if identity is None:
             log.error("postmaster_mail_has_no_room", peer=mail.client, waiting=self.bounds.waiting)
             return Refused(refusal=Refusal.NO_STORAGE)
-        log.info("postmaster_mail_received", mail=mail_id(key), peer=mail.client, octets=len(mail.content))
-        self._worker.kick()
-        return mail_id(key)
+        log.info("postmaster_mail_received", mail=identity, peer=mail.client, octets=octets)
+        self._written()
+        return identity
 
-    async def _step(self) -> bool:
-        request = TakeForward(owner=self._owner, now=to_stored(self._clock.now()))
-        taken = await self._database.write(self._store.take, request)
-        if taken is None:
-            return False
-        self._sending = asyncio.get_running_loop().create_task(self._send(taken))
-        if self._stopping:  # while it was taken
-            self._sending.cancel()
-        await asyncio.wait({self._sending})
-        if self._sending.cancelled():
-            again = self._end(taken, "queued", reply="", due_at=to_stored(self._clock.now()))
-            await self._database.write(self._store.end, again)
-            return False
-        end = self._sending.result()
-        await self._database.write(self._store.end, end)
-        facts = {"mail": mail_id(taken.key), "attempt": taken.attempt, "reply": end.last_reply}
-        if end.state == "forwarded":
-            log.info("postmaster_mail_forwarded", **facts)
-        elif end.state == "failed":
-            log.error("postmaster_mail_given_up", **facts)
-        else:
-            log.warning("postmaster_mail_waits", **facts)
-        return True
 
-    async def _send(self, taken: TakenForward) -> ForwardEnd:
-        assert self._sender is not None
-        mail = PostmasterMail(
-            identity=mail_id(taken.key),
-            sender=taken.sender,
-            recipients=taken.recipients,
-            client=taken.client,
-            helo=taken.helo,
-            received_at=to_instant(taken.received_at),
-            content=taken.content,
-        )
-        outcome: Outcome | None = None
-        try:
-            attempt = await self._sender.send_forward(mail)
-        except Exception as error:
-            log.exception("postmaster_mail_broke", mail=mail.identity, cause=f"{type(error).__name__}: {error}"[:300])
-            reply = "The gateway could not make or send this mail."
-        else:
-            outcome = attempt.outcome
-            if isinstance(outcome, Done):
-                return self._end(taken, "forwarded", reply=attempt.reply)
-            problem = outcome.problem
-            reply = problem.text if isinstance(outcome, Unknown) else attempt.reply or problem.cause or problem.text
-        due = None
-        if not is_given_up(outcome, taken.unanswered):
-            due = self._next_attempt(taken.attempt, to_instant(taken.received_at), self._clock.now())
-        end = self._end(taken, "failed" if due is None else "queued", reply=reply, due_at=to_stored(due) if due else 0)
-        return replace(end, unanswered=isinstance(outcome, Unknown))
+def pack(raw: bytes) -> bytes:
+    """Return a mail as it is stored, its first octet says how: one over 64 KiB is compressed, which may take long."""
+    return b"z" + zlib.compress(raw) if len(raw) > _LARGE else b"=" + raw
 
-    def _end(self, taken: TakenForward, state: str, *, reply: str, due_at: int = 0) -> ForwardEnd:
-        now = to_stored(self._clock.now())
-        return ForwardEnd(
-            key=taken.key, attempt=taken.attempt, state=state, now=now, due_at=due_at, last_reply=reply[:_REPLY]
-        )
+
+def unpack(stored: bytes) -> bytes:
+    """Return the octets of a mail that `pack` returned."""
+    return zlib.decompress(stored[1:]) if stored[:1] == b"z" else stored[1:]
 
 
 def network_of(client: str) -> str:

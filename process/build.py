@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from random import random
 from typing import Any
 
 from config.carriers import CarrierKind
@@ -17,17 +18,18 @@ from gateway.cancel import Cancelling
 from gateway.delays import Delays
 from gateway.dispatch import Dispatch
 from gateway.lease import NodeLeaseKeeper
-from gateway.notify import Notify
+from gateway.outbox import ChannelRules, OutboxLoop
 from gateway.ports import CarrierEvents
 from gateway.query_carrier import Asking
 from gateway.receive import Receive
 from gateway.track import Track
 from gateway.worker import Trouble
 from mta.postmaster import PostmasterDoor
+from mta.sending.connections import PoolLimits
 from process.accept_path import AcceptPath
 from process.carriers import PlayedCentre, build_clients, unite_of
 from process.listeners import build_listeners
-from process.mail_out import MailOut, build_mail_out, mail_ladder, schedule_by
+from process.mail_out import MailOut, build_mail_out, mail_ladder
 from process.push import PUSH_LADDER, build_push_sender
 from process.routes import rules_of
 from process.services import Service, Stage, service_of
@@ -66,7 +68,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     core = AcceptPath(config, database, accepted)
     owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
     telling = _build_telling(config, core, owner)
-    carrying = _build_carrying(config, core, owner, sandboxes, telling.notices_written)
+    carrying = _build_carrying(config, core, owner, sandboxes, telling.outbox.kick)
     mail_out, lost = telling.mail_out, asyncio.Event()
     listeners = build_listeners(
         config,
@@ -78,7 +80,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
 
     async def recover() -> None:
         await carrying.dispatch.recover()
-        await telling.recover()
+        await telling.outbox.recover()
 
     async def start_directory() -> None:
         await core.book.load()
@@ -108,7 +110,6 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         (Service(name="directory", start=start_directory, stop=lambda _: core.book.stop()),),
         lease,
         (mail_out.service,),
-        (service_of("alerts", mail_out.alerts), service_of("postmaster", mail_out.postmaster)),
         (Service(name="dispatch", start=start_dispatch, stop=lambda _: carrying.dispatch.stop()),),
         (
             service_of("track", carrying.track),
@@ -116,8 +117,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("delays", telling.delays),
         ),
         (
-            Service(name="notify", start=telling.notify.start, stop=telling.notify.stop),
-            Service(name="push", start=telling.push.start, stop=telling.push.stop),
+            Service(name="outbox", start=telling.outbox.start, stop=telling.outbox.stop),
             service_of("asking", carrying.asking),
             Service(name="carriers", start=connect, stop=carrying.stop),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
@@ -136,55 +136,48 @@ class _Telling:
     """What tells senders, applications and the operator what became of an SMS or of a mail."""
 
     mail_out: MailOut
-    notify: Notify
-    push: Notify
+    outbox: OutboxLoop
     delays: Delays
-    notices_written: Callable[[], None]
-
-    async def recover(self) -> None:
-        """Queue again what dead processes were telling."""
-        await self.notify.recover()
-        await self.mail_out.postmaster.recover()
 
 
 def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
-    def notices_written() -> None:
-        notify.kick()
-        push.kick()
+    def written() -> None:
+        loop.kick()
 
     database, clock = core.database, core.clock
     outbox = Outbox(core.keys)
-    mail_out = build_mail_out(config, database, core.keys, clock, owner=owner)
+    mail_out = build_mail_out(config, database, outbox, clock, written=written)
     alert = mail_out.alerts.raise_alert
-    notify = Notify(
-        database=database,
-        outbox=outbox,
+    mail = ChannelRules(
         sender=mail_out.notifier,
-        next_attempt=schedule_by(mail_ladder(config)),
-        clock=clock,
-        owner=owner,
-        most_at_once=config.mail.connections,
+        ladder=mail_ladder(config),
+        most=config.mail.connections,
+        each=PoolLimits().connections,
         given_up=lambda taken, end: alert(alert_texts.status_mail_given_up(taken, end)),
     )
-    push = Notify(
+    push = ChannelRules(
+        sender=build_push_sender(config, database, clock, mail_out.large_reports),
+        ladder=PUSH_LADDER,
+        most=config.push.connections,
+        each=config.push.connections,
+        given_up=lambda taken, end: alert(alert_texts.push_given_up(taken, end)),
+    )
+    loop = OutboxLoop(
         database=database,
         outbox=outbox,
-        sender=build_push_sender(config, database, clock, mail_out.large_reports),
-        next_attempt=schedule_by(PUSH_LADDER),
+        channels={Channel.MAIL: mail, Channel.PUSH: push},
         clock=clock,
         owner=owner,
-        channel=Channel.PUSH,
-        most_at_once=config.push.connections,
-        given_up=lambda taken, end: alert(alert_texts.push_given_up(taken, end)),
+        chance=random,
     )
     delays = Delays(
         database=database,
         keys=core.keys,
         after=config.mail.delay_after,
         clock=clock,
-        notices_written=notices_written,
+        notices_written=written,
     )
-    return _Telling(mail_out=mail_out, notify=notify, push=push, delays=delays, notices_written=notices_written)
+    return _Telling(mail_out=mail_out, outbox=loop, delays=delays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import random
 
 from config.mail import MailRoute
 from config.model import Config
 from gateway import alert_texts
 from gateway.alerts import Alert, Alerts
 from gateway.mail_rules import MailRules, StoredStsCache
-from gateway.notify import NextAttempt
 from gateway.ports import Clock, TlsAlarm
 from gateway.postmaster import Postmaster
 from gateway.report_pool import LargeReports
@@ -22,7 +20,7 @@ from process.services import Service
 from process.signers import load_signers
 from sms.retry import Ladder
 from store.engine.database import Database
-from store.engine.keys import Keys
+from store.outbox import Outbox
 from templates.confined import ConfinedTemplates
 from templates.render import Renderer
 from tls.contexts import ClientCertificate, ClientContexts, ClientRole
@@ -126,8 +124,13 @@ class MailOut:
     service: Service
 
 
-def build_mail_out(config: Config, database: Database, keys: Keys, clock: Clock, *, owner: str) -> MailOut:
-    """Return mail out as the operator's file describes it. Raises UnusableKeyError for a key that can't sign."""
+def build_mail_out(
+    config: Config, database: Database, outbox: Outbox, clock: Clock, *, written: Callable[[], None]
+) -> MailOut:
+    """Return mail out as the operator's file describes it; `written` is called for each row of the outbox.
+
+    Raises UnusableKeyError for a key that can't sign.
+    """
 
     def tell_damaged(cause: str) -> None:
         alerts.raise_alert(alert_texts.rules_unreadable(cause))
@@ -161,16 +164,9 @@ def build_mail_out(config: Config, database: Database, keys: Keys, clock: Clock,
         clock=clock,
         rules=rules,
         alarm=raise_alert,
-        admin_address=config.mail.admin_address or "",
-        postmaster=config.postmaster,
     )
-    due = schedule_by(mail_ladder(config))
     alerts = Alerts(
-        database=database,
-        keys=keys,
-        sender=notifier if config.mail.admin_address else None,
-        next_attempt=due,
-        clock=clock,
+        database=database, outbox=outbox, address=config.mail.admin_address or "", clock=clock, written=written
     )
 
     async def start() -> None:
@@ -178,6 +174,7 @@ def build_mail_out(config: Config, database: Database, keys: Keys, clock: Clock,
         rules.start()
 
     async def stop(_grace: float) -> None:
+        await alerts.stop()
         await rules.stop()
         notifier.close()
         large_reports.close()
@@ -188,12 +185,7 @@ def build_mail_out(config: Config, database: Database, keys: Keys, clock: Clock,
         notifier=notifier,
         alerts=alerts,
         postmaster=Postmaster(
-            database=database,
-            keys=keys,
-            sender=notifier if config.postmaster else None,
-            next_attempt=due,
-            clock=clock,
-            owner=owner,
+            database=database, outbox=outbox, address=config.postmaster, clock=clock, written=written
         ),
         large_reports=large_reports,
         service=Service(name="mail-out", start=start, stop=stop),
@@ -222,8 +214,3 @@ def _route(options: MailRoute) -> Route:
 def mail_ladder(config: Config) -> Ladder:
     """Return the operator's waits for mail out (RFC 5321 §4.5.4.1)."""
     return Ladder(waits=config.mail.retry_after, least=0.9, most=1.1, expire_after=config.mail.expire_after)
-
-
-def schedule_by(ladder: Ladder) -> NextAttempt:
-    """Return what says when the next attempt is due."""
-    return lambda attempt, began_at, now: ladder.next_at(attempt, began_at, now, random())  # noqa: S311 - spreads retries

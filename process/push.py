@@ -5,10 +5,9 @@ from datetime import timedelta
 
 from config.model import Config
 from gateway.admin.push_keys import PushKeys
-from gateway.ports import Clock, MailAttempt, NoticeSender
+from gateway.ports import Clock, Item, ItemSender, MailAttempt
 from gateway.report_pool import LargeReports
 from process.mail_out import PRIVATE, build_resolver
-from sms.report import Notice
 from sms.retry import Ladder
 from store.engine.database import Database
 from tls.contexts import ClientContexts, ClientRole
@@ -24,23 +23,23 @@ PUSH_LADDER = Ladder(
 
 
 class SenderAtFirstPush:
-    """Fulfils gateway.ports.NoticeSender with one that is built when there is something to send."""
+    """Fulfils gateway.ports.ItemSender with one that is built when there is something to send."""
 
-    def __init__(self, build: Callable[[], NoticeSender]) -> None:
+    def __init__(self, build: Callable[[], ItemSender]) -> None:
         self._build = build
-        self._sender: NoticeSender | None = None
+        self._sender: ItemSender | None = None
 
-    async def send(self, notice: Notice) -> MailAttempt | None:
+    async def send(self, item: Item) -> MailAttempt | None:
         """Make one attempt."""
         if self._sender is None:
             self._sender = self._build()
-        return await self._sender.send(notice)
+        return await self._sender.send(item)
 
 
-def build_push_sender(config: Config, database: Database, clock: Clock, large: LargeReports) -> NoticeSender:
+def build_push_sender(config: Config, database: Database, clock: Clock, large: LargeReports) -> ItemSender:
     """Return what sends pushes as the operator's file says."""
 
-    def build() -> NoticeSender:
+    def build() -> ItemSender:
         from web.push import PushSender  # noqa: PLC0415  (httpx: 100 ms of a start that most gateways need not have)
 
         contexts = ClientContexts()

@@ -1,6 +1,6 @@
 """What is reported about a job: one frozen view for status mails, DSNs, the command line and applications.
 
-Not here: whether and when it is reported (gateway.notify), how it looks (templates, mta.sending.compose).
+Not here: whether and when it is reported (gateway.outbox), how it looks (templates, mta.sending.compose).
 """
 
 from collections.abc import Iterable, Mapping

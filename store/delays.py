@@ -12,7 +12,7 @@ from sms.report import Addressee, NoticeKind, addressees
 from sms.settings import StatusChannel, StatusReport
 from store.engine.database import Transaction
 from store.engine.keys import Keys
-from store.outbox import NOTICES, notice_row
+from store.outbox import OUTBOX, notice_row
 
 _PLACE = "delays_told_until"
 _MOST = 500
@@ -102,7 +102,7 @@ class DelayStore:
             if job.rule is not StatusReport.NEVER
             for way in job.ways
         ]
-        tx.insert(NOTICES, rows)
+        tx.insert(OUTBOX, rows)
         if jobs:
             place = DelayCursor(accepted_at=jobs[-1].accepted_at, key=jobs[-1].key)
             tx.execute("UPDATE meta SET value = ? WHERE name = ?", (f"{place.accepted_at} {place.key}", _PLACE))

@@ -18,7 +18,7 @@ from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, PublicIds, to_indexed, to_instant, to_stored
 from store.engine.statements import Insert, Update
 from store.leases import check_alive
-from store.outbox import NOTICES, notice_row
+from store.outbox import OUTBOX, notice_row
 from store.references import count_references, forget_references
 from store.serialise import end_of_blackout, freeze_blackouts, freeze_replaced
 from store.tables import JobRow, MessageRow, PartRow, SeenRow
@@ -136,7 +136,7 @@ class Outbound:
         tx.insert(_JOBS, rows.jobs)
         tx.insert(_MESSAGES, rows.messages)
         tx.insert(_PARTS, rows.parts)
-        tx.insert(NOTICES, rows.notices)
+        tx.insert(OUTBOX, rows.notices)
         tx.insert(_SEEN, rows.seen)
         return added
 

@@ -180,18 +180,18 @@ class ToldDomain:
 
 
 _TOLD = (
-    "SELECT lower(substr(n.recipient, {at}(n.recipient, '@') + 1)), j.customer,"
+    "SELECT n.destination, j.customer,"
     " sum(CASE WHEN n.state = 'sent' THEN 1 ELSE 0 END), sum(CASE WHEN n.state = 'sent' AND EXISTS"
-    " (SELECT 1 FROM notice_attempt a WHERE a.notice_key = n.key AND a.outcome = 'sent' AND a.tls = '')"
+    " (SELECT 1 FROM outbox_attempt a WHERE a.outbox_key = n.key AND a.outcome = 'sent' AND a.tls = '')"
     " THEN 1 ELSE 0 END), sum(CASE WHEN n.state IN ('queued', 'sending') THEN 1 ELSE 0 END)"
-    " FROM notice n JOIN job j ON j.key = n.job_key WHERE n.state <> 'skipped' AND n.channel = 'mail'"
+    " FROM outbox n JOIN job j ON j.key = n.job_key WHERE n.state <> 'skipped' AND n.channel = 'mail'"
     " GROUP BY 1, 2 ORDER BY 1, 2"
 )
 
 
 def told_domains(tx: Transaction) -> list[ToldDomain]:
     """Return every domain to which something was or is to be told, per customer."""
-    rows = tx.rows(_TOLD.format(at="strpos" if tx.postgresql else "instr"))
+    rows = tx.rows(_TOLD)
     return [
         ToldDomain(domain=row[0], customer=row[1], delivered=int(row[2]), in_clear=int(row[3]), waiting=int(row[4]))
         for row in rows

@@ -7,7 +7,7 @@ Instants are microseconds since 1970, UTC. Not here: notices and what came of th
 
 import peewee
 
-from store.tables import KeyedRow, StoredRow
+from store.tables import StoredRow
 
 
 class TlsRuleRow(StoredRow):
@@ -74,25 +74,3 @@ class MailGraphicRow(StoredRow):
     class Meta:
         table_name = "mail_graphic"
         primary_key = peewee.CompositeKey("customer_key", "name")
-
-
-class AlarmRow(KeyedRow):
-    """Something that the administrator is told by mail; `repeats` counts what came while its topic was quiet."""
-
-    topic = peewee.TextField()
-    subject = peewee.TextField()
-    body = peewee.TextField()
-    state = peewee.TextField()
-    attempts = peewee.IntegerField(default=0)
-    repeats = peewee.IntegerField(default=0)
-    due_at = peewee.BigIntegerField()
-    created_at = peewee.BigIntegerField(index=True)
-    ended_at = peewee.BigIntegerField(null=True)
-    problem = peewee.TextField(default="")
-
-    class Meta:
-        table_name = "alarm"
-
-
-AlarmRow.add_index(AlarmRow.index(AlarmRow.due_at, AlarmRow.key, name="alarm_queued").where(AlarmRow.state == "queued"))
-AlarmRow.add_index(AlarmRow.index(AlarmRow.topic, AlarmRow.created_at, name="alarm_topic"))

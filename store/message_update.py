@@ -14,7 +14,7 @@ from sms.settings import StatusChannel, StatusReport
 from store.engine.keys import Keys
 from store.engine.statements import Update
 from store.engine.transaction import Row, Transaction
-from store.outbox import NOTICES, notice_row
+from store.outbox import OUTBOX, notice_row
 from store.tables import JobRow, MessageRow, PartRow
 
 _LOOK_AGAIN = 60 * 1_000_000
@@ -242,7 +242,7 @@ class MessageWriter:
         settled, notices = self._save_jobs(tx, ended, corrected, now)
         for message in changed:
             message.settled_job = settled.pop(message.job_key, "")  # said by one of the job's messages
-        tx.insert(NOTICES, notices)
+        tx.insert(OUTBOX, notices)
         return len(notices)
 
     def watch(self, tx: Transaction, messages: Iterable[LoadedMessage], now: int) -> None:

@@ -1,82 +1,92 @@
-"""Notices: what we owe somebody to be told, until it is told or given up.
+"""The outbox: what we owe somebody, until it is sent or given up, and for a while after.
 
-Not here: what a notice looks like (mta.sending.compose) or how it travels (mta.sending.deliver). A notice whose sending
-a crash interrupted is sent again with the same Message-ID: receivers can fold it, and it costs nobody money.
+A row belongs to a job or to nobody, is of one kind and goes by one channel to one recipient. Whoever takes it names
+itself and the attempt, and only that word counts for its end. What a crash interrupted is sent again under the same id:
+receivers can fold it, and it costs nobody money. Not here: what the kinds are and who sends them (gateway.outbox), how
+a row lives (sms.outbox), lists for people (store.outbox_views).
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sms.outbox import OUTBOX_TRANSITIONS, WAITING, OutboxEvent, OutboxState, destination_of, states_before
 from sms.report import Addressee, Channel, NoticeKind
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, public_id, to_instant
 from store.engine.statements import Insert, Update
 from store.leases import check_alive, end_overdue
-from store.tables import NoticeAttemptRow, NoticeRow
+from store.tables import OutboxAttemptRow, OutboxRow
 
-NOTICES = Insert(
-    NoticeRow,
-    *("key", "public_id", "job_key", "kind", "recipient", "state", "attempts", "due_at", "expires_at", "created_at"),
-    *("reason", "problem", "owner", "channel"),
+OUTBOX = Insert(
+    OutboxRow,
+    *("key", "public_id", "kind", "channel", "destination", "recipient", "job_key", "topic", "about", "content"),
+    *("state", "owner", "attempts", "due_at", "created_at", "reason", "problem"),
 )
-_ATTEMPTS = Insert(NoticeAttemptRow, "key", "notice_key", "at", "outcome", "host", "address", "tls", "policy", "reply")
-_SENDING = Update(NoticeRow, "owner", also="state = 'sending', attempts = attempts + 1")
-_ENDED = Update(NoticeRow, "state", "due_at", "ended_at", "reason", "problem", also="owner = ''")
-_LIFE = int(timedelta(days=5).total_seconds()) * 1_000_000
-
-
-def notice_row(key: int, job_key: int, kind: NoticeKind, way: Addressee, now: int) -> Row:
-    """Return the row of a new notice to tell by one way, due at once; `now` is in microseconds."""
-    identity = public_id("N", to_instant(now))
-    channel, recipient = way
-    row = (key, identity, job_key, kind.value, recipient, "queued", 0, now, now + _LIFE, now, "", "", "")
-    return (*row, channel.value)
-
-
-def count_unanswered(tx: Transaction, mails: Iterable[int]) -> Counter[int]:
-    """Return how many attempts at each of these mails, by key, were never answered."""
-    return Counter(dict(tx.rows_in(_COUNT_UNANSWERED, mails)))
-
-
-def add_unanswered(tx: Transaction, keys: Keys, ends: Iterable[tuple[int, int, str]]) -> None:
-    """Record attempts that were never answered, each as (key of the mail, instant in microseconds, words)."""
-    tx.insert(_ATTEMPTS, [(keys.take(), key, at, "unanswered", "", "", "", "", words) for key, at, words in ends])
+_ATTEMPTS = Insert(OutboxAttemptRow, "key", "outbox_key", "at", "outcome", "host", "address", "tls", "policy", "reply")
+_TAKEN = Update(OutboxRow, "owner", also="state = 'sending', attempts = attempts + 1")
+_ENDED = Update(OutboxRow, "state", "attempts", "due_at", "ended_at", "reason", "problem", also="owner = ''")
+_KEPT = int(timedelta(days=30).total_seconds()) * 1_000_000
+_FORGOTTEN_AT_ONCE = 500
+_WITHOUT_LIMIT = 1 << 30
+CONTENTS_KEPT = 500
+"""So many rows that were given up keep their content, so that the disk they take is bounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenNotice:
-    """A notice that this process now sends; `attempt` counts from 1, `unanswered` those before that left doubt.
+class NewRow:
+    """Something to send that belongs to no job. `about` is what its kind needs beside `content`.
 
-    Instants are microseconds.
+    Nothing is written while the last row of its `topic` is younger than `quiet`, nor where `most` of its kind wait; the
+    id is the prefix and the key. `now` and `quiet` are in microseconds.
+    """
+
+    kind: str
+    prefix: str
+    recipient: str
+    now: int
+    about: Mapping[str, str | int]
+    content: bytes | None = None
+    topic: str = ""
+    quiet: int = 0
+    most: int = _WITHOUT_LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A row that the process `owner` now sends; `attempt` counts from 1, `unanswered` those before that left doubt.
+
+    `about` is JSON. Instants are microseconds.
     """
 
     key: int
     public_id: str
-    job_key: int
-    kind: NoticeKind
+    kind: str
+    channel: Channel
+    destination: str
     recipient: str
+    job_key: int | None
+    about: str
+    content: bytes | None
+    owner: str
     attempt: int
     created_at: int
-    expires_at: int
-    channel: Channel = Channel.MAIL
-    unanswered: int = 0
+    unanswered: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeEnd:
-    """What an attempt came to: `state` is sent, failed, skipped, or queued again until `due_at` (microseconds).
+class Ended:
+    """What became of a taken row by this `event`; deferred or given back it is due again at `due_at` (microseconds).
 
-    `unanswered` marks an attempt after which nobody knows whether the notice arrived.
-    It is recorded, but changes the notice only while that is being sent in this `attempt`: what a process says that was
-    declared dead, and whose notice another one took, changes nothing.
+    `unanswered` marks an attempt after which nobody knows whether it arrived. Where nobody was called (given back)
+    there was no attempt. It changes the row only while `taken` is the last word on it: what a process says that was
+    declared dead, and whose row another one took, is recorded and changes nothing.
     """
 
-    key: int
-    job_key: int
-    attempt: int
-    state: str
+    taken: Taken
+    event: OutboxEvent
     at: int
     due_at: int = 0
     reason: str = ""
@@ -88,15 +98,63 @@ class NoticeEnd:
     reply: str = ""
     unanswered: bool = False
 
+    @property
+    def state(self) -> OutboxState:
+        """Where it puts the row."""
+        return OUTBOX_TRANSITIONS[OutboxState.SENDING][self.event]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakeNotices:
-    """A request for due notices of a channel, at most `most`; `now` is in microseconds."""
+class Places:
+    """How many rows may be under way by one channel: `most` in all, `each` to one destination.
 
-    now: int
+    The first of a destination has its place whatever the others hold, up to `ceiling` in all, so that destinations that
+    hang never keep another one waiting. `under_way` counts them by destination.
+    """
+
     most: int
+    each: int
+    ceiling: int
+    under_way: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeDue:
+    """A request for due rows of a channel as far as there are places; `now` is in microseconds."""
+
     owner: str
-    channel: Channel = Channel.MAIL
+    channel: Channel
+    now: int
+    places: Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBackRows:
+    """A request of a living process to queue again what it took and does not hold; `held` are keys of rows."""
+
+    owner: str
+    held: frozenset[int]
+
+
+def notice_row(key: int, job_key: int, kind: NoticeKind, way: Addressee, now: int) -> Row:
+    """Return the row of a new notice of a job by one way, due at once; `now` is in microseconds."""
+    return _row(key, public_id("N", to_instant(now)), kind.value, way, now, job_key)
+
+
+def _row(  # noqa: PLR0913, PLR0917 - a row
+    key: int,
+    identity: str,
+    kind: str,
+    way: Addressee,
+    now: int,
+    job_key: int | None,
+    topic: str = "",
+    about: str = "",
+    content: bytes | None = None,
+) -> Row:
+    channel, recipient = way
+    where = (kind, channel.value, destination_of(channel, recipient), recipient)
+    return (key, identity, *where, job_key, topic, about, content, OutboxState.QUEUED.value, "", 0, now, now, "", "")
 
 
 class Outbox:
@@ -105,93 +163,220 @@ class Outbox:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
-    def take(self, tx: Transaction, requests: list[TakeNotices]) -> list[list[TakenNotice]]:
-        """Return due notices, oldest first, and mark them `sending`. Raises LeaseLostError for a dead owner."""
+    def add(self, tx: Transaction, rows: list[NewRow]) -> list[str | None]:
+        """Queue rows that belong to no job, by mail; returns their ids, None for one that is not written."""
+        return [self._add(tx, row) for row in rows]
+
+    def _add(self, tx: Transaction, new: NewRow) -> str | None:
+        if new.topic and tx.rows(_LATELY, (new.topic, new.now - new.quiet)):
+            return None
+        if new.most < _WITHOUT_LIMIT and tx.rows(_COUNT_WAITING, (new.kind,))[0][0] >= new.most:
+            return None
+        key = self._keys.take()
+        identity, about = f"{new.prefix}.{key}", json.dumps(new.about)
+        way = (Channel.MAIL, new.recipient)
+        tx.insert(OUTBOX, [_row(key, identity, new.kind, way, new.now, None, new.topic, about, new.content)])
+        return identity
+
+    def take(self, tx: Transaction, requests: list[TakeDue]) -> list[list[Taken]]:
+        """Return due rows, oldest first, and mark them `sending`. Raises LeaseLostError for a dead owner."""
         check_alive(tx, (request.owner for request in requests))
         return [self._take(tx, request) for request in requests]
 
-    def _take(self, tx: Transaction, request: TakeNotices) -> list[TakenNotice]:
-        rows = tx.rows(_DUE_LOCKED if tx.postgresql else _DUE, (request.channel.value, request.now, request.most))
-        tx.update(_SENDING, [(request.owner, row[0]) for row in rows])
-        unanswered = count_unanswered(tx, [row[0] for row in rows])
+    def _take(self, tx: Transaction, request: TakeDue) -> list[Taken]:
+        choice = _Choice(request.places)
+        first = tx.rows(_DUE, (request.channel.value, request.now, request.places.most))
+        choice.take(first)
+        if choice.has_refused and len(first) == request.places.most:
+            # Behind what waits for a place others may wait: the first of every other destination.
+            for (destination,) in tx.rows(_DESTINATIONS, (request.channel.value,) * 2):
+                if choice.room(destination) > 0:
+                    query = (request.channel.value, destination, request.now, choice.room(destination))
+                    choice.take(tx.rows(_DUE_AT, query))
+        tx.update(_TAKEN, [(request.owner, row[0]) for row in choice.rows])
+        unanswered: Counter[int] = Counter(dict(tx.rows_in(_COUNT_UNANSWERED, [row[0] for row in choice.rows])))
         return [
-            TakenNotice(
-                key=key,
-                public_id=identity,
-                job_key=job_key,
-                kind=NoticeKind(kind),
-                recipient=recipient,
-                attempt=attempts + 1,
-                created_at=created_at,
-                expires_at=expires_at,
-                channel=Channel(channel),
-                unanswered=unanswered[key],
+            Taken(
+                key=row[0],
+                public_id=row[1],
+                kind=row[2],
+                channel=request.channel,
+                destination=row[3],
+                recipient=row[4],
+                job_key=row[5],
+                about=row[6],
+                content=None if row[7] is None else bytes(row[7]),
+                owner=request.owner,
+                attempt=row[8] + 1,
+                created_at=row[9],
+                unanswered=unanswered[row[0]],
             )
-            for key, identity, job_key, kind, recipient, attempts, created_at, expires_at, channel in rows
+            for row in choice.rows
         ]
 
-    def end(self, tx: Transaction, ends: list[NoticeEnd]) -> list[None]:
-        """Record attempts and what became of their notices; a job with nothing left to tell forgets the mail's body."""
+    def end(self, tx: Transaction, ends: list[Ended]) -> list[None]:
+        """Record attempts and what became of their rows; a job with nothing left to tell forgets the mail's body."""
         tx.insert(
             _ATTEMPTS,
             [
-                (self._keys.take(), end.key, end.at, "unanswered" if end.unanswered else end.state)
+                (self._keys.take(), end.taken.key, end.at, "unanswered" if end.unanswered else end.state.value)
                 + (end.host, end.address, end.tls, end.policy, end.reply)
                 for end in ends
+                if end.event is not OutboxEvent.GIVE_BACK
             ],
         )
-        sending: dict[int, int] = dict(
-            tx.rows_in(_SENDING_LOCKED if tx.postgresql else _SENDING_NOW, {end.key for end in ends})
-        )
-        valid = {end.key: end for end in ends if sending.get(end.key) == end.attempt}
-        tx.update(
-            _ENDED,
-            [
-                (end.state, end.due_at, None if end.state == "queued" else end.at, end.reason, end.problem, end.key)
-                for end in valid.values()
-            ],
-        )
-        told = {end.job_key for end in valid.values() if end.state != "queued"}
-        with_body = {key for (key,) in tx.rows_in(_BODY_LOCKED if tx.postgresql else _WITH_BODY, told)}
-        waiting = {key for (key,) in tx.rows_in(_STILL_TO_TELL, with_body)}
-        tx.execute_many("UPDATE job SET body = NULL WHERE key = ?", [(key,) for key in sorted(with_body - waiting)])
+        sending = {
+            key: (owner, attempts) for key, owner, attempts in tx.rows_in(_SENDING, {end.taken.key for end in ends})
+        }
+        valid = [end for end in ends if sending.get(end.taken.key) == (end.taken.owner, end.taken.attempt)]
+        tx.update(_ENDED, [_ended_row(end) for end in valid])
+        over = [end for end in valid if end.state is not OutboxState.QUEUED]
+        self._forget_bodies(tx, {end.taken.job_key for end in over if end.taken.job_key is not None})
+        done = [(end.taken.key,) for end in over if end.taken.content is not None and end.event is OutboxEvent.SEND]
+        tx.execute_many("UPDATE outbox SET content = NULL WHERE key = ?", done)
+        if any(end.taken.content is not None and end.event is OutboxEvent.FAIL for end in over):
+            tx.execute(_FORGET_CONTENTS, (CONTENTS_KEPT,))
         return [None] * len(ends)
 
-    def recover(self, tx: Transaction, owners: list[str | None]) -> list[int]:
-        """Queue again what an owner was sending when it ended; returns how many.
+    def _forget_bodies(self, tx: Transaction, jobs: set[int]) -> None:
+        with_body = {key for (key,) in tx.rows_in(_WITH_BODY, jobs)}
+        waiting = {key for (key,) in tx.rows_in(_STILL_TO_TELL, with_body)}
+        tx.execute_many("UPDATE job SET body = NULL WHERE key = ?", [(key,) for key in sorted(with_body - waiting)])
 
-        None stands for everybody who lives no more: with SQLite for everybody, so that it is for the start only, with
-        PostgreSQL for those who have no lease, at any time.
+    def recover(self, tx: Transaction, requests: list[None]) -> list[int]:
+        """Queue again what processes were sending when they ended; returns how many.
+
+        With SQLite that is everybody: it is for the start only. With PostgreSQL, at any time, those who have no lease.
         """
-        return [self._recover(tx, owner) for owner in owners]
+        if tx.postgresql:
+            end_overdue(tx)
+        return [tx.execute(_REQUEUE + (_OF_THE_DEAD if tx.postgresql else "")) for _ in requests]
 
-    def _recover(self, tx: Transaction, owner: str | None) -> int:
-        if owner is not None:
-            return tx.execute(_REQUEUE_OF, (owner,))
-        if not tx.postgresql:
-            return tx.execute(_REQUEUE)
-        end_overdue(tx)
-        return tx.execute(_REQUEUE_LEFT)
+    def give_back(self, tx: Transaction, requests: list[GiveBackRows]) -> list[int]:
+        """Queue again what living processes took and do not hold: nobody was called for it; returns how many.
+
+        Raises LeaseLostError for a dead owner.
+        """
+        check_alive(tx, (request.owner for request in requests))
+        counts = []
+        for request in requests:
+            left = {key for (key,) in tx.rows(_OWN, (request.owner,))} - request.held
+            tx.execute_many(_GIVE_BACK, [(key,) for key in sorted(left)])
+            counts.append(len(left))
+        return counts
+
+    def forget(self, tx: Transaction, nows: list[int]) -> list[int]:
+        """Delete rows of no job that ended thirty days ago, some hundred at a time; returns how many."""
+        counts = []
+        for now in nows:
+            old = [key for (key,) in tx.rows(_OLD, (now - _KEPT, _FORGOTTEN_AT_ONCE))]
+            tx.execute_many("DELETE FROM outbox_attempt WHERE outbox_key = ?", [(key,) for key in old])
+            tx.execute_many("DELETE FROM outbox WHERE key = ?", [(key,) for key in old])
+            counts.append(len(old))
+        return counts
 
 
-_REQUEUE = "UPDATE notice SET state = 'queued', owner = '' WHERE state = 'sending'"
-_REQUEUE_OF = _REQUEUE + " AND owner = ?"
-_REQUEUE_LEFT = (
-    "UPDATE notice SET state = 'queued', owner = '' WHERE state = 'sending'"
-    " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended)"
+class _Choice:
+    """Which due rows have a place."""
+
+    def __init__(self, places: Places) -> None:
+        self.rows: list[Row] = []
+        self.has_refused = False
+        self._places = places
+        self._under_way = Counter(places.under_way)
+        self._total = sum(self._under_way.values())
+
+    def room(self, destination: str) -> int:
+        """Return how many more of this destination have a place."""
+        places, held = self._places, self._under_way[destination]
+        first = 1 if not held and self._total < places.ceiling else 0
+        return max(min(places.each - held, max(places.most - self._total, first)), 0)
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Choose of these rows in their order; one that was chosen already is left out."""
+        known = {row[0] for row in self.rows}
+        for row in rows:
+            if row[0] in known:
+                continue
+            if self.room(row[3]) <= 0:
+                self.has_refused = True
+                continue
+            self.rows.append(row)
+            self._under_way[row[3]] += 1
+            self._total += 1
+
+
+def _ended_row(end: Ended) -> Row:
+    is_queued = end.state is OutboxState.QUEUED
+    # Nobody was called: it does not count, and owner and attempt are the fence of the next who takes it.
+    attempts = end.taken.attempt - (end.event is OutboxEvent.GIVE_BACK)
+    return (
+        end.state.value,
+        attempts,
+        end.due_at,
+        None if is_queued else end.at,
+        end.reason,
+        end.problem,
+        end.taken.key,
+    )
+
+
+def change(
+    tx: Transaction, event: OutboxEvent, keys: Iterable[int], *, due_at: int | None = None, ended_at: int | None = None
+) -> int:
+    """Hold, release or drop rows that are in a state for it; returns how many. Instants are microseconds."""
+    before = states_before(event)
+    (after,) = {OUTBOX_TRANSITIONS[state][event] for state in before}
+    wanted = f"key = ? AND state IN ({words_of(before)})"
+    statement = f"UPDATE outbox SET state = ?, due_at = COALESCE(?, due_at), ended_at = ? WHERE {wanted}"  # noqa: S608 - words of ours
+    return sum(tx.execute(statement, (after.value, due_at, ended_at, key)) for key in sorted(keys))
+
+
+def find_rows(tx: Transaction, column: str, value: str | int) -> list[int]:
+    """Return the keys of the rows with this `public_id` or `job_key` that have not ended."""
+    statement = f"SELECT key FROM outbox WHERE {column} = ? AND state IN ({words_of(WAITING)})"  # noqa: S608 - ours
+    return [key for (key,) in tx.rows(statement, (value,))]
+
+
+def words_of(states: Iterable[OutboxState]) -> str:
+    """Return states as they stand in SQL."""
+    return ", ".join(sorted(f"'{state.value}'" for state in states))
+
+
+_OF_CHANNEL = (
+    "SELECT key, public_id, kind, destination, recipient, job_key, about, content, attempts, created_at FROM outbox"
+    " WHERE state = 'queued' AND channel = ?"
 )
-_DUE = (
-    "SELECT key, public_id, job_key, kind, recipient, attempts, created_at, expires_at, channel FROM notice"
-    " WHERE state = 'queued' AND channel = ? AND due_at <= ? ORDER BY due_at, key LIMIT ?"
+_FIRST = " AND due_at <= ? ORDER BY due_at, key LIMIT ? FOR UPDATE SKIP LOCKED"
+_DUE = _OF_CHANNEL + _FIRST
+_DUE_AT = _OF_CHANNEL + " AND destination = ?" + _FIRST
+# Each found by the index through the one before it: as many steps as there are destinations, whatever waits for them.
+_DESTINATIONS = (
+    "WITH RECURSIVE next (name) AS (SELECT min(destination) FROM outbox WHERE state = 'queued' AND channel = ?"
+    " UNION ALL SELECT (SELECT min(destination) FROM outbox WHERE state = 'queued' AND channel = ?"
+    " AND destination > next.name) FROM next WHERE next.name IS NOT NULL)"
+    " SELECT name FROM next WHERE name IS NOT NULL"
 )
-_DUE_LOCKED = _DUE + " FOR UPDATE SKIP LOCKED"
+_REQUEUE = "UPDATE outbox SET state = 'queued', owner = '' WHERE state = 'sending'"
+_OF_THE_DEAD = " AND owner NOT IN (SELECT owner FROM node_lease WHERE NOT ended)"
+_OWN = "SELECT key FROM outbox WHERE state = 'sending' AND owner = ?"
+_GIVE_BACK = "UPDATE outbox SET state = 'queued', owner = '', attempts = attempts - 1 WHERE key = ?"
 _COUNT_UNANSWERED = (
-    "SELECT notice_key, count(*) FROM notice_attempt WHERE notice_key IN (??) AND outcome = 'unanswered'"
-    " GROUP BY notice_key"
+    "SELECT outbox_key, count(*) FROM outbox_attempt WHERE outbox_key IN (??) AND outcome = 'unanswered'"
+    " GROUP BY outbox_key"
 )
-_SENDING_NOW = "SELECT key, attempts FROM notice WHERE key IN (??) AND state = 'sending' ORDER BY key"
-_SENDING_LOCKED = _SENDING_NOW + " FOR UPDATE"
-_WITH_BODY = "SELECT key FROM job WHERE key IN (??) AND body IS NOT NULL AND settled_at IS NOT NULL ORDER BY key"
-# Locked, so that of two processes that end the last two notices of a job the later one sees the earlier one's.
-_BODY_LOCKED = _WITH_BODY + " FOR NO KEY UPDATE"
-_STILL_TO_TELL = "SELECT job_key FROM notice WHERE job_key IN (??) AND state IN ('queued', 'sending', 'held')"
+_SENDING = "SELECT key, owner, attempts FROM outbox WHERE key IN (??) AND state = 'sending' ORDER BY key FOR UPDATE"
+# Locked, so that of two processes that end the last two rows of a job the later one sees the earlier one's.
+_WITH_BODY = (
+    "SELECT key FROM job WHERE key IN (??) AND body IS NOT NULL AND settled_at IS NOT NULL ORDER BY key"
+    " FOR NO KEY UPDATE"
+)
+_STILL_TO_TELL = f"SELECT job_key FROM outbox WHERE job_key IN (??) AND state IN ({words_of(WAITING)})"  # noqa: S608 - words of ours
+_LATELY = "SELECT 1 FROM outbox WHERE topic = ? AND topic <> '' AND created_at > ? LIMIT 1"
+_COUNT_WAITING = "SELECT count(*) FROM outbox WHERE kind = ? AND ended_at IS NULL AND job_key IS NULL"
+_OLD = "SELECT key FROM outbox WHERE job_key IS NULL AND ended_at < ? ORDER BY ended_at LIMIT ?"
+_FORGET_CONTENTS = (
+    "UPDATE outbox SET content = NULL WHERE content IS NOT NULL AND job_key IS NULL AND ended_at <="
+    " (SELECT ended_at FROM outbox WHERE content IS NOT NULL AND job_key IS NULL AND ended_at IS NOT NULL"
+    " ORDER BY ended_at DESC, key DESC LIMIT 1 OFFSET ?)"
+)

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sms.outbox import OutboxEvent
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.jobs import FAR, when_due
+from store.outbox import change, find_rows
 from store.serialise import end_of_blackout
 
 
@@ -32,22 +34,6 @@ class WaitingMessage:
     problem: str
     due_at: datetime
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingNotice:
-    """One notice that has not ended. `due_at` is None while it is held."""
-
-    job_id: str
-    notice_id: str
-    kind: str
-    channel: str
-    recipient: str
-    state: str
-    attempts: int
-    reason: str
-    problem: str
-    due_at: datetime | None
 
 
 def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
@@ -77,31 +63,6 @@ def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
     ]
 
 
-def list_notices(tx: Transaction, limit: int) -> list[WaitingNotice]:
-    """Return notices that have not ended, the next due first."""
-    return [
-        WaitingNotice(
-            job_id=row[0],
-            notice_id=row[1],
-            kind=row[2],
-            recipient=row[3],
-            state=row[4],
-            attempts=row[5],
-            reason=row[6],
-            problem=row[7],
-            due_at=None if row[8] >= FAR else to_instant(row[8]),
-            channel=row[9],
-        )
-        for row in tx.rows(
-            "SELECT j.public_id, n.public_id, n.kind, n.recipient, n.state, n.attempts, n.reason, n.problem, n.due_at,"
-            " n.channel"
-            " FROM notice n JOIN job j ON j.key = n.job_key WHERE n.state IN ('queued', 'sending', 'held')"
-            " ORDER BY n.due_at, n.key LIMIT ?",
-            (limit,),
-        )
-    ]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a public id names: keys of messages that have not ended, and of notices that have not."""
@@ -112,21 +73,19 @@ class Found:
 
 
 def find_waiting(tx: Transaction, name: str) -> Found:
-    """Return what still waits under the id of a job (J.), a message (S.) or a notice (N.)."""
+    """Return what still waits under the id of a job (J.), a message (S.) or a row of the outbox (N., A., P.)."""
     jobs = [key for (key,) in tx.rows("SELECT key FROM job WHERE public_id = ?", (name,))]
     messages = tx.rows("SELECT key FROM message WHERE public_id = ? AND NOT ended", (name,))
-    notices = tx.rows("SELECT key FROM notice WHERE public_id = ? AND state IN ('queued', 'sending', 'held')", (name,))
+    notices = find_rows(tx, "public_id", name)
     for key in jobs:
         messages += tx.rows("SELECT key FROM message WHERE job_key = ? AND NOT ended", (key,))
-        notices += tx.rows(
-            "SELECT key FROM notice WHERE job_key = ? AND state IN ('queued', 'sending', 'held')", (key,)
-        )
+        notices += find_rows(tx, "job_key", key)
     known = bool(jobs or messages or notices) or bool(
         tx.rows(
-            "SELECT 1 FROM message WHERE public_id = ? UNION ALL SELECT 1 FROM notice WHERE public_id = ?", (name, name)
+            "SELECT 1 FROM message WHERE public_id = ? UNION ALL SELECT 1 FROM outbox WHERE public_id = ?", (name, name)
         )
     )
-    return Found(messages=tuple(key for (key,) in messages), notices=tuple(key for (key,) in notices), known=known)
+    return Found(messages=tuple(key for (key,) in messages), notices=tuple(notices), known=known)
 
 
 def hold(tx: Transaction, requests: Sequence[Found]) -> list[int]:
@@ -138,9 +97,7 @@ def hold(tx: Transaction, requests: Sequence[Found]) -> list[int]:
             (True, FAR),
             found.messages,
         )
-        + _update(
-            tx, "UPDATE notice SET state = 'held', due_at = ? WHERE key = ? AND state = 'queued'", (FAR,), found.notices
-        )
+        + change(tx, OutboxEvent.HOLD, found.notices, due_at=FAR)
         for found in requests
     ]
 
@@ -163,12 +120,7 @@ def release(tx: Transaction, requests: Sequence[Release]) -> list[int]:
             (False, request.now, FAR),
             request.found.messages,
         )
-        + _update(
-            tx,
-            "UPDATE notice SET state = 'queued', due_at = ? WHERE key = ? AND state = 'held'",
-            (request.now,),
-            request.found.notices,
-        )
+        + change(tx, OutboxEvent.RELEASE, request.found.notices, due_at=request.now)
         for request in requests
     ]
 
@@ -181,17 +133,9 @@ class Drop:
     now: int
 
 
-def drop_notices(tx: Transaction, drops: Sequence[Drop]) -> list[int]:
+def drop(tx: Transaction, drops: Sequence[Drop]) -> list[int]:
     """End notices that are queued or held without telling anybody; returns how many of each."""
-    return [
-        _update(
-            tx,
-            "UPDATE notice SET state = 'dropped', ended_at = ? WHERE key = ? AND state IN ('queued', 'held')",
-            (drop.now,),
-            drop.found.notices,
-        )
-        for drop in drops
-    ]
+    return [change(tx, OutboxEvent.DROP, item.found.notices, ended_at=item.now) for item in drops]
 
 
 def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
@@ -206,7 +150,7 @@ def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
             (now, now),
         )
         + _update(tx, "UPDATE message SET due_at = ? WHERE key = ?", (now,), _in_no_blackout(tx, now))
-        + tx.execute("UPDATE notice SET due_at = ? WHERE state = 'queued' AND due_at > ?", (now, now))
+        + tx.execute("UPDATE outbox SET due_at = ? WHERE state = 'queued' AND due_at > ?", (now, now))
         for now in nows
     ]
 

@@ -233,43 +233,61 @@ class SeenRow(StoredRow):
         table_name = "seen"
 
 
-class NoticeRow(KeyedRow):
-    """One event to tell to one mail address, or by push to one URL; the outbox."""
+class OutboxRow(KeyedRow):
+    """One thing to send to one mail address, or by push to one URL: of a job, or of none (`job_key` null).
+
+    `destination` is what shares places with it: the mail's domain, the push's host. `about` is JSON of what its kind
+    needs, `content` what it brings as it is stored, null once it is sent. Rows of a `topic` are written now and then.
+    """
 
     public_id = peewee.TextField(unique=True)
-    job_key = peewee.BigIntegerField(index=True)
     kind = peewee.TextField()
+    channel = peewee.TextField()
+    destination = peewee.TextField()
     recipient = peewee.TextField()
+    job_key = peewee.BigIntegerField(null=True, index=True)
+    topic = peewee.TextField(default="")
+    about = peewee.TextField(default="")
+    content = peewee.BlobField(null=True)
     state = peewee.TextField()
+    owner = peewee.TextField(default="")
     attempts = peewee.IntegerField(default=0)
     due_at = peewee.BigIntegerField()
-    expires_at = peewee.BigIntegerField()
     created_at = peewee.BigIntegerField()
     ended_at = peewee.BigIntegerField(null=True)
     reason = peewee.TextField(default="")
     problem = peewee.TextField(default="")
-    owner = peewee.TextField(default="")
-    channel = peewee.TextField(default="mail")
 
     class Meta:
-        table_name = "notice"
+        table_name = "outbox"
 
 
-NoticeRow.add_index(
-    NoticeRow.index(NoticeRow.channel, NoticeRow.due_at, NoticeRow.key, name="notice_queued").where(
-        NoticeRow.state == "queued"
+OutboxRow.add_index(
+    OutboxRow.index(OutboxRow.channel, OutboxRow.due_at, OutboxRow.key, name="outbox_queued").where(
+        OutboxRow.state == "queued"
     )
 )
-NoticeRow.add_index(NoticeRow.index(NoticeRow.owner, name="notice_sending").where(NoticeRow.state == "sending"))
+# Through it the next destination is found, whatever waits for those before it.
+OutboxRow.add_index(
+    OutboxRow.index(
+        OutboxRow.channel, OutboxRow.destination, OutboxRow.due_at, OutboxRow.key, name="outbox_destination"
+    ).where(OutboxRow.state == "queued")
+)
+OutboxRow.add_index(OutboxRow.index(OutboxRow.owner, name="outbox_sending").where(OutboxRow.state == "sending"))
+OutboxRow.add_index(
+    OutboxRow.index(OutboxRow.topic, OutboxRow.created_at, name="outbox_topic").where(OutboxRow.topic != "")
+)
+OutboxRow.add_index(
+    OutboxRow.index(OutboxRow.ended_at, OutboxRow.kind, OutboxRow.key, name="outbox_of_no_job").where(
+        OutboxRow.job_key.is_null()
+    )
+)
 
 
-class NoticeAttemptRow(KeyedRow):
-    """One attempt to deliver a notice: what the other side was, said and proved.
+class OutboxAttemptRow(KeyedRow):
+    """One attempt to send a row of the outbox: what the other side was, said and proved."""
 
-    Of alarms and of mail to the postmaster, only attempts that were never answered.
-    """
-
-    notice_key = peewee.BigIntegerField(index=True)
+    outbox_key = peewee.BigIntegerField(index=True)
     at = peewee.BigIntegerField()
     outcome = peewee.TextField()
     host = peewee.TextField(default="")
@@ -279,7 +297,7 @@ class NoticeAttemptRow(KeyedRow):
     reply = peewee.TextField(default="")
 
     class Meta:
-        table_name = "notice_attempt"
+        table_name = "outbox_attempt"
 
 
 class InboundFragmentRow(KeyedRow):

@@ -11,6 +11,7 @@ from sms.serialise import thaw_origins, thaw_settings
 from store.engine.database import Row, Transaction
 from store.engine.keys import to_indexed, to_instant
 from store.jobs import FAR
+from store.outbox_views import TracedNotice, trace_notices
 from store.serialise import thaw_replaced
 
 _JOB = (
@@ -124,7 +125,7 @@ def find_job(tx: Transaction, name: str) -> int | None:
     for query in (
         "SELECT key FROM job WHERE public_id = ?",
         "SELECT job_key FROM message WHERE public_id = ?",
-        "SELECT job_key FROM notice WHERE public_id = ?",
+        "SELECT job_key FROM outbox WHERE public_id = ? AND job_key IS NOT NULL",
         "SELECT key FROM job WHERE mail_id = ? ORDER BY accepted_at DESC, key DESC LIMIT 1",  # through job_accepted
     ):
         rows = tx.rows(query, (name,))
@@ -149,36 +150,6 @@ class TracedReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TracedAttempt:
-    """One attempt to deliver a notice."""
-
-    at: datetime
-    outcome: str
-    host: str
-    address: str
-    tls: str
-    policy: str
-    reply: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TracedNotice:
-    """One notice in a trace, with its attempts."""
-
-    public_id: str
-    kind: str
-    channel: str
-    recipient: str
-    state: str
-    due_at: datetime
-    created_at: datetime
-    ended_at: datetime | None
-    reason: str
-    problem: str
-    attempts: tuple[TracedAttempt, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Everything remembered of one job."""
 
@@ -194,28 +165,6 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
         "SELECT m.public_id, p.idx, r.carrier, r.carrier_id, r.state, r.error, r.received_at, r.word"
         " FROM receipt r JOIN part p ON p.key = r.part_key JOIN message m ON m.key = p.message_key"
         " WHERE m.job_key = ? ORDER BY r.key",
-        (job_key,),
-    )
-    attempts: dict[int, list[TracedAttempt]] = {}
-    for row in tx.rows(
-        "SELECT a.notice_key, a.at, a.outcome, a.host, a.address, a.tls, a.policy, a.reply FROM notice_attempt a"
-        " JOIN notice n ON n.key = a.notice_key WHERE n.job_key = ? ORDER BY a.key",
-        (job_key,),
-    ):
-        attempts.setdefault(row[0], []).append(
-            TracedAttempt(
-                at=to_instant(row[1]),
-                outcome=row[2],
-                host=row[3],
-                address=row[4],
-                tls=row[5],
-                policy=row[6],
-                reply=row[7],
-            )
-        )
-    notices = tx.rows(
-        "SELECT key, public_id, kind, recipient, state, due_at, created_at, ended_at, reason, problem, channel"
-        " FROM notice WHERE job_key = ? ORDER BY key",
         (job_key,),
     )
     return Trace(
@@ -234,20 +183,5 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
             )
             for row in receipts
         ),
-        notices=tuple(
-            TracedNotice(
-                public_id=row[1],
-                kind=row[2],
-                recipient=row[3],
-                state=row[4],
-                due_at=to_instant(row[5]),
-                created_at=to_instant(row[6]),
-                ended_at=_instant(row[7]),
-                reason=row[8],
-                problem=row[9],
-                channel=row[10],
-                attempts=tuple(attempts.get(row[0], ())),
-            )
-            for row in notices
-        ),
+        notices=trace_notices(tx, job_key),
     )

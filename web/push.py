@@ -3,7 +3,7 @@
 It follows neither redirects nor proxies, verifies certificates, and does not read the answer's body. The customer
 chooses the URL, so its addresses must be public (tls.mx.AddressGuard), and the connection goes to exactly the checked
 address. Headers and signature are those of Standard Webhooks 1.0, for which there are libraries. Not here: retries
-(gateway.notify), the content (job_report).
+(gateway.outbox), the content (job_report).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from functools import partial
 
 import httpx
 
-from gateway.ports import Clock, MailAttempt
+from gateway.ports import Clock, Item, MailAttempt
 from gateway.report_pool import LargeReports
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from sms.report import Notice
@@ -33,7 +33,7 @@ KeyOf = Callable[[str], Awaitable[bytes | None]]
 
 
 class PushSender:
-    """Fulfils gateway.ports.NoticeSender.
+    """Fulfils gateway.ports.ItemSender.
 
     `key_of` returns the key of a customer by its name: without one a push is unsigned. `context` verifies chain and
     name. `large` makes pushes about many recipients; its creator closes it. `deadline_seconds` bounds one attempt with
@@ -59,8 +59,11 @@ class PushSender:
         self._large = large
         self._deadline_seconds = deadline_seconds
 
-    async def send(self, notice: Notice) -> MailAttempt:
-        """Post one notice once."""
+    async def send(self, item: Item) -> MailAttempt:
+        """Post one notice once; nothing else goes by push."""
+        if not isinstance(item, Notice):
+            raise TypeError(f"{type(item).__name__} does not go by push")
+        notice = item
         url = httpx.URL(notice.recipient)
         host = _host(url)
         key = await self._key_of(notice.report.customer)

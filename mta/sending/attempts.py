@@ -113,7 +113,7 @@ class Attempts:
         table = self._read_policies(domain)
         if table is None:
             text = f"The TLS policies cannot be read, so mail for {domain} waits."
-            return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.TLS_POLICY, text)))
+            return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.TLS_POLICY, text)), called=False)
         destination = self._destinations.get(
             (domain, customer, table.find(domain, customer), self._routes.find(domain))
         )
@@ -121,7 +121,8 @@ class Attempts:
             return self._refuse_call(destination)
         if not await self._destinations.enter(destination):
             text = f"Many mails for {domain} are on their way already."
-            return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text), after=_BUSY))
+            busy = Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text), after=_BUSY)
+            return MailAttempt(outcome=busy, called=False)
         try:
             # Ask again: the breaker may have opened while this mail waited for its place.
             if not destination.breaker.may_call(self._monotonic()):
@@ -144,7 +145,7 @@ class Attempts:
     def _refuse_call(self, destination: Destination[OpenConnection]) -> MailAttempt:
         problem = destination.problem or _problem(ProblemCode.HOST_UNREACHABLE, "The destination failed repeatedly.")
         pause = timedelta(seconds=destination.breaker.open_until - self._monotonic())
-        return MailAttempt(outcome=Retry(problem=problem, after=max(pause, _PROBING)))
+        return MailAttempt(outcome=Retry(problem=problem, after=max(pause, _PROBING)), called=False)
 
     async def _attempt(
         self,

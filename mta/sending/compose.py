@@ -177,13 +177,13 @@ def _graphic(graphic: Graphic, content_id: str) -> bytes:
     )
 
 
-def compose_alarm(alarm: Alarm, *, recipient: str, identity: MailIdentity, now: datetime) -> ComposedMail:
-    """Return a plain mail about an alarm for the administrator."""
+def compose_alarm(alarm: Alarm, *, identity: MailIdentity, now: datetime) -> ComposedMail:
+    """Return a plain mail that tells the administrator of an alarm."""
     message_id = notice_message_id("al", alarm.identity, identity.message_id_domain)
     header = "".join(
         (
             mailbox("From", identity.from_name, identity.from_address),
-            mailbox("To", "", recipient),
+            mailbox("To", "", alarm.recipient),
             f"Date: {date(now)}\r\n",
             f"Message-ID: {message_id}\r\n",
             unstructured("Subject", alarm.subject),
@@ -193,8 +193,8 @@ def compose_alarm(alarm: Alarm, *, recipient: str, identity: MailIdentity, now: 
         )
     )
     return ComposedMail(
-        recipient=recipient,
+        recipient=alarm.recipient,
         message=header.encode() + part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(alarm.text)),
         message_id=message_id,
-        smtputf8=not (recipient.isascii() and identity.from_address.isascii()),
+        smtputf8=not (alarm.recipient.isascii() and identity.from_address.isascii()),
     )

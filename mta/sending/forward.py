@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import Final
 
-from gateway.postmaster import PostmasterMail
+from gateway.ports import PostmasterMail
 from mta.reading.automatic import NOTICE_HEADER
 from mta.reading.headers import decoded_text, read_fields, split_header
 from mta.sending.compose import ComposedMail, MailIdentity, notice_message_id
@@ -22,15 +22,15 @@ _SUBJECT: Final = 200
 _LONG_LINE: Final = re.compile(rb"[^\r\n]{999}")
 
 
-def compose_forward(mail: PostmasterMail, *, recipient: str, identity: MailIdentity) -> ComposedMail:
-    """Return the mail to the operator with the attached mail; the same at every attempt."""
+def compose_forward(mail: PostmasterMail, *, identity: MailIdentity) -> ComposedMail:
+    """Return the mail that brings a mail to the operator; the same at every attempt."""
     message_id = notice_message_id("pm", mail.identity, identity.message_id_domain)
     # An attachment cannot contain its own digest.
     boundary = f"=_{hashlib.sha256(mail.content).hexdigest()[:40]}"
     header = "".join(
         (
             mailbox("From", identity.from_name, identity.from_address),
-            mailbox("To", "", recipient),
+            mailbox("To", "", mail.recipient),
             f"Date: {date(mail.received_at)}\r\n",
             f"Message-ID: {message_id}\r\n",
             unstructured("Subject", f"Mail to the postmaster: {_subject(mail.content)}"),
@@ -44,10 +44,10 @@ def compose_forward(mail: PostmasterMail, *, recipient: str, identity: MailIdent
     )
     words = part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(_words(mail)))
     return ComposedMail(
-        recipient=recipient,
+        recipient=mail.recipient,
         message=header.encode() + multipart(boundary, (words, _attached(mail.content))),
         message_id=message_id,
-        smtputf8=not (recipient.isascii() and identity.from_address.isascii()),
+        smtputf8=not (mail.recipient.isascii() and identity.from_address.isascii()),
     )
 
 

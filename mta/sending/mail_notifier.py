@@ -1,6 +1,6 @@
 """Sends a notice by mail: composes it, signs it with the From domain's keys, delivers it or stores it in the sandbox.
 
-Not here: the look of the mail (compose, templates), SMTP (deliver), retries (gateway.notify).
+Not here: how the mail looks (compose, templates), how it travels (deliver), when it is tried again (gateway.outbox).
 """
 
 import asyncio
@@ -18,8 +18,7 @@ import structlog
 
 from gateway.alerts import Alert
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
-from gateway.ports import Alarm, Clock, MailAttempt
-from gateway.postmaster import PostmasterMail
+from gateway.ports import Alarm, Clock, Item, MailAttempt, PostmasterMail
 from gateway.report_pool import LargeReports
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
 from mta.sending.forward import compose_forward
@@ -75,7 +74,7 @@ class FolderDelivery:
 
 
 class MailNotifier:
-    """Fulfils gateway.ports.NoticeSender and AlarmSender, and gateway.postmaster.PostmasterSender.
+    """Fulfils gateway.ports.ItemSender: composes what the outbox gives by what it is, signs and delivers it.
 
     Each of `signers` signs every mail. `alarm` takes alarms for the administrator, `rules` has the customers' own
     templates, which run in their own thread. `large` makes mails about many recipients; its creator closes it.
@@ -92,8 +91,6 @@ class MailNotifier:
         rules: MailRules,
         alarm: Callable[[Alert], None],
         large: LargeReports,
-        admin_address: str = "",
-        postmaster: str = "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._identity = identity
@@ -104,8 +101,6 @@ class MailNotifier:
         self._rules = rules
         self._alarm = alarm
         self._large = large
-        self._admin_address = admin_address
-        self._postmaster = postmaster
         self._monotonic = monotonic
         self._resting: dict[TemplateIdentity, float] = {}
         self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
@@ -114,27 +109,23 @@ class MailNotifier:
         """End the thread of customers' templates, after the mail in work."""
         self._of_templates.shutdown()
 
-    async def send(self, notice: Notice) -> MailAttempt | None:
-        """Attempt one notice once; None if its sender did not want it."""
+    async def send(self, item: Item) -> MailAttempt | None:
+        """Send it once; None where its sender asked not to be told of it."""
         await self._rules.refresh()
-        mail = await self._compose(notice)
-        if mail is None:
-            return None
-        signed = await self._large.work(notice.report, partial(self._sign, mail))
-        return await self._delivery.deliver(signed, customer=notice.report.customer)
-
-    async def send_alarm(self, alarm: Alarm) -> MailAttempt:
-        """Attempt an alarm to the administrator once."""
-        await self._rules.refresh()
-        mail = compose_alarm(alarm, recipient=self._admin_address, identity=self._identity, now=self._clock.now())
-        return await self._delivery.deliver(self._sign(mail), customer="")
-
-    async def send_forward(self, mail: PostmasterMail) -> MailAttempt:
-        """Attempt a mail to the postmaster's mailbox once."""
-        await self._rules.refresh()
-        forward = partial(compose_forward, mail, recipient=self._postmaster, identity=self._identity)
-        signed = await self._large.work_apart(lambda: self._sign(forward()))
-        return await self._delivery.deliver(signed, customer="")
+        match item:
+            case Notice(report=report):
+                mail = await self._compose(item)
+                if mail is None:
+                    return None
+                signed = await self._large.work(report, partial(self._sign, mail))
+                return await self._delivery.deliver(signed, customer=report.customer)
+            case Alarm():
+                mail = compose_alarm(item, identity=self._identity, now=self._clock.now())
+                return await self._delivery.deliver(self._sign(mail), customer="")
+            case PostmasterMail():
+                forward = partial(compose_forward, item, identity=self._identity)
+                signed = await self._large.work_apart(lambda: self._sign(forward()))
+                return await self._delivery.deliver(signed, customer="")
 
     async def _compose(self, notice: Notice) -> ComposedMail | None:
         compose = partial(

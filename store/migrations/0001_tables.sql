@@ -132,31 +132,37 @@ CREATE TABLE "seen" (
 ) WITHOUT ROWID;
 CREATE INDEX "seen_until" ON "seen" ("until");
 
-CREATE TABLE "notice" (
+CREATE TABLE "outbox" (
     "key" BIGINT NOT NULL PRIMARY KEY,
     "public_id" TEXT NOT NULL,
-    "job_key" BIGINT NOT NULL,
     "kind" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "destination" TEXT NOT NULL,
     "recipient" TEXT NOT NULL,
+    "job_key" BIGINT,
+    "topic" TEXT NOT NULL,
+    "about" TEXT NOT NULL,
+    "content" BYTEA,
     "state" TEXT NOT NULL,
+    "owner" TEXT NOT NULL,
     "attempts" INTEGER NOT NULL,
     "due_at" BIGINT NOT NULL,
-    "expires_at" BIGINT NOT NULL,
     "created_at" BIGINT NOT NULL,
     "ended_at" BIGINT,
     "reason" TEXT NOT NULL,
-    "problem" TEXT NOT NULL,
-    "owner" TEXT NOT NULL,
-    "channel" TEXT NOT NULL
+    "problem" TEXT NOT NULL
 );
-CREATE UNIQUE INDEX "notice_public_id" ON "notice" ("public_id");
-CREATE INDEX "notice_job_key" ON "notice" ("job_key");
-CREATE INDEX "notice_queued" ON "notice" ("channel", "due_at", "key") WHERE ("state" = 'queued');
-CREATE INDEX "notice_sending" ON "notice" ("owner") WHERE ("state" = 'sending');
+CREATE UNIQUE INDEX "outbox_public_id" ON "outbox" ("public_id");
+CREATE INDEX "outbox_job_key" ON "outbox" ("job_key");
+CREATE INDEX "outbox_queued" ON "outbox" ("channel", "due_at", "key") WHERE ("state" = 'queued');
+CREATE INDEX "outbox_destination" ON "outbox" ("channel", "destination", "due_at", "key") WHERE ("state" = 'queued');
+CREATE INDEX "outbox_sending" ON "outbox" ("owner") WHERE ("state" = 'sending');
+CREATE INDEX "outbox_topic" ON "outbox" ("topic", "created_at") WHERE ("topic" != '');
+CREATE INDEX "outbox_of_no_job" ON "outbox" ("ended_at", "kind", "key") WHERE ("job_key" IS NULL);
 
-CREATE TABLE "notice_attempt" (
+CREATE TABLE "outbox_attempt" (
     "key" BIGINT NOT NULL PRIMARY KEY,
-    "notice_key" BIGINT NOT NULL,
+    "outbox_key" BIGINT NOT NULL,
     "at" BIGINT NOT NULL,
     "outcome" TEXT NOT NULL,
     "host" TEXT NOT NULL,
@@ -165,7 +171,7 @@ CREATE TABLE "notice_attempt" (
     "policy" TEXT NOT NULL,
     "reply" TEXT NOT NULL
 );
-CREATE INDEX "notice_attempt_notice_key" ON "notice_attempt" ("notice_key");
+CREATE INDEX "outbox_attempt_outbox_key" ON "outbox_attempt" ("outbox_key");
 
 CREATE TABLE "inbound_fragment" (
     "key" BIGINT NOT NULL PRIMARY KEY,
@@ -205,26 +211,6 @@ CREATE TABLE "cancel_request" (
     "attempts" INTEGER NOT NULL,
     "due_at" BIGINT NOT NULL
 );
-
-CREATE TABLE "forwarded_mail" (
-    "key" BIGINT NOT NULL PRIMARY KEY,
-    "sender" TEXT NOT NULL,
-    "recipients" TEXT NOT NULL,
-    "client" TEXT NOT NULL,
-    "helo" TEXT NOT NULL,
-    "octets" INTEGER NOT NULL,
-    "content" BYTEA NOT NULL,
-    "compressed" BOOLEAN NOT NULL,
-    "state" TEXT NOT NULL,
-    "owner" TEXT NOT NULL,
-    "attempts" INTEGER NOT NULL,
-    "due_at" BIGINT NOT NULL,
-    "received_at" BIGINT NOT NULL,
-    "ended_at" BIGINT,
-    "last_reply" TEXT NOT NULL
-);
-CREATE INDEX "forwarded_mail_waiting" ON "forwarded_mail" ("due_at", "key") WHERE ended_at IS NULL;
-CREATE INDEX "forwarded_mail_ended" ON "forwarded_mail" ("ended_at", "key") WHERE ended_at IS NOT NULL;
 
 CREATE TABLE "dropped_mail" (
     "key" BIGINT NOT NULL PRIMARY KEY,
@@ -401,23 +387,6 @@ CREATE TABLE "mail_graphic" (
     "set_by" TEXT NOT NULL,
     PRIMARY KEY ("customer_key", "name")
 );
-
-CREATE TABLE "alarm" (
-    "key" BIGINT NOT NULL PRIMARY KEY,
-    "topic" TEXT NOT NULL,
-    "subject" TEXT NOT NULL,
-    "body" TEXT NOT NULL,
-    "state" TEXT NOT NULL,
-    "attempts" INTEGER NOT NULL,
-    "repeats" INTEGER NOT NULL,
-    "due_at" BIGINT NOT NULL,
-    "created_at" BIGINT NOT NULL,
-    "ended_at" BIGINT,
-    "problem" TEXT NOT NULL
-);
-CREATE INDEX "alarm_created_at" ON "alarm" ("created_at");
-CREATE INDEX "alarm_queued" ON "alarm" ("due_at", "key") WHERE ("state" = 'queued');
-CREATE INDEX "alarm_topic" ON "alarm" ("topic", "created_at");
 
 CREATE TABLE "push_key" (
     "customer_key" BIGINT NOT NULL PRIMARY KEY,

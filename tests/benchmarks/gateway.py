@@ -39,7 +39,7 @@ class Gateway:
     def untold(self) -> int:
         return self.count(
             "SELECT (SELECT count(*) FROM message WHERE NOT ended)"
-            " + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
+            " + (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))"
         )
 
     def until_sent(self, seconds: float = 60) -> None:

@@ -52,7 +52,7 @@ def to(peer: Peer, address: str) -> list:
 
 
 def attempts(site: Installation) -> list[tuple[str, str]]:
-    return list(site.rows("SELECT outcome, policy FROM notice_attempt ORDER BY key"))
+    return list(site.rows("SELECT outcome, policy FROM outbox_attempt ORDER BY key"))
 
 
 async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_lowered(house):
@@ -72,7 +72,7 @@ async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_l
         )
         assert to(peer, "anna@example.com") == []
         assert not any("anna@example.com" in line for line in peer.in_clear)
-        ((reason, problem),) = site.rows("SELECT reason, problem FROM notice")
+        ((reason, problem),) = site.rows("SELECT reason, problem FROM outbox")
         assert reason == "tls-policy"
         assert "policy encrypt (customer demo)" in problem
         listed = await site.command("tls", "list", "--customer", "demo")
@@ -98,7 +98,7 @@ async def test_rules_damaged_behind_the_gateways_back_make_all_mail_wait_and_tel
             )
         await site.until(lambda: any("mail_rules_unreadable" in line for line in site.log))
         await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT reason FROM notice") == [("tls-policy",)])
+        await site.until(lambda: site.rows("SELECT reason FROM outbox") == [("tls-policy",)])
         assert peer.mails == []
         await site.command("tls", "accept")
         await site.until(lambda: bool(to(peer, "anna@example.com")))
@@ -109,8 +109,8 @@ async def test_a_mail_that_is_given_up_is_recorded_as_5_7_and_told_to_the_admini
         await site.command("tls", "enforce", "example.com", "secure")
         await site.start()
         await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM notice") == [("failed",)])
-        ((reason, problem),) = site.rows("SELECT reason, problem FROM notice")
+        await site.until(lambda: site.rows("SELECT state FROM outbox") == [("failed",)])
+        ((reason, problem),) = site.rows("SELECT reason, problem FROM outbox")
         assert reason == "tls-policy"
         assert "5.7.4 the server does not offer STARTTLS" in problem
         await site.until(lambda: len(to(peer, "admin@example.net")) >= 2)
@@ -148,11 +148,11 @@ async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_a_statu
         peer.last, peer.stays = last, stays
         await site.start()
         await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM notice") == [("sent",)])
+        await site.until(lambda: site.rows("SELECT state FROM outbox") == [("sent",)])
         await site.stop()
         await site.start()
         await site.send("Pump 8 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM notice") == [("sent",)] * 2)
+        await site.until(lambda: site.rows("SELECT state FROM outbox") == [("sent",)] * 2)
         assert len(peer.mails) == 2
         assert [outcome for outcome, _ in attempts(site)] == ["sent"] * 2
 
@@ -161,8 +161,8 @@ async def test_mail_that_is_never_confirmed_comes_three_times_and_then_its_end_i
     async with Ending() as peer, house(peer) as site:
         await site.start()
         job = await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM notice") == [("failed",)])
-        await site.until(lambda: site.rows("SELECT state FROM alarm") == [("failed",)])
+        await site.until(lambda: site.rows("SELECT state FROM outbox") == [("failed",)])
+        await site.until(lambda: site.rows("SELECT state FROM outbox WHERE kind = 'alert'") == [("failed",)])
         assert [outcome for outcome, _ in attempts(site)].count("unanswered") == 6
         assert len(to(peer, "anna@example.com")) == len(to(peer, "admin@example.net")) == 3
         assert len({mail["Message-ID"] for mail in told(peer)}) == 2
@@ -178,12 +178,12 @@ async def test_the_sender_of_an_sms_that_takes_long_is_told_once(house):
         await site.until(lambda: bool(peer.mails))
         (mail,) = to(peer, "anna@example.com")
         assert "has not reached its end yet" in mail.get_body(("plain",)).get_content()
-        await site.until(lambda: site.rows("SELECT kind, state FROM notice") == [("delayed", "sent")])
+        await site.until(lambda: site.rows("SELECT kind, state FROM outbox") == [("delayed", "sent")])
         await site.stop()
         await site.start()
         await site.send("Another")
         await site.until(lambda: len(peer.mails) == 2)
-        assert site.rows("SELECT kind, count(*) FROM notice GROUP BY kind") == [("delayed", 2)]
+        assert site.rows("SELECT kind, count(*) FROM outbox GROUP BY kind") == [("delayed", 2)]
 
 
 async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees(house, tmp_path):

@@ -37,7 +37,7 @@ async def told(site, application):
 
 
 def notices(site):
-    return sorted(site.rows("SELECT kind, channel, state FROM notice"))
+    return sorted(site.rows("SELECT kind, channel, state FROM outbox"))
 
 
 async def test_a_result_is_pushed_signed_with_the_key_that_the_command_showed(site, application, told):
@@ -148,7 +148,7 @@ async def test_an_application_that_hangs_delays_no_mail(site, application, told)
     await told(status_channel="both")
     for number in range(60):  # more than there are pushes at a time
         await site.send(f"Number {number}")
-    told = "SELECT count(*) FROM notice WHERE state = 'sent' AND channel = ?"
+    told = "SELECT count(*) FROM outbox WHERE state = 'sent' AND channel = ?"
     await site.until(lambda: site.rows(told, "mail") == [(60,)])
     assert site.rows(told, "push") == [(0,)]
 

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from gateway.ports import MailAttempt
+from gateway.ports import Item, MailAttempt
 from sms.message import PartToSubmit
 from sms.outcome import Done
-from sms.report import Notice
 
 
 class FakeCarrier:
@@ -48,21 +48,19 @@ class FakeMailbox:
     """Answers each notice by `answer`, which may raise; `gate` holds all notices back while it is not set."""
 
     def __init__(self) -> None:
-        self.told: list[Notice] = []
-        self.answer: Callable[[Notice], MailAttempt | None] = lambda _: MailAttempt(
-            outcome=Done(), host="mx.example.com"
-        )
+        self.told: list[Any] = []
+        self.answer: Callable[[Any], MailAttempt | None] = lambda _: MailAttempt(outcome=Done(), host="mx.example.com")
         self.gate = asyncio.Event()
         self.gate.set()
         self.at_once = self.most_at_once = 0
 
-    async def send(self, notice: Notice) -> MailAttempt | None:
+    async def send(self, item: Item) -> MailAttempt | None:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await self.gate.wait()
-            self.told.append(notice)
-            return self.answer(notice)
+            self.told.append(item)
+            return self.answer(item)
         finally:
             self.at_once -= 1
 

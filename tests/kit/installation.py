@@ -294,7 +294,7 @@ class Installation:
             lambda: (
                 self.rows(
                     "SELECT (SELECT count(*) FROM message WHERE NOT ended)"
-                    " + (SELECT count(*) FROM notice WHERE state IN ('queued', 'sending'))"
+                    " + (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))"
                 )
                 == [(0,)]
             ),

@@ -7,14 +7,16 @@ from typing import Any
 from sms.job import NewJob, NewMessage
 from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, ReceiptState, TextPart
 from sms.number import MobileNumber
+from sms.outbox import OutboxEvent
 from sms.outcome import Problem, ProblemCode
+from sms.report import Channel
 from sms.serialise import freeze_origins, freeze_settings
 from sms.settings import Settings, StatusReport
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
 from store.jobs import Outbound, Take
 from store.leases import Leases, NodeLeaseRequest
-from store.outbox import Outbox, TakeNotices
+from store.outbox import Ended, Outbox, Places, TakeDue, Taken
 from store.queue import Release, find_waiting, flush, hold, list_messages, release
 from store.receipts import Arrived
 from store.results import Cancel, CarrierAnswer, Recovery, ResultStore, Rules
@@ -187,5 +189,16 @@ class StoreHarness:
         """Change rows like another process."""
         self.database.write_now(lambda tx, _: [tx.execute(sql)], None)
 
-    def notices(self, most: int = 100):
-        return self.database.write_now(self.outbox.take, TakeNotices(now=self.now, most=most, owner=self.owner))
+    def notices(self, most: int = 100, channel: Channel = Channel.MAIL) -> list[Taken]:
+        """Take what is due of the outbox."""
+        return self.database.write_now(self.outbox.take, take_due(self.now, self.owner, most, channel))
+
+    def end_notice(self, taken: Taken, event: OutboxEvent = OutboxEvent.SEND, **facts) -> None:
+        """Record what became of a row that was taken."""
+        self.database.write_now(self.outbox.end, Ended(taken=taken, event=event, at=self.now, **facts))
+
+
+def take_due(now: int, owner: str = "me", most: int = 100, channel: Channel = Channel.MAIL) -> TakeDue:
+    """Return a request for what is due, whatever its destination."""
+    places = Places(most=most, each=most, ceiling=most, under_way={})
+    return TakeDue(owner=owner, channel=channel, now=now, places=places)

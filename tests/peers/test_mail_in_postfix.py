@@ -62,7 +62,7 @@ class Postbox:
         mail_id = f"<{name}@example.com>"
         await self._site.until(lambda: self._site.rows("SELECT 1 FROM job WHERE mail_id = ?", mail_id) != [])
         await self._site.until_all_told()
-        query = "SELECT count(*) FROM notice n JOIN job j ON j.key = n.job_key WHERE j.mail_id = ? AND n.state = 'sent'"
+        query = "SELECT count(*) FROM outbox n JOIN job j ON j.key = n.job_key WHERE j.mail_id = ? AND n.state = 'sent'"
         ((sent,),) = self._site.rows(query, mail_id)
         await self._site.until(lambda: len(self._got(mail_id)) >= sent)
         trace = json.loads(await self._site.command("status", "--json", mail_id))

@@ -9,7 +9,6 @@ import pytest
 import trustme
 
 from gateway.report_pool import LARGE_REPORT, LargeReports
-from process.mail_out import schedule_by
 from process.push import PUSH_LADDER
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
@@ -267,6 +266,5 @@ def test_a_push_is_tried_again_three_times_in_a_minute_nine_times_more_in_ten_an
 
 def test_chance_spreads_the_retries_and_none_follows_48_hours():
     created = datetime(2026, 11, 23, tzinfo=UTC)
-    due = schedule_by(PUSH_LADDER)
-    assert len({due(1, created, created) for _ in range(5)}) > 1
-    assert due(200, created, created + timedelta(hours=48)) is None
+    assert len({PUSH_LADDER.next_at(1, created, created, chance / 5) for chance in range(5)}) == 5
+    assert PUSH_LADDER.next_at(200, created, created + timedelta(hours=48), 0.5) is None

@@ -147,7 +147,7 @@ async def test_who_is_told_what_follows_the_settings(settings, reverse_path, rep
         await core.book.refresh()
     await keep(core, judge(core, "acme", reverse_path=reverse_path))
     assert rows(core, "SELECT report FROM job") == [(report,)]
-    assert rows(core, "SELECT kind, recipient FROM notice") == notices
+    assert rows(core, "SELECT kind, recipient FROM outbox") == notices
 
 
 @pytest.mark.parametrize(

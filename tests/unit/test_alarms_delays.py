@@ -1,28 +1,26 @@
 """Alarms reach the administrator once, delays their sender once, whatever restarts in between."""
 
-import asyncio
+import json
 from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.admin.tls_rules import list_domains
 from gateway.alerts import Alert, Alerts
 from gateway.delays import Delays
-from gateway.ports import Alarm, MailAttempt
 from sms.lifecycle import MessageState
 from sms.message import MailOrigin, ReceiptState
-from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
+from sms.outcome import Done, Problem, ProblemCode
 from sms.report import NoticeKind
 from sms.settings import StatusReport
-from store.alarms import AlarmEnd, AlarmStore, NewAlarm
 from store.delays import DelayCursor, DelayStore, TellLate, find_late
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
-from store.outbox import NoticeEnd, TakeNotices
 from store.results import Rules as CarrierRules
 from store.views import load_reports
-from tests.kit.clock import START
+from tests.kit.clock import START, Clock
 from tests.kit.store_harness import SECOND, StoreHarness
 
 HOUR = 3600 * SECOND
@@ -38,114 +36,36 @@ def database(database_url):
     made.close()
 
 
-def new(topic: str, now: int = NOW, quiet: int = HOUR) -> NewAlarm:
-    return NewAlarm(topic=topic, subject=f"About {topic}", body="…", now=now, quiet=quiet)
-
-
-def test_a_topic_is_told_once_and_then_quiet_while_others_are_told(database):
-    store = AlarmStore(Keys(1, START.timestamp))
-    assert database.write_now(store.add, new("a"))
-    assert not database.write_now(store.add, new("a", NOW + HOUR - 1))
-    assert database.write_now(store.add, new("b", NOW + 1))
-    assert database.write_now(store.add, new("a", NOW + HOUR))
-    assert [alarm.subject for alarm in database.write_now(store.take, NOW + HOUR)] == ["About a", "About b", "About a"]
-    rows = database.read_now(lambda tx: tx.rows("SELECT topic, repeats FROM alarm ORDER BY key"))
-    assert [tuple(row) for row in rows] == [("a", 1), ("b", 0), ("a", 0)]
-
-
-def test_an_alarm_that_a_process_took_is_hidden_from_others_until_that_process_must_have_ended(database):
-    store = AlarmStore(Keys(1, START.timestamp))
-    database.write_now(store.add, new("a"))
-    (first,) = database.write_now(store.take, NOW)
-    assert database.write_now(store.take, NOW + 600 * SECOND) == []
-    (again,) = database.write_now(store.take, NOW + HOUR)
-    assert (again.key, again.attempt) == (first.key, 2)
-    database.write_now(store.end, AlarmEnd(key=first.key, attempt=1, state="sent", now=NOW))
-    assert database.read_now(lambda tx: tx.rows("SELECT state FROM alarm")) == [("queued",)]  # too late: it was taken
-    database.write_now(store.end, AlarmEnd(key=first.key, attempt=2, state="sent", now=NOW))
-    assert database.write_now(store.take, NOW + 10 * HOUR) == []
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-
-class FakeMailSender:
-    """Answers each alarm with the next outcome; `None` breaks."""
-
-    def __init__(self, *outcomes: Outcome | None) -> None:
-        self.outcomes = list(outcomes)
-        self.told: list[Alarm] = []
-
-    async def send_alarm(self, alarm: Alarm) -> MailAttempt:
-        self.told.append(alarm)
-        outcome = self.outcomes.pop(0)
-        if outcome is None:
-            raise RuntimeError("broken")
-        return MailAttempt(outcome=outcome)
-
-
-def alarms_of(database, postman, clock) -> Alerts:
-    def following(attempt: int, created_at: datetime, now: datetime) -> datetime | None:
-        return now + timedelta(minutes=1) if attempt < 4 else None
-
-    keys = Keys(1, lambda: clock.now().timestamp())
-    return Alerts(database=database, keys=keys, sender=postman, next_attempt=following, clock=clock)
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "state"),
-    [
-        ((Done(),), "sent"),
-        ((Retry(problem=WAITS), Done()), "sent"),
-        ((None, Done()), "sent"),
-        ((Failed(problem=WAITS),), "failed"),
-        ((Retry(problem=WAITS),) * 4, "failed"),
-        ((Unknown(problem=WAITS), Retry(problem=WAITS), Done()), "sent"),
-        ((Unknown(problem=WAITS),) * 3, "failed"),
-    ],
-)
-async def test_an_alarm_is_tried_again_until_it_is_told_or_its_time_is_over(database, outcomes, state):
-    clock, postman = Clock(), FakeMailSender(*outcomes)
-    alarms = alarms_of(database, postman, clock)
-    alarms.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
-    await asyncio.gather(*alarms._writing)
-    for _ in outcomes:
-        await alarms._step()
-        clock.at += timedelta(minutes=3)
-    assert [alarm.subject for alarm in postman.told] == ["Subject"] * len(outcomes)
-    assert len({alarm.identity for alarm in postman.told}) == 1
-    assert database.read_now(lambda tx: tx.rows("SELECT state FROM alarm"))[0][0] == state
-
-
-async def test_a_stop_waits_for_no_peer_and_the_alarm_is_told_after_the_next_start(database):
-    asked = asyncio.Event()
-
-    class Slow:
-        async def send_alarm(self, alarm: Alarm) -> MailAttempt:
-            asked.set()
-            await asyncio.Event().wait()
-            raise AssertionError
-
-    alarms = alarms_of(database, Slow(), Clock())
-    alarms.start()
-    alarms.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
-    await asyncio.wait_for(asked.wait(), 60)
-    await asyncio.wait_for(alarms.stop(), 60)
-    assert database.read_now(lambda tx: tx.rows("SELECT state FROM alarm"))[0][0] == "queued"
-
-
-async def test_without_an_address_nothing_is_stored(database):
-    alarms = Alerts(
-        database=database, keys=Keys(1, START.timestamp), sender=None, next_attempt=lambda *_: None, clock=Clock()
+def alerts_of(world, address: str) -> tuple[Alerts, list[int]]:
+    written: list[int] = []
+    alerts = Alerts(
+        database=world.database,
+        outbox=world.outbox,
+        address=address,
+        clock=Clock(),
+        written=lambda: written.append(1),
     )
-    alarms.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
-    await alarms.stop()
-    assert database.read_now(lambda tx: tx.rows("SELECT key FROM alarm")) == []
+    return alerts, written
+
+
+async def test_an_alert_is_logged_and_written_once_while_its_topic_is_quiet(world):
+    alerts, written = alerts_of(world, "admin@example.net")
+    with capture_logs() as logs:
+        for number in range(3):
+            alerts.raise_alert(Alert(topic="a", subject=f"Subject {number}", text="Text"))
+            await alerts.stop()
+    assert [entry["subject"] for entry in logs if entry["event"] == "alarm"] == ["Subject 0", "Subject 1", "Subject 2"]
+    assert len(written) == 1
+    (taken,) = world.notices()
+    assert (taken.public_id, taken.recipient) == (f"A.{taken.key}", "admin@example.net")
+    assert json.loads(taken.about) == {"subject": "Subject 0", "text": "Text"}
+
+
+async def test_without_an_address_nothing_is_stored(world):
+    alerts, _ = alerts_of(world, "")
+    alerts.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
+    await alerts.stop()
+    assert world.notices() == []
 
 
 @pytest.fixture
@@ -153,29 +73,10 @@ def world(database):
     return StoreHarness("", CarrierRules(), database=database)
 
 
-async def test_an_alarm_that_its_server_never_confirms_is_sent_three_times_whatever_fails_between(database):
-    clock, doubt = Clock(), Unknown(problem=WAITS)
-    postman = FakeMailSender(doubt, doubt, Retry(problem=WAITS), doubt)
-    for attempt in range(4):
-        alarms = alarms_of(database, postman, clock)  # a process of its own remembers what an earlier one saw
-        if not attempt:
-            alarms.raise_alert(Alert(topic="a", subject="Subject", text="Text"))
-            await asyncio.gather(*alarms._writing)
-        await alarms._step()
-        clock.at += timedelta(minutes=3)
-    assert not await alarms._step()
-    rows = database.read_now(lambda tx: tx.rows("SELECT state, attempts, problem FROM alarm"))
-    assert [tuple(row) for row in rows] == [("failed", 4, WAITS.text)]
-    kept = "SELECT count(*) FROM notice_attempt"
-    assert database.read_now(lambda tx: tx.rows(kept))[0][0] == 3
-    database.write_now(AlarmStore(Keys(1, START.timestamp)).add, new("b", to_stored(START + timedelta(days=31))))
-    assert database.read_now(lambda tx: tx.rows(kept))[0][0] == 0
-
-
 def delayed(world) -> list[str]:
     rows = world.database.read_now(
         lambda tx: tx.rows(
-            "SELECT j.reference FROM notice n JOIN job j ON j.key = n.job_key WHERE n.kind = ? ORDER BY n.key",
+            "SELECT j.reference FROM outbox n JOIN job j ON j.key = n.job_key WHERE n.kind = ? ORDER BY n.key",
             (NoticeKind.DELAYED.value,),
         )
     )
@@ -198,15 +99,15 @@ async def test_the_sender_of_an_sms_that_takes_long_is_told_so_once(world):
     world.add("447700900101", reference="late")
     clock = Clock()
     delays, kicked = delays_of(world, clock)
-    clock.at = START + timedelta(hours=4) - timedelta(seconds=1)
-    await delays._look()
+    clock.instant = START + timedelta(hours=4) - timedelta(seconds=1)
+    await delays.step()
     assert (delayed(world), kicked) == ([], [])
-    clock.at = START + timedelta(hours=4)
+    clock.instant = START + timedelta(hours=4)
     for _ in range(3):
-        await delays._look()
+        await delays.step()
     assert (delayed(world), kicked) == (["late"], [1])
     after_a_restart, _ = delays_of(world, clock)
-    await after_a_restart._look()
+    await after_a_restart.step()
     assert delayed(world) == ["late"]
 
 
@@ -219,9 +120,9 @@ async def test_who_wants_no_reports_or_has_his_result_already_is_told_of_no_dela
     )
     world.add("447700900104", reference="on failure", report=StatusReport.ON_FAILURE)
     clock = Clock()
-    clock.at = START + timedelta(hours=5)
+    clock.instant = START + timedelta(hours=5)
     delays, _ = delays_of(world, clock)
-    await delays._look()
+    await delays.step()
     assert delayed(world) == ["on failure"]
 
 
@@ -229,10 +130,10 @@ async def test_a_thousand_late_jobs_are_told_in_portions_each_once(world):
     for number in range(1201):
         world.add("447700900101", reference=str(number), accepted_at=world.now + number // 7)
     clock = Clock()
-    clock.at = START + timedelta(hours=5)
+    clock.instant = START + timedelta(hours=5)
     delays, _ = delays_of(world, clock)
     looks = 1
-    while await delays._look():
+    while await delays.step():
         looks += 1
     assert looks == 3
     assert sorted(delayed(world), key=int) == [str(number) for number in range(1201)]
@@ -256,10 +157,8 @@ def test_every_domain_that_mail_went_to_is_listed_with_what_is_in_force_and_what
     world.database.write_now(store.tell, TellLate(since=DelayCursor(), until=to_stored(clock), now=to_stored(clock)))
     world.now = to_stored(clock)
     world.live()
-    notices = world.database.write_now(world.outbox.take, TakeNotices(now=world.now, most=9, owner=world.owner))
-    for taken, tls in zip(notices, ("TLSv1.3 X", "", "TLSv1.3 X"), strict=True):
-        end = NoticeEnd(key=taken.key, job_key=taken.job_key, attempt=1, state="sent", at=world.now, tls=tls)
-        world.database.write_now(world.outbox.end, end)
+    for taken, tls in zip(world.notices(), ("TLSv1.3 X", "", "TLSv1.3 X"), strict=True):
+        world.end_notice(taken, tls=tls)
     states = world.database.read_now(lambda tx: list_domains(tx, "", (), START))
     assert [(s.domain, s.customer, s.delivered, s.in_clear, s.view()["enforced"]) for s in states] == [
         ("example.com", "Example Ltd", 2, 1, False),

@@ -12,8 +12,8 @@ from mta.intake import Disposition
 from sms.lifecycle import MessageState
 from sms.outcome import Refusal, Refused
 from sms.report import NoticeKind
-from store.outbox import TakeNotices
 from store.views import find_job, load_reports
+from tests.kit.store_harness import take_due
 from tests.kit.testbed import ANNA, BOB, administer, judge, open_core
 
 MEMBERS = "number;First Name;amount\n+447700900101;ANNA;12\n07700 900102;Bob;7\n+44 7700 900101;again;0\n"
@@ -203,7 +203,7 @@ async def test_a_dry_run_is_kept_as_a_job_that_is_never_sent_and_answered_with_w
     told = report(core, job)
     assert [message.state for message in told.messages] == [MessageState.CANCELLED] * 2
     assert told.messages[0].problem == "sandbox"
-    (notice,) = core.database.write_now(outbox(core), TakeNotices(now=1 << 60, most=9, owner="t"))
+    (notice,) = core.database.write_now(outbox(core), take_due(1 << 60))
     assert (notice.kind, notice.recipient) == (NoticeKind.DRY_RUN, ANNA)
     assert await keep(core, judge(core, "acme", "Grüße “an” alle", to=["447700900101"])) != job
 

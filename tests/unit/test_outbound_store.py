@@ -13,7 +13,6 @@ from sms.number import MobileNumber
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
 from sms.settings import StatusReport
-from store.outbox import NoticeEnd
 from store.results import CarrierAnswer, Rules
 from store.views import load_trace
 from tests.kit.store_harness import BUSY, LOST, SECOND, WRONG, StoreHarness
@@ -255,9 +254,7 @@ def test_a_told_job_forgets_the_mails_body_and_its_trace_shows_the_attempt(world
     world.settle((part.part_key, Done(reference="r1")))
     (notice,) = world.notices()
     assert world.report(added.public_id).mail.body == b"Hello"
-    taken = {"key": notice.key, "job_key": notice.job_key, "attempt": notice.attempt}
-    end = NoticeEnd(**taken, state="sent", at=world.now, host="mx.example.com", reply="250 ok")
-    world.database.write_now(world.outbox.end, end)
+    world.end_notice(notice, host="mx.example.com", reply="250 ok")
     trace = world.database.read_now(lambda tx: load_trace(tx, notice.job_key))
     assert trace.report.mail.body is None
     assert [(n.state, [a.host for a in n.attempts]) for n in trace.notices] == [("sent", ["mx.example.com"])]
@@ -293,5 +290,5 @@ def test_whatever_order_answers_and_receipts_come_in_each_job_settles_exactly_on
         report = world.report(job.public_id)
         assert report.settled_at is not None
         assert report.summary.open == 0
-    results = [notice for notice in world.notices() if notice.kind is NoticeKind.RESULT]
+    results = [notice for notice in world.notices() if notice.kind == NoticeKind.RESULT]
     assert len(results) == len(jobs)

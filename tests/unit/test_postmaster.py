@@ -1,6 +1,5 @@
 """Mail to the postmaster is kept within its bounds, forwarded once, and then forgotten, on both databases."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -8,26 +7,31 @@ from email import message_from_bytes, policy
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.ports import MailAttempt
-from gateway.postmaster import NewPostmasterMail, Postmaster, PostmasterBounds, PostmasterMail, network_of
+from gateway.outbox import ChannelRules, OutboxLoop
+from gateway.ports import MailAttempt, PostmasterMail
+from gateway.postmaster import (
+    POSTMASTER,
+    NewPostmasterMail,
+    Postmaster,
+    PostmasterBounds,
+    network_of,
+    pack,
+    unpack,
+)
 from mta.sending.compose import MailIdentity
 from mta.sending.forward import compose_forward
-from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Refusal, Refused, Retry, Unknown
+from sms.outbox import OutboxEvent
+from sms.outcome import Done, Failed, Problem, ProblemCode, Refusal, Refused, Retry
+from sms.report import Channel
+from sms.retry import Ladder
 from store.engine.database import Database
-from store.engine.keys import Keys, to_stored
-from store.leases import Leases, NodeLeaseRequest
-from store.postmaster import (
-    GIVEN_UP_KEPT,
-    ForwardEnd,
-    NewForward,
-    PostmasterStore,
-    TakeForward,
-    find_content,
-    list_forwards,
-    pack,
-)
-from tests.kit.clock import START
-from tests.kit.store_harness import SECOND
+from store.engine.keys import to_stored
+from store.outbox import NewRow
+from store.outbox_views import find_content, list_forwards
+from store.results import Rules
+from tests.kit.fakes import FakeMailbox
+from tests.kit.clock import START, Clock
+from tests.kit.store_harness import SECOND, StoreHarness
 from tests.unit.test_config import SMALL, complain, load
 
 NOW = to_stored(START)
@@ -50,131 +54,87 @@ def database(database_url):
     made.close()
 
 
-def rows(database, columns: str = "state") -> list[tuple]:
-    return [
-        tuple(row)
-        for row in database.read_now(lambda tx: tx.rows(f"SELECT {columns} FROM forwarded_mail ORDER BY key"))
-    ]
+@pytest.fixture
+def world(database):
+    return StoreHarness("", Rules(), database=database, owner="one")
 
 
-def new(raw: bytes = RAW, *, now: int = NOW, most: int = 9) -> NewForward:
-    return NewForward(
-        sender="bob@example.org",
-        recipients="postmaster",
-        client="203.0.113.9",
-        helo="mx.example.org",
-        packed=pack(raw),
-        now=now,
-        most=most,
-    )
+def rows(world, columns: str = "state") -> list[tuple]:
+    return [tuple(row) for row in world.rows(f"SELECT {columns} FROM outbox ORDER BY key")]
 
 
-def take(now: int = NOW, owner: str = "one") -> TakeForward:
-    return TakeForward(owner=owner, now=now)
+def new(raw: bytes = RAW, **changes) -> NewRow:
+    about = {
+        "sender": "bob@example.org",
+        "recipients": "postmaster",
+        "client": "203.0.113.9",
+        "helo": "mx.example.org",
+        "octets": len(raw),
+    }
+    facts = {"kind": POSTMASTER, "prefix": "P", "recipient": "ops@example.com", "now": NOW, "about": about}
+    return NewRow(**{**facts, "content": pack(raw), **changes})
+
+
+def add(world, raw: bytes = RAW, **changes) -> str | None:
+    return world.database.write_now(world.outbox.add, new(raw, **changes))
+
+
+def content(world, name: str) -> bytes | None:
+    return world.database.read_now(lambda tx: find_content(tx, name=name))
 
 
 @pytest.mark.parametrize("raw", [RAW, RAW + bytes(range(256)) * 500], ids=["small", "large"])
-def test_a_mail_is_kept_octet_by_octet_and_a_large_one_compressed(raw, database):
-    store = PostmasterStore(Keys(1, START.timestamp))
-    key = database.write_now(store.add, new(raw))
-    assert rows(database, "octets, compressed") == [(len(raw), len(raw) > 65_536)]
-    taken = database.write_now(store.take, take(NOW))
-    assert taken is not None
-    assert (taken.key, taken.content, taken.attempt) == (key, raw, 1)
-    assert database.read_now(lambda tx: find_content(tx, name=f"P.{key}")) == raw
+def test_a_mail_is_kept_octet_by_octet_and_a_large_one_compressed(raw, world):
+    name = add(world, raw)
+    (taken,) = world.notices()
+    assert (taken.public_id, taken.attempt) == (name, 1)
+    assert (len(taken.content) < len(raw)) is (len(raw) > 65_536)
+    assert unpack(taken.content) == unpack(content(world, name)) == raw
 
 
-def test_a_mail_that_a_process_took_is_nobody_elses_until_that_process_is_dead(database):
-    store, leases = PostmasterStore(Keys(1, START.timestamp)), Leases()
-    database.write_now(leases.acquire, NodeLeaseRequest(owner="one", node=1))
-    database.write_now(store.add, new())
-    assert database.write_now(store.take, take(NOW - 1)) is None
-    assert database.write_now(store.take, take(NOW)) is not None
-    assert database.write_now(store.take, take(NOW + DAY, "two")) is None
-    alive = database.write_now(store.recover, NOW)
-    assert alive == (0 if database.postgresql else 1)  # a SQLite file has no second process to ask
-    database.write_now(leases.release, "one")
-    assert alive + database.write_now(store.recover, NOW) == 1
-    again = database.write_now(store.take, take(NOW, "two"))
-    assert again is not None
-    assert again.attempt == 2
-    database.write_now(store.end, ForwardEnd(key=again.key, attempt=1, state="failed", now=NOW))
-    assert rows(database, "state") == [("sending",)]  # what the process that ended says changes nothing
+def test_what_waits_is_bounded(world):
+    kept = [add(world, most=2) for _ in range(3)]
+    assert [name is None for name in kept] == [False, False, True]
+    world.end_notice(world.notices(1)[0])
+    assert add(world, most=2) is not None
 
 
-def test_what_waits_is_bounded(database):
-    store = PostmasterStore(Keys(1, START.timestamp))
-    kept = [database.write_now(store.add, new(most=2)) for _ in range(3)]
-    assert [key is None for key in kept] == [False, False, True]
-    database.write_now(store.take, take())
-    database.write_now(store.end, ForwardEnd(key=kept[0] or 0, attempt=1, state="forwarded", now=NOW))
-    assert database.write_now(store.add, new(most=2)) is not None
+def test_what_was_forwarded_loses_its_content_and_after_thirty_days_its_row(world):
+    name = add(world)
+    (taken,) = world.notices()
+    world.end_notice(taken, reply="250 2.0.0 queued")
+    (listed,) = world.database.read_now(lambda tx: list_forwards(tx, limit=5))
+    assert (listed.mail_id, listed.state, listed.last_reply) == (name, "sent", "250 2.0.0 queued")
+    assert content(world, name) is None
+    assert world.database.write_now(world.outbox.forget, NOW + 30 * DAY) == 0
+    assert world.database.write_now(world.outbox.forget, NOW + 30 * DAY + 1) == 1
+    assert rows(world) == world.rows("SELECT key FROM outbox_attempt") == []
 
 
-def test_what_was_forwarded_loses_its_content_and_after_thirty_days_its_row(database):
-    store = PostmasterStore(Keys(1, START.timestamp))
-    key = database.write_now(store.add, new()) or 0
-    database.write_now(store.take, take())
-    end = ForwardEnd(key=key, attempt=1, state="forwarded", now=NOW, last_reply="250 2.0.0 queued")
-    database.write_now(store.end, end)
-    (listed,) = database.read_now(lambda tx: list_forwards(tx, limit=5))
-    assert (listed.mail_id, listed.state, listed.last_reply) == (f"P.{key}", "forwarded", "250 2.0.0 queued")
-    assert database.read_now(lambda tx: find_content(tx, name=f"P.{key}")) == b""
-    database.write_now(store.take, take(NOW + 30 * DAY))
-    assert len(rows(database)) == 1
-    database.write_now(store.take, take(NOW + 30 * DAY + 1))
-    assert rows(database) == []
-
-
-def test_of_those_given_up_only_the_newest_keep_their_content(database):
-    store = PostmasterStore(Keys(1, START.timestamp))
-    keys = [database.write_now(store.add, new(most=GIVEN_UP_KEPT + 9)) or 0 for _ in range(GIVEN_UP_KEPT + 2)]
-    for step, key in enumerate(keys):
-        database.write_now(store.take, take())
-        database.write_now(store.end, ForwardEnd(key=key, attempt=1, state="failed", now=NOW + step))
-    contents = [database.read_now(lambda tx, key=key: find_content(tx, name=f"P.{key}")) for key in keys]
-    assert contents == [b""] * 2 + [RAW] * GIVEN_UP_KEPT
+def test_of_those_given_up_only_the_newest_keep_their_content(world, monkeypatch):
+    monkeypatch.setattr("store.outbox.CONTENTS_KEPT", 5)
+    names = [add(world) for _ in range(7)]
+    for _ in names:
+        (taken,) = world.notices(1)
+        world.end_notice(taken, OutboxEvent.FAIL)
+        world.now += 1
+    assert [content(world, name) is None for name in names] == [True] * 2 + [False] * 5
 
 
 @pytest.mark.parametrize("name", ["P.1", "P.x", "P." + "9" * 40, "P.²", ""])
-def test_an_id_that_names_nothing_finds_nothing(name, database):
-    assert database.read_now(lambda tx: find_content(tx, name=name)) is None
+def test_an_id_that_names_nothing_finds_nothing(name, world):
+    assert content(world, name) is None
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-
-class FakeMailSender:
-    """Answers each mail with the next outcome; `None` breaks."""
-
-    def __init__(self, *outcomes: Outcome | None) -> None:
-        self.outcomes = list(outcomes)
-        self.brought: list[PostmasterMail] = []
-
-    async def send_forward(self, mail: PostmasterMail) -> MailAttempt:
-        self.brought.append(mail)
-        outcome = self.outcomes.pop(0)
-        if outcome is None:
-            raise RuntimeError("broken")
-        return MailAttempt(outcome=outcome, reply="250 2.0.0 queued" if isinstance(outcome, Done) else "")
-
-
-def postmaster_of(database, postman, clock, monotonic: Callable[[], float] = lambda: 0.0, **bounds) -> Postmaster:
-    def following(attempt: int, created_at: datetime, now: datetime) -> datetime | None:
-        return now + timedelta(minutes=1) if attempt < 4 else None
-
+def postmaster_of(
+    world, address: str = "ops@example.com", monotonic: Callable[[], float] = lambda: 0.0, **bounds
+) -> Postmaster:
     return Postmaster(
-        database=database,
-        keys=Keys(1, lambda: clock.now().timestamp()),
-        sender=postman,
-        next_attempt=following,
-        clock=clock,
-        owner="one",
+        database=world.database,
+        outbox=world.outbox,
+        address=address,
+        clock=Clock(),
+        written=lambda: None,
         bounds=PostmasterBounds(**bounds),
         monotonic=monotonic,
     )
@@ -187,88 +147,46 @@ def came(client: str = "203.0.113.9", content: bytes = RAW) -> NewPostmasterMail
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "state"),
+    ("outcome", "event", "state", "said"),
     [
-        ((Done(),), "forwarded"),
-        ((Retry(problem=WAITS), Done()), "forwarded"),
-        ((None, Done()), "forwarded"),
-        ((Failed(problem=WAITS),), "failed"),
-        ((Retry(problem=WAITS),) * 4, "failed"),
+        (Done(), "forwarded", "sent", "250 2.0.0 queued"),
+        (Retry(problem=WAITS), "waits", "queued", "No host answers."),
+        (Failed(problem=WAITS), "given_up", "failed", "No host answers."),
     ],
 )
-async def test_a_mail_is_tried_again_until_it_is_forwarded_or_its_time_is_over(database, outcomes, state):
-    clock, postman = Clock(), FakeMailSender(*outcomes)
-    postmaster = postmaster_of(database, postman, clock)
+async def test_a_mail_that_is_kept_is_forwarded_as_it_came_and_the_log_says_what_came_of_it(
+    outcome, event, state, said, world
+):
+    reply = "250 2.0.0 queued" if isinstance(outcome, Done) else ""
+    box = FakeMailbox()
+    box.answer = lambda _: MailAttempt(outcome=outcome, reply=reply)
+    ladder = Ladder(waits=[timedelta(minutes=1)], expire_after=timedelta(days=2))
+    loop = OutboxLoop(
+        database=world.database,
+        outbox=world.outbox,
+        channels={Channel.MAIL: ChannelRules(sender=box, ladder=ladder)},
+        clock=Clock(),
+        owner="one",
+        chance=lambda: 0.0,
+    )
     with capture_logs() as logs:
-        name = await postmaster.keep(came())
-        for _ in outcomes:
-            assert await postmaster._step()
-            clock.at += timedelta(minutes=3)
-        assert not await postmaster._step()
-    assert [mail.identity for mail in postman.brought] == [name] * len(outcomes)
-    assert postman.brought[-1].content == RAW
-    reply = "250 2.0.0 queued" if state == "forwarded" else "connection refused"
-    assert rows(database, "state, attempts, last_reply") == [(state, len(outcomes), reply)]
-    events = [line["event"] for line in logs]
-    assert events[0] == "postmaster_mail_received"
-    assert events[-1] == ("postmaster_mail_forwarded" if state == "forwarded" else "postmaster_mail_given_up")
-
-
-async def test_a_mail_that_its_server_never_confirms_is_sent_three_times_and_says_so_in_the_list(database):
-    clock, doubt = Clock(), Unknown(problem=WAITS)
-    postman = FakeMailSender(doubt, doubt, Retry(problem=WAITS), doubt)
-    postmaster = postmaster_of(database, postman, clock)
-    await postmaster.keep(came())
-    for _ in range(4):
-        assert await postmaster._step()
-        postmaster = postmaster_of(database, postman, clock)  # which remembers what an earlier process saw
-        clock.at += timedelta(minutes=3)
-    assert not await postmaster._step()
-    (listed,) = database.read_now(lambda tx: list_forwards(tx, limit=5))
-    assert (listed.state, listed.attempts, listed.last_reply) == ("failed", 4, "No host answers.")
-    kept = "SELECT count(*) FROM notice_attempt"
-    assert database.read_now(lambda tx: tx.rows(kept))[0][0] == 3
-    database.write_now(PostmasterStore(Keys(1, START.timestamp)).take, take(NOW + 31 * DAY))
-    assert database.read_now(lambda tx: tx.rows(kept))[0][0] == 0
-
-
-async def test_a_stop_waits_for_no_peer_and_the_mail_goes_out_after_the_next_start(database):
-    asked = asyncio.Event()
-
-    class Slow:
-        async def send_forward(self, mail: PostmasterMail) -> MailAttempt:
-            asked.set()
-            await asyncio.Event().wait()
-            raise AssertionError
-
-    postmaster = postmaster_of(database, Slow(), Clock())
-    postmaster.start()
-    await postmaster.keep(came())
-    await asyncio.wait_for(asked.wait(), 60)
-    await asyncio.wait_for(postmaster.stop(), 60)
-    assert rows(database) == [("queued",)]
-    assert await postmaster_of(database, FakeMailSender(Done()), Clock())._step()
-    assert rows(database) == [("forwarded",)]
-
-
-async def test_what_is_taken_while_the_process_stops_is_put_back(database):
-    postmaster = postmaster_of(database, FakeMailSender(), Clock())
-    await postmaster.keep(came())
-    step = asyncio.create_task(postmaster._step())
-    await asyncio.sleep(0)  # the step now waits for the database
-    stop = asyncio.create_task(postmaster.stop())
-    assert not await step
-    await stop
-    assert rows(database) == [("queued",)]
+        name = await postmaster_of(world).keep(came())
+        assert await loop.step()
+        await loop.stop(60)
+    (mail,) = box.told
+    assert (mail.identity, mail.recipient, mail.content) == (name, "ops@example.com", RAW)
+    assert [entry["event"] for entry in logs] == ["postmaster_mail_received", f"postmaster_mail_{event}"]
+    (listed,) = world.database.read_now(lambda tx: list_forwards(tx, limit=5))
+    assert (listed.state, listed.attempts, listed.last_reply) == (state, 1, said)
 
 
 def refusal_of(said: str | Refused | None) -> Refusal | None:
     return said.refusal if isinstance(said, Refused) else None
 
 
-async def test_a_network_has_its_share_of_an_hour_and_all_networks_have_theirs(database):
+async def test_a_network_has_its_share_of_an_hour_and_all_networks_have_theirs(world):
     now = [0.0]
-    postmaster = postmaster_of(database, FakeMailSender(), Clock(), lambda: now[0], per_network=2, per_hour=3)
+    postmaster = postmaster_of(world, monotonic=lambda: now[0], per_network=2, per_hour=3)
     assert postmaster.admit("203.0.113.9") is None
     assert postmaster.admit("203.0.113.200") is None
     assert refusal_of(postmaster.refuse("203.0.113.7")) is Refusal.RATE_LIMITED
@@ -279,19 +197,17 @@ async def test_a_network_has_its_share_of_an_hour_and_all_networks_have_theirs(d
     assert postmaster.refuse("203.0.113.7") is None
 
 
-async def test_one_mail_too_many_that_waits_is_refused(database):
-    postmaster = postmaster_of(database, FakeMailSender(), Clock(), waiting=1)
+async def test_one_mail_too_many_that_waits_is_refused(world):
+    postmaster = postmaster_of(world, waiting=1)
     assert refusal_of(await postmaster.keep(came())) is None
     assert refusal_of(await postmaster.keep(came())) is Refusal.NO_STORAGE
 
 
-async def test_without_a_mailbox_nothing_is_taken(database):
-    postmaster = postmaster_of(database, None, Clock())
+async def test_without_a_mailbox_nothing_is_taken(world):
+    postmaster = postmaster_of(world, "")
     assert refusal_of(postmaster.refuse("203.0.113.9")) is Refusal.ADDRESS_UNKNOWN
     assert refusal_of(postmaster.admit("203.0.113.9")) is Refusal.ADDRESS_UNKNOWN
-    postmaster.start()
-    await postmaster.stop()
-    assert rows(database) == []
+    assert rows(world) == []
 
 
 @pytest.mark.parametrize(
@@ -329,6 +245,7 @@ def test_a_mailbox_that_leads_back_here_is_refused(tmp_path):
 def forwarded(content: bytes, **changes):
     facts = {
         "identity": "P.77",
+        "recipient": "ops@example.com",
         "sender": "bob@example.org",
         "recipients": "Postmaster",
         "client": "203.0.113.9",
@@ -337,7 +254,7 @@ def forwarded(content: bytes, **changes):
         "content": content,
         **changes,
     }
-    return compose_forward(PostmasterMail(**facts), recipient="ops@example.com", identity=IDENTITY)
+    return compose_forward(PostmasterMail(**facts), identity=IDENTITY)
 
 
 def test_a_mail_goes_on_attached_as_it_came_from_nobody_and_marked_as_ours():

@@ -1,14 +1,16 @@
 """What strangers and customers hear at the door when they write to the postmaster, spoken on a real socket."""
 
+import json
 from contextlib import asynccontextmanager
 
 import pytest
 from structlog.testing import capture_logs
 
 from addressbook.senders import Principal
-from gateway.postmaster import Postmaster, PostmasterBounds
+from gateway.postmaster import Postmaster, PostmasterBounds, unpack
 from mta.postmaster import PostmasterDoor
 from mta.smtp.server.server import AuthResult, ServerSettings
+from store.outbox import Outbox
 from tests.kit.smtp_door import QUICK, client_of, door
 from tests.kit.testbed import ANNA, open_core, proven
 from tests.unit.test_handler import handler
@@ -27,23 +29,15 @@ def core(house):
     core.database.close()
 
 
-class Mailbox:
-    """Never asked: nothing is forwarded here."""
-
-    async def send_forward(self, mail):
-        raise AssertionError(mail)
-
-
 @asynccontextmanager
 async def listening(core, *, login: bool = False, mailbox: bool = True, **bounds):
     """Open a door of the house for strangers, or with `login` for those only who log in."""
     postmaster = Postmaster(
         database=core.database,
-        keys=core.keys,
-        sender=Mailbox() if mailbox else None,
-        next_attempt=lambda *_: None,
+        outbox=Outbox(core.keys),
+        address="ops@example.org" if mailbox else "",
         clock=core.clock,
-        owner="one",
+        written=lambda: None,
         bounds=PostmasterBounds(**bounds),
     )
     at_door = PostmasterDoor(
@@ -69,11 +63,10 @@ async def talk(client, *lines: str) -> list[str]:
 
 
 def kept(core) -> list[tuple]:
+    rows = core.database.read_now(lambda tx: tx.rows("SELECT about, content FROM outbox ORDER BY key"))
     return [
-        tuple(row)
-        for row in core.database.read_now(
-            lambda tx: tx.rows("SELECT sender, recipients, client, helo, content FROM forwarded_mail ORDER BY key")
-        )
+        (*(json.loads(about)[name] for name in ("sender", "recipients", "client", "helo")), unpack(bytes(content)))
+        for about, content in rows
     ]
 
 

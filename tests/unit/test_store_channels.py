@@ -15,8 +15,7 @@ from sms.report import Channel
 from sms.settings import StatusChannel, StatusReport
 from store.delays import DelayCursor, DelayStore, TellLate
 from store.engine.keys import Keys, to_instant
-from store.outbox import NoticeEnd, TakeNotices
-from store.queue import list_notices
+from store.outbox_views import list_notices
 from store.results import Rules
 from store.views import find_job, load_trace
 from tests.kit.clock import START
@@ -45,13 +44,12 @@ def end(world) -> None:
 
 
 def notices(world):
-    rows = world.database.read_now(lambda tx: tx.rows("SELECT kind, channel, recipient, state FROM notice"))
+    rows = world.database.read_now(lambda tx: tx.rows("SELECT kind, channel, recipient, state FROM outbox"))
     return sorted(tuple(row) for row in rows)
 
 
 def take(world, channel: Channel):
-    request = TakeNotices(now=world.now, most=10, owner=world.owner, channel=channel)
-    return world.database.write_now(world.outbox.take, request)
+    return world.notices(channel=channel)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +117,7 @@ def test_a_mail_is_kept_until_the_last_of_its_notices_has_ended(world):
     taken = [*take(world, Channel.PUSH), *take(world, Channel.MAIL)]
     bodies = []
     for notice in taken:
-        finish = NoticeEnd(key=notice.key, job_key=notice.job_key, attempt=1, state="sent", at=world.now)
-        world.database.write_now(world.outbox.end, finish)
+        world.end_notice(notice)
         ((body,),) = world.database.read_now(lambda tx: tx.rows("SELECT body FROM job"))
         bodies.append(None if body is None else bytes(body))
     assert bodies == [b"The whole mail", None]

@@ -3,9 +3,9 @@
 import pytest
 
 from sms.lifecycle import MessageState
+from sms.outbox import OutboxEvent
 from sms.outcome import Done, Failed
 from store.leases import CarrierLeaseRequest, Held, LeaseLostError
-from store.outbox import NoticeEnd
 from store.results import Rules
 from tests.kit.store_harness import SECOND, WRONG, StoreHarness
 
@@ -131,9 +131,8 @@ class TestCluster:
         first.seem_dead()
         assert second.database.write_now(second.outbox.recover, None) == 1
         assert [again.attempt for again in second.notices()] == [2]
-        late = NoticeEnd(key=notice.key, job_key=notice.job_key, state="failed", at=first.now, attempt=notice.attempt)
-        first.database.write_now(first.outbox.end, late)
-        assert second.rows("SELECT state FROM notice") == [("sending",)]
+        first.end_notice(notice, OutboxEvent.FAIL)
+        assert second.rows("SELECT state FROM outbox") == [("sending",)]
 
     def test_two_nodes_share_a_queue_and_nothing_is_taken_twice(self, cluster):
         first, second = cluster

@@ -236,7 +236,7 @@ def snapshot(world):
         world.rows("SELECT key, open_messages, settled_at, corrected FROM job ORDER BY key"),
         world.rows("SELECT key, state, reason, problem, ended, from_network, due_at FROM message ORDER BY key"),
         world.rows("SELECT key, state, error, reported_at FROM part ORDER BY key"),
-        world.rows("SELECT key, kind FROM notice ORDER BY key"),
+        world.rows("SELECT key, kind FROM outbox ORDER BY key"),
     ]
 
 

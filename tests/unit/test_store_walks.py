@@ -137,8 +137,8 @@ class Walk:
         rows = self.world.rows(
             "SELECT j.key, j.open_messages, j.settled_at, j.report,"
             " (SELECT COUNT(*) FROM message m WHERE m.job_key = j.key AND NOT m.ended),"
-            " (SELECT COUNT(*) FROM notice n WHERE n.job_key = j.key AND n.kind = 'result'),"
-            " (SELECT COUNT(*) FROM notice n WHERE n.job_key = j.key AND n.kind = 'correction') FROM job j"
+            " (SELECT COUNT(*) FROM outbox n WHERE n.job_key = j.key AND n.kind = 'result'),"
+            " (SELECT COUNT(*) FROM outbox n WHERE n.job_key = j.key AND n.kind = 'correction') FROM job j"
         )
         for _, left, settled_at, report, not_counted, results, corrections in rows:
             assert left == not_counted

@@ -78,14 +78,14 @@ async def test_receipts_of_parts_that_arrive_together_settle_the_job_once(world,
         await track.reported([receipt(one) for one in ids])
     assert [entry["event"] for entry in log] == ["job_settled"]
     assert state(world) == ("delivered", "")
-    assert world.rows("SELECT count(*) FROM notice") == [(1,)]
+    assert world.rows("SELECT count(*) FROM outbox") == [(1,)]
 
 
 async def test_a_receipt_that_comes_twice_tells_nobody_twice(world, track):
     submitted(world)
     for _ in range(3):
         await track.reported([receipt("c1")])
-    assert world.rows("SELECT count(*) FROM notice") == [(1,)]
+    assert world.rows("SELECT count(*) FROM outbox") == [(1,)]
     assert world.rows("SELECT count(*) FROM receipt") == [(3,)]
 
 

@@ -1,0 +1,115 @@
+"""The kinds of what the outbox holds, as one table: how a row becomes what its sender is given, and what the log says.
+
+A new kind is a line here, who writes its rows, and how its channels compose it. Not here: the loop (gateway.outbox),
+how each looks (mta.sending, web).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import cast
+
+import structlog
+
+from gateway.alerts import ALERT
+from gateway.ports import Alarm, Item, PostmasterMail
+from gateway.postmaster import POSTMASTER, unpack
+from sms.outbox import OutboxEvent
+from sms.report import JobReport, Notice, NoticeKind
+from store.engine.keys import to_instant
+from store.outbox import Ended, Taken
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """How a row of one kind is opened, with the report of its job if it has one, and how an attempt is logged.
+
+    `is_overtaken` tells that it need not be sent any more. `gives_up_loudly`: the administrator is told of one that
+    nobody will get.
+    """
+
+    open: Callable[[Taken, JobReport | None], Item]
+    log: Callable[[Taken, Ended, JobReport | None], None]
+    is_overtaken: Callable[[JobReport | None], bool] = lambda _: False
+    gives_up_loudly: bool = False
+
+
+def _notice(taken: Taken, report: JobReport | None) -> Notice:
+    assert report is not None
+    return Notice(
+        key=taken.key,
+        public_id=taken.public_id,
+        kind=NoticeKind(taken.kind),
+        recipient=taken.recipient,
+        report=report,
+        created_at=to_instant(taken.created_at),
+        attempt=taken.attempt,
+        channel=taken.channel,
+    )
+
+
+def _log_notice(taken: Taken, end: Ended, report: JobReport | None) -> None:
+    log.info(
+        "notice_attempted",
+        notice=taken.public_id,
+        job=report.public_id if report else "",
+        kind=taken.kind,
+        channel=taken.channel.value,
+        state=end.state.value,
+        host=end.host,
+        tls=end.tls,
+        policy=end.policy,
+        reply=end.reply,
+    )
+
+
+def _is_settled(report: JobReport | None) -> bool:
+    """Tell whether a delay is overtaken by the result of its job, which is reported by itself."""
+    return report is not None and report.settled_at is not None
+
+
+def _alert(taken: Taken, _: JobReport | None) -> Alarm:
+    about = json.loads(taken.about)
+    return Alarm(identity=taken.public_id, recipient=taken.recipient, subject=about["subject"], text=about["text"])
+
+
+def _log_alert(taken: Taken, end: Ended, _: JobReport | None) -> None:
+    say = log.error if end.event is OutboxEvent.FAIL else log.info
+    say("alarm_attempted", alarm=taken.public_id, state=end.state.value, problem=end.problem)
+
+
+def _postmaster_mail(taken: Taken, _: JobReport | None) -> PostmasterMail:
+    about = json.loads(taken.about)
+    return PostmasterMail(
+        identity=taken.public_id,
+        recipient=taken.recipient,
+        sender=about["sender"],
+        recipients=about["recipients"],
+        client=about["client"],
+        helo=about["helo"],
+        received_at=to_instant(taken.created_at),
+        content=unpack(taken.content or b""),
+    )
+
+
+_POSTMASTER_EVENTS = {OutboxEvent.SEND: "forwarded", OutboxEvent.FAIL: "given_up"}
+
+
+def _log_postmaster_mail(taken: Taken, end: Ended, _: JobReport | None) -> None:
+    say = {OutboxEvent.SEND: log.info, OutboxEvent.FAIL: log.error}.get(end.event, log.warning)
+    event = f"postmaster_mail_{_POSTMASTER_EVENTS.get(end.event, 'waits')}"
+    say(event, mail=taken.public_id, attempt=taken.attempt, reply=end.reply or end.problem)
+
+
+_NOTICE = Kind(open=_notice, log=_log_notice, gives_up_loudly=True)
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        **dict.fromkeys(cast("list[str]", list(NoticeKind)), _NOTICE),
+        NoticeKind.DELAYED: Kind(open=_notice, log=_log_notice, is_overtaken=_is_settled, gives_up_loudly=True),
+        ALERT: Kind(open=_alert, log=_log_alert),
+        POSTMASTER: Kind(open=_postmaster_mail, log=_log_postmaster_mail),
+    }
+)
