@@ -6,20 +6,25 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.dispatch import Dispatch
+from gateway.outbox import ChannelRules, OutboxLoop
+from gateway.ports import MailAttempt
 from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.outcome import Done
+from sms.report import Channel
+from sms.retry import Ladder
 from store.engine import database as store_database
 from store.engine.database import Database, StorageError
 from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.databases import PostgresqlServer
-from tests.kit.fakes import FakeCarrier, until
+from tests.kit.fakes import FakeCarrier, FakeMailbox, until
 from tests.kit.store_harness import StoreHarness
 
 pytestmark = pytest.mark.postgresql
@@ -271,6 +276,77 @@ async def test_parts_whose_taking_was_committed_and_never_answered_are_sent_once
     await dispatch.stop_feeding()
     await dispatch.stop()
     assert world.rows("SELECT DISTINCT state FROM message") == [("submitted",)]
+
+
+@pytest.fixture(name="sending")
+def _sending(proxied, monkeypatch):
+    """Give the proxy, a store behind it with one settled job, and a loop that sends its notice when it is told to."""
+    monkeypatch.setattr(store_database, "_PATIENCE", 0.2)
+    monkeypatch.setattr("gateway.outbox._RECORD_AGAIN", Ladder.of_seconds(0.05))
+    proxy, behind = proxied
+    world = StoreHarness("", Rules(), database=behind)
+    world.add("447700900101")
+    (part,) = world.take()
+    world.settle((part.part_key, Done(reference="r1")))
+    box, clock = FakeMailbox(), Clock()
+    loop = OutboxLoop(
+        database=behind,
+        outbox=world.outbox,
+        channels={Channel.MAIL: ChannelRules(sender=box, ladder=Ladder.of_seconds(1))},
+        clock=clock,
+        owner=world.owner,
+        chance=lambda: 0.0,
+    )
+    return proxy, world, loop, box, clock
+
+
+def ended(world):
+    return world.rows("SELECT state, attempts FROM outbox")
+
+
+async def test_a_notice_whose_taking_was_committed_and_never_answered_is_sent_once_when_the_server_is_back(sending):
+    proxy, world, loop, box, _ = sending
+    proxy.away, proxy.cut = True, "after"
+    with pytest.raises(StorageError):
+        await loop.step()
+    proxy.away = False
+    assert ended(world) == [("sending", 1)]
+    await loop.give_back()
+    assert await loop.step()
+    await loop.stop(60)
+    assert (ended(world), len(box.told)) == ([("sent", 1)], 1)
+
+
+async def test_a_notice_whose_job_cannot_be_read_after_it_was_taken_is_given_back_and_sent_once(server, sending):
+    proxy, world, loop, box, clock = sending
+    (reader,) = world.rows("SELECT pg_backend_pid()")[0]
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 10000)", (reader,))
+    proxy.away = True  # from here on nobody reads; the writer goes on
+    assert await loop.step()
+    await loop.stop(60)
+    proxy.away = False
+    assert (ended(world), len(box.told)) == ([("queued", 0)], 0)
+    clock.move(timedelta(seconds=30))
+    assert await loop.step()
+    await loop.stop(60)
+    assert (ended(world), len(box.told)) == ([("sent", 1)], 1)
+
+
+async def test_the_end_of_a_notice_is_recorded_however_long_the_server_is_away(sending):
+    proxy, world, loop, box, _ = sending
+
+    def answer(_):
+        proxy.away, proxy.cut = True, "before"
+        return MailAttempt(outcome=Done())
+
+    box.answer = answer
+    with capture_logs() as logs:
+        assert await loop.step()
+        await until(lambda: sum(entry["event"] == "notice_not_recorded" for entry in logs) > 6)
+        proxy.away = False
+        await loop.stop(60)
+    assert (ended(world), len(box.told)) == ([("sent", 1)], 1)
 
 
 def test_a_crash_of_the_server_between_two_calls_is_not_noticed_by_the_callers(server, database):

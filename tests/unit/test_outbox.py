@@ -20,7 +20,7 @@ from tests.kit.store_harness import WRONG, StoreHarness
 
 DEFERRED = Problem(code=ProblemCode.MAIL_DEFERRED, text="The mailbox is busy.")
 UNSAFE = Problem(code=ProblemCode.TLS_POLICY, text="4.7.5 No TLS as demanded.")
-THREE_MINUTES = Ladder(waits=[timedelta(minutes=1)], expire_after=timedelta(minutes=2))
+TWO_MINUTES = Ladder(waits=[timedelta(minutes=1)], expire_after=timedelta(minutes=2))
 EACH_MINUTE = Ladder(waits=[timedelta(minutes=1)], expire_after=timedelta(minutes=9))
 
 
@@ -36,7 +36,7 @@ async def run(world):
     """Start an outbox; returns it with its mailbox and clock. Each row is tried three times unless told otherwise."""
     running = []
 
-    def start(ladder=THREE_MINUTES, *, started: bool = True, **rules) -> tuple[OutboxLoop, FakeMailbox, Clock]:
+    def start(ladder=TWO_MINUTES, *, started: bool = True, **rules) -> tuple[OutboxLoop, FakeMailbox, Clock]:
         box, clock = FakeMailbox(), Clock()
         loop = OutboxLoop(
             database=world.database,
@@ -285,6 +285,28 @@ async def test_the_word_of_one_who_took_it_before_is_no_word_on_what_was_taken_s
     assert notices(world) == [("sending", 1, "")]
     world.end_notice(second)
     assert notices(world) == [("sent", 1, "")]
+
+
+async def test_the_end_of_a_notice_is_recorded_when_the_disk_has_room_again(world, run, monkeypatch):
+    monkeypatch.setattr("gateway.outbox._RECORD_AGAIN", Ladder.of_seconds(0.01))
+    settled(world)
+    loop, box, _ = run(started=False)
+
+    def pages(most: int) -> None:
+        world.execute(f"PRAGMA max_page_count = {most}")
+
+    def answer(_):
+        pages(1)  # no more than it has
+        return MailAttempt(outcome=Done(), reply="x" * 50_000)
+
+    box.answer = answer
+    with capture_logs() as logs:
+        assert await loop.step()
+        await until(lambda: sum(entry["event"] == "notice_not_recorded" for entry in logs) > 6)
+        pages(1 << 20)
+        await loop.stop(60)
+    assert notices(world) == [("sent", 1, "")]
+    assert len(box.told) == 1
 
 
 def test_a_topic_is_told_once_and_then_quiet_while_others_are_told(world):

@@ -14,6 +14,8 @@ from mta.smtp.engine.events import (
     Rcpt,
 )
 
+_OUT_OF_SEQUENCE = 503
+
 
 class Timeouts:
     """The timers of one connection. `now` is set from outside: seconds of any clock that never goes back."""
@@ -67,13 +69,18 @@ class Timeouts:
 
 
 class ErrorBudget:
-    """Counts the faults of one connection. Temporary refusals are our fault and do not count."""
+    """Counts the faults of one connection.
 
-    __slots__ = ("_errors", "_failed_logins", "_idle_commands", "_limits", "_refused_recipients")
+    Temporary refusals are our fault and do not count, nor does what a client had sent behind one (RFC 2920 §3.1) and
+    which is out of sequence for that reason.
+    """
+
+    __slots__ = ("_errors", "_excused", "_failed_logins", "_idle_commands", "_limits", "_refused_recipients")
 
     def __init__(self, limits: DialogueLimits) -> None:
         self._limits = limits
         self._failed_logins = 0
+        self._excused = 0
         self._forgive()
 
     def idle_command(self) -> bool:
@@ -84,10 +91,11 @@ class ErrorBudget:
     def answered(self, event: Event | None, code: int) -> str | None:
         """Count an answer; `event` is None for a command without event. Returns what was too much, or None."""
         if code < 400:
+            self._excused = 0
             if isinstance(event, ContentReceived):
                 self._forgive()
             return None
-        if code < 500:
+        if self._is_excused(event, code):
             return None
         match event:
             case Rcpt():
@@ -100,6 +108,14 @@ class ErrorBudget:
                 self._errors += 1
                 return "errors" if self._errors >= self._limits.errors else None
         return None
+
+    def _is_excused(self, event: Event | None, code: int) -> bool:
+        if code < 500:
+            self._excused = self._limits.idle_commands
+            return True
+        excused = event is None and code == _OUT_OF_SEQUENCE and self._excused > 0
+        self._excused -= excused
+        return excused
 
     def _forgive(self) -> None:
         """Restart the counts after an accepted mail, except failed logins."""
