@@ -80,7 +80,7 @@ class OutboxLoop:
 
     async def recover(self) -> int:
         """Queue again what an earlier process was sending when it ended; returns how many."""
-        return await self._database.write(self._outbox.recover, None)
+        return await self._database.write(self._outbox.recover, self._owner)
 
     def start(self) -> None:
         """Begin to send."""
@@ -201,7 +201,8 @@ class OutboxLoop:
         """Give a row back for which nobody was called; it is no attempt, but its time ends all the same."""
         now, ladder = self._clock.now(), self._channels[taken.channel].ladder
         if ladder.next_at(1, to_instant(taken.created_at), now, 0) is None:
-            return self._end(taken, OutboxEvent.FAIL, None, reason or ProblemCode.INTERNAL.value, problem)
+            reason = reason or ProblemCode.INTERNAL.value
+            return self._end(taken, OutboxEvent.FAIL, None, reason, _permanent(reason, problem))
         return self._end(taken, OutboxEvent.GIVE_BACK, None, reason, problem, due_at=to_stored(now + pause))
 
     def _again(
@@ -210,8 +211,7 @@ class OutboxLoop:
         ladder = self._channels[taken.channel].ladder
         due = ladder.next_at(taken.attempt, to_instant(taken.created_at), self._clock.now(), self._chance())
         if due is None:
-            # RFC 3463 §2: what was temporary to the end is recorded as permanent.
-            final = problem.replace("4.7.", "5.7.", 1) if reason == ProblemCode.TLS_POLICY else problem
+            final = _permanent(reason, problem)
             return self._end(taken, OutboxEvent.FAIL, attempt, reason, final, unanswered=unanswered)
         due_at = to_stored(due)
         return self._end(taken, OutboxEvent.DEFER, attempt, reason, problem, due_at=due_at, unanswered=unanswered)
@@ -256,6 +256,11 @@ class OutboxLoop:
                 await asyncio.sleep(pause)
             else:
                 return
+
+
+def _permanent(reason: str, problem: str) -> str:
+    """Return the words for what was temporary to the end, which is recorded as permanent (RFC 3463 §2)."""
+    return problem.replace("4.7.", "5.7.", 1) if reason == ProblemCode.TLS_POLICY else problem
 
 
 def _is_given_up(outcome: Outcome, unanswered: int) -> bool:

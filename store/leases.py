@@ -113,12 +113,15 @@ class Leases:
         return [None] * len(requests)
 
 
-def end_overdue(tx: Transaction) -> list[str]:
-    """Declare dead whose lease is over, and return their names; forgets those that died a month ago."""
+def end_overdue(tx: Transaction, owner: str = "") -> list[str]:
+    """Declare dead whose lease is over, and return their names; forgets those that died a month ago.
+
+    The process that asks under this name lives, however late its renewal is: it is not among them.
+    """
     now = tx.now()
     tx.execute("DELETE FROM node_lease WHERE ended AND expires_at <= ?", (now - _FORGOTTEN_AFTER,))
-    query = "UPDATE node_lease SET ended = ? WHERE NOT ended AND expires_at <= ? RETURNING owner"
-    return [owner for (owner,) in tx.rows(query, (True, now))]
+    query = "UPDATE node_lease SET ended = ? WHERE NOT ended AND expires_at <= ? AND owner <> ? RETURNING owner"
+    return [found for (found,) in tx.rows(query, (True, now, owner))]
 
 
 def check_alive(tx: Transaction, owners: Iterable[str]) -> None:

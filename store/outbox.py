@@ -243,14 +243,18 @@ class Outbox:
         waiting = {key for (key,) in tx.rows_in(_STILL_TO_TELL, with_body)}
         tx.execute_many("UPDATE job SET body = NULL WHERE key = ?", [(key,) for key in sorted(with_body - waiting)])
 
-    def recover(self, tx: Transaction, requests: list[None]) -> list[int]:
-        """Queue again what processes were sending when they ended; returns how many.
+    def recover(self, tx: Transaction, owners: list[str]) -> list[int]:
+        """Queue again what processes were sending when they ended, for a living process; returns how many.
 
         With SQLite that is everybody: it is for the start only. With PostgreSQL, at any time, those who have no lease.
         """
-        if tx.postgresql:
-            end_overdue(tx)
-        return [tx.execute(_REQUEUE + (_OF_THE_DEAD if tx.postgresql else "")) for _ in requests]
+        return [self._recover(tx, owner) for owner in owners]
+
+    def _recover(self, tx: Transaction, owner: str) -> int:
+        if not tx.postgresql:
+            return tx.execute(_REQUEUE)
+        end_overdue(tx, owner)
+        return tx.execute(_REQUEUE + _OF_THE_DEAD)
 
     def give_back(self, tx: Transaction, requests: list[GiveBackRows]) -> list[int]:
         """Queue again what living processes took and do not hold: nobody was called for it; returns how many.

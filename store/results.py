@@ -419,7 +419,7 @@ class ResultStore:
             rows = tx.rows("SELECT key FROM message WHERE state = 'submitting' AND owner = ?", (request.owner,))
         else:
             if tx.postgresql:
-                end_overdue(tx)
+                end_overdue(tx, request.owner)
             rows = tx.rows(_LEFT_BEHIND, (request.owner, _RECOVER))
         messages = load_messages(tx, {key for (key,) in rows} - request.held)
         places = _places(messages).values()

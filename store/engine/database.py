@@ -25,7 +25,15 @@ from typing import Any, Generic, TypeVar
 import peewee
 import structlog
 
-from store.engine.opening import DatabaseInUseError, connect, make_private, migrate, serve_alone, sqlite_file
+from store.engine.opening import (
+    DatabaseInUseError,
+    WatchedFile,
+    connect,
+    make_private,
+    migrate,
+    serve_alone,
+    sqlite_file,
+)
 from store.engine.transaction import Row, StorageError, StorageFullError, Transaction, is_full
 
 __all__ = [
@@ -111,6 +119,7 @@ class Database:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._lock: int | None = None
+        self._file: WatchedFile | None = None
         self._lost_at: float | None = None
         self._writer = secrets.token_hex(8)
         self._number = 0
@@ -138,6 +147,7 @@ class Database:
                 make_private(file)
                 self._lock = serve_alone(file) if serving else None
             applied = migrate(self._peewee)
+            self._file = WatchedFile(file) if file is not None else None
         except StorageError:
             self._unlock()
             raise
@@ -285,8 +295,11 @@ class Database:
                 return
         log.error("commit_failed", calls=len(calls), cause=str(failure)[:300])
         kind = StorageFullError if is_full(failure) else StorageError
+        sentence = f"the transaction could not be committed: {str(failure).strip()[:300]}"
+        if self.postgresql and self._peewee.is_closed():
+            sentence += "; does the PostgreSQL server of [server] database run, and may this user connect to it?"
         for call in calls:
-            call.error = kind("the transaction could not be committed")
+            call.error = kind(sentence)
             call.error.__cause__ = failure
 
     def _is_transient(self, error: BaseException) -> bool:
@@ -301,6 +314,8 @@ class Database:
             with nullcontext() if alone else transaction.sent_together():
                 self._begin(transaction)
                 (self._one_by_one if alone else self._all_together)(transaction, calls)
+                if self._file is not None:
+                    self._file.check()
                 committing = True
                 transaction.commit()
             transaction.check_committed()

@@ -132,6 +132,28 @@ def make_private(file: Path) -> None:
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
+class WatchedFile:
+    """A SQLite file that is open: who deletes or replaces it takes away what is committed from then on."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known = self._identity()
+
+    def check(self) -> None:
+        """Raise StorageError where the file is no longer the one that was opened."""
+        if self._identity() != self._known:
+            raise StorageError(
+                f"{self._file} was deleted or replaced while it is open: put it back, or stop and restore it"
+            )
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def serve_alone(file: Path) -> int:
     """Lock a SQLite file against a second serving process and return the descriptor that holds the lock.
 

@@ -54,7 +54,8 @@ def to(peer: Peer, address: str) -> list:
 def attempts(site: Installation) -> list[tuple[str, str]]:
     return list(
         site.rows(
-            "SELECT a.outcome, a.policy FROM outbox_attempt a JOIN outbox o ON o.key = a.outbox_key WHERE o.job_key IS NOT NULL ORDER BY a.key"
+            "SELECT a.outcome, a.policy FROM outbox_attempt a JOIN outbox o ON o.key = a.outbox_key"
+            " WHERE o.job_key IS NOT NULL ORDER BY a.key"
         )
     )
 

@@ -25,6 +25,7 @@ ON_SQLITE: Mapping[str, str] = {
     "tests/e2e/test_explain.py::test_before_the_first_start_there_is_nobody_to_ask_about": "a file that is not there",
     "tests/e2e/test_setup_commands.py": "what `init` writes names SQLite",
     "tests/unit/test_database.py::test_a_sqlite_file_is_private_and_has_one_serving_process": "modes and locks of a file",
+    "tests/unit/test_database.py::test_nothing_is_committed_to_a_file_that_was_deleted_or_replaced": "a file",
     "tests/unit/test_database.py::test_the_lock_of_a_killed_process_is_gone_with_it": "locks of a file",
     "tests/unit/test_outbox.py::test_the_end_of_a_notice_is_recorded_when_the_disk_has_room_again": "a bound of its pages",
     "tests/unit/test_store_growth.py::test_a_claim_costs_the_same_with_ten_and_with_ten_thousand_queued": "CPU of this process",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from store.engine.database import Database, DatabaseInUseError, StorageError, StorageFullError, connect
+from store.engine.opening import sqlite_file
 from store.engine.statements import Insert
 from store.tables import MetaRow
 
@@ -183,6 +184,24 @@ def test_the_lock_of_a_killed_process_is_gone_with_it(new_sqlite_url):
         process.kill()
     database = Database(new_sqlite_url)
     database.open(serving=True)
+    database.close()
+
+
+@pytest.mark.parametrize("instead", [False, True], ids=["deleted", "replaced"])
+def test_nothing_is_committed_to_a_file_that_was_deleted_or_replaced(instead, new_sqlite_url):
+    file = sqlite_file(new_sqlite_url)
+    assert file is not None
+    database = Database(new_sqlite_url)
+    database.open()
+    database.write_now(put, "call-1")
+    away = file.rename(file.with_name("away.db"))
+    if instead:
+        file.touch()
+    with pytest.raises(StorageError, match="was deleted or replaced while it is open: put it back"):
+        database.write_now(put, "lost")
+    away.rename(file)
+    database.write_now(put, "call-2")
+    assert database.read_now(names) == ["call-1", "call-2"]
     database.close()
 
 

@@ -266,7 +266,7 @@ def test_a_notice_whose_sending_was_interrupted_is_queued_again(world):
     world.settle((part.part_key, Done(reference="r1")))
     assert len(world.notices()) == 1
     assert world.notices() == []
-    assert world.database.write_now(world.outbox.recover, None) == 1
+    assert world.database.write_now(world.outbox.recover, world.owner) == 1
     assert [notice.attempt for notice in world.notices()] == [2]
 
 

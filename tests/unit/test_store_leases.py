@@ -121,15 +121,27 @@ class TestCluster:
         assert first.live("node-1-again")
         assert len(first.take()) == 1
 
+    def test_a_node_whose_renewal_is_late_does_not_declare_itself_dead(self, cluster):
+        first, second = cluster
+        first.add("447700900101")
+        first.seem_dead()
+        first.recover(first.owner)
+        first.database.write_now(first.outbox.recover, first.owner)
+        assert first.database.write_now(first.leases.renew, first.owner).alive
+        assert len(first.take()) == 1
+        first.seem_dead()
+        second.recover(second.owner)
+        assert not first.database.write_now(first.leases.renew, first.owner).alive
+
     def test_a_dead_nodes_notices_are_sent_by_another_and_its_late_word_does_not_count(self, cluster):
         first, second = cluster
         first.add("447700900101")
         (part,) = first.take()
         first.settle((part.part_key, Done(reference="r1")))
         (notice,) = first.notices()
-        assert second.database.write_now(second.outbox.recover, None) == 0
+        assert second.database.write_now(second.outbox.recover, second.owner) == 0
         first.seem_dead()
-        assert second.database.write_now(second.outbox.recover, None) == 1
+        assert second.database.write_now(second.outbox.recover, second.owner) == 1
         assert [again.attempt for again in second.notices()] == [2]
         first.end_notice(notice, OutboxEvent.FAIL)
         assert second.rows("SELECT state FROM outbox") == [("sending",)]
