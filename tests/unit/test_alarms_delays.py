@@ -1,7 +1,7 @@
 """Alarms reach the administrator once, delays their sender once, whatever restarts in between."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import pytest

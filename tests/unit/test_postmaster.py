@@ -1,7 +1,7 @@
 """Mail to the postmaster is kept within its bounds, forwarded once, and then forgotten, on both databases."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
@@ -29,8 +29,8 @@ from store.engine.keys import to_stored
 from store.outbox import NewRow
 from store.outbox_views import find_content, list_forwards
 from store.results import Rules
-from tests.kit.fakes import FakeMailbox
 from tests.kit.clock import START, Clock
+from tests.kit.fakes import FakeMailbox
 from tests.kit.store_harness import SECOND, StoreHarness
 from tests.unit.test_config import SMALL, complain, load
 
