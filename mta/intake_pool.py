@@ -22,14 +22,14 @@ class IntakePool:
     def __init__(self, judge: MailIntake, *, readers: int = 2, seconds: float = 2.0) -> None:
         self._judge = judge
         self._threads = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="read-mail")
-        self._all = [ConfinedReader(seconds=seconds) for _ in range(readers)]
+        self.readers = [ConfinedReader(seconds=seconds) for _ in range(readers)]
         self._free: LifoQueue[ConfinedReader] = LifoQueue()  # the one used last: another costs a process
-        for reader in self._all:
+        for reader in self.readers:
             self._free.put(reader)
 
     def warm(self) -> None:
         """Start the process that the next large mail gets, so that it does not wait for one."""
-        self._all[-1].warm()
+        self.readers[-1].warm()
 
     async def judge(self, raw: bytes, envelope: ReceivedEnvelope, principal: Principal | None) -> Decision:
         """Judge one mail. Raises ReaderUnavailableError where it is large and no process can be had to read it."""
@@ -50,7 +50,7 @@ class IntakePool:
     def close(self) -> None:
         """End the threads and the processes; a mail that is being judged is let go first."""
         self._threads.shutdown()
-        for reader in self._all:
+        for reader in self.readers:
             reader.close()
 
 

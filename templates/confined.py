@@ -21,14 +21,14 @@ class ConfinedTemplates:
     def __init__(self, *, seconds: float = 2.0, memory_bytes: int = 256 * 2**20) -> None:
         """Bound the CPU seconds of each template, and the memory of the process beyond that at its start."""
         self._seconds = seconds
-        self._child = Child(
+        self.child = Child(
             "templates.customers", seconds=seconds, memory_bytes=memory_bytes, longest_answer=_LONGEST_ANSWER
         )
 
     def run(self, source: str, view: StatusView) -> str:
         """Return the HTML of a customer's template. Raises TemplateBroken for every failure."""
         try:
-            answer = _read_answer(self._child.ask(pickle.dumps((source, view))))
+            answer = _read_answer(self.child.ask(pickle.dumps((source, view))))
         except ChildLateError:
             raise TemplateBroken(f"it did not end within {self._seconds:g} seconds") from None
         except ChildMemoryError as error:
@@ -36,7 +36,7 @@ class ConfinedTemplates:
         except (ChildUnavailableError, ChildEndedError) as error:
             raise TemplateBroken(f"the template was not run; of the process for templates: {error}") from error
         except ValueError as error:
-            self._child.replace()
+            self.child.replace()
             raise TemplateBroken(f"the process for templates gave an answer that is none: {error}") from error
         if "html" in answer:
             return answer["html"]
@@ -44,7 +44,7 @@ class ConfinedTemplates:
 
     def close(self) -> None:
         """End the child process."""
-        self._child.close()
+        self.child.close()
 
 
 def _read_answer(data: bytes) -> dict[str, str]:

@@ -37,7 +37,7 @@ class ConfinedReader:
     def __init__(self, *, seconds: float = 2.0, memory_bytes: int = 256 * 2**20) -> None:
         """Bound the CPU seconds of each step, and the memory of the process beyond that at its start."""
         # No answer is larger than the memory of the process.
-        self._child = Child(
+        self.child = Child(
             "mta.reading.confined_reader", seconds=seconds, memory_bytes=memory_bytes, longest_answer=memory_bytes
         )
 
@@ -56,18 +56,18 @@ class ConfinedReader:
 
     def warm(self) -> None:
         """Start the child process early, and each replacement too."""
-        self._child.warm()
+        self.child.warm()
 
     def close(self) -> None:
         """End the child process."""
-        self._child.close()
+        self.child.close()
 
     def _ask(self, step: str, kind: type[T], *pieces: bytes) -> T | Refused:
         """Return the answer; a mail that kills two processes is refused, since it would kill any other."""
         cause = ""
         for number in range(1, _TRIES + 1):
             try:
-                word, answer = _decode(self._child.ask(step.encode(), *pieces), type=tuple[str, msgspec.Raw])
+                word, answer = _decode(self.child.ask(step.encode(), *pieces), type=tuple[str, msgspec.Raw])
                 return _decode(answer, type=kind) if word == "done" else _decode(answer, type=Refused)
             except ChildUnavailableError as error:
                 if number == _TRIES:
@@ -81,7 +81,7 @@ class ConfinedReader:
                 cause = f"the process that reads it broke: {error}"
             except msgspec.MsgspecError as error:
                 cause = f"the process that reads it gave an answer that is none: {error}"
-                self._child.replace()
+                self.child.replace()
             log.warning("reader_killed", step=step, octets=sum(map(len, pieces)), cause=cause)
         return Refused(refusal=Refusal.MAIL_MALFORMED, detail=f"the mail cannot be read: {cause}")
 

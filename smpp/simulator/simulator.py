@@ -79,19 +79,19 @@ class Simulator:
         self.statuses: Counter[int] = Counter()
         self.queries: Counter[str] = Counter()
         self.port = 0
-        self._accounts = accounts
+        self.accounts = accounts
         self._clock = clock
         # As with a real carrier, no id of an earlier run comes again.
         self._first_id = int(clock.now().timestamp() * 1000)
         self._limits = limits or SessionLimits(window=1000, enquire_link_seconds=60.0)
         self._tls = tls
         self._server: asyncio.Server | None = None
-        self._lines: set[Line] = set()
+        self.lines: set[Line] = set()
         self._nth = 0
         self._second = (0, 0)
         self._timers: set[asyncio.TimerHandle] = set()
         self._changed = asyncio.Event()
-        self._courier = Courier(self._lines, lambda call: self._later(self.script.receipt_retry_delay, call))
+        self._courier = Courier(self.lines, lambda call: self._later(self.script.receipt_retry_delay, call))
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; `port` 0 takes a free one, named in `self.port`."""
@@ -106,7 +106,7 @@ class Simulator:
         for timer in self._timers:
             timer.cancel()
         self.unbind_links()
-        lines = list(self._lines)
+        lines = list(self.lines)
         if lines:
             await asyncio.wait([line.lost for line in lines], timeout=_GOODBYE_SECONDS)
         for line in lines:
@@ -135,16 +135,16 @@ class Simulator:
     @property
     def bound(self) -> int:
         """How many binds are up."""
-        return sum(line.session.was_bound and not line.session.is_closed() for line in self._lines)
+        return sum(line.session.was_bound and not line.session.is_closed() for line in self.lines)
 
     def cut_links(self) -> None:
         """Cut every link now."""
-        for line in list(self._lines):
+        for line in list(self.lines):
             line.sever()
 
     def unbind_links(self) -> None:
         """Unbind every link, as a carrier does before maintenance."""
-        for line in list(self._lines):
+        for line in list(self.lines):
             line.tick()
             line.session.unbind()
             line.pump()
@@ -172,12 +172,12 @@ class Simulator:
     def on_opened(self, link: Link) -> None:
         """Add the link to ours."""
         assert isinstance(link, Line)
-        self._lines.add(link)
+        self.lines.add(link)
 
     def on_closed(self, link: Link) -> None:
         """Forget the link."""
         assert isinstance(link, Line)
-        self._lines.discard(link)
+        self.lines.discard(link)
         self._changed.set()
 
     def on_writable(self, link: Link) -> None:
@@ -209,9 +209,9 @@ class Simulator:
         body = pdu.body
         assert isinstance(body, (BindReceiver, BindTransmitter, BindTransceiver))
         status = self.script.bind_status
-        if not status and body.system_id not in self._accounts:
+        if not status and body.system_id not in self.accounts:
             status = Status.RINVSYSID
-        elif not status and not hmac.compare_digest(self._accounts[body.system_id].encode(), body.password.encode()):
+        elif not status and not hmac.compare_digest(self.accounts[body.system_id].encode(), body.password.encode()):
             status = Status.RINVPASWD
         answer = BODIES[pdu.command | RESPONSE_BIT]._make((body.system_id,))
         line.session.answer_bind(pdu, cast("Response", answer), status)

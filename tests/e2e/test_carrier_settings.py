@@ -331,7 +331,7 @@ async def test_an_intermediate_notification_is_acknowledged_and_decides_nothing(
 
 
 async def test_an_alert_notification_is_logged_and_the_link_goes_on(site):
-    (line,) = [line for line in site.carrier._lines if line.session.was_bound]
+    (line,) = [line for line in site.carrier.lines if line.session.was_bound]
     line.session.send(AlertNotification())
     line.pump()
     await site.until(lambda: any("smpp_alert_notification" in entry for entry in site.log))

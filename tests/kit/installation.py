@@ -64,7 +64,7 @@ class Installation:
         self.port = 0
         self._boxed = False
         self.more_carriers: list[dict] = []
-        self._tables = tables
+        self.tables = tables
         self._process: ForkedProgram | None = None
         self._log: list[str] = []
         self._reading: asyncio.Task | None = None
@@ -94,11 +94,11 @@ class Installation:
         tables = {
             "carrier": [carrier, *({**carrier, **more} for more in self.more_carriers)],
             "mail": {"route": [{"domain": "*", "host": self.box.host, "port": self.box.port, "tls": "encrypt"}]},
-            **self._tables,
+            **self.tables,
         }
         self.port = free_port()
         first: Any = first_values(f"127.0.0.1:{self.port}")
-        tables["server"] = {**first["server"], "database": self.database, **self._tables.get("server", {})}
+        tables["server"] = {**first["server"], "database": self.database, **self.tables.get("server", {})}
         if self.doors:
             self.ports = {name: free_port() for name in self.doors}
             further = [

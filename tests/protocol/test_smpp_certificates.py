@@ -47,7 +47,7 @@ def server_context(authority: trustme.CA, clients: trustme.CA) -> ssl.SSLContext
 
 def serials(simulator) -> list[int]:
     """Return the serial numbers of the certificates that the carrier was shown on its links."""
-    shown = [line._transport.get_extra_info("peercert") for line in simulator._lines if line.session.was_bound]
+    shown = [line._transport.get_extra_info("peercert") for line in simulator.lines if line.session.was_bound]
     return [int(certificate["serialNumber"], 16) for certificate in shown]
 
 

@@ -280,7 +280,7 @@ async def test_a_late_answer_is_told_beside_the_answers():
         async with bound_pair(script, limits=limits) as (simulator, client, listener):
             client.submit(single_parts(1))
             await listener.until(lambda: len(listener.answers) == 1)
-            (line,) = simulator._lines
+            (line,) = simulator.lines
             line.session.respond(simulator.record.taken[0].submitted.pdu, SubmitSmResp("late"))
             line.pump()
             await submit_all(client, listener, single_parts(1, first_key=2))
@@ -387,7 +387,7 @@ async def test_receipts_without_an_id_are_acknowledged_and_not_passed_on():
 
 async def test_receipts_that_come_together_are_committed_together_and_answered_in_one_write():
     async with bound_pair(limits=SessionLimits(window=50)) as (simulator, _client, listener):
-        (line,) = simulator._lines
+        (line,) = simulator.lines
         writes = []
         receive = line.data_received
 
@@ -415,7 +415,7 @@ async def test_one_receipt_that_cannot_be_kept_holds_up_none_that_came_with_it()
 
     script = Script(receipt_retry_delay=0.01)
     async with bound_pair(script, commit=commit, limits=SessionLimits(window=50)) as (simulator, _client, listener):
-        (line,) = simulator._lines
+        (line,) = simulator.lines
         for key in range(6):
             body = DeliverSm(esm_class=0x04, short_message=f"id:{key} stat:DELIVRD".encode())
             line.session.send(body, Delivery("", body, (), asyncio.get_running_loop().create_future()))
@@ -817,7 +817,7 @@ async def test_a_nack_without_a_reason_still_refuses():
     async with bound_pair(Script(hang_at=1)) as (simulator, client, listener):
         client.submit(single_parts(1))
         cancelling = asyncio.ensure_future(client.cancel("1", MobileNumber(digits=NUMBER), ACME))
-        await simulator.until(lambda: any(line.hung for line in simulator._lines))
+        await simulator.until(lambda: any(line.hung for line in simulator.lines))
         (link,) = client._links
         for sequence in (2, 3):
             link.data_received(encode(GenericNack(), sequence))

@@ -75,7 +75,7 @@ async def test_a_list_that_is_committed_while_we_unbind_is_still_answered():
         await listener.until(lambda: listener.lists)
         (link,) = client._links
         # The carrier hears the unbind, and answers it when it has taken what we answer meanwhile.
-        (line,) = simulator._lines
+        (line,) = simulator.lines
         line.hung = True
         stopping = asyncio.ensure_future(client.stop(0))
         async with asyncio.timeout(60):
@@ -127,7 +127,7 @@ async def test_a_question_that_is_given_up_leaves_its_room_when_its_answer_comes
 async def test_questions_that_are_open_when_the_link_ends_are_answered_and_take_no_room_of_the_next():
     async with bound_pair(Script(hang_at=1)) as (simulator, client, listener):
         client.submit(single_parts(1))
-        await simulator.until(lambda: any(line.hung for line in simulator._lines))
+        await simulator.until(lambda: any(line.hung for line in simulator.lines))
         asking = [asyncio.ensure_future(client.query("1", ACME)) for _ in range(SessionLimits().asides)]
         await asyncio.sleep(0)
         simulator.script = Script()

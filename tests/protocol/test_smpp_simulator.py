@@ -315,7 +315,7 @@ async def test_a_cancelled_submit_is_reported_as_deleted():
 
 async def test_nobody_asks_for_anothers_submit():
     async with carrier(Script(receipt_delay=60)) as simulator:
-        simulator._accounts = {"gateway": "secret", "other": "secret"}
+        simulator.accounts = {"gateway": "secret", "other": "secret"}
         async with esme_of(simulator) as esme, esme_of(simulator, system_id="other") as other:
             message_id = (await esme.ask(submit())).body.message_id
             assert (await other.ask(QuerySm(message_id))).status == Status.RQUERYFAIL
@@ -348,7 +348,7 @@ async def test_links_are_cut_and_unbound_on_request():
 
 async def test_inbound_sms_go_to_the_account_that_is_named():
     async with carrier() as simulator:
-        simulator._accounts = {"gateway": "secret", "other": "secret"}
+        simulator.accounts = {"gateway": "secret", "other": "secret"}
         async with esme_of(simulator) as esme, esme_of(simulator, system_id="other") as other:
             await simulator.deliver(NUMBER, "12345", encoded("Hi"), "other")
             assert (len(esme.deliveries), len(other.deliveries)) == (0, 1)

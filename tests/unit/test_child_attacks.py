@@ -45,7 +45,7 @@ sys.path[:0] = ["", folder]
 os.environ.update(json.loads(sys.argv[1]))
 reader, templates = ConfinedReader(seconds=60), ConfinedTemplates(seconds=60)
 said = [reader.read(b"From: a@example.com\\r\\n\\r\\nHi", MailLimits()).author, templates.run("<p>Hi</p>", view)]
-for child in (reader._child, templates._child):
+for child in (reader.child, templates.child):
     with open(f"/proc/{child.pid}/environ") as file:
         said.append(file.read())
     said.append(os.readlink(f"/proc/{child.pid}/cwd"))

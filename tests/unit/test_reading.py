@@ -51,7 +51,7 @@ def test_a_table_is_read_there(confined):
 
 
 def pid_of(reader: ConfinedReader) -> int:
-    pid = reader._child.pid
+    pid = reader.child.pid
     assert pid is not None
     return pid
 
@@ -70,7 +70,7 @@ def test_a_mail_that_takes_too_long_twice_is_refused_and_the_next_is_read():
         os.kill(first, signal.SIGSTOP)  # it hangs: as if reading never ended
         assert reader.read(RAW, LIMITS) == read_mail(RAW, LIMITS)
         assert pid_of(reader) != first
-        reader._child._seconds = -1.0  # it has computed for too long before it begins
+        reader.child._seconds = -1.0  # it has computed for too long before it begins
         refused = reader.read(RAW, LIMITS)
         assert isinstance(refused, Refused)
         assert refused.refusal is Refusal.MAIL_MALFORMED
@@ -94,12 +94,12 @@ async def test_the_first_large_mail_finds_its_process_started(house):
     reading = IntakePool(core.judge)
     reading.warm()
     try:
-        (started,) = [pid_of(reader) for reader in reading._all if reader._child.pid]
+        (started,) = [pid_of(reader) for reader in reading.readers if reader.child.pid]
         envelope = ReceivedEnvelope(
             reverse_path="anna@acme.example.com", recipients=(EnvelopeRecipient(address="bulk@sms.example.net"),)
         )
         await reading.judge(TABLE.replace(b"a@example.com", b"anna@acme.example.com"), envelope, proven(core, "acme"))
-        assert [pid_of(reader) for reader in reading._all if reader._child.pid] == [started]  # it and no other
+        assert [pid_of(reader) for reader in reading.readers if reader.child.pid] == [started]  # it and no other
     finally:
         reading.close()
         core.database.close()
@@ -109,13 +109,13 @@ def test_a_process_that_somebody_kills_is_no_judgement_about_the_mail():
     reader = ConfinedReader(seconds=20)
     try:
         reader.read(RAW, LIMITS)
-        ask = reader._child._exchange
+        ask = reader.child._exchange
 
         def exchange(process, request, deadline):
             os.kill(process.popen.pid, signal.SIGKILL)
             return ask(process, request, deadline)
 
-        reader._child._exchange = exchange  # type: ignore[method-assign]
+        reader.child._exchange = exchange  # type: ignore[method-assign]
         with pytest.raises(ReaderUnavailableError, match="SIGKILL"):
             reader.read(RAW, LIMITS)
     finally:
@@ -168,7 +168,7 @@ async def test_the_loop_goes_on_while_a_large_mail_is_judged(house):
 async def test_a_small_mail_to_many_needs_no_process_and_one_with_a_table_does(house):
     core = open_core(house)
     reading = IntakePool(core.judge, readers=1)
-    (reader,) = reading._all
+    (reader,) = reading.readers
     anna = "anna@acme.example.com"
     many = ReceivedEnvelope(
         reverse_path=anna,
@@ -179,7 +179,7 @@ async def test_a_small_mail_to_many_needs_no_process_and_one_with_a_table_does(h
         judged = await reading.judge(mail("Hello", sender=anna), many, proven(core, "acme"))
         assert judged.plan is not None
         assert len(judged.plan.messages) == 60
-        assert reader._child.pid is None
+        assert reader.child.pid is None
         judged = await reading.judge(TABLE.replace(b"a@example.com", anna.encode()), table, proven(core, "acme"))
         assert judged.plan is not None
         assert pid_of(reader)

@@ -208,7 +208,7 @@ def test_a_template_that_writes_without_end_is_cut(confined):
 def test_the_process_of_templates_ends_with_us():
     templates = ConfinedTemplates()
     templates.run("<p>x</p>", VIEW)
-    pid = templates._child.pid
+    pid = templates.child.pid
     assert pid is not None
     templates.close()
     with pytest.raises(ProcessLookupError):
