@@ -36,10 +36,18 @@ async def test_the_operators_file_is_the_system_layer_until_the_stored_one_says_
 
 async def test_a_refresh_without_changes_keeps_the_same_copy(core):
     await core.book.load()
-    directory, layers = core.book.current.directory, core.book.current.layers
+    before = core.book.current
     await core.book.refresh()
-    assert core.book.current.directory is directory
-    assert core.book.current.layers is layers
+    assert core.book.current is before
+
+
+async def test_a_snapshot_stays_as_it_was_whatever_follows(core):
+    before = core.book.current
+    administer(core.folder, f"user disable {ANNA}")
+    await core.book.refresh()
+    users = [snapshot.directory.user(ANNA) for snapshot in (before, core.book.current)]
+    assert [user is not None and user.active for user in users] == [True, False]
+    assert before.version < core.book.current.version
 
 
 async def test_a_change_of_another_process_is_followed_by_itself(core):
