@@ -11,8 +11,9 @@ from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.ports import Clock, TlsAlarm
 from gateway.postmaster import Postmaster
 from gateway.report_pool import LargeReports
+from mta.sending.attempts import Deliverer
 from mta.sending.compose import MailIdentity
-from mta.sending.deliver import Deliverer
+from mta.sending.deliver import deliverer_of
 from mta.sending.mail_notifier import FolderDelivery, MailNotifier
 from mta.sending.outgoing import ClientTimeouts, DeliverySettings, TlsAlarmTaker
 from mta.sending.routes import RelayLogin, Route, RouteTable
@@ -101,7 +102,7 @@ def build_deliverer(
     alarm: TlsAlarmTaker | None = None,
 ) -> Deliverer:
     """Return what delivers by these ways under these policies; MTA-STS policies are kept in `cache`."""
-    return Deliverer(
+    return deliverer_of(
         ways.settings,
         resolver=ways.resolver,
         policies=policies,

@@ -103,12 +103,6 @@ def _decode_escaped(code: bytes) -> str:
     return _EXTENSION.get(code[0]) or _decode_basic(code)
 
 
-def septet_length(text: str) -> int | None:
-    """Return how many septets a text takes, None if GSM-7 lacks one of its characters."""
-    septets = encode_gsm7(text)
-    return None if septets is None else len(septets)
-
-
 def encode_ucs2(text: str) -> bytes:
     """Return a text as UTF-16BE; a lone surrogate becomes U+FFFD."""
     try:

@@ -4,7 +4,6 @@ Not here: how a number, an alphabet or a split is made (number, alphabet, parts)
 Every instant is an aware UTC datetime and its name ends in `_at`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -65,17 +64,6 @@ class EncodedText:
     parts: tuple[TextPart, ...]
     replaced: tuple[Replacement, ...] = ()
     cut: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
-    """One recipient as given. `notify` and `orcpt` are RFC 3461 §4.1 and §4.2, decoded; empty if none came."""
-
-    given: str
-    number: MobileNumber
-    values: Mapping[str, str] = field(default_factory=dict)
-    notify: str = ""
-    orcpt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -101,6 +101,7 @@ class SettingProblem:
 
 
 Parser = Callable[[str], object]
+T = TypeVar("T")
 
 _ON: Final = frozenset({"on", "true", "yes", "y", "1"})
 _OFF: Final = frozenset({"off", "false", "no", "n", "0"})
@@ -224,9 +225,9 @@ class Field:
     doc: str
 
 
-def _setting(  # noqa: PLR0913 - one argument per fact about a setting
-    default: object, parse: Parser, expected: str, doc: str, *, neutral: object = None, message: bool = False
-) -> object:
+def setting(  # noqa: PLR0913 - one argument per fact about a setting
+    default: T, parse: Parser, expected: str, doc: str, *, neutral: object = None, message: bool = False
+) -> T:
     """Declare a field of `Settings`; `neutral` is the value of `<none>`, by default the default."""
     metadata = {
         "parse": parse,
@@ -245,176 +246,120 @@ _ON_OFF = "on or off"
 class Settings:
     """All settings in force for one submission, every one with a value. The defaults are the built-in layer."""
 
-    sender_id: SenderId | None = cast(
-        "SenderId | None",
-        _setting(
-            None,
-            _parse_sender,
-            "a number with up to 15 digits, a short code, or up to 11 letters, digits and blanks",
-            "What the phone shows as the sender. None leaves it to the carrier.",
-            message=True,
-        ),
+    sender_id: SenderId | None = setting(
+        None,
+        _parse_sender,
+        "a number with up to 15 digits, a short code, or up to 11 letters, digits and blanks",
+        "What the phone shows as the sender. None leaves it to the carrier.",
+        message=True,
     )
-    priority: Priority = cast(
-        "Priority",
-        _setting(Priority.NORMAL, _enum(Priority), "normal or express", "Express goes first everywhere.", message=True),
+    priority: Priority = setting(
+        Priority.NORMAL, _enum(Priority), "normal or express", "Express goes first everywhere.", message=True
     )
-    cost_centre: str = cast(
-        "str",
-        _setting("", _text(70), "at most 70 characters", "Shown in reports and on the bill.", neutral="", message=True),
+    cost_centre: str = setting(
+        "", _text(70), "at most 70 characters", "Shown in reports and on the bill.", neutral="", message=True
     )
-    status_report: StatusReport = cast(
-        "StatusReport",
-        _setting(
-            StatusReport.ALWAYS,
-            _enum(StatusReport),
-            "never, on-failure or always",
-            "When the sender is told how a job ended.",
-            neutral=StatusReport.NEVER,
-            message=True,
-        ),
+    status_report: StatusReport = setting(
+        StatusReport.ALWAYS,
+        _enum(StatusReport),
+        "never, on-failure or always",
+        "When the sender is told how a job ended.",
+        neutral=StatusReport.NEVER,
+        message=True,
     )
-    status_channel: StatusChannel = cast(
-        "StatusChannel",
-        _setting(
-            StatusChannel.MAIL,
-            _enum(StatusChannel),
-            "mail, push or both",
-            "By what jobs are told of; without push_url everything is told by mail.",
-        ),
+    status_channel: StatusChannel = setting(
+        StatusChannel.MAIL,
+        _enum(StatusChannel),
+        "mail, push or both",
+        "By what jobs are told of; without push_url everything is told by mail.",
     )
-    push_url: str = cast(
-        "str",
-        _setting(
-            "",
-            _parse_push_url,
-            "an https URL without user, password and fragment (http to this machine only)",
-            "Where pushes go: a POST with the job report as JSON, signed with the customer's key.",
-            neutral="",
-        ),
+    push_url: str = setting(
+        "",
+        _parse_push_url,
+        "an https URL without user, password and fragment (http to this machine only)",
+        "Where pushes go: a POST with the job report as JSON, signed with the customer's key.",
+        neutral="",
     )
-    first_report: bool = cast(
-        "bool",
-        _setting(
-            False,
-            _parse_bool,
-            _ON_OFF,
-            "Whether a job is also told of on its acceptance, whatever status_report says of its end.",
-        ),
+    first_report: bool = setting(
+        False,
+        _parse_bool,
+        _ON_OFF,
+        "Whether a job is also told of on its acceptance, whatever status_report says of its end.",
     )
-    report_format: ReportFormat = cast(
-        "ReportFormat",
-        _setting(
-            ReportFormat.HTML, _enum(ReportFormat), "html or dsn", "A status mail for people or a DSN for machines."
-        ),
+    report_format: ReportFormat = setting(
+        ReportFormat.HTML, _enum(ReportFormat), "html or dsn", "A status mail for people or a DSN for machines."
     )
-    acceptance_is_delivery: bool = cast(
-        "bool",
-        _setting(False, _parse_bool, _ON_OFF, "Whether a DSN says «delivered» where the route gives no receipts."),
+    acceptance_is_delivery: bool = setting(
+        False, _parse_bool, _ON_OFF, "Whether a DSN says «delivered» where the route gives no receipts."
     )
-    preview: bool = cast("bool", _setting(True, _parse_bool, _ON_OFF, "Whether the status mail shows the text."))
-    delivery_receipt: bool = cast(
-        "bool",
-        _setting(False, _parse_bool, _ON_OFF, "Whether the network is asked for a delivery receipt.", message=True),
+    preview: bool = setting(True, _parse_bool, _ON_OFF, "Whether the status mail shows the text.")
+    delivery_receipt: bool = setting(
+        False, _parse_bool, _ON_OFF, "Whether the network is asked for a delivery receipt.", message=True
     )
-    validity: timedelta = cast(
-        "timedelta",
-        _setting(
-            timedelta(hours=48),
-            _parse_validity,
-            "5 minutes to 7 days, as 90m, 12h or 2d (a bare number is minutes)",
-            "How long the SMS may still be delivered, from acceptance.",
-            message=True,
-        ),
+    validity: timedelta = setting(
+        timedelta(hours=48),
+        _parse_validity,
+        "5 minutes to 7 days, as 90m, 12h or 2d (a bare number is minutes)",
+        "How long the SMS may still be delivered, from acceptance.",
+        message=True,
     )
-    coding: Alphabet = cast(
-        "Alphabet",
-        _setting(Alphabet.GSM7, _enum(Alphabet), "gsm7 or ucs2", "The alphabet to send in.", message=True),
+    coding: Alphabet = setting(Alphabet.GSM7, _enum(Alphabet), "gsm7 or ucs2", "The alphabet to send in.", message=True)
+    unencodable: Unencodable = setting(
+        Unencodable.AUTO,
+        _enum(Unencodable),
+        "auto, smart, simple, switch or reject",
+        "What happens to characters that GSM-7 lacks: auto takes relatives, such as a for á, and UCS-2 where one "
+        "has none; smart always keeps to GSM-7; simple takes blanks; switch takes UCS-2.",
+        message=True,
     )
-    unencodable: Unencodable = cast(
-        "Unencodable",
-        _setting(
-            Unencodable.AUTO,
-            _enum(Unencodable),
-            "auto, smart, simple, switch or reject",
-            "What happens to characters that GSM-7 lacks: auto takes relatives, such as a for á, and UCS-2 where one "
-            "has none; smart always keeps to GSM-7; simple takes blanks; switch takes UCS-2.",
-            message=True,
-        ),
+    max_parts: int = setting(
+        4,
+        _integer(1, 20),
+        "a number from 1 to 20",
+        "Longer texts are cut after so many parts (see overlong).",
+        message=True,
     )
-    max_parts: int = cast(
-        "int",
-        _setting(
-            4,
-            _integer(1, 20),
-            "a number from 1 to 20",
-            "Longer texts are cut after so many parts (see overlong).",
-            message=True,
-        ),
+    overlong: Overlong = setting(
+        Overlong.CUT, _enum(Overlong), "cut or refuse", "What happens to a text of more parts: cut, or not sent."
     )
-    overlong: Overlong = cast(
-        "Overlong",
-        _setting(
-            Overlong.CUT, _enum(Overlong), "cut or refuse", "What happens to a text of more parts: cut, or not sent."
-        ),
+    flash: bool = setting(False, _parse_bool, _ON_OFF, "Shown at once and not stored by the phone.", message=True)
+    language: str = setting(
+        "en", _parse_language, "a language code such as en, de, es", "The language of status mails."
     )
-    flash: bool = cast(
-        "bool", _setting(False, _parse_bool, _ON_OFF, "Shown at once and not stored by the phone.", message=True)
+    time_zone: str = setting("UTC", _parse_zone, "an IANA time zone such as Europe/Madrid", "The zone of shown times.")
+    text_source: TextSource = setting(
+        TextSource.BODY, _enum(TextSource), "body, subject or both", "Which words of the mail are the text."
     )
-    language: str = cast(
-        "str", _setting("en", _parse_language, "a language code such as en, de, es", "The language of status mails.")
+    sender_prefix: bool = setting(
+        False, _parse_bool, _ON_OFF, "Whether the text begins with the sender's mail address."
     )
-    time_zone: str = cast(
-        "str", _setting("UTC", _parse_zone, "an IANA time zone such as Europe/Madrid", "The zone of shown times.")
+    subject_fallback: bool = setting(
+        True, _parse_bool, _ON_OFF, "Whether an empty body means that the subject is the text."
     )
-    text_source: TextSource = cast(
-        "TextSource",
-        _setting(TextSource.BODY, _enum(TextSource), "body, subject or both", "Which words of the mail are the text."),
+    end_marker: str = setting("", _text(20), "at most 20 characters", "The text ends before this mark.", neutral="")
+    disclaimers: tuple[str, ...] = setting(
+        (),
+        _words(_text(200)),
+        "phrases separated by commas",
+        "Paragraphs that begin so are cut; * stands for any words.",
+        neutral=(),
     )
-    sender_prefix: bool = cast(
-        "bool", _setting(False, _parse_bool, _ON_OFF, "Whether the text begins with the sender's mail address.")
+    subject_options: bool = setting(False, _parse_bool, _ON_OFF, "Whether [NAME:VALUE] in the subject sets options.")
+    duplicate_detection: bool = setting(
+        False, _parse_bool, _ON_OFF, "Whether the same text to the same number is sent once.", message=True
     )
-    subject_fallback: bool = cast(
-        "bool", _setting(True, _parse_bool, _ON_OFF, "Whether an empty body means that the subject is the text.")
+    automatic_mail: bool = setting(
+        True, _parse_bool, _ON_OFF, "Whether mail of machines and lists is sent, else refused."
     )
-    end_marker: str = cast(
-        "str", _setting("", _text(20), "at most 20 characters", "The text ends before this mark.", neutral="")
+    default_country: str = setting(
+        "", _parse_country, "an ISO country code such as DE or GB", "The country of national numbers.", neutral=""
     )
-    disclaimers: tuple[str, ...] = cast(
-        "tuple[str, ...]",
-        _setting(
-            (),
-            _words(_text(200)),
-            "phrases separated by commas",
-            "Paragraphs that begin so are cut; * stands for any words.",
-            neutral=(),
-        ),
+    strict_numbers: bool = setting(False, _parse_bool, _ON_OFF, "Whether a number must be valid, not only possible.")
+    address_prefixes: tuple[str, ...] = setting(
+        ("SMS",), _words(_prefix), "words separated by commas", "NAME of addresses like NAME=+49…@domain."
     )
-    subject_options: bool = cast(
-        "bool", _setting(False, _parse_bool, _ON_OFF, "Whether [NAME:VALUE] in the subject sets options.")
-    )
-    duplicate_detection: bool = cast(
-        "bool",
-        _setting(False, _parse_bool, _ON_OFF, "Whether the same text to the same number is sent once.", message=True),
-    )
-    automatic_mail: bool = cast(
-        "bool", _setting(True, _parse_bool, _ON_OFF, "Whether mail of machines and lists is sent, else refused.")
-    )
-    default_country: str = cast(
-        "str",
-        _setting(
-            "", _parse_country, "an ISO country code such as DE or GB", "The country of national numbers.", neutral=""
-        ),
-    )
-    strict_numbers: bool = cast(
-        "bool", _setting(False, _parse_bool, _ON_OFF, "Whether a number must be valid, not only possible.")
-    )
-    address_prefixes: tuple[str, ...] = cast(
-        "tuple[str, ...]",
-        _setting(("SMS",), _words(_prefix), "words separated by commas", "NAME of addresses like NAME=+49…@domain."),
-    )
-    max_recipients: int = cast(
-        "int", _setting(3000, _integer(1, 100000), "a number from 1 to 100000", "Recipients of one job at most.")
+    max_recipients: int = setting(
+        3000, _integer(1, 100000), "a number from 1 to 100000", "Recipients of one job at most."
     )
 
 

@@ -106,12 +106,6 @@ class Leases:
         )
         return taken == 1
 
-    def release_carrier(self, tx: Transaction, requests: list[CarrierLeaseRequest]) -> list[None]:
-        """Give up links that their processes hold no more."""
-        for request in requests:
-            tx.execute("DELETE FROM carrier_lease WHERE carrier = ? AND owner = ?", (request.carrier, request.owner))
-        return [None] * len(requests)
-
 
 def end_overdue(tx: Transaction, owner: str = "") -> list[str]:
     """Declare dead whose lease is over, and return their names; forgets those that died a month ago.

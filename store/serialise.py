@@ -7,7 +7,7 @@ import msgspec
 
 from sms.message import Replacement
 from sms.schedule import Blackout
-from store.engine.keys import to_instant, to_stored
+from store.engine.keys import to_stored
 
 
 def freeze_replaced(replaced: tuple[Replacement, ...]) -> str:
@@ -30,14 +30,6 @@ def freeze_blackouts(blackouts: tuple[Blackout, ...]) -> str | None:
     if not blackouts:
         return None
     return msgspec.json.encode([(to_stored(item.start_at), to_stored(item.end_at)) for item in blackouts]).decode()
-
-
-def thaw_blackouts(frozen: str | None) -> tuple[Blackout, ...]:
-    """Return what `freeze_blackouts` wrote."""
-    if not frozen:
-        return ()
-    pairs = msgspec.json.decode(frozen, type=list[tuple[int, int]])
-    return tuple(Blackout(start_at=to_instant(start), end_at=to_instant(end)) for start, end in pairs)
 
 
 def end_of_blackout(frozen: str, now: int) -> int | None:

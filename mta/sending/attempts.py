@@ -15,8 +15,9 @@ import structlog
 
 from gateway.ports import MailAttempt, TlsAlarm
 from mta.sending.answers import DeliveryFault, Stage, decide_outcome
+from mta.sending.compose import ComposedMail
 from mta.sending.connections import Destination, Destinations, PooledConnection
-from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarmTaker
+from mta.sending.outgoing import DeliverySettings, HostCheck, TlsAlarmTaker
 from mta.sending.routes import RouteTable
 from mta.sending.targets import DeliveryPlan, MailTarget, Planner, split_recipient, to_ascii_domain
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
@@ -74,7 +75,7 @@ class Opener(Protocol):
         """Make the call and judge the host."""
 
 
-class Attempts:
+class Deliverer:
     """Attempts deliveries, several at a time; each mail calls `policies`, which may raise: then it waits.
 
     `on_tls_failure` is called at the first failure in a row and at every `alarm_after`th.
@@ -104,7 +105,7 @@ class Attempts:
         """End all idle connections."""
         await self._destinations.close()
 
-    async def deliver(self, mail: OutgoingMail, *, customer: str = "") -> MailAttempt:
+    async def deliver(self, mail: ComposedMail, *, customer: str = "") -> MailAttempt:
         """Try once to deliver the mail; never raises for faults of a peer or a network."""
         parsed = split_recipient(mail.recipient)
         if parsed is None or not _is_safe(mail.recipient) or not _is_safe(mail.envelope_from):
@@ -149,7 +150,7 @@ class Attempts:
 
     async def _attempt(
         self,
-        mail: OutgoingMail,
+        mail: ComposedMail,
         domain: str,
         customer: str,
         table: PolicyTable,
@@ -192,7 +193,7 @@ class Attempts:
             self._on_tls_failure(alarm)
 
     async def _try_hosts(
-        self, plan: DeliveryPlan, mail: OutgoingMail, destination: Destination[OpenConnection]
+        self, plan: DeliveryPlan, mail: ComposedMail, destination: Destination[OpenConnection]
     ) -> tuple[MailAttempt, bool]:
         """Try the hosts in order; the second value says whether all of them failed."""
         deadline = self._monotonic() + self._settings.patience.attempt
@@ -219,7 +220,7 @@ class Attempts:
             return MailAttempt(outcome=Retry(problem=problem)), True
         return failed, True
 
-    async def _try_host(self, mail: OutgoingMail, call: Call, destination: Destination[OpenConnection]) -> str:
+    async def _try_host(self, mail: ComposedMail, call: Call, destination: Destination[OpenConnection]) -> str:
         key = (call.demand, call.target)
         sender, recipient = to_ascii_domain(mail.envelope_from), to_ascii_domain(mail.recipient)
         connection = self._destinations.take(destination, key)
@@ -300,7 +301,7 @@ def _describe_attempt(outcome: Outcome, call: Call, reply: str) -> MailAttempt:
     )
 
 
-def _log_attempt(mail: OutgoingMail, domain: str, attempt: MailAttempt) -> None:
+def _log_attempt(mail: ComposedMail, domain: str, attempt: MailAttempt) -> None:
     log.info(
         "mail_attempt",
         message_id=mail.message_id,

@@ -17,17 +17,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import NoReturn
 
-from gateway.ports import MailAttempt
 from mta.sending.answers import DeliveryFault, Stage, clean_reply
-from mta.sending.attempts import Attempts, Call, FaultError
+from mta.sending.attempts import Call, Deliverer, FaultError
 from mta.sending.line import RefusedError, SmtpLine, expect
 from mta.sending.login import EXTERNAL, WRONG_MECHANISM, password_exchanges
-from mta.sending.outgoing import DeliverySettings, HostCheck, OutgoingMail, TlsAlarmTaker
+from mta.sending.outgoing import DeliverySettings, TlsAlarmTaker
 from mta.sending.replies import Kind, ServerReply, read_extensions
 from mta.sending.routes import Route, RouteTable
 from mta.sending.targets import MailTarget, Planner
 from mta.sending.transaction import POLITE_SECONDS, MailTransaction, seconds_left
-from sms.outcome import Outcome
 from tls.contexts import ClientContexts, ContextError, read_peer, role_of
 from tls.dane import find_dane_fault
 from tls.mtasts import StsLookup
@@ -244,62 +242,44 @@ class SmtpOpener:
         return reply
 
 
-class Deliverer:
-    """Delivers mails, several at a time; each mail calls `policies`, which may raise: then the mail waits.
+def deliverer_of(  # noqa: PLR0913 - the process hands in each collaborator by name
+    settings: DeliverySettings,
+    *,
+    resolver: Resolver,
+    policies: Callable[[], PolicyTable],
+    routes: RouteTable,
+    contexts: ClientContexts,
+    guard: AddressGuard,
+    sts: StsLookup | None = None,
+    on_tls_failure: TlsAlarmTaker | None = None,
+    shuffle: Callable[[list[str]], None] = random.shuffle,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    monotonic: Clock = time.monotonic,
+) -> Deliverer:
+    """Return what delivers mails, several at a time; each calls `policies`, which may raise: then the mail waits.
 
     `shuffle`, `now` and `monotonic` are the only randomness and clocks. `on_tls_failure` is called at the first failure
     of a destination in a row and at every `alarm_after`th.
     """
-
-    def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
-        self,
-        settings: DeliverySettings,
-        *,
-        resolver: Resolver,
-        policies: Callable[[], PolicyTable],
-        routes: RouteTable,
-        contexts: ClientContexts,
-        guard: AddressGuard,
-        sts: StsLookup | None = None,
-        on_tls_failure: TlsAlarmTaker | None = None,
-        shuffle: Callable[[list[str]], None] = random.shuffle,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Clock = time.monotonic,
-    ) -> None:
-        planner = Planner(
-            resolver=resolver,
-            routes=routes,
-            guard=guard,
-            sts=sts,
-            shuffle=shuffle,
-            port=settings.port,
-            own_name=settings.helo,
-            source_address=settings.source_address,
-        )
-        self._attempts = Attempts(
-            settings,
-            opener=SmtpOpener(settings, planner, contexts, now=now, monotonic=monotonic),
-            planner=planner,
-            routes=routes,
-            policies=policies,
-            on_tls_failure=on_tls_failure,
-            monotonic=monotonic,
-        )
-
-    async def deliver(self, mail: OutgoingMail, *, customer: str = "") -> MailAttempt:
-        """Try once to deliver the mail; never raises for faults of a peer or a network."""
-        return await self._attempts.deliver(mail, customer=customer)
-
-    async def check(self, domain: str, customer: str = "") -> tuple[HostCheck, ...] | Outcome:
-        """Call all hosts of a domain as for a mail, stop before MAIL, and return what each shows.
-
-        Raises what `policies` raises.
-        """
-        return await self._attempts.check(domain, customer)
-
-    async def close(self) -> None:
-        """End all idle connections."""
-        await self._attempts.close()
+    planner = Planner(
+        resolver=resolver,
+        routes=routes,
+        guard=guard,
+        sts=sts,
+        shuffle=shuffle,
+        port=settings.port,
+        own_name=settings.helo,
+        source_address=settings.source_address,
+    )
+    return Deliverer(
+        settings,
+        opener=SmtpOpener(settings, planner, contexts, now=now, monotonic=monotonic),
+        planner=planner,
+        routes=routes,
+        policies=policies,
+        on_tls_failure=on_tls_failure,
+        monotonic=monotonic,
+    )
 
 
 def _nothing() -> None:

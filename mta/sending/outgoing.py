@@ -6,7 +6,6 @@ Not here: sending (mta.sending.deliver).
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
 
 from gateway.ports import TlsAlarm
 from mta.sending.connections import PoolLimits
@@ -15,26 +14,6 @@ from tls.policy import Demand
 
 BREAKER = BreakerRule(failures=3, rests=Ladder.doubling(timedelta(minutes=1), timedelta(minutes=15)))
 """When a destination that fails as a whole is paused; then one mail at a time probes it."""
-
-
-class OutgoingMail(Protocol):
-    """One composed and signed mail to one recipient. `envelope_from` is empty for the null sender."""
-
-    @property
-    def envelope_from(self) -> str:
-        """The reverse-path without brackets."""
-
-    @property
-    def recipient(self) -> str:
-        """The forward-path without brackets."""
-
-    @property
-    def message(self) -> bytes:
-        """Header and body with CRLF line ends."""
-
-    @property
-    def message_id(self) -> str:
-        """The Message-ID, the same at every attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

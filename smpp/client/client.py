@@ -1,7 +1,7 @@
 """Our binds to one carrier: parts out and their answers in; fulfils `gateway.ports.Carrier`.
 
 Each part gets exactly one answer: `Retry(LINK_DOWN)` if it was never written, `Unknown` if it was written and not
-answered. The client can also ask about earlier SMS, and send one text to many numbers. Not here: deliveries of the
+answered. The client can also ask about earlier SMS. Not here: deliveries of the
 carrier (arrivals), keeping binds up (binding), SMPP itself (session), the carrier's dialect (dialect and the readers
 and writers beside it), speed (pace).
 """
@@ -19,10 +19,8 @@ from smpp.client.binding import Binder
 from smpp.client.outcomes import (
     LINK_DOWN,
     WITHOUT_ANSWER,
-    Spread,
     decide_outcome,
     outcome_of_unwritable,
-    read_multi_answer,
     read_query_answer,
     status_of,
 )
@@ -32,10 +30,8 @@ from smpp.dialect.submissions import (
     SubmitWriter,
     normalise_id,
     write_cancel,
-    write_multi,
     write_part,
     write_query,
-    write_replace,
 )
 from smpp.link import Link
 from smpp.session.events import (
@@ -60,7 +56,6 @@ from smpp.wire.bodies import BindReceiver, DataSmResp, Outbind, Request, SubmitS
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import Pdu
 from smpp.wire.statuses import Status, status_name
-from smpp.wire.tlv import Tlv
 from sms.message import PartToSubmit, Receipt
 from sms.number import MobileNumber, SenderId
 from sms.outcome import Done, Outcome, ProblemCode, Retry
@@ -219,37 +214,14 @@ class SmppClient:
             return answer
         return read_query_answer(answer, self.name, carrier_id, self._dialect)
 
-    async def replace(self, carrier_id: str, part: PartToSubmit) -> Outcome:
-        """Ask the carrier to replace the text and validity of the SMS with the id by those of `part` (§4.10).
-
-        Only for a text of one part in the alphabet of the first: replace_sm has no field for either.
-        """
-        try:
-            body = write_replace(carrier_id, part, self._dialect, self._clock.now())
-        except PduError as error:
-            return outcome_of_unwritable(error)
-        answer = await self._ask(body)
-        if not isinstance(answer, Pdu):
-            return answer
-        return decide_outcome(status_of(answer), reference=carrier_id, overrides=self._dialect.statuses)
-
-    async def submit_multi(self, part: PartToSubmit, numbers: Sequence[MobileNumber]) -> Spread | Outcome:
-        """Submit the text of one part to 1 to 254 numbers under one id (§4.5).
-
-        Returns the refused numbers, or why nothing was taken. The number of `part` itself is not used.
-        """
-        body, tlvs = write_multi(part, numbers, self._dialect, self._clock.now())
-        answer = await self._ask(body, tlvs)
-        return read_multi_answer(answer, self._dialect) if isinstance(answer, Pdu) else answer
-
-    async def _ask(self, body: Request, tlvs: tuple[Tlv, ...] = ()) -> Pdu | Outcome:
+    async def _ask(self, body: Request) -> Pdu | Outcome:
         link = self._sender
         if link is None:
             return LINK_DOWN
         answer: asyncio.Future[Pdu | Missing] = self._loop.create_future()
         link.tick()
         try:
-            link.session.send(body, answer, tlvs)
+            link.session.send(body, answer)
         except SessionError:
             return LINK_DOWN
         except PduError as error:
@@ -391,7 +363,7 @@ class SmppClient:
             self._tell_asker(context, missing)
 
     def _tell_asker(self, context: object, answer: Pdu | Missing) -> None:
-        """Give the answer to the waiting caller, if any; a submit_multi gives its room in the window back."""
+        """Give the answer to the waiting caller, if any."""
         if isinstance(context, asyncio.Future) and not context.done():
             context.set_result(answer)
         self._changed()

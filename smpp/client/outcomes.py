@@ -4,15 +4,13 @@ Not here: what a status means (statuses), what an outcome does to a message (gat
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
 from smpp.dialect.dialect import Dialect
 from smpp.dialect.receipts import STATES, WORD_OF, parse_absolute_time
-from smpp.dialect.submissions import normalise_id
 from smpp.session.events import Missing
-from smpp.wire.bodies import GenericNack, QuerySmResp, SubmitMultiResp
+from smpp.wire.bodies import GenericNack, QuerySmResp
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import Pdu
 from smpp.wire.statuses import NO_OVERRIDES, Meaning, Status, StatusVerdict, meaning_of, status_name
@@ -92,30 +90,4 @@ def read_query_answer(answer: Pdu, carrier: str, carrier_id: str, dialect: Diale
         error=str(body.error_code) if body.error_code else "",
         done_at=parse_absolute_time(body.final_date),
         word=WORD_OF.get(state, str(body.message_state)),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """The outcome of one text to many numbers: the id for all, and the refused numbers, digits only."""
-
-    carrier_id: str
-    refused: Mapping[str, Outcome]
-
-
-def read_multi_answer(answer: Pdu, dialect: Dialect) -> Spread | Outcome:
-    """Return which numbers a submit_multi did not reach (§4.5.2), or why it reached none."""
-    body = answer.body
-    if answer.status or not isinstance(body, SubmitMultiResp):
-        return decide_outcome(status_of(answer) or Status.RSUBMITFAIL, overrides=dialect.statuses)
-    return Spread(
-        carrier_id=normalise_id(body.message_id, dialect.id_in_response),
-        refused={
-            sme.address.removeprefix("+"): decide_outcome(
-                sme.error_status_code or Status.RSUBMITFAIL,
-                overrides=dialect.statuses,
-                throttle_pause=dialect.throttle_pause,
-            )
-            for sme in body.unsuccess_smes
-        },
     )

@@ -4,15 +4,14 @@ Also normalises ids, so that equal ones compare equal. Not here: the answers (ou
 §4.4.1, §4.5.1, §4.7.1, §4.8.1, §4.9.1, §4.10.1, §5.2, §7.1.1; 3GPP TS 23.038 §4 and §6.1.2.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import ceil
 
 from smpp.dialect.dialect import CODECS, Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
-from smpp.wire.bodies import CancelSm, DataSm, QuerySm, ReplaceSm, SubmitMulti, SubmitSm
-from smpp.wire.fields import Address, PduError
+from smpp.wire.bodies import CancelSm, DataSm, QuerySm, SubmitSm
+from smpp.wire.fields import PduError
 from smpp.wire.packing import pack_septets
 from smpp.wire.pdu import write_around
 from smpp.wire.statuses import Status
@@ -238,39 +237,6 @@ def write_query(carrier_id: str, sender: SenderId | None, dialect: Dialect) -> Q
     """Return the query_sm of the part with this normalised id (§4.8.1)."""
     ton, npi, source = write_source(sender, dialect)
     return QuerySm(write_id(carrier_id, dialect.id_in_response), ton, npi, source)
-
-
-def write_replace(carrier_id: str, part: PartToSubmit, dialect: Dialect, now: datetime) -> ReplaceSm:
-    """Return the replace_sm that replaces the text with this id (§4.10.1).
-
-    Raises PduError for a part of several: replace_sm has no esm_class to announce the header before the text.
-    """
-    if part.total > 1:
-        raise PduError(Status.RINVMSGLEN, "replace_sm takes one part alone")
-    submit, _ = _write_submit(part, dialect, now)
-    return ReplaceSm(
-        write_id(carrier_id, dialect.id_in_response),
-        submit.source_addr_ton,
-        submit.source_addr_npi,
-        submit.source_addr,
-        "",
-        submit.validity_period,
-        submit.registered_delivery,
-        0,
-        submit.short_message,
-    )
-
-
-def write_multi(
-    part: PartToSubmit, numbers: Sequence[MobileNumber], dialect: Dialect, now: datetime
-) -> tuple[SubmitMulti, tuple[Tlv, ...]]:
-    """Return the submit_multi of a part's text to these numbers with its optional parameters (§4.5.1)."""
-    submit, tlvs = _write_submit(part, dialect, now)
-    plus = "+" if dialect.destination_plus else ""
-    to = tuple(
-        Address(dialect.destination_ton, dialect.destination_npi, f"{plus}{number.digits}") for number in numbers
-    )
-    return SubmitMulti._make((*submit[:4], to, *submit[7:])), tlvs
 
 
 def normalise_id(text: str, base: IdBase) -> str:

@@ -16,7 +16,8 @@ from cli.setup import first_values, write_configuration
 from mta.sending.sign import KeyKind, new_key
 from templates.render import standard_template
 from tests.kit.mail_servers import HOST, Peer, issue, make_authority, one_host, server_context
-from tls.resolver import DnsAnswer, Lookup, TableResolver
+from tests.kit.resolver import TableResolver
+from tls.resolver import DnsAnswer, Lookup
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"x" * 50 + b"\0\0\0\0IEND\xaeB`\x82"
 PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"

@@ -14,15 +14,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from mta.sending.attempts import Deliverer
+from mta.sending.compose import ComposedMail
 from mta.sending.connections import PoolLimits
-from mta.sending.deliver import Deliverer
+from mta.sending.deliver import deliverer_of
 from mta.sending.outgoing import ClientTimeouts, DeliverySettings
 from mta.sending.routes import Route, RouteTable
 from sms.retry import BreakerRule, Ladder
+from tests.kit.resolver import TableResolver
 from tls.contexts import ClientContexts
 from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy
-from tls.resolver import Resolver, TableResolver
+from tls.resolver import Resolver
 
 DOMAIN = "example.com"
 HOST = "mx.example.com"
@@ -31,12 +34,15 @@ LOOPBACK = AddressGuard(allowed=("127.0.0.0/8", "::1/128"))
 PATIENT = ClientTimeouts(connect=60.0, handshake=60.0, command=60.0, content=60.0, rest=60.0, attempt=300.0)
 
 
-@dataclass(frozen=True)
-class Mail:
-    envelope_from: str = ""
-    recipient: str = f"anna@{DOMAIN}"
-    message: bytes = b"From: <sms@sms.example.net>\r\nSubject: status\r\n\r\nIt is done.\r\n.leading dot\r\n"
-    message_id: str = "<1@sms.example.net>"
+MESSAGE = b"From: <sms@sms.example.net>\r\nSubject: status\r\n\r\nIt is done.\r\n.leading dot\r\n"
+
+
+def status_mail(
+    recipient: str = f"anna@{DOMAIN}", *, envelope_from: str = "", message: bytes = MESSAGE
+) -> ComposedMail:
+    return ComposedMail(
+        envelope_from=envelope_from, recipient=recipient, message=message, message_id="<1@sms.example.net>"
+    )
 
 
 @dataclass(frozen=True)
@@ -305,7 +311,7 @@ def make_deliverer(
         breaker=breaker,
     )
     table = table_of(*entries)
-    return Deliverer(
+    return deliverer_of(
         settings,
         resolver=resolver or one_host(),
         policies=more.pop("policies", lambda: table),

@@ -24,13 +24,13 @@ from dns.dnssectypes import Algorithm
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from tests.kit.mail_servers import (
     Identity,
-    Mail,
     Peer,
     issue,
     make_authority,
     make_deliverer,
     make_intermediate,
     server_context,
+    status_mail,
 )
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
@@ -193,7 +193,7 @@ async def test_case_31_mail_follows_what_dnssec_proves(zone, shown, expected, zo
     async with Peer(server_context(getattr(zones, shown), tmp_path), port=zones.mail_port) as peer:
         for level in (MAY, DANE, ONLY):
             deliverer = make_deliverer(peer.port, level, resolver=zones.resolver)
-            attempt = await deliverer.deliver(Mail(recipient=f"anna@{zone}"))
+            attempt = await deliverer.deliver(status_mail(recipient=f"anna@{zone}"))
             await deliverer.close()
             assert isinstance(attempt.outcome, (Done, Retry))
             got.append("d" if isinstance(attempt.outcome, Done) else "w")
@@ -205,7 +205,7 @@ async def test_case_31_mail_follows_what_dnssec_proves(zone, shown, expected, zo
 async def test_case_31_what_dane_forbids_is_called_a_matter_of_policy(zone, zones, tmp_path):
     async with Peer(server_context(zones.good, tmp_path), port=zones.mail_port) as peer:
         deliverer = make_deliverer(peer.port, MAY, resolver=zones.resolver)
-        attempt = await deliverer.deliver(Mail(recipient=f"anna@{zone}"))
+        attempt = await deliverer.deliver(status_mail(recipient=f"anna@{zone}"))
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
@@ -217,7 +217,7 @@ async def test_case_31_what_dane_forbids_is_called_a_matter_of_policy(zone, zone
 async def test_case_31_records_that_are_not_usable_still_forbid_clear_text(zone, zones):
     async with Peer(port=zones.mail_port) as peer:
         deliverer = make_deliverer(peer.port, MAY, resolver=zones.resolver)
-        attempt = await deliverer.deliver(Mail(recipient=f"anna@{zone}"))
+        attempt = await deliverer.deliver(status_mail(recipient=f"anna@{zone}"))
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
@@ -230,7 +230,7 @@ async def test_case_31_a_resolver_that_was_not_named_as_validating_proves_nothin
     assert (answer.lookup, answer.authentic) == (Lookup.FOUND, False)
     async with Peer(server_context(zones.other, tmp_path), port=zones.mail_port) as peer:
         deliverer = make_deliverer(peer.port, ONLY, resolver=untrusted)
-        attempt = await deliverer.deliver(Mail(recipient="anna@good.example"))
+        attempt = await deliverer.deliver(status_mail(recipient="anna@good.example"))
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert peer.connections == 0
@@ -239,7 +239,7 @@ async def test_case_31_a_resolver_that_was_not_named_as_validating_proves_nothin
 async def test_case_33_a_null_mx_and_a_missing_domain_end_at_once(zones):
     deliverer = make_deliverer(zones.mail_port, resolver=zones.resolver)
     for recipient in ("anna@null.example", "anna@missing.good.example"):
-        attempt = await deliverer.deliver(Mail(recipient=recipient))
+        attempt = await deliverer.deliver(status_mail(recipient=recipient))
         assert isinstance(attempt.outcome, Failed)
         assert attempt.outcome.problem.code is ProblemCode.NO_SUCH_DOMAIN
     await deliverer.close()
@@ -281,7 +281,7 @@ async def test_case_33_a_name_server_that_fails_costs_bounded_time_and_defers(an
     transport, mute = await loop.create_datagram_endpoint(lambda: Mute(answer), local_addr=("127.0.0.1", 0))
     resolver = DnsResolver(["127.0.0.1"], port=transport.get_extra_info("sockname")[1], deadline_seconds=0.4)
     deliverer = make_deliverer(1, resolver=resolver)
-    attempt = await deliverer.deliver(Mail())
+    attempt = await deliverer.deliver(status_mail())
     await deliverer.close()
     transport.close()
     assert isinstance(attempt.outcome, Retry)

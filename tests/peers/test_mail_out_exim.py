@@ -19,7 +19,7 @@ import pytest
 
 from sms.outcome import Done, ProblemCode, Retry
 from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
-from tests.kit.mail_servers import HOST, Mail, make_deliverer, one_host
+from tests.kit.mail_servers import HOST, make_deliverer, one_host, status_mail
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
 
@@ -135,7 +135,7 @@ async def test_case_29_the_table_holds_against_exim(quality, exim):
         deliverer = make_deliverer(
             exim.ports[quality], policy, resolver=one_host(authentic=True), ca_file=exim.world.roots
         )
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
         got[level] = "d" if isinstance(attempt.outcome, Done) else "w"
         if isinstance(attempt.outcome, Retry):
@@ -158,7 +158,7 @@ async def test_case_29_the_table_holds_against_exim(quality, exim):
 )
 async def test_case_30_an_exim_without_tls_or_with_old_tls(port, level, delivered, exim):
     deliverer = make_deliverer(exim.ports[port], policies_of(exim.world)[level], ca_file=exim.world.roots)
-    attempt = await deliverer.deliver(Mail())
+    attempt = await deliverer.deliver(status_mail())
     await deliverer.close()
     assert isinstance(attempt.outcome, Done) is delivered
     if not delivered:

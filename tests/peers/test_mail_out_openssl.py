@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sms.outcome import Done, Retry
-from tests.kit.mail_servers import HOST, Identity, Mail, Peer, issue, make_deliverer, server_context
+from tests.kit.mail_servers import HOST, Identity, Peer, issue, make_deliverer, server_context, status_mail
 from tests.kit.peer import find_program, require_peer
 from tls.policy import TlsLevel
 
@@ -39,7 +39,7 @@ async def test_case_29_a_certificate_signed_with_a_weak_digest_waits(digest, del
     roots.write_bytes(authority.pem)
     async with Peer(context) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.SECURE, ca_file=roots)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done) is delivered
     if isinstance(attempt.outcome, Retry):

@@ -17,11 +17,11 @@ import pytest
 from mta.sending.routes import Route
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
-from tests.kit.mail_servers import DOMAIN, HOST, Mail, make_deliverer, one_host
+from tests.kit.mail_servers import DOMAIN, HOST, make_deliverer, one_host, status_mail
 from tests.kit.peer import find_program, require_peer
 from tests.kit.ports import free_port
+from tests.kit.resolver import TableResolver
 from tls.policy import TlsLevel
-from tls.resolver import TableResolver
 
 MASTER = """\
 cleanup unix n - n - 0 cleanup
@@ -141,7 +141,7 @@ async def test_case_29_the_table_holds_against_postfix(quality, postfix):
         deliverer = make_deliverer(
             postfix.ports[quality], policy, resolver=one_host(authentic=True), ca_file=postfix.world.roots
         )
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
         got[level] = "d" if isinstance(attempt.outcome, Done) else "w"
         if isinstance(attempt.outcome, Retry):
@@ -167,7 +167,7 @@ async def test_case_29_the_table_holds_against_postfix(quality, postfix):
 )
 async def test_case_30_a_postfix_without_tls_or_with_old_tls(port, level, delivered, postfix):
     deliverer = make_deliverer(postfix.ports[port], policies_of(postfix.world)[level], ca_file=postfix.world.roots)
-    attempt = await deliverer.deliver(Mail())
+    attempt = await deliverer.deliver(status_mail())
     await deliverer.close()
     assert isinstance(attempt.outcome, Done) is delivered
     if not delivered:
@@ -178,7 +178,7 @@ async def test_case_30_a_postfix_without_tls_or_with_old_tls(port, level, delive
 async def test_what_postfix_keeps_is_what_was_sent(postfix):
     marked = b"From: <sms@sms.example.net>\r\nSubject: marked one\r\n\r\n.dot\r\n..two\r\nend\r\n"
     deliverer = make_deliverer(postfix.ports["good"], TlsLevel.ENCRYPT)
-    attempt = await deliverer.deliver(Mail(message=marked))
+    attempt = await deliverer.deliver(status_mail(message=marked))
     await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert "queued as" in attempt.reply
@@ -193,9 +193,9 @@ async def test_what_postfix_keeps_is_what_was_sent(postfix):
 
 async def test_postfix_refusals_and_deferrals_have_their_meaning(postfix):
     deliverer = make_deliverer(postfix.ports["good"])
-    later = await deliverer.deliver(Mail(recipient=f"greylisted@{DOMAIN}"))
-    never = await deliverer.deliver(Mail(recipient=f"unknown@{DOMAIN}"))
-    elsewhere = await deliverer.deliver(Mail())
+    later = await deliverer.deliver(status_mail(recipient=f"greylisted@{DOMAIN}"))
+    never = await deliverer.deliver(status_mail(recipient=f"unknown@{DOMAIN}"))
+    elsewhere = await deliverer.deliver(status_mail())
     await deliverer.close()
     assert isinstance(later.outcome, Retry)
     assert later.outcome.problem.code is ProblemCode.MAIL_DEFERRED
@@ -208,7 +208,7 @@ async def test_a_route_leads_to_postfix_under_its_own_level(postfix):
     resolver = TableResolver(hosts={HOST: ["127.0.0.1"]})
     route = Route(domain=DOMAIN, host=f"[{HOST}]", port=postfix.ports["good"], tls=policies_of(postfix.world)["secure"])
     deliverer = make_deliverer(1, resolver=resolver, routes=(route,), ca_file=postfix.world.roots)
-    attempt = await deliverer.deliver(Mail())
+    attempt = await deliverer.deliver(status_mail())
     await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert attempt.policy == f"secure (route of {DOMAIN})"

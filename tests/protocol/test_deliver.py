@@ -22,17 +22,17 @@ from tests.kit.mail_servers import (
     PATIENT,
     SILENT,
     Identity,
-    Mail,
     Peer,
     issue,
     make_deliverer,
     one_host,
     server_context,
+    status_mail,
 )
+from tests.kit.resolver import TableResolver
 from tls.contexts import ClientCertificate
 from tls.mx import AddressGuard
 from tls.policy import PolicyEntry, TlsLevel, TlsPolicy
-from tls.resolver import TableResolver
 
 IMPATIENT = replace(PATIENT, connect=0.3, command=0.3)
 
@@ -45,15 +45,15 @@ def identity() -> Identity:
 async def test_a_mail_goes_by_mx_and_arrives_byte_for_byte():
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert (attempt.host, attempt.address, attempt.tls, attempt.policy) == (HOST, "127.0.0.1", "", "may (system)")
     assert attempt.reply == "250 2.0.0 kept"
-    assert peer.mails == [Mail().message.replace(b"\r\n.lead", b"\r\n..lead") + b".\r\n"]
+    assert peer.mails == [status_mail().message.replace(b"\r\n.lead", b"\r\n..lead") + b".\r\n"]
     assert peer.in_clear[:3] == [
         "EHLO gateway.example.net",
-        f"MAIL FROM:<> SIZE={len(Mail().message)}",
+        f"MAIL FROM:<> SIZE={len(status_mail().message)}",
         f"RCPT TO:<anna@{DOMAIN}>",
     ]
 
@@ -61,7 +61,7 @@ async def test_a_mail_goes_by_mx_and_arrives_byte_for_byte():
 async def test_level_may_uses_tls_where_it_is_offered_and_says_which(identity, tmp_path):
     async with Peer(server_context(identity, tmp_path)) as peer:
         deliverer = make_deliverer(peer.port)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert attempt.tls.startswith("TLSv1.3 TLS_")
     assert peer.verbs_in_clear == ["EHLO", "STARTTLS"]
@@ -70,7 +70,7 @@ async def test_level_may_uses_tls_where_it_is_offered_and_says_which(identity, t
 async def test_level_none_never_begins_tls(identity, tmp_path):
     async with Peer(server_context(identity, tmp_path)) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.NONE)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert "STARTTLS" not in peer.verbs_in_clear
@@ -79,12 +79,12 @@ async def test_level_none_never_begins_tls(identity, tmp_path):
 async def test_the_sandbox_keeps_what_is_delivered_to_it(tmp_path):
     with Sandbox(hostname=HOST, folder=tmp_path / "box") as sandbox:
         deliverer = make_deliverer(sandbox.port)
-        await deliverer.deliver(Mail())
+        await deliverer.deliver(status_mail())
         mail = await sandbox.wait_for_mail(5)
         await deliverer.close()
-    assert mail.content == Mail().message
+    assert mail.content == status_mail().message
     assert mail.file is not None
-    assert mail.file.read_bytes() == Mail().message
+    assert mail.file.read_bytes() == status_mail().message
     assert (mail.envelope_from, mail.recipients, mail.greeting) == ("", (f"anna@{DOMAIN}",), "gateway.example.net")
     assert mail.tls.startswith("TLSv1.3")
     assert mail.message["Subject"] == "status"
@@ -140,7 +140,7 @@ async def test_case_34_each_answer_at_each_stage_has_its_meaning(stage, answer, 
         else:
             patience = replace(PATIENT, content=0.3) if stage == "DOT" else IMPATIENT
         deliverer = make_deliverer(peer.port, patience=patience)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert type(attempt.outcome) is outcome
     assert not isinstance(attempt.outcome, Done)
@@ -155,7 +155,7 @@ async def test_case_34_each_answer_at_each_stage_has_its_meaning(stage, answer, 
 async def test_case_34_a_reset_inside_tls_defers_at_each_stage(stage, extensions, identity, tmp_path):
     async with Peer(server_context(identity, tmp_path), extensions=extensions, answers={f"tls:{stage}": CUT}) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert "MAIL" not in peer.verbs_in_clear
@@ -164,9 +164,9 @@ async def test_case_34_a_reset_inside_tls_defers_at_each_stage(stage, extensions
 async def test_case_35_a_drop_after_the_dot_is_unknown_and_the_same_mail_may_be_sent_again():
     async with Peer(answers={"DOT": CUT}) as peer:
         deliverer = make_deliverer(peer.port)
-        first = await deliverer.deliver(Mail())
+        first = await deliverer.deliver(status_mail())
         peer.answers.clear()
-        second = await deliverer.deliver(Mail())
+        second = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(first.outcome, Unknown)
     assert isinstance(second.outcome, Done)
@@ -176,7 +176,7 @@ async def test_case_35_a_drop_after_the_dot_is_unknown_and_the_same_mail_may_be_
 async def test_a_peers_words_reach_the_trace_as_one_harmless_line():
     async with Peer(answers={"RCPT": "550-5.1.1 \x1b[31mno\r\n550 \x00such " + "x" * 900}) as peer:
         deliverer = make_deliverer(peer.port)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert attempt.reply.startswith("550 5.1.1 [31mno such xxx")
     assert len(attempt.reply) <= 304
@@ -196,7 +196,7 @@ def two_hosts() -> TableResolver:
 async def test_what_concerns_the_host_leads_to_the_next_host(answers):
     async with Peer(answers=answers) as first, Peer(host="127.0.0.2", port=first.port) as second:
         deliverer = make_deliverer(first.port, resolver=two_hosts())
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert attempt.host == "second.example.com"
@@ -207,7 +207,7 @@ async def test_what_concerns_the_host_leads_to_the_next_host(answers):
 async def test_what_concerns_the_mail_is_not_carried_to_the_next_host(answers):
     async with Peer(answers=answers) as first, Peer(host="127.0.0.2", port=first.port) as second:
         deliverer = make_deliverer(first.port, resolver=two_hosts())
-        await deliverer.deliver(Mail())
+        await deliverer.deliver(status_mail())
         await deliverer.close()
     assert second.connections == 0
 
@@ -219,7 +219,7 @@ async def test_a_refused_connection_leads_to_the_next_address_and_host():
     )
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, resolver=resolver)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert (attempt.host, attempt.address) == ("second.example.com", "127.0.0.1")
 
@@ -240,7 +240,7 @@ DNS = [
 async def test_case_33_what_dns_says_decides_without_a_connection(resolver, outcome, code):
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, resolver=resolver)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert type(attempt.outcome) is outcome
     assert not isinstance(attempt.outcome, Done)
@@ -252,7 +252,7 @@ async def test_case_33_what_dns_says_decides_without_a_connection(resolver, outc
 async def test_case_33_an_mx_into_our_own_network_is_not_called(address):
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, resolver=one_host(address), guard=AddressGuard())
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert "not a public address" in attempt.reply
@@ -264,10 +264,10 @@ async def test_case_33_an_mx_that_is_ourselves_is_not_called():
         name = "gateway.example.net"
         resolver = TableResolver(mx_records={DOMAIN: [(10, name)]}, hosts={name: ["127.0.0.1"]})
         deliverer = make_deliverer(peer.port, resolver=resolver)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         own = AddressGuard(allowed=("127.0.0.0/8",), own=frozenset({"127.0.0.1"}))
         second = make_deliverer(peer.port, guard=own)
-        other = await second.deliver(Mail())
+        other = await second.deliver(status_mail())
         await deliverer.close()
         await second.close()
     assert isinstance(attempt.outcome, Retry)
@@ -281,7 +281,7 @@ async def test_case_33_a_hundred_mx_records_take_one_attempt_with_few_calls():
     resolver = TableResolver(mx_records={DOMAIN: [(number, name) for number, name in enumerate(names)]}, hosts=names)
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, resolver=resolver)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.host in {f"mx{number}.example.com" for number in range(5)}
@@ -298,9 +298,9 @@ async def test_an_address_that_could_carry_a_command_is_never_sent():
             "@example.com",
             "a@exa mple.com",
         ):
-            attempt = await deliverer.deliver(Mail(recipient=recipient))
+            attempt = await deliverer.deliver(status_mail(recipient=recipient))
             assert isinstance(attempt.outcome, Failed), recipient
-        attempt = await deliverer.deliver(Mail(envelope_from="x> SIZE=1"))
+        attempt = await deliverer.deliver(status_mail(envelope_from="x> SIZE=1"))
         assert isinstance(attempt.outcome, Failed)
         await deliverer.close()
     assert peer.connections == 0
@@ -309,7 +309,7 @@ async def test_an_address_that_could_carry_a_command_is_never_sent():
 async def test_a_quoted_local_part_travels_as_it_is():
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port)
-        await deliverer.deliver(Mail(recipient='"a b"@example.com'))
+        await deliverer.deliver(status_mail(recipient='"a b"@example.com'))
         await deliverer.close()
     assert 'RCPT TO:<"a b"@example.com>' in peer.in_clear
 
@@ -321,12 +321,12 @@ async def test_a_route_beats_mx_and_when_it_is_down_the_mail_waits():
     async with Peer() as mx, Peer(host="127.0.0.2") as sap:
         port = sap.port
         deliverer = make_deliverer(mx.port, routes=(Route(domain=".example.com", host="[127.0.0.2]", port=port),))
-        routed = await deliverer.deliver(Mail(recipient="wf-batch@s4p.example.com"))
+        routed = await deliverer.deliver(status_mail(recipient="wf-batch@s4p.example.com"))
         await deliverer.close()
     async with Peer() as mx:
         route = Route(domain=DOMAIN, host="127.0.0.2", port=port)
         deliverer = make_deliverer(mx.port, routes=(route,))
-        waiting = await deliverer.deliver(Mail())
+        waiting = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(routed.outcome, Done)
     assert (routed.host, sap.mails != []) == ("127.0.0.2", True)
@@ -338,11 +338,11 @@ async def test_a_source_address_is_used_and_where_it_is_not_ours_the_mail_waits(
     async with Peer() as peer:
         route = Route(domain=DOMAIN, host="127.0.0.1", port=peer.port, source_address="127.0.0.77")
         deliverer = make_deliverer(1, routes=(route,))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         assert isinstance(attempt.outcome, Done)
         down = Route(domain=DOMAIN, host="127.0.0.1", port=peer.port, source_address="192.0.2.1")
         second = make_deliverer(1, routes=(down,))
-        waiting = await second.deliver(Mail())
+        waiting = await second.deliver(status_mail())
         await deliverer.close()
         await second.close()
         assert peer.connections == 1
@@ -355,7 +355,7 @@ async def test_a_password_goes_out_inside_tls_only(identity, tmp_path):
     login = RelayLogin(user="gateway", password_file=secret)
     async with Peer(server_context(identity, tmp_path), extensions=("AUTH PLAIN LOGIN",)) as peer:
         deliverer = make_deliverer(1, routes=(Route(domain="*", host="127.0.0.1", port=peer.port, login=login),))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert attempt.policy == f"encrypt (route of {DOMAIN})"
@@ -370,7 +370,7 @@ async def test_a_refused_login_waits_and_shows_no_secret(answer, extensions, ide
     login = RelayLogin(user="gateway", password_file=secret)
     async with Peer(server_context(identity, tmp_path), extensions=extensions, answers={"AUTH": answer}) as peer:
         deliverer = make_deliverer(1, routes=(Route(domain="*", host="127.0.0.1", port=peer.port, login=login),))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.MAIL_DEFERRED
@@ -385,7 +385,7 @@ async def test_a_login_without_tls_on_offer_waits_and_is_not_sent(tmp_path):
     async with Peer(extensions=("AUTH PLAIN",)) as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, login=login, tls=TlsPolicy(level=TlsLevel.NONE))
         deliverer = make_deliverer(1, routes=(route,))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert peer.verbs_in_clear == ["EHLO"]
@@ -401,7 +401,7 @@ async def test_a_client_certificate_is_shown_and_may_be_the_login(identity, tmp_
     async with Peer(context, extensions=("AUTH PLAIN EXTERNAL",)) as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, certificate=certificate)
         deliverer = make_deliverer(1, TlsLevel.ENCRYPT, routes=(route,))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert peer.clients == [own.der]
@@ -413,7 +413,7 @@ async def test_a_refusal_inside_implicit_tls_is_the_hosts_and_not_the_policys(id
     async with Peer(context, implicit=True, answers={"GREETING": "554 closed"}) as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, implicit_tls=True)
         deliverer = make_deliverer(1, routes=(route,))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.MAIL_DEFERRED
@@ -423,7 +423,7 @@ async def test_implicit_tls_against_a_host_in_clear_is_a_matter_of_policy():
     async with Peer() as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, implicit_tls=True)
         deliverer = make_deliverer(1, routes=(route,))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
@@ -435,7 +435,7 @@ async def test_no_login_goes_out_in_clear_even_where_clear_text_is_allowed(tmp_p
     async with Peer(extensions=("AUTH EXTERNAL",)) as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, certificate=certificate)
         deliverer = make_deliverer(1, TlsLevel.MAY, routes=(route,))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert peer.verbs_in_clear == ["EHLO"]
@@ -445,7 +445,7 @@ async def test_implicit_tls_speaks_nothing_in_clear(identity, tmp_path):
     async with Peer(server_context(identity, tmp_path), implicit=True) as peer:
         route = Route(domain="*", host="127.0.0.1", port=peer.port, implicit_tls=True)
         deliverer = make_deliverer(1, routes=(route,))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert attempt.tls.startswith("TLSv1.3")
@@ -460,15 +460,15 @@ EIGHT_BIT = "Subject: x\r\n\r\nÄ\r\n".encode()
 @pytest.mark.parametrize(
     ("mail", "extensions", "outcome"),
     [
-        (Mail(message=EIGHT_BIT), ("8BITMIME",), Done),
-        (Mail(message=EIGHT_BIT), (), Failed),
-        (Mail(message=b"x" * 2000), ("SIZE 1000",), Failed),
-        (Mail(message=b"x" * 2000), ("SIZE 0",), Done),
-        (Mail(message=b"x" * 2000), ("SIZE " + "9" * 5_000,), Done),
-        (Mail(message=b"x" * 2000), ("SIZE",), Done),
-        (Mail(recipient="änna@example.com"), ("SMTPUTF8", "8BITMIME"), Done),
-        (Mail(recipient="änna@example.com"), (), Failed),
-        (Mail(recipient="anna@bücher.example.com"), (), Done),
+        (status_mail(message=EIGHT_BIT), ("8BITMIME",), Done),
+        (status_mail(message=EIGHT_BIT), (), Failed),
+        (status_mail(message=b"x" * 2000), ("SIZE 1000",), Failed),
+        (status_mail(message=b"x" * 2000), ("SIZE 0",), Done),
+        (status_mail(message=b"x" * 2000), ("SIZE " + "9" * 5_000,), Done),
+        (status_mail(message=b"x" * 2000), ("SIZE",), Done),
+        (status_mail(recipient="änna@example.com"), ("SMTPUTF8", "8BITMIME"), Done),
+        (status_mail(recipient="änna@example.com"), (), Failed),
+        (status_mail(recipient="anna@bücher.example.com"), (), Done),
     ],
 )
 async def test_what_the_peer_cannot_take_is_not_sent_to_it(mail, extensions, outcome):
@@ -483,7 +483,7 @@ async def test_what_the_peer_cannot_take_is_not_sent_to_it(mail, extensions, out
 async def test_bare_line_ends_leave_as_crlf():
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port)
-        await deliverer.deliver(Mail(message=b"Subject: x\n\nhi\n.\nMAIL FROM:<>\r.\r\nend"))
+        await deliverer.deliver(status_mail(message=b"Subject: x\n\nhi\n.\nMAIL FROM:<>\r.\r\nend"))
         await deliverer.close()
     assert peer.mails == [b"Subject: x\r\n\r\nhi\r\n..\r\nMAIL FROM:<>\r\n..\r\nend\r\n.\r\n"]
 
@@ -491,9 +491,9 @@ async def test_bare_line_ends_leave_as_crlf():
 async def test_an_old_server_without_ehlo_is_greeted_with_helo():
     async with Peer(answers={"EHLO": "502 unknown"}) as peer:
         deliverer = make_deliverer(peer.port)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         strict = make_deliverer(peer.port, TlsLevel.ENCRYPT)
-        waiting = await strict.deliver(Mail())
+        waiting = await strict.deliver(status_mail())
         await deliverer.close()
         await strict.close()
     assert isinstance(attempt.outcome, Done)
@@ -507,7 +507,7 @@ async def test_a_connection_is_used_again_for_the_same_domain_and_policy():
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port)
         for _ in range(3):
-            assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
+            assert isinstance((await deliverer.deliver(status_mail())).outcome, Done)
         await deliverer.close()
     assert peer.connections == 1
     assert len(peer.mails) == 3
@@ -517,9 +517,9 @@ async def test_customers_with_different_policies_share_no_connection(identity, t
     entries = (PolicyEntry(policy=TlsPolicy(level=TlsLevel.ENCRYPT), customer="strict"),)
     async with Peer(server_context(identity, tmp_path)) as peer:
         deliverer = make_deliverer(peer.port, *entries)
-        free = await deliverer.deliver(Mail(), customer="free")
-        strict = await deliverer.deliver(Mail(), customer="strict")
-        again = await deliverer.deliver(Mail(), customer="strict")
+        free = await deliverer.deliver(status_mail(), customer="free")
+        strict = await deliverer.deliver(status_mail(), customer="strict")
+        again = await deliverer.deliver(status_mail(), customer="strict")
         await deliverer.close()
     assert (free.policy, strict.policy) == ("may (system)", "encrypt (customer strict)")
     assert again.tls == strict.tls
@@ -529,9 +529,9 @@ async def test_customers_with_different_policies_share_no_connection(identity, t
 async def test_a_kept_connection_that_the_peer_ended_costs_nothing():
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port)
-        await deliverer.deliver(Mail())
+        await deliverer.deliver(status_mail())
         peer.answers["MAIL"] = "421 idle too long"
-        task = asyncio.create_task(deliverer.deliver(Mail()))
+        task = asyncio.create_task(deliverer.deliver(status_mail()))
         while peer.connections < 2:
             await asyncio.sleep(0)
         peer.answers.clear()
@@ -543,9 +543,9 @@ async def test_a_kept_connection_that_the_peer_ended_costs_nothing():
 async def test_a_refusal_on_a_kept_connection_counts_and_is_not_asked_again():
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port)
-        await deliverer.deliver(Mail())
+        await deliverer.deliver(status_mail())
         peer.answers["MAIL"] = "550 5.7.1 enough of you"
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Failed)
     assert peer.connections == 1
@@ -554,10 +554,10 @@ async def test_a_refusal_on_a_kept_connection_counts_and_is_not_asked_again():
 async def test_idle_connections_end_by_themselves():
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, pool=PoolLimits(idle_seconds=0.01))
-        await deliverer.deliver(Mail())
+        await deliverer.deliver(status_mail())
         while "QUIT" not in peer.in_clear:
             await asyncio.sleep(0.005)
-        await deliverer.deliver(Mail())
+        await deliverer.deliver(status_mail())
         await deliverer.close()
     assert peer.connections == 2
 
@@ -570,8 +570,8 @@ async def test_one_dead_destination_holds_only_its_own_places():
     async with Peer() as alive, Peer(host="127.0.0.2", port=alive.port, answers={"GREETING": SILENT}) as dead:
         pool = PoolLimits(connections=2, wait_seconds=0.05)
         deliverer = make_deliverer(alive.port, resolver=resolver, pool=pool)
-        stuck = [asyncio.create_task(deliverer.deliver(Mail(recipient="x@dead.example"))) for _ in range(10)]
-        fine = await deliverer.deliver(Mail())
+        stuck = [asyncio.create_task(deliverer.deliver(status_mail(recipient="x@dead.example"))) for _ in range(10)]
+        fine = await deliverer.deliver(status_mail())
         while sum(task.done() for task in stuck) < 8:
             await asyncio.sleep(0.005)
         done = [task for task in stuck if task.done()]
@@ -592,15 +592,15 @@ async def test_a_destination_that_keeps_failing_is_left_alone_then_probed_by_one
         breaker = BreakerRule(failures=2, rests=Ladder.of_seconds(60, 120))
         deliverer = make_deliverer(peer.port, breaker=breaker, monotonic=lambda: now)
         for _ in range(5):
-            attempt = await deliverer.deliver(Mail())
+            attempt = await deliverer.deliver(status_mail())
         assert peer.connections == 2
         assert isinstance(attempt.outcome, Retry)
         assert attempt.outcome.after == timedelta(seconds=60)
         assert attempt.outcome.problem.code is ProblemCode.MAIL_DEFERRED
         now += 61
         peer.answers.clear()
-        assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
-        assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
+        assert isinstance((await deliverer.deliver(status_mail())).outcome, Done)
+        assert isinstance((await deliverer.deliver(status_mail())).outcome, Done)
         await deliverer.close()
 
 
@@ -614,10 +614,10 @@ async def test_mails_that_wait_for_a_place_do_not_join_a_probe_that_is_out():
             patience=IMPATIENT,
             monotonic=lambda: now,
         )
-        await deliverer.deliver(Mail())
+        await deliverer.deliver(status_mail())
         now += 61
         peer.answers["GREETING"] = SILENT
-        attempts = await asyncio.gather(*(deliverer.deliver(Mail()) for _ in range(9)))
+        attempts = await asyncio.gather(*(deliverer.deliver(status_mail()) for _ in range(9)))
         await deliverer.close()
     assert all(isinstance(attempt.outcome, Retry) for attempt in attempts)
     assert peer.connections == 2
@@ -629,7 +629,7 @@ async def test_policies_that_cannot_be_read_make_every_mail_wait():
 
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, policies=broken)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY

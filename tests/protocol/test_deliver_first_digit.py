@@ -14,12 +14,12 @@ from tests.kit.mail_servers import (
     DRIP,
     ENDLESS,
     PATIENT,
-    Mail,
     Peer,
     issue,
     make_deliverer,
     one_host,
     server_context,
+    status_mail,
 )
 from tls.mx import AddressGuard
 from tls.policy import TlsLevel
@@ -31,7 +31,7 @@ EXTENSIONS = pytest.mark.parametrize("extensions", [(), ("PIPELINING",)], ids=["
 
 async def deliver(peer: Peer, *levels: TlsLevel, times: int = 1):
     deliverer = make_deliverer(peer.port, *levels, patience=IMPATIENT)
-    attempts = [await deliverer.deliver(Mail()) for _ in range(times)]
+    attempts = [await deliverer.deliver(status_mail()) for _ in range(times)]
     await deliverer.close()
     return attempts[-1]
 
@@ -104,7 +104,7 @@ async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_the_mai
     answer = f"{code}{separator}{words}"
     async with Peer(extensions=extensions, answers={"DOT": answer}) as peer:
         deliverer = make_deliverer(peer.port, patience=replace(PATIENT, rest=0.05))
-        assert isinstance((await deliverer.deliver(Mail())).outcome, Done)
+        assert isinstance((await deliverer.deliver(status_mail())).outcome, Done)
         await deliverer.close()
         assert len(peer.mails) == 1
 
@@ -196,7 +196,7 @@ async def log_in(peer: Peer, tmp_path, user: str = "gateway"):
     login = RelayLogin(user=user, password_file=secret)
     route = Route(domain="*", host="127.0.0.1", port=peer.port, login=login)
     deliverer = make_deliverer(1, routes=(route,), patience=IMPATIENT)
-    attempt = await deliverer.deliver(Mail())
+    attempt = await deliverer.deliver(status_mail())
     await deliverer.close()
     return attempt
 
@@ -251,7 +251,7 @@ async def test_addresses_of_a_family_that_does_not_work_leave_room_for_the_other
         deliverer = make_deliverer(
             peer.port, resolver=one_host(*six, "127.0.0.1"), guard=EVERYTHING, patience=IMPATIENT
         )
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
         assert isinstance(attempt.outcome, Done)
         assert attempt.address == "127.0.0.1"

@@ -15,19 +15,19 @@ from tests.kit.mail_servers import (
     HOST,
     LOOPBACK,
     Identity,
-    Mail,
     Peer,
     issue,
     make_authority,
     make_deliverer,
     one_host,
     server_context,
+    status_mail,
 )
+from tests.kit.resolver import TableResolver
 from tls.contexts import ClientContexts, ClientRole
 from tls.mtasts import MemoryStsCache, StsLookup
 from tls.mx import AddressGuard
 from tls.policy import StsMode, TlsLevel
-from tls.resolver import TableResolver
 from tls.stsfetch import HttpsStsFetcher
 
 POLICY_HOST = f"mta-sts.{DOMAIN}"
@@ -172,7 +172,7 @@ async def test_a_policy_host_inside_our_network_is_not_called(world):
 async def deliver(world: StsHarness, port: int, policy_port: int, level: TlsLevel, cache: MemoryStsCache) -> Any:
     sts = StsLookup(resolver(), fetcher(world, policy_port), cache, now=lambda: datetime.now(UTC))
     deliverer = make_deliverer(port, level, resolver=resolver(), ca_file=world.roots, sts=sts)
-    attempt = await deliverer.deliver(Mail())
+    attempt = await deliverer.deliver(status_mail())
     await deliverer.close()
     return attempt
 
@@ -233,9 +233,9 @@ async def test_a_policy_that_appears_ends_the_use_of_connections_made_without_it
 
         lookup = StsLookup(Changing(), fetcher(world, host.port), cache, now=lambda: datetime.now(UTC))  # type: ignore[arg-type] # only txt is asked
         deliverer = make_deliverer(peer.port, ca_file=world.roots, sts=lookup)
-        before = await deliverer.deliver(Mail())
+        before = await deliverer.deliver(status_mail())
         asked["resolver"] = announced
-        after = await deliverer.deliver(Mail())
+        after = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(before.outcome, Done)
     assert isinstance(after.outcome, Retry)

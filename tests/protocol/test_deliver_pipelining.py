@@ -10,13 +10,13 @@ import pytest
 import uvloop
 
 from gateway.ports import MailAttempt
-from mta.sending.deliver import Deliverer
+from mta.sending.attempts import Deliverer
 from sms.outcome import Done, Failed, ProblemCode, Retry, Unknown
-from tests.kit.mail_servers import DOMAIN, PATIENT, Mail, Peer, issue, make_deliverer, server_context
+from tests.kit.mail_servers import DOMAIN, PATIENT, Peer, issue, make_deliverer, server_context, status_mail
 from tls.policy import TlsLevel
 
-ENVELOPE = f"MAIL FROM:<> SIZE={len(Mail().message)}\r\nRCPT TO:<anna@{DOMAIN}>\r\nDATA\r\n".encode()
-CONTENT = Mail().message.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+ENVELOPE = f"MAIL FROM:<> SIZE={len(status_mail().message)}\r\nRCPT TO:<anna@{DOMAIN}>\r\nDATA\r\n".encode()
+CONTENT = status_mail().message.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 KEPT = b"250 2.0.0 kept\r\n"
 GOES = "<it closes>"
 
@@ -95,7 +95,7 @@ async def run(script: Script, **options: Any) -> tuple[MailAttempt, bytes]:
     """Deliver one mail; returns what came of it and what the server was told."""
     async with script:
         deliverer = make_deliverer(script.port, **options)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
         await script.ended.wait()
     return attempt, script.received[0]
@@ -138,7 +138,7 @@ async def test_commands_wait_for_their_replies_where_the_server_does_not_pipelin
 
     async with Slow(extensions=extensions) as peer:
         deliverer = make_deliverer(peer.port)
-        task = asyncio.create_task(deliverer.deliver(Mail()))
+        task = asyncio.create_task(deliverer.deliver(status_mail()))
         while "MAIL" not in peer.verbs_in_clear:
             await asyncio.sleep(0)
         held.set()
@@ -210,14 +210,14 @@ async def test_a_server_that_floods_between_replies_is_left():
 async def test_what_concerns_the_host_leads_to_the_next_one_when_pipelined():
     async with Peer(extensions=("PIPELINING",), answers={"RCPT": "421 4.3.2 closing"}) as peer:
         deliverer = make_deliverer(peer.port)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.MAIL_DEFERRED
 
 
 async def deliver_some(deliverer: Deliverer, times: int) -> list[MailAttempt]:
-    return [await deliverer.deliver(Mail()) for _ in range(times)]
+    return [await deliverer.deliver(status_mail()) for _ in range(times)]
 
 
 async def pipeline_inside_tls(context: ssl.SSLContext) -> None:

@@ -10,14 +10,13 @@ import pytest
 import uvloop
 
 from gateway.ports import MailAttempt
+from mta.sending.attempts import Deliverer
 from mta.sending.connections import PoolLimits
-from mta.sending.deliver import Deliverer
 from sms.outcome import Done, Unknown
 from sms.retry import BreakerRule, Ladder
 from tests.kit.mail_servers import (
     HOST,
     Identity,
-    Mail,
     Peer,
     issue,
     make_authority,
@@ -25,6 +24,7 @@ from tests.kit.mail_servers import (
     make_intermediate,
     one_host,
     server_context,
+    status_mail,
 )
 from tls.policy import PolicyEntry, Tlsa, TlsLevel, TlsPolicy
 
@@ -71,7 +71,7 @@ async def test_a_kept_connection_that_the_server_ended_costs_one_call_and_no_mai
         deliverer = make_deliverer(peer.port, breaker=BREAKER)
         for number in range(4):
             message = b"Subject: %d\r\n\r\nx\r\n" % number
-            attempt = await asyncio.wait_for(deliverer.deliver(Mail(message=message)), 60)
+            attempt = await asyncio.wait_for(deliverer.deliver(status_mail(message=message)), 60)
             assert isinstance(attempt.outcome, Done), attempt
             if peer.way in {"goodbye", "hang up"}:
                 await peer.idle.wait()
@@ -87,7 +87,7 @@ async def test_many_kept_connections_that_ended_together_lose_and_double_nothing
         sent = [b"Subject: %d\r\n\r\nx\r\n" % number for number in range(25)]
         for begin in range(0, 25, 5):
             attempts = await asyncio.gather(
-                *(deliverer.deliver(Mail(message=each)) for each in sent[begin : begin + 5])
+                *(deliverer.deliver(status_mail(message=each)) for each in sent[begin : begin + 5])
             )
             assert all(isinstance(attempt.outcome, Done) for attempt in attempts)
         await deliverer.close()
@@ -98,9 +98,9 @@ async def test_many_kept_connections_that_ended_together_lose_and_double_nothing
 async def test_a_kept_connection_that_ends_after_the_content_is_not_tried_again_at_once(extensions):
     async with Peer(extensions=extensions) as peer:
         deliverer = make_deliverer(peer.port)
-        await deliverer.deliver(Mail())
+        await deliverer.deliver(status_mail())
         peer.answers["DOT"] = "<cut>"
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Unknown)
     assert (peer.connections, len(peer.mails)) == (1, 2)
@@ -137,7 +137,7 @@ async def test_a_server_that_never_ends_tls_does_not_hold_a_connection_that_was_
         deliverer = make_deliverer(peer.port)
         with monkeypatch.context() as patch:
             patch.setattr("mta.sending.deliver.socket.socket", Noted)
-            attempt = await deliverer.deliver(Mail())
+            attempt = await deliverer.deliver(status_mail())
         assert isinstance(attempt.outcome, Done), attempt
         await deliverer.close()
         await asyncio.sleep(0)
@@ -148,7 +148,7 @@ async def test_a_server_that_never_ends_tls_does_not_hold_a_connection_that_was_
 async def deliver_one(deliverer: Deliverer, peer: Peer, customer: str = "") -> MailAttempt:
     """Deliver a mail over a connection of its own."""
     before = len(peer.in_tls)
-    attempt = await deliverer.deliver(Mail(), customer=customer)
+    attempt = await deliverer.deliver(status_mail(), customer=customer)
     assert isinstance(attempt.outcome, Done), attempt
     while "QUIT" not in peer.in_tls[before:]:
         await asyncio.sleep(0.001)

@@ -22,14 +22,14 @@ from tests.kit.mail_servers import (
     HOST,
     PATIENT,
     Identity,
-    Mail,
     Peer,
     make_deliverer,
     one_host,
     server_context,
+    status_mail,
 )
+from tests.kit.resolver import TableResolver
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy, TlsVersion
-from tls.resolver import TableResolver
 
 
 def patience_with(temper: str) -> ClientTimeouts:
@@ -52,7 +52,7 @@ async def test_case_29_each_certificate_at_each_level(quality, world, tmp_path):
                 continue
             peer.in_clear.clear()
             deliverer = make_deliverer(peer.port, policy, resolver=resolver, ca_file=world.roots)
-            attempt = await deliverer.deliver(Mail())
+            attempt = await deliverer.deliver(status_mail())
             await deliverer.close()
             got[level] = "d" if isinstance(attempt.outcome, Done) else "w"
             if isinstance(attempt.outcome, Retry):
@@ -89,7 +89,7 @@ async def test_tlsa_records_that_bind_another_key_raise_every_level_that_looks_f
             authentic=True, authentic_names=(name,), tlsa_records={name: [tlsa_of(world.peers["good"])]}
         )
         deliverer = make_deliverer(peer.port, policies_of(world)[level], resolver=resolver, ca_file=world.roots)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert ("d" if isinstance(attempt.outcome, Done) else "w") == result
     assert attempt.policy == f"{level} + DANE (system)"
@@ -129,7 +129,7 @@ async def test_case_04_a_peer_that_fights_tls_never_sees_mail_in_clear(temper, l
             ca_file=world.roots,
             patience=patience_with(temper),
         )
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
@@ -143,7 +143,7 @@ async def test_level_may_never_falls_back_to_clear_text_once_tls_was_offered(tem
     options = HOSTILE[temper]
     async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.MAY, patience=patience_with(temper))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert "MAIL" not in peer.verbs_in_clear
@@ -155,7 +155,7 @@ async def test_case_03_replies_injected_behind_the_220_of_starttls_are_forgotten
     }
     async with Peer(server_context(world.peers["good"], tmp_path), **options) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.SECURE, ca_file=world.roots)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert [line.split()[0] for line in peer.in_tls] == ["EHLO", "MAIL", "RCPT", "DATA", "QUIT"]
@@ -170,7 +170,7 @@ async def test_case_05_where_only_the_second_mx_offers_tls_the_first_never_gets_
     context = server_context(world.peers["good"], tmp_path)
     async with Peer() as first, Peer(context, host="127.0.0.2", port=first.port) as second:
         deliverer = make_deliverer(first.port, TlsLevel.ENCRYPT, resolver=resolver)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert attempt.host == HOST
@@ -189,7 +189,7 @@ async def test_level_may_does_not_go_on_in_clear_at_another_host_after_tls_faile
         Peer(host="127.0.0.2", port=first.port) as second,
     ):
         deliverer = make_deliverer(first.port, TlsLevel.MAY, resolver=resolver)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert second.connections == 1
@@ -215,7 +215,7 @@ async def test_case_30_old_versions_are_refused_at_every_level(level, highest, w
             resolver=one_host(authentic=True),
             ca_file=world.roots,
         )
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
@@ -226,7 +226,7 @@ async def test_case_30_a_domain_with_an_explicit_exception_may_use_tls_1_0(world
     policy = TlsPolicy(level=TlsLevel.ENCRYPT, minimum_version=TlsVersion.TLS_1_0)
     async with Peer(old_context(world.peers["good"], tmp_path, "1.0")) as peer:
         deliverer = make_deliverer(peer.port, PolicyEntry(domain=DOMAIN, policy=policy))
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
     assert attempt.tls.startswith("TLSv1 ")
@@ -239,7 +239,7 @@ async def test_case_30_anonymous_and_old_ciphers_are_refused(ciphers, world, tmp
     context.set_ciphers(ciphers)
     async with Peer(context) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
@@ -248,7 +248,7 @@ async def test_case_30_anonymous_and_old_ciphers_are_refused(ciphers, world, tmp
 async def test_verify_over_an_mx_from_unsigned_dns_waits_since_anybody_could_have_named_it(world, tmp_path):
     async with Peer(server_context(world.peers["good"], tmp_path)) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.VERIFY, ca_file=world.roots)
-        attempt = await deliverer.deliver(Mail())
+        attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
     assert "unsigned DNS" in attempt.reply
@@ -260,7 +260,7 @@ async def test_secure_judges_a_route_by_the_name_of_its_configured_host(world, t
         resolver = TableResolver(hosts={HOST: ["127.0.0.1"]})
         route = Route(domain="customer.example.org", host=f"[{HOST}]", port=peer.port)
         deliverer = make_deliverer(1, TlsLevel.SECURE, resolver=resolver, routes=(route,), ca_file=world.roots)
-        attempt = await deliverer.deliver(Mail(recipient="anna@customer.example.org"))
+        attempt = await deliverer.deliver(status_mail(recipient="anna@customer.example.org"))
         await deliverer.close()
     assert isinstance(attempt.outcome, Done)
 
@@ -270,8 +270,8 @@ async def test_a_route_by_address_cannot_be_verified_unless_names_are_given(worl
         route = Route(domain=DOMAIN, host="127.0.0.1", port=peer.port)
         bare = make_deliverer(1, TlsLevel.SECURE, routes=(route,), ca_file=world.roots)
         named = make_deliverer(1, TlsPolicy(level=TlsLevel.SECURE, names=(HOST,)), routes=(route,), ca_file=world.roots)
-        waits = await bare.deliver(Mail())
-        goes = await named.deliver(Mail())
+        waits = await bare.deliver(status_mail())
+        goes = await named.deliver(status_mail())
         await bare.close()
         await named.close()
     assert isinstance(waits.outcome, Retry)
@@ -284,10 +284,10 @@ async def test_a_private_ca_file_that_vanished_makes_the_mail_wait(world, tmp_pa
     policy = TlsPolicy(level=TlsLevel.PRIVATE_CA, ca_file=str(authority))
     async with Peer(server_context(world.peers["wrong CA"], tmp_path)) as peer:
         deliverer = make_deliverer(peer.port, policy)
-        before = await deliverer.deliver(Mail())
+        before = await deliverer.deliver(status_mail())
         authority.unlink()
         await deliverer.close()
-        after = await deliverer.deliver(Mail(recipient="b@example.com"))
+        after = await deliverer.deliver(status_mail(recipient="b@example.com"))
         await deliverer.close()
     assert isinstance(before.outcome, Done)
     assert isinstance(after.outcome, Retry)
@@ -299,7 +299,7 @@ async def test_the_admin_is_told_at_the_first_tls_failure_and_at_every_tenth():
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alarms.append)
         for _ in range(20):
-            await deliverer.deliver(Mail(), customer="acme")
+            await deliverer.deliver(status_mail(), customer="acme")
         await deliverer.close()
     assert [alarm.failures for alarm in alarms] == [1, 10, 20]
     assert (alarms[0].domain, alarms[0].customer, alarms[0].policy) == (DOMAIN, "acme", "encrypt (system)")
@@ -313,7 +313,7 @@ async def test_after_a_success_the_next_tls_failure_is_a_first_one_again(world, 
         deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alarms.append)
         for offers in (False, False, True, False):
             peer.offers_tls = offers
-            await deliverer.deliver(Mail())
+            await deliverer.deliver(status_mail())
             await deliverer.close()
     assert [alarm.failures for alarm in alarms] == [1, 1]
 
@@ -322,7 +322,7 @@ async def test_case_36_mail_whose_policy_was_corrupted_while_it_waited_waits_on(
     tables = [PolicyTable((PolicyEntry(domain=DOMAIN, policy=TlsPolicy(level=TlsLevel.ENCRYPT)),))]
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, policies=tables.pop)  # the second time it raises
-        attempts = [await deliverer.deliver(Mail()) for _ in range(2)]
+        attempts = [await deliverer.deliver(status_mail()) for _ in range(2)]
         await deliverer.close()
     for attempt in attempts:
         assert isinstance(attempt.outcome, Retry)

@@ -14,10 +14,10 @@ from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
 from tests.kit.application import Application
 from tests.kit.clock import Clock
+from tests.kit.resolver import TableResolver
 from tests.kit.status_samples import NOW, many, notice, report
 from tls.contexts import ClientContexts, ClientRole
 from tls.mx import AddressGuard
-from tls.resolver import TableResolver
 from web.job_report import push_body
 from web.push import PushSender
 

@@ -10,7 +10,6 @@ import trustme
 
 from smpp.client.account import OutbindDoor
 from smpp.client.client import SmppClient
-from smpp.client.outcomes import Spread
 from smpp.client.pace import Pace
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, IdBase, LongMessages, SubmitWith, WireAlphabet
@@ -555,52 +554,6 @@ async def test_questions_are_asked_while_the_window_is_full():
         assert client.free_window() == 0
         asked = await client.query(simulator.record.taken[0].key, ACME)
         assert isinstance(asked, Receipt)
-
-
-async def test_a_text_is_replaced_at_the_carrier_until_it_is_final():
-    script = Script(receipt_delay=30, dialect=Dialect(id_in_response=IdBase.HEX))
-    async with bound_pair(script) as (simulator, client, listener):
-        (part,) = parts_of("The pump stands still")
-        await submit_all(client, listener, [part])
-        carrier_id = listener.answers[1].reference
-        (better,) = parts_of("The pump runs again")
-        assert await client.replace(carrier_id, better) == Done(reference=carrier_id)
-        assert [shown.text for shown in simulator.record.shown()] == ["The pump runs again"]
-        await client.cancel(carrier_id, MobileNumber(digits=NUMBER), ACME)
-        assert isinstance(await client.replace(carrier_id, better), Failed)
-        long = parts_of("Nobody is surprised. " * 20)
-        refused = await client.replace(carrier_id, long[0])
-        assert isinstance(refused, Failed)
-        assert refused.problem.code is ProblemCode.CONTENT_REFUSED
-
-
-async def test_one_text_to_many_numbers_names_those_that_it_did_not_reach():
-    numbers = [f"44770090010{place}" for place in range(4)]
-    script = Script(
-        refusals={numbers[1]: Status.RINVDSTADR, numbers[3]: Status.RTHROTTLED},
-        dialect=Dialect(id_in_response=IdBase.HEX, destination_plus=False),
-    )
-    async with bound_pair(script) as (simulator, client, _listener):
-        (part,) = parts_of("To many", receipt_wanted=False)
-        spread = await client.submit_multi(part, [MobileNumber(digits=number) for number in numbers])
-        assert isinstance(spread, Spread)
-        assert spread.carrier_id == simulator.record.taken[0].key
-        assert {number: type(outcome) for number, outcome in spread.refused.items()} == {
-            numbers[1]: Failed,
-            numbers[3]: Retry,
-        }
-        assert [taken.submitted.number for taken in simulator.record.taken] == [numbers[0], numbers[2]]
-        assert {shown.text for shown in simulator.record.shown()} == {"To many"}
-
-
-async def test_one_text_to_many_numbers_with_no_number_or_no_link_says_so():
-    async with bound_pair() as (simulator, client, listener):
-        (part,) = parts_of("To nobody")
-        assert isinstance(await client.submit_multi(part, []), Failed)
-        simulator.cut_links()
-        await listener.until(lambda: client.free_window() == 0)
-        outcome = await client.submit_multi(part, [MobileNumber(digits=NUMBER)])
-        assert isinstance(outcome, Retry | Unknown)
 
 
 async def test_a_carrier_that_falls_silent_gets_no_more_than_one_window():

@@ -45,8 +45,6 @@ def test_a_process_lives_and_holds_what_it_acquired_until_it_gives_it_up(first):
     assert bind(first, "alpha")
     assert bind(first, "beta")
     assert renew(first) == Held(alive=True, carriers=frozenset({"alpha", "beta"}))
-    first.database.write_now(first.leases.release_carrier, CarrierLeaseRequest(owner="first", carrier="beta"))
-    assert renew(first).carriers == {"alpha"}
     first.database.write_now(first.leases.release, "first")
     assert renew(first) == Held(alive=False)
     assert first.live("first-again")

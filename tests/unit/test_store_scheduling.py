@@ -12,7 +12,6 @@ from sms.schedule import Blackout
 from sms.settings import StatusReport
 from store.engine.keys import to_instant, to_stored
 from store.results import Rules
-from store.serialise import freeze_blackouts, thaw_blackouts
 from tests.kit.clock import START
 from tests.kit.store_harness import BUSY, SECOND, StoreHarness
 
@@ -32,15 +31,6 @@ def night(begin: timedelta, end: timedelta) -> tuple[Blackout, ...]:
 
 def dues(world: StoreHarness) -> list:
     return [to_instant(due) - START for (due,) in world.rows("SELECT due_at FROM message ORDER BY key")]
-
-
-def test_blackouts_come_back_as_they_were_frozen():
-    periods = (
-        Blackout(start_at=START, end_at=START + HOUR),
-        Blackout(start_at=START + 2 * HOUR, end_at=START + 3 * HOUR),
-    )
-    assert thaw_blackouts(freeze_blackouts(periods)) == periods
-    assert thaw_blackouts(freeze_blackouts(())) == thaw_blackouts("") == ()
 
 
 def test_what_is_due_in_its_blackout_is_put_off_to_its_end_and_lets_others_pass(world):

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.kit.mail_servers import HOST, Identity, issue, make_authority, make_intermediate
+from tests.kit.resolver import TableResolver
 from tls.dane import find_dane_fault, find_tlsa, select_usable
 from tls.policy import DaneState, Tlsa
-from tls.resolver import TableResolver
 
 NOW = datetime.now(UTC)
 ROOT = make_authority("Anchor")

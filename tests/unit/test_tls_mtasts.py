@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kit.resolver import TableResolver
 from tls.mtasts import Fetched, MemoryStsCache, StsLookup, StsPolicy, parse_sts_policy, parse_sts_record
 from tls.policy import StsMode
-from tls.resolver import TableResolver
 
 RECORDS = [
     (["v=STSv1; id=20160831085700Z;"], "20160831085700Z"),

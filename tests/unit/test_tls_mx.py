@@ -5,8 +5,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from tests.kit.resolver import TableResolver
 from tls.mx import AddressGuard, HostsProblem, find_hosts, order_hosts, parse_literal
-from tls.resolver import MxRecord, TableResolver
+from tls.resolver import MxRecord
 
 
 def records(*pairs: tuple[int, str]) -> tuple[MxRecord, ...]:

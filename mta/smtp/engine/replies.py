@@ -31,11 +31,6 @@ class Reply:
     def __str__(self) -> str:
         return f"{self.code} {self.enhanced} {self.text}" if self.enhanced else f"{self.code} {self.text}"
 
-    @property
-    def positive(self) -> bool:
-        """Whether the command was done (2yz)."""
-        return 200 <= self.code < 300
-
     def with_detail(self, detail: str) -> "Reply":
         """Return the same reply with a sentence appended, printable and bounded."""
         detail = printable(detail, TEXT_LIMIT)
@@ -202,5 +197,4 @@ TOO_MANY_ERRORS: Final = Reply(code=421, enhanced="4.7.0", text="Too many errors
 TOO_MANY_COMMANDS: Final = Reply(code=421, enhanced="4.7.0", text="Too many commands without mail, closing connection")
 TOO_MANY_CONNECTIONS: Final = Reply(code=421, enhanced="4.7.0", text="Too many connections, try again later")
 NOT_SMTP: Final = Reply(code=421, enhanced="4.7.0", text="This is not SMTP, closing connection")
-UNSAFE_TO_CONTINUE: Final = Reply(code=421, enhanced="4.7.0", text="Cannot continue safely, closing connection")
 EARLY_TALKER: Final = Reply(code=554, enhanced="5.5.1", text="Protocol error: client talked before the greeting")
