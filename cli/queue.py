@@ -5,15 +5,17 @@ they changed within a second.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
+from pathlib import Path
 
 import click
 
 from cli.context import config_option, opened
+from cli.words import count
 from gateway.admin.views import spoken_value
 from gateway.cancel import cancel_now
 from gateway.postmaster import unpack
@@ -23,8 +25,8 @@ from sms.number import mask_number
 from sms.outbox import OutboxState
 from sms.report import ReportedMessage
 from store.dropped import TracedDrop, find_dropped
-from store.engine.database import Transaction
-from store.engine.keys import to_stored
+from store.engine.database import Database, Transaction
+from store.engine.keys import Keys, to_stored
 from store.inbox import count_fragments
 from store.outbox_views import (
     ListedForward,
@@ -51,11 +53,6 @@ from store.results import Cancel, ResultStore, Rules
 from store.views import Trace, TracedReceipt, find_job, load_trace
 
 
-@click.group()
-def queue() -> None:
-    """Look at the queue and handle what waits in it."""
-
-
 def _now() -> int:
     return to_stored(datetime.now(UTC))
 
@@ -64,7 +61,7 @@ def _when(instant: datetime | None) -> str:
     return "held" if instant is None else instant.strftime("%Y-%m-%d %H:%M:%S")
 
 
-@queue.command("list")
+@click.command("list")
 @config_option
 @click.option("--limit", default=100, show_default=True, help="At most so many rows of each kind.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -87,17 +84,13 @@ def list_queue(file: str, limit: int, *, as_json: bool) -> None:
         click.echo(_message_line(message, now))
     for notice in notices:
         click.echo(_notice_line(notice))
-    click.echo(f"{_count(len(messages), 'message')}, {_count(len(notices), 'notice')} wait; times are UTC.")
+    click.echo(f"{count(len(messages), 'message')}, {count(len(notices), 'notice')} wait; times are UTC.")
     if fragments:
-        click.echo(f"{_count(fragments, 'part')} of inbound SMS kept; nothing reads them yet.")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+        click.echo(f"{count(fragments, 'part')} of inbound SMS kept; nothing reads them yet.")
 
 
 def _tries(attempts: int, reason: str, problem: str) -> str:
-    return f"  ({_count(attempts, 'attempt')}, {reason}: {problem})" if reason else ""
+    return f"  ({count(attempts, 'attempt')}, {reason}: {problem})" if reason else ""
 
 
 def _message_line(message: WaitingMessage, now: datetime) -> str:
@@ -131,7 +124,7 @@ def _notice_line(notice: WaitingNotice) -> str:
     return line + _tries(notice.attempts, notice.reason, notice.problem)
 
 
-@queue.command()
+@click.command()
 @config_option
 @click.argument("name", metavar="ID")
 def show(file: str, name: str) -> None:
@@ -139,54 +132,47 @@ def show(file: str, name: str) -> None:
     _print_trace(file, name, as_json=False)
 
 
-@queue.command("hold")
-@config_option
-@click.argument("names", metavar="ID…", nargs=-1, required=True)
-def hold_queued(file: str, names: tuple[str, ...]) -> None:
-    """Keep jobs, messages or notices from going out until they are released."""
-    with opened(file) as (_, database, _keys):
-        for name in names:
-            count = database.write_now(hold, _found(database.read_now(partial(find_waiting, name=name)), name))
-            click.echo(f"{name}: {count} held")
+Act = Callable[[Database, Keys, Found], str]
 
 
-@queue.command("release")
-@config_option
-@click.argument("names", metavar="ID…", nargs=-1, required=True)
-def release_held(file: str, names: tuple[str, ...]) -> None:
-    """Let what was held go out: now, or at the time that its sender chose."""
-    with opened(file) as (_, database, _keys):
-        for name in names:
-            found = _found(database.read_now(partial(find_waiting, name=name)), name)
-            count = database.write_now(release, Release(found=found, now=_now()))
-            click.echo(f"{name}: {count} released")
+def _each(name: str, sentence: str, act: Act) -> click.Command:
+    """Return a command that does something to each of the jobs, messages or notices that it is given."""
+
+    def run(file: Path, names: tuple[str, ...]) -> None:
+        with opened(file) as (_, database, keys):
+            for item in names:
+                found = _found(database.read_now(partial(find_waiting, name=item)), item)
+                click.echo(f"{item}: {act(database, keys, found)}")
+
+    names = click.argument("names", metavar="ID…", nargs=-1, required=True)
+    return click.command(name, help=sentence)(config_option(names(run)))
 
 
-@queue.command()
-@config_option
-@click.argument("names", metavar="ID…", nargs=-1, required=True)
-def delete(file: str, names: tuple[str, ...]) -> None:
-    """Cancel what no carrier was offered yet (its sender is told), and drop notices that wait."""
-    with opened(file) as (_, database, keys):
-        progress = ResultStore(keys, Rules())
-        for name in names:
-            found = _found(database.read_now(partial(find_waiting, name=name)), name)
-            dropped = database.write_now(drop, Drop(found=found, now=_now()))
-            cancelled = database.write_now(progress.cancel, Cancel(message_keys=found.messages, now=_now()))
-            done = f"{_count(cancelled, 'message')} cancelled, {_count(dropped, 'notice')} dropped"
-            click.echo(f"{name}: {done}")
+def _hold(database: Database, _keys: Keys, found: Found) -> str:
+    return f"{database.write_now(hold, found)} held"
 
 
-@queue.command("flush")
+def _release(database: Database, _keys: Keys, found: Found) -> str:
+    return f"{database.write_now(release, Release(found=found, now=_now()))} released"
+
+
+def _delete(database: Database, keys: Keys, found: Found) -> str:
+    dropped = database.write_now(drop, Drop(found=found, now=_now()))
+    cancel = Cancel(message_keys=found.messages, now=_now())
+    cancelled = database.write_now(ResultStore(keys, Rules()).cancel, cancel)
+    return f"{count(cancelled, 'message')} cancelled, {count(dropped, 'notice')} dropped"
+
+
+@click.command("flush")
 @config_option
 def flush_queue(file: str) -> None:
     """Try everything now that failed and waits for a later attempt; what its sender scheduled keeps its time."""
     with opened(file) as (_, database, _keys):
-        count = database.write_now(flush, _now())
-    click.echo(f"{count} made due")
+        due = database.write_now(flush, _now())
+    click.echo(f"{due} made due")
 
 
-@queue.command()
+@click.command()
 @config_option
 @click.argument("name", metavar="[ID]", required=False)
 @click.option("--limit", default=100, show_default=True, help="At most so many rows.")
@@ -210,7 +196,7 @@ def _forward_line(mail: ListedForward) -> str:
     due = f" due {_when(mail.due_at)}" if mail.state == "queued" else ""
     line = f"{mail.mail_id}  {_when(mail.received_at)}  from {mail.client} ({mail.helo or '-'})  {mail.octets} octets  "
     state = "forwarded" if mail.state == OutboxState.SENT else mail.state
-    return line + f"{state}{due}  {_count(mail.attempts, 'attempt')}  {mail.last_reply or '-'}"
+    return line + f"{state}{due}  {count(mail.attempts, 'attempt')}  {mail.last_reply or '-'}"
 
 
 def _found(found: Found, name: str) -> Found:
@@ -230,7 +216,7 @@ def cancel_job(file: str, name: str) -> None:
     if not found.messages:
         click.echo(f"{name}: everything of it has ended already")
         return
-    click.echo(f"{name}: {_count(cancelled.ended, 'message')} cancelled")
+    click.echo(f"{name}: {count(cancelled.ended, 'message')} cancelled")
     if cancelled.asked:
         what, them = ("1 message is", "it") if cancelled.asked == 1 else (f"{cancelled.asked} messages are", "them")
         click.echo(f"{name}: {what} with a carrier; the running gateway asks for {them} back")
@@ -348,11 +334,11 @@ def _mail_lines(mail: MailOrigin) -> list[str]:
 
 def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     reason = f", {message.reason}: {message.problem}" if message.reason else ""
-    size = f"{message.alphabet}, {_count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
+    size = f"{message.alphabet}, {count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
     state = f"{message.state}{_going_out(message)}{reason}"
     lines = [
         f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {state}",
-        f"  {size}, {_count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
+        f"  {size}, {count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
     ]
     receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
     for part in message.parts:
@@ -391,3 +377,22 @@ def _on_the_way(receipt: TracedReceipt) -> str:
 
 def _said(receipt: TracedReceipt) -> str:
     return f"{receipt.state} ({receipt.word})" if receipt.word else receipt.state
+
+
+queue = click.Group(
+    "queue",
+    help="Look at the queue and handle what waits in it.",
+    commands=[
+        list_queue,
+        show,
+        flush_queue,
+        postmaster,
+        _each("hold", "Keep jobs, messages or notices from going out until they are released.", _hold),
+        _each("release", "Let what was held go out: now, or at the time that its sender chose.", _release),
+        _each(
+            "delete",
+            "Cancel what no carrier was offered yet (its sender is told), and drop notices that wait.",
+            _delete,
+        ),
+    ],
+)

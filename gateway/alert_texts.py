@@ -9,6 +9,7 @@ from gateway.alerts import Alert
 from gateway.ports import TlsAlarm
 from gateway.worker import Trouble
 from sms.outcome import ProblemCode
+from sms.report import Notice
 from store.outbox import Ended, Taken
 
 _REPEATED_QUIET = timedelta(hours=6)
@@ -75,4 +76,18 @@ def rules_unreadable(cause: str) -> Alert:
         topic="rules-unreadable",
         subject="All status mails wait: the TLS rules can't be read",
         text=f"{cause}\n\nNo status mail goes out until they can be read again.\n",
+    )
+
+
+def template_failing(notice: Notice, form: str, fault: str) -> Alert:
+    """Return the alert of a customer's own template that failed, so that the standard one goes out."""
+    report = notice.report
+    whose = f"«{report.customer}»" + (f", profile «{report.profile}»" if report.profile else "")
+    return Alert(
+        topic=f"template:{report.customer}:{form}",
+        subject=f"Template of {report.customer} fails: the standard one goes out",
+        text=f"The own template of {whose} for the form «{form}» failed: {fault}.\n\n"
+        f"Status mails go out in the standard form. The notice was {notice.public_id}.\n"
+        "«mail2sms template check» tries a template, «mail2sms template reset» takes it away.\n",
+        quiet=_REPEATED_QUIET,
     )

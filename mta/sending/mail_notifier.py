@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
+from gateway.alert_texts import template_failing
 from gateway.alerts import Alert
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
 from gateway.ports import Alarm, Clock, Item, MailAttempt, PostmasterMail
@@ -160,18 +160,8 @@ class MailNotifier:
         self._resting = {identity: until for identity, until in self._resting.items() if until > now}
         self._resting[found.identity] = now + _REST
         report, form = notice.report, found.identity[1].form
-        whose = f"«{report.customer}»" + (f", profile «{report.profile}»" if report.profile else "")
         log.error("template_fell_back", customer=report.customer, profile=report.profile, form=form, fault=fault)
-        self._alarm(
-            Alert(
-                topic=f"template:{report.customer}:{form}",
-                subject=f"Template of {report.customer} fails: the standard one goes out",
-                text=f"The own template of {whose} for the form «{form}» failed: {fault}.\n\n"
-                f"Status mails go out in the standard form. The notice was {notice.public_id}.\n"
-                f"«mail2sms template check» tries a template, «mail2sms template reset» takes it away.\n",
-                quiet=timedelta(hours=6),
-            )
-        )
+        self._alarm(template_failing(notice, form, fault))
 
     def _sign(self, mail: ComposedMail) -> ComposedMail:
         now = self._clock.now()
