@@ -21,9 +21,10 @@ from gateway.worker import Worker
 from sms.number import MobileNumber
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
 from sms.schedule import Hours
+from store.due import Take
 from store.engine.database import Database
 from store.engine.keys import to_stored
-from store.jobs import Outbound, Take
+from store.jobs import Outbound
 from store.rerouting import NewRoute, find_stranded, look_again, reroute
 from store.results import CarrierAnswer, Progress, Recovery, ResultStore
 

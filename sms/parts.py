@@ -9,9 +9,9 @@ Standards: 3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8 (concatenation), 3GPP TS
 | UCS-2, units of 16 bits | 70 | 67 | 66 |
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import islice
+from itertools import accumulate, islice
 from types import MappingProxyType
 from typing import Final
 
@@ -97,36 +97,31 @@ def _split(chosen: _Chosen, max_parts: int, reference: int, *, wide: bool) -> En
     )
 
 
-def with_reference(encoded: EncodedText, reference: int, *, wide: bool = False) -> EncodedText:
-    """Return the same parts under another reference: 0 to 255, or 0 to 65535 if wide; one part alone has none.
+def has_wide_reference(encoded: EncodedText) -> bool:
+    """Tell whether the parts of a text have room for a 16-bit reference."""
+    return encoded.parts[0].udh[:1] == bytes((_WIDE_UDH_LENGTH,))
 
-    Raises ValueError for a wide reference on parts that were split for a narrow one: they would be too long.
+
+def parts_again(text: str, alphabet: Alphabet, lengths: Sequence[int], reference: int, *, wide: bool) -> list[TextPart]:
+    """Return the parts that a text was split into, pieces of so many characters each, under a reference of 16 bits.
+
+    The reference is that of a counter: a header that is not wide has its lower 8 bits. One part alone has none.
     """
-    if len(encoded.parts) == 1:
-        return encoded
-    if wide and encoded.parts[0].udh[0] != _WIDE_UDH_LENGTH:
-        message = "these parts have no room for a wide reference"
-        raise ValueError(message)
-    headers = _headers(len(encoded.parts), reference, wide=wide)
-    # Built by hand: `replace` takes three times as long, and every long text passes here.
-    return EncodedText(
-        text=encoded.text,
-        alphabet=encoded.alphabet,
-        parts=tuple(
-            [
-                TextPart(text=part.text, udh=header, payload=part.payload)
-                for part, header in zip(encoded.parts, headers, strict=True)
-            ]
-        ),
-        replaced=encoded.replaced,
-        cut=encoded.cut,
-    )
+    headers = _headers(len(lengths), reference if wide else reference & 0xFF, wide=wide)
+    return [
+        TextPart(text=piece, udh=header, payload=payload_of(piece, alphabet))
+        for piece, header in zip(cut_text(text, lengths), headers, strict=True)
+    ]
 
 
-def count_up(encoded: EncodedText, reference: int) -> EncodedText:
-    """Return the same parts under the next reference of a counter, as wide as the parts allow."""
-    wide = encoded.parts[0].udh[:1] == bytes((_WIDE_UDH_LENGTH,))
-    return with_reference(encoded, reference if wide else reference & 0xFF, wide=wide)
+def cut_text(text: str, lengths: Sequence[int]) -> list[str]:
+    """Return the pieces of a text that have so many characters each."""
+    return [text[end - length : end] for length, end in zip(lengths, accumulate(lengths), strict=True)]
+
+
+def payload_of(text: str, alphabet: Alphabet) -> bytes:
+    """Return a text that fits its alphabet as octets: septets one per octet, or UTF-16BE."""
+    return encode_ucs2(text) if alphabet is Alphabet.UCS2 else encode_gsm7(text) or b""
 
 
 def narrow_header(udh: bytes) -> bytes:

@@ -1,33 +1,32 @@
-"""Jobs in and parts out: add accepted jobs, take what a carrier has room for.
+"""Jobs in: accepted jobs are added, and what was accepted before is known again.
 
-Not here: what answers, receipts and crashes change (progress), notices (outbox), views for people (views).
+Not here: how parts are taken (due), what answers, receipts and crashes change (results), notices (outbox), views for
+people (views).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sms.job import NewJob, NewMessage
 from sms.lifecycle import MessageState
-from sms.message import Alphabet, MailOrigin, PartToSubmit, Priority
-from sms.number import MobileNumber, SenderId, parse_sender_id
+from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.outcome import Refusal
-from sms.parts import count_up
+from sms.parts import has_wide_reference
 from sms.settings import format_setting
 from store.directory import read_version
+from store.due import Take, take_due
 from store.engine.database import Row, Transaction
-from store.engine.keys import Keys, PublicIds, to_indexed, to_instant, to_stored
-from store.engine.statements import Insert, Update
+from store.engine.keys import Keys, PublicIds, to_indexed, to_stored
+from store.engine.statements import Insert
 from store.leases import check_alive
 from store.outbox import OUTBOX, notice_row
 from store.references import count_references, forget_references
-from store.serialise import end_of_blackout, freeze_blackouts, freeze_replaced
-from store.tables import JobRow, MessageRow, PartRow, SeenRow
+from store.serialise import freeze_blackouts, freeze_lengths, freeze_replaced
+from store.tables import JobRow, MessageRow, SeenRow
 
-# Held rows are due so much later.
-FAR = 1 << 62
-_LOOK_FURTHER = 500
+_NO_TEXT = EncodedText(text="", alphabet=Alphabet.GSM7, parts=())
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
-_ALPHABETS = {alphabet.value: alphabet for alphabet in Alphabet}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,61 +44,14 @@ class Added:
     skipped: tuple[str, ...] = ()
 
 
-_JOBS = Insert(
-    JobRow,
-    *("key", "public_id", "customer_key", "customer", "profile", "user_address", "service", "reference", "accepted_at"),
-    *("open_messages", "report", "settings", "origins", "from_mail", "reverse_path", "header_from", "mail_id"),
-    *("mail_references", "subject", "envid", "ret", "helo", "header", "body", "corrected", "settled_at"),
-    *("channel", "push_url"),
-)
-_MESSAGES = Insert(
-    MessageRow,
-    *("key", "job_key", "seq", "public_id", "given", "number", "notify", "orcpt", "body", "cut", "replaced"),
-    *("alphabet", "sender", "state", "reason", "problem", "from_network", "priority", "route", "held", "flash"),
-    *("receipt_wanted", "parts", "attempts", "due_at", "expires_at", "watch_at", "ended", "owner", "updated_at"),
-    *("blackouts", "throttled", "id_missing"),
-)
-_PARTS = Insert(
-    PartRow,
-    *("key", "message_key", "idx", "total", "body", "udh", "payload", "state", "attempt", "carrier", "carrier_id"),
-    *("error", "cost_label", "resends"),
-)
-_SEEN = Insert(SeenRow, "digest", "job_key", "until")
-_TAKEN_MESSAGES = Update(MessageRow, "owner", "updated_at", also="state = 'submitting', attempts = attempts + 1")
-_TAKEN_PARTS = Update(PartRow, "carrier", "cost_label", also="state = 'submitting', attempt = attempt + 1")
-_POSTPONED = Update(MessageRow, "due_at")
-_DUE = (
-    "SELECT key, public_id, number, sender, alphabet, priority, flash, receipt_wanted, expires_at, blackouts"
-    " FROM message"
-    " WHERE state = 'queued' AND route = ? AND priority = ? AND due_at <= ? AND expires_at > ?"
-    " ORDER BY due_at, key LIMIT ? FOR UPDATE SKIP LOCKED"
-)
+_JOBS = Insert(JobRow)
+_MESSAGES = Insert(MessageRow)
+_SEEN = Insert(SeenRow)
 # One query, since each waits for its answer; always a row, whose digest is null where none was seen.
 _VERSION_AND_SEEN = (
     "SELECT (SELECT value FROM meta WHERE name = 'directory_version'), s.digest, s.until, j.public_id"
     " FROM (SELECT 1) AS one LEFT JOIN seen s ON s.digest IN (??) LEFT JOIN job j ON j.key = s.job_key"
 )
-# Not ordered: see store.message_update.
-_QUEUED_PARTS = (
-    "SELECT message_key, idx, key, total, udh, payload FROM part WHERE message_key IN (??) AND state = 'queued'"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
-    """A carrier's request for parts: no more than `most_parts`, from these routes; `now` is in microseconds.
-
-    `cost_label` is what the operator's file says of the carrier's cost, and is kept with each part that it takes.
-    `whole_texts` says that it splits texts itself: a text of which nobody has a part yet is given as one part.
-    """
-
-    carrier: str
-    routes: tuple[str, ...]
-    most_parts: int
-    now: int
-    owner: str
-    cost_label: str = ""
-    whole_texts: bool = False
 
 
 class Outbound:
@@ -110,7 +62,7 @@ class Outbound:
         self._ids = PublicIds()
 
     def add_jobs(self, tx: Transaction, new_jobs: list[NewJob]) -> list[Added]:
-        """Store jobs with their messages, parts, notices and digests; recipients already seen are left out."""
+        """Store jobs with their messages, notices and digests; recipients already seen are left out."""
         digests = {
             digest
             for job in new_jobs
@@ -135,7 +87,6 @@ class Outbound:
                 added.append(self._add(job, seen, rows))
         tx.insert(_JOBS, rows.jobs)
         tx.insert(_MESSAGES, rows.messages)
-        tx.insert(_PARTS, rows.parts)
         tx.insert(OUTBOX, rows.notices)
         tx.insert(_SEEN, rows.seen)
         return added
@@ -172,65 +123,80 @@ class Outbound:
         mail = job.mail or MailOrigin(reverse_path="")
         open_messages = 0 if job.dry_run else sum(message.encoded is not None for message in fresh)
         rows.jobs.append(
-            (key, public_id, job.customer_key, job.customer, job.profile, job.user_address, job.service, job.reference)
-            + (accepted_at, open_messages, job.report.value, job.settings, job.origins, job.mail is not None)
-            + (
-                mail.reverse_path,
-                mail.header_from,
-                to_indexed(mail.message_id),
-                mail.references,
-                mail.subject,
-                mail.envid,
-                mail.ret,
+            _JOBS.row(
+                key=key,
+                public_id=public_id,
+                customer_key=job.customer_key,
+                customer=job.customer,
+                profile=job.profile,
+                user_address=job.user_address,
+                service=job.service,
+                reference=job.reference,
+                accepted_at=accepted_at,
+                settled_at=accepted_at if job.dry_run else None,
+                open_messages=open_messages,
+                report=job.report.value,
+                settings=job.settings,
+                origins=job.origins,
+                from_mail=job.mail is not None,
+                reverse_path=mail.reverse_path,
+                header_from=mail.header_from,
+                mail_id=to_indexed(mail.message_id),
+                mail_references=mail.references,
+                subject=mail.subject,
+                envid=mail.envid,
+                ret=mail.ret,
+                helo=mail.helo,
+                header=mail.header,
+                body=mail.body,
+                channel=job.channel.value,
+                push_url=job.push_url,
             )
-            + (mail.helo, mail.header, mail.body, False, accepted_at if job.dry_run else None)
-            + (job.channel.value, job.push_url)
         )
+        new_row = _message_row(key, job)
         for seq, message in enumerate(fresh):
-            self._add_message(key, seq, job, message, rows)
+            self._add_message(new_row, seq, job, message, rows)
             if message.digest:
                 seen[message.digest] = public_id
-                rows.seen.append((message.digest, key, to_stored(job.seen_until)))
+                rows.seen.append(_SEEN.row(digest=message.digest, job_key=key, until=to_stored(job.seen_until)))
             if message.duplicate and message.encoded is not None:
                 seen[message.duplicate] = public_id
-                rows.seen.append((message.duplicate, key, to_stored(job.duplicate_until)))
+                rows.seen.append(_SEEN.row(digest=message.duplicate, job_key=key, until=to_stored(job.duplicate_until)))
         for kind, way in job.notices:
             rows.notices.append(notice_row(self._keys.take(), key, kind, way, accepted_at))
         return Added(public_id=public_id, skipped=skipped)
 
-    def _add_message(self, job_key: int, seq: int, job: NewJob, message: NewMessage, rows: "_Rows") -> None:
-        key = self._keys.take()
-        encoded = message.encoded
-        if encoded and message.number and len(encoded.parts) > 1:
-            encoded = count_up(encoded, next(rows.references[message.number.digits]))
+    def _add_message(
+        self, new_row: Callable[..., Row], seq: int, job: NewJob, message: NewMessage, rows: "_Rows"
+    ) -> None:
+        encoded = message.encoded or _NO_TEXT
+        several = len(encoded.parts) > 1
         waiting = MessageState.CANCELLED if job.dry_run else MessageState.QUEUED
-        state = MessageState.REJECTED if encoded is None else waiting
-        parts = () if encoded is None else encoded.parts
-        identity, expires_at = self._ids.take("S", job.accepted_at), to_stored(job.expires_at)
+        state = waiting if message.encoded else MessageState.REJECTED
         rows.messages.append(
-            (
-                key,
-                job_key,
-                seq,
-                identity,
-                message.given,
-                message.number.digits if message.number else "",
+            new_row(
+                key=self._keys.take(),
+                seq=seq,
+                public_id=self._ids.take("S", job.accepted_at),
+                given=message.given,
+                number=message.number.digits if message.number else "",
+                notify=message.notify,
+                orcpt=message.orcpt,
+                body=encoded.text,
+                cut=encoded.cut,
+                replaced=freeze_replaced(encoded.replaced),
+                alphabet=encoded.alphabet.value,
+                part_count=len(encoded.parts),
+                part_lengths=freeze_lengths(encoded),
+                reference=next(rows.references[message.number.digits]) if several and message.number else 0,
+                wide_reference=several and has_wide_reference(encoded),
+                state=state.value,
+                reason=message.reason,
+                problem=message.problem,
+                route=message.route,
+                ended=state is not MessageState.QUEUED,
             )
-            + (message.notify, message.orcpt, encoded.text if encoded else "", encoded.cut if encoded else "")
-            + (
-                freeze_replaced(encoded.replaced) if encoded else "",
-                (encoded.alphabet if encoded else Alphabet.GSM7).value,
-            )
-            + (format_setting(job.sender) if job.sender else "", state.value, message.reason, message.problem, False)
-            + (_URGENCY[job.priority], message.route, False, job.flash, job.receipt_wanted, len(parts), 0)
-            + (to_stored(job.due_at), expires_at, expires_at, state is not MessageState.QUEUED, "")
-            + (to_stored(job.accepted_at), freeze_blackouts(job.blackouts), 0, False)
         )
-        for index, part in enumerate(parts, start=1):
-            rows.parts.append(
-                (self._keys.take(), key, index, len(parts), part.text, part.udh, part.payload, waiting.value)
-                + (0, "", "", "", "", 0)
-            )
 
     def take(self, tx: Transaction, takes: list[Take]) -> list[list[PartToSubmit]]:
         """Return parts for each carrier and mark them `submitting`: committed before a byte goes out.
@@ -238,58 +204,8 @@ class Outbound:
         Express first, then by due time; whole messages, except where the first alone has more parts than there is room.
         Raises LeaseLostError for an owner that was declared dead.
         """
-        check_alive(tx, (take.owner for take in takes))
-        return [self._take(tx, take) for take in takes]
-
-    def _take(self, tx: Transaction, take: Take) -> list[PartToSubmit]:
-        taken: list[PartToSubmit] = []
-        for urgency in (0, 1):
-            for route in take.routes:
-                room = take.most_parts - len(taken)
-                if room <= 0:
-                    return taken
-                taken += self._take_from(tx, take, route, urgency, room, allow_partial=not taken)
-        return taken
-
-    def _take_from(  # noqa: PLR0913 - one private step of `_take`, split for reading
-        self, tx: Transaction, take: Take, route: str, urgency: int, room: int, *, allow_partial: bool
-    ) -> list[PartToSubmit]:
-        messages = self._due(tx, take, route, urgency, room)
-        parts_of: dict[int, list[_Part]] = {}
-        for message_key, index, key, total, udh, payload in sorted(
-            tx.rows_in(_QUEUED_PARTS, [row[0] for row in messages])
-        ):
-            parts_of.setdefault(message_key, []).append((key, index, total, bytes(udh), bytes(payload)))
-        taken: list[PartToSubmit] = []
-        message_keys: list[Row] = []
-        part_keys: list[Row] = []
-        senders: dict[str, SenderId | None] = {"": None}
-        for row in messages:
-            parts = parts_of.get(row[0], [])
-            offered = [_join(parts)] if take.whole_texts and _is_whole(parts) else parts
-            if len(taken) + len(offered) > room:
-                if taken or not allow_partial:
-                    break
-                parts = offered = parts[:room]
-            part_keys += [(take.carrier, take.cost_label, key) for key, *_ in parts]
-            message_keys.append((take.owner, take.now, row[0]))
-            if row[3] not in senders:
-                senders[row[3]] = parse_sender_id(row[3])
-            taken += _parts_to_submit(row, senders[row[3]], offered)
-        tx.update(_TAKEN_MESSAGES, message_keys)
-        tx.update(_TAKEN_PARTS, part_keys)
-        return taken
-
-    def _due(self, tx: Transaction, take: Take, route: str, urgency: int, room: int) -> list[Row]:
-        """Return messages that may go out now; those in a blackout are put off to its end, and others looked for."""
-        while True:
-            messages = tx.rows(_DUE, (route, urgency, take.now, take.now, room))
-            ends = [(row[-1] and end_of_blackout(row[-1], take.now), row[0]) for row in messages]
-            postponed = [(end, key) for end, key in ends if end]
-            if not postponed:
-                return messages
-            tx.update(_POSTPONED, postponed)
-            room = max(room, _LOOK_FURTHER)
+        check_alive(tx, (request.owner for request in takes))
+        return [take_due(tx, self._keys, request) for request in takes]
 
     def forget_digests(self, tx: Transaction, digests: list[tuple[bytes, ...]]) -> list[None]:
         """Delete digests before their time has ended."""
@@ -303,6 +219,24 @@ class Outbound:
             + forget_references(tx, now)
             for now in nows
         ]
+
+
+def _message_row(job_key: int, job: NewJob) -> Callable[..., Row]:
+    """Return what makes the row of a message of a job, with all that its messages share."""
+    expires_at = to_stored(job.expires_at)
+    return partial(
+        _MESSAGES.row,
+        job_key=job_key,
+        sender=format_setting(job.sender) if job.sender else "",
+        priority=_URGENCY[job.priority],
+        flash=job.flash,
+        receipt_wanted=job.receipt_wanted,
+        due_at=to_stored(job.due_at),
+        expires_at=expires_at,
+        watch_at=expires_at,
+        updated_at=to_stored(job.accepted_at),
+        blackouts=freeze_blackouts(job.blackouts),
+    )
 
 
 def _refuse_duplicate(message: NewMessage, seen: Mapping[bytes, str]) -> NewMessage:
@@ -320,60 +254,5 @@ class _Rows:
         self.references = references
         self.jobs: list[Row] = []
         self.messages: list[Row] = []
-        self.parts: list[Row] = []
         self.notices: list[Row] = []
         self.seen: list[Row] = []
-
-
-# The key, index, total, header and payload of a part.
-_Part = tuple[int, int, int, bytes, bytes]
-
-
-def _is_whole(parts: Sequence[_Part]) -> bool:
-    return len(parts) > 1 and len(parts) == parts[0][2]
-
-
-def _join(parts: Sequence[_Part]) -> _Part:
-    """Return all parts of a text as one without header."""
-    key, index, total, *_ = parts[0]
-    return key, index, total, b"", b"".join([payload for *_, payload in parts])
-
-
-def _parts_to_submit(row: Row, sender: SenderId | None, parts: Sequence[_Part]) -> list[PartToSubmit]:
-    key, public_id, digits, _, alphabet, urgency, flash, receipt_wanted, expires_at, _ = row
-    number = MobileNumber(digits=digits)
-    instant = to_instant(expires_at)
-    return [
-        PartToSubmit(
-            part_key=part_key,
-            message_key=key,
-            message_id=public_id,
-            number=number,
-            sender=sender,
-            alphabet=_ALPHABETS[alphabet],
-            udh=udh,
-            payload=payload,
-            index=index,
-            total=total,
-            reference=_reference(udh),
-            priority=Priority.NORMAL if urgency else Priority.EXPRESS,
-            flash=bool(flash),
-            receipt_wanted=bool(receipt_wanted),
-            expires_at=instant,
-        )
-        for part_key, index, total, udh, payload in parts
-    ]
-
-
-def _reference(udh: bytes) -> int:
-    """Return the concatenation reference that a UDH holds, 0 for none (3GPP TS 23.040 §9.2.3.24.1, §9.2.3.24.8)."""
-    if udh[:3] == b"\x05\x00\x03":
-        return udh[3]
-    if udh[:3] == b"\x06\x08\x04":
-        return udh[3] << 8 | udh[4]
-    return 0
-
-
-def when_due(stored: int) -> int:
-    """Return when a message is due, or would be if it were not held, in microseconds."""
-    return stored - FAR if stored >= FAR else stored

@@ -4,32 +4,35 @@ Writing back counts what ended, settles jobs with nothing open, and writes the n
 transaction. Not here: which events happen (progress).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+
+from msgspec import Struct, field
 
 from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, MessageState, advance, fold_parts, is_final
 from sms.outcome import Problem
 from sms.report import Addressee, NoticeKind, addressees, wants_result
 from sms.settings import StatusChannel, StatusReport
 from store.engine.keys import Keys
-from store.engine.statements import Update
+from store.engine.rows import query
+from store.engine.statements import Insert, Update
 from store.engine.transaction import Row, Transaction
 from store.outbox import OUTBOX, notice_row
 from store.tables import JobRow, MessageRow, PartRow
 
 _LOOK_AGAIN = 60 * 1_000_000
-_STATES = {state.value: state for state in MessageState}  # costs a fifth of asking the enum
 
 
-@dataclass(slots=True)
-class MovingPart:
-    """One part as stored, and whether it was changed since; `offered` says that its carrier's side of it was.
+class LoadedPart(Struct, array_like=True):
+    """One part, and whether it was changed since it was loaded; `offered` says that its carrier's side of it was.
 
-    `resends` counts how often it was queued again because its answer was lost.
+    The `key` of a part that no carrier was offered yet is 0: it has no row. `resends` counts how often it was queued
+    again because its answer was lost.
     """
 
-    key: int
     message_key: int
+    idx: int
+    key: int
     state: MessageState
     carrier: str
     carrier_id: str
@@ -49,15 +52,14 @@ class MovingPart:
         )
 
 
-@dataclass(slots=True)
-class LoadedMessage:
+class LoadedMessage(Struct, array_like=True):
     """One message with all its parts; `reported_state` is as loaded, `ended` tells whether its job knows its end."""
 
     key: int
     job_key: int
     public_id: str
     number: str
-    reported_state: MessageState
+    state: MessageState
     reason: str
     problem: str
     from_network: bool
@@ -70,19 +72,44 @@ class LoadedMessage:
     ended: bool
     owner: str
     updated_at: int
-    parts: list[MovingPart] = field(default_factory=list)
+    part_count: int
+    reported_state: MessageState = MessageState.QUEUED
+    parts: list[LoadedPart] = field(default_factory=list)
     settled_job: str = ""
     changed: bool = False
-    state: MessageState = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.state = self.reported_state
+    def complete(self) -> None:
+        """Add the parts that have no row: as soon as one has, the others wait; before, all are as their message is."""
+        state = MessageState.QUEUED if self.parts else self.state
+        have = {part.idx for part in self.parts}
+        self.parts += [
+            LoadedPart(self.key, index, 0, state, "", "", "", None, None, 0)
+            for index in range(1, self.part_count + 1)
+            if index not in have
+        ]
+        self.parts.sort(key=attrgetter("idx"))
+
+    @property
+    def has_rows(self) -> bool:
+        """Tell whether a carrier was offered a part of it."""
+        return any(part.key for part in self.parts)
+
+    @property
+    def id_missing(self) -> bool:
+        """Tell whether a carrier owes the id of a part."""
+        return any(part.id_missing for part in self.parts)
+
+    def stamp(self, now: int) -> None:
+        """Say that it is written now, and whose it is no more unless it is being submitted."""
+        self.updated_at = now
+        if self.state is not MessageState.SUBMITTING:
+            self.owner = ""
 
     def has(self, state: MessageState) -> bool:
         """Tell whether one of the parts is in this state."""
         return any(part.state is state for part in self.parts)
 
-    def move(self, part: MovingPart, event: Event, problem: Problem | None = None) -> bool:
+    def move(self, part: LoadedPart, event: Event, problem: Problem | None = None) -> bool:
         """Advance one part and fold the message; returns whether the part moved.
 
         A problem that explains the message's new state becomes the message's.
@@ -131,17 +158,10 @@ class LoadedMessage:
         return watch if watch > now else now + _LOOK_AGAIN
 
 
-_COLUMNS = (
-    "SELECT key, job_key, public_id, number, state, reason, problem, from_network, receipt_wanted, attempts, throttled,"
-    " route, due_at, expires_at, ended, owner, updated_at FROM message"
-)
-_MESSAGE = _COLUMNS + " WHERE key IN (??) ORDER BY key FOR UPDATE"
+_MESSAGE = query(LoadedMessage, "FROM message WHERE key IN (??) ORDER BY key FOR UPDATE")
 _MESSAGE_OF = _MESSAGE.replace("??", "SELECT message_key FROM part WHERE key IN (??)")
 # Not ordered: PostgreSQL could then walk the primary key, through all parts there are.
-_PART = (
-    "SELECT key, message_key, state, carrier, carrier_id, error, submitted_at, reported_at, resends FROM part"
-    " WHERE message_key IN (??)"
-)
+_PART = query(LoadedPart, "FROM part WHERE message_key IN (??)")
 
 
 def load_messages(tx: Transaction, keys: Iterable[int]) -> dict[int, LoadedMessage]:
@@ -154,38 +174,21 @@ def load_messages_of(tx: Transaction, part_keys: Iterable[int]) -> dict[int, Loa
     return _load(tx, _MESSAGE_OF, part_keys)
 
 
-def _load(tx: Transaction, query: str, keys: Iterable[int]) -> dict[int, LoadedMessage]:
-    messages = {
-        row[0]: LoadedMessage(
-            key=row[0],
-            job_key=row[1],
-            public_id=row[2],
-            number=row[3],
-            reported_state=_STATES[row[4]],
-            reason=row[5],
-            problem=row[6],
-            from_network=bool(row[7]),
-            receipt_wanted=bool(row[8]),
-            attempts=row[9],
-            throttled=row[10],
-            route=row[11],
-            due_at=row[12],
-            expires_at=row[13],
-            ended=bool(row[14]),
-            owner=row[15],
-            updated_at=row[16],
-        )
-        for row in tx.rows_in(query, sorted(set(keys)))
-    }
+def _load(tx: Transaction, sql: str, keys: Iterable[int]) -> dict[int, LoadedMessage]:
+    messages = {message.key: message for message in tx.select_in(LoadedMessage, sql, sorted(set(keys)))}
     # Read when the messages are locked, so that no other process changes them meanwhile.
-    for row in sorted(tx.rows_in(_PART, messages)):
-        messages[row[1]].parts.append(MovingPart(row[0], row[1], _STATES[row[2]], *row[3:]))
+    for part in tx.select_in(LoadedPart, _PART, messages):
+        messages[part.message_key].parts.append(part)
+    for message in messages.values():
+        message.reported_state = message.state
+        message.complete()
     return messages
 
 
 # SQLite writes whatever an UPDATE names into its indexes anew: what seldom changes has statements of its own.
-_PARTS = Update(PartRow, "state", "error", "reported_at")
-_OFFERED_PARTS = Update(PartRow, "carrier", "carrier_id", "submitted_at", "resends", *_PARTS.columns[:-1])
+_REPORTED_PARTS = Update(PartRow, "state", "error", "reported_at")
+_OFFERED_PARTS = Update(PartRow, "state", "error", "reported_at", "carrier", "carrier_id", "submitted_at", "resends")
+_NEW_PARTS = Insert(PartRow)
 _MOVED = (
     *("state", "reason", "problem", "from_network", "receipt_wanted", "route", "due_at", "owner"),
     *("throttled", "id_missing", "updated_at"),
@@ -194,14 +197,28 @@ _MESSAGES = Update(MessageRow, *_MOVED)
 _ENDED_MESSAGES = Update(MessageRow, *_MOVED, also="ended = TRUE")
 _WATCHED = Update(MessageRow, "watch_at")
 _JOBS = Update(JobRow, "open_messages", "settled_at", "corrected")
-_JOB = (
-    "SELECT key, public_id, open_messages, settled_at, corrected, report, reverse_path, channel, push_url FROM job"
-    " WHERE key IN (??) ORDER BY key FOR NO KEY UPDATE"
-)
 
 
-# A settled job's public id, when its result is told, and how.
-_Settled = tuple[str, StatusReport, tuple[Addressee, ...]]
+class _Job(Struct, array_like=True):
+    """What a job must know when its messages end."""
+
+    key: int
+    public_id: str
+    open_messages: int
+    settled_at: int | None
+    corrected: bool
+    report: StatusReport
+    reverse_path: str
+    channel: StatusChannel
+    push_url: str
+
+    @property
+    def addressees(self) -> tuple[Addressee, ...]:
+        """Who is told of it, by what."""
+        return addressees(self.channel, self.reverse_path, self.push_url)
+
+
+_JOB = query(_Job, "FROM job WHERE key IN (??) ORDER BY key FOR NO KEY UPDATE")
 
 
 class MessageWriter:
@@ -214,29 +231,21 @@ class MessageWriter:
     def save(self, tx: Transaction, messages: Iterable[LoadedMessage], now: int) -> int:
         """Write what changed, count what ended, settle jobs that have nothing open; returns the notices written."""
         changed = [message for message in messages if message.changed]
-        parts = [part for message in changed for part in message.parts if part.changed]
-        tx.update(_PARTS, [_part_row(part) for part in parts if not part.offered])
-        tx.update(
-            _OFFERED_PARTS,
-            [
-                (part.carrier, part.carrier_id, part.submitted_at, part.resends, *_part_row(part))
-                for part in parts
-                if part.offered
-            ],
-        )
+        self._save_parts(tx, changed)
         moved: list[Row] = []
         ending: list[Row] = []
         ended: dict[int, int] = {}
         corrected: set[int] = set()
         for message in changed:
+            message.stamp(now)
             if message.corrected:
                 corrected.add(message.job_key)
             if not message.ended and is_final(message.state, receipt_expected=message.receipt_wanted):
                 message.ended = True
                 ended[message.job_key] = ended.get(message.job_key, 0) + 1
-                ending.append(_message_row(message, now))
+                ending.append(_MESSAGES.of(message))
             else:
-                moved.append(_message_row(message, now))
+                moved.append(_MESSAGES.of(message))
         tx.update(_MESSAGES, moved)
         tx.update(_ENDED_MESSAGES, ending)
         settled, notices = self._save_jobs(tx, ended, corrected, now)
@@ -245,63 +254,62 @@ class MessageWriter:
         tx.insert(OUTBOX, notices)
         return len(notices)
 
+    def _save_parts(self, tx: Transaction, messages: Iterable[LoadedMessage]) -> None:
+        """Write the parts that changed; one without a row gets it where another part of its message has one."""
+        changed = [part for message in messages if message.has_rows for part in message.parts if part.changed]
+        tx.update(_REPORTED_PARTS, [_REPORTED_PARTS.of(part) for part in changed if part.key and not part.offered])
+        tx.update(_OFFERED_PARTS, [_OFFERED_PARTS.of(part) for part in changed if part.key and part.offered])
+        ended_unoffered = [
+            _NEW_PARTS.row(
+                key=self._keys.take(),
+                message_key=part.message_key,
+                idx=part.idx,
+                state=part.state.value,
+                error=part.error,
+            )
+            for part in changed
+            if not part.key
+        ]
+        tx.insert(_NEW_PARTS, ended_unoffered)
+
     def watch(self, tx: Transaction, messages: Iterable[LoadedMessage], now: int) -> None:
         """Write when messages that have not ended are looked at again."""
         left = [message for message in messages if not message.ended]
-        tx.update(_WATCHED, [(message.watch_at(self._grace, now), message.key) for message in left])
+        tx.update(
+            _WATCHED, [_WATCHED.row(watch_at=message.watch_at(self._grace, now), key=message.key) for message in left]
+        )
 
     def _save_jobs(
         self, tx: Transaction, ended: Mapping[int, int], corrected: set[int], now: int
     ) -> tuple[dict[int, str], list[Row]]:
         """Return the public ids of the jobs that settled, by key, and the notices that follow."""
-        rows: list[Row] = []
-        settled: dict[int, _Settled] = {}
+        jobs = tx.select_in(_Job, _JOB, {*ended, *corrected})
+        settled: list[_Job] = []
         notices: list[Row] = []
-        for key, public_id, open_messages, settled_at, was_corrected, rule, address, channel, push_url in tx.rows_in(
-            _JOB, {*ended, *corrected}
-        ):
-            ways = addressees(StatusChannel(channel), address, push_url)
-            left = open_messages - ended.get(key, 0)
-            correct = key in corrected and settled_at is not None and not was_corrected
-            settles = left == 0 and settled_at is None
-            if settles:
-                settled[key] = (public_id, StatusReport(rule), ways)
-            if correct and rule != StatusReport.NEVER:
-                notices += [notice_row(self._keys.take(), key, NoticeKind.CORRECTION, way, now) for way in ways]
-            rows.append((left, now if settles else settled_at, correct or bool(was_corrected), key))
-        tx.update(_JOBS, rows)
+        for job in jobs:
+            job.open_messages -= ended.get(job.key, 0)
+            if job.key in corrected and job.settled_at is not None and not job.corrected:
+                job.corrected = True
+                if job.report is not StatusReport.NEVER:
+                    notices += self._notices(job, NoticeKind.CORRECTION, now)
+            if job.open_messages == 0 and job.settled_at is None:
+                job.settled_at = now
+                settled.append(job)
+        tx.update(_JOBS, [_JOBS.of(job) for job in jobs])
         notices += self._results(tx, settled, now)
-        return {key: public_id for key, (public_id, _, _) in settled.items()}, notices
+        return {job.key: job.public_id for job in settled}, notices
 
-    def _results(self, tx: Transaction, settled: Mapping[int, _Settled], now: int) -> list[Row]:
-        careful = [key for key, (_, rule, _) in settled.items() if rule is StatusReport.ON_FAILURE]
+    def _results(self, tx: Transaction, settled: Sequence[_Job], now: int) -> list[Row]:
+        careful = [job.key for job in settled if job.report is StatusReport.ON_FAILURE]
         states: dict[int, list[MessageState]] = {}
         for key, state in tx.rows_in("SELECT DISTINCT job_key, state FROM message WHERE job_key IN (??)", careful):
             states.setdefault(key, []).append(MessageState(state))
         return [
-            notice_row(self._keys.take(), key, NoticeKind.RESULT, way, now)
-            for key, (_, rule, ways) in settled.items()
-            if wants_result(rule, states.get(key, ()))
-            for way in ways
+            notice
+            for job in settled
+            if wants_result(job.report, states.get(job.key, ()))
+            for notice in self._notices(job, NoticeKind.RESULT, now)
         ]
 
-
-def _part_row(part: MovingPart) -> Row:
-    return (part.state.value, part.error, part.reported_at, part.key)
-
-
-def _message_row(message: LoadedMessage, now: int) -> Row:
-    return (
-        message.state.value,
-        message.reason,
-        message.problem,
-        message.from_network,
-        message.receipt_wanted,
-        message.route,
-        message.due_at,
-        message.owner if message.state is MessageState.SUBMITTING else "",
-        message.throttled,
-        any(part.id_missing for part in message.parts),
-        now,
-        message.key,
-    )
+    def _notices(self, job: _Job, kind: NoticeKind, now: int) -> list[Row]:
+        return [notice_row(self._keys.take(), job.key, kind, way, now) for way in job.addressees]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from store.due import FAR
 from store.engine.database import Row, Transaction
 from store.engine.keys import to_instant
-from store.jobs import FAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sms.outbox import OutboxEvent
+from store.due import FAR, when_due
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
-from store.jobs import FAR, when_due
 from store.outbox import change, find_rows
 from store.serialise import end_of_blackout
 

@@ -76,7 +76,7 @@ _NAMED = (
     "SELECT p.key, p.carrier, p.carrier_id, m.number FROM part p JOIN message m ON m.key = p.message_key"
     " WHERE p.carrier_id <> '' AND p.carrier_id IN (??)"
 )
-# As store.message_update.MovingPart.id_missing says it.
+# As store.message_update.LoadedPart.id_missing says it.
 _ID_MISSING = (
     "SELECT p.key, m.key, p.carrier, m.number FROM"
     " (SELECT key, number FROM message WHERE number IN (??) AND updated_at > ? AND id_missing) AS m"

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from sms.lifecycle import REPORT_OF, Event, MessageState
 from sms.message import ReceiptState
 from sms.outcome import Problem, ProblemCode
-from store.message_update import LoadedMessage, MovingPart
+from store.message_update import LoadedMessage, LoadedPart
 
 _PROBLEMS: Mapping[ReceiptState, Problem] = {
     ReceiptState.UNDELIVERABLE: Problem(
@@ -30,7 +30,7 @@ _PROBLEMS: Mapping[ReceiptState, Problem] = {
 }
 
 
-def name_part(message: LoadedMessage, part: MovingPart, carrier_id: str, at: int) -> None:
+def name_part(message: LoadedMessage, part: LoadedPart, carrier_id: str, at: int) -> None:
     """Remember the carrier's id of a part whose answer did not say it; one that waits to be sent again is not."""
     if part.carrier_id:
         return
@@ -41,7 +41,7 @@ def name_part(message: LoadedMessage, part: MovingPart, carrier_id: str, at: int
 
 
 def report_part(  # noqa: PLR0913, PLR0917 - a receipt's fields, and whom it is for
-    message: LoadedMessage, part: MovingPart, state: ReceiptState, error: str, at: int, whole: AbstractSet[str]
+    message: LoadedMessage, part: LoadedPart, state: ReceiptState, error: str, at: int, whole: AbstractSet[str]
 ) -> bool:
     """Move a part as a receipt says; returns whether it moved.
 
@@ -55,7 +55,7 @@ def report_part(  # noqa: PLR0913, PLR0917 - a receipt's fields, and whom it is 
     return moved
 
 
-def _report(message: LoadedMessage, part: MovingPart, state: ReceiptState, error: str, at: int) -> bool:
+def _report(message: LoadedMessage, part: LoadedPart, state: ReceiptState, error: str, at: int) -> bool:
     event = REPORT_OF[state]
     if event is None or not message.move(part, event, _PROBLEMS.get(state)):
         return False
@@ -66,7 +66,7 @@ def _report(message: LoadedMessage, part: MovingPart, state: ReceiptState, error
     return True
 
 
-def follow_sibling(message: LoadedMessage, part: MovingPart) -> None:
+def follow_sibling(message: LoadedMessage, part: LoadedPart) -> None:
     """Move a part that was accepted after the one receipt for the whole text had come, as that receipt said."""
     for other in message.parts:
         if other is not part and other.carrier == part.carrier and other.reported_at is not None:

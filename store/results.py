@@ -14,7 +14,7 @@ from sms.retry import chance_of
 from store.engine.database import Transaction
 from store.engine.keys import Keys
 from store.leases import check_alive, end_overdue
-from store.message_update import LoadedMessage, MessageWriter, MovingPart, load_messages, load_messages_of
+from store.message_update import LoadedMessage, LoadedPart, MessageWriter, load_messages, load_messages_of
 from store.receipts import (
     ERROR_KEPT,
     Arrived,
@@ -160,7 +160,7 @@ def _microseconds(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1_000_000)
 
 
-_Places = Mapping[int, tuple[LoadedMessage, MovingPart]]
+_Places = Mapping[int, tuple[LoadedMessage, LoadedPart]]
 
 
 class ResultStore:
@@ -184,8 +184,8 @@ class ResultStore:
         messages = load_messages_of(tx, (answer.part_key for answer in answers))
         places = _places(messages)
         told: list[LoadedMessage | None] = []
-        named: list[MovingPart] = []
-        nameless: list[tuple[LoadedMessage, MovingPart]] = []
+        named: list[LoadedPart] = []
+        nameless: list[tuple[LoadedMessage, LoadedPart]] = []
         for answer in answers:
             message, part = places.get(answer.part_key, (None, None))
             told.append(message)
@@ -208,12 +208,12 @@ class ResultStore:
         notices = self._writer.save(tx, messages.values(), max((answer.at for answer in answers), default=0))
         return [_progress(message, notices) for message in told]
 
-    def _submitted_together(self, message: LoadedMessage, part: MovingPart) -> list[MovingPart]:
+    def _submitted_together(self, message: LoadedMessage, part: LoadedPart) -> list[LoadedPart]:
         """Return the parts that one submit took, whose answer is theirs: all of a text that its carrier takes whole."""
         taken = [other for other in message.parts if (other.carrier, other.state) == (part.carrier, part.state)]
         return taken if part.carrier in self._rules.whole_texts and len(taken) == len(message.parts) else [part]
 
-    def _apply_answer(self, message: LoadedMessage, part: MovingPart, answer: CarrierAnswer) -> None:
+    def _apply_answer(self, message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer) -> None:
         part.carrier = answer.carrier
         part.changed = part.offered = True
         match answer.outcome:
@@ -229,7 +229,7 @@ class ResultStore:
             case Unknown(problem=problem):
                 self._lose(message, part, problem, answer.at)
 
-    def _apply_late_answer(self, message: LoadedMessage, part: MovingPart, answer: CarrierAnswer) -> None:
+    def _apply_late_answer(self, message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer) -> None:
         """Take an answer that was given up as lost; what it says of a part that may be there twice is one part only."""
         match answer.outcome:
             case Done(reference=reference) if reference:
@@ -238,7 +238,7 @@ class ResultStore:
             case Failed(problem=problem) if not part.resends:
                 _fail(message, part, problem)
 
-    def _accept(self, message: LoadedMessage, part: MovingPart, reference: str, at: int) -> None:
+    def _accept(self, message: LoadedMessage, part: LoadedPart, reference: str, at: int) -> None:
         part.carrier_id = reference
         part.submitted_at = at
         part.error = ""
@@ -248,7 +248,7 @@ class ResultStore:
         if part.carrier in self._rules.whole_receipts:
             follow_sibling(message, part)
 
-    def _lose(self, message: LoadedMessage, part: MovingPart, problem: Problem, at: int) -> None:
+    def _lose(self, message: LoadedMessage, part: LoadedPart, problem: Problem, at: int) -> None:
         """Have a part sent again whose answer was lost, as often as its carrier's rule says, and then no more."""
         part.submitted_at = at
         allowed = self._rules.resends.get(part.carrier, 0)
@@ -262,7 +262,7 @@ class ResultStore:
             times = f" It was sent {part.resends + 1} times." if part.resends else ""
             message.move(part, Event.LOSE, replace(problem, text=problem.text + times))
 
-    def _defer(self, message: LoadedMessage, part: MovingPart, problem: Problem | None) -> None:
+    def _defer(self, message: LoadedMessage, part: LoadedPart, problem: Problem | None) -> None:
         """Queue a part again that its carrier has not, unless what happened to its message leaves no use for it."""
         if message.has(MessageState.FAILED):
             _abandon(message, part)
@@ -271,7 +271,7 @@ class ResultStore:
         if message.has(MessageState.CANCELLED):
             _end_waiting(message, part, Event.CANCEL, _CANCELLED)
 
-    def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[MovingPart]) -> None:
+    def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[LoadedPart]) -> None:
         """Apply receipts that came before the answer that makes them fit."""
         parts = {(part.carrier, part.carrier_id): part.key for part in accepted}
         adopted = []
@@ -282,11 +282,11 @@ class ResultStore:
                 adopted.append((part.key, orphan.key))
         adopt(tx, adopted)
 
-    def _report(self, message: LoadedMessage, part: MovingPart, orphan: Orphan) -> None:
+    def _report(self, message: LoadedMessage, part: LoadedPart, orphan: Orphan) -> None:
         whole = self._rules.whole_receipts
         report_part(message, part, orphan.state, orphan.error, orphan.received_at, whole)
 
-    def _adopt_orphans(self, tx: Transaction, nameless: list[tuple[LoadedMessage, MovingPart]]) -> None:
+    def _adopt_orphans(self, tx: Transaction, nameless: list[tuple[LoadedMessage, LoadedPart]]) -> None:
         """Apply receipts that fitted nothing to parts whose answer told no id, where exactly one part fits."""
         numbers = {message.number for message, _ in nameless} - {""}
         orphans = find_orphans_to(tx, numbers)
@@ -445,7 +445,7 @@ _LEFT_BEHIND = (
 
 
 def _places(messages: Mapping[int, LoadedMessage]) -> _Places:
-    return {part.key: (message, part) for message in messages.values() for part in message.parts}
+    return {part.key: (message, part) for message in messages.values() for part in message.parts if part.key}
 
 
 def _is_stopped(message: LoadedMessage) -> bool:
@@ -453,14 +453,14 @@ def _is_stopped(message: LoadedMessage) -> bool:
     return message.has(MessageState.FAILED) or message.has(MessageState.CANCELLED)
 
 
-def _abandon(message: LoadedMessage, part: MovingPart) -> None:
+def _abandon(message: LoadedMessage, part: LoadedPart) -> None:
     """Fail a part that was not sent, of a message that has failed; what it failed of stays the message's reason."""
     cause = message.reason, message.problem
     _end_waiting(message, part, Event.FAIL, _INCOMPLETE)
     message.reason, message.problem = cause
 
 
-def _fail(message: LoadedMessage, part: MovingPart, problem: Problem) -> None:
+def _fail(message: LoadedMessage, part: LoadedPart, problem: Problem) -> None:
     """Fail a part for good, and with it those of its message that wait."""
     message.move(part, Event.FAIL, problem)
     message.reason, message.problem = problem.code.value, problem.text
@@ -469,7 +469,7 @@ def _fail(message: LoadedMessage, part: MovingPart, problem: Problem) -> None:
             _abandon(message, other)
 
 
-def _end_waiting(message: LoadedMessage, part: MovingPart, event: Event, problem: Problem) -> None:
+def _end_waiting(message: LoadedMessage, part: LoadedPart, event: Event, problem: Problem) -> None:
     """End a part that waits; one that waits to be sent again may be with its carrier, and nothing else is true."""
     if part.resends and advance(part.state, event) is not part.state:
         message.move(part, Event.LOSE, _LOST)

@@ -5,7 +5,7 @@ Not here: settings (sms.serialise).
 
 import msgspec
 
-from sms.message import Replacement
+from sms.message import EncodedText, Replacement
 from sms.schedule import Blackout
 from store.engine.keys import to_stored
 
@@ -36,3 +36,13 @@ def end_of_blackout(frozen: str, now: int) -> int | None:
     """Return when the period that holds `now` ends, None outside of all; instants as stored, without a detour."""
     pairs = msgspec.json.decode(frozen, type=list[tuple[int, int]])
     return next((end for start, end in pairs if start <= now < end), None)
+
+
+def freeze_lengths(encoded: EncodedText) -> str:
+    """Return how many characters each part has, with commas; empty text for one part."""
+    return ",".join([str(len(part.text)) for part in encoded.parts]) if len(encoded.parts) > 1 else ""
+
+
+def thaw_lengths(text: str, frozen: str) -> list[int]:
+    """Return what `freeze_lengths` wrote of a text."""
+    return [int(length) for length in frozen.split(",")] if frozen else [len(text)]

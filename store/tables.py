@@ -82,7 +82,8 @@ class MessageRow(KeyedRow):
     `ended` is false until the message's end was subtracted from its job; `watch_at` is when silence ends it; `owner`
     is the process that is submitting it. `blackouts` are the periods ahead in which it may not go out, as JSON. Of its
     `attempts`, `throttled` only came too fast for the carrier. `id_missing` says that the carrier owes the id of a part
-    which it has, or may have.
+    which it has, or may have. Of a text of several parts, `part_lengths` are their characters, joined by commas, and
+    `reference` is what joins them, of which a header that is not wide has 8 bits.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -106,7 +107,10 @@ class MessageRow(KeyedRow):
     held = peewee.BooleanField(default=False)
     flash = peewee.BooleanField(default=False)
     receipt_wanted = peewee.BooleanField(default=False)
-    parts = peewee.SmallIntegerField()
+    part_count = peewee.SmallIntegerField()
+    part_lengths = peewee.TextField(default="")
+    reference = peewee.IntegerField(default=0)
+    wide_reference = peewee.BooleanField(default=False)
     attempts = peewee.IntegerField(default=0)
     due_at = peewee.BigIntegerField()
     expires_at = peewee.BigIntegerField()
@@ -142,20 +146,17 @@ MessageRow.add_index(
 
 
 class PartRow(KeyedRow):
-    """One part: what goes on the air, and what the carrier said of it. Each accepted one is billed.
+    """One part that a carrier was offered, and what it said of it. Each accepted one is billed.
 
+    Its text and payload are made from its message (sms.parts). A part that was never offered has no row: it waits, or
+    it ended as its message did; only where another part of it was offered does it get one when it ends.
     `cost_label` is the operator's word for what the carrier cost when it was offered the part; empty before. `resends`
     counts how often it was queued again because its answer was lost.
     """
 
     message_key = peewee.BigIntegerField(index=True)
     idx = peewee.SmallIntegerField()
-    total = peewee.SmallIntegerField()
-    body = peewee.TextField()
-    udh = peewee.BlobField()
-    payload = peewee.BlobField()
     state = peewee.TextField()
-    attempt = peewee.IntegerField(default=0)
     carrier = peewee.TextField(default="")
     carrier_id = peewee.TextField(default="")
     error = peewee.TextField(default="")

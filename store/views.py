@@ -1,35 +1,94 @@
 """Read-only views for people: one job's whole report, its trace, and the queue. They run on the reading connection."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sms.lifecycle import INTERMEDIATE, MessageState
+from msgspec import Struct
+
+from sms.lifecycle import INTERMEDIATE, OPEN, MessageState
 from sms.message import Alphabet, MailOrigin, ReceiptState
+from sms.parts import cut_text
 from sms.report import JobReport, ReportedMessage, ReportedPart
 from sms.serialise import thaw_origins, thaw_settings
-from store.engine.database import Row, Transaction
+from store.due import FAR
+from store.engine.database import Transaction
 from store.engine.keys import to_indexed, to_instant
-from store.jobs import FAR
+from store.engine.rows import query
 from store.outbox_views import TracedNotice, trace_notices
-from store.serialise import thaw_replaced
+from store.serialise import thaw_lengths, thaw_replaced
 
-_JOB = (
-    "SELECT key, public_id, customer, profile, user_address, service, reference, accepted_at, settled_at, settings,"
-    " origins, from_mail, reverse_path, header_from, mail_id, mail_references, subject, envid, ret, helo, header,"
-    " body FROM job"
-)
-_MESSAGES = (
-    "SELECT key, job_key, public_id, given, number, notify, orcpt, body, cut, replaced, alphabet, sender, state,"
-    " reason, problem, from_network, updated_at, expires_at, due_at FROM message WHERE job_key IN (??)"
-    " ORDER BY job_key, seq"
-)
-_PARTS = (
-    "SELECT p.message_key, p.idx, p.total, p.body, p.state, p.carrier, p.carrier_id, p.error, p.submitted_at,"
-    " p.reported_at, p.cost_label, p.resends,"
-    " (SELECT r.word FROM receipt r WHERE r.part_key = p.key AND r.received_at = p.reported_at ORDER BY r.key LIMIT 1)"
-    " FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)"
-    " ORDER BY p.message_key, p.idx"
+
+class _Job(Struct, frozen=True, array_like=True):
+    key: int
+    public_id: str
+    customer: str
+    profile: str
+    user_address: str
+    service: str
+    reference: str
+    accepted_at: int
+    settled_at: int | None
+    settings: str
+    origins: str
+    from_mail: bool
+    reverse_path: str
+    header_from: str
+    mail_id: str
+    mail_references: str
+    subject: str
+    envid: str
+    ret: str
+    helo: str
+    header: bytes
+    body: bytes | None
+
+
+class _Message(Struct, frozen=True, array_like=True):
+    key: int
+    job_key: int
+    public_id: str
+    given: str
+    number: str
+    notify: str
+    orcpt: str
+    body: str
+    cut: str
+    replaced: str
+    alphabet: Alphabet
+    part_count: int
+    part_lengths: str
+    sender: str
+    state: MessageState
+    reason: str
+    problem: str
+    from_network: bool
+    updated_at: int
+    expires_at: int
+    due_at: int
+
+
+class _Part(Struct, frozen=True, array_like=True):
+    message_key: int
+    idx: int
+    state: MessageState
+    carrier: str
+    carrier_id: str
+    error: str
+    submitted_at: int | None
+    reported_at: int | None
+    cost_label: str
+    resends: int
+    word: str | None = None
+
+
+_JOB = query(_Job, "FROM job WHERE key IN (??)")
+_MESSAGES = query(_Message, "FROM message WHERE job_key IN (??) ORDER BY job_key, seq")
+_PARTS = query(
+    _Part,
+    ", (SELECT r.word FROM receipt r WHERE r.part_key = p.key AND r.received_at = p.reported_at ORDER BY r.key LIMIT 1)"
+    " FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)",
+    "p",
 )
 
 
@@ -40,81 +99,91 @@ def _instant(stored: int | None) -> datetime | None:
 def load_reports(tx: Transaction, job_keys: Iterable[int]) -> dict[int, JobReport]:
     """Return the report of each job that exists, by key."""
     wanted = list(job_keys)
-    parts: dict[int, list[ReportedPart]] = {}
-    for row in tx.rows_in(_PARTS, wanted):
-        parts.setdefault(row[0], []).append(_reported_part(row))
+    parts: dict[int, dict[int, _Part]] = {}
+    for part in tx.select_in(_Part, _PARTS, wanted):
+        parts.setdefault(part.message_key, {})[part.idx] = part
     messages: dict[int, list[ReportedMessage]] = {}
-    for row in tx.rows_in(_MESSAGES, wanted):
-        messages.setdefault(row[1], []).append(_reported_message(row, tuple(parts.get(row[0], ()))))
-    jobs = tx.rows_in(_JOB + " WHERE key IN (??)", wanted)
-    return {row[0]: _job_report(row, tuple(messages.get(row[0], ()))) for row in jobs}
+    for message in tx.select_in(_Message, _MESSAGES, wanted):
+        reported = _reported_message(message, _reported_parts(message, parts.get(message.key, {})))
+        messages.setdefault(message.job_key, []).append(reported)
+    return {job.key: _job_report(job, tuple(messages.get(job.key, ()))) for job in tx.select_in(_Job, _JOB, wanted)}
 
 
-def _reported_part(row: Row) -> ReportedPart:
-    return ReportedPart(
-        index=row[1],
-        total=row[2],
-        text=row[3],
-        state=MessageState(row[4]),
-        carrier=row[5],
-        carrier_id=row[6],
-        error=row[7],
-        submitted_at=_instant(row[8]),
-        reported_at=_instant(row[9]),
-        cost_label=row[10],
-        resends=row[11],
-        word=row[12] or "",
+def _reported_parts(message: _Message, offered: Mapping[int, _Part]) -> tuple[ReportedPart, ...]:
+    """Return all parts: those without a row wait where others have one, and are as their message where none has."""
+    state = MessageState.QUEUED if offered else message.state
+    other = _Part(message.key, 0, state, "", "", "" if state in OPEN else message.reason, None, None, "", 0)
+    pieces = cut_text(message.body, thaw_lengths(message.body, message.part_lengths)) if message.part_count else []
+    return tuple(
+        _reported_part(offered.get(index, other), index, len(pieces), piece) for index, piece in enumerate(pieces, 1)
     )
 
 
-def _reported_message(row: Row, parts: tuple[ReportedPart, ...]) -> ReportedMessage:
+def _reported_part(part: _Part, index: int, total: int, text: str) -> ReportedPart:
+    return ReportedPart(
+        index=index,
+        total=total,
+        text=text,
+        state=part.state,
+        carrier=part.carrier,
+        carrier_id=part.carrier_id,
+        error=part.error,
+        submitted_at=_instant(part.submitted_at),
+        reported_at=_instant(part.reported_at),
+        cost_label=part.cost_label,
+        resends=part.resends,
+        word=part.word or "",
+    )
+
+
+def _reported_message(message: _Message, parts: tuple[ReportedPart, ...]) -> ReportedMessage:
     return ReportedMessage(
-        public_id=row[2],
-        given=row[3],
-        number=f"+{row[4]}" if row[4] else "",
-        notify=row[5],
-        orcpt=row[6],
-        text=row[7],
-        cut=row[8],
-        replaced=thaw_replaced(row[9]),
-        alphabet=Alphabet(row[10]),
-        sender_id=row[11],
-        state=MessageState(row[12]),
-        reason=row[13],
-        problem=row[14],
-        from_network=bool(row[15]),
-        updated_at=to_instant(row[16]),
-        expires_at=to_instant(row[17]),
-        due_at=to_instant(row[18]) if row[18] < FAR else None,
+        public_id=message.public_id,
+        given=message.given,
+        number=f"+{message.number}" if message.number else "",
+        notify=message.notify,
+        orcpt=message.orcpt,
+        text=message.body,
+        cut=message.cut,
+        replaced=thaw_replaced(message.replaced),
+        alphabet=message.alphabet,
+        sender_id=message.sender,
+        state=message.state,
+        reason=message.reason,
+        problem=message.problem,
+        from_network=message.from_network,
+        updated_at=to_instant(message.updated_at),
+        expires_at=to_instant(message.expires_at),
+        due_at=to_instant(message.due_at) if message.due_at < FAR else None,
         parts=parts,
     )
 
 
-def _job_report(row: Row, messages: tuple[ReportedMessage, ...]) -> JobReport:
+def _job_report(job: _Job, messages: tuple[ReportedMessage, ...]) -> JobReport:
     mail = MailOrigin(
-        reverse_path=row[12],
-        header_from=row[13],
-        message_id=row[14],
-        references=row[15],
-        subject=row[16],
-        envid=row[17],
-        ret=row[18],
-        helo=row[19],
-        header=bytes(row[20]),
-        body=None if row[21] is None else bytes(row[21]),
+        reverse_path=job.reverse_path,
+        header_from=job.header_from,
+        message_id=job.mail_id,
+        references=job.mail_references,
+        subject=job.subject,
+        envid=job.envid,
+        ret=job.ret,
+        helo=job.helo,
+        header=job.header,
+        body=job.body,
     )
     return JobReport(
-        public_id=row[1],
-        customer=row[2],
-        profile=row[3],
-        user=row[4],
-        service=row[5],
-        reference=row[6],
-        accepted_at=to_instant(row[7]),
-        settled_at=_instant(row[8]),
-        settings=thaw_settings(row[9]),
-        origins=thaw_origins(row[10]),
-        mail=mail if row[11] else None,
+        public_id=job.public_id,
+        customer=job.customer,
+        profile=job.profile,
+        user=job.user_address,
+        service=job.service,
+        reference=job.reference,
+        accepted_at=to_instant(job.accepted_at),
+        settled_at=_instant(job.settled_at),
+        settings=thaw_settings(job.settings),
+        origins=thaw_origins(job.origins),
+        mail=mail if job.from_mail else None,
         messages=messages,
     )
 
@@ -122,13 +191,13 @@ def _job_report(row: Row, messages: tuple[ReportedMessage, ...]) -> JobReport:
 def find_job(tx: Transaction, name: str) -> int | None:
     """Return the key of the job with this public id, a message's or notice's id of it, or this Message-ID, or None."""
     name = to_indexed(name)
-    for query in (
+    for sql in (
         "SELECT key FROM job WHERE public_id = ?",
         "SELECT job_key FROM message WHERE public_id = ?",
         "SELECT job_key FROM outbox WHERE public_id = ? AND job_key IS NOT NULL",
         "SELECT key FROM job WHERE mail_id = ? ORDER BY accepted_at DESC, key DESC LIMIT 1",  # through job_accepted
     ):
-        rows = tx.rows(query, (name,))
+        rows = tx.rows(sql, (name,))
         if rows:
             return int(rows[0][0])
     return None

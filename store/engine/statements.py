@@ -4,12 +4,16 @@ SQLite runs a prepared statement per row (`executemany`), PostgreSQL one stateme
 column is one binary parameter. Not here: queries, which are SQL at their place and the same in both dialects.
 """
 
-from collections.abc import Sequence
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import peewee
 
 from store.engine.arrays import EncodedArray, Encoder, encoder_of
+
+Row = tuple[Any, ...]
 
 _ARRAYS = {
     "BIGINT": "bigint",
@@ -22,11 +26,17 @@ _ARRAYS = {
 
 
 class Insert:
-    """Rows into a model's table; a row holds the values of `columns` in that order."""
+    """Rows into a model's table; `row` makes one of values by column, and the model's defaults for the others.
+
+    Where columns are named, a row has those, in their order.
+    """
 
     def __init__(self, model: type[peewee.Model], *columns: str) -> None:
         self.table = table_of(model)
-        self.columns = columns
+        fields = {} if columns else columns_of(model)
+        defaults = {name: field.default for name, field in fields.items() if field.null or field.default is not None}
+        columns = self.columns = columns or (*(name for name in fields if name not in defaults), *defaults)
+        self.row = _row(model, columns, tuple(defaults.values()))
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks})"  # noqa: S608 - names of the models
@@ -40,7 +50,7 @@ class Insert:
 
 
 class Update:
-    """Rows of a model's table by primary key; a row holds the values of `columns`, then the key.
+    """Rows of a model's table by primary key; `row` makes one of values by column, `of` from an object's attributes.
 
     `also` is SQL that stands in SET besides, the same for every row.
     """
@@ -48,6 +58,8 @@ class Update:
     def __init__(self, model: type[peewee.Model], *columns: str, key: str = "key", also: str = "") -> None:
         self.table = table_of(model)
         self.columns = (*columns, key)
+        self.row = _row(model, self.columns)
+        self.of: Callable[[object], Row] = attrgetter(*self.columns)
         fixed = [also] if also else []
         self._encoders = _encoders(model, self.columns)
         marks = ", ".join([*(f"{name} = ?" for name in columns), *fixed])
@@ -61,6 +73,10 @@ class Update:
     def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[EncodedArray]:
         """Return the parameters of the PostgreSQL statement for one row or more."""
         return [encode(column) for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True)]
+
+
+def _row(model: type[peewee.Model], names: Sequence[str], defaults: Sequence[Any] = ()) -> Callable[..., Row]:
+    return namedtuple(model.__name__, names, defaults=defaults)  # noqa: PYI024 - the names come from the model
 
 
 def table_of(model: type[peewee.Model]) -> str:

@@ -14,9 +14,10 @@ from typing import Any, cast
 
 import peewee
 
-from store.engine.statements import Insert, Update
+from store.engine.rows import R, decode
+from store.engine.statements import Insert, Row, Update
 
-Row = tuple[Any, ...]
+__all__ = ["Row", "StorageError", "StorageFullError", "Transaction", "is_full"]
 
 _LONGEST_LIST = 512
 _PQTRANS_IDLE = 0
@@ -159,6 +160,14 @@ class Transaction:
             portion += portion[-1:] * (length - len(portion))
             found += self.rows(sql.replace("??", ",".join("?" * length)), [*portion, *rest])
         return found
+
+    def select(self, record: type[R], sql: str, values: Sequence[Any] = ()) -> list[R]:
+        """Run one query of a record's columns and return its rows as records."""
+        return decode(record, self.rows(sql, values))
+
+    def select_in(self, record: type[R], sql: str, values: Iterable[Any], rest: Sequence[Any] = ()) -> list[R]:
+        """Run such a query as `rows_in` does."""
+        return decode(record, self.rows_in(sql, values, rest))
 
     def now(self) -> int:
         """Return the time of the one clock that all processes of this database share, in microseconds since 1970."""

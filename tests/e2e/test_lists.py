@@ -80,7 +80,7 @@ async def test_three_thousand_personalised_rows_are_one_job_with_one_report(site
     with spent_at_most(600, site.cpu):
         job = await deliver(site, mail(text, to=["lista+crew"], message_id="<1@example.com>"), "lista+crew")
     assert site.rows("SELECT count(*) FROM job") == [(1,)]
-    bodies = site.rows("SELECT m.number, m.body, m.parts FROM message m ORDER BY m.seq")
+    bodies = site.rows("SELECT m.number, m.body, m.part_count FROM message m ORDER BY m.seq")
     assert len(bodies) == MANY
     for n, (number, body, parts) in enumerate(bodies):
         expected = f"Dear NAME {n}, you owe {n},50 EUR." + " Please pay." * 10 + " Thanks"
@@ -182,7 +182,7 @@ async def test_a_dry_run_survives_a_crash_and_is_answered_without_sending(runnin
     await running.start()
     assert "Nothing was sent" in await running.told()
     assert running.state(job) == {"447700900123": "cancelled"}
-    assert running.rows("SELECT DISTINCT state, carrier_id FROM part") == [("cancelled", "")]
+    assert running.rows("SELECT count(*) FROM part") == [(0,)]
 
 
 async def test_a_dry_run_says_what_would_be_sent(running):

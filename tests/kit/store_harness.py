@@ -1,5 +1,6 @@
 """What tests of the store share: one database, everything that acts on its queue, and a moved clock."""
 
+from collections import namedtuple
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,14 +13,17 @@ from sms.outcome import Problem, ProblemCode
 from sms.report import Channel
 from sms.serialise import freeze_origins, freeze_settings
 from sms.settings import Settings, StatusReport
+from store.due import Take
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
-from store.jobs import Outbound, Take
+from store.engine.statements import columns_of, table_of
+from store.jobs import Outbound
 from store.leases import Leases, NodeLeaseRequest
 from store.outbox import Ended, Outbox, Places, TakeDue, Taken
 from store.queue import Release, find_waiting, flush, hold, list_messages, release
 from store.receipts import Arrived
 from store.results import Cancel, CarrierAnswer, Recovery, ResultStore, Rules
+from store.tables import MessageRow, PartRow
 from store.views import find_job, load_reports
 from tests.kit.clock import START
 from tests.kit.databases import EMPTY_POSTGRESQL
@@ -40,6 +44,13 @@ def empty(tx, items):
         for (name,) in tx.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_migration'"):
             tx.execute(f"DELETE FROM {name}")
     return items
+
+
+def stored(database: Database, model, order: str = "key"):
+    """Return all rows of a table, with their columns as names."""
+    row = namedtuple("row", columns_of(model))  # type: ignore[misc]  # noqa: PYI024 - names of the model
+    query = f"SELECT {', '.join(row._fields)} FROM {table_of(model)} ORDER BY {order}"
+    return [row._make(values) for values in database.read_now(lambda tx: tx.rows(query))]
 
 
 class StoreHarness:
@@ -181,6 +192,14 @@ class StoreHarness:
             return load_reports(tx, [key])[key]
 
         return self.database.read_now(load)
+
+    def messages(self):
+        """All messages as they are stored, in the order of acceptance, with their columns as names."""
+        return stored(self.database, MessageRow)
+
+    def parts(self):
+        """All parts that a carrier was offered, or that ended beside such, as they are stored."""
+        return stored(self.database, PartRow)
 
     def rows(self, sql: str, *values):
         return self.database.read_now(lambda tx: tx.rows(sql, values))

@@ -1,6 +1,7 @@
 """A plan that is kept: one job whatever is repeated, nothing kept twice, nothing said before the commit."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from gateway.accept import Accepted, SnapshotChanged
 from sms.outcome import Refusal, Refused
 from sms.report import NoticeKind, addressees
 from sms.settings import StatusChannel
+from store.due import Take
 from store.engine.database import StorageError, StorageFullError
 from tests.kit.testbed import ANNA, BOB, administer, judge, open_core
 
@@ -23,6 +25,13 @@ def core(house):
 
 def rows(core, sql: str):
     return core.database.read_now(lambda tx: tx.rows(sql))
+
+
+def take(core):
+    """Take everything that waits for a carrier."""
+    routes = tuple(route for (route,) in rows(core, "SELECT DISTINCT route FROM message"))
+    request = Take(carrier="alpha", routes=routes, most_parts=1000, now=time.time_ns() // 1000, owner="me")
+    return core.database.write_now(core.outbound.take, request)
 
 
 async def keep(core, judged):
@@ -108,7 +117,7 @@ async def test_a_database_that_cannot_commit_defers_the_mail(error, refusal, cor
 
 async def test_the_parts_of_one_message_share_a_reference_of_their_own(core):
     await keep(core, judge(core, "acme", "x" * 400, to=("+447700900101", "+447700900102")))
-    udhs = [bytes(udh) for (udh,) in rows(core, "SELECT udh FROM part ORDER BY key")]
+    udhs = [part.udh for part in take(core)]
     assert [udh[4:] for udh in udhs] == [bytes((3, index)) for index in (1, 2, 3)] * 2
     assert {udh[:3] for udh in udhs} == {b"\x05\x00\x03"}
     assert len({udh[3] for udh in udhs[:3]}) == len({udh[3] for udh in udhs[3:]}) == 1
@@ -183,11 +192,9 @@ def test_a_number_that_was_judged_before_is_judged_anew_under_new_constraints(co
 async def test_the_parts_of_a_text_have_one_reference_and_each_recipient_another(core):
     kept = await keep(core, judge(core, "acme", "x" * 400, to=tuple(f"+4477009001{n:02}" for n in range(20))))
     assert isinstance(kept, Accepted)
-    headers = rows(core, "SELECT message_key, udh, idx, total FROM part")
-    assert all(
-        bytes(udh[:3]) == b"\x05\x00\x03" and bytes(udh[4:]) == bytes((total, idx)) for _, udh, idx, total in headers
-    )
-    references = {key: udh[3] for key, udh, _, _ in headers}
-    assert all(udh[3] == references[key] for key, udh, _, _ in headers)
+    parts = take(core)
+    assert all(part.udh == bytes((5, 0, 3, part.reference, part.total, part.index)) for part in parts)
+    references = {part.message_key: part.reference for part in parts}
+    assert all(part.reference == references[part.message_key] for part in parts)
     assert len(references) == 20
     assert len(set(references.values())) > 10

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sms.alphabet import decode_gsm7, decode_ucs2, encode_gsm7, gsm7_without
-from sms.message import Alphabet, EncodedText
+from sms.message import Alphabet, EncodedText, TextPart
 from sms.outcome import Refusal, Refused
-from sms.parts import encode_text, graphemes, with_reference
+from sms.parts import encode_text, graphemes, has_wide_reference, parts_again
 from sms.settings import Unencodable
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
@@ -112,23 +112,29 @@ def test_parts_carry_a_sixteen_bit_reference_where_asked():
     assert [part.udh.hex() for part in encoded.parts] == ["060804abcd0201", "060804abcd0202"]
 
 
-def test_a_reference_is_changed_without_splitting_again():
-    for wide in (False, True):
-        encoded = encode("a€" * 200, wide=wide)
-        assert with_reference(encoded, 200, wide=wide) == encode("a€" * 200, reference=200, wide=wide)
+def again(encoded: EncodedText, reference: int, *, wide: bool = False) -> tuple[TextPart, ...]:
+    lengths = [len(part.text) for part in encoded.parts]
+    return tuple(parts_again(encoded.text, encoded.alphabet, lengths, reference, wide=wide))
 
 
-def test_a_wide_split_takes_a_narrow_reference_but_not_the_other_way():
-    narrow, wide = encode("a" * 161), encode("a" * 161, wide=True)
-    assert [part.udh.hex() for part in with_reference(wide, 9).parts] == ["050003090201", "050003090202"]
-    with pytest.raises(ValueError, match="no room"):
-        with_reference(narrow, 9, wide=True)
+@given(ANY_TEXT, st.integers(1, 6), st.booleans(), st.sampled_from(list(Alphabet)), st.integers(0, 65535))
+def test_parts_are_made_again_from_the_text_their_lengths_and_a_reference(text, max_parts, wide, coding, reference):
+    encoded = encode_text(
+        text,
+        coding=coding,
+        unencodable=Unencodable.AUTO,
+        max_parts=max_parts,
+        reference=reference if wide else reference & 0xFF,
+        wide_reference=wide,
+    )
+    if isinstance(encoded, EncodedText):
+        assert again(encoded, reference, wide=wide) == encoded.parts
+        assert has_wide_reference(encoded) == (wide and len(encoded.parts) > 1)
 
 
-def test_one_part_alone_takes_no_reference():
-    encoded = encode("Hello")
-    assert with_reference(encoded, 5) is encoded
-    assert with_reference(encoded, 5000, wide=True) is encoded
+def test_a_wide_split_takes_a_narrow_reference():
+    wide = encode("a" * 161, wide=True)
+    assert [part.udh.hex() for part in again(wide, 9)] == ["050003090201", "050003090202"]
 
 
 @pytest.mark.parametrize(("reference", "wide"), [(256, False), (-1, False), (65536, True)])

@@ -10,7 +10,7 @@ from psycopg.pq import Format
 
 from store.engine.arrays import encoder_of
 from store.engine.statements import Insert, Update
-from store.tables import PartRow
+from store.tables import JobRow
 
 ARRAY_OIDS = {"bigint": 1016, "bytea": 1001, "boolean": 1000, "integer": 1007, "smallint": 1005, "text": 1009}
 VALUES = {
@@ -53,11 +53,11 @@ def test_what_no_column_can_hold_is_an_error_and_nothing_else(kind, values, erro
         encoder_of(kind)(values)
 
 
-@pytest.mark.parametrize("statement", [Insert(PartRow, "key", "udh", "state"), Update(PartRow, "udh", "state")])
+@pytest.mark.parametrize("statement", [Insert(JobRow, "key", "header", "report"), Update(JobRow, "header", "report")])
 def test_a_statement_encodes_its_columns_in_its_order(statement):
-    row = {"key": 7, "udh": b"\x05\x00", "state": "queued"}
+    row = {"key": 7, "header": b"\x05\x00", "report": "never"}
     arrays = statement.arrays([tuple(row[name] for name in statement.columns)])
-    oids = {"key": 1016, "udh": 1001, "state": 1009}
+    oids = {"key": 1016, "header": 1001, "report": 1009}
     loaded = [
         Transformer().get_loader(oids[name], Format.BINARY).load(octets)
         for name, octets in zip(statement.columns, arrays, strict=True)

@@ -6,12 +6,12 @@ import pytest
 
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
+from store import due, outbox, receipts
 from store import jobs as outbound
 from store import message_update as moving
-from store import outbox, receipts
 from store import query_carrier as asking
 from store import results as progress
-from store.jobs import Take
+from store.due import Take
 from store.receipts import Arrived
 from store.results import Rules
 from tests.kit.store_harness import SECOND, StoreHarness
@@ -20,17 +20,17 @@ IDS = ["r1", "r2"]
 NUMBERS = ["447700900101", "447700900102"]
 # The statement, values that fit it, and the index that it must go through.
 STATEMENTS = {
-    "claim": (outbound._DUE, ("alpha", 1, 1 << 60, 0, 100), "message_queued"),
+    "claim": (due._DUE, ("alpha", 1, 1 << 60, 0, 100), "message_queued"),
     "sweep": (progress._OVERDUE, (0, 1000), "message_watched"),
     "asked about": (asking._UNREPORTED, (1, 2, 1, 0, 2, "alpha", 100), "message_watched"),
     "left behind": (progress._LEFT_BEHIND, ("me", 500), "message_submitting"),
-    "notices due": (outbox._DUE, ("mail", 1 << 60, 50), "notice_queued"),
+    "notices due": (outbox._DUE, ("mail", 1 << 60, 50), "outbox_queued"),
     "orphans by number": (receipts._ORPHAN_BY_NUMBER, (NUMBERS,), "receipt_orphan_number"),
     "orphans by id": (receipts._ORPHAN_BY_ID, (IDS,), "receipt_orphan"),
     "part of a receipt": (receipts._PART_BY_ID, (IDS,), "part_carrier_id"),
     "parts without id": (receipts._ID_MISSING, (NUMBERS, 0), "message_id_missing"),
     "messages": (moving._MESSAGE, ([1, 2],), "PRIMARY KEY|message_pkey"),
-    "queued parts": (outbound._QUEUED_PARTS, ([1, 2],), "part_message_key"),
+    "parts begun": (due._BEGUN, ([1, 2],), "part_message_key"),
     "parts": (moving._PART, ([1, 2],), "part_message_key"),
     "receipts of a part": ("SELECT key FROM receipt WHERE part_key = ?", (1,), "receipt_part"),
     "receipts kept": (receipts._KEPT, ([1, 2],), "receipt_part"),
