@@ -11,6 +11,7 @@ import click
 
 from cli.admin_session import admin_session, json_option, print_table, print_view
 from cli.context import config_option
+from cli.words import constraint_words
 from gateway.admin.constraints import ConstraintLimits, limit
 from gateway.admin.edit import Changed
 from gateway.admin.settings import CustomerScope, Scope, SystemScope, set_settings, unset_settings
@@ -48,7 +49,10 @@ def view_command(name: str, sentence: str, query: Callable[..., View], *paramete
 
     def run(*, file: Path, as_json: bool, **typed: Any) -> None:
         with admin_session(file) as session:
-            print_view(session.look(lambda tx: query(tx, **typed)), as_json=as_json)
+            view = dict(session.look(lambda tx: query(tx, **typed)))
+        if isinstance(restrictions := view.get("constraints"), dict):
+            view["constraints"] = constraint_words(restrictions)
+        print_view(view, as_json=as_json)
 
     return _command(name, sentence, run, config_option, json_option, *parameters)
 

@@ -254,6 +254,19 @@ def import_words(  # noqa: PLR0913 - the facts
     return told + (f"; rows left out for {count(faults, 'fault')}." if faults else ".")
 
 
+def constraint_words(restrictions: Mapping[str, Any]) -> str:
+    """Return what is restricted, `none` where everything is allowed."""
+    words: Mapping[str, Callable[[Any], str]] = {
+        "locked": lambda names: f"locked {join(names)}",
+        "sender_ids": lambda allowed: f"sender IDs {join(allowed)}",
+        "max_parts": lambda most: "one part at most" if most == 1 else f"{most} parts at most",
+        "express": lambda _allowed: "no express",
+        "flash": lambda _allowed: "no flash",
+        "countries": lambda allowed: f"countries {join(allowed)}",
+    }
+    return "; ".join(words[name](value) for name, value in restrictions.items()) or "none"
+
+
 def _settings(cells: tuple[tuple[str, str], ...], clamped: tuple[tuple[str, str, str], ...], **owner: str) -> str:
     told = join(f"{name} = {text}" if text else f"{name} unset" for name, text in cells)
     notes = [f" But {by}: {name} = {text} is in force." for name, text, by in clamped]
@@ -296,7 +309,9 @@ DONE: Final[Mapping[Action, Words]] = {
     Action.REMOVE_LOGIN: "The login «{login}» was removed.",
     Action.IMPORT_USERS: import_words,
     Action.SET_SETTINGS: _settings,
-    Action.SET_CONSTRAINTS: lambda constraints, **owner: f"Constraints of {_whose(**owner)}: {constraints}.",
+    Action.SET_CONSTRAINTS: lambda constraints, **owner: (
+        f"Constraints of {_whose(**owner)}: {constraint_words(dict(constraints))}."
+    ),
     Action.ADD_LIST: "The list «{name}» of «{customer}» was added; {authors:nobody yet} may write to it.",
     Action.REMOVE_LIST: "The list «{name}» of «{customer}» was removed with {members:member}.",
     Action.SET_AUTHORS: "To the list «{name}» of «{customer}» may write: {authors:nobody}.",

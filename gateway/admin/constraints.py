@@ -1,13 +1,15 @@
 """Changes to the constraints of the system and of customers. Not here: what they forbid to set (settings)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from addressbook.hierarchy import Constraints, LayerKind
 from gateway.admin.edit import Action, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.settings import CustomerScope, SystemScope, field_named, find_scope
+from sms.facts import Fact
 from sms.number import parse_sender_id
-from sms.settings import UNSET, SettingProblem, parse_setting
+from sms.settings import UNSET, SettingProblem, format_setting, parse_setting
 from store.directory import read_constraints
 
 ANY = "any"
@@ -42,8 +44,9 @@ def limit(edit: Edit, scope: SystemScope | CustomerScope, limits: ConstraintLimi
         countries=_read_countries(before.countries, limits.countries),
     )
     edit.stored.put_constraints(found.key.owner_id, after)
-    detail = describe_constraints(after)
-    return edit.done(Action.SET_CONSTRAINTS, found.target, detail, constraints=detail, **found.facts)
+    named = restrictions(after)
+    constraints: tuple[Fact, ...] = tuple(named.items())
+    return edit.done(Action.SET_CONSTRAINTS, found.target, _record(named), constraints=constraints, **found.facts)
 
 
 def _read_max_parts(before: int | None, text: str | None) -> int | None:
@@ -89,19 +92,22 @@ def _split(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def describe_constraints(rules: Constraints) -> str:
-    """Return constraints as the audit and a customer's view have them, `none` where everything is allowed."""
-    told = []
+def restrictions(rules: Constraints) -> dict[str, Fact]:
+    """Return what constraints restrict, by their names: nothing where everything is allowed."""
+    named: dict[str, Fact] = {}
     if rules.locked:
-        told.append("locked " + ", ".join(sorted(rules.locked)))
+        named["locked"] = tuple(sorted(rules.locked))
     if rules.sender_ids is not None:
-        told.append("sender IDs " + (", ".join(sorted(rules.sender_ids)) or "none"))
+        named["sender_ids"] = tuple(sorted(rules.sender_ids))
     if rules.max_parts is not None:
-        told.append("one part at most" if rules.max_parts == 1 else f"{rules.max_parts} parts at most")
-    if not rules.express:
-        told.append("no express")
-    if not rules.flash:
-        told.append("no flash")
+        named["max_parts"] = rules.max_parts
+    named |= {name: False for name in ("express", "flash") if not getattr(rules, name)}
     if rules.countries is not None:
-        told.append("countries " + (", ".join(sorted(rules.countries)) or "none"))
-    return "; ".join(told) or "none"
+        named["countries"] = tuple(sorted(rules.countries))
+    return named
+
+
+def _record(named: Mapping[str, Fact]) -> str:
+    """Return restrictions as the audit keeps them: `locked = language; max_parts = 3`."""
+    texts = {name: format_setting(value) or "none" for name, value in named.items()}
+    return "; ".join(f"{name} = {text}" for name, text in texts.items()) or "none"

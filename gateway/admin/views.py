@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from addressbook.hierarchy import Clamped, Explained, LayerKey, LayerKind, Layers, Resolved
 from addressbook.people import Customer, Directory
-from gateway.admin.constraints import describe_constraints
+from gateway.admin.constraints import restrictions
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile, get_user
 from gateway.admin.settings import check_service, field_named
@@ -75,7 +75,7 @@ def show_customer(tx: Transaction, name: str) -> View:
         "profiles": [profile.name for profile in profiles],
         "default_profile": default,
         "users": count_users(tx, customer_key=customer.id),
-        "constraints": describe_constraints(read_constraints(tx, customer.id, customer.name)),
+        "constraints": restrictions(read_constraints(tx, customer.id, customer.name)),
         "settings": _settings_view(tx, LayerKey(LayerKind.CUSTOMER, customer.id)),
         **services,
     }
@@ -84,7 +84,7 @@ def show_customer(tx: Transaction, name: str) -> View:
 def show_system(tx: Transaction) -> View:
     """Return what is set for everybody by command; the operator's file may say more."""
     return {
-        "constraints": describe_constraints(read_constraints(tx, 0, "")),
+        "constraints": restrictions(read_constraints(tx, 0, "")),
         "settings": _settings_view(tx, LayerKey(LayerKind.SYSTEM)),
     }
 

@@ -318,7 +318,7 @@ def test_the_system_layer_and_the_audit(terminal: Terminal) -> None:
     assert "language is locked by the system" in terminal.run(customer, "set", "Example", "language=es", ok=False)
     entries = json.loads(terminal.run(people, "audit", "--json", "--target", "the system"))
     assert [entry["detail"] for entry in entries] == [
-        "locked language; no flash",
+        "locked = language; flash = off",
         "max_parts unset",
         "language = de, max_parts = 2",
     ]

@@ -50,7 +50,7 @@ def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
         "profiles": ["Alarm"],
         "default_profile": "Alarm",
         "users": 1,
-        "constraints": "3 parts at most",
+        "constraints": {"max_parts": 3},
     }
     assert own == {
         "cost_centre": {
@@ -419,18 +419,28 @@ def test_constraints_bind_what_can_be_set_and_any_lifts_them(office: AdminHarnes
         "name": "Example",
         "customer": "",
         "service": "",
-        "constraints": "locked max_parts; sender IDs 447700900123, Shop; 6 parts at most; no express; no flash; "
-        "countries DE, ES",
+        "constraints": (
+            ("locked", ("max_parts",)),
+            ("sender_ids", ("447700900123", "Shop")),
+            ("max_parts", 6),
+            ("express", False),
+            ("flash", False),
+            ("countries", ("DE", "ES")),
+        ),
     }
+    assert office.audit()[0]["detail"] == (
+        "locked = max_parts; sender_ids = 447700900123,Shop; max_parts = 6; express = off; flash = off; "
+        "countries = DE,ES"
+    )
     lifted = ConstraintLimits(
         unlock=("max_parts",), sender_ids="any", max_parts="any", express=True, flash=True, countries="any"
     )
-    assert office.do(constraints.limit, CustomerScope("Example"), lifted).facts["constraints"] == "none"
+    assert office.do(constraints.limit, CustomerScope("Example"), lifted).facts["constraints"] == ()
     office.do(constraints.limit, SystemScope(), ConstraintLimits(lock=("language",)))
     _, facts = office.refuse(settings.set_settings, CustomerScope("Example"), {"language": "de"})
     assert facts == {"field": "language", "by": "the system"}
     view = office.look(views.show_system)
-    assert view == {"constraints": "locked language", "settings": {}}
+    assert view == {"constraints": {"locked": ("language",)}, "settings": {}}
 
 
 BOOK = (

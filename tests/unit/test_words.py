@@ -6,17 +6,20 @@ from typing import Any
 import pytest
 
 from addressbook.changes import ChangeFault, ChangeFaultCode
+from addressbook.hierarchy import Constraints, LayerKind
 from cli.words import (
     CONTRADICTIONS,
     DONE,
     FAULTS,
     FILE_FAULTS,
     Words,
+    constraint_words,
     done_sentence,
     fault_sentence,
     file_fault_sentence,
     say,
 )
+from gateway.admin.constraints import restrictions
 from gateway.admin.edit import Action, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.config_lint import Contradicts
@@ -36,6 +39,7 @@ SAMPLES: dict[str, Any] = {
     **dict.fromkeys(("place", "least", "width"), 7),
     **dict.fromkeys(("default", "new", "changes", "enforced"), True),
     **dict.fromkeys(("allowed", "encodings", "columns", "lines", "languages"), ("one", "two")),
+    "constraints": (("max_parts", 3),),
     "kind": "profile",
     "field": "max_parts",
     "cells": (("language", "de"), ("flash", "")),
@@ -127,8 +131,25 @@ def test_settings_are_said_to_be_whose_they_are(owner: dict[str, str], words: st
     assert done(Action.SET_SETTINGS, cells=cells, clamped=clamped, **owner) == (
         f"Set for {words}: max_parts = 9, flash unset. But customer Example allows 3 parts: max_parts = 3 is in force."
     )
-    assert done(Action.SET_CONSTRAINTS, constraints="none", **owner) == f"Constraints of {words}: none."
+    assert done(Action.SET_CONSTRAINTS, constraints=(), **owner) == f"Constraints of {words}: none."
     assert fault(FaultCode.NO_CONSTRAINTS, **owner) == f"Only the system and customers have constraints, not {words}."
+
+
+def test_every_constraint_has_its_words() -> None:
+    narrow = Constraints(
+        kind=LayerKind.SYSTEM,
+        locked=frozenset({"flash", "language"}),
+        sender_ids=frozenset({"Shop"}),
+        max_parts=1,
+        express=False,
+        flash=False,
+        countries=frozenset(),
+    )
+    assert constraint_words(restrictions(narrow)) == (
+        "locked flash, language; sender IDs Shop; one part at most; no express; no flash; countries none"
+    )
+    assert constraint_words({"max_parts": 3}) == "3 parts at most"
+    assert constraint_words(restrictions(Constraints(kind=LayerKind.SYSTEM))) == "none"
 
 
 @pytest.mark.parametrize(
