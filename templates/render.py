@@ -6,10 +6,11 @@ against us, and cost half of a mail's rendering.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Protocol
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from sms.report import JobReport, NoticeKind
@@ -97,8 +98,8 @@ class Renderer:
         self._dictionary = Dictionary()
         self._confinement = confinement
         self._rows = rows
-        self._html = environment_of(Environment, autoescape=True).from_string(_standard("status.inlined.html"))
-        self._text = environment_of(Environment, autoescape=False).from_string(_standard("status.txt"))
+        self._html = _compiled("status.inlined.html", autoescape=True)
+        self._text = _compiled("status.txt", autoescape=False)
 
     def render(self, kind: NoticeKind, report: JobReport, *, override: str | None = None) -> Rendered:
         """Return the text of a status mail; a customer's template never fails it, `fallback` names the fault."""
@@ -143,6 +144,11 @@ def _fits(html: str) -> bool:
 def standard_template() -> str:
     """Return the source of the standard status mail, from which customers start their own."""
     return _standard("status.html")
+
+
+@cache
+def _compiled(name: str, *, autoescape: bool) -> Template:
+    return environment_of(Environment, autoescape=autoescape).from_string(_standard(name))
 
 
 def _standard(name: str) -> str:

@@ -10,7 +10,7 @@ import string
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -156,6 +156,7 @@ def _locale_of(tag: str) -> Locale:
         return Locale.parse(tag.partition("-")[0])
 
 
+@cache
 def _read_catalogue(language: str) -> Mapping[str, str | Mapping[str, str]]:
     document = tomllib.loads((files("templates") / "mail" / f"{language}.toml").read_text("utf-8"))
     return MappingProxyType(

@@ -15,5 +15,6 @@ for name in (
 ):
     import_module(name)
 
+import_module("templates.render").Renderer().words("en")  # the process keeps what this compiles and reads
 gc.collect()
 gc.freeze()  # the collector of a fork need not look at what was here before
