@@ -8,8 +8,6 @@ from functools import partial
 from random import random
 from secrets import token_hex
 
-import structlog
-
 from config.carriers import CarrierKind, CarrierOptions, CarrierTls
 from config.field_types import read_secret
 from gateway.ports import Clock
@@ -21,9 +19,7 @@ from smpp.session.limits import SessionLimits
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from sms.retry import Ladder
-from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError, smpp_client_role
-
-log = structlog.get_logger()
+from tls.contexts import ClientCertificate, reloaded_client_context, smpp_client_role
 
 
 def build_client(  # noqa: PLR0913 - all by name
@@ -81,37 +77,6 @@ def _door(carrier: CarrierOptions) -> OutbindDoor | None:
     )
 
 
-class CarrierContexts:
-    """Gives the context of each new connection to one carrier, from its files as they are then.
-
-    As with a listener, broken new files leave the last good context in use and are reported, once for each fault. The
-    first context is built here and raises `ContextError` where it cannot be.
-    """
-
-    def __init__(self, carrier: str, role: ClientRole) -> None:
-        self._carrier = carrier
-        self._role = role
-        self._contexts = ClientContexts()
-        self._context = self._contexts.get(role)
-        self._fault = ""
-
-    def current(self) -> ssl.SSLContext:
-        """Return the context to connect with now."""
-        try:
-            context = self._contexts.get(self._role)
-        except ContextError as error:
-            fault = str(error)
-            if fault != self._fault:
-                log.error("certificate_unusable", carrier=self._carrier, fault=fault, kept="the previous one")
-            self._fault = fault
-            return self._context
-        self._fault = ""
-        if context is not self._context:
-            log.info("certificate_reloaded", carrier=self._carrier)
-        self._context = context
-        return context
-
-
 def _contexts(carrier: CarrierOptions) -> Callable[[], ssl.SSLContext] | None:
     if carrier.kind is CarrierKind.SANDBOX or carrier.tls is CarrierTls.OFF:
         return None
@@ -124,7 +89,7 @@ def _contexts(carrier: CarrierOptions) -> Callable[[], ssl.SSLContext] | None:
         minimum_version=carrier.tls_minimum_version,
         ciphers=carrier.tls_ciphers,
     )
-    return CarrierContexts(carrier.name, role).current
+    return reloaded_client_context(role, carrier=carrier.name).current
 
 
 def password_of(carrier: CarrierOptions) -> str:

@@ -19,7 +19,7 @@ from mta.smtp.server.listener import ConnectionLimits, Listener
 from mta.smtp.server.server import ServerSettings, listen
 from process.accept_path import AcceptPath
 from process.contexts import server_contexts
-from tls.contexts import ServerContexts
+from tls.contexts import ReloadedContext
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 class _Listener:
     options: ListenerOptions
     settings: ServerSettings
-    contexts: ServerContexts | None
+    contexts: ReloadedContext | None
     handler: MailHandler
 
 

@@ -1,14 +1,15 @@
 """The operator's mail options as working parts: who writes, who signs, how mail goes out, and who hears of trouble."""
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from config.mail import MailRoute
 from config.model import Config
 from gateway import alert_texts
-from gateway.alerts import Alert, Alerts
+from gateway.alerts import Alerts
 from gateway.mail_rules import MailRules, StoredStsCache
-from gateway.ports import Clock, TlsAlarm
+from gateway.ports import Clock
 from gateway.postmaster import Postmaster
 from gateway.report_pool import LargeReports
 from mta.sending.attempts import Deliverer
@@ -132,17 +133,16 @@ def build_mail_out(
 
     Raises UnusableKeyError for a key that can't sign.
     """
-
-    def tell_damaged(cause: str) -> None:
-        alerts.raise_alert(alert_texts.rules_unreadable(cause))
-
-    def tell_tls_failure(failed: TlsAlarm) -> None:
-        alerts.raise_alert(alert_texts.tls_failing(failed))
-
-    def raise_alert(alert: Alert) -> None:
-        alerts.raise_alert(alert)
-
-    rules = MailRules(database, lines_in_file(config), config.server.data_dir / "authorities", damaged=tell_damaged)
+    alerts = Alerts(
+        database=database, outbox=outbox, address=config.mail.admin_address or "", clock=clock, written=written
+    )
+    alert = alerts.raise_alert
+    rules = MailRules(
+        database,
+        lines_in_file(config),
+        config.server.data_dir / "authorities",
+        damaged=lambda cause: alert(alert_texts.rules_unreadable(cause)),
+    )
     delivery: FolderDelivery | Deliverer
     if config.mail.sandbox is not None:
         delivery = FolderDelivery(config.mail.sandbox)
@@ -152,7 +152,7 @@ def build_mail_out(
             rules.policies,
             clock,
             cache=StoredStsCache(database),
-            alarm=tell_tls_failure,
+            alarm=lambda failed: alert(alert_texts.tls_failing(failed)),
         )
     confined = ConfinedTemplates()
     large_reports = LargeReports()
@@ -164,10 +164,7 @@ def build_mail_out(
         delivery=delivery,
         clock=clock,
         rules=rules,
-        alarm=raise_alert,
-    )
-    alerts = Alerts(
-        database=database, outbox=outbox, address=config.mail.admin_address or "", clock=clock, written=written
+        alarm=alert,
     )
 
     async def start() -> None:
@@ -175,12 +172,12 @@ def build_mail_out(
         rules.start()
 
     async def stop(_grace: float) -> None:
-        await alerts.stop()
-        await rules.stop()
-        notifier.close()
-        large_reports.close()
-        confined.close()
-        await delivery.close()
+        async with AsyncExitStack() as closing:  # whatever happens to one, the others are closed
+            closing.push_async_callback(delivery.close)
+            for lent in (confined, large_reports, notifier):
+                closing.callback(lent.close)
+            await rules.stop()
+            await alerts.stop()
 
     return MailOut(
         notifier=notifier,

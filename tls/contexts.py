@@ -9,6 +9,7 @@ import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -43,31 +44,41 @@ class ListenerCertificate:
     minimum_version: TlsVersion = TlsVersion.TLS_1_2
 
 
-class ServerContexts:
-    """Gives the context of one listener to each new connection; open connections keep their own.
+class ReloadedContext:
+    """Gives a context to each new connection, from its files as they are then; open connections keep their own.
 
-    The first context is built here; raises `ContextError` on failure.
+    Broken new files leave the last good context in use and are logged once, with `about`. The first context is built
+    here; raises `ContextError` on failure.
     """
 
-    def __init__(self, files: ListenerCertificate) -> None:
-        self._files = files
-        self._paths = tuple(
-            path for path in (files.certificate_file, files.key_file, files.client_ca_file) if path is not None
-        )
-        self._seen = _fingerprint_files(self._paths)
-        self._context = build_server_context(files)
+    def __init__(self, build: Callable[[], ssl.SSLContext], paths: tuple[Path, ...], **about: str) -> None:
+        self._build = build
+        self._paths = paths
+        self._about = about
+        self._seen = _fingerprint_files(paths)
+        self._context = build()
 
     def current(self) -> ssl.SSLContext:
-        """Return the context to use now, rebuilt if its files changed; broken new files leave the old one in use."""
+        """Return the context to use now."""
         seen = _fingerprint_files(self._paths)
         if seen != self._seen:
             self._seen = seen
             try:
-                self._context = build_server_context(self._files)
-                log.info("certificate_reloaded", file=str(self._files.certificate_file))
+                self._context = self._build()
+                log.info("certificate_reloaded", **self._about)
             except ContextError as error:
-                log.error("certificate_unusable", fault=str(error), kept="the previous one")
+                log.error("certificate_unusable", **self._about, fault=str(error), kept="the previous one")
         return self._context
+
+
+def reloaded_server_context(files: ListenerCertificate) -> ReloadedContext:
+    """Return the contexts of one listener."""
+    paths = (files.certificate_file, files.key_file, files.client_ca_file)
+    return ReloadedContext(
+        partial(build_server_context, files),
+        tuple(path for path in paths if path is not None),
+        file=str(files.certificate_file),
+    )
 
 
 def build_server_context(files: ListenerCertificate) -> ssl.SSLContext:
@@ -163,7 +174,7 @@ class ClientContexts:
         Unlike a listener's certificate, a client's old authorities are not kept: an unverified peer must not be
         trusted.
         """
-        seen = _fingerprint_files(self._paths(role))
+        seen = _fingerprint_files(self.paths(role))
         kept = self._kept.get(role)
         if kept is not None and kept[0] == seen:
             return kept[1]
@@ -172,7 +183,8 @@ class ClientContexts:
         self._kept[role] = (seen, context)
         return context
 
-    def _paths(self, role: ClientRole) -> tuple[Path, ...]:
+    def paths(self, role: ClientRole) -> tuple[Path, ...]:
+        """Return the files of a role."""
         authorities = (role.ca_file or self._system_bundle()) if role.verify else None
         own = role.certificate
         paths = (authorities, own.certificate_file if own else None, own.key_file if own else None)
@@ -212,6 +224,12 @@ class ClientContexts:
         if role.ca_file is not None:
             # A file given for this purpose may name an intermediate authority, or the one certificate, as its anchor.
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+def reloaded_client_context(role: ClientRole, **about: str) -> ReloadedContext:
+    """Return the contexts for one peer that we call."""
+    contexts = ClientContexts()
+    return ReloadedContext(partial(contexts.get, role), contexts.paths(role), **about)
 
 
 def _limit(context: ssl.SSLContext, minimum: TlsVersion) -> None:

@@ -7,10 +7,9 @@ import structlog
 import trustme
 from cryptography import x509
 
-from process.carriers import CarrierContexts
 from smpp.simulator.script import Script
 from tests.kit.smpp import Listener, account_of, carrier, client_of
-from tls.contexts import ClientCertificate, ContextError, smpp_client_role
+from tls.contexts import ClientCertificate, ContextError, reloaded_client_context, smpp_client_role
 
 
 class Files:
@@ -64,7 +63,7 @@ async def test_the_next_link_shows_the_renewed_certificate_and_a_broken_one_leav
 ):
     files = Files(tmp_path, authority)
     listener = Listener()
-    tls = CarrierContexts("alpha", files.role)
+    tls = reloaded_client_context(files.role, carrier="alpha")
     async with carrier(Script(), tls=server_context(authority, authority)) as simulator:
         account = account_of(simulator, tls=tls.current, server_hostname="localhost")
         async with client_of(account, listener) as client:
@@ -92,7 +91,7 @@ async def test_the_next_link_shows_the_renewed_certificate_and_a_broken_one_leav
 async def test_the_next_link_is_proven_by_the_authorities_of_the_file_as_it_is_then(tmp_path, authority):
     files = Files(tmp_path, authority)
     other = trustme.CA()
-    tls = CarrierContexts("alpha", files.role)
+    tls = reloaded_client_context(files.role, carrier="alpha")
     async with carrier(Script(), tls=server_context(other, authority)) as simulator:
         account = account_of(simulator, tls=tls.current, server_hostname="localhost")
         listener = Listener()
@@ -108,4 +107,4 @@ def test_files_that_cannot_be_used_at_the_start_are_told_at_the_start(tmp_path, 
     files = Files(tmp_path, authority)
     files.key.write_text("no key\n")
     with pytest.raises(ContextError, match=r"own\.key holds no private key"):
-        CarrierContexts("alpha", files.role)
+        reloaded_client_context(files.role, carrier="alpha")

@@ -12,10 +12,10 @@ from tls.contexts import (
     ClientRole,
     ContextError,
     ListenerCertificate,
-    ServerContexts,
     build_server_context,
     describe_certificate,
     read_peer,
+    reloaded_server_context,
     role_of,
     smpp_client_role,
 )
@@ -48,7 +48,7 @@ def shake(client: ssl.SSLContext, server: ssl.SSLContext, name: str = HOST) -> t
 
 def test_a_listener_shows_a_new_certificate_to_new_connections_without_a_restart(tmp_path):
     first, second = issue(), issue()
-    contexts = ServerContexts(listener(tmp_path, first))
+    contexts = reloaded_server_context(listener(tmp_path, first))
     client = ClientContexts().get(ClientRole(verify=False))
     old = contexts.current()
     assert contexts.current() is old
@@ -63,7 +63,7 @@ def test_a_listener_shows_a_new_certificate_to_new_connections_without_a_restart
 def test_a_broken_new_certificate_keeps_the_old_one_until_it_is_mended(damage, tmp_path):
     first, second = issue(), issue()
     files = listener(tmp_path, first)
-    contexts = ServerContexts(files)
+    contexts = reloaded_server_context(files)
     old = contexts.current()
     if damage == "truncated key":
         files.key_file.write_text("-----BEGIN PRIVATE KEY-----\nMIG")
@@ -83,7 +83,7 @@ def test_a_listener_that_cannot_begin_says_which_file_and_why(tmp_path):
     files = listener(tmp_path, issue())
     files.key_file.write_text("no key")
     with pytest.raises(ContextError, match=r"peer\.key holds no private key in PEM"):
-        ServerContexts(files)
+        reloaded_server_context(files)
 
 
 def test_a_listener_may_ask_for_client_certificates(tmp_path):

@@ -47,7 +47,7 @@ class ServerSettings:
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
-class Service:
+class SmtpService:
     """What the connections of one listener share."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Service:
 class SmtpConnection(asyncio.Protocol):
     """One connection; also the `server` argument of hooks, which may read every attribute without underscore."""
 
-    def __init__(self, service: Service, listener: Listener) -> None:
+    def __init__(self, service: SmtpService, listener: Listener) -> None:
         self.loop = listener.loop
         self.hostname = service.settings.hostname
         self.hooks = service.hooks

@@ -12,7 +12,7 @@ import structlog
 
 from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.sasl import MECHANISMS, MakeMechanism
-from mta.smtp.server.connection import ContextMaker, ServerSettings, Service, SmtpConnection
+from mta.smtp.server.connection import ContextMaker, ServerSettings, SmtpConnection, SmtpService
 from mta.smtp.server.hooks import (
     MISSING,
     Authenticator,
@@ -61,7 +61,7 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     `room` bounds the memory of open contents; several listeners may share one.
     """
     hooks = Hooks(handler, authenticator, log or structlog.get_logger())
-    service = Service(settings, hooks, contexts=contexts, room=room, mechanisms=mechanisms)
+    service = SmtpService(settings, hooks, contexts=contexts, room=room, mechanisms=mechanisms)
     listener = Listener(settings.connections, asyncio.get_running_loop())
     await listener.open(lambda: SmtpConnection(service, listener), host=host, port=port, sock=sock)
     return listener
