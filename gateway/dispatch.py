@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from gateway.handed import HandedMessages
 from gateway.health import Health, HealthRules
 from gateway.ports import Carrier, Clock
 from gateway.routing import SEPARATOR, CarrierRoutes
@@ -25,8 +26,9 @@ from store.due import Take
 from store.engine.database import Database
 from store.engine.keys import to_stored
 from store.jobs import Outbound
+from store.recovery import Recovery
 from store.rerouting import NewRoute, find_stranded, look_again, reroute
-from store.results import CarrierAnswer, Progress, Recovery, ResultStore
+from store.results import CarrierAnswer, Progress, ResultStore
 
 log = structlog.get_logger()
 
@@ -40,7 +42,10 @@ _RESTARTED = Problem(
 
 
 class Dispatch:
-    """Feeds the carriers; `notices_written` is called when a settled job left a notice."""
+    """Feeds the carriers; `notices_written` is called when a settled job left a notice.
+
+    `handed` tells after a kill of what no link was given anything.
+    """
 
     def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
         self,
@@ -53,6 +58,7 @@ class Dispatch:
         clock: Clock,
         owner: str,
         notices_written: Callable[[], None],
+        handed: HandedMessages | None = None,
         hours: Mapping[str, Hours] = NO_HOURS,
         rules: HealthRules | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -65,6 +71,7 @@ class Dispatch:
         self._clock = clock
         self._owner = owner
         self._notices_written = notices_written
+        self._handed = handed
         self._hours = hours
         self._rules = rules or HealthRules()
         self._monotonic = monotonic
@@ -85,8 +92,10 @@ class Dispatch:
         Returns how many parts that were. Call it before `start`; with PostgreSQL also now and then (store.leases).
         """
         found = 0
+        handed = self._handed.left_behind() if self._handed else None
         while True:
-            request = Recovery(owner=self._owner, now=to_stored(self._clock.now()), problem=_RESTARTED)
+            now = to_stored(self._clock.now())
+            request = Recovery(owner=self._owner, now=now, problem=_RESTARTED, handed=handed)
             recovered = await self._database.write(self._progress.recover, request)
             for job in recovered.settled_jobs:
                 log.info("job_settled", job=job, by="recovery")
@@ -119,7 +128,9 @@ class Dispatch:
         return count
 
     def start(self) -> None:
-        """Begin to feed and to settle."""
+        """Begin to feed and to settle; what an earlier process left is recovered by now."""
+        if self._handed is not None:
+            self._handed.begin()
         self._settler.start()
         self._giver.start()
         for feeder in self._feeders.values():
@@ -189,6 +200,8 @@ class Dispatch:
                 self._giver.kick()  # it may be committed all the same
                 raise
             if parts:
+                if self._handed is not None:
+                    self._handed.note({part.message_key for part in parts}, set(self._held.values()))
                 carrier.submit(parts)
             return bool(parts)
 

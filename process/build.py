@@ -17,6 +17,7 @@ from gateway import alert_texts
 from gateway.cancel import Cancelling
 from gateway.delays import Delays
 from gateway.dispatch import Dispatch
+from gateway.handed import HandedMessages
 from gateway.lease import NodeLeaseKeeper
 from gateway.outbox import ChannelRules, OutboxLoop
 from gateway.ports import CarrierEvents
@@ -236,6 +237,7 @@ def _build_carrying(
         clock=clock,
         owner=owner,
         notices_written=notices_written,
+        handed=None if database.postgresql else HandedMessages(config.server.data_dir / "handed", owner),
         hours={item.name: item.hours for item in config.carriers if item.hours is not None},
     )
     track = Track(

@@ -28,6 +28,7 @@ from store.receipts import (
     name_parts,
     worth_keeping,
 )
+from store.recovery import Recovered, Recovery
 from store.reported import follow_sibling, name_part, report_part
 
 _GRACE = timedelta(hours=1)
@@ -88,28 +89,6 @@ class Refit:
     part_key: int
     carrier_id: str
     now: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
-    """A request of the living `owner` to settle, as lost with this problem, what dead processes were submitting.
-
-    Without a problem: to queue again what it took itself and no carrier was given: all but the messages `held`.
-    """
-
-    owner: str
-    now: int
-    problem: Problem | None = None
-    held: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered:
-    """How much one call recovered; ask again until `parts` is 0."""
-
-    parts: int
-    notices: int
-    settled_jobs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,7 +404,7 @@ class ResultStore:
         places = _places(messages).values()
         parts = [(message, part) for message, part in places if part.state is MessageState.SUBMITTING]
         for message, part in parts:
-            if request.problem is None:
+            if request.problem is None or request.was_never_handed(message.owner, message.key):
                 self._defer(message, part, None)
                 continue
             lost = Unknown(problem=request.problem)

@@ -22,7 +22,8 @@ from store.leases import Leases, NodeLeaseRequest
 from store.outbox import Ended, Outbox, Places, TakeDue, Taken
 from store.queue import Release, find_waiting, flush, hold, list_messages, release
 from store.receipts import Arrived
-from store.results import Cancel, CarrierAnswer, Recovery, ResultStore, Rules
+from store.recovery import Recovery
+from store.results import Cancel, CarrierAnswer, ResultStore, Rules
 from store.tables import MessageRow, PartRow
 from store.views import find_job, load_reports
 from tests.kit.clock import START

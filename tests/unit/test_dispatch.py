@@ -1,11 +1,13 @@
 """Due parts to carriers and their answers back: never more than there is room for, committed before the bytes, never lost."""
 
+import resource
 from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.dispatch import Dispatch
+from gateway.handed import HandedMessages
 from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.message import Priority
 from sms.outcome import Done, Failed, Retry, Unknown
@@ -29,7 +31,7 @@ async def run(world):
     """Start a dispatch over these carriers, the first the best; it is stopped after the test."""
     running = []
 
-    def start(*carriers, recovered: bool = False) -> Dispatch:
+    def start(*carriers, recovered: bool = False, handed: HandedMessages | None = None) -> Dispatch:
         order = [CarrierRoute(carrier=carrier.name, priority=place) for place, carrier in enumerate(carriers)]
         dispatch = Dispatch(
             database=world.database,
@@ -40,6 +42,7 @@ async def run(world):
             clock=Clock(),
             owner=world.owner,
             notices_written=lambda: world.told.append(1),
+            handed=handed,
             monotonic=lambda: world.seconds,
         )
         world.told, world.seconds = [], 0.0
@@ -202,3 +205,66 @@ async def test_what_this_process_took_and_nothing_holds_is_sent_and_what_is_held
     await dispatch.give_back()
     assert states(world) == ["submitting"] * 2
     assert len(carrier.given) == 4
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (("this", [0]), ["unknown", "queued", "queued"]),
+        (("this", []), ["queued"] * 3),
+        (("an earlier one", [0]), ["unknown"] * 3),
+    ],
+)
+async def test_after_a_kill_only_what_a_link_was_given_is_unknown(left, expected, world, run, tmp_path):
+    boot, noted = left
+    (tmp_path / "boot").write_text(boot)
+    killed = HandedMessages(tmp_path / "handed", "the dead one", tmp_path / "boot")
+    killed.begin()
+    world.owner = "the dead one"
+    world.add(*NUMBERS[:3])
+    keys = [part.message_key for part in world.take()]
+    killed.note([keys[place] for place in noted], keys)
+    killed.close()
+    (tmp_path / "boot").write_text("this")
+    world.owner = "me"
+    handed = HandedMessages(tmp_path / "handed", "me", tmp_path / "boot")
+    dispatch = run(FakeCarrier(window=0), recovered=True, handed=handed)
+    assert await dispatch.recover() == 3
+    assert states(world) == expected
+
+
+async def test_a_carrier_is_given_nothing_that_was_not_noted_before(world, run, tmp_path):
+    handed = HandedMessages(tmp_path / "handed", "me")
+    noted = []
+    carrier = FakeCarrier()
+    carrier.before_submit = lambda parts: noted.append((handed.left_behind(), {part.message_key for part in parts}))
+    world.add(*NUMBERS[:2], parts=2)
+    run(carrier, handed=handed)
+    await carrier.has(4)
+    for found, given in noted:
+        assert found is not None
+        assert (found.owner, given <= found.messages) == ("me", True)
+    handed.close()
+
+
+def test_a_long_file_begins_anew_with_what_is_held_and_one_that_cannot_be_written_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("gateway.handed._LONGEST", 100)
+    handed = HandedMessages(tmp_path / "handed", "me")
+    handed.begin()
+    for key in range(1, 21):
+        handed.note([key], [key - 1, key])
+    found = handed.left_behind()
+    assert found is not None
+    assert 20 in found.messages
+    assert len(found.messages) < 12
+    with (tmp_path / "handed").open("ab") as file:
+        file.write(b"abc")  # cut off in the middle of a key
+    assert handed.left_behind() == found
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "handed").stat().st_size, limits[1]))
+    try:
+        with capture_logs():  # the log has no room either
+            handed.note([21], [21])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert handed.left_behind() is None
