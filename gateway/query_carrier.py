@@ -56,10 +56,8 @@ class Asking:
         clock: Clock,
         reported: Callable[[Sequence[Receipt]], Awaitable[None]],
     ) -> None:
-        self._askers = [
-            _Asker(database, name, carriers[name], grace, clock, reported) for name, grace in graces.items()
-        ]
-        self._workers = [Worker(f"ask-{asker.name}", asker.step, look_every=_LOOK_EVERY) for asker in self._askers]
+        self.askers = [_Asker(database, name, carriers[name], grace, clock, reported) for name, grace in graces.items()]
+        self._workers = [Worker(f"ask-{asker.name}", asker.step, look_every=_LOOK_EVERY) for asker in self.askers]
 
     def start(self) -> None:
         """Begin to look for what is about to end."""
@@ -68,7 +66,7 @@ class Asking:
 
     async def stop(self) -> None:
         """Ask nothing more; a question that is open is answered, or lost with its link."""
-        for asker in self._askers:
+        for asker in self.askers:
             asker.stopping = True
         for worker in self._workers:
             await worker.stop()

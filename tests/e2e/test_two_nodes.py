@@ -18,7 +18,7 @@ def second_node(first, folder):
     second = Installation(folder, first.database)
     shutil.copytree(first.folder, folder)
     second.box.start()  # it stays empty: both nodes have the first one's route
-    second._boxed = True
+    second.boxed = True
     second.port = free_port()
     text = first.file.read_text().replace(f"127.0.0.1:{first.port}", f"127.0.0.1:{second.port}")
     second.file.write_text(text.replace("node = 0\n", "node = 1\n"))

@@ -62,7 +62,7 @@ class Installation:
         self.box = Sandbox(hostname="mailbox.example.net")
         self._carrier: Simulator | None = None
         self.port = 0
-        self._boxed = False
+        self.boxed = False
         self.more_carriers: list[dict] = []
         self.tables = tables
         self._process: ForkedProgram | None = None
@@ -74,7 +74,7 @@ class Installation:
     async def open(self, script: Script | None = None, **carrier_options) -> "Installation":
         """Start mailbox and carrier, write the configuration with the customer `demo`."""
         self.box.start()
-        self._boxed = True
+        self.boxed = True
         self._carrier = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=script or Script())
         await self._carrier.start()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -195,7 +195,7 @@ class Installation:
             await self.kill()
         if self._carrier is not None:
             await self._carrier.stop()
-        if self._boxed:
+        if self.boxed:
             self.box.stop()
         if self._beside is not None:
             self._beside.close()

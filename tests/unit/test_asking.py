@@ -100,7 +100,7 @@ def states(world: StoreHarness) -> list[str]:
 async def looks(asking: Asking, times: int = 1) -> None:
     """Let it look so many times, without waiting for the clock on the wall."""
     for _ in range(times):
-        for asker in asking._askers:
+        for asker in asking.askers:
             while await asker.step():
                 pass
 
