@@ -8,7 +8,9 @@ import asyncio
 import multiprocessing
 import os
 import runpy
+import signal
 import sys
+import threading
 from collections.abc import AsyncGenerator, Collection
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -74,6 +76,14 @@ def _run(module: str, words: tuple[str, ...], written: Connection, outputs: Coll
     for descriptor in outputs:
         os.dup2(written.fileno(), descriptor)
     written.close()
+    threading.Thread(target=_end_with_the_test, daemon=True).start()
     os.chdir(_ROOT)
     sys.argv[1:] = words
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _end_with_the_test() -> None:
+    test = multiprocessing.parent_process()
+    assert test is not None
+    test.join()
+    os.kill(os.getpid(), signal.SIGKILL)
