@@ -126,11 +126,6 @@ class Database:
         self.commits = 0
 
     @property
-    def models(self) -> peewee.Database:
-        """The peewee database that batch functions bind models to; only inside the writer's or reader's thread."""
-        return self._peewee
-
-    @property
     def postgresql(self) -> bool:
         """Tell whether several processes may serve this database."""
         return isinstance(self._peewee, peewee.PostgresqlDatabase)
