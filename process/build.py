@@ -15,6 +15,7 @@ from config.carriers import CarrierKind
 from config.model import Config
 from gateway import alert_texts
 from gateway.cancel import Cancelling
+from gateway.clock_watch import ClockWatch
 from gateway.delays import Delays
 from gateway.dispatch import Dispatch
 from gateway.handed import HandedMessages
@@ -116,6 +117,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("track", carrying.track),
             service_of("cancelling", carrying.cancelling),
             service_of("delays", telling.delays),
+            service_of("clock", ClockWatch(database=database, clock=core.clock)),
         ),
         (
             Service(name="outbox", start=telling.outbox.start, stop=telling.outbox.stop),
