@@ -597,6 +597,7 @@ async def test_a_destination_that_keeps_failing_is_left_alone_then_probed_by_one
         assert isinstance(attempt.outcome, Retry)
         assert attempt.outcome.after == timedelta(seconds=60)
         assert attempt.outcome.problem.code is ProblemCode.MAIL_DEFERRED
+        assert not attempt.called
         now += 61
         peer.answers.clear()
         assert isinstance((await deliverer.deliver(status_mail())).outcome, Done)
@@ -632,5 +633,6 @@ async def test_policies_that_cannot_be_read_make_every_mail_wait():
         attempt = await deliverer.deliver(status_mail())
         await deliverer.close()
     assert isinstance(attempt.outcome, Retry)
+    assert not attempt.called
     assert attempt.outcome.problem.code is ProblemCode.TLS_POLICY
     assert peer.connections == 0
