@@ -7,8 +7,10 @@ Not here: what cancelling does to a message (progress).
 from dataclasses import dataclass
 
 import peewee
+from msgspec import Struct
 
 from store.engine.database import Transaction
+from store.engine.rows import query
 from store.tables import StoredRow
 
 
@@ -32,8 +34,7 @@ class CancelRequest:
     now: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancellable:
+class Cancellable(Struct, frozen=True, kw_only=True, array_like=True):
     """A part that a carrier has and may still hold back."""
 
     message_key: int
@@ -58,11 +59,17 @@ _REQUEST = (
     "INSERT INTO cancel_request (message_key, asked_at, attempts, due_at) VALUES (?, ?, 0, 0)"
     " ON CONFLICT (message_key) DO NOTHING"
 )
-_CANCELLABLE = (
-    "SELECT c.message_key, m.public_id, p.key, p.carrier, p.carrier_id, m.number, m.sender, c.attempts"
-    " FROM cancel_request c"
-    " JOIN message m ON m.key = c.message_key JOIN part p ON p.message_key = m.key"
-    " WHERE p.state = 'submitted' AND NOT m.ended AND c.due_at <= ? ORDER BY p.key LIMIT ?"
+_CANCELLABLE = query(
+    Cancellable,
+    "FROM cancel_request c JOIN message m ON m.key = c.message_key JOIN part p ON p.message_key = m.key"
+    " WHERE p.state = 'submitted' AND NOT m.ended AND c.due_at <= ? ORDER BY p.key LIMIT ?",
+    "p",
+    message_key="m.key",
+    message_id="m.public_id",
+    part_key="p.key",
+    number="m.number",
+    sender="m.sender",
+    attempts="c.attempts",
 )
 
 
@@ -75,19 +82,7 @@ def request(tx: Transaction, requests: list[CancelRequest]) -> list[None]:
 
 def find_cancellable(tx: Transaction, now: int, most: int) -> list[Cancellable]:
     """Return parts whose cancelling is asked for and due, oldest first."""
-    return [
-        Cancellable(
-            message_key=row[0],
-            message_id=row[1],
-            part_key=row[2],
-            carrier=row[3],
-            carrier_id=row[4],
-            number=row[5],
-            sender=row[6],
-            attempts=row[7],
-        )
-        for row in tx.rows(_CANCELLABLE, (now, most))
-    ]
+    return tx.select(Cancellable, _CANCELLABLE, (now, most))
 
 
 def put_off(tx: Transaction, batches: list[list[Later]]) -> list[None]:

@@ -6,7 +6,10 @@ that no part is asked about twice and nothing is written down. Not here: giving 
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from store.engine.database import Transaction
+from store.engine.rows import query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,27 +26,33 @@ class Look:
     most: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreported:
-    """A part without its receipt; `place` is its own in the order of looking."""
+class Unreported(Struct, frozen=True, array_like=True):
+    """A part without its receipt; `ends_at` is when silence ends it, in microseconds."""
 
-    place: tuple[int, int]
+    ends_at: int
+    part_key: int
     message_id: str
     carrier_id: str
     sender: str
 
     @property
-    def ends_at(self) -> int:
-        """When silence ends it, in microseconds."""
-        return self.place[0]
+    def place(self) -> tuple[int, int]:
+        """Its own in the order of looking."""
+        return self.ends_at, self.part_key
 
 
 # The first bound is for the index (message_watched); many messages of one job have the same time.
-_UNREPORTED = (
-    "SELECT m.watch_at, p.key, m.public_id, p.carrier_id, m.sender FROM message m JOIN part p ON p.message_key = m.key"
+_UNREPORTED = query(
+    Unreported,
+    "FROM message m JOIN part p ON p.message_key = m.key"
     " WHERE NOT m.ended AND m.watch_at >= ? AND m.watch_at <= ? AND (m.watch_at > ? OR p.key > ?)"
     " AND m.receipt_wanted AND m.expires_at <= ? AND p.state = 'submitted' AND p.carrier = ? AND p.carrier_id <> ''"
-    " ORDER BY m.watch_at, p.key LIMIT ?"
+    " ORDER BY m.watch_at, p.key LIMIT ?",
+    "m",
+    ends_at="m.watch_at",
+    part_key="p.key",
+    message_id="m.public_id",
+    carrier_id="p.carrier_id",
 )
 
 
@@ -51,7 +60,4 @@ def find_unreported(tx: Transaction, look: Look) -> list[Unreported]:
     """Return the next parts to ask about."""
     after, key = look.after
     values = (after, look.until, after, key, look.expired_by, look.carrier, look.most)
-    return [
-        Unreported(place=(row[0], row[1]), message_id=row[2], carrier_id=row[3], sender=row[4])
-        for row in tx.rows(_UNREPORTED, values)
-    ]
+    return tx.select(Unreported, _UNREPORTED, values)

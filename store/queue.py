@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from sms.outbox import OutboxEvent
 from store.due import FAR, when_due
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
+from store.engine.rows import query
 from store.outbox import change, find_rows
 from store.serialise import end_of_blackout
 
@@ -36,30 +40,42 @@ class WaitingMessage:
     expires_at: datetime
 
 
+class _Waiting(Struct, array_like=True):
+    """The same as it is stored."""
+
+    job_id: str
+    message_id: str
+    customer: str
+    number: str
+    state: str
+    held: bool
+    express: bool
+    route: str
+    attempts: int
+    reason: str
+    problem: str
+    due_at: int
+    expires_at: int
+
+
+_WAITING = query(
+    _Waiting,
+    "FROM message m JOIN job j ON j.key = m.job_key WHERE NOT m.ended ORDER BY m.priority, m.due_at, m.key LIMIT ?",
+    "m",
+    job_id="j.public_id",
+    message_id="m.public_id",
+    customer="j.customer",
+    express="m.priority = 0",
+)
+
+
 def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
     """Return messages that have not ended, in the order in which they will be taken."""
     return [
         WaitingMessage(
-            job_id=row[0],
-            message_id=row[1],
-            customer=row[2],
-            number=row[3],
-            state=row[4],
-            held=bool(row[5]),
-            express=row[6] == 0,
-            route=row[7],
-            attempts=row[8],
-            reason=row[9],
-            problem=row[10],
-            due_at=to_instant(when_due(row[11])),
-            expires_at=to_instant(row[12]),
+            **asdict(row) | {"due_at": to_instant(when_due(row.due_at)), "expires_at": to_instant(row.expires_at)}
         )
-        for row in tx.rows(
-            "SELECT j.public_id, m.public_id, j.customer, m.number, m.state, m.held, m.priority, m.route, m.attempts,"
-            " m.reason, m.problem, m.due_at, m.expires_at FROM message m JOIN job j ON j.key = m.job_key"
-            " WHERE NOT m.ended ORDER BY m.priority, m.due_at, m.key LIMIT ?",
-            (limit,),
-        )
+        for row in tx.select(_Waiting, _WAITING, (limit,))
     ]
 
 

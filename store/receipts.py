@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
+
+from msgspec import Struct
 
 from sms.message import Receipt, ReceiptState
 from store.engine.keys import Keys, to_stored
+from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.engine.transaction import Row, Transaction
 from store.tables import ReceiptRow
@@ -32,8 +36,7 @@ class Arrived:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orphan:
+class Orphan(Struct, frozen=True, kw_only=True, array_like=True):
     """A receipt that fits nothing yet; `received_at` in microseconds."""
 
     key: int
@@ -46,8 +49,7 @@ class Orphan:
     word: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedPart:
+class NamedPart(Struct, frozen=True, kw_only=True, array_like=True):
     """A part that its carrier has named, and the number that it is to."""
 
     key: int
@@ -62,19 +64,18 @@ Named = tuple[int, int]
 Fitted = tuple[Arrived, int | None]
 
 _NOTHING: Named = (0, 0)
-_RECEIPTS = Insert(
-    ReceiptRow,
-    *("key", "carrier", "carrier_id", "state", "error", "number", "done_at", "received_at", "part_key", "word"),
-)
+_RECEIPTS = Insert(ReceiptRow)
 _ADOPTED = Update(ReceiptRow, "part_key")
 _KEPT = "SELECT part_key, state, error, count(*) FROM receipt WHERE part_key IN (??) GROUP BY part_key, state, error"
-_ORPHAN = "SELECT key, carrier, carrier_id, state, error, number, received_at, word FROM receipt WHERE part_key IS NULL"
+_ORPHAN = query(Orphan, "FROM receipt WHERE part_key IS NULL")
 _ORPHAN_BY_ID = _ORPHAN + " AND carrier_id IN (??)"
 _ORPHAN_BY_NUMBER = _ORPHAN + " AND number IN (??)"
 _PART_BY_ID = "SELECT key, carrier, carrier_id, message_key FROM part WHERE carrier_id <> '' AND carrier_id IN (??)"
-_NAMED = (
-    "SELECT p.key, p.carrier, p.carrier_id, m.number FROM part p JOIN message m ON m.key = p.message_key"
-    " WHERE p.carrier_id <> '' AND p.carrier_id IN (??)"
+_NAMED = query(
+    NamedPart,
+    "FROM part p JOIN message m ON m.key = p.message_key WHERE p.carrier_id <> '' AND p.carrier_id IN (??)",
+    "p",
+    number="m.number",
 )
 # As store.message_update.LoadedPart.id_missing says it.
 _ID_MISSING = (
@@ -108,10 +109,7 @@ def name_parts(tx: Transaction, arrived: Sequence[Arrived], whole: AbstractSet[s
 
 def find_parts_named(tx: Transaction, carrier_ids: AbstractSet[str]) -> list[NamedPart]:
     """Return the parts that have one of these ids, of whatever carrier."""
-    return [
-        NamedPart(key=row[0], carrier=row[1], carrier_id=row[2], number=row[3])
-        for row in tx.rows_in(_NAMED, carrier_ids)
-    ]
+    return tx.select_in(NamedPart, _NAMED, carrier_ids)
 
 
 def find_without_id(tx: Transaction, numbers: AbstractSet[str], at: int) -> dict[tuple[str, str], list[Named]]:
@@ -124,34 +122,21 @@ def find_without_id(tx: Transaction, numbers: AbstractSet[str], at: int) -> dict
 
 def find_orphans(tx: Transaction, carrier_ids: AbstractSet[str]) -> list[Orphan]:
     """Return the orphans with these ids, of whatever carrier, oldest first."""
-    return _orphans(tx.rows_in(_ORPHAN_BY_ID, carrier_ids))
+    return _oldest_first(tx.select_in(Orphan, _ORPHAN_BY_ID, carrier_ids))
 
 
 def find_orphans_of(tx: Transaction, carriers: AbstractSet[str], most: int) -> list[Orphan]:
     """Return the newest orphans of these carriers, oldest first."""
-    rows = tx.rows_in(_ORPHAN + " AND carrier IN (??)", carriers)
-    return _orphans(sorted(rows)[-most:])
+    return _oldest_first(tx.select_in(Orphan, _ORPHAN + " AND carrier IN (??)", carriers))[-most:]
 
 
 def find_orphans_to(tx: Transaction, numbers: AbstractSet[str]) -> list[Orphan]:
     """Return the orphans to these numbers, oldest first."""
-    return _orphans(tx.rows_in(_ORPHAN_BY_NUMBER, numbers))
+    return _oldest_first(tx.select_in(Orphan, _ORPHAN_BY_NUMBER, numbers))
 
 
-def _orphans(rows: list[Row]) -> list[Orphan]:
-    return [
-        Orphan(
-            key=row[0],
-            carrier=row[1],
-            carrier_id=row[2],
-            state=ReceiptState(row[3]),
-            error=row[4],
-            number=row[5],
-            received_at=row[6],
-            word=row[7],
-        )
-        for row in sorted(rows)
-    ]
+def _oldest_first(orphans: list[Orphan]) -> list[Orphan]:
+    return sorted(orphans, key=attrgetter("key"))
 
 
 def adopt(tx: Transaction, adopted: Sequence[Named]) -> None:
@@ -183,9 +168,17 @@ def keep(tx: Transaction, keys: Keys, receipts: Sequence[Fitted]) -> None:
 
 def _row(key: int, item: Arrived, part_key: int | None) -> Row:
     receipt = item.receipt
-    return (
-        *(key, receipt.carrier, receipt.carrier_id, receipt.state.value, receipt.error[:ERROR_KEPT], receipt.number),
-        *(to_stored(receipt.done_at) if receipt.done_at else None, item.at, part_key, receipt.word[:ERROR_KEPT]),
+    return _RECEIPTS.row(
+        key=key,
+        carrier=receipt.carrier,
+        carrier_id=receipt.carrier_id,
+        state=receipt.state.value,
+        error=receipt.error[:ERROR_KEPT],
+        number=receipt.number,
+        done_at=to_stored(receipt.done_at) if receipt.done_at else None,
+        received_at=item.at,
+        part_key=part_key,
+        word=receipt.word[:ERROR_KEPT],
     )
 
 

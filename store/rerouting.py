@@ -5,13 +5,15 @@ Not here: which route a number has (gateway.routing).
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from store.engine.database import Transaction
+from store.engine.rows import query
 
 _PORTION = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrandedRoute:
+class StrandedRoute(Struct, frozen=True, kw_only=True, array_like=True):
     """One queued message on a route that nobody serves."""
 
     key: int
@@ -27,19 +29,20 @@ class NewRoute:
     route: str
 
 
+_STRANDED = query(
+    StrandedRoute,
+    "FROM message m JOIN job j ON j.key = m.job_key WHERE m.state = 'queued' AND m.route = ? LIMIT ?",
+    "m",
+    customer="j.customer",
+)
+
+
 def find_stranded(tx: Transaction, known: frozenset[str]) -> list[StrandedRoute]:
     """Return up to a thousand queued messages whose route is not a known one."""
     routes = [route for (route,) in tx.rows("SELECT DISTINCT route FROM message WHERE state = 'queued'")]
     strays: list[StrandedRoute] = []
     for route in sorted(set(routes) - known):
-        strays += [
-            StrandedRoute(key=key, number=number, customer=customer)
-            for key, number, customer in tx.rows(
-                "SELECT m.key, m.number, j.customer FROM message m JOIN job j ON j.key = m.job_key"
-                " WHERE m.state = 'queued' AND m.route = ? LIMIT ?",
-                (route, _PORTION - len(strays)),
-            )
-        ]
+        strays += tx.select(StrandedRoute, _STRANDED, (route, _PORTION - len(strays)))
     return strays
 
 

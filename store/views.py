@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from sms.lifecycle import INTERMEDIATE, OPEN, MessageState
 from sms.message import Alphabet, MailOrigin, ReceiptState
@@ -79,16 +80,17 @@ class _Part(Struct, frozen=True, array_like=True):
     reported_at: int | None
     cost_label: str
     resends: int
-    word: str | None = None
+    word: str | None
 
 
 _JOB = query(_Job, "FROM job WHERE key IN (??)")
 _MESSAGES = query(_Message, "FROM message WHERE job_key IN (??) ORDER BY job_key, seq")
 _PARTS = query(
     _Part,
-    ", (SELECT r.word FROM receipt r WHERE r.part_key = p.key AND r.received_at = p.reported_at ORDER BY r.key LIMIT 1)"
-    " FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)",
+    "FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)",
     "p",
+    word="(SELECT r.word FROM receipt r WHERE r.part_key = p.key AND r.received_at = p.reported_at"
+    " ORDER BY r.key LIMIT 1)",
 )
 
 
@@ -112,7 +114,7 @@ def load_reports(tx: Transaction, job_keys: Iterable[int]) -> dict[int, JobRepor
 def _reported_parts(message: _Message, offered: Mapping[int, _Part]) -> tuple[ReportedPart, ...]:
     """Return all parts: those without a row wait where others have one, and are as their message where none has."""
     state = MessageState.QUEUED if offered else message.state
-    other = _Part(message.key, 0, state, "", "", "" if state in OPEN else message.reason, None, None, "", 0)
+    other = _Part(message.key, 0, state, "", "", "" if state in OPEN else message.reason, None, None, "", 0, None)
     pieces = cut_text(message.body, thaw_lengths(message.body, message.part_lengths)) if message.part_count else []
     return tuple(
         _reported_part(offered.get(index, other), index, len(pieces), piece) for index, piece in enumerate(pieces, 1)
@@ -218,6 +220,27 @@ class TracedReceipt:
     intermediate: bool
 
 
+class _Receipt(Struct, array_like=True):
+    message_id: str
+    part: int
+    carrier: str
+    carrier_id: str
+    state: str
+    word: str
+    error: str
+    received_at: int
+
+
+_RECEIPTS = query(
+    _Receipt,
+    "FROM receipt r JOIN part p ON p.key = r.part_key JOIN message m ON m.key = p.message_key"
+    " WHERE m.job_key = ? ORDER BY r.key",
+    "r",
+    message_id="m.public_id",
+    part="p.idx",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Everything remembered of one job."""
@@ -230,27 +253,11 @@ class Trace:
 def load_trace(tx: Transaction, job_key: int) -> Trace:
     """Return a job's report with its receipts and notices, oldest first. Raises KeyError for a job that is gone."""
     report = load_reports(tx, [job_key])[job_key]
-    receipts = tx.rows(
-        "SELECT m.public_id, p.idx, r.carrier, r.carrier_id, r.state, r.error, r.received_at, r.word"
-        " FROM receipt r JOIN part p ON p.key = r.part_key JOIN message m ON m.key = p.message_key"
-        " WHERE m.job_key = ? ORDER BY r.key",
-        (job_key,),
-    )
-    return Trace(
-        report=report,
-        receipts=tuple(
-            TracedReceipt(
-                message_id=row[0],
-                part=row[1],
-                carrier=row[2],
-                carrier_id=row[3],
-                state=row[4],
-                word=row[7],
-                error=row[5],
-                received_at=to_instant(row[6]),
-                intermediate=ReceiptState(row[4]) in INTERMEDIATE,
-            )
-            for row in receipts
-        ),
-        notices=trace_notices(tx, job_key),
-    )
+    receipts = [
+        TracedReceipt(
+            **asdict(row) | {"received_at": to_instant(row.received_at)},
+            intermediate=ReceiptState(row.state) in INTERMEDIATE,
+        )
+        for row in tx.select(_Receipt, _RECEIPTS, (job_key,))
+    ]
+    return Trace(report=report, receipts=tuple(receipts), notices=trace_notices(tx, job_key))

@@ -13,11 +13,14 @@ import msgspec
 R = TypeVar("R", bound=msgspec.Struct)
 
 
-def query(record: type[msgspec.Struct], rest: str, table: str = "") -> str:
-    """Return the query that reads a record: `rest` begins with FROM, `table` is whose the columns are."""
+def query(record: type[msgspec.Struct], rest: str, table: str = "", **expressions: str) -> str:
+    """Return the query that reads a record: `rest` begins with FROM, `table` is the one that the columns are of.
+
+    `expressions` say in SQL what fields are that are no column of it.
+    """
     prefix = f"{table}." if table else ""
-    names = ", ".join(prefix + item.name for item in msgspec.structs.fields(record) if item.required)
-    return f"SELECT {names} {rest}"
+    fields = [item.name for item in msgspec.structs.fields(record) if item.required]
+    return f"SELECT {', '.join(expressions.get(name, prefix + name) for name in fields)} {rest}"
 
 
 def decode(record: type[R], rows: Sequence[tuple[Any, ...]]) -> list[R]:
