@@ -114,11 +114,9 @@ def _take_parts(  # noqa: PLR0913 - one private step of `take_due`, split for re
     again: list[Row] = []
     for message in messages:
         stored = begun.get(message.key, {})
-        waiting = [
-            index
-            for index in range(1, message.part_count + 1)
-            if index not in stored or stored[index].state is MessageState.QUEUED
-        ]
+        waiting = list(range(1, message.part_count + 1))
+        if stored:
+            waiting = [at for at in waiting if at not in stored or stored[at].state is MessageState.QUEUED]
         whole = take.whole_texts and 1 < message.part_count == len(waiting)
         if len(taken) + (1 if whole else len(waiting)) > room:
             if taken or not allow_partial:

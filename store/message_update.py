@@ -80,6 +80,8 @@ class LoadedMessage(Struct, array_like=True):
 
     def complete(self) -> None:
         """Add the parts that have no row: as soon as one has, the others wait; before, all are as their message is."""
+        if len(self.parts) == self.part_count == 1:
+            return
         state = MessageState.QUEUED if self.parts else self.state
         have = {part.idx for part in self.parts}
         self.parts += [
