@@ -33,13 +33,14 @@ from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill
 from tests.kit.forked_program import ForkedProgram
 from tests.kit.in_process import undo_a_command
 from tests.kit.ports import free_port
+from tests.kit.readers import StoreReaders
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = "sms.example.net"
 SENDER = "anna@example.com"
 
 
-class Installation:
+class Installation(StoreReaders):
     """One installation; `carrier` and `box` run in the test, the gateway may be killed at any time.
 
     `database` is the value in the operator's file. `doors` are further listeners by name; each gets its own port, in

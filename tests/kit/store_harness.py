@@ -1,6 +1,5 @@
 """What tests of the store share: one database, everything that acts on its queue, and a moved clock."""
 
-from collections import namedtuple
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -16,7 +15,6 @@ from sms.settings import Settings, StatusReport
 from store.due import Take
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
-from store.engine.statements import columns_of, table_of
 from store.jobs import Outbound
 from store.leases import Leases, NodeLeaseRequest
 from store.outbox import Ended, Outbox, Places, TakeDue, Taken
@@ -24,10 +22,10 @@ from store.queue import Release, find_waiting, flush, hold, list_messages, relea
 from store.receipts import Arrived
 from store.recovery import Recovery
 from store.results import Cancel, CarrierAnswer, ResultStore, Rules
-from store.tables import MessageRow, PartRow
 from store.views import find_job, load_reports
 from tests.kit.clock import START
 from tests.kit.databases import EMPTY_POSTGRESQL
+from tests.kit.readers import StoreReaders
 
 BUSY = Problem(code=ProblemCode.CARRIER_BUSY, text="The carrier is busy.")
 WRONG = Problem(code=ProblemCode.NUMBER_REFUSED, text="The carrier refused the number.")
@@ -47,14 +45,7 @@ def empty(tx, items):
     return items
 
 
-def stored(database: Database, model, order: str = "key"):
-    """Return all rows of a table, with their columns as names."""
-    row = namedtuple("row", columns_of(model))  # type: ignore[misc]  # noqa: PYI024 - names of the model
-    query = f"SELECT {', '.join(row._fields)} FROM {table_of(model)} ORDER BY {order}"
-    return [row._make(values) for values in database.read_now(lambda tx: tx.rows(query))]
-
-
-class StoreHarness:
+class StoreHarness(StoreReaders):
     """One process named `owner` with its database; several of them make a cluster."""
 
     def __init__(
@@ -193,14 +184,6 @@ class StoreHarness:
             return load_reports(tx, [key])[key]
 
         return self.database.read_now(load)
-
-    def messages(self):
-        """All messages as they are stored, in the order of acceptance, with their columns as names."""
-        return stored(self.database, MessageRow)
-
-    def parts(self):
-        """All parts that a carrier was offered, or that ended beside such, as they are stored."""
-        return stored(self.database, PartRow)
 
     def rows(self, sql: str, *values):
         return self.database.read_now(lambda tx: tx.rows(sql, values))
