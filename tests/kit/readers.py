@@ -6,7 +6,7 @@ from typing import Any
 
 from store.cancels import CancelRequestRow
 from store.directory_tables import AuditRow
-from store.engine.rows import columns_of, table_of
+from store.engine.statements import columns_of, table_of
 from store.tables import (
     InboundFragmentRow,
     JobRow,
@@ -22,7 +22,7 @@ from store.tables import (
 Query = Callable[..., Sequence[Sequence[Any]]]
 
 
-def read(query: Query, model: type[StoredRow], *, order: str = "key", **equal: object) -> list[Any]:
+def read(query: Query, model: type[StoredRow], *, order: str = "key", **equal: Any) -> list[Any]:
     """Return the rows of a table whose columns have these values; `query` runs SQL with `?` for each value."""
     row = namedtuple("row", columns_of(model))  # type: ignore[misc]  # noqa: PYI024 - names of the model
     where = " AND ".join(f"{column} = ?" for column in equal) or "1 = 1"
@@ -35,7 +35,7 @@ class StoreReaders:
 
     rows: Query
 
-    def jobs(self, **equal: object) -> list[Any]:
+    def jobs(self, **equal: Any) -> list[Any]:
         """Return jobs in the order of acceptance."""
         return read(self.rows, JobRow, **equal)
 
@@ -44,42 +44,42 @@ class StoreReaders:
         (found,) = self.jobs(public_id=public_id)
         return found
 
-    def messages(self, job: str = "", **equal: object) -> list[Any]:
+    def messages(self, job: str = "", **equal: Any) -> list[Any]:
         """Return messages in the order of acceptance, of one job by its public id, or all."""
         if job:
             equal["job_key"] = self.job(job).key
         return read(self.rows, MessageRow, **equal)
 
-    def parts(self, number: str = "", **equal: object) -> list[Any]:
+    def parts(self, number: str = "", **equal: Any) -> list[Any]:
         """Return parts that a carrier was offered, of the messages to one number, or all."""
         if not number:
             return read(self.rows, PartRow, **equal)
         return [part for message in self.messages(number=number) for part in self.parts(message_key=message.key)]
 
-    def receipts(self, **equal: object) -> list[Any]:
+    def receipts(self, **equal: Any) -> list[Any]:
         """Return receipts in the order in which they came."""
         return read(self.rows, ReceiptRow, **equal)
 
-    def outbox_rows(self, **equal: object) -> list[Any]:
+    def outbox_rows(self, **equal: Any) -> list[Any]:
         """Return what is or was owed to somebody, oldest first."""
         return read(self.rows, OutboxRow, **equal)
 
-    def outbox_attempts(self, **equal: object) -> list[Any]:
+    def outbox_attempts(self, **equal: Any) -> list[Any]:
         """Return the attempts to pay what is owed, oldest first."""
         return read(self.rows, OutboxAttemptRow, **equal)
 
-    def inbound_fragments(self, **equal: object) -> list[Any]:
+    def inbound_fragments(self, **equal: Any) -> list[Any]:
         """Return what phones sent."""
         return read(self.rows, InboundFragmentRow, **equal)
 
-    def cancel_requests(self, **equal: object) -> list[Any]:
+    def cancel_requests(self, **equal: Any) -> list[Any]:
         """Return requests to cancel that are not carried out."""
         return read(self.rows, CancelRequestRow, order="message_key", **equal)
 
-    def seen(self, **equal: object) -> list[Any]:
+    def seen(self, **equal: Any) -> list[Any]:
         """Return the digests of submissions that are known."""
         return read(self.rows, SeenRow, order="digest", **equal)
 
-    def audit(self, **equal: object) -> list[Any]:
+    def audit(self, **equal: Any) -> list[Any]:
         """Return what administrators did, oldest first."""
         return read(self.rows, AuditRow, **equal)
