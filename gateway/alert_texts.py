@@ -10,12 +10,12 @@ from gateway.ports import TlsAlarm
 from gateway.worker import Trouble
 from sms.outcome import ProblemCode
 from sms.report import Notice
-from store.outbox import Ended, Taken
+from store.outbox import OutboxEnd, TakenRow
 
 _REPEATED_QUIET = timedelta(hours=6)
 
 
-def status_mail_given_up(taken: Taken, end: Ended) -> Alert:
+def status_mail_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
     """Return the alert of a status mail that nobody got: it had a null sender."""
     domain = taken.recipient.rpartition("@")[2]
     return Alert(
@@ -28,7 +28,7 @@ def status_mail_given_up(taken: Taken, end: Ended) -> Alert:
     )
 
 
-def push_given_up(taken: Taken, end: Ended) -> Alert:
+def push_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
     """Return the alert of a push that no application took."""
     return Alert(
         topic=f"push-given-up:{end.host}",

@@ -25,7 +25,7 @@ from sms.report import Channel, JobReport
 from sms.retry import Ladder
 from store.engine.database import Database
 from store.engine.keys import to_instant, to_stored
-from store.outbox import Ended, GiveBackRows, Outbox, Places, TakeDue, Taken
+from store.outbox import GiveBackRows, Outbox, OutboxEnd, Places, TakeDue, TakenRow
 from store.views import load_reports
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ _CALL_AGAIN = timedelta(seconds=30)
 _RESENDS = 2
 # So many times as many as may be under way at once are, where each is the first of its destination.
 _FIRSTS = 10
-GivenUp = Callable[[Taken, Ended], None]
+GivenUp = Callable[[TakenRow, OutboxEnd], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class OutboxLoop:
         self._owner = owner
         self._chance = chance
         self._taking = Taking()
-        self._under_way: dict[asyncio.Task[None], Taken] = {}
+        self._under_way: dict[asyncio.Task[None], TakenRow] = {}
         self._worker = Worker("outbox", self.step, look_every=_LOOK_EVERY)
         self._giver = Worker("outbox-give-back", self.give_back, look_every=LOOK_EVERY)
 
@@ -130,7 +130,7 @@ class OutboxLoop:
         places = Places(most=rules.most, each=rules.each, ceiling=rules.most * _FIRSTS, under_way=under_way)
         return TakeDue(owner=self._owner, channel=channel, now=to_stored(self._clock.now()), places=places)
 
-    def _begin(self, taken: list[Taken]) -> None:
+    def _begin(self, taken: list[TakenRow]) -> None:
         loop = asyncio.get_running_loop()
         jobs = {row.job_key for row in taken if row.job_key is not None}
         reports = loop.create_task(self._database.read(partial(load_reports, job_keys=jobs))) if jobs else None
@@ -145,7 +145,7 @@ class OutboxLoop:
         if not task.cancelled() and task.exception() is not None:
             log.error("notice_not_recorded", cause=str(task.exception())[:300])
 
-    async def _handle(self, taken: Taken, reports: "asyncio.Task[dict[int, JobReport]] | None") -> None:
+    async def _handle(self, taken: TakenRow, reports: "asyncio.Task[dict[int, JobReport]] | None") -> None:
         """Send one row and record what came of it."""
         report = None
         try:
@@ -169,7 +169,7 @@ class OutboxLoop:
         except Exception:  # noqa: BLE001 - another job's report may be at fault
             return (await self._database.read(partial(load_reports, job_keys=[job_key])))[job_key]
 
-    async def _attempt(self, taken: Taken, report: JobReport | None) -> Ended:
+    async def _attempt(self, taken: TakenRow, report: JobReport | None) -> OutboxEnd:
         try:
             kind = KINDS[taken.kind]
             is_overtaken = kind.is_overtaken(report)
@@ -183,7 +183,7 @@ class OutboxLoop:
             return self._end(taken, OutboxEvent.SKIP)
         return self._judge(taken, attempt)
 
-    def _judge(self, taken: Taken, attempt: MailAttempt) -> Ended:
+    def _judge(self, taken: TakenRow, attempt: MailAttempt) -> OutboxEnd:
         match attempt.outcome:
             case Done():
                 return self._end(taken, OutboxEvent.SEND, attempt)
@@ -197,7 +197,7 @@ class OutboxLoop:
                     return self._end(taken, OutboxEvent.FAIL, attempt, reason, text, unanswered=unanswered)
                 return self._again(taken, problem.code.value, problem.text, attempt, unanswered=unanswered)
 
-    def _not_called(self, taken: Taken, reason: str, problem: str, pause: timedelta) -> Ended:
+    def _not_called(self, taken: TakenRow, reason: str, problem: str, pause: timedelta) -> OutboxEnd:
         """Give a row back for which nobody was called; it is no attempt, but its time ends all the same."""
         now, ladder = self._clock.now(), self._channels[taken.channel].ladder
         if ladder.next_at(1, to_instant(taken.created_at), now, 0) is None:
@@ -206,8 +206,8 @@ class OutboxLoop:
         return self._end(taken, OutboxEvent.GIVE_BACK, None, reason, problem, due_at=to_stored(now + pause))
 
     def _again(
-        self, taken: Taken, reason: str, problem: str, attempt: MailAttempt, *, unanswered: bool = False
-    ) -> Ended:
+        self, taken: TakenRow, reason: str, problem: str, attempt: MailAttempt, *, unanswered: bool = False
+    ) -> OutboxEnd:
         ladder = self._channels[taken.channel].ladder
         due = ladder.next_at(taken.attempt, to_instant(taken.created_at), self._clock.now(), self._chance())
         if due is None:
@@ -218,7 +218,7 @@ class OutboxLoop:
 
     def _end(  # noqa: PLR0913 - one row
         self,
-        taken: Taken,
+        taken: TakenRow,
         event: OutboxEvent,
         attempt: MailAttempt | None = None,
         reason: str = "",
@@ -226,9 +226,9 @@ class OutboxLoop:
         *,
         due_at: int = 0,
         unanswered: bool = False,
-    ) -> Ended:
+    ) -> OutboxEnd:
         shown = attempt or MailAttempt(outcome=Done())
-        return Ended(
+        return OutboxEnd(
             taken=taken,
             event=event,
             at=to_stored(self._clock.now()),
@@ -243,7 +243,7 @@ class OutboxLoop:
             unanswered=unanswered,
         )
 
-    async def _record(self, end: Ended) -> None:
+    async def _record(self, end: OutboxEnd) -> None:
         """Write down what an attempt came to, as often as it takes: nobody else knows it."""
         failures = 0
         while True:

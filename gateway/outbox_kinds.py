@@ -18,7 +18,7 @@ from gateway.postmaster import POSTMASTER, unpack
 from sms.outbox import OutboxEvent
 from sms.report import JobReport, Notice, NoticeKind
 from store.engine.keys import to_instant
-from store.outbox import Ended, Taken
+from store.outbox import OutboxEnd, TakenRow
 
 log = structlog.get_logger()
 
@@ -31,13 +31,13 @@ class Kind:
     nobody will get.
     """
 
-    open: Callable[[Taken, JobReport | None], Item]
-    log: Callable[[Taken, Ended, JobReport | None], None]
+    open: Callable[[TakenRow, JobReport | None], Item]
+    log: Callable[[TakenRow, OutboxEnd, JobReport | None], None]
     is_overtaken: Callable[[JobReport | None], bool] = lambda _: False
     gives_up_loudly: bool = False
 
 
-def _notice(taken: Taken, report: JobReport | None) -> Notice:
+def _notice(taken: TakenRow, report: JobReport | None) -> Notice:
     assert report is not None
     return Notice(
         key=taken.key,
@@ -51,7 +51,7 @@ def _notice(taken: Taken, report: JobReport | None) -> Notice:
     )
 
 
-def _log_notice(taken: Taken, end: Ended, report: JobReport | None) -> None:
+def _log_notice(taken: TakenRow, end: OutboxEnd, report: JobReport | None) -> None:
     log.info(
         "notice_attempted",
         notice=taken.public_id,
@@ -71,17 +71,17 @@ def _is_settled(report: JobReport | None) -> bool:
     return report is not None and report.settled_at is not None
 
 
-def _alert(taken: Taken, _: JobReport | None) -> Alarm:
+def _alert(taken: TakenRow, _: JobReport | None) -> Alarm:
     about = json.loads(taken.about)
     return Alarm(identity=taken.public_id, recipient=taken.recipient, subject=about["subject"], text=about["text"])
 
 
-def _log_alert(taken: Taken, end: Ended, _: JobReport | None) -> None:
+def _log_alert(taken: TakenRow, end: OutboxEnd, _: JobReport | None) -> None:
     say = log.error if end.event is OutboxEvent.FAIL else log.info
     say("alarm_attempted", alarm=taken.public_id, state=end.state.value, problem=end.problem)
 
 
-def _postmaster_mail(taken: Taken, _: JobReport | None) -> PostmasterMail:
+def _postmaster_mail(taken: TakenRow, _: JobReport | None) -> PostmasterMail:
     about = json.loads(taken.about)
     return PostmasterMail(
         identity=taken.public_id,
@@ -98,7 +98,7 @@ def _postmaster_mail(taken: Taken, _: JobReport | None) -> PostmasterMail:
 _POSTMASTER_EVENTS = {OutboxEvent.SEND: "forwarded", OutboxEvent.FAIL: "given_up"}
 
 
-def _log_postmaster_mail(taken: Taken, end: Ended, _: JobReport | None) -> None:
+def _log_postmaster_mail(taken: TakenRow, end: OutboxEnd, _: JobReport | None) -> None:
     say = {OutboxEvent.SEND: log.info, OutboxEvent.FAIL: log.error}.get(end.event, log.warning)
     event = f"postmaster_mail_{_POSTMASTER_EVENTS.get(end.event, 'waits')}"
     say(event, mail=taken.public_id, attempt=taken.attempt, reply=end.reply or end.problem)

@@ -112,7 +112,6 @@ class DelayStore:
 def _read_place(tx: Transaction) -> DelayCursor:
     # Written first and then locked, so that two processes never tell of the same job.
     tx.execute("INSERT INTO meta (name, value) VALUES (?, '0 0') ON CONFLICT (name) DO NOTHING", (_PLACE,))
-    lock = " FOR UPDATE" if tx.postgresql else ""
-    rows = tx.rows(f"SELECT value FROM meta WHERE name = ?{lock}", (_PLACE,))  # noqa: S608 - one of two of ours
-    accepted_at, _, key = str(rows[0][0]).partition(" ")
+    ((place,),) = tx.rows("SELECT value FROM meta WHERE name = ? FOR UPDATE", (_PLACE,))
+    accepted_at, _, key = str(place).partition(" ")
     return DelayCursor(accepted_at=int(accepted_at), key=int(key))

@@ -12,20 +12,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from sms.outbox import OUTBOX_TRANSITIONS, WAITING, OutboxEvent, OutboxState, destination_of, states_before
 from sms.report import Addressee, Channel, NoticeKind
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, public_id, to_instant
+from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.leases import check_alive, end_overdue
 from store.tables import OutboxAttemptRow, OutboxRow
 
-OUTBOX = Insert(
-    OutboxRow,
-    *("key", "public_id", "kind", "channel", "destination", "recipient", "job_key", "topic", "about", "content"),
-    *("state", "owner", "attempts", "due_at", "created_at", "reason", "problem"),
-)
-_ATTEMPTS = Insert(OutboxAttemptRow, "key", "outbox_key", "at", "outcome", "host", "address", "tls", "policy", "reply")
+OUTBOX = Insert(OutboxRow)
+_ATTEMPTS = Insert(OutboxAttemptRow)
 _TAKEN = Update(OutboxRow, "owner", also="state = 'sending', attempts = attempts + 1")
 _ENDED = Update(OutboxRow, "state", "attempts", "due_at", "ended_at", "reason", "problem", also="owner = ''")
 _KEPT = int(timedelta(days=30).total_seconds()) * 1_000_000
@@ -54,8 +54,7 @@ class NewRow:
     most: int = _WITHOUT_LIMIT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class TakenRow(Struct, frozen=True, array_like=True):
     """A row that the process `owner` now sends; `attempt` counts from 1, `unanswered` those before that left doubt.
 
     `about` is JSON. Instants are microseconds.
@@ -70,14 +69,22 @@ class Taken:
     job_key: int | None
     about: str
     content: bytes | None
-    owner: str
     attempt: int
     created_at: int
-    unanswered: int
+    owner: str = ""
+    unanswered: int = 0
+
+
+class _Sending(Struct, frozen=True, array_like=True):
+    """A row under way: whose word on it counts."""
+
+    key: int
+    owner: str
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class OutboxEnd:
     """What became of a taken row by this `event`; deferred or given back it is due again at `due_at` (microseconds).
 
     `unanswered` marks an attempt after which nobody knows whether it arrived. Where nobody was called (given back)
@@ -85,7 +92,7 @@ class Ended:
     declared dead, and whose row another one took, is recorded and changes nothing.
     """
 
-    taken: Taken
+    taken: TakenRow
     event: OutboxEvent
     at: int
     due_at: int = 0
@@ -138,23 +145,20 @@ class GiveBackRows:
 
 def notice_row(key: int, job_key: int, kind: NoticeKind, way: Addressee, now: int) -> Row:
     """Return the row of a new notice of a job by one way, due at once; `now` is in microseconds."""
-    return _row(key, public_id("N", to_instant(now)), kind.value, way, now, job_key)
+    return _row(way, now, key=key, public_id=public_id("N", to_instant(now)), kind=kind.value, job_key=job_key)
 
 
-def _row(  # noqa: PLR0913, PLR0917 - a row
-    key: int,
-    identity: str,
-    kind: str,
-    way: Addressee,
-    now: int,
-    job_key: int | None,
-    topic: str = "",
-    about: str = "",
-    content: bytes | None = None,
-) -> Row:
+def _row(way: Addressee, now: int, **columns: object) -> Row:
     channel, recipient = way
-    where = (kind, channel.value, destination_of(channel, recipient), recipient)
-    return (key, identity, *where, job_key, topic, about, content, OutboxState.QUEUED.value, "", 0, now, now, "", "")
+    return OUTBOX.row(
+        channel=channel.value,
+        destination=destination_of(channel, recipient),
+        recipient=recipient,
+        state=OutboxState.QUEUED.value,
+        due_at=now,
+        created_at=now,
+        **columns,
+    )
 
 
 class Outbox:
@@ -173,61 +177,60 @@ class Outbox:
         if new.most < _WITHOUT_LIMIT and tx.rows(_COUNT_WAITING, (new.kind,))[0][0] >= new.most:
             return None
         key = self._keys.take()
-        identity, about = f"{new.prefix}.{key}", json.dumps(new.about)
-        way = (Channel.MAIL, new.recipient)
-        tx.insert(OUTBOX, [_row(key, identity, new.kind, way, new.now, None, new.topic, about, new.content)])
-        return identity
+        row = _row(
+            (Channel.MAIL, new.recipient),
+            new.now,
+            key=key,
+            public_id=f"{new.prefix}.{key}",
+            kind=new.kind,
+            topic=new.topic,
+            about=json.dumps(new.about),
+            content=new.content,
+        )
+        tx.insert(OUTBOX, [row])
+        return f"{new.prefix}.{key}"
 
-    def take(self, tx: Transaction, requests: list[TakeDue]) -> list[list[Taken]]:
+    def take(self, tx: Transaction, requests: list[TakeDue]) -> list[list[TakenRow]]:
         """Return due rows, oldest first, and mark them `sending`. Raises LeaseLostError for a dead owner."""
         check_alive(tx, (request.owner for request in requests))
         return [self._take(tx, request) for request in requests]
 
-    def _take(self, tx: Transaction, request: TakeDue) -> list[Taken]:
+    def _take(self, tx: Transaction, request: TakeDue) -> list[TakenRow]:
         choice = _Choice(request.places)
-        first = tx.rows(_DUE, (request.channel.value, request.now, request.places.most))
+        first = tx.select(TakenRow, _DUE, (request.channel.value, request.now, request.places.most))
         choice.take(first)
         if choice.has_refused and len(first) == request.places.most:
             # Behind what waits for a place others may wait: the first of every other destination.
             for (destination,) in tx.rows(_DESTINATIONS, (request.channel.value,) * 2):
                 if choice.room(destination) > 0:
-                    query = (request.channel.value, destination, request.now, choice.room(destination))
-                    choice.take(tx.rows(_DUE_AT, query))
-        tx.update(_TAKEN, [(request.owner, row[0]) for row in choice.rows])
-        unanswered: Counter[int] = Counter(dict(tx.rows_in(_COUNT_UNANSWERED, [row[0] for row in choice.rows])))
-        return [
-            Taken(
-                key=row[0],
-                public_id=row[1],
-                kind=row[2],
-                channel=request.channel,
-                destination=row[3],
-                recipient=row[4],
-                job_key=row[5],
-                about=row[6],
-                content=None if row[7] is None else bytes(row[7]),
-                owner=request.owner,
-                attempt=row[8] + 1,
-                created_at=row[9],
-                unanswered=unanswered[row[0]],
-            )
-            for row in choice.rows
-        ]
+                    values = (request.channel.value, destination, request.now, choice.room(destination))
+                    choice.take(tx.select(TakenRow, _DUE_AT, values))
+        tx.update(_TAKEN, [_TAKEN.row(owner=request.owner, key=row.key) for row in choice.rows])
+        unanswered: Counter[int] = Counter(dict(tx.rows_in(_COUNT_UNANSWERED, [row.key for row in choice.rows])))
+        return [replace(row, owner=request.owner, unanswered=unanswered[row.key]) for row in choice.rows]
 
-    def end(self, tx: Transaction, ends: list[Ended]) -> list[None]:
+    def end(self, tx: Transaction, ends: list[OutboxEnd]) -> list[None]:
         """Record attempts and what became of their rows; a job with nothing left to tell forgets the mail's body."""
         tx.insert(
             _ATTEMPTS,
             [
-                (self._keys.take(), end.taken.key, end.at, "unanswered" if end.unanswered else end.state.value)
-                + (end.host, end.address, end.tls, end.policy, end.reply)
+                _ATTEMPTS.row(
+                    key=self._keys.take(),
+                    outbox_key=end.taken.key,
+                    at=end.at,
+                    outcome="unanswered" if end.unanswered else end.state.value,
+                    host=end.host,
+                    address=end.address,
+                    tls=end.tls,
+                    policy=end.policy,
+                    reply=end.reply,
+                )
                 for end in ends
                 if end.event is not OutboxEvent.GIVE_BACK
             ],
         )
-        sending = {
-            key: (owner, attempts) for key, owner, attempts in tx.rows_in(_SENDING, {end.taken.key for end in ends})
-        }
+        rows = tx.select_in(_Sending, _SENDING, {end.taken.key for end in ends})
+        sending = {row.key: (row.owner, row.attempts) for row in rows}
         valid = [end for end in ends if sending.get(end.taken.key) == (end.taken.owner, end.taken.attempt)]
         tx.update(_ENDED, [_ended_row(end) for end in valid])
         over = [end for end in valid if end.state is not OutboxState.QUEUED]
@@ -284,7 +287,7 @@ class _Choice:
     """Which due rows have a place."""
 
     def __init__(self, places: Places) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[TakenRow] = []
         self.has_refused = False
         self._places = places
         self._under_way = Counter(places.under_way)
@@ -296,32 +299,31 @@ class _Choice:
         first = 1 if not held and self._total < places.ceiling else 0
         return max(min(places.each - held, max(places.most - self._total, first)), 0)
 
-    def take(self, rows: Iterable[Row]) -> None:
+    def take(self, rows: Iterable[TakenRow]) -> None:
         """Choose of these rows in their order; one that was chosen already is left out."""
-        known = {row[0] for row in self.rows}
+        known = {row.key for row in self.rows}
         for row in rows:
-            if row[0] in known:
+            if row.key in known:
                 continue
-            if self.room(row[3]) <= 0:
+            if self.room(row.destination) <= 0:
                 self.has_refused = True
                 continue
             self.rows.append(row)
-            self._under_way[row[3]] += 1
+            self._under_way[row.destination] += 1
             self._total += 1
 
 
-def _ended_row(end: Ended) -> Row:
+def _ended_row(end: OutboxEnd) -> Row:
     is_queued = end.state is OutboxState.QUEUED
-    # Nobody was called: it does not count, and owner and attempt are the fence of the next who takes it.
-    attempts = end.taken.attempt - (end.event is OutboxEvent.GIVE_BACK)
-    return (
-        end.state.value,
-        attempts,
-        end.due_at,
-        None if is_queued else end.at,
-        end.reason,
-        end.problem,
-        end.taken.key,
+    return _ENDED.row(
+        state=end.state.value,
+        # Nobody was called: it does not count, and owner and attempt are the fence of the next who takes it.
+        attempts=end.taken.attempt - (end.event is OutboxEvent.GIVE_BACK),
+        due_at=end.due_at,
+        ended_at=None if is_queued else end.at,
+        reason=end.reason,
+        problem=end.problem,
+        key=end.taken.key,
     )
 
 
@@ -347,10 +349,7 @@ def words_of(states: Iterable[OutboxState]) -> str:
     return ", ".join(sorted(f"'{state.value}'" for state in states))
 
 
-_OF_CHANNEL = (
-    "SELECT key, public_id, kind, destination, recipient, job_key, about, content, attempts, created_at FROM outbox"
-    " WHERE state = 'queued' AND channel = ?"
-)
+_OF_CHANNEL = query(TakenRow, "FROM outbox WHERE state = 'queued' AND channel = ?", attempt="attempts + 1")
 _FIRST = " AND due_at <= ? ORDER BY due_at, key LIMIT ? FOR UPDATE SKIP LOCKED"
 _DUE = _OF_CHANNEL + _FIRST
 _DUE_AT = _OF_CHANNEL + " AND destination = ?" + _FIRST
@@ -369,7 +368,7 @@ _COUNT_UNANSWERED = (
     "SELECT outbox_key, count(*) FROM outbox_attempt WHERE outbox_key IN (??) AND outcome = 'unanswered'"
     " GROUP BY outbox_key"
 )
-_SENDING = "SELECT key, owner, attempts FROM outbox WHERE key IN (??) AND state = 'sending' ORDER BY key FOR UPDATE"
+_SENDING = query(_Sending, "FROM outbox WHERE key IN (??) AND state = 'sending' ORDER BY key FOR UPDATE")
 # Locked, so that of two processes that end the last two rows of a job the later one sees the earlier one's.
 _WITH_BODY = (
     "SELECT key FROM job WHERE key IN (??) AND body IS NOT NULL AND settled_at IS NOT NULL ORDER BY key"

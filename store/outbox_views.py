@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from store.due import FAR
-from store.engine.database import Row, Transaction
+from store.engine.database import Transaction
 from store.engine.keys import to_instant
+from store.engine.rows import query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,27 +33,35 @@ class WaitingNotice:
     due_at: datetime | None
 
 
+class _Waiting(Struct, array_like=True):
+    """The same as it is stored."""
+
+    job_id: str
+    notice_id: str
+    kind: str
+    channel: str
+    recipient: str
+    state: str
+    attempts: int
+    reason: str
+    problem: str
+    due_at: int
+
+
+_WAITING = query(
+    _Waiting,
+    "FROM outbox n LEFT JOIN job j ON j.key = n.job_key WHERE n.ended_at IS NULL ORDER BY n.due_at, n.key LIMIT ?",
+    "n",
+    job_id="coalesce(j.public_id, '')",
+    notice_id="n.public_id",
+)
+
+
 def list_notices(tx: Transaction, limit: int) -> list[WaitingNotice]:
     """Return rows that have not ended, the next due first."""
     return [
-        WaitingNotice(
-            job_id=row[0] or "",
-            notice_id=row[1],
-            kind=row[2],
-            recipient=row[3],
-            state=row[4],
-            attempts=row[5],
-            reason=row[6],
-            problem=row[7],
-            due_at=None if row[8] >= FAR else to_instant(row[8]),
-            channel=row[9],
-        )
-        for row in tx.rows(
-            "SELECT j.public_id, n.public_id, n.kind, n.recipient, n.state, n.attempts, n.reason, n.problem, n.due_at,"
-            " n.channel FROM outbox n LEFT JOIN job j ON j.key = n.job_key WHERE n.ended_at IS NULL"
-            " ORDER BY n.due_at, n.key LIMIT ?",
-            (limit,),
-        )
+        WaitingNotice(**asdict(row) | {"due_at": None if row.due_at >= FAR else to_instant(row.due_at)})
+        for row in tx.select(_Waiting, _WAITING, (limit,))
     ]
 
 
@@ -83,53 +95,73 @@ class TracedNotice:
     attempts: tuple[TracedAttempt, ...]
 
 
-_TRACED = (
-    "SELECT key, public_id, kind, recipient, state, due_at, created_at, ended_at, reason, problem, channel FROM outbox"
-)
+class _Attempt(Struct, array_like=True):
+    outbox_key: int
+    at: int
+    outcome: str
+    host: str
+    address: str
+    tls: str
+    policy: str
+    reply: str
+
+
+class _Traced(Struct, array_like=True):
+    key: int
+    public_id: str
+    kind: str
+    channel: str
+    recipient: str
+    state: str
+    due_at: int
+    created_at: int
+    ended_at: int | None
+    reason: str
+    problem: str
+
+
+_ATTEMPTS = query(_Attempt, "FROM outbox_attempt WHERE outbox_key IN (??) ORDER BY key")
+_OF_JOB = query(_Traced, "FROM outbox WHERE job_key = ? ORDER BY key")
+_OF_NO_JOB = query(_Traced, "FROM outbox WHERE public_id = ? AND job_key IS NULL")
 
 
 def trace_notices(tx: Transaction, job_key: int) -> tuple[TracedNotice, ...]:
     """Return all rows of a job, oldest first."""
-    return _traced(tx, tx.rows(_TRACED + " WHERE job_key = ? ORDER BY key", (job_key,)))
+    return _trace(tx, tx.select(_Traced, _OF_JOB, (job_key,)))
 
 
 def trace_notice(tx: Transaction, name: str) -> TracedNotice | None:
     """Return the row of this id that belongs to no job."""
-    found = _traced(tx, tx.rows(_TRACED + " WHERE public_id = ? AND job_key IS NULL", (name,)))
-    return found[0] if found else None
+    return next(iter(_trace(tx, tx.select(_Traced, _OF_NO_JOB, (name,)))), None)
 
 
-def _traced(tx: Transaction, rows: Sequence[Row]) -> tuple[TracedNotice, ...]:
+def _trace(tx: Transaction, rows: Sequence[_Traced]) -> tuple[TracedNotice, ...]:
     attempts: dict[int, list[TracedAttempt]] = {}
-    query = (
-        "SELECT outbox_key, at, outcome, host, address, tls, policy, reply FROM outbox_attempt"
-        " WHERE outbox_key IN (??) ORDER BY key"
-    )
-    for row in tx.rows_in(query, [row[0] for row in rows]):
-        attempts.setdefault(row[0], []).append(
+    for attempt in tx.select_in(_Attempt, _ATTEMPTS, [row.key for row in rows]):
+        attempts.setdefault(attempt.outbox_key, []).append(
             TracedAttempt(
-                at=to_instant(row[1]),
-                outcome=row[2],
-                host=row[3],
-                address=row[4],
-                tls=row[5],
-                policy=row[6],
-                reply=row[7],
+                at=to_instant(attempt.at),
+                outcome=attempt.outcome,
+                host=attempt.host,
+                address=attempt.address,
+                tls=attempt.tls,
+                policy=attempt.policy,
+                reply=attempt.reply,
             )
         )
     return tuple(
         TracedNotice(
-            public_id=row[1],
-            kind=row[2],
-            recipient=row[3],
-            state=row[4],
-            due_at=to_instant(row[5]),
-            created_at=to_instant(row[6]),
-            ended_at=None if row[7] is None else to_instant(row[7]),
-            reason=row[8],
-            problem=row[9],
-            channel=row[10],
-            attempts=tuple(attempts.get(row[0], ())),
+            public_id=row.public_id,
+            kind=row.kind,
+            channel=row.channel,
+            recipient=row.recipient,
+            state=row.state,
+            due_at=to_instant(row.due_at),
+            created_at=to_instant(row.created_at),
+            ended_at=None if row.ended_at is None else to_instant(row.ended_at),
+            reason=row.reason,
+            problem=row.problem,
+            attempts=tuple(attempts.get(row.key, ())),
         )
         for row in rows
     )
@@ -150,29 +182,41 @@ class ListedForward:
     last_reply: str
 
 
+class _Forward(Struct, array_like=True):
+    public_id: str
+    created_at: int
+    about: str
+    state: str
+    attempts: int
+    due_at: int
+    last_reply: str
+
+
+_FORWARDS = query(
+    _Forward,
+    "FROM outbox WHERE kind = 'postmaster' AND job_key IS NULL"
+    " ORDER BY CASE WHEN ended_at IS NULL THEN 0 ELSE 1 END, key DESC LIMIT ?",
+    last_reply="coalesce(nullif((SELECT a.reply FROM outbox_attempt a WHERE a.outbox_key = outbox.key"
+    " ORDER BY a.key DESC LIMIT 1), ''), problem)",
+)
+
+
 def list_forwards(tx: Transaction, *, limit: int) -> list[ListedForward]:
     """Return mails to the postmaster, those that wait first, then the newest."""
-    rows = tx.rows(
-        "SELECT public_id, created_at, about, state, attempts, due_at, problem, (SELECT a.reply FROM outbox_attempt a"
-        " WHERE a.outbox_key = outbox.key ORDER BY a.key DESC LIMIT 1) FROM outbox"
-        " WHERE kind = 'postmaster' AND job_key IS NULL"
-        " ORDER BY CASE WHEN ended_at IS NULL THEN 0 ELSE 1 END, key DESC LIMIT ?",
-        (limit,),
-    )
     listed = []
-    for public_id, created_at, about, state, attempts, due_at, problem, reply in rows:
-        facts = json.loads(about)
+    for row in tx.select(_Forward, _FORWARDS, (limit,)):
+        facts = json.loads(row.about)
         listed.append(
             ListedForward(
-                mail_id=public_id,
-                received_at=to_instant(created_at),
+                mail_id=row.public_id,
+                received_at=to_instant(row.created_at),
                 client=facts["client"],
                 helo=facts["helo"],
                 octets=facts["octets"],
-                state=state,
-                attempts=attempts,
-                due_at=to_instant(due_at),
-                last_reply=reply or problem,
+                state=row.state,
+                attempts=row.attempts,
+                due_at=to_instant(row.due_at),
+                last_reply=row.last_reply,
             )
         )
     return listed
@@ -181,4 +225,4 @@ def list_forwards(tx: Transaction, *, limit: int) -> list[ListedForward]:
 def find_content(tx: Transaction, *, name: str) -> bytes | None:
     """Return the content of a row by its id as it is stored, None where there is none or it is kept no longer."""
     rows = tx.rows("SELECT content FROM outbox WHERE public_id = ? AND content IS NOT NULL", (name,))
-    return bytes(rows[0][0]) if rows else None
+    return next((bytes(content) for (content,) in rows), None)

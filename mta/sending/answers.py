@@ -54,7 +54,7 @@ class DeliveryFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class FaultDecision:
     """The outcome for the mail, and whether to try another host of the domain first."""
 
     outcome: Outcome
@@ -66,11 +66,11 @@ def clean_reply(text: str) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:_MAX_REPLY]
 
 
-def decide_outcome(fault: DeliveryFault, domain: str) -> Decision:
+def decide_outcome(fault: DeliveryFault, domain: str) -> FaultDecision:
     """Return what a fault means for the mail."""
     if fault.stage is Stage.CONTENT and not 400 <= fault.code < 600:
         # RFC 5321 §4.5.3.2.6: the final dot was sent and no usable answer came: it may have been delivered
-        return Decision(
+        return FaultDecision(
             outcome=Unknown(
                 problem=_problem(
                     ProblemCode.NO_ANSWER, f"The mail server of {domain} took the mail and did not confirm it.", fault
@@ -80,14 +80,16 @@ def decide_outcome(fault: DeliveryFault, domain: str) -> Decision:
         )
     if fault.stage in _TLS_STAGES:
         text = f"No mail server of {domain} offers the TLS that is demanded: {fault.cause}"
-        return Decision(outcome=Retry(problem=_problem(ProblemCode.TLS_POLICY, text, fault)), try_next=True)
+        return FaultDecision(outcome=Retry(problem=_problem(ProblemCode.TLS_POLICY, text, fault)), try_next=True)
     if fault.stage.concerns_host or fault.code == _SERVICE_CLOSING or not 400 <= fault.code < 600:
-        return Decision(outcome=Retry(problem=_host_problem(fault, domain)), try_next=fault.stage is not Stage.CONTENT)
+        return FaultDecision(
+            outcome=Retry(problem=_host_problem(fault, domain)), try_next=fault.stage is not Stage.CONTENT
+        )
     if fault.code >= 500 and not (fault.stage is Stage.RCPT and fault.code == 552):  # RFC 5321 §4.5.3.1.10
         text = f"The mail server of {domain} refused the mail: {fault}"
-        return Decision(outcome=Failed(problem=_problem(ProblemCode.MAIL_REFUSED, text, fault)), try_next=False)
+        return FaultDecision(outcome=Failed(problem=_problem(ProblemCode.MAIL_REFUSED, text, fault)), try_next=False)
     text = f"The mail server of {domain} asked to try again later: {fault}"
-    return Decision(outcome=Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text, fault)), try_next=False)
+    return FaultDecision(outcome=Retry(problem=_problem(ProblemCode.MAIL_DEFERRED, text, fault)), try_next=False)
 
 
 def _host_problem(fault: DeliveryFault, domain: str) -> Problem:

@@ -22,7 +22,7 @@ from mta.sending.attempts import Call, Deliverer, FaultError
 from mta.sending.line import RefusedError, SmtpLine, expect
 from mta.sending.login import EXTERNAL, WRONG_MECHANISM, password_exchanges
 from mta.sending.outgoing import DeliverySettings, TlsAlarmTaker
-from mta.sending.replies import Kind, ServerReply, read_extensions
+from mta.sending.replies import ReplyKind, ServerReply, read_extensions
 from mta.sending.routes import Route, RouteTable
 from mta.sending.targets import MailTarget, Planner
 from mta.sending.transaction import POLITE_SECONDS, MailTransaction, seconds_left
@@ -166,7 +166,7 @@ class SmtpOpener:
             with self._sessions.offer(key, context) if not demand.dane_in_force else nullcontext():
                 with _faults_of(Stage.HANDSHAKE if implicit else Stage.GREETING, demand):
                     await line.open(opened, context if implicit else None, demand.sni, self._left(deadline))
-                    expect(await line.read(self._left(deadline)), Kind.YES)
+                    expect(await line.read(self._left(deadline)), ReplyKind.YES)
                 if not implicit:
                     extensions = await self._greet(line, deadline, old_too=not demand.tls_required)
                     await self._secure(line, extensions, demand, context, deadline)
@@ -189,12 +189,12 @@ class SmtpOpener:
         name = self._settings.helo.encode()
         with _faults_of(Stage.HELLO):
             reply = await line.ask(b"EHLO " + name, self._left(deadline))
-            if reply.is_kind(Kind.NO) and old_too:
+            if reply.is_kind(ReplyKind.NO) and old_too:
                 # RFC 5321 §3.2, §4.1.4: it does not know EHLO, whatever its code, and so no extension
                 with suppress(OSError):
                     old = await line.ask(b"HELO " + name, self._left(deadline))
-                    reply = old if old.is_kind(Kind.YES) else reply
-            return read_extensions(expect(reply, Kind.YES))
+                    reply = old if old.is_kind(ReplyKind.YES) else reply
+            return read_extensions(expect(reply, ReplyKind.YES))
 
     async def _secure(
         self, line: SmtpLine, extensions: Mapping[str, str], demand: Demand, context: ssl.SSLContext, deadline: float
@@ -208,7 +208,7 @@ class SmtpOpener:
             return
         with _faults_of(Stage.STARTTLS, demand):
             seconds = seconds_left(deadline, self._patience.handshake, self._monotonic)
-            expect(await line.ask(b"STARTTLS", seconds), Kind.YES)
+            expect(await line.ask(b"STARTTLS", seconds), ReplyKind.YES)
             await line.begin_tls(context, demand.sni, seconds)
 
     async def _log_in(self, line: SmtpLine, extensions: Mapping[str, str], route: Route, deadline: float) -> None:
@@ -229,15 +229,15 @@ class SmtpOpener:
         with _faults_of(Stage.AUTH):
             for way in ways:
                 reply = await self._say_in_turn(line, way, deadline)
-                if not (reply.is_kind(Kind.NO) and reply.code in WRONG_MECHANISM):
+                if not (reply.is_kind(ReplyKind.NO) and reply.code in WRONG_MECHANISM):
                     break
-            expect(reply, Kind.YES)
+            expect(reply, ReplyKind.YES)
 
     async def _say_in_turn(self, line: SmtpLine, steps: Sequence[bytes], deadline: float) -> ServerReply:
         """Send the steps in turn while the server asks for more; returns its last reply."""
         for step in steps:
             reply = await line.ask(step, self._left(deadline))
-            if not reply.is_kind(Kind.GO_ON):
+            if not reply.is_kind(ReplyKind.GO_ON):
                 break
         return reply
 

@@ -30,7 +30,7 @@ _FAILURES = frozenset(
 )
 
 
-class Action(StrEnum):
+class DsnAction(StrEnum):
     """The result for one recipient (RFC 3464 §2.3.3); `expanded` has no meaning here."""
 
     DELIVERED = "delivered"
@@ -101,7 +101,7 @@ class RecipientStatus:
     """
 
     message: ReportedMessage
-    action: Action
+    action: DsnAction
     status: str
     translated: bool = False
     remote: str = ""
@@ -138,7 +138,7 @@ def _decide_one(kind: NoticeKind, message: ReportedMessage, report: JobReport) -
         if not waiting or (asked and "DELAY" not in asked):
             return None
         return RecipientStatus(
-            message=message, action=Action.DELAYED, status="4.4.1", retry_until_at=message.expires_at
+            message=message, action=DsnAction.DELAYED, status="4.4.1", retry_until_at=message.expires_at
         )
     if kind is NoticeKind.CORRECTION and not _is_correction(message, report):
         return None
@@ -158,12 +158,12 @@ def _is_correction(message: ReportedMessage, report: JobReport) -> bool:
 def _decide_success(message: ReportedMessage, settings: Settings) -> RecipientStatus:
     accepted = bool(message.parts) and all(part.billed for part in message.parts)
     if message.state is MessageState.DELIVERED:
-        action, status = Action.DELIVERED, "2.1.5"
+        action, status = DsnAction.DELIVERED, "2.1.5"
     elif settings.acceptance_is_delivery and accepted:
-        action, status = Action.DELIVERED, "2.0.0"
+        action, status = DsnAction.DELIVERED, "2.0.0"
     else:
         # RFC 3461 §5.2.4 (b); a lost answer and a missing receipt are no failure (RFC 4356 §2.1.4.1).
-        action, status = Action.RELAYED, "2.0.0"
+        action, status = DsnAction.RELAYED, "2.0.0"
     if message.cut or message.replaced:
         status = "2.6.4"  # RFC 3463 §3.7: conversion with loss performed
     return RecipientStatus(
@@ -179,12 +179,12 @@ def _decide_failure(message: ReportedMessage) -> RecipientStatus:
     if message.reason in _OUR_REFUSALS:
         reply = reply_to(Refused(refusal=Refusal(message.reason), detail=message.problem))
         return RecipientStatus(
-            message=message, action=Action.FAILED, status=reply.enhanced, diagnostic=f"smtp; {reply}"
+            message=message, action=DsnAction.FAILED, status=reply.enhanced, diagnostic=f"smtp; {reply}"
         )
     told_by = _failed_part(message)
     return RecipientStatus(
         message=message,
-        action=Action.FAILED,
+        action=DsnAction.FAILED,
         status=_status_of_failure(message),
         translated=message.from_network,
         remote=f"x-smpp; {printable(told_by.carrier, 200)}" if told_by else "",
@@ -244,7 +244,9 @@ def write_dsn(kind: NoticeKind, report: JobReport, *, hostname: str, words: Word
         return None
     fields = _status_fields(statuses, report, report.mail, hostname, smtputf8=smtputf8)
     parts = [_prose(statuses, report, words), _status_part(fields)]
-    returned = _returned(report.mail, failed=any(status.action is Action.FAILED for status in statuses), utf8=smtputf8)
+    returned = _returned(
+        report.mail, failed=any(status.action is DsnAction.FAILED for status in statuses), utf8=smtputf8
+    )
     if returned is not None:
         parts.append(returned)
     # Returned mail may have any text, but not its own hash.
@@ -270,18 +272,18 @@ def _sentence(status: RecipientStatus, report: JobReport, words: Words) -> str:
     message = status.message
     number = address_of(message)
     zone = report.settings.time_zone
-    if status.action is Action.DELAYED and status.retry_until_at is not None:
+    if status.action is DsnAction.DELAYED and status.retry_until_at is not None:
         return words.say("dsn.delayed", number=number, time=words.time(status.retry_until_at, zone))
-    if status.action is Action.DELAYED:
+    if status.action is DsnAction.DELAYED:
         return words.say("dsn.delayed_open", number=number)
-    if status.action is Action.FAILED:
+    if status.action is DsnAction.FAILED:
         reason = words.explain(message.reason, message.problem) if message.reason else ""
         return words.say("dsn.failed", number=number, reason=reason).rstrip()
     if message.state is MessageState.DELIVERED:
         return words.say(
             "dsn.delivered", number=number, time=words.time(status.last_attempt_at or message.updated_at, zone)
         )
-    if status.action is Action.DELIVERED:
+    if status.action is DsnAction.DELIVERED:
         return words.say("dsn.accepted", number=number)
     return words.say("dsn.relayed" if message.state is MessageState.SUBMITTED else "dsn.unknown", number=number)
 

@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from aiosmtplib.protocol import SMTPProtocol
 
-from mta.sending.replies import Kind, ReplyReader, ServerReply
+from mta.sending.replies import ReplyKind, ReplyReader, ServerReply
 
 # Longer than our own bound, so that ours always comes first.
 _LATER: Final = 5.0
@@ -28,7 +28,7 @@ class RefusedError(Exception):
         self.reply = reply
 
 
-def expect(reply: ServerReply, kind: Kind) -> ServerReply:
+def expect(reply: ServerReply, kind: ReplyKind) -> ServerReply:
     """Return the reply; raises RefusedError if it is of another class."""
     if not reply.is_kind(kind):
         raise RefusedError(reply)

@@ -18,7 +18,7 @@ _BEGINS_WITH_YES = re.compile(r"[\x00-\x20]*2")
 _EXTENSION = re.compile(r"\s*([^\s=]+)[\s=]*(.*)")  # also «AUTH=LOGIN», the form before RFC 4954
 
 
-class Kind(IntEnum):
+class ReplyKind(IntEnum):
     """The first digit of a code (RFC 5321 §4.2.1)."""
 
     PRELIMINARY = 1
@@ -41,14 +41,14 @@ class ServerReply:
         """Return the text of all lines, or the whole first line if it has no code."""
         return "\n".join(self.lines) if self.code else f"no SMTP reply: {self.first}"
 
-    def is_kind(self, kind: Kind) -> bool:
+    def is_kind(self, kind: ReplyKind) -> bool:
         """Return whether the code is of this class."""
         return self.code // 100 == kind
 
     @property
     def takes_mail(self) -> bool:
         """Whether this reply to the final dot means that the mail was accepted, however odd its rest."""
-        return self.is_kind(Kind.YES) or _BEGINS_WITH_YES.match(self.first) is not None
+        return self.is_kind(ReplyKind.YES) or _BEGINS_WITH_YES.match(self.first) is not None
 
 
 class ReplyReader:
@@ -84,7 +84,7 @@ class ReplyReader:
             if not self._goes_on():
                 lines, self._lines = self._lines, []
                 reply = _read(lines)
-                if not reply.is_kind(Kind.PRELIMINARY):
+                if not reply.is_kind(ReplyKind.PRELIMINARY):
                     return reply
         return None
 

@@ -15,7 +15,7 @@ from mta.sending.answers import DeliveryFault, Stage, clean_reply
 from mta.sending.attempts import FaultError
 from mta.sending.fields import with_crlf
 from mta.sending.outgoing import ClientTimeouts
-from mta.sending.replies import Kind, ServerReply
+from mta.sending.replies import ReplyKind, ServerReply
 
 _CLOSING = 421
 _SIZE_DIGITS = 20
@@ -43,7 +43,7 @@ class SmtpCommand:
 
     stage: Stage
     line: bytes
-    expected: Kind = Kind.YES
+    expected: ReplyKind = ReplyKind.YES
 
 
 class MailTransaction:
@@ -61,7 +61,7 @@ class MailTransaction:
         commands = (
             _command(Stage.MAIL, f"MAIL FROM:<{sender}>", *options),
             _command(Stage.RCPT, f"RCPT TO:<{recipient}>"),
-            _command(Stage.DATA, "DATA", expected=Kind.GO_ON),
+            _command(Stage.DATA, "DATA", expected=ReplyKind.GO_ON),
         )
         if self._wire.find_extension("pipelining") is not None:
             groups: Sequence[tuple[SmtpCommand, ...]] = (commands,)
@@ -114,7 +114,7 @@ class MailTransaction:
                 accepted.add(command.stage)
                 continue
             refusal = refusal or FaultError(fault_of(command.stage, reply))
-            if reply.code == _CLOSING or not (reply.is_kind(Kind.LATER) or reply.is_kind(Kind.NO)):
+            if reply.code == _CLOSING or not (reply.is_kind(ReplyKind.LATER) or reply.is_kind(ReplyKind.NO)):
                 break  # it is closing, or out of step
         else:
             if refusal is not None:
@@ -141,7 +141,7 @@ def fault_of(stage: Stage, reply: ServerReply) -> DeliveryFault:
     return DeliveryFault(stage=stage, code=reply.code, cause=clean_reply(reply.words))
 
 
-def _command(stage: Stage, *words: str, expected: Kind = Kind.YES) -> SmtpCommand:
+def _command(stage: Stage, *words: str, expected: ReplyKind = ReplyKind.YES) -> SmtpCommand:
     line = " ".join(words).encode()
     if _CONTROLS.search(line):
         raise FaultError(DeliveryFault(stage=stage, cause="a control character in an address"))

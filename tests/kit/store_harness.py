@@ -17,7 +17,7 @@ from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
 from store.jobs import Outbound
 from store.leases import Leases, NodeLeaseRequest
-from store.outbox import Ended, Outbox, Places, TakeDue, Taken
+from store.outbox import Outbox, OutboxEnd, Places, TakeDue, TakenRow
 from store.queue import Release, find_waiting, flush, hold, list_messages, release
 from store.receipts import Arrived
 from store.recovery import Recovery
@@ -192,13 +192,13 @@ class StoreHarness(StoreReaders):
         """Change rows like another process."""
         self.database.write_now(lambda tx, _: [tx.execute(sql)], None)
 
-    def notices(self, most: int = 100, channel: Channel = Channel.MAIL) -> list[Taken]:
+    def notices(self, most: int = 100, channel: Channel = Channel.MAIL) -> list[TakenRow]:
         """Take what is due of the outbox."""
         return self.database.write_now(self.outbox.take, take_due(self.now, self.owner, most, channel))
 
-    def end_notice(self, taken: Taken, event: OutboxEvent = OutboxEvent.SEND, **facts) -> None:
+    def end_notice(self, taken: TakenRow, event: OutboxEvent = OutboxEvent.SEND, **facts) -> None:
         """Record what became of a row that was taken."""
-        self.database.write_now(self.outbox.end, Ended(taken=taken, event=event, at=self.now, **facts))
+        self.database.write_now(self.outbox.end, OutboxEnd(taken=taken, event=event, at=self.now, **facts))
 
 
 def take_due(now: int, owner: str = "me", most: int = 100, channel: Channel = Channel.MAIL) -> TakeDue:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.sending.compose import MailIdentity, compose_notice
-from mta.sending.dsn import STATUS_OF_PROBLEM, Action, decide_dsn, write_dsn
+from mta.sending.dsn import STATUS_OF_PROBLEM, DsnAction, decide_dsn, write_dsn
 from mta.smtp.engine.replies import REPLY_OF_REFUSAL
 from sms.lifecycle import MessageState
 from sms.message import MailOrigin, Replacement
@@ -212,7 +212,7 @@ def test_what_a_carrier_said_is_told_as_its_kind(changes, status, diagnostic, tr
     told = part(state=changes["state"], error="042", carrier="smsc1", submitted_at=ACCEPTED_AT)
     decided = decide_dsn(NoticeKind.RESULT, job(sap_message(parts=(told,), **changes)))[0]
     assert (decided.action, decided.status, decided.diagnostic, decided.translated) == (
-        Action.FAILED,
+        DsnAction.FAILED,
         status,
         diagnostic,
         translated,
@@ -280,12 +280,12 @@ def test_the_switch_for_sap_says_delivered_where_a_carrier_accepted():
     def action(message, **changes):
         return decide_dsn(NoticeKind.RESULT, job(message, **changes))[0].action
 
-    assert action(sap_message(MessageState.SUBMITTED), acceptance_is_delivery=True) is Action.DELIVERED
-    assert action(sap_message(MessageState.SUBMITTED)) is Action.RELAYED
+    assert action(sap_message(MessageState.SUBMITTED), acceptance_is_delivery=True) is DsnAction.DELIVERED
+    assert action(sap_message(MessageState.SUBMITTED)) is DsnAction.RELAYED
     lost = sap_message(
         MessageState.UNKNOWN, reason=ProblemCode.LINK_LOST, parts=(part(state=MessageState.UNKNOWN, carrier_id=""),)
     )
-    assert action(lost, acceptance_is_delivery=True) is Action.RELAYED
+    assert action(lost, acceptance_is_delivery=True) is DsnAction.RELAYED
     assert "DSN-Gateway" not in groups(read(job(sap_message(MessageState.SUBMITTED), acceptance_is_delivery=True)))[0]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.sending.login import password_exchanges
-from mta.sending.replies import MOST_HELD, Kind, ReplyReader, ServerReply, read_extensions
+from mta.sending.replies import MOST_HELD, ReplyKind, ReplyReader, ServerReply, read_extensions
 
 
 def read(data: bytes) -> list[ServerReply]:
@@ -118,7 +118,7 @@ def test_no_octets_break_the_reader(data):
     reader = ReplyReader()
     reader.feed(data)
     while (reply := reader.take()) is not None:
-        assert reply.code == 0 or any(reply.is_kind(kind) for kind in Kind)
+        assert reply.code == 0 or any(reply.is_kind(kind) for kind in ReplyKind)
     reader.take_unfinished()
 
 

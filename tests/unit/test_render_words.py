@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mta.sending.dsn import Action
+from mta.sending.dsn import DsnAction
 from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
@@ -48,7 +48,7 @@ def test_a_text_has_the_same_fields_in_every_language(key, language):
         ("headline", MessageState),
         ("sentence", MessageState),
         ("kind", NoticeKind),
-        ("action", Action),
+        ("action", DsnAction),
     ],
 )
 def test_every_value_that_a_report_can_hold_has_words(section, names, language):
