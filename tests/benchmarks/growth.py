@@ -18,12 +18,14 @@ from gateway.admin.edit import Action, Changed, Edit, changed
 from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from sms.outcome import Done
+from store.directory_tables import CustomerRow
 from store.engine.database import Database
 from store.results import Rules
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT
 from tests.benchmarks.load import plain_mail
 from tests.benchmarks.processes import scratch
+from tests.kit.readers import read
 from tests.kit.store_harness import StoreHarness
 
 _WINDOW = 100
@@ -112,7 +114,7 @@ def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Princ
     with redirect_stdout(StringIO()):
         write_configuration(folder, "127.0.0.1:2525")
         with admin_session(folder / CONFIG_NAME) as session:
-            customer_id = session.look(lambda tx: int(tx.rows("SELECT key FROM customer")[0][0]))
+            customer_id = session.look(lambda tx: int(read(tx.rows, CustomerRow)[0].key))
 
             def add(edit: Edit) -> Changed:
                 edit.stored.add_users(

@@ -6,6 +6,7 @@ from typing import Any
 
 from store.cancels import CancelRequestRow
 from store.directory_tables import AuditRow
+from store.engine.database import Database
 from store.engine.statements import columns_of, table_of
 from store.tables import (
     InboundFragmentRow,
@@ -22,11 +23,11 @@ from store.tables import (
 Query = Callable[..., Sequence[Sequence[Any]]]
 
 
-def read(query: Query, model: type[StoredRow], *, order: str = "key", **equal: Any) -> list[Any]:
-    """Return the rows of a table whose columns have these values; `query` runs SQL with `?` for each value."""
+def read(query: Query, model: type[StoredRow], **equal: Any) -> list[Any]:
+    """Return the rows of a table whose columns have these values, by key; `query` runs SQL with `?` for each value."""
     row = namedtuple("row", columns_of(model))  # type: ignore[misc]  # noqa: PYI024 - names of the model
-    where = " AND ".join(f"{column} = ?" for column in equal) or "1 = 1"
-    sql = f"SELECT {', '.join(row._fields)} FROM {table_of(model)} WHERE {where} ORDER BY {order}"
+    where = " AND ".join(f"{column} IS NOT DISTINCT FROM ?" for column in equal) or "1 = 1"
+    sql = f"SELECT {', '.join(row._fields)} FROM {table_of(model)} WHERE {where} ORDER BY 1"
     return [row._make(values) for values in query(sql, *equal.values())]
 
 
@@ -35,9 +36,13 @@ class StoreReaders:
 
     rows: Query
 
+    def stored(self, model: type[StoredRow], **equal: Any) -> list[Any]:
+        """Return the rows of any table, for those that have no reader of their own."""
+        return read(self.rows, model, **equal)
+
     def jobs(self, **equal: Any) -> list[Any]:
         """Return jobs in the order of acceptance."""
-        return read(self.rows, JobRow, **equal)
+        return self.stored(JobRow, **equal)
 
     def job(self, public_id: str) -> Any:
         """Return one job by its public id."""
@@ -48,38 +53,48 @@ class StoreReaders:
         """Return messages in the order of acceptance, of one job by its public id, or all."""
         if job:
             equal["job_key"] = self.job(job).key
-        return read(self.rows, MessageRow, **equal)
+        return self.stored(MessageRow, **equal)
 
     def parts(self, number: str = "", **equal: Any) -> list[Any]:
         """Return parts that a carrier was offered, of the messages to one number, or all."""
         if not number:
-            return read(self.rows, PartRow, **equal)
+            return self.stored(PartRow, **equal)
         return [part for message in self.messages(number=number) for part in self.parts(message_key=message.key)]
 
     def receipts(self, **equal: Any) -> list[Any]:
         """Return receipts in the order in which they came."""
-        return read(self.rows, ReceiptRow, **equal)
+        return self.stored(ReceiptRow, **equal)
 
     def outbox_rows(self, **equal: Any) -> list[Any]:
         """Return what is or was owed to somebody, oldest first."""
-        return read(self.rows, OutboxRow, **equal)
+        return self.stored(OutboxRow, **equal)
 
     def outbox_attempts(self, **equal: Any) -> list[Any]:
         """Return the attempts to pay what is owed, oldest first."""
-        return read(self.rows, OutboxAttemptRow, **equal)
+        return self.stored(OutboxAttemptRow, **equal)
 
     def inbound_fragments(self, **equal: Any) -> list[Any]:
         """Return what phones sent."""
-        return read(self.rows, InboundFragmentRow, **equal)
+        return self.stored(InboundFragmentRow, **equal)
 
     def cancel_requests(self, **equal: Any) -> list[Any]:
         """Return requests to cancel that are not carried out."""
-        return read(self.rows, CancelRequestRow, order="message_key", **equal)
+        return self.stored(CancelRequestRow, **equal)
 
     def seen(self, **equal: Any) -> list[Any]:
         """Return the digests of submissions that are known."""
-        return read(self.rows, SeenRow, order="digest", **equal)
+        return self.stored(SeenRow, **equal)
 
     def audit(self, **equal: Any) -> list[Any]:
         """Return what administrators did, oldest first."""
-        return read(self.rows, AuditRow, **equal)
+        return self.stored(AuditRow, **equal)
+
+
+class DatabaseReaders(StoreReaders):
+    """The same for a class that has an open `database`."""
+
+    database: Database
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """Return what SQL finds."""
+        return self.database.read_now(lambda tx: tx.rows(sql, values))

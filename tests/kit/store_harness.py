@@ -25,7 +25,7 @@ from store.results import Cancel, CarrierAnswer, ResultStore, Rules
 from store.views import find_job, load_reports
 from tests.kit.clock import START
 from tests.kit.databases import EMPTY_POSTGRESQL
-from tests.kit.readers import StoreReaders
+from tests.kit.readers import DatabaseReaders
 
 BUSY = Problem(code=ProblemCode.CARRIER_BUSY, text="The carrier is busy.")
 WRONG = Problem(code=ProblemCode.NUMBER_REFUSED, text="The carrier refused the number.")
@@ -45,7 +45,7 @@ def empty(tx, items):
     return items
 
 
-class StoreHarness(StoreReaders):
+class StoreHarness(DatabaseReaders):
     """One process named `owner` with its database; several of them make a cluster."""
 
     def __init__(
@@ -184,9 +184,6 @@ class StoreHarness(StoreReaders):
             return load_reports(tx, [key])[key]
 
         return self.database.read_now(load)
-
-    def rows(self, sql: str, *values):
-        return self.database.read_now(lambda tx: tx.rows(sql, values))
 
     def execute(self, sql: str) -> None:
         """Change rows like another process."""

@@ -24,6 +24,7 @@ from store.engine.database import Database
 from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill
 from tests.kit.in_process import undo_a_command
 from tests.kit.installation import addresses, mail
+from tests.kit.readers import DatabaseReaders
 
 ANNA, ZOE, BOB = "anna@acme.example.com", "zoe@acme.example.com", "bob@acme.example.com"
 _PEOPLE = (
@@ -73,7 +74,7 @@ def _template() -> Path:
     return folder
 
 
-class HouseCore(AcceptPath):
+class HouseCore(AcceptPath, DatabaseReaders):
     """The core with the folder of its configuration, a count of its reported jobs, and the first of them as event."""
 
     def __init__(self, config: Config, database: Database) -> None:

@@ -23,13 +23,9 @@ def core(house):
     core.database.close()
 
 
-def rows(core, sql: str):
-    return core.database.read_now(lambda tx: tx.rows(sql))
-
-
 def take(core):
     """Take everything that waits for a carrier."""
-    routes = tuple(route for (route,) in rows(core, "SELECT DISTINCT route FROM message"))
+    routes = tuple({message.route for message in core.messages()})
     request = Take(carrier="alpha", routes=routes, most_parts=1000, now=time.time_ns() // 1000, owner="me")
     return core.database.write_now(core.outbound.take, request)
 
@@ -42,10 +38,10 @@ async def keep(core, judged):
 async def test_what_is_kept_is_committed_and_dispatch_is_woken(core):
     kept = await keep(core, judge(core, "acme", message_id="<1@example.com>"))
     assert isinstance(kept, Accepted)
-    assert rows(core, "SELECT public_id, customer, profile, user_address, service FROM job") == [
+    assert [(job.public_id, job.customer, job.profile, job.user_address, job.service) for job in core.jobs()] == [
         (kept.job_id, "acme", "ops", ANNA, "mail")
     ]
-    assert rows(core, "SELECT number, state FROM message") == [("447700900101", "queued")]
+    assert [(message.number, message.state) for message in core.messages()] == [("447700900101", "queued")]
     assert core.accepted == 1
 
 
@@ -63,23 +59,23 @@ async def test_mails_that_come_again_at_the_same_time_make_one_job(core):
     kept = await asyncio.gather(*(keep(core, plan) for plan in plans))
     assert len({one.job_id for one in kept}) == 1
     assert sum(not one.repeated for one in kept) == 1
-    assert rows(core, "SELECT count(*) FROM message") == [(1,)]
+    assert len(core.messages()) == 1
 
 
 async def test_one_number_in_two_spellings_is_one_message(core):
     judged = judge(core, "acme", to=("+447700900101", "07700900101", "+447700900102"))
     assert [bool(message.duplicate_of) for message in judged.plan.messages] == [False, True, False]
     await keep(core, judged)
-    assert rows(core, "SELECT number FROM message ORDER BY seq") == [("447700900101",), ("447700900102",)]
+    assert [message.number for message in core.messages()] == ["447700900101", "447700900102"]
 
 
 async def test_a_refused_recipient_of_a_kept_job_is_in_it_with_the_reason(core):
     await keep(core, judge(core, "acme", to=("+447700900101", "+4930123456")))
-    assert rows(core, "SELECT state, reason FROM message ORDER BY seq") == [
+    assert [(message.state, message.reason) for message in core.messages()] == [
         ("queued", ""),
         ("rejected", "number-cannot-receive"),
     ]
-    assert rows(core, "SELECT open_messages FROM job") == [(1,)]
+    assert [job.open_messages for job in core.jobs()] == [1]
 
 
 async def test_nothing_of_a_refused_plan_is_kept(core):
@@ -87,17 +83,17 @@ async def test_nothing_of_a_refused_plan_is_kept(core):
     answer = await keep(core, judged)
     assert isinstance(answer, Refused)
     assert answer.refusal is Refusal.NUMBER_CANNOT_RECEIVE
-    assert rows(core, "SELECT count(*) FROM job") == [(0,)]
+    assert core.jobs() == []
 
 
 async def test_a_plan_made_with_an_older_address_book_is_not_kept(core):
     judged = judge(core, "acme")
     administer(core.folder, "customer set acme sender_id=Acme")
     assert isinstance(await keep(core, judged), SnapshotChanged)
-    assert rows(core, "SELECT count(*) FROM job") == [(0,)]
+    assert core.jobs() == []
     await core.book.refresh()
     assert isinstance(await keep(core, judge(core, "acme")), Accepted)
-    assert rows(core, "SELECT sender FROM message") == [("Acme",)]
+    assert [message.sender for message in core.messages()] == ["Acme"]
 
 
 @pytest.mark.parametrize(
@@ -155,8 +151,8 @@ async def test_who_is_told_what_follows_the_settings(settings, reverse_path, rep
         administer(core.folder, f"customer set acme {settings}")
         await core.book.refresh()
     await keep(core, judge(core, "acme", reverse_path=reverse_path))
-    assert rows(core, "SELECT report FROM job") == [(report,)]
-    assert rows(core, "SELECT kind, recipient FROM outbox") == notices
+    assert [job.report for job in core.jobs()] == [report]
+    assert [(notice.kind, notice.recipient) for notice in core.outbox_rows()] == notices
 
 
 @pytest.mark.parametrize(
@@ -167,8 +163,7 @@ async def test_a_dsn_on_success_needs_the_networks_receipt(report_format, notify
     administer(core.folder, f"customer set acme report_format={report_format}")
     await core.book.refresh()
     await keep(core, judge(core, "acme", sender=BOB, notify=notify))
-    assert rows(core, "SELECT receipt_wanted FROM message") == [(wanted,)]
-    assert rows(core, "SELECT notify FROM message") == [(notify,)]
+    assert [(message.receipt_wanted, message.notify) for message in core.messages()] == [(wanted, notify)]
 
 
 def test_a_number_that_was_judged_before_is_judged_anew_under_new_constraints(core):

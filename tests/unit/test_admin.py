@@ -14,7 +14,9 @@ from gateway.admin.constraints import ConstraintLimits
 from gateway.admin.edit import Action, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.settings import CustomerScope, ListScope, ProfileScope, SystemScope, UserScope
+from store.directory_tables import SettingRow
 from tests.kit.admin_harness import AdminHarness, UseCase
+from tests.kit.readers import read
 
 
 @pytest.fixture
@@ -584,4 +586,4 @@ def test_removing_a_user_removes_its_login_and_settings(office: AdminHarness) ->
     directory, _ = office.load()
     assert directory.user("anna@example.com") is None
     assert directory.credential("anna") is None
-    assert office.database.read_now(lambda tx: tx.rows("SELECT COUNT(*) FROM setting")) == [(0,)]
+    assert office.look(lambda tx: read(tx.rows, SettingRow)) == []

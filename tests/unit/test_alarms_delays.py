@@ -74,13 +74,8 @@ def world(database):
 
 
 def delayed(world) -> list[str]:
-    rows = world.database.read_now(
-        lambda tx: tx.rows(
-            "SELECT j.reference FROM outbox n JOIN job j ON j.key = n.job_key WHERE n.kind = ? ORDER BY n.key",
-            (NoticeKind.DELAYED.value,),
-        )
-    )
-    return [reference for (reference,) in rows]
+    references = {job.key: job.reference for job in world.jobs()}
+    return [references[row.job_key] for row in world.outbox_rows(kind=NoticeKind.DELAYED.value)]
 
 
 def delays_of(world, clock, hours: int = 4) -> tuple[Delays, list[int]]:
@@ -175,7 +170,7 @@ def test_the_networks_own_word_for_what_it_reported_is_known(world):
         world.now += 1
         if taken.number.digits.endswith("101"):
             world.receipt(reference, ReceiptState.DELETED, word="PURGED")
-    keys = world.database.read_now(lambda tx: [key for (key,) in tx.rows("SELECT key FROM job")])
+    keys = [job.key for job in world.jobs()]
     (report,) = world.database.read_now(lambda tx: load_reports(tx, keys)).values()
     assert [(m.state, m.reason, m.parts[0].word) for m in report.messages] == [
         (MessageState.UNDELIVERED, "deleted", "PURGED"),

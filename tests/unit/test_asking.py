@@ -94,7 +94,7 @@ def before_the_end(world, by: timedelta) -> None:
 
 
 def states(world: StoreHarness) -> list[str]:
-    return [state for (state,) in world.rows("SELECT state FROM message ORDER BY key")]
+    return [message.state for message in world.messages()]
 
 
 async def looks(asking: Asking, times: int = 1) -> None:
@@ -119,12 +119,12 @@ async def test_a_part_is_asked_about_a_minute_before_its_end_and_the_answer_coun
         {
             "event": "query_answered",
             "carrier": "alpha",
-            "message": house.rows("SELECT public_id FROM message")[0][0],
+            "message": house.messages()[0].public_id,
             "said": "delivered",
             "log_level": "info",
         }
     ]
-    assert house.rows("SELECT state, carrier_id FROM receipt") == [("delivered", carrier_id)]
+    assert [(receipt.state, receipt.carrier_id) for receipt in house.receipts()] == [("delivered", carrier_id)]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ async def test_an_answer_that_is_no_end_changes_nothing_and_is_not_asked_for_aga
     house.track.start()
     await until(lambda: states(house) == ["unknown"])
     await house.track.stop()
-    assert house.rows("SELECT reason FROM message") == [("no-receipt",)]
+    assert [message.reason for message in house.messages()] == ["no-receipt"]
     await looks(asking)
     assert len(house.carrier.asked) == 1
 

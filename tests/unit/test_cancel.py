@@ -41,9 +41,11 @@ class AskedCarrier:
 
     async def cancel(self, carrier_id: str, number: MobileNumber, sender: SenderId | None) -> Outcome:
         assert (carrier_id, number.digits, sender) == ("c1", NUMBER, None)
-        ((due_at,),) = self.world.rows("SELECT due_at FROM cancel_request")
+        (request,) = self.world.cancel_requests()
         if self.asked:
-            self.waits.append(to_instant(due_at) - (self.clock.instant - HOUR))  # put off at the look before this one
+            self.waits.append(
+                to_instant(request.due_at) - (self.clock.instant - HOUR)
+            )  # put off at the look before this one
         self.asked += 1
         return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
 
@@ -60,8 +62,8 @@ def world(database_url):
 
 async def ask_back(world: StoreHarness, *outcomes: Outcome) -> tuple[AskedCarrier, list[str]]:
     """Leave a request to cancel the message, and return the carrier that answers so and the log's events, when it is gone."""
-    ((key,),) = world.rows("SELECT key FROM message")
-    assert cancel_now(world.database, world.progress, (key,), world.now).asked == 1
+    (message,) = world.messages()
+    assert cancel_now(world.database, world.progress, (message.key,), world.now).asked == 1
     clock = HastyClock()
     carrier = AskedCarrier(world, clock, *outcomes)
     cancelling = Cancelling(
@@ -74,7 +76,7 @@ async def ask_back(world: StoreHarness, *outcomes: Outcome) -> tuple[AskedCarrie
     with capture_logs() as log:
         cancelling.start()
         try:
-            await until(lambda: world.rows("SELECT count(*) FROM cancel_request") == [(0,)])
+            await until(lambda: world.cancel_requests() == [])
         finally:
             await cancelling.stop()
     return carrier, [entry["event"] for entry in log]
@@ -87,18 +89,18 @@ async def test_a_carrier_that_is_always_busy_is_asked_ever_more_rarely_ten_times
     assert carrier.waits[0] < timedelta(seconds=10)
     assert carrier.waits[-1] >= timedelta(minutes=30)
     assert events == ["cancel_asked"] * 10 + ["cancel_given_up"]
-    assert world.rows("SELECT state FROM message") == [("submitted",)]
+    assert [message.state for message in world.messages()] == ["submitted"]
 
 
 async def test_a_carrier_that_was_busy_and_then_agrees_ends_the_message(world):
     carrier, events = await ask_back(world, Retry(problem=BUSY), Done())
     assert carrier.asked == 2
     assert "cancel_given_up" not in events
-    assert world.rows("SELECT state FROM message") == [("cancelled",)]
+    assert [message.state for message in world.messages()] == ["cancelled"]
 
 
 @pytest.mark.parametrize("outcome", [Failed(problem=WRONG), Unknown(problem=LOST)], ids=["refused", "unanswered"])
 async def test_a_carrier_that_refuses_or_never_answers_is_asked_once(world, outcome):
     carrier, _ = await ask_back(world, outcome)
     assert carrier.asked == 1
-    assert world.rows("SELECT state FROM message") == [("submitted",)]
+    assert [message.state for message in world.messages()] == ["submitted"]

@@ -26,7 +26,7 @@ def world(database_url):
 
 def waits(world, now: int) -> dict[str, int]:
     """Return in how many seconds each number is due."""
-    return {number: (due - now) // SECOND for number, due in world.rows("SELECT number, due_at FROM message")}
+    return {message.number: (message.due_at - now) // SECOND for message in world.messages()}
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -42,7 +42,7 @@ async def test_what_was_queued_before_the_clock_was_put_back_is_due_as_if_it_had
     world.add("447700900102")
     world.add("447700900103", due_at=world.now + HOUR, expires_at=world.now + 4 * DAY)  # its sender chose the time
     world.add("447700900104", mail=None)
-    world.hold(world.rows("SELECT public_id FROM message WHERE number = '447700900104'")[0][0])
+    world.hold(world.messages(number="447700900104")[0].public_id)
     clock.move(timedelta(days=-1))
     now = to_stored(clock.now())
     if restarted:

@@ -14,13 +14,25 @@ from sms.settings import FIELDS, UNSET, SettingProblem, format_setting, parse_se
 from store import directory_changes
 from store.directory import LOG_REACH, load_directory, read_version, refresh
 from store.directory_changes import CellToStore, DirectoryChanges, read_audit, read_cells
+from store.directory_tables import (
+    AddressRangeRow,
+    ConstraintRow,
+    CredentialRow,
+    CustomerDomainRow,
+    CustomerRow,
+    DirectoryChangeRow,
+    ProfileRow,
+    SettingRow,
+    UserRow,
+)
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys
+from tests.kit.readers import DatabaseReaders
 
 Step = Callable[[DirectoryChanges], object]
 
 
-class World:
+class World(DatabaseReaders):
     """A database, and a reader that follows it only by refreshing."""
 
     def __init__(self, url: str) -> None:
@@ -44,9 +56,6 @@ class World:
     def follow(self) -> tuple[Directory, Layers]:
         self.followed = self.database.read_now(lambda tx: refresh(tx, *self.followed))
         return self.followed
-
-    def rows(self, sql: str) -> list[tuple]:
-        return self.database.read_now(lambda tx: tx.rows(sql))
 
 
 @pytest.fixture
@@ -214,7 +223,7 @@ def test_where_the_log_does_not_reach_everything_is_loaded(
             return [None]
 
         world.database.write_now(many, None)
-        assert world.rows("SELECT COUNT(*) FROM directory_change")[0][0] == LOG_REACH + 1
+        assert len(world.stored(DirectoryChangeRow)) == LOG_REACH + 1
     assert same(world.follow(), world.load())
 
 
@@ -242,16 +251,16 @@ def test_removing_a_customer_removes_what_is_its_own_and_nothing_else(world: Wor
         )
     world.change(lambda c: c.remove_customer(keys[0]))
     remaining = {
-        "customer": 1,
-        "customer_domain": 1,
-        "profile": 1,
-        "mail_user": 1,
-        "credential": 1,
-        "address_range": 1,
-        "setting": 3,
-        "constraint_set": 1,
+        CustomerRow: 1,
+        CustomerDomainRow: 1,
+        ProfileRow: 1,
+        UserRow: 1,
+        CredentialRow: 1,
+        AddressRangeRow: 1,
+        SettingRow: 3,
+        ConstraintRow: 1,
     }
-    assert {name: world.rows(f"SELECT COUNT(*) FROM {name}")[0][0] for name in remaining} == remaining
+    assert {table: len(world.stored(table)) for table in remaining} == remaining
     assert world.load()[0].user("u@b.example.com") is not None
 
 

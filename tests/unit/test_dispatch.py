@@ -58,7 +58,7 @@ async def run(world):
 
 
 def states(world) -> list[str]:
-    return [state for (state,) in world.rows("SELECT state FROM message ORDER BY key")]
+    return [message.state for message in world.messages()]
 
 
 async def test_no_more_parts_go_out_than_the_window_has_free(world, run):
@@ -196,12 +196,10 @@ async def test_what_this_process_took_and_nothing_holds_is_sent_and_what_is_held
     dispatch = run(carrier)
     given = await carrier.has(4)
     await dispatch.give_back()
-    assert sorted(part.part_key for part in given) == [
-        key for (key,) in world.rows("SELECT key FROM part ORDER BY key")
-    ]
+    assert sorted(part.part_key for part in given) == [part.key for part in world.parts()]
     assert states(world) == ["submitting"] * 2
     dispatch.answered("alpha", lost.part_key, Failed(problem=WRONG))
-    await until(lambda: "failed" in [state for (state,) in world.rows("SELECT state FROM part")])
+    await until(lambda: "failed" in [part.state for part in world.parts()])
     await dispatch.give_back()
     assert states(world) == ["submitting"] * 2
     assert len(carrier.given) == 4

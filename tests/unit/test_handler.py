@@ -76,10 +76,10 @@ async def test_a_mail_is_answered_with_its_job_after_the_commit(core):
     reply = await converse(handler(core), await session(core))
     found = re.fullmatch(r"250 2\.0\.0 (J\.\S+) kept", reply)
     assert found
-    assert core.database.read_now(lambda tx: tx.rows("SELECT public_id, envid, ret, helo FROM job")) == [
+    assert [(job.public_id, job.envid, job.ret, job.helo) for job in core.jobs()] == [
         (found[1], "e1", "HDRS", "client.example.com")
     ]
-    assert core.database.read_now(lambda tx: tx.rows("SELECT notify FROM message")) == [("FAILURE",)]
+    assert [message.notify for message in core.messages()] == ["FAILURE"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_a_bounce_is_taken_and_leaves_a_trace_that_is_committed_before_the
     reply = await converse(handler(core), await session(core), raw, sender="<>")
     found = re.fullmatch(r"250 2\.0\.0 (D\.[0-9]+) taken, not sent: bounce by From: MAILER-DAEMON, .*", reply)
     assert found
-    assert core.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM job")) == [(0,)]
+    assert core.jobs() == []
     for name in (found[1], "<b1@example.org>"):
         trace = core.database.read_now(partial(find_dropped, name=name))
         assert trace is not None
@@ -147,7 +147,7 @@ async def test_what_cannot_be_traced_is_not_taken(core):
 async def test_an_alert_with_a_null_sender_is_sent_and_nobody_is_told(core):
     raw = mail("Disk full", sender=ANNA).replace(b"Subject:", b"List-Id: <alerts.example.com>\r\nSubject:", 1)
     assert (await converse(handler(core), await session(core), raw, sender="<>")).endswith(" kept")
-    assert core.database.read_now(lambda tx: tx.rows("SELECT report, reverse_path FROM job")) == [("never", "")]
+    assert [(job.report, job.reverse_path) for job in core.jobs()] == [("never", "")]
 
 
 async def test_a_mail_that_goes_round_is_refused_as_such(core):
@@ -184,7 +184,7 @@ async def test_a_change_of_the_address_book_between_rcpt_and_data_is_followed(co
     administer(core.folder, "customer set acme sender_id=Acme")
     assert (await converse(door, who)).startswith("250")
     assert asked == [1]
-    assert core.database.read_now(lambda tx: tx.rows("SELECT sender FROM message")) == [("Acme",)]
+    assert [message.sender for message in core.messages()] == ["Acme"]
 
 
 @pytest.mark.parametrize(

@@ -234,9 +234,9 @@ async def test_start_blackouts_and_reference_of_the_subject_are_kept(core):
     assert (schedule.due_at, schedule.expires_at) == (end, end + timedelta(hours=2))
     told = report(core, await keep(core, judged))
     assert (told.reference, told.settings.cost_centre) == ("PO-7", "4711")
-    (row,) = core.database.read_now(lambda tx: tx.rows("SELECT due_at, blackouts FROM message"))
-    assert row[0] == int(end.timestamp() * 1_000_000)
-    assert len(json.loads(row[1])) == 1
+    (message,) = core.messages()
+    assert message.due_at == int(end.timestamp() * 1_000_000)
+    assert len(json.loads(message.blackouts)) == 1
 
 
 def test_a_start_more_than_a_year_ahead_is_refused(core):

@@ -37,6 +37,7 @@ from sms.lifecycle import MessageState
 from sms.outcome import Done
 from sms.report import NoticeKind
 from sms.settings import ReportFormat
+from store.mail_rules_tables import MailGraphicRow
 from templates.confined import ConfinedTemplates
 from templates.forms import Form, form_of
 from templates.graphics import LARGEST_GRAPHIC, Graphic, GraphicRefused, read_graphic
@@ -44,6 +45,7 @@ from templates.render import Renderer, standard_template
 from templates.samples import sample_reports_of
 from tests.kit.admin_harness import AdminHarness
 from tests.kit.clock import Clock
+from tests.kit.readers import read
 from tests.kit.status_samples import NOW, message, notice, report
 
 pytestmark = pytest.mark.usefixtures("patient")
@@ -257,7 +259,7 @@ async def test_a_template_goes_with_its_profile_and_its_customer(office):
     assert await find(office, Form.RESULT, "standard") is None
     office.do(remove_customer, "demo")
     assert await find(office, Form.DELAYED) is None
-    assert office.database.read_now(lambda tx: tx.rows("SELECT name FROM mail_graphic")) == []
+    assert office.look(lambda tx: read(tx.rows, MailGraphicRow)) == []
 
 
 def test_templates_are_listed_shown_and_audited(office):
@@ -272,8 +274,8 @@ def test_templates_are_listed_shown_and_audited(office):
     assert (caught.value.code, caught.value.facts) == (FaultCode.NO_OWN_TEMPLATE, facts | {"form": "result"})
     office.do(reset_template, owner, Form.DELAYED)
     assert office.refuse(reset_template, owner, Form.DELAYED) == (FaultCode.NO_TEMPLATE_TO_RESET, facts)
-    actions = office.database.read_now(lambda tx: tx.rows("SELECT action, target FROM audit ORDER BY key DESC LIMIT 2"))
-    assert [tuple(row) for row in actions] == [("template.reset", "demo/standard"), ("template.set", "demo/standard")]
+    actions = [(done["action"], done["target"]) for done in office.audit(2)]
+    assert actions == [("template.reset", "demo/standard"), ("template.set", "demo/standard")]
 
 
 def test_nobody_else_has_templates(office):

@@ -1,5 +1,6 @@
 """The outbox: what each answer comes to, how many at a time and for whom, and that none is forgotten or sent twice."""
 
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 
@@ -66,7 +67,7 @@ def settled(world: StoreHarness, count: int = 1) -> None:
 
 
 def notices(world: StoreHarness):
-    return world.rows("SELECT state, attempts, reason FROM outbox ORDER BY key")
+    return [(notice.state, notice.attempts, notice.reason) for notice in world.outbox_rows()]
 
 
 async def test_a_notice_holds_the_whole_report_and_is_sent_once(world, run):
@@ -110,7 +111,7 @@ async def test_what_a_process_says_whose_notice_another_one_took_meanwhile_chang
     world.execute("UPDATE outbox SET owner = 'other', attempts = 2")  # it was queued again and taken
     box.answer = lambda _: MailAttempt(outcome=Retry(problem=DEFERRED))
     box.gate.set()
-    await until(lambda: world.rows("SELECT outcome FROM outbox_attempt") == [("queued",)])
+    await until(lambda: [attempt.outcome for attempt in world.outbox_attempts()] == ["queued"])
     assert notices(world) == [("sending", 2, "")]
 
 
@@ -145,7 +146,7 @@ async def test_a_mail_that_its_server_never_confirms_is_sent_three_times_and_giv
         notify.kick()
     await until(lambda: gone == [(4, "tls-policy")])
     assert notices(world) == [("failed", 4, "tls-policy")]
-    outcomes = [outcome for (outcome,) in world.rows("SELECT outcome FROM outbox_attempt ORDER BY key")]
+    outcomes = [attempt.outcome for attempt in world.outbox_attempts()]
     assert outcomes == ["unanswered", "queued", "unanswered", "unanswered"]
 
 
@@ -225,7 +226,7 @@ async def test_destinations_that_hang_never_delay_another_one(world, run):
     alert(world, "one@well.example")
     assert await loop.step()
     await until(lambda: box.at_once == 5)
-    assert world.rows("SELECT state FROM outbox WHERE destination = 'well.example'") == [("sending",)]
+    assert [notice.state for notice in world.outbox_rows(destination="well.example")] == ["sending"]
 
 
 async def test_behind_a_backlog_of_one_destination_every_other_one_is_found(world, run):
@@ -237,8 +238,8 @@ async def test_behind_a_backlog_of_one_destination_every_other_one_is_found(worl
     box.gate.clear()
     assert await loop.step()
     await until(lambda: box.at_once == 5)
-    under_way = world.rows("SELECT destination, count(*) FROM outbox WHERE state = 'sending' GROUP BY 1 ORDER BY 1")
-    assert under_way == [("a.example", 1), ("b.example", 1), ("c.example", 1), ("hangs.example", 2)]
+    under_way = Counter(notice.destination for notice in world.outbox_rows(state="sending"))
+    assert under_way == {"a.example": 1, "b.example": 1, "c.example": 1, "hangs.example": 2}
     assert not await loop.step()
 
 
@@ -251,7 +252,7 @@ async def test_where_nobody_was_called_there_was_no_attempt_and_the_time_ends_al
         clock.move(timedelta(seconds=40))
         loop.kick()
     await until(lambda: notices(world) == [("queued", 0, "mail-deferred")])
-    assert world.rows("SELECT count(*) FROM outbox_attempt") == [(0,)]
+    assert world.outbox_attempts() == []
     clock.move(timedelta(minutes=10))
     loop.kick()
     await until(lambda: notices(world)[0][0] == "failed")

@@ -59,10 +59,6 @@ def world(database):
     return StoreHarness("", Rules(), database=database, owner="one")
 
 
-def rows(world, columns: str = "state") -> list[tuple]:
-    return [tuple(row) for row in world.rows(f"SELECT {columns} FROM outbox ORDER BY key")]
-
-
 def new(raw: bytes = RAW, **changes) -> NewRow:
     about = {
         "sender": "bob@example.org",
@@ -111,7 +107,7 @@ def test_what_was_forwarded_loses_its_content_and_after_thirty_days_its_row(worl
     assert content(world, name) is None
     assert world.database.write_now(world.outbox.forget, NOW + 30 * DAY) == 0
     assert world.database.write_now(world.outbox.forget, NOW + 30 * DAY + 1) == 1
-    assert rows(world) == world.rows("SELECT key FROM outbox_attempt") == []
+    assert world.outbox_rows() == world.outbox_attempts() == []
 
 
 def test_of_those_given_up_only_the_newest_keep_their_content(world, monkeypatch):
@@ -210,7 +206,7 @@ async def test_without_a_mailbox_nothing_is_taken(world):
     postmaster = postmaster_of(world, "")
     assert refusal_of(postmaster.refuse("203.0.113.9")) is Refusal.ADDRESS_UNKNOWN
     assert refusal_of(postmaster.admit("203.0.113.9")) is Refusal.ADDRESS_UNKNOWN
-    assert rows(world) == []
+    assert world.outbox_rows() == []
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,12 @@ async def talk(client, *lines: str) -> list[str]:
 
 
 def kept(core) -> list[tuple]:
-    rows = core.database.read_now(lambda tx: tx.rows("SELECT about, content FROM outbox ORDER BY key"))
     return [
-        (*(json.loads(about)[name] for name in ("sender", "recipients", "client", "helo")), unpack(bytes(content)))
-        for about, content in rows
+        (
+            *(json.loads(row.about)[name] for name in ("sender", "recipients", "client", "helo")),
+            unpack(bytes(row.content)),
+        )
+        for row in core.outbox_rows()
     ]
 
 

@@ -57,7 +57,7 @@ async def send(one, content=ALARM):
 
 
 def jobs(core):
-    return [row[0] for row in core.database.read_now(lambda tx: tx.rows("SELECT public_id FROM job ORDER BY key"))]
+    return [job.public_id for job in core.jobs()]
 
 
 async def test_who_heard_the_answer_and_says_the_same_again_means_it(core):

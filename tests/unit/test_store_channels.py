@@ -16,6 +16,7 @@ from sms.settings import StatusChannel, StatusReport
 from store.delays import DelayCursor, DelayStore, TellLate
 from store.engine.keys import Keys, to_instant
 from store.outbox_views import list_notices
+from store.push_keys import PushKeyRow
 from store.results import Rules
 from store.views import find_job, load_trace
 from tests.kit.clock import START
@@ -44,8 +45,7 @@ def end(world) -> None:
 
 
 def notices(world):
-    rows = world.database.read_now(lambda tx: tx.rows("SELECT kind, channel, recipient, state FROM outbox"))
-    return sorted(tuple(row) for row in rows)
+    return sorted((row.kind, row.channel, row.recipient, row.state) for row in world.outbox_rows())
 
 
 def take(world, channel: Channel):
@@ -118,8 +118,8 @@ def test_a_mail_is_kept_until_the_last_of_its_notices_has_ended(world):
     bodies = []
     for notice in taken:
         world.end_notice(notice)
-        ((body,),) = world.database.read_now(lambda tx: tx.rows("SELECT body FROM job"))
-        bodies.append(None if body is None else bytes(body))
+        (stored,) = world.jobs()
+        bodies.append(None if stored.body is None else bytes(stored.body))
     assert bodies == [b"The whole mail", None]
 
 
@@ -152,7 +152,7 @@ async def test_a_customer_has_one_key_at_a_time_and_takes_it_along(world):
     assert await keys.key_of("Other") is None
     administration.change_now(lambda edit: remove_customer(edit, "Acme", with_users=True))
     assert await keys.key_of("Acme") is None
-    assert world.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM push_key")) == [(0,)]
+    assert world.stored(PushKeyRow) == []
 
 
 def test_a_url_that_is_refused_makes_no_key(world):
@@ -160,4 +160,4 @@ def test_a_url_that_is_refused_makes_no_key(world):
     administration.change_now(lambda edit: add_customer(edit, "Acme"))
     with pytest.raises(AdminFault):
         administration.change_now(*reversed(set_push("Acme", "http://app.example.com/", b"x")))
-    assert world.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM push_key")) == [(0,)]
+    assert world.stored(PushKeyRow) == []

@@ -142,7 +142,7 @@ class TestCluster:
         assert second.database.write_now(second.outbox.recover, second.owner) == 1
         assert [again.attempt for again in second.notices()] == [2]
         first.end_notice(notice, OutboxEvent.FAIL)
-        assert second.rows("SELECT state FROM outbox") == [("sending",)]
+        assert [notice.state for notice in second.outbox_rows()] == ["sending"]
 
     def test_two_nodes_share_a_queue_and_nothing_is_taken_twice(self, cluster):
         first, second = cluster

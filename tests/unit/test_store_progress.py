@@ -199,7 +199,7 @@ def test_what_a_carrier_repeats_without_end_is_written_down_a_few_times_only(wor
     ]
     world.database.write_now(lambda tx, _: [world.progress.report(tx, arrived)], None)
     world.receipt("r1", ReceiptState.DELIVERED)
-    kept = Counter(state for (state,) in world.rows("SELECT state FROM receipt WHERE part_key IS NOT NULL"))
+    kept = Counter(receipt.state for receipt in world.receipts() if receipt.part_key is not None)
     assert (kept["enroute"], kept["delivered"], kept["accepted"]) == (3, 3, 94)
     assert only_message(world, job).state is MessageState.DELIVERED
 
@@ -212,7 +212,7 @@ def test_news_that_moves_a_part_is_written_down_however_many_others_are(world):
         world.receipt("r1", ReceiptState.ENROUTE, error=f"{n}")
     world.receipt("r1", ReceiptState.UNDELIVERABLE)
     world.receipt("r1", ReceiptState.DELIVERED)
-    kept = Counter(state for (state,) in world.rows("SELECT state FROM receipt"))
+    kept = Counter(receipt.state for receipt in world.receipts())
     assert (kept["enroute"], kept["undeliverable"], kept["delivered"]) == (100, 1, 1)
     assert only_message(world, job).state is MessageState.DELIVERED
 
@@ -233,10 +233,10 @@ def test_a_part_keeps_the_label_of_the_carrier_that_was_last_offered_it(world):
 def snapshot(world):
     """Return all that decides: everything of jobs, messages and notices, and of parts what is no name."""
     return [
-        world.rows("SELECT key, open_messages, settled_at, corrected FROM job ORDER BY key"),
-        world.rows("SELECT key, state, reason, problem, ended, from_network, due_at FROM message ORDER BY key"),
-        world.rows("SELECT key, state, error, reported_at FROM part ORDER BY key"),
-        world.rows("SELECT key, kind FROM outbox ORDER BY key"),
+        [(job.key, job.open_messages, job.settled_at, job.corrected) for job in world.jobs()],
+        [(m.key, m.state, m.reason, m.problem, m.ended, m.from_network, m.due_at) for m in world.messages()],
+        [(part.key, part.state, part.error, part.reported_at) for part in world.parts()],
+        [(notice.key, notice.kind) for notice in world.outbox_rows()],
     ]
 
 
@@ -272,8 +272,7 @@ def test_no_news_on_the_way_changes_a_state_or_settles_anything(world, news):
         world.now += SECOND
     assert snapshot(world) == before
     arrived = Counter((names[name], state.value) for name, _, state in news)
-    rows = world.rows("SELECT carrier_id, state, count(*) FROM receipt WHERE received_at >= ? GROUP BY 1, 2", begin)
-    kept = {(carrier_id, state): count for carrier_id, state, count in rows}
+    kept = Counter((receipt.carrier_id, receipt.state) for receipt in world.receipts() if receipt.received_at >= begin)
     assert kept == {news: count if news[0] in STRANGE else min(count, 3) for news, count in arrived.items()}
 
 
@@ -281,9 +280,9 @@ def test_news_on_the_way_that_came_before_the_answer_belong_to_its_part_afterwar
     job = world.add(NUMBER, receipt_wanted=True)
     (part,) = world.take()
     world.receipt("r1", ReceiptState.ENROUTE)
-    assert world.rows("SELECT part_key FROM receipt") == [(None,)]
+    assert [receipt.part_key for receipt in world.receipts()] == [None]
     world.settle((part.part_key, Done(reference="r1")))
-    assert world.rows("SELECT part_key FROM receipt") == [(part.part_key,)]
+    assert [receipt.part_key for receipt in world.receipts()] == [part.part_key]
     assert only_message(world, job).state is MessageState.SUBMITTED
     assert world.notices() == []
 

@@ -3,6 +3,7 @@
 import pytest
 
 from store.results import Rules
+from store.tables import ConcatenationRow
 from tests.kit.store_harness import StoreHarness
 
 NUMBER, OTHER = "447700900101", "447700900102"
@@ -49,4 +50,4 @@ def test_a_counter_is_kept_for_a_day_and_forgotten_after_two(world):
 
 def test_a_text_of_one_part_counts_nothing(world):
     world.add(NUMBER)
-    assert world.database.read_now(lambda tx: tx.rows("SELECT count(*) FROM concatenation")) == [(0,)]
+    assert world.stored(ConcatenationRow) == []

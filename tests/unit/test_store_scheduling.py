@@ -30,7 +30,7 @@ def night(begin: timedelta, end: timedelta) -> tuple[Blackout, ...]:
 
 
 def dues(world: StoreHarness) -> list:
-    return [to_instant(due) - START for (due,) in world.rows("SELECT due_at FROM message ORDER BY key")]
+    return [to_instant(message.due_at) - START for message in world.messages()]
 
 
 def test_what_is_due_in_its_blackout_is_put_off_to_its_end_and_lets_others_pass(world):
@@ -135,7 +135,7 @@ def test_the_same_text_to_the_same_number_within_ten_minutes_is_refused_and_name
     world.now += 599 * SECOND
     again = twin(world, "447700900101", accepted_at=world.now)
     assert (again.duplicate, again.public_id) == (True, first.public_id)
-    assert world.rows("SELECT count(*) FROM job") == [(1,)]
+    assert len(world.jobs()) == 1
     other = twin(world, "447700900101", key=b"other", accepted_at=world.now)
     assert not other.duplicate
     world.now += 2 * SECOND

@@ -134,35 +134,33 @@ class Walk:
             action(self.jobs[a % len(self.jobs)])
 
     def check(self) -> None:
-        rows = self.world.rows(
-            "SELECT j.key, j.open_messages, j.settled_at, j.report,"
-            " (SELECT COUNT(*) FROM message m WHERE m.job_key = j.key AND NOT m.ended),"
-            " (SELECT COUNT(*) FROM outbox n WHERE n.job_key = j.key AND n.kind = 'result'),"
-            " (SELECT COUNT(*) FROM outbox n WHERE n.job_key = j.key AND n.kind = 'correction') FROM job j"
-        )
-        for _, left, settled_at, report, not_counted, results, corrections in rows:
-            assert left == not_counted
-            assert (settled_at is not None) == (left == 0)
-            if report == StatusReport.ALWAYS:
+        messages = self.world.messages()
+        id_missing = {message.key for message in messages if message.id_missing}
+        not_counted = Counter(message.job_key for message in messages if not message.ended)
+        told = Counter((notice.job_key, notice.kind) for notice in self.world.outbox_rows())
+        for job in self.world.jobs():
+            left = job.open_messages
+            results, corrections = told[job.key, "result"], told[job.key, "correction"]
+            assert left == not_counted[job.key]
+            assert (job.settled_at is not None) == (left == 0)
+            if job.report == StatusReport.ALWAYS:
                 assert results == (left == 0)
             assert results <= 1
             assert corrections <= (left == 0)
-        for key, text in self.world.rows("SELECT key, state FROM part"):
-            assert MessageState(text) in reachable(self.before.get(key, MessageState.QUEUED))
-            self.before[key] = MessageState(text)
-        for key, text, wanted, ended in self.world.rows("SELECT key, state, receipt_wanted, ended FROM message"):
-            assert is_final(MessageState(text), receipt_expected=bool(wanted)) == bool(ended)
+        for part in self.world.parts():
+            assert MessageState(part.state) in reachable(self.before.get(part.key, MessageState.QUEUED))
+            self.before[part.key] = MessageState(part.state)
+            owes_its_id = part.state in {"submitted", "unknown"} or (part.state == "queued" and part.resends > 0)
+            if owes_its_id and not part.carrier_id:
+                assert part.message_key in id_missing  # the index leaves out only messages whose ids are all there
+        for message in messages:
+            key, state = message.key, MessageState(message.state)
+            assert is_final(state, receipt_expected=bool(message.receipt_wanted)) == bool(message.ended)
             if key in self.ended:
-                assert ended
-                assert MessageState(text) in reachable(self.ended[key])
-            if ended:
-                self.ended[key] = MessageState(text)
-        # What the index of missing ids leaves out has them all.
-        unnamed = (
-            "SELECT 1 FROM message m JOIN part p ON p.message_key = m.key WHERE NOT m.id_missing AND p.carrier_id = ''"
-            " AND (p.state IN ('submitted', 'unknown') OR (p.state = 'queued' AND p.resends > 0))"
-        )
-        assert self.world.rows(unnamed) == []
+                assert message.ended
+                assert state in reachable(self.ended[key])
+            if message.ended:
+                self.ended[key] = state
         for key, times in self.submitted.items():
             assert times <= 1 + self.allowed[key]
             assert self.perhaps_taken[key] <= 1 + RESENDS
@@ -173,8 +171,8 @@ class Walk:
         for _ in range(4):  # the validity, then the grace of receipts, then what was looked at a minute before
             self.world.sweep(timedelta(hours=1))
         self.check()
-        assert self.world.rows("SELECT public_id FROM job WHERE settled_at IS NULL") == []
-        assert self.world.rows("SELECT key FROM message WHERE NOT ended") == []
+        assert self.world.jobs(settled_at=None) == []
+        assert self.world.messages(ended=False) == []
 
 
 STEPS = (

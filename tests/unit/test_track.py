@@ -58,7 +58,8 @@ def submitted(world: StoreHarness, parts: int = 1) -> list[str]:
 
 
 def state(world: StoreHarness):
-    return world.rows("SELECT state, reason FROM message")[0]
+    message = world.messages()[0]
+    return message.state, message.reason
 
 
 def receipt(carrier_id: str, what: ReceiptState = ReceiptState.DELIVERED) -> Receipt:
@@ -78,15 +79,15 @@ async def test_receipts_of_parts_that_arrive_together_settle_the_job_once(world,
         await track.reported([receipt(one) for one in ids])
     assert [entry["event"] for entry in log] == ["job_settled"]
     assert state(world) == ("delivered", "")
-    assert world.rows("SELECT count(*) FROM outbox") == [(1,)]
+    assert len(world.outbox_rows()) == 1
 
 
 async def test_a_receipt_that_comes_twice_tells_nobody_twice(world, track):
     submitted(world)
     for _ in range(3):
         await track.reported([receipt("c1")])
-    assert world.rows("SELECT count(*) FROM outbox") == [(1,)]
-    assert world.rows("SELECT count(*) FROM receipt") == [(3,)]
+    assert len(world.outbox_rows()) == 1
+    assert len(world.receipts()) == 3
 
 
 async def test_a_receipt_that_fits_nothing_is_kept(world, track):
@@ -94,7 +95,7 @@ async def test_a_receipt_that_fits_nothing_is_kept(world, track):
     await track.reported([receipt("somebody else's")])
     assert state(world) == ("submitted", "")
     assert world.told == []
-    assert world.rows("SELECT carrier_id FROM receipt WHERE part_key IS NULL") == [("somebody else's",)]
+    assert [orphan.carrier_id for orphan in world.receipts(part_key=None)] == ["somebody else's"]
 
 
 async def test_a_receipt_that_could_not_be_committed_is_not_acknowledged(world, track, monkeypatch):
@@ -113,8 +114,8 @@ async def test_what_no_carrier_took_in_time_expires_and_is_told(world, track):
         track.start()
         await until(lambda: state(world) == ("expired", "validity-ended"))
         await until(lambda: world.told == [1])
-    (job,) = world.rows("SELECT public_id FROM job")[0]
-    assert log == [{"event": "job_settled", "job": job, "by": "silence", "log_level": "info"}]
+    (job,) = world.jobs()
+    assert log == [{"event": "job_settled", "job": job.public_id, "by": "silence", "log_level": "info"}]
 
 
 async def test_all_digests_whose_time_has_ended_are_forgotten_however_many_there_are(world, track):
@@ -127,9 +128,9 @@ async def test_all_digests_whose_time_has_ended_are_forgotten_however_many_there
     world.database.write_now(remember, None)
     world.clock.instant = to_instant(world.now - 1)
     track.start()
-    await until(lambda: world.rows("SELECT count(*) FROM seen") == [(12_000,)])
+    await until(lambda: len(world.seen()) == 12_000)
     await track.stop()
-    assert world.rows("SELECT DISTINCT until FROM seen") == [(world.now,)]
+    assert {digest.until for digest in world.seen()} == {world.now}
 
 
 async def test_a_receipt_that_never_comes_ends_as_unknown_after_the_grace(world, track):
@@ -226,7 +227,7 @@ async def test_a_receipt_is_used_whose_ids_the_dialect_explains_only_after_their
     explaining.start()
     await until(lambda: state(world) == ("delivered", ""))
     await explaining.stop()
-    assert world.rows("SELECT count(*) FROM receipt WHERE part_key IS NULL") == [(0,)]
+    assert world.receipts(part_key=None) == []
     assert world.told == [1]
 
 
@@ -240,6 +241,6 @@ async def test_a_receipt_whose_part_is_doubtful_is_given_to_none(answers, world,
     explaining = track_of(world, HEX_THEN_DECIMAL)
     world.clock.move(timedelta(seconds=5))
     explaining.start()
-    await until(lambda: world.rows("SELECT count(*) FROM seen") == [(0,)])
+    await until(lambda: world.seen() == [])
     await explaining.stop()
-    assert {row[0] for row in world.rows("SELECT state FROM message")} == {"submitted"}
+    assert {message.state for message in world.messages()} == {"submitted"}
