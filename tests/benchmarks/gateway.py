@@ -29,7 +29,7 @@ class Gateway:
         self.process = process
 
     def count(self, query: str) -> int:
-        """Return one number from the database (SQLite only), beside the gateway."""
+        """Return one number from the database (SQLite only); counted there, since the gateway is measured meanwhile."""
         with sqlite3.connect(f"file:{self.folder / 'mail2sms.db'}?mode=ro", uri=True, timeout=10) as connection:
             return int(connection.execute(query).fetchone()[0])
 

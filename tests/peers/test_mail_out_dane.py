@@ -56,6 +56,7 @@ def zone_text(port: int, tlsa: tuple[str, ...], extra: str = "") -> str:
 @dataclass(frozen=True)
 class Zones:
     resolver: DnsResolver
+    resolver_port: int
     mail_port: int
     good: Identity
     other: Identity
@@ -142,7 +143,15 @@ def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zones]:
         wait_for(folder, knot_port, unbound_port)
         resolver = DnsResolver(["127.0.0.1"], port=unbound_port, validating=True, deadline_seconds=60)
         assert resolver.trusted
-        yield Zones(resolver=resolver, mail_port=mail_port, good=good, other=other, chained=chained, misnamed=misnamed)
+        yield Zones(
+            resolver=resolver,
+            resolver_port=unbound_port,
+            mail_port=mail_port,
+            good=good,
+            other=other,
+            chained=chained,
+            misnamed=misnamed,
+        )
     finally:
         for process in started:
             process.terminate()
@@ -225,7 +234,7 @@ async def test_case_31_records_that_are_not_usable_still_forbid_clear_text(zone,
 
 
 async def test_case_31_a_resolver_that_was_not_named_as_validating_proves_nothing(zones, tmp_path):
-    untrusted = DnsResolver(["127.0.0.1"], port=zones.resolver._dns.port, validating=False)
+    untrusted = DnsResolver(["127.0.0.1"], port=zones.resolver_port, validating=False)
     answer = await untrusted.mx("good.example")
     assert (answer.lookup, answer.authentic) == (Lookup.FOUND, False)
     async with Peer(server_context(zones.other, tmp_path), port=zones.mail_port) as peer:
