@@ -13,7 +13,8 @@ from argon2 import PasswordHasher
 from addressbook.people import Credential, CredentialKind
 from addressbook.senders import Principal
 from gateway.auth.authenticator import Authenticator, hash_password
-from gateway.auth.guesses import GuessLimits
+from gateway.auth.guesses import Guesses, GuessLimits, Standing
+from gateway.limits import client_network
 from mta.identify import login_hook
 from mta.smtp.server.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
@@ -304,15 +305,33 @@ async def test_no_more_proofs_wait_than_allowed(setup):
     assert await made.prove() == DEMO
 
 
-async def test_what_is_kept_of_clients_and_passwords_is_bounded(setup):
-    made = setup(GuessLimits(tallies=6, remembered=2))
+async def test_only_so_many_right_passwords_are_remembered_the_newest(setup):
+    made = setup(GuessLimits(remembered=2))
     for number in range(9):
-        assert await made.prove(password="guess", client=f"192.0.2.{number}") == FAILED
         made.people[str(number)] = credential(login=str(number))
-        await made.prove(str(number), client=f"198.51.100.{number}")
-    assert len(made.authenticator._guesses._tallies) == 6
-    assert len(made.authenticator._guesses._proven) == 6
-    assert len(made.authenticator._remembered) == 2
+        await made.prove(str(number))
+    proofs = len(made.hasher.asked)
+    for login, new_proofs in (("8", 0), ("7", 0), ("6", 1)):
+        await made.prove(login)
+        assert len(made.hasher.asked) == proofs + new_proofs
+
+
+# Each person has three tallies: the login from its client, the client, the login.
+@pytest.mark.parametrize(("tallies", "last_but_one"), [(6, Standing.FULL), (5, Standing.FREE)])
+def test_only_so_many_logins_and_clients_are_watched_the_newest(tallies, last_but_one):
+    guesses = Guesses(GuessLimits(tallies=tallies, failures=1))
+    for number in range(9):
+        guesses.attempt(f"login{number}", f"192.0.2.{number}").wrong(b"guess", 0.0)
+    assert guesses.attempt("login7", "192.0.2.7").standing(0.0) is last_but_one
+
+
+def test_only_so_many_logins_are_known_as_proven_the_newest():
+    guesses = Guesses(GuessLimits(tallies=6))
+    people = [(f"login{number}", f"192.0.2.{number}") for number in range(9)]
+    for login, client in people:
+        guesses.attempt(login, client).right()
+    known = [guesses.was_proven(f"{client_network(client)} {login}") for login, client in people]
+    assert known == [False] * 3 + [True] * 6
 
 
 async def test_nothing_kept_holds_a_password(setup):
