@@ -46,7 +46,7 @@ async def test_a_part_whose_receipt_never_came_is_asked_about_once(site, script,
     assert site.carrier.queries == {}
     end_soon(site, 5)
     await site.until_all_told()
-    assert site.rows("SELECT state, reason FROM message") == [ends]
+    assert [(message.state, message.reason) for message in site.messages()] == [ends]
     assert list(site.carrier.queries.values()) == [1]
     (line,) = [line for line in site.log if "event=query_answered" in line]
     assert said in line

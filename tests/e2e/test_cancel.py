@@ -22,12 +22,10 @@ async def test_a_message_that_no_carrier_was_offered_is_cancelled_at_once_and_it
     await site.open(Script(throttle_until=10**9))
     await site.start()
     job = await send(site, "+447700900101", "+447700900102")
-    await site.until(
-        lambda: site.rows("SELECT count(*) FROM message WHERE state = 'queued' AND attempts > 0") == [(2,)]
-    )
+    await site.until(lambda: [message.attempts > 0 for message in site.messages(state="queued")].count(True) == 2)
     assert "2 messages cancelled" in await site.command("cancel", job)
     status = await site.box.wait_for_mail(120)
-    assert {state for (state,) in site.rows("SELECT state FROM message")} == {"cancelled"}
+    assert set(site.states()) == {"cancelled"}
     assert "cancelled" in status.message.get_body(("plain",)).get_content().lower()
     assert site.carrier.record.taken == []
 
@@ -36,11 +34,11 @@ async def test_a_carrier_that_offers_it_is_asked_to_hold_a_message_back(site):
     await site.open(Script(receipt_delay=60), cancels=True)
     await site.start()
     job = await send(site, "+447700900101")
-    await site.until(lambda: site.rows("SELECT state FROM message") == [("submitted",)])
+    await site.until(lambda: site.states() == {"submitted": 1})
     assert "with a carrier" in await site.command("cancel", job)
-    await site.until(lambda: site.rows("SELECT state FROM message") == [("cancelled",)])
+    await site.until(lambda: site.states() == {"cancelled": 1})
     await site.box.wait_for_mail(120)
-    assert site.rows("SELECT count(*) FROM cancel_request") == [(0,)]
+    assert site.cancel_requests() == []
     await site.until(lambda: any(f"event=job_settled job={job} by=carrier-cancel" in line for line in site.log))
 
 
@@ -48,10 +46,10 @@ async def test_a_text_that_its_carrier_took_whole_is_asked_back_once(site):
     await site.open(Script(receipt_delay=60), cancels=True, dialect={"long_messages": "whole"})
     await site.start()
     job = await site.send("x" * 300, to=("+447700900101",))
-    await site.until(lambda: site.rows("SELECT state FROM message") == [("submitted",)])
+    await site.until(lambda: site.states() == {"submitted": 1})
     assert "with a carrier" in await site.command("cancel", job)
-    await site.until(lambda: site.rows("SELECT state FROM message") == [("cancelled",)])
-    assert site.rows("SELECT state, count(*) FROM part GROUP BY state") == [("cancelled", 2)]
+    await site.until(lambda: site.states() == {"cancelled": 1})
+    assert [part.state for part in site.parts()] == ["cancelled"] * 2
     assert len(site.carrier.record.taken) == 1
     assert not any("event=cancel_asked" in line and "outcome=failed" in line for line in site.log)
 
@@ -60,10 +58,10 @@ async def test_a_carrier_that_does_not_offer_it_is_not_asked_and_the_message_goe
     await site.open(Script(receipt_delay=2.5))
     await site.start()
     job = await send(site, "+447700900101")
-    await site.until(lambda: site.rows("SELECT state FROM message") == [("submitted",)])
+    await site.until(lambda: site.states() == {"submitted": 1})
     await site.command("cancel", job)
     await site.until_all_told()
-    assert site.rows("SELECT state FROM message") == [("delivered",)]
+    assert site.states() == {"delivered": 1}
 
 
 async def test_a_message_that_is_scheduled_for_later_is_cancelled_and_never_offered(site):
@@ -72,7 +70,7 @@ async def test_a_message_that_is_scheduled_for_later_is_cancelled_and_never_offe
     await site.start()
     start = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
     job = await site.send("Not yet", to=("+447700900101",), subject=f"[JOBPERIOD:{start}] Later")
-    assert site.rows("SELECT state FROM message") == [("queued",)]
+    assert site.states() == {"queued": 1}
     assert "cancelled" in await site.command("cancel", job)
     assert "cancelled" in (await site.told()).lower()
     await site.until_all_told()

@@ -99,9 +99,12 @@ async def test_one_report_names_every_fate_of_a_job(site):
 async def test_a_throttled_message_waits_and_goes_out_once(site):
     before = len(site.box.mails)
     job = await site.send("Later", to=[f"+{THROTTLED}"])
-    query = "SELECT state, reason, attempts FROM message WHERE number = ?"
+
+    def waits() -> list[tuple[str, str, int]]:
+        return [(message.state, message.reason, message.attempts) for message in site.messages(number=THROTTLED)]
+
     for attempt in (1, 2):
-        await site.until(lambda now=attempt: site.rows(query, THROTTLED) == [("queued", "throttled", now)])
+        await site.until(lambda now=attempt: waits() == [("queued", "throttled", now)])
         await site.command("queue", "flush")
     await site.told(before + 1)
     assert site.state(job) == {THROTTLED: "delivered"}
@@ -125,11 +128,8 @@ async def test_a_receipt_settles_what_was_unknown_and_one_correction_is_told(sit
 async def test_a_refused_part_stops_the_rest_and_what_was_accepted_is_named_as_billed(site):
     states, read = await result_of(site, REFUSED_SECOND_PART, text="x" * 400)
     assert states == {REFUSED_SECOND_PART: "failed"}
-    parts = site.rows(
-        "SELECT p.idx, p.carrier_id <> '' FROM part p JOIN message m ON m.key = p.message_key WHERE m.number = ? ORDER BY 1",
-        REFUSED_SECOND_PART,
-    )
-    assert parts == [(1, 1), (2, 0), (3, 0)]
+    parts = sorted((part.idx, part.carrier_id != "") for part in site.parts(REFUSED_SECOND_PART))
+    assert parts == [(1, True), (2, False), (3, False)]
     taken = [
         taken.submitted.place.index
         for taken in site.carrier.record.taken

@@ -192,8 +192,7 @@ async def test_the_cost_centre_is_on_the_report_and_in_the_trace(site):
     before = len(site.box.mails)
     await submitted(site)
     assert "4711 Logistics" in await site.told(before + 1)
-    (frozen,) = site.rows("SELECT settings FROM job ORDER BY key DESC LIMIT 1")[0]
-    assert "4711 Logistics" in frozen
+    assert "4711 Logistics" in site.jobs()[-1].settings
 
 
 async def test_a_national_number_is_of_the_default_country(site):
@@ -238,8 +237,8 @@ async def test_a_services_settings_are_for_its_mails_alone(site):
         await site.until(lambda count=before: len(site.carrier.record.taken) == count + 1)
         body = site.carrier.record.taken[-1].submitted.body
         seen[name] = (body.source_addr, body.priority_flag)
-    assert seen == {"sap": ("SAPSHOP", 1), "mail": ("AdminHarness", 0)}
-    await site.until(lambda: site.rows("SELECT count(*) FROM job WHERE service = 'sap'") == [(1,)])
+    assert seen == {"sap": ("SAPSHOP", 1), "mail": ("Office", 0)}
+    await site.until(lambda: len(site.jobs(service="sap")) == 1)
 
 
 # What a carrier brings
@@ -274,10 +273,7 @@ async def test_a_receipt_for_one_part_is_not_the_end_of_an_sms_of_two(site):
     for taken, state in ((second, "submitted"), (first, "delivered")):
         assert await site.carrier.deliver_raw(*receipt_for(taken)) == Status.ROK
         await site.until(
-            lambda: (
-                site.rows("SELECT count(*) FROM receipt r JOIN part p ON p.key = r.part_key WHERE r.part_key > 0")[0][0]
-                >= 1
-            )
+            lambda: not {part.key for part in site.parts()}.isdisjoint(r.part_key for r in site.receipts())
         )
         assert site.state(job) == {number: state}
 
@@ -299,7 +295,7 @@ async def test_a_receipt_for_an_unknown_id_is_kept_acknowledged_and_settles_nobo
     number = "447700900303"
     job, (taken,) = await silently(site, "Whose is it", number)
     assert await site.carrier.deliver_raw(*receipt_for(taken, receipt_id="nobody-has-this")) == Status.ROK
-    assert site.rows("SELECT part_key, state FROM receipt WHERE carrier_id = 'nobody-has-this'") == [
+    assert [(came.part_key, came.state) for came in site.receipts(carrier_id="nobody-has-this")] == [
         (None, "delivered")
     ]
     assert site.state(job) == {number: "submitted"}
@@ -341,9 +337,9 @@ async def test_an_alert_notification_is_logged_and_the_link_goes_on(site):
 async def test_an_inbound_sms_is_kept_before_it_is_acknowledged(site):
     encoded = encode_text("Yes please", coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=1)
     await site.carrier.deliver("447700900777", "12345", encoded)
-    kept = site.rows("SELECT source, destination, body FROM inbound_fragment")
-    assert ("447700900777", "12345", "Yes please") in [tuple(word.lstrip("+") for word in row) for row in kept]
+    kept = [(one.source.lstrip("+"), one.destination.lstrip("+"), one.body) for one in site.inbound_fragments()]
+    assert ("447700900777", "12345", "Yes please") in kept
     assert await site.carrier.deliver_raw(DeliverSm(source_addr="447700900778", short_message=b"raw")) == Status.ROK
-    ((count,),) = site.rows("SELECT count(*) FROM inbound_fragment")
+    count = len(site.inbound_fragments())
     assert f"{count} parts of inbound SMS kept; nothing reads them yet." in await site.command("queue", "list")
     assert f"warning: inbound SMS are kept and nothing reads them yet: {count} so far" in await site.command("check")

@@ -36,8 +36,10 @@ async def carrier_of(site: Installation, name: str, number: str, dialect: dict[s
 
 def recorded(site: Installation, number: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return text and replacements (old, new) of every message to a number."""
-    found = site.rows("SELECT body, replaced FROM message WHERE number = ? ORDER BY key", number)
-    return [(body, [(old, new) for _, old, new in json.loads(replaced or "[]")]) for body, replaced in found]
+    return [
+        (message.body, [(old, new) for _, old, new in json.loads(message.replaced or "[]")])
+        for message in site.messages(number=number)
+    ]
 
 
 async def test_each_recipient_gets_what_its_carrier_can_say_and_is_told(site):
@@ -83,12 +85,8 @@ async def test_a_carrier_that_splits_texts_itself_gets_each_in_one_submit(site):
             payload = taken.pdu.octets(Tag.MESSAGE_PAYLOAD)
             assert (taken.text, taken.udh, taken.body.data_coding) == (text.strip(), b"", data_coding)
             assert (taken.body.esm_class & 0x40, payload is None) == (0, parts == 1)
-            told = site.rows(
-                "SELECT p.state, count(*) FROM part p JOIN message m ON m.key = p.message_key"
-                " JOIN job j ON j.key = m.job_key WHERE j.public_id = ? GROUP BY 1",
-                job,
-            )
-            assert [tuple(row) for row in told] == [("delivered", parts)]
+            (message,) = site.messages(job)
+            assert [part.state for part in site.parts(message_key=message.key)] == ["delivered"] * parts
         assert len(carrier.record.taken) == len(texts)
     finally:
         await carrier.stop()
@@ -122,8 +120,7 @@ async def test_a_queued_text_is_never_changed_where_its_carrier_turns_out_to_lac
             ("Nur 5 €", 8)
         ]
         await site.until_all_told()
-        assert site.rows("SELECT reason, cut, replaced FROM message WHERE state = 'failed'") == [
-            ("content-refused", "", "")
-        ]
+        (failed,) = site.messages(state="failed")
+        assert (failed.reason, failed.cut, failed.replaced) == ("content-refused", "", "")
     finally:
         await latin.stop()

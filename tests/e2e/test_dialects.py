@@ -116,13 +116,9 @@ async def world(tmp_path_factory, module_database):
         await carrier.stop()
 
 
-def part_states(site: Installation, number: str) -> list[tuple[str, int]]:
-    """Return the states that the parts for a number have, and how many have each."""
-    found = site.rows(
-        "SELECT p.state, count(*) FROM part p JOIN message m ON m.key = p.message_key WHERE m.number = ? GROUP BY 1",
-        number,
-    )
-    return [(state, count) for state, count in found]
+def part_states(site: Installation, number: str) -> list[str]:
+    """Return the state of each part for a number."""
+    return [part.state for part in site.parts(number)]
 
 
 async def ends_delivered(site: Installation, text: str, number: str, **fields) -> None:
@@ -141,8 +137,8 @@ async def test_a_long_text_in_ucs2_ends_delivered_in_each_dialect(name, world):
     assert "".join(part.text for part in parts) == LONG.strip()
     assert {part.number.lstrip("+") for part in parts} == {number}
     assert {part.body.data_coding for part in parts} == {8}
-    assert [state for state, _ in part_states(site, number)] == ["delivered"]
-    assert site.rows("SELECT count(*) FROM inbound_fragment WHERE carrier = ?", name) == [(0,)]
+    assert set(part_states(site, number)) == {"delivered"}
+    assert site.inbound_fragments(carrier=name) == []
 
 
 @pytest.mark.parametrize("name", list(TABLE))
@@ -156,7 +152,7 @@ async def test_a_long_text_in_ucs2_that_reaches_nobody_ends_undelivered_in_each_
     indexes = [1] if name == "whole" else [1, 2, 3, 4]
     assert [(part.place.index, part.body.data_coding) for part in parts] == [(index, 8) for index in indexes]
     assert isinstance(parts[0].body, DataSm) == name.startswith("data-sm")
-    await site.until(lambda: part_states(site, number) == [("undelivered", 4)])
+    await site.until(lambda: part_states(site, number) == ["undelivered"] * 4)
 
 
 @pytest.mark.parametrize("name", list(TABLE))
@@ -234,9 +230,8 @@ async def test_a_status_of_the_vendors_own_means_what_the_operators_file_says(wo
     site, carriers = world
     job = await site.send("Blocked", to=(f"+{VENDOR}",))
     await site.until(lambda: site.state(job) == {VENDOR: "failed"})
-    assert site.rows("SELECT reason, problem FROM message WHERE number = ?", VENDOR) == [
-        ("number-refused", "The carrier has blocked this number.")
-    ]
+    (message,) = site.messages(number=VENDOR)
+    assert (message.reason, message.problem) == ("number-refused", "The carrier has blocked this number.")
     assert carriers["vendor"].statuses[0x0401] == 1
 
 

@@ -38,12 +38,12 @@ async def test_after_kills_every_acknowledged_mail_is_one_job_that_ended_and_not
     await site.start()
     await asyncio.to_thread(_send_until_cut, site, waiting[:20], acknowledged, threading.Event())
     await site.until_all_told()
-    jobs = Counter(name for (name,) in site.rows("SELECT mail_id FROM job"))
+    jobs = Counter(job.mail_id for job in site.jobs())
     assert {f"<{n}@example.com>" for n in acknowledged} <= set(jobs)
     assert max(jobs.values()) == 1
     taken = Counter(one.submitted.text for one in site.carrier.record.taken)
     assert max(taken.values()) == 1
-    states = Counter(state for (state,) in site.rows("SELECT state FROM message"))
+    states = site.states()
     assert set(states) <= {"delivered", "unknown"}
     assert states["delivered"] >= kills
     ids: dict[str, set[str]] = {}

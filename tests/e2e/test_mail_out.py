@@ -51,13 +51,14 @@ def to(peer: Peer, address: str) -> list:
     return [mail for mail in told(peer) if mail["To"] == address]
 
 
+def notices(site: Installation) -> list:
+    """Return what is or was owed to the senders of jobs."""
+    return [row for row in site.outbox_rows() if row.job_key is not None]
+
+
 def attempts(site: Installation) -> list[tuple[str, str]]:
-    return list(
-        site.rows(
-            "SELECT a.outcome, a.policy FROM outbox_attempt a JOIN outbox o ON o.key = a.outbox_key"
-            " WHERE o.job_key IS NOT NULL ORDER BY a.key"
-        )
-    )
+    of_jobs = {notice.key for notice in notices(site)}
+    return [(tried.outcome, tried.policy) for tried in site.outbox_attempts() if tried.outbox_key in of_jobs]
 
 
 async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_lowered(house):
@@ -77,9 +78,9 @@ async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_l
         )
         assert to(peer, "anna@example.com") == []
         assert not any("anna@example.com" in line for line in peer.in_clear)
-        ((reason, problem),) = site.rows("SELECT reason, problem FROM outbox WHERE job_key IS NOT NULL")
-        assert reason == "tls-policy"
-        assert "policy encrypt (customer demo)" in problem
+        (notice,) = notices(site)
+        assert notice.reason == "tls-policy"
+        assert "policy encrypt (customer demo)" in notice.problem
         listed = await site.command("tls", "list", "--customer", "demo")
         assert ["-", "example.com", "demo", "encrypt", "yes", "customer", "demo", "0", "0", "1"] in [
             line.split() for line in listed.splitlines()
@@ -88,8 +89,8 @@ async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_l
         assert "--lower does it all the same" in refused
         await site.command("tls", "enforce", "*", "may", "--customer", "demo", "--lower")
         await site.until(lambda: bool(to(peer, "anna@example.com")))
-        actions = site.rows("SELECT action FROM audit WHERE action LIKE 'tls.%' ORDER BY key")
-        assert actions == [("tls.enforce",), ("tls.lower",)]
+        actions = [done.action for done in site.audit() if done.action.startswith("tls.")]
+        assert actions == ["tls.enforce", "tls.lower"]
 
 
 async def test_rules_damaged_behind_the_gateways_back_make_all_mail_wait_and_tell_the_log(house):
@@ -103,7 +104,7 @@ async def test_rules_damaged_behind_the_gateways_back_make_all_mail_wait_and_tel
             )
         await site.until(lambda: any("mail_rules_unreadable" in line for line in site.log))
         await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT reason FROM outbox WHERE job_key IS NOT NULL") == [("tls-policy",)])
+        await site.until(lambda: [notice.reason for notice in notices(site)] == ["tls-policy"])
         assert peer.mails == []
         await site.command("tls", "accept")
         await site.until(lambda: bool(to(peer, "anna@example.com")))
@@ -114,10 +115,10 @@ async def test_a_mail_that_is_given_up_is_recorded_as_5_7_and_told_to_the_admini
         await site.command("tls", "enforce", "example.com", "secure")
         await site.start()
         await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM outbox WHERE job_key IS NOT NULL") == [("failed",)])
-        ((reason, problem),) = site.rows("SELECT reason, problem FROM outbox WHERE job_key IS NOT NULL")
-        assert reason == "tls-policy"
-        assert "5.7.4 the server does not offer STARTTLS" in problem
+        await site.until(lambda: [notice.state for notice in notices(site)] == ["failed"])
+        (notice,) = notices(site)
+        assert notice.reason == "tls-policy"
+        assert "5.7.4 the server does not offer STARTTLS" in notice.problem
         await site.until(lambda: len(to(peer, "admin@example.net")) >= 2)
         subjects = {mail["Subject"] for mail in to(peer, "admin@example.net")}
         assert "A status mail to example.com was given up" in subjects
@@ -153,11 +154,11 @@ async def test_whatever_a_server_says_after_the_dot_with_a_first_digit_2_a_statu
         peer.last, peer.stays = last, stays
         await site.start()
         await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM outbox WHERE job_key IS NOT NULL") == [("sent",)])
+        await site.until(lambda: [notice.state for notice in notices(site)] == ["sent"])
         await site.stop()
         await site.start()
         await site.send("Pump 8 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM outbox WHERE job_key IS NOT NULL") == [("sent",)] * 2)
+        await site.until(lambda: [notice.state for notice in notices(site)] == ["sent"] * 2)
         assert len(peer.mails) == 2
         assert [outcome for outcome, _ in attempts(site)] == ["sent"] * 2
 
@@ -166,8 +167,8 @@ async def test_mail_that_is_never_confirmed_comes_three_times_and_then_its_end_i
     async with Ending() as peer, house(peer) as site:
         await site.start()
         job = await site.send("Pump 7 has stopped")
-        await site.until(lambda: site.rows("SELECT state FROM outbox WHERE job_key IS NOT NULL") == [("failed",)])
-        await site.until(lambda: site.rows("SELECT state FROM outbox WHERE kind = 'alert'") == [("failed",)])
+        await site.until(lambda: [notice.state for notice in notices(site)] == ["failed"])
+        await site.until(lambda: [row.state for row in site.outbox_rows(kind="alert")] == ["failed"])
         assert [outcome for outcome, _ in attempts(site)].count("unanswered") == 3
         assert len(to(peer, "anna@example.com")) == len(to(peer, "admin@example.net")) == 3
         assert len({mail["Message-ID"] for mail in told(peer)}) == 2
@@ -183,14 +184,12 @@ async def test_the_sender_of_an_sms_that_takes_long_is_told_once(house):
         await site.until(lambda: bool(peer.mails))
         (mail,) = to(peer, "anna@example.com")
         assert "has not reached its end yet" in mail.get_body(("plain",)).get_content()
-        await site.until(
-            lambda: site.rows("SELECT kind, state FROM outbox WHERE job_key IS NOT NULL") == [("delayed", "sent")]
-        )
+        await site.until(lambda: [(notice.kind, notice.state) for notice in notices(site)] == [("delayed", "sent")])
         await site.stop()
         await site.start()
         await site.send("Another")
         await site.until(lambda: len(peer.mails) == 2)
-        assert site.rows("SELECT kind, count(*) FROM outbox GROUP BY kind") == [("delayed", 2)]
+        assert [row.kind for row in site.outbox_rows()] == ["delayed"] * 2
 
 
 async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees(house, tmp_path):
@@ -212,8 +211,8 @@ async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees
         (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
         assert picture.get_content() == png.read_bytes()
         with opened(site.file) as (_, database, _keys):
-            key = database.read_now(lambda tx: tx.rows("SELECT key FROM customer"))[0][0]
-            ref = TemplateRef(customer_key=key, profile_key=0, form="result")
+            (customer,) = site.customers()
+            ref = TemplateRef(customer_key=customer.key, profile_key=0, form="result")
             broken = PAGE.format("{{ m.no_such_word }}")
 
             def spoil(tx, items):

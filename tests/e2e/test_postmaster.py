@@ -79,12 +79,12 @@ async def test_a_mail_of_a_stranger_reaches_the_operators_mailbox_attached_and_s
             received = " ".join(inner["Received"].split())
             assert received.startswith("from mx.example.org ([127.0.0.1]) by gateway.example.net with ESMTP; ")
             assert MAIL in raw
-            await site.until(lambda: site.rows("SELECT state FROM outbox WHERE kind = 'postmaster'") == [("sent",)])
+            await site.until(lambda: [row.state for row in site.outbox_rows(kind="postmaster")] == ["sent"])
             listed = await site.command("queue", "postmaster")
             assert f"{name}  " in listed
             assert "from 127.0.0.1 (mx.example.org)" in listed
             assert "forwarded  1 attempt  250" in listed
-            assert site.rows("SELECT count(*) FROM job") == [(0,)]
+            assert site.jobs() == []
         finally:
             await site.close()
 
@@ -98,12 +98,12 @@ async def test_a_mail_that_was_answered_with_250_survives_a_kill_and_arrives_onc
         replies = await asyncio.to_thread(say, site, "Postmaster", sender="")
         name = replies[-1][1].decode().split()[1]
         await site.kill()
-        ((state,),) = site.rows("SELECT state FROM outbox WHERE kind = 'postmaster'")
-        assert state in {"queued", "sending"}
+        (row,) = site.outbox_rows(kind="postmaster")
+        assert row.state in {"queued", "sending"}
         assert (await site.command("queue", "postmaster", name)).endswith("Please stop.\n")
         async with Peer(port=port) as peer:
             await site.start()
-            await site.until(lambda: site.rows("SELECT state FROM outbox WHERE kind = 'postmaster'") == [("sent",)])
+            await site.until(lambda: [row.state for row in site.outbox_rows(kind="postmaster")] == ["sent"])
             await site.stop()
             await site.start()
             await asyncio.to_thread(say, site, "postmaster", raw=MAIL.replace(b"Your mail", b"Another"))

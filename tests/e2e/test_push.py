@@ -37,7 +37,7 @@ async def told(site, application):
 
 
 def notices(site):
-    return sorted(site.rows("SELECT kind, channel, state FROM outbox"))
+    return sorted((row.kind, row.channel, row.state) for row in site.outbox_rows())
 
 
 async def test_a_result_is_pushed_signed_with_the_key_that_the_command_showed(site, application, told):
@@ -148,9 +148,8 @@ async def test_an_application_that_hangs_delays_no_mail(site, application, told)
     await told(status_channel="both")
     for number in range(60):  # more than there are pushes at a time
         await site.send(f"Number {number}")
-    told = "SELECT count(*) FROM outbox WHERE state = 'sent' AND channel = ?"
-    await site.until(lambda: site.rows(told, "mail") == [(60,)])
-    assert site.rows(told, "push") == [(0,)]
+    await site.until(lambda: len(site.outbox_rows(state="sent", channel="mail")) == 60)
+    assert site.outbox_rows(state="sent", channel="push") == []
 
 
 async def test_a_url_inside_our_own_network_is_not_called_unless_the_operator_says_so(site, application):
@@ -182,7 +181,7 @@ async def test_a_url_that_is_not_safe_is_refused_and_no_key_is_made(site, url):
     said = await site.command("customer", "push", "demo", url, code=1)
     assert "push_url" in said
     assert "whsec_" not in said
-    assert site.rows("SELECT count(*) FROM push_key") == [(0,)]
+    assert site.push_keys() == []
 
 
 async def test_the_key_is_shown_once_and_goes_with_its_customer(site):
@@ -191,7 +190,7 @@ async def test_the_key_is_shown_once_and_goes_with_its_customer(site):
     for words in (("customer", "show", "demo"), ("user", "explain", SENDER)):
         assert secret.removeprefix("whsec_") not in await site.command(*words, code=0 if words[0] == "customer" else 1)
     await site.command("customer", "remove", "--with-users", "demo")
-    assert site.rows("SELECT count(*) FROM push_key") == [(0,)]
+    assert site.push_keys() == []
 
 
 async def test_sending_with_a_body_kept_for_a_dsn_forgets_it_only_when_both_channels_have_told(site, application, told):
@@ -208,7 +207,7 @@ async def test_sending_with_a_body_kept_for_a_dsn_forgets_it_only_when_both_chan
     await application.has(1)
     await site.box.wait_for_mails(1, 120)
     await site.until(lambda: notices(site) == [("result", "mail", "sent"), ("result", "push", "queued")])
-    assert site.rows("SELECT body IS NULL FROM job") == [(0,)]
+    assert [job.body is None for job in site.jobs()] == [False]
     await site.command("queue", "flush")
     await site.until_all_told()
-    assert site.rows("SELECT body IS NULL FROM job") == [(1,)]
+    assert [job.body is None for job in site.jobs()] == [True]

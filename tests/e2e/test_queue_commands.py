@@ -34,7 +34,7 @@ async def busy(tmp_path, gateway_database):
 
 
 async def deferred(site: Installation, job: str) -> None:
-    await site.until(lambda: site.rows("SELECT reason FROM message WHERE state = 'queued'") == [("carrier-busy",)])
+    await site.until(lambda: [message.reason for message in site.messages(state="queued")] == ["carrier-busy"])
     assert site.state(job) == {"447700900123": "queued"}
 
 
@@ -88,7 +88,7 @@ async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_b
     start = datetime.now(UTC) + timedelta(days=4)
     scheduled = await busy.send("Scheduled", subject=f"[JOBPERIOD:{start.isoformat()}]")
     failed = await busy.send("Failed before its night", to=("+447700900124",))
-    await busy.until(lambda: busy.rows("SELECT m.attempts FROM message m WHERE m.number = '447700900124'")[0][0] > 0)
+    await busy.until(lambda: busy.messages(failed)[0].attempts > 0)
     now = datetime.now(UTC)
     night = f"[BLACKOUTPERIODS:{now.isoformat()}/{(now + timedelta(hours=8)).isoformat()}]"
     quiet = await busy.send("Quiet", to=("+447700900125",), subject=night)
@@ -107,7 +107,7 @@ async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_b
         await busy.until(lambda other=other: busy.state(other) == {"447700900126": "delivered"})
     assert {taken.submitted.text for taken in busy.carrier.record.taken} == {"At once"}
     late = to_stored(now + timedelta(hours=7))
-    await busy.until(lambda: busy.rows("SELECT count(*) FROM message WHERE due_at > ?", late) == [(3,)])
+    await busy.until(lambda: [message.due_at > late for message in busy.messages()].count(True) == 3)
     listed = await busy.command("queue", "list")
     assert f"  scheduled {start:%Y-%m-%d %H:%M:%S}  +447700…23" in listed
     assert f"  scheduled {now + timedelta(hours=8):%Y-%m-%d %H:%M:%S}  +447700…25" in listed
@@ -178,7 +178,7 @@ async def test_what_the_network_says_on_the_way_is_shown_until_it_says_how_it_en
     await site.open(Script(treat=lambda _: on_the_way), dialect={"registered_delivery": 17})
     await site.start()
     job = await site.send("Pump 7 has stopped")
-    await site.until(lambda: site.rows("SELECT state FROM receipt WHERE part_key IS NOT NULL") == [("enroute",)])
+    await site.until(lambda: [came.state for came in site.receipts() if came.part_key is not None] == ["enroute"])
     shown = await site.command("queue", "show", job)
     assert re.search(r"^  part 1/1: submitted at alpha, id \S+$", shown, re.MULTILINE)
     assert re.search(r"^    network: under way, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, error 027$", shown, re.MULTILINE)

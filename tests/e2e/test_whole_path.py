@@ -49,8 +49,8 @@ async def test_one_mail_to_several_numbers_is_one_job_with_one_report_and_names_
     text = status.message.get_body(("plain",)).get_content()
     assert "+447700900101" in text
     assert "+447700900102" in text
-    assert site.rows("SELECT count(*) FROM job") == [(1,)]
-    assert sorted(state for (state,) in site.rows("SELECT state FROM message")) == ["delivered", "undelivered"]
+    assert len(site.jobs()) == 1
+    assert site.states() == {"delivered": 1, "undelivered": 1}
 
 
 async def test_two_spellings_of_one_number_are_one_sms(site):
@@ -84,7 +84,7 @@ async def test_a_mail_sent_again_is_answered_with_the_first_job_and_goes_out_onc
     assert first == second
     await site.box.wait_for_mail(120)
     assert len(site.carrier.record.taken) == 1
-    assert site.rows("SELECT count(*) FROM job") == [(1,)]
+    assert len(site.jobs()) == 1
 
 
 async def test_nobody_sends_without_a_proof_and_nobody_relays(site):
@@ -120,7 +120,7 @@ async def test_a_bounce_to_a_number_is_taken_and_dropped_and_status_tells_why(si
 
     code, said = await asyncio.to_thread(send)
     assert code == 250
-    assert site.rows("SELECT count(*) FROM job") == [(0,)]
+    assert site.jobs() == []
     dropped = said.decode().split()[1]
     for name in (dropped, "<b1@example.com>", "b1@example.com"):
         told = await site.command("status", name)
@@ -152,7 +152,7 @@ async def test_a_cut_link_in_the_middle_of_a_hundred_mails_sends_nothing_twice(s
     await site.until_all_told()
     taken = Counter((one.submitted.number, one.submitted.text) for one in site.carrier.record.taken)
     assert max(taken.values()) == 1
-    states = dict(site.rows("SELECT number, state FROM message"))
+    states = {message.number: message.state for message in site.messages()}
     assert len(states) == 300
     unknown = {number for number, state in states.items() if state == "unknown"}
     assert {number for number, state in states.items() if state == "delivered"} == states.keys() - unknown

@@ -247,8 +247,7 @@ class Installation(StoreReaders):
 
     def state(self, job: str) -> dict[str, str]:
         """Return the state of each of a job's messages, by number."""
-        query = "SELECT m.number, m.state FROM message m JOIN job j ON j.key = m.job_key WHERE j.public_id = ?"
-        return dict(self.rows(query, job))
+        return {message.number: message.state for message in self.messages(job)}
 
     def rows(self, query: str, *values):
         """Run a query on the database, beside the gateway; `?` stands for a value."""
@@ -291,16 +290,7 @@ class Installation(StoreReaders):
 
     async def until_all_told(self, seconds: float = 120) -> None:
         """Wait until no message and no status mail is pending."""
-        await self.until(
-            lambda: (
-                self.rows(
-                    "SELECT (SELECT count(*) FROM message WHERE NOT ended)"
-                    " + (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))"
-                )
-                == [(0,)]
-            ),
-            seconds,
-        )
+        await self.until(lambda: self.unfinished() == 0, seconds)
 
 
 @cache

@@ -1,13 +1,14 @@
 """Readers of the store for tests: what a table has, rows by the names of their columns, whatever database it is in."""
 
-from collections import namedtuple
+from collections import Counter, namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from store.cancels import CancelRequestRow
-from store.directory_tables import AuditRow
+from store.directory_tables import AuditRow, CustomerRow
 from store.engine.database import Database
 from store.engine.statements import columns_of, table_of
+from store.push_keys import PushKeyRow
 from store.tables import (
     InboundFragmentRow,
     JobRow,
@@ -55,6 +56,11 @@ class StoreReaders:
             equal["job_key"] = self.job(job).key
         return self.stored(MessageRow, **equal)
 
+    def states(self) -> Counter[str]:
+        """Return how many messages are in each state, however many there are."""
+        found: Any = self.rows("SELECT state, count(*) FROM message GROUP BY state")
+        return Counter(dict(found))
+
     def parts(self, number: str = "", **equal: Any) -> list[Any]:
         """Return parts that a carrier was offered, of the messages to one number, or all."""
         if not number:
@@ -84,6 +90,22 @@ class StoreReaders:
     def seen(self, **equal: Any) -> list[Any]:
         """Return the digests of submissions that are known."""
         return self.stored(SeenRow, **equal)
+
+    def unfinished(self) -> int:
+        """Return how many messages have no end yet and how many mails or pushes are still owed, together."""
+        ((count,),) = self.rows(
+            "SELECT (SELECT count(*) FROM message WHERE NOT ended)"
+            " + (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))"
+        )
+        return int(count)
+
+    def customers(self, **equal: Any) -> list[Any]:
+        """Return customers, oldest first."""
+        return self.stored(CustomerRow, **equal)
+
+    def push_keys(self, **equal: Any) -> list[Any]:
+        """Return the keys with which pushes are signed."""
+        return self.stored(PushKeyRow, **equal)
 
     def audit(self, **equal: Any) -> list[Any]:
         """Return what administrators did, oldest first."""
