@@ -378,7 +378,7 @@ async def test_it_answers_beside_a_running_gateway_and_a_change_of_settings_is_s
     recipient = json.loads(await site.command(*given))["recipients"][0]
     assert (recipient["coding"], recipient["text"]) == ("ucs2", "Grüße – bald")
     assert recipient["settings"]["unencodable"]["layer"] == "customer"
-    assert site.rows("SELECT count(*) FROM job") == [(0,)]
+    assert site.jobs() == []
     # The server comes to the same once it has seen the change.
     await site.send("Grüße – bald")
     await site.told()

@@ -102,8 +102,7 @@ async def test_each_layer_overrules_the_weaker_ones_on_the_wire_and_explain_says
     await on_the_wire(site, "List", to="lista+pumps")
     await on_the_wire(site, "Message", to="lista+pumps", subject="[SRC:Message] Alarm")
     await on_the_wire(site, "Pinned")
-    job = site.rows("SELECT public_id FROM job ORDER BY key DESC LIMIT 1")[0][0]
-    assert "sender_id = Pinned by pinned (manual:" in await site.command("status", job)
+    assert "sender_id = Pinned by pinned (manual:" in await site.command("status", site.jobs()[-1].public_id)
 
 
 async def test_a_pinned_none_ends_inheritance_and_leaves_the_sender_to_the_carrier(site):

@@ -238,7 +238,7 @@ def test_parts_taken_in_a_commit_whose_answer_was_lost_are_those_that_are_submit
     world.add("447700900101", "447700900102")
     proxy.cut = cut
     (part,) = world.take(1)
-    assert world.rows("SELECT key FROM part WHERE state = 'submitting'") == [(part.part_key,)]
+    assert [row.key for row in world.parts(state="submitting")] == [part.part_key]
 
 
 async def test_parts_whose_taking_was_committed_and_never_answered_are_sent_once_when_the_server_is_back(
@@ -275,7 +275,7 @@ async def test_parts_whose_taking_was_committed_and_never_answered_are_sent_once
         dispatch.answered("alpha", part.part_key, Done(reference=str(part.part_key)))
     await dispatch.stop_feeding()
     await dispatch.stop()
-    assert world.rows("SELECT DISTINCT state FROM message") == [("submitted",)]
+    assert set(world.states()) == {"submitted"}
 
 
 @pytest.fixture(name="sending")
@@ -301,7 +301,7 @@ def _sending(proxied, monkeypatch):
 
 
 def ended(world):
-    return world.rows("SELECT state, attempts FROM outbox")
+    return [(row.state, row.attempts) for row in world.outbox_rows()]
 
 
 async def test_a_notice_whose_taking_was_committed_and_never_answered_is_sent_once_when_the_server_is_back(sending):

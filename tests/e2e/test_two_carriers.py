@@ -55,7 +55,7 @@ async def test_what_the_preferred_carrier_refuses_for_now_goes_out_by_the_other(
     await site.until_all_told()
     assert taken_by(site.carrier) == {}
     assert taken_by(backup) == Counter(number.removeprefix("+") for number in NUMBERS)
-    assert {state for (state,) in site.rows("SELECT state FROM message")} == {"delivered"}
+    assert set(site.states()) == {"delivered"}
 
 
 async def test_a_preferred_carrier_that_dies_leaves_its_messages_to_the_other_and_gets_new_ones_when_it_is_back(
@@ -87,7 +87,7 @@ async def test_a_preferred_carrier_that_hangs_is_left_alone_and_what_it_had_is_u
     await asyncio.to_thread(send_many, site, NUMBERS)
     await site.until(lambda: sum(taken_by(backup).values()) >= 30)
     await site.until_all_told()
-    states = Counter(state for (state,) in site.rows("SELECT state FROM message"))
+    states = site.states()
     assert states["unknown"] <= 8
     assert states["delivered"] == 40 - states["unknown"]
     assert sum(taken_by(backup).values()) >= 30
@@ -99,7 +99,7 @@ async def test_a_preferred_carrier_whose_link_breaks_again_and_again_loses_and_d
     await open_with_backup(site, backup, Script(cuts=cuts), window=3)
     await asyncio.to_thread(send_many, site, NUMBERS)
     await site.until_all_told()
-    by_number = dict(site.rows("SELECT number, state FROM message"))
+    by_number = {message.number: message.state for message in site.messages()}
     taken = taken_by(site.carrier) + taken_by(backup)
     assert set(by_number.values()) <= {"delivered", "unknown"}
     assert {number for number, state in by_number.items() if state == "delivered"} <= set(taken)
@@ -129,7 +129,7 @@ async def test_a_carrier_out_of_its_hours_is_passed_over_and_one_without_another
     await asyncio.to_thread(send_many, site, [*NUMBERS[:3], "+4915550123456"])
     await site.until(lambda: sum(taken_by(backup).values()) == 3)
     assert taken_by(site.carrier) == {}
-    assert site.rows("SELECT state FROM message WHERE number LIKE '49%'") == [("queued",)]
+    assert [message.state for message in site.messages() if message.number.startswith("49")] == ["queued"]
     assert "closed until" in await site.command("route", NUMBERS[0])
 
 
@@ -158,7 +158,7 @@ async def test_a_number_that_one_carrier_refuses_for_good_is_not_offered_to_the_
     await open_with_backup(site, backup, Script(treat=lambda _: Treatment(status=Status.RINVDSTADR)))
     await asyncio.to_thread(send_many, site, NUMBERS[:1])
     await site.until_all_told()
-    assert site.rows("SELECT state, reason FROM message") == [("failed", "number-refused")]
+    assert [(message.state, message.reason) for message in site.messages()] == [("failed", "number-refused")]
     assert taken_by(backup) == {}
 
 
@@ -176,7 +176,8 @@ async def test_express_overtakes_ten_thousand_normal_ones(site):
                 )
 
     await asyncio.to_thread(fill)
-    assert site.rows("SELECT count(*) FROM message WHERE state IN ('queued', 'submitting')")[0][0] == 10_000
+    states = site.states()
+    assert states["queued"] + states["submitting"] == 10_000
     site.carrier.script = replace(site.carrier.script, throttle_until=0, throttle_rate=200.0, receipt_delay=0.0)
     await site.until(lambda: len(site.carrier.record.taken) > 20)
 
@@ -186,8 +187,9 @@ async def test_express_overtakes_ten_thousand_normal_ones(site):
                 SENDER, addresses("+447700900999"), b"Importance: high\r\n" + mail("Fire", message_id="<e@example.com>")
             )
 
-    due = "SELECT count(*) FROM message WHERE state = 'queued' AND due_at <= ?"
-    assert site.rows(due, int(time.time() * 1_000_000))[0][0] > 9_000, "the normal ones are to be overtaken, not away"
+    now = int(time.time() * 1_000_000)
+    due = [message for message in site.messages(state="queued") if message.due_at <= now]
+    assert len(due) > 9_000, "the normal ones are to be overtaken, not away"
     await asyncio.to_thread(send_express)
     await site.until(lambda: any(one.submitted.number == "447700900999" for one in site.carrier.record.taken))
     assert len(site.carrier.record.taken) < 5_000

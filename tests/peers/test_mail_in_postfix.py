@@ -60,10 +60,11 @@ class Postbox:
     async def answers(self, name: str):
         """Return the same for a mail that went in another way."""
         mail_id = f"<{name}@example.com>"
-        await self._site.until(lambda: self._site.rows("SELECT 1 FROM job WHERE mail_id = ?", mail_id) != [])
+        await self._site.until(lambda: self._site.jobs(mail_id=mail_id) != [])
         await self._site.until_all_told()
-        query = "SELECT count(*) FROM outbox n JOIN job j ON j.key = n.job_key WHERE j.mail_id = ? AND n.state = 'sent'"
-        ((sent,),) = self._site.rows(query, mail_id)
+        sent = sum(
+            len(self._site.outbox_rows(job_key=job.key, state="sent")) for job in self._site.jobs(mail_id=mail_id)
+        )
         await self._site.until(lambda: len(self._got(mail_id)) >= sent)
         trace = json.loads(await self._site.command("status", "--json", mail_id))
         return self._got(mail_id), trace["report"]
@@ -178,4 +179,4 @@ async def test_a_refused_number_comes_back_from_postfix_at_once_and_makes_no_job
 
     await asyncio.to_thread(deliver)
     await site.until(lambda: any("550 5.1.1" in got.as_string() for got in relay.mails()))
-    assert site.rows("SELECT 1 FROM job WHERE mail_id = '<fixed-line@example.com>'") == []
+    assert site.jobs(mail_id="<fixed-line@example.com>") == []

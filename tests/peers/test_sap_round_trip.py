@@ -158,7 +158,7 @@ async def test_a_number_that_cannot_be_is_refused_at_rcpt_and_a_dsn_never_follow
 
     code, text = await asyncio.to_thread(refused)
     assert (code, text[:5]) == (550, b"5.1.3")
-    assert site.rows("SELECT 1 FROM job") == []
+    assert site.jobs() == []
     assert sap.got == []
 
 

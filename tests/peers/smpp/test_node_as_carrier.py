@@ -118,10 +118,10 @@ async def test_a_long_inbound_sms_is_kept_before_it_is_acknowledged(tls, world):
     await facts.tell(deliver=carrier, source="447700900777", destination="12345", texts=texts)
     await facts.until(lambda: len(facts.those("inbound_taken", centre=carrier)) == 2)
     assert [fact["inbound_taken"] for fact in facts.those("inbound_taken", centre=carrier)] == [0, 0]
-    kept = site.rows(
-        "SELECT source, destination, body, reference, idx, total FROM inbound_fragment WHERE carrier = ? ORDER BY idx",
-        carrier,
-    )
+    kept = [
+        (one.source, one.destination, one.body, one.reference, one.idx, one.total)
+        for one in sorted(site.inbound_fragments(carrier=carrier), key=lambda one: one.idx)
+    ]
     assert kept == [("+447700900777", "12345", text, 77, index, 2) for index, text in enumerate(texts, 1)]
 
 

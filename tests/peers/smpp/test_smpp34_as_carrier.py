@@ -166,5 +166,5 @@ async def test_an_inbound_sms_is_kept_before_it_is_acknowledged(carrier, world):
         )
         == 0
     )
-    kept = site.rows("SELECT source, destination, body FROM inbound_fragment WHERE carrier = ?", carrier)
+    kept = [(one.source, one.destination, one.body) for one in site.inbound_fragments(carrier=carrier)]
     assert kept == [("+447700900777", "12345", "Grüße ✓ \U0001f6e0")]
