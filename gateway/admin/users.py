@@ -4,6 +4,7 @@ Not here: their settings, the address book file (user_import).
 """
 
 import secrets
+import string
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,11 +16,12 @@ from store.directory import find_credential, find_customer_by_key, find_domain_o
 from store.engine.database import Transaction
 
 SHORTEST_PASSWORD = 8
+_LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
 
 def random_password() -> str:
-    """Return a new password with 144 random bits, in characters that survive every mail client's dialog."""
-    return secrets.token_urlsafe(18)
+    """Return a new password of 142 random bits: letters and digits, which dialogs, files and shells take as they are."""
+    return "".join(secrets.choice(_LETTERS_AND_DIGITS) for _ in range(24))
 
 
 def add_user(edit: Edit, customer: str, address: str, *, profile: str = "", name: str = "") -> Changed:

@@ -324,10 +324,11 @@ def test_no_password_is_in_the_audit(office: AdminHarness) -> None:
     assert "secret" not in repr(office.audit())
 
 
-def test_random_passwords_differ_and_are_long_enough() -> None:
+def test_random_passwords_differ_are_long_and_no_shell_or_dialog_takes_them_for_more() -> None:
     made = {users.random_password() for _ in range(100)}
     assert len(made) == 100
     assert min(map(len, made)) >= 20
+    assert all(password.isascii() and password.isalnum() for password in made)
 
 
 def test_the_audit_says_who_did_what_to_whom_newest_first(office: AdminHarness) -> None:
