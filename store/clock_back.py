@@ -26,8 +26,7 @@ class ClockPutBack:
 
 def last_known(tx: Transaction) -> int:
     """Return the latest instant at which a job was accepted, in microseconds, 0 where there is none."""
-    rows = tx.rows("SELECT accepted_at FROM job ORDER BY accepted_at DESC, key DESC LIMIT 1")
-    return int(rows[0][0]) if rows else 0
+    return int(tx.value("SELECT accepted_at FROM job ORDER BY accepted_at DESC, key DESC LIMIT 1") or 0)
 
 
 def bring_forward(tx: Transaction, jumps: list[ClockPutBack]) -> list[int]:

@@ -8,20 +8,36 @@ a machine wants to know (mta.sending.dsn).
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sms.report import Addressee, NoticeKind, addressees
+from msgspec import Struct
+
+from sms.report import NoticeKind, addressees
 from sms.settings import StatusChannel, StatusReport
 from store.engine.database import Transaction
 from store.engine.keys import Keys
+from store.engine.rows import query
 from store.outbox import OUTBOX, notice_row
 
 _PLACE = "delays_told_until"
 _MOST = 500
 # No validity is longer than 7 days; an older job that is open only awaits a receipt that no longer comes.
 _OLDEST = int(timedelta(days=8).total_seconds()) * 1_000_000
-_OPEN = (
-    "SELECT key, accepted_at, reverse_path, report, channel, push_url FROM job"
-    " WHERE accepted_at >= ? AND accepted_at <= ? AND (accepted_at > ? OR key > ?) AND settled_at IS NULL"
-    " ORDER BY accepted_at, key LIMIT ?"
+
+
+class _OpenJob(Struct, frozen=True, array_like=True):
+    """A job that has not settled, and how its sender is told."""
+
+    key: int
+    accepted_at: int
+    reverse_path: str
+    report: StatusReport
+    channel: StatusChannel
+    push_url: str
+
+
+_OPEN = query(
+    _OpenJob,
+    "FROM job WHERE accepted_at >= ? AND accepted_at <= ? AND (accepted_at > ? OR key > ?) AND settled_at IS NULL"
+    " ORDER BY accepted_at, key LIMIT ?",
 )
 
 
@@ -39,27 +55,9 @@ def find_late(tx: Transaction, since: DelayCursor, until: int) -> DelayCursor | 
     return DelayCursor(accepted_at=jobs[0].accepted_at, key=jobs[0].key - 1) if jobs else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _OpenJob:
-    """A job that has not settled, and how its sender is told."""
-
-    key: int
-    accepted_at: int
-    rule: StatusReport
-    ways: tuple[Addressee, ...]
-
-
 def _open_jobs(tx: Transaction, since: DelayCursor, until: int, most: int) -> list[_OpenJob]:
     start = max(since.accepted_at, until - _OLDEST)
-    return [
-        _OpenJob(
-            key=key,
-            accepted_at=accepted_at,
-            rule=StatusReport(rule),
-            ways=addressees(StatusChannel(channel), address, push_url),
-        )
-        for key, accepted_at, address, rule, channel, push_url in tx.rows(_OPEN, (start, until, start, since.key, most))
-    ]
+    return tx.select(_OpenJob, _OPEN, (start, until, start, since.key, most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +97,8 @@ class DelayStore:
         rows = [
             notice_row(self._keys.take(), job.key, NoticeKind.DELAYED, way, request.now)
             for job in jobs
-            if job.rule is not StatusReport.NEVER
-            for way in job.ways
+            if job.report is not StatusReport.NEVER
+            for way in addressees(job.channel, job.reverse_path, job.push_url)
         ]
         tx.insert(OUTBOX, rows)
         if jobs:
@@ -112,6 +110,6 @@ class DelayStore:
 def _read_place(tx: Transaction) -> DelayCursor:
     # Written first and then locked, so that two processes never tell of the same job.
     tx.execute("INSERT INTO meta (name, value) VALUES (?, '0 0') ON CONFLICT (name) DO NOTHING", (_PLACE,))
-    ((place,),) = tx.rows("SELECT value FROM meta WHERE name = ? FOR UPDATE", (_PLACE,))
+    place = tx.value("SELECT value FROM meta WHERE name = ? FOR UPDATE", (_PLACE,))
     accepted_at, _, key = str(place).partition(" ")
     return DelayCursor(accepted_at=int(accepted_at), key=int(key))

@@ -8,9 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from ipaddress import ip_network
+from itertools import groupby
+from operator import attrgetter
 from typing import TypeVar
 
 import structlog
+from msgspec import Struct
 
 from addressbook.hierarchy import Cell, Constraints, Layer, LayerKey, LayerKind, Layers, LayersChange
 from addressbook.people import (
@@ -25,7 +28,8 @@ from addressbook.people import (
     canonical_name,
 )
 from sms.settings import FIELDS, UNSET, SettingProblem, parse_setting
-from store.engine.database import Row, Transaction
+from store.engine.database import Transaction
+from store.engine.rows import query
 
 log = structlog.get_logger()
 
@@ -35,20 +39,88 @@ V = TypeVar("V")
 LOG_REACH = 1_000
 """So many versions back a directory can be brought up to date by what changed; an older one is read whole."""
 
-_CUSTOMERS = "SELECT key, name, default_profile_key, active FROM customer"
-_DOMAINS = "SELECT customer_key, domain FROM customer_domain"
-_PROFILES = "SELECT key, customer_key, name FROM profile"
-_PEOPLE = "SELECT key, customer_key, address, profile_key, name, active FROM mail_user"
-_CREDENTIALS = "SELECT login, customer_key, kind, verifier, user_key, active FROM credential"
-_RANGES = "SELECT network, customer_key FROM address_range"
-_SETTINGS = "SELECT scope, owner_key, service, field, value, origin FROM setting"
-_CONSTRAINTS = "SELECT owner_key, locked, sender_ids, max_parts, express, flash, countries FROM constraint_set"
+
+class _Customer(Struct, frozen=True, array_like=True):
+    key: int
+    name: str
+    default_profile_key: int | None
+    active: bool
+
+
+class _Domain(Struct, frozen=True, array_like=True):
+    customer_key: int
+    domain: str
+
+
+class _Profile(Struct, frozen=True, array_like=True):
+    key: int
+    customer_key: int
+    name: str
+
+
+class _User(Struct, frozen=True, array_like=True):
+    key: int
+    customer_key: int
+    address: str
+    profile_key: int | None
+    name: str
+    active: bool
+
+
+class _Credential(Struct, frozen=True, array_like=True):
+    login: str
+    customer_key: int
+    kind: CredentialKind
+    verifier: str
+    user_key: int | None
+    active: bool
+
+
+class _Range(Struct, frozen=True, array_like=True):
+    network: str
+    customer_key: int
+
+
+class _Cell(Struct, frozen=True, array_like=True):
+    scope: LayerKind
+    owner_key: int
+    service: str
+    field: str
+    value: str
+    origin: str
+
+
+class _Constraint(Struct, frozen=True, array_like=True):
+    owner_key: int
+    locked: str
+    sender_ids: str | None
+    max_parts: int | None
+    express: bool
+    flash: bool
+    countries: str | None
+
+
+class _Touched(Struct, frozen=True, array_like=True):
+    kind: str
+    target: int
+    name: str
+
+
+_CUSTOMERS = query(_Customer, "FROM customer")
+_DOMAINS = query(_Domain, "FROM customer_domain")
+_DOMAINS_OF = _DOMAINS + " WHERE customer_key IN (??)"
+_PROFILES = query(_Profile, "FROM profile")
+_USERS = query(_User, "FROM mail_user")
+_CREDENTIALS = query(_Credential, "FROM credential")
+_RANGES = query(_Range, "FROM address_range ORDER BY network")
+_CELLS = query(_Cell, "FROM setting")
+_CONSTRAINTS = query(_Constraint, "FROM constraint_set")
+_TOUCHED = query(_Touched, "FROM directory_change WHERE version > ?")
 
 
 def read_version(tx: Transaction) -> int:
     """Return the directory's version: 0 before the first change."""
-    rows = tx.rows("SELECT value FROM meta WHERE name = 'directory_version'")
-    return int(rows[0][0]) if rows else 0
+    return int(tx.value("SELECT value FROM meta WHERE name = 'directory_version'") or 0)
 
 
 def load_directory(tx: Transaction) -> tuple[Directory, Layers]:
@@ -56,16 +128,16 @@ def load_directory(tx: Transaction) -> tuple[Directory, Layers]:
     version = read_version(tx)
     directory = Directory(
         version=version,
-        customers=_customers(tx.rows(_CUSTOMERS), tx.rows(_DOMAINS + " ORDER BY domain")),
-        profiles=map(_profile, tx.rows(_PROFILES)),
-        users=map(_user, tx.rows(_PEOPLE)),
-        credentials=map(_credential, tx.rows(_CREDENTIALS)),
+        customers=_customers(tx.select(_Customer, _CUSTOMERS), tx.select(_Domain, _DOMAINS)),
+        profiles=map(_profile, tx.select(_Profile, _PROFILES)),
+        users=map(_user, tx.select(_User, _USERS)),
+        credentials=map(_credential, tx.select(_Credential, _CREDENTIALS)),
         ranges=_ranges(tx),
     )
     layers = Layers(
         version=version,
-        layers=_layers(tx.rows(_SETTINGS), _owner_names(directory)),
-        constraints={row[0]: _constraints(row, _customer_name(directory, row[0])) for row in tx.rows(_CONSTRAINTS)},
+        layers=_layers(tx.select(_Cell, _CELLS), _owner_names(directory)),
+        constraints=_constraints_by_owner(tx.select(_Constraint, _CONSTRAINTS), directory),
     )
     return directory, layers
 
@@ -87,10 +159,8 @@ def refresh(tx: Transaction, directory: Directory, layers: Layers) -> tuple[Dire
 
 def _touched(tx: Transaction, since: int) -> Mapping[str, set[tuple[int, str]]]:
     touched: dict[str, set[tuple[int, str]]] = defaultdict(set)
-    for kind, target, name in tx.rows(
-        "SELECT DISTINCT kind, target, name FROM directory_change WHERE version > ?", (since,)
-    ):
-        touched[kind].add((target, name))
+    for row in tx.select(_Touched, _TOUCHED, (since,)):
+        touched[row.kind].add((row.target, row.name))
     return touched
 
 
@@ -101,12 +171,12 @@ def _read_changes(
     customer_keys, profile_keys = keys.get("customer", set()), keys.get("profile", set())
     user_keys, logins = keys.get("user", set()), {name for _, name in touched.get("credential", ())}
     customers = _customers(
-        tx.rows_in(_CUSTOMERS + " WHERE key IN (??)", customer_keys),
-        sorted(tx.rows_in(_DOMAINS + " WHERE customer_key IN (??)", customer_keys)),
+        tx.select_in(_Customer, _CUSTOMERS + " WHERE key IN (??)", customer_keys),
+        tx.select_in(_Domain, _DOMAINS_OF, customer_keys),
     )
-    profiles = map(_profile, tx.rows_in(_PROFILES + " WHERE key IN (??)", profile_keys))
-    users = map(_user, tx.rows_in(_PEOPLE + " WHERE key IN (??)", user_keys))
-    credentials = map(_credential, tx.rows_in(_CREDENTIALS + " WHERE login IN (??)", logins))
+    profiles = map(_profile, tx.select_in(_Profile, _PROFILES + " WHERE key IN (??)", profile_keys))
+    users = map(_user, tx.select_in(_User, _USERS + " WHERE key IN (??)", user_keys))
+    credentials = map(_credential, tx.select_in(_Credential, _CREDENTIALS + " WHERE login IN (??)", logins))
     people = DirectoryChange(
         version=version,
         customers=_with_gone(customer_keys, {item.id: item for item in customers}),
@@ -120,12 +190,11 @@ def _read_changes(
     services = {(target, name) for target, name in touched.get("service", ())}
     layer_keys |= {LayerKey(LayerKind.SERVICE, target, name) for target, name in services}
     owners = {key.owner_id for key in layer_keys}
-    stored = _layers(tx.rows_in(_SETTINGS + " WHERE owner_key IN (??)", owners), _owner_names(following))
+    stored = _layers(tx.select_in(_Cell, _CELLS + " WHERE owner_key IN (??)", owners), _owner_names(following))
     rule_owners = keys.get("constraint", set())
-    rules = {
-        row[0]: _constraints(row, _customer_name(following, row[0]))
-        for row in tx.rows_in(_CONSTRAINTS + " WHERE owner_key IN (??)", rule_owners)
-    }
+    rules = _constraints_by_owner(
+        tx.select_in(_Constraint, _CONSTRAINTS + " WHERE owner_key IN (??)", rule_owners), following
+    )
     return people, LayersChange(
         version=version,
         layers={key: stored.get(key) for key in layer_keys},
@@ -138,44 +207,57 @@ def _with_gone(touched: Iterable[K], found: Mapping[K, V]) -> dict[K, V | None]:
     return {key: found.get(key) for key in touched}
 
 
-def _customers(rows: Iterable[Row], domain_rows: Iterable[Row]) -> list[Customer]:
+def _customers(rows: Iterable[_Customer], domain_rows: Iterable[_Domain]) -> list[Customer]:
     domains: dict[int, list[str]] = defaultdict(list)
-    for customer_key, domain in domain_rows:
-        domains[customer_key].append(domain)
+    for row in domain_rows:
+        domains[row.customer_key].append(row.domain)
     return [
         Customer(
-            id=key, name=name, domains=tuple(domains.get(key, ())), default_profile_id=profile, active=bool(active)
+            id=row.key,
+            name=row.name,
+            domains=tuple(sorted(domains.get(row.key, ()))),
+            default_profile_id=row.default_profile_key,
+            active=row.active,
         )
-        for key, name, profile, active in rows
+        for row in rows
     ]
 
 
-def _profile(row: Row) -> Profile:
-    return Profile(id=row[0], customer_id=row[1], name=row[2])
+def _profile(row: _Profile) -> Profile:
+    return Profile(id=row.key, customer_id=row.customer_key, name=row.name)
 
 
-def _user(row: Row) -> User:
-    key, customer, address, profile, name, active = row
-    return User(id=key, customer_id=customer, address=address, profile_id=profile, name=name, active=bool(active))
+def _user(row: _User) -> User:
+    return User(
+        id=row.key,
+        customer_id=row.customer_key,
+        address=row.address,
+        profile_id=row.profile_key,
+        name=row.name,
+        active=row.active,
+    )
 
 
-def _credential(row: Row) -> Credential:
-    login, customer, kind, verifier, user, active = row
+def _credential(row: _Credential) -> Credential:
     return Credential(
-        login=login,
-        customer_id=customer,
-        kind=CredentialKind(kind),
-        verifier=verifier,
-        user_id=user,
-        active=bool(active),
+        login=row.login,
+        customer_id=row.customer_key,
+        kind=row.kind,
+        verifier=row.verifier,
+        user_id=row.user_key,
+        active=row.active,
     )
 
 
 def _ranges(tx: Transaction) -> tuple[AddressRange, ...]:
     return tuple(
-        AddressRange(network=ip_network(network), customer_id=customer)
-        for network, customer in tx.rows(_RANGES + " ORDER BY network")
+        AddressRange(network=ip_network(row.network), customer_id=row.customer_key)
+        for row in tx.select(_Range, _RANGES)
     )
+
+
+def _constraints_by_owner(rows: Iterable[_Constraint], directory: Directory) -> dict[int, Constraints]:
+    return {row.owner_key: _constraints(row, _customer_name(directory, row.owner_key)) for row in rows}
 
 
 def _customer_name(directory: Directory, customer_id: int) -> str:
@@ -199,18 +281,15 @@ def _owner_names(directory: Directory) -> Callable[[LayerKey], str]:
     return name
 
 
-def _layers(rows: Iterable[Row], owner_of: Callable[[LayerKey], str]) -> dict[LayerKey, Layer]:
+def _layers(rows: Iterable[_Cell], owner_of: Callable[[LayerKey], str]) -> dict[LayerKey, Layer]:
     parse = lru_cache(maxsize=10_000)(_parse_cell)
     cells: dict[LayerKey, dict[str, Cell]] = {}
-    last: tuple[object, ...] = ()
-    row_cells: dict[str, Cell] = {}
-    for scope, owner, service, name, text, origin in rows:
-        if last != (scope, owner, service):
-            last = (scope, owner, service)
-            row_cells = cells.setdefault(LayerKey(LayerKind(scope), owner, service), {})
-        value = parse(name, text)
-        if value is not UNSET:
-            row_cells[name] = Cell(value, origin)
+    for (scope, owner, service), of_layer in groupby(rows, attrgetter("scope", "owner_key", "service")):
+        layer = cells.setdefault(LayerKey(scope, owner, service), {})
+        for row in of_layer:
+            value = parse(row.field, row.value)
+            if value is not UNSET:
+                layer[row.field] = Cell(value, row.origin)
     return {key: Layer(kind=key.kind, owner=owner_of(key), cells=found) for key, found in cells.items() if found}
 
 
@@ -230,106 +309,106 @@ def _words(text: str | None) -> frozenset[str] | None:
     return None if text is None else frozenset(word for word in text.split(",") if word)
 
 
-def _constraints(row: Row, owner: str) -> Constraints:
-    key, locked, sender_ids, max_parts, express, flash, countries = row
+def _constraints(row: _Constraint, owner: str) -> Constraints:
     return Constraints(
-        kind=LayerKind.CUSTOMER if key else LayerKind.SYSTEM,
+        kind=LayerKind.CUSTOMER if row.owner_key else LayerKind.SYSTEM,
         owner=owner,
-        locked=_words(locked) or frozenset(),
-        sender_ids=_words(sender_ids),
-        max_parts=max_parts,
-        express=bool(express),
-        flash=bool(flash),
-        countries=_words(countries),
+        locked=_words(row.locked) or frozenset(),
+        sender_ids=_words(row.sender_ids),
+        max_parts=row.max_parts,
+        express=row.express,
+        flash=row.flash,
+        countries=_words(row.countries),
     )
 
 
 def read_constraints(tx: Transaction, owner_key: int, owner: str) -> Constraints:
     """Return the stored constraints of the system (key 0) or a customer; free ones where none are stored."""
-    rows = tx.rows(_CONSTRAINTS + " WHERE owner_key = ?", (owner_key,))
-    return _constraints(rows[0], owner) if rows else _constraints((owner_key, "", None, None, True, True, None), owner)
+    rows = tx.select(_Constraint, _CONSTRAINTS + " WHERE owner_key = ?", (owner_key,))
+    return _constraints(next(iter(rows), _free(owner_key)), owner)
+
+
+def _free(owner_key: int) -> _Constraint:
+    return _Constraint(
+        owner_key=owner_key, locked="", sender_ids=None, max_parts=None, express=True, flash=True, countries=None
+    )
 
 
 def find_customer(tx: Transaction, name: str) -> Customer | None:
     """Return the customer of this name."""
-    rows = tx.rows(_CUSTOMERS + " WHERE canonical = ?", (canonical_name(name),))
-    return _one_customer(tx, rows)
+    return _find_customer(tx, "canonical = ?", canonical_name(name))
 
 
 def find_customer_by_key(tx: Transaction, key: int) -> Customer | None:
     """Return the customer with this key."""
-    return _one_customer(tx, tx.rows(_CUSTOMERS + " WHERE key = ?", (key,)))
+    return _find_customer(tx, "key = ?", key)
 
 
-def _one_customer(tx: Transaction, rows: list[Row]) -> Customer | None:
-    if not rows:
-        return None
-    return _customers(rows, tx.rows(_DOMAINS + " WHERE customer_key = ? ORDER BY domain", (rows[0][0],)))[0]
+def _find_customer(tx: Transaction, condition: str, value: str | int) -> Customer | None:
+    rows = tx.select(_Customer, f"{_CUSTOMERS} WHERE {condition}", (value,))
+    return next(iter(_customers(rows, tx.select_in(_Domain, _DOMAINS_OF, [row.key for row in rows]))), None)
 
 
 def find_domain_owner(tx: Transaction, domain: str) -> Customer | None:
     """Return the customer that has this canonical domain."""
-    rows = tx.rows("SELECT customer_key FROM customer_domain WHERE domain = ?", (domain,))
-    return find_customer_by_key(tx, rows[0][0]) if rows else None
+    return _find_customer(tx, "key = (SELECT customer_key FROM customer_domain WHERE domain = ?)", domain)
 
 
 def count_strangers(tx: Transaction, domain: str, customer_key: int) -> int:
     """Return how many users of other customers have an address in this canonical domain."""
     pattern = "%@" + domain.replace("_", "!_")
-    rows = tx.rows(
-        "SELECT COUNT(*) FROM mail_user WHERE address LIKE ? ESCAPE '!' AND customer_key <> ?", (pattern, customer_key)
-    )
-    return int(rows[0][0])
+    counted = "SELECT COUNT(*) FROM mail_user WHERE address LIKE ? ESCAPE '!' AND customer_key <> ?"
+    return int(tx.value(counted, (pattern, customer_key)))
 
 
 def find_range_owner(tx: Transaction, network: str) -> Customer | None:
     """Return the customer that has exactly this address range, in CIDR form."""
-    rows = tx.rows("SELECT customer_key FROM address_range WHERE network = ?", (network,))
-    return find_customer_by_key(tx, rows[0][0]) if rows else None
+    return _find_customer(tx, "key = (SELECT customer_key FROM address_range WHERE network = ?)", network)
 
 
 def find_profile(tx: Transaction, customer_key: int, name: str) -> Profile | None:
     """Return the customer's profile of this name."""
-    rows = tx.rows(_PROFILES + " WHERE customer_key = ? AND canonical = ?", (customer_key, canonical_name(name)))
-    return _profile(rows[0]) if rows else None
+    found = _PROFILES + " WHERE customer_key = ? AND canonical = ?"
+    return next(map(_profile, tx.select(_Profile, found, (customer_key, canonical_name(name)))), None)
 
 
 def profiles_of(tx: Transaction, customer_key: int) -> list[Profile]:
     """Return a customer's profiles by name."""
-    return [_profile(row) for row in tx.rows(_PROFILES + " WHERE customer_key = ? ORDER BY canonical", (customer_key,))]
+    found = _PROFILES + " WHERE customer_key = ? ORDER BY canonical"
+    return [_profile(row) for row in tx.select(_Profile, found, (customer_key,))]
 
 
 def find_user(tx: Transaction, address: str) -> User | None:
     """Return the user with this canonical address."""
-    rows = tx.rows(_PEOPLE + " WHERE address = ?", (address,))
-    return _user(rows[0]) if rows else None
+    return next(map(_user, tx.select(_User, _USERS + " WHERE address = ?", (address,))), None)
 
 
 def find_users(tx: Transaction, addresses: Iterable[str]) -> dict[str, User]:
     """Return the users, of any customer, that have these canonical addresses."""
-    return {row[2]: _user(row) for row in tx.rows_in(_PEOPLE + " WHERE address IN (??)", addresses)}
+    return {row.address: _user(row) for row in tx.select_in(_User, _USERS + " WHERE address IN (??)", addresses)}
 
 
 def users_of(tx: Transaction, customer_key: int) -> list[User]:
     """Return a customer's users by address."""
-    return [_user(row) for row in tx.rows(_PEOPLE + " WHERE customer_key = ? ORDER BY address", (customer_key,))]
+    found = _USERS + " WHERE customer_key = ? ORDER BY address"
+    return [_user(row) for row in tx.select(_User, found, (customer_key,))]
 
 
 def count_users(tx: Transaction, *, customer_key: int = 0, profile_key: int = 0) -> int:
     """Return how many users a customer or a profile has."""
     column, key = ("profile_key", profile_key) if profile_key else ("customer_key", customer_key)
-    return int(tx.rows(f"SELECT COUNT(*) FROM mail_user WHERE {column} = ?", (key,))[0][0])  # noqa: S608 - one of two
+    return int(tx.value(f"SELECT COUNT(*) FROM mail_user WHERE {column} = ?", (key,)))  # noqa: S608 - one of two
 
 
 def find_credential(tx: Transaction, login: str) -> Credential | None:
     """Return the credential of this canonical login."""
-    rows = tx.rows(_CREDENTIALS + " WHERE login = ?", (login,))
-    return _credential(rows[0]) if rows else None
+    found = tx.select(_Credential, _CREDENTIALS + " WHERE login = ?", (login,))
+    return next(map(_credential, found), None)
 
 
 def all_customers(tx: Transaction) -> list[Customer]:
     """Return all customers by name."""
-    return _customers(tx.rows(_CUSTOMERS + " ORDER BY canonical"), tx.rows(_DOMAINS + " ORDER BY domain"))
+    return _customers(tx.select(_Customer, _CUSTOMERS + " ORDER BY canonical"), tx.select(_Domain, _DOMAINS))
 
 
 def ranges_of(tx: Transaction, customer_key: int) -> list[str]:
@@ -340,6 +419,5 @@ def ranges_of(tx: Transaction, customer_key: int) -> list[str]:
 
 def logins_of(tx: Transaction, customer_key: int) -> list[Credential]:
     """Return the credentials of a customer and its users by login."""
-    return [
-        _credential(row) for row in tx.rows(_CREDENTIALS + " WHERE customer_key = ? ORDER BY login", (customer_key,))
-    ]
+    found = _CREDENTIALS + " WHERE customer_key = ? ORDER BY login"
+    return [_credential(row) for row in tx.select(_Credential, found, (customer_key,))]

@@ -8,13 +8,43 @@ logins, domains and networks unique. Not here: reading for the hot path (directo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import Credential, User, canonical_name
 from store.directory import LOG_REACH, read_version
+from store.directory_tables import (
+    AddressRangeRow,
+    AuditRow,
+    ConstraintRow,
+    CredentialRow,
+    CustomerDomainRow,
+    CustomerRow,
+    DirectoryChangeRow,
+    ProfileRow,
+    SettingRow,
+    UserRow,
+)
 from store.engine.database import Transaction
 from store.engine.keys import Keys
+from store.engine.rows import query
+from store.engine.statements import Insert, Update
 from store.lists import remove_list
+from store.tables import MetaRow
 
+_AUDIT = Insert(AuditRow)
+_CELLS = Insert(SettingRow)
+_CONSTRAINTS = Insert(ConstraintRow)
+_CREDENTIALS = Insert(CredentialRow)
+_CUSTOMERS = Insert(CustomerRow)
+_DOMAINS = Insert(CustomerDomainRow)
+_PROFILES = Insert(ProfileRow)
+_RANGES = Insert(AddressRangeRow)
+_TOUCHED = Insert(DirectoryChangeRow)
+_USERS = Insert(UserRow)
+_PUT_META = Insert(MetaRow, replace=True)
+_SET_CUSTOMER = Update(CustomerRow, "active", "default_profile_key")
+_SET_USERS = Update(UserRow, "profile_key", "name", "active")
 _OWN_TABLES = ("credential", "address_range", "customer_domain", "mail_template", "mail_graphic", "push_key")
 _LISTS_OF = "SELECT key FROM distribution_list WHERE customer_key = ?"
 MOST_TOUCHED = 5_000
@@ -31,8 +61,7 @@ class CellToStore:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCell:
+class StoredCell(Struct, frozen=True, array_like=True):
     """One cell as stored, with who set it and when (microseconds)."""
 
     field: str
@@ -42,8 +71,7 @@ class StoredCell:
     set_by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True, array_like=True):
     """One line of the audit; `at` is in microseconds."""
 
     at: int
@@ -62,9 +90,8 @@ class DirectoryChanges:
         self._who = who
         self._now = now
         self._touched: set[tuple[str, int, str]] = set()
-        if tx.postgresql:
-            # Changes come one after the other, so what one checked is still true when it writes.
-            tx.rows("SELECT value FROM meta WHERE name = 'directory_version' FOR UPDATE")
+        # Changes come one after the other, so what one checked is still true when it writes.
+        tx.rows("SELECT value FROM meta WHERE name = 'directory_version' FOR UPDATE")
 
     def finish(self) -> int:
         """Return the version that the changes make, or the present one where nothing was touched."""
@@ -72,12 +99,14 @@ class DirectoryChanges:
         if not self._touched:
             return version
         version += 1
-        if not self._tx.execute("UPDATE meta SET value = ? WHERE name = 'directory_version'", (str(version),)):
-            self._tx.execute("INSERT INTO meta (name, value) VALUES ('directory_version', ?)", (str(version),))
+        self._tx.insert(_PUT_META, [_PUT_META.row(name="directory_version", value=str(version))])
         touched = sorted(self._touched) if len(self._touched) <= MOST_TOUCHED else [("all", 0, "")]
-        self._tx.execute_many(
-            "INSERT INTO directory_change (key, version, kind, target, name) VALUES (?,?,?,?,?)",
-            [(self._keys.take(), version, *record) for record in touched],
+        self._tx.insert(
+            _TOUCHED,
+            [
+                _TOUCHED.row(key=self._keys.take(), version=version, kind=kind, target=target, name=name)
+                for kind, target, name in touched
+            ],
         )
         self._tx.execute("DELETE FROM directory_change WHERE version < ?", (version - LOG_REACH,))
         return version
@@ -92,26 +121,21 @@ class DirectoryChanges:
 
     def audit(self, action: str, target: str, detail: str = "") -> None:
         """Record what was done to whom."""
-        self._tx.execute(
-            "INSERT INTO audit (key, at, who, action, target, detail) VALUES (?,?,?,?,?,?)",
-            (self._keys.take(), self._now, self._who, action, target, detail),
+        entry = _AUDIT.row(
+            key=self._keys.take(), at=self._now, who=self._who, action=action, target=target, detail=detail
         )
+        self._tx.insert(_AUDIT, [entry])
 
     def add_customer(self, name: str) -> int:
         """Store a new customer and return its key."""
         key = self._keys.take()
-        self._tx.execute(
-            "INSERT INTO customer (key, name, canonical, default_profile_key, active) VALUES (?,?,?,?,?)",
-            (key, name, canonical_name(name), None, True),
-        )
+        self._tx.insert(_CUSTOMERS, [_CUSTOMERS.row(key=key, name=name, canonical=canonical_name(name))])
         self._touch("customer", key)
         return key
 
     def set_customer(self, key: int, *, active: bool, default_profile: int | None) -> None:
         """Store whether a customer may send, and its default profile."""
-        self._tx.execute(
-            "UPDATE customer SET active = ?, default_profile_key = ? WHERE key = ?", (active, default_profile, key)
-        )
+        self._tx.update(_SET_CUSTOMER, [_SET_CUSTOMER.row(active=active, default_profile_key=default_profile, key=key)])
         self._touch("customer", key)
 
     def remove_customer(self, key: int) -> None:
@@ -131,7 +155,7 @@ class DirectoryChanges:
 
     def add_domain(self, customer_key: int, domain: str) -> None:
         """Store a canonical sender domain of a customer."""
-        self._tx.execute("INSERT INTO customer_domain (domain, customer_key) VALUES (?,?)", (domain, customer_key))
+        self._tx.insert(_DOMAINS, [_DOMAINS.row(domain=domain, customer_key=customer_key)])
         self._touch("customer", customer_key)
 
     def remove_domain(self, customer_key: int, domain: str) -> bool:
@@ -146,7 +170,7 @@ class DirectoryChanges:
 
     def add_range(self, customer_key: int, network: str) -> None:
         """Store an address range in CIDR form."""
-        self._tx.execute("INSERT INTO address_range (network, customer_key) VALUES (?,?)", (network, customer_key))
+        self._tx.insert(_RANGES, [_RANGES.row(network=network, customer_key=customer_key)])
         self._touch("range", customer_key)
 
     def remove_range(self, customer_key: int, network: str) -> bool:
@@ -162,10 +186,8 @@ class DirectoryChanges:
     def add_profile(self, customer_key: int, name: str) -> int:
         """Store a new profile and return its key."""
         key = self._keys.take()
-        self._tx.execute(
-            "INSERT INTO profile (key, customer_key, name, canonical) VALUES (?,?,?,?)",
-            (key, customer_key, name, canonical_name(name)),
-        )
+        row = _PROFILES.row(key=key, customer_key=customer_key, name=name, canonical=canonical_name(name))
+        self._tx.insert(_PROFILES, [row])
         self._touch("profile", key)
         return key
 
@@ -180,11 +202,18 @@ class DirectoryChanges:
     def add_users(self, users: Sequence[User], source: str) -> dict[str, int]:
         """Store new users, whatever their `id` says, and return their keys by address; `source` is manual or file."""
         keys = {user.address: self._keys.take() for user in users}
-        self._tx.execute_many(
-            "INSERT INTO mail_user (key, customer_key, profile_key, address, name, active, source)"
-            " VALUES (?,?,?,?,?,?,?)",
+        self._tx.insert(
+            _USERS,
             [
-                (keys[user.address], user.customer_id, user.profile_id, user.address, user.name, user.active, source)
+                _USERS.row(
+                    key=keys[user.address],
+                    customer_key=user.customer_id,
+                    profile_key=user.profile_id,
+                    address=user.address,
+                    name=user.name,
+                    active=user.active,
+                    source=source,
+                )
                 for user in users
             ],
         )
@@ -193,9 +222,12 @@ class DirectoryChanges:
 
     def set_users(self, users: Sequence[User]) -> None:
         """Store name, profile and activity of users that exist."""
-        self._tx.execute_many(
-            "UPDATE mail_user SET profile_key = ?, name = ?, active = ? WHERE key = ?",
-            [(user.profile_id, user.name, user.active, user.id) for user in users],
+        self._tx.update(
+            _SET_USERS,
+            [
+                _SET_USERS.row(profile_key=user.profile_id, name=user.name, active=user.active, key=user.id)
+                for user in users
+            ],
         )
         self._touch_all("user", (user.id for user in users))
 
@@ -213,19 +245,16 @@ class DirectoryChanges:
     def put_credential(self, credential: Credential) -> None:
         """Store a login, in place of what the same login proved itself with before."""
         self._tx.execute("DELETE FROM credential WHERE login = ?", (credential.login,))
-        self._tx.execute(
-            "INSERT INTO credential (key, login, customer_key, user_key, kind, verifier, active)"
-            " VALUES (?,?,?,?,?,?,?)",
-            (
-                self._keys.take(),
-                credential.login,
-                credential.customer_id,
-                credential.user_id,
-                credential.kind.value,
-                credential.verifier,
-                credential.active,
-            ),
+        row = _CREDENTIALS.row(
+            key=self._keys.take(),
+            login=credential.login,
+            customer_key=credential.customer_id,
+            user_key=credential.user_id,
+            kind=credential.kind.value,
+            verifier=credential.verifier,
+            active=credential.active,
         )
+        self._tx.insert(_CREDENTIALS, [row])
         self._touch("credential", 0, credential.login)
 
     def remove_credential(self, login: str) -> bool:
@@ -240,20 +269,19 @@ class DirectoryChanges:
                 "DELETE FROM setting WHERE owner_key = ? AND scope = ? AND service = ? AND field = ?",
                 [(cell.key.owner_id, cell.key.kind.value, cell.key.service, cell.field) for cell in cells],
             )
-        self._tx.execute_many(
-            "INSERT INTO setting (key, scope, owner_key, service, field, value, origin, set_at, set_by)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+        self._tx.insert(
+            _CELLS,
             [
-                (
-                    self._keys.take(),
-                    cell.key.kind.value,
-                    cell.key.owner_id,
-                    cell.key.service,
-                    cell.field,
-                    cell.text,
-                    cell.origin,
-                    self._now,
-                    self._who,
+                _CELLS.row(
+                    key=self._keys.take(),
+                    scope=cell.key.kind.value,
+                    owner_key=cell.key.owner_id,
+                    service=cell.key.service,
+                    field=cell.field,
+                    value=cell.text,
+                    origin=cell.origin,
+                    set_at=self._now,
+                    set_by=self._who,
                 )
                 for cell in cells
                 if cell.text is not None
@@ -268,19 +296,16 @@ class DirectoryChanges:
     def put_constraints(self, owner_key: int, rules: Constraints) -> None:
         """Store the constraints of the system (key 0) or of a customer."""
         self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (owner_key,))
-        self._tx.execute(
-            "INSERT INTO constraint_set (owner_key, locked, sender_ids, max_parts, express, flash, countries)"
-            " VALUES (?,?,?,?,?,?,?)",
-            (
-                owner_key,
-                ",".join(sorted(rules.locked)),
-                _joined(rules.sender_ids),
-                rules.max_parts,
-                rules.express,
-                rules.flash,
-                _joined(rules.countries),
-            ),
+        row = _CONSTRAINTS.row(
+            owner_key=owner_key,
+            locked=_joined(rules.locked),
+            sender_ids=_joined(rules.sender_ids),
+            max_parts=rules.max_parts,
+            express=rules.express,
+            flash=rules.flash,
+            countries=_joined(rules.countries),
         )
+        self._tx.insert(_CONSTRAINTS, [row])
         self._touch("constraint", owner_key)
 
     def _touch(self, kind: str, target: int, name: str = "") -> None:
@@ -294,38 +319,36 @@ def _joined(words: frozenset[str] | None) -> str | None:
     return None if words is None else ",".join(sorted(words))
 
 
+class _UserCell(Struct, frozen=True, array_like=True):
+    owner_key: int
+    field: str
+    value: str
+
+
+_CELLS_OF = query(
+    StoredCell, "FROM setting WHERE owner_key = ? AND scope = ? AND service = ? ORDER BY field", text="value"
+)
+_CELLS_OF_USERS = query(
+    _UserCell,
+    "FROM mail_user u JOIN setting s ON s.owner_key = u.key AND s.scope = ? WHERE u.customer_key = ?",
+    "s",
+)
+
+
 def read_cells(tx: Transaction, key: LayerKey) -> list[StoredCell]:
     """Return the cells of one layer by field."""
-    rows = tx.rows(
-        "SELECT field, value, origin, set_at, set_by FROM setting"
-        " WHERE owner_key = ? AND scope = ? AND service = ? ORDER BY field",
-        (key.owner_id, key.kind.value, key.service),
-    )
-    return [
-        StoredCell(field=name, text=text, origin=origin, set_at=set_at, set_by=set_by)
-        for name, text, origin, set_at, set_by in rows
-    ]
+    return tx.select(StoredCell, _CELLS_OF, (key.owner_id, key.kind.value, key.service))
 
 
 def read_cells_of(tx: Transaction, customer_key: int, kind: LayerKind) -> dict[int, dict[str, str]]:
     """Return the cells of all users of a customer in one layer (USER or PINNED): user → field → text."""
     cells: dict[int, dict[str, str]] = {}
-    for owner, name, text in tx.rows(
-        "SELECT s.owner_key, s.field, s.value FROM mail_user u JOIN setting s ON s.owner_key = u.key AND s.scope = ?"
-        " WHERE u.customer_key = ?",
-        (kind.value, customer_key),
-    ):
-        cells.setdefault(owner, {})[name] = text
+    for cell in tx.select(_UserCell, _CELLS_OF_USERS, (kind.value, customer_key)):
+        cells.setdefault(cell.owner_key, {})[cell.field] = cell.value
     return cells
 
 
 def read_audit(tx: Transaction, target: str = "", most: int = 100) -> list[AuditEntry]:
     """Return the newest audit entries, of one target if named, newest first."""
     where, values = (" WHERE target = ?", (target,)) if target else ("", ())
-    rows = tx.rows(
-        f"SELECT at, who, action, target, detail FROM audit{where} ORDER BY key DESC LIMIT ?",  # noqa: S608 - ours
-        (*values, most),
-    )
-    return [
-        AuditEntry(at=at, who=who, action=action, target=aim, detail=detail) for at, who, action, aim, detail in rows
-    ]
+    return tx.select(AuditEntry, query(AuditEntry, f"FROM audit{where} ORDER BY key DESC LIMIT ?"), (*values, most))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import peewee
+from msgspec import Struct
 
 from store.engine.database import Transaction
 from store.engine.keys import Keys, to_indexed, to_instant
+from store.engine.rows import query
 from store.engine.statements import Insert
 from store.tables import KeyedRow
 
@@ -32,9 +34,7 @@ class DroppedMailRow(KeyedRow):
 
 DroppedMailRow.add_index(DroppedMailRow.index(DroppedMailRow.dropped_at, name="dropped_mail_at"))
 
-_COLUMNS = ("customer", "reverse_path", "header_from", "mail_id", "client", "reason", "mark", "dropped_at")
-_MAILS = Insert(DroppedMailRow, "key", *_COLUMNS)
-_FIND = f"SELECT key, {', '.join(_COLUMNS)} FROM dropped_mail WHERE "  # noqa: S608 - the columns above
+_MAILS = Insert(DroppedMailRow)
 _KEPT = int(timedelta(days=30).total_seconds()) * 1_000_000
 _MOST_KEPT = 100_000
 
@@ -68,6 +68,23 @@ class TracedDrop:
     dropped_at: datetime
 
 
+class _Dropped(Struct, frozen=True, array_like=True):
+    """The same as it is stored."""
+
+    key: int
+    customer: str
+    reverse_path: str
+    header_from: str
+    mail_id: str
+    client: str
+    reason: str
+    mark: str
+    dropped_at: int
+
+
+_FIND = query(_Dropped, "FROM dropped_mail")
+
+
 class DroppedStore:
     """The statements of dropped mail; its methods are batch functions for `Database.write`."""
 
@@ -80,8 +97,17 @@ class DroppedStore:
         tx.insert(
             _MAILS,
             [
-                (key, drop.customer, drop.reverse_path, drop.header_from, to_indexed(drop.mail_id))
-                + (drop.client, drop.reason, drop.mark, drop.at)
+                _MAILS.row(
+                    key=key,
+                    customer=drop.customer,
+                    reverse_path=drop.reverse_path,
+                    header_from=drop.header_from,
+                    mail_id=to_indexed(drop.mail_id),
+                    client=drop.client,
+                    reason=drop.reason,
+                    mark=drop.mark,
+                    dropped_at=drop.at,
+                )
                 for key, drop in zip(keys, drops, strict=True)
             ],
         )
@@ -96,22 +122,24 @@ def find_dropped(tx: Transaction, *, name: str) -> TracedDrop | None:
     """Return the trace of this public id, or the newest of this Message-ID; None for none."""
     digits = name.removeprefix("D.")
     if digits != name and digits.isascii() and digits.isdecimal() and len(digits) < 20:
-        rows = tx.rows(_FIND + "key = ?", (int(digits),))
+        rows = tx.select(_Dropped, _FIND + " WHERE key = ?", (int(digits),))
     else:
-        rows = tx.rows(_FIND + "mail_id = ? ORDER BY dropped_at DESC, key DESC LIMIT 1", (to_indexed(name),))
-    if not rows:
-        return None
-    key, customer, reverse_path, header_from, mail_id, client, reason, mark, at = rows[0]
+        newest = _FIND + " WHERE mail_id = ? ORDER BY dropped_at DESC, key DESC LIMIT 1"
+        rows = tx.select(_Dropped, newest, (to_indexed(name),))
+    return next(map(_traced, rows), None)
+
+
+def _traced(row: _Dropped) -> TracedDrop:
     return TracedDrop(
-        public_id=_public_id(key),
-        customer=customer,
-        reverse_path=reverse_path,
-        header_from=header_from,
-        mail_id=mail_id,
-        client=client,
-        reason=reason,
-        mark=mark,
-        dropped_at=to_instant(at),
+        public_id=_public_id(row.key),
+        customer=row.customer,
+        reverse_path=row.reverse_path,
+        header_from=row.header_from,
+        mail_id=row.mail_id,
+        client=row.client,
+        reason=row.reason,
+        mark=row.mark,
+        dropped_at=to_instant(row.dropped_at),
     )
 
 

@@ -8,10 +8,7 @@ from store.engine.keys import Keys
 from store.engine.statements import Insert
 from store.tables import InboundFragmentRow
 
-_FRAGMENTS = Insert(
-    InboundFragmentRow,
-    *("key", "carrier", "source", "destination", "body", "reference", "idx", "total", "received_at"),
-)
+_FRAGMENTS = Insert(InboundFragmentRow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +21,7 @@ class ArrivedFragment:
 
 def count_fragments(tx: Transaction) -> int:
     """Return how many fragments are kept: all that ever came, while nothing reads them."""
-    return int(tx.rows("SELECT count(*) FROM inbound_fragment")[0][0])
+    return int(tx.value("SELECT count(*) FROM inbound_fragment"))
 
 
 class Inbox:
@@ -39,8 +36,17 @@ class Inbox:
         tx.insert(
             _FRAGMENTS,
             [
-                (key, item.fragment.carrier, item.fragment.source, item.fragment.destination, item.fragment.text)
-                + (item.fragment.reference, item.fragment.index, item.fragment.total, item.at)
+                _FRAGMENTS.row(
+                    key=key,
+                    carrier=item.fragment.carrier,
+                    source=item.fragment.source,
+                    destination=item.fragment.destination,
+                    body=item.fragment.text,
+                    reference=item.fragment.reference,
+                    idx=item.fragment.index,
+                    total=item.fragment.total,
+                    received_at=item.at,
+                )
                 for key, item in zip(keys, arrived, strict=True)
             ],
         )

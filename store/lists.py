@@ -8,70 +8,93 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec import Struct
 
 from addressbook.lists import DistributionList, DistributionLists, ListMember
 from addressbook.people import canonical_name
-from store.engine.database import Row, Transaction
+from store.engine.database import Transaction
+from store.engine.rows import query
 from store.engine.statements import Insert
-from store.lists_tables import ListMemberRow
+from store.lists_tables import ListAuthorRow, ListMemberRow, ListRow
 
-_LISTS = "SELECT key, customer_key, name, columns FROM distribution_list"
-_MEMBERS = Insert(ListMemberRow, "list_key", "number", "seq", "content")
+_NEW_LISTS = Insert(ListRow)
+_MEMBERS = Insert(ListMemberRow)
+_AUTHORS = Insert(ListAuthorRow)
+
+
+class _List(Struct, frozen=True, array_like=True):
+    key: int
+    customer_key: int
+    name: str
+    columns: str
+
+
+class _Author(Struct, frozen=True, array_like=True):
+    list_key: int
+    author: str
+
+
+class _Member(Struct, frozen=True, array_like=True):
+    number: str
+    content: str
+
+
+_LISTS = query(_List, "FROM distribution_list")
+_ALL_AUTHORS = query(_Author, "FROM list_author")
+_MEMBERS_OF = query(_Member, "FROM list_member WHERE list_key = ? ORDER BY seq")
 
 
 def load_lists(tx: Transaction) -> DistributionLists:
     """Return all lists, without their members."""
-    return DistributionLists(_with_authors(tx.rows(_LISTS), tx.rows("SELECT list_key, author FROM list_author")))
+    return DistributionLists(_with_authors(tx.select(_List, _LISTS), tx.select(_Author, _ALL_AUTHORS)))
 
 
 def find_list(tx: Transaction, customer_key: int, name: str) -> DistributionList | None:
     """Return the customer's list of this name."""
-    rows = tx.rows(_LISTS + " WHERE customer_key = ? AND canonical = ?", (customer_key, canonical_name(name)))
+    rows = tx.select(_List, _LISTS + " WHERE customer_key = ? AND canonical = ?", (customer_key, canonical_name(name)))
     return next(iter(_with_authors(rows, _authors_of(tx, rows))), None)
 
 
 def lists_of(tx: Transaction, customer_key: int) -> list[DistributionList]:
     """Return a customer's lists by name."""
-    rows = tx.rows(_LISTS + " WHERE customer_key = ? ORDER BY canonical", (customer_key,))
+    rows = tx.select(_List, _LISTS + " WHERE customer_key = ? ORDER BY canonical", (customer_key,))
     return list(_with_authors(rows, _authors_of(tx, rows)))
 
 
-def _authors_of(tx: Transaction, rows: Sequence[Row]) -> list[Row]:
-    return tx.rows_in("SELECT list_key, author FROM list_author WHERE list_key IN (??)", (row[0] for row in rows))
+def _authors_of(tx: Transaction, rows: Sequence[_List]) -> list[_Author]:
+    return tx.select_in(_Author, _ALL_AUTHORS + " WHERE list_key IN (??)", (row.key for row in rows))
 
 
-def _with_authors(rows: Iterable[Row], author_rows: Iterable[Row]) -> Iterable[DistributionList]:
+def _with_authors(rows: Iterable[_List], author_rows: Iterable[_Author]) -> Iterable[DistributionList]:
     authors: dict[int, set[str]] = defaultdict(set)
-    for key, author in author_rows:
-        authors[key].add(author)
-    for key, customer_key, name, columns in rows:
+    for author in author_rows:
+        authors[author.list_key].add(author.author)
+    for row in rows:
         yield DistributionList(
-            id=key,
-            customer_id=customer_key,
-            name=name,
-            columns=tuple(msgspec.json.decode(columns, type=list[str])),
-            authors=frozenset(authors.get(key, ())),
+            id=row.key,
+            customer_id=row.customer_key,
+            name=row.name,
+            columns=tuple(msgspec.json.decode(row.columns, type=list[str])),
+            authors=frozenset(authors.get(row.key, ())),
         )
 
 
 def read_members(tx: Transaction, list_key: int) -> list[ListMember]:
     """Return a list's members in the order of their file."""
     decode = msgspec.json.Decoder(dict[str, str]).decode
-    rows = tx.rows("SELECT number, content FROM list_member WHERE list_key = ? ORDER BY seq", (list_key,))
-    return [ListMember(number=number, values=decode(content)) for number, content in rows]
+    rows = tx.select(_Member, _MEMBERS_OF, (list_key,))
+    return [ListMember(number=row.number, values=decode(row.content)) for row in rows]
 
 
 def count_members(tx: Transaction, list_key: int) -> int:
     """Return how many members a list has."""
-    return int(tx.rows("SELECT COUNT(*) FROM list_member WHERE list_key = ?", (list_key,))[0][0])
+    return int(tx.value("SELECT COUNT(*) FROM list_member WHERE list_key = ?", (list_key,)))
 
 
 def add_list(tx: Transaction, key: int, customer_key: int, name: str) -> None:
     """Store a new list without members and authors."""
-    tx.execute(
-        "INSERT INTO distribution_list (key, customer_key, name, canonical, columns) VALUES (?,?,?,?,?)",
-        (key, customer_key, name, canonical_name(name), "[]"),
-    )
+    row = _NEW_LISTS.row(key=key, customer_key=customer_key, name=name, canonical=canonical_name(name))
+    tx.insert(_NEW_LISTS, [row])
 
 
 def remove_list(tx: Transaction, key: int) -> None:
@@ -89,7 +112,7 @@ def put_members(tx: Transaction, list_key: int, columns: Sequence[str], members:
     tx.insert(
         _MEMBERS,
         [
-            (list_key, member.number, seq, encode(dict(member.values)).decode())
+            _MEMBERS.row(list_key=list_key, number=member.number, seq=seq, content=encode(dict(member.values)).decode())
             for seq, member in enumerate(members, start=1)
         ],
     )
@@ -99,7 +122,4 @@ def put_members(tx: Transaction, list_key: int, columns: Sequence[str], members:
 def put_authors(tx: Transaction, list_key: int, authors: Iterable[str]) -> None:
     """Store canonical authors in place of those before."""
     tx.execute("DELETE FROM list_author WHERE list_key = ?", (list_key,))
-    tx.execute_many(
-        "INSERT INTO list_author (list_key, author) VALUES (?,?)",
-        [(list_key, author) for author in sorted(set(authors))],
-    )
+    tx.insert(_AUTHORS, [_AUTHORS.row(list_key=list_key, author=author) for author in sorted(set(authors))])

@@ -11,17 +11,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from msgspec import Struct
+
 from store.engine.database import Row, StorageError, Transaction
 from store.engine.keys import to_instant, to_stored
+from store.engine.rows import query
+from store.engine.statements import Insert
+from store.mail_rules_tables import StsPolicyRow, TlsRuleRow
+from store.tables import MetaRow
 from tls.mtasts import CachedPolicy, StsPolicy
 from tls.policy import Pin, StsMode, TlsLevel, TlsVersion, parse_pin
 
 _VERSION = "mail_rules_version"
 _SEAL = "tls_rules_seal"
-_RULES = (
-    "SELECT customer, domain, level, names, pins, authorities, minimum_version, set_at, set_by FROM tls_rule"
-    " ORDER BY customer, domain"
-)
+_META = "SELECT value FROM meta WHERE name = ?"
+_PUT_META = Insert(MetaRow, replace=True)
+_PUT_RULE = Insert(TlsRuleRow, replace=True)
+_PUT_POLICY = Insert(StsPolicyRow, replace=True)
 _FORGET_STS = int(timedelta(days=60).total_seconds()) * 1_000_000
 
 
@@ -44,10 +50,35 @@ class TlsRule:
     set_by: str = ""
 
 
+class _Rule(Struct, frozen=True, array_like=True):
+    """The same as it is stored."""
+
+    customer: str
+    domain: str
+    level: str
+    names: str
+    pins: str
+    authorities: str
+    minimum_version: str
+    set_at: int
+    set_by: str
+
+
+class _Policy(Struct, frozen=True, array_like=True):
+    policy_id: str
+    mode: str
+    mx: str
+    max_age: int
+    fetched_at: int
+
+
+_RULES = query(_Rule, "FROM tls_rule ORDER BY customer, domain")
+_POLICY = query(_Policy, "FROM sts_policy WHERE domain = ?")
+
+
 def read_rules_version(tx: Transaction) -> int:
     """Return the version of all rules and templates: it grows with each change of any of them."""
-    rows = tx.rows("SELECT value FROM meta WHERE name = ?", (_VERSION,))
-    return int(rows[0][0]) if rows else 0
+    return int(tx.value(_META, (_VERSION,)) or 0)
 
 
 def touch_rules(tx: Transaction) -> None:
@@ -56,49 +87,44 @@ def touch_rules(tx: Transaction) -> None:
 
 
 def _write_meta(tx: Transaction, name: str, value: str) -> None:
-    tx.execute(
-        "INSERT INTO meta (name, value) VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (name, value),
-    )
+    tx.insert(_PUT_META, [_PUT_META.row(name=name, value=value)])
 
 
 def read_tls_rules(tx: Transaction) -> tuple[TlsRule, ...]:
     """Return all rules. Raises RulesDamagedError where they do not fit their seal, or cannot be understood."""
-    rows = tx.rows(_RULES)
-    seals = tx.rows("SELECT value FROM meta WHERE name = ?", (_SEAL,))
-    if (rows or seals) and (not seals or seals[0][0] != _seal_of(rows)):
+    rows, seal = tx.rows(_RULES), tx.value(_META, (_SEAL,))
+    if (rows or seal is not None) and seal != _seal_of(rows):
         raise RulesDamagedError("the TLS rules in the database were changed or lost outside of «mail2sms tls»")
     return read_damaged_rules(tx)
 
 
 def read_damaged_rules(tx: Transaction) -> tuple[TlsRule, ...]:
     """Return all rules, whether they fit their seal or not; for those who look after them."""
-    return tuple(map(_rule, tx.rows(_RULES)))
+    return tuple(map(_rule, tx.select(_Rule, _RULES)))
 
 
 def _seal_of(rows: Iterable[Row]) -> str:
     return hashlib.sha256(json.dumps([list(row) for row in rows], ensure_ascii=True).encode()).hexdigest()
 
 
-def _rule(row: Row) -> TlsRule:
-    customer, domain, level, names, pins, authorities, minimum_version, set_at, set_by = row
-    parsed = [parse_pin(text) for text in pins.split(",") if text]
+def _rule(row: _Rule) -> TlsRule:
+    parsed = [parse_pin(text) for text in row.pins.split(",") if text]
     try:
         if None in parsed:
             raise ValueError  # noqa: TRY301 - both faults are one to the reader
         return TlsRule(
-            customer=customer,
-            domain=domain,
-            level=TlsLevel(level),
-            names=tuple(name for name in names.split(",") if name),
+            customer=row.customer,
+            domain=row.domain,
+            level=TlsLevel(row.level),
+            names=tuple(name for name in row.names.split(",") if name),
             pins=tuple(pin for pin in parsed if pin is not None),
-            authorities=authorities,
-            minimum_version=TlsVersion(minimum_version),
-            set_at=set_at,
-            set_by=set_by,
+            authorities=row.authorities,
+            minimum_version=TlsVersion(row.minimum_version),
+            set_at=row.set_at,
+            set_by=row.set_by,
         )
     except ValueError as error:
-        raise RulesDamagedError(f"the TLS rule for {domain or 'all domains'} cannot be understood") from error
+        raise RulesDamagedError(f"the TLS rule for {row.domain or 'all domains'} cannot be understood") from error
 
 
 def seal_tls_rules(tx: Transaction) -> None:
@@ -110,15 +136,18 @@ def seal_tls_rules(tx: Transaction) -> None:
 def put_tls_rule(tx: Transaction, rule: TlsRule) -> None:
     """Store a rule in place of the one before it. Raises RulesDamagedError rather than seal what nobody set."""
     read_tls_rules(tx)
-    tx.execute("DELETE FROM tls_rule WHERE customer = ? AND domain = ?", (rule.customer, rule.domain))
-    tx.execute(
-        "INSERT INTO tls_rule (customer, domain, level, names, pins, authorities, minimum_version, set_at, set_by)"
-        " VALUES (?,?,?,?,?,?,?,?,?)",
-        (
-            *(rule.customer, rule.domain, rule.level.value, ",".join(rule.names), ",".join(map(str, rule.pins))),
-            *(rule.authorities, rule.minimum_version.value, rule.set_at, rule.set_by),
-        ),
+    row = _PUT_RULE.row(
+        customer=rule.customer,
+        domain=rule.domain,
+        level=rule.level.value,
+        names=",".join(rule.names),
+        pins=",".join(map(str, rule.pins)),
+        authorities=rule.authorities,
+        minimum_version=rule.minimum_version.value,
+        set_at=rule.set_at,
+        set_by=rule.set_by,
     )
+    tx.insert(_PUT_RULE, [row])
     seal_tls_rules(tx)
 
 
@@ -133,14 +162,16 @@ def remove_tls_rule(tx: Transaction, customer: str, domain: str) -> bool:
 
 def read_sts_policy(tx: Transaction, domain: str) -> CachedPolicy | None:
     """Return the MTA-STS policy last stored for a domain, however old; None where it is not one that we know."""
-    rows = tx.rows("SELECT policy_id, mode, mx, max_age, fetched_at FROM sts_policy WHERE domain = ?", (domain,))
-    if not rows:
-        return None
-    policy_id, mode, mx, max_age, fetched_at = rows[0]
+    return next((_cached(row) for row in tx.select(_Policy, _POLICY, (domain,))), None)
+
+
+def _cached(row: _Policy) -> CachedPolicy:
     policy = StsPolicy(
-        mode=StsMode(mode), mx=tuple(host for host in mx.split(",") if host), max_age=timedelta(seconds=max_age)
+        mode=StsMode(row.mode),
+        mx=tuple(host for host in row.mx.split(",") if host),
+        max_age=timedelta(seconds=row.max_age),
     )
-    return CachedPolicy(policy=policy, policy_id=policy_id, fetched_at=to_instant(fetched_at))
+    return CachedPolicy(policy=policy, policy_id=row.policy_id, fetched_at=to_instant(row.fetched_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,21 +186,20 @@ def put_sts_policies(tx: Transaction, items: list[StsToStore]) -> list[None]:
     """Store policies; a batch function. What has been over for two months is forgotten."""
     for item in items:
         policy, fetched_at = item.cached.policy, to_stored(item.cached.fetched_at)
-        tx.execute(
-            "INSERT INTO sts_policy (domain, policy_id, mode, mx, max_age, fetched_at) VALUES (?,?,?,?,?,?)"
-            " ON CONFLICT (domain) DO UPDATE SET policy_id = excluded.policy_id, mode = excluded.mode,"
-            " mx = excluded.mx, max_age = excluded.max_age, fetched_at = excluded.fetched_at",
-            (
-                *(item.domain, item.cached.policy_id, policy.mode.value, ",".join(policy.mx)),
-                *(int(policy.max_age.total_seconds()), fetched_at),
-            ),
+        row = _PUT_POLICY.row(
+            domain=item.domain,
+            policy_id=item.cached.policy_id,
+            mode=policy.mode.value,
+            mx=",".join(policy.mx),
+            max_age=int(policy.max_age.total_seconds()),
+            fetched_at=fetched_at,
         )
+        tx.insert(_PUT_POLICY, [row])
         tx.execute("DELETE FROM sts_policy WHERE fetched_at + max_age * 1000000 < ?", (fetched_at - _FORGET_STS,))
     return [None] * len(items)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToldDomain:
+class ToldDomain(Struct, frozen=True, array_like=True):
     """What went to one domain for one customer: mails delivered, how many of them in clear, and how many wait."""
 
     domain: str
@@ -179,20 +209,19 @@ class ToldDomain:
     waiting: int
 
 
-_TOLD = (
-    "SELECT n.destination, j.customer,"
-    " sum(CASE WHEN n.state = 'sent' THEN 1 ELSE 0 END), sum(CASE WHEN n.state = 'sent' AND EXISTS"
-    " (SELECT 1 FROM outbox_attempt a WHERE a.outbox_key = n.key AND a.outcome = 'sent' AND a.tls = '')"
-    " THEN 1 ELSE 0 END), sum(CASE WHEN n.state IN ('queued', 'sending') THEN 1 ELSE 0 END)"
-    " FROM outbox n JOIN job j ON j.key = n.job_key WHERE n.state <> 'skipped' AND n.channel = 'mail'"
-    " GROUP BY 1, 2 ORDER BY 1, 2"
+_TOLD = query(
+    ToldDomain,
+    "FROM outbox n JOIN job j ON j.key = n.job_key WHERE n.state <> 'skipped' AND n.channel = 'mail'"
+    " GROUP BY 1, 2 ORDER BY 1, 2",
+    domain="n.destination",
+    customer="j.customer",
+    delivered="sum(CASE WHEN n.state = 'sent' THEN 1 ELSE 0 END)",
+    in_clear="sum(CASE WHEN n.state = 'sent' AND EXISTS (SELECT 1 FROM outbox_attempt a"
+    " WHERE a.outbox_key = n.key AND a.outcome = 'sent' AND a.tls = '') THEN 1 ELSE 0 END)",
+    waiting="sum(CASE WHEN n.state IN ('queued', 'sending') THEN 1 ELSE 0 END)",
 )
 
 
 def told_domains(tx: Transaction) -> list[ToldDomain]:
     """Return every domain to which something was or is to be told, per customer."""
-    rows = tx.rows(_TOLD)
-    return [
-        ToldDomain(domain=row[0], customer=row[1], delivered=int(row[2]), in_clear=int(row[3]), waiting=int(row[4]))
-        for row in rows
-    ]
+    return tx.select(ToldDomain, _TOLD)

@@ -5,8 +5,13 @@ Not here: whether one may be stored (gateway.admin.mail_templates), what it may 
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from store.engine.database import Transaction
+from store.engine.rows import query
+from store.engine.statements import Insert
 from store.mail_rules import touch_rules
+from store.mail_rules_tables import MailGraphicRow, MailTemplateRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +23,7 @@ class TemplateRef:
     form: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredGraphic:
+class StoredGraphic(Struct, frozen=True, array_like=True):
     """One graphic of a customer."""
 
     name: str
@@ -38,43 +42,63 @@ class StoredTemplate:
     set_by: str
 
 
-_LISTED = (
-    "SELECT t.customer_key, t.profile_key, t.form, c.name, coalesce(p.name, ''), t.set_at, t.set_by"
-    " FROM mail_template t JOIN customer c ON c.key = t.customer_key LEFT JOIN profile p ON p.key = t.profile_key"
-    " WHERE t.profile_key = 0 OR p.key IS NOT NULL ORDER BY c.canonical, 5, t.form"
+class _Listed(Struct, frozen=True, array_like=True):
+    customer_key: int
+    profile_key: int
+    form: str
+    customer: str
+    profile: str
+    set_at: int
+    set_by: str
+
+
+_LISTED = query(
+    _Listed,
+    "FROM mail_template t JOIN customer c ON c.key = t.customer_key LEFT JOIN profile p ON p.key = t.profile_key"
+    " WHERE t.profile_key = 0 OR p.key IS NOT NULL ORDER BY c.canonical, 5, t.form",
+    "t",
+    customer="c.name",
+    profile="coalesce(p.name, '')",
 )
+_GRAPHICS = query(StoredGraphic, "FROM mail_graphic WHERE customer_key = ? ORDER BY name")
+_PUT_TEMPLATE = Insert(MailTemplateRow, replace=True)
+_PUT_GRAPHIC = Insert(MailGraphicRow, replace=True)
 
 
 def list_templates(tx: Transaction) -> list[StoredTemplate]:
     """Return all templates of customers and profiles that exist, without their sources."""
     return [
         StoredTemplate(
-            ref=TemplateRef(customer_key=row[0], profile_key=row[1], form=row[2]),
-            customer=row[3],
-            profile=row[4],
-            set_at=row[5],
-            set_by=row[6],
+            ref=TemplateRef(customer_key=row.customer_key, profile_key=row.profile_key, form=row.form),
+            customer=row.customer,
+            profile=row.profile,
+            set_at=row.set_at,
+            set_by=row.set_by,
         )
-        for row in tx.rows(_LISTED)
+        for row in tx.select(_Listed, _LISTED)
     ]
 
 
 def read_template(tx: Transaction, ref: TemplateRef) -> str | None:
     """Return the source of a template, None where it is gone."""
-    rows = tx.rows(
+    source: str | None = tx.value(
         "SELECT source FROM mail_template WHERE customer_key = ? AND profile_key = ? AND form = ?",
         (ref.customer_key, ref.profile_key, ref.form),
     )
-    return str(rows[0][0]) if rows else None
+    return source
 
 
 def put_template(tx: Transaction, ref: TemplateRef, source: str, who: str) -> None:
     """Store a template in place of the one before it."""
-    remove_template(tx, ref)
-    tx.execute(
-        "INSERT INTO mail_template (customer_key, profile_key, form, source, set_at, set_by) VALUES (?,?,?,?,?,?)",
-        (ref.customer_key, ref.profile_key, ref.form, source, tx.now(), who),
+    row = _PUT_TEMPLATE.row(
+        customer_key=ref.customer_key,
+        profile_key=ref.profile_key,
+        form=ref.form,
+        source=source,
+        set_at=tx.now(),
+        set_by=who,
     )
+    tx.insert(_PUT_TEMPLATE, [row])
     touch_rules(tx)
 
 
@@ -96,19 +120,21 @@ def sources_of(tx: Transaction, customer_key: int) -> list[str]:
 
 def graphics_of(tx: Transaction, customer_key: int) -> list[StoredGraphic]:
     """Return a customer's graphics by name."""
-    rows = tx.rows(
-        "SELECT name, media_type, content FROM mail_graphic WHERE customer_key = ? ORDER BY name", (customer_key,)
-    )
-    return [StoredGraphic(name=name, media_type=kind, content=bytes(content)) for name, kind, content in rows]
+    return tx.select(StoredGraphic, _GRAPHICS, (customer_key,))
 
 
 def put_graphic(tx: Transaction, customer_key: int, graphic: StoredGraphic, who: str) -> None:
     """Store a graphic in place of the one of the same name."""
-    remove_graphic(tx, customer_key, graphic.name)
-    tx.execute(
-        "INSERT INTO mail_graphic (customer_key, name, media_type, content, set_at, set_by) VALUES (?,?,?,?,?,?)",
-        (customer_key, graphic.name, graphic.media_type, graphic.content, tx.now(), who),
+    row = _PUT_GRAPHIC.row(
+        customer_key=customer_key,
+        name=graphic.name,
+        media_type=graphic.media_type,
+        content=graphic.content,
+        set_at=tx.now(),
+        set_by=who,
     )
+    tx.insert(_PUT_GRAPHIC, [row])
+    touch_rules(tx)
 
 
 def remove_graphic(tx: Transaction, customer_key: int, name: str) -> bool:

@@ -174,7 +174,7 @@ class Outbox:
     def _add(self, tx: Transaction, new: NewRow) -> str | None:
         if new.topic and tx.rows(_LATELY, (new.topic, new.now - new.quiet)):
             return None
-        if new.most < _WITHOUT_LIMIT and tx.rows(_COUNT_WAITING, (new.kind,))[0][0] >= new.most:
+        if new.most < _WITHOUT_LIMIT and tx.value(_COUNT_WAITING, (new.kind,)) >= new.most:
             return None
         key = self._keys.take()
         row = _row(

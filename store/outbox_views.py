@@ -224,5 +224,5 @@ def list_forwards(tx: Transaction, *, limit: int) -> list[ListedForward]:
 
 def find_content(tx: Transaction, *, name: str) -> bytes | None:
     """Return the content of a row by its id as it is stored, None where there is none or it is kept no longer."""
-    rows = tx.rows("SELECT content FROM outbox WHERE public_id = ? AND content IS NOT NULL", (name,))
-    return next((bytes(content) for (content,) in rows), None)
+    content = tx.value("SELECT content FROM outbox WHERE public_id = ?", (name,))
+    return None if content is None else bytes(content)

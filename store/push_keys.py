@@ -8,6 +8,7 @@ import peewee
 
 from addressbook.people import canonical_name
 from store.engine.database import Transaction
+from store.engine.statements import Insert
 from store.tables import StoredRow
 
 
@@ -23,20 +24,18 @@ class PushKeyRow(StoredRow):
         table_name = "push_key"
 
 
+_KEYS = Insert(PushKeyRow, replace=True)
+
+
 def keep_push_key(tx: Transaction, customer_key: int, secret: bytes, who: str) -> None:
     """Store a customer's key in place of the one before."""
-    tx.execute(
-        "INSERT INTO push_key (customer_key, secret, made_at, made_by) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (customer_key) DO UPDATE SET secret = excluded.secret, made_at = excluded.made_at,"
-        " made_by = excluded.made_by",
-        (customer_key, secret.hex(), tx.now(), who),
-    )
+    tx.insert(_KEYS, [_KEYS.row(customer_key=customer_key, secret=secret.hex(), made_at=tx.now(), made_by=who)])
 
 
 def find_push_key(tx: Transaction, customer: str) -> bytes | None:
     """Return the key of the customer of this name, None where it has none."""
-    rows = tx.rows(
+    secret = tx.value(
         "SELECT k.secret FROM push_key k JOIN customer c ON c.key = k.customer_key WHERE c.canonical = ?",
         (canonical_name(customer),),
     )
-    return bytes.fromhex(rows[0][0]) if rows else None
+    return None if secret is None else bytes.fromhex(secret)

@@ -199,9 +199,9 @@ def find_job(tx: Transaction, name: str) -> int | None:
         "SELECT job_key FROM outbox WHERE public_id = ? AND job_key IS NOT NULL",
         "SELECT key FROM job WHERE mail_id = ? ORDER BY accepted_at DESC, key DESC LIMIT 1",  # through job_accepted
     ):
-        rows = tx.rows(sql, (name,))
-        if rows:
-            return int(rows[0][0])
+        key = tx.value(sql, (name,))
+        if key is not None:
+            return int(key)
     return None
 
 

@@ -28,10 +28,10 @@ _ARRAYS = {
 class Insert:
     """Rows into a model's table; `row` makes one of values by column, and the model's defaults for the others.
 
-    Where columns are named, a row has those, in their order.
+    Where columns are named, a row has those, in their order. With `replace` it takes the place of the one of its key.
     """
 
-    def __init__(self, model: type[peewee.Model], *columns: str) -> None:
+    def __init__(self, model: type[peewee.Model], *columns: str, replace: bool = False) -> None:
         self.table = table_of(model)
         fields = {} if columns else columns_of(model)
         defaults = {name: field.default for name, field in fields.items() if field.null or field.default is not None}
@@ -39,10 +39,11 @@ class Insert:
         self.row = _row(model, columns, tuple(defaults.values()))
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
-        self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks})"  # noqa: S608 - names of the models
+        in_place = _in_place(model, columns) if replace else ""
+        self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks}){in_place}"  # noqa: S608 - names of the models
         self._encoders = _encoders(model, columns)
         arrays = _arrays(model, columns)
-        self.postgresql = f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608 - the same
+        self.postgresql = f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays}){in_place}"  # noqa: S608 - the same
 
     def arrays(self, rows: Sequence[tuple[Any, ...]]) -> list[EncodedArray]:
         """Return the parameters of the PostgreSQL statement for one row or more."""
@@ -77,6 +78,12 @@ class Update:
 
 def _row(model: type[peewee.Model], names: Sequence[str], defaults: Sequence[Any] = ()) -> Callable[..., Row]:
     return namedtuple(model.__name__, names, defaults=defaults)  # noqa: PYI024 - the names come from the model
+
+
+def _in_place(model: type[peewee.Model], columns: Sequence[str]) -> str:
+    keys = [str(field.column_name) for field in model._meta.get_primary_keys()]  # type: ignore[no-untyped-call]  # noqa: SLF001 - as below
+    values = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+    return f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}"
 
 
 def table_of(model: type[peewee.Model]) -> str:

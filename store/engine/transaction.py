@@ -142,6 +142,10 @@ class Transaction:
         """Run one query, or a statement with RETURNING, and return all its rows."""
         return cast("list[Row]", self._run(sql, values).fetchall())
 
+    def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """Run a query of one column and return its first value, None where it has no row."""
+        return next((value for (value,) in self.rows(sql, values)), None)
+
     def rows_in(self, sql: str, values: Iterable[Any], rest: Sequence[Any] = ()) -> list[Row]:
         """Run a query whose first mark is `IN (??)`, a list of unlike values, and return its rows.
 
@@ -173,7 +177,7 @@ class Transaction:
         """Return the time of the one clock that all processes of this database share, in microseconds since 1970."""
         if not self.postgresql:
             return time.time_ns() // 1000
-        return int(self.rows("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0][0])
+        return int(self.value("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
 
 
 def _storable(value: Any) -> Any:
