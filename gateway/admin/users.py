@@ -20,7 +20,7 @@ _LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
 
 def random_password() -> str:
-    """Return a new password of 142 random bits: letters and digits, which dialogs, files and shells take as they are."""
+    """Return a password of 142 random bits: letters and digits, which dialogs, files and shells take as they are."""
     return "".join(secrets.choice(_LETTERS_AND_DIGITS) for _ in range(24))
 
 
