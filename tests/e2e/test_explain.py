@@ -9,13 +9,13 @@ from typing import Any
 import gsm0338
 import psycopg
 import pytest
-import structlog
 from click.testing import CliRunner
 from psycopg import sql
 
 from cli.__main__ import main
 from cli.setup import first_values, write_configuration
 from sms.settings import FIELDS
+from tests.kit.in_process import undo_a_command
 from tests.kit.installation import mail
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -98,7 +98,7 @@ def _house(folder: Path, database: str) -> Path:
 def run(folder: Path, *arguments: object):
     given = ["explain", "--config", str(folder / "mail2sms.toml"), *map(str, arguments)]
     result = CliRunner().invoke(main, given)
-    structlog.reset_defaults()  # `main` quietens the log for a terminal
+    undo_a_command()
     return result
 
 
@@ -340,7 +340,7 @@ def test_limits_of_the_customer_hold_for_trial_settings_too(gateway_database, no
     limited = CliRunner().invoke(
         main, ["customer", "limit", "demo", "--max-parts", "2", "--config", str(house / "mail2sms.toml")]
     )
-    structlog.reset_defaults()
+    undo_a_command()
     assert limited.exit_code == 0, limited.output
     told = explain(
         house,

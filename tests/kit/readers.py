@@ -27,9 +27,9 @@ Query = Callable[..., Sequence[Sequence[Any]]]
 def read(query: Query, model: type[StoredRow], **equal: Any) -> list[Any]:
     """Return the rows of a table whose columns have these values, by key; `query` runs SQL with `?` for each value."""
     row = namedtuple("row", columns_of(model))  # type: ignore[misc]  # noqa: PYI024 - names of the model
-    where = " AND ".join(f"{column} IS NOT DISTINCT FROM ?" for column in equal) or "1 = 1"
-    sql = f"SELECT {', '.join(row._fields)} FROM {table_of(model)} WHERE {where} ORDER BY 1"
-    return [row._make(values) for values in query(sql, *equal.values())]
+    where = " AND ".join(f"{column} IS NULL" if value is None else f"{column} = ?" for column, value in equal.items())
+    sql = f"SELECT {', '.join(row._fields)} FROM {table_of(model)} WHERE {where or '1 = 1'} ORDER BY 1"
+    return [row._make(values) for values in query(sql, *(value for value in equal.values() if value is not None))]
 
 
 class StoreReaders:
