@@ -201,7 +201,7 @@ class Dispatch:
                 raise
             if parts:
                 if self._handed is not None:
-                    self._handed.note({part.message_key for part in parts}, set(self._held.values()))
+                    self._handed.note({part.message_key for part in parts}, self._held.values())
                 carrier.submit(parts)
             return bool(parts)
 
