@@ -232,7 +232,7 @@ def _find_unreached(index: int, carrier: CarrierOptions, sending: Sequence[Carri
 
 
 def _covers(prefix: str, longer: Collection[str]) -> bool:
-    """Tell whether every number that begins with a prefix begins with one of the longer ones."""
+    """Return whether every number that begins with a prefix begins with one of the longer ones."""
     digits = "0123456789" if prefix else "123456789"  # no country code begins with 0
     return all(
         any(other == prefix + digit for other in longer)

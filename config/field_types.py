@@ -270,17 +270,17 @@ def item_hint(kind: Any) -> Any | None:
 
 
 def is_table(kind: Any) -> bool:
-    """Tell whether a value of this type is a table: a dataclass or a mapping."""
+    """Return whether a value of this type is a table: a dataclass or a mapping."""
     return is_dataclass(kind) or is_mapping(kind)
 
 
 def is_mapping(kind: Any) -> bool:
-    """Tell whether a value of this type is a table with keys of the operator's own."""
+    """Return whether a value of this type is a table with keys of the operator's own."""
     return get_origin(kind) is Mapping
 
 
 def is_choice(kind: Any) -> bool:
-    """Tell whether a value of this type is one of a few words."""
+    """Return whether a value of this type is one of a few words."""
     return isinstance(kind, type) and issubclass(kind, Enum)
 
 

@@ -212,7 +212,7 @@ class ListenerOptions:
 
     @property
     def is_loopback(self) -> bool:
-        """Tell whether only this machine can reach it."""
+        """Whether only this machine can reach it."""
         return is_loopback(self.address.host)
 
     def complaints(self) -> Iterator[ConfigIssue]:

@@ -77,7 +77,7 @@ class _Stack:
     own: Collection[LayerKind]
 
     def decides(self, field: str) -> bool:
-        """Tell whether a layer of theirs says what would be in force without constraints."""
+        """Return whether a layer of theirs says what would be in force without constraints."""
         explained = self.resolved.explained[field]
         is_clamped = explained.layer is LayerKind.CONSTRAINT
         said = [cell.layer for cell in explained.shadowed if cell.layer is not LayerKind.CONSTRAINT]
@@ -142,7 +142,7 @@ def _judge(stack: _Stack) -> Iterator[Contradiction]:
 
 
 def _is_mute(layer: Layer) -> bool:
-    """Tell whether a layer names a language that has no words."""
+    """Return whether a layer names a language that has no words."""
     cell = layer.cells.get("language")
     return cell is not None and isinstance(cell.value, str) and not _has_words(cell.value)
 

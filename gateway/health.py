@@ -46,6 +46,6 @@ class Health:
         return self if self.stuck_since is not None else replace(self, stuck_since=now)
 
     def fit(self, now: float, rules: HealthRules) -> bool:
-        """Tell whether the carrier should get what it is the best for; another may take it while this is false."""
+        """Return whether the carrier should get what it is the best for; another may take it while this is false."""
         stuck = self.stuck_since is not None and now - self.stuck_since >= rules.link_patience
         return self.breaker.may_call(now) and not stuck

@@ -264,5 +264,5 @@ def _permanent(reason: str, problem: str) -> str:
 
 
 def _is_given_up(outcome: Outcome, unanswered: int) -> bool:
-    """Tell whether it is not sent again after this outcome; `unanswered` counts earlier attempts that left doubt."""
+    """Return whether it is not sent again after this outcome; `unanswered` counts earlier attempts that left doubt."""
     return isinstance(outcome, Failed) or (isinstance(outcome, Unknown) and unanswered >= _RESENDS)

@@ -67,7 +67,7 @@ def _log_notice(taken: TakenRow, end: OutboxEnd, report: JobReport | None) -> No
 
 
 def _is_settled(report: JobReport | None) -> bool:
-    """Tell whether a delay is overtaken by the result of its job, which is reported by itself."""
+    """Return whether a delay is overtaken by the result of its job, which is reported by itself."""
     return report is not None and report.settled_at is not None
 
 

@@ -283,6 +283,6 @@ def _name_carriers(message: PlannedMessage) -> str:
 
 
 def _asks_for_success(submission: Submission) -> bool:
-    """Tell whether a DSN on success was asked for, which needs the network's receipt (RFC 3461 §5.2.4)."""
+    """Return whether a DSN on success was asked for, which needs the network's receipt (RFC 3461 §5.2.4)."""
     dsn = submission.resolved.settings.report_format is ReportFormat.DSN
     return dsn and any("SUCCESS" in wanted.notify.upper() for wanted in submission.wanted)

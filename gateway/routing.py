@@ -97,11 +97,11 @@ class CarrierRoutes:
         return self._tables.get(canonical_name(customer), self._common) if self._tables else self._common
 
     def wants_wide_reference(self, route: str) -> bool:
-        """Tell whether a carrier of a route wants 16-bit references, so that the parts must leave room for them."""
+        """Return whether a carrier of a route wants 16-bit references, so that the parts must leave room for them."""
         return bool(self._wide) and not self._wide.isdisjoint(route.split(SEPARATOR))
 
     def takes_whole_texts(self, carrier: str) -> bool:
-        """Tell whether a carrier takes a long text in one submit and splits it itself."""
+        """Return whether a carrier takes a long text in one submit and splits it itself."""
         return carrier in self._whole
 
     def lacking_on(self, route: str) -> frozenset[str]:

@@ -181,7 +181,7 @@ class MailHandler:
         return self._judge.judge_reverse_path(principal, reverse_path)
 
     def _is_heard_at_rcpt(self, session: MailSession) -> bool:
-        """Tell whether MAIL is answered 250 whoever it is: not on a port for submission (RFC 6409 §4.3)."""
+        """Return whether MAIL is answered 250 whoever it is: not on a port for submission (RFC 6409 §4.3)."""
         return self._postmaster is not None and not (self._authentication_required or session.authenticated)
 
     def _is_for_postmaster(self, envelope: MailEnvelope) -> bool:

@@ -170,7 +170,7 @@ class MailIntake:
         return judged
 
     def _is_service_address(self, address: str) -> bool:
-        """Tell whether an address of our domains names no recipient but this gateway, as status@ and postmaster@ do."""
+        """Return whether an address of our domains names this gateway and no recipient: status@ and postmaster@."""
         local, _, domain = address.rpartition("@")
         return domain.removesuffix(".").lower() in self._domains and local.isascii() and local.isalpha()
 
@@ -204,13 +204,13 @@ class MailIntake:
         return None if refused is None else _refuse(refused)
 
     def is_large(self, envelope: ReceivedEnvelope) -> bool:
-        """Tell whether the addresses alone make much work: many of them, a list, or a table."""
+        """Return whether the addresses alone make much work: many of them, a list, or a table."""
         if len(envelope.recipients) > _FEW_RECIPIENTS:
             return True
         return any(target.kind is not TargetKind.NUMBER for target in self._targets(envelope))
 
     def brings_table(self, envelope: ReceivedEnvelope) -> bool:
-        """Tell whether an attached table is to be read, which may be much larger than its mail."""
+        """Return whether an attached table is to be read, which may be much larger than its mail."""
         return any(target.kind is TargetKind.TABLE for target in self._targets(envelope))
 
     def _targets(self, envelope: ReceivedEnvelope) -> Iterator[RecipientTarget]:

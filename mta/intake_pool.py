@@ -55,5 +55,5 @@ class IntakePool:
 
 
 def is_suspect(raw: bytes) -> bool:
-    """Tell whether reading a mail may take long: it is large, or has more parts or lines of header than a person's."""
+    """Return whether reading a mail may take long: it is large, or has more parts or header lines than a person's."""
     return len(raw) > LARGE_OCTETS or raw.count(b"\n--") > _MANY_PARTS or raw.count(b"=?") > 10 * _MANY_PARTS

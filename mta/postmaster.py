@@ -38,7 +38,7 @@ class PostmasterDoor:
         self._clock = clock
 
     def is_for(self, address: str) -> bool:
-        """Tell whether an address of RCPT is the postmaster's or abuse's."""
+        """Return whether an address of RCPT is the postmaster's or abuse's."""
         local, at, domain = address.rpartition("@")
         if not at:
             return domain.lower() == "postmaster"

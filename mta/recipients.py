@@ -66,11 +66,11 @@ class ParsedRecipients:
     pairs: tuple[tuple[RecipientRequest, RecipientTarget | None], ...]
 
     def has(self, kind: TargetKind) -> bool:
-        """Tell whether one of the addresses is of this kind."""
+        """Return whether one of the addresses is of this kind."""
         return any(target is not None and target.kind is kind for _, target in self.pairs)
 
     def judge_dry_run(self, asked_in_subject: bool) -> bool | Refused:  # noqa: FBT001 - one option of the subject
-        """Tell whether the mail is a dry run: as a whole or not at all."""
+        """Return whether the mail is a dry run: as a whole or not at all."""
         asking = [target.dry_run for _, target in self.pairs if target is not None]
         if asked_in_subject or (asking and all(asking)):
             return True

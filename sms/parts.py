@@ -98,7 +98,7 @@ def _split(chosen: _Chosen, max_parts: int, reference: int, *, wide: bool) -> En
 
 
 def has_wide_reference(encoded: EncodedText) -> bool:
-    """Tell whether the parts of a text have room for a 16-bit reference."""
+    """Return whether the parts of a text have room for a 16-bit reference."""
     return encoded.parts[0].udh[:1] == bytes((_WIDE_UDH_LENGTH,))
 
 

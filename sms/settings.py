@@ -181,7 +181,7 @@ def _parse_push_url(text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, as a person writes it, is reached from this machine only."""
+    """Return whether a host, as a person writes it, is reached from this machine only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

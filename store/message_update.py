@@ -45,7 +45,7 @@ class LoadedPart(Struct, array_like=True):
 
     @property
     def id_missing(self) -> bool:
-        """Tell whether the carrier has the part, or may have, and has not said its id for it."""
+        """Whether the carrier has the part, or may have, and has not said its id for it."""
         waits = self.state is MessageState.QUEUED and self.resends > 0
         return not self.carrier_id and (
             waits or self.state is MessageState.SUBMITTED or self.state is MessageState.UNKNOWN
@@ -93,12 +93,12 @@ class LoadedMessage(Struct, array_like=True):
 
     @property
     def has_rows(self) -> bool:
-        """Tell whether a carrier was offered a part of it."""
+        """Whether a carrier was offered a part of it."""
         return any(part.key for part in self.parts)
 
     @property
     def id_missing(self) -> bool:
-        """Tell whether a carrier owes the id of a part."""
+        """Whether a carrier owes the id of a part."""
         return any(part.id_missing for part in self.parts)
 
     def stamp(self, now: int) -> None:
@@ -108,7 +108,7 @@ class LoadedMessage(Struct, array_like=True):
             self.owner = ""
 
     def has(self, state: MessageState) -> bool:
-        """Tell whether one of the parts is in this state."""
+        """Return whether one of the parts is in this state."""
         return any(part.state is state for part in self.parts)
 
     def move(self, part: LoadedPart, event: Event, problem: Problem | None = None) -> bool:
@@ -137,7 +137,7 @@ class LoadedMessage(Struct, array_like=True):
             self.reason, self.problem = problem.code.value, problem.text
 
     def _may_still_become(self, folded: MessageState) -> bool:
-        """Tell whether an ended message may change: along an arrow of the table, and never back into an open state.
+        """Return whether an ended message may change: along an arrow of the table, and never back into an open state.
 
         The fold of its parts may lead elsewhere: a late «delivered» for a lost part leaves «submitted» while another
         part's receipt is out. The message then stays what was told until all its parts agree on something final.
@@ -147,7 +147,7 @@ class LoadedMessage(Struct, array_like=True):
 
     @property
     def corrected(self) -> bool:
-        """Tell whether what its sender was told has become wrong; «delivered» after «accepted» is no correction."""
+        """Whether what its sender was told has become wrong; «delivered» after «accepted» is no correction."""
         return self.ended and self.state is not self.reported_state and not {self.state, self.reported_state} <= SUCCESS
 
     def watch_at(self, grace: Mapping[str, int], now: int) -> int:

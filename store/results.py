@@ -428,7 +428,7 @@ def _places(messages: Mapping[int, LoadedMessage]) -> _Places:
 
 
 def _is_stopped(message: LoadedMessage) -> bool:
-    """Tell whether nothing more of a message goes out: one of its parts was refused for good, or cancelled."""
+    """Return whether nothing more of a message goes out: one of its parts was refused for good, or cancelled."""
     return message.has(MessageState.FAILED) or message.has(MessageState.CANCELLED)
 
 

@@ -13,7 +13,7 @@ from store.directory import count_strangers, count_users, find_customer, find_do
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text can name a customer or profile: 1 to 100 visible characters."""
+    """Return whether a text can name a customer or profile: 1 to 100 visible characters."""
     return text == text.strip() and 0 < len(text) <= 100 and text.isprintable()
 
 

@@ -183,7 +183,7 @@ class DomainState:
 
     @property
     def enforced(self) -> bool:
-        """Tell whether mail waits rather than travels in clear."""
+        """Whether mail waits rather than travels in clear."""
         return self.entry.policy.level.enforced or self.sts_enforced
 
     def view(self) -> dict[str, object]:

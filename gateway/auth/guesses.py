@@ -78,7 +78,7 @@ class Guesses:
         return Attempt(self, f"{client_network(client)} {login}", bounds)
 
     def was_proven(self, pair: str) -> bool:
-        """Tell whether this login was proven from this client."""
+        """Return whether this login was proven from this client."""
         return pair in self._proven
 
     def remember_proven(self, pair: str) -> None:
@@ -118,12 +118,12 @@ class Attempt:
         self._bounds = bounds
 
     def known_wrong(self, digest: bytes, now: float) -> bool:
-        """Tell whether this very password was found wrong of late."""
+        """Return whether this very password was found wrong of late."""
         self._forget(now)
         return any(digest in tally.wrong for tally, _ in self._bounds)
 
     def standing(self, now: float) -> Standing:
-        """Tell whether the password may be looked at."""
+        """Return whether the password may be looked at."""
         self._forget(now)
         bounds = self._bounds[:1] if self._guesses.was_proven(self._pair) else self._bounds
         if any(len(tally.wrong) >= most for tally, most in bounds):

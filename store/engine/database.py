@@ -127,7 +127,7 @@ class Database:
 
     @property
     def postgresql(self) -> bool:
-        """Tell whether several processes may serve this database."""
+        """Whether several processes may serve this database."""
         return isinstance(self._peewee, peewee.PostgresqlDatabase)
 
     def open(self, *, serving: bool = False) -> list[str]:
@@ -419,7 +419,7 @@ def _raw(database: peewee.Database) -> Any:
 
 
 def _is_lost(database: peewee.Database) -> bool:
-    """Tell whether the server has gone from the other end of an open connection."""
+    """Return whether the server has gone from the other end of an open connection."""
     return isinstance(database, peewee.PostgresqlDatabase) and bool(_raw(database).closed)
 
 

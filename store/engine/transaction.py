@@ -35,7 +35,7 @@ class StorageFullError(StorageError):
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether a database says that its disk has no room."""
+    """Return whether a database says that its disk has no room."""
     return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == _DISK_FULL
 
 

@@ -128,7 +128,7 @@ def python(*words: str) -> list[str]:
 
 
 def answers(port: int) -> bool:
-    """Tell whether somebody listens on a loopback port."""
+    """Return whether somebody listens on a loopback port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -75,7 +75,7 @@ def cell(kind: LayerKind, owner: int, field: str, text: str | None, service: str
 
 
 def same(left: tuple[Directory, Layers], right: tuple[Directory, Layers]) -> bool:
-    """Tell whether two snapshots answer alike, whatever way they were made."""
+    """Return whether two snapshots answer alike, whatever way they were made."""
 
     def facts(snapshot: tuple[Directory, Layers]) -> tuple[object, ...]:
         directory, layers = snapshot
