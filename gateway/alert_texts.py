@@ -6,7 +6,7 @@ Not here: who notices it, and how alerts are kept and sent (gateway.alerts).
 from datetime import timedelta
 
 from gateway.alerts import Alert
-from gateway.ports import TlsAlarm
+from gateway.ports import TlsFailure
 from gateway.worker import Trouble
 from sms.outcome import ProblemCode
 from sms.report import Notice
@@ -54,7 +54,7 @@ def worker_trouble(trouble: Trouble) -> Alert:
     )
 
 
-def tls_failing(failed: TlsAlarm) -> Alert:
+def tls_failing(failed: TlsFailure) -> Alert:
     """Return the alert of mail that waits since a domain's TLS is not as demanded."""
     first = failed.failures == 1
     whose = f" of the customer «{failed.customer}»" if failed.customer else ""

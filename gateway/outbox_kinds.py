@@ -13,7 +13,7 @@ from typing import cast
 import structlog
 
 from gateway.alerts import ALERT
-from gateway.ports import Alarm, Item, PostmasterMail
+from gateway.ports import AlertMail, Item, PostmasterMail
 from gateway.postmaster import POSTMASTER, unpack
 from sms.outbox import OutboxEvent
 from sms.report import JobReport, Notice, NoticeKind
@@ -71,9 +71,9 @@ def _is_settled(report: JobReport | None) -> bool:
     return report is not None and report.settled_at is not None
 
 
-def _alert(taken: TakenRow, _: JobReport | None) -> Alarm:
+def _alert(taken: TakenRow, _: JobReport | None) -> AlertMail:
     about = json.loads(taken.about)
-    return Alarm(identity=taken.public_id, recipient=taken.recipient, subject=about["subject"], text=about["text"])
+    return AlertMail(identity=taken.public_id, recipient=taken.recipient, subject=about["subject"], text=about["text"])
 
 
 def _log_alert(taken: TakenRow, end: OutboxEnd, _: JobReport | None) -> None:

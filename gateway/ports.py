@@ -79,7 +79,7 @@ class MailAttempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
+class AlertMail:
     """Something that the administrator should know, as a mail says it; `identity` is the same at every attempt."""
 
     identity: str
@@ -102,7 +102,7 @@ class PostmasterMail:
     content: bytes
 
 
-Item = Notice | Alarm | PostmasterMail
+Item = Notice | AlertMail | PostmasterMail
 """What the outbox gives to a sender."""
 
 
@@ -117,7 +117,7 @@ class ItemSender(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsAlarm:
+class TlsFailure:
     """Mail for a domain waits since its TLS does not meet the demand; `failures` counts attempts in a row."""
 
     domain: str

@@ -16,7 +16,7 @@ from mta.sending.attempts import Deliverer
 from mta.sending.compose import MailIdentity
 from mta.sending.deliver import deliverer_of
 from mta.sending.mail_notifier import FolderDelivery, MailNotifier
-from mta.sending.outgoing import ClientTimeouts, DeliverySettings, TlsAlarmTaker
+from mta.sending.outgoing import ClientTimeouts, DeliverySettings, TlsFailureTaker
 from mta.sending.routes import RelayLogin, Route, RouteTable
 from process.services import Service
 from process.signers import load_signers
@@ -100,7 +100,7 @@ def build_deliverer(
     clock: Clock,
     *,
     cache: StsCache | None = None,
-    alarm: TlsAlarmTaker | None = None,
+    alarm: TlsFailureTaker | None = None,
 ) -> Deliverer:
     """Return what delivers by these ways under these policies; MTA-STS policies are kept in `cache`."""
     return deliverer_of(

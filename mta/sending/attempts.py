@@ -13,11 +13,11 @@ from typing import Protocol
 
 import structlog
 
-from gateway.ports import MailAttempt, TlsAlarm
+from gateway.ports import MailAttempt, TlsFailure
 from mta.sending.answers import DeliveryFault, Stage, decide_outcome
 from mta.sending.compose import ComposedMail
 from mta.sending.connections import Destination, Destinations, PooledConnection
-from mta.sending.outgoing import DeliverySettings, HostCheck, TlsAlarmTaker
+from mta.sending.outgoing import DeliverySettings, HostCheck, TlsFailureTaker
 from mta.sending.routes import RouteTable
 from mta.sending.targets import DeliveryPlan, MailTarget, Planner, split_recipient, to_ascii_domain
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
@@ -89,7 +89,7 @@ class Deliverer:
         planner: Planner,
         routes: RouteTable,
         policies: Callable[[], PolicyTable],
-        on_tls_failure: TlsAlarmTaker | None,
+        on_tls_failure: TlsFailureTaker | None,
         monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
@@ -183,7 +183,7 @@ class Deliverer:
         if self._on_tls_failure and (
             destination.failures == 1 or destination.failures % self._settings.alarm_after == 0
         ):
-            alarm = TlsAlarm(
+            alarm = TlsFailure(
                 domain=domain,
                 customer=customer,
                 policy=attempt.policy,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from gateway.ports import Alarm
+from gateway.ports import AlertMail
 from mta.sending.dsn import write_dsn
 from mta.sending.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, thread, unstructured
 from sms.report import Notice, NoticeKind
@@ -177,7 +177,7 @@ def _graphic(graphic: Graphic, content_id: str) -> bytes:
     )
 
 
-def compose_alarm(alarm: Alarm, *, identity: MailIdentity, now: datetime) -> ComposedMail:
+def compose_alert(alarm: AlertMail, *, identity: MailIdentity, now: datetime) -> ComposedMail:
     """Return a plain mail that tells the administrator of an alarm."""
     message_id = notice_message_id("al", alarm.identity, identity.message_id_domain)
     header = "".join(

@@ -21,7 +21,7 @@ from mta.sending.answers import DeliveryFault, Stage, clean_reply
 from mta.sending.attempts import Call, Deliverer, FaultError
 from mta.sending.line import RefusedError, SmtpLine, expect
 from mta.sending.login import EXTERNAL, WRONG_MECHANISM, password_exchanges
-from mta.sending.outgoing import DeliverySettings, TlsAlarmTaker
+from mta.sending.outgoing import DeliverySettings, TlsFailureTaker
 from mta.sending.replies import ReplyKind, ServerReply, read_extensions
 from mta.sending.routes import Route, RouteTable
 from mta.sending.targets import MailTarget, Planner
@@ -251,7 +251,7 @@ def deliverer_of(  # noqa: PLR0913 - the process hands in each collaborator by n
     contexts: ClientContexts,
     guard: AddressGuard,
     sts: StsLookup | None = None,
-    on_tls_failure: TlsAlarmTaker | None = None,
+    on_tls_failure: TlsFailureTaker | None = None,
     shuffle: Callable[[list[str]], None] = random.shuffle,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     monotonic: Clock = time.monotonic,

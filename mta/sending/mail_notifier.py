@@ -18,9 +18,9 @@ import structlog
 from gateway.alert_texts import template_failing
 from gateway.alerts import Alert
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
-from gateway.ports import Alarm, Clock, Item, MailAttempt, PostmasterMail
+from gateway.ports import AlertMail, Clock, Item, MailAttempt, PostmasterMail
 from gateway.report_pool import LargeReports
-from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
+from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alert, compose_notice
 from mta.sending.forward import compose_forward
 from mta.sending.sign import Signer
 from sms.outcome import Done, Problem, ProblemCode, Retry
@@ -119,8 +119,8 @@ class MailNotifier:
                     return None
                 signed = await self._large.work(report, partial(self._sign, mail))
                 return await self._delivery.deliver(signed, customer=report.customer)
-            case Alarm():
-                mail = compose_alarm(item, identity=self._identity, now=self._clock.now())
+            case AlertMail():
+                mail = compose_alert(item, identity=self._identity, now=self._clock.now())
                 return await self._delivery.deliver(self._sign(mail), customer="")
             case PostmasterMail():
                 forward = partial(compose_forward, item, identity=self._identity)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gateway.ports import TlsAlarm
+from gateway.ports import TlsFailure
 from mta.sending.connections import PoolLimits
 from sms.retry import BreakerRule, Ladder
 from tls.policy import Demand
@@ -47,7 +47,7 @@ class DeliverySettings:
     alarm_after: int = 10
 
 
-TlsAlarmTaker = Callable[[TlsAlarm], None]
+TlsFailureTaker = Callable[[TlsFailure], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

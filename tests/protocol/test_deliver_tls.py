@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.ports import TlsAlarm
+from gateway.ports import TlsFailure
 from mta.sending.outgoing import ClientTimeouts
 from mta.sending.routes import Route
 from sms.outcome import Done, ProblemCode, Retry
@@ -295,7 +295,7 @@ async def test_a_private_ca_file_that_vanished_makes_the_mail_wait(world, tmp_pa
 
 
 async def test_the_admin_is_told_at_the_first_tls_failure_and_at_every_tenth():
-    alarms: list[TlsAlarm] = []
+    alarms: list[TlsFailure] = []
     async with Peer() as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alarms.append)
         for _ in range(20):
@@ -307,7 +307,7 @@ async def test_the_admin_is_told_at_the_first_tls_failure_and_at_every_tenth():
 
 
 async def test_after_a_success_the_next_tls_failure_is_a_first_one_again(world, tmp_path):
-    alarms: list[TlsAlarm] = []
+    alarms: list[TlsFailure] = []
     context = server_context(world.peers["good"], tmp_path)
     async with Peer(context, offers_tls=False) as peer:
         deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alarms.append)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ports import Alarm
-from mta.sending.compose import ComposedMail, MailIdentity, compose_alarm, compose_notice
+from gateway.ports import AlertMail
+from mta.sending.compose import ComposedMail, MailIdentity, compose_alert, compose_notice
 from mta.sending.fields import (
     base64_lines,
     date,
@@ -207,8 +207,8 @@ def test_whatever_stands_in_a_report_its_mail_has_crlf_line_ends_only(text, kind
         assert machine
     else:
         assert ends_in_crlf_only(composed.message)
-    alarm = Alarm(identity=text, recipient=text, subject=text, text=text)
-    assert ends_in_crlf_only(compose_alarm(alarm, identity=IDENTITY, now=NOW).message)
+    alarm = AlertMail(identity=text, recipient=text, subject=text, text=text)
+    assert ends_in_crlf_only(compose_alert(alarm, identity=IDENTITY, now=NOW).message)
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ from gateway.admin.mail_templates import (
 from gateway.admin.profiles import add_profile, remove_profile
 from gateway.alerts import Alert
 from gateway.mail_rules import MailRules
-from gateway.ports import Alarm, MailAttempt
+from gateway.ports import AlertMail, MailAttempt
 from gateway.report_pool import LargeReports
-from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alarm, compose_notice
+from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alert, compose_notice
 from mta.sending.mail_notifier import MailNotifier
 from mta.sending.sign import KeyKind, Signer, new_key
 from sms.lifecycle import MessageState
@@ -184,13 +184,13 @@ def test_a_mail_with_graphics_verifies_when_signed_with_both_keys(workshop):
 
 
 def test_an_alarm_is_a_plain_mail_to_the_administrator():
-    alarm = Alarm(
+    alarm = AlertMail(
         identity="A.1",
         recipient="admin@example.net",
         subject="Müller waits\r\nBcc: x@example.com",
         text="Text «x»\nSecond line\n",
     )
-    composed = compose_alarm(alarm, identity=IDENTITY, now=NOW)
+    composed = compose_alert(alarm, identity=IDENTITY, now=NOW)
     mail = message_from_bytes(composed.message, policy=policy.default)
     assert (mail["To"], mail["Bcc"], composed.envelope_from) == ("admin@example.net", None, "")
     assert mail["Auto-Submitted"] == "auto-generated"
@@ -408,7 +408,7 @@ async def test_mail_and_alarms_carry_a_signature_of_every_key(office, workshop):
     signers = [Signer("sms.example.net", key.record_name.partition(".")[0], key.private_pem) for key in keys]
     telling = Telling(office, workshop.confined, signers)
     await telling.teller.send(notice())
-    await telling.teller.send(Alarm(identity="A.1", recipient="admin@example.net", subject="x", text="y"))
+    await telling.teller.send(AlertMail(identity="A.1", recipient="admin@example.net", subject="x", text="y"))
     records = {key.record_name: key.record_text.encode() for key in keys}
     for mail in telling.delivery.mails:
         assert mail.message.count(b"DKIM-Signature: ") == 3

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.outbox import ChannelRules, OutboxLoop
-from gateway.ports import Alarm, MailAttempt
+from gateway.ports import AlertMail, MailAttempt
 from sms.outbox import OUTBOX_TRANSITIONS, WAITING, OutboxEvent, OutboxState, destination_of, states_before
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from sms.report import Channel, NoticeKind
@@ -211,7 +211,7 @@ async def test_a_row_that_belongs_to_no_job_goes_the_same_way(world, run):
     _, box, _ = run()
     await until(lambda: notices(world) == [("sent", 1, "")])
     (told,) = box.told
-    assert isinstance(told, Alarm)
+    assert isinstance(told, AlertMail)
     assert told.recipient == "admin@example.net"
 
 
