@@ -14,6 +14,8 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeVar
 
+from addressbook.options import Option
+
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
 
@@ -26,13 +28,19 @@ _IDEOGRAPHIC_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # RFC 3490 §3.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """Who pays. `domains` are the proven sender domains as canonical A-labels; only one customer owns each."""
+    """Who pays. `domains` are the proven sender domains as canonical A-labels; only one customer owns each.
+
+    `options` are what it has contracted, None: the operator's default ones. Without `stop_listed` it never had a stop
+    entry, and nobody looks for one.
+    """
 
     id: int
     name: str
     domains: tuple[str, ...] = ()
     default_profile_id: int | None = None
     active: bool = True
+    options: frozenset[Option] | None = None
+    stop_listed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

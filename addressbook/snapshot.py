@@ -11,7 +11,9 @@ from functools import lru_cache, partial
 
 from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, Resolved
 from addressbook.lists import DistributionList, DistributionLists
-from addressbook.people import Directory
+from addressbook.numbers import OwnNumbers
+from addressbook.options import ALL_OPTIONS, Option
+from addressbook.people import Customer, Directory
 from addressbook.senders import Principal, Sender, choose_sender, prove_by_address
 from sms.outcome import Refused
 
@@ -21,21 +23,44 @@ _MOST_SETTINGS = 5_000
 
 
 class Snapshot:
-    """Directory, layers and lists of one `version`."""
+    """Directory, layers, lists and our numbers of one `version`; `default_options` are the operator's."""
 
-    __slots__ = ("_choose_sender", "_prove_by_address", "_stored", "directory", "layers", "lists", "version")
+    __slots__ = (
+        "_choose_sender",
+        "_prove_by_address",
+        "_stored",
+        "default_options",
+        "directory",
+        "layers",
+        "lists",
+        "numbers",
+        "version",
+    )
 
-    def __init__(
-        self, directory: Directory, layers: Layers, lists: DistributionLists, most_settings: int = _MOST_SETTINGS
+    def __init__(  # noqa: PLR0913 - what a version consists of
+        self,
+        directory: Directory,
+        layers: Layers,
+        lists: DistributionLists,
+        *,
+        numbers: OwnNumbers | None = None,
+        default_options: frozenset[Option] = ALL_OPTIONS,
+        most_settings: int = _MOST_SETTINGS,
     ) -> None:
         self.version = directory.version
         self.directory = directory
         self.layers = layers
         self.lists = lists
+        self.numbers = numbers or OwnNumbers()
+        self.default_options = default_options
         # No answer refers to a snapshot, so that nothing keeps an old one alive.
         self._prove_by_address = lru_cache(_MOST_CLIENTS)(partial(prove_by_address, directory))
         self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))
         self._stored = lru_cache(most_settings)(layers.lay_stored)
+
+    def has_option(self, customer: Customer, option: Option) -> bool:
+        """Return whether a customer has contracted an option."""
+        return option in (self.default_options if customer.options is None else customer.options)
 
     def prove_by_address(self, client: str) -> Principal | None:
         """Return the active customer whose address range contains a client's address."""

@@ -10,12 +10,16 @@ import structlog
 
 from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, LayersChange, layer_of
 from addressbook.lists import DistributionLists, ListMember
+from addressbook.numbers import OwnNumbers
+from addressbook.options import ALL_OPTIONS, Option
 from addressbook.people import Directory
 from addressbook.snapshot import Snapshot
 from gateway.worker import Worker
+from inbound.actions import InboundRules
 from sms.settings import SettingsPatch
 from store.directory import load_directory, refresh
 from store.engine.database import Database, Transaction
+from store.inbound_rules import load_numbers, load_rules
 from store.lists import load_lists, read_members
 
 log = structlog.get_logger()
@@ -23,16 +27,24 @@ log = structlog.get_logger()
 _LOOK_EVERY = 1.0
 
 
-_Stored = tuple[Directory, Layers, DistributionLists]
+_Stored = tuple[Directory, Layers, DistributionLists, OwnNumbers, InboundRules]
 
 
 class DirectoryFollower:
-    """Holds the snapshot in force, `current`. `system` is the operator's system layer, weaker than the stored one."""
+    """Holds the snapshot in force, `current`, and what customers want done with inbound SMS, `rules`.
 
-    def __init__(self, database: Database, system: SettingsPatch) -> None:
+    `system` is the operator's system layer, weaker than the stored one; `default_options` are what customers have
+    contracted of whom nothing else is stored.
+    """
+
+    def __init__(
+        self, database: Database, system: SettingsPatch, default_options: frozenset[Option] = ALL_OPTIONS
+    ) -> None:
         self._database = database
+        self._default_options = default_options
         self._operator = layer_of(LayerKind.SYSTEM, system, "operator's file")
         self._layers = Layers()
+        self.rules = InboundRules()
         self.current = Snapshot(Directory(), self._with_operator(self._layers), DistributionLists())
         self._refreshing = asyncio.Lock()
         self._asked = self._answered = 0
@@ -84,13 +96,19 @@ class DirectoryFollower:
     def _refreshed(self, tx: Transaction) -> _Stored | None:
         before = self.current.directory
         directory, layers = refresh(tx, before, self._layers)
-        return None if directory is before else (directory, layers, load_lists(tx))
+        return None if directory is before else (directory, layers, load_lists(tx), load_numbers(tx), load_rules(tx))
 
     def _take(self, stored: _Stored | None) -> None:
         if stored is None:
             return
-        directory, self._layers, lists = stored
-        self.current = Snapshot(directory, self._with_operator(self._layers), lists)
+        directory, self._layers, lists, numbers, self.rules = stored
+        self.current = Snapshot(
+            directory,
+            self._with_operator(self._layers),
+            lists,
+            numbers=numbers,
+            default_options=self._default_options,
+        )
         log.debug("address_book_loaded", version=self.current.version)
 
     def _with_operator(self, layers: Layers) -> Layers:
@@ -109,4 +127,4 @@ class DirectoryFollower:
 
 
 def _load(tx: Transaction) -> _Stored:
-    return *load_directory(tx), load_lists(tx)
+    return *load_directory(tx), load_lists(tx), load_numbers(tx), load_rules(tx)

@@ -16,6 +16,7 @@ import structlog
 from msgspec import Struct
 
 from addressbook.hierarchy import Cell, Constraints, Layer, LayerKey, LayerKind, Layers, LayersChange
+from addressbook.options import Option
 from addressbook.people import (
     AddressRange,
     Credential,
@@ -45,6 +46,8 @@ class _Customer(Struct, frozen=True, array_like=True):
     name: str
     default_profile_key: int | None
     active: bool
+    options: str | None
+    stop_listed: bool
 
 
 class _Domain(Struct, frozen=True, array_like=True):
@@ -218,9 +221,22 @@ def _customers(rows: Iterable[_Customer], domain_rows: Iterable[_Domain]) -> lis
             domains=tuple(sorted(domains.get(row.key, ()))),
             default_profile_id=row.default_profile_key,
             active=row.active,
+            options=_options(row.options),
+            stop_listed=row.stop_listed,
         )
         for row in rows
     ]
+
+
+def _options(text: str | None) -> frozenset[Option] | None:
+    """Return stored options; one that this version of the program does not know is left out, and the log names it."""
+    words = _words(text)
+    if words is None:
+        return None
+    unknown = words - set(Option)
+    if unknown:
+        log.warning("stored_options_unknown", options=sorted(unknown))
+    return frozenset(Option(word) for word in words - unknown)
 
 
 def _profile(row: _Profile) -> Profile:

@@ -115,6 +115,10 @@ class DirectoryChanges:
         """Return a key for a record of another file's table."""
         return self._keys.take()
 
+    def touch_inbound(self) -> None:
+        """Say that numbers, actions or keywords are different."""
+        self._touch("inbound", 0)
+
     def touch_list(self, key: int) -> None:
         """Say that a distribution list is different: what was resolved with the version before is stale."""
         self._touch("list", key)

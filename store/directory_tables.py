@@ -12,12 +12,18 @@ from store.tables import KeyedRow, StoredRow
 
 
 class CustomerRow(KeyedRow):
-    """A customer. `canonical` is its name as compared; `default_profile_key` applies to users without a profile."""
+    """A customer. `canonical` is its name as compared; `default_profile_key` applies to users without a profile.
+
+    `options` are what it has contracted, comma-separated; null: those of the operator's file. `stop_listed` is set with
+    its first stop entry: nobody looks for entries of a customer that never had one.
+    """
 
     name = peewee.TextField()
     canonical = peewee.TextField(unique=True)
     default_profile_key = peewee.BigIntegerField(null=True)
     active = peewee.BooleanField(default=True)
+    options = peewee.TextField(null=True)
+    stop_listed = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "customer"

@@ -132,6 +132,8 @@ MessageRow.add_index(
         MessageRow.route, MessageRow.priority, MessageRow.due_at, MessageRow.key, name="message_queued"
     ).where(MessageRow.state == "queued")
 )
+# Who wrote to a handset lately, and every question about a number.
+MessageRow.add_index(MessageRow.index(MessageRow.number, MessageRow.key, name="message_number"))
 MessageRow.add_index(
     MessageRow.index(MessageRow.owner, name="message_submitting").where(MessageRow.state == "submitting")
 )
@@ -235,10 +237,12 @@ class SeenRow(StoredRow):
 
 
 class OutboxRow(KeyedRow):
-    """One thing to send to one mail address, or by push to one URL: of a job, or of none (`job_key` null).
+    """One thing to send to one mail address, or by push to one URL: of a job, of an inbound SMS, or of neither.
 
     `destination` is what shares places with it: the mail's domain, the push's host. `about` is JSON of what its kind
     needs, `content` what it brings as it is stored, null once it is sent. Rows of a `topic` are written now and then.
+    Those of one `sequence` go one after the other, in the order of their keys. `customer_key` is set where it belongs
+    to a customer but to no job.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -258,6 +262,9 @@ class OutboxRow(KeyedRow):
     ended_at = peewee.BigIntegerField(null=True)
     reason = peewee.TextField(default="")
     problem = peewee.TextField(default="")
+    sms_key = peewee.BigIntegerField(null=True, index=True)
+    customer_key = peewee.BigIntegerField(null=True)
+    sequence = peewee.TextField(default="")
 
     class Meta:
         table_name = "outbox"
@@ -275,6 +282,11 @@ OutboxRow.add_index(
     ).where(OutboxRow.state == "queued")
 )
 OutboxRow.add_index(OutboxRow.index(OutboxRow.owner, name="outbox_sending").where(OutboxRow.state == "sending"))
+OutboxRow.add_index(
+    OutboxRow.index(OutboxRow.sequence, OutboxRow.key, name="outbox_sequence").where(
+        (OutboxRow.sequence != "") & OutboxRow.ended_at.is_null()
+    )
+)
 OutboxRow.add_index(
     OutboxRow.index(OutboxRow.topic, OutboxRow.created_at, name="outbox_topic").where(OutboxRow.topic != "")
 )
@@ -315,6 +327,17 @@ class InboundFragmentRow(KeyedRow):
 
     class Meta:
         table_name = "inbound_fragment"
+
+
+# The fragments of one text, whichever link each came by.
+InboundFragmentRow.add_index(
+    InboundFragmentRow.index(
+        InboundFragmentRow.source,
+        InboundFragmentRow.destination,
+        InboundFragmentRow.reference,
+        name="inbound_fragment_text",
+    )
+)
 
 
 class NodeLeaseRow(StoredRow):

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = (
     "sms",
     "addressbook",
+    "inbound",
     "tls",
     "smpp",
     "templates",

@@ -1,0 +1,1 @@
+"""Whose an inbound SMS is, and what follows from it: pure."""

@@ -1,0 +1,16 @@
+"""Secrets that all nodes share, kept in the database and made when first asked for."""
+
+import os
+
+from store.engine.database import Transaction
+
+_OCTETS = 32
+
+
+def secret_named(tx: Transaction, name: str) -> bytes:
+    """Return the secret of this name, 32 octets of chance; the first call of all nodes makes it."""
+    tx.execute(
+        "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+        (f"secret.{name}", os.urandom(_OCTETS).hex()),
+    )
+    return bytes.fromhex(str(tx.value("SELECT value FROM meta WHERE name = ?", (f"secret.{name}",))))
