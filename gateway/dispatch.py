@@ -58,7 +58,7 @@ class Dispatch:
         clock: Clock,
         owner: str,
         notices_written: Callable[[], None],
-        handed: HandedMessages | None = None,
+        handed: HandedMessages,
         hours: Mapping[str, Hours] = NO_HOURS,
         rules: HealthRules | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -92,10 +92,9 @@ class Dispatch:
         Returns how many parts that were. Call it before `start`; with PostgreSQL also now and then (store.leases).
         """
         found = 0
-        handed = self._handed.left_behind() if self._handed else None
         while True:
             now = to_stored(self._clock.now())
-            request = Recovery(owner=self._owner, now=now, problem=_RESTARTED, handed=handed)
+            request = Recovery(owner=self._owner, now=now, problem=_RESTARTED, handed=self._handed.earlier)
             recovered = await self._database.write(self._progress.recover, request)
             for job in recovered.settled_jobs:
                 log.info("job_settled", job=job, by="recovery")
@@ -129,8 +128,7 @@ class Dispatch:
 
     def start(self) -> None:
         """Begin to feed and to settle; what an earlier process left is recovered by now."""
-        if self._handed is not None:
-            self._handed.begin()
+        self._handed.begin()
         self._settler.start()
         self._giver.start()
         for feeder in self._feeders.values():
@@ -200,8 +198,7 @@ class Dispatch:
                 self._giver.kick()  # it may be committed all the same
                 raise
             if parts:
-                if self._handed is not None:
-                    self._handed.note({part.message_key for part in parts}, self._held.values())
+                self._handed.note({part.message_key for part in parts}, self._held.values())
                 carrier.submit(parts)
             return bool(parts)
 

@@ -2,9 +2,9 @@
 
 A part is committed as `submitting` before its bytes go out. After a kill it would be unknown whether they did, though
 most had not reached the link yet. Each is noted here just before: one write, which waits for no disk, since what a
-process wrote survives its end. It does not survive the system's: a file of an earlier boot says nothing. Only for a
-process that has its database alone (SQLite), for the one before it must have ended. Not here: what becomes of the parts
-(store.results).
+process wrote survives its end. It does not survive the system's: a file of an earlier boot says nothing. A lock beside
+the file ends with its process, so whoever gets it knows that the one before has ended and gives a link nothing more.
+Not here: what becomes of the parts (store.results).
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from store.engine.opening import DatabaseInUseError, serve_alone
 from store.recovery import Handed
 
 log = structlog.get_logger()
@@ -27,13 +28,27 @@ class HandedMessages:
 
     def __init__(self, file: Path, owner: str, boot: Path = _BOOT) -> None:
         self._file = file
-        self._owner = owner
+        self.owner = owner
         self._boot = boot.read_text("ascii").strip() if boot.exists() else ""
+        self._lock: int | None = None
         self._descriptor: int | None = None
         self._octets = 0
+        self.earlier: Handed | None = None
+        """What the process before this one, which has ended, handed to links; None where that is not known."""
 
-    def left_behind(self) -> Handed | None:
-        """Return what the process before this one handed to links, None where that is not known."""
+    def start(self) -> None:
+        """Take the file over; one whose process still runs is left to it, and nothing is noted then."""
+        try:
+            self._lock = serve_alone(self._file)
+        except DatabaseInUseError:
+            log.warning("handed_not_noted", file=str(self._file), cause="another process keeps it")
+        except OSError as error:
+            log.warning("handed_not_noted", file=str(self._file), cause=str(error))
+        else:
+            self.earlier = self.read()
+
+    def read(self) -> Handed | None:
+        """Return what the file says now, None where that counts for nothing."""
         try:
             head, _, keys = self._file.read_bytes().partition(b"\n")
         except OSError:
@@ -47,13 +62,13 @@ class HandedMessages:
 
     def begin(self, held: Iterable[int] = ()) -> None:
         """Begin the file anew, with the messages that are held; until it is whole the one before is in its place."""
-        if not self._boot:
+        if not self._boot or self._lock is None:
             return
         new = self._file.with_name(f"{self._file.name}.new")
         try:
-            self.close()
+            self._stop_noting()
             self._descriptor = os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-            self._octets = os.write(self._descriptor, f"{self._boot} {self._owner}\n".encode() + _octets(held))
+            self._octets = os.write(self._descriptor, f"{self._boot} {self.owner}\n".encode() + _octets(held))
             new.replace(self._file)
         except OSError as error:
             self._give_up(error)
@@ -74,8 +89,14 @@ class HandedMessages:
         elif self._octets > _LONGEST:
             self.begin(held)
 
-    def close(self) -> None:
-        """Close the file, which stays."""
+    async def stop(self) -> None:
+        """Leave the file as it is to the next process: no link is given anything any more."""
+        self._stop_noting()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _stop_noting(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -83,7 +104,7 @@ class HandedMessages:
     def _give_up(self, error: OSError) -> None:
         """Take the file away: what is not in it must not pass for what was handed to nobody."""
         log.warning("handed_not_noted", file=str(self._file), cause=str(error))
-        self.close()
+        self._stop_noting()
         self._file.unlink(missing_ok=True)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from gateway.handed import HandedMessages
 from gateway.worker import Worker
 from sms.retry import Ladder
 from store.engine.database import Database, StorageError
@@ -36,6 +37,7 @@ class NodeLeaseKeeper:
         owner: str,
         node: int,
         carriers: Sequence[str],
+        handed: HandedMessages,
         hold: Callable[[str], Awaitable[None]],
         recover: Callable[[], Awaitable[object]],
         lost: Callable[[], None],
@@ -45,6 +47,7 @@ class NodeLeaseKeeper:
         self._owner = owner
         self._node = node
         self._carriers = tuple(carriers)
+        self._handed = handed
         self._hold = hold
         self._recover = recover
         self._lost = lost
@@ -52,9 +55,13 @@ class NodeLeaseKeeper:
         self._worker = Worker("lease", self._step, look_every=_RENEW_EVERY, pauses=Ladder.of_seconds(1))
 
     async def acquire(self) -> None:
-        """Begin to live. Raises NodeTakenError where another process keeps the node's number."""
+        """Begin to live, at once where the process before is known to have ended.
+
+        Raises NodeTakenError where another process keeps the node's number.
+        """
         deadline = asyncio.get_running_loop().time() + _LONGEST_WAIT
-        request = NodeLeaseRequest(owner=self._owner, node=self._node)
+        earlier = self._handed.earlier
+        request = NodeLeaseRequest(owner=self._owner, node=self._node, ended=earlier.owner if earlier else "")
         while not await self._database.write(self._leases.acquire, request):
             if asyncio.get_running_loop().time() > deadline:
                 raise NodeTakenError(f"another process lives as node {self._node}: give each a number of its own")

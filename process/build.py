@@ -69,8 +69,9 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
 
     core = AcceptPath(config, database, accepted)
     owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
+    handed = HandedMessages(config.server.data_dir / f"handed-{config.server.node}", owner)
     telling = _build_telling(config, core, owner)
-    carrying = _build_carrying(config, core, owner, sandboxes, telling.outbox.kick)
+    carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick)
     mail_out, lost = telling.mail_out, asyncio.Event()
     listeners = build_listeners(
         config,
@@ -101,6 +102,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             owner=owner,
             node=config.server.node,
             carriers=list(carrying.clients),
+            handed=handed,
             hold=carrying.hold,
             recover=recover,
             lost=lost.set,
@@ -110,6 +112,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     # From the inside out: mail is taken last, and what waits for peers is stopped first, side by side.
     stages: tuple[Stage, ...] = (
         (Service(name="directory", start=start_directory, stop=lambda _: core.book.stop()),),
+        (service_of("handed", handed),),
         lease,
         (mail_out.service,),
         (Service(name="dispatch", start=start_dispatch, stop=lambda _: carrying.dispatch.stop()),),
@@ -223,7 +226,7 @@ class _Events:
 def _build_carrying(
     config: Config,
     core: AcceptPath,
-    owner: str,
+    handed: HandedMessages,
     sandboxes: Mapping[str, PlayedCentre],
     notices_written: Callable[[], None],
 ) -> _Carrying:
@@ -237,9 +240,9 @@ def _build_carrying(
         carriers=list(clients.values()),
         routes=core.routes,
         clock=clock,
-        owner=owner,
+        owner=handed.owner,
         notices_written=notices_written,
-        handed=None if database.postgresql else HandedMessages(config.server.data_dir / "handed", owner),
+        handed=handed,
         hours={item.name: item.hours for item in config.carriers if item.hours is not None},
     )
     track = Track(

@@ -24,10 +24,14 @@ class LeaseLostError(StorageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeLeaseRequest:
-    """A process that wants to live as `owner`, a name that no other start ever had, under a node number of its own."""
+    """A process that wants to live as `owner`, a name that no other start ever had, under a node number of its own.
+
+    `ended` is a process that is known to have ended: its lease is not waited for.
+    """
 
     owner: str
     node: int
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class Leases:
         else:
             tx.execute("DELETE FROM node_lease")
             tx.execute("DELETE FROM carrier_lease")
+        self.release(tx, [request.ended])
         end_overdue(tx)
         if tx.rows("SELECT 1 FROM node_lease WHERE node = ? AND NOT ended", (request.node,)):
             return False

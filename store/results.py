@@ -387,8 +387,9 @@ class ResultStore:
     def recover(self, tx: Transaction, requests: list[Recovery]) -> list[Recovered]:
         """Settle up to 500 messages that processes were submitting which live no more: by the carrier's rule.
 
-        With SQLite that is everybody but the asking owner; with PostgreSQL those who have no lease (store.leases).
-        Or queue again what the asking owner took and does not hold. Raises LeaseLostError for a dead owner then.
+        With SQLite that is everybody but the asking owner; with PostgreSQL those who have no lease (store.leases),
+        except those of a node that lives again: only it knows what they handed to no link (gateway.handed). Or queue
+        again what the asking owner took and does not hold. Raises LeaseLostError for a dead owner then.
         """
         return [self._recover(tx, request) for request in requests]
 
@@ -399,7 +400,7 @@ class ResultStore:
         else:
             if tx.postgresql:
                 end_overdue(tx, request.owner)
-            rows = tx.rows(_LEFT_BEHIND, (request.owner, _RECOVER))
+            rows = tx.rows(_LEFT_BEHIND, (request.owner, request.owner, _RECOVER))
         messages = load_messages(tx, {key for (key,) in rows} - request.held)
         places = _places(messages).values()
         parts = [(message, part) for message, part in places if part.state is MessageState.SUBMITTING]
@@ -418,7 +419,8 @@ class ResultStore:
 _OVERDUE = "SELECT key FROM message WHERE NOT ended AND watch_at <= ? ORDER BY watch_at LIMIT ? FOR UPDATE SKIP LOCKED"
 _LEFT_BEHIND = (
     "SELECT key FROM message WHERE state = 'submitting' AND owner <> ?"
-    " AND NOT EXISTS (SELECT 1 FROM node_lease l WHERE l.owner = message.owner AND NOT l.ended)"
+    " AND NOT EXISTS (SELECT 1 FROM node_lease l JOIN node_lease living ON living.node = l.node AND NOT living.ended"
+    " WHERE l.owner = message.owner AND living.owner <> ?)"
     " LIMIT ? FOR UPDATE SKIP LOCKED"
 )
 

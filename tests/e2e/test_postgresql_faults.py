@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.dispatch import Dispatch
+from gateway.handed import HandedMessages
 from gateway.outbox import ChannelRules, OutboxLoop
 from gateway.ports import MailAttempt
 from gateway.routing import CarrierRoute, CarrierRoutes
@@ -242,7 +243,7 @@ def test_parts_taken_in_a_commit_whose_answer_was_lost_are_those_that_are_submit
 
 
 async def test_parts_whose_taking_was_committed_and_never_answered_are_sent_once_when_the_server_is_back(
-    proxied, monkeypatch
+    proxied, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(store_database, "_PATIENCE", 0.2)
     proxy, behind = proxied
@@ -258,6 +259,7 @@ async def test_parts_whose_taking_was_committed_and_never_answered_are_sent_once
         clock=Clock(),
         owner=world.owner,
         notices_written=lambda: None,
+        handed=HandedMessages(tmp_path / "handed", world.owner),
     )
     before = behind.commits
     dispatch.start()

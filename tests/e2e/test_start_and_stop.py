@@ -1,6 +1,7 @@
 """Starting and stopping the real process: under load, into a taken port, with broken files, on a full disk, a second time."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -77,6 +78,33 @@ async def test_a_stop_waits_for_answers_that_are_on_their_way(site):
         await site.send("x" * 500)
     assert await site.stop() == 0
     assert {part.state for part in site.parts()}.isdisjoint({"submitting", "unknown"})
+
+
+async def test_what_no_link_was_given_before_a_kill_is_sent_by_the_next_start_at_once(site):
+    await site.open(window=5)
+    await site.start(killed_at="gateway.handed:HandedMessages.note")  # just taken, not yet given to the link
+    with contextlib.suppress(smtplib.SMTPException, OSError):
+        await site.send("x" * 500)
+    await site.until_killed()
+    assert {part.state for part in site.parts()} == {"submitting"}
+    assert site.carrier.record.taken == []
+    await site.start()
+    await site.until_all_told()
+    assert site.states() == {"delivered": 1}
+    assert len(site.carrier.record.taken) == len(site.parts()) == 4
+    assert any("event=parts_left_behind" in line for line in site.log)
+
+
+async def test_what_a_link_was_given_before_a_kill_is_not_sent_again(site):
+    await site.open(window=5)
+    await site.start(killed_at="smpp.client.client:SmppClient.submit")  # noted, and perhaps on its way
+    with contextlib.suppress(smtplib.SMTPException, OSError):
+        await site.send("Hello")
+    await site.until_killed()
+    await site.start()
+    await site.until_all_told()
+    assert site.states() == {"unknown": 1}
+    assert site.carrier.record.taken == []
 
 
 async def test_a_second_gateway_on_the_same_database_does_not_start_and_harms_nothing(site):

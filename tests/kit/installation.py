@@ -69,7 +69,6 @@ class Installation(StoreReaders):
         self._process: ForkedProgram | None = None
         self._log: list[str] = []
         self._reading: asyncio.Task | None = None
-        self._killed = False
         self._beside: psycopg.Connection | None = None
 
     async def open(self, script: Script | None = None, **carrier_options) -> "Installation":
@@ -127,11 +126,13 @@ class Installation(StoreReaders):
         assert self._carrier is not None
         return self._carrier
 
-    async def start(self) -> None:
-        """Start the gateway and return when it takes mail; RuntimeError with its last output if it ends instead."""
-        if self._killed:
-            self._let_the_lease_run_out()
-        self._process = ForkedProgram("cli", "serve", "--config", str(self.file))
+    async def start(self, *, killed_at: str = "") -> None:
+        """Start the gateway and return when it takes mail; RuntimeError with its last output if it ends instead.
+
+        It is killed when it calls the function `killed_at` (tests.kit.killed_at).
+        """
+        program = ("tests.kit.killed_at", killed_at) if killed_at else ("cli",)
+        self._process = ForkedProgram(*program, "serve", "--config", str(self.file))
         ready = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read_log(self._process, ready))
         try:
@@ -157,13 +158,10 @@ class Installation(StoreReaders):
         """Kill the gateway's processes at once."""
         self._running.send_signal(signal.SIGKILL)
         await self._ended()
-        self._killed = True
 
-    def _let_the_lease_run_out(self) -> None:
-        """Wait until others on the same PostgreSQL treat a killed process as dead."""
-        if self._on_postgresql:
-            self.execute("UPDATE node_lease SET expires_at = 0 WHERE NOT ended")
-        self._killed = False
+    async def until_killed(self) -> None:
+        """Wait until the gateway was killed by itself."""
+        assert await self._ended() == -signal.SIGKILL
 
     async def stop(self) -> int:
         """Ask the gateway to stop, and return its exit code."""

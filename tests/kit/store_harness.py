@@ -146,10 +146,11 @@ class StoreHarness(DatabaseReaders):
         request = Recovery(owner=owner, now=self.now, problem=RESTARTED)
         return self.database.write_now(self.progress.recover, request)
 
-    def live(self, owner: str | None = None) -> bool:
-        """Get a lease, under a new name if one is given."""
+    def live(self, owner: str | None = None, *, ended: str = "") -> bool:
+        """Get a lease, under a new name if one is given; the process `ended` is known to have ended."""
         self.owner = owner or self.owner
-        return self.database.write_now(self.leases.acquire, NodeLeaseRequest(owner=self.owner, node=self.node))
+        request = NodeLeaseRequest(owner=self.owner, node=self.node, ended=ended)
+        return self.database.write_now(self.leases.acquire, request)
 
     def seem_dead(self) -> None:
         """Let the lease expire, as if this process had stopped for long."""

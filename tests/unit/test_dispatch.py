@@ -11,6 +11,7 @@ from gateway.handed import HandedMessages
 from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.message import Priority
 from sms.outcome import Done, Failed, Retry, Unknown
+from store.recovery import Handed
 from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.fakes import FakeCarrier, until
@@ -27,9 +28,10 @@ def world(database_url):
 
 
 @pytest.fixture
-async def run(world):
+async def run(world, tmp_path):
     """Start a dispatch over these carriers, the first the best; it is stopped after the test."""
     running = []
+    unlinked = HandedMessages(tmp_path / "unlinked", world.owner)
 
     def start(*carriers, recovered: bool = False, handed: HandedMessages | None = None) -> Dispatch:
         order = [CarrierRoute(carrier=carrier.name, priority=place) for place, carrier in enumerate(carriers)]
@@ -42,7 +44,7 @@ async def run(world):
             clock=Clock(),
             owner=world.owner,
             notices_written=lambda: world.told.append(1),
-            handed=handed,
+            handed=handed or unlinked,
             monotonic=lambda: world.seconds,
         )
         world.told, world.seconds = [], 0.0
@@ -217,47 +219,75 @@ async def test_after_a_kill_only_what_a_link_was_given_is_unknown(left, expected
     boot, noted = left
     (tmp_path / "boot").write_text(boot)
     killed = HandedMessages(tmp_path / "handed", "the dead one", tmp_path / "boot")
+    killed.start()
     killed.begin()
     world.owner = "the dead one"
     world.add(*NUMBERS[:3])
     keys = [part.message_key for part in world.take()]
     killed.note([keys[place] for place in noted], keys)
-    killed.close()
+    await killed.stop()
     (tmp_path / "boot").write_text("this")
     world.owner = "me"
     handed = HandedMessages(tmp_path / "handed", "me", tmp_path / "boot")
+    handed.start()
     dispatch = run(FakeCarrier(window=0), recovered=True, handed=handed)
     assert await dispatch.recover() == 3
     assert states(world) == expected
+    await handed.stop()
+
+
+async def test_what_a_process_that_still_runs_gave_its_link_is_not_judged_by_its_file(world, run, tmp_path):
+    running = HandedMessages(tmp_path / "handed", "the running one")
+    running.start()
+    running.begin()
+    world.owner = "the running one"
+    world.add(*NUMBERS[:3])
+    keys = [part.message_key for part in world.take()]
+    world.owner = "me"
+    handed = HandedMessages(tmp_path / "handed", "me")
+    with capture_logs() as logs:
+        handed.start()
+    assert [entry["event"] for entry in logs] == ["handed_not_noted"]
+    dispatch = run(FakeCarrier(), recovered=True, handed=handed)
+    await dispatch.recover()
+    dispatch.start()
+    running.note(keys, keys)
+    assert running.read() == Handed(owner="the running one", messages=frozenset(keys))
+    assert states(world) == ["unknown"] * 3
+    await running.stop()
 
 
 async def test_a_carrier_is_given_nothing_that_was_not_noted_before(world, run, tmp_path):
     handed = HandedMessages(tmp_path / "handed", "me")
+    handed.start()
     noted = []
     carrier = FakeCarrier()
-    carrier.before_submit = lambda parts: noted.append((handed.left_behind(), {part.message_key for part in parts}))
+    carrier.before_submit = lambda parts: noted.append((handed.read(), {part.message_key for part in parts}))
     world.add(*NUMBERS[:2], parts=2)
     run(carrier, handed=handed)
     await carrier.has(4)
     for found, given in noted:
         assert found is not None
         assert (found.owner, given <= found.messages) == ("me", True)
-    handed.close()
+    await handed.stop()
 
 
-def test_a_long_file_begins_anew_with_what_is_held_and_one_that_cannot_be_written_says_nothing(tmp_path, monkeypatch):
+async def test_a_long_file_begins_anew_with_what_is_held_and_one_that_cannot_be_written_says_nothing(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr("gateway.handed._LONGEST", 100)
     handed = HandedMessages(tmp_path / "handed", "me")
+    handed.start()
     handed.begin()
     for key in range(1, 21):
         handed.note([key], [key - 1, key])
-    found = handed.left_behind()
+    found = handed.read()
     assert found is not None
     assert 20 in found.messages
     assert len(found.messages) < 12
     with (tmp_path / "handed").open("ab") as file:
         file.write(b"abc")  # cut off in the middle of a key
-    assert handed.left_behind() == found
+    assert handed.read() == found
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "handed").stat().st_size, limits[1]))
     try:
@@ -265,4 +295,5 @@ def test_a_long_file_begins_anew_with_what_is_held_and_one_that_cannot_be_writte
             handed.note([21], [21])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert handed.left_behind() is None
+    assert handed.read() is None
+    await handed.stop()

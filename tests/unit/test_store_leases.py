@@ -6,8 +6,9 @@ from sms.lifecycle import MessageState
 from sms.outbox import OutboxEvent
 from sms.outcome import Done, Failed
 from store.leases import CarrierLeaseRequest, Held, LeaseLostError
+from store.recovery import Handed, Recovery
 from store.results import Rules
-from tests.kit.store_harness import SECOND, WRONG, StoreHarness
+from tests.kit.store_harness import RESTARTED, SECOND, WRONG, StoreHarness
 
 RULES = Rules(resends={"alpha": 2})
 
@@ -105,6 +106,29 @@ class TestCluster:
         assert second.report(job.public_id).messages[0].state is MessageState.SUBMITTING
         second.settle((part.part_key, Done(reference="r2")), owner=second.owner)
         assert second.report(job.public_id).messages[0].state is MessageState.SUBMITTED
+
+    def test_a_node_that_knows_its_last_process_ended_lives_at_once_and_judges_what_that_left(self, cluster):
+        first, second = cluster
+        first.add("447700900101", "447700900102")
+        (handed, _) = (part.message_key for part in first.take(carrier="beta"))
+        assert bind(first)
+        assert not first.live("node-1-again")
+        assert first.live("node-1-again", ended="node-1")
+        assert bind(first)
+        assert second.recover(second.owner).parts == 0
+        earlier = Handed(owner="node-1", messages=frozenset({handed}))
+        request = Recovery(owner=first.owner, now=first.now, problem=RESTARTED, handed=earlier)
+        assert first.database.write_now(first.progress.recover, request).parts == 2
+        assert [message.state for message in first.messages()] == ["unknown", "queued"]
+
+    def test_what_a_node_left_twice_is_settled_by_another_when_it_is_gone_for_good(self, cluster):
+        first, second = cluster
+        first.add("447700900101")
+        first.take()
+        assert first.live("node-1-again", ended="node-1")
+        assert second.recover(second.owner).parts == 0
+        first.seem_dead()
+        assert second.recover(second.owner).parts == 1
 
     def test_a_node_declared_dead_takes_nothing_until_it_lives_under_a_new_name(self, cluster):
         first, second = cluster
