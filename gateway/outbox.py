@@ -8,23 +8,24 @@ and travels (mta.sending, web).
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 import structlog
 
-from gateway.outbox_kinds import KINDS
+from gateway.outbox_kinds import KINDS, Report
 from gateway.ports import Clock, ItemSender, MailAttempt
 from gateway.taking import LOOK_EVERY, Taking
 from gateway.worker import Worker
 from sms.outbox import OutboxEvent
 from sms.outcome import Done, Failed, Outcome, ProblemCode, Retry, Unknown
-from sms.report import Channel, JobReport
+from sms.report import Channel
 from sms.retry import Ladder
-from store.engine.database import Database
+from store.engine.database import Database, Transaction
 from store.engine.keys import to_instant, to_stored
+from store.inbound_views import load_inbound_reports
 from store.outbox import GiveBackRows, Outbox, OutboxEnd, Places, TakeDue, TakenRow
 from store.views import load_reports
 
@@ -132,8 +133,8 @@ class OutboxLoop:
 
     def _begin(self, taken: list[TakenRow]) -> None:
         loop = asyncio.get_running_loop()
-        jobs = {row.job_key for row in taken if row.job_key is not None}
-        reports = loop.create_task(self._database.read(partial(load_reports, job_keys=jobs))) if jobs else None
+        is_told_of = any(map(_has_report, taken))
+        reports = loop.create_task(self._database.read(partial(_load, taken=taken))) if is_told_of else None
         for row in taken:
             task = loop.create_task(self._handle(row, reports))
             self._under_way[task] = row
@@ -145,12 +146,12 @@ class OutboxLoop:
         if not task.cancelled() and task.exception() is not None:
             log.error("notice_not_recorded", cause=str(task.exception())[:300])
 
-    async def _handle(self, taken: TakenRow, reports: "asyncio.Task[dict[int, JobReport]] | None") -> None:
+    async def _handle(self, taken: TakenRow, reports: "asyncio.Task[dict[int, Report]] | None") -> None:
         """Send one row and record what came of it."""
         report = None
         try:
-            if taken.job_key is not None and reports is not None:
-                report = await self._report_of(taken.job_key, reports)
+            if reports is not None and _has_report(taken):
+                report = await self._report_of(taken, reports)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the database, nobody was called
             log.warning("notice_not_read", notice=taken.public_id, cause=f"{type(error).__name__}: {error}"[:300])
             end = self._not_called(taken, "", "", _CALL_AGAIN)
@@ -163,13 +164,13 @@ class OutboxLoop:
         if end.event is OutboxEvent.FAIL and given_up is not None and kind is not None and kind.gives_up_loudly:
             given_up(taken, end)
 
-    async def _report_of(self, job_key: int, reports: "asyncio.Task[dict[int, JobReport]]") -> JobReport:
+    async def _report_of(self, taken: TakenRow, reports: "asyncio.Task[dict[int, Report]]") -> Report:
         try:
-            return (await asyncio.shield(reports))[job_key]
-        except Exception:  # noqa: BLE001 - another job's report may be at fault
-            return (await self._database.read(partial(load_reports, job_keys=[job_key])))[job_key]
+            return (await asyncio.shield(reports))[taken.key]
+        except Exception:  # noqa: BLE001 - another row's report may be at fault
+            return (await self._database.read(partial(_load, taken=[taken])))[taken.key]
 
-    async def _attempt(self, taken: TakenRow, report: JobReport | None) -> OutboxEnd:
+    async def _attempt(self, taken: TakenRow, report: Report | None) -> OutboxEnd:
         try:
             kind = KINDS[taken.kind]
             is_overtaken = kind.is_overtaken(report)
@@ -256,6 +257,18 @@ class OutboxLoop:
                 await asyncio.sleep(pause)
             else:
                 return
+
+
+def _has_report(taken: TakenRow) -> bool:
+    return taken.job_key is not None or taken.sms_key is not None
+
+
+def _load(tx: Transaction, taken: Collection[TakenRow]) -> dict[int, Report]:
+    """Return the report of the job or inbound SMS of each row that has one, by the row's key."""
+    jobs = load_reports(tx, {row.job_key for row in taken if row.job_key is not None})
+    inbound = load_inbound_reports(tx, {row.sms_key for row in taken if row.sms_key is not None})
+    found = [(row.key, jobs.get(row.job_key or 0) or inbound.get(row.sms_key or 0)) for row in taken]
+    return {key: report for key, report in found if report is not None}
 
 
 def _permanent(reason: str, problem: str) -> str:

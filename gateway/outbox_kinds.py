@@ -15,6 +15,7 @@ import structlog
 from gateway.alerts import ALERT
 from gateway.ports import AlertMail, Item, PostmasterMail
 from gateway.postmaster import POSTMASTER, unpack
+from inbound.report import InboundReport
 from sms.outbox import OutboxEvent
 from sms.report import JobReport, Notice, NoticeKind
 from store.engine.keys import to_instant
@@ -23,22 +24,26 @@ from store.outbox import OutboxEnd, TakenRow
 log = structlog.get_logger()
 
 
+Report = JobReport | InboundReport
+"""What is known of the job or of the inbound SMS that a row belongs to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """How a row of one kind is opened, with the report of its job if it has one, and how an attempt is logged.
+    """How a row of one kind is opened, with the report of its job or SMS if it has one, and how an attempt is logged.
 
     `is_overtaken` tells that it need not be sent any more. `gives_up_loudly`: the administrator is told of one that
     nobody will get.
     """
 
-    open: Callable[[TakenRow, JobReport | None], Item]
-    log: Callable[[TakenRow, OutboxEnd, JobReport | None], None]
-    is_overtaken: Callable[[JobReport | None], bool] = lambda _: False
+    open: Callable[[TakenRow, Report | None], Item]
+    log: Callable[[TakenRow, OutboxEnd, Report | None], None]
+    is_overtaken: Callable[[Report | None], bool] = lambda _: False
     gives_up_loudly: bool = False
 
 
-def _notice(taken: TakenRow, report: JobReport | None) -> Notice:
-    assert report is not None
+def _notice(taken: TakenRow, report: Report | None) -> Notice:
+    assert isinstance(report, JobReport)
     return Notice(
         key=taken.key,
         public_id=taken.public_id,
@@ -51,7 +56,7 @@ def _notice(taken: TakenRow, report: JobReport | None) -> Notice:
     )
 
 
-def _log_notice(taken: TakenRow, end: OutboxEnd, report: JobReport | None) -> None:
+def _log_notice(taken: TakenRow, end: OutboxEnd, report: Report | None) -> None:
     log.info(
         "notice_attempted",
         notice=taken.public_id,
@@ -66,22 +71,22 @@ def _log_notice(taken: TakenRow, end: OutboxEnd, report: JobReport | None) -> No
     )
 
 
-def _is_settled(report: JobReport | None) -> bool:
+def _is_settled(report: Report | None) -> bool:
     """Return whether a delay is overtaken by the result of its job, which is reported by itself."""
-    return report is not None and report.settled_at is not None
+    return isinstance(report, JobReport) and report.settled_at is not None
 
 
-def _alert(taken: TakenRow, _: JobReport | None) -> AlertMail:
+def _alert(taken: TakenRow, _: Report | None) -> AlertMail:
     about = json.loads(taken.about)
     return AlertMail(identity=taken.public_id, recipient=taken.recipient, subject=about["subject"], text=about["text"])
 
 
-def _log_alert(taken: TakenRow, end: OutboxEnd, _: JobReport | None) -> None:
+def _log_alert(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
     say = log.error if end.event is OutboxEvent.FAIL else log.info
     say("alarm_attempted", alarm=taken.public_id, state=end.state.value, problem=end.problem)
 
 
-def _postmaster_mail(taken: TakenRow, _: JobReport | None) -> PostmasterMail:
+def _postmaster_mail(taken: TakenRow, _: Report | None) -> PostmasterMail:
     about = json.loads(taken.about)
     return PostmasterMail(
         identity=taken.public_id,
@@ -98,7 +103,7 @@ def _postmaster_mail(taken: TakenRow, _: JobReport | None) -> PostmasterMail:
 _POSTMASTER_EVENTS = {OutboxEvent.SEND: "forwarded", OutboxEvent.FAIL: "given_up"}
 
 
-def _log_postmaster_mail(taken: TakenRow, end: OutboxEnd, _: JobReport | None) -> None:
+def _log_postmaster_mail(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
     say = {OutboxEvent.SEND: log.info, OutboxEvent.FAIL: log.error}.get(end.event, log.warning)
     event = f"postmaster_mail_{_POSTMASTER_EVENTS.get(end.event, 'waits')}"
     say(event, mail=taken.public_id, attempt=taken.attempt, reply=end.reply or end.problem)

@@ -39,7 +39,8 @@ CONTENTS_KEPT = 500
 class NewRow:
     """Something to send that belongs to no job. `about` is what its kind needs beside `content`.
 
-    Nothing is written while the last row of its `topic` is younger than `quiet`, nor where `most` of its kind wait; the
+    It may belong to the inbound SMS `sms_key` or to a customer. Rows of one `sequence` go one after the other. Nothing
+    is written while the last row of its `topic` is younger than `quiet`, nor where `most` of its kind wait; the
     id is the prefix and the key. `now` and `quiet` are in microseconds.
     """
 
@@ -52,6 +53,10 @@ class NewRow:
     topic: str = ""
     quiet: int = 0
     most: int = _WITHOUT_LIMIT
+    channel: Channel = Channel.MAIL
+    sms_key: int | None = None
+    customer_key: int | None = None
+    sequence: str = ""
 
 
 class TakenRow(Struct, frozen=True, array_like=True):
@@ -67,6 +72,8 @@ class TakenRow(Struct, frozen=True, array_like=True):
     destination: str
     recipient: str
     job_key: int | None
+    sms_key: int | None
+    customer_key: int | None
     about: str
     content: bytes | None
     attempt: int
@@ -148,6 +155,23 @@ def notice_row(key: int, job_key: int, kind: NoticeKind, way: Addressee, now: in
     return _row(way, now, key=key, public_id=public_id("N", to_instant(now)), kind=kind.value, job_key=job_key)
 
 
+def new_row(key: int, new: NewRow) -> Row:
+    """Return the row of something that belongs to no job, due at once; its id is `new.prefix` and the key."""
+    return _row(
+        (new.channel, new.recipient),
+        new.now,
+        key=key,
+        public_id=f"{new.prefix}.{key}",
+        kind=new.kind,
+        topic=new.topic,
+        about=json.dumps(new.about),
+        content=new.content,
+        sms_key=new.sms_key,
+        customer_key=new.customer_key,
+        sequence=new.sequence,
+    )
+
+
 def _row(way: Addressee, now: int, **columns: object) -> Row:
     channel, recipient = way
     return OUTBOX.row(
@@ -168,7 +192,7 @@ class Outbox:
         self._keys = keys
 
     def add(self, tx: Transaction, rows: list[NewRow]) -> list[str | None]:
-        """Queue rows that belong to no job, by mail; returns their ids, None for one that is not written."""
+        """Queue rows that belong to no job; returns their ids, None for one that is not written."""
         return [self._add(tx, row) for row in rows]
 
     def _add(self, tx: Transaction, new: NewRow) -> str | None:
@@ -177,17 +201,7 @@ class Outbox:
         if new.most < _WITHOUT_LIMIT and tx.value(_COUNT_WAITING, (new.kind,)) >= new.most:
             return None
         key = self._keys.take()
-        row = _row(
-            (Channel.MAIL, new.recipient),
-            new.now,
-            key=key,
-            public_id=f"{new.prefix}.{key}",
-            kind=new.kind,
-            topic=new.topic,
-            about=json.dumps(new.about),
-            content=new.content,
-        )
-        tx.insert(OUTBOX, [row])
+        tx.insert(OUTBOX, [new_row(key, new)])
         return f"{new.prefix}.{key}"
 
     def take(self, tx: Transaction, requests: list[TakeDue]) -> list[list[TakenRow]]:

@@ -54,7 +54,7 @@ class StoreHarness(DatabaseReaders):
         self.database = database or Database(url)
         if database is None:
             self.database.open()
-        keys = Keys(node, START.timestamp)
+        self.keys = keys = Keys(node, START.timestamp)
         self.outbound, self.outbox = Outbound(keys), Outbox(keys)
         self.progress = ResultStore(keys, rules)
         self.leases = Leases()
