@@ -6,12 +6,12 @@ Not here: choosing them (planning), storing them (store.inbound) and carrying th
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inbound.actions import Action, StopScope
+from inbound.actions import Action, ActionKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailEffect:
-    """The SMS goes to one mail address; `user_address` is that of the user if it is one."""
+    """The SMS goes to one mail address; `is_fallback` if no user of the customer wrote to the handset lately."""
 
     action: Action
     address: str
@@ -23,7 +23,7 @@ class AnswerEffect:
     """An SMS goes back to the handset, in `language`; `past_stop` if a stop entry doesn't hold it back."""
 
     action: Action | None
-    kind: str
+    kind: ActionKind
     text: str
     language: str
     past_stop: bool = False
@@ -31,9 +31,8 @@ class AnswerEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopEffect:
-    """The handset gets no more SMS of the customer's service, of all its services if that is empty."""
+    """The handset gets no more SMS of the customer's `service`, of all its services where that is empty."""
 
-    scope: StopScope
     service: str
     word: str
 
@@ -61,7 +60,7 @@ class ListEffect:
 
 
 class Untold(StrEnum):
-    """Why the operator is told of an SMS that nobody gets."""
+    """Why an SMS reaches nobody, which the operator is told."""
 
     NO_NUMBER = "no-number"
     NUMBER_BLOCKED = "number-blocked"
@@ -78,4 +77,24 @@ class TellOperator:
     reason: Untold
 
 
-Effect = MailEffect | AnswerEffect | StopEffect | StartEffect | PushEffect | ListEffect | TellOperator
+class Left(StrEnum):
+    """Why an action that was chosen is not done."""
+
+    NOT_CONTRACTED = "not-contracted"
+    STOPPED = "stopped"
+    TOO_MANY_ANSWERS = "too-many-answers"
+    NO_TEXT = "no-text"
+    NO_RECIPIENT = "no-recipient"
+    ALREADY_STOPPED = "already-stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """An action is not done, and `inbound show` says why; `action` is None for a built-in one."""
+
+    kind: ActionKind
+    reason: Left
+    action: Action | None = None
+
+
+Effect = MailEffect | AnswerEffect | StopEffect | StartEffect | PushEffect | ListEffect | TellOperator | LeftOut

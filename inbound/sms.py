@@ -8,12 +8,21 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatePart:
+    """The SMS that went out without a fragment: its key, whose it was, and the folded keyword that it matched."""
+
+    sms_key: int
+    customer_key: int
+    keyword: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboundSms:
     """A text that a handset sent to one of our numbers.
 
     `public_id` is `I.…`. `source` and `destination` are as the carrier wrote them, an international number with plus.
-    `missing` are the places, from 1, of the fragments that did not come in time, of `total`; `late_of` is the key of
-    the SMS that went out without this late fragment, and `text` the fragment's.
+    `missing` are the places, from 1, of the fragments that did not come in time, of `total`. A fragment that came after
+    its SMS went out is an SMS of its own, `late`, whose text is the fragment's.
     """
 
     key: int
@@ -25,7 +34,7 @@ class InboundSms:
     received_at: datetime
     total: int = 1
     missing: tuple[int, ...] = ()
-    late_of: int | None = None
+    late: LatePart | None = None
 
     @property
     def phone(self) -> str:

@@ -1,0 +1,160 @@
+"""Words of an inbound text as they are compared: keywords, prefixes, and the words that stop, start and help.
+
+Compared are words without case, accents, width and punctuation. Not here: the tables (opt_words), whose text it is
+(routing).
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from inbound.opt_words import COURTESY_WORDS, OPT_WORDS, ORDINARY_WORDS, OptKind
+
+# Their marks are accents, which people leave out; elsewhere a mark is a letter's sound.
+_ACCENTED: Final = ("LATIN", "GREEK", "CYRILLIC", "ARABIC", "HEBREW")
+# Letters that have no accent to lose, as those write them who have no such key.
+_PLAIN: Final = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ð": "d", "þ": "th", "ـ": ""}  # noqa: RUF001 - the dotless i
+)
+_APOSTROPHES: Final = frozenset("'’ʼ＇")  # noqa: RUF001 - the look-alikes are the point
+_MOST_SCANNED: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text: its compared form, and where it stands in code points."""
+
+    folded: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptRequest:
+    """What a whole text asks for by a folded `word`. `languages` are those that have it.
+
+    It `is_ordinary` if it is also said without asking for this.
+    """
+
+    kind: OptKind
+    word: str
+    languages: tuple[str, ...]
+    is_ordinary: bool = False
+
+
+def split_words(text: str) -> list[Word]:
+    """Return the words of a text's first 2,000 characters; what is no letter, mark or digit parts them."""
+    words: list[Word] = []
+    start = -1
+    scanned = text[:_MOST_SCANNED]
+    for index, char in enumerate(scanned):
+        if _is_in_word(scanned, index, char, inside=start >= 0):
+            start = index if start < 0 else start
+        elif start >= 0:
+            words.append(Word(_fold_word(scanned[start:index]), start, index))
+            start = -1
+    if start >= 0:
+        words.append(Word(_fold_word(scanned[start:]), start, len(scanned)))
+    return [word for word in words if word.folded]
+
+
+def fold(text: str) -> str:
+    """Return the compared form of a keyword or prefix: its words, joined by a blank; empty if it has none."""
+    return " ".join(word.folded for word in split_words(text))
+
+
+def opens(words: Sequence[Word], folded: str) -> int:
+    """Return how many words of a text are the folded keyword that opens it, 0 if it does not."""
+    wanted = folded.split()
+    return len(wanted) if wanted and [word.folded for word in words[: len(wanted)]] == wanted else 0
+
+
+def is_courtesy(words: Iterable[Word]) -> bool:
+    """Return whether words only thank or ask kindly."""
+    return all(word.folded in _COURTESY for word in words)
+
+
+def read_opt_request(words: Sequence[Word]) -> OptRequest | None:
+    """Return what a whole text asks for: one of the known words, and nothing beside it but courtesy.
+
+    An ordinary word that is one of them, such as END or INFO, must be the whole text. A number or a name beside the
+    word asks for something else: `STOP 12345` names a list, `stop by at five` is talk.
+    """
+    folded = [word.folded for word in words]
+    whole = _KNOWN.get(" ".join(folded))
+    if whole is not None:
+        return whole
+    asked: OptRequest | None = None
+    index = 0
+    while index < len(folded):
+        length, request = _known_at(folded, index)
+        if request is not None and (asked is None or request.kind is asked.kind) and not request.is_ordinary:
+            asked = asked or request
+            index += length
+        elif folded[index] in _COURTESY:
+            index += 1
+        else:
+            return None
+    return asked
+
+
+def _known_at(folded: Sequence[str], index: int) -> tuple[int, OptRequest | None]:
+    """Return the longest known phrase that begins at a word, and its length in words."""
+    for length in range(_LONGEST, 0, -1):
+        found = _KNOWN.get(" ".join(folded[index : index + length])) if index + length <= len(folded) else None
+        if found is not None:
+            return length, found
+    return 0, None
+
+
+def _is_in_word(text: str, index: int, char: str, *, inside: bool) -> bool:
+    if char in _APOSTROPHES:
+        following = text[index + 1 : index + 2]
+        return inside and following.isalpha()
+    category = unicodedata.category(char)
+    return category[0] == "L" or category == "Nd" or (inside and (category[0] == "M" or category == "Cf"))
+
+
+@lru_cache(maxsize=4096)
+def _fold_word(word: str) -> str:
+    """Return one word without case (Unicode §3.13, full folding), width (NFKC), accents and invisible characters."""
+    folded = unicodedata.normalize("NFKC", word).casefold().translate(_PLAIN)
+    kept: list[str] = []
+    accented = False
+    for char in unicodedata.normalize("NFD", folded):
+        category = unicodedata.category(char)
+        if (category[0] != "L" and category != "Nd") and not (kept and category[0] == "M"):
+            continue
+        if category == "Mn":
+            if not accented:
+                kept.append(char)
+            continue
+        accented = unicodedata.name(char, "").startswith(_ACCENTED)
+        kept.append(char)
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _fold_all(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(folded for word in words for folded in fold(word).split())
+
+
+def _known_requests() -> dict[str, OptRequest]:
+    languages: dict[tuple[str, OptKind], list[str]] = {}
+    for kind, by_language in OPT_WORDS.items():
+        for language, words in by_language.items():
+            for word in words:
+                found = languages.setdefault((fold(word), kind), [])
+                if language not in found:
+                    found.append(language)
+    return {
+        word: OptRequest(kind=kind, word=word, languages=tuple(found), is_ordinary=word in _ORDINARY)
+        for (word, kind), found in languages.items()
+    }
+
+
+_COURTESY: Final = _fold_all(COURTESY_WORDS)
+_ORDINARY: Final = frozenset(map(fold, ORDINARY_WORDS))
+_KNOWN: Final = _known_requests()
+_LONGEST: Final = max(len(word.split()) for word in _KNOWN)
