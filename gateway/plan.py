@@ -228,6 +228,8 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         seen_until=now + (_SEEN_FOR if submission.identified else _IN_DOUBT_FOR),
         duplicate_until=now + _DUPLICATE_FOR,
         dry_run=submission.dry_run,
+        stop_listed=sender.customer.stop_listed,
+        past_stop=submission.past_stop,
     )
 
 

@@ -34,7 +34,8 @@ class Submission:
 
     `digest` names its content among those of its sender; empty where repeats can't be told. One that is not
     `identified` by its sender but by its content alone is known for minutes, and until its client heard the answer. A
-    `personalised` text has placeholders. A dry run is planned like any other and answered with the plan.
+    `personalised` text has placeholders. A dry run is planned like any other and answered with the plan. A stop list
+    does not hold back what is `past_stop`: the confirmation of a stop, and help.
     """
 
     sender: Sender
@@ -50,3 +51,4 @@ class Submission:
     blackouts: tuple[Blackout, ...] = ()
     personalised: bool = False
     dry_run: bool = False
+    past_stop: bool = False

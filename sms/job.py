@@ -38,7 +38,8 @@ class NewJob:
 
     `directory_version` is that of its settings: the job is not stored if the version has changed. A dry run is stored
     as ended: its messages are cancelled and never due. Its digests are kept until `seen_until`, its duplicates until
-    `duplicate_until`.
+    `duplicate_until`. `stop_listed` says that its customer has, or had, a stop list, which does not hold back a job
+    that is `past_stop`.
     """
 
     directory_version: int
@@ -67,3 +68,5 @@ class NewJob:
     push_url: str = ""
     blackouts: tuple[Blackout, ...] = ()
     dry_run: bool = False
+    stop_listed: bool = False
+    past_stop: bool = False

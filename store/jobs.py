@@ -151,6 +151,7 @@ class Outbound:
                 body=mail.body,
                 channel=job.channel.value,
                 push_url=job.push_url,
+                past_stop=job.past_stop,
             )
         )
         new_row = _message_row(key, job)

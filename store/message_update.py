@@ -10,7 +10,7 @@ from operator import attrgetter
 from msgspec import Struct, field
 
 from sms.lifecycle import OPEN, SUCCESS, TRANSITIONS, Event, MessageState, advance, fold_parts, is_final
-from sms.outcome import Problem
+from sms.outcome import Problem, ProblemCode
 from sms.report import Addressee, NoticeKind, addressees, wants_result
 from sms.settings import StatusChannel, StatusReport
 from store.engine.keys import Keys
@@ -21,6 +21,10 @@ from store.outbox import OUTBOX, notice_row
 from store.tables import JobRow, MessageRow, PartRow
 
 _LOOK_AGAIN = 60 * 1_000_000
+_LOST = Problem(
+    code=ProblemCode.NO_ANSWER,
+    text="The carrier did not answer when the message was sent; it may have it or not, and it was not sent again.",
+)
 
 
 class LoadedPart(Struct, array_like=True):
@@ -125,6 +129,13 @@ class LoadedMessage(Struct, array_like=True):
             part.error = part.error or problem.code.value
         self._fold(after, problem)
         return True
+
+    def end_waiting(self, part: LoadedPart, event: Event, problem: Problem) -> None:
+        """End a part that waits; one that waits to be sent again may be with its carrier, and nothing else is true."""
+        if part.resends and advance(part.state, event) is not part.state:
+            self.move(part, Event.LOSE, _LOST)
+        else:
+            self.move(part, event, problem)
 
     def _fold(self, after: MessageState, problem: Problem | None) -> None:
         folded = after if len(self.parts) == 1 else fold_parts(part.state for part in self.parts)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sms.lifecycle import FAULTS, THROTTLES, Event, MessageState, advance
+from sms.lifecycle import FAULTS, THROTTLES, Event, MessageState
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 from sms.retry import chance_of
 from store.engine.database import Transaction
@@ -42,6 +42,9 @@ _INCOMPLETE = Problem(
     code=ProblemCode.PARTS_INCOMPLETE, text="Another part of the message was refused, so this part was not sent."
 )
 _CARRIER_CANCELLED = Problem(
+    code=ProblemCode.CANCELLED, text="The carrier cancelled the message before it was delivered; it may still bill it."
+)
+_CANCELLED = Problem(
     code=ProblemCode.CANCELLED, text="The carrier cancelled the message before it was delivered; it may still bill it."
 )
 _LOST = Problem(
@@ -248,7 +251,7 @@ class ResultStore:
             return
         message.move(part, Event.DEFER, problem)
         if message.has(MessageState.CANCELLED):
-            _end_waiting(message, part, Event.CANCEL, _CANCELLED)
+            message.end_waiting(part, Event.CANCEL, _CANCELLED)
 
     def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[LoadedPart]) -> None:
         """Apply receipts that came before the answer that makes them fit."""
@@ -348,7 +351,7 @@ class ResultStore:
         for message in messages.values():
             for part in message.parts:
                 if part.state is MessageState.QUEUED and message.expires_at <= now:
-                    _end_waiting(message, part, Event.EXPIRE, _EXPIRED)
+                    message.end_waiting(part, Event.EXPIRE, _EXPIRED)
                 elif part.state is MessageState.SUBMITTED and message.expires_at + self._grace[part.carrier] <= now:
                     message.move(part, Event.GIVE_UP_ON_RECEIPT, _NO_RECEIPT)
         notices = self._writer.save(tx, messages.values(), now)
@@ -363,7 +366,7 @@ class ResultStore:
         messages = load_messages(tx, request.message_keys)
         for message in messages.values():
             for part in message.parts:
-                _end_waiting(message, part, Event.CANCEL, _CANCELLED)
+                message.end_waiting(part, Event.CANCEL, _CANCELLED)
         self._writer.save(tx, messages.values(), request.now)
         return sum(
             message.state is MessageState.CANCELLED and message.reported_state is not MessageState.CANCELLED
@@ -437,7 +440,7 @@ def _is_stopped(message: LoadedMessage) -> bool:
 def _abandon(message: LoadedMessage, part: LoadedPart) -> None:
     """Fail a part that was not sent, of a message that has failed; what it failed of stays the message's reason."""
     cause = message.reason, message.problem
-    _end_waiting(message, part, Event.FAIL, _INCOMPLETE)
+    message.end_waiting(part, Event.FAIL, _INCOMPLETE)
     message.reason, message.problem = cause
 
 
@@ -448,14 +451,6 @@ def _fail(message: LoadedMessage, part: LoadedPart, problem: Problem) -> None:
     for other in message.parts:
         if other.state is MessageState.QUEUED:
             _abandon(message, other)
-
-
-def _end_waiting(message: LoadedMessage, part: LoadedPart, event: Event, problem: Problem) -> None:
-    """End a part that waits; one that waits to be sent again may be with its carrier, and nothing else is true."""
-    if part.resends and advance(part.state, event) is not part.state:
-        message.move(part, Event.LOSE, _LOST)
-    else:
-        message.move(part, event, problem)
 
 
 def _wait(message: LoadedMessage, at: int, problem: Problem, request: timedelta | None) -> None:

@@ -36,7 +36,8 @@ class MetaRow(StoredRow):
 class JobRow(KeyedRow):
     """One accepted submission with everything needed to answer it; `settings` and `origins` are frozen JSON.
 
-    `report` is when its result is told: never, on-failure or always; `channel` by what: mail, push or both.
+    `report` is when its result is told: never, on-failure or always; `channel` by what: mail, push or both. `past_stop`
+    is an automatic answer that a stop list does not hold back.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -66,6 +67,7 @@ class JobRow(KeyedRow):
     corrected = peewee.BooleanField(default=False)
     channel = peewee.TextField(default="mail")
     push_url = peewee.TextField(default="")
+    past_stop = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "job"

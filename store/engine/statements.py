@@ -28,10 +28,11 @@ _ARRAYS = {
 class Insert:
     """Rows into a model's table; `row` makes one of values by column, and the model's defaults for the others.
 
-    Where columns are named, a row has those, in their order. With `replace` it takes the place of the one of its key.
+    Where columns are named, a row has those, in their order. With `replace` it takes the place of the one of its key,
+    with `if_new` it is left out where one like it is there.
     """
 
-    def __init__(self, model: type[peewee.Model], *columns: str, replace: bool = False) -> None:
+    def __init__(self, model: type[peewee.Model], *columns: str, replace: bool = False, if_new: bool = False) -> None:
         self.table = table_of(model)
         fields = {} if columns else columns_of(model)
         defaults = {name: field.default for name, field in fields.items() if field.null or field.default is not None}
@@ -39,7 +40,7 @@ class Insert:
         self.row = _row(model, columns, tuple(defaults.values()))
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
-        in_place = _in_place(model, columns) if replace else ""
+        in_place = _in_place(model, columns) if replace else " ON CONFLICT DO NOTHING" if if_new else ""
         self.sqlite = f"INSERT INTO {self.table} ({names}) VALUES ({marks}){in_place}"  # noqa: S608 - names of the models
         self._encoders = _encoders(model, columns)
         arrays = _arrays(model, columns)

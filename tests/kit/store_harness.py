@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from inbound.stop_list import StopEntry
 from sms.job import NewJob, NewMessage
 from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, ReceiptState, TextPart
 from sms.number import MobileNumber
@@ -22,6 +23,7 @@ from store.queue import Release, find_waiting, flush, hold, list_messages, relea
 from store.receipts import Arrived
 from store.recovery import Recovery
 from store.results import Cancel, CarrierAnswer, ResultStore, Rules
+from store.stop_list import add_stops
 from store.views import find_job, load_reports
 from tests.kit.clock import START
 from tests.kit.databases import EMPTY_POSTGRESQL
@@ -165,6 +167,12 @@ class StoreHarness(DatabaseReaders):
     def cancel(self, public: str):
         request = Cancel(message_keys=self.find(public).messages, now=self.now)
         return self.database.write_now(self.progress.cancel, request)
+
+    def stop(self, *entries: StopEntry):
+        """Add entries of stop lists."""
+        return self.database.write_now(
+            lambda tx, items: [add_stops(tx, self.keys, item, self.now) for item in items], entries
+        )
 
     def hold(self, public: str):
         return self.database.write_now(hold, self.find(public))
