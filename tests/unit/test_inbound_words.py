@@ -69,7 +69,7 @@ def test_a_text_that_only_has_such_a_word_asks_for_nothing(text):
 
 
 def test_no_word_asks_for_two_things():
-    kinds = {}
+    kinds: dict[str, set[OptKind]] = {}
     for kind, by_language in OPT_WORDS.items():
         for words in by_language.values():
             for word in words:
@@ -78,9 +78,11 @@ def test_no_word_asks_for_two_things():
 
 
 def test_the_languages_of_a_word_are_those_that_have_it():
-    (help_word,) = [read_opt_request(split_words("Hilfe"))]
+    help_word, stop_word = (read_opt_request(split_words(text)) for text in ("Hilfe", "stop"))
+    assert help_word is not None
+    assert stop_word is not None
     assert help_word.languages == ("de",)
-    assert "fr" in read_opt_request(split_words("stop")).languages
+    assert "fr" in stop_word.languages
 
 
 @pytest.mark.parametrize(
