@@ -5,6 +5,7 @@ Not here: who notices it (gateway.clock_watch).
 
 from dataclasses import dataclass
 
+from store.due import FAR
 from store.engine.database import Transaction
 
 _MESSAGES = (
@@ -12,7 +13,8 @@ _MESSAGES = (
     " WHERE state = 'queued' AND NOT held AND due_at > ? AND (due_at <= ? OR attempts > 0)"
 )
 _OUTBOX = (
-    "UPDATE outbox SET due_at = CASE WHEN due_at <= ? THEN ? ELSE due_at - ? END WHERE state = 'queued' AND due_at > ?"
+    "UPDATE outbox SET due_at = CASE WHEN due_at <= ? THEN ? ELSE due_at - ? END"
+    " WHERE state = 'queued' AND due_at > ? AND due_at < ?"
 )
 
 
@@ -36,6 +38,6 @@ def bring_forward(tx: Transaction, jumps: list[ClockPutBack]) -> list[int]:
     """
     return [
         tx.execute(_MESSAGES, (jump.was, jump.now, jump.was - jump.now, jump.now, jump.was))
-        + tx.execute(_OUTBOX, (jump.was, jump.now, jump.was - jump.now, jump.now))
+        + tx.execute(_OUTBOX, (jump.was, jump.now, jump.was - jump.now, jump.now, FAR))
         for jump in jumps
     ]

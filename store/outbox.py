@@ -8,7 +8,7 @@ a row lives (sms.outbox), lists for people (store.outbox_views).
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +22,7 @@ from store.engine.keys import Keys, public_id, to_instant
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.leases import check_alive, end_overdue
+from store.outbox_order import hold_sequences, let_next, put_behind
 from store.tables import OutboxAttemptRow, OutboxRow
 
 OUTBOX = Insert(OutboxRow)
@@ -74,6 +75,7 @@ class TakenRow(Struct, frozen=True, array_like=True):
     job_key: int | None
     sms_key: int | None
     customer_key: int | None
+    sequence: str
     about: str
     content: bytes | None
     attempt: int
@@ -205,20 +207,23 @@ class Outbox:
         return f"{new.prefix}.{key}"
 
     def take(self, tx: Transaction, requests: list[TakeDue]) -> list[list[TakenRow]]:
-        """Return due rows, oldest first, and mark them `sending`. Raises LeaseLostError for a dead owner."""
+        """Return due rows, oldest first, and mark them `sending`. Raises LeaseLostError for a dead owner.
+
+        None while an earlier one of its sequence has not ended.
+        """
         check_alive(tx, (request.owner for request in requests))
         return [self._take(tx, request) for request in requests]
 
     def _take(self, tx: Transaction, request: TakeDue) -> list[TakenRow]:
         choice = _Choice(request.places)
-        first = tx.select(TakenRow, _DUE, (request.channel.value, request.now, request.places.most))
+        first = _due(tx, _DUE, (request.channel.value, request.now, request.places.most))
         choice.take(first)
         if choice.has_refused and len(first) == request.places.most:
             # Behind what waits for a place others may wait: the first of every other destination.
             for (destination,) in tx.rows(_DESTINATIONS, (request.channel.value,) * 2):
                 if choice.room(destination) > 0:
                     values = (request.channel.value, destination, request.now, choice.room(destination))
-                    choice.take(tx.select(TakenRow, _DUE_AT, values))
+                    choice.take(_due(tx, _DUE_AT, values))
         tx.update(_TAKEN, [_TAKEN.row(owner=request.owner, key=row.key) for row in choice.rows])
         unanswered: Counter[int] = Counter(dict(tx.rows_in(_COUNT_UNANSWERED, [row.key for row in choice.rows])))
         return [replace(row, owner=request.owner, unanswered=unanswered[row.key]) for row in choice.rows]
@@ -248,6 +253,7 @@ class Outbox:
         valid = [end for end in ends if sending.get(end.taken.key) == (end.taken.owner, end.taken.attempt)]
         tx.update(_ENDED, [_ended_row(end) for end in valid])
         over = [end for end in valid if end.state is not OutboxState.QUEUED]
+        let_next(tx, {end.taken.sequence: end.at for end in over if end.taken.sequence})
         self._forget_bodies(tx, {end.taken.job_key for end in over if end.taken.job_key is not None})
         done = [(end.taken.key,) for end in over if end.taken.content is not None and end.event is OutboxEvent.SEND]
         tx.execute_many("UPDATE outbox SET content = NULL WHERE key = ?", done)
@@ -297,6 +303,15 @@ class Outbox:
         return counts
 
 
+def _due(tx: Transaction, statement: str, values: tuple[object, ...]) -> list[TakenRow]:
+    """Return due rows that are behind no other."""
+    while True:
+        rows = tx.select(TakenRow, statement, values)
+        behind, look_again = put_behind(tx, [row.key for row in rows if row.sequence])
+        if not look_again:
+            return [row for row in rows if row.key not in behind]
+
+
 class _Choice:
     """Which due rows have a place."""
 
@@ -342,14 +357,17 @@ def _ended_row(end: OutboxEnd) -> Row:
 
 
 def change(
-    tx: Transaction, event: OutboxEvent, keys: Iterable[int], *, due_at: int | None = None, ended_at: int | None = None
+    tx: Transaction, event: OutboxEvent, keys: Collection[int], *, due_at: int | None = None, ended_at: int | None = None
 ) -> int:
     """Hold, release or drop rows that are in a state for it; returns how many. Instants are microseconds."""
     before = states_before(event)
     (after,) = {OUTBOX_TRANSITIONS[state][event] for state in before}
     wanted = f"key = ? AND state IN ({words_of(before)})"
     statement = f"UPDATE outbox SET state = ?, due_at = COALESCE(?, due_at), ended_at = ? WHERE {wanted}"  # noqa: S608 - words of ours
-    return sum(tx.execute(statement, (after.value, due_at, ended_at, key)) for key in sorted(keys))
+    sequences = {} if ended_at is None else dict.fromkeys(hold_sequences(tx, keys), ended_at)
+    changed = sum(tx.execute(statement, (after.value, due_at, ended_at, key)) for key in sorted(keys))
+    let_next(tx, sequences)
+    return changed
 
 
 def find_rows(tx: Transaction, column: str, value: str | int) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
-from store import due, outbox, receipts
+from store import due, outbox, outbox_order, receipts
 from store import jobs as outbound
 from store import message_update as moving
 from store import query_carrier as asking
@@ -14,7 +14,7 @@ from store import results as progress
 from store.due import Take
 from store.receipts import Arrived
 from store.results import Rules
-from tests.kit.store_harness import SECOND, StoreHarness
+from tests.kit.store_harness import SECOND, StoreHarness, steps
 
 IDS = ["r1", "r2"]
 NUMBERS = ["447700900101", "447700900102"]
@@ -25,6 +25,8 @@ STATEMENTS = {
     "asked about": (asking._UNREPORTED, (1, 2, 1, 0, 2, "alpha", 100), "message_watched"),
     "left behind": (progress._LEFT_BEHIND, ("me", 500), "message_submitting"),
     "notices due": (outbox._DUE, ("mail", 1 << 60, 50), "outbox_queued"),
+    "first of its sequence": (outbox_order._FIRST_OF, ([1, 2],), "outbox_sequence"),
+    "next of its sequence": (outbox_order._LET, (1, "1/447700900123", 1 << 62), "outbox_sequence"),
     "orphans by number": (receipts._ORPHAN_BY_NUMBER, (NUMBERS,), "receipt_orphan_number"),
     "orphans by id": (receipts._ORPHAN_BY_ID, (IDS,), "receipt_orphan"),
     "part of a receipt": (receipts._PART_BY_ID, (IDS,), "part_carrier_id"),
@@ -76,31 +78,13 @@ def test_a_hot_statement_goes_through_its_index(filled, name):
     assert not re.search(r"\bSCAN (?!.*USING)|Seq Scan", plan), plan
 
 
-def steps(world, run):
-    """Return how many steps SQLite's machine takes for a call: the same on a quick and on a busy computer."""
-    count = 0
-
-    def step():
-        nonlocal count
-        count += 1
-
-    def counted(tx, items):
-        tx._connection.set_progress_handler(step, 1)
-        try:
-            return run(tx, items)
-        finally:
-            tx._connection.set_progress_handler(None, 0)
-
-    return counted, lambda: count
-
-
 def test_a_claim_costs_the_same_with_ten_and_with_ten_thousand_queued(sqlite_url):
     world = StoreHarness(sqlite_url, Rules())
     costs = []
     for more in (10, 10_000):
         world.add(*(f"4477009{n:05}" for n in range(more)), due_at=world.now + SECOND)
         world.add(*(f"4477008{n:05}" for n in range(5)))
-        counted, count = steps(world, world.outbound.take)
+        counted, count = steps(world.outbound.take)
         request = Take(carrier="alpha", routes=("alpha",), most_parts=5, now=world.now, owner="me")
         assert len(world.database.write_now(counted, request)) == 5
         costs.append(count())
