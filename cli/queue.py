@@ -117,9 +117,9 @@ def _is_scheduled(message: WaitingMessage, now: datetime) -> bool:
 
 
 def _notice_line(notice: WaitingNotice) -> str:
-    line = (
-        f"{notice.notice_id}  {notice.job_id or '-'}  {notice.state:<10} {notice.kind:<9} due {_when(notice.due_at)}  "
-    )
+    is_behind = notice.due_at is None and notice.state == OutboxState.QUEUED
+    due = "behind an earlier one" if is_behind else f"due {_when(notice.due_at)}"
+    line = f"{notice.notice_id}  {notice.job_id or '-'}  {notice.state:<10} {notice.kind:<9} {due}  "
     line += f"by {notice.channel} to {notice.recipient}"
     return line + _tries(notice.attempts, notice.reason, notice.problem)
 

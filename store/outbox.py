@@ -357,7 +357,12 @@ def _ended_row(end: OutboxEnd) -> Row:
 
 
 def change(
-    tx: Transaction, event: OutboxEvent, keys: Collection[int], *, due_at: int | None = None, ended_at: int | None = None
+    tx: Transaction,
+    event: OutboxEvent,
+    keys: Collection[int],
+    *,
+    due_at: int | None = None,
+    ended_at: int | None = None,
 ) -> int:
     """Hold, release or drop rows that are in a state for it; returns how many. Instants are microseconds."""
     before = states_before(event)

@@ -19,7 +19,10 @@ from store.engine.rows import query
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingNotice:
-    """One row that has not ended. `due_at` is None while it is held, `job_id` empty where it belongs to no job."""
+    """One row that has not ended.
+
+    `due_at` is None while it is held or behind an earlier one, `job_id` empty where it belongs to no job.
+    """
 
     job_id: str
     notice_id: str

@@ -166,7 +166,9 @@ def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
             (now, now),
         )
         + _update(tx, "UPDATE message SET due_at = ? WHERE key = ?", (now,), _in_no_blackout(tx, now))
-        + tx.execute("UPDATE outbox SET due_at = ? WHERE state = 'queued' AND due_at > ? AND due_at < ?", (now, now, FAR))
+        + tx.execute(
+            "UPDATE outbox SET due_at = ? WHERE state = 'queued' AND due_at > ? AND due_at < ?", (now, now, FAR)
+        )
         for now in nows
     ]
 
