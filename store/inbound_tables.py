@@ -81,8 +81,8 @@ class InboundSmsRow(KeyedRow):
 
     `body` is the whole text, `shown` what is left of it after a shared number's prefix. `number_key` is null where the
     number is none of ours, `customer_key` where it is nobody's; `reason` says why. `keyword` is the one that matched.
-    `reference` and `total` let a late fragment find it, `missing` are the places of those that did not come in time,
-    comma-separated. `conversation_key` is null where there is none.
+    `missing` are the places of fragments that did not come in time, comma-separated, `awaited` those of them that may
+    still come: `reference` and `total` let them find it. `conversation_key` is null where there is none.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -102,6 +102,7 @@ class InboundSmsRow(KeyedRow):
     reference = peewee.IntegerField(null=True)
     total = peewee.SmallIntegerField(default=1)
     missing = peewee.TextField(default="")
+    awaited = peewee.TextField(default="")
     late_of = peewee.BigIntegerField(null=True)
     conversation_key = peewee.BigIntegerField(null=True)
 
@@ -110,6 +111,9 @@ class InboundSmsRow(KeyedRow):
 
 
 InboundSmsRow.add_index(InboundSmsRow.index(InboundSmsRow.phone, InboundSmsRow.key, name="inbound_sms_phone"))
+InboundSmsRow.add_index(
+    InboundSmsRow.index(InboundSmsRow.received_at, name="inbound_sms_awaited").where(InboundSmsRow.awaited != "")
+)
 InboundSmsRow.add_index(InboundSmsRow.index(InboundSmsRow.customer_key, InboundSmsRow.key, name="inbound_sms_customer"))
 
 
