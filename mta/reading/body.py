@@ -6,7 +6,7 @@ it; the result is never empty. Not here: MIME (mta.reading.mime), reading HTML (
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mta.reading.client_phrases import IMAGE_LEFTOVER, strip_subject
@@ -99,14 +99,12 @@ def _unreadable(mail: ParsedMail) -> str:
 
 
 def _finished(found: ExtractedText, mail: ParsedMail, settings: Settings) -> ExtractedText:
-    removed = found.removed
-    text = found.text
-    if len(text) > TEXT_LIMIT:
-        removed = (*removed, (Removal.OVERLONG.value, len(text) - TEXT_LIMIT))
-        text = text[:TEXT_LIMIT]
+    if len(found.text) > TEXT_LIMIT:
+        over = (Removal.OVERLONG.value, len(found.text) - TEXT_LIMIT)
+        found = replace(found, text=found.text[:TEXT_LIMIT], removed=(*found.removed, over))
     if settings.sender_prefix and mail.author:
-        text = f"{mail.author}: {text}"
-    return ExtractedText(text=text, source=found.source, removed=removed)
+        found = replace(found, text=f"{mail.author}: {found.text}")
+    return found
 
 
 def _is_reply(mail: ParsedMail, subject_kind: str) -> bool:
@@ -149,8 +147,9 @@ def _judged(sections: tuple[TextSection, ...]) -> tuple[TextSection, ...]:
 
 def _joined(found: list[_Words], settings: Settings) -> ExtractedText | None:
     """Return the sections' texts as one, cut at the end marker."""
-    texts = list({_letters(item.words.text): item.words.text for item in reversed(found) if item.words.text}.values())
-    texts.reverse()  # plain and HTML that are not alternatives by MIME are still one text
+    texts = [item.words.text for item in found if item.words.text]
+    if len(texts) > 1:  # plain and HTML that are not alternatives by MIME are still one text
+        texts = [*reversed({_letters(text): text for text in reversed(texts)}.values())]
     text = texts[0] if len(texts) == 1 and QUOTE_MARK not in texts[0] else tidy("\n".join(texts))
     removed = [(kind.value, length) for item in found for kind, length in item.words.removed if length]
     if settings.end_marker and settings.end_marker in text:

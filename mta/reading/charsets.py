@@ -84,6 +84,7 @@ _BOMS: Final = (
 )
 
 _LABEL_LIMIT: Final = 100
+_MARKS: Final = re.compile(r"[^a-z0-9]")
 _LABEL_END: Final = re.compile(r"[;(,:]|\s(?=\S)")
 _NO_ACCIDENT: Final = 4
 _TWO_OCTETS: Final = {"gb18030": "gb2312", "big5": "cp950"} | {
@@ -114,7 +115,9 @@ def normal_label(label: str) -> str:
 
     Labels are compared without case, marks, a comment or parameter behind, and the prefixes that clients add.
     """
-    squeezed = re.sub(r"[^a-z0-9]", "", _LABEL_END.split(label.strip(" \t\"'")[:_LABEL_LIMIT].lower(), maxsplit=1)[0])
+    if not label:
+        return "unknown"
+    squeezed = _MARKS.sub("", _LABEL_END.split(label.strip(" \t\"'")[:_LABEL_LIMIT].lower(), maxsplit=1)[0])
     bare = _LABEL_PREFIX.sub("", squeezed, count=1)
     return _LABELS.get(squeezed) or _LABELS.get(bare) or _LABELS.get(f"iso{bare}", "unknown")
 

@@ -37,7 +37,7 @@ def own_words(text: str, *, is_reply: bool, disclaimers: Sequence[str] = (), bel
     """
     lines = text.split("\n", _LINE_LIMIT)[:_LINE_LIMIT]
     removed: list[tuple[Removal, int]] = []
-    start, forward = history_start(list(map(bare, lines)), is_reply=is_reply)
+    start, forward = history_start(lines if text.isascii() else list(map(bare, lines)), is_reply=is_reply)
     if start < len(lines):
         removed.append((Removal.QUOTE, _length(lines[start:])))
     own: list[str] = []

@@ -19,6 +19,8 @@ _SIGNATURE_RULE: Final = re.compile(rf"\s*[{_STROKES}]{{2,60}}\s*")
 _FIELD: Final = re.compile(r"\s*[^\W\d_][^:\N{FULLWIDTH COLON}\n]{0,24}[:\N{FULLWIDTH COLON}]\s*\S")
 _LINK: Final = re.compile(r"\s*[<(\[]?\s*https?://\S+\s*[>)\]]?")
 _MARKED_LINK: Final = re.compile(r"\[([^\[\]]{1,80})\]\(https?://[^()\s]{1,500}\)")
+_GAP: Final = re.compile(r"\n[\s\-_=*]*\n")
+"""An empty line or a drawn one: a common disclaimer stands below one."""
 _SIGNATURE_LINES: Final = 12
 _JUDGED: Final = 300
 _CLOSING_LETTERS: Final = 40
@@ -28,9 +30,11 @@ def without_what_is_below(
     lines: list[str], removed: list[tuple[Removal, int]], disclaimers: Sequence[str], *, below: bool
 ) -> list[str]:
     """Return the lines without those below the author's words."""
-    if _may_sign("\n".join(lines)):
+    text = "\n".join(lines)
+    if _may_sign(text):
         lines = _without_signature(lines, removed)
-    lines = _without_disclaimers(lines, removed, disclaimers, below=below)
+    if disclaimers or below or _GAP.search(f"\n{text}"):
+        lines = _without_disclaimers(lines, removed, disclaimers, below=below)
     lines = _without_footers(lines, removed)
     return _without_contact(lines, removed)
 

@@ -7,6 +7,7 @@ import binascii
 import re
 from typing import Final
 
+_MARKS: Final = re.compile(r"[^a-z0-9]")
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 _NAMES: Final = {
     "base64": "base64",
@@ -27,8 +28,10 @@ _ONE_LINE_OCTETS: Final = 76
 
 def encoding_name(text: str) -> str:
     """Return `base64`, `quoted-printable` or, for anything else, "": comments, quotes and variants do not count."""
+    if not text:
+        return ""
     word = _COMMENT.sub(" ", text).partition(";")[0].strip(" \t\"'").partition(" ")[0]
-    return _NAMES.get(re.sub(r"[^a-z0-9]", "", word.lower()), "")
+    return _NAMES.get(_MARKS.sub("", word.lower()), "")
 
 
 def transfer_decoded(content: bytes, encoding: str) -> bytes:
