@@ -1,4 +1,4 @@
-"""Our numbers, which handsets write to: who owns or shares each, and who may have it as its sender ID.
+"""Our numbers, which handsets write to: who owns or shares each, who may have it as its sender ID, who is answered.
 
 Not here: whose an inbound SMS is and what follows from it (inbound), numbers of recipients (sms.number).
 """
@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+
+from sms.number import MobileNumber, SenderId, SenderKind, country_of
+from sms.outcome import Refusal, Refused
 
 JOIN_WITHIN = timedelta(minutes=10)
 
@@ -38,6 +41,15 @@ class Sharing(StrEnum):
     PREFIX = "prefix"
     KEYWORD = "keyword"
     DYNAMIC = "dynamic"
+
+
+class Unanswerable(StrEnum):
+    """Why no answer to a sender ID comes to its customer: it is no number, or no active one of ours, or of others."""
+
+    NAME = "name"
+    NOT_OURS = "not-ours"
+    NOT_ACTIVE = "not-active"
+    NOT_SHARED = "not-shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +83,27 @@ class OwnNumber:
         """Return whether this carrier serves the number."""
         return not self.carriers or carrier in self.carriers
 
+    @property
+    def sender_id(self) -> SenderId:
+        """The number as a sender ID."""
+        kind = SenderKind.NUMERIC if self.kind is NumberKind.LONG else SenderKind.SHORT_CODE
+        return SenderId(value=self.digits, kind=kind)
+
+    def may_send(self, customer_key: int) -> bool:
+        """Return whether it may be this customer's sender ID: a dedicated number is its owner's only."""
+        return self.sharing is not Sharing.DEDICATED or self.customer_key == customer_key
+
+    def answers(self, customer_key: int) -> bool:
+        """Return whether what handsets write to it can come to this customer, in any way of sharing."""
+        if self.sharing in {Sharing.DEDICATED, Sharing.DYNAMIC}:
+            return self.may_send(customer_key)
+        return any(share.customer_key == customer_key for share in self.shares)
+
 
 class OwnNumbers:
-    """All our numbers, as of one version of the address book."""
+    """All our numbers, as of one version of the address book; each of `carrier_choices` serves some of them."""
 
-    __slots__ = ("_by_digits", "_by_key")
+    __slots__ = ("_by_digits", "_by_key", "_customers", "_is_dynamic", "carrier_choices")
 
     def __init__(self, numbers: Iterable[OwnNumber] = ()) -> None:
         by_digits: dict[str, list[OwnNumber]] = defaultdict(list)
@@ -83,6 +111,12 @@ class OwnNumbers:
             by_digits[number.digits].append(number)
         self._by_digits = {digits: tuple(found) for digits, found in by_digits.items()}
         self._by_key = {number.key: number for found in self._by_digits.values() for number in found}
+        everyone = self._by_key.values()
+        self.carrier_choices = frozenset(number.carriers for number in everyone if number.carriers)
+        self._is_dynamic = any(number.sharing is Sharing.DYNAMIC for number in everyone)
+        self._customers = {number.customer_key for number in everyone} | {
+            share.customer_key for number in everyone for share in number.shares
+        }
 
     def with_key(self, key: int) -> OwnNumber | None:
         """Return the number with this key."""
@@ -96,6 +130,40 @@ class OwnNumbers:
         """Return the number that an inbound SMS of this carrier came to, best one that names the carrier."""
         found = [number for number in self.named(address) if number.serves(carrier)]
         return max(found, key=lambda number: carrier in number.carriers, default=None)
+
+    def may_answer(self, customer_key: int) -> bool:
+        """Return whether a handset may have written to the customer: it has a number, or a part of one."""
+        return self._is_dynamic or customer_key in self._customers
+
+    def carriers_for(
+        self, sender_id: SenderId | None, customer_key: int, phone: MobileNumber
+    ) -> tuple[str, ...] | Refused:
+        """Return the carriers that may take a customer's SMS with this sender ID, none where any may.
+
+        A short code that is ours in several countries is that of the handset's, if it is one of them.
+        """
+        found = self._by_digits.get(sender_id.value) if sender_id is not None else None
+        if not found:
+            return ()
+        mine = [number for number in found if number.may_send(customer_key)]
+        if not mine:
+            detail = f"The sender ID {found[0].digits} is a dedicated number of this service and not this customer's."
+            return Refused(refusal=Refusal.SENDER_ID_NOT_PERMITTED, detail=detail)
+        return max(mine, key=lambda number: number.country == country_of(phone)).carriers
+
+    def judge_answers(self, sender_id: SenderId | None, customer_key: int) -> Unanswerable | None:
+        """Return why no answer to a sender ID reaches its customer, None where one does or the carrier chooses it."""
+        if sender_id is None:
+            return None
+        if sender_id.kind is SenderKind.ALPHANUMERIC:
+            return Unanswerable.NAME
+        found = self._by_digits.get(sender_id.value)
+        if not found:
+            return Unanswerable.NOT_OURS
+        active = [number for number in found if number.state is NumberState.ACTIVE]
+        if not active:
+            return Unanswerable.NOT_ACTIVE
+        return None if any(number.answers(customer_key) for number in active) else Unanswerable.NOT_SHARED
 
     def everyone(self) -> Iterable[OwnNumber]:
         """Return all numbers."""

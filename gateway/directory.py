@@ -5,6 +5,7 @@ snapshot can never decide a job. Not here: changes (admin), what it answers (add
 """
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -34,13 +35,18 @@ class DirectoryFollower:
     """Holds the snapshot in force, `current`, and what customers want done with inbound SMS, `rules`.
 
     `system` is the operator's system layer, weaker than the stored one; `default_options` are what customers have
-    contracted of whom nothing else is stored.
+    contracted of whom nothing else is stored. `taken` is given each new snapshot before it is in force.
     """
 
     def __init__(
-        self, database: Database, system: SettingsPatch, default_options: frozenset[Option] = ALL_OPTIONS
+        self,
+        database: Database,
+        system: SettingsPatch,
+        default_options: frozenset[Option] = ALL_OPTIONS,
+        taken: Callable[[Snapshot], None] = lambda _: None,
     ) -> None:
         self._database = database
+        self._taken = taken
         self._default_options = default_options
         self._operator = layer_of(LayerKind.SYSTEM, system, "operator's file")
         self._layers = Layers()
@@ -102,13 +108,15 @@ class DirectoryFollower:
         if stored is None:
             return
         directory, self._layers, lists, numbers, self.rules = stored
-        self.current = Snapshot(
+        snapshot = Snapshot(
             directory,
             self._with_operator(self._layers),
             lists,
             numbers=numbers,
             default_options=self._default_options,
         )
+        self._taken(snapshot)
+        self.current = snapshot
         log.debug("address_book_loaded", version=self.current.version)
 
     def _with_operator(self, layers: Layers) -> Layers:

@@ -13,13 +13,14 @@ from typing import Final
 
 import structlog
 
+from addressbook.numbers import OwnNumbers
 from gateway.handed import HandedMessages
 from gateway.health import Health, HealthRules
 from gateway.ports import Carrier, Clock
 from gateway.routing import SEPARATOR, CarrierRoutes
 from gateway.taking import LOOK_EVERY, Taking
 from gateway.worker import Worker
-from sms.number import MobileNumber
+from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
 from sms.schedule import Hours
 from store.due import Take
@@ -27,7 +28,7 @@ from store.engine.database import Database
 from store.engine.keys import to_stored
 from store.jobs import Outbound
 from store.recovery import Recovery
-from store.rerouting import NewRoute, find_stranded, look_again, reroute
+from store.rerouting import NewRoute, StrandedRoute, find_stranded, look_again, reroute
 from store.results import CarrierAnswer, Progress, ResultStore
 
 log = structlog.get_logger()
@@ -61,6 +62,7 @@ class Dispatch:
         handed: HandedMessages,
         hours: Mapping[str, Hours] = NO_HOURS,
         rules: HealthRules | None = None,
+        numbers: Callable[[], OwnNumbers] = OwnNumbers,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
@@ -74,6 +76,7 @@ class Dispatch:
         self._handed = handed
         self._hours = hours
         self._rules = rules or HealthRules()
+        self._numbers = numbers
         self._monotonic = monotonic
         self._health = dict.fromkeys(self._carriers, Health())
         self._answers: list[CarrierAnswer] = []
@@ -115,16 +118,20 @@ class Dispatch:
         count, lost = 0, 0
         await self._database.write(look_again, LOST_ROUTE)
         while strays := await self._database.read(partial(find_stranded, known=self._routes.known | {LOST_ROUTE})):
-            routes = [self._routes.route_of(MobileNumber(digits=item.number), item.customer) for item in strays]
-            lost += sum(isinstance(route, Refused) for route in routes)
-            changes = [
-                NewRoute(key=item.key, route=LOST_ROUTE if isinstance(route, Refused) else route)
-                for item, route in zip(strays, routes, strict=True)
-            ]
+            routes = [self._route_of(item) for item in strays]
+            lost += routes.count(LOST_ROUTE)
+            changes = [NewRoute(key=item.key, route=route) for item, route in zip(strays, routes, strict=True)]
             count += await self._database.write(reroute, changes)
         if count:
             log.warning("messages_rerouted", messages=count, without_carrier=lost)
         return count
+
+    def _route_of(self, stray: StrandedRoute) -> str:
+        """Return the route of today, of one of our numbers as its sender ID by that number's carriers."""
+        number, sender_id = MobileNumber(digits=stray.number), parse_sender_id(stray.sender)
+        among = self._numbers().carriers_for(sender_id, stray.customer_key, number)
+        found = among if isinstance(among, Refused) else self._routes.explain(number, stray.customer, among)
+        return LOST_ROUTE if isinstance(found, Refused) else found.route
 
     def start(self) -> None:
         """Begin to feed and to settle; what an earlier process left is recovered by now."""

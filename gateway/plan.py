@@ -18,7 +18,7 @@ from gateway.routing import SEPARATOR, CarrierRoutes, Routed
 from gateway.submission import RecipientRequest, Submission
 from sms.job import NewJob, NewMessage
 from sms.message import EncodedText
-from sms.number import MobileNumber, country_of, parse_number
+from sms.number import MobileNumber, SenderId, country_of, parse_number
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.personalise import RowFault
 from sms.report import Addressee, Channel, NoticeKind, addressees
@@ -89,7 +89,7 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
     refused = _refuse_all(submission, schedule, texts, messages)
     job = None
     if refused is None and isinstance(schedule, Schedule):
-        job = _new_job(submission, snapshot.version, schedule, texts.shared, messages, now)
+        job = _new_job(submission, snapshot, schedule, texts.shared, messages, now)
     return JobPlan(
         submission=submission,
         encoded=texts.shared,
@@ -101,10 +101,18 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
     )
 
 
-def judge_number(
-    customer: Customer, text: str, settings: Settings, snapshot: Snapshot, routes: CarrierRoutes
+def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
+    customer: Customer,
+    text: str,
+    settings: Settings,
+    snapshot: Snapshot,
+    routes: CarrierRoutes,
+    sender_id: SenderId | None,
 ) -> tuple[MobileNumber, Routed] | Refused:
-    """Return the number that a text names and its route, or why this customer's SMS can't go there."""
+    """Return the number that a text names and its route, or why this customer's SMS can't go there.
+
+    With one of our numbers as its sender ID it leaves by a carrier of that number.
+    """
     number = parse_number(text, settings.default_country, strict=settings.strict_numbers)
     if isinstance(number, Refused):
         return number
@@ -113,7 +121,8 @@ def judge_number(
         refused = refuse_country(country_of(number), constraints)
         if refused is not None:
             return refused
-    routed = routes.explain(number, customer.name)
+    among = snapshot.numbers.carriers_for(sender_id, customer.id, number)
+    routed = among if isinstance(among, Refused) else routes.explain(number, customer.name, among)
     return routed if isinstance(routed, Refused) else (number, routed)
 
 
@@ -122,7 +131,8 @@ def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes
     messages = []
     customer, settings = submission.sender.customer, submission.resolved.settings
     for wanted in submission.wanted[: settings.max_recipients + 1]:
-        judged = wanted.refused or judge_number(customer, wanted.number, settings, snapshot, routes)
+        sender_id = wanted.sender_id or settings.sender_id
+        judged = wanted.refused or judge_number(customer, wanted.number, settings, snapshot, routes, sender_id)
         if isinstance(judged, Refused):
             messages.append(PlannedMessage(wanted=wanted, refused=judged))
             continue
@@ -186,7 +196,7 @@ def _refuse_all(
 
 def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     submission: Submission,
-    version: int,
+    snapshot: Snapshot,
     schedule: Schedule,
     shared: EncodedText | None,
     messages: Sequence[PlannedMessage],
@@ -196,8 +206,10 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     settings = resolved.settings
     address = submission.mail.reverse_path if submission.mail is not None else ""
     ways = addressees(settings.status_channel, address, settings.push_url)
+    asks = any(message.wanted.sender_id is None for message in messages)
+    unanswerable = snapshot.numbers.judge_answers(settings.sender_id, sender.customer.id) if asks else None
     return NewJob(
-        directory_version=version,
+        directory_version=snapshot.version,
         customer_key=sender.customer.id,
         customer=sender.customer.name,
         profile=sender.profile.name if sender.profile is not None else "",
@@ -219,6 +231,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
             if not message.duplicate_of
         ),
         sender=settings.sender_id,
+        unanswerable=unanswerable.value if unanswerable is not None else "",
         priority=settings.priority,
         flash=settings.flash,
         receipt_wanted=settings.delivery_receipt or _asks_for_success(submission),
@@ -264,6 +277,7 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
         digest=digest,
         duplicate=duplicate,
         route=message.route,
+        sender_id=wanted.sender_id,
     )
 
 

@@ -5,8 +5,8 @@ each message, so that a carrier claims only what is its own, and a failing one l
 an update.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from addressbook.people import canonical_name
 from sms.number import MobileNumber
@@ -67,22 +67,37 @@ class CarrierRoutes:
         self._tables = {canonical_name(name): _table(listed, canonical_name(name)) for name in self.customers}
         self._common = _table(listed)
         self._longest = max((len(prefix) for item in listed for prefix in item.prefixes), default=0)
+        self._narrowed: frozenset[str] = frozenset()
 
-    def route_of(self, number: MobileNumber, customer: str = "") -> str | Refused:
-        """Return the route of a customer's message to a number: that of the longest prefix that it begins with."""
-        routed = self.explain(number, customer)
-        return routed if isinstance(routed, Refused) else routed.route
+    def narrow(self, choices: Iterable[Collection[str]]) -> None:
+        """Know the routes of messages that only some carriers may take, by each choice of those carriers.
 
-    def explain(self, number: MobileNumber, customer: str = "") -> Routed | Refused:
-        """Return the route with the reason for it."""
+        What was known stays known, since messages that wait may have it.
+        """
+        tables = (*self._tables.values(), self._common)
+        self._narrowed |= {
+            routed.route
+            for choice in choices
+            for table in tables
+            for whole in table.values()
+            if (routed := _narrowed(whole, choice)) is not None
+        }
+
+    def explain(self, number: MobileNumber, customer: str = "", among: Collection[str] = ()) -> Routed | Refused:
+        """Return the route of a customer's message to a number, with the reason: that of the longest prefix of it.
+
+        Only carriers `among` these may take it, if there are any.
+        """
         table = self._table_of(customer)
         digits = number.digits
         for length in range(min(self._longest, len(digits)), -1, -1):
-            routed = table.get(digits[:length])
+            whole = table.get(digits[:length])
+            routed = whole if whole is None or not among else _narrowed(whole, among)
             if routed is not None:
                 return routed
+        which = f"of {', '.join(among)}, which the sender ID needs, " if among else ""
         return Refused(
-            refusal=Refusal.NO_ROUTE, detail=f"No carrier serves numbers that begin with +{number.digits[:3]}."
+            refusal=Refusal.NO_ROUTE, detail=f"No carrier {which}serves numbers that begin with +{digits[:3]}."
         )
 
     def cost_of(self, carrier: str) -> str:
@@ -122,7 +137,15 @@ class CarrierRoutes:
     def known(self) -> frozenset[str]:
         """Every route that some carrier serves, those of one carrier alone among them."""
         routes = {routed.route for table in (*self._tables.values(), self._common) for routed in table.values()}
-        return frozenset(routes | set(self._names))
+        return frozenset(routes | set(self._names) | self._narrowed)
+
+
+def _narrowed(whole: Routed, among: Collection[str]) -> Routed | None:
+    """Return a route with those of its carriers alone, None where it has none of them."""
+    kept = [pair for pair in zip(whole.carriers, whole.costs, strict=True) if pair[0] in among]
+    if not kept:
+        return None
+    return replace(whole, route=SEPARATOR.join(name for name, _ in kept), costs=tuple(cost for _, cost in kept))
 
 
 def _table(carriers: tuple[CarrierRoute, ...], customer: str = "") -> Mapping[str, Routed]:

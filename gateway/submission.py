@@ -7,6 +7,7 @@ from datetime import datetime
 from addressbook.hierarchy import Resolved
 from addressbook.senders import Sender
 from sms.message import MailOrigin, Origin
+from sms.number import SenderId
 from sms.outcome import Refused
 from sms.schedule import Blackout
 
@@ -15,8 +16,9 @@ from sms.schedule import Blackout
 class RecipientRequest:
     """One recipient as asked for: the address or field as given, and the text of its number, or why it holds none.
 
-    `values` fill the placeholders of a personalised text. `row` names the row of a table, in which any fault refuses
-    the whole submission; it is empty elsewhere.
+    `sender_id` is that of this recipient alone in place of the settings': the number of ours that it wrote to. `values`
+    fill the placeholders of a personalised text. `row` names the row of a table, in which any fault refuses the whole
+    submission; it is empty elsewhere.
     """
 
     given: str
@@ -24,6 +26,7 @@ class RecipientRequest:
     refused: Refused | None = None
     notify: str = ""
     orcpt: str = ""
+    sender_id: SenderId | None = None
     values: Mapping[str, str] | None = None
     row: str = ""
 

@@ -186,7 +186,7 @@ class MailIntake:
             return found if isinstance(found, Refused) and found.refusal is Refusal.ADDRESS_UNKNOWN else None
         if read.kind is TargetKind.TABLE:
             return None
-        judged = judge_number(sender.customer, read.name, settings, snapshot, self._routes)
+        judged = judge_number(sender.customer, read.name, settings, snapshot, self._routes, None)
         return judged if isinstance(judged, Refused) else judged[0]
 
     def _read_recipient(self, address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:

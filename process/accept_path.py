@@ -37,7 +37,9 @@ class AcceptPath:
         self.keys = Keys(config.server.node, time.time)
         self.outbound = Outbound(self.keys)
         self.routes = routes_of(config.carriers)
-        self.book = DirectoryFollower(database, config.settings)
+        self.book = DirectoryFollower(
+            database, config.settings, taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices)
+        )
         self.acceptance = Acceptance(database=database, outbound=self.outbound, accepted=accepted)
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
         self.judge = MailIntake(

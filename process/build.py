@@ -239,6 +239,7 @@ def _build_carrying(
         progress=results,
         carriers=list(clients.values()),
         routes=core.routes,
+        numbers=lambda: core.book.current.numbers,
         clock=clock,
         owner=handed.owner,
         notices_written=notices_written,

@@ -17,7 +17,8 @@ from sms.settings import StatusChannel, StatusReport
 class NewMessage:
     """One recipient to store; `encoded` is None if it was refused; then `reason` and `problem` say why.
 
-    `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected.
+    `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected. `sender_id`
+    stands in place of the job's.
     """
 
     given: str
@@ -30,6 +31,7 @@ class NewMessage:
     digest: bytes = b""
     duplicate: bytes = b""
     route: str = ""
+    sender_id: SenderId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,8 @@ class NewJob:
     `directory_version` is that of its settings: the job is not stored if the version has changed. A dry run is stored
     as ended: its messages are cancelled and never due. Its digests are kept until `seen_until`, its duplicates until
     `duplicate_until`. `stop_listed` says that its customer has, or had, a stop list, which does not hold back a job
-    that is `past_stop`.
+    that is `past_stop`. `unanswerable` says why no answer to `sender` comes back (addressbook.numbers), empty where one
+    does.
     """
 
     directory_version: int
@@ -70,3 +73,4 @@ class NewJob:
     dry_run: bool = False
     stop_listed: bool = False
     past_stop: bool = False
+    unanswerable: str = ""

@@ -70,12 +70,14 @@ class EncodedText:
 class MailOrigin:
     """What an answer to the mail needs: envelope (RFC 3461), identity, thread, header block.
 
-    `reverse_path` is empty for the null sender. `header` is the mail's header block as received; `body` is kept
+    `reverse_path` is empty for the null sender. `header_sender` is who wrote on behalf of `header_from` (RFC 5322
+    §3.6.2), empty where the author did. `header` is the mail's header block as received; `body` is kept
     only for RET=FULL and only until the job is final.
     """
 
     reverse_path: str
     header_from: str = ""
+    header_sender: str = ""
     message_id: str = ""
     references: str = ""
     subject: str = ""

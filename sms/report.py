@@ -105,7 +105,10 @@ class ReportedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
-    """Everything about one job. `origins` names, per setting, the layer and origin that decided it at acceptance."""
+    """Everything about one job. `origins` names, per setting, the layer and origin that decided it at acceptance.
+
+    `unanswerable` says why no answer to its sender ID comes back (addressbook.numbers), empty where one does.
+    """
 
     public_id: str
     customer: str
@@ -119,6 +122,7 @@ class JobReport:
     origins: Mapping[str, tuple[str, str]]
     mail: MailOrigin | None
     messages: tuple[ReportedMessage, ...]
+    unanswerable: str = ""
 
     @property
     def summary(self) -> Summary:

@@ -52,7 +52,7 @@ class _Keyword(Struct, frozen=True, array_like=True):
     number_key: int | None
     word: str
     folded: str
-    trailing: bool
+    open_end: bool
 
 
 _NUMBERS = query(_Number, "FROM own_number ORDER BY digits, country")
@@ -118,5 +118,5 @@ def _keyword(row: _Keyword) -> Keyword:
         word=row.word,
         folded=row.folded,
         number_key=row.number_key,
-        trailing=row.trailing,
+        trailing=row.open_end,
     )

@@ -46,7 +46,7 @@ class KeywordRow(KeyedRow):
     number_key = peewee.BigIntegerField(null=True)
     word = peewee.TextField()
     folded = peewee.TextField()
-    trailing = peewee.BooleanField(default=True)
+    open_end = peewee.BooleanField(default=True)
 
     class Meta:
         table_name = "keyword"

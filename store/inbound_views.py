@@ -65,7 +65,8 @@ _WENT = query(
     " AND m.state NOT IN ('rejected', 'cancelled') ORDER BY m.key DESC LIMIT ?",
     at="j.accepted_at",
     text="m.body",
-    by="CASE WHEN j.user_address <> '' THEN j.user_address ELSE j.header_from END",
+    by="CASE WHEN j.header_sender <> '' THEN j.header_sender WHEN j.user_address <> '' THEN j.user_address"
+    " ELSE j.header_from END",
     state="m.state",
 )
 

@@ -141,6 +141,7 @@ class Outbound:
                 from_mail=job.mail is not None,
                 reverse_path=mail.reverse_path,
                 header_from=mail.header_from,
+                header_sender=mail.header_sender,
                 mail_id=to_indexed(mail.message_id),
                 mail_references=mail.references,
                 subject=mail.subject,
@@ -152,6 +153,7 @@ class Outbound:
                 channel=job.channel.value,
                 push_url=job.push_url,
                 past_stop=job.past_stop,
+                unanswerable=job.unanswerable,
             )
         )
         new_row = _message_row(key, job)
@@ -196,6 +198,7 @@ class Outbound:
                 problem=message.problem,
                 route=message.route,
                 ended=state is not MessageState.QUEUED,
+                **({"sender": format_setting(message.sender_id)} if message.sender_id else {}),
             )
         )
 

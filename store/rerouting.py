@@ -18,7 +18,9 @@ class StrandedRoute(Struct, frozen=True, kw_only=True, array_like=True):
 
     key: int
     number: str
+    sender: str
     customer: str
+    customer_key: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ _STRANDED = query(
     "FROM message m JOIN job j ON j.key = m.job_key WHERE m.state = 'queued' AND m.route = ? LIMIT ?",
     "m",
     customer="j.customer",
+    customer_key="j.customer_key",
 )
 
 

@@ -56,6 +56,7 @@ class JobRow(KeyedRow):
     from_mail = peewee.BooleanField()
     reverse_path = peewee.TextField(default="")
     header_from = peewee.TextField(default="")
+    header_sender = peewee.TextField(default="")
     mail_id = peewee.TextField(default="")
     mail_references = peewee.TextField(default="")
     subject = peewee.TextField(default="")
@@ -68,6 +69,7 @@ class JobRow(KeyedRow):
     channel = peewee.TextField(default="mail")
     push_url = peewee.TextField(default="")
     past_stop = peewee.BooleanField(default=False)
+    unanswerable = peewee.TextField(default="")
 
     class Meta:
         table_name = "job"

@@ -35,6 +35,7 @@ class _Job(Struct, frozen=True, array_like=True):
     from_mail: bool
     reverse_path: str
     header_from: str
+    header_sender: str
     mail_id: str
     mail_references: str
     subject: str
@@ -43,6 +44,7 @@ class _Job(Struct, frozen=True, array_like=True):
     helo: str
     header: bytes
     body: bytes | None
+    unanswerable: str
 
 
 class _Message(Struct, frozen=True, array_like=True):
@@ -165,6 +167,7 @@ def _job_report(job: _Job, messages: tuple[ReportedMessage, ...]) -> JobReport:
     mail = MailOrigin(
         reverse_path=job.reverse_path,
         header_from=job.header_from,
+        header_sender=job.header_sender,
         message_id=job.mail_id,
         references=job.mail_references,
         subject=job.subject,
@@ -187,6 +190,7 @@ def _job_report(job: _Job, messages: tuple[ReportedMessage, ...]) -> JobReport:
         origins=thaw_origins(job.origins),
         mail=mail if job.from_mail else None,
         messages=messages,
+        unanswerable=job.unanswerable,
     )
 
 

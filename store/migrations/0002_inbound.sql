@@ -3,6 +3,8 @@
 ALTER TABLE "customer" ADD COLUMN "options" TEXT;
 ALTER TABLE "customer" ADD COLUMN "stop_listed" BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE "job" ADD COLUMN "past_stop" BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE "job" ADD COLUMN "header_sender" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "job" ADD COLUMN "unanswerable" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "outbox" ADD COLUMN "sms_key" BIGINT;
 ALTER TABLE "outbox" ADD COLUMN "customer_key" BIGINT;
 ALTER TABLE "outbox" ADD COLUMN "sequence" TEXT NOT NULL DEFAULT '';
@@ -39,7 +41,7 @@ CREATE TABLE "keyword" (
     "number_key" BIGINT,
     "word" TEXT NOT NULL,
     "folded" TEXT NOT NULL,
-    "trailing" BOOLEAN NOT NULL
+    "open_end" BOOLEAN NOT NULL
 );
 CREATE INDEX "keyword_customer_key_folded" ON "keyword" ("customer_key", "folded");
 

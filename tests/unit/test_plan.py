@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers, layer_of
 from addressbook.lists import DistributionLists
+from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
 from addressbook.people import Customer, Directory
 from addressbook.senders import Principal, Sender
 from addressbook.snapshot import Snapshot
@@ -16,6 +17,7 @@ from gateway.plan import JobPlan, plan
 from gateway.routing import CarrierRoute, CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
 from sms.message import MailOrigin, Origin
+from sms.number import parse_sender_id
 from sms.outcome import Refusal
 from sms.schedule import Blackout
 
@@ -25,6 +27,10 @@ ROUTES = CarrierRoutes([CarrierRoute(carrier="alpha", cost="low"), CarrierRoute(
 CUSTOMER = Customer(id=1, name="Acme")
 
 
+OWN = OwnNumber(key=1, digits="447700900900", kind=NumberKind.LONG, country="GB", customer_key=1, carriers=("beta",))
+OTHERS = OwnNumber(key=2, digits="447700900901", kind=NumberKind.LONG, country="GB", customer_key=2)
+
+
 def snapshot(version: int = 3, constraints: Constraints | None = None, **cells: object) -> Snapshot:
     layers = {LayerKey(LayerKind.CUSTOMER, 1): layer_of(LayerKind.CUSTOMER, cells, "manual:anna")} if cells else {}
     rules = {} if constraints is None else {1: constraints}
@@ -32,6 +38,7 @@ def snapshot(version: int = 3, constraints: Constraints | None = None, **cells: 
         Directory(version=version, customers=[CUSTOMER]),
         Layers(version=version, layers=layers, constraints=rules),
         DistributionLists(),
+        numbers=OwnNumbers([OWN, OTHERS]),
     )
 
 
@@ -145,3 +152,38 @@ def test_the_longest_prefix_decides_the_route():
     job = decide(snapshot(), "+447700900101", "+4915112345678").job
     assert job is not None
     assert [message.route for message in job.messages] == ["alpha", "beta"]
+
+
+def test_a_number_of_ours_as_sender_id_leaves_by_its_carriers_only():
+    book = snapshot(sender_id=parse_sender_id("+447700900900"))
+    assert [message.route for message in decide(book, "+4915112345678").messages] == ["beta"]
+    refused = decide(book, "+447700900101").refused
+    assert refused is not None
+    assert refused.refusal is Refusal.NO_ROUTE
+    assert "beta" in refused.detail
+
+
+def test_a_number_of_another_customer_is_refused_as_sender_id():
+    refused = decide(snapshot(sender_id=parse_sender_id("+447700900901")), "+447700900101").refused
+    assert refused is not None
+    assert refused.refusal is Refusal.SENDER_ID_NOT_PERMITTED
+
+
+def test_a_recipients_own_sender_id_wins_over_that_of_the_settings():
+    book = snapshot(sender_id=parse_sender_id("+447700900901"))
+    asked = submission(book, "+4915112345678", "+4915112345679")
+    first, second = asked.wanted
+    made = plan(replace(asked, wanted=(replace(first, sender_id=OWN.sender_id), second)), book, ROUTES, NOW)
+    assert made.job is not None
+    assert [message.route for message in made.job.messages] == ["beta", ""]
+    assert [message.sender_id for message in made.job.messages] == [OWN.sender_id, None]
+    assert made.job.messages[1].reason == Refusal.SENDER_ID_NOT_PERMITTED
+
+
+def test_a_job_says_why_its_sender_id_gets_no_answer():
+    def why(sender_id: str) -> str:
+        made = decide(snapshot(sender_id=parse_sender_id(sender_id)), "+4915112345678")
+        assert made.job is not None
+        return made.job.unanswerable
+
+    assert [why(text) for text in ("+447700900900", "ACME", "+447700900999")] == ["", "name", "not-ours"]

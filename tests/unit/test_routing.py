@@ -30,11 +30,13 @@ ROUTES = CarrierRoutes(
     ],
 )
 def test_the_longest_prefix_wins_and_then_the_lowest_priority(digits, customer, route):
-    assert ROUTES.route_of(MobileNumber(digits=digits), customer) == route
+    routed = ROUTES.explain(MobileNumber(digits=digits), customer)
+    assert not isinstance(routed, Refused)
+    assert routed.route == route
 
 
 def test_a_number_that_no_carrier_serves_is_refused():
-    refused = CarrierRoutes((CarrierRoute(carrier="britain", prefixes=("44",)),)).route_of(
+    refused = CarrierRoutes((CarrierRoute(carrier="britain", prefixes=("44",)),)).explain(
         MobileNumber(digits="12025550100")
     )
     assert isinstance(refused, Refused)
@@ -65,3 +67,26 @@ def test_a_carrier_serves_the_routes_it_is_on_those_first_where_it_is_best():
     assert ROUTES.routes_of("spare") == ("spare", "world>spare")
     assert ROUTES.routes_of("britain") == ("britain", "own>britain")
     assert set().union(*map(ROUTES.routes_of, ("world", "spare", "britain", "mobile", "own"))) == ROUTES.known
+
+
+def test_a_route_among_some_carriers_has_those_alone_and_a_shorter_prefix_where_the_longest_has_none():
+    def carriers(digits, *among):
+        routed = ROUTES.explain(MobileNumber(digits=digits), "acme", among)
+        return routed.refusal if isinstance(routed, Refused) else (routed.route, routed.costs)
+
+    assert carriers("442079460000", "britain") == ("britain", ("near",))
+    assert carriers("447700900101", "britain", "own") == ("own>britain", ("", "near"))
+    assert carriers("447700900101", "world") == ("world", ("far",))
+    assert carriers("12025550100", "britain") == Refusal.NO_ROUTE
+    refused = ROUTES.explain(MobileNumber(digits="12025550100"), "", ("britain", "gone"))
+    assert isinstance(refused, Refused)
+    assert "britain, gone" in refused.detail
+
+
+def test_routes_among_some_carriers_are_known_from_then_on():
+    routes = CarrierRoutes([CarrierRoute(carrier=name, priority=index) for index, name in enumerate("abc")])
+    assert routes.routes_of("a") == ("a", "a>b>c")
+    routes.narrow([("b", "a")])
+    routes.narrow([("a", "c"), ("x",)])
+    assert routes.routes_of("a") == ("a", "a>b", "a>b>c", "a>c")
+    assert routes.known == {"a", "b", "c", "a>b", "a>c", "a>b>c"}
