@@ -73,12 +73,12 @@ fuzz: install ## raw bytes into the mail reader for ten minutes: a coverage-guid
 	HYPOTHESIS_PROFILE=$(if $(SEED),seeded,fuzz) $(BIN)/python -m pytest -n 0 --timeout 0 tests/fuzz $(ARGS) || status=$$?; \
 	wait $$search || status=$$?; exit $$status
 
-example: install ## write what is generated: the example file, the pictures of the documentation, the standard mail inlined
+example: install ## write what is generated: the example file, the pictures of the documentation, the standard mails inlined
 	$(BIN)/python -m config.example > mail2sms.example.toml
 	$(BIN)/python -m tests.lifecycle_picture docs/architecture.md
 	$(BIN)/python -m tests.command_reference docs/commands.md
 	$(BIN)/python -m tests.standards_index docs/standards.md
-	$(BIN)/python -m tests.inlined_template templates/mail/status.inlined.html
+	$(BIN)/python -m tests.inlined_template templates/mail
 
 lock: ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

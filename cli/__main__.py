@@ -75,7 +75,7 @@ PLACES: Final = {
         "Handle the address book file, the settings of everybody, and the list of changes.",
     ),
     "tls": CommandPlace("tls", "tls", "Look at the TLS of outgoing mail, and demand more of it."),
-    "template": CommandPlace("template", "template", "Handle customers' own status mails."),
+    "template": CommandPlace("template", "template", "Handle customers' own status mails and mails of received SMS."),
     "dkim": CommandPlace("dkim", "dkim", "Make and check the keys that sign status mails."),
     "list": CommandPlace(
         "lists",

@@ -1,4 +1,4 @@
-"""`mail2sms template …`: customers' own status mails and their graphics: tried, previewed, kept.
+"""`mail2sms template …`: customers' own mails and their graphics: tried, previewed, kept.
 
 Not here: what a template may do (templates.render, templates.confined), what is allowed (gateway.admin.mail_templates).
 """
@@ -37,7 +37,7 @@ from templates.render import TemplateBroken, standard_template
 
 _form = click.argument("form", metavar="KIND", type=click.Choice([*map(str, Form)]))
 _source = click.argument("source_file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-_customer = click.option("--customer", required=True, metavar="NAME", help="Whose status mails.")
+_customer = click.option("--customer", required=True, metavar="NAME", help="Whose mails.")
 _profile = click.option("--profile", default="", metavar="NAME", help="Only those of this profile.")
 
 
@@ -58,8 +58,7 @@ def _workshop() -> Iterator[Workshop]:
 def show(form: str, file: Path | None, customer: str, profile: str) -> None:
     """Print the standard template, from which own ones start, or a customer's own one."""
     if not customer:
-        # One standard template makes every form.
-        click.echo(standard_template(), nl=False)
+        click.echo(standard_template(Form(form)), nl=False)
         return
     if file is None:
         raise click.UsageError("--customer needs --config")
@@ -79,7 +78,7 @@ def set_one(file: Path, customer: str, profile: str, form: str, source_file: Pat
     owner, source = TemplateOwner(customer, profile), read_text(source_file)
     with admin_session(file) as session, _workshop() as workshop:
         graphics = _graphics(session, owner)
-        _refuse_broken(source_file, check_source(source, graphics, workshop))
+        _refuse_broken(source_file, check_source(source, Form(form), graphics, workshop))
         session.change(lambda edit: set_template(edit, owner, Form(form), source, graphics))
 
 
@@ -93,7 +92,7 @@ def check(file: Path, customer: str, profile: str, form: str, source_file: Path)
     """Try FILE as «set» would, and keep nothing."""
     with admin_session(file) as session, _workshop() as workshop:
         graphics = _graphics(session, TemplateOwner(customer, profile))
-        _refuse_broken(source_file, check_source(read_text(source_file), graphics, workshop))
+        _refuse_broken(source_file, check_source(read_text(source_file), Form(form), graphics, workshop))
     click.echo(f"{source_file}: good for the form «{form}».")
 
 
@@ -184,10 +183,10 @@ graphic = click.Group(
 
 template = click.Group(
     "template",
-    help="""Handle customers' own status mails.
+    help="""Handle customers' own status mails and mails of received SMS.
 
-    KIND is accepted, result, correction, delayed, failure (a result in which something failed), or dry-run. A failure
-    or correction without a template of its own takes that of the result.
+    KIND is accepted, result, correction, delayed, failure (a result in which something failed), dry-run, or inbound (a
+    received SMS). A failure or correction without a template of its own takes that of the result.
     """,
     commands=[
         graphic,

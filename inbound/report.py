@@ -31,8 +31,8 @@ class InboundReport:
     """Everything about one inbound SMS that was routed to a customer.
 
     `phone` and `own_number` are digits (E.164 without plus), or a name. `text` is without a shared number's prefix.
-    `missing` are the places of fragments, of `total`, that did not come in time; `is_late` one that came after them.
-    `earlier` is what was exchanged before, newest first.
+    `missing` are the places of fragments, of `total`, that did not come in time. `is_late`: the text is such a
+    fragment, which belongs to `late_of`. `earlier` is what was exchanged before, newest first.
     """
 
     key: int
@@ -49,4 +49,5 @@ class InboundReport:
     missing: tuple[int, ...]
     is_late: bool
     conversation_key: int | None
+    late_of: Exchanged | None = None
     earlier: tuple[Exchanged, ...] = ()

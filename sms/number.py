@@ -318,6 +318,19 @@ def country_of(number: MobileNumber) -> str:
     return region if region.isalpha() and region != "ZZ" else ""
 
 
+@lru_cache(maxsize=4096)
+def show_number(address: str) -> str:
+    """Return the digits of an international number as people write it, `+44 7700 900123`; another address unchanged."""
+    digits = address.removeprefix("+")
+    if _NUMERIC_SENDER.fullmatch(digits) is None:
+        return address
+    try:
+        parsed = phonenumbers.parse(f"+{digits}", None)
+    except NumberParseException:
+        return address
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
 def mask_number(text: str) -> str:
     """Return a number, with or without plus, masked for logs: `+447700…23`."""
     digits = text.removeprefix("+")

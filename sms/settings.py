@@ -240,6 +240,7 @@ def setting(  # noqa: PLR0913 - one argument per fact about a setting
 
 
 _ON_OFF = "on or off"
+MOST_HISTORY: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +294,16 @@ class Settings:
         False, _parse_bool, _ON_OFF, "Whether a DSN says «delivered» where the route gives no receipts."
     )
     preview: bool = setting(True, _parse_bool, _ON_OFF, "Whether the status mail shows the text.")
+    inbound_preview: bool = setting(
+        True, _parse_bool, _ON_OFF, "Whether mail programs show the start of a received SMS beside the subject."
+    )
+    inbound_history: int = setting(
+        5,
+        _integer(0, MOST_HISTORY),
+        f"a number from 0 to {MOST_HISTORY}",
+        "So many earlier SMS of the conversation stand below a received one.",
+        neutral=0,
+    )
     delivery_receipt: bool = setting(
         False, _parse_bool, _ON_OFF, "Whether the network is asked for a delivery receipt.", message=True
     )
@@ -323,9 +334,7 @@ class Settings:
         Overlong.CUT, _enum(Overlong), "cut or refuse", "What happens to a text of more parts: cut, or not sent."
     )
     flash: bool = setting(False, _parse_bool, _ON_OFF, "Shown at once and not stored by the phone.", message=True)
-    language: str = setting(
-        "en", _parse_language, "a language code such as en, de, es", "The language of status mails."
-    )
+    language: str = setting("en", _parse_language, "a language code such as en, de, es", "The language of our mails.")
     time_zone: str = setting("UTC", _parse_zone, "an IANA time zone such as Europe/Madrid", "The zone of shown times.")
     text_source: TextSource = setting(
         TextSource.BODY, _enum(TextSource), "body, subject or both", "Which words of the mail are the text."

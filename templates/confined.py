@@ -9,8 +9,7 @@ import json
 import pickle
 
 from templates.child import Child, ChildEndedError, ChildLateError, ChildMemoryError, ChildUnavailableError
-from templates.render import LARGEST_HTML, TemplateBroken
-from templates.view import StatusView
+from templates.render import LARGEST_HTML, TemplateBroken, View
 
 _LONGEST_ANSWER = 16 * LARGEST_HTML
 
@@ -25,7 +24,7 @@ class ConfinedTemplates:
             "templates.customers", seconds=seconds, memory_bytes=memory_bytes, longest_answer=_LONGEST_ANSWER
         )
 
-    def run(self, source: str, view: StatusView) -> str:
+    def run(self, source: str, view: View) -> str:
         """Return the HTML of a customer's template. Raises TemplateBroken for every failure."""
         try:
             answer = _read_answer(self.child.ask(pickle.dumps((source, view))))

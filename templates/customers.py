@@ -24,14 +24,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from premailer import Premailer
 
 from templates.child import serve
+from templates.inbound_view import ExchangedView, InboundView
 from templates.inlining import NotInlinable, Piece, inline_once
 from templates.markup import find_unfit, line_of
-from templates.render import LARGEST_HTML, LARGEST_SOURCE, TemplateBroken, environment_of
+from templates.render import LARGEST_HTML, LARGEST_SOURCE, TemplateBroken, View, environment_of
 from templates.second_judge import find_differences
 from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
 
 _COMPILED = 64
-_VIEWS = frozenset({StatusView, RecipientView, PartView, ReplacedView, Fact})
+_VIEWS = frozenset({StatusView, RecipientView, PartView, ReplacedView, Fact, InboundView, ExchangedView})
 _NAMES = sorted({"m"} | {name for view in _VIEWS for name in dir(view) if not name.startswith("_")})
 _MISSING = re.compile(r"has no attribute '(\w+)'|'(\w+)' is undefined")
 _TEXT_METHODS = frozenset({"startswith", "endswith", "upper", "lower", "strip"})
@@ -173,7 +174,7 @@ class CustomerTemplates:
     def _compile(self, source: str) -> Template:
         return compile_html(self._environment, source)
 
-    def html(self, source: str, view: StatusView) -> str:
+    def html(self, source: str, view: View) -> str:
         """Return the HTML of a template. Raises TemplateBroken for faults that the author can mend."""
         chunks: list[str] = []
         size = 0

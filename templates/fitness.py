@@ -1,4 +1,4 @@
-"""Whether a customer's template may be stored: it works for every kind of notice, and its mail has text.
+"""Whether a customer's template may be stored: it works for every sample, and its mail has text.
 
 Not here: what a mail may contain (templates.markup), how it runs (templates.confined), who asks
 (gateway.admin.mail_templates).
@@ -8,26 +8,25 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from sms.report import NoticeKind
 from templates.confined import ConfinedTemplates
+from templates.forms import Form
 from templates.render import Renderer, TemplateBroken
-from templates.samples import sample_reports
+from templates.samples import views_to_try
 
 
-def check_template(source: str, renderer: Renderer, confined: ConfinedTemplates) -> list[str]:
+def check_template(source: str, form: Form, renderer: Renderer, confined: ConfinedTemplates) -> list[str]:
     """Return the faults of a customer's template as sentences for its author; empty if there are none.
 
-    It is tried with every kind of notice, so that a name missing in a rare state is found early.
+    It is tried with every kind of mail that it may make, so that a name missing in a rare state is found early.
     """
     problems: dict[str, None] = {}
-    for kind in NoticeKind:
-        for report in sample_reports(kind):
-            try:
-                html = confined.run(source, renderer.view(kind, report))
-            except TemplateBroken as broken:
-                return [*problems, str(broken)]
-            if not _shows_text(html):
-                problems["it makes an empty mail"] = None
+    for view in views_to_try(form, renderer):
+        try:
+            html = confined.run(source, view)
+        except TemplateBroken as broken:
+            return [*problems, str(broken)]
+        if not _shows_text(html):
+            problems["it makes an empty mail"] = None
     return list(problems)
 
 

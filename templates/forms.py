@@ -1,4 +1,4 @@
-"""The forms of status mail for which a customer may have its own template, and which can replace which.
+"""The forms of mail for which a customer may have its own template, and which can replace which.
 
 Not here: storing templates (store.mail_templates), rendering them (templates.render).
 """
@@ -11,9 +11,9 @@ from sms.report import JobReport, NoticeKind
 
 
 class Form(StrEnum):
-    """A form of status mail: what was accepted, a result, its later correction, a delay, a result with failures.
+    """A form of mail: what was accepted, a result, its later correction, a delay, a result with failures.
 
-    The last is the answer to a dry run.
+    Then the answer to a dry run, and a received SMS, which is no status mail.
     """
 
     ACCEPTED = "accepted"
@@ -22,6 +22,7 @@ class Form(StrEnum):
     DELAYED = "delayed"
     FAILURE = "failure"
     DRY_RUN = "dry-run"
+    INBOUND = "inbound"
 
 
 _SUBSTITUTES: Mapping[Form, tuple[Form, ...]] = MappingProxyType(
@@ -52,5 +53,5 @@ def forms_in_order(form: Form) -> tuple[Form, ...]:
 
 
 def kind_of(form: Form) -> NoticeKind:
-    """Return the kind of notice of a form."""
+    """Return the kind of notice of a form of status mail. Raises KeyError for another."""
     return _KINDS[form]

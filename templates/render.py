@@ -1,10 +1,12 @@
-"""Turns a report into the text of a status mail: Jinja templates with inlined CSS.
+"""Turns a report into the text of a mail, of a status or of a received SMS: Jinja templates with inlined CSS.
 
 Not here: what a template sees (templates.view), MIME (mta.sending.compose), the sandbox of customers' own templates,
 and the inliner (templates.customers). Our own templates have the same filters but no sandbox: it would only guard
 against us, and cost half of a mail's rendering.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,13 +15,18 @@ from typing import Protocol
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from inbound.report import InboundReport
 from sms.report import JobReport, NoticeKind
+from templates.forms import Form
+from templates.inbound_view import InboundReader, InboundView, view_inbound
 from templates.view import StatusView, view_report
 from templates.words import Dictionary, Words
 
 ROWS = 150
 LARGEST_HTML = 95_000  # Gmail cuts mails after 102 KB
 LARGEST_SOURCE = 64_000
+
+View = StatusView | InboundView
 
 # Filters that neither build large strings from small ones nor mark text as safe.
 _FILTERS = frozenset(
@@ -42,7 +49,7 @@ class Rendered:
 class Confinement(Protocol):
     """Runs customers' templates within bounds; see templates.confined."""
 
-    def run(self, source: str, view: StatusView) -> str:
+    def run(self, source: str, view: View) -> str:
         """Return the HTML of a customer's template. Raises TemplateBroken for every failure."""
 
 
@@ -91,38 +98,68 @@ def _isolate(text: str, margin: str = "") -> str:
 
 
 class Renderer:
-    """Renders every kind of notice in every language; compiles each template once."""
+    """Renders every kind of mail in every language; compiles each template once."""
 
     def __init__(self, *, confinement: Confinement | None = None, rows: int = ROWS) -> None:
         """Compile the standard templates. Without a confinement it never runs customers' own templates."""
         self._dictionary = Dictionary()
         self._confinement = confinement
         self._rows = rows
-        self._html = _compiled("status.inlined.html", autoescape=True)
-        self._text = _compiled("status.txt", autoescape=False)
+        self._status = _Standard("status")
+        self._inbound = _Standard("inbound")
 
     def render(self, kind: NoticeKind, report: JobReport, *, override: str | None = None) -> Rendered:
         """Return the text of a status mail; a customer's template never fails it, `fallback` names the fault."""
-        rows = self._rows
-        while True:
-            view = self.view(kind, report, rows=rows)
-            html, fallback = self._html_of(view, override)
-            if len(view.recipients) <= 1 or _fits(html):
-                break
-            rows = len(view.recipients) // 2
-        return Rendered(
-            subject=view.subject, html=html, text=self._text.render(m=view), language=view.language, fallback=fallback
+        view = self.view(kind, report)
+        return self._render(
+            self._status, view, len(view.recipients), 1, lambda rows: self.view(kind, report, rows=rows), override
         )
 
-    def _html_of(self, view: StatusView, override: str | None) -> tuple[str, str]:
+    def render_inbound(self, report: InboundReport, reader: InboundReader, *, override: str | None = None) -> Rendered:
+        """Return the text of the mail of an inbound SMS; the same holds for a customer's template."""
+        view = self.view_inbound(report, reader)
+        return self._render(
+            self._inbound,
+            view,
+            len(view.earlier),
+            0,
+            lambda rows: self.view_inbound(report, reader, rows=rows),
+            override,
+        )
+
+    def _render(  # noqa: PLR0913, PLR0917 - one argument per difference between the two
+        self,
+        standard: "_Standard",
+        view: View,
+        rows: int,
+        fewest: int,
+        shorter: Callable[[int], View],
+        override: str | None,
+    ) -> Rendered:
+        """Render a view, and one with half as many rows until the mail is short enough."""
+        while True:
+            html, fallback = self._html_of(standard, view, override)
+            if rows <= fewest or _fits(html):
+                break
+            rows //= 2
+            view = shorter(rows)
+        return Rendered(
+            subject=view.subject,
+            html=html,
+            text=standard.text.render(m=view),
+            language=view.language,
+            fallback=fallback,
+        )
+
+    def _html_of(self, standard: "_Standard", view: View, override: str | None) -> tuple[str, str]:
         if override is not None:
             try:
                 return self._confined(override, view), ""
             except TemplateBroken as broken:
-                return self._html.render(m=view), str(broken)
-        return self._html.render(m=view), ""
+                return standard.html.render(m=view), str(broken)
+        return standard.html.render(m=view), ""
 
-    def _confined(self, source: str, view: StatusView) -> str:
+    def _confined(self, source: str, view: View) -> str:
         if self._confinement is None:
             raise TemplateBroken("customers' own templates are switched off")
         return self._confinement.run(source, view)
@@ -131,6 +168,10 @@ class Renderer:
         """Return what a template sees of this report."""
         words = self._dictionary.words(report.settings.language)
         return view_report(kind, report, words, rows=self._rows if rows is None else rows)
+
+    def view_inbound(self, report: InboundReport, reader: InboundReader, *, rows: int | None = None) -> InboundView:
+        """Return what a template sees of an inbound SMS."""
+        return view_inbound(report, reader, self._dictionary.words(reader.settings.language), rows=rows)
 
     def words(self, tag: str) -> Words:
         """Return the sentences of a language, for the prose of DSNs."""
@@ -141,9 +182,27 @@ def _fits(html: str) -> bool:
     return len(html) <= LARGEST_HTML // 4 or len(html.encode("utf-8", "replace")) <= LARGEST_HTML
 
 
-def standard_template() -> str:
-    """Return the source of the standard status mail, from which customers start their own."""
-    return _standard("status.html")
+class _Standard:
+    """One standard mail, compiled."""
+
+    def __init__(self, name: str) -> None:
+        self.html = _compiled(f"{name}.inlined.html", autoescape=True)
+        self.text = _compiled(f"{name}.txt", autoescape=False)
+
+
+def standard_template(form: Form = Form.RESULT) -> str:
+    """Return the source of the standard mail of a form, from which customers start their own."""
+    source = _standard(file_of(form))
+    return _SHARED.sub(lambda shared: _standard(shared[1]), source)
+
+
+def file_of(form: Form) -> str:
+    """Return which file has the standard mail of a form: one makes all status mails."""
+    return "inbound.html" if form is Form.INBOUND else "status.html"
+
+
+# Of our own files only, so that what a customer starts from is whole.
+_SHARED = re.compile(r'\{% include "([a-z.]+)" %\}\n')
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Sample reports, for testing and previewing a customer's template before it is stored.
+"""Sample reports and inbound SMS, for testing and previewing a customer's template before it is stored.
 
 Not here: checking the result (templates.fitness). Numbers are from Ofcom's range for drama.
 """
@@ -6,13 +6,17 @@ Not here: checking the result (templates.fitness). Numbers are from Ofcom's rang
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from inbound.report import Direction, Exchanged, InboundReport
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, MailOrigin, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import Settings
 from templates.forms import Form, kind_of
+from templates.inbound_view import InboundReader
+from templates.render import Renderer, View
 
 _ACCEPTED_AT = datetime(2026, 11, 23, 7, 15, 4, tzinfo=UTC)
 _REPORTED_AT = _ACCEPTED_AT + timedelta(seconds=15)
@@ -42,6 +46,18 @@ _REASONS = {
 }
 
 
+_EARLIER = (
+    Exchanged(
+        direction=Direction.OUT,
+        at=_ACCEPTED_AT - timedelta(hours=2),
+        text=_TEXT,
+        by="anna.keller@example.com",
+        state=MessageState.DELIVERED.value,
+    ),
+    Exchanged(direction=Direction.IN, at=_ACCEPTED_AT - timedelta(hours=3), text="When does it come?"),
+)
+
+
 def sample_reports(kind: NoticeKind, settings: Settings | None = None) -> Iterator[JobReport]:
     """Yield reports of one kind: every state for one recipient, several recipients, many, with and without preview."""
     base = settings or Settings(cost_centre="4711")
@@ -60,6 +76,38 @@ def sample_reports_of(form: Form, settings: Settings | None = None) -> Iterator[
     for report in sample_reports(kind_of(form), settings):
         if form not in {Form.RESULT, Form.FAILURE} or bool(report.summary.failed) is (form is Form.FAILURE):
             yield report
+
+
+def sample_inbound(settings: Settings | None = None) -> Iterator[tuple[InboundReport, InboundReader]]:
+    """Yield inbound SMS: with name and history, alone, with a gap, a late part, to a fallback, one without a number."""
+    base = settings or Settings()
+    talk = _inbound(earlier=_EARLIER)
+    yield talk, InboundReader(settings=base, profile="standard", name="Anna Keller")
+    yield _inbound(), InboundReader(settings=replace(base, inbound_preview=False))
+    yield _inbound(missing=(2,), total=3, text="Your delivery […] 4 pm."), InboundReader(settings=base, fallback=True)
+    late = _inbound(is_late=True, total=3, text="80012345 comes today", late_of=_EARLIER[1], earlier=_EARLIER)
+    yield late, InboundReader(settings=base)
+    yield _inbound(is_late=True), InboundReader(settings=replace(base, inbound_history=0))
+    yield _inbound(phone="INFO", keyword=""), InboundReader(settings=base, answerable=False)
+
+
+def views_to_try(form: Form, renderer: Renderer) -> Iterator[View]:
+    """Yield what a template of a form must work for: a status mail's for every kind, since it may stand for others."""
+    if form is Form.INBOUND:
+        yield from (renderer.view_inbound(report, reader) for report, reader in sample_inbound())
+        return
+    for kind in NoticeKind:
+        for report in sample_reports(kind):
+            yield renderer.view(kind, report)
+
+
+def views_of(form: Form, renderer: Renderer, settings: Settings) -> Iterator[View]:
+    """Yield what a template of a form sees of that form's samples under these settings."""
+    if form is Form.INBOUND:
+        yield from (renderer.view_inbound(report, reader) for report, reader in sample_inbound(settings))
+        return
+    for report in sample_reports_of(form, settings):
+        yield renderer.view(kind_of(form), report)
 
 
 def _report(settings: Settings, *messages: ReportedMessage) -> JobReport:
@@ -104,3 +152,23 @@ def _message(state: MessageState, index: int, kind: NoticeKind) -> ReportedMessa
 def _part(state: MessageState, index: int) -> ReportedPart:
     carrier_id = "" if state in _NEVER_ACCEPTED else f"{index:08X}"
     return ReportedPart(index=index, total=2, text=_TEXT, state=state, carrier="sandbox", carrier_id=carrier_id)
+
+
+def _inbound(**changes: Any) -> InboundReport:
+    report = InboundReport(
+        key=1,
+        public_id="I.20261123071504Z5D1E2F",
+        customer_key=1,
+        customer="sample",
+        carrier="sandbox",
+        phone="447700900123",
+        own_number="447700900999",
+        text=_TEXT,
+        keyword="INFO",
+        received_at=_ACCEPTED_AT,
+        total=1,
+        missing=(),
+        is_late=False,
+        conversation_key=1,
+    )
+    return replace(report, **changes)

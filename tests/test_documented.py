@@ -14,7 +14,7 @@ from config.field_types import docs_of, hints_of, item_hint, key_of, options_of,
 from config.model import Config
 from sms.settings import FIELDS
 from tests.command_reference import command_reference, walk
-from tests.inlined_template import inlined_template
+from tests.inlined_template import inlined_templates
 from tests.lifecycle_picture import draw_lifecycle, picture_in
 from tests.standards_index import cited_in_code, listed_in, rewritten, verdicts_in
 
@@ -57,9 +57,9 @@ def test_the_reference_of_commands_is_current():
     assert (ROOT / "docs/commands.md").read_text("utf-8") == command_reference(), "run: make example"
 
 
-def test_the_standard_mail_is_inlined_as_it_stands():
-    inlined = (ROOT / "templates/mail/status.inlined.html").read_text("utf-8")
-    assert inlined == inlined_template(), "run: make example"
+def test_the_standard_mails_are_inlined_as_they_stand():
+    inlined = {file.name: file.read_text("utf-8") for file in (ROOT / "templates/mail").glob("*.inlined.html")}
+    assert inlined == inlined_templates(), "run: make example"
 
 
 def test_the_overview_has_the_commands_own_sentences():

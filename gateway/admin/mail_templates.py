@@ -1,7 +1,7 @@
 """Customers' own templates and graphics: judged before they are kept, each change audited.
 
-A template is tried with every kind of notice, so that what goes out later was seen to work. Not here: how templates
-run (templates.confined), which one a mail takes (gateway.mail_rules).
+A template is tried with every kind of mail that it may make, so that what goes out later was seen to work. Not here:
+how templates run (templates.confined), which one a mail takes (gateway.mail_rules).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,6 @@ from addressbook.people import Customer, Profile
 from gateway.admin.edit import Action, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile
-from sms.report import NoticeKind
 from sms.settings import Settings
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
@@ -29,10 +28,10 @@ from store.mail_templates import (
 )
 from templates.confined import ConfinedTemplates
 from templates.fitness import check_template
-from templates.forms import Form, kind_of
+from templates.forms import Form
 from templates.graphics import Graphic, GraphicRefused, find_too_large, point_graphics, read_graphic, shown_graphics
 from templates.render import LARGEST_SOURCE, Renderer, TemplateBroken
-from templates.samples import sample_reports, sample_reports_of
+from templates.samples import views_of, views_to_try
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +49,22 @@ class Workshop:
     confined: ConfinedTemplates = field(default_factory=ConfinedTemplates)
     renderer: Renderer = field(default_factory=Renderer)
 
-    def find_faults(self, source: str, graphics: Mapping[str, Graphic]) -> list[str]:
+    def find_faults(self, source: str, form: Form, graphics: Mapping[str, Graphic]) -> list[str]:
         """Return what is wrong with a template, in sentences for its author; empty where nothing is."""
-        faults = check_template(source, self.renderer, self.confined)
-        return faults or [f"cid:{name} shows a graphic that is not there" for name in self._missing(source, graphics)]
+        faults = check_template(source, form, self.renderer, self.confined)
+        missing = () if faults else self._missing(source, form, graphics)
+        return faults or [f"cid:{name} shows a graphic that is not there" for name in missing]
 
-    def _missing(self, source: str, graphics: Mapping[str, Graphic]) -> list[str]:
+    def _missing(self, source: str, form: Form, graphics: Mapping[str, Graphic]) -> list[str]:
         shown: dict[str, None] = {}
-        for kind in NoticeKind:
-            for report in sample_reports(kind):
-                html = self.confined.run(source, self.renderer.view(kind, report))
-                shown.update(dict.fromkeys(shown_graphics(html)))
+        for view in views_to_try(form, self.renderer):
+            shown.update(dict.fromkeys(shown_graphics(self.confined.run(source, view))))
         return [name for name in shown if name not in graphics]
 
     def preview(self, source: str, form: Form, settings: Settings) -> Iterator[str]:
         """Yield what the template makes of the samples of a form. Raises TemplateBroken."""
-        for report in sample_reports_of(form, settings):
-            yield self.confined.run(source, self.renderer.view(kind_of(form), report))
+        for view in views_of(form, self.renderer, settings):
+            yield self.confined.run(source, view)
 
     def close(self) -> None:
         """End the process that templates run in."""
@@ -118,12 +116,12 @@ def find_source(tx: Transaction, owner: TemplateOwner, form: Form) -> str:
     return source
 
 
-def check_source(source: str, graphics: Mapping[str, Graphic], workshop: Workshop) -> list[str]:
+def check_source(source: str, form: Form, graphics: Mapping[str, Graphic], workshop: Workshop) -> list[str]:
     """Return what is wrong with a template."""
     if len(source) > LARGEST_SOURCE:
         return [f"the template has {len(source)} characters; {LARGEST_SOURCE} are allowed"]
     try:
-        return workshop.find_faults(source, graphics)
+        return workshop.find_faults(source, form, graphics)
     except TemplateBroken as broken:
         return [str(broken)]
 

@@ -146,7 +146,7 @@ VALUES = {
     "time_zone": "Europe/Madrid", "text_source": "both", "sender_prefix": "on", "subject_fallback": "off",
     "end_marker": "=end", "disclaimers": "Confidential,=Note", "subject_options": "on", "duplicate_detection": "on",
     "automatic_mail": "off", "default_country": "GB", "strict_numbers": "on", "address_prefixes": "TEXT,SMS",
-    "max_recipients": "12", "sender_id": "+447700900999",
+    "max_recipients": "12", "sender_id": "+447700900999", "inbound_preview": "off", "inbound_history": "3",
 }  # fmt: skip
 
 

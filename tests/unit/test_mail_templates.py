@@ -201,7 +201,13 @@ def test_an_alarm_is_a_plain_mail_to_the_administrator():
 
 
 def test_the_standard_template_is_a_good_start_for_every_form(workshop):
-    assert check_source(standard_template(), {}, workshop) == []
+    for form in (Form.RESULT, Form.INBOUND):
+        assert check_source(standard_template(form), form, {}, workshop) == []
+
+
+def test_a_template_of_one_kind_of_mail_is_refused_for_the_other(workshop):
+    assert "did you mean" in check_source(standard_template(Form.INBOUND), Form.RESULT, {}, workshop)[0]
+    assert "nothing is called" in check_source(standard_template(), Form.INBOUND, {}, workshop)[0]
 
 
 @pytest.mark.parametrize(
@@ -218,12 +224,12 @@ def test_the_standard_template_is_a_good_start_for_every_form(workshop):
     ],
 )
 def test_a_broken_template_is_refused_with_a_sentence_for_its_author(workshop, source, said):
-    faults = check_source(source, {}, workshop)
+    faults = check_source(source, Form.RESULT, {}, workshop)
     assert any(said in fault for fault in faults), faults
 
 
 def test_samples_of_a_form_are_told_in_that_form():
-    for form in Form:
+    for form in set(Form) - {Form.INBOUND}:
         kinds = {
             form_of(NoticeKind(form.value if form is not Form.FAILURE else "result"), each)
             for each in sample_reports_of(form)

@@ -11,6 +11,7 @@ from sms.report import NoticeKind
 from templates.confined import ConfinedTemplates
 from templates.customers import compile_html, html_environment, inline_css
 from templates.fitness import check_template
+from templates.forms import Form
 from templates.inlining import NotInlinable, Piece, inline_once, split_css
 from templates.render import (
     LARGEST_SOURCE,
@@ -215,8 +216,9 @@ def test_the_process_of_templates_ends_with_us():
         os.kill(pid, 0)
 
 
-def test_the_standard_template_is_one_that_a_customer_may_save(confined):
-    assert check_template(standard_template(), RENDERER, confined) == []
+def test_every_standard_template_is_one_that_a_customer_may_save(confined):
+    for form in Form:
+        assert check_template(standard_template(form), form, RENDERER, confined) == []
 
 
 def test_a_customers_template_takes_the_place_of_the_standard_one(confined):
@@ -258,8 +260,8 @@ def test_sms_text_is_escaped_in_customers_templates_as_well(confined):
 
 def test_a_template_is_checked_in_every_state_that_may_come(confined):
     rare = "<p>{{ m.headline }}{% if m.tone == 'unsure' %}{{ m.nothing }}{% endif %}</p>"
-    assert "nothing" in check_template(rare, RENDERER, confined)[0]
-    assert check_template("<p>{{ m.headline }}</p><script></script>", RENDERER, confined) == [
+    assert "nothing" in check_template(rare, Form.RESULT, RENDERER, confined)[0]
+    assert check_template("<p>{{ m.headline }}</p><script></script>", Form.RESULT, RENDERER, confined) == [
         "line 1: <script> has no place in a mail"
     ]
 

@@ -44,6 +44,7 @@ from sms.settings import (
         ("report_format", "dsn", ReportFormat.DSN),
         ("first_report", "Yes", True),
         ("preview", "off", False),
+        ("inbound_history", "0", 0),
         ("flash", "1", True),
         ("flash", "0", False),
         ("validity", "90m", timedelta(minutes=90)),
