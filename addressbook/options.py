@@ -3,7 +3,12 @@
 Not here: who changes them (gateway.admin.options), and what each of them does.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from sms.message import Origin
 
 
 class Option(StrEnum):
@@ -25,3 +30,15 @@ class Option(StrEnum):
 
 
 ALL_OPTIONS = frozenset(Option)
+
+SERVICE_OPTIONS: Final[Mapping[Origin, Option]] = MappingProxyType(
+    {
+        Origin.MAIL: Option.MAIL2SMS,
+        Origin.SAP: Option.SAP,
+        Origin.REST: Option.REST,
+        Origin.SOAP: Option.SOAP,
+        Origin.HTTP: Option.HTTP,
+        Origin.SMPP: Option.SMPP,
+    }
+)
+"""What a customer needs for each service. Automatic answers (`INBOUND`) need nothing."""

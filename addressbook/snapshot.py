@@ -12,9 +12,10 @@ from functools import lru_cache, partial
 from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, Resolved
 from addressbook.lists import DistributionList, DistributionLists
 from addressbook.numbers import OwnNumbers
-from addressbook.options import ALL_OPTIONS, Option
+from addressbook.options import ALL_OPTIONS, SERVICE_OPTIONS, Option
 from addressbook.people import Customer, Directory
 from addressbook.senders import Principal, Sender, choose_sender, prove_by_address
+from sms.message import Origin
 from sms.outcome import Refused
 
 _MOST_CLIENTS = 1_000
@@ -61,6 +62,10 @@ class Snapshot:
     def has_option(self, customer: Customer, option: Option) -> bool:
         """Return whether a customer has contracted an option."""
         return option in (self.default_options if customer.options is None else customer.options)
+
+    def services_of_mail(self, customer: Customer) -> list[Origin]:
+        """Return which services a customer's mails may be of."""
+        return [service for service in (Origin.MAIL, Origin.SAP) if self.has_option(customer, SERVICE_OPTIONS[service])]
 
     def prove_by_address(self, client: str) -> Principal | None:
         """Return the active customer whose address range contains a client's address."""

@@ -60,6 +60,9 @@ class Acceptance:
                 refusal=Refusal.DUPLICATE,
                 detail=f"the same text went to the same numbers a short time ago in job {added.public_id}",
             )
+        if added.stopped:
+            log.info("mail_stopped", customer=job.customer, recipients=len(job.messages))
+            return stopped()
         _log(job, added)
         if not added.repeated:
             self._accepted()
@@ -72,6 +75,11 @@ class Acceptance:
             await self._database.write(self._outbound.forget_digests, kept.digests)
         except StorageError as error:
             log.warning("digests_not_forgotten", job=kept.job_id, cause=str(error)[:300])
+
+
+def stopped() -> Refused:
+    """Return why nothing is sent to whom a stop list names."""
+    return Refused(refusal=Refusal.STOP_LIST, detail="BLOCKED: the recipient wants no SMS of this sender")
 
 
 def _log(job: NewJob, added: Added) -> None:

@@ -5,7 +5,8 @@ snapshot can never decide a job. Not here: changes (admin), what it answers (add
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import structlog
 
@@ -13,15 +14,18 @@ from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, LayersChan
 from addressbook.lists import DistributionLists, ListMember
 from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, Option
-from addressbook.people import Directory
+from addressbook.people import Customer, Directory
 from addressbook.snapshot import Snapshot
 from gateway.worker import Worker
 from inbound.actions import InboundRules
+from inbound.stop_list import StopList
+from sms.message import Origin
 from sms.settings import SettingsPatch
 from store.directory import load_directory, refresh
 from store.engine.database import Database, Transaction
 from store.inbound_rules import load_numbers, load_rules
 from store.lists import load_lists, read_members
+from store.stop_list import stops_in_force
 
 log = structlog.get_logger()
 
@@ -94,6 +98,16 @@ class DirectoryFollower:
     async def stop(self) -> None:
         """Follow no more."""
         await self._worker.stop()
+
+    async def is_stopped(self, customer: Customer, services: Iterable[Origin], number: str) -> bool:
+        """Return whether stop lists hold back what a customer's services, all of these, send to a number.
+
+        Asks the database, but only for a customer that has, or had, a stop list.
+        """
+        if not customer.stop_listed:
+            return False
+        entries = await self._database.read(partial(stops_in_force, numbers=(number,)))
+        return all(StopList(entries).blocks(number, customer.id, service.value) for service in services)
 
     def members_now(self, list_id: int) -> list[ListMember]:
         """Return the members of a list as they are stored now; waits for the database, so not for the event loop."""

@@ -3,6 +3,8 @@
 Not here: the words that make one (words), keeping them and what they end (store.stop_list).
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -37,3 +39,18 @@ class StopEntry:
     def blocks(self, customer_key: int, service: str) -> bool:
         """Return whether it holds back SMS of a customer's service."""
         return self.ended_at is None and self.customer_key == customer_key and self.service in {"", service}
+
+
+class StopList:
+    """Entries, asked for a number; empty lists answer at once."""
+
+    __slots__ = ("_by_number",)
+
+    def __init__(self, entries: Iterable[StopEntry] = ()) -> None:
+        self._by_number: dict[str, list[StopEntry]] = defaultdict(list)
+        for entry in entries:
+            self._by_number[entry.number].append(entry)
+
+    def blocks(self, number: str, customer_key: int, service: str) -> bool:
+        """Return whether an entry holds back SMS of a customer's service to a number."""
+        return any(entry.blocks(customer_key, service) for entry in self._by_number.get(number, ()))

@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 
 from addressbook.senders import Principal
-from gateway.accept import Accepted
+from gateway.accept import Accepted, stopped
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from gateway.limits import DiskReserve, MailRate
@@ -98,7 +98,7 @@ class MailHandler:
             judged = await self._certain(lambda: self._judge_recipient(session, envelope, address))
             if isinstance(judged, Reply):
                 return str(judged)
-            refused = judged if isinstance(judged, Refused) else None
+            refused = judged if isinstance(judged, Refused) else await self._refuse_stopped(session, judged)
         if refused is not None:
             log.info("recipient_refused", reason=refused.refusal.value, peer=session.client_address)
             return str(reply_to(refused))
@@ -165,6 +165,15 @@ class MailHandler:
         if not isinstance(judged, Refused) or not is_permanent(judged):
             return judged
         return judge() if await self._book.confirm() else Refused(refusal=Refusal.INTERNAL)
+
+    async def _refuse_stopped(self, session: MailSession, number: MobileNumber | None) -> Refused | None:
+        """Return why a stop list refuses a number, whatever service the content will turn out to be of."""
+        principal, book = self.principal(session), self._book.current
+        customer = book.directory.customer(principal.customer_id) if principal is not None else None
+        if number is None or customer is None:
+            return None
+        services = book.services_of_mail(customer)
+        return stopped() if await self._book.is_stopped(customer, services, number.digits) else None
 
     def _judge_recipient(
         self, session: MailSession, envelope: MailEnvelope, address: str

@@ -5,8 +5,8 @@ Not here: who notices it (gateway.clock_watch).
 
 from dataclasses import dataclass
 
-from store.due import FAR
 from store.engine.database import Transaction
+from store.tables import FAR
 
 _MESSAGES = (
     "UPDATE message SET due_at = CASE WHEN due_at <= ? THEN ? ELSE due_at - ? END"

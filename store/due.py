@@ -18,10 +18,9 @@ from store.engine.keys import Keys, to_instant
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.serialise import end_of_blackout, thaw_lengths
-from store.tables import MessageRow, PartRow
+from store.stop_list import find_blocked
+from store.tables import FAR, MessageRow, PartRow
 
-# Held rows are due so much later.
-FAR = 1 << 62
 _LOOK_FURTHER = 500
 _PARTS = Insert(PartRow)
 _TAKEN_MESSAGES = Update(MessageRow, "owner", "updated_at", also="state = 'submitting', attempts = attempts + 1")
@@ -66,6 +65,7 @@ class _Due(Struct, frozen=True, array_like=True):
     expires_at: int
     blackouts: str | None
     attempts: int
+    has_stop: bool
 
 
 class _Begun(Struct, frozen=True, array_like=True):
@@ -81,15 +81,18 @@ _DUE = query(
     _Due,
     "FROM message WHERE state = 'queued' AND route = ? AND priority = ? AND due_at <= ? AND expires_at > ?"
     " ORDER BY due_at, key LIMIT ? FOR UPDATE SKIP LOCKED",
+    # Never as EXISTS: PostgreSQL may then read all entries there are.
+    has_stop="(SELECT 1 FROM stop_entry s WHERE s.number = message.number AND s.ended_at IS NULL LIMIT 1) IS NOT NULL",
 )
 # Not ordered: see store.message_update.
 _BEGUN = query(_Begun, "FROM part WHERE message_key IN (??)")
 
 
-def take_due(tx: Transaction, keys: Keys, take: Take) -> list[PartToSubmit]:
+def take_due(tx: Transaction, keys: Keys, take: Take, blocked: set[int]) -> list[PartToSubmit]:
     """Return parts for one carrier and mark them `submitting`, express first, then by due time.
 
-    Whole messages, except where the first alone has more parts than there is room.
+    Whole messages, except where the first alone has more parts than there is room. Messages that a stop list blocks are
+    left alone and added to `blocked`.
     """
     taken: list[PartToSubmit] = []
     for urgency in (0, 1):
@@ -97,7 +100,7 @@ def take_due(tx: Transaction, keys: Keys, take: Take) -> list[PartToSubmit]:
             room = take.most_parts - len(taken)
             if room <= 0:
                 return taken
-            messages = _due(tx, take, route, urgency, room)
+            messages = _due(tx, take, route, urgency, room, blocked)
             taken += _take_parts(tx, keys, take, messages, room=room, allow_partial=not taken)
     return taken
 
@@ -147,18 +150,23 @@ def _new_part(take: Take, message: _Due, index: int, key: int) -> Row:
     )
 
 
-def _due(tx: Transaction, take: Take, route: str, urgency: int, room: int) -> list[_Due]:
+def _due(  # noqa: PLR0913, PLR0917 - one private step of `take_due`, split for reading
+    tx: Transaction, take: Take, route: str, urgency: int, room: int, blocked: set[int]
+) -> list[_Due]:
     """Return messages that may go out now; those in a blackout are put off to its end, and others looked for."""
     while True:
-        messages = tx.select(_Due, _DUE, (route, urgency, take.now, take.now, room))
+        found = tx.select(_Due, _DUE, (route, urgency, take.now, take.now, room + len(blocked)))
+        messages = [message for message in found if message.key not in blocked]
         postponed = [
             _POSTPONED.row(due_at=end, key=message.key)
             for message in messages
             if message.blackouts and (end := end_of_blackout(message.blackouts, take.now))
         ]
-        if not postponed:
-            return messages
+        newly_blocked = find_blocked(tx, [message.key for message in messages if message.has_stop])
+        if not postponed and not newly_blocked:
+            return messages[:room]
         tx.update(_POSTPONED, postponed)
+        blocked |= newly_blocked
         room = max(room, _LOOK_FURTHER)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from inbound.stop_list import StopList
 from sms.job import NewJob, NewMessage
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
@@ -23,6 +24,7 @@ from store.leases import check_alive
 from store.outbox import OUTBOX, notice_row
 from store.references import count_references, forget_references
 from store.serialise import freeze_blackouts, freeze_lengths, freeze_replaced
+from store.stop_list import STOPPED, stop_messages, stops_in_force
 from store.tables import JobRow, MessageRow, SeenRow
 
 _NO_TEXT = EncodedText(text="", alphabet=Alphabet.GSM7, parts=())
@@ -35,12 +37,14 @@ class Added:
 
     `stale` says that the directory moved: nothing was stored and the job must be resolved again. `duplicate` says that
     the job named by `public_id` sent the same texts to the same numbers a short time ago, and nothing was stored.
+    `stopped` says the same of a job of which stop lists leave no recipient.
     """
 
     public_id: str
     repeated: bool = False
     duplicate: bool = False
     stale: bool = False
+    stopped: bool = False
     skipped: tuple[str, ...] = ()
 
 
@@ -79,12 +83,13 @@ class Outbound:
             if message.number and message.encoded and len(message.encoded.parts) > 1
         ]
         rows = _Rows(references=count_references(tx, long, now))
+        stops = StopList(stops_in_force(tx, _stoppable(new_jobs)))
         added = []
         for job in new_jobs:
             if job.directory_version != current:
                 added.append(Added(public_id="", stale=True))
             else:
-                added.append(self._add(job, seen, rows))
+                added.append(self._add(job, seen, stops, rows))
         tx.insert(_JOBS, rows.jobs)
         tx.insert(_MESSAGES, rows.messages)
         tx.insert(OUTBOX, rows.notices)
@@ -104,12 +109,16 @@ class Outbound:
         tx.execute_many("DELETE FROM seen WHERE digest = ?", [(digest,) for digest in over])
         return int(rows[0][0] or 0), {digest: first for digest, until, first in found if until > now}
 
-    def _add(self, job: NewJob, seen: dict[bytes, str], rows: "_Rows") -> Added:
+    def _add(self, job: NewJob, seen: dict[bytes, str], stops: StopList, rows: "_Rows") -> Added:
         fresh = [message for message in job.messages if message.digest not in seen]
         skipped = tuple(message.given for message in job.messages if message.digest in seen)
         if not any(message.encoded for message in fresh) and skipped:
             first = next(seen[message.digest] for message in job.messages if message.digest in seen)
             return Added(public_id=first, repeated=True, skipped=skipped)
+        if job.stop_listed and not job.past_stop:
+            fresh = [_refuse_stopped(message, job, stops) for message in fresh]
+            if not any(message.encoded for message in fresh):
+                return Added(public_id="", stopped=True)
         first = next((seen[message.duplicate] for message in fresh if message.duplicate in seen), "")
         if first:
             fresh = [_refuse_duplicate(message, seen) for message in fresh]
@@ -209,7 +218,10 @@ class Outbound:
         Raises LeaseLostError for an owner that was declared dead.
         """
         check_alive(tx, (request.owner for request in takes))
-        return [take_due(tx, self._keys, request) for request in takes]
+        blocked: set[int] = set()
+        taken = [take_due(tx, self._keys, request, blocked) for request in takes]
+        stop_messages(tx, self._keys, blocked, max(request.now for request in takes))
+        return taken
 
     def forget_digests(self, tx: Transaction, digests: list[tuple[bytes, ...]]) -> list[None]:
         """Delete digests before their time has ended."""
@@ -241,6 +253,24 @@ def _message_row(job_key: int, job: NewJob) -> Callable[..., Row]:
         updated_at=to_stored(job.accepted_at),
         blackouts=freeze_blackouts(job.blackouts),
     )
+
+
+def _stoppable(new_jobs: list[NewJob]) -> set[str]:
+    """Return the numbers for which stop lists are to be asked."""
+    return {
+        message.number.digits
+        for job in new_jobs
+        if job.stop_listed and not job.past_stop
+        for message in job.messages
+        if message.number
+    }
+
+
+def _refuse_stopped(message: NewMessage, job: NewJob, stops: StopList) -> NewMessage:
+    number = message.number
+    if number is None or message.encoded is None or not stops.blocks(number.digits, job.customer_key, job.service):
+        return message
+    return replace(message, encoded=None, reason=STOPPED.code.value, problem=STOPPED.text)
 
 
 def _refuse_duplicate(message: NewMessage, seen: Mapping[bytes, str]) -> NewMessage:

@@ -7,8 +7,8 @@ first one, so that no two ends miss each other. Not here: what is taken and how 
 
 from collections.abc import Iterable, Mapping
 
-from store.due import FAR
 from store.engine.database import Transaction
+from store.tables import FAR
 
 
 def put_behind(tx: Transaction, keys: Iterable[int]) -> tuple[frozenset[int], bool]:

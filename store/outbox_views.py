@@ -11,10 +11,10 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from store.due import FAR
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.engine.rows import query
+from store.tables import FAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

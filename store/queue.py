@@ -13,12 +13,13 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from sms.outbox import OutboxEvent
-from store.due import FAR, when_due
+from store.due import when_due
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.engine.rows import query
 from store.outbox import change, find_rows
 from store.serialise import end_of_blackout
+from store.tables import FAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

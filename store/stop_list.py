@@ -4,13 +4,12 @@ An entry is never deleted but with its customer: an ended one is evidence. The f
 transaction. Not here: whose stop an SMS is (inbound), whether a change is allowed and its audit (gateway.admin).
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
 
-from inbound.stop_list import StopEntry, StopOrigin
+from inbound.stop_list import StopEntry, StopList, StopOrigin
 from sms.lifecycle import Event
 from sms.outcome import Problem, ProblemCode
 from store.directory_changes import DirectoryChanges
@@ -96,8 +95,12 @@ def add_stops(tx: Transaction, keys: Keys, entries: Sequence[StopEntry], now: in
         if place not in known:
             new.setdefault(place, entry)
     tx.insert(_ENTRIES, [_row(keys.take(), entry) for entry in new.values()])
-    blocked = blocked_by(entries)
-    queued = [row.key for row in tx.select_in(_Queued, _QUEUED, numbers) if blocked(row)]
+    stops = StopList(entries)
+    queued = [
+        row.key
+        for row in tx.select_in(_Queued, _QUEUED, numbers)
+        if stops.blocks(row.number, row.customer_key, row.service)
+    ]
     settled, notices = stop_messages(tx, keys, queued, now)
     return Stopped(added=len(new), messages=len(queued), settled_jobs=settled, notices=notices)
 
@@ -121,23 +124,11 @@ def end_stops(  # noqa: PLR0913 - whose entries, which, and who ended them
     return [entry for _, entry in found]
 
 
-def find_blocked(tx: Transaction, numbers: Mapping[int, str]) -> list[int]:
-    """Return which of these queued messages, number by key, an entry blocks: one query where there is no entry."""
-    entries = stops_in_force(tx, numbers.values())
-    if not entries:
-        return []
-    stopped = {entry.number for entry in entries}
-    blocked = blocked_by(entries)
-    candidates = [key for key, number in numbers.items() if number in stopped]
-    return [row.key for row in tx.select_in(_Queued, _QUEUED_OF, candidates) if blocked(row)]
-
-
-def blocked_by(entries: Iterable[StopEntry]) -> Callable[[_Queued], bool]:
-    """Return what tells whether one of the entries blocks a message."""
-    by_number: dict[str, list[StopEntry]] = defaultdict(list)
-    for entry in entries:
-        by_number[entry.number].append(entry)
-    return lambda row: any(entry.blocks(row.customer_key, row.service) for entry in by_number.get(row.number, ()))
+def find_blocked(tx: Transaction, message_keys: Iterable[int]) -> set[int]:
+    """Return which of these queued messages an entry blocks."""
+    queued = tx.select_in(_Queued, _QUEUED_OF, message_keys)
+    stops = StopList(stops_in_force(tx, {row.number for row in queued}))
+    return {row.key for row in queued if stops.blocks(row.number, row.customer_key, row.service)}
 
 
 def stop_messages(tx: Transaction, keys: Keys, message_keys: Iterable[int], now: int) -> tuple[tuple[str, ...], int]:

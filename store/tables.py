@@ -9,6 +9,9 @@ settings (directory_tables).
 
 import peewee
 
+# Held rows are due so much later.
+FAR = 1 << 62
+
 
 class StoredRow(peewee.Model):
     """What all tables share: their indexes are named after them."""

@@ -12,12 +12,12 @@ from sms.message import Alphabet, MailOrigin, ReceiptState
 from sms.parts import cut_text
 from sms.report import JobReport, ReportedMessage, ReportedPart
 from sms.serialise import thaw_origins, thaw_settings
-from store.due import FAR
 from store.engine.database import Transaction
 from store.engine.keys import to_indexed, to_instant
 from store.engine.rows import query
 from store.outbox_views import TracedNotice, trace_notices
 from store.serialise import thaw_lengths, thaw_replaced
+from store.tables import FAR
 
 
 class _Job(Struct, frozen=True, array_like=True):

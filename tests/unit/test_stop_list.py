@@ -9,14 +9,14 @@ import pytest
 from inbound.stop_list import StopEntry, StopOrigin
 from sms.lifecycle import MessageState
 from sms.message import Origin
-from sms.outcome import Done, ProblemCode, Unknown
+from sms.outcome import Done, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
 from store.directory import find_customer, read_version
 from store.directory_changes import DirectoryChanges
 from store.results import Rules
 from store.stop_list import add_stops, end_stops, read_stops, stops_in_force
 from tests.kit.clock import START
-from tests.kit.store_harness import LOST, StoreHarness
+from tests.kit.store_harness import BUSY, LOST, SECOND, StoreHarness
 
 NUMBER, OTHER = "447700900101", "447700900102"
 
@@ -160,3 +160,63 @@ def test_a_stop_and_what_follows_from_it_are_one_transaction(world):
         world.database.write_now(fail, None)
     assert in_force(world, NUMBER) == []
     assert only_message(world, job).state is MessageState.QUEUED
+
+
+def deferred_after_its_stop(world, **changes):
+    """Return a job that a carrier put off, and whose number was stopped while it had it."""
+    job = world.add(NUMBER, **changes)
+    (part,) = world.take()
+    world.stop(entry())
+    world.settle((part.part_key, Retry(problem=BUSY)))
+    world.now += 60 * SECOND
+    return job
+
+
+def test_what_comes_back_from_a_carrier_after_a_stop_is_not_submitted_again(world):
+    job = deferred_after_its_stop(world)
+    assert only_message(world, job).state is MessageState.QUEUED
+    assert world.take() == []
+    message = only_message(world, job)
+    assert (message.state, message.reason) == (MessageState.REJECTED, ProblemCode.STOP_LIST)
+    assert [notice.kind for notice in world.notices()] == [NoticeKind.RESULT]
+
+
+def test_a_stop_of_another_customer_or_one_that_was_ended_holds_no_submission_back(world):
+    deferred_after_its_stop(world)
+    end(world, NUMBER)
+    world.stop(entry(customer_key=2), entry(service="rest"))
+    assert len(world.take()) == 1
+
+
+def test_what_is_past_a_stop_is_submitted(world):
+    deferred_after_its_stop(world, past_stop=True)
+    assert len(world.take()) == 1
+
+
+def test_a_blocked_message_takes_no_place_of_the_next(world):
+    deferred_after_its_stop(world)
+    following = world.add(OTHER)
+    assert [part.message_id for part in world.take(most=1)] == [only_message(world, following).public_id]
+
+
+def test_a_new_job_of_a_stop_listed_customer_leaves_out_whom_it_must_not_write_to(world):
+    world.stop(entry())
+    job = world.add(NUMBER, OTHER, stop_listed=True)
+    states = {message.number: message.state for message in world.report(job.public_id).messages}
+    assert states == {f"+{NUMBER}": MessageState.REJECTED, f"+{OTHER}": MessageState.QUEUED}
+    assert len(world.take()) == 1
+
+
+def test_a_new_job_of_which_nobody_is_left_is_not_stored(world):
+    world.stop(entry())
+    assert world.add(NUMBER, stop_listed=True).stopped
+    assert world.waiting() == []
+    assert not world.add(NUMBER, stop_listed=True, past_stop=True).stopped
+    assert not world.add(NUMBER, stop_listed=True, service="rest", customer_key=2).stopped
+
+
+def test_a_repeat_of_what_was_accepted_before_the_stop_is_still_known(world):
+    first = world.add(NUMBER, digest=b"one", stop_listed=True)
+    world.stop(entry())
+    again = world.add(NUMBER, digest=b"one", stop_listed=True)
+    assert (again.repeated, again.public_id) == (True, first.public_id)

@@ -6,7 +6,7 @@ import pytest
 
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
-from store import due, outbox, outbox_order, receipts
+from store import due, outbox, outbox_order, receipts, stop_list
 from store import jobs as outbound
 from store import message_update as moving
 from store import query_carrier as asking
@@ -37,6 +37,9 @@ STATEMENTS = {
     "receipts of a part": ("SELECT key FROM receipt WHERE part_key = ?", (1,), "receipt_part"),
     "receipts kept": (receipts._KEPT, ([1, 2],), "receipt_part"),
     "jobs": (moving._JOB, ([1, 2],), "PRIMARY KEY|job_pkey"),
+    "stops in force": (stop_list._IN_FORCE, (NUMBERS,), "stop_entry_in_force"),
+    "stop of one that is due": (due._DUE, ("alpha", 1, 1 << 60, 0, 100), "stop_entry_in_force"),
+    "queued for a stopped number": (stop_list._QUEUED, (NUMBERS,), "message_number"),
     "repeats": (outbound._VERSION_AND_SEEN, ([b"a", b"b"],), "PRIMARY KEY|seen_pkey"),
 }
 FILLED = 2_000
