@@ -30,7 +30,7 @@ from smpp.client.troubles import UNDER_WAY
 from sms.message import Alphabet, EncodedText, InboundFragment, Origin, PartToSubmit, Priority, Receipt, ReceiptState
 from sms.number import MobileNumber, SenderId, parse_number
 from sms.outcome import Done, Outcome, Refused
-from sms.parts import encode_text
+from sms.parts import encode_text, payload_of
 from sms.settings import SettingProblem, Unencodable, parse_setting
 
 _TEXT = "Test of the SMS gateway."
@@ -197,7 +197,7 @@ def _part(number: MobileNumber, encoded: EncodedText, sender: SenderId | None) -
         sender=sender,
         alphabet=encoded.alphabet,
         udh=b"",
-        payload=encoded.parts[0].payload,
+        payload=payload_of(encoded.text, encoded.alphabet),
         index=1,
         total=1,
         reference=0,

@@ -24,7 +24,7 @@ from sms.alphabet import find_strange, what_became
 from sms.message import Alphabet, EncodedText
 from sms.number import SenderId
 from sms.outcome import Refused
-from sms.parts import graphemes
+from sms.parts import encoded_parts, graphemes
 from sms.settings import FIELDS, SettingProblem, Settings, parse_setting
 
 SHAPE_VERSION = 1
@@ -178,7 +178,7 @@ def _recipient(
         if encoded.alphabet is not settings.coding:
             shown["coding_for"] = list(find_strange(graphemes(encoded.text), settings.unencodable))
         shown["parts"] = [
-            {"text": part.text, "udh": part.udh.hex(), "payload": part.payload.hex()} for part in encoded.parts
+            {"text": part.text, "udh": part.udh.hex(), "payload": part.payload.hex()} for part in encoded_parts(encoded)
         ]
         shown["replaced"] = [
             {"index": item.index, "from": item.old, "to": item.new, "kind": what_became(item).value}

@@ -91,7 +91,7 @@ def _log(job: NewJob, added: Added) -> None:
         service=job.service,
         recipients=len(job.messages),
         refused=len(job.messages) - len(texts),
-        parts=sum(len(encoded.parts) for encoded in texts),
+        parts=sum(len(encoded.lengths) for encoded in texts),
         alphabet=",".join(sorted({encoded.alphabet.value for encoded in texts})),
         cut=sum(len(encoded.cut) for encoded in texts),
         replaced=sum(len(encoded.replaced) for encoded in texts),

@@ -57,11 +57,15 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedText:
-    """A text made ready for the air: what is sent, what was replaced, what was cut, and its parts."""
+    """A text made ready for the air: what is sent, what was replaced, what was cut.
+
+    `lengths` are the characters of each part; `wide` says that each of several has room for a 16-bit reference.
+    """
 
     text: str
     alphabet: Alphabet
-    parts: tuple[TextPart, ...]
+    lengths: tuple[int, ...]
+    wide: bool = False
     replaced: tuple[Replacement, ...] = ()
     cut: str = ""
 

@@ -30,7 +30,6 @@ _MOST_PARTS: Final = 255
 _MOST_IN_PART: Final = 160
 """Characters, whichever the alphabet."""
 _ESCAPE: Final = 0x1B
-_WIDE_UDH_LENGTH: Final = 6
 
 
 def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
@@ -39,7 +38,6 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     coding: Alphabet,
     unencodable: Unencodable,
     max_parts: int,
-    reference: int = 0,
     wide_reference: bool = False,
     lacking: frozenset[str] = NOTHING,
 ) -> EncodedText | Refused:
@@ -49,7 +47,7 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     If AUTO would take UCS-2 only for emoji and symbols, and UCS-2 would be cut, they are left out and it takes GSM-7.
     No part ends inside an escape pair, a surrogate pair or a grapheme cluster, except a cluster longer than a whole
     part, which ends between code points. `text` and `cut` together are the text after replacement; `replaced` names
-    only what is in `text`, with `index` in the text as given here. `reference` has 8 bits, or 16 if wide.
+    only what is in `text`, with `index` in the text as given here. `wide_reference` leaves room for one of 16 bits.
     Refusals: NO_TEXT for blank text, NOT_ENCODABLE.
     """
     if not 1 <= max_parts <= _MOST_PARTS:
@@ -59,47 +57,43 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     chosen = _choose_alphabet(text, coding, unencodable, lacking, reach=reach)
     if isinstance(chosen, Refused):
         return chosen
-    encoded = _split(chosen, max_parts, reference, wide=wide_reference)
+    encoded = _split(chosen, max_parts, wide=wide_reference)
     if chosen[0] is coding or unencodable is not Unencodable.AUTO or isinstance(encoded, Refused) or not encoded.cut:
         return encoded
     fitted = fit_gsm7(graphemes(text), unencodable, lacking=lacking, leave_out=True, reach=reach)
     if not isinstance(fitted, Fitted):
         return encoded
-    return _split((Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""), max_parts, reference, wide=wide_reference)
+    return _split((Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""), max_parts, wide=wide_reference)
 
 
 _Chosen = tuple[Alphabet, Fitted, bytes]
 
 
-def _split(chosen: _Chosen, max_parts: int, reference: int, *, wide: bool) -> EncodedText | Refused:
-    """Return the parts of a text that fits its alphabet."""
+def _split(chosen: _Chosen, max_parts: int, *, wide: bool) -> EncodedText | Refused:
+    """Return a text that fits its alphabet, cut and split."""
     alphabet, fitted, payload = chosen
-    if is_blank(fitted.text):
+    text = fitted.text
+    if is_blank(text):
         return Refused(refusal=Refusal.NO_TEXT, detail="There is no text to send.")
     if len(payload) <= _ALONE[alphabet]:
-        part = TextPart(text=fitted.text, udh=b"", payload=payload)
-        return EncodedText(text=fitted.text, alphabet=alphabet, parts=(part,), replaced=fitted.replaced)
-    limit = _ALONE if max_parts == 1 else _IN_WIDE_PART if wide else _IN_PART
-    split = _split_gsm7 if alphabet is Alphabet.GSM7 else _split_ucs2
-    pieces = list(islice(split(fitted.text, payload, limit[alphabet]), max_parts))
-    headers = _headers(len(pieces), reference, wide=wide)
-    parts = [
-        TextPart(text=piece, udh=header, payload=octets)
-        for (piece, octets), header in zip(pieces, headers, strict=True)
-    ]
-    sent = "".join([piece for piece, _ in pieces])
+        return EncodedText(text=text, alphabet=alphabet, lengths=(len(text),), replaced=fitted.replaced)
+    limit = (_ALONE if max_parts == 1 else _IN_WIDE_PART if wide else _IN_PART)[alphabet]
+    split = _split_gsm7(payload, limit) if alphabet is Alphabet.GSM7 else _split_ucs2(text, limit)
+    lengths = tuple(islice(split, max_parts))
+    end = sum(lengths)
     return EncodedText(
-        text=sent,
+        text=text[:end],
         alphabet=alphabet,
-        parts=tuple(parts),
-        replaced=_replaced_within(fitted, len(sent)),
-        cut=fitted.text[len(sent) :],
+        lengths=lengths,
+        wide=wide and len(lengths) > 1,
+        replaced=_replaced_within(fitted, end),
+        cut=text[end:],
     )
 
 
-def has_wide_reference(encoded: EncodedText) -> bool:
-    """Return whether the parts of a text have room for a 16-bit reference."""
-    return encoded.parts[0].udh[:1] == bytes((_WIDE_UDH_LENGTH,))
+def encoded_parts(encoded: EncodedText, reference: int = 0) -> list[TextPart]:
+    """Return the parts of a text under a reference of 16 bits."""
+    return parts_again(encoded.text, encoded.alphabet, encoded.lengths, reference, wide=encoded.wide)
 
 
 def parts_again(text: str, alphabet: Alphabet, lengths: Sequence[int], reference: int, *, wide: bool) -> list[TextPart]:
@@ -178,30 +172,29 @@ def _replaced_within(fitted: Fitted, length: int) -> tuple[Replacement, ...]:
     return tuple(one for one, position in zip(fitted.replaced, fitted.positions, strict=True) if position < length)
 
 
-def _split_gsm7(text: str, septets: bytes, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Cut septets into pieces of at most `limit`; in GSM-7 every character is a cluster, so only escapes matter."""
-    text_start = start = 0
+def _split_gsm7(septets: bytes, limit: int) -> Iterator[int]:
+    """Yield the characters of pieces of at most `limit` septets; each is a cluster, so only escapes matter."""
+    start = 0
     while start < len(septets):
         end = start + limit
         if end < len(septets) and septets[end - 1] == _ESCAPE:
             end -= 1
         piece = septets[start:end]
-        text_end = text_start + len(piece) - piece.count(_ESCAPE)
-        yield text[text_start:text_end], piece
-        text_start, start = text_end, end
+        yield len(piece) - piece.count(_ESCAPE)
+        start = end
 
 
-def _split_ucs2(text: str, octets: bytes, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Cut UTF-16BE octets into pieces of at most `limit` octets at the borders of clusters."""
-    start = end = text_start = text_end = 0
+def _split_ucs2(text: str, limit: int) -> Iterator[int]:
+    """Yield the characters of pieces of at most `limit` octets of UTF-16, which end at the borders of clusters."""
+    octets = characters = 0
     for atom in _atoms(text, limit):
         length = _octet_length(atom)
-        if end + length - start > limit:
-            yield text[text_start:text_end], octets[start:end]
-            start, text_start = end, text_end
-        end += length
-        text_end += len(atom)
-    yield text[text_start:text_end], octets[start:end]
+        if octets + length > limit:
+            yield characters
+            octets = characters = 0
+        octets += length
+        characters += len(atom)
+    yield characters
 
 
 def _atoms(text: str, limit: int) -> Iterator[str]:

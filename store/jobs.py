@@ -13,7 +13,6 @@ from sms.job import NewJob, NewMessage
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.outcome import Refusal
-from sms.parts import has_wide_reference
 from sms.settings import format_setting
 from store.directory import read_version
 from store.due import Take, take_due
@@ -27,7 +26,7 @@ from store.serialise import freeze_blackouts, freeze_lengths, freeze_replaced
 from store.stop_list import STOPPED, stop_messages, stops_in_force
 from store.tables import JobRow, MessageRow, SeenRow
 
-_NO_TEXT = EncodedText(text="", alphabet=Alphabet.GSM7, parts=())
+_NO_TEXT = EncodedText(text="", alphabet=Alphabet.GSM7, lengths=())
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
 
 
@@ -80,7 +79,7 @@ class Outbound:
             message.number.digits
             for job in new_jobs
             for message in job.messages
-            if message.number and message.encoded and len(message.encoded.parts) > 1
+            if message.number and message.encoded and len(message.encoded.lengths) > 1
         ]
         rows = _Rows(references=count_references(tx, long, now))
         stops = StopList(stops_in_force(tx, _stoppable(new_jobs)))
@@ -182,7 +181,7 @@ class Outbound:
         self, new_row: Callable[..., Row], seq: int, job: NewJob, message: NewMessage, rows: "_Rows"
     ) -> None:
         encoded = message.encoded or _NO_TEXT
-        several = len(encoded.parts) > 1
+        several = len(encoded.lengths) > 1
         waiting = MessageState.CANCELLED if job.dry_run else MessageState.QUEUED
         state = waiting if message.encoded else MessageState.REJECTED
         rows.messages.append(
@@ -198,10 +197,10 @@ class Outbound:
                 cut=encoded.cut,
                 replaced=freeze_replaced(encoded.replaced),
                 alphabet=encoded.alphabet.value,
-                part_count=len(encoded.parts),
-                part_lengths=freeze_lengths(encoded),
+                part_count=len(encoded.lengths),
+                part_lengths=freeze_lengths(encoded.lengths),
                 reference=next(rows.references[message.number.digits]) if several and message.number else 0,
-                wide_reference=several and has_wide_reference(encoded),
+                wide_reference=encoded.wide,
                 state=state.value,
                 reason=message.reason,
                 problem=message.problem,

@@ -3,9 +3,11 @@
 Not here: settings (sms.serialise).
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
-from sms.message import EncodedText, Replacement
+from sms.message import Replacement
 from sms.schedule import Blackout
 from store.engine.keys import to_stored
 
@@ -38,9 +40,9 @@ def end_of_blackout(frozen: str, now: int) -> int | None:
     return next((end for start, end in pairs if start <= now < end), None)
 
 
-def freeze_lengths(encoded: EncodedText) -> str:
+def freeze_lengths(lengths: Sequence[int]) -> str:
     """Return how many characters each part has, with commas; empty text for one part."""
-    return ",".join([str(len(part.text)) for part in encoded.parts]) if len(encoded.parts) > 1 else ""
+    return ",".join(map(str, lengths)) if len(lengths) > 1 else ""
 
 
 def thaw_lengths(text: str, frozen: str) -> list[int]:

@@ -17,6 +17,7 @@ from smpp.simulator.script import ReceiptForm
 from smpp.wire.bodies import DeliverSm
 from smpp.wire.tlv import Tag, Tlv
 from sms.message import Alphabet, EncodedText, ReceiptState
+from sms.parts import encoded_parts
 
 _RECEIPT = 0x04
 _UDH_INDICATOR = 0x40
@@ -89,11 +90,11 @@ def write_receipt(  # noqa: PLR0913 - one argument per field of appendix B
 
 
 def write_inbound(
-    source: str, destination: str, encoded: EncodedText, dialect: Dialect
+    source: str, destination: str, encoded: EncodedText, dialect: Dialect, reference: int = 0
 ) -> list[tuple[DeliverSm, tuple[Tlv, ...]]]:
     """Return the deliver_sm of every part of an inbound SMS, split in the dialect's way."""
     found = []
-    for part in encoded.parts:
+    for part in encoded_parts(encoded, reference):
         udh, octets = part.udh, part.payload
         tlvs: tuple[Tlv, ...] = ()
         if udh and dialect.long_messages is LongMessages.SAR:

@@ -149,9 +149,11 @@ class Simulator:
             line.session.unbind()
             line.pump()
 
-    async def deliver(self, source: str, destination: str, encoded: EncodedText, system_id: str = "") -> None:
+    async def deliver(
+        self, source: str, destination: str, encoded: EncodedText, system_id: str = "", *, reference: int = 0
+    ) -> None:
         """Send an inbound SMS to an ESME (any if none is named) and return once it has taken every part."""
-        parts = write_inbound(source, destination, encoded, self.script.dialect)
+        parts = write_inbound(source, destination, encoded, self.script.dialect, reference)
         await asyncio.gather(*[self._courier.bring(system_id, body, tlvs) for body, tlvs in parts])
 
     def deliver_raw(self, body: DeliverSm, tlvs: tuple[Tlv, ...] = (), system_id: str = "") -> asyncio.Future[int]:

@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from sms.message import Alphabet
 from sms.outcome import Refused
-from sms.parts import encode_text
+from sms.parts import encode_text, encoded_parts
 from sms.settings import Unencodable
 
 
@@ -92,7 +92,7 @@ class Keeping:
                     state="queued",
                     due_at=now,
                 )
-                for index, part in enumerate(encoded.parts, start=1):
+                for index, part in enumerate(encoded_parts(encoded), start=1):
                     Part.create(message=message, idx=index, payload=part.payload, state="queued")
         return "250 OK"
 

@@ -87,7 +87,7 @@ def test_a_mail_comes_to_what_is_expected(name):
     assert options.subject == entry.get("subject", options.subject)
     encoded = encode_text(found.text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=20)
     assert isinstance(encoded, EncodedText)
-    assert (encoded.alphabet, len(encoded.parts), encoded.cut) == (entry["coding"], entry["parts"], "")
+    assert (encoded.alphabet, len(encoded.lengths), encoded.cut) == (entry["coding"], entry["parts"], "")
 
 
 @pytest.mark.parametrize("name", sorted(name for name in EXPECTED if "numbers" in EXPECTED[name]))

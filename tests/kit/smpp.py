@@ -15,7 +15,7 @@ from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind
-from sms.parts import encode_text
+from sms.parts import encode_text, encoded_parts
 from sms.retry import Ladder
 from sms.settings import Unencodable
 from tests.kit.clock import Clock
@@ -25,13 +25,13 @@ NUMBER = "447700900123"
 ACME = SenderId(value="Acme", kind=SenderKind.ALPHANUMERIC)
 
 
-def encoded(text, *, reference=7, coding=Alphabet.GSM7, max_parts=20):
-    return encode_text(text, coding=coding, unencodable=Unencodable.SWITCH, max_parts=max_parts, reference=reference)
+def encoded(text, *, coding=Alphabet.GSM7, max_parts=20):
+    return encode_text(text, coding=coding, unencodable=Unencodable.SWITCH, max_parts=max_parts)
 
 
 def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, **changes):
     """Return the parts of a text as dispatch gives them to a carrier; keys count from `first_key`."""
-    ready = encoded(text, reference=reference, coding=coding)
+    ready = encoded(text, coding=coding)
     part = PartToSubmit(
         part_key=0,
         message_key=first_key,
@@ -42,7 +42,7 @@ def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, **changes)
         udh=b"",
         payload=b"",
         index=1,
-        total=len(ready.parts),
+        total=len(ready.lengths),
         reference=reference,
         priority=Priority.NORMAL,
         flash=False,
@@ -51,7 +51,7 @@ def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, **changes)
     )
     return [
         replace(part, part_key=first_key + place, index=place + 1, udh=one.udh, payload=one.payload, **changes)
-        for place, one in enumerate(ready.parts)
+        for place, one in enumerate(encoded_parts(ready, reference))
     ]
 
 

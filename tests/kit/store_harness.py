@@ -6,7 +6,7 @@ from typing import Any
 
 from inbound.stop_list import StopEntry
 from sms.job import NewJob, NewMessage
-from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, ReceiptState, TextPart
+from sms.message import Alphabet, EncodedText, MailOrigin, Priority, Receipt, ReceiptState
 from sms.number import MobileNumber
 from sms.outbox import OutboxEvent
 from sms.outcome import Problem, ProblemCode
@@ -68,14 +68,7 @@ class StoreHarness(DatabaseReaders):
         encoded = EncodedText(
             text="Hello" * parts,
             alphabet=Alphabet.GSM7,
-            parts=tuple(
-                TextPart(
-                    text="Hello",
-                    udh=b"\x05\x00\x03\x07" + bytes([parts, i + 1]) if parts > 1 else b"",
-                    payload=b"Hello",
-                )
-                for i in range(parts)
-            ),
+            lengths=(len("Hello"),) * parts,
         )
         settings = {
             "directory_version": 0,

@@ -428,7 +428,7 @@ async def test_one_receipt_that_cannot_be_kept_holds_up_none_that_came_with_it()
 async def test_inbound_sms_arrive_in_fragments_with_their_place():
     async with bound_pair() as (simulator, _client, listener):
         text = "A long answer from a handset, with ünïcode ✓. " * 5
-        await simulator.deliver(f"+{NUMBER}", "12345", encoded(text, reference=99))
+        await simulator.deliver(f"+{NUMBER}", "12345", encoded(text), reference=99)
         fragments = sorted(listener.fragments, key=lambda fragment: fragment.index)
         assert "".join(fragment.text for fragment in fragments) == text
         assert {(fragment.source, fragment.destination, fragment.reference) for fragment in fragments} == {

@@ -651,7 +651,7 @@ def test_what_the_sandbox_writes_of_an_inbound_sms_the_client_reads(long_message
     dialect = Dialect(long_messages=long_messages, default_alphabet=alphabet)
     fragments = [
         read_fragment(Pdu(body, 1, 0, tlvs), "alpha", dialect)
-        for body, tlvs in write_inbound(f"+{NUMBER}", "12345", encoded(text, reference=77), dialect)
+        for body, tlvs in write_inbound(f"+{NUMBER}", "12345", encoded(text), dialect, 77)
     ]
     assert "".join(fragment.text for fragment in fragments) == text
     assert [fragment.index for fragment in fragments] == list(range(1, len(fragments) + 1))

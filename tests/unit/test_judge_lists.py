@@ -172,7 +172,7 @@ def test_overlong_rows_are_cut_or_refused_as_the_settings_say(core):
     table = f"phone,name\n+447700900101,Anna\n+447700900102,{'x' * 500}\n"
     judged = judge(core, "acme", to=["bulk"], raw=with_table("Hi {{ name }}", table))
     assert judged.verdict is Disposition.SEND
-    assert [len(judged.plan.encoded_of(message).parts) for message in judged.plan.messages] == [1, 3]
+    assert [len(judged.plan.encoded_of(message).lengths) for message in judged.plan.messages] == [1, 3]
     administer(core.folder, "customer set acme overlong=refuse")
     core.book.load_now()
     judged = judge(core, "acme", to=["bulk"], raw=with_table("Hi {{ name }}", table))

@@ -8,7 +8,7 @@ import pytest
 
 from sms.job import NewMessage
 from sms.lifecycle import MessageState
-from sms.message import Alphabet, EncodedText, MailOrigin, Priority, ReceiptState, TextPart
+from sms.message import Alphabet, EncodedText, MailOrigin, Priority, ReceiptState
 from sms.number import MobileNumber
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
@@ -61,7 +61,7 @@ def test_a_refused_recipient_is_stored_with_its_reason_and_holds_nothing_up(worl
 
 
 def _messages_of(world, number):
-    encoded = EncodedText(text="Hi", alphabet=Alphabet.GSM7, parts=(TextPart(text="Hi", udh=b"", payload=b"Hi"),))
+    encoded = EncodedText(text="Hi", alphabet=Alphabet.GSM7, lengths=(2,))
     return (
         NewMessage(
             given=f"{number}@sms.example.net",

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sms.alphabet import decode_gsm7, decode_ucs2, encode_gsm7, gsm7_without
-from sms.message import Alphabet, EncodedText, TextPart
+from sms.message import Alphabet, EncodedText
 from sms.outcome import Refusal, Refused
-from sms.parts import encode_text, graphemes, has_wide_reference, parts_again
+from sms.parts import encode_text, encoded_parts, graphemes, parts_again
 from sms.settings import Unencodable
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
@@ -35,19 +35,16 @@ def encode(
     coding: Alphabet = Alphabet.GSM7,
     unencodable: Unencodable = Unencodable.SMART,
     max_parts: int = 20,
-    reference: int = 0,
     wide: bool = False,
 ) -> EncodedText:
-    encoded = encode_text(
-        text, coding=coding, unencodable=unencodable, max_parts=max_parts, reference=reference, wide_reference=wide
-    )
+    encoded = encode_text(text, coding=coding, unencodable=unencodable, max_parts=max_parts, wide_reference=wide)
     assert isinstance(encoded, EncodedText), encoded
     return encoded
 
 
 def lengths(encoded: EncodedText) -> list[int]:
     divisor = 1 if encoded.alphabet is Alphabet.GSM7 else 2
-    return [len(part.payload) // divisor for part in encoded.parts]
+    return [len(part.payload) // divisor for part in encoded_parts(encoded)]
 
 
 @pytest.mark.parametrize(
@@ -94,53 +91,45 @@ def test_ucs2_parts_have_the_units_of_the_standard(text, wide, expected):
     encoded = encode(text, coding=Alphabet.UCS2, wide=wide)
     assert encoded.alphabet is Alphabet.UCS2
     assert lengths(encoded) == expected
-    assert "".join(part.text for part in encoded.parts) == text
+    assert "".join(part.text for part in encoded_parts(encoded)) == text
 
 
 def test_one_part_alone_has_no_header():
-    (part,) = encode("Hello", reference=77).parts
+    (part,) = encoded_parts(encode("Hello"), 77)
     assert (part.text, part.udh, part.payload) == ("Hello", b"", b"Hello")
 
 
 def test_parts_carry_an_eight_bit_reference():
-    encoded = encode("a" * 400, reference=0xAB)
-    assert [part.udh.hex() for part in encoded.parts] == ["050003ab0301", "050003ab0302", "050003ab0303"]
+    parts = encoded_parts(encode("a" * 400), 0xAB)
+    assert [part.udh.hex() for part in parts] == ["050003ab0301", "050003ab0302", "050003ab0303"]
 
 
 def test_parts_carry_a_sixteen_bit_reference_where_asked():
-    encoded = encode("a" * 161, reference=0xABCD, wide=True)
-    assert [part.udh.hex() for part in encoded.parts] == ["060804abcd0201", "060804abcd0202"]
-
-
-def again(encoded: EncodedText, reference: int, *, wide: bool = False) -> tuple[TextPart, ...]:
-    lengths = [len(part.text) for part in encoded.parts]
-    return tuple(parts_again(encoded.text, encoded.alphabet, lengths, reference, wide=wide))
+    parts = encoded_parts(encode("a" * 161, wide=True), 0xABCD)
+    assert [part.udh.hex() for part in parts] == ["060804abcd0201", "060804abcd0202"]
 
 
 @given(ANY_TEXT, st.integers(1, 6), st.booleans(), st.sampled_from(list(Alphabet)), st.integers(0, 65535))
-def test_parts_are_made_again_from_the_text_their_lengths_and_a_reference(text, max_parts, wide, coding, reference):
-    encoded = encode_text(
-        text,
-        coding=coding,
-        unencodable=Unencodable.AUTO,
-        max_parts=max_parts,
-        reference=reference if wide else reference & 0xFF,
-        wide_reference=wide,
-    )
+def test_each_of_several_parts_has_the_reference_and_its_place(text, max_parts, wide, coding, reference):
+    encoded = encode_text(text, coding=coding, unencodable=Unencodable.AUTO, max_parts=max_parts, wide_reference=wide)
     if isinstance(encoded, EncodedText):
-        assert again(encoded, reference, wide=wide) == encoded.parts
-        assert has_wide_reference(encoded) == (wide and len(encoded.parts) > 1)
+        total = len(encoded.lengths)
+        begin = b"\x06\x08\x04" + reference.to_bytes(2, "big") if wide else bytes((5, 0, 3, reference & 0xFF))
+        headers = [begin + bytes((total, index)) for index in range(1, total + 1)] if total > 1 else [b""]
+        assert [part.udh for part in encoded_parts(encoded, reference)] == headers
+        assert encoded.wide == (wide and total > 1)
 
 
 def test_a_wide_split_takes_a_narrow_reference():
     wide = encode("a" * 161, wide=True)
-    assert [part.udh.hex() for part in again(wide, 9)] == ["050003090201", "050003090202"]
+    narrow = parts_again(wide.text, wide.alphabet, wide.lengths, 9, wide=False)
+    assert [part.udh.hex() for part in narrow] == ["050003090201", "050003090202"]
 
 
-@pytest.mark.parametrize(("reference", "wide"), [(256, False), (-1, False), (65536, True)])
-def test_a_reference_that_does_not_fit_is_an_error(reference, wide):
-    with pytest.raises((ValueError, OverflowError)):
-        encode("a" * 161, reference=reference, wide=wide)
+@pytest.mark.parametrize("reference", [-1, 65536])
+def test_a_reference_that_does_not_fit_is_an_error(reference):
+    with pytest.raises(OverflowError):
+        encoded_parts(encode("a" * 161, wide=True), reference)
 
 
 @pytest.mark.parametrize("max_parts", [0, -1, 256])
@@ -164,10 +153,12 @@ def test_a_number_of_parts_that_no_header_can_hold_is_an_error(max_parts):
 )
 def test_a_long_text_is_cut_and_the_cut_is_kept(text, coding, max_parts, sent):
     encoded = encode(text, coding=coding, max_parts=max_parts)
-    assert len(encoded.parts) == max_parts
+    assert len(encoded.lengths) == max_parts
     assert encoded.text == text[:sent]
     assert encoded.cut == text[sent:]
-    assert all(part.udh[-2:] == bytes((max_parts, index)) for index, part in enumerate(encoded.parts, 1) if part.udh)
+    assert all(
+        part.udh[-2:] == bytes((max_parts, index)) for index, part in enumerate(encoded_parts(encoded), 1) if part.udh
+    )
 
 
 def test_only_replacements_within_the_sent_text_are_told():
@@ -199,7 +190,7 @@ def test_switch_sends_the_whole_text_in_ucs2_as_it_was():
 
 
 def test_ucs2_is_kept_where_it_is_set_even_where_gsm7_would_do():
-    assert encode("Hello", coding=Alphabet.UCS2).parts[0].payload == "Hello".encode("utf-16-be")
+    assert encoded_parts(encode("Hello", coding=Alphabet.UCS2))[0].payload == "Hello".encode("utf-16-be")
 
 
 def test_reject_refuses_and_sends_nothing():
@@ -209,12 +200,12 @@ def test_reject_refuses_and_sends_nothing():
 
 
 def test_line_ends_become_one_character():
-    assert encode("a\r\nb\rc").parts[0].payload == b"a\nb\nc"
+    assert encoded_parts(encode("a\r\nb\rc"))[0].payload == b"a\nb\nc"
 
 
 def decoded(encoded: EncodedText) -> str:
     decode = decode_gsm7 if encoded.alphabet is Alphabet.GSM7 else decode_ucs2
-    return "".join(decode(part.payload) for part in encoded.parts)
+    return "".join(decode(part.payload) for part in encoded_parts(encoded))
 
 
 @given(GSM7_TEXT, st.integers(1, 6), st.booleans())
@@ -222,12 +213,12 @@ def test_gsm7_parts_join_to_the_text(text, max_parts, wide):
     assume(not text.isspace())
     encoded = encode(text, max_parts=max_parts, wide=wide)
     assert encoded.text + encoded.cut == text
-    assert "".join(part.text for part in encoded.parts) == encoded.text == decoded(encoded)
-    limit = 160 if len(encoded.parts) == 1 else 152 if wide else 153
+    assert "".join(part.text for part in encoded_parts(encoded)) == encoded.text == decoded(encoded)
+    limit = 160 if len(encoded.lengths) == 1 else 152 if wide else 153
     assert max(lengths(encoded)) <= limit
-    assert len(encoded.parts) == max_parts or not encoded.cut
-    rests = [part.text for part in encoded.parts[1:]] + ([encoded.cut] if encoded.cut else [])
-    for part, rest in zip(encoded.parts, rests, strict=False):
+    assert len(encoded.lengths) == max_parts or not encoded.cut
+    rests = [part.text for part in encoded_parts(encoded)[1:]] + ([encoded.cut] if encoded.cut else [])
+    for part, rest in zip(encoded_parts(encoded), rests, strict=False):
         first = encode_gsm7(rest[0])
         assert first is not None
         assert len(part.payload) + len(first) > limit, "a part ends only where the next character does not fit"
@@ -238,9 +229,9 @@ def test_parts_of_any_text_join_and_end_between_what_a_reader_sees(text, max_par
     encoded = encode_text(text, coding=coding, unencodable=unencodable, max_parts=max_parts, wide_reference=wide)
     if isinstance(encoded, Refused):
         return
-    single = len(encoded.parts) == 1
+    single = len(encoded.lengths) == 1
     whole = encoded.text + encoded.cut
-    assert "".join(part.text for part in encoded.parts) == encoded.text == decoded(encoded)
+    assert "".join(part.text for part in encoded_parts(encoded)) == encoded.text == decoded(encoded)
     if encoded.alphabet is Alphabet.GSM7:
         limit = 160 if single else 152 if wide else 153
     else:
@@ -252,7 +243,7 @@ def test_parts_of_any_text_join_and_end_between_what_a_reader_sees(text, max_par
         start = max(borders)
         borders |= set(range(start, start + len(cluster) + 1)) if units > limit else {start + len(cluster)}
     end = 0
-    for part in encoded.parts:
+    for part in encoded_parts(encoded):
         end += len(part.text)
         assert end in borders
 
@@ -263,10 +254,12 @@ def test_smpplib_agrees_where_no_escape_can_be_split(text):
     theirs, _, _ = smpplib.gsm.make_parts(text)
     ours = encode(text)
     headers = [part[:6] if len(theirs) > 1 else b"" for part in theirs]
-    assert [part.payload for part in ours.parts] == [
+    assert [part.payload for part in encoded_parts(ours)] == [
         part[len(header) :] for part, header in zip(theirs, headers, strict=True)
     ]
-    assert [part.udh[:3] + part.udh[4:] for part in ours.parts] == [header[:3] + header[4:] for header in headers]
+    assert [part.udh[:3] + part.udh[4:] for part in encoded_parts(ours)] == [
+        header[:3] + header[4:] for header in headers
+    ]
 
 
 @given(ANY_TEXT)
@@ -315,4 +308,4 @@ def test_what_a_carrier_lacks_is_replaced_before_the_text_is_split():
     )
     assert isinstance(encoded, EncodedText)
     assert encoded.text == "EUR" * 60
-    assert [part.payload for part in encoded.parts] == [b"EUR" * 51, b"EUR" * 9]
+    assert [part.payload for part in encoded_parts(encoded)] == [b"EUR" * 51, b"EUR" * 9]
