@@ -77,6 +77,7 @@ class Constraints:
     """The limits of an owner for those below it; `kind` is SYSTEM or CUSTOMER. None means any.
 
     This owner decides a locked field (a customer's services belong to it), and layers below cannot change it.
+    `by_contract`: the limits are what the customer has not contracted.
     """
 
     kind: LayerKind
@@ -87,10 +88,14 @@ class Constraints:
     express: bool = True
     flash: bool = True
     countries: frozenset[str] | None = None
+    push: bool = True
+    by_contract: bool = False
 
     @property
     def name(self) -> str:
         """The owner in a sentence: `the system`, `customer Example Ltd`."""
+        if self.by_contract:
+            return f"the contract of customer {self.owner}"
         return "the system" if self.kind is LayerKind.SYSTEM else f"{self.kind} {self.owner}".rstrip()
 
     def locks(self, field_name: str, kind: LayerKind) -> bool:
@@ -264,6 +269,8 @@ def _constrain(stacked: _Stacked, constraints: Sequence[Constraints]) -> Resolve
             clamp("priority", Priority.NORMAL, rule, f"{rule.name} does not allow express")
         if not rule.flash and changed.get("flash", stacked.settings.flash) is True:
             clamp("flash", False, rule, f"{rule.name} does not allow flash")
+        if not rule.push and changed.get("push_url", stacked.settings.push_url):
+            clamp("push_url", "", rule, f"{rule.name} does not include push")
         sender = stacked.settings.sender_id
         if rule.sender_ids is not None and sender is not None and sender.value not in rule.sender_ids:
             refused.append(_sender_refused(sender, rule))
@@ -342,7 +349,7 @@ class Layers:
     A change makes a new object. `snapshot.Snapshot` caches the results.
     """
 
-    __slots__ = ("_constraints", "_layers", "version")
+    __slots__ = ("_constraints", "_contracts", "_layers", "version")
 
     def __init__(
         self,
@@ -350,10 +357,16 @@ class Layers:
         version: int = 0,
         layers: Mapping[LayerKey, Layer] = MappingProxyType({}),
         constraints: Mapping[int, Constraints] = MappingProxyType({}),
+        contracts: Mapping[int, Constraints] = MappingProxyType({}),
     ) -> None:
         self.version = version
         self._layers = layers
         self._constraints = constraints
+        self._contracts = contracts
+
+    def with_contracts(self, contracts: Mapping[int, Constraints]) -> "Layers":
+        """Return the same layers, bound also by what customers have not contracted."""
+        return Layers(version=self.version, layers=self._layers, constraints=self._constraints, contracts=contracts)
 
     def apply(self, change: LayersChange) -> "Layers":
         """Return the layers after the change; this object does not change."""
@@ -375,8 +388,10 @@ class Layers:
         return self._layers.get(key)
 
     def constraints(self, customer_id: int) -> tuple[Constraints, ...]:
-        """Return the constraints that bind a customer's submissions: the system's, then its own."""
-        found = (self._constraints.get(0), self._constraints.get(customer_id) if customer_id else None)
+        """Return the constraints that bind a customer's submissions: the system's, then its own and its contract's."""
+        found = [self._constraints.get(0)]
+        if customer_id:
+            found += (self._constraints.get(customer_id), self._contracts.get(customer_id))
         return tuple(rules for rules in found if rules is not None)
 
     def stack(self, customer_id: int, service: str, profile_id: int | None, user_id: int | None) -> tuple[Layer, ...]:

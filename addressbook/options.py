@@ -1,4 +1,4 @@
-"""What a customer has contracted: a set of options, asked for at one place (`Snapshot.has_option`).
+"""What a customer has contracted: a set of options, asked for at one place (`Customer.has_option`).
 
 Not here: who changes them (gateway.admin.options), and what each of them does.
 """

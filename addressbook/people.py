@@ -42,6 +42,10 @@ class Customer:
     options: frozenset[Option] | None = None
     stop_listed: bool = False
 
+    def has_option(self, option: Option, default_options: frozenset[Option]) -> bool:
+        """Return whether it has contracted an option."""
+        return option in (default_options if self.options is None else self.options)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, Resolved
+from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, Resolved
 from addressbook.lists import DistributionList, DistributionLists
 from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, SERVICE_OPTIONS, Option
 from addressbook.people import Customer, Directory
 from addressbook.senders import Principal, Sender, choose_sender, prove_by_address
 from sms.message import Origin
-from sms.outcome import Refused
+from sms.outcome import Refusal, Refused
 
 _MOST_CLIENTS = 1_000
 _MOST_SENDERS = 10_000
@@ -50,10 +50,10 @@ class Snapshot:
     ) -> None:
         self.version = directory.version
         self.directory = directory
-        self.layers = layers
+        self.default_options = default_options
+        self.layers = layers = layers.with_contracts(self._contracts())
         self.lists = lists
         self.numbers = numbers or OwnNumbers()
-        self.default_options = default_options
         # No answer refers to a snapshot, so that nothing keeps an old one alive.
         self._prove_by_address = lru_cache(_MOST_CLIENTS)(partial(prove_by_address, directory))
         self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))
@@ -61,11 +61,27 @@ class Snapshot:
 
     def has_option(self, customer: Customer, option: Option) -> bool:
         """Return whether a customer has contracted an option."""
-        return option in (self.default_options if customer.options is None else customer.options)
+        return customer.has_option(option, self.default_options)
+
+    def refuse_service(self, customer: Customer, service: Origin) -> Refused | None:
+        """Return why a customer can't use a service: it has not contracted it."""
+        option = SERVICE_OPTIONS.get(service)
+        if option is None or self.has_option(customer, option):
+            return None
+        detail = f"{customer.name} has not contracted the option {option}"
+        return Refused(refusal=Refusal.NOT_CONTRACTED, detail=detail)
 
     def services_of_mail(self, customer: Customer) -> list[Origin]:
         """Return which services a customer's mails may be of."""
-        return [service for service in (Origin.MAIL, Origin.SAP) if self.has_option(customer, SERVICE_OPTIONS[service])]
+        return [service for service in (Origin.MAIL, Origin.SAP) if self.refuse_service(customer, service) is None]
+
+    def _contracts(self) -> dict[int, Constraints]:
+        """Return what customers have not contracted, as the constraints that follow."""
+        return {
+            customer.id: rule
+            for customer in self.directory.customers()
+            if (rule := contract_of(customer, self.default_options)) is not None
+        }
 
     def prove_by_address(self, client: str) -> Principal | None:
         """Return the active customer whose address range contains a client's address."""
@@ -89,3 +105,11 @@ class Snapshot:
         """Return the settings of a list, None if it has no own ones."""
         layer = self.layers.layer(LayerKey(LayerKind.LIST, listed.id))
         return None if layer is None else replace(layer, owner=listed.name)
+
+
+def contract_of(customer: Customer, default_options: frozenset[Option]) -> Constraints | None:
+    """Return what a customer may not ask for because it has not contracted it, None where that is nothing."""
+    express, push = (customer.has_option(option, default_options) for option in (Option.EXPRESS, Option.PUSH))
+    if express and push:
+        return None
+    return Constraints(kind=LayerKind.CUSTOMER, owner=customer.name, express=express, push=push, by_contract=True)

@@ -18,11 +18,11 @@ from addressbook.people import Directory
 from cli.context import opened
 from cli.files import read_text
 from cli.words import done_sentence, fault_sentence, join
+from config.model import Config
 from gateway.admin.edit import Administration, Change
 from gateway.admin.faults import AdminFault
 from gateway.admin.users import make_verifier
 from gateway.directory import DirectoryFollower
-from sms.settings import SettingsPatch
 from store.engine.database import Database, Transaction
 
 R = TypeVar("R")
@@ -38,10 +38,10 @@ password_option = click.option(
 class AdminSession:
     """One command's way to the use cases."""
 
-    def __init__(self, database: Database, administration: Administration, system: SettingsPatch) -> None:
+    def __init__(self, database: Database, administration: Administration, config: Config) -> None:
         self.database = database
+        self.config = config
         self._administration = administration
-        self._system = system
 
     def change(self, *changes: Change, silent: bool = False) -> None:
         """Carry out all of these changes or none, and print a sentence for each, unless that is done elsewhere."""
@@ -55,7 +55,7 @@ class AdminSession:
 
     def in_force(self) -> tuple[Directory, Layers]:
         """Return everybody and all layers, those of the operator's file among them."""
-        book = DirectoryFollower(self.database, self._system)
+        book = DirectoryFollower(self.database, self.config.settings, self.config.default_options)
         book.load_now()
         return book.current.directory, book.current.layers
 
@@ -67,9 +67,10 @@ def admin_session(file: Path | str) -> Iterator[AdminSession]:
     A fault of administration ends the command with its sentence and exit code 1.
     """
     with opened(file) as (config, database, keys):
-        administration = Administration(database, keys, _own_name(), lambda: datetime.now(UTC))
+        who, options = _own_name(), config.default_options
+        administration = Administration(database, keys, who, lambda: datetime.now(UTC), options)
         try:
-            yield AdminSession(database, administration, config.settings)
+            yield AdminSession(database, administration, config)
         except AdminFault as fault:
             raise click.ClickException(fault_sentence(fault)) from None
 

@@ -23,6 +23,7 @@ from gateway.admin.customers import (
     set_customer_active,
 )
 from gateway.admin.edit import Change
+from gateway.admin.options import set_options
 from gateway.admin.push_keys import set_push_key
 from gateway.admin.settings import CustomerScope, set_settings
 from gateway.admin.users import add_login, remove_login
@@ -112,6 +113,14 @@ customer = click.Group(
         limit_command("Change what a customer's profiles, users and messages may ask for.", CustomerScope, NAME),
         view_command("show", "Show a customer with its settings.", show_customer, NAME),
         table_command("list", "List all customers.", list_customers),
+        change_command(
+            "option",
+            "Change what a customer has contracted; without options, say what it has.",
+            set_options,
+            NAME,
+            click.option("--add", multiple=True, metavar="OPTION", help="One more; may be repeated."),
+            click.option("--remove", multiple=True, metavar="OPTION", help="One that it has no longer."),
+        ),
         change_command(
             "remove",
             "Remove a customer; its past jobs stay.",

@@ -78,7 +78,7 @@ def _contradictions(config: Config) -> list[str]:
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         return []
     database = database_of(config)
-    book = DirectoryFollower(database, config.settings)
+    book = DirectoryFollower(database, config.settings, config.default_options)
     try:
         book.load_now()
         fragments = database.read_now(count_fragments)

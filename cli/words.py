@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import LayerKind
+from addressbook.options import Option
 from gateway.admin.edit import Action, Changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.config_lint import Contradiction, Contradicts
@@ -130,6 +131,10 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_LOGIN: "There is no login «{login}».",
     FaultCode.NO_SERVICE: f"There is no service «{{service}}»; the services are {join(Origin)}.",
     FaultCode.NO_SETTING: _no_setting,
+    FaultCode.NO_OPTION: f"There is no option «{{name}}»; the options are {join(Option)}.",
+    FaultCode.NOT_CONTRACTED: (
+        "The customer «{customer}» has not contracted the option {option}; «customer option» adds it."
+    ),
     FaultCode.BAD_CUSTOMER_NAME: "«{name}» cannot be a customer's name: 1 to 100 visible characters are expected.",
     FaultCode.CUSTOMER_EXISTS: "There is already a customer «{name}».",
     FaultCode.CUSTOMER_HAS_USERS: "The customer «{customer}» has {users:user}; --with-users removes them too.",
@@ -295,6 +300,7 @@ DONE: Final[Mapping[Action, Words]] = {
     Action.REMOVE_DOMAIN: "The domain {domain} no longer belongs to «{customer}».",
     Action.ADD_RANGE: "Clients in {range} are now taken for «{customer}».",
     Action.REMOVE_RANGE: "Clients in {range} are no longer taken for «{customer}».",
+    Action.SET_OPTIONS: "The customer «{customer}» has contracted: {options:none}.",
     Action.ADD_PROFILE: "The profile «{profile}» of «{customer}» was added{default:| as its default}.",
     Action.CHOOSE_DEFAULT_PROFILE: "The default profile of «{customer}» is now {profile:none|«{profile}»}.",
     Action.REMOVE_PROFILE: "The profile «{profile}» of «{customer}» was removed.",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
+from addressbook.options import Option
 from config.carriers import CarrierOptions, find_conflicts
 from config.field_types import (
     Count,
@@ -255,6 +256,21 @@ class LimitOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContractOptions:
+    """What customers have contracted; «mail2sms customer option» changes it for one of them."""
+
+    default_options: tuple[Option, ...] = option(
+        "Of every customer for whom no others are set; what is not among a customer's can't be set up or used.",
+        default=tuple(Option),
+    )
+
+    def complaints(self) -> Iterator[ConfigIssue]:
+        """Yield: an option that stands twice."""
+        if len(set(self.default_options)) < len(self.default_options):
+            yield ConfigIssue("default_options", "expected each option once")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The operator's file of a mail2sms gateway."""
 
@@ -263,6 +279,7 @@ class Config:
     carriers: tuple[CarrierOptions, ...] = option("", key="carrier")
     mail: MailOptions = option("", default=MailOptions)
     push: PushOptions = option("", default=PushOptions)
+    contracts: ContractOptions = option("", default=ContractOptions)
     log: LogOptions = option("", default=LogOptions)
     limits: LimitOptions = option("", default=LimitOptions)
     settings: SystemSettings = option(
@@ -288,6 +305,11 @@ class Config:
             yield ConfigIssue(("limits", "content_memory"), text)
         if self.mail.postmaster is not None and not self.postmaster:
             yield ConfigIssue(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
+
+    @property
+    def default_options(self) -> frozenset[Option]:
+        """What a customer has contracted for whom nothing else is set."""
+        return frozenset(self.contracts.default_options)
 
     @property
     def mail_from(self) -> str:

@@ -97,6 +97,7 @@ def _fields_at_stake(rules: Collection[Constraints], gap: timedelta) -> frozense
         "max_parts": any(rule.max_parts is not None for rule in rules),
         "priority": not all(rule.express for rule in rules),
         "flash": not all(rule.flash for rule in rules),
+        "push_url": not all(rule.push for rule in rules),
     }
     return frozenset(name for name, is_possible in possible.items() if is_possible)
 

@@ -159,9 +159,12 @@ class MailIntake:
         if isinstance(sender, Refused):
             read = self._read_recipient(address, ())
             return read if isinstance(read, Refused) else sender
-        resolved = snapshot.resolve(sender, Origin.MAIL)
+        services = snapshot.services_of_mail(sender.customer)
+        if not services:
+            return snapshot.refuse_service(sender.customer, Origin.MAIL)
+        resolved = snapshot.resolve(sender, services[0])
         judged = self._judge_address(snapshot, sender, address, resolved.settings, reverse_path)
-        if isinstance(judged, Refused):
+        if isinstance(judged, Refused) and len(services) > 1:
             # Only the content tells SAP's mail from people's, and SAP's may have prefixes and a country of its own.
             as_sap = snapshot.resolve(sender, Origin.SAP)
             if as_sap.settings != resolved.settings:
@@ -252,13 +255,16 @@ class MailIntake:
         if isinstance(sender, Refused):
             return _refuse(sender)
         sap = field_text(mail.fields, "x-mailer").upper().startswith("SAP")
+        service = Origin.SAP if sap else Origin.MAIL
+        if (barred := snapshot.refuse_service(sender.customer, service)) is not None:
+            return _refuse(barred)
         return self._judge_proven(
             _Case(
                 mail=mail,
                 raw=raw,
                 envelope=envelope,
                 sender=sender,
-                service=Origin.SAP if sap else Origin.MAIL,
+                service=service,
                 trial=trial,
                 reader=reader,
                 snapshot=snapshot,

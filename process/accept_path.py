@@ -38,7 +38,10 @@ class AcceptPath:
         self.outbound = Outbound(self.keys)
         self.routes = routes_of(config.carriers)
         self.book = DirectoryFollower(
-            database, config.settings, taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices)
+            database,
+            config.settings,
+            config.default_options,
+            taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices),
         )
         self.acceptance = Acceptance(database=database, outbound=self.outbound, accepted=accepted)
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)

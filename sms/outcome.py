@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     NUMBER_IMPOSSIBLE = "number-impossible"
     NUMBER_INVALID = "number-invalid"
     NUMBER_CANNOT_RECEIVE = "number-cannot-receive"
+    NOT_CONTRACTED = "not-contracted"
     COUNTRY_NOT_ALLOWED = "country-not-allowed"
     STOP_LIST = "stop-list"
     NO_ROUTE = "no-route"

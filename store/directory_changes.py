@@ -142,6 +142,11 @@ class DirectoryChanges:
         self._tx.update(_SET_CUSTOMER, [_SET_CUSTOMER.row(active=active, default_profile_key=default_profile, key=key)])
         self._touch("customer", key)
 
+    def set_options(self, key: int, options: Iterable[str]) -> None:
+        """Store what a customer has contracted."""
+        self._tx.execute("UPDATE customer SET options = ? WHERE key = ?", (",".join(sorted(options)), key))
+        self._touch("customer", key)
+
     def say_stop_listed(self, key: int) -> None:
         """Store that a customer has had an entry of a stop list."""
         self._tx.execute("UPDATE customer SET stop_listed = ? WHERE key = ?", (True, key))

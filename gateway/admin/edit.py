@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.admin.faults import AdminFault
+from addressbook.options import ALL_OPTIONS, Option
+from addressbook.people import Customer
+from gateway.admin.faults import AdminFault, FaultCode
 from sms.facts import Code, Fact
 from store.directory_changes import DirectoryChanges
 from store.engine.database import Database, Transaction
@@ -25,6 +27,7 @@ class Action(Code):
     REMOVE_DOMAIN = "customer.remove-domain", "customer", "domain"
     ADD_RANGE = "customer.add-range", "customer", "range"
     REMOVE_RANGE = "customer.remove-range", "customer", "range"
+    SET_OPTIONS = "customer.options", "customer", "options"
     ADD_PROFILE = "profile.add", "customer", "profile", "default"
     CHOOSE_DEFAULT_PROFILE = "profile.default", "customer", "profile"
     REMOVE_PROFILE = "profile.remove", "customer", "profile"
@@ -62,11 +65,21 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """What a use case works on, inside its transaction: the tables to read, the writer, and who asked."""
+    """What a use case works on, inside its transaction: the tables to read, the writer, and who asked, and when.
+
+    `default_options` are what customers have contracted of whom nothing else is stored.
+    """
 
     tx: Transaction
     stored: DirectoryChanges
     who: str
+    now: datetime
+    default_options: frozenset[Option] = ALL_OPTIONS
+
+    def check_option(self, customer: Customer, option: Option) -> None:
+        """Raise AdminFault for an option that a customer has not contracted."""
+        if not customer.has_option(option, self.default_options):
+            raise AdminFault(FaultCode.NOT_CONTRACTED, customer=customer.name, option=option.value)
 
     def done(self, action: Action, target: str, detail: str = "", **facts: Fact) -> Changed:
         """Audit an action and return it."""
@@ -86,7 +99,15 @@ Change = Callable[[Edit], Changed]
 class Administration:
     """Carries out changes in the name of `who`; one object per process and administrator."""
 
-    def __init__(self, database: Database, keys: Keys, who: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: Keys,
+        who: str,
+        now: Callable[[], datetime],
+        default_options: frozenset[Option] = ALL_OPTIONS,
+    ) -> None:
+        self._default_options = default_options
         self._database = database
         self._keys = keys
         self._now = now
@@ -106,8 +127,9 @@ class Administration:
     def _run_one(self, tx: Transaction, changes: Sequence[Change]) -> list[Changed] | AdminFault:
         # A fault is an ordinary result: it takes back its own call and leaves those of the same commit alone.
         tx.execute("SAVEPOINT one_change")
-        stored = DirectoryChanges(tx, self._keys, self.who, to_stored(self._now()))
-        edit = Edit(tx=tx, stored=stored, who=self.who)
+        now = self._now()
+        stored = DirectoryChanges(tx, self._keys, self.who, to_stored(now))
+        edit = Edit(tx=tx, stored=stored, who=self.who, now=now, default_options=self._default_options)
         answer: list[Changed] | AdminFault
         try:
             answer = [change(edit) for change in changes]

@@ -16,6 +16,8 @@ class FaultCode(Code):
     NO_LOGIN = "no-login", "login"
     NO_SERVICE = "no-service", "service"
     NO_SETTING = "no-setting", "name", "near"
+    NO_OPTION = "no-option", "name"
+    NOT_CONTRACTED = "not-contracted", "customer", "option"
 
     BAD_CUSTOMER_NAME = "bad-customer-name", "name"
     CUSTOMER_EXISTS = "customer-exists", "name"

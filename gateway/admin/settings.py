@@ -9,13 +9,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, layer_of, resolve
+from addressbook.options import Option
 from gateway.admin.edit import Action, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_list, get_profile, get_user
 from sms.facts import Fact
-from sms.message import Origin
+from sms.message import Origin, Priority
 from sms.number import SenderId
-from sms.settings import FIELDS, UNSET, SettingProblem, format_setting, parse_setting
+from sms.settings import FIELDS, NONE, UNSET, SettingProblem, format_setting, parse_setting
 from store.directory import find_customer_by_key, read_constraints
 from store.directory_changes import CellToStore
 from store.engine.database import Transaction
@@ -144,6 +145,7 @@ def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Ch
         barred = find_bar(name, value, found.key.kind, rules)
         if barred is not None:
             raise barred
+        check_contracted(edit, found, name, value)
         values[name] = value
     texts = {name: None if value is UNSET else format_setting(value) for name, value in values.items()}
     origin = f"manual:{edit.who}"
@@ -174,6 +176,15 @@ def constraints_of(tx: Transaction, customer_id: int) -> tuple[Constraints, ...]
         return (system,)
     customer = find_customer_by_key(tx, customer_id)
     return system, read_constraints(tx, customer_id, customer.name if customer is not None else "")
+
+
+def check_contracted(edit: Edit, found: FoundScope, name: str, value: object) -> None:
+    """Raise AdminFault for a value that needs an option which the customer has not contracted."""
+    pushed = name == "push_url" and value not in {UNSET, NONE, ""}
+    option = Option.EXPRESS if value is Priority.EXPRESS else Option.PUSH if pushed else None
+    customer = find_customer_by_key(edit.tx, found.customer_id) if option is not None else None
+    if option is not None and customer is not None:
+        edit.check_option(customer, option)
 
 
 def find_bar(name: str, value: object, kind: LayerKind, rules: Collection[Constraints]) -> AdminFault | None:

@@ -57,7 +57,10 @@ def list_customers(tx: Transaction) -> list[View]:
 
 
 def show_customer(tx: Transaction, name: str) -> View:
-    """Return a customer with all that is its own, except the users, who are counted."""
+    """Return a customer with all that is its own, except the users, who are counted.
+
+    Its `options` are None where they are those of the operator's file.
+    """
     customer = get_customer(tx, name)
     profiles = profiles_of(tx, customer.id)
     services = {
@@ -70,6 +73,7 @@ def show_customer(tx: Transaction, name: str) -> View:
         "name": customer.name,
         "active": customer.active,
         "domains": list(customer.domains),
+        "options": None if customer.options is None else sorted(customer.options),
         "address_ranges": ranges_of(tx, customer.id),
         "logins": [credential.login for credential in logins_of(tx, customer.id) if credential.user_id is None],
         "profiles": [profile.name for profile in profiles],

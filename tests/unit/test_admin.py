@@ -47,6 +47,7 @@ def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
         "name": "Example",
         "active": True,
         "domains": ["example.com"],
+        "options": None,
         "address_ranges": ["192.0.2.0/24"],
         "logins": ["desk"],
         "profiles": ["Alarm"],

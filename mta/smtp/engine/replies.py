@@ -106,6 +106,7 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
         Refusal.NUMBER_IMPOSSIBLE: Reply(code=550, enhanced="5.1.3", text="Impossible phone number"),
         Refusal.NUMBER_INVALID: Reply(code=550, enhanced="5.1.1", text="Phone number not in use"),
         Refusal.NUMBER_CANNOT_RECEIVE: Reply(code=550, enhanced="5.1.1", text="Phone number cannot receive SMS"),
+        Refusal.NOT_CONTRACTED: Reply(code=550, enhanced="5.7.1", text="Option not contracted"),
         Refusal.COUNTRY_NOT_ALLOWED: Reply(code=550, enhanced="5.7.1", text="Destination country not allowed"),
         Refusal.STOP_LIST: Reply(code=550, enhanced="5.7.1", text="Recipient opted out (stop list)"),
         Refusal.NO_ROUTE: Reply(code=550, enhanced="5.4.4", text="No route to this number"),

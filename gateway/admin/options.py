@@ -1,0 +1,27 @@
+"""Changes to what a customer has contracted. Not here: what each option lets it do (`Edit.check_option` asks)."""
+
+from collections.abc import Collection
+
+from addressbook.options import Option
+from gateway.admin.edit import Action, Changed, Edit, changed
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer
+
+
+def set_options(edit: Edit, name: str, add: Collection[str] = (), remove: Collection[str] = ()) -> Changed:
+    """Give options to a customer, and take others away; what needs one that is gone stays set up and does nothing."""
+    customer = get_customer(edit.tx, name)
+    before = edit.default_options if customer.options is None else customer.options
+    after = (before | set(map(_option_named, add))) - set(map(_option_named, remove))
+    options = tuple(sorted(after))
+    if not add and not remove:
+        return changed(Action.SET_OPTIONS, customer=customer.name, options=options)
+    edit.stored.set_options(customer.id, options)
+    return edit.done(Action.SET_OPTIONS, customer.name, ", ".join(options), customer=customer.name, options=options)
+
+
+def _option_named(text: str) -> Option:
+    try:
+        return Option(text.strip().lower())
+    except ValueError:
+        raise AdminFault(FaultCode.NO_OPTION, name=text) from None
