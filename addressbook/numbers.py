@@ -93,8 +93,10 @@ class OwnNumber:
         """Return whether it may be this customer's sender ID: a dedicated number is its owner's only."""
         return self.sharing is not Sharing.DEDICATED or self.customer_key == customer_key
 
-    def answers(self, customer_key: int) -> bool:
-        """Return whether what handsets write to it can come to this customer, in any way of sharing."""
+    def serves_customer(self, customer_key: int) -> bool:
+        """Return whether what handsets write to it may come to this customer, and be answered by it."""
+        if self.state is not NumberState.ACTIVE:
+            return False
         if self.sharing in {Sharing.DEDICATED, Sharing.DYNAMIC}:
             return self.may_send(customer_key)
         return any(share.customer_key == customer_key for share in self.shares)
@@ -151,6 +153,10 @@ class OwnNumbers:
             return Refused(refusal=Refusal.SENDER_ID_NOT_PERMITTED, detail=detail)
         return max(mine, key=lambda number: number.country == country_of(phone)).carriers
 
+    def answered_by(self, address: str, customer_key: int) -> OwnNumber | None:
+        """Return the number of ours that a customer answers by to who wrote to it; None where it serves it no more."""
+        return next((item for item in self.named(address) if item.serves_customer(customer_key)), None)
+
     def judge_answers(self, sender_id: SenderId | None, customer_key: int) -> Unanswerable | None:
         """Return why no answer to a sender ID reaches its customer, None where one does or the carrier chooses it."""
         if sender_id is None:
@@ -160,10 +166,10 @@ class OwnNumbers:
         found = self._by_digits.get(sender_id.value)
         if not found:
             return Unanswerable.NOT_OURS
-        active = [number for number in found if number.state is NumberState.ACTIVE]
-        if not active:
-            return Unanswerable.NOT_ACTIVE
-        return None if any(number.answers(customer_key) for number in active) else Unanswerable.NOT_SHARED
+        if any(number.serves_customer(customer_key) for number in found):
+            return None
+        is_active = any(number.state is NumberState.ACTIVE for number in found)
+        return Unanswerable.NOT_SHARED if is_active else Unanswerable.NOT_ACTIVE
 
     def everyone(self) -> Iterable[OwnNumber]:
         """Return all numbers."""

@@ -51,6 +51,7 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     click.get_current_context().call_on_close(database.close)
     core = AcceptPath(config, database)
     core.book.load_now()
+    core.conversations.load_now()
     envelope = ReceivedEnvelope(
         reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
         recipients=tuple(EnvelopeRecipient(address=address) for address in recipients),
@@ -72,7 +73,7 @@ def judge_as_served(
     judge: MailIntake, raw: bytes, envelope: ReceivedEnvelope, principal: Principal | None, trial: tuple[Layer, ...]
 ) -> Decision:
     """Judge a mail with the reader that the server would take: a hostile one breaks a process of its own only."""
-    if not is_suspect(raw) and not judge.is_large(envelope):
+    if not is_suspect(raw) and not judge.is_large(envelope, principal):
         return judge.judge(raw, envelope, principal, trial)
     reader = ConfinedReader()
     try:

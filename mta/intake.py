@@ -6,24 +6,27 @@ the trace that `DroppedMails.keep` does. Not here: the SMTP dialogue (mta.smtp),
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
+from addressbook.people import canonical_address
 from addressbook.senders import Principal, Sender, find_customer
 from addressbook.snapshot import Snapshot
+from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMail
 from gateway.plan import JobPlan, judge_number, plan
 from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
+from mta.answering import Answered, Answering, continues_thread
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText
 from mta.reading.dedup_keys import mail_digest
-from mta.reading.headers import field_text
+from mta.reading.headers import field_text, read_addresses
 from mta.reading.mime import MailLimits, ParsedMail
 from mta.reading.options import SubjectOptions, read_options
 from mta.reading.reader import DirectReader, MailReader
@@ -120,6 +123,7 @@ class MailIntake:
         self,
         *,
         book: DirectoryFollower,
+        conversations: Conversations,
         routes: CarrierRoutes,
         clock: Clock,
         domains: tuple[str, ...],
@@ -127,6 +131,7 @@ class MailIntake:
         limits: MailLimits,
     ) -> None:
         self._book = book
+        self._answering = Answering(book, conversations)
         self._routes = routes
         self._clock = clock
         self._reader = DirectReader()
@@ -189,7 +194,11 @@ class MailIntake:
             return found if isinstance(found, Refused) and found.refusal is Refusal.ADDRESS_UNKNOWN else None
         if read.kind is TargetKind.TABLE:
             return None
-        judged = judge_number(sender.customer, read.name, settings, snapshot, self._routes, None)
+        answered = self._answering.read(snapshot, sender.customer.id, read)
+        if isinstance(answered, Refused):
+            return answered
+        number, own = (read.name, None) if answered is None else (answered.phone, answered.own.sender_id)
+        judged = judge_number(sender.customer, number, settings, snapshot, self._routes, own)
         return judged if isinstance(judged, Refused) else judged[0]
 
     def _read_recipient(self, address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:
@@ -206,11 +215,16 @@ class MailIntake:
         refused = self.judge_reverse_path(principal, envelope.reverse_path)
         return None if refused is None else _refuse(refused)
 
-    def is_large(self, envelope: ReceivedEnvelope) -> bool:
-        """Return whether the addresses alone make much work: many of them, a list, or a table."""
+    def is_large(self, envelope: ReceivedEnvelope, principal: Principal | None) -> bool:
+        """Return whether the addresses alone make much work, or wait for the database.
+
+        So do many of them, a list, a table, and all of a customer that may have conversations.
+        """
         if len(envelope.recipients) > _FEW_RECIPIENTS:
             return True
-        return any(target.kind is not TargetKind.NUMBER for target in self._targets(envelope))
+        if principal is not None and self._book.current.numbers.may_answer(principal.customer_id):
+            return True
+        return any(target.kind in {TargetKind.LIST, TargetKind.TABLE} for target in self._targets(envelope))
 
     def brings_table(self, envelope: ReceivedEnvelope) -> bool:
         """Return whether an attached table is to be read, which may be much larger than its mail."""
@@ -244,7 +258,14 @@ class MailIntake:
         if principal is None:
             return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
         # Automatic mail is told apart before its sender is judged: a bounce has none, and is never answered.
-        found = classify(mail, envelope.reverse_path, own_message_id=self._own_message_id, own_domains=self._domains)
+        answers = any(target.kind is TargetKind.REPLY for target in self._targets(envelope))
+        found = classify(
+            mail,
+            envelope.reverse_path,
+            own_message_id=self._own_message_id,
+            own_domains=self._domains,
+            answers=answers or self._answering.names_sms(mail),
+        )
         if isinstance(found, Dropped):
             customer = snapshot.directory.customer(principal.customer_id)
             trace = _trace_of(found, mail, envelope, customer.name if customer is not None else "")
@@ -277,15 +298,25 @@ class MailIntake:
         if not resolved.settings.automatic_mail and (mark := find_automatic(mail, case.envelope.reverse_path)):
             detail = f"automatic_mail is off for this sender, and the mail has {mark}"
             return _refuse(Refused(refusal=Refusal.AUTOMATIC_MAIL, detail=detail), resolved=resolved)
+        addressed = ParsedRecipients(
+            pairs=tuple(self._address(case, item, resolved.settings) for item in case.envelope.recipients)
+        )
+        answers = self._answering.find(case.snapshot, case.sender, mail, addressed, resolved.settings)
+        if answers.sender is not case.sender:
+            case = replace(case, sender=answers.sender)
+            resolved = case.snapshot.resolve(case.sender, case.service, case.trial)
         options = SubjectOptions(subject=mail.subject)
-        if resolved.settings.subject_options:
+        if resolved.settings.subject_options and not (answers.by_mail or continues_thread(mail)):
             read = read_options(mail.subject, zone=_zone(resolved.settings.time_zone))
             if isinstance(read, Refused):
                 return _refuse(read, resolved=resolved)
             options = read
-        addressed = ParsedRecipients(
-            pairs=tuple(self._address(item, resolved.settings) for item in case.envelope.recipients)
-        )
+        if answers.by_mail or not (
+            case.service is Origin.SAP
+            or "sender_id" in options.patch
+            or find_automatic(mail, case.envelope.reverse_path)
+        ):
+            addressed = answers.recipients
         further = (*self._list_layer(case, addressed), *_asked_by(mail, options), *case.trial)
         if len(further) > len(case.trial):
             resolved = case.snapshot.resolve(case.sender, case.service, further)
@@ -295,7 +326,7 @@ class MailIntake:
         reached = self._reach(case, addressed)
         if isinstance(reached, Refused):
             return _refuse(reached, options=options.given, resolved=resolved)
-        extracted = case.reader.extract(mail, resolved.settings, options.subject)
+        extracted = case.reader.extract(mail, resolved.settings, options.subject, answers=answers.by_mail)
         text = "" if isinstance(extracted, Refused) else extracted.text
         submission = _submission(case, options, resolved, reached, text, dry_run=dry_run)
         planned = plan(submission, case.snapshot, self._routes, self._clock.now())
@@ -312,14 +343,18 @@ class MailIntake:
         )
 
     def _address(
-        self, recipient: EnvelopeRecipient, settings: Settings
+        self, case: _Case, recipient: EnvelopeRecipient, settings: Settings
     ) -> tuple[RecipientRequest, RecipientTarget | None]:
         read = self._read_recipient(recipient.address, settings.address_prefixes)
-        refused = read if isinstance(read, Refused) else None
+        customer_id = case.sender.customer.id
+        found = read if isinstance(read, Refused) else self._answering.read(case.snapshot, customer_id, read)
+        answered = found if isinstance(found, Answered) else None
+        number = "" if isinstance(read, Refused) or read.kind is not TargetKind.NUMBER else read.name
         wanted = RecipientRequest(
             given=recipient.address,
-            number="" if isinstance(read, Refused) or read.kind is not TargetKind.NUMBER else read.name,
-            refused=refused,
+            number=answered.phone if answered is not None else number,
+            refused=found if isinstance(found, Refused) else None,
+            sender_id=answered.own.sender_id if answered is not None else None,
             notify=recipient.notify,
             orcpt=recipient.orcpt,
         )
@@ -362,7 +397,7 @@ def _submission(  # noqa: PLR0913 - one step of the judgement, each argument fou
         wanted=reached.wanted,
         text=text,
         resolved=resolved,
-        mail=_mail_origin(case.mail, case.raw, case.envelope),
+        mail=_mail_origin(case),
         reference=options.reference,
         digest=mail_digest(case.mail, case.raw, case.envelope.client),
         identified=bool(case.mail.message_id),
@@ -402,10 +437,22 @@ def _trace_of(found: Dropped, mail: ParsedMail, envelope: ReceivedEnvelope, cust
     )
 
 
-def _mail_origin(mail: ParsedMail, raw: bytes, envelope: ReceivedEnvelope) -> MailOrigin:
+def _on_behalf(case: _Case) -> str:
+    """Return who of the customer wrote in the name of the mailbox in From (RFC 5322 §3.6.2), empty for its author."""
+    given = case.mail.fields.get("sender")
+    address = canonical_address(read_addresses(given[0])[-1].address) if given and read_addresses(given[0]) else None
+    if address is None or address == canonical_address(case.mail.author):
+        return ""
+    principal = Principal(customer_id=case.sender.customer.id)
+    return "" if isinstance(case.snapshot.choose_sender(principal, address), Refused) else address
+
+
+def _mail_origin(case: _Case) -> MailOrigin:
+    mail, raw, envelope = case.mail, case.raw, case.envelope
     return MailOrigin(
         reverse_path=envelope.reverse_path,
         header_from=mail.author,
+        header_sender=_on_behalf(case),
         message_id=mail.message_id,
         references=" ".join(mail.references[-10:]),
         subject=mail.subject[:255],

@@ -34,7 +34,7 @@ class IntakePool:
     async def judge(self, raw: bytes, envelope: ReceivedEnvelope, principal: Principal | None) -> Decision:
         """Judge one mail. Raises ReaderUnavailableError where it is large and no process can be had to read it."""
         suspect = is_suspect(raw)
-        if not suspect and not self._judge.is_large(envelope):
+        if not suspect and not self._judge.is_large(envelope, principal):
             return self._judge.judge(raw, envelope, principal)
         confined = suspect or self._judge.brings_table(envelope)
         work = self._judge_confined if confined else self._judge.judge  # many recipients alone need no other process

@@ -19,13 +19,17 @@ class TargetKind(StrEnum):
     """What an address stands for."""
 
     NUMBER = "number"
+    REPLY = "reply"
     LIST = "list"
     TABLE = "table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientTarget:
-    """One address understood: `name` is the number's text or the list's name, `dry_run` asks what would be sent."""
+    """One address understood: `name` is a number's text, a reply token or a list's name.
+
+    `dry_run` asks what would be sent.
+    """
 
     kind: TargetKind
     name: str = ""
@@ -48,6 +52,8 @@ def read_target(address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Re
     recipient = read_recipient(address, prefixes=prefixes)
     if isinstance(recipient, Refused):
         return recipient
+    if recipient.reply_token:
+        return RecipientTarget(kind=TargetKind.REPLY, name=recipient.reply_token)
     kind = TargetKind.LIST if recipient.list_name else TargetKind.NUMBER
     return RecipientTarget(
         kind=kind,

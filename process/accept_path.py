@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from config.model import Config
 from gateway.accept import Acceptance
+from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from mta.intake import MailIntake
@@ -22,8 +23,8 @@ def _nothing() -> None:
 
 
 def own_message_ids(domain: str) -> Callable[[str], bool]:
-    """Return what tells a Message-ID that we gave to a status mail or DSN."""
-    pattern = re.compile(rf"<(st|dsn)\.N[^@<>]*@{re.escape(domain)}>", re.IGNORECASE)
+    """Return what tells a Message-ID that we gave to a status mail, a DSN, or the mail of an inbound SMS."""
+    pattern = re.compile(rf"<((st|dsn)\.N|in\.|conv\.)[^@<>]*@{re.escape(domain)}>", re.IGNORECASE)
     return lambda text: pattern.fullmatch(text.strip()) is not None
 
 
@@ -45,11 +46,14 @@ class AcceptPath:
         )
         self.acceptance = Acceptance(database=database, outbound=self.outbound, accepted=accepted)
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
+        domain = config.mail_from.rpartition("@")[2]
+        self.conversations = Conversations(database, domain)
         self.judge = MailIntake(
             book=self.book,
+            conversations=self.conversations,
             routes=self.routes,
             clock=self.clock,
             domains=config.server.domains,
-            own_message_id=own_message_ids(config.mail_from.rpartition("@")[2]),
+            own_message_id=own_message_ids(domain),
             limits=MailLimits(),
         )

@@ -87,6 +87,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
 
     async def start_directory() -> None:
         await core.book.load()
+        await core.conversations.load()
         core.book.start()
 
     async def start_dispatch() -> None:

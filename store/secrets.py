@@ -13,4 +13,12 @@ def secret_named(tx: Transaction, name: str) -> bytes:
         "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
         (f"secret.{name}", os.urandom(_OCTETS).hex()),
     )
-    return bytes.fromhex(str(tx.value("SELECT value FROM meta WHERE name = ?", (f"secret.{name}",))))
+    found = find_secret(tx, name)
+    assert found is not None
+    return found
+
+
+def find_secret(tx: Transaction, name: str) -> bytes | None:
+    """Return the secret of this name if there is one."""
+    stored = tx.value("SELECT value FROM meta WHERE name = ?", (f"secret.{name}",))
+    return None if stored is None else bytes.fromhex(str(stored))

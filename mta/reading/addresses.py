@@ -1,4 +1,4 @@
-"""The forms of a recipient address with a number: `+49…@`, `SMS=+49…@`, IMCEASMS, `sms:`, lists and dry runs.
+"""The forms of a recipient address: `+49…@`, `SMS=+49…@`, IMCEASMS, `sms:`, lists, reply addresses and dry runs.
 
 Not here: whether the digits are a number (sms.number) and whether the domain is ours (the caller). RFC 5321 §4.1.2,
 RFC 3191 §2, MS-OXCMAIL 2.1.3.1.8 (IMCEA).
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from inbound.reply_token import is_reply_token
 from sms.outcome import Refusal, Refused
 
 
@@ -18,12 +19,13 @@ class RecipientKind(StrEnum):
 
     NUMBER = "number"
     LIST = "list"
+    REPLY = "reply"
     EXPLAIN = "explain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientAddress:
-    """One parsed address. `number` is text for `parse_number`, empty for a list; `domain` is lower-case ASCII.
+    """One parsed address. `number` is text for `parse_number`, empty for others; `domain` is lower-case ASCII.
 
     A dry run (`explain+…`) has its number or list.
     """
@@ -32,6 +34,7 @@ class RecipientAddress:
     domain: str
     number: str = ""
     list_name: str = ""
+    reply_token: str = ""
 
 
 _ADDRESS_LIMIT: Final = 320  # RFC 5321 §4.5.3.1: 64 + 1 + 255
@@ -56,6 +59,7 @@ _IMCEA_TYPE: Final = re.compile(r"([A-Za-z0-9]{1,8})[-:]", re.ASCII)
 _LIST: Final = re.compile(r"lista?\+(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _LIST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}", re.ASCII)
 _EXPLAIN: Final = re.compile(r"explain\+(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_ADDRESS_TYPE: Final = re.compile(r"(?:smtp|mailto):", re.ASCII | re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[+0-9()./ -]*[0-9][+0-9()./ -]*", re.ASCII)
 
 
@@ -126,14 +130,19 @@ def _read_local(local: str, domain: str, prefixes: tuple[str, ...]) -> Recipient
         return inner if isinstance(inner, Refused) else replace(inner, kind=RecipientKind.EXPLAIN)
     listed = _LIST.fullmatch(local)
     if listed is not None:
-        if not _LIST_NAME.fullmatch(listed[1]):
-            return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="there is no such list")
-        return RecipientAddress(kind=RecipientKind.LIST, domain=domain, list_name=listed[1].lower())
+        return _read_list(listed[1], domain)
+    token = _ADDRESS_TYPE.sub("", local, count=1)
+    if is_reply_token(token):
+        return RecipientAddress(kind=RecipientKind.REPLY, domain=domain, reply_token=token)
     imcea = _IMCEA.fullmatch(local)
     number = _unwrap_imcea(imcea[1]) if imcea is not None else local
-    if isinstance(number, Refused):
-        return number
-    return _read_number(number, domain, prefixes)
+    return number if isinstance(number, Refused) else _read_number(number, domain, prefixes)
+
+
+def _read_list(name: str, domain: str) -> RecipientAddress | Refused:
+    if not _LIST_NAME.fullmatch(name):
+        return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="there is no such list")
+    return RecipientAddress(kind=RecipientKind.LIST, domain=domain, list_name=name.lower())
 
 
 def _unwrap_imcea(text: str) -> str | Refused:

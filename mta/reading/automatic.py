@@ -103,17 +103,19 @@ def classify(
     *,
     own_message_id: Callable[[str], bool],
     own_domains: Collection[str] = (),
+    answers: bool = False,
 ) -> Dropped | Refused | None:
     """Return why a mail is dropped, or why it is refused as a loop; None if it may be sent.
 
     `own_message_id` returns whether a Message-ID (with its angle brackets) is one of ours. `own_domains` are the
-    lower-case domains of recipient numbers. An empty `reverse_path` is `<>`.
+    lower-case domains of recipient numbers. One that `answers` goes to a reply address, or names the mail of an
+    inbound SMS. An empty `reverse_path` is `<>`.
     """
     unanswerable = reverse_path in {"", "<>"}
     return (
         _report(mail, unanswerable=unanswerable)
         or _going_round(mail, own_message_id, own_domains)
-        or _answer(mail, own_message_id, unanswerable=unanswerable)
+        or _answer(mail, own_message_id, unanswerable=unanswerable, answers=answers)
     )
 
 
@@ -164,18 +166,20 @@ def _going_round(
     return Refused(refusal=Refusal.MAIL_LOOP, detail=detail)
 
 
-def _answer(mail: ParsedMail, own_message_id: Callable[[str], bool], *, unanswerable: bool) -> Dropped | None:
+def _answer(
+    mail: ParsedMail, own_message_id: Callable[[str], bool], *, unanswerable: bool, answers: bool
+) -> Dropped | None:
     """Judge answers of machines. An answer to our own mail needs a second mark, a marked answer does not."""
     mark = _replied(mail) if _is_marked(mail) else ""
     if mark:
         return Dropped(reason=DropReason.AUTO_REPLY, mark=mark)
-    if not mail.in_reply_to:
+    if not (answers or mail.in_reply_to):
         return None
-    if own_message_id(mail.in_reply_to[0]):
+    if answers or own_message_id(mail.in_reply_to[0]):
         mark = _generated(mail) or ("a null sender" if unanswerable else "")
         if not mark and _REPLY_SUBJECT.match(mail.subject):
             mark = "the subject of such"  # some of Exchange's answers have no other mark
-        mark = mark and f"In-Reply-To: a mail of this gateway, with {mark}"
+        mark = mark and f"{'an answer to an SMS' if answers else 'In-Reply-To: a mail of this gateway'}, with {mark}"
     elif unanswerable and mail.has(_EXCHANGE_SOURCE):
         mark = f"In-Reply-To, with a null sender and {_mark(mail, _EXCHANGE_SOURCE)}"
     return Dropped(reason=DropReason.AUTO_REPLY, mark=mark) if mark else None

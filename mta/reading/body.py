@@ -54,13 +54,18 @@ _FIRST_THREAD_INDEX: Final = 32
 """The base64 length of an index of 22 octets; each answer and forward adds five."""
 
 
-def extract_text(mail: ParsedMail, settings: Settings, *, subject: str) -> ExtractedText | Refused:
+def extract_text(
+    mail: ParsedMail, settings: Settings, *, subject: str, answers: bool = False
+) -> ExtractedText | Refused:
     """Return the text to send. `subject` is the mail's subject without options; settings are those in force.
 
-    NO_TEXT if neither body nor subject has any, with how to mend it.
+    One that `answers` an SMS is the body's own words and nothing else. NO_TEXT if there is none, with how to mend it.
     """
     title, subject_kind = strip_subject(subject)
-    if settings.text_source is TextSource.SUBJECT:
+    if answers:
+        settings = replace(settings, text_source=TextSource.BODY)
+        found = _from_body(mail, settings, "reply", answers=True)
+    elif settings.text_source is TextSource.SUBJECT:
         title = subject if not _is_reply(mail, "") else title
         found = ExtractedText(text=tidy(title), source="subject") if title.strip() else None
     else:
@@ -116,7 +121,9 @@ def _continues_thread(mail: ParsedMail) -> bool:
     return len(mail.text("thread-index")) > _FIRST_THREAD_INDEX
 
 
-def _from_body(mail: ParsedMail, settings: Settings, subject_kind: str) -> ExtractedText | None:
+def _from_body(
+    mail: ParsedMail, settings: Settings, subject_kind: str, *, answers: bool = False
+) -> ExtractedText | None:
     sections = _judged(mail.sections)
     is_reply = _is_reply(mail, subject_kind) or subject_kind == "forward" or _continues_thread(mail)
     own: list[_Words] = []
@@ -133,7 +140,7 @@ def _from_body(mail: ParsedMail, settings: Settings, subject_kind: str) -> Extra
             if found is not None:
                 return found
             sections = (*sections, unpacked)
-    return _forwarded(mail, sections, settings, subject_kind)
+    return None if answers else _forwarded(mail, sections, settings, subject_kind)
 
 
 def _judged(sections: tuple[TextSection, ...]) -> tuple[TextSection, ...]:

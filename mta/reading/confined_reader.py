@@ -45,9 +45,11 @@ class ConfinedReader:
         """Return the mail's facts and parts. Raises ReaderUnavailableError, as all steps do."""
         return self._ask("read", ParsedMail, _encode(limits), raw)
 
-    def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
+    def extract(
+        self, mail: ParsedMail, settings: Settings, subject: str, *, answers: bool = False
+    ) -> ExtractedText | Refused:
         """Return the text of its sender."""
-        return self._ask("extract", ExtractedText, _encode((mail, settings, subject)))
+        return self._ask("extract", ExtractedText, _encode((mail, settings, subject, answers)))
 
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
         """Return the rows of an attached table."""
@@ -90,8 +92,8 @@ def _answer(step: bytes, content: bytes, raw: bytes = b"") -> Any:
     if step == b"read":
         return read_mail(raw, _decode(content, type=MailLimits))
     if step == b"extract":
-        mail, settings, subject = _decode(content, type=tuple[ParsedMail, Settings, str])
-        return extract_text(mail, settings, subject=subject)
+        mail, settings, subject, answers = _decode(content, type=tuple[ParsedMail, Settings, str, bool])
+        return extract_text(mail, settings, subject=subject, answers=answers)
     return read_table(content, rows_limit=MAIL_ROWS_LIMIT)
 
 

@@ -19,8 +19,10 @@ class MailReader(Protocol):
     def read(self, raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
         """Return the mail's facts and parts."""
 
-    def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
-        """Return the text of its sender; `subject` is without options."""
+    def extract(
+        self, mail: ParsedMail, settings: Settings, subject: str, *, answers: bool = False
+    ) -> ExtractedText | Refused:
+        """Return the text of its sender; `subject` is without options, `answers` says that it goes to who wrote."""
 
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
         """Return the rows of an attached table."""
@@ -33,9 +35,11 @@ class DirectReader:
         """Return the mail's facts and parts."""
         return read_mail(raw, limits)
 
-    def extract(self, mail: ParsedMail, settings: Settings, subject: str) -> ExtractedText | Refused:
+    def extract(
+        self, mail: ParsedMail, settings: Settings, subject: str, *, answers: bool = False
+    ) -> ExtractedText | Refused:
         """Return the text of its sender."""
-        return extract_text(mail, settings, subject=subject)
+        return extract_text(mail, settings, subject=subject, answers=answers)
 
     def table(self, raw: bytes, attachment: Attachment) -> Table | Refused:
         """Return the rows of an attached table."""
