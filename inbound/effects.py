@@ -6,7 +6,7 @@ Not here: choosing them (planning), storing them (store.inbound) and carrying th
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inbound.actions import Action, ActionKind
+from inbound.actions import Action, ActionKind, PushAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +98,51 @@ class LeftOut:
 
 
 Effect = MailEffect | AnswerEffect | StopEffect | StartEffect | PushEffect | ListEffect | TellOperator | LeftOut
+
+
+class EffectKind(StrEnum):
+    """What an effect is called where it is stored and shown; an answer is called as its action."""
+
+    MAIL = "mail"
+    REPLY = "reply"
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+    LIST = "list"
+    PUSH = "push"
+    STOP_ENTRY = "stop-entry"
+    STOP_ENDED = "stop-ended"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectFacts:
+    """An effect as it is shown: to what it goes, and what was decided."""
+
+    kind: EffectKind
+    target: str = ""
+    note: str = ""
+    action: Action | None = None
+
+
+def describe(effect: Effect) -> EffectFacts:  # noqa: PLR0911 - a line for each
+    """Return an effect as it is stored and shown."""
+    match effect:
+        case MailEffect(action=action, address=address, is_fallback=is_fallback):
+            note = "fallback" if is_fallback else ""
+            return EffectFacts(kind=EffectKind.MAIL, target=address, note=note, action=action)
+        case AnswerEffect(action=action, kind=kind, language=language):
+            return EffectFacts(kind=EffectKind(kind.value), note=language, action=action)
+        case StopEffect(service=service, word=word):
+            return EffectFacts(kind=EffectKind.STOP_ENTRY, target=service, note=word)
+        case StartEffect(service=service, word=word):
+            return EffectFacts(kind=EffectKind.STOP_ENDED, target=service, note=word)
+        case PushEffect(action=action):
+            assert isinstance(action.settings, PushAction)
+            return EffectFacts(kind=EffectKind.PUSH, target=action.settings.url, action=action)
+        case ListEffect(action=action):
+            return EffectFacts(kind=EffectKind.LIST, target=action.name, action=action)
+        case TellOperator(reason=reason):
+            return EffectFacts(kind=EffectKind.OPERATOR, note=reason.value)
+        case LeftOut(kind=kind, reason=left, action=action):
+            return EffectFacts(kind=EffectKind(kind.value), note=left.value, action=action)

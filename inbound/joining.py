@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from inbound.sms import LatePart
 from sms.message import InboundFragment
 
 GAP: Final = "[…]"
@@ -17,7 +18,7 @@ GAP: Final = "[…]"
 LATE_WITHIN: Final = timedelta(hours=24)
 """So long a fragment belongs to a text that went out without it."""
 
-_TextName = tuple[str, str, int | None, int]
+TextName = tuple[str, str, int | None, int]
 """The digits of the handset and of our number, the reference, and how many fragments there are."""
 
 
@@ -30,18 +31,18 @@ class KeptFragment:
     received_at: datetime
 
     @property
-    def text_name(self) -> _TextName:
+    def text_name(self) -> TextName:
         """What all fragments of a text have in common; so may those of another text, since references come again."""
         one = self.fragment
-        return one.source.removeprefix("+"), one.destination.removeprefix("+"), one.reference, one.total
+        return text_name(one.source, one.destination, one.reference, one.total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextWithGap:
-    """An SMS that went out, under `sms_key`, without the fragments of the places `awaited`."""
+    """An SMS that went out without the fragments of the places `awaited`."""
 
-    sms_key: int
-    text_name: _TextName
+    sms: LatePart
+    text_name: TextName
     awaited: frozenset[int]
 
 
@@ -122,7 +123,7 @@ def join(  # noqa: PLR0913 - facts and rules
     *,
     now: datetime,
     wait_for: Callable[[InboundFragment], timedelta],
-    gaps: Mapping[_TextName, TextWithGap],
+    gaps: Mapping[TextName, TextWithGap],
     is_all: bool = True,
     bounds: Bounds = Bounds(),
 ) -> list[JoinedText]:
@@ -131,7 +132,7 @@ def join(  # noqa: PLR0913 - facts and rules
     A text is waited for as long as `wait_for` says of its fragments, from its first one. `gaps` are texts that went out
     before. Where not all stored fragments were given (`is_all`), none goes out with a gap as long as another is whole.
     """
-    opened: dict[_TextName, list[_Opened]] = {}
+    opened: dict[TextName, list[_Opened]] = {}
     for one in sorted(kept, key=_arrival):
         _take(opened.setdefault(one.text_name, []), one)
     going: list[JoinedText] = []
@@ -150,6 +151,11 @@ def join(  # noqa: PLR0913 - facts and rules
         going += (text.joined() for text in _over(waiting, now, wait_for, bounds))
     going.sort(key=lambda text: max(map(_arrival, text.fragments)))
     return going
+
+
+def text_name(source: str, destination: str, reference: int | None, total: int) -> TextName:
+    """Return what the fragments of a text have in common; a number with and without plus is the same."""
+    return source.removeprefix("+"), destination.removeprefix("+"), reference, total
 
 
 def _arrival(kept: KeptFragment) -> tuple[datetime, int]:

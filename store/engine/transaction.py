@@ -142,6 +142,12 @@ class Transaction:
         """Run one query, or a statement with RETURNING, and return all its rows."""
         return cast("list[Row]", self._run(sql, values).fetchall())
 
+    def rows_each(self, sql: str, values: Iterable[Sequence[Any]]) -> list[list[Row]]:
+        """Run one query for each row of values and return the rows of each; PostgreSQL is asked all at once."""
+        with self.sent_together():
+            cursors = [self._run(sql, each) for each in values]
+            return [cast("list[Row]", cursor.fetchall()) for cursor in cursors]
+
     def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """Run a query of one column and return its first value, None where it has no row."""
         return next((value for (value,) in self.rows(sql, values)), None)

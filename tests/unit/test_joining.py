@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inbound.joining import GAP, Bounds, JoinedText, KeptFragment, TextWithGap, join
+from inbound.sms import LatePart
 from sms.message import InboundFragment
 from tests.kit.clock import START
 
 PHONE, OWN = "+447700900123", "+447700900999"
+EARLIER = LatePart(sms_key=5, customer_key=1)
 TEN_MINUTES = timedelta(minutes=10)
 WORDS = st.lists(st.text("abc ", min_size=1, max_size=4), min_size=1, max_size=6)
 
@@ -127,21 +129,21 @@ def test_a_number_has_a_window_of_its_own():
 
 def test_a_late_fragment_goes_out_at_once_by_itself():
     (late,) = kept([piece("two", 2, 3)])
-    gap = TextWithGap(sms_key=5, text_name=late.text_name, awaited=frozenset({2}))
+    gap = TextWithGap(sms=EARLIER, text_name=late.text_name, awaited=frozenset({2}))
     (found,) = joined([late], gaps=[gap])
     assert (found.text, found.missing, found.late) == ("two", (), gap)
 
 
 def test_a_whole_text_with_the_reference_of_one_that_has_a_gap_is_another_sms():
     stored = kept(pieces("x", "y", "z"))
-    gap = TextWithGap(sms_key=5, text_name=stored[0].text_name, awaited=frozenset({2}))
+    gap = TextWithGap(sms=EARLIER, text_name=stored[0].text_name, awaited=frozenset({2}))
     (found,) = joined(stored, gaps=[gap])
     assert (found.text, found.late) == ("xyz", None)
 
 
 def test_a_fragment_that_went_out_already_is_no_late_one():
     (again,) = kept([piece("one", 1, 3)])
-    gap = TextWithGap(sms_key=5, text_name=again.text_name, awaited=frozenset({2}))
+    gap = TextWithGap(sms=EARLIER, text_name=again.text_name, awaited=frozenset({2}))
     assert joined([again], gaps=[gap]) == []
     (found,) = joined([again], TEN_MINUTES, gaps=[gap])
     assert found.repeats("one […] three")
