@@ -27,7 +27,7 @@ from sms.report import ReportedMessage
 from store.dropped import TracedDrop, find_dropped
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys, to_stored
-from store.inbox import count_fragments
+from store.inbound import count_fragments
 from store.outbox_views import (
     ListedForward,
     TracedNotice,
@@ -86,7 +86,7 @@ def list_queue(file: str, limit: int, *, as_json: bool) -> None:
         click.echo(_notice_line(notice))
     click.echo(f"{count(len(messages), 'message')}, {count(len(notices), 'notice')} wait; times are UTC.")
     if fragments:
-        click.echo(f"{count(fragments, 'part')} of inbound SMS kept; nothing reads them yet.")
+        click.echo(f"{count(fragments, 'part')} of inbound SMS kept, to be joined with what comes.")
 
 
 def _tries(attempts: int, reason: str, problem: str) -> str:

@@ -24,7 +24,6 @@ from process.contexts import server_contexts
 from process.routes import contradictions_of
 from process.signers import UnusableKeyError, load_signers
 from sms.settings import is_loopback
-from store.inbox import count_fragments
 from tls.contexts import ContextError
 
 CONFIG_NAME = "mail2sms.toml"
@@ -81,13 +80,11 @@ def _contradictions(config: Config) -> list[str]:
     book = DirectoryFollower(database, config.settings, config.default_options)
     try:
         book.load_now()
-        fragments = database.read_now(count_fragments)
     except Exception as error:  # noqa: BLE001 - whatever keeps it from being read is what to tell
         return [f"the database cannot be read, so nothing is said of customers: {' '.join(str(error).split())}"]
     finally:
         database.close()
-    kept = [f"inbound SMS are kept and nothing reads them yet: {fragments} so far"] if fragments else []
-    return [*contradiction_sentences(contradictions_of(config.carriers, book.current)), *kept]
+    return list(contradiction_sentences(contradictions_of(config.carriers, book.current)))
 
 
 @click.command()

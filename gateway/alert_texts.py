@@ -8,6 +8,10 @@ from datetime import timedelta
 from gateway.alerts import Alert
 from gateway.ports import TlsFailure
 from gateway.worker import Trouble
+from inbound.effects import Untold
+from inbound.sms import InboundSms
+from sms.message import InboundFragment
+from sms.number import mask_number
 from sms.outcome import ProblemCode
 from sms.report import Notice
 from store.outbox import OutboxEnd, TakenRow
@@ -89,5 +93,38 @@ def template_failing(notice: Notice, form: str, fault: str) -> Alert:
         text=f"The own template of {whose} for the form «{form}» failed: {fault}.\n\n"
         f"Status mails go out in the standard form. The notice was {notice.public_id}.\n"
         "«mail2sms template check» tries a template, «mail2sms template reset» takes it away.\n",
+        quiet=_REPEATED_QUIET,
+    )
+
+
+_NOBODY = {
+    Untold.NO_NUMBER: "it came to a number that is none of ours",
+    Untold.NUMBER_BLOCKED: "its number is not active",
+    Untold.NO_SHARE: "no customer's word opens it",
+    Untold.NO_CONTACT: "nobody has written to its phone",
+    Untold.NO_ACTION: "its customer has no action for it",
+    Untold.CUSTOMER_INACTIVE: "its customer is not active",
+}
+
+
+def inbound_reaches_nobody(sms: InboundSms, reason: Untold) -> Alert:
+    """Return the alert of an inbound SMS that nobody gets; one for all of a number within its time."""
+    return Alert(
+        topic=f"inbound-{reason.value}:{sms.destination}",
+        subject=f"An SMS to {sms.destination} reaches nobody",
+        text=f"The SMS {sms.public_id} from {mask_number(sms.source)} by {sms.carrier} reaches nobody: "
+        f"{_NOBODY[reason]}.\n\nIt is kept. «mail2sms inbound show {sms.public_id}» shows it, "
+        "«mail2sms inbound list» all others.\n",
+    )
+
+
+def inbound_fails(fragment: InboundFragment, key: int, cause: str) -> Alert:
+    """Return the alert of an inbound SMS that can't be handled."""
+    return Alert(
+        topic=f"inbound-fails:{key}",
+        subject=f"An SMS to {fragment.destination} can't be handled",
+        text=f"The SMS from {mask_number(fragment.source)} by {fragment.carrier} can't be handled. It is kept and "
+        f"tried again; others are not held up.\n\nCause: {cause}\n\n"
+        f"The log has each failure as event=inbound_failed fragment={key}.\n",
         quiet=_REPEATED_QUIET,
     )

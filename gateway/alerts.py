@@ -57,14 +57,18 @@ class Alerts:
     def raise_alert(self, alert: Alert) -> None:
         """Log an alert and queue its mail, unless its topic is quiet."""
         log.error("alarm", topic=alert.topic, subject=alert.subject)
-        if not self._address:
+        row = self.row_of(alert)
+        if row is None:
             return
-        task = asyncio.get_running_loop().create_task(self._write(alert))
+        task = asyncio.get_running_loop().create_task(self._write(alert, row))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
-    async def _write(self, alert: Alert) -> None:
-        row = NewRow(
+    def row_of(self, alert: Alert) -> NewRow | None:
+        """Return an alert as a row for the transaction in which it arises, None where nobody is told."""
+        if not self._address:
+            return None
+        return NewRow(
             kind=ALERT,
             prefix="A",
             recipient=self._address,
@@ -73,6 +77,8 @@ class Alerts:
             topic=alert.topic,
             quiet=int(alert.quiet.total_seconds()) * 1_000_000,
         )
+
+    async def _write(self, alert: Alert, row: NewRow) -> None:
         try:
             identity = await self._database.write(self._outbox.add, row)
         except Exception as error:  # noqa: BLE001 - an alert that can't be kept was logged, and must break nothing

@@ -102,6 +102,9 @@ class Bounds:
     in_all: int = 10_000
 
 
+BOUNDS: Final = Bounds()
+
+
 @dataclass(slots=True)
 class _Opened:
     """A text some fragments of which are there."""
@@ -125,7 +128,7 @@ def join(  # noqa: PLR0913 - facts and rules
     wait_for: Callable[[InboundFragment], timedelta],
     gaps: Mapping[TextName, TextWithGap],
     is_all: bool = True,
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = BOUNDS,
 ) -> list[JoinedText]:
     """Return the texts that go out now, in the order in which they became whole; other fragments wait.
 

@@ -25,7 +25,6 @@ class InboundSms:
     its SMS went out is an SMS of its own, `late`, whose text is the fragment's.
     """
 
-    key: int
     public_id: str
     carrier: str
     source: str

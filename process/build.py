@@ -19,6 +19,7 @@ from gateway.clock_watch import ClockWatch
 from gateway.delays import Delays
 from gateway.dispatch import Dispatch
 from gateway.handed import HandedMessages
+from gateway.inbound import Inbound
 from gateway.lease import NodeLeaseKeeper
 from gateway.outbox import ChannelRules, OutboxLoop
 from gateway.ports import CarrierEvents
@@ -40,9 +41,11 @@ from sms.message import InboundFragment, Receipt
 from sms.outcome import Outcome
 from sms.report import Channel
 from store.engine.database import Database
-from store.inbox import Inbox
+from store.inbound import InboundStore
 from store.outbox import Outbox
 from store.results import ResultStore
+
+_Arrived = Callable[[Sequence[InboundFragment]], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,8 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
     handed = HandedMessages(config.server.data_dir / f"handed-{config.server.node}", owner)
     telling = _build_telling(config, core, owner)
-    carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick)
+    inbound = _build_inbound(config, core, telling, accepted)
+    carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick, inbound.arrived)
     mail_out, lost = telling.mail_out, asyncio.Event()
     listeners = build_listeners(
         config,
@@ -121,6 +125,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("track", carrying.track),
             service_of("cancelling", carrying.cancelling),
             service_of("delays", telling.delays),
+            service_of("inbound", inbound.worker),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
         ),
         (
@@ -188,6 +193,33 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Inbound:
+    """What takes inbound SMS and does what follows from them."""
+
+    arrived: _Arrived
+    worker: Inbound
+
+
+def _build_inbound(config: Config, core: AcceptPath, telling: _Telling, accepted: Callable[[], None]) -> _Inbound:
+    alerts = telling.mail_out.alerts
+    store = InboundStore(core.keys, core.outbound)
+    worker = Inbound(
+        database=core.database,
+        store=store,
+        book=core.book,
+        routes=core.routes,
+        clock=core.clock,
+        row_of=alerts.row_of,
+        alert=alerts.raise_alert,
+        written=telling.outbox.kick,
+        accepted=accepted,
+        node=config.server.node if core.database.postgresql else None,
+    )
+    receive = Receive(database=core.database, store=store, clock=core.clock, kept=worker.kick)
+    return _Inbound(arrived=receive.arrived, worker=worker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Carrying:
     """What gives SMS to the carriers and takes what comes back."""
 
@@ -221,15 +253,16 @@ class _Events:
     answered_late: Callable[[str, int, Outcome], None]
     window_changed: Callable[[str], None]
     reported: Callable[[Sequence[Receipt]], Coroutine[Any, Any, None]]
-    arrived: Callable[[Sequence[InboundFragment]], Coroutine[Any, Any, None]]
+    arrived: _Arrived
 
 
-def _build_carrying(
+def _build_carrying(  # noqa: PLR0913, PLR0917 - everything it needs, once
     config: Config,
     core: AcceptPath,
     handed: HandedMessages,
     sandboxes: Mapping[str, PlayedCentre],
     notices_written: Callable[[], None],
+    arrived: _Arrived,
 ) -> _Carrying:
     database, clock = core.database, core.clock
     clients = build_clients(config.carriers, sandboxes, clock)
@@ -278,7 +311,7 @@ def _build_carrying(
         answered_late=dispatch.answered_late,
         window_changed=dispatch.window_changed,
         reported=track.reported,
-        arrived=Receive(database=database, inbox=Inbox(core.keys), clock=clock).arrived,
+        arrived=arrived,
     )
     return _Carrying(
         clients=clients, events=events, dispatch=dispatch, track=track, cancelling=cancelling, asking=asking

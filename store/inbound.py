@@ -162,14 +162,12 @@ class InboundStore:
         # A row that another node holds is left out, not waited for: it is being handled there.
         there = {key for (key,) in tx.rows_in(_LOCKED, {key for item in items for key in item.text.keys})}
         version = read_version(tx)
-        kept = [
-            Kept.TAKEN
-            if not there.issuperset(item.text.keys)
-            else Kept.STALE
-            if item.version != version
-            else Kept.STORED
-            for item in items
-        ]
+        kept = []
+        for item in items:
+            keys = set(item.text.keys)
+            outcome = Kept.TAKEN if not keys <= there else Kept.STALE if item.version != version else Kept.STORED
+            there -= keys
+            kept.append(outcome)
         new = [item for item, outcome in zip(items, kept, strict=True) if outcome is Kept.STORED]
         if new:
             self._store(tx, new)

@@ -55,6 +55,11 @@ class Keys:
         return (self._last >> 13 << 21) | (self._node << 13) | (self._last & 0x1FFF)
 
 
+def node_of(key: int) -> int:
+    """Return the node that gave out a key."""
+    return key >> 13 & 0xFF
+
+
 class PublicIds:
     """Gives out public ids, in any thread; chance is drawn for many at a time.
 

@@ -138,7 +138,7 @@ async def test_a_long_text_in_ucs2_ends_delivered_in_each_dialect(name, world):
     assert {part.number.lstrip("+") for part in parts} == {number}
     assert {part.body.data_coding for part in parts} == {8}
     assert set(part_states(site, number)) == {"delivered"}
-    assert site.inbound_fragments(carrier=name) == []
+    assert site.inbound_texts(name) == []
 
 
 @pytest.mark.parametrize("name", list(TABLE))

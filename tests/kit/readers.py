@@ -8,6 +8,7 @@ from store.cancels import CancelRequestRow
 from store.directory_tables import AuditRow, CustomerRow
 from store.engine.database import Database
 from store.engine.statements import columns_of, table_of
+from store.inbound_tables import InboundEffectRow, InboundSmsRow
 from store.push_keys import PushKeyRow
 from store.tables import (
     InboundFragmentRow,
@@ -80,8 +81,22 @@ class StoreReaders:
         return self.stored(OutboxAttemptRow, **equal)
 
     def inbound_fragments(self, **equal: Any) -> list[Any]:
-        """Return what phones sent."""
+        """Return fragments of what phones sent that wait for others."""
         return self.stored(InboundFragmentRow, **equal)
+
+    def inbound_texts(self, carrier: str = "") -> list[tuple[str, str, str, str]]:
+        """Return carrier, source, destination and text of what phones sent, joined or not yet, sorted."""
+        columns = "SELECT carrier, source, destination, body FROM"
+        found = self.rows(f"{columns} inbound_fragment UNION ALL {columns} inbound_sms")
+        return sorted((str(a), str(b), str(c), str(d)) for a, b, c, d in found if carrier in {"", a})
+
+    def inbound_sms(self, **equal: Any) -> list[Any]:
+        """Return what phones sent, joined, oldest first."""
+        return self.stored(InboundSmsRow, **equal)
+
+    def inbound_effects(self, **equal: Any) -> list[Any]:
+        """Return what followed from what phones sent."""
+        return self.stored(InboundEffectRow, **equal)
 
     def cancel_requests(self, **equal: Any) -> list[Any]:
         """Return requests to cancel that are not carried out."""

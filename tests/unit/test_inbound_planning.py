@@ -117,7 +117,7 @@ def decide(
     **past: Any,
 ) -> InboundPlan:
     sms = InboundSms(
-        key=1, public_id="I.1", carrier="alpha", source=PHONE, destination=to, text=text, received_at=at, late=late
+        public_id="I.1", carrier="alpha", source=PHONE, destination=to, text=text, received_at=at, late=late
     )
     rules = InboundRules(3, actions, keywords)
     return plan_inbound(sms, book or snapshot(), rules, Past(**past))
