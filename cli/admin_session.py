@@ -55,7 +55,7 @@ class AdminSession:
 
     def in_force(self) -> tuple[Directory, Layers]:
         """Return everybody and all layers, those of the operator's file among them."""
-        book = DirectoryFollower(self.database, self.config.settings, self.config.default_options)
+        book = DirectoryFollower(self.database, self.config.settings, frozenset(self.config.contracts.default_options))
         book.load_now()
         return book.current.directory, book.current.layers
 
@@ -67,7 +67,7 @@ def admin_session(file: Path | str) -> Iterator[AdminSession]:
     A fault of administration ends the command with its sentence and exit code 1.
     """
     with opened(file) as (config, database, keys):
-        who, options = _own_name(), config.default_options
+        who, options = _own_name(), frozenset(config.contracts.default_options)
         administration = Administration(database, keys, who, lambda: datetime.now(UTC), options)
         try:
             yield AdminSession(database, administration, config)

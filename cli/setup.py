@@ -77,7 +77,7 @@ def _contradictions(config: Config) -> list[str]:
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         return []
     database = database_of(config)
-    book = DirectoryFollower(database, config.settings, config.default_options)
+    book = DirectoryFollower(database, config.settings, frozenset(config.contracts.default_options))
     try:
         book.load_now()
     except Exception as error:  # noqa: BLE001 - whatever keeps it from being read is what to tell

@@ -307,11 +307,6 @@ class Config:
             yield ConfigIssue(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
 
     @property
-    def default_options(self) -> frozenset[Option]:
-        """What a customer has contracted for whom nothing else is set."""
-        return frozenset(self.contracts.default_options)
-
-    @property
     def mail_from(self) -> str:
         """The address that status mails come from."""
         return self.mail.from_address or f"sms@{self.server.domains[0]}"

@@ -41,7 +41,7 @@ class AcceptPath:
         self.book = DirectoryFollower(
             database,
             config.settings,
-            config.default_options,
+            frozenset(config.contracts.default_options),
             taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices),
         )
         self.acceptance = Acceptance(database=database, outbound=self.outbound, accepted=accepted)

@@ -116,7 +116,7 @@ def test_the_operators_file_says_what_customers_have_by_default(house):
     file.write_text(file.read_text("utf-8").replace("#default_options = [", 'default_options = ["sap"] #', 1), "utf-8")
     config = load_config(file)
     assert isinstance(config, Config)
-    assert config.default_options == {Option.SAP}
+    assert frozenset(config.contracts.default_options) == {Option.SAP}
     core = open_core(config)
     try:
         assert judge(core, "acme").refused.refusal is Refusal.NOT_CONTRACTED
