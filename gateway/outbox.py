@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -171,6 +171,7 @@ class OutboxLoop:
             return (await self._database.read(partial(_load, taken=[taken])))[taken.key]
 
     async def _attempt(self, taken: TakenRow, report: Report | None) -> OutboxEnd:
+        began_at = self._clock.now()
         try:
             kind = KINDS[taken.kind]
             is_overtaken = kind.is_overtaken(report)
@@ -179,12 +180,12 @@ class OutboxLoop:
         except Exception as error:
             log.exception("notice_broke", notice=taken.public_id, cause=f"{type(error).__name__}: {error}"[:300])
             text = "The gateway could not make or send this notice."
-            return self._again(taken, ProblemCode.INTERNAL.value, text, MailAttempt(outcome=Done()))
+            return self._again(taken, ProblemCode.INTERNAL.value, text, MailAttempt(outcome=Done()), began_at=began_at)
         if attempt is None:
             return self._end(taken, OutboxEvent.SKIP)
-        return self._judge(taken, attempt)
+        return self._judge(taken, attempt, began_at)
 
-    def _judge(self, taken: TakenRow, attempt: MailAttempt) -> OutboxEnd:
+    def _judge(self, taken: TakenRow, attempt: MailAttempt, began_at: datetime) -> OutboxEnd:
         match attempt.outcome:
             case Done():
                 return self._end(taken, OutboxEvent.SEND, attempt)
@@ -196,7 +197,15 @@ class OutboxLoop:
                 if _is_given_up(outcome, taken.unanswered):
                     reason, text = problem.code.value, problem.text
                     return self._end(taken, OutboxEvent.FAIL, attempt, reason, text, unanswered=unanswered)
-                return self._again(taken, problem.code.value, problem.text, attempt, unanswered=unanswered)
+                return self._again(
+                    taken,
+                    problem.code.value,
+                    problem.text,
+                    attempt,
+                    began_at=began_at,
+                    after=outcome.after if isinstance(outcome, Retry) else None,
+                    unanswered=unanswered,
+                )
 
     def _not_called(self, taken: TakenRow, reason: str, problem: str, pause: timedelta) -> OutboxEnd:
         """Give a row back for which nobody was called; it is no attempt, but its time ends all the same."""
@@ -206,15 +215,24 @@ class OutboxLoop:
             return self._end(taken, OutboxEvent.FAIL, None, reason, _permanent(reason, problem))
         return self._end(taken, OutboxEvent.GIVE_BACK, None, reason, problem, due_at=to_stored(now + pause))
 
-    def _again(
-        self, taken: TakenRow, reason: str, problem: str, attempt: MailAttempt, *, unanswered: bool = False
+    def _again(  # noqa: PLR0913 - one row
+        self,
+        taken: TakenRow,
+        reason: str,
+        problem: str,
+        attempt: MailAttempt,
+        *,
+        began_at: datetime,
+        after: timedelta | None = None,
+        unanswered: bool = False,
     ) -> OutboxEnd:
+        """Try it again later: waits count from the beginning of an attempt, what the other side asks for from now."""
         ladder = self._channels[taken.channel].ladder
-        due = ladder.next_at(taken.attempt, to_instant(taken.created_at), self._clock.now(), self._chance())
+        due = ladder.next_at(taken.attempt, to_instant(taken.created_at), began_at, self._chance())
         if due is None:
             final = _permanent(reason, problem)
             return self._end(taken, OutboxEvent.FAIL, attempt, reason, final, unanswered=unanswered)
-        due_at = to_stored(due)
+        due_at = to_stored(due if after is None else max(due, self._clock.now() + after))
         return self._end(taken, OutboxEvent.DEFER, attempt, reason, problem, due_at=due_at, unanswered=unanswered)
 
     def _end(  # noqa: PLR0913 - one row
@@ -242,6 +260,7 @@ class OutboxLoop:
             policy=shown.policy,
             reply=shown.reply,
             unanswered=unanswered,
+            ends_action=KINDS[taken.kind].action_of(taken) if reason == ProblemCode.PUSH_GONE else None,
         )
 
     async def _record(self, end: OutboxEnd) -> None:

@@ -8,12 +8,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import cast
+from typing import Final, cast
 
 import structlog
 
 from gateway.alerts import ALERT
-from gateway.ports import AlertMail, Item, PostmasterMail
+from gateway.ports import AlertMail, InboundPush, Item, PostmasterMail
 from gateway.postmaster import POSTMASTER, unpack
 from inbound.report import InboundReport
 from sms.outbox import OutboxEvent
@@ -24,6 +24,8 @@ from store.outbox import OutboxEnd, TakenRow
 log = structlog.get_logger()
 
 
+INBOUND_PUSH: Final = "inbound-push"
+
 Report = JobReport | InboundReport
 """What is known of the job or of the inbound SMS that a row belongs to."""
 
@@ -33,13 +35,14 @@ class Kind:
     """How a row of one kind is opened, with the report of its job or SMS if it has one, and how an attempt is logged.
 
     `is_overtaken` tells that it need not be sent any more. `gives_up_loudly`: the administrator is told of one that
-    nobody will get.
+    nobody will get. `action_of` is the key of the action that a receiver ends which says that it is gone.
     """
 
     open: Callable[[TakenRow, Report | None], Item]
     log: Callable[[TakenRow, OutboxEnd, Report | None], None]
     is_overtaken: Callable[[Report | None], bool] = lambda _: False
     gives_up_loudly: bool = False
+    action_of: Callable[[TakenRow], int | None] = lambda _: None
 
 
 def _notice(taken: TakenRow, report: Report | None) -> Notice:
@@ -109,6 +112,29 @@ def _log_postmaster_mail(taken: TakenRow, end: OutboxEnd, _: Report | None) -> N
     say(event, mail=taken.public_id, attempt=taken.attempt, reply=end.reply or end.problem)
 
 
+def _action_of(taken: TakenRow) -> int:
+    return int(json.loads(taken.about)["action"])
+
+
+def _inbound_push(taken: TakenRow, report: Report | None) -> InboundPush:
+    assert isinstance(report, InboundReport)
+    return InboundPush(identity=taken.public_id, action_key=_action_of(taken), report=report)
+
+
+def _log_inbound_push(taken: TakenRow, end: OutboxEnd, report: Report | None) -> None:
+    log.info(
+        "push_attempted",
+        push=taken.public_id,
+        sms=report.public_id if report else "",
+        action=_action_of(taken),
+        attempt=taken.attempt,
+        state=end.state.value,
+        host=end.host,
+        tls=end.tls,
+        reply=end.reply or end.problem,
+    )
+
+
 _NOTICE = Kind(open=_notice, log=_log_notice, gives_up_loudly=True)
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -116,5 +142,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         NoticeKind.DELAYED: Kind(open=_notice, log=_log_notice, is_overtaken=_is_settled, gives_up_loudly=True),
         ALERT: Kind(open=_alert, log=_log_alert),
         POSTMASTER: Kind(open=_postmaster_mail, log=_log_postmaster_mail),
+        INBOUND_PUSH: Kind(
+            open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of
+        ),
     }
 )

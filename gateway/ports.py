@@ -5,11 +5,14 @@ to the other side only after the coroutine that took it has returned, which is a
 taken together: one call, one commit, one acknowledgement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 
+from inbound.actions import PushLogin
+from inbound.report import InboundReport
 from sms.message import InboundFragment, PartToSubmit, Receipt
 from sms.outcome import Outcome
 from sms.report import Notice
@@ -102,7 +105,16 @@ class PostmasterMail:
     content: bytes
 
 
-Item = Notice | AlertMail | PostmasterMail
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundPush:
+    """An inbound SMS as one action of its customer pushes it; `identity` is the same at every attempt."""
+
+    identity: str
+    action_key: int
+    report: InboundReport
+
+
+Item = Notice | AlertMail | PostmasterMail | InboundPush
 """What the outbox gives to a sender."""
 
 
@@ -114,6 +126,26 @@ class ItemSender(Protocol):
 
         Never raises for what a peer or a network does.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushRequest:
+    """What one push is made of, but for the headers that are of an attempt.
+
+    `key` signs it, None: it has no signature. `networks` are allowed though they are not public, and over plain http.
+    """
+
+    identity: str
+    url: str
+    content: bytes
+    content_type: str
+    method: str = "POST"
+    headers: Mapping[str, str] = MappingProxyType({})
+    login: PushLogin = PushLogin.NONE
+    user: str = ""
+    password: str = ""
+    key: bytes | None = None
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,16 +170,21 @@ class Keyword:
 class InboundRules:
     """All actions and keywords, as of one version of the address book."""
 
-    __slots__ = ("_actions", "_keywords", "version")
+    __slots__ = ("_actions", "_by_key", "_keywords", "version")
 
     def __init__(self, version: int = 0, actions: Iterable[Action] = (), keywords: Iterable[Keyword] = ()) -> None:
         self.version = version
+        self._by_key = {action.key: action for action in actions}
         self._actions: dict[int, list[Action]] = defaultdict(list)
-        for action in actions:
+        for action in self._by_key.values():
             self._actions[action.customer_key].append(action)
         self._keywords: dict[int, list[Keyword]] = defaultdict(list)
         for keyword in keywords:
             self._keywords[keyword.customer_key].append(keyword)
+
+    def with_key(self, key: int) -> Action | None:
+        """Return the action with this key, active or not."""
+        return self._by_key.get(key)
 
     def actions(self, customer_key: int, number_key: int) -> Sequence[Action]:
         """Return a customer's active actions for one of our numbers, default ones and those of keywords."""

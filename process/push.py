@@ -1,21 +1,24 @@
 """Pushes as a working part: who sends them, and when they are tried again."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from config.model import Config
 from gateway.admin.push_keys import PushKeys
 from gateway.ports import Clock, Item, ItemSender, MailAttempt
+from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
-from process.mail_out import PRIVATE, build_resolver
+from inbound.actions import InboundRules
+from process.mail_out import build_resolver
 from sms.retry import Ladder
 from store.engine.database import Database
 from tls.contexts import ClientContexts, ClientRole
-from tls.mx import AddressGuard
 
-# Three more tries within the first minute and nine within ten, whatever chance adds; then every quarter of an hour.
+# Three more tries within the first minute and nine within ten, whatever chance and a second until one begins add, since
+# waits count from the beginning of an attempt; then every quarter of an hour.
 PUSH_LADDER = Ladder(
-    waits=3 * (timedelta(seconds=18),) + 9 * (timedelta(seconds=54),) + (timedelta(minutes=15),),
+    waits=3 * (timedelta(seconds=16),) + 9 * (timedelta(seconds=53),) + (timedelta(minutes=15),),
     least=0.9,
     most=1.1,
     expire_after=timedelta(hours=48),
@@ -36,8 +39,21 @@ class SenderAtFirstPush:
         return await self._sender.send(item)
 
 
-def build_push_sender(config: Config, database: Database, clock: Clock, large: LargeReports) -> ItemSender:
-    """Return what sends pushes as the operator's file says."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushOut:
+    """What sends pushes; `close` ends what it holds."""
+
+    sender: ItemSender
+    close: Callable[[], None]
+
+
+def build_push_out(
+    config: Config, database: Database, clock: Clock, rules: Callable[[], InboundRules], large: LargeReports
+) -> PushOut:
+    """Return what sends pushes as the operator's file says; `rules` are the actions in force."""
+    pushes = Pushes(
+        rules=rules, key_of=PushKeys(database).key_of, networks_of=config.push.networks_of(), large=large
+    )
 
     def build() -> ItemSender:
         from web.push import PushSender  # noqa: PLC0415  (httpx: 100 ms of a start that most gateways need not have)
@@ -45,13 +61,11 @@ def build_push_sender(config: Config, database: Database, clock: Clock, large: L
         contexts = ClientContexts()
         role = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)
         return PushSender(
+            request_of=pushes.request_of,
             resolver=build_resolver(config),
-            guard=AddressGuard(allowed=PRIVATE if config.push.private_hosts else ()),
             context=lambda: contexts.get(role),
-            key_of=PushKeys(database).key_of,
             clock=clock,
-            large=large,
             deadline_seconds=config.push.timeout.total_seconds(),
         )
 
-    return SenderAtFirstPush(build)
+    return PushOut(sender=SenderAtFirstPush(build), close=pushes.close)

@@ -85,6 +85,7 @@ class ProblemCode(StrEnum):
     MAIL_DEFERRED = "mail-deferred"
     PUSH_REFUSED = "push-refused"
     PUSH_DEFERRED = "push-deferred"
+    PUSH_GONE = "push-gone"
     RETRIES_EXHAUSTED = "retries-exhausted"
     INTERNAL = "internal"
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from addressbook.numbers import NumberKind, NumberShare, NumberState, OwnNumber, OwnNumbers, Sharing
 from inbound.actions import SETTINGS_OF, Action, ActionKind, ActionSettings, InboundRules, Keyword
 from store.directory import read_version
+from store.directory_changes import DirectoryChanges
 from store.engine.database import Transaction
 from store.engine.rows import query
 
@@ -76,6 +77,16 @@ def load_rules(tx: Transaction) -> InboundRules:
         actions=map(_action, tx.select(_Action, _ACTIONS)),
         keywords=map(_keyword, tx.select(_Keyword, _KEYWORDS)),
     )
+
+
+def end_action(tx: Transaction, changes: DirectoryChanges, key: int, problem: str) -> None:
+    """Make an action inactive, since its receiver is gone; does nothing where it is so already."""
+    rows = tx.rows("SELECT customer_key, name FROM inbound_action WHERE key = ? AND active FOR UPDATE", (key,))
+    for customer_key, name in rows:
+        tx.execute("UPDATE inbound_action SET active = ?, problem = ? WHERE key = ?", (False, problem, key))
+        changes.touch_inbound()
+        customer = tx.value("SELECT name FROM customer WHERE key = ?", (customer_key,)) or ""
+        changes.audit("action.gone", f"{customer}/{name}", problem)
 
 
 def write_settings(settings: ActionSettings) -> str:

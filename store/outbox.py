@@ -17,10 +17,12 @@ from msgspec.structs import replace
 
 from sms.outbox import OUTBOX_TRANSITIONS, WAITING, OutboxEvent, OutboxState, destination_of, states_before
 from sms.report import Addressee, Channel, NoticeKind
+from store.directory_changes import DirectoryChanges
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, public_id, to_instant
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
+from store.inbound_rules import end_action
 from store.leases import check_alive, end_overdue
 from store.outbox_order import hold_sequences, let_next, put_behind
 from store.tables import OutboxAttemptRow, OutboxRow
@@ -98,7 +100,8 @@ class OutboxEnd:
 
     `unanswered` marks an attempt after which nobody knows whether it arrived. Where nobody was called (given back)
     there was no attempt. It changes the row only while `taken` is the last word on it: what a process says that was
-    declared dead, and whose row another one took, is recorded and changes nothing.
+    declared dead, and whose row another one took, is recorded and changes nothing. `ends_action` is the key of an
+    action whose receiver said that it is gone.
     """
 
     taken: TakenRow
@@ -113,6 +116,7 @@ class OutboxEnd:
     policy: str = ""
     reply: str = ""
     unanswered: bool = False
+    ends_action: int | None = None
 
     @property
     def state(self) -> OutboxState:
@@ -254,12 +258,20 @@ class Outbox:
         tx.update(_ENDED, [_ended_row(end) for end in valid])
         over = [end for end in valid if end.state is not OutboxState.QUEUED]
         let_next(tx, {end.taken.sequence: end.at for end in over if end.taken.sequence})
+        for end in valid:
+            if end.ends_action is not None:
+                self._end_action(tx, end.ends_action, end)
         self._forget_bodies(tx, {end.taken.job_key for end in over if end.taken.job_key is not None})
         done = [(end.taken.key,) for end in over if end.taken.content is not None and end.event is OutboxEvent.SEND]
         tx.execute_many("UPDATE outbox SET content = NULL WHERE key = ?", done)
         if any(end.taken.content is not None and end.event is OutboxEvent.FAIL for end in over):
             tx.execute(_FORGET_CONTENTS, (CONTENTS_KEPT,))
         return [None] * len(ends)
+
+    def _end_action(self, tx: Transaction, action: int, end: OutboxEnd) -> None:
+        changes = DirectoryChanges(tx, self._keys, "mail2sms", end.at)
+        end_action(tx, changes, action, f"{end.taken.public_id}: {end.problem}")
+        changes.finish()
 
     def _forget_bodies(self, tx: Transaction, jobs: set[int]) -> None:
         with_body = {key for (key,) in tx.rows_in(_WITH_BODY, jobs)}

@@ -1,73 +1,40 @@
 """Compiles customers' templates: inlines their CSS once, and runs them in a sandbox.
 
-A template cannot reach the network, files, other templates or Python; its process bounds its time and memory. This is
-that process's side; nothing else loads this file, since the inliner costs a fifth of the gateway's start. So `make
-example` inlines the standard status mail. The only file that knows premailer. Not here: what a template sees
-(templates.view), our own templates (templates.render), how Jinja's tags pass the inliner (templates.inlining), the
-parent (templates.confined).
+This is the side of the process that they run in; nothing else loads this file, since the inliner costs a fifth of the
+gateway's start. So `make example` inlines the standard status mail. The only file that knows premailer. Not here: what
+a template sees (templates.view), the sandbox (templates.sandbox), our own templates (templates.render), how Jinja's
+tags pass the inliner (templates.inlining), the parent (templates.confined).
 """
 
 import json
 import pickle
-import re
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import chain, islice
-from types import MappingProxyType
 from typing import Any
 
 import cssutils  # type: ignore[import-untyped]  # it has no types
-from jinja2 import Environment, Template, TemplateError, nodes
-from jinja2.exceptions import SecurityError, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Environment, Template, TemplateError
 from premailer import Premailer
 
 from templates.child import serve
 from templates.inbound_view import ExchangedView, InboundView
 from templates.inlining import NotInlinable, Piece, inline_once
 from templates.markup import find_unfit, line_of
-from templates.render import LARGEST_HTML, LARGEST_SOURCE, TemplateBroken, View, environment_of
+from templates.render import LARGEST_HTML, TemplateBroken, View, environment_of
+from templates.sandbox import Sandbox, check_source, run_template, said_of
 from templates.second_judge import find_differences
 from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
 
 _COMPILED = 64
 _VIEWS = frozenset({StatusView, RecipientView, PartView, ReplacedView, Fact, InboundView, ExchangedView})
-_NAMES = sorted({"m"} | {name for view in _VIEWS for name in dir(view) if not name.startswith("_")})
-_MISSING = re.compile(r"has no attribute '(\w+)'|'(\w+)' is undefined")
-_TEXT_METHODS = frozenset({"startswith", "endswith", "upper", "lower", "strip"})
-_FORBIDDEN: Mapping[type[nodes.Node], str] = MappingProxyType(
-    {
-        nodes.Include: "a template can't use other templates",
-        nodes.Import: "a template can't use other templates",
-        nodes.FromImport: "a template can't use other templates",
-        nodes.Extends: "a template can't use other templates",
-        nodes.EvalContextModifier: "autoescape can't be switched: every value is escaped",
-        nodes.ScopedEvalContextModifier: "autoescape can't be switched: every value is escaped",
-        nodes.FilterBlock: "{% filter %} can't be used: it would change marks with the text",
-    }
-)
+_NAMES = {"m"} | {name for view in _VIEWS for name in dir(view) if not name.startswith("_")}
 _VALUE = "JINJAVALUE"  # stands in a source for a value that is known only when a mail is made
 _TOLD = 10
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, reduced: no globals, few filters, no text methods, no operators that multiply."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if type(obj) in _VIEWS:
-            return not attr.startswith("_")  # plain data: the general check costs more than the rest of a mail
-        if isinstance(obj, str):
-            return attr in _TEXT_METHODS
-        return super().is_safe_attribute(obj, attr, value)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        if not numbers or operator == "**":
-            raise SecurityError(f"the operator {operator} is only for numbers here, and ** for nothing")
-        return super().call_binop(context, operator, left, right)
+class _Sandbox(Sandbox):
+    plain = _VIEWS
 
 
 def html_environment() -> Environment:
@@ -107,20 +74,15 @@ _SILENT = 60
 
 def compile_html(environment: Environment, source: str) -> Template:
     """Return an HTML template with its CSS inlined. Raises TemplateBroken with a sentence for its author."""
-    if len(source) > LARGEST_SOURCE:
-        raise TemplateBroken(f"the template has {len(source)} characters; {LARGEST_SOURCE} are allowed")
     try:
-        tree = environment.parse(source)
-        for forbidden in tree.find_all(tuple(_FORBIDDEN)):
-            raise TemplateBroken(f"line {forbidden.lineno}: {_FORBIDDEN[type(forbidden)]}")
+        check_source(environment, source)
         plain = _plain(environment, source)
         unfit = islice(find_unfit(plain, _VALUE), _TOLD)
         if problems := [f"line {line_of(plain, position)}: {sentence}" for position, sentence in unfit]:
             raise TemplateBroken("; ".join(dict.fromkeys(problems)))
         return environment.from_string(inline_template(environment, source))
     except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        raise TemplateBroken(f"line {line}: {error.message}" if line else str(error)) from error
+        raise said_of(error) from error
     except NotInlinable as error:
         raise TemplateBroken(str(error)) from error
 
@@ -176,37 +138,11 @@ class CustomerTemplates:
 
     def html(self, source: str, view: View) -> str:
         """Return the HTML of a template. Raises TemplateBroken for faults that the author can mend."""
-        chunks: list[str] = []
-        size = 0
-        template = self._compiled(source)
-        try:
-            for chunk in template.generate(m=view):
-                size += len(chunk)
-                if size > self._largest:
-                    raise TemplateBroken(f"it makes a mail of more than {self._largest} characters")
-                chunks.append(chunk)
-        except UndefinedError as error:
-            raise TemplateBroken(self._unknown_name(source, str(error))) from error
-        except TemplateError as error:
-            raise TemplateBroken(str(error)) from error
-        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
-            raise TemplateBroken(f"it fails with {type(error).__name__}: {error}") from error
-        html = "".join(chunks)
+        html = run_template(self._compiled(source), source, _NAMES, {"m": view}, largest=self._largest)
         for position, sentence in chain(find_unfit(html), find_differences(html)):
             line = line_of(html, position)
             raise TemplateBroken(f"the mail that it makes is not fit to be sent; its line {line}: {sentence}")
         return html
-
-    def _unknown_name(self, source: str, message: str) -> str:
-        """Return the sentence for an unknown name, with its first line and the nearest known name."""
-        found = _MISSING.search(message)
-        if found is None:
-            return message
-        name = found[1] or found[2]
-        lines = (line for line, kind, value in self._environment.lex(source) if kind == "name" and value == name)
-        meant = get_close_matches(name, _NAMES, 1)
-        where = f"line {line}: " if (line := next(lines, 0)) else ""
-        return f"{where}nothing is called «{name}» here" + (f"; did you mean «{meant[0]}»?" if meant else "")
 
 
 def main() -> None:
@@ -218,7 +154,7 @@ def main() -> None:
 def _answer(templates: CustomerTemplates, request: bytes) -> bytes:
     source, view = pickle.loads(request)  # noqa: S301  (our parent wrote it)
     try:
-        answer = {"html": templates.html(source, view)}
+        answer = {"text": templates.html(source, view)}
     except TemplateBroken as broken:
         answer = {"problem": str(broken)}
     except Exception as error:  # noqa: BLE001  (parsers of HTML and CSS fail in many ways on what customers write)

@@ -85,11 +85,16 @@ class AddressGuard:
         real = _unwrap(address)
         if str(real) in self.own or str(address) in self.own:
             return f"{address} is our own address"
-        if any(real in ip_network(network) for network in self.allowed if ip_network(network).version == real.version):
+        if self.is_allowed(address):
             return ""
         if real.is_multicast or not real.is_global:
             return f"{address} is not a public address"
         return ""
+
+    def is_allowed(self, address: Address) -> bool:
+        """Return whether this address is in a network that is allowed."""
+        real = _unwrap(address)
+        return any(real in network for network in map(ip_network, self.allowed) if network.version == real.version)
 
 
 def _unwrap(address: Address) -> Address:

@@ -1,9 +1,9 @@
-"""Sends a notice by push: the job report as JSON, signed, posted once to the customer's URL. The only user of httpx.
+"""Sends a push: signed, once per attempt, to the customer's URL. The only user of httpx.
 
 It follows neither redirects nor proxies, verifies certificates, and does not read the answer's body. The customer
-chooses the URL, so its addresses must be public (tls.mx.AddressGuard), and the connection goes to exactly the checked
-address. Headers and signature are those of Standard Webhooks 1.0, for which there are libraries. Not here: retries
-(gateway.outbox), the content (job_report).
+chooses the URL, so its addresses must be public unless the operator allows others (tls.mx.AddressGuard), and the
+connection goes to exactly the checked address. Headers and signature are those of Standard Webhooks 1.0, for which
+there are libraries. Not here: retries (gateway.outbox), what a push is made of (gateway.pushes).
 """
 
 import asyncio
@@ -11,101 +11,99 @@ import base64
 import hashlib
 import hmac
 import ssl
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 
-from gateway.ports import Clock, Item, MailAttempt
-from gateway.report_pool import LargeReports
+from gateway.ports import Clock, Item, MailAttempt, PushRequest
+from inbound.actions import PushLogin
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
-from sms.report import Notice
 from tls.contexts import ContextError
 from tls.mx import AddressGuard, parse_address
 from tls.resolver import Address, DnsAnswer, Lookup, Resolver
-from web.job_report import push_body
 
 _MOST_ADDRESSES = 4
-_TEMPORARY = frozenset({408, 425, 429})
+# What the receiver says of this push, and will say of it again; every other answer may be another one later.
+_REFUSES_CONTENT = frozenset({400, 413, 415, 422})
+_GONE = 410
+_PAUSES = frozenset({429, 503})
+_LONGEST_PAUSE = timedelta(hours=1)
 _PORTS = {"https": 443, "http": 80}
 
-KeyOf = Callable[[str], Awaitable[bytes | None]]
+RequestOf = Callable[[Item], Awaitable[PushRequest | MailAttempt]]
 
 
 class PushSender:
     """Fulfils gateway.ports.ItemSender.
 
-    `key_of` returns the key of a customer by its name: without one a push is unsigned. `context` verifies chain and
-    name. `large` makes pushes about many recipients; its creator closes it. `deadline_seconds` bounds one attempt with
-    all its addresses.
+    `request_of` makes the request of an item, or says why nobody can be called. `context` verifies chain and name.
+    `deadline_seconds` bounds one attempt with all its addresses.
     """
 
-    def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
+    def __init__(
         self,
         *,
+        request_of: RequestOf,
         resolver: Resolver,
-        guard: AddressGuard,
         context: Callable[[], ssl.SSLContext],
-        key_of: KeyOf,
         clock: Clock,
-        large: LargeReports,
         deadline_seconds: float,
     ) -> None:
+        self._request_of = request_of
         self._resolver = resolver
-        self._guard = guard
         self._context = context
-        self._key_of = key_of
         self._clock = clock
-        self._large = large
         self._deadline_seconds = deadline_seconds
 
     async def send(self, item: Item) -> MailAttempt:
-        """Post one notice once; nothing else goes by push."""
-        if not isinstance(item, Notice):
-            raise TypeError(f"{type(item).__name__} does not go by push")
-        notice = item
-        url = httpx.URL(notice.recipient)
+        """Send one push once."""
+        push = await self._request_of(item)
+        if isinstance(push, MailAttempt):
+            return push
+        url = httpx.URL(push.url)
         host = _host(url)
-        key = await self._key_of(notice.report.customer)
-        body, headers = await self._large.work(notice.report, partial(self._content, notice, key))
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                return await self._send(url, host, body, headers)
+                return await self._send(push, url, host)
         except TimeoutError:
             return _deferred(host, "It did not answer in time.")
 
-    def _content(self, notice: Notice, key: bytes | None) -> tuple[bytes, dict[str, str]]:
-        body = push_body(notice)
-        at = str(int(self._clock.now().timestamp()))
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "mail2sms",
-            "Accept": "*/*",
-            "Connection": "close",
-            "webhook-id": notice.public_id,
-            "webhook-timestamp": at,
-        }
-        if key is not None:
-            headers["webhook-signature"] = sign(notice.public_id, at, body, key)
-        return body, headers
-
-    async def _send(self, url: httpx.URL, host: str, body: bytes, headers: dict[str, str]) -> MailAttempt:
+    async def _send(self, push: PushRequest, url: httpx.URL, host: str) -> MailAttempt:
         answer = await self._find_addresses(host)
         if answer.lookup is not Lookup.FOUND:
             code = ProblemCode.DNS_FAILED if answer.lookup is Lookup.FAILED else ProblemCode.NO_SUCH_DOMAIN
             return _deferred(host, "Its name has no address.", code, answer.cause)
-        faults = [self._guard.find_fault(address) for address in answer.values]
+        faults = [_find_fault(url, address, push.networks) for address in answer.values]
         usable = [address for address, fault in zip(answer.values, faults, strict=True) if not fault]
         if not usable:
             problem = Problem(code=ProblemCode.PUSH_REFUSED, text=f"It has no address to push to: {faults[0]}.")
             return MailAttempt(outcome=Failed(problem=problem), host=host, address=str(answer.values[0]))
+        headers = self._headers(push, url)
         first, *others = usable[:_MOST_ADDRESSES]
-        attempt = await self._post(url, first, body, headers)
+        attempt = await self._exchange(push, url, first, headers)
         for address in others:
             if not _unreachable(attempt.outcome):
                 break
-            attempt = await self._post(url, address, body, headers)
+            attempt = await self._exchange(push, url, address, headers)
         return attempt
+
+    def _headers(self, push: PushRequest, url: httpx.URL) -> httpx.Headers:
+        at = str(int(self._clock.now().timestamp()))
+        headers = httpx.Headers({"Content-Type": push.content_type, "User-Agent": "mail2sms", "Accept": "*/*"})
+        headers.update(push.headers)
+        headers.update(
+            {
+                "Host": _authority(url),
+                "Connection": "close",
+                "webhook-id": push.identity,
+                "webhook-timestamp": at,
+            }
+        )
+        if push.key is not None:
+            headers["webhook-signature"] = sign(push.identity, at, push.content, push.key)
+        return headers
 
     async def _find_addresses(self, host: str) -> DnsAnswer[Address]:
         literal = parse_address(host)
@@ -115,22 +113,24 @@ class PushSender:
             return DnsAnswer(lookup=Lookup.FOUND, values=(literal,))
         return await self._resolver.addresses(host)
 
-    async def _post(self, url: httpx.URL, address: Address, body: bytes, headers: dict[str, str]) -> MailAttempt:
+    async def _exchange(
+        self, push: PushRequest, url: httpx.URL, address: Address, headers: httpx.Headers
+    ) -> MailAttempt:
         host, shown = _host(url), str(address)
+        request = httpx.Request(
+            push.method,
+            url.copy_with(host=shown),
+            content=push.content,
+            headers=headers,
+            extensions={"sni_hostname": host, "timeout": httpx.Timeout(self._deadline_seconds).as_dict()},
+        )
         try:
             # Each push has its own client: a kept connection would be found by address, not by name.
-            async with (
-                httpx.AsyncClient(verify=self._context(), trust_env=False, timeout=self._deadline_seconds) as client,
-                client.stream(
-                    "POST",
-                    url.copy_with(host=shown),
-                    content=body,
-                    headers={**headers, "Host": _authority(url)},
-                    extensions={"sni_hostname": host},
-                ) as response,
-            ):
+            async with httpx.AsyncClient(verify=self._context(), trust_env=False) as client:
+                response = await _answer(client, request, _login(push))
+                await response.aclose()
                 return MailAttempt(
-                    outcome=judge(response.status_code),
+                    outcome=judge(response.status_code, response.headers, self._clock.now()),
                     host=host,
                     address=shown,
                     tls=_tls_of(response),
@@ -138,7 +138,38 @@ class PushSender:
                     reply=f"{response.status_code} {response.reason_phrase}"[:200].strip(),
                 )
         except (httpx.HTTPError, httpx.InvalidURL, ContextError, OSError) as error:
-            return _failed_post(host, shown, error)
+            return _failed_exchange(host, shown, error)
+
+
+async def _answer(client: httpx.AsyncClient, request: httpx.Request, login: httpx.Auth) -> httpx.Response:
+    """Return the answer to a request with its login: a DIGEST asks first. No answer's body is read."""
+    steps = login.auth_flow(request)
+    request = next(steps)
+    while True:
+        response = await client.send(request, stream=True, auth=None)
+        try:
+            request = steps.send(response)
+        except StopIteration:
+            return response
+        await response.aclose()
+
+
+def _login(push: PushRequest) -> httpx.Auth:
+    match push.login:
+        case PushLogin.BASIC:
+            return httpx.BasicAuth(push.user, push.password)
+        case PushLogin.DIGEST:
+            return httpx.DigestAuth(push.user, push.password)
+        case PushLogin.NONE:
+            return httpx.Auth()
+
+
+def _find_fault(url: httpx.URL, address: Address, networks: tuple[str, ...]) -> str:
+    """Return why a push may not go there, empty if it may."""
+    guard = AddressGuard(allowed=networks)
+    if url.scheme != "https" and not guard.is_allowed(address):
+        return f"{address} is not one that it may be sent to over {url.scheme}"
+    return guard.find_fault(address)
 
 
 def sign(identity: str, at: str, body: bytes, key: bytes) -> str:
@@ -147,14 +178,35 @@ def sign(identity: str, at: str, body: bytes, key: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode("ascii")
 
 
-def judge(status: int) -> Outcome:
-    """Return the outcome of an HTTP status: 2xx is accepted; 408, 425, 429, 3xx and 5xx are retried, other 4xx fail."""
+def judge(status: int, headers: Mapping[str, str], now: datetime) -> Outcome:
+    """Return the outcome of an HTTP status.
+
+    2xx is accepted; 410 is gone; 400, 413, 415 and 422 refuse this push. All else is retried, 429 and 503 when they
+    ask for it (RFC 9110 §10.2.3), within an hour.
+    """
     if 200 <= status < 300:
         return Done()
-    if 400 <= status < 500 and status not in _TEMPORARY:
-        return Failed(problem=Problem(code=ProblemCode.PUSH_REFUSED, text=f"It answered with status {status}."))
+    text = f"It answered with status {status}"
+    if status == _GONE:
+        return Failed(problem=Problem(code=ProblemCode.PUSH_GONE, text=f"{text}: it takes no pushes any more."))
+    if status in _REFUSES_CONTENT:
+        return Failed(problem=Problem(code=ProblemCode.PUSH_REFUSED, text=f"{text}."))
     hint = ", and redirects are not followed" if 300 <= status < 400 else ""
-    return Retry(problem=Problem(code=ProblemCode.PUSH_DEFERRED, text=f"It answered with status {status}{hint}."))
+    after = _pause(headers.get("retry-after", ""), now) if status in _PAUSES else None
+    return Retry(problem=Problem(code=ProblemCode.PUSH_DEFERRED, text=f"{text}{hint}."), after=after)
+
+
+def _pause(text: str, now: datetime) -> timedelta | None:
+    """Return the pause that Retry-After asks for, in seconds or as a date, an hour at most; None where there is none."""
+    try:
+        if text.isascii() and text.isdecimal():
+            pause = timedelta(seconds=min(int(text[:9]), 1_000_000))
+        else:
+            until = parsedate_to_datetime(text)
+            pause = (until if until.tzinfo is not None else until.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
+        return None
+    return min(max(pause, timedelta(0)), _LONGEST_PAUSE)
 
 
 def _host(url: httpx.URL) -> str:
@@ -166,7 +218,7 @@ def _authority(url: httpx.URL) -> str:
     return host if url.port in {None, _PORTS[url.scheme]} else f"{host}:{url.port}"
 
 
-def _failed_post(host: str, address: str, error: Exception) -> MailAttempt:
+def _failed_exchange(host: str, address: str, error: Exception) -> MailAttempt:
     cause = str(error)[:200]
     verifying = _verification_error(error)
     if verifying is not None:

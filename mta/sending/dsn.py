@@ -70,6 +70,7 @@ STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
         ProblemCode.MAIL_DEFERRED: "4.0.0",
         ProblemCode.PUSH_REFUSED: "5.0.0",
         ProblemCode.PUSH_DEFERRED: "4.0.0",
+        ProblemCode.PUSH_GONE: "5.0.0",
         ProblemCode.RETRIES_EXHAUSTED: "4.4.7",
         ProblemCode.INTERNAL: "5.3.0",
     }

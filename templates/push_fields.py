@@ -1,15 +1,15 @@
-"""A job report for applications: JSON with the usual field names and states of REST interfaces for SMS.
+"""What a push says: the fields of a job report and of an inbound SMS, with the usual names and states of SMS interfaces.
 
-Not here: posting and signing (push). The text of an SMS is not included. docs/push.md describes every field; fields may
-be added, but none is removed or changes its meaning.
+A report is without the text of its SMS. Not here: how they are written (pushes), posted and signed (web.push).
+docs/push.md describes every field; fields may be added, but none is removed or changes its meaning.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+from inbound.report import InboundReport
 from sms.lifecycle import MessageState, is_final
 from sms.message import Alphabet, Priority
 from sms.outcome import ProblemCode, Refusal
@@ -43,11 +43,30 @@ _OF_REASON: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# E.164 numbers in use have seven digits at least.
+_SHORT_CODE = 6
 
-def push_body(notice: Notice) -> bytes:
-    """Return the body of a push: one JSON object, UTF-8."""
-    content = {"event": notice.kind.value, "noticeId": notice.public_id, **job_fields(notice.report)}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+def status_fields(notice: Notice) -> dict[str, Any]:
+    """Return what a push says of a job."""
+    return {"event": notice.kind.value, "noticeId": notice.public_id, **job_fields(notice.report)}
+
+
+def inbound_fields(report: InboundReport, identity: str) -> dict[str, Any]:
+    """Return what a push says of an inbound SMS; `identity` is the push's."""
+    return {
+        "cuNo": report.customer,
+        "smsId": report.public_id,
+        "storeTs": _instant(report.received_at),
+        "src": _address(report.phone),
+        "dst": _address(report.own_number),
+        "text": report.text,
+        "pushId": identity,
+        "keyword": report.keyword or None,
+        "parts": report.total,
+        "missing": list(report.missing),
+        "late": report.is_late,
+    }
 
 
 def job_fields(report: JobReport) -> dict[str, Any]:
@@ -116,3 +135,8 @@ def _instant(instant: datetime | None) -> str | None:
     if instant is None:
         return None
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _address(digits: str) -> str:
+    """Return a number with plus; a short code, which has at most six digits, and a name as they are."""
+    return f"+{digits}" if digits.isdecimal() and len(digits) > _SHORT_CODE else digits

@@ -1,0 +1,136 @@
+"""What each push is made of: its fields and body, where it goes, its login and the key that signs it.
+
+Read afresh for each attempt, so that what an administrator mended counts for what waits. Not here: how it travels
+(web.push), when again (outbox), the templates (templates.pushes).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from addressbook.people import canonical_name
+from gateway.ports import InboundPush, Item, MailAttempt, PushRequest
+from gateway.report_pool import LargeReports
+from inbound.actions import InboundRules, PushAction, PushForm, PushLogin
+from sms.outcome import Failed, Problem, ProblemCode, Retry
+from sms.report import Notice
+from templates.confined import ConfinedPushes
+from templates.push_fields import inbound_fields, status_fields
+from templates.pushes import CONTENT_TYPES, standard_body
+from templates.render import TemplateBroken
+
+KeyOf = Callable[[str], Awaitable[bytes | None]]
+_LONGEST_PASSWORD = 1_000
+# SOAP 1.1 §6.1.1: the header must be there, an empty one says that the URL is meant.
+_SOAP_ACTION = {"SOAPAction": '""'}
+
+
+class Pushes:
+    """Makes requests of items that go by push.
+
+    `rules` are the actions in force. `key_of` returns the key of a customer by its name: without one a push is
+    unsigned. `networks_of` are allowed to customers by canonical name. `large` makes pushes about many recipients; its
+    creator closes it.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: Callable[[], InboundRules],
+        key_of: KeyOf,
+        networks_of: Mapping[str, tuple[str, ...]],
+        large: LargeReports,
+    ) -> None:
+        self._rules = rules
+        self._key_of = key_of
+        self._networks_of = networks_of
+        self._large = large
+        self._confined = ConfinedPushes()
+        self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="push-templates")
+
+    async def request_of(self, item: Item) -> PushRequest | MailAttempt:
+        """Return the request, or what the attempt comes to where nobody can be called."""
+        match item:
+            case Notice():
+                return await self._status(item)
+            case InboundPush():
+                return await self._inbound(item)
+            case _:
+                raise TypeError(f"{type(item).__name__} does not go by push")
+
+    def close(self) -> None:
+        """End the process and the thread that customers' templates run in."""
+        self._confined.close()
+        self._of_templates.shutdown()
+
+    async def _status(self, notice: Notice) -> PushRequest:
+        customer = notice.report.customer
+        make = partial(_status_body, notice)
+        return PushRequest(
+            identity=notice.public_id,
+            url=notice.recipient,
+            content=await self._large.work(notice.report, make),
+            content_type=CONTENT_TYPES[PushForm.JSON],
+            key=await self._key_of(customer),
+            networks=self._networks(customer),
+        )
+
+    async def _inbound(self, push: InboundPush) -> PushRequest | MailAttempt:
+        action = self._rules().with_key(push.action_key)
+        if action is None or not isinstance(action.settings, PushAction):
+            return _failed("Its action is not there any more.")
+        if not action.active:
+            return _failed(f"Its action «{action.name}» is not active.")
+        settings, customer = action.settings, push.report.customer
+        try:
+            content = await self._inbound_body(settings, inbound_fields(push.report, push.identity))
+            password = await asyncio.to_thread(_password, settings)
+        except TemplateBroken as broken:
+            return _not_called(f"The template of its action «{action.name}» failed: {broken}.")
+        except (OSError, UnicodeError) as error:
+            return _not_called(f"The password of its action «{action.name}» can't be read.", str(error))
+        return PushRequest(
+            identity=push.identity,
+            url=settings.url,
+            content=content,
+            content_type=CONTENT_TYPES[settings.form],
+            method=settings.method,
+            headers={**(_SOAP_ACTION if settings.form is PushForm.SOAP else {}), **settings.headers},
+            login=settings.login,
+            user=settings.user,
+            password=password,
+            key=await self._key_of(customer),
+            networks=self._networks(customer),
+        )
+
+    async def _inbound_body(self, settings: PushAction, fields: Mapping[str, object]) -> bytes:
+        if not settings.template:
+            return standard_body(settings.form, "inbound", fields)
+        run = partial(self._confined.run, settings.form, settings.template, fields)
+        return (await asyncio.get_running_loop().run_in_executor(self._of_templates, run)).encode()
+
+    def _networks(self, customer: str) -> tuple[str, ...]:
+        return self._networks_of.get(canonical_name(customer), ())
+
+
+def _status_body(notice: Notice) -> bytes:
+    return standard_body(PushForm.JSON, "status", status_fields(notice))
+
+
+def _password(settings: PushAction) -> str:
+    """Return the first line of the operator's file."""
+    if settings.login is PushLogin.NONE:
+        return ""
+    with Path(settings.password_file).open(encoding="utf-8") as file:
+        return file.readline(_LONGEST_PASSWORD).rstrip("\r\n")
+
+
+def _failed(text: str) -> MailAttempt:
+    return MailAttempt(outcome=Failed(problem=Problem(code=ProblemCode.PUSH_REFUSED, text=text)))
+
+
+def _not_called(text: str, cause: str = "") -> MailAttempt:
+    problem = Problem(code=ProblemCode.PUSH_DEFERRED, text=text, cause=cause)
+    return MailAttempt(outcome=Retry(problem=problem), called=False)
