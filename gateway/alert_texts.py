@@ -33,13 +33,22 @@ def status_mail_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
 
 
 def push_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
-    """Return the alert of a push that no application took."""
+    """Return the alert of a push that no application took, or of an application that says that it is gone."""
+    if end.ends_action is not None:
+        return Alert(
+            topic=f"push-gone:{end.ends_action}",
+            subject=f"An application at {end.host} is gone: its action takes no more SMS",
+            text=f"The application answered the push {taken.public_id} with status 410, so its action was made "
+            "inactive and nothing more is pushed to it. What it did not get is kept.\n\n"
+            "«mail2sms action list» shows the action. When it is active again, «mail2sms push replay --failed» sends "
+            "what it missed.\n",
+        )
     return Alert(
         topic=f"push-given-up:{end.host}",
         subject=f"A push to {end.host} was given up",
         text=f"The push {taken.public_id} was given up after {taken.attempt} attempts.\n\n{end.problem}\n"
         f"Reason: {end.reason}. Host: {end.host or 'none'}. Answer: {end.reply or 'none'}.\n"
-        f"«mail2sms queue show {taken.public_id}» shows all attempts.\n",
+        f"«mail2sms push show {taken.public_id}» shows all attempts, «mail2sms push replay» sends it again.\n",
     )
 
 

@@ -142,8 +142,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         NoticeKind.DELAYED: Kind(open=_notice, log=_log_notice, is_overtaken=_is_settled, gives_up_loudly=True),
         ALERT: Kind(open=_alert, log=_log_alert),
         POSTMASTER: Kind(open=_postmaster_mail, log=_log_postmaster_mail),
-        INBOUND_PUSH: Kind(
-            open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of
-        ),
+        INBOUND_PUSH: Kind(open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of),
     }
 )

@@ -6,9 +6,8 @@ taken together: one call, one commit, one acknowledgement.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Protocol
 
 from inbound.actions import PushLogin
@@ -140,7 +139,7 @@ class PushRequest:
     content: bytes
     content_type: str
     method: str = "POST"
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = field(default_factory=dict)
     login: PushLogin = PushLogin.NONE
     user: str = ""
     password: str = ""

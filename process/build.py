@@ -33,7 +33,7 @@ from process.accept_path import AcceptPath
 from process.carriers import PlayedCentre, build_clients, unite_of
 from process.listeners import build_listeners
 from process.mail_out import MailOut, build_mail_out, mail_ladder
-from process.push import PUSH_LADDER, build_push_sender
+from process.push import PUSH_LADDER, PushOut, build_push_out
 from process.routes import rules_of
 from process.services import Service, Stage, service_of
 from smpp.client.client import SmppClient
@@ -119,7 +119,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         (Service(name="directory", start=start_directory, stop=lambda _: core.book.stop()),),
         (service_of("handed", handed),),
         lease,
-        (mail_out.service,),
+        (mail_out.service, telling.push_out.service),
         (Service(name="dispatch", start=start_dispatch, stop=lambda _: carrying.dispatch.stop()),),
         (
             service_of("track", carrying.track),
@@ -148,6 +148,7 @@ class _Telling:
     """What tells senders, applications and the operator what became of an SMS or of a mail."""
 
     mail_out: MailOut
+    push_out: PushOut
     outbox: OutboxLoop
     delays: Delays
 
@@ -167,8 +168,9 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
         each=PoolLimits().connections,
         given_up=lambda taken, end: alert(alert_texts.status_mail_given_up(taken, end)),
     )
+    push_out = build_push_out(config, database, clock, lambda: core.book.rules, mail_out.large_reports)
     push = ChannelRules(
-        sender=build_push_sender(config, database, clock, mail_out.large_reports),
+        sender=push_out.sender,
         ladder=PUSH_LADDER,
         most=config.push.connections,
         each=config.push.connections,
@@ -189,7 +191,7 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
         clock=clock,
         notices_written=written,
     )
-    return _Telling(mail_out=mail_out, outbox=loop, delays=delays)
+    return _Telling(mail_out=mail_out, push_out=push_out, outbox=loop, delays=delays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
 from inbound.actions import InboundRules
 from process.mail_out import build_resolver
+from process.services import Service
 from sms.retry import Ladder
 from store.engine.database import Database
 from tls.contexts import ClientContexts, ClientRole
@@ -41,19 +42,17 @@ class SenderAtFirstPush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushOut:
-    """What sends pushes; `close` ends what it holds."""
+    """What sends pushes, and the service that ends what it holds."""
 
     sender: ItemSender
-    close: Callable[[], None]
+    service: Service
 
 
 def build_push_out(
     config: Config, database: Database, clock: Clock, rules: Callable[[], InboundRules], large: LargeReports
 ) -> PushOut:
     """Return what sends pushes as the operator's file says; `rules` are the actions in force."""
-    pushes = Pushes(
-        rules=rules, key_of=PushKeys(database).key_of, networks_of=config.push.networks_of(), large=large
-    )
+    pushes = Pushes(rules=rules, key_of=PushKeys(database).key_of, networks_of=config.push.networks_of(), large=large)
 
     def build() -> ItemSender:
         from web.push import PushSender  # noqa: PLC0415  (httpx: 100 ms of a start that most gateways need not have)
@@ -68,4 +67,7 @@ def build_push_out(
             deadline_seconds=config.push.timeout.total_seconds(),
         )
 
-    return PushOut(sender=SenderAtFirstPush(build), close=pushes.close)
+    async def stop(_grace: float) -> None:
+        pushes.close()
+
+    return PushOut(sender=SenderAtFirstPush(build), service=Service(name="push-out", start=lambda: None, stop=stop))

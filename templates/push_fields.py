@@ -1,4 +1,4 @@
-"""What a push says: the fields of a job report and of an inbound SMS, with the usual names and states of SMS interfaces.
+"""What a push says: the fields of a job report and of an inbound SMS, named as SMS interfaces do.
 
 A report is without the text of its SMS. Not here: how they are written (pushes), posted and signed (web.push).
 docs/push.md describes every field; fields may be added, but none is removed or changes its meaning.

@@ -106,7 +106,7 @@ def _check_xml(text: str) -> None:
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
-        parser.Parse(text.encode("utf-8", "replace"), True)  # noqa: FBT003 - it takes no keyword
+        parser.Parse(text.encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
         where = f"line {error.lineno}: {expat.ErrorString(error.code)}"
         raise TemplateBroken(f"what it makes is no XML; its {where}") from None

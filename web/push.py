@@ -197,7 +197,7 @@ def judge(status: int, headers: Mapping[str, str], now: datetime) -> Outcome:
 
 
 def _pause(text: str, now: datetime) -> timedelta | None:
-    """Return the pause that Retry-After asks for, in seconds or as a date, an hour at most; None where there is none."""
+    """Return the pause that Retry-After asks for in seconds or as a date, an hour at most; None where it is none."""
     try:
         if text.isascii() and text.isdecimal():
             pause = timedelta(seconds=min(int(text[:9]), 1_000_000))

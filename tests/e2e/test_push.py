@@ -25,7 +25,7 @@ async def told(site, application):
     """Return a function that starts the gateway with these settings of the customer and returns the shown key."""
 
     async def begin(script=None, **settings) -> str:
-        site.tables["push"] = {"private_hosts": True}
+        site.tables["push"] = {"allow": [{"customer": "demo", "networks": ["127.0.0.0/8"]}]}
         await site.open(script or Script(receipt_delay=0.0))
         shown = await site.command("customer", "push", "demo", f"http://127.0.0.1:{application.port}/sms")
         if settings:

@@ -8,21 +8,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
+from gateway.pushes import Pushes
 from gateway.report_pool import LARGE_REPORT, LargeReports
+from inbound.actions import InboundRules
 from process.push import PUSH_LADDER
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
+from templates.push_fields import status_fields
 from tests.kit.application import Application
 from tests.kit.clock import Clock
 from tests.kit.resolver import TableResolver
 from tests.kit.status_samples import NOW, many, notice, report
 from tls.contexts import ClientContexts, ClientRole
-from tls.mx import AddressGuard
-from web.job_report import push_body
 from web.push import PushSender
 
-LOOPBACK = AddressGuard(allowed=("127.0.0.0/8", "::1/128"))
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 KEY = bytes(range(32))
+CUSTOMERS = ("demo", "other")
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
@@ -45,23 +47,31 @@ def large():
 @pytest.fixture
 def sender(authority, tmp_path, large):
     """Return a function that makes a sender; it trusts `authority` and calls loopback unless told otherwise."""
+    made = []
 
-    def make(guard=LOOPBACK, resolver=None, deadline_seconds=10.0):
+    def make(networks=LOOPBACK, resolver=None, deadline_seconds=10.0, actions=()):
+        pushes = Pushes(
+            rules=lambda: InboundRules(actions=actions),
+            key_of=key_of,
+            networks_of=dict.fromkeys(CUSTOMERS, networks),
+            large=large,
+        )
+        made.append(pushes)
         file = tmp_path / "ca.pem"
         authority.cert_pem.write_to_path(file)
         role = ClientRole(verify=True, check_hostname=True, ca_file=file)
         contexts = ClientContexts()
         return PushSender(
+            request_of=pushes.request_of,
             resolver=resolver or TableResolver(hosts={"app.example.com": ["127.0.0.1"]}),
-            guard=guard,
             context=lambda: contexts.get(role),
-            key_of=key_of,
             clock=Clock(NOW),
-            large=large,
             deadline_seconds=deadline_seconds,
         )
 
-    return make
+    yield make
+    for pushes in made:
+        pushes.close()
 
 
 @pytest.fixture
@@ -116,9 +126,9 @@ async def test_only_a_large_push_is_made_and_signed_in_a_thread(application, sen
 
     def watched(told):
         threads.append(threading.current_thread())
-        return push_body(told)
+        return status_fields(told)
 
-    monkeypatch.setattr("web.push.push_body", watched)
+    monkeypatch.setattr("gateway.pushes.status_fields", watched)
     app = await application()
     await sender().send(push(f"http://127.0.0.1:{app.port}/", job=many(recipients)))
     assert [thread is not threading.main_thread() for thread in threads] == [apart]
@@ -136,8 +146,8 @@ async def test_a_customer_without_a_key_gets_no_signature(application, sender):
     ("status", "kind"),
     [
         *((status, Done) for status in (200, 201, 202, 204)),
-        *((status, Failed) for status in (400, 401, 403, 404, 410, 413, 422)),
-        *((status, Retry) for status in (301, 302, 307, 408, 425, 429, 500, 502, 503, 504)),
+        *((status, Failed) for status in (400, 410, 413, 415, 422)),
+        *((status, Retry) for status in (301, 302, 307, 401, 403, 404, 408, 425, 429, 500, 502, 503, 504)),
     ],
 )
 async def test_an_answer_is_taken_as_its_status_says(application, sender, status, kind):
@@ -179,8 +189,8 @@ async def test_a_certificate_that_has_expired_is_not_trusted(application, sender
 )
 async def test_a_name_that_leads_into_our_own_network_is_not_called(application, sender, address):
     app = await application()
-    one = sender(AddressGuard(), TableResolver(hosts={"app.example.com": [address]}))
-    attempt = await one.send(push(f"http://app.example.com:{app.port}/"))
+    one = sender((), TableResolver(hosts={"app.example.com": [address]}))
+    attempt = await one.send(push(f"https://app.example.com:{app.port}/"))
     assert isinstance(attempt.outcome, Failed)
     assert "not a public address" in attempt.outcome.problem.text
     assert app.pushes == []
@@ -189,7 +199,7 @@ async def test_a_name_that_leads_into_our_own_network_is_not_called(application,
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 async def test_an_address_of_this_machine_is_called_only_where_the_operator_allows_it(application, sender, host):
     app = await application()
-    attempt = await sender(AddressGuard()).send(push(f"http://{host}:{app.port}/"))
+    attempt = await sender(()).send(push(f"http://{host}:{app.port}/"))
     assert isinstance(attempt.outcome, Failed)
     assert app.pushes == []
 

@@ -5,14 +5,21 @@ from datetime import timedelta
 
 import pytest
 
+from inbound.actions import PushForm
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, Priority
 from sms.number import SenderId, SenderKind
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
 from sms.settings import Settings
+from templates.push_fields import job_fields, status_fields
+from templates.pushes import standard_body
 from tests.kit.status_samples import message, notice, part, report
-from web.job_report import job_fields, push_body
+
+
+def pushed(told):
+    return standard_body(PushForm.JSON, "status", status_fields(told))
+
 
 SENT = part(state=MessageState.SUBMITTED)
 UNSENT = part(state=MessageState.QUEUED)
@@ -76,7 +83,7 @@ def test_a_report_has_the_fields_of_the_job():
         flash=True,
         validity=timedelta(hours=2),
     )
-    fields = json.loads(push_body(notice(job)))
+    fields = json.loads(pushed(notice(job)))
     recipients = fields.pop("recipients")
     assert fields == {
         "event": "result",
@@ -114,7 +121,7 @@ def test_a_report_has_the_fields_of_the_job():
 
 
 def test_what_is_not_set_is_null_and_the_text_of_the_sms_is_nowhere():
-    body = push_body(notice(report(message(text="Top secret words")), kind=NoticeKind.ACCEPTED))
+    body = pushed(notice(report(message(text="Top secret words")), kind=NoticeKind.ACCEPTED))
     fields = json.loads(body)
     assert fields["event"] == "accepted"
     assert (fields["src"], fields["billcode"], fields["customerRef"]) == (None, None, None)

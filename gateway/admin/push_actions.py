@@ -1,0 +1,118 @@
+"""Pushes of inbound SMS as an administrator sets them up: what an action may say, and templates tried before they count.
+
+Not here: storing an action (actions), how a push is sent (gateway.pushes, web.push).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from addressbook.people import canonical_name
+from gateway.admin.faults import AdminFault, FaultCode
+from inbound.actions import PushAction, PushForm, PushLogin
+from templates.confined import ConfinedPushes
+from templates.push_fields import inbound_fields
+from templates.render import TemplateBroken
+from templates.samples import sample_inbound_reports
+from tls.mx import AddressGuard, parse_address
+
+_METHODS = ("POST", "PUT")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110 §5.6.2
+_HEADER_VALUE = re.compile(r"[ -~]{0,500}")
+# What the connection, the signature and the login say; a secret has no place in a row.
+_OUR_HEADERS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer", "cookie"}
+    | {"authorization", "proxy-authorization", "webhook-id", "webhook-timestamp", "webhook-signature"}
+)
+_URL = re.compile(r"[!-~]{1,500}")
+_HOST = re.compile(r"[a-z0-9.:_-]{1,253}")
+
+
+def check_push(settings: PushAction, customer: str, networks_of: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise AdminFault where a push of this customer can't be as the action says.
+
+    `networks_of` are the networks that the operator's file allows, by canonical name. A host's name is looked up at
+    each attempt; an address is judged here, too.
+    """
+    fault = _find_fault(settings, networks_of.get(canonical_name(customer), ()))
+    if fault:
+        raise AdminFault(FaultCode.BAD_PUSH, cause=fault)
+
+
+def _find_fault(settings: PushAction, networks: tuple[str, ...]) -> str:
+    if settings.method not in _METHODS:
+        return f"the method «{settings.method}» is none of {' and '.join(_METHODS)}"
+    return _url_fault(settings.url, networks) or _headers_fault(settings.headers) or _login_fault(settings)
+
+
+def _url_fault(url: str, networks: tuple[str, ...]) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return f"«{url}» is no URL"
+    if parts.scheme not in {"https", "http"} or not _URL.fullmatch(url) or not _HOST.fullmatch(host):
+        return f"«{url}» is no URL such as https://app.example.com/sms"
+    if parts.username is not None or parts.password is not None or "#" in url:
+        return "the URL has a user, a password or a fragment: the login stands in user and password_file"
+    how = "[[push.allow]] of the operator's file allows networks to a customer"
+    if parts.scheme == "http" and not networks:
+        return f"plain http is for networks that are allowed to this customer; {how}"
+    address = parse_address("127.0.0.1" if host == "localhost" else host)
+    if address is None:
+        return ""
+    guard = AddressGuard(allowed=networks)
+    if parts.scheme == "http" and not guard.is_allowed(address):
+        return f"plain http to {host} is not allowed to this customer; {how}"
+    refused = guard.find_fault(address)
+    return f"{refused}; {how}" if refused else ""
+
+
+def _headers_fault(headers: Mapping[str, str]) -> str:
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            return f"«{name}» is no header of printable ASCII characters"
+        if name.lower() in _OUR_HEADERS:
+            return f"the header {name} is ours; a login stands in user and password_file"
+    return ""
+
+
+def _login_fault(settings: PushAction) -> str:
+    if settings.login is PushLogin.NONE:
+        return "user and password_file need a login, basic or digest" if settings.user or settings.password_file else ""
+    if not settings.user or not settings.password_file or ":" in settings.user:
+        return f"the login {settings.login} needs a user without colon, and a password_file"
+    if not Path(settings.password_file).is_absolute():
+        return f"password_file {settings.password_file} does not begin with /"
+    try:
+        Path(settings.password_file).open(encoding="utf-8").close()
+    except OSError as error:
+        return f"password_file {settings.password_file} can't be read: {error.strerror}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class PushWorkshop:
+    """What templates of pushes are tried with."""
+
+    confined: ConfinedPushes = field(default_factory=ConfinedPushes)
+
+    def find_faults(self, form: PushForm, source: str) -> list[str]:
+        """Return what is wrong with a template, in sentences for its author; empty where nothing is."""
+        try:
+            for _ in self.preview(form, source):
+                pass
+        except TemplateBroken as broken:
+            return [str(broken)]
+        return []
+
+    def preview(self, form: PushForm, source: str) -> Iterator[str]:
+        """Yield what the template makes of each sample. Raises TemplateBroken."""
+        for number, report in enumerate(sample_inbound_reports(), 1):
+            yield self.confined.run(form, source, inbound_fields(report, f"IP.{number}"))
+
+    def close(self) -> None:
+        """End the process that templates run in."""
+        self.confined.close()
