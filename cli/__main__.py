@@ -76,6 +76,11 @@ PLACES: Final = {
     ),
     "tls": CommandPlace("tls", "tls", "Look at the TLS of outgoing mail, and demand more of it."),
     "template": CommandPlace("template", "template", "Handle customers' own status mails and mails of received SMS."),
+    "push": CommandPlace(
+        "push",
+        "push",
+        "Look at pushes to customers' applications and send them again; handle their keys and templates.",
+    ),
     "dkim": CommandPlace("dkim", "dkim", "Make and check the keys that sign status mails."),
     "list": CommandPlace(
         "lists",

@@ -186,6 +186,9 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.TLS_RULES_DAMAGED: lambda cause: f"{_capital(cause)}: all mail waits. «tls accept» takes what is left.",
     FaultCode.TLS_RULES_LOST: "{cause}: restore the table tls_rule from a backup first.",
     FaultCode.TLS_RULES_INTACT: "The TLS rules are as they were set; there is nothing to accept.",
+    FaultCode.BAD_PUSH: "This can't be pushed: {cause}.",
+    FaultCode.NO_PUSH: "There is no push {name}; «push list» names all.",
+    FaultCode.PUSH_NOT_OVER: "The push {name} is {state}: only one that has ended is sent again.",
     FaultCode.GRAPHIC_REMOVED_MEANWHILE: "A graphic was removed while the template was checked; try again.",
     FaultCode.NO_OWN_TEMPLATE: "There is no own template for the form «{form}»; the standard one goes out.",
     FaultCode.NO_TEMPLATE_TO_RESET: f"{_TEMPLATE} has no template of its own.",
@@ -333,4 +336,8 @@ DONE: Final[Mapping[Action, Words]] = {
     Action.ADD_GRAPHIC: "Templates of «{customer}» can now show the graphic as cid:{name}.",
     Action.REMOVE_GRAPHIC: "The graphic «{name}» of «{customer}» was removed.",
     Action.SET_PUSH_KEY: "«{customer}» has a new key for its pushes.",
+    Action.REPLAY_PUSH: "The push {name} is sent again.",
+    Action.REPLAY_FAILED_PUSHES: lambda customer, since, pushes: (
+        f"Pushes{f' of «{customer}»' if customer else ''} that failed since {since} and are sent again: {pushes}."
+    ),
 }

@@ -210,7 +210,7 @@ class OutboxLoop:
     def _not_called(self, taken: TakenRow, reason: str, problem: str, pause: timedelta) -> OutboxEnd:
         """Give a row back for which nobody was called; it is no attempt, but its time ends all the same."""
         now, ladder = self._clock.now(), self._channels[taken.channel].ladder
-        if ladder.next_at(1, to_instant(taken.created_at), now, 0) is None:
+        if ladder.next_at(1, to_instant(taken.began_at), now, 0) is None:
             reason = reason or ProblemCode.INTERNAL.value
             return self._end(taken, OutboxEvent.FAIL, None, reason, _permanent(reason, problem))
         return self._end(taken, OutboxEvent.GIVE_BACK, None, reason, problem, due_at=to_stored(now + pause))
@@ -228,7 +228,7 @@ class OutboxLoop:
     ) -> OutboxEnd:
         """Try it again later: waits count from the beginning of an attempt, what the other side asks for from now."""
         ladder = self._channels[taken.channel].ladder
-        due = ladder.next_at(taken.attempt, to_instant(taken.created_at), began_at, self._chance())
+        due = ladder.next_at(taken.attempt, to_instant(taken.began_at), began_at, self._chance())
         if due is None:
             final = _permanent(reason, problem)
             return self._end(taken, OutboxEvent.FAIL, attempt, reason, final, unanswered=unanswered)

@@ -25,7 +25,7 @@ class OutboxState(StrEnum):
 
 
 class OutboxEvent(StrEnum):
-    """What can happen to a row; `GIVE_BACK` is said of one that nobody was called for."""
+    """What can happen to a row; `GIVE_BACK`: nobody was called for it; `REPLAY`: a push that ended is sent again."""
 
     TAKE = "take"
     SEND = "send"
@@ -36,8 +36,10 @@ class OutboxEvent(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     DROP = "drop"
+    REPLAY = "replay"
 
 
+_AGAIN = MappingProxyType({OutboxEvent.REPLAY: OutboxState.QUEUED})
 OUTBOX_TRANSITIONS: Mapping[OutboxState, Mapping[OutboxEvent, OutboxState]] = MappingProxyType(
     {
         OutboxState.QUEUED: MappingProxyType(
@@ -59,14 +61,14 @@ OUTBOX_TRANSITIONS: Mapping[OutboxState, Mapping[OutboxEvent, OutboxState]] = Ma
         OutboxState.HELD: MappingProxyType(
             {OutboxEvent.RELEASE: OutboxState.QUEUED, OutboxEvent.DROP: OutboxState.DROPPED}
         ),
-        OutboxState.SENT: MappingProxyType({}),
+        OutboxState.SENT: _AGAIN,
         OutboxState.SKIPPED: MappingProxyType({}),
-        OutboxState.FAILED: MappingProxyType({}),
-        OutboxState.DROPPED: MappingProxyType({}),
+        OutboxState.FAILED: _AGAIN,
+        OutboxState.DROPPED: _AGAIN,
     }
 )
 
-WAITING = frozenset(state for state, events in OUTBOX_TRANSITIONS.items() if events)
+WAITING = frozenset({OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD})
 
 
 def states_before(event: OutboxEvent) -> tuple[OutboxState, ...]:

@@ -65,7 +65,7 @@ class NewRow:
 class TakenRow(Struct, frozen=True, array_like=True):
     """A row that the process `owner` now sends; `attempt` counts from 1, `unanswered` those before that left doubt.
 
-    `about` is JSON. Instants are microseconds.
+    `about` is JSON. Instants are microseconds; its time counts from `began_at`.
     """
 
     key: int
@@ -82,6 +82,7 @@ class TakenRow(Struct, frozen=True, array_like=True):
     content: bytes | None
     attempt: int
     created_at: int
+    began_at: int
     owner: str = ""
     unanswered: int = 0
 
@@ -398,7 +399,12 @@ def words_of(states: Iterable[OutboxState]) -> str:
     return ", ".join(sorted(f"'{state.value}'" for state in states))
 
 
-_OF_CHANNEL = query(TakenRow, "FROM outbox WHERE state = 'queued' AND channel = ?", attempt="attempts + 1")
+_OF_CHANNEL = query(
+    TakenRow,
+    "FROM outbox WHERE state = 'queued' AND channel = ?",
+    attempt="attempts + 1",
+    began_at="coalesce(replayed_at, created_at)",
+)
 _FIRST = " AND due_at <= ? ORDER BY due_at, key LIMIT ? FOR UPDATE SKIP LOCKED"
 _DUE = _OF_CHANNEL + _FIRST
 _DUE_AT = _OF_CHANNEL + " AND destination = ?" + _FIRST

@@ -125,6 +125,7 @@ class _Traced(Struct, array_like=True):
 
 _ATTEMPTS = query(_Attempt, "FROM outbox_attempt WHERE outbox_key IN (??) ORDER BY key")
 _OF_JOB = query(_Traced, "FROM outbox WHERE job_key = ? ORDER BY key")
+_PUSH = query(_Traced, "FROM outbox WHERE public_id = ? AND channel = 'push'")
 _OF_NO_JOB = query(_Traced, "FROM outbox WHERE public_id = ? AND job_key IS NULL")
 
 
@@ -136,6 +137,11 @@ def trace_notices(tx: Transaction, job_key: int) -> tuple[TracedNotice, ...]:
 def trace_notice(tx: Transaction, name: str) -> TracedNotice | None:
     """Return the row of this id that belongs to no job."""
     return next(iter(_trace(tx, tx.select(_Traced, _OF_NO_JOB, (name,)))), None)
+
+
+def trace_push(tx: Transaction, name: str) -> tuple[TracedAttempt, ...]:
+    """Return the attempts of the push of this id, oldest first."""
+    return next((found.attempts for found in _trace(tx, tx.select(_Traced, _PUSH, (name,)))), ())
 
 
 def _trace(tx: Transaction, rows: Sequence[_Traced]) -> tuple[TracedNotice, ...]:

@@ -249,7 +249,7 @@ class OutboxRow(KeyedRow):
     `destination` is what shares places with it: the mail's domain, the push's host. `about` is JSON of what its kind
     needs, `content` what it brings as it is stored, null once it is sent. Rows of a `topic` are written now and then.
     Those of one `sequence` go one after the other, in the order of their keys. `customer_key` is set where it belongs
-    to a customer but to no job.
+    to a customer but to no job. The time of one that was sent again counts from `replayed_at`.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -272,6 +272,7 @@ class OutboxRow(KeyedRow):
     sms_key = peewee.BigIntegerField(null=True, index=True)
     customer_key = peewee.BigIntegerField(null=True)
     sequence = peewee.TextField(default="")
+    replayed_at = peewee.BigIntegerField(null=True)
 
     class Meta:
         table_name = "outbox"
@@ -294,6 +295,7 @@ OutboxRow.add_index(
         (OutboxRow.sequence != "") & OutboxRow.ended_at.is_null()
     )
 )
+OutboxRow.add_index(OutboxRow.index(OutboxRow.key, name="outbox_push").where(OutboxRow.channel == "push"))
 OutboxRow.add_index(
     OutboxRow.index(OutboxRow.topic, OutboxRow.created_at, name="outbox_topic").where(OutboxRow.topic != "")
 )

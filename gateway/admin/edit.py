@@ -53,6 +53,8 @@ class Action(Code):
     ADD_GRAPHIC = "template.graphic-add", "customer", "name"
     REMOVE_GRAPHIC = "template.graphic-remove", "customer", "name"
     SET_PUSH_KEY = "push.key", "customer"
+    REPLAY_PUSH = "push.replay", "name"
+    REPLAY_FAILED_PUSHES = "push.replay-failed", "customer", "since", "pushes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

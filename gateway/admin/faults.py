@@ -66,6 +66,10 @@ class FaultCode(Code):
     TLS_RULES_LOST = "tls-rules-lost", "cause"
     TLS_RULES_INTACT = ("tls-rules-intact",)
 
+    BAD_PUSH = "bad-push", "cause"
+    NO_PUSH = "no-push", "name"
+    PUSH_NOT_OVER = "push-not-over", "name", "state"
+
     GRAPHIC_REMOVED_MEANWHILE = ("graphic-removed-meanwhile",)
     NO_OWN_TEMPLATE = "no-own-template", "form", "customer", "profile"
     NO_TEMPLATE_TO_RESET = "no-template-to-reset", "form", "customer", "profile"

@@ -1,4 +1,4 @@
-"""Pushes of inbound SMS as an administrator sets them up: what an action may say, and templates tried before they count.
+"""Pushes of inbound SMS as an administrator sets them up: what an action may say, and its template tried.
 
 Not here: storing an action (actions), how a push is sent (gateway.pushes, web.push).
 """
@@ -15,7 +15,7 @@ from inbound.actions import PushAction, PushForm, PushLogin
 from templates.confined import ConfinedPushes
 from templates.push_fields import inbound_fields
 from templates.render import TemplateBroken
-from templates.samples import sample_inbound_reports
+from templates.samples import sample_inbound
 from tls.mx import AddressGuard, parse_address
 
 _METHODS = ("POST", "PUT")
@@ -57,17 +57,12 @@ def _url_fault(url: str, networks: tuple[str, ...]) -> str:
         return f"«{url}» is no URL such as https://app.example.com/sms"
     if parts.username is not None or parts.password is not None or "#" in url:
         return "the URL has a user, a password or a fragment: the login stands in user and password_file"
-    how = "[[push.allow]] of the operator's file allows networks to a customer"
-    if parts.scheme == "http" and not networks:
-        return f"plain http is for networks that are allowed to this customer; {how}"
     address = parse_address("127.0.0.1" if host == "localhost" else host)
-    if address is None:
-        return ""
     guard = AddressGuard(allowed=networks)
-    if parts.scheme == "http" and not guard.is_allowed(address):
-        return f"plain http to {host} is not allowed to this customer; {how}"
-    refused = guard.find_fault(address)
-    return f"{refused}; {how}" if refused else ""
+    refused = guard.find_fault(address) if address is not None else ""
+    if parts.scheme == "http" and not (networks if address is None else guard.is_allowed(address)):
+        refused = f"plain http to {host} is not allowed to this customer"
+    return refused and f"{refused}; [[push.allow]] of the operator's file allows networks to a customer"
 
 
 def _headers_fault(headers: Mapping[str, str]) -> str:
@@ -110,7 +105,7 @@ class PushWorkshop:
 
     def preview(self, form: PushForm, source: str) -> Iterator[str]:
         """Yield what the template makes of each sample. Raises TemplateBroken."""
-        for number, report in enumerate(sample_inbound_reports(), 1):
+        for number, (report, _) in enumerate(sample_inbound(), 1):
             yield self.confined.run(form, source, inbound_fields(report, f"IP.{number}"))
 
     def close(self) -> None:

@@ -126,6 +126,8 @@ class MailNotifier:
                 forward = partial(compose_forward, item, identity=self._identity)
                 signed = await self._large.work_apart(lambda: self._sign(forward()))
                 return await self._delivery.deliver(signed, customer="")
+            case _:
+                raise TypeError(f"{type(item).__name__} does not go by mail")
 
     async def _compose(self, notice: Notice) -> ComposedMail | None:
         compose = partial(

@@ -8,8 +8,10 @@ ALTER TABLE "job" ADD COLUMN "unanswerable" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "outbox" ADD COLUMN "sms_key" BIGINT;
 ALTER TABLE "outbox" ADD COLUMN "customer_key" BIGINT;
 ALTER TABLE "outbox" ADD COLUMN "sequence" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "outbox" ADD COLUMN "replayed_at" BIGINT;
 CREATE INDEX "outbox_sms_key" ON "outbox" ("sms_key");
 CREATE INDEX "outbox_sequence" ON "outbox" ("sequence", "key") WHERE (("sequence" != '') AND ("ended_at" IS NULL));
+CREATE INDEX "outbox_push" ON "outbox" ("key") WHERE ("channel" = 'push');
 CREATE INDEX "message_number" ON "message" ("number", "key");
 CREATE INDEX "inbound_fragment_text" ON "inbound_fragment" ("source", "destination", "reference");
 

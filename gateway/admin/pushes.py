@@ -1,0 +1,91 @@
+"""Pushes looked at and sent again: the one view for those of jobs and of inbound SMS.
+
+Not here: what they say and where they go (gateway.pushes), actions (push_actions).
+"""
+
+from datetime import UTC, datetime
+
+from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer
+from sms.outbox import WAITING, OutboxState
+from store.due import FAR
+from store.engine.database import Transaction
+from store.engine.keys import to_instant, to_stored
+from store.outbox_views import TracedAttempt, trace_push
+from store.pushes import ListedPush, PushFilter, failed_pushes, find_push, push_key_of, replay
+from store.pushes import list_pushes as find_pushes
+
+View = dict[str, object]
+_BEGINNING = datetime.fromtimestamp(0, UTC)
+
+
+def list_pushes(
+    tx: Transaction, customer: str = "", state: str = "", since: datetime | None = None, limit: int = 100
+) -> list[View]:
+    """Return pushes, the newest first: of one customer, in one state, written since."""
+    wanted = PushFilter(customer_key=_customer_key(tx, customer), state=state, since=to_stored(since or _BEGINNING))
+    return [_view(push) for push in find_pushes(tx, wanted, limit)]
+
+
+def show_push(tx: Transaction, name: str) -> View:
+    """Return one push with its attempts. Raises AdminFault."""
+    push = find_push(tx, name)
+    if push is None:
+        raise AdminFault(FaultCode.NO_PUSH, name=name)
+    return {**_view(push), "attempts": [_attempt(attempt) for attempt in trace_push(tx, name)]}
+
+
+def replay_push(edit: Edit, name: str) -> Changed:
+    """Send one push that has ended again: the same event with the same id."""
+    push, key = find_push(edit.tx, name), push_key_of(edit.tx, name)
+    if push is None or key is None:
+        raise AdminFault(FaultCode.NO_PUSH, name=name)
+    if push.state in WAITING or not replay(edit.tx, [key], edit.now):
+        raise AdminFault(FaultCode.PUSH_NOT_OVER, name=name, state=push.state.value)
+    return edit.done(Action.REPLAY_PUSH, name, name=name)
+
+
+def replay_failed(edit: Edit, since: datetime, customer: str = "") -> Changed:
+    """Send all pushes that failed since again, in the order in which they were written."""
+    key = _customer_key(edit.tx, customer)
+    count = replay(edit.tx, failed_pushes(edit.tx, PushFilter(customer_key=key, since=to_stored(since))), edit.now)
+    shown = since.isoformat(timespec="seconds")
+    detail = f"{count} since {shown}"
+    return edit.done(Action.REPLAY_FAILED_PUSHES, customer, detail, customer=customer, since=shown, pushes=count)
+
+
+def _customer_key(tx: Transaction, customer: str) -> int:
+    return get_customer(tx, customer).id if customer else 0
+
+
+def _view(push: ListedPush) -> View:
+    waits = push.ended_at is None
+    return {
+        "push": push.public_id,
+        "customer": push.customer,
+        "event": push.kind,
+        "of": push.subject,
+        "url": push.recipient,
+        "state": push.state.value,
+        "attempts": push.attempts,
+        "written_at": _shown(push.created_at),
+        "due_at": _due(push) if waits else "",
+        "ended_at": "" if push.ended_at is None else _shown(push.ended_at),
+        "problem": push.problem,
+    }
+
+
+def _due(push: ListedPush) -> str:
+    if push.due_at < FAR:
+        return _shown(push.due_at)
+    return "behind an earlier one" if push.state is OutboxState.QUEUED else push.state.value
+
+
+def _attempt(attempt: TracedAttempt) -> str:
+    facts = (attempt.host, attempt.address, attempt.tls, attempt.reply)
+    return ", ".join([f"{attempt.at.isoformat(timespec='seconds')} {attempt.outcome}", *filter(None, facts)])
+
+
+def _shown(at: int) -> str:
+    return to_instant(at).isoformat(timespec="seconds")
