@@ -3,13 +3,11 @@
 Not here: what a push says and how it is signed (docs/push.md, web.push).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated
 
-from addressbook.people import canonical_name
 from config.field_types import FieldType, Positive, ReadableFile, ShortText, Wait, option
 
 
@@ -48,11 +46,3 @@ class PushOptions:
     timeout: Wait = option("How long one attempt may take in all.", default=timedelta(seconds=15))
     connections: Positive = option("Pushes on their way at a time.", default=50)
     allowances: tuple[PushAllowance, ...] = option("", default=(), key="allow")
-
-    def networks_of(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the networks that are allowed to each customer, by its canonical name."""
-        networks: dict[str, tuple[str, ...]] = {}
-        for allowance in self.allowances:
-            name = canonical_name(allowance.customer)
-            networks[name] = networks.get(name, ()) + allowance.networks
-        return networks

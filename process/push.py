@@ -10,6 +10,7 @@ from gateway.ports import Clock, Item, ItemSender, MailAttempt
 from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
 from inbound.actions import InboundRules
+from process.allowances import networks_of
 from process.mail_out import build_resolver
 from process.services import Service
 from sms.retry import Ladder
@@ -52,7 +53,7 @@ def build_push_out(
     config: Config, database: Database, clock: Clock, rules: Callable[[], InboundRules], large: LargeReports
 ) -> PushOut:
     """Return what sends pushes as the operator's file says; `rules` are the actions in force."""
-    pushes = Pushes(rules=rules, key_of=PushKeys(database).key_of, networks_of=config.push.networks_of(), large=large)
+    pushes = Pushes(rules=rules, key_of=PushKeys(database).key_of, networks_of=networks_of(config.push), large=large)
 
     def build() -> ItemSender:
         from web.push import PushSender  # noqa: PLC0415  (httpx: 100 ms of a start that most gateways need not have)

@@ -142,7 +142,7 @@ class PushSender:
 
 
 async def _answer(client: httpx.AsyncClient, request: httpx.Request, login: httpx.Auth) -> httpx.Response:
-    """Return the answer to a request with its login: a DIGEST asks first. No answer's body is read."""
+    """Return the answer to a request with its login: a digest asks first (RFC 7616 §3.3). No answer's body is read."""
     steps = login.auth_flow(request)
     request = next(steps)
     while True:
@@ -157,7 +157,7 @@ async def _answer(client: httpx.AsyncClient, request: httpx.Request, login: http
 def _login(push: PushRequest) -> httpx.Auth:
     match push.login:
         case PushLogin.BASIC:
-            return httpx.BasicAuth(push.user, push.password)
+            return httpx.BasicAuth(push.user, push.password)  # RFC 7617 §2
         case PushLogin.DIGEST:
             return httpx.DigestAuth(push.user, push.password)
         case PushLogin.NONE:

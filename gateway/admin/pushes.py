@@ -9,12 +9,12 @@ from gateway.admin.edit import Action, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from sms.outbox import WAITING, OutboxState
-from store.due import FAR
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
 from store.outbox_views import TracedAttempt, trace_push
 from store.pushes import ListedPush, PushFilter, failed_pushes, find_push, push_key_of, replay
 from store.pushes import list_pushes as find_pushes
+from store.tables import FAR
 
 View = dict[str, object]
 _BEGINNING = datetime.fromtimestamp(0, UTC)
