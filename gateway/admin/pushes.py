@@ -41,7 +41,7 @@ def replay_push(edit: Edit, name: str) -> Changed:
     push, key = find_push(edit.tx, name), push_key_of(edit.tx, name)
     if push is None or key is None:
         raise AdminFault(FaultCode.NO_PUSH, name=name)
-    if push.state in WAITING or not replay(edit.tx, [key], edit.now):
+    if push.state in WAITING or not replay(edit.tx, [key], to_stored(edit.now)):
         raise AdminFault(FaultCode.PUSH_NOT_OVER, name=name, state=push.state.value)
     return edit.done(Action.REPLAY_PUSH, name, name=name)
 
@@ -49,7 +49,9 @@ def replay_push(edit: Edit, name: str) -> Changed:
 def replay_failed(edit: Edit, since: datetime, customer: str = "") -> Changed:
     """Send all pushes that failed since again, in the order in which they were written."""
     key = _customer_key(edit.tx, customer)
-    count = replay(edit.tx, failed_pushes(edit.tx, PushFilter(customer_key=key, since=to_stored(since))), edit.now)
+    count = replay(
+        edit.tx, failed_pushes(edit.tx, PushFilter(customer_key=key, since=to_stored(since))), to_stored(edit.now)
+    )
     shown = since.isoformat(timespec="seconds")
     detail = f"{count} since {shown}"
     return edit.done(Action.REPLAY_FAILED_PUSHES, customer, detail, customer=customer, since=shown, pushes=count)
