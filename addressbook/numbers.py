@@ -145,13 +145,21 @@ class OwnNumbers:
         A short code that is ours in several countries is that of the handset's, if it is one of them.
         """
         found = self._by_digits.get(sender_id.value) if sender_id is not None else None
-        if not found:
+        if not found or sender_id is None:
             return ()
+        refused = self.refuse_sender(sender_id, customer_key)
+        if refused is not None:
+            return refused
         mine = [number for number in found if number.may_send(customer_key)]
-        if not mine:
-            detail = f"The sender ID {found[0].digits} is a dedicated number of this service and not this customer's."
-            return Refused(refusal=Refusal.SENDER_ID_NOT_PERMITTED, detail=detail)
         return max(mine, key=lambda number: number.country == country_of(phone)).carriers
+
+    def refuse_sender(self, sender_id: SenderId, customer_key: int) -> Refused | None:
+        """Return why a customer may not have a sender ID: it is a dedicated number of ours, and not its own."""
+        found = self._by_digits.get(sender_id.value)
+        if not found or any(number.may_send(customer_key) for number in found):
+            return None
+        detail = f"The sender ID {sender_id.value} is a dedicated number of this service and not this customer's."
+        return Refused(refusal=Refusal.SENDER_ID_NOT_PERMITTED, detail=detail)
 
     def answered_by(self, address: str, customer_key: int) -> OwnNumber | None:
         """Return the number of ours that a customer answers by to who wrote to it; None where it serves it no more."""

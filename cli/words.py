@@ -164,6 +164,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_VALUE: lambda field, given: f"{field}: {_no_value(field, given)}.",
     FaultCode.LOCKED: "The setting {field} is locked by {by}.",
     FaultCode.SENDER_ID_BARRED: "The sender ID {sender_id} is not among those that {by} permits ({allowed}).",
+    FaultCode.SENDER_ID_DEDICATED: "The sender ID {sender_id} is a dedicated number, which only its owner may have.",
     FaultCode.NO_CONSTRAINTS: lambda **owner: f"Only the system and customers have constraints, not {_whose(**owner)}.",
     FaultCode.BAD_SENDER_ID: f"«{{given}}» cannot be a sender ID: {FIELDS['sender_id'].expected} is expected.",
     FaultCode.BAD_MAX_PARTS: "«{given}» is not a number from 1 to 20, or «any».",

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, Resolved
+from addressbook.numbers import OwnNumbers
 from addressbook.people import Customer, Directory, User
+from addressbook.snapshot import Snapshot
 from gateway.routing import SEPARATOR, CarrierRoutes
 from sms.facts import Code, Fact
 from sms.message import Origin
@@ -44,12 +46,13 @@ class Contradiction:
 
 
 def find_contradictions(
-    directory: Directory, layers: Layers, routes: CarrierRoutes, hours: Mapping[str, Hours], now: datetime
+    snapshot: Snapshot, routes: CarrierRoutes, hours: Mapping[str, Hours], now: datetime
 ) -> list[Contradiction]:
     """Return what an operator would want to be told, each once; `hours` are those of carriers that have some.
 
     What a customer's own settings contradict is not said again of its profiles and users, who inherit it.
     """
+    directory, layers, numbers = snapshot.directory, snapshot.layers, snapshot.numbers
     found: dict[object, Contradiction] = {}
     gaps = {route: _gap([hours.get(name) for name in route.split(SEPARATOR)], now) for route in routes.known}
     for name in sorted(routes.customers):
@@ -61,9 +64,14 @@ def find_contradictions(
     for customer in directory.customers():
         mine = [(route, gaps[route]) for route in routes.routes_for(customer.name)]
         closed = max(mine, key=lambda item: item[1], default=("", timedelta(0)))
-        fields = _fields_at_stake(layers.constraints(customer.id), closed[1])
+        fields = _fields_at_stake(layers.constraints(customer.id), closed[1], numbers)
         for stack in _all_stacks(directory, layers, customer, users.get(customer.id, ()), fields):
-            for said in (*_judge(stack), *_judge_language(stack), *_judge_validity(stack, closed)):
+            for said in (
+                *_judge_sender(stack, numbers, customer),
+                *_judge(stack),
+                *_judge_language(stack),
+                *_judge_validity(stack, closed),
+            ):
                 found.setdefault((said.code, *said.facts.values()), said)
     return list(found.values())
 
@@ -88,12 +96,12 @@ _OF_A_CUSTOMER = (LayerKind.SYSTEM, LayerKind.CUSTOMER)
 _OF_A_USER = (LayerKind.USER, LayerKind.PINNED)
 
 
-def _fields_at_stake(rules: Collection[Constraints], gap: timedelta) -> frozenset[str]:
+def _fields_at_stake(rules: Collection[Constraints], gap: timedelta, numbers: OwnNumbers) -> frozenset[str]:
     """Return the fields that a layer can contradict something with: not to look at thousands of users in vain."""
     possible = {
         "status_channel": True,
         "validity": gap > timedelta(0),
-        "sender_id": any(rule.sender_ids is not None for rule in rules),
+        "sender_id": any(numbers.everyone()) or any(rule.sender_ids is not None for rule in rules),
         "max_parts": any(rule.max_parts is not None for rule in rules),
         "priority": not all(rule.express for rule in rules),
         "flash": not all(rule.flash for rule in rules),
@@ -130,9 +138,6 @@ def _whose(kind: LayerKind, name: str, customer: str = "", service: str = "") ->
 
 def _judge(stack: _Stack) -> Iterator[Contradiction]:
     settings, whose = stack.resolved.settings, stack.whose
-    if stack.decides("sender_id"):
-        for refused in stack.resolved.refused:
-            yield Contradiction(Contradicts.SENDER_ID_REFUSED, {"cause": refused.detail, **whose})
     for clamped in stack.resolved.clamped:
         if stack.decides(clamped.field):
             values = {"wanted": format_setting(clamped.wanted), "value": format_setting(clamped.value)}
@@ -140,6 +145,15 @@ def _judge(stack: _Stack) -> Iterator[Contradiction]:
             yield Contradiction(Contradicts.WITHOUT_EFFECT, facts)
     if settings.status_channel is not StatusChannel.MAIL and not settings.push_url and stack.decides("status_channel"):
         yield Contradiction(Contradicts.NO_PUSH_URL, {"channel": settings.status_channel.value, **whose})
+
+
+def _judge_sender(stack: _Stack, numbers: OwnNumbers, customer: Customer) -> Iterator[Contradiction]:
+    if not stack.decides("sender_id"):
+        return
+    sender_id = stack.resolved.settings.sender_id
+    dedicated = numbers.refuse_sender(sender_id, customer.id) if sender_id is not None else None
+    for refused in (*stack.resolved.refused, *([dedicated] if dedicated is not None else [])):
+        yield Contradiction(Contradicts.SENDER_ID_REFUSED, {"cause": refused.detail, **stack.whose})
 
 
 def _is_mute(layer: Layer) -> bool:

@@ -37,7 +37,7 @@ def contradictions_of(carriers: Iterable[CarrierOptions], snapshot: Snapshot) ->
     """Return what the stored settings and these carriers say against each other."""
     listed = tuple(carriers)
     hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}
-    return find_contradictions(snapshot.directory, snapshot.layers, routes_of(listed), hours, datetime.now(UTC))
+    return find_contradictions(snapshot, routes_of(listed), hours, datetime.now(UTC))
 
 
 def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from addressbook.hierarchy import Constraints, LayerKind
 from gateway.admin.edit import Action, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.settings import CustomerScope, SystemScope, field_named, find_scope
+from gateway.admin.settings import CustomerScope, FoundScope, SystemScope, field_named, find_scope
 from sms.facts import Fact
 from sms.number import parse_sender_id
 from sms.settings import UNSET, SettingProblem, format_setting, parse_setting
 from store.directory import read_constraints
+from store.inbound_rules import load_numbers
 
 ANY = "any"
 
@@ -37,7 +38,7 @@ def limit(edit: Edit, scope: SystemScope | CustomerScope, limits: ConstraintLimi
     after = replace(
         before,
         locked=(before.locked | set(map(field_named, limits.lock))) - set(map(field_named, limits.unlock)),
-        sender_ids=_read_sender_ids(before.sender_ids, limits.sender_ids),
+        sender_ids=_read_sender_ids(edit, found, before.sender_ids, limits.sender_ids),
         max_parts=_read_max_parts(before.max_parts, limits.max_parts),
         express=before.express if limits.express is None else limits.express,
         flash=before.flash if limits.flash is None else limits.flash,
@@ -60,16 +61,21 @@ def _read_max_parts(before: int | None, text: str | None) -> int | None:
     return parsed
 
 
-def _read_sender_ids(before: frozenset[str] | None, text: str | None) -> frozenset[str] | None:
+def _read_sender_ids(
+    edit: Edit, found: FoundScope, before: frozenset[str] | None, text: str | None
+) -> frozenset[str] | None:
+    """Return the sender IDs of a text. The system's may be dedicated numbers, since each owner needs them permitted."""
     if text is None:
         return before
     if text.strip() == ANY:
         return None
-    sender_ids = set[str]()
+    sender_ids, numbers = set[str](), load_numbers(edit.tx)
     for given in _split(text):
         sender = parse_sender_id(given)
         if sender is None:
             raise AdminFault(FaultCode.BAD_SENDER_ID, given=given)
+        if found.customer_id and numbers.refuse_sender(sender, found.customer_id) is not None:
+            raise AdminFault(FaultCode.SENDER_ID_DEDICATED, sender_id=sender.value)
         sender_ids.add(sender.value)
     return frozenset(sender_ids)
 

@@ -47,6 +47,7 @@ class FaultCode(Code):
     BAD_VALUE = "bad-value", "field", "given"
     LOCKED = "locked", "field", "by"
     SENDER_ID_BARRED = "sender-id-barred", "sender_id", "by", "allowed"
+    SENDER_ID_DEDICATED = "sender-id-dedicated", "sender_id"
     NO_CONSTRAINTS = "no-constraints", "kind", "name", "customer", "service"
     BAD_SENDER_ID = "bad-sender-id", "given"
     BAD_MAX_PARTS = "bad-max-parts", "given"

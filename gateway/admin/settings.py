@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, layer_of, resolve
+from addressbook.numbers import OwnNumbers
 from addressbook.options import Option
 from gateway.admin.edit import Action, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
@@ -20,6 +21,7 @@ from sms.settings import FIELDS, NONE, UNSET, SettingProblem, format_setting, pa
 from store.directory import find_customer_by_key, read_constraints
 from store.directory_changes import CellToStore
 from store.engine.database import Transaction
+from store.inbound_rules import load_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +137,14 @@ def field_named(text: str) -> str:
 def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Changed:
     """Set fields from texts; an empty text unsets, `<none>` stops inheritance. Refused as a whole by a single fault."""
     found = find_scope(edit.tx, scope)
-    rules = constraints_of(edit.tx, found.customer_id)
+    limits = limits_of(edit.tx, found.customer_id)
     values: dict[str, object] = {}
     for typed, text in assignments.items():
         name = field_named(typed)
         value = parse_setting(name, text)
         if isinstance(value, SettingProblem):
             raise AdminFault(FaultCode.BAD_VALUE, field=value.field, given=value.given)
-        barred = find_bar(name, value, found.key.kind, rules)
+        barred = find_bar(name, value, found.key.kind, limits)
         if barred is not None:
             raise barred
         check_contracted(edit, found, name, value)
@@ -154,7 +156,7 @@ def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Ch
     )
     clamped: tuple[Fact, ...] = tuple(
         (item.field, format_setting(item.value), item.by)
-        for item in resolve([layer_of(found.key.kind, values, "")], rules).clamped
+        for item in resolve([layer_of(found.key.kind, values, "")], limits.rules).clamped
         if values.get(item.field, UNSET) is not UNSET
     )
     cells: tuple[Fact, ...] = tuple((name, text or "") for name, text in texts.items())
@@ -169,13 +171,22 @@ def unset_settings(edit: Edit, scope: Scope, names: Collection[str]) -> Changed:
     return set_settings(edit, scope, dict.fromkeys(names, ""))
 
 
-def constraints_of(tx: Transaction, customer_id: int) -> tuple[Constraints, ...]:
-    """Return the constraints that bind a customer's layers: the system's, then its own; 0 is the system itself."""
-    system = read_constraints(tx, 0, "")
-    if not customer_id:
-        return (system,)
-    customer = find_customer_by_key(tx, customer_id)
-    return system, read_constraints(tx, customer_id, customer.name if customer is not None else "")
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What binds a customer's layers: constraints, those of the system first, and whose our numbers are."""
+
+    customer_id: int
+    rules: tuple[Constraints, ...]
+    numbers: OwnNumbers
+
+
+def limits_of(tx: Transaction, customer_id: int) -> Limits:
+    """Return what binds a customer's layers; 0 is the system itself."""
+    rules = [read_constraints(tx, 0, "")]
+    customer = find_customer_by_key(tx, customer_id) if customer_id else None
+    if customer is not None:
+        rules.append(read_constraints(tx, customer_id, customer.name))
+    return Limits(customer_id, tuple(rules), load_numbers(tx))
 
 
 def check_contracted(edit: Edit, found: FoundScope, name: str, value: object) -> None:
@@ -187,14 +198,16 @@ def check_contracted(edit: Edit, found: FoundScope, name: str, value: object) ->
         edit.check_option(customer, option)
 
 
-def find_bar(name: str, value: object, kind: LayerKind, rules: Collection[Constraints]) -> AdminFault | None:
+def find_bar(name: str, value: object, kind: LayerKind, limits: Limits) -> AdminFault | None:
     """Return why a value cannot be set at a layer, None where it can; anything can be unset."""
     if value is UNSET:
         return None
-    for rule in rules:
+    for rule in limits.rules:
         if rule.locks(name, kind):
             return AdminFault(FaultCode.LOCKED, field=name, by=rule.name)
         if isinstance(value, SenderId) and rule.sender_ids is not None and value.value not in rule.sender_ids:
             allowed = tuple(sorted(rule.sender_ids))
             return AdminFault(FaultCode.SENDER_ID_BARRED, sender_id=value.value, by=rule.name, allowed=allowed)
+    if isinstance(value, SenderId) and limits.numbers.refuse_sender(value, limits.customer_id) is not None:
+        return AdminFault(FaultCode.SENDER_ID_DEDICATED, sender_id=value.value)
     return None

@@ -12,7 +12,7 @@ from addressbook.people import Customer, User, canonical_name
 from gateway.admin.edit import Action, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
-from gateway.admin.settings import constraints_of, find_bar
+from gateway.admin.settings import find_bar, limits_of
 from store.directory import find_domain_owner, find_users, profiles_of, users_of
 from store.directory_changes import CellToStore, read_cells_of
 from store.engine.database import Transaction
@@ -47,10 +47,10 @@ def _plan(tx: Transaction, customer: Customer, user_file: UserFile) -> ImportPla
     owners = {domain: find_domain_owner(tx, domain) for domain in domains}
     foreign = frozenset(domain for domain, owner in owners.items() if owner is not None and owner.id != customer.id)
     profiles = {canonical_name(profile.name): profile.id for profile in profiles_of(tx, customer.id)}
-    rules = constraints_of(tx, customer.id)
+    limits = limits_of(tx, customer.id)
 
     def bar_of(name: str, value: object) -> Bar | None:
-        fault = find_bar(name, value, LayerKind.USER, rules)
+        fault = find_bar(name, value, LayerKind.USER, limits)
         return None if fault is None else (fault.code, fault.facts)
 
     return plan_import(user_file.rows, customer.id, profiles, stored, foreign, found=user_file.faults, find_bar=bar_of)

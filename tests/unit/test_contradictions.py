@@ -5,7 +5,10 @@ from datetime import UTC, datetime, time
 import pytest
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers, layer_of
+from addressbook.lists import DistributionLists
+from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
 from addressbook.people import Customer, Directory, Profile, User
+from addressbook.snapshot import Snapshot
 from cli.words import contradiction_sentences
 from config.model import Config, load_config
 from gateway.config_lint import find_contradictions
@@ -23,7 +26,7 @@ SAP = LayerKey(LayerKind.SERVICE, 1, "sap")
 ALONE = (CarrierRoute(carrier="alpha"),)
 
 
-def contradictions(layers=None, *, hours=None, carriers=ALONE, **rules) -> list[str]:
+def contradictions(layers=None, *, hours=None, carriers=ALONE, numbers=(), **rules) -> list[str]:
     """Return what is told of a customer with a profile and two users; layers are texts by key."""
     directory = Directory(
         customers=[Customer(id=1, name="Example")],
@@ -39,7 +42,8 @@ def contradictions(layers=None, *, hours=None, carriers=ALONE, **rules) -> list[
     }
     constraints = {1: Constraints(kind=LayerKind.CUSTOMER, owner="Example", **rules)} if rules else {}
     every = Layers(layers=stored, constraints=constraints)
-    return contradiction_sentences(find_contradictions(directory, every, CarrierRoutes(carriers), hours or {}, NOW))
+    snapshot = Snapshot(directory, every, DistributionLists(), numbers=OwnNumbers(numbers))
+    return contradiction_sentences(find_contradictions(snapshot, CarrierRoutes(carriers), hours or {}, NOW))
 
 
 def test_of_very_many_contradictions_fifty_are_told_and_all_are_counted():
@@ -76,6 +80,19 @@ def test_each_is_told_of_those_who_said_it_and_not_of_those_who_inherit_it(key, 
         f"max_parts = 9 of {whose} is without effect, 2 is in force: customer Example allows 2 parts at most.",
         f"status_channel = push of {whose} is without effect, all is told by mail: push_url is not set.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "whose"), [(LayerKey(LayerKind.SYSTEM), "customer «Example»"), (ANNA, "user anna@example.com")]
+)
+def test_a_dedicated_number_of_another_customer_as_sender_id_is_told(key, whose):
+    def told(owner):
+        number = OwnNumber(key=1, digits="447700900900", kind=NumberKind.LONG, country="GB", customer_key=owner)
+        return contradictions({key: {"sender_id": "+447700900900"}}, numbers=[number])
+
+    assert told(1) == []
+    (sentence,) = told(2)
+    assert sentence.startswith(f"Every SMS of {whose} is refused: The sender ID 447700900900 is a dedicated number")
 
 
 @pytest.mark.parametrize(
