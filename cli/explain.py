@@ -142,6 +142,7 @@ def _more(judgement: Decision) -> dict[str, Any]:
             for item in messages
             if item.number is not None
         ],
+        "unanswerable": (plan.job.unanswerable or None) if plan is not None and plan.job is not None else None,
         "mark": judgement.dropped.mark if judgement.dropped else None,
         "faults": [{"row": fault.row, "text": fault.text} for fault in (plan.faults if plan is not None else ())],
     }
@@ -170,6 +171,11 @@ def _recipient(
     refused: Refused | None,
     settings: Settings,
 ) -> dict[str, Any]:
+    own = message.wanted.sender_id
+    if own is not None:
+        explained = explained | {
+            "sender_id": {"value": own.value, "layer": "conversation", "origin": "the SMS answered"}
+        }
     shown = _bare_recipient(message.wanted.given, message.refused or refused, explained)
     shown["number"] = message.number.e164 if message.number else None
     shown["duplicate_of"] = message.duplicate_of or None

@@ -451,6 +451,7 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
     values = (
         ("label.to", only.number if only else ""),
         ("label.sender", only.sender if only else ", ".join(map(_show_sender, sorted(senders)[:3]))),
+        ("label.answers", words.say(f"unanswerable.{report.unanswerable}") if report.unanswerable else ""),
         ("label.parts", _parts_line(parts, words)),
         ("label.alphabet", _alphabet(report, words)),
         ("label.cost_centre", show_line(report.settings.cost_centre)),

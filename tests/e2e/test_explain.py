@@ -384,3 +384,13 @@ async def test_it_answers_beside_a_running_gateway_and_a_change_of_settings_is_s
     await site.told()
     (shown,) = site.carrier.record.shown()
     assert shown.text == "Grüße – bald"
+
+
+def test_a_sender_id_that_gets_no_answer_is_told(house, note):
+    def told(*trial):
+        envelope = ("--as", "demo", "--from", "anna@example.com", "--to", "+447700900101" + AT)
+        return explain(house, *envelope, *trial, note("Hello"))["unanswerable"]
+
+    assert told() is None
+    assert told("--set", "sender_id=ACME") == "name"
+    assert told("--set", "sender_id=+447700900999") == "not-ours"

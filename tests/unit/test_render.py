@@ -380,6 +380,15 @@ def test_the_sender_is_shown_as_a_phone_shows_it(sender, shown):
     assert facts.get("Sender shown") == shown
 
 
+def test_the_mail_says_when_no_answer_to_the_sender_comes_back():
+    def answers(why):
+        view = RENDERER.view(NoticeKind.RESULT, report(unanswerable=why))
+        return {fact.label: fact.value for fact in view.facts}.get("Answers")
+
+    assert answers("") is None
+    assert answers("name") == "do not come back: the sender shown is a name"
+
+
 def test_our_own_codes_do_not_stand_where_a_carriers_code_stands():
     parts = (part(1, 2, MessageState.FAILED, error="number-refused"), part(2, 2, MessageState.UNDELIVERED, error="013"))
     rendered = render(report(message(MessageState.FAILED, reason=ProblemCode.NUMBER_REFUSED, parts=parts)))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from addressbook.numbers import Unanswerable
 from mta.sending.dsn import DsnAction
 from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode, Refusal
@@ -63,6 +64,12 @@ def test_a_reason_is_explained_by_a_whole_sentence(language):
         sentence = words.explain(reason, "")
         assert sentence[0].isupper()
         assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("language", find_languages())
+def test_each_reason_why_no_answer_comes_back_has_words_of_its_own(language):
+    words = DICTIONARY.words(language)
+    assert len({words.say(f"unanswerable.{why}") for why in Unanswerable}) == len(Unanswerable)
 
 
 def test_a_reason_that_no_catalogue_knows_keeps_its_own_sentence():
