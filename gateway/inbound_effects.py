@@ -6,11 +6,11 @@ Pure: «simulate» and the server share it. Not here: which effects there are (i
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from addressbook.people import Customer, canonical_address
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
+from gateway.outbox_kinds import INBOUND_MAIL, INBOUND_PUSH
 from gateway.plan import plan
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
@@ -25,9 +25,6 @@ from sms.report import Channel
 from store.engine.keys import to_stored
 from store.inbound import NewEffect
 from store.outbox import NewRow
-
-INBOUND_MAIL: Final = "inbound-mail"
-INBOUND_PUSH: Final = "inbound-push"
 
 
 def follow(plan: InboundPlan, snapshot: Snapshot, routes: CarrierRoutes, now: datetime) -> Iterator[NewEffect]:

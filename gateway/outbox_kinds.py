@@ -24,6 +24,8 @@ from store.outbox import OutboxEnd, TakenRow
 log = structlog.get_logger()
 
 
+INBOUND_MAIL: Final = "inbound-mail"
+INBOUND_LIST: Final = "inbound-list"
 INBOUND_PUSH: Final = "inbound-push"
 
 Report = JobReport | InboundReport

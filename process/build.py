@@ -20,6 +20,7 @@ from gateway.delays import Delays
 from gateway.dispatch import Dispatch
 from gateway.handed import HandedMessages
 from gateway.inbound import Inbound
+from gateway.inbound_lists import InboundLists
 from gateway.lease import NodeLeaseKeeper
 from gateway.outbox import ChannelRules, OutboxLoop
 from gateway.ports import CarrierEvents
@@ -126,6 +127,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("cancelling", carrying.cancelling),
             service_of("delays", telling.delays),
             service_of("inbound", inbound.worker),
+            service_of("inbound-lists", inbound.lists),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
         ),
         (
@@ -200,6 +202,7 @@ class _Inbound:
 
     arrived: _Arrived
     worker: Inbound
+    lists: InboundLists
 
 
 def _build_inbound(config: Config, core: AcceptPath, telling: _Telling, accepted: Callable[[], None]) -> _Inbound:
@@ -217,8 +220,11 @@ def _build_inbound(config: Config, core: AcceptPath, telling: _Telling, accepted
         accepted=accepted,
         node=config.server.node if core.database.postgresql else None,
     )
+    lists = InboundLists(
+        database=core.database, keys=core.keys, book=core.book, clock=core.clock, written=telling.outbox.kick
+    )
     receive = Receive(database=core.database, store=store, clock=core.clock, kept=worker.kick)
-    return _Inbound(arrived=receive.arrived, worker=worker)
+    return _Inbound(arrived=receive.arrived, worker=worker, lists=lists)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
