@@ -5,28 +5,26 @@ they changed within a second.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
-from pathlib import Path
 
 import click
 
 from cli.context import config_option, opened
+from cli.shapes import change_command, each_command
 from cli.words import count
+from gateway.admin import queue as admin
 from gateway.admin.views import spoken_value
-from gateway.cancel import cancel_now
 from gateway.postmaster import unpack
 from sms.lifecycle import MessageState
 from sms.message import MailOrigin, ReceiptState
 from sms.number import mask_number
 from sms.outbox import OutboxState
 from sms.report import ReportedMessage
-from store.dropped import TracedDrop, find_dropped
-from store.engine.database import Database, Transaction
-from store.engine.keys import Keys, to_stored
+from store.dropped import TracedDrop
 from store.inbound import count_fragments
 from store.outbox_views import (
     ListedForward,
@@ -35,26 +33,12 @@ from store.outbox_views import (
     find_content,
     list_forwards,
     list_notices,
-    trace_notice,
 )
 from store.queue import (
-    Drop,
-    Found,
-    Release,
     WaitingMessage,
-    drop,
-    find_waiting,
-    flush,
-    hold,
     list_messages,
-    release,
 )
-from store.results import Cancel, ResultStore, Rules
-from store.views import Trace, TracedReceipt, find_job, load_trace
-
-
-def _now() -> int:
-    return to_stored(datetime.now(UTC))
+from store.views import Trace, TracedReceipt
 
 
 def _when(instant: datetime | None) -> str:
@@ -132,46 +116,6 @@ def show(file: str, name: str) -> None:
     _print_trace(file, name, as_json=False)
 
 
-Act = Callable[[Database, Keys, Found], str]
-
-
-def _each(name: str, sentence: str, act: Act) -> click.Command:
-    """Return a command that does something to each of the jobs, messages or notices that it is given."""
-
-    def run(file: Path, names: tuple[str, ...]) -> None:
-        with opened(file) as (_, database, keys):
-            for item in names:
-                found = _found(database.read_now(partial(find_waiting, name=item)), item)
-                click.echo(f"{item}: {act(database, keys, found)}")
-
-    names = click.argument("names", metavar="ID…", nargs=-1, required=True)
-    return click.command(name, help=sentence)(config_option(names(run)))
-
-
-def _hold(database: Database, _keys: Keys, found: Found) -> str:
-    return f"{database.write_now(hold, found)} held"
-
-
-def _release(database: Database, _keys: Keys, found: Found) -> str:
-    return f"{database.write_now(release, Release(found=found, now=_now()))} released"
-
-
-def _delete(database: Database, keys: Keys, found: Found) -> str:
-    dropped = database.write_now(drop, Drop(found=found, now=_now()))
-    cancel = Cancel(message_keys=found.messages, now=_now())
-    cancelled = database.write_now(ResultStore(keys, Rules()).cancel, cancel)
-    return f"{count(cancelled, 'message')} cancelled, {count(dropped, 'notice')} dropped"
-
-
-@click.command("flush")
-@config_option
-def flush_queue(file: str) -> None:
-    """Try everything now that failed and waits for a later attempt; what its sender scheduled keeps its time."""
-    with opened(file) as (_, database, _keys):
-        due = database.write_now(flush, _now())
-    click.echo(f"{due} made due")
-
-
 @click.command()
 @config_option
 @click.argument("name", metavar="[ID]", required=False)
@@ -199,27 +143,12 @@ def _forward_line(mail: ListedForward) -> str:
     return line + f"{state}{due}  {count(mail.attempts, 'attempt')}  {mail.last_reply or '-'}"
 
 
-def _found(found: Found, name: str) -> Found:
-    if not found.known:
-        raise click.ClickException(f"{name}: there is no job, message or notice of this id")
-    return found
-
-
-@click.command("cancel")
-@config_option
-@click.argument("name", metavar="JOB")
-def cancel_job(file: str, name: str) -> None:
-    """Cancel a job or message: what waits ends at once, a carrier that has it is asked for it back."""
-    with opened(file) as (_, database, keys):
-        found = _found(database.read_now(partial(find_waiting, name=name)), name)
-        cancelled = cancel_now(database, ResultStore(keys, Rules()), found.messages, _now())
-    if not found.messages:
-        click.echo(f"{name}: everything of it has ended already")
-        return
-    click.echo(f"{name}: {count(cancelled.ended, 'message')} cancelled")
-    if cancelled.asked:
-        what, them = ("1 message is", "it") if cancelled.asked == 1 else (f"{cancelled.asked} messages are", "them")
-        click.echo(f"{name}: {what} with a carrier; the running gateway asks for {them} back")
+cancel_job = change_command(
+    "cancel",
+    "Cancel a job or message: what waits ends at once, a carrier that has it is asked for it back.",
+    admin.cancel_job,
+    click.argument("name", metavar="JOB"),
+)
 
 
 @click.command()
@@ -237,7 +166,7 @@ def status(file: str, job: str, *, as_json: bool) -> None:
 
 def _print_trace(file: str, name: str, *, as_json: bool) -> None:
     with opened(file) as (_, database, _keys):
-        trace = database.read_now(partial(_find_trace, name=name))
+        trace = database.read_now(partial(admin.find_trace, name=name))
     if trace is None:
         raise click.ClickException(f"{name}: there is no job of this id, and no mail of it was dropped")
     if as_json:
@@ -252,18 +181,6 @@ def _print_trace(file: str, name: str, *, as_json: bool) -> None:
             lines = _dropped_lines(trace)
     for line in lines:
         click.echo(line)
-
-
-def _find_trace(tx: Transaction, *, name: str) -> Trace | TracedNotice | TracedDrop | None:
-    """Return what is remembered under an id; a Message-ID may be given without its angle brackets."""
-    for spelled in (name, f"<{name}>") if "@" in name and not name.startswith("<") else (name,):
-        key = find_job(tx, spelled)
-        if key is not None:
-            return load_trace(tx, key)
-        found = trace_notice(tx, spelled) or find_dropped(tx, name=spelled)
-        if found is not None:
-            return found
-    return None
 
 
 def _plain(value: object) -> object:
@@ -385,14 +302,22 @@ queue = click.Group(
     commands=[
         list_queue,
         show,
-        flush_queue,
+        change_command(
+            "flush",
+            "Try everything now that failed and waits for a later attempt; what its sender scheduled keeps its time.",
+            admin.flush_queue,
+        ),
         postmaster,
-        _each("hold", "Keep jobs, messages or notices from going out until they are released.", _hold),
-        _each("release", "Let what was held go out: now, or at the time that its sender chose.", _release),
-        _each(
+        each_command(
+            "hold", "Keep jobs, messages or notices from going out until they are released.", admin.hold_waiting
+        ),
+        each_command(
+            "release", "Let what was held go out: now, or at the time that its sender chose.", admin.release_waiting
+        ),
+        each_command(
             "delete",
             "Cancel what no carrier was offered yet (its sender is told), and drop notices that wait.",
-            _delete,
+            admin.delete_waiting,
         ),
     ],
 )

@@ -4,6 +4,7 @@ Not here: commands that do more than that; they stand with their noun.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,17 @@ def change_command(
             session.change(lambda edit: use_case(edit, **typed))
 
     return _command(name, sentence, run, config_option, *parameters)
+
+
+def each_command(name: str, sentence: str, use_case: Callable[..., Changed]) -> click.Command:
+    """Return a command that makes the same change to each of the things it is given, one after the other."""
+
+    def run(*, file: Path, names: tuple[str, ...]) -> None:
+        with admin_session(file) as session:
+            for each in names:
+                session.change(partial(use_case, name=each))
+
+    return _command(name, sentence, run, config_option, click.argument("names", metavar="ID…", nargs=-1, required=True))
 
 
 def view_command(name: str, sentence: str, query: Callable[..., View], *parameters: Parameter[Any]) -> click.Command:

@@ -135,6 +135,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NOT_CONTRACTED: (
         "The customer «{customer}» has not contracted the option {option}; «customer option» adds it."
     ),
+    FaultCode.NOTHING_OF_THIS_ID: "{name}: there is no job, message or notice of this id.",
     FaultCode.BAD_CUSTOMER_NAME: "«{name}» cannot be a customer's name: 1 to 100 visible characters are expected.",
     FaultCode.CUSTOMER_EXISTS: "There is already a customer «{name}».",
     FaultCode.CUSTOMER_HAS_USERS: "The customer «{customer}» has {users:user}; --with-users removes them too.",
@@ -293,6 +294,16 @@ def _tls(before: str, after: str, *, changes: bool, enforced: bool, **mail: str)
     return f"For {_mail_to(**mail)}: {before} became {after}. {effect}"
 
 
+def _cancelled(name: str, cancelled: int, asked: int) -> str:
+    if not cancelled and not asked:
+        return f"{name}: everything of it has ended already."
+    told = f"{name}: {count(cancelled, 'message')} cancelled."
+    if asked:
+        what, them = ("1 message is", "it") if asked == 1 else (f"{asked} messages are", "them")
+        told += f"\n{name}: {what} with a carrier; the running gateway asks for {them} back."
+    return told
+
+
 DONE: Final[Mapping[Action, Words]] = {
     Action.ADD_CUSTOMER: "The customer «{customer}» was added.",
     Action.REMOVE_CUSTOMER: lambda customer, users: (
@@ -341,4 +352,9 @@ DONE: Final[Mapping[Action, Words]] = {
     Action.REPLAY_FAILED_PUSHES: lambda customer, since, pushes: (
         f"Pushes{f' of «{customer}»' if customer else ''} that failed since {since} and are sent again: {pushes}."
     ),
+    Action.HOLD: "{name}: {held} held.",
+    Action.RELEASE: "{name}: {released} released.",
+    Action.DELETE: "{name}: {cancelled:message} cancelled, {dropped:notice} dropped.",
+    Action.CANCEL: _cancelled,
+    Action.FLUSH: "{due} made due.",
 }

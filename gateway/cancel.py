@@ -1,6 +1,6 @@
 """Cancelling: what waits ends at once, what a carrier has is asked back where the carrier offers that.
 
-The command leaves requests in the database; the process that holds the carriers' binds carries them out. Not here:
+A use case leaves requests in the database; the process that holds the carriers' binds carries them out. Not here:
 cancel_sm (smpp), the states (sms.lifecycle).
 """
 
@@ -18,7 +18,7 @@ from sms.number import MobileNumber, SenderId, parse_sender_id
 from sms.outcome import Done, Outcome, Retry
 from sms.retry import chance_of
 from store import cancels
-from store.engine.database import Database
+from store.engine.database import Database, Transaction
 from store.engine.keys import to_stored
 from store.results import Cancel, CarrierCancelled, ResultStore
 
@@ -44,12 +44,12 @@ class Cancelled:
     asked: int
 
 
-def cancel_now(database: Database, progress: ResultStore, message_keys: tuple[int, ...], now: int) -> Cancelled:
-    """Cancel messages for a command: end what waits, leave a request for the rest."""
-    ended = database.write_now(progress.cancel, Cancel(message_keys=message_keys, now=now))
+def cancel_waiting(tx: Transaction, progress: ResultStore, message_keys: tuple[int, ...], now: int) -> Cancelled:
+    """End what waits of these messages and leave a request for the rest; `now` is in microseconds."""
+    (ended,) = progress.cancel(tx, [Cancel(message_keys=message_keys, now=now)])
     left = len(message_keys) - ended
     if left:
-        database.write_now(cancels.request, cancels.CancelRequest(message_keys=message_keys, now=now))
+        cancels.request(tx, [cancels.CancelRequest(message_keys=message_keys, now=now)])
     return Cancelled(ended=ended, asked=left)
 
 

@@ -55,6 +55,11 @@ class Action(Code):
     SET_PUSH_KEY = "push.key", "customer"
     REPLAY_PUSH = "push.replay", "name"
     REPLAY_FAILED_PUSHES = "push.replay-failed", "customer", "since", "pushes"
+    HOLD = "queue.hold", "name", "held"
+    RELEASE = "queue.release", "name", "released"
+    DELETE = "queue.delete", "name", "cancelled", "dropped"
+    CANCEL = "queue.cancel", "name", "cancelled", "asked"
+    FLUSH = "queue.flush", "due"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +72,14 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """What a use case works on, inside its transaction: the tables to read, the writer, and who asked, and when.
+    """What a use case works on, inside its transaction: the tables to read, the writer, keys, who asked, and when.
 
     `default_options` are what customers have contracted of whom nothing else is stored.
     """
 
     tx: Transaction
     stored: DirectoryChanges
+    keys: Keys
     who: str
     now: datetime
     default_options: frozenset[Option] = ALL_OPTIONS
@@ -131,7 +137,7 @@ class Administration:
         tx.execute("SAVEPOINT one_change")
         now = self._now()
         stored = DirectoryChanges(tx, self._keys, self.who, to_stored(now))
-        edit = Edit(tx=tx, stored=stored, who=self.who, now=now, default_options=self._default_options)
+        edit = Edit(tx=tx, stored=stored, keys=self._keys, who=self.who, now=now, default_options=self._default_options)
         answer: list[Changed] | AdminFault
         try:
             answer = [change(edit) for change in changes]

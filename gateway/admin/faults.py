@@ -16,6 +16,7 @@ class FaultCode(Code):
     NO_LOGIN = "no-login", "login"
     NO_SERVICE = "no-service", "service"
     NO_SETTING = "no-setting", "name", "near"
+    NOTHING_OF_THIS_ID = "nothing-of-this-id", "name"
     NO_OPTION = "no-option", "name"
     NOT_CONTRACTED = "not-contracted", "customer", "option"
 

@@ -58,16 +58,16 @@ async def test_what_waits_is_listed_with_the_reason_and_without_whole_numbers(bu
 async def test_held_messages_stay_and_released_ones_go_out(busy):
     job = await busy.send("Held back")
     await deferred(busy, job)
-    assert await busy.command("queue", "hold", job) == f"{job}: 1 held\n"
+    assert await busy.command("queue", "hold", job) == f"{job}: 1 held.\n"
     assert "  held  +447700…23" in await busy.command("queue", "list")
     assert ": queued, held, carrier-busy: " in await busy.command("status", job)
     busy.unwell = False
-    assert await busy.command("queue", "flush") == "0 made due\n"
+    assert await busy.command("queue", "flush") == "0 made due.\n"
     other = await busy.send("Sent at once", to=("+447700900124",))
     await busy.told()
     assert busy.state(other) == {"447700900124": "delivered"}
     assert busy.state(job) == {"447700900123": "queued"}
-    assert await busy.command("queue", "release", job) == f"{job}: 1 released\n"
+    assert await busy.command("queue", "release", job) == f"{job}: 1 released.\n"
     await busy.told(2)
     assert busy.state(job) == {"447700900123": "delivered"}
     assert [taken.submitted.text for taken in busy.carrier.record.taken] == ["Sent at once", "Held back"]
@@ -78,7 +78,7 @@ async def test_flush_tries_at_once_what_waits_for_its_next_attempt(busy):
     await deferred(busy, job)
     busy.execute("UPDATE message SET due_at = due_at + 3600000000")  # an hour later: only the flush brings it earlier
     busy.unwell = False
-    assert await busy.command("queue", "flush") == "1 made due\n"
+    assert await busy.command("queue", "flush") == "1 made due.\n"
     await busy.told()
     assert busy.state(job) == {"447700900123": "delivered"}
 
@@ -99,10 +99,10 @@ async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_b
     )
     busy.unwell = False
     for _ in range(2):
-        assert await busy.command("queue", "flush") == "0 made due\n"
+        assert await busy.command("queue", "flush") == "0 made due.\n"
         for job in (scheduled, failed, quiet):
-            assert await busy.command("queue", "hold", job) == f"{job}: 1 held\n"
-            assert await busy.command("queue", "release", job) == f"{job}: 1 released\n"
+            assert await busy.command("queue", "hold", job) == f"{job}: 1 held.\n"
+            assert await busy.command("queue", "release", job) == f"{job}: 1 released.\n"
         other = await busy.send("At once", to=("+447700900126",))
         await busy.until(lambda other=other: busy.state(other) == {"447700900126": "delivered"})
     assert {taken.submitted.text for taken in busy.carrier.record.taken} == {"At once"}
@@ -117,7 +117,7 @@ async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_b
 async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):
     job = await busy.send("Never mind")
     await deferred(busy, job)
-    assert await busy.command("queue", "delete", job) == f"{job}: 1 message cancelled, 0 notices dropped\n"
+    assert await busy.command("queue", "delete", job) == f"{job}: 1 message cancelled, 0 notices dropped.\n"
     text = await busy.told()
     assert "+447700900123" in text
     assert "ancelled" in text
@@ -126,6 +126,28 @@ async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):
     assert busy.state(job) == {"447700900123": "cancelled"}
     assert busy.carrier.record.taken == []
     assert await busy.command("queue", "list") == "0 messages, 0 notices wait; times are UTC.\n"
+
+
+async def test_what_was_done_to_the_queue_stands_in_the_audit_and_nothing_where_nothing_was_changed(busy):
+    job = await busy.send("Handled")
+    await deferred(busy, job)
+    await busy.stop()
+    busy.execute("UPDATE message SET due_at = due_at + 3600000000")
+    for command in (("flush",), ("flush",), ("hold", job), ("hold", job), ("release", job)):
+        await busy.command("queue", *command)
+    await busy.command("cancel", job)
+    for again in ("delete", "delete", "hold"):
+        await busy.command("queue", again, job)
+    entries = json.loads(await busy.command("people", "audit", "--json"))
+    done = [(entry["action"], entry["target"], entry["detail"]) for entry in entries if "queue." in entry["action"]]
+    assert sorted(done) == [
+        ("queue.cancel", job, "cancelled 1, asked 0"),
+        ("queue.delete", job, "cancelled 0, dropped 1"),
+        ("queue.flush", "queue", "due 1"),
+        ("queue.hold", job, "held 1"),
+        ("queue.release", job, "released 1"),
+    ]
+    assert all(entry["who"] for entry in entries)
 
 
 async def test_status_is_one_trace_of_mail_message_parts_receipts_and_notices(site):

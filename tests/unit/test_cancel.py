@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.cancel import Cancelling, cancel_now
+from gateway.cancel import Cancelled, Cancelling, cancel_waiting
 from sms.number import MobileNumber, SenderId
 from sms.outcome import Done, Failed, Outcome, Retry, Unknown
+from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.results import Rules
 from tests.kit.clock import Clock
@@ -63,7 +64,11 @@ def world(database_url):
 async def ask_back(world: StoreHarness, *outcomes: Outcome) -> tuple[AskedCarrier, list[str]]:
     """Leave a request to cancel the message, and return the carrier that answers so and the log's events, when it is gone."""
     (message,) = world.messages()
-    assert cancel_now(world.database, world.progress, (message.key,), world.now).asked == 1
+
+    def ask(tx: Transaction, keys: list[int]) -> list[Cancelled]:
+        return [cancel_waiting(tx, world.progress, (key,), world.now) for key in keys]
+
+    assert world.database.write_now(ask, message.key).asked == 1
     clock = HastyClock()
     carrier = AskedCarrier(world, clock, *outcomes)
     cancelling = Cancelling(

@@ -36,6 +36,7 @@ SAMPLES: dict[str, Any] = {
     **dict.fromkeys(
         ("users", "faults", "rules", "added", "changed", "unchanged", "not_in_file", "twice", "minutes"), 7
     ),
+    **dict.fromkeys(("held", "released", "cancelled", "dropped", "asked", "due"), 7),
     **dict.fromkeys(("place", "least", "width"), 7),
     **dict.fromkeys(("default", "new", "changes", "enforced"), True),
     **dict.fromkeys(("allowed", "encodings", "columns", "lines", "languages"), ("one", "two")),
