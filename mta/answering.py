@@ -7,13 +7,14 @@ here: whether who answers is proven (mta.intake), the conversations themselves (
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from addressbook.numbers import OwnNumber
+from addressbook.numbers import OwnNumber, OwnNumbers
 from addressbook.people import canonical_address
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from inbound.actions import MailAction
+from inbound.reply_token import Conversation
 from mta.reading.client_phrases import strip_subject
 from mta.reading.mime import ParsedMail
 from mta.recipients import ParsedRecipients, RecipientTarget, TargetKind
@@ -47,6 +48,24 @@ def continues_thread(mail: ParsedMail) -> bool:
     return bool(mail.in_reply_to or mail.references) and strip_subject(mail.subject)[1] == "reply"
 
 
+def judge_conversation(found: Conversation | None, numbers: OwnNumbers, customer_id: int) -> Answered | Refused:
+    """Return what a reply address names for a customer; that of another is refused as one that nobody made."""
+    if found is None or found.customer_key != customer_id:
+        detail = "This reply address is not valid: answer the mail of the SMS itself, or write to number@domain."
+        return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=detail)
+    if not found.phone.isdecimal():
+        detail = f"The SMS came from {found.phone}, which is no number, so that nobody can answer it."
+        return Refused(refusal=Refusal.NUMBER_CANNOT_RECEIVE, detail=detail)
+    own = numbers.answered_by(found.own_number, customer_id)
+    if own is None:
+        detail = (
+            f"The number {found.own_number} that the SMS came to does not serve this customer any more:"
+            f" write to +{found.phone}@domain, and another sender ID answers."
+        )
+        return Refused(refusal=Refusal.SENDER_ID_NOT_PERMITTED, detail=detail)
+    return Answered(phone=f"+{found.phone}", own=own)
+
+
 class Answering:
     """Finds what is answered; `find` may wait for the database."""
 
@@ -59,27 +78,10 @@ class Answering:
         return self._conversations.names_ours((*mail.in_reply_to, *mail.references))
 
     def read(self, snapshot: Snapshot, customer_id: int, target: RecipientTarget) -> Answered | Refused | None:
-        """Return what a customer's reply address names, None where it is none.
-
-        One of another customer is refused as one that nobody made.
-        """
+        """Return what a customer's reply address names, None where it is none."""
         if target.kind is not TargetKind.REPLY:
             return None
-        found = self._conversations.named_by(target.name)
-        if found is None or found.customer_key != customer_id:
-            detail = "This reply address is not valid: answer the mail of the SMS itself, or write to number@domain."
-            return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=detail)
-        if not found.phone.isdecimal():
-            detail = f"The SMS came from {found.phone}, which is no number, so that nobody can answer it."
-            return Refused(refusal=Refusal.NUMBER_CANNOT_RECEIVE, detail=detail)
-        own = snapshot.numbers.answered_by(found.own_number, customer_id)
-        if own is None:
-            detail = (
-                f"The number {found.own_number} that the SMS came to does not serve this customer any more:"
-                f" write to +{found.phone}@domain, and another sender ID answers."
-            )
-            return Refused(refusal=Refusal.SENDER_ID_NOT_PERMITTED, detail=detail)
-        return Answered(phone=f"+{found.phone}", own=own)
+        return judge_conversation(self._conversations.named_by(target.name), snapshot.numbers, customer_id)
 
     def find(
         self, snapshot: Snapshot, sender: Sender, mail: ParsedMail, addressed: ParsedRecipients, settings: Settings

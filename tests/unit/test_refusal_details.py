@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 
 from addressbook.hierarchy import Constraints, LayerKind, refuse_country
 from addressbook.lists import DistributionList, DistributionLists
+from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
 from gateway.submission import RecipientRequest
+from inbound.reply_token import Conversation
+from mta.answering import judge_conversation
 from mta.recipients import ParsedRecipients, RecipientTarget, TargetKind, open_lists
 from sms.job import NewMessage
 from sms.lifecycle import MessageState
@@ -86,6 +89,20 @@ def detail_of_duplicate() -> str:
     return _refuse_duplicate(fresh, {b"d": "J.7"}).problem
 
 
+def detail_of_conversation(customer: int, phone: str = "447700900123") -> str:
+    named = Conversation(customer_key=1, phone=phone, own_number="447700900900")
+    refused = judge_conversation(named, OwnNumbers(), customer)
+    assert isinstance(refused, Refused)
+    return refused.detail
+
+
+def detail_of_dedicated() -> str:
+    number = OwnNumber(key=1, digits="447700900900", kind=NumberKind.LONG, country="GB", customer_key=1)
+    refused = OwnNumbers([number]).refuse_sender(number.sender_id, 2)
+    assert refused is not None
+    return refused.detail
+
+
 DETAILS = [
     *((detail_of_number(text), key) for text, key in NUMBERS),
     (detail_of_country(LayerKind.SYSTEM), "country-system"),
@@ -94,6 +111,10 @@ DETAILS = [
     (detail_of_list("weekend"), "no-list"),
     (detail_of_list("night"), "empty-list"),
     (detail_of_list("day"), "not-an-author"),
+    (detail_of_conversation(2), "reply-address"),
+    (detail_of_conversation(1, "BANK"), "from-a-name"),
+    (detail_of_conversation(1), "number-gone"),
+    (detail_of_dedicated(), "dedicated"),
 ]
 
 
