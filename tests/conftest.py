@@ -1,5 +1,6 @@
 """What every test run shares: Hypothesis profiles, and the closing list of what was skipped and why."""
 
+import gc
 import os
 import random
 import sys
@@ -17,16 +18,18 @@ pytest_plugins = ["tests.kit.databases"]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# A busy machine must not fail a property: no deadline anywhere. `ci` and `seeded` play the same examples each time.
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile(
-    "ci", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("fuzz", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile(
-    "seeded", deadline=None, derandomize=True, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+# A busy machine must not fail a property: no deadline anywhere. Only `default` and `fuzz` play other examples each time.
+_PROFILES = {"quick": 20, "ci": 60, "seeded": 1_000, "default": 100, "fuzz": 20_000}
+for _name, _examples in _PROFILES.items():
+    settings.register_profile(
+        _name,
+        deadline=None,
+        derandomize=_name not in {"default", "fuzz"},
+        max_examples=_examples,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+_CHOSEN = os.environ.get("HYPOTHESIS_PROFILE", "quick")
+settings.load_profile(_CHOSEN)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,12 +51,24 @@ def chance(pytestconfig):
     return random.Random(pytestconfig.getoption("crash_seed"))
 
 
+@pytest.fixture
+def thorough():
+    """Whether a test does all of a long work: in `.ci/run` and `make fuzz`; `make test` does a sample of it."""
+    return _CHOSEN != "quick"
+
+
 @pytest.fixture(autouse=True)
 def process_as_ever():
     """Undo what commands did to the process; a fixture of a whole module may have run some before."""
     undo_a_command()
     yield
     undo_a_command()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the walk over twelve thousand tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

