@@ -56,8 +56,7 @@ async def site(running):
         await running.command(
             "customer", "unset", f"--service={service}", "demo", "priority", "sender_id", "cost_centre"
         )
-    for name in (*SETTINGS, "delivery_receipt"):
-        await running.command("customer", "unset", "demo", name)
+    await running.command("customer", "unset", "demo", *SETTINGS)
     await running.command("customer", "set", "demo", "delivery_receipt=on")
     await running.command("customer", "limit", "--sender-ids=any", "demo")
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import gsm0338
 import psycopg
@@ -13,10 +12,9 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from cli.__main__ import main
-from cli.setup import first_values, write_configuration
 from sms.settings import FIELDS
 from tests.kit.in_process import undo_a_command
-from tests.kit.installation import mail
+from tests.kit.installation import mail, write_first
 
 SAMPLES = Path(__file__).parent / "samples"
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "explain.md"
@@ -90,8 +88,7 @@ def house(tmp_path_factory, module_database):
 
 
 def _house(folder: Path, database: str) -> Path:
-    server: Any = first_values("127.0.0.1:2525")["server"]
-    write_configuration(folder, "127.0.0.1:2525", server={**server, "database": database})
+    write_first(folder, database)
     return folder
 
 

@@ -116,7 +116,7 @@ async def test_three_thousand_rows_of_a_workbook_are_one_job(running):
 
 async def test_tables_that_would_grow_without_bound_are_refused_and_the_gateway_goes_on(running):
     long = "number,a\r\n" + "".join(f"+44770090{n:04},{'x' * 1_500}\r\n" for n in range(MANY))
-    cases = [
+    cases: list[tuple[str, str | bytes, str]] = [
         ("{{ a }} " * 12_000, long, "more than 100 placeholders"),
         ("{{ a }} " * 99, long, "line 2 (+447700900000): the text is longer than 4000 characters"),
         ("{{ name }}", hostile.TABLES["two cells at the ends of the sheet"], "more than 100000 rows"),

@@ -4,7 +4,6 @@ import asyncio
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from cli.__main__ import main
 from cli.dkim import judge_record
-from cli.setup import first_values, write_configuration
 from mta.sending.sign import KeyKind, new_key
 from templates.render import standard_template
+from tests.kit.installation import write_first
 from tests.kit.mail_servers import HOST, Peer, issue, make_authority, one_host, server_context
 from tests.kit.resolver import TableResolver
 from tls.resolver import DnsAnswer, Lookup
@@ -29,8 +28,7 @@ class Terminal:
     def __init__(self, folder: Path, database: str, **mail) -> None:
         self.folder = folder
         self.file = folder / "mail2sms.toml"
-        server: Any = first_values("127.0.0.1:2525")["server"]
-        write_configuration(folder, "127.0.0.1:2525", server={**server, "database": database}, mail=mail)
+        write_first(folder, database, mail=mail)
 
     async def run(self, *words: object, code: int = 0) -> str:
         given = [*map(str, words), "--config", str(self.file)]

@@ -5,7 +5,6 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -17,9 +16,9 @@ from cli.context import opened
 from cli.customers import customer
 from cli.people import people
 from cli.profiles import profile
-from cli.setup import first_values, write_configuration
 from cli.users import user
 from store.directory import find_credential
+from tests.kit.installation import write_first
 
 
 class Terminal:
@@ -28,8 +27,7 @@ class Terminal:
     def __init__(self, folder: Path, database: str) -> None:
         self.folder = folder
         self.config = folder / "mail2sms.toml"
-        server: Any = first_values("127.0.0.1:2525")["server"]
-        write_configuration(folder, "127.0.0.1:2525", server={**server, "database": database})
+        write_first(folder, database)
 
     def run(self, group: click.Group, *words: object, ok: bool = True) -> str:
         command, *arguments = (str(word) for word in words)

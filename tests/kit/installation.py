@@ -21,7 +21,7 @@ from argon2 import PasswordHasher
 from click.testing import CliRunner
 
 from cli.__main__ import main
-from cli.setup import PASSWORD_NAME, first_values, write_configuration
+from cli.setup import CONFIG_NAME, PASSWORD_NAME, first_values, write_configuration
 from config.example import render_config
 from mta.sandbox import Sandbox
 from process.clock import SystemClock
@@ -97,28 +97,16 @@ class Installation(StoreReaders):
             **self.tables,
         }
         self.port = free_port()
-        first: Any = first_values(f"127.0.0.1:{self.port}")
-        tables["server"] = {**first["server"], "database": self.database, **self.tables.get("server", {})}
+        listen = f"127.0.0.1:{self.port}"
         if self.doors:
             self.ports = {name: free_port() for name in self.doors}
+            first: Any = first_values(listen)["listener"]
             further = [
                 {"name": name, "address": f"127.0.0.1:{self.ports[name]}", **door} for name, door in self.doors.items()
             ]
-            tables["listener"] = [*first["listener"], *further]
-        self._write(render_config({**first, **tables}))
+            tables["listener"] = [*first, *further]
+        write_first(self.folder, self.database, listen, **tables)
         return self
-
-    def _write(self, text: str) -> None:
-        """Write the operator's file, and copy the customer `demo` with its login, as `init` makes them."""
-        first = _first_installation()
-        shutil.copy(first / PASSWORD_NAME, self.folder)
-        self.file.touch(0o600)
-        self.file.write_text(text, "utf-8")
-        if self._on_postgresql:
-            migrate(connect(self.database))
-            fill(self.database, first / SQLITE_NAME)
-        else:
-            shutil.copy(first / SQLITE_NAME, self._sqlite_file)
 
     @property
     def carrier(self) -> Simulator:
@@ -291,6 +279,23 @@ class Installation(StoreReaders):
         await self.until(lambda: self.unfinished() == 0, seconds)
 
 
+def write_first(folder: Path, database: str, listen: str = "127.0.0.1:2525", **tables: Any) -> None:
+    """Write what `init` writes, with other tables in the operator's file and a password that is quick to prove."""
+    made = _first_installation()
+    first: Any = {**first_values(listen), **tables}
+    first["server"] = {**first_values(listen)["server"], "database": database, **tables.get("server", {})}  # type: ignore[dict-item]
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(made / PASSWORD_NAME, folder)
+    file = folder / CONFIG_NAME
+    file.touch(0o600)
+    file.write_text(render_config(first), "utf-8")
+    if database.startswith("postgresql:"):
+        migrate(connect(database))
+        fill(database, made / SQLITE_NAME)
+    else:
+        shutil.copy(made / SQLITE_NAME, folder / database.removeprefix("sqlite:///"))
+
+
 @cache
 def _first_installation() -> Path:
     """Return a folder as `init` writes it, made once in each test process; to prove its login costs next to nothing."""
@@ -322,4 +327,4 @@ def addresses(*numbers: str) -> list[str]:
     return [f"{number}@{DOMAIN}" for number in numbers]
 
 
-__all__ = ["DOMAIN", "ROOT", "SENDER", "Installation", "addresses", "mail"]
+__all__ = ["DOMAIN", "ROOT", "SENDER", "Installation", "addresses", "mail", "write_first"]
