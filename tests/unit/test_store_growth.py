@@ -23,7 +23,7 @@ STATEMENTS = {
     "claim": (due._DUE, ("alpha", 1, 1 << 60, 0, 100), "message_queued"),
     "sweep": (progress._OVERDUE, (0, 1000), "message_watched"),
     "asked about": (asking._UNREPORTED, (1, 2, 1, 0, 2, "alpha", 100), "message_watched"),
-    "left behind": (progress._LEFT_BEHIND, ("me", 500), "message_submitting"),
+    "left behind": (progress._LEFT_BEHIND, ("me", "me", 500), "message_submitting"),
     "notices due": (outbox._DUE, ("mail", 1 << 60, 50), "outbox_queued"),
     "first of its sequence": (outbox_order._FIRST_OF, ([1, 2],), "outbox_sequence"),
     "next of its sequence": (outbox_order._LET, (1, "1/447700900123", 1 << 62), "outbox_sequence"),
@@ -78,7 +78,8 @@ def test_a_hot_statement_goes_through_its_index(filled, name):
     sql, values, index = STATEMENTS[name]
     plan = filled.write_now(lambda tx, items: [plan_of(tx, sql, values) for _ in items], None)
     assert re.search(rf"\b({index})\b", plan), plan
-    assert not re.search(r"\bSCAN (?!.*USING)|Seq Scan", plan), plan
+    of_queues = re.sub(r"SCAN living|Seq Scan on node_lease living", "", plan)  # as many rows as there are nodes
+    assert not re.search(r"\bSCAN (?!.*USING)|Seq Scan", of_queues), plan
 
 
 def test_a_claim_costs_the_same_with_ten_and_with_ten_thousand_queued(sqlite_url):
