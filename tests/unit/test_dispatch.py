@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
+from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
 from gateway.dispatch import Dispatch
 from gateway.handed import HandedMessages
 from gateway.routing import CarrierRoute, CarrierRoutes
@@ -23,6 +24,7 @@ NUMBERS = [f"4477009001{n:02}" for n in range(20)]
 @pytest.fixture
 def world(database_url):
     world = StoreHarness(database_url, Rules(resends={"beta": 2}))
+    world.numbers = OwnNumbers()
     yield world
     world.database.close()
 
@@ -45,6 +47,7 @@ async def run(world, tmp_path):
             owner=world.owner,
             notices_written=lambda: world.told.append(1),
             handed=handed or unlinked,
+            numbers=lambda: world.numbers,
             monotonic=lambda: world.seconds,
         )
         world.told, world.seconds = [], 0.0
@@ -297,3 +300,26 @@ async def test_a_long_file_begins_anew_with_what_is_held_and_one_that_cannot_be_
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert handed.read() is None
     await handed.stop()
+
+
+async def test_a_message_from_a_number_of_ours_gets_a_new_route_of_its_carriers_only(world, run):
+    world.numbers = OwnNumbers(
+        [
+            OwnNumber(
+                key=1, digits="447700900900", kind=NumberKind.LONG, country="GB", customer_key=1, carriers=("beta",)
+            )
+        ]
+    )
+    own = world.numbers.named("447700900900")[0].sender_id
+    world.add(NUMBERS[0], sender=own)
+    world.add(NUMBERS[1])
+    world.execute("UPDATE message SET route = 'gone'")
+    dispatch = run(FakeCarrier("alpha"), FakeCarrier("beta"), recovered=True)
+    assert await dispatch.reroute() == 2
+    assert [message.route for message in world.messages()] == ["beta", "alpha>beta"]
+    world.numbers = OwnNumbers(
+        [OwnNumber(key=1, digits="447700900900", kind=NumberKind.LONG, country="GB", customer_key=9)]
+    )
+    world.execute("UPDATE message SET route = 'gone'")
+    await dispatch.reroute()
+    assert [message.route for message in world.messages()] == ["-", "alpha>beta"]
