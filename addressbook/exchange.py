@@ -267,7 +267,7 @@ def _parse_cell(column: str, text: str) -> object:
 
 
 def _literal(cell: str) -> str:
-    """Return a cell without the apostrophe against calculation by spreadsheets (see `_escaped`)."""
+    """Return a cell without the apostrophe against calculation by spreadsheets (see `formula_safe`)."""
     return cell[1:] if cell[:1] == "'" and cell[1:2] in (*_FORMULA, "'") else cell
 
 
@@ -374,7 +374,7 @@ class ExportedUser:
     pinned: frozenset[str] = frozenset()
 
 
-def _escaped(cell: str) -> str:
+def formula_safe(cell: str) -> str:
     """Return a cell that no spreadsheet reads as a formula; `_literal` undoes it."""
     return f"'{cell}" if cell[:1] in (*_FORMULA, "'") else cell
 
@@ -394,7 +394,7 @@ def write_user_file(users: Iterable[ExportedUser], delimiter: str = ",") -> str:
             PINNED: " ".join(sorted(name.replace("_", "-") for name in user.pinned)),
         }
         writer.writerow(
-            _escaped(fixed[column] if column in fixed else user.cells.get(column.replace("-", "_"), ""))
+            formula_safe(fixed[column] if column in fixed else user.cells.get(column.replace("-", "_"), ""))
             for column in columns
         )
     return out.getvalue()

@@ -312,6 +312,12 @@ class Config:
         return self.mail.from_address or f"sms@{self.server.domains[0]}"
 
     @property
+    def number_domain(self) -> str:
+        """The domain of addresses that stand for numbers: that of our mails where it is ours, else our first one."""
+        domain = self.mail_from.rpartition("@")[2].lower()
+        return domain if domain in self.server.domains else self.server.domains[0]
+
+    @property
     def postmaster(self) -> str:
         """Who gets mail to the postmaster; empty where nobody is named, or only an address that leads back here."""
         address = self.mail.postmaster or self.mail.admin_address or ""

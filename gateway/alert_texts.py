@@ -13,7 +13,7 @@ from inbound.sms import InboundSms
 from sms.message import InboundFragment
 from sms.number import mask_number
 from sms.outcome import ProblemCode
-from sms.report import Notice
+from store.inbound_mail import INBOUND_MAIL
 from store.outbox import OutboxEnd, TakenRow
 
 _REPEATED_QUIET = timedelta(hours=6)
@@ -29,6 +29,24 @@ def status_mail_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
         f"attempts.\n\n{end.problem}\nReason: {end.reason}. Policy: {end.policy or 'none'}. "
         f"Host: {end.host or 'none'}.\n"
         + (f"«mail2sms tls check {domain}» shows why.\n" if end.reason == ProblemCode.TLS_POLICY else ""),
+    )
+
+
+def mail_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
+    """Return the alert of a mail that nobody got, of whichever kind."""
+    return inbound_mail_given_up(taken, end) if taken.kind == INBOUND_MAIL else status_mail_given_up(taken, end)
+
+
+def inbound_mail_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
+    """Return the alert of an inbound SMS that reached no mailbox: neither the one it was for nor one in its place."""
+    domain = taken.recipient.rpartition("@")[2]
+    return Alert(
+        topic=f"inbound-given-up:{domain}",
+        subject=f"A received SMS was not handed over to {domain}",
+        text=f"The mail {taken.public_id} of a received SMS to {taken.recipient} was given up after {taken.attempt} "
+        f"attempts, and its action has no other address.\n\n{end.problem}\nReason: {end.reason}. "
+        f"Policy: {end.policy or 'none'}. Host: {end.host or 'none'}.\n"
+        f"The SMS is kept: «mail2sms inbound list» shows it, «mail2sms queue show {taken.public_id}» all attempts.\n",
     )
 
 
@@ -92,15 +110,14 @@ def rules_unreadable(cause: str) -> Alert:
     )
 
 
-def template_failing(notice: Notice, form: str, fault: str) -> Alert:
+def template_failing(customer: str, profile: str, form: str, mail: str, fault: str) -> Alert:
     """Return the alert of a customer's own template that failed, so that the standard one goes out."""
-    report = notice.report
-    whose = f"«{report.customer}»" + (f", profile «{report.profile}»" if report.profile else "")
+    whose = f"«{customer}»" + (f", profile «{profile}»" if profile else "")
     return Alert(
-        topic=f"template:{report.customer}:{form}",
-        subject=f"Template of {report.customer} fails: the standard one goes out",
+        topic=f"template:{customer}:{form}",
+        subject=f"Template of {customer} fails: the standard one goes out",
         text=f"The own template of {whose} for the form «{form}» failed: {fault}.\n\n"
-        f"Status mails go out in the standard form. The notice was {notice.public_id}.\n"
+        f"Mails go out in the standard form. This mail was {mail}.\n"
         "«mail2sms template check» tries a template, «mail2sms template reset» takes it away.\n",
         quiet=_REPEATED_QUIET,
     )

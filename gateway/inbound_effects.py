@@ -10,7 +10,7 @@ from datetime import datetime
 from addressbook.people import Customer, canonical_address
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
-from gateway.outbox_kinds import INBOUND_MAIL, INBOUND_PUSH
+from gateway.outbox_kinds import INBOUND_PUSH
 from gateway.plan import plan
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
@@ -24,6 +24,7 @@ from sms.outcome import Refusal, Refused
 from sms.report import Channel
 from store.engine.keys import to_stored
 from store.inbound import NewEffect
+from store.inbound_mail import INBOUND_MAIL
 from store.outbox import NewRow
 
 

@@ -15,9 +15,9 @@ from typing import Final
 import msgspec
 import structlog
 
+from addressbook.exchange import formula_safe
 from addressbook.options import Option
 from gateway.directory import DirectoryFollower
-from gateway.outbox_kinds import INBOUND_LIST
 from gateway.ports import Clock
 from gateway.postmaster import pack
 from gateway.worker import Worker
@@ -25,6 +25,7 @@ from inbound.actions import ListAction, ListMode
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
 from store.inbound_lists import DueList, ListLine, ListStore, ListWritten, find_due_lists, read_lines
+from store.inbound_mail import INBOUND_LIST
 from store.outbox import NewRow
 
 log = structlog.get_logger()
@@ -33,7 +34,6 @@ COLUMNS: Final = ("id", "received_at", "from", "to", "keyword", "text", "missing
 _LOOK_EVERY: Final = 5.0
 # What another node has not committed yet stands in the next list.
 _SETTLED_AFTER: Final = timedelta(minutes=1)
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class InboundLists:
@@ -116,10 +116,5 @@ def write_csv(lines: Sequence[ListLine]) -> bytes:
     for line in lines:
         received = to_instant(line.received_at).strftime("%Y-%m-%d %H:%M:%S")
         cells = (line.public_id, received, line.phone, line.own_number, line.keyword, line.text, line.missing)
-        writer.writerow(map(_safe, cells))
+        writer.writerow(map(formula_safe, cells))
     return out.getvalue().encode("utf-8-sig")
-
-
-def _safe(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -157,11 +157,13 @@ class OutboxLoop:
             end = self._not_called(taken, "", "", _CALL_AGAIN)
         else:
             end = await self._attempt(taken, report)
-        await self._record(end)
+        is_fallen_back = await self._record(end)
         kind, given_up = KINDS.get(taken.kind), self._channels[taken.channel].given_up
         if kind is not None and end.event is not OutboxEvent.GIVE_BACK:
             kind.log(taken, end, report)
-        if end.event is OutboxEvent.FAIL and given_up is not None and kind is not None and kind.gives_up_loudly:
+        if end.event is not OutboxEvent.FAIL or is_fallen_back:
+            return
+        if given_up is not None and kind is not None and kind.gives_up_loudly:
             given_up(taken, end)
 
     async def _report_of(self, taken: TakenRow, reports: "asyncio.Task[dict[int, Report]]") -> Report:
@@ -263,19 +265,20 @@ class OutboxLoop:
             ends_action=KINDS[taken.kind].action_of(taken) if reason == ProblemCode.PUSH_GONE else None,
         )
 
-    async def _record(self, end: OutboxEnd) -> None:
-        """Write down what an attempt came to, as often as it takes: nobody else knows it."""
+    async def _record(self, end: OutboxEnd) -> bool:
+        """Write down what an attempt came to, as often as it takes: nobody else knows it.
+
+        Returns whether others are told instead.
+        """
         failures = 0
         while True:
             try:
-                await self._database.write(self._outbox.end, end)
+                return await self._database.write(self._outbox.end, end)
             except Exception as error:  # noqa: BLE001 - whatever the database says, the mail was sent
                 failures += 1
                 pause = _RECORD_AGAIN.wait(failures).total_seconds()
                 log.error("notice_not_recorded", notice=end.taken.public_id, cause=str(error)[:300], again_in=pause)
                 await asyncio.sleep(pause)
-            else:
-                return
 
 
 def _has_report(taken: TakenRow) -> bool:

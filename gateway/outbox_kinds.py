@@ -13,19 +13,19 @@ from typing import Final, cast
 import structlog
 
 from gateway.alerts import ALERT
-from gateway.ports import AlertMail, InboundPush, Item, PostmasterMail
+from gateway.ports import AlertMail, InboundList, InboundMail, InboundPush, Item, PostmasterMail
 from gateway.postmaster import POSTMASTER, unpack
+from inbound.actions import ListMode
 from inbound.report import InboundReport
 from sms.outbox import OutboxEvent
 from sms.report import JobReport, Notice, NoticeKind
 from store.engine.keys import to_instant
+from store.inbound_mail import INBOUND_LIST, INBOUND_MAIL
 from store.outbox import OutboxEnd, TakenRow
 
 log = structlog.get_logger()
 
 
-INBOUND_MAIL: Final = "inbound-mail"
-INBOUND_LIST: Final = "inbound-list"
 INBOUND_PUSH: Final = "inbound-push"
 
 Report = JobReport | InboundReport
@@ -137,6 +137,50 @@ def _log_inbound_push(taken: TakenRow, end: OutboxEnd, report: Report | None) ->
     )
 
 
+def _inbound_mail(taken: TakenRow, report: Report | None) -> InboundMail:
+    assert isinstance(report, InboundReport)
+    about = json.loads(taken.about)
+    return InboundMail(
+        identity=taken.public_id,
+        recipient=taken.recipient,
+        report=report,
+        user=about["user"],
+        profile_key=about["profile"],
+        is_fallback=about["fallback"],
+        previous=about.get("previous", ""),
+        created_at=to_instant(taken.created_at),
+    )
+
+
+def _inbound_list(taken: TakenRow, _: Report | None) -> InboundList:
+    about = json.loads(taken.about)
+    return InboundList(
+        identity=taken.public_id,
+        recipient=taken.recipient,
+        customer_key=taken.customer_key or 0,
+        name=about["name"],
+        count=about["lines"],
+        whole=about["mode"] == ListMode.FULL,
+        content=unpack(taken.content or b""),
+        created_at=to_instant(taken.created_at),
+    )
+
+
+def _log_inbound_mail(taken: TakenRow, end: OutboxEnd, report: Report | None) -> None:
+    say = log.error if end.event is OutboxEvent.FAIL else log.info
+    say(
+        "inbound_mail_attempted",
+        mail=taken.public_id,
+        sms=report.public_id if report is not None else "",
+        kind=taken.kind,
+        state=end.state.value,
+        host=end.host,
+        tls=end.tls,
+        policy=end.policy,
+        reply=end.reply or end.problem,
+    )
+
+
 _NOTICE = Kind(open=_notice, log=_log_notice, gives_up_loudly=True)
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -145,5 +189,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ALERT: Kind(open=_alert, log=_log_alert),
         POSTMASTER: Kind(open=_postmaster_mail, log=_log_postmaster_mail),
         INBOUND_PUSH: Kind(open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of),
+        INBOUND_MAIL: Kind(open=_inbound_mail, log=_log_inbound_mail, gives_up_loudly=True),
+        INBOUND_LIST: Kind(open=_inbound_list, log=_log_inbound_mail, gives_up_loudly=True),
     }
 )

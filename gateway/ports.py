@@ -113,7 +113,40 @@ class InboundPush:
     report: InboundReport
 
 
-Item = Notice | AlertMail | PostmasterMail | InboundPush
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundMail:
+    """An inbound SMS for one mailbox; `identity` is the same at every attempt.
+
+    `user` is the address of the user it is for, empty where it goes to an address of its action, whose settings are
+    those of `profile_key`, 0 for the customer's default profile. `is_fallback`: nobody else got it. `previous` is the
+    local part of the Message-ID of the mail before it in the conversation, empty if there was none.
+    """
+
+    identity: str
+    recipient: str
+    report: InboundReport
+    user: str = ""
+    profile_key: int = 0
+    is_fallback: bool = False
+    previous: str = ""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundList:
+    """The list of an action: `count` SMS as CSV. `whole`: all that are kept, not only new ones."""
+
+    identity: str
+    recipient: str
+    customer_key: int
+    name: str
+    count: int
+    whole: bool
+    content: bytes
+    created_at: datetime
+
+
+Item = Notice | AlertMail | PostmasterMail | InboundMail | InboundList | InboundPush
 """What the outbox gives to a sender."""
 
 

@@ -161,14 +161,14 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
 
     database, clock = core.database, core.clock
     outbox = Outbox(core.keys)
-    mail_out = build_mail_out(config, database, outbox, clock, written=written)
+    mail_out = build_mail_out(config, core, outbox, written=written)
     alert = mail_out.alerts.raise_alert
     mail = ChannelRules(
         sender=mail_out.notifier,
         ladder=mail_ladder(config),
         most=config.mail.connections,
         each=PoolLimits().connections,
-        given_up=lambda taken, end: alert(alert_texts.status_mail_given_up(taken, end)),
+        given_up=lambda taken, end: alert(alert_texts.mail_given_up(taken, end)),
     )
     push_out = build_push_out(config, database, clock, lambda: core.book.rules, mail_out.large_reports)
     push = ChannelRules(

@@ -8,6 +8,7 @@ from config.mail import MailRoute
 from config.model import Config
 from gateway import alert_texts
 from gateway.alerts import Alerts
+from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.ports import Clock
 from gateway.postmaster import Postmaster
@@ -18,10 +19,10 @@ from mta.sending.deliver import deliverer_of
 from mta.sending.mail_notifier import FolderDelivery, MailNotifier
 from mta.sending.outgoing import ClientTimeouts, DeliverySettings, TlsFailureTaker
 from mta.sending.routes import RelayLogin, Route, RouteTable
+from process.accept_path import AcceptPath
 from process.services import Service
 from process.signers import load_signers
 from sms.retry import Ladder
-from store.engine.database import Database
 from store.outbox import Outbox
 from templates.confined import ConfinedTemplates
 from templates.render import Renderer
@@ -43,6 +44,7 @@ def identity_of(config: Config) -> MailIdentity:
         from_address=address,
         hostname=config.server.hostname,
         message_id_domain=address.rpartition("@")[2],
+        number_domain=config.number_domain,
     )
 
 
@@ -126,13 +128,12 @@ class MailOut:
     service: Service
 
 
-def build_mail_out(
-    config: Config, database: Database, outbox: Outbox, clock: Clock, *, written: Callable[[], None]
-) -> MailOut:
+def build_mail_out(config: Config, core: AcceptPath, outbox: Outbox, *, written: Callable[[], None]) -> MailOut:
     """Return mail out as the operator's file describes it; `written` is called for each row of the outbox.
 
     Raises UnusableKeyError for a key that can't sign.
     """
+    database, clock = core.database, core.clock
     alerts = Alerts(
         database=database, outbox=outbox, address=config.mail.admin_address or "", clock=clock, written=written
     )
@@ -155,6 +156,9 @@ def build_mail_out(
             alarm=lambda failed: alert(alert_texts.tls_failing(failed)),
         )
     confined = ConfinedTemplates()
+    readers = InboundMailReaders(
+        book=core.book, database=database, conversations=core.conversations, domain=config.number_domain
+    )
     large_reports = LargeReports()
     notifier = MailNotifier(
         large=large_reports,
@@ -165,6 +169,7 @@ def build_mail_out(
         clock=clock,
         rules=rules,
         alarm=alert,
+        readers=readers,
     )
 
     async def start() -> None:

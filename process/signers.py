@@ -9,7 +9,7 @@ class UnusableKeyError(ValueError):
 
 
 def load_signers(config: Config) -> tuple[Signer, ...]:
-    """Return what signs our mail: every key of the From domain, in the file's order.
+    """Return what signs our mail: every key of the domains that we write from, in the file's order.
 
     Raises UnusableKeyError for any key that can't be loaded, and where there are keys but none of the From domain.
     """
@@ -21,7 +21,7 @@ def load_signers(config: Config) -> tuple[Signer, ...]:
             cause = error.strerror if isinstance(error, OSError) else str(error)
             raise UnusableKeyError(f"[[mail.dkim]] {key.domain}, {key.selector}: {key.key_file}: {cause}") from error
     domain = config.mail_from.rpartition("@")[2].lower()
-    own = tuple(signer for signer in signers if signer.domain == domain)
-    if signers and not own:
+    own = tuple(signer for signer in signers if signer.domain in {domain, config.number_domain})
+    if signers and not any(signer.domain == domain for signer in own):
         raise UnusableKeyError(f"[[mail.dkim]]: none of the keys is of {domain}, from which status mails are sent")
     return own

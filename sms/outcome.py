@@ -86,6 +86,7 @@ class ProblemCode(StrEnum):
     PUSH_REFUSED = "push-refused"
     PUSH_DEFERRED = "push-deferred"
     PUSH_GONE = "push-gone"
+    USER_INACTIVE = "user-inactive"
     RETRIES_EXHAUSTED = "retries-exhausted"
     INTERNAL = "internal"
 

@@ -43,6 +43,11 @@ _LISTS = query(_List, "FROM distribution_list")
 _ALL_AUTHORS = query(_Author, "FROM list_author")
 _MEMBERS_OF = query(_Member, "FROM list_member WHERE list_key = ? ORDER BY seq")
 
+_VALUES = (
+    "SELECT m.content FROM distribution_list l JOIN list_member m ON m.list_key = l.key"
+    " WHERE l.customer_key = ? AND m.number = ? ORDER BY l.canonical"
+)
+
 
 def load_lists(tx: Transaction) -> DistributionLists:
     """Return all lists, without their members."""
@@ -84,6 +89,12 @@ def read_members(tx: Transaction, list_key: int) -> list[ListMember]:
     decode = msgspec.json.Decoder(dict[str, str]).decode
     rows = tx.select(_Member, _MEMBERS_OF, (list_key,))
     return [ListMember(number=row.number, values=decode(row.content)) for row in rows]
+
+
+def read_values(tx: Transaction, customer_key: int, number: str) -> list[dict[str, str]]:
+    """Return the values that a number has in the lists of a customer, by the lists' names."""
+    decode = msgspec.json.Decoder(dict[str, str]).decode
+    return [decode(content) for (content,) in tx.rows(_VALUES, (customer_key, number))]
 
 
 def count_members(tx: Transaction, list_key: int) -> int:

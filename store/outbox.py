@@ -6,6 +6,7 @@ receivers can fold it, and it costs nobody money. Not here: what the kinds are a
 a row lives (sms.outbox), lists for people (store.outbox_views).
 """
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -22,6 +23,7 @@ from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, public_id, to_instant
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
+from store.inbound_mail import INBOUND_MAIL, find_fallback
 from store.inbound_rules import end_action
 from store.leases import check_alive, end_overdue
 from store.outbox_order import hold_sequences, let_next, put_behind
@@ -233,8 +235,11 @@ class Outbox:
         unanswered: Counter[int] = Counter(dict(tx.rows_in(_COUNT_UNANSWERED, [row.key for row in choice.rows])))
         return [replace(row, owner=request.owner, unanswered=unanswered[row.key]) for row in choice.rows]
 
-    def end(self, tx: Transaction, ends: list[OutboxEnd]) -> list[None]:
-        """Record attempts and what became of their rows; a job with nothing left to tell forgets the mail's body."""
+    def end(self, tx: Transaction, ends: list[OutboxEnd]) -> list[bool]:
+        """Record attempts and what became of their rows; a job with nothing left to tell forgets the mail's body.
+
+        Returns for each whether others are told in place of who was not.
+        """
         tx.insert(
             _ATTEMPTS,
             [
@@ -267,7 +272,27 @@ class Outbox:
         tx.execute_many("UPDATE outbox SET content = NULL WHERE key = ?", done)
         if any(end.taken.content is not None and end.event is OutboxEvent.FAIL for end in over):
             tx.execute(_FORGET_CONTENTS, (CONTENTS_KEPT,))
-        return [None] * len(ends)
+        lost = {end.taken.key for end in over if end.event is OutboxEvent.FAIL and end.taken.kind == INBOUND_MAIL}
+        return [end.taken.key in lost and self._fall_back(tx, end) for end in ends]
+
+    def _fall_back(self, tx: Transaction, end: OutboxEnd) -> bool:
+        """Queue the mail of an inbound SMS that was given up for the other addresses of its action."""
+        taken, about = end.taken, json.loads(end.taken.about)
+        if taken.sms_key is None:
+            return False
+        addresses = find_fallback(tx, about["action"], taken.sms_key)
+        new = NewRow(
+            kind=taken.kind,
+            prefix=taken.public_id.partition(".")[0],
+            recipient="",
+            now=end.at,
+            about={**about, "user": "", "fallback": True},
+            sms_key=taken.sms_key,
+            customer_key=taken.customer_key,
+        )
+        rows = [new_row(self._keys.take(), dataclasses.replace(new, recipient=address)) for address in addresses]
+        tx.insert(OUTBOX, rows)
+        return bool(rows)
 
     def _end_action(self, tx: Transaction, action: int, end: OutboxEnd) -> None:
         changes = DirectoryChanges(tx, self._keys, "mail2sms", end.at)
@@ -306,7 +331,7 @@ class Outbox:
         return counts
 
     def forget(self, tx: Transaction, nows: list[int]) -> list[int]:
-        """Delete rows of no job that ended thirty days ago, some hundred at a time; returns how many."""
+        """Delete rows of no job and no SMS that ended thirty days ago, some hundred at a time; returns how many."""
         counts = []
         for now in nows:
             old = [key for (key,) in tx.rows(_OLD, (now - _KEPT, _FORGOTTEN_AT_ONCE))]
@@ -432,7 +457,7 @@ _WITH_BODY = (
 _STILL_TO_TELL = f"SELECT job_key FROM outbox WHERE job_key IN (??) AND state IN ({words_of(WAITING)})"  # noqa: S608 - words of ours
 _LATELY = "SELECT 1 FROM outbox WHERE topic = ? AND topic <> '' AND created_at > ? LIMIT 1"
 _COUNT_WAITING = "SELECT count(*) FROM outbox WHERE kind = ? AND ended_at IS NULL AND job_key IS NULL"
-_OLD = "SELECT key FROM outbox WHERE job_key IS NULL AND ended_at < ? ORDER BY ended_at LIMIT ?"
+_OLD = "SELECT key FROM outbox WHERE job_key IS NULL AND sms_key IS NULL AND ended_at < ? ORDER BY ended_at LIMIT ?"
 _FORGET_CONTENTS = (
     "UPDATE outbox SET content = NULL WHERE content IS NOT NULL AND job_key IS NULL AND ended_at <="
     " (SELECT ended_at FROM outbox WHERE content IS NOT NULL AND job_key IS NULL AND ended_at IS NOT NULL"

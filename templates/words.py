@@ -16,7 +16,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 
 FALLBACK = "en"
 
@@ -80,6 +80,10 @@ class Words:
     def time(self, instant: datetime, zone: str) -> str:
         """Return the minute of an instant in the reader's IANA zone, language and order, with the zone."""
         return self._cached_time(instant.replace(second=0, microsecond=0), zone)
+
+    def date(self, instant: datetime, zone: str) -> str:
+        """Return the day of an instant in the reader's zone, language and order."""
+        return str(format_date(instant.astimezone(ZoneInfo(zone)), "medium", locale=self._locale))
 
     def _format_time(self, instant: datetime, zone: str) -> str:
         local = instant.astimezone(ZoneInfo(zone))

@@ -23,12 +23,16 @@ _UNFIT_FOR_ID = re.compile(r"[^A-Za-z0-9.-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailIdentity:
-    """The author: From, and the names in message ids and DSNs (A-labels)."""
+    """The author: From, and the names in message ids and DSNs (A-labels).
+
+    `number_domain` is that of addresses which stand for numbers, where it is not the one of message ids.
+    """
 
     from_name: str
     from_address: str
     hostname: str
     message_id_domain: str
+    number_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,8 @@ class ComposedMail:
     """A mail ready to be signed. `envelope_from` is the null sender (RFC 3834 §3.3, RFC 3464 §2).
 
     `smtputf8` says that an address has letters beyond ASCII, so that the next hop must offer SMTPUTF8 (RFC 6531 §3.1).
-    `fallback` says why a customer's own template was not used; else empty.
+    `fallback` says why a customer's own template was not used; else empty. `author_domain` is that of From where it may
+    differ from the one of our other mails.
     """
 
     envelope_from: str = ""
@@ -45,6 +50,7 @@ class ComposedMail:
     message_id: str
     smtputf8: bool = False
     fallback: str = ""
+    author_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +79,7 @@ def compose_notice(
         return _compose_dsn(notice, identity, renderer, now, smtputf8=smtputf8)
     rendered = renderer.render(notice.kind, notice.report, override=template.source if template else None)
     message_id = notice_message_id("st", notice.public_id, identity.message_id_domain)
-    boundary = f"=_{_UNFIT_FOR_ID.sub('', notice.public_id)[:60]}"
+    boundary = boundary_of(notice.public_id)
     header = "".join(
         (
             _opening(notice, identity, message_id, now),
@@ -85,7 +91,7 @@ def compose_notice(
     )
     return ComposedMail(
         recipient=notice.recipient,
-        message=header.encode() + _alternatives(rendered, boundary, _shown(rendered, template), message_id),
+        message=header.encode() + alternatives(rendered, template, boundary, message_id),
         message_id=message_id,
         smtputf8=smtputf8,
         fallback=rendered.fallback,
@@ -144,7 +150,14 @@ def _shown(rendered: Rendered, template: CustomerTemplate | None) -> tuple[Graph
     return tuple(template.graphics[name] for name in shown_graphics(rendered.html) if name in template.graphics)
 
 
-def _alternatives(rendered: Rendered, boundary: str, graphics: tuple[Graphic, ...], message_id: str) -> bytes:
+def boundary_of(public_id: str) -> str:
+    """Return what separates the parts of a mail; the same at every attempt."""
+    return f"=_{_UNFIT_FOR_ID.sub('', public_id)[:60]}"
+
+
+def alternatives(rendered: Rendered, template: CustomerTemplate | None, boundary: str, message_id: str) -> bytes:
+    """Return a mail's body: its text, and its HTML with the graphics of the customer's template that it shows."""
+    graphics = _shown(rendered, template)
     # «=_» never occurs in quoted-printable text or base64, so the boundary cannot (RFC 2045 §6.7). Text stays readable
     # in the queue; base64 keeps relays from the long lines of HTML, and is cheapest to sign.
     text = part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(rendered.text))

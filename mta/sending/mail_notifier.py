@@ -1,4 +1,4 @@
-"""Sends a notice by mail: composes it, signs it with the From domain's keys, delivers it or stores it in the sandbox.
+"""Sends an item by mail: composes it, signs it with the From domain's keys, delivers it or stores it in the sandbox.
 
 Not here: how the mail looks (compose, templates), how it travels (deliver), when it is tried again (gateway.outbox).
 """
@@ -8,31 +8,45 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
 from gateway.alert_texts import template_failing
 from gateway.alerts import Alert
+from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
-from gateway.ports import AlertMail, Clock, Item, MailAttempt, PostmasterMail
+from gateway.ports import AlertMail, Clock, InboundList, InboundMail, Item, MailAttempt, PostmasterMail
 from gateway.report_pool import LargeReports
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alert, compose_notice
 from mta.sending.forward import compose_forward
+from mta.sending.inbound import compose_inbound, compose_list
 from mta.sending.sign import Signer
-from sms.outcome import Done, Problem, ProblemCode, Retry
-from sms.report import Notice, NoticeKind
+from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
+from sms.report import JobReport, Notice, NoticeKind
 from sms.settings import ReportFormat
-from templates.forms import form_of
+from templates.forms import Form, form_of
 from templates.render import Renderer
 
 log = structlog.get_logger()
 
 # A template that just failed is not tried for every mail: a try may take seconds.
 _REST = 600.0
+
+
+Mail = TypeVar("Mail", ComposedMail, ComposedMail | None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OwnTemplate:
+    """A customer's own template that a mail takes, and whose it is."""
+
+    template: FoundTemplate
+    customer: str
+    profile: str
 
 
 class MailDelivery(Protocol):
@@ -76,8 +90,9 @@ class FolderDelivery:
 class MailNotifier:
     """Fulfils gateway.ports.ItemSender: composes what the outbox gives by what it is, signs and delivers it.
 
-    Each of `signers` signs every mail. `alarm` takes alarms for the administrator, `rules` has the customers' own
-    templates, which run in their own thread. `large` makes mails about many recipients; its creator closes it.
+    `signers` sign the mails from their domain. `alarm` takes alarms for the administrator, `rules` has the customers'
+    own templates, which run in their own thread. `large` makes mails about many recipients; its creator closes it.
+    `readers` knows for whom mails of inbound SMS are.
     """
 
     def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
@@ -91,6 +106,7 @@ class MailNotifier:
         rules: MailRules,
         alarm: Callable[[Alert], None],
         large: LargeReports,
+        readers: InboundMailReaders,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._identity = identity
@@ -101,6 +117,7 @@ class MailNotifier:
         self._rules = rules
         self._alarm = alarm
         self._large = large
+        self._readers = readers
         self._monotonic = monotonic
         self._resting: dict[TemplateIdentity, float] = {}
         self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
@@ -126,47 +143,82 @@ class MailNotifier:
                 forward = partial(compose_forward, item, identity=self._identity)
                 signed = await self._large.work_apart(lambda: self._sign(forward()))
                 return await self._delivery.deliver(signed, customer="")
+            case InboundMail():
+                return await self._send_inbound(item)
+            case InboundList():
+                customer, settings = self._readers.settings_of(item)
+                words = self._renderer.words(settings.language)
+                listed = partial(compose_list, item, settings, words, identity=self._identity)
+                signed = await self._large.work_apart(lambda: self._sign(listed()))
+                return await self._delivery.deliver(signed, customer=customer)
             case _:
                 raise TypeError(f"{type(item).__name__} does not go by mail")
 
+    async def _send_inbound(self, item: InboundMail) -> MailAttempt:
+        addressed = await self._readers.address(item)
+        if addressed is None:
+            text = "The user was disabled or removed before the mail was sent."
+            return MailAttempt(outcome=Failed(problem=Problem(code=ProblemCode.USER_INACTIVE, text=text)))
+        compose = partial(
+            compose_inbound,
+            item,
+            addressed,
+            identity=self._identity,
+            renderer=self._renderer,
+        )
+        customer, profile = item.report.customer, addressed.reader.profile
+        found = await self._find_template(customer, profile, Form.INBOUND)
+        mail = await self._try_template(found, compose, item.identity) if found is not None else compose()
+        return await self._delivery.deliver(self._sign(mail), customer=customer)
+
     async def _compose(self, notice: Notice) -> ComposedMail | None:
+        report = notice.report
         compose = partial(
             compose_notice, notice, identity=self._identity, renderer=self._renderer, now=self._clock.now()
         )
-        found = await self._find_template(notice)
+        if report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
+            return await self._large.work(report, compose)
+        found = await self._find_template(report.customer, report.profile, form_of(notice.kind, report))
         if found is None:
-            return await self._large.work(notice.report, compose)
-        template = CustomerTemplate(source=found.source, graphics=found.graphics)
+            return await self._large.work(report, compose)
+        return await self._try_template(found, compose, notice.public_id, report)
+
+    async def _try_template(
+        self, found: "_OwnTemplate", compose: Callable[..., Mail], identity: str, report: JobReport | None = None
+    ) -> Mail:
+        """Compose with a customer's own template, without it where it fails."""
+        template = CustomerTemplate(source=found.template.source, graphics=found.template.graphics)
         try:
             loop = asyncio.get_running_loop()
             mail = await loop.run_in_executor(self._of_templates, partial(compose, template=template))
         except Exception as error:  # noqa: BLE001 - whatever a customer's template did, its mail goes out
-            mail, fault = await self._large.work(notice.report, compose), f"{type(error).__name__}: {error}"[:300]
+            mail = await self._large.work(report, compose) if report is not None else compose()
+            fault = f"{type(error).__name__}: {error}"[:300]
         else:
             fault = mail.fallback if mail is not None else ""
         if fault:
-            self._rest(found, notice, fault)
+            self._rest(found, identity, fault)
         return mail
 
-    async def _find_template(self, notice: Notice) -> FoundTemplate | None:
-        report = notice.report
-        if report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
+    async def _find_template(self, customer: str, profile: str, form: Form) -> "_OwnTemplate | None":
+        found = await self._rules.find_template(customer, profile, form)
+        if found is None or self._resting.get(found.identity, 0.0) > self._monotonic():
             return None
-        found = await self._rules.find_template(report.customer, report.profile, form_of(notice.kind, report))
-        if found is not None and self._resting.get(found.identity, 0.0) > self._monotonic():
-            return None
-        return found
+        return _OwnTemplate(template=found, customer=customer, profile=profile)
 
-    def _rest(self, found: FoundTemplate, notice: Notice, fault: str) -> None:
+    def _rest(self, found: "_OwnTemplate", identity: str, fault: str) -> None:
         now = self._monotonic()
         self._resting = {identity: until for identity, until in self._resting.items() if until > now}
-        self._resting[found.identity] = now + _REST
-        report, form = notice.report, found.identity[1].form
-        log.error("template_fell_back", customer=report.customer, profile=report.profile, form=form, fault=fault)
-        self._alarm(template_failing(notice, form, fault))
+        self._resting[found.template.identity] = now + _REST
+        customer, profile, form = found.customer, found.profile, found.template.identity[1].form
+        log.error("template_fell_back", customer=customer, profile=profile, form=form, fault=fault)
+        self._alarm(template_failing(customer, profile, form, identity, fault))
 
     def _sign(self, mail: ComposedMail) -> ComposedMail:
+        """Sign with the keys of the author's domain; with those of our other mails where it has none."""
         now = self._clock.now()
-        for signer in self._signers:
+        domain = (mail.author_domain or self._identity.message_id_domain).lower()
+        own = [signer for signer in self._signers if signer.domain == domain]
+        for signer in own or self._signers:
             mail = replace(mail, message=signer.sign(mail.message, signed_at=now))
         return mail

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from gateway.inbound_lists import InboundLists, next_instant
-from gateway.outbox_kinds import INBOUND_LIST
 from gateway.postmaster import unpack
 from inbound.actions import ActionKind, ListAction, ListMode
+from store.inbound_mail import INBOUND_LIST
 from tests.kit.inbound_harness import OWN, PHONE, InboundHarness, piece
 
 TO = ("office@example.com", "boss@example.com")

@@ -27,6 +27,9 @@ from gateway.admin.mail_templates import (
 )
 from gateway.admin.profiles import add_profile, remove_profile
 from gateway.alerts import Alert
+from gateway.conversations import Conversations
+from gateway.directory import DirectoryFollower
+from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import MailRules
 from gateway.ports import AlertMail, MailAttempt
 from gateway.report_pool import LargeReports
@@ -322,6 +325,12 @@ class Telling:
             clock=Clock(),
             rules=self.rules,
             alarm=self.alarms.append,
+            readers=InboundMailReaders(
+                book=DirectoryFollower(office.database, {}),
+                database=office.database,
+                conversations=Conversations(office.database, "sms.example.net"),
+                domain="sms.example.net",
+            ),
             monotonic=seconds,
         )
 

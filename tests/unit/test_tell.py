@@ -78,6 +78,7 @@ def large() -> Iterator[LargeReports]:
 
 def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, signer: Signer = SIGNER) -> MailNotifier:
     rules: Any = Rules()
+    readers: Any = None  # nothing here is of an inbound SMS
     return MailNotifier(
         identity=IDENTITY,
         renderer=renderer,
@@ -87,6 +88,7 @@ def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, sig
         rules=rules,
         alarm=lambda _: None,
         large=large,
+        readers=readers,
     )
 
 

@@ -1,0 +1,113 @@
+"""For whom the mail of an inbound SMS is: the settings that decide its words, and what only the address book knows.
+
+It is asked before each attempt, so a change of an administrator acts at the next one. Not here: who is to get it
+(inbound.planning), how it looks (templates, mta.sending.inbound).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from addressbook.people import Customer, Directory, User
+from addressbook.senders import Sender
+from gateway.conversations import Conversations
+from gateway.directory import DirectoryFollower
+from gateway.ports import InboundList, InboundMail
+from inbound.reply_token import Conversation, write_reply_token
+from inbound.report import InboundReport
+from sms.message import Origin
+from sms.number import MobileNumber, parse_number
+from sms.settings import Settings
+from store.engine.database import Database
+from store.lists import read_values
+from templates.inbound_view import InboundReader
+
+_NAMES: Final = ("name", "full_name", "display_name", "nombre_completo", "nom_complet", "vollständiger_name")
+_FIRST: Final = ("first_name", "given_name", "vorname", "nombre", "prénom", "prenom")
+_LAST: Final = ("last_name", "surname", "family_name", "nachname", "apellido", "apellidos", "nom")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    """An inbound SMS with its reader. `reply_to` is an address, empty where no reply can become an SMS."""
+
+    report: InboundReport
+    reader: InboundReader
+    reply_to: str = ""
+
+
+class InboundMailReaders:
+    """Finds readers in the address book in force. `domain` is that of reply addresses."""
+
+    def __init__(
+        self, *, book: DirectoryFollower, database: Database, conversations: Conversations, domain: str
+    ) -> None:
+        self._book = book
+        self._database = database
+        self._conversations = conversations
+        self._domain = domain
+
+    async def address(self, mail: InboundMail) -> Addressed | None:
+        """Return what a mail needs to be written; None where the user it is for is not one of the customer any more."""
+        report, directory = mail.report, self._book.current.directory
+        user = directory.user(mail.user or mail.recipient)
+        is_user = user is not None and user.active and user.customer_id == report.customer_key
+        if mail.user and not is_user:
+            return None
+        found = user if is_user else None
+        customer = directory.customer(report.customer_key)
+        if customer is None:
+            return None
+        sender = _sender(directory, customer, found, mail.profile_key)
+        values = await self._database.read(partial(read_values, customer_key=report.customer_key, number=report.phone))
+        reply_to = self._reply_to(report)
+        reader = InboundReader(
+            settings=self._settings(sender),
+            profile=sender.profile.name if sender.profile is not None else "",
+            name=next(filter(None, map(_name, values)), ""),
+            fallback=mail.is_fallback,
+            answerable=bool(reply_to),
+        )
+        return Addressed(report=_with_names(report, directory), reader=reader, reply_to=reply_to)
+
+    def _reply_to(self, report: InboundReport) -> str:
+        """Return the address by which a reply becomes an SMS; empty where the handset has no number."""
+        secret = self._conversations.secret
+        assert secret is not None
+        if not isinstance(parse_number(f"+{report.phone}", ""), MobileNumber):
+            return ""
+        conversation = Conversation(customer_key=report.customer_key, phone=report.phone, own_number=report.own_number)
+        return f"{write_reply_token(secret, conversation)}@{self._domain}"
+
+    def settings_of(self, listed: InboundList) -> tuple[str, Settings]:
+        """Return the name of a list's customer, and the settings of its default profile."""
+        directory = self._book.current.directory
+        customer = directory.customer(listed.customer_key)
+        if customer is None:
+            return "", Settings()
+        return customer.name, self._settings(_sender(directory, customer, None, 0))
+
+    def _settings(self, sender: Sender) -> Settings:
+        return self._book.current.resolve(sender, Origin.INBOUND.value).settings
+
+
+def _sender(directory: Directory, customer: Customer, user: User | None, profile_key: int) -> Sender:
+    """Return whose settings hold: the user's, else the action's profile's, else those of the customer's default one."""
+    chosen = directory.profile(profile_key) if user is None and profile_key else None
+    profile = chosen or directory.profile_in_force(customer.id, user)
+    return Sender(customer=customer, user=user, profile=profile)
+
+
+def _with_names(report: InboundReport, directory: Directory) -> InboundReport:
+    """Return a report in which those who answered stand with the names of users, as far as they have one."""
+    named = {each.by: user.name for each in report.earlier if each.by and (user := directory.user(each.by)) is not None}
+    earlier = tuple(replace(each, by=named.get(each.by) or each.by) for each in report.earlier)
+    return replace(report, earlier=earlier)
+
+
+def _name(values: Mapping[str, str]) -> str:
+    """Return the name in the values of a member of a list, empty where they have none."""
+    whole = next((values[column] for column in _NAMES if values.get(column)), "")
+    parts = (next((values[column] for column in columns if values.get(column)), "") for columns in (_FIRST, _LAST))
+    return whole or " ".join(filter(None, parts))

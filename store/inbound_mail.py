@@ -1,0 +1,43 @@
+"""Mails of inbound SMS that were not delivered: who gets the SMS instead, and which SMS nobody got.
+
+Nothing is kept about it beside the rows of the outbox. Not here: how those live (outbox), whom a mail is for first
+(inbound.planning).
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from addressbook.people import canonical_address
+from inbound.actions import ActionKind, MailAction
+from store.engine.database import Transaction
+
+INBOUND_MAIL: Final = "inbound-mail"
+INBOUND_LIST: Final = "inbound-list"
+"""The kinds of rows of the outbox that bring an inbound SMS, or a list of them, to a mailbox."""
+
+_SETTINGS = "SELECT settings FROM inbound_action WHERE key = ? AND kind = ?"
+# Locked, so that of two processes that end mails of one SMS the later one sees whom the earlier one chose.
+_LOCK = "SELECT key FROM inbound_sms WHERE key = ? FOR UPDATE"
+_TOLD = "SELECT recipient FROM outbox WHERE sms_key = ? AND kind = ?"
+_NOT_HANDED_OVER = (
+    "SELECT sms_key FROM outbox WHERE sms_key IN (??) AND kind = 'inbound-mail' GROUP BY sms_key"
+    " HAVING sum(CASE WHEN state IN ('failed', 'dropped') THEN 0 ELSE 1 END) = 0"
+)
+
+
+def find_fallback(tx: Transaction, action_key: int, sms_key: int) -> list[str]:
+    """Return the addresses of an action to which no mail of this SMS was written, as they are set now."""
+    settings = tx.value(_SETTINGS, (action_key, ActionKind.MAIL.value))
+    if settings is None:
+        return []
+    tx.rows(_LOCK, (sms_key,))
+    told = {canonical_address(recipient) or recipient for (recipient,) in tx.rows(_TOLD, (sms_key, INBOUND_MAIL))}
+    addresses = msgspec.json.decode(settings, type=MailAction).addresses
+    return [address for address in dict.fromkeys(addresses) if (canonical_address(address) or address) not in told]
+
+
+def find_not_handed_over(tx: Transaction, sms_keys: Iterable[int]) -> set[int]:
+    """Return which of these SMS should have become mails of which none was delivered, nor waits to be."""
+    return {key for (key,) in tx.rows_in(_NOT_HANDED_OVER, sms_keys)}
