@@ -30,7 +30,7 @@ _SOAP_ACTION = {"SOAPAction": '""'}
 class Pushes:
     """Makes requests of items that go by push.
 
-    `rules` are the actions in force. `key_of` returns the key of a customer by its name: without one a push is
+    `rules` returns the actions in force. `key_of` returns the key of a customer by its name: without one a push is
     unsigned. `networks_of` are allowed to customers by canonical name. `large` makes pushes about many recipients; its
     creator closes it.
     """
@@ -38,7 +38,7 @@ class Pushes:
     def __init__(
         self,
         *,
-        rules: Callable[[], InboundRules],
+        rules: Callable[[], Awaitable[InboundRules]],
         key_of: KeyOf,
         networks_of: Mapping[str, tuple[str, ...]],
         large: LargeReports,
@@ -78,7 +78,7 @@ class Pushes:
         )
 
     async def _inbound(self, push: InboundPush) -> PushRequest | MailAttempt:
-        action = self._rules().with_key(push.action_key)
+        action = (await self._rules()).with_key(push.action_key)
         if action is None or not isinstance(action.settings, PushAction):
             return _failed("Its action is not there any more.")
         if not action.active:

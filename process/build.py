@@ -170,7 +170,7 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
         each=PoolLimits().connections,
         given_up=lambda taken, end: alert(alert_texts.mail_given_up(taken, end)),
     )
-    push_out = build_push_out(config, database, clock, lambda: core.book.rules, mail_out.large_reports)
+    push_out = build_push_out(config, database, clock, core.book, mail_out.large_reports)
     push = ChannelRules(
         sender=push_out.sender,
         ladder=PUSH_LADDER,

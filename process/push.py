@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from config.model import Config
 from gateway.admin.push_keys import PushKeys
+from gateway.directory import DirectoryFollower
 from gateway.ports import Clock, Item, ItemSender, MailAttempt
 from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
@@ -50,9 +51,14 @@ class PushOut:
 
 
 def build_push_out(
-    config: Config, database: Database, clock: Clock, rules: Callable[[], InboundRules], large: LargeReports
+    config: Config, database: Database, clock: Clock, book: DirectoryFollower, large: LargeReports
 ) -> PushOut:
-    """Return what sends pushes as the operator's file says; `rules` are the actions in force."""
+    """Return what sends pushes as the operator's file says; `book` has the actions."""
+
+    async def rules() -> InboundRules:
+        await book.confirm()  # one that was just ended takes no more
+        return book.rules
+
     pushes = Pushes(rules=rules, key_of=PushKeys(database).key_of, networks_of=networks_of(config.push), large=large)
 
     def build() -> ItemSender:

@@ -8,6 +8,9 @@ import json
 import ssl
 from dataclasses import dataclass
 
+from standardwebhooks import Webhook
+from standardwebhooks.exceptions import WebhookVerificationError
+
 
 @dataclass(frozen=True)
 class Push:
@@ -29,9 +32,20 @@ class Push:
         wanted = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
         return hmac.compare_digest(self.headers["webhook-signature"], f"v1,{wanted}")
 
+    def is_verified_with(self, secret: str) -> bool:
+        """Let the library of Standard Webhooks check signature and time; it reads JSON only."""
+        try:
+            Webhook(secret).verify(self.body, self.headers)
+        except WebhookVerificationError:
+            return False
+        return True
+
 
 class Application:
-    """Answers pushes with `answers` in turn, then with 200; an answer is a status, bytes, or None for silence."""
+    """Answers pushes with `answers` in turn, then with 200.
+
+    An answer is a status, bytes, None for silence, or an event after which it is 200.
+    """
 
     def __init__(self, answers=(), context: ssl.SSLContext | None = None) -> None:
         self.answers = list(answers)
@@ -70,6 +84,9 @@ class Application:
             self.pushes.append(Push(line, headers, body))
             self._came.set()
             answer = self.answers.pop(0) if self.answers else 200
+            if isinstance(answer, asyncio.Event):
+                await answer.wait()
+                answer = 200
             if answer is None:
                 await reader.read()
             elif isinstance(answer, bytes):

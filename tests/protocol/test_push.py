@@ -32,6 +32,10 @@ async def key_of(customer):
     return KEY if customer == "demo" else None
 
 
+async def no_rules():
+    return InboundRules()
+
+
 @pytest.fixture
 def authority():
     return trustme.CA()
@@ -49,9 +53,9 @@ def sender(authority, tmp_path, large):
     """Return a function that makes a sender; it trusts `authority` and calls loopback unless told otherwise."""
     made = []
 
-    def make(networks=LOOPBACK, resolver=None, deadline_seconds=10.0, actions=()):
+    def make(networks=LOOPBACK, resolver=None, deadline_seconds=10.0):
         pushes = Pushes(
-            rules=lambda: InboundRules(actions=actions),
+            rules=no_rules,
             key_of=key_of,
             networks_of=dict.fromkeys(CUSTOMERS, networks),
             large=large,
