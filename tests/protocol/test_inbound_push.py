@@ -6,7 +6,9 @@ import hashlib
 import json
 import re
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import parse_qsl
 
 import pytest
@@ -20,6 +22,7 @@ from inbound.actions import ActionKind, PushAction, PushForm, PushLogin
 from process.push import PUSH_LADDER
 from sms.report import Channel
 from store.inbound_tables import ActionRow
+from store.outbox import OutboxEnd
 from tests.kit.application import Application
 from tests.kit.fakes import until
 from tests.kit.inbound_harness import InboundHarness, piece
@@ -44,7 +47,7 @@ class World(InboundHarness):
 
     async def begin(self, networks=("127.0.0.0/8",), *, deadline_seconds=10.0) -> None:
         self.furnish()
-        self.gone = []
+        self.gone: list[tuple[str, OutboxEnd]] = []
         self.large = LargeReports()
         self.pushes = Pushes(rules=self.rules, key_of=key_of, networks_of={"example ltd": networks}, large=self.large)
         sender = PushSender(
@@ -133,7 +136,8 @@ async def test_whatever_a_receiver_does_the_order_is_kept_and_each_event_arrives
     world.add_push(app)
     await world.came("one", "two", "three")
     for attempts in range(1, len(answers) + 1):
-        await until(lambda now=attempts: world.states() == [("queued", now), ("queued", 0), ("queued", 0)])
+        waits = [("queued", attempts), ("queued", 0), ("queued", 0)]
+        await until(partial(lambda expected: world.states() == expected, waits))
         await world.later(timedelta(minutes=16))
     late.set()
     await until(lambda: [state for state, _ in world.states()] == ["sent"] * 3)
@@ -241,18 +245,18 @@ FIELDS = {
 
 
 def of_xml(body: bytes) -> dict[str, str]:
-    return {field.tag: field.text for field in etree.fromstring(body)}
+    return {field.tag: field.text or "" for field in etree.fromstring(body)}
 
 
 def of_soap(body: bytes) -> dict[str, str]:
-    return {field.tag: field.text for field in etree.fromstring(body)[0][0]}
+    return {field.tag: field.text or "" for field in etree.fromstring(body)[0][0]}
 
 
 def of_pairs(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode("ascii"), strict_parsing=True))
 
 
-READERS = {
+READERS: dict[PushForm, tuple[str, Callable[[bytes], dict[str, str]]]] = {
     PushForm.XML: ("application/xml; charset=utf-8", of_xml),
     PushForm.JSON: ("application/json", json.loads),
     PushForm.KEY_VALUE: ("application/x-www-form-urlencoded", of_pairs),
