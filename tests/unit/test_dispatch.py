@@ -21,10 +21,15 @@ from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
 NUMBERS = [f"4477009001{n:02}" for n in range(20)]
 
 
+class World(StoreHarness):
+    """The harness, and the numbers that are ours."""
+
+    numbers = OwnNumbers()
+
+
 @pytest.fixture
 def world(database_url):
-    world = StoreHarness(database_url, Rules(resends={"beta": 2}))
-    world.numbers = OwnNumbers()
+    world = World(database_url, Rules(resends={"beta": 2}))
     yield world
     world.database.close()
 
