@@ -10,12 +10,14 @@ from typing import Any, Final
 from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import LayerKind
 from addressbook.options import Option
+from config.mail import POLICY_FAULTS
 from gateway.admin.edit import Action, Changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.config_lint import Contradiction, Contradicts
 from sms.facts import Code, Fact
 from sms.message import Origin
 from sms.settings import FIELDS
+from tls.policy import PolicyFault
 
 Words = str | Callable[..., str]
 _MOST_NAMED: Final = 20
@@ -177,7 +179,9 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_AUTHOR: "«{given}» is no author: an address, @domain or * is expected.",
     FaultCode.NOT_AN_AUTHOR: "{author} is no author of the list «{name}».",
     FaultCode.BAD_MEMBERS: _bad_members,
-    FaultCode.TLS_RULE_UNUSABLE: lambda cause: f"{_capital(cause)}.",
+    FaultCode.TLS_RULE_UNUSABLE: lambda fault, **facts: (
+        f"{_capital(POLICY_FAULTS[PolicyFault(fault)].format(**facts))}."
+    ),
     FaultCode.TLS_BELOW_OPERATOR: lambda level, **mail: (
         f"The operator's file demands {level} for {_mail_to(**mail)}; what it demands is lowered there only."
     ),
@@ -185,8 +189,13 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
         f"That lowers {_mail_to(**mail)} from {before} to {after}; --lower does it all the same."
     ),
     FaultCode.NO_TLS_RULE: lambda **mail: f"There is no rule for {_mail_to(**mail)}; «tls list» names all.",
-    FaultCode.TLS_RULES_DAMAGED: lambda cause: f"{_capital(cause)}: all mail waits. «tls accept» takes what is left.",
-    FaultCode.TLS_RULES_LOST: "{cause}: restore the table tls_rule from a backup first.",
+    FaultCode.TLS_RULES_DAMAGED: (
+        "The TLS rules in the database were changed or lost outside of «mail2sms tls»: all mail waits."
+        " «tls accept» takes what is left."
+    ),
+    FaultCode.TLS_RULES_LOST: lambda domain: (
+        f"The rule for {_mail_to(domain, '')} cannot be understood: restore the table tls_rule from a backup first."
+    ),
     FaultCode.TLS_RULES_INTACT: "The TLS rules are as they were set; there is nothing to accept.",
     FaultCode.BAD_PUSH: "This can't be pushed: {cause}.",
     FaultCode.NO_PUSH: "There is no push {name}; «push list» names all.",

@@ -3,10 +3,10 @@
 Not here: what a TLS level demands (tls.policy) and how a mail is delivered (mta.sending.deliver).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from config.field_types import (
     CipherList,
@@ -27,7 +27,7 @@ from config.field_types import (
     text_like,
 )
 from config.reader import ConfigIssue, twice
-from tls.policy import Pin, TlsLevel, TlsPolicy, TlsVersion, find_faults, parse_pin
+from tls.policy import Pin, PolicyFault, TlsLevel, TlsPolicy, TlsVersion, find_faults, parse_pin
 
 
 def _parse_pin(value: object) -> Pin:
@@ -40,6 +40,15 @@ def _parse_pin(value: object) -> Pin:
 PinText = Annotated[Pin, FieldType('"spki:HEX" or "cert:HEX", the 64 digits of a SHA-256', _parse_pin)]
 Selector = Annotated[str, text_like(r"[A-Za-z0-9_.-]{1,63}", 'a selector such as "mail1"')]
 
+
+POLICY_FAULTS: Final[Mapping[PolicyFault, str]] = {
+    PolicyFault.PINS_MISSING: "level fingerprint needs at least one pin such as spki:<sha256 in hex>",
+    PolicyFault.CA_FILE_MISSING: "level private-ca needs a CA file",
+    PolicyFault.PINS_OF_ANOTHER_LEVEL: "pins belong to level fingerprint, not to {level}",
+    PolicyFault.CA_FILE_OF_ANOTHER_LEVEL: "a CA file belongs to level private-ca, not to {level}",
+    PolicyFault.BAD_HOST_NAME: "{name!r} is no host name",
+}
+"""What makes a TLS policy unusable, as the operator's file and the command line say it."""
 
 _DEFAULT_RETRY = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
 
@@ -124,7 +133,8 @@ class MailTls:
 
     def complaints(self) -> Iterator[ConfigIssue]:
         """Yield what tls.policy finds wrong."""
-        yield from (ConfigIssue("level", fault) for fault in find_faults(self.policy))
+        for fault, name in find_faults(self.policy):
+            yield ConfigIssue("level", POLICY_FAULTS[fault].format(level=self.level, name=name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

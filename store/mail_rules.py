@@ -32,7 +32,12 @@ _FORGET_STS = int(timedelta(days=60).total_seconds()) * 1_000_000
 
 
 class RulesDamagedError(StorageError):
-    """The stored TLS rules are not those that were last set."""
+    """The stored TLS rules are not those that were last set, or the one of a `domain` cannot be understood."""
+
+    def __init__(self, domain: str | None = None) -> None:
+        what = "rules are not those that were last set" if domain is None else f"rule for {domain!r} is not understood"
+        super().__init__(f"the TLS {what}")
+        self.domain = domain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,7 @@ def read_tls_rules(tx: Transaction) -> tuple[TlsRule, ...]:
     """Return all rules. Raises RulesDamagedError where they do not fit their seal, or cannot be understood."""
     rows, seal = tx.rows(_RULES), tx.value(_META, (_SEAL,))
     if (rows or seal is not None) and seal != _seal_of(rows):
-        raise RulesDamagedError("the TLS rules in the database were changed or lost outside of «mail2sms tls»")
+        raise RulesDamagedError
     return read_damaged_rules(tx)
 
 
@@ -124,7 +129,7 @@ def _rule(row: _Rule) -> TlsRule:
             set_by=row.set_by,
         )
     except ValueError as error:
-        raise RulesDamagedError(f"the TLS rule for {row.domain or 'all domains'} cannot be understood") from error
+        raise RulesDamagedError(row.domain) from error
 
 
 def seal_tls_rules(tx: Transaction) -> None:

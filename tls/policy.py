@@ -102,19 +102,30 @@ class TlsPolicy:
     ciphers: str = ""
 
 
-def find_faults(policy: TlsPolicy) -> tuple[str, ...]:
-    """Return in sentences what makes the policy unusable; empty if it can be used."""
-    faults = []
-    if policy.level is TlsLevel.FINGERPRINT and not policy.pins:
-        faults.append("level fingerprint needs at least one pin such as spki:<sha256 in hex>")
-    if policy.level is TlsLevel.PRIVATE_CA and not policy.ca_file:
-        faults.append("level private-ca needs a CA file")
-    if policy.pins and policy.level is not TlsLevel.FINGERPRINT:
-        faults.append(f"pins belong to level fingerprint, not to {policy.level}")
-    if policy.ca_file and policy.level is not TlsLevel.PRIVATE_CA:
-        faults.append(f"a CA file belongs to level private-ca, not to {policy.level}")
-    faults.extend(f"{name!r} is no host name" for name in policy.names if parse_domain(name.removeprefix(".")) is None)
-    return tuple(faults)
+class PolicyFault(StrEnum):
+    """What makes a policy unusable."""
+
+    PINS_MISSING = "pins-missing"
+    CA_FILE_MISSING = "ca-file-missing"
+    PINS_OF_ANOTHER_LEVEL = "pins-of-another-level"
+    CA_FILE_OF_ANOTHER_LEVEL = "ca-file-of-another-level"
+    BAD_HOST_NAME = "bad-host-name"
+
+
+def find_faults(policy: TlsPolicy) -> tuple[tuple[PolicyFault, str], ...]:
+    """Return what makes the policy unusable, each with the name at fault, if it is one; empty if it can be used."""
+    is_pinned, has_authority = policy.level is TlsLevel.FINGERPRINT, policy.level is TlsLevel.PRIVATE_CA
+    found = {
+        PolicyFault.PINS_MISSING: is_pinned and not policy.pins,
+        PolicyFault.CA_FILE_MISSING: has_authority and not policy.ca_file,
+        PolicyFault.PINS_OF_ANOTHER_LEVEL: policy.pins and not is_pinned,
+        PolicyFault.CA_FILE_OF_ANOTHER_LEVEL: policy.ca_file and not has_authority,
+    }
+    bad = (name for name in policy.names if parse_domain(name.removeprefix(".")) is None)
+    return (
+        *((fault, "") for fault, is_so in found.items() if is_so),
+        *((PolicyFault.BAD_HOST_NAME, name) for name in bad),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,7 +347,8 @@ def _replaces(route: TlsPolicy, policy: TlsPolicy) -> bool:
 def _find_block(demand: Demand) -> str:
     faults = find_faults(demand.policy)
     if faults:
-        return faults[0]
+        fault, name = faults[0]
+        return f"the rule can't be used: {fault}" + (f" {name!r}" if name else "")
     if demand.dane.state is DaneState.FAILED:
         # RFC 7672 §2.1.2: never continue without records that could not be read
         return f"the TLSA records of {demand.host} could not be read: {demand.dane.cause}"

@@ -60,12 +60,12 @@ class FaultCode(Code):
     NOT_AN_AUTHOR = "not-an-author", "author", "name"
     BAD_MEMBERS = "bad-members", "rows"
 
-    TLS_RULE_UNUSABLE = "tls-rule-unusable", "cause"
+    TLS_RULE_UNUSABLE = "tls-rule-unusable", "fault", "level", "name"
     TLS_BELOW_OPERATOR = "tls-below-operator", "level", "domain", "customer"
     TLS_LOWERED = "tls-lowered", "domain", "customer", "before", "after"
     NO_TLS_RULE = "no-tls-rule", "domain", "customer"
-    TLS_RULES_DAMAGED = "tls-rules-damaged", "cause"
-    TLS_RULES_LOST = "tls-rules-lost", "cause"
+    TLS_RULES_DAMAGED = ("tls-rules-damaged",)
+    TLS_RULES_LOST = "tls-rules-lost", "domain"
     TLS_RULES_INTACT = ("tls-rules-intact",)
 
     BAD_PUSH = "bad-push", "cause"

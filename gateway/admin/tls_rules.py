@@ -55,7 +55,8 @@ def enforce_tls(edit: Edit, rule: Rule, operator: Lines, *, lower: bool = False)
     named = replace(rule, customer=customer)
     faults = find_faults(_bare_policy(named))
     if faults:
-        raise AdminFault(FaultCode.TLS_RULE_UNUSABLE, cause=faults[0])
+        fault, name = faults[0]
+        raise AdminFault(FaultCode.TLS_RULE_UNUSABLE, fault=fault.value, level=named.level.value, name=name)
     stronger = _find_stronger_line(named, operator)
     if stronger is not None:
         level = stronger.policy.level.value
@@ -93,7 +94,7 @@ def accept_tls_rules(edit: Edit) -> Changed:
     try:
         kept = read_damaged_rules(edit.tx)
     except RulesDamagedError as error:
-        raise AdminFault(FaultCode.TLS_RULES_LOST, cause=str(error)) from None
+        raise _fault_of(error) from None
     seal_tls_rules(edit.tx)
     return edit.done(Action.ACCEPT_TLS_RULES, "rules", f"rules: {len(kept)}", rules=len(kept))
 
@@ -103,7 +104,13 @@ def _damage_as_fault() -> Iterator[None]:
     try:
         yield
     except RulesDamagedError as error:
-        raise AdminFault(FaultCode.TLS_RULES_DAMAGED, cause=str(error)) from None
+        raise _fault_of(error) from None
+
+
+def _fault_of(error: RulesDamagedError) -> AdminFault:
+    if error.domain is None:
+        return AdminFault(FaultCode.TLS_RULES_DAMAGED)
+    return AdminFault(FaultCode.TLS_RULES_LOST, domain=error.domain)
 
 
 def _bare_policy(rule: Rule) -> TlsPolicy:

@@ -160,8 +160,8 @@ BLOCKED = [
     (TlsLevel.VERIFY, {"proof": HostProof.DNSSEC}, ""),
     (TlsLevel.VERIFY, {"proof": HostProof.CONFIGURED}, ""),
     (TlsLevel.VERIFY, {"sts_result": ENFORCE}, ""),
-    (TlsLevel.FINGERPRINT, {}, "at least one pin"),
-    (TlsLevel.PRIVATE_CA, {}, "needs a CA file"),
+    (TlsLevel.FINGERPRINT, {}, "pins-missing"),
+    (TlsLevel.PRIVATE_CA, {}, "ca-file-missing"),
 ]
 
 

@@ -21,7 +21,17 @@ from gateway.mail_rules import MailRules, StoredStsCache
 from store.engine.database import Database
 from tests.kit.admin_harness import NOW, AdminHarness
 from tls.mtasts import CachedPolicy, StsPolicy
-from tls.policy import Pin, PinKind, PolicyEntry, PolicyUnavailableError, StsMode, TlsLevel, TlsPolicy, TlsVersion
+from tls.policy import (
+    Pin,
+    PinKind,
+    PolicyEntry,
+    PolicyFault,
+    PolicyUnavailableError,
+    StsMode,
+    TlsLevel,
+    TlsPolicy,
+    TlsVersion,
+)
 from tls.selfsigned import make_self_signed
 
 PIN = Pin(kind=PinKind.PUBLIC_KEY, digest="0f" * 32)
@@ -147,17 +157,18 @@ def test_the_operators_file_is_lowered_in_the_file_only(database_url, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("level", "more", "said"),
+    ("level", "more", "fault", "name"),
     [
-        (TlsLevel.FINGERPRINT, {}, "level fingerprint needs at least one pin"),
-        (TlsLevel.PRIVATE_CA, {}, "level private-ca needs a CA file"),
-        (TlsLevel.ENCRYPT, {"pins": (PIN,)}, "pins belong to level fingerprint"),
+        (TlsLevel.FINGERPRINT, {}, PolicyFault.PINS_MISSING, ""),
+        (TlsLevel.PRIVATE_CA, {}, PolicyFault.CA_FILE_MISSING, ""),
+        (TlsLevel.ENCRYPT, {"pins": (PIN,)}, PolicyFault.PINS_OF_ANOTHER_LEVEL, ""),
+        (TlsLevel.SECURE, {"names": ("mx.example.com", "a b")}, PolicyFault.BAD_HOST_NAME, "a b"),
     ],
 )
-def test_a_rule_that_could_never_be_met_is_refused(office, level, more, said):
+def test_a_rule_that_could_never_be_met_is_refused(office, level, more, fault, name):
     code, facts = office.refuse_rule("example.com", level, **more)
     assert code is FaultCode.TLS_RULE_UNUSABLE
-    assert facts["cause"].startswith(said)
+    assert facts == {"fault": fault, "level": level, "name": name}
 
 
 def test_a_rule_for_nobody_is_refused(office):
@@ -227,6 +238,12 @@ async def test_damaged_rules_are_taken_only_by_an_audited_act_and_never_sealed_i
     await rules.refresh()
     assert rules.policies().find("example.com").policy.level is TlsLevel.MAY
     assert office.refuse(accept_tls_rules) == (FaultCode.TLS_RULES_INTACT, {})
+
+
+def test_a_rule_that_cannot_be_understood_is_named_and_never_taken_as_it_stands(office):
+    office.enforce("example.com", TlsLevel.SECURE)
+    office.execute("UPDATE tls_rule SET level = 'strong'")
+    assert office.refuse(accept_tls_rules) == (FaultCode.TLS_RULES_LOST, {"domain": "example.com"})
 
 
 async def test_nobody_is_told_a_policy_before_the_rules_were_read(office):

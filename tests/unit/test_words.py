@@ -47,6 +47,7 @@ SAMPLES: dict[str, Any] = {
     "clamped": (("max_parts", "3", "customer Example allows 3 parts at most"),),
 }
 SAMPLES_OF: dict[Code, dict[str, Any]] = {
+    FaultCode.TLS_RULE_UNUSABLE: {"fault": "bad-host-name"},
     FaultCode.BAD_MEMBERS: {"rows": ((2, "12", "too short"),)},
     Action.REMOVE_LIST: {"members": 7},
     Action.IMPORT_MEMBERS: {"members": 7},
