@@ -54,6 +54,9 @@ PLACES: Final = {
         "cancel_job",
         "Cancel a job or message: what waits ends at once, a carrier that has it is asked for it back.",
     ),
+    "inbound": CommandPlace(
+        "inbound", "inbound", "Look at SMS that came from phones, and at what would follow from one."
+    ),
     "carrier": CommandPlace("carriers", "carrier", "Look at the ways to the handsets, and try one."),
     "route": CommandPlace(
         "carriers",

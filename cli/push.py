@@ -4,12 +4,11 @@ Not here: what is allowed (gateway.admin), where pushes go (`customer push`, `ac
 """
 
 import base64
-import re
 import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -17,8 +16,7 @@ import click
 from cli.admin_session import admin_session, one_customer_option
 from cli.context import config_option
 from cli.files import read_text
-from cli.shapes import NAME, table_command, view_command
-from config.field_types import parse_duration
+from cli.shapes import NAME, since_option, table_command, view_command
 from gateway.admin.push_actions import PushWorkshop
 from gateway.admin.push_keys import set_push_key
 from gateway.admin.pushes import list_pushes, replay_failed, replay_push, show_push
@@ -27,29 +25,6 @@ from sms.outbox import OutboxState
 from templates.pushes import standard_push_template
 from templates.render import TemplateBroken
 
-
-class _Since(click.ParamType[datetime]):
-    """An instant, or how long ago it was."""
-
-    name = "WHEN"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the instant; ends the command for anything else."""
-        if isinstance(value, datetime):
-            return value
-        text = str(value)
-        try:
-            if re.fullmatch(r"[0-9.]+[a-z]+", text):
-                return datetime.now(UTC) - parse_duration(text)
-            found = datetime.fromisoformat(text)
-        except ValueError:
-            self.fail(
-                f"«{text}» is neither a time such as 2026-11-23T07:15 (UTC) nor a duration such as 2h", param, ctx
-            )
-        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
-_since = click.option("--since", type=_Since(), help="From this time on, such as 2026-11-23T07:15 (UTC), or 2h ago.")
 _form = click.option(
     "--form",
     type=click.Choice([*map(str, PushForm)]),
@@ -64,7 +39,7 @@ _source = click.argument("source_file", metavar="FILE", type=click.Path(exists=T
 @config_option
 @click.argument("names", metavar="[ID…]", nargs=-1)
 @click.option("--failed", is_flag=True, help="All that failed; needs --since.")
-@_since
+@since_option
 @one_customer_option
 def replay(*, file: Path, names: tuple[str, ...], failed: bool, since: datetime | None, customer: str) -> None:
     """Send pushes that have ended again: the same events, with the same ids."""
@@ -141,7 +116,7 @@ push = click.Group(
             list_pushes,
             one_customer_option,
             click.option("--state", type=click.Choice([*map(str, OutboxState)]), default="", help="Only those in it."),
-            _since,
+            since_option,
             click.option("--limit", default=100, show_default=True, help="At most so many."),
         ),
         view_command("show", "Show a push with its attempts.", show_push, NAME),

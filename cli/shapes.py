@@ -3,7 +3,9 @@
 Not here: commands that do more than that; they stand with their noun.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +15,36 @@ import click
 from cli.admin_session import admin_session, json_option, print_table, print_view
 from cli.context import config_option
 from cli.words import constraint_words
+from config.field_types import parse_duration
 from gateway.admin.constraints import ConstraintLimits, limit
 from gateway.admin.edit import Changed
 from gateway.admin.settings import CustomerScope, Scope, SystemScope, set_settings, unset_settings
+
+
+class _Since(click.ParamType[datetime]):
+    """An instant, or how long ago it was."""
+
+    name = "WHEN"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the instant; ends the command for anything else."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value)
+        try:
+            if re.fullmatch(r"[0-9.]+[a-z]+", text):
+                return datetime.now(UTC) - parse_duration(text)
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(
+                f"«{text}» is neither a time such as 2026-11-23T07:15 (UTC) nor a duration such as 2h", param, ctx
+            )
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+since_option = click.option(
+    "--since", type=_Since(), help="From this time on, such as 2026-11-23T07:15 (UTC), or 2h ago."
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 Parameter = Callable[[F], F]

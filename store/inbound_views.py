@@ -1,16 +1,22 @@
-"""Read-only views of inbound SMS: what is told of one, with what was exchanged before in its conversation.
+"""Read-only views of inbound SMS: what is told of one, with what was exchanged before; lists and traces for people.
 
 Not here: how it is stored (inbound), what is owed for it (outbox_views).
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from inbound.report import Direction, Exchanged, InboundReport
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.engine.rows import query
+from store.outbox_views import TracedNotice, trace_notices_of_sms
+from store.views import Trace, find_job, load_trace
 
 _MOST_EARLIER = 20
 # Of a handset that others text too: so many of its last SMS are looked at.
@@ -89,7 +95,7 @@ def _report(tx: Transaction, row: _Sms) -> InboundReport:
         keyword=row.keyword,
         received_at=to_instant(row.received_at),
         total=row.total,
-        missing=tuple(int(place) for place in row.missing.split(",") if place),
+        missing=_places(row.missing),
         is_late=row.late_of is not None,
         conversation_key=row.conversation_key,
         earlier=_earlier(tx, row) if row.conversation_key is not None else (),
@@ -106,3 +112,207 @@ def _earlier(tx: Transaction, row: _Sms) -> tuple[Exchanged, ...]:
         Exchanged(direction=direction, at=to_instant(item.at), text=item.text, by=item.by, state=item.state)
         for direction, item in both[:_MOST_EARLIER]
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedEffect:
+    """One effect; `action` is the name of its action, `made` the id of the notice or job that it made."""
+
+    kind: str
+    action: str
+    target: str
+    note: str
+    made: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundTrace:
+    """Everything remembered of one inbound SMS. `late_of` is the id of the SMS that it is a late part of."""
+
+    public_id: str
+    carrier: str
+    source: str
+    destination: str
+    text: str
+    customer: str
+    keyword: str
+    reason: str
+    received_at: datetime
+    handled_at: datetime
+    total: int
+    missing: tuple[int, ...]
+    late_of: str
+    effects: tuple[TracedEffect, ...]
+    notices: tuple[TracedNotice, ...]
+    jobs: tuple[Trace, ...]
+
+
+class _Traced(Struct, frozen=True, array_like=True):
+    public_id: str
+    carrier: str
+    source: str
+    destination: str
+    text: str
+    customer: str
+    keyword: str
+    reason: str
+    received_at: int
+    handled_at: int
+    total: int
+    missing: str
+    late_of: str
+
+
+class _Effect(Struct, frozen=True, array_like=True):
+    kind: str
+    action: str
+    target: str
+    note: str
+    outbox_id: str
+    job_id: str
+
+
+_TRACED = query(
+    _Traced,
+    "FROM inbound_sms s WHERE s.key = ?",
+    "s",
+    text="s.body",
+    late_of="coalesce((SELECT o.public_id FROM inbound_sms o WHERE o.key = s.late_of), '')",
+)
+_EFFECTS = query(
+    _Effect,
+    "FROM inbound_effect e LEFT JOIN inbound_action a ON a.key = e.action_key"
+    " LEFT JOIN outbox o ON o.key = e.outbox_key WHERE e.sms_key = ? ORDER BY e.key",
+    "e",
+    action="coalesce(a.name, '')",
+    outbox_id="coalesce(o.public_id, '')",
+)
+
+
+def find_inbound(tx: Transaction, name: str) -> int | None:
+    """Return the key of the inbound SMS with this public id, or to which the row of the outbox with this id belongs."""
+    key = tx.value("SELECT key FROM inbound_sms WHERE public_id = ?", (name,))
+    if key is None:
+        key = tx.value("SELECT sms_key FROM outbox WHERE public_id = ? AND sms_key IS NOT NULL", (name,))
+    return None if key is None else int(key)
+
+
+def load_inbound_trace(tx: Transaction, key: int) -> InboundTrace | None:
+    """Return an inbound SMS with its effects, and what became of each; None if it is gone."""
+    found = tx.select(_Traced, _TRACED, (key,))
+    if not found:
+        return None
+    effects = tx.select(_Effect, _EFFECTS, (key,))
+    jobs = [job for effect in effects if effect.job_id and (job := find_job(tx, effect.job_id)) is not None]
+    facts = asdict(found[0]) | {
+        "received_at": to_instant(found[0].received_at),
+        "handled_at": to_instant(found[0].handled_at),
+        "missing": _places(found[0].missing),
+    }
+    return InboundTrace(
+        **facts,
+        effects=tuple(
+            TracedEffect(
+                kind=effect.kind,
+                action=effect.action,
+                target=effect.target,
+                note=effect.note,
+                made=effect.outbox_id or effect.job_id,
+            )
+            for effect in effects
+        ),
+        notices=trace_notices_of_sms(tx, key),
+        jobs=tuple(load_trace(tx, job) for job in jobs),
+    )
+
+
+class Handed(StrEnum):
+    """Whether somebody got an inbound SMS by mail or push, as far as it was to be: `NO` where all of it failed."""
+
+    YES = "yes"
+    WAITS = "waits"
+    NO = "no"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSms:
+    """An inbound SMS in a list. `handed` is None where it was for no mail and no push; `reason` why it is nobody's."""
+
+    public_id: str
+    received_at: datetime
+    source: str
+    destination: str
+    customer: str
+    keyword: str
+    total: int
+    missing: tuple[int, ...]
+    reason: str
+    handed: Handed | None
+
+
+class _Listed(Struct, frozen=True, array_like=True):
+    public_id: str
+    received_at: int
+    source: str
+    destination: str
+    customer: str
+    keyword: str
+    total: int
+    missing: str
+    reason: str
+    sent: int
+    waiting: int
+    ended: int
+
+
+_STATES = "(SELECT count(*) FROM outbox o WHERE o.sms_key = s.key AND o.state {})"
+_SENT, _WAITS = _STATES.format("= 'sent'"), _STATES.format("IN ('queued', 'sending', 'held')")
+_ENDED = _STATES.format("IN ('failed', 'dropped')")
+_UNHANDED = f" AND (s.reason <> '' OR ({_SENT} = 0 AND {_WAITS} = 0 AND {_ENDED} > 0))"
+_LISTED = query(
+    _Listed,
+    "FROM inbound_sms s WHERE s.received_at >= ?",
+    "s",
+    sent=_SENT,
+    waiting=_WAITS,
+    ended=_ENDED,
+)
+
+
+def list_inbound(
+    tx: Transaction, *, customer_key: int = 0, since: int = 0, only_unhanded: bool = False, limit: int
+) -> list[ListedSms]:
+    """Return inbound SMS, the newest first: of one customer, received since (microseconds), those that nobody got."""
+    sql = _LISTED + (_UNHANDED if only_unhanded else "") + (" AND s.customer_key = ?" if customer_key else "")
+    values = [since, *([customer_key] if customer_key else []), limit]
+    rows = tx.select(_Listed, f"{sql} ORDER BY s.received_at DESC, s.key DESC LIMIT ?", values)
+    return [_listed(row) for row in rows]
+
+
+def _listed(row: _Listed) -> ListedSms:
+    handed = None
+    if row.reason:
+        handed = Handed.NOBODY
+    elif row.sent:
+        handed = Handed.YES
+    elif row.waiting:
+        handed = Handed.WAITS
+    elif row.ended:
+        handed = Handed.NO
+    return ListedSms(
+        public_id=row.public_id,
+        received_at=to_instant(row.received_at),
+        source=row.source,
+        destination=row.destination,
+        customer=row.customer,
+        keyword=row.keyword,
+        total=row.total,
+        missing=_places(row.missing),
+        reason=row.reason,
+        handed=handed,
+    )
+
+
+def _places(stored: str) -> tuple[int, ...]:
+    return tuple(int(place) for place in stored.split(",") if place)

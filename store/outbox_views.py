@@ -126,12 +126,18 @@ class _Traced(Struct, array_like=True):
 _ATTEMPTS = query(_Attempt, "FROM outbox_attempt WHERE outbox_key IN (??) ORDER BY key")
 _OF_JOB = query(_Traced, "FROM outbox WHERE job_key = ? ORDER BY key")
 _PUSH = query(_Traced, "FROM outbox WHERE public_id = ? AND channel = 'push'")
+_OF_SMS = query(_Traced, "FROM outbox WHERE sms_key = ? ORDER BY key")
 _OF_NO_JOB = query(_Traced, "FROM outbox WHERE public_id = ? AND job_key IS NULL")
 
 
 def trace_notices(tx: Transaction, job_key: int) -> tuple[TracedNotice, ...]:
     """Return all rows of a job, oldest first."""
     return _trace(tx, tx.select(_Traced, _OF_JOB, (job_key,)))
+
+
+def trace_notices_of_sms(tx: Transaction, sms_key: int) -> tuple[TracedNotice, ...]:
+    """Return all rows of an inbound SMS, oldest first."""
+    return _trace(tx, tx.select(_Traced, _OF_SMS, (sms_key,)))
 
 
 def trace_notice(tx: Transaction, name: str) -> TracedNotice | None:

@@ -9,6 +9,7 @@ from gateway.cancel import cancel_waiting
 from store.dropped import TracedDrop, find_dropped
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
+from store.inbound_views import InboundTrace, find_inbound, load_inbound_trace
 from store.outbox_views import TracedNotice, trace_notice
 from store.queue import Drop, Found, Release, drop, find_waiting, flush, hold, release
 from store.results import Cancel, ResultStore, Rules
@@ -48,12 +49,15 @@ def flush_queue(edit: Edit) -> Changed:
     return _done(edit, Action.FLUSH, "", due=due)
 
 
-def find_trace(tx: Transaction, name: str) -> Trace | TracedNotice | TracedDrop | None:
+def find_trace(tx: Transaction, name: str) -> Trace | InboundTrace | TracedNotice | TracedDrop | None:
     """Return what is remembered under an id; a Message-ID may be given without its angle brackets."""
     for spelled in (name, f"<{name}>") if "@" in name and not name.startswith("<") else (name,):
         key = find_job(tx, spelled)
         if key is not None:
             return load_trace(tx, key)
+        sms = find_inbound(tx, spelled)
+        if sms is not None:
+            return load_inbound_trace(tx, sms)
         found = trace_notice(tx, spelled) or find_dropped(tx, name=spelled)
         if found is not None:
             return found

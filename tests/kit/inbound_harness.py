@@ -24,6 +24,7 @@ from store.inbound_rules import write_settings
 from store.inbound_tables import ActionRow, NumberRow
 from store.results import Rules
 from tests.kit.clock import Clock
+from tests.kit.installation import Installation
 from tests.kit.store_harness import StoreHarness
 
 PHONE, OWN = "+447700900123", "+447700900999"
@@ -40,6 +41,24 @@ def piece(text: str, index: int = 1, total: int = 1, reference: int = 7, **chang
 def pieces(*texts: str, **changes: Any) -> list[InboundFragment]:
     """Return the fragments of one text."""
     return [piece(text, index, len(texts), **changes) for index, text in enumerate(texts, 1)]
+
+
+def furnish_site(site: Installation, settings: ActionSettings, kind: ActionKind) -> None:
+    """Give the customer of an installation that does not run yet a number of its own and an action."""
+    (customer,) = site.customers()
+    number = _NUMBERS.row(
+        key=1, digits=OWN[1:], customer_key=customer.key, kind="long", country="GB", state="active", sharing="dedicated"
+    )
+    action = _ACTIONS.row(
+        key=1,
+        customer_key=customer.key,
+        name="answer",
+        canonical="answer",
+        kind=kind.value,
+        settings=write_settings(settings),
+    )
+    for statement, row in ((_NUMBERS, number), (_ACTIONS, action)):
+        site.execute(statement.sqlite, *row)
 
 
 class InboundHarness(StoreHarness):

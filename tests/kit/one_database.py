@@ -35,6 +35,7 @@ ON_SQLITE: Mapping[str, str] = {
 }
 
 ON_POSTGRESQL: Mapping[str, str] = {
+    "tests/e2e/test_inbound.py::test_a_node_takes_over_what_the_other_took_and_every_phone_is_answered_once": "two processes",
     "tests/e2e/test_postgresql_faults.py": "a server that crashes, cuts connections, loses answers and locks up",
     "tests/e2e/test_two_nodes.py": "several processes share a database",
     "tests/unit/test_store_leases.py::TestCluster": "several processes share a database",

@@ -1,0 +1,81 @@
+"""`mail2sms inbound …`: SMS that came from phones: listed, shown, and what would follow from one.
+
+Not here: numbers, keywords and actions, which have commands of their own; traces (traces).
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from cli.admin_session import json_option, one_customer_option, print_table, print_view
+from cli.context import config_option, database_of, read_config
+from cli.shapes import since_option, table_command
+from cli.traces import print_trace
+from gateway.admin.inbound import list_sms, simulate
+from process.accept_path import AcceptPath
+
+
+@click.command("show")
+@config_option
+@json_option
+@click.argument("name", metavar="ID")
+def show(file: Path, name: str, *, as_json: bool) -> None:
+    """Show an SMS with what followed from it: mails, pushes, answers, and what became of each."""
+    print_trace(file, name, as_json=as_json)
+
+
+@click.command("simulate")
+@config_option
+@json_option
+@click.option("--to", "destination", required=True, metavar="NUMBER", help="The number of ours that is written to.")
+@click.option("--from", "source", required=True, metavar="NUMBER", help="The phone.")
+@click.argument("text")
+def simulate_sms(file: Path, source: str, destination: str, text: str, *, as_json: bool) -> None:
+    """Show whose an SMS would be and what would follow, by the code that the server runs; nothing is done."""
+    config = read_config(file)
+    if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
+        # Opening it would make an empty one, and this command writes nothing.
+        raise click.ClickException(f"{config.server.sqlite_file} does not exist yet: «serve» makes it")
+    database = database_of(config)
+    click.get_current_context().call_on_close(database.close)
+    core = AcceptPath(config, database)
+    core.book.load_now()
+    view = simulate(
+        database,
+        core.book.current,
+        core.book.rules,
+        core.routes,
+        source=source,
+        destination=destination,
+        text=text,
+        carriers=[carrier.name for carrier in config.carriers],
+        now=datetime.now(UTC),
+    )
+    if as_json:
+        print_view(view, as_json=True)
+        return
+    effects = view.pop("effects")
+    print_view(view, as_json=False)
+    assert isinstance(effects, list)
+    click.echo("effects:" + ("" if effects else " none"))
+    print_table(effects, as_json=False)
+
+
+inbound = click.Group(
+    "inbound",
+    help="Look at SMS that came from phones, and at what would follow from one.",
+    commands=[
+        table_command(
+            "list",
+            "List SMS that came from phones, the newest first.",
+            list_sms,
+            one_customer_option,
+            since_option,
+            click.option("--not-handed-over", is_flag=True, help="Only those that nobody got."),
+            click.option("--limit", default=100, show_default=True, help="At most so many."),
+        ),
+        show,
+        simulate_sms,
+    ],
+)

@@ -1,0 +1,189 @@
+"""Everything that is remembered of one job, notice, dropped mail or inbound SMS, as lines or as JSON.
+
+Not here: what the rows mean (store.views, store.outbox_views, store.inbound_views), the commands (queue, inbound).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from enum import Enum
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cli.context import opened
+from cli.words import count
+from gateway.admin.queue import find_trace
+from gateway.admin.views import spoken_value
+from sms.lifecycle import MessageState
+from sms.message import MailOrigin, ReceiptState
+from sms.report import ReportedMessage
+from store.dropped import TracedDrop
+from store.inbound_views import InboundTrace
+from store.outbox_views import TracedNotice
+from store.views import Trace, TracedReceipt
+
+
+def when(instant: datetime | None) -> str:
+    """Return an instant as it is shown."""
+    return "held" if instant is None else instant.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def print_trace(file: Path, name: str, *, as_json: bool) -> None:
+    """Print what is remembered under an id; ends the command where nothing is."""
+    with opened(file) as (_, database, _keys):
+        trace = database.read_now(partial(find_trace, name=name))
+    if trace is None:
+        raise click.ClickException(f"{name}: there is no job or inbound SMS of this id, and no mail of it was dropped")
+    if as_json:
+        click.echo(json.dumps(asdict(trace), default=plain, indent=2, ensure_ascii=False))
+        return
+    match trace:
+        case Trace():
+            lines = trace_lines(trace)
+        case InboundTrace():
+            lines = inbound_lines(trace)
+        case TracedNotice():
+            lines = _traced_notice_lines(trace)
+        case TracedDrop():
+            lines = _dropped_lines(trace)
+    for line in lines:
+        click.echo(line)
+
+
+def plain(value: object) -> object:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Enum):
+        return value.value
+    return str(value)
+
+
+def trace_lines(trace: Trace) -> list[str]:
+    """Return a trace as lines for a terminal: the mail, each message with its parts and receipts, each notice."""
+    report = trace.report
+    ended = f"settled {when(report.settled_at)}" if report.settled_at else "open"
+    whose = f"customer {report.customer}, profile {report.profile or '-'}, user {report.user or '-'}"
+    lines = [
+        f"Job {report.public_id}: {ended}, accepted {when(report.accepted_at)} UTC",
+        f"  {whose}, service {report.service}",
+    ]
+    if report.mail is not None:
+        lines += _mail_lines(report.mail)
+    labels = f"cost centre {report.settings.cost_centre or '-'}, customer reference {report.reference or '-'}"
+    lines += [f"  {labels}", f"  settings not built-in:{'' if report.origins else ' none'}"]
+    for name, (layer, origin) in sorted(report.origins.items()):
+        value = spoken_value(getattr(report.settings, name, ""))
+        lines.append(f"    {name} = {value or '(empty)'} by {layer} ({origin})")
+    for message in report.messages:
+        lines += _message_lines(message, trace)
+    for notice in trace.notices:
+        lines += _traced_notice_lines(notice)
+    return lines
+
+
+def inbound_lines(trace: InboundTrace) -> list[str]:
+    """Return the trace of an inbound SMS as lines: whose it is, each effect, what became of its mails, pushes, jobs."""
+    gap = f" without {', '.join(map(str, trace.missing))}" if trace.missing else ""
+    keyword = f", keyword «{trace.keyword}»" if trace.keyword else ""
+    whose = f"customer {trace.customer}{keyword}" if trace.customer else f"nobody's: {trace.reason}"
+    late = f", late part of {trace.late_of}" if trace.late_of else ""
+    lines = [
+        f"SMS {trace.public_id}: received {when(trace.received_at)}, handled {when(trace.handled_at)} UTC",
+        f"  from {trace.source} to {trace.destination} by {trace.carrier}, {count(trace.total, 'part')}{gap}{late}",
+        f"  {whose}",
+    ]
+    for effect in trace.effects:
+        action = f" ({effect.action})" if effect.action else ""
+        made = " ".join(filter(None, (effect.target, effect.note and f"[{effect.note}]", effect.made)))
+        lines.append(f"Effect {effect.kind}{action}: {made}".rstrip(": "))
+    for notice in trace.notices:
+        lines += _traced_notice_lines(notice)
+    for job in trace.jobs:
+        lines += trace_lines(job)
+    return lines
+
+
+def _traced_notice_lines(notice: TracedNotice) -> list[str]:
+    problem = f", {notice.problem}" if notice.problem else ""
+    what = f"{notice.kind} by {notice.channel} to {notice.recipient}"
+    return [
+        f"Notice {notice.public_id}: {what}: {notice.state}{problem}",
+        *(
+            f"  {when(attempt.at)} {attempt.outcome} {attempt.host} {attempt.address} tls={attempt.tls or 'none'}"
+            f" policy={attempt.policy or '-'} reply={attempt.reply or '-'}"
+            for attempt in notice.attempts
+        ),
+    ]
+
+
+def _dropped_lines(dropped: TracedDrop) -> list[str]:
+    return [
+        f"Mail {dropped.public_id}: taken {when(dropped.dropped_at)} UTC and not sent: {_DROPPED_AS[dropped.reason]}",
+        f"  by its field {dropped.mark}",
+        f"  customer {dropped.customer}, from host {dropped.client or '-'}",
+        f"  mail from <{dropped.reverse_path}>, author {dropped.header_from or '-'}",
+        f"  {dropped.mail_id or 'no Message-ID'}",
+    ]
+
+
+_DROPPED_AS = {"bounce": "a bounce", "receipt": "a receipt", "auto-reply": "an automatic answer"}
+
+
+def _mail_lines(mail: MailOrigin) -> list[str]:
+    return [
+        f"  mail from <{mail.reverse_path}>, author {mail.header_from}, {mail.message_id or 'no Message-ID'}",
+        f"  ENVID {mail.envid or '-'}, RET {mail.ret or '-'}, from host {mail.helo or '-'}",
+    ]
+
+
+def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
+    reason = f", {message.reason}: {message.problem}" if message.reason else ""
+    size = f"{message.alphabet}, {count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
+    state = f"{message.state}{_going_out(message)}{reason}"
+    lines = [
+        f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {state}",
+        f"  {size}, {count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
+    ]
+    receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
+    for part in message.parts:
+        cost = f", cost {part.cost_label}" if part.cost_label else ""
+        error = f", error {part.error}" if part.error else ""
+        again = f", sent {part.resends + 1} times for want of an answer" if part.resends else ""
+        lines.append(
+            f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'},"
+            f" id {part.carrier_id or '-'}{cost}{error}{again}"
+        )
+        if part.reported_at is None:
+            lines += [f"    {_on_the_way(receipt)}" for receipt in _last_on_the_way(receipts, part.index)]
+    lines += [
+        f"  receipt {when(receipt.received_at)}: part {receipt.part} {_said(receipt)} {receipt.error}".rstrip()
+        for receipt in receipts
+    ]
+    return lines
+
+
+def _going_out(message: ReportedMessage) -> str:
+    if message.state is not MessageState.QUEUED:
+        return ""
+    return ", held" if message.due_at is None else f", due {when(message.due_at)}"
+
+
+def _last_on_the_way(receipts: Sequence[TracedReceipt], part: int) -> list[TracedReceipt]:
+    """Return the last word of the network on a part before it said what became of it; none where it said nothing."""
+    return [receipt for receipt in receipts if receipt.part == part and receipt.intermediate][-1:]
+
+
+def _on_the_way(receipt: TracedReceipt) -> str:
+    error = f", error {receipt.error}" if receipt.error else ""
+    word = f', "{receipt.word}" has no known meaning' if receipt.state == ReceiptState.OTHER else ""
+    return f"network: under way, {when(receipt.received_at)}{error}{word}"
+
+
+def _said(receipt: TracedReceipt) -> str:
+    return f"{receipt.state} ({receipt.word})" if receipt.word else receipt.state
