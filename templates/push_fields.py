@@ -74,7 +74,7 @@ def job_fields(report: JobReport) -> dict[str, Any]:
     settings = report.settings
     return {
         "jobId": report.public_id,
-        "src": format_setting(settings.sender_id) if settings.sender_id is not None else None,
+        "src": _source(report),
         "encoding": "UTF-16" if settings.coding is Alphabet.UCS2 else "STANDARD",
         "billcode": settings.cost_centre or None,
         "statusRequested": settings.delivery_receipt,
@@ -88,6 +88,14 @@ def job_fields(report: JobReport) -> dict[str, Any]:
         "finishedTs": _instant(report.settled_at),
         "recipients": [_recipient_fields(message, report) for message in report.messages],
     }
+
+
+def _source(report: JobReport) -> str | None:
+    """Return the sender ID that all recipients see: that of the settings, if it is not answered by another."""
+    shown = {message.sender_id for message in report.messages if message.number}
+    if len(shown) == 1:
+        return shown.pop() or None
+    return format_setting(report.settings.sender_id) if report.settings.sender_id is not None else None
 
 
 def _recipient_fields(message: ReportedMessage, report: JobReport) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from cli.context import database_of
 from config.model import Config, load_config
+from inbound.actions import MailAction
 from inbound.reply_token import Conversation, write_reply_token
 from inbound.thread import root_id
 from process.clock import SystemClock
@@ -14,6 +15,7 @@ from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet
 from sms.parts import encode_text
 from sms.settings import Unencodable
+from store.inbound_rules import write_settings
 from store.inbound_views import load_inbound_reports
 from tests.kit.installation import DOMAIN
 
@@ -29,8 +31,8 @@ async def beta():
     await simulator.stop()
 
 
-async def open_with_numbers(site, beta):
-    """Open a site whose two numbers are served by the carrier that is not the best."""
+async def open_with_numbers(site, beta, *, mailed_to=""):
+    """Open a site whose two numbers are served by the carrier that is not the best; their SMS may go to a mailbox."""
     site.more_carriers = [{"name": "beta", "port": beta.port, "priority": 20}]
     await site.open(priority=10)
     (demo,) = site.rows("SELECT key FROM customer WHERE name = 'demo'")[0]
@@ -41,6 +43,14 @@ async def open_with_numbers(site, beta):
             key,
             digits,
             demo,
+        )
+    if mailed_to:
+        site.execute(
+            "INSERT INTO inbound_action (key, customer_key, name, canonical, kind, settings, active, problem, listed_key)"
+            " VALUES (1, ?, 'desk', 'desk', 'mail', ?, ?, '', 0)",
+            demo,
+            write_settings(MailAction(addresses=(mailed_to,))),
+            True,
         )
     await site.start()
     await beta.until(lambda: beta.bound > 0)
@@ -97,6 +107,29 @@ async def test_an_answer_reaches_the_handset_from_the_number_that_it_wrote_to(si
     assert site.carrier.record.shown() == []
     status = await site.box.wait_for_mail(120)
     assert status.message["To"] == ANNA
+
+
+async def test_a_mailbox_answers_the_mail_that_it_got_and_sees_its_answer_below_the_next(site, beta):
+    customer = await open_with_numbers(site, beta, mailed_to=DESK)
+    await receive(site, beta, "Passt 16 Uhr?")
+    (first,) = await site.box.wait_for_mails(1, 120)
+    assert first.message["From"].endswith(f"<{PHONE}@{DOMAIN}>")
+    to = first.message["Reply-To"].addresses[0].addr_spec
+    assert to == f"{token(site, customer)}@{DOMAIN}"
+    thread = {"In-Reply-To": first.message["Message-ID"], "References": first.message["References"]}
+    raw = reply("Ja, 16 Uhr passt.", to, author=DESK, Sender=ANNA, **thread)
+    assert (await mail(site, raw, to)) == (250, "")
+    await site.until_all_told()
+    assert [(one.sender, one.text) for one in beta.record.shown()] == [(OWN, "Ja, 16 Uhr passt.")]
+    await receive(site, beta, "Danke")
+    await site.until(lambda: any("Danke" in text_of(item) for item in site.box.mails))
+    last = next(item for item in site.box.mails if "Danke" in text_of(item))
+    assert "Ja, 16 Uhr passt." in text_of(last)
+    assert ANNA in text_of(last)
+
+
+def text_of(received):
+    return received.message.get_body(("plain",)).get_content()
 
 
 async def test_the_number_alone_answers_the_conversation_of_the_thread_else_the_newest(site, beta):

@@ -73,7 +73,7 @@ def test_every_state_has_a_status(state):
 
 def test_a_report_has_the_fields_of_the_job():
     job = report(
-        message(MessageState.DELIVERED),
+        message(MessageState.DELIVERED, sender_id="Shop"),
         reference="PO-2026-118",
         sender_id=SenderId(value="Shop", kind=SenderKind.ALPHANUMERIC),
         cost_centre="4711 Logistik",
@@ -120,8 +120,15 @@ def test_a_report_has_the_fields_of_the_job():
     ]
 
 
+def test_an_answer_has_the_number_that_it_came_from_and_several_senders_have_that_of_the_settings():
+    shop = SenderId(value="Shop", kind=SenderKind.ALPHANUMERIC)
+    answer, other = message(sender_id="+447700900900"), message(sender_id="Shop")
+    assert job_fields(report(answer, sender_id=shop))["src"] == "+447700900900"
+    assert job_fields(report(answer, other, sender_id=shop))["src"] == "Shop"
+
+
 def test_what_is_not_set_is_null_and_the_text_of_the_sms_is_nowhere():
-    body = pushed(notice(report(message(text="Top secret words")), kind=NoticeKind.ACCEPTED))
+    body = pushed(notice(report(message(text="Top secret words", sender_id="")), kind=NoticeKind.ACCEPTED))
     fields = json.loads(body)
     assert fields["event"] == "accepted"
     assert (fields["src"], fields["billcode"], fields["customerRef"]) == (None, None, None)
