@@ -85,6 +85,26 @@ PLACES: Final = {
         "Look at pushes to customers' applications and send them again; handle their keys and templates.",
     ),
     "dkim": CommandPlace("dkim", "dkim", "Make and check the keys that sign status mails."),
+    "number": CommandPlace(
+        "numbers",
+        "number",
+        "Handle our numbers, which handsets write to: whose they are, who shares them, which carriers serve them.",
+    ),
+    "keyword": CommandPlace(
+        "keywords",
+        "keyword",
+        "Handle keywords: a text that begins with one has its actions instead of the default ones.",
+    ),
+    "action": CommandPlace(
+        "actions",
+        "action",
+        "Handle what is done with a customer's inbound SMS: mail, reply, list or push, by default or for a keyword.",
+    ),
+    "stoplist": CommandPlace(
+        "stoplist",
+        "stoplist",
+        "Handle stop lists: who wants no more SMS of a customer, or of one of its services.",
+    ),
     "list": CommandPlace(
         "lists",
         "distribution_list",

@@ -118,9 +118,9 @@ def settings_commands(
     """Return `set` and `unset`; `parameters` name whose settings, and `scope` takes them by these names."""
 
     def set_fields(*, file: Path, assignments: tuple[str, ...], **typed: str) -> None:
-        assigned = _assigned(assignments)
+        given = assigned(assignments)
         with admin_session(file) as session:
-            session.change(lambda edit: set_settings(edit, scope(**typed), assigned))
+            session.change(lambda edit: set_settings(edit, scope(**typed), given))
 
     def unset_fields(*, file: Path, fields: tuple[str, ...], **typed: str) -> None:
         with admin_session(file) as session:
@@ -156,7 +156,7 @@ def _command(name: str, sentence: str, run: Callable[..., None], *parameters: Pa
     return click.command(name, help=sentence)(run)
 
 
-def _assigned(words: Sequence[str]) -> dict[str, str]:
+def assigned(words: Sequence[str]) -> dict[str, str]:
     """Return FIELD=VALUE words as a mapping; a word without `=` or a field given twice ends the command."""
     assignments: dict[str, str] = {}
     for word in words:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import LayerKind
 from addressbook.options import Option
+from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
 from config.mail import POLICY_FAULTS
 from gateway.admin.edit import Action, Changed
 from gateway.admin.faults import AdminFault, FaultCode
@@ -116,7 +117,7 @@ def _no_value(field: str, given: str) -> str:
     return f"{given!r} is not {FIELDS[field].expected}"
 
 
-def _bad_members(rows: tuple[tuple[int, str, str], ...]) -> str:
+def _bad_rows(rows: tuple[tuple[int, str, str], ...]) -> str:
     lines = [f"line {line}: «{number}»: {why}" for line, number, why in rows[:_MOST_NAMED]]
     if len(rows) > _MOST_NAMED:
         lines.append(f"{len(rows) - _MOST_NAMED} more rows")
@@ -178,7 +179,9 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.LIST_EXISTS: "The customer «{customer}» already has a list «{name}».",
     FaultCode.BAD_AUTHOR: "«{given}» is no author: an address, @domain or * is expected.",
     FaultCode.NOT_AN_AUTHOR: "{author} is no author of the list «{name}».",
-    FaultCode.BAD_MEMBERS: _bad_members,
+    FaultCode.BAD_MEMBERS: _bad_rows,
+    FaultCode.BAD_STOPS: _bad_rows,
+    **INBOUND_FAULTS,
     FaultCode.TLS_RULE_UNUSABLE: lambda fault, **facts: (
         f"{_capital(POLICY_FAULTS[PolicyFault(fault)].format(**facts))}."
     ),
@@ -349,6 +352,7 @@ DONE: Final[Mapping[Action, Words]] = {
         f"The list «{name}» of «{customer}» now has {count(members, 'member')}"
         + (f", {count(twice, 'row')} with a number twice." if twice else ".")
     ),
+    **INBOUND_DONE,
     Action.ENFORCE_TLS: _tls,
     Action.LOWER_TLS: _tls,
     Action.ACCEPT_TLS_RULES: "The TLS rules are taken as they stand: {rules:rule}.",

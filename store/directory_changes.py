@@ -46,6 +46,8 @@ _PUT_META = Insert(MetaRow, replace=True)
 _SET_CUSTOMER = Update(CustomerRow, "active", "default_profile_key")
 _SET_USERS = Update(UserRow, "profile_key", "name", "active")
 _OWN_TABLES = ("credential", "address_range", "customer_domain", "mail_template", "mail_graphic", "push_key")
+_INBOUND_TABLES = ("number_share", "keyword", "inbound_action", "conversation", "stop_entry")
+_DISOWN_NUMBERS = "UPDATE own_number SET state = 'blocked', customer_key = NULL WHERE customer_key = ?"
 _LISTS_OF = "SELECT key FROM distribution_list WHERE customer_key = ?"
 MOST_TOUCHED = 5_000
 """A change that touches more records is logged as one entry, and readers load everything."""
@@ -153,7 +155,10 @@ class DirectoryChanges:
         self._touch("customer", key)
 
     def remove_customer(self, key: int) -> None:
-        """Delete a customer with everything that is its own; its past jobs stay."""
+        """Delete a customer with everything that is its own; its past jobs and what came for it stay.
+
+        A number that was its alone is nobody's and blocked.
+        """
         self._tx.execute(
             "DELETE FROM setting WHERE owner_key = ? OR owner_key IN (SELECT key FROM profile WHERE customer_key = ?)"
             " OR owner_key IN (SELECT key FROM mail_user WHERE customer_key = ?)",
@@ -162,7 +167,8 @@ class DirectoryChanges:
         self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (key,))
         for list_key in [found for (found,) in self._tx.rows(_LISTS_OF, (key,))]:
             remove_list(self._tx, list_key)
-        for table in (*_OWN_TABLES, "mail_user", "profile"):
+        self._tx.execute(_DISOWN_NUMBERS, (key,))
+        for table in (*_OWN_TABLES, *_INBOUND_TABLES, "mail_user", "profile"):
             self._tx.execute(f"DELETE FROM {table} WHERE customer_key = ?", (key,))  # noqa: S608 - names of ours
         self._tx.execute("DELETE FROM customer WHERE key = ?", (key,))
         self._touch("all", 0)
