@@ -34,7 +34,7 @@ _TEMPLATE = click.option(
 @click.command("add")
 @config_option
 @customer_option
-@click.option("--kind", required=True, type=click.Choice(list(ActionKind)), help="What it does.")
+@click.option("--kind", required=True, type=click.Choice([*map(str, ActionKind)]), help="What it does.")
 @click.option("--number", default=ALL_NUMBERS, show_default=True, metavar="NUMBER", help="For texts to this number.")
 @click.option("--keyword", default=NO_KEYWORD, metavar="WORD", help="For texts that begin with it, else by default.")
 @_TEMPLATE

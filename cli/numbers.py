@@ -41,8 +41,12 @@ class _Duration(click.ParamType[timedelta]):
 
 _NUMBER = click.argument("number")
 _COUNTRY = click.option("--country", default="", metavar="XX", help="Of a short code: two letters such as GB.")
-_STATE = click.option("--state", type=click.Choice(list(NumberState)), help="requested and blocked: nobody's for now.")
-_SHARING = click.option("--sharing", type=click.Choice(list(Sharing)), help="How the customer of a text is found.")
+_STATE = click.option(
+    "--state", type=click.Choice([*map(str, NumberState)]), help="requested and blocked: nobody's for now."
+)
+_SHARING = click.option(
+    "--sharing", type=click.Choice([*map(str, Sharing)]), help="How the customer of a text is found."
+)
 _CUSTOMER = click.option("--customer", metavar="NAME", help="Whose a dedicated number is; an empty NAME: nobody's.")
 _CARRIERS = click.option(
     "--carrier", "carriers", multiple=True, metavar="NAME", help="Serves it; may be repeated. None: any carrier."

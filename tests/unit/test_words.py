@@ -37,8 +37,8 @@ SAMPLES: dict[str, Any] = {
         ("users", "faults", "rules", "added", "changed", "unchanged", "not_in_file", "twice", "minutes"), 7
     ),
     **dict.fromkeys(("held", "released", "cancelled", "dropped", "asked", "due"), 7),
-    **dict.fromkeys(("place", "least", "width"), 7),
-    **dict.fromkeys(("default", "new", "changes", "enforced"), True),
+    **dict.fromkeys(("place", "least", "width", "uses", "shares", "numbers", "messages"), 7),
+    **dict.fromkeys(("default", "new", "changes", "enforced", "active", "alone"), True),
     **dict.fromkeys(("allowed", "encodings", "columns", "lines", "languages"), ("one", "two")),
     "constraints": (("max_parts", 3),),
     "kind": "profile",
@@ -49,6 +49,10 @@ SAMPLES: dict[str, Any] = {
 SAMPLES_OF: dict[Code, dict[str, Any]] = {
     FaultCode.TLS_RULE_UNUSABLE: {"fault": "bad-host-name"},
     FaultCode.BAD_MEMBERS: {"rows": ((2, "12", "too short"),)},
+    FaultCode.BAD_STOPS: {"rows": ((2, "12", "too short"),)},
+    FaultCode.NO_STOP: {"numbers": ("+447700900101",)},
+    Action.ADD_NUMBER: {"carriers": ("alpha",)},
+    Action.SET_NUMBER: {"carriers": ()},
     Action.REMOVE_LIST: {"members": 7},
     Action.IMPORT_MEMBERS: {"members": 7},
     Action.ADD_LIST: {"authors": ("anna@example.com",)},
