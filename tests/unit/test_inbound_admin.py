@@ -10,6 +10,7 @@ from addressbook.options import Option
 from gateway.admin import action_fields, actions, customers, keywords, numbers, options, profiles
 from gateway.admin.edit import Action
 from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer
 from inbound.actions import ActionKind, AnswerAction, ListAction, ListMode, MailAction, MailTo, PushForm, StopScope
 from store.inbound_rules import actions_of, load_numbers, load_rules
 from tests.kit.admin_harness import AdminHarness
@@ -36,7 +37,7 @@ def refuse_number(office, number=LONG, **more):
 
 
 def key_of(office, name):
-    return office.database.read_now(lambda tx: customers.get_customer(tx, name).id)
+    return office.database.read_now(lambda tx: get_customer(tx, name).id)
 
 
 def stored(office):
