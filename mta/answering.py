@@ -75,7 +75,8 @@ class Answering:
 
     def names_sms(self, mail: ParsedMail) -> bool:
         """Return whether a mail's fields say that it answers the mail of an inbound SMS."""
-        return self._conversations.names_ours((*mail.in_reply_to, *mail.references))
+        named = (*mail.in_reply_to, *mail.references)
+        return bool(named) and self._conversations.names_ours(named)
 
     def read(self, snapshot: Snapshot, customer_id: int, target: RecipientTarget) -> Answered | Refused | None:
         """Return what a customer's reply address names, None where it is none."""

@@ -101,6 +101,8 @@ def parts_again(text: str, alphabet: Alphabet, lengths: Sequence[int], reference
 
     The reference is that of a counter: a header that is not wide has its lower 8 bits. One part alone has none.
     """
+    if len(lengths) == 1:
+        return [TextPart(text=text, udh=b"", payload=payload_of(text, alphabet))]
     headers = _headers(len(lengths), reference if wide else reference & 0xFF, wide=wide)
     return [
         TextPart(text=piece, udh=header, payload=payload_of(piece, alphabet))
@@ -155,15 +157,11 @@ def _choose_alphabet(
     return Alphabet.UCS2, fitted, encode_ucs2(fitted.text)
 
 
-def _headers(total: int, reference: int, *, wide: bool) -> Iterator[bytes]:
-    """Yield the UDH of each of `total` parts; a single part has none."""
-    if total == 1:
-        yield b""
-        return
+def _headers(total: int, reference: int, *, wide: bool) -> list[bytes]:
+    """Return the UDH of each of `total` parts."""
     # 3GPP TS 23.040 §9.2.3.24.8, §9.2.3.24.1: length, element, its length, reference, total, sequence
     begin = b"\x06\x08\x04" + reference.to_bytes(2, "big") if wide else bytes((5, 0, 3, reference))
-    for sequence in range(1, total + 1):
-        yield begin + bytes((total, sequence))
+    return [begin + bytes((total, sequence)) for sequence in range(1, total + 1)]
 
 
 def _replaced_within(fitted: Fitted, length: int) -> tuple[Replacement, ...]:

@@ -10,9 +10,9 @@ from functools import lru_cache
 from msgspec import Struct
 
 from sms.lifecycle import MessageState
-from sms.message import Alphabet, PartToSubmit, Priority, TextPart
+from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, parse_sender_id
-from sms.parts import parts_again, payload_of
+from sms.parts import parts_again
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, to_instant
 from store.engine.rows import query
@@ -172,12 +172,9 @@ def _due(  # noqa: PLR0913, PLR0917 - one private step of `take_due`, split for 
 
 def _parts_to_submit(message: _Due, keys: Mapping[int, int], *, whole: bool) -> list[PartToSubmit]:
     """Return the parts of these keys, by index; or all of them as one without header, by the key of the first."""
-    lengths = thaw_lengths(message.body, message.part_lengths)
+    lengths = [len(message.body)] if whole else thaw_lengths(message.body, message.part_lengths)
     reference = message.reference if message.wide_reference else message.reference & 0xFF
-    if whole:
-        parts = [TextPart(text=message.body, udh=b"", payload=payload_of(message.body, message.alphabet))]
-    else:
-        parts = parts_again(message.body, message.alphabet, lengths, reference, wide=message.wide_reference)
+    parts = parts_again(message.body, message.alphabet, lengths, reference, wide=message.wide_reference)
     number = MobileNumber(digits=message.number)
     expires_at = to_instant(message.expires_at)
     sender = _sender_id(message.sender) if message.sender else None

@@ -91,5 +91,5 @@ def _draw(count: int) -> list[str]:
 
 @lru_cache(maxsize=16)  # the many of one mail, or of one commit, are of one instant
 def _stamp(at: datetime) -> str:
-    date = f"{at.year:04}{at.month:02}{at.day:02}"  # strftime takes three times as long
-    return f"{date}-{at.hour:02}{at.minute:02}{at.second:02}.{at.microsecond // 1000:03}"
+    """Return an instant such as `20261123-160309.512`, without strftime, which takes several times as long."""
+    return at.isoformat(timespec="milliseconds")[:23].replace("-", "").replace(":", "").replace("T", "-")
