@@ -24,11 +24,16 @@ from process.contexts import server_contexts
 from process.routes import contradictions_of
 from process.signers import UnusableKeyError, load_signers
 from sms.settings import is_loopback
+from store.engine.database import StorageError
 from tls.contexts import ContextError
 
 CONFIG_NAME = "mail2sms.toml"
 PASSWORD_NAME = "demo.password"  # noqa: S105 - a file's name
 DOMAIN = "sms.example.net"
+_NOT_MIGRATED = (
+    "the database has not all tables of this version, so nothing is said of customers: «mail2sms serve» makes them"
+    " when it starts"
+)
 NO_POSTMASTER = (
     "mail to postmaster@ our domains is refused, though RFC 5321 §4.5.1 demands that it is taken: "
     "name who gets it in [mail] postmaster, an address of another domain"
@@ -48,13 +53,18 @@ def check(file: Path) -> None:
         click.echo(problem)
     if not isinstance(config, Config):
         sys.exit(1)
-    if unusable := list(_find_unusable(config)):
+    unusable = list(_find_unusable(config))
+    try:
+        contradictions = _contradictions(config)
+    except StorageError as error:
+        unusable.append(str(error))
+    if unusable:
         for sentence in unusable:
             click.echo(f"{file}: {sentence}")
         sys.exit(1)
     if not config.postmaster:
         click.echo(f"{file}: warning: {NO_POSTMASTER}")
-    for sentence in _contradictions(config):
+    for sentence in contradictions:
         click.echo(f"{file}: warning: {sentence}")
     click.echo(f"{file}: ok")
 
@@ -73,13 +83,20 @@ def _find_unusable(config: Config) -> Iterator[str]:
 
 
 def _contradictions(config: Config) -> list[str]:
-    """Return what the stored settings contradict, and what waits in vain; nothing where there is no database yet."""
+    """Return what the stored settings contradict, and what waits in vain; nothing where there is no database yet.
+
+    Raises StorageError for a database that this version cannot read.
+    """
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         return []
     database = database_of(config)
     book = DirectoryFollower(database, config.settings, frozenset(config.contracts.default_options))
     try:
+        if database.pending():
+            return [_NOT_MIGRATED]
         book.load_now()
+    except StorageError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever keeps it from being read is what to tell
         return [f"the database cannot be read, so nothing is said of customers: {' '.join(str(error).split())}"]
     finally:

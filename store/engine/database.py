@@ -29,6 +29,7 @@ from store.engine.opening import (
     DatabaseInUseError,
     WatchedFile,
     connect,
+    find_pending,
     make_private,
     migrate,
     serve_alone,
@@ -152,6 +153,14 @@ class Database:
         self._thread = threading.Thread(target=self._run, name="store-write", daemon=True)
         self._thread.start()
         return applied
+
+    def pending(self) -> list[str]:
+        """Return the migrations that `open` would apply, which changes nothing.
+
+        Raises StorageError where another version of this program made the tables.
+        """
+        with self._peewee.connection_context():
+            return [migration.stem for migration in find_pending(self._peewee)]
 
     def close(self) -> None:
         """Finish the calls that wait, then close both connections; one that was only read need not be open."""

@@ -82,19 +82,22 @@ def migrate(database: peewee.Database) -> list[str]:
     Several processes may do so at once. Raises StorageError where another version of this program made its tables.
     """
     with database.connection_context():
-        if not _pending(database):
+        if not find_pending(database):
             return []
         with database.atomic() if isinstance(database, peewee.PostgresqlDatabase) else database.atomic("IMMEDIATE"):
             if isinstance(database, peewee.PostgresqlDatabase):
                 database.connection().execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))  # type: ignore[no-untyped-call]
-            pending = _pending(database)
+            pending = find_pending(database)
             for migration in pending:
                 _apply(database, migration)
             return [migration.stem for migration in pending]
 
 
-def _pending(database: peewee.Database) -> list[Path]:
-    """Return the migrations that a database has not seen."""
+def find_pending(database: peewee.Database) -> list[Path]:
+    """Return the migrations that a connected database has not seen.
+
+    Raises StorageError where another version of this program made its tables.
+    """
     applied = set()
     if database.table_exists(_HISTORY):
         applied = {name for (name,) in database.execute_sql(f"SELECT name FROM {_HISTORY}")}  # type: ignore[no-untyped-call]  # noqa: S608 - ours

@@ -178,6 +178,8 @@ def test_check_tells_what_stored_settings_contradict_and_neither_makes_nor_chang
     assert run(check, "--config", empty).output == f"{empty}: ok\n"
     assert not (tmp_path / "mail2sms.db").exists()
     (tmp_path / "mail2sms.db").write_bytes(b"")
+    assert "not all tables of this version" in run(check, "--config", empty).output
+    (tmp_path / "mail2sms.db").write_bytes(b"no database at all" * 100)
     assert "the database cannot be read" in run(check, "--config", empty).output
 
 
