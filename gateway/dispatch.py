@@ -23,13 +23,15 @@ from gateway.worker import Worker
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
 from sms.schedule import Hours
+from store.answers import CarrierAnswer
+from store.batches import in_lists
 from store.due import Take
 from store.engine.database import Database
 from store.engine.keys import to_stored
 from store.jobs import Outbound
 from store.recovery import Recovery
 from store.rerouting import NewRoute, StrandedRoute, find_stranded, look_again, reroute
-from store.results import CarrierAnswer, Progress, ResultStore
+from store.results import Progress, ResultStore
 
 log = structlog.get_logger()
 
@@ -68,6 +70,7 @@ class Dispatch:
         self._database = database
         self._outbound = outbound
         self._progress = progress
+        self._settle_answers = in_lists(progress.settle)
         self._carriers: Mapping[str, Carrier] = {carrier.name: carrier for carrier in carriers}
         self._routes = routes
         self._clock = clock
@@ -256,7 +259,7 @@ class Dispatch:
         if not answers:
             return False
         try:
-            progress = await self._database.write(self._progress.settle, answers)
+            progress = await self._database.write(self._settle_answers, answers)
         except Exception:
             # What a carrier accepted must not be forgotten: it stays here until the database takes it.
             self._answers = answers + self._answers

@@ -12,7 +12,7 @@ from gateway.config_lint import Contradiction, find_contradictions
 from gateway.routing import CarrierRoute, CarrierRoutes
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, LongMessages, ReceiptFor
-from store.results import Rules
+from store.answers import Rules
 
 
 def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:

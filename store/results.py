@@ -1,16 +1,26 @@
 """What answers, receipts, time and administrators do to messages: each method is a batch function in one transaction.
 
 The decisions are the tables of sms.lifecycle; here they are looked up and handed to store.message_update, which writes
-them down and settles jobs. Not here: taking parts out of the queue (outbound), whose receipt one is (receipts).
+them down and settles jobs. Not here: taking parts out of the queue (due), what one answer does (answers), whose receipt
+one is (receipts).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
-from sms.lifecycle import FAULTS, THROTTLES, Event, MessageState
-from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
-from sms.retry import chance_of
+from sms.lifecycle import Event, MessageState
+from sms.outcome import Problem, ProblemCode, Unknown
+from store.answers import (
+    CANCELLED,
+    CarrierAnswer,
+    Rules,
+    apply_answer,
+    apply_late_answer,
+    microseconds,
+    put_back,
+    submitted_together,
+)
 from store.engine.database import Transaction
 from store.engine.keys import Keys
 from store.leases import check_alive, end_overdue
@@ -29,7 +39,7 @@ from store.receipts import (
     worth_keeping,
 )
 from store.recovery import Recovered, Recovery
-from store.reported import follow_sibling, name_part, report_part
+from store.reported import name_part, report_part
 
 _GRACE = timedelta(hours=1)
 _SWEEP = 1_000
@@ -38,34 +48,9 @@ _EXPIRED = Problem(code=ProblemCode.VALIDITY_ENDED, text="The validity ended bef
 _NO_RECEIPT = Problem(
     code=ProblemCode.NO_RECEIPT, text="The carrier accepted the message, and no delivery receipt came for it."
 )
-_INCOMPLETE = Problem(
-    code=ProblemCode.PARTS_INCOMPLETE, text="Another part of the message was refused, so this part was not sent."
-)
 _CARRIER_CANCELLED = Problem(
     code=ProblemCode.CANCELLED, text="The carrier cancelled the message before it was delivered; it may still bill it."
 )
-_CANCELLED = Problem(
-    code=ProblemCode.CANCELLED, text="The carrier cancelled the message before it was delivered; it may still bill it."
-)
-_LOST = Problem(
-    code=ProblemCode.NO_ANSWER,
-    text="The carrier did not answer when the message was sent; it may have it or not, and it was not sent again.",
-)
-_CANCELLED = Problem(code=ProblemCode.CANCELLED, text="The message was cancelled before it was sent.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarrierAnswer:
-    """What came of submitting one part; `at` is in microseconds.
-
-    `owner` is who took the part: the word of a process that was declared dead since counts no more. Empty: not checked.
-    """
-
-    part_key: int
-    carrier: str
-    outcome: Outcome
-    at: int
-    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,33 +98,14 @@ class Progress:
     notices: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What must be known of the carriers.
-
-    How often a part is sent again at most whose answer was lost, who takes a text of several parts in one submit, who
-    gives no receipts or one for such a text, and their grace.
-    """
-
-    resends: Mapping[str, int] = field(default_factory=dict)
-    whole_texts: frozenset[str] = frozenset()
-    without_receipts: frozenset[str] = frozenset()
-    whole_receipts: frozenset[str] = frozenset()
-    receipt_grace: Mapping[str, timedelta] = field(default_factory=dict)
-
-
 class _Grace(dict[str, int]):
     """Microseconds after the validity's end in which a carrier's receipt may still come."""
 
     def __init__(self, rules: Rules) -> None:
-        super().__init__({name: _microseconds(grace) for name, grace in rules.receipt_grace.items()})
+        super().__init__({name: microseconds(grace) for name, grace in rules.receipt_grace.items()})
 
     def __missing__(self, carrier: str) -> int:
-        return _microseconds(_GRACE)
-
-
-def _microseconds(duration: timedelta) -> int:
-    return int(duration.total_seconds() * 1_000_000)
+        return microseconds(_GRACE)
 
 
 _Places = Mapping[int, tuple[LoadedMessage, LoadedPart]]
@@ -154,15 +120,11 @@ class ResultStore:
         self._grace = _Grace(rules)
         self._writer = MessageWriter(keys, self._grace)
 
-    def settle(self, tx: Transaction, batches: list[list[CarrierAnswer]]) -> list[list[Progress]]:
+    def settle(self, tx: Transaction, answers: list[CarrierAnswer]) -> list[Progress]:
         """Take carriers' answers to parts that are `submitting`, or to which the carrier still owes one.
 
         An answer to any other part changes nothing.
         """
-        progress = iter(self._settle(tx, [answer for batch in batches for answer in batch]))
-        return [[next(progress) for _ in batch] for batch in batches]
-
-    def _settle(self, tx: Transaction, answers: list[CarrierAnswer]) -> list[Progress]:
         messages = load_messages_of(tx, (answer.part_key for answer in answers))
         places = _places(messages)
         told: list[LoadedMessage | None] = []
@@ -174,84 +136,21 @@ class ResultStore:
             if message is None or part is None:
                 continue
             if part.state is MessageState.SUBMITTING and answer.owner in ("", message.owner):
-                apply = self._apply_answer
+                apply = apply_answer
             elif part.id_missing and part.carrier == answer.carrier:
-                apply = self._apply_late_answer
+                apply = apply_late_answer
             else:
                 continue
-            for each in self._submitted_together(message, part):
-                apply(message, each, answer)
+            for each in submitted_together(message, part, self._rules):
+                apply(message, each, answer, self._rules)
             if part.carrier_id:
                 named.append(part)
             elif part.id_missing:
                 nameless.append((message, part))
         self._apply_early_receipts(tx, places, named)
         self._adopt_orphans(tx, nameless)
-        notices = self._writer.save(tx, messages.values(), max((answer.at for answer in answers), default=0))
+        notices = self._writer.save(tx, messages.values(), max(answer.at for answer in answers))
         return [_progress(message, notices) for message in told]
-
-    def _submitted_together(self, message: LoadedMessage, part: LoadedPart) -> list[LoadedPart]:
-        """Return the parts that one submit took, whose answer is theirs: all of a text that its carrier takes whole."""
-        taken = [other for other in message.parts if (other.carrier, other.state) == (part.carrier, part.state)]
-        return taken if part.carrier in self._rules.whole_texts and len(taken) == len(message.parts) else [part]
-
-    def _apply_answer(self, message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer) -> None:
-        part.carrier = answer.carrier
-        part.changed = part.offered = True
-        match answer.outcome:
-            case Done(reference=reference):
-                self._accept(message, part, reference, answer.at)
-                if message.has(MessageState.QUEUED):
-                    message.route = part.carrier
-            case Retry(problem=problem, after=after):
-                self._defer(message, part, problem)
-                _wait(message, answer.at, problem, after)
-            case Failed(problem=problem):
-                _fail(message, part, problem)
-            case Unknown(problem=problem):
-                self._lose(message, part, problem, answer.at)
-
-    def _apply_late_answer(self, message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer) -> None:
-        """Take an answer that was given up as lost; what it says of a part that may be there twice is one part only."""
-        match answer.outcome:
-            case Done(reference=reference) if reference:
-                part.changed = part.offered = message.changed = True
-                self._accept(message, part, reference, part.submitted_at or answer.at)
-            case Failed(problem=problem) if not part.resends:
-                _fail(message, part, problem)
-
-    def _accept(self, message: LoadedMessage, part: LoadedPart, reference: str, at: int) -> None:
-        part.carrier_id = reference
-        part.submitted_at = at
-        part.error = ""
-        message.move(part, Event.ACCEPT)
-        if part.carrier in self._rules.without_receipts:
-            message.receipt_wanted = False
-        if part.carrier in self._rules.whole_receipts:
-            follow_sibling(message, part)
-
-    def _lose(self, message: LoadedMessage, part: LoadedPart, problem: Problem, at: int) -> None:
-        """Have a part sent again whose answer was lost, as often as its carrier's rule says, and then no more."""
-        part.submitted_at = at
-        allowed = self._rules.resends.get(part.carrier, 0)
-        if part.resends < allowed and not _is_stopped(message):
-            part.resends += 1
-            again = f"{problem.text} It is sent again ({part.resends} of {allowed})."
-            message.move(part, Event.RESEND, replace(problem, text=again))
-            wait = FAULTS.wait(part.resends, chance_of(message.key))
-            message.due_at = max(at + _microseconds(wait), message.due_at)
-        else:
-            times = f" It was sent {part.resends + 1} times." if part.resends else ""
-            message.move(part, Event.LOSE, replace(problem, text=problem.text + times))
-
-    def _defer(self, message: LoadedMessage, part: LoadedPart, problem: Problem | None) -> None:
-        """Queue a part again that its carrier has not, unless what happened to its message leaves no use for it."""
-        if message.has(MessageState.FAILED):
-            _abandon(message, part)
-            return
-        message.move(part, Event.DEFER, problem)
-        if message.has(MessageState.CANCELLED):
-            message.end_waiting(part, Event.CANCEL, _CANCELLED)
 
     def _apply_early_receipts(self, tx: Transaction, places: _Places, accepted: list[LoadedPart]) -> None:
         """Apply receipts that came before the answer that makes them fit."""
@@ -366,7 +265,7 @@ class ResultStore:
         messages = load_messages(tx, request.message_keys)
         for message in messages.values():
             for part in message.parts:
-                message.end_waiting(part, Event.CANCEL, _CANCELLED)
+                message.end_waiting(part, Event.CANCEL, CANCELLED)
         self._writer.save(tx, messages.values(), request.now)
         return sum(
             message.state is MessageState.CANCELLED and message.reported_state is not MessageState.CANCELLED
@@ -381,7 +280,7 @@ class ResultStore:
         for item in cancelled:
             message, part = places.get(item.part_key, (None, None))
             if message is not None and part is not None:
-                for each in self._submitted_together(message, part):
+                for each in submitted_together(message, part, self._rules):
                     message.move(each, Event.CARRIER_CANCELLED, _CARRIER_CANCELLED)
             told.append(message)
         notices = self._writer.save(tx, messages.values(), max(item.at for item in cancelled))
@@ -409,11 +308,11 @@ class ResultStore:
         parts = [(message, part) for message, part in places if part.state is MessageState.SUBMITTING]
         for message, part in parts:
             if request.problem is None or request.was_never_handed(message.owner, message.key):
-                self._defer(message, part, None)
+                put_back(message, part, None)
                 continue
             lost = Unknown(problem=request.problem)
             answer = CarrierAnswer(part_key=part.key, carrier=part.carrier, outcome=lost, at=request.now)
-            self._apply_answer(message, part, answer)
+            apply_answer(message, part, answer, self._rules)
         self._adopt_orphans(tx, [(message, part) for message, part in parts if part.id_missing])
         notices = self._writer.save(tx, messages.values(), request.now)
         return Recovered(parts=len(parts), notices=notices, settled_jobs=_settled_jobs(messages))
@@ -430,38 +329,6 @@ _LEFT_BEHIND = (
 
 def _places(messages: Mapping[int, LoadedMessage]) -> _Places:
     return {part.key: (message, part) for message in messages.values() for part in message.parts if part.key}
-
-
-def _is_stopped(message: LoadedMessage) -> bool:
-    """Return whether nothing more of a message goes out: one of its parts was refused for good, or cancelled."""
-    return message.has(MessageState.FAILED) or message.has(MessageState.CANCELLED)
-
-
-def _abandon(message: LoadedMessage, part: LoadedPart) -> None:
-    """Fail a part that was not sent, of a message that has failed; what it failed of stays the message's reason."""
-    cause = message.reason, message.problem
-    message.end_waiting(part, Event.FAIL, _INCOMPLETE)
-    message.reason, message.problem = cause
-
-
-def _fail(message: LoadedMessage, part: LoadedPart, problem: Problem) -> None:
-    """Fail a part for good, and with it those of its message that wait."""
-    message.move(part, Event.FAIL, problem)
-    message.reason, message.problem = problem.code.value, problem.text
-    for other in message.parts:
-        if other.state is MessageState.QUEUED:
-            _abandon(message, other)
-
-
-def _wait(message: LoadedMessage, at: int, problem: Problem, request: timedelta | None) -> None:
-    """Put a refused message off; the first refusal of an attempt says what the attempt counts as."""
-    throttled = problem.code is ProblemCode.THROTTLED
-    if throttled and message.due_at <= at:
-        message.throttled += 1
-    times = message.throttled if throttled else message.attempts - message.throttled
-    ladder = THROTTLES if throttled else FAULTS
-    wait = ladder.wait(times, chance_of(message.key), at_least=request)
-    message.due_at = max(at + _microseconds(wait), message.due_at)
 
 
 def _settled_jobs(messages: Mapping[int, LoadedMessage]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from store.results import Rules
+from store.answers import Rules
 from tests.kit.databases import Databases, PostgresqlServer, find_postgresql
 from tests.kit.one_database import KINDS, ON_POSTGRESQL, ON_SQLITE, kinds_of
 from tests.kit.peer import require_peer

@@ -6,13 +6,14 @@ Not here: what the rows mean (store.queue, store.views), who asks carriers for w
 from gateway.admin.edit import Action, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.cancel import cancel_waiting
+from store.answers import Rules
 from store.dropped import TracedDrop, find_dropped
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
 from store.inbound_views import InboundTrace, find_inbound, load_inbound_trace
 from store.outbox_views import TracedNotice, trace_notice
 from store.queue import Drop, Found, Release, drop, find_waiting, flush, hold, release
-from store.results import Cancel, ResultStore, Rules
+from store.results import Cancel, ResultStore
 from store.views import Trace, find_job, load_trace
 
 

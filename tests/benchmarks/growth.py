@@ -18,9 +18,9 @@ from gateway.admin.edit import Action, Changed, Edit, changed
 from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from sms.outcome import Done
+from store.answers import Rules
 from store.directory_tables import CustomerRow
 from store.engine.database import Database
-from store.results import Rules
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT
 from tests.benchmarks.load import plain_mail

@@ -20,9 +20,9 @@ from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.outcome import Done
 from sms.report import Channel
 from sms.retry import Ladder
+from store.answers import Rules
 from store.engine import database as store_database
 from store.engine.database import Database, StorageError
-from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.databases import PostgresqlServer
 from tests.kit.fakes import FakeCarrier, FakeMailbox, until

@@ -15,6 +15,7 @@ from inbound.actions import ActionKind, ActionSettings
 from inbound.joining import BOUNDS, Bounds
 from sms.message import InboundFragment
 from sms.settings import SettingsPatch
+from store.answers import Rules
 from store.directory_changes import DirectoryChanges
 from store.engine.database import Database
 from store.engine.keys import to_stored
@@ -22,7 +23,6 @@ from store.engine.statements import Insert
 from store.inbound import InboundStore
 from store.inbound_rules import write_settings
 from store.inbound_tables import ActionRow, NumberRow
-from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.installation import Installation
 from tests.kit.store_harness import StoreHarness

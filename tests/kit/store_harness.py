@@ -13,6 +13,8 @@ from sms.outcome import Problem, ProblemCode
 from sms.report import Channel
 from sms.serialise import freeze_origins, freeze_settings
 from sms.settings import Settings, StatusReport
+from store.answers import CarrierAnswer, Rules
+from store.batches import in_lists
 from store.due import Take
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
@@ -22,7 +24,7 @@ from store.outbox import Outbox, OutboxEnd, Places, TakeDue, TakenRow
 from store.queue import Release, find_waiting, flush, hold, list_messages, release
 from store.receipts import Arrived
 from store.recovery import Recovery
-from store.results import Cancel, CarrierAnswer, ResultStore, Rules
+from store.results import Cancel, ResultStore
 from store.stop_list import add_stops
 from store.views import find_job, load_reports
 from tests.kit.clock import START
@@ -126,7 +128,7 @@ class StoreHarness(DatabaseReaders):
             CarrierAnswer(part_key=key, carrier=carrier, outcome=outcome, at=self.now, owner=owner)
             for key, outcome in answers
         ]
-        return self.database.write_now(self.progress.settle, items)
+        return self.database.write_now(in_lists(self.progress.settle), items)
 
     def receipt(self, carrier_id: str, state: ReceiptState, number: str = "", carrier: str = "alpha", **changes):
         receipt = Receipt(carrier=carrier, carrier_id=carrier_id, state=state, number=number, **changes)

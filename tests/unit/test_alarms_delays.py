@@ -15,10 +15,10 @@ from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done, Problem, ProblemCode
 from sms.report import NoticeKind
 from sms.settings import StatusReport
+from store.answers import Rules as CarrierRules
 from store.delays import DelayCursor, DelayStore, TellLate, find_late
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
-from store.results import Rules as CarrierRules
 from store.views import load_reports
 from tests.kit.clock import START, Clock
 from tests.kit.store_harness import SECOND, StoreHarness

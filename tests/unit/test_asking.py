@@ -12,8 +12,8 @@ from smpp.client.outcomes import LINK_DOWN, WITHOUT_ANSWER
 from smpp.session.events import Missing
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
+from store.answers import Rules
 from store.engine.keys import to_instant
-from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.fakes import until
 from tests.kit.store_harness import StoreHarness

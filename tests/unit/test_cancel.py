@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 from gateway.cancel import Cancelled, Cancelling, cancel_waiting
 from sms.number import MobileNumber, SenderId
 from sms.outcome import Done, Failed, Outcome, Retry, Unknown
+from store.answers import Rules
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
-from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.fakes import until
 from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness

@@ -10,7 +10,7 @@ from sms.lifecycle import MessageState
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
-from store.results import Rules
+from store.answers import Rules
 from tests.kit.store_harness import BUSY, LOST, SECOND, WRONG, StoreHarness, empty
 
 NUMBER = "447700900101"

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 from gateway.clock_watch import ClockWatch
 from sms.outbox import OutboxEvent
 from sms.outcome import Failed, Retry
+from store.answers import Rules
 from store.engine.keys import to_stored
-from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.store_harness import BUSY, SECOND, WRONG, StoreHarness
 

@@ -12,8 +12,8 @@ from gateway.handed import HandedMessages
 from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.message import Priority
 from sms.outcome import Done, Failed, Retry, Unknown
+from store.answers import Rules
 from store.recovery import Handed
-from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.fakes import FakeCarrier, until
 from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
@@ -125,18 +125,18 @@ async def test_an_answer_becomes_the_messages_state_and_a_settled_job_is_told(ou
 async def test_an_answer_that_the_database_did_not_take_is_kept_and_settled_later(world, run, monkeypatch):
     world.add(NUMBERS[0])
     carrier = FakeCarrier()
-    dispatch = run(carrier)
-    (part,) = await carrier.has(1)
     settle = world.progress.settle
     failures: list = []
 
-    def fail_once(tx, batches):
+    def fail_once(tx, answers):
         if not failures:
-            failures.append(batches)
+            failures.append(answers)
             raise OSError("the disk is full")
-        return settle(tx, batches)
+        return settle(tx, answers)
 
     monkeypatch.setattr(world.progress, "settle", fail_once)
+    dispatch = run(carrier)
+    (part,) = await carrier.has(1)
     dispatch.answered("alpha", part.part_key, Done(reference="c1"))
     await until(lambda: bool(failures))
     await dispatch.stop()

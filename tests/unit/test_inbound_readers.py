@@ -32,13 +32,13 @@ from sms.outcome import Done, Failed, Problem, ProblemCode, Retry
 from sms.personalise import Table, TableRow
 from sms.report import Channel
 from sms.retry import Ladder
+from store.answers import Rules
 from store.engine.database import Transaction
 from store.engine.statements import Insert
 from store.inbound_mail import INBOUND_MAIL, find_not_handed_over
 from store.inbound_rules import write_settings
 from store.inbound_tables import ActionRow, InboundSmsRow
 from store.outbox import NewRow
-from store.results import Rules
 from store.secrets import secret_named
 from templates.confined import ConfinedTemplates
 from templates.forms import Form

@@ -8,10 +8,10 @@ import pytest
 from inbound.report import Direction
 from sms.number import SenderId, SenderKind
 from sms.outcome import Done
+from store.answers import Rules
 from store.engine.statements import Insert
 from store.inbound_tables import ConversationRow, InboundSmsRow
 from store.inbound_views import load_inbound_reports
-from store.results import Rules
 from tests.kit.store_harness import SECOND, StoreHarness
 
 PHONE, OWN = "447700900123", "447700900999"

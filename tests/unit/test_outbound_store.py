@@ -13,7 +13,7 @@ from sms.number import MobileNumber
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
 from sms.settings import StatusReport
-from store.results import CarrierAnswer, Rules
+from store.answers import CarrierAnswer, Rules
 from store.views import load_trace
 from tests.kit.store_harness import BUSY, LOST, SECOND, WRONG, StoreHarness
 
@@ -133,7 +133,7 @@ def test_a_generous_carrier_gets_what_it_did_not_answer_once_more(world):
     world.add("447700900101")
     (part,) = world.take(carrier="generous")
     answer = CarrierAnswer(part_key=part.part_key, carrier="generous", outcome=Unknown(problem=LOST), at=world.now)
-    world.database.write_now(world.progress.settle, [answer])
+    world.database.write_now(world.progress.settle, answer)
     assert world.take(carrier="generous") == []
     world.now += 10 * SECOND
     assert [again.part_key for again in world.take(carrier="generous")] == [part.part_key]

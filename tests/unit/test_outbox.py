@@ -13,8 +13,8 @@ from sms.outbox import OUTBOX_TRANSITIONS, WAITING, OutboxEvent, OutboxState, de
 from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from sms.report import Channel, NoticeKind
 from sms.retry import Ladder
+from store.answers import Rules
 from store.outbox import NewRow
-from store.results import Rules
 from tests.kit.clock import Clock
 from tests.kit.fakes import FakeMailbox, until
 from tests.kit.store_harness import WRONG, StoreHarness

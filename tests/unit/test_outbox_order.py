@@ -4,10 +4,10 @@ import pytest
 
 from sms.outbox import OutboxEvent
 from sms.report import Channel
+from store.answers import Rules
 from store.clock_back import ClockPutBack, bring_forward
 from store.outbox import GiveBackRows, NewRow
 from store.queue import Drop, drop
-from store.results import Rules
 from tests.kit.store_harness import SECOND, StoreHarness, steps, take_due
 
 URL = "https://app.example.com/sms"

@@ -24,11 +24,11 @@ from sms.outbox import OutboxEvent
 from sms.outcome import Done, Failed, Problem, ProblemCode, Refusal, Refused, Retry
 from sms.report import Channel
 from sms.retry import Ladder
+from store.answers import Rules
 from store.engine.database import Database
 from store.engine.keys import to_stored
 from store.outbox import NewRow
 from store.outbox_views import find_content, list_forwards
-from store.results import Rules
 from tests.kit.clock import START, Clock
 from tests.kit.fakes import FakeMailbox
 from tests.kit.store_harness import SECOND, StoreHarness

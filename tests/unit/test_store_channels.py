@@ -13,11 +13,11 @@ from sms.message import MailOrigin, ReceiptState
 from sms.outcome import Done, Failed
 from sms.report import Channel
 from sms.settings import StatusChannel, StatusReport
+from store.answers import Rules
 from store.delays import DelayCursor, DelayStore, TellLate
 from store.engine.keys import Keys, to_instant
 from store.outbox_views import list_notices
 from store.push_keys import PushKeyRow
-from store.results import Rules
 from store.views import find_job, load_trace
 from tests.kit.clock import START
 from tests.kit.store_harness import WRONG, StoreHarness

@@ -11,9 +11,9 @@ from store import jobs as outbound
 from store import message_update as moving
 from store import query_carrier as asking
 from store import results as progress
+from store.answers import Rules
 from store.due import Take
 from store.receipts import Arrived
-from store.results import Rules
 from tests.kit.store_harness import SECOND, StoreHarness, steps
 
 IDS = ["r1", "r2"]

@@ -5,9 +5,9 @@ import pytest
 from sms.lifecycle import MessageState
 from sms.outbox import OutboxEvent
 from sms.outcome import Done, Failed
+from store.answers import Rules
 from store.leases import CarrierLeaseRequest, Held, LeaseLostError
 from store.recovery import Handed, Recovery
-from store.results import Rules
 from tests.kit.store_harness import RESTARTED, SECOND, WRONG, StoreHarness
 
 RULES = Rules(resends={"alpha": 2})

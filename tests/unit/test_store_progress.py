@@ -13,8 +13,8 @@ from sms.message import Receipt, ReceiptState
 from sms.number import SenderId, SenderKind, parse_sender_id
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.report import NoticeKind
+from store.answers import Rules
 from store.receipts import Arrived, forget_orphans
-from store.results import Rules
 from tests.kit.store_harness import BUSY, LOST, SECOND, WRONG, StoreHarness, empty
 
 NUMBER = "447700900101"

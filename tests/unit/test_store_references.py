@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.results import Rules
+from store.answers import Rules
 from store.tables import ConcatenationRow
 from tests.kit.store_harness import StoreHarness
 

@@ -10,8 +10,8 @@ from sms.outcome import Done, Refusal, Retry
 from sms.report import Channel, NoticeKind
 from sms.schedule import Blackout
 from sms.settings import StatusReport
+from store.answers import Rules
 from store.engine.keys import to_instant, to_stored
-from store.results import Rules
 from tests.kit.clock import START
 from tests.kit.store_harness import BUSY, SECOND, StoreHarness
 

@@ -11,7 +11,7 @@ from sms.lifecycle import TRANSITIONS, MessageState, is_final
 from sms.message import Priority, ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
 from sms.settings import StatusReport
-from store.results import Rules
+from store.answers import Rules
 from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness, empty
 
 CARRIERS = ("alpha", "generous", "mute")

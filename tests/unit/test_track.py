@@ -11,9 +11,9 @@ from smpp.dialect.dialect import Dialect, IdBase
 from smpp.dialect.submissions import unite_ids
 from sms.message import Receipt, ReceiptState
 from sms.outcome import Done
+from store.answers import Rules
 from store.engine.keys import to_instant
 from store.engine.statements import Insert
-from store.results import Rules
 from store.tables import SeenRow
 from tests.kit.clock import Clock
 from tests.kit.fakes import until

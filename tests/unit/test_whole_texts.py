@@ -7,7 +7,8 @@ import pytest
 from sms.lifecycle import MessageState
 from sms.message import ReceiptState
 from sms.outcome import Done, Failed, Retry, Unknown
-from store.results import CarrierCancelled, Rules
+from store.answers import Rules
+from store.results import CarrierCancelled
 from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
 
 NUMBER = "447700900101"
