@@ -27,6 +27,7 @@ class Contradicts(Code):
     """What is contradicted; where it is somebody's setting, the facts name whose."""
 
     UNKNOWN_CUSTOMER = "unknown-customer", "name"
+    NUMBER_WITHOUT_CARRIER = "number-without-carrier", "number", "carriers"
     SENDER_ID_REFUSED = "sender-id-refused", "cause", *_WHOSE
     WITHOUT_EFFECT = "without-effect", "field", "wanted", "value", "by", *_WHOSE
     NO_PUSH_URL = "no-push-url", "channel", *_WHOSE
@@ -58,6 +59,10 @@ def find_contradictions(
     for name in sorted(routes.customers):
         if directory.customer_named(name) is None:
             found[name] = Contradiction(Contradicts.UNKNOWN_CUSTOMER, {"name": name})
+    for number in numbers.everyone():
+        if number.carriers and routes.known.isdisjoint(number.carriers):
+            facts: dict[str, Fact] = {"number": number.digits, "carriers": number.carriers}
+            found[number.key] = Contradiction(Contradicts.NUMBER_WITHOUT_CARRIER, facts)
     users: dict[int, list[User]] = {}
     for user in directory.users():
         users.setdefault(user.customer_id, []).append(user)

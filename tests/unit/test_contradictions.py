@@ -106,6 +106,16 @@ def test_a_language_without_words_is_told_of_those_who_said_it(key, whose):
     assert contradictions({key: {"language": "de-AT"}}) == []
 
 
+def test_a_number_that_no_carrier_can_send_from_is_told():
+    def told(*carriers):
+        number = OwnNumber(key=1, digits="60300", kind=NumberKind.SHORT, country="GB", carriers=carriers)
+        return contradictions(numbers=[number])
+
+    assert told() == told("alpha", "receiver") == []
+    (sentence,) = told("receiver", "gone")
+    assert sentence.startswith("None of the carriers of the number 60300 (receiver, gone) sends")
+
+
 def test_a_carrier_for_a_customer_whom_there_is_not_is_told():
     carriers = (CarrierRoute(carrier="own", customers=("Exmaple", "EXAMPLE")), CarrierRoute(carrier="alpha"))
     (sentence,) = contradictions(carriers=carriers)
