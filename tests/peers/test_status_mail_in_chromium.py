@@ -1,4 +1,4 @@
-"""Status mails in a real browser, at desktop and phone width, light and dark: nothing overflows, hides or blends in."""
+"""Our mails in a real browser, at desktop and phone width, light and dark: nothing overflows, hides or blends in."""
 
 import html as html_module
 import json
@@ -10,7 +10,8 @@ import pytest
 
 from sms.lifecycle import MessageState
 from sms.report import NoticeKind
-from templates.render import Renderer
+from templates.render import Rendered, Renderer
+from tests.kit.inbound_samples import came, conversation, inbound, incomplete, late, reader, went
 from tests.kit.status_samples import everything, many, message, report
 from tests.peers.chromium import open_page
 
@@ -75,13 +76,29 @@ def jobs() -> dict[str, tuple[NoticeKind, Any]]:
     }  # fmt: skip
 
 
+def mails() -> dict[str, Rendered]:
+    renderer = Renderer()
+    hostile = inbound(text=HOSTILE, keyword=HOSTILE, earlier=(came(HOSTILE), went(HOSTILE, by="x" * 90)))
+    long = inbound(text=LONG_WORD, own_number=LONG_WORD, earlier=(went(LONG_WORD, by=LONG_WORD), came(LONG_WORD)))
+    return {
+        **{name: renderer.render(kind, job) for name, (kind, job) in jobs().items()},
+        "inbound": renderer.render_inbound(*conversation()),
+        "inbound-incomplete": renderer.render_inbound(*incomplete()),
+        "inbound-late": renderer.render_inbound(*late()),
+        "inbound-hostile": renderer.render_inbound(hostile, reader(name=HOSTILE)),
+        "inbound-long": renderer.render_inbound(long, reader(name=LONG_WORD, language="de")),
+    }
+
+
+NAMES = (*jobs(), "inbound", "inbound-incomplete", "inbound-late", "inbound-hostile", "inbound-long")
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory) -> dict[str, Any]:
     folder: Path = tmp_path_factory.mktemp("chromium")
-    renderer = Renderer()
     frames = []
-    for name, (kind, job) in jobs().items():
-        source = html_module.escape(renderer.render(kind, job).html)
+    for name, mail in mails().items():
+        source = html_module.escape(mail.html)
         for width in (1000, 390):
             # A frame asks for the colours of the element that holds it.
             frames += [
@@ -98,7 +115,7 @@ def measured(tmp_path_factory) -> dict[str, Any]:
     return result
 
 
-CASES = [f"{name} {width} {scheme}" for name in jobs() for width in (1000, 390) for scheme in ("light", "dark")]
+CASES = [f"{name} {width} {scheme}" for name in NAMES for width in (1000, 390) for scheme in ("light", "dark")]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -132,4 +149,5 @@ def test_the_preview_line_is_not_seen_in_the_mail(measured):
 def test_what_the_text_holds_is_shown_and_does_nothing(measured):
     assert measured["hacked"] is False
     assert "<script>top.hacked=1</script>" in measured["hostile 1000 light"]["words"]
-    assert "{{7*7}} [U+202E]evil[U+202C]" in measured["hostile 1000 light"]["words"]
+    for hostile in ("hostile 1000 light", "inbound-hostile 390 dark"):
+        assert "{{7*7}} [U+202E]evil[U+202C]" in measured[hostile]["words"]

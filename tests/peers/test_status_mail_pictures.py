@@ -1,4 +1,4 @@
-"""Every kind of status mail beside its committed picture: desktop and phone, light and dark, in one picture each.
+"""Every kind of mail beside its committed picture: desktop and phone, light and dark, in one picture each.
 
 After a wanted change of the templates: `NEW_PICTURES=1 make test ARGS=tests/peers/test_status_mail_pictures.py`, look
 at what came out in tests/peers/pictures, and commit it.
@@ -14,7 +14,8 @@ from PIL import Image, ImageChops, ImageStat
 from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode
 from sms.report import NoticeKind
-from templates.render import Renderer
+from templates.render import Rendered, Renderer
+from tests.kit.inbound_samples import conversation, incomplete, late
 from tests.kit.status_samples import everything, message, part, report
 from tests.peers.chromium import open_page
 
@@ -24,6 +25,19 @@ HEIGHT = 1100
 # Blocks of eight by eight pixels, 0 to 255: letters may be drawn a little differently, nothing may move or change
 # colour.
 MEAN, WORST = 1.5, 90
+
+
+RENDERER = Renderer()
+
+
+def mails() -> dict[str, Rendered]:
+    """Return a mail of each kind."""
+    return {
+        **{name: RENDERER.render(kind, job) for name, (kind, job) in kinds().items()},
+        "inbound": RENDERER.render_inbound(*conversation()),
+        "inbound-incomplete": RENDERER.render_inbound(*incomplete()),
+        "inbound-late": RENDERER.render_inbound(*late()),
+    }
 
 
 def kinds():
@@ -52,8 +66,8 @@ def kinds():
     }
 
 
-def photograph(folder, kind, job):
-    source = html_module.escape(Renderer().render(kind, job).html)
+def photograph(folder, mail):
+    source = html_module.escape(mail.html)
     frames = "".join(
         f'<iframe srcdoc="{source}" style="width:{width}px;height:{HEIGHT}px;border:0;color-scheme:{scheme}"></iframe>'
         for scheme in ("light", "dark")
@@ -74,9 +88,9 @@ def worst(difference):
     return max(ImageStat.Stat(channel).extrema[0][1] for channel in difference.split())
 
 
-@pytest.mark.parametrize("name", kinds())
-def test_a_status_mail_looks_as_in_its_picture(name, tmp_path):
-    taken = photograph(tmp_path, *kinds()[name])
+@pytest.mark.parametrize("name", mails())
+def test_a_mail_looks_as_in_its_picture(name, tmp_path):
+    taken = photograph(tmp_path, mails()[name])
     file = PICTURES / f"{name}.png"
     if os.environ.get("NEW_PICTURES"):
         PICTURES.mkdir(exist_ok=True)
@@ -94,7 +108,7 @@ def test_a_status_mail_looks_as_in_its_picture(name, tmp_path):
 
 def test_a_mail_that_changed_does_not_pass_for_its_picture(tmp_path):
     """The comparison itself: another kind's mail must not look the same."""
-    taken = photograph(tmp_path, *kinds()["delayed"])
+    taken = photograph(tmp_path, mails()["delayed"])
     committed = Image.open(PICTURES / "result.png").convert("RGB")
     small = (taken.width // 8, taken.height // 8)
     difference = ImageChops.difference(
