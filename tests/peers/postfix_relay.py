@@ -53,7 +53,8 @@ maillog_file_prefixes = /tmp
 alias_maps =
 smtp_dns_support_level = disabled
 smtp_tls_security_level = none
-smtpd_tls_security_level = none
+smtpd_tls_security_level = {tls}
+smtpd_tls_received_header = yes
 smtpd_relay_restrictions = permit_mynetworks, reject
 relay_domains = {domain}
 transport_maps = inline:{{ {domain}=smtp:[127.0.0.1]:{gateway} }}
@@ -67,14 +68,18 @@ virtual_minimum_uid = 1
 
 
 class PostfixRelay:
-    """One Postfix with a configuration, queue and mailbox of its own. `people` are the domains whose mail it keeps."""
+    """One Postfix with a configuration, queue and mailbox of its own. `people` are the domains whose mail it keeps.
 
-    def __init__(self, *people: str) -> None:
+    It offers TLS with the files of a `key` and its certificate `chain`, if there are any.
+    """
+
+    def __init__(self, *people: str, key: Path | None = None, chain: Path | None = None) -> None:
         self.program = find_program("postfix")
         require_peer("postfix", self.program)
         require_peer("root, which postfix needs to start", os.geteuid() == 0)
         self.port = free_port()
         self._people = people
+        self._key, self._chain = key, chain
         # Not pytest's own folder: postfix's user must be able to walk into it.
         self.folder = Path(tempfile.mkdtemp(prefix="postfix-relay-", dir="/tmp"))
         self.folder.chmod(0o755)
@@ -95,7 +100,9 @@ class PostfixRelay:
                 gateway=gateway,
                 people=" ".join(self._people),
                 uid=owner.pw_uid,
+                tls="none" if self._chain is None else "may",
             )
+            + ("" if self._chain is None else f"smtpd_tls_cert_file={self._chain}\nsmtpd_tls_key_file={self._key}\n")
         )
         started = self._postfix("start")
         if started.returncode:

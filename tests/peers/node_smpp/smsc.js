@@ -3,7 +3,8 @@
 // `key` and `certificate` are files, and make it speak TLS; `response` and `receipt` are how ids are written: text, in
 // capitals, hex, decimal; `form` is where a receipt says what it says: text, tlv, both, or the text without the receipt bit:
 // unmarked. Prints the ports, then a JSON line for everything that it is told. It answers each submit_sm and data_sm and then reports it: undeliverable where the number ends in 5,
-// delivered elsewhere. A JSON line on its input, {deliver, source, destination, texts}, is an inbound SMS of that centre.
+// delivered elsewhere. A JSON line on its input, {deliver, source, destination, texts, order}, is an inbound SMS of that
+// centre; `order` are the places of its texts, from 0, as they are to arrive.
 'use strict';
 const fs = require('fs');
 const readline = require('readline');
@@ -112,15 +113,15 @@ function serve(centre) {
   });
 }
 
-function deliver({ deliver: name, source, destination, texts }) {
-  texts.forEach((text, place) => bound[name].deliver_sm({
+function deliver({ deliver: name, source, destination, texts, order }) {
+  (order || texts.map((_, place) => place)).forEach((place) => bound[name].deliver_sm({
     source_addr: source,
     source_addr_ton: 1,
     source_addr_npi: 1,
     destination_addr: destination,
     data_coding: 8,
-    short_message: texts.length === 1 ? text
-      : { udh: Buffer.from([5, 0, 3, 77, texts.length, place + 1]), message: text },
+    short_message: texts.length === 1 ? texts[0]
+      : { udh: Buffer.from([5, 0, 3, 77, texts.length, place + 1]), message: texts[place] },
   }, (answer) => say({ centre: name, inbound_taken: answer.command_status })));
 }
 
