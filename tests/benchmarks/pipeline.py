@@ -7,59 +7,17 @@ when the last status mail was delivered.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.benchmarks.figures import Effort, Figure, MissingPeerError, Sample, per_second
 from tests.benchmarks.gateway import Gateway, gateway
+from tests.benchmarks.kannel import kannel
 from tests.benchmarks.load import smtp_source
 from tests.benchmarks.peers import Server, postfix, smtp_sink
-from tests.benchmarks.processes import Running, answers, program, running, scratch
+from tests.benchmarks.processes import Running, program, scratch
 from tests.benchmarks.sending import simulator
-from tests.kit.ports import free_port
 
-_KANNEL = """\
-group = core
-admin-port = {admin}
-admin-password = secret
-admin-interface = 127.0.0.1
-smsbox-port = {boxes}
-smsbox-interface = 127.0.0.1
-box-allow-ip = 127.0.0.1
-store-type = file
-store-location = {folder}/kannel.store
-dlr-storage = internal
-log-level = 4
-
-group = smsc
-smsc = smpp
-smsc-id = bench
-host = 127.0.0.1
-port = {carrier}
-transceiver-mode = true
-smsc-username = gateway
-smsc-password = secret
-system-type = ""
-max-pending-submits = 100
-reconnect-delay = 1
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-sendsms-port = {sendsms}
-sendsms-interface = 127.0.0.1
-log-level = 4
-
-group = sendsms-user
-username = gateway
-password = secret
-concatenation = true
-max-messages = 10
-
-group = sms-service
-keyword = default
-text = ""
-max-messages = 0
-"""
 # What people write: the text is what follows the header, its number the local part.
 _SCRIPT = """\
 #!/bin/sh
@@ -67,22 +25,6 @@ number=${{1%%@*}}
 exec sed '1,/^$/d' | {curl} --silent --fail --output /dev/null --get --data-urlencode text@- \\
     --data-urlencode "to=$number" "http://127.0.0.1:{sendsms}/cgi-bin/sendsms?username=gateway&password=secret&from=447700900999"
 """
-
-
-@contextmanager
-def kannel(folder: Path, carrier_port: int) -> Iterator[int]:
-    """Run bearerbox and smsbox, and return the port of sendsms."""
-    bearerbox, smsbox = program("bearerbox", "kannel"), program("smsbox", "kannel")
-    boxes, sendsms = free_port(), free_port()
-    file = folder / "kannel.conf"
-    file.write_text(
-        _KANNEL.format(admin=free_port(), boxes=boxes, sendsms=sendsms, carrier=carrier_port, folder=folder)
-    )
-    with running([bearerbox, str(file)], log=folder / "bearerbox.log") as box:
-        box.until(lambda: answers(boxes))
-        with running([smsbox, str(file)], log=folder / "smsbox.log") as sms:
-            sms.until(lambda: answers(sendsms))
-            yield sendsms
 
 
 class _Record:
@@ -114,7 +56,7 @@ def _measure(effort: Effort) -> Iterator[Figure]:
             (folder / name).mkdir()
         record = folder / "taken.jsonl"
         theirs = stack.enter_context(simulator(folder, "--record", str(record)))
-        sendsms = stack.enter_context(kannel(folder, theirs.port))
+        sendsms = stack.enter_context(kannel(folder, theirs.port)).sendsms
         script = folder / "mail-to-sms"
         script.write_text(_SCRIPT.format(curl=curl, sendsms=sendsms))
         script.chmod(0o755)
