@@ -61,12 +61,12 @@ def choose_sender(directory: Directory, principal: Principal, address: str) -> S
         if principal.user_id not in (None, user.id):
             return _refused("This login may send as its own user only.")
         return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
-    if user is not None or principal.user_id is not None or not _may_speak_for(directory, customer, address):
+    if user is not None or principal.user_id is not None or not may_speak_for(directory, customer, address):
         return _refused("The sender address is neither a user nor of a domain of the authenticated customer.")
     return Sender(customer=customer, profile=directory.profile_in_force(customer.id, None))
 
 
-def _may_speak_for(directory: Directory, customer: Customer, address: str) -> bool:
+def may_speak_for(directory: Directory, customer: Customer, address: str) -> bool:
     """Return whether a customer may use an address without a user: of its domains, or of a free one if it has none."""
     owner = directory.customer_of_domain(address.rpartition("@")[2])
     if owner is not None:
