@@ -251,7 +251,7 @@ def _of(kind: str, name: str, customer: str, service: str) -> str:
 CONTRADICTIONS: Final[Mapping[Contradicts, Words]] = {
     Contradicts.UNKNOWN_CUSTOMER: "A carrier is for the customer «{name}», whom there is not: nobody's SMS go by it.",
     Contradicts.NUMBER_WITHOUT_CARRIER: lambda number, carriers: (
-        f"None of the carriers of the number {number} ({join(carriers)}) sends: no SMS can have it as its sender ID,"
+        f"No carrier of the number {number} ({join(carriers)}) sends: no SMS can have it as its sender ID,"
         " and nobody can answer what comes to it."
     ),
     Contradicts.SENDER_ID_REFUSED: lambda cause, **owner: f"Every SMS {_of(**owner)} is refused: {cause}",

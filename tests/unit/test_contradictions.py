@@ -113,7 +113,7 @@ def test_a_number_that_no_carrier_can_send_from_is_told():
 
     assert told() == told("alpha", "receiver") == []
     (sentence,) = told("receiver", "gone")
-    assert sentence.startswith("None of the carriers of the number 60300 (receiver, gone) sends")
+    assert sentence.startswith("No carrier of the number 60300 (receiver, gone) sends")
 
 
 def test_a_carrier_for_a_customer_whom_there_is_not_is_told():

@@ -33,6 +33,7 @@ TABLES: list[tuple[type[Code], Mapping[Any, Words]]] = [
 ]
 # Facts that are not a text: a number, a truth, or several.
 SAMPLES: dict[str, Any] = {
+    "carriers": ("alpha", "beta"),
     **dict.fromkeys(
         ("users", "faults", "rules", "added", "changed", "unchanged", "not_in_file", "twice", "minutes"), 7
     ),
