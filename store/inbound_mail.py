@@ -1,10 +1,9 @@
-"""Mails of inbound SMS that were not delivered: who gets the SMS instead, and which SMS nobody got.
+"""Mails of inbound SMS that were not delivered: who gets the SMS instead.
 
 Nothing is kept about it beside the rows of the outbox. Not here: how those live (outbox), whom a mail is for first
-(inbound.planning).
+(inbound.planning), which SMS nobody got (inbound_views).
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -21,10 +20,6 @@ _SETTINGS = "SELECT settings FROM inbound_action WHERE key = ? AND kind = ?"
 # Locked, so that of two processes that end mails of one SMS the later one sees whom the earlier one chose.
 _LOCK = "SELECT key FROM inbound_sms WHERE key = ? FOR UPDATE"
 _TOLD = "SELECT recipient FROM outbox WHERE sms_key = ? AND kind = ?"
-_NOT_HANDED_OVER = (
-    "SELECT sms_key FROM outbox WHERE sms_key IN (??) AND kind = 'inbound-mail' GROUP BY sms_key"
-    " HAVING sum(CASE WHEN state IN ('failed', 'dropped') THEN 0 ELSE 1 END) = 0"
-)
 
 
 def find_fallback(tx: Transaction, action_key: int, sms_key: int) -> list[str]:
@@ -36,8 +31,3 @@ def find_fallback(tx: Transaction, action_key: int, sms_key: int) -> list[str]:
     told = {canonical_address(recipient) or recipient for (recipient,) in tx.rows(_TOLD, (sms_key, INBOUND_MAIL))}
     addresses = msgspec.json.decode(settings, type=MailAction).addresses
     return [address for address in dict.fromkeys(addresses) if (canonical_address(address) or address) not in told]
-
-
-def find_not_handed_over(tx: Transaction, sms_keys: Iterable[int]) -> set[int]:
-    """Return which of these SMS should have become mails of which none was delivered, nor waits to be."""
-    return {key for (key,) in tx.rows_in(_NOT_HANDED_OVER, sms_keys)}

@@ -97,9 +97,16 @@ def _report(tx: Transaction, row: _Sms) -> InboundReport:
         total=row.total,
         missing=_places(row.missing),
         is_late=row.late_of is not None,
+        late_of=_find_late_of(tx, row.late_of) if row.late_of is not None else None,
         conversation_key=row.conversation_key,
         earlier=_earlier(tx, row) if row.conversation_key is not None else (),
     )
+
+
+def _find_late_of(tx: Transaction, key: int) -> Exchanged | None:
+    """Return the SMS that went out without a late part."""
+    found = tx.rows("SELECT received_at, shown FROM inbound_sms WHERE key = ?", (key,))
+    return next((Exchanged(direction=Direction.IN, at=to_instant(at), text=text) for at, text in found), None)
 
 
 def _earlier(tx: Transaction, row: _Sms) -> tuple[Exchanged, ...]:

@@ -17,10 +17,12 @@ from gateway.inbound_lists import COLUMNS
 from gateway.inbound_mail import Addressed
 from gateway.ports import InboundList, InboundMail
 from inbound.thread import Thread, read_thread
-from mta.sending.compose import ComposedMail, MailIdentity
+from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity
 from mta.sending.inbound import compose_inbound, compose_list, thread_index
 from mta.sending.sign import KeyKind, Signer, new_key
 from sms.settings import Settings
+from templates.confined import ConfinedTemplates
+from templates.graphics import Graphic
 from templates.render import Renderer
 from tests.kit.inbound_samples import RECEIVED_AT, TEXT, conversation, inbound, reader, went
 
@@ -45,10 +47,10 @@ def item(report=None, **changes) -> InboundMail:
     return InboundMail(**(fields | changes))
 
 
-def compose(mail=None, who=None, reply_to=TOKEN, identity=IDENTITY, **more) -> ComposedMail:
+def compose(mail=None, who=None, reply_to=TOKEN, identity=IDENTITY, renderer=RENDERER, **more) -> ComposedMail:
     mail = mail or item()
     addressed = Addressed(report=mail.report, reader=who or reader(), reply_to=reply_to)
-    return compose_inbound(mail, addressed, identity=identity, renderer=RENDERER, **more)
+    return compose_inbound(mail, addressed, identity=identity, renderer=renderer, **more)
 
 
 def read(composed: ComposedMail) -> EmailMessage:
@@ -152,6 +154,26 @@ def test_whatever_an_sms_says_its_mail_has_crlf_line_ends_and_seven_bits(text):
     message = compose(item(inbound(text=text, earlier=(went(text),))), reader(name=text)).message
     assert message.isascii()
     assert message.count(b"\n") == message.count(b"\r") == message.count(b"\r\n")
+
+
+@pytest.mark.usefixtures("patient")
+def test_graphics_of_a_customers_template_travel_with_the_mail():
+    logo = Graphic(name="logo", media_type="image/gif", content=b"GIF89a;")
+    source = (
+        '<!DOCTYPE html><html><head><title>x</title></head><body>{{ m.text }}<img src="cid:logo" alt=""></body></html>'
+    )
+    confined = ConfinedTemplates()
+    try:
+        composed = compose(
+            item(inbound(text='src="cid:logo"')),
+            renderer=Renderer(confinement=confined),
+            template=CustomerTemplate(source=source, graphics={"logo": logo}),
+        )
+    finally:
+        confined.close()
+    kinds = [part.get_content_type() for part in read(composed).walk()]
+    assert kinds == ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/gif"]
+    assert composed.fallback == ""
 
 
 @pytest.mark.parametrize("number_domain", ["", "numbers.example.org"])

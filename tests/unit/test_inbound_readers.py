@@ -35,9 +35,10 @@ from sms.retry import Ladder
 from store.answers import Rules
 from store.engine.database import Transaction
 from store.engine.statements import Insert
-from store.inbound_mail import INBOUND_MAIL, find_not_handed_over
+from store.inbound_mail import INBOUND_MAIL
 from store.inbound_rules import write_settings
 from store.inbound_tables import ActionRow, InboundSmsRow
+from store.inbound_views import list_inbound
 from store.outbox import NewRow
 from store.secrets import secret_named
 from templates.confined import ConfinedTemplates
@@ -348,7 +349,7 @@ class World(StoreHarness):
         return [(row.recipient, row.state) for row in self.outbox_rows(kind=INBOUND_MAIL)]
 
     def is_handed_over(self) -> bool:
-        return not self.database.read_now(partial(find_not_handed_over, sms_keys=[self.SMS]))
+        return not self.database.read_now(partial(list_inbound, only_unhanded=True, limit=9))
 
 
 @pytest.fixture

@@ -109,3 +109,13 @@ def test_a_report_shows_no_more_than_the_last_twenty(world):
 def test_an_sms_that_is_nobodys_has_no_report(world):
     key = came(world, "Lost", customer_key=None)
     assert world.database.read_now(partial(load_inbound_reports, sms_keys=[key])) == {}
+
+
+def test_a_late_part_names_the_sms_that_went_out_without_it(world):
+    first = came(world, "One […] three", missing="2", total=3)
+    late, forgotten = came(world, "two", late_of=first), came(world, "two", late_of=4711)
+    reports = world.database.read_now(partial(load_inbound_reports, sms_keys=[first, late, forgotten]))
+    assert (reports[first].is_late, reports[first].late_of) == (False, None)
+    assert reports[late].is_late
+    assert (reports[late].late_of.text, reports[late].late_of.at) == ("One […] three", reports[first].received_at)
+    assert (reports[forgotten].is_late, reports[forgotten].late_of) == (True, None)
