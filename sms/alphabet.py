@@ -67,6 +67,17 @@ _ASCII_TO_SEPTET: Final = "".join(
 _ESCAPED: Final = re.compile(rb"\x1b([\x00-\xff]?)")
 
 
+class ShiftTables(NamedTuple):
+    """What septets mean: the `locking` table, whose index is the septet, and the `single` one behind an escape."""
+
+    locking: str
+    single: Mapping[int, str]
+
+
+STANDARD: Final = ShiftTables(_BASIC, _EXTENSION)
+"""The default alphabet and its extension; national ones are in sms.national."""
+
+
 def encode_gsm7(text: str) -> bytes | None:
     """Return the septets of a text, one per octet, None if GSM-7 lacks one of its characters."""
     if text.isascii():
@@ -79,28 +90,28 @@ def encode_gsm7(text: str) -> bytes | None:
         return None
 
 
-def decode_gsm7(septets: bytes) -> str:
-    """Return the text of septets, one per octet; an octet above 0x7F becomes U+FFFD.
+def decode_gsm7(septets: bytes, tables: ShiftTables = STANDARD) -> str:
+    """Return the text of septets, one per octet; an octet above 0x7F, or of no character, becomes U+FFFD.
 
-    An escape before a code that the extension table lacks means the basic character of that code; a double escape, or
-    one at the end, means a blank (3GPP TS 23.038 §6.2.1.1).
+    An escape before a code that the single shift table lacks means the locking table's character of that code; a double
+    escape, or one at the end, means a blank (3GPP TS 23.038 §6.2.1.1).
     """
     pieces: list[str] = []
     end = 0
     for pair in _ESCAPED.finditer(septets):
-        pieces += (_decode_basic(septets[end : pair.start()]), _decode_escaped(pair[1]))
+        pieces += (_decode_plain(septets[end : pair.start()], tables), _decode_escaped(pair[1], tables))
         end = pair.end()
-    return "".join((*pieces, _decode_basic(septets[end:])))
+    return "".join((*pieces, _decode_plain(septets[end:], tables)))
 
 
-def _decode_basic(septets: bytes) -> str:
-    return codecs.charmap_decode(septets, "replace", _BASIC)[0]
+def _decode_plain(septets: bytes, tables: ShiftTables) -> str:
+    return codecs.charmap_decode(septets, "replace", tables.locking)[0]
 
 
-def _decode_escaped(code: bytes) -> str:
+def _decode_escaped(code: bytes, tables: ShiftTables) -> str:
     if not code or code[0] == _ESCAPE:
         return " "
-    return _EXTENSION.get(code[0]) or _decode_basic(code)
+    return tables.single.get(code[0]) or _decode_plain(code, tables)
 
 
 def encode_ucs2(text: str) -> bytes:

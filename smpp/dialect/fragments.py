@@ -1,10 +1,11 @@
 """One deliver_sm or data_sm from a handset → its text and place: alphabets, headers, sar parameters, message_payload.
 
-Not here: joining fragments (gateway.receive) and receipts (receipts). Standards: SMPP 3.4 §5.2.19 (data_coding),
-§5.3.2; 3GPP TS 23.038 §4; TS 23.040 §9.2.3.24 (header), §9.2.3.24.1 and §9.2.3.24.8 (concatenation).
+Not here: joining fragments (inbound.joining) and receipts (receipts). Standards: SMPP 3.4 §5.2.19 (data_coding),
+§5.3.2; 3GPP TS 23.038 §4; TS 23.040 §9.2.3.24 (header), §9.2.3.24.1 and §9.2.3.24.8 (concatenation), §9.2.3.24.15 and
+§9.2.3.24.16 (national languages).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,13 +15,16 @@ from smpp.wire.bodies import DataSm, DeliverSm, SubmitMulti, SubmitSm
 from smpp.wire.packing import unpack_septets
 from smpp.wire.pdu import Pdu
 from smpp.wire.tlv import Tag
-from sms.alphabet import decode_gsm7
+from sms.alphabet import ShiftTables, decode_gsm7
 from sms.message import InboundFragment
+from sms.national import national_tables
 
 _UDH_INDICATOR = 0x40
 _INTERNATIONAL = 1
 _CONCATENATED_8_BIT = 0x00
 _CONCATENATED_16_BIT = 0x08
+_SINGLE_SHIFT = 0x24
+_LOCKING_SHIFT = 0x25
 _LEAST_GUESSED = 8
 
 # §5.2.19; an invalid octet becomes U+FFFD. 2 and 4 are octets and read as Latin-1, so that none is lost.
@@ -59,16 +63,29 @@ def split_header(message: bytes) -> tuple[bytes, bytes]:
 
 def read_place(udh: bytes) -> FragmentPlace:
     """Return the place from the first valid concatenation element (TS 23.040 §9.2.3.24.1: invalid ones are ignored)."""
+    for element, data in _elements(udh):
+        if (element, len(data)) in ((_CONCATENATED_8_BIT, 3), (_CONCATENATED_16_BIT, 4)):
+            reference, total, index = int.from_bytes(data[:-2], "big"), data[-2], data[-1]
+            if 1 <= index <= total:
+                return FragmentPlace(reference, index, total)
+    return FragmentPlace()
+
+
+def read_shifts(udh: bytes) -> ShiftTables:
+    """Return the tables that a header chooses for its text (TS 23.040 §9.2.3.24.15 and §9.2.3.24.16)."""
+    chosen = {element: data[0] for element, data in _elements(udh) if len(data) == 1}
+    return national_tables(chosen.get(_LOCKING_SHIFT, 0), chosen.get(_SINGLE_SHIFT, 0))
+
+
+def _elements(udh: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the information elements of a header; one that is cut off ends it."""
     offset = 1
     while offset + 2 <= len(udh):
         element, length = udh[offset], udh[offset + 1]
         data = udh[offset + 2 : offset + 2 + length]
         offset += 2 + length
-        if len(data) == length and (element, length) in ((_CONCATENATED_8_BIT, 3), (_CONCATENATED_16_BIT, 4)):
-            reference, total, index = int.from_bytes(data[:-2], "big"), data[-2], data[-1]
-            if 1 <= index <= total:
-                return FragmentPlace(reference, index, total)
-    return FragmentPlace()
+        if len(data) == length:
+            yield element, data
 
 
 def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes) -> str:
@@ -76,9 +93,9 @@ def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes)
     if not data_coding and _looks_like_ucs2(octets):
         return octets.decode("utf-16-be")
     if wire is WireAlphabet.GSM7_PACKED:
-        return decode_gsm7(unpack_septets(octets, after_octets=len(udh)))
+        return decode_gsm7(unpack_septets(octets, after_octets=len(udh)), read_shifts(udh))
     if wire is WireAlphabet.GSM7 or names_gsm7(data_coding):
-        return decode_gsm7(octets)
+        return decode_gsm7(octets, read_shifts(udh))
     return octets.decode(DEFAULTS[wire], "replace")
 
 
