@@ -17,14 +17,14 @@ from email.utils import make_msgid
 from pathlib import Path
 
 import click
-from gateway.admin.actions import make_action
-from gateway.admin.numbers import make_number
 
 from cli.admin_session import admin_session
 from cli.context import database_of
 from cli.serve import run
 from cli.setup import CONFIG_NAME, DOMAIN, PASSWORD_NAME, write_configuration
 from config.model import Config
+from gateway.admin.actions import make_action
+from gateway.admin.numbers import make_number
 from gateway.admin.settings import CustomerScope, set_settings
 from mta.sandbox import Sandbox, StoredMail
 from process.gateway import Gateway, running_gateway

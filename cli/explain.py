@@ -4,6 +4,7 @@ The printed shape is public and has a version; docs/explain.md describes it.
 """
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import click
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.senders import Principal
 from cli.context import config_option, database_of, read_config
-from gateway.plan import PlannedMessage
-from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
+from gateway.directory import DirectoryFollower
+from gateway.plan import PlannedMessage, hold_back
+from mta.intake import Decision, Disposition, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import is_suspect
 from mta.reading.confined_reader import ConfinedReader
 from mta.sending.fields import with_crlf
@@ -66,6 +68,7 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     judgement = core.judge.judge_envelope(envelope, principal) or judge_as_served(
         core.judge, raw, envelope, principal, read_trial(trial)
     )
+    judgement = hold_back_stopped(judgement, core.book)
     click.echo(json.dumps(shape(judgement, envelope), ensure_ascii=False, indent=2))
 
 
@@ -80,6 +83,18 @@ def judge_as_served(
         return judge.judge(raw, envelope, principal, trial, reader)
     finally:
         reader.close()
+
+
+def hold_back_stopped(judgement: Decision, book: DirectoryFollower) -> Decision:
+    """Return the judgement with whom stop lists name refused; they are read where the customer has one."""
+    plan = judgement.plan
+    if plan is None or not plan.submission.sender.customer.stop_listed:
+        return judgement
+    numbers = {message.number.digits for message in plan.messages if message.number is not None}
+    plan = hold_back(plan, book.stops_now(numbers))
+    if plan.refused is None or judgement.refused is not None:
+        return replace(judgement, plan=plan)
+    return replace(judgement, plan=plan, verdict=Disposition.REFUSE, refused=plan.refused)
 
 
 def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:

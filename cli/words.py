@@ -264,6 +264,12 @@ CONTRADICTIONS: Final[Mapping[Contradicts, Words]] = {
     Contradicts.LANGUAGE_WITHOUT_WORDS: lambda language, spoken, languages, **owner: (
         f"language = {language} {_of(**owner)} has no words: status mails are in {spoken}. There are {join(languages)}."
     ),
+    Contradicts.NUMBER_OF_NOBODY: (
+        "The number {number} ({state}) is nobody's: «number set --customer» gives it an owner, «number remove» ends it."
+    ),
+    Contradicts.NUMBER_OF_UNKNOWN_CARRIER: (
+        "The number {number} is served by {carriers}, which the operator's file does not have."
+    ),
     Contradicts.VALIDITY_TOO_SHORT: lambda validity, route, minutes, **owner: (
         f"validity = {validity} {_of(**owner)} can end before any carrier of {route} is used again: they are "
         f"closed for {minutes // 60} h {minutes % 60} min."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gateway.plan import JobPlan
+from gateway.plan import JobPlan, stopped
 from sms.job import NewJob
 from sms.outcome import Refusal, Refused
 from store.engine.database import Database, StorageError, StorageFullError
@@ -75,11 +75,6 @@ class Acceptance:
             await self._database.write(self._outbound.forget_digests, kept.digests)
         except StorageError as error:
             log.warning("digests_not_forgotten", job=kept.job_id, cause=str(error)[:300])
-
-
-def stopped() -> Refused:
-    """Return why nothing is sent to whom a stop list names."""
-    return Refused(refusal=Refusal.STOP_LIST, detail="BLOCKED: the recipient wants no SMS of this sender")
 
 
 def _log(job: NewJob, added: Added) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layers, Resolved
-from addressbook.numbers import OwnNumbers
+from addressbook.numbers import NumberKind, OwnNumbers, Sharing
 from addressbook.people import Customer, Directory, User
 from addressbook.snapshot import Snapshot
 from gateway.routing import SEPARATOR, CarrierRoutes
@@ -32,6 +32,8 @@ class Contradicts(Code):
     WITHOUT_EFFECT = "without-effect", "field", "wanted", "value", "by", *_WHOSE
     NO_PUSH_URL = "no-push-url", "channel", *_WHOSE
     LANGUAGE_WITHOUT_WORDS = "language-without-words", "language", "spoken", "languages", *_WHOSE
+    NUMBER_OF_NOBODY = "number-of-nobody", "number", "state"
+    NUMBER_OF_UNKNOWN_CARRIER = "number-of-unknown-carrier", "number", "carriers"
     VALIDITY_TOO_SHORT = "validity-too-short", "validity", "route", "minutes", *_WHOSE
 
 
@@ -79,6 +81,21 @@ def find_contradictions(
             ):
                 found.setdefault((said.code, *said.facts.values()), said)
     return list(found.values())
+
+
+def find_idle_numbers(numbers: OwnNumbers, carriers: Collection[str]) -> list[Contradiction]:
+    """Return which of our numbers are nobody's, or of carriers that the operator's file does not have."""
+    found = []
+    for number in sorted(numbers.everyone(), key=lambda item: (item.digits, item.country)):
+        name = f"+{number.digits}" if number.kind is NumberKind.LONG else f"{number.digits} ({number.country})"
+        if number.sharing is Sharing.DEDICATED and number.customer_key is None:
+            facts: dict[str, Fact] = {"number": name, "state": number.state.value}
+            found.append(Contradiction(Contradicts.NUMBER_OF_NOBODY, facts))
+        unknown = tuple(carrier for carrier in number.carriers if carrier not in carriers)
+        if unknown:
+            facts = {"number": name, "carriers": unknown}
+            found.append(Contradiction(Contradicts.NUMBER_OF_UNKNOWN_CARRIER, facts))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,10 @@ class DirectoryFollower:
         entries = await self._database.read(partial(stops_in_force, numbers=(number,)))
         return all(StopList(entries).blocks(number, customer.id, service.value) for service in services)
 
+    def stops_now(self, numbers: Iterable[str]) -> StopList:
+        """Return who of these numbers wants no more SMS, as it is stored now; waits for the database."""
+        return StopList(self._database.read_now(partial(stops_in_force, numbers=numbers)))
+
     def members_now(self, list_id: int) -> list[ListMember]:
         """Return the members of a list as they are stored now; waits for the database, so not for the event loop."""
         return self._database.read_now(lambda tx: read_members(tx, list_id))

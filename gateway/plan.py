@@ -16,6 +16,7 @@ from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Texts, encode_rows, encode_shared
 from gateway.routing import SEPARATOR, CarrierRoutes, Routed
 from gateway.submission import RecipientRequest, Submission
+from inbound.stop_list import StopList
 from sms.job import NewJob, NewMessage
 from sms.message import EncodedText
 from sms.number import MobileNumber, SenderId, country_of, parse_number
@@ -99,6 +100,28 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
         refused=refused,
         faults=texts.faults,
     )
+
+
+def stopped() -> Refused:
+    """Return why nothing is sent to whom a stop list names."""
+    return Refused(refusal=Refusal.STOP_LIST, detail="BLOCKED: the recipient wants no SMS of this sender")
+
+
+def hold_back(planned: JobPlan, stops: StopList) -> JobPlan:
+    """Return a plan without whom stop lists name, as the transaction that accepts it leaves them out (store.jobs)."""
+    submission = planned.submission
+    if submission.past_stop:
+        return planned
+    customer, service = submission.sender.customer.id, submission.service.value
+    messages = tuple(
+        replace(message, refused=stopped())
+        if message.number is not None and stops.blocks(message.number.digits, customer, service)
+        else message
+        for message in planned.messages
+    )
+    if any(message.refused is None for message in messages) or planned.refused is not None:
+        return replace(planned, messages=messages)
+    return replace(planned, messages=messages, job=None, refused=stopped())
 
 
 def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by

@@ -12,10 +12,11 @@ from typing import TypeVar
 import structlog
 
 from addressbook.senders import Principal
-from gateway.accept import Accepted, stopped
+from gateway.accept import Accepted
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from gateway.limits import DiskReserve, MailRate
+from gateway.plan import stopped
 from mta.identify import identify
 from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import IntakePool

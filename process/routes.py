@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from addressbook.snapshot import Snapshot
 from config.carriers import CarrierOptions, OnUnknown
-from gateway.config_lint import Contradiction, find_contradictions
+from gateway.config_lint import Contradiction, find_contradictions, find_idle_numbers
 from gateway.routing import CarrierRoute, CarrierRoutes
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, LongMessages, ReceiptFor
@@ -37,7 +37,8 @@ def contradictions_of(carriers: Iterable[CarrierOptions], snapshot: Snapshot) ->
     """Return what the stored settings and these carriers say against each other."""
     listed = tuple(carriers)
     hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}
-    return find_contradictions(snapshot, routes_of(listed), hours, datetime.now(UTC))
+    idle = find_idle_numbers(snapshot.numbers, {carrier.name for carrier in listed})
+    return [*find_contradictions(snapshot, routes_of(listed), hours, datetime.now(UTC)), *idle]
 
 
 def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 
-from gateway.admin.actions import make_action
-from gateway.admin.numbers import make_number
-
 from cli.admin_session import admin_session
 from cli.setup import CONFIG_NAME
+from gateway.admin.actions import make_action
+from gateway.admin.numbers import make_number
 from tests.benchmarks.figures import Effort, Figure, Sample, per_second
 from tests.benchmarks.gateway import Gateway, gateway
 from tests.benchmarks.inbound_load import OWN_NUMBER

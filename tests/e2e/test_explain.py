@@ -391,3 +391,18 @@ def test_a_sender_id_that_gets_no_answer_is_told(house, note):
     assert told() is None
     assert told("--set", "sender_id=ACME") == "name"
     assert told("--set", "sender_id=+447700900999") == "not-ours"
+
+
+def test_whom_a_stop_list_names_is_refused_as_the_server_does(gateway_database, note, tmp_path):
+    house = _house(tmp_path / "house", gateway_database)
+    stops = ["stoplist", "add", "+447700900101", "--customer", "demo", "--config", str(house / "mail2sms.toml")]
+    assert CliRunner().invoke(main, stops).exit_code == 0
+    undo_a_command()
+    envelope = ("--as", "demo", "--from", "a@example.com", "--to", "+447700900101" + AT)
+    alone = explain(house, *envelope, note("Hello"))
+    assert (alone["verdict"], alone["reason"]) == ("refuse", "stop-list")
+    told = explain(house, *envelope, "--to", "+447700900102" + AT, note("Hello"))
+    assert told["verdict"] == "send"
+    refusals = [item["refusal"] for item in told["recipients"]]
+    assert "BLOCKED" in refusals[0]["text"]
+    assert refusals[1] is None

@@ -6,12 +6,12 @@ import pytest
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers, layer_of
 from addressbook.lists import DistributionLists
-from addressbook.numbers import NumberKind, OwnNumber, OwnNumbers
+from addressbook.numbers import NumberKind, NumberState, OwnNumber, OwnNumbers
 from addressbook.people import Customer, Directory, Profile, User
 from addressbook.snapshot import Snapshot
 from cli.words import contradiction_sentences
 from config.model import Config, load_config
-from gateway.config_lint import find_contradictions
+from gateway.config_lint import find_contradictions, find_idle_numbers
 from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.schedule import Hours
 from sms.settings import parse_setting
@@ -203,3 +203,14 @@ def test_several_nodes_on_sqlite_are_a_warning(tmp_path):
     assert not isinstance(problems, Config)
     (problem,) = [problem for problem in problems if not problem.warning]
     assert "two different times" in problem.message
+
+
+def test_numbers_of_nobody_and_of_carriers_that_there_are_not_are_told():
+    number = OwnNumber(key=1, digits="447700900201", kind=NumberKind.LONG, country="GB", customer_key=1)
+    short = OwnNumber(
+        key=2, digits="12345", kind=NumberKind.SHORT, country="DE", state=NumberState.BLOCKED, carriers=("alpha", "old")
+    )
+    assert contradiction_sentences(find_idle_numbers(OwnNumbers([number, short]), {"alpha"})) == [
+        "The number 12345 (DE) (blocked) is nobody's: «number set --customer» gives it an owner, «number remove» ends it.",
+        "The number 12345 (DE) is served by old, which the operator's file does not have.",
+    ]
