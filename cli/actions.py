@@ -125,7 +125,7 @@ def _refuse_broken(session: AdminSession, customer: str, name: str, fields: Mapp
     source = fields.get("template", "")
     if not source:
         return
-    from gateway.admin.push_actions import PushWorkshop  # noqa: PLC0415 - costly, and for few calls
+    from gateway.admin.push_templates import PushWorkshop  # noqa: PLC0415 - costly, and for few calls
 
     form = fields.get("form") or session.look(lambda tx: form_of(tx, customer, name))
     workshop = PushWorkshop()

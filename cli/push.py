@@ -13,12 +13,13 @@ from pathlib import Path
 
 import click
 
-from cli.admin_session import admin_session, one_customer_option
+from cli.admin_session import admin_session, customer_option, one_customer_option
 from cli.context import config_option
 from cli.files import read_text
-from cli.shapes import NAME, since_option, table_command, view_command
-from gateway.admin.push_actions import PushWorkshop
+from cli.shapes import NAME, change_command, since_option, table_command, view_command
+from gateway.admin.mail_templates import TemplateOwner
 from gateway.admin.push_keys import set_push_key
+from gateway.admin.push_templates import PushTopic, PushWorkshop, reset_push_template, set_push_template
 from gateway.admin.pushes import list_pushes, replay_failed, replay_push, show_push
 from inbound.actions import PushForm
 from sms.outbox import OutboxState
@@ -32,6 +33,15 @@ _form = click.option(
     show_default=True,
     help="How its values are escaped.",
 )
+_topic = click.option(
+    "--of",
+    "topic",
+    type=click.Choice([*map(str, PushTopic)]),
+    default=PushTopic.INBOUND.value,
+    show_default=True,
+    help="Of an inbound SMS, or of what became of a job.",
+)
+_profile = click.option("--profile", default="", metavar="NAME", help="Only of this profile's jobs.")
 _source = click.argument("source_file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
@@ -63,38 +73,62 @@ def make_key(file: Path, name: str) -> None:
     click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")
 
 
-@click.command("template")
+@click.command("show")
 @_form
-def template(form: str) -> None:
-    """Print the standard template of an inbound SMS, from which own ones start."""
-    click.echo(standard_push_template(PushForm(form), "inbound"), nl=False)
+@_topic
+def show_template(form: str, topic: str) -> None:
+    """Print a standard template, from which own ones start."""
+    click.echo(standard_push_template(PushForm(form), topic), nl=False)
 
 
 @click.command("check")
 @_form
+@_topic
 @_source
-def check(form: str, source_file: Path) -> None:
-    """Try FILE as a template of an inbound SMS, and keep nothing."""
-    with _workshop() as workshop:
-        faults = workshop.find_faults(PushForm(form), read_text(source_file))
-    for fault in faults:
-        click.echo(f"{source_file}: {fault}", err=True)
-    if faults:
-        sys.exit(1)
+def check(form: str, topic: str, source_file: Path) -> None:
+    """Try FILE as «set» or an action would, and keep nothing."""
+    _read_good(form, topic, source_file)
     click.echo(f"{source_file}: good for the form «{form}».")
 
 
 @click.command("preview")
 @_form
+@_topic
 @_source
-def preview(form: str, source_file: Path) -> None:
-    """Print what FILE makes of sample SMS."""
+def preview(form: str, topic: str, source_file: Path) -> None:
+    """Print what FILE makes of samples."""
     with _workshop() as workshop:
         try:
-            for body in workshop.preview(PushForm(form), read_text(source_file)):
+            for body in workshop.preview(PushForm(form), read_text(source_file), PushTopic(topic)):
                 click.echo(body)
         except TemplateBroken as broken:
             raise click.ClickException(f"{source_file}: {broken}") from None
+
+
+@click.command("set")
+@config_option
+@customer_option
+@_profile
+@_form
+@_source
+def set_one(*, file: Path, customer: str, profile: str, form: str, source_file: Path) -> None:
+    """Make FILE the template of pushes that tell what became of jobs: they have its form from now on."""
+    source = _read_good(form, PushTopic.STATUS.value, source_file)
+    with admin_session(file) as session:
+        owner = TemplateOwner(customer, profile)
+        session.change(lambda edit: set_push_template(edit, owner, PushForm(form), source))
+
+
+def _read_good(form: str, topic: str, source_file: Path) -> str:
+    """Return the source; ends the command where it is not good."""
+    source = read_text(source_file)
+    with _workshop() as workshop:
+        faults = workshop.find_faults(PushForm(form), source, PushTopic(topic))
+    for fault in faults:
+        click.echo(f"{source_file}: {fault}", err=True)
+    if faults:
+        sys.exit(1)
+    return source
 
 
 @contextmanager
@@ -105,6 +139,27 @@ def _workshop() -> Iterator[PushWorkshop]:
     finally:
         workshop.close()
 
+
+template = click.Group(
+    "template",
+    help="""Handle templates of pushes: Jinja, whose values are escaped as the form demands.
+
+    One for status pushes is a customer's or a profile's; one for inbound SMS belongs to an action.
+    """,
+    commands=[
+        show_template,
+        check,
+        preview,
+        set_one,
+        change_command(
+            "reset",
+            "Take an own template of status pushes away; the next weaker or the standard one goes out again.",
+            lambda edit, customer, profile: reset_push_template(edit, TemplateOwner(customer, profile)),
+            customer_option,
+            _profile,
+        ),
+    ],
+)
 
 push = click.Group(
     "push",
@@ -123,7 +178,5 @@ push = click.Group(
         replay,
         make_key,
         template,
-        check,
-        preview,
     ],
 )

@@ -38,6 +38,7 @@ log = structlog.get_logger()
 
 _LOOK_EVERY = 1.0
 _KEPT_TEMPLATES = 32
+_FORMS = frozenset(map(str, Form))
 
 
 def join_rules(operator: Iterable[PolicyEntry], rules: Iterable[TlsRule], ca_folder: Path | None = None) -> PolicyTable:
@@ -188,7 +189,11 @@ class MailRules:
         if version == self._snapshot.version and not self._fault:
             return self._snapshot
         table = join_rules(self._operator, read_tls_rules(tx), self._ca_folder)
-        templates = {(found.customer, found.profile, Form(found.ref.form)): found.ref for found in list_templates(tx)}
+        templates = {
+            (found.customer, found.profile, Form(found.ref.form)): found.ref
+            for found in list_templates(tx)
+            if found.ref.form in _FORMS
+        }
         return _Snapshot(version, table, MappingProxyType(templates))
 
     async def find_template(self, customer: str, profile: str, form: Form) -> FoundTemplate | None:

@@ -21,6 +21,7 @@ from templates.push_fields import inbound_fields, status_fields
 from templates.pushes import CONTENT_TYPES, standard_body
 from templates.render import TemplateBroken
 
+TemplateOf = Callable[[str, str], Awaitable[tuple[PushForm, str]]]
 KeyOf = Callable[[str], Awaitable[bytes | None]]
 _LONGEST_PASSWORD = 1_000
 # SOAP 1.1 §6.1.1: the header must be there, an empty one says that the URL is meant.
@@ -30,20 +31,23 @@ _SOAP_ACTION = {"SOAPAction": '""'}
 class Pushes:
     """Makes requests of items that go by push.
 
-    `rules` returns the actions in force. `key_of` returns the key of a customer by its name: without one a push is
-    unsigned. `networks_of` are allowed to customers by canonical name. `large` makes pushes about many recipients; its
-    creator closes it.
+    `rules` returns the actions in force, `template_of` form and source of the template for the status pushes of a
+    customer and profile by their names (no source: the standard one). `key_of` returns the key of a customer by its
+    name: without one a push is unsigned. `networks_of` are allowed to customers by canonical name. `large` makes pushes
+    about many recipients; its creator closes it.
     """
 
     def __init__(
         self,
         *,
         rules: Callable[[], Awaitable[InboundRules]],
+        template_of: TemplateOf,
         key_of: KeyOf,
         networks_of: Mapping[str, tuple[str, ...]],
         large: LargeReports,
     ) -> None:
         self._rules = rules
+        self._template_of = template_of
         self._key_of = key_of
         self._networks_of = networks_of
         self._large = large
@@ -65,14 +69,23 @@ class Pushes:
         self._confined.close()
         self._of_templates.shutdown()
 
-    async def _status(self, notice: Notice) -> PushRequest:
-        customer = notice.report.customer
-        make = partial(_status_body, notice)
+    async def _status(self, notice: Notice) -> PushRequest | MailAttempt:
+        report, customer = notice.report, notice.report.customer
+        form, source = await self._template_of(customer, report.profile)
+        fields = partial(status_fields, notice)
+        try:
+            if source:
+                content = await self._own_body(form, source, fields)
+            else:
+                content = await self._large.work(report, lambda: standard_body(form, "status", fields()))
+        except TemplateBroken as broken:
+            return _not_called(f"The own template of «{customer}» for pushes failed: {broken}.")
         return PushRequest(
             identity=notice.public_id,
             url=notice.recipient,
-            content=await self._large.work(notice.report, make),
-            content_type=CONTENT_TYPES[PushForm.JSON],
+            content=content,
+            content_type=CONTENT_TYPES[form],
+            headers=_SOAP_ACTION if form is PushForm.SOAP else {},
             key=await self._key_of(customer),
             networks=self._networks(customer),
         )
@@ -85,7 +98,7 @@ class Pushes:
             return _failed(f"Its action «{action.name}» is not active.")
         settings, customer = action.settings, push.report.customer
         try:
-            content = await self._inbound_body(settings, inbound_fields(push.report, push.identity))
+            content = await self._inbound_body(settings, push)
             password = await asyncio.to_thread(_password, settings)
         except TemplateBroken as broken:
             return _not_called(f"The template of its action «{action.name}» failed: {broken}.")
@@ -105,18 +118,20 @@ class Pushes:
             networks=self._networks(customer),
         )
 
-    async def _inbound_body(self, settings: PushAction, fields: Mapping[str, object]) -> bytes:
-        if not settings.template:
-            return standard_body(settings.form, "inbound", fields)
-        run = partial(self._confined.run, settings.form, settings.template, fields)
-        return (await asyncio.get_running_loop().run_in_executor(self._of_templates, run)).encode()
+    async def _inbound_body(self, settings: PushAction, push: InboundPush) -> bytes:
+        fields = partial(inbound_fields, push.report, push.identity)
+        if settings.template:
+            return await self._own_body(settings.form, settings.template, fields)
+        return standard_body(settings.form, "inbound", fields())
+
+    async def _own_body(self, form: PushForm, source: str, fields: Callable[[], Mapping[str, object]]) -> bytes:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._of_templates, lambda: self._confined.run(form, source, fields()).encode()
+        )
 
     def _networks(self, customer: str) -> tuple[str, ...]:
         return self._networks_of.get(canonical_name(customer), ())
-
-
-def _status_body(notice: Notice) -> bytes:
-    return standard_body(PushForm.JSON, "status", status_fields(notice))
 
 
 def _password(settings: PushAction) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from config.model import Config
 from gateway.admin.push_keys import PushKeys
@@ -10,12 +11,14 @@ from gateway.directory import DirectoryFollower
 from gateway.ports import Clock, Item, ItemSender, MailAttempt
 from gateway.pushes import Pushes
 from gateway.report_pool import LargeReports
-from inbound.actions import InboundRules
+from inbound.actions import InboundRules, PushForm
 from process.allowances import networks_of
 from process.mail_out import build_resolver
 from process.services import Service
 from sms.retry import Ladder
 from store.engine.database import Database
+from store.mail_templates import find_push_template
+from templates.pushes import form_stored_as
 from tls.contexts import ClientContexts, ClientRole
 
 # Three more tries within the first minute and nine within ten, whatever chance and a second until one begins add, since
@@ -59,7 +62,17 @@ def build_push_out(
         await book.confirm()  # one that was just ended takes no more
         return book.rules
 
-    pushes = Pushes(rules=rules, key_of=PushKeys(database).key_of, networks_of=networks_of(config.push), large=large)
+    async def template_of(customer: str, profile: str) -> tuple[PushForm, str]:
+        found = await database.read(partial(find_push_template, customer=customer, profile=profile))
+        return (form_stored_as(found[0]), found[1]) if found is not None else (PushForm.JSON, "")
+
+    pushes = Pushes(
+        rules=rules,
+        template_of=template_of,
+        key_of=PushKeys(database).key_of,
+        networks_of=networks_of(config.push),
+        large=large,
+    )
 
     def build() -> ItemSender:
         from web.push import PushSender  # noqa: PLC0415  (httpx: 100 ms of a start that most gateways need not have)

@@ -1,4 +1,4 @@
-"""Customers' own templates and graphics in the database.
+"""Customers' own templates, of mails and pushes, and graphics in the database.
 
 Not here: whether one may be stored (gateway.admin.mail_templates), what it may do (templates.confined).
 """
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from addressbook.people import canonical_name
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert
@@ -61,6 +62,13 @@ _LISTED = query(
     profile="coalesce(p.name, '')",
 )
 _GRAPHICS = query(StoredGraphic, "FROM mail_graphic WHERE customer_key = ? ORDER BY name")
+# Templates for pushes stand beside those for mails, by a form such as push-xml.
+_IS_PUSH = "form LIKE 'push-%'"
+_PUSH = (
+    "SELECT t.form, t.source FROM mail_template t JOIN customer c ON c.key = t.customer_key"  # noqa: S608 - ours
+    f" LEFT JOIN profile p ON p.key = t.profile_key WHERE c.canonical = ? AND t.{_IS_PUSH}"
+    " AND (t.profile_key = 0 OR p.name = ?) ORDER BY t.profile_key DESC LIMIT 1"
+)
 _PUT_TEMPLATE = Insert(MailTemplateRow, replace=True)
 _PUT_GRAPHIC = Insert(MailGraphicRow, replace=True)
 
@@ -86,6 +94,31 @@ def read_template(tx: Transaction, ref: TemplateRef) -> str | None:
         (ref.customer_key, ref.profile_key, ref.form),
     )
     return source
+
+
+def find_push_template(tx: Transaction, customer: str, profile: str) -> tuple[str, str] | None:
+    """Return form and source of the template for pushes of a profile's jobs.
+
+    The profile's own one, else the customer's; None where there is neither.
+    """
+    rows: list[tuple[str, str]] = tx.rows(_PUSH, (canonical_name(customer), profile))
+    return rows[0] if rows else None
+
+
+def put_push_template(tx: Transaction, ref: TemplateRef, source: str, who: str) -> None:
+    """Store a template for pushes in place of the one before it, whatever its form."""
+    remove_push_template(tx, ref)
+    put_template(tx, ref, source, who)
+
+
+def remove_push_template(tx: Transaction, ref: TemplateRef) -> bool:
+    """Delete the template for pushes of any form; False if there is none."""
+    touch_rules(tx)
+    gone = tx.execute(
+        f"DELETE FROM mail_template WHERE customer_key = ? AND profile_key = ? AND {_IS_PUSH}",  # noqa: S608 - ours
+        (ref.customer_key, ref.profile_key),
+    )
+    return gone > 0
 
 
 def put_template(tx: Transaction, ref: TemplateRef, source: str, who: str) -> None:

@@ -31,6 +31,7 @@ CONTENT_TYPES: Mapping[PushForm, str] = MappingProxyType(
 # Not allowed in XML 1.0 (§2.2), even as references.
 _NO_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PAIR = re.compile(r"[!-%'-<>-~]+=[!-%'-~]*")
+_STORED = "push-"
 # For HTML, or escaping by themselves: here the form escapes.
 _OTHER_FILTERS = ("e", "escape", "lines", "isolate")
 
@@ -47,6 +48,16 @@ def push_environment(kind: type[Environment], form: PushForm) -> Environment:
 def standard_body(form: PushForm, name: str, fields: Mapping[str, object]) -> bytes:
     """Return the body of our own template `name` («inbound», «status»)."""
     return finish(form, _compiled(form, name).render(fields)).encode("utf-8", "replace")
+
+
+def stored_form(form: PushForm) -> str:
+    """Return the word for a form where templates of mails stand beside it."""
+    return f"{_STORED}{form}"
+
+
+def form_stored_as(word: str) -> PushForm:
+    """Return the form of such a word."""
+    return PushForm(word.removeprefix(_STORED))
 
 
 def standard_push_template(form: PushForm, name: str) -> str:

@@ -167,9 +167,11 @@ def _login(push: PushRequest) -> httpx.Auth:
 def _find_fault(url: httpx.URL, address: Address, networks: tuple[str, ...]) -> str:
     """Return why a push may not go there, empty if it may."""
     guard = AddressGuard(allowed=networks)
+    if fault := guard.find_fault(address):
+        return fault
     if url.scheme != "https" and not guard.is_allowed(address):
         return f"{address} is not one that it may be sent to over {url.scheme}"
-    return guard.find_fault(address)
+    return ""
 
 
 def sign(identity: str, at: str, body: bytes, key: bytes) -> str:
@@ -188,7 +190,7 @@ def judge(status: int, headers: Mapping[str, str], now: datetime) -> Outcome:
         return Done()
     text = f"It answered with status {status}"
     if status == _GONE:
-        return Failed(problem=Problem(code=ProblemCode.PUSH_GONE, text=f"{text}: it takes no pushes any more."))
+        return Failed(problem=Problem(code=ProblemCode.PUSH_GONE, text=f"{text}."))
     if status in _REFUSES_CONTENT:
         return Failed(problem=Problem(code=ProblemCode.PUSH_REFUSED, text=f"{text}."))
     hint = ", and redirects are not followed" if 300 <= status < 400 else ""

@@ -72,26 +72,32 @@ class Workshop:
 
 
 @dataclass(frozen=True, slots=True)
-class _FoundOwner:
+class FoundOwner:
+    """Whose template, as it is stored."""
+
     customer: Customer
     profile: Profile | None
 
-    def ref(self, form: Form) -> TemplateRef:
+    def ref(self, form: str) -> TemplateRef:
+        """Return which template it is."""
         profile_key = self.profile.id if self.profile is not None else 0
-        return TemplateRef(customer_key=self.customer.id, profile_key=profile_key, form=form.value)
+        return TemplateRef(customer_key=self.customer.id, profile_key=profile_key, form=str(form))
 
     @property
     def facts(self) -> dict[str, str]:
+        """Its names."""
         return {"customer": self.customer.name, "profile": self.profile.name if self.profile is not None else ""}
 
     @property
     def target(self) -> str:
+        """How the audit names it."""
         return "/".join(filter(None, self.facts.values()))
 
 
-def _find_owner(tx: Transaction, owner: TemplateOwner) -> _FoundOwner:
+def find_owner(tx: Transaction, owner: TemplateOwner) -> FoundOwner:
+    """Return whose template it is. Raises AdminFault."""
     customer = get_customer(tx, owner.customer)
-    return _FoundOwner(customer, get_profile(tx, customer, owner.profile) if owner.profile else None)
+    return FoundOwner(customer, get_profile(tx, customer, owner.profile) if owner.profile else None)
 
 
 def graphics_by_name(tx: Transaction, customer_key: int) -> dict[str, Graphic]:
@@ -104,12 +110,12 @@ def graphics_by_name(tx: Transaction, customer_key: int) -> dict[str, Graphic]:
 
 def find_graphics(tx: Transaction, owner: TemplateOwner) -> dict[str, Graphic]:
     """Return the graphics that an owner's templates may show."""
-    return graphics_by_name(tx, _find_owner(tx, owner).customer.id)
+    return graphics_by_name(tx, find_owner(tx, owner).customer.id)
 
 
 def find_source(tx: Transaction, owner: TemplateOwner, form: Form) -> str:
     """Return the source of an owner's own template for a form. Raises AdminFault where the standard one goes out."""
-    found = _find_owner(tx, owner)
+    found = find_owner(tx, owner)
     source = read_template(tx, found.ref(form))
     if source is None:
         raise AdminFault(FaultCode.NO_OWN_TEMPLATE, form=form.value, **found.facts)
@@ -130,7 +136,7 @@ def set_template(
     edit: Edit, owner: TemplateOwner, form: Form, source: str, checked_with: Mapping[str, Graphic]
 ) -> Changed:
     """Keep a template that `check_source` found good with these graphics; refused where they are others by now."""
-    found = _find_owner(edit.tx, owner)
+    found = find_owner(edit.tx, owner)
     present = graphics_by_name(edit.tx, found.customer.id)
     if any(name not in present for name in checked_with):
         raise AdminFault(FaultCode.GRAPHIC_REMOVED_MEANWHILE)
@@ -141,7 +147,7 @@ def set_template(
 
 def reset_template(edit: Edit, owner: TemplateOwner, form: Form) -> Changed:
     """Take a template away, so that the next weaker or the standard one goes out."""
-    found = _find_owner(edit.tx, owner)
+    found = find_owner(edit.tx, owner)
     if not remove_template(edit.tx, found.ref(form)):
         raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form=form.value, **found.facts)
     return edit.done(Action.RESET_TEMPLATE, found.target, form.value, form=form.value, **found.facts)

@@ -1,21 +1,16 @@
-"""Pushes of inbound SMS as an administrator sets them up: what an action may say, and its template tried.
+"""What an action that pushes inbound SMS may say: where it goes, and what it brings.
 
-Not here: storing an action (actions), how a push is sent (gateway.pushes, web.push).
+Not here: storing an action (actions), its template (push_templates), how a push is sent (gateway.pushes, web.push).
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from addressbook.people import canonical_name
 from gateway.admin.faults import AdminFault, FaultCode
-from inbound.actions import PushAction, PushForm, PushLogin
-from templates.confined import ConfinedPushes
-from templates.push_fields import inbound_fields
-from templates.render import TemplateBroken
-from templates.samples import sample_inbound
+from inbound.actions import PushAction, PushLogin
 from tls.mx import AddressGuard, parse_address
 
 _METHODS = ("POST", "PUT")
@@ -86,28 +81,3 @@ def _login_fault(settings: PushAction) -> str:
     except OSError as error:
         return f"password_file {settings.password_file} can't be read: {error.strerror}"
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class PushWorkshop:
-    """What templates of pushes are tried with."""
-
-    confined: ConfinedPushes = field(default_factory=ConfinedPushes)
-
-    def find_faults(self, form: PushForm, source: str) -> list[str]:
-        """Return what is wrong with a template, in sentences for its author; empty where nothing is."""
-        try:
-            for _ in self.preview(form, source):
-                pass
-        except TemplateBroken as broken:
-            return [str(broken)]
-        return []
-
-    def preview(self, form: PushForm, source: str) -> Iterator[str]:
-        """Yield what the template makes of each sample. Raises TemplateBroken."""
-        for number, (report, _) in enumerate(sample_inbound(), 1):
-            yield self.confined.run(form, source, inbound_fields(report, f"IP.{number}"))
-
-    def close(self) -> None:
-        """End the process that templates run in."""
-        self.confined.close()

@@ -46,7 +46,7 @@ async def test_a_result_is_pushed_signed_with_the_key_that_the_command_showed(si
     (push,) = await application.has(1)
     await site.until_all_told()
     assert secret.startswith("whsec_")
-    assert push.is_signed_with(secret)
+    assert push.is_verified_with(secret)
     assert push.line == "POST /sms HTTP/1.1"
     assert (push.report["event"], push.report["jobId"], push.report["billcode"]) == ("result", job, "4711")
     (recipient,) = push.report["recipients"]
@@ -211,3 +211,42 @@ async def test_sending_with_a_body_kept_for_a_dsn_forgets_it_only_when_both_chan
     await site.command("queue", "flush")
     await site.until_all_told()
     assert [job.body is None for job in site.jobs()] == [True]
+
+
+async def test_a_push_that_failed_is_listed_shown_and_sent_again_with_the_same_id(site, application, told):
+    application.answers = [400, 400]
+    await told(status_channel="push")
+    await site.send("Refused twice")
+    await site.until(lambda: notices(site) == [("result", "push", "failed")])
+    (listed,) = json.loads(await site.command("push", "list", "--state", "failed", "--since", "1h", "--json"))
+    assert (listed["customer"], listed["event"], listed["attempts"]) == ("demo", "result", 1)
+    assert "It answered with status 400." in await site.command("push", "show", listed["push"])
+    await site.command("push", "replay", listed["push"])
+    await application.has(2)
+    await site.until(lambda: notices(site) == [("result", "push", "failed")])
+    said = await site.command("push", "replay", "--failed", "--since", "1h", "--customer", "demo")
+    assert said.strip().endswith("are sent again: 1.")
+    await application.has(3)
+    await site.until_all_told()
+    assert {push.headers["webhook-id"] for push in application.pushes} == {listed["push"]}
+    assert "push.replay" in await site.command("people", "audit")
+    assert "is sent: only one that has ended" not in await site.command("push", "replay", listed["push"])
+    assert "There is no push N.0" in await site.command("push", "replay", "N.0", code=1)
+
+
+async def test_a_template_of_its_own_gives_a_customers_status_pushes_another_form(site, application, told, tmp_path):
+    secret = await told(status_channel="push")
+    own = tmp_path / "own.xml"
+    own.write_text("<job id={{ jobId }}/>", "utf-8")
+    words = ("push", "template", "set", "--customer", "demo", "--form", "xml", str(own))
+    assert "what it makes is no XML" in await site.command(*words, code=1)
+    own.write_text('<job id="{{ jobId }}">{% for one in recipients %}<to>{{ one.dst }}</to>{% endfor %}</job>', "utf-8")
+    await site.command(*words)
+    job = await site.send("In XML")
+    (push,) = await application.has(1)
+    assert push.body.decode() == f'<job id="{job}"><to>{NUMBER}</to></job>'
+    assert push.headers["content-type"] == "application/xml; charset=utf-8"
+    assert push.is_signed_with(secret)
+    await site.command("push", "template", "reset", "--customer", "demo")
+    job = await site.send("In JSON")
+    assert (await application.has(2))[1].report["jobId"] == job

@@ -38,6 +38,10 @@ PAUSE = b"HTTP/1.1 429 Slowly\r\nRetry-After: 1800\r\nContent-Length: 0\r\n\r\n"
 NASTY = "<b>&amp; \"x\" 'y' = 1&a=b%20 \N{SNOWMAN}\nsecond line"
 
 
+async def standard_template(customer, profile):
+    return PushForm.JSON, ""
+
+
 async def key_of(customer):
     return KEY
 
@@ -49,10 +53,16 @@ class World(InboundHarness):
         self.furnish()
         self.gone: list[tuple[str, OutboxEnd]] = []
         self.large = LargeReports()
-        self.pushes = Pushes(rules=self.rules, key_of=key_of, networks_of={"example ltd": networks}, large=self.large)
+        self.pushes = Pushes(
+            rules=self.rules,
+            template_of=standard_template,
+            key_of=key_of,
+            networks_of={"example ltd": networks},
+            large=self.large,
+        )
         sender = PushSender(
             request_of=self.pushes.request_of,
-            resolver=TableResolver(hosts={"app.example.com": ["127.0.0.1"]}),
+            resolver=TableResolver(hosts={"app.example.com": ["127.0.0.1"], "public.example.com": ["8.8.8.8"]}),
             context=lambda: TRUSTING,
             clock=self.clock,
             deadline_seconds=deadline_seconds,
@@ -369,11 +379,12 @@ async def test_a_password_that_cannot_be_read_is_no_attempt(world, application, 
 @pytest.mark.parametrize(
     ("url", "networks", "said"),
     [
-        ("http://127.0.0.1:{port}/", (), "127.0.0.1 is not one that it may be sent to over http"),
+        ("http://127.0.0.1:{port}/", (), "127.0.0.1 is not a public address"),
         ("https://127.0.0.1:{port}/", (), "127.0.0.1 is not a public address"),
-        ("http://app.example.com:{port}/", (), "127.0.0.1 is not one that it may be sent to over http"),
+        ("http://app.example.com:{port}/", (), "127.0.0.1 is not a public address"),
+        ("http://public.example.com:{port}/", (), "8.8.8.8 is not one that it may be sent to over http"),
         ("https://localhost:{port}/", ("10.0.0.0/8", "::1/128"), "127.0.0.1 is not a public address"),
-        ("http://127.0.0.1:{port}/", ("127.0.0.2/32",), "127.0.0.1 is not one that it may be sent to over http"),
+        ("http://127.0.0.1:{port}/", ("127.0.0.2/32",), "127.0.0.1 is not a public address"),
     ],
 )
 async def test_what_the_operator_does_not_allow_to_this_customer_is_not_called(world, application, url, networks, said):

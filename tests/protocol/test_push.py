@@ -10,7 +10,7 @@ import trustme
 
 from gateway.pushes import Pushes
 from gateway.report_pool import LARGE_REPORT, LargeReports
-from inbound.actions import InboundRules
+from inbound.actions import InboundRules, PushForm
 from process.push import PUSH_LADDER
 from sms.outcome import Done, Failed, ProblemCode, Retry
 from sms.report import Channel
@@ -26,6 +26,10 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 KEY = bytes(range(32))
 CUSTOMERS = ("demo", "other")
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+
+async def standard_template(customer, profile):
+    return PushForm.JSON, ""
 
 
 async def key_of(customer):
@@ -56,6 +60,7 @@ def sender(authority, tmp_path, large):
     def make(networks=LOOPBACK, resolver=None, deadline_seconds=10.0):
         pushes = Pushes(
             rules=no_rules,
+            template_of=standard_template,
             key_of=key_of,
             networks_of=dict.fromkeys(CUSTOMERS, networks),
             large=large,

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.push_actions import PushWorkshop, check_push
+from gateway.admin.push_actions import check_push
+from gateway.admin.push_templates import PushTopic, PushWorkshop
 from inbound.actions import PushAction, PushForm, PushLogin
 from templates.pushes import standard_push_template
 
@@ -20,9 +21,10 @@ def workshop():
     workshop.close()
 
 
+@pytest.mark.parametrize("topic", PushTopic)
 @pytest.mark.parametrize("form", PushForm)
-def test_the_standard_templates_are_good_templates(workshop, form):
-    assert workshop.find_faults(form, standard_push_template(form, "inbound")) == []
+def test_the_standard_templates_are_good_templates(workshop, form, topic):
+    assert workshop.find_faults(form, standard_push_template(form, topic.value), topic) == []
 
 
 @pytest.mark.parametrize(

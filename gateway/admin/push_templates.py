@@ -1,0 +1,92 @@
+"""Customers' own templates of pushes: tried with samples before they are kept.
+
+One for status pushes is kept here, one for inbound SMS with its action (actions). Not here: how templates run
+(templates.push_sandbox), which one a push takes (gateway.pushes).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.mail_templates import TemplateOwner, find_owner
+from inbound.actions import PushForm
+from sms.report import Channel, Notice, NoticeKind
+from store.mail_templates import put_push_template, remove_push_template
+from templates.confined import ConfinedPushes
+from templates.push_fields import inbound_fields, status_fields
+from templates.pushes import stored_form
+from templates.render import TemplateBroken
+from templates.samples import sample_inbound, sample_reports
+
+_AT = datetime(2026, 11, 23, 7, 15, 19, tzinfo=UTC)
+
+
+class PushTopic(StrEnum):
+    """What a push is of: an inbound SMS, or what became of a job."""
+
+    INBOUND = "inbound"
+    STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class PushWorkshop:
+    """What templates of pushes are tried with."""
+
+    confined: ConfinedPushes = field(default_factory=ConfinedPushes)
+
+    def find_faults(self, form: PushForm, source: str, topic: PushTopic = PushTopic.INBOUND) -> list[str]:
+        """Return what is wrong with a template, in sentences for its author; empty where nothing is."""
+        try:
+            for _ in self.preview(form, source, topic):
+                pass
+        except TemplateBroken as broken:
+            return [str(broken)]
+        return []
+
+    def preview(self, form: PushForm, source: str, topic: PushTopic = PushTopic.INBOUND) -> Iterator[str]:
+        """Yield what the template makes of each sample. Raises TemplateBroken."""
+        for fields in _samples(topic):
+            yield self.confined.run(form, source, fields)
+
+    def close(self) -> None:
+        """End the process that templates run in."""
+        self.confined.close()
+
+
+def _samples(topic: PushTopic) -> Iterator[Mapping[str, object]]:
+    if topic is PushTopic.INBOUND:
+        for number, (received, _) in enumerate(sample_inbound(), 1):
+            yield inbound_fields(received, f"IP.{number}")
+        return
+    for kind in NoticeKind:
+        for report in sample_reports(kind):
+            yield status_fields(
+                Notice(
+                    key=1,
+                    public_id="N.1",
+                    kind=kind,
+                    recipient="https://app.example.com/sms",
+                    report=report,
+                    created_at=_AT,
+                    attempt=1,
+                    channel=Channel.PUSH,
+                )
+            )
+
+
+def set_push_template(edit: Edit, owner: TemplateOwner, form: PushForm, source: str) -> Changed:
+    """Keep a template for status pushes that was found good: from now on they have its form."""
+    found, word = find_owner(edit.tx, owner), stored_form(form)
+    put_push_template(edit.tx, found.ref(word), source, edit.who)
+    return edit.done(Action.SET_TEMPLATE, found.target, f"{word}, {len(source)} characters", form=word, **found.facts)
+
+
+def reset_push_template(edit: Edit, owner: TemplateOwner) -> Changed:
+    """Take a template for status pushes away, so that the next weaker or the standard one goes out."""
+    found = find_owner(edit.tx, owner)
+    if not remove_push_template(edit.tx, found.ref("push")):
+        raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form="push", **found.facts)
+    return edit.done(Action.RESET_TEMPLATE, found.target, "push", form="push", **found.facts)
