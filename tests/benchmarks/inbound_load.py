@@ -9,6 +9,8 @@ import sys
 import time
 from datetime import UTC, datetime
 
+import structlog
+
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from smpp.wire.bodies import DeliverSm
@@ -37,6 +39,7 @@ def _sms(index: int) -> DeliverSm:
 
 
 async def _play(port: int, count: int) -> None:
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # what is printed is read
     simulator = Simulator(accounts={"gateway": "secret"}, clock=_SystemClock(), script=Script())
     await simulator.start("127.0.0.1", port)
     await simulator.until(lambda: simulator.bound > 0)

@@ -37,6 +37,8 @@ group = smsbox
 bearerbox-host = 127.0.0.1
 sendsms-port = {sendsms}
 sendsms-interface = 127.0.0.1
+http-request-retry = 10
+http-queue-delay = 1
 log-level = 4
 
 group = sendsms-user
@@ -76,8 +78,8 @@ def kannel(folder: Path, carrier_port: int, *, post_url: str = "") -> Iterator[K
             admin=free_port(), boxes=boxes, sendsms=sendsms, carrier=carrier_port, folder=folder, answer=answer
         )
     )
-    with running([bearerbox, str(file)], log=folder / "bearerbox.log") as bearer:
+    with running([bearerbox, "-v", "4", str(file)], log=folder / "bearerbox.log") as bearer:
         bearer.until(lambda: answers(boxes))
-        with running([smsbox, str(file)], log=folder / "smsbox.log") as sms:
+        with running([smsbox, "-v", "4", str(file)], log=folder / "smsbox.log") as sms:
             sms.until(lambda: answers(sendsms))
             yield Kannel(sendsms, (bearer, sms))

@@ -50,6 +50,7 @@ class _Poster(BaseHTTPRequestHandler):
 def main() -> None:
     """Serve until killed."""
     _Poster.mail_port, _Poster.record = int(sys.argv[1]), Path(sys.argv[2])
+    ThreadingHTTPServer.request_queue_size = 1_000  # with the usual five, Kannel loses SMS
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Poster)
     server.daemon_threads = True
     print(server.server_address[1], flush=True)
