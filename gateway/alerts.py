@@ -56,7 +56,7 @@ class Alerts:
 
     def raise_alert(self, alert: Alert) -> None:
         """Log an alert and queue its mail, unless its topic is quiet."""
-        log.error("alarm", topic=alert.topic, subject=alert.subject)
+        log.error("alert", topic=alert.topic, subject=alert.subject)
         row = self.row_of(alert)
         if row is None:
             return
@@ -82,7 +82,7 @@ class Alerts:
         try:
             identity = await self._database.write(self._outbox.add, row)
         except Exception as error:  # noqa: BLE001 - an alert that can't be kept was logged, and must break nothing
-            log.error("alarm_not_kept", topic=alert.topic, cause=str(error)[:300])
+            log.error("alert_not_kept", topic=alert.topic, cause=str(error)[:300])
             return
         if identity is not None:
             self._written()

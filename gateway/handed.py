@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from store.engine.opening import DatabaseInUseError, serve_alone
-from store.recovery import Handed
+from store.recovery import HandedToLinks
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ class HandedMessages:
         self._lock: int | None = None
         self._descriptor: int | None = None
         self._octets = 0
-        self.earlier: Handed | None = None
+        self.earlier: HandedToLinks | None = None
         """What the process before this one, which has ended, handed to links; None where that is not known."""
 
     def start(self) -> None:
@@ -47,7 +47,7 @@ class HandedMessages:
         else:
             self.earlier = self.read()
 
-    def read(self) -> Handed | None:
+    def read(self) -> HandedToLinks | None:
         """Return what the file says now, None where that counts for nothing."""
         try:
             head, _, keys = self._file.read_bytes().partition(b"\n")
@@ -58,7 +58,7 @@ class HandedMessages:
             return None
         whole = range(0, len(keys) - _KEY_OCTETS + 1, _KEY_OCTETS)  # a key that was cut off was handed to nobody
         found = frozenset(int.from_bytes(keys[start : start + _KEY_OCTETS], "big") for start in whole)
-        return Handed(owner=owner, messages=found)
+        return HandedToLinks(owner=owner, messages=found)
 
     def begin(self, held: Iterable[int] = ()) -> None:
         """Begin the file anew, with the messages that are held; until it is whole the one before is in its place."""

@@ -88,7 +88,7 @@ def _alert(taken: TakenRow, _: Report | None) -> AlertMail:
 
 def _log_alert(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
     say = log.error if end.event is OutboxEvent.FAIL else log.info
-    say("alarm_attempted", alarm=taken.public_id, state=end.state.value, problem=end.problem)
+    say("alert_attempted", alert=taken.public_id, state=end.state.value, problem=end.problem)
 
 
 def _postmaster_mail(taken: TakenRow, _: Report | None) -> PostmasterMail:

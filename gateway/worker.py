@@ -2,7 +2,7 @@
 
 A step that raises is logged and tried again after a pause, since one poisonous row must not stop the queue; the pause
 grows to a bound, and where the step fails for long, whoever listens is told once, and once when it works again. Not
-here: what is done (dispatch, track, notify), and how the administrator is told (alarms).
+here: what is done (dispatch, track, notify), and how the administrator is told (alerts).
 """
 
 import asyncio

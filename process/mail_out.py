@@ -102,7 +102,7 @@ def build_deliverer(
     clock: Clock,
     *,
     cache: StsCache | None = None,
-    alarm: TlsFailureTaker | None = None,
+    alert: TlsFailureTaker | None = None,
 ) -> Deliverer:
     """Return what delivers by these ways under these policies; MTA-STS policies are kept in `cache`."""
     return deliverer_of(
@@ -113,7 +113,7 @@ def build_deliverer(
         contexts=ways.contexts,
         guard=ways.guard,
         sts=StsLookup(ways.resolver, ways.fetcher, cache or MemoryStsCache(), now=clock.now),
-        on_tls_failure=alarm,
+        on_tls_failure=alert,
     )
 
 
@@ -153,7 +153,7 @@ def build_mail_out(config: Config, core: AcceptPath, outbox: Outbox, *, written:
             rules.policies,
             clock,
             cache=StoredStsCache(database),
-            alarm=lambda failed: alert(alert_texts.tls_failing(failed)),
+            alert=lambda failed: alert(alert_texts.tls_failing(failed)),
         )
     confined = ConfinedTemplates()
     readers = InboundMailReaders(
@@ -168,7 +168,7 @@ def build_mail_out(config: Config, core: AcceptPath, outbox: Outbox, *, written:
         delivery=delivery,
         clock=clock,
         rules=rules,
-        alarm=alert,
+        alert=alert,
         readers=readers,
     )
 

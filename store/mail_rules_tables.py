@@ -1,4 +1,4 @@
-"""The tables around outgoing mail: TLS rules, MTA-STS policies, customers' templates and graphics, alarms.
+"""The tables around outgoing mail: TLS rules, MTA-STS policies, customers' templates and graphics, alerts.
 
 Instants are microseconds since 1970, UTC. Not here: notices and what came of them (tables).
 """

@@ -212,7 +212,7 @@ _WATCHED = Update(MessageRow, "watch_at")
 _JOBS = Update(JobRow, "open_messages", "settled_at", "corrected")
 
 
-class _Job(Struct, array_like=True):
+class _EndingJob(Struct, array_like=True):
     """What a job must know when its messages end."""
 
     key: int
@@ -231,7 +231,7 @@ class _Job(Struct, array_like=True):
         return addressees(self.channel, self.reverse_path, self.push_url)
 
 
-_JOB = query(_Job, "FROM job WHERE key IN (??) ORDER BY key FOR NO KEY UPDATE")
+_JOB = query(_EndingJob, "FROM job WHERE key IN (??) ORDER BY key FOR NO KEY UPDATE")
 
 
 class MessageWriter:
@@ -296,8 +296,8 @@ class MessageWriter:
         self, tx: Transaction, ended: Mapping[int, int], corrected: set[int], now: int
     ) -> tuple[dict[int, str], list[Row]]:
         """Return the public ids of the jobs that settled, by key, and the notices that follow."""
-        jobs = tx.select_in(_Job, _JOB, {*ended, *corrected})
-        settled: list[_Job] = []
+        jobs = tx.select_in(_EndingJob, _JOB, {*ended, *corrected})
+        settled: list[_EndingJob] = []
         notices: list[Row] = []
         for job in jobs:
             job.open_messages -= ended.get(job.key, 0)
@@ -312,7 +312,7 @@ class MessageWriter:
         notices += self._results(tx, settled, now)
         return {job.key: job.public_id for job in settled}, notices
 
-    def _results(self, tx: Transaction, settled: Sequence[_Job], now: int) -> list[Row]:
+    def _results(self, tx: Transaction, settled: Sequence[_EndingJob], now: int) -> list[Row]:
         careful = [job.key for job in settled if job.report is StatusReport.ON_FAILURE]
         states: dict[int, list[MessageState]] = {}
         for key, state in tx.rows_in("SELECT DISTINCT job_key, state FROM message WHERE job_key IN (??)", careful):
@@ -324,5 +324,5 @@ class MessageWriter:
             for notice in self._notices(job, NoticeKind.RESULT, now)
         ]
 
-    def _notices(self, job: _Job, kind: NoticeKind, now: int) -> list[Row]:
+    def _notices(self, job: _EndingJob, kind: NoticeKind, now: int) -> list[Row]:
         return [notice_row(self._keys.take(), job.key, kind, way, now) for way in job.addressees]

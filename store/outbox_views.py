@@ -36,7 +36,7 @@ class WaitingNotice:
     due_at: datetime | None
 
 
-class _Waiting(Struct, array_like=True):
+class _WaitingNotice(Struct, array_like=True):
     """The same as it is stored."""
 
     job_id: str
@@ -52,7 +52,7 @@ class _Waiting(Struct, array_like=True):
 
 
 _WAITING = query(
-    _Waiting,
+    _WaitingNotice,
     "FROM outbox n LEFT JOIN job j ON j.key = n.job_key WHERE n.ended_at IS NULL ORDER BY n.due_at, n.key LIMIT ?",
     "n",
     job_id="coalesce(j.public_id, '')",
@@ -64,7 +64,7 @@ def list_notices(tx: Transaction, limit: int) -> list[WaitingNotice]:
     """Return rows that have not ended, the next due first."""
     return [
         WaitingNotice(**asdict(row) | {"due_at": None if row.due_at >= FAR else to_instant(row.due_at)})
-        for row in tx.select(_Waiting, _WAITING, (limit,))
+        for row in tx.select(_WaitingNotice, _WAITING, (limit,))
     ]
 
 

@@ -41,7 +41,7 @@ class WaitingMessage:
     expires_at: datetime
 
 
-class _Waiting(Struct, array_like=True):
+class _WaitingMessage(Struct, array_like=True):
     """The same as it is stored."""
 
     job_id: str
@@ -60,7 +60,7 @@ class _Waiting(Struct, array_like=True):
 
 
 _WAITING = query(
-    _Waiting,
+    _WaitingMessage,
     "FROM message m JOIN job j ON j.key = m.job_key WHERE NOT m.ended ORDER BY m.priority, m.due_at, m.key LIMIT ?",
     "m",
     job_id="j.public_id",
@@ -76,7 +76,7 @@ def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
         WaitingMessage(
             **asdict(row) | {"due_at": to_instant(when_due(row.due_at)), "expires_at": to_instant(row.expires_at)}
         )
-        for row in tx.select(_Waiting, _WAITING, (limit,))
+        for row in tx.select(_WaitingMessage, _WAITING, (limit,))
     ]
 
 

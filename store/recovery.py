@@ -9,7 +9,7 @@ from sms.outcome import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
+class HandedToLinks:
     """The keys of the messages of which the process `owner` gave a carrier's link anything; it gave it no others."""
 
     owner: str
@@ -28,7 +28,7 @@ class Recovery:
     now: int
     problem: Problem | None = None
     held: frozenset[int] = frozenset()
-    handed: Handed | None = None
+    handed: HandedToLinks | None = None
 
     def was_never_handed(self, owner: str, message_key: int) -> bool:
         """Return whether it is known that no link was given anything of a message that `owner` took."""

@@ -20,7 +20,7 @@ from store.serialise import thaw_lengths, thaw_replaced
 from store.tables import FAR
 
 
-class _Job(Struct, frozen=True, array_like=True):
+class _ReportedJob(Struct, frozen=True, array_like=True):
     key: int
     public_id: str
     customer: str
@@ -47,7 +47,7 @@ class _Job(Struct, frozen=True, array_like=True):
     unanswerable: str
 
 
-class _Message(Struct, frozen=True, array_like=True):
+class _ReportedMessage(Struct, frozen=True, array_like=True):
     key: int
     job_key: int
     public_id: str
@@ -71,7 +71,7 @@ class _Message(Struct, frozen=True, array_like=True):
     due_at: int
 
 
-class _Part(Struct, frozen=True, array_like=True):
+class _ReportedPart(Struct, frozen=True, array_like=True):
     message_key: int
     idx: int
     state: MessageState
@@ -85,10 +85,10 @@ class _Part(Struct, frozen=True, array_like=True):
     word: str | None
 
 
-_JOB = query(_Job, "FROM job WHERE key IN (??)")
-_MESSAGES = query(_Message, "FROM message WHERE job_key IN (??) ORDER BY job_key, seq")
+_JOB = query(_ReportedJob, "FROM job WHERE key IN (??)")
+_MESSAGES = query(_ReportedMessage, "FROM message WHERE job_key IN (??) ORDER BY job_key, seq")
 _PARTS = query(
-    _Part,
+    _ReportedPart,
     "FROM part p JOIN message m ON m.key = p.message_key WHERE m.job_key IN (??)",
     "p",
     word="(SELECT r.word FROM receipt r WHERE r.part_key = p.key AND r.received_at = p.reported_at"
@@ -103,27 +103,31 @@ def _instant(stored: int | None) -> datetime | None:
 def load_reports(tx: Transaction, job_keys: Iterable[int]) -> dict[int, JobReport]:
     """Return the report of each job that exists, by key."""
     wanted = list(job_keys)
-    parts: dict[int, dict[int, _Part]] = {}
-    for part in tx.select_in(_Part, _PARTS, wanted):
+    parts: dict[int, dict[int, _ReportedPart]] = {}
+    for part in tx.select_in(_ReportedPart, _PARTS, wanted):
         parts.setdefault(part.message_key, {})[part.idx] = part
     messages: dict[int, list[ReportedMessage]] = {}
-    for message in tx.select_in(_Message, _MESSAGES, wanted):
+    for message in tx.select_in(_ReportedMessage, _MESSAGES, wanted):
         reported = _reported_message(message, _reported_parts(message, parts.get(message.key, {})))
         messages.setdefault(message.job_key, []).append(reported)
-    return {job.key: _job_report(job, tuple(messages.get(job.key, ()))) for job in tx.select_in(_Job, _JOB, wanted)}
+    return {
+        job.key: _job_report(job, tuple(messages.get(job.key, ()))) for job in tx.select_in(_ReportedJob, _JOB, wanted)
+    }
 
 
-def _reported_parts(message: _Message, offered: Mapping[int, _Part]) -> tuple[ReportedPart, ...]:
+def _reported_parts(message: _ReportedMessage, offered: Mapping[int, _ReportedPart]) -> tuple[ReportedPart, ...]:
     """Return all parts: those without a row wait where others have one, and are as their message where none has."""
     state = MessageState.QUEUED if offered else message.state
-    other = _Part(message.key, 0, state, "", "", "" if state in OPEN else message.reason, None, None, "", 0, None)
+    other = _ReportedPart(
+        message.key, 0, state, "", "", "" if state in OPEN else message.reason, None, None, "", 0, None
+    )
     pieces = cut_text(message.body, thaw_lengths(message.body, message.part_lengths)) if message.part_count else []
     return tuple(
         _reported_part(offered.get(index, other), index, len(pieces), piece) for index, piece in enumerate(pieces, 1)
     )
 
 
-def _reported_part(part: _Part, index: int, total: int, text: str) -> ReportedPart:
+def _reported_part(part: _ReportedPart, index: int, total: int, text: str) -> ReportedPart:
     return ReportedPart(
         index=index,
         total=total,
@@ -140,7 +144,7 @@ def _reported_part(part: _Part, index: int, total: int, text: str) -> ReportedPa
     )
 
 
-def _reported_message(message: _Message, parts: tuple[ReportedPart, ...]) -> ReportedMessage:
+def _reported_message(message: _ReportedMessage, parts: tuple[ReportedPart, ...]) -> ReportedMessage:
     return ReportedMessage(
         public_id=message.public_id,
         given=message.given,
@@ -163,7 +167,7 @@ def _reported_message(message: _Message, parts: tuple[ReportedPart, ...]) -> Rep
     )
 
 
-def _job_report(job: _Job, messages: tuple[ReportedMessage, ...]) -> JobReport:
+def _job_report(job: _ReportedJob, messages: tuple[ReportedMessage, ...]) -> JobReport:
     mail = MailOrigin(
         reverse_path=job.reverse_path,
         header_from=job.header_from,

@@ -207,7 +207,7 @@ def _read_priority(fields: Fields) -> Priority | None:
 
 
 @dataclass(slots=True)
-class _Part:
+class _Entity:
     """The known facts of one entity while its text is taken."""
 
     fields: Fields
@@ -263,7 +263,7 @@ class _Walk:
             self.problem = f"the mail is nested deeper than {self.limits.depth} levels"
         if self.problem:
             return
-        part = _Part(fields, read_typed(fields, "content-type"), start, end)
+        part = _Entity(fields, read_typed(fields, "content-type"), start, end)
         media = part.media.value
         if not depth:
             self.media_type = media
@@ -278,7 +278,7 @@ class _Walk:
         elif not self._source(part, depth, forwarded=forwarded):
             self._text(part, forwarded=forwarded)
 
-    def _source(self, part: _Part, depth: int, *, forwarded: bool) -> bool:
+    def _source(self, part: _Entity, depth: int, *, forwarded: bool) -> bool:
         """Take a text that is MIME source, as after an empty line inside the header; returns whether it was."""
         boundary = undeclared_boundary(self.raw, part.start, part.end)
         if boundary:
@@ -292,7 +292,7 @@ class _Walk:
         self.entity(fields, stray[2], part.end, depth + 1, forwarded=forwarded)
         return True
 
-    def _multipart(self, part: _Part, depth: int, *, forwarded: bool) -> None:
+    def _multipart(self, part: _Entity, depth: int, *, forwarded: bool) -> None:
         media = part.media.value
         if media == "multipart/report" and not forwarded:
             self.report_type = self.report_type or part.media.parameters.get("report-type", "").lower()
@@ -325,7 +325,7 @@ class _Walk:
         if media == "multipart/alternative" and not forwarded:
             self.sections[len(self.sections) - sum(map(len, children)) :] = merged(children)
 
-    def _split(self, part: _Part) -> Ranges:
+    def _split(self, part: _Entity) -> Ranges:
         """Return the ranges of a multipart's parts, by the declared boundary, else by the used one."""
         declared = part.media.parameters.get("boundary", "")
         for boundary in (declared, guessed_boundary(self.raw, part.start, part.end)):
@@ -340,7 +340,7 @@ class _Walk:
                 return ranges
         return []
 
-    def _message(self, part: _Part, depth: int) -> None:
+    def _message(self, part: _Entity, depth: int) -> None:
         """Take the texts of an attached mail; they count only if the mail itself has none."""
         encoding = _encoding(part.fields)
         if encoding:
@@ -355,7 +355,7 @@ class _Walk:
             return
         self.entity(fields, inner[1], part.end, depth + 1, forwarded=True)
 
-    def _encoded(self, part: _Part, encoding: str, depth: int, *, forwarded: bool) -> bool:
+    def _encoded(self, part: _Entity, encoding: str, depth: int, *, forwarded: bool) -> bool:
         """Take a multipart that was encoded as a whole, which RFC 2045 §6.4 forbids; returns whether it was one."""
         boundary = part.media.parameters.get("boundary", "").encode("utf-8", "replace")
         if boundary and self.raw.find(b"--" + boundary, part.start, part.end) >= 0:
@@ -364,7 +364,7 @@ class _Walk:
         octets = self._decoded(part, encoding)
         return b"\n" in octets and self._within(octets, fields, depth, forwarded=forwarded)
 
-    def _decoded(self, part: _Part, encoding: str) -> bytes:
+    def _decoded(self, part: _Entity, encoding: str) -> bytes:
         """Return the octets of an entity with other entities inside, b"" beyond the common bound."""
         self.decoded_octets += part.end - part.start
         if self.decoded_octets > self.limits.rich_octets:
@@ -386,7 +386,7 @@ class _Walk:
         del self.attachments[known:]  # their offsets are not those of the mail
         return True
 
-    def _signed(self, part: _Part, encoding: str, depth: int) -> bool:
+    def _signed(self, part: _Entity, encoding: str, depth: int) -> bool:
         """Take the entity inside an opaque signature; returns whether there was one (RFC 8551 §3.5.2)."""
         if part.media.parameters.get("smime-type", "").lower() == "certs-only":
             return False
@@ -396,7 +396,7 @@ class _Walk:
             self.encryption = self.encryption or Encryption.SMIME
         return taken
 
-    def _attachment(self, part: _Part, depth: int) -> None:
+    def _attachment(self, part: _Entity, depth: int) -> None:
         media = part.media.value
         encoding = _encoding(part.fields)
         name = part.media.parameters.get("name", "")
@@ -412,7 +412,7 @@ class _Walk:
             Attachment(name=name, media_type=media, encoding=encoding, start=part.start, end=part.end)
         )
 
-    def _text(self, part: _Part, *, forwarded: bool) -> None:
+    def _text(self, part: _Entity, *, forwarded: bool) -> None:
         into = self.forwarded if forwarded else self.sections
         limit = self.limits.html_octets if text_type(part.media) == "text/html" else self.limits.text_octets
         size = min(part.end - part.start, limit, self.limits.text_octets - self.text_octets)

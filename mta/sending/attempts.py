@@ -78,7 +78,7 @@ class Opener(Protocol):
 class Deliverer:
     """Attempts deliveries, several at a time; each mail calls `policies`, which may raise: then it waits.
 
-    `on_tls_failure` is called at the first failure in a row and at every `alarm_after`th.
+    `on_tls_failure` is called at the first failure in a row and at every `alert_after`th.
     """
 
     def __init__(  # noqa: PLR0913 - each collaborator by name
@@ -181,16 +181,16 @@ class Deliverer:
             return
         destination.failures += 1
         if self._on_tls_failure and (
-            destination.failures == 1 or destination.failures % self._settings.alarm_after == 0
+            destination.failures == 1 or destination.failures % self._settings.alert_after == 0
         ):
-            alarm = TlsFailure(
+            alert = TlsFailure(
                 domain=domain,
                 customer=customer,
                 policy=attempt.policy,
                 cause=outcome.problem.cause,
                 failures=destination.failures,
             )
-            self._on_tls_failure(alarm)
+            self._on_tls_failure(alert)
 
     async def _try_hosts(
         self, plan: DeliveryPlan, mail: ComposedMail, destination: Destination[OpenConnection]

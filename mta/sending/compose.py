@@ -190,24 +190,24 @@ def _graphic(graphic: Graphic, content_id: str) -> bytes:
     )
 
 
-def compose_alert(alarm: AlertMail, *, identity: MailIdentity, now: datetime) -> ComposedMail:
-    """Return a plain mail that tells the administrator of an alarm."""
-    message_id = notice_message_id("al", alarm.identity, identity.message_id_domain)
+def compose_alert(alert: AlertMail, *, identity: MailIdentity, now: datetime) -> ComposedMail:
+    """Return a plain mail that tells the administrator of an alert."""
+    message_id = notice_message_id("al", alert.identity, identity.message_id_domain)
     header = "".join(
         (
             mailbox("From", identity.from_name, identity.from_address),
-            mailbox("To", "", alarm.recipient),
+            mailbox("To", "", alert.recipient),
             f"Date: {date(now)}\r\n",
             f"Message-ID: {message_id}\r\n",
-            unstructured("Subject", alarm.subject),
+            unstructured("Subject", alert.subject),
             "Auto-Submitted: auto-generated\r\n",  # RFC 3834 §5.1
             "X-Auto-Response-Suppress: All\r\n",
             "MIME-Version: 1.0\r\n",
         )
     )
     return ComposedMail(
-        recipient=alarm.recipient,
-        message=header.encode() + part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(alarm.text)),
+        recipient=alert.recipient,
+        message=header.encode() + part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(alert.text)),
         message_id=message_id,
-        smtputf8=not (alarm.recipient.isascii() and identity.from_address.isascii()),
+        smtputf8=not (alert.recipient.isascii() and identity.from_address.isascii()),
     )

@@ -259,7 +259,7 @@ def deliverer_of(  # noqa: PLR0913 - the process hands in each collaborator by n
     """Return what delivers mails, several at a time; each calls `policies`, which may raise: then the mail waits.
 
     `shuffle`, `now` and `monotonic` are the only randomness and clocks. `on_tls_failure` is called at the first failure
-    of a destination in a row and at every `alarm_after`th.
+    of a destination in a row and at every `alert_after`th.
     """
     planner = Planner(
         resolver=resolver,

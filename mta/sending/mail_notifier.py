@@ -90,7 +90,7 @@ class FolderDelivery:
 class MailNotifier:
     """Fulfils gateway.ports.ItemSender: composes what the outbox gives by what it is, signs and delivers it.
 
-    `signers` sign the mails from their domain. `alarm` takes alarms for the administrator, `rules` has the customers'
+    `signers` sign the mails from their domain. `alert` takes alerts for the administrator, `rules` has the customers'
     own templates, which run in their own thread. `large` makes mails about many recipients; its creator closes it.
     `readers` knows for whom mails of inbound SMS are.
     """
@@ -104,7 +104,7 @@ class MailNotifier:
         delivery: MailDelivery,
         clock: Clock,
         rules: MailRules,
-        alarm: Callable[[Alert], None],
+        alert: Callable[[Alert], None],
         large: LargeReports,
         readers: InboundMailReaders,
         monotonic: Callable[[], float] = time.monotonic,
@@ -115,7 +115,7 @@ class MailNotifier:
         self._delivery = delivery
         self._clock = clock
         self._rules = rules
-        self._alarm = alarm
+        self._alert = alert
         self._large = large
         self._readers = readers
         self._monotonic = monotonic
@@ -212,7 +212,7 @@ class MailNotifier:
         self._resting[found.template.identity] = now + _REST
         customer, profile, form = found.customer, found.profile, found.template.identity[1].form
         log.error("template_fell_back", customer=customer, profile=profile, form=form, fault=fault)
-        self._alarm(template_failing(customer, profile, form, identity, fault))
+        self._alert(template_failing(customer, profile, form, identity, fault))
 
     def _sign(self, mail: ComposedMail) -> ComposedMail:
         """Sign with the keys of the author's domain; with those of our other mails where it has none."""

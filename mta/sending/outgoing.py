@@ -1,4 +1,4 @@
-"""The values around mail out: a mail to send, the operator's settings for it, alarms about failed TLS.
+"""The values around mail out: a mail to send, the operator's settings for it, alerts about failed TLS.
 
 Not here: sending (mta.sending.deliver).
 """
@@ -34,7 +34,7 @@ class ClientTimeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySettings:
-    """The operator's settings for mail out. `helo` is our name; every `alarm_after` TLS failures in a row alarm."""
+    """The operator's settings for mail out. `helo` is our name; every `alert_after` TLS failures in a row alert."""
 
     helo: str
     port: int = 25
@@ -44,7 +44,7 @@ class DeliverySettings:
     breaker: BreakerRule = BREAKER
     mails_per_connection: int = 100
     hosts_per_attempt: int = 5
-    alarm_after: int = 10
+    alert_after: int = 10
 
 
 TlsFailureTaker = Callable[[TlsFailure], None]

@@ -70,11 +70,11 @@ async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_l
         await site.until(lambda: len(attempts(site)) >= 2)
         await site.until(lambda: bool(to(peer, "admin@example.net")))
         assert set(attempts(site)) == {("queued", "encrypt (customer demo)")}
-        (alarm,) = to(peer, "admin@example.net")
-        assert alarm["Subject"] == "Mail for example.com waits: its TLS is not as demanded"
+        (alert,) = to(peer, "admin@example.net")
+        assert alert["Subject"] == "Mail for example.com waits: its TLS is not as demanded"
         assert (
             "4.7.4 the server does not offer STARTTLS, domain example.com, policy encrypt"
-            in alarm.get_content().replace("\n", " ")
+            in alert.get_content().replace("\n", " ")
         )
         assert to(peer, "anna@example.com") == []
         assert not any("anna@example.com" in line for line in peer.in_clear)
@@ -174,7 +174,7 @@ async def test_mail_that_is_never_confirmed_comes_three_times_and_then_its_end_i
         assert len({mail["Message-ID"] for mail in told(peer)}) == 2
         trace = await site.command("status", job)
         assert "failed, The mail server of example.com took the mail and did not confirm it." in trace
-        assert any("alarm_attempted" in line and "did not confirm it" in line for line in site.log)
+        assert any("alert_attempted" in line and "did not confirm it" in line for line in site.log)
 
 
 async def test_the_sender_of_an_sms_that_takes_long_is_told_once(house):
@@ -226,8 +226,8 @@ async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees
         assert "Own:" not in second.get_body(("html",)).get_content()
         assert "Pump 8 has stopped" in second.get_body(("html",)).get_content()
         await site.until(lambda: bool(to(peer, "admin@example.net")))
-        (alarm,) = to(peer, "admin@example.net")
-        assert alarm["Subject"] == "Template of demo fails: the standard one goes out"
+        (alert,) = to(peer, "admin@example.net")
+        assert alert["Subject"] == "Template of demo fails: the standard one goes out"
         assert any("template_fell_back" in line for line in site.log)
 
 

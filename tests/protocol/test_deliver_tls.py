@@ -295,27 +295,27 @@ async def test_a_private_ca_file_that_vanished_makes_the_mail_wait(world, tmp_pa
 
 
 async def test_the_admin_is_told_at_the_first_tls_failure_and_at_every_tenth():
-    alarms: list[TlsFailure] = []
+    alerts: list[TlsFailure] = []
     async with Peer() as peer:
-        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alarms.append)
+        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alerts.append)
         for _ in range(20):
             await deliverer.deliver(status_mail(), customer="acme")
         await deliverer.close()
-    assert [alarm.failures for alarm in alarms] == [1, 10, 20]
-    assert (alarms[0].domain, alarms[0].customer, alarms[0].policy) == (DOMAIN, "acme", "encrypt (system)")
-    assert "does not offer STARTTLS" in alarms[0].cause
+    assert [alert.failures for alert in alerts] == [1, 10, 20]
+    assert (alerts[0].domain, alerts[0].customer, alerts[0].policy) == (DOMAIN, "acme", "encrypt (system)")
+    assert "does not offer STARTTLS" in alerts[0].cause
 
 
 async def test_after_a_success_the_next_tls_failure_is_a_first_one_again(world, tmp_path):
-    alarms: list[TlsFailure] = []
+    alerts: list[TlsFailure] = []
     context = server_context(world.peers["good"], tmp_path)
     async with Peer(context, offers_tls=False) as peer:
-        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alarms.append)
+        deliverer = make_deliverer(peer.port, TlsLevel.ENCRYPT, on_tls_failure=alerts.append)
         for offers in (False, False, True, False):
             peer.offers_tls = offers
             await deliverer.deliver(status_mail())
             await deliverer.close()
-    assert [alarm.failures for alarm in alarms] == [1, 1]
+    assert [alert.failures for alert in alerts] == [1, 1]
 
 
 async def test_case_36_mail_whose_policy_was_corrupted_while_it_waited_waits_on():

@@ -207,8 +207,8 @@ def test_whatever_stands_in_a_report_its_mail_has_crlf_line_ends_only(text, kind
         assert machine
     else:
         assert ends_in_crlf_only(composed.message)
-    alarm = AlertMail(identity=text, recipient=text, subject=text, text=text)
-    assert ends_in_crlf_only(compose_alert(alarm, identity=IDENTITY, now=NOW).message)
+    alert = AlertMail(identity=text, recipient=text, subject=text, text=text)
+    assert ends_in_crlf_only(compose_alert(alert, identity=IDENTITY, now=NOW).message)
 
 
 @pytest.mark.parametrize(

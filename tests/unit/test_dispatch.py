@@ -13,7 +13,7 @@ from gateway.routing import CarrierRoute, CarrierRoutes
 from sms.message import Priority
 from sms.outcome import Done, Failed, Retry, Unknown
 from store.answers import Rules
-from store.recovery import Handed
+from store.recovery import HandedToLinks
 from tests.kit.clock import Clock
 from tests.kit.fakes import FakeCarrier, until
 from tests.kit.store_harness import BUSY, LOST, WRONG, StoreHarness
@@ -260,7 +260,7 @@ async def test_what_a_process_that_still_runs_gave_its_link_is_not_judged_by_its
     await dispatch.recover()
     dispatch.start()
     running.note(keys, keys)
-    assert running.read() == Handed(owner="the running one", messages=frozenset(keys))
+    assert running.read() == HandedToLinks(owner="the running one", messages=frozenset(keys))
     assert states(world) == ["unknown"] * 3
     await running.stop()
 

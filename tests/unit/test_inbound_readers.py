@@ -221,7 +221,7 @@ async def teller(office, confined):
         delivery=Delivery(),
         clock=Clock(),
         rules=MailRules(office.database, (), Path("unused")),
-        alarm=lambda _: None,
+        alert=lambda _: None,
         readers=office.readers,
     )
     yield made
@@ -436,14 +436,14 @@ def test_the_mails_of_an_sms_are_kept_as_long_as_it_is(world):
 
 
 @pytest.mark.parametrize(
-    ("addresses", "outcome", "sent", "alarms"),
+    ("addresses", "outcome", "sent", "alerts"),
     [
         ((SHARED,), Failed(problem=REFUSED), [SHARED], 0),
         ((), Failed(problem=REFUSED), [], 1),
         ((SHARED,), Retry(problem=BUSY), [SHARED], 0),
     ],
 )
-async def test_the_administrator_is_told_only_where_nobody_else_gets_the_sms(addresses, outcome, sent, alarms, world):
+async def test_the_administrator_is_told_only_where_nobody_else_gets_the_sms(addresses, outcome, sent, alerts, world):
     world.set_up(*addresses)
     world.owe(ANNA)
     box, told = FakeMailbox(), []
@@ -465,5 +465,5 @@ async def test_the_administrator_is_told_only_where_nobody_else_gets_the_sms(add
     loop.start()
     await until(lambda: sorted(world.mails()) == sorted([(ANNA, "failed"), *((each, "sent") for each in sent)]))
     await loop.stop(5)
-    assert len(told) == alarms
+    assert len(told) == alerts
     assert all("received SMS was not handed over to example.com" in alert.subject for alert in told)

@@ -186,14 +186,14 @@ def test_a_mail_with_graphics_verifies_when_signed_with_both_keys(workshop):
         assert verifier.verify(idx=index, dnsfunc=lambda name, timeout=5: records[name.decode().rstrip(".")])
 
 
-def test_an_alarm_is_a_plain_mail_to_the_administrator():
-    alarm = AlertMail(
+def test_an_alert_is_a_plain_mail_to_the_administrator():
+    alert = AlertMail(
         identity="A.1",
         recipient="admin@example.net",
         subject="Müller waits\r\nBcc: x@example.com",
         text="Text «x»\nSecond line\n",
     )
-    composed = compose_alert(alarm, identity=IDENTITY, now=NOW)
+    composed = compose_alert(alert, identity=IDENTITY, now=NOW)
     mail = message_from_bytes(composed.message, policy=policy.default)
     assert (mail["To"], mail["Bcc"], composed.envelope_from) == ("admin@example.net", None, "")
     assert mail["Auto-Submitted"] == "auto-generated"
@@ -314,7 +314,7 @@ class Delivery:
 class Telling:
     def __init__(self, office: Studio, confined, signers=(), seconds=lambda: 0.0) -> None:
         self.delivery = Delivery()
-        self.alarms: list[Alert] = []
+        self.alerts: list[Alert] = []
         self.rules = MailRules(office.database, (), Path("unused"))
         self.teller = MailNotifier(
             large=LargeReports(),
@@ -324,7 +324,7 @@ class Telling:
             delivery=self.delivery,
             clock=Clock(),
             rules=self.rules,
-            alarm=self.alarms.append,
+            alert=self.alerts.append,
             readers=InboundMailReaders(
                 book=DirectoryFollower(office.database, {}),
                 database=office.database,
@@ -343,7 +343,7 @@ async def test_a_customers_own_template_is_in_the_next_mail_and_gone_after_its_r
     office.do(reset_template, TemplateOwner("demo"), Form.RESULT)
     await telling.teller.send(notice())
     assert "Own:" not in telling.delivery.html
-    assert telling.alarms == []
+    assert telling.alerts == []
     telling.teller.close()
 
 
@@ -357,15 +357,15 @@ async def test_a_failure_has_its_own_form(office, workshop):
     telling.teller.close()
 
 
-async def test_a_template_that_fails_at_run_time_is_replaced_by_the_standard_one_with_one_alarm(office, workshop):
+async def test_a_template_that_fails_at_run_time_is_replaced_by_the_standard_one_with_one_alert(office, workshop):
     seconds = count(0, 300)
     telling = Telling(office, workshop.confined, seconds=lambda: float(next(seconds)))
     office.own(Form.RESULT, PAGE.format("{{ m.nothing }}"))
     await telling.teller.send(notice())
     assert "What was sent" in telling.delivery.html or "The network reports delivery" in telling.delivery.html
-    (alarm,) = telling.alarms
-    assert alarm.topic == "template:demo:result"
-    assert "nothing" in alarm.text
+    (alert,) = telling.alerts
+    assert alert.topic == "template:demo:result"
+    assert "nothing" in alert.text
     telling.teller.close()
 
 
@@ -375,10 +375,10 @@ async def test_a_template_that_just_failed_rests_until_it_is_changed_or_ten_minu
     office.own(Form.RESULT, SPINS)
     for _ in range(3):
         await telling.teller.send(notice())
-    assert len(telling.alarms) == 1
+    assert len(telling.alerts) == 1
     at = 601.0
     await telling.teller.send(notice())
-    assert len(telling.alarms) == 2
+    assert len(telling.alerts) == 2
     office.own(Form.RESULT)
     await telling.teller.send(notice())
     assert "Own:" in telling.delivery.html
@@ -415,7 +415,7 @@ async def test_a_machine_is_told_in_its_own_way_whatever_templates_there_are(off
     telling.teller.close()
 
 
-async def test_mail_and_alarms_carry_a_signature_of_every_key(office, workshop):
+async def test_mail_and_alerts_carry_a_signature_of_every_key(office, workshop):
     keys = [
         new_key("sms.example.net", f"s{number}", kind)
         for number, kind in enumerate((KeyKind.RSA, KeyKind.RSA, KeyKind.ED25519))

@@ -7,7 +7,7 @@ from sms.outbox import OutboxEvent
 from sms.outcome import Done, Failed
 from store.answers import Rules
 from store.leases import CarrierLeaseRequest, Held, LeaseLostError
-from store.recovery import Handed, Recovery
+from store.recovery import HandedToLinks, Recovery
 from tests.kit.store_harness import RESTARTED, SECOND, WRONG, StoreHarness
 
 RULES = Rules(resends={"alpha": 2})
@@ -116,7 +116,7 @@ class TestCluster:
         assert first.live("node-1-again", ended="node-1")
         assert bind(first)
         assert second.recover(second.owner).parts == 0
-        earlier = Handed(owner="node-1", messages=frozenset({handed}))
+        earlier = HandedToLinks(owner="node-1", messages=frozenset({handed}))
         request = Recovery(owner=first.owner, now=first.now, problem=RESTARTED, handed=earlier)
         assert first.database.write_now(first.progress.recover, request).parts == 2
         assert [message.state for message in first.messages()] == ["unknown", "queued"]

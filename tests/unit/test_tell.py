@@ -86,7 +86,7 @@ def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, sig
         delivery=delivery,
         clock=Clock(NOW),
         rules=rules,
-        alarm=lambda _: None,
+        alert=lambda _: None,
         large=large,
         readers=readers,
     )

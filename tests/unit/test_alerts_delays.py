@@ -1,4 +1,4 @@
-"""Alarms reach the administrator once, delays their sender once, whatever restarts in between."""
+"""Alerts reach the administrator once, delays their sender once, whatever restarts in between."""
 
 import json
 from datetime import timedelta
@@ -54,7 +54,7 @@ async def test_an_alert_is_logged_and_written_once_while_its_topic_is_quiet(worl
         for number in range(3):
             alerts.raise_alert(Alert(topic="a", subject=f"Subject {number}", text="Text"))
             await alerts.stop()
-    assert [entry["subject"] for entry in logs if entry["event"] == "alarm"] == ["Subject 0", "Subject 1", "Subject 2"]
+    assert [entry["subject"] for entry in logs if entry["event"] == "alert"] == ["Subject 0", "Subject 1", "Subject 2"]
     assert len(written) == 1
     (taken,) = world.notices()
     assert (taken.public_id, taken.recipient) == (f"A.{taken.key}", "admin@example.net")
