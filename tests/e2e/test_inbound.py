@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections import Counter
+from email.parser import BytesHeaderParser
 
 import pytest
 
-from inbound.actions import ActionKind, AnswerAction
+from inbound.actions import AnswerAction, MailAction
 from smpp.wire.bodies import DeliverSm
 from tests.e2e.test_two_nodes import second_node
 from tests.kit.inbound_harness import OWN, PHONE, furnish_site
@@ -18,9 +19,16 @@ ANSWER = AnswerAction(texts={"/": "We call you back."})
 @pytest.fixture
 async def answering(site):
     await site.open()
-    furnish_site(site, ANSWER, ActionKind.REPLY)
+    furnish_site(site, reply=ANSWER)
     await site.start()
     return site
+
+
+def whole(text: bytes, source: str) -> DeliverSm:
+    """Return a text of one part as it comes."""
+    return DeliverSm(
+        source_addr_ton=1, source_addr=source[1:], dest_addr_ton=1, destination_addr=OWN[1:], short_message=text
+    )
 
 
 def fragment(text: bytes, index: int, total: int, source: str = PHONE, reference: int = 7) -> DeliverSm:
@@ -48,7 +56,7 @@ async def test_a_text_in_three_parts_out_of_order_is_one_sms_and_is_answered_onc
     trace = await site.command("status", sms.public_id)
     assert trace.startswith(f"SMS {sms.public_id}: received ")
     job = site.jobs()[0].public_id
-    assert f"\nEffect reply (answer): [en] {job}\n" in trace
+    assert f"\nEffect reply (reply): [en] {job}\n" in trace
     assert f"\nJob {job}: settled " in trace
     assert await site.command("inbound", "show", sms.public_id) == trace
     assert json.loads(await site.command("status", sms.public_id, "--json"))["jobs"][0]["report"]["public_id"] == job
@@ -65,7 +73,7 @@ async def test_what_would_follow_is_shown_and_nothing_is_done(answering):
     assert shown["effects"] == [
         {
             "effect": "reply",
-            "action": "answer",
+            "action": "reply",
             "to": PHONE,
             "note": "en",
             "text": "We call you back.",
@@ -94,7 +102,7 @@ async def test_an_sms_that_nobody_gets_is_listed_with_the_reason(answering):
 async def test_a_node_takes_over_what_the_other_took_and_every_phone_is_answered_once(tmp_path, new_postgresql_url):
     first = Installation(tmp_path / "one", new_postgresql_url, server={"node": 0})
     await first.open()
-    furnish_site(first, ANSWER, ActionKind.REPLY)
+    furnish_site(first, reply=ANSWER)
     second = second_node(first, tmp_path / "two")
     phones = [f"+4477009{n:05}" for n in range(40)]
     try:
@@ -114,3 +122,45 @@ async def test_a_node_takes_over_what_the_other_took_and_every_phone_is_answered
     finally:
         await second.close()
         await first.close()
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+@pytest.mark.timeout(0)  # it grows with --kills; each wait inside has its own bound
+async def test_after_kills_every_acknowledged_sms_is_there_and_nothing_that_followed_was_done_twice(
+    site, kills, chance
+):
+    await site.open(window=20)
+    furnish_site(site, reply=ANSWER, mail=MailAction(addresses=("support@example.com",)))
+    taken: dict[str, list[asyncio.Future[int]]] = {}
+    in_doubt: set[str] = set()
+    for kill in range(kills):
+        await site.start()
+        phones = [f"+4477{kill:04}{n:04}" for n in range(30)]
+        for n, phone in enumerate(phones):
+            bodies = (
+                [fragment(b"one ", 1, 2, phone), fragment(b"two", 2, 2, phone)] if n % 2 else [whole(b"one", phone)]
+            )
+            taken[phone] = [site.carrier.deliver_raw(body) for body in bodies]
+        await site.until(lambda phones=phones: any(taken[phone][0].done() for phone in phones))
+        await asyncio.sleep(chance.uniform(0, 0.5))
+        await site.kill()
+        # What was not answered is brought again by the carrier, which can't know whether we have it.
+        in_doubt |= {phone for phone, futures in taken.items() if not all(future.done() for future in futures)}
+    await site.start()
+    assert set(await asyncio.gather(*(one for futures in taken.values() for one in futures))) == {0}
+    doubled = {phone[1:] for phone in in_doubt}
+    await site.until(lambda: {one.source.lstrip("+") for one in site.inbound_fragments()} <= doubled)
+    await site.until(lambda: site.unfinished() == 0)
+    came = Counter(sms.source for sms in site.inbound_sms())
+    assert set(came) == set(taken)
+    assert {phone for phone, count in came.items() if count > 1} <= in_doubt
+    assert {sms.body for sms in site.inbound_sms()} == {"one", "one two"}
+    rows = Counter(row.sms_key for row in site.outbox_rows(kind="inbound-mail"))
+    assert rows == {sms.key: 1 for sms in site.inbound_sms()}
+    answers = Counter(message.number for message in site.messages())
+    assert answers == {phone[1:]: count for phone, count in came.items()}
+    sent = Counter(one.submitted.number.lstrip("+") for one in site.carrier.record.taken)
+    assert all(sent[number] <= count for number, count in answers.items())
+    ids = {BytesHeaderParser().parsebytes(one.content)["Message-ID"] for one in site.box.mails}
+    assert len(ids) == len(rows)

@@ -43,22 +43,17 @@ def pieces(*texts: str, **changes: Any) -> list[InboundFragment]:
     return [piece(text, index, len(texts), **changes) for index, text in enumerate(texts, 1)]
 
 
-def furnish_site(site: Installation, settings: ActionSettings, kind: ActionKind) -> None:
-    """Give the customer of an installation that does not run yet a number of its own and an action."""
+def furnish_site(site: Installation, **actions: ActionSettings) -> None:
+    """Give the customer of an installation that does not run yet a number of its own, and actions by their kinds."""
     (customer,) = site.customers()
-    number = _NUMBERS.row(
-        key=1, digits=OWN[1:], customer_key=customer.key, kind="long", country="GB", state="active", sharing="dedicated"
-    )
-    action = _ACTIONS.row(
-        key=1,
-        customer_key=customer.key,
-        name="answer",
-        canonical="answer",
-        kind=kind.value,
-        settings=write_settings(settings),
-    )
-    for statement, row in ((_NUMBERS, number), (_ACTIONS, action)):
-        site.execute(statement.sqlite, *row)
+    number = {"kind": "long", "country": "GB", "state": "active", "sharing": "dedicated"}
+    row = _NUMBERS.row(key=1, digits=OWN[1:], customer_key=customer.key, **number)
+    site.execute(_NUMBERS.sqlite, *row)
+    for key, (kind, settings) in enumerate(actions.items(), 1):
+        row = _ACTIONS.row(
+            key=key, customer_key=customer.key, name=kind, canonical=kind, kind=kind, settings=write_settings(settings)
+        )
+        site.execute(_ACTIONS.sqlite, *row)
 
 
 class InboundHarness(StoreHarness):
