@@ -20,6 +20,7 @@ from gateway.ports import Carrier, Clock
 from gateway.routing import SEPARATOR, CarrierRoutes
 from gateway.taking import LOOK_EVERY, Taking
 from gateway.worker import Worker
+from sms.message import PartToSubmit
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
 from sms.schedule import Hours
@@ -41,6 +42,10 @@ _LOOK_EVERY = 1.0
 _RESTARTED = Problem(
     code=ProblemCode.RESTARTED,
     text="The gateway was stopped while the carrier was taking the message, so the carrier may have it or not.",
+)
+_BROKE = Problem(
+    code=ProblemCode.INTERNAL,
+    text="The gateway failed while it gave the message to the carrier, so the carrier may have it or not.",
 )
 
 
@@ -209,10 +214,19 @@ class Dispatch:
                 raise
             if parts:
                 self._handed.note({part.message_key for part in parts}, self._held.values())
-                carrier.submit(parts)
+                self._give(carrier, parts)
             return bool(parts)
 
         return feed
+
+    def _give(self, carrier: Carrier, parts: Sequence[PartToSubmit]) -> None:
+        """Give parts to a link; where that breaks nobody will answer for them, and some may have gone out."""
+        try:
+            carrier.submit(parts)
+        except Exception as error:
+            log.exception("submit_broke", carrier=carrier.name, cause=f"{type(error).__name__}: {error}"[:300])
+            for part in parts:
+                self.answered(carrier.name, part.part_key, Unknown(problem=_BROKE))
 
     async def give_back(self) -> bool:
         """Queue again what this process took and does not hold: no link was given it."""

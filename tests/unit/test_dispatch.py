@@ -215,6 +215,23 @@ async def test_what_this_process_took_and_nothing_holds_is_sent_and_what_is_held
     assert len(carrier.given) == 4
 
 
+async def test_what_a_link_breaks_on_is_unknown_and_what_comes_after_it_goes_out(world, run):
+    carrier = FakeCarrier(window=1)
+
+    def breaks_once(_):
+        carrier.before_submit = lambda _: None
+        raise RuntimeError("a link that breaks")
+
+    carrier.before_submit = breaks_once
+    world.add(*NUMBERS[:2])
+    with capture_logs() as logs:
+        run(carrier)
+        (part,) = await carrier.has(1)
+        await until(lambda: sorted(states(world)) == ["submitting", "unknown"])
+    assert [entry["carrier"] for entry in logs if entry["event"] == "submit_broke"] == ["alpha"]
+    assert world.messages(state="submitting")[0].number == part.number.digits
+
+
 @pytest.mark.parametrize(
     ("left", "expected"),
     [
