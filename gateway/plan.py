@@ -201,8 +201,10 @@ def _refuse_all(
 ) -> Refused | None:
     """Return why nothing of a submission may be kept: settings, size, instants, text, a row, or all recipients."""
     settings = submission.resolved.settings
-    if submission.resolved.refused:
-        return submission.resolved.refused[0]
+    shows_settings = any(wanted.sender_id is None for wanted in submission.wanted)
+    for refused in submission.resolved.refused:
+        if shows_settings or refused.refusal is not Refusal.SENDER_ID_NOT_PERMITTED:
+            return refused
     if len(messages) > settings.max_recipients:
         return Refused(refusal=Refusal.JOB_TOO_LARGE, detail=f"At most {settings.max_recipients} recipients per job.")
     if isinstance(schedule, Refused):

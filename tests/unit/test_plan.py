@@ -180,6 +180,17 @@ def test_a_recipients_own_sender_id_wins_over_that_of_the_settings():
     assert made.job.messages[1].reason == Refusal.SENDER_ID_NOT_PERMITTED
 
 
+def test_an_answer_does_not_need_the_sender_id_of_the_settings_to_be_permitted():
+    rules = Constraints(kind=LayerKind.CUSTOMER, owner="Acme", sender_ids=frozenset({"Shop"}))
+    book = snapshot(constraints=rules, sender_id=parse_sender_id("Pub"))
+    asked = submission(book, "+4915112345678", "+4915112345679")
+    answers = tuple(replace(one, sender_id=OWN.sender_id) for one in asked.wanted)
+    assert plan(replace(asked, wanted=answers), book, ROUTES, NOW).refused is None
+    mixed = plan(replace(asked, wanted=(answers[0], asked.wanted[1])), book, ROUTES, NOW).refused
+    assert mixed is not None
+    assert mixed.refusal is Refusal.SENDER_ID_NOT_PERMITTED
+
+
 def test_a_job_says_why_its_sender_id_gets_no_answer():
     def why(sender_id: str) -> str:
         made = decide(snapshot(sender_id=parse_sender_id(sender_id)), "+4915112345678")
