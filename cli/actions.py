@@ -51,7 +51,7 @@ def add_one(  # noqa: PLR0913 - the options of the command
     name: str,
     assignments: tuple[str, ...],
 ) -> None:
-    r"""Add an action.
+    """Add an action.
 
     \b
     mail   to=static|newest|all addresses=A,B profile=NAME
@@ -62,7 +62,7 @@ def add_one(  # noqa: PLR0913 - the options of the command
            header.NAME=…
 
     With to=newest, the addresses are for SMS whose handset none of the customer's users wrote to lately.
-    """
+    """  # noqa: D301 - click wants the character
     fields = _assigned(assignments, template_file)
     with admin_session(file) as session:
         _refuse_broken(session, customer, name, fields)
