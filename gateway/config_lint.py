@@ -61,10 +61,6 @@ def find_contradictions(
     for name in sorted(routes.customers):
         if directory.customer_named(name) is None:
             found[name] = Contradiction(Contradicts.UNKNOWN_CUSTOMER, {"name": name})
-    for number in numbers.everyone():
-        if number.carriers and routes.known.isdisjoint(number.carriers):
-            facts: dict[str, Fact] = {"number": number.digits, "carriers": number.carriers}
-            found[number.key] = Contradiction(Contradicts.NUMBER_WITHOUT_CARRIER, facts)
     users: dict[int, list[User]] = {}
     for user in directory.users():
         users.setdefault(user.customer_id, []).append(user)
@@ -83,8 +79,11 @@ def find_contradictions(
     return list(found.values())
 
 
-def find_idle_numbers(numbers: OwnNumbers, carriers: Collection[str]) -> list[Contradiction]:
-    """Return which of our numbers are nobody's, or of carriers that the operator's file does not have."""
+def find_idle_numbers(numbers: OwnNumbers, carriers: Collection[str], sending: Collection[str]) -> list[Contradiction]:
+    """Return which of our numbers are nobody's, or of carriers that the operator's file does not have.
+
+    Those are told of as well that have carriers, and none of those `sending`.
+    """
     found = []
     for number in sorted(numbers.everyone(), key=lambda item: (item.digits, item.country)):
         name = f"+{number.digits}" if number.kind is NumberKind.LONG else f"{number.digits} ({number.country})"
@@ -95,6 +94,9 @@ def find_idle_numbers(numbers: OwnNumbers, carriers: Collection[str]) -> list[Co
         if unknown:
             facts = {"number": name, "carriers": unknown}
             found.append(Contradiction(Contradicts.NUMBER_OF_UNKNOWN_CARRIER, facts))
+        elif number.carriers and not any(carrier in sending for carrier in number.carriers):
+            facts = {"number": name, "carriers": number.carriers}
+            found.append(Contradiction(Contradicts.NUMBER_WITHOUT_CARRIER, facts))
     return found
 
 

@@ -37,8 +37,9 @@ def contradictions_of(carriers: Iterable[CarrierOptions], snapshot: Snapshot) ->
     """Return what the stored settings and these carriers say against each other."""
     listed = tuple(carriers)
     hours = {carrier.name: carrier.hours for carrier in listed if carrier.hours is not None}
-    idle = find_idle_numbers(snapshot.numbers, {carrier.name for carrier in listed})
-    return [*find_contradictions(snapshot, routes_of(listed), hours, datetime.now(UTC)), *idle]
+    routes = routes_of(listed)
+    idle = find_idle_numbers(snapshot.numbers, {carrier.name for carrier in listed}, routes.known)
+    return [*find_contradictions(snapshot, routes, hours, datetime.now(UTC)), *idle]
 
 
 def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:

@@ -108,12 +108,15 @@ def test_a_language_without_words_is_told_of_those_who_said_it(key, whose):
 
 def test_a_number_that_no_carrier_can_send_from_is_told():
     def told(*carriers):
-        number = OwnNumber(key=1, digits="60300", kind=NumberKind.SHORT, country="GB", carriers=carriers)
-        return contradictions(numbers=[number])
+        number = OwnNumber(
+            key=1, digits="60300", kind=NumberKind.SHORT, country="GB", customer_key=1, carriers=carriers
+        )
+        known = {"alpha", "receiver", "listener"}
+        return contradiction_sentences(find_idle_numbers(OwnNumbers([number]), known, {"alpha"}))
 
     assert told() == told("alpha", "receiver") == []
-    (sentence,) = told("receiver", "gone")
-    assert sentence.startswith("No carrier of the number 60300 (receiver, gone) sends")
+    (sentence,) = told("receiver", "listener")
+    assert sentence.startswith("No carrier of the number 60300 (GB) (receiver, listener) sends")
 
 
 def test_a_carrier_for_a_customer_whom_there_is_not_is_told():
@@ -210,7 +213,7 @@ def test_numbers_of_nobody_and_of_carriers_that_there_are_not_are_told():
     short = OwnNumber(
         key=2, digits="12345", kind=NumberKind.SHORT, country="DE", state=NumberState.BLOCKED, carriers=("alpha", "old")
     )
-    assert contradiction_sentences(find_idle_numbers(OwnNumbers([number, short]), {"alpha"})) == [
+    assert contradiction_sentences(find_idle_numbers(OwnNumbers([number, short]), {"alpha"}, {"alpha"})) == [
         "The number 12345 (DE) (blocked) is nobody's: «number set --customer» gives it an owner, «number remove» ends it.",
         "The number 12345 (DE) is served by old, which the operator's file does not have.",
     ]
