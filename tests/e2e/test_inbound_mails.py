@@ -30,7 +30,7 @@ async def desk(site):
         site.file.write_text(text + "\n" + "\n".join(routes))
         for address in (SENDER, LEAVER):
             await site.command("user", "add", "--customer", "demo", address)
-        (demo,) = site.rows("SELECT key FROM customer WHERE name = 'demo'")[0]
+        demo = site.customers(name="demo")[0].key
         site.execute(
             "INSERT INTO own_number (key, digits, kind, country, state, sharing, customer_key, carriers, join_seconds)"
             " VALUES (1, ?, 'long', 'GB', 'active', 'dedicated', ?, '', 1)",

@@ -93,10 +93,8 @@ async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_b
     night = f"[BLACKOUTPERIODS:{now.isoformat()}/{(now + timedelta(hours=8)).isoformat()}]"
     quiet = await busy.send("Quiet", to=("+447700900125",), subject=night)
     # What failed once gets the same night, as if that had begun after its first attempt.
-    busy.execute(
-        "UPDATE message SET blackouts = (SELECT o.blackouts FROM message o WHERE o.number = '447700900125')"
-        " WHERE number = '447700900124'"
-    )
+    (other,) = busy.messages(number="447700900125")
+    busy.execute("UPDATE message SET blackouts = ? WHERE number = '447700900124'", other.blackouts)
     busy.unwell = False
     for _ in range(2):
         assert await busy.command("queue", "flush") == "0 made due.\n"

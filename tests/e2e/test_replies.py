@@ -15,8 +15,11 @@ from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet
 from sms.parts import encode_text
 from sms.settings import Unencodable
+from store.dropped import DroppedMailRow
 from store.inbound_rules import write_settings
+from store.inbound_tables import ConversationRow
 from store.inbound_views import load_inbound_reports
+from store.tables import MetaRow
 from tests.kit.installation import DOMAIN
 
 PHONE, OWN, SECOND = "447700900123", "447700900900", "447700900901"
@@ -35,7 +38,7 @@ async def open_with_numbers(site, beta, *, mailed_to=""):
     """Open a site whose two numbers are served by the carrier that is not the best; their SMS may go to a mailbox."""
     site.more_carriers = [{"name": "beta", "port": beta.port, "priority": 20}]
     await site.open(priority=10)
-    (demo,) = site.rows("SELECT key FROM customer WHERE name = 'demo'")[0]
+    demo = site.customers(name="demo")[0].key
     for key, digits in enumerate((OWN, SECOND), 1):
         site.execute(
             "INSERT INTO own_number (key, digits, kind, country, state, sharing, customer_key, carriers, join_seconds)"
@@ -59,16 +62,18 @@ async def open_with_numbers(site, beta, *, mailed_to=""):
 
 async def receive(site, beta, text, own=OWN):
     """Let the handset write, and return the conversation's key when the gateway has handled it."""
-    before = site.rows("SELECT count(*) FROM inbound_sms")[0][0]
+    before = len(site.inbound_sms())
     encoded = encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=4)
     await beta.deliver(f"+{PHONE}", f"+{own}", encoded)
-    await site.until(lambda: site.rows("SELECT count(*) FROM inbound_sms")[0][0] > before)
-    return site.rows("SELECT key FROM conversation WHERE own_number = ?", own)[0][0]
+    await site.until(lambda: len(site.inbound_sms()) > before)
+    return site.stored(ConversationRow, own_number=own)[0].key
 
 
 def token(site, customer, own=OWN):
-    (stored,) = site.rows("SELECT value FROM meta WHERE name = 'secret.reply'")[0]
-    return write_reply_token(bytes.fromhex(stored), Conversation(customer_key=customer, phone=PHONE, own_number=own))
+    (stored,) = site.stored(MetaRow, name="secret.reply")
+    return write_reply_token(
+        bytes.fromhex(stored.value), Conversation(customer_key=customer, phone=PHONE, own_number=own)
+    )
 
 
 def reply(words, to, *, author=ANNA, **fields):
@@ -153,7 +158,7 @@ async def test_who_answers_on_behalf_of_a_mailbox_is_shown_below_the_next_sms(si
     status = await site.box.wait_for_mail(120)
     assert status.message["To"] == ANNA
     await receive(site, beta, "Thanks")
-    (key,) = site.rows("SELECT max(key) FROM inbound_sms")[0]
+    key = site.inbound_sms()[-1].key
     config = load_config(site.file)
     assert isinstance(config, Config)
     with closing(database_of(config)) as database:
@@ -176,4 +181,4 @@ async def test_out_of_office_and_a_forged_reply_address_text_nobody(site, beta):
     code, _ = await mail(site, reply("", to), to)
     assert code == 554
     assert site.jobs() == []
-    assert site.rows("SELECT reason FROM dropped_mail") == [("auto-reply",)]
+    assert [dropped.reason for dropped in site.stored(DroppedMailRow)] == ["auto-reply"]

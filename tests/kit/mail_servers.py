@@ -191,7 +191,7 @@ class Peer:
             self._writers.discard(writer)
             self._tasks.discard(task)
 
-    async def _say(self, writer: asyncio.StreamWriter, text: str) -> None:
+    async def say(self, writer: asyncio.StreamWriter, text: str) -> None:
         if text == CUT:
             raise ConnectionResetError
         if text == SILENT:
@@ -213,10 +213,10 @@ class Peer:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         secure = self.implicit
-        await self._say(writer, self.answers.get("GREETING", "220 mx.example.com ESMTP"))
+        await self.say(writer, self.answers.get("GREETING", "220 mx.example.com ESMTP"))
         while line := await reader.readline():
             if line.startswith(b"\x16\x03"):  # a ClientHello after a false reply to STARTTLS
-                await self._say(writer, "500 5.5.2 what is this?")
+                await self.say(writer, "500 5.5.2 what is this?")
                 return
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             (self.in_tls if secure else self.in_clear).append(text)
@@ -224,7 +224,7 @@ class Peer:
             told = self.answers.get(f"tls:{verb}" if secure else verb, self.answers.get(verb))
             if verb == "STARTTLS":
                 if told is not None:
-                    await self._say(writer, told)
+                    await self.say(writer, told)
                     continue
                 writer.write(f"{self.starttls}\r\n".encode() + self.injected)
                 await writer.drain()
@@ -240,23 +240,23 @@ class Peer:
                 self.resumed.append(bool(tls.session_reused))
                 self.clients.append(tls.getpeercert(True))
             elif told is not None:
-                await self._say(writer, told)
+                await self.say(writer, told)
                 if verb == "DATA" and told.startswith("3"):
                     await self._take(reader, writer, secure)
             elif verb == "EHLO":
                 offers = self.context is not None and not self.implicit if self.offers_tls is None else self.offers_tls
                 lines = ["mx.example.com", *self.extensions, *(["STARTTLS"] if offers and not secure else [])]
-                await self._say(writer, "\r\n".join([*(f"250-{each}" for each in lines[:-1]), f"250 {lines[-1]}"]))
+                await self.say(writer, "\r\n".join([*(f"250-{each}" for each in lines[:-1]), f"250 {lines[-1]}"]))
             elif verb == "DATA":
-                await self._say(writer, "354 go on")
+                await self.say(writer, "354 go on")
                 await self._take(reader, writer, secure)
             elif verb == "AUTH":
-                await self._say(writer, "235 2.7.0 welcome")
+                await self.say(writer, "235 2.7.0 welcome")
             elif verb == "QUIT":
-                await self._say(writer, "221 bye")
+                await self.say(writer, "221 bye")
                 return
             else:
-                await self._say(writer, "250 2.0.0 fine")
+                await self.say(writer, "250 2.0.0 fine")
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, secure: bool) -> None:
         lines = [await reader.readline()]
@@ -266,7 +266,7 @@ class Peer:
             lines.append(await reader.readline())
         if len(lines) > 1:
             self.mails.append(b"".join(lines))
-        await self._say(writer, self.answers.get("DOT", "250 2.0.0 kept"))
+        await self.say(writer, self.answers.get("DOT", "250 2.0.0 kept"))
 
 
 def table_of(*entries: PolicyEntry | TlsPolicy | TlsLevel) -> PolicyTable:

@@ -4,12 +4,14 @@ import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import structlog
 
 from smpp.client.account import CarrierAccount
 from smpp.client.client import SmppClient
 from smpp.dialect.dialect import Dialect
+from smpp.link import Link
 from smpp.session.limits import SessionLimits
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
@@ -210,3 +212,33 @@ async def submit_all(client, listener, parts):
         now, rest = rest[:room], rest[room:]
         client.submit(now)
     await listener.until(lambda: all(part.part_key in listener.answers for part in parts))
+
+
+def only_link(client: SmppClient) -> Link:
+    """Return the one link of a client that is up."""
+    (link,) = client._links
+    return link
+
+
+class _Spy:
+    """A transport whose writes are seen."""
+
+    def __init__(self, transport: Any, *, passing: bool) -> None:
+        self.written: list[bytes] = []
+        self._transport = transport
+        self._passing = passing
+
+    def write(self, octets: bytes) -> None:
+        self.written.append(octets)
+        if self._passing:
+            self._transport.write(octets)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def spy_on(link: Link, *, passing: bool) -> list[bytes]:
+    """Return a list that gets each write of a link from now on; `passing` says whether it goes out as well."""
+    spy = _Spy(link._transport, passing=passing)
+    link._transport = cast("asyncio.Transport", spy)
+    return spy.written

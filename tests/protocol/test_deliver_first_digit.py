@@ -181,13 +181,13 @@ class Exchange(Peer):
 
     dialogue = ("334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 2.7.0 in")
 
-    async def _say(self, writer: asyncio.StreamWriter, text: str) -> None:
+    async def say(self, writer: asyncio.StreamWriter, text: str) -> None:
         said = self.in_tls[-1] if self.in_tls else ""
         if said.startswith("AUTH"):
             self.step = 0
         if said.startswith("AUTH LOGIN") or said in ("Z2F0ZXdheQ==", "a8Okc2U="):
             text, self.step = self.dialogue[self.step], self.step + 1
-        await super()._say(writer, text)
+        await super().say(writer, text)
 
 
 async def log_in(peer: Peer, tmp_path, user: str = "gateway"):
@@ -218,9 +218,9 @@ async def test_what_a_server_writes_into_its_questions_does_not_matter(dialogue,
 
 async def test_a_mechanism_that_is_offered_and_not_known_leads_to_the_other(tmp_path):
     class Liar(Exchange):
-        async def _say(self, writer: asyncio.StreamWriter, text: str) -> None:
+        async def say(self, writer: asyncio.StreamWriter, text: str) -> None:
             plain = self.in_tls and self.in_tls[-1].startswith("AUTH PLAIN")
-            await super()._say(writer, "504 5.5.4 not here" if plain else text)
+            await super().say(writer, "504 5.5.4 not here" if plain else text)
 
     async with Liar(server_context(issue(), tmp_path), extensions=("AUTH PLAIN LOGIN",)) as peer:
         assert isinstance((await log_in(peer, tmp_path)).outcome, Done)

@@ -131,10 +131,10 @@ async def test_commands_wait_for_their_replies_where_the_server_does_not_pipelin
     held = asyncio.Event()
 
     class Slow(Peer):
-        async def _say(self, writer: asyncio.StreamWriter, text: str) -> None:
+        async def say(self, writer: asyncio.StreamWriter, text: str) -> None:
             if self.in_clear and self.in_clear[-1].startswith("MAIL"):
                 await held.wait()
-            await super()._say(writer, text)
+            await super().say(writer, text)
 
     async with Slow(extensions=extensions) as peer:
         deliverer = make_deliverer(peer.port)

@@ -42,7 +42,7 @@ class Fickle(Peer):
     used: dict[asyncio.StreamWriter, int] = field(default_factory=dict)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def _say(self, writer: asyncio.StreamWriter, text: str) -> None:
+    async def say(self, writer: asyncio.StreamWriter, text: str) -> None:
         said = (self.in_tls or self.in_clear or [""])[-1]
         if text == "250 2.0.0 fine" and said.startswith("MAIL"):
             self.used[writer] = self.used.get(writer, 0) + 1
@@ -55,7 +55,7 @@ class Fickle(Peer):
                 elif self.way == "close":
                     writer.close()
                     raise ConnectionResetError
-        await super()._say(writer, text)
+        await super().say(writer, text)
         if text.startswith("250 2.0.0 kept") and self.way in {"goodbye", "hang up"}:
             if self.way == "goodbye":
                 writer.write(b"421 4.4.2 idle too long\r\n")
@@ -115,8 +115,8 @@ def authority() -> Identity:
 class Deaf(Peer):
     """A server that answers QUIT and then hears nothing more, the end of TLS neither."""
 
-    async def _say(self, writer: asyncio.StreamWriter, text: str) -> None:
-        await super()._say(writer, text)
+    async def say(self, writer: asyncio.StreamWriter, text: str) -> None:
+        await super().say(writer, text)
         if self.in_tls and self.in_tls[-1] == "QUIT":
             cast("asyncio.Transport", writer.transport).pause_reading()
             await asyncio.Event().wait()

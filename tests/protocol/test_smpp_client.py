@@ -35,8 +35,10 @@ from tests.kit.smpp import (
     client_of,
     encoded,
     logbook,
+    only_link,
     parts_of,
     single_parts,
+    spy_on,
     submit_all,
 )
 
@@ -655,33 +657,14 @@ async def test_a_carrier_with_another_name_is_not_bound(contexts):
 
 
 async def test_a_burst_goes_out_in_one_write():
-    writes = []
     async with bound_pair(limits=SessionLimits(window=100)) as (_simulator, client, listener):
-        link = client._sender
-        original = link._transport.write
-
-        def write(data):
-            writes.append(len(data))
-            original(data)
-
-        link._transport = Spy(link._transport, write)
+        writes = spy_on(only_link(client), passing=True)
         client.submit(single_parts(100))
         await asyncio.sleep(0)
         assert len(writes) == 1
         await listener.until(lambda: len(listener.receipts) == 100)
         # The hundred deliver_sm_resp came back in a few bursts, not in a hundred.
         assert len(writes) < 20
-
-
-class Spy:
-    """A transport whose writes are seen."""
-
-    def __init__(self, transport, write):
-        self._transport = transport
-        self.write = write
-
-    def __getattr__(self, name):
-        return getattr(self._transport, name)
 
 
 async def test_a_custom_treatment_decides_in_place_of_the_script():
@@ -771,7 +754,7 @@ async def test_a_nack_without_a_reason_still_refuses():
         client.submit(single_parts(1))
         cancelling = asyncio.ensure_future(client.cancel("1", MobileNumber(digits=NUMBER), ACME))
         await simulator.until(lambda: any(line.hung for line in simulator.lines))
-        (link,) = client._links
+        link = only_link(client)
         for sequence in (2, 3):
             link.data_received(encode(GenericNack(), sequence))
         await listener.until(lambda: listener.answers)

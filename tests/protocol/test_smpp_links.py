@@ -25,20 +25,11 @@ from tests.kit.smpp import (
     carrier,
     client_of,
     logbook,
+    only_link,
     single_parts,
+    spy_on,
     submit_all,
 )
-
-
-class Spy:
-    """A transport whose writes are seen and go nowhere."""
-
-    def __init__(self, transport, write):
-        self._transport = transport
-        self.write = write
-
-    def __getattr__(self, name):
-        return getattr(self._transport, name)
 
 
 async def test_a_list_that_is_committed_after_its_link_is_gone_is_answered_nowhere_and_comes_again():
@@ -55,7 +46,7 @@ async def test_a_list_that_is_committed_after_its_link_is_gone_is_answered_nowhe
         await listener.until(lambda: client.free_window() > 0)
         # The next link has brought them again while the first lists are still being committed.
         await listener.until(lambda: sum(listener.lists) == 4)
-        (link,) = client._links
+        link = only_link(client)
         assert link.session._inbound == 2
         gate.set()
         await simulator.until(lambda: simulator.deliveries_taken == 2)
@@ -73,7 +64,7 @@ async def test_a_list_that_is_committed_while_we_unbind_is_still_answered():
     async with bound_pair(commit=commit) as (simulator, client, listener):
         await submit_all(client, listener, single_parts(1))
         await listener.until(lambda: listener.lists)
-        (link,) = client._links
+        link = only_link(client)
         # The carrier hears the unbind, and answers it when it has taken what we answer meanwhile.
         (line,) = simulator.lines
         line.hung = True
@@ -81,8 +72,7 @@ async def test_a_list_that_is_committed_while_we_unbind_is_still_answered():
         async with asyncio.timeout(60):
             while link.session.state is not SessionState.UNBINDING:
                 await asyncio.sleep(0)
-        written: list[bytes] = []
-        link._transport = Spy(link._transport, written.append)
+        written = spy_on(link, passing=False)
         gate.set()
         await listener.until(lambda: listener.receipts)
         await asyncio.sleep(0)
@@ -123,7 +113,7 @@ async def test_a_question_that_is_given_up_leaves_its_room_when_its_answer_comes
         assert isinstance(answer, Receipt)
         assert simulator.queries[carrier_id] == 2
         assert isinstance(await client.query(carrier_id, ACME), Receipt)
-        (link,) = client._links
+        link = only_link(client)
         assert (link.session.outstanding, client.free_window()) == (0, SessionLimits().window)
 
 
@@ -145,8 +135,8 @@ async def test_questions_that_are_open_when_the_link_ends_are_answered_and_take_
 
 async def test_a_part_given_while_the_socket_is_closing_was_never_sent_and_is_to_be_retried():
     async with bound_pair() as (simulator, client, listener):
-        (link,) = client._links
-        link._transport.abort()
+        link = only_link(client)
+        link.abort()
         client.submit(single_parts(2))
         await listener.until(lambda: len(listener.answers) == 2)
         assert list(listener.answers.values()) == [LINK_DOWN, LINK_DOWN]
@@ -155,7 +145,7 @@ async def test_a_part_given_while_the_socket_is_closing_was_never_sent_and_is_to
 
 async def test_a_part_that_has_not_left_when_the_link_ends_is_not_sent_with_the_last_words():
     async with bound_pair() as (simulator, client, listener):
-        (link,) = client._links
+        link = only_link(client)
         client.submit(single_parts(2))
         link.data_received(struct.pack("!IIII", 1, Command.DELIVER_SM, 0, 7))
         assert list(listener.answers.values()) == [LINK_DOWN, LINK_DOWN]

@@ -205,7 +205,12 @@ def confined():
 
 
 @pytest.fixture
-async def teller(office, confined):
+def delivery():
+    return Delivery()
+
+
+@pytest.fixture
+async def teller(office, confined, delivery):
     await office.book.load()
     await office.conversations.load()
     made = MailNotifier(
@@ -218,7 +223,7 @@ async def teller(office, confined):
         ),
         renderer=Renderer(confinement=confined),
         signers=(),
-        delivery=Delivery(),
+        delivery=delivery,
         clock=Clock(),
         rules=MailRules(office.database, (), Path("unused")),
         alert=lambda _: None,
@@ -233,38 +238,38 @@ def mail_to(office: Office, user: str) -> InboundMail:
     return InboundMail(identity="IN.1", recipient=user, user=user, report=report, created_at=RECEIVED_AT)
 
 
-async def test_a_mail_goes_out_under_the_tls_that_its_customer_demands(office, teller):
+async def test_a_mail_goes_out_under_the_tls_that_its_customer_demands(office, teller, delivery):
     assert (await teller.send(mail_to(office, ANNA))).outcome == Done()
-    assert teller._delivery.customers == ["demo"]
-    mail = message_from_bytes(teller._delivery.mails[0].message, policy=policy.default)
+    assert delivery.customers == ["demo"]
+    mail = message_from_bytes(delivery.mails[0].message, policy=policy.default)
     assert mail["Subject"] == "SMS de +44 7700 900123"
 
 
-async def test_a_user_who_is_gone_is_told_nothing_and_the_mail_is_given_up(office, teller):
+async def test_a_user_who_is_gone_is_told_nothing_and_the_mail_is_given_up(office, teller, delivery):
     office.do(set_user_active, ANNA, active=False)
     await office.book.refresh()
     attempt = await teller.send(mail_to(office, ANNA))
     assert isinstance(attempt.outcome, Failed)
     assert attempt.outcome.problem.code is ProblemCode.USER_INACTIVE
-    assert teller._delivery.mails == []
+    assert delivery.mails == []
 
 
 @pytest.mark.usefixtures("patient")
-async def test_the_profiles_own_template_is_in_the_mail(office, teller):
+async def test_the_profiles_own_template_is_in_the_mail(office, teller, delivery):
     source = "<!DOCTYPE html><html><head><title>x</title></head><body><p>Own: {{ m.text }}</p></body></html>"
     office.do(set_template, TemplateOwner("demo", "sales"), Form.INBOUND, source, {})
     for user in (ANNA, BERT):
         await teller.send(mail_to(office, user))
     htmls = [
         part.get_content()
-        for mail in teller._delivery.mails
+        for mail in delivery.mails
         for part in message_from_bytes(mail.message, policy=policy.default).walk()
         if part.get_content_type() == "text/html"
     ]
     assert ["Own: Danke!" in html for html in htmls] == [True, False]
 
 
-async def test_a_list_speaks_the_language_of_the_customers_default_profile(office, teller):
+async def test_a_list_speaks_the_language_of_the_customers_default_profile(office, teller, delivery):
     office.do(set_default_profile, "demo", "standard")
     await office.book.refresh()
     listed = InboundList(
@@ -278,9 +283,9 @@ async def test_a_list_speaks_the_language_of_the_customers_default_profile(offic
         created_at=RECEIVED_AT,
     )
     await teller.send(listed)
-    mail = message_from_bytes(teller._delivery.mails[0].message, policy=policy.default)
+    mail = message_from_bytes(delivery.mails[0].message, policy=policy.default)
     assert mail["Subject"] == "SMS-Liste Umfrage, 23.11.2026"
-    assert teller._delivery.customers == ["demo"]
+    assert delivery.customers == ["demo"]
 
 
 # Refused
