@@ -3,7 +3,9 @@
 Not here: who notices it, and how alerts are kept and sent (gateway.alerts).
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from gateway.alerts import Alert
 from gateway.ports import TlsFailure
@@ -13,40 +15,33 @@ from inbound.sms import InboundSms
 from sms.message import InboundFragment
 from sms.number import mask_number
 from sms.outcome import ProblemCode
-from store.inbound_mail import INBOUND_MAIL
+from store.inbound_mail import INBOUND_LIST, INBOUND_MAIL
 from store.outbox import OutboxEnd, TakenRow
 
 _REPEATED_QUIET = timedelta(hours=6)
-
-
-def status_mail_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
-    """Return the alert of a status mail that nobody got: it had a null sender."""
-    domain = taken.recipient.rpartition("@")[2]
-    return Alert(
-        topic=f"given-up:{domain}",
-        subject=f"A status mail to {domain} was given up",
-        text=f"The status mail {taken.public_id} to {taken.recipient} was given up after {taken.attempt} "
-        f"attempts.\n\n{end.problem}\nReason: {end.reason}. Policy: {end.policy or 'none'}. "
-        f"Host: {end.host or 'none'}.\n"
-        + (f"«mail2sms tls check {domain}» shows why.\n" if end.reason == ProblemCode.TLS_POLICY else ""),
-    )
+_MAILS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        INBOUND_MAIL: (
+            "mail of a received SMS",
+            "Its action has no other address. The SMS is kept: «mail2sms inbound list --not-handed-over» shows it.\n",
+        ),
+        INBOUND_LIST: ("list of received SMS", ""),
+    }
+)
 
 
 def mail_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
-    """Return the alert of a mail that nobody got, of whichever kind."""
-    return inbound_mail_given_up(taken, end) if taken.kind == INBOUND_MAIL else status_mail_given_up(taken, end)
-
-
-def inbound_mail_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
-    """Return the alert of an inbound SMS that reached no mailbox: neither the one it was for nor one in its place."""
+    """Return the alert of a mail that nobody got, nor anybody in its place: it had a null sender."""
     domain = taken.recipient.rpartition("@")[2]
+    what, more = _MAILS.get(taken.kind, ("status mail", ""))
     return Alert(
-        topic=f"inbound-given-up:{domain}",
-        subject=f"A received SMS was not handed over to {domain}",
-        text=f"The mail {taken.public_id} of a received SMS to {taken.recipient} was given up after {taken.attempt} "
-        f"attempts, and its action has no other address.\n\n{end.problem}\nReason: {end.reason}. "
-        f"Policy: {end.policy or 'none'}. Host: {end.host or 'none'}.\n"
-        f"The SMS is kept: «mail2sms inbound list» shows it, «mail2sms queue show {taken.public_id}» all attempts.\n",
+        topic=f"given-up:{what}:{domain}",
+        subject=f"A {what} to {domain} was given up",
+        text=f"The {what} {taken.public_id} to {taken.recipient} was given up after {taken.attempt} "
+        f"attempts.\n\n{end.problem}\nReason: {end.reason}. Policy: {end.policy or 'none'}. "
+        f"Host: {end.host or 'none'}.\n"
+        + more
+        + (f"«mail2sms tls check {domain}» shows why.\n" if end.reason == ProblemCode.TLS_POLICY else ""),
     )
 
 

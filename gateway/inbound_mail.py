@@ -50,16 +50,16 @@ class InboundMailReaders:
 
     async def address(self, mail: InboundMail) -> Addressed | None:
         """Return what a mail needs to be written; None where the user it is for is not one of the customer any more."""
-        report, directory = mail.report, self._book.current.directory
-        user = directory.user(mail.user or mail.recipient)
-        is_user = user is not None and user.active and user.customer_id == report.customer_key
-        if mail.user and not is_user:
+        report = mail.report
+        found = self._find(mail)
+        if found is None:
+            await self._book.refresh()  # it is for good: another process may know more
+            found = self._find(mail)
+        if found is None:
             return None
-        found = user if is_user else None
-        customer = directory.customer(report.customer_key)
-        if customer is None:
-            return None
-        sender = _sender(directory, customer, found, mail.profile_key)
+        customer, user = found
+        directory = self._book.current.directory
+        sender = _sender(directory, customer, user, mail.profile_key)
         values = await self._database.read(partial(read_values, customer_key=report.customer_key, number=report.phone))
         reply_to = self._reply_to(report)
         reader = InboundReader(
@@ -70,6 +70,17 @@ class InboundMailReaders:
             answerable=bool(reply_to),
         )
         return Addressed(report=_with_names(report, directory), reader=reader, reply_to=reply_to)
+
+    def _find(self, mail: InboundMail) -> tuple[Customer, User | None] | None:
+        """Return the customer, and the user that gets the mail if it is one; None where that one may not get it."""
+        directory = self._book.current.directory
+        customer = directory.customer(mail.report.customer_key)
+        if customer is None:
+            return None
+        user = directory.user(mail.user or mail.recipient)
+        if user is None or user.customer_id != customer.id:
+            return None if mail.user else (customer, None)
+        return (customer, user) if user.active else None
 
     def _reply_to(self, report: InboundReport) -> str:
         """Return the address by which a reply becomes an SMS; empty where the handset has no number."""

@@ -159,13 +159,7 @@ class MailNotifier:
         if addressed is None:
             text = "The user was disabled or removed before the mail was sent."
             return MailAttempt(outcome=Failed(problem=Problem(code=ProblemCode.USER_INACTIVE, text=text)))
-        compose = partial(
-            compose_inbound,
-            item,
-            addressed,
-            identity=self._identity,
-            renderer=self._renderer,
-        )
+        compose = partial(compose_inbound, item, addressed, identity=self._identity, renderer=self._renderer)
         customer, profile = item.report.customer, addressed.reader.profile
         found = await self._find_template(customer, profile, Form.INBOUND)
         mail = await self._try_template(found, compose, item.identity) if found is not None else compose()
@@ -184,7 +178,7 @@ class MailNotifier:
         return await self._try_template(found, compose, notice.public_id, report)
 
     async def _try_template(
-        self, found: "_OwnTemplate", compose: Callable[..., Mail], identity: str, report: JobReport | None = None
+        self, found: _OwnTemplate, compose: Callable[..., Mail], identity: str, report: JobReport | None = None
     ) -> Mail:
         """Compose with a customer's own template, without it where it fails."""
         template = CustomerTemplate(source=found.template.source, graphics=found.template.graphics)
@@ -200,13 +194,13 @@ class MailNotifier:
             self._rest(found, identity, fault)
         return mail
 
-    async def _find_template(self, customer: str, profile: str, form: Form) -> "_OwnTemplate | None":
+    async def _find_template(self, customer: str, profile: str, form: Form) -> _OwnTemplate | None:
         found = await self._rules.find_template(customer, profile, form)
         if found is None or self._resting.get(found.identity, 0.0) > self._monotonic():
             return None
         return _OwnTemplate(template=found, customer=customer, profile=profile)
 
-    def _rest(self, found: "_OwnTemplate", identity: str, fault: str) -> None:
+    def _rest(self, found: _OwnTemplate, identity: str, fault: str) -> None:
         now = self._monotonic()
         self._resting = {identity: until for identity, until in self._resting.items() if until > now}
         self._resting[found.template.identity] = now + _REST

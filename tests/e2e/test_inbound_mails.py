@@ -105,7 +105,9 @@ async def test_where_nobody_gets_the_sms_the_administrator_is_told_and_the_mail_
     await answer(desk, "After four")
 
     def alert():
-        return [mail for mail in desk.box.mails if "was not handed over" in str(mail.message["Subject"])]
+        return [
+            mail for mail in desk.box.mails if "mail of a received SMS to gone.example" in str(mail.message["Subject"])
+        ]
 
     await desk.until(lambda: len(alert()) == 1)
     assert alert()[0].recipients == ("admin@example.net",)

@@ -136,6 +136,22 @@ async def test_a_user_who_was_disabled_or_removed_gets_nothing(gone, office):
     assert await office.address(BERT) is not None
 
 
+async def test_an_address_of_an_action_that_is_a_disabled_user_gets_nothing_either(office):
+    office.do(set_user_active, ANNA, active=False)
+    assert await office.address(ANNA, user="") is None
+
+
+async def test_a_user_whom_another_process_added_just_now_is_asked_for_before_the_mail_is_given_up(office):
+    await office.address(BERT)
+    office.do(add_user, "demo", "dora@example.com")
+    report = inbound(customer_key=office.customer_key)
+    mail = InboundMail(
+        identity="IN.1", recipient="dora@example.com", user="dora@example.com", report=report, created_at=RECEIVED_AT
+    )
+    assert office.book.current.directory.user("dora@example.com") is None
+    assert await office.readers.address(mail) is not None
+
+
 async def test_a_user_of_another_customer_is_none_of_this_one(office):
     office.do(add_customer, "other")
     office.do(add_user, "other", "carl@other.example")
@@ -471,4 +487,4 @@ async def test_the_administrator_is_told_only_where_nobody_else_gets_the_sms(add
     await until(lambda: sorted(world.mails()) == sorted([(ANNA, "failed"), *((each, "sent") for each in sent)]))
     await loop.stop(5)
     assert len(told) == alerts
-    assert all("received SMS was not handed over to example.com" in alert.subject for alert in told)
+    assert all(alert.subject == "A mail of a received SMS to example.com was given up" for alert in told)
