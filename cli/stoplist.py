@@ -3,6 +3,7 @@
 Not here: what is allowed (gateway.admin.stop_list), how a table is read (mta.reading.table_file).
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from sms.message import Origin
 from sms.outcome import Refused
 from store.engine.database import Transaction
 
+# An operator's own file, as «export» writes one of half a million entries; in portions, between which mail is accepted.
+_MOST_ROWS, _MOST_CELLS, _MOST_OCTETS = 500_000, 5_000_000, 100_000_000
+_AT_ONCE = 10_000
 _NUMBERS = click.argument("numbers", nargs=-1, required=True, metavar="NUMBER…")
 _ENDED = click.option("--ended", "with_ended", is_flag=True, help="Those that ended, too.")
 
@@ -68,14 +72,17 @@ def import_table(file: Path, customer: str, table: Path) -> None:
     """Put the numbers of a CSV or XLSX file on a customer's stop list.
 
     The first row names the columns. One called number, phone or mobile, else the first, holds the number; one called
-    service may name a service. A single bad row changes nothing.
+    service may name a service. A single bad row changes nothing. A long file is stored in portions, so that the gateway
+    goes on meanwhile; to import it again does no harm.
     """
-    read = read_table(table.read_bytes())
+    read = read_table(table.read_bytes(), rows_limit=_MOST_ROWS, cells_limit=_MOST_CELLS, octets_limit=_MOST_OCTETS)
     if isinstance(read, Refused):
         raise click.ClickException(f"{table}: {read.detail}; nothing was changed")
     with admin_session(file) as session:
         lines = parse_stops(read, _country(session, customer))
-        session.change(lambda edit: import_stops(edit, customer, lines, table.name))
+        for start in range(0, len(lines), _AT_ONCE):
+            portion = lines[start : start + _AT_ONCE]
+            session.change(partial(import_stops, customer=customer, lines=portion, source=table.name))
 
 
 @click.command("export")

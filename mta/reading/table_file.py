@@ -59,23 +59,28 @@ def is_table_file(name: str, media_type: str) -> bool:
     return suffix in {".csv", ".tsv", ".xlsx", ".xls"} or media_type in _CSV_TYPES or media_type == _XLSX_TYPE
 
 
-def read_table(content: bytes, *, rows_limit: int = ROWS_LIMIT) -> Table | Refused:
+def read_table(
+    content: bytes, *, rows_limit: int = ROWS_LIMIT, cells_limit: int = CELLS_LIMIT, octets_limit: int = FILE_LIMIT
+) -> Table | Refused:
     """Return the rows of a table whose first row names the columns; TEMPLATE_INCOMPLETE says what is wrong with it.
 
-    The number is in the first column with such a name (`number`, `phone`, `mobile`, …), else in the first column.
+    The number is in the first column with such a name (`number`, `phone`, `mobile`, …), else in the first column. An
+    XLSX file has no more than `CELLS_LIMIT` cells, whatever is allowed to CSV.
     """
     try:
-        return _table_of(_read_records(content, rows_limit))
+        return _table_of(_read_records(content, rows_limit, cells_limit, octets_limit))
     except _DamagedTableError as damaged:
         return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE, detail=f"the table: {damaged}")
 
 
-def _read_records(content: bytes, rows_limit: int) -> Sequence[_Record]:
-    if len(content) > FILE_LIMIT:
-        raise _DamagedTableError(f"it is larger than {FILE_LIMIT // 1_000_000} MB")
+def _read_records(content: bytes, rows_limit: int, cells_limit: int, octets_limit: int) -> Sequence[_Record]:
+    if len(content) > octets_limit:
+        raise _DamagedTableError(f"it is larger than {octets_limit // 1_000_000} MB")
     if content.startswith(_XLS_MAGIC):
         raise _DamagedTableError("this kind of Excel file (.xls) is not read; save it as .xlsx or CSV")
-    return (_read_xlsx if content.startswith(_XLSX_MAGIC) else _read_csv)(content, rows_limit)
+    if content.startswith(_XLSX_MAGIC):
+        return _read_xlsx(content, rows_limit)
+    return _read_csv(content, rows_limit, cells_limit)
 
 
 def _table_of(records: Sequence[_Record]) -> Table:
@@ -122,7 +127,7 @@ def _clean(cell: str) -> str:
     return _CONTROLS.sub(" ", cell.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
-def _read_csv(content: bytes, rows_limit: int) -> Sequence[_Record]:
+def _read_csv(content: bytes, rows_limit: int, cells_limit: int) -> Sequence[_Record]:
     text = _decode(content)
     first, _, rest = text.partition("\n")
     line = 1
@@ -142,8 +147,8 @@ def _read_csv(content: bytes, rows_limit: int) -> Sequence[_Record]:
             before = reader.line_num
             lines.in_record = 0
             count += len(cells)
-            if len(records) > rows_limit or count > CELLS_LIMIT:
-                raise _DamagedTableError(f"it has more than {rows_limit} rows or {CELLS_LIMIT} cells")
+            if len(records) > rows_limit or count > cells_limit:
+                raise _DamagedTableError(f"it has more than {rows_limit} rows or {cells_limit} cells")
     except csv.Error as error:
         raise _DamagedTableError(f"line {line + before}: {error}") from None
     return _with_one_width(records)

@@ -124,3 +124,16 @@ def test_a_file_of_stops_is_taken_whole_or_not_at_all_and_what_is_exported_can_b
         for words in (("--customer", "acme"), ("--customer", "rival"))
     )
     assert ours == theirs == [("+447700900101", "mail"), ("+447700900102", "all")]
+
+
+def test_a_long_file_of_stops_is_taken_in_portions_and_comes_out_as_it_went_in(terminal: Terminal) -> None:
+    # More than one portion, and more cells when they are exported than a table of a mail may have.
+    numbers = [f"+4477009{n:05}" for n in range(25_001)]
+    table = terminal.file("long.csv", "number\n" + "\n".join(numbers) + "\n")
+    said = terminal.run(stoplist, "import", table, "--customer", "acme").splitlines()
+    assert [line.partition(" ")[0] for line in said] == ["10000", "10000", "5001"]
+    again = terminal.file("again.csv", terminal.run(stoplist, "export", "--customer", "acme"))
+    said = terminal.run(stoplist, "import", again, "--customer", "acme").splitlines()
+    assert [line.partition(" ")[0] for line in said] == ["0", "0", "0"]
+    rows = json.loads(terminal.run(stoplist, "list", "--customer", "acme", "--json"))
+    assert [row["number"] for row in rows] == numbers
