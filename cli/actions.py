@@ -27,7 +27,7 @@ from process.allowances import networks_of
 
 _ASSIGNMENTS = click.argument("assignments", nargs=-1, metavar="FIELD=VALUE…")
 _TEMPLATE = click.option(
-    "--template-file", metavar="FILE", type=click.Path(path_type=Path), help="The template of a push; see «push check»."
+    "--template-file", metavar="FILE", type=click.Path(path_type=Path), help="The template of a push: «push template»."
 )
 
 

@@ -53,8 +53,8 @@ def push_given_up(taken: TakenRow, end: OutboxEnd) -> Alert:
             subject=f"An application at {end.host} is gone: its action takes no more SMS",
             text=f"The application answered the push {taken.public_id} with status 410, so its action was made "
             "inactive and nothing more is pushed to it. What it did not get is kept.\n\n"
-            "«mail2sms action list» shows the action. When it is active again, «mail2sms push replay --failed» sends "
-            "what it missed.\n",
+            "«mail2sms action list» shows the action, «mail2sms action set --enable» takes it up again. Then «mail2sms "
+            "push replay --failed --since …» sends what it missed.\n",
         )
     return Alert(
         topic=f"push-given-up:{end.host}",

@@ -15,6 +15,7 @@ ON_SQLITE: Mapping[str, str] = {
     "tests/peers/test_mail_in_swaks.py": "what a peer says on the wire",
     "tests/peers/smpp/test_certificates.py": "binds and TLS: they end before a database is asked",
     # The database does not matter.
+    "tests/e2e/test_inbound_push.py::test_a_target_that_is_not_allowed_to_the_customer_is_refused_when_it_is_set": "refused before",
     "tests/e2e/test_push.py::test_a_url_that_is_not_safe_is_refused_and_no_key_is_made": "the URL is refused before",
     "tests/e2e/test_queue_commands.py::test_an_id_that_names_nothing_is_said": "one sentence, four commands",
     "tests/e2e/test_start_and_stop.py::test_a_broken_configuration_is_explained_and_nothing_starts": "none is opened",
@@ -38,6 +39,7 @@ ON_POSTGRESQL: Mapping[str, str] = {
     "tests/e2e/test_inbound.py::test_a_node_takes_over_what_the_other_took_and_every_phone_is_answered_once": "two processes",
     "tests/e2e/test_postgresql_faults.py": "a server that crashes, cuts connections, loses answers and locks up",
     "tests/e2e/test_two_nodes.py": "several processes share a database",
+    "tests/unit/test_outbox_order.py::test_no_row_is_left_behind_one_that_ends_while_another_node_claims": "two writers",
     "tests/unit/test_store_leases.py::TestCluster": "several processes share a database",
 }
 

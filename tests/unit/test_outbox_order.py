@@ -6,7 +6,7 @@ from sms.outbox import OutboxEvent
 from sms.report import Channel
 from store.answers import Rules
 from store.clock_back import ClockPutBack, bring_forward
-from store.outbox import GiveBackRows, NewRow
+from store.outbox import GiveBackRows, NewRow, OutboxEnd
 from store.queue import Drop, drop
 from tests.kit.store_harness import SECOND, StoreHarness, steps, take_due
 
@@ -136,3 +136,23 @@ def test_a_claim_costs_the_same_with_ten_and_with_ten_thousand_behind_one_that_i
         costs.append(count())
     world.database.close()
     assert costs[1] <= costs[0] * 1.2
+
+
+def test_no_row_is_left_behind_one_that_ends_while_another_node_claims(world, database_url):
+    other = StoreHarness(database_url, Rules(), owner="other", node=2)
+    for node in (world, other):
+        node.live()
+    add(world, "a")
+    (taken,) = take(world)
+    (second,) = add(world, "a")
+    claims = []
+
+    def end(tx, ends):
+        world.outbox.end(tx, ends)
+        claims.append(take(other))  # before the commit
+        return [None]
+
+    world.database.write_now(end, OutboxEnd(taken=taken, event=OutboxEvent.SEND, at=world.now))
+    assert claims == [[]]
+    assert names(take(other)) == [second]
+    other.database.close()
