@@ -311,11 +311,8 @@ class MailIntake:
             if isinstance(read, Refused):
                 return _refuse(read, resolved=resolved)
             options = read
-        if answers.by_mail or not (
-            case.service is Origin.SAP
-            or "sender_id" in options.patch
-            or find_automatic(mail, case.envelope.reverse_path)
-        ):
+        is_machines = case.service is Origin.SAP or find_automatic(mail, case.envelope.reverse_path)
+        if answers.by_mail or not (is_machines or "sender_id" in options.patch):
             addressed = answers.recipients
         further = (*self._list_layer(case, addressed), *_asked_by(mail, options), *case.trial)
         if len(further) > len(case.trial):
@@ -440,7 +437,8 @@ def _trace_of(found: Dropped, mail: ParsedMail, envelope: ReceivedEnvelope, cust
 def _on_behalf(case: _Case) -> str:
     """Return who of the customer wrote in the name of the mailbox in From (RFC 5322 §3.6.2), empty for its author."""
     given = case.mail.fields.get("sender")
-    address = canonical_address(read_addresses(given[0])[-1].address) if given and read_addresses(given[0]) else None
+    found = read_addresses(given[0]) if given else ()
+    address = canonical_address(found[-1].address) if found else None
     if address is None or address == canonical_address(case.mail.author):
         return ""
     principal = Principal(customer_id=case.sender.customer.id)

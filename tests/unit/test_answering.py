@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from mta.intake import Disposition
+from cli.explain import shape
+from mta.intake import Disposition, EnvelopeRecipient, ReceivedEnvelope
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 from store.tables import OutboxRow
@@ -71,6 +72,18 @@ def test_an_answer_goes_to_the_handset_from_the_number_that_it_wrote_to(own, sho
     judged = judge(core, "acme", to=(token(core, own),))
     assert answered(judged) == [(PHONE, shown)]
     assert judged.plan.job.unanswerable == ""
+
+
+def test_explain_shows_the_number_that_answers_as_the_sender_id_of_its_recipient(core):
+    to = (token(core), "+447700900101")
+    envelope = ReceivedEnvelope(reverse_path=ANNA, recipients=tuple(EnvelopeRecipient(address=item) for item in to))
+    first, second = shape(judge(core, "acme", to=to), envelope)["recipients"]
+    assert first["settings"]["sender_id"] == {
+        "value": DEDICATED,
+        "layer": "conversation",
+        "origin": "the SMS answered",
+    }
+    assert second["settings"]["sender_id"]["value"] is None
 
 
 def test_an_answer_leaves_by_a_carrier_of_the_number(core):
