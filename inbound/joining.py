@@ -77,21 +77,21 @@ class JoinedText:
 
     @property
     def text(self) -> str:
-        """The whole text, with a mark for each gap."""
-        pieces: list[str] = []
+        """The whole text, with a mark between blanks for each gap."""
+        if not self.missing:
+            return "".join(kept.fragment.text for kept in self.fragments)
+        whole = ""
         expected = 1
         for kept in self.fragments:
-            if kept.fragment.index != expected and self.late is None:
-                pieces.append(f" {GAP} ")
-            pieces.append(kept.fragment.text)
+            text = kept.fragment.text
+            whole = whole + text if kept.fragment.index == expected else _with_gap(whole) + text.lstrip(" ")
             expected = kept.fragment.index + 1
-        if self.late is None and expected <= self.first.fragment.total:
-            pieces.append(f" {GAP} ")
-        return "".join(pieces).strip(" ") if self.missing else "".join(pieces)
+        is_cut = expected <= self.first.fragment.total
+        return (_with_gap(whole) if is_cut else whole).strip(" ")
 
     def repeats(self, earlier: str) -> bool:
         """Return whether an earlier text has all of this one: a carrier delivered some fragments again."""
-        return all(kept.fragment.text in earlier for kept in self.fragments)
+        return all(kept.fragment.text.strip(" ") in earlier for kept in self.fragments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +159,11 @@ def join(  # noqa: PLR0913 - facts and rules
 def text_name(source: str, destination: str, reference: int | None, total: int) -> TextName:
     """Return what the fragments of a text have in common; a number with and without plus is the same."""
     return source.removeprefix("+"), destination.removeprefix("+"), reference, total
+
+
+def _with_gap(text: str) -> str:
+    """Return a text with a gap behind it."""
+    return f"{text.rstrip(' ')} {GAP} "
 
 
 def _arrival(kept: KeptFragment) -> tuple[datetime, int]:

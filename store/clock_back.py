@@ -16,6 +16,8 @@ _OUTBOX = (
     "UPDATE outbox SET due_at = CASE WHEN due_at <= ? THEN ? ELSE due_at - ? END"
     " WHERE state = 'queued' AND due_at > ? AND due_at < ?"
 )
+_FRAGMENTS = "UPDATE inbound_fragment SET received_at = received_at - ? WHERE received_at > ?"
+_ANSWERS = "UPDATE automatic_answer SET at = at - ? WHERE at > ?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +36,16 @@ def last_known(tx: Transaction) -> int:
 def bring_forward(tx: Transaction, jumps: list[ClockPutBack]) -> list[int]:
     """Make due what was due before the clock was put back, and shorten later waits by as much; returns how many rows.
 
-    What its sender scheduled, and what is held, keeps its time.
+    Fragments of inbound SMS wait no longer for others, and automatic answers count no longer. What its sender
+    scheduled, and what is held, keeps its time.
     """
-    return [
-        tx.execute(_MESSAGES, (jump.was, jump.now, jump.was - jump.now, jump.now, jump.was))
-        + tx.execute(_OUTBOX, (jump.was, jump.now, jump.was - jump.now, jump.now, FAR))
-        for jump in jumps
-    ]
+    counts = []
+    for jump in jumps:
+        by = jump.was - jump.now
+        counts.append(
+            tx.execute(_MESSAGES, (jump.was, jump.now, by, jump.now, jump.was))
+            + tx.execute(_OUTBOX, (jump.was, jump.now, by, jump.now, FAR))
+            + tx.execute(_FRAGMENTS, (by, jump.now))
+        )
+        tx.execute(_ANSWERS, (by, jump.now))
+    return counts

@@ -397,11 +397,11 @@ _LOCKED = "SELECT key FROM inbound_fragment WHERE key IN (??) ORDER BY key FOR U
 _DELETE = "DELETE FROM inbound_fragment WHERE key IN (??) RETURNING key"
 _GAPS = query(
     _Gap,
-    "FROM inbound_sms WHERE awaited != '' AND customer_key IS NOT NULL AND received_at > ?"
-    " ORDER BY received_at DESC LIMIT ?",
+    "FROM inbound_sms WHERE awaited != '' AND customer_key IS NOT NULL AND handled_at > ?"
+    " ORDER BY handled_at DESC LIMIT ?",
 )
 _BODIES = (
-    "SELECT body FROM inbound_sms WHERE phone = ? AND reference = ? AND total = ? AND received_at > ?"
+    "SELECT body FROM inbound_sms WHERE phone = ? AND reference = ? AND total = ? AND handled_at > ?"
     " AND destination IN (?, ?)"
 )
 _CONVERSATIONS_OF = query(_Conversation, "FROM conversation WHERE phone IN (??)")

@@ -112,7 +112,7 @@ class InboundSmsRow(KeyedRow):
 
 InboundSmsRow.add_index(InboundSmsRow.index(InboundSmsRow.phone, InboundSmsRow.key, name="inbound_sms_phone"))
 InboundSmsRow.add_index(
-    InboundSmsRow.index(InboundSmsRow.received_at, name="inbound_sms_awaited").where(InboundSmsRow.awaited != "")
+    InboundSmsRow.index(InboundSmsRow.handled_at, name="inbound_sms_awaited").where(InboundSmsRow.awaited != "")
 )
 InboundSmsRow.add_index(InboundSmsRow.index(InboundSmsRow.customer_key, InboundSmsRow.key, name="inbound_sms_customer"))
 

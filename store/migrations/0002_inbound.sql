@@ -89,7 +89,7 @@ CREATE TABLE "inbound_sms" (
 CREATE UNIQUE INDEX "inbound_sms_public_id" ON "inbound_sms" ("public_id");
 CREATE INDEX "inbound_sms_received_at" ON "inbound_sms" ("received_at");
 CREATE INDEX "inbound_sms_phone" ON "inbound_sms" ("phone", "key");
-CREATE INDEX "inbound_sms_awaited" ON "inbound_sms" ("received_at") WHERE ("awaited" != '');
+CREATE INDEX "inbound_sms_awaited" ON "inbound_sms" ("handled_at") WHERE ("awaited" != '');
 CREATE INDEX "inbound_sms_customer" ON "inbound_sms" ("customer_key", "key");
 
 CREATE TABLE "inbound_effect" (

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from gateway.admin.customers import add_domain
+from gateway.clock_watch import ClockWatch
 from gateway.routing import CarrierRoute, CarrierRoutes
 from inbound.actions import ActionKind, AnswerAction, ListAction, MailAction, MailTo, PushAction
 from inbound.joining import GAP, Bounds
 from sms.outcome import Done
-from store.inbound import Kept
 from store.inbound_tables import AutomaticAnswerRow, ConversationRow, StopEntryRow
 from tests.kit.inbound_harness import OWN, PHONE, InboundHarness, piece, pieces
 
@@ -276,5 +276,52 @@ async def test_a_text_is_stored_once_however_often_it_is_handled_at_once(world):
     assert len(world.texts()) == len(world.outbox_rows()) == 20
 
 
-def test_what_became_of_an_sms_has_three_words():
-    assert set(Kept) == {"stored", "stale", "taken"}
+async def test_what_another_node_took_is_left_alone_at_first_and_handled_if_that_node_is_gone(world, database_url):
+    world.add_action(world.customer, SUPPORT, ActionKind.MAIL)
+    other = InboundHarness(database_url, node=2, database=world.database, alone=False)
+    await world.arrive(*pieces("one ", "two"))
+    await other.handle(timedelta(seconds=4))
+    assert other.texts() == []
+    await other.handle(timedelta(seconds=1))
+    assert other.texts() == ["one two"]
+
+
+@pytest.mark.parametrize("places", [(0, 1), (1, 0)])
+async def test_fragments_that_came_to_two_nodes_are_one_sms_at_once(world, database_url, places):
+    other = InboundHarness(database_url, node=2, database=world.database, alone=False)
+    other.clock.move(timedelta(milliseconds=1))
+    both = pieces("one ", "two")
+    await world.arrive(both[places[0]])
+    await world.handle()
+    await other.arrive(both[places[1]])
+    await other.handle()
+    assert world.texts() == ["one two"]
+
+
+async def test_two_nodes_that_handle_the_same_at_once_store_it_once(world, database_url):
+    world.add_action(world.customer, SUPPORT, ActionKind.MAIL)
+    world.add_action(world.customer, AnswerAction(texts={"/": "Thanks"}), ActionKind.REPLY)
+    other = InboundHarness(database_url, node=2, database=None if world.database.postgresql else world.database)
+    await world.arrive(*(piece(str(n), source=f"+4477009001{n:02}") for n in range(50)))
+    await world.book.load()
+    await other.book.load()
+    await asyncio.gather(world.worker.step(), other.worker.step())
+    assert len(world.texts()) == len(world.outbox_rows()) == len(world.jobs()) == 50
+    if other.database is not world.database:
+        other.database.close()
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-2), timedelta(days=2)])
+async def test_a_clock_that_jumps_loses_no_fragment_and_lets_none_wait_longer(world, jump):
+    watch = ClockWatch(database=world.database, clock=world.clock)
+    await watch.step()
+    first, second = pieces("one ", "two")
+    await world.arrive(first)
+    await world.handle()
+    world.clock.move(jump)
+    await watch.step()
+    await world.handle(TEN_MINUTES)
+    assert world.texts() == [f"one {GAP}"]
+    await world.arrive(second)
+    await world.handle()
+    assert world.texts() == [f"one {GAP}", "two"]

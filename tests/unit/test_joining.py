@@ -103,13 +103,15 @@ def test_the_same_short_text_twice_is_two_sms():
     ("there", "expected"),
     [
         ((1, 3), f"one {GAP} three"),
-        ((2, 3), f"{GAP} twothree"),
+        ((2, 3), f"{GAP} two three"),
         ((1,), f"one {GAP}"),
         ((2,), f"{GAP} two {GAP}"),
     ],
+    ids=str,
 )
-def test_after_the_window_what_is_there_goes_out_with_its_gaps_marked(there, expected):
-    whole = pieces("one", "two", "three")
+@pytest.mark.parametrize("words", [("one", "two ", "three"), ("one ", " two", " three ")])
+def test_after_the_window_what_is_there_goes_out_with_its_gaps_marked(words, there, expected):
+    whole = pieces(*words)
     stored = kept(whole[place - 1] for place in there)
     assert joined(stored, TEN_MINUTES - timedelta(seconds=3)) == []
     (found,) = joined(stored, TEN_MINUTES)
