@@ -44,5 +44,5 @@ class PushOptions:
         example="applications-ca.pem",
     )
     timeout: Wait = option("How long one attempt may take in all.", default=timedelta(seconds=15))
-    connections: Positive = option("Pushes on their way at a time.", default=50)
+    connections: Positive = option("Pushes on their way at a time, half of them to one host.", default=50)
     allowances: tuple[PushAllowance, ...] = option("", default=(), key="allow")

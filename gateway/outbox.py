@@ -173,7 +173,7 @@ class OutboxLoop:
             return (await self._database.read(partial(_load, taken=[taken])))[taken.key]
 
     async def _attempt(self, taken: TakenRow, report: Report | None) -> OutboxEnd:
-        began_at = self._clock.now()
+        attempted_at = self._clock.now()
         try:
             kind = KINDS[taken.kind]
             is_overtaken = kind.is_overtaken(report)
@@ -182,12 +182,14 @@ class OutboxLoop:
         except Exception as error:
             log.exception("notice_broke", notice=taken.public_id, cause=f"{type(error).__name__}: {error}"[:300])
             text = "The gateway could not make or send this notice."
-            return self._again(taken, ProblemCode.INTERNAL.value, text, MailAttempt(outcome=Done()), began_at=began_at)
+            return self._again(
+                taken, ProblemCode.INTERNAL.value, text, MailAttempt(outcome=Done()), attempted_at=attempted_at
+            )
         if attempt is None:
             return self._end(taken, OutboxEvent.SKIP)
-        return self._judge(taken, attempt, began_at)
+        return self._judge(taken, attempt, attempted_at)
 
-    def _judge(self, taken: TakenRow, attempt: MailAttempt, began_at: datetime) -> OutboxEnd:
+    def _judge(self, taken: TakenRow, attempt: MailAttempt, attempted_at: datetime) -> OutboxEnd:
         match attempt.outcome:
             case Done():
                 return self._end(taken, OutboxEvent.SEND, attempt)
@@ -204,7 +206,7 @@ class OutboxLoop:
                     problem.code.value,
                     problem.text,
                     attempt,
-                    began_at=began_at,
+                    attempted_at=attempted_at,
                     after=outcome.after if isinstance(outcome, Retry) else None,
                     unanswered=unanswered,
                 )
@@ -224,13 +226,13 @@ class OutboxLoop:
         problem: str,
         attempt: MailAttempt,
         *,
-        began_at: datetime,
+        attempted_at: datetime,
         after: timedelta | None = None,
         unanswered: bool = False,
     ) -> OutboxEnd:
         """Try it again later: waits count from the beginning of an attempt, what the other side asks for from now."""
         ladder = self._channels[taken.channel].ladder
-        due = ladder.next_at(taken.attempt, to_instant(taken.began_at), began_at, self._chance())
+        due = ladder.next_at(taken.attempt, to_instant(taken.began_at), attempted_at, self._chance())
         if due is None:
             final = _permanent(reason, problem)
             return self._end(taken, OutboxEvent.FAIL, attempt, reason, final, unanswered=unanswered)

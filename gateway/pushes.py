@@ -31,16 +31,16 @@ _SOAP_ACTION = {"SOAPAction": '""'}
 class Pushes:
     """Makes requests of items that go by push.
 
-    `rules` returns the actions in force, `template_of` form and source of the template for the status pushes of a
-    customer and profile by their names (no source: the standard one). `key_of` returns the key of a customer by its
-    name: without one a push is unsigned. `networks_of` are allowed to customers by canonical name. `large` makes pushes
-    about many recipients; its creator closes it.
+    `rules` returns the actions in force, None while nobody knows them; `template_of` form and source of the template
+    for the status pushes of a customer and profile by their names (no source: the standard one). `key_of` returns the
+    key of a customer by its name: without one a push is unsigned. `networks_of` are allowed to customers by canonical
+    name. `large` makes pushes about many recipients; its creator closes it.
     """
 
     def __init__(
         self,
         *,
-        rules: Callable[[], Awaitable[InboundRules]],
+        rules: Callable[[], Awaitable[InboundRules | None]],
         template_of: TemplateOf,
         key_of: KeyOf,
         networks_of: Mapping[str, tuple[str, ...]],
@@ -91,7 +91,10 @@ class Pushes:
         )
 
     async def _inbound(self, push: InboundPush) -> PushRequest | MailAttempt:
-        action = (await self._rules()).with_key(push.action_key)
+        rules = await self._rules()
+        if rules is None:
+            return _not_called("Its action can't be read now.")
+        action = rules.with_key(push.action_key)
         if action is None or not isinstance(action.settings, PushAction):
             return _failed("Its action is not there any more.")
         if not action.active:
@@ -99,7 +102,7 @@ class Pushes:
         settings, customer = action.settings, push.report.customer
         try:
             content = await self._inbound_body(settings, push)
-            password = await asyncio.to_thread(_password, settings)
+            password = await _password(settings)
         except TemplateBroken as broken:
             return _not_called(f"The template of its action «{action.name}» failed: {broken}.")
         except (OSError, UnicodeError) as error:
@@ -134,11 +137,15 @@ class Pushes:
         return self._networks_of.get(canonical_name(customer), ())
 
 
-def _password(settings: PushAction) -> str:
-    """Return the first line of the operator's file."""
+async def _password(settings: PushAction) -> str:
+    """Return the first line of the operator's file, nothing where there is no login."""
     if settings.login is PushLogin.NONE:
         return ""
-    with Path(settings.password_file).open(encoding="utf-8") as file:
+    return await asyncio.to_thread(_first_line, settings.password_file)
+
+
+def _first_line(name: str) -> str:
+    with Path(name).open(encoding="utf-8") as file:
         return file.readline(_LONGEST_PASSWORD).rstrip("\r\n")
 
 

@@ -175,7 +175,7 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
         sender=push_out.sender,
         ladder=PUSH_LADDER,
         most=config.push.connections,
-        each=config.push.connections,
+        each=max(config.push.connections // 2, 1),
         given_up=lambda taken, end: alert(alert_texts.push_given_up(taken, end)),
     )
     loop = OutboxLoop(

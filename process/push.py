@@ -58,9 +58,8 @@ def build_push_out(
 ) -> PushOut:
     """Return what sends pushes as the operator's file says; `book` has the actions."""
 
-    async def rules() -> InboundRules:
-        await book.confirm()  # one that was just ended takes no more
-        return book.rules
+    async def rules() -> InboundRules | None:
+        return book.rules if await book.confirm() else None  # an action that was just ended takes no more
 
     async def template_of(customer: str, profile: str) -> tuple[PushForm, str]:
         found = await database.read(partial(find_push_template, customer=customer, profile=profile))

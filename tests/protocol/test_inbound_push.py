@@ -51,6 +51,7 @@ class World(InboundHarness):
 
     async def begin(self, networks=("127.0.0.0/8",), *, deadline_seconds=10.0) -> None:
         self.furnish()
+        self.away = False
         self.gone: list[tuple[str, OutboxEnd]] = []
         self.large = LargeReports()
         self.pushes = Pushes(
@@ -81,8 +82,7 @@ class World(InboundHarness):
         self.loop.start()
 
     async def rules(self):
-        await self.book.confirm()
-        return self.book.rules
+        return self.book.rules if not self.away and await self.book.confirm() else None
 
     def add_push(self, app: Application, **changes) -> int:
         settings = PushAction(**{"url": f"http://127.0.0.1:{app.port}/sms", "form": PushForm.JSON, **changes})
@@ -365,6 +365,18 @@ async def test_a_basic_login_brings_the_password_and_no_row_or_log_has_it(world,
     await until(lambda: world.states() == [("sent", 1)])
     assert app.pushes[0].headers["authorization"] == "Basic " + base64.b64encode(b"anna:geheim 12").decode()
     assert not any("geheim" in str(row) for row in (*world.outbox_rows(), *world.outbox_attempts()))
+
+
+async def test_while_the_actions_cannot_be_read_nothing_is_given_up(world, application):
+    app = await application()
+    await world.begin()
+    world.add_push(app)
+    world.away = True
+    await world.came("one")
+    await until(lambda: "can't be read now" in world.outbox_rows(kind="inbound-push")[0].problem)
+    world.away = False
+    await world.later(timedelta(minutes=1))
+    await until(lambda: world.states() == [("sent", 1)])
 
 
 async def test_a_password_that_cannot_be_read_is_no_attempt(world, application, tmp_path):
