@@ -111,7 +111,7 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
     output = output or source_file.with_suffix(".preview.html")
     with admin_session(file) as session, _workshop() as workshop:
         graphics = _graphics(session, owner)
-        settings = _settings_of(session, owner)
+        settings = _settings_of(session, owner, Form(form))
         try:
             mails = list(workshop.preview(read_text(source_file), Form(form), settings))
         except TemplateBroken as broken:
@@ -145,7 +145,7 @@ def _refuse_broken(source_file: Path, faults: list[str]) -> None:
         sys.exit(1)
 
 
-def _settings_of(session: AdminSession, owner: TemplateOwner) -> Settings:
+def _settings_of(session: AdminSession, owner: TemplateOwner, form: Form) -> Settings:
     """Return the settings in force for a user of this customer and profile, so that samples speak their language."""
     directory, layers = session.in_force()
     customer = directory.customer_named(owner.customer)
@@ -153,7 +153,8 @@ def _settings_of(session: AdminSession, owner: TemplateOwner) -> Settings:
         return Settings()
     profile = directory.profile_named(customer.id, owner.profile) if owner.profile else None
     profile_key = profile.id if profile is not None else customer.default_profile_id
-    return layers.resolve(customer.id, Origin.MAIL.value, profile_key, None).settings
+    service = Origin.INBOUND if form is Form.INBOUND else Origin.MAIL
+    return layers.resolve(customer.id, service.value, profile_key, None).settings
 
 
 def _page(form: str, mails: list[str], graphics: Mapping[str, Graphic]) -> str:

@@ -272,8 +272,11 @@ class Outbox:
         tx.execute_many("UPDATE outbox SET content = NULL WHERE key = ?", done)
         if any(end.taken.content is not None and end.event is OutboxEvent.FAIL for end in over):
             tx.execute(_FORGET_CONTENTS, (CONTENTS_KEPT,))
-        lost = {end.taken.key for end in over if end.event is OutboxEvent.FAIL and end.taken.kind == INBOUND_MAIL}
-        return [end.taken.key in lost and self._fall_back(tx, end) for end in ends]
+        lost = [end for end in over if end.event is OutboxEvent.FAIL and end.taken.kind == INBOUND_MAIL]
+        # In the order of their SMS, whose rows are locked, so that two processes can't wait for each other.
+        lost.sort(key=lambda end: end.taken.sms_key or 0)
+        fallen_back = {end.taken.key for end in lost if self._fall_back(tx, end)}
+        return [end.taken.key in fallen_back for end in ends]
 
     def _fall_back(self, tx: Transaction, end: OutboxEnd) -> bool:
         """Queue the mail of an inbound SMS that was given up for the other addresses of its action."""

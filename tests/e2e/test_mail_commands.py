@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cli.__main__ import main
 from cli.dkim import judge_record
 from mta.sending.sign import KeyKind, new_key
+from templates.forms import Form
 from templates.render import standard_template
 from tests.kit.installation import write_first
 from tests.kit.mail_servers import HOST, Peer, issue, make_authority, one_host, server_context
@@ -186,6 +187,23 @@ async def test_a_template_from_the_standard_one_to_its_reset(new_terminal, tmp_p
     await terminal.run("template", "reset", *whose, "--profile", "Alarm", "result")
     assert "the standard one goes out" in await terminal.run("template", "show", "result", *whose, code=1)
     await terminal.run("template", "graphic", "remove", *whose, "logo")
+
+
+async def test_a_template_of_received_sms_starts_from_its_own_standard_one_and_is_seen_with_its_own_samples(
+    new_terminal, tmp_path
+):
+    terminal = new_terminal()
+    shown = (await asyncio.to_thread(CliRunner().invoke, main, ["template", "show", "inbound"])).output
+    assert shown == standard_template(Form.INBOUND)
+    source, page, whose = tmp_path / "own.html", tmp_path / "page.html", ("--customer", "demo")
+    source.write_text(shown.replace("{{ m.kind_name }}", "Example Ltd · {{ m.kind_name }}"))
+    await terminal.run("customer", "set", "demo", "--service=inbound", "language=de")
+    said = await terminal.run("template", "preview", *whose, "inbound", source, "--output", page)
+    assert said.strip().endswith("6 samples of the form «inbound».")
+    assert "Example Ltd · SMS empfangen" in page.read_text()
+    await terminal.run("template", "set", *whose, "inbound", source)
+    assert await terminal.run("template", "show", "inbound", *whose) == source.read_text()
+    assert "nothing is called" in await terminal.run("template", "check", *whose, "result", source, code=1)
 
 
 async def test_a_broken_template_is_refused_when_it_is_saved(new_terminal, tmp_path):
