@@ -1,0 +1,63 @@
+"""A stop list beside a running gateway: RCPT, the queue and the sender hear of it, until the entry is ended."""
+
+import asyncio
+import smtplib
+
+import pytest
+
+from smpp.simulator.script import Script, Treatment
+from smpp.wire.statuses import Status
+from tests.kit.installation import SENDER, Installation, addresses, mail
+
+PHONE = "+447700900101"
+BUSY = Treatment(status=Status.RSYSERR)
+
+
+@pytest.fixture
+async def site(tmp_path, gateway_database):
+    site = Installation(tmp_path / "site", gateway_database)
+    yield site
+    await site.close()
+
+
+async def rcpt(site: Installation, number: str) -> tuple[int, str]:
+    def ask() -> tuple[int, str]:
+        with site.client() as client:
+            client.mail(SENDER)
+            code, text = client.rcpt(addresses(number)[0])
+            return code, text.decode()
+
+    return await asyncio.to_thread(ask)
+
+
+async def test_a_stop_ends_what_is_queued_and_refuses_what_comes_until_it_is_ended(site: Installation) -> None:
+    unwell = [True]
+    await site.open(Script(treat=lambda _: BUSY if unwell[0] else None))
+    await site.start()
+    job = await site.send("Still waiting", to=(PHONE,))
+    await site.until(lambda: [message.attempts > 0 for message in site.messages(state="queued")] == [True])
+    assert "1 waiting SMS ended" in await site.command("stoplist", "add", PHONE, "--customer", "demo")
+    assert "BLOCKED" in await site.told()
+    assert site.state(job) == {PHONE.removeprefix("+"): "rejected"}
+    assert "BLOCKED" in await site.command("status", job)
+    code, text = await rcpt(site, PHONE)
+    assert code == 550
+    assert "BLOCKED" in text
+    await site.command("stoplist", "remove", PHONE, "--customer", "demo")
+    unwell[0] = False
+    assert (await rcpt(site, PHONE))[0] == 250
+    again = await site.send("Welcome back", to=(PHONE,))
+    await site.told(2)
+    assert site.state(again) == {PHONE.removeprefix("+"): "delivered"}
+    assert [taken.submitted.text for taken in site.carrier.record.taken] == ["Welcome back"]
+
+
+async def test_of_several_recipients_the_report_names_who_is_blocked(site: Installation) -> None:
+    await site.open()
+    await site.command("stoplist", "add", PHONE, "--customer", "demo", "--service", "mail")
+    await site.start()
+    with site.client() as client, pytest.raises(smtplib.SMTPDataError, match="BLOCKED"):
+        client.sendmail(SENDER, addresses(PHONE), mail("Hello", to=(PHONE,)))
+    job = await site.send("To both", to=(PHONE, "+447700900102"))
+    assert "BLOCKED" in await site.told()
+    assert site.state(job) == {"447700900101": "rejected", "447700900102": "delivered"}
