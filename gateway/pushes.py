@@ -81,7 +81,7 @@ class Pushes:
         except TemplateBroken as broken:
             return _not_called(f"The own template of «{customer}» for pushes failed: {broken}.")
         return PushRequest(
-            identity=notice.public_id,
+            identity=event_id(notice.public_id),
             url=notice.recipient,
             content=content,
             content_type=CONTENT_TYPES[form],
@@ -108,7 +108,7 @@ class Pushes:
         except (OSError, UnicodeError) as error:
             return _not_called(f"The password of its action «{action.name}» can't be read.", str(error))
         return PushRequest(
-            identity=push.identity,
+            identity=event_id(push.identity),
             url=settings.url,
             content=content,
             content_type=CONTENT_TYPES[settings.form],
@@ -122,7 +122,7 @@ class Pushes:
         )
 
     async def _inbound_body(self, settings: PushAction, push: InboundPush) -> bytes:
-        fields = partial(inbound_fields, push.report, push.identity)
+        fields = partial(inbound_fields, push.report, event_id(push.identity))
         if settings.template:
             return await self._own_body(settings.form, settings.template, fields)
         return standard_body(settings.form, "inbound", fields())
@@ -135,6 +135,11 @@ class Pushes:
 
     def _networks(self, customer: str) -> tuple[str, ...]:
         return self._networks_of.get(canonical_name(customer), ())
+
+
+def event_id(public_id: str) -> str:
+    """Return the id of a push as its receiver sees it: in Standard Webhooks the dot parts what is signed."""
+    return public_id.replace(".", "_")
 
 
 async def _password(settings: PushAction) -> str:

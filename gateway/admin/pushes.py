@@ -30,20 +30,20 @@ def list_pushes(
 
 def show_push(tx: Transaction, name: str) -> View:
     """Return one push with its attempts. Raises AdminFault."""
-    push = find_push(tx, name)
+    push = find_push(tx, _public_id(name))
     if push is None:
         raise AdminFault(FaultCode.NO_PUSH, name=name)
-    return {**_view(push), "attempts": [_attempt(attempt) for attempt in trace_push(tx, name)]}
+    return {**_view(push), "attempts": [_attempt(attempt) for attempt in trace_push(tx, push.public_id)]}
 
 
 def replay_push(edit: Edit, name: str) -> Changed:
     """Send one push that has ended again: the same event with the same id."""
-    push, key = find_push(edit.tx, name), push_key_of(edit.tx, name)
+    push, key = find_push(edit.tx, _public_id(name)), push_key_of(edit.tx, _public_id(name))
     if push is None or key is None:
         raise AdminFault(FaultCode.NO_PUSH, name=name)
     if push.state in WAITING or not replay(edit.tx, [key], to_stored(edit.now)):
         raise AdminFault(FaultCode.PUSH_NOT_OVER, name=name, state=push.state.value)
-    return edit.done(Action.REPLAY_PUSH, name, name=name)
+    return edit.done(Action.REPLAY_PUSH, push.public_id, name=push.public_id)
 
 
 def replay_failed(edit: Edit, since: datetime, customer: str = "") -> Changed:
@@ -55,6 +55,11 @@ def replay_failed(edit: Edit, since: datetime, customer: str = "") -> Changed:
     shown = since.isoformat(timespec="seconds")
     detail = f"{count} since {shown}"
     return edit.done(Action.REPLAY_FAILED_PUSHES, customer, detail, customer=customer, since=shown, pushes=count)
+
+
+def _public_id(name: str) -> str:
+    """Return the id of a push that is named by it, or by the event id that its receiver saw."""
+    return name.replace("_", ".")
 
 
 def _customer_key(tx: Transaction, customer: str) -> int:

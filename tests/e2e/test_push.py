@@ -228,7 +228,9 @@ async def test_a_push_that_failed_is_listed_shown_and_sent_again_with_the_same_i
     assert said.strip().endswith("are sent again: 1.")
     await application.has(3)
     await site.until_all_told()
-    assert {push.headers["webhook-id"] for push in application.pushes} == {listed["push"]}
+    (seen,) = {push.headers["webhook-id"] for push in application.pushes}
+    assert seen == listed["push"].replace(".", "_")
+    assert f"push: {listed['push']}\n" in await site.command("push", "show", seen)
     assert "push.replay" in await site.command("people", "audit")
     assert "is sent: only one that has ended" not in await site.command("push", "replay", listed["push"])
     assert "There is no push N.0" in await site.command("push", "replay", "N.0", code=1)

@@ -203,7 +203,7 @@ async def test_who_is_gone_gets_nothing_more_and_the_action_says_why(world, appl
     (name, end), *_ = world.gone
     assert (end.reason, end.ends_action) == ("push-gone", key)
     assert [entry.action for entry in world.audit()][-1] == "action.gone"
-    assert [name] == ids(app)
+    assert [name.replace(".", "_")] == ids(app)
     await world.came("three")
     assert len(world.states()) == 2
 
@@ -240,7 +240,11 @@ async def test_a_push_that_is_sent_again_has_all_its_attempts_anew(world, applic
     await until(lambda: world.states() == [("sent", 2)])
     assert ids(app) == [name] * 3
     (listed,) = world.database.read_now(lambda tx: list_pushes(tx, customer="Example Ltd", state="sent"))
-    assert (listed["push"], listed["customer"], listed["event"]) == (name, "Example Ltd", "inbound-push")
+    assert (listed["push"], listed["customer"], listed["event"]) == (
+        name.replace("_", "."),
+        "Example Ltd",
+        "inbound-push",
+    )
     shown = world.database.read_now(lambda tx: show_push(tx, name))
     assert ["200 Answer" in attempt for attempt in shown["attempts"]] == [True, False, True]
 
