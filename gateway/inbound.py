@@ -31,7 +31,7 @@ from sms.message import InboundFragment
 from sms.number import mask_number
 from sms.retry import Ladder
 from store.engine.database import Database, StorageError, Transaction
-from store.engine.keys import node_of, public_id, to_stored
+from store.engine.keys import PublicIds, node_of, to_stored
 from store.inbound import (
     InboundStore,
     Kept,
@@ -96,6 +96,7 @@ class Inbound:
         self._accepted = accepted
         self._node = node
         self._bounds = bounds
+        self._ids = PublicIds()
         self._set_aside: dict[int, _SetAside] = {}
         self._forgotten_at: datetime | None = None
         self._worker = Worker("inbound", self.step, look_every=_LOOK_EVERY)
@@ -172,7 +173,7 @@ class Inbound:
         """Decide what follows from a text; one that can't be decided is set aside."""
         snapshot, rules = self._book.current, self._book.rules
         try:
-            plan = plan_inbound(_sms(text, now), snapshot, rules, past)
+            plan = plan_inbound(_sms(text, self._ids.take("I", now)), snapshot, rules, past)
             untold = [effect.reason for effect in plan.effects if isinstance(effect, TellOperator)]
             alerts = [self._row_of(alert_texts.inbound_reaches_nobody(plan.sms, reason)) for reason in untold]
             return NewInbound(
@@ -240,10 +241,10 @@ def _phone_of(text: JoinedText) -> str:
     return text.first.text_name[0]
 
 
-def _sms(text: JoinedText, now: datetime) -> InboundSms:
+def _sms(text: JoinedText, public_id: str) -> InboundSms:
     first = text.first
     return InboundSms(
-        public_id=public_id("I", now),
+        public_id=public_id,
         carrier=first.fragment.carrier,
         source=first.fragment.source,
         destination=first.fragment.destination,

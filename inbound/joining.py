@@ -60,7 +60,7 @@ class JoinedText:
     @property
     def first(self) -> KeptFragment:
         """The fragment that came first."""
-        return min(self.fragments, key=_arrival)
+        return self.fragments[0] if len(self.fragments) == 1 else min(self.fragments, key=_arrival)
 
     @property
     def keys(self) -> tuple[int, ...]:
@@ -136,9 +136,12 @@ def join(  # noqa: PLR0913 - facts and rules
     before. Where not all stored fragments were given (`is_all`), none goes out with a gap as long as another is whole.
     """
     opened: dict[TextName, list[_Opened]] = {}
-    for one in sorted(kept, key=_arrival):
-        _take(opened.setdefault(one.text_name, []), one)
     going: list[JoinedText] = []
+    for one in sorted(kept, key=_arrival):
+        if one.fragment.total == 1:
+            going.append(JoinedText(fragments=(one,)))
+        else:
+            _take(opened.setdefault(one.text_name, []), one)
     waiting: list[tuple[datetime, str, _Opened]] = []
     for name, texts in opened.items():
         gap, total = gaps.get(name), name[3]
@@ -173,15 +176,14 @@ def _arrival(kept: KeptFragment) -> tuple[datetime, int]:
 def _take(texts: list[_Opened], one: KeptFragment) -> None:
     """Put a fragment into the first text that lacks it, or into a new one; the same words at the same place repeat."""
     place, words = one.fragment.index, one.fragment.text
-    if one.fragment.total > 1:
-        for text in texts:
-            if place in text.parts and text.parts[place].fragment.text == words:
-                text.repeated.append(one.key)
-                return
-        for text in texts:
-            if place not in text.parts:
-                text.parts[place] = one
-                return
+    for text in texts:
+        if place in text.parts and text.parts[place].fragment.text == words:
+            text.repeated.append(one.key)
+            return
+    for text in texts:
+        if place not in text.parts:
+            text.parts[place] = one
+            return
     texts.append(_Opened(parts={place: one}))
 
 
