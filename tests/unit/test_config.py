@@ -257,6 +257,10 @@ def test_a_wrong_line_is_named_with_what_is_expected(tmp_path, case):
         ((SMALL + "[settings]\nmax_parts = 99\n", 13), "expected a number from 1 to 20, got '99'"),
         ((SMALL + "[settings]\nmax_prats = 9\n", 13), "did you mean"),
         ((SMALL + '[[mail.route]]\ndomain="*"\nhost="h.example"\nuser="u"\n', 15), "user and password_file together"),
+        (
+            (SMALL + '[[push.allow]]\ncustomer="demo"\nnetworks=["10.0.0.1/8"]\n', 14),
+            'a network such as "10.20.0.0/16"',
+        ),
         ((SMALL + '[[mail.tls]]\ndomain="*"\nlevel="fingerprint"\n', 14), "needs at least one pin"),
         (
             (SMALL + '[[mail.tls]]\ndomain="*"\nlevel="may"\n[[mail.tls]]\ndomain="*"\nlevel="may"\n', 16),
