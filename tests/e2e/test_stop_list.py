@@ -7,17 +7,13 @@ import pytest
 
 from smpp.simulator.script import Script, Treatment
 from smpp.wire.statuses import Status
+from tests.e2e.test_inbound import whole
+from tests.kit.inbound_harness import PHONE as HANDSET
+from tests.kit.inbound_harness import furnish_site
 from tests.kit.installation import SENDER, Installation, addresses, mail
 
 PHONE = "+447700900101"
 BUSY = Treatment(status=Status.RSYSERR)
-
-
-@pytest.fixture
-async def site(tmp_path, gateway_database):
-    site = Installation(tmp_path / "site", gateway_database)
-    yield site
-    await site.close()
 
 
 async def rcpt(site: Installation, number: str) -> tuple[int, str]:
@@ -61,3 +57,27 @@ async def test_of_several_recipients_the_report_names_who_is_blocked(site: Insta
     job = await site.send("To both", to=(PHONE, "+447700900102"))
     assert "BLOCKED" in await site.told()
     assert site.state(job) == {"447700900101": "rejected", "447700900102": "delivered"}
+
+
+async def test_a_phone_stops_what_waits_and_what_comes_and_starts_it_again(site: Installation) -> None:
+    unwell = [True]
+    await site.open(Script(treat=lambda _: BUSY if unwell[0] else None))
+    furnish_site(site)
+    await site.start()
+    job = await site.send("Still waiting", to=(HANDSET,))
+    await site.until(lambda: [message.attempts > 0 for message in site.messages(state="queued")] == [True])
+    assert await site.carrier.deliver_raw(whole(b"Stop, thanks", HANDSET)) == 0
+    assert "BLOCKED" in await site.told()
+    assert site.state(job) == {HANDSET.removeprefix("+"): "rejected"}
+    assert "sms" in await site.command("stoplist", "list", "--customer", "demo")
+    with site.client() as client, pytest.raises(smtplib.SMTPException, match="BLOCKED"):
+        client.sendmail(SENDER, addresses(HANDSET), mail("Hello", to=(HANDSET,)))
+    assert (await rcpt(site, HANDSET))[0] == 550
+    unwell[0] = False
+    await site.until(lambda: len(site.carrier.record.taken) == 1)
+    assert "no more SMS" in site.carrier.record.taken[0].submitted.text
+    assert await site.carrier.deliver_raw(whole(b"START", HANDSET)) == 0
+    await site.until(lambda: len(site.carrier.record.taken) == 2)
+    again = await site.send("Welcome back", to=(HANDSET,))
+    await site.told(2)
+    assert site.state(again) == {HANDSET.removeprefix("+"): "delivered"}

@@ -220,3 +220,18 @@ def test_a_repeat_of_what_was_accepted_before_the_stop_is_still_known(world):
     world.stop(entry())
     again = world.add(NUMBER, digest=b"one", stop_listed=True)
     assert (again.repeated, again.public_id) == (True, first.public_id)
+
+
+def test_what_was_accepted_beside_a_stop_that_it_did_not_see_is_not_submitted(world):
+    world.stop(entry())
+    unseen = world.add(NUMBER)  # as by a node that planned before its customer had any entry
+    assert only_message(world, unseen).state is MessageState.QUEUED
+    assert world.take() == []
+    assert only_message(world, unseen).reason == ProblemCode.STOP_LIST
+
+
+def test_what_is_held_or_scheduled_ends_with_a_stop_as_well(world):
+    held, later = world.add(NUMBER), world.add(NUMBER, due_at=world.now + 3600 * SECOND)
+    world.hold(held.public_id)
+    assert world.stop(entry()).messages == 2
+    assert {only_message(world, job).state for job in (held, later)} == {MessageState.REJECTED}
