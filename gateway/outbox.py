@@ -56,7 +56,10 @@ class ChannelRules:
 
 
 class OutboxLoop:
-    """Sends what is due by every channel; `chance` (0 to 1) spreads what failed together."""
+    """Sends what is due by every channel; `chance` (0 to 1) spreads what failed together.
+
+    `kicked` says that a row was written: for those who write rows and are made before it, such as its own channels.
+    """
 
     def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
         self,
@@ -67,6 +70,7 @@ class OutboxLoop:
         clock: Clock,
         owner: str,
         chance: Callable[[], float],
+        kicked: asyncio.Event | None = None,
     ) -> None:
         self._database = database
         self._outbox = outbox
@@ -76,7 +80,7 @@ class OutboxLoop:
         self._chance = chance
         self._taking = Taking()
         self._under_way: dict[asyncio.Task[None], TakenRow] = {}
-        self._worker = Worker("outbox", self.step, look_every=_LOOK_EVERY)
+        self._worker = Worker("outbox", self.step, look_every=_LOOK_EVERY, kicked=kicked)
         self._giver = Worker("outbox-give-back", self.give_back, look_every=LOOK_EVERY)
 
     async def recover(self) -> int:

@@ -43,7 +43,7 @@ troubles: ContextVar[Callable[[Trouble], None] | None] = ContextVar("troubles", 
 class Worker:
     """Runs `step` until stopped. A step returns whether it did something, in which case it is run again at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three have a default
         self,
         name: str,
         step: Callable[[], Awaitable[bool]],
@@ -51,13 +51,15 @@ class Worker:
         look_every: float,
         pauses: Ladder = PAUSES,
         told_after: float = _TOLD_AFTER,
+        kicked: asyncio.Event | None = None,
     ) -> None:
+        """Name what it runs; `kicked` is for who may be kicked by what is made before it."""
         self._name = name
         self._step = step
         self._look_every = look_every
         self._pauses = pauses
         self._told_after = told_after
-        self._kicked = asyncio.Event()
+        self._kicked = kicked or asyncio.Event()
         self._stopped = asyncio.Event()
         self._failures = 0
         self._failing_since = 0.0

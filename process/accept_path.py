@@ -1,11 +1,10 @@
-"""What judges and accepts mail, put together without anything that runs; «explain» needs no more."""
+"""What judges mail, put together without anything that runs; «explain» needs no more."""
 
 import re
 import time
 from collections.abc import Callable
 
 from config.model import Config
-from gateway.accept import Acceptance
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
@@ -18,10 +17,6 @@ from store.engine.keys import Keys
 from store.jobs import Outbound
 
 
-def _nothing() -> None:
-    """Stand in for a kick where nothing runs."""
-
-
 def own_message_ids(domain: str) -> Callable[[str], bool]:
     """Return what tells a Message-ID that we gave to a status mail, a DSN, or the mail of an inbound SMS."""
     pattern = re.compile(rf"<((st|dsn)\.N|in\.|conv\.)[^@<>]*@{re.escape(domain)}>", re.IGNORECASE)
@@ -29,9 +24,9 @@ def own_message_ids(domain: str) -> Callable[[str], bool]:
 
 
 class AcceptPath:
-    """What judges and accepts mail. `accepted` is called after each new job is committed."""
+    """What judges mail, and what those who accept it share."""
 
-    def __init__(self, config: Config, database: Database, accepted: Callable[[], None] = _nothing) -> None:
+    def __init__(self, config: Config, database: Database) -> None:
         self.config = config
         self.database = database
         self.clock = SystemClock()
@@ -44,7 +39,6 @@ class AcceptPath:
             frozenset(config.contracts.default_options),
             taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices),
         )
-        self.acceptance = Acceptance(database=database, outbound=self.outbound, accepted=accepted)
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
         domain = config.mail_from.rpartition("@")[2]
         self.conversations = Conversations(database, domain)

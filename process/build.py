@@ -14,6 +14,7 @@ from typing import Any
 from config.carriers import CarrierKind
 from config.model import Config
 from gateway import alert_texts
+from gateway.accept import Acceptance
 from gateway.cancel import Cancelling
 from gateway.clock_watch import ClockWatch
 from gateway.delays import Delays
@@ -67,20 +68,18 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
 
     Raises ContextError, UnusableKeyError or OSError for a file that can't be used.
     """
-
-    def accepted() -> None:
-        carrying.dispatch.kick()
-
-    core = AcceptPath(config, database, accepted)
+    core = AcceptPath(config, database)
     owner = f"{config.server.hostname}/{config.server.node}/{secrets.token_hex(4)}"
     handed = HandedMessages(config.server.data_dir / f"handed-{config.server.node}", owner)
     telling = _build_telling(config, core, owner)
-    inbound = _build_inbound(config, core, telling, accepted)
-    carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick, inbound.arrived)
+    carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick)
+    inbound = _build_inbound(config, core, telling, carrying.dispatch.kick)
+    links = _build_links(carrying, inbound)
     mail_out, lost = telling.mail_out, asyncio.Event()
     listeners = build_listeners(
         config,
         core,
+        Acceptance(database=database, outbound=core.outbound, accepted=carrying.dispatch.kick),
         PostmasterDoor(
             mail_out.postmaster, domains=config.server.domains, hostname=config.server.hostname, clock=core.clock
         ),
@@ -100,7 +99,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         await carrying.dispatch.reroute()
         carrying.dispatch.start()
 
-    connect = carrying.connect
+    connect = links.connect
     lease: Stage = ()
     if database.postgresql:
         keeper = NodeLeaseKeeper(
@@ -109,7 +108,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             node=config.server.node,
             carriers=list(carrying.clients),
             handed=handed,
-            hold=carrying.hold,
+            hold=links.hold,
             recover=recover,
             lost=lost.set,
         )
@@ -156,12 +155,9 @@ class _Telling:
 
 
 def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
-    def written() -> None:
-        loop.kick()
-
-    database, clock = core.database, core.clock
+    database, clock, kicked = core.database, core.clock, asyncio.Event()
     outbox = Outbox(core.keys)
-    mail_out = build_mail_out(config, core, outbox, written=written)
+    mail_out = build_mail_out(config, core, outbox, written=kicked.set)
     alert = mail_out.alerts.raise_alert
     mail = ChannelRules(
         sender=mail_out.notifier,
@@ -185,13 +181,14 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
         clock=clock,
         owner=owner,
         chance=random,
+        kicked=kicked,
     )
     delays = Delays(
         database=database,
         keys=core.keys,
         after=config.mail.delay_after,
         clock=clock,
-        notices_written=written,
+        notices_written=loop.kick,
     )
     return _Telling(mail_out=mail_out, push_out=push_out, outbox=loop, delays=delays)
 
@@ -232,20 +229,10 @@ class _Carrying:
     """What gives SMS to the carriers and takes what comes back."""
 
     clients: Mapping[str, SmppClient]
-    events: CarrierEvents
     dispatch: Dispatch
     track: Track
     cancelling: Cancelling
     asking: Asking
-
-    async def hold(self, carrier: str) -> None:
-        """Begin to hold the link to one carrier."""
-        await self.clients[carrier].start(self.events)
-
-    async def connect(self) -> None:
-        """Begin to hold the links to all carriers."""
-        for carrier in self.clients:
-            await self.hold(carrier)
 
     async def stop(self, grace_seconds: float) -> None:
         """Give the carriers nothing more, wait for their answers and leave them."""
@@ -264,13 +251,40 @@ class _Events:
     arrived: _Arrived
 
 
-def _build_carrying(  # noqa: PLR0913, PLR0917 - everything it needs, once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Links:
+    """The links to the carriers; `events` is who hears what comes over them."""
+
+    clients: Mapping[str, SmppClient]
+    events: CarrierEvents
+
+    async def hold(self, carrier: str) -> None:
+        """Begin to hold the link to one carrier."""
+        await self.clients[carrier].start(self.events)
+
+    async def connect(self) -> None:
+        """Begin to hold the links to all carriers."""
+        for carrier in self.clients:
+            await self.hold(carrier)
+
+
+def _build_links(carrying: _Carrying, inbound: _Inbound) -> _Links:
+    events = _Events(
+        answered=carrying.dispatch.answered,
+        answered_late=carrying.dispatch.answered_late,
+        window_changed=carrying.dispatch.window_changed,
+        reported=carrying.track.reported,
+        arrived=inbound.arrived,
+    )
+    return _Links(clients=carrying.clients, events=events)
+
+
+def _build_carrying(
     config: Config,
     core: AcceptPath,
     handed: HandedMessages,
     sandboxes: Mapping[str, PlayedCentre],
     notices_written: Callable[[], None],
-    arrived: _Arrived,
 ) -> _Carrying:
     database, clock = core.database, core.clock
     clients = build_clients(config.carriers, sandboxes, clock)
@@ -314,13 +328,4 @@ def _build_carrying(  # noqa: PLR0913, PLR0917 - everything it needs, once
         clock=clock,
         reported=track.reported,
     )
-    events = _Events(
-        answered=dispatch.answered,
-        answered_late=dispatch.answered_late,
-        window_changed=dispatch.window_changed,
-        reported=track.reported,
-        arrived=arrived,
-    )
-    return _Carrying(
-        clients=clients, events=events, dispatch=dispatch, track=track, cancelling=cancelling, asking=asking
-    )
+    return _Carrying(clients=clients, dispatch=dispatch, track=track, cancelling=cancelling, asking=asking)

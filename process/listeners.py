@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from config.model import AuthMode, BareNewlines, Config, ListenerOptions
+from gateway.accept import Acceptance
 from gateway.auth.authenticator import Authenticator
 from gateway.limits import DiskReserve, MailRate
 from mta.handler import MailHandler
@@ -100,7 +101,7 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
     )
 
 
-def build_listeners(config: Config, core: AcceptPath, postmaster: PostmasterDoor) -> Listeners:
+def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, postmaster: PostmasterDoor) -> Listeners:
     """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = Authenticator(
         credential_of=lambda login: core.book.current.directory.credential(login),  # noqa: PLW0108 - it is replaced
@@ -110,7 +111,7 @@ def build_listeners(config: Config, core: AcceptPath, postmaster: PostmasterDoor
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
     reading = IntakePool(core.judge)
-    repeats = Repeats(core.acceptance)
+    repeats = Repeats(acceptance)
     doors = tuple(
         _Listener(
             options=options,

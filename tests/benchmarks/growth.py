@@ -13,7 +13,7 @@ from addressbook.senders import Principal
 from cli.admin_session import admin_session
 from cli.context import database_of, read_config
 from cli.setup import CONFIG_NAME, write_configuration
-from gateway.accept import Accepted
+from gateway.accept import Acceptance, Accepted
 from gateway.admin.edit import Action, Changed, Edit, changed
 from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
@@ -140,6 +140,7 @@ def _accepting(
     runner: asyncio.Runner, core: AcceptPath, proven: Principal, users: int, mails: int
 ) -> Callable[[], Sample]:
     numbers = count()
+    acceptance = Acceptance(database=core.database, outbound=core.outbound, accepted=lambda: None)
 
     async def accept(number: int) -> None:
         address = _address(number * 7919 % users)
@@ -147,7 +148,7 @@ def _accepting(
         envelope = ReceivedEnvelope(reverse_path=address, recipients=(EnvelopeRecipient(address=RECIPIENT),))
         plan = core.judge.judge(raw, envelope, proven).plan
         assert plan is not None
-        assert isinstance(await core.acceptance.keep(plan), Accepted)
+        assert isinstance(await acceptance.keep(plan), Accepted)
 
     async def accept_all() -> None:
         for _ in range(mails // 20):

@@ -18,6 +18,7 @@ from cli.__main__ import main
 from cli.context import database_of
 from cli.setup import CONFIG_NAME, write_configuration
 from config.model import Config, load_config
+from gateway.accept import Acceptance
 from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from store.engine.database import Database
@@ -81,7 +82,8 @@ class HouseCore(AcceptPath, DatabaseReaders):
         self.folder = config.server.data_dir
         self.accepted = 0
         self.has_accepted = asyncio.Event()
-        super().__init__(config, database, self._count)
+        super().__init__(config, database)
+        self.acceptance = Acceptance(database=database, outbound=self.outbound, accepted=self._count)
 
     def _count(self) -> None:
         self.accepted += 1
