@@ -99,6 +99,7 @@ class Inbound:
         self._ids = PublicIds()
         self._set_aside: dict[int, _SetAside] = {}
         self._forgotten_at: datetime | None = None
+        self._stopping = False
         self._worker = Worker("inbound", self.step, look_every=_LOOK_EVERY)
 
     def start(self) -> None:
@@ -110,7 +111,8 @@ class Inbound:
         self._worker.kick()
 
     async def stop(self) -> None:
-        """End; what is under way is finished."""
+        """End after the transaction that is under way."""
+        self._stopping = True
         await self._worker.stop()
 
     async def step(self) -> bool:
@@ -122,6 +124,8 @@ class Inbound:
         self._forget_set_aside(texts)
         due = await self._without_repeated([text for text in texts if self._is_due(text, now)], now)
         for batch in _batches(due):
+            if self._stopping:
+                return False
             await self._handle(batch)
         await self._forget_answers(now)
         return len(kept) == limit and bool(due)
@@ -155,17 +159,26 @@ class Inbound:
             now = self._clock.now()
             phones = [_phone_of(text) for text in batch]
             past = await self._database.read(partial(read_past, phones=phones, now=now))
-            prepared = [item for text in batch if (item := self._prepare(text, past[_phone_of(text)], now)) is not None]
+            prepared = []
+            for text in batch:
+                item = self._prepare(text, past[_phone_of(text)], now)
+                prepared += [item] if item is not None else []
+                await asyncio.sleep(0)  # the loop serves others between two SMS
             writes = (self._database.write(self._store.keep, item) for item in prepared)
             outcomes = await asyncio.gather(*writes, return_exceptions=True)
             batch = []
+            unstored: StorageError | None = None
             for item, outcome in zip(prepared, outcomes, strict=True):
                 if outcome is Kept.STALE:
                     batch.append(item.text)
-                elif isinstance(outcome, BaseException):
-                    self._fail(item.text, outcome)
                 elif outcome is Kept.STORED:
                     self._tell(item)
+                elif isinstance(outcome, StorageError):
+                    unstored = outcome  # the database takes nothing: no SMS is to blame
+                elif isinstance(outcome, Exception):
+                    self._fail(item.text, outcome)
+            if unstored is not None:
+                raise unstored
             if batch:
                 await self._book.refresh()
 
@@ -189,10 +202,8 @@ class Inbound:
             self._fail(text, error)
             return None
 
-    def _fail(self, text: JoinedText, error: BaseException) -> None:
-        """Set a text aside that can't be handled now; it stays kept. For a database that takes nothing, raise."""
-        if isinstance(error, StorageError) or not isinstance(error, Exception):
-            raise error
+    def _fail(self, text: JoinedText, error: Exception) -> None:
+        """Set a text aside that can't be handled now; it stays kept."""
         before = self._set_aside.get(text.first.key)
         failures = before.failures + 1 if before is not None else 1
         again_at = self._clock.now() + _AGAIN.wait(failures)
