@@ -339,6 +339,7 @@ SAMPLES = {
     "end_marker": ["##"],
     "max_parts": ["20"],
     "max_recipients": ["3000"],
+    "inbound_history": ["20"],
     "push_url": ["https://app.example.com/sms?of=us", "https://[2001:db8::1]:8443/", "http://127.0.0.1:8080/push"],
 }
 
