@@ -1,6 +1,7 @@
 """gateway.admin on a real database: what is allowed, what is refused with which facts, what is audited."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from gateway.admin.edit import Action, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.settings import CustomerScope, ListScope, ProfileScope, SystemScope, UserScope
 from store.directory_tables import SettingRow
+from store.engine.database import Transaction
 from tests.kit.admin_harness import AdminHarness, UseCase
 from tests.kit.readers import read
 
@@ -244,9 +246,23 @@ def test_several_changes_are_made_all_or_none(office: AdminHarness) -> None:
 async def test_a_fault_leaves_changes_of_the_same_commit_alone(office: AdminHarness) -> None:
     calls = [partial(customers.add_customer, name=name) for name in ("Third", "example", "Fourth")]
     commits = office.database.commits
-    answers = await asyncio.gather(*(office.admin.change(call) for call in calls), return_exceptions=True)
+    busy, told = threading.Event(), threading.Event()
+
+    def hold(_tx: Transaction, calls: list[None]) -> list[None]:
+        """Keep the writer busy until the changes wait for it, so that they share the next commit."""
+        busy.set()
+        assert told.wait(60)
+        return calls
+
+    held = asyncio.ensure_future(office.database.write(hold, None))
+    assert await asyncio.to_thread(busy.wait, 60)
+    waiting = [asyncio.ensure_future(office.admin.change(call)) for call in calls]
+    await asyncio.sleep(0)
+    told.set()
+    await held
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(answer) for answer in answers] == [list, AdminFault, list]
-    assert office.database.commits == commits + 1
+    assert office.database.commits == commits + 2
     names = [customer.name for customer in office.load()[0].customers()]
     assert names == ["Example", "Fourth", "Other", "Third"]
 
