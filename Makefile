@@ -13,9 +13,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 # Debian's python3 without python3-venv makes environments that have no pip of their own; its python3-pip fills them.
 PIP = $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
-# Three test processes for two cores, since some tests wait for a time to pass. Each begins with a share of whole modules,
-# so that few modules start their peers twice; JOBS=0 runs all in one process, in the order of the random seed.
-JOBS ?= $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2)))
+# Two test processes for each core, since many tests wait for an event. Each begins with a share of whole modules, so that
+# few modules start their peers twice; JOBS=0 runs all in one process, in the order of the random seed.
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 # make crash: how often a process is killed, and the seed of the moments.
 KILLS ?= 200
 CRASH_SEED ?= 1

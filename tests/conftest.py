@@ -5,6 +5,7 @@ import os
 import random
 import sys
 from collections import Counter
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -63,6 +64,14 @@ def process_as_ever():
     undo_a_command()
     yield
     undo_a_command()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send the test's markers alone from process to process: all its keywords cost more than most tests do."""
+    report = yield
+    report.keywords = {mark.name: 1 for mark in item.iter_markers()}
+    return report
 
 
 def pytest_collection_finish() -> None:

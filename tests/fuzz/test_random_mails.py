@@ -43,7 +43,7 @@ def test_any_octets_are_a_mail_or_a_refusal(raw):
     hostile.take(raw)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5 * settings().max_examples, suppress_health_check=[HealthCheck.too_slow])
 @given(mails())
 def test_any_pieces_of_mails_are_a_mail_or_a_refusal(raw):
     hostile.take(raw)

@@ -133,7 +133,7 @@ class PostfixRelay:
         require_peer("sendmail of postfix", program)
         environment = {**os.environ, "MAIL_CONFIG": str(self.folder)}
         assert program is not None
-        subprocess.run([program, *arguments], input=content, env=environment, timeout=30, check=True)
+        subprocess.run([program, *arguments], input=content, env=environment, timeout=120, check=True)
 
     def mails(self) -> list[EmailMessage]:
         """Return the mails that people got, oldest first."""

@@ -71,14 +71,7 @@ async def sap(tmp_path):
 
 
 @pytest_asyncio.fixture
-async def relay():
-    relay = PostfixRelay("example.com")
-    yield relay
-    await asyncio.to_thread(relay.stop)
-
-
-@pytest_asyncio.fixture
-async def site(tmp_path, gateway_database, sap, relay):
+async def site(tmp_path, gateway_database, sap):
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "icm.password").write_text("from-the-icm\n")
@@ -96,10 +89,18 @@ async def site(tmp_path, gateway_database, sap, relay):
     await site.open()
     await site.command("customer", "add", "erp", "--domain", SAP, "--address-range", "127.0.0.1/32")
     await site.command("customer", "set", "erp", "--service", "sap", "report_format=dsn")
-    await asyncio.to_thread(relay.start, site.port)
     await site.start()
     yield site
     await site.close()
+
+
+@pytest_asyncio.fixture
+async def relay(site):
+    """Return a Postfix that relays to the site."""
+    relay = PostfixRelay("example.com")
+    await asyncio.to_thread(relay.start, site.port)
+    yield relay
+    await asyncio.to_thread(relay.stop)
 
 
 async def test_s1_comes_back_as_exactly_one_dsn_over_tls_with_a_login_and_its_ids_to_the_byte(site, sap, relay):

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mta.sending.routes import RelayLogin, Route
@@ -91,7 +91,6 @@ async def test_a_server_that_goes_right_after_its_yes_has_taken_the_mail(last, e
         assert len(peer.mails) == 2
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     code=st.integers(200, 299),
     separator=st.sampled_from([" ", "-", "", "\t"]),

@@ -391,7 +391,7 @@ COMMANDS = st.sampled_from(
 
 
 @given(st.lists(COMMANDS, max_size=14), st.data())
-@settings(max_examples=300)
+@settings(max_examples=5 * settings().max_examples)
 def test_any_chunking_gives_the_same_events_and_replies(commands, data):
     stream = b"".join(commands)
     terms = Capabilities(hostname="h", mechanisms=MECHANISMS, auth_needs_tls=False)

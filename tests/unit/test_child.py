@@ -10,7 +10,7 @@ import threading
 from contextlib import ExitStack
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from templates.child import Child, ChildEndedError, ChildLateError, ChildUnavailableError
@@ -30,7 +30,6 @@ def child():
     made.close()
 
 
-@settings(max_examples=30, deadline=None)
 @given(request=st.binary(max_size=300), times=st.integers(1, 2000))
 def test_whatever_is_asked_comes_back_whole(child, request, times):
     assert child.ask(b"." + request * times) == request * times
