@@ -9,6 +9,7 @@ from smpp.simulator.script import ReceiptTime, Script, Treatment
 from smpp.wire.statuses import Status
 from sms.message import ReceiptState
 from tests.kit.installation import Installation
+from tests.kit.smpp import receipt_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -16,7 +17,7 @@ TREATMENTS = {
     "447700900201": Treatment(status=Status.RINVDSTADR),
     "447700900202": Treatment(status=Status.RINVSRCADR),
     "447700900203": Treatment(answered=False, receipt=ReceiptTime.NEVER),
-    "447700900204": Treatment(answered=False, receipt_delay=2.5),
+    "447700900204": Treatment(answered=False, receipt=ReceiptTime.NEVER),
     "447700900205": Treatment(receipt=ReceiptTime.BEFORE),
     "447700900206": Treatment(receipt_copies=3),
     "447700900207": Treatment(state=ReceiptState.EXPIRED, error="027"),
@@ -50,7 +51,7 @@ class Carrier:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def site(tmp_path_factory, module_database):
     site = Installation(tmp_path_factory.mktemp("faults") / "site", module_database)
-    await site.open(Script(treat=Carrier()), response_timeout="1s", window=1, dialect={"throttle_pause": "100ms"})
+    await site.open(Script(treat=Carrier()), response_timeout="3s", window=1, dialect={"throttle_pause": "100ms"})
     await site.start()
     yield site
     await site.close()
@@ -118,6 +119,8 @@ async def test_a_receipt_settles_what_was_unknown_and_one_correction_is_told(sit
     job = await site.send("Lost answer", to=["+447700900204"])
     first = await site.told(before + 1)
     assert "The carrier may have it" in first
+    await site.until(lambda: site.carrier.bound == 1)
+    site.carrier.deliver_raw(*receipt_for(site.carrier.record.taken[-1]))
     await site.until(lambda: site.state(job) == {"447700900204": "delivered"})
     second = await site.told(before + 2)
     assert "The network reports delivery" in second

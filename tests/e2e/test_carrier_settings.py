@@ -2,21 +2,19 @@
 
 import asyncio
 import smtplib
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
-from smpp.dialect.dialect import Dialect
-from smpp.simulator.deliveries import write_receipt
-from smpp.simulator.script import ReceiptForm, ReceiptTime, Script, Treatment
+from smpp.simulator.script import ReceiptTime, Script, Treatment
 from smpp.wire.bodies import AlertNotification, DeliverSm
 from smpp.wire.statuses import Status
 from sms.message import Alphabet, ReceiptState
 from sms.parts import encode_text
 from sms.settings import Unencodable
 from tests.kit.installation import DOMAIN, SENDER, Installation, addresses, mail
+from tests.kit.smpp import receipt_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -241,20 +239,6 @@ async def test_a_services_settings_are_for_its_mails_alone(site):
 
 
 # What a carrier brings
-
-
-def receipt_for(taken, state=ReceiptState.DELIVERED, receipt_id=None):
-    return write_receipt(
-        receipt_id=taken.id_number if receipt_id is None else receipt_id,
-        source=taken.submitted.number,
-        destination="",
-        state=state,
-        error="000",
-        submitted_at=datetime.now(UTC),
-        done_at=datetime.now(UTC),
-        form=ReceiptForm.BOTH,
-        dialect=Dialect(),
-    )
 
 
 async def silently(site, text: str, number: str):

@@ -422,7 +422,7 @@ def test_two_nodes_that_lock_each_other_up_both_get_through(server, database):
     other.open()
     for name in ("call-a", "call-b"):
         database.write_now(put, name)
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=120)
     tries = []
 
     def lock(tx, orders):

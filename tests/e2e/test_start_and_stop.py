@@ -112,7 +112,7 @@ async def test_a_second_gateway_on_the_same_database_does_not_start_and_harms_no
     await site.start()
     job = await site.send("On its way")
     await site.until(lambda: site.state(job) == {"447700900123": "submitting"})
-    code, said = await serve(site, 60)  # on PostgreSQL it waits first whether the other one dies
+    code, said = await serve(site)  # on PostgreSQL it waits first whether the other one dies
     assert code == 1
     assert "another process lives as node 0" in said or "is served by process" in said
     assert "Traceback" not in said
@@ -212,7 +212,7 @@ async def test_the_log_can_be_json_and_the_service_manager_is_told(tmp_path, gat
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(address))
-        channel.settimeout(30)
+        channel.settimeout(120)
         monkeypatch.setenv("NOTIFY_SOCKET", str(address))
         site = Installation(tmp_path / "site", gateway_database, log={"format": "json"})
         await site.open()

@@ -5,9 +5,11 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice, pairwise
 
 import pytest
 
+from gateway.health import BREAKER
 from process.clock import SystemClock
 from smpp.simulator.script import Cut, Script, Treatment
 from smpp.simulator.simulator import Simulator
@@ -134,23 +136,28 @@ async def test_a_carrier_out_of_its_hours_is_passed_over_and_one_without_another
 
 
 async def test_a_carrier_that_failed_is_remembered_and_gets_its_place_back(site, backup):
-    await open_with_backup(site, backup, Script(treat=lambda _: Treatment(status=Status.RSYSERR)))
-    await asyncio.to_thread(send_many, site, NUMBERS[:20])
-    await site.until(lambda: sum(taken_by(backup).values()) == 20)
-    site.carrier.script = Script()
-    await asyncio.to_thread(send_many, site, NUMBERS[20:21])
-    await site.until(lambda: sum(taken_by(backup).values()) == 21)
-    assert taken_by(site.carrier) == {}
-    for number in NUMBERS[21:]:
-        await asyncio.to_thread(send_many, site, [number])
+    offers: list[float] = []
+    fails = True
+
+    def treat(_):
+        offers.append(time.monotonic())
+        return Treatment(status=Status.RSYSERR) if fails else None
+
+    numbers = (f"+44770090{n:04}" for n in count())
+    await open_with_backup(site, backup, Script(treat=treat))
+    while not any("event=carrier_rests" in line for line in site.log):
+        await asyncio.to_thread(send_many, site, islice(numbers, 10))
         await site.until_all_told()
-        if taken_by(site.carrier):
-            break
-        await asyncio.sleep(0.5)
+    assert taken_by(site.carrier) == {}
+    fails = False
+    while not taken_by(site.carrier):
+        await asyncio.to_thread(send_many, site, [next(numbers)])
+        await site.until_all_told()
     assert sum(taken_by(site.carrier).values()) == 1
-    await asyncio.to_thread(send_many, site, ["+447700900777"])
+    assert max(after - before for before, after in pairwise(offers)) >= BREAKER.rests.wait(1).total_seconds()
+    await asyncio.to_thread(send_many, site, ["+447700909999"])
     await site.until_all_told()
-    assert taken_by(site.carrier)["447700900777"] == 1
+    assert taken_by(site.carrier)["447700909999"] == 1
     assert max((taken_by(site.carrier) + taken_by(backup)).values()) == 1
 
 

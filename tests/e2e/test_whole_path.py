@@ -92,7 +92,7 @@ async def test_nobody_sends_without_a_proof_and_nobody_relays(site):
     await site.start()
 
     def send():
-        with smtplib.SMTP("127.0.0.1", site.port, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", site.port, timeout=120) as client:
             client.ehlo()
             client.mail(SENDER)
             unproven = client.rcpt(addresses("+447700900101")[0])

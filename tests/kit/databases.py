@@ -152,7 +152,7 @@ class PostgresqlServer:
                 user=self._user,
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread of this process holds a lock it needs
             )
-        for _ in range(3000):
+        for _ in range(12_000):
             if self._process.poll() is not None:
                 self._fail((self._folder / "log").read_text())
             try:

@@ -262,7 +262,7 @@ class Installation(StoreReaders):
 
     def _open_sqlite(self, mode: str) -> sqlite3.Connection:
         """Open the file for one statement: a permanent reader would stop the gateway from clearing its log."""
-        return sqlite3.connect(f"file:{self._sqlite_file}?mode={mode}", uri=True, timeout=10)
+        return sqlite3.connect(f"file:{self._sqlite_file}?mode={mode}", uri=True, timeout=60)
 
     @property
     def _sqlite_file(self) -> Path:

@@ -13,9 +13,11 @@ from smpp.client.client import SmppClient
 from smpp.dialect.dialect import Dialect
 from smpp.link import Link
 from smpp.session.limits import SessionLimits
-from smpp.simulator.script import Script
+from smpp.simulator.deliveries import write_receipt
+from smpp.simulator.record import Taken
+from smpp.simulator.script import ReceiptForm, Script
 from smpp.simulator.simulator import Simulator
-from sms.message import Alphabet, PartToSubmit, Priority
+from sms.message import Alphabet, PartToSubmit, Priority, ReceiptState
 from sms.number import MobileNumber, SenderId, SenderKind
 from sms.parts import encode_text, encoded_parts
 from sms.retry import Ladder
@@ -242,3 +244,18 @@ def spy_on(link: Link, *, passing: bool) -> list[bytes]:
     spy = _Spy(link._transport, passing=passing)
     link._transport = cast("asyncio.Transport", spy)
     return spy.written
+
+
+def receipt_for(taken: Taken, state: ReceiptState = ReceiptState.DELIVERED, receipt_id: int | str | None = None):
+    """Return the deliver_sm of a receipt for a part that a simulator took; its `deliver_raw` brings it."""
+    return write_receipt(
+        receipt_id=taken.id_number if receipt_id is None else receipt_id,
+        source=taken.submitted.number,
+        destination="",
+        state=state,
+        error="000",
+        submitted_at=datetime.now(UTC),
+        done_at=datetime.now(UTC),
+        form=ReceiptForm.BOTH,
+        dialect=Dialect(),
+    )

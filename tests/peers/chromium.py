@@ -30,7 +30,7 @@ def open_page(page: Path, *flags: str, width: int = 1100, height: int = 900) -> 
         [program, *_FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}", *flags, page.as_uri()],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=True,
         env={**os.environ, "FONTCONFIG_FILE": str(FONTS / "fonts.conf"), "XDG_CACHE_HOME": str(profile / "cache")},
     )

@@ -42,7 +42,7 @@ def verdicts(keys: dict[KeyKind, NewKey], *mails: bytes) -> list[list[dict[str, 
         [str(node), str(FOLDER / "verify.js")],
         input=json.dumps(question).encode(),
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     answer: list[list[dict[str, str]]] = json.loads(done.stdout)

@@ -30,7 +30,7 @@ class Step:
         return False
 
     async def ends(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self._enough.wait()
 
 
@@ -86,6 +86,6 @@ async def test_a_worker_that_waits_after_a_failure_stops_at_once():
     worker = Worker("w", step, look_every=60, pauses=Ladder.of_seconds(3600.0))
     worker.start()
     await step.ends()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await worker.stop()
     assert len(step.tries) == 1

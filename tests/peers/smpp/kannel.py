@@ -79,7 +79,7 @@ class KannelSite:
         report = f"http://127.0.0.1:{self.http}/receipt?kind=%d&id=%F"
         values = {"username": "gateway", "password": "secret", "dlr-mask": 3, "dlr-url": report, **query}
         url = f"http://127.0.0.1:{self.sendsms}/cgi-bin/sendsms?{urllib.parse.urlencode(values)}"
-        await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=10).read())
+        await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=60).read())
 
 
 @asynccontextmanager
