@@ -68,6 +68,7 @@ STATUS_OF_PROBLEM: Mapping[ProblemCode, str] = MappingProxyType(
         ProblemCode.TLS_POLICY: "5.7.5",
         ProblemCode.MAIL_REFUSED: "5.0.0",
         ProblemCode.MAIL_DEFERRED: "4.0.0",
+        ProblemCode.USER_INACTIVE: "5.2.1",
         ProblemCode.PUSH_REFUSED: "5.0.0",
         ProblemCode.PUSH_DEFERRED: "4.0.0",
         ProblemCode.PUSH_GONE: "5.0.0",
