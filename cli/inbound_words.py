@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from gateway.admin.edit import Action
+from gateway.admin.edit import AuditAction
 from gateway.admin.faults import FaultCode
 
 INBOUND_FAULTS: Final[Mapping[FaultCode, str | Callable[..., str]]] = {
@@ -82,21 +82,23 @@ def _stops(customer: str, service: str, numbers: int, messages: int) -> str:
     return f"{numbers} more on the stop list of «{customer}» for {what}.{ended}"
 
 
-INBOUND_DONE: Final[Mapping[Action, str | Callable[..., str]]] = {
-    Action.ADD_NUMBER: _number,
-    Action.SET_NUMBER: _number,
-    Action.REMOVE_NUMBER: "The number {number} was removed.",
-    Action.SHARE_NUMBER: "Texts to {number} that begin with «{word}» are for «{customer}».",
-    Action.UNSHARE_NUMBER: "The word «{word}» of {number} is nobody's.",
-    Action.ADD_KEYWORD: _keyword,
-    Action.SET_KEYWORD: _keyword,
-    Action.REMOVE_KEYWORD: "The keyword «{word}» of «{customer}» was removed.",
-    Action.ADD_ACTION: "The action «{name}» ({kind}) of «{customer}» was added.",
-    Action.SET_ACTION: "The action «{name}» ({kind}) of «{customer}» is {active:inactive|active} as set.",
-    Action.REMOVE_ACTION: "The action «{name}» of «{customer}» was removed.",
-    Action.ADD_STOPS: _stops,
-    Action.END_STOPS: "{numbers:entry} of the stop list of «{customer}» ended{service:| for the service {service}}.",
-    Action.IMPORT_STOPS: lambda customer, numbers, known, messages: (
+INBOUND_DONE: Final[Mapping[AuditAction, str | Callable[..., str]]] = {
+    AuditAction.ADD_NUMBER: _number,
+    AuditAction.SET_NUMBER: _number,
+    AuditAction.REMOVE_NUMBER: "The number {number} was removed.",
+    AuditAction.SHARE_NUMBER: "Texts to {number} that begin with «{word}» are for «{customer}».",
+    AuditAction.UNSHARE_NUMBER: "The word «{word}» of {number} is nobody's.",
+    AuditAction.ADD_KEYWORD: _keyword,
+    AuditAction.SET_KEYWORD: _keyword,
+    AuditAction.REMOVE_KEYWORD: "The keyword «{word}» of «{customer}» was removed.",
+    AuditAction.ADD_ACTION: "The action «{name}» ({kind}) of «{customer}» was added.",
+    AuditAction.SET_ACTION: "The action «{name}» ({kind}) of «{customer}» is {active:inactive|active} as set.",
+    AuditAction.REMOVE_ACTION: "The action «{name}» of «{customer}» was removed.",
+    AuditAction.ADD_STOPS: _stops,
+    AuditAction.END_STOPS: (
+        "{numbers:entry} of the stop list of «{customer}» ended{service:| for the service {service}}."
+    ),
+    AuditAction.IMPORT_STOPS: lambda customer, numbers, known, messages: (
         f"{numbers} more on the stop list of «{customer}», {known} were on it already."
         + (f" {messages} waiting SMS ended." if messages else "")
     ),

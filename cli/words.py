@@ -12,7 +12,7 @@ from addressbook.hierarchy import LayerKind
 from addressbook.options import Option
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
 from config.mail import POLICY_FAULTS
-from gateway.admin.edit import Action, Changed
+from gateway.admin.edit import AuditAction, Changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.config_lint import Contradiction, Contradicts
 from sms.facts import Code, Fact
@@ -326,58 +326,58 @@ def _cancelled(name: str, cancelled: int, asked: int) -> str:
     return told
 
 
-DONE: Final[Mapping[Action, Words]] = {
-    Action.ADD_CUSTOMER: "The customer «{customer}» was added.",
-    Action.REMOVE_CUSTOMER: lambda customer, users: (
+DONE: Final[Mapping[AuditAction, Words]] = {
+    AuditAction.ADD_CUSTOMER: "The customer «{customer}» was added.",
+    AuditAction.REMOVE_CUSTOMER: lambda customer, users: (
         f"The customer «{customer}» was removed" + (f" with {count(users, 'user')}." if users else ".")
     ),
-    Action.ENABLE_CUSTOMER: "The customer «{customer}» was enabled.",
-    Action.DISABLE_CUSTOMER: "The customer «{customer}» was disabled.",
-    Action.ADD_DOMAIN: "The domain {domain} now belongs to «{customer}».",
-    Action.REMOVE_DOMAIN: "The domain {domain} no longer belongs to «{customer}».",
-    Action.ADD_RANGE: "Clients in {range} are now taken for «{customer}».",
-    Action.REMOVE_RANGE: "Clients in {range} are no longer taken for «{customer}».",
-    Action.SET_OPTIONS: "The customer «{customer}» has contracted: {options:none}.",
-    Action.ADD_PROFILE: "The profile «{profile}» of «{customer}» was added{default:| as its default}.",
-    Action.CHOOSE_DEFAULT_PROFILE: "The default profile of «{customer}» is now {profile:none|«{profile}»}.",
-    Action.REMOVE_PROFILE: "The profile «{profile}» of «{customer}» was removed.",
-    Action.ADD_USER: "The user {address} of «{customer}» was added{profile:| with the profile «{profile}»}.",
-    Action.REMOVE_USER: "The user {address} was removed.",
-    Action.CHOOSE_PROFILE: "The profile of {address} is now {profile:the customer's default|«{profile}»}.",
-    Action.ENABLE_USER: "The user {address} was enabled.",
-    Action.DISABLE_USER: "The user {address} was disabled.",
-    Action.SET_LOGIN: lambda login, customer, address, new: (
+    AuditAction.ENABLE_CUSTOMER: "The customer «{customer}» was enabled.",
+    AuditAction.DISABLE_CUSTOMER: "The customer «{customer}» was disabled.",
+    AuditAction.ADD_DOMAIN: "The domain {domain} now belongs to «{customer}».",
+    AuditAction.REMOVE_DOMAIN: "The domain {domain} no longer belongs to «{customer}».",
+    AuditAction.ADD_RANGE: "Clients in {range} are now taken for «{customer}».",
+    AuditAction.REMOVE_RANGE: "Clients in {range} are no longer taken for «{customer}».",
+    AuditAction.SET_OPTIONS: "The customer «{customer}» has contracted: {options:none}.",
+    AuditAction.ADD_PROFILE: "The profile «{profile}» of «{customer}» was added{default:| as its default}.",
+    AuditAction.CHOOSE_DEFAULT_PROFILE: "The default profile of «{customer}» is now {profile:none|«{profile}»}.",
+    AuditAction.REMOVE_PROFILE: "The profile «{profile}» of «{customer}» was removed.",
+    AuditAction.ADD_USER: "The user {address} of «{customer}» was added{profile:| with the profile «{profile}»}.",
+    AuditAction.REMOVE_USER: "The user {address} was removed.",
+    AuditAction.CHOOSE_PROFILE: "The profile of {address} is now {profile:the customer's default|«{profile}»}.",
+    AuditAction.ENABLE_USER: "The user {address} was enabled.",
+    AuditAction.DISABLE_USER: "The user {address} was disabled.",
+    AuditAction.SET_LOGIN: lambda login, customer, address, new: (
         f"The login «{login}» of {address or f'«{customer}»'} {'was added' if new else 'has a new password'}."
     ),
-    Action.REMOVE_LOGIN: "The login «{login}» was removed.",
-    Action.IMPORT_USERS: import_words,
-    Action.SET_SETTINGS: _settings,
-    Action.SET_CONSTRAINTS: lambda constraints, **owner: (
+    AuditAction.REMOVE_LOGIN: "The login «{login}» was removed.",
+    AuditAction.IMPORT_USERS: import_words,
+    AuditAction.SET_SETTINGS: _settings,
+    AuditAction.SET_CONSTRAINTS: lambda constraints, **owner: (
         f"Constraints of {_whose(**owner)}: {constraint_words(dict(constraints))}."
     ),
-    Action.ADD_LIST: "The list «{name}» of «{customer}» was added; {authors:nobody yet} may write to it.",
-    Action.REMOVE_LIST: "The list «{name}» of «{customer}» was removed with {members:member}.",
-    Action.SET_AUTHORS: "To the list «{name}» of «{customer}» may write: {authors:nobody}.",
-    Action.IMPORT_MEMBERS: lambda customer, name, members, twice: (
+    AuditAction.ADD_LIST: "The list «{name}» of «{customer}» was added; {authors:nobody yet} may write to it.",
+    AuditAction.REMOVE_LIST: "The list «{name}» of «{customer}» was removed with {members:member}.",
+    AuditAction.SET_AUTHORS: "To the list «{name}» of «{customer}» may write: {authors:nobody}.",
+    AuditAction.IMPORT_MEMBERS: lambda customer, name, members, twice: (
         f"The list «{name}» of «{customer}» now has {count(members, 'member')}"
         + (f", {count(twice, 'row')} with a number twice." if twice else ".")
     ),
     **INBOUND_DONE,
-    Action.ENFORCE_TLS: _tls,
-    Action.LOWER_TLS: _tls,
-    Action.ACCEPT_TLS_RULES: "The TLS rules are taken as they stand: {rules:rule}.",
-    Action.SET_TEMPLATE: f"{_TEMPLATE} now has its own template.",
-    Action.RESET_TEMPLATE: f"{_TEMPLATE} no longer has a template of its own.",
-    Action.ADD_GRAPHIC: "Templates of «{customer}» can now show the graphic as cid:{name}.",
-    Action.REMOVE_GRAPHIC: "The graphic «{name}» of «{customer}» was removed.",
-    Action.SET_PUSH_KEY: "«{customer}» has a new key for its pushes.",
-    Action.REPLAY_PUSH: "The push {name} is sent again.",
-    Action.REPLAY_FAILED_PUSHES: lambda customer, since, pushes: (
+    AuditAction.ENFORCE_TLS: _tls,
+    AuditAction.LOWER_TLS: _tls,
+    AuditAction.ACCEPT_TLS_RULES: "The TLS rules are taken as they stand: {rules:rule}.",
+    AuditAction.SET_TEMPLATE: f"{_TEMPLATE} now has its own template.",
+    AuditAction.RESET_TEMPLATE: f"{_TEMPLATE} no longer has a template of its own.",
+    AuditAction.ADD_GRAPHIC: "Templates of «{customer}» can now show the graphic as cid:{name}.",
+    AuditAction.REMOVE_GRAPHIC: "The graphic «{name}» of «{customer}» was removed.",
+    AuditAction.SET_PUSH_KEY: "«{customer}» has a new key for its pushes.",
+    AuditAction.REPLAY_PUSH: "The push {name} is sent again.",
+    AuditAction.REPLAY_FAILED_PUSHES: lambda customer, since, pushes: (
         f"Pushes{f' of «{customer}»' if customer else ''} that failed since {since} and are sent again: {pushes}."
     ),
-    Action.HOLD: "{name}: {held} held.",
-    Action.RELEASE: "{name}: {released} released.",
-    Action.DELETE: "{name}: {cancelled:message} cancelled, {dropped:notice} dropped.",
-    Action.CANCEL: _cancelled,
-    Action.FLUSH: "{due} made due.",
+    AuditAction.HOLD: "{name}: {held} held.",
+    AuditAction.RELEASE: "{name}: {released} released.",
+    AuditAction.DELETE: "{name}: {cancelled:message} cancelled, {dropped:notice} dropped.",
+    AuditAction.CANCEL: _cancelled,
+    AuditAction.FLUSH: "{due} made due.",
 }

@@ -28,7 +28,7 @@ from inbound.effects import (
     Untold,
 )
 from inbound.opt_words import OptKind
-from inbound.routing import Route, find_route, last_contact
+from inbound.routing import InboundRoute, find_route, last_contact
 from inbound.sms import Contact, InboundSms
 from inbound.words import OptRequest, is_courtesy, opens
 from sms.message import Origin
@@ -56,7 +56,7 @@ class InboundPlan:
     """An inbound SMS decided: where it belongs, which keyword opened it, and all that follows."""
 
     sms: InboundSms
-    route: Route
+    route: InboundRoute
     customer: Customer | None = None
     keyword: Keyword | None = None
     effects: tuple[Effect, ...] = ()
@@ -84,7 +84,7 @@ class _Planner:
         snapshot: Snapshot,
         rules: InboundRules,
         past: Past,
-        route: Route,
+        route: InboundRoute,
         customer: Customer,
     ) -> None:
         self._sms = sms

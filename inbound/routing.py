@@ -29,7 +29,7 @@ class Via(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class InboundRoute:
     """Where an inbound SMS belongs. `customer_key` is None where it is nobody's, and `untold` says why.
 
     `text` is without the prefix of a shared number, `words` are its words; `request` is set for a text that asks to
@@ -45,7 +45,7 @@ class Route:
     untold: Untold | None = None
 
 
-def find_route(sms: InboundSms, numbers: OwnNumbers, contacts: Sequence[Contact]) -> Route:
+def find_route(sms: InboundSms, numbers: OwnNumbers, contacts: Sequence[Contact]) -> InboundRoute:
     """Return whose an SMS is. `contacts` are those of its handset, in any order.
 
     A bare stop, start or help on a number that is not one customer's goes to who last contacted the handset, under
@@ -53,7 +53,7 @@ def find_route(sms: InboundSms, numbers: OwnNumbers, contacts: Sequence[Contact]
     """
     number = numbers.reached_by(sms.destination, sms.carrier)
     words = split_words(sms.text)
-    bare = Route(number=number, text=sms.text, words=words, request=read_opt_request(words))
+    bare = InboundRoute(number=number, text=sms.text, words=words, request=read_opt_request(words))
     if sms.late is not None:
         return _owned(bare, sms.late.customer_key, Via.LATE_PART)
     if number is None or number.state is not NumberState.ACTIVE:
@@ -76,7 +76,7 @@ def last_contact(contacts: Iterable[Contact], customer_key: int | None = None) -
     return max(found, key=lambda item: item.at, default=None)
 
 
-def _of_share(bare: Route, number: OwnNumber) -> Route | None:
+def _of_share(bare: InboundRoute, number: OwnNumber) -> InboundRoute | None:
     """Return the route of the share whose word opens the text, the longest; a stop may also stand before the word."""
     shares = sorted(number.shares, key=lambda share: -len(share.word))
     for share in shares:
@@ -89,7 +89,7 @@ def _of_share(bare: Route, number: OwnNumber) -> Route | None:
         text = bare.text[bare.words[length - 1].end :].lstrip(_SEPARATORS)
         words = split_words(text)
         return _owned(
-            Route(number=number, text=text, words=words, request=read_opt_request(words)),
+            InboundRoute(number=number, text=text, words=words, request=read_opt_request(words)),
             share.customer_key,
             Via.PREFIX,
         )
@@ -110,7 +110,9 @@ def _around(words: Sequence[Word], folded: str) -> tuple[Sequence[Word], Sequenc
     return (), ()
 
 
-def _of_request(bare: Route, contacts: Sequence[Contact], untold: Untold, owner: int | None = None) -> Route:
+def _of_request(
+    bare: InboundRoute, contacts: Sequence[Contact], untold: Untold, owner: int | None = None
+) -> InboundRoute:
     """Return the route of a bare stop, start or help; any other text is nobody's."""
     if bare.request is None:
         return _nobodys(bare, untold)
@@ -120,8 +122,8 @@ def _of_request(bare: Route, contacts: Sequence[Contact], untold: Untold, owner:
     return _nobodys(bare, untold) if last is None else _owned(bare, last.customer_key, Via.LAST_CONTACT)
 
 
-def _owned(bare: Route, customer_key: int, via: Via, *, request: OptRequest | None = None) -> Route:
-    return Route(
+def _owned(bare: InboundRoute, customer_key: int, via: Via, *, request: OptRequest | None = None) -> InboundRoute:
+    return InboundRoute(
         number=bare.number,
         text=bare.text,
         words=bare.words,
@@ -131,5 +133,5 @@ def _owned(bare: Route, customer_key: int, via: Via, *, request: OptRequest | No
     )
 
 
-def _nobodys(bare: Route, untold: Untold) -> Route:
-    return Route(number=bare.number, text=bare.text, words=bare.words, request=bare.request, untold=untold)
+def _nobodys(bare: InboundRoute, untold: Untold) -> InboundRoute:
+    return InboundRoute(number=bare.number, text=bare.text, words=bare.words, request=bare.request, untold=untold)

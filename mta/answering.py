@@ -24,7 +24,7 @@ from sms.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class AnsweredSms:
     """A handset that wrote, and the number of ours that it wrote to."""
 
     phone: str
@@ -48,7 +48,7 @@ def continues_thread(mail: ParsedMail) -> bool:
     return bool(mail.in_reply_to or mail.references) and strip_subject(mail.subject)[1] == "reply"
 
 
-def judge_conversation(found: Conversation | None, numbers: OwnNumbers, customer_id: int) -> Answered | Refused:
+def judge_conversation(found: Conversation | None, numbers: OwnNumbers, customer_id: int) -> AnsweredSms | Refused:
     """Return what a reply address names for a customer; that of another is refused as one that nobody made."""
     if found is None or found.customer_key != customer_id:
         detail = "This reply address is not valid: answer the mail of the SMS itself, or write to number@domain."
@@ -63,7 +63,7 @@ def judge_conversation(found: Conversation | None, numbers: OwnNumbers, customer
             f" write to +{found.phone}@domain, and another sender ID answers."
         )
         return Refused(refusal=Refusal.SENDER_ID_NOT_PERMITTED, detail=detail)
-    return Answered(phone=f"+{found.phone}", own=own)
+    return AnsweredSms(phone=f"+{found.phone}", own=own)
 
 
 class Answering:
@@ -78,7 +78,7 @@ class Answering:
         named = (*mail.in_reply_to, *mail.references)
         return bool(named) and self._conversations.names_ours(named)
 
-    def read(self, snapshot: Snapshot, customer_id: int, target: RecipientTarget) -> Answered | Refused | None:
+    def read(self, snapshot: Snapshot, customer_id: int, target: RecipientTarget) -> AnsweredSms | Refused | None:
         """Return what a customer's reply address names, None where it is none."""
         if target.kind is not TargetKind.REPLY:
             return None

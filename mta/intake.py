@@ -22,7 +22,7 @@ from gateway.plan import JobPlan, judge_number, plan
 from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
-from mta.answering import Answered, Answering, continues_thread
+from mta.answering import AnsweredSms, Answering, continues_thread
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText
 from mta.reading.dedup_keys import mail_digest
@@ -345,7 +345,7 @@ class MailIntake:
         read = self._read_recipient(recipient.address, settings.address_prefixes)
         customer_id = case.sender.customer.id
         found = read if isinstance(read, Refused) else self._answering.read(case.snapshot, customer_id, read)
-        answered = found if isinstance(found, Answered) else None
+        answered = found if isinstance(found, AnsweredSms) else None
         number = "" if isinstance(read, Refused) or read.kind is not TargetKind.NUMBER else read.name
         wanted = RecipientRequest(
             given=recipient.address,

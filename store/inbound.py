@@ -76,7 +76,7 @@ class _Gap(Struct, frozen=True, array_like=True):
     keyword: str
 
 
-class _Conversation(Struct, frozen=True, array_like=True):
+class _StoredConversation(Struct, frozen=True, array_like=True):
     key: int
     customer_key: int
     phone: str
@@ -178,7 +178,7 @@ class InboundStore:
         jobs = [effect.job for item in new for effect in item.effects if effect.job is not None]
         ids = iter([added.public_id for added in self._outbound.add_jobs(tx, jobs)] if jobs else [])
         conversations = self._conversations(tx, new)
-        rows = _Rows()
+        rows = _InboundRows()
         for item in new:
             self._add(item, conversations, ids, rows)
         tx.insert(_SMS, rows.sms)
@@ -192,7 +192,11 @@ class InboundStore:
         self._stop(tx, new)
 
     def _add(
-        self, item: NewInbound, conversations: Mapping[_Place, _Conversation], ids: Iterator[str], rows: "_Rows"
+        self,
+        item: NewInbound,
+        conversations: Mapping[_Place, _StoredConversation],
+        ids: Iterator[str],
+        rows: "_InboundRows",
     ) -> None:
         plan, key, now = item.plan, self._keys.take(), to_stored(item.handled_at)
         place = _place(item)
@@ -241,7 +245,7 @@ class InboundStore:
             awaited = _places(sorted(item.text.late.awaited - came))
             rows.awaited.append(_AWAITED.row(awaited=awaited, key=item.text.late.sms.sms_key))
 
-    def _conversations(self, tx: Transaction, new: Sequence[NewInbound]) -> dict[_Place, _Conversation]:
+    def _conversations(self, tx: Transaction, new: Sequence[NewInbound]) -> dict[_Place, _StoredConversation]:
         """Return the conversations of SMS, by place; new ones are begun."""
         places = {place: item for item in new if (place := _place(item)) is not None}
         found = _read_conversations(tx, places)
@@ -286,7 +290,7 @@ class InboundStore:
             add_stops(tx, self._keys, stops, to_stored(max(item.handled_at for item in new)))
 
 
-class _Rows:
+class _InboundRows:
     """Rows of one batch, by table."""
 
     def __init__(self) -> None:
@@ -355,8 +359,8 @@ def _place(item: NewInbound) -> _Place | None:
     return (customer.id, item.plan.sms.phone, item.own_number) if customer is not None else None
 
 
-def _read_conversations(tx: Transaction, places: Iterable[_Place]) -> dict[_Place, _Conversation]:
-    rows = tx.select_in(_Conversation, _CONVERSATIONS_OF, {phone for _, phone, _ in places})
+def _read_conversations(tx: Transaction, places: Iterable[_Place]) -> dict[_Place, _StoredConversation]:
+    rows = tx.select_in(_StoredConversation, _CONVERSATIONS_OF, {phone for _, phone, _ in places})
     return {(row.customer_key, row.phone, row.own_number): row for row in rows}
 
 
@@ -364,7 +368,7 @@ def _places(places: Iterable[int]) -> str:
     return ",".join(map(str, places))
 
 
-def _sms_row(key: int, item: NewInbound, conversation: _Conversation | None) -> Row:
+def _sms_row(key: int, item: NewInbound, conversation: _StoredConversation | None) -> Row:
     plan, sms, first = item.plan, item.plan.sms, item.text.first.fragment
     route, customer = plan.route, plan.customer
     return _SMS.row(
@@ -404,4 +408,4 @@ _BODIES = (
     "SELECT body FROM inbound_sms WHERE phone = ? AND reference = ? AND total = ? AND handled_at > ?"
     " AND destination IN (?, ?)"
 )
-_CONVERSATIONS_OF = query(_Conversation, "FROM conversation WHERE phone IN (??)")
+_CONVERSATIONS_OF = query(_StoredConversation, "FROM conversation WHERE phone IN (??)")

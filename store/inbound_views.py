@@ -154,7 +154,7 @@ class InboundTrace:
     jobs: tuple[Trace, ...]
 
 
-class _Traced(Struct, frozen=True, array_like=True):
+class _TracedEffect(Struct, frozen=True, array_like=True):
     public_id: str
     carrier: str
     source: str
@@ -180,7 +180,7 @@ class _Effect(Struct, frozen=True, array_like=True):
 
 
 _TRACED = query(
-    _Traced,
+    _TracedEffect,
     "FROM inbound_sms s WHERE s.key = ?",
     "s",
     text="s.body",
@@ -206,7 +206,7 @@ def find_inbound(tx: Transaction, name: str) -> int | None:
 
 def load_inbound_trace(tx: Transaction, key: int) -> InboundTrace | None:
     """Return an inbound SMS with its effects, and what became of each; None if it is gone."""
-    found = tx.select(_Traced, _TRACED, (key,))
+    found = tx.select(_TracedEffect, _TRACED, (key,))
     if not found:
         return None
     effects = tx.select(_Effect, _EFFECTS, (key,))
@@ -258,7 +258,7 @@ class ListedSms:
     handed: Handed | None
 
 
-class _Listed(Struct, frozen=True, array_like=True):
+class _ListedSms(Struct, frozen=True, array_like=True):
     public_id: str
     received_at: int
     source: str
@@ -278,7 +278,7 @@ _SENT, _WAITS = _STATES.format("= 'sent'"), _STATES.format("IN ('queued', 'sendi
 _ENDED = _STATES.format("IN ('failed', 'dropped')")
 _UNHANDED = f" AND (s.reason <> '' OR ({_SENT} = 0 AND {_WAITS} = 0 AND {_ENDED} > 0))"
 _LISTED = query(
-    _Listed,
+    _ListedSms,
     "FROM inbound_sms s WHERE s.received_at >= ?",
     "s",
     sent=_SENT,
@@ -293,11 +293,11 @@ def list_inbound(
     """Return inbound SMS, the newest first: of one customer, received since (microseconds), those that nobody got."""
     sql = _LISTED + (_UNHANDED if only_unhanded else "") + (" AND s.customer_key = ?" if customer_key else "")
     values = [since, *([customer_key] if customer_key else []), limit]
-    rows = tx.select(_Listed, f"{sql} ORDER BY s.received_at DESC, s.key DESC LIMIT ?", values)
+    rows = tx.select(_ListedSms, f"{sql} ORDER BY s.received_at DESC, s.key DESC LIMIT ?", values)
     return [_listed(row) for row in rows]
 
 
-def _listed(row: _Listed) -> ListedSms:
+def _listed(row: _ListedSms) -> ListedSms:
     handed = None
     if row.reason:
         handed = Handed.NOBODY

@@ -22,7 +22,7 @@ from templates.inbound_view import ExchangedView, InboundView
 from templates.inlining import NotInlinable, Piece, inline_once
 from templates.markup import find_unfit, line_of
 from templates.render import LARGEST_HTML, TemplateBroken, View, environment_of
-from templates.sandbox import Sandbox, check_source, run_template, said_of
+from templates.sandbox import TemplateSandbox, check_source, run_template, said_of
 from templates.second_judge import find_differences
 from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
 
@@ -33,7 +33,7 @@ _VALUE = "JINJAVALUE"  # stands in a source for a value that is known only when 
 _TOLD = 10
 
 
-class _Sandbox(Sandbox):
+class _Sandbox(TemplateSandbox):
     plain = _VIEWS
 
 

@@ -14,7 +14,7 @@ from inbound.actions import PushForm
 from templates.child import serve
 from templates.pushes import check_body, finish, push_environment
 from templates.render import TemplateBroken
-from templates.sandbox import Sandbox, check_source, run_template, said_of
+from templates.sandbox import TemplateSandbox, check_source, run_template, said_of
 
 _COMPILED = 64
 _LARGEST = 4 * 2**20
@@ -22,7 +22,7 @@ _LARGEST = 4 * 2**20
 
 @lru_cache(maxsize=_COMPILED)
 def _compiled(form: PushForm, source: str) -> Template:
-    environment = push_environment(Sandbox, form)
+    environment = push_environment(TemplateSandbox, form)
     try:
         check_source(environment, source)
         return environment.from_string(source)

@@ -31,7 +31,7 @@ _FORBIDDEN: Mapping[type[nodes.Node], str] = MappingProxyType(
 )
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TemplateSandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, reduced. `plain` are types of plain data, whose public attributes may be read."""
 
     intercepted_binops = frozenset({"*", "**", "%"})

@@ -12,8 +12,7 @@ from typing import Final
 from addressbook.people import Customer, canonical_name
 from gateway.admin.action_fields import read_settings, show_settings
 from gateway.admin.customers import is_name
-from gateway.admin.edit import Action as Done
-from gateway.admin.edit import Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.keywords import get_keyword
 from gateway.admin.lookup import get_customer, get_profile
@@ -71,7 +70,7 @@ def make_action(  # noqa: PLR0913 - an action has a name, a place and settings
     )
     made = _placed(edit, owner, made, number, keyword)
     add_action(edit.tx, made)
-    return _done(edit, Done.ADD_ACTION, owner, made)
+    return _done(edit, AuditAction.ADD_ACTION, owner, made)
 
 
 def change_action(  # noqa: PLR0913 - as above
@@ -104,7 +103,7 @@ def change_action(  # noqa: PLR0913 - as above
     made = _placed(edit, owner, made, number, keyword)
     made = replace(made, active=made.active if active is None else active)
     set_action(edit.tx, made)
-    return _done(edit, Done.SET_ACTION, owner, made)
+    return _done(edit, AuditAction.SET_ACTION, owner, made)
 
 
 def drop_action(edit: Edit, name: str, customer: str) -> Changed:
@@ -117,7 +116,7 @@ def drop_action(edit: Edit, name: str, customer: str) -> Changed:
         raise AdminFault(code, customer=owner.name, name=name)
     remove_action(edit.tx, found.key)
     edit.stored.touch_inbound()
-    return edit.done(Done.REMOVE_ACTION, f"{owner.name}/{found.name}", customer=owner.name, name=found.name)
+    return edit.done(AuditAction.REMOVE_ACTION, f"{owner.name}/{found.name}", customer=owner.name, name=found.name)
 
 
 def list_actions(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
@@ -205,7 +204,7 @@ def _find(tx: Transaction, owner: Customer, name: str) -> Action | None:
     return next((item for item in actions_of(tx, owner.id) if canonical_name(item.name) == wanted), None)
 
 
-def _done(edit: Edit, done: Done, owner: Customer, action: Action) -> Changed:
+def _done(edit: Edit, done: AuditAction, owner: Customer, action: Action) -> Changed:
     edit.stored.touch_inbound()
     profiles = {item.id: item.name for item in profiles_of(edit.tx, owner.id)}
     # What an answer says and what proves a push is nobody's business in the audit.

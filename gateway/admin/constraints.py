@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from addressbook.hierarchy import Constraints, LayerKind
-from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.settings import CustomerScope, FoundScope, SystemScope, field_named, find_scope
 from sms.facts import Fact
@@ -47,7 +47,7 @@ def limit(edit: Edit, scope: SystemScope | CustomerScope, limits: ConstraintLimi
     edit.stored.put_constraints(found.key.owner_id, after)
     named = restrictions(after)
     constraints: tuple[Fact, ...] = tuple(named.items())
-    return edit.done(Action.SET_CONSTRAINTS, found.target, _record(named), constraints=constraints, **found.facts)
+    return edit.done(AuditAction.SET_CONSTRAINTS, found.target, _record(named), constraints=constraints, **found.facts)
 
 
 def _read_max_parts(before: int | None, text: str | None) -> int | None:

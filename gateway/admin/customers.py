@@ -6,7 +6,7 @@ Not here: profiles, users and logins (users), settings and constraints.
 from ipaddress import ip_network
 
 from addressbook.people import canonical_domain
-from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from store.directory import count_strangers, count_users, find_customer, find_domain_owner, find_range_owner
@@ -24,7 +24,7 @@ def add_customer(edit: Edit, name: str) -> Changed:
     if find_customer(edit.tx, name) is not None:
         raise AdminFault(FaultCode.CUSTOMER_EXISTS, name=name)
     edit.stored.add_customer(name)
-    return edit.done(Action.ADD_CUSTOMER, name, customer=name)
+    return edit.done(AuditAction.ADD_CUSTOMER, name, customer=name)
 
 
 def remove_customer(edit: Edit, name: str, *, with_users: bool = False) -> Changed:
@@ -34,14 +34,14 @@ def remove_customer(edit: Edit, name: str, *, with_users: bool = False) -> Chang
     if users and not with_users:
         raise AdminFault(FaultCode.CUSTOMER_HAS_USERS, customer=customer.name, users=users)
     edit.stored.remove_customer(customer.id)
-    return edit.done(Action.REMOVE_CUSTOMER, customer.name, f"users: {users}", customer=customer.name, users=users)
+    return edit.done(AuditAction.REMOVE_CUSTOMER, customer.name, f"users: {users}", customer=customer.name, users=users)
 
 
 def set_customer_active(edit: Edit, name: str, *, active: bool) -> Changed:
     """Let a customer send, or stop it from sending without removing anything."""
     customer = get_customer(edit.tx, name)
     edit.stored.set_customer(customer.id, active=active, default_profile=customer.default_profile_id)
-    action = Action.ENABLE_CUSTOMER if active else Action.DISABLE_CUSTOMER
+    action = AuditAction.ENABLE_CUSTOMER if active else AuditAction.DISABLE_CUSTOMER
     return edit.done(action, customer.name, customer=customer.name)
 
 
@@ -58,7 +58,7 @@ def add_domain(edit: Edit, name: str, domain: str) -> Changed:
     if strangers:
         raise AdminFault(FaultCode.DOMAIN_HAS_STRANGERS, domain=canonical, users=strangers)
     edit.stored.add_domain(customer.id, canonical)
-    return edit.done(Action.ADD_DOMAIN, customer.name, canonical, customer=customer.name, domain=canonical)
+    return edit.done(AuditAction.ADD_DOMAIN, customer.name, canonical, customer=customer.name, domain=canonical)
 
 
 def remove_domain(edit: Edit, name: str, domain: str) -> Changed:
@@ -67,7 +67,7 @@ def remove_domain(edit: Edit, name: str, domain: str) -> Changed:
     canonical = canonical_domain(domain)
     if canonical is None or not edit.stored.remove_domain(customer.id, canonical):
         raise AdminFault(FaultCode.DOMAIN_NOT_OWNED, customer=customer.name, domain=domain)
-    return edit.done(Action.REMOVE_DOMAIN, customer.name, canonical, customer=customer.name, domain=canonical)
+    return edit.done(AuditAction.REMOVE_DOMAIN, customer.name, canonical, customer=customer.name, domain=canonical)
 
 
 def add_range(edit: Edit, name: str, network: str) -> Changed:
@@ -78,7 +78,7 @@ def add_range(edit: Edit, name: str, network: str) -> Changed:
     if owner is not None:
         raise AdminFault(FaultCode.RANGE_TAKEN, range=parsed, owner=owner.name)
     edit.stored.add_range(customer.id, parsed)
-    return edit.done(Action.ADD_RANGE, customer.name, parsed, customer=customer.name, range=parsed)
+    return edit.done(AuditAction.ADD_RANGE, customer.name, parsed, customer=customer.name, range=parsed)
 
 
 def remove_range(edit: Edit, name: str, network: str) -> Changed:
@@ -87,7 +87,7 @@ def remove_range(edit: Edit, name: str, network: str) -> Changed:
     parsed = _parse_range(network)
     if not edit.stored.remove_range(customer.id, parsed):
         raise AdminFault(FaultCode.RANGE_NOT_OWNED, customer=customer.name, range=parsed)
-    return edit.done(Action.REMOVE_RANGE, customer.name, parsed, customer=customer.name, range=parsed)
+    return edit.done(AuditAction.REMOVE_RANGE, customer.name, parsed, customer=customer.name, range=parsed)
 
 
 def _parse_range(text: str) -> str:

@@ -16,7 +16,7 @@ from store.engine.database import Database, Transaction
 from store.engine.keys import Keys, to_stored
 
 
-class Action(Code):
+class AuditAction(Code):
     """What was done, as the audit names it."""
 
     ADD_CUSTOMER = "customer.add", "customer"
@@ -80,7 +80,7 @@ class Action(Code):
 class Changed:
     """What was done, with its facts; whoever shows it has the words."""
 
-    action: Action
+    action: AuditAction
     facts: dict[str, Fact]
 
 
@@ -103,13 +103,13 @@ class Edit:
         if not customer.has_option(option, self.default_options):
             raise AdminFault(FaultCode.NOT_CONTRACTED, customer=customer.name, option=option.value)
 
-    def done(self, action: Action, target: str, detail: str = "", **facts: Fact) -> Changed:
+    def done(self, action: AuditAction, target: str, detail: str = "", **facts: Fact) -> Changed:
         """Audit an action and return it."""
         self.stored.audit(action.value, target, detail)
         return changed(action, **facts)
 
 
-def changed(action: Action, **facts: Fact) -> Changed:
+def changed(action: AuditAction, **facts: Fact) -> Changed:
     """Return an action with its facts, for a use case that had nothing to do."""
     action.check(facts)
     return Changed(action=action, facts=facts)

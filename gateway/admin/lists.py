@@ -7,7 +7,7 @@ the settings of a list (settings).
 from collections.abc import Collection, Mapping
 
 from addressbook.lists import ListMember, canonical_author, is_list_name
-from gateway.admin.edit import Action, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_list
 from sms.facts import Fact
@@ -42,7 +42,7 @@ def make_list(edit: Edit, customer: str, name: str, authors: Collection[str] = (
     edit.stored.touch_list(key)
     sorted_authors = tuple(sorted(permitted))
     target, detail = f"{owner.name}/{name}", ", ".join(sorted_authors)
-    return edit.done(Action.ADD_LIST, target, detail, customer=owner.name, name=name, authors=sorted_authors)
+    return edit.done(AuditAction.ADD_LIST, target, detail, customer=owner.name, name=name, authors=sorted_authors)
 
 
 def drop_list(edit: Edit, customer: str, name: str) -> Changed:
@@ -53,7 +53,7 @@ def drop_list(edit: Edit, customer: str, name: str) -> Changed:
     remove_list(edit.tx, found.id)
     edit.stored.touch_list(found.id)
     target, detail = f"{owner.name}/{found.name}", f"members: {members}"
-    return edit.done(Action.REMOVE_LIST, target, detail, customer=owner.name, name=found.name, members=members)
+    return edit.done(AuditAction.REMOVE_LIST, target, detail, customer=owner.name, name=found.name, members=members)
 
 
 def change_authors(
@@ -68,11 +68,11 @@ def change_authors(
         raise AdminFault(FaultCode.NOT_AN_AUTHOR, author=strangers[0], name=found.name)
     authors = tuple(sorted((found.authors | added) - removed))
     if not added and not removed:
-        return changed(Action.SET_AUTHORS, customer=owner.name, name=found.name, authors=authors)
+        return changed(AuditAction.SET_AUTHORS, customer=owner.name, name=found.name, authors=authors)
     put_authors(edit.tx, found.id, authors)
     edit.stored.touch_list(found.id)
     target, detail = f"{owner.name}/{found.name}", ", ".join(authors)
-    return edit.done(Action.SET_AUTHORS, target, detail, customer=owner.name, name=found.name, authors=authors)
+    return edit.done(AuditAction.SET_AUTHORS, target, detail, customer=owner.name, name=found.name, authors=authors)
 
 
 def _read_authors(texts: Collection[str]) -> frozenset[str]:
@@ -111,7 +111,7 @@ def import_members(  # noqa: PLR0913 - a list is named by two names
     edit.stored.touch_list(found.id)
     target, detail = f"{owner.name}/{found.name}", f"members: {len(members)}, rows with a number twice: {twice}"
     counts = {"members": len(members), "twice": twice}
-    return edit.done(Action.IMPORT_MEMBERS, target, detail, customer=owner.name, name=found.name, **counts)
+    return edit.done(AuditAction.IMPORT_MEMBERS, target, detail, customer=owner.name, name=found.name, **counts)
 
 
 def list_all_lists(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:

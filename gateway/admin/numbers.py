@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from addressbook.numbers import JOIN_WITHIN, NumberKind, NumberShare, NumberState, OwnNumber, Sharing
 from addressbook.people import Customer
-from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from inbound.words import fold, read_opt_request, split_words
@@ -82,7 +82,7 @@ def make_number(  # noqa: PLR0913 - all that is known of a number
         carriers=_carriers(carriers, known_carriers),
         join_within=_checked_join(join_within),
     )
-    return _store(edit, Action.ADD_NUMBER, made)
+    return _store(edit, AuditAction.ADD_NUMBER, made)
 
 
 def change_number(  # noqa: PLR0913 - all that may change
@@ -113,7 +113,7 @@ def change_number(  # noqa: PLR0913 - all that may change
     )
     if after.sharing not in _BY_WORD and after.shares:
         raise AdminFault(FaultCode.NUMBER_HAS_SHARES, number=name_of(after), shares=len(after.shares))
-    return _store(edit, Action.SET_NUMBER, after)
+    return _store(edit, AuditAction.SET_NUMBER, after)
 
 
 def drop_number(edit: Edit, number: str, country: str = "") -> Changed:
@@ -124,7 +124,7 @@ def drop_number(edit: Edit, number: str, country: str = "") -> Changed:
         raise AdminFault(FaultCode.NUMBER_IN_USE, number=name_of(found), uses=uses)
     remove_number(edit.tx, found.key)
     edit.stored.touch_inbound()
-    return edit.done(Action.REMOVE_NUMBER, name_of(found), number=name_of(found))
+    return edit.done(AuditAction.REMOVE_NUMBER, name_of(found), number=name_of(found))
 
 
 def share_number(edit: Edit, number: str, customer: str, word: str, country: str = "") -> Changed:
@@ -148,7 +148,7 @@ def share_number(edit: Edit, number: str, customer: str, word: str, country: str
     put_share(edit.tx, found.key, NumberShare(customer_key=owner.id, word=folded))
     edit.stored.touch_inbound()
     facts = {"number": name_of(found), "customer": owner.name, "word": folded}
-    return edit.done(Action.SHARE_NUMBER, name_of(found), f"{folded}: {owner.name}", **facts)
+    return edit.done(AuditAction.SHARE_NUMBER, name_of(found), f"{folded}: {owner.name}", **facts)
 
 
 def unshare_number(edit: Edit, number: str, word: str, country: str = "") -> Changed:
@@ -159,7 +159,7 @@ def unshare_number(edit: Edit, number: str, word: str, country: str = "") -> Cha
         raise AdminFault(FaultCode.NO_SHARE, number=name_of(found), word=word)
     remove_share(edit.tx, found.key, folded)
     edit.stored.touch_inbound()
-    return edit.done(Action.UNSHARE_NUMBER, name_of(found), folded, number=name_of(found), word=folded)
+    return edit.done(AuditAction.UNSHARE_NUMBER, name_of(found), folded, number=name_of(found), word=folded)
 
 
 def list_numbers(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
@@ -198,7 +198,7 @@ def check_reached(number: OwnNumber, customer: Customer) -> None:
         raise AdminFault(FaultCode.NUMBER_OF_OTHERS, number=name_of(number), customer=customer.name)
 
 
-def _store(edit: Edit, action: Action, number: OwnNumber) -> Changed:
+def _store(edit: Edit, action: AuditAction, number: OwnNumber) -> Changed:
     if number.customer_key is not None and number.sharing is not Sharing.DEDICATED:
         raise AdminFault(FaultCode.SHARED_HAS_NO_OWNER, number=name_of(number), sharing=number.sharing.value)
     put_number(edit.tx, number)

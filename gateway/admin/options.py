@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from addressbook.options import Option
-from gateway.admin.edit import Action, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 
@@ -15,9 +15,11 @@ def set_options(edit: Edit, name: str, add: Collection[str] = (), remove: Collec
     after = (before | set(map(_option_named, add))) - set(map(_option_named, remove))
     options = tuple(sorted(after))
     if not add and not remove:
-        return changed(Action.SET_OPTIONS, customer=customer.name, options=options)
+        return changed(AuditAction.SET_OPTIONS, customer=customer.name, options=options)
     edit.stored.set_options(customer.id, options)
-    return edit.done(Action.SET_OPTIONS, customer.name, ", ".join(options), customer=customer.name, options=options)
+    return edit.done(
+        AuditAction.SET_OPTIONS, customer.name, ", ".join(options), customer=customer.name, options=options
+    )
 
 
 def _option_named(text: str) -> Option:

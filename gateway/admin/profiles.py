@@ -1,7 +1,7 @@
 """Changes to the profiles of a customer. Not here: their settings."""
 
 from gateway.admin.customers import is_name
-from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile
 from store.directory import count_users, find_profile
@@ -19,7 +19,7 @@ def add_profile(edit: Edit, customer: str, name: str, *, default: bool = False) 
         edit.stored.set_customer(owner.id, active=owner.active, default_profile=key)
     detail = "default" if default else ""
     target = f"{owner.name}/{name}"
-    return edit.done(Action.ADD_PROFILE, target, detail, customer=owner.name, profile=name, default=default)
+    return edit.done(AuditAction.ADD_PROFILE, target, detail, customer=owner.name, profile=name, default=default)
 
 
 def set_default_profile(edit: Edit, customer: str, name: str = "") -> Changed:
@@ -29,7 +29,7 @@ def set_default_profile(edit: Edit, customer: str, name: str = "") -> Changed:
     key = profile.id if profile is not None else None
     edit.stored.set_customer(owner.id, active=owner.active, default_profile=key)
     chosen = profile.name if profile is not None else ""
-    return edit.done(Action.CHOOSE_DEFAULT_PROFILE, owner.name, chosen, customer=owner.name, profile=chosen)
+    return edit.done(AuditAction.CHOOSE_DEFAULT_PROFILE, owner.name, chosen, customer=owner.name, profile=chosen)
 
 
 def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
@@ -43,4 +43,4 @@ def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
         raise AdminFault(FaultCode.PROFILE_IS_DEFAULT, customer=owner.name, name=profile.name)
     edit.stored.remove_profile(profile.id)
     target = f"{owner.name}/{profile.name}"
-    return edit.done(Action.REMOVE_PROFILE, target, customer=owner.name, profile=profile.name)
+    return edit.done(AuditAction.REMOVE_PROFILE, target, customer=owner.name, profile=profile.name)

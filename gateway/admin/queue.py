@@ -3,7 +3,7 @@
 Not here: what the rows mean (store.queue, store.views), who asks carriers for what they have (gateway.cancel).
 """
 
-from gateway.admin.edit import Action, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.cancel import cancel_waiting
 from store.answers import Rules
@@ -20,13 +20,13 @@ from store.views import Trace, find_job, load_trace
 def hold_waiting(edit: Edit, name: str) -> Changed:
     """Keep what is queued from going out until it is released."""
     (held,) = hold(edit.tx, [_find(edit, name)])
-    return _done(edit, Action.HOLD, name, held=held)
+    return _done(edit, AuditAction.HOLD, name, held=held)
 
 
 def release_waiting(edit: Edit, name: str) -> Changed:
     """Let what was held go out: now, or at the time that its sender chose."""
     (released,) = release(edit.tx, [Release(found=_find(edit, name), now=to_stored(edit.now))])
-    return _done(edit, Action.RELEASE, name, released=released)
+    return _done(edit, AuditAction.RELEASE, name, released=released)
 
 
 def delete_waiting(edit: Edit, name: str) -> Changed:
@@ -34,20 +34,20 @@ def delete_waiting(edit: Edit, name: str) -> Changed:
     found, now = _find(edit, name), to_stored(edit.now)
     (dropped,) = drop(edit.tx, [Drop(found=found, now=now)])
     (cancelled,) = _results(edit).cancel(edit.tx, [Cancel(message_keys=found.messages, now=now)])
-    return _done(edit, Action.DELETE, name, cancelled=cancelled, dropped=dropped)
+    return _done(edit, AuditAction.DELETE, name, cancelled=cancelled, dropped=dropped)
 
 
 def cancel_job(edit: Edit, name: str) -> Changed:
     """End messages that wait, and have carriers asked for those that they have."""
     found = _find(edit, name)
     cancelled = cancel_waiting(edit.tx, _results(edit), found.messages, to_stored(edit.now))
-    return _done(edit, Action.CANCEL, name, cancelled=cancelled.ended, asked=cancelled.asked)
+    return _done(edit, AuditAction.CANCEL, name, cancelled=cancelled.ended, asked=cancelled.asked)
 
 
 def flush_queue(edit: Edit) -> Changed:
     """Make due what failed and waits for a later attempt; what its sender scheduled keeps its time."""
     (due,) = flush(edit.tx, [to_stored(edit.now)])
-    return _done(edit, Action.FLUSH, "", due=due)
+    return _done(edit, AuditAction.FLUSH, "", due=due)
 
 
 def find_trace(tx: Transaction, name: str) -> Trace | InboundTrace | TracedNotice | TracedDrop | None:
@@ -76,7 +76,7 @@ def _results(edit: Edit) -> ResultStore:
     return ResultStore(edit.keys, Rules())
 
 
-def _done(edit: Edit, action: Action, name: str, **counts: int) -> Changed:
+def _done(edit: Edit, action: AuditAction, name: str, **counts: int) -> Changed:
     """Audit what was done to so many rows, if it was any."""
     facts = {"name": name, **counts} if name else counts
     if not any(counts.values()):

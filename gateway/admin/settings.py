@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, layer_of, resolve
 from addressbook.numbers import OwnNumbers
 from addressbook.options import Option
-from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_list, get_profile, get_user
 from sms.facts import Fact
@@ -163,7 +163,7 @@ def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Ch
     detail = found.qualifier + ", ".join(
         f"{name} = {text}" if text else f"{name} unset" for name, text in texts.items()
     )
-    return edit.done(Action.SET_SETTINGS, found.target, detail, cells=cells, clamped=clamped, **found.facts)
+    return edit.done(AuditAction.SET_SETTINGS, found.target, detail, cells=cells, clamped=clamped, **found.facts)
 
 
 def unset_settings(edit: Edit, scope: Scope, names: Collection[str]) -> Changed:

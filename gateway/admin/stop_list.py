@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from addressbook.exchange import formula_safe
-from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.admin.settings import check_service
@@ -84,7 +84,7 @@ def put_stops(edit: Edit, customer: str, numbers: Iterable[str], service: str = 
     stopped = add_stops(edit.tx, edit.keys, entries, to_stored(edit.now))
     facts = {"numbers": stopped.added, "messages": stopped.messages}
     detail = f"numbers: {stopped.added}, messages ended: {stopped.messages}"
-    return edit.done(Action.ADD_STOPS, owner.name, detail, customer=owner.name, service=service, **facts)
+    return edit.done(AuditAction.ADD_STOPS, owner.name, detail, customer=owner.name, service=service, **facts)
 
 
 def import_stops(edit: Edit, customer: str, lines: Sequence[StopLine], source: str) -> Changed:
@@ -104,7 +104,7 @@ def import_stops(edit: Edit, customer: str, lines: Sequence[StopLine], source: s
     stopped = add_stops(edit.tx, edit.keys, entries, to_stored(edit.now))
     facts = {"numbers": stopped.added, "known": len(entries) - stopped.added, "messages": stopped.messages}
     detail = f"numbers: {stopped.added}, messages ended: {stopped.messages}"
-    return edit.done(Action.IMPORT_STOPS, owner.name, detail, customer=owner.name, **facts)
+    return edit.done(AuditAction.IMPORT_STOPS, owner.name, detail, customer=owner.name, **facts)
 
 
 def drop_stops(edit: Edit, customer: str, numbers: Sequence[str], service: str | None = None) -> Changed:
@@ -120,7 +120,7 @@ def drop_stops(edit: Edit, customer: str, numbers: Sequence[str], service: str |
         raise AdminFault(FaultCode.NO_STOP, customer=owner.name, numbers=tuple(f"+{number}" for number in numbers))
     detail = f"entries: {len(ended)}"
     return edit.done(
-        Action.END_STOPS, owner.name, detail, customer=owner.name, service=service or "", numbers=len(ended)
+        AuditAction.END_STOPS, owner.name, detail, customer=owner.name, service=service or "", numbers=len(ended)
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.mail_rules import join_rules
@@ -96,7 +96,7 @@ def accept_tls_rules(edit: Edit) -> Changed:
     except RulesDamagedError as error:
         raise _fault_of(error) from None
     seal_tls_rules(edit.tx)
-    return edit.done(Action.ACCEPT_TLS_RULES, "rules", f"rules: {len(kept)}", rules=len(kept))
+    return edit.done(AuditAction.ACCEPT_TLS_RULES, "rules", f"rules: {len(kept)}", rules=len(kept))
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def _judge_change(  # noqa: PLR0913 - what was, what is, and what was allowed
     if lowers and not lower:
         raise AdminFault(FaultCode.TLS_LOWERED, **facts)
     return edit.done(
-        Action.LOWER_TLS if lowers else Action.ENFORCE_TLS,
+        AuditAction.LOWER_TLS if lowers else AuditAction.ENFORCE_TLS,
         f"{customer}/{domain or '*'}" if customer else domain or "*",
         f"{_told(old)} -> {_told(new)}" + (f"; {_material(new.policy)}" if _material(new.policy) else ""),
         changes=old != new,

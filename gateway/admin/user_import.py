@@ -9,7 +9,7 @@ from addressbook.exchange import ExportedUser, UserFile
 from addressbook.hierarchy import LayerKey, LayerKind
 from addressbook.import_plan import Bar, ImportPlan, PlannedUser, StoredUser, plan_import
 from addressbook.people import Customer, User, canonical_name
-from gateway.admin.edit import Action, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.admin.settings import find_bar, limits_of
@@ -73,7 +73,7 @@ def import_users(edit: Edit, customer: str, user_file: UserFile, *, skip_faulty:
         "faults": len(plan.faults),
     }
     if not plan.added and not plan.changed:
-        return changed(Action.IMPORT_USERS, **counts)
+        return changed(AuditAction.IMPORT_USERS, **counts)
     keys = edit.stored.add_users([_as_user(planned, owner.id, 0) for planned in plan.added], "file")
     known = {planned.row.address: planned.before.id for planned in plan.changed if planned.before is not None}
     edit.stored.set_users([_as_user(planned, owner.id, known[planned.row.address]) for planned in plan.changed])
@@ -82,7 +82,7 @@ def import_users(edit: Edit, customer: str, user_file: UserFile, *, skip_faulty:
         edit.stored.put_cells(_cells_of(user_file, plan.changed, known, kind))
     told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
     detail = f"file {user_file.source} (SHA-256 {user_file.digest}): {told}"
-    return edit.done(Action.IMPORT_USERS, owner.name, detail, **counts)
+    return edit.done(AuditAction.IMPORT_USERS, owner.name, detail, **counts)
 
 
 def _cells_of(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from addressbook.people import Credential, CredentialKind, Customer, User, canonical_address, canonical_login
-from gateway.admin.edit import Action, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile, get_user
 from store.directory import find_credential, find_customer_by_key, find_domain_owner, find_user
@@ -41,7 +41,7 @@ def add_user(edit: Edit, customer: str, address: str, *, profile: str = "", name
     )
     edit.stored.add_users([user], "manual")
     named = chosen.name if chosen is not None else ""
-    return edit.done(Action.ADD_USER, canonical, address=canonical, customer=owner.name, profile=named)
+    return edit.done(AuditAction.ADD_USER, canonical, address=canonical, customer=owner.name, profile=named)
 
 
 def _check_free(tx: Transaction, address: str, customer: Customer) -> None:
@@ -59,7 +59,7 @@ def remove_user(edit: Edit, address: str) -> Changed:
     """Remove a user with its settings and logins; its past jobs stay."""
     user = get_user(edit.tx, address)
     edit.stored.remove_user(user.id)
-    return edit.done(Action.REMOVE_USER, user.address, address=user.address)
+    return edit.done(AuditAction.REMOVE_USER, user.address, address=user.address)
 
 
 def set_user_profile(edit: Edit, address: str, name: str = "") -> Changed:
@@ -70,14 +70,16 @@ def set_user_profile(edit: Edit, address: str, name: str = "") -> Changed:
     profile = get_profile(edit.tx, customer, name) if name else None
     edit.stored.set_users([replace(user, profile_id=profile.id if profile is not None else None)])
     chosen = profile.name if profile is not None else ""
-    return edit.done(Action.CHOOSE_PROFILE, user.address, chosen, address=user.address, profile=chosen)
+    return edit.done(AuditAction.CHOOSE_PROFILE, user.address, chosen, address=user.address, profile=chosen)
 
 
 def set_user_active(edit: Edit, address: str, *, active: bool) -> Changed:
     """Let a user send, or stop it from sending without removing anything."""
     user = get_user(edit.tx, address)
     edit.stored.set_users([replace(user, active=active)])
-    return edit.done(Action.ENABLE_USER if active else Action.DISABLE_USER, user.address, address=user.address)
+    return edit.done(
+        AuditAction.ENABLE_USER if active else AuditAction.DISABLE_USER, user.address, address=user.address
+    )
 
 
 def make_verifier(password: str, hash_password: Callable[[str], str]) -> str:
@@ -112,7 +114,7 @@ def add_login(edit: Edit, login: str, verifier: str, *, customer: str = "", user
     )
     whose = {"customer": owner.name if owner else "", "address": found.address if found else ""}
     detail = whose["address"] or whose["customer"]
-    return edit.done(Action.SET_LOGIN, canonical, detail, login=canonical, new=before is None, **whose)
+    return edit.done(AuditAction.SET_LOGIN, canonical, detail, login=canonical, new=before is None, **whose)
 
 
 def remove_login(edit: Edit, login: str) -> Changed:
@@ -120,4 +122,4 @@ def remove_login(edit: Edit, login: str) -> Changed:
     canonical = canonical_login(login)
     if not edit.stored.remove_credential(canonical):
         raise AdminFault(FaultCode.NO_LOGIN, login=login)
-    return edit.done(Action.REMOVE_LOGIN, canonical, login=canonical)
+    return edit.done(AuditAction.REMOVE_LOGIN, canonical, login=canonical)

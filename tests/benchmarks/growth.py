@@ -14,7 +14,7 @@ from cli.admin_session import admin_session
 from cli.context import database_of, read_config
 from cli.setup import CONFIG_NAME, write_configuration
 from gateway.accept import Acceptance, Accepted
-from gateway.admin.edit import Action, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from sms.outcome import Done
@@ -120,7 +120,7 @@ def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Princ
                 edit.stored.add_users(
                     [User(id=0, customer_id=customer_id, address=_address(number)) for number in range(users)], "file"
                 )
-                return changed(Action.ADD_CUSTOMER, customer="demo")
+                return changed(AuditAction.ADD_CUSTOMER, customer="demo")
 
             session.change(add, silent=True)
     config = read_config(folder / CONFIG_NAME)

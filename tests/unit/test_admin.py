@@ -12,7 +12,7 @@ from addressbook.exchange import FileFormat, read_user_file, write_user_file
 from addressbook.hierarchy import LayerKind
 from gateway.admin import constraints, customers, profiles, settings, user_import, users, views
 from gateway.admin.constraints import ConstraintLimits
-from gateway.admin.edit import Action, changed
+from gateway.admin.edit import AuditAction, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.settings import CustomerScope, ListScope, ProfileScope, SystemScope, UserScope
 from store.directory_tables import SettingRow
@@ -226,7 +226,7 @@ def test_a_fault_has_exactly_the_facts_of_its_code() -> None:
     with pytest.raises(TypeError, match="no-customer comes with"):
         AdminFault(FaultCode.NO_CUSTOMER, customer="Example")
     with pytest.raises(TypeError, match=r"customer\.add comes with"):
-        changed(Action.ADD_CUSTOMER)
+        changed(AuditAction.ADD_CUSTOMER)
 
 
 def test_several_changes_are_made_all_or_none(office: AdminHarness) -> None:
@@ -238,8 +238,8 @@ def test_several_changes_are_made_all_or_none(office: AdminHarness) -> None:
     assert (office.version, office.audit()) == before
     done = office.admin.change_now(add, partial(customers.add_domain, name="Third", domain="example.net"))
     assert [(each.action, each.facts) for each in done] == [
-        (Action.ADD_CUSTOMER, {"customer": "Third"}),
-        (Action.ADD_DOMAIN, {"customer": "Third", "domain": "example.net"}),
+        (AuditAction.ADD_CUSTOMER, {"customer": "Third"}),
+        (AuditAction.ADD_DOMAIN, {"customer": "Third", "domain": "example.net"}),
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from addressbook.numbers import NumberKind, NumberState, Sharing
 from addressbook.options import Option
 from gateway.admin import action_fields, actions, customers, keywords, numbers, options, profiles
-from gateway.admin.edit import Action
+from gateway.admin.edit import AuditAction
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from inbound.actions import ActionKind, AnswerAction, ListAction, ListMode, MailAction, MailTo, PushForm, StopScope
@@ -64,7 +64,7 @@ def settings_of(office, name, customer="acme"):
 
 def test_a_long_code_is_stored_with_its_country_and_all_that_is_known_of_it(office):
     done = add_number(office, customer="acme", carriers=["beta", "alpha", "beta"], join_within=timedelta(minutes=2))
-    assert (done.action, done.facts["number"], done.facts["customer"]) == (Action.ADD_NUMBER, LONG, "acme")
+    assert (done.action, done.facts["number"], done.facts["customer"]) == (AuditAction.ADD_NUMBER, LONG, "acme")
     number = stored(office)["447700900201"]
     assert (number.kind, number.country, number.state) == (NumberKind.LONG, "GB", NumberState.ACTIVE)
     assert (number.customer_key, number.carriers) == (key_of(office, "acme"), ("beta", "alpha"))

@@ -20,14 +20,14 @@ from cli.words import (
     say,
 )
 from gateway.admin.constraints import restrictions
-from gateway.admin.edit import Action, changed
+from gateway.admin.edit import AuditAction, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.config_lint import Contradicts
 from sms.facts import Code
 
 TABLES: list[tuple[type[Code], Mapping[Any, Words]]] = [
     (FaultCode, FAULTS),
-    (Action, DONE),
+    (AuditAction, DONE),
     (ChangeFaultCode, FILE_FAULTS),
     (Contradicts, CONTRADICTIONS),
 ]
@@ -52,12 +52,12 @@ SAMPLES_OF: dict[Code, dict[str, Any]] = {
     FaultCode.BAD_MEMBERS: {"rows": ((2, "12", "too short"),)},
     FaultCode.BAD_STOPS: {"rows": ((2, "12", "too short"),)},
     FaultCode.NO_STOP: {"numbers": ("+447700900101",)},
-    Action.ADD_NUMBER: {"carriers": ("alpha",)},
-    Action.SET_NUMBER: {"carriers": ()},
-    Action.REMOVE_LIST: {"members": 7},
-    Action.IMPORT_MEMBERS: {"members": 7},
-    Action.ADD_LIST: {"authors": ("anna@example.com",)},
-    Action.SET_AUTHORS: {"authors": ("anna@example.com",)},
+    AuditAction.ADD_NUMBER: {"carriers": ("alpha",)},
+    AuditAction.SET_NUMBER: {"carriers": ()},
+    AuditAction.REMOVE_LIST: {"members": 7},
+    AuditAction.IMPORT_MEMBERS: {"members": 7},
+    AuditAction.ADD_LIST: {"authors": ("anna@example.com",)},
+    AuditAction.SET_AUTHORS: {"authors": ("anna@example.com",)},
 }
 
 
@@ -81,7 +81,7 @@ def fault(code: FaultCode, **facts: Any) -> str:
     return fault_sentence(AdminFault(code, **facts))
 
 
-def done(action: Action, **facts: Any) -> str:
+def done(action: AuditAction, **facts: Any) -> str:
     return done_sentence(changed(action, **facts))
 
 
@@ -89,18 +89,18 @@ def test_a_count_of_one_is_one() -> None:
     assert fault(FaultCode.CUSTOMER_HAS_USERS, customer="Example", users=1) == (
         "The customer «Example» has 1 user; --with-users removes them too."
     )
-    assert done(Action.REMOVE_CUSTOMER, customer="Example", users=2) == (
+    assert done(AuditAction.REMOVE_CUSTOMER, customer="Example", users=2) == (
         "The customer «Example» was removed with 2 users."
     )
-    assert done(Action.REMOVE_CUSTOMER, customer="Example", users=0) == "The customer «Example» was removed."
+    assert done(AuditAction.REMOVE_CUSTOMER, customer="Example", users=0) == "The customer «Example» was removed."
 
 
 def test_names_with_braces_and_bars_are_said_as_they_are() -> None:
     odd = "a|b {0} {name}"
-    assert done(Action.CHOOSE_DEFAULT_PROFILE, customer=odd, profile=odd) == (
+    assert done(AuditAction.CHOOSE_DEFAULT_PROFILE, customer=odd, profile=odd) == (
         f"The default profile of «{odd}» is now «{odd}»."
     )
-    assert done(Action.ADD_PROFILE, customer=odd, profile=odd, default=False) == (
+    assert done(AuditAction.ADD_PROFILE, customer=odd, profile=odd, default=False) == (
         f"The profile «{odd}» of «{odd}» was added."
     )
 
@@ -113,10 +113,10 @@ def test_an_unknown_setting_is_told_the_nearest_or_all() -> None:
 
 
 def test_a_login_is_said_to_be_whose_it_is_and_what_is_new() -> None:
-    assert done(Action.SET_LOGIN, login="desk", customer="Example", address="", new=True) == (
+    assert done(AuditAction.SET_LOGIN, login="desk", customer="Example", address="", new=True) == (
         "The login «desk» of «Example» was added."
     )
-    assert done(Action.SET_LOGIN, login="anna", customer="", address="anna@example.com", new=False) == (
+    assert done(AuditAction.SET_LOGIN, login="anna", customer="", address="anna@example.com", new=False) == (
         "The login «anna» of anna@example.com has a new password."
     )
 
@@ -135,10 +135,10 @@ def test_a_login_is_said_to_be_whose_it_is_and_what_is_new() -> None:
 def test_settings_are_said_to_be_whose_they_are(owner: dict[str, str], words: str) -> None:
     owner = {"name": "", "customer": "", "service": "", **owner}
     cells, clamped = (("max_parts", "9"), ("flash", "")), (("max_parts", "3", "customer Example allows 3 parts"),)
-    assert done(Action.SET_SETTINGS, cells=cells, clamped=clamped, **owner) == (
+    assert done(AuditAction.SET_SETTINGS, cells=cells, clamped=clamped, **owner) == (
         f"Set for {words}: max_parts = 9, flash unset. But customer Example allows 3 parts: max_parts = 3 is in force."
     )
-    assert done(Action.SET_CONSTRAINTS, constraints=(), **owner) == f"Constraints of {words}: none."
+    assert done(AuditAction.SET_CONSTRAINTS, constraints=(), **owner) == f"Constraints of {words}: none."
     assert fault(FaultCode.NO_CONSTRAINTS, **owner) == f"Only the system and customers have constraints, not {words}."
 
 
@@ -170,11 +170,13 @@ def test_every_constraint_has_its_words() -> None:
 def test_a_tls_rule_is_said_to_be_for_which_mail(domain: str, customer: str, mail: str) -> None:
     levels = {"before": "may (system)", "after": "secure (domain example.com)"}
     place = {"domain": domain, "customer": customer}
-    assert done(Action.ENFORCE_TLS, **place, **levels, changes=True, enforced=True).startswith(
+    assert done(AuditAction.ENFORCE_TLS, **place, **levels, changes=True, enforced=True).startswith(
         f"For {mail}: may (system) became secure (domain example.com). Mail waits where"
     )
-    assert done(Action.LOWER_TLS, **place, **levels, changes=True, enforced=False).endswith("Mail may travel in clear.")
-    assert done(Action.ENFORCE_TLS, **place, **levels, changes=False, enforced=True) == (
+    assert done(AuditAction.LOWER_TLS, **place, **levels, changes=True, enforced=False).endswith(
+        "Mail may travel in clear."
+    )
+    assert done(AuditAction.ENFORCE_TLS, **place, **levels, changes=False, enforced=True) == (
         f"For {mail} nothing changes: secure (domain example.com) stays in force."
     )
     assert fault(FaultCode.TLS_LOWERED, **place, **levels) == (
@@ -196,8 +198,8 @@ def test_of_many_bad_rows_twenty_are_named_and_all_are_counted() -> None:
 def test_a_file_of_users_says_what_it_changed() -> None:
     counts = {"added": 1, "changed": 0, "unchanged": 2, "not_in_file": 3}
     told = "1 user added, 0 changed, 2 unchanged, 3 not in the file and left alone"
-    assert done(Action.IMPORT_USERS, faults=0, **counts) == f"{told}."
-    assert done(Action.IMPORT_USERS, faults=1, **counts) == f"{told}; rows left out for 1 fault."
+    assert done(AuditAction.IMPORT_USERS, faults=0, **counts) == f"{told}."
+    assert done(AuditAction.IMPORT_USERS, faults=1, **counts) == f"{told}; rows left out for 1 fault."
 
 
 def test_a_fault_of_a_file_says_where_it_is_even_if_somebody_else_bars_the_value() -> None:
