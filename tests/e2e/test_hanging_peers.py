@@ -45,14 +45,20 @@ async def silent():
     await server.stop()
 
 
-async def test_a_stop_waits_for_no_mail_host_and_no_application_that_hangs(site, silent):
+@pytest.fixture
+async def application():
+    started = await Application(answers=[None]).start()
+    yield started
+    await started.stop()
+
+
+async def test_a_stop_waits_for_no_mail_host_and_no_application_that_hangs(site, silent, application):
     """Each may take minutes, the stop its own grace and a moment; what was under way is told after the next start."""
-    application = await Application(answers=[None]).start()
     hanging = [{"domain": "*", "host": "127.0.0.1", "port": silent.port, "tls": "none"}]
     site.tables |= {
         "server": {"stop_grace": "1s"},
         "mail": {"route": hanging},
-        "push": {"private_hosts": True, "timeout": "10m"},
+        "push": {"allow": [{"customer": "demo", "networks": ["127.0.0.0/8"]}], "timeout": "10m"},
     }
     await site.open()
     await site.command("customer", "push", "demo", f"http://127.0.0.1:{application.port}/sms")
@@ -70,7 +76,6 @@ async def test_a_stop_waits_for_no_mail_host_and_no_application_that_hangs(site,
     await site.told()
     await site.until_all_told()
     assert [row.state for row in site.outbox_rows()] == ["sent", "sent"]
-    await application.stop()
 
 
 @pytest.mark.slow
