@@ -154,7 +154,7 @@ async def test_a_carrier_for_one_way_only_is_used_for_that_way_only(site, carrie
     assert await site.told()
     encoded = encode_text("In only", coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=1)
     await bringing.deliver("447700900777", "12345", encoded)
-    assert [(carrier, text) for carrier, _, _, text in site.inbound_texts()] == [("in", "In only")]
+    assert [(name, text) for name, _, _, text in site.inbound_texts()] == [("in", "In only")]
     assert bringing.record.taken == []
 
 

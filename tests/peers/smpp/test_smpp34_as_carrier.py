@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -95,12 +95,10 @@ class Centre:
         return int(answer.command_status)
 
     async def stop(self) -> None:
-        """End everything."""
+        """End everything; a receipt that was on its way when the gateway ended may have failed."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.stop()
 
 
