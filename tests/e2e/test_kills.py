@@ -57,9 +57,9 @@ async def test_after_kills_every_acknowledged_mail_is_one_job_that_ended_and_not
 def _send_until_cut(site, numbers, acknowledged, under_load):
     try:
         with site.client() as client:
-            under_load.set()
             for n in numbers:
                 client.sendmail(SENDER, addresses("+447700900101"), mail(f"Mail {n}", message_id=f"<{n}@example.com>"))
                 acknowledged.add(n)
+                under_load.set()
     except (OSError, smtplib.SMTPException):
         return
