@@ -180,5 +180,5 @@ class OwnNumbers:
         return Unanswerable.NOT_SHARED if is_active else Unanswerable.NOT_ACTIVE
 
     def everyone(self) -> Iterable[OwnNumber]:
-        """Return all numbers."""
-        return self._by_key.values()
+        """Return all numbers, by digits and country."""
+        return sorted(self._by_key.values(), key=lambda number: (number.digits, number.country))

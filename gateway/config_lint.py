@@ -85,7 +85,7 @@ def find_idle_numbers(numbers: OwnNumbers, carriers: Collection[str], sending: C
     Those are told of as well that have carriers, and none of those `sending`.
     """
     found = []
-    for number in sorted(numbers.everyone(), key=lambda item: (item.digits, item.country)):
+    for number in numbers.everyone():
         name = f"+{number.digits}" if number.kind is NumberKind.LONG else f"{number.digits} ({number.country})"
         if number.sharing is Sharing.DEDICATED and number.customer_key is None:
             facts: dict[str, Fact] = {"number": name, "state": number.state.value}

@@ -170,10 +170,9 @@ class Keyword:
 class InboundRules:
     """All actions and keywords, as of one version of the address book."""
 
-    __slots__ = ("_actions", "_by_key", "_keywords", "version")
+    __slots__ = ("_actions", "_by_key", "_keywords")
 
-    def __init__(self, version: int = 0, actions: Iterable[Action] = (), keywords: Iterable[Keyword] = ()) -> None:
-        self.version = version
+    def __init__(self, actions: Iterable[Action] = (), keywords: Iterable[Keyword] = ()) -> None:
         self._by_key = {action.key: action for action in actions}
         self._actions: dict[int, list[Action]] = defaultdict(list)
         for action in self._by_key.values():

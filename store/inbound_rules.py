@@ -13,7 +13,6 @@ from msgspec import Struct
 from addressbook.numbers import NumberKind, NumberShare, NumberState, OwnNumber, OwnNumbers, Sharing
 from addressbook.people import canonical_name
 from inbound.actions import SETTINGS_OF, Action, ActionKind, ActionSettings, InboundRules, Keyword
-from store.directory import read_version
 from store.directory_changes import DirectoryChanges
 from store.engine.database import Transaction
 from store.engine.rows import query
@@ -82,7 +81,6 @@ def load_numbers(tx: Transaction) -> OwnNumbers:
 def load_rules(tx: Transaction) -> InboundRules:
     """Return all actions and keywords."""
     return InboundRules(
-        version=read_version(tx),
         actions=map(_action, tx.select(_Action, _ACTIONS)),
         keywords=map(_keyword, tx.select(_Keyword, _KEYWORDS)),
     )

@@ -166,7 +166,7 @@ def list_numbers(tx: Transaction, customer: str = "") -> list[Mapping[str, objec
     """Return our numbers, those that a customer owns or shares if it is named, as rows."""
     names = {item.id: item.name for item in all_customers(tx)}
     wanted = get_customer(tx, customer).id if customer else None
-    numbers = sorted(load_numbers(tx).everyone(), key=lambda item: (item.digits, item.country))
+    numbers = load_numbers(tx).everyone()
     return [
         {
             "number": f"+{number.digits}" if number.kind is NumberKind.LONG else number.digits,

@@ -119,7 +119,7 @@ def decide(
     sms = InboundSms(
         public_id="I.1", carrier="alpha", source=PHONE, destination=to, text=text, received_at=at, late=late
     )
-    rules = InboundRules(3, actions, keywords)
+    rules = InboundRules(actions, keywords)
     return plan_inbound(sms, book or snapshot(), rules, Past(**past))
 
 
