@@ -17,9 +17,10 @@ PROFILE: Final = "profile"
 class UserChange:
     """The change of one user; `place` is its place in the source, from 1: a file's line.
 
-    `cells` has field → value, NONE or UNSET; `columns` has the source's name of each field. `profile`, `name` and
-    `active` are None if the source does not have them; an empty profile is the customer's default one. `pinned` names
-    the fields whose cells are an administrator's.
+    `cells` has field → value, NONE or UNSET; `columns` has the source's name of each field. `profile`, `name`, `active`
+    and `phone` (E.164 without the plus, or empty) are None if the source does not have them; an empty profile is the
+    customer's default one. `pinned` names the fields whose cells are an administrator's. `anchor` stays with an entry of
+    a directory, whatever its address is.
     """
 
     place: int
@@ -30,6 +31,8 @@ class UserChange:
     name: str | None = None
     active: bool | None = None
     pinned: frozenset[str] = frozenset()
+    anchor: str = ""
+    phone: str | None = None
 
 
 class ChangeFaultCode(Code):

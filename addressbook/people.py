@@ -58,7 +58,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """One sender. `address` is canonical and unique over all customers."""
+    """One sender. `address` is canonical and unique over all customers; `phone` is E.164 without the plus, or empty.
+
+    `missing`: its entry is gone from the directory that it is of.
+    """
 
     id: int
     customer_id: int
@@ -66,6 +69,13 @@ class User:
     profile_id: int | None = None
     name: str = ""
     active: bool = True
+    phone: str = ""
+    missing: bool = False
+
+    @property
+    def may_send(self) -> bool:
+        """Whether neither an administrator nor its directory stopped it."""
+        return self.active and not self.missing
 
 
 class CredentialKind(StrEnum):

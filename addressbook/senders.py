@@ -56,7 +56,7 @@ def choose_sender(directory: Directory, principal: Principal, address: str) -> S
         return customer
     user = directory.user(address)
     if user is not None and user.customer_id == customer.id:
-        if not user.active:
+        if not user.may_send:
             return _refused("This sender is not active.")
         if principal.user_id not in (None, user.id):
             return _refused("This login may send as its own user only.")

@@ -57,7 +57,7 @@ def own_number_of(plan: InboundPlan) -> str:
 def _mail(effect: MailEffect, customer: Customer, snapshot: Snapshot, now: datetime) -> NewRow:
     canonical = canonical_address(effect.address)
     user = snapshot.directory.user(canonical) if canonical is not None else None
-    is_user = user is not None and user.customer_id == customer.id and user.active
+    is_user = user is not None and user.customer_id == customer.id and user.may_send
     settings = effect.action.settings
     profile = settings.profile_key if isinstance(settings, MailAction) else None
     return NewRow(

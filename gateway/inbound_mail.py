@@ -80,7 +80,7 @@ class InboundMailReaders:
         user = directory.user(mail.user or mail.recipient)
         if user is None or user.customer_id != customer.id:
             return None if mail.user else (customer, None)
-        return (customer, user) if user.active else None
+        return (customer, user) if user.may_send else None
 
     def _reply_to(self, report: InboundReport) -> str:
         """Return the address by which a reply becomes an SMS; empty where the handset has no number."""

@@ -68,6 +68,8 @@ class _User(Struct, frozen=True, array_like=True):
     profile_key: int | None
     name: str
     active: bool
+    phone: str
+    missing: bool
 
 
 class _Credential(Struct, frozen=True, array_like=True):
@@ -109,14 +111,25 @@ class _Touched(Struct, frozen=True, array_like=True):
     name: str
 
 
+_APPLIED = "(SELECT key FROM directory_run WHERE state = 'applied')"
+IN_FORCE = f"(since_run IS NULL OR since_run IN {_APPLIED}) AND (until_run IS NULL OR until_run NOT IN {_APPLIED})"
+"""Which rows in versions (UserRow, SettingRow) are in force: a run makes all of its rows so at once."""
+
+_OPEN = "(SELECT key FROM directory_run WHERE state IN ('applied', 'staging', 'held'))"
+_OWNERS = (
+    "SELECT address, user_key FROM mail_user WHERE address IN (??)"  # noqa: S608 - conditions of ours
+    f" AND (since_run IS NULL OR since_run IN {_OPEN})"
+    f" AND (until_run IS NULL OR until_run NOT IN {_APPLIED})"
+)
+
 _CUSTOMERS = query(_Customer, "FROM customer")
 _DOMAINS = query(_Domain, "FROM customer_domain")
 _DOMAINS_OF = _DOMAINS + " WHERE customer_key IN (??)"
 _PROFILES = query(_Profile, "FROM profile")
-_USERS = query(_User, "FROM mail_user")
+_USERS = query(_User, f"FROM mail_user WHERE {IN_FORCE}", key="user_key", missing="missing_at IS NOT NULL")
 _CREDENTIALS = query(_Credential, "FROM credential")
 _RANGES = query(_Range, "FROM address_range ORDER BY network")
-_CELLS = query(_Cell, "FROM setting")
+_CELLS = query(_Cell, f"FROM setting WHERE {IN_FORCE}")
 _CONSTRAINTS = query(_Constraint, "FROM constraint_set")
 _TOUCHED = query(_Touched, "FROM directory_change WHERE version > ?")
 
@@ -178,7 +191,7 @@ def _read_changes(
         tx.select_in(_Domain, _DOMAINS_OF, customer_keys),
     )
     profiles = map(_profile, tx.select_in(_Profile, _PROFILES + " WHERE key IN (??)", profile_keys))
-    users = map(_user, tx.select_in(_User, _USERS + " WHERE key IN (??)", user_keys))
+    users = map(_user, tx.select_in(_User, _USERS + " AND user_key IN (??)", user_keys))
     credentials = map(_credential, tx.select_in(_Credential, _CREDENTIALS + " WHERE login IN (??)", logins))
     people = DirectoryChange(
         version=version,
@@ -193,7 +206,7 @@ def _read_changes(
     services = {(target, name) for target, name in touched.get("service", ())}
     layer_keys |= {LayerKey(LayerKind.SERVICE, target, name) for target, name in services}
     owners = {key.owner_id for key in layer_keys}
-    stored = _layers(tx.select_in(_Cell, _CELLS + " WHERE owner_key IN (??)", owners), _owner_names(following))
+    stored = _layers(tx.select_in(_Cell, _CELLS + " AND owner_key IN (??)", owners), _owner_names(following))
     rule_owners = keys.get("constraint", set())
     rules = _constraints_by_owner(
         tx.select_in(_Constraint, _CONSTRAINTS + " WHERE owner_key IN (??)", rule_owners), following
@@ -251,6 +264,8 @@ def _user(row: _User) -> User:
         profile_id=row.profile_key,
         name=row.name,
         active=row.active,
+        phone=row.phone,
+        missing=row.missing,
     )
 
 
@@ -373,7 +388,7 @@ def find_domain_owner(tx: Transaction, domain: str) -> Customer | None:
 def count_strangers(tx: Transaction, domain: str, customer_key: int) -> int:
     """Return how many users of other customers have an address in this canonical domain."""
     pattern = "%@" + domain.replace("_", "!_")
-    counted = "SELECT COUNT(*) FROM mail_user WHERE address LIKE ? ESCAPE '!' AND customer_key <> ?"
+    counted = f"SELECT COUNT(*) FROM mail_user WHERE {IN_FORCE} AND address LIKE ? ESCAPE '!' AND customer_key <> ?"  # noqa: S608 - a condition of ours
     return int(tx.value(counted, (pattern, customer_key)))
 
 
@@ -396,24 +411,29 @@ def profiles_of(tx: Transaction, customer_key: int) -> list[Profile]:
 
 def find_user(tx: Transaction, address: str) -> User | None:
     """Return the user with this canonical address."""
-    return next(map(_user, tx.select(_User, _USERS + " WHERE address = ?", (address,))), None)
+    return next(map(_user, tx.select(_User, _USERS + " AND address = ?", (address,))), None)
 
 
 def find_users(tx: Transaction, addresses: Iterable[str]) -> dict[str, User]:
     """Return the users, of any customer, that have these canonical addresses."""
-    return {row.address: _user(row) for row in tx.select_in(_User, _USERS + " WHERE address IN (??)", addresses)}
+    return {row.address: _user(row) for row in tx.select_in(_User, _USERS + " AND address IN (??)", addresses)}
+
+
+def find_owners(tx: Transaction, addresses: Iterable[str]) -> dict[str, int]:
+    """Return which of these canonical addresses a user has, or will have by an open run, with the user's key."""
+    return dict(tx.rows_in(_OWNERS, addresses))
 
 
 def users_of(tx: Transaction, customer_key: int) -> list[User]:
     """Return a customer's users by address."""
-    found = _USERS + " WHERE customer_key = ? ORDER BY address"
+    found = _USERS + " AND customer_key = ? ORDER BY address"
     return [_user(row) for row in tx.select(_User, found, (customer_key,))]
 
 
 def count_users(tx: Transaction, *, customer_key: int = 0, profile_key: int = 0) -> int:
     """Return how many users a customer or a profile has."""
     column, key = ("profile_key", profile_key) if profile_key else ("customer_key", customer_key)
-    return int(tx.value(f"SELECT COUNT(*) FROM mail_user WHERE {column} = ?", (key,)))  # noqa: S608 - one of two
+    return int(tx.value(f"SELECT COUNT(*) FROM mail_user WHERE {IN_FORCE} AND {column} = ?", (key,)))  # noqa: S608 - one of two
 
 
 def find_credential(tx: Transaction, login: str) -> Credential | None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import Credential, User, canonical_name
-from store.directory import LOG_REACH, read_version
+from store.directory import IN_FORCE, LOG_REACH, find_owners, read_version
 from store.directory_tables import (
     AddressRangeRow,
     AuditRow,
@@ -25,7 +25,7 @@ from store.directory_tables import (
     SettingRow,
     UserRow,
 )
-from store.engine.database import Transaction
+from store.engine.database import StorageError, Transaction
 from store.engine.keys import Keys
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
@@ -45,10 +45,15 @@ _USERS = Insert(UserRow)
 _PUT_META = Insert(MetaRow, replace=True)
 _SET_CUSTOMER = Update(CustomerRow, "active", "default_profile_key")
 _SET_USERS = Update(UserRow, "profile_key", "name", "active")
-_OWN_TABLES = ("credential", "address_range", "customer_domain", "mail_template", "mail_graphic", "push_key")
+_OWN_TABLES = (
+    *("credential", "address_range", "customer_domain", "domain_claim", "directory", "directory_run"),
+    *("mail_template", "mail_graphic", "push_key"),
+)
 _INBOUND_TABLES = ("number_share", "keyword", "inbound_action", "conversation", "stop_entry")
 _DISOWN_NUMBERS = "UPDATE own_number SET state = 'blocked', customer_key = NULL WHERE customer_key = ?"
 _LISTS_OF = "SELECT key FROM distribution_list WHERE customer_key = ?"
+_VERSIONS = f"SELECT user_key, key FROM mail_user WHERE {IN_FORCE} AND user_key IN (??)"  # noqa: S608 - ours
+_COUNTS = "(run_key IS NULL OR run_key IN (SELECT key FROM directory_run WHERE state = 'applied'))"
 MOST_TOUCHED = 5_000
 """A change that touches more records is logged as one entry, and readers load everything."""
 
@@ -81,6 +86,10 @@ class AuditEntry(Struct, frozen=True, array_like=True):
     action: str
     target: str
     detail: str
+
+
+class AddressTakenError(StorageError):
+    """A user's address is another user's."""
 
 
 class DirectoryChanges:
@@ -125,10 +134,29 @@ class DirectoryChanges:
         """Say that a distribution list is different: what was resolved with the version before is stale."""
         self._touch("list", key)
 
-    def audit(self, action: str, target: str, detail: str = "") -> None:
-        """Record what was done to whom."""
+    def audit(  # noqa: PLR0913 - an entry's columns
+        self,
+        action: str,
+        target: str,
+        detail: str = "",
+        *,
+        customer_key: int | None = None,
+        field: str = "",
+        before: str = "",
+        after: str = "",
+    ) -> None:
+        """Record what was done to whom: of one value, `field`, what it was and is."""
         entry = _AUDIT.row(
-            key=self._keys.take(), at=self._now, who=self._who, action=action, target=target, detail=detail
+            key=self._keys.take(),
+            at=self._now,
+            who=self._who,
+            action=action,
+            target=target,
+            detail=detail,
+            customer_key=customer_key,
+            field=field,
+            before=before,
+            after=after,
         )
         self._tx.insert(_AUDIT, [entry])
 
@@ -161,7 +189,7 @@ class DirectoryChanges:
         """
         self._tx.execute(
             "DELETE FROM setting WHERE owner_key = ? OR owner_key IN (SELECT key FROM profile WHERE customer_key = ?)"
-            " OR owner_key IN (SELECT key FROM mail_user WHERE customer_key = ?)",
+            " OR owner_key IN (SELECT user_key FROM mail_user WHERE customer_key = ?)",
             (key, key, key),
         )
         self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (key,))
@@ -220,17 +248,25 @@ class DirectoryChanges:
         self._touch("layer", key, LayerKind.PROFILE)
 
     def add_users(self, users: Sequence[User], source: str) -> dict[str, int]:
-        """Store new users, whatever their `id` says, and return their keys by address; `source` is manual or file."""
+        """Store new users, whatever their `id` says, and return their keys by address; `source` is manual or file.
+
+        Raises AddressTakenError for an address that a user has, or will have by an open run.
+        """
+        taken = find_owners(self._tx, [user.address for user in users])
+        if taken or len({user.address for user in users}) < len(users):
+            raise AddressTakenError(f"{len(taken)} of these addresses have users")
         keys = {user.address: self._keys.take() for user in users}
         self._tx.insert(
             _USERS,
             [
                 _USERS.row(
-                    key=keys[user.address],
+                    key=self._keys.take(),
+                    user_key=keys[user.address],
                     customer_key=user.customer_id,
                     profile_key=user.profile_id,
                     address=user.address,
                     name=user.name,
+                    phone=user.phone,
                     active=user.active,
                     source=source,
                 )
@@ -242,10 +278,11 @@ class DirectoryChanges:
 
     def set_users(self, users: Sequence[User]) -> None:
         """Store name, profile and activity of users that exist."""
+        versions: dict[int, int] = dict(self._tx.rows_in(_VERSIONS, [user.id for user in users]))
         self._tx.update(
             _SET_USERS,
             [
-                _SET_USERS.row(profile_key=user.profile_id, name=user.name, active=user.active, key=user.id)
+                _SET_USERS.row(profile_key=user.profile_id, name=user.name, active=user.active, key=versions[user.id])
                 for user in users
             ],
         )
@@ -257,7 +294,7 @@ class DirectoryChanges:
             self._touch("credential", 0, login)
         self._tx.execute("DELETE FROM credential WHERE user_key = ?", (key,))
         self._tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
-        self._tx.execute("DELETE FROM mail_user WHERE key = ?", (key,))
+        self._tx.execute("DELETE FROM mail_user WHERE user_key = ?", (key,))
         self._touch("user", key)
         self._touch("layer", key, LayerKind.USER)
         self._touch("layer", key, LayerKind.PINNED)
@@ -346,12 +383,14 @@ class _UserCell(Struct, frozen=True, array_like=True):
 
 
 _CELLS_OF = query(
-    StoredCell, "FROM setting WHERE owner_key = ? AND scope = ? AND service = ? ORDER BY field", text="value"
+    StoredCell,
+    f"FROM setting WHERE {IN_FORCE} AND owner_key = ? AND scope = ? AND service = ? ORDER BY field",
+    text="value",
 )
 _CELLS_OF_USERS = query(
     _UserCell,
-    "FROM mail_user u JOIN setting s ON s.owner_key = u.key AND s.scope = ? WHERE u.customer_key = ?",
-    "s",
+    f"FROM setting WHERE {IN_FORCE} AND scope = ? AND owner_key IN (SELECT user_key FROM mail_user"  # noqa: S608 - ours
+    " WHERE customer_key = ?)",
 )
 
 
@@ -370,5 +409,7 @@ def read_cells_of(tx: Transaction, customer_key: int, kind: LayerKind) -> dict[i
 
 def read_audit(tx: Transaction, target: str = "", most: int = 100) -> list[AuditEntry]:
     """Return the newest audit entries, of one target if named, newest first."""
-    where, values = (" WHERE target = ?", (target,)) if target else ("", ())
-    return tx.select(AuditEntry, query(AuditEntry, f"FROM audit{where} ORDER BY key DESC LIMIT ?"), (*values, most))
+    where, values = (" AND target = ?", (target,)) if target else ("", ())
+    return tx.select(
+        AuditEntry, query(AuditEntry, f"FROM audit WHERE {_COUNTS}{where} ORDER BY key DESC LIMIT ?"), (*values, most)
+    )

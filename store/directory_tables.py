@@ -15,7 +15,8 @@ class CustomerRow(KeyedRow):
     """A customer. `canonical` is its name as compared; `default_profile_key` applies to users without a profile.
 
     `options` are what it has contracted, comma-separated; null: those of the operator's file. `stop_listed` is set with
-    its first stop entry: nobody looks for entries of a customer that never had one.
+    its first stop entry: nobody looks for entries of a customer that never had one. `admin_address` is told of its
+    directories, limits and reports; empty: the operator's is.
     """
 
     name = peewee.TextField()
@@ -24,6 +25,7 @@ class CustomerRow(KeyedRow):
     active = peewee.BooleanField(default=True)
     options = peewee.TextField(null=True)
     stop_listed = peewee.BooleanField(default=False)
+    admin_address = peewee.TextField(default="")
 
     class Meta:
         table_name = "customer"
@@ -39,6 +41,19 @@ class CustomerDomainRow(StoredRow):
         table_name = "customer_domain"
 
 
+class DomainClaimRow(StoredRow):
+    """A domain that a customer says is its own, until the TXT record with this token proves it."""
+
+    customer_key = peewee.BigIntegerField()
+    domain = peewee.TextField()
+    token = peewee.TextField()
+    claimed_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "domain_claim"
+        primary_key = peewee.CompositeKey("customer_key", "domain")
+
+
 class ProfileRow(KeyedRow):
     """A profile of one customer."""
 
@@ -52,14 +67,27 @@ class ProfileRow(KeyedRow):
 
 
 class UserRow(KeyedRow):
-    """A user. `address` is canonical; `source` says who speaks of it: `manual` or `file`."""
+    """One version of a user. `user_key` is the user's own, whatever version; `address` is canonical.
 
+    A version is in force if the directory run of `since_run` was applied, and that of `until_run` was not (null: no
+    run). `source` says who speaks of it: `manual`, `file` or `directory`; `directory_key` and `anchor` by which entry.
+    `unseen_at`: a complete reading did not have it; `missing_at`: it may not send, since its entry is gone.
+    """
+
+    user_key = peewee.BigIntegerField(index=True)
     customer_key = peewee.BigIntegerField(index=True)
     profile_key = peewee.BigIntegerField(null=True, index=True)
-    address = peewee.TextField(unique=True)
+    address = peewee.TextField(index=True)
     name = peewee.TextField(default="")
+    phone = peewee.TextField(default="")
     active = peewee.BooleanField(default=True)
     source = peewee.TextField(default="manual")
+    directory_key = peewee.BigIntegerField(null=True, index=True)
+    anchor = peewee.TextField(default="")
+    unseen_at = peewee.BigIntegerField(null=True)
+    missing_at = peewee.BigIntegerField(null=True)
+    since_run = peewee.BigIntegerField(null=True, index=True)
+    until_run = peewee.BigIntegerField(null=True, index=True)
 
     class Meta:
         table_name = "mail_user"
@@ -90,7 +118,10 @@ class AddressRangeRow(StoredRow):
 
 
 class SettingRow(KeyedRow):
-    """One cell of one layer: `scope` is a LayerKind, `owner_key` 0 the system's, `value` what `parse_setting` reads."""
+    """One cell of one layer: `scope` is a LayerKind, `owner_key` 0 the system's, `value` what `parse_setting` reads.
+
+    The runs are as in `UserRow`: of a field, one cell is in force.
+    """
 
     scope = peewee.TextField()
     owner_key = peewee.BigIntegerField()
@@ -100,10 +131,12 @@ class SettingRow(KeyedRow):
     origin = peewee.TextField()
     set_at = peewee.BigIntegerField()
     set_by = peewee.TextField()
+    since_run = peewee.BigIntegerField(null=True, index=True)
+    until_run = peewee.BigIntegerField(null=True, index=True)
 
     class Meta:
         table_name = "setting"
-        indexes = ((("owner_key", "scope", "service", "field"), True),)
+        indexes = ((("owner_key", "scope", "service", "field"), False),)
 
 
 class ConstraintRow(StoredRow):
@@ -134,13 +167,74 @@ class DirectoryChangeRow(KeyedRow):
 
 
 class AuditRow(KeyedRow):
-    """Who changed what, in words; never a secret."""
+    """Who changed what, in words; never a secret. `field` with `before` and `after` where it was one value.
+
+    A line of a directory run is what the run would change, and counts once it was applied.
+    """
 
     at = peewee.BigIntegerField(index=True)
     who = peewee.TextField()
     action = peewee.TextField()
     target = peewee.TextField(index=True)
     detail = peewee.TextField(default="")
+    customer_key = peewee.BigIntegerField(null=True, index=True)
+    field = peewee.TextField(default="")
+    before = peewee.TextField(default="")
+    after = peewee.TextField(default="")
+    run_key = peewee.BigIntegerField(null=True, index=True)
 
     class Meta:
         table_name = "audit"
+
+
+class DirectoryRow(KeyedRow):
+    """A customer's directory: an LDAP server or a watched folder. `options` are JSON for `addressbook.sources`.
+
+    `cookie` is where the next delta begins, `digest` that of the options by which the users in force were read.
+    """
+
+    customer_key = peewee.BigIntegerField()
+    name = peewee.TextField()
+    canonical = peewee.TextField()
+    kind = peewee.TextField()
+    options = peewee.TextField(default="{}")
+    active = peewee.BooleanField(default=True)
+    cookie = peewee.TextField(default="")
+    digest = peewee.TextField(default="")
+    full_at = peewee.BigIntegerField(null=True)
+    synced_at = peewee.BigIntegerField(null=True)
+    due_at = peewee.BigIntegerField(null=True)
+    failures = peewee.IntegerField(default=0)
+
+    class Meta:
+        table_name = "directory"
+        indexes = ((("customer_key", "canonical"), True),)
+
+
+class DirectoryRunRow(KeyedRow):
+    """One reading of a directory and what came of it: `state` is a RunState, `mode` full or delta.
+
+    `counts` and `problem` are JSON, `held_for` why it waits for approval. `base_version` is the directory version that
+    it was planned upon; `cookie` and `options_digest` are taken over with it. `list_sets` are the lists' new members.
+    """
+
+    directory_key = peewee.BigIntegerField(index=True)
+    customer_key = peewee.BigIntegerField()
+    state = peewee.TextField(index=True)
+    mode = peewee.TextField()
+    began_at = peewee.BigIntegerField()
+    ended_at = peewee.BigIntegerField(null=True)
+    asked_by = peewee.TextField(default="")
+    source = peewee.TextField(default="")
+    digest = peewee.TextField(default="")
+    counts = peewee.TextField(default="{}")
+    problem = peewee.TextField(default="")
+    held_for = peewee.TextField(default="[]")
+    base_version = peewee.BigIntegerField(default=0)
+    cookie = peewee.TextField(default="")
+    options_digest = peewee.TextField(default="")
+    list_sets = peewee.TextField(default="{}")
+    approved_by = peewee.TextField(default="")
+
+    class Meta:
+        table_name = "directory_run"

@@ -40,11 +40,12 @@ class _Member(Struct, frozen=True, array_like=True):
 
 
 _LISTS = query(_List, "FROM distribution_list")
+_SET_OF = "(SELECT members_key FROM distribution_list WHERE key = ?)"
 _ALL_AUTHORS = query(_Author, "FROM list_author")
-_MEMBERS_OF = query(_Member, "FROM list_member WHERE list_key = ? ORDER BY seq")
+_MEMBERS_OF = query(_Member, f"FROM list_member WHERE list_key = {_SET_OF} ORDER BY seq")
 
 _VALUES = (
-    "SELECT m.content FROM distribution_list l JOIN list_member m ON m.list_key = l.key"
+    "SELECT m.content FROM distribution_list l JOIN list_member m ON m.list_key = l.members_key"
     " WHERE l.customer_key = ? AND m.number = ? ORDER BY l.canonical"
 )
 
@@ -99,31 +100,34 @@ def read_values(tx: Transaction, customer_key: int, number: str) -> list[dict[st
 
 def count_members(tx: Transaction, list_key: int) -> int:
     """Return how many members a list has."""
-    return int(tx.value("SELECT COUNT(*) FROM list_member WHERE list_key = ?", (list_key,)))
+    return int(tx.value(f"SELECT COUNT(*) FROM list_member WHERE list_key = {_SET_OF}", (list_key,)))  # noqa: S608 - ours
 
 
 def add_list(tx: Transaction, key: int, customer_key: int, name: str) -> None:
     """Store a new list without members and authors."""
-    row = _NEW_LISTS.row(key=key, customer_key=customer_key, name=name, canonical=canonical_name(name))
+    row = _NEW_LISTS.row(key=key, customer_key=customer_key, name=name, canonical=canonical_name(name), members_key=key)
     tx.insert(_NEW_LISTS, [row])
 
 
 def remove_list(tx: Transaction, key: int) -> None:
     """Delete a list with members, authors and settings; its past jobs stay."""
-    for table in ("list_member", "list_author"):
-        tx.execute(f"DELETE FROM {table} WHERE list_key = ?", (key,))  # noqa: S608 - names of ours
+    tx.execute(f"DELETE FROM list_member WHERE list_key = {_SET_OF}", (key,))  # noqa: S608 - ours
+    tx.execute("DELETE FROM list_author WHERE list_key = ?", (key,))
     tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
     tx.execute("DELETE FROM distribution_list WHERE key = ?", (key,))
 
 
 def put_members(tx: Transaction, list_key: int, columns: Sequence[str], members: Sequence[ListMember]) -> None:
     """Store members and columns in place of those before; no number stands twice."""
-    tx.execute("DELETE FROM list_member WHERE list_key = ?", (list_key,))
+    members_key = tx.value("SELECT members_key FROM distribution_list WHERE key = ?", (list_key,))
+    tx.execute("DELETE FROM list_member WHERE list_key = ?", (members_key,))
     encode = msgspec.json.encode
     tx.insert(
         _MEMBERS,
         [
-            _MEMBERS.row(list_key=list_key, number=member.number, seq=seq, content=encode(dict(member.values)).decode())
+            _MEMBERS.row(
+                list_key=members_key, number=member.number, seq=seq, content=encode(dict(member.values)).decode()
+            )
             for seq, member in enumerate(members, start=1)
         ],
     )

@@ -11,12 +11,17 @@ from store.tables import KeyedRow, StoredRow
 
 
 class ListRow(KeyedRow):
-    """A list of one customer. `canonical` is its name as compared; `columns` are those of its values, as JSON."""
+    """A list of one customer. `canonical` is its name as compared; `columns` are those of its values, as JSON.
+
+    `members_key` names the set of its members, and `directory_key` the directory whose group it is.
+    """
 
     customer_key = peewee.BigIntegerField()
     name = peewee.TextField()
     canonical = peewee.TextField()
     columns = peewee.TextField(default="[]")
+    members_key = peewee.BigIntegerField(default=0)
+    directory_key = peewee.BigIntegerField(null=True)
 
     class Meta:
         table_name = "distribution_list"
@@ -24,7 +29,7 @@ class ListRow(KeyedRow):
 
 
 class ListMemberRow(StoredRow):
-    """One number of a list with its values by column, as JSON; `number` is E.164 without the plus."""
+    """One number of a set of members with its values by column, as JSON; `number` is E.164 without the plus."""
 
     list_key = peewee.BigIntegerField()
     number = peewee.TextField()
