@@ -19,8 +19,8 @@ class UserChange:
 
     `cells` has field → value, NONE or UNSET; `columns` has the source's name of each field. `profile`, `name`, `active`
     and `phone` (E.164 without the plus, or empty) are None if the source does not have them; an empty profile is the
-    customer's default one. `pinned` names the fields whose cells are an administrator's. `anchor` stays with an entry of
-    a directory, whatever its address is.
+    customer's default one. `pinned` names the fields whose cells are an administrator's. `anchor` stays with an entry
+    of a directory, whatever its address is.
     """
 
     place: int

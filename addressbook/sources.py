@@ -115,8 +115,8 @@ class CustomerDirectory:
     """One directory of a customer, of any number.
 
     `mapping` has, by what it gives (address, name, phone, active, profile or a setting), the attribute with its
-    transforms, as `dirsync.mapping` reads it; a folder's files name their columns themselves. Minutes: `every` between readings, `full_every` between complete ones. Days: `purge_days` after which a user whose
-    entry is gone is removed.
+    transforms, as `dirsync.mapping` reads it; a folder's files name their columns themselves. Minutes: `every` between
+    readings, `full_every` between complete ones. Days: `purge_days` after which a user whose entry is gone is removed.
     """
 
     key: int
