@@ -21,6 +21,7 @@ PACKAGES = (
     "config",
     "gateway",
     "web",
+    "dirsync",
     "mta",
     "process",
     "cli",
