@@ -3,7 +3,7 @@
 ldap3 carries TLS, the bind and BER. The loop over the pages is ours, because the library ends quietly where a page
 says sizeLimitExceeded, timeLimitExceeded or referral, and takes a missing control for the last page. Entries are
 converted by us, because the library looks up its configuration for every value. Not here: the process it runs in.
-Standards: RFC 4511 (LDAP), 4513 (bind, StartTLS), 2696 (paging), 4530 (entryUUID).
+Standards: RFC 4511 (LDAP), RFC 4513 (bind, StartTLS), RFC 2696 (paging), RFC 4530 (entryUUID).
 """
 
 import base64
