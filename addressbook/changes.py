@@ -1,12 +1,14 @@
-"""The changes of users from any source, today a file, and the faults in them.
+"""The changes of users from any source, and the faults in them.
 
-Not here: reading a source (exchange), the effect on the stored users (import_plan), words for faults (cli.words).
+Not here: reading a source (exchange, dirsync), the effect on the stored users (import_plan, sync_plan), words for
+faults (cli.words).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from addressbook.lists import ListMember
 from sms.facts import Code, Fact
 
 ADDRESS: Final = "e-mail"
@@ -76,3 +78,38 @@ class ChangeFault:
 
     def __post_init__(self) -> None:
         self.code.check(self.facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadList:
+    """A group of a directory as a distribution list: all of its members, each number once, and who may write to it."""
+
+    name: str
+    members: tuple[ListMember, ...]
+    authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one reading of a directory says: `changes` with the faults in them, and the lists that were read.
+
+    A `complete` one has every entry, whatever changed: who is not in it is not in the directory. Another has what
+    changed, and `gone`, the anchors of entries that are no more. `cookie` is where the next delta begins, `source` what
+    people call it: `ldap:NAME`, or a file's name. An entry with a fault counts as there: its anchor is in `faulty`.
+    """
+
+    source: str
+    complete: bool
+    changes: tuple[UserChange, ...] = ()
+    gone: frozenset[str] = frozenset()
+    faults: tuple[ChangeFault, ...] = ()
+    faulty: frozenset[str] = frozenset()
+    lists: tuple[ReadList, ...] = ()
+    cookie: str = ""
+
+    def origin(self, change: UserChange, name: str) -> str:
+        """Return the origin of a value: `ldap:head-office:departmentNumber`, or `file:NAME, line 3, max-parts`."""
+        column = change.columns[name]
+        if self.source.startswith("ldap:"):
+            return f"{self.source}:{column}"
+        return f"file:{self.source}, line {change.place}, {column}"
