@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
+from math import ceil
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -131,7 +132,7 @@ class LdapReader:
             check_names=False,
             return_empty_attributes=False,
             read_only=True,
-            receive_timeout=source.answer_seconds,
+            receive_timeout=ceil(source.answer_seconds),
         )
 
     def _bind(self) -> None:

@@ -57,7 +57,7 @@ _PR_SET_PDEATHSIG = 1
 _MEMORY = "/dev/shm"
 
 
-def _quick_folder() -> str | None:
+def quick_folder() -> str | None:
     """Return a folder in memory that is large enough for the databases of a test run, None if there is none."""
     return _MEMORY if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30 else None
 
@@ -111,7 +111,7 @@ class PostgresqlServer:
 
     def __init__(self, programs: Path, *, options: tuple[str, ...] = _QUICK, folder: str | None = None) -> None:
         self._options = options
-        self._folder = Path(tempfile.mkdtemp(prefix="mail2sms-pg-", dir=folder or _quick_folder()))
+        self._folder = Path(tempfile.mkdtemp(prefix="mail2sms-pg-", dir=folder or quick_folder()))
         self._process: subprocess.Popen | None = None
         # The server refuses to run as root: then it runs as a user who owns only this folder.
         self._user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
@@ -310,7 +310,7 @@ def new_postgresql_url(postgresql_databases):
 @pytest.fixture
 def new_sqlite_url(tmp_path):
     """Return the URL of a database file of the test's own, which does not exist yet; in memory where that is a folder."""
-    with tempfile.TemporaryDirectory(prefix="mail2sms-", dir=_quick_folder() or tmp_path) as folder:
+    with tempfile.TemporaryDirectory(prefix="mail2sms-", dir=quick_folder() or tmp_path) as folder:
         yield f"sqlite:///{folder}/test.db"
 
 
