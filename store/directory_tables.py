@@ -216,6 +216,7 @@ class DirectoryRunRow(KeyedRow):
 
     `counts` and `problem` are JSON, `held_for` why it waits for approval. `base_version` is the directory version that
     it was planned upon; `cookie` and `options_digest` are taken over with it. `list_sets` are the lists' new members.
+    `swept`: no row names the run any more but those of the audit.
     """
 
     directory_key = peewee.BigIntegerField(index=True)
@@ -235,6 +236,7 @@ class DirectoryRunRow(KeyedRow):
     options_digest = peewee.TextField(default="")
     list_sets = peewee.TextField(default="{}")
     approved_by = peewee.TextField(default="")
+    swept = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "directory_run"

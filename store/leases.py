@@ -1,10 +1,13 @@
-"""Who lives: leases of processes and of the links to carriers, so that several nodes can share one PostgreSQL.
+"""Who lives: leases of processes, of the links to carriers, and of the directories that are being read.
 
 A process acquires a lease under a name of its own that no start repeats (`owner`), renews it well within its time, and
 ends it when it stops. Whoever finds a lease overdue declares its owner dead (`end_overdue`): from then on the dead one,
 should it wake up, takes nothing (`LeaseLostError`) and cannot renew, and what it was submitting belongs to the finder.
 It may go on under a new name. An overdue lease that nobody noticed is simply renewed. With SQLite there is one process
-(Database.open), so whoever else had a lease is gone and every request is granted.
+that submits (Database.open), so whoever else had a lease is gone and every request is granted.
+
+A directory is read by a process of its own, with either database: whoever asks for its lease while it is another's is
+refused, and that of a killed process runs out.
 
 Time is the database's own (Transaction.now): clocks of nodes may differ. Not here: who renews and when (gateway).
 """
@@ -43,6 +46,19 @@ class CarrierLeaseRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryLeaseRequest:
+    """A process that wants to read a directory, or goes on to: `owner` is a name that no other process ever had."""
+
+    owner: str
+    directory_key: int
+
+    @property
+    def name(self) -> str:
+        """Return the name of the lease, which can't be that of a carrier."""
+        return f"directory {self.directory_key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What a process holds after it renewed: whether it lives at all, and the carriers whose links are its."""
 
@@ -65,7 +81,7 @@ class Leases:
             tx.execute("LOCK TABLE node_lease IN SHARE ROW EXCLUSIVE MODE")  # two starts of one number come in order
         else:
             tx.execute("DELETE FROM node_lease")
-            tx.execute("DELETE FROM carrier_lease")
+            tx.execute("DELETE FROM lease WHERE name NOT LIKE 'directory %'")
         self.release(tx, [request.ended])
         end_overdue(tx)
         if tx.rows("SELECT 1 FROM node_lease WHERE node = ? AND NOT ended", (request.node,)):
@@ -85,14 +101,14 @@ class Leases:
         until = tx.now() + self._life
         if not tx.execute("UPDATE node_lease SET expires_at = ? WHERE owner = ? AND NOT ended", (until, owner)):
             return Held(alive=False)
-        rows = tx.rows("UPDATE carrier_lease SET expires_at = ? WHERE owner = ? RETURNING carrier", (until, owner))
+        rows = tx.rows("UPDATE lease SET expires_at = ? WHERE owner = ? RETURNING name", (until, owner))
         return Held(alive=True, carriers=frozenset(carrier for (carrier,) in rows))
 
     def release(self, tx: Transaction, owners: list[str]) -> list[None]:
         """End the lease of each process and give up its links: it has stopped."""
         for owner in owners:
             tx.execute("UPDATE node_lease SET ended = ?, expires_at = ? WHERE owner = ?", (True, tx.now(), owner))
-            tx.execute("DELETE FROM carrier_lease WHERE owner = ?", (owner,))
+            tx.execute("DELETE FROM lease WHERE owner = ?", (owner,))
         return [None] * len(owners)
 
     def acquire_carrier(self, tx: Transaction, requests: list[CarrierLeaseRequest]) -> list[bool]:
@@ -101,13 +117,19 @@ class Leases:
 
     def _acquire_carrier(self, tx: Transaction, request: CarrierLeaseRequest) -> bool:
         check_alive(tx, [request.owner])
+        return self._take(tx, request.carrier, request.owner)
+
+    def acquire_directory(self, tx: Transaction, requests: list[DirectoryLeaseRequest]) -> list[bool]:
+        """Hand over directories that are free or overdue, and renew what is the owner's; False while another has it."""
+        return [self._take(tx, request.name, request.owner) for request in requests]
+
+    def _take(self, tx: Transaction, name: str, owner: str) -> bool:
         now = tx.now()
         taken = tx.execute(
-            "INSERT INTO carrier_lease (carrier, owner, expires_at) VALUES (?, ?, ?) ON CONFLICT (carrier) DO UPDATE"
-            " SET owner = excluded.owner, expires_at = excluded.expires_at WHERE carrier_lease.owner = excluded.owner"
-            " OR carrier_lease.expires_at <= ?"
-            " OR carrier_lease.owner IN (SELECT owner FROM node_lease WHERE ended)",
-            (request.carrier, request.owner, now + self._life, now),
+            "INSERT INTO lease (name, owner, expires_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE"
+            " SET owner = excluded.owner, expires_at = excluded.expires_at WHERE lease.owner = excluded.owner"
+            " OR lease.expires_at <= ? OR lease.owner IN (SELECT owner FROM node_lease WHERE ended)",
+            (name, owner, now + self._life, now),
         )
         return taken == 1
 

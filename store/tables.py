@@ -361,15 +361,15 @@ class NodeLeaseRow(StoredRow):
         table_name = "node_lease"
 
 
-class CarrierLeaseRow(StoredRow):
-    """The one process that holds the link to a carrier, until `expires_at`."""
+class LeaseRow(StoredRow):
+    """The one process that holds the link to a carrier, or reads a directory, until `expires_at`."""
 
-    carrier = peewee.TextField(primary_key=True)
+    name = peewee.TextField(primary_key=True)
     owner = peewee.TextField()
     expires_at = peewee.BigIntegerField()
 
     class Meta:
-        table_name = "carrier_lease"
+        table_name = "lease"
 
 
 class WriterMarkRow(StoredRow):

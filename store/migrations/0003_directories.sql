@@ -22,6 +22,7 @@ ALTER TABLE "audit" ADD COLUMN "run_key" BIGINT;
 ALTER TABLE "distribution_list" ADD COLUMN "members_key" BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE "distribution_list" ADD COLUMN "directory_key" BIGINT;
 UPDATE "distribution_list" SET "members_key" = "key";
+DROP TABLE "carrier_lease";
 CREATE INDEX "mail_user_user_key" ON "mail_user" ("user_key");
 CREATE INDEX "mail_user_address" ON "mail_user" ("address");
 CREATE INDEX "mail_user_directory_key" ON "mail_user" ("directory_key");
@@ -76,7 +77,14 @@ CREATE TABLE "directory_run" (
     "cookie" TEXT NOT NULL,
     "options_digest" TEXT NOT NULL,
     "list_sets" TEXT NOT NULL,
-    "approved_by" TEXT NOT NULL
+    "approved_by" TEXT NOT NULL,
+    "swept" BOOLEAN NOT NULL
 );
 CREATE INDEX "directory_run_directory_key" ON "directory_run" ("directory_key");
 CREATE INDEX "directory_run_state" ON "directory_run" ("state");
+
+CREATE TABLE "lease" (
+    "name" TEXT NOT NULL PRIMARY KEY,
+    "owner" TEXT NOT NULL,
+    "expires_at" BIGINT NOT NULL
+);

@@ -1,12 +1,14 @@
 """Who lives: leases of processes and carriers, and that a process declared dead can do no harm."""
 
+from datetime import timedelta
+
 import pytest
 
 from sms.lifecycle import MessageState
 from sms.outbox import OutboxEvent
 from sms.outcome import Done, Failed
 from store.answers import Rules
-from store.leases import CarrierLeaseRequest, Held, LeaseLostError
+from store.leases import CarrierLeaseRequest, DirectoryLeaseRequest, Held, LeaseLostError, Leases
 from store.recovery import HandedToLinks, Recovery
 from tests.kit.store_harness import RESTARTED, SECOND, WRONG, StoreHarness
 
@@ -177,3 +179,18 @@ class TestCluster:
             world.settle(*((key, Done(reference=str(key))) for key in keys))
         assert len(second.notices()) == 1
         assert first.notices() == []
+
+
+def test_a_directory_is_read_by_one_process_until_it_gives_the_lease_back_or_its_time_is_over(first):
+    def ask(owner, life=15):
+        leases = Leases(timedelta(seconds=life))
+        return first.database.write_now(leases.acquire_directory, DirectoryLeaseRequest(owner=owner, directory_key=7))
+
+    assert ask("one")
+    assert not ask("two")
+    assert first.live("another-start")
+    assert not ask("two"), "the start of a gateway leaves the lease of a directory alone"
+    assert ask("one", life=0), "who has it renews it"
+    assert ask("two")
+    first.database.write_now(first.leases.release, "two")
+    assert ask("one")
