@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from ipaddress import ip_address
 from math import ceil
 from pathlib import Path
@@ -32,12 +33,13 @@ from ldap3.core.exceptions import (
 from ldap3.strategy import base as _strategy
 
 from addressbook.sources import BindMethod, LdapSource, LdapTls, SourceKind
-from dirsync.source import LdapEntry, ReadFault, ReadFaultCode
+from dirsync.controls import PAGED_RESULTS, NotBer, paged_cookie, paged_request
+from dirsync.source import Answer, Found, LdapEntry, ReadFault, ReadFaultCode, SearchRequest
 
-_PAGED_RESULTS: Final = "1.2.840.113556.1.4.319"
 ANCHORS: Final[Mapping[SourceKind, str]] = {SourceKind.OPENLDAP: "entryUUID", SourceKind.ACTIVE_DIRECTORY: "objectGUID"}
 """The attribute that stays with an entry whatever it is called and wherever it moves."""
 
+_OCTET_STRING: Final = 4
 _SUCCESS: Final = 0
 _TIME_LIMIT, _SIZE_LIMIT, _REFERRAL, _ADMIN_LIMIT, _NO_SUCH_OBJECT = 3, 4, 10, 11, 32
 _PASSING: Final = frozenset({51, 52, 80})  # busy, unavailable, other (RFC 4511 §4.1.9)
@@ -89,21 +91,49 @@ class LdapReader:
         With `most` it ends after so many entries, and they are a sample.
         """
         source = self._source
-        cookie, seen_cookies = b"", set[bytes]()
-        wanted = [*self._attributes, self._anchor]
-        while True:
-            self._watch_deadline()
-            page = self._search(source.base, source.filter, ldap3.SUBTREE, wanted, cookie)
+        everybody = SearchRequest(base=source.base, filter=source.filter, attributes=self._attributes)
+        for page in self.search(everybody):
             self.entries += len(page)
             yield page
             if most and self.entries >= most:
                 return
+
+    def search(self, request: SearchRequest) -> Iterator[list[LdapEntry]]:
+        """Yield the entries of each page of an answer, with their anchors; raises ReadFault where it is not whole."""
+        cookie, seen_cookies = b"", set[bytes]()
+        attributes = (*request.attributes, self._anchor)
+        while True:
+            paged = (PAGED_RESULTS, True, paged_request(self._source.page_size, cookie))
+            self._send(replace(request, attributes=attributes, controls=(*request.controls, paged)))
+            self._check_result(request.base)
+            page = self._entries_of(self._connection.response or ())
+            yield page
             cookie = self._next_cookie()
             if not cookie:
                 return
             if cookie in seen_cookies and not page:  # some servers never clear it
                 raise ReadFault(ReadFaultCode.COOKIE_REPEATS, entries=self.entries)
             seen_cookies.add(cookie)
+
+    def ask(self, request: SearchRequest) -> Answer:
+        """Return the answer to one search that is not paged, whatever its result is."""
+        self._send(request)
+        result, response = self._connection.result, self._connection.response or ()
+        return Answer(
+            code=int(result["result"]),
+            said=_said(result),
+            found=tuple(
+                Found(dn=_dn_of(item), attributes=item["attributes"], controls=_controls_of(item))
+                for item in response
+                if item["type"] == "searchResEntry"
+            ),
+            messages=tuple(
+                (str(item.get("responseName") or ""), bytes(item.get("responseValue") or b""))
+                for item in response
+                if item["type"] == "intermediateResponse"
+            ),
+            controls=_controls_of(result),
+        )
 
     def _prepared(self) -> ldap3.Connection:
         source = self._source
@@ -119,7 +149,7 @@ class LdapReader:
             connect_timeout=min(source.answer_seconds, 15),
         )
         external = source.bind is BindMethod.EXTERNAL
-        return ldap3.Connection(
+        connection = ldap3.Connection(
             server,
             user=None if external else source.bind_dn,
             password=None if external else _secret(source.password_file),
@@ -134,6 +164,9 @@ class LdapReader:
             read_only=True,
             receive_timeout=ceil(source.answer_seconds),
         )
+        use_own_conversion()
+        connection.strategy.decode_control_fast = _control_as_read
+        return connection
 
     def _bind(self) -> None:
         source, connection = self._source, self._connection
@@ -166,23 +199,21 @@ class LdapReader:
         if found not in self._source.pins:
             raise ReadFault(ReadFaultCode.PIN_MISMATCH, host=self._source.host, found=found)
 
-    def _search(
-        self, search_base: str, search_filter: str, scope: str, attributes: Sequence[str], cookie: bytes
-    ) -> list[LdapEntry]:
+    def _send(self, request: SearchRequest) -> None:
+        self._watch_deadline()
         source, connection = self._source, self._connection
         try:
             connection.search(
-                search_base,
-                search_filter,
-                scope,
+                request.base,
+                request.filter,
+                request.scope.value,
                 ldap3.DEREF_NEVER,
-                attributes=list(attributes),
-                paged_size=source.page_size,
-                paged_criticality=True,
-                paged_cookie=cookie or None,
+                attributes=list(request.attributes),
+                size_limit=request.most,
+                controls=list(request.controls) or None,
             )
         except LDAPInvalidFilterError as error:
-            raise ReadFault(ReadFaultCode.BAD_FILTER, filter=search_filter, cause=str(error)) from error
+            raise ReadFault(ReadFaultCode.BAD_FILTER, filter=request.filter, cause=str(error)) from error
         except LDAPSessionTerminatedByServerError as error:
             raise ReadFault(ReadFaultCode.CUT, is_passing=True, entries=self.entries, cause=str(error)[:200]) from error
         except LDAPSocketReceiveError as error:
@@ -193,15 +224,14 @@ class LdapReader:
             raise ReadFault(ReadFaultCode.CUT, is_passing=True, entries=self.entries, cause=str(error)[:200]) from error
         except (LDAPException, OSError) as error:
             raise ReadFault(ReadFaultCode.CUT, is_passing=True, entries=self.entries, cause=str(error)[:200]) from error
-        self._check_result(connection.result)
-        return self._entries_of(connection.response or ())
 
-    def _check_result(self, result: Mapping[str, Any]) -> None:
+    def _check_result(self, base: str) -> None:
+        result = self._connection.result
         code, entries = int(result["result"]), self.entries
         if code == _SUCCESS:
             return
         if code == _NO_SUCH_OBJECT:
-            raise ReadFault(ReadFaultCode.NO_BASE, base=self._source.base)
+            raise ReadFault(ReadFaultCode.NO_BASE, base=base)
         if code == _SIZE_LIMIT:
             raise ReadFault(ReadFaultCode.SIZE_LIMIT, entries=entries)
         if code == _TIME_LIMIT:
@@ -226,7 +256,7 @@ class LdapReader:
         return entries
 
     def _entry_of(self, item: Mapping[str, Any]) -> LdapEntry:
-        dn = bytes(item["raw_dn"]).decode("utf-8", "replace")
+        dn = _dn_of(item)
         attributes = dict(item["attributes"])
         values = attributes.pop(self._anchor.lower(), ())
         anchor = _anchor_of(values[0], self._kind) if len(values) == 1 else ""
@@ -235,11 +265,13 @@ class LdapReader:
         return LdapEntry(dn=dn, anchor=anchor, attributes=attributes)
 
     def _next_cookie(self) -> bytes:
-        controls = self._connection.result.get("controls") or {}
-        paged = controls.get(_PAGED_RESULTS)
-        if paged is None:  # the criticality was not honoured: nobody knows whether that was all
+        value = _controls_of(self._connection.result).get(PAGED_RESULTS)
+        if value is None:  # the criticality was not honoured: nobody knows whether that was all
             raise ReadFault(ReadFaultCode.NO_PAGING, entries=self.entries)
-        return bytes(paged["value"]["cookie"] or b"")
+        try:
+            return paged_cookie(value)
+        except NotBer as error:
+            raise ReadFault(ReadFaultCode.CUT, is_passing=True, entries=self.entries, cause=str(error)) from error
 
     def _watch_deadline(self) -> None:
         seconds = self._source.deadline_seconds
@@ -265,6 +297,20 @@ def _readable(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise ReadFault(ReadFaultCode.FILE_UNREADABLE, file=file, cause=str(error.strerror)) from error
+
+
+def _control_as_read(control: Any, *_: object) -> tuple[str, bytes]:
+    """Return the OID and the value of a control; stands in for the library's own reading of the few that it knows."""
+    value = next((part[3] for part in control[1:] if part[2] == _OCTET_STRING), b"")
+    return bytes(control[0][3]).decode("ascii", "replace"), bytes(value)
+
+
+def _controls_of(item: Mapping[str, Any]) -> Mapping[str, bytes]:
+    return item.get("controls") or {}
+
+
+def _dn_of(item: Mapping[str, Any]) -> str:
+    return bytes(item["raw_dn"]).decode("utf-8", "replace")
 
 
 def _secret(file: str) -> str:

@@ -5,6 +5,7 @@ Not here: how it is configured (addressbook.sources), speaking LDAP (ldap), what
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sms.facts import Code, Fact
 
@@ -16,6 +17,52 @@ class LdapEntry:
     dn: str
     anchor: str
     attributes: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+
+
+class Scope(StrEnum):
+    """Which entries a search is about (RFC 4511 §4.5.1.2)."""
+
+    BASE = "BASE"
+    SUBTREE = "SUBTREE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """One search; no alias is followed. `controls` have an OID, the criticality and a value, if there is any.
+
+    A server ends its answer after `most` entries with sizeLimitExceeded; 0 for no limit.
+    """
+
+    base: str
+    filter: str = "(objectClass=*)"
+    scope: Scope = Scope.SUBTREE
+    attributes: tuple[str, ...] = ()
+    controls: tuple[tuple[str, bool, bytes | None], ...] = ()
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One entry of an answer as it came; `controls` has the value of each control by OID."""
+
+    dn: str
+    attributes: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    controls: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer to one search, whatever its result `code` is; `said` is the server's own word for it.
+
+    `messages` are the intermediate ones in their order, each an OID and a value (RFC 4511 §4.13); references to other
+    servers are left out.
+    """
+
+    code: int
+    said: str = ""
+    found: tuple[Found, ...] = ()
+    messages: tuple[tuple[str, bytes], ...] = ()
+    controls: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class ReadFaultCode(Code):
@@ -31,6 +78,8 @@ class ReadFaultCode(Code):
     BOUND_AS_NOBODY = "bound-as-nobody", "name"
     BAD_FILTER = "bad-filter", "filter", "cause"
     NO_BASE = "no-base", "base"
+    NO_GROUP = "no-group", "group"
+    GROUP_NOT_WHOLE = "group-not-whole", "group", "attribute"
     SIZE_LIMIT = "size-limit", "entries"
     TIME_LIMIT = "time-limit", "entries"
     ADMIN_LIMIT = "admin-limit", "entries", "page_size"
