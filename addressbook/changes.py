@@ -55,6 +55,7 @@ class ChangeFaultCode(Code):
     BAD_ADDRESS = "bad-address", "given"
     ADDRESS_TWICE = "address-twice", "address", "rows"
     FOREIGN_ADDRESS = "foreign-address", "address"
+    OUTSIDE_DOMAINS = "outside-domains", "address"
     ANOTHER_CUSTOMER = "another-customer", "number", "above"
     BAD_VALUE = "bad-value", "field", "given"
     NOT_ON_OR_OFF = "not-on-or-off", "given"

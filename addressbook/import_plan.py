@@ -5,9 +5,11 @@ Not here: the source of the changes (exchange), applying the plan (gateway.admin
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from addressbook.changes import ADDRESS, PROFILE, ChangeFault, ChangeFaultCode, UserChange
 from addressbook.people import canonical_name
+from addressbook.senders import DomainBar
 from sms.facts import Code, Fact
 from sms.settings import UNSET, format_setting
 
@@ -74,7 +76,7 @@ def plan_import(  # noqa: PLR0913 - all that is known
     customer_id: int,
     profiles: Mapping[str, int],
     stored: Mapping[str, StoredUser],
-    foreign_domains: Collection[str] = frozenset(),
+    barred_domains: Mapping[str, DomainBar] = MappingProxyType({}),
     *,
     found: Collection[ChangeFault] = (),
     find_bar: Callable[[str, object], Bar | None] = lambda _field, _value: None,
@@ -82,8 +84,8 @@ def plan_import(  # noqa: PLR0913 - all that is known
     """Return the effect of a source's changes; applying them twice changes nothing the second time.
 
     `found` are the faults from reading the source. `profiles` are the customer's by canonical name; `stored` has every
-    known user by address, also those of other customers, who keep their addresses; `foreign_domains` are the domains of
-    other customers. `find_bar` returns why a constraint bars a new value, and is called only for changed cells.
+    known user by address, also those of other customers, who keep their addresses; the customer may not send for
+    `barred_domains`. `find_bar` returns why a constraint bars a new value, and is called only for changed cells.
     """
     added, changed = list[PlannedUser](), list[PlannedUser]()
     unchanged = 0
@@ -91,8 +93,9 @@ def plan_import(  # noqa: PLR0913 - all that is known
     faulty = {fault.place for fault in faults}
     for row in changes:
         before = stored.get(row.address)
-        if _is_foreign(row.address, before, customer_id, foreign_domains):
-            faults.append(_fault(row, ADDRESS, ChangeFaultCode.FOREIGN_ADDRESS, address=row.address))
+        foreign = _find_foreign(row.address, before, customer_id, barred_domains)
+        if foreign is not None:
+            faults.append(_fault(row, ADDRESS, foreign, address=row.address))
             continue
         profile_id = _find_profile(row, before, profiles)
         if isinstance(profile_id, ChangeFault):
@@ -130,10 +133,13 @@ def _fault(row: UserChange, column: str, code: Code, **facts: Fact) -> ChangeFau
     return ChangeFault(place=row.place, column=column, code=code, facts=facts)
 
 
-def _is_foreign(address: str, before: StoredUser | None, customer_id: int, foreign_domains: Collection[str]) -> bool:
-    if before is not None:
-        return before.customer_id != customer_id
-    return address.rpartition("@")[2] in foreign_domains
+def _find_foreign(
+    address: str, before: StoredUser | None, customer_id: int, barred_domains: Mapping[str, DomainBar]
+) -> ChangeFaultCode | None:
+    bar = barred_domains.get(address.rpartition("@")[2])
+    if bar is DomainBar.OF_ANOTHER or (before is not None and before.customer_id != customer_id):
+        return ChangeFaultCode.FOREIGN_ADDRESS
+    return ChangeFaultCode.OUTSIDE_DOMAINS if bar is not None else None
 
 
 def _find_profile(row: UserChange, before: StoredUser | None, profiles: Mapping[str, int]) -> int | ChangeFault | None:

@@ -8,7 +8,7 @@ Not here: how a sender is proven (mta.identify), their settings (hierarchy), sto
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -31,7 +31,7 @@ class Customer:
     """Who pays. `domains` are the proven sender domains as canonical A-labels; only one customer owns each.
 
     `options` are what it has contracted, None: the operator's default ones. Without `stop_listed` it never had a stop
-    entry, and nobody looks for one.
+    entry, and nobody looks for one. `admin_address` is told what concerns it; empty: the operator's is.
     """
 
     id: int
@@ -41,6 +41,7 @@ class Customer:
     active: bool = True
     options: frozenset[Option] | None = None
     stop_listed: bool = False
+    admin_address: str = ""
 
     def has_option(self, option: Option, default_options: frozenset[Option]) -> bool:
         """Return whether it has contracted an option."""
@@ -122,6 +123,13 @@ def canonical_domain(text: str) -> str | None:
     if len(domain) > 253 or not all(_LABEL.fullmatch(label) for label in labels):  # RFC 1035 §2.3.4
         return None
     return domain
+
+
+def domains_above(domain: str) -> Iterator[str]:
+    """Yield a canonical domain and all above it, the nearest first."""
+    while domain:
+        yield domain
+        domain = domain.partition(".")[2]
 
 
 def _a_label(label: str) -> str:
@@ -316,11 +324,7 @@ class Directory:
         return None if canonical is None else self._owner_of(canonical)
 
     def _owner_of(self, domain: str) -> Customer | None:
-        owner = None
-        while domain and owner is None:
-            owner = self._index.domains.get(domain)
-            domain = domain.partition(".")[2]
-        return owner
+        return next(filter(None, map(self._index.domains.get, domains_above(domain))), None)
 
     def customer_of_client(self, client: IpAddress) -> Customer | None:
         """Return the customer of the narrowest address range with this client; IPv4 in IPv6 counts as IPv4."""

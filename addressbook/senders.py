@@ -4,7 +4,9 @@ Not here: how a login is proven (gateway.auth), the records themselves (people),
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import ip_address
+from typing import Final
 
 from addressbook.people import Customer, Directory, Profile, User
 from sms.outcome import Refusal, Refused
@@ -55,23 +57,40 @@ def choose_sender(directory: Directory, principal: Principal, address: str) -> S
     if isinstance(customer, Refused):
         return customer
     user = directory.user(address)
-    if user is not None and user.customer_id == customer.id:
-        if not user.may_send:
-            return _refused("This sender is not active.")
-        if principal.user_id not in (None, user.id):
-            return _refused("This login may send as its own user only.")
-        return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
-    if user is not None or principal.user_id is not None or not may_speak_for(directory, customer, address):
-        return _refused("The sender address is neither a user nor of a domain of the authenticated customer.")
-    return Sender(customer=customer, profile=directory.profile_in_force(customer.id, None))
-
-
-def may_speak_for(directory: Directory, customer: Customer, address: str) -> bool:
-    """Return whether a customer may use an address without a user: of its domains, or of a free one if it has none."""
+    if user is not None and user.customer_id != customer.id:
+        return _refused("The sender address is a user of another customer.")
     owner = directory.customer_of_domain(address.rpartition("@")[2])
-    if owner is not None:
-        return owner.id == customer.id
-    return not customer.domains
+    bar = find_domain_bar(customer, owner.id if owner is not None else None)
+    if bar is not None:
+        return _refused(_WHY_BARRED[bar])
+    if principal.user_id not in (None, user.id if user is not None else None):
+        return _refused("This login may send as its own user only.")
+    if user is not None and not user.may_send:
+        return _refused("This sender is not active.")
+    return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
+
+
+class DomainBar(StrEnum):
+    """Why a customer may not send for a domain."""
+
+    OF_ANOTHER = "of-another"
+    NOT_OWN = "not-own"
+
+
+_WHY_BARRED: Final = {
+    DomainBar.OF_ANOTHER: "The domain of the sender address is another customer's.",
+    DomainBar.NOT_OWN: "The domain of the sender address is none of the authenticated customer's.",
+}
+
+
+def find_domain_bar(customer: Customer, owner_id: int | None) -> DomainBar | None:
+    """Return why a customer may not send for a domain that this one owns, None if nobody does.
+
+    Who has domains sends only for these and what is below them, whoever its users are; who has none, for what is free.
+    """
+    if owner_id is not None:
+        return None if owner_id == customer.id else DomainBar.OF_ANOTHER
+    return DomainBar.NOT_OWN if customer.domains else None
 
 
 def _refused(detail: str) -> Refused:

@@ -3,6 +3,7 @@
 Not here: what is allowed (gateway.admin).
 """
 
+import asyncio
 import base64
 import secrets
 from functools import partial
@@ -15,12 +16,19 @@ from cli.context import config_option
 from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
 from gateway.admin.customers import (
     add_customer,
-    add_domain,
     add_range,
     remove_customer,
-    remove_domain,
     remove_range,
+    set_admin_address,
     set_customer_active,
+)
+from gateway.admin.domains import (
+    add_domain,
+    claim_domain,
+    get_claimed_domain,
+    proof_name,
+    remove_domain,
+    verify_domain,
 )
 from gateway.admin.edit import Change
 from gateway.admin.options import set_options
@@ -94,6 +102,20 @@ def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
         session.change(lambda edit: add_login(edit, login, verifier, customer=name))
 
 
+@click.command("verify-domain")
+@config_option
+@NAME
+@_DOMAIN
+def prove_domain(file: Path, name: str, domain: str) -> None:
+    """Ask DNS for the record of a claimed domain, and give the domain to the customer if it is there."""
+    from process.mail_out import build_resolver  # noqa: PLC0415 - all of mail out, for one command
+
+    with admin_session(file) as session:
+        claimed = session.look(lambda tx: get_claimed_domain(tx, name, domain))
+        answer = asyncio.run(build_resolver(session.config).txt(proof_name(claimed)))
+        session.change(lambda edit: verify_domain(edit, name, claimed, answer))
+
+
 customer = click.Group(
     "customer",
     help="Handle who pays: domains, address ranges, logins, settings and constraints.",
@@ -122,6 +144,13 @@ customer = click.Group(
             click.option("--remove", multiple=True, metavar="OPTION", help="One that it has no longer."),
         ),
         change_command(
+            "admin",
+            "Choose who is told of a customer's directories, limits and reports; without ADDRESS the operator is.",
+            set_admin_address,
+            NAME,
+            click.argument("address", default=""),
+        ),
+        change_command(
             "remove",
             "Remove a customer; its past jobs stay.",
             remove_customer,
@@ -136,6 +165,14 @@ customer = click.Group(
             NAME,
         ),
         change_command("add-domain", "Give a customer a sender domain.", add_domain, NAME, _DOMAIN),
+        change_command(
+            "claim-domain",
+            "Claim a sender domain: print the TXT record that proves it, the same each time.",
+            claim_domain,
+            NAME,
+            _DOMAIN,
+        ),
+        prove_domain,
         change_command("remove-domain", "Take a sender domain from a customer.", remove_domain, NAME, _DOMAIN),
         change_command("add-range", "Let clients in an address range send without a login.", add_range, NAME, _RANGE),
         change_command("remove-range", "Let an address range prove a customer no longer.", remove_range, NAME, _RANGE),

@@ -148,6 +148,18 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
         "The domain {domain} is in the address of {users:user} of other customers; move them."
     ),
     FaultCode.DOMAIN_NOT_OWNED: "The customer «{customer}» does not have the domain {domain}.",
+    FaultCode.NO_CLAIM: "The customer «{customer}» does not claim the domain {domain}; «customer claim-domain» first.",
+    FaultCode.NOT_PROVED: lambda domain, record, value, found: (
+        f"The domain {domain} is not proved: {record} has no TXT record «{value}», "
+        + (f"but «{join(found)}»." if found else "and no other.")
+        + " A new record can take hours until it is seen everywhere."
+    ),
+    FaultCode.PROOF_BY_ALIAS: (
+        "The domain {domain} is not proved: {record} is an alias of {alias}; the TXT record must stand at {record}."
+    ),
+    FaultCode.PROOF_UNKNOWN: (
+        "Whether the domain {domain} is proved is not known: {cause}. Nothing was changed; try again later."
+    ),
     FaultCode.BAD_RANGE: "«{range}» is not an address range such as 192.0.2.0/24: {cause}.",
     FaultCode.RANGE_TOO_WIDE: "{range} is everybody; a range that proves a customer must be narrower.",
     FaultCode.RANGE_TAKEN: "The address range {range} already proves the customer «{owner}».",
@@ -159,6 +171,10 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_ADDRESS: "«{address}» is not a mail address.",
     FaultCode.USER_EXISTS: "There is already a user {address}, of «{owner}».",
     FaultCode.DOMAIN_OF_ANOTHER: "The domain {domain} belongs to the customer «{owner}», not to «{customer}».",
+    FaultCode.OUTSIDE_DOMAINS: (
+        "{address} is outside the domains of «{customer}» ({domains}), so that nothing could be sent from it;"
+        " «customer add-domain» or «customer claim-domain» adds its domain."
+    ),
     FaultCode.BAD_LOGIN: "«{login}» cannot be a login: 1 to 200 visible characters are expected.",
     FaultCode.PASSWORD_TOO_SHORT: "The password is too short: {least} characters at least.",
     FaultCode.LOGIN_TAKEN: "The login «{login}» already belongs to somebody else.",
@@ -233,6 +249,9 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.BAD_ADDRESS: "{given!r} is not a mail address",
     ChangeFaultCode.ADDRESS_TWICE: "{address} stands in {rows} rows",
     ChangeFaultCode.FOREIGN_ADDRESS: "{address} belongs to another customer",
+    ChangeFaultCode.OUTSIDE_DOMAINS: (
+        "{address} is outside the customer's domains; «customer claim-domain» and «customer verify-domain» add its own"
+    ),
     ChangeFaultCode.ANOTHER_CUSTOMER: "{number!r} is another customer than {above!r} above",
     ChangeFaultCode.BAD_VALUE: _no_value,
     ChangeFaultCode.NOT_ON_OR_OFF: "{given!r} is not on or off",
@@ -326,6 +345,15 @@ def _cancelled(name: str, cancelled: int, asked: int) -> str:
     return told
 
 
+def _domain_added(customer: str, domain: str, outside: int, strangers: int = 0) -> str:
+    told = f"The domain {domain} now belongs to «{customer}»."
+    if outside:
+        told += f" {count(outside, 'user')} of «{customer}» outside of its domains can send no longer: add theirs too."
+    if strangers:
+        told += f" {count(strangers, 'user')} of other customers in it can send no longer: remove them."
+    return told
+
+
 DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.ADD_CUSTOMER: "The customer «{customer}» was added.",
     AuditAction.REMOVE_CUSTOMER: lambda customer, users: (
@@ -333,7 +361,13 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     ),
     AuditAction.ENABLE_CUSTOMER: "The customer «{customer}» was enabled.",
     AuditAction.DISABLE_CUSTOMER: "The customer «{customer}» was disabled.",
-    AuditAction.ADD_DOMAIN: "The domain {domain} now belongs to «{customer}».",
+    AuditAction.SET_ADMIN: "What concerns «{customer}» is told {address:the operator|{address}}.",
+    AuditAction.ADD_DOMAIN: _domain_added,
+    AuditAction.CLAIM_DOMAIN: (
+        "The domain {domain} is claimed by «{customer}». Publish this record, then call «customer verify-domain»:\n"
+        '{record}. IN TXT "{value}"'
+    ),
+    AuditAction.VERIFY_DOMAIN: _domain_added,
     AuditAction.REMOVE_DOMAIN: "The domain {domain} no longer belongs to «{customer}».",
     AuditAction.ADD_RANGE: "Clients in {range} are now taken for «{customer}».",
     AuditAction.REMOVE_RANGE: "Clients in {range} are no longer taken for «{customer}».",

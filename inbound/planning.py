@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from addressbook.people import Customer, canonical_address
-from addressbook.senders import Sender, may_speak_for
+from addressbook.senders import Principal, Sender
 from addressbook.snapshot import Snapshot
 from inbound.actions import Action, ActionKind, AnswerAction, InboundRules, Keyword, MailAction, MailTo, StopScope
 from inbound.answers import answer_text
@@ -226,14 +226,10 @@ class _Planner:
         return [address for address in chosen if self._is_of_customer(address)]
 
     def _is_of_customer(self, address: str) -> bool:
-        """Return whether an address is an active user of the customer, or one that it sends for without a user."""
+        """Return whether the customer may send for an address."""
         canonical = canonical_address(address)
-        if canonical is None:
-            return False
-        user = self._snapshot.directory.user(canonical)
-        if user is not None:
-            return user.customer_id == self._customer.id and user.active
-        return may_speak_for(self._snapshot.directory, self._customer, canonical)
+        principal = Principal(customer_id=self._customer.id)
+        return canonical is not None and isinstance(self._snapshot.choose_sender(principal, canonical), Sender)
 
     def _too_many(self) -> bool:
         ages = [age for key, age in self._past.answers if key == self._customer.id]

@@ -48,6 +48,7 @@ class _Customer(Struct, frozen=True, array_like=True):
     active: bool
     options: str | None
     stop_listed: bool
+    admin_address: str
 
 
 class _Domain(Struct, frozen=True, array_like=True):
@@ -236,6 +237,7 @@ def _customers(rows: Iterable[_Customer], domain_rows: Iterable[_Domain]) -> lis
             active=row.active,
             options=_options(row.options),
             stop_listed=row.stop_listed,
+            admin_address=row.admin_address,
         )
         for row in rows
     ]
@@ -378,18 +380,6 @@ def find_customer_by_key(tx: Transaction, key: int) -> Customer | None:
 def _find_customer(tx: Transaction, condition: str, value: str | int) -> Customer | None:
     rows = tx.select(_Customer, f"{_CUSTOMERS} WHERE {condition}", (value,))
     return next(iter(_customers(rows, tx.select_in(_Domain, _DOMAINS_OF, [row.key for row in rows]))), None)
-
-
-def find_domain_owner(tx: Transaction, domain: str) -> Customer | None:
-    """Return the customer that has this canonical domain."""
-    return _find_customer(tx, "key = (SELECT customer_key FROM customer_domain WHERE domain = ?)", domain)
-
-
-def count_strangers(tx: Transaction, domain: str, customer_key: int) -> int:
-    """Return how many users of other customers have an address in this canonical domain."""
-    pattern = "%@" + domain.replace("_", "!_")
-    counted = f"SELECT COUNT(*) FROM mail_user WHERE {IN_FORCE} AND address LIKE ? ESCAPE '!' AND customer_key <> ?"  # noqa: S608 - a condition of ours
-    return int(tx.value(counted, (pattern, customer_key)))
 
 
 def find_range_owner(tx: Transaction, network: str) -> Customer | None:

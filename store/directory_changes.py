@@ -172,6 +172,11 @@ class DirectoryChanges:
         self._tx.update(_SET_CUSTOMER, [_SET_CUSTOMER.row(active=active, default_profile_key=default_profile, key=key)])
         self._touch("customer", key)
 
+    def set_admin_address(self, key: int, address: str) -> None:
+        """Store who is told what concerns a customer; empty: whom the operator's file names."""
+        self._tx.execute("UPDATE customer SET admin_address = ? WHERE key = ?", (address, key))
+        self._touch("customer", key)
+
     def set_options(self, key: int, options: Iterable[str]) -> None:
         """Store what a customer has contracted."""
         self._tx.execute("UPDATE customer SET options = ? WHERE key = ?", (",".join(sorted(options)), key))

@@ -1,15 +1,15 @@
-"""Changes to customers, their sender domains and address ranges.
+"""Changes to customers, their administrators and address ranges.
 
-Not here: profiles, users and logins (users), settings and constraints.
+Not here: their sender domains (domains), profiles, users and logins (users), settings and constraints.
 """
 
 from ipaddress import ip_network
 
-from addressbook.people import canonical_domain
+from addressbook.people import canonical_address
 from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
-from store.directory import count_strangers, count_users, find_customer, find_domain_owner, find_range_owner
+from store.directory import count_users, find_customer, find_range_owner
 
 
 def is_name(text: str) -> bool:
@@ -45,29 +45,14 @@ def set_customer_active(edit: Edit, name: str, *, active: bool) -> Changed:
     return edit.done(action, customer.name, customer=customer.name)
 
 
-def add_domain(edit: Edit, name: str, domain: str) -> Changed:
-    """Give a sender domain to a customer; a domain has one owner, and nobody else has users in it."""
+def set_admin_address(edit: Edit, name: str, address: str = "") -> Changed:
+    """Choose who is told what concerns a customer; an empty address is whom the operator's file names."""
     customer = get_customer(edit.tx, name)
-    canonical = canonical_domain(domain)
-    if canonical is None or "." not in canonical:
-        raise AdminFault(FaultCode.BAD_DOMAIN, domain=domain)
-    owner = find_domain_owner(edit.tx, canonical)
-    if owner is not None:
-        raise AdminFault(FaultCode.DOMAIN_TAKEN, domain=canonical, owner=owner.name)
-    strangers = count_strangers(edit.tx, canonical, customer.id)
-    if strangers:
-        raise AdminFault(FaultCode.DOMAIN_HAS_STRANGERS, domain=canonical, users=strangers)
-    edit.stored.add_domain(customer.id, canonical)
-    return edit.done(AuditAction.ADD_DOMAIN, customer.name, canonical, customer=customer.name, domain=canonical)
-
-
-def remove_domain(edit: Edit, name: str, domain: str) -> Changed:
-    """Take a sender domain from a customer."""
-    customer = get_customer(edit.tx, name)
-    canonical = canonical_domain(domain)
-    if canonical is None or not edit.stored.remove_domain(customer.id, canonical):
-        raise AdminFault(FaultCode.DOMAIN_NOT_OWNED, customer=customer.name, domain=domain)
-    return edit.done(AuditAction.REMOVE_DOMAIN, customer.name, canonical, customer=customer.name, domain=canonical)
+    canonical = canonical_address(address) if address else ""
+    if canonical is None:
+        raise AdminFault(FaultCode.BAD_ADDRESS, address=address)
+    edit.stored.set_admin_address(customer.id, canonical)
+    return edit.done(AuditAction.SET_ADMIN, customer.name, canonical, customer=customer.name, address=canonical)
 
 
 def add_range(edit: Edit, name: str, network: str) -> Changed:

@@ -9,11 +9,12 @@ from addressbook.exchange import ExportedUser, UserFile
 from addressbook.hierarchy import LayerKey, LayerKind
 from addressbook.import_plan import Bar, ImportPlan, PlannedUser, StoredUser, plan_import
 from addressbook.people import Customer, User, canonical_name
+from gateway.admin.domains import find_domain_bars
 from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.admin.settings import find_bar, limits_of
-from store.directory import find_domain_owner, find_users, profiles_of, users_of
+from store.directory import find_users, profiles_of, users_of
 from store.directory_changes import CellToStore, read_cells_of
 from store.engine.database import Transaction
 
@@ -43,9 +44,7 @@ def _plan(tx: Transaction, customer: Customer, user_file: UserFile) -> ImportPla
         )
         for user in users.values()
     }
-    domains = {address.rpartition("@")[2] for address in addresses}
-    owners = {domain: find_domain_owner(tx, domain) for domain in domains}
-    foreign = frozenset(domain for domain, owner in owners.items() if owner is not None and owner.id != customer.id)
+    barred = find_domain_bars(tx, customer, (address.rpartition("@")[2] for address in addresses))
     profiles = {canonical_name(profile.name): profile.id for profile in profiles_of(tx, customer.id)}
     limits = limits_of(tx, customer.id)
 
@@ -53,7 +52,7 @@ def _plan(tx: Transaction, customer: Customer, user_file: UserFile) -> ImportPla
         fault = find_bar(name, value, LayerKind.USER, limits)
         return None if fault is None else (fault.code, fault.facts)
 
-    return plan_import(user_file.rows, customer.id, profiles, stored, foreign, found=user_file.faults, find_bar=bar_of)
+    return plan_import(user_file.rows, customer.id, profiles, stored, barred, found=user_file.faults, find_bar=bar_of)
 
 
 def import_users(edit: Edit, customer: str, user_file: UserFile, *, skip_faulty: bool = False) -> Changed:

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from addressbook.people import Credential, CredentialKind, Customer, User, canonical_address, canonical_login
+from addressbook.senders import DomainBar
+from gateway.admin.domains import find_domain_bars
 from gateway.admin.edit import AuditAction, Changed, Edit
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile, get_user
-from store.directory import find_credential, find_customer_by_key, find_domain_owner, find_user
+from store.directory import find_credential, find_customer_by_key, find_user
+from store.domains import find_domain_owners
 from store.engine.database import Transaction
 
 SHORTEST_PASSWORD = 8
@@ -50,9 +53,14 @@ def _check_free(tx: Transaction, address: str, customer: Customer) -> None:
         owner = find_customer_by_key(tx, found.customer_id)
         raise AdminFault(FaultCode.USER_EXISTS, address=address, owner=owner.name if owner else "")
     domain = address.rpartition("@")[2]
-    owner = find_domain_owner(tx, domain)
-    if owner is not None and owner.id != customer.id:
-        raise AdminFault(FaultCode.DOMAIN_OF_ANOTHER, domain=domain, owner=owner.name, customer=customer.name)
+    bar = find_domain_bars(tx, customer, [domain]).get(domain)
+    if bar is DomainBar.OF_ANOTHER:
+        owner = find_customer_by_key(tx, find_domain_owners(tx, [domain])[domain])
+        name = owner.name if owner else ""
+        raise AdminFault(FaultCode.DOMAIN_OF_ANOTHER, domain=domain, owner=name, customer=customer.name)
+    if bar is DomainBar.NOT_OWN:
+        named = {"address": address, "customer": customer.name}
+        raise AdminFault(FaultCode.OUTSIDE_DOMAINS, domains=customer.domains, **named)
 
 
 def remove_user(edit: Edit, address: str) -> Changed:

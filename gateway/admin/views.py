@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from addressbook.hierarchy import Clamped, Explained, LayerKey, LayerKind, Layers, Resolved
 from addressbook.people import Customer, Directory
 from gateway.admin.constraints import restrictions
+from gateway.admin.domains import proof_name, proof_value
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile, get_user
 from gateway.admin.settings import check_service, field_named
@@ -25,6 +26,7 @@ from store.directory import (
     users_of,
 )
 from store.directory_changes import read_audit, read_cells
+from store.domains import claims_of
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 
@@ -73,6 +75,11 @@ def show_customer(tx: Transaction, name: str) -> View:
         "name": customer.name,
         "active": customer.active,
         "domains": list(customer.domains),
+        "claimed_domains": [
+            f"{claim.domain} ({proof_name(claim.domain)} TXT {proof_value(claim)})"
+            for claim in claims_of(tx, customer.id)
+        ],
+        "admin_address": customer.admin_address,
         "options": None if customer.options is None else sorted(customer.options),
         "address_ranges": ranges_of(tx, customer.id),
         "logins": [credential.login for credential in logins_of(tx, customer.id) if credential.user_id is None],

@@ -95,6 +95,24 @@ def test_a_customer_from_the_first_word_to_the_last(terminal: Terminal) -> None:
     assert [row["name"] for row in json.loads(terminal.run(customer, "list", "--json"))] == ["demo", "Example"]
 
 
+def test_a_claimed_domain_waits_for_name_servers_that_are_silent(terminal: Terminal) -> None:
+    silent = terminal.config.read_text("utf-8").replace("[mail]", '[mail]\nresolvers = ["127.9.9.9"]')
+    assert "resolvers = " in silent
+    terminal.config.write_text(silent, "utf-8")
+    said = terminal.run(customer, "claim-domain", "Example", "Example.net")
+    assert said.splitlines()[1].startswith('_mail2sms.example.net. IN TXT "mail2sms-verify=')
+    assert terminal.run(customer, "claim-domain", "Example", "example.net") == said
+    assert "claimed domains: example.net (_mail2sms.example.net TXT" in terminal.run(customer, "show", "Example")
+    refused = terminal.run(customer, "verify-domain", "Example", "example.net", ok=False)
+    assert refused == (
+        "Error: Whether the domain example.net is proved is not known: no answer to TXT _mail2sms.example.net in time."
+        " Nothing was changed; try again later.\n"
+    )
+    assert terminal.run(customer, "verify-domain", "Example", "example.org", ok=False) == (
+        "Error: The customer «Example» does not claim the domain example.org; «customer claim-domain» first.\n"
+    )
+
+
 def test_a_refused_change_exits_with_1_and_its_sentence_and_changes_nothing(terminal: Terminal) -> None:
     said = terminal.run(customer, "add", "Third", "--domain", "example.com", ok=False)
     assert said == "Error: The domain example.com already belongs to the customer «Example».\n"

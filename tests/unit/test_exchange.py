@@ -1,5 +1,8 @@
 """addressbook.exchange and import_plan: the address book file and what it changes."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +18,7 @@ from addressbook.exchange import (
     write_user_file,
 )
 from addressbook.import_plan import ImportPlan, StoredUser, plan_import
+from addressbook.senders import DomainBar
 from cli.words import file_fault_sentence
 from sms.number import SenderId, SenderKind
 from sms.settings import FIELDS, NONE, UNSET, TextSource, Unencodable, format_setting, parse_setting
@@ -279,9 +283,9 @@ def stored(address: str, key: int, customer: int = 1, **cells: str) -> StoredUse
     return StoredUser(id=key, customer_id=customer, address=address, profile_id=11, cells=cells)
 
 
-def plan(text: str, *users: StoredUser, foreign: frozenset[str] = frozenset()) -> ImportPlan:
+def plan(text: str, *users: StoredUser, barred: Mapping[str, DomainBar] = MappingProxyType({})) -> ImportPlan:
     user_file, known = read(text), {item.address: item for item in users}
-    return plan_import(user_file.rows, 1, {"standard": 11, "alarm": 12}, known, foreign, found=user_file.faults)
+    return plan_import(user_file.rows, 1, {"standard": 11, "alarm": 12}, known, barred, found=user_file.faults)
 
 
 def test_a_plan_adds_changes_and_leaves_alone() -> None:
@@ -317,7 +321,7 @@ def test_the_users_and_domains_of_other_customers_stay_theirs() -> None:
     made = plan(
         "e-mail\nanna@example.org\nnew@example.net\n",
         stored("anna@example.org", 1, customer=2),
-        foreign=frozenset({"example.net"}),
+        barred={"example.net": DomainBar.OF_ANOTHER},
     )
     assert (made.added, made.changed) == ((), ())
     assert [fault.place for fault in made.faults] == [2, 3]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.admin.customers import add_domain
+from gateway.admin.domains import add_domain
 from gateway.clock_watch import ClockWatch
 from gateway.routing import CarrierRoute, CarrierRoutes
 from inbound.actions import ActionKind, AnswerAction, ListAction, MailAction, MailTo, PushAction
