@@ -61,7 +61,7 @@ class Profile:
 class User:
     """One sender. `address` is canonical and unique over all customers; `phone` is E.164 without the plus, or empty.
 
-    `missing`: its entry is gone from the directory that it is of.
+    An administrator decides `active`; its directory says that it is `disabled`, or has its entry no more (`missing`).
     """
 
     id: int
@@ -71,12 +71,13 @@ class User:
     name: str = ""
     active: bool = True
     phone: str = ""
+    disabled: bool = False
     missing: bool = False
 
     @property
     def may_send(self) -> bool:
         """Whether neither an administrator nor its directory stopped it."""
-        return self.active and not self.missing
+        return self.active and not self.disabled and not self.missing
 
 
 class CredentialKind(StrEnum):

@@ -31,6 +31,7 @@ from addressbook.people import (
 from sms.settings import FIELDS, UNSET, SettingProblem, parse_setting
 from store.engine.database import Transaction
 from store.engine.rows import query
+from store.versions import IN_FORCE
 
 log = structlog.get_logger()
 
@@ -39,6 +40,8 @@ V = TypeVar("V")
 
 LOG_REACH = 1_000
 """So many versions back a directory can be brought up to date by what changed; an older one is read whole."""
+MOST_READ = 10_000
+"""Where more users changed, everybody is read."""
 
 
 class _Customer(Struct, frozen=True, array_like=True):
@@ -70,6 +73,7 @@ class _User(Struct, frozen=True, array_like=True):
     name: str
     active: bool
     phone: str
+    disabled: bool
     missing: bool
 
 
@@ -112,17 +116,6 @@ class _Touched(Struct, frozen=True, array_like=True):
     name: str
 
 
-_APPLIED = "(SELECT key FROM directory_run WHERE state = 'applied')"
-IN_FORCE = f"(since_run IS NULL OR since_run IN {_APPLIED}) AND (until_run IS NULL OR until_run NOT IN {_APPLIED})"
-"""Which rows in versions (UserRow, SettingRow) are in force: a run makes all of its rows so at once."""
-
-_OPEN = "(SELECT key FROM directory_run WHERE state IN ('applied', 'staging', 'held'))"
-_OWNERS = (
-    "SELECT address, user_key FROM mail_user WHERE address IN (??)"  # noqa: S608 - conditions of ours
-    f" AND (since_run IS NULL OR since_run IN {_OPEN})"
-    f" AND (until_run IS NULL OR until_run NOT IN {_APPLIED})"
-)
-
 _CUSTOMERS = query(_Customer, "FROM customer")
 _DOMAINS = query(_Domain, "FROM customer_domain")
 _DOMAINS_OF = _DOMAINS + " WHERE customer_key IN (??)"
@@ -133,6 +126,10 @@ _RANGES = query(_Range, "FROM address_range ORDER BY network")
 _CELLS = query(_Cell, f"FROM setting WHERE {IN_FORCE}")
 _CONSTRAINTS = query(_Constraint, "FROM constraint_set")
 _TOUCHED = query(_Touched, "FROM directory_change WHERE version > ?")
+_USERS_OF_RUN = (
+    "SELECT user_key FROM mail_user WHERE since_run = ?"
+    " UNION SELECT user_key FROM mail_user WHERE until_run = ? LIMIT ?"
+)
 
 
 def read_version(tx: Transaction) -> int:
@@ -147,13 +144,13 @@ def load_directory(tx: Transaction) -> tuple[Directory, Layers]:
         version=version,
         customers=_customers(tx.select(_Customer, _CUSTOMERS), tx.select(_Domain, _DOMAINS)),
         profiles=map(_profile, tx.select(_Profile, _PROFILES)),
-        users=map(_user, tx.select(_User, _USERS)),
+        users=map(_user, tx.each(_User, _USERS)),
         credentials=map(_credential, tx.select(_Credential, _CREDENTIALS)),
         ranges=_ranges(tx),
     )
     layers = Layers(
         version=version,
-        layers=_layers(tx.select(_Cell, _CELLS), _owner_names(directory)),
+        layers=_layers(tx.each(_Cell, _CELLS), _owner_names(directory)),
         constraints=_constraints_by_owner(tx.select(_Constraint, _CONSTRAINTS), directory),
     )
     return directory, layers
@@ -167,7 +164,8 @@ def refresh(tx: Transaction, directory: Directory, layers: Layers) -> tuple[Dire
     changes = None
     if 0 <= version - directory.version <= LOG_REACH:
         touched = _touched(tx, directory.version)
-        changes = None if "all" in touched else _read_changes(tx, version, touched, directory)
+        whole = "all" in touched or len(touched["user"]) > MOST_READ
+        changes = None if whole else _read_changes(tx, version, touched, directory)
     if changes is None:
         return load_directory(tx)
     people, layers_change = changes
@@ -178,6 +176,8 @@ def _touched(tx: Transaction, since: int) -> Mapping[str, set[tuple[int, str]]]:
     touched: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for row in tx.select(_Touched, _TOUCHED, (since,)):
         touched[row.kind].add((row.target, row.name))
+    for run, _ in touched["run"]:
+        touched["user"].update((key, "") for (key,) in tx.rows(_USERS_OF_RUN, (run, run, MOST_READ + 1)))
     return touched
 
 
@@ -206,6 +206,7 @@ def _read_changes(
     layer_keys = {LayerKey(LayerKind(name), target) for target, name in touched.get("layer", ())}
     services = {(target, name) for target, name in touched.get("service", ())}
     layer_keys |= {LayerKey(LayerKind.SERVICE, target, name) for target, name in services}
+    layer_keys |= {LayerKey(kind, key) for key in user_keys for kind in (LayerKind.USER, LayerKind.PINNED)}
     owners = {key.owner_id for key in layer_keys}
     stored = _layers(tx.select_in(_Cell, _CELLS + " AND owner_key IN (??)", owners), _owner_names(following))
     rule_owners = keys.get("constraint", set())
@@ -267,6 +268,7 @@ def _user(row: _User) -> User:
         name=row.name,
         active=row.active,
         phone=row.phone,
+        disabled=row.disabled,
         missing=row.missing,
     )
 
@@ -407,11 +409,6 @@ def find_user(tx: Transaction, address: str) -> User | None:
 def find_users(tx: Transaction, addresses: Iterable[str]) -> dict[str, User]:
     """Return the users, of any customer, that have these canonical addresses."""
     return {row.address: _user(row) for row in tx.select_in(_User, _USERS + " AND address IN (??)", addresses)}
-
-
-def find_owners(tx: Transaction, addresses: Iterable[str]) -> dict[str, int]:
-    """Return which of these canonical addresses a user has, or will have by an open run, with the user's key."""
-    return dict(tx.rows_in(_OWNERS, addresses))
 
 
 def users_of(tx: Transaction, customer_key: int) -> list[User]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import Credential, User, canonical_name
-from store.directory import IN_FORCE, LOG_REACH, find_owners, read_version
+from store.directory import LOG_REACH, read_version
 from store.directory_tables import (
     AddressRangeRow,
     AuditRow,
@@ -31,6 +31,7 @@ from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.lists import remove_list
 from store.tables import MetaRow
+from store.versions import COUNTS, IN_FORCE, end_runs_that_give, end_runs_that_replace, find_owners
 
 _AUDIT = Insert(AuditRow)
 _CELLS = Insert(SettingRow)
@@ -53,7 +54,10 @@ _INBOUND_TABLES = ("number_share", "keyword", "inbound_action", "conversation", 
 _DISOWN_NUMBERS = "UPDATE own_number SET state = 'blocked', customer_key = NULL WHERE customer_key = ?"
 _LISTS_OF = "SELECT key FROM distribution_list WHERE customer_key = ?"
 _VERSIONS = f"SELECT user_key, key FROM mail_user WHERE {IN_FORCE} AND user_key IN (??)"  # noqa: S608 - ours
-_COUNTS = "(run_key IS NULL OR run_key IN (SELECT key FROM directory_run WHERE state = 'applied'))"
+_RELEASE_USER = (
+    "UPDATE mail_user SET source = 'manual', directory_key = NULL, anchor = '', unseen_at = NULL, missing_at = NULL,"
+    " active = active AND NOT disabled AND missing_at IS NULL, disabled = ? WHERE user_key = ?"
+)
 MOST_TOUCHED = 5_000
 """A change that touches more records is logged as one entry, and readers load everything."""
 
@@ -129,6 +133,10 @@ class DirectoryChanges:
     def touch_inbound(self) -> None:
         """Say that numbers, actions or keywords are different."""
         self._touch("inbound", 0)
+
+    def touch_run(self, key: int) -> None:
+        """Say that a run of a directory is in force: what it touched are the users of whom it has versions."""
+        self._touch("run", key)
 
     def touch_list(self, key: int) -> None:
         """Say that a distribution list is different: what was resolved with the version before is stale."""
@@ -246,6 +254,7 @@ class DirectoryChanges:
 
     def remove_profile(self, key: int) -> None:
         """Delete a profile that no user has."""
+        end_runs_that_give(self._tx, key)
         self._tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
         self._tx.execute("DELETE FROM mail_template WHERE profile_key = ?", (key,))
         self._tx.execute("DELETE FROM profile WHERE key = ?", (key,))
@@ -283,6 +292,7 @@ class DirectoryChanges:
 
     def set_users(self, users: Sequence[User]) -> None:
         """Store name, profile and activity of users that exist."""
+        end_runs_that_replace(self._tx, (user.id for user in users))
         versions: dict[int, int] = dict(self._tx.rows_in(_VERSIONS, [user.id for user in users]))
         self._tx.update(
             _SET_USERS,
@@ -293,16 +303,20 @@ class DirectoryChanges:
         )
         self._touch_all("user", (user.id for user in users))
 
+    def release_user(self, key: int) -> None:
+        """Leave a user of a directory to administrators; who could not send goes on not to."""
+        self._tx.execute(_RELEASE_USER, (False, key))
+        self._touch("user", key)
+
     def remove_user(self, key: int) -> None:
         """Delete a user with its settings and logins."""
+        end_runs_that_replace(self._tx, [key])
         for (login,) in self._tx.rows("SELECT login FROM credential WHERE user_key = ?", (key,)):
             self._touch("credential", 0, login)
         self._tx.execute("DELETE FROM credential WHERE user_key = ?", (key,))
         self._tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
         self._tx.execute("DELETE FROM mail_user WHERE user_key = ?", (key,))
         self._touch("user", key)
-        self._touch("layer", key, LayerKind.USER)
-        self._touch("layer", key, LayerKind.PINNED)
 
     def put_credential(self, credential: Credential) -> None:
         """Store a login, in place of what the same login proved itself with before."""
@@ -326,6 +340,7 @@ class DirectoryChanges:
 
     def put_cells(self, cells: Sequence[CellToStore], *, of_new_owners: bool = False) -> None:
         """Store cells of any layers, each in place of the one before; the owners made in this call have none before."""
+        end_runs_that_replace(self._tx, (cell.key.owner_id for cell in cells if cell.key.kind is LayerKind.USER))
         if not of_new_owners:
             self._tx.execute_many(
                 "DELETE FROM setting WHERE owner_key = ? AND scope = ? AND service = ? AND field = ?",
@@ -416,5 +431,5 @@ def read_audit(tx: Transaction, target: str = "", most: int = 100) -> list[Audit
     """Return the newest audit entries, of one target if named, newest first."""
     where, values = (" AND target = ?", (target,)) if target else ("", ())
     return tx.select(
-        AuditEntry, query(AuditEntry, f"FROM audit WHERE {_COUNTS}{where} ORDER BY key DESC LIMIT ?"), (*values, most)
+        AuditEntry, query(AuditEntry, f"FROM audit WHERE {COUNTS}{where} ORDER BY key DESC LIMIT ?"), (*values, most)
     )

@@ -71,7 +71,8 @@ class UserRow(KeyedRow):
 
     A version is in force if the directory run of `since_run` was applied, and that of `until_run` was not (null: no
     run). `source` says who speaks of it: `manual`, `file` or `directory`; `directory_key` and `anchor` by which entry.
-    `unseen_at`: a complete reading did not have it; `missing_at`: it may not send, since its entry is gone.
+    An administrator decides `active`; its directory says that it is `disabled`. `unseen_at`: a complete reading did not
+    have it; `missing_at`: it may not send, since its entry is gone.
     """
 
     user_key = peewee.BigIntegerField(index=True)
@@ -84,6 +85,7 @@ class UserRow(KeyedRow):
     source = peewee.TextField(default="manual")
     directory_key = peewee.BigIntegerField(null=True, index=True)
     anchor = peewee.TextField(default="")
+    disabled = peewee.BooleanField(default=False)
     unseen_at = peewee.BigIntegerField(null=True)
     missing_at = peewee.BigIntegerField(null=True)
     since_run = peewee.BigIntegerField(null=True, index=True)

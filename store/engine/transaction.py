@@ -20,6 +20,7 @@ from store.engine.statements import Insert, Row, Update
 __all__ = ["Row", "StorageError", "StorageFullError", "Transaction", "is_full"]
 
 _LONGEST_LIST = 512
+_PORTION = 500
 _PQTRANS_IDLE = 0
 _DISK_FULL = "53100"
 _LOCK = re.compile(r" FOR (NO KEY )?(UPDATE|SHARE)( SKIP LOCKED)?$")
@@ -174,6 +175,12 @@ class Transaction:
     def select(self, record: type[R], sql: str, values: Sequence[Any] = ()) -> list[R]:
         """Run one query of a record's columns and return its rows as records."""
         return decode(record, self.rows(sql, values))
+
+    def each(self, record: type[R], sql: str, values: Sequence[Any] = ()) -> Iterator[R]:
+        """Run such a query of very many rows: they are made a portion at a time, so that other threads go on."""
+        cursor = self._run(sql, values)
+        while portion := cursor.fetchmany(_PORTION):
+            yield from decode(record, portion)
 
     def select_in(self, record: type[R], sql: str, values: Iterable[Any], rest: Sequence[Any] = ()) -> list[R]:
         """Run such a query as `rows_in` does."""

@@ -5,6 +5,7 @@ ALTER TABLE "mail_user" ADD COLUMN "user_key" BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE "mail_user" ADD COLUMN "phone" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "mail_user" ADD COLUMN "directory_key" BIGINT;
 ALTER TABLE "mail_user" ADD COLUMN "anchor" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "mail_user" ADD COLUMN "disabled" BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE "mail_user" ADD COLUMN "unseen_at" BIGINT;
 ALTER TABLE "mail_user" ADD COLUMN "missing_at" BIGINT;
 ALTER TABLE "mail_user" ADD COLUMN "since_run" BIGINT;
