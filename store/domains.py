@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from addressbook.people import Customer, domains_above
-from store.directory import IN_FORCE, find_customer_by_key
+from store.directory import find_customer_by_key
 from store.directory_tables import DomainClaimRow
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert
+from store.versions import AWAITED
 
 _CLAIM = Insert(DomainClaimRow)
 
@@ -27,7 +28,7 @@ class DomainClaim(Struct, frozen=True, array_like=True):
 
 _CLAIMS = query(DomainClaim, "FROM domain_claim WHERE customer_key = ? ORDER BY domain")
 _BELOW = (
-    f"SELECT address, customer_key FROM mail_user WHERE {IN_FORCE}"  # noqa: S608 - a condition of ours
+    f"SELECT address, customer_key FROM mail_user WHERE {AWAITED}"  # noqa: S608 - a condition of ours
     " AND (address LIKE ? ESCAPE '!' OR address LIKE ? ESCAPE '!')"
 )
 
@@ -53,7 +54,7 @@ def find_domain_owners(tx: Transaction, domains: Iterable[str], *, below: str = 
 
 
 def users_below(tx: Transaction, domain: str) -> dict[int, list[str]]:
-    """Return the addresses of users in a canonical domain or below it, by customer."""
+    """Return the addresses of users, and of those awaited, in a canonical domain or below it, by customer."""
     pattern = domain.replace("_", "!_")
     found: dict[int, list[str]] = {}
     for address, customer_key in tx.rows(_BELOW, (f"%@{pattern}", f"%@%.{pattern}")):
