@@ -40,8 +40,14 @@ class UserChange:
 class ChangeFaultCode(Code):
     """What is wrong with a source of users, or with one change."""
 
-    NUL_CHARACTERS = ("nul-characters",)
-    NOT_TEXT = "not-text", "encodings"
+    NUL_CHARACTERS = "nul-characters", "lines"
+    NOT_TEXT = "not-text", "encodings", "lines"
+    MIXED_ENCODINGS = "mixed-encodings", "encoding", "lines"
+    OLD_WORKBOOK = ("old-workbook",)
+    WORKBOOK_DAMAGED = "workbook-damaged", "cause"
+    WORKBOOK_TOO_LARGE = "workbook-too-large", "megabytes"
+    TOO_LARGE = "too-large", "rows", "columns", "cells"
+    ANOTHER_FORM = "another-form", "form"
     NOT_CSV = "not-csv", "cause"
     CUT = "cut", "end_marker"
     EMPTY = ("empty",)
@@ -57,6 +63,8 @@ class ChangeFaultCode(Code):
     FOREIGN_ADDRESS = "foreign-address", "address"
     OUTSIDE_DOMAINS = "outside-domains", "address"
     ANOTHER_CUSTOMER = "another-customer", "number", "above"
+    BAD_NUMBER = "bad-number", "given", "cause"
+    NUMBER_WITHOUT_COUNTRY = "number-without-country", "given"
     BAD_VALUE = "bad-value", "field", "given"
     NOT_ON_OR_OFF = "not-on-or-off", "given"
     NO_COUNTRY = "no-country", "given"
@@ -79,6 +87,14 @@ class ChangeFault:
 
     def __post_init__(self) -> None:
         self.code.check(self.facts)
+
+
+class DamagedFileError(Exception):
+    """A file cannot be applied at all; nothing of it is used."""
+
+    def __init__(self, code: ChangeFaultCode, place: int = 0, **facts: Fact) -> None:
+        super().__init__(code)
+        self.fault = ChangeFault(place=place, code=code, facts=facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,12 @@
-"""The address book file: reads CSV as rows with faults, writes stored users as CSV.
+"""The address book file: reads a table as rows with faults, writes stored users as CSV.
 
-Two forms: the headerless file of 15 columns (`COLUMNS_15`), and a headed one with any of `HEADED_COLUMNS` and of the
-15, in any order. A missing column leaves its field; an empty cell removes the earlier value of the file; `<none>` stops
-inheritance. A cell that cannot be read is a fault with line and column. A file that is damaged as a whole (cut, ragged,
-wrong delimiter, not text) gives no rows at all. The column `pinned` names the settings of a row that an administrator
-pinned, so that an export is complete.
+Two forms, as CSV or as a workbook (XLSX): the headerless file of 15 columns (`COLUMNS_15`), and a headed one with any
+of `HEADED_COLUMNS` and of the 15, in any order. A missing column leaves its field; an empty cell removes the earlier
+value of the file; `<none>` stops inheritance. A cell that cannot be read is a fault with line and column. A file that
+is damaged as a whole (cut, ragged, wrong delimiter, not text) gives no rows at all. The column `pinned` names the
+settings of a row that an administrator pinned, so that an export is complete.
 
-Not here: what a file changes (import_plan). Standard: RFC 4180, with the delimiter and quotes as declared.
+Not here: the rows of a file (sheets), other forms (dirsync: LDIF, vCard), what a file changes (import_plan).
 """
 
 import csv
@@ -20,10 +20,24 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from addressbook.changes import ADDRESS, PROFILE, ChangeFault, ChangeFaultCode, UserChange
+from addressbook.changes import ADDRESS, PROFILE, ChangeFault, ChangeFaultCode, DamagedFileError, UserChange
 from addressbook.people import canonical_address
+from addressbook.sheets import (
+    DELIMITERS,
+    MOST_LINES_NAMED,
+    Record,
+    SheetLimits,
+    decode_text,
+    find_delimiter,
+    is_workbook,
+    read_csv,
+    read_workbook,
+    with_one_width,
+)
+from addressbook.sources import FileForm
 from sms.facts import Fact
-from sms.number import country_of_dialling_code
+from sms.number import country_of_dialling_code, parse_number
+from sms.outcome import Refused
 from sms.settings import FIELDS, NONE, UNSET, SettingProblem, Unencodable, parse_setting
 
 COLUMNS_15: Final = (
@@ -45,10 +59,11 @@ COLUMNS_15: Final = (
 )
 
 NAME: Final = "name"
+PHONE: Final = "phone"
 ACTIVE: Final = "active"
 CUSTOMER_NUMBER: Final = "customer-no"
 PINNED: Final = "pinned"
-_USER_COLUMNS: Final = (ADDRESS, NAME, ACTIVE, PROFILE, CUSTOMER_NUMBER, PINNED)
+_USER_COLUMNS: Final = (ADDRESS, NAME, PHONE, ACTIVE, PROFILE, CUSTOMER_NUMBER, PINNED)
 HEADED_COLUMNS: Final = (*_USER_COLUMNS, *(name.replace("_", "-") for name in FIELDS))
 
 _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
@@ -67,26 +82,25 @@ _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
         "suppress-first-status-mail": "first_report",
     }
 )
-_DELIMITERS: Final = (",", ";", "\t", "|")
 _LONGEST_SOURCE: Final = 120
 _DIALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})", re.ASCII)
+_INTERNATIONAL = re.compile(r" *(?:tel:)?[ (]*(?:\+|00)", re.ASCII | re.IGNORECASE)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-
-_Record = tuple[int, list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFormat:
-    """The declared format of a file. Without a delimiter the header decides it, and a headerless file has commas.
+    """The declared format of a file. Without a delimiter the header decides it; a file of 15 columns has commas.
 
     `fallback` is the encoding of a file that is not UTF-8, empty for none; `end_marker` is the text of the last line
-    that proves the file whole, empty if none was agreed.
+    that proves the file whole, empty if none was agreed. `country` (ISO 3166) is that of numbers without a plus.
     """
 
-    headed: bool = True
+    form: FileForm = FileForm.HEADED
     delimiter: str = ""
     fallback: str = "cp1252"
     end_marker: str = ""
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,102 +121,82 @@ class UserFile:
         return f"file:{self.source}, line {row.place}, {row.columns[field_name]}"
 
 
-class _DamagedFileError(Exception):
-    """The file cannot be applied at all."""
-
-    def __init__(self, code: ChangeFaultCode, line: int = 0, **facts: Fact) -> None:
-        super().__init__(code)
-        self.fault = ChangeFault(place=line, code=code, facts=facts)
+Rows = tuple[Sequence[UserChange], Sequence[ChangeFault]]
 
 
-def read_user_file(content: bytes, declared: FileFormat, source: str = "") -> UserFile:
-    """Return the rows and faults of an address book file; never raises.
+def whole_file(content: bytes, source: str, read: Callable[[], Rows]) -> UserFile:
+    """Return what `read` makes of a file, or its damage; of rows with the same address none counts.
 
     `source` is its name and time in words; the default is half of its SHA-256.
     """
     digest = hashlib.sha256(content).hexdigest()
     source = "".join(each for each in source if each.isprintable())[:_LONGEST_SOURCE] or digest[:32]
     try:
-        text = _decode(content, declared.fallback)
-        delimiter, text, first_line = _find_delimiter(text, declared)
-        records = _read_records(text, delimiter, first_line)
-        _take_end_marker(records, declared.end_marker)
-        columns = _read_header(records[0], declared)
-        data = records[1:] if declared.headed else records
-        _check_widths(data, len(columns), delimiter)
-    except _DamagedFileError as damaged:
+        rows, faults = read()
+    except DamagedFileError as damaged:
         return UserFile(digest=digest, source=source, faults=(damaged.fault,), damaged=True)
-    rows, faults = _read_rows(data, columns)
-    return UserFile(digest=digest, source=source, rows=rows, faults=faults)
+    times = Counter(row.address for row in rows)
+    twice = [
+        ChangeFault(
+            place=row.place,
+            column=ADDRESS,
+            code=ChangeFaultCode.ADDRESS_TWICE,
+            facts={"address": row.address, "rows": times[row.address]},
+        )
+        for row in rows
+        if times[row.address] > 1
+    ]
+    return UserFile(
+        digest=digest,
+        source=source,
+        rows=tuple(row for row in rows if times[row.address] == 1),
+        faults=tuple(sorted([*faults, *twice], key=lambda fault: fault.place)),
+    )
 
 
-def _decode(content: bytes, fallback: str) -> str:
-    """Return the text: by its byte order mark, else strictly UTF-8, else entirely in the declared fallback."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if content.startswith(mark):
-            tried: tuple[str, ...] = (encoding,)
-            content = content[len(mark) :]
-            break
+def read_user_file(content: bytes, declared: FileFormat, source: str = "") -> UserFile:
+    """Return the rows and faults of a table of users; never raises but LookupError for an unknown encoding."""
+    return whole_file(content, source, lambda: _read_table(content, declared))
+
+
+def _read_table(content: bytes, declared: FileFormat) -> Rows:
+    delimiter = ""
+    if is_workbook(content):
+        records = list(with_one_width(read_workbook(content, SheetLimits())))
+    elif declared.form is FileForm.XLSX:
+        raise DamagedFileError(ChangeFaultCode.ANOTHER_FORM, form=FileForm.XLSX.value)
     else:
-        tried = ("utf-8", fallback) if fallback else ("utf-8",)
-    for encoding in tried:
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            raise _DamagedFileError(ChangeFaultCode.NUL_CHARACTERS)
-        return text
-    raise _DamagedFileError(ChangeFaultCode.NOT_TEXT, encodings=tried)
+        found, told, text, first_line = find_delimiter(decode_text(content, declared.fallback))
+        usual = found if told or declared.form is not FileForm.FIFTEEN else ","
+        delimiter = declared.delimiter or usual
+        records = read_csv(text, delimiter, first_line, SheetLimits())
+    _take_end_marker(records, declared.end_marker)
+    columns = _read_header(records[0], declared.form)
+    if columns is not None:
+        data: Sequence[Record] = with_one_width(records)[1:]
+    else:
+        columns, data = COLUMNS_15, records
+        if not delimiter:  # a workbook is as wide as its longest row
+            data = [(line, [*cells, *[""] * (len(columns) - len(cells))]) for line, cells in records]
+    _check_widths(data, len(columns), delimiter)
+    return _read_rows(data, columns, declared.country)
 
 
-def _find_delimiter(text: str, declared: FileFormat) -> tuple[str, str, int]:
-    """Return the delimiter, the text after a `sep=` line of Excel, and the number of the next line."""
-    first, _, rest = text.partition("\n")
-    told, line = "", 1
-    if first.lower().startswith("sep=") and first[4:].strip("\r\n ") in _DELIMITERS:
-        told, text, line = first[4], rest, 2
-        first = rest.partition("\n")[0]
-    if declared.delimiter or told:
-        return declared.delimiter or told, text, line
-    if not declared.headed:
-        return ",", text, line
-    counts = Counter({delimiter: first.count(delimiter) for delimiter in _DELIMITERS})
-    delimiter, found = counts.most_common(1)[0]
-    return (delimiter if found else ","), text, line
-
-
-def _read_records(text: str, delimiter: str, first_line: int) -> list[_Record]:
-    """Return the records with their first line's number, without blank ones, which may have delimiters."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    records: list[_Record] = []
-    before = 0
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                records.append((before + first_line, cells))
-            before = reader.line_num
-    except csv.Error as error:
-        raise _DamagedFileError(ChangeFaultCode.NOT_CSV, before + first_line, cause=str(error)) from None
-    return records
-
-
-def _take_end_marker(records: list[_Record], end_marker: str) -> None:
-    if end_marker and (not records or records.pop()[1] != [end_marker]):
-        raise _DamagedFileError(ChangeFaultCode.CUT, end_marker=end_marker)
+def _take_end_marker(records: list[Record], end_marker: str) -> None:
+    if end_marker and (not records or [cell for cell in records.pop()[1] if cell] != [end_marker]):
+        raise DamagedFileError(ChangeFaultCode.CUT, end_marker=end_marker)
     if not records:
-        raise _DamagedFileError(ChangeFaultCode.EMPTY)
+        raise DamagedFileError(ChangeFaultCode.EMPTY)
 
 
-def _check_widths(data: Sequence[_Record], width: int, delimiter: str) -> None:
+def _check_widths(data: Sequence[Record], width: int, delimiter: str) -> None:
     ragged = [line for line, cells in data if len(cells) != width]
     if ragged:
         first = next(cells for line, cells in data if line == ragged[0])
-        others = [other for other in _DELIMITERS if len(first) == 1 and first[0].count(other) >= width - 1]
+        others = [other for other in DELIMITERS if len(first) == 1 and first[0].count(other) >= width - 1]
         fits = others[0] if others else ""
-        raise _DamagedFileError(
-            ChangeFaultCode.RAGGED, lines=tuple(ragged), width=width, delimiter=delimiter, fits=fits
-        )
+        lines = tuple(ragged[: MOST_LINES_NAMED + 1])
+        raise DamagedFileError(ChangeFaultCode.RAGGED, lines=lines, width=width, delimiter=delimiter, fits=fits)
 
 
 def _column_of(title: str) -> str | None:
@@ -220,27 +214,28 @@ def _field_of(column: str) -> str:
     return _FIELD_OF_15.get(column) or column.replace("-", "_")
 
 
-def _read_header(record: _Record, declared: FileFormat) -> tuple[str, ...]:
-    """Return the columns that the first record names, or the 15 of a headerless file."""
+def _read_header(record: Record, form: FileForm) -> tuple[str, ...] | None:
+    """Return the columns that the first record names, None if the file is one of 15 columns."""
     line, first = record
-    named = [_column_of(title) for title in first]
+    cells = with_one_width([record])[0][1]
+    named = [_column_of(title) for title in cells]
     has_address = any(canonical_address(cell) for cell in first)
-    if not declared.headed:
+    if form is FileForm.FIFTEEN or (form is FileForm.AUTO and has_address):
         if any(named) and not has_address:
-            raise _DamagedFileError(ChangeFaultCode.UNEXPECTED_HEADER, line)
-        return COLUMNS_15
+            raise DamagedFileError(ChangeFaultCode.UNEXPECTED_HEADER, line)
+        return None
     if has_address:
-        raise _DamagedFileError(ChangeFaultCode.NO_HEADER, line)
+        raise DamagedFileError(ChangeFaultCode.NO_HEADER, line)
     columns = tuple(column for column in named if column is not None)
     if len(columns) < len(named):
-        unknown = [title for title, column in zip(first, named, strict=True) if column is None]
-        raise _DamagedFileError(ChangeFaultCode.UNKNOWN_COLUMNS, line, columns=tuple(unknown[:10]))
+        unknown = [title for title, column in zip(cells, named, strict=True) if column is None]
+        raise DamagedFileError(ChangeFaultCode.UNKNOWN_COLUMNS, line, columns=tuple(unknown[:10]))
     meanings = Counter(_field_of(column) or column for column in columns)
     doubled = [meaning for meaning, count in meanings.items() if count > 1]
     if doubled:
-        raise _DamagedFileError(ChangeFaultCode.COLUMNS_TWICE, line, columns=tuple(doubled))
+        raise DamagedFileError(ChangeFaultCode.COLUMNS_TWICE, line, columns=tuple(doubled))
     if ADDRESS not in columns:
-        raise _DamagedFileError(ChangeFaultCode.NO_COLUMN, line, column=ADDRESS)
+        raise DamagedFileError(ChangeFaultCode.NO_COLUMN, line, column=ADDRESS)
     return columns
 
 
@@ -271,10 +266,21 @@ def _literal(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] in (*_FORMULA, "'") else cell
 
 
+def read_phone(text: str, country: str) -> str | tuple[ChangeFaultCode, Mapping[str, Fact]]:
+    """Return the digits of a person's number, or why it is none; without a country no lost plus or zero is guessed."""
+    number = parse_number(text, country)
+    if isinstance(number, Refused):
+        return ChangeFaultCode.BAD_NUMBER, {"given": text[:80], "cause": number.detail}
+    if not country and not _INTERNATIONAL.match(text):
+        return ChangeFaultCode.NUMBER_WITHOUT_COUNTRY, {"given": text[:80]}
+    return number.digits
+
+
 class _RowReader:
     """Reads the rows of one file; equal texts of a column are parsed once."""
 
-    def __init__(self, columns: tuple[str, ...]) -> None:
+    def __init__(self, columns: tuple[str, ...], country: str) -> None:
+        self._country = country
         self._columns = columns
         self._fields = [(index, column, _field_of(column)) for index, column in enumerate(columns) if _field_of(column)]
         self._named = {name: column for _, column, name in self._fields}
@@ -311,8 +317,19 @@ class _RowReader:
             profile=fixed.get(PROFILE),
             name=None if name_text is None else " ".join(name_text.split())[:200],
             active=is_active,
+            phone=self._phone(line, fixed.get(PHONE), cells.get("default_country")),
             pinned=self._pinned(line, fixed.get(PINNED, ""), cells),
         )
+
+    def _phone(self, line: int, text: str | None, country: object) -> str | None:
+        """Return the number; that of the row's own country, if it names one, else of the file's."""
+        if not text or text == NONE:
+            return None if text is None else ""
+        number = read_phone(text, country if isinstance(country, str) and country != NONE else self._country)
+        if isinstance(number, str):
+            return number
+        self._fault(line, PHONE, number[0], **number[1])
+        return None
 
     def _pinned(self, line: int, text: str, cells: Mapping[str, object]) -> frozenset[str]:
         """Return the fields in the column `pinned`; each must have a cell that is not empty."""
@@ -328,10 +345,8 @@ class _RowReader:
         self.faults.append(ChangeFault(place=line, column=column, code=code, facts=facts))
 
 
-def _read_rows(
-    data: Iterable[_Record], columns: tuple[str, ...]
-) -> tuple[tuple[UserChange, ...], tuple[ChangeFault, ...]]:
-    reader = _RowReader(columns)
+def _read_rows(data: Iterable[Record], columns: tuple[str, ...], country: str) -> Rows:
+    reader = _RowReader(columns, country)
     rows: list[UserChange] = []
     number_column = columns.index(CUSTOMER_NUMBER) if CUSTOMER_NUMBER in columns else None
     customer_number = ""
@@ -346,28 +361,16 @@ def _read_rows(
         row = reader.read(line, texts)
         if row is not None:
             rows.append(row)
-    times = Counter(row.address for row in rows)
-    faults = reader.faults + [
-        ChangeFault(
-            place=row.place,
-            column=ADDRESS,
-            code=ChangeFaultCode.ADDRESS_TWICE,
-            facts={"address": row.address, "rows": times[row.address]},
-        )
-        for row in rows
-        if times[row.address] > 1
-    ]
-    # If two rows have one address, neither counts.
-    kept = tuple(row for row in rows if times[row.address] == 1)
-    return kept, tuple(sorted(faults, key=lambda fault: fault.place))
+    return rows, reader.faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedUser:
-    """One user to write: profile by name, cells as text; `pinned` names those of an administrator."""
+    """One user to write: profile by name, phone as digits, cells as text; `pinned` names those of an administrator."""
 
     address: str
     name: str = ""
+    phone: str = ""
     active: bool = True
     profile: str = ""
     cells: Mapping[str, str] = field(default_factory=dict)
@@ -389,6 +392,7 @@ def write_user_file(users: Iterable[ExportedUser], delimiter: str = ",") -> str:
         fixed = {
             ADDRESS: user.address,
             NAME: user.name,
+            PHONE: f"+{user.phone}" if user.phone else "",
             ACTIVE: "on" if user.active else "off",
             PROFILE: user.profile,
             PINNED: " ".join(sorted(name.replace("_", "-") for name in user.pinned)),

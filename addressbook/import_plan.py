@@ -26,6 +26,7 @@ class StoredUser:
     address: str
     name: str = ""
     active: bool = True
+    phone: str = ""
     profile_id: int | None = None
     cells: Mapping[str, str] = field(default_factory=dict)
     pinned: Mapping[str, str] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class PlannedUser:
     before: StoredUser | None
     name: str
     active: bool
+    phone: str
     profile_id: int | None
     cells: Mapping[str, str | None]
     pinned: Mapping[str, str | None] = field(default_factory=dict)
@@ -53,7 +55,8 @@ class PlannedUser:
         return (
             before is None
             or bool(self.cells or self.pinned)
-            or (before.name, before.active, before.profile_id) != (self.name, self.active, self.profile_id)
+            or (before.name, before.active, before.phone, before.profile_id)
+            != (self.name, self.active, self.phone, self.profile_id)
         )
 
 
@@ -167,6 +170,7 @@ def _plan_user(row: UserChange, before: StoredUser | None, profile_id: int | Non
         before=before,
         name=row.name if row.name is not None else (before.name if before is not None else ""),
         active=row.active if row.active is not None else (before.active if before is not None else True),
+        phone=row.phone if row.phone is not None else (before.phone if before is not None else ""),
         profile_id=profile_id,
         cells=cells,
         pinned=pinned,

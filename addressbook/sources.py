@@ -16,6 +16,18 @@ class SourceKind(StrEnum):
     FOLDER = "folder"
 
 
+class FileForm(StrEnum):
+    """The form of a file of users, or of a list's members; `auto` is recognised by the file's name and content."""
+
+    AUTO = "auto"
+    HEADED = "headed"
+    FIFTEEN = "15-columns"
+    XLSX = "xlsx"
+    LDIF = "ldif"
+    VCARD = "vcard"
+    LIST = "list"
+
+
 class BindMethod(StrEnum):
     """How we prove ourselves: a DN with its password (RFC 4513 §5.1.3), or our certificate (SASL EXTERNAL)."""
 
@@ -71,15 +83,20 @@ class LdapSource:
 class FolderSource:
     """A folder into which whole files are put; what was taken goes to `done/`, what was refused to `refused/`.
 
-    `form` is `headed`, `15-columns`, `xlsx`, `ldif`, `vcard` or `auto`, by the name's ending and the content.
+    `encoding` is that of a file that is not UTF-8; `country` (ISO 3166) is that of numbers without a plus, by default
+    the customer's. A `complete` file has all users, another only some. `keep_days` is how long a taken file is kept. A
+    file of the form `list` is the list of its name, whose `authors` may write to it.
     """
 
     folder: str
-    form: str = "auto"
+    form: FileForm = FileForm.AUTO
     delimiter: str = ""
     encoding: str = "cp1252"
     end_marker: str = ""
+    country: str = ""
+    complete: bool = True
     keep_days: int = 0
+    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """`mail2sms list …`: distribution lists, who may write to them, their members and settings.
 
-Not here: what is allowed (gateway.admin.lists), how a table is read (mta.reading.table_file).
+Not here: what is allowed (gateway.admin.lists), how a table is read (addressbook.table_file).
 """
 
 from pathlib import Path
 
 import click
 
+from addressbook.table_file import read_table
 from cli.admin_session import admin_session, customer_option, one_customer_option
 from cli.context import config_option
 from cli.shapes import NAME, change_command, settings_commands, table_command
@@ -19,7 +20,6 @@ from gateway.admin.lists import (
     show_members,
 )
 from gateway.admin.settings import ListScope
-from mta.reading.table_file import read_table
 from sms.message import Origin
 from sms.outcome import Refused
 

@@ -11,6 +11,7 @@ import click
 
 from addressbook.exchange import FileFormat, read_user_file, write_user_file
 from addressbook.import_plan import ImportPlan
+from addressbook.sources import FileForm
 from cli.admin_session import admin_session, customer_option
 from cli.context import config_option
 from cli.files import file_faults
@@ -58,7 +59,7 @@ def import_book(  # noqa: PLR0913 - the options of the command
     file said, «<none>» stops inheritance, and the column «pinned» names settings that are pinned, as by «user set».
     """
     declared = FileFormat(
-        headed=shape == "headed",
+        form=FileForm(shape),
         delimiter="\t" if delimiter == "tab" else delimiter or "",
         fallback=encoding,
         end_marker=end_marker,

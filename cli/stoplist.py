@@ -1,6 +1,6 @@
 """`mail2sms stoplist …`: who wants no more SMS of a customer, or of one of its services.
 
-Not here: what is allowed (gateway.admin.stop_list), how a table is read (mta.reading.table_file).
+Not here: what is allowed (gateway.admin.stop_list), how a table is read (addressbook.table_file).
 """
 
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from addressbook.table_file import read_table
 from cli.admin_session import AdminSession, admin_session, customer_option
 from cli.context import config_option
 from cli.shapes import table_command
@@ -21,7 +22,6 @@ from gateway.admin.stop_list import (
     put_stops,
     write_stops,
 )
-from mta.reading.table_file import read_table
 from sms.message import Origin
 from sms.outcome import Refused
 from store.engine.database import Transaction

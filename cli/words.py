@@ -228,15 +228,33 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
 }
 
 
+def _named(lines: Sequence[int]) -> str:
+    return join(lines[:_MOST_NAMED]) + (" …" if len(lines) > _MOST_NAMED else "")
+
+
+def _in_lines(lines: Sequence[int]) -> str:
+    return f", in lines {_named(lines)}" if lines else ""
+
+
 def _ragged(lines: tuple[int, ...], width: int, delimiter: str, fits: str) -> str:
-    named = join(lines[:_MOST_NAMED]) + (" …" if len(lines) > _MOST_NAMED else "")
+    named = _named(lines)
     advice = f"; divided by {fits!r} instead of {delimiter!r} they would fit" if fits else ""
     return f"{width} columns are expected, and these lines have another number: {named}{advice}"
 
 
 FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
-    ChangeFaultCode.NUL_CHARACTERS: "it contains NUL characters and is no text",
-    ChangeFaultCode.NOT_TEXT: lambda encodings: f"it is not text in {' or '.join(encodings)}",
+    ChangeFaultCode.NUL_CHARACTERS: lambda lines: f"it contains NUL characters and is no text{_in_lines(lines)}",
+    ChangeFaultCode.NOT_TEXT: lambda encodings, lines: (
+        f"it is not text in {' or '.join(encodings)}{_in_lines(lines)}; save it as UTF-8"
+    ),
+    ChangeFaultCode.MIXED_ENCODINGS: lambda encoding, lines: (
+        f"some of it is UTF-8 and some {encoding}{_in_lines(lines)}; save it as UTF-8"
+    ),
+    ChangeFaultCode.OLD_WORKBOOK: "this kind of Excel file (.xls) is not read; save it as .xlsx or CSV",
+    ChangeFaultCode.WORKBOOK_DAMAGED: "the workbook is damaged ({cause}); save it again as .xlsx",
+    ChangeFaultCode.WORKBOOK_TOO_LARGE: "the workbook is larger than {megabytes} MB when it is unpacked",
+    ChangeFaultCode.TOO_LARGE: "it has more than {rows} rows, {columns} columns or {cells} cells",
+    ChangeFaultCode.ANOTHER_FORM: "it is not of the declared form «{form}»",
     ChangeFaultCode.NOT_CSV: "it cannot be read as CSV: {cause}",
     ChangeFaultCode.CUT: "the last line is not {end_marker!r}, so the file may be cut",
     ChangeFaultCode.EMPTY: "it is empty",
@@ -253,6 +271,8 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
         "{address} is outside the customer's domains; «customer claim-domain» and «customer verify-domain» add its own"
     ),
     ChangeFaultCode.ANOTHER_CUSTOMER: "{number!r} is another customer than {above!r} above",
+    ChangeFaultCode.BAD_NUMBER: "{given!r} is no number of a handset: {cause}",
+    ChangeFaultCode.NUMBER_WITHOUT_COUNTRY: "{given!r} has neither plus nor country: write +44… or name the country",
     ChangeFaultCode.BAD_VALUE: _no_value,
     ChangeFaultCode.NOT_ON_OR_OFF: "{given!r} is not on or off",
     ChangeFaultCode.NO_COUNTRY: "{given!r} is not a country or its dialling code",

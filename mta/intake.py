@@ -15,6 +15,7 @@ from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.people import canonical_address
 from addressbook.senders import Principal, Sender, find_customer
 from addressbook.snapshot import Snapshot
+from addressbook.table_file import is_table_file
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMail
@@ -30,7 +31,6 @@ from mta.reading.headers import field_text, read_addresses
 from mta.reading.mime import MailLimits, ParsedMail
 from mta.reading.options import SubjectOptions, read_options
 from mta.reading.reader import DirectReader, MailReader
-from mta.reading.table_file import is_table_file
 from mta.recipients import (
     ParsedRecipients,
     Recipients,

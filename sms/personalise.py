@@ -2,7 +2,7 @@
 
 A placeholder is `{{ column }}` or `{{ column|filter|… }}`; there is nothing else, and values are never read as
 templates. Case, blanks and hyphens of columns are ignored. Not here: where rows come from (lists,
-mta.reading.table_file), what a fault causes (gateway.accept).
+addressbook.table_file), what a fault causes (gateway.accept).
 """
 
 import re

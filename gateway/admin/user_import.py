@@ -38,6 +38,7 @@ def _plan(tx: Transaction, customer: Customer, user_file: UserFile) -> ImportPla
             address=user.address,
             name=user.name,
             active=user.active,
+            phone=user.phone,
             profile_id=user.profile_id,
             cells=cells.get(user.id, {}),
             pinned=pinned.get(user.id, {}),
@@ -107,6 +108,7 @@ def _as_user(planned: PlannedUser, customer_id: int, key: int) -> User:
         profile_id=planned.profile_id,
         name=planned.name,
         active=planned.active,
+        phone=planned.phone,
     )
 
 
@@ -120,6 +122,7 @@ def export_users(tx: Transaction, customer: str) -> list[ExportedUser]:
         ExportedUser(
             address=user.address,
             name=user.name,
+            phone=user.phone,
             active=user.active,
             profile=names.get(user.profile_id, "") if user.profile_id is not None else "",
             cells={**of_file.get(user.id, {}), **pinned.get(user.id, {})},

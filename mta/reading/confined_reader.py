@@ -2,7 +2,8 @@
 
 For mails that may take long, perhaps on purpose: the event loop keeps running, and a hostile file can only break that
 process. Requests and answers are data (msgpack), never pickled, so that a broken process cannot reach ours. Not here:
-which mails come here (mta.intake_pool), reading itself (mime, body, table_file), the process (templates.child).
+which mails come here (mta.intake_pool), reading itself (mime, body, addressbook.table_file), the process
+(templates.child).
 """
 
 from typing import Any, TypeVar
@@ -10,9 +11,9 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
+from addressbook.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
 from mta.reading.body import ExtractedText, extract_text
 from mta.reading.mime import Attachment, MailLimits, ParsedMail, read_attachment, read_mail
-from mta.reading.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table
 from sms.settings import Settings

@@ -5,9 +5,9 @@
 
 from typing import Protocol
 
+from addressbook.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
 from mta.reading.body import ExtractedText, extract_text
 from mta.reading.mime import Attachment, MailLimits, ParsedMail, read_attachment, read_mail
-from mta.reading.table_file import FILE_LIMIT, MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refused
 from sms.personalise import Table
 from sms.settings import Settings

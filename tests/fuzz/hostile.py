@@ -5,13 +5,13 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 
+from addressbook.table_file import MAIL_ROWS_LIMIT, read_table
 from mta.reading.addresses import read_recipient
 from mta.reading.automatic import classify
 from mta.reading.body import ExtractedText, extract_text
 from mta.reading.dedup_keys import mail_digest
 from mta.reading.mime import MailLimits, read_attachment, read_mail
 from mta.reading.options import SubjectOptions, read_options
-from mta.reading.table_file import MAIL_ROWS_LIMIT, read_table
 from sms.outcome import Refused
 from sms.settings import Settings, TextSource
 

@@ -19,12 +19,14 @@ from addressbook.exchange import (
 )
 from addressbook.import_plan import ImportPlan, StoredUser, plan_import
 from addressbook.senders import DomainBar
+from addressbook.sources import FileForm
 from cli.words import file_fault_sentence
 from sms.number import SenderId, SenderKind
 from sms.settings import FIELDS, NONE, UNSET, TextSource, Unencodable, format_setting, parse_setting
+from tests.unit.test_table_file import xlsx
 
 HEADED = FileFormat()
-HEADLESS = FileFormat(headed=False)
+HEADLESS = FileFormat(form=FileForm.FIFTEEN)
 SHOP = SenderId(value="Shop", kind=SenderKind.ALPHANUMERIC)
 
 
@@ -143,7 +145,16 @@ def test_line_numbers_count_lines_and_not_records() -> None:
         (b"e-mail\n" + b"a@example.com,x\n" * 25, HEADED, ", 20, 21 …"),
         (b'e-mail,name\nanna@example.com,"Anna\n', HEADED, "cannot be read as CSV"),
         (b'e-mail,name\nanna@example.com,"An"na\n', HEADED, "cannot be read as CSV"),
-        (b"e-mail\nanna@example.com\0\n", HEADED, "NUL"),
+        (b"e-mail\nanna@example.com\0\n", HEADED, "NUL characters and is no text, in lines 2"),
+        (b"e-mail,name\na@example.com,J\xc3\xb6rg\nb@example.com,J\xf6rg\n", HEADED, "some cp1252, in lines 3"),
+        (b"e-mail,name\n" + b"a@example.com,\x81\n" * 25, HEADED, ", 20, 21 …; save it as UTF-8"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1old", HEADED, "(.xls) is not read"),
+        (b"PK\x03\x04 no archive", HEADED, "the workbook is damaged"),
+        (xlsx([["e-mail"], ["a@example.com"]], sheet_extra=b" " * 300_000_000), HEADED, "larger than 250 MB"),
+        (xlsx([["e-mail", "name"], ["a@example.com", "Anna"]]), FileFormat(end_marker="#END"), "the last line is not"),
+        (xlsx([["a@example.com", "Anna"]]), HEADED, "has a mail address where the header"),
+        (b"e-mail\na@example.com\n", FileFormat(form=FileForm.XLSX), "not of the declared form \u00abxlsx\u00bb"),
+        (b"e-mail\n" + b'"' + b"a@example.com\n" * 1_100, HEADED, "a quote is not closed within 1000 lines"),
         (b"e-mail,name\nanna@example.com,J\xf6rg\n", FileFormat(fallback=""), "not text in utf-8"),
         (b"\xff\xfee\x00-\x00", HEADED, "unknown columns"),
         (b"\xff\xfee\x00-\x00\x00\xd8", HEADED, "not text in utf-16-le"),
@@ -189,6 +200,85 @@ def test_encodings_and_delimiters_are_recognised(content: bytes) -> None:
     assert (row.address, row.name) == ("jörg@example.com", "Jörg")
 
 
+def test_a_workbook_is_read_like_the_same_csv() -> None:
+    rows = [
+        ["e-mail", "max-parts", "phone"],
+        ["anna@example.com", 3, 447700900101.0],
+        ["", "", ""],
+        ["bert@example.com", 2, ""],
+    ]
+    for form in (FileForm.HEADED, FileForm.XLSX, FileForm.AUTO):
+        anna, bert = read_user_file(xlsx(rows), FileFormat(form=form, country="GB")).rows
+        assert (anna.place, anna.cells, anna.phone) == (2, {"max_parts": 3}, "447700900101")
+        assert (bert.place, bert.cells, bert.phone) == (4, {"max_parts": 2}, "")
+
+
+def test_a_workbook_of_15_columns_may_end_where_its_rows_do() -> None:
+    for form in (FileForm.FIFTEEN, FileForm.AUTO):
+        (row,) = read_user_file(xlsx([["anna@example.com", "Shop"]]), FileFormat(form=form)).rows
+        assert (row.address, row.cells["sender_id"], row.profile) == ("anna@example.com", SHOP, "")
+
+
+def test_a_marked_workbook_is_whole() -> None:
+    content = xlsx([["e-mail", "name"], ["anna@example.com", "Anna"], ["#END", ""]])
+    assert len(read_user_file(content, FileFormat(end_marker="#END")).rows) == 1
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_form_of_a_table_is_recognised(delimiter: str) -> None:
+    auto = FileFormat(form=FileForm.AUTO)
+    (headed,) = read(f"name{delimiter}e-mail\nAnna{delimiter}anna@example.com\n", auto).rows
+    assert headed.name == "Anna"
+    (headless,) = read(delimiter.join(["anna@example.com", "Shop", *[""] * 13]) + "\n", auto).rows
+    assert headless.cells["sender_id"] == SHOP
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "digits"),
+    [
+        ("+44 7700 900123", "", "447700900123"),
+        ("'+447700900123", "", "447700900123"),
+        ("0044 7700 900123", "", "447700900123"),
+        ("tel:+44-7700-900123", "", "447700900123"),
+        ("07700 900123", "GB", "447700900123"),
+        ("7700900123", "GB", "447700900123"),
+        ("447700900123", "GB", "447700900123"),
+        ("", "", ""),
+        ("<none>", "", ""),
+    ],
+)
+def test_a_phone_of_a_file_is_read(text: str, country: str, digits: str) -> None:
+    (row,) = read(f"e-mail;phone\nanna@example.com;{text}\n", FileFormat(country=country)).rows
+    assert row.phone == digits
+
+
+def test_a_row_says_of_which_country_its_phone_is() -> None:
+    (row,) = read("e-mail,phone,default-country-code\nanna@example.com,07700900123,44\n").rows
+    assert row.phone == "447700900123"
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "told"),
+    [
+        ("6,12345678E+11", "ES", "rounded by a spreadsheet"),
+        ("612345678.0", "ES", "rounded by a spreadsheet"),
+        ("612345678", "", "lack its country code"),
+        ("34612345678", "", "has neither plus nor country"),
+        ("447700900123", "", "has neither plus nor country"),
+        ("07700 900123", "", "national, without country code"),
+        ("+447700900123 +447700900124", "", "more than one number"),
+        ("+447700900123x12", "", "extension"),
+        ("+34912345678", "", "fixed line"),
+    ],
+)
+def test_a_phone_that_must_be_guessed_is_a_fault_of_its_row(text: str, country: str, told: str) -> None:
+    user_file = read(f"e-mail;phone\nanna@example.com;{text}\n", FileFormat(country=country))
+    (fault,) = faults(user_file)
+    assert fault.startswith("line 2, phone: ")
+    assert told in fault
+    assert user_file.rows[0].phone is None
+
+
 def test_rows_that_a_spreadsheet_left_blank_are_no_rows() -> None:
     user_file = read("e-mail,name\r\n\r\n,\r\nanna@example.com,Anna\r\n , \r\n")
     assert [(row.place, row.address) for row in user_file.rows] == [(4, "anna@example.com")]
@@ -222,9 +312,9 @@ def test_a_cell_remembers_its_file_by_name_and_time() -> None:
     assert origin == "file:people.csv 2026-11-29 14:40 UTC, line 2, sms-id"
 
 
-@given(st.binary(max_size=300), st.booleans())
-def test_any_bytes_give_an_answer(content: bytes, headed: bool) -> None:
-    user_file = read_user_file(content, FileFormat(headed=headed))
+@given(st.binary(max_size=300), st.sampled_from([FileForm.HEADED, FileForm.FIFTEEN, FileForm.XLSX, FileForm.AUTO]))
+def test_any_bytes_give_an_answer(content: bytes, form: FileForm) -> None:
+    user_file = read_user_file(content, FileFormat(form=form))
     assert not user_file.damaged or (user_file.faults and not user_file.rows)
 
 
@@ -248,12 +338,15 @@ CELL_TEXTS = {
 def test_what_is_exported_is_read_back(cells: dict[str, str], name: str, delimiter: str) -> None:
     values = {field: parse_setting(field, text) for field, text in cells.items()}
     texts = {field: format_setting(value) for field, value in values.items() if value is not UNSET}
-    user = ExportedUser(address="anna@example.com", name=name, active=False, profile="Alarm", cells=texts)
+    user = ExportedUser(
+        address="anna@example.com", phone="447700900123", name=name, active=False, profile="Alarm", cells=texts
+    )
     text = write_user_file([user], delimiter)
     user_file = read(text, FileFormat(delimiter=delimiter))
     (row,) = user_file.rows
     assert user_file.faults == ()
     assert (row.name, row.active, row.profile) == (" ".join(name.split()), False, "Alarm")
+    assert row.phone == "447700900123"
     assert {field: value for field, value in row.cells.items() if value is not UNSET} == {
         field: parse_setting(field, text) for field, text in texts.items()
     }
