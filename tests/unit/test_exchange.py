@@ -262,7 +262,7 @@ def test_a_row_says_of_which_country_its_phone_is() -> None:
     [
         ("6,12345678E+11", "ES", "rounded by a spreadsheet"),
         ("612345678.0", "ES", "rounded by a spreadsheet"),
-        ("612345678", "", "lack its country code"),
+        ("7700900123", "", "lack its country code"),
         ("34612345678", "", "has neither plus nor country"),
         ("447700900123", "", "has neither plus nor country"),
         ("07700 900123", "", "national, without country code"),
