@@ -185,7 +185,7 @@ def test_a_customer_with_domains_gets_no_users_elsewhere(office: AdminHarness) -
     )
     office.do(users.add_user, "Other", "b@example.net")
     office.do(domains.add_domain, "Other", "example.net")
-    book = read_user_file(b"e-mail\na@example.com\nb@example.net\nc@x.example.org\n", FileFormat(headed=True), "book")
+    book = read_user_file(b"e-mail\na@example.com\nb@example.net\nc@x.example.org\n", FileFormat(), "book")
     plan = office.look(lambda tx: user_import.preview_import(tx, "Example", book))
     assert [(fault.place, fault.code.value) for fault in plan.faults] == [
         (2, "outside-domains"),
