@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from addressbook.changes import ChangeFault
+from sms.facts import Fact
 
 
 class RunMode(StrEnum):
@@ -33,6 +33,28 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a run failed or waits, or an entry was left as it was: a code with its facts.
+
+    `section` of the catalogues has its words: `read` a ReadFaultCode's, `guard` the guard's, `row` a ChangeFaultCode's.
+    """
+
+    section: str
+    code: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTaken:
+    """An entry or a row that was left as it was: its line in a file or its name in a directory, and why."""
+
+    reason: Reason
+    line: int = 0
+    who: str = ""
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
     """One line of the difference that a run makes, as the audit has it: what of whom, from what to what.
 
@@ -51,16 +73,18 @@ class RunLine:
 class RunResult:
     """What came of a run. `held_for` are the reasons for which it waits; `digest` names its difference.
 
-    `counts` are by what is done (added, changed, stopped …); `faults` are the entries that were left as they were.
+    `counts` are by what is done, as the plan counts it; `faults` are entries that were left as they were. Only a dry
+    run has its `lines` here, since nothing is kept of it.
     """
 
     key: int
     state: RunState
     digest: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
-    held_for: tuple[str, ...] = ()
-    faults: tuple[ChangeFault, ...] = ()
-    problem: str = ""
+    held_for: tuple[Reason, ...] = ()
+    faults: tuple[NotTaken, ...] = ()
+    problem: Reason | None = None
+    lines: tuple[RunLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from addressbook.lists import ListMember
 from addressbook.people import canonical_name
-from addressbook.runs import RunLine, RunMode, RunState
+from addressbook.runs import NotTaken, Reason, RunLine, RunMode, RunResult, RunState
 from store.directory_changes import CellToStore, DirectoryChanges
 from store.directory_tables import AuditRow, DirectoryRunRow, SettingRow, UserRow
 from store.engine.database import Transaction
@@ -25,10 +25,11 @@ from store.lists import put_authors
 from store.lists_tables import ListMemberRow, ListRow
 from store.versions import IN_FORCE, end_runs_that_replace, owner_rows
 
+_MOST_FAULTS = 200
 _NEW_RUNS = Insert(DirectoryRunRow)
 _SET_RUN = Update(
     DirectoryRunRow,
-    *("state", "digest", "counts", "problem", "held_for", "base_version", "cookie", "options_digest", "list_sets"),
+    *("state", "digest", "counts", "faults", "held_for", "base_version", "cookie", "options_digest", "list_sets"),
 )
 _USERS = Insert(UserRow)
 _CELLS = Insert(SettingRow)
@@ -73,6 +74,7 @@ class Run(Struct, frozen=True, kw_only=True, array_like=True):
     digest: str
     counts: str
     problem: str
+    faults: str
     held_for: str
     base_version: int
     cookie: str
@@ -81,19 +83,22 @@ class Run(Struct, frozen=True, kw_only=True, array_like=True):
     approved_by: str
 
     @property
-    def counted(self) -> dict[str, int]:
-        """Return how many users each kind of change concerns."""
-        return msgspec.json.decode(self.counts, type=dict[str, int])
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Return why it waits for approval."""
-        return msgspec.json.decode(self.held_for, type=tuple[str, ...])
-
-    @property
     def sets(self) -> tuple[ListSet, ...]:
         """Return the lists' next members."""
         return msgspec.json.decode(self.list_sets, type=tuple[ListSet, ...])
+
+    def result(self) -> RunResult:
+        """Return what came of it, without its lines."""
+        decode = msgspec.json.decode
+        return RunResult(
+            key=self.key,
+            state=self.state,
+            digest=self.digest,
+            counts=decode(self.counts, type=dict[str, int]),
+            held_for=decode(self.held_for, type=tuple[Reason, ...]),
+            faults=decode(self.faults, type=tuple[NotTaken, ...]),
+            problem=decode(self.problem, type=Reason | None),
+        )
 
 
 _RUNS = query(Run, "FROM directory_run")
@@ -127,9 +132,9 @@ class PlannedRun:
     cookie: str
     options_digest: str
     base_version: int
-    held_for: tuple[str, ...] = ()
+    held_for: tuple[Reason, ...] = ()
+    faults: tuple[NotTaken, ...] = ()
     lists: tuple[ListSet, ...] = ()
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +164,9 @@ def find_held(tx: Transaction, directory_key: int) -> Run | None:
 
 
 def find_by_digest(tx: Transaction, prefix: str) -> list[Run]:
-    """Return the runs whose digest begins so, newest first."""
+    """Return the runs whose digest begins so, newest first, but those that wait before all others."""
     pattern = prefix.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
-    return tx.select(Run, _RUNS + " WHERE digest LIKE ? ESCAPE '!' ORDER BY key DESC", (pattern,))
+    return tx.select(Run, _RUNS + " WHERE digest LIKE ? ESCAPE '!' ORDER BY state = 'held' DESC, key DESC", (pattern,))
 
 
 def find_running(tx: Transaction, directory_key: int) -> Run | None:
@@ -204,21 +209,22 @@ def begin_run(tx: Transaction, run: Run) -> None:
     )
 
 
-def end_run(tx: Transaction, key: int, state: RunState, now: int, problem: str = "") -> bool:
+def end_run(tx: Transaction, key: int, state: RunState, now: int, problem: Reason | None = None) -> bool:
     """Store how a run ended that is open; False if it is not open any more."""
+    told = msgspec.json.encode(problem).decode()
     set_state = "UPDATE directory_run SET state = ?, ended_at = ?, problem = ? WHERE key = ?"
-    return tx.execute(set_state + f" AND NOT ({_ENDED})", (state.value, now, problem, key)) == 1
+    return tx.execute(set_state + f" AND NOT ({_ENDED})", (state.value, now, told, key)) == 1
 
 
 def plan_run(tx: Transaction, key: int, state: RunState, planned: PlannedRun) -> None:
-    """Store what a run will put in force, and that it is staging, or held."""
+    """Store what a run would put in force, and what it is now."""
     encode = msgspec.json.encode
     row = _SET_RUN.row(
         key=key,
         state=state.value,
         digest=planned.digest,
         counts=encode(dict(planned.counts)).decode(),
-        problem=planned.problem,
+        faults=encode(planned.faults[:_MOST_FAULTS]).decode(),
         held_for=encode(planned.held_for).decode(),
         base_version=planned.base_version,
         cookie=planned.cookie,
@@ -226,6 +232,18 @@ def plan_run(tx: Transaction, key: int, state: RunState, planned: PlannedRun) ->
         list_sets=encode(planned.lists).decode(),
     )
     tx.update(_SET_RUN, [row])
+
+
+def discard_held(tx: Transaction, directory_key: int) -> None:
+    """Give up the run of a directory that waits for approval."""
+    tx.execute(
+        "UPDATE directory_run SET state = 'discarded' WHERE directory_key = ? AND state = 'held'", (directory_key,)
+    )
+
+
+def count_failure(tx: Transaction, directory_key: int) -> None:
+    """Store that a directory could not be read once more."""
+    tx.execute("UPDATE directory SET failures = failures + 1 WHERE key = ?", (directory_key,))
 
 
 def hold_run(tx: Transaction, key: int, now: int) -> bool:
@@ -330,7 +348,7 @@ def _line_row(run: Run, key: int, line: RunLine, who: str, now: int) -> tuple[ob
 
 
 _APPLY = "UPDATE directory_run SET state = 'applied', ended_at = ?, approved_by = ? WHERE key = ? AND state = ?"
-_READ_TO = "UPDATE directory SET cookie = ?, digest = ?, synced_at = ? WHERE key = ?"
+_READ_TO = "UPDATE directory SET cookie = ?, digest = ?, synced_at = ?, failures = 0 WHERE key = ?"
 _READ_FULL = "UPDATE directory SET full_at = ? WHERE key = ?"
 _SWITCH_LIST = (
     "UPDATE distribution_list SET members_key = ?, columns = ?, directory_key = ? WHERE key = ? AND members_key = ?"

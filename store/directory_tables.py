@@ -216,9 +216,10 @@ class DirectoryRow(KeyedRow):
 class DirectoryRunRow(KeyedRow):
     """One reading of a directory and what came of it: `state` is a RunState, `mode` full or delta.
 
-    `counts` and `problem` are JSON, `held_for` why it waits for approval. `base_version` is the directory version that
-    it was planned upon; `cookie` and `options_digest` are taken over with it. `list_sets` are the lists' new members.
-    `swept`: no row names the run any more but those of the audit.
+    `counts`, `problem` (why it failed), `faults` (the first entries that were left as they were) and `held_for` (why it
+    waits for approval) are JSON. `base_version` is the directory version that it was planned upon; `cookie` and
+    `options_digest` are taken over with it. `list_sets` are the lists' new members. `swept`: no row names the run any
+    more but those of the audit.
     """
 
     directory_key = peewee.BigIntegerField(index=True)
@@ -231,7 +232,8 @@ class DirectoryRunRow(KeyedRow):
     source = peewee.TextField(default="")
     digest = peewee.TextField(default="")
     counts = peewee.TextField(default="{}")
-    problem = peewee.TextField(default="")
+    problem = peewee.TextField(default="null")
+    faults = peewee.TextField(default="[]")
     held_for = peewee.TextField(default="[]")
     base_version = peewee.BigIntegerField(default=0)
     cookie = peewee.TextField(default="")

@@ -73,6 +73,7 @@ CREATE TABLE "directory_run" (
     "digest" TEXT NOT NULL,
     "counts" TEXT NOT NULL,
     "problem" TEXT NOT NULL,
+    "faults" TEXT NOT NULL,
     "held_for" TEXT NOT NULL,
     "base_version" BIGINT NOT NULL,
     "cookie" TEXT NOT NULL,
