@@ -26,9 +26,13 @@ class Scope(StrEnum):
     SUBTREE = "SUBTREE"
 
 
+Controls = tuple[tuple[str, bool, bytes | None], ...]
+"""Of a request: the OID of each, whether it is critical, and its value, if there is any."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """One search; no alias is followed. `controls` have an OID, the criticality and a value, if there is any.
+    """One search; no alias is followed.
 
     A server ends its answer after `most` entries with sizeLimitExceeded; 0 for no limit.
     """
@@ -37,7 +41,7 @@ class SearchRequest:
     filter: str = "(objectClass=*)"
     scope: Scope = Scope.SUBTREE
     attributes: tuple[str, ...] = ()
-    controls: tuple[tuple[str, bool, bytes | None], ...] = ()
+    controls: Controls = ()
     most: int = 0
 
 
@@ -54,12 +58,12 @@ class Found:
 class Answer:
     """A whole answer to one search, whatever its result `code` is; `said` is the server's own word for it.
 
-    `messages` are the intermediate ones in their order, each an OID and a value (RFC 4511 §4.13); references to other
-    servers are left out.
+    `messages` are the intermediate ones in their order, each an OID and a value (RFC 4511 §4.13).
     """
 
     code: int
     said: str = ""
+    referrals: tuple[str, ...] = ()
     found: tuple[Found, ...] = ()
     messages: tuple[tuple[str, bytes], ...] = ()
     controls: Mapping[str, bytes] = field(default_factory=dict)
@@ -74,6 +78,7 @@ class ReadFaultCode(Code):
     STARTTLS_REFUSED = "starttls-refused", "host", "result"
     CLEAR_TEXT = "clear-text", "host"
     FILE_UNREADABLE = "file-unreadable", "file", "cause"
+    FILE_EXPOSED = "file-exposed", "file"
     BIND_REFUSED = "bind-refused", "name", "result"
     BOUND_AS_NOBODY = "bound-as-nobody", "name"
     BAD_FILTER = "bad-filter", "filter", "cause"

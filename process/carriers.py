@@ -19,7 +19,7 @@ from smpp.session.limits import SessionLimits
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from sms.retry import Ladder
-from tls.contexts import ClientCertificate, reloaded_client_context, smpp_client_role
+from tls.contexts import ClientCertificate, reloaded_client_context, verified_peer_role
 
 
 def build_client(  # noqa: PLR0913 - all by name
@@ -83,7 +83,7 @@ def _contexts(carrier: CarrierOptions) -> Callable[[], ssl.SSLContext] | None:
     certificate = None
     if carrier.certificate_file is not None and carrier.key_file is not None:
         certificate = ClientCertificate(certificate_file=carrier.certificate_file, key_file=carrier.key_file)
-    role = smpp_client_role(
+    role = verified_peer_role(
         carrier.ca_file,
         certificate,
         minimum_version=carrier.tls_minimum_version,

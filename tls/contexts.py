@@ -135,14 +135,14 @@ def role_of(demand: Demand, certificate: ClientCertificate | None = None) -> Cli
     )
 
 
-def smpp_client_role(
+def verified_peer_role(
     ca_file: Path | None = None,
     certificate: ClientCertificate | None = None,
     *,
     minimum_version: TlsVersion = TlsVersion.TLS_1_2,
     ciphers: str = "",
 ) -> ClientRole:
-    """Return the context for a link to a carrier: its name is verified, against `ca_file` if given.
+    """Return the context for a carrier's or a directory's server: its name is verified, against `ca_file` if given.
 
     Also an old version or old ciphers, for an old message centre, leave its name verified.
     """

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from smpp.simulator.script import Script
 from tests.kit.smpp import Listener, account_of, carrier, client_of
-from tls.contexts import ClientCertificate, ContextError, reloaded_client_context, smpp_client_role
+from tls.contexts import ClientCertificate, ContextError, reloaded_client_context, verified_peer_role
 
 
 class Files:
@@ -17,7 +17,7 @@ class Files:
 
     def __init__(self, folder, authority: trustme.CA) -> None:
         self.certificate, self.key, self.authorities = (folder / name for name in ("own.pem", "own.key", "ca.pem"))
-        self.role = smpp_client_role(
+        self.role = verified_peer_role(
             self.authorities, ClientCertificate(certificate_file=self.certificate, key_file=self.key)
         )
         authority.cert_pem.write_to_path(self.authorities)

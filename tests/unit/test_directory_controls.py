@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dirsync.ber import NotBer
 from dirsync.controls import (
-    NotBer,
     SyncInfo,
     SyncState,
     dirsync_request,

@@ -17,7 +17,7 @@ from tls.contexts import (
     read_peer,
     reloaded_server_context,
     role_of,
-    smpp_client_role,
+    verified_peer_role,
 )
 from tls.listening import CertificateRequest
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy, TlsVersion, decide_policy
@@ -122,23 +122,23 @@ def test_client_contexts_are_kept_until_their_files_change_and_fail_when_those_t
 
 def test_no_client_context_ever_judges_by_common_name_or_takes_old_versions():
     contexts = ClientContexts()
-    for role in (ClientRole(verify=False), ClientRole(verify=True), smpp_client_role()):
+    for role in (ClientRole(verify=False), ClientRole(verify=True), verified_peer_role()):
         context = contexts.get(role)
         assert not context.hostname_checks_common_name
         assert context.minimum_version == ssl.TLSVersion.TLSv1_2
         assert context.options & ssl.OP_NO_COMPRESSION
-    assert contexts.get(smpp_client_role()).check_hostname
+    assert contexts.get(verified_peer_role()).check_hostname
 
 
 def test_a_carrier_is_proven_whatever_its_old_software_needs():
     contexts = ClientContexts()
-    modern = contexts.get(smpp_client_role())
+    modern = contexts.get(verified_peer_role())
     assert {cipher["name"] for cipher in modern.get_ciphers() if cipher["protocol"] == "TLSv1.2"} <= {
         cipher["name"] for cipher in modern.get_ciphers() if cipher["aead"]
     }
-    old = contexts.get(smpp_client_role(minimum_version=TlsVersion.TLS_1_0))
+    old = contexts.get(verified_peer_role(minimum_version=TlsVersion.TLS_1_0))
     assert old.minimum_version == ssl.TLSVersion.MINIMUM_SUPPORTED
-    named = contexts.get(smpp_client_role(ciphers="AES128-SHA256"))
+    named = contexts.get(verified_peer_role(ciphers="AES128-SHA256"))
     assert "AES128-SHA256" in {cipher["name"] for cipher in named.get_ciphers()}
     for context in (modern, old, named):
         assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
