@@ -3,9 +3,10 @@
 Not here: how it is configured (addressbook.sources), speaking LDAP (ldap), what an entry says of a user (mapping).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from sms.facts import Code, Fact
 
@@ -67,6 +68,16 @@ class Answer:
     found: tuple[Found, ...] = ()
     messages: tuple[tuple[str, bytes], ...] = ()
     controls: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class DirectoryReader(Protocol):
+    """A connection to a directory on which one search follows another."""
+
+    def search(self, request: SearchRequest) -> Iterable[list[LdapEntry]]:
+        """Yield the entries of each page of an answer, with their anchors; raises ReadFault where it is not whole."""
+
+    def ask(self, request: SearchRequest) -> Answer:
+        """Return the answer to one search that is not paged, whatever its result is."""
 
 
 class ReadFaultCode(Code):
