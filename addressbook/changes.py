@@ -1,6 +1,6 @@
 """The changes of users from any source, and the faults in them.
 
-Not here: reading a source (exchange, dirsync), the effect on the stored users (import_plan, sync_plan), words for
+Not here: reading a source (exchange, dirsync), the effect on the stored users (user_plan, sync_plan), words for
 faults (cli.words).
 """
 
@@ -59,7 +59,10 @@ class ChangeFaultCode(Code):
     NO_COLUMN = "no-column", "column"
 
     BAD_ADDRESS = "bad-address", "given"
+    NO_ADDRESS = ("no-address",)
     ADDRESS_TWICE = "address-twice", "address", "rows"
+    ADDRESS_TAKEN = "address-taken", "address"
+    OF_DIRECTORY = "of-directory", "address"
     FOREIGN_ADDRESS = "foreign-address", "address"
     OUTSIDE_DOMAINS = "outside-domains", "address"
     ANOTHER_CUSTOMER = "another-customer", "number", "above"
@@ -71,6 +74,7 @@ class ChangeFaultCode(Code):
     NO_SETTING = "no-setting", "name"
     PINNED_WITHOUT_VALUE = "pinned-without-value", "name"
     NO_PROFILE = "no-profile", "name"
+    LIST_TAKEN = "list-taken", "name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

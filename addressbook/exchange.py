@@ -6,7 +6,7 @@ value of the file; `<none>` stops inheritance. A cell that cannot be read is a f
 is damaged as a whole (cut, ragged, wrong delimiter, not text) gives no rows at all. The column `pinned` names the
 settings of a row that an administrator pinned, so that an export is complete.
 
-Not here: the rows of a file (sheets), other forms (dirsync: LDIF, vCard), what a file changes (import_plan).
+Not here: the rows of a file (sheets), other forms (dirsync: LDIF, vCard), what a file changes (sync_plan).
 """
 
 import csv

@@ -62,6 +62,7 @@ class User:
     """One sender. `address` is canonical and unique over all customers; `phone` is E.164 without the plus, or empty.
 
     An administrator decides `active`; its directory says that it is `disabled`, or has its entry no more (`missing`).
+    `directory_id` is None where no directory speaks of it.
     """
 
     id: int
@@ -71,6 +72,7 @@ class User:
     name: str = ""
     active: bool = True
     phone: str = ""
+    directory_id: int | None = None
     disabled: bool = False
     missing: bool = False
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from addressbook.exchange import FileFormat, read_user_file, write_user_file
-from addressbook.import_plan import ImportPlan
 from addressbook.sources import FileForm
+from addressbook.sync_plan import SyncPlan
+from addressbook.user_plan import UserAction
 from cli.admin_session import admin_session, customer_option
 from cli.context import config_option
 from cli.files import file_faults
@@ -83,19 +84,21 @@ def import_book(  # noqa: PLR0913 - the options of the command
             session.change(lambda edit: import_users(edit, customer, user_file, skip_faulty=skip_faulty))
 
 
-def _print_plan(plan: ImportPlan) -> None:
-    for planned in plan.added:
-        click.echo(f"+ {planned.row.address}")
-    for planned in plan.changed:
+def _print_plan(plan: SyncPlan) -> None:
+    for planned in plan.users:
+        if planned.is_new:
+            click.echo(f"+ {planned.after.address}")
+            continue
         before = planned.before.cells if planned.before is not None else {}
         told = [f"{name}: {before.get(name, 'unset')} → {text or 'unset'}" for name, text in planned.cells.items()]
         told += [f"{name}: pinned to {text}" for name, text in planned.pinned.items()]
-        click.echo(f"~ {planned.row.address}  {'; '.join(told) or 'name, profile or activity'}")
+        click.echo(f"~ {planned.after.address}  {'; '.join(told) or 'name, profile or activity'}")
+    added = len(plan.of(UserAction.ADD))
     words = import_words(
-        added=len(plan.added),
-        changed=len(plan.changed),
+        added=added,
+        changed=len(plan.users) - added,
         unchanged=plan.unchanged,
-        not_in_file=plan.not_in_source,
+        not_in_file=plan.left_alone,
         faults=len(plan.faults),
         would="would be ",
     )

@@ -265,7 +265,10 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.COLUMNS_TWICE: "columns given twice: {columns}",
     ChangeFaultCode.NO_COLUMN: "the column {column} is missing",
     ChangeFaultCode.BAD_ADDRESS: "{given!r} is not a mail address",
+    ChangeFaultCode.NO_ADDRESS: "it has no mail address",
     ChangeFaultCode.ADDRESS_TWICE: "{address} stands in {rows} rows",
+    ChangeFaultCode.ADDRESS_TAKEN: "{address} belongs to another user, who keeps it",
+    ChangeFaultCode.OF_DIRECTORY: "{address} is a user of another directory, which alone can change it",
     ChangeFaultCode.FOREIGN_ADDRESS: "{address} belongs to another customer",
     ChangeFaultCode.OUTSIDE_DOMAINS: (
         "{address} is outside the customer's domains; «customer claim-domain» and «customer verify-domain» add its own"
@@ -279,6 +282,7 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.NO_SETTING: "there is no setting {name!r}",
     ChangeFaultCode.PINNED_WITHOUT_VALUE: "{name} is pinned without a value",
     ChangeFaultCode.NO_PROFILE: "there is no profile {name!r}",
+    ChangeFaultCode.LIST_TAKEN: "the list {name} exists and is not of this directory",
 }
 
 

@@ -73,6 +73,7 @@ class _User(Struct, frozen=True, array_like=True):
     name: str
     active: bool
     phone: str
+    directory_key: int | None
     disabled: bool
     missing: bool
 
@@ -268,6 +269,7 @@ def _user(row: _User) -> User:
         name=row.name,
         active=row.active,
         phone=row.phone,
+        directory_id=row.directory_key,
         disabled=row.disabled,
         missing=row.missing,
     )

@@ -468,7 +468,7 @@ def test_an_address_book_is_previewed_imported_and_imported_again(office: AdminH
     office.do(profiles.add_profile, "Example", "Alarm")
     user_file = read_user_file(BOOK.encode(), FileFormat())
     preview = office.look(user_import.preview_import, "Example", user_file)
-    assert [planned.row.address for planned in preview.added] == ["anna@example.com", "bert@example.com"]
+    assert [planned.after.address for planned in preview.users] == ["anna@example.com", "bert@example.com"]
     assert office.load()[0].users() == ()
     refused = office.refuse(user_import.import_users, "Example", user_file)
     assert refused == (FaultCode.FILE_FAULTY, {"faults": 1, "place": 4})

@@ -191,7 +191,7 @@ def test_a_customer_with_domains_gets_no_users_elsewhere(office: AdminHarness) -
         (2, "outside-domains"),
         (3, "foreign-address"),
     ]
-    assert [item.row.address for item in plan.added] == ["c@x.example.org"]
+    assert [item.after.address for item in plan.users] == ["c@x.example.org"]
 
 
 FREE = Customer(id=1, name="Free")

@@ -1,13 +1,14 @@
-"""addressbook.exchange and import_plan: the address book file and what it changes."""
+"""addressbook.exchange and sync_plan: the address book file and what it changes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addressbook.changes import ADDRESS
+from addressbook.changes import ADDRESS, Reading
 from addressbook.exchange import (
     COLUMNS_15,
     HEADED_COLUMNS,
@@ -17,9 +18,11 @@ from addressbook.exchange import (
     read_user_file,
     write_user_file,
 )
-from addressbook.import_plan import ImportPlan, StoredUser, plan_import
+from addressbook.people import Profile
 from addressbook.senders import DomainBar
 from addressbook.sources import FileForm
+from addressbook.sync_plan import SyncPlan, plan_sync
+from addressbook.user_plan import PlannedUser, PlanRules, StoredUser, UserAction
 from cli.words import file_fault_sentence
 from sms.number import SenderId, SenderKind
 from sms.settings import FIELDS, NONE, UNSET, TextSource, Unencodable, format_setting, parse_setting
@@ -376,9 +379,23 @@ def stored(address: str, key: int, customer: int = 1, **cells: str) -> StoredUse
     return StoredUser(id=key, customer_id=customer, address=address, profile_id=11, cells=cells)
 
 
-def plan(text: str, *users: StoredUser, barred: Mapping[str, DomainBar] = MappingProxyType({})) -> ImportPlan:
-    user_file, known = read(text), {item.address: item for item in users}
-    return plan_import(user_file.rows, 1, {"standard": 11, "alarm": 12}, known, barred, found=user_file.faults)
+def plan(text: str, *users: StoredUser, barred: Mapping[str, DomainBar] = MappingProxyType({})) -> SyncPlan:
+    user_file = read(text)
+    reading = Reading(source="people.csv", complete=False, changes=user_file.rows, faults=user_file.faults)
+    rules = PlanRules(
+        customer_id=1,
+        profiles=[Profile(id=11, customer_id=1, name="Standard"), Profile(id=12, customer_id=1, name="Alarm")],
+        barred_domains=barred,
+    )
+    return plan_sync(reading, users, rules)
+
+
+def added_of(made: SyncPlan) -> tuple[PlannedUser, ...]:
+    return made.of(UserAction.ADD)
+
+
+def changed_of(made: SyncPlan) -> tuple[PlannedUser, ...]:
+    return tuple(planned for planned in made.users if not planned.is_new)
 
 
 def test_a_plan_adds_changes_and_leaves_alone() -> None:
@@ -389,16 +406,16 @@ def test_a_plan_adds_changes_and_leaves_alone() -> None:
         stored("dora@example.com", 4),
         stored("eve@example.org", 5, customer=2),
     )
-    (added,), (changed,) = made.added, made.changed
-    assert (added.row.address, added.cells, added.profile_id) == ("carl@example.com", {"language": "es"}, 12)
-    assert (changed.row.address, changed.cells) == ("bert@example.com", {"language": None})
-    assert (made.unchanged, made.not_in_source, made.faults) == (1, 1, ())
+    (added,), (changed,) = added_of(made), changed_of(made)
+    assert (added.after.address, added.cells, added.after.profile_id) == ("carl@example.com", {"language": "es"}, 12)
+    assert (changed.after.address, changed.cells) == ("bert@example.com", {"language": None})
+    assert (made.unchanged, made.left_alone, made.faults) == (1, 1, ())
 
 
 def test_a_profile_that_does_not_exist_never_becomes_the_default() -> None:
     text = "e-mail,profile,language\nanna@example.com,Nope,es\nbert@example.com,Nope,es\n"
     made = plan(text, stored("anna@example.com", 1))
-    assert (made.added, made.changed, made.not_in_source) == ((), (), 0)
+    assert (added_of(made), changed_of(made), made.left_alone) == ((), (), 0)
     assert [file_fault_sentence(fault) for fault in made.faults] == [
         "line 2, profile: there is no profile 'Nope'",
         "line 3, profile: there is no profile 'Nope'",
@@ -406,8 +423,8 @@ def test_a_profile_that_does_not_exist_never_becomes_the_default() -> None:
 
 
 def test_an_empty_profile_means_the_default_one() -> None:
-    (changed,) = plan("e-mail,profile\nanna@example.com,\n", stored("anna@example.com", 1)).changed
-    assert changed.profile_id is None
+    (changed,) = plan("e-mail,profile\nanna@example.com,\n", stored("anna@example.com", 1)).users
+    assert changed.after.profile_id is None
 
 
 def test_the_users_and_domains_of_other_customers_stay_theirs() -> None:
@@ -416,14 +433,18 @@ def test_the_users_and_domains_of_other_customers_stay_theirs() -> None:
         stored("anna@example.org", 1, customer=2),
         barred={"example.net": DomainBar.OF_ANOTHER},
     )
-    assert (made.added, made.changed) == ((), ())
+    assert (added_of(made), changed_of(made)) == ((), ())
     assert [fault.place for fault in made.faults] == [2, 3]
 
 
 def test_a_row_with_a_faulty_cell_changes_nobody_by_half() -> None:
     text = "e-mail,max-parts,language\nanna@example.com,99,es\nnew@example.com,99,es\nbert@example.com,2,es\n"
     made = plan(text, stored("anna@example.com", 1, max_parts="3"))
-    assert ([item.row.address for item in made.added], made.changed, made.unchanged) == (["bert@example.com"], (), 0)
+    assert ([item.after.address for item in added_of(made)], changed_of(made), made.unchanged) == (
+        ["bert@example.com"],
+        (),
+        0,
+    )
     assert [fault.place for fault in made.faults] == [2, 3]
 
 
@@ -435,7 +456,7 @@ def test_a_pinned_setting_is_named_and_has_a_value() -> None:
         "carl@example.com,3,es,flash colour\n"
     )
     made = plan(text, stored("anna@example.com", 1, max_parts="9", language="es"))
-    (anna,) = made.changed
+    (anna,) = changed_of(made)
     assert (anna.cells, anna.pinned) == ({}, {"max_parts": "3"})
     assert [file_fault_sentence(fault) for fault in made.faults] == [
         "line 3, pinned: max_parts is pinned without a value",
@@ -446,7 +467,7 @@ def test_a_pinned_setting_is_named_and_has_a_value() -> None:
 
 def test_a_damaged_file_plans_nothing() -> None:
     made = plan("e-mail,langage\nanna@example.com,de\n", stored("bert@example.com", 1))
-    assert (made.added, made.changed, made.unchanged) == ((), (), 0)
+    assert (added_of(made), changed_of(made), made.unchanged) == ((), (), 0)
     assert made.faults
 
 
@@ -466,24 +487,14 @@ def test_a_plan_applied_twice_changes_nothing(
 ) -> None:
     users: dict[str, StoredUser] = {}
 
-    def apply(rows: list[tuple[str, str, str]]) -> ImportPlan:
+    def apply(rows: list[tuple[str, str, str]]) -> SyncPlan:
         text = "e-mail,language,profile\n" + "".join(f"{who}@example.com,{lang},{prof}\n" for who, lang, prof in rows)
         made = plan(text, *users.values())
-        for planned in (*made.added, *made.changed):
-            before = dict(planned.before.cells) if planned.before else {}
-            cells = {name: value for name, value in {**before, **planned.cells}.items() if value is not None}
-            users[planned.row.address] = StoredUser(
-                id=planned.before.id if planned.before else len(users) + 1,
-                customer_id=1,
-                address=planned.row.address,
-                name=planned.name,
-                active=planned.active,
-                profile_id=planned.profile_id,
-                cells=cells,
-            )
+        for planned in made.users:
+            users[planned.after.address] = replace(planned.after, id=planned.after.id or len(users) + 1)
         return made
 
     apply(first)
     apply(second)
     again = apply(second)
-    assert (again.added, again.changed) == ((), ())
+    assert again.users == ()

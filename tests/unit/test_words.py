@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from addressbook.changes import ChangeFault, ChangeFaultCode
+from addressbook.guard import HoldCode
 from addressbook.hierarchy import Constraints, LayerKind
+from cli.directory_words import HOLD_REASONS
 from cli.words import (
     CONTRADICTIONS,
     DONE,
@@ -30,6 +32,7 @@ TABLES: list[tuple[type[Code], Mapping[Any, Words]]] = [
     (AuditAction, DONE),
     (ChangeFaultCode, FILE_FAULTS),
     (Contradicts, CONTRADICTIONS),
+    (HoldCode, HOLD_REASONS),
 ]
 # Facts that are not a text: a number, a truth, or several.
 SAMPLES: dict[str, Any] = {
@@ -39,6 +42,7 @@ SAMPLES: dict[str, Any] = {
     ),
     **dict.fromkeys(("held", "released", "cancelled", "dropped", "asked", "due"), 7),
     **dict.fromkeys(("place", "least", "width", "uses", "shares", "numbers", "messages"), 7),
+    **dict.fromkeys(("count", "earlier", "of", "most"), 7),
     **dict.fromkeys(("default", "new", "changes", "enforced", "active", "alone"), True),
     **dict.fromkeys(("allowed", "encodings", "columns", "lines", "languages"), ("one", "two")),
     "constraints": (("max_parts", 3),),
