@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
-from addressbook.changes import ADDRESS, PROFILE, ChangeFault, ChangeFaultCode, DamagedFileError, UserChange
+from addressbook.changes import ADDRESS, PROFILE, ChangeFault, ChangeFaultCode, DamagedFileError, ReadList, UserChange
 from addressbook.people import canonical_address
 from addressbook.sheets import (
     DELIMITERS,
@@ -114,6 +114,7 @@ class UserFile:
     source: str
     rows: tuple[UserChange, ...] = ()
     faults: tuple[ChangeFault, ...] = ()
+    lists: tuple[ReadList, ...] = ()
     damaged: bool = False
 
     def origin(self, row: UserChange, field_name: str) -> str:
@@ -121,7 +122,12 @@ class UserFile:
         return f"file:{self.source}, line {row.place}, {row.columns[field_name]}"
 
 
-Rows = tuple[Sequence[UserChange], Sequence[ChangeFault]]
+class Rows(NamedTuple):
+    """What a file says, row by row."""
+
+    rows: Sequence[UserChange]
+    faults: Sequence[ChangeFault]
+    lists: Sequence[ReadList] = ()
 
 
 def whole_file(content: bytes, source: str, read: Callable[[], Rows]) -> UserFile:
@@ -132,7 +138,7 @@ def whole_file(content: bytes, source: str, read: Callable[[], Rows]) -> UserFil
     digest = hashlib.sha256(content).hexdigest()
     source = "".join(each for each in source if each.isprintable())[:_LONGEST_SOURCE] or digest[:32]
     try:
-        rows, faults = read()
+        rows, faults, lists = read()
     except DamagedFileError as damaged:
         return UserFile(digest=digest, source=source, faults=(damaged.fault,), damaged=True)
     times = Counter(row.address for row in rows)
@@ -151,7 +157,16 @@ def whole_file(content: bytes, source: str, read: Callable[[], Rows]) -> UserFil
         source=source,
         rows=tuple(row for row in rows if times[row.address] == 1),
         faults=tuple(sorted([*faults, *twice], key=lambda fault: fault.place)),
+        lists=tuple(lists),
     )
+
+
+def take_last_line(text: str, end_marker: str) -> str:
+    """Return a text without its last line, which must be the marker, if one was agreed; raises DamagedFileError."""
+    whole, _, last = text.rstrip().rpartition("\n")
+    if end_marker and last.strip() != end_marker:
+        raise DamagedFileError(ChangeFaultCode.CUT, end_marker=end_marker)
+    return whole if end_marker else text
 
 
 def read_user_file(content: bytes, declared: FileFormat, source: str = "") -> UserFile:
@@ -361,7 +376,7 @@ def _read_rows(data: Iterable[Record], columns: tuple[str, ...], country: str) -
         row = reader.read(line, texts)
         if row is not None:
             rows.append(row)
-    return rows, reader.faults
+    return Rows(rows, reader.faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
