@@ -397,6 +397,18 @@ def formula_safe(cell: str) -> str:
     return f"'{cell}" if cell[:1] in (*_FORMULA, "'") else cell
 
 
+def write_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """Return CSV (RFC 4180) in UTF-8 with a byte order mark, without which spreadsheets take it for another.
+
+    No cell is a formula to a spreadsheet.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    writer.writerows(map(formula_safe, row) for row in rows)
+    return out.getvalue().encode("utf-8-sig")
+
+
 def write_user_file(users: Iterable[ExportedUser], delimiter: str = ",") -> str:
     """Return a headed file with every column and CRLF (RFC 4180 §2) for `read_user_file`."""
     out = io.StringIO(newline="")

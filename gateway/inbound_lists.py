@@ -5,9 +5,7 @@ A cell that a spreadsheet would take for a formula begins with an apostrophe. No
 """
 
 import asyncio
-import csv
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -15,7 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from addressbook.exchange import formula_safe
+from addressbook.exchange import write_csv
 from addressbook.options import Option
 from gateway.directory import DirectoryFollower
 from gateway.ports import Clock
@@ -80,7 +78,7 @@ class InboundLists:
         lines = await self._database.read(partial(read_lines, due=due, until=until, only_new=only_new))
         if not lines:
             return ListWritten(due=due, next_at=next_at, listed_key=due.listed_key)
-        content = await asyncio.to_thread(lambda: pack(write_csv(lines)))
+        content = await asyncio.to_thread(lambda: pack(write_csv(COLUMNS, map(_cells, lines))))
         rows = tuple(
             NewRow(
                 kind=INBOUND_LIST,
@@ -108,13 +106,6 @@ def next_instant(action: ListAction, now: datetime) -> datetime:
     return today if today > now else today + timedelta(days=1)
 
 
-def write_csv(lines: Sequence[ListLine]) -> bytes:
-    """Return SMS as CSV (RFC 4180) in UTF-8 with a byte order mark, without which spreadsheets take it for another."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for line in lines:
-        received = to_instant(line.received_at).strftime("%Y-%m-%d %H:%M:%S")
-        cells = (line.public_id, received, line.phone, line.own_number, line.keyword, line.text, line.missing)
-        writer.writerow(map(formula_safe, cells))
-    return out.getvalue().encode("utf-8-sig")
+def _cells(line: ListLine) -> tuple[str, ...]:
+    received = to_instant(line.received_at).strftime("%Y-%m-%d %H:%M:%S")
+    return (line.public_id, received, line.phone, line.own_number, line.keyword, line.text, line.missing)

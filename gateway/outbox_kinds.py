@@ -13,7 +13,8 @@ from typing import Final, cast
 import structlog
 
 from gateway.alerts import ALERT
-from gateway.ports import AlertMail, InboundList, InboundMail, InboundPush, Item, PostmasterMail
+from gateway.directory_mails import DIRECTORY_MAIL
+from gateway.ports import AlertMail, DirectoryMail, InboundList, InboundMail, InboundPush, Item, PostmasterMail
 from gateway.postmaster import POSTMASTER, unpack
 from inbound.actions import ListMode
 from inbound.report import InboundReport
@@ -166,6 +167,18 @@ def _inbound_list(taken: TakenRow, _: Report | None) -> InboundList:
     )
 
 
+def _directory_mail(taken: TakenRow, _: Report | None) -> DirectoryMail:
+    about = json.loads(taken.about)
+    return DirectoryMail(
+        identity=taken.public_id,
+        recipient=taken.recipient,
+        customer_key=taken.customer_key or 0,
+        run_key=about["run"],
+        event=about["event"],
+        created_at=to_instant(taken.created_at),
+    )
+
+
 def _log_inbound_mail(taken: TakenRow, end: OutboxEnd, report: Report | None) -> None:
     say = log.error if end.event is OutboxEvent.FAIL else log.info
     say(
@@ -173,6 +186,21 @@ def _log_inbound_mail(taken: TakenRow, end: OutboxEnd, report: Report | None) ->
         mail=taken.public_id,
         sms=report.public_id if report is not None else "",
         kind=taken.kind,
+        state=end.state.value,
+        host=end.host,
+        tls=end.tls,
+        policy=end.policy,
+        reply=end.reply or end.problem,
+    )
+
+
+def _log_directory_mail(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:
+    say = log.error if end.event is OutboxEvent.FAIL else log.info
+    event = json.loads(taken.about)["event"]
+    say(
+        "directory_mail_attempted",
+        mail=taken.public_id,
+        event_told=event,
         state=end.state.value,
         host=end.host,
         tls=end.tls,
@@ -191,5 +219,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         INBOUND_PUSH: Kind(open=_inbound_push, log=_log_inbound_push, gives_up_loudly=True, action_of=_action_of),
         INBOUND_MAIL: Kind(open=_inbound_mail, log=_log_inbound_mail, gives_up_loudly=True),
         INBOUND_LIST: Kind(open=_inbound_list, log=_log_inbound_mail, gives_up_loudly=True),
+        DIRECTORY_MAIL: Kind(open=_directory_mail, log=_log_directory_mail, gives_up_loudly=True),
     }
 )

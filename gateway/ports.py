@@ -146,7 +146,19 @@ class InboundList:
     created_at: datetime
 
 
-Item = Notice | AlertMail | PostmasterMail | InboundMail | InboundList | InboundPush
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryMail:
+    """What came of a run of a customer's directory, for its administrator; `event` is a DirectoryEvent."""
+
+    identity: str
+    recipient: str
+    customer_key: int
+    run_key: int
+    event: str
+    created_at: datetime
+
+
+Item = Notice | AlertMail | PostmasterMail | InboundMail | InboundList | InboundPush | DirectoryMail
 """What the outbox gives to a sender."""
 
 

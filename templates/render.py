@@ -1,4 +1,4 @@
-"""Turns a report into the text of a mail, of a status or of a received SMS: Jinja templates with inlined CSS.
+"""Turns a report into the text of a mail, of a status, a received SMS or a directory: Jinja templates with inlined CSS.
 
 Not here: what a template sees (templates.view), MIME (mta.sending.compose), the sandbox of customers' own templates,
 and the inliner (templates.customers). Our own templates have the same filters but no sandbox: it would only guard
@@ -17,16 +17,18 @@ from markupsafe import Markup, escape
 
 from inbound.report import InboundReport
 from sms.report import JobReport, NoticeKind
+from templates.directory_view import DirectoryNews, DirectoryView, view_directory
 from templates.forms import Form
 from templates.inbound_view import InboundReader, InboundView, view_inbound
 from templates.view import StatusView, view_report
 from templates.words import Dictionary, Words
 
 ROWS = 150
+_LINES = 50
 LARGEST_HTML = 95_000  # Gmail cuts mails after 102 KB
 LARGEST_SOURCE = 64_000
 
-View = StatusView | InboundView
+View = StatusView | InboundView | DirectoryView
 
 # Filters that neither build large strings from small ones nor mark text as safe.
 _FILTERS = frozenset(
@@ -107,6 +109,7 @@ class Renderer:
         self._rows = rows
         self._status = _Standard("status")
         self._inbound = _Standard("inbound")
+        self._directory = _Standard("directory")
 
     def render(self, kind: NoticeKind, report: JobReport, *, override: str | None = None) -> Rendered:
         """Return the text of a status mail; a customer's template never fails it, `fallback` names the fault."""
@@ -125,6 +128,14 @@ class Renderer:
             0,
             lambda rows: self.view_inbound(report, reader, rows=rows),
             override,
+        )
+
+    def render_directory(self, news: DirectoryNews) -> Rendered:
+        """Return the text of the mail about a directory."""
+        words = self._dictionary.words(news.settings.language)
+        view = view_directory(news, words, rows=_LINES)
+        return self._render(
+            self._directory, view, len(view.lines), 0, lambda rows: view_directory(news, words, rows=rows), None
         )
 
     def _render(  # noqa: PLR0913, PLR0917 - one argument per difference between the two
@@ -192,13 +203,12 @@ class _Standard:
 
 def standard_template(form: Form = Form.RESULT) -> str:
     """Return the source of the standard mail of a form, from which customers start their own."""
-    source = _standard(file_of(form))
-    return _SHARED.sub(lambda shared: _standard(shared[1]), source)
+    return standard_source("inbound" if form is Form.INBOUND else "status")
 
 
-def file_of(form: Form) -> str:
-    """Return which file has the standard mail of a form: one makes all status mails."""
-    return "inbound.html" if form is Form.INBOUND else "status.html"
+def standard_source(name: str) -> str:
+    """Return the source of a standard mail: `status`, `inbound` or `directory`."""
+    return _SHARED.sub(lambda shared: _standard(shared[1]), _standard(f"{name}.html"))
 
 
 # Of our own files only, so that what a customer starts from is whole.

@@ -4,17 +4,16 @@ import sys
 from pathlib import Path
 
 from templates.customers import html_environment, inline_template
-from templates.forms import Form
-from templates.render import file_of, standard_template
+from templates.render import standard_source
 
 
 def inlined_templates() -> dict[str, str]:
     """Return what the gateway compiles at its start, by file name."""
-    return {file_of(form).replace(".", ".inlined."): _inlined(form) for form in (Form.RESULT, Form.INBOUND)}
+    return {f"{name}.inlined.html": _inlined(name) for name in ("status", "inbound", "directory")}
 
 
-def _inlined(form: Form) -> str:
-    return f"{inline_template(html_environment(), standard_template(form))}\n"
+def _inlined(name: str) -> str:
+    return f"{inline_template(html_environment(), standard_source(name))}\n"
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ _BASE64_LINE = 76
 _BASE64_LINES = Struct(f"{_BASE64_LINE}s" * 32)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
+_UNFIT_FOR_FILE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_FILE_NAME = 60
 
 
 def scrub(text: str) -> str:
@@ -154,6 +156,17 @@ def part(content_type: str, encoding: str, body: bytes, *fields: str) -> bytes:
     """Return one part of a multipart with its header, plus `fields`; the body ends in CRLF."""
     header = (f"Content-Type: {content_type}", f"Content-Transfer-Encoding: {encoding}", *fields, "", "")
     return "\r\n".join(header).encode() + body
+
+
+def attached_csv(name: str, at: datetime, content: bytes) -> bytes:
+    """Return a file of a name and a day as an attached part (RFC 4180 §3, RFC 2183 §2.1)."""
+    file = f"{_UNFIT_FOR_FILE.sub('-', name)[:_LONGEST_FILE_NAME]}-{at:%Y-%m-%d}.csv"
+    return part(
+        f'text/csv; charset=utf-8; header=present;\r\n name="{file}"',
+        "base64",
+        base64_lines(content),
+        f'Content-Disposition: attachment;\r\n filename="{file}"',
+    )
 
 
 def multipart(boundary: str, parts: Sequence[bytes]) -> bytes:

@@ -7,7 +7,6 @@ null, so that nothing comes back; what the next hop says at once decides (gatewa
 """
 
 import hashlib
-import re
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,7 +16,7 @@ from gateway.ports import InboundList, InboundMail
 from inbound.thread import mail_id, root_id
 from mta.reading.automatic import NOTICE_HEADER
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, alternatives, boundary_of
-from mta.sending.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, thread, unstructured
+from mta.sending.fields import attached_csv, date, mailbox, multipart, part, quoted_printable, thread, unstructured
 from sms.number import show_number
 from sms.settings import Settings
 from templates.render import Renderer
@@ -26,7 +25,6 @@ from templates.words import Words
 
 _FILETIME_BEGAN: Final = datetime(1601, 1, 1, tzinfo=UTC)
 _THREADS_BEGAN: Final = datetime(2020, 1, 1, tzinfo=UTC)
-_UNFIT_FOR_FILE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME: Final = 60
 
 
@@ -121,7 +119,6 @@ def compose_list(listed: InboundList, settings: Settings, words: Words, *, ident
     name, day = show_line(listed.name), words.date(listed.created_at, settings.time_zone)
     count = words.count("list.full" if listed.whole else "list.changes", listed.count)
     text = f"{count}\n\n{words.say('list.times')}\n{words.say('inbound.footer')}\n"
-    file = f"{_UNFIT_FOR_FILE.sub('-', name)[:_LONGEST_NAME]}-{listed.created_at:%Y-%m-%d}.csv"
     header = "".join(
         (
             mailbox("From", identity.from_name, identity.from_address),
@@ -136,12 +133,7 @@ def compose_list(listed: InboundList, settings: Settings, words: Words, *, ident
         )
     )
     words_part = part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(text))
-    attached = part(
-        f'text/csv; charset=utf-8; header=present;\r\n name="{file}"',  # RFC 4180 §3
-        "base64",
-        base64_lines(listed.content),
-        f'Content-Disposition: attachment;\r\n filename="{file}"',
-    )
+    attached = attached_csv(name, listed.created_at, listed.content)
     return ComposedMail(
         recipient=listed.recipient,
         message=header.encode() + multipart(boundary, (words_part, attached)),

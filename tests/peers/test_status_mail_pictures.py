@@ -15,6 +15,7 @@ from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode
 from sms.report import NoticeKind
 from templates.render import Rendered, Renderer
+from tests.kit.directory_samples import failed, faulty, held
 from tests.kit.inbound_samples import conversation, incomplete, late
 from tests.kit.status_samples import everything, message, part, report
 from tests.peers.chromium import open_page
@@ -37,6 +38,9 @@ def mails() -> dict[str, Rendered]:
         "inbound": RENDERER.render_inbound(*conversation()),
         "inbound-incomplete": RENDERER.render_inbound(*incomplete()),
         "inbound-late": RENDERER.render_inbound(*late()),
+        "directory-held": RENDERER.render_directory(held()),
+        "directory-failed": RENDERER.render_directory(failed("de")),
+        "directory-faulty": RENDERER.render_directory(faulty("fr")),
     }
 
 
