@@ -33,7 +33,14 @@ def held(language: str = "en", lines: int = 4) -> DirectoryNews:
     return news(
         DirectoryEvent.HELD,
         language,
-        reasons=(Reason(section="read", code="no-base", facts={"base": "ou=people,dc=example,dc=com"}),),
+        reasons=(
+            Reason(section="guard", code="removals", facts={"count": 61, "earlier": 12, "of": 412, "most": 41}),
+            Reason(
+                section="guard",
+                code="blanked",
+                facts={"field": "sender_id", "count": 400, "earlier": 0, "of": 412, "most": 41},
+            ),
+        ),
         lines=(said * (lines // len(said) + 1))[:lines],
         counts={"missing": 1, "change": 2, "add": 1},
         command="mail2sms dirsync approve 9f86d081884c7d65 --config /etc/mail2sms.toml",
