@@ -22,7 +22,7 @@ class UserChange:
     `cells` has field → value, NONE or UNSET; `columns` has the source's name of each field. `profile`, `name`, `active`
     and `phone` (E.164 without the plus, or empty) are None if the source does not have them; an empty profile is the
     customer's default one. `pinned` names the fields whose cells are an administrator's. `anchor` stays with an entry
-    of a directory, whatever its address is.
+    of a directory, whatever its address is; `entry` is what the directory calls it, its DN.
     """
 
     place: int
@@ -34,6 +34,7 @@ class UserChange:
     active: bool | None = None
     pinned: frozenset[str] = frozenset()
     anchor: str = ""
+    entry: str = ""
     phone: str | None = None
 
 
@@ -76,7 +77,6 @@ class ChangeFaultCode(Code):
     OUTSIDE_DOMAINS = "outside-domains", "address"
     ANOTHER_CUSTOMER = "another-customer", "number", "above"
     BAD_NUMBER = "bad-number", "given", "cause"
-    NUMBER_WITHOUT_COUNTRY = "number-without-country", "given"
     BAD_VALUE = "bad-value", "field", "given"
     NOT_ON_OR_OFF = "not-on-or-off", "given"
     NO_COUNTRY = "no-country", "given"
@@ -85,18 +85,26 @@ class ChangeFaultCode(Code):
     NO_PROFILE = "no-profile", "name"
     LIST_TAKEN = "list-taken", "name"
 
+    NO_ATTRIBUTE = ("no-attribute",)
+    NOT_UTF8 = ("not-utf8",)
+    CONTROL_CHARACTERS = ("control-characters",)
+    TOO_LONG = "too-long", "most"
+    NOT_LISTED = "not-listed", "given"
+    UNREADABLE = "unreadable", "given", "transform"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeFault:
     """A fault at a place of a source, 0 for the whole source, and in a column, if it concerns one.
 
-    The code is a `ChangeFaultCode`, or that of the bar of a value.
+    `entry` is the DN of a directory's entry. The code is a `ChangeFaultCode`, or that of the bar of a value.
     """
 
     place: int
     code: Code
     facts: Mapping[str, Fact]
     column: str = ""
+    entry: str = ""
 
     def __post_init__(self) -> None:
         self.code.check(self.facts)

@@ -36,7 +36,7 @@ from addressbook.sheets import (
 )
 from addressbook.sources import FileForm
 from sms.facts import Fact
-from sms.number import country_of_dialling_code, parse_number
+from sms.number import country_of_dialling_code, parse_stored_number
 from sms.outcome import Refused
 from sms.settings import FIELDS, NONE, UNSET, SettingProblem, Unencodable, parse_setting
 
@@ -84,7 +84,6 @@ _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
 )
 _LONGEST_SOURCE: Final = 120
 _DIALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})", re.ASCII)
-_INTERNATIONAL = re.compile(r" *(?:tel:)?[ (]*(?:\+|00)", re.ASCII | re.IGNORECASE)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -282,12 +281,10 @@ def _literal(cell: str) -> str:
 
 
 def read_phone(text: str, country: str) -> str | tuple[ChangeFaultCode, Mapping[str, Fact]]:
-    """Return the digits of a person's number, or why it is none; without a country no lost plus or zero is guessed."""
-    number = parse_number(text, country)
+    """Return the digits of a person's number, or why it is none; a lost plus or zero is never guessed."""
+    number = parse_stored_number(text, country)
     if isinstance(number, Refused):
         return ChangeFaultCode.BAD_NUMBER, {"given": text[:80], "cause": number.detail}
-    if not country and not _INTERNATIONAL.match(text):
-        return ChangeFaultCode.NUMBER_WITHOUT_COUNTRY, {"given": text[:80]}
     return number.digits
 
 

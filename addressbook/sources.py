@@ -131,9 +131,10 @@ class Guard:
 class CustomerDirectory:
     """One directory of a customer, of any number.
 
-    `mapping` has, by what it gives (address, name, phone, active, profile or a setting), the attribute with its
-    transforms, as `dirsync.mapping` reads it; a folder's files name their columns themselves. Minutes: `every` between
-    readings, `full_every` between complete ones. Days: `purge_days` after which a user whose entry is gone is removed.
+    `mapping` has, by what it gives (address, name, phone, active, profile or a setting), an expression
+    (addressbook.expressions); of a folder's files LDIF alone is read by it, the others name their columns. Minutes:
+    `every` between readings, `full_every` between complete ones. Days: `purge_days` after which a user whose entry is
+    gone is removed.
     """
 
     key: int

@@ -102,7 +102,8 @@ class _Entry:
     def refuse(self, code: Code, **facts: Fact) -> None:
         """Record what is wrong with the address."""
         self.faulty = True
-        self.faults.append(ChangeFault(place=self.row.place, column=ADDRESS, code=code, facts=facts))
+        row = self.row
+        self.faults.append(ChangeFault(place=row.place, entry=row.entry, column=ADDRESS, code=code, facts=facts))
 
 
 class _Planner:

@@ -118,7 +118,7 @@ def plan_user(
     adopted = rules.directory_key is not None and old.directory_key != rules.directory_key
     cells, pinned = _changed_cells(row, old, adopted=adopted)
     barred = tuple(
-        ChangeFault(place=row.place, column=row.columns[name], code=bar[0], facts=bar[1])
+        ChangeFault(place=row.place, column=row.columns[name], entry=row.entry, code=bar[0], facts=bar[1])
         for name in (*cells, *pinned)
         if _differs(name, row, old) and (bar := rules.find_bar(name, row.cells[name])) is not None
     )
@@ -174,7 +174,9 @@ def _find_profile(row: UserChange, before: StoredUser | None, profiles: Mapping[
     found = profiles.get(canonical_name(row.profile))
     if found is None:
         facts = {"name": row.profile[:80]}
-        return ChangeFault(place=row.place, column=PROFILE, code=ChangeFaultCode.NO_PROFILE, facts=facts)
+        return ChangeFault(
+            place=row.place, column=PROFILE, entry=row.entry, code=ChangeFaultCode.NO_PROFILE, facts=facts
+        )
     return found
 
 

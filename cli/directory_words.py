@@ -1,11 +1,17 @@
-"""What the command line says of directories and their runs. Not here: what was decided (addressbook.guard)."""
+"""What the command line says of directories and their runs. Not here: what was decided (addressbook)."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from addressbook.guard import HoldCode
-from cli.words import Words
+from addressbook.source_options import OptionFault, OptionFaultCode
+from cli.words import Words, say
 from sms.facts import Fact
+
+
+def option_fault_sentence(fault: OptionFault) -> str:
+    """Return what is wrong with an option of a directory, and what would be right."""
+    return say(OPTION_FAULTS, fault.code, fault.facts)
 
 
 def _too_many(what: str, noun: str = "user") -> Callable[..., str]:
@@ -28,4 +34,16 @@ HOLD_REASONS: Final[Mapping[HoldCode, Words]] = {
     HoldCode.BLANKED: _too_many("would lose {field}"),
     HoldCode.CHANGED: _too_many("would get another {field}"),
     HoldCode.MEMBERS_LEFT: _too_many("of the list {list} would leave it", "member"),
+}
+
+OPTION_FAULTS: Final[Mapping[OptionFaultCode, Words]] = {
+    OptionFaultCode.UNKNOWN: lambda key, near: (
+        f"There is no option «{key}»; " + (f"did you mean «{near}»?" if near else "«dirsync options» names all.")
+    ),
+    OptionFaultCode.OF_ANOTHER_KIND: "A directory of the kind {kind} has no option «{key}».",
+    OptionFaultCode.BAD_VALUE: "«{key}»: {given!r} is not {expected}.",
+    OptionFaultCode.MISSING: "«{key}» is missing. {help} Such as: {example}",
+    OptionFaultCode.CLEAR_TEXT: (
+        "tls=none would send the password in clear text to {host}; it is for a server on this machine only."
+    ),
 }

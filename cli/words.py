@@ -66,7 +66,7 @@ def file_fault_sentence(fault: ChangeFault) -> str:
     """Return where a file of users is wrong, and what is wrong there."""
     table = FILE_FAULTS if isinstance(fault.code, ChangeFaultCode) else FAULTS
     column = f", {fault.column}" if fault.column else ""
-    return f"{_place(fault.place)}{column}: {say(table, fault.code, fault.facts)}"
+    return f"{fault.entry or _place(fault.place)}{column}: {say(table, fault.code, fault.facts)}"
 
 
 def contradiction_sentences(found: Sequence[Contradiction]) -> list[str]:
@@ -274,7 +274,6 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.COLUMNS_TWICE: "columns given twice: {columns}",
     ChangeFaultCode.NO_COLUMN: "the column {column} is missing",
     ChangeFaultCode.BAD_ADDRESS: "{given!r} is not a mail address",
-    ChangeFaultCode.NO_ADDRESS: "it has no mail address",
     ChangeFaultCode.ADDRESS_TWICE: "{address} stands in {rows} rows",
     ChangeFaultCode.ADDRESS_TAKEN: "{address} belongs to another user, who keeps it",
     ChangeFaultCode.OF_DIRECTORY: "{address} is a user of another directory, which alone can change it",
@@ -284,7 +283,6 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ),
     ChangeFaultCode.ANOTHER_CUSTOMER: "{number!r} is another customer than {above!r} above",
     ChangeFaultCode.BAD_NUMBER: "{given!r} is no number of a handset: {cause}",
-    ChangeFaultCode.NUMBER_WITHOUT_COUNTRY: "{given!r} has neither plus nor country: write +44… or name the country",
     ChangeFaultCode.BAD_VALUE: _no_value,
     ChangeFaultCode.NOT_ON_OR_OFF: "{given!r} is not on or off",
     ChangeFaultCode.NO_COUNTRY: "{given!r} is not a country or its dialling code",
@@ -292,6 +290,13 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.PINNED_WITHOUT_VALUE: "{name} is pinned without a value",
     ChangeFaultCode.NO_PROFILE: "there is no profile {name!r}",
     ChangeFaultCode.LIST_TAKEN: "the list {name} exists and is not of this directory",
+    ChangeFaultCode.NO_ADDRESS: "it has no mail address",
+    ChangeFaultCode.NO_ATTRIBUTE: "it is absent, or the login may not read it",
+    ChangeFaultCode.NOT_UTF8: "the value is not text in UTF-8",
+    ChangeFaultCode.CONTROL_CHARACTERS: "the value contains control characters",
+    ChangeFaultCode.TOO_LONG: "the value has more than {most} characters",
+    ChangeFaultCode.NOT_LISTED: "{given!r} is not among the values that «map» lists; «*=» would stand for all others",
+    ChangeFaultCode.UNREADABLE: "«{transform}» cannot read {given!r}",
 }
 
 

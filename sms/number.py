@@ -141,6 +141,23 @@ def parse_number(text: str, default_country: str, *, strict: bool = False) -> Mo
     return _parse_number(text, default_country.strip().upper(), strict)
 
 
+def parse_stored_number(text: str, default_country: str) -> MobileNumber | Refused:
+    """Return the number that a directory or an address book holds, or why it names none; never a guess.
+
+    As `parse_number`, but digits with neither plus nor zero, which may have lost one, are taken for a number of the
+    default country only.
+    """
+    number = parse_number(text, default_country)
+    digits = text.strip(" ").removeprefix("tel:").translate(_SEPARATORS)
+    if isinstance(number, Refused) or digits[:1] in ("+", "0"):
+        return number
+    code = phonenumbers.country_code_for_region(default_country.strip().upper())
+    if code and number.digits.startswith(str(code)):
+        return number
+    detail = f"The number has neither plus nor zero, and is none of the default country: {_INTERNATIONAL_FORM}."
+    return Refused(refusal=Refusal.NUMBER_MALFORMED, detail=detail)
+
+
 @lru_cache(maxsize=32768)
 def _parse_number(text: str, country: str, strict: bool) -> MobileNumber | Refused:  # noqa: FBT001 - a cache key
     written = text.strip(" ")

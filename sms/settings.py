@@ -107,7 +107,8 @@ _ON: Final = frozenset({"on", "true", "yes", "y", "1"})
 _OFF: Final = frozenset({"off", "false", "no", "n", "0"})
 
 
-def _parse_bool(text: str) -> bool:
+def parse_bool(text: str) -> bool:
+    """Return the truth that a text names: on, true, yes, y, 1, or off, false, no, n, 0. Raises ValueError."""
     word = text.strip().lower()
     if word not in _ON and word not in _OFF:
         raise ValueError
@@ -118,7 +119,9 @@ def _enum(kind: type[StrEnum]) -> Parser:
     return lambda text: kind(text.strip().lower())
 
 
-def _integer(low: int, high: int) -> Parser:
+def parse_integer(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers within these bounds, which raises ValueError."""
+
     def parse(text: str) -> int:
         # int() alone also takes ١٢, 1_0 and +4
         if re.fullmatch(r"\s*[0-9]{1,9}\s*", text, re.ASCII) is None or not low <= int(text) <= high:
@@ -283,7 +286,7 @@ class Settings:
     )
     first_report: bool = setting(
         False,
-        _parse_bool,
+        parse_bool,
         _ON_OFF,
         "Whether a job is also told of on its acceptance, whatever status_report says of its end.",
     )
@@ -291,21 +294,21 @@ class Settings:
         ReportFormat.HTML, _enum(ReportFormat), "html or dsn", "A status mail for people or a DSN for machines."
     )
     acceptance_is_delivery: bool = setting(
-        False, _parse_bool, _ON_OFF, "Whether a DSN says «delivered» where the route gives no receipts."
+        False, parse_bool, _ON_OFF, "Whether a DSN says «delivered» where the route gives no receipts."
     )
-    preview: bool = setting(True, _parse_bool, _ON_OFF, "Whether the status mail shows the text.")
+    preview: bool = setting(True, parse_bool, _ON_OFF, "Whether the status mail shows the text.")
     inbound_preview: bool = setting(
-        True, _parse_bool, _ON_OFF, "Whether mail programs show the start of a received SMS beside the subject."
+        True, parse_bool, _ON_OFF, "Whether mail programs show the start of a received SMS beside the subject."
     )
     inbound_history: int = setting(
         5,
-        _integer(0, MOST_HISTORY),
+        parse_integer(0, MOST_HISTORY),
         f"a number from 0 to {MOST_HISTORY}",
         "So many earlier SMS of the conversation stand below a received one.",
         neutral=0,
     )
     delivery_receipt: bool = setting(
-        False, _parse_bool, _ON_OFF, "Whether the network is asked for a delivery receipt.", message=True
+        False, parse_bool, _ON_OFF, "Whether the network is asked for a delivery receipt.", message=True
     )
     validity: timedelta = setting(
         timedelta(hours=48),
@@ -325,7 +328,7 @@ class Settings:
     )
     max_parts: int = setting(
         4,
-        _integer(1, 20),
+        parse_integer(1, 20),
         "a number from 1 to 20",
         "Longer texts are cut after so many parts (see overlong).",
         message=True,
@@ -333,17 +336,15 @@ class Settings:
     overlong: Overlong = setting(
         Overlong.CUT, _enum(Overlong), "cut or refuse", "What happens to a text of more parts: cut, or not sent."
     )
-    flash: bool = setting(False, _parse_bool, _ON_OFF, "Shown at once and not stored by the phone.", message=True)
+    flash: bool = setting(False, parse_bool, _ON_OFF, "Shown at once and not stored by the phone.", message=True)
     language: str = setting("en", _parse_language, "a language code such as en, de, es", "The language of our mails.")
     time_zone: str = setting("UTC", _parse_zone, "an IANA time zone such as Europe/Madrid", "The zone of shown times.")
     text_source: TextSource = setting(
         TextSource.BODY, _enum(TextSource), "body, subject or both", "Which words of the mail are the text."
     )
-    sender_prefix: bool = setting(
-        False, _parse_bool, _ON_OFF, "Whether the text begins with the sender's mail address."
-    )
+    sender_prefix: bool = setting(False, parse_bool, _ON_OFF, "Whether the text begins with the sender's mail address.")
     subject_fallback: bool = setting(
-        True, _parse_bool, _ON_OFF, "Whether an empty body means that the subject is the text."
+        True, parse_bool, _ON_OFF, "Whether an empty body means that the subject is the text."
     )
     end_marker: str = setting("", _text(20), "at most 20 characters", "The text ends before this mark.", neutral="")
     disclaimers: tuple[str, ...] = setting(
@@ -353,22 +354,22 @@ class Settings:
         "Paragraphs that begin so are cut; * stands for any words.",
         neutral=(),
     )
-    subject_options: bool = setting(False, _parse_bool, _ON_OFF, "Whether [NAME:VALUE] in the subject sets options.")
+    subject_options: bool = setting(False, parse_bool, _ON_OFF, "Whether [NAME:VALUE] in the subject sets options.")
     duplicate_detection: bool = setting(
-        False, _parse_bool, _ON_OFF, "Whether the same text to the same number is sent once.", message=True
+        False, parse_bool, _ON_OFF, "Whether the same text to the same number is sent once.", message=True
     )
     automatic_mail: bool = setting(
-        True, _parse_bool, _ON_OFF, "Whether mail of machines and lists is sent, else refused."
+        True, parse_bool, _ON_OFF, "Whether mail of machines and lists is sent, else refused."
     )
     default_country: str = setting(
         "", _parse_country, "an ISO country code such as DE or GB", "The country of national numbers.", neutral=""
     )
-    strict_numbers: bool = setting(False, _parse_bool, _ON_OFF, "Whether a number must be valid, not only possible.")
+    strict_numbers: bool = setting(False, parse_bool, _ON_OFF, "Whether a number must be valid, not only possible.")
     address_prefixes: tuple[str, ...] = setting(
         ("SMS",), _words(_prefix), "words separated by commas", "NAME of addresses like NAME=+49…@domain."
     )
     max_recipients: int = setting(
-        3000, _integer(1, 100000), "a number from 1 to 100000", "Recipients of one job at most."
+        3000, parse_integer(1, 100000), "a number from 1 to 100000", "Recipients of one job at most."
     )
 
 

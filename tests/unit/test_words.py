@@ -8,7 +8,8 @@ import pytest
 from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.guard import HoldCode
 from addressbook.hierarchy import Constraints, LayerKind
-from cli.directory_words import HOLD_REASONS
+from addressbook.source_options import OptionFaultCode
+from cli.directory_words import HOLD_REASONS, OPTION_FAULTS
 from cli.words import (
     CONTRADICTIONS,
     DONE,
@@ -31,6 +32,7 @@ TABLES: list[tuple[type[Code], Mapping[Any, Words]]] = [
     (FaultCode, FAULTS),
     (AuditAction, DONE),
     (ChangeFaultCode, FILE_FAULTS),
+    (OptionFaultCode, OPTION_FAULTS),
     (Contradicts, CONTRADICTIONS),
     (HoldCode, HOLD_REASONS),
 ]
