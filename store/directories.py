@@ -4,34 +4,38 @@ Not here: what a key of the options means (addressbook.source_options), the runs
 allowed (gateway.admin.directories). The functions run inside the caller's transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
 
-import msgspec
+import structlog
 from msgspec import Struct
 
 from addressbook.people import canonical_name
-from addressbook.sources import CustomerDirectory, FolderSource, GroupList, GroupRule, Guard, LdapSource, SourceKind
+from addressbook.source_options import load_options, read_options, write_options
+from addressbook.sources import CustomerDirectory, SourceKind
 from store.directory_tables import DirectoryRow
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
+from store.versions import IN_FORCE
+
+log = structlog.get_logger()
 
 _NEW = Insert(DirectoryRow)
-_SET = Update(DirectoryRow, "kind", "options", "active")
-_OF_ROW: Final = ("key", "customer_id", "name", "kind", "active")
+_SET = Update(DirectoryRow, "options", "active")
+_COUNT_USERS = f"SELECT COUNT(*) FROM mail_user WHERE directory_key = ? AND {IN_FORCE}"  # noqa: S608 - a condition of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDirectory:
-    """A directory and how far it was read. Instants are microseconds.
+    """A directory, the options that were given, and how far it was read. Instants are microseconds.
 
     `digest` is that of the options by which the users in force were read; `due_at` is when it is read next, and
     `failures` how often in a row it could not be.
     """
 
     directory: CustomerDirectory
+    options: Mapping[str, str]
     cookie: str = ""
     digest: str = ""
     full_at: int | None = None
@@ -46,7 +50,6 @@ class _Row(Struct, frozen=True, array_like=True):
     name: str
     kind: SourceKind
     options: str
-    active: bool
     cookie: str
     digest: str
     full_at: int | None
@@ -85,26 +88,34 @@ def claim_directory(tx: Transaction, stored: StoredDirectory, due_at: int) -> bo
     return tx.execute(_CLAIM, (due_at, stored.directory.key, stored.due_at)) == 1
 
 
-def add_directory(tx: Transaction, directory: CustomerDirectory, due_at: int) -> None:
-    """Store a new directory."""
+def postpone_directory(tx: Transaction, key: int, due_at: int) -> None:
+    """Say when a directory is read next."""
+    tx.execute("UPDATE directory SET due_at = ? WHERE key = ?", (due_at, key))
+
+
+def add_directory(tx: Transaction, directory: CustomerDirectory, options: Mapping[str, str], due_at: int) -> None:
+    """Store a new directory, which these options make."""
     row = _NEW.row(
         key=directory.key,
         customer_key=directory.customer_id,
         name=directory.name,
         canonical=canonical_name(directory.name),
         kind=directory.kind.value,
-        options=_text_of(directory),
+        options=write_options(options),
         active=directory.active,
         due_at=due_at,
     )
     tx.insert(_NEW, [row])
 
 
-def set_directory(tx: Transaction, directory: CustomerDirectory, due_at: int) -> None:
-    """Store how a directory is configured now, and when it is read next; how far it was read stays."""
-    values = {"kind": directory.kind.value, "options": _text_of(directory), "active": directory.active}
-    tx.update(_SET, [_SET.row(**values, key=directory.key)])
-    tx.execute("UPDATE directory SET due_at = ? WHERE key = ?", (due_at, directory.key))
+def set_directory(tx: Transaction, directory: CustomerDirectory, options: Mapping[str, str]) -> None:
+    """Store the options of a directory; how far it was read stays."""
+    tx.update(_SET, [_SET.row(options=write_options(options), active=directory.active, key=directory.key)])
+
+
+def count_directory_users(tx: Transaction, key: int) -> int:
+    """Return how many users of a directory are in force."""
+    return int(tx.value(_COUNT_USERS, (key,)))
 
 
 def remove_directory(tx: Transaction, key: int) -> None:
@@ -113,35 +124,23 @@ def remove_directory(tx: Transaction, key: int) -> None:
 
 
 def _stored(rows: Iterable[_Row]) -> list[StoredDirectory]:
-    return [
-        StoredDirectory(
-            directory=_directory(row),
-            cookie=row.cookie,
-            digest=row.digest,
-            full_at=row.full_at,
-            synced_at=row.synced_at,
-            due_at=row.due_at,
-            failures=row.failures,
-        )
-        for row in rows
-    ]
+    return [found for row in rows if (found := _read(row)) is not None]
 
 
-def _directory(row: _Row) -> CustomerDirectory:
-    options = msgspec.json.decode(row.options)
-    source = FolderSource if row.kind is SourceKind.FOLDER else LdapSource
-    shapes: dict[str, Any] = {
-        "source": source,
-        "profiles": tuple[GroupRule, ...],
-        "lists": tuple[GroupList, ...],
-        "guard": Guard,
-    }
-    read: dict[str, Any] = {name: msgspec.convert(value, shapes.get(name, Any)) for name, value in options.items()}
-    return CustomerDirectory(
-        key=row.key, customer_id=row.customer_key, name=row.name, kind=row.kind, active=row.active, **read
+def _read(row: _Row) -> StoredDirectory | None:
+    """Return a directory; None for one that this version of the program cannot read, which the log names."""
+    options = load_options(row.options)
+    directory = read_options(row.kind, options, key=row.key, customer_id=row.customer_key, name=row.name)
+    if not isinstance(directory, CustomerDirectory):
+        log.error("stored_directory_unreadable", directory=row.name, faults=[fault.code.value for fault in directory])
+        return None
+    return StoredDirectory(
+        directory=directory,
+        options=options,
+        cookie=row.cookie,
+        digest=row.digest,
+        full_at=row.full_at,
+        synced_at=row.synced_at,
+        due_at=row.due_at,
+        failures=row.failures,
     )
-
-
-def _text_of(directory: CustomerDirectory) -> str:
-    plain = msgspec.to_builtins(directory)
-    return msgspec.json.encode({name: plain[name] for name in plain if name not in _OF_ROW}).decode()
