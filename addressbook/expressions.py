@@ -50,12 +50,13 @@ class ExpressionError(ValueError):
 
 
 class UnreadableError(Exception):
-    """A value of an entry cannot be read: the code and facts of a fault."""
+    """A value of an entry cannot be read: the code and facts of a fault, and the attribute as it was written."""
 
     def __init__(self, code: ChangeFaultCode, **facts: Fact) -> None:
         super().__init__(code, facts)
         self.code = code
         self.facts = facts
+        self.attribute = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +104,16 @@ class Expression:
         """Return what the attributes of an entry say, None if nothing. Raises UnreadableError."""
         for attribute, written, literal, steps in self._alternatives:
             values = map(_text_of, attributes.get(attribute, ())) if attribute else iter((literal,))
-            for step in steps:
-                values = step(values, around)
-            for value in values:
-                text = value.strip()
-                if text:
-                    return Found(text, written)
+            try:
+                for step in steps:
+                    values = step(values, around)
+                for value in values:
+                    text = value.strip()
+                    if text:
+                        return Found(text, written)
+            except UnreadableError as error:
+                error.attribute = written
+                raise
         return None
 
 
