@@ -94,10 +94,9 @@ class LdapConnection:
             if source.tls is LdapTls.LOOPBACK_ONLY and not all(_is_loopback(str(host)) for host, _ in addresses):
                 raise ReadFault(ReadFaultCode.CLEAR_TEXT, host=source.host)
             return self._first_open(addresses)
-        except OSError as error:
-            raise ReadFault(
-                ReadFaultCode.UNREACHABLE, is_passing=True, host=source.host, cause=error.strerror or str(error)
-            ) from error
+        except (OSError, UnicodeError) as error:  # the latter for a name that can be none
+            cause = getattr(error, "strerror", "") or str(error)
+            raise ReadFault(ReadFaultCode.UNREACHABLE, is_passing=True, host=source.host, cause=cause) from error
 
     def _first_open(self, addresses: Sequence[Any]) -> socket.socket:
         for address in addresses[:-1]:
