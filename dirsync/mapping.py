@@ -44,8 +44,14 @@ class MappedEntry:
     lists: tuple[str, ...] = ()
 
 
+def attributes_of(directory: CustomerDirectory) -> tuple[str, ...]:
+    """Return the attributes that the mapping of a directory needs, in lower case."""
+    expressions = map(parse_expression, directory.mapping.values())
+    return tuple(sorted({name for each in expressions for name in each.attributes} - {DN}))
+
+
 class Mapper:
-    """Maps the entries of one reading; `attributes` are what it needs of them.
+    """Maps the entries of one reading, with the members of the groups of its rules and lists.
 
     `country` is that of national numbers, unless the entry has one of its own (`map.default_country`).
     """
@@ -62,9 +68,7 @@ class Mapper:
         self._groups = groups or Groups()
         self._now = now
         self._country = country
-        needed = {attribute for each in expressions.values() for attribute in each.attributes}
-        self._needs_dn = DN in needed
-        self.attributes = tuple(sorted(needed - {DN}))
+        self._needs_dn = any(DN in each.attributes for each in expressions.values())
         # Equal entries share their cells, so that many users take little room.
         self._same_cells: Callable[[tuple[tuple[str, object], ...]], Mapping[str, object]] = lru_cache(10_000)(dict)
         self._same_columns: Callable[[tuple[tuple[str, str], ...]], Mapping[str, str]] = lru_cache(1_000)(dict)

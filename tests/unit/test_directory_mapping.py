@@ -12,7 +12,7 @@ from addressbook.source_options import read_options
 from addressbook.sources import CustomerDirectory, SourceKind
 from cli.words import file_fault_sentence
 from dirsync.groups import Groups
-from dirsync.mapping import MappedEntry, Mapper, read_lists
+from dirsync.mapping import MappedEntry, Mapper, attributes_of, read_lists
 from dirsync.source import LdapEntry
 from dirsync.strings import normal_dn
 from sms.number import SenderId, SenderKind
@@ -202,7 +202,7 @@ def test_the_members_of_a_list_are_those_with_a_number_each_once() -> None:
 
 
 def test_only_what_the_mapping_names_is_asked_of_the_server() -> None:
-    assert Mapper(directory(map__profile="dn"), now=NOON).attributes == ("cn", "displayname", "mail", "mobile")
+    assert attributes_of(directory(map__profile="dn")) == ("cn", "displayname", "mail", "mobile")
 
 
 def test_equal_entries_share_their_cells() -> None:
