@@ -58,6 +58,9 @@ class ChangeFaultCode(Code):
     SEARCH_INCOMPLETE = "search-incomplete", "result"
     BAD_LIST_NAME = "bad-list-name", "given"
     NO_MEMBER = "no-member", "given"
+    NO_FILE = "no-file", "kind"
+    FILE_TOO_LARGE = "file-too-large", "megabytes"
+    OLDER_FILE = "older-file", "last"
     NOT_CSV = "not-csv", "cause"
     CUT = "cut", "end_marker"
     EMPTY = ("empty",)

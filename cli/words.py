@@ -264,6 +264,12 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.SEARCH_INCOMPLETE: "the search that wrote it ended early: {result}",
     ChangeFaultCode.BAD_LIST_NAME: "{given!r} cannot be a list's name: letters, digits, '.', '_' and '-' are expected",
     ChangeFaultCode.NO_MEMBER: "the member {given!r} has no card in the file",
+    ChangeFaultCode.NO_FILE: "it is {kind}; a file of its own is expected",
+    ChangeFaultCode.FILE_TOO_LARGE: "it is larger than {megabytes} MB",
+    ChangeFaultCode.OLDER_FILE: (
+        "it is older than {last!r}, which was read last: by the times or numbers in their names, or as they were"
+        " written"
+    ),
     ChangeFaultCode.NOT_CSV: "it cannot be read as CSV: {cause}",
     ChangeFaultCode.CUT: "the last line is not {end_marker!r}, so the file may be cut",
     ChangeFaultCode.EMPTY: "it is empty",

@@ -89,6 +89,7 @@ class ReadFaultCode(Code):
     STARTTLS_REFUSED = "starttls-refused", "host", "result"
     CLEAR_TEXT = "clear-text", "host"
     FILE_UNREADABLE = "file-unreadable", "file", "cause"
+    FOLDER_UNUSABLE = "folder-unusable", "folder", "cause"
     FILE_EXPOSED = "file-exposed", "file"
     BIND_REFUSED = "bind-refused", "name", "result"
     BOUND_AS_NOBODY = "bound-as-nobody", "name"
