@@ -170,6 +170,9 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.PROFILE_IS_DEFAULT: "«{name}» is the default profile of «{customer}»; choose another first.",
     FaultCode.BAD_ADDRESS: "«{address}» is not a mail address.",
     FaultCode.USER_EXISTS: "There is already a user {address}, of «{owner}».",
+    FaultCode.ADDRESS_AWAITED: (
+        "A run of a directory is to make the user {address}: wait until it is in force, or approve or discard it."
+    ),
     FaultCode.DOMAIN_OF_ANOTHER: "The domain {domain} belongs to the customer «{owner}», not to «{customer}».",
     FaultCode.OUTSIDE_DOMAINS: (
         "{address} is outside the domains of «{customer}» ({domains}), so that nothing could be sent from it;"

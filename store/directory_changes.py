@@ -45,7 +45,7 @@ _TOUCHED = Insert(DirectoryChangeRow)
 _USERS = Insert(UserRow)
 _PUT_META = Insert(MetaRow, replace=True)
 _SET_CUSTOMER = Update(CustomerRow, "active", "default_profile_key")
-_SET_USERS = Update(UserRow, "profile_key", "name", "active")
+_SET_USERS = Update(UserRow, "profile_key", "name", "phone", "active")
 _OWN_TABLES = (
     *("credential", "address_range", "customer_domain", "domain_claim", "directory", "directory_run"),
     *("mail_template", "mail_graphic", "push_key"),
@@ -291,13 +291,19 @@ class DirectoryChanges:
         return keys
 
     def set_users(self, users: Sequence[User]) -> None:
-        """Store name, profile and activity of users that exist."""
+        """Store name, phone, profile and activity of users that exist."""
         end_runs_that_replace(self._tx, (user.id for user in users))
         versions: dict[int, int] = dict(self._tx.rows_in(_VERSIONS, [user.id for user in users]))
         self._tx.update(
             _SET_USERS,
             [
-                _SET_USERS.row(profile_key=user.profile_id, name=user.name, active=user.active, key=versions[user.id])
+                _SET_USERS.row(
+                    profile_key=user.profile_id,
+                    name=user.name,
+                    phone=user.phone,
+                    active=user.active,
+                    key=versions[user.id],
+                )
                 for user in users
             ],
         )

@@ -8,6 +8,7 @@ here: whose version is in force (versions), what is left over of runs (swept_run
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,8 @@ from msgspec import Struct
 from addressbook.lists import ListMember
 from addressbook.people import canonical_name
 from addressbook.runs import NotTaken, Reason, RunLine, RunMode, RunResult, RunState
+from sms.facts import Fact
+from store.directory import LOG_REACH, read_version
 from store.directory_changes import CellToStore, DirectoryChanges
 from store.directory_tables import AuditRow, DirectoryRunRow, SettingRow, UserRow
 from store.engine.database import Transaction
@@ -26,10 +29,22 @@ from store.lists_tables import ListMemberRow, ListRow
 from store.versions import IN_FORCE, end_runs_that_replace, owner_rows
 
 _MOST_FAULTS = 200
+_PLANNED_UPON = ("all", "customer", "profile")  # domains and profiles that rows were judged by
 _NEW_RUNS = Insert(DirectoryRunRow)
 _SET_RUN = Update(
     DirectoryRunRow,
-    *("state", "digest", "counts", "faults", "held_for", "base_version", "cookie", "options_digest", "list_sets"),
+    *(
+        "mode",
+        "source",
+        "digest",
+        "counts",
+        "faults",
+        "held_for",
+        "base_version",
+        "cookie",
+        "options_digest",
+        "list_sets",
+    ),
 )
 _USERS = Insert(UserRow)
 _CELLS = Insert(SettingRow)
@@ -38,7 +53,7 @@ _MEMBERS = Insert(ListMemberRow)
 _LISTS = Insert(ListRow)
 _ENDED = "state NOT IN ('reading', 'staging', 'held')"
 _VERSIONS = f"SELECT key, user_key FROM mail_user WHERE user_key IN (??) AND {IN_FORCE}"  # noqa: S608 - a condition of ours
-_CELL_ENDS = f"UPDATE setting SET until_run = ? WHERE owner_key = ? AND scope = 'user' AND field = ? AND {IN_FORCE}"  # noqa: S608 - the same
+_CELL_ENDS = f"UPDATE setting SET until_run = ? WHERE owner_key = ? AND scope = ? AND field = ? AND {IN_FORCE}"  # noqa: S608 - the same
 
 
 class StaleRunError(Exception):
@@ -90,15 +105,25 @@ class Run(Struct, frozen=True, kw_only=True, array_like=True):
     def result(self) -> RunResult:
         """Return what came of it, without its lines."""
         decode = msgspec.json.decode
+        problem = decode(self.problem)
         return RunResult(
             key=self.key,
             state=self.state,
             digest=self.digest,
             counts=decode(self.counts, type=dict[str, int]),
-            held_for=decode(self.held_for, type=tuple[Reason, ...]),
-            faults=decode(self.faults, type=tuple[NotTaken, ...]),
-            problem=decode(self.problem, type=Reason | None),
+            held_for=tuple(map(_reason, decode(self.held_for))),
+            faults=tuple(NotTaken(**{**item, "reason": _reason(item["reason"])}) for item in decode(self.faults)),
+            problem=None if problem is None else _reason(problem),
         )
+
+
+def _reason(stored: dict[str, Any]) -> Reason:
+    facts = {name: _fact(value) for name, value in stored["facts"].items()}
+    return Reason(section=stored["section"], code=stored["code"], facts=facts)
+
+
+def _fact(stored: Any) -> Fact:
+    return tuple(map(_fact, stored)) if isinstance(stored, list) else stored
 
 
 _RUNS = query(Run, "FROM directory_run")
@@ -127,6 +152,8 @@ class UserVersion:
 class PlannedRun:
     """What a run needs to be put in force besides its versions."""
 
+    mode: RunMode
+    source: str
     digest: str
     counts: Mapping[str, int]
     cookie: str
@@ -139,7 +166,7 @@ class PlannedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portion:
-    """Some of what a run stages in one transaction. `moving` are all users whose addresses the run may change."""
+    """Some of what a run stages in one transaction. `moving` are all users that it changes."""
 
     run: Run
     users: Sequence[UserVersion] = ()
@@ -201,12 +228,20 @@ def read_lines(tx: Transaction, run_key: int, most: int) -> list[RunLine]:
     ]
 
 
-def begin_run(tx: Transaction, run: Run) -> None:
+def begin_run(  # noqa: PLR0913 - a row's columns
+    tx: Transaction, key: int, *, directory_key: int, customer_key: int, mode: RunMode, asked_by: str, now: int
+) -> None:
     """Store a run that begins to read."""
-    values = {name: getattr(run, name) for name in Run.__struct_fields__}
-    tx.insert(
-        _NEW_RUNS, [_NEW_RUNS.row(**{**values, "state": run.state.value, "mode": run.mode.value, "swept": False})]
+    row = _NEW_RUNS.row(
+        key=key,
+        directory_key=directory_key,
+        customer_key=customer_key,
+        state=RunState.READING.value,
+        mode=mode.value,
+        began_at=now,
+        asked_by=asked_by,
     )
+    tx.insert(_NEW_RUNS, [row])
 
 
 def end_run(tx: Transaction, key: int, state: RunState, now: int, problem: Reason | None = None) -> bool:
@@ -216,12 +251,13 @@ def end_run(tx: Transaction, key: int, state: RunState, now: int, problem: Reaso
     return tx.execute(set_state + f" AND NOT ({_ENDED})", (state.value, now, told, key)) == 1
 
 
-def plan_run(tx: Transaction, key: int, state: RunState, planned: PlannedRun) -> None:
-    """Store what a run would put in force, and what it is now."""
+def plan_run(tx: Transaction, key: int, planned: PlannedRun) -> None:
+    """Store what a run would put in force."""
     encode = msgspec.json.encode
     row = _SET_RUN.row(
         key=key,
-        state=state.value,
+        mode=planned.mode.value,
+        source=planned.source,
         digest=planned.digest,
         counts=encode(dict(planned.counts)).decode(),
         faults=encode(planned.faults[:_MOST_FAULTS]).decode(),
@@ -232,6 +268,12 @@ def plan_run(tx: Transaction, key: int, state: RunState, planned: PlannedRun) ->
         list_sets=encode(planned.lists).decode(),
     )
     tx.update(_SET_RUN, [row])
+
+
+def begin_staging(tx: Transaction, run: Run) -> None:
+    """Say that a planned run is being staged, and give up the one of its directory that waits for approval."""
+    discard_held(tx, run.directory_key)
+    tx.execute("UPDATE directory_run SET state = 'staging' WHERE key = ?", (run.key,))
 
 
 def discard_held(tx: Transaction, directory_key: int) -> None:
@@ -246,10 +288,11 @@ def count_failure(tx: Transaction, directory_key: int) -> None:
     tx.execute("UPDATE directory SET failures = failures + 1 WHERE key = ?", (directory_key,))
 
 
-def hold_run(tx: Transaction, key: int, now: int) -> bool:
-    """Say that a staged run waits for approval; False if it is stale."""
+def hold_run(tx: Transaction, key: int, now: int) -> None:
+    """Say that a staged run waits for approval. Raises StaleRunError."""
     held = "UPDATE directory_run SET state = 'held', ended_at = ? WHERE key = ? AND state = 'staging'"
-    return tx.execute(held, (now, key)) == 1
+    if not tx.execute(held, (now, key)):
+        raise StaleRunError
 
 
 def lock_open_run(tx: Transaction, key: int) -> RunState | None:
@@ -264,11 +307,14 @@ def stage(tx: Transaction, keys: Keys, portion: Portion, who: str, now: int) -> 
     run = portion.run
     if lock_open_run(tx, run.key) is not RunState.STAGING:
         raise StaleRunError
+    _check_unchanged(tx, portion)
     _end_versions(tx, run, portion.users)
     _check_addresses(tx, portion)
     tx.insert(_USERS, [_version_row(run, keys.take(), user) for user in portion.users if not user.ended])
     cells = [cell for user in portion.users for cell in user.cells]
-    tx.execute_many(_CELL_ENDS, [(run.key, cell.key.owner_id, cell.field) for cell in cells])
+    changed = [cell for user in portion.users if not user.is_new for cell in user.cells]
+    ends = [(run.key, cell.key.owner_id, cell.key.kind.value, cell.field) for cell in changed]
+    tx.execute_many(_CELL_ENDS, ends)
     tx.insert(_CELLS, [_cell_row(run, keys.take(), cell, who, now) for cell in cells if cell.text is not None])
     tx.insert(_LINES, [_line_row(run, keys.take(), line, who, now) for line in portion.lines])
     encode = msgspec.json.encode
@@ -280,6 +326,21 @@ def stage(tx: Transaction, keys: Keys, portion: Portion, who: str, now: int) -> 
             for seq, member in members
         ],
     )
+
+
+def _check_unchanged(tx: Transaction, portion: Portion) -> None:
+    """Raise StaleRunError where something changed between the plan and now; what is staged is watched by itself."""
+    since = portion.run.base_version
+    if read_version(tx) - since > LOG_REACH:
+        raise StaleRunError
+    for kind, target in tx.rows("SELECT DISTINCT kind, target FROM directory_change WHERE version > ?", (since,)):
+        whose = "SELECT customer_key FROM directory_run WHERE key = ?"
+        if (
+            kind in _PLANNED_UPON
+            or (kind in ("user", "layer") and target in portion.moving)
+            or (kind == "run" and tx.value(whose, (target,)) == portion.run.customer_key)
+        ):
+            raise StaleRunError
 
 
 def _end_versions(tx: Transaction, run: Run, users: Sequence[UserVersion]) -> None:
@@ -347,7 +408,7 @@ def _line_row(run: Run, key: int, line: RunLine, who: str, now: int) -> tuple[ob
     )
 
 
-_APPLY = "UPDATE directory_run SET state = 'applied', ended_at = ?, approved_by = ? WHERE key = ? AND state = ?"
+_APPLY = "UPDATE directory_run SET state = 'applied', ended_at = ?, approved_by = ? WHERE key = ?"
 _READ_TO = "UPDATE directory SET cookie = ?, digest = ?, synced_at = ?, failures = 0 WHERE key = ?"
 _READ_FULL = "UPDATE directory SET full_at = ? WHERE key = ?"
 _SWITCH_LIST = (
@@ -355,19 +416,18 @@ _SWITCH_LIST = (
 )
 
 
-def switch(tx: Transaction, changes: DirectoryChanges, run: Run, now: int, approved_by: str = "") -> bool:
-    """Put a staged or held run in force, with its cookie, lists and version; False if it is stale.
+def switch(tx: Transaction, changes: DirectoryChanges, run: Run, now: int, approved_by: str = "") -> None:
+    """Put a staged or held run in force, with its cookie, lists and version. Raises StaleRunError.
 
     What it costs does not depend on how much the run changes.
     """
-    if lock_open_run(tx, run.key) is not run.state or not all(
-        _switch_list(tx, changes, run, item) for item in run.sets
-    ):
-        return False
-    tx.execute(_APPLY, (now, approved_by, run.key, run.state.value))
+    if run.state not in (RunState.STAGING, RunState.HELD) or lock_open_run(tx, run.key) is not run.state:
+        raise StaleRunError
+    for item in run.sets:
+        _switch_list(tx, changes, run, item)
+    tx.execute(_APPLY, (now, approved_by, run.key))
     mark_read(tx, run, now)
     changes.touch_run(run.key)
-    return True
 
 
 def mark_read(tx: Transaction, run: Run, now: int) -> None:
@@ -377,31 +437,26 @@ def mark_read(tx: Transaction, run: Run, now: int) -> None:
         tx.execute(_READ_FULL, (now, run.directory_key))
 
 
-def _switch_list(tx: Transaction, changes: DirectoryChanges, run: Run, item: ListSet) -> bool:
+def _switch_list(tx: Transaction, changes: DirectoryChanges, run: Run, item: ListSet) -> None:
     columns = msgspec.json.encode(item.columns).decode()
     if item.replaces:
         values = (item.members_key, columns, run.directory_key, item.list_key, item.replaces)
         if not tx.execute(_SWITCH_LIST, values):
-            return False
+            raise StaleRunError
     else:
         taken = "SELECT 1 FROM distribution_list WHERE customer_key = ? AND canonical = ?"
         if tx.rows(taken, (run.customer_key, canonical_name(item.name))):
-            return False
-        tx.insert(
-            _LISTS,
-            [
-                _LISTS.row(
-                    key=item.list_key,
-                    customer_key=run.customer_key,
-                    name=item.name,
-                    canonical=canonical_name(item.name),
-                    columns=columns,
-                    members_key=item.members_key,
-                    directory_key=run.directory_key,
-                )
-            ],
+            raise StaleRunError
+        row = _LISTS.row(
+            key=item.list_key,
+            customer_key=run.customer_key,
+            name=item.name,
+            canonical=canonical_name(item.name),
+            columns=columns,
+            members_key=item.members_key,
+            directory_key=run.directory_key,
         )
+        tx.insert(_LISTS, [row])
     if item.authors is not None:
         put_authors(tx, item.list_key, item.authors)
     changes.touch_list(item.list_key)
-    return True

@@ -238,7 +238,7 @@ class DirectoryRunRow(KeyedRow):
     base_version = peewee.BigIntegerField(default=0)
     cookie = peewee.TextField(default="")
     options_digest = peewee.TextField(default="")
-    list_sets = peewee.TextField(default="{}")
+    list_sets = peewee.TextField(default="[]")
     approved_by = peewee.TextField(default="")
     swept = peewee.BooleanField(default=False)
 

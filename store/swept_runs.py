@@ -38,6 +38,11 @@ def old_runs(tx: Transaction, directory_key: int, now: int) -> list[int]:
     return [key for (key,) in tx.rows(_OLD, (directory_key, now - _KEPT_FOR, directory_key, _KEPT))]
 
 
+def all_runs(tx: Transaction, directory_key: int) -> list[int]:
+    """Return all runs of a directory."""
+    return [key for (key,) in tx.rows("SELECT key FROM directory_run WHERE directory_key = ?", (directory_key,))]
+
+
 def sweep(tx: Transaction, changes: DirectoryChanges, run_key: int, most: int) -> bool:
     """Take away up to so many rows of each kind that an ended run left over; False once nothing is left."""
     run = find_run(tx, run_key)

@@ -24,10 +24,11 @@ AWAITED = (
 """Which of those rows are in force, or will be if an open run is applied."""
 
 _OWNERS = f"SELECT address, user_key FROM mail_user WHERE address IN (??) AND {AWAITED}"  # noqa: S608 - conditions of ours
-_BUT_OF = (
+BUT_OF = (
     " AND (since_run IS NULL OR since_run NOT IN"
     " (SELECT key FROM directory_run WHERE state <> 'applied' AND directory_key = ?))"
 )
+"""Leaves out of those rows what is awaited by runs of one directory."""
 _END_BY_USERS = (
     "UPDATE directory_run SET state = 'stale' WHERE key IN (SELECT until_run FROM mail_user WHERE user_key IN (??))"  # noqa: S608 - ours
     f" AND {_STAGED} AND key <> ? RETURNING key"
@@ -48,7 +49,7 @@ def find_owners(tx: Transaction, addresses: Iterable[str], but_of_directory: int
 
 def owner_rows(tx: Transaction, addresses: Iterable[str], but_of_directory: int = 0) -> list[tuple[str, int]]:
     """Return the same as pairs: an address that moves within a run has two owners."""
-    return [(address, key) for address, key in tx.rows_in(_OWNERS + _BUT_OF, addresses, (but_of_directory,))]
+    return [(address, key) for address, key in tx.rows_in(_OWNERS + BUT_OF, addresses, (but_of_directory,))]
 
 
 def end_runs_that_replace(tx: Transaction, user_keys: Iterable[int], but_run: int = 0) -> None:

@@ -43,6 +43,7 @@ class FaultCode(Code):
 
     BAD_ADDRESS = "bad-address", "address"
     USER_EXISTS = "user-exists", "address", "owner"
+    ADDRESS_AWAITED = "address-awaited", "address"
     DOMAIN_OF_ANOTHER = "domain-of-another", "domain", "owner", "customer"
     OUTSIDE_DOMAINS = "outside-domains", "address", "customer", "domains"
     BAD_LOGIN = "bad-login", "login"

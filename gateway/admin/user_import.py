@@ -3,22 +3,22 @@
 Not here: what a file says (addressbook.exchange) and what that changes (addressbook.sync_plan).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from addressbook.changes import Reading
+from addressbook.changes import ADDRESS, ChangeFault, ChangeFaultCode, Reading
 from addressbook.exchange import ExportedUser, UserFile
 from addressbook.hierarchy import LayerKey, LayerKind
 from addressbook.people import Customer, User
 from addressbook.sync_plan import SyncPlan, plan_sync
-from addressbook.user_plan import Bar, PlannedUser, PlanRules, StoredUser, UserAction
-from gateway.admin.domains import find_domain_bars
+from addressbook.user_plan import PlannedUser, StoredUser, UserAction
 from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
-from gateway.admin.settings import find_bar, limits_of
+from gateway.admin.plan_input import plan_rules, stored_people, stored_users
 from store.directory import find_users, profiles_of, users_of
 from store.directory_changes import CellToStore, read_cells_of
 from store.engine.database import Transaction
+from store.versions import find_owners
 
 
 def preview_import(tx: Transaction, customer: str, user_file: UserFile) -> SyncPlan:
@@ -30,39 +30,22 @@ def _plan(tx: Transaction, customer: Customer, user_file: UserFile) -> SyncPlan:
     if user_file.damaged:
         return SyncPlan(faults=user_file.faults)
     addresses = {row.address for row in user_file.rows}
-    users = {**find_users(tx, addresses), **{user.address: user for user in users_of(tx, customer.id)}}
-    cells = read_cells_of(tx, customer.id, LayerKind.USER)
-    pinned = read_cells_of(tx, customer.id, LayerKind.PINNED)
-    stored = [
-        StoredUser(
-            id=user.id,
-            customer_id=user.customer_id,
-            address=user.address,
-            name=user.name,
-            phone=user.phone,
-            active=user.active,
-            profile_id=user.profile_id,
-            directory_key=user.directory_id,
-            cells=cells.get(user.id, {}),
-            pinned=pinned.get(user.id, {}),
-        )
-        for user in users.values()
+    people = stored_people(tx, customer, addresses)
+    rules = plan_rules(tx, customer, addresses)
+    faults = (*user_file.faults, *_find_awaited(tx, user_file, addresses))
+    reading = Reading(source=user_file.source, complete=False, changes=user_file.rows, faults=faults)
+    return plan_sync(reading, stored_users(tx, customer, people), rules)
+
+
+def _find_awaited(tx: Transaction, user_file: UserFile, addresses: Collection[str]) -> list[ChangeFault]:
+    """Return a fault for each row whose address somebody will have by an open run of a directory."""
+    awaited = find_owners(tx, addresses).keys() - find_users(tx, addresses).keys()
+    code = ChangeFaultCode.OF_DIRECTORY
+    return [
+        ChangeFault(place=row.place, column=ADDRESS, code=code, facts={"address": row.address})
+        for row in user_file.rows
+        if row.address in awaited
     ]
-    barred = find_domain_bars(tx, customer, (address.rpartition("@")[2] for address in addresses))
-    limits = limits_of(tx, customer.id)
-
-    def bar_of(name: str, value: object) -> Bar | None:
-        fault = find_bar(name, value, LayerKind.USER, limits)
-        return None if fault is None else (fault.code, fault.facts)
-
-    rules = PlanRules(
-        customer_id=customer.id,
-        profiles=profiles_of(tx, customer.id),
-        barred_domains=barred,
-        find_bar=bar_of,
-    )
-    reading = Reading(source=user_file.source, complete=False, changes=user_file.rows, faults=user_file.faults)
-    return plan_sync(reading, stored, rules)
 
 
 def import_users(edit: Edit, customer: str, user_file: UserFile, *, skip_faulty: bool = False) -> Changed:

@@ -17,6 +17,7 @@ from gateway.admin.lookup import get_customer, get_profile, get_user
 from store.directory import find_credential, find_customer_by_key, find_user
 from store.domains import find_domain_owners
 from store.engine.database import Transaction
+from store.versions import find_owners
 
 SHORTEST_PASSWORD = 8
 _LETTERS_AND_DIGITS = string.ascii_letters + string.digits
@@ -52,6 +53,8 @@ def _check_free(tx: Transaction, address: str, customer: Customer) -> None:
     if found is not None:
         owner = find_customer_by_key(tx, found.customer_id)
         raise AdminFault(FaultCode.USER_EXISTS, address=address, owner=owner.name if owner else "")
+    if find_owners(tx, [address]):
+        raise AdminFault(FaultCode.ADDRESS_AWAITED, address=address)
     domain = address.rpartition("@")[2]
     bar = find_domain_bars(tx, customer, [domain]).get(domain)
     if bar is DomainBar.OF_ANOTHER:
