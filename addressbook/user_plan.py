@@ -124,29 +124,26 @@ def plan_user(
     )
     if barred:
         return barred
-    after = replace(
-        old,
-        address=row.address,
-        name=old.name if row.name is None else row.name,
-        phone=old.phone if row.phone is None else row.phone,
-        profile_id=profile_id,
-        cells=_merged(old.cells, cells),
-        pinned=_merged(old.pinned, pinned),
-        **_spoken_by(rules.directory_key, row, old, adopted=adopted),
-    )
+    said = {"address": row.address, "name": row.name, "phone": row.phone, **_said_of(row, rules, adopted=adopted)}
+    other = {name: value for name, value in said.items() if value is not None and value != getattr(old, name)}
+    if profile_id != old.profile_id:
+        other["profile_id"] = profile_id
+    if cells or pinned:
+        other |= {"cells": _merged(old.cells, cells), "pinned": _merged(old.pinned, pinned)}
+    after = replace(old, **other) if other else old  # most entries of a reading say nothing new
     action = _action(before, after, adopted=adopted)
     return PlannedUser(action=action, before=before, after=after, row=row, cells=cells, pinned=pinned)
 
 
-def _spoken_by(directory_key: int | None, row: UserChange, old: StoredUser, *, adopted: bool) -> dict[str, Any]:
-    """Return what a user is to its source: an administrator's file decides `active`, a directory all of the rest."""
-    if directory_key is None:
-        return {} if row.active is None else {"active": row.active}
+def _said_of(row: UserChange, rules: PlanRules, *, adopted: bool) -> dict[str, Any]:
+    """Return what a source decides beside values: a directory whose user it is and whether it is there."""
+    if rules.directory_key is None:
+        return {"active": row.active}
     return {
         "source": "directory",
-        "directory_key": directory_key,
-        "anchor": row.anchor or ("" if adopted else old.anchor),
-        "disabled": old.disabled if row.active is None else not row.active,
+        "directory_key": rules.directory_key,
+        "anchor": row.anchor or ("" if adopted else None),
+        "disabled": None if row.active is None else not row.active,
         "unseen": False,
         "missing": False,
     }
