@@ -2,7 +2,7 @@
 
 An outage, a filter, or a right that was taken away looks like people who left. What would be noticed too late is
 counted: of all users of the directory and as a number, in this run and in those of the last 24 hours that nobody
-approved. Not here: what is counted (sync_plan), the words for a reason (cli.words), who is told.
+approved. Not here: what is counted (sync_plan), the words for a reason (templates), who is told.
 """
 
 from collections import Counter

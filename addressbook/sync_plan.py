@@ -23,6 +23,7 @@ from addressbook.user_plan import PlannedUser, PlanRules, StoredUser, UserAction
 from sms.facts import Code, Fact
 from sms.settings import FIELDS, NONE, UNSET, format_setting
 
+LISTS: Final = "list"
 UNCHANGED: Final = "unchanged"
 FAULTS: Final = "faults"
 DISABLED: Final = "disabled"
@@ -54,7 +55,7 @@ class SyncPlan:
     `users` are those that differ, and `removed` those who end, since another user gets their address. `population` is
     how many users the directory had who are not missing, with those that it adopts; `left_alone` the customer's other
     users who are not in the source. `counts` has numbers of users by action and of those who are DISABLED, UNCHANGED,
-    or lose or change a field (BLANKED, CHANGED), of members who LEFT a list, and of FAULTS; none that is 0.
+    or lose or change a field (BLANKED, CHANGED), of LISTS and members who LEFT one, and of FAULTS; none that is 0.
     """
 
     users: tuple[PlannedUser, ...] = ()
@@ -321,5 +322,6 @@ def _count(planned: Iterable[PlannedUser], lists: Iterable[PlannedList], lines: 
         elif line.field in GUARDED_FIELDS:
             counts[CHANGED + line.field] += 1
     for item in lists:
+        counts[LISTS] += 1
         counts[LEFT + item.read.name] += len(item.removed)
     return counts

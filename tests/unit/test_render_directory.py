@@ -7,6 +7,7 @@ import string
 import pytest
 
 from addressbook.changes import ChangeFaultCode
+from addressbook.guard import HoldCode
 from addressbook.runs import NotTaken, Reason, RunLine
 from dirsync.source import ReadFaultCode
 from gateway.ports import DirectoryMail
@@ -52,8 +53,8 @@ def test_words_engine_ignores_nothing_that_the_mail_relies_on(sample, language):
 
 
 @pytest.mark.parametrize("language", find_languages())
-@pytest.mark.parametrize(("section", "codes"), [("read", ReadFaultCode), ("row", ChangeFaultCode)])
-def test_every_fault_has_a_sentence_with_its_own_facts(section, codes, language):
+@pytest.mark.parametrize(("section", "codes"), [("read", ReadFaultCode), ("row", ChangeFaultCode), ("guard", HoldCode)])
+def test_every_fault_and_every_reason_has_a_sentence_with_its_own_facts(section, codes, language):
     texts = WORDS.words(language).texts
     for code in codes:
         fields = {name for _, name, _, _ in string.Formatter().parse(str(texts[f"{section}.{code}"])) if name}

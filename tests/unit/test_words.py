@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from addressbook.changes import ChangeFault, ChangeFaultCode
-from addressbook.guard import HoldCode
 from addressbook.hierarchy import Constraints, LayerKind
 from addressbook.source_options import OptionFaultCode
-from cli.directory_words import HOLD_REASONS, OPTION_FAULTS
+from cli.directory_words import OPTION_FAULTS
 from cli.words import (
     CONTRADICTIONS,
     DONE,
@@ -34,7 +33,6 @@ TABLES: list[tuple[type[Code], Mapping[Any, Words]]] = [
     (ChangeFaultCode, FILE_FAULTS),
     (OptionFaultCode, OPTION_FAULTS),
     (Contradicts, CONTRADICTIONS),
-    (HoldCode, HOLD_REASONS),
 ]
 # Facts that are not a text: a number, a truth, or several.
 SAMPLES: dict[str, Any] = {
@@ -44,7 +42,6 @@ SAMPLES: dict[str, Any] = {
     ),
     **dict.fromkeys(("held", "released", "cancelled", "dropped", "asked", "due"), 7),
     **dict.fromkeys(("place", "least", "width", "uses", "shares", "numbers", "messages"), 7),
-    **dict.fromkeys(("count", "earlier", "of", "most"), 7),
     **dict.fromkeys(("default", "new", "changes", "enforced", "active", "alone"), True),
     **dict.fromkeys(("allowed", "encodings", "columns", "lines", "languages"), ("one", "two")),
     "constraints": (("max_parts", 3),),
