@@ -49,6 +49,11 @@ PLACES: Final = {
         "status",
         "Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.",
     ),
+    "jobs": CommandPlace(
+        "jobs",
+        "jobs",
+        "Find jobs by number, sender, customer, state and time, newest first; «status» then shows one of them whole.",
+    ),
     "cancel": CommandPlace(
         "queue",
         "cancel_job",

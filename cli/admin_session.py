@@ -3,8 +3,10 @@
 Not here: any command, the words for answers (words).
 """
 
+import csv
 import getpass
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from typing import TypeVar
 
 import click
 
+from addressbook.exchange import formula_safe
 from addressbook.hierarchy import Layers
 from addressbook.people import Directory
 from cli.context import opened
@@ -28,6 +31,7 @@ from store.engine.database import Database, Transaction
 R = TypeVar("R")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV that no spreadsheet calculates with.")
 customer_option = click.option("--customer", required=True, metavar="NAME", help="Whose it is.")
 one_customer_option = click.option("--customer", default="", metavar="NAME", help="Only this customer's.")
 password_option = click.option(
@@ -122,6 +126,15 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     widths = [max(len(line[index]) for line in table) for index in range(len(titles))]
     for line in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print records as CSV with a header (RFC 4180); nothing for no rows."""
+    out = csv.writer(sys.stdout)
+    if rows:
+        out.writerow(rows[0])
+    for row in rows:
+        out.writerow(formula_safe(_shown(value) if value != "" else "") for value in row.values())
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.admin_session import admin_session, json_option, print_table, print_view
+from cli.admin_session import admin_session, csv_option, json_option, print_csv, print_table, print_view
 from cli.context import config_option
 from cli.words import constraint_words
 from config.field_types import parse_duration
@@ -45,6 +45,8 @@ class _Since(click.ParamType[datetime]):
 since_option = click.option(
     "--since", type=_Since(), help="From this time on, such as 2026-11-23T07:15 (UTC), or 2h ago."
 )
+
+until_option = click.option("--until", type=_Since(), help="Before this time.")
 
 F = TypeVar("F", bound=Callable[..., Any])
 Parameter = Callable[[F], F]
@@ -105,11 +107,17 @@ def table_command(
 ) -> click.Command:
     """Return a command that prints records, a line for each."""
 
-    def run(*, file: Path, as_json: bool, **typed: Any) -> None:
+    def run(*, file: Path, as_json: bool, as_csv: bool, **typed: Any) -> None:
+        if as_json and as_csv:
+            raise click.UsageError("--json and --csv exclude each other")
         with admin_session(file) as session:
-            print_table(session.look(lambda tx: query(tx, **typed)), as_json=as_json)
+            rows = session.look(lambda tx: query(tx, **typed))
+        if as_csv:
+            print_csv(rows)
+        else:
+            print_table(rows, as_json=as_json)
 
-    return _command(name, sentence, run, config_option, json_option, *parameters)
+    return _command(name, sentence, run, config_option, json_option, csv_option, *parameters)
 
 
 def settings_commands(

@@ -79,8 +79,14 @@ class JobRow(KeyedRow):
 
 
 # It only grows at its end. An index of Message-IDs would have a page of chance written for each mail; who asks for one
-# job by its Message-ID reads this one instead, newest first.
-JobRow.add_index(JobRow.index(JobRow.accepted_at, JobRow.key, JobRow.mail_id, name="job_accepted"))
+# job by its Message-ID reads this one instead, newest first, as does who searches jobs by sender or customer.
+JobRow.add_index(
+    JobRow.index(
+        *(JobRow.accepted_at, JobRow.key, JobRow.mail_id),
+        *(JobRow.customer_key, JobRow.user_address, JobRow.header_from, JobRow.reverse_path),
+        name="job_accepted",
+    )
+)
 
 
 class MessageRow(KeyedRow):
@@ -141,6 +147,12 @@ MessageRow.add_index(
 )
 # Who wrote to a handset lately, and every question about a number.
 MessageRow.add_index(MessageRow.index(MessageRow.number, MessageRow.key, name="message_number"))
+# Who looks for what went wrong; written as the search writes it. A message that goes well never enters it.
+MessageRow.add_index(
+    MessageRow.index(MessageRow.state, MessageRow.key, name="message_ended_badly").where(
+        peewee.SQL("state IN ('undelivered', 'expired', 'rejected', 'failed', 'cancelled', 'unknown')")
+    )
+)
 MessageRow.add_index(
     MessageRow.index(MessageRow.owner, name="message_submitting").where(MessageRow.state == "submitting")
 )

@@ -15,7 +15,12 @@ from store.engine.statements import Insert, Update, columns_of, table_of
 
 MODULES = [import_module(f"store.{module.name}") for module in pkgutil.iter_modules(store.__path__) if not module.ispkg]
 MIGRATIONS = sorted((Path(store.__path__[0]) / "migrations").glob("[0-9]*.sql"))
-FROZEN = {"0001_tables": "498efbb2b233c037", "0002_inbound": "cf2aeaee03b3d422", "0003_directories": "cdcaafe310f549dc"}
+FROZEN = {
+    "0001_tables": "498efbb2b233c037",
+    "0002_inbound": "cf2aeaee03b3d422",
+    "0003_directories": "cdcaafe310f549dc",
+    "0004_search": "51f751c7255c26e1",
+}
 MODELS = tuple(
     value
     for module in MODULES

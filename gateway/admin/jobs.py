@@ -1,0 +1,73 @@
+"""Jobs as they are searched: by number, sender, customer, state and time. Not here: everything of one job (queue)."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from addressbook.people import canonical_address, canonical_domain
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import get_customer
+from sms.lifecycle import MessageState
+from sms.number import parse_number
+from sms.outcome import Refused
+from store.engine.database import Transaction
+from store.engine.keys import to_stored
+from store.job_search import FoundJob, JobFilter, search_jobs
+
+
+def list_jobs(  # noqa: PLR0913 - every filter by name
+    tx: Transaction,
+    *,
+    number: str = "",
+    sender: str = "",
+    customer: str = "",
+    states: Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    most: int = 50,
+) -> list[Mapping[str, object]]:
+    """Return the newest jobs that fit all of this, newest first, as rows. Raises AdminFault for what can't be read."""
+    wanted = JobFilter(
+        number=_number(number),
+        sender=_sender(sender),
+        customer_key=get_customer(tx, customer).id if customer else None,
+        states=frozenset(map(MessageState, states)),
+        since=None if since is None else to_stored(since),
+        until=None if until is None else to_stored(until),
+    )
+    return [_row(job) for job in search_jobs(tx, wanted, most)]
+
+
+def _number(text: str) -> str:
+    if not text:
+        return ""
+    parsed = parse_number(text if text.startswith(("+", "00")) else f"+{text}", "")
+    if isinstance(parsed, Refused):
+        raise AdminFault(FaultCode.BAD_NUMBER, given=text)
+    return parsed.digits
+
+
+def _sender(text: str) -> str:
+    if not text:
+        return ""
+    if text.startswith("@"):
+        domain = canonical_domain(text[1:])
+        found = None if domain is None else f"@{domain}"
+    else:
+        found = canonical_address(text)
+    if found is None:
+        raise AdminFault(FaultCode.BAD_ADDRESS, address=text)
+    return found
+
+
+def _row(job: FoundJob) -> Mapping[str, object]:
+    messages = sum(job.states.values())
+    return {
+        "accepted": job.accepted_at.isoformat(sep=" ", timespec="seconds")[:19],
+        "job": job.public_id,
+        "customer": job.customer,
+        "sender": job.sender,
+        "service": job.service,
+        "to": f"+{job.number}" if job.number and messages == 1 else f"{messages} numbers" if messages else "",
+        "state": ", ".join(f"{number} {state}" if messages > 1 else state for state, number in job.states.items()),
+        "parts": job.parts,
+    }

@@ -1,0 +1,179 @@
+"""Finds jobs by number, sender, customer, state and time, newest first, however many there are.
+
+Each question goes through one index: of a number, of messages that ended badly, of what is open, or of all jobs by
+their time. Not here: everything of one job (views), what waits (queue).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from sms.lifecycle import OPEN, SUCCESS, MessageState
+from store.engine.database import Transaction
+from store.engine.keys import to_instant
+from store.engine.rows import query
+
+_PAGE = 500
+_NEWEST = 1 << 62
+
+ENDED_BADLY = "state IN ('undelivered', 'expired', 'rejected', 'failed', 'cancelled', 'unknown')"
+"""As the index `message_ended_badly` is declared: SQLite uses a partial index only for the same words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs are wanted; what is empty or None asks for nothing.
+
+    `number` is E.164 without the plus; `sender` a canonical address, or `@` and a domain. Instants are microseconds,
+    `until` is not within.
+    """
+
+    number: str = ""
+    sender: str = ""
+    customer_key: int | None = None
+    states: frozenset[MessageState] = frozenset()
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundJob:
+    """One job in a list of them: whose, when, to whom, and how many of its messages are in which state.
+
+    `number` is that of its message, or of the first of several.
+    """
+
+    public_id: str
+    accepted_at: datetime
+    settled_at: datetime | None
+    customer: str
+    sender: str
+    service: str
+    subject: str
+    number: str
+    parts: int = 0
+    states: Mapping[MessageState, int] = field(default_factory=dict)
+
+
+class _Job(Struct, frozen=True, array_like=True):
+    key: int
+    public_id: str
+    accepted_at: int
+    settled_at: int | None
+    customer: str
+    user_address: str
+    header_from: str
+    reverse_path: str
+    service: str
+    subject: str
+
+
+class _States(Struct, frozen=True, array_like=True):
+    job_key: int
+    state: MessageState
+    messages: int
+    parts: int
+    number: str
+
+
+_JOBS = query(_Job, "FROM job WHERE key IN (??)")
+_STATES = query(
+    _States,
+    "FROM message WHERE job_key IN (??) GROUP BY job_key, state ORDER BY job_key",
+    messages="COUNT(*)",
+    parts="SUM(part_count)",
+    number="MIN(number)",
+)
+
+
+def search_jobs(tx: Transaction, wanted: JobFilter, most: int) -> list[FoundJob]:
+    """Return the newest jobs that fit, newest first, at most so many."""
+    keys = list(_keys(tx, wanted, most))
+    states: dict[int, list[_States]] = {}
+    for row in tx.select_in(_States, _STATES, keys):
+        states.setdefault(row.job_key, []).append(row)
+    jobs = {job.key: _found(job, states.get(job.key, [])) for job in tx.select_in(_Job, _JOBS, keys)}
+    return [jobs[key] for key in keys if key in jobs]
+
+
+def _found(job: _Job, states: list[_States]) -> FoundJob:
+    return FoundJob(
+        public_id=job.public_id,
+        accepted_at=to_instant(job.accepted_at),
+        settled_at=None if job.settled_at is None else to_instant(job.settled_at),
+        customer=job.customer,
+        sender=job.user_address or job.header_from or job.reverse_path,
+        service=job.service,
+        subject=job.subject,
+        number=min((row.number for row in states), default=""),
+        parts=sum(row.parts for row in states),
+        states={row.state: row.messages for row in states},
+    )
+
+
+def _keys(tx: Transaction, wanted: JobFilter, most: int) -> Iterator[int]:
+    """Yield the keys of the newest jobs that fit, each once."""
+    conditions, values = _of_job(wanted)
+    if wanted.number or wanted.states:
+        of_message, message_values = _of_message(wanted)
+        yield from _through_messages(tx, [*of_message, *conditions], [*message_values, *values], most)
+        return
+    where = " AND ".join(["j.accepted_at >= 0", *conditions])
+    found = f"SELECT j.key FROM job j WHERE {where} ORDER BY j.accepted_at DESC, j.key DESC LIMIT ?"  # noqa: S608 - ours
+    yield from (key for (key,) in tx.rows(found, (*values, most)))
+
+
+def _of_job(wanted: JobFilter) -> tuple[list[str], list[Any]]:
+    conditions, values = list[str](), list[Any]()
+    if wanted.customer_key is not None:
+        conditions.append("j.customer_key = ?")
+        values.append(wanted.customer_key)
+    if wanted.sender.startswith("@"):
+        pattern = "%" + wanted.sender.replace("!", "!!").replace("_", "!_").replace("%", "!%")
+        columns = ("user_address", "header_from", "reverse_path")
+        conditions.append("(" + " OR ".join(f"lower(j.{name}) LIKE ? ESCAPE '!'" for name in columns) + ")")
+        values += [pattern] * len(columns)
+    elif wanted.sender:
+        conditions.append("? IN (j.user_address, lower(j.header_from), lower(j.reverse_path))")
+        values.append(wanted.sender)
+    for sign, instant in ((">=", wanted.since), ("<", wanted.until)):
+        if instant is not None:
+            conditions.append(f"j.accepted_at {sign} ?")
+            values.append(instant)
+    return conditions, values
+
+
+def _of_message(wanted: JobFilter) -> tuple[list[str], list[Any]]:
+    conditions, values = list[str](), list[Any]()
+    if wanted.number:
+        conditions.append("m.number = ?")
+        values.append(wanted.number)
+    if wanted.states:
+        conditions.append(f"m.state IN ({', '.join('?' * len(wanted.states))})")
+        values += sorted(state.value for state in wanted.states)
+    if wanted.states and not wanted.number and wanted.states.isdisjoint(OPEN | SUCCESS):
+        conditions.append(f"m.{ENDED_BADLY}")
+    return conditions, values
+
+
+def _through_messages(tx: Transaction, conditions: list[str], values: list[Any], most: int) -> Iterator[int]:
+    # CROSS JOIN: SQLite then begins with the messages, whose index bounds the work.
+    found = (
+        "SELECT m.key, m.job_key FROM message m CROSS JOIN job j"  # noqa: S608 - conditions of ours
+        f" WHERE j.key = m.job_key AND m.key < ? AND {' AND '.join(conditions)} ORDER BY m.key DESC LIMIT ?"
+    )
+    below, seen = _NEWEST, set[int]()
+    while True:
+        rows = tx.rows(found, (below, *values, _PAGE))
+        for _, job_key in rows:
+            if job_key not in seen:
+                seen.add(job_key)
+                yield job_key
+                if len(seen) == most:
+                    return
+        if len(rows) < _PAGE:
+            return
+        below = rows[-1][0]
