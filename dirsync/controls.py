@@ -17,8 +17,6 @@ SYNC_DONE: Final = "1.3.6.1.4.1.4203.1.9.1.3"  # RFC 4533 §2.4
 SYNC_INFO: Final = "1.3.6.1.4.1.4203.1.9.1.4"  # RFC 4533 §2.5
 DIRSYNC: Final = "1.2.840.113556.1.4.841"
 SHOW_DELETED: Final = "1.2.840.113556.1.4.417"
-DOMAIN_SCOPE: Final = "1.2.840.113556.1.4.1339"
-"""Microsoft's wish that an answer has no references to other naming contexts."""
 
 OBJECT_SECURITY: Final = 0x1
 """LDAP_DIRSYNC_OBJECT_SECURITY: an account without the right to replicate changes sees those that it may read.

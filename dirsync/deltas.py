@@ -18,7 +18,6 @@ from addressbook.sources import DeltaMethod, LdapSource
 from dirsync.ber import NotBer
 from dirsync.controls import (
     DIRSYNC,
-    DOMAIN_SCOPE,
     OBJECT_SECURITY,
     SHOW_DELETED,
     SYNC_DONE,
@@ -33,7 +32,16 @@ from dirsync.controls import (
     sync_request,
     sync_state,
 )
-from dirsync.source import Answer, DirectoryReader, LdapEntry, ReadFault, ReadFaultCode, Scope, SearchRequest
+from dirsync.source import (
+    NO_REFERENCES,
+    Answer,
+    DirectoryReader,
+    LdapEntry,
+    ReadFault,
+    ReadFaultCode,
+    Scope,
+    SearchRequest,
+)
 from dirsync.strings import any_of, is_within, normal_dn
 from sms.facts import Code, Fact
 
@@ -234,7 +242,7 @@ class _ActiveDirectory:
     ) -> Iterable[LdapEntry]:
         for some in any_of("objectGUID", (uuid.UUID(anchor).bytes_le for anchor in sorted(anchors))):
             request = SearchRequest(
-                base=base, filter=f"(&{search_filter}{some})", attributes=attributes, controls=(_NO_REFERENCES,)
+                base=base, filter=f"(&{search_filter}{some})", attributes=attributes, controls=(NO_REFERENCES,)
             )
             for page in self._reader.search(request):
                 yield from page
@@ -293,17 +301,16 @@ class _UsnChanged(_ActiveDirectory):
         request = SearchRequest(
             base=self._context,
             filter=f"(uSNChanged>={seen + 1})",
-            controls=((SHOW_DELETED, False, None), _NO_REFERENCES),
+            controls=((SHOW_DELETED, False, None), NO_REFERENCES),
         )
         anchors = set[str]()
         for page in self._reader.search(request):
-            anchors |= {entry.anchor for entry in page}
+            anchors |= {entry.anchor for entry in page if entry.anchor}
             if len(anchors) > MOST:
                 raise Doubt(DoubtCode.TOO_MANY, most=MOST)
         return *self._again(anchors), self.begin()
 
 
-_NO_REFERENCES: Final = (DOMAIN_SCOPE, False, None)
 _METHODS: Final[Mapping[DeltaMethod, type[_Method]]] = {
     DeltaMethod.SYNCREPL: _Syncrepl,
     DeltaMethod.DIRSYNC: _DirSync,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dirsync.source import DirectoryReader, LdapEntry, ReadFault, ReadFaultCode, Scope, SearchRequest
+from dirsync.source import NO_REFERENCES, DirectoryReader, LdapEntry, ReadFault, ReadFaultCode, Scope, SearchRequest
 from dirsync.strings import any_of, in_filter, is_within, normal_dn, out_of_filter
 
 DEEPEST: Final = 10
@@ -196,7 +196,8 @@ class _Search:
         }
 
     def _entries(self, base: str, search_filter: str, attributes: tuple[str, ...] = ()) -> Iterator[LdapEntry]:
-        for page in self._reader.search(SearchRequest(base=base, filter=search_filter, attributes=attributes)):
+        request = SearchRequest(base=base, filter=search_filter, attributes=attributes, controls=(NO_REFERENCES,))
+        for page in self._reader.search(request):
             yield from page
 
 

@@ -5,6 +5,7 @@ Not here: the connection (ldap_connection), what an entry says of a user (mappin
 Standards: RFC 4511 §4.5 (search), RFC 2696 (paging), RFC 4530 (entryUUID).
 """
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,9 @@ ANCHORS: Final[Mapping[SourceKind, str]] = {SourceKind.OPENLDAP: "entryUUID", So
 _SUCCESS: Final = 0
 _TIME_LIMIT, _SIZE_LIMIT, _REFERRAL, _ADMIN_LIMIT, _NO_SUCH_CONTROL, _NO_SUCH_OBJECT = 3, 4, 10, 11, 12, 32
 _PASSING: Final = frozenset({51, 52, 80})  # busy, unavailable, other
+
+_WITHOUT_USERS: Final = re.compile(r"ldaps?://[^/]*/(CN=Configuration|DC=(Domain|Forest)DnsZones),", re.IGNORECASE)
+"""The parts of every Active Directory that a search of a whole domain refers to and that have no users."""
 
 
 class LdapReader:
@@ -137,6 +141,8 @@ class LdapReader:
     def _refuse_foreign(self, uris: Sequence[str]) -> None:
         """Raise ReadFault for a part on another server, which never sees our password, unless it is not wanted."""
         ignored = {uri.casefold() for uri in self._source.ignored_referrals}
+        if self._kind is SourceKind.ACTIVE_DIRECTORY and all(_WITHOUT_USERS.match(uri) for uri in uris):
+            return
         if ignored.isdisjoint(uri.casefold() for uri in uris):
             raise ReadFault(ReadFaultCode.REFERRAL, uri=" ".join(uris))
 

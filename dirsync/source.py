@@ -6,7 +6,7 @@ Not here: how it is configured (addressbook.sources), speaking LDAP (ldap), what
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from sms.facts import Code, Fact
 
@@ -29,6 +29,10 @@ class Scope(StrEnum):
 
 Controls = tuple[tuple[str, bool, bytes | None], ...]
 """Of a request: the OID of each, whether it is critical, and its value, if there is any."""
+
+
+NO_REFERENCES: Final = ("1.2.840.113556.1.4.1339", False, None)
+"""LDAP_SERVER_DOMAIN_SCOPE_OID: an answer without references to other naming contexts, where the server knows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

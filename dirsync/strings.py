@@ -14,7 +14,7 @@ _SEPARATOR: Final = re.compile(r"((?:\\.|[^\\,;+])*)([,;+]|\Z)", re.DOTALL)
 _HEX_PAIRS: Final = re.compile(r"(?:\\[0-9A-Fa-f]{2})+")
 _ESCAPED: Final = re.compile(r"((?:\\[0-9A-Fa-f]{2})+)|\\(.)", re.DOTALL)
 _SPECIAL: Final = re.compile(r'([,+"\\<>;=])')
-_IN_FILTER: Final = re.compile(rb"[^A-Za-z0-9.,=@ _-]")
+_IN_FILTER: Final = re.compile(rb"[^A-Za-z0-9.,=@_-]")
 
 
 def normal_dn(dn: str) -> str:
@@ -38,7 +38,7 @@ def is_within(dn: str, base: str) -> bool:
 
 
 def in_filter(value: str | bytes) -> str:
-    """Return a value as it is written in a filter (RFC 4515 §3)."""
+    """Return a value as it is written in a filter (RFC 4515 §3); spaces are escaped too: ldap3 strips others."""
     octets = value.encode() if isinstance(value, str) else value
     return _IN_FILTER.sub(lambda found: b"\\%02x" % found[0][0], octets).decode("ascii")
 

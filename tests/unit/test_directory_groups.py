@@ -254,7 +254,7 @@ def test_any_text_as_a_name_has_one_spelling_that_stays(name):
 def test_a_value_in_a_filter_is_only_that_value(value):
     written = in_filter(value)
     assert out_of_filter(written) == value
-    assert not set("()*\\\0") & set(written.replace("\\", "")) - set("0123456789abcdef")
+    assert not set("()*\\\0 \t\n") & set(written.replace("\\", "")) - set("0123456789abcdef")
 
 
 def test_many_values_are_asked_for_a_hundred_at_once():
