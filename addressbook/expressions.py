@@ -11,9 +11,10 @@ Of several values the first that is left counts, in the order of the server. Not
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import chain, islice
+from math import inf
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -59,12 +60,23 @@ class UnreadableError(Exception):
         self.attribute = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Circumstances:
-    """What a value depends on beside the entry: the instant, and the country of national numbers, or empty."""
+    """What a value depends on beside the entry: the instant, and the country of national numbers, or empty.
+
+    `until` is the earliest later instant, in seconds since 1970, at which a value that was read becomes another one.
+    """
 
     now: datetime
     country: str = ""
+    until: float = inf
+
+    def is_over(self, ends: float) -> bool:
+        """Return whether an instant has passed, in seconds since 1970."""
+        if ends <= self.now.timestamp():
+            return True
+        self.until = min(self.until, ends)
+        return False
 
 
 _Step = Callable[[Iterator[str], Circumstances], Iterator[str]]
@@ -87,12 +99,16 @@ class Found(NamedTuple):
 
 
 class Expression:
-    """A parsed expression; `attributes` are the names in lower case that it reads."""
+    """A parsed expression; `attributes` are the names in lower case that it reads.
 
-    __slots__ = ("_alternatives", "attributes")
+    `gives_numbers`: each of its values is in the form E.164.
+    """
+
+    __slots__ = ("_alternatives", "attributes", "gives_numbers")
 
     def __init__(self, alternatives: tuple[_Alternative, ...]) -> None:
         self._alternatives = alternatives
+        self.gives_numbers = all(each.steps and each.steps[-1] is _NUMBER for each in alternatives)
         self.attributes = frozenset(each.attribute for each in alternatives if each.attribute)
 
     @property
@@ -204,6 +220,9 @@ def _number(value: str, around: Circumstances) -> str:
     return number.e164
 
 
+_NUMBER: Final = _each(_number)
+
+
 def _primary(value: str, _: Circumstances) -> str | None:
     return value[5:] if value.startswith("SMTP:") else None  # `smtp:` in small letters are further addresses
 
@@ -222,19 +241,18 @@ def _disabled(values: Iterator[str], _: Circumstances) -> Iterator[str]:
 
 def _expired(value: str, around: Circumstances) -> str | None:
     """Give `off` after an instant: 100 ns since 1601, days since 1970, or a time as 20261231235959Z."""
-    seconds = around.now.timestamp()
     if match := _GENERALIZED_TIME.fullmatch(value):
         try:
-            ends_at = datetime.strptime(match[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            ends = datetime.strptime(match[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
         except ValueError:
             raise UnreadableError(ChangeFaultCode.UNREADABLE, given=value[:_SHOWN], transform="expires") from None
-        return OFF if ends_at <= around.now else None
-    number = _integer(value, "expires")
-    if number < 0 or number in _NEVER:
-        return None
-    if number < _MOST_DAYS:
-        return OFF if number * timedelta(days=1).total_seconds() <= seconds else None
-    return OFF if (number - _FILETIME_OF_1970) / 10_000_000 <= seconds else None
+    else:
+        number = _integer(value, "expires")
+        if number < 0 or number in _NEVER:
+            return None
+        is_days = number < _MOST_DAYS
+        ends = number * 86_400.0 if is_days else (number - _FILETIME_OF_1970) / 10_000_000
+    return OFF if around.is_over(ends) else None
 
 
 def _locked(value: str, _: Circumstances) -> str | None:
@@ -339,9 +357,7 @@ def _plain(doc: str, step: _Step) -> Transform:
 
 TRANSFORMS: Final[Mapping[str, Transform]] = MappingProxyType(
     {
-        "number": _plain(
-            "The E.164 form of a mobile number; a national one is of the default country.", _each(_number)
-        ),
+        "number": _plain("The E.164 form of a mobile number; a national one is of the default country.", _NUMBER),
         "lower": _plain("In small letters.", _each(lambda value, _: value.lower())),
         "upper": _plain("In capitals.", _each(lambda value, _: value.upper())),
         "trim": _plain(

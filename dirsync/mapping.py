@@ -7,7 +7,7 @@ of mail) are not modelled: a user has one address. Not here: reading the entry (
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -66,22 +66,27 @@ class Mapper:
         self._of_cells = {name: expressions[name] for name in FIELDS if name in expressions}
         self._directory = directory
         self._groups = groups or Groups()
-        self._now = now
-        self._country = country
+        self._around = Circumstances(now=now, country=country)
         self._needs_dn = any(DN in each.attributes for each in expressions.values())
         # Equal entries share their cells, so that many users take little room.
         self._same_cells: Callable[[tuple[tuple[str, object], ...]], Mapping[str, object]] = lru_cache(10_000)(dict)
         self._same_columns: Callable[[tuple[tuple[str, str], ...]], Mapping[str, str]] = lru_cache(1_000)(dict)
 
+    @property
+    def until(self) -> float:
+        """The instant, in seconds since 1970, at which an entry that was read says something else: it expires."""
+        return self._around.until
+
     def read(self, entry: LdapEntry, place: int) -> MappedEntry:
         """Return what an entry says; `place` is its place in the reading, from 1."""
         reader = _EntryReader(entry, place, self._needs_dn)
-        around = Circumstances(now=self._now, country=self._country)
+        around = self._around
         cells = {name: reader.cell(name, each, around) for name, each in self._of_cells.items()}
         country = cells.get(_COUNTRY)
         if isinstance(country, str) and country not in (UNSET, NONE):
-            around = Circumstances(now=self._now, country=country)
+            around = replace(around, country=country)
         found = {name: reader.find(name, each, around) for name, each in self._of_user.items()}
+        self._around.until = min(self._around.until, around.until)
         groups = self._groups.of(entry.dn) if self._groups.members else frozenset()
         change = UserChange(
             place=place,
@@ -93,7 +98,7 @@ class Mapper:
             active=reader.active(found[ACTIVE]) if ACTIVE in found else None,
             anchor=entry.anchor,
             entry=entry.dn,
-            phone=reader.phone(found[PHONE], around.country) if PHONE in found else None,
+            phone=reader.phone(found[PHONE], around.country, self._of_user[PHONE]) if PHONE in found else None,
         )
         lists = tuple(item.name for item in self._directory.lists if item.group in groups)
         return MappedEntry(change=change, faults=tuple(reader.faults), lists=lists)
@@ -153,10 +158,12 @@ class _EntryReader:
             self._fault(attribute, ChangeFaultCode.NO_ADDRESS, {})
         return ""
 
-    def phone(self, found: Found | None, country: str) -> str:
+    def phone(self, found: Found | None, country: str, expression: Expression) -> str:
         """Return the digits of a number, empty where there is none."""
         if found is None or found.text == NONE:
             return ""
+        if expression.gives_numbers:
+            return found.text.removeprefix("+")
         read = read_phone(found.text, country)
         if isinstance(read, str):
             return read

@@ -4,10 +4,12 @@ What cannot be read whole raises ReadFault, after some more tries where another 
 page by page. Not here: what becomes of the users (gateway.directory_sync).
 """
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from math import inf
 from typing import Final
 
 import structlog
@@ -57,19 +59,22 @@ def _read_once(directory: CustomerDirectory, cookie: str, *, full: bool, now: da
     with LdapReader(source, directory.kind, attributes) as reader:
         groups = groups_of(directory, source, reader)
         gathered = _Gathered(directory, Mapper(directory, now=now, country=country, groups=groups))
-        if cookie and not full and source.delta is not DeltaMethod.NONE:
+        if cookie and not full and source.delta is not DeltaMethod.NONE and now.timestamp() < _until_of(cookie):
             delta = read_delta(reader, source, attributes, groups.digests, cookie)
             if isinstance(delta, Doubt):
                 log.info("directory_read_whole", directory=directory.name, why=delta.code.value)
             elif _is_enough(directory, delta, groups):
                 gathered.take(delta.entries)
-                return gathered.reading(complete=False, gone=delta.gone, cookie=delta.cookie)
+                until = min(gathered.mapper.until, _until_of(cookie))
+                return gathered.reading(complete=False, gone=delta.gone, cookie=_with_until(delta.cookie, until))
         following = first_cookie(reader, source, groups.digests)
         if isinstance(following, Doubt):
             log.warning("directory_without_delta", directory=directory.name, why=following.code.value)
         for page in reader.read_all():
             gathered.take(page)
-        return gathered.reading(complete=True, cookie="" if isinstance(following, Doubt) else following)
+        if isinstance(following, Doubt) or not following:
+            return gathered.reading(complete=True, cookie="")
+        return gathered.reading(complete=True, cookie=_with_until(following, gathered.mapper.until))
 
 
 def groups_of(directory: CustomerDirectory, source: LdapSource, reader: LdapReader) -> Groups:
@@ -86,12 +91,24 @@ def _is_enough(directory: CustomerDirectory, delta: Delta, groups: Groups) -> bo
     return not delta.gone and all(of_lists.isdisjoint(groups.of(entry.dn)) for entry in delta.entries)
 
 
+def _with_until(cookie: str, until: float) -> str:
+    """Return a cookie that also knows until when its entries say the same: no delta tells that an account expired."""
+    return json.dumps(json.loads(cookie) | ({"until": until} if until < inf else {}))
+
+
+def _until_of(cookie: str) -> float:
+    try:
+        return float(json.loads(cookie).get("until", inf))
+    except (ValueError, AttributeError, TypeError):
+        return inf
+
+
 class _Gathered:
     """What was read so far."""
 
     def __init__(self, directory: CustomerDirectory, mapper: Mapper) -> None:
         self._directory = directory
-        self._mapper = mapper
+        self.mapper = mapper
         self._changes: list[UserChange] = []
         self._faults: list[ChangeFault] = []
         self._faulty: set[str] = set()
@@ -99,7 +116,7 @@ class _Gathered:
 
     def take(self, entries: Iterable[LdapEntry]) -> None:
         for entry in entries:
-            mapped = self._mapper.read(entry, len(self._changes) + 1)
+            mapped = self.mapper.read(entry, len(self._changes) + 1)
             self._changes.append(mapped.change)
             if mapped.faults:
                 self._faults += mapped.faults

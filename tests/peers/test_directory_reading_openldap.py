@@ -92,6 +92,20 @@ def format_cell(change: UserChange) -> str:
     return str(change.cells["cost_centre"])
 
 
+def test_an_account_that_expires_without_a_change_of_its_entry_makes_all_be_read(slapd):
+    directory = directory_of(slapd, **{"map.active": "employeeType | expires"})
+    slapd.replace(7, "employeeType", "20261201000000Z")
+    cookie = read_now(directory).cookie
+    slapd.replace(8, "departmentNumber", "4711")
+    beside = read_now(directory, cookie)
+    assert not beside.complete
+    midnight = datetime(2026, 12, 1, tzinfo=UTC)
+    reading = read(directory, beside.cookie, full=False, now=midnight, pause=_not_again)
+    assert reading.complete
+    assert by_anchor(reading)[user_anchor(7)].active is False
+    assert not read(directory, reading.cookie, full=False, now=midnight, pause=_not_again).complete
+
+
 def test_an_entry_that_cannot_be_read_is_a_fault_and_counts_as_there(slapd):
     slapd.replace(5, "mobile", "+44 20 7946 0018")
     slapd.replace(6, "mail", "no address")

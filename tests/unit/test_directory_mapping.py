@@ -101,6 +101,14 @@ def test_a_disabled_bit_or_a_passed_account_expires_stops_a_user(attributes: dic
     assert (entry.change.active, entry.faults) == (is_active, ())
 
 
+def test_the_next_instant_at_which_an_account_expires_is_known() -> None:
+    mapper = Mapper(directory(map__active="shadowExpire | expires", map__default_country="c"), now=NOON)
+    for place, days in enumerate(("20790", "20788", "20787", "-1"), 1):
+        attributes = raw({"mail": f"u{place}@example.com", "shadowExpire": days, "c": "GB"})
+        mapper.read(LdapEntry(dn=DN, anchor=str(place), attributes=attributes), place)
+    assert datetime.fromtimestamp(mapper.until, UTC) == datetime(2026, 12, 1, tzinfo=UTC)
+
+
 def test_an_account_whose_state_may_not_be_read_is_a_fault_and_not_an_active_user() -> None:
     entry = mapped(directory(SourceKind.ACTIVE_DIRECTORY))
     assert faults(entry) == [f"{DN}, userAccountControl: it is absent, or the login may not read it"]

@@ -152,6 +152,14 @@ def test_a_number_is_never_guessed(given_text: str, country: str, cause: str) ->
     assert cause in str(raised.value.facts["cause"])
 
 
+def test_an_expression_knows_whether_it_gives_numbers() -> None:
+    given = [
+        parse_expression(text).gives_numbers
+        for text in ("mobile | number", "mobile", "a | number || b", "a | number | prefix(0)")
+    ]
+    assert given == [True, False, False, False]
+
+
 BAD = [
     ("", "an attribute"),
     ("mail ||", "an attribute"),
