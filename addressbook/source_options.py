@@ -55,7 +55,7 @@ _NEEDED_TO_BIND: Final[Mapping[BindMethod, tuple[str, ...]]] = MappingProxyType(
 class OptionFaultCode(Code):
     """What is wrong with an option of a directory."""
 
-    UNKNOWN = "unknown-directory-option", "key", "near"
+    UNKNOWN = "unknown-directory-option", "key", "near", "known"
     OF_ANOTHER_KIND = "option-of-another-kind", "key", "kind"
     BAD_VALUE = "bad-directory-option", "key", "given", "expected"
     MISSING = "missing-directory-option", "key", "help", "example"
@@ -103,6 +103,12 @@ def _nearest(key: str, kind: SourceKind) -> str:
         return "password_file"
     near = get_close_matches(key, [option.key for option in options_of(kind)], n=1, cutoff=0.55)
     return near[0] if near else ""
+
+
+def _names_of(kind: SourceKind) -> tuple[str, ...]:
+    """Return the options of a kind, those of the mapping as one."""
+    keys = (re.sub(r"^map\..*", "map.FIELD", option.key) for option in options_of(kind))
+    return tuple(dict.fromkeys(keys))
 
 
 def merge_options(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
@@ -185,7 +191,8 @@ class _Reader:
         for key, text in self._given.items():
             known = _BY_KEY.get(_pattern_of(key))
             if known is None:
-                self._fault(OptionFaultCode.UNKNOWN, key=key[:80], near=_nearest(key, self._kind))
+                near, known_ones = _nearest(key, self._kind), _names_of(self._kind)
+                self._fault(OptionFaultCode.UNKNOWN, key=key[:80], near=near, known=known_ones)
             elif self._kind not in known.defaults:
                 self._fault(OptionFaultCode.OF_ANOTHER_KIND, key=key, kind=self._kind.value)
             elif known in OF_GROUPS:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from addressbook.source_options import OptionFault, OptionFaultCode
-from cli.words import Words, say
+from cli.words import Words, join, say
 
 
 def option_fault_sentence(fault: OptionFault) -> str:
@@ -13,8 +13,8 @@ def option_fault_sentence(fault: OptionFault) -> str:
 
 
 OPTION_FAULTS: Final[Mapping[OptionFaultCode, Words]] = {
-    OptionFaultCode.UNKNOWN: lambda key, near: (
-        f"There is no option «{key}»; " + (f"did you mean «{near}»?" if near else "«dirsync options» names all.")
+    OptionFaultCode.UNKNOWN: lambda key, near, known: (
+        f"There is no option «{key}»; " + (f"did you mean «{near}»?" if near else f"the options are {join(known)}.")
     ),
     OptionFaultCode.OF_ANOTHER_KIND: "A directory of the kind {kind} has no option «{key}».",
     OptionFaultCode.BAD_VALUE: "«{key}»: {given!r} is not {expected}.",

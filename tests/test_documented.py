@@ -14,6 +14,7 @@ from config.field_types import docs_of, hints_of, item_hint, key_of, options_of,
 from config.model import Config
 from sms.settings import FIELDS
 from tests.command_reference import command_reference, walk
+from tests.directory_options_reference import options_reference
 from tests.inlined_template import inlined_templates
 from tests.lifecycle_picture import draw_lifecycle, picture_in
 from tests.standards_index import cited_in_code, listed_in, rewritten, verdicts_in
@@ -55,6 +56,10 @@ def test_the_picture_of_a_messages_life_is_the_table():
 
 def test_the_reference_of_commands_is_current():
     assert (ROOT / "docs/commands.md").read_text("utf-8") == command_reference(), "run: make example"
+
+
+def test_the_reference_of_directory_options_is_current():
+    assert (ROOT / "docs/directory-options.md").read_text("utf-8") == options_reference(), "run: make example"
 
 
 def test_the_standard_mails_are_inlined_as_they_stand():
