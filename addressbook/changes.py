@@ -58,6 +58,7 @@ class ChangeFaultCode(Code):
     SEARCH_INCOMPLETE = "search-incomplete", "result"
     BAD_LIST_NAME = "bad-list-name", "given"
     NO_MEMBER = "no-member", "given"
+    BAD_TABLE = "bad-table", "cause"
     NO_FILE = "no-file", "kind"
     FILE_TOO_LARGE = "file-too-large", "megabytes"
     OLDER_FILE = "older-file", "last"

@@ -14,7 +14,7 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -106,13 +106,15 @@ class FileFormat:
 class UserFile:
     """A file as read; `source` is its name for people.
 
-    `damaged`: it must not be applied, since its faults concern the whole file.
+    `damaged`: it must not be applied, since its faults concern the whole file. `faulty` are the anchors or addresses of
+    entries that are left out for a fault.
     """
 
     digest: str
     source: str
     rows: tuple[UserChange, ...] = ()
     faults: tuple[ChangeFault, ...] = ()
+    faulty: frozenset[str] = frozenset()
     lists: tuple[ReadList, ...] = ()
     damaged: bool = False
 
@@ -127,6 +129,7 @@ class Rows(NamedTuple):
     rows: Sequence[UserChange]
     faults: Sequence[ChangeFault]
     lists: Sequence[ReadList] = ()
+    faulty: Collection[str] = ()
 
 
 def whole_file(content: bytes, source: str, read: Callable[[], Rows]) -> UserFile:
@@ -137,7 +140,7 @@ def whole_file(content: bytes, source: str, read: Callable[[], Rows]) -> UserFil
     digest = hashlib.sha256(content).hexdigest()
     source = "".join(each for each in source if each.isprintable())[:_LONGEST_SOURCE] or digest[:32]
     try:
-        rows, faults, lists = read()
+        rows, faults, lists, faulty = read()
     except DamagedFileError as damaged:
         return UserFile(digest=digest, source=source, faults=(damaged.fault,), damaged=True)
     times = Counter(row.address for row in rows)
@@ -156,6 +159,7 @@ def whole_file(content: bytes, source: str, read: Callable[[], Rows]) -> UserFil
         source=source,
         rows=tuple(row for row in rows if times[row.address] == 1),
         faults=tuple(sorted([*faults, *twice], key=lambda fault: fault.place)),
+        faulty=frozenset(faulty).union(row.anchor or row.address for row in rows if times[row.address] > 1),
         lists=tuple(lists),
     )
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from addressbook.people import canonical_address, canonical_domain, canonical_name
+from sms.number import parse_number
 from sms.outcome import Refusal, Refused
+from sms.personalise import Table
 
 EVERYBODY: Final = "*"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}", re.ASCII)
@@ -67,6 +69,24 @@ class DistributionLists:
                 refusal=Refusal.SENDER_NOT_AUTHORISED, detail=f"This sender is none of the authors of the list {name}."
             )
         return found
+
+
+def members_of_table(
+    table: Table, country: str, *, strict: bool = False
+) -> tuple[tuple[ListMember, ...], tuple[tuple[int, str, str], ...]]:
+    """Return the members that a table names, and its bad rows, each with its line, its number and what is wrong.
+
+    Numbers are read with the default country and taken once: of rows with the same number the first counts.
+    """
+    members: dict[str, ListMember] = {}
+    bad: list[tuple[int, str, str]] = []
+    for row in table.rows:
+        number = parse_number(row.number, country, strict=strict)
+        if isinstance(number, Refused):
+            bad.append((row.line, row.number, number.detail or number.refusal.value))
+        else:
+            members.setdefault(number.digits, ListMember(number=number.digits, values=row.values))
+    return tuple(members.values()), tuple(bad)
 
 
 def is_list_name(text: str) -> bool:

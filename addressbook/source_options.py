@@ -247,7 +247,7 @@ def options_digest(directory: CustomerDirectory) -> str:
     if isinstance(source, LdapSource):
         read: tuple[str, ...] = (source.base, source.filter)
     else:
-        read = (source.form, source.delimiter, source.encoding)
+        read = (source.form, source.delimiter, source.encoding, source.country, str(source.complete))
     groups = (
         [(rule.group, rule.profile) for rule in directory.profiles],
         [(each.name, each.group) for each in directory.lists],

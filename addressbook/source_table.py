@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from addressbook.expressions import parse_expression
 from addressbook.lists import canonical_author
-from addressbook.sources import BindMethod, DeltaMethod, GroupRule, LdapTls, SourceKind
+from addressbook.sources import BindMethod, DeltaMethod, FileForm, GroupRule, LdapTls, SourceKind
+from sms.number import is_country
 from sms.settings import FIELDS, parse_bool, parse_integer
 
 NOT_MAPPED: Final = "-"
@@ -112,6 +113,20 @@ def _delimiter(text: str) -> str:
     if delimiter not in (",", ";", "|", "\t"):
         raise ValueError
     return delimiter
+
+
+def _encoding(text: str) -> str:
+    try:
+        "a".encode(text)
+    except LookupError:
+        raise ValueError from None
+    return text
+
+
+def _country(text: str) -> str:
+    if not is_country(text.upper()):
+        raise ValueError
+    return text.upper()
 
 
 def _all(text: str) -> Mapping[SourceKind, str]:
@@ -266,7 +281,6 @@ OF_LDAP: Final = (
     ),
 )
 _FILES: Final = {_FOLDER: ""}
-_FORMS: Final = ("auto", "headed", "15-columns", "xlsx", "ldif", "vcard")
 OF_FOLDER: Final = (
     _option(
         "folder",
@@ -279,9 +293,9 @@ OF_FOLDER: Final = (
     ),
     _option(
         "form",
-        _matching(re.compile("|".join(_FORMS))),
-        ", ".join(_FORMS),
-        "What the files are; auto goes by their names and content.",
+        FileForm,
+        ", ".join(FileForm),
+        "What the files are; auto goes by their content and names. A list has the name of its file.",
         {_FOLDER: "auto"},
         "15-columns",
     ),
@@ -293,7 +307,7 @@ OF_FOLDER: Final = (
         _FILES,
         ";",
     ),
-    _option("encoding", _text, "an encoding", "That of a file that is not UTF-8.", {_FOLDER: "cp1252"}, "cp1252"),
+    _option("encoding", _encoding, "an encoding", "That of a file that is not UTF-8.", {_FOLDER: "cp1252"}, "cp1252"),
     _option("end_marker", _text, "a text", "The last line, which proves a file whole.", _FILES, "#END#"),
     _option(
         "keep_days",
@@ -302,6 +316,30 @@ OF_FOLDER: Final = (
         "How long files are kept once they were read.",
         {_FOLDER: "0"},
         "30",
+    ),
+    _option(
+        "country",
+        _country,
+        "a country such as DE",
+        "That of numbers without a plus; by default the customer's default_country.",
+        _FILES,
+        "DE",
+    ),
+    _option(
+        "complete",
+        parse_bool,
+        "on or off",
+        "Whether each file has all users, so that who is not in it is gone.",
+        {_FOLDER: "on"},
+        "off",
+    ),
+    _option(
+        "authors",
+        _words(_author),
+        "addresses, @domains or *, with commas",
+        "Who may write to the lists that the files are.",
+        _FILES,
+        "anna@example.com",
     ),
 )
 OF_GUARD: Final = (

@@ -9,18 +9,22 @@ from pathlib import Path
 
 import click
 
-from addressbook.exchange import FileFormat, read_user_file, write_user_file
-from addressbook.sources import FileForm
+from addressbook.exchange import write_user_file
+from addressbook.source_options import read_options
+from addressbook.sources import CustomerDirectory, FileForm, SourceKind
 from addressbook.sync_plan import SyncPlan
 from addressbook.user_plan import UserAction
 from cli.admin_session import admin_session, customer_option
 from cli.context import config_option
+from cli.directory_words import option_fault_sentence
 from cli.files import file_faults
 from cli.shapes import limit_command, settings_commands, table_command, view_command
 from cli.words import count, file_fault_sentence, import_words
+from dirsync.files import read_users
 from gateway.admin.settings import SystemScope
 from gateway.admin.user_import import export_users, import_users, preview_import
 from gateway.admin.views import list_audit, show_system
+from sms.message import Origin
 
 
 @click.command("import")
@@ -29,53 +33,52 @@ from gateway.admin.views import list_audit, show_system
 @click.argument("book", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--format",
-    "shape",
-    type=click.Choice(["headed", "15-columns"]),
-    default="headed",
+    "form",
+    type=click.Choice([form.value for form in FileForm if form is not FileForm.LIST]),
+    default=FileForm.AUTO.value,
     show_default=True,
-    help="With a header, or the headerless file of 15 columns.",
+    help="A table with a header, or of 15 columns without one, a workbook, LDIF or vCards; auto goes by the content.",
 )
 @click.option(
-    "--delimiter", type=click.Choice([",", ";", "tab", "|"]), help="Default: as the header shows, or a comma."
+    "--delimiter", type=click.Choice([",", ";", "tab", "|"]), help="Default: as the first line shows, or a comma."
 )
 @click.option("--encoding", default="cp1252", show_default=True, metavar="NAME", help="If the file is not UTF-8.")
 @click.option("--end-marker", default="", metavar="TEXT", help="The last line that proves the file whole.")
+@click.option("--country", default="", metavar="CODE", help="Of numbers without a plus; default: the customer's.")
 @click.option("--skip-faulty", is_flag=True, help="Leave rows with faults out and import the others.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-def import_book(  # noqa: PLR0913 - the options of the command
+def import_book(
     *,
     file: Path,
     customer: str,
     book: Path,
-    shape: str,
-    delimiter: str | None,
-    encoding: str,
-    end_marker: str,
     skip_faulty: bool,
     dry_run: bool,
+    **declared: str | None,
 ) -> None:
     """Add and change users as an address book file says; nobody is removed, what it does not name stays.
 
     A single fault, named with line and column, leaves everything as it is. An empty cell takes away what an earlier
     file said, «<none>» stops inheritance, and the column «pinned» names settings that are pinned, as by «user set».
     """
-    declared = FileFormat(
-        form=FileForm(shape),
-        delimiter="\t" if delimiter == "tab" else delimiter or "",
-        fallback=encoding,
-        end_marker=end_marker,
-    )
-    try:
-        source = f"{book.name} {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-        user_file = read_user_file(book.read_bytes(), declared, source)
-    except LookupError:
-        raise click.UsageError(f"«{encoding}» is no encoding") from None
+    options = {"folder": str(book.absolute().parent)} | {name: text or "" for name, text in declared.items()}
+    folder = read_options(SourceKind.FOLDER, options)
+    if not isinstance(folder, CustomerDirectory):
+        raise click.UsageError(" ".join(map(option_fault_sentence, folder)))
+    now = datetime.now(UTC)
     with admin_session(file) as session:
+        directory, layers = session.in_force()
+        found = directory.customer_named(customer)
+        country = layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings.default_country
+        source = f"{book.name} {now:%Y-%m-%d %H:%M} UTC"
+        user_file = read_users(book.read_bytes(), folder, book.name, source, now=now, country=country)
         plan = session.look(lambda tx: preview_import(tx, customer, user_file))
         for fault in plan.faults:
             click.echo(f"{book}: {file_fault_sentence(fault)}", err=True)
         if user_file.damaged:
             raise click.ClickException("the file is damaged; nothing was changed")
+        if user_file.lists:
+            click.echo(f"{count(len(user_file.lists), 'group')} left out: «dirsync» makes lists of them.", err=True)
         if dry_run:
             _print_plan(plan)
         if plan.faults and not skip_faulty:

@@ -267,6 +267,7 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.SEARCH_INCOMPLETE: "the search that wrote it ended early: {result}",
     ChangeFaultCode.BAD_LIST_NAME: "{given!r} cannot be a list's name: letters, digits, '.', '_' and '-' are expected",
     ChangeFaultCode.NO_MEMBER: "the member {given!r} has no card in the file",
+    ChangeFaultCode.BAD_TABLE: "{cause}",
     ChangeFaultCode.NO_FILE: "it is {kind}; a file of its own is expected",
     ChangeFaultCode.FILE_TOO_LARGE: "it is larger than {megabytes} MB",
     ChangeFaultCode.OLDER_FILE: (

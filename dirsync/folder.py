@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from addressbook.changes import ChangeFaultCode, DamagedFileError
+from addressbook.changes import ChangeFault, ChangeFaultCode, DamagedFileError
 from addressbook.sources import FileForm, FolderSource
 from dirsync.source import ReadFault, ReadFaultCode
 
@@ -67,12 +67,12 @@ class FolderFile:
 
 
 class RefusedFileError(Exception):
-    """A file is not read; `code` and facts say why. It is still where it was."""
+    """A file must not be used, for these faults; nothing of it is. It is still where it was."""
 
-    def __init__(self, name: str, damaged: DamagedFileError) -> None:
-        super().__init__(name, damaged.fault.code)
+    def __init__(self, name: str, faults: Sequence[ChangeFault]) -> None:
+        super().__init__(name, faults[0].code)
         self.name = name
-        self.fault = damaged.fault
+        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class WatchedFolder:
         try:
             return self._read_whole(folder, look, _read_cookie(cookie))
         except DamagedFileError as damaged:
-            raise RefusedFileError(look.name, damaged) from None
+            raise RefusedFileError(look.name, [damaged.fault]) from None
 
     def _read_whole(self, folder: int, look: _Look, seen: dict[str, _Seen]) -> FolderFile | None:
         if odd := _oddity_of(look):

@@ -6,13 +6,10 @@ the settings of a list (settings).
 
 from collections.abc import Collection, Mapping
 
-from addressbook.lists import ListMember, canonical_author, is_list_name
+from addressbook.lists import canonical_author, is_list_name, members_of_table
 from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_list
-from sms.facts import Fact
-from sms.number import parse_number
-from sms.outcome import Refused
 from sms.personalise import Table
 from store.directory import all_customers
 from store.engine.database import Transaction
@@ -94,20 +91,11 @@ def import_members(  # noqa: PLR0913 - a list is named by two names
     """
     owner = get_customer(edit.tx, customer)
     found = get_list(edit.tx, owner, name)
-    members: dict[str, ListMember] = {}
-    bad: list[Fact] = []
-    twice = 0
-    for row in table.rows:
-        number = parse_number(row.number, country, strict=strict)
-        if isinstance(number, Refused):
-            bad.append((row.line, row.number, number.detail or number.refusal.value))
-        elif number.digits in members:
-            twice += 1
-        else:
-            members[number.digits] = ListMember(number=number.digits, values=row.values)
+    members, bad = members_of_table(table, country, strict=strict)
+    twice = len(table.rows) - len(members)
     if bad:
-        raise AdminFault(FaultCode.BAD_MEMBERS, rows=tuple(bad))
-    put_members(edit.tx, found.id, table.columns, list(members.values()))
+        raise AdminFault(FaultCode.BAD_MEMBERS, rows=bad)
+    put_members(edit.tx, found.id, table.columns, list(members))
     edit.stored.touch_list(found.id)
     target, detail = f"{owner.name}/{found.name}", f"members: {len(members)}, rows with a number twice: {twice}"
     counts = {"members": len(members), "twice": twice}

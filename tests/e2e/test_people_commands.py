@@ -312,9 +312,9 @@ def test_the_headerless_file_of_15_columns_is_imported(terminal: Terminal) -> No
     ("text", "options", "part"),
     [
         ("e-mail;langage\nanna@example.com;de\n", (), "unknown columns: 'langage'"),
-        ("anna@example.com\n", (), "has a mail address where the header"),
+        ("anna@example.com\n", ("--format", "headed"), "has a mail address where the header"),
         (BOOK, ("--end-marker", "#END"), "so the file may be cut"),
-        (BOOK, ("--encoding", "klingon"), "no encoding"),
+        (BOOK, ("--encoding", "klingon"), "'klingon' is not an encoding"),
     ],
 )
 def test_a_damaged_book_is_refused_whole(terminal: Terminal, text: str, options: tuple[str, ...], part: str) -> None:

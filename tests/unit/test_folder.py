@@ -45,7 +45,7 @@ class Folder:
     def refuse(self, cookie: str = "") -> str:
         with pytest.raises(RefusedFileError) as refused:
             self.watched.take(cookie)
-        return f"{refused.value.name}: {file_fault_sentence(refused.value.fault)}"
+        return f"{refused.value.name}: {file_fault_sentence(refused.value.faults[0])}"
 
     def names(self, folder: str = "") -> list[str]:
         return sorted(item.name for item in (self.path / folder).iterdir())
