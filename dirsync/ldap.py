@@ -33,6 +33,7 @@ _SUCCESS: Final = 0
 _TIME_LIMIT, _SIZE_LIMIT, _REFERRAL, _ADMIN_LIMIT, _NO_SUCH_CONTROL, _NO_SUCH_OBJECT = 3, 4, 10, 11, 12, 32
 _PASSING: Final = frozenset({51, 52, 80})  # busy, unavailable, other
 
+_UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _WITHOUT_USERS: Final = re.compile(r"ldaps?://[^/]*/(CN=Configuration|DC=(Domain|Forest)DnsZones),", re.IGNORECASE)
 """The parts of every Active Directory that a search of a whole domain refers to and that have no users."""
 
@@ -189,6 +190,6 @@ def _anchor_of(value: bytes, kind: SourceKind) -> str:
     try:
         if kind is SourceKind.ACTIVE_DIRECTORY:
             return str(uuid.UUID(bytes_le=value))
-        return str(uuid.UUID(value.decode("ascii")))
+        return value.decode("ascii").lower() if _UUID.fullmatch(value) else ""
     except ValueError:
         return ""

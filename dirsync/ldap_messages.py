@@ -27,6 +27,7 @@ from dirsync.ber import (
 LONGEST_MESSAGE: Final = 64 << 20
 _CONTROLS, _REFERRAL, _RESPONSE_NAME, _RESPONSE_VALUE = 0xA0, 0xA3, 0x8A, 0x8B
 _INTERMEDIATE_NAME, _INTERMEDIATE_VALUE = 0x80, 0x81
+_LONG: Final = 0x80  # X.690 §8.1.3: from here on the octet says how many octets have the length
 _NO_CONTROLS: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -146,16 +147,39 @@ def read_entry(message: Message) -> tuple[str, dict[str, tuple[bytes, ...]]]:
     dn = data[start:at].decode("utf-8", "replace")
     at, stop = content(data, at, message.end, SEQUENCE)
     attributes = {}
-    while at < stop:
-        at, end = content(data, at, stop, SEQUENCE)
-        name_start, name_end = content(data, at, end, OCTET_STRING)
-        at, _ = content(data, name_end, end, SET)
-        values = []
-        while at < end:
-            start, at = content(data, at, end, OCTET_STRING)
-            values.append(data[start:at])
-        attributes[_attribute(data[name_start:name_end])] = tuple(values)
+    try:
+        while at < stop:
+            name, values, at = _read_attribute(data, at, stop)
+            attributes[name] = values
+    except IndexError:
+        raise NotBer("an attribute is cut") from None
     return dn, attributes
+
+
+def _read_attribute(data: bytes, at: int, stop: int) -> tuple[str, tuple[bytes, ...], int]:
+    """Return the name and the values of an attribute, and where it ends.
+
+    Nothing else costs as much of a reading: a length of one octet, which most are, is read here without a call.
+    """
+    length = data[at + 1]
+    name_at, end = (at + 2, at + 2 + length) if length < _LONG else content(data, at, stop, SEQUENCE)
+    length = data[name_at + 1]
+    start, set_at = (name_at + 2, name_at + 2 + length) if length < _LONG else content(data, name_at, end, OCTET_STRING)
+    length = data[set_at + 1]
+    value_at, set_end = (set_at + 2, set_at + 2 + length) if length < _LONG else content(data, set_at, end, SET)
+    if data[at] != SEQUENCE or data[name_at] != OCTET_STRING or data[set_at] != SET or not set_end == end <= stop:
+        raise NotBer("an attribute that is none")
+    name = _attribute(data[start:set_at])
+    values = []
+    while value_at < end:
+        length, tag = data[value_at + 1], data[value_at]
+        start, value_at = (
+            (value_at + 2, value_at + 2 + length) if length < _LONG else content(data, value_at, end, OCTET_STRING)
+        )
+        if tag != OCTET_STRING or value_at > end:
+            raise NotBer("a value that is none")
+        values.append(data[start:value_at])
+    return name, tuple(values), end
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,18 @@
+"""What is measured of a directory, with a few users."""
+
+import pytest
+
+from tests.benchmarks.directory import measure_directory
+from tests.benchmarks.figures import Effort, MissingPeerError
+from tests.kit.peer import require_peer
+
+
+def test_both_readers_read_all_users_of_the_same_server():
+    try:
+        (figure,) = measure_directory(Effort(rounds=1, scale=0.001))
+    except MissingPeerError as error:
+        require_peer(str(error), None)
+        pytest.fail("require_peer lets nothing pass that is missing")
+    assert figure.what == "full read of 200 users"
+    assert figure.ratio
+    assert figure.verdict in {"met", "MISSED"}
