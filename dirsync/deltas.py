@@ -57,6 +57,7 @@ _OF_SERVER: Final = ("dsServiceName", "highestCommittedUSN", "namingContexts")
 _IN_FILTER: Final = re.compile(r"\(\s*([A-Za-z][A-Za-z0-9-]*)\s*(?::[0-9A-Za-z.]+:|[~<>])?=")
 _PARTS_OF_CSN: Final = 4
 _IS_BRANCH: Final = "(objectClass=organizationalUnit)"
+_IS_PERSON: Final = "(&(objectClass=person)(!(objectClass=computer)))"
 
 
 class DoubtCode(Code):
@@ -216,6 +217,8 @@ class _ActiveDirectory:
         self._context = max((one for one in contexts if one and is_within(base, normal_dn(one))), key=len, default="")
         if not self._service or not self._highest or not self._context:
             raise Doubt(DoubtCode.NOT_OFFERED, result="rootDSE")
+        # Whoever no longer matches the filter must be seen as well; a computer is a person there.
+        self._may_matter = f"(|{_IS_PERSON}{_IS_BRANCH}{source.filter})"
 
     def server(self) -> str:
         """Return the domain controller and its invocationId, which a restore from a backup changes."""
@@ -256,7 +259,7 @@ class _DirSync(_ActiveDirectory):
         return self._all(b"", _NOTHING)[1]
 
     def changes(self, cookie: bytes) -> _Changes:
-        anchors, following = self._all(cookie, "(objectClass=*)")
+        anchors, following = self._all(cookie, self._may_matter)
         return *self._again(anchors), following
 
     def _all(self, cookie: bytes, search_filter: str) -> tuple[set[str], bytes]:
@@ -300,7 +303,7 @@ class _UsnChanged(_ActiveDirectory):
             raise Doubt(DoubtCode.WENT_BACK, was=seen, now=self._highest)
         request = SearchRequest(
             base=self._context,
-            filter=f"(uSNChanged>={seen + 1})",
+            filter=f"(&(uSNChanged>={seen + 1}){self._may_matter})",
             controls=((SHOW_DELETED, False, None), NO_REFERENCES),
         )
         anchors = set[str]()

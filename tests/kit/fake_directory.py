@@ -5,17 +5,19 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 
 from dirsync.source import Answer, Found, LdapEntry, ReadFault, ReadFaultCode, Scope, SearchRequest
-from dirsync.strings import is_within, normal_dn, out_of_filter
+from dirsync.strings import is_within, normal_dn
 
 IN_CHAIN = "1.2.840.113556.1.4.1941"
 _NODE = re.compile(r"\(([&|!])|\(([^()=:<>~]+)(:[0-9.]+:|[<>~])?=([^()]*)\)|\)")
+_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2})")
 Values = Mapping[str, tuple[bytes, ...]]
 
 
 class FakeDirectory:
     """Entries by DN. `values_at_once` cuts attributes into ranges, `knows_chain` evaluates LDAP_MATCHING_RULE_IN_CHAIN.
 
-    `requests` are the searches in their order; `answers`, if there are any, are what `ask` returns one after the other.
+    `requests` are the searches in their order, `answers` what comes to each in turn that has a control and no pages.
+    `root` is the entry of the server itself.
     """
 
     def __init__(self, *, context: str, values_at_once: int = 0, knows_chain: bool = False) -> None:
@@ -23,6 +25,7 @@ class FakeDirectory:
         self.entries: dict[str, dict[str, tuple[bytes, ...]]] = {}
         self.requests: list[SearchRequest] = []
         self.answers: list[Answer] = []
+        self.root: dict[str, tuple[bytes, ...]] = {"namingcontexts": (context.encode(),)}
         self.before_search: Callable[[SearchRequest], None] = lambda request: None
         self._values_at_once = values_at_once
         self._knows_chain = knows_chain
@@ -47,12 +50,12 @@ class FakeDirectory:
         ]
 
     def ask(self, request: SearchRequest) -> Answer:
-        """Return the next of the prepared answers, else what matches."""
+        """Return the next of the prepared answers to a request with a control, else what matches."""
         self.requests.append(request)
-        if self.answers:
+        if request.controls:
             return self.answers.pop(0)
         if not request.base:
-            return Answer(code=0, found=(Found(dn="", attributes={"namingcontexts": (self.context.encode(),)}),))
+            return Answer(code=0, found=(Found(dn="", attributes=self.root),))
         return Answer(code=0, found=tuple(self._found(request)))
 
     def _found(self, request: SearchRequest) -> Iterator[Found]:
@@ -84,7 +87,7 @@ class FakeDirectory:
             if operator:
                 stack.append((operator, []))
             elif attribute:
-                stack[-1][1].append(self._holds(attribute.lower(), rule, out_of_filter(value), name, values))
+                stack[-1][1].append(self._holds(attribute.lower(), rule, value, name, values))
             else:
                 combined, parts = stack.pop()
                 stack[-1][1].append(_COMBINED[combined](parts))
@@ -92,9 +95,15 @@ class FakeDirectory:
 
     def _holds(self, attribute: str, rule: str, value: str, name: str, values: Values) -> bool:
         if attribute == "memberof":
-            return rule == f":{IN_CHAIN}:" and self._knows_chain and name in self._below(normal_dn(value))
-        found = [one.decode("utf-8", "replace").casefold() for one in values.get(attribute, ())]
-        return bool(found) if value == "*" else value.casefold() in found
+            return (
+                rule == f":{IN_CHAIN}:"
+                and self._knows_chain
+                and name in self._below(normal_dn(_octets(value).decode()))
+            )
+        found = values.get(attribute, ())
+        if rule == ">":
+            return any(int(one) >= int(value) for one in found)
+        return bool(found) if value == "*" else _octets(value).lower() in {one.lower() for one in found}
 
     def _below(self, group: str) -> set[str]:
         by_name = {normal_dn(dn): values for dn, values in self.entries.items()}
@@ -107,6 +116,11 @@ class FakeDirectory:
 
 
 _COMBINED: Mapping[str, Callable[[list[bool]], bool]] = {"&": all, "|": any, "!": lambda parts: not all(parts)}
+
+
+def _octets(value: str) -> bytes:
+    """Return a value of a filter without its escapes (RFC 4515 §3)."""
+    return _ESCAPED.sub(lambda octet: bytes.fromhex(octet[1].decode()), value.encode())
 
 
 def _anchor(found: Found) -> str:

@@ -56,6 +56,7 @@ limits dn.exact="{reader}" {limits}
 access to * by dn.exact="{reader}" read by anonymous auth
 overlay syncprov
 syncprov-sessionlog 10000
+{overlay}
 """
 _TOP = f"""\
 dn: {SUFFIX}
@@ -132,7 +133,7 @@ class Slapd:
         self._program = find_program("slapd")
         require_peer("slapd", self._program)
         self.folder = Path(tempfile.mkdtemp(prefix="mail2sms-slapd-", dir=quick_folder()))
-        self._options = {"limits": limits, "access": access, "service": service}
+        self._options = {"limits": limits, "access": access, "service": service, "overlay": ""}
         self._schemas = ("core", "cosine", "inetorgperson", *schemas)
         self.port, self.tls_port = free_port(), free_port()
         self.authority = make_authority("Directory root")
@@ -176,7 +177,7 @@ class Slapd:
             self._running = None
 
     def restart(self, *, identity: Identity | None = None, **options: str) -> None:
-        """Start it again with other `limits`, `access` or `service`, or another certificate; the rest stays as it was."""
+        """Start it again with other `limits`, `access`, `service` or `overlay`, or another certificate; the rest stays."""
         self.stop()
         self.identity = identity or self.identity
         self._options |= options

@@ -140,6 +140,17 @@ def test_a_cookie_from_after_a_restored_backup_is_refused_and_asks_for_a_complet
     assert doubt_of(slapd, future) is DoubtCode.REFUSED
 
 
+def test_a_server_that_requires_a_refresh_asks_for_a_complete_reading(slapd):
+    slapd.restart(overlay="syncprov-reloadhint TRUE")
+    cookie = begin(slapd)
+    stale = with_csn(cookie, b"20200101000000.000000Z#000000#000#000000")
+    slapd.change(*delete(1))
+    refused = delta(slapd, stale)
+    assert isinstance(refused, Doubt)
+    assert (refused.code, str(refused.facts["result"]).split()[0]) == (DoubtCode.REFUSED, "4096")
+    assert changed(slapd, begin(slapd)).entries == ()
+
+
 def test_a_cookie_of_another_server_never_passes_the_whole_content_off_as_a_delta(slapd):
     cookie = begin(slapd)
     moment = json.loads(cookie)

@@ -1,5 +1,7 @@
 """A real OpenLDAP server read as users: all of them, what changed, members of groups, and a look before."""
 
+import base64
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,6 +88,23 @@ def test_a_changed_cost_centre_comes_alone_and_a_deleted_user_is_gone(slapd):
     assert reading.gone == {user_anchor(9)}
     assert read_now(directory, reading.cookie).changes == ()
     assert read_now(directory, reading.cookie, full=True).complete
+
+
+@pytest.mark.parametrize(
+    "csn", ["20200101000000.000000Z#000000#000#000000", "20990101000000.000000Z#000000#000#000000", "garbage"]
+)
+def test_a_stale_or_refused_cookie_makes_all_be_read_once_and_the_next_reading_is_a_delta(slapd, csn):
+    directory = directory_of(slapd)
+    kept = json.loads(read_now(directory).cookie)
+    bad = json.dumps(kept | {"cookie": base64.b64encode(f"rid=000,csn={csn}".encode()).decode()})
+    slapd.change(f"dn: {user_dn(9)}\nchangetype: delete\n")
+    whole = read_now(directory, bad)
+    assert whole.complete
+    assert (len(whole.changes), whole.gone) == (USERS - 1, frozenset())
+    slapd.replace(7, "departmentNumber", "4711")
+    following = read_now(directory, whole.cookie)
+    assert not following.complete
+    assert set(by_anchor(following)) == {user_anchor(7)}
 
 
 def format_cell(change: UserChange) -> str:
