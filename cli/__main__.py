@@ -82,6 +82,11 @@ PLACES: Final = {
         "people",
         "Handle the address book file, the settings of everybody, and the list of changes.",
     ),
+    "dirsync": CommandPlace(
+        "dirsync",
+        "dirsync",
+        "Handle customers' directories: LDAP servers and watched folders that say who may send, and how.",
+    ),
     "tls": CommandPlace("tls", "tls", "Look at the TLS of outgoing mail, and demand more of it."),
     "template": CommandPlace("template", "template", "Handle customers' own status mails and mails of received SMS."),
     "push": CommandPlace(

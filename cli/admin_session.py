@@ -17,6 +17,7 @@ import click
 
 from addressbook.exchange import formula_safe
 from addressbook.hierarchy import Layers
+from addressbook.options import Option
 from addressbook.people import Directory
 from cli.context import opened
 from cli.files import read_text
@@ -27,6 +28,7 @@ from gateway.admin.faults import AdminFault
 from gateway.admin.users import make_verifier
 from gateway.directory import DirectoryFollower
 from store.engine.database import Database, Transaction
+from store.engine.keys import Keys
 
 R = TypeVar("R")
 
@@ -42,10 +44,21 @@ password_option = click.option(
 class AdminSession:
     """One command's way to the use cases."""
 
-    def __init__(self, database: Database, administration: Administration, config: Config) -> None:
+    def __init__(self, database: Database, administration: Administration, config: Config, keys: Keys) -> None:
         self.database = database
         self.config = config
+        self.keys = keys
         self._administration = administration
+
+    @property
+    def who(self) -> str:
+        """In whose name it is."""
+        return self._administration.who
+
+    @property
+    def default_options(self) -> frozenset[Option]:
+        """What customers have contracted of whom nothing else is stored."""
+        return frozenset(self.config.contracts.default_options)
 
     def change(self, *changes: Change, silent: bool = False) -> None:
         """Carry out all of these changes or none, and print a sentence for each, unless that is done elsewhere."""
@@ -74,7 +87,7 @@ def admin_session(file: Path | str) -> Iterator[AdminSession]:
         who, options = _own_name(), frozenset(config.contracts.default_options)
         administration = Administration(database, keys, who, lambda: datetime.now(UTC), options)
         try:
-            yield AdminSession(database, administration, config)
+            yield AdminSession(database, administration, config, keys)
         except AdminFault as fault:
             raise click.ClickException(fault_sentence(fault)) from None
 

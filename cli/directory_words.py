@@ -1,25 +1,51 @@
-"""What the command line says of directories and their runs. Not here: what was decided (addressbook)."""
+"""What the command line says of directories: rows of the tables in cli.words, and of an option's faults.
 
-from collections.abc import Mapping
+Why a directory could not be read and why a run waits is said as in the mails to its administrator: the catalogues of
+templates have these sentences.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from addressbook.source_options import OptionFault, OptionFaultCode
-from cli.words import Words, join, say
+from addressbook.source_options import OptionFaultCode
+from gateway.admin.edit import AuditAction
+from gateway.admin.faults import FaultCode
 
-
-def option_fault_sentence(fault: OptionFault) -> str:
-    """Return what is wrong with an option of a directory, and what would be right."""
-    return say(OPTION_FAULTS, fault.code, fault.facts)
-
-
-OPTION_FAULTS: Final[Mapping[OptionFaultCode, Words]] = {
+OPTION_FAULTS: Final[Mapping[OptionFaultCode, str | Callable[..., str]]] = {
     OptionFaultCode.UNKNOWN: lambda key, near, known: (
-        f"There is no option «{key}»; " + (f"did you mean «{near}»?" if near else f"the options are {join(known)}.")
+        f"There is no option «{key}»; "
+        + (f"did you mean «{near}»?" if near else f"the options are {', '.join(known)}.")
     ),
     OptionFaultCode.OF_ANOTHER_KIND: "A directory of the kind {kind} has no option «{key}».",
     OptionFaultCode.BAD_VALUE: "«{key}»: {given!r} is not {expected}.",
     OptionFaultCode.MISSING: "«{key}» is missing. {help} Such as: {example}",
     OptionFaultCode.CLEAR_TEXT: (
         "tls=none would send the password in clear text to {host}; it is for a server on this machine only."
+    ),
+}
+
+DIRECTORY_FAULTS: Final[Mapping[FaultCode, str | Callable[..., str]]] = {
+    FaultCode.NO_DIRECTORY: "The customer «{customer}» has no directory «{name}»; «dirsync list» names all.",
+    FaultCode.NO_RUN: "There is no run «{name}»: its number, or eight digits of its digest, are expected.",
+    FaultCode.BAD_DIRECTORY_NAME: (
+        "«{name}» cannot be a directory's name: up to 51 letters, digits, '.', '_' and '-' are expected."
+    ),
+    FaultCode.DIRECTORY_EXISTS: "The customer «{customer}» already has a directory «{name}».",
+}
+
+DIRECTORY_DONE: Final[Mapping[AuditAction, str | Callable[..., str]]] = {
+    AuditAction.ADD_DIRECTORY: (
+        "The directory «{name}» of «{customer}» was added; it is first read in {minutes:minute}, or by «dirsync run»."
+        " «dirsync test» shows what is read."
+    ),
+    AuditAction.SET_DIRECTORY: lambda customer, name, options, active, waits: (
+        f"Set for the directory «{name}» of «{customer}»: {', '.join(options)}."
+        + ("" if active else " It is not read on schedule.")
+        + (" Who is read, or as what, is different now: what the next run changes waits for approval." if waits else "")
+    ),
+    AuditAction.REMOVE_DIRECTORY: lambda customer, name, users, with_users: (
+        f"The directory «{name}» of «{customer}» was removed"
+        + (" with its users: " if with_users else "; its users stay as an administrator's: ")
+        + f"{users}."
     ),
 }

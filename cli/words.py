@@ -10,6 +10,8 @@ from typing import Any, Final
 from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import LayerKind
 from addressbook.options import Option
+from addressbook.source_options import OptionFault, OptionFaultCode
+from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, OPTION_FAULTS
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
 from config.mail import POLICY_FAULTS
 from gateway.admin.edit import AuditAction, Changed
@@ -69,6 +71,11 @@ def file_fault_sentence(fault: ChangeFault) -> str:
     return f"{fault.entry or _place(fault.place)}{column}: {say(table, fault.code, fault.facts)}"
 
 
+def option_fault_sentence(fault: OptionFault) -> str:
+    """Return what is wrong with an option of a directory, and what would be right."""
+    return say(OPTION_FAULTS, fault.code, fault.facts)
+
+
 def contradiction_sentences(found: Sequence[Contradiction]) -> list[str]:
     """Return what stored settings and carriers say against each other, a sentence for each; of too many only some."""
     said = [say(CONTRADICTIONS, item.code, item.facts) for item in found[:_MOST_CONTRADICTIONS]]
@@ -122,6 +129,11 @@ def _bad_rows(rows: tuple[tuple[int, str, str], ...]) -> str:
     if len(rows) > _MOST_NAMED:
         lines.append(f"{len(rows) - _MOST_NAMED} more rows")
     return "\n".join([*lines, f"{count(len(rows), 'row')} at fault; nothing was changed."])
+
+
+def _bad_directory(faults: tuple[tuple[str, *tuple[tuple[str, Fact], ...]], ...]) -> str:
+    said = [OptionFault(OptionFaultCode(code), dict(facts)) for code, *facts in faults]
+    return "\n".join(map(option_fault_sentence, said))
 
 
 _TEMPLATE: Final = "The form «{form}» of {profile:|the profile «{profile}» of }the customer «{customer}»"
@@ -201,6 +213,8 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_MEMBERS: _bad_rows,
     FaultCode.BAD_STOPS: _bad_rows,
     **INBOUND_FAULTS,
+    **DIRECTORY_FAULTS,
+    FaultCode.BAD_DIRECTORY: _bad_directory,
     FaultCode.TLS_RULE_UNUSABLE: lambda fault, **facts: (
         f"{_capital(POLICY_FAULTS[PolicyFault(fault)].format(**facts))}."
     ),
@@ -445,6 +459,7 @@ DONE: Final[Mapping[AuditAction, Words]] = {
         + (f", {count(twice, 'row')} with a number twice." if twice else ".")
     ),
     **INBOUND_DONE,
+    **DIRECTORY_DONE,
     AuditAction.ENFORCE_TLS: _tls,
     AuditAction.LOWER_TLS: _tls,
     AuditAction.ACCEPT_TLS_RULES: "The TLS rules are taken as they stand: {rules:rule}.",

@@ -288,6 +288,7 @@ class Config:
         default=dict,
     )
     warnings: tuple[ConfigProblem, ...] = field(default=(), metadata={"hidden": True})
+    file: Path = field(default=Path(), metadata={"hidden": True})
 
     def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: names and addresses that stand twice, tables without which nothing works."""
@@ -351,7 +352,7 @@ def load_config(path: Path) -> Config | list[ConfigProblem]:
     problems = sorted(reader.problems, key=lambda problem: problem.line)
     if config is None or not all(problem.warning for problem in problems):
         return problems
-    return replace(config, warnings=tuple(problems))
+    return replace(config, warnings=tuple(problems), file=file)
 
 
 def _syntax_problem(file: Path, text: str, message: str) -> ConfigProblem:

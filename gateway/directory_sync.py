@@ -69,7 +69,10 @@ BROKEN = Reason(section="run", code="broken")
 
 
 class DirectorySync:
-    """Runs of directories, each under the lease of its directory; `pause` is given the seconds that a step took."""
+    """Runs of directories, each under the lease of its directory; `pause` is given the seconds that a step took.
+
+    `tell` is called in the transaction that ends a run, with the present instant in microseconds.
+    """
 
     def __init__(  # noqa: PLR0913 - the use case names everything it needs, once
         self,
@@ -80,12 +83,14 @@ class DirectorySync:
         life: timedelta = _LIFE,
         pause: Callable[[float], None] = time.sleep,
         portion: int = _PORTION,
+        tell: Callable[[Transaction, Run, int], None] = lambda *_: None,
     ) -> None:
         self.database = database
         self.keys = keys
         self.life = life
         self.pause = pause
         self.portion = portion
+        self.tell = tell
         self._now = now
 
     def now(self) -> int:
@@ -277,6 +282,7 @@ class SyncRun:
     def _note_unchanged(self, tx: Transaction, run: Run) -> None:
         end_run(tx, run.key, RunState.UNCHANGED, self._sync.now())
         mark_read(tx, run, self._sync.now())
+        self._tell(tx, run.key)
 
     def _stage(self, found: PlannedSync) -> None:
         now = self._sync.now()
@@ -287,6 +293,10 @@ class SyncRun:
 
     def _hold(self, tx: Transaction) -> None:
         hold_run(tx, self.key, self._sync.now())
+        self._tell(tx, self.key)
+
+    def _tell(self, tx: Transaction, key: int) -> None:
+        self._sync.tell(tx, _stored(tx, key), self._sync.now())
 
     def _switch(self, tx: Transaction, approved_by: str = "") -> None:
         run, now = _stored(tx, self.key), self._sync.now()
@@ -297,6 +307,7 @@ class SyncRun:
         told = summary(run.result().counts)
         changes.audit("sync.apply", self._directory.name, told, customer_key=self._directory.customer_id)
         changes.finish()
+        self._tell(tx, run.key)
 
     def _clean_up(self) -> None:
         """End runs whose process was killed, then take away in small steps what ended runs left."""
@@ -309,7 +320,7 @@ class SyncRun:
 
     def _end_killed(self, tx: Transaction) -> None:
         while (run := find_running(tx, self._directory.key)) is not None:
-            end_run(tx, run.key, RunState.FAILED, self._sync.now(), ENDED)
+            self._end_in(tx, run.key, RunState.FAILED, ENDED)
 
     def _sweep(self, tx: Transaction, run_key: int) -> bool:
         changes = DirectoryChanges(tx, self._sync.keys, self._who, self._sync.now())
@@ -358,7 +369,11 @@ class SyncRun:
     def _end(self, state: RunState, reason: Reason | None = None) -> None:
         if self._run is not None:
             key = self._run.key
-            self._write(lambda tx: end_run(tx, key, state, self._sync.now(), reason))
+            self._write(lambda tx: self._end_in(tx, key, state, reason))
+
+    def _end_in(self, tx: Transaction, key: int, state: RunState, reason: Reason | None) -> None:
+        if end_run(tx, key, state, self._sync.now(), reason):
+            self._tell(tx, key)
 
     def _told(self) -> RunResult:
         run = self._read(lambda tx: _stored(tx, self.key))

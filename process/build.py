@@ -33,6 +33,7 @@ from mta.postmaster import PostmasterDoor
 from mta.sending.connections import PoolLimits
 from process.accept_path import AcceptPath
 from process.carriers import PlayedCentre, build_clients, unite_of
+from process.dirsync_schedule import DirectorySchedule
 from process.listeners import build_listeners
 from process.mail_out import MailOut, build_mail_out, mail_ladder
 from process.push import PUSH_LADDER, PushOut, build_push_out
@@ -75,6 +76,9 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick)
     inbound = _build_inbound(config, core, telling, carrying.dispatch.kick)
     links = _build_links(carrying, inbound)
+    directories = DirectorySchedule(
+        database=database, book=core.book, clock=core.clock, file=config.file, written=telling.outbox.kick
+    )
     mail_out, lost = telling.mail_out, asyncio.Event()
     listeners = build_listeners(
         config,
@@ -132,6 +136,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         (
             Service(name="outbox", start=telling.outbox.start, stop=telling.outbox.stop),
             service_of("asking", carrying.asking),
+            Service(name="directories", start=directories.start, stop=directories.stop),
             Service(name="carriers", start=connect, stop=carrying.stop),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),

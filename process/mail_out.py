@@ -8,6 +8,7 @@ from config.mail import MailRoute
 from config.model import Config
 from gateway import alert_texts
 from gateway.alerts import Alerts
+from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import MailRules, StoredStsCache
 from gateway.ports import Clock
@@ -170,6 +171,7 @@ def build_mail_out(config: Config, core: AcceptPath, outbox: Outbox, *, written:
         rules=rules,
         alert=alert,
         readers=readers,
+        directories=DirectoryMails(book=core.book, database=database, config_file=str(config.file)),
     )
 
     async def start() -> None:

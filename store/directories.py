@@ -88,9 +88,9 @@ def claim_directory(tx: Transaction, stored: StoredDirectory, due_at: int) -> bo
     return tx.execute(_CLAIM, (due_at, stored.directory.key, stored.due_at)) == 1
 
 
-def postpone_directory(tx: Transaction, key: int, due_at: int) -> None:
-    """Say when a directory is read next."""
-    tx.execute("UPDATE directory SET due_at = ? WHERE key = ?", (due_at, key))
+def postpone_directory(tx: Transaction, key: int, due_at: int) -> bool:
+    """Say when a directory is read next; False where it is gone."""
+    return tx.execute("UPDATE directory SET due_at = ? WHERE key = ?", (due_at, key)) == 1
 
 
 def add_directory(tx: Transaction, directory: CustomerDirectory, options: Mapping[str, str], due_at: int) -> None:

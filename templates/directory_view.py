@@ -144,8 +144,10 @@ def say_line(line: RunLine, words: Words) -> str:
 
 def say_counts(counts: Mapping[str, int], words: Words) -> str:
     """Return how many of what a run changes."""
-    known = (words.count(f"user-action.{name}", number) for name, number in counts.items() if number)
-    return ", ".join(known) or words.say("directory.nothing")
+    keys = ((f"user-action.{name}", number) for name, number in counts.items() if number)
+    return ", ".join(words.count(key, number) for key, number in keys if key in words.texts) or words.say(
+        "directory.nothing"
+    )
 
 
 def _what(news: DirectoryNews, words: Words) -> str:

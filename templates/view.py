@@ -454,7 +454,7 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
         ("label.answers", words.say(f"unanswerable.{report.unanswerable}") if report.unanswerable else ""),
         ("label.parts", _parts_line(parts, words)),
         ("label.alphabet", _alphabet(report, words)),
-        ("label.cost_centre", show_line(report.settings.cost_centre)),
+        ("label.cost_centre", _cost_centre(report)),
         ("label.limited", _limits(report)),
         ("label.reference", show_line(report.reference)),
         ("label.accepted_at", accepted),
@@ -464,6 +464,13 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
         ("label.job", show_line(report.public_id)),
     )
     return (Fact(label=words.say(key), value=value) for key, value in values if value)
+
+
+def _cost_centre(report: JobReport) -> str:
+    """Return who pays, and which directory or file says so."""
+    origin = report.origins.get("cost_centre", ("", ""))[1]
+    value = show_line(report.settings.cost_centre)
+    return f"{value} ({show_line(origin)})" if value and origin.startswith(("ldap:", "file:")) else value
 
 
 def _limits(report: JobReport) -> str:

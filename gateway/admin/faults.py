@@ -66,6 +66,12 @@ class FaultCode(Code):
     NOT_AN_AUTHOR = "not-an-author", "author", "name"
     BAD_MEMBERS = "bad-members", "rows"
 
+    NO_DIRECTORY = "no-directory", "customer", "name"
+    NO_RUN = "no-run", "name"
+    BAD_DIRECTORY_NAME = "bad-directory-name", "name"
+    DIRECTORY_EXISTS = "directory-exists", "customer", "name"
+    BAD_DIRECTORY = "bad-directory", "faults"
+
     NO_NUMBER = "no-number", "number"
     NUMBER_AMBIGUOUS = "number-ambiguous", "number", "countries"
     BAD_NUMBER = "bad-number", "given"

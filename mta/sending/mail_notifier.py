@@ -17,11 +17,13 @@ import structlog
 
 from gateway.alert_texts import template_failing
 from gateway.alerts import Alert
+from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
-from gateway.ports import AlertMail, Clock, InboundList, InboundMail, Item, MailAttempt, PostmasterMail
+from gateway.ports import AlertMail, Clock, DirectoryMail, InboundList, InboundMail, Item, MailAttempt, PostmasterMail
 from gateway.report_pool import LargeReports
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alert, compose_notice
+from mta.sending.directory import compose_directory
 from mta.sending.forward import compose_forward
 from mta.sending.inbound import compose_inbound, compose_list
 from mta.sending.sign import Signer
@@ -92,7 +94,7 @@ class MailNotifier:
 
     `signers` sign the mails from their domain. `alert` takes alerts for the administrator, `rules` has the customers'
     own templates, which run in their own thread. `large` makes mails about many recipients; its creator closes it.
-    `readers` knows for whom mails of inbound SMS are.
+    `readers` knows for whom mails of inbound SMS are, `directories` what is told of a directory.
     """
 
     def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
@@ -107,6 +109,7 @@ class MailNotifier:
         alert: Callable[[Alert], None],
         large: LargeReports,
         readers: InboundMailReaders,
+        directories: DirectoryMails,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._identity = identity
@@ -118,6 +121,7 @@ class MailNotifier:
         self._alert = alert
         self._large = large
         self._readers = readers
+        self._directories = directories
         self._monotonic = monotonic
         self._resting: dict[TemplateIdentity, float] = {}
         self._of_templates = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
@@ -126,7 +130,7 @@ class MailNotifier:
         """End the thread of customers' templates, after the mail in work."""
         self._of_templates.shutdown()
 
-    async def send(self, item: Item) -> MailAttempt | None:
+    async def send(self, item: Item) -> MailAttempt | None:  # noqa: PLR0911 - one for each kind of item
         """Send it once; None where its sender asked not to be told of it."""
         await self._rules.refresh()
         match item:
@@ -145,6 +149,13 @@ class MailNotifier:
                 return await self._delivery.deliver(signed, customer="")
             case InboundMail():
                 return await self._send_inbound(item)
+            case DirectoryMail():
+                news = await self._directories.news(item)
+                if news is None:
+                    return None
+                directory = partial(compose_directory, item, news, identity=self._identity, renderer=self._renderer)
+                signed = await self._large.work_apart(lambda: self._sign(directory()))
+                return await self._delivery.deliver(signed, customer=news.customer)
             case InboundList():
                 customer, settings = self._readers.settings_of(item)
                 words = self._renderer.words(settings.language)

@@ -18,6 +18,7 @@ from gateway.admin.users import add_user, remove_user, set_user_active
 from gateway.alert_texts import mail_given_up
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
+from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import MailRules
 from gateway.outbox import ChannelRules, OutboxLoop
@@ -244,6 +245,7 @@ async def teller(office, confined, delivery):
         rules=MailRules(office.database, (), Path("unused")),
         alert=lambda _: None,
         readers=office.readers,
+        directories=DirectoryMails(book=office.book, database=office.database, config_file=""),
     )
     yield made
     made.close()

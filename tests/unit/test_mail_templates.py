@@ -29,6 +29,7 @@ from gateway.admin.profiles import add_profile, remove_profile
 from gateway.alerts import Alert
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
+from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import MailRules
 from gateway.ports import AlertMail, MailAttempt
@@ -325,6 +326,9 @@ class Telling:
             clock=Clock(),
             rules=self.rules,
             alert=self.alerts.append,
+            directories=DirectoryMails(
+                book=DirectoryFollower(office.database, {}), database=office.database, config_file=""
+            ),
             readers=InboundMailReaders(
                 book=DirectoryFollower(office.database, {}),
                 database=office.database,

@@ -25,7 +25,7 @@ from addressbook.sources import (
     LdapSource,
     SourceKind,
 )
-from cli.directory_words import option_fault_sentence
+from cli.words import option_fault_sentence
 from sms.settings import FIELDS
 
 NEEDED = {

@@ -78,7 +78,7 @@ def large() -> Iterator[LargeReports]:
 
 def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, signer: Signer = SIGNER) -> MailNotifier:
     rules: Any = Rules()
-    readers: Any = None  # nothing here is of an inbound SMS
+    others: Any = None  # nothing here is of an inbound SMS or a directory
     return MailNotifier(
         identity=IDENTITY,
         renderer=renderer,
@@ -88,7 +88,8 @@ def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, sig
         rules=rules,
         alert=lambda _: None,
         large=large,
-        readers=readers,
+        readers=others,
+        directories=others,
     )
 
 
