@@ -164,8 +164,12 @@ class SyncRun:
         waits = self._acquire()
         if waits is not None:
             return waits
-        self._clean_up()
-        self._run = self._write(partial(self._begin, mode=mode))
+        try:
+            self._clean_up()
+            self._run = self._write(partial(self._begin, mode=mode))
+        except BaseException:
+            self._close()
+            raise
         return None
 
     def fail(self, reason: Reason) -> RunResult:

@@ -1,5 +1,7 @@
 """A customer with a directory on a database of its own: readings made by hand, put in force, held, approved, killed."""
 
+import random
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
@@ -29,6 +31,7 @@ OPTIONS = {
     "bind_dn": "cn=reader",
     "password_file": "/etc/secret",
 }
+SHORT_LIFE = timedelta(milliseconds=60)
 CELLS = {"cost_centre": "departmentNumber", "sender_id": "mobile"}
 
 
@@ -51,10 +54,12 @@ _PLACES = count(1)
 class SyncHarness(AdminHarness):
     """The customer «Example» with the profile «Sales» and a directory called head-office; `at` is the present."""
 
-    def __init__(self, url: str, *, fresh: bool = True, portion: int = 200) -> None:
+    def __init__(
+        self, url: str, *, fresh: bool = True, portion: int = 200, life: timedelta = timedelta(seconds=60)
+    ) -> None:
         super().__init__(url)
         self.at = NOW
-        self.keys = Keys(2, self._seconds)
+        self.keys = Keys(2, time.time)
         if fresh:
             self.do(add_customer, "Example")
             self.do(add_profile, "Example", "Sales")
@@ -62,12 +67,7 @@ class SyncHarness(AdminHarness):
         self.directory = self.directory_of(7, "head-office")
         if fresh:
             self.write(add_directory, self.directory, OPTIONS, 0)
-        self.sync = DirectorySync(
-            self.database, self.keys, self._now, pause=lambda _: None, portion=portion, life=timedelta(seconds=60)
-        )
-
-    def _seconds(self) -> float:
-        return self.at.timestamp()
+        self.sync = DirectorySync(self.database, self.keys, self._now, pause=lambda _: None, portion=portion, life=life)
 
     def _now(self) -> datetime:
         self.at += timedelta(seconds=1)
@@ -156,3 +156,23 @@ def reading_of(*entries: UserChange, lists: Iterable[ReadList] = (), cookie: str
         lists=tuple(lists),
         cookie=cookie or f"c{len(entries)}",
     )
+
+
+def chance_reading(seed: str) -> Reading:
+    """Return a complete reading of up to 40 entries, always the same for a seed."""
+    chance = random.Random(seed)
+    chosen = [number for number in range(40) if chance.random() < 0.8]
+    entries = [
+        entry(
+            f"u{number:02}",
+            number + 1,
+            anchor=f"anchor-{number}-{chance.random() < 0.1}",
+            cost_centre=str(chance.randrange(3) * 1000 + 1),
+            phone=f"447700900{chance.randrange(10):03}",
+            active=chance.random() < 0.9,
+        )
+        for number in chosen
+    ]
+    members = [ListMember(number=f"447700900{chance.randrange(100):03}") for _ in range(30)]
+    listed = ReadList(name="alarm", members=tuple({member.number: member for member in members}.values()))
+    return reading_of(*entries, lists=[listed], cookie=seed)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from addressbook.changes import ChangeFaultCode, ReadList
 from addressbook.exchange import UserFile
 from addressbook.lists import ListMember
 from addressbook.runs import Reason, RunMode, RunState, RunUnderWay
+from addressbook.sources import Guard
 from gateway.admin.customers import add_customer
 from gateway.admin.domains import add_domain
 from gateway.admin.faults import FaultCode
@@ -19,7 +21,7 @@ from gateway.admin.user_import import export_users, import_users, preview_import
 from gateway.admin.users import add_user, remove_user, set_user_active, set_user_profile
 from gateway.directory_sync import SyncRun
 from store.directories import add_directory
-from store.directory import refresh
+from store.directory import count_users, refresh
 from store.directory_runs import find_run, read_lines, runs_of
 from tests.kit.sync_harness import OPTIONS, SyncHarness, entry, reading_of
 
@@ -417,3 +419,18 @@ def test_a_file_of_an_administrator_gives_nobody_an_address_that_a_held_run_awai
         *(item.address for item in MANY),
         "yara@example.com",
     }, "an export has who is in force"
+
+
+def test_thousands_of_users_come_into_force_at_once_and_a_delta_reads_only_what_it_changed(world):
+    everybody = [entry(f"user{number}", cost_centre=f"{number % 50}") for number in range(5_000)]
+    world.directory = replace(world.directory, guard=Guard(percent=100, count=10_000))
+    seen: set[int] = set()
+    world.sync.pause = lambda _: seen.add(world.look(partial(count_users, customer_key=world.customer)))
+    assert world.full(*everybody).counts["add"] == 5_000
+    assert seen == {0, 5_000}, "nobody, then everybody"
+    known = world.load()
+    changed = [replace(item, name="Renamed") for item in everybody[:100]]
+    assert world.delta(*changed).counts["change"] == 100
+    directory, _ = world.look(refresh, *known)
+    assert sum(user.name == "Renamed" for user in directory.users()) == 100
+    assert directory.user("user4999@example.com") is known[0].user("user4999@example.com")
