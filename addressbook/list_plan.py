@@ -3,8 +3,8 @@
 Not here: which groups are lists (sources), reading one (dirsync).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from addressbook.changes import ReadList
 from addressbook.lists import ListMember
@@ -45,12 +45,13 @@ class PlannedList:
         return frozenset(self.read.authors)
 
 
-def plan_list(read: ReadList, before: StoredList | None) -> PlannedList:
-    """Return what becomes of the members of a list."""
+def plan_list(read: ReadList, before: StoredList | None, unknown: Collection[str] = ()) -> PlannedList:
+    """Return what becomes of the members of a list; who has one of the `unknown` numbers stays, if it is a member."""
     old: Mapping[str, ListMember] = before.members if before is not None else {}
     new = {member.number: member for member in read.members}
+    new |= {number: member for number, member in old.items() if number in unknown and number not in new}
     return PlannedList(
-        read=read,
+        read=replace(read, members=tuple(new.values())),
         before=before,
         added=tuple(member for number, member in new.items() if number not in old),
         removed=tuple(member for number, member in old.items() if number not in new),

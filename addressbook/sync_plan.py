@@ -280,13 +280,15 @@ class _Planner:
 
     def _plan_lists(self, stored: Mapping[str, StoredList]) -> tuple[list[PlannedList], list[ChangeFault]]:
         planned, faults = list[PlannedList](), list[ChangeFault]()
+        at_fault = [entry for entry in self._entries if entry.faulty and not entry.row.phone]
+        unknown = {entry.before.phone for entry in at_fault if entry.before is not None}
         for read in self._reading.lists:
             before = stored.get(canonical_name(read.name))
             if before is not None and before.directory_key != self._rules.directory_key:
                 code, facts = ChangeFaultCode.LIST_TAKEN, {"name": read.name}
                 faults.append(ChangeFault(place=0, code=code, facts=facts))
                 continue
-            found = plan_list(read, before)
+            found = plan_list(read, before, unknown)
             if found.differs:
                 planned.append(found)
         return planned, faults

@@ -25,7 +25,7 @@ class UserAction(StrEnum):
     ADD = "add"
     REPLACE = "replace"  # a new person has the address of one whose entry is gone
     ADOPT = "adopt"  # the directory speaks from now on of a user that an administrator or a file made
-    REVIVE = "revive"  # its entry is back
+    REVIVE = "revive"  # its entry is back, or enabled again
     STOP = "stop"  # disabled in the directory
     CHANGE = "change"
     SEEN = "seen"  # in the reading again after one without it
@@ -154,7 +154,7 @@ def _action(before: StoredUser | None, after: StoredUser, *, adopted: bool) -> U
         return UserAction.ADD
     if adopted:
         return UserAction.ADOPT
-    if before.missing and not after.missing:
+    if (before.missing or before.disabled) and not (after.missing or after.disabled):
         return UserAction.REVIVE
     if (after.disabled and not before.disabled) or (before.active and not after.active):
         return UserAction.STOP

@@ -9,11 +9,13 @@ import pytest
 from addressbook.changes import ChangeFaultCode
 from addressbook.guard import HoldCode
 from addressbook.runs import NotTaken, Reason, RunLine
+from addressbook.sync_plan import LISTS
+from addressbook.user_plan import UserAction
 from dirsync.source import ReadFaultCode
 from gateway.ports import DirectoryMail
 from mta.sending.compose import MailIdentity
 from mta.sending.directory import compose_directory
-from templates.directory_view import DirectoryEvent, say_line
+from templates.directory_view import DirectoryEvent, say_counts, say_line
 from templates.render import LARGEST_HTML, Renderer
 from templates.words import Dictionary, find_languages
 from tests.kit.directory_samples import READ_AT, failed, faulty, held, news
@@ -59,6 +61,15 @@ def test_every_fault_and_every_reason_has_a_sentence_with_its_own_facts(section,
     for code in codes:
         fields = {name for _, name, _, _ in string.Formatter().parse(str(texts[f"{section}.{code}"])) if name}
         assert fields <= set(code.facts), code
+
+
+@pytest.mark.parametrize("language", find_languages())
+def test_each_action_of_a_plan_has_words(language):
+    words = WORDS.words(language)
+    for action in [*UserAction, LISTS]:
+        assert say_counts({action: 2}, words).startswith("2 ")
+        line = RunLine(action=f"sync.{action}", target="anna@example.com")
+        assert say_line(line, words) not in ("", f"user-line.{action}")
 
 
 def test_a_fault_says_how_to_mend_it():

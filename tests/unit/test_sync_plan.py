@@ -262,7 +262,7 @@ def test_disabled_in_the_directory_is_a_stop_and_no_removal() -> None:
     assert lines(made) == [("sync.stop", "anna@example.com", "disabled", "off", "on")]
     assert made.counts == {"stop": 1, "disabled": 1}
     again = plan(reading(entry("a", "anna@example.com", active=True)), *applied(made, [ANNA]))
-    assert lines(again) == [("sync.change", "anna@example.com", "disabled", "on", "off")]
+    assert lines(again) == [("sync.revive", "anna@example.com", "disabled", "on", "off")]
 
 
 def test_who_is_in_no_two_complete_readings_in_a_row_is_missing() -> None:
@@ -427,3 +427,17 @@ def test_a_new_list_has_a_line_for_itself_its_members_and_authors() -> None:
 def test_a_list_that_is_not_of_the_directory_stays_as_it_is() -> None:
     made = plan(reading(lists=[ReadList(name="crew", members=(ANNAS,))]), lists=(StoredList(name="Crew"),))
     assert (made.lists, fault_codes(made)) == ((), [(0, ChangeFaultCode.LIST_TAKEN)])
+
+
+def test_a_member_whose_number_could_not_be_read_stays_on_the_list() -> None:
+    stored = StoredList(name="crew", directory_key=DIRECTORY, members={ANNAS.number: ANNAS, BERTS.number: BERTS})
+    people = [replace(ANNA, phone=ANNAS.number), replace(BERT, phone=BERTS.number)]
+    fault = ChangeFault(place=1, code=ChangeFaultCode.BAD_ADDRESS, facts={"given": "x"})
+    read = reading(
+        entry("a", "anna@example.com", phone=""),
+        entry("b", "bert@example.com", phone=""),
+        faults=[fault],
+        lists=[ReadList(name="crew", members=())],
+    )
+    (planned,) = plan(read, *people, lists=(stored,)).lists
+    assert (planned.read.members, planned.removed) == ((ANNAS,), (BERTS,))
