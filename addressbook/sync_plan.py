@@ -21,7 +21,7 @@ from addressbook.runs import RunLine
 from addressbook.senders import DomainBar
 from addressbook.user_plan import PlannedUser, PlanRules, StoredUser, UserAction, plan_user
 from sms.facts import Code, Fact
-from sms.settings import FIELDS, NONE, UNSET, format_setting
+from sms.settings import FIELDS, NONE
 
 LISTS: Final = "list"
 UNCHANGED: Final = "unchanged"
@@ -36,16 +36,6 @@ GUARDED_FIELDS: Final = ("sender_id", "cost_centre", "profile")
 """The fields of which other values are counted, too: who is seen as the sender, and who pays."""
 
 _BLANKABLE: Final = frozenset({"name", "phone", "profile", *FIELDS})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """A setting that an administrator pinned to something else than what the source says."""
-
-    address: str
-    field: str
-    pinned: str
-    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +56,6 @@ class SyncPlan:
     population: int = 0
     source_is_empty: bool = False
     faults: tuple[ChangeFault, ...] = ()
-    drift: tuple[Drift, ...] = ()
     lines: tuple[RunLine, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -152,7 +141,6 @@ class _Planner:
             population=had + sum(user.action is UserAction.ADOPT for user in users),
             source_is_empty=reading.complete and not reading.changes and not reading.faulty and had > 0,
             faults=tuple(sorted(faults, key=lambda fault: fault.place)),
-            drift=tuple(drift for user in planned for drift in _find_drift(user)),
             lines=tuple(sorted(lines, key=lambda line: (line.target, line.action, line.field, line.before))),
             counts=dict(+counts),
         )
@@ -298,16 +286,6 @@ def _speaks_for_directory(planned: PlannedUser, before: StoredUser) -> bool:
     """Return whether an administrator's file changes what a directory says of a user; its pins may differ."""
     changed = planned.cells or replace(planned.after, pinned=before.pinned) != before
     return before.directory_key is not None and bool(changed)
-
-
-def _find_drift(planned: PlannedUser) -> Iterator[Drift]:
-    row, before = planned.row, planned.before
-    if row is None or before is None or planned.is_new:
-        return
-    for name, pinned in before.pinned.items():
-        value = row.cells.get(name, UNSET)
-        if value is not UNSET and name not in row.pinned and (said := format_setting(value)) != pinned:
-            yield Drift(address=planned.after.address, field=name, pinned=pinned, said=said)
 
 
 def _count(planned: Iterable[PlannedUser], lists: Iterable[PlannedList], lines: Iterable[RunLine]) -> Counter[str]:

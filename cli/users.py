@@ -24,6 +24,7 @@ from cli.admin_session import (
 from cli.context import config_option
 from cli.files import file_faults, write_private
 from cli.shapes import change_command, settings_commands, table_command, view_command
+from gateway.admin.drift import list_drift
 from gateway.admin.edit import Change
 from gateway.admin.settings import UserScope
 from gateway.admin.users import (
@@ -174,6 +175,12 @@ user = click.Group(
         ),
         view_command("show", "Show a user with what is set for it alone.", show_user, _ADDRESS),
         table_command("list", "List users.", list_users, one_customer_option),
+        table_command(
+            "drift",
+            "List pinned settings that differ from what the directory or file says.",
+            list_drift,
+            customer_option,
+        ),
         change_command(
             "remove", "Remove a user with its settings and logins; its past jobs stay.", remove_user, _ADDRESS
         ),

@@ -10,6 +10,7 @@ from addressbook.runs import RunResult, RunState
 from addressbook.senders import Principal, Sender, choose_sender
 from gateway.admin.customers import add_customer
 from gateway.admin.domains import add_domain
+from gateway.admin.drift import list_drift
 from gateway.admin.faults import FaultCode
 from gateway.admin.profiles import add_profile
 from gateway.admin.settings import UserScope, set_settings
@@ -178,3 +179,23 @@ def test_an_address_book_file_leaves_what_the_directory_says_and_may_pin(world: 
     key = world.users()["u000"].id
     assert layers.resolve(world.customer, "mail", None, key).settings.cost_centre == "1"
     assert world.full(*CREW[:1]).state is RunState.UNCHANGED, "the pin stays"
+
+
+def test_pins_are_listed_where_the_directory_says_something_else(world: SyncHarness) -> None:
+    world.full(*CREW[:2])
+    world.do(set_settings, UserScope("u000@example.com"), {"cost_centre": "9", "language": "de"})
+    world.do(set_settings, UserScope("u001@example.com"), {"cost_centre": "4711"})
+    (drift,) = world.look(list_drift, "Example")
+    assert drift == {
+        "user": "u000@example.com",
+        "field": "cost_centre",
+        "pinned": "9",
+        "source_says": "4711",
+        "origin": "ldap:head-office:departmentNumber",
+        "pinned_by": "anna",
+        "pinned_at": "2026-11-23T16:00:00+00:00",
+    }
+    world.full(entry("u000", cost_centre="9"), entry("u001", cost_centre="4712"))
+    assert [(row["user"], row["pinned"], row["source_says"]) for row in world.look(list_drift, "Example")] == [
+        ("u001@example.com", "4711", "4712")
+    ]

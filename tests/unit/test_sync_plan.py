@@ -9,7 +9,7 @@ from addressbook.changes import ChangeFault, ChangeFaultCode, Reading, ReadList,
 from addressbook.list_plan import StoredList
 from addressbook.lists import ListMember
 from addressbook.senders import DomainBar
-from addressbook.sync_plan import Drift, SyncPlan, plan_sync
+from addressbook.sync_plan import SyncPlan, plan_sync
 from addressbook.user_plan import Bar, PlanRules, StoredUser, UserAction
 from gateway.admin.faults import FaultCode
 from tests.kit.readings import CUSTOMER, DIRECTORY, PROFILES, RULES, applied, entry, person, reading
@@ -373,16 +373,11 @@ def test_a_value_stays_is_taken_back_or_ends_the_inheritance(
     assert made.counts.get("blanked.cost_centre", 0) == lost
 
 
-# Pins
-
-
-def test_pins_stay_and_are_listed_as_drift_where_the_directory_says_something_else() -> None:
-    cells = {"cost_centre": "4711", "language": "de"}
-    pins = {"cost_centre": "9", "language": "de", "max_parts": "2", "coding": "ucs2"}
-    said = entry("a", "anna@example.com", cost_centre="4711", language="de", max_parts="")
-    made = plan(reading(said), replace(ANNA, cells=cells, pinned=pins))
-    assert made.drift == (Drift(address="anna@example.com", field="cost_centre", pinned="9", said="4711"),)
-    assert made.users == ()
+def test_pins_stay_whatever_the_directory_says() -> None:
+    pinned = replace(ANNA, pinned={"cost_centre": "9"})
+    made = plan(reading(entry("a", "anna@example.com", cost_centre="4712")), pinned)
+    (planned,) = made.users
+    assert (planned.after.cells, planned.after.pinned) == ({"cost_centre": "4712"}, {"cost_centre": "9"})
 
 
 # Lists
