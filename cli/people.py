@@ -16,10 +16,9 @@ from addressbook.sync_plan import SyncPlan
 from addressbook.user_plan import UserAction
 from cli.admin_session import admin_session, customer_option
 from cli.context import config_option
-from cli.directory_words import option_fault_sentence
 from cli.files import file_faults
 from cli.shapes import limit_command, settings_commands, table_command, view_command
-from cli.words import count, file_fault_sentence, import_words
+from cli.words import count, file_fault_sentence, import_words, option_fault_sentence
 from dirsync.files import read_users
 from gateway.admin.settings import SystemScope
 from gateway.admin.user_import import export_users, import_users, preview_import
