@@ -64,9 +64,7 @@ class _Job(Struct, frozen=True, array_like=True):
     accepted_at: int
     settled_at: int | None
     customer: str
-    user_address: str
-    header_from: str
-    reverse_path: str
+    sender: str
     service: str
     subject: str
 
@@ -105,7 +103,7 @@ def _found(job: _Job, states: list[_States]) -> FoundJob:
         accepted_at=to_instant(job.accepted_at),
         settled_at=None if job.settled_at is None else to_instant(job.settled_at),
         customer=job.customer,
-        sender=job.user_address or job.header_from or job.reverse_path,
+        sender=job.sender,
         service=job.service,
         subject=job.subject,
         number=min((row.number for row in states), default=""),
@@ -117,10 +115,16 @@ def _found(job: _Job, states: list[_States]) -> FoundJob:
 def _keys(tx: Transaction, wanted: JobFilter, most: int) -> Iterator[int]:
     """Yield the keys of the newest jobs that fit, each once."""
     conditions, values = _of_job(wanted)
-    if wanted.number or wanted.states:
+    if wanted.number or (wanted.states and not wanted.sender):
         of_message, message_values = _of_message(wanted)
         yield from _through_messages(tx, [*of_message, *conditions], [*message_values, *values], most)
         return
+    if wanted.states:
+        states = sorted(state.value for state in wanted.states)
+        marks = ", ".join("?" * len(states))
+        has = f"EXISTS (SELECT 1 FROM message m WHERE m.job_key = j.key AND m.state IN ({marks}))"  # noqa: S608 - ours
+        conditions.append(has)
+        values += states
     where = " AND ".join(["j.accepted_at >= 0", *conditions])
     found = f"SELECT j.key FROM job j WHERE {where} ORDER BY j.accepted_at DESC, j.key DESC LIMIT ?"  # noqa: S608 - ours
     yield from (key for (key,) in tx.rows(found, (*values, most)))
@@ -133,11 +137,10 @@ def _of_job(wanted: JobFilter) -> tuple[list[str], list[Any]]:
         values.append(wanted.customer_key)
     if wanted.sender.startswith("@"):
         pattern = "%" + wanted.sender.replace("!", "!!").replace("_", "!_").replace("%", "!%")
-        columns = ("user_address", "header_from", "reverse_path")
-        conditions.append("(" + " OR ".join(f"lower(j.{name}) LIKE ? ESCAPE '!'" for name in columns) + ")")
-        values += [pattern] * len(columns)
+        conditions.append("j.sender LIKE ? ESCAPE '!'")
+        values.append(pattern)
     elif wanted.sender:
-        conditions.append("? IN (j.user_address, lower(j.header_from), lower(j.reverse_path))")
+        conditions.append("j.sender = ?")
         values.append(wanted.sender)
     for sign, instant in ((">=", wanted.since), ("<", wanted.until)):
         if instant is not None:

@@ -138,6 +138,7 @@ class Outbound:
                 customer=job.customer,
                 profile=job.profile,
                 user_address=job.user_address,
+                sender=(job.user_address or mail.header_from or mail.reverse_path).lower(),
                 service=job.service,
                 reference=job.reference,
                 accepted_at=accepted_at,

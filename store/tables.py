@@ -40,7 +40,8 @@ class JobRow(KeyedRow):
     """One accepted submission with everything needed to answer it; `settings` and `origins` are frozen JSON.
 
     `report` is when its result is told: never, on-failure or always; `channel` by what: mail, push or both. `past_stop`
-    is an automatic answer that a stop list does not hold back.
+    is an automatic answer that a stop list does not hold back. `sender` is who a search finds it by, in small letters:
+    the user, else the author of its mail, else the reverse-path.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -48,6 +49,7 @@ class JobRow(KeyedRow):
     customer = peewee.TextField()
     profile = peewee.TextField(default="")
     user_address = peewee.TextField(default="")
+    sender = peewee.TextField(default="")
     service = peewee.TextField()
     reference = peewee.TextField(default="")
     accepted_at = peewee.BigIntegerField()
@@ -83,7 +85,7 @@ class JobRow(KeyedRow):
 JobRow.add_index(
     JobRow.index(
         *(JobRow.accepted_at, JobRow.key, JobRow.mail_id),
-        *(JobRow.customer_key, JobRow.user_address, JobRow.header_from, JobRow.reverse_path),
+        *(JobRow.customer_key, JobRow.sender),
         name="job_accepted",
     )
 )

@@ -1,6 +1,6 @@
 """`make bench`: every goal as a ratio measured in this run, against what others do, in one table.
 
-`--quick` takes at most a minute and is rougher; `--only G1 G4` measures only these; `--full` gives G8 its million.
+`--quick` takes at most a minute and is rougher; `--only G1 G4` measures only these; `--full` gives G8 and search their million.
 A missing peer costs its lines and is named in them. The exit code is 0 whatever was measured: a goal missed is a fact,
 no failure of the program. docs/performance.md says how to read it.
 """
@@ -21,7 +21,7 @@ import structlog
 from tests.benchmarks.accepting import measure_accepting, measure_recipients
 from tests.benchmarks.directory import measure_directory
 from tests.benchmarks.figures import Benchmark, Effort, Figure, MissingPeerError, render
-from tests.benchmarks.growth import measure_queue, measure_users
+from tests.benchmarks.growth import measure_queue, measure_search, measure_users
 from tests.benchmarks.inbound import measure_inbound
 from tests.benchmarks.pipeline import measure_pipeline
 from tests.benchmarks.sending import measure_client, measure_sending
@@ -42,6 +42,7 @@ BENCHMARKS: Sequence[Benchmark] = (
     Benchmark(figures=("G3",), measure=measure_pipeline, seconds=40),
     Benchmark(figures=("G8",), measure=measure_queue, seconds=40),
     Benchmark(figures=("G8",), measure=measure_users, seconds=20),
+    Benchmark(figures=("search",), measure=measure_search, seconds=20),
     Benchmark(figures=("G9",), measure=measure_stores, seconds=40),
 )
 _USUAL, _QUICK = 400.0, 50.0
@@ -79,7 +80,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     names = sorted({name for benchmark in BENCHMARKS for name in benchmark.figures})
     parser.add_argument("--quick", action="store_true", help="at most a minute, rougher")
-    parser.add_argument("--full", action="store_true", help="a million queued for G8; takes minutes more")
+    parser.add_argument("--full", action="store_true", help="a million queued for G8 and search; takes minutes more")
     parser.add_argument("--only", nargs="+", choices=names, default=[], metavar="NAME", help=", ".join(names))
     return parser
 

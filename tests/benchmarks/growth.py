@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, redirect_stdout
+from functools import partial
 from io import StringIO
 from itertools import count
 from pathlib import Path
@@ -17,10 +18,12 @@ from gateway.accept import Acceptance, Accepted
 from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
+from sms.lifecycle import MessageState
 from sms.outcome import Done
 from store.answers import Rules
 from store.directory_tables import CustomerRow
 from store.engine.database import Database
+from store.job_search import JobFilter, search_jobs
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT
 from tests.benchmarks.load import plain_mail
@@ -56,6 +59,34 @@ def measure_queue(effort: Effort) -> Iterator[Figure]:
         goal=1.2,
         at_most=True,
     )
+
+
+def measure_search(effort: Effort) -> Iterator[Figure]:
+    """Measure the slowest question to a search for jobs: nothing fits, so that all of them are looked at."""
+    most = 1_000_000 if effort.full else int(_LONG * min(1, effort.scale * 2))
+    questions = {
+        "of a sender": JobFilter(sender="nobody@example.org"),
+        "of a domain": JobFilter(sender="@example.org"),
+        "of a state": JobFilter(states=frozenset({MessageState.SUBMITTED})),
+        "of a number": JobFilter(number="447700900999"),
+    }
+    with scratch() as folder, ExitStack() as stack:
+        world = StoreHarness(f"sqlite:///{folder}/jobs.db", Rules())
+        stack.callback(world.database.close)
+        _queue(world, most)
+        for name, wanted in questions.items():
+            began = time.perf_counter()
+            world.database.read_now(partial(search_jobs, wanted=wanted, most=50))
+            seconds = time.perf_counter() - began
+            yield Figure(
+                name="search",
+                what=f"jobs {name}, none among {most:,}",
+                ours=f"{seconds * 1000:.0f} ms",
+                ratio=seconds,
+                unit=" s",
+                goal=1.0,
+                at_most=True,
+            )
 
 
 def _queue(world: StoreHarness, jobs: int) -> None:

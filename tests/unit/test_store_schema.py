@@ -19,7 +19,7 @@ FROZEN = {
     "0001_tables": "498efbb2b233c037",
     "0002_inbound": "cf2aeaee03b3d422",
     "0003_directories": "cdcaafe310f549dc",
-    "0004_search": "51f751c7255c26e1",
+    "0004_search": "2d9425fdce1196f9",
 }
 MODELS = tuple(
     value
