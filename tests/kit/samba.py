@@ -19,8 +19,6 @@ from tests.kit.mail_servers import issue, make_authority
 from tests.kit.peer import find_program, require_peer
 
 DOMAIN = "DC=ad,DC=example,DC=org"
-STAFF = f"OU=Staff,{DOMAIN}"
-LEFT = f"OU=Left,{DOMAIN}"
 USERS = "(&(objectCategory=person)(objectClass=user))"
 READER, REPLICATOR = "reader", "replicating"
 """An account that may read as anybody may, and one that may replicate changes and see what was deleted."""
@@ -55,7 +53,7 @@ log file = {folder}/log
 
 
 class SambaDomain:
-    """One domain with the organisational units STAFF and LEFT and the two accounts. Use as a context manager."""
+    """One domain with the two accounts. Use as a context manager."""
 
     def __init__(self) -> None:
         programs = [find_program(name) for name in ("samba", "samba-tool", "ldapmodify")]
@@ -92,7 +90,6 @@ class SambaDomain:
         command = [self._samba, "--interactive", "--model=single", "-s", str(configuration)]
         self._running = Running(command, log=self.folder / "output")
         self._running.until(lambda: _answers(self.address), 60)
-        self.change(*(f"dn: {unit}\nchangetype: add\nobjectClass: organizationalUnit\n" for unit in (STAFF, LEFT)))
         self.change(*(account(name, f"CN=Users,{DOMAIN}", password=_PASSWORD) for name in (READER, REPLICATOR)))
         self.join(f"CN=Administrators,CN=Builtin,{DOMAIN}", f"CN={REPLICATOR},CN=Users,{DOMAIN}")
 
@@ -106,6 +103,11 @@ class SambaDomain:
         words = ["-x", "-H", f"ldaps://{self.address}", "-D", "administrator@ad.example.org"]
         environment = {**os.environ, "LDAPTLS_CACERT": str(self.ca_file)}
         self._call([self._modify, *words, "-y", str(self.password_file)], "\n".join(changes), environment)
+
+    def add_unit(self, name: str, above: str = DOMAIN) -> str:
+        """Add an organisational unit; return its DN."""
+        self.change(f"dn: OU={name},{above}\nchangetype: add\nobjectClass: organizationalUnit\n")
+        return f"OU={name},{above}"
 
     def set(self, dn: str, attribute: str, *values: str) -> None:
         """Give an entry other values of an attribute; none removes it."""
@@ -128,10 +130,10 @@ class SambaDomain:
 
     def source(
         self,
-        account: str = REPLICATOR,
+        base: str,
         *,
+        account: str = REPLICATOR,
         tls: LdapTls = LdapTls.LDAPS,
-        base: str = STAFF,
         search_filter: str = USERS,
         delta: DeltaMethod = DeltaMethod.NONE,
     ) -> LdapSource:
@@ -154,7 +156,7 @@ class SambaDomain:
             raise RuntimeError(f"{command[0]}: {(done.stderr or done.stdout)[-2000:]}")
 
 
-def account(name: str, unit: str = STAFF, *, password: str = "", **attributes: str) -> str:
+def account(name: str, unit: str, *, password: str = "", **attributes: str) -> str:
     """Return an enabled account in LDIF, to be added; with a password it may bind, which takes long to store."""
     lines = [f"{attribute}: {value}" for attribute, value in attributes.items()]
     if password:
@@ -165,10 +167,10 @@ def account(name: str, unit: str = STAFF, *, password: str = "", **attributes: s
     return "\n".join((head, f"userPrincipalName: {name}@ad.example.org", *lines, ""))
 
 
-def group(name: str, *members: str) -> str:
-    """Return a group of STAFF in LDIF, to be added."""
+def group(name: str, unit: str, *members: str) -> str:
+    """Return a group in LDIF, to be added."""
     lines = "".join(f"member: {member}\n" for member in members)
-    return f"dn: CN={name},{STAFF}\nchangetype: add\nobjectClass: group\nsAMAccountName: {name}\n{lines}"
+    return f"dn: CN={name},{unit}\nchangetype: add\nobjectClass: group\nsAMAccountName: {name}\n{lines}"
 
 
 def _free_address() -> str:

@@ -1,7 +1,7 @@
 """A real domain controller, Samba's: what is read of it, what changed, and who is in which group."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import count
 from uuid import UUID
 
@@ -12,17 +12,19 @@ from dirsync.deltas import Delta, Doubt, DoubtCode, first_cookie, read_delta
 from dirsync.groups import Groups, read_groups
 from dirsync.ldap import LdapReader
 from dirsync.source import LdapEntry, ReadFault, ReadFaultCode
-from tests.kit.samba import DOMAIN, LEFT, READER, REPLICATOR, STAFF, USERS, SambaDomain, account, group
+from tests.kit.samba import DOMAIN, READER, REPLICATOR, USERS, SambaDomain, account, group
 
 ATTRIBUTES = ("mail", "mobile", "userAccountControl")
+STAFF, LEFT = f"OU=Staff,{DOMAIN}", f"OU=Left,{DOMAIN}"
 NO_GROUPS: Mapping[str, str] = {}
 _NUMBERS = count(1)
 
 
-@pytest.fixture(scope="module")
-def domain() -> Iterator[SambaDomain]:
-    with SambaDomain() as running:
-        yield running
+@pytest.fixture(scope="session")
+def domain(samba_domain: SambaDomain) -> SambaDomain:
+    for name in ("Staff", "Left"):
+        samba_domain.add_unit(name)
+    return samba_domain
 
 
 @pytest.fixture(params=[DeltaMethod.DIRSYNC, DeltaMethod.USN], ids=["dirsync", "usn"])
@@ -40,21 +42,21 @@ class Directory:
     def add(self, **attributes: str) -> str:
         """Add a user whose name no other test has; return the DN."""
         name = f"user{next(_NUMBERS)}"
-        self.domain.change(account(name, **{"mail": f"{name}@example.com", **attributes}))
+        self.domain.change(account(name, STAFF, **{"mail": f"{name}@example.com", **attributes}))
         return f"CN={name},{STAFF}"
 
     def anchor(self, dn: str) -> str:
         return entries_of(self.domain, base=dn)[0].anchor
 
     def begin(self, who: str = REPLICATOR) -> str:
-        source = self.domain.source(who, delta=self.delta)
+        source = self.domain.source(STAFF, account=who, delta=self.delta)
         with LdapReader(source, SourceKind.ACTIVE_DIRECTORY, ATTRIBUTES) as reader:
             cookie = first_cookie(reader, source, NO_GROUPS)
         assert isinstance(cookie, str), cookie
         return cookie
 
     def read(self, cookie: str, who: str = REPLICATOR, search_filter: str = USERS) -> Delta | Doubt:
-        source = self.domain.source(who, delta=self.delta, search_filter=search_filter)
+        source = self.domain.source(STAFF, account=who, delta=self.delta, search_filter=search_filter)
         with LdapReader(source, SourceKind.ACTIVE_DIRECTORY, ATTRIBUTES) as reader:
             return read_delta(reader, source, ATTRIBUTES, NO_GROUPS, cookie)
 
@@ -72,20 +74,20 @@ class Directory:
 def entries_of(
     domain: SambaDomain, *, base: str = STAFF, search_filter: str = USERS, tls: LdapTls = LdapTls.LDAPS
 ) -> list[LdapEntry]:
-    source = domain.source(base=base, search_filter=search_filter, tls=tls)
+    source = domain.source(base, search_filter=search_filter, tls=tls)
     with LdapReader(source, SourceKind.ACTIVE_DIRECTORY, ATTRIBUTES) as reader:
         return [entry for page in reader.read_all() for entry in page]
 
 
 def groups_of(domain: SambaDomain, *configured: str) -> Groups:
-    source = domain.source()
+    source = domain.source(STAFF)
     with LdapReader(source, SourceKind.ACTIVE_DIRECTORY, ()) as reader:
         return read_groups(reader, source.base, source.filter, configured)
 
 
 @pytest.mark.parametrize("tls", [LdapTls.LDAPS, LdapTls.STARTTLS])
 def test_users_are_read_over_verified_tls_with_their_object_guid(domain, tls):
-    domain.change(account(f"tls-{tls}", mail="tls@example.com"))
+    domain.change(account(f"tls-{tls}", STAFF, mail="tls@example.com"))
     (entry,) = entries_of(domain, tls=tls, search_filter=f"(&{USERS}(cn=tls-{tls}))")
     assert str(UUID(entry.anchor)) == entry.anchor
     assert (entry.attributes["mail"], entry.attributes["useraccountcontrol"]) == ((b"tls@example.com",), (b"544",))
@@ -156,10 +158,9 @@ def test_an_account_without_the_right_to_replicate_sees_changes_but_no_deletion(
 
 
 def test_a_renamed_branch_whose_entries_did_not_change_asks_for_a_complete_reading(directory):
-    unit = f"OU=Unit {next(_NUMBERS)}"
-    directory.domain.change(f"dn: {unit},{STAFF}\nchangetype: add\nobjectClass: organizationalUnit\n")
+    unit = directory.domain.add_unit(f"Unit {next(_NUMBERS)}", STAFF)
     cookie = directory.begin()
-    directory.domain.move(f"{unit},{STAFF}", unit, LEFT)
+    directory.domain.move(unit, unit.partition(",")[0], LEFT)
     assert directory.doubt(cookie) is DoubtCode.BRANCH_CHANGED
 
 
@@ -184,7 +185,7 @@ def test_a_number_above_the_highest_of_the_domain_controller_asks_for_a_complete
 
 def test_a_hundred_changes_and_ten_deletions_come_alone(directory):
     names = [f"many{next(_NUMBERS)}" for _ in range(120)]
-    directory.domain.change(*(account(name, mail=f"{name}@example.com") for name in names))
+    directory.domain.change(*(account(name, STAFF, mail=f"{name}@example.com") for name in names))
     by_dn = {entry.dn: entry.anchor for entry in entries_of(directory.domain)}
     users, cookie = [f"CN={name},{STAFF}" for name in names], directory.begin()
     directory.domain.change(
@@ -197,9 +198,9 @@ def test_a_hundred_changes_and_ten_deletions_come_alone(directory):
 
 
 def test_nested_groups_are_followed_by_the_server_with_a_cycle_and_a_primary_group(domain):
-    domain.change(*(account(name) for name in ("in-inner", "in-outer", "in-none")))
+    domain.change(*(account(name, STAFF) for name in ("in-inner", "in-outer", "in-none")))
     inner, outer = f"CN=inner,{STAFF}", f"CN=outer,{STAFF}"
-    domain.change(group("inner", f"CN=in-inner,{STAFF}"), group("outer", f"CN=in-outer,{STAFF}", inner))
+    domain.change(group("inner", STAFF, f"CN=in-inner,{STAFF}"), group("outer", STAFF, f"CN=in-outer,{STAFF}", inner))
     everyone = f"CN=Domain Users,CN=Users,{DOMAIN}"
     groups = groups_of(domain, outer, inner, everyone)
     found = {name: groups.of(f"CN={name},{STAFF}") for name in ("in-inner", "in-outer", "in-none")}

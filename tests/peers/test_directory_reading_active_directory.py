@@ -1,6 +1,5 @@
 """A real domain controller, Samba's, read as users by the options that are the default for Active Directory."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -9,31 +8,32 @@ from addressbook.changes import Reading, UserChange
 from addressbook.source_options import read_options
 from addressbook.sources import CustomerDirectory, SourceKind
 from dirsync.reading import read
-from tests.kit.samba import READER, REPLICATOR, STAFF, SambaDomain, account, group
+from tests.kit.samba import DOMAIN, READER, REPLICATOR, SambaDomain, account, group
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-OUTER, INNER = f"CN=outer,{STAFF}", f"CN=inner,{STAFF}"
-ANNA, BEN, CARL, DORA = (f"CN={name},{STAFF}" for name in ("anna", "ben", "carl", "dora"))
+OFFICE = f"OU=Head office,{DOMAIN}"
+OUTER, INNER = f"CN=alarm,{OFFICE}", f"CN=crew,{OFFICE}"
+ANNA, BEN, CARL, DORA, EVE, FINN = (f"CN={name},{OFFICE}" for name in ("anna", "ben", "carl", "dora", "eve", "finn"))
 
 
-@pytest.fixture(scope="module")
-def domain() -> Iterator[SambaDomain]:
-    with SambaDomain() as running:
-        anna = account("anna", displayName="Anna Doe", mobile="07700 900101", department="4711")
-        running.change(
-            f"{anna}proxyAddresses: smtp:a@example.com\nproxyAddresses: SMTP:Anna.Doe@Example.com\n",
-            account("ben", mail="ben@example.com", mobile="+44 7700 900102"),
-            account("carl", mail="carl@example.com", accountExpires="134405136000000000"),  # at noon
-            account("dora", mail="dora@example.com"),
-        )
-        running.change(group("inner", ANNA), group("outer", INNER, BEN))
-        yield running
+@pytest.fixture(scope="session")
+def domain(samba_domain: SambaDomain) -> SambaDomain:
+    samba_domain.add_unit("Head office")
+    anna = account("anna", OFFICE, displayName="Anna Doe", mobile="07700 900101", department="4711")
+    samba_domain.change(
+        f"{anna}proxyAddresses: smtp:a@example.com\nproxyAddresses: SMTP:Anna.Doe@Example.com\n",
+        account("ben", OFFICE, mail="ben@example.com", mobile="+44 7700 900102"),
+        account("carl", OFFICE, mail="carl@example.com", accountExpires="134405136000000000"),  # at noon
+        account("dora", OFFICE, mail="dora@example.com"),
+    )
+    samba_domain.change(group("crew", OFFICE, ANNA), group("alarm", OFFICE, INNER, BEN))
+    return samba_domain
 
 
 def directory_of(domain: SambaDomain, **options: str) -> CustomerDirectory:
     usual = {
         "host": domain.address,
-        "base": STAFF,
+        "base": OFFICE,
         "bind_dn": f"{READER}@ad.example.org",
         "password_file": str(domain.password_file),
         "ca_file": str(domain.ca_file),
@@ -72,11 +72,13 @@ def test_accounts_become_users_with_primary_address_state_nested_groups_and_sett
 def test_a_disabled_account_and_a_deleted_one_come_with_the_next_changes(domain):
     replicator = {"bind_dn": f"{REPLICATOR}@ad.example.org"}  # who may see what was deleted
     directory = directory_of(domain, **{"list.crew": "", "list.crew.authors": "", **replicator})
+    for name in ("eve", "finn"):
+        domain.change(account(name, OFFICE, mail=f"{name}@example.com"))
     whole = read_now(directory)
-    domain.set(BEN, "userAccountControl", "514")
-    domain.delete(DORA)
+    domain.set(EVE, "userAccountControl", "514")
+    domain.delete(FINN)
     changes = read_now(directory, whole.cookie)
     assert not changes.complete
-    assert by_dn(changes)[BEN].active is False
-    assert by_dn(whole)[DORA].anchor in changes.gone
-    assert DORA not in by_dn(read_now(directory))
+    assert by_dn(changes)[EVE].active is False
+    assert by_dn(whole)[FINN].anchor in changes.gone
+    assert FINN not in by_dn(read_now(directory))

@@ -54,7 +54,9 @@ SAMPLES_OF: dict[Code, dict[str, Any]] = {
     FaultCode.TLS_RULE_UNUSABLE: {"fault": "bad-host-name"},
     FaultCode.BAD_MEMBERS: {"rows": ((2, "12", "too short"),)},
     FaultCode.BAD_STOPS: {"rows": ((2, "12", "too short"),)},
-    FaultCode.BAD_DIRECTORY: {"faults": (("unknown-directory-option", ("key", "hots"), ("near", "host"), ("known", ("host",))),)},
+    FaultCode.BAD_DIRECTORY: {
+        "faults": (("unknown-directory-option", ("key", "hots"), ("near", "host"), ("known", ("host",))),)
+    },
     AuditAction.SET_DIRECTORY: {"options": ("every",)},
     FaultCode.NO_STOP: {"numbers": ("+447700900101",)},
     AuditAction.ADD_NUMBER: {"carriers": ("alpha",)},
