@@ -426,8 +426,9 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.SET_ADMIN: "What concerns «{customer}» is told {address:the operator|{address}}.",
     AuditAction.ADD_DOMAIN: _domain_added,
     AuditAction.CLAIM_DOMAIN: (
-        "The domain {domain} is claimed by «{customer}». Publish this record, then call «customer verify-domain»:\n"
-        '{record}. IN TXT "{value}"'
+        "The domain {domain} is claimed by «{customer}». Publish this record:\n"
+        '{record}. IN TXT "{value}"\n'
+        "Then call «customer verify-domain»."
     ),
     AuditAction.VERIFY_DOMAIN: _domain_added,
     AuditAction.REMOVE_DOMAIN: "The domain {domain} no longer belongs to «{customer}».",
