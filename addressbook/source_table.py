@@ -261,7 +261,7 @@ OF_LDAP: Final = (
         _ldap("500", ad="1000"),
         "500",
     ),
-    _option("answer_seconds", *_SECONDS, "How long one answer may take.", _ldap("30"), "60"),
+    _option("answer_seconds", *_SECONDS, "How long the server may be silent.", _ldap("30"), "60"),
     _option("deadline_seconds", *_SECONDS, "How long the whole reading may take.", _ldap("1800"), "3600"),
     _option(
         "ignored_referrals",

@@ -56,8 +56,8 @@ class DeltaMethod(StrEnum):
 class LdapSource:
     """An LDAP server. `pins` are SHA-256 of SPKI in base64, of the server or of an authority above it.
 
-    `base` and `filter` say who is read. Seconds: `answer_seconds` for one answer, `deadline_seconds` for the whole
-    reading. A referral to a URI in `ignored_referrals` is no fault.
+    `base` and `filter` say who is read. Seconds: `answer_seconds` that the server may be silent, `deadline_seconds`
+    for the whole reading. A referral to a URI in `ignored_referrals` is no fault.
     """
 
     host: str
