@@ -15,7 +15,7 @@ import click
 
 from addressbook.runs import Reason, RunLine, RunResult, RunState, RunUnderWay
 from addressbook.source_options import options_of, show_options
-from addressbook.sources import SourceKind
+from addressbook.sources import FolderSource, SourceKind
 from cli.admin_session import (
     AdminSession,
     admin_session,
@@ -40,6 +40,7 @@ from gateway.admin.directories import (
 from gateway.directory_mails import DirectoryTelling, lines_as_csv
 from gateway.directory_sync import DirectorySync
 from sms.message import Origin
+from sms.settings import Settings
 from store.directories import StoredDirectory
 from store.directory_runs import Run, read_lines
 from store.engine.keys import to_instant
@@ -207,11 +208,14 @@ def run_one(  # noqa: PLR0913 - the options of the command
         request = RunRequest(
             stored=stored,
             asked_by="schedule" if scheduled else session.who,
-            country=_country(session, stored),
+            settings=_settings(session, stored),
             full=full,
             dry_run=dry_run,
         )
         result = run_directory(_sync(session), request, _now)
+    if result is None:
+        click.echo(json.dumps(None) if as_json else "No file waits in the folder.")
+        return
     if isinstance(result, RunResult) and dry_run and not as_json:
         print_lines(result.lines, _words())
     _end(result, as_json=as_json, is_dry=dry_run)
@@ -230,7 +234,9 @@ def test_one(*, file: Path, customer: str, name: str, entries: int, as_json: boo
 
     with admin_session(file) as session:
         stored = session.look(lambda tx: name_directory(tx, customer, name))
-        country = _country(session, stored)
+        country = _settings(session, stored).default_country
+    if isinstance(stored.directory.source, FolderSource):
+        raise click.UsageError("a folder is tried with a file: «dirsync run --dry-run» shows what one would change")
     try:
         found = sample(stored.directory, now=_now(), country=country, most=entries)
     except ReadFault as fault:
@@ -258,10 +264,10 @@ def test_one(*, file: Path, customer: str, name: str, entries: int, as_json: boo
 _NOBODY: Final = "The directory was read and shows nobody: check base, filter and what the reading account may see."
 
 
-def _country(session: AdminSession, stored: StoredDirectory) -> str:
-    """Return the country of numbers that have none."""
+def _settings(session: AdminSession, stored: StoredDirectory) -> Settings:
+    """Return the settings of a directory's customer."""
     _, layers = session.in_force()
-    return str(layers.resolve(stored.directory.customer_id, Origin.MAIL.value).settings.default_country)
+    return layers.resolve(stored.directory.customer_id, Origin.MAIL.value).settings
 
 
 @click.command("approve")

@@ -9,7 +9,7 @@ book as it was. What changed meanwhile by somebody else's hand is planned anew, 
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,11 +19,11 @@ from typing import Self, TypeVar
 
 import structlog
 
-from addressbook.changes import Reading
+from addressbook.changes import ChangeFault, Reading
 from addressbook.runs import Reason, RunLine, RunMode, RunResult, RunState, RunUnderWay
 from addressbook.source_options import options_digest
 from addressbook.sources import CustomerDirectory
-from gateway.sync_planning import PlannedSync, plan_now, planned_run, portions, summary
+from gateway.sync_planning import PlannedSync, not_taken, plan_now, planned_run, portions, summary
 from store.directories import find_directory_by_key
 from store.directory_changes import DirectoryChanges
 from store.directory_runs import (
@@ -39,6 +39,7 @@ from store.directory_runs import (
     find_running,
     hold_run,
     mark_read,
+    note_refused,
     plan_run,
     stage,
     switch,
@@ -176,6 +177,17 @@ class SyncRun:
         """End the run: the directory could not be read whole, so nothing of it is used."""
         self._end(RunState.FAILED, reason)
         self._write(lambda tx: count_failure(tx, self._directory.key))
+        return self._told()
+
+    def refuse(self, file: str, faults: Sequence[ChangeFault]) -> RunResult:
+        """End the run: this file can't be used, and nothing of it is."""
+        left = [not_taken(fault) for fault in faults]
+        self._write(lambda tx: note_refused(tx, self.key, file, left))
+        return self.fail(left[0].reason)
+
+    def leave(self) -> RunResult:
+        """End the run: there was nothing to read."""
+        self._end(RunState.DISCARDED)
         return self._told()
 
     def apply(self, reading: Reading, *, dry_run: bool = False) -> RunResult:

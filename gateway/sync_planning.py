@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from addressbook.changes import ChangeFault, Reading
 from addressbook.guard import find_hold_reasons
@@ -57,7 +58,7 @@ class PlannedSync:
         """Return the entries and rows that are left as they are."""
         rows = {change.place: change.address or change.entry for change in self.reading.changes}
         of_file = not self.reading.source.startswith("ldap:")
-        return tuple(_not_taken(fault, rows, of_file=of_file) for fault in self.plan.faults)
+        return tuple(not_taken(fault, rows, of_file=of_file) for fault in self.plan.faults)
 
 
 def plan_now(tx: Transaction, directory: CustomerDirectory, reading: Reading, now: int) -> PlannedSync:
@@ -104,7 +105,8 @@ def _earlier(tx: Transaction, directory_key: int, now: int) -> Counter[str]:
     return counts
 
 
-def _not_taken(fault: ChangeFault, names: Mapping[int, str], *, of_file: bool) -> NotTaken:
+def not_taken(fault: ChangeFault, names: Mapping[int, str] = MappingProxyType({}), *, of_file: bool = True) -> NotTaken:
+    """Return a fault as it is told: in a file by its line, else by the name of the entry at its place."""
     reason = Reason(section="row", code=fault.code.value, facts=fault.facts)
     line, who = fault.place if of_file else 0, names.get(fault.place, "")
     return NotTaken(reason=reason, line=line, who=who, column=fault.column)

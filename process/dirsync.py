@@ -8,61 +8,132 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from addressbook.runs import Reason, RunMode, RunResult, RunUnderWay
+from addressbook.runs import Reason, RunMode, RunResult, RunState, RunUnderWay
 from addressbook.source_options import options_digest
+from addressbook.sources import FolderSource
+from dirsync.files import read_folder_file
+from dirsync.folder import FolderFile, RefusedFileError, WatchedFolder
 from dirsync.reading import read
 from dirsync.source import ReadFault
 from gateway.directory_sync import DirectorySync, SyncRun
+from gateway.sync_planning import not_taken
 from sms.retry import Ladder
+from sms.settings import Settings
 from store.directories import StoredDirectory, find_directory_by_key, postpone_directory
 from store.engine.keys import to_instant, to_stored
+from templates.directory_view import say_place, say_reason
+from templates.words import Dictionary
 
 _AGAIN: Final = Ladder.of_seconds(60, 300, 900, 3600)
+_ENDED: Final = frozenset({RunState.APPLIED, RunState.UNCHANGED, RunState.HELD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What is to be run, by whom: `country` is that of numbers without one; a dry run changes nothing."""
+    """What is to be run, by whom; `settings` are the customer's. A dry run changes nothing."""
 
     stored: StoredDirectory
     asked_by: str
-    country: str = ""
+    settings: Settings
     full: bool = False
     dry_run: bool = False
 
 
-def run_directory(sync: DirectorySync, request: RunRequest, now: Callable[[], datetime]) -> RunResult | RunUnderWay:
-    """Run a directory, and say what came of it.
+def run_directory(
+    sync: DirectorySync, request: RunRequest, now: Callable[[], datetime]
+) -> RunResult | RunUnderWay | None:
+    """Run a directory, and say what came of it; None for a folder without files.
 
-    Where another try may succeed without anybody's doing, it is due again sooner than usual.
+    Where another try may succeed without anybody's doing, or more files wait, it is due again sooner than usual.
     """
     directory = request.stored.directory
-    mode = RunMode.FULL if request.full or _is_full_due(request.stored, now()) else RunMode.DELTA
-    begun = sync.begin(directory, mode, request.asked_by)
+    if isinstance(directory.source, FolderSource) and _is_empty(directory.source):
+        return None
+    begun = sync.begin(directory, _mode(request, now()), request.asked_by)
     if isinstance(begun, RunUnderWay):
         return begun
     with begun:
-        return _read_and_apply(sync, begun, request, mode, now)
+        # What an earlier run stored counts, which ended before this one had the lease.
+        stored = sync.database.read_now(lambda tx: find_directory_by_key(tx, directory.key)) or request.stored
+        return _Reader(sync, begun, request, stored, now).run()
 
 
-def _read_and_apply(
-    sync: DirectorySync, run: SyncRun, request: RunRequest, mode: RunMode, now: Callable[[], datetime]
-) -> RunResult:
-    directory = request.stored.directory
-    stored = sync.database.read_now(lambda tx: find_directory_by_key(tx, directory.key)) or request.stored
+def _is_empty(source: FolderSource) -> bool:
     try:
-        reading = read(directory, stored.cookie, full=mode is RunMode.FULL, now=now(), country=request.country)
-    except ReadFault as fault:
-        if fault.is_passing:
-            again = to_stored(now() + _AGAIN.wait(stored.failures + 1))
-            if stored.due_at is None or again < stored.due_at:
-                sync.database.write_now(lambda tx, _: [postpone_directory(tx, directory.key, again)], None)
-        return run.fail(Reason(section="read", code=fault.code, facts=fault.facts))
-    return run.apply(reading, dry_run=request.dry_run)
+        return not WatchedFolder(source).has_files()
+    except ReadFault:
+        return False  # the run tells it
 
 
-def _is_full_due(stored: StoredDirectory, now: datetime) -> bool:
-    directory = stored.directory
-    if stored.full_at is None or options_digest(directory) != stored.digest:
-        return True
-    return now >= to_instant(stored.full_at) + timedelta(minutes=directory.full_every)
+def _mode(request: RunRequest, now: datetime) -> RunMode:
+    stored, directory = request.stored, request.stored.directory
+    if request.full or stored.full_at is None or options_digest(directory) != stored.digest:
+        return RunMode.FULL
+    is_due = now >= to_instant(stored.full_at) + timedelta(minutes=directory.full_every)
+    return RunMode.FULL if is_due else RunMode.DELTA
+
+
+class _Reader:
+    """Reads for one run that has begun."""
+
+    def __init__(
+        self,
+        sync: DirectorySync,
+        run: SyncRun,
+        request: RunRequest,
+        stored: StoredDirectory,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._sync = sync
+        self._run = run
+        self._request = request
+        self._stored = stored
+        self._now = now
+
+    def run(self) -> RunResult:
+        """Read, and apply what was read."""
+        source = self._stored.directory.source
+        try:
+            return self._run_files(WatchedFolder(source)) if isinstance(source, FolderSource) else self._run_server()
+        except ReadFault as fault:
+            if fault.is_passing:
+                self._read_again_at(self._now() + _AGAIN.wait(self._stored.failures + 1))
+            return self._run.fail(Reason(section="read", code=fault.code, facts=fault.facts))
+
+    def _run_server(self) -> RunResult:
+        directory, country = self._stored.directory, self._request.settings.default_country
+        is_full = _mode(self._request, self._now()) is RunMode.FULL
+        reading = read(directory, self._stored.cookie, full=is_full, now=self._now(), country=country)
+        return self._run.apply(reading, dry_run=self._request.dry_run)
+
+    def _run_files(self, folder: WatchedFolder) -> RunResult:
+        """Read one file, the oldest."""
+        try:
+            file = folder.take(self._stored.cookie)
+            result = self._run.leave() if file is None or file.is_repeated else self._run_file(file)
+        except RefusedFileError as refused:
+            result = self._run.refuse(refused.name, refused.faults)
+            if not self._request.dry_run:
+                folder.refuse(refused.name, self._why(refused))
+        else:
+            if file is not None and not self._request.dry_run and (file.is_repeated or result.state in _ENDED):
+                folder.finish(file)
+        if not self._request.dry_run and result.state is not RunState.HELD and folder.has_files():
+            self._read_again_at(self._now())
+        return result
+
+    def _run_file(self, file: FolderFile) -> RunResult:
+        directory, country = self._stored.directory, self._request.settings.default_country
+        reading = read_folder_file(file, directory, now=self._now(), country=country)
+        return self._run.apply(reading, dry_run=self._request.dry_run)
+
+    def _why(self, refused: RefusedFileError) -> str:
+        """Return what is wrong with a file, in the customer's language."""
+        words = Dictionary().words(self._request.settings.language)
+        faults = map(not_taken, refused.faults)
+        return "".join(f"{say_place(left, words)}: {say_reason(left.reason, words)}\n" for left in faults)
+
+    def _read_again_at(self, at: datetime) -> None:
+        key, due_at = self._stored.directory.key, to_stored(at)
+        if self._stored.due_at is None or due_at < self._stored.due_at:
+            self._sync.database.write_now(lambda tx, _: [postpone_directory(tx, key, due_at)], None)

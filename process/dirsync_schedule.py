@@ -120,6 +120,8 @@ class DirectorySchedule:
             last = said.decode("utf-8", "replace").strip().rpartition("\n")[2][:_LONGEST_CAUSE]
             log.error("directory_run_broke", directory=name, customer=customer, code=process.returncode, cause=last)
             return
+        if told is None:
+            return  # a folder without files
         say = log.error if told["state"] == "failed" else log.info
         problem = (told.get("problem") or {}).get("code", "")
         facts = {"directory": name, "customer": customer, "run": told["key"], "state": told["state"]}

@@ -270,6 +270,12 @@ def plan_run(tx: Transaction, key: int, planned: PlannedRun) -> None:
     tx.update(_SET_RUN, [row])
 
 
+def note_refused(tx: Transaction, key: int, source: str, faults: Sequence[NotTaken]) -> None:
+    """Store with a run which file is refused whole, and for which faults."""
+    told = msgspec.json.encode(faults[:_MOST_FAULTS]).decode()
+    tx.execute("UPDATE directory_run SET source = ?, faults = ? WHERE key = ?", (source, told, key))
+
+
 def begin_staging(tx: Transaction, run: Run) -> None:
     """Say that a planned run is being staged, and give up the one of its directory that waits for approval."""
     discard_held(tx, run.directory_key)

@@ -176,3 +176,27 @@ async def test_users_of_a_removed_directory_stay_as_an_administrators(site, ldap
     )
     assert len(json.loads(await site.command("user", "list", "--customer", "demo", "--json"))) == 30
     assert await site.command("dirsync", "list") == ""
+
+
+async def test_files_of_a_folder_are_taken_or_refused_whole_and_each_result_is_told(site):
+    await site.open()
+    await site.command("customer", "add-domain", "demo", "example.com")
+    await site.command("customer", "admin", "demo", ADMIN)
+    folder = site.folder / "in"
+    folder.mkdir()
+    options = (f"folder={folder}", "end_marker=#END#")
+    await site.command("dirsync", "add", "files", "--customer", "demo", "--kind", "folder", *options)
+    await site.command("dirsync", "run", "files", "--customer", "demo")
+    (folder / "people.csv").write_text("e-mail,cost-centre\nanna@example.com,4711\nben@example.com,4712\n#END#\n")
+    assert "2 users added" in await site.command("dirsync", "run", "files", "--customer", "demo")
+    assert not list(folder.glob("*.csv"))
+    (folder / "people-2.csv").write_text("e-mail,cost-centre\nanna@example.com,4711,too much\n#END#\n")
+    said = await site.command("dirsync", "run", "files", "--customer", "demo", code=1)
+    assert "these lines have another number: 2" in said
+    (why,) = (folder / "refused").glob("*.txt")
+    assert "these lines have another number: 2" in why.read_text()
+    await site.start()
+    assert "people.csv" in await told(site, "the file was taken over", 2)
+    refused = await told(site, "the file was refused", 2)
+    assert "people-2.csv" in refused
+    assert "Nothing of it was taken over" in refused
