@@ -398,35 +398,32 @@ def formula_safe(cell: str) -> str:
     return f"'{cell}" if cell[:1] in (*_FORMULA, "'") else cell
 
 
-def write_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Return CSV (RFC 4180) in UTF-8 with a byte order mark, without which spreadsheets take it for another.
+SPREADSHEET: Final = "utf-8-sig"
+"""The encoding of a file for a spreadsheet: without the byte order mark it is taken for another than UTF-8."""
 
-    No cell is a formula to a spreadsheet.
-    """
+
+def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]], delimiter: str = ",") -> str:
+    """Return a headed table with CRLF (RFC 4180 §2) that no spreadsheet reads as formulas."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
+    writer = csv.writer(out, delimiter=delimiter)
     writer.writerow(columns)
-    writer.writerows(map(formula_safe, row) for row in rows)
-    return out.getvalue().encode("utf-8-sig")
+    writer.writerows([formula_safe(str(cell)) for cell in row] for row in rows)
+    return out.getvalue()
 
 
 def write_user_file(users: Iterable[ExportedUser], delimiter: str = ",") -> str:
-    """Return a headed file with every column and CRLF (RFC 4180 §2) for `read_user_file`."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=delimiter)
+    """Return a headed file with every column for `read_user_file`."""
     columns = tuple(column for column in HEADED_COLUMNS if column != CUSTOMER_NUMBER)
-    writer.writerow(columns)
-    for user in users:
-        fixed = {
-            ADDRESS: user.address,
-            NAME: user.name,
-            PHONE: f"+{user.phone}" if user.phone else "",
-            ACTIVE: "on" if user.active else "off",
-            PROFILE: user.profile,
-            PINNED: " ".join(sorted(name.replace("_", "-") for name in user.pinned)),
-        }
-        writer.writerow(
-            formula_safe(fixed[column] if column in fixed else user.cells.get(column.replace("-", "_"), ""))
-            for column in columns
-        )
-    return out.getvalue()
+    rows = ({name.replace("_", "-"): text for name, text in user.cells.items()} | _fixed(user) for user in users)
+    return write_csv(columns, ([row.get(column, "") for column in columns] for row in rows), delimiter)
+
+
+def _fixed(user: ExportedUser) -> dict[str, str]:
+    return {
+        ADDRESS: user.address,
+        NAME: user.name,
+        PHONE: f"+{user.phone}" if user.phone else "",
+        ACTIVE: "on" if user.active else "off",
+        PROFILE: user.profile,
+        PINNED: " ".join(sorted(name.replace("_", "-") for name in user.pinned)),
+    }

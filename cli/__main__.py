@@ -87,6 +87,7 @@ PLACES: Final = {
         "dirsync",
         "Handle customers' directories: LDAP servers and watched folders that say who may send, and how.",
     ),
+    "audit": CommandPlace("audit", "audit", "Look at who changed what."),
     "tls": CommandPlace("tls", "tls", "Look at the TLS of outgoing mail, and demand more of it."),
     "template": CommandPlace("template", "template", "Handle customers' own status mails and mails of received SMS."),
     "push": CommandPlace(

@@ -3,10 +3,8 @@
 Not here: any command, the words for answers (words).
 """
 
-import csv
 import getpass
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +13,7 @@ from typing import TypeVar
 
 import click
 
-from addressbook.exchange import formula_safe
+from addressbook.exchange import write_csv
 from addressbook.hierarchy import Layers
 from addressbook.options import Option
 from addressbook.people import Directory
@@ -142,12 +140,10 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
 
 
 def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print records as CSV with a header (RFC 4180); nothing for no rows."""
-    out = csv.writer(sys.stdout)
+    """Print records as CSV with a header; nothing for no rows."""
     if rows:
-        out.writerow(rows[0])
-    for row in rows:
-        out.writerow(formula_safe(_shown(value) if value != "" else "") for value in row.values())
+        cells = ([_shown(value) if value != "" else "" for value in row.values()] for row in rows)
+        click.echo(write_csv(list(rows[0]), cells), nl=False)
 
 
 def _shown(value: object) -> str:

@@ -15,14 +15,15 @@ from addressbook.sources import CustomerDirectory, FileForm, SourceKind
 from addressbook.sync_plan import SyncPlan
 from addressbook.user_plan import UserAction
 from cli.admin_session import admin_session, customer_option
+from cli.audit import changes_command
 from cli.context import config_option
 from cli.files import file_faults
-from cli.shapes import limit_command, settings_commands, table_command, view_command
+from cli.shapes import limit_command, settings_commands, view_command
 from cli.words import count, file_fault_sentence, import_words, option_fault_sentence
 from dirsync.files import read_users
 from gateway.admin.settings import SystemScope
 from gateway.admin.user_import import export_users, import_users, preview_import
-from gateway.admin.views import list_audit, show_system
+from gateway.admin.views import show_system
 from sms.message import Origin
 
 
@@ -139,12 +140,6 @@ people = click.Group(
         view_command(
             "show", "Show settings and constraints of the system layer that were set by command.", show_system
         ),
-        table_command(
-            "audit",
-            "List who changed what, newest first.",
-            list_audit,
-            click.option("--target", default="", metavar="NAME", help="Only changes of this customer, user, …"),
-            click.option("--limit", "most", default=50, show_default=True, help="At most so many."),
-        ),
+        changes_command("audit"),
     ],
 )

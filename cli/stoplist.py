@@ -9,18 +9,19 @@ from typing import Any
 
 import click
 
+from addressbook.exchange import write_csv
 from addressbook.table_file import read_table
 from cli.admin_session import AdminSession, admin_session, customer_option
 from cli.context import config_option
 from cli.shapes import table_command
 from gateway.admin.stop_list import (
+    COLUMNS,
     drop_stops,
     import_stops,
     list_stops,
     parse_handsets,
     parse_stops,
     put_stops,
-    write_stops,
 )
 from sms.message import Origin
 from sms.outcome import Refused
@@ -93,7 +94,7 @@ def export_table(file: Path, customer: str, *, with_ended: bool) -> None:
     """Print a customer's stop list as CSV, for «stoplist import» or a spreadsheet."""
     with admin_session(file) as session:
         rows = session.look(lambda tx: list_stops(tx, customer, with_ended=with_ended))
-    click.echo(write_stops(rows), nl=False)
+    click.echo(write_csv(COLUMNS, (row.values() for row in rows)), nl=False)
 
 
 def _listed(tx: Transaction, customer: str, number: str, *, with_ended: bool) -> Any:

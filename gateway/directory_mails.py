@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
-from addressbook.exchange import write_csv
+from addressbook.exchange import SPREADSHEET, write_csv
 from addressbook.runs import NotTaken, Reason, RunLine, RunResult, RunState
 from addressbook.sources import FolderSource
 from gateway.directory import DirectoryFollower
@@ -156,9 +156,10 @@ def _read_run(tx: Transaction, key: int) -> tuple[Run, StoredDirectory, list[Run
 def lines_as_csv(lines: Sequence[RunLine]) -> bytes:
     """Return a difference as CSV."""
     rows = ((line.action, line.target, line.field, line.before, line.after) for line in lines)
-    return write_csv(("action", "who", "field", "before", "after"), rows)
+    return write_csv(("action", "who", "field", "before", "after"), rows).encode(SPREADSHEET)
 
 
 def faults_as_csv(faults: Sequence[NotTaken], words: Words) -> bytes:
     """Return what was left as it was as CSV."""
-    return write_csv(("where", "why"), ((say_place(fault, words), say_reason(fault.reason, words)) for fault in faults))
+    rows = ((say_place(fault, words), say_reason(fault.reason, words)) for fault in faults)
+    return write_csv(("where", "why"), rows).encode(SPREADSHEET)

@@ -24,6 +24,7 @@ from addressbook.runs import Reason, RunLine, RunMode, RunResult, RunState, RunU
 from addressbook.source_options import options_digest
 from addressbook.sources import CustomerDirectory
 from gateway.sync_planning import PlannedSync, not_taken, plan_now, planned_run, portions, summary
+from store.audit import AuditLine
 from store.directories import find_directory_by_key
 from store.directory_changes import DirectoryChanges
 from store.directory_runs import (
@@ -321,7 +322,7 @@ class SyncRun:
         changes = DirectoryChanges(tx, self._sync.keys, approved_by or self._who, now)
         switch(tx, changes, run, now, approved_by)
         told = summary(run.result().counts)
-        changes.audit("sync.apply", self._directory.name, told, customer_key=self._directory.customer_id)
+        changes.audit(self._line("sync.apply", self._directory.name, told))
         changes.finish()
         self._tell(tx, run.key)
 
@@ -354,7 +355,7 @@ class SyncRun:
         changes = DirectoryChanges(tx, self._sync.keys, self._who, self._sync.now())
         for key, address in found:
             changes.remove_user(key)
-            changes.audit("sync.purge", address, customer_key=self._directory.customer_id)
+            changes.audit(self._line("sync.purge", address))
         changes.finish()
         return bool(found)
 
@@ -364,11 +365,14 @@ class SyncRun:
         for key, address in found:
             if with_users:
                 changes.remove_user(key)
-                changes.audit("user.remove", address, customer_key=self._directory.customer_id)
+                changes.audit(self._line("user.remove", address))
             else:
                 changes.release_user(key)
         changes.finish()
         return len(found)
+
+    def _line(self, action: str, target: str, detail: str = "") -> AuditLine:
+        return AuditLine(action=action, target=target, detail=detail, customer_key=self._directory.customer_id)
 
     def _repeat(self, step: Callable[[Transaction], bool]) -> None:
         """Do a step until it says that there is no more of it, and pause for as long as each took."""

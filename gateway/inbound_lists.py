@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from addressbook.exchange import write_csv
+from addressbook.exchange import SPREADSHEET, write_csv
 from addressbook.options import Option
 from gateway.directory import DirectoryFollower
 from gateway.ports import Clock
@@ -78,7 +78,7 @@ class InboundLists:
         lines = await self._database.read(partial(read_lines, due=due, until=until, only_new=only_new))
         if not lines:
             return ListWritten(due=due, next_at=next_at, listed_key=due.listed_key)
-        content = await asyncio.to_thread(lambda: pack(write_csv(COLUMNS, map(_cells, lines))))
+        content = await asyncio.to_thread(lambda: pack(write_csv(COLUMNS, map(_cells, lines)).encode(SPREADSHEET)))
         rows = tuple(
             NewRow(
                 kind=INBOUND_LIST,

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import Credential, User, canonical_name
+from store.audit import AuditLine, write_audit
 from store.directory import LOG_REACH, read_version
 from store.directory_tables import (
     AddressRangeRow,
-    AuditRow,
     ConstraintRow,
     CredentialRow,
     CustomerDomainRow,
@@ -31,9 +31,8 @@ from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.lists import remove_list
 from store.tables import MetaRow
-from store.versions import COUNTS, IN_FORCE, end_runs_that_give, end_runs_that_replace, find_owners
+from store.versions import IN_FORCE, end_runs_that_give, end_runs_that_replace, find_owners
 
-_AUDIT = Insert(AuditRow)
 _CELLS = Insert(SettingRow)
 _CONSTRAINTS = Insert(ConstraintRow)
 _CREDENTIALS = Insert(CredentialRow)
@@ -80,16 +79,6 @@ class StoredCell(Struct, frozen=True, array_like=True):
     origin: str
     set_at: int
     set_by: str
-
-
-class AuditEntry(Struct, frozen=True, array_like=True):
-    """One line of the audit; `at` is in microseconds."""
-
-    at: int
-    who: str
-    action: str
-    target: str
-    detail: str
 
 
 class AddressTakenError(StorageError):
@@ -142,31 +131,9 @@ class DirectoryChanges:
         """Say that a distribution list is different: what was resolved with the version before is stale."""
         self._touch("list", key)
 
-    def audit(  # noqa: PLR0913 - an entry's columns
-        self,
-        action: str,
-        target: str,
-        detail: str = "",
-        *,
-        customer_key: int | None = None,
-        field: str = "",
-        before: str = "",
-        after: str = "",
-    ) -> None:
-        """Record what was done to whom: of one value, `field`, what it was and is."""
-        entry = _AUDIT.row(
-            key=self._keys.take(),
-            at=self._now,
-            who=self._who,
-            action=action,
-            target=target,
-            detail=detail,
-            customer_key=customer_key,
-            field=field,
-            before=before,
-            after=after,
-        )
-        self._tx.insert(_AUDIT, [entry])
+    def audit(self, *lines: AuditLine) -> None:
+        """Record what was done to whom."""
+        write_audit(self._tx, self._keys, self._who, self._now, lines)
 
     def add_customer(self, name: str) -> int:
         """Store a new customer and return its key."""
@@ -431,11 +398,3 @@ def read_cells_of(tx: Transaction, customer_key: int, kind: LayerKind) -> dict[i
     for cell in tx.select(_UserCell, _CELLS_OF_USERS, (kind.value, customer_key)):
         cells.setdefault(cell.owner_key, {})[cell.field] = cell.value
     return cells
-
-
-def read_audit(tx: Transaction, target: str = "", most: int = 100) -> list[AuditEntry]:
-    """Return the newest audit entries, of one target if named, newest first."""
-    where, values = (" AND target = ?", (target,)) if target else ("", ())
-    return tx.select(
-        AuditEntry, query(AuditEntry, f"FROM audit WHERE {COUNTS}{where} ORDER BY key DESC LIMIT ?"), (*values, most)
-    )

@@ -13,6 +13,7 @@ from msgspec import Struct
 from addressbook.numbers import NumberKind, NumberShare, NumberState, OwnNumber, OwnNumbers, Sharing
 from addressbook.people import canonical_name
 from inbound.actions import SETTINGS_OF, Action, ActionKind, ActionSettings, InboundRules, Keyword
+from store.audit import AuditLine
 from store.directory_changes import DirectoryChanges
 from store.engine.database import Transaction
 from store.engine.rows import query
@@ -93,7 +94,17 @@ def end_action(tx: Transaction, changes: DirectoryChanges, key: int, problem: st
         tx.execute("UPDATE inbound_action SET active = ?, problem = ? WHERE key = ?", (False, problem, key))
         changes.touch_inbound()
         customer = tx.value("SELECT name FROM customer WHERE key = ?", (customer_key,)) or ""
-        changes.audit("action.gone", f"{customer}/{name}", problem)
+        changes.audit(
+            AuditLine(
+                action="action.gone",
+                target=f"{customer}/{name}",
+                detail=problem,
+                customer_key=customer_key,
+                field="active",
+                before="on",
+                after="off",
+            )
+        )
 
 
 def keywords_of(tx: Transaction, customer_key: int) -> list[Keyword]:

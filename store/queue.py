@@ -105,6 +105,19 @@ def find_waiting(tx: Transaction, name: str) -> Found:
     return Found(messages=tuple(key for (key,) in messages), notices=tuple(notices), known=known)
 
 
+def find_customer_key(tx: Transaction, name: str) -> int | None:
+    """Return whose the job, message or row of the outbox of a public id is; None where it is nobody's."""
+    of_message = (
+        "SELECT job.customer_key FROM message JOIN job ON job.key = message.job_key WHERE message.public_id = ?"
+    )
+    found = tx.rows(
+        f"SELECT customer_key FROM job WHERE public_id = ? UNION ALL {of_message}"  # noqa: S608 - ours
+        " UNION ALL SELECT customer_key FROM outbox WHERE public_id = ?",
+        (name, name, name),
+    )
+    return next((key for (key,) in found if key), None)
+
+
 def hold(tx: Transaction, requests: Sequence[Found]) -> list[int]:
     """Hold what is queued; returns how many rows each request held."""
     return [

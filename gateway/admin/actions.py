@@ -12,12 +12,13 @@ from typing import Final
 from addressbook.people import Customer, canonical_name
 from gateway.admin.action_fields import read_settings, show_settings
 from gateway.admin.customers import is_name
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.keywords import get_keyword
 from gateway.admin.lookup import get_customer, get_profile
 from gateway.admin.numbers import check_reached, get_number, name_of
 from inbound.actions import Action, ActionKind, ActionSettings, AnswerAction, PushAction, PushForm
+from sms.facts import Fact
 from store.directory import all_customers, profiles_of
 from store.engine.database import Transaction
 from store.inbound_rules import (
@@ -36,6 +37,7 @@ CheckPush = Callable[[PushAction, str], None]
 BUILT_IN: Final[Mapping[str, ActionKind]] = MappingProxyType(
     {kind.value: kind for kind in (ActionKind.REPLY, ActionKind.STOP, ActionKind.START, ActionKind.HELP)}
 )
+_PRIVATE: Final = frozenset({"text", "header", "template", "user", "password_file"})
 _ONE_EACH: Final = frozenset({ActionKind.STOP, ActionKind.START, ActionKind.HELP})
 ALL_NUMBERS: Final = "all"
 NO_KEYWORD: Final = ""
@@ -70,7 +72,7 @@ def make_action(  # noqa: PLR0913 - an action has a name, a place and settings
     )
     made = _placed(edit, owner, made, number, keyword)
     add_action(edit.tx, made)
-    return _done(edit, AuditAction.ADD_ACTION, owner, made)
+    return _done(edit, AuditAction.ADD_ACTION, owner, made, None)
 
 
 def change_action(  # noqa: PLR0913 - as above
@@ -103,7 +105,7 @@ def change_action(  # noqa: PLR0913 - as above
     made = _placed(edit, owner, made, number, keyword)
     made = replace(made, active=made.active if active is None else active)
     set_action(edit.tx, made)
-    return _done(edit, AuditAction.SET_ACTION, owner, made)
+    return _done(edit, AuditAction.SET_ACTION, owner, made, before)
 
 
 def drop_action(edit: Edit, name: str, customer: str) -> Changed:
@@ -116,7 +118,8 @@ def drop_action(edit: Edit, name: str, customer: str) -> Changed:
         raise AdminFault(code, customer=owner.name, name=name)
     remove_action(edit.tx, found.key)
     edit.stored.touch_inbound()
-    return edit.done(AuditAction.REMOVE_ACTION, f"{owner.name}/{found.name}", customer=owner.name, name=found.name)
+    target, facts = f"{owner.name}/{found.name}", {"customer": owner.name, "name": found.name}
+    return edit.done(AuditAction.REMOVE_ACTION, Subject(target, owner.id), **facts)
 
 
 def list_actions(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
@@ -204,17 +207,37 @@ def _find(tx: Transaction, owner: Customer, name: str) -> Action | None:
     return next((item for item in actions_of(tx, owner.id) if canonical_name(item.name) == wanted), None)
 
 
-def _done(edit: Edit, done: AuditAction, owner: Customer, action: Action) -> Changed:
+def _done(edit: Edit, done: AuditAction, owner: Customer, action: Action, before: Action | None) -> Changed:
     edit.stored.touch_inbound()
-    profiles = {item.id: item.name for item in profiles_of(edit.tx, owner.id)}
-    # What an answer says and what proves a push is nobody's business in the audit.
-    names = ", ".join(str(item).partition("=")[0] for item in show_settings(action.kind, action.settings, profiles))
-    return edit.done(
-        done,
-        f"{owner.name}/{action.name}",
-        names,
-        customer=owner.name,
-        name=action.name,
-        kind=action.kind.value,
-        active=action.active,
-    )
+    made = differences(_told(edit.tx, before) if before is not None else {}, _told(edit.tx, action))
+    values = [
+        ValueChange(item.field, _public(item.field, item.before), _public(item.field, item.after)) for item in made
+    ]
+    facts: dict[str, Fact] = {
+        "customer": owner.name,
+        "name": action.name,
+        "kind": action.kind.value,
+        "active": action.active,
+    }
+    return edit.done(done, Subject(f"{owner.name}/{action.name}", owner.id, action.kind.value, values=values), **facts)
+
+
+def _told(tx: Transaction, action: Action) -> dict[str, object]:
+    """Return what is set of an action, by its names."""
+    number = load_numbers(tx).with_key(action.number_key) if action.number_key is not None else None
+    words = {item.key: item.word for item in keywords_of(tx, action.customer_key)}
+    profiles = {item.id: item.name for item in profiles_of(tx, action.customer_key)}
+    shown = (str(item).partition("=")[::2] for item in show_settings(action.kind, action.settings, profiles))
+    return {
+        "active": action.active,
+        "number": name_of(number) if number is not None else None,
+        "keyword": words.get(action.keyword_key or 0),
+        **dict(shown),
+    }
+
+
+def _public(name: str, text: str) -> str:
+    """Return what the audit has of a value: what an answer says, or proves a push, is nobody's business there."""
+    if name == "url":
+        return text.partition("?")[0]
+    return "(set)" if text and name.partition(".")[0] in _PRIVATE else text

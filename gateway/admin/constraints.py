@@ -1,15 +1,14 @@
 """Changes to the constraints of the system and of customers. Not here: what they forbid to set (settings)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from addressbook.hierarchy import Constraints, LayerKind
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.settings import CustomerScope, FoundScope, SystemScope, field_named, find_scope
 from sms.facts import Fact
 from sms.number import parse_sender_id
-from sms.settings import UNSET, SettingProblem, format_setting, parse_setting
+from sms.settings import UNSET, SettingProblem, parse_setting
 from store.directory import read_constraints
 from store.inbound_rules import load_numbers
 
@@ -47,7 +46,11 @@ def limit(edit: Edit, scope: SystemScope | CustomerScope, limits: ConstraintLimi
     edit.stored.put_constraints(found.key.owner_id, after)
     named = restrictions(after)
     constraints: tuple[Fact, ...] = tuple(named.items())
-    return edit.done(AuditAction.SET_CONSTRAINTS, found.target, _record(named), constraints=constraints, **found.facts)
+    values = differences(restrictions(before), named)
+    facts: dict[str, Fact] = {"constraints": constraints, **found.facts}
+    return edit.done(
+        AuditAction.SET_CONSTRAINTS, Subject(found.target, found.customer_id or None, values=values), **facts
+    )
 
 
 def _read_max_parts(before: int | None, text: str | None) -> int | None:
@@ -111,9 +114,3 @@ def restrictions(rules: Constraints) -> dict[str, Fact]:
     if rules.countries is not None:
         named["countries"] = tuple(sorted(rules.countries))
     return named
-
-
-def _record(named: Mapping[str, Fact]) -> str:
-    """Return restrictions as the audit keeps them: `locked = language; max_parts = 3`."""
-    texts = {name: format_setting(value) or "none" for name, value in named.items()}
-    return "; ".join(f"{name} = {text}" for name, text in texts.items()) or "none"

@@ -5,10 +5,11 @@ Not here: their sender domains (domains), profiles, users and logins (users), se
 
 from ipaddress import ip_network
 
-from addressbook.people import canonical_address
-from gateway.admin.edit import AuditAction, Changed, Edit
+from addressbook.people import Customer, canonical_address
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
+from sms.facts import Fact
 from store.directory import count_users, find_customer, find_range_owner
 
 
@@ -23,8 +24,8 @@ def add_customer(edit: Edit, name: str) -> Changed:
         raise AdminFault(FaultCode.BAD_CUSTOMER_NAME, name=name)
     if find_customer(edit.tx, name) is not None:
         raise AdminFault(FaultCode.CUSTOMER_EXISTS, name=name)
-    edit.stored.add_customer(name)
-    return edit.done(AuditAction.ADD_CUSTOMER, name, customer=name)
+    key = edit.stored.add_customer(name)
+    return edit.done(AuditAction.ADD_CUSTOMER, Subject(name, key), customer=name)
 
 
 def remove_customer(edit: Edit, name: str, *, with_users: bool = False) -> Changed:
@@ -34,7 +35,8 @@ def remove_customer(edit: Edit, name: str, *, with_users: bool = False) -> Chang
     if users and not with_users:
         raise AdminFault(FaultCode.CUSTOMER_HAS_USERS, customer=customer.name, users=users)
     edit.stored.remove_customer(customer.id)
-    return edit.done(AuditAction.REMOVE_CUSTOMER, customer.name, f"users: {users}", customer=customer.name, users=users)
+    facts: dict[str, Fact] = {"customer": customer.name, "users": users}
+    return edit.done(AuditAction.REMOVE_CUSTOMER, Subject(customer.name, customer.id, f"users: {users}"), **facts)
 
 
 def set_customer_active(edit: Edit, name: str, *, active: bool) -> Changed:
@@ -42,7 +44,8 @@ def set_customer_active(edit: Edit, name: str, *, active: bool) -> Changed:
     customer = get_customer(edit.tx, name)
     edit.stored.set_customer(customer.id, active=active, default_profile=customer.default_profile_id)
     action = AuditAction.ENABLE_CUSTOMER if active else AuditAction.DISABLE_CUSTOMER
-    return edit.done(action, customer.name, customer=customer.name)
+    values = differences({"active": customer.active}, {"active": active})
+    return edit.done(action, Subject(customer.name, customer.id, values=values), customer=customer.name)
 
 
 def set_admin_address(edit: Edit, name: str, address: str = "") -> Changed:
@@ -52,7 +55,9 @@ def set_admin_address(edit: Edit, name: str, address: str = "") -> Changed:
     if canonical is None:
         raise AdminFault(FaultCode.BAD_ADDRESS, address=address)
     edit.stored.set_admin_address(customer.id, canonical)
-    return edit.done(AuditAction.SET_ADMIN, customer.name, canonical, customer=customer.name, address=canonical)
+    values = differences({"admin_address": customer.admin_address}, {"admin_address": canonical})
+    facts = {"customer": customer.name, "address": canonical}
+    return edit.done(AuditAction.SET_ADMIN, Subject(customer.name, customer.id, values=values), **facts)
 
 
 def add_range(edit: Edit, name: str, network: str) -> Changed:
@@ -63,7 +68,7 @@ def add_range(edit: Edit, name: str, network: str) -> Changed:
     if owner is not None:
         raise AdminFault(FaultCode.RANGE_TAKEN, range=parsed, owner=owner.name)
     edit.stored.add_range(customer.id, parsed)
-    return edit.done(AuditAction.ADD_RANGE, customer.name, parsed, customer=customer.name, range=parsed)
+    return _range_done(edit, AuditAction.ADD_RANGE, customer, "", parsed)
 
 
 def remove_range(edit: Edit, name: str, network: str) -> Changed:
@@ -72,7 +77,13 @@ def remove_range(edit: Edit, name: str, network: str) -> Changed:
     parsed = _parse_range(network)
     if not edit.stored.remove_range(customer.id, parsed):
         raise AdminFault(FaultCode.RANGE_NOT_OWNED, customer=customer.name, range=parsed)
-    return edit.done(AuditAction.REMOVE_RANGE, customer.name, parsed, customer=customer.name, range=parsed)
+    return _range_done(edit, AuditAction.REMOVE_RANGE, customer, parsed, "")
+
+
+def _range_done(edit: Edit, action: AuditAction, customer: Customer, before: str, after: str) -> Changed:
+    values = [ValueChange("range", before, after)]
+    facts = {"customer": customer.name, "range": after or before}
+    return edit.done(action, Subject(customer.name, customer.id, values=values), **facts)
 
 
 def _parse_range(text: str) -> str:

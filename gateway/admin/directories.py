@@ -12,7 +12,7 @@ from addressbook.options import Option
 from addressbook.people import Customer
 from addressbook.source_options import OptionFault, merge_options, options_digest, read_options
 from addressbook.sources import CustomerDirectory, SourceKind
-from gateway.admin.edit import AuditAction, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from sms.facts import Fact
@@ -87,9 +87,9 @@ def drop_directory(edit: Edit, customer: str, name: str, users: int, *, with_use
     owner = get_customer(edit.tx, customer)
     found = get_directory(edit.tx, owner, name).directory
     remove_directory(edit.tx, found.key)
-    edit.stored.audit(AuditAction.REMOVE_DIRECTORY.value, f"{owner.name}/{found.name}", f"users: {users}")
-    facts: dict[str, Fact] = {"users": users, "with_users": with_users}
-    return changed(AuditAction.REMOVE_DIRECTORY, customer=owner.name, name=found.name, **facts)
+    facts: dict[str, Fact] = {"customer": owner.name, "name": found.name, "users": users, "with_users": with_users}
+    about = Subject(f"{owner.name}/{found.name}", owner.id, f"users: {users}")
+    return edit.done(AuditAction.REMOVE_DIRECTORY, about, **facts)
 
 
 def get_directory(tx: Transaction, owner: Customer, name: str) -> StoredDirectory:
@@ -160,14 +160,4 @@ def _note(
     options: tuple[Mapping[str, str], Mapping[str, str]],
 ) -> None:
     """Audit each option that became another one."""
-    before, after = options
-    for key in sorted({**before, **after}):
-        if before.get(key) != after.get(key):
-            edit.stored.audit(
-                action.value,
-                f"{owner}/{directory.name}",
-                customer_key=directory.customer_id,
-                field=key,
-                before=before.get(key, ""),
-                after=after.get(key, ""),
-            )
+    edit.note(action, Subject(f"{owner}/{directory.name}", directory.customer_id, values=differences(*options)))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from addressbook.people import Customer, canonical_domain, domains_above
 from addressbook.senders import DomainBar, find_domain_bar
-from gateway.admin.edit import AuditAction, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from sms.facts import Fact
@@ -54,8 +54,7 @@ def add_domain(edit: Edit, name: str, domain: str) -> Changed:
     if strangers:
         raise AdminFault(FaultCode.DOMAIN_HAS_STRANGERS, domain=canonical, users=strangers)
     outside = _give(edit, customer, canonical)
-    facts: dict[str, Fact] = {"customer": customer.name, "domain": canonical, "outside": outside}
-    return edit.done(AuditAction.ADD_DOMAIN, customer.name, canonical, **facts)
+    return _domain_done(edit, AuditAction.ADD_DOMAIN, customer, "", canonical, outside=outside)
 
 
 def remove_domain(edit: Edit, name: str, domain: str) -> Changed:
@@ -64,7 +63,7 @@ def remove_domain(edit: Edit, name: str, domain: str) -> Changed:
     canonical = canonical_domain(domain)
     if canonical is None or not edit.stored.remove_domain(customer.id, canonical):
         raise AdminFault(FaultCode.DOMAIN_NOT_OWNED, customer=customer.name, domain=domain)
-    return edit.done(AuditAction.REMOVE_DOMAIN, customer.name, canonical, customer=customer.name, domain=canonical)
+    return _domain_done(edit, AuditAction.REMOVE_DOMAIN, customer, canonical, "")
 
 
 def claim_domain(edit: Edit, name: str, domain: str) -> Changed:
@@ -84,7 +83,7 @@ def claim_domain(edit: Edit, name: str, domain: str) -> Changed:
     }
     if known:
         return changed(AuditAction.CLAIM_DOMAIN, **facts)
-    return edit.done(AuditAction.CLAIM_DOMAIN, customer.name, canonical, **facts)
+    return edit.done(AuditAction.CLAIM_DOMAIN, Subject(customer.name, customer.id, canonical), **facts)
 
 
 def get_claimed_domain(tx: Transaction, name: str, domain: str) -> str:
@@ -119,13 +118,14 @@ def verify_domain(edit: Edit, name: str, domain: str, answer: DnsAnswer[str]) ->
     if above in strangers:
         raise AdminFault(FaultCode.DOMAIN_HAS_STRANGERS, domain=canonical, users=len(strangers[above]))
     outside = _give(edit, customer, canonical)
-    facts: dict[str, Fact] = {
-        "customer": customer.name,
-        "domain": canonical,
-        "outside": outside,
-        "strangers": sum(len(found) for found in strangers.values()),
-    }
-    return edit.done(AuditAction.VERIFY_DOMAIN, customer.name, canonical, **facts)
+    facts = {"outside": outside, "strangers": sum(len(found) for found in strangers.values())}
+    return _domain_done(edit, AuditAction.VERIFY_DOMAIN, customer, "", canonical, **facts)
+
+
+def _domain_done(edit: Edit, action: AuditAction, customer: Customer, before: str, after: str, **more: Fact) -> Changed:
+    values = [ValueChange("domain", before, after)]
+    facts: dict[str, Fact] = {"customer": customer.name, "domain": after or before, **more}
+    return edit.done(action, Subject(customer.name, customer.id, values=values), **facts)
 
 
 def _free_domain(tx: Transaction, text: str) -> str:

@@ -3,14 +3,16 @@
 A use case is a function that takes an `Edit` first and returns what it did. Not here: any use case.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from addressbook.options import ALL_OPTIONS, Option
 from addressbook.people import Customer
 from gateway.admin.faults import AdminFault, FaultCode
 from sms.facts import Code, Fact
+from sms.settings import format_setting
+from store.audit import AuditLine
 from store.directory_changes import DirectoryChanges
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys, to_stored
@@ -90,6 +92,38 @@ class Changed:
     facts: dict[str, Fact]
 
 
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """What a field was and is, as texts; empty where it is not set."""
+
+    field: str
+    before: str
+    after: str
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[ValueChange]:
+    """Return the fields whose values are different; None is what is not set."""
+    return [
+        ValueChange(name, _text(before.get(name)), _text(after.get(name)))
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _text(value: object) -> str:
+    return "" if value is None else format_setting(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an action is about, as the audit has it: a target of a customer (None: of all), with the values changed."""
+
+    target: str
+    customer_key: int | None
+    detail: str = ""
+    values: Sequence[ValueChange] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """What a use case works on, inside its transaction: the tables to read, the writer, keys, who asked, and when.
@@ -109,10 +143,16 @@ class Edit:
         if not customer.has_option(option, self.default_options):
             raise AdminFault(FaultCode.NOT_CONTRACTED, customer=customer.name, option=option.value)
 
-    def done(self, action: AuditAction, target: str, detail: str = "", **facts: Fact) -> Changed:
+    def done(self, action: AuditAction, about: Subject, /, **facts: Fact) -> Changed:
         """Audit an action and return it."""
-        self.stored.audit(action.value, target, detail)
+        self.note(action, about)
         return changed(action, **facts)
+
+    def note(self, action: AuditAction, about: Subject) -> None:
+        """Audit what is a part of an action: a line for each value, or one alone."""
+        line = AuditLine(action=action.value, target=about.target, detail=about.detail, customer_key=about.customer_key)
+        lines = [replace(line, field=item.field, before=item.before, after=item.after) for item in about.values]
+        self.stored.audit(*(lines or [line]))
 
 
 def changed(action: AuditAction, **facts: Fact) -> Changed:

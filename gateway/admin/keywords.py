@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from addressbook.people import Customer
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.admin.numbers import check_reached, folded_word, get_number, name_of
@@ -54,14 +54,15 @@ def make_keyword(edit: Edit, word: str, customer: str, number: str = "", *, alon
         number_key=key,
         trailing=not alone,
     )
-    return _store(edit, AuditAction.ADD_KEYWORD, owner, made, name_of(found) if found is not None else "")
+    return _store(edit, AuditAction.ADD_KEYWORD, owner, made, name_of(found) if found is not None else "", {})
 
 
 def change_keyword(edit: Edit, word: str, customer: str, number: str = "", *, alone: bool) -> Changed:
     """Say whether more words may follow a keyword."""
     owner = get_customer(edit.tx, customer)
     found = get_keyword(edit.tx, owner, word, number)
-    return _store(edit, AuditAction.SET_KEYWORD, owner, replace(found, trailing=not alone), number)
+    before = {"alone": not found.trailing}
+    return _store(edit, AuditAction.SET_KEYWORD, owner, replace(found, trailing=not alone), number, before)
 
 
 def drop_keyword(edit: Edit, word: str, customer: str, number: str = "") -> Changed:
@@ -73,7 +74,8 @@ def drop_keyword(edit: Edit, word: str, customer: str, number: str = "") -> Chan
         raise AdminFault(FaultCode.KEYWORD_IN_USE, word=word, actions=bound)
     remove_keyword(edit.tx, found.key)
     edit.stored.touch_inbound()
-    return edit.done(AuditAction.REMOVE_KEYWORD, f"{owner.name}/{found.word}", customer=owner.name, word=found.word)
+    target, facts = f"{owner.name}/{found.word}", {"customer": owner.name, "word": found.word}
+    return edit.done(AuditAction.REMOVE_KEYWORD, Subject(target, owner.id), **facts)
 
 
 def list_keywords(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
@@ -97,7 +99,9 @@ def list_keywords(tx: Transaction, customer: str = "") -> list[Mapping[str, obje
     return rows
 
 
-def _store(edit: Edit, action: AuditAction, owner: Customer, keyword: Keyword, number: str) -> Changed:
+def _store(  # noqa: PLR0913, PLR0917 - what is stored, and what the audit has
+    edit: Edit, action: AuditAction, owner: Customer, keyword: Keyword, number: str, before: Mapping[str, object]
+) -> Changed:
     put_keyword(edit.tx, keyword)
     edit.stored.touch_inbound()
     facts: dict[str, Fact] = {
@@ -106,5 +110,5 @@ def _store(edit: Edit, action: AuditAction, owner: Customer, keyword: Keyword, n
         "number": number,
         "alone": not keyword.trailing,
     }
-    detail = ", ".join(filter(None, (number, "alone" if not keyword.trailing else "")))
-    return edit.done(action, f"{owner.name}/{keyword.word}", detail, **facts)
+    values = differences(before, {"alone": not keyword.trailing})
+    return edit.done(action, Subject(f"{owner.name}/{keyword.word}", owner.id, number, values=values), **facts)

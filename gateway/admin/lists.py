@@ -7,9 +7,10 @@ the settings of a list (settings).
 from collections.abc import Collection, Mapping
 
 from addressbook.lists import canonical_author, is_list_name, members_of_table
-from gateway.admin.edit import AuditAction, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_list
+from sms.facts import Fact
 from sms.personalise import Table
 from store.directory import all_customers
 from store.engine.database import Transaction
@@ -38,8 +39,9 @@ def make_list(edit: Edit, customer: str, name: str, authors: Collection[str] = (
     put_authors(edit.tx, key, permitted)
     edit.stored.touch_list(key)
     sorted_authors = tuple(sorted(permitted))
-    target, detail = f"{owner.name}/{name}", ", ".join(sorted_authors)
-    return edit.done(AuditAction.ADD_LIST, target, detail, customer=owner.name, name=name, authors=sorted_authors)
+    facts: dict[str, Fact] = {"customer": owner.name, "name": name, "authors": sorted_authors}
+    values = differences({}, {"authors": sorted_authors or None})
+    return edit.done(AuditAction.ADD_LIST, Subject(f"{owner.name}/{name}", owner.id, values=values), **facts)
 
 
 def drop_list(edit: Edit, customer: str, name: str) -> Changed:
@@ -50,7 +52,8 @@ def drop_list(edit: Edit, customer: str, name: str) -> Changed:
     remove_list(edit.tx, found.id)
     edit.stored.touch_list(found.id)
     target, detail = f"{owner.name}/{found.name}", f"members: {members}"
-    return edit.done(AuditAction.REMOVE_LIST, target, detail, customer=owner.name, name=found.name, members=members)
+    facts: dict[str, Fact] = {"customer": owner.name, "name": found.name, "members": members}
+    return edit.done(AuditAction.REMOVE_LIST, Subject(target, owner.id, detail), **facts)
 
 
 def change_authors(
@@ -68,8 +71,9 @@ def change_authors(
         return changed(AuditAction.SET_AUTHORS, customer=owner.name, name=found.name, authors=authors)
     put_authors(edit.tx, found.id, authors)
     edit.stored.touch_list(found.id)
-    target, detail = f"{owner.name}/{found.name}", ", ".join(authors)
-    return edit.done(AuditAction.SET_AUTHORS, target, detail, customer=owner.name, name=found.name, authors=authors)
+    facts: dict[str, Fact] = {"customer": owner.name, "name": found.name, "authors": authors}
+    values = differences({"authors": tuple(sorted(found.authors))}, {"authors": authors})
+    return edit.done(AuditAction.SET_AUTHORS, Subject(f"{owner.name}/{found.name}", owner.id, values=values), **facts)
 
 
 def _read_authors(texts: Collection[str]) -> frozenset[str]:
@@ -98,8 +102,8 @@ def import_members(  # noqa: PLR0913 - a list is named by two names
     put_members(edit.tx, found.id, table.columns, list(members))
     edit.stored.touch_list(found.id)
     target, detail = f"{owner.name}/{found.name}", f"members: {len(members)}, rows with a number twice: {twice}"
-    counts = {"members": len(members), "twice": twice}
-    return edit.done(AuditAction.IMPORT_MEMBERS, target, detail, customer=owner.name, name=found.name, **counts)
+    facts: dict[str, Fact] = {"customer": owner.name, "name": found.name, "members": len(members), "twice": twice}
+    return edit.done(AuditAction.IMPORT_MEMBERS, Subject(target, owner.id, detail), **facts)
 
 
 def list_all_lists(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from addressbook.people import Customer, Profile
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile
 from sms.settings import Settings
@@ -142,7 +142,8 @@ def set_template(
         raise AdminFault(FaultCode.GRAPHIC_REMOVED_MEANWHILE)
     put_template(edit.tx, found.ref(form), source, edit.who)
     detail = f"{form}, {len(source)} characters"
-    return edit.done(AuditAction.SET_TEMPLATE, found.target, detail, form=form.value, **found.facts)
+    whose = found.customer.id
+    return edit.done(AuditAction.SET_TEMPLATE, Subject(found.target, whose, detail), form=form.value, **found.facts)
 
 
 def reset_template(edit: Edit, owner: TemplateOwner, form: Form) -> Changed:
@@ -150,7 +151,8 @@ def reset_template(edit: Edit, owner: TemplateOwner, form: Form) -> Changed:
     found = find_owner(edit.tx, owner)
     if not remove_template(edit.tx, found.ref(form)):
         raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form=form.value, **found.facts)
-    return edit.done(AuditAction.RESET_TEMPLATE, found.target, form.value, form=form.value, **found.facts)
+    whose, word = found.customer.id, form.value
+    return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, word), form=word, **found.facts)
 
 
 def add_graphic(edit: Edit, customer: str, name: str, content: bytes) -> Changed:
@@ -166,7 +168,7 @@ def add_graphic(edit: Edit, customer: str, name: str, content: bytes) -> Changed
     stored = StoredGraphic(name=name, media_type=graphic.media_type, content=content)
     put_graphic(edit.tx, owner.id, stored, edit.who)
     detail = f"{name}, {graphic.media_type}, {len(content)} octets"
-    return edit.done(AuditAction.ADD_GRAPHIC, owner.name, detail, customer=owner.name, name=name)
+    return edit.done(AuditAction.ADD_GRAPHIC, Subject(owner.name, owner.id, detail), customer=owner.name, name=name)
 
 
 def drop_graphic(edit: Edit, customer: str, name: str) -> Changed:
@@ -176,7 +178,7 @@ def drop_graphic(edit: Edit, customer: str, name: str) -> Changed:
         raise AdminFault(FaultCode.GRAPHIC_IN_USE, customer=owner.name, name=name)
     if not remove_graphic(edit.tx, owner.id, name):
         raise AdminFault(FaultCode.NO_GRAPHIC, customer=owner.name, name=name)
-    return edit.done(AuditAction.REMOVE_GRAPHIC, owner.name, name, customer=owner.name, name=name)
+    return edit.done(AuditAction.REMOVE_GRAPHIC, Subject(owner.name, owner.id, name), customer=owner.name, name=name)
 
 
 def list_own_templates(tx: Transaction, customer: str) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from addressbook.numbers import JOIN_WITHIN, NumberKind, NumberShare, NumberState, OwnNumber, Sharing
 from addressbook.people import Customer
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from inbound.words import fold, read_opt_request, split_words
@@ -82,7 +82,7 @@ def make_number(  # noqa: PLR0913 - all that is known of a number
         carriers=_carriers(carriers, known_carriers),
         join_within=_checked_join(join_within),
     )
-    return _store(edit, AuditAction.ADD_NUMBER, made)
+    return _store(edit, AuditAction.ADD_NUMBER, made, None)
 
 
 def change_number(  # noqa: PLR0913 - all that may change
@@ -113,7 +113,7 @@ def change_number(  # noqa: PLR0913 - all that may change
     )
     if after.sharing not in _BY_WORD and after.shares:
         raise AdminFault(FaultCode.NUMBER_HAS_SHARES, number=name_of(after), shares=len(after.shares))
-    return _store(edit, AuditAction.SET_NUMBER, after)
+    return _store(edit, AuditAction.SET_NUMBER, after, before)
 
 
 def drop_number(edit: Edit, number: str, country: str = "") -> Changed:
@@ -124,7 +124,7 @@ def drop_number(edit: Edit, number: str, country: str = "") -> Changed:
         raise AdminFault(FaultCode.NUMBER_IN_USE, number=name_of(found), uses=uses)
     remove_number(edit.tx, found.key)
     edit.stored.touch_inbound()
-    return edit.done(AuditAction.REMOVE_NUMBER, name_of(found), number=name_of(found))
+    return edit.done(AuditAction.REMOVE_NUMBER, Subject(name_of(found), found.customer_key), number=name_of(found))
 
 
 def share_number(edit: Edit, number: str, customer: str, word: str, country: str = "") -> Changed:
@@ -148,18 +148,20 @@ def share_number(edit: Edit, number: str, customer: str, word: str, country: str
     put_share(edit.tx, found.key, NumberShare(customer_key=owner.id, word=folded))
     edit.stored.touch_inbound()
     facts = {"number": name_of(found), "customer": owner.name, "word": folded}
-    return edit.done(AuditAction.SHARE_NUMBER, name_of(found), f"{folded}: {owner.name}", **facts)
+    return edit.done(AuditAction.SHARE_NUMBER, Subject(name_of(found), owner.id, folded), **facts)
 
 
 def unshare_number(edit: Edit, number: str, word: str, country: str = "") -> Changed:
     """Take a word of a shared number from its customer."""
     found = get_number(edit.tx, number, country)
     folded = fold(word)
-    if all(share.word != folded for share in found.shares):
+    owner_key = next((share.customer_key for share in found.shares if share.word == folded), None)
+    if owner_key is None:
         raise AdminFault(FaultCode.NO_SHARE, number=name_of(found), word=word)
     remove_share(edit.tx, found.key, folded)
     edit.stored.touch_inbound()
-    return edit.done(AuditAction.UNSHARE_NUMBER, name_of(found), folded, number=name_of(found), word=folded)
+    facts = {"number": name_of(found), "word": folded}
+    return edit.done(AuditAction.UNSHARE_NUMBER, Subject(name_of(found), owner_key, folded), **facts)
 
 
 def list_numbers(tx: Transaction, customer: str = "") -> list[Mapping[str, object]]:
@@ -198,16 +200,34 @@ def check_reached(number: OwnNumber, customer: Customer) -> None:
         raise AdminFault(FaultCode.NUMBER_OF_OTHERS, number=name_of(number), customer=customer.name)
 
 
-def _store(edit: Edit, action: AuditAction, number: OwnNumber) -> Changed:
+def _store(edit: Edit, action: AuditAction, number: OwnNumber, before: OwnNumber | None) -> Changed:
     if number.customer_key is not None and number.sharing is not Sharing.DEDICATED:
         raise AdminFault(FaultCode.SHARED_HAS_NO_OWNER, number=name_of(number), sharing=number.sharing.value)
     put_number(edit.tx, number)
     edit.stored.touch_inbound()
-    owner = find_customer_by_key(edit.tx, number.customer_key) if number.customer_key is not None else None
-    name = owner.name if owner is not None else ""
-    facts = {"state": number.state.value, "sharing": number.sharing.value, "customer": name}
-    detail = ", ".join([*(f"{key} = {value}" for key, value in facts.items() if value), *number.carriers])
-    return edit.done(action, name_of(number), detail, number=name_of(number), carriers=number.carriers, **facts)
+    after = _told(edit.tx, number)
+    values = differences(_told(edit.tx, before) if before is not None else {}, after)
+    facts = {name: after[name] or "" for name in ("state", "sharing", "customer")}
+    whose = number.customer_key or (before.customer_key if before is not None else None)
+    return edit.done(
+        action,
+        Subject(name_of(number), whose, values=values),
+        number=name_of(number),
+        carriers=number.carriers,
+        **facts,
+    )
+
+
+def _told(tx: Transaction, number: OwnNumber) -> dict[str, str | None]:
+    """Return what is set of a number, as the audit has it."""
+    owner = find_customer_by_key(tx, number.customer_key) if number.customer_key is not None else None
+    return {
+        "state": number.state.value,
+        "sharing": number.sharing.value,
+        "customer": owner.name if owner is not None else None,
+        "carriers": ",".join(number.carriers) or None,
+        "join_within": f"{number.join_within.total_seconds():g} s",
+    }
 
 
 def _carriers(names: Sequence[str], known: Collection[str]) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 
 from addressbook.options import Option
-from gateway.admin.edit import AuditAction, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
+from sms.facts import Fact
 
 
 def set_options(edit: Edit, name: str, add: Collection[str] = (), remove: Collection[str] = ()) -> Changed:
@@ -17,9 +18,9 @@ def set_options(edit: Edit, name: str, add: Collection[str] = (), remove: Collec
     if not add and not remove:
         return changed(AuditAction.SET_OPTIONS, customer=customer.name, options=options)
     edit.stored.set_options(customer.id, options)
-    return edit.done(
-        AuditAction.SET_OPTIONS, customer.name, ", ".join(options), customer=customer.name, options=options
-    )
+    values = differences({"options": tuple(sorted(before))}, {"options": options})
+    facts: dict[str, Fact] = {"customer": customer.name, "options": options}
+    return edit.done(AuditAction.SET_OPTIONS, Subject(customer.name, customer.id, values=values), **facts)
 
 
 def _option_named(text: str) -> Option:

@@ -1,10 +1,11 @@
 """Changes to the profiles of a customer. Not here: their settings."""
 
 from gateway.admin.customers import is_name
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile
-from store.directory import count_users, find_profile
+from sms.facts import Fact
+from store.directory import count_users, find_profile, profiles_of
 
 
 def add_profile(edit: Edit, customer: str, name: str, *, default: bool = False) -> Changed:
@@ -18,8 +19,8 @@ def add_profile(edit: Edit, customer: str, name: str, *, default: bool = False) 
     if default:
         edit.stored.set_customer(owner.id, active=owner.active, default_profile=key)
     detail = "default" if default else ""
-    target = f"{owner.name}/{name}"
-    return edit.done(AuditAction.ADD_PROFILE, target, detail, customer=owner.name, profile=name, default=default)
+    facts: dict[str, Fact] = {"customer": owner.name, "profile": name, "default": default}
+    return edit.done(AuditAction.ADD_PROFILE, Subject(f"{owner.name}/{name}", owner.id, detail), **facts)
 
 
 def set_default_profile(edit: Edit, customer: str, name: str = "") -> Changed:
@@ -29,7 +30,10 @@ def set_default_profile(edit: Edit, customer: str, name: str = "") -> Changed:
     key = profile.id if profile is not None else None
     edit.stored.set_customer(owner.id, active=owner.active, default_profile=key)
     chosen = profile.name if profile is not None else ""
-    return edit.done(AuditAction.CHOOSE_DEFAULT_PROFILE, owner.name, chosen, customer=owner.name, profile=chosen)
+    names = {item.id: item.name for item in profiles_of(edit.tx, owner.id)}
+    values = [ValueChange("default_profile", names.get(owner.default_profile_id or 0, ""), chosen)]
+    facts = {"customer": owner.name, "profile": chosen}
+    return edit.done(AuditAction.CHOOSE_DEFAULT_PROFILE, Subject(owner.name, owner.id, values=values), **facts)
 
 
 def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
@@ -43,4 +47,4 @@ def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
         raise AdminFault(FaultCode.PROFILE_IS_DEFAULT, customer=owner.name, name=profile.name)
     edit.stored.remove_profile(profile.id)
     target = f"{owner.name}/{profile.name}"
-    return edit.done(AuditAction.REMOVE_PROFILE, target, customer=owner.name, profile=profile.name)
+    return edit.done(AuditAction.REMOVE_PROFILE, Subject(target, owner.id), customer=owner.name, profile=profile.name)

@@ -5,7 +5,7 @@ Not here: how a push is signed and sent (web.push), and when (notify).
 
 from functools import partial
 
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.lookup import get_customer
 from store.engine.database import Database
 from store.push_keys import find_push_key, keep_push_key
@@ -26,4 +26,4 @@ def set_push_key(edit: Edit, customer: str, secret: bytes) -> Changed:
     """Make this the key that signs the customer's pushes, in place of the one before."""
     owner = get_customer(edit.tx, customer)
     keep_push_key(edit.tx, owner.id, secret, edit.who)
-    return edit.done(AuditAction.SET_PUSH_KEY, owner.name, customer=owner.name)
+    return edit.done(AuditAction.SET_PUSH_KEY, Subject(owner.name, owner.id), customer=owner.name)

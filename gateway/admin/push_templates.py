@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.mail_templates import TemplateOwner, find_owner
 from inbound.actions import PushForm
@@ -81,9 +81,9 @@ def set_push_template(edit: Edit, owner: TemplateOwner, form: PushForm, source: 
     """Keep a template for status pushes that was found good: from now on they have its form."""
     found, word = find_owner(edit.tx, owner), stored_form(form)
     put_push_template(edit.tx, found.ref(word), source, edit.who)
-    return edit.done(
-        AuditAction.SET_TEMPLATE, found.target, f"{word}, {len(source)} characters", form=word, **found.facts
-    )
+    detail = f"{word}, {len(source)} characters"
+    whose = found.customer.id
+    return edit.done(AuditAction.SET_TEMPLATE, Subject(found.target, whose, detail), form=word, **found.facts)
 
 
 def reset_push_template(edit: Edit, owner: TemplateOwner) -> Changed:
@@ -91,4 +91,5 @@ def reset_push_template(edit: Edit, owner: TemplateOwner) -> Changed:
     found = find_owner(edit.tx, owner)
     if not remove_push_template(edit.tx, found.ref("push")):
         raise AdminFault(FaultCode.NO_TEMPLATE_TO_RESET, form="push", **found.facts)
-    return edit.done(AuditAction.RESET_TEMPLATE, found.target, "push", form="push", **found.facts)
+    whose = found.customer.id
+    return edit.done(AuditAction.RESET_TEMPLATE, Subject(found.target, whose, "push"), form="push", **found.facts)

@@ -5,9 +5,10 @@ Not here: what they say and where they go (gateway.pushes), actions (push_action
 
 from datetime import UTC, datetime
 
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
+from sms.facts import Fact
 from sms.outbox import WAITING, OutboxState
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
@@ -43,7 +44,8 @@ def replay_push(edit: Edit, name: str) -> Changed:
         raise AdminFault(FaultCode.NO_PUSH, name=name)
     if push.state in WAITING or not replay(edit.tx, [key], to_stored(edit.now)):
         raise AdminFault(FaultCode.PUSH_NOT_OVER, name=name, state=push.state.value)
-    return edit.done(AuditAction.REPLAY_PUSH, push.public_id, name=push.public_id)
+    whose = _customer_key(edit.tx, push.customer)
+    return edit.done(AuditAction.REPLAY_PUSH, Subject(push.public_id, whose), name=push.public_id)
 
 
 def replay_failed(edit: Edit, since: datetime, customer: str = "") -> Changed:
@@ -54,7 +56,8 @@ def replay_failed(edit: Edit, since: datetime, customer: str = "") -> Changed:
     )
     shown = since.isoformat(timespec="seconds")
     detail = f"{count} since {shown}"
-    return edit.done(AuditAction.REPLAY_FAILED_PUSHES, customer, detail, customer=customer, since=shown, pushes=count)
+    facts: dict[str, Fact] = {"customer": customer, "since": shown, "pushes": count}
+    return edit.done(AuditAction.REPLAY_FAILED_PUSHES, Subject(customer, key, detail), **facts)
 
 
 def _public_id(name: str) -> str:

@@ -3,16 +3,17 @@
 Not here: what the rows mean (store.queue, store.views), who asks carriers for what they have (gateway.cancel).
 """
 
-from gateway.admin.edit import AuditAction, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.cancel import cancel_waiting
+from sms.facts import Fact
 from store.answers import Rules
 from store.dropped import TracedDrop, find_dropped
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
 from store.inbound_views import InboundTrace, find_inbound, load_inbound_trace
 from store.outbox_views import TracedNotice, trace_notice
-from store.queue import Drop, Found, Release, drop, find_waiting, flush, hold, release
+from store.queue import Drop, Found, Release, drop, find_customer_key, find_waiting, flush, hold, release
 from store.results import Cancel, ResultStore
 from store.views import Trace, find_job, load_trace
 
@@ -78,7 +79,9 @@ def _results(edit: Edit) -> ResultStore:
 
 def _done(edit: Edit, action: AuditAction, name: str, **counts: int) -> Changed:
     """Audit what was done to so many rows, if it was any."""
-    facts = {"name": name, **counts} if name else counts
+    facts: dict[str, Fact] = {"name": name, **counts} if name else {**counts}
     if not any(counts.values()):
         return changed(action, **facts)
-    return edit.done(action, name or "queue", ", ".join(f"{what} {count}" for what, count in counts.items()), **facts)
+    detail = ", ".join(f"{what} {count}" for what, count in counts.items())
+    whose = find_customer_key(edit.tx, name) if name else None
+    return edit.done(action, Subject(name or "queue", whose, detail), **facts)

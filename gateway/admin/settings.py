@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, layer_of, resolve
 from addressbook.numbers import OwnNumbers
 from addressbook.options import Option
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_list, get_profile, get_user
 from sms.facts import Fact
@@ -19,7 +19,7 @@ from sms.message import Origin, Priority
 from sms.number import SenderId
 from sms.settings import FIELDS, NONE, UNSET, SettingProblem, format_setting, parse_setting
 from store.directory import find_customer_by_key, read_constraints
-from store.directory_changes import CellToStore
+from store.directory_changes import CellToStore, read_cells
 from store.engine.database import Transaction
 from store.inbound_rules import load_numbers
 
@@ -83,7 +83,7 @@ class FoundScope:
     def qualifier(self) -> str:
         """Say for the audit which settings of the target they are, where its name alone does not."""
         if self.key.service or self.customer:
-            return f"{self.key.service or self.key.kind}: "
+            return self.key.service or self.key.kind.value
         return ""
 
     @property
@@ -151,6 +151,7 @@ def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Ch
         values[name] = value
     texts = {name: None if value is UNSET else format_setting(value) for name, value in values.items()}
     origin = f"manual:{edit.who}"
+    before = {cell.field: cell.text for cell in read_cells(edit.tx, found.key)}
     edit.stored.put_cells(
         [CellToStore(key=found.key, field=name, text=text, origin=origin) for name, text in texts.items()]
     )
@@ -159,11 +160,11 @@ def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Ch
         for item in resolve([layer_of(found.key.kind, values, "")], limits.rules).clamped
         if values.get(item.field, UNSET) is not UNSET
     )
-    cells: tuple[Fact, ...] = tuple((name, text or "") for name, text in texts.items())
-    detail = found.qualifier + ", ".join(
-        f"{name} = {text}" if text else f"{name} unset" for name, text in texts.items()
-    )
-    return edit.done(AuditAction.SET_SETTINGS, found.target, detail, cells=cells, clamped=clamped, **found.facts)
+    cells = tuple((name, text or "") for name, text in texts.items())
+    facts: dict[str, Fact] = {"cells": cells, "clamped": clamped, **found.facts}
+    moved = [ValueChange(name, before.get(name, ""), text) for name, text in cells]
+    whose = found.customer_id or None
+    return edit.done(AuditAction.SET_SETTINGS, Subject(found.target, whose, found.qualifier, values=moved), **facts)
 
 
 def unset_settings(edit: Edit, scope: Scope, names: Collection[str]) -> Changed:

@@ -3,14 +3,11 @@
 Not here: stops by SMS (inbound), what an entry holds back (store.stop_list).
 """
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from addressbook.exchange import formula_safe
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.admin.settings import check_service
@@ -82,9 +79,14 @@ def put_stops(edit: Edit, customer: str, numbers: Iterable[str], service: str = 
         for number in numbers
     ]
     stopped = add_stops(edit.tx, edit.keys, entries, to_stored(edit.now))
-    facts = {"numbers": stopped.added, "messages": stopped.messages}
+    facts: dict[str, Fact] = {
+        "customer": owner.name,
+        "service": service,
+        "numbers": stopped.added,
+        "messages": stopped.messages,
+    }
     detail = f"numbers: {stopped.added}, messages ended: {stopped.messages}"
-    return edit.done(AuditAction.ADD_STOPS, owner.name, detail, customer=owner.name, service=service, **facts)
+    return edit.done(AuditAction.ADD_STOPS, Subject(owner.name, owner.id, detail), **facts)
 
 
 def import_stops(edit: Edit, customer: str, lines: Sequence[StopLine], source: str) -> Changed:
@@ -102,9 +104,10 @@ def import_stops(edit: Edit, customer: str, lines: Sequence[StopLine], source: s
         for item in lines
     ]
     stopped = add_stops(edit.tx, edit.keys, entries, to_stored(edit.now))
-    facts = {"numbers": stopped.added, "known": len(entries) - stopped.added, "messages": stopped.messages}
+    counts = {"numbers": stopped.added, "known": len(entries) - stopped.added, "messages": stopped.messages}
     detail = f"numbers: {stopped.added}, messages ended: {stopped.messages}"
-    return edit.done(AuditAction.IMPORT_STOPS, owner.name, detail, customer=owner.name, **facts)
+    facts: dict[str, Fact] = {"customer": owner.name, **counts}
+    return edit.done(AuditAction.IMPORT_STOPS, Subject(owner.name, owner.id, detail), **facts)
 
 
 def drop_stops(edit: Edit, customer: str, numbers: Sequence[str], service: str | None = None) -> Changed:
@@ -118,10 +121,8 @@ def drop_stops(edit: Edit, customer: str, numbers: Sequence[str], service: str |
     ended = end_stops(edit.tx, owner.id, numbers, now=to_stored(edit.now), by=f"admin: {edit.who}", chosen=chosen)
     if not ended:
         raise AdminFault(FaultCode.NO_STOP, customer=owner.name, numbers=tuple(f"+{number}" for number in numbers))
-    detail = f"entries: {len(ended)}"
-    return edit.done(
-        AuditAction.END_STOPS, owner.name, detail, customer=owner.name, service=service or "", numbers=len(ended)
-    )
+    facts: dict[str, Fact] = {"customer": owner.name, "service": service or "", "numbers": len(ended)}
+    return edit.done(AuditAction.END_STOPS, Subject(owner.name, owner.id, f"entries: {len(ended)}"), **facts)
 
 
 def list_stops(
@@ -148,15 +149,6 @@ def list_stops(
         )
         for entry in read_stops(tx, owner.id, number=number, with_ended=with_ended)
     ]
-
-
-def write_stops(rows: Iterable[Mapping[str, object]]) -> str:
-    """Return entries as CSV (RFC 4180) that `parse_stops` takes and no spreadsheet reads as formulas."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    writer.writerows([formula_safe(str(row[column])) for column in COLUMNS] for row in rows)
-    return out.getvalue()
 
 
 def _instant(at: datetime | None) -> str:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.mail_rules import join_rules
+from sms.facts import Fact
 from store.directory import find_customer
 from store.engine.database import Transaction
 from store.mail_rules import (
@@ -96,7 +97,7 @@ def accept_tls_rules(edit: Edit) -> Changed:
     except RulesDamagedError as error:
         raise _fault_of(error) from None
     seal_tls_rules(edit.tx)
-    return edit.done(AuditAction.ACCEPT_TLS_RULES, "rules", f"rules: {len(kept)}", rules=len(kept))
+    return edit.done(AuditAction.ACCEPT_TLS_RULES, Subject("rules", None, f"rules: {len(kept)}"), rules=len(kept))
 
 
 @contextmanager
@@ -144,15 +145,19 @@ def _judge_change(  # noqa: PLR0913 - what was, what is, and what was allowed
         and _AGE[new.policy.minimum_version] < _AGE[old.policy.minimum_version]
         and new.policy.level.strength <= old.policy.level.strength
     )
-    facts = {"domain": domain, "customer": customer, "before": _told(old), "after": _told(new)}
+    facts: dict[str, Fact] = {"domain": domain, "customer": customer, "before": _told(old), "after": _told(new)}
     if lowers and not lower:
         raise AdminFault(FaultCode.TLS_LOWERED, **facts)
+    owner = find_customer(edit.tx, customer) if customer else None
+    facts |= {"changes": old != new, "enforced": new.policy.level.enforced}
     return edit.done(
         AuditAction.LOWER_TLS if lowers else AuditAction.ENFORCE_TLS,
-        f"{customer}/{domain or '*'}" if customer else domain or "*",
-        f"{_told(old)} -> {_told(new)}" + (f"; {_material(new.policy)}" if _material(new.policy) else ""),
-        changes=old != new,
-        enforced=new.policy.level.enforced,
+        Subject(
+            f"{customer}/{domain or '*'}" if customer else domain or "*",
+            owner.id if owner is not None else None,
+            _material(new.policy),
+            values=[ValueChange("level", _told(old), _told(new))],
+        ),
         **facts,
     )
 

@@ -11,10 +11,11 @@ from addressbook.hierarchy import LayerKey, LayerKind
 from addressbook.people import Customer, User
 from addressbook.sync_plan import SyncPlan, plan_sync
 from addressbook.user_plan import PlannedUser, StoredUser, UserAction
-from gateway.admin.edit import AuditAction, Changed, Edit, changed
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.admin.plan_input import plan_rules, stored_people, stored_users
+from store.audit import AuditLine
 from store.directory import find_users, profiles_of, users_of
 from store.directory_changes import CellToStore, read_cells_of
 from store.engine.database import Transaction
@@ -74,9 +75,22 @@ def import_users(edit: Edit, customer: str, user_file: UserFile, *, skip_faulty:
     for kind in (LayerKind.USER, LayerKind.PINNED):
         edit.stored.put_cells(_cells_of(user_file, added, keys, kind), of_new_owners=True)
         edit.stored.put_cells(_cells_of(user_file, differing, known, kind))
+    edit.stored.audit(
+        *(
+            AuditLine(
+                action=AuditAction.IMPORT_USERS.value,
+                target=line.target,
+                customer_key=owner.id,
+                field=line.field,
+                before=line.before,
+                after=line.after,
+            )
+            for line in plan.lines
+        )
+    )
     told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
     detail = f"file {user_file.source} (SHA-256 {user_file.digest}): {told}"
-    return edit.done(AuditAction.IMPORT_USERS, owner.name, detail, **counts)
+    return edit.done(AuditAction.IMPORT_USERS, Subject(owner.name, owner.id, detail), **counts)
 
 
 def _cells_of(

@@ -11,10 +11,11 @@ from dataclasses import replace
 from addressbook.people import Credential, CredentialKind, Customer, User, canonical_address, canonical_login
 from addressbook.senders import DomainBar
 from gateway.admin.domains import find_domain_bars
-from gateway.admin.edit import AuditAction, Changed, Edit
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile, get_user
-from store.directory import find_credential, find_customer_by_key, find_user
+from sms.facts import Fact
+from store.directory import find_credential, find_customer_by_key, find_user, profiles_of
 from store.domains import find_domain_owners
 from store.engine.database import Transaction
 from store.versions import find_owners
@@ -45,7 +46,8 @@ def add_user(edit: Edit, customer: str, address: str, *, profile: str = "", name
     )
     edit.stored.add_users([user], "manual")
     named = chosen.name if chosen is not None else ""
-    return edit.done(AuditAction.ADD_USER, canonical, address=canonical, customer=owner.name, profile=named)
+    facts = {"address": canonical, "customer": owner.name, "profile": named}
+    return edit.done(AuditAction.ADD_USER, Subject(canonical, owner.id, named), **facts)
 
 
 def _check_free(tx: Transaction, address: str, customer: Customer) -> None:
@@ -70,7 +72,7 @@ def remove_user(edit: Edit, address: str) -> Changed:
     """Remove a user with its settings and logins; its past jobs stay."""
     user = get_user(edit.tx, address)
     edit.stored.remove_user(user.id)
-    return edit.done(AuditAction.REMOVE_USER, user.address, address=user.address)
+    return edit.done(AuditAction.REMOVE_USER, Subject(user.address, user.customer_id), address=user.address)
 
 
 def set_user_profile(edit: Edit, address: str, name: str = "") -> Changed:
@@ -81,16 +83,19 @@ def set_user_profile(edit: Edit, address: str, name: str = "") -> Changed:
     profile = get_profile(edit.tx, customer, name) if name else None
     edit.stored.set_users([replace(user, profile_id=profile.id if profile is not None else None)])
     chosen = profile.name if profile is not None else ""
-    return edit.done(AuditAction.CHOOSE_PROFILE, user.address, chosen, address=user.address, profile=chosen)
+    names = {item.id: item.name for item in profiles_of(edit.tx, customer.id)}
+    values = [ValueChange("profile", names.get(user.profile_id or 0, ""), chosen)]
+    facts = {"address": user.address, "profile": chosen}
+    return edit.done(AuditAction.CHOOSE_PROFILE, Subject(user.address, customer.id, values=values), **facts)
 
 
 def set_user_active(edit: Edit, address: str, *, active: bool) -> Changed:
     """Let a user send, or stop it from sending without removing anything."""
     user = get_user(edit.tx, address)
     edit.stored.set_users([replace(user, active=active)])
-    return edit.done(
-        AuditAction.ENABLE_USER if active else AuditAction.DISABLE_USER, user.address, address=user.address
-    )
+    action = AuditAction.ENABLE_USER if active else AuditAction.DISABLE_USER
+    values = differences({"active": user.active}, {"active": active})
+    return edit.done(action, Subject(user.address, user.customer_id, values=values), address=user.address)
 
 
 def make_verifier(password: str, hash_password: Callable[[str], str]) -> str:
@@ -123,14 +128,16 @@ def add_login(edit: Edit, login: str, verifier: str, *, customer: str = "", user
             verifier=verifier,
         )
     )
-    whose = {"customer": owner.name if owner else "", "address": found.address if found else ""}
-    detail = whose["address"] or whose["customer"]
-    return edit.done(AuditAction.SET_LOGIN, canonical, detail, login=canonical, new=before is None, **whose)
+    named = {"customer": owner.name if owner else "", "address": found.address if found else ""}
+    detail = named["address"] or named["customer"]
+    facts: dict[str, Fact] = {"login": canonical, "new": before is None, **named}
+    return edit.done(AuditAction.SET_LOGIN, Subject(canonical, owner_keys[0], detail), **facts)
 
 
 def remove_login(edit: Edit, login: str) -> Changed:
     """Remove a login; who uses it is refused from then on."""
     canonical = canonical_login(login)
-    if not edit.stored.remove_credential(canonical):
+    found = find_credential(edit.tx, canonical)
+    if found is None or not edit.stored.remove_credential(canonical):
         raise AdminFault(FaultCode.NO_LOGIN, login=login)
-    return edit.done(AuditAction.REMOVE_LOGIN, canonical, login=canonical)
+    return edit.done(AuditAction.REMOVE_LOGIN, Subject(canonical, found.customer_id), login=canonical)

@@ -25,7 +25,7 @@ from store.directory import (
     read_constraints,
     users_of,
 )
-from store.directory_changes import read_audit, read_cells
+from store.directory_changes import read_cells
 from store.domains import claims_of
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
@@ -161,20 +161,6 @@ def show_user(tx: Transaction, address: str) -> View:
         "settings from the address book": _settings_view(tx, LayerKey(LayerKind.USER, user.id)),
         "pinned settings": _settings_view(tx, LayerKey(LayerKind.PINNED, user.id)),
     }
-
-
-def list_audit(tx: Transaction, target: str, most: int) -> list[View]:
-    """Return the newest changes, of one target if named, newest first."""
-    return [
-        {
-            "at": to_instant(entry.at).isoformat(timespec="seconds"),
-            "who": entry.who,
-            "action": entry.action,
-            "target": entry.target,
-            "detail": entry.detail,
-        }
-        for entry in read_audit(tx, target, most)
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

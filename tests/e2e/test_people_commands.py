@@ -1,5 +1,7 @@
 """`mail2sms customer|profile|user|people`: what an administrator types, and what comes of it in a real database."""
 
+import csv
+import io
 import json
 import stat
 import subprocess
@@ -12,6 +14,7 @@ from argon2 import PasswordHasher
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
+from cli.audit import audit
 from cli.context import opened
 from cli.customers import customer
 from cli.people import people
@@ -333,9 +336,32 @@ def test_the_system_layer_and_the_audit(terminal: Terminal) -> None:
     assert (shown["constraints"], list(shown["settings"])) == ("locked language; no flash", ["language"])
     assert "language is locked by the system" in terminal.run(customer, "set", "Example", "language=es", ok=False)
     entries = json.loads(terminal.run(people, "audit", "--json", "--target", "the system"))
-    assert [entry["detail"] for entry in entries] == [
-        "locked = language; flash = off",
-        "max_parts unset",
-        "language = de, max_parts = 2",
+    assert [(entry["field"], entry["before"], entry["after"]) for entry in entries] == [
+        ("flash", "", "off"),
+        ("locked", "", "language"),
+        ("max_parts", "2", ""),
+        ("max_parts", "", "2"),
+        ("language", "", "de"),
     ]
     assert "customer.add" in terminal.run(people, "audit", "--limit", "100")
+    assert json.loads(terminal.run(audit, "list", "--json", "--about", "the system")) == entries
+
+
+def test_the_audit_of_a_customer_is_a_table_for_spreadsheets(terminal: Terminal) -> None:
+    terminal.run(people, "set", "language=de")
+    terminal.run(user, "add", "anna@example.com", "--customer", "Example")
+    terminal.run(user, "set", "Anna@example.com", "cost_centre==1+2")
+    rows = list(csv.DictReader(io.StringIO(terminal.run(audit, "list", "--customer", "example", "--csv"))))
+    assert [row["action"] for row in rows] == [
+        "settings.set",
+        "user.add",
+        "customer.add-range",
+        "customer.add-domain",
+        "customer.add",
+    ]
+    assert (rows[0]["target"], rows[0]["field"], rows[0]["after"]) == ("anna@example.com", "cost_centre", "'=1+2")
+    assert (rows[3]["field"], rows[3]["before"], rows[3]["after"]) == ("domain", "", "example.com")
+    about = json.loads(terminal.run(audit, "list", "--about", "ANNA@example.com", "--since", "1h", "--json"))
+    assert [(row["customer"], row["action"]) for row in about] == [("Example", "settings.set"), ("Example", "user.add")]
+    assert terminal.run(audit, "list", "--since", "2100-01-01") == ""
+    assert "no customer" in terminal.run(audit, "list", "--customer", "Nobody", ok=False)

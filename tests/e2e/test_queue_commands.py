@@ -146,6 +146,7 @@ async def test_what_was_done_to_the_queue_stands_in_the_audit_and_nothing_where_
         ("queue.release", job, "released 1"),
     ]
     assert all(entry["who"] for entry in entries)
+    assert {entry["customer"] for entry in entries if entry["target"] == job} == {"demo"}
 
 
 async def test_status_is_one_trace_of_mail_message_parts_receipts_and_notices(site):

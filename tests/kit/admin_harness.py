@@ -1,6 +1,6 @@
 """An administrator with an own database: carries out use cases, expects refusals, looks at the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,9 +8,9 @@ import pytest
 
 from addressbook.hierarchy import Layers
 from addressbook.people import Directory
+from gateway.admin.audit import list_audit
 from gateway.admin.edit import Administration, Changed
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.views import list_audit
 from sms.facts import Fact
 from store.directory import load_directory, read_version
 from store.engine.database import Database, Transaction
@@ -49,8 +49,8 @@ class AdminHarness:
     def version(self) -> int:
         return self.database.read_now(read_version)
 
-    def audit(self, most: int = 1000) -> list[dict[str, object]]:
-        return self.database.read_now(lambda tx: list_audit(tx, "", most))
+    def audit(self, most: int = 1000, **wanted: Any) -> list[Mapping[str, object]]:
+        return self.database.read_now(lambda tx: list_audit(tx, limit=most, **wanted))
 
     def load(self) -> tuple[Directory, Layers]:
         return self.database.read_now(load_directory)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,14 +11,15 @@ import pytest
 
 from addressbook.exchange import FileFormat, read_user_file, write_user_file
 from addressbook.hierarchy import LayerKind
-from gateway.admin import constraints, customers, domains, profiles, settings, user_import, users, views
+from addressbook.options import Option
+from gateway.admin import constraints, customers, domains, options, profiles, settings, user_import, users, views
 from gateway.admin.constraints import ConstraintLimits
 from gateway.admin.edit import AuditAction, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.settings import CustomerScope, ListScope, ProfileScope, SystemScope, UserScope
 from store.directory_tables import SettingRow
 from store.engine.database import Transaction
-from tests.kit.admin_harness import AdminHarness, UseCase
+from tests.kit.admin_harness import NOW, AdminHarness, UseCase
 from tests.kit.readers import read
 
 
@@ -343,15 +345,59 @@ def test_random_passwords_differ_are_long_and_no_shell_or_dialog_takes_them_for_
 
 def test_the_audit_says_who_did_what_to_whom_newest_first(office: AdminHarness) -> None:
     office.do(settings.set_settings, CustomerScope("Example"), {"max_parts": "3", "language": ""})
-    newest = office.audit()[0]
+    office.do(settings.set_settings, CustomerScope("Example", "sap"), {"max_parts": "2"})
+    office.do(settings.set_settings, CustomerScope("Example"), {"max_parts": ""})
+    newest, *others = office.audit()
     assert newest == {
         "at": "2026-11-23T16:00:00+00:00",
         "who": "anna",
         "action": "settings.set",
+        "customer": "Example",
         "target": "Example",
-        "detail": "max_parts = 3, language unset",
+        "field": "max_parts",
+        "before": "3",
+        "after": "",
+        "detail": "",
     }
-    assert [entry["action"] for entry in office.audit()[1:]] == ["customer.add", "customer.add-domain", "customer.add"]
+    assert [(entry["field"], entry["before"], entry["after"], entry["detail"]) for entry in others[:3]] == [
+        ("max_parts", "", "2", "sap"),
+        ("language", "", "", ""),
+        ("max_parts", "", "3", ""),
+    ]
+    assert [entry["action"] for entry in others[3:]] == ["customer.add", "customer.add-domain", "customer.add"]
+
+
+def test_every_line_of_the_audit_says_whose_it_is_and_one_value_from_what_to_what(office: AdminHarness) -> None:
+    office.do(profiles.add_profile, "Example", "Alarm", default=True)
+    office.do(users.add_user, "Example", "anna@example.com", profile="Alarm")
+    office.do(users.set_user_profile, "anna@example.com")
+    office.do(users.set_user_active, "anna@example.com", active=False)
+    office.do(profiles.set_default_profile, "Example")
+    office.do(settings.set_settings, ProfileScope("Example", "Alarm"), {"max_parts": "2"})
+    office.do(customers.add_range, "Example", "192.0.2.0/24")
+    office.do(customers.remove_range, "Example", "192.0.2.0/24")
+    office.do(customers.set_customer_active, "Example", active=False)
+    office.do(options.set_options, "Example", remove=[item.value for item in Option if item is not Option.MAIL2SMS])
+    office.do(settings.set_settings, SystemScope(), {"max_parts": "3"})
+    told = [(line["action"], line["target"], line["field"], line["before"], line["after"]) for line in office.audit(11)]
+    assert told[1][:3] == ("customer.options", "Example", "options")
+    assert told[1][4] == "mail2sms"
+    assert told[2:] == [
+        ("customer.disable", "Example", "active", "on", "off"),
+        ("customer.remove-range", "Example", "range", "192.0.2.0/24", ""),
+        ("customer.add-range", "Example", "range", "", "192.0.2.0/24"),
+        ("settings.set", "Example/Alarm", "max_parts", "", "2"),
+        ("profile.default", "Example", "default_profile", "Alarm", ""),
+        ("user.disable", "anna@example.com", "active", "on", "off"),
+        ("user.profile", "anna@example.com", "profile", "Alarm", ""),
+        ("user.add", "anna@example.com", "", "", ""),
+        ("profile.add", "Example/Alarm", "", "", ""),
+    ]
+    assert office.audit(customer="example") == [line for line in office.audit() if line["customer"] == "Example"]
+    assert {line["target"] for line in office.audit() if not line["customer"]} == {"the system"}
+    assert [line["field"] for line in office.audit(customer="Example", about="Alarm")] == ["max_parts", ""]
+    assert office.audit(since=NOW + timedelta(seconds=1)) == []
+    assert office.audit(since=NOW) == office.audit()
 
 
 def test_settings_of_every_layer_reach_the_user_with_their_origin(office: AdminHarness) -> None:
@@ -441,10 +487,15 @@ def test_constraints_bind_what_can_be_set_and_any_lifts_them(office: AdminHarnes
             ("countries", ("DE", "ES")),
         ),
     }
-    assert office.audit()[0]["detail"] == (
-        "locked = max_parts; sender_ids = 447700900123,Shop; max_parts = 6; express = off; flash = off; "
-        "countries = DE,ES"
-    )
+    assert [(entry["field"], entry["before"], entry["after"]) for entry in office.audit(1)] == [("max_parts", "", "6")]
+    assert [(entry["field"], entry["after"]) for entry in office.audit() if entry["action"] == "constraints.set"] == [
+        ("max_parts", "6"),
+        ("countries", "DE,ES"),
+        ("flash", "off"),
+        ("express", "off"),
+        ("sender_ids", "447700900123,Shop"),
+        ("locked", "max_parts"),
+    ]
     lifted = ConstraintLimits(
         unlock=("max_parts",), sender_ids="any", max_parts="any", express=True, flash=True, countries="any"
     )
@@ -495,6 +546,17 @@ def test_an_import_changes_takes_back_and_leaves_pins(office: AdminHarness) -> N
     text = "e-mail,name,profile,sender-id,max-parts\nanna@example.com,Anna K.,,,5\n"
     done = office.do(user_import.import_users, "Example", read_user_file(text.encode(), FileFormat()))
     assert done.facts == {"added": 0, "changed": 1, "unchanged": 0, "not_in_file": 1, "faults": 0}
+    lines = office.audit(about="anna@example.com")
+    assert sorted((line["field"], line["before"], line["after"]) for line in lines[:-2]) == [
+        ("max_parts", "3", "5"),
+        ("name", "Anna Keller", "Anna K."),
+        ("profile", "Alarm", ""),
+        ("sender_id", "Shop", ""),
+    ]
+    assert [(line["action"], line["field"]) for line in lines[-2:]] == [
+        ("settings.set", "max_parts"),
+        ("people.import", ""),
+    ]
     directory, layers = office.load()
     anna = directory.user("anna@example.com")
     assert anna is not None

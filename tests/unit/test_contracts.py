@@ -9,7 +9,6 @@ from config.model import Config, ContractOptions, load_config
 from gateway.admin import customers, options, settings
 from gateway.admin.faults import FaultCode
 from gateway.admin.settings import CustomerScope
-from gateway.admin.views import list_audit
 from sms.message import Priority
 from sms.outcome import Refusal
 from store.directory import find_customer
@@ -52,7 +51,7 @@ def test_a_customer_has_the_operators_options_until_its_own_are_set(office):
     assert stored(office) == ALL_OPTIONS - {Option.SAP, Option.EXPRESS}
     office.do(options.set_options, "acme", add=["sap"])
     assert stored(office) == ALL_OPTIONS - {Option.EXPRESS}
-    assert [entry["action"] for entry in office.look(list_audit, "acme", 2)] == ["customer.options"] * 2
+    assert [entry["action"] for entry in office.audit(2, about="acme")] == ["customer.options"] * 2
 
 
 def test_an_option_that_there_is_not_is_refused_and_asking_changes_nothing(office):

@@ -12,8 +12,9 @@ from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers
 from addressbook.people import Credential, CredentialKind, Directory, User
 from sms.settings import FIELDS, UNSET, SettingProblem, format_setting, parse_setting
 from store import directory_changes
+from store.audit import AuditLine, AuditSearch, read_audit
 from store.directory import LOG_REACH, load_directory, read_version, refresh
-from store.directory_changes import AddressTakenError, CellToStore, DirectoryChanges, read_audit, read_cells
+from store.directory_changes import AddressTakenError, CellToStore, DirectoryChanges, read_cells
 from store.directory_tables import (
     AddressRangeRow,
     ConstraintRow,
@@ -297,9 +298,9 @@ def test_a_stored_value_that_this_program_does_not_know_is_left_out_and_logged(w
 
 
 def test_a_change_that_touches_nothing_makes_no_version(world: World) -> None:
-    world.change(lambda c: c.audit("look", "nobody"))
+    world.change(lambda c: c.audit(AuditLine(action="look", target="nobody")))
     assert world.database.read_now(read_version) == 0
-    (entry,) = world.database.read_now(read_audit)
+    (entry,) = world.database.read_now(lambda tx: read_audit(tx, AuditSearch()))
     assert (entry.who, entry.action, entry.target) == ("anna", "look", "nobody")
 
 

@@ -98,10 +98,10 @@ def test_lowering_is_refused_unless_it_is_asked_for_and_audited_as_such(office):
     assert office.level("example.com") == "secure"
     office.enforce("example.com", TlsLevel.ENCRYPT, lower=True)
     assert office.level("example.com") == "encrypt"
-    acts = [(row["action"], row["target"], row["detail"]) for row in office.audit()]
+    acts = [(row["action"], row["target"], row["before"], row["after"]) for row in office.audit()]
     assert acts[:2] == [
-        ("tls.lower", "example.com", "secure (domain example.com) -> encrypt (domain example.com)"),
-        ("tls.enforce", "example.com", "may (system) -> secure (domain example.com)"),
+        ("tls.lower", "example.com", "secure (domain example.com)", "encrypt (domain example.com)"),
+        ("tls.enforce", "example.com", "may (system)", "secure (domain example.com)"),
     ]
 
 
