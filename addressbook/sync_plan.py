@@ -19,7 +19,7 @@ from addressbook.people import canonical_name
 from addressbook.run_lines import digest_of, line_of_removed, lines_of_list, lines_of_user
 from addressbook.runs import RunLine
 from addressbook.senders import DomainBar
-from addressbook.user_plan import PlannedUser, PlanRules, StoredUser, UserAction, plan_user
+from addressbook.user_plan import PlannedUser, PlanRules, StoredUser, UserAction, has_anchor, plan_user
 from sms.facts import Code, Fact
 from sms.settings import FIELDS, NONE
 
@@ -166,7 +166,7 @@ class _Planner:
         if owner.customer_id != self._rules.customer_id:
             return False
         if self._is_own(owner):
-            return not (owner.anchor and row.anchor)
+            return not (has_anchor(owner) and has_anchor(row))
         return self._rules.directory_key is None or owner.directory_key is None or owner.missing
 
     def _judge_rows(self) -> None:

@@ -104,6 +104,11 @@ class PlanRules:
     find_bar: Callable[[str, object], Bar | None] = lambda _field, _value: None
 
 
+def has_anchor(known: UserChange | StoredUser) -> bool:
+    """Return whether an entry or user is known by more than its address, the anchor of what has no other."""
+    return known.anchor not in ("", known.address)
+
+
 def plan_user(
     row: UserChange, before: StoredUser | None, rules: PlanRules, profiles: Mapping[str, int]
 ) -> PlannedUser | tuple[ChangeFault, ...]:
@@ -142,7 +147,7 @@ def _said_of(row: UserChange, rules: PlanRules, *, adopted: bool) -> dict[str, A
     return {
         "source": "directory",
         "directory_key": rules.directory_key,
-        "anchor": row.anchor or ("" if adopted else None),
+        "anchor": row.anchor if adopted or has_anchor(row) else None,
         "disabled": None if row.active is None else not row.active,
         "unseen": False,
         "missing": False,

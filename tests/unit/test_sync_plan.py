@@ -209,6 +209,15 @@ def test_a_person_does_not_move_onto_the_address_of_a_user_of_no_directory() -> 
     assert (made.users, fault_codes(made)) == ((), [(1, ChangeFaultCode.ADDRESS_TAKEN)])
 
 
+def test_a_file_without_anchors_and_one_with_them_speak_of_the_same_person() -> None:
+    by_address = replace(ANNA, anchor="anna@example.com", pinned={"language": "de"})
+    made = plan(reading(entry("uid-1", "anna@example.com")), by_address)
+    (planned,) = made.users
+    assert (planned.action, planned.after.id, planned.after.anchor) == (UserAction.CHANGE, 1, "uid-1")
+    back = plan(reading(entry("anna@example.com", "anna@example.com")), planned.after)
+    assert (back.users, back.unchanged) == ((), 1)
+
+
 # Users whom an administrator or a file made
 
 

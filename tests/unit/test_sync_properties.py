@@ -16,6 +16,11 @@ ANCHORS = st.sampled_from("ABCDE")
 CELLS = st.dictionaries(st.sampled_from(["cost_centre", "language"]), st.sampled_from(["", "de", "es", "<none>"]))
 
 
+def _anchor(anchor: str, address: str) -> str:
+    """Return the anchor; E stands for that of an entry of a file that has none."""
+    return address if anchor == "E" and address else anchor
+
+
 def _of(kind: tuple[int, int | None], user: StoredUser) -> StoredUser:
     customer, directory = kind
     own = directory is not None
@@ -24,7 +29,7 @@ def _of(kind: tuple[int, int | None], user: StoredUser) -> StoredUser:
         customer_id=customer,
         directory_key=directory,
         source="directory" if own else "manual",
-        anchor=user.anchor if own else "",
+        anchor=_anchor(user.anchor, user.address) if own else "",
         unseen=own and user.unseen and not user.missing,
         missing=own and user.missing,
         disabled=own and user.disabled,
@@ -56,7 +61,7 @@ STORED = st.lists(
 
 
 def _entry(anchor: str, address: str, profile: str | None, active: bool | None, cells: dict[str, str]) -> UserChange:
-    return entry(anchor, address, profile=profile, active=active, **cells)
+    return entry(_anchor(anchor, address), address, profile=profile, active=active, **cells)
 
 
 ENTRIES = st.lists(
