@@ -56,6 +56,8 @@ _NOTHING: Final = "(!(objectClass=*))"
 _OF_SERVER: Final = ("dsServiceName", "highestCommittedUSN", "namingContexts")
 _IN_FILTER: Final = re.compile(r"\(\s*([A-Za-z][A-Za-z0-9-]*)\s*(?::[0-9A-Za-z.]+:|[~<>])?=")
 _PARTS_OF_CSN: Final = 4
+_BACK_LINKS: Final = frozenset({"memberof", "ismemberof", "directreports"})
+"""Attributes that the server computes from other entries: they change without a change of their own entry."""
 _IS_BRANCH: Final = "(objectClass=organizationalUnit)"
 _IS_PERSON: Final = "(&(objectClass=person)(!(objectClass=computer)))"
 
@@ -74,6 +76,7 @@ class DoubtCode(Code):
     ENDLESS = ("endless",)
     BRANCH_CHANGED = "branch-changed", "dn"
     GROUPS_CHANGED = "groups-changed", "groups"
+    BACK_LINK = "back-link", "attribute"
 
 
 class Doubt(Exception):  # noqa: N818 - a state of the world, not a defect
@@ -118,6 +121,7 @@ def read_delta(
     """Return what changed since a cookie, or a Doubt if all must be read; raises ReadFault as any reading."""
     try:
         kept = _kept(cookie, source.delta, groups)
+        _expect_no_back_link(attributes)
         method = _METHODS[source.delta](reader, source, attributes)
         _expect(kept.server, method.server())
         entries, gone, octets = method.changes(kept.octets)
@@ -351,6 +355,12 @@ def _kept(text: str, method: DeltaMethod, groups: Mapping[str, str]) -> _Kept:
 def _expect(was: str, now: str) -> None:
     if was != now:
         raise Doubt(DoubtCode.OTHER_SERVER, was=was, now=now)
+
+
+def _expect_no_back_link(attributes: Sequence[str]) -> None:
+    for attribute in attributes:
+        if attribute.lower() in _BACK_LINKS:
+            raise Doubt(DoubtCode.BACK_LINK, attribute=attribute)
 
 
 def _unless_passing(answer: Answer) -> Answer:

@@ -24,6 +24,7 @@ _ATTRIBUTES: Final = ("member", "uniqueMember", "memberUid", "primaryGroupToken"
 _CLASSES: Final = ("group", "groupOfNames", "groupOfUniqueNames", "groupOfMembers", "posixGroup")
 _IS_GROUP: Final = f"(|{''.join(f'(objectClass={name})' for name in _CLASSES)})"
 _PROBES: Final = 3
+_TOO_SLOW: Final = frozenset({ReadFaultCode.TIME_LIMIT, ReadFaultCode.ADMIN_LIMIT})  # as the rule is in a large domain
 _RANGE: Final = re.compile(r"(?P<attribute>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)\Z")
 _OF_FILTER: Final = re.compile(r"\(\s*memberOf(?::[0-9.]+:)?=([^()]+)\)", re.IGNORECASE)
 
@@ -109,15 +110,19 @@ class _Search:
 
     def _groups_within(self, tops: Mapping[str, _Group]) -> dict[str, str]:
         """Return the DNs of all groups that may be within others, by their normal form."""
-        is_chain = self._proves_chain(next(top for top in tops.values() if top.some))
-        found: dict[str, str] = {}
-        for context in {_context_of(normal_dn(top.dn), self._contexts()) for top in tops.values()}:
-            wanted = _IS_GROUP
-            if is_chain:
-                rules = "".join(f"(memberOf:{_IN_CHAIN}:={in_filter(top.dn)})" for top in tops.values())
-                wanted = f"(&{_IS_GROUP}(|{rules}))"
-            found |= {normal_dn(entry.dn): entry.dn for entry in self._entries(context, wanted)}
-        return found
+        contexts = self._contexts()
+        places = {_context_of(normal_dn(top.dn), contexts) for top in tops.values()}
+        if self._proves_chain(next(top for top in tops.values() if top.some)):
+            rules = "".join(f"(memberOf:{_IN_CHAIN}:={in_filter(top.dn)})" for top in tops.values())
+            try:
+                return self._named(places, f"(&{_IS_GROUP}(|{rules}))")
+            except ReadFault as fault:
+                if fault.code not in _TOO_SLOW:
+                    raise
+        return self._named(places, _IS_GROUP)
+
+    def _named(self, places: Iterable[str], search_filter: str) -> dict[str, str]:
+        return {normal_dn(entry.dn): entry.dn for place in places for entry in self._entries(place, search_filter)}
 
     def _proves_chain(self, group: _Group) -> bool:
         """Whether the server finds a member of a group by the rule: one that does not know it finds nothing."""

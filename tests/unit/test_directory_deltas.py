@@ -266,6 +266,13 @@ def test_a_server_that_is_busy_is_asked_again_later_and_the_cookie_stays(directo
     assert fault.value.is_passing
 
 
+def test_an_attribute_that_the_server_computes_from_other_entries_asks_for_a_complete_reading(directory):
+    cookie = kept(DeltaMethod.USN, b"600")
+    found = read_delta(directory, source_of(DeltaMethod.USN), ("mail", "memberOf"), {}, cookie)
+    assert isinstance(found, Doubt)
+    assert (found.code, found.facts) == (DoubtCode.BACK_LINK, {"attribute": "memberOf"})
+
+
 def test_a_doubt_says_what_it_is_about(directory):
     directory.answers = [Answer(code=53, said="53 unwillingToPerform consumer state is newer than provider!")]
     found = read(directory, DeltaMethod.SYNCREPL, MOMENT)

@@ -95,6 +95,19 @@ def test_a_server_that_does_not_know_the_rule_in_chain_answers_with_nothing_and_
         assert [IN_CHAIN in one for one in asked] == [knows_chain]
 
 
+def test_a_server_for_which_the_rule_in_chain_takes_too_long_is_asked_breadth_first():
+    directory = filled(FakeDirectory(context=TOP, knows_chain=True))
+    add_group(directory, "inner", user("bob"))
+    outer = add_group(directory, "outer", group("inner"))
+
+    def give_up(request: SearchRequest) -> None:
+        if IN_CHAIN in request.filter:
+            raise ReadFault(ReadFaultCode.TIME_LIMIT, is_passing=True, entries=0)
+
+    directory.before_search = give_up
+    assert read(directory, outer).of(user("bob")) == {outer}
+
+
 @pytest.mark.parametrize("values_at_once", [1, 2, 3, 1500])
 def test_a_group_with_more_members_than_one_answer_has_is_read_to_its_end(values_at_once):
     directory = filled(FakeDirectory(context=TOP, values_at_once=values_at_once))
