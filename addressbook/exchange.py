@@ -288,7 +288,7 @@ def read_phone(text: str, country: str) -> str | tuple[ChangeFaultCode, Mapping[
     """Return the digits of a person's number, or why it is none; a lost plus or zero is never guessed."""
     number = parse_stored_number(text, country)
     if isinstance(number, Refused):
-        return ChangeFaultCode.BAD_NUMBER, {"given": text[:80], "cause": number.detail}
+        return ChangeFaultCode.BAD_NUMBER, {"given": text[:80], "cause": number.detail.removesuffix(".")}
     return number.digits
 
 

@@ -47,7 +47,7 @@ _LOCKED_FOR_GOOD: Final = "000001010000"  # draft-behera-ldap-password-policy §
 
 
 class ExpressionError(ValueError):
-    """An expression cannot be read; its text says what would be right."""
+    """An expression cannot be read; its text is a sentence that says why."""
 
 
 class UnreadableError(Exception):
@@ -150,7 +150,7 @@ def _text_of(value: bytes) -> str:
 def parse_expression(text: str) -> Expression:
     """Return the expression that a text is. Raises ExpressionError."""
     if len(text) > _LONGEST_EXPRESSION:
-        raise ExpressionError(f"an expression of at most {_LONGEST_EXPRESSION} characters")
+        raise ExpressionError(f"An expression has at most {_LONGEST_EXPRESSION} characters.")
     return Expression(tuple(_parse_alternative(piece) for piece in _split(text, "||")))
 
 
@@ -172,7 +172,7 @@ def _split(text: str, separator: str) -> list[str]:
             at = begin - 1
         at += 1
     if depth or is_quoted:
-        raise ExpressionError("an expression whose quotes and brackets are closed")
+        raise ExpressionError("A quote or a bracket is not closed.")
     return [*pieces, text[begin:].strip()]
 
 
@@ -183,7 +183,7 @@ def _parse_alternative(text: str) -> _Alternative:
     if literal != head:
         return _Alternative("", "", literal, made)
     if not _ATTRIBUTE.fullmatch(head):
-        raise ExpressionError(f'an attribute such as mail or a "text" in quotes, not {head[:_SHOWN]!r}')
+        raise ExpressionError(f'«{head[:_SHOWN]}» is neither an attribute such as mail nor a "text" in quotes.')
     return _Alternative(head.lower(), head, "", made)
 
 
@@ -192,11 +192,11 @@ def _parse_transform(text: str) -> _Step:
     transform = TRANSFORMS.get(match[1].lower()) if match else None
     if match is None or transform is None:
         near = get_close_matches(match[1].lower() if match else text, TRANSFORMS, n=1)
-        known = f"did you mean {near[0]}?" if near else f"the transforms are {', '.join(TRANSFORMS)}"
-        raise ExpressionError(f"a transform after |, and {text[:_SHOWN]!r} is none; {known}")
+        known = f"did you mean «{near[0]}»?" if near else f"the transforms are {', '.join(TRANSFORMS)}."
+        raise ExpressionError(f"There is no transform «{text[:_SHOWN]}»; {known}")
     if (match[2] is not None) != bool(transform.argument):
-        wanted = f"{match[1]}({transform.argument})" if transform.argument else f"{match[1]} without brackets"
-        raise ExpressionError(wanted)
+        wanted = f"{match[1]}({transform.argument})" if transform.argument else f"{match[1]}, without brackets"
+        raise ExpressionError(f"«{match[1]}» is written as {wanted}.")
     return transform.make(_unquoted(match[2] or ""))
 
 
@@ -216,7 +216,7 @@ def _each(change: Callable[[str, Circumstances], str | None]) -> _Step:
 def _number(value: str, around: Circumstances) -> str:
     number = parse_stored_number(value.strip(), around.country)
     if isinstance(number, Refused):
-        raise UnreadableError(ChangeFaultCode.BAD_NUMBER, given=value[:_SHOWN], cause=number.detail)
+        raise UnreadableError(ChangeFaultCode.BAD_NUMBER, given=value[:_SHOWN], cause=number.detail.removesuffix("."))
     return number.e164
 
 
@@ -282,21 +282,22 @@ def _compile(pattern: str) -> re.Pattern[str]:
     steps, is_after_group = _LONGEST_MATCHED, False
     for token in _REGEX_TOKEN.finditer(pattern):
         if token["odd"] or (token["escape"] or "").isdigit():
-            raise ExpressionError("a regular expression without look-around, flags and back references")
+            raise ExpressionError("A regular expression has no look-around, flags and back references here.")
         if token["times"]:
             if is_after_group and token["times"] != "?":
-                raise ExpressionError("a regular expression in which no group in brackets is repeated")
+                raise ExpressionError("A regular expression repeats no group in brackets here.")
             steps *= _choices(token)
         elif token["or"]:
             steps *= 2
         is_after_group = token[0] == ")" or (is_after_group and bool(token["times"]))
     if steps > _MOST_STEPS or len(pattern) > _LONGEST_REGEX:
-        most = "two of * and + at most"
-        raise ExpressionError(f"a regular expression of at most {_LONGEST_REGEX} characters, with {most}")
+        raise ExpressionError(
+            f"A regular expression has at most {_LONGEST_REGEX} characters, and two of * and +, here."
+        )
     try:
         return re.compile(pattern, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ExpressionError(f"a regular expression: {error}") from None
+        raise ExpressionError(f"The regular expression cannot be read: {error}.") from None
 
 
 def _choices(token: re.Match[str]) -> int:
@@ -313,7 +314,7 @@ def _choices(token: re.Match[str]) -> int:
 def _map(argument: str) -> _Step:
     pairs = [(key.strip().casefold(), is_pair, value.strip()) for key, is_pair, value in _pairs(argument)]
     if not all(key and is_pair for key, is_pair, _ in pairs):
-        raise ExpressionError("map(A=B, C=D)")
+        raise ExpressionError("«map» is written as map(A=B, C=D).")
     texts = {key: value for key, _, value in pairs}
     others = texts.pop("*", None)
 

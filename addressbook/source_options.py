@@ -58,6 +58,7 @@ class OptionFaultCode(Code):
     UNKNOWN = "unknown-directory-option", "key", "near", "known"
     OF_ANOTHER_KIND = "option-of-another-kind", "key", "kind"
     BAD_VALUE = "bad-directory-option", "key", "given", "expected"
+    BAD_EXPRESSION = "bad-expression", "key", "given", "cause"
     MISSING = "missing-directory-option", "key", "help", "example"
     CLEAR_TEXT = "directory-in-clear-text", "host"
 
@@ -207,7 +208,7 @@ class _Reader:
                 return self._bad(key, key[5:], "a list's name: letters, digits, dots, _ and -")
             return option.parse(text)
         except ExpressionError as error:
-            return self._bad(key, text, str(error))
+            return self._fault(OptionFaultCode.BAD_EXPRESSION, key=key, given=text[:80], cause=str(error))
         except ValueError:
             return self._bad(key, "…" if option.is_secret else text, option.expected)
 

@@ -18,6 +18,7 @@ OPTION_FAULTS: Final[Mapping[OptionFaultCode, str | Callable[..., str]]] = {
     ),
     OptionFaultCode.OF_ANOTHER_KIND: "A directory of the kind {kind} has no option «{key}».",
     OptionFaultCode.BAD_VALUE: "«{key}»: {given!r} is not {expected}.",
+    OptionFaultCode.BAD_EXPRESSION: "«{key}»: {given!r} cannot be read. {cause}",
     OptionFaultCode.MISSING: "«{key}» is missing. {help} Such as: {example}",
     OptionFaultCode.CLEAR_TEXT: (
         "tls=none would send the password in clear text to {host}; it is for a server on this machine only."

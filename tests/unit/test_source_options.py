@@ -118,7 +118,7 @@ CASES = [
     ("a filter without brackets", {"filter": "mail=*"}, "is not an LDAP filter in brackets"),
     ("clear text", {"tls": "none"}, "tls=none would send the password in clear text to ldap.example.com"),
     ("delta of another kind", {"delta": "usn"}, "'usn' is not none, syncrepl"),
-    ("an unknown transform", {"map.name": "cn | uper"}, "did you mean upper?"),
+    ("an unknown transform", {"map.name": "cn | uper"}, "There is no transform «uper»; did you mean «upper»?"),
     ("a rule without a profile", {"profile.1": "cn=a,dc=x"}, "is not GROUP-DN => PROFILE"),
     ("a rule without a number", {"profile.first": "cn=a,dc=x => A"}, "did you mean «profile.N»?"),
     ("the N of the table", {"profile.N": "cn=a,dc=x => A"}, "There is no option «profile.n»"),
