@@ -319,27 +319,27 @@ def _owner_names(directory: Directory) -> Callable[[LayerKey], str]:
 
 
 def _layers(rows: Iterable[_Cell], owner_of: Callable[[LayerKey], str]) -> dict[LayerKey, Layer]:
-    parse = lru_cache(maxsize=10_000)(_parse_cell)
+    read = lru_cache(maxsize=10_000)(_cell)  # of a directory's users very many have the same
     cells: dict[LayerKey, dict[str, Cell]] = {}
     for (scope, owner, service), of_layer in groupby(rows, attrgetter("scope", "owner_key", "service")):
         layer = cells.setdefault(LayerKey(scope, owner, service), {})
         for row in of_layer:
-            value = parse(row.field, row.value)
-            if value is not UNSET:
-                layer[row.field] = Cell(value, row.origin)
+            cell = read(row.field, row.value, row.origin)
+            if cell is not None:
+                layer[row.field] = cell
     return {key: Layer(kind=key.kind, owner=owner_of(key), cells=found) for key, found in cells.items() if found}
 
 
-def _parse_cell(name: str, text: str) -> object:
-    """Return a stored value; UNSET for what this version of the program does not know, which the log names."""
+def _cell(name: str, text: str, origin: str) -> Cell | None:
+    """Return a stored cell; None for what this version of the program does not know, which the log names."""
     if name not in FIELDS:
         log.warning("stored_setting_unknown", field=name)
-        return UNSET
+        return None
     value = parse_setting(name, text)
     if isinstance(value, SettingProblem):
         log.warning("stored_setting_invalid", field=name, expected=value.expected)
-        return UNSET
-    return value
+        return None
+    return None if value is UNSET else Cell(value, origin)
 
 
 def _words(text: str | None) -> frozenset[str] | None:

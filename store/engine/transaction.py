@@ -20,7 +20,7 @@ from store.engine.statements import Insert, Row, Update
 __all__ = ["Row", "StorageError", "StorageFullError", "Transaction", "is_full"]
 
 _LONGEST_LIST = 512
-_PORTION = 500
+_PORTION = 100
 _PQTRANS_IDLE = 0
 _DISK_FULL = "53100"
 _LOCK = re.compile(r" FOR (NO KEY )?(UPDATE|SHARE)( SKIP LOCKED)?$")
@@ -177,10 +177,11 @@ class Transaction:
         return decode(record, self.rows(sql, values))
 
     def each(self, record: type[R], sql: str, values: Sequence[Any] = ()) -> Iterator[R]:
-        """Run such a query of very many rows: they are made a portion at a time, so that other threads go on."""
+        """Run such a query of very many rows: a portion is made at a time, and other threads get their turns between."""
         cursor = self._run(sql, values)
         while portion := cursor.fetchmany(_PORTION):
             yield from decode(record, portion)
+            time.sleep(0)  # lets go of the interpreter: an event loop that waits for it goes first
 
     def select_in(self, record: type[R], sql: str, values: Iterable[Any], rest: Sequence[Any] = ()) -> list[R]:
         """Run such a query as `rows_in` does."""
