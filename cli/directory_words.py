@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from addressbook.source_options import OptionFaultCode
+from dirsync.deltas import DoubtCode
 from gateway.admin.edit import AuditAction
 from gateway.admin.faults import FaultCode
 
@@ -50,3 +51,24 @@ DIRECTORY_DONE: Final[Mapping[AuditAction, str | Callable[..., str]]] = {
         + f"{users}."
     ),
 }
+
+DOUBTS: Final[Mapping[DoubtCode, str | Callable[..., str]]] = {
+    DoubtCode.NO_COOKIE: "nothing is known of an earlier reading.",
+    DoubtCode.OTHER_METHOD: "they were read with delta={was} before.",
+    DoubtCode.OTHER_SERVER: "this is another server than before, or one restored from a backup: {now}, not {was}.",
+    DoubtCode.NOT_OFFERED: (
+        "the server does not offer what «delta» asks for ({result}). OpenLDAP needs the overlay syncprov;"
+        " dirsync and usn are Active Directory's."
+    ),
+    DoubtCode.REFUSED: "the server refuses to tell them: {result}",
+    DoubtCode.ALL_AGAIN: "the server does not know any more what is gone since the last reading.",
+    DoubtCode.TOO_MANY: "there are more than {most}, or than the server's size limit for the reading account.",
+    DoubtCode.WENT_BACK: "the server's highest number is {now} and was {was}.",
+    DoubtCode.ENDLESS: "the server never ends its answer.",
+    DoubtCode.BRANCH_CHANGED: "the branch {dn} changed, and the entries below it do not say so.",
+    DoubtCode.GROUPS_CHANGED: "members of a group changed: {groups}.",
+    DoubtCode.BACK_LINK: (
+        "{attribute} changes without a change of the entry that has it. Give profiles by profile.1, lists by list.NAME."
+    ),
+}
+"""Why changes alone cannot be read; begins in the middle of a sentence."""

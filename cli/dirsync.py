@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -27,6 +27,7 @@ from cli.admin_session import (
 )
 from cli.context import config_option
 from cli.shapes import NAME, assigned
+from cli.words import doubt_sentence
 from gateway.admin.directories import (
     DirectoryState,
     change_directory,
@@ -46,6 +47,9 @@ from store.directory_runs import Run, read_lines
 from store.engine.keys import to_instant
 from templates.directory_view import say_counts, say_line, say_place, say_reason
 from templates.words import Dictionary, Words
+
+if TYPE_CHECKING:
+    from dirsync.sample import SampledUser
 
 HELD_CODE: Final = 3
 RUNNING_CODE: Final = 4
@@ -247,18 +251,26 @@ def test_one(*, file: Path, customer: str, name: str, entries: int, as_json: boo
         return
     words = _words()
     for user in found.users:
-        click.echo(user.entry)
-        for field, text in user.values.items():
-            origin = f"   ({user.origins[field]})" if user.origins.get(field) else ""
-            click.echo(f"  {field} = {text}{origin}")
-        for field, attribute in user.missing.items():
-            click.echo(f"  {field} is missing: the entry has no {attribute}")
-        for listed in user.lists:
-            click.echo(f"  in the list {listed}")
-        for wrong in user.faults:
-            reason = Reason(section="row", code=wrong.code, facts=wrong.facts)
-            click.echo(f"  ! {wrong.column}: {say_reason(reason, words)}")
+        _print_user(user, words)
+    for group in sorted(found.too_deep):
+        click.echo(f"! The group {group} is too deep within others: its members are left out.")
+    if found.doubt:
+        click.echo(f"! Changes cannot be read alone, so that each reading is complete: {doubt_sentence(found.doubt)}")
     click.echo(f"Entries read: {len(found.users)}. Nothing was changed." if found.users else _NOBODY)
+
+
+def _print_user(user: "SampledUser", words: Words) -> None:
+    click.echo(user.entry)
+    for field, text in user.values.items():
+        origin = f"   ({user.origins[field]})" if user.origins.get(field) else ""
+        click.echo(f"  {field} = {text}{origin}")
+    for field, attribute in user.missing.items():
+        click.echo(f"  {field} is missing: the entry has no {attribute}")
+    for listed in user.lists:
+        click.echo(f"  in the list {listed}")
+    for wrong in user.faults:
+        reason = Reason(section="row", code=wrong.code, facts=wrong.facts)
+        click.echo(f"  ! {wrong.column}: {say_reason(reason, words)}")
 
 
 _NOBODY: Final = "The directory was read and shows nobody: check base, filter and what the reading account may see."

@@ -11,9 +11,10 @@ from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import LayerKind
 from addressbook.options import Option
 from addressbook.source_options import OptionFault, OptionFaultCode
-from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, OPTION_FAULTS
+from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, DOUBTS, OPTION_FAULTS
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
 from config.mail import POLICY_FAULTS
+from dirsync.deltas import Doubt
 from gateway.admin.edit import AuditAction, Changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.config_lint import Contradiction, Contradicts
@@ -74,6 +75,11 @@ def file_fault_sentence(fault: ChangeFault) -> str:
 def option_fault_sentence(fault: OptionFault) -> str:
     """Return what is wrong with an option of a directory, and what would be right."""
     return say(OPTION_FAULTS, fault.code, fault.facts)
+
+
+def doubt_sentence(doubt: Doubt) -> str:
+    """Return why the changes of a directory cannot be read alone; begins in the middle of a sentence."""
+    return say(DOUBTS, doubt.code, doubt.facts)
 
 
 def contradiction_sentences(found: Sequence[Contradiction]) -> list[str]:

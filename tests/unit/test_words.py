@@ -8,7 +8,7 @@ import pytest
 from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import Constraints, LayerKind
 from addressbook.source_options import OptionFaultCode
-from cli.directory_words import OPTION_FAULTS
+from cli.directory_words import DOUBTS, OPTION_FAULTS
 from cli.words import (
     CONTRADICTIONS,
     DONE,
@@ -21,6 +21,7 @@ from cli.words import (
     file_fault_sentence,
     say,
 )
+from dirsync.deltas import DoubtCode
 from gateway.admin.constraints import restrictions
 from gateway.admin.edit import AuditAction, changed
 from gateway.admin.faults import AdminFault, FaultCode
@@ -32,6 +33,7 @@ TABLES: list[tuple[type[Code], Mapping[Any, Words]]] = [
     (AuditAction, DONE),
     (ChangeFaultCode, FILE_FAULTS),
     (OptionFaultCode, OPTION_FAULTS),
+    (DoubtCode, DOUBTS),
     (Contradicts, CONTRADICTIONS),
 ]
 # Facts that are not a text: a number, a truth, or several.
@@ -43,7 +45,7 @@ SAMPLES: dict[str, Any] = {
     **dict.fromkeys(("held", "released", "cancelled", "dropped", "asked", "due"), 7),
     **dict.fromkeys(("place", "least", "width", "uses", "shares", "numbers", "messages"), 7),
     **dict.fromkeys(("default", "new", "changes", "enforced", "active", "alone"), True),
-    **dict.fromkeys(("allowed", "encodings", "columns", "lines", "languages"), ("one", "two")),
+    **dict.fromkeys(("allowed", "encodings", "columns", "groups", "lines", "languages"), ("one", "two")),
     "constraints": (("max_parts", 3),),
     "kind": "profile",
     "field": "max_parts",
