@@ -14,7 +14,7 @@ from addressbook.source_options import OptionFault, merge_options, options_diges
 from addressbook.sources import CustomerDirectory, SourceKind
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed, differences
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.lookup import get_customer
+from gateway.admin.lookup import get_customer, get_profile
 from sms.facts import Fact
 from store.directories import (
     StoredDirectory,
@@ -53,6 +53,7 @@ def make_directory(edit: Edit, customer: str, name: str, kind: str, options: Map
         raise AdminFault(FaultCode.DIRECTORY_EXISTS, customer=owner.name, name=name)
     given = merge_options({}, options)
     made = _read(SourceKind(kind), given, key=edit.stored.new_key(), owner=owner, name=name)
+    _check_profiles(edit.tx, owner, made)
     add_directory(edit.tx, made, given, to_stored(edit.now + timedelta(minutes=made.every)))
     _note(edit, AuditAction.ADD_DIRECTORY, made, owner.name, ({}, given))
     return changed(AuditAction.ADD_DIRECTORY, customer=owner.name, name=name, kind=made.kind.value, minutes=made.every)
@@ -68,6 +69,7 @@ def change_directory(edit: Edit, customer: str, name: str, options: Mapping[str,
     found = get_directory(edit.tx, owner, name)
     before, after = found.directory, merge_options(found.options, options)
     made = _read(before.kind, after, key=before.key, owner=owner, name=before.name)
+    _check_profiles(edit.tx, owner, made)
     set_directory(edit.tx, made, after)
     _note(edit, AuditAction.SET_DIRECTORY, made, owner.name, (found.options, after))
     will_wait = bool(found.digest) and options_digest(made) != found.digest
@@ -150,6 +152,12 @@ def _read(kind: SourceKind, options: Mapping[str, str], *, key: int, owner: Cust
 
 def _facts_of(fault: OptionFault) -> tuple[Fact, ...]:
     return (fault.code.value, *fault.facts.items())
+
+
+def _check_profiles(tx: Transaction, owner: Customer, directory: CustomerDirectory) -> None:
+    """Raise AdminFault for a rule whose profile there is not: its users would be left as they are at every run."""
+    for rule in directory.profiles:
+        get_profile(tx, owner, rule.profile)
 
 
 def _note(

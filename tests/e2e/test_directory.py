@@ -53,7 +53,7 @@ async def told(site: Installation, subject: str, count: int) -> str:
 
 async def test_a_cost_centre_goes_from_the_directory_to_the_job_and_its_status_mail(site, ldap):
     await site.open()
-    await connected(site, ldap)
+    await connected(site, ldap, "delta=syncrepl")
     assert "30 users added" in await run(site)
     users = json.loads(await site.command("user", "list", "--customer", "demo", "--json"))
     assert "user7@example.com" in {user["address"] for user in users}
@@ -165,6 +165,15 @@ async def test_a_directory_is_only_for_customers_that_contracted_it(site, ldap):
         "dirsync", "add", "office", "--customer", "demo", "--kind", "openldap", "host=localhost", code=1
     )
     assert "has not contracted the option directory" in said
+
+
+async def test_a_rule_names_a_profile_that_there_is(site, ldap):
+    await site.open()
+    await connected(site, ldap)
+    words = ("dirsync", "set", "office", "--customer", "demo", "profile.1=cn=crew,dc=example,dc=com => Alarm")
+    assert "The customer «demo» has no profile «Alarm»" in await site.command(*words, code=1)
+    await site.command("profile", "add", "--customer", "demo", "Alarm")
+    await site.command(*words)
 
 
 async def test_users_of_a_removed_directory_stay_as_an_administrators(site, ldap):
