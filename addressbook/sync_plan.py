@@ -125,7 +125,8 @@ class _Planner:
         lines += [line_of_removed(user, names) for key, user in removed.items() if key not in replaced]
         lines += [line for item in planned_lists for line in lines_of_list(item)]
         faults = [*reading.faults, *(fault for entry in self._entries for fault in entry.faults), *list_faults]
-        counts = _count(planned, planned_lists, lines)
+        counts = _count(users, planned_lists, lines)
+        counts[UNCHANGED] += len(planned) - len(users)
         counts[FAULTS] += len(faults)
         counts[UserAction.REMOVE.value] += len(removed) - len(replaced)
         had = sum(not user.missing for user in self._own.values())
@@ -202,13 +203,14 @@ class _Planner:
                 entry.refuse(code, address=address, rows=len(claims[address]))
             elif code is not None:
                 entry.refuse(code, address=address)
-        refused = [entry for entry in self._entries if entry.faulty]
-        while refused:
-            keeper = refused.pop().before
-            for entry in claims.get(keeper.address, ()) if keeper is not None else ():
+        kept = [entry.before for entry in self._entries if entry.faulty and entry.before is not None]
+        while kept:
+            keeper = kept.pop()
+            for entry in claims.pop(keeper.address, ()):
                 if not entry.faulty and entry.before is not keeper:
                     entry.refuse(ChangeFaultCode.ADDRESS_TAKEN, address=entry.row.address)
-                    refused.append(entry)
+                    if entry.before is not None:
+                        kept.append(entry.before)
 
     def _why_not(self, entry: _Entry, claims: Collection[_Entry]) -> ChangeFaultCode | None:
         """Return why an entry cannot have its address; that its owner gives it up is believed until it is refused."""
@@ -219,8 +221,9 @@ class _Planner:
             return ChangeFaultCode.FOREIGN_ADDRESS
         if bar is not None:
             return ChangeFaultCode.OUTSIDE_DOMAINS
-        if owner is not None and self._is_own(owner) and any(other.before is owner for other in claims):
-            return None if entry.before is owner else ChangeFaultCode.ADDRESS_TAKEN
+        of_owner = self._entry_of.get(owner.id) if owner is not None and self._is_own(owner) else None
+        if of_owner is not None and of_owner.row.address == address:
+            return None if entry is of_owner else ChangeFaultCode.ADDRESS_TAKEN
         if len(claims) > 1:
             return ChangeFaultCode.ADDRESS_TWICE
         if owner is None or owner is entry.before or self._gives_way(owner):
@@ -288,10 +291,10 @@ def _speaks_for_directory(planned: PlannedUser, before: StoredUser) -> bool:
     return before.directory_key is not None and bool(changed)
 
 
-def _count(planned: Iterable[PlannedUser], lists: Iterable[PlannedList], lines: Iterable[RunLine]) -> Counter[str]:
+def _count(users: Iterable[PlannedUser], lists: Iterable[PlannedList], lines: Iterable[RunLine]) -> Counter[str]:
     counts = Counter[str]()
-    for user in planned:
-        counts[user.action.value if user.differs else UNCHANGED] += 1
+    for user in users:
+        counts[user.action.value] += 1
         before = None if user.is_new else user.before
         counts[DISABLED] += before is not None and user.after.disabled and not before.disabled
     for line in lines:

@@ -12,6 +12,7 @@ from addressbook.senders import DomainBar
 from addressbook.sync_plan import SyncPlan, plan_sync
 from addressbook.user_plan import Bar, PlanRules, StoredUser, UserAction
 from gateway.admin.faults import FaultCode
+from tests.kit.effort import spend_at_most
 from tests.kit.readings import CUSTOMER, DIRECTORY, PROFILES, RULES, applied, entry, person, reading
 
 
@@ -163,6 +164,12 @@ def test_of_two_new_entries_with_one_address_neither_gets_it(stored: tuple[Store
     made = plan(reading(entry("x", "new@example.com"), entry("y", "new@example.com")), *stored)
     assert made.users == ()
     assert fault_codes(made) == [(1, ChangeFaultCode.ADDRESS_TWICE), (2, ChangeFaultCode.ADDRESS_TWICE)]
+
+
+@pytest.mark.parametrize("stored", [ANNA, person(9, "anna@example.com", directory_key=None, source="manual")])
+def test_a_mapping_that_gives_everybody_one_address_is_refused_without_much_work(stored: StoredUser) -> None:
+    read = reading(*(entry(f"n{number}", "anna@example.com") for number in range(8_000)))
+    assert len(spend_at_most(150, lambda: plan(read, stored)).faults) == 8_000
 
 
 def test_a_second_claim_counts_although_its_entry_has_a_fault_of_its_own() -> None:
