@@ -14,14 +14,15 @@ from addressbook.hierarchy import Layer, LayerKey, LayerKind, Layers, LayersChan
 from addressbook.lists import DistributionLists, ListMember
 from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, Option
-from addressbook.people import Customer, Directory
+from addressbook.people import Customer, Directory, User
 from addressbook.snapshot import Snapshot
 from gateway.worker import Worker
 from inbound.actions import InboundRules
 from inbound.stop_list import StopList
 from sms.message import Origin
 from sms.settings import SettingsPatch
-from store.directory import load_directory, refresh
+from store.awaited_runs import find_ready, read_awaited, users_of_run
+from store.directory import NOTHING_AWAITED, AwaitedRun, load_directory, refresh
 from store.engine.database import Database, Transaction
 from store.inbound_rules import load_numbers, load_rules
 from store.lists import load_lists, read_members
@@ -30,6 +31,7 @@ from store.stop_list import stops_in_force
 log = structlog.get_logger()
 
 _LOOK_EVERY = 1.0
+_PORTION = 250
 
 
 _Stored = tuple[Directory, Layers, DistributionLists, OwnNumbers, InboundRules]
@@ -57,6 +59,7 @@ class DirectoryFollower:
         self.rules = InboundRules()
         self.current = Snapshot(Directory(), self._with_operator(self._layers), DistributionLists())
         self._refreshing = asyncio.Lock()
+        self._awaited = NOTHING_AWAITED
         self._asked = self._answered = 0
         self._worker = Worker("address-book", self._look, look_every=_LOOK_EVERY)
 
@@ -119,7 +122,7 @@ class DirectoryFollower:
 
     def _refreshed(self, tx: Transaction) -> _Stored | None:
         before = self.current.directory
-        directory, layers = refresh(tx, before, self._layers)
+        directory, layers = refresh(tx, before, self._layers, self._awaited)
         return None if directory is before else (directory, layers, load_lists(tx), load_numbers(tx), load_rules(tx))
 
     def _take(self, stored: _Stored | None) -> None:
@@ -149,7 +152,23 @@ class DirectoryFollower:
 
     async def _look(self) -> bool:
         await self.refresh()
+        await self.prepare()
         return False
+
+    async def prepare(self) -> None:
+        """Read what a large run of a directory is about to change, so that nobody waits for that once it has."""
+        run = await self._database.read(find_ready)
+        if run == self._awaited.key:
+            return
+        users: dict[int, User | None] = {}
+        layers: dict[LayerKey, Layer | None] = {}
+        keys = await self._database.read(partial(users_of_run, run_key=run)) if run else []
+        for start in range(0, len(keys), _PORTION):
+            portion = keys[start : start + _PORTION]
+            part = await self._database.read(partial(read_awaited, run_key=run, user_keys=portion))
+            users.update(part.users)
+            layers.update(part.layers)
+        self._awaited = AwaitedRun(key=run, users=users, layers=layers)
 
 
 def _load(tx: Transaction) -> _Stored:

@@ -25,6 +25,7 @@ from addressbook.source_options import options_digest
 from addressbook.sources import CustomerDirectory
 from gateway.sync_planning import PlannedSync, not_taken, plan_now, planned_run, portions, summary
 from store.audit import AuditLine
+from store.awaited_runs import users_of_run
 from store.directories import find_directory_by_key
 from store.directory_changes import DirectoryChanges
 from store.directory_runs import (
@@ -39,6 +40,7 @@ from store.directory_runs import (
     find_run,
     find_running,
     hold_run,
+    make_ready,
     mark_read,
     note_refused,
     plan_run,
@@ -65,6 +67,9 @@ R = TypeVar("R")
 _LIFE = timedelta(seconds=60)
 _PORTION = 200
 _TRIES = 3
+_FEW = 500
+_LOOKS = 2.0
+_READ_IN_A_SECOND = 10_000
 _SHORTEST_DIGEST = 8
 ENDED = Reason(section="run", code="process-ended")
 BROKEN = Reason(section="run", code="broken")
@@ -217,6 +222,7 @@ class SyncRun:
         with self:
             self._run = run
             try:
+                self._let_prepare()
                 self._write(partial(self._switch, approved_by=self._asked_by))
             except StaleRunError:
                 self._end(RunState.STALE)
@@ -293,8 +299,19 @@ class SyncRun:
         else:
             self._write(lambda tx: begin_staging(tx, run))
             self._stage(found)
-            self._write(self._hold if found.held_for else self._switch)
+            if found.held_for:
+                self._write(self._hold)
+            else:
+                self._let_prepare()
+                self._write(self._switch)
         return ()
+
+    def _let_prepare(self) -> None:
+        """Give those who follow the address book time to read what a large run changes before it does."""
+        users = self._read(lambda tx: len(users_of_run(tx, self.key)))
+        if users > _FEW:
+            self._write(lambda tx: make_ready(tx, self.key, self._sync.now()))
+            self._sync.pause(_LOOKS + users / _READ_IN_A_SECOND)
 
     def _note_unchanged(self, tx: Transaction, run: Run) -> None:
         end_run(tx, run.key, RunState.UNCHANGED, self._sync.now())

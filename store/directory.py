@@ -6,6 +6,7 @@ A process keeps the `Directory` and `Layers` it loaded and calls `refresh` when 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_network
 from itertools import groupby
@@ -65,7 +66,9 @@ class _Profile(Struct, frozen=True, array_like=True):
     name: str
 
 
-class _User(Struct, frozen=True, array_like=True):
+class UserRecord(Struct, frozen=True, array_like=True):
+    """What is read of a user."""
+
     key: int
     customer_key: int
     address: str
@@ -92,7 +95,9 @@ class _Range(Struct, frozen=True, array_like=True):
     customer_key: int
 
 
-class _Cell(Struct, frozen=True, array_like=True):
+class CellRecord(Struct, frozen=True, array_like=True):
+    """What is read of a cell."""
+
     scope: LayerKind
     owner_key: int
     service: str
@@ -121,10 +126,12 @@ _CUSTOMERS = query(_Customer, "FROM customer")
 _DOMAINS = query(_Domain, "FROM customer_domain")
 _DOMAINS_OF = _DOMAINS + " WHERE customer_key IN (??)"
 _PROFILES = query(_Profile, "FROM profile")
-_USERS = query(_User, f"FROM mail_user WHERE {IN_FORCE}", key="user_key", missing="missing_at IS NOT NULL")
+USERS = query(UserRecord, "FROM mail_user WHERE ", key="user_key", missing="missing_at IS NOT NULL")
+CELLS = query(CellRecord, "FROM setting WHERE ")
+_USERS = USERS + IN_FORCE
 _CREDENTIALS = query(_Credential, "FROM credential")
 _RANGES = query(_Range, "FROM address_range ORDER BY network")
-_CELLS = query(_Cell, f"FROM setting WHERE {IN_FORCE}")
+_CELLS = CELLS + IN_FORCE
 _CONSTRAINTS = query(_Constraint, "FROM constraint_set")
 _TOUCHED = query(_Touched, "FROM directory_change WHERE version > ?")
 _USERS_OF_RUN = (
@@ -145,46 +152,69 @@ def load_directory(tx: Transaction) -> tuple[Directory, Layers]:
         version=version,
         customers=_customers(tx.select(_Customer, _CUSTOMERS), tx.select(_Domain, _DOMAINS)),
         profiles=map(_profile, tx.select(_Profile, _PROFILES)),
-        users=map(_user, tx.each(_User, _USERS)),
+        users=map(user_of, tx.each(UserRecord, _USERS)),
         credentials=map(_credential, tx.select(_Credential, _CREDENTIALS)),
         ranges=_ranges(tx),
     )
     layers = Layers(
         version=version,
-        layers=_layers(tx.each(_Cell, _CELLS), _owner_names(directory)),
+        layers=layers_of(tx.each(CellRecord, _CELLS), _owner_names(directory)),
         constraints=_constraints_by_owner(tx.select(_Constraint, _CONSTRAINTS), directory),
     )
     return directory, layers
 
 
-def refresh(tx: Transaction, directory: Directory, layers: Layers) -> tuple[Directory, Layers]:
-    """Return the directory and layers as of the present version: the same objects where nothing moved."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitedRun:
+    """What a run of a directory changes once it is in force, read before (store.awaited_runs): None for who ends."""
+
+    key: int = 0
+    users: Mapping[int, User | None] = field(default_factory=dict)
+    layers: Mapping[LayerKey, Layer | None] = field(default_factory=dict)
+
+
+NOTHING_AWAITED = AwaitedRun()
+
+
+def refresh(
+    tx: Transaction, directory: Directory, layers: Layers, awaited: AwaitedRun = NOTHING_AWAITED
+) -> tuple[Directory, Layers]:
+    """Return the directory and layers as of the present version: the same objects where nothing moved.
+
+    What a run changed that was awaited need not be read.
+    """
     version = read_version(tx)
     if version == directory.version:
         return directory, layers
     changes = None
     if 0 <= version - directory.version <= LOG_REACH:
-        touched = _touched(tx, directory.version)
+        touched = _touched(tx, directory.version, awaited)
         whole = "all" in touched or len(touched["user"]) > MOST_READ
-        changes = None if whole else _read_changes(tx, version, touched, directory)
+        changes = None if whole else _read_changes(tx, touched, directory, layers, awaited)
     if changes is None:
         return load_directory(tx)
     people, layers_change = changes
     return directory.apply(people), layers.apply(layers_change)
 
 
-def _touched(tx: Transaction, since: int) -> Mapping[str, set[tuple[int, str]]]:
+def _touched(tx: Transaction, since: int, awaited: AwaitedRun) -> Mapping[str, set[tuple[int, str]]]:
     touched: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for row in tx.select(_Touched, _TOUCHED, (since,)):
         touched[row.kind].add((row.target, row.name))
-    for run, _ in touched["run"]:
+    for run in {run for run, _ in touched["run"]} - {awaited.key}:
         touched["user"].update((key, "") for (key,) in tx.rows(_USERS_OF_RUN, (run, run, MOST_READ + 1)))
     return touched
 
 
 def _read_changes(
-    tx: Transaction, version: int, touched: Mapping[str, set[tuple[int, str]]], directory: Directory
+    tx: Transaction,
+    touched: Mapping[str, set[tuple[int, str]]],
+    directory: Directory,
+    layers: Layers,
+    awaited: AwaitedRun,
 ) -> tuple[DirectoryChange, LayersChange]:
+    version = read_version(tx)
+    known = awaited if (awaited.key, "") in touched.get("run", ()) else NOTHING_AWAITED
     keys = {kind: {target for target, _ in records} for kind, records in touched.items()}
     customer_keys, profile_keys = keys.get("customer", set()), keys.get("profile", set())
     user_keys, logins = keys.get("user", set()), {name for _, name in touched.get("credential", ())}
@@ -193,13 +223,13 @@ def _read_changes(
         tx.select_in(_Domain, _DOMAINS_OF, customer_keys),
     )
     profiles = map(_profile, tx.select_in(_Profile, _PROFILES + " WHERE key IN (??)", profile_keys))
-    users = map(_user, tx.select_in(_User, _USERS + " AND user_key IN (??)", user_keys))
+    users = map(user_of, tx.select_in(UserRecord, _USERS + " AND user_key IN (??)", user_keys))
     credentials = map(_credential, tx.select_in(_Credential, _CREDENTIALS + " WHERE login IN (??)", logins))
     people = DirectoryChange(
         version=version,
         customers=_with_gone(customer_keys, {item.id: item for item in customers}),
         profiles=_with_gone(profile_keys, {item.id: item for item in profiles}),
-        users=_with_gone(user_keys, {item.id: item for item in users}),
+        users={**known.users, **_with_gone(user_keys, {item.id: item for item in users})},
         credentials=_with_gone(logins, {item.login: item for item in credentials}),
         ranges=_ranges(tx) if "range" in touched else None,
     )
@@ -208,15 +238,17 @@ def _read_changes(
     services = {(target, name) for target, name in touched.get("service", ())}
     layer_keys |= {LayerKey(LayerKind.SERVICE, target, name) for target, name in services}
     layer_keys |= {LayerKey(kind, key) for key in user_keys for kind in (LayerKind.USER, LayerKind.PINNED)}
+    # What is pinned is no change of the run, but is called by the user's address.
+    layer_keys |= {pins for key in known.users if layers.layer(pins := LayerKey(LayerKind.PINNED, key)) is not None}
     owners = {key.owner_id for key in layer_keys}
-    stored = _layers(tx.select_in(_Cell, _CELLS + " AND owner_key IN (??)", owners), _owner_names(following))
+    stored = layers_of(tx.select_in(CellRecord, _CELLS + " AND owner_key IN (??)", owners), _owner_names(following))
     rule_owners = keys.get("constraint", set())
     rules = _constraints_by_owner(
         tx.select_in(_Constraint, _CONSTRAINTS + " WHERE owner_key IN (??)", rule_owners), following
     )
     return people, LayersChange(
         version=version,
-        layers={key: stored.get(key) for key in layer_keys},
+        layers={**known.layers, **{key: stored.get(key) for key in layer_keys}},
         constraints={owner: rules.get(owner) for owner in rule_owners},
     )
 
@@ -260,7 +292,8 @@ def _profile(row: _Profile) -> Profile:
     return Profile(id=row.key, customer_id=row.customer_key, name=row.name)
 
 
-def _user(row: _User) -> User:
+def user_of(row: UserRecord) -> User:
+    """Return a user from its record."""
     return User(
         id=row.key,
         customer_id=row.customer_key,
@@ -318,7 +351,8 @@ def _owner_names(directory: Directory) -> Callable[[LayerKey], str]:
     return name
 
 
-def _layers(rows: Iterable[_Cell], owner_of: Callable[[LayerKey], str]) -> dict[LayerKey, Layer]:
+def layers_of(rows: Iterable[CellRecord], owner_of: Callable[[LayerKey], str]) -> dict[LayerKey, Layer]:
+    """Return layers from the records of their cells; `owner_of` says how each is called in explanations."""
     read = lru_cache(maxsize=10_000)(_cell)  # of a directory's users very many have the same
     cells: dict[LayerKey, dict[str, Cell]] = {}
     for (scope, owner, service), of_layer in groupby(rows, attrgetter("scope", "owner_key", "service")):
@@ -405,18 +439,18 @@ def profiles_of(tx: Transaction, customer_key: int) -> list[Profile]:
 
 def find_user(tx: Transaction, address: str) -> User | None:
     """Return the user with this canonical address."""
-    return next(map(_user, tx.select(_User, _USERS + " AND address = ?", (address,))), None)
+    return next(map(user_of, tx.select(UserRecord, _USERS + " AND address = ?", (address,))), None)
 
 
 def find_users(tx: Transaction, addresses: Iterable[str]) -> dict[str, User]:
     """Return the users, of any customer, that have these canonical addresses."""
-    return {row.address: _user(row) for row in tx.select_in(_User, _USERS + " AND address IN (??)", addresses)}
+    return {row.address: user_of(row) for row in tx.select_in(UserRecord, _USERS + " AND address IN (??)", addresses)}
 
 
 def users_of(tx: Transaction, customer_key: int) -> list[User]:
     """Return a customer's users by address."""
     found = _USERS + " AND customer_key = ? ORDER BY address"
-    return [_user(row) for row in tx.select(_User, found, (customer_key,))]
+    return [user_of(row) for row in tx.select(UserRecord, found, (customer_key,))]
 
 
 def count_users(tx: Transaction, *, customer_key: int = 0, profile_key: int = 0) -> int:

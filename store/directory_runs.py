@@ -294,6 +294,11 @@ def count_failure(tx: Transaction, directory_key: int) -> None:
     tx.execute("UPDATE directory SET failures = failures + 1 WHERE key = ?", (directory_key,))
 
 
+def make_ready(tx: Transaction, key: int, now: int) -> None:
+    """Say that a run is about to come into force: readers prepare for it."""
+    tx.execute("UPDATE directory_run SET ready_at = ? WHERE key = ?", (now, key))
+
+
 def hold_run(tx: Transaction, key: int, now: int) -> None:
     """Say that a staged run waits for approval. Raises StaleRunError."""
     held = "UPDATE directory_run SET state = 'held', ended_at = ? WHERE key = ? AND state = 'staging'"

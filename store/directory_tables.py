@@ -218,8 +218,8 @@ class DirectoryRunRow(KeyedRow):
 
     `counts`, `problem` (why it failed), `faults` (the first entries that were left as they were) and `held_for` (why it
     waits for approval) are JSON. `base_version` is the directory version that it was planned upon; `cookie` and
-    `options_digest` are taken over with it. `list_sets` are the lists' new members. `swept`: no row names the run any
-    more but those of the audit.
+    `options_digest` are taken over with it. `list_sets` are the lists' new members. `ready_at`: all is
+    staged, so that readers can prepare for it. `swept`: no row names the run any more but those of the audit.
     """
 
     directory_key = peewee.BigIntegerField(index=True)
@@ -240,6 +240,7 @@ class DirectoryRunRow(KeyedRow):
     options_digest = peewee.TextField(default="")
     list_sets = peewee.TextField(default="[]")
     approved_by = peewee.TextField(default="")
+    ready_at = peewee.BigIntegerField(null=True)
     swept = peewee.BooleanField(default=False)
 
     class Meta:

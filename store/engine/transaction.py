@@ -177,7 +177,7 @@ class Transaction:
         return decode(record, self.rows(sql, values))
 
     def each(self, record: type[R], sql: str, values: Sequence[Any] = ()) -> Iterator[R]:
-        """Run such a query of very many rows: a portion is made at a time, and other threads get their turns between."""
+        """Run such a query of very many rows: they are made in portions, and other threads get their turns between."""
         cursor = self._run(sql, values)
         while portion := cursor.fetchmany(_PORTION):
             yield from decode(record, portion)

@@ -80,6 +80,7 @@ CREATE TABLE "directory_run" (
     "options_digest" TEXT NOT NULL,
     "list_sets" TEXT NOT NULL,
     "approved_by" TEXT NOT NULL,
+    "ready_at" BIGINT,
     "swept" BOOLEAN NOT NULL
 );
 CREATE INDEX "directory_run_directory_key" ON "directory_run" ("directory_key");

@@ -9,6 +9,7 @@ import pytest
 
 from addressbook.changes import ChangeFaultCode, ReadList
 from addressbook.exchange import UserFile
+from addressbook.hierarchy import LayerKey, LayerKind
 from addressbook.lists import ListMember
 from addressbook.runs import Reason, RunMode, RunState, RunUnderWay
 from addressbook.sources import Guard
@@ -20,8 +21,9 @@ from gateway.admin.settings import UserScope, set_settings
 from gateway.admin.user_import import export_users, import_users, preview_import
 from gateway.admin.users import add_user, remove_user, set_user_active, set_user_profile
 from gateway.directory_sync import SyncRun
+from store.awaited_runs import find_ready, read_awaited, users_of_run
 from store.directories import add_directory
-from store.directory import count_users, refresh
+from store.directory import NOTHING_AWAITED, count_users, refresh
 from store.directory_runs import find_run, read_lines, runs_of
 from tests.kit.sync_harness import OPTIONS, SyncHarness, entry, reading_of
 
@@ -434,3 +436,30 @@ def test_thousands_of_users_come_into_force_at_once_and_a_delta_reads_only_what_
     directory, _ = world.look(refresh, *known)
     assert sum(user.name == "Renamed" for user in directory.users()) == 100
     assert directory.user("user4999@example.com") is known[0].user("user4999@example.com")
+
+
+def test_what_a_large_run_changes_is_read_before_it_is_in_force(world):
+    many = [entry(f"user{number}", cost_centre="1") for number in range(600)]
+    world.directory = replace(world.directory, guard=Guard(percent=100, count=10_000))
+    world.full(*many)
+    world.do(set_settings, UserScope("user7@example.com"), {"language": "de"})
+    known, read = world.load(), [NOTHING_AWAITED]
+
+    def prepare(_: float) -> None:
+        run = world.look(find_ready)
+        if run:
+            read.append(world.look(read_awaited, run, world.look(users_of_run, run)))
+
+    world.sync.pause = prepare
+    moved = [replace(item, address=f"new-{item.address}", name="Renamed") for item in many[:-1]]
+    assert world.full(*moved, replace(many[-1], anchor="another")).state is RunState.APPLIED
+    awaited = read[-1]
+    assert len(awaited.users) == 601
+    whole = world.load()
+    world.execute("UPDATE mail_user SET name = 'read again'")
+    directory, layers = world.look(refresh, *known, awaited)
+    assert directory.users() == whole[0].users()
+    for user in directory.users():
+        for kind in (LayerKind.USER, LayerKind.PINNED):
+            key = LayerKey(kind, user.id)
+            assert layers.layer(key) == whole[1].layer(key)

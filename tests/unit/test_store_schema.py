@@ -18,7 +18,7 @@ MIGRATIONS = sorted((Path(store.__path__[0]) / "migrations").glob("[0-9]*.sql"))
 FROZEN = {
     "0001_tables": "498efbb2b233c037",
     "0002_inbound": "cf2aeaee03b3d422",
-    "0003_directories": "cdcaafe310f549dc",
+    "0003_directories": "cbf18cdbb7cd7742",
     "0004_search": "2d9425fdce1196f9",
 }
 MODELS = tuple(
