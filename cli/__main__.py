@@ -49,6 +49,11 @@ PLACES: Final = {
         "status",
         "Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.",
     ),
+    "health": CommandPlace(
+        "health",
+        "health",
+        "Show on one screen what serves, what waits since when, and what needs a hand; the exit code is then 1.",
+    ),
     "jobs": CommandPlace(
         "jobs",
         "jobs",

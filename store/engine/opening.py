@@ -157,6 +157,22 @@ class WatchedFile:
         return found.st_dev, found.st_ino
 
 
+def find_server(file: Path) -> str | None:
+    """Return the number of the process that serves a SQLite file, None where none does."""
+    try:
+        descriptor = os.open(f"{file}.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def serve_alone(file: Path) -> int:
     """Lock a SQLite file against a second serving process and return the descriptor that holds the lock.
 

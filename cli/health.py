@@ -1,0 +1,136 @@
+"""`mail2sms health`: how the gateway is, on one screen. Not here: what is a concern (gateway.admin.health)."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+import click
+
+from cli.admin_session import admin_session, json_option
+from cli.context import config_option
+from cli.traces import when
+from cli.words import count
+from config.model import Config
+from gateway.admin.health import Concern, Concerned, HealthReport, Surroundings, report_health
+from store.engine.database import Database
+from store.engine.keys import to_instant
+from store.engine.opening import find_server
+from store.queue_counts import QueueCount, living_nodes
+from tls.facts import certificate_end
+
+_CONCERNS: Mapping[Concern, str] = MappingProxyType(
+    {
+        Concern.NOT_SERVING: "no process serves: «mail2sms serve» takes mail and sends what waits",
+        Concern.MESSAGES_LATE: "{late} SMS for {route} wait since {since}: «mail2sms carrier test» and the log say "
+        "why, «mail2sms queue list» which",
+        Concern.NOTICES_LATE: "{late} for {destination} wait since {since}: «mail2sms queue list» says why",
+        Concern.DIRECTORY_HELD: "the directory {name} of {customer} waits for approval: «mail2sms dirsync approve "
+        "{digest}» after «mail2sms dirsync show {digest}»",
+        Concern.DIRECTORY_FAILS: "the directory {name} of {customer} can't be read ({failures} failures in a row): "
+        "«mail2sms dirsync show {name} --customer {customer}» says why",
+        Concern.DIRECTORY_OLD: "the directory {name} of {customer} was read last at {since}",
+        Concern.CERTIFICATE_ENDS: "the certificate of {name} ({file}) ends at {ends}",
+        Concern.DISK_FULL: "{folder} has {free} bytes free, and under {reserve} no mail is taken",
+    }
+)
+
+
+@click.command()
+@config_option
+@json_option
+def health(file: Path, *, as_json: bool) -> None:
+    """Show on one screen what serves, what waits since when, and what needs a hand; the exit code is then 1."""
+    now = datetime.now(UTC)
+    with admin_session(file) as session:
+        around = _look_around(session.config, session.database)
+        report = session.look(lambda tx: report_health(tx, around, now))
+    if as_json:
+        click.echo(json.dumps(_view(report), indent=2, ensure_ascii=False))
+    else:
+        for line in _lines(report, now):
+            click.echo(line)
+    if report.concerns:
+        sys.exit(1)
+
+
+def _look_around(config: Config, database: Database) -> Surroundings:
+    kept = config.server.sqlite_file
+    nodes = ", ".join(f"node {node}" for node in database.read_now(living_nodes)) if kept is None else ""
+    serving = nodes or (find_server(kept) if kept is not None else None)
+    folder = kept.parent if kept is not None else Path.cwd()
+    found = [(item.name, str(item.certificate_file)) for item in config.listeners if item.certificate_file is not None]
+    ends = ((name, path, certificate_end(Path(path))) for name, path in found)
+    return Surroundings(
+        serving=serving,
+        folder=str(folder),
+        free=shutil.disk_usage(folder).free,
+        reserve=config.limits.disk_reserve,
+        certificates=[(name, path, end) for name, path, end in ends if end is not None],
+    )
+
+
+def _lines(report: HealthReport, now: datetime) -> Iterator[str]:
+    around = report.around
+    yield f"serving      {around.serving or 'nobody'}"
+    yield f"being sent   {report.submitting} SMS"
+    yield from _queue_lines("SMS wait", report.messages)
+    yield from _queue_lines("mails, pushes", report.notices)
+    if report.fragments:
+        yield f"inbound      {count(report.fragments, 'part')} kept, to be joined with what comes"
+    for state in report.directories:
+        last = state.last
+        said = "never read" if last is None else f"{last.state} at {when(to_instant(last.ended_at or last.began_at))}"
+        yield f"directory    {state.customer}/{state.stored.directory.name}: {count(state.users, 'user')}, {said}"
+    for name, path, end in around.certificates:
+        yield f"certificate  {name}: {(end - now).days} days left ({path})"
+    yield f"disk         {around.free // 1_000_000:,} MB free at {around.folder}"
+    for concern in report.concerns:
+        yield f"LOOK         {_said(concern)}"
+    if not report.concerns:
+        yield "Nothing needs a hand. Times are UTC."
+
+
+def _queue_lines(title: str, counts: tuple[QueueCount, ...]) -> Iterator[str]:
+    if not counts:
+        yield f"{title:<12} none"
+    for item in counts:
+        since = f", the oldest since {when(item.oldest_at)}" if item.oldest_at is not None else ""
+        held = f", {item.held} held" if item.held else ""
+        yield f"{title:<12} {item.waiting} for {item.name or '-'}{held}, {item.late} could go out{since}"
+
+
+def _said(concern: Concerned) -> str:
+    return _CONCERNS[concern.code].format(**concern.facts)
+
+
+def _view(report: HealthReport) -> dict[str, object]:
+    return {
+        "serving": report.around.serving,
+        "submitting": report.submitting,
+        "messages": [_queue_view(item) for item in report.messages],
+        "notices": [_queue_view(item) for item in report.notices],
+        "inbound_parts": report.fragments,
+        "directories": [
+            {
+                "customer": state.customer,
+                "name": state.stored.directory.name,
+                "users": state.users,
+                "state": state.last.state.value if state.last is not None else None,
+            }
+            for state in report.directories
+        ],
+        "certificates": [
+            {"name": name, "file": path, "ends": end.isoformat()} for name, path, end in report.around.certificates
+        ],
+        "disk_free": report.around.free,
+        "concerns": [{"code": item.code.value, **item.facts, "text": _said(item)} for item in report.concerns],
+    }
+
+
+def _queue_view(item: QueueCount) -> dict[str, object]:
+    oldest = item.oldest_at.isoformat() if item.oldest_at is not None else None
+    return {"name": item.name, "waiting": item.waiting, "late": item.late, "held": item.held, "oldest": oldest}

@@ -1,0 +1,125 @@
+"""How the gateway is: what serves, what waits, what carriers, directories and certificates need somebody's hand.
+
+Not here: the words (cli.health), what each row is (queue).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from addressbook.runs import RunState
+from gateway.admin.directories import DirectoryState, list_directories
+from sms.facts import Code, Fact
+from store.engine.database import Transaction
+from store.engine.keys import to_instant, to_stored
+from store.inbound import count_fragments
+from store.queue_counts import QueueCount, count_messages, count_notices, count_submitting
+
+_LATE = timedelta(minutes=1)
+_TOO_LATE = timedelta(minutes=5)
+_ENDS_SOON = timedelta(days=14)
+_MISSED_READINGS = 3
+
+
+class Concern(Code):
+    """What somebody should look at."""
+
+    NOT_SERVING = ("not-serving",)
+    MESSAGES_LATE = "messages-late", "route", "late", "since"
+    NOTICES_LATE = "notices-late", "destination", "late", "since"
+    DIRECTORY_HELD = "directory-held", "customer", "name", "digest"
+    DIRECTORY_FAILS = "directory-fails", "customer", "name", "failures"
+    DIRECTORY_OLD = "directory-old", "customer", "name", "since"
+    CERTIFICATE_ENDS = "certificate-ends", "name", "file", "ends"
+    DISK_FULL = "disk-full", "folder", "free", "reserve"
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """A concern with its facts."""
+
+    code: Concern
+    facts: dict[str, Fact]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the machine tells: who serves (None: nobody), what is free where, and when certificates end, by name."""
+
+    serving: str | None
+    folder: str
+    free: int
+    reserve: int
+    certificates: Sequence[tuple[str, str, datetime]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """Everything on one screen, and what of it somebody should look at."""
+
+    around: Surroundings
+    messages: tuple[QueueCount, ...]
+    notices: tuple[QueueCount, ...]
+    submitting: int
+    fragments: int
+    directories: tuple[DirectoryState, ...]
+    concerns: tuple[Concerned, ...]
+
+
+def report_health(tx: Transaction, around: Surroundings, now: datetime) -> HealthReport:
+    """Return how the gateway is at an instant."""
+    late = to_stored(now - _LATE)
+    messages, notices = count_messages(tx, late), count_notices(tx, late)
+    directories = list_directories(tx)
+    return HealthReport(
+        around=around,
+        messages=tuple(messages),
+        notices=tuple(notices),
+        submitting=count_submitting(tx),
+        fragments=count_fragments(tx),
+        directories=tuple(directories),
+        concerns=(
+            *_of_machine(around, now),
+            *_of_queues(Concern.MESSAGES_LATE, "route", messages, now),
+            *_of_queues(Concern.NOTICES_LATE, "destination", notices, now),
+            *(concern for state in directories if state.stored.directory.active for concern in _of(state, now)),
+        ),
+    )
+
+
+def _of_machine(around: Surroundings, now: datetime) -> list[Concerned]:
+    concerns = [] if around.serving is not None else [Concerned(Concern.NOT_SERVING, {})]
+    if around.free < around.reserve:
+        facts: dict[str, Fact] = {"folder": around.folder, "free": around.free, "reserve": around.reserve}
+        concerns.append(Concerned(Concern.DISK_FULL, facts))
+    concerns += [
+        Concerned(Concern.CERTIFICATE_ENDS, {"name": name, "file": file, "ends": _at(ends)})
+        for name, file, ends in around.certificates
+        if ends < now + _ENDS_SOON
+    ]
+    return concerns
+
+
+def _of_queues(code: Concern, named: str, counts: Sequence[QueueCount], now: datetime) -> list[Concerned]:
+    return [
+        Concerned(code, {named: item.name, "late": item.late, "since": _at(item.oldest_at)})
+        for item in counts
+        if item.oldest_at is not None and item.oldest_at < now - _TOO_LATE
+    ]
+
+
+def _of(state: DirectoryState, now: datetime) -> list[Concerned]:
+    directory, stored = state.stored.directory, state.stored
+    whose: dict[str, Fact] = {"customer": state.customer, "name": directory.name}
+    if state.held is not None:
+        return [Concerned(Concern.DIRECTORY_HELD, {**whose, "digest": state.held.digest[:12]})]
+    if state.last is not None and state.last.state is RunState.FAILED:
+        return [Concerned(Concern.DIRECTORY_FAILS, {**whose, "failures": stored.failures})]
+    synced_at = to_instant(stored.synced_at) if stored.synced_at is not None else None
+    if synced_at is not None and synced_at < now - _MISSED_READINGS * timedelta(minutes=directory.every):
+        return [Concerned(Concern.DIRECTORY_OLD, {**whose, "since": _at(synced_at)})]
+    return []
+
+
+def _at(instant: datetime | None) -> str:
+    return "" if instant is None else instant.strftime("%Y-%m-%d %H:%M:%S")
