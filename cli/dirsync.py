@@ -23,7 +23,6 @@ from cli.admin_session import (
     json_option,
     one_customer_option,
     print_table,
-    print_view,
 )
 from cli.context import config_option
 from cli.shapes import NAME, assigned
@@ -56,6 +55,7 @@ RUNNING_CODE: Final = 4
 """Exit codes of `run` and `approve`: 0 applied or unchanged, 1 failed or stale, 3 waits for approval, 4 under way."""
 _SHORT: Final = 12
 _MOST_LINES: Final = 1_000_000
+_WAITING: Final = frozenset({RunState.HELD, RunState.DISCARDED})  # a dry run says what would wait
 _ASSIGNMENTS = click.argument("assignments", nargs=-1, metavar="KEY=VALUE…")
 _KINDS = click.Choice([*map(str, SourceKind)])
 
@@ -134,7 +134,12 @@ def show_all_options(file: Path, kind: str | None, customer: str, name: str | No
         return
     with admin_session(file) as session:
         found = session.look(lambda tx: name_directory(tx, customer, str(name)))
-    print_view(show_options(found.directory.kind, found.options), as_json=as_json)
+    options_in_force = show_options(found.directory.kind, found.options)
+    if as_json:
+        click.echo(json.dumps(options_in_force, indent=2, ensure_ascii=False))
+        return
+    for key, text in sorted(options_in_force.items()):
+        click.echo(f"{key}={text}")
 
 
 @click.command("add")
@@ -327,10 +332,10 @@ def print_result(result: RunResult, words: Words) -> None:
         click.echo(say_reason(result.problem, words))
     if result.counts:
         click.echo(f"{say_counts(result.counts, words)}.")
-    for reason in result.held_for:
+    for reason in result.held_for if result.state in _WAITING else ():
         click.echo(f"Waits: {say_reason(reason, words)}")
     for left in result.faults:
-        click.echo(f"Left as it was: {say_place(left, words)}: {say_reason(left.reason, words)}.")
+        click.echo(f"Left as it was: {say_place(left, words)}: {say_reason(left.reason, words).removesuffix('.')}.")
     if result.state is RunState.HELD:
         click.echo(f"Nothing was changed. «mail2sms dirsync show {result.key}» shows the difference,")
         click.echo(f"«mail2sms dirsync approve {result.digest[:_SHORT]}» puts it in force.")

@@ -165,7 +165,16 @@ class _Syncrepl:
         cookie, _ = _read(sync_done, answer.controls[SYNC_DONE])
         if not _servers_of(cookie):
             raise Doubt(DoubtCode.NOT_OFFERED, result=answer.said)
+        self._check_rights()
         return cookie
+
+    def _check_rights(self) -> None:
+        """Who may not read entryCSN is told of no change, and that is no fault to the server."""
+        probe = SearchRequest(
+            base=self._source.base, filter=f"(&{self._source.filter}(entryCSN=*))", attributes=("1.1",), most=1
+        )
+        if not self._reader.ask(probe).found:
+            raise Doubt(DoubtCode.NOT_OFFERED, result="no entry shows entryCSN: the reading account may not read it")
 
     def changes(self, cookie: bytes) -> _Changes:
         known = _servers_of(cookie)

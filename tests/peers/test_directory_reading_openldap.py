@@ -228,3 +228,20 @@ def test_a_look_says_that_a_server_does_not_tell_changes(slapd):
     assert doubt is not None
     assert doubt.code is DoubtCode.NOT_OFFERED
     assert read_now(other).cookie == ""
+
+
+LEAST = "entry,objectClass,entryUUID,entryCSN,mail,displayName,cn,mobile,departmentNumber"
+
+
+@pytest.mark.parametrize(("attributes", "changes"), [(LEAST, 1), (LEAST.replace("entryCSN,", ""), 3)])
+def test_the_least_rights_are_enough_and_who_may_not_see_what_changed_reads_everything_each_time(attributes, changes):
+    access = f'access to dn.subtree="{PEOPLE}" attrs={attributes} by dn.exact="{READER}" read\n'
+    access += "access to attrs=userPassword by anonymous auth\naccess to * by * none\n"
+    with Slapd(users=3, access=access, limits="size=unlimited time=unlimited") as server:
+        directory = directory_of(server)
+        first = read_now(directory, full=True)
+        server.replace(2, "departmentNumber", "CC99")
+        second = read_now(directory, first.cookie)
+    assert [change.address for change in first.changes] == [f"user{number}@example.com" for number in (1, 2, 3)]
+    assert (first.faults, len(second.changes)) == ((), changes)
+    assert "CC99" in {change.cells["cost_centre"] for change in second.changes}
