@@ -220,10 +220,11 @@ def run_one(  # noqa: PLR0913 - the options of the command
             settings=_settings(session, stored),
             full=full,
             dry_run=dry_run,
+            is_scheduled=scheduled,
         )
         result = run_directory(_sync(session), request, _now)
     if result is None:
-        click.echo(json.dumps(None) if as_json else "No file waits in the folder.")
+        click.echo(json.dumps(None) if as_json else "The folder has no file that is read now.")
         return
     if isinstance(result, RunResult) and dry_run and not as_json:
         print_lines(result.lines, _words())

@@ -29,7 +29,7 @@ DONE: Final = "done"
 REFUSED: Final = "refused"
 _UNDER_WAY: Final = (".part", ".tmp", ".filepart")
 _LARGEST: Final = 64_000_000
-_BETWEEN_LOOKS: Final = 5.0
+_BETWEEN_LOOKS: Final = 2.0
 _WRITTEN_LATELY: Final = timedelta(minutes=10)
 _REFUSED_DAYS: Final = 30
 _LONGEST_NAME: Final = 240  # octets, and a few for an ending

@@ -4,13 +4,13 @@ Not here: when a run is due (dirsync_schedule), what the steps of a run are (gat
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from addressbook.runs import Reason, RunMode, RunResult, RunState, RunUnderWay
 from addressbook.source_options import options_digest
-from addressbook.sources import FolderSource
+from addressbook.sources import FileForm, FolderSource
 from dirsync.files import read_folder_file
 from dirsync.folder import FolderFile, RefusedFileError, WatchedFolder
 from dirsync.reading import read
@@ -20,11 +20,14 @@ from gateway.sync_planning import not_taken
 from sms.retry import Ladder
 from sms.settings import Settings
 from store.directories import StoredDirectory, find_directory_by_key, postpone_directory
+from store.directory_runs import find_held
 from store.engine.keys import to_instant, to_stored
 from templates.directory_view import say_place, say_reason
 from templates.words import Dictionary
 
 _AGAIN: Final = Ladder.of_seconds(60, 300, 900, 3600)
+_WRITTEN: Final = timedelta(minutes=1)
+"""When a folder is looked at again whose files are being written."""
 _ENDED: Final = frozenset({RunState.APPLIED, RunState.UNCHANGED, RunState.HELD})
 
 
@@ -37,32 +40,47 @@ class RunRequest:
     settings: Settings
     full: bool = False
     dry_run: bool = False
+    is_scheduled: bool = False
 
 
 def run_directory(
-    sync: DirectorySync, request: RunRequest, now: Callable[[], datetime]
+    sync: DirectorySync,
+    request: RunRequest,
+    now: Callable[[], datetime],
+    open_folder: Callable[[FolderSource], WatchedFolder] = WatchedFolder,
 ) -> RunResult | RunUnderWay | None:
-    """Run a directory, and say what came of it; None for a folder without files.
+    """Run a directory, and say what came of it; None for a folder without a file that may be read now.
 
     Where another try may succeed without anybody's doing, or more files wait, it is due again sooner than usual.
     """
-    directory = request.stored.directory
-    if isinstance(directory.source, FolderSource) and _is_empty(directory.source):
-        return None
+    directory, folder = request.stored.directory, None
+    if isinstance(directory.source, FolderSource):
+        folder = open_folder(directory.source)
+        if _is_empty(folder) or (request.is_scheduled and _has_to_wait(sync, directory.key, directory.source)):
+            return None
     begun = sync.begin(directory, _mode(request, now()), request.asked_by)
     if isinstance(begun, RunUnderWay):
         return begun
     with begun:
         # What an earlier run stored counts, which ended before this one had the lease.
         stored = sync.database.read_now(lambda tx: find_directory_by_key(tx, directory.key)) or request.stored
-        return _Reader(sync, begun, request, stored, now).run()
+        return _Reader(sync, begun, request, stored, now).run(folder)
 
 
-def _is_empty(source: FolderSource) -> bool:
+def _is_empty(folder: WatchedFolder) -> bool:
     try:
-        return not WatchedFolder(source).has_files()
+        return not folder.has_files()
     except ReadFault:
         return False  # the run tells it
+
+
+def _has_to_wait(sync: DirectorySync, key: int, source: FolderSource) -> bool:
+    """Return whether the next file would discard another one's changes that wait for approval, and not replace them.
+
+    A file that is one list, or some of the users, says nothing of what another one says.
+    """
+    is_whole = source.complete and source.form is not FileForm.LIST
+    return not is_whole and sync.database.read_now(lambda tx: find_held(tx, key)) is not None
 
 
 def _mode(request: RunRequest, now: datetime) -> RunMode:
@@ -90,11 +108,10 @@ class _Reader:
         self._stored = stored
         self._now = now
 
-    def run(self) -> RunResult:
+    def run(self, folder: WatchedFolder | None) -> RunResult:
         """Read, and apply what was read."""
-        source = self._stored.directory.source
         try:
-            return self._run_files(WatchedFolder(source)) if isinstance(source, FolderSource) else self._run_server()
+            return self._run_server() if folder is None else self._run_files(folder)
         except ReadFault as fault:
             if fault.is_passing:
                 self._read_again_at(self._now() + _AGAIN.wait(self._stored.failures + 1))
@@ -107,19 +124,24 @@ class _Reader:
         return self._run.apply(reading, dry_run=self._request.dry_run)
 
     def _run_files(self, folder: WatchedFolder) -> RunResult:
-        """Read one file, the oldest."""
+        """Read one file, the oldest that is whole."""
+        is_dry, file, again = self._request.dry_run, None, timedelta(0)
         try:
             file = folder.take(self._stored.cookie)
             result = self._run.leave() if file is None or file.is_repeated else self._run_file(file)
         except RefusedFileError as refused:
+            if is_dry:
+                left = tuple(map(not_taken, refused.faults))
+                return replace(self._run.leave(), state=RunState.FAILED, problem=left[0].reason, faults=left)
             result = self._run.refuse(refused.name, refused.faults)
-            if not self._request.dry_run:
-                folder.refuse(refused.name, self._why(refused))
+            folder.refuse(refused.name, self._why(refused))
         else:
-            if file is not None and not self._request.dry_run and (file.is_repeated or result.state in _ENDED):
+            if file is None:
+                again = _WRITTEN
+            elif not is_dry and (file.is_repeated or result.state in _ENDED):
                 folder.finish(file)
-        if not self._request.dry_run and result.state is not RunState.HELD and folder.has_files():
-            self._read_again_at(self._now())
+        if not is_dry and result.state is not RunState.HELD and folder.has_files():
+            self._read_again_at(self._now() + again)
         return result
 
     def _run_file(self, file: FolderFile) -> RunResult:

@@ -60,7 +60,18 @@ class SftpServer:
         batch.write_text("".join(f"{command}\n" for command in commands))
         known = ("-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oIdentitiesOnly=yes", "-F", "none")
         target = f"{getpass.getuser()}@127.0.0.1"
-        words = [str(SFTP), "-q", "-P", str(self.port), "-i", self.folder / "user", *known, "-b", batch, target]
+        words = [
+            str(SFTP),
+            "-q",
+            "-P",
+            str(self.port),
+            "-i",
+            str(self.folder / "user"),
+            *known,
+            "-b",
+            str(batch),
+            target,
+        ]
         subprocess.run(words, check=True, capture_output=True, timeout=PATIENCE)
 
     def close(self) -> None:
