@@ -137,7 +137,7 @@ class WatchedFolder:
         with self._opened() as folder:
             moved = self._move(folder, name, REFUSED)
             with _subfolder(folder, REFUSED) as refused:
-                told = os.open(f"{moved}.txt", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640, dir_fd=refused)
+                told = os.open(f"{moved}.txt", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=refused)
                 with os.fdopen(told, "w", encoding="utf-8") as file:
                     file.write(why)
             self._sweep(folder)
@@ -274,7 +274,7 @@ def _oddity_of(look: _Look) -> str:
 def _subfolder(folder: int, name: str) -> Iterator[int]:
     """Open a folder of ours within the watched one, made if it is missing; a link in its place is not followed."""
     with suppress(FileExistsError):
-        os.mkdir(name, 0o750, dir_fd=folder)
+        os.mkdir(name, 0o755, dir_fd=folder)  # who put a file may see why it was refused
     opened = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         yield opened
