@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
@@ -27,6 +27,7 @@ from cli.admin_session import (
 from cli.context import config_option
 from cli.shapes import NAME, assigned
 from cli.words import doubt_sentence
+from dirsync.sample import SampledUser
 from gateway.admin.directories import (
     DirectoryState,
     change_directory,
@@ -46,9 +47,6 @@ from store.directory_runs import Run, read_lines
 from store.engine.keys import to_instant
 from templates.directory_view import say_counts, say_line, say_place, say_reason
 from templates.words import Dictionary, Words
-
-if TYPE_CHECKING:
-    from dirsync.sample import SampledUser
 
 HELD_CODE: Final = 3
 RUNNING_CODE: Final = 4
@@ -239,7 +237,7 @@ def run_one(  # noqa: PLR0913 - the options of the command
 @NAME
 def test_one(*, file: Path, customer: str, name: str, entries: int, as_json: bool) -> None:
     """Bind to a directory, read some entries and show each as the user that it would be; nothing is changed."""
-    from dirsync.sample import sample  # noqa: PLC0415 - as above
+    from dirsync.reading import read_sample  # noqa: PLC0415 - as above
     from dirsync.source import ReadFault  # noqa: PLC0415 - as above
 
     with admin_session(file) as session:
@@ -248,7 +246,7 @@ def test_one(*, file: Path, customer: str, name: str, entries: int, as_json: boo
     if isinstance(stored.directory.source, FolderSource):
         raise click.UsageError("a folder is tried with a file: «dirsync run --dry-run» shows what one would change")
     try:
-        found = sample(stored.directory, now=_now(), country=country, most=entries)
+        found = read_sample(stored.directory, now=_now(), country=country, most=entries)
     except ReadFault as fault:
         reason = Reason(section="read", code=fault.code, facts=fault.facts)
         raise click.ClickException(say_reason(reason, _words())) from None
@@ -265,7 +263,7 @@ def test_one(*, file: Path, customer: str, name: str, entries: int, as_json: boo
     click.echo(f"Entries read: {len(found.users)}. Nothing was changed." if found.users else _NOBODY)
 
 
-def _print_user(user: "SampledUser", words: Words) -> None:
+def _print_user(user: SampledUser, words: Words) -> None:
     click.echo(user.entry)
     for field, text in user.values.items():
         origin = f"   ({user.origins[field]})" if user.origins.get(field) else ""

@@ -20,6 +20,7 @@ from dirsync.deltas import Delta, Doubt, first_cookie, read_delta
 from dirsync.groups import Groups, read_groups
 from dirsync.ldap import LdapReader
 from dirsync.mapping import Mapper, attributes_of, read_lists
+from dirsync.sample import Sample, show_entry
 from dirsync.source import LdapEntry, ReadFault, ReadFaultCode
 
 log = structlog.get_logger()
@@ -57,7 +58,7 @@ def _read_once(directory: CustomerDirectory, cookie: str, *, full: bool, now: da
     assert isinstance(source, LdapSource), "a folder has no server"
     attributes = attributes_of(directory)
     with LdapReader(source, directory.kind, attributes) as reader:
-        groups = groups_of(directory, source, reader)
+        groups = _groups_of(directory, source, reader)
         gathered = _Gathered(directory, Mapper(directory, now=now, country=country, groups=groups))
         if cookie and not full and source.delta is not DeltaMethod.NONE and now.timestamp() < _until_of(cookie):
             delta = read_delta(reader, source, attributes, groups.digests, cookie)
@@ -77,7 +78,23 @@ def _read_once(directory: CustomerDirectory, cookie: str, *, full: bool, now: da
         return gathered.reading(complete=True, cookie=_with_until(following, gathered.mapper.until))
 
 
-def groups_of(directory: CustomerDirectory, source: LdapSource, reader: LdapReader) -> Groups:
+def read_sample(directory: CustomerDirectory, *, now: datetime, country: str = "", most: int = 10) -> Sample:
+    """Read a few entries of an LDAP directory; raises ReadFault."""
+    source = directory.source
+    assert isinstance(source, LdapSource), "a folder has no server"
+    with LdapReader(source, directory.kind, attributes_of(directory)) as reader:
+        groups = _groups_of(directory, source, reader)
+        mapper = Mapper(directory, now=now, country=country, groups=groups)
+        first = first_cookie(reader, source, groups.digests)
+        entries = [entry for page in reader.read_all(most=most) for entry in page][:most]
+    return Sample(
+        users=tuple(show_entry(mapper.read(entry, place)) for place, entry in enumerate(entries, 1)),
+        too_deep=groups.too_deep,
+        doubt=first if isinstance(first, Doubt) else None,
+    )
+
+
+def _groups_of(directory: CustomerDirectory, source: LdapSource, reader: LdapReader) -> Groups:
     """Read the groups of a directory's rules and lists."""
     configured = [*(rule.group for rule in directory.profiles), *(item.group for item in directory.lists)]
     return read_groups(reader, source.base, source.filter, tuple(dict.fromkeys(configured)))

@@ -1,19 +1,15 @@
 """A look at a directory before it is synchronised: some entries, each as the user that it would be.
 
-Not here: how it is shown (cli.dirsync).
+Not here: reading them (reading), how they are shown (cli.dirsync).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from addressbook.changes import ChangeFault
 from addressbook.source_table import ACTIVE, ADDRESS, NAME, PHONE, PROFILE
-from addressbook.sources import CustomerDirectory, LdapSource
-from dirsync.deltas import Doubt, first_cookie
-from dirsync.ldap import LdapReader
-from dirsync.mapping import MappedEntry, Mapper, attributes_of
-from dirsync.reading import groups_of
+from dirsync.deltas import Doubt
+from dirsync.mapping import MappedEntry
 from sms.settings import UNSET, format_setting
 
 
@@ -43,22 +39,6 @@ class Sample:
     users: tuple[SampledUser, ...]
     too_deep: frozenset[str] = frozenset()
     doubt: Doubt | None = None
-
-
-def sample(directory: CustomerDirectory, *, now: datetime, country: str = "", most: int = 10) -> Sample:
-    """Read a few entries of an LDAP directory; raises ReadFault."""
-    source = directory.source
-    assert isinstance(source, LdapSource), "a folder has no server"
-    with LdapReader(source, directory.kind, attributes_of(directory)) as reader:
-        groups = groups_of(directory, source, reader)
-        mapper = Mapper(directory, now=now, country=country, groups=groups)
-        first = first_cookie(reader, source, groups.digests)
-        entries = [entry for page in reader.read_all(most=most) for entry in page][:most]
-    return Sample(
-        users=tuple(show_entry(mapper.read(entry, place)) for place, entry in enumerate(entries, 1)),
-        too_deep=groups.too_deep,
-        doubt=first if isinstance(first, Doubt) else None,
-    )
 
 
 def show_entry(mapped: MappedEntry) -> SampledUser:

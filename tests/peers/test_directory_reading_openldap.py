@@ -12,8 +12,7 @@ from addressbook.changes import Reading, UserChange
 from addressbook.source_options import read_options
 from addressbook.sources import CustomerDirectory, DeltaMethod, GroupList, GroupRule, LdapSource, SourceKind
 from dirsync.deltas import DoubtCode
-from dirsync.reading import read
-from dirsync.sample import sample
+from dirsync.reading import read, read_sample
 from dirsync.source import ReadFault, ReadFaultCode
 from tests.kit.slapd import GROUPS, PEOPLE, READER, Slapd, user_anchor, user_dn
 
@@ -203,7 +202,7 @@ def test_a_look_shows_each_entry_as_a_user_with_what_is_missing(slapd):
     slapd.replace(1, "mobile")
     slapd.replace(2, "mobile", "12")
     slapd.replace(3, "departmentNumber")
-    seen = sample(with_groups(slapd), now=NOW, country="GB", most=3)
+    seen = read_sample(with_groups(slapd), now=NOW, country="GB", most=3)
     assert seen.doubt is None
     first, second, third = sorted(seen.users, key=lambda user: user.entry)
     assert first.entry == user_dn(1)
@@ -224,7 +223,7 @@ def test_a_look_says_that_a_server_does_not_tell_changes(slapd):
     directory = directory_of(slapd)
     assert isinstance(directory.source, LdapSource)
     other = replace(directory, source=replace(directory.source, delta=DeltaMethod.USN))
-    doubt = sample(other, now=NOW).doubt
+    doubt = read_sample(other, now=NOW).doubt
     assert doubt is not None
     assert doubt.code is DoubtCode.NOT_OFFERED
     assert read_now(other).cookie == ""
