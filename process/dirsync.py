@@ -3,6 +3,7 @@
 Not here: when a run is due (dirsync_schedule), what the steps of a run are (gateway.directory_sync).
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -33,7 +34,10 @@ _ENDED: Final = frozenset({RunState.APPLIED, RunState.UNCHANGED, RunState.HELD})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What is to be run, by whom; `settings` are the customer's. A dry run changes nothing."""
+    """What is to be run, by whom; `settings` are the customer's. A dry run changes nothing.
+
+    `pause` waits so many seconds before a server is tried again.
+    """
 
     stored: StoredDirectory
     asked_by: str
@@ -41,6 +45,7 @@ class RunRequest:
     full: bool = False
     dry_run: bool = False
     is_scheduled: bool = False
+    pause: Callable[[float], None] = time.sleep
 
 
 def run_directory(
@@ -120,7 +125,8 @@ class _Reader:
     def _run_server(self) -> RunResult:
         directory, country = self._stored.directory, self._request.settings.default_country
         is_full = _mode(self._request, self._now()) is RunMode.FULL
-        reading = read(directory, self._stored.cookie, full=is_full, now=self._now(), country=country)
+        pause = self._request.pause
+        reading = read(directory, self._stored.cookie, full=is_full, now=self._now(), country=country, pause=pause)
         return self._run.apply(reading, dry_run=self._request.dry_run)
 
     def _run_files(self, folder: WatchedFolder) -> RunResult:
