@@ -88,6 +88,16 @@ def _words(item: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
     return lambda text: tuple(dict.fromkeys(item(word) for word in text.replace(",", " ").split()))
 
 
+def _uris(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(_uri, text.split())))  # a DN in a URI has commas
+
+
+def _uri(text: str) -> str:
+    if not text.lower().startswith(("ldap://", "ldaps://")):
+        raise ValueError
+    return _text(text)
+
+
 def _author(text: str) -> str:
     author = canonical_author(text)
     if author is None:
@@ -149,10 +159,8 @@ def _option(  # noqa: PLR0913, PLR0917 - one argument per fact about an option
     return SourceOption(key=key, parse=parse, expected=expected, help=doc, defaults=defaults, example=example, **also)
 
 
-def _named(
-    key: str, kind: type[StrEnum], doc: str, defaults: Mapping[SourceKind, str], example: str, *only: StrEnum
-) -> SourceOption:
-    return _option(key, kind, ", ".join(only or kind), doc, defaults, example)
+def _named(key: str, kind: type[StrEnum], doc: str, defaults: Mapping[SourceKind, str], example: str) -> SourceOption:
+    return _option(key, kind, ", ".join(kind), doc, defaults, example)
 
 
 _PATH: Final = "an absolute path of a file"
@@ -265,8 +273,8 @@ OF_LDAP: Final = (
     _option("deadline_seconds", *_SECONDS, "How long the whole reading may take.", _ldap("1800"), "3600"),
     _option(
         "ignored_referrals",
-        _words(_text),
-        "URIs with commas",
+        _uris,
+        "ldap:// URIs with blanks between them",
         "Referrals that the server gives and nobody needs.",
         _ldap(),
         "ldap://other.example.com/dc=example,dc=com",

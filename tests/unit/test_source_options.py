@@ -78,6 +78,12 @@ def test_the_port_follows_the_kind_of_tls_unless_it_is_given() -> None:
     assert [each.source.port for each in ports if isinstance(each.source, LdapSource)] == [636, 389, 1389]
 
 
+def test_a_referral_that_is_ignored_may_name_a_dn() -> None:
+    directory = made(ignored_referrals="ldap://a.example.com/dc=a,dc=com ldap://b.example.com")
+    assert isinstance(directory.source, LdapSource)
+    assert directory.source.ignored_referrals == ("ldap://a.example.com/dc=a,dc=com", "ldap://b.example.com")
+
+
 def test_group_rules_come_in_the_order_of_their_numbers() -> None:
     directory = made(profile__10="cn=b,dc=x => Standard", profile__2="cn=a=>Sales Team,dc=x=>Sales Team")
     assert directory.profiles == (
