@@ -69,7 +69,7 @@ _PORTION = 200
 _TRIES = 3
 _FEW = 500
 _LOOKS = 2.0
-_READ_IN_A_SECOND = 10_000
+_READ_IN_A_SECOND = 5_000
 _SHORTEST_DIGEST = 8
 ENDED = Reason(section="run", code="process-ended")
 BROKEN = Reason(section="run", code="broken")
