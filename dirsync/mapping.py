@@ -63,7 +63,9 @@ class Mapper:
         self._of_user = {
             name: expressions[name] for name in (ADDRESS, NAME, PHONE, ACTIVE, PROFILE) if name in expressions
         }
-        self._of_cells = {name: expressions[name] for name in FIELDS if name in expressions}
+        # The country comes first, since numbers are read by it.
+        in_order = sorted(FIELDS, key=lambda name: name != _COUNTRY)
+        self._of_cells = {name: expressions[name] for name in in_order if name in expressions}
         self._directory = directory
         self._groups = groups or Groups()
         self._around = Circumstances(now=now, country=country)
@@ -81,10 +83,11 @@ class Mapper:
         """Return what an entry says; `place` is its place in the reading, from 1."""
         reader = _EntryReader(entry, place, self._needs_dn)
         around = self._around
-        cells = {name: reader.cell(name, each, around) for name, each in self._of_cells.items()}
-        country = cells.get(_COUNTRY)
-        if isinstance(country, str) and country not in (UNSET, NONE):
-            around = replace(around, country=country)
+        cells: dict[str, object] = {}
+        for name, expression in self._of_cells.items():
+            value = cells[name] = reader.cell(name, expression, around)
+            if name == _COUNTRY and isinstance(value, str) and value not in (UNSET, NONE):
+                around = replace(around, country=value)
         found = {name: reader.find(name, each, around) for name, each in self._of_user.items()}
         self._around.until = min(self._around.until, around.until)
         groups = self._groups.of(entry.dn) if self._groups.members else frozenset()

@@ -168,8 +168,10 @@ def test_a_number_that_lost_its_zero_is_a_fault_without_a_country() -> None:
 
 
 def test_a_national_number_is_of_the_entry_own_country_where_the_mapping_has_one() -> None:
-    made = directory(map__default_country="c")
-    assert mapped(made, mobile="612 345 678", c="es").change.phone == "34612345678"
+    made = directory(map__default_country="c", map__sender_id="mobile | number")
+    spanish = mapped(made, mobile="612 345 678", c="es").change
+    assert (spanish.phone, spanish.cells["default_country"]) == ("34612345678", "ES")
+    assert spanish.cells["sender_id"] == SenderId(value="34612345678", kind=SenderKind.NUMERIC)
     assert mapped(made, mobile="07700 900123").change.phone == "447700900123"
 
 
