@@ -60,6 +60,7 @@ class ChangeFaultCode(Code):
     NO_MEMBER = "no-member", "given"
     BAD_TABLE = "bad-table", "cause"
     NO_FILE = "no-file", "kind"
+    CHECKSUM = "checksum", "told"
     FILE_TOO_LARGE = "file-too-large", "megabytes"
     OLDER_FILE = "older-file", "last"
     NOT_CSV = "not-csv", "cause"

@@ -289,6 +289,7 @@ FILE_FAULTS: Final[Mapping[ChangeFaultCode, Words]] = {
     ChangeFaultCode.NO_MEMBER: "the member {given!r} has no card in the file",
     ChangeFaultCode.BAD_TABLE: "{cause}",
     ChangeFaultCode.NO_FILE: "it is {kind}; a file of its own is expected",
+    ChangeFaultCode.CHECKSUM: "its SHA-256 is not {told!r}, as the file beside it says: send both again",
     ChangeFaultCode.FILE_TOO_LARGE: "it is larger than {megabytes} MB",
     ChangeFaultCode.OLDER_FILE: (
         "it is older than {last!r}, which was read last: by the times or numbers in their names, or as they were"

@@ -2,7 +2,8 @@
 
 A file is whole if it was renamed into place, or kept its size and time over two looks. Names that begin with a dot or
 end like those of uploads under way are left alone, and so is a file without its end marker that was written lately. The
-oldest comes first, one file at a time. It stays where it is until its run has ended: killed before, the next run reads
+oldest comes first, one file at a time. A file beside it with `.sha256` behind its name, as `sha256sum` writes it, must
+be true. It stays where it is until its run has ended: killed before, the next run reads
 it again; killed between the end and the move, the cookie tells that it was read. Nobody but its owner may have put
 anything else in its place, so that links, devices and files that anybody may write are refused. Not here: what a file
 says (files), when a run is due (process).
@@ -28,10 +29,12 @@ from dirsync.source import ReadFault, ReadFaultCode
 DONE: Final = "done"
 REFUSED: Final = "refused"
 _UNDER_WAY: Final = (".part", ".tmp", ".filepart")
+_CHECKSUM: Final = ".sha256"
 _LARGEST: Final = 64_000_000
 _BETWEEN_LOOKS: Final = 2.0
 _WRITTEN_LATELY: Final = timedelta(minutes=10)
 _REFUSED_DAYS: Final = 30
+_LONGEST_CHECKSUM: Final = 100  # a digest has 64 digits; the name behind it does not count
 _LONGEST_NAME: Final = 240  # octets, and a few for an ending
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TIME: Final = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)[-:]?([0-5]\d)(?:[-:]?([0-5]\d))?)?Z?(?!\d)")
@@ -130,6 +133,7 @@ class WatchedFolder:
             else:
                 with suppress(FileNotFoundError):
                     os.unlink(file.name, dir_fd=folder)
+                _remove_checksum(folder, file.name)
             self._sweep(folder)
 
     def refuse(self, name: str, why: str) -> None:
@@ -164,7 +168,7 @@ class WatchedFolder:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries]
         for name in names:
-            if name.startswith(".") or name.lower().endswith(_UNDER_WAY):
+            if name.startswith(".") or name.lower().endswith((*_UNDER_WAY, _CHECKSUM)):
                 continue
             with suppress(FileNotFoundError):
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -192,7 +196,11 @@ class WatchedFolder:
             return None
         series = series_of(look.name) if self._source.form is FileForm.LIST else ""
         last = seen.get(series)
-        this = _Seen(name=look.name, modified=look.modified, digest=hashlib.sha256(content).hexdigest())
+        digest = hashlib.sha256(content).hexdigest()
+        told = _read_checksum(folder, look.name)
+        if told not in ("", digest):
+            raise DamagedFileError(ChangeFaultCode.CHECKSUM, told=told)
+        this = _Seen(name=look.name, modified=look.modified, digest=digest)
         if last is not None and _is_older(this, last):
             raise DamagedFileError(ChangeFaultCode.OLDER_FILE, last=last.name)
         return FolderFile(
@@ -213,6 +221,7 @@ class WatchedFolder:
         moved = os.fsdecode(os.fsencode(f"{self._now():%Y%m%dT%H%M%S}Z-{name}")[:_LONGEST_NAME])
         with _subfolder(folder, to) as target:
             os.rename(name, moved, src_dir_fd=folder, dst_dir_fd=target)
+        _remove_checksum(folder, name)
         return moved
 
     def _sweep(self, folder: int) -> None:
@@ -257,6 +266,22 @@ def _oldest_first(looks: Iterator[_Look]) -> Sequence[_Look]:
 
 def _read_cookie(cookie: str) -> dict[str, _Seen]:
     return msgspec.json.decode(cookie, type=dict[str, _Seen]) if cookie else {}
+
+
+def _read_checksum(folder: int, name: str) -> str:
+    """Return the SHA-256 that stands beside a file, empty for none."""
+    try:
+        told = os.open(name + _CHECKSUM, _READ, dir_fd=folder)
+    except OSError:
+        return ""
+    with os.fdopen(told, "rb") as file:
+        words = file.read(_LONGEST_CHECKSUM).split() if stat.S_ISREG(os.fstat(told).st_mode) else []
+    return words[0].decode("ascii", "replace").lower() if words else "-"
+
+
+def _remove_checksum(folder: int, name: str) -> None:
+    with suppress(OSError):  # the name may be too long for one
+        os.unlink(name + _CHECKSUM, dir_fd=folder)
 
 
 def _oddity_of(look: _Look) -> str:

@@ -1,5 +1,6 @@
 """dirsync.folder: which file of a watched folder is read next, and where it goes."""
 
+import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -297,6 +298,33 @@ def test_a_file_too_large_is_not_read(folder: Folder) -> None:
     file = folder.put("users.csv")
     os.truncate(file, 64_000_001)
     assert "larger than 64 MB" in folder.refuse()
+
+
+CONTENT = b"e-mail\na@example.com\n"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.mark.parametrize("text", [DIGEST, f"{DIGEST}  users.csv\n", f"{DIGEST.upper()} *users.csv\n"])
+@pytest.mark.parametrize("keep_days", [0, 3])
+def test_a_file_whose_checksum_stands_beside_it_is_read_if_it_is_true(
+    tmp_path: Path, text: str, keep_days: int
+) -> None:
+    folder = Folder(tmp_path / "upload", keep_days=keep_days)
+    folder.now = datetime.now(UTC)
+    folder.put("users.csv.sha256", text.encode())
+    assert not folder.watched.has_files()
+    folder.put("users.csv", CONTENT)
+    folder.watched.finish(folder.take())
+    assert folder.names() == ["done", "refused"]
+
+
+@pytest.mark.parametrize("text", ["0" * 64, "", "no checksum", "\xff"])
+def test_a_file_that_is_not_what_its_checksum_says_is_refused(folder: Folder, text: str) -> None:
+    folder.put("users.csv.sha256", text.encode("latin-1"))
+    folder.put("users.csv", CONTENT)
+    assert "its SHA-256 is not" in folder.refuse()
+    folder.watched.refuse("users.csv", "why")
+    assert folder.names() == ["done", "refused"]
 
 
 def test_a_folder_within_is_left_alone(folder: Folder) -> None:
