@@ -118,9 +118,12 @@ class _Reader:
         try:
             return self._run_server() if folder is None else self._run_files(folder)
         except ReadFault as fault:
+            reason = Reason(section="read", code=fault.code, facts=fault.facts)
+            if self._request.dry_run:
+                return replace(self._run.leave(), state=RunState.FAILED, problem=reason)
             if fault.is_passing:
                 self._read_again_at(self._now() + _AGAIN.wait(self._stored.failures + 1))
-            return self._run.fail(Reason(section="read", code=fault.code, facts=fault.facts))
+            return self._run.fail(reason)
 
     def _run_server(self) -> RunResult:
         directory, country = self._stored.directory, self._request.settings.default_country
