@@ -13,6 +13,7 @@ from addressbook.sources import CustomerDirectory, SourceKind
 from cli.words import file_fault_sentence
 from dirsync.groups import Groups
 from dirsync.mapping import MappedEntry, Mapper, attributes_of, read_lists
+from dirsync.sample import show_entry
 from dirsync.source import LdapEntry
 from dirsync.strings import normal_dn
 from sms.number import SenderId, SenderKind
@@ -209,6 +210,16 @@ def test_the_members_of_a_list_are_those_with_a_number_each_once() -> None:
     values = {"number": "+447700900123", "name": "Anna", "e_mail": "anna@example.com"}
     assert (read.name, read.authors) == ("crew", ("*",))
     assert read.members == (ListMember(number="447700900123", values=values),)
+
+
+def test_a_shown_entry_has_values_with_their_attributes_and_what_is_missing() -> None:
+    made = directory(map__cost_centre="departmentNumber", map__language='"<none>"', map__active="state | map(*=off)")
+    shown = show_entry(mapped(made, cn="Anna", mobile="12"))
+    assert shown.entry == DN
+    assert shown.values == {"address": "anna@example.com", "name": "Anna", "active": "on", "language": "<none>"}
+    assert (shown.origins["name"], shown.origins["language"]) == ("cn", "")
+    assert shown.missing == {"cost_centre": "departmentNumber"}
+    assert [fault.column for fault in shown.faults] == ["mobile"]
 
 
 def test_only_what_the_mapping_names_is_asked_of_the_server() -> None:

@@ -13,6 +13,7 @@ from sms.number import (
     mask_number,
     parse_number,
     parse_sender_id,
+    parse_stored_number,
 )
 from sms.outcome import Refusal, Refused
 
@@ -366,3 +367,25 @@ def test_a_masked_number_keeps_its_country_but_cannot_be_called():
 @pytest.mark.parametrize("text", ["", "+", "12345", "+1234567"])
 def test_of_a_short_number_the_mask_shows_nothing(text):
     assert mask_number(text) == "+…"
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "digits"),
+    [
+        ("+44 7700 900123", "", "447700900123"),
+        ("0044 7700 900123", "ES", "447700900123"),
+        ("07700 900123", "GB", "447700900123"),
+        ("447700900123", "GB", "447700900123"),
+        ("7700900123", "GB", "447700900123"),
+        ("612 345 678", "ES", "34612345678"),
+    ],
+)
+def test_a_stored_number_is_read_where_nothing_of_it_is_in_doubt(text, country, digits):
+    assert parse_stored_number(text, country) == MobileNumber(digits=digits)
+
+
+@pytest.mark.parametrize(("text", "country"), [("447700900123", "ES"), ("34612345678", ""), ("447700900123", "XX")])
+def test_a_stored_number_without_plus_and_zero_is_of_the_default_country_or_none(text, country):
+    refused = parse_stored_number(text, country)
+    assert isinstance(refused, Refused)
+    assert "neither plus nor zero" in refused.detail
