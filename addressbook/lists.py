@@ -5,7 +5,7 @@ filling a text with values (sms.personalise).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,10 +50,18 @@ class ListMember:
 class DistributionLists:
     """All lists of all customers, as of one version of the address book."""
 
-    __slots__ = ("_by_name",)
+    __slots__ = ("_by_name", "_columns")
 
     def __init__(self, lists: Iterable[DistributionList] = ()) -> None:
         self._by_name = {(item.customer_id, canonical_name(item.name)): item for item in lists}
+        columns: dict[int, set[str]] = {}
+        for item in self._by_name.values():
+            columns.setdefault(item.customer_id, set()).update(item.columns)
+        self._columns = columns
+
+    def has_columns(self, customer_id: int, columns: Collection[str]) -> bool:
+        """Return whether a list of the customer has one of these columns."""
+        return not self._columns.get(customer_id, frozenset[str]()).isdisjoint(columns)
 
     def named(self, customer_id: int, name: str) -> DistributionList | None:
         """Return the customer's list of this name, in any case."""

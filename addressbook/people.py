@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeVar
 
 from addressbook.options import Option
+from addressbook.phones import PhoneIndex, common_name, index_phones, moved_phones
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
@@ -226,6 +227,7 @@ class _Index:
     profile_names: Mapping[tuple[int, str], Profile]
     users: Mapping[int, User]
     addresses: Mapping[str, User]
+    phones: PhoneIndex
     credentials: Mapping[str, Credential]
     networks: _Networks
 
@@ -286,6 +288,7 @@ class Directory:
             profile_names=_name_profiles(profiles_by_id),
             users=users_by_id,
             addresses={item.address: item for item in users_by_id.values()},
+            phones=index_phones(users_by_id.values()),
             credentials={item.login: item for item in credentials},
             networks=_index_ranges(self.ranges),
         )
@@ -305,6 +308,7 @@ class Directory:
             profile_names=_name_profiles(profiles) if change.profiles else index.profile_names,
             users=_merged(index.users, change.users),
             addresses=_moved_addresses(index, change.users),
+            phones=moved_phones(index.phones, index.users, change.users),
             credentials=_merged(index.credentials, change.credentials),
             networks=index.networks if change.ranges is None else _index_ranges(change.ranges),
         )
@@ -364,6 +368,11 @@ class Directory:
             return found
         canonical = canonical_address(address)
         return None if canonical is None else self._index.addresses.get(canonical)
+
+    def name_of_phone(self, customer_id: int, phone: str) -> str:
+        """Return the name of the customer's user with this phone (digits), empty where there is none, or several."""
+        keys = self._index.phones.get(customer_id, {}).get(phone, ())
+        return common_name(self._index.users[key].name for key in keys)
 
     def user_with_id(self, user_id: int) -> User | None:
         """Return the user with this key."""

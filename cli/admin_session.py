@@ -25,6 +25,7 @@ from gateway.admin.edit import Administration, Change
 from gateway.admin.faults import AdminFault
 from gateway.admin.users import make_verifier
 from gateway.directory import DirectoryFollower
+from sms.message import Origin
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys
 
@@ -73,6 +74,12 @@ class AdminSession:
         book = DirectoryFollower(self.database, self.config.settings, frozenset(self.config.contracts.default_options))
         book.load_now()
         return book.current.directory, book.current.layers
+
+    def country_of(self, customer: str) -> str:
+        """Return the country of a customer's national numbers."""
+        directory, layers = self.in_force()
+        found = directory.customer_named(customer)
+        return layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings.default_country
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import click
 
 from addressbook.exchange import write_csv
 from addressbook.table_file import read_table
-from cli.admin_session import AdminSession, admin_session, customer_option
+from cli.admin_session import admin_session, customer_option
 from cli.context import config_option
 from cli.shapes import table_command
 from gateway.admin.stop_list import (
@@ -23,7 +23,6 @@ from gateway.admin.stop_list import (
     parse_stops,
     put_stops,
 )
-from sms.message import Origin
 from sms.outcome import Refused
 from store.engine.database import Transaction
 
@@ -34,13 +33,6 @@ _NUMBERS = click.argument("numbers", nargs=-1, required=True, metavar="NUMBER…
 _ENDED = click.option("--ended", "with_ended", is_flag=True, help="Those that ended, too.")
 
 
-def _country(session: AdminSession, customer: str) -> str:
-    """Return the country of the customer's national numbers."""
-    directory, layers = session.in_force()
-    found = directory.customer_named(customer)
-    return layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings.default_country
-
-
 @click.command("add")
 @config_option
 @customer_option
@@ -49,7 +41,7 @@ def _country(session: AdminSession, customer: str) -> str:
 def add_some(file: Path, customer: str, service: str, numbers: tuple[str, ...]) -> None:
     """Put numbers on a customer's stop list; SMS that wait for them end as refused (BLOCKED)."""
     with admin_session(file) as session:
-        digits = parse_handsets(numbers, _country(session, customer))
+        digits = parse_handsets(numbers, session.country_of(customer))
         session.change(lambda edit: put_stops(edit, customer, digits, service))
 
 
@@ -61,7 +53,7 @@ def add_some(file: Path, customer: str, service: str, numbers: tuple[str, ...]) 
 def remove_some(file: Path, customer: str, service: str | None, numbers: tuple[str, ...]) -> None:
     """Take numbers from a customer's stop list; the entries are kept as ended."""
     with admin_session(file) as session:
-        digits = parse_handsets(numbers, _country(session, customer))
+        digits = parse_handsets(numbers, session.country_of(customer))
         session.change(lambda edit: drop_stops(edit, customer, digits, service))
 
 
@@ -80,7 +72,7 @@ def import_table(file: Path, customer: str, table: Path) -> None:
     if isinstance(read, Refused):
         raise click.ClickException(f"{table}: {read.detail}; nothing was changed")
     with admin_session(file) as session:
-        lines = parse_stops(read, _country(session, customer))
+        lines = parse_stops(read, session.country_of(customer))
         for start in range(0, len(lines), _AT_ONCE):
             portion = lines[start : start + _AT_ONCE]
             session.change(partial(import_stops, customer=customer, lines=portion, source=table.name))

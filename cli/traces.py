@@ -146,8 +146,9 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     reason = f", {message.reason}: {message.problem}" if message.reason else ""
     size = f"{message.alphabet}, {count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
     state = f"{message.state}{_going_out(message)}{reason}"
+    name = f", {message.name}" if message.name else ""
     lines = [
-        f"Message {message.public_id}: {message.given} = {message.number or 'no number'}: {state}",
+        f"Message {message.public_id}: {message.given} = {message.number or 'no number'}{name}: {state}",
         f"  {size}, {count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
     ]
     receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]

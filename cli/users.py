@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 
-from addressbook.hierarchy import Explained
+from addressbook.hierarchy import Explained, LayerKind
 from cli.admin_session import (
+    AdminSession,
     admin_session,
     customer_option,
     json_option,
@@ -27,6 +28,7 @@ from cli.shapes import change_command, settings_commands, table_command, view_co
 from gateway.admin.drift import list_drift
 from gateway.admin.edit import Change
 from gateway.admin.settings import UserScope
+from gateway.admin.stop_list import parse_handsets
 from gateway.admin.users import (
     add_login,
     add_user,
@@ -34,6 +36,8 @@ from gateway.admin.users import (
     remove_login,
     remove_user,
     set_user_active,
+    set_user_name,
+    set_user_phone,
     set_user_profile,
 )
 from gateway.admin.views import ExplainedUser, explain_user, list_users, show_user, spoken_value
@@ -73,6 +77,7 @@ def _password(password_file: Path | None, random_file: Path | None) -> Iterator[
 @click.argument("address")
 @click.option("--profile", default="", metavar="NAME", help="Instead of the customer's default one.")
 @click.option("--name", default="", metavar="TEXT", help="How the user is called.")
+@click.option("--phone", default="", metavar="NUMBER", help="The user's phone, whose name stands for it.")
 @click.option("--login", metavar="LOGIN", help="The login, if a password is given; default: the address.")
 @password_option
 @random_option
@@ -83,17 +88,37 @@ def add_whole(  # noqa: PLR0913 - the options of the command
     address: str,
     profile: str,
     name: str,
+    phone: str,
     login: str | None,
     password_file: Path | None,
     random_file: Path | None,
 ) -> None:
     """Add a user, with a login where a password is given."""
     with _password(password_file, random_file) as password, admin_session(file) as session:
-        changes: list[Change] = [lambda edit: add_user(edit, customer, address, profile=profile, name=name)]
+        digits = _digits(session, customer, phone)
+        changes: list[Change] = [
+            lambda edit: add_user(edit, customer, address, profile=profile, name=name, phone=digits)
+        ]
         if password is not None:
             verifier = verifier_of(password)
             changes.append(lambda edit: add_login(edit, login or address, verifier, user=address))
         session.change(*changes)
+
+
+@click.command("phone")
+@config_option
+@_ADDRESS
+@click.argument("number", default="")
+def give_phone(file: Path, address: str, number: str) -> None:
+    """Say which phone is a user's; without NUMBER none. A number without a plus is of the customer's country."""
+    with admin_session(file) as session:
+        customer = str(session.look(lambda tx: show_user(tx, address))["customer"])
+        digits = _digits(session, customer, number)
+        session.change(lambda edit: set_user_phone(edit, address, digits))
+
+
+def _digits(session: AdminSession, customer: str, number: str) -> str:
+    return parse_handsets([number], session.country_of(customer))[0] if number else ""
 
 
 @click.command("add-login")
@@ -123,7 +148,7 @@ def explain_one(file: Path, service: str, address: str, fields: tuple[str, ...],
     """Say for every setting what is in force, which layer decided it, and what that layer overruled."""
     with admin_session(file) as session:
         directory, layers = session.in_force()
-        answer = session.look(lambda _tx: explain_user(directory, layers, address, service, fields))
+        answer = session.look(lambda tx: explain_user(tx, directory, layers, address, service, fields))
     if as_json:
         click.echo(json.dumps(answer.view(), indent=2, ensure_ascii=False))
     else:
@@ -136,14 +161,21 @@ def _print_explained(answer: ExplainedUser) -> None:
     for name in answer.fields:
         item = answer.resolved.explained[name]
         ended = ", which stops inheritance" if item.ended else ""
-        click.echo(f"{name} = {spoken_value(item.value) or '(empty)'}   from {_layer(item)}{ended}")
+        told = f"{_layer(item)}{_set(answer, item.layer, name)}{ended}"
+        click.echo(f"{name} = {spoken_value(item.value) or '(empty)'}   from {told}")
         for cell in item.shadowed:
             where = f"{cell.layer} {cell.owner}".strip()
-            click.echo(f"    not {spoken_value(cell.value) or '(empty)'}   from {where} ({cell.origin}): {cell.why}")
+            told = f"{where} ({cell.origin}){_set(answer, cell.layer, name)}: {cell.why}"
+            click.echo(f"    not {spoken_value(cell.value) or '(empty)'}   from {told}")
     for refused in answer.resolved.refused:
         click.echo(f"refused: {refused.detail}")
     for clamped in answer.clamped:
         click.echo(f"{clamped.field}: {clamped.by}")
+
+
+def _set(answer: ExplainedUser, layer: LayerKind, name: str) -> str:
+    found = answer.stored.get((layer, name))
+    return f", set {found.at:%Y-%m-%d %H:%M} UTC by {found.by}" if found is not None else ""
 
 
 def _layer(item: Explained) -> str:
@@ -157,6 +189,14 @@ user = click.Group(
     commands=[
         add_whole,
         give_login,
+        give_phone,
+        change_command(
+            "name",
+            "Say how a user is called; without TEXT by no name.",
+            set_user_name,
+            _ADDRESS,
+            click.argument("name", default="", metavar="TEXT"),
+        ),
         explain_one,
         *settings_commands(
             UserScope,

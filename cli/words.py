@@ -185,6 +185,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.BAD_PROFILE_NAME: "«{name}» cannot be a profile's name: 1 to 100 visible characters are expected.",
     FaultCode.PROFILE_EXISTS: "The customer «{customer}» already has a profile «{name}».",
     FaultCode.PROFILE_HAS_USERS: "The profile «{name}» is that of {users:user}; give them another one.",
+    FaultCode.PROFILE_HAS_ACTIONS: "The profile «{name}» is that of the actions {actions}; give them another one.",
     FaultCode.PROFILE_IS_DEFAULT: "«{name}» is the default profile of «{customer}»; choose another first.",
     FaultCode.BAD_ADDRESS: "«{address}» is not a mail address.",
     FaultCode.USER_EXISTS: "There is already a user {address}, of «{owner}».",
@@ -448,6 +449,8 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.ADD_USER: "The user {address} of «{customer}» was added{profile:| with the profile «{profile}»}.",
     AuditAction.REMOVE_USER: "The user {address} was removed.",
     AuditAction.CHOOSE_PROFILE: "The profile of {address} is now {profile:the customer's default|«{profile}»}.",
+    AuditAction.NAME_USER: "{address} is now called {name:nobody|«{name}»}.",
+    AuditAction.PHONE_USER: "The phone of {address} is now {phone:none|{phone}}.",
     AuditAction.ENABLE_USER: "The user {address} was enabled.",
     AuditAction.DISABLE_USER: "The user {address} was disabled.",
     AuditAction.SET_LOGIN: lambda login, customer, address, new: (

@@ -4,28 +4,20 @@ It is asked before each attempt, so a change of an administrator acts at the nex
 (inbound.planning), how it looks (templates, mta.sending.inbound).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Final
 
 from addressbook.people import Customer, Directory, User
 from addressbook.senders import Sender
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
+from gateway.phone_names import PhoneNames
 from gateway.ports import InboundList, InboundMail
 from inbound.reply_token import Conversation, write_reply_token
 from inbound.report import InboundReport
 from sms.message import Origin
 from sms.number import MobileNumber, parse_number
 from sms.settings import Settings
-from store.engine.database import Database
-from store.lists import read_values
 from templates.inbound_view import InboundReader
-
-_NAMES: Final = ("name", "full_name", "display_name", "nombre_completo", "nom_complet", "vollständiger_name")
-_FIRST: Final = ("first_name", "given_name", "vorname", "nombre", "prénom", "prenom")
-_LAST: Final = ("last_name", "surname", "family_name", "nachname", "apellido", "apellidos", "nom")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +33,10 @@ class InboundMailReaders:
     """Finds readers in the address book in force. `domain` is that of reply addresses."""
 
     def __init__(
-        self, *, book: DirectoryFollower, database: Database, conversations: Conversations, domain: str
+        self, *, book: DirectoryFollower, names: PhoneNames, conversations: Conversations, domain: str
     ) -> None:
         self._book = book
-        self._database = database
+        self._names = names
         self._conversations = conversations
         self._domain = domain
 
@@ -60,12 +52,12 @@ class InboundMailReaders:
         customer, user = found
         directory = self._book.current.directory
         sender = _sender(directory, customer, user, mail.profile_key)
-        values = await self._database.read(partial(read_values, customer_key=report.customer_key, number=report.phone))
+        names = await self._names.find(report.customer_key, [report.phone])
         reply_to = self._reply_to(report)
         reader = InboundReader(
             settings=self._settings(sender),
             profile=sender.profile.name if sender.profile is not None else "",
-            name=next(filter(None, map(_name, values)), ""),
+            name=names.get(report.phone, ""),
             fallback=mail.is_fallback,
             answerable=bool(reply_to),
         )
@@ -105,8 +97,8 @@ class InboundMailReaders:
 
 def _sender(directory: Directory, customer: Customer, user: User | None, profile_key: int) -> Sender:
     """Return whose settings hold: the user's, else the action's profile's, else those of the customer's default one."""
-    chosen = directory.profile(profile_key) if user is None and profile_key else None
-    profile = chosen or directory.profile_in_force(customer.id, user)
+    of_action = user is None and profile_key != 0
+    profile = directory.profile(profile_key) if of_action else directory.profile_in_force(customer.id, user)
     return Sender(customer=customer, user=user, profile=profile)
 
 
@@ -115,10 +107,3 @@ def _with_names(report: InboundReport, directory: Directory) -> InboundReport:
     named = {each.by: user.name for each in report.earlier if each.by and (user := directory.user(each.by)) is not None}
     earlier = tuple(replace(each, by=named.get(each.by) or each.by) for each in report.earlier)
     return replace(report, earlier=earlier)
-
-
-def _name(values: Mapping[str, str]) -> str:
-    """Return the name in the values of a member of a list, empty where they have none."""
-    whole = next((values[column] for column in _NAMES if values.get(column)), "")
-    parts = (next((values[column] for column in columns if values.get(column)), "") for columns in (_FIRST, _LAST))
-    return whole or " ".join(filter(None, parts))

@@ -11,6 +11,7 @@ from gateway.alerts import Alerts
 from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import MailRules, StoredStsCache
+from gateway.phone_names import PhoneNames
 from gateway.ports import Clock
 from gateway.postmaster import Postmaster
 from gateway.report_pool import LargeReports
@@ -157,8 +158,9 @@ def build_mail_out(config: Config, core: AcceptPath, outbox: Outbox, *, written:
             alert=lambda failed: alert(alert_texts.tls_failing(failed)),
         )
     confined = ConfinedTemplates()
+    names = PhoneNames(core.book, database)
     readers = InboundMailReaders(
-        book=core.book, database=database, conversations=core.conversations, domain=config.number_domain
+        book=core.book, names=names, conversations=core.conversations, domain=config.number_domain
     )
     large_reports = LargeReports()
     notifier = MailNotifier(
@@ -171,6 +173,7 @@ def build_mail_out(config: Config, core: AcceptPath, outbox: Outbox, *, written:
         rules=rules,
         alert=alert,
         readers=readers,
+        names=names,
         directories=DirectoryMails(book=core.book, database=database, config_file=str(config.file)),
     )
 

@@ -79,8 +79,9 @@ class ReportedPart:
 class ReportedMessage:
     """One recipient's line.
 
-    `number` is E.164 with +, empty if the address was refused; `reason` is a ProblemCode or a Refusal value, `problem`
-    its sentence. `from_network` says that a receipt led to this state.
+    `number` is E.164 with +, empty if the address was refused; `name` whose it is to the customer, if that is known.
+    `reason` is a ProblemCode or a Refusal value, `problem` its sentence. `from_network` says that a receipt led to
+    this state.
     """
 
     public_id: str
@@ -101,6 +102,7 @@ class ReportedMessage:
     due_at: datetime | None = None
     notify: str = ""
     orcpt: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

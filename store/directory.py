@@ -29,6 +29,7 @@ from addressbook.people import (
     User,
     canonical_name,
 )
+from addressbook.phones import common_name
 from sms.settings import FIELDS, UNSET, SettingProblem, parse_setting
 from store.engine.database import Transaction
 from store.engine.rows import query
@@ -445,6 +446,15 @@ def find_user(tx: Transaction, address: str) -> User | None:
 def find_users(tx: Transaction, addresses: Iterable[str]) -> dict[str, User]:
     """Return the users, of any customer, that have these canonical addresses."""
     return {row.address: user_of(row) for row in tx.select_in(UserRecord, _USERS + " AND address IN (??)", addresses)}
+
+
+def names_of_users(tx: Transaction, customer_key: int, phones: Iterable[str]) -> dict[str, str]:
+    """Return the names of a customer's users by their phones (digits), as far as one phone has one name."""
+    found = f"SELECT phone, name FROM mail_user WHERE phone IN (??) AND customer_key = ? AND {IN_FORCE}"  # noqa: S608 - a condition of ours
+    names: dict[str, list[str]] = {}
+    for phone, name in tx.rows_in(found, phones, (customer_key,)):
+        names.setdefault(phone, []).append(name)
+    return {phone: name for phone, of_phone in names.items() if (name := common_name(of_phone))}
 
 
 def users_of(tx: Transaction, customer_key: int) -> list[User]:

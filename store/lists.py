@@ -45,8 +45,8 @@ _ALL_AUTHORS = query(_Author, "FROM list_author")
 _MEMBERS_OF = query(_Member, f"FROM list_member WHERE list_key = {_SET_OF} ORDER BY seq")
 
 _VALUES = (
-    "SELECT m.content FROM distribution_list l JOIN list_member m ON m.list_key = l.members_key"
-    " WHERE l.customer_key = ? AND m.number = ? ORDER BY l.canonical"
+    "SELECT m.number, m.content FROM distribution_list l JOIN list_member m ON m.list_key = l.members_key"
+    " WHERE m.number IN (??) AND l.customer_key = ? ORDER BY l.canonical"
 )
 
 
@@ -92,10 +92,13 @@ def read_members(tx: Transaction, list_key: int) -> list[ListMember]:
     return [ListMember(number=row.number, values=decode(row.content)) for row in rows]
 
 
-def read_values(tx: Transaction, customer_key: int, number: str) -> list[dict[str, str]]:
-    """Return the values that a number has in the lists of a customer, by the lists' names."""
+def read_values(tx: Transaction, customer_key: int, numbers: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+    """Return the values that numbers have in the lists of a customer, those of each by the lists' names."""
     decode = msgspec.json.Decoder(dict[str, str]).decode
-    return [decode(content) for (content,) in tx.rows(_VALUES, (customer_key, number))]
+    values: dict[str, list[dict[str, str]]] = {}
+    for number, content in tx.rows_in(_VALUES, numbers, (customer_key,)):
+        values.setdefault(number, []).append(decode(content))
+    return values
 
 
 def count_members(tx: Transaction, list_key: int) -> int:

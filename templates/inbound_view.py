@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from inbound.report import Direction, Exchanged, InboundReport
 from sms.number import show_number
 from sms.settings import Settings
-from templates.view import Fact, show, show_line
+from templates.view import SHOWN_NAME, Fact, show, show_line
 from templates.words import Words
 
 _TEASER = 70
-_SHOWN_NAME = 60
 _LONGEST_EARLIER = 2000
 
 
@@ -79,7 +78,7 @@ class InboundView:
 def view_inbound(report: InboundReport, reader: InboundReader, words: Words, *, rows: int | None = None) -> InboundView:
     """Return the view of an inbound SMS with at most `rows` earlier ones, as many as the settings ask for if None."""
     settings = reader.settings
-    number, name = show_line(show_number(report.phone)), show_line(reader.name)[:_SHOWN_NAME]
+    number, name = show_line(show_number(report.phone)), show_line(reader.name)[:SHOWN_NAME]
     sender = name or number
     received = words.time(report.received_at, settings.time_zone)
     kind_name = words.say("inbound.late" if report.is_late else "inbound.kind")
@@ -144,7 +143,7 @@ def _earlier(earlier: Sequence[Exchanged], sender: str, words: Words, zone: str)
             incoming=each.direction is Direction.IN,
             who=sender
             if each.direction is Direction.IN
-            else show_line(each.by)[:_SHOWN_NAME] or words.say("inbound.us"),
+            else show_line(each.by)[:SHOWN_NAME] or words.say("inbound.us"),
             when=words.time(each.at, zone),
             text=show(each.text)[:_LONGEST_EARLIER],
             state=words.say(f"state.{each.state}") if each.state else "",

@@ -24,6 +24,7 @@ from templates.words import Words
 
 _TEASER = 70
 _SHOWN_ADDRESS = 100
+SHOWN_NAME = 60
 
 
 class Tone(StrEnum):
@@ -80,13 +81,15 @@ class PartView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientView:
-    """One recipient.
+    """One recipient: `name` is what the customer knows its number by, or empty; `who` is the name with the number.
 
     `sentence` says the state in full; `note` is the same if that adds to the short `state`, else empty. `text`, `cut`
     and `replaced` are empty without a preview; `cut_note` then still says that text was cut.
     """
 
     number: str
+    name: str
+    who: str
     state: str
     tone: Tone
     sentence: str
@@ -173,7 +176,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     headline = _headline(kind, messages, report.summary, words)
     shared = None if single else _shared(shown, recipients)
     teller = recipients[0] if single else shared
-    who = recipients[0].number if single else words.count("count.recipients", len(messages))
+    who = recipients[0].who if single else words.count("count.recipients", len(messages))
     lead = recipients[0].sentence if single else _tally(kind, report, words)
     if lead.rstrip(".") == headline or (kind is NoticeKind.DRY_RUN and single and messages[0].reason == _TRIAL):
         lead = ""  # the headline says it
@@ -352,6 +355,7 @@ def _view_recipient(message: ReportedMessage, report: JobReport, words: Words, z
         characters = words.count("count.characters", len(message.cut))
         cut_note = words.say("text.cut_shown") if preview else words.say("text.cut_hidden", characters=characters)
     sentence = explain_message(message, words, settled=report.settled_at is not None)
+    name = show_line(message.name)[:SHOWN_NAME]
     detail = ""
     trial = message.reason == _TRIAL
     if trial and message.problem:
@@ -360,6 +364,8 @@ def _view_recipient(message: ReportedMessage, report: JobReport, words: Words, z
         detail = show_line(words.detail(message.problem))
     return RecipientView(
         number=address_of(message),
+        name=name,
+        who=f"{name} ({address_of(message)})" if name else address_of(message),
         state=words.say("state.would-send" if trial else f"state.{message.state}"),
         tone=_tone(message),
         sentence=sentence,
@@ -449,7 +455,7 @@ def _facts(report: JobReport, recipients: Sequence[RecipientView], words: Words,
     )
     expiry = max((m.expires_at for m in report.messages if m.expires_at and m.state in OPEN), default=None)
     values = (
-        ("label.to", only.number if only else ""),
+        ("label.to", only.who if only else ""),
         ("label.sender", only.sender if only else ", ".join(map(_show_sender, sorted(senders)[:3]))),
         ("label.answers", words.say(f"unanswerable.{report.unanswerable}") if report.unanswerable else ""),
         ("label.parts", _parts_line(parts, words)),

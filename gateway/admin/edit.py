@@ -39,6 +39,8 @@ class AuditAction(Code):
     ADD_USER = "user.add", "address", "customer", "profile"
     REMOVE_USER = "user.remove", "address"
     CHOOSE_PROFILE = "user.profile", "address", "profile"
+    NAME_USER = "user.name", "address", "name"
+    PHONE_USER = "user.phone", "address", "phone"
     ENABLE_USER = "user.enable", "address"
     DISABLE_USER = "user.disable", "address"
     SET_LOGIN = "login.set", "login", "customer", "address", "new"

@@ -39,6 +39,7 @@ class FaultCode(Code):
     BAD_PROFILE_NAME = "bad-profile-name", "name"
     PROFILE_EXISTS = "profile-exists", "customer", "name"
     PROFILE_HAS_USERS = "profile-has-users", "name", "users"
+    PROFILE_HAS_ACTIONS = "profile-has-actions", "name", "actions"
     PROFILE_IS_DEFAULT = "profile-is-default", "customer", "name"
 
     BAD_ADDRESS = "bad-address", "address"

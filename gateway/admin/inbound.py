@@ -3,13 +3,14 @@
 Not here: one SMS with all that became of it (store.inbound_views), what the server does (gateway.inbound).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 from addressbook.snapshot import Snapshot
 from gateway.admin.lookup import get_customer
 from gateway.inbound_effects import follow
+from gateway.phone_names import find_names
 from gateway.routing import CarrierRoutes
 from inbound.actions import InboundRules
 from inbound.effects import AnswerEffect, describe
@@ -17,11 +18,12 @@ from inbound.planning import plan_inbound
 from inbound.sms import InboundSms
 from sms.job import NewJob
 from sms.settings import format_setting
+from store.directory import find_customer
 from store.engine.database import Database, Transaction
 from store.engine.keys import to_stored
 from store.inbound import NewEffect
 from store.inbound_past import read_past
-from store.inbound_views import list_inbound
+from store.inbound_views import ListedSms, list_inbound
 
 View = dict[str, object]
 _BEGINNING = datetime.fromtimestamp(0, UTC)
@@ -44,11 +46,13 @@ def list_sms(
         only_unhanded=not_handed_over,
         limit=limit,
     )
+    names = _names(tx, found)
     return [
         {
             "sms": sms.public_id,
             "received_at": sms.received_at.strftime("%Y-%m-%d %H:%M:%S"),
             "from": sms.source,
+            "name": names.get((sms.customer, sms.source.removeprefix("+")), ""),
             "to": sms.destination,
             "customer": sms.customer,
             "keyword": sms.keyword,
@@ -59,6 +63,19 @@ def list_sms(
         }
         for sms in found
     ]
+
+
+def _names(tx: Transaction, found: Iterable[ListedSms]) -> dict[tuple[str, str], str]:
+    """Return the names of the phones that wrote, by customer and digits."""
+    phones: dict[str, set[str]] = {}
+    for sms in found:
+        phones.setdefault(sms.customer, set()).add(sms.source.removeprefix("+"))
+    return {
+        (customer, number): name
+        for customer, numbers in phones.items()
+        if (owner := find_customer(tx, customer)) is not None
+        for number, name in find_names(tx, owner.id, numbers).items()
+    }
 
 
 def simulate(  # noqa: PLR0913 - an SMS, and what decides about it

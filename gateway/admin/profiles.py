@@ -4,8 +4,10 @@ from gateway.admin.customers import is_name
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile
+from inbound.actions import MailAction
 from sms.facts import Fact
 from store.directory import count_users, find_profile, profiles_of
+from store.inbound_rules import actions_of
 
 
 def add_profile(edit: Edit, customer: str, name: str, *, default: bool = False) -> Changed:
@@ -37,7 +39,7 @@ def set_default_profile(edit: Edit, customer: str, name: str = "") -> Changed:
 
 
 def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
-    """Remove a profile that no user has and that is not the default."""
+    """Remove a profile that no user and no action has and that is not the default."""
     owner = get_customer(edit.tx, customer)
     profile = get_profile(edit.tx, owner, name)
     users = count_users(edit.tx, profile_key=profile.id)
@@ -45,6 +47,13 @@ def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
         raise AdminFault(FaultCode.PROFILE_HAS_USERS, name=profile.name, users=users)
     if owner.default_profile_id == profile.id:
         raise AdminFault(FaultCode.PROFILE_IS_DEFAULT, customer=owner.name, name=profile.name)
+    actions = tuple(
+        action.name
+        for action in actions_of(edit.tx, owner.id)
+        if isinstance(action.settings, MailAction) and action.settings.profile_key == profile.id
+    )
+    if actions:
+        raise AdminFault(FaultCode.PROFILE_HAS_ACTIONS, name=profile.name, actions=actions)
     edit.stored.remove_profile(profile.id)
     target = f"{owner.name}/{profile.name}"
     return edit.done(AuditAction.REMOVE_PROFILE, Subject(target, owner.id), customer=owner.name, profile=profile.name)

@@ -3,11 +3,15 @@
 Not here: what the rows mean (store.queue, store.views), who asks carriers for what they have (gateway.cancel).
 """
 
+from dataclasses import replace
+
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.cancel import cancel_waiting
+from gateway.phone_names import find_names, numbers_of, with_names
 from sms.facts import Fact
 from store.answers import Rules
+from store.directory import find_customer
 from store.dropped import TracedDrop, find_dropped
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
@@ -56,7 +60,10 @@ def find_trace(tx: Transaction, name: str) -> Trace | InboundTrace | TracedNotic
     for spelled in (name, f"<{name}>") if "@" in name and not name.startswith("<") else (name,):
         key = find_job(tx, spelled)
         if key is not None:
-            return load_trace(tx, key)
+            trace = load_trace(tx, key)
+            customer = find_customer(tx, trace.report.customer)
+            names = find_names(tx, customer.id, numbers_of(trace.report)) if customer is not None else {}
+            return replace(trace, report=with_names(trace.report, names))
         sms = find_inbound(tx, spelled)
         if sms is not None:
             return load_inbound_trace(tx, sms)

@@ -29,7 +29,9 @@ def random_password() -> str:
     return "".join(secrets.choice(_LETTERS_AND_DIGITS) for _ in range(24))
 
 
-def add_user(edit: Edit, customer: str, address: str, *, profile: str = "", name: str = "") -> Changed:
+def add_user(  # noqa: PLR0913 - what a user has
+    edit: Edit, customer: str, address: str, *, profile: str = "", name: str = "", phone: str = ""
+) -> Changed:
     """Make a user; without a profile the customer's default one applies. An address has one owner."""
     owner = get_customer(edit.tx, customer)
     canonical = canonical_address(address)
@@ -42,7 +44,8 @@ def add_user(edit: Edit, customer: str, address: str, *, profile: str = "", name
         customer_id=owner.id,
         address=canonical,
         profile_id=chosen.id if chosen is not None else None,
-        name=" ".join(name.split())[:200],
+        name=_one_line(name),
+        phone=phone,
     )
     edit.stored.add_users([user], "manual")
     named = chosen.name if chosen is not None else ""
@@ -87,6 +90,30 @@ def set_user_profile(edit: Edit, address: str, name: str = "") -> Changed:
     values = [ValueChange("profile", names.get(user.profile_id or 0, ""), chosen)]
     facts = {"address": user.address, "profile": chosen}
     return edit.done(AuditAction.CHOOSE_PROFILE, Subject(user.address, customer.id, values=values), **facts)
+
+
+def set_user_name(edit: Edit, address: str, name: str = "") -> Changed:
+    """Say how a user is called; an empty name is none."""
+    user = get_user(edit.tx, address)
+    return _set_user(edit, AuditAction.NAME_USER, user, replace(user, name=_one_line(name)))
+
+
+def set_user_phone(edit: Edit, address: str, phone: str = "") -> Changed:
+    """Say which phone (digits) is a user's; an empty one is none."""
+    user = get_user(edit.tx, address)
+    return _set_user(edit, AuditAction.PHONE_USER, user, replace(user, phone=phone))
+
+
+def _set_user(edit: Edit, action: AuditAction, before: User, after: User) -> Changed:
+    edit.stored.set_users([after])
+    told = [{"name": user.name, "phone": user.phone and f"+{user.phone}"} for user in (before, after)]
+    about = Subject(after.address, after.customer_id, values=differences(*told))
+    changes = {name: text for name, text in told[1].items() if name in action.facts}
+    return edit.done(action, about, address=after.address, **changes)
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())[:200]
 
 
 def set_user_active(edit: Edit, address: str, *, active: bool) -> Changed:

@@ -3,10 +3,11 @@
 Not here: changes (customers, users, settings).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from addressbook.hierarchy import Clamped, Explained, LayerKey, LayerKind, Layers, Resolved
+from addressbook.hierarchy import Clamped, LayerKey, LayerKind, Layers, Resolved
 from addressbook.people import Customer, Directory
 from gateway.admin.constraints import restrictions
 from gateway.admin.domains import proof_name, proof_value
@@ -140,6 +141,7 @@ def _users_view(tx: Transaction, customer: Customer) -> list[View]:
             "customer": customer.name,
             "profile": names.get(user.profile_id or 0, ""),
             "name": user.name,
+            "phone": user.phone and f"+{user.phone}",
             "active": user.active,
         }
         for user in users_of(tx, customer.id)
@@ -156,6 +158,7 @@ def show_user(tx: Transaction, address: str) -> View:
         "customer": customer.name if customer is not None else "",
         "profile": names.get(user.profile_id or 0, ""),
         "name": user.name,
+        "phone": user.phone and f"+{user.phone}",
         "active": user.active,
         "logins": [item.login for item in logins_of(tx, user.customer_id) if item.user_id == user.id],
         "settings from the address book": _settings_view(tx, LayerKey(LayerKind.USER, user.id)),
@@ -163,9 +166,20 @@ def show_user(tx: Transaction, address: str) -> View:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class CellSetting:
+    """When a stored cell was set, and by whom."""
+
+    at: datetime
+    by: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedUser:
-    """What is in force for a user, who it is to us, and the fields that were asked for."""
+    """What is in force for a user, who it is to us, and the fields that were asked for.
+
+    `stored` has when the cells of stored layers were set and by whom, by layer and field.
+    """
 
     address: str
     customer: str
@@ -173,6 +187,7 @@ class ExplainedUser:
     service: str
     resolved: Resolved
     fields: tuple[str, ...]
+    stored: Mapping[tuple[LayerKind, str], CellSetting]
 
     @property
     def clamped(self) -> tuple[Clamped, ...]:
@@ -186,10 +201,36 @@ class ExplainedUser:
             "customer": self.customer,
             "profile": self.profile,
             "service": self.service,
-            "settings": {name: _explained_view(self.resolved.explained[name]) for name in self.fields},
+            "settings": {name: self._field_view(name) for name in self.fields},
             "refused": [refused.detail for refused in self.resolved.refused],
             "clamped": [clamped.by for clamped in self.clamped],
         }
+
+    def _field_view(self, name: str) -> View:
+        explained = self.resolved.explained[name]
+        return {
+            "value": spoken_value(explained.value),
+            "layer": explained.layer.value,
+            "owner": explained.owner,
+            "origin": explained.origin,
+            **self._set_view(explained.layer, name),
+            "explicit_none": explained.ended,
+            "shadowed": [
+                {
+                    "value": spoken_value(cell.value),
+                    "layer": cell.layer.value,
+                    "owner": cell.owner,
+                    "origin": cell.origin,
+                    **self._set_view(cell.layer, name),
+                    "why": cell.why,
+                }
+                for cell in explained.shadowed
+            ],
+        }
+
+    def _set_view(self, layer: LayerKind, name: str) -> View:
+        found = self.stored.get((layer, name))
+        return {} if found is None else {"set_at": found.at.isoformat(timespec="seconds"), "set_by": found.by}
 
 
 def spoken_value(value: object) -> str:
@@ -197,28 +238,8 @@ def spoken_value(value: object) -> str:
     return str(value) if value in (NONE, UNSET) else format_setting(value)
 
 
-def _explained_view(explained: Explained) -> View:
-    return {
-        "value": spoken_value(explained.value),
-        "layer": explained.layer.value,
-        "owner": explained.owner,
-        "origin": explained.origin,
-        "explicit_none": explained.ended,
-        "shadowed": [
-            {
-                "value": spoken_value(cell.value),
-                "layer": cell.layer.value,
-                "owner": cell.owner,
-                "origin": cell.origin,
-                "why": cell.why,
-            }
-            for cell in explained.shadowed
-        ],
-    }
-
-
-def explain_user(
-    directory: Directory, layers: Layers, address: str, service: str, names: Sequence[str]
+def explain_user(  # noqa: PLR0913, PLR0917 - what is in force, and what is asked
+    tx: Transaction, directory: Directory, layers: Layers, address: str, service: str, names: Sequence[str]
 ) -> ExplainedUser:
     """Return what is in force for a user's submissions through a service, for some fields or for all."""
     user = directory.user(address)
@@ -229,6 +250,14 @@ def explain_user(
     profile = directory.profile_in_force(user.customer_id, user)
     resolved = layers.resolve(user.customer_id, service, profile.id if profile is not None else None, user.id)
     fields = tuple(map(field_named, names))
+    keys = (
+        LayerKey(LayerKind.SYSTEM),
+        LayerKey(LayerKind.CUSTOMER, user.customer_id),
+        LayerKey(LayerKind.SERVICE, user.customer_id, service),
+        *([LayerKey(LayerKind.PROFILE, profile.id)] if profile is not None else []),
+        LayerKey(LayerKind.USER, user.id),
+        LayerKey(LayerKind.PINNED, user.id),
+    )
     return ExplainedUser(
         address=user.address,
         customer=customer.name if customer is not None else "",
@@ -236,4 +265,9 @@ def explain_user(
         service=service,
         resolved=resolved,
         fields=fields or tuple(resolved.explained),
+        stored={
+            (key.kind, cell.field): CellSetting(to_instant(cell.set_at), cell.set_by)
+            for key in keys
+            for cell in read_cells(tx, key)
+        },
     )

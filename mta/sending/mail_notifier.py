@@ -20,6 +20,7 @@ from gateway.alerts import Alert
 from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import FoundTemplate, MailRules, TemplateIdentity
+from gateway.phone_names import PhoneNames
 from gateway.ports import AlertMail, Clock, DirectoryMail, InboundList, InboundMail, Item, MailAttempt, PostmasterMail
 from gateway.report_pool import LargeReports
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alert, compose_notice
@@ -94,7 +95,7 @@ class MailNotifier:
 
     `signers` sign the mails from their domain. `alert` takes alerts for the administrator, `rules` has the customers'
     own templates, which run in their own thread. `large` makes mails about many recipients; its creator closes it.
-    `readers` knows for whom mails of inbound SMS are, `directories` what is told of a directory.
+    `readers` knows for whom mails of inbound SMS are, `names` who recipients are, `directories` what is told of one.
     """
 
     def __init__(  # noqa: PLR0913 - the process hands in each collaborator by name
@@ -109,6 +110,7 @@ class MailNotifier:
         alert: Callable[[Alert], None],
         large: LargeReports,
         readers: InboundMailReaders,
+        names: PhoneNames,
         directories: DirectoryMails,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -121,6 +123,7 @@ class MailNotifier:
         self._alert = alert
         self._large = large
         self._readers = readers
+        self._names = names
         self._directories = directories
         self._monotonic = monotonic
         self._resting: dict[TemplateIdentity, float] = {}
@@ -178,10 +181,14 @@ class MailNotifier:
 
     async def _compose(self, notice: Notice) -> ComposedMail | None:
         report = notice.report
+        dsn = report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN
+        if not dsn:
+            report = await self._names.name(report)
+            notice = replace(notice, report=report)
         compose = partial(
             compose_notice, notice, identity=self._identity, renderer=self._renderer, now=self._clock.now()
         )
-        if report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
+        if dsn:
             return await self._large.work(report, compose)
         found = await self._find_template(report.customer, report.profile, form_of(notice.kind, report))
         if found is None:

@@ -33,6 +33,38 @@ async def test_a_mail_becomes_an_sms_and_its_status_comes_back_over_tls(site):
     assert await site.stop() == 0
 
 
+async def test_a_status_mail_and_the_listings_have_the_names_of_those_who_were_written_to(site):
+    await site.open()
+    of = ("--customer", "demo")
+    await site.command("user", "add", "anna@example.org", *of, "--name", "Anna Keller", "--phone", "+44 7700 900123")
+    (site.folder / "members.csv").write_text("number,first name,last name\n+447700900124,Jonas,Weber\n")
+    await site.command("list", "add", *of, "--author", "*", "crew")
+    await site.command("list", "import", *of, "crew", str(site.folder / "members.csv"))
+    await site.start()
+    job = await site.send("To one")
+    status = (await site.box.wait_for_mail(120)).message
+    assert "Anna Keller (+447700900123)" in status["Subject"]
+    assert "Anna Keller (+447700900123)" in status.get_body(("plain",)).get_content()
+    assert ", Anna Keller: delivered" in await site.command("status", job)
+
+    def send_to_three():
+        with site.client() as client:
+            numbers = addresses("+447700900123", "+447700900124", "+447700900125")
+            client.sendmail(SENDER, numbers, mail("To three", to=("+447700900123",)))
+
+    await asyncio.to_thread(send_to_three)
+    status = (await site.box.wait_for_mails(2, 120))[-1].message
+    text = " ".join(status.get_body(("plain",)).get_content().split())
+    for shown in ("Anna Keller (+447700900123)", "Jonas Weber (+447700900124)", "+447700900125"):
+        assert shown in text.replace("\u2066", "").replace("\u2068", "").replace("\u2069", "")
+    page = status.get_body(("html",)).get_content()
+    assert "<bdi>Jonas Weber</bdi><br>" in page.replace("=\n", "")
+    listed = json.loads(await site.command("user", "list", *of, "--json"))
+    assert [(row["name"], row["phone"]) for row in listed if row["name"]] == [("Anna Keller", "+447700900123")]
+    assert "Anna Keller" not in "".join(site.log)
+    assert await site.stop() == 0
+
+
 async def test_one_mail_to_several_numbers_is_one_job_with_one_report_and_names_what_was_refused(site):
     await site.open(Script(states={"447700900102": ReceiptState.UNDELIVERABLE}))
     await site.start()

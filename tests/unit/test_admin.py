@@ -33,6 +33,16 @@ def office(database_url: str) -> Iterator[AdminHarness]:
     made.close()
 
 
+def explain(office: AdminHarness, address: str, service: str, names: list[str]) -> views.ExplainedUser:
+    directory, layers = office.load()
+    answer = office.look(lambda tx: views.explain_user(tx, directory, layers, address, service, names))
+    assert isinstance(answer, views.ExplainedUser)
+    return answer
+
+
+SET = {"set_at": "2026-11-23T16:00:00+00:00", "set_by": "anna"}
+
+
 def hash_weakly(password: str) -> str:
     return f"hash of {password}"
 
@@ -408,7 +418,7 @@ def test_settings_of_every_layer_reach_the_user_with_their_origin(office: AdminH
     office.do(settings.set_settings, CustomerScope("Example", "sap"), {"report_format": "dsn", "cost_centre": "3"})
     office.do(settings.set_settings, ProfileScope("Example", "Alarm"), {"priority": "express", "cost_centre": "4"})
     office.do(settings.set_settings, UserScope("anna@example.com"), {"cost_centre": "<none>"})
-    answer = views.explain_user(*office.load(), "Anna@Example.com", "sap", ["cost-centre", "max_parts", "language"])
+    answer = explain(office, "Anna@Example.com", "sap", ["cost-centre", "max_parts", "language"])
     view = answer.view()
     assert (view["customer"], view["profile"], view["service"]) == ("Example", "Alarm", "sap")
     explained = view["settings"]
@@ -418,6 +428,7 @@ def test_settings_of_every_layer_reach_the_user_with_their_origin(office: AdminH
         "layer": "pinned",
         "owner": "anna@example.com",
         "origin": "manual:anna",
+        **SET,
         "explicit_none": True,
         "shadowed": [
             {
@@ -425,6 +436,7 @@ def test_settings_of_every_layer_reach_the_user_with_their_origin(office: AdminH
                 "layer": layer,
                 "owner": owner,
                 "origin": "built-in" if layer == "built-in" else "manual:anna",
+                **({} if layer == "built-in" else SET),
                 "why": f"weaker than {by}",
             }
             for value, layer, owner, by in [
@@ -438,21 +450,20 @@ def test_settings_of_every_layer_reach_the_user_with_their_origin(office: AdminH
     }
     assert (explained["max_parts"]["value"], explained["max_parts"]["layer"]) == ("3", "customer")
     office.do(settings.unset_settings, UserScope("anna@example.com"), ["cost_centre"])
-    answer = views.explain_user(*office.load(), "anna@example.com", "mail", [])
+    answer = explain(office, "anna@example.com", "mail", [])
     assert answer.resolved.settings.cost_centre == "4"
     assert len(answer.fields) == len(answer.resolved.explained)
 
 
 def test_explaining_a_stranger_a_wrong_field_or_service_is_a_fault(office: AdminHarness) -> None:
     office.do(users.add_user, "Example", "anna@example.com")
-    directory, layers = office.load()
     for address, service, names, code in [
         ("x@example.com", "mail", [], FaultCode.NO_USER),
         ("anna@example.com", "fax", [], FaultCode.NO_SERVICE),
         ("anna@example.com", "mail", ["max_part"], FaultCode.NO_SETTING),
     ]:
         with pytest.raises(AdminFault) as caught:
-            views.explain_user(directory, layers, address, service, names)
+            explain(office, address, service, names)
         assert caught.value.code is code
 
 
@@ -645,6 +656,7 @@ def test_users_are_listed_of_one_customer_or_of_all(office: AdminHarness) -> Non
         "customer": "Example",
         "profile": "",
         "name": "Anna Keller",
+        "phone": "",
         "active": True,
     }
     with pytest.raises(AdminFault):

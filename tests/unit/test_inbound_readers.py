@@ -14,7 +14,7 @@ from gateway.admin.lists import import_members, make_list
 from gateway.admin.mail_templates import TemplateOwner, set_template
 from gateway.admin.profiles import add_profile, set_default_profile
 from gateway.admin.settings import CustomerScope, ProfileScope, UserScope, set_settings
-from gateway.admin.users import add_user, remove_user, set_user_active
+from gateway.admin.users import add_user, remove_user, set_user_active, set_user_name, set_user_phone
 from gateway.alert_texts import mail_given_up
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
@@ -22,6 +22,7 @@ from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import MailRules
 from gateway.outbox import ChannelRules, OutboxLoop
+from gateway.phone_names import PhoneNames
 from gateway.ports import InboundList, InboundMail, MailAttempt
 from gateway.report_pool import LargeReports
 from inbound.actions import MailAction
@@ -69,8 +70,9 @@ class Office(AdminHarness):
         self.do(add_user, "demo", BERT)
         self.book = DirectoryFollower(self.database, {})
         self.conversations = Conversations(self.database, "sms.example.net")
+        self.names = PhoneNames(self.book, self.database)
         self.readers = InboundMailReaders(
-            book=self.book, database=self.database, conversations=self.conversations, domain="sms.example.net"
+            book=self.book, names=self.names, conversations=self.conversations, domain="sms.example.net"
         )
 
     @property
@@ -195,6 +197,21 @@ async def test_a_list_of_the_customer_knows_the_phones_name(columns, name, offic
     assert (await office.address(phone="447700900124")).reader.name == ""
 
 
+async def test_the_user_of_a_phone_is_named_before_a_list_and_nobody_of_another_customer_is(office):
+    office.do(set_user_phone, BERT, "447700900123")
+    office.do(set_user_name, BERT, "Bert Maier")
+    office.do(add_customer, "rival")
+    office.do(add_user, "rival", "x@example.net", name="Rival", phone="447700900124")
+    assert (await office.address()).reader.name == "Bert Maier"
+    assert (await office.address(phone="447700900124")).reader.name == ""
+
+
+async def test_the_profile_of_an_action_that_is_gone_never_becomes_the_default_one(office):
+    office.do(set_default_profile, "demo", "standard")
+    found = await office.address(SHARED, profile_key=4711)
+    assert (found.reader.profile, found.reader.settings.language) == ("", "en")
+
+
 async def test_who_answered_stands_with_the_name_of_the_user(office):
     found = await office.address(earlier=(went(by=ANNA), went(by=BERT), went(by="carl@example.org"), went(by="")))
     assert [each.by for each in found.report.earlier] == ["Anna Keller", BERT, "carl@example.org", ""]
@@ -245,6 +262,7 @@ async def teller(office, confined, delivery):
         rules=MailRules(office.database, (), Path("unused")),
         alert=lambda _: None,
         readers=office.readers,
+        names=office.names,
         directories=DirectoryMails(book=office.book, database=office.database, config_file=""),
     )
     yield made

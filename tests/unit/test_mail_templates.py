@@ -32,6 +32,7 @@ from gateway.directory import DirectoryFollower
 from gateway.directory_mails import DirectoryMails
 from gateway.inbound_mail import InboundMailReaders
 from gateway.mail_rules import MailRules
+from gateway.phone_names import PhoneNames
 from gateway.ports import AlertMail, MailAttempt
 from gateway.report_pool import LargeReports
 from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, compose_alert, compose_notice
@@ -329,9 +330,10 @@ class Telling:
             directories=DirectoryMails(
                 book=DirectoryFollower(office.database, {}), database=office.database, config_file=""
             ),
+            names=PhoneNames(DirectoryFollower(office.database, {}), office.database),
             readers=InboundMailReaders(
                 book=DirectoryFollower(office.database, {}),
-                database=office.database,
+                names=PhoneNames(DirectoryFollower(office.database, {}), office.database),
                 conversations=Conversations(office.database, "sms.example.net"),
                 domain="sms.example.net",
             ),

@@ -14,7 +14,7 @@ from mta.sending.compose import ComposedMail, MailIdentity
 from mta.sending.mail_notifier import MailNotifier
 from mta.sending.sign import KeyKind, Signer, new_key
 from sms.outcome import Done
-from sms.report import NoticeKind
+from sms.report import JobReport, NoticeKind
 from sms.settings import ReportFormat
 from templates.render import Renderer
 from tests.kit.clock import Clock
@@ -76,9 +76,17 @@ def large() -> Iterator[LargeReports]:
     reports.close()
 
 
+class Strangers:
+    """Knows nobody's name."""
+
+    async def name(self, report: JobReport) -> JobReport:
+        return report
+
+
 def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, signer: Signer = SIGNER) -> MailNotifier:
     rules: Any = Rules()
     others: Any = None  # nothing here is of an inbound SMS or a directory
+    strangers: Any = Strangers()
     return MailNotifier(
         identity=IDENTITY,
         renderer=renderer,
@@ -89,6 +97,7 @@ def make_teller(renderer: Renderer, delivery: Delivery, large: LargeReports, sig
         alert=lambda _: None,
         large=large,
         readers=others,
+        names=strangers,
         directories=others,
     )
 
