@@ -32,6 +32,7 @@ from dirsync.controls import (
     sync_request,
     sync_state,
 )
+from dirsync.ldap_messages import PASSING
 from dirsync.source import (
     NO_REFERENCES,
     Answer,
@@ -50,7 +51,6 @@ MOST: Final = 10_000
 """How many entries a delta may name; more are read sooner page by page."""
 
 _SUCCESS, _SIZE_LIMIT, _ADMIN_LIMIT, _NO_RIGHTS = 0, 4, 11, 50
-_PASSING: Final = frozenset({51, 52, 80})  # busy, unavailable, other (RFC 4511 §4.1.9)
 _OCTETS_OF_ANSWER: Final = 1 << 20
 _NOTHING: Final = "(!(objectClass=*))"
 _OF_SERVER: Final = ("dsServiceName", "highestCommittedUSN", "namingContexts")
@@ -374,7 +374,7 @@ def _expect_no_back_link(attributes: Sequence[str]) -> None:
 
 def _unless_passing(answer: Answer) -> Answer:
     """Raise ReadFault where the server cannot answer at the moment: reading everything would be no better."""
-    if answer.code in _PASSING:
+    if answer.code in PASSING:
         raise ReadFault(ReadFaultCode.BUSY, is_passing=True, result=answer.said, entries=len(answer.found))
     return answer
 

@@ -17,6 +17,7 @@ from dirsync.ber import NotBer
 from dirsync.controls import PAGED_RESULTS, paged_cookie, paged_request
 from dirsync.ldap_connection import LdapConnection, say
 from dirsync.ldap_messages import (
+    PASSING,
     Kind,
     read_entry,
     read_intermediate,
@@ -31,7 +32,6 @@ ANCHORS: Final[Mapping[SourceKind, str]] = {SourceKind.OPENLDAP: "entryUUID", So
 # RFC 4511 §4.1.9
 _SUCCESS: Final = 0
 _TIME_LIMIT, _SIZE_LIMIT, _REFERRAL, _ADMIN_LIMIT, _NO_SUCH_CONTROL, _NO_SUCH_OBJECT = 3, 4, 10, 11, 12, 32
-_PASSING: Final = frozenset({51, 52, 80})  # busy, unavailable, other
 
 _UUID: Final = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _WITHOUT_USERS: Final = re.compile(r"ldaps?://[^/]*/(CN=Configuration|DC=(Domain|Forest)DnsZones),", re.IGNORECASE)
@@ -164,7 +164,7 @@ class LdapReader:
             raise ReadFault(ReadFaultCode.NO_PAGING, entries=entries)
         if code == _REFERRAL:
             raise ReadFault(ReadFaultCode.REFERRAL, uri=" ".join(answer.referrals))
-        if code in _PASSING:
+        if code in PASSING:
             raise ReadFault(ReadFaultCode.BUSY, is_passing=True, result=answer.said, entries=entries)
         raise ReadFault(ReadFaultCode.OTHER, result=answer.said, entries=entries)
 

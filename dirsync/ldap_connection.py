@@ -29,7 +29,7 @@ from ldap3.utils.asn1 import encode
 
 from addressbook.sources import BindMethod, LdapSource, LdapTls
 from dirsync.ber import NotBer
-from dirsync.ldap_messages import Inbox, Message, Result, read_result
+from dirsync.ldap_messages import PASSING, Inbox, Message, Result, read_result
 from dirsync.ldap_tls import secure
 from dirsync.source import Controls, ReadFault, ReadFaultCode, SearchRequest
 
@@ -131,6 +131,8 @@ class LdapConnection:
                 raise ReadFault(ReadFaultCode.BOUND_AS_NOBODY, name=name)
             request = bind_operation(3, ldap3.SIMPLE, name, secret, auto_encode=True)
         result = self._result_of("bindRequest", request)
+        if result.code in PASSING:
+            raise ReadFault(ReadFaultCode.BUSY, is_passing=True, result=say(result), entries=0)
         if result.code != _SUCCESS:
             raise ReadFault(ReadFaultCode.BIND_REFUSED, name=name, result=say(result))
         who = self._result_of("extendedReq", extended_operation(_WHO_AM_I))

@@ -25,6 +25,9 @@ from dirsync.ber import (
 )
 
 LONGEST_MESSAGE: Final = 64 << 20
+PASSING: Final = frozenset({51, 52, 80})
+"""Results after which another try may succeed: busy, unavailable, other (RFC 4511 §4.1.9)."""
+
 _CONTROLS, _REFERRAL, _RESPONSE_NAME, _RESPONSE_VALUE = 0xA0, 0xA3, 0x8A, 0x8B
 _INTERMEDIATE_NAME, _INTERMEDIATE_VALUE = 0x80, 0x81
 _LONG: Final = 0x80  # X.690 §8.1.3: from here on the octet says how many octets have the length

@@ -174,6 +174,12 @@ def test_a_refused_bind_issues_no_search_and_is_not_tried_again(serve):
     assert {"bind"} <= set(server.asked) <= {"bind", "unbind"}
 
 
+@pytest.mark.parametrize("result", [51, 52, 80])
+def test_a_server_that_is_too_busy_to_bind_may_be_tried_again(serve, result):
+    found = fault_of(serve(bind_code=result).source())
+    assert (found.code, found.is_passing) == (F.BUSY, True)
+
+
 @pytest.mark.parametrize("who", [b"", b"dn:"])
 @pytest.mark.parametrize("bind", BindMethod)
 def test_who_is_bound_as_nobody_reads_nothing(serve, who, bind):
@@ -265,6 +271,15 @@ def test_a_certificate_that_holds_is_read_under(serve, tls, ca_file, tmp_path):
     server = serve(context=server_context(issue_host(ROOT), tmp_path), implicit=tls is LdapTls.LDAPS)
     assert len(read(server.source(tls, ca_file=str(ca_file)))) == 10
     assert {word for word in server.asked if not word.startswith("tls:")} <= {"starttls"}
+
+
+@pytest.mark.parametrize("authority", ["old", "new"])
+def test_two_authorities_in_one_file_allow_a_change_of_the_authority(serve, authority, tmp_path):
+    roots = {"old": ROOT, "new": make_authority("Next root")}
+    ca_file = tmp_path / "both.pem"
+    ca_file.write_bytes(b"".join(root.pem for root in roots.values()))
+    server = serve(context=server_context(issue_host(roots[authority]), tmp_path), implicit=True)
+    assert len(read(server.source(LdapTls.LDAPS, ca_file=str(ca_file)))) == 10
 
 
 def test_a_server_without_tls_where_ldaps_is_demanded_is_a_failure(serve, ca_file):
