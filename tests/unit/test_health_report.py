@@ -8,7 +8,7 @@ from addressbook.runs import Reason, RunMode
 from gateway.admin import customers
 from gateway.admin.directories import change_directory, list_directories, make_directory
 from gateway.admin.health import Concern, Surroundings, report_health
-from gateway.directory_sync import DirectorySync
+from gateway.directory_sync import DirectorySync, SyncRun
 from store.engine.keys import Keys
 from tests.kit.admin_harness import NOW, AdminHarness
 
@@ -41,7 +41,9 @@ def test_a_directory_that_was_never_read_is_no_concern_yet(office):
 def test_a_directory_that_cannot_be_read_is_told_with_how_often(office):
     (state,) = office.look(list_directories)
     sync = DirectorySync(office.database, Keys(2, NOW.timestamp), lambda: NOW, pause=lambda _: None)
-    with sync.begin(state.stored.directory, RunMode.FULL, "anna") as run:
+    run = sync.begin(state.stored.directory, RunMode.FULL, "anna")
+    assert isinstance(run, SyncRun)
+    with run:
         run.fail(Reason(section="read", code="unreachable", facts={"host": "ldap.example.com", "cause": "refused"}))
     assert concerns(office) == [
         (Concern.DIRECTORY_FAILS, {"customer": "Example", "name": "people", "failures": 1}),
