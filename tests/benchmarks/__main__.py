@@ -27,6 +27,7 @@ from tests.benchmarks.pipeline import measure_pipeline
 from tests.benchmarks.sending import measure_client, measure_sending
 from tests.benchmarks.steps import measure_steps
 from tests.benchmarks.stores import measure_stores
+from tests.benchmarks.sync import measure_syncs
 from tests.benchmarks.words import measure_parsing, measure_status_mail
 
 BENCHMARKS: Sequence[Benchmark] = (
@@ -39,6 +40,7 @@ BENCHMARKS: Sequence[Benchmark] = (
     Benchmark(figures=("parse",), measure=measure_parsing, seconds=10),
     Benchmark(figures=("inbound",), measure=measure_inbound, seconds=40),
     Benchmark(figures=("directory",), measure=measure_directory, seconds=30),
+    Benchmark(figures=("sync",), measure=measure_syncs, seconds=120),
     Benchmark(figures=("G3",), measure=measure_pipeline, seconds=40),
     Benchmark(figures=("G8",), measure=measure_queue, seconds=40),
     Benchmark(figures=("G8",), measure=measure_users, seconds=20),

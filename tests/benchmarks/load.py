@@ -3,9 +3,12 @@
 Each returns a Sample: mails (or recipients) per second as the client saw them answered, and the server's CPU.
 """
 
+import io
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from itertools import count
 
@@ -37,18 +40,26 @@ def many_recipients(port: int, server: Running, mails: int, recipients: int) -> 
     """Send mails with many recipients each on one connection, the RCPTs pipelined; figures are per recipient."""
     run = next(_runs)
     cpu, began = server.cpu(), time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), 30) as connection, connection.makefile("rb") as replies:
-        _expect(replies, b"220")
-        _say(connection, replies, b"EHLO client.example.net\r\n", b"250")
+    with connected(port) as (connection, replies):
         for number in range(mails):
-            _send_one(connection, replies, f"{run}.{number}", recipients)
-        _say(connection, replies, b"QUIT\r\n", b"221")
+            send_one(connection, replies, f"{run}.{number}", recipients)
     taken = time.monotonic() - began
     total = mails * recipients
     return Sample(rate=total / taken, cpu=(server.cpu() - cpu) * 1e6 / total)
 
 
-def _send_one(connection: socket.socket, replies, identity: str, recipients: int) -> None:
+@contextmanager
+def connected(port: int) -> Iterator[tuple[socket.socket, io.BufferedReader]]:
+    """Give a connection that has said EHLO, with what reads its replies."""
+    with socket.create_connection(("127.0.0.1", port), 120) as connection, connection.makefile("rb") as replies:
+        _expect(replies, b"220")
+        _say(connection, replies, b"EHLO client.example.net\r\n", b"250")
+        yield connection, replies
+        _say(connection, replies, b"QUIT\r\n", b"221")
+
+
+def send_one(connection: socket.socket, replies: io.BufferedReader, identity: str, recipients: int) -> None:
+    """Send one mail to so many numbers and wait for the 250."""
     commands = [f"MAIL FROM:<{SENDER}>\r\n"]
     commands += [f"RCPT TO:<+447700900{number:03}@{DOMAIN}>\r\n" for number in range(recipients)]
     # aiosmtpd offers no PIPELINING but copes with it; both servers are given the same bytes.
