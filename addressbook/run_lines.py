@@ -12,8 +12,6 @@ from addressbook.lists import ListMember
 from addressbook.runs import RunLine
 from addressbook.user_plan import PlannedUser, StoredUser, UserAction
 
-LIST_ACTION = "sync.list"
-
 
 def digest_of(lines: Iterable[RunLine]) -> str:
     """Return the SHA-256 of lines in any order, in hex."""
@@ -48,18 +46,23 @@ def line_of_removed(user: StoredUser, profiles: Mapping[int, str]) -> RunLine:
 
 def lines_of_list(planned: PlannedList) -> Iterator[RunLine]:
     """Yield the lines of a list: one for itself if it is new, then one for each member and author that differs."""
-    name, before = planned.read.name, planned.before
+    before = planned.before
+    old: Mapping[str, ListMember] = before.members if before is not None else {}
     if before is None:
-        yield RunLine(action=LIST_ACTION, target=name)
-    old = before.members if before is not None else {}
-    for member in (*planned.added, *planned.changed, *planned.removed):
-        was = _member(old[member.number]) if member.number in old else ""
-        now = "" if member in planned.removed else _member(member)
-        yield RunLine(action=LIST_ACTION, target=name, field="member", before=was, after=now)
+        yield _of_list(planned, "", "", "")
+    for member in (*planned.added, *planned.changed):
+        was = old.get(member.number)
+        yield _of_list(planned, "member", "" if was is None else _member(was), _member(member))
+    for member in planned.removed:
+        yield _of_list(planned, "member", _member(member), "")
     authors = before.authors if before is not None else frozenset[str]()
-    for author in sorted(authors ^ planned.new_authors):
-        was, now = (author, "") if author in authors else ("", author)
-        yield RunLine(action=LIST_ACTION, target=name, field="author", before=was, after=now)
+    for author in authors ^ planned.new_authors:
+        was_one = author in authors
+        yield _of_list(planned, "author", author if was_one else "", "" if was_one else author)
+
+
+def _of_list(planned: PlannedList, field: str, before: str, after: str) -> RunLine:
+    return RunLine(action="sync.list", target=planned.read.name, field=field, before=before, after=after)
 
 
 def _member(member: ListMember) -> str:

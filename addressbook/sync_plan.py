@@ -221,15 +221,21 @@ class _Planner:
             return ChangeFaultCode.FOREIGN_ADDRESS
         if bar is not None:
             return ChangeFaultCode.OUTSIDE_DOMAINS
-        of_owner = self._entry_of.get(owner.id) if owner is not None and self._is_own(owner) else None
-        if of_owner is not None and of_owner.row.address == address:
-            return None if entry is of_owner else ChangeFaultCode.ADDRESS_TAKEN
+        if owner is not None and self._stays(owner):
+            return None if entry is self._entry_of[owner.id] else ChangeFaultCode.ADDRESS_TAKEN
         if len(claims) > 1:
             return ChangeFaultCode.ADDRESS_TWICE
         if owner is None or owner is entry.before or self._gives_way(owner):
             return None
         of_another = owner.directory_key is not None and not self._is_own(owner)
         return ChangeFaultCode.OF_DIRECTORY if of_another else ChangeFaultCode.ADDRESS_TAKEN
+
+    def _stays(self, owner: StoredUser) -> bool:
+        """Return whether the entry of a user, known by its anchor, has the same address as before."""
+        entry = self._entry_of.get(owner.id)
+        if entry is None or not owner.anchor or not self._is_own(owner):
+            return False
+        return (entry.row.anchor, entry.row.address) == (owner.anchor, owner.address)
 
     def _gives_way(self, owner: StoredUser) -> bool:
         """Return whether a user of this directory leaves its address: for another one, or since its entry is gone."""
@@ -298,9 +304,7 @@ def _count(users: Iterable[PlannedUser], lists: Iterable[PlannedList], lines: It
         before = None if user.is_new else user.before
         counts[DISABLED] += before is not None and user.after.disabled and not before.disabled
     for line in lines:
-        if line.before in {"", NONE} or line.field not in _BLANKABLE:
-            counts[CHANGED + line.field] += line.field in GUARDED_FIELDS
-        elif not line.after:
+        if line.field in _BLANKABLE and line.before not in {"", NONE} and not line.after:
             counts[BLANKED + line.field] += 1
         elif line.field in GUARDED_FIELDS:
             counts[CHANGED + line.field] += 1

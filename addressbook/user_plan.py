@@ -93,8 +93,8 @@ _NEW: Final = frozenset({UserAction.ADD, UserAction.REPLACE})
 class PlanRules:
     """What binds a plan: whose users, by which directory (None: an administrator's file), with which limits.
 
-    `profiles` are the customer's. It may not send for `barred_domains`.
-    `find_bar` returns why a constraint bars a new value, and is called only for changed cells.
+    `profiles` are the customer's. It may not send for `barred_domains`. `find_bar` returns why a constraint bars a new
+    value, and is called only for changed cells.
     """
 
     customer_id: int
@@ -148,7 +148,7 @@ def _said_of(row: UserChange, rules: PlanRules, *, adopted: bool) -> dict[str, A
         "source": "directory",
         "directory_key": rules.directory_key,
         "anchor": row.anchor if adopted or has_anchor(row) else None,
-        "disabled": None if row.active is None else not row.active,
+        "disabled": (False if adopted else None) if row.active is None else not row.active,
         "unseen": False,
         "missing": False,
     }

@@ -166,6 +166,20 @@ def test_of_two_new_entries_with_one_address_neither_gets_it(stored: tuple[Store
     assert fault_codes(made) == [(1, ChangeFaultCode.ADDRESS_TWICE), (2, ChangeFaultCode.ADDRESS_TWICE)]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_entries_do_not_take_over_one_user_of_another_directory(order: int) -> None:
+    other = replace(ANNA, directory_key=DIRECTORY + 1, missing=True)
+    made = plan(reading(*[entry("a", "anna@example.com"), entry("y", "anna@example.com")][::order]), other)
+    assert (made.users, [code for _, code in fault_codes(made)]) == ((), [ChangeFaultCode.ADDRESS_TWICE] * 2)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_new_anchors_for_a_user_without_one_neither_is_believed(order: int) -> None:
+    by_address = replace(ANNA, anchor="anna@example.com")
+    made = plan(reading(*[entry("x", "anna@example.com"), entry("y", "anna@example.com")][::order]), by_address)
+    assert (made.users, [code for _, code in fault_codes(made)]) == ((), [ChangeFaultCode.ADDRESS_TWICE] * 2)
+
+
 @pytest.mark.parametrize("stored", [ANNA, person(9, "anna@example.com", directory_key=None, source="manual")])
 def test_a_mapping_that_gives_everybody_one_address_is_refused_without_much_work(stored: StoredUser) -> None:
     read = reading(*(entry(f"n{number}", "anna@example.com") for number in range(8_000)))
@@ -204,10 +218,12 @@ def test_the_person_of_another_directory_of_the_same_customer_stays_there_until_
     other = replace(ANNA, directory_key=DIRECTORY + 1)
     made = plan(reading(entry("z", "anna@example.com")), other)
     assert (made.users, fault_codes(made)) == ((), [(1, ChangeFaultCode.OF_DIRECTORY)])
-    moved = plan(reading(entry("z", "anna@example.com")), replace(other, missing=True, pinned={"language": "de"}))
+    gone = replace(other, missing=True, disabled=True, pinned={"language": "de"})
+    moved = plan(reading(entry("z", "anna@example.com")), gone)
     (planned,) = moved.users
     assert (planned.action, planned.after.id, planned.after.anchor) == (UserAction.ADOPT, 1, "z")
-    assert (planned.after.missing, planned.after.pinned) == (False, {"language": "de"})
+    assert (planned.after.missing, planned.after.disabled) == (False, False)
+    assert planned.after.pinned == {"language": "de"}
 
 
 def test_a_person_does_not_move_onto_the_address_of_a_user_of_no_directory() -> None:
