@@ -109,6 +109,7 @@ class _Book:
             if address := canonical_address(card.address):
                 self._by_name[f"mailto:{address}"] = card
         self.faults: list[ChangeFault] = []
+        self._told: set[tuple[int, str]] = set()
 
     def user_of(self, card: _Card, *, is_member: bool) -> UserChange | None:
         """Return the user that a card is; a member of a group without an address is only that."""
@@ -142,19 +143,20 @@ class _Book:
             self._fault(group, "FN", ChangeFaultCode.BAD_LIST_NAME, given=group.name[:80])
             return None
         members: dict[str, ListMember] = {}
-        faults = len(self.faults)
+        is_whole = True
         for written, card in self.members_of(group):
-            number: str | None = ""
+            number: str | None = None
             if card is not None:
                 number = self._number_of(card)
             elif written.lower().startswith("tel:"):
                 number = self._read_number(group, "MEMBER", written)
             else:
                 self._fault(group, "MEMBER", ChangeFaultCode.NO_MEMBER, given=written[:80])
+            is_whole = is_whole and number is not None
             if number:
                 values = {"number": f"+{number}", "name": card.name if card is not None else ""}
                 members.setdefault(number, ListMember(number=number, values=values))
-        return None if len(self.faults) > faults else ReadList(name=name, members=tuple(members.values()))
+        return ReadList(name=name, members=tuple(members.values())) if is_whole else None
 
     def _number_of(self, card: _Card) -> str | None:
         return self._read_number(card, "TEL", card.phone) if card.phone else ""
@@ -167,9 +169,9 @@ class _Book:
         return None
 
     def _fault(self, card: _Card, column: str, code: ChangeFaultCode, **facts: Fact) -> None:
-        fault = ChangeFault(place=card.line, column=column, code=code, facts=facts)
-        if fault not in self.faults:  # a member of two groups has each fault once
-            self.faults.append(fault)
+        if column == "MEMBER" or (card.line, column) not in self._told:  # a member of two groups has each fault once
+            self._told.add((card.line, column))
+            self.faults.append(ChangeFault(place=card.line, column=column, code=code, facts=facts))
 
 
 def _member_key(member: str) -> str:

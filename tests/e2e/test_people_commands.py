@@ -22,6 +22,7 @@ from cli.profiles import profile
 from cli.users import user
 from store.directory import find_credential
 from tests.kit.installation import write_first
+from tests.unit.test_table_file import xlsx
 
 
 class Terminal:
@@ -309,6 +310,27 @@ def test_the_headerless_file_of_15_columns_is_imported(terminal: Terminal) -> No
         "unencodable": "simple",
         "text_source": "both",
     }
+
+
+def test_workbooks_dumps_and_cards_are_imported_like_csv(terminal: Terminal) -> None:
+    card = "BEGIN:VCARD\nVERSION:4.0\nFN:Vera\nEMAIL:vera@example.com\nTEL;TYPE=cell:07700 900103\nEND:VCARD\n"
+    group = "BEGIN:VCARD\nVERSION:4.0\nKIND:group\nFN:crew\nMEMBER:mailto:vera@example.com\nEND:VCARD\n"
+    files = {
+        "book.xlsx": xlsx([["e-mail", "name", "phone"], ["xenia@example.com", "Xenia", 7700900101]]),
+        "dump.ldif": b"dn: uid=ludo\nmail: ludo@example.com\ncn: Ludo\nmobile: 07700 900102\n",
+        "cards.vcf": (card + group).encode(),
+    }
+    for name, content in files.items():
+        book = terminal.file(name, "")
+        book.write_bytes(content)
+        said = terminal.run(people, "import", book, "--customer", "Example", "--country", "GB")
+        assert ("1 group left out" in said) is (name == "cards.vcf")
+    exported = terminal.run(people, "export", "-", "--customer", "Example").splitlines()
+    assert [line.split(",")[:3] for line in exported[1:]] == [
+        ["ludo@example.com", "Ludo", "'+447700900102"],
+        ["vera@example.com", "Vera", "'+447700900103"],
+        ["xenia@example.com", "Xenia", "'+447700900101"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,13 @@ def test_a_group_with_a_member_that_nobody_knows_changes_no_list() -> None:
     )
 
 
+def test_each_group_with_a_member_whose_number_is_at_fault_stays_as_it_was() -> None:
+    group = "BEGIN:VCARD\nVERSION:4.0\nKIND:group\nFN:crew\nMEMBER:mailto:bert@example.com\nEND:VCARD\n"
+    book = read(MODERN.replace("7700-900125", "12") + group + group.replace("crew", "night"))
+    assert book.lists == ()
+    assert [(fault.place, fault.column) for fault in book.faults] == [(1, "TEL")]
+
+
 def test_a_group_whose_name_no_address_can_have_is_a_fault() -> None:
     book = read("BEGIN:VCARD\nVERSION:4.0\nKIND:group\nFN:Crew & Co\nEND:VCARD\n")
     assert "'Crew & Co' cannot be a list's name" in faults(book)[0]
