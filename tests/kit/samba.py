@@ -9,8 +9,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
+
+import pytest
 
 from addressbook.sources import DeltaMethod, LdapSource, LdapTls
 from tests.benchmarks.processes import Running
@@ -154,6 +157,13 @@ class SambaDomain:
         done = subprocess.run(command, input=text, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{command[0]}: {(done.stderr or done.stdout)[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def samba_domain() -> Iterator[SambaDomain]:
+    """One domain for all tests of a process; each file works in a branch of its own."""
+    with SambaDomain() as running:
+        yield running
 
 
 def account(name: str, unit: str, *, password: str = "", **attributes: str) -> str:
