@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from addressbook.hierarchy import Clamped, LayerKey, LayerKind, Layers, Resolved
-from addressbook.people import Customer, Directory
+from addressbook.people import Customer, Directory, User
 from gateway.admin.constraints import restrictions
 from gateway.admin.domains import proof_name, proof_value
 from gateway.admin.faults import AdminFault, FaultCode
@@ -143,9 +143,19 @@ def _users_view(tx: Transaction, customer: Customer) -> list[View]:
             "name": user.name,
             "phone": user.phone and f"+{user.phone}",
             "active": user.active,
+            "in_directory": _in_directory(user),
         }
         for user in users_of(tx, customer.id)
     ]
+
+
+def _in_directory(user: User) -> str:
+    """Return what its directory says of a user: yes, off or gone, which both stop it; empty without a directory."""
+    if user.missing:
+        return "gone"
+    if user.disabled:
+        return "off"
+    return "yes" if user.directory_id is not None else ""
 
 
 def show_user(tx: Transaction, address: str) -> View:
@@ -160,6 +170,7 @@ def show_user(tx: Transaction, address: str) -> View:
         "name": user.name,
         "phone": user.phone and f"+{user.phone}",
         "active": user.active,
+        "in_directory": _in_directory(user),
         "logins": [item.login for item in logins_of(tx, user.customer_id) if item.user_id == user.id],
         "settings from the address book": _settings_view(tx, LayerKey(LayerKind.USER, user.id)),
         "pinned settings": _settings_view(tx, LayerKey(LayerKind.PINNED, user.id)),

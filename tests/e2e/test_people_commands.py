@@ -191,6 +191,7 @@ def test_a_user_from_the_first_word_to_the_last(terminal: Terminal) -> None:
         "profile": "",
         "name": "Anna Keller",
         "active": False,
+        "in_directory": "",
         "logins": ["anna", "anna@example.com"],
         "settings from the address book": {},
         "pinned settings": {},

@@ -658,6 +658,7 @@ def test_users_are_listed_of_one_customer_or_of_all(office: AdminHarness) -> Non
         "name": "Anna Keller",
         "phone": "",
         "active": True,
+        "in_directory": "",
     }
     with pytest.raises(AdminFault):
         office.look(views.list_users, "Nobody")
