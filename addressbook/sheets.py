@@ -87,6 +87,8 @@ def decode_text(content: bytes, fallback: str) -> str:
 
 
 def _refuse_mixture(content: bytes, fallback: str) -> None:
+    if len(bytes(range(256)).decode(fallback, "replace")) < 256:
+        return  # two octets of Chinese or Japanese look like UTF-8 by chance, two letters of others do not
     lines = content.split(b"\n")
     if any(not line.isascii() and _is_text(line, "utf-8") for line in lines):
         others = _numbers(lines, lambda line: not _is_text(line, "utf-8"))

@@ -1,12 +1,14 @@
 """The watched folder: which of its files is read next, whole, and where it goes afterwards.
 
-A file is whole if it was renamed into place, or kept its size and time over two looks. Names that begin with a dot or
-end like those of uploads under way are left alone, and so is a file without its end marker that was written lately. The
-oldest comes first, one file at a time. A file beside it with `.sha256` behind its name, as `sha256sum` writes it, must
-be true. It stays where it is until its run has ended: killed before, the next run reads
-it again; killed between the end and the move, the cookie tells that it was read. Nobody but its owner may have put
-anything else in its place, so that links, devices and files that anybody may write are refused. Not here: what a file
-says (files), when a run is due (process).
+A file is whole if it keeps its size and time over two looks; names that begin with a dot, or end like those of uploads
+under way, are left alone, and so is a file without its end marker that was written lately. A checksum beside it
+(`NAME.sha256`, as `sha256sum` writes it) must be true. The oldest file comes first, one at a time; one that is older
+than the last is refused, by what orders their names, else by when they were written. A file stays in its place until
+its run has ended: killed before that, the next run reads it again; killed after it, the cookie tells that it was read.
+
+Who puts files there must not make the gateway read or move anything else: links, devices and files of several names are
+refused, and links in the place of our own folders are not followed. Not here: what a file says (files), when a run is
+due (process).
 """
 
 import hashlib

@@ -283,6 +283,12 @@ def test_a_phone_that_must_be_guessed_is_a_fault_of_its_row(text: str, country: 
     assert user_file.rows[0].phone is None
 
 
+def test_a_file_in_chinese_is_no_mixture_though_a_line_of_it_looks_like_utf_8() -> None:
+    content = "e-mail,name\na@example.com,模\nb@example.com,啊\n".encode("gb18030")
+    user_file = read_user_file(content, FileFormat(fallback="gb18030"))
+    assert [row.name for row in user_file.rows] == ["模", "啊"]
+
+
 def test_rows_that_a_spreadsheet_left_blank_are_no_rows() -> None:
     user_file = read("e-mail,name\r\n\r\n,\r\nanna@example.com,Anna\r\n , \r\n")
     assert [(row.place, row.address) for row in user_file.rows] == [(4, "anna@example.com")]
