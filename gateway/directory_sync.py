@@ -293,7 +293,7 @@ class SyncRun:
         run, waiting = self._known(), found.waiting
         if found.changes_nothing:
             self._write(partial(self._note_unchanged, run=run))
-        elif waiting is not None and found.held_for and waiting.digest == run.digest:
+        elif waiting is not None and found.held_for and _says_the_same(waiting, run):
             self._end(RunState.DISCARDED)  # the same waits already, and can be approved as it is
             self._run = waiting
         else:
@@ -314,6 +314,7 @@ class SyncRun:
             self._sync.pause(_LOOKS + users / _READ_IN_A_SECOND)
 
     def _note_unchanged(self, tx: Transaction, run: Run) -> None:
+        discard_held(tx, run.directory_key)  # the directory no longer says what waits
         end_run(tx, run.key, RunState.UNCHANGED, self._sync.now())
         mark_read(tx, run, self._sync.now())
         self._tell(tx, run.key)
@@ -443,6 +444,10 @@ class SyncRun:
             answer = stale
         tx.execute("RELEASE SAVEPOINT one_step")
         return answer
+
+
+def _says_the_same(one: Run, other: Run) -> bool:
+    return (one.digest, one.options_digest) == (other.digest, other.options_digest)
 
 
 def _stored(tx: Transaction, key: int) -> Run:

@@ -137,6 +137,15 @@ def test_a_newer_difference_takes_the_place_of_one_that_waits(world):
     assert not world.users()["u010"].may_send
 
 
+def test_what_waits_is_given_up_once_the_directory_is_as_the_address_book_again(world):
+    world.full(*MANY)
+    held = world.delta(gone=[item.anchor for item in MANY[:20]])
+    assert held.state is RunState.HELD
+    assert world.full(*MANY).state is RunState.UNCHANGED
+    assert world.approve(held.digest).state is RunState.DISCARDED
+    assert all(user.may_send for user in world.users().values())
+
+
 @pytest.mark.parametrize(
     "edit",
     [
