@@ -203,7 +203,7 @@ class WatchedFolder:
         if told not in ("", digest):
             raise DamagedFileError(ChangeFaultCode.CHECKSUM, told=told)
         this = _Seen(name=look.name, modified=look.modified, digest=digest)
-        if last is not None and _is_older(this, last):
+        if last is not None and _is_older(this, last, self._now()):
             raise DamagedFileError(ChangeFaultCode.OLDER_FILE, last=last.name)
         return FolderFile(
             name=look.name,
@@ -251,12 +251,15 @@ def sequence_of(name: str) -> tuple[str, int]:
     return ("number", int(number[1])) if number else ("", 0)
 
 
-def _is_older(this: _Seen, last: _Seen) -> bool:
-    """Return whether a file is older than the one read last: by the names where both have the same kind of order."""
+def _is_older(this: _Seen, last: _Seen, now: datetime) -> bool:
+    """Return whether a file is older than the one read last: by the names where both have the same kind of order.
+
+    A time of writing that is still to come is a wrong clock's, and says nothing.
+    """
     (kind, place), (last_kind, last_place) = sequence_of(this.name), sequence_of(last.name)
     if kind == last_kind and place != last_place:
         return place < last_place
-    return this.modified < last.modified
+    return this.modified < last.modified <= now.timestamp() * 1_000_000_000
 
 
 def _oldest_first(looks: Iterator[_Look]) -> Sequence[_Look]:

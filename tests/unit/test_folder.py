@@ -162,6 +162,14 @@ def test_an_older_file_after_a_newer_one_is_refused(
     assert folder.refuse(newer.cookie).startswith(f"{after[0]}: the file: it is older than {before[0]!r}")
 
 
+def test_a_file_from_a_clock_that_is_ahead_does_not_bar_those_after_it(folder: Folder) -> None:
+    folder.put("users.csv", at=NOW + 1_000 * HOUR)
+    ahead = folder.take()
+    folder.watched.finish(ahead)
+    folder.put("users.csv", b"e-mail\n")
+    assert folder.take(ahead.cookie).content == b"e-mail\n"
+
+
 def test_a_newer_file_is_read_whatever_it_says(folder: Folder) -> None:
     folder.put("users-9.csv")
     first = folder.take()
