@@ -96,7 +96,7 @@ class LdapReader:
             paging = (PAGED_RESULTS, True, paged_request(size, cookie))
             attributes = (*request.attributes, self._anchor)
             answer = self.ask(replace(request, attributes=attributes, controls=(*request.controls, paging), most=0))
-            self.check(answer, request.base)
+            self._check(answer, request.base)
             cookie = self._next_cookie(answer)
             page = []
             for found in answer.found:
@@ -113,7 +113,7 @@ class LdapReader:
             cookies.add(cookie)
 
     def ask(self, request: SearchRequest) -> Answer:
-        """Return the answer to a search without pages, whatever its result is; `check` refuses a bad one."""
+        """Return the answer to a search without pages, whatever its result is."""
         found: list[Found] = []
         told: list[tuple[str, bytes]] = []
         try:
@@ -147,7 +147,7 @@ class LdapReader:
         if ignored.isdisjoint(uri.casefold() for uri in uris):
             raise ReadFault(ReadFaultCode.REFERRAL, uri=" ".join(uris))
 
-    def check(self, answer: Answer, base: str) -> None:
+    def _check(self, answer: Answer, base: str) -> None:
         """Raise ReadFault unless the result is success."""
         code, entries = answer.code, self.entries
         if code == _SUCCESS:
