@@ -24,7 +24,9 @@ from gateway.directory_sync import SyncRun
 from store.awaited_runs import find_ready, read_awaited, users_of_run
 from store.directories import add_directory
 from store.directory import NOTHING_AWAITED, count_users, refresh
-from store.directory_runs import find_run, read_lines, runs_of
+from store.directory_changes import DirectoryChanges
+from store.directory_runs import find_run, read_lines, runs_of, switch
+from tests.kit.store_harness import steps
 from tests.kit.sync_harness import OPTIONS, SyncHarness, entry, reading_of
 
 PEOPLE = [entry("anna", cost_centre="4711", profile="Sales"), entry("bert", cost_centre="4712"), entry("cleo")]
@@ -472,3 +474,19 @@ def test_what_a_large_run_changes_is_read_before_it_is_in_force(world):
         for kind in (LayerKind.USER, LayerKind.PINNED):
             key = LayerKey(kind, user.id)
             assert layers.layer(key) == whole[1].layer(key)
+
+
+def test_the_switch_costs_the_same_with_ten_users_and_with_two_thousand(sqlite_url):
+    world = SyncHarness(sqlite_url)
+    costs = []
+    for number in (10, 2_000):
+        people = [entry(f"{number}-{n}") for n in range(number)]
+        world.delta(*people)  # additions are never held
+        held = world.delta(gone=[item.anchor for item in people])
+        assert held.state is RunState.HELD
+        run = world.look(find_run, held.key)
+        counted, count = steps(lambda tx, runs: [switch(tx, DirectoryChanges(tx, world.keys, "anna", 1), runs[0], 1)])
+        world.database.write_now(counted, run)
+        costs.append(count())
+    world.close()
+    assert costs[1] <= costs[0] * 1.2
