@@ -219,14 +219,15 @@ class SyncRun:
         waits = self._acquire()
         if waits is not None:
             return waits
-        with self:
-            self._run = run
-            try:
-                self._let_prepare()
-                self._write(partial(self._switch, approved_by=self._asked_by))
-            except StaleRunError:
-                self._end(RunState.STALE)
-            return self._told()
+        self._run = run
+        try:
+            self._let_prepare()
+            self._write(partial(self._switch, approved_by=self._asked_by))
+        except StaleRunError:
+            self._end(RunState.STALE)
+        finally:
+            self._close()
+        return self._told()
 
     def clear(self, *, with_users: bool) -> int | RunUnderWay:
         """Do away with everything that a directory's runs left, and with its users, or leave them as they are."""

@@ -118,6 +118,17 @@ def test_approving_puts_exactly_the_held_difference_in_force_once(world):
     assert world.look(find_run, held.key).approved_by == "anna"
 
 
+def test_an_approval_that_breaks_leaves_the_run_waiting(world):
+    many = [entry(f"user{number}") for number in range(600)]
+    world.full(*many)
+    held = world.delta(gone=[item.anchor for item in many])
+    world.sync.pause = lambda _: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        world.approve(held.digest)
+    world.sync.pause = lambda _: None
+    assert world.approve(held.digest).state is RunState.APPLIED
+
+
 def test_the_same_difference_read_again_goes_on_waiting_under_its_digest(world):
     world.full(*MANY)
     world.full(*MANY[:10])
