@@ -12,6 +12,7 @@ from addressbook.runs import NotTaken, Reason, RunLine
 from addressbook.sync_plan import LISTS
 from addressbook.user_plan import UserAction
 from dirsync.source import ReadFaultCode
+from gateway.directory_sync import BROKEN, ENDED
 from gateway.ports import DirectoryMail
 from mta.sending.compose import MailIdentity
 from mta.sending.directory import compose_directory
@@ -141,3 +142,8 @@ def test_a_code_that_no_catalogue_knows_keeps_its_facts():
 )
 def test_a_line_says_what_becomes_of_whom(line, said):
     assert said in say_line(line, WORDS.words("en"))
+
+
+@pytest.mark.parametrize("language", find_languages())
+def test_a_run_that_ends_by_itself_has_words(language):
+    assert [reason for reason in (ENDED, BROKEN) if f"run.{reason.code}" not in WORDS.words(language).texts] == []
