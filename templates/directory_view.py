@@ -12,7 +12,8 @@ from typing import Final
 from addressbook.runs import NotTaken, Reason, RunLine
 from sms.facts import Fact as CodeFact
 from sms.settings import Settings
-from templates.view import Fact, Tone, show_line
+from templates.shown_text import show_line
+from templates.view import Fact, Tone
 from templates.words import Words
 
 _LONGEST_LINE: Final = 300

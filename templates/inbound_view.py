@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from inbound.report import Direction, Exchanged, InboundReport
 from sms.number import show_number
 from sms.settings import Settings
-from templates.view import SHOWN_NAME, Fact, show, show_line
+from templates.shown_text import SHOWN_NAME, show, show_line
+from templates.view import Fact
 from templates.words import Words
 
 _TEASER = 70

@@ -5,7 +5,6 @@ names for customers' own templates; new ones may be added, none renamed. A sente
 network reports delivery», «accepted by the carrier», «the carrier may have it; it was not sent again».
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,11 @@ from sms.outcome import ProblemCode, Refusal
 from sms.parts import graphemes
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import TextSource, format_setting
+from templates.shown_text import SHOWN_NAME, show, show_line
 from templates.words import Words
 
 _TEASER = 70
 _SHOWN_ADDRESS = 100
-SHOWN_NAME = 60
 
 
 class Tone(StrEnum):
@@ -139,30 +138,6 @@ class StatusView:
     label_replaced: str
     label_parts: str
     note_replaced: str
-
-
-# C0 and C1 (without line feed and tab), the bidirectional embeddings, overrides and isolates (UAX #9 §2), and the
-# separators that end a paragraph. A reader must see them, and they must not reorder the text around them.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-
-
-def show(text: str) -> str:
-    """Return the text; characters that are invisible or change the direction become their names."""
-    if text.isprintable():
-        return text
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    if _INVISIBLE.search(text) is None:
-        return text
-    return _INVISIBLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
-
-
-def show_line(text: str) -> str:
-    """Return the text as `show` has it, in one line."""
-    if text.isprintable() and " " not in text:
-        return text
-    return " ".join(show(text).split())
 
 
 def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int) -> StatusView:

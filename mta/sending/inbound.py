@@ -20,7 +20,7 @@ from mta.sending.fields import attached_csv, date, mailbox, multipart, part, quo
 from sms.number import show_number
 from sms.settings import Settings
 from templates.render import Renderer
-from templates.view import show_line
+from templates.shown_text import show_line
 from templates.words import Words
 
 _FILETIME_BEGAN: Final = datetime(1601, 1, 1, tzinfo=UTC)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -183,6 +184,10 @@ def test_a_user_from_the_first_word_to_the_last(terminal: Terminal) -> None:
     terminal.run(user, "set", "anna@example.com", "sender_id=+447700900123")
     terminal.run(user, "unset", "anna@example.com", "sender_id")
     terminal.run(user, "profile", "anna@example.com")
+    terminal.run(customer, "set", "Example", "default_country=GB")
+    said = terminal.run(user, "phone", "anna@example.com", "07700 900123")
+    assert said == "The phone of anna@example.com is now +447700900123.\n"
+    assert "no number of a phone" in terminal.run(user, "phone", "anna@example.com", "12", ok=False)
     terminal.run(user, "disable", "anna@example.com")
     shown = json.loads(terminal.run(user, "show", "anna@example.com", "--json"))
     assert shown == {
@@ -190,6 +195,7 @@ def test_a_user_from_the_first_word_to_the_last(terminal: Terminal) -> None:
         "customer": "Example",
         "profile": "",
         "name": "Anna Keller",
+        "phone": "+447700900123",
         "active": False,
         "in_directory": "",
         "logins": ["anna", "anna@example.com"],
@@ -224,10 +230,11 @@ def test_explain_prints_the_whole_stack_with_what_was_overruled(terminal: Termin
     terminal.run(user, "set", "anna@example.com", "cost_centre=<none>")
     who = json.loads(terminal.run(customer, "show", "Example", "--json"))["settings"]["cost_centre"]["set_by"]
     said = terminal.run(user, "explain", "anna@example.com", "cost_centre", "language", "max_parts")
+    said = re.sub(r"set \d{4}-\d\d-\d\d \d\d:\d\d UTC", "set AT UTC", said)
     assert said.splitlines() == [
         "anna@example.com: customer Example, through mail",
-        f"cost_centre = (empty)   from pinned anna@example.com (manual:{who}), which stops inheritance",
-        f"    not 2   from customer Example (manual:{who}): weaker than pinned",
+        f"cost_centre = (empty)   from pinned anna@example.com (manual:{who}), set AT UTC by {who}, which stops inheritance",
+        f"    not 2   from customer Example (manual:{who}), set AT UTC by {who}: weaker than pinned",
         "    not 1   from system (operator's file): weaker than customer",
         "    not (empty)   from built-in (built-in): weaker than system",
         "language = es   from system (operator's file)",

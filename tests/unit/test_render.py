@@ -17,7 +17,8 @@ from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
 from sms.settings import TextSource, Unencodable
 from templates.render import LARGEST_HTML, Renderer
-from templates.view import Tone, show
+from templates.shown_text import show
+from templates.view import Tone
 from templates.words import find_languages
 from tests.kit.status_samples import ACCEPTED_AT, MAIL, everything, many, message, part, report
 
