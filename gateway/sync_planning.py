@@ -31,8 +31,8 @@ from store.lists import find_list, read_members
 from store.stored_people import ListPlace, StoredPerson, list_places
 
 _DAY = int(timedelta(days=1).total_seconds()) * 1_000_000
-_LINES_IN_A_PORTION = 600
-_MEMBERS_IN_A_PORTION = 1_000
+_LINES_IN_A_PORTION = 200
+_MEMBERS_IN_A_PORTION = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
