@@ -31,7 +31,7 @@ _CONCERNS: Mapping[Concern, str] = MappingProxyType(
         Concern.DIRECTORY_HELD: "the directory {name} of {customer} waits for approval: «mail2sms dirsync approve "
         "{digest}» after «mail2sms dirsync show {digest}»",
         Concern.DIRECTORY_FAILS: "the directory {name} of {customer} can't be read ({failures} failures in a row): "
-        "«mail2sms dirsync show {name} --customer {customer}» says why",
+        "«mail2sms dirsync list» says why",
         Concern.DIRECTORY_OLD: "the directory {name} of {customer} was read last at {since}",
         Concern.CERTIFICATE_ENDS: "the certificate of {name} ({file}) ends at {ends}",
         Concern.DISK_FULL: "{folder} has {free} bytes free, and under {reserve} no mail is taken",
