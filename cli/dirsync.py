@@ -4,6 +4,7 @@ Not here: what is allowed (gateway.admin.directories), a run (process.dirsync), 
 """
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -51,6 +52,7 @@ from templates.words import Dictionary, Words
 HELD_CODE: Final = 3
 RUNNING_CODE: Final = 4
 """Exit codes of `run` and `approve`: 0 applied or unchanged, 1 failed or stale, 3 waits for approval, 4 under way."""
+_BEHIND_THE_GATEWAY: Final = 10
 _SHORT: Final = 12
 _MOST_LINES: Final = 1_000_000
 _WAITING: Final = frozenset({RunState.HELD, RunState.DISCARDED})  # a dry run says what would wait
@@ -210,6 +212,8 @@ def run_one(  # noqa: PLR0913 - the options of the command
     """
     from process.dirsync import RunRequest, run_directory  # noqa: PLC0415 - the library of LDAP is for few commands
 
+    if scheduled:
+        os.nice(_BEHIND_THE_GATEWAY)
     with admin_session(file) as session:
         stored = session.look(lambda tx: directory_to_run(tx, customer, name, session.default_options))
         request = RunRequest(

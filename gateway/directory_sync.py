@@ -65,7 +65,8 @@ log = structlog.get_logger()
 
 R = TypeVar("R")
 _LIFE = timedelta(seconds=60)
-_PORTION = 50  # who waits for SQLite's one write lock waits no longer than these take
+_PORTION = 50
+_REST = 2.0  # who waits for SQLite's one write lock waits no longer than these take
 _TRIES = 3
 _FEW = 500
 _LOOKS = 2.0
@@ -76,7 +77,7 @@ BROKEN = Reason(section="run", code="broken")
 
 
 class DirectorySync:
-    """Runs of directories, each under the lease of its directory; `pause` is given the seconds that a step took.
+    """Runs of directories, each under the lease of its directory; `pause` is given twice the seconds that a step took.
 
     `tell` is called in the transaction that ends a run, with the present instant in microseconds.
     """
@@ -322,10 +323,11 @@ class SyncRun:
 
     def _stage(self, found: PlannedSync) -> None:
         now = self._sync.now()
-        for portion in portions(found, self._known(), self._sync.keys, self._sync.portion, now):
-            begun = time.monotonic()
-            self._write(partial(stage, keys=self._sync.keys, portion=portion, who=self._who, now=now))
-            self._sync.pause(time.monotonic() - begun)
+        with self._sync.database.commits_at_leisure():
+            for portion in portions(found, self._known(), self._sync.keys, self._sync.portion, now):
+                begun = time.monotonic()
+                self._write(partial(stage, keys=self._sync.keys, portion=portion, who=self._who, now=now))
+                self._sync.pause(_REST * (time.monotonic() - begun))
 
     def _hold(self, tx: Transaction) -> None:
         hold_run(tx, self.key, self._sync.now())
@@ -394,12 +396,13 @@ class SyncRun:
         return AuditLine(action=action, target=target, detail=detail, customer_key=self._directory.customer_id)
 
     def _repeat(self, step: Callable[[Transaction], bool]) -> None:
-        """Do a step until it says that there is no more of it, and pause for as long as each took."""
+        """Do a step until it says that there is no more of it, and pause for longer than each took."""
         more = True
-        while more:
-            begun = time.monotonic()
-            more = self._write(step)
-            self._sync.pause(time.monotonic() - begun)
+        with self._sync.database.commits_at_leisure():
+            while more:
+                begun = time.monotonic()
+                more = self._write(step)
+                self._sync.pause(_REST * (time.monotonic() - begun))
 
     def _known(self) -> Run:
         assert self._run is not None

@@ -13,12 +13,13 @@ import contextlib
 import os
 import queue
 import secrets
+import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -64,6 +65,7 @@ _BY_INDEX = (
     "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
     " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)"
 )
+_LOOK_OFTEN = "PRAGMA busy_timeout = 3"
 _MARKS_KEPT = 30 * 86_400 * 1_000_000
 # A transaction that was given up may still lie unread before the server: it must fail (22012) when its turn comes.
 _MARK = (
@@ -124,6 +126,7 @@ class Database:
         self._lost_at: float | None = None
         self._writer = secrets.token_hex(8)
         self._number = 0
+        self._durable = self._sqlite_durable = True
         self.commits = 0
 
     @property
@@ -153,6 +156,18 @@ class Database:
         self._thread = threading.Thread(target=self._run, name="store-write", daemon=True)
         self._thread.start()
         return applied
+
+    @contextmanager
+    def commits_at_leisure(self) -> Iterator[None]:
+        """Commit without waiting for the disk, what may be done again: a power cut takes the last commits, in order.
+
+        The first commit after it is durable, with all before.
+        """
+        self._durable = False
+        try:
+            yield
+        finally:
+            self._durable = True
 
     def pending(self) -> list[str]:
         """Return the migrations that `open` would apply, which changes nothing.
@@ -333,11 +348,31 @@ class Database:
     def _begin(self, transaction: Transaction) -> None:
         """Begin a transaction; PostgreSQL gets a mark by which it is known, should the answer to COMMIT be lost."""
         if not transaction.postgresql:
-            transaction.execute("BEGIN IMMEDIATE")
+            self._begin_sqlite(transaction)
             return
         transaction.send("BEGIN")
+        if not self._durable:
+            transaction.send("SET LOCAL synchronous_commit = off")
         self._number += 1
         transaction.send(_MARK, self._mark())
+
+    def _begin_sqlite(self, transaction: Transaction) -> None:
+        """Begin once no other process writes.
+
+        SQLite's own wait grows to a tenth of a second between two looks, so that who looks more often is always first.
+        """
+        if self._durable is not self._sqlite_durable:
+            transaction.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+            self._sqlite_durable = self._durable
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                transaction.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            else:
+                return
 
     def _mark(self) -> tuple[str, int, int]:
         return self._writer, self._number, time.time_ns() // 1000
@@ -367,8 +402,8 @@ class Database:
         while self._peewee.is_closed():
             try:
                 self._peewee.connect()
-                if self.postgresql:
-                    _raw(self._peewee).execute(_BY_INDEX)
+                _raw(self._peewee).execute(_BY_INDEX if self.postgresql else _LOOK_OFTEN)
+                self._sqlite_durable = True
             except Exception:
                 self._peewee.close()
                 if self._lost_at is None or time.monotonic() - self._lost_at > _PATIENCE:

@@ -244,3 +244,32 @@ async def test_a_database_without_room_says_so_and_goes_on_when_it_has_some(data
         await database.write(lambda tx, items: [tx.rows("PRAGMA max_page_count = 100000") for _ in items], None)
     assert await database.write(put, "call-1") == "call-1!"
     database.close()
+
+
+def durability(tx, items):
+    asked = "SHOW synchronous_commit" if tx.postgresql else "PRAGMA synchronous"
+    return [tx.value(asked) for _ in items]
+
+
+def test_what_may_be_done_again_is_committed_without_waiting_for_the_disk_and_the_next_is_durable(database):
+    durable, at_leisure = ("on", "off") if database.postgresql else (2, 1)
+    assert database.write_now(durability, None) == durable
+    with database.commits_at_leisure():
+        assert database.write_now(durability, None) == at_leisure
+    assert database.write_now(durability, None) == durable
+
+
+def test_a_writer_waits_until_another_process_has_written(tmp_path):
+    url = f"sqlite:///{tmp_path}/shared.db"
+    database = Database(url)
+    database.open()
+    other = sqlite3.connect(tmp_path / "shared.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        written = pool.submit(database.write_now, put, "call-1")
+        with pytest.raises(TimeoutError):
+            written.result(0.1)
+        other.execute("COMMIT")
+        assert written.result() == "call-1!"
+    other.close()
+    database.close()
