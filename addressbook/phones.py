@@ -35,11 +35,11 @@ NAME_COLUMNS: Final = frozenset((*_NAMES, *_FIRST, *_LAST))
 
 def index_phones(users: Iterable[Phoned]) -> PhoneIndex:
     """Return the index of users."""
-    index: dict[int, dict[str, tuple[int, ...]]] = {}
+    index: dict[int, dict[str, list[int]]] = {}
     for user in users:
         if user.phone:
-            _add(index.setdefault(user.customer_id, {}), user)
-    return index
+            index.setdefault(user.customer_id, {}).setdefault(user.phone, []).append(user.id)
+    return {customer: {phone: tuple(keys) for phone, keys in phones.items()} for customer, phones in index.items()}
 
 
 def moved_phones(index: PhoneIndex, before: Mapping[int, Phoned], changed: Mapping[int, Phoned | None]) -> PhoneIndex:
@@ -48,13 +48,14 @@ def moved_phones(index: PhoneIndex, before: Mapping[int, Phoned], changed: Mappi
     gone = [old for old, new in moved.values() if old is not None and old.phone and not _same(old, new)]
     come = [new for old, new in moved.values() if new is not None and new.phone and not _same(old, new)]
     copied = {user.customer_id: dict(index.get(user.customer_id, {})) for user in (*gone, *come)}
-    for user in gone:
-        phones = copied[user.customer_id]
-        left = tuple(key for key in phones.pop(user.phone) if key != user.id)
-        if left:
-            phones[user.phone] = left
-    for user in come:
-        _add(copied[user.customer_id], user)
+    leaving, coming = index_phones(gone), index_phones(come)
+    for customer, phones in copied.items():
+        left, joined = leaving.get(customer, {}), coming.get(customer, {})
+        for phone in {*left, *joined}:
+            without = set(left.get(phone, ()))
+            stay = (key for key in phones.pop(phone, ()) if key not in without)
+            if keys := (*stay, *joined.get(phone, ())):
+                phones[phone] = keys
     return {**index, **copied} if copied else index
 
 
@@ -62,14 +63,11 @@ def _same(one: Phoned | None, other: Phoned | None) -> bool:
     return one is not None and other is not None and (one.customer_id, one.phone) == (other.customer_id, other.phone)
 
 
-def _add(phones: dict[str, tuple[int, ...]], user: Phoned) -> None:
-    phones[user.phone] = (*phones.get(user.phone, ()), user.id)
-
-
 def common_name(names: Iterable[str]) -> str:
     """Return the name that all of a phone's users have, empty where they differ or have none."""
-    found = set(names)
-    return found.pop() if len(found) == 1 else ""
+    remaining = iter(names)
+    first = next(remaining, "")
+    return first if all(name == first for name in remaining) else ""
 
 
 def name_in_values(values: Mapping[str, str]) -> str:

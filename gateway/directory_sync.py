@@ -65,7 +65,7 @@ log = structlog.get_logger()
 
 R = TypeVar("R")
 _LIFE = timedelta(seconds=60)
-_PORTION = 50
+_PORTION = 10
 _REST = 2.0  # who waits for SQLite's one write lock waits no longer than these take
 _TRIES = 3
 _FEW = 500

@@ -365,8 +365,8 @@ def _end_versions(tx: Transaction, run: Run, users: Sequence[UserVersion]) -> No
 
 def _check_addresses(tx: Transaction, portion: Portion) -> None:
     wanted = {user.address: user.user_key for user in portion.users if not user.ended}
-    moving = {*wanted.values(), *portion.moving}
-    if any(owner not in moving for _, owner in owner_rows(tx, wanted)):
+    own = set(wanted.values())
+    if any(owner not in own and owner not in portion.moving for _, owner in owner_rows(tx, wanted)):
         raise StaleRunError
 
 

@@ -1,6 +1,6 @@
 """Who a number is to a customer: its users by their phones, the members of its lists, and nobody else's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +11,7 @@ from gateway.directory import DirectoryFollower
 from gateway.phone_names import PhoneNames, find_names
 from sms.personalise import Table, TableRow
 from tests.kit.admin_harness import AdminHarness
+from tests.kit.effort import cost_of
 
 ANNA, BERT, CARL = "447700900101", "447700900102", "447700900103"
 
@@ -70,6 +71,17 @@ def test_a_change_that_moves_no_phone_copies_no_index() -> None:
     everybody = {user.id: user for user in PEOPLE.users()}
     index = index_phones(everybody.values())
     assert moved_phones(index, everybody, {1: person(1, ANNA, "Another"), 6: None}) is index
+
+
+def test_a_phone_of_very_many_users_costs_a_change_no_more_than_as_many_phones() -> None:
+    def moved(phone_of: Callable[[int], str]) -> Callable[[], object]:
+        before = {key: person(key, phone_of(key), "Name") for key in range(1, 4_001)}
+        after: dict[int, User | None] = {key: person(key, phone_of(key + 1), "Name") for key in range(2, 4_001, 2)}
+        index = index_phones(before.values())
+        return lambda: moved_phones(index, before, after)
+
+    many, one = moved(lambda key: f"447700900{key % 1000:03}"), moved(lambda key: ANNA if key % 2 else BERT)
+    assert cost_of(one) < 3 * cost_of(many)
 
 
 @pytest.fixture
