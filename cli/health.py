@@ -19,7 +19,8 @@ from gateway.admin.health import Concern, Concerned, HealthReport, Surroundings,
 from store.engine.database import Database
 from store.engine.keys import to_instant
 from store.engine.opening import find_server
-from store.queue_counts import QueueCount, living_nodes
+from store.leases import living_nodes
+from store.queue_counts import QueueCount
 from tls.facts import certificate_end
 
 _CONCERNS: Mapping[Concern, str] = MappingProxyType(

@@ -15,12 +15,10 @@ from sms.lifecycle import OPEN, SUCCESS, MessageState
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 from store.engine.rows import query
+from store.tables import ENDED_BADLY
 
 _PAGE = 500
 _NEWEST = 1 << 62
-
-ENDED_BADLY = "state IN ('undelivered', 'expired', 'rejected', 'failed', 'cancelled', 'unknown')"
-"""As the index `message_ended_badly` is declared: SQLite uses a partial index only for the same words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +118,8 @@ def _keys(tx: Transaction, wanted: JobFilter, most: int) -> Iterator[int]:
         yield from _through_messages(tx, [*of_message, *conditions], [*message_values, *values], most)
         return
     if wanted.states:
-        states = sorted(state.value for state in wanted.states)
-        marks = ", ".join("?" * len(states))
-        has = f"EXISTS (SELECT 1 FROM message m WHERE m.job_key = j.key AND m.state IN ({marks}))"  # noqa: S608 - ours
-        conditions.append(has)
+        condition, states = _in_states(wanted)
+        conditions.append(f"EXISTS (SELECT 1 FROM message m WHERE m.job_key = j.key AND {condition})")  # noqa: S608 - ours
         values += states
     where = " AND ".join(["j.accepted_at >= 0", *conditions])
     found = f"SELECT j.key FROM job j WHERE {where} ORDER BY j.accepted_at DESC, j.key DESC LIMIT ?"  # noqa: S608 - ours
@@ -155,11 +151,17 @@ def _of_message(wanted: JobFilter) -> tuple[list[str], list[Any]]:
         conditions.append("m.number = ?")
         values.append(wanted.number)
     if wanted.states:
-        conditions.append(f"m.state IN ({', '.join('?' * len(wanted.states))})")
-        values += sorted(state.value for state in wanted.states)
+        condition, states = _in_states(wanted)
+        conditions.append(condition)
+        values += states
     if wanted.states and not wanted.number and wanted.states.isdisjoint(OPEN | SUCCESS):
         conditions.append(f"m.{ENDED_BADLY}")
     return conditions, values
+
+
+def _in_states(wanted: JobFilter) -> tuple[str, list[str]]:
+    states = sorted(state.value for state in wanted.states)
+    return f"m.state IN ({', '.join('?' * len(states))})", states
 
 
 def _through_messages(tx: Transaction, conditions: list[str], values: list[Any], most: int) -> Iterator[int]:

@@ -155,3 +155,9 @@ def check_alive(tx: Transaction, owners: Iterable[str]) -> None:
     for owner, ended in tx.rows_in("SELECT owner, ended FROM node_lease WHERE owner IN (??) FOR SHARE", set(owners)):
         if ended:
             raise LeaseLostError(f"{owner} was declared dead: its lease ran out before it was renewed")
+
+
+def living_nodes(tx: Transaction) -> list[int]:
+    """Return the node numbers of the processes that live; with SQLite none of them has a lease."""
+    rows = tx.rows("SELECT node FROM node_lease WHERE NOT ended AND expires_at > ? ORDER BY node", (tx.now(),))
+    return [node for (node,) in rows]

@@ -74,9 +74,3 @@ def _counted(tx: Transaction, sql: str, late: int) -> list[QueueCount]:
         )
         for row in tx.select(_Counted, sql, (late,))
     ]
-
-
-def living_nodes(tx: Transaction) -> list[int]:
-    """Return the numbers of the processes that serve; with SQLite none of them has a lease."""
-    rows = tx.rows("SELECT node FROM node_lease WHERE NOT ended AND expires_at > ? ORDER BY node", (tx.now(),))
-    return [node for (node,) in rows]

@@ -12,6 +12,9 @@ import peewee
 # Held rows are due so much later.
 FAR = 1 << 62
 
+ENDED_BADLY = "state IN ('undelivered', 'expired', 'rejected', 'failed', 'cancelled', 'unknown')"
+"""Of the index `message_ended_badly` and its question: SQLite uses a partial index only for the words it has."""
+
 
 class StoredRow(peewee.Model):
     """What all tables share: their indexes are named after them."""
@@ -149,11 +152,9 @@ MessageRow.add_index(
 )
 # Who wrote to a handset lately, and every question about a number.
 MessageRow.add_index(MessageRow.index(MessageRow.number, MessageRow.key, name="message_number"))
-# Who looks for what went wrong; written as the search writes it. A message that goes well never enters it.
+# Who looks for what went wrong. A message that goes well never enters it.
 MessageRow.add_index(
-    MessageRow.index(MessageRow.state, MessageRow.key, name="message_ended_badly").where(
-        peewee.SQL("state IN ('undelivered', 'expired', 'rejected', 'failed', 'cancelled', 'unknown')")
-    )
+    MessageRow.index(MessageRow.state, MessageRow.key, name="message_ended_badly").where(peewee.SQL(ENDED_BADLY))
 )
 MessageRow.add_index(
     MessageRow.index(MessageRow.owner, name="message_submitting").where(MessageRow.state == "submitting")
