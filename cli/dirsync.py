@@ -45,7 +45,7 @@ from sms.message import Origin
 from sms.settings import Settings
 from store.directories import StoredDirectory
 from store.directory_runs import Run, read_lines
-from store.engine.keys import to_instant
+from store.engine.keys import to_instant, to_instant_if_set
 from templates.directory_view import say_counts, say_line, say_place, say_reason
 from templates.words import Dictionary, Words
 
@@ -79,7 +79,7 @@ def _row(state: DirectoryState, words: Words, now: datetime) -> Mapping[str, obj
         waits = f"approval of {state.held.digest[:_SHORT]}"
     elif stored.failures and last is not None and last.result().problem is not None:
         waits = _why(last.result(), words)
-    synced = to_instant(stored.synced_at) if stored.synced_at is not None else None
+    synced = to_instant_if_set(stored.synced_at)
     due = to_instant(stored.due_at) if stored.due_at is not None and stored.directory.active else None
     return {
         "directory": stored.directory.name,

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from sms.lifecycle import OPEN, SUCCESS, MessageState
 from store.engine.database import Transaction
-from store.engine.keys import to_instant
+from store.engine.keys import to_instant, to_instant_if_set
 from store.engine.rows import query
 from store.tables import ENDED_BADLY
 
@@ -99,7 +99,7 @@ def _found(job: _Job, states: list[_States]) -> FoundJob:
     return FoundJob(
         public_id=job.public_id,
         accepted_at=to_instant(job.accepted_at),
-        settled_at=None if job.settled_at is None else to_instant(job.settled_at),
+        settled_at=to_instant_if_set(job.settled_at),
         customer=job.customer,
         sender=job.sender,
         service=job.service,

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from store.engine.database import Transaction
-from store.engine.keys import to_instant
+from store.engine.keys import to_instant, to_instant_if_set
 from store.engine.rows import query
 from store.tables import FAR
 
@@ -173,7 +173,7 @@ def _trace(tx: Transaction, rows: Sequence[_Traced]) -> tuple[TracedNotice, ...]
             state=row.state,
             due_at=to_instant(row.due_at),
             created_at=to_instant(row.created_at),
-            ended_at=None if row.ended_at is None else to_instant(row.ended_at),
+            ended_at=to_instant_if_set(row.ended_at),
             reason=row.reason,
             problem=row.problem,
             attempts=tuple(attempts.get(row.key, ())),

@@ -14,7 +14,7 @@ from sms.lifecycle import Event
 from sms.outcome import Problem, ProblemCode
 from store.directory_changes import DirectoryChanges
 from store.engine.database import Transaction
-from store.engine.keys import Keys, to_instant, to_stored
+from store.engine.keys import Keys, to_instant, to_instant_if_set, to_stored
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.inbound_tables import StopEntryRow
@@ -174,6 +174,6 @@ def _entry(row: _Entry) -> StopEntry:
         evidence=row.evidence,
         word=row.word,
         added_at=to_instant(row.added_at),
-        ended_at=None if row.ended_at is None else to_instant(row.ended_at),
+        ended_at=to_instant_if_set(row.ended_at),
         ended_by=row.ended_by,
     )

@@ -13,7 +13,7 @@ from sms.parts import cut_text
 from sms.report import JobReport, ReportedMessage, ReportedPart
 from sms.serialise import thaw_origins, thaw_settings
 from store.engine.database import Transaction
-from store.engine.keys import to_indexed, to_instant
+from store.engine.keys import to_indexed, to_instant, to_instant_if_set
 from store.engine.rows import query
 from store.outbox_views import TracedNotice, trace_notices
 from store.serialise import thaw_lengths, thaw_replaced
@@ -96,10 +96,6 @@ _PARTS = query(
 )
 
 
-def _instant(stored: int | None) -> datetime | None:
-    return None if stored is None else to_instant(stored)
-
-
 def load_reports(tx: Transaction, job_keys: Iterable[int]) -> dict[int, JobReport]:
     """Return the report of each job that exists, by key."""
     wanted = list(job_keys)
@@ -136,8 +132,8 @@ def _reported_part(part: _ReportedPart, index: int, total: int, text: str) -> Re
         carrier=part.carrier,
         carrier_id=part.carrier_id,
         error=part.error,
-        submitted_at=_instant(part.submitted_at),
-        reported_at=_instant(part.reported_at),
+        submitted_at=to_instant_if_set(part.submitted_at),
+        reported_at=to_instant_if_set(part.reported_at),
         cost_label=part.cost_label,
         resends=part.resends,
         word=part.word or "",
@@ -189,7 +185,7 @@ def _job_report(job: _ReportedJob, messages: tuple[ReportedMessage, ...]) -> Job
         service=job.service,
         reference=job.reference,
         accepted_at=to_instant(job.accepted_at),
-        settled_at=_instant(job.settled_at),
+        settled_at=to_instant_if_set(job.settled_at),
         settings=thaw_settings(job.settings),
         origins=thaw_origins(job.origins),
         mail=mail if job.from_mail else None,

@@ -11,7 +11,7 @@ from addressbook.runs import RunState
 from gateway.admin.directories import DirectoryState, list_directories
 from sms.facts import Code, Fact
 from store.engine.database import Transaction
-from store.engine.keys import to_instant, to_stored
+from store.engine.keys import to_instant_if_set, to_stored
 from store.inbound import count_fragments
 from store.queue_counts import QueueCount, count_messages, count_notices, count_submitting
 
@@ -115,7 +115,7 @@ def _of(state: DirectoryState, now: datetime) -> list[Concerned]:
         return [Concerned(Concern.DIRECTORY_HELD, {**whose, "digest": state.held.digest[:12]})]
     if state.last is not None and state.last.state is RunState.FAILED:
         return [Concerned(Concern.DIRECTORY_FAILS, {**whose, "failures": stored.failures})]
-    synced_at = to_instant(stored.synced_at) if stored.synced_at is not None else None
+    synced_at = to_instant_if_set(stored.synced_at)
     if synced_at is not None and synced_at < now - _MISSED_READINGS * timedelta(minutes=directory.every):
         return [Concerned(Concern.DIRECTORY_OLD, {**whose, "since": _at(synced_at)})]
     return []

@@ -25,6 +25,11 @@ def to_instant(microseconds: int) -> datetime:
     return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
+def to_instant_if_set(stored: int | None) -> datetime | None:
+    """Return the same of a column that may be null."""
+    return None if stored is None else to_instant(stored)
+
+
 def to_stored(instant: datetime) -> int:
     """Return the integer that stands for an aware instant: microseconds since 1970 in UTC."""
     return int(instant.timestamp() * 1_000_000)
