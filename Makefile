@@ -83,7 +83,7 @@ example: install ## write what is generated: the example file, the pictures of t
 
 lock: ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		--custom-compile-command "make lock" --group dev --extra postgresql pyproject.toml --output-file requirements.lock
+		--custom-compile-command "make lock" --group dev --extra postgresql --extra oidc --extra acme pyproject.toml --output-file requirements.lock
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
