@@ -101,7 +101,8 @@ class MessageRow(KeyedRow):
     is the process that is submitting it. `blackouts` are the periods ahead in which it may not go out, as JSON. Of its
     `attempts`, `throttled` only came too fast for the carrier. `id_missing` says that the carrier owes the id of a part
     which it has, or may have. Of a text of several parts, `part_lengths` are their characters, joined by commas, and
-    `reference` is what joins them, of which a header that is not wide has 8 bits.
+    `reference` is what joins them, of which a header that is not wide has 8 bits. `parameters` are what its carrier
+    gets beside the text, as `NAME=VALUE, …`. The shifts are national language identifiers, 0 for the default alphabet.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -139,6 +140,9 @@ class MessageRow(KeyedRow):
     blackouts = peewee.TextField(null=True)
     throttled = peewee.IntegerField(default=0)
     id_missing = peewee.BooleanField(default=False)
+    parameters = peewee.TextField(default="")
+    locking_shift = peewee.SmallIntegerField(default=0)
+    single_shift = peewee.SmallIntegerField(default=0)
 
     class Meta:
         table_name = "message"
@@ -175,7 +179,8 @@ class PartRow(KeyedRow):
     Its text and payload are made from its message (sms.parts). A part that was never offered has no row: it waits, or
     it ended as its message did; only where another part of it was offered does it get one when it ends.
     `cost_label` is the operator's word for what the carrier cost when it was offered the part; empty before. `resends`
-    counts how often it was queued again because its answer was lost.
+    counts how often it was queued again because its answer was lost. `network` are the digits of MCC and MNC,
+    `price` is an amount with its currency, as the carrier says them; empty where it does not.
     """
 
     message_key = peewee.BigIntegerField(index=True)
@@ -188,6 +193,8 @@ class PartRow(KeyedRow):
     reported_at = peewee.BigIntegerField(null=True)
     cost_label = peewee.TextField(default="")
     resends = peewee.SmallIntegerField(default=0)
+    network = peewee.TextField(default="")
+    price = peewee.TextField(default="")
 
     class Meta:
         table_name = "part"
@@ -211,6 +218,8 @@ class ReceiptRow(KeyedRow):
     received_at = peewee.BigIntegerField()
     part_key = peewee.BigIntegerField(null=True)
     word = peewee.TextField(default="")
+    network = peewee.TextField(default="")
+    price = peewee.TextField(default="")
 
     class Meta:
         table_name = "receipt"

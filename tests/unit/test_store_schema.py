@@ -20,6 +20,7 @@ FROZEN = {
     "0002_inbound": "cf2aeaee03b3d422",
     "0003_directories": "cbf18cdbb7cd7742",
     "0004_search": "2d9425fdce1196f9",
+    "0005_carriers": "59568ccb98f61f24",
 }
 MODELS = tuple(
     value

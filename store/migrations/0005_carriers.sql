@@ -1,0 +1,9 @@
+-- What carriers say beside a state, and what is theirs of a text: network and price, own parameters, national languages.
+
+ALTER TABLE "part" ADD COLUMN "network" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "part" ADD COLUMN "price" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "receipt" ADD COLUMN "network" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "receipt" ADD COLUMN "price" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "message" ADD COLUMN "parameters" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "message" ADD COLUMN "locking_shift" SMALLINT NOT NULL DEFAULT 0;
+ALTER TABLE "message" ADD COLUMN "single_shift" SMALLINT NOT NULL DEFAULT 0;
