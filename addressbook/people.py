@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from addressbook.options import Option
 from addressbook.phones import PhoneIndex, common_name, index_phones, moved_phones
+from sms.message import Origin
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
@@ -32,7 +33,8 @@ class Customer:
     """Who pays. `domains` are the proven sender domains as canonical A-labels; only one customer owns each.
 
     `options` are what it has contracted, None: the operator's default ones. Without `stop_listed` it never had a stop
-    entry, and nobody looks for one. `admin_address` is told what concerns it; empty: the operator's is.
+    entry, and nobody looks for one. `admin_address` is told what concerns it; empty: the operator's is. With
+    `tls_required` no mail of it is taken in clear.
     """
 
     id: int
@@ -43,6 +45,7 @@ class Customer:
     options: frozenset[Option] | None = None
     stop_listed: bool = False
     admin_address: str = ""
+    tls_required: bool = False
 
     def has_option(self, option: Option, default_options: frozenset[Option]) -> bool:
         """Return whether it has contracted an option."""
@@ -92,7 +95,11 @@ class CredentialKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """One login of a customer, or of one of its users. `verifier` is never the secret itself."""
+    """One login of a customer, or of one of its users. `verifier` is never the secret itself.
+
+    `scram` is the verifier of SCRAM-SHA-256, empty where there is none. `service` is that of its mails, None where they
+    say it themselves; `profile_id` is that of senders who are no users.
+    """
 
     login: str
     customer_id: int
@@ -100,14 +107,25 @@ class Credential:
     verifier: str = field(repr=False)
     user_id: int | None = None
     active: bool = True
+    scram: str = field(default="", repr=False)
+    service: Origin | None = None
+    profile_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressRange:
-    """Client addresses that prove a customer without a login."""
+    """Client addresses that prove a customer without a login.
+
+    One that is `shared` with strangers, as a cloud provider's is, proves nothing alone. With `tls_required` no mail is
+    taken from it in clear. `service` and `profile_id` are as those of a credential.
+    """
 
     network: IpNetwork
     customer_id: int
+    shared: bool = False
+    tls_required: bool = False
+    service: Origin | None = None
+    profile_id: int | None = None
 
 
 def canonical_domain(text: str) -> str | None:
@@ -189,16 +207,16 @@ class DirectoryChange:
 
 _Key = TypeVar("_Key")
 _Record = TypeVar("_Record")
-_Networks = tuple[tuple[int, int, Mapping[int, int]], ...]
+_Networks = tuple[tuple[int, int, Mapping[int, AddressRange]], ...]
 
 
 def _index_ranges(ranges: Iterable[AddressRange]) -> _Networks:
-    """Return per address family and prefix length, longest first, the customer of each network's number."""
-    by_length: dict[tuple[int, int], dict[int, int]] = {}
+    """Return per address family and prefix length, longest first, the range of each network's number."""
+    by_length: dict[tuple[int, int], dict[int, AddressRange]] = {}
     for item in ranges:
         network = item.network
         numbers = by_length.setdefault((network.version, network.prefixlen), {})
-        numbers[int(network.network_address) >> (network.max_prefixlen - network.prefixlen)] = item.customer_id
+        numbers[int(network.network_address) >> (network.max_prefixlen - network.prefixlen)] = item
     ordered = sorted(by_length.items(), key=lambda row: row[0][1], reverse=True)
     return tuple((family, length, numbers) for (family, length), numbers in ordered)
 
@@ -333,16 +351,16 @@ class Directory:
     def _owner_of(self, domain: str) -> Customer | None:
         return next(filter(None, map(self._index.domains.get, domains_above(domain))), None)
 
-    def customer_of_client(self, client: IpAddress) -> Customer | None:
-        """Return the customer of the narrowest address range with this client; IPv4 in IPv6 counts as IPv4."""
+    def range_of_client(self, client: IpAddress) -> AddressRange | None:
+        """Return the narrowest address range with this client; IPv4 in IPv6 counts as IPv4."""
         if isinstance(client, IPv6Address) and client.ipv4_mapped is not None:
             client = client.ipv4_mapped
         number, bits = int(client), client.max_prefixlen
         for family, length, numbers in self._index.networks:
             if family == client.version:
-                owner = numbers.get(number >> (bits - length))
-                if owner is not None:
-                    return self._index.customers.get(owner)
+                found = numbers.get(number >> (bits - length))
+                if found is not None:
+                    return found
         return None
 
     def profile(self, profile_id: int) -> Profile | None:

@@ -3,25 +3,32 @@
 Not here: how a login is proven (gateway.auth), the records themselves (people), their settings (hierarchy).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
 
 from addressbook.people import Customer, Directory, Profile, User
+from addressbook.proof import Proof, ProofKind
+from sms.message import Origin
 from sms.outcome import Refusal, Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """The customer that a login or an address range proved.
+    """The customer that was proven, and by what.
 
-    `user_id` is set if the login belongs to one user; `login` is empty for an address range.
+    `user_id` is set if the login belongs to one user; `login` is empty where none was given. `service` is that which
+    the proof names, None where it names none; `profile_id` is that of senders who are no users, None for the customer's
+    default one.
     """
 
     customer_id: int
     user_id: int | None = None
     login: str = ""
+    service: Origin | None = None
+    profile_id: int | None = None
+    proof: Proof | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +46,16 @@ def prove_by_address(directory: Directory, client: str) -> Principal | None:
         address = ip_address(client.partition("%")[0])
     except ValueError:
         return None
-    customer = directory.customer_of_client(address)
-    return Principal(customer_id=customer.id) if customer is not None and customer.active else None
+    found = directory.range_of_client(address)
+    customer = directory.customer(found.customer_id) if found is not None and not found.shared else None
+    if found is None or customer is None or not customer.active:
+        return None
+    return Principal(
+        customer_id=customer.id,
+        service=found.service,
+        profile_id=found.profile_id,
+        proof=Proof(kind=ProofKind.RANGE, evidence=str(found.network)),
+    )
 
 
 def find_customer(directory: Directory, principal: Principal) -> Customer | Refused:
@@ -67,7 +82,14 @@ def choose_sender(directory: Directory, principal: Principal, address: str) -> S
         return _refused("This login may send as its own user only.")
     if user is not None and not user.may_send:
         return _refused("This sender is not active.")
-    return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
+    return Sender(customer=customer, user=user, profile=_choose_profile(directory, principal, user))
+
+
+def _choose_profile(directory: Directory, principal: Principal, user: User | None) -> Profile | None:
+    """Return the profile in force: for who is no user that which the proof names, if it names one."""
+    if user is None and principal.profile_id is not None:
+        return directory.profile(principal.profile_id)
+    return directory.profile_in_force(principal.customer_id, user)
 
 
 class DomainBar(StrEnum):

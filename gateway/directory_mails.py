@@ -16,7 +16,7 @@ from gateway.directory import DirectoryFollower
 from gateway.ports import DirectoryMail
 from sms.message import Origin
 from store.directories import StoredDirectory, find_directory_by_key
-from store.directory import find_customer_by_key
+from store.directory_lookup import find_customer_by_key
 from store.directory_runs import Run, find_run, read_lines, runs_of
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys, to_instant

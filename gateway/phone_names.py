@@ -10,7 +10,7 @@ from dataclasses import replace
 from addressbook.phones import NAME_COLUMNS, name_in_values
 from gateway.directory import DirectoryFollower
 from sms.report import JobReport
-from store.directory import names_of_users
+from store.directory_lookup import names_of_users
 from store.engine.database import Database, Transaction
 from store.lists import read_values
 

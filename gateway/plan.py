@@ -268,6 +268,9 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         dry_run=submission.dry_run,
         stop_listed=sender.customer.stop_listed,
         past_stop=submission.past_stop,
+        proof=submission.proof.kind.value if submission.proof is not None else "",
+        evidence=submission.proof.evidence if submission.proof is not None else "",
+        service_by=submission.service_by,
     )
 
 

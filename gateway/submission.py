@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from addressbook.hierarchy import Resolved
+from addressbook.proof import Proof
 from addressbook.senders import Sender
 from sms.message import MailOrigin, Origin
 from sms.number import SenderId
@@ -38,7 +39,8 @@ class Submission:
     `digest` names its content among those of its sender; empty where repeats can't be told. One that is not
     `identified` by its sender but by its content alone is known for minutes, and until its client heard the answer. A
     `personalised` text has placeholders. A dry run is planned like any other and answered with the plan. A stop list
-    does not hold back what is `past_stop`: the confirmation of a stop, and help.
+    does not hold back what is `past_stop`: the confirmation of a stop, and help. `proof` is what proved its sender,
+    `service_by` what named its service.
     """
 
     sender: Sender
@@ -55,3 +57,5 @@ class Submission:
     personalised: bool = False
     dry_run: bool = False
     past_stop: bool = False
+    proof: Proof | None = None
+    service_by: str = ""

@@ -22,8 +22,9 @@ from addressbook.sync_plan import SyncPlan, plan_sync
 from addressbook.user_plan import PlannedUser
 from gateway.admin.plan_input import plan_rules, stored_people, stored_users
 from store.directories import find_directory_by_key
-from store.directory import find_customer_by_key, read_version
+from store.directory import read_version
 from store.directory_changes import CellToStore
+from store.directory_lookup import find_customer_by_key
 from store.directory_runs import ListSet, PlannedRun, Portion, Run, UserVersion, applied_since, find_held
 from store.engine.database import Transaction
 from store.engine.keys import Keys

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.people import canonical_address
+from addressbook.proof import Proof
 from addressbook.senders import Principal, Sender, find_customer
 from addressbook.snapshot import Snapshot
 from addressbook.table_file import is_table_file
@@ -104,6 +105,8 @@ class _Case:
     envelope: ReceivedEnvelope
     sender: Sender
     service: Origin
+    service_by: str
+    proof: Proof | None
     trial: Sequence[Layer]
     reader: MailReader
     snapshot: Snapshot
@@ -275,8 +278,7 @@ class MailIntake:
         sender = found or snapshot.choose_sender(principal, mail.author)
         if isinstance(sender, Refused):
             return _refuse(sender)
-        sap = field_text(mail.fields, "x-mailer").upper().startswith("SAP")
-        service = Origin.SAP if sap else Origin.MAIL
+        service, service_by = _choose_service(principal, mail)
         if (barred := snapshot.refuse_service(sender.customer, service)) is not None:
             return _refuse(barred)
         return self._judge_proven(
@@ -286,6 +288,8 @@ class MailIntake:
                 envelope=envelope,
                 sender=sender,
                 service=service,
+                service_by=service_by,
+                proof=principal.proof,
                 trial=trial,
                 reader=reader,
                 snapshot=snapshot,
@@ -402,11 +406,21 @@ def _submission(  # noqa: PLR0913 - one step of the judgement, each argument fou
         blackouts=options.blackouts,
         personalised=reached.personalised,
         dry_run=dry_run,
+        proof=case.proof,
+        service_by=case.service_by,
     )
 
 
 def _refuse(refused: Refused, **known: object) -> Decision:
     return Decision(verdict=Disposition.REFUSE, refused=refused, **known)  # type: ignore[arg-type]  # fields by name
+
+
+def _choose_service(principal: Principal, mail: ParsedMail) -> tuple[Origin, str]:
+    """Return the service of a mail and what named it: the proof of its sender, else the mail itself."""
+    if principal.service is not None:
+        return principal.service, principal.proof.kind.value if principal.proof is not None else ""
+    sap = field_text(mail.fields, "x-mailer").upper().startswith("SAP")
+    return (Origin.SAP, "X-Mailer of the mail") if sap else (Origin.MAIL, "nothing else: it is a mail")
 
 
 def _zone(name: str) -> tzinfo:

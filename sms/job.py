@@ -41,7 +41,8 @@ class NewJob:
     `directory_version` is that of its settings: the job is not stored if the version has changed. A dry run is stored
     as ended: its messages are cancelled and never due. Its digests are kept until `seen_until`, its duplicates until
     `duplicate_until`. `stop_listed` says that its customer has, or had, a stop list, which does not hold back a job
-    that is `past_stop`. `unanswerable` says why no answer to `sender` comes back (addressbook.numbers), empty where one
+    that is `past_stop`. `proof` is the kind of what proved its sender, with its `evidence`; `service_by` is what named
+    its service. `unanswerable` says why no answer to `sender` comes back (addressbook.numbers), empty where one
     does.
     """
 
@@ -74,3 +75,6 @@ class NewJob:
     stop_listed: bool = False
     past_stop: bool = False
     unanswerable: str = ""
+    proof: str = ""
+    evidence: str = ""
+    service_by: str = ""

@@ -7,7 +7,8 @@ It is read in portions, between which others read. Nobody else changes what such
 from collections.abc import Sequence
 
 from addressbook.hierarchy import LayerKey, LayerKind
-from store.directory import CELLS, USERS, AwaitedRun, CellRecord, UserRecord, layers_of, user_of
+from store.directory import AwaitedRun, layers_of
+from store.directory_records import CELLS, USERS, CellRecord, UserRecord, user_of
 from store.engine.database import Transaction
 
 _READY = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
-from addressbook.people import Credential, User, canonical_name
+from addressbook.people import AddressRange, Credential, User, canonical_name
 from store.audit import AuditLine, write_audit
 from store.directory import LOG_REACH, read_version
 from store.directory_tables import (
@@ -196,10 +196,18 @@ class DirectoryChanges:
             > 0
         )
 
-    def add_range(self, customer_key: int, network: str) -> None:
-        """Store an address range in CIDR form."""
-        self._tx.insert(_RANGES, [_RANGES.row(network=network, customer_key=customer_key)])
-        self._touch("range", customer_key)
+    def add_range(self, item: AddressRange) -> None:
+        """Store an address range."""
+        row = _RANGES.row(
+            network=str(item.network),
+            customer_key=item.customer_id,
+            shared=item.shared,
+            tls_required=item.tls_required,
+            service=item.service or "",
+            profile_key=item.profile_id,
+        )
+        self._tx.insert(_RANGES, [row])
+        self._touch("range", item.customer_id)
 
     def remove_range(self, customer_key: int, network: str) -> bool:
         """Delete an address range; False if the customer does not have it."""
@@ -302,6 +310,9 @@ class DirectoryChanges:
             kind=credential.kind.value,
             verifier=credential.verifier,
             active=credential.active,
+            scram=credential.scram,
+            service=credential.service or "",
+            profile_key=credential.profile_id,
         )
         self._tx.insert(_CREDENTIALS, [row])
         self._touch("credential", 0, credential.login)

@@ -16,7 +16,7 @@ class CustomerRow(KeyedRow):
 
     `options` are what it has contracted, comma-separated; null: those of the operator's file. `stop_listed` is set with
     its first stop entry: nobody looks for entries of a customer that never had one. `admin_address` is told of its
-    directories, limits and reports; empty: the operator's is.
+    directories, limits and reports; empty: the operator's is. `tls_required`: no mail of it is taken in clear.
     """
 
     name = peewee.TextField()
@@ -26,6 +26,7 @@ class CustomerRow(KeyedRow):
     options = peewee.TextField(null=True)
     stop_listed = peewee.BooleanField(default=False)
     admin_address = peewee.TextField(default="")
+    tls_required = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "customer"
@@ -96,7 +97,10 @@ class UserRow(KeyedRow):
 
 
 class CredentialRow(KeyedRow):
-    """A login of a customer or of one of its users; the verifier is never the secret."""
+    """A login of a customer or of one of its users; the verifier is never the secret, nor is that of SCRAM.
+
+    `service` is that of its mails, empty where they say it; `profile_key` that of senders who are no users.
+    """
 
     login = peewee.TextField(unique=True)
     customer_key = peewee.BigIntegerField(index=True)
@@ -104,16 +108,26 @@ class CredentialRow(KeyedRow):
     kind = peewee.TextField()
     verifier = peewee.TextField()
     active = peewee.BooleanField(default=True)
+    scram = peewee.TextField(default="")
+    service = peewee.TextField(default="")
+    profile_key = peewee.BigIntegerField(null=True)
 
     class Meta:
         table_name = "credential"
 
 
 class AddressRangeRow(StoredRow):
-    """Client addresses in CIDR form that prove a customer."""
+    """Client addresses in CIDR form that prove a customer, alone only where they are not `shared` with strangers.
+
+    `service` and `profile_key` are as those of a credential. `tls_required`: no mail is taken from them in clear.
+    """
 
     network = peewee.TextField(primary_key=True)
     customer_key = peewee.BigIntegerField(index=True)
+    shared = peewee.BooleanField(default=False)
+    tls_required = peewee.BooleanField(default=False)
+    service = peewee.TextField(default="")
+    profile_key = peewee.BigIntegerField(null=True)
 
     class Meta:
         table_name = "address_range"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from addressbook.people import Customer, domains_above
-from store.directory import find_customer_by_key
+from store.directory_lookup import find_customer_by_key
 from store.directory_tables import DomainClaimRow
 from store.engine.database import Transaction
 from store.engine.rows import query

@@ -163,6 +163,9 @@ class Outbound:
                 push_url=job.push_url,
                 past_stop=job.past_stop,
                 unanswerable=job.unanswerable,
+                proof=job.proof,
+                evidence=job.evidence,
+                service_by=job.service_by,
             )
         )
         new_row = _message_row(key, job)

@@ -44,7 +44,8 @@ class JobRow(KeyedRow):
 
     `report` is when its result is told: never, on-failure or always; `channel` by what: mail, push or both. `past_stop`
     is an automatic answer that a stop list does not hold back. `sender` is who a search finds it by, in small letters:
-    the user, else the author of its mail, else the reverse-path.
+    the user, else the author of its mail, else the reverse-path. `proof` is the kind of what proved the sender, with
+    its `evidence`; `service_by` is what named the service.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -78,6 +79,9 @@ class JobRow(KeyedRow):
     push_url = peewee.TextField(default="")
     past_stop = peewee.BooleanField(default=False)
     unanswerable = peewee.TextField(default="")
+    proof = peewee.TextField(default="")
+    evidence = peewee.TextField(default="")
+    service_by = peewee.TextField(default="")
 
     class Meta:
         table_name = "job"

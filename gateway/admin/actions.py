@@ -19,7 +19,7 @@ from gateway.admin.lookup import get_customer, get_profile
 from gateway.admin.numbers import check_reached, get_number, name_of
 from inbound.actions import Action, ActionKind, ActionSettings, AnswerAction, PushAction, PushForm
 from sms.facts import Fact
-from store.directory import all_customers, profiles_of
+from store.directory_lookup import all_customers, profiles_of
 from store.engine.database import Transaction
 from store.inbound_rules import (
     action_problems,

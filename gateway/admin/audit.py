@@ -6,7 +6,7 @@ from datetime import datetime
 from addressbook.people import canonical_address
 from gateway.admin.lookup import get_customer
 from store.audit import AuditSearch, read_audit
-from store.directory import all_customers
+from store.directory_lookup import all_customers
 from store.engine.database import Transaction
 from store.engine.keys import to_instant, to_stored
 

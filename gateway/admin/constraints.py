@@ -9,7 +9,7 @@ from gateway.admin.settings import CustomerScope, FoundScope, SystemScope, field
 from sms.facts import Fact
 from sms.number import parse_sender_id
 from sms.settings import UNSET, SettingProblem, parse_setting
-from store.directory import read_constraints
+from store.directory_lookup import read_constraints
 from store.inbound_rules import load_numbers
 
 ANY = "any"

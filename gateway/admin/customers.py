@@ -5,12 +5,12 @@ Not here: their sender domains (domains), profiles, users and logins (users), se
 
 from ipaddress import ip_network
 
-from addressbook.people import Customer, canonical_address
+from addressbook.people import AddressRange, Customer, canonical_address
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from sms.facts import Fact
-from store.directory import count_users, find_customer, find_range_owner
+from store.directory_lookup import count_users, find_customer, find_range_owner
 
 
 def is_name(text: str) -> bool:
@@ -67,7 +67,7 @@ def add_range(edit: Edit, name: str, network: str) -> Changed:
     owner = find_range_owner(edit.tx, parsed)
     if owner is not None:
         raise AdminFault(FaultCode.RANGE_TAKEN, range=parsed, owner=owner.name)
-    edit.stored.add_range(customer.id, parsed)
+    edit.stored.add_range(AddressRange(network=ip_network(parsed), customer_id=customer.id))
     return _range_done(edit, AuditAction.ADD_RANGE, customer, "", parsed)
 
 

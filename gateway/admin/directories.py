@@ -25,7 +25,7 @@ from store.directories import (
     remove_directory,
     set_directory,
 )
-from store.directory import all_customers
+from store.directory_lookup import all_customers
 from store.directory_runs import Run, find_by_digest, find_held, find_run, find_running, runs_of
 from store.engine.database import Transaction
 from store.engine.keys import to_stored

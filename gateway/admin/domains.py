@@ -13,7 +13,7 @@ from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange,
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from sms.facts import Fact
-from store.directory import users_of
+from store.directory_lookup import users_of
 from store.domains import (
     DomainClaim,
     add_claim,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from addressbook.hierarchy import LayerKey, LayerKind
 from gateway.admin.lookup import get_customer
-from store.directory import users_of
 from store.directory_changes import StoredCell, read_cells, read_cells_of
+from store.directory_lookup import users_of
 from store.engine.database import Transaction
 from store.engine.keys import to_instant
 

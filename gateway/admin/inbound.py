@@ -18,7 +18,7 @@ from inbound.planning import plan_inbound
 from inbound.sms import InboundSms
 from sms.job import NewJob
 from sms.settings import format_setting
-from store.directory import find_customer
+from store.directory_lookup import find_customer
 from store.engine.database import Database, Transaction
 from store.engine.keys import to_stored
 from store.inbound import NewEffect

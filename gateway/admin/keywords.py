@@ -15,7 +15,7 @@ from inbound.actions import Keyword
 from inbound.opt_words import OptKind
 from inbound.words import fold, read_opt_request, split_words
 from sms.facts import Fact
-from store.directory import all_customers
+from store.directory_lookup import all_customers
 from store.engine.database import Transaction
 from store.inbound_rules import actions_of, keywords_of, load_numbers, put_keyword, remove_keyword
 

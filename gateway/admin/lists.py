@@ -12,7 +12,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_list
 from sms.facts import Fact
 from sms.personalise import Table
-from store.directory import all_customers
+from store.directory_lookup import all_customers
 from store.engine.database import Transaction
 from store.lists import (
     add_list,

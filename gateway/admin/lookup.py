@@ -3,7 +3,7 @@
 from addressbook.lists import DistributionList
 from addressbook.people import Customer, Profile, User, canonical_address
 from gateway.admin.faults import AdminFault, FaultCode
-from store.directory import find_customer, find_profile, find_user
+from store.directory_lookup import find_customer, find_profile, find_user
 from store.engine.database import Transaction
 from store.lists import find_list
 

@@ -14,7 +14,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from inbound.words import fold, read_opt_request, split_words
 from sms.number import MobileNumber, SenderKind, country_of, is_country, parse_sender_id
-from store.directory import all_customers, find_customer_by_key
+from store.directory_lookup import all_customers, find_customer_by_key
 from store.engine.database import Transaction
 from store.inbound_rules import (
     count_uses,

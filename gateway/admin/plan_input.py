@@ -10,8 +10,8 @@ from addressbook.people import Customer
 from addressbook.user_plan import Bar, PlanRules, StoredUser
 from gateway.admin.domains import find_domain_bars
 from gateway.admin.settings import find_bar, limits_of
-from store.directory import profiles_of
 from store.directory_changes import read_cells_of
+from store.directory_lookup import profiles_of
 from store.engine.database import Transaction
 from store.stored_people import StoredPerson, holders_of, people_of
 

@@ -6,7 +6,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile
 from inbound.actions import MailAction
 from sms.facts import Fact
-from store.directory import count_users, find_profile, profiles_of
+from store.directory_lookup import count_users, find_profile, profiles_of
 from store.inbound_rules import actions_of
 
 

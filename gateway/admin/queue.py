@@ -11,7 +11,7 @@ from gateway.cancel import cancel_waiting
 from gateway.phone_names import find_names, numbers_of, with_names
 from sms.facts import Fact
 from store.answers import Rules
-from store.directory import find_customer
+from store.directory_lookup import find_customer
 from store.dropped import TracedDrop, find_dropped
 from store.engine.database import Transaction
 from store.engine.keys import to_stored

@@ -18,8 +18,8 @@ from sms.facts import Fact
 from sms.message import Origin, Priority
 from sms.number import SenderId
 from sms.settings import FIELDS, NONE, UNSET, SettingProblem, format_setting, parse_setting
-from store.directory import find_customer_by_key, read_constraints
 from store.directory_changes import CellToStore, read_cells
+from store.directory_lookup import find_customer_by_key, read_constraints
 from store.engine.database import Transaction
 from store.inbound_rules import load_numbers
 

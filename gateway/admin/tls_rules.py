@@ -15,7 +15,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.mail_rules import join_rules
 from sms.facts import Fact
-from store.directory import find_customer
+from store.directory_lookup import find_customer
 from store.engine.database import Transaction
 from store.mail_rules import (
     RulesDamagedError,

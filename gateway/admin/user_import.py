@@ -16,8 +16,8 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from gateway.admin.plan_input import plan_rules, stored_people, stored_users
 from store.audit import AuditLine
-from store.directory import find_users, profiles_of, users_of
 from store.directory_changes import CellToStore, read_cells_of
+from store.directory_lookup import find_users, profiles_of, users_of
 from store.engine.database import Transaction
 from store.versions import find_owners
 

@@ -15,7 +15,7 @@ from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange,
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile, get_user
 from sms.facts import Fact
-from store.directory import find_credential, find_customer_by_key, find_user, profiles_of
+from store.directory_lookup import find_credential, find_customer_by_key, find_user, profiles_of
 from store.domains import find_domain_owners
 from store.engine.database import Transaction
 from store.versions import find_owners

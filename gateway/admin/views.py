@@ -16,7 +16,8 @@ from gateway.admin.lookup import get_customer, get_profile, get_user
 from gateway.admin.settings import check_service, field_named
 from sms.message import Origin
 from sms.settings import NONE, UNSET, format_setting
-from store.directory import (
+from store.directory_changes import read_cells
+from store.directory_lookup import (
     all_customers,
     count_users,
     find_customer_by_key,
@@ -26,7 +27,6 @@ from store.directory import (
     read_constraints,
     users_of,
 )
-from store.directory_changes import read_cells
 from store.domains import claims_of
 from store.engine.database import Transaction
 from store.engine.keys import to_instant

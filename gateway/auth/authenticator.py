@@ -19,6 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from addressbook.people import Credential, CredentialKind
+from addressbook.proof import Proof, ProofKind
 from addressbook.senders import Principal
 from gateway.auth.guesses import Attempt, Guesses, GuessLimits, Standing
 from gateway.limits import client_network
@@ -204,4 +205,7 @@ def _principal(credential: Credential) -> Principal:
         customer_id=credential.customer_id,
         user_id=credential.user_id,
         login=credential.login,
+        service=credential.service,
+        profile_id=credential.profile_id,
+        proof=Proof(kind=ProofKind.LOGIN, evidence=credential.login),
     )

@@ -18,7 +18,7 @@ from addressbook.source_options import read_options
 from addressbook.sources import CustomerDirectory, SourceKind
 from gateway.directory_sync import DirectorySync, SyncRun
 from store.directories import add_directory, find_directory
-from store.directory import find_customer
+from store.directory_lookup import find_customer
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys
 

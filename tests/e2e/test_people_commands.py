@@ -21,7 +21,7 @@ from cli.customers import customer
 from cli.people import people
 from cli.profiles import profile
 from cli.users import user
-from store.directory import find_credential
+from store.directory_lookup import find_credential
 from tests.kit.installation import write_first
 from tests.unit.test_table_file import xlsx
 

@@ -16,7 +16,7 @@ from config.model import Config, load_config
 from gateway.admin.constraints import ConstraintLimits, limit
 from gateway.admin.customers import add_customer, remove_customer
 from gateway.admin.settings import CustomerScope, set_settings
-from store.directory import find_credential, find_customer
+from store.directory_lookup import find_credential, find_customer
 
 
 def run(command, *arguments: object) -> Result:

@@ -19,8 +19,8 @@ from gateway.admin.profiles import add_profile
 from gateway.directory_sync import DirectorySync, SyncRun
 from sms.settings import parse_setting
 from store.directories import StoredDirectory, add_directory, find_directory_by_key, set_directory
-from store.directory import find_customer, users_of
 from store.directory_changes import read_cells_of
+from store.directory_lookup import find_customer, users_of
 from store.engine.keys import Keys
 from store.lists import find_list, read_members
 from tests.kit.admin_harness import NOW, AdminHarness

@@ -11,7 +11,7 @@ from gateway.admin.faults import FaultCode
 from gateway.admin.settings import CustomerScope
 from sms.message import Priority
 from sms.outcome import Refusal
-from store.directory import find_customer
+from store.directory_lookup import find_customer
 from tests.kit.admin_harness import AdminHarness
 from tests.kit.installation import mail
 from tests.kit.testbed import ANNA, administer, judge, open_core, proven

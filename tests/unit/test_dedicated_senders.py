@@ -9,7 +9,7 @@ from gateway.admin import constraints, customers, lists, profiles, settings, use
 from gateway.admin.constraints import ConstraintLimits
 from gateway.admin.faults import FaultCode
 from gateway.admin.settings import CustomerScope, ListScope, ProfileScope, Scope, SystemScope, UserScope
-from store.directory import find_customer
+from store.directory_lookup import find_customer
 from tests.kit.admin_harness import AdminHarness
 
 NUMBER = "+447700900900"

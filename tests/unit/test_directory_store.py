@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, Layers
-from addressbook.people import Credential, CredentialKind, Directory, User
+from addressbook.people import AddressRange, Credential, CredentialKind, Directory, User
 from sms.settings import FIELDS, UNSET, SettingProblem, format_setting, parse_setting
 from store import directory_changes
 from store.audit import AuditLine, AuditSearch, read_audit
@@ -120,7 +120,7 @@ def test_what_is_written_is_loaded(world: World) -> None:
     world.change(
         lambda c: c.add_domain(customer, "example.com"),
         lambda c: c.add_domain(customer, "example.net"),
-        lambda c: c.add_range(customer, "192.0.2.0/24"),
+        lambda c: c.add_range(AddressRange(network=ip_network("192.0.2.0/24"), customer_id=customer)),
         lambda c: c.put_credential(login),
         lambda c: c.set_customer(customer, active=False, default_profile=profile),
         lambda c: c.put_constraints(customer, rules),
@@ -139,7 +139,9 @@ def test_what_is_written_is_loaded(world: World) -> None:
     found = directory.customer_named("example ltd")
     assert found is not None
     assert (found.domains, found.active, found.default_profile_id) == (("example.com", "example.net"), False, profile)
-    assert directory.customer_of_client(ip_address("192.0.2.7")) == found
+    assert directory.range_of_client(ip_address("192.0.2.7")) == AddressRange(
+        network=ip_network("192.0.2.0/24"), customer_id=found.id
+    )
     assert directory.credential("anna") == login
     loaded = directory.user("anna@example.com")
     assert loaded is not None
@@ -175,9 +177,9 @@ def test_every_kind_of_change_is_followed_without_loading_all(world: World, monk
     steps: list[Step] = [
         lambda c: c.add_domain(customer, "example.com"),
         lambda c: c.remove_domain(customer, "example.com"),
-        lambda c: c.add_range(other, "192.0.2.0/24"),
+        lambda c: c.add_range(AddressRange(network=ip_network("192.0.2.0/24"), customer_id=other)),
         lambda c: c.remove_range(other, "192.0.2.0/24"),
-        lambda c: c.add_range(other, "2001:db8::/32"),
+        lambda c: c.add_range(AddressRange(network=ip_network("2001:db8::/32"), customer_id=other)),
         lambda c: c.set_customer(customer, active=False, default_profile=profile),
         lambda c: c.remove_profile(spare),
         lambda c: c.set_users([User(id=first, customer_id=customer, address="", name="New", active=False)]),
@@ -245,7 +247,9 @@ def test_removing_a_customer_removes_what_is_its_own_and_nothing_else(world: Wor
         octet = ord(letter)
         world.change(
             lambda c, k=customer, a=letter: c.add_domain(k, f"{a}.example.com"),  # type: ignore[misc]
-            lambda c, k=customer, o=octet: c.add_range(k, f"192.0.2.{o}/32"),  # type: ignore[misc]
+            lambda c, k=customer, o=octet: c.add_range(
+                AddressRange(network=ip_network(f"192.0.2.{o}/32"), customer_id=k)
+            ),  # type: ignore[misc]
             lambda c, one=login: c.put_credential(one),  # type: ignore[misc]
             lambda c, some=cells: c.put_cells(some),  # type: ignore[misc]
             lambda c, k=customer, r=rules: c.put_constraints(k, r),  # type: ignore[misc]
@@ -309,7 +313,7 @@ def test_a_change_that_touches_nothing_makes_no_version(world: World) -> None:
     [
         lambda c, customer: c.add_customer(" EXAMPLE "),
         lambda c, customer: c.add_domain(customer, "example.com"),
-        lambda c, customer: c.add_range(customer, "192.0.2.0/24"),
+        lambda c, customer: c.add_range(AddressRange(network=ip_network("192.0.2.0/24"), customer_id=customer)),
         lambda c, customer: c.add_profile(customer, "p"),
         lambda c, customer: c.add_users([User(id=0, customer_id=customer, address="u@example.com")], "file"),
     ],
@@ -318,7 +322,7 @@ def test_the_tables_keep_names_unique_even_if_nobody_checks(world: World, again:
     (customer,) = map(key_of, world.change(lambda c: c.add_customer("Example")))
     world.change(
         lambda c: c.add_domain(customer, "example.com"),
-        lambda c: c.add_range(customer, "192.0.2.0/24"),
+        lambda c: c.add_range(AddressRange(network=ip_network("192.0.2.0/24"), customer_id=customer)),
         lambda c: c.add_profile(customer, "P"),
         lambda c: c.add_users([User(id=0, customer_id=customer, address="u@example.com")], "file"),
     )

@@ -23,8 +23,9 @@ from gateway.admin.users import add_user, remove_user, set_user_active, set_user
 from gateway.directory_sync import SyncRun
 from store.awaited_runs import find_ready, read_awaited, users_of_run
 from store.directories import add_directory
-from store.directory import NOTHING_AWAITED, count_users, refresh
+from store.directory import NOTHING_AWAITED, refresh
 from store.directory_changes import DirectoryChanges
+from store.directory_lookup import count_users
 from store.directory_runs import find_run, read_lines, runs_of, switch
 from tests.kit.store_harness import steps
 from tests.kit.sync_harness import OPTIONS, SyncHarness, entry, reading_of

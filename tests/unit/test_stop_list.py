@@ -12,8 +12,9 @@ from sms.message import Origin
 from sms.outcome import Done, ProblemCode, Retry, Unknown
 from sms.report import NoticeKind
 from store.answers import Rules
-from store.directory import find_customer, read_version
+from store.directory import read_version
 from store.directory_changes import DirectoryChanges
+from store.directory_lookup import find_customer
 from store.stop_list import add_stops, end_stops, read_stops, stops_in_force
 from tests.kit.clock import START
 from tests.kit.store_harness import BUSY, LOST, SECOND, StoreHarness

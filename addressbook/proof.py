@@ -1,0 +1,30 @@
+"""What proved who sends a mail: the kind of the proof, and its evidence in words.
+
+Not here: how a proof is made (gateway.auth, mta), whose it is (senders).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProofKind(StrEnum):
+    """Every proof, in the order in which they are asked for.
+
+    LOGIN: SMTP AUTH. CERTIFICATE: a client certificate. RANGE: the client's address. DKIM, SPF: the domain of the
+    header From, aligned strictly. ARC: what a sealer whom the customer trusts has seen.
+    """
+
+    LOGIN = "login"
+    CERTIFICATE = "certificate"
+    RANGE = "range"
+    DKIM = "dkim"
+    SPF = "spf"
+    ARC = "arc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A proof that held. `evidence` names the facts: a login and its mechanism, a network, `d=` with the selector."""
+
+    kind: ProofKind
+    evidence: str = ""

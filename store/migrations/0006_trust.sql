@@ -1,0 +1,13 @@
+-- Trust: what proved a sender, which service a login or an address range names, and where TLS is required.
+
+ALTER TABLE "job" ADD COLUMN "proof" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "job" ADD COLUMN "evidence" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "job" ADD COLUMN "service_by" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "customer" ADD COLUMN "tls_required" BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE "credential" ADD COLUMN "scram" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "credential" ADD COLUMN "service" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "credential" ADD COLUMN "profile_key" BIGINT;
+ALTER TABLE "address_range" ADD COLUMN "shared" BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE "address_range" ADD COLUMN "tls_required" BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE "address_range" ADD COLUMN "service" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "address_range" ADD COLUMN "profile_key" BIGINT;
