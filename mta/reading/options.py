@@ -1,13 +1,14 @@
 """Options in the subject: `[VALIDITY:4] [QOS:EXPRESS] …` → typed settings for one message.
 
 Not here: whether the customer allows them (addressbook.hierarchy), whether they come too late (the caller knows the
-time). Names are read in any case; brackets around anything else are text.
+time). Names are read in any case. What is nearly an option is refused, brackets around anything else are text.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -35,8 +36,14 @@ class SubjectOptions:
     given: Mapping[str, str] = field(default_factory=dict)
 
 
-# A Japanese or Chinese colon counts too; an option without its end is found, so that it can be reported.
-_OPTION: Final = re.compile(r"\[\s*([A-Za-z]{2,20})\s*(?:[:\N{FULLWIDTH COLON}]([^\[\]]*)(\]?)|\])")
+# A Japanese or Chinese colon counts too. What may be meant as an option is found, so that it can be reported: a name in
+# several words, `=` in place of the colon, no end.
+_OPTION: Final = re.compile(
+    r"\[\s*([A-Za-z](?:[ _-]?[A-Za-z]){1,25})\s*(?:([:=\N{FULLWIDTH COLON}])([^\[\]]*)(\]?)|\])"
+)
+_SURELY: Final = 0.88
+_MAYBE: Final = 0.85
+_SHORT: Final = 6
 _ON_OFF: Final[Mapping[str, bool]] = MappingProxyType({"ON": True, "OFF": False})
 _QOS: Final[Mapping[str, Priority]] = MappingProxyType({"EXPRESS": Priority.EXPRESS, "NORMAL": Priority.NORMAL})
 _CODINGS: Final[Mapping[str, Alphabet]] = MappingProxyType(
@@ -93,12 +100,14 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
     kept: list[str] = []
     end = 0
     for match in _OPTION.finditer(subject):
-        name = match[1].upper()
+        name, sign, value = match[1].upper(), match[2], (match[3] or "").strip()
         reader = _OPTIONS.get(name)
-        if reader is None or (match[2] is None and name != "DRYRUN"):
+        if reader is None or sign == "=" or (sign is None and name != "DRYRUN"):
+            meant = _find_meant(name, None if sign is None else value)
+            if meant:
+                return _refused(match[0], f"there is no such option; did you mean {_written(meant, value)}?")
             continue
-        value = (match[2] or "").strip()
-        if match[2] is not None and not match[3]:
+        if sign is not None and not match[4]:
             return _malformed(name, value, "the closing ] is missing")
         if given.get(name, value) != value:
             return _malformed(name, value, "it was already given with another value")
@@ -121,8 +130,39 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
     )
 
 
+def _find_meant(name: str, value: str | None) -> str:
+    """Return the option that a name is a typing error of, empty where it may be an ordinary word.
+
+    A long name tells by itself; a shorter or less similar one where the option takes the value. Without a value
+    (None) only a dry run is meant.
+    """
+    letters = re.sub(r"[ _-]", "", name)
+    known = ("DRYRUN",) if value is None else tuple(_OPTIONS)
+    near = get_close_matches(letters, [one for one in known if one[0] == letters[0]], n=1, cutoff=_MAYBE)
+    if not near:
+        return ""
+    surely = len(near[0]) >= _SHORT and get_close_matches(letters, near, cutoff=_SURELY)
+    return near[0] if surely or (near[0] not in _TAKE_ANY_TEXT and _takes(near[0], value or "")) else ""
+
+
+def _takes(name: str, value: str) -> bool:
+    try:
+        _OPTIONS[name](_Options(zone=UTC), value)
+    except _MalformedError:
+        return False
+    return True
+
+
+def _written(name: str, value: str) -> str:
+    return f"[{name}:{value[:60]}]" if value else f"[{name}]"
+
+
+def _refused(written: str, detail: str) -> Refused:
+    return Refused(refusal=Refusal.OPTION_MALFORMED, detail=f"{written[:80]} in the subject: {detail}")
+
+
 def _malformed(name: str, value: str, detail: str) -> Refused:
-    return Refused(refusal=Refusal.OPTION_MALFORMED, detail=f"[{name}:{value[:60]}] in the subject: {detail}")
+    return _refused(f"[{name}:{value[:60]}]", detail)
 
 
 def _choice(value: str, words: Mapping[str, _Value], expected: str) -> _Value:
@@ -249,3 +289,4 @@ _OPTIONS: Final[Mapping[str, Callable[[_Options, str], None]]] = MappingProxyTyp
         "DRYRUN": _dry_run,
     }
 )
+_TAKE_ANY_TEXT: Final = frozenset({"SRC", "BC", "CUSTOMERREF"})

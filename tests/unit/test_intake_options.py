@@ -89,6 +89,72 @@ def test_a_malformed_option_says_what_is_wrong_and_what_it_takes(option, expecte
 
 
 @pytest.mark.parametrize(
+    ("subject", "meant"),
+    [
+        ("[JOBPERIODE:2026-12-01T08:00:00Z] Gate", "[JOBPERIOD:2026-12-01T08:00:00Z]"),
+        ("[JOBPERIODE:tomorrow] Gate", "[JOBPERIOD:tomorrow]"),
+        ("Gate [JOBPERIODE:2026-12-01T08:00:00Z", "[JOBPERIOD:2026-12-01T08:00:00Z]"),
+        ("[JOBPEROID:2026-12-01] Gate", "[JOBPERIOD:2026-12-01]"),
+        ("[Job-Period: 2026-12-01] Gate", "[JOBPERIOD:2026-12-01]"),
+        ("[job period:2026-12-01] Gate", "[JOBPERIOD:2026-12-01]"),
+        ("[JOB_PERIOD:2026-12-01] Gate", "[JOBPERIOD:2026-12-01]"),
+        ("[JOBPERIOD=2026-12-01] Gate", "[JOBPERIOD:2026-12-01]"),
+        ("[MAXPART:1] Gate", "[MAXPARTS:1]"),
+        ("[MAXPRATS:1] Gate", "[MAXPARTS:1]"),
+        ("[MAX PARTS:1] Gate", "[MAXPARTS:1]"),
+        ("[VALDITY:4] Gate", "[VALIDITY:4]"),
+        ("[VALIDITE:4] Gate", "[VALIDITY:4]"),
+        ("[FLAS:ON] Gate", "[FLASH:ON]"),
+        ("[QOS=EXPRESS] Gate", "[QOS:EXPRESS]"),
+        ("[BLACKOUTPERIOD:2026-11-23T22:00Z/2026-11-24T06:00Z] Gate", "[BLACKOUTPERIODS:"),
+        ("[DUPLICATDETECTION:ON] Gate", "[DUPLICATEDETECTION:ON]"),
+        ("[CUSTOMER-REF:4711] Gate", "[CUSTOMERREF:4711]"),
+        ("[UNENCODEABLE:REJECT] Gate", "[UNENCODABLE:REJECT]"),
+        ("[DRY-RUN] Gate", "[DRYRUN]"),
+        ("[dry run] Gate", "[DRYRUN]"),
+        ("[DRYRUNS] Gate [FLASH:ON]", "[DRYRUN]"),
+    ],
+)
+def test_what_is_nearly_an_option_is_refused_with_the_option_that_is_meant(subject, meant):
+    found = read_options(subject)
+    assert isinstance(found, Refused)
+    assert found.refusal is Refusal.OPTION_MALFORMED
+    assert f"did you mean {meant}" in found.detail
+
+
+REAL_TAGS = """
+    [EXTERN] [EXTERNAL] [EXT] [EXT:] [Extern: Mail von außen] [EXTERNAL EMAIL] [External Sender: CAUTION] [EXTERNE] [EXTERNO]
+    [SPAM] [SPAM?] [*****SPAM*****] [SUSPECTED SPAM] [Spam-Verdacht] [SPAM: 7.3] [VIRUS] [PHISHING] [BULK] [Newsletter]
+    [Ticket#12] [Ticket: 12] [Ticket#: 20261123] [Ticket-ID:4711] [Ref: 00D2x.500] [ref:_00D20Xyz._5002:ref] [REF=12] [Case:123]
+    [JIRA] [JIRA:OPS-12] [ABC-123] [#4711] [Issue: 12] [Bug 4711] [Bug: 4711] [BUG=12] [PR: 12] [Redmine - Bug #12] [RT #12]
+    [DNS: down] [DN=100] [DHCP:ON] [SRV:web01] [SRCE:Retail] [BCC:anna] [BC=12] [QS:NORMAL] [POS: 4] [QA:ON] [CC: x]
+    [FIRING:1] [RESOLVED] [FIRING:2, RESOLVED:1] [CRITICAL] [CRITICAL: db1] [WARNING: db1] [OK: db1] [ALERT=12] [PROBLEM: disk]
+    [INFO] [INFO: Wartung] [URGENT] [URGENT: Rückruf] [Wichtig] [WICHTIG: bitte] [Dringend: Gate] [IMPORTANT: x] [Urgente: x]
+    [Flash-Info: Stau] [FLASHNEWS: x] [Flash info] [Flasche: leer] [Lash: x] [Flashback: 1999] [FLASK:ON]
+    [Code: 123] [Código: 123] [Codigo: 123] [Encoding: utf-8] [Coding] [Coding guidelines] [Coding-Dojo: Freitag] [Coaching: Freitag]
+    [Validité: 31/12] [VALIDITE: 31/12] [Validità: 31/12] [Gültigkeit: 4] [Valid: 4] [Validation: 4] [Invalidity: 4] [Validez: 4]
+    [Kunde: Müller] [Customer: Miller] [Customer-ID: 12] [CustomerNr: 12] [Customers: all] [Customer Service: open] [Cliente: 12]
+    [Period: 2026-12-01] [Periode: 2026-12-01] [Job: 2026-12-01] [JobTicket: 2026-12-01] [Jobs: 3] [Job offer: welder] [Stelle: x]
+    [Duplicate: 12] [DUPLICATE] [Duplikat: 12] [Blackout: 23:00] [Blackout] [Parts: 3] [Part 1/3] [Part: 1] [Max: 3] [Maxi: 3]
+    [Trial run] [Dry] [Dry: 3] [Probelauf] [Test] [TEST: 1] [Essai: 1] [Prueba: 1] [DRY CLEANING] [Run: 3]
+    [priority: express] [Prio:1] [SMS] [SMS:+44] [MMS: 1] [] [:] [=] [x] [1] [12:30] [2026-12-01] [https://example.com/?a=b]
+    [Sender: Gate] [Von: Anna] [De: Ana] [Objet: x] [AW: Gate] [RE: Gate] [WG:] [TR: x] [RV: x] [Fwd: x] [Betreff: x]
+    [List-Name] [dev-list] [Debian-user] [all@example.com] [Confidential] [Vertraulich: intern] [Confidentiel: interne]
+"""
+
+
+def _real_tags():
+    return sorted({tag.strip() + "]" for line in REAL_TAGS.splitlines() for tag in line.split("]") if tag.strip()})
+
+
+@pytest.mark.parametrize("tag", _real_tags())
+def test_an_ordinary_tag_of_a_subject_is_text(tag):
+    tag = tag if tag.startswith("[") else tag[tag.index("[") :]
+    found = options_of(f"{tag} Gate 4 {tag}")
+    assert (found.subject, found.patch, found.given) == (f"{tag} Gate 4 {tag}", {}, {})
+
+
+@pytest.mark.parametrize(
     "subject",
     [
         "[INFO] disk",
