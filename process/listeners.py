@@ -9,6 +9,7 @@ from config.model import AuthMode, BareNewlines, Config, ListenerOptions
 from gateway.accept import Acceptance
 from gateway.auth.authenticator import Authenticator
 from gateway.limits import DiskReserve, MailRate
+from gateway.listener import ConnectionLimits, Listener
 from mta.handler import MailHandler
 from mta.identify import login_hook
 from mta.intake_pool import IntakePool
@@ -16,7 +17,6 @@ from mta.postmaster import PostmasterDoor
 from mta.repeats import Repeats
 from mta.smtp.engine.content import ContentLimits, ContentRoom
 from mta.smtp.engine.events import DialogueLimits
-from mta.smtp.server.listener import ConnectionLimits, Listener
 from mta.smtp.server.server import ServerSettings, listen
 from process.accept_path import AcceptPath
 from process.contexts import server_contexts

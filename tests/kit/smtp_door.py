@@ -16,8 +16,8 @@ import pytest
 import structlog
 import uvloop
 
+from gateway.listener import ConnectionLimits, Listener
 from mta.smtp.server.hooks import eager_hook
-from mta.smtp.server.listener import ConnectionLimits, Listener
 from mta.smtp.server.server import ServerSettings, listen
 
 QUICK = ConnectionLimits(sweep_seconds=0.01, linger_seconds=0.5, handshake_seconds=5)

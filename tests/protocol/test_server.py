@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.listener import ConnectionLimits, Listener
 from mta.smtp.engine.events import DialogueLimits
 from mta.smtp.server.hooks import eager_hook
-from mta.smtp.server.listener import ConnectionLimits, Listener
 from mta.smtp.server.server import MISSING, MailEnvelope, MailSession, RcptDsn, ServerSettings
 from tests.kit.dialogues import HELLO, ROUTE
 from tests.kit.peer import find_program, require_peer

@@ -11,7 +11,7 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from mta.smtp.server.listener import ConnectionLimits
+from gateway.listener import ConnectionLimits
 from mta.smtp.server.server import AuthResult, ServerSettings, listen
 from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE
 from tests.kit.peer import find_program, require_peer

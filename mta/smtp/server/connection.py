@@ -1,7 +1,7 @@
 """One SMTP connection on asyncio: a thin Protocol around the dialogue; TLS upgrades, flow control, closing.
 
 Works on asyncio's own loop and on uvloop. Not here: syntax, order, limits and timers (mta.smtp.engine.dialogue), the
-arguments of hooks (mta.smtp.server.hooks), counting connections (mta.smtp.server.listener). RFC 3207, RFC 8314 §3.3.
+arguments of hooks (mta.smtp.server.hooks), counting connections (gateway.listener). RFC 3207, RFC 8314 §3.3.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import cast
 
+from gateway.listener import ConnectionLimits, Listener
 from mta.smtp.engine import replies
 from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.dialogue import Dialogue
@@ -21,7 +22,6 @@ from mta.smtp.engine.events import Capabilities, DialogueLimits, Event, Noticed,
 from mta.smtp.engine.sasl import MakeMechanism
 from mta.smtp.server.eager import Unfinished, begin
 from mta.smtp.server.hooks import Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
-from mta.smtp.server.listener import ConnectionLimits, Listener
 from tls.listening import CertificateRequest, TlsMode
 
 ContextMaker = Callable[[], ssl.SSLContext]

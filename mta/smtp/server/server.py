@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from gateway.listener import ConnectionLimits, Listener
 from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.sasl import MECHANISMS, MakeMechanism
 from mta.smtp.server.connection import ContextMaker, ServerSettings, SmtpConnection, SmtpService
@@ -24,7 +25,6 @@ from mta.smtp.server.hooks import (
     MailSession,
     RcptDsn,
 )
-from mta.smtp.server.listener import ConnectionLimits, Listener
 
 __all__ = [
     "MISSING",

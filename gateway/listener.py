@@ -1,6 +1,6 @@
 """One listening socket and its connections: their number, origin, clock, and end.
 
-Not here: the dialogue on a connection (mta.smtp.server.server, mta.smtp.engine.dialogue).
+Every door has one: SMTP (mta.smtp.server), HTTP (web). Not here: what is said on a connection.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ class ListenerConnection(Protocol):
         """Take the time of the loop's clock."""
 
     def shut_down(self) -> None:
-        """Close with 421 once no content is open."""
+        """Close once nothing of the peer is under way."""
 
     def abort(self) -> None:
         """Drop the connection now."""
 
 
 class Listener:
-    """Counts and ends the connections of one socket. Made by `mta.smtp.server.server.listen`."""
+    """Counts and ends the connections of one socket. Its doors make the connections."""
 
     def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
         self.limits = limits
@@ -124,7 +124,7 @@ class Listener:
             self._server.close()
 
     async def close(self, grace_seconds: float) -> None:
-        """Stop accepting, close idle connections with 421, let open contents finish up to the grace, then cut.
+        """Stop accepting, close idle connections, let what is under way finish up to the grace, then cut.
 
         Returns after the last handler has returned, which may be later than the grace: handlers are never cancelled.
         """

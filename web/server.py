@@ -1,0 +1,105 @@
+"""HTTP in: one listener that serves an ASGI application in the gateway's own loop.
+
+uvicorn speaks HTTP/1.1, and our listener counts and ends its connections; uvicorn's own server is not used, since it
+takes over signals, exits the process where a port is taken, and wakes ten times a second. Proxies are not trusted: no
+header changes who the client is. Not here: what is served (the applications), what answers have in common (web.front).
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable, Collection, Sequence
+
+import structlog
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from gateway.listener import Listener
+from web.connection import HttpConnection, HttpLimits, make_logger
+from web.front import Front, answer_failure
+from web.handshake import HandshakeFirst
+
+log = structlog.get_logger()
+
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class HttpServer:
+    """A listener at `host`:`port` (0: any free port), under TLS where `contexts` is given.
+
+    `hosts` are the names under which it answers. `closing` is set when it is told to stop: an application that streams
+    without an end must end then.
+    """
+
+    def __init__(  # noqa: PLR0913 - all by name
+        self,
+        routes: Sequence[BaseRoute],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        hosts: Collection[str] = LOOPBACK_NAMES,
+        limits: HttpLimits | None = None,
+        contexts: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
+        self._limits = limits or HttpLimits()
+        app = Starlette(routes=routes, exception_handlers={Exception: answer_failure}, max_body_size=self._limits.body)
+        self._app = Front(app, hosts=hosts)
+        self._host = host
+        self._port = port
+        self._contexts = contexts
+        self._listener: Listener | None = None
+        self._state = ServerState()
+        self.closing = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens, once started."""
+        return self._listener.addresses[0][1] if self._listener is not None else self._port
+
+    async def start(self) -> None:
+        """Listen. Raises OSError, naming the address, where that can't be."""
+        loop = asyncio.get_running_loop()
+        listener = Listener(self._limits.connections, loop)
+        config = _configure(self._app, self._limits)
+        logger = make_logger()
+
+        def make() -> asyncio.Protocol:
+            return HttpConnection(config, self._state, listener, self._limits, logger)
+
+        contexts = self._contexts
+        factory = make if contexts is None else lambda: HandshakeFirst(listener, contexts, make)
+        await listener.open(factory, host=self._host, port=self._port, sock=None)
+        self._listener = listener
+        log.info("listening_http", addresses=[f"{host}:{port}" for host, port in listener.addresses])
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take no more requests, let those under way finish up to the grace, then end them."""
+        self.closing.set()
+        if self._listener is not None:
+            await self._listener.close(grace_seconds)
+        for task in self._state.tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._state.tasks, return_exceptions=True)
+
+
+def _configure(app: ASGIApp, limits: HttpLimits) -> Config:
+    config = Config(
+        app,
+        interface="asgi3",
+        lifespan="off",
+        ws="none",
+        workers=1,  # else read from the environment
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=limits.keep_alive_seconds,
+        h11_max_incomplete_event_size=limits.head,
+    )
+    config.load()
+    return config
