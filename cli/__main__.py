@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -143,6 +143,16 @@ class Commands(click.Group):
             self.add_command(getattr(import_module(f"cli.{place.module}"), place.name), cmd_name)
         return super().get_command(ctx, cmd_name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a fault names the operator's file that was used where the caller did not."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            from cli.context import name_found_config  # noqa: PLC0415 - for faults alone
+
+            name_found_config(error, ctx)
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  (click's own)
         """Write the overview as click does, from the sentences that stand here."""
         width = formatter.width - 6 - max(map(len, PLACES))
@@ -154,7 +164,11 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 @click.version_option(package_name="mail2sms", prog_name="mail2sms")
 def main() -> None:
-    """Run and administer a mail transfer agent between e-mail and SMS."""
+    """Run and administer a mail transfer agent between e-mail and SMS.
+
+    The operator's file is the one of --config, else of MAIL2SMS_CONFIG, else ./mail2sms.toml where file and folder are
+    yours and nobody else may write there, else /etc/mail2sms/mail2sms.toml.
+    """
     import structlog  # noqa: PLC0415  (no overview and no version needs a log)
 
     # What is written holds secrets, numbers and texts: nobody else reads it, whatever its folder allows.

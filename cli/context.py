@@ -1,5 +1,6 @@
 """How every command gets at the operator's file and the database."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,50 @@ from time import time
 
 import click
 
+from config.default_file import FILE_NAME, SYSTEM_FILE, DefaultFile, find_default
 from config.model import Config, database_password, load_config
 from store.engine.database import Database, StorageError
 from store.engine.keys import Keys
 
+CONFIG_VARIABLE = "MAIL2SMS_CONFIG"
+_FOUND = "mail2sms.configuration"
+
+
+def _find_config(context: click.Context, _: click.Parameter, given: Path | None) -> Path | None:
+    return given if given is not None or context.resilient_parsing else used_config()
+
+
 config_option = click.option(
-    "--config", "file", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The operator's file."
+    "--config",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=_find_config,
+    help="The operator's file, where it is not the default one.",
 )
+
+
+def used_config() -> Path:
+    """Return the operator's file where none is named, and have faults name it; ends the command where there is none."""
+    named = os.environ.get(CONFIG_VARIABLE, "")
+    found = DefaultFile(file=Path(named)) if named else find_default(Path())
+    skipped = f"./{FILE_NAME} is not used: {found.skipped}" if found.skipped else ""
+    if found.file is None:
+        raise click.UsageError(
+            f"no configuration: give --config FILE, set {CONFIG_VARIABLE}, or write {SYSTEM_FILE}"
+            + (f"\n{skipped}" if skipped else "")
+        )
+    if skipped:
+        click.echo(f"{skipped}; {found.file} is", err=True)
+    click.get_current_context().meta[_FOUND] = f"{found.file} ({CONFIG_VARIABLE})" if named else str(found.file)
+    return found.file
+
+
+def name_found_config(error: click.ClickException, context: click.Context) -> None:
+    """Add to a fault which file was used, where the command did not name it."""
+    file = context.meta.get(_FOUND)
+    if file is not None and file not in error.message:
+        error.message += f"\nConfiguration: {file}"
 
 
 def read_config(file: Path) -> Config:

@@ -63,7 +63,7 @@ async def serve_until_told(config: Config) -> None:
             stack.callback(database.close)
             gateway = await stack.enter_async_context(running_gateway(config, database))
         except (StorageError, ContextError, OSError, ValueError) as error:
-            click.echo(f"cannot start: {error}", err=True)
+            click.echo(f"{config.file}: cannot start: {error}", err=True)
             sys.exit(1)
         found = await asyncio.to_thread(contradictions_of, config.carriers, gateway.directory.current)
         for sentence in contradiction_sentences(found):

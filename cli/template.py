@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from cli.admin_session import AdminSession, admin_session, one_customer_option
-from cli.context import config_option
+from cli.context import config_option, used_config
 from cli.files import file_faults, read_text
 from cli.shapes import NAME, change_command, table_command
 from gateway.admin.mail_templates import (
@@ -60,9 +60,7 @@ def show(form: str, file: Path | None, customer: str, profile: str) -> None:
     if not customer:
         click.echo(standard_template(Form(form)), nl=False)
         return
-    if file is None:
-        raise click.UsageError("--customer needs --config")
-    with admin_session(file) as session:
+    with admin_session(file or used_config()) as session:
         source = session.look(lambda tx: find_source(tx, TemplateOwner(customer, profile), Form(form)))
     click.echo(source, nl=False)
 

@@ -13,6 +13,7 @@ from config.example import example_toml
 from config.field_types import docs_of, hints_of, item_hint, key_of, options_of, unwrap
 from config.model import Config
 from sms.settings import FIELDS
+from tests.command_examples import example_commands, named_commands, refused, unknown
 from tests.command_reference import command_reference, walk
 from tests.directory_options_reference import options_reference
 from tests.inlined_template import inlined_templates
@@ -22,6 +23,8 @@ from tests.standards_index import cited_in_code, listed_in, rewritten, verdicts_
 ROOT = Path(__file__).parents[1]
 STANDARDS = (ROOT / "docs/standards.md").read_text("utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+GUIDES = [file for file in DOCUMENTS if file.parent.name != "adr" and file.name not in {"CHANGELOG.md", "commands.md"}]
 
 
 def test_every_cited_clause_is_listed_with_its_file_and_no_other_is():
@@ -152,6 +155,18 @@ def test_links_between_documents_lead_somewhere(document):
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text("utf-8"))
     local = [target for target in targets if "://" not in target]
     assert [target for target in local if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_of_an_example_is_one_that_the_program_takes(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAIL2SMS_CONFIG", "/etc/mail2sms/mail2sms.toml")
+    assert [fault for words in example_commands(document) if (fault := refused(words))] == []
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_a_sentence_names_exists_with_its_options(document):
+    assert [fault for text in named_commands(document) if (fault := unknown(text))] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -131,7 +131,7 @@ async def test_a_port_in_use_is_said_and_what_was_queued_is_not_left_half_sent(s
     with socket.create_server(("127.0.0.1", site.port)):
         code, said = await serve(site)
     assert code == 1
-    assert re.search(rf"^cannot start: .*127\.0\.0\.1.*{site.port}", said, re.MULTILINE)
+    assert re.search(rf"^\S+mail2sms\.toml: cannot start: .*127\.0\.0\.1.*{site.port}", said, re.MULTILINE)
     assert "Traceback" not in said
     assert site.states().keys().isdisjoint({"submitting", "unknown"})
     await site.start()
@@ -189,7 +189,7 @@ async def test_what_shows_only_at_the_start_is_said_in_one_sentence(old, new, sa
     change(site, old, new)
     code, printed = await serve(site)
     assert code == 1
-    assert re.search(rf"^cannot start: .*{re.escape(said)}", printed, re.MULTILINE)
+    assert re.search(rf"^\S+mail2sms\.toml: cannot start: .*{re.escape(said)}", printed, re.MULTILINE)
     assert "Traceback" not in printed
 
 
