@@ -110,6 +110,8 @@ class JobReport:
     """Everything about one job. `origins` names, per setting, the layer and origin that decided it at acceptance.
 
     `unanswerable` says why no answer to its sender ID comes back (addressbook.numbers), empty where one does.
+    `ignored_options` are those of the mail's subject that did nothing, as written; a mail to `cancel_address` takes the
+    job back, empty where none does.
     """
 
     public_id: str
@@ -125,6 +127,8 @@ class JobReport:
     mail: MailOrigin | None
     messages: tuple[ReportedMessage, ...]
     unanswerable: str = ""
+    ignored_options: tuple[str, ...] = ()
+    cancel_address: str = ""
 
     @property
     def summary(self) -> Summary:

@@ -12,7 +12,7 @@ from inbound.report import Direction, Exchanged, InboundReport
 from sms.number import show_number
 from sms.settings import Settings
 from templates.shown_text import SHOWN_NAME, show, show_line
-from templates.view import Fact
+from templates.view import Fact, Tone
 from templates.words import Words
 
 _TEASER = 70
@@ -53,6 +53,7 @@ class InboundView:
     subject: str
     preheader: str
     kind_name: str
+    tone: Tone
     sender: str
     name: str
     number: str
@@ -91,6 +92,7 @@ def view_inbound(report: InboundReport, reader: InboundReader, words: Words, *, 
         subject=words.say("inbound.subject", number=number),
         preheader=" · ".join(filter(None, (teaser, kind_name, received))),
         kind_name=kind_name,
+        tone=Tone.CALM,
         sender=sender,
         name=name,
         number=number,

@@ -20,7 +20,8 @@ from sms.report import JobReport, NoticeKind
 from templates.directory_view import DirectoryNews, DirectoryView, view_directory
 from templates.forms import Form
 from templates.inbound_view import InboundReader, InboundView, view_inbound
-from templates.view import StatusView, view_report
+from templates.status_view import view_report
+from templates.view import StatusView
 from templates.words import Dictionary, Words
 
 ROWS = 150

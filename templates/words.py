@@ -2,7 +2,7 @@
 
 The detail of a refused recipient is stored as an English sentence, for logs, machines and people. If `[detail]` of the
 English catalogue has it, it is matched with its fields and translated into the reader's language. Not here: which
-sentence fits a report (templates.view), nor markup. The catalogues are the TOML files in `mail/`.
+sentence fits a report (templates.status_view), nor markup. The catalogues are the TOML files in `mail/`.
 """
 
 import re

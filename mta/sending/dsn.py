@@ -20,7 +20,7 @@ from sms.message import MailOrigin
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import Settings
-from templates.view import address_of
+from templates.recipient_view import address_of
 from templates.words import Words
 
 _LONGEST_LINE = 998

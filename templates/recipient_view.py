@@ -1,0 +1,145 @@
+"""One recipient of a report → its view: state, reason, text, what was cut or replaced, parts.
+
+Not here: the state of the whole job (verdict).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from sms.alphabet import Became, what_became
+from sms.lifecycle import MessageState
+from sms.message import Replacement
+from sms.number import SenderKind, parse_sender_id
+from sms.outcome import ProblemCode, Refusal
+from sms.report import JobReport, ReportedMessage, ReportedPart
+from templates.shown_text import SHOWN_NAME, show, show_line
+from templates.view import PartView, RecipientView, ReplacedView, Tone
+from templates.words import Words
+
+TRIAL = ProblemCode.DRY_RUN
+_SHOWN_ADDRESS = 100
+_TONES = {
+    MessageState.DELIVERED: Tone.GOOD,
+    MessageState.SUBMITTED: Tone.CALM,
+    MessageState.UNKNOWN: Tone.UNSURE,
+    MessageState.QUEUED: Tone.OPEN,
+    MessageState.SUBMITTING: Tone.OPEN,
+}
+_PROBLEMS = frozenset(map(str, ProblemCode))
+_REFUSALS_ONLY = frozenset(map(str, Refusal)) - _PROBLEMS
+
+
+def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zone: str) -> RecipientView:
+    """Return the view of one recipient."""
+    preview = report.settings.preview
+    cut_note = ""
+    if message.cut:
+        characters = words.count("count.characters", len(message.cut))
+        cut_note = words.say("text.cut_shown") if preview else words.say("text.cut_hidden", characters=characters)
+    sentence = explain_message(message, words, settled=report.settled_at is not None)
+    name = show_line(message.name)[:SHOWN_NAME]
+    detail = ""
+    trial = message.reason == TRIAL
+    if trial and message.problem:
+        detail = f"{words.say('label.route')}: {show_line(message.problem)}"
+    if message.reason in _REFUSALS_ONLY and message.problem:
+        detail = show_line(words.detail(message.problem))
+    return RecipientView(
+        number=address_of(message),
+        name=name,
+        who=f"{name} ({address_of(message)})" if name else address_of(message),
+        state=words.say("state.would-send" if trial else f"state.{message.state}"),
+        tone=tone_of(message),
+        sentence=sentence,
+        note=sentence if message.reason or message.state is MessageState.UNKNOWN or _is_partial(message) else "",
+        detail=detail,
+        text=show(message.text) if preview else "",
+        cut=show(message.cut) if preview else "",
+        cut_note=cut_note,
+        replaced=tuple(_view_replaced(message.replaced, words)) if preview else (),
+        parts=tuple(_view_part(part, words, trial=trial) for part in message.parts),
+        parts_line=parts_line(message.parts, words),
+        sender=show_sender(message.sender_id),
+        changed=words.time(message.updated_at, zone),
+    )
+
+
+def address_of(message: ReportedMessage) -> str:
+    """Return the number of a recipient, or the address as given if it has none, fit for one line."""
+    return message.number or show_line(message.given)[:_SHOWN_ADDRESS]
+
+
+def explain_message(message: ReportedMessage, words: Words, *, settled: bool) -> str:
+    """Return the state of one message in whole sentences, with the reason; they say only what is known."""
+    reason = words.explain(message.reason, show_line(message.problem)) if message.reason else ""
+    if message.state is MessageState.SUBMITTED and not settled:
+        sentence = words.say("sentence.awaiting")
+    else:
+        sentence = words.say(f"sentence.{message.state}")
+    resends = max((part.resends for part in message.parts), default=0)
+    if message.state is MessageState.UNKNOWN and resends:
+        sentence = words.say("sentence.unknown_resent", times=resends + 1)
+    elif message.state is MessageState.UNKNOWN and message.reason != ProblemCode.NO_RECEIPT:
+        sentence = f"{reason} {sentence}".strip()
+    elif message.state not in {MessageState.DELIVERED, MessageState.SUBMITTED}:
+        sentence = reason or sentence
+    if _is_partial(message):
+        delivered = _count_delivered(message)
+        sentence += " " + words.say("sentence.partial", delivered=delivered, total=len(message.parts))
+    return sentence
+
+
+def _is_partial(message: ReportedMessage) -> bool:
+    return 0 < _count_delivered(message) < len(message.parts)
+
+
+def _count_delivered(message: ReportedMessage) -> int:
+    return sum(part.state is MessageState.DELIVERED for part in message.parts)
+
+
+def tone_of(message: ReportedMessage) -> Tone:
+    """Return the colour of a message."""
+    return Tone.CALM if message.reason == TRIAL else _TONES.get(message.state, Tone.BAD)
+
+
+def _view_replaced(replaced: Sequence[Replacement], words: Words) -> Iterable[ReplacedView]:
+    blank, nothing = words.say("text.blank"), words.say("text.nothing")
+    for (old, new), times in Counter((item.old, item.new) for item in replaced).items():
+        yield ReplacedView(
+            old=show_line(old) or blank,
+            new=(show_line(new) or blank) if new else nothing,
+            times=words.say("text.times", n=times) if times > 1 else "",
+        )
+
+
+def note_replaced(messages: Sequence[ReportedMessage], words: Words) -> str:
+    """Return the sentence about the replaced characters; a stand-in is no relative."""
+    became = {what_became(item) for message in messages for item in message.replaced} or {Became.RELATIVE}
+    return words.say("text.replaced" if len(became) > 1 else f"text.replaced-{became.pop()}")
+
+
+def show_sender(sender_id: str) -> str:
+    """Return a sender ID as a phone shows it."""
+    known = parse_sender_id(sender_id) if sender_id else None
+    if known is not None and known.kind is SenderKind.NUMERIC:
+        return f"+{known.value}"
+    return show_line(sender_id)
+
+
+def _view_part(part: ReportedPart, words: Words, *, trial: bool) -> PartView:
+    bad = part.state not in {MessageState.DELIVERED, MessageState.SUBMITTED}
+    return PartView(
+        name=words.say("label.part", index=part.index, total=part.total),
+        state=words.say("state.would-send" if trial else f"state.{part.state}"),
+        tone=Tone.CALM if trial else _TONES.get(part.state, Tone.BAD),
+        billed=part.billed,
+        code="" if part.error in _PROBLEMS or not bad else show_line(part.error)[:_SHOWN_ADDRESS],
+    )
+
+
+def parts_line(parts: Sequence[ReportedPart], words: Words) -> str:
+    """Return the parts and the billed parts, counted in words; empty without any."""
+    if not parts:
+        return ""
+    billed = sum(part.billed for part in parts)
+    return f"{words.count('count.parts', len(parts))}, {words.count('count.billed', billed)}"

@@ -1,0 +1,101 @@
+"""A report → the view of its status mail.
+
+A sentence says only what is known: «the network reports delivery», «accepted by the carrier», «the carrier may have it;
+it was not sent again». Not here: one recipient (recipient_view), the state in a few words (verdict), the table of facts
+(fact_view).
+"""
+
+from collections.abc import Sequence
+
+from sms.lifecycle import MessageState
+from sms.report import JobReport, NoticeKind, ReportedMessage
+from templates.fact_view import list_facts, list_settings
+from templates.recipient_view import TRIAL, note_replaced, tone_of, view_recipient
+from templates.shown_text import show_line
+from templates.verdict import TONE_ORDER, say_headline, say_intro, say_subject, say_tally, worst_tone
+from templates.view import RecipientView, StatusView, Tone
+from templates.words import Words
+
+_TEASER = 70
+
+
+def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int) -> StatusView:
+    """Return the view of a report with at most `rows` recipients, failed ones first if there are more."""
+    zone = report.settings.time_zone
+    messages = report.messages
+    shown, hidden = choose_rows(messages, rows)
+    recipients = tuple(view_recipient(message, report, words, zone) for message in shown)
+    single = len(messages) == 1
+    tone = worst_tone(messages)
+    headline = say_headline(kind, messages, report.summary, words)
+    shared = None if single else _shared(shown, recipients)
+    teller = recipients[0] if single else shared
+    who = recipients[0].who if single else words.count("count.recipients", len(messages))
+    lead = recipients[0].sentence if single else say_tally(kind, report, words)
+    if lead.rstrip(".") == headline or (kind is NoticeKind.DRY_RUN and single and messages[0].reason == TRIAL):
+        lead = ""  # the headline says it
+    more = ""
+    if hidden:
+        more = f"{words.count('text.more', hidden)} {words.say('text.more_failed_first')}"
+    waiting = kind is NoticeKind.ACCEPTED or tone is Tone.OPEN
+    return StatusView(
+        kind=kind,
+        language=words.language,
+        subject=say_subject(kind, report, who, recipients[0] if single else None, words),
+        preheader=" · ".join(filter(None, (headline, who, show_line(teller.text)[:_TEASER] if teller else ""))),
+        kind_name=words.say(f"kind.{kind}"),
+        headline=headline,
+        intro=say_intro(kind, messages, words, zone),
+        lead=lead,
+        tone=tone,
+        single=single,
+        preview=report.settings.preview,
+        facts=(
+            *list_facts(report, recipients, words, zone),
+            *(list_settings(report) if kind is NoticeKind.DRY_RUN else ()),
+        ),
+        recipients=recipients,
+        shared=shared,
+        more=more,
+        notes=_notes(report, words),
+        cancel_address=show_line(report.cancel_address),
+        label_cancel=words.say("label.cancel"),
+        network_note=words.say("text.network") if any(m.state is MessageState.DELIVERED for m in messages) else "",
+        footer=words.say("text.footer"),
+        job=show_line(report.public_id),
+        customer=show_line(report.customer),
+        profile=show_line(report.profile),
+        label_recipients=words.say("label.recipients"),
+        label_text=words.say(_label_of_text(kind, waiting=waiting)),
+        label_cut=words.say("label.cut"),
+        label_replaced=words.say("label.replaced"),
+        label_parts=words.say("label.parts"),
+        note_replaced=note_replaced(shown, words),
+    )
+
+
+def _label_of_text(kind: NoticeKind, *, waiting: bool) -> str:
+    if kind is NoticeKind.DRY_RUN:
+        return "label.would-send"
+    return "label.waiting" if waiting else "label.sent"
+
+
+def _notes(report: JobReport, words: Words) -> tuple[str, ...]:
+    """Return what the sender should know of the mail itself: options in its subject that were not heeded."""
+    ignored = " ".join(map(show_line, report.ignored_options))
+    return (words.count("text.ignored_options", len(report.ignored_options), options=ignored),) if ignored else ()
+
+
+def choose_rows(messages: Sequence[ReportedMessage], rows: int) -> tuple[Sequence[ReportedMessage], int]:
+    """Return the messages to show and how many are left out: all in their order, or the worst ones first."""
+    if len(messages) <= rows:
+        return messages, 0
+    worst_first = sorted(messages, key=lambda message: TONE_ORDER.index(tone_of(message)))
+    return worst_first[:rows], len(messages) - rows
+
+
+def _shared(shown: Sequence[ReportedMessage], recipients: Sequence[RecipientView]) -> RecipientView | None:
+    texts = {(message.text, message.cut, message.replaced) for message in shown if message.text}
+    if len(texts) != 1:
+        return None
+    return next(view for message, view in zip(shown, recipients, strict=True) if message.text)

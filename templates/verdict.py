@@ -1,0 +1,98 @@
+"""What became of a job, in a few words: headline, colour, subject, how many recipients ended how.
+
+Not here: each recipient's state (recipient_view).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sms.lifecycle import OPEN, Summary
+from sms.report import JobReport, NoticeKind, ReportedMessage
+from sms.settings import TextSource
+from templates.recipient_view import TRIAL, tone_of
+from templates.shown_text import show_line
+from templates.view import RecipientView, Tone
+from templates.words import Words
+
+TONE_ORDER = (Tone.BAD, Tone.UNSURE, Tone.OPEN, Tone.CALM, Tone.GOOD)
+_COUNTED_BY = {"some_failed": "failed", "some_refused": "failed", "open": "open", "delayed": "open"}
+_BEFORE_SENDING = frozenset({NoticeKind.ACCEPTED, NoticeKind.DRY_RUN})
+
+
+def worst_tone(messages: Iterable[ReportedMessage]) -> Tone:
+    """Return the colour of the worst news."""
+    present = {tone_of(message) for message in messages}
+    return next((tone for tone in TONE_ORDER if tone in present), Tone.CALM)
+
+
+def say_headline(kind: NoticeKind, messages: Sequence[ReportedMessage], summary: Summary, words: Words) -> str:
+    """Return the state of a job in a few words."""
+    if len(messages) == 1:
+        state = messages[0].state
+        if messages[0].reason == TRIAL:
+            return words.say("headline.dry-run")
+        if state in OPEN and kind in {NoticeKind.ACCEPTED, NoticeKind.DELAYED}:
+            return words.say(f"headline.{kind}")
+        return words.say(f"headline.{state}")
+    if kind is NoticeKind.DRY_RUN:
+        planned = sum(message.reason == TRIAL for message in messages)
+        return words.count("many.dry-run", planned, total=summary.total, planned=planned)
+    counts = {"total": summary.total, "failed": summary.failed, "unknown": summary.unknown, "open": summary.open}
+    name = _headline_of_many(kind, summary)
+    if name in _COUNTED_BY:
+        return words.count(f"many.{name}", counts[_COUNTED_BY[name]], **counts)
+    return words.say(f"many.{name}", **counts)
+
+
+def _headline_of_many(kind: NoticeKind, summary: Summary) -> str:
+    if kind is NoticeKind.ACCEPTED:
+        return "some_refused" if summary.failed else "accepted"
+    if kind is NoticeKind.DELAYED and summary.open:
+        return "delayed"
+    if summary.failed:
+        return "failed" if summary.failed == summary.total else "some_failed"
+    if summary.unknown or summary.open:
+        return "unknown" if summary.unknown else "open"
+    if summary.delivered == summary.total:
+        return "delivered"
+    return "submitted" if summary.submitted == summary.total else "sent"
+
+
+def say_tally(kind: NoticeKind, report: JobReport, words: Words) -> str:
+    """Return how many recipients ended how."""
+    summary = report.summary
+    planned = sum(message.reason == TRIAL for message in report.messages)
+    counts = {
+        "would-send": planned,
+        "delivered": summary.delivered,
+        "submitted": summary.submitted,
+        "refused" if kind in _BEFORE_SENDING else "failed": summary.failed - planned,
+        "unknown": summary.unknown,
+        "open": summary.open,
+    }
+    # The number and its word stay on one line.
+    return " · ".join(
+        words.count(f"count.{name}", number).replace(" ", "\u00a0", 1) for name, number in counts.items() if number
+    )
+
+
+def say_intro(kind: NoticeKind, messages: Sequence[ReportedMessage], words: Words, zone: str) -> str:
+    """Return why this mail comes; empty for a result."""
+    if kind is NoticeKind.RESULT or all(tone_of(message) is Tone.BAD for message in messages):
+        return ""
+    sentence = words.say(f"intro.{kind}")
+    ends = [message.expires_at for message in messages if message.expires_at and message.state in OPEN]
+    if kind is NoticeKind.DELAYED and ends:
+        sentence += " " + words.say("intro.until", time=words.time(max(ends), zone))
+    return sentence
+
+
+def say_subject(kind: NoticeKind, report: JobReport, who: str, only: RecipientView | None, words: Words) -> str:
+    """Return a subject that stays in the mail's thread, or tells the state if the mail's subject was the text."""
+    subject = show_line(report.mail.subject) if report.mail else ""
+    source_is_subject = report.settings.text_source is not TextSource.BODY
+    is_text = any(message.text and show_line(message.text) == subject for message in report.messages)
+    if subject and not source_is_subject and not is_text:
+        return subject if subject[:3].lower() == "re:" else words.say("subject.reply", subject=subject)
+    if only is not None:
+        return words.say("subject.one", number=who, state=only.state)
+    return words.say("subject.many", recipients=who, summary=say_tally(kind, report, words))
