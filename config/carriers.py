@@ -31,7 +31,7 @@ from config.field_types import (
 )
 from config.reader import ConfigIssue
 from smpp.dialect.binds import BindMode
-from smpp.dialect.dialect import Dialect, has_class, named_alphabet
+from smpp.dialect.dialect import Dialect, InterfaceVersion, LongMessages, SubmitWith, has_class, named_alphabet
 from sms.schedule import Hours
 from tls.policy import TlsVersion
 
@@ -193,6 +193,8 @@ class CarrierOptions:
             )
         yield from _check_login(self.system_id, self.password_file)
         yield from _check_dialect(self.dialect)
+        if self.dialect.interface_version is InterfaceVersion.SMPP_3_3:
+            yield from _check_smpp_3_3(self)
 
 
 def find_conflicts(carriers: Sequence[CarrierOptions]) -> Iterator[ConfigIssue]:
@@ -250,6 +252,17 @@ def _check_dialect(dialect: Dialect) -> Iterator[ConfigIssue]:
     for name, most in (("system_type", 12), ("address_range", 40), ("service_type", 5)):
         yield from _check_name(("dialect", name), getattr(dialect, name), most)
     yield from _check_codings(dialect)
+
+
+def _check_smpp_3_3(carrier: CarrierOptions) -> Iterator[ConfigIssue]:
+    """Yield a warning for what SMPP 3.3 does not have: transceivers, data_sm, optional parameters."""
+    if carrier.bind is BindMode.TRANSCEIVER:
+        yield ConfigIssue("bind", 'SMPP 3.3 has no transceiver: expected "pair"', warning=True)
+    if carrier.dialect.submit_with is SubmitWith.DATA_SM:
+        yield ConfigIssue(("dialect", "submit_with"), 'SMPP 3.3 has no data_sm: expected "submit-sm"', warning=True)
+    if carrier.dialect.long_messages is not LongMessages.UDH:
+        text = 'SMPP 3.3 has no optional parameters: expected "udh"'
+        yield ConfigIssue(("dialect", "long_messages"), text, warning=True)
 
 
 def _check_name(path: str | tuple[str, str], value: str, most: int, what: str = "it") -> Iterator[ConfigIssue]:

@@ -96,6 +96,7 @@ class Binder:
                     system_id=account.system_id,
                     password=account.password,
                     system_type=dialect.system_type,
+                    interface_version=dialect.interface_version.octet,
                     addr_ton=dialect.address_range_ton,
                     addr_npi=dialect.address_range_npi,
                     address_range=dialect.address_range,

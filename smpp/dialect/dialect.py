@@ -73,6 +73,19 @@ class ReceiptFor(StrEnum):
     MESSAGE = "message"
 
 
+class InterfaceVersion(StrEnum):
+    """interface_version of the bind (§5.2.4); a centre sends no optional parameters to one of 3.3."""
+
+    SMPP_3_3 = "3.3"
+    SMPP_3_4 = "3.4"
+    SMPP_5_0 = "5.0"
+
+    @property
+    def octet(self) -> int:
+        """The octet of the bind, such as 0x34."""
+        return int(self.value.replace(".", ""), 16)
+
+
 _UTC: Final = ZoneInfo("UTC")
 
 
@@ -80,6 +93,8 @@ _UTC: Final = ZoneInfo("UTC")
 class Dialect:
     """How to talk to one carrier; the defaults are plain SMPP 3.4."""
 
+    interface_version: InterfaceVersion = InterfaceVersion.SMPP_3_4
+    """interface_version of the bind. 3.3 knows no optional parameters and no transceiver (`bind = "pair"`)."""
     system_type: str = ""
     """system_type of the bind; some carriers route by it."""
     address_range: str = ""

@@ -32,6 +32,8 @@ class Line(Link):
     hung = False
     cut = False
     system_id = ""
+    takes_parameters = True
+    """Whether its ESME has bound as SMPP 3.4 or later: an older one gets no optional parameters (§3.4)."""
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, or ignore them."""
@@ -111,7 +113,8 @@ class Courier:
     def _send(self, delivery: Delivery) -> None:
         for line in self._lines:
             if line.takes_deliveries and delivery.system_id in ("", line.system_id):
-                line.session.send(delivery.body, delivery, delivery.tlvs)
+                tlvs = delivery.tlvs if line.takes_parameters else ()
+                line.session.send(delivery.body, delivery, tlvs)
                 line.flush_soon()
                 return
         self._waiting.append(delivery)

@@ -106,6 +106,8 @@ class Script:
     dialect: Dialect = field(default_factory=Dialect)
     bind_status: int = Status.ROK
     """Refuses every bind with this status."""
+    interface_versions: Collection[int] = ()
+    """Refuses binds of other interface_versions, such as 0x33; empty takes all."""
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Numbers whose submits are refused, with the status."""
     refuse: Callable[[Submitted], int] | None = None

@@ -28,6 +28,7 @@ from smpp.simulator.record import Record, Taken
 from smpp.simulator.script import Cut, ReceiptTime, Script, Submitted, Treatment, decide_treatment
 from smpp.wire.bodies import (
     BODIES,
+    INTERFACE_VERSION,
     RESPONSE_BIT,
     BindReceiver,
     BindTransceiver,
@@ -215,11 +216,14 @@ class Simulator:
             status = Status.RINVSYSID
         elif not status and not hmac.compare_digest(self.accounts[body.system_id].encode(), body.password.encode()):
             status = Status.RINVPASWD
+        elif not status and self.script.interface_versions:
+            status = Status.ROK if body.interface_version in self.script.interface_versions else Status.RBINDFAIL
         answer = BODIES[pdu.command | RESPONSE_BIT]._make((body.system_id,))
         line.session.answer_bind(pdu, cast("Response", answer), status)
         if status:
             return
         line.system_id = body.system_id
+        line.takes_parameters = body.interface_version >= INTERFACE_VERSION
         log.debug("sandbox_bound", peer=line.peer, state=line.session.state)
         self._courier.bring_waiting()
 

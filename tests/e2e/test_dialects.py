@@ -11,7 +11,15 @@ import pytest
 import pytest_asyncio
 
 from process.clock import SystemClock
-from smpp.dialect.dialect import Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect.dialect import (
+    Dialect,
+    IdBase,
+    InterfaceVersion,
+    LongMessages,
+    SubmitWith,
+    ValidityFormat,
+    WireAlphabet,
+)
 from smpp.simulator.script import ReceiptForm, ReceiptTime, Script
 from smpp.simulator.simulator import Simulator
 from smpp.wire.bodies import DataSm
@@ -54,6 +62,8 @@ TABLE: dict[str, tuple[dict, dict, dict]] = {
     "absolute": ({"validity_format": "absolute", "service_type": "WAP", "esm_class": 3}, {}, {}),
     "no-validity": ({"validity_format": "none", "destination_plus": True, "destination_npi": 0}, {}, {}),
     "own-flags": ({"normal_priority_flag": 1, "express_priority_flag": 3, "registered_delivery": 17}, {}, {}),
+    "smpp-3.3": ({"interface_version": "3.3"}, {"bind": "pair"}, {"interface_versions": {0x33}}),
+    "smpp-5.0": ({"interface_version": "5.0"}, {}, {"interface_versions": {0x50}}),
     "data-sm": ({"submit_with": "data-sm"}, {}, {}),
     "data-sm-sar": ({"submit_with": "data-sm", "long_messages": "sar", "id_in_response": "hex"}, {}, {}),
 }
@@ -68,6 +78,7 @@ _KINDS: dict[str, Any] = {
     "default_alphabet": WireAlphabet,
     "validity_format": ValidityFormat,
     "submit_with": SubmitWith,
+    "interface_version": InterfaceVersion,
 }
 
 
