@@ -31,7 +31,15 @@ from config.field_types import (
 )
 from config.reader import ConfigIssue
 from smpp.dialect.binds import BindMode
-from smpp.dialect.dialect import Dialect, InterfaceVersion, LongMessages, SubmitWith, has_class, named_alphabet
+from smpp.dialect.dialect import (
+    Dialect,
+    InterfaceVersion,
+    LongMessages,
+    NumberForm,
+    SubmitWith,
+    has_class,
+    named_alphabet,
+)
 from sms.schedule import Hours
 from tls.policy import TlsVersion
 
@@ -193,8 +201,7 @@ class CarrierOptions:
             )
         yield from _check_login(self.system_id, self.password_file)
         yield from _check_dialect(self.dialect)
-        if self.dialect.interface_version is InterfaceVersion.SMPP_3_3:
-            yield from _check_smpp_3_3(self)
+        yield from _check_version(self)
 
 
 def find_conflicts(carriers: Sequence[CarrierOptions]) -> Iterator[ConfigIssue]:
@@ -251,11 +258,27 @@ def _check_dialect(dialect: Dialect) -> Iterator[ConfigIssue]:
             yield ConfigIssue(("dialect", item.name), f"expected an octet, 0 to 255, got {value}")
     for name, most in (("system_type", 12), ("address_range", 40), ("service_type", 5)):
         yield from _check_name(("dialect", name), getattr(dialect, name), most)
+    yield from _check_numbers(dialect)
     yield from _check_codings(dialect)
 
 
-def _check_smpp_3_3(carrier: CarrierOptions) -> Iterator[ConfigIssue]:
+def _check_numbers(dialect: Dialect) -> Iterator[ConfigIssue]:
+    """Yield what the national form of numbers lacks."""
+    is_national = NumberForm.NATIONAL in {dialect.destination_form, dialect.numeric_form}
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", dialect.country_code) and (is_national or dialect.country_code):
+        text = f'expected the digits of a country code such as "44", got "{dialect.country_code}"'
+        yield ConfigIssue(("dialect", "country_code"), text)
+    if not re.fullmatch(r"[0-9]{0,3}", dialect.trunk_prefix):
+        yield ConfigIssue(("dialect", "trunk_prefix"), f'expected at most three digits, got "{dialect.trunk_prefix}"')
+    if dialect.country_code and not is_national:
+        text = 'it counts only where destination_form or numeric_form is "national"'
+        yield ConfigIssue(("dialect", "country_code"), text, warning=True)
+
+
+def _check_version(carrier: CarrierOptions) -> Iterator[ConfigIssue]:
     """Yield a warning for what SMPP 3.3 does not have: transceivers, data_sm, optional parameters."""
+    if carrier.dialect.interface_version is not InterfaceVersion.SMPP_3_3:
+        return
     if carrier.bind is BindMode.TRANSCEIVER:
         yield ConfigIssue("bind", 'SMPP 3.3 has no transceiver: expected "pair"', warning=True)
     if carrier.dialect.submit_with is SubmitWith.DATA_SM:

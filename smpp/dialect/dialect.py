@@ -73,6 +73,15 @@ class ReceiptFor(StrEnum):
     MESSAGE = "message"
 
 
+class NumberForm(StrEnum):
+    """How a number is written: 447700900123, +447700900123, 00447700900123, or 07700900123 in its own country."""
+
+    PLAIN = "plain"
+    PLUS = "plus"
+    DOUBLE_ZERO = "00"
+    NATIONAL = "national"
+
+
 class InterfaceVersion(StrEnum):
     """interface_version of the bind (§5.2.4); a centre sends no optional parameters to one of 3.3."""
 
@@ -113,8 +122,8 @@ class Dialect:
     """TON of a sender that is a whole number (§5.2.5: 1 international)."""
     numeric_npi: int = 1
     """NPI of a sender that is a whole number (§5.2.6: 1 E.164)."""
-    numeric_plus: bool = False
-    """Whether a sender that is a whole number is written with its plus."""
+    numeric_form: NumberForm = NumberForm.PLAIN
+    """How a sender that is a whole number is written."""
     alphanumeric_ton: int = 5
     """TON of a sender of letters (5 alphanumeric)."""
     alphanumeric_npi: int = 0
@@ -127,8 +136,12 @@ class Dialect:
     """TON of the handset's number."""
     destination_npi: int = 1
     """NPI of the handset's number."""
-    destination_plus: bool = False
-    """Whether the handset's number is written with its plus."""
+    destination_form: NumberForm = NumberForm.PLAIN
+    """How the handset's number is written. In receipts and inbound SMS numbers of the same forms are read."""
+    country_code: str = ""
+    """The carrier's country code, such as 44. National numbers are of this country; others have 00 before them."""
+    trunk_prefix: str = "0"
+    """What a national number has in place of the country code; empty where national numbers have nothing."""
 
     default_alphabet: WireAlphabet = WireAlphabet.GSM7
     """What data_coding 0 means, in both directions. Characters of GSM-7 that Latin-1 or ASCII lacks, such as the euro

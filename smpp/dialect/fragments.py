@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from smpp.dialect.dialect import CODECS as DEFAULTS
 from smpp.dialect.dialect import Dialect, WireAlphabet, names_gsm7
+from smpp.dialect.numbers import read_number
 from smpp.wire.bodies import DataSm, DeliverSm, SubmitMulti, SubmitSm
 from smpp.wire.packing import unpack_septets
 from smpp.wire.pdu import Pdu
@@ -20,7 +21,6 @@ from sms.message import InboundFragment
 from sms.national import national_tables
 
 _UDH_INDICATOR = 0x40
-_INTERNATIONAL = 1
 _CONCATENATED_8_BIT = 0x00
 _CONCATENATED_16_BIT = 0x08
 _SINGLE_SHIFT = 0x24
@@ -148,11 +148,6 @@ def read_message(pdu: Pdu, dialect: Dialect) -> tuple[str, FragmentPlace]:
     return read_text(octets, data_coding, dialect, udh), place
 
 
-def read_address(ton: int, address: str) -> str:
-    """Return the address, with a plus if it is an international number (§5.2.5)."""
-    return f"+{address}" if ton == _INTERNATIONAL and address.isdecimal() else address
-
-
 def read_fragment(pdu: Pdu, carrier: str, dialect: Dialect) -> InboundFragment:
     """Return the fragment of a deliver_sm or data_sm; `carrier` is the name in the operator's file."""
     text, place = read_message(pdu, dialect)
@@ -161,8 +156,8 @@ def read_fragment(pdu: Pdu, carrier: str, dialect: Dialect) -> InboundFragment:
         raise TypeError(f"{pdu.command.name} comes from no handset")
     return InboundFragment(
         carrier=carrier,
-        source=read_address(body.source_addr_ton, body.source_addr),
-        destination=read_address(body.dest_addr_ton, body.destination_addr),
+        source=read_number(body.source_addr_ton, body.source_addr, dialect),
+        destination=read_number(body.dest_addr_ton, body.destination_addr, dialect),
         text=text,
         reference=place.reference,
         index=place.index,

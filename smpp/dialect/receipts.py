@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from smpp.dialect.dialect import Dialect, IdSource
 from smpp.dialect.fragments import message_octets, read_text, split_header
+from smpp.dialect.numbers import read_number
 from smpp.dialect.submissions import normalise_id
 from smpp.wire.bodies import DataSm, DeliverSm
 from smpp.wire.pdu import Pdu
@@ -226,8 +227,6 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
         carrier_id = normalise_id(text_id, dialect.id_in_receipt)
     if not carrier_id:
         return None
-    number = body.destination_addr if dialect.receipt_number_is_destination else body.source_addr
-    number = number.removeprefix("+")
     if not error and isinstance(network_error, bytes) and network_error:
         error = str(int.from_bytes(network_error[1:], "big"))  # §5.3.2.31: network type, then the error
     return Receipt(
@@ -235,10 +234,19 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
         carrier_id=carrier_id,
         state=_decide_state(body.esm_class, word.upper(), number_of_state, dialect),
         error=error,
-        number=number if number.isdecimal() and len(number) <= _MOST_DIGITS else "",
+        number=_read_handset(body, dialect),
         done_at=parse_receipt_date(date, dialect.receipt_zone),
         word=word or _word_of_number(number_of_state),
     )
+
+
+def _read_handset(body: DeliverSm | DataSm, dialect: Dialect) -> str:
+    """Return the digits of the handset's number, empty if the receipt has none."""
+    ton, address = body.source_addr_ton, body.source_addr
+    if dialect.receipt_number_is_destination:
+        ton, address = body.dest_addr_ton, body.destination_addr
+    number = read_number(ton, address, dialect).removeprefix("+")
+    return number if number.isdecimal() and len(number) <= _MOST_DIGITS else ""
 
 
 def _word_of_number(number: int) -> str:

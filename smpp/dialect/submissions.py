@@ -10,6 +10,7 @@ from functools import lru_cache
 from math import ceil
 
 from smpp.dialect.dialect import CODECS, Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect.numbers import write_number, write_source
 from smpp.wire.bodies import CancelSm, DataSm, QuerySm, SubmitSm
 from smpp.wire.fields import PduError
 from smpp.wire.packing import pack_septets
@@ -18,29 +19,18 @@ from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag, Tlv
 from sms.alphabet import decode_gsm7, encode_ucs2
 from sms.message import Alphabet, PartToSubmit, Priority
-from sms.number import MobileNumber, SenderId, SenderKind
+from sms.number import MobileNumber, SenderId
 from sms.parts import narrow_header
 
 _UDH_INDICATOR = 0x40  # §5.2.12
 _TEXT = IdBase.TEXT
 _BASES = {IdBase.DECIMAL: 10, IdBase.HEX: 16}
 _UCS2 = Alphabet.UCS2
-_MOST_OCTETS, _MOST_DIGITS = 254, 19  # §5.2.22, §5.2.9 with room for a plus
+_MOST_OCTETS, _MOST_DIGITS = 254, 20  # §5.2.22, §5.2.9
 _MOST_SHARED = 4096
 _MOST_ID = 255
 _USER_DATA = 140  # octets of a TPDU, 3GPP TS 23.040 §9.2.3.24
 _LEAST_VALIDITY = timedelta(minutes=1)
-
-
-def write_source(sender: SenderId | None, dialect: Dialect) -> tuple[int, int, str]:
-    """Return TON, NPI and source_addr; all empty if the carrier chooses the sender (§5.2.7: NULL)."""
-    if sender is None:
-        return 0, 0, ""
-    if sender.kind is SenderKind.ALPHANUMERIC:
-        return dialect.alphanumeric_ton, dialect.alphanumeric_npi, sender.value
-    if sender.kind is SenderKind.SHORT_CODE:
-        return dialect.short_code_ton, dialect.short_code_npi, sender.value
-    return dialect.numeric_ton, dialect.numeric_npi, f"+{sender.value}" if dialect.numeric_plus else sender.value
 
 
 def write_validity(expires_at: datetime | None, dialect: Dialect, now: datetime) -> str:
@@ -109,7 +99,7 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
             source,
             dialect.destination_ton,
             dialect.destination_npi,
-            f"+{number}" if dialect.destination_plus else number,
+            write_number(number, dialect.destination_form, dialect),
             esm_class,
             0,
             dialect.express_priority_flag if part.priority is Priority.EXPRESS else dialect.normal_priority_flag,
@@ -135,7 +125,6 @@ class SubmitWriter:
         self._dialect = dialect
         self._takes = dialect.submit_with is SubmitWith.SUBMIT_SM
         self._takes_headers = dialect.long_messages in {LongMessages.UDH, LongMessages.WHOLE}
-        self._plus = b"+" if dialect.destination_plus else b""
         self._shared: dict[tuple[object, ...], tuple[bytes, bytes, bytes]] = {}
 
     def write(self, part: PartToSubmit, now: datetime) -> bytes | None:
@@ -144,6 +133,7 @@ class SubmitWriter:
         digits = part.number.digits
         if not self._takes or (udh and not self._takes_headers) or not (digits.isascii() and digits.isdecimal()):
             return None
+        number = write_number(digits, dialect.destination_form, dialect)
         if part.is_whole:
             return None
         if udh and not dialect.wide_reference:
@@ -156,7 +146,7 @@ class SubmitWriter:
         if udh:
             message = udh + message
         length = len(message)
-        if length > _MOST_OCTETS or len(digits) > _MOST_DIGITS:
+        if length > _MOST_OCTETS or len(number) > _MOST_DIGITS:
             return None
         name = ("", "") if sender is None else (sender.value, sender.kind)
         flags = alphabet, part.priority, part.flash, part.receipt_wanted, not udh
@@ -170,7 +160,7 @@ class SubmitWriter:
             self._shared[name, flags] = shared
         before, between, after = shared
         validity = write_validity(part.expires_at, dialect, now).encode()
-        return b"%b%b%b%b%b%b%c%b" % (before, self._plus, digits.encode(), between, validity, after, length, message)
+        return b"%b%b%b%b%b%c%b" % (before, number.encode(), between, validity, after, length, message)
 
     def _write_shared(self, part: PartToSubmit, now: datetime) -> tuple[bytes, bytes, bytes] | None:
         try:
@@ -229,7 +219,7 @@ def write_cancel(carrier_id: str, number: MobileNumber, sender: SenderId | None,
         source,
         dialect.destination_ton,
         dialect.destination_npi,
-        f"+{number.digits}" if dialect.destination_plus else number.digits,
+        write_number(number.digits, dialect.destination_form, dialect),
     )
 
 

@@ -9,8 +9,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from smpp.dialect.dialect import Dialect, IdBase, LongMessages
+from smpp.dialect.dialect import Dialect, IdBase, LongMessages, NumberForm
 from smpp.dialect.fragments import read_place
+from smpp.dialect.numbers import write_number
 from smpp.dialect.receipts import STATES, WORD_OF
 from smpp.dialect.submissions import write_septets
 from smpp.simulator.script import ReceiptForm
@@ -89,6 +90,11 @@ def write_receipt(  # noqa: PLR0913 - one argument per field of appendix B
     ), tlvs
 
 
+def _written(number: str, form: NumberForm, dialect: Dialect) -> str:
+    """Return a number in the carrier's form; what has no plus stays as it is."""
+    return write_number(number.removeprefix("+"), form, dialect) if number.startswith("+") else number
+
+
 def write_inbound(
     source: str, destination: str, encoded: EncodedText, dialect: Dialect, reference: int = 0
 ) -> list[tuple[DeliverSm, tuple[Tlv, ...]]]:
@@ -113,12 +119,12 @@ def write_inbound(
         if dialect.long_messages is LongMessages.MESSAGE_PAYLOAD:
             tlvs, message = (Tlv(Tag.MESSAGE_PAYLOAD, message),), b""
         body = DeliverSm(
-            source_addr_ton=_INTERNATIONAL,
+            source_addr_ton=dialect.destination_ton,
             source_addr_npi=_ISDN,
-            source_addr=source.removeprefix("+"),
-            dest_addr_ton=_INTERNATIONAL if destination.startswith("+") else 0,
+            source_addr=_written(source, dialect.destination_form, dialect),
+            dest_addr_ton=dialect.numeric_ton if destination.startswith("+") else 0,
             dest_addr_npi=_ISDN,
-            destination_addr=destination.removeprefix("+"),
+            destination_addr=_written(destination, dialect.numeric_form, dialect),
             esm_class=_UDH_INDICATOR if udh else 0,
             data_coding=coding,
             short_message=message,

@@ -16,6 +16,7 @@ from smpp.dialect.dialect import (
     IdBase,
     InterfaceVersion,
     LongMessages,
+    NumberForm,
     SubmitWith,
     ValidityFormat,
     WireAlphabet,
@@ -33,6 +34,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 LONG = "Die Pumpe 7 steht still \U0001f6d1 und läuft nicht wieder an. " * 4
 WITH_ROOM = {"plain", "udh-16-bit", "sar-16-bit", "payload-16-bit"}
 EIGHT_BIT, SIXTEEN_BIT = b"\x05\x00\x03", b"\x06\x08\x04"
+
+NATIONAL = {
+    "destination_form": "national",
+    "numeric_form": "national",
+    "country_code": "44",
+    "destination_ton": 2,
+    "numeric_ton": 2,
+}
 
 # name: options of [carrier.dialect], options of [carrier], behaviour of the carrier
 TABLE: dict[str, tuple[dict, dict, dict]] = {
@@ -60,7 +69,9 @@ TABLE: dict[str, tuple[dict, dict, dict]] = {
     "ascii": ({"default_alphabet": "ascii", "default_data_coding": 1}, {}, {}),
     "two-links": ({}, {"bind": "pair"}, {}),
     "absolute": ({"validity_format": "absolute", "service_type": "WAP", "esm_class": 3}, {}, {}),
-    "no-validity": ({"validity_format": "none", "destination_plus": True, "destination_npi": 0}, {}, {}),
+    "no-validity": ({"validity_format": "none", "destination_form": "plus", "destination_npi": 0}, {}, {}),
+    "double-zero": ({"destination_form": "00", "destination_ton": 0}, {}, {}),
+    "national": (NATIONAL, {}, {}),
     "own-flags": ({"normal_priority_flag": 1, "express_priority_flag": 3, "registered_delivery": 17}, {}, {}),
     "smpp-3.3": ({"interface_version": "3.3"}, {"bind": "pair"}, {"interface_versions": {0x33}}),
     "smpp-5.0": ({"interface_version": "5.0"}, {}, {"interface_versions": {0x50}}),
@@ -79,7 +90,14 @@ _KINDS: dict[str, Any] = {
     "validity_format": ValidityFormat,
     "submit_with": SubmitWith,
     "interface_version": InterfaceVersion,
+    "destination_form": NumberForm,
+    "numeric_form": NumberForm,
 }
+
+
+def forms_of(number: str) -> set[str]:
+    """Return a British number as carriers write it."""
+    return {number, f"+{number}", f"00{number}", f"0{number[2:]}"}
 
 
 def script_of(dialect: dict, number: str, behaviour: dict) -> Script:
@@ -88,7 +106,7 @@ def script_of(dialect: dict, number: str, behaviour: dict) -> Script:
     own = dict(behaviour)
     if "id_in_response" in own:
         spoken["id_in_response"] = own.pop("id_in_response")
-    unreached = dict.fromkeys((number, f"+{number}"), ReceiptState.UNDELIVERABLE)
+    unreached = dict.fromkeys(forms_of(number), ReceiptState.UNDELIVERABLE)
     return Script(dialect=Dialect(**spoken), states=unreached, **own)
 
 
@@ -146,7 +164,7 @@ async def test_a_long_text_in_ucs2_ends_delivered_in_each_dialect(name, world):
     parts = [taken.submitted for taken in carrier.record.taken[before:]]
     assert [part.place.index for part in parts] == ([1] if name == "whole" else [1, 2, 3, 4])
     assert "".join(part.text for part in parts) == LONG.strip()
-    assert {part.number.lstrip("+") for part in parts} == {number}
+    assert {part.number for part in parts} <= forms_of(number)
     assert {part.body.data_coding for part in parts} == {8}
     assert set(part_states(site, number)) == {"delivered"}
     assert site.inbound_texts(name) == []
@@ -235,6 +253,26 @@ async def test_the_fields_of_a_submit_are_those_of_the_operators_file(world):
     await ends_delivered(site, "Fields", NUMBERS["own-flags"])
     body = carriers["own-flags"].record.taken[-1].submitted.body
     assert (body.priority_flag, body.registered_delivery) == (1, 17)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("plain", (1, "{number}")),
+        ("no-validity", (1, "+{number}")),
+        ("double-zero", (0, "00{number}")),
+        ("national", (2, "0{national}")),
+    ],
+)
+async def test_numbers_are_written_as_the_carrier_wants_them_and_read_so(name, written, world):
+    site, carriers = world
+    number = NUMBERS[name]
+    await ends_delivered(site, "Numbers", number)
+    body = carriers[name].record.taken[-1].submitted.body
+    ton, form = written
+    assert (body.dest_addr_ton, body.destination_addr) == (ton, form.format(number=number, national=number[2:]))
+    (kept,) = site.rows("SELECT DISTINCT number FROM receipt WHERE carrier = ? AND number LIKE ?", name, f"%{number}")
+    assert kept == (number,)
 
 
 async def test_a_status_of_the_vendors_own_means_what_the_operators_file_says(world):

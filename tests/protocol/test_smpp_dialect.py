@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smpp.client.outcomes import WITHOUT_ANSWER, decide_outcome, outcome_of_unwritable
-from smpp.dialect.dialect import Dialect, IdBase, IdSource, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect.dialect import (
+    Dialect,
+    IdBase,
+    IdSource,
+    LongMessages,
+    NumberForm,
+    SubmitWith,
+    ValidityFormat,
+    WireAlphabet,
+)
 from smpp.dialect.fragments import FragmentPlace, read_fragment, read_message, read_place, read_text, split_header
 from smpp.dialect.receipts import (
     STATES,
@@ -42,6 +51,7 @@ from sms.outcome import Done, Failed, Problem, ProblemCode, Retry, Unknown
 from tests.kit.smpp import NOW, NUMBER, encoded, parts_of
 
 PLAIN = Dialect()
+US_NUMBER = SenderId(value="12025550100", kind=SenderKind.NUMERIC)
 
 
 def written(dialect=PLAIN, text="Hi @ {€}", **changes):
@@ -88,14 +98,14 @@ def test_a_plain_part_is_written_as_the_standard_has_it():
     [
         (PLAIN, None, (0, 0, "")),
         (PLAIN, SenderId(value="Acme", kind=SenderKind.ALPHANUMERIC), (5, 0, "Acme")),
-        (PLAIN, SenderId(value="12025550100", kind=SenderKind.NUMERIC), (1, 1, "12025550100")),
+        (PLAIN, US_NUMBER, (1, 1, "12025550100")),
         (PLAIN, SenderId(value="12345", kind=SenderKind.SHORT_CODE), (3, 0, "12345")),
         (
             Dialect(short_code_ton=6, short_code_npi=1),
             SenderId(value="12345", kind=SenderKind.SHORT_CODE),
             (6, 1, "12345"),
         ),
-        (Dialect(numeric_plus=True), SenderId(value="12025550100", kind=SenderKind.NUMERIC), (1, 1, "+12025550100")),
+        (Dialect(numeric_form=NumberForm.PLUS), US_NUMBER, (1, 1, "+12025550100")),
         (
             Dialect(alphanumeric_ton=0, alphanumeric_npi=1),
             SenderId(value="A", kind=SenderKind.ALPHANUMERIC),
@@ -114,7 +124,7 @@ def test_the_sender_is_written_with_the_dialects_ton_and_npi(dialect, sender, so
     [
         (Dialect(service_type="CMT"), {}, "service_type", "CMT"),
         (Dialect(destination_ton=0, destination_npi=0), {}, "dest_addr_ton", 0),
-        (Dialect(destination_plus=True), {}, "destination_addr", f"+{NUMBER}"),
+        (Dialect(destination_form=NumberForm.PLUS), {}, "destination_addr", f"+{NUMBER}"),
         (Dialect(esm_class=3), {}, "esm_class", 3),
         (PLAIN, {"priority": Priority.EXPRESS}, "priority_flag", 1),
         (Dialect(express_priority_flag=3), {"priority": Priority.EXPRESS}, "priority_flag", 3),
@@ -261,7 +271,7 @@ def test_an_id_is_written_back_in_its_own_base(number, base):
 
 def test_cancel_and_query_name_what_the_submit_named():
     sender = SenderId(value="12345", kind=SenderKind.SHORT_CODE)
-    dialect = Dialect(id_in_response=IdBase.HEX, service_type="CMT", destination_plus=True)
+    dialect = Dialect(id_in_response=IdBase.HEX, service_type="CMT", destination_form=NumberForm.PLUS)
     cancel = write_cancel("6699", MobileNumber(digits=NUMBER), sender, dialect)
     assert cancel == ("CMT", "1a2b", 3, 0, "12345", 1, 1, f"+{NUMBER}")
     assert write_query("6699", sender, dialect) == ("1a2b", 3, 0, "12345")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpp.dialect.dialect import Dialect, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect.dialect import Dialect, LongMessages, NumberForm, SubmitWith, ValidityFormat, WireAlphabet
 from smpp.dialect.submissions import SubmitWriter, write_part
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import encode, frame_submit
@@ -20,10 +20,12 @@ DIALECTS = st.builds(
     Dialect,
     service_type=st.sampled_from(["", "CMT", "toolong", "\0", "€"]),
     numeric_ton=OCTET,
-    numeric_plus=st.booleans(),
+    numeric_form=st.sampled_from(NumberForm),
+    country_code=st.sampled_from(["44", "1"]),
+    trunk_prefix=st.sampled_from(["0", ""]),
     short_code_npi=OCTET,
     destination_ton=OCTET,
-    destination_plus=st.booleans(),
+    destination_form=st.sampled_from(NumberForm),
     default_alphabet=st.sampled_from(WireAlphabet),
     default_data_coding=OCTET,
     flash_data_coding=OCTET,

@@ -36,7 +36,7 @@ DIALECTS: dict[str, tuple[dict, dict, str]] = {
     "packed": ({"default_alphabet": "gsm7-packed"}, {}, IN_UDH),
     "ascii": ({"default_alphabet": "ascii", "default_data_coding": 1}, {}, IN_UDH),
     "absolute": ({"validity_format": "absolute", "service_type": "WAP", "esm_class": 3}, {}, IN_UDH),
-    "no-validity": ({"validity_format": "none", "destination_plus": True, "destination_npi": 0}, {}, IN_UDH),
+    "no-validity": ({"validity_format": "none", "destination_form": "plus", "destination_npi": 0}, {}, IN_UDH),
     "data-sm": ({"submit_with": "data-sm"}, {}, IN_PAYLOAD),
     "own-flags": ({"normal_priority_flag": 1, "express_priority_flag": 3, "registered_delivery": 17}, {}, IN_UDH),
 }

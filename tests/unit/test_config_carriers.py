@@ -1,0 +1,57 @@
+"""What the operator's file can say of a carrier's dialect that cannot be meant: each with what to write instead."""
+
+import tomllib
+
+import pytest
+
+from config.carriers import CarrierOptions
+from config.lines import locate
+from config.reader import Reader
+
+CARRIER = """\
+name = "alpha"
+kind = "smpp"
+host = "smsc.example.net"
+system_id = "acme"
+password_file = "secret"
+"""
+
+
+def complaints(folder, text):
+    """Return what is said of a carrier with these lines beside those that it needs, without file and line."""
+    (folder / "secret").write_text("secret\n")
+    (folder / "secret").chmod(0o600)
+    file = folder / "mail2sms.toml"
+    reader = Reader(file, locate(CARRIER + text))
+    reader.read(CarrierOptions, tomllib.loads(CARRIER + text))
+    return [str(problem).partition(": ")[2] for problem in reader.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('dialect.interface_version = "3.3"', ['warning: bind: SMPP 3.3 has no transceiver: expected "pair"']),
+        (
+            'bind = "pair"\n[dialect]\ninterface_version = "3.3"\nlong_messages = "whole"\nsubmit_with = "data-sm"',
+            [
+                'warning: dialect.submit_with: SMPP 3.3 has no data_sm: expected "submit-sm"',
+                'warning: dialect.long_messages: SMPP 3.3 has no optional parameters: expected "udh"',
+            ],
+        ),
+        ('dialect.interface_version = "4.0"', ['dialect.interface_version: expected 3.3, 3.4 or 5.0, got "4.0"']),
+        (
+            'dialect.destination_form = "national"',
+            ['dialect.country_code: expected the digits of a country code such as "44", got ""'],
+        ),
+        (
+            'dialect.country_code = "44"',
+            ['warning: dialect.country_code: it counts only where destination_form or numeric_form is "national"'],
+        ),
+        (
+            '[dialect]\nnumeric_form = "national"\ncountry_code = "44"\ntrunk_prefix = "+0"',
+            ['dialect.trunk_prefix: expected at most three digits, got "+0"'],
+        ),
+    ],
+)
+def test_what_a_carrier_cannot_mean_is_said(text, said, tmp_path):
+    assert complaints(tmp_path, text) == said
