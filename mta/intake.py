@@ -40,6 +40,7 @@ from mta.recipients import (
     open_lists,
     open_table,
     read_target,
+    refuse_unfilled,
 )
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
@@ -328,6 +329,7 @@ class MailIntake:
         if isinstance(reached, Refused):
             return _refuse(reached, options=options.given, resolved=resolved)
         extracted = case.reader.extract(mail, resolved.settings, options.subject, answers=answers.by_mail)
+        extracted = extracted if is_machines else refuse_unfilled(extracted, reached)
         text = "" if isinstance(extracted, Refused) else extracted.text
         submission = _submission(case, options, resolved, reached, text, dry_run=dry_run)
         planned = plan(submission, case.snapshot, self._routes, self._clock.now())

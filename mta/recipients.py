@@ -11,8 +11,9 @@ from functools import lru_cache
 from addressbook.lists import DistributionList, DistributionLists, ListMember
 from gateway.submission import RecipientRequest
 from mta.reading.addresses import RecipientKind, read_recipient
+from mta.reading.body import ExtractedText
 from sms.outcome import Refusal, Refused
-from sms.personalise import Table
+from sms.personalise import Table, find_placeholder
 
 
 class TargetKind(StrEnum):
@@ -149,3 +150,16 @@ def open_table(one: RecipientRequest, table: Table) -> Recipients:
         ),
         personalised=True,
     )
+
+
+def refuse_unfilled(extracted: ExtractedText | Refused, reached: Recipients) -> ExtractedText | Refused:
+    """Return a text, or why it is not sent: it has a placeholder that nobody fills, which would reach the phone."""
+    place = "" if reached.personalised or isinstance(extracted, Refused) else find_placeholder(extracted.text)
+    if not place:
+        return extracted
+    domain = reached.wanted[0].given.rpartition("@")[2]
+    detail = (
+        f"{' '.join(place.split())[:60]} stands for a value, and this mail has none:"
+        f" attach a table (CSV or XLSX) and write to {TABLE_ADDRESS}@{domain}, or to a list, or leave the braces out"
+    )
+    return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE, detail=detail)

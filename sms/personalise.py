@@ -96,6 +96,11 @@ _DEFAULT: Final = re.compile(rf"default\s*\(\s*[{_QUOTES}]([^{_QUOTES}]{{0,200}}
 _SPLIT: Final = re.compile(rf"\|(?=(?:[^{_QUOTES}]*[{_QUOTES}][^{_QUOTES}]*[{_QUOTES}])*[^{_QUOTES}]*\Z)")
 _LONGEST: Final = 300
 _COLUMN: Final = re.compile(r"\w+(?:_\w+)*")
+# Braces of code are none: those of LaTeX follow a command or a group, those of a workflow follow a dollar sign.
+_LEFT_OPEN: Final = re.compile(
+    r"(?<![{}$\\^_])\{\{[ \t\xa0]*[^\W\d]\w{0,60}(?:[ -]\w{1,60}){0,4}[ \t\xa0]*(?:\|[^{}\n]{0,200})?\}\}(?!\})"
+)
+_COMMAND: Final = re.compile(r"\\[A-Za-z]{1,30}\Z")
 
 
 def canonical_column(text: str) -> str:
@@ -121,6 +126,14 @@ def parse_template(text: str) -> TextTemplate | Refused:
         pieces += (before, placeholder)
     pieces.append(rest)
     return TextTemplate(tuple(piece for piece in pieces if piece != ""))
+
+
+def find_placeholder(text: str) -> str:
+    """Return the first placeholder of a text that nothing fills, empty for none; other braces are its own."""
+    for found in _LEFT_OPEN.finditer(text):
+        if not _COMMAND.search(text, max(0, found.start() - 40), found.start()):
+            return found[0]
+    return ""
 
 
 def _refused(detail: str) -> Refused:

@@ -13,6 +13,7 @@ from sms.lifecycle import MessageState
 from sms.outcome import Refusal, Refused
 from sms.report import NoticeKind
 from store.views import find_job, load_reports
+from tests.kit.installation import mail
 from tests.kit.store_harness import take_due
 from tests.kit.testbed import ANNA, BOB, administer, judge, open_core
 
@@ -114,8 +115,19 @@ def test_a_text_that_cannot_be_filled_is_refused_with_the_reason(core, text, sai
     assert said in judged.refused.detail
 
 
-def test_braces_in_a_mail_to_a_number_are_text(core):
-    assert texts(judge(core, "acme", "{{ a }}")) == {"+447700900101": "{{ a }}"}
+def test_a_placeholder_that_nothing_fills_is_refused_with_the_ways_to_fill_it(core):
+    judged = judge(core, "acme", "Hello {{ name }}, gate 4")
+    assert (judged.verdict, judged.refused.refusal) == (Disposition.REFUSE, Refusal.TEMPLATE_INCOMPLETE)
+    assert judged.refused.detail == (
+        "{{ name }} stands for a value, and this mail has none: attach a table (CSV or XLSX) and write to"
+        " bulk@sms.example.net, or to a list, or leave the braces out"
+    )
+    assert texts(judge(core, "acme", "Gate 4 {{")) == {"+447700900101": "Gate 4 {{"}
+
+
+def test_an_alert_with_a_placeholder_is_sent_as_it_is(core):
+    raw = b"Auto-Submitted: auto-generated\r\n" + mail("{{ instance }} is down", sender=ANNA)
+    assert texts(judge(core, "acme", raw=raw)) == {"+447700900101": "{{ instance }} is down"}
 
 
 def test_a_plain_number_beside_a_personalised_list_refuses_the_whole_mail(core):

@@ -11,6 +11,7 @@ from sms.personalise import (
     RowFault,
     TextTemplate,
     canonical_column,
+    find_placeholder,
     parse_template,
     render,
     sum_up,
@@ -125,3 +126,62 @@ def test_a_row_whose_text_no_number_of_parts_holds_is_a_fault():
     fault = render(template, "line 7", {"a": "x" * (LENGTH_LIMIT // 3 + 1)})
     assert isinstance(fault, RowFault)
     assert str(fault) == "line 7: the text is longer than 4000 characters"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello {{ name }}",
+        "Hello {{name}}, gate 4",
+        "Hallo{{ Vorname }}",
+        "{{ First Name }}",
+        "{{ first-name|title }}",
+        "{{ name | default('customer') }}",
+        "{{\N{NO-BREAK SPACE}name\N{NO-BREAK SPACE}}}",
+        "{{ größe }} {{ other }}",
+        "{{ _id }}",
+        "see {} and {{ name }}",
+    ],
+)
+def test_a_placeholder_is_known_by_its_form(text):
+    found = find_placeholder(text)
+    assert found
+    assert found in text
+    assert not isinstance(parse_template(found), Refused)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "{{}}",
+        "{{ }}",
+        "{{",
+        "}}",
+        "{{ name",
+        "{name}",
+        "{ { name } }",
+        '{"a":{"b":1}}',
+        '{{"a":1}}',
+        "{{1}}",
+        "{{ 2 + 3 }}",
+        "{{ a + b }}",
+        "{{.Name}}",
+        "{{ user.name }}",
+        "{{ $labels.instance }}",
+        "${{ secrets }}",
+        "{{{ raw }}}",
+        "{% if x %}",
+        r"\frac{{a}}{{b}}",
+        r"\mathbb{{R}}",
+        "x^{{n}}}",
+        "dict(a={'b': {}})",
+        "{{ a\nb }}",
+        "{{" * 5_000,
+        "{{ a" * 5_000,
+        "{{ a b c d e f g h }}",
+    ],
+)
+def test_other_braces_are_text(text):
+    assert not find_placeholder(text)

@@ -113,7 +113,7 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
         Refusal.SENDER_ID_NOT_PERMITTED: Reply(code=550, enhanced="5.7.1", text="Sender ID not permitted"),
         Refusal.SETTING_NOT_PERMITTED: Reply(code=550, enhanced="5.7.1", text="Setting not permitted"),
         Refusal.OPTION_MALFORMED: Reply(code=550, enhanced="5.5.4", text="Option not understood"),
-        Refusal.TEMPLATE_INCOMPLETE: Reply(code=554, enhanced="5.6.0", text="A value for the text is missing"),
+        Refusal.TEMPLATE_INCOMPLETE: Reply(code=554, enhanced="5.6.0", text="Text and table do not fit"),
         Refusal.NO_TEXT: Reply(code=554, enhanced="5.6.1", text="No text to send"),
         Refusal.NOT_ENCODABLE: Reply(code=554, enhanced="5.6.5", text="Text cannot be encoded as demanded"),
         Refusal.TOO_MANY_PARTS: Reply(code=552, enhanced="5.2.3", text="Text needs too many SMS parts"),
