@@ -27,6 +27,8 @@ def list_facts(report: JobReport, recipients: Sequence[RecipientView], words: Wo
     parts = [part for message in report.messages for part in message.parts]
     senders = {message.sender_id for message in report.messages if message.sender_id}
     accepted = words.time(report.accepted_at, zone)
+    # The mail begins with the time of a delivery.
+    all_delivered = report.summary.delivered == len(report.messages)
     changed = words.time(max((m.updated_at for m in report.messages), default=report.accepted_at), zone)
     start = max(
         (m.due_at for m in report.messages if m.due_at and (m.state in OPEN or m.reason == TRIAL)), default=None
@@ -43,7 +45,7 @@ def list_facts(report: JobReport, recipients: Sequence[RecipientView], words: Wo
         ("label.reference", show_line(report.reference)),
         ("label.accepted_at", accepted),
         ("label.due_at", words.time(start, zone) if start and start - report.accepted_at > _SOON else ""),
-        ("label.updated_at", changed if changed != accepted else ""),
+        ("label.updated_at", changed if changed != accepted and not all_delivered else ""),
         ("label.valid_until", words.time(expiry, zone) if expiry else ""),
         ("label.job", show_line(report.public_id)),
     )

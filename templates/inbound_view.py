@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inbound.report import Direction, Exchanged, InboundReport
+from sms.lifecycle import MessageState
 from sms.number import show_number
 from sms.settings import Settings
 from templates.shown_text import SHOWN_NAME, show, show_line
@@ -149,7 +150,14 @@ def _earlier(earlier: Sequence[Exchanged], sender: str, words: Words, zone: str)
             else show_line(each.by)[:SHOWN_NAME] or words.say("inbound.us"),
             when=words.time(each.at, zone),
             text=show(each.text)[:_LONGEST_EARLIER],
-            state=words.say(f"state.{each.state}") if each.state else "",
+            state=_say_state(each.state, words),
         )
         for each in earlier
     )
+
+
+def _say_state(state: str, words: Words) -> str:
+    """Return what became of an earlier SMS of ours; this mail has no other place to say whose word a delivery is."""
+    if not state:
+        return ""
+    return words.say("inbound.delivered" if state == MessageState.DELIVERED else f"state.{state}")

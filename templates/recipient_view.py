@@ -5,6 +5,8 @@ Not here: the state of the whole job (verdict).
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
 
 from sms.alphabet import Became, what_became
 from sms.lifecycle import MessageState
@@ -25,6 +27,8 @@ _TONES = {
     MessageState.QUEUED: Tone.OPEN,
     MessageState.SUBMITTING: Tone.OPEN,
 }
+_FINE = frozenset({Tone.GOOD, Tone.CALM, Tone.OPEN})
+_SENT = frozenset({MessageState.SUBMITTED, MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.UNKNOWN})
 _PROBLEMS = frozenset(map(str, ProblemCode))
 _REFUSALS_ONLY = frozenset(map(str, Refusal)) - _PROBLEMS
 
@@ -36,7 +40,7 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
     if message.cut:
         characters = words.count("count.characters", len(message.cut))
         cut_note = words.say("text.cut_shown") if preview else words.say("text.cut_hidden", characters=characters)
-    sentence = explain_message(message, words, settled=report.settled_at is not None)
+    sentence = explain_message(message, words, zone, settled=report.settled_at is not None)
     name = show_line(message.name)[:SHOWN_NAME]
     detail = ""
     trial = message.reason == TRIAL
@@ -48,7 +52,7 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
         number=address_of(message),
         name=name,
         who=f"{name} ({address_of(message)})" if name else address_of(message),
-        state=words.say("state.would-send" if trial else f"state.{message.state}"),
+        state=_say_state(message, words, trial=trial),
         tone=tone_of(message),
         sentence=sentence,
         note=sentence if message.reason or message.state is MessageState.UNKNOWN or _is_partial(message) else "",
@@ -61,6 +65,7 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
         parts_line=parts_line(message.parts, words),
         sender=show_sender(message.sender_id),
         changed=words.time(message.updated_at, zone),
+        delivered=words.time(delivered_at(message), zone) if message.state is MessageState.DELIVERED else "",
     )
 
 
@@ -69,11 +74,13 @@ def address_of(message: ReportedMessage) -> str:
     return message.number or show_line(message.given)[:_SHOWN_ADDRESS]
 
 
-def explain_message(message: ReportedMessage, words: Words, *, settled: bool) -> str:
+def explain_message(message: ReportedMessage, words: Words, zone: str, *, settled: bool) -> str:
     """Return the state of one message in whole sentences, with the reason; they say only what is known."""
     reason = words.explain(message.reason, show_line(message.problem)) if message.reason else ""
     if message.state is MessageState.SUBMITTED and not settled:
         sentence = words.say("sentence.awaiting")
+    elif message.state is MessageState.DELIVERED:
+        sentence = words.say("sentence.delivered", time=words.time(delivered_at(message), zone))
     else:
         sentence = words.say(f"sentence.{message.state}")
     resends = max((part.resends for part in message.parts), default=0)
@@ -97,9 +104,56 @@ def _count_delivered(message: ReportedMessage) -> int:
     return sum(part.state is MessageState.DELIVERED for part in message.parts)
 
 
+class Loss(StrEnum):
+    """What a phone gets less of than was written."""
+
+    CUT = "cut"
+    REPLACED = "replaced"
+
+
 def tone_of(message: ReportedMessage) -> Tone:
-    """Return the colour of a message."""
-    return Tone.CALM if message.reason == TRIAL else _TONES.get(message.state, Tone.BAD)
+    """Return the colour of a message: that of its state, but no good one where the phone gets less than was written."""
+    return Tone.UNSURE if loss_of(message) is not None else _tone_of_state(message)
+
+
+def _tone_of_state(message: ReportedMessage) -> Tone:
+    if message.reason == TRIAL or is_taken_back(message):
+        return Tone.CALM
+    return _TONES.get(message.state, Tone.BAD)
+
+
+def is_taken_back(message: ReportedMessage) -> bool:
+    """Return whether somebody wanted that it is not sent, which is no failure."""
+    return message.state is MessageState.CANCELLED and message.reason == ProblemCode.CANCELLED
+
+
+def loss_of(message: ReportedMessage) -> Loss | None:
+    """Return what a message lost on its way to the phone; None for nothing, and where its state is worse news.
+
+    A relative of a character, such as `...` for `…`, says the same and is no loss.
+    """
+    if not (message.cut or message.replaced) or _tone_of_state(message) not in _FINE or is_taken_back(message):
+        return None
+    if message.cut:
+        return Loss.CUT
+    lost = any(what_became(item) is not Became.RELATIVE for item in message.replaced)
+    return Loss.REPLACED if lost else None
+
+
+def delivered_at(message: ReportedMessage) -> datetime:
+    """Return when the report of the last part's delivery came."""
+    return max((part.reported_at for part in message.parts if part.reported_at), default=message.updated_at)
+
+
+def was_sent(message: ReportedMessage) -> bool:
+    """Return whether a carrier has it, or may have."""
+    return message.state in _SENT or any(part.billed for part in message.parts)
+
+
+def _say_state(message: ReportedMessage, words: Words, *, trial: bool) -> str:
+    state = words.say("state.would-send" if trial else f"state.{message.state}")
+    loss = loss_of(message)
+    return state if loss is None else words.say(f"text.but_{loss}", state=state)
 
 
 def _view_replaced(replaced: Sequence[Replacement], words: Words) -> Iterable[ReplacedView]:

@@ -1,7 +1,7 @@
 """A report → the view of its status mail.
 
-A sentence says only what is known: «the network reports delivery», «accepted by the carrier», «the carrier may have it;
-it was not sent again». Not here: one recipient (recipient_view), the state in a few words (verdict), the table of facts
+A sentence says only what is known: «reported by the network», «accepted by the carrier», «the carrier may have it; it
+was not sent again». Not here: one recipient (recipient_view), the state in a few words (verdict), the table of facts
 (fact_view).
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from sms.lifecycle import MessageState
 from sms.report import JobReport, NoticeKind, ReportedMessage
 from templates.fact_view import list_facts, list_settings
-from templates.recipient_view import TRIAL, note_replaced, tone_of, view_recipient
+from templates.recipient_view import TRIAL, delivered_at, note_replaced, tone_of, view_recipient, was_sent
 from templates.shown_text import show_line
 from templates.verdict import TONE_ORDER, say_headline, say_intro, say_subject, say_tally, worst_tone
-from templates.view import RecipientView, StatusView, Tone
+from templates.view import RecipientView, StatusView
 from templates.words import Words
 
 _TEASER = 70
@@ -31,13 +31,13 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     shared = None if single else _shared(shown, recipients)
     teller = recipients[0] if single else shared
     who = recipients[0].who if single else words.count("count.recipients", len(messages))
-    lead = recipients[0].sentence if single else say_tally(kind, report, words)
-    if lead.rstrip(".") == headline or (kind is NoticeKind.DRY_RUN and single and messages[0].reason == TRIAL):
+    lead = recipients[0].sentence if single else _lead_of_many(kind, report, words)
+    if kind is NoticeKind.DRY_RUN and single and messages[0].reason == TRIAL:
         lead = ""  # the headline says it
+    delivered = report.summary.delivered
     more = ""
     if hidden:
         more = f"{words.count('text.more', hidden)} {words.say('text.more_failed_first')}"
-    waiting = kind is NoticeKind.ACCEPTED or tone is Tone.OPEN
     return StatusView(
         kind=kind,
         language=words.language,
@@ -60,13 +60,13 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
         notes=_notes(report, words),
         cancel_address=show_line(report.cancel_address),
         label_cancel=words.say("label.cancel"),
-        network_note=words.say("text.network") if any(m.state is MessageState.DELIVERED for m in messages) else "",
+        network_note=words.say("text.network") if delivered and delivered < len(messages) else "",
         footer=words.say("text.footer"),
         job=show_line(report.public_id),
         customer=show_line(report.customer),
         profile=show_line(report.profile),
         label_recipients=words.say("label.recipients"),
-        label_text=words.say(_label_of_text(kind, waiting=waiting)),
+        label_text=words.say(_label_of_text(kind, messages)),
         label_cut=words.say("label.cut"),
         label_replaced=words.say("label.replaced"),
         label_parts=words.say("label.parts"),
@@ -74,10 +74,19 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     )
 
 
-def _label_of_text(kind: NoticeKind, *, waiting: bool) -> str:
+def _label_of_text(kind: NoticeKind, messages: Sequence[ReportedMessage]) -> str:
     if kind is NoticeKind.DRY_RUN:
         return "label.would-send"
-    return "label.waiting" if waiting else "label.sent"
+    return "label.sent" if any(map(was_sent, messages)) else "label.waiting"
+
+
+def _lead_of_many(kind: NoticeKind, report: JobReport, words: Words) -> str:
+    """Return how many recipients ended how, where the headline does not say it."""
+    states = {message.state for message in report.messages}
+    if states == {MessageState.DELIVERED}:
+        last = max(map(delivered_at, report.messages))
+        return words.say("sentence.all_delivered", time=words.time(last, report.settings.time_zone))
+    return say_tally(kind, report, words) if len(states) > 1 else ""
 
 
 def _notes(report: JobReport, words: Words) -> tuple[str, ...]:

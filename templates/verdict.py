@@ -8,13 +8,19 @@ from collections.abc import Iterable, Sequence
 from sms.lifecycle import OPEN, Summary
 from sms.report import JobReport, NoticeKind, ReportedMessage
 from sms.settings import TextSource
-from templates.recipient_view import TRIAL, tone_of
+from templates.recipient_view import TRIAL, Loss, is_taken_back, loss_of, tone_of
 from templates.shown_text import show_line
 from templates.view import RecipientView, Tone
 from templates.words import Words
 
 TONE_ORDER = (Tone.BAD, Tone.UNSURE, Tone.OPEN, Tone.CALM, Tone.GOOD)
-_COUNTED_BY = {"some_failed": "failed", "some_refused": "failed", "open": "open", "delayed": "open"}
+_COUNTED_BY = {
+    "some_failed": "failed",
+    "some_refused": "failed",
+    "some_cancelled": "cancelled",
+    "open": "open",
+    "delayed": "open",
+}
 _BEFORE_SENDING = frozenset({NoticeKind.ACCEPTED, NoticeKind.DRY_RUN})
 
 
@@ -25,7 +31,21 @@ def worst_tone(messages: Iterable[ReportedMessage]) -> Tone:
 
 
 def say_headline(kind: NoticeKind, messages: Sequence[ReportedMessage], summary: Summary, words: Words) -> str:
-    """Return the state of a job in a few words."""
+    """Return the state of a job in a few words, and that phones get less than was written."""
+    return _admit_loss(_say_state(kind, messages, summary, words), messages, summary, words)
+
+
+def _admit_loss(state: str, messages: Sequence[ReportedMessage], summary: Summary, words: Words) -> str:
+    losses = [loss for loss in map(loss_of, messages) if loss is not None]
+    if not losses or summary.unknown or any(tone_of(message) is Tone.BAD for message in messages):
+        return state
+    worst = Loss.CUT if Loss.CUT in losses else Loss.REPLACED
+    if len(losses) == len(messages):
+        return words.say(f"text.but_{worst}", state=state)
+    return words.count(f"text.but_{worst}_some", losses.count(worst), state=state)
+
+
+def _say_state(kind: NoticeKind, messages: Sequence[ReportedMessage], summary: Summary, words: Words) -> str:
     if len(messages) == 1:
         state = messages[0].state
         if messages[0].reason == TRIAL:
@@ -36,36 +56,51 @@ def say_headline(kind: NoticeKind, messages: Sequence[ReportedMessage], summary:
     if kind is NoticeKind.DRY_RUN:
         planned = sum(message.reason == TRIAL for message in messages)
         return words.count("many.dry-run", planned, total=summary.total, planned=planned)
-    counts = {"total": summary.total, "failed": summary.failed, "unknown": summary.unknown, "open": summary.open}
-    name = _headline_of_many(kind, summary)
+    cancelled = sum(map(is_taken_back, messages))
+    counts = {
+        "total": summary.total,
+        "failed": summary.failed - cancelled,
+        "cancelled": cancelled,
+        "unknown": summary.unknown,
+        "open": summary.open,
+    }
+    name = _headline_of_many(kind, summary, cancelled)
     if name in _COUNTED_BY:
         return words.count(f"many.{name}", counts[_COUNTED_BY[name]], **counts)
     return words.say(f"many.{name}", **counts)
 
 
-def _headline_of_many(kind: NoticeKind, summary: Summary) -> str:
+def _headline_of_many(kind: NoticeKind, summary: Summary, cancelled: int) -> str:
+    failed = summary.failed - cancelled
     if kind is NoticeKind.ACCEPTED:
-        return "some_refused" if summary.failed else "accepted"
+        return "some_refused" if failed else "accepted"
     if kind is NoticeKind.DELAYED and summary.open:
         return "delayed"
-    if summary.failed:
-        return "failed" if summary.failed == summary.total else "some_failed"
-    if summary.unknown or summary.open:
-        return "unknown" if summary.unknown else "open"
-    if summary.delivered == summary.total:
-        return "delivered"
-    return "submitted" if summary.submitted == summary.total else "sent"
+    worst_first = {
+        "failed": failed,
+        "unknown": summary.unknown,
+        "open": summary.open,
+        "cancelled": cancelled,
+        "delivered": summary.delivered,
+        "submitted": summary.submitted,
+    }
+    worst = next(name for name, number in worst_first.items() if number)
+    if worst_first[worst] == summary.total or worst in {"unknown", "open"}:
+        return worst
+    return f"some_{worst}" if worst in {"failed", "cancelled"} else "sent"
 
 
 def say_tally(kind: NoticeKind, report: JobReport, words: Words) -> str:
     """Return how many recipients ended how."""
     summary = report.summary
     planned = sum(message.reason == TRIAL for message in report.messages)
+    cancelled = sum(map(is_taken_back, report.messages))
     counts = {
         "would-send": planned,
         "delivered": summary.delivered,
         "submitted": summary.submitted,
-        "refused" if kind in _BEFORE_SENDING else "failed": summary.failed - planned,
+        "refused" if kind in _BEFORE_SENDING else "failed": summary.failed - planned - cancelled,
+        "cancelled": cancelled,
         "unknown": summary.unknown,
         "open": summary.open,
     }

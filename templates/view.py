@@ -73,6 +73,7 @@ class RecipientView:
     parts_line: str
     sender: str
     changed: str
+    delivered: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from smpp.wire.bodies import Command, SubmitSm
 from smpp.wire.pdu import decode
 from tests.kit.smpp_raw import RESPONSE, pdu, tlv
 
-DELIVERED = "The network reports delivery"
+DELIVERED = "Reported by the network"
 
 
 class Centre:

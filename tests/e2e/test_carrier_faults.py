@@ -71,8 +71,8 @@ async def result_of(site: Installation, *numbers: str, text: str = "Pump 7 has s
         ("447700900201", "failed", "The carrier refused the number."),
         ("447700900202", "failed", "The carrier refused the sender shown."),
         ("447700900203", "unknown", "The carrier may have it; it was not sent again."),
-        ("447700900205", "delivered", "The network reports delivery"),
-        ("447700900206", "delivered", "The network reports delivery"),
+        ("447700900205", "delivered", "Reported by the network"),
+        ("447700900206", "delivered", "Reported by the network"),
         ("447700900207", "expired", "The validity ended before the SMS could be delivered."),
         ("447700900208", "rejected", "The carrier refused the SMS."),
         ("447700900209", "undelivered", "The network reports that the SMS was not delivered."),
@@ -123,7 +123,7 @@ async def test_a_receipt_settles_what_was_unknown_and_one_correction_is_told(sit
     site.carrier.deliver_raw(*receipt_for(site.carrier.record.taken[-1]))
     await site.until(lambda: site.state(job) == {"447700900204": "delivered"})
     second = await site.told(before + 2)
-    assert "The network reports delivery" in second
+    assert "Reported by the network" in second
     subjects = {mail.message["Message-ID"] for mail in site.box.mails[before:]}
     assert len(subjects) == 2
 

@@ -211,7 +211,7 @@ async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees
         await site.send("Pump 7 has stopped")
         await site.until(lambda: bool(peer.mails))
         (mail,) = told(peer)
-        assert mail.get_body(("html",)).get_content().count("Own: The network reports delivery") == 1
+        assert mail.get_body(("html",)).get_content().count("Own: Delivered") == 1
         (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
         assert picture.get_content() == png.read_bytes()
         with opened(site.file) as (_, database, _keys):

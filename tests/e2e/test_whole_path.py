@@ -29,7 +29,7 @@ async def test_a_mail_becomes_an_sms_and_its_status_comes_back_over_tls(site):
     assert status.message["In-Reply-To"] == "<1@example.com>"
     assert status.message["Auto-Submitted"] == "auto-replied"
     assert status.envelope_from in ("", "<>")
-    assert "The network reports delivery" in status.message.get_body(("plain",)).get_content()
+    assert "Reported by the network" in status.message.get_body(("plain",)).get_content()
     assert await site.stop() == 0
 
 

@@ -131,7 +131,7 @@ async def test_a_customer_of_people_gets_one_status_mail_and_no_dsn(notify, site
     got, _ = await post(f"people-{notify.replace(',', '-')}", "+447700900173", at_rcpt=asking(notify))
     (only,) = got
     assert only.get_content_type() == "multipart/alternative"
-    assert "The network reports delivery" in only.get_body(("plain",)).get_content()
+    assert "Reported by the network" in only.get_body(("plain",)).get_content()
     assert only["Return-Path"] == "<>"
 
 

@@ -143,7 +143,7 @@ def test_the_reader_sees_the_colours_that_the_system_asks_for(case, measured):
 
 
 def test_the_preview_line_is_not_seen_in_the_mail(measured):
-    assert measured["result 1000 light"]["words"].count("The network reports delivery") == 1
+    assert measured["result 1000 light"]["words"].count("Reported by the network") == 1
 
 
 def test_what_the_text_holds_is_shown_and_does_nothing(measured):

@@ -90,7 +90,7 @@ def test_sample_1_a_delivered_message_answers_sap():
     prose, _, returned = mail.iter_parts()
     assert (
         prose.get_content().strip()
-        == "Your message to +447700900123: the network reports delivery at 23 Nov 2026, 07:15 UTC."
+        == "Your message to +447700900123: delivered, reported by the network on 23 Nov 2026, 07:15 UTC."
     )
     assert groups(mail) == [
         {

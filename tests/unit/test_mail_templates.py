@@ -345,7 +345,7 @@ async def test_a_customers_own_template_is_in_the_next_mail_and_gone_after_its_r
     telling = Telling(office, workshop.confined)
     office.own(Form.RESULT)
     await telling.teller.send(notice())
-    assert "<p>Own: The network reports delivery" in telling.delivery.html
+    assert "<p>Own: Delivered" in telling.delivery.html
     office.do(reset_template, TemplateOwner("demo"), Form.RESULT)
     await telling.teller.send(notice())
     assert "Own:" not in telling.delivery.html
@@ -368,7 +368,7 @@ async def test_a_template_that_fails_at_run_time_is_replaced_by_the_standard_one
     telling = Telling(office, workshop.confined, seconds=lambda: float(next(seconds)))
     office.own(Form.RESULT, PAGE.format("{{ m.nothing }}"))
     await telling.teller.send(notice())
-    assert "What was sent" in telling.delivery.html or "The network reports delivery" in telling.delivery.html
+    assert "What was sent" in telling.delivery.html or "Reported by the network" in telling.delivery.html
     (alert,) = telling.alerts
     assert alert.topic == "template:demo:result"
     assert "nothing" in alert.text

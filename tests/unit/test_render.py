@@ -44,7 +44,7 @@ def text_of(html):
 @pytest.mark.parametrize(
     ("state", "reason", "headline", "sentence"),
     [
-        (MessageState.DELIVERED, "", "The network reports delivery", ""),
+        (MessageState.DELIVERED, "", "Delivered", "Reported by the network on 23 Nov 2026, 07:15 UTC."),
         (MessageState.SUBMITTED, "", "Accepted by the carrier", "No report from the network is expected."),
         (
             MessageState.UNDELIVERED,
@@ -150,7 +150,7 @@ def test_the_preview_line_has_state_number_and_the_start_of_the_text():
     first = parse(rendered.html).xpath("//body//*[not(self::table)][1]")[0]
     assert "display:none" in first.get("style")
     assert "mso-hide:all" in first.get("style")
-    assert first.text_content().startswith("The network reports delivery · +447700900123 · Ihre Lieferung 80012345")
+    assert first.text_content().startswith("Delivered · +447700900123 · Ihre Lieferung 80012345")
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ def test_the_preview_line_has_state_number_and_the_start_of_the_text():
     [
         ("Lieferung heute", {}, "Re: Lieferung heute"),
         ("RE: Lieferung", {}, "RE: Lieferung"),
-        ("", {}, "SMS to +447700900123: delivered, says the network"),
-        ("Der Text", {"text_source": TextSource.SUBJECT}, "SMS to +447700900123: delivered, says the network"),
+        ("", {}, "SMS to +447700900123: delivered"),
+        ("Der Text", {"text_source": TextSource.SUBJECT}, "SMS to +447700900123: delivered"),
         (
             "Der Text",
             {"text_source": TextSource.BOTH, "preview": False},
-            "SMS to +447700900123: delivered, says the network",
+            "SMS to +447700900123: delivered",
         ),
         ("two\r\nBcc: eve@example.org", {}, "Re: two Bcc: eve@example.org"),
     ],
@@ -344,11 +344,12 @@ def test_a_correction_says_that_it_is_one():
 @pytest.mark.parametrize(
     ("states", "tone", "headline"),
     [
-        ((MessageState.DELIVERED,) * 3, Tone.GOOD, "The network reports delivery to all 3 recipients"),
+        ((MessageState.DELIVERED,) * 3, Tone.GOOD, "Delivered to all 3 recipients"),
         ((MessageState.SUBMITTED,) * 2, Tone.CALM, "All 2 SMS accepted by the carrier"),
         ((MessageState.DELIVERED, MessageState.SUBMITTED), Tone.CALM, "All 2 SMS were sent"),
         ((MessageState.DELIVERED, MessageState.UNKNOWN), Tone.UNSURE, "Outcome unknown for 1 of 2 SMS"),
         ((MessageState.DELIVERED, MessageState.QUEUED), Tone.OPEN, "1 of 2 SMS still waiting"),
+        ((MessageState.DELIVERED, MessageState.DELIVERED, MessageState.QUEUED), Tone.OPEN, "1 of 3 SMS still waiting"),
         ((MessageState.EXPIRED, MessageState.UNKNOWN), Tone.BAD, "1 of 2 SMS not delivered"),
         ((MessageState.EXPIRED, MessageState.FAILED), Tone.BAD, "None of 2 SMS was delivered"),
     ],
@@ -356,6 +357,101 @@ def test_a_correction_says_that_it_is_one():
 def test_the_headline_of_several_recipients_tells_the_worst_news(states, tone, headline):
     view = RENDERER.view(NoticeKind.RESULT, report(*(message(state) for state in states)))
     assert (view.tone, view.headline) == (tone, headline)
+
+
+SHORTENED = {"cut": " and one thing more"}
+WITHOUT_EMOJI = {"replaced": (Replacement(index=0, old="\U0001f389", new="?"),)}
+WITH_RELATIVES = {"replaced": (Replacement(index=0, old="\u2026", new="..."),)}
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "tone", "headline"),
+    [
+        (MessageState.DELIVERED, SHORTENED, Tone.UNSURE, "Delivered, but shortened"),
+        (MessageState.DELIVERED, WITHOUT_EMOJI, Tone.UNSURE, "Delivered, but with replaced characters"),
+        (MessageState.DELIVERED, SHORTENED | WITHOUT_EMOJI, Tone.UNSURE, "Delivered, but shortened"),
+        (MessageState.SUBMITTED, SHORTENED, Tone.UNSURE, "Accepted by the carrier, but shortened"),
+        (MessageState.DELIVERED, WITH_RELATIVES, Tone.GOOD, "Delivered"),
+        (MessageState.UNDELIVERED, SHORTENED, Tone.BAD, "Not delivered"),
+        (MessageState.UNKNOWN, SHORTENED, Tone.UNSURE, "Outcome unknown"),
+    ],
+)
+def test_no_good_news_hides_that_the_phone_got_less_than_was_written(state, changes, tone, headline):
+    view = RENDERER.view(NoticeKind.RESULT, report(message(state, **changes)))
+    assert (view.tone, view.headline) == (tone, headline)
+    assert view.recipients[0].tone is tone
+
+
+@pytest.mark.parametrize("language", find_languages())
+def test_several_recipients_read_how_many_got_a_shortened_text(language):
+    view = RENDERER.view(NoticeKind.RESULT, report(message(), message(**SHORTENED), message(), language=language))
+    assert view.tone is Tone.UNSURE
+    assert "1" in view.headline.removeprefix(RENDERER.words(language).say("many.delivered", total=3))
+
+
+def test_several_recipients_of_whom_all_got_a_shortened_text_read_it_once():
+    view = RENDERER.view(NoticeKind.RESULT, report(message(**SHORTENED), message(**SHORTENED)))
+    assert view.headline == "Delivered to all 2 recipients, but shortened"
+
+
+def test_what_the_sender_took_back_is_no_failure():
+    taken_back = message(MessageState.CANCELLED, reason=ProblemCode.CANCELLED, parts=())
+    view = RENDERER.view(NoticeKind.RESULT, report(taken_back))
+    assert (view.tone, view.headline) == (Tone.CALM, "Cancelled")
+    assert RENDERER.view(NoticeKind.RESULT, report(taken_back, taken_back)).headline == "All 2 SMS were cancelled"
+    view = RENDERER.view(NoticeKind.RESULT, report(taken_back, message()))
+    assert (view.headline, view.lead.replace("\u00a0", " ")) == ("1 of 2 SMS cancelled", "1 delivered · 1 cancelled")
+    view = RENDERER.view(NoticeKind.RESULT, report(taken_back, message(MessageState.EXPIRED), message()))
+    assert (view.tone, view.headline) == (Tone.BAD, "1 of 3 SMS not delivered")
+
+
+def test_what_a_carrier_cancelled_is_a_failure():
+    view = RENDERER.view(NoticeKind.RESULT, report(message(MessageState.CANCELLED, reason=ProblemCode.DELETED)))
+    assert view.tone is Tone.BAD
+
+
+@pytest.mark.parametrize("language", find_languages())
+@pytest.mark.parametrize("states", [["delivered"], ["delivered"] * 3, ["delivered", "submitted"]])
+def test_a_mail_that_says_delivered_says_once_whose_word_that_is(language, states):
+    network = {"en": "network", "de": "Netz(?!b)", "es": r"\bred\b", "fr": "réseau"}[language]
+    job = report(*(message(MessageState(state)) for state in states), language=language)
+    rendered = render(job)
+    for shown in (text_of(rendered.html), rendered.text):
+        assert len(re.findall(network, shown)) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "zone", "shown"),
+    [("en", "UTC", "23 Nov 2026, 07:15 UTC"), ("de", "Europe/Berlin", "23.11.2026, 08:15 CET")],
+)
+def test_each_recipient_reads_when_the_delivery_was_reported(language, zone, shown):
+    late = part(reported_at=ACCEPTED_AT + timedelta(days=1))
+    job = report(message(), message(parts=(late,)), message(MessageState.EXPIRED), language=language, time_zone=zone)
+    first, second, third = RENDERER.view(NoticeKind.RESULT, job).recipients
+    assert first.delivered == shown
+    assert second.delivered == shown.replace("23", "24", 1)
+    assert third.delivered == ""
+    rendered = render(job)
+    assert f", {first.delivered}" in rendered.text
+    assert f", {first.delivered}" in text_of(rendered.html)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "label"),
+    [
+        (MessageState.DELIVERED, NoticeKind.RESULT, "Text sent"),
+        (MessageState.UNKNOWN, NoticeKind.RESULT, "Text sent"),
+        (MessageState.CANCELLED, NoticeKind.RESULT, "Text"),
+        (MessageState.REJECTED, NoticeKind.RESULT, "Text"),
+        (MessageState.FAILED, NoticeKind.RESULT, "Text"),
+        (MessageState.EXPIRED, NoticeKind.RESULT, "Text"),
+        (MessageState.QUEUED, NoticeKind.ACCEPTED, "Text"),
+        (MessageState.CANCELLED, NoticeKind.DRY_RUN, "Text that would be sent"),
+    ],
+)
+def test_a_text_is_called_sent_only_where_a_carrier_may_have_it(state, kind, label):
+    parts = (part(state=state, carrier_id="7A" if state is MessageState.DELIVERED else ""),)
+    assert RENDERER.view(kind, report(message(state, parts=parts))).label_text == label
 
 
 def test_html_entities_do_not_leak_into_the_text_form():
@@ -416,7 +512,8 @@ def test_a_dry_run_says_what_would_be_sent_which_way_and_with_whose_settings():
     rendered = render(job, NoticeKind.DRY_RUN)
     for shown in (" ".join(rendered.text.split()), text_of(rendered.html)):
         for fact in (
-            "Nothing was sent: this was a dry run",
+            "Dry run: would be sent, but shortened",
+            "Nothing was sent, and nothing is billed.",
             "Text that would be sent",
             "the end",
             "Route: alpha (standard) > beta (dear)",

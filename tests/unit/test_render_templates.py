@@ -190,14 +190,14 @@ LOOPS = "<p>x</p>" + "{% for a in m.facts %}" * 12 + "{% set x = 1 %}" + "{% end
 def test_a_template_that_does_not_end_is_killed_and_the_next_one_runs(confined):
     with pytest.raises(TemplateBroken, match="did not end within 1 seconds"):
         confined.run(LOOPS, VIEW)
-    assert confined.run("<p>{{ m.headline }}</p>", VIEW).count("The network reports delivery") == 1
+    assert confined.run("<p>{{ m.headline }}</p>", VIEW).count("Delivered") == 1
 
 
 def test_a_template_that_wants_all_memory_ends_alone(confined):
     hungry = "{% set x = 'abcdefgh' %}" + "{% set x = x ~ x %}" * 30 + "<p>{{ x|length }}</p>"
     with pytest.raises(TemplateBroken):
         confined.run(hungry, VIEW)
-    assert "delivery" in confined.run("<p>{{ m.headline }}</p>", VIEW)
+    assert "Delivered" in confined.run("<p>{{ m.headline }}</p>", VIEW)
 
 
 def test_a_template_that_writes_without_end_is_cut(confined):
@@ -243,7 +243,7 @@ def test_a_broken_override_gives_way_to_the_standard_mail_and_says_why(override,
 def test_without_a_confinement_no_override_runs():
     rendered = RENDERER.render(NoticeKind.RESULT, report(), override="<p>x</p>")
     assert rendered.fallback == "customers' own templates are switched off"
-    assert "The network reports delivery" in rendered.html
+    assert "Reported by the network" in rendered.html
 
 
 def test_an_override_for_thousands_of_recipients_is_shortened_too(confined):

@@ -84,12 +84,7 @@ def test_languages_other_than_english_are_translated(language):
     assert same <= {"subject.reply", "label.waiting"}
 
 
-def test_delivery_is_always_the_networks_word():
-    said = [
-        DICTIONARY.words("en").texts[key]
-        for key in ("headline.delivered", "many.delivered", "state.delivered", "sentence.delivered", "dsn.delivered")
-    ]
-    assert all("network" in text for text in said)
+def test_the_carrier_is_never_said_to_have_what_it_may_have():
     assert "may have it; it was not sent again" in DICTIONARY.words("en").say("sentence.unknown")
 
 
