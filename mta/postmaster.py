@@ -13,9 +13,9 @@ import structlog
 from gateway.ports import Clock
 from gateway.postmaster import NewPostmasterMail, Postmaster
 from mta.reading.automatic import HOP_LIMIT, NOTICE_HEADER
-from mta.reading.headers import read_fields, split_header
+from mta.reading.headers import MOST_FIELDS, read_fields, split_header
 from mta.sending.fields import date
-from mta.sending.forward import HEADER_FIELDS, HEADER_OCTETS
+from mta.sending.forward import HEADER_OCTETS
 from mta.smtp.engine.replies import OK, Reply, reply_to
 from mta.smtp.server.hooks import MailEnvelope, MailSession, for_log
 from sms.outcome import Refusal, Refused
@@ -91,7 +91,7 @@ class PostmasterDoor:
 def _judge_header(raw: bytes) -> Refused | None:
     """Return why a mail is not kept: it is ours, it goes round (RFC 5321 §6.3), or its header can't be read."""
     cut = split_header(raw, 0, len(raw), HEADER_OCTETS)
-    fields = read_fields(raw[: cut[0]], HEADER_FIELDS) if cut is not None else None
+    fields = read_fields(raw[: cut[0]], MOST_FIELDS) if cut is not None else None
     if fields is None:
         return Refused(refusal=Refusal.MAIL_MALFORMED, detail="The header is too long.")
     if NOTICE_HEADER.lower() in fields:

@@ -41,7 +41,9 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
     return StatusView(
         kind=kind,
         language=words.language,
-        subject=say_subject(kind, report, who, recipients[0] if single else None, words),
+        subject=say_subject(
+            report, headline, who, recipients[0].state if single else say_tally(kind, report, words), words
+        ),
         preheader=" · ".join(filter(None, (headline, who, show_line(teller.text)[:_TEASER] if teller else ""))),
         kind_name=words.say(f"kind.{kind}"),
         headline=headline,

@@ -10,7 +10,7 @@ from sms.report import JobReport, NoticeKind, ReportedMessage
 from sms.settings import TextSource
 from templates.recipient_view import TRIAL, Loss, is_taken_back, loss_of, tone_of
 from templates.shown_text import show_line
-from templates.view import RecipientView, Tone
+from templates.view import Tone
 from templates.words import Words
 
 TONE_ORDER = (Tone.BAD, Tone.UNSURE, Tone.OPEN, Tone.CALM, Tone.GOOD)
@@ -121,13 +121,11 @@ def say_intro(kind: NoticeKind, messages: Sequence[ReportedMessage], words: Word
     return sentence
 
 
-def say_subject(kind: NoticeKind, report: JobReport, who: str, only: RecipientView | None, words: Words) -> str:
-    """Return a subject that stays in the mail's thread, or tells the state if the mail's subject was the text."""
+def say_subject(report: JobReport, headline: str, who: str, state: str, words: Words) -> str:
+    """Return a subject that begins with the result; the mail's own follows, unless that was the text."""
     subject = show_line(report.mail.subject) if report.mail else ""
     source_is_subject = report.settings.text_source is not TextSource.BODY
     is_text = any(message.text and show_line(message.text) == subject for message in report.messages)
     if subject and not source_is_subject and not is_text:
-        return subject if subject[:3].lower() == "re:" else words.say("subject.reply", subject=subject)
-    if only is not None:
-        return words.say("subject.one", number=who, state=only.state)
-    return words.say("subject.many", recipients=who, summary=say_tally(kind, report, words))
+        return words.say("subject.result", result=headline, subject=subject)
+    return words.say("subject.of_text", who=who, state=state)

@@ -18,6 +18,9 @@ from mta.reading.transfer import decode_base64, is_text
 
 Fields = Mapping[str, list[bytes]]
 
+MOST_FIELDS: Final = 2_000
+"""So many fields are read of a header that was accepted before."""
+
 _FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
 _END: Final = re.compile(rb"\n(?:\r?\n|(?=--[^\s:]{1,200}[ \t]*\r?\n))")
 """An empty line, or a delimiter instead, with the LF before it: what begins with one octet is found fast."""

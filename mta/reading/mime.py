@@ -16,6 +16,7 @@ from mta.reading.boundaries import Ranges, guessed_boundary, part_ranges, stray_
 from mta.reading.charsets import clean_line
 from mta.reading.cms import signed_content
 from mta.reading.headers import (
+    MOST_FIELDS,
     Fields,
     Typed,
     decode_words,
@@ -38,7 +39,7 @@ class MailLimits:
     """The bounds of one mail. Beyond the first five it is refused; beyond the others the rest is not read."""
 
     header_octets: int = 100_000
-    header_fields: int = 2_000
+    header_fields: int = MOST_FIELDS
     encoded_words: int = 4_000
     parts: int = 1_000
     depth: int = 30

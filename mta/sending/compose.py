@@ -6,14 +6,17 @@ RFC 3834. The mail is built by hand: it has one form, and the stdlib's generator
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
 from gateway.ports import AlertMail
+from mta.reading.options import read_options
 from mta.sending.dsn import write_dsn
 from mta.sending.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, thread, unstructured
-from sms.report import Notice, NoticeKind
+from mta.sending.outlook_thread import outlook_thread
+from sms.outcome import Refused
+from sms.report import JobReport, Notice, NoticeKind
 from sms.settings import ReportFormat
 from templates.graphics import Graphic, point_graphics, shown_graphics
 from templates.render import Rendered, Renderer
@@ -73,17 +76,19 @@ def compose_notice(
 
     A second call for the same notice gives the same Message-ID, so that receivers recognise a repeated mail.
     """
+    report = _without_options(notice.report)
     smtputf8 = not (notice.recipient.isascii() and identity.from_address.isascii())
     # A person asked for a dry run, whatever the report format.
     if notice.report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
         return _compose_dsn(notice, identity, renderer, now, smtputf8=smtputf8)
-    rendered = renderer.render(notice.kind, notice.report, override=template.source if template else None)
+    rendered = renderer.render(notice.kind, report, override=template.source if template else None)
     message_id = notice_message_id("st", notice.public_id, identity.message_id_domain)
     boundary = boundary_of(notice.public_id)
     header = "".join(
         (
             _opening(notice, identity, message_id, now),
             unstructured("Subject", rendered.subject),
+            _conversation(notice),
             "X-Auto-Response-Suppress: All\r\n",  # honoured by Exchange (MS-OXCMAIL §2.1.3.2.20)
             f"Content-Language: {rendered.language}\r\n",
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n',
@@ -96,6 +101,22 @@ def compose_notice(
         smtputf8=smtputf8,
         fallback=rendered.fallback,
     )
+
+
+def _without_options(report: JobReport) -> JobReport:
+    """Return a report whose mail's subject has no options, whether they were heeded or not."""
+    mail = report.mail
+    if mail is None or "[" not in mail.subject:
+        return report
+    read = read_options(mail.subject)
+    return report if isinstance(read, Refused) else replace(report, mail=replace(mail, subject=read.subject))
+
+
+def _conversation(notice: Notice) -> str:
+    mail = notice.report.mail
+    if mail is None:
+        return ""
+    return outlook_thread(mail, notice.report.accepted_at, notice.created_at, notice.public_id)
 
 
 def notice_message_id(prefix: str, public_id: str, domain: str) -> str:

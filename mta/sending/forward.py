@@ -12,12 +12,11 @@ from typing import Final
 
 from gateway.ports import PostmasterMail
 from mta.reading.automatic import NOTICE_HEADER
-from mta.reading.headers import decoded_text, read_fields, split_header
+from mta.reading.headers import MOST_FIELDS, decoded_text, read_fields, split_header
 from mta.sending.compose import ComposedMail, MailIdentity, notice_message_id
 from mta.sending.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, scrub, unstructured
 
 HEADER_OCTETS: Final = 100_000
-HEADER_FIELDS: Final = 2_000
 _SUBJECT: Final = 200
 _LONG_LINE: Final = re.compile(rb"[^\r\n]{999}")
 
@@ -53,7 +52,7 @@ def compose_forward(mail: PostmasterMail, *, identity: MailIdentity) -> Composed
 
 def _subject(content: bytes) -> str:
     cut = split_header(content, 0, len(content), HEADER_OCTETS)
-    fields = read_fields(content[: cut[0]], HEADER_FIELDS) if cut is not None else None
+    fields = read_fields(content[: cut[0]], MOST_FIELDS) if cut is not None else None
     values = (fields or {}).get("subject")
     if not values:
         return "(no subject)"

@@ -60,13 +60,24 @@ def test_a_status_mail_has_the_headers_that_keep_machines_quiet_and_threads_toge
     mail = read(compose(notice(everything())))
     assert mail["From"] == "SMS Gateway <status@sms.example.net>"
     assert mail["To"] == "anna.keller@example.com"
-    assert mail["Subject"] == "Re: Lieferung heute"
+    assert mail["Subject"] == "Nicht rechtzeitig zugestellt: Lieferung heute"
     assert mail["Auto-Submitted"] == "auto-replied"
     assert mail["X-Auto-Response-Suppress"] == "All"
     assert mail["In-Reply-To"] == mail["References"] == MAIL.message_id
     assert mail["X-Mail2SMS-Notice"] == "N.20261123071519Z77C1A0"
     assert mail["Content-Language"] == "de"
     assert parsedate_to_datetime(mail["Date"]) == NOW
+
+
+@pytest.mark.parametrize("subject", ["[JOBPERIOD:2026-12-03T08:00:00Z] Morgenruf", "Morgenruf [QOS:EXPRESS]"])
+def test_the_subject_of_a_status_mail_has_no_options(subject):
+    mail = read(compose(notice(report(mail=replace(MAIL, subject=subject)))))
+    assert mail["Subject"] == "Delivered: Morgenruf"
+
+
+def test_what_is_no_option_stays_in_the_subject():
+    mail = read(compose(notice(report(mail=replace(MAIL, subject="[Ticket 12] Lieferung")))))
+    assert mail["Subject"] == "Delivered: [Ticket 12] Lieferung"
 
 
 def test_the_envelope_sender_is_null():
@@ -123,7 +134,7 @@ def test_no_value_becomes_a_header_of_its_own():
     mail = read(composed)
     assert mail["Bcc"] is None
     assert set(mail.keys()) == {
-        "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted", "Content-Language",
+        "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Thread-Topic", "Thread-Index", "Auto-Submitted", "Content-Language",
         "X-Auto-Response-Suppress", "X-Mail2SMS-Notice", "MIME-Version", "Content-Type",
     }  # fmt: skip
     assert b"\r\n.\r\n" not in composed.message

@@ -156,8 +156,9 @@ def test_the_preview_line_has_state_number_and_the_start_of_the_text():
 @pytest.mark.parametrize(
     ("mail_subject", "changes", "expected"),
     [
-        ("Lieferung heute", {}, "Re: Lieferung heute"),
-        ("RE: Lieferung", {}, "RE: Lieferung"),
+        ("Lieferung heute", {}, "Delivered: Lieferung heute"),
+        ("Lieferung", {"language": "fr"}, "Remis : Lieferung"),
+        ("RE: Lieferung", {}, "Delivered: RE: Lieferung"),
         ("", {}, "SMS to +447700900123: delivered"),
         ("Der Text", {"text_source": TextSource.SUBJECT}, "SMS to +447700900123: delivered"),
         (
@@ -165,15 +166,35 @@ def test_the_preview_line_has_state_number_and_the_start_of_the_text():
             {"text_source": TextSource.BOTH, "preview": False},
             "SMS to +447700900123: delivered",
         ),
-        ("two\r\nBcc: eve@example.org", {}, "Re: two Bcc: eve@example.org"),
+        ("two\r\nBcc: eve@example.org", {}, "Delivered: two Bcc: eve@example.org"),
     ],
 )
-def test_the_subject_stays_in_the_thread_or_tells_the_state(mail_subject, changes, expected):
+def test_the_subject_begins_with_the_result(mail_subject, changes, expected):
     assert render(report(mail=_with_subject(mail_subject), **changes)).subject == expected
 
 
 def _with_subject(subject):
     return replace(MAIL, subject=subject)
+
+
+def test_every_kind_of_news_can_be_told_by_its_subject():
+    waiting, refused = message(MessageState.QUEUED), message(MessageState.REJECTED, reason=Refusal.STOP_LIST)
+    told = [
+        (NoticeKind.ACCEPTED, (waiting,)),
+        (NoticeKind.DELAYED, (waiting,)),
+        (NoticeKind.RESULT, (message(),)),
+        (NoticeKind.RESULT, (refused,)),
+        (NoticeKind.RESULT, (refused, message())),
+        (NoticeKind.RESULT, (message(cut="the end"),)),
+    ]
+    assert [RENDERER.view(kind, report(*messages)).subject for kind, messages in told] == [
+        "Accepted for sending: Lieferung heute",
+        "Still on its way: Lieferung heute",
+        "Delivered: Lieferung heute",
+        "Refused: Lieferung heute",
+        "1 of 2 SMS not delivered: Lieferung heute",
+        "Delivered, but shortened: Lieferung heute",
+    ]
 
 
 def test_a_subject_that_was_the_text_is_not_shown_again():
