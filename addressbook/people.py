@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from addressbook.options import Option
 from addressbook.phones import PhoneIndex, common_name, index_phones, moved_phones
+from addressbook.proof import IdentityProvider, ProofKind
 from sms.message import Origin
 
 IpAddress = IPv4Address | IPv6Address
@@ -34,7 +35,7 @@ class Customer:
 
     `options` are what it has contracted, None: the operator's default ones. Without `stop_listed` it never had a stop
     entry, and nobody looks for one. `admin_address` is told what concerns it; empty: the operator's is. With
-    `tls_required` no mail of it is taken in clear.
+    `tls_required` no mail of it is taken in clear. `proofs` are those that it takes, None: all.
     """
 
     id: int
@@ -46,6 +47,12 @@ class Customer:
     stop_listed: bool = False
     admin_address: str = ""
     tls_required: bool = False
+    proofs: frozenset[ProofKind] | None = None
+    identity_provider: IdentityProvider | None = None
+
+    def takes_proof(self, kind: ProofKind) -> bool:
+        """Return whether such a proof lets its mail through."""
+        return self.proofs is None or kind in self.proofs
 
     def has_option(self, option: Option, default_options: frozenset[Option]) -> bool:
         """Return whether it has contracted an option."""
@@ -87,7 +94,11 @@ class User:
 
 
 class CredentialKind(StrEnum):
-    """What proves a login: a password's argon2 verifier, or a certificate's SHA-256 in lower-case hex."""
+    """What proves a login: a password's argon2 verifier, or what a client certificate must be.
+
+    Of a certificate it is `spki:` and the SHA-256 of its public key in lower-case hex (RFC 7469 §2.4), or `ca:`, the
+    certificate of the authority that signed it (DER in base64), a colon, and a name that it must have.
+    """
 
     PASSWORD = "password"  # noqa: S105 - the name of the kind, no secret
     CERTIFICATE = "certificate"

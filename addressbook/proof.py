@@ -1,4 +1,4 @@
-"""What proved who sends a mail: the kind of the proof, and its evidence in words.
+"""What proved who sends a mail: the kind of the proof, its evidence in words, and who may issue tokens for it.
 
 Not here: how a proof is made (gateway.auth, mta), whose it is (senders).
 """
@@ -28,3 +28,12 @@ class Proof:
 
     kind: ProofKind
     evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityProvider:
+    """A customer's OpenID Connect issuer, whose tokens for `audience` are logins; `claim` names the user or login."""
+
+    issuer: str
+    audience: str
+    claim: str = "email"

@@ -3,12 +3,12 @@
 Not here: how a login is proven (gateway.auth), the records themselves (people), their settings (hierarchy).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
 
-from addressbook.people import Customer, Directory, Profile, User
+from addressbook.people import AddressRange, Customer, Directory, Profile, User
 from addressbook.proof import Proof, ProofKind
 from sms.message import Origin
 from sms.outcome import Refusal, Refused
@@ -18,9 +18,9 @@ from sms.outcome import Refusal, Refused
 class Principal:
     """The customer that was proven, and by what.
 
-    `user_id` is set if the login belongs to one user; `login` is empty where none was given. `service` is that which
-    the proof names, None where it names none; `profile_id` is that of senders who are no users, None for the customer's
-    default one.
+    `user_id` is set if the login belongs to one user; `login` is empty where none was given. `service` is that of its
+    mails, named by what `service_by` says, None where the mail itself says it; `profile_id` is that of senders who are
+    no users, None for the customer's default one.
     """
 
     customer_id: int
@@ -28,6 +28,7 @@ class Principal:
     login: str = ""
     service: Origin | None = None
     profile_id: int | None = None
+    service_by: str = field(default="", compare=False)
     proof: Proof | None = field(default=None, compare=False)
 
 
@@ -40,30 +41,49 @@ class Sender:
     profile: Profile | None = None
 
 
-def prove_by_address(directory: Directory, client: str) -> Principal | None:
-    """Return the active customer whose address range contains a client's address."""
+def find_range(directory: Directory, client: str) -> AddressRange | None:
+    """Return the narrowest address range with a client's address."""
     try:
         address = ip_address(client.partition("%")[0])
     except ValueError:
         return None
-    found = directory.range_of_client(address)
-    customer = directory.customer(found.customer_id) if found is not None and not found.shared else None
-    if found is None or customer is None or not customer.active:
+    return directory.range_of_client(address)
+
+
+def prove_by_address(directory: Directory, found: AddressRange) -> Principal | None:
+    """Return the active customer that an address range proves."""
+    customer = directory.customer(found.customer_id)
+    if customer is None or not customer.active or found.shared or not customer.takes_proof(ProofKind.RANGE):
         return None
-    return Principal(
-        customer_id=customer.id,
-        service=found.service,
-        profile_id=found.profile_id,
-        proof=Proof(kind=ProofKind.RANGE, evidence=str(found.network)),
-    )
+    proof = Proof(kind=ProofKind.RANGE, evidence=str(found.network))
+    return bind_to_range(Principal(customer_id=customer.id, proof=proof), found)
+
+
+def bind_to_range(principal: Principal, found: AddressRange) -> Principal:
+    """Return a principal with the service and profile of its customer's range, as far as it has none of its own."""
+    if found.customer_id != principal.customer_id:
+        return principal
+    if principal.profile_id is None and found.profile_id is not None:
+        principal = replace(principal, profile_id=found.profile_id)
+    if principal.service is None and found.service is not None:
+        principal = replace(principal, service=found.service, service_by=f"address range {found.network}")
+    return principal
+
+
+def refuse_proof(directory: Directory, principal: Principal) -> Refused | None:
+    """Return why a proof that held lets nothing through: its customer takes other ones only."""
+    customer = directory.customer(principal.customer_id)
+    if customer is None or principal.proof is None or customer.takes_proof(principal.proof.kind):
+        return None
+    return _refused(f"This customer does not take the proof «{principal.proof.kind}».")
 
 
 def find_customer(directory: Directory, principal: Principal) -> Customer | Refused:
-    """Return the proven customer, refused if it is not active."""
+    """Return the proven customer, refused if it is not active or does not take such a proof."""
     customer = directory.customer(principal.customer_id)
     if customer is None or not customer.active:
         return _refused("This customer is not active.")
-    return customer
+    return refuse_proof(directory, principal) or customer
 
 
 def choose_sender(directory: Directory, principal: Principal, address: str) -> Sender | Refused:

@@ -14,8 +14,16 @@ from addressbook.lists import DistributionList, DistributionLists
 from addressbook.numbers import OwnNumbers
 from addressbook.options import ALL_OPTIONS, SERVICE_OPTIONS, Option
 from addressbook.people import Customer, Directory
-from addressbook.senders import Principal, Sender, choose_sender, prove_by_address
-from sms.message import Origin
+from addressbook.senders import (
+    Principal,
+    Sender,
+    bind_to_range,
+    choose_sender,
+    find_range,
+    prove_by_address,
+    refuse_proof,
+)
+from sms.message import MAIL_SERVICES, Origin
 from sms.outcome import Refusal, Refused
 
 _MOST_CLIENTS = 1_000
@@ -28,7 +36,7 @@ class Snapshot:
 
     __slots__ = (
         "_choose_sender",
-        "_prove_by_address",
+        "_find_range",
         "_stored",
         "default_options",
         "directory",
@@ -55,7 +63,7 @@ class Snapshot:
         self.lists = lists
         self.numbers = numbers or OwnNumbers()
         # No answer refers to a snapshot, so that nothing keeps an old one alive.
-        self._prove_by_address = lru_cache(_MOST_CLIENTS)(partial(prove_by_address, directory))
+        self._find_range = lru_cache(_MOST_CLIENTS)(partial(find_range, directory))
         self._choose_sender = lru_cache(_MOST_SENDERS)(partial(choose_sender, directory))
         self._stored = lru_cache(most_settings)(layers.lay_stored)
 
@@ -71,9 +79,10 @@ class Snapshot:
         detail = f"{customer.name} has not contracted the option {option}"
         return Refused(refusal=Refusal.NOT_CONTRACTED, detail=detail)
 
-    def services_of_mail(self, customer: Customer) -> list[Origin]:
-        """Return which services a customer's mails may be of."""
-        return [service for service in (Origin.MAIL, Origin.SAP) if self.refuse_service(customer, service) is None]
+    def services_of_mail(self, customer: Customer, named: Origin | None) -> list[Origin]:
+        """Return which services a customer's mails may be of: the named one, else those that the mail can name."""
+        services = MAIL_SERVICES if named is None else (named,)
+        return [service for service in services if self.refuse_service(customer, service) is None]
 
     def _contracts(self) -> dict[int, Constraints]:
         """Return what customers have not contracted, as the constraints that follow."""
@@ -84,12 +93,28 @@ class Snapshot:
         }
 
     def prove_by_address(self, client: str) -> Principal | None:
-        """Return the active customer whose address range contains a client's address."""
-        return self._prove_by_address(client)
+        """Return the active customer that is proven by the address range with a client's address."""
+        found = self._find_range(client)
+        return None if found is None else prove_by_address(self.directory, found)
+
+    def bind_to_range(self, principal: Principal, client: str) -> Principal:
+        """Return a principal with the service and profile of the range it comes from, where nothing nearer names one.
+
+        Only a range of its own customer does.
+        """
+        found = self._find_range(client)
+        return principal if found is None else bind_to_range(principal, found)
+
+    def refuse_clear(self, principal: Principal | None, client: str) -> Refused | None:
+        """Return why mail is not taken without TLS: its customer or its client's address range demands it."""
+        found = self._find_range(client)
+        customer = self.directory.customer(principal.customer_id) if principal is not None else None
+        demanded = (found is not None and found.tls_required) or (customer is not None and customer.tls_required)
+        return Refused(refusal=Refusal.TLS_REQUIRED) if demanded else None
 
     def choose_sender(self, principal: Principal, address: str) -> Sender | Refused:
         """Return the sender with this address, which must belong to the proven customer."""
-        return self._choose_sender(principal, address)
+        return refuse_proof(self.directory, principal) or self._choose_sender(principal, address)
 
     def resolve(self, sender: Sender, service: str, further: Sequence[Layer] = ()) -> Resolved:
         """Return the settings in force for a sender's submission; `further` are its list, message and trial layers.

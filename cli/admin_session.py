@@ -23,7 +23,7 @@ from cli.words import done_sentence, fault_sentence, join
 from config.model import Config
 from gateway.admin.edit import Administration, Change
 from gateway.admin.faults import AdminFault
-from gateway.admin.users import make_verifier
+from gateway.admin.logins import make_verifier
 from gateway.directory import DirectoryFollower
 from sms.message import Origin
 from store.engine.database import Database, Transaction

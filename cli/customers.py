@@ -14,11 +14,10 @@ import click
 from cli.admin_session import admin_session, password_option, read_password, verifier_of
 from cli.context import config_option
 from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
+from cli.trust import TRUST_COMMANDS
 from gateway.admin.customers import (
     add_customer,
-    add_range,
     remove_customer,
-    remove_range,
     set_admin_address,
     set_customer_active,
 )
@@ -31,14 +30,14 @@ from gateway.admin.domains import (
     verify_domain,
 )
 from gateway.admin.edit import Change
+from gateway.admin.logins import add_login
 from gateway.admin.options import set_options
 from gateway.admin.push_keys import set_push_key
+from gateway.admin.ranges import add_range
 from gateway.admin.settings import CustomerScope, set_settings
-from gateway.admin.users import add_login, remove_login
 from gateway.admin.views import list_customers, show_customer
 
 _DOMAIN = click.argument("domain")
-_RANGE = click.argument("network", metavar="CIDR")
 
 
 @click.command("add")
@@ -88,20 +87,6 @@ def set_application(file: Path, name: str, url: str) -> None:
     click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")
 
 
-@click.command("add-login")
-@config_option
-@NAME
-@click.argument("login")
-@click.option(
-    "--password-file", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Holds the password."
-)
-def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
-    """Add a login of a customer, or give it a new password."""
-    with admin_session(file) as session:
-        verifier = verifier_of(read_password(password_file))
-        session.change(lambda edit: add_login(edit, login, verifier, customer=name))
-
-
 @click.command("verify-domain")
 @config_option
 @NAME
@@ -122,7 +107,6 @@ customer = click.Group(
     commands=[
         add_whole,
         set_application,
-        give_login,
         *settings_commands(
             CustomerScope,
             click.option(
@@ -174,10 +158,6 @@ customer = click.Group(
         ),
         prove_domain,
         change_command("remove-domain", "Take a sender domain from a customer.", remove_domain, NAME, _DOMAIN),
-        change_command("add-range", "Let clients in an address range send without a login.", add_range, NAME, _RANGE),
-        change_command("remove-range", "Let an address range prove a customer no longer.", remove_range, NAME, _RANGE),
-        change_command(
-            "remove-login", "Remove a login of a customer or of a user.", remove_login, click.argument("login")
-        ),
+        *TRUST_COMMANDS,
     ],
 )

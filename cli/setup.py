@@ -17,8 +17,8 @@ from config.example import render_config
 from config.field_types import parse_host_port
 from config.model import Config, load_config
 from gateway.admin.customers import add_customer
+from gateway.admin.logins import add_login, random_password
 from gateway.admin.settings import CustomerScope, set_settings
-from gateway.admin.users import add_login, random_password
 from gateway.directory import DirectoryFollower
 from process.contexts import server_contexts
 from process.routes import contradictions_of

@@ -25,15 +25,14 @@ from cli.admin_session import (
 from cli.context import config_option
 from cli.files import file_faults, write_private
 from cli.shapes import change_command, settings_commands, table_command, view_command
+from cli.trust import BOUND, LOGIN, SET_LOGIN_HELP
 from gateway.admin.drift import list_drift
 from gateway.admin.edit import Change
+from gateway.admin.logins import add_login, random_password, remove_login, set_login
 from gateway.admin.settings import UserScope
 from gateway.admin.stop_list import parse_handsets
 from gateway.admin.users import (
-    add_login,
     add_user,
-    random_password,
-    remove_login,
     remove_user,
     set_user_active,
     set_user_name,
@@ -205,7 +204,8 @@ user = click.Group(
             "none at all.",
             unset_help="Take pinned settings away, so that the address book file and weaker layers decide.",
         ),
-        change_command("remove-login", "Remove a login.", remove_login, click.argument("login")),
+        change_command("remove-login", "Remove a login.", remove_login, LOGIN),
+        change_command("set-login", SET_LOGIN_HELP, set_login, LOGIN, *BOUND),
         change_command(
             "profile",
             "Give a user another profile; without NAME the customer's default one.",

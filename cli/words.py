@@ -13,6 +13,7 @@ from addressbook.options import Option
 from addressbook.source_options import OptionFault, OptionFaultCode
 from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, DOUBTS, OPTION_FAULTS
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
+from cli.trust_words import TRUST_DONE, TRUST_FAULTS
 from config.mail import POLICY_FAULTS
 from dirsync.deltas import Doubt
 from gateway.admin.edit import AuditAction, Changed
@@ -149,7 +150,6 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NO_PROFILE: "The customer «{customer}» has no profile «{name}»; «profile list» names all.",
     FaultCode.NO_USER: "There is no user {address}; «user list» names all.",
     FaultCode.NO_LIST: "The customer «{customer}» has no list «{name}»; «list show» names all.",
-    FaultCode.NO_LOGIN: "There is no login «{login}».",
     FaultCode.NO_SERVICE: f"There is no service «{{service}}»; the services are {join(Origin)}.",
     FaultCode.NO_SETTING: _no_setting,
     FaultCode.NO_OPTION: f"There is no option «{{name}}»; the options are {join(Option)}.",
@@ -178,10 +178,6 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.PROOF_UNKNOWN: (
         "Whether the domain {domain} is proved is not known: {cause}. Nothing was changed; try again later."
     ),
-    FaultCode.BAD_RANGE: "«{range}» is not an address range such as 192.0.2.0/24: {cause}.",
-    FaultCode.RANGE_TOO_WIDE: "{range} is everybody; a range that proves a customer must be narrower.",
-    FaultCode.RANGE_TAKEN: "The address range {range} already proves the customer «{owner}».",
-    FaultCode.RANGE_NOT_OWNED: "The customer «{customer}» does not have the address range {range}.",
     FaultCode.BAD_PROFILE_NAME: "«{name}» cannot be a profile's name: 1 to 100 visible characters are expected.",
     FaultCode.PROFILE_EXISTS: "The customer «{customer}» already has a profile «{name}».",
     FaultCode.PROFILE_HAS_USERS: "The profile «{name}» is that of {users:user}; give them another one.",
@@ -197,9 +193,6 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
         "{address} is outside the domains of «{customer}» ({domains}), so that nothing could be sent from it;"
         " «customer add-domain» or «customer claim-domain» adds its domain."
     ),
-    FaultCode.BAD_LOGIN: "«{login}» cannot be a login: 1 to 200 visible characters are expected.",
-    FaultCode.PASSWORD_TOO_SHORT: "The password is too short: {least} characters at least.",
-    FaultCode.LOGIN_TAKEN: "The login «{login}» already belongs to somebody else.",
     FaultCode.FILE_FAULTY: lambda faults, place: (
         f"Nothing was imported: {count(faults, 'fault')}, the first in {_place(place)}."
     ),
@@ -219,6 +212,7 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.NOT_AN_AUTHOR: "{author} is no author of the list «{name}».",
     FaultCode.BAD_MEMBERS: _bad_rows,
     FaultCode.BAD_STOPS: _bad_rows,
+    **TRUST_FAULTS,
     **INBOUND_FAULTS,
     **DIRECTORY_FAULTS,
     FaultCode.BAD_DIRECTORY: _bad_directory,
@@ -440,8 +434,6 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     ),
     AuditAction.VERIFY_DOMAIN: _domain_added,
     AuditAction.REMOVE_DOMAIN: "The domain {domain} no longer belongs to «{customer}».",
-    AuditAction.ADD_RANGE: "Clients in {range} are now taken for «{customer}».",
-    AuditAction.REMOVE_RANGE: "Clients in {range} are no longer taken for «{customer}».",
     AuditAction.SET_OPTIONS: "The customer «{customer}» has contracted: {options:none}.",
     AuditAction.ADD_PROFILE: "The profile «{profile}» of «{customer}» was added{default:| as its default}.",
     AuditAction.CHOOSE_DEFAULT_PROFILE: "The default profile of «{customer}» is now {profile:none|«{profile}»}.",
@@ -453,10 +445,6 @@ DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.PHONE_USER: "The phone of {address} is now {phone:none|{phone}}.",
     AuditAction.ENABLE_USER: "The user {address} was enabled.",
     AuditAction.DISABLE_USER: "The user {address} was disabled.",
-    AuditAction.SET_LOGIN: lambda login, customer, address, new: (
-        f"The login «{login}» of {address or f'«{customer}»'} {'was added' if new else 'has a new password'}."
-    ),
-    AuditAction.REMOVE_LOGIN: "The login «{login}» was removed.",
     AuditAction.IMPORT_USERS: import_words,
     AuditAction.SET_SETTINGS: _settings,
     AuditAction.SET_CONSTRAINTS: lambda constraints, **owner: (
@@ -469,6 +457,7 @@ DONE: Final[Mapping[AuditAction, Words]] = {
         f"The list «{name}» of «{customer}» now has {count(members, 'member')}"
         + (f", {count(twice, 'row')} with a number twice." if twice else ".")
     ),
+    **TRUST_DONE,
     **INBOUND_DONE,
     **DIRECTORY_DONE,
     AuditAction.ENFORCE_TLS: _tls,

@@ -51,6 +51,13 @@ class AuthMode(StrEnum):
     REQUIRE = "require"
 
 
+class MailService(StrEnum):
+    """Of which service mails are."""
+
+    MAIL = "mail"
+    SAP = "sap"
+
+
 class BareNewlines(StrEnum):
     """What happens to a CR or LF that stands alone in a mail (RFC 5321 §2.3.8)."""
 
@@ -192,6 +199,11 @@ class ListenerOptions:
     )
     client_ca_file: ReadableFile | None = option(
         "The authorities that sign the certificates of clients, PEM.", default=None, example="clients-ca.pem"
+    )
+    service: MailService | None = option(
+        "Of which service all mails are that come in here, whoever sends them; else login, range or mail say it.",
+        default=None,
+        example="sap",
     )
     max_size: Size = option("The largest mail, in octets.", default=10 << 20)
     max_recipients: Positive = option("Recipients of one mail.", default=3000)

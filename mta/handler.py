@@ -17,7 +17,7 @@ from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from gateway.limits import DiskReserve, MailRate
 from gateway.plan import stopped
-from mta.identify import identify
+from mta.identify import ListenerTerms, identify
 from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import IntakePool
 from mta.postmaster import APART, PostmasterDoor
@@ -49,7 +49,7 @@ class MailHandler:
         book: DirectoryFollower,
         disk: DiskReserve,
         rate: MailRate,
-        authentication_required: bool,
+        terms: ListenerTerms,
         postmaster: PostmasterDoor | None = None,
     ) -> None:
         self._judge = judge
@@ -59,7 +59,7 @@ class MailHandler:
         self._book = book
         self._disk = disk
         self._rate = rate
-        self._authentication_required = authentication_required
+        self._terms = terms
         self._postmaster = postmaster
 
     @eager_hook
@@ -70,7 +70,11 @@ class MailHandler:
         if not self._disk.enough():
             return str(reply_to(Refused(refusal=Refusal.NO_STORAGE)))
         refused = None
-        if not self._is_heard_at_rcpt(session):
+        if not session.tls:
+            refused = await self._certain(
+                lambda: self._book.current.refuse_clear(self.principal(session), session.client_address)
+            )
+        if refused is None and not self._is_heard_at_rcpt(session):
             refused = await self._certain(lambda: self._judge_sender(self.principal(session), _plain_address(address)))
         principal = self.principal(session)
         if refused is None and principal is not None and not self._rate.take(principal.customer_id, monotonic()):
@@ -171,9 +175,9 @@ class MailHandler:
         """Return why a stop list refuses a number, whatever service the content will turn out to be of."""
         principal, book = self.principal(session), self._book.current
         customer = book.directory.customer(principal.customer_id) if principal is not None else None
-        if number is None or customer is None:
+        if number is None or customer is None or principal is None:
             return None
-        services = book.services_of_mail(customer)
+        services = book.services_of_mail(customer, principal.service)
         return stopped() if await self._book.is_stopped(customer, services, number.digits) else None
 
     def _judge_recipient(
@@ -192,7 +196,7 @@ class MailHandler:
 
     def _is_heard_at_rcpt(self, session: MailSession) -> bool:
         """Return whether MAIL is answered 250 whoever it is: not on a port for submission (RFC 6409 §4.3)."""
-        return self._postmaster is not None and not (self._authentication_required or session.authenticated)
+        return self._postmaster is not None and not (self._terms.by_login_only or session.authenticated)
 
     def _is_for_postmaster(self, envelope: MailEnvelope) -> bool:
         door = self._postmaster
@@ -200,7 +204,7 @@ class MailHandler:
 
     def principal(self, session: MailSession) -> Principal | None:
         """Return whose session it is; None for nobody's."""
-        return identify(session, self._book.current, by_login_only=self._authentication_required)
+        return identify(session, self._book.current, self._terms)
 
 
 def _plain_address(address: str) -> str:
@@ -219,4 +223,5 @@ def _received(session: MailSession, envelope: MailEnvelope, principal: Principal
         ret=envelope.dsn.ret,
         helo=session.host_name or "",
         client=(principal.login if principal is not None else "") or session.client_address,
+        tls=bool(session.tls),
     )

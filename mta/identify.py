@@ -4,6 +4,7 @@ Not here: how a login is proven (gateway.auth), the exchange on the wire (mta.sm
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import cast
 
 from addressbook.senders import Principal
@@ -11,6 +12,7 @@ from addressbook.snapshot import Snapshot
 from gateway.auth.authenticator import Authenticator
 from mta.smtp.engine import replies
 from mta.smtp.server.hooks import AuthResult, LoginPassword, MailSession
+from sms.message import Origin
 from sms.outcome import Refusal
 
 LoginHook = Callable[[object, MailSession, object, str, LoginPassword], Awaitable[AuthResult]]
@@ -37,9 +39,25 @@ def login_hook(authenticator: Authenticator) -> LoginHook:
     return authenticate
 
 
-def identify(session: MailSession, snapshot: Snapshot, *, by_login_only: bool) -> Principal | None:
-    """Return whose session it is; None for nobody's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerTerms:
+    """What a listener says of its sessions: whether only a login proves, and of which service all their mails are."""
+
+    name: str = ""
+    by_login_only: bool = False
+    service: Origin | None = None
+
+
+def identify(session: MailSession, snapshot: Snapshot, terms: ListenerTerms) -> Principal | None:
+    """Return whose session it is; None for nobody's.
+
+    Its service is that of the listener, else of the login, else of the customer's address range.
+    """
     proven = cast("object", session.auth_data)  # aiosmtpd's class declares that nobody ever is
-    if session.authenticated and isinstance(proven, Principal):
-        return proven
-    return None if by_login_only else snapshot.prove_by_address(session.client_address)
+    if not (session.authenticated and isinstance(proven, Principal)):
+        proven = None if terms.by_login_only else snapshot.prove_by_address(session.client_address)
+    if proven is None:
+        return None
+    if terms.service is not None:
+        proven = replace(proven, service=terms.service, service_by=f"listener {terms.name}")
+    return snapshot.bind_to_range(proven, session.client_address)

@@ -61,7 +61,7 @@ class EnvelopeRecipient:
 class ReceivedEnvelope:
     """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer.
 
-    `client` is its login, else its address.
+    `client` is its login, else its address; `tls` says whether it came under TLS.
     """
 
     reverse_path: str
@@ -70,6 +70,7 @@ class ReceivedEnvelope:
     ret: str = ""
     helo: str = ""
     client: str = ""
+    tls: bool = True
 
 
 class Disposition(StrEnum):
@@ -168,9 +169,9 @@ class MailIntake:
         if isinstance(sender, Refused):
             read = self._read_recipient(address, ())
             return read if isinstance(read, Refused) else sender
-        services = snapshot.services_of_mail(sender.customer)
+        services = snapshot.services_of_mail(sender.customer, principal.service)
         if not services:
-            return snapshot.refuse_service(sender.customer, Origin.MAIL)
+            return snapshot.refuse_service(sender.customer, principal.service or Origin.MAIL)
         resolved = snapshot.resolve(sender, services[0])
         judged = self._judge_address(snapshot, sender, address, resolved.settings, reverse_path)
         if isinstance(judged, Refused) and len(services) > 1:
@@ -280,7 +281,8 @@ class MailIntake:
         if isinstance(sender, Refused):
             return _refuse(sender)
         service, service_by = _choose_service(principal, mail)
-        if (barred := snapshot.refuse_service(sender.customer, service)) is not None:
+        in_clear = None if envelope.tls else snapshot.refuse_clear(principal, "")
+        if (barred := in_clear or snapshot.refuse_service(sender.customer, service)) is not None:
             return _refuse(barred)
         return self._judge_proven(
             _Case(
@@ -418,9 +420,9 @@ def _refuse(refused: Refused, **known: object) -> Decision:
 
 
 def _choose_service(principal: Principal, mail: ParsedMail) -> tuple[Origin, str]:
-    """Return the service of a mail and what named it: the proof of its sender, else the mail itself."""
+    """Return the service of a mail and what named it: listener, login or range of its sender, else the mail itself."""
     if principal.service is not None:
-        return principal.service, principal.proof.kind.value if principal.proof is not None else ""
+        return principal.service, principal.service_by
     sap = field_text(mail.fields, "x-mailer").upper().startswith("SAP")
     return (Origin.SAP, "X-Mailer of the mail") if sap else (Origin.MAIL, "nothing else: it is a mail")
 

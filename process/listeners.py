@@ -11,7 +11,7 @@ from gateway.auth.authenticator import Authenticator
 from gateway.limits import DiskReserve, MailRate
 from gateway.listener import ConnectionLimits, Listener
 from mta.handler import MailHandler
-from mta.identify import login_hook
+from mta.identify import ListenerTerms, login_hook
 from mta.intake_pool import IntakePool
 from mta.postmaster import PostmasterDoor
 from mta.repeats import Repeats
@@ -20,6 +20,7 @@ from mta.smtp.engine.events import DialogueLimits
 from mta.smtp.server.server import ServerSettings, listen
 from process.accept_path import AcceptPath
 from process.contexts import server_contexts
+from sms.message import Origin
 from tls.contexts import ReloadedContext
 
 log = structlog.get_logger()
@@ -126,7 +127,11 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
                 disk=disk,
                 rate=rate,
                 postmaster=postmaster,
-                authentication_required=options.auth is AuthMode.REQUIRE,
+                terms=ListenerTerms(
+                    name=options.name,
+                    by_login_only=options.auth is AuthMode.REQUIRE,
+                    service=Origin(options.service) if options.service is not None else None,
+                ),
             ),
         )
         for options in config.listeners

@@ -7,6 +7,7 @@ Every instant is an aware UTC datetime and its name ends in `_at`.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sms.number import MobileNumber, SenderId
 
@@ -21,6 +22,10 @@ class Origin(StrEnum):
     HTTP = "http"
     SMPP = "smpp"
     INBOUND = "inbound"
+
+
+MAIL_SERVICES: Final = (Origin.MAIL, Origin.SAP)
+"""What a mail may be of."""
 
 
 class Priority(StrEnum):

@@ -15,6 +15,7 @@ class Refusal(StrEnum):
 
     AUTHENTICATION_REQUIRED = "authentication-required"
     AUTHENTICATION_FAILED = "authentication-failed"
+    TLS_REQUIRED = "tls-required"
     SENDER_NOT_AUTHORISED = "sender-not-authorised"
     RELAY_DENIED = "relay-denied"
     ADDRESS_MALFORMED = "address-malformed"

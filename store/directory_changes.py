@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
 from addressbook.people import AddressRange, Credential, User, canonical_name
+from addressbook.proof import IdentityProvider, ProofKind
 from store.audit import AuditLine, write_audit
 from store.directory import LOG_REACH, read_version
 from store.directory_tables import (
@@ -150,6 +151,25 @@ class DirectoryChanges:
     def set_admin_address(self, key: int, address: str) -> None:
         """Store who is told what concerns a customer; empty: whom the operator's file names."""
         self._tx.execute("UPDATE customer SET admin_address = ? WHERE key = ?", (address, key))
+        self._touch("customer", key)
+
+    def set_tls_required(self, key: int, *, required: bool) -> None:
+        """Store whether no mail of a customer is taken in clear."""
+        self._tx.execute("UPDATE customer SET tls_required = ? WHERE key = ?", (required, key))
+        self._touch("customer", key)
+
+    def set_proofs(self, key: int, kinds: Iterable[ProofKind] | None) -> None:
+        """Store which proofs a customer takes; None for all."""
+        text = None if kinds is None else ",".join(sorted(kinds))
+        self._tx.execute("UPDATE customer SET proofs = ? WHERE key = ?", (text, key))
+        self._touch("customer", key)
+
+    def set_identity_provider(self, key: int, provider: IdentityProvider | None) -> None:
+        """Store whose tokens are a customer's logins; None for nobody's."""
+        words = ("", "", "") if provider is None else (provider.issuer, provider.audience, provider.claim)
+        self._tx.execute(
+            "UPDATE customer SET oidc_issuer = ?, oidc_audience = ?, oidc_claim = ? WHERE key = ?", (*words, key)
+        )
         self._touch("customer", key)
 
     def set_options(self, key: int, options: Iterable[str]) -> None:

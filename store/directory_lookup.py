@@ -6,7 +6,7 @@ Not here: the hot path, which asks the directory that a process has in memory (d
 from collections.abc import Iterable
 
 from addressbook.hierarchy import Constraints
-from addressbook.people import Credential, Customer, Profile, User, canonical_name
+from addressbook.people import AddressRange, Credential, Customer, Profile, User, canonical_name
 from addressbook.phones import common_name
 from store.directory_records import (
     CONSTRAINTS,
@@ -25,6 +25,7 @@ from store.directory_records import (
     constraints_of,
     credential_of,
     customers_of,
+    load_ranges,
     profile_of,
     user_of,
 )
@@ -57,6 +58,12 @@ def find_customer_by_key(tx: Transaction, key: int) -> Customer | None:
 def _find_customer(tx: Transaction, condition: str, value: str | int) -> Customer | None:
     rows = tx.select(CustomerRecord, f"{CUSTOMERS} WHERE {condition}", (value,))
     return next(iter(customers_of(rows, tx.select_in(DomainRecord, DOMAINS_OF, [row.key for row in rows]))), None)
+
+
+def find_credential_by_verifier(tx: Transaction, verifier: str) -> Credential | None:
+    """Return the credential that just this proves."""
+    found = tx.select(CredentialRecord, CREDENTIALS + " WHERE verifier = ?", (verifier,))
+    return next(map(credential_of, found), None)
 
 
 def find_range_owner(tx: Transaction, network: str) -> Customer | None:
@@ -121,10 +128,9 @@ def all_customers(tx: Transaction) -> list[Customer]:
     return customers_of(tx.select(CustomerRecord, CUSTOMERS + " ORDER BY canonical"), tx.select(DomainRecord, DOMAINS))
 
 
-def ranges_of(tx: Transaction, customer_key: int) -> list[str]:
-    """Return a customer's address ranges in CIDR form."""
-    rows = tx.rows("SELECT network FROM address_range WHERE customer_key = ? ORDER BY network", (customer_key,))
-    return [network for (network,) in rows]
+def ranges_of(tx: Transaction, customer_key: int) -> list[AddressRange]:
+    """Return a customer's address ranges by network."""
+    return [item for item in load_ranges(tx) if item.customer_id == customer_key]
 
 
 def logins_of(tx: Transaction, customer_key: int) -> list[Credential]:

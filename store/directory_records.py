@@ -13,6 +13,7 @@ from msgspec import Struct
 from addressbook.hierarchy import Constraints, LayerKind
 from addressbook.options import Option
 from addressbook.people import AddressRange, Credential, CredentialKind, Customer, Profile, User
+from addressbook.proof import IdentityProvider, ProofKind
 from sms.message import Origin
 from store.engine.database import Transaction
 from store.engine.rows import query
@@ -32,6 +33,10 @@ class CustomerRecord(Struct, frozen=True, array_like=True):
     stop_listed: bool
     admin_address: str
     tls_required: bool
+    proofs: str | None
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_claim: str
 
 
 class DomainRecord(Struct, frozen=True, array_like=True):
@@ -141,9 +146,19 @@ def customers_of(rows: Iterable[CustomerRecord], domain_rows: Iterable[DomainRec
             stop_listed=row.stop_listed,
             admin_address=row.admin_address,
             tls_required=row.tls_required,
+            proofs=_proofs(row.proofs),
+            identity_provider=IdentityProvider(issuer=row.oidc_issuer, audience=row.oidc_audience, claim=row.oidc_claim)
+            if row.oidc_issuer
+            else None,
         )
         for row in rows
     ]
+
+
+def _proofs(text: str | None) -> frozenset[ProofKind] | None:
+    """Return stored kinds of proof; one that this version of the program does not know proves nothing."""
+    words = _words(text)
+    return None if words is None else frozenset(ProofKind(word) for word in words & set(ProofKind))
 
 
 def _options(text: str | None) -> frozenset[Option] | None:

@@ -16,7 +16,8 @@ class CustomerRow(KeyedRow):
 
     `options` are what it has contracted, comma-separated; null: those of the operator's file. `stop_listed` is set with
     its first stop entry: nobody looks for entries of a customer that never had one. `admin_address` is told of its
-    directories, limits and reports; empty: the operator's is. `tls_required`: no mail of it is taken in clear.
+    directories, limits and reports; empty: the operator's is. `tls_required`: no mail of it is taken in clear. `proofs`
+    are the kinds that it takes, comma-separated; null: all. The `oidc` fields are empty where it has no issuer.
     """
 
     name = peewee.TextField()
@@ -27,6 +28,10 @@ class CustomerRow(KeyedRow):
     stop_listed = peewee.BooleanField(default=False)
     admin_address = peewee.TextField(default="")
     tls_required = peewee.BooleanField(default=False)
+    proofs = peewee.TextField(null=True)
+    oidc_issuer = peewee.TextField(default="")
+    oidc_audience = peewee.TextField(default="")
+    oidc_claim = peewee.TextField(default="")
 
     class Meta:
         table_name = "customer"

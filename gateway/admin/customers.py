@@ -1,16 +1,18 @@
-"""Changes to customers, their administrators and address ranges.
+"""Changes to customers, their administrators, and what proves their senders.
 
-Not here: their sender domains (domains), profiles, users and logins (users), settings and constraints.
+Not here: their sender domains (domains), address ranges (ranges), profiles and users, logins, settings and constraints.
 """
 
-from ipaddress import ip_network
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
-from addressbook.people import AddressRange, Customer, canonical_address
-from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
+from addressbook.people import canonical_address
+from addressbook.proof import IdentityProvider, ProofKind
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from sms.facts import Fact
-from store.directory_lookup import count_users, find_customer, find_range_owner
+from store.directory_lookup import count_users, find_customer
 
 
 def is_name(text: str) -> bool:
@@ -60,37 +62,44 @@ def set_admin_address(edit: Edit, name: str, address: str = "") -> Changed:
     return edit.done(AuditAction.SET_ADMIN, Subject(customer.name, customer.id, values=values), **facts)
 
 
-def add_range(edit: Edit, name: str, network: str) -> Changed:
-    """Let client addresses prove a customer; within a range of somebody else, the narrower range decides."""
+def set_tls_required(edit: Edit, name: str, *, required: bool) -> Changed:
+    """Take a customer's mail under TLS only, or also in clear."""
     customer = get_customer(edit.tx, name)
-    parsed = _parse_range(network)
-    owner = find_range_owner(edit.tx, parsed)
-    if owner is not None:
-        raise AdminFault(FaultCode.RANGE_TAKEN, range=parsed, owner=owner.name)
-    edit.stored.add_range(AddressRange(network=ip_network(parsed), customer_id=customer.id))
-    return _range_done(edit, AuditAction.ADD_RANGE, customer, "", parsed)
+    edit.stored.set_tls_required(customer.id, required=required)
+    values = differences({"tls_required": customer.tls_required}, {"tls_required": required})
+    facts: dict[str, Fact] = {"customer": customer.name, "required": required}
+    return edit.done(AuditAction.REQUIRE_TLS, Subject(customer.name, customer.id, values=values), **facts)
 
 
-def remove_range(edit: Edit, name: str, network: str) -> Changed:
-    """Stop an address range from proving a customer."""
+def set_proofs(edit: Edit, name: str, kinds: Sequence[str] = ()) -> Changed:
+    """Say which proofs let a customer's mail through; none given: all that there are."""
     customer = get_customer(edit.tx, name)
-    parsed = _parse_range(network)
-    if not edit.stored.remove_range(customer.id, parsed):
-        raise AdminFault(FaultCode.RANGE_NOT_OWNED, customer=customer.name, range=parsed)
-    return _range_done(edit, AuditAction.REMOVE_RANGE, customer, parsed, "")
+    for kind in kinds:
+        if kind not in set(ProofKind):
+            raise AdminFault(FaultCode.NO_PROOF, given=kind)
+    chosen = frozenset(map(ProofKind, kinds)) or None
+    edit.stored.set_proofs(customer.id, chosen)
+    told = [{"proofs": None if found is None else tuple(sorted(found))} for found in (customer.proofs, chosen)]
+    facts: dict[str, Fact] = {"customer": customer.name, "proofs": tuple(sorted(chosen or ProofKind))}
+    return edit.done(AuditAction.SET_PROOFS, Subject(customer.name, customer.id, values=differences(*told)), **facts)
 
 
-def _range_done(edit: Edit, action: AuditAction, customer: Customer, before: str, after: str) -> Changed:
-    values = [ValueChange("range", before, after)]
-    facts = {"customer": customer.name, "range": after or before}
-    return edit.done(action, Subject(customer.name, customer.id, values=values), **facts)
-
-
-def _parse_range(text: str) -> str:
-    try:
-        network = ip_network(text.strip())
-    except ValueError as error:
-        raise AdminFault(FaultCode.BAD_RANGE, range=text, cause=str(error)) from None
-    if network.prefixlen == 0:
-        raise AdminFault(FaultCode.RANGE_TOO_WIDE, range=str(network))
-    return str(network)
+def set_identity_provider(edit: Edit, name: str, issuer: str = "", audience: str = "", claim: str = "email") -> Changed:
+    """Let tokens of an OpenID Connect issuer be logins of a customer; without an issuer no token is."""
+    customer = get_customer(edit.tx, name)
+    parts = urlsplit(issuer)
+    # OpenID Connect Discovery 1.0 §4.1
+    if issuer and not (parts.scheme == "https" and parts.hostname and issuer.isascii() and issuer.isprintable()):
+        raise AdminFault(FaultCode.BAD_ISSUER, issuer=issuer)
+    if issuer and (parts.query or parts.fragment or parts.username is not None):
+        raise AdminFault(FaultCode.BAD_ISSUER, issuer=issuer)
+    if issuer and not (audience and claim):
+        raise AdminFault(FaultCode.NO_AUDIENCE, issuer=issuer)
+    provider = IdentityProvider(issuer=issuer, audience=audience, claim=claim) if issuer else None
+    edit.stored.set_identity_provider(customer.id, provider)
+    told = [
+        {"issuer": found.issuer, "audience": found.audience, "claim": found.claim} if found is not None else {}
+        for found in (customer.identity_provider, provider)
+    ]
+    facts = {"customer": customer.name, "issuer": issuer, "audience": audience, "claim": claim}
+    return edit.done(AuditAction.SET_OIDC, Subject(customer.name, customer.id, values=differences(*told)), **facts)

@@ -15,6 +15,8 @@ class FaultCode(Code):
     NO_LIST = "no-list", "customer", "name"
     NO_LOGIN = "no-login", "login"
     NO_SERVICE = "no-service", "service"
+    NO_MAIL_SERVICE = "no-mail-service", "service"
+    NO_PROOF = "no-proof", "given"
     NO_SETTING = "no-setting", "name", "near"
     NOTHING_OF_THIS_ID = "nothing-of-this-id", "name"
     NO_OPTION = "no-option", "name"
@@ -36,10 +38,14 @@ class FaultCode(Code):
     RANGE_TAKEN = "range-taken", "range", "owner"
     RANGE_NOT_OWNED = "range-not-owned", "customer", "range"
 
+    BAD_ISSUER = "bad-issuer", "issuer"
+    NO_AUDIENCE = "no-audience", "issuer"
+
     BAD_PROFILE_NAME = "bad-profile-name", "name"
     PROFILE_EXISTS = "profile-exists", "customer", "name"
     PROFILE_HAS_USERS = "profile-has-users", "name", "users"
     PROFILE_HAS_ACTIONS = "profile-has-actions", "name", "actions"
+    PROFILE_IS_BOUND = "profile-is-bound", "name", "bound"
     PROFILE_IS_DEFAULT = "profile-is-default", "customer", "name"
 
     BAD_ADDRESS = "bad-address", "address"
@@ -50,6 +56,8 @@ class FaultCode(Code):
     BAD_LOGIN = "bad-login", "login"
     PASSWORD_TOO_SHORT = "password-too-short", "least"
     LOGIN_TAKEN = "login-taken", "login"
+    LOGIN_IS_CERTIFICATE = "login-is-certificate", "login"
+    CERTIFICATE_TAKEN = "certificate-taken", "login"
     FILE_FAULTY = "file-faulty", "faults", "place"
 
     BAD_VALUE = "bad-value", "field", "given"

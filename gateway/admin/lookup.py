@@ -1,11 +1,18 @@
 """Finds what an administrator names; what is not there is a fault."""
 
+from dataclasses import replace
+from typing import TypeVar
+
 from addressbook.lists import DistributionList
-from addressbook.people import Customer, Profile, User, canonical_address
+from addressbook.people import AddressRange, Credential, Customer, Profile, User, canonical_address
+from gateway.admin.edit import Edit
 from gateway.admin.faults import AdminFault, FaultCode
+from sms.message import MAIL_SERVICES, Origin
 from store.directory_lookup import find_customer, find_profile, find_user
 from store.engine.database import Transaction
 from store.lists import find_list
+
+Bound = TypeVar("Bound", AddressRange, Credential)
 
 
 def get_customer(tx: Transaction, name: str) -> Customer:
@@ -39,3 +46,17 @@ def get_list(tx: Transaction, customer: Customer, name: str) -> DistributionList
     if found is None:
         raise AdminFault(FaultCode.NO_LIST, customer=customer.name, name=name)
     return found
+
+
+def bind(edit: Edit, customer: Customer, item: Bound, service: str | None, profile: str | None) -> Bound:
+    """Return what proves a sender with the service of its mails and the profile of who is no user.
+
+    None leaves a value as it is, an empty text takes it away. Raises AdminFault for what there is not.
+    """
+    if service and service not in MAIL_SERVICES:
+        raise AdminFault(FaultCode.NO_MAIL_SERVICE, service=service)
+    if service is not None:
+        item = replace(item, service=Origin(service) if service else None)
+    if profile is not None:
+        item = replace(item, profile_id=get_profile(edit.tx, customer, profile).id if profile else None)
+    return item

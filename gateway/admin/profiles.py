@@ -6,7 +6,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile
 from inbound.actions import MailAction
 from sms.facts import Fact
-from store.directory_lookup import count_users, find_profile, profiles_of
+from store.directory_lookup import count_users, find_profile, logins_of, profiles_of, ranges_of
 from store.inbound_rules import actions_of
 
 
@@ -39,7 +39,7 @@ def set_default_profile(edit: Edit, customer: str, name: str = "") -> Changed:
 
 
 def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
-    """Remove a profile that no user and no action has and that is not the default."""
+    """Remove a profile that no user, action, login and range has and that is not the default."""
     owner = get_customer(edit.tx, customer)
     profile = get_profile(edit.tx, owner, name)
     users = count_users(edit.tx, profile_key=profile.id)
@@ -54,6 +54,12 @@ def remove_profile(edit: Edit, customer: str, name: str) -> Changed:
     )
     if actions:
         raise AdminFault(FaultCode.PROFILE_HAS_ACTIONS, name=profile.name, actions=actions)
+    bound = tuple(
+        [item.login for item in logins_of(edit.tx, owner.id) if item.profile_id == profile.id]
+        + [str(item.network) for item in ranges_of(edit.tx, owner.id) if item.profile_id == profile.id]
+    )
+    if bound:
+        raise AdminFault(FaultCode.PROFILE_IS_BOUND, name=profile.name, bound=bound)
     edit.stored.remove_profile(profile.id)
     target = f"{owner.name}/{profile.name}"
     return edit.done(AuditAction.REMOVE_PROFILE, Subject(target, owner.id), customer=owner.name, profile=profile.name)

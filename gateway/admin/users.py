@@ -1,32 +1,20 @@
-"""Changes to users and to logins of users and customers.
+"""Changes to users.
 
-Not here: their settings, the address book file (user_import).
+Not here: their logins, their settings, the address book file (user_import).
 """
 
-import secrets
-import string
-from collections.abc import Callable
 from dataclasses import replace
 
-from addressbook.people import Credential, CredentialKind, Customer, User, canonical_address, canonical_login
+from addressbook.people import Customer, User, canonical_address
 from addressbook.senders import DomainBar
 from gateway.admin.domains import find_domain_bars
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer, get_profile, get_user
-from sms.facts import Fact
-from store.directory_lookup import find_credential, find_customer_by_key, find_user, profiles_of
+from store.directory_lookup import find_customer_by_key, find_user, profiles_of
 from store.domains import find_domain_owners
 from store.engine.database import Transaction
 from store.versions import find_owners
-
-SHORTEST_PASSWORD = 8
-_LETTERS_AND_DIGITS = string.ascii_letters + string.digits
-
-
-def random_password() -> str:
-    """Return a password of 142 random bits: letters and digits, which dialogs, files and shells take as they are."""
-    return "".join(secrets.choice(_LETTERS_AND_DIGITS) for _ in range(24))
 
 
 def add_user(  # noqa: PLR0913 - what a user has
@@ -123,48 +111,3 @@ def set_user_active(edit: Edit, address: str, *, active: bool) -> Changed:
     action = AuditAction.ENABLE_USER if active else AuditAction.DISABLE_USER
     values = differences({"active": user.active}, {"active": active})
     return edit.done(action, Subject(user.address, user.customer_id, values=values), address=user.address)
-
-
-def make_verifier(password: str, hash_password: Callable[[str], str]) -> str:
-    """Return what a login stores of its password. It takes a while by design, so call it before the transaction.
-
-    Raises AdminFault for a password that is too short.
-    """
-    if len(password) < SHORTEST_PASSWORD:
-        raise AdminFault(FaultCode.PASSWORD_TOO_SHORT, least=SHORTEST_PASSWORD)
-    return hash_password(password)
-
-
-def add_login(edit: Edit, login: str, verifier: str, *, customer: str = "", user: str = "") -> Changed:
-    """Make a login of a customer or of a user, or give one that exists and is theirs a new password."""
-    found = get_user(edit.tx, user) if user else None
-    owner = get_customer(edit.tx, customer) if found is None else None
-    owner_keys = (found.customer_id, found.id) if found is not None else (owner.id if owner else 0, None)
-    canonical = canonical_login(login)
-    if not canonical or len(canonical) > 200 or not canonical.isprintable():
-        raise AdminFault(FaultCode.BAD_LOGIN, login=login)
-    before = find_credential(edit.tx, canonical)
-    if before is not None and (before.customer_id, before.user_id) != owner_keys:
-        raise AdminFault(FaultCode.LOGIN_TAKEN, login=canonical)
-    edit.stored.put_credential(
-        Credential(
-            login=canonical,
-            customer_id=owner_keys[0],
-            user_id=owner_keys[1],
-            kind=CredentialKind.PASSWORD,
-            verifier=verifier,
-        )
-    )
-    named = {"customer": owner.name if owner else "", "address": found.address if found else ""}
-    detail = named["address"] or named["customer"]
-    facts: dict[str, Fact] = {"login": canonical, "new": before is None, **named}
-    return edit.done(AuditAction.SET_LOGIN, Subject(canonical, owner_keys[0], detail), **facts)
-
-
-def remove_login(edit: Edit, login: str) -> Changed:
-    """Remove a login; who uses it is refused from then on."""
-    canonical = canonical_login(login)
-    found = find_credential(edit.tx, canonical)
-    if found is None or not edit.stored.remove_credential(canonical):
-        raise AdminFault(FaultCode.NO_LOGIN, login=login)
-    return edit.done(AuditAction.REMOVE_LOGIN, Subject(canonical, found.customer_id), login=canonical)

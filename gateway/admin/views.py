@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from addressbook.hierarchy import Clamped, LayerKey, LayerKind, Layers, Resolved
-from addressbook.people import Customer, Directory, User
+from addressbook.people import AddressRange, Customer, Directory, Profile, User
+from addressbook.proof import ProofKind
 from gateway.admin.constraints import restrictions
 from gateway.admin.domains import proof_name, proof_value
 from gateway.admin.faults import AdminFault, FaultCode
@@ -82,7 +83,10 @@ def show_customer(tx: Transaction, name: str) -> View:
         ],
         "admin_address": customer.admin_address,
         "options": None if customer.options is None else sorted(customer.options),
-        "address_ranges": ranges_of(tx, customer.id),
+        "address_ranges": [_range_view(item, profiles) for item in ranges_of(tx, customer.id)],
+        "tls_required": customer.tls_required,
+        "proofs": sorted(customer.proofs or ProofKind),
+        "identity_provider": customer.identity_provider.issuer if customer.identity_provider is not None else "",
         "logins": [credential.login for credential in logins_of(tx, customer.id) if credential.user_id is None],
         "profiles": [profile.name for profile in profiles],
         "default_profile": default,
@@ -91,6 +95,14 @@ def show_customer(tx: Transaction, name: str) -> View:
         "settings": _settings_view(tx, LayerKey(LayerKind.CUSTOMER, customer.id)),
         **services,
     }
+
+
+def _range_view(item: AddressRange, profiles: Sequence[Profile]) -> str:
+    words = [str(item.network), *(["shared"] if item.shared else []), *(["TLS only"] if item.tls_required else [])]
+    if item.service is not None:
+        words.append(f"service {item.service}")
+    words += [f"profile {profile.name}" for profile in profiles if profile.id == item.profile_id]
+    return " ".join(words)
 
 
 def show_system(tx: Transaction) -> View:

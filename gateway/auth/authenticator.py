@@ -206,6 +206,7 @@ def _principal(credential: Credential) -> Principal:
         user_id=credential.user_id,
         login=credential.login,
         service=credential.service,
+        service_by=f"login {credential.login}",
         profile_id=credential.profile_id,
         proof=Proof(kind=ProofKind.LOGIN, evidence=credential.login),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from cli.admin_session import admin_session
 from cli.setup import CONFIG_NAME, DOMAIN, first_values, write_configuration
 from config.example import render_config
-from gateway.admin.customers import add_range
+from gateway.admin.ranges import add_range
 from gateway.admin.settings import CustomerScope, set_settings
 from mta.sending.sign import KeyKind, new_key
 from tests.benchmarks.processes import Running, python, running

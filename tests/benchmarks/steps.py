@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from addressbook.senders import prove_by_address
 from cli.context import database_of
 from cli.setup import CONFIG_NAME
 from config.model import Config, load_config
@@ -90,7 +89,7 @@ def _mail(message_id: str) -> bytes:
 
 
 def _judge(core: AcceptPath, raw: bytes) -> Decision:
-    proven = prove_by_address(core.book.current.directory, "127.0.0.1")
+    proven = core.book.current.prove_by_address("127.0.0.1")
     core.judge.judge_recipient(proven, SENDER, RECIPIENT)
     return core.judge.judge(raw, _ENVELOPE, proven)
 

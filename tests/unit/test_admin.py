@@ -12,7 +12,19 @@ import pytest
 from addressbook.exchange import FileFormat, read_user_file, write_user_file
 from addressbook.hierarchy import LayerKind
 from addressbook.options import Option
-from gateway.admin import constraints, customers, domains, options, profiles, settings, user_import, users, views
+from gateway.admin import (
+    constraints,
+    customers,
+    domains,
+    logins,
+    options,
+    profiles,
+    ranges,
+    settings,
+    user_import,
+    users,
+    views,
+)
 from gateway.admin.constraints import ConstraintLimits
 from gateway.admin.edit import AuditAction, changed
 from gateway.admin.faults import AdminFault, FaultCode
@@ -48,9 +60,9 @@ def hash_weakly(password: str) -> str:
 
 
 def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
-    office.do(customers.add_range, "example", "192.0.2.0/24")
+    office.do(ranges.add_range, "example", "192.0.2.0/24")
     office.do(profiles.add_profile, "Example", "Alarm", default=True)
-    office.do(users.add_login, "Desk", hash_weakly("long enough"), customer="Example")
+    office.do(logins.add_login, "Desk", hash_weakly("long enough"), customer="Example")
     office.do(settings.set_settings, CustomerScope("Example"), {"cost-centre": "4711"})
     office.do(settings.set_settings, CustomerScope("Example", "sap"), {"report_format": "dsn"})
     office.do(constraints.limit, CustomerScope("Example"), ConstraintLimits(max_parts="3"))
@@ -65,6 +77,9 @@ def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
         "admin_address": "",
         "options": None,
         "address_ranges": ["192.0.2.0/24"],
+        "tls_required": False,
+        "proofs": ["arc", "certificate", "dkim", "login", "range", "spf"],
+        "identity_provider": "",
         "logins": ["desk"],
         "profiles": ["Alarm"],
         "default_profile": "Alarm",
@@ -121,17 +136,17 @@ OTHER = CustomerScope("Other")
             {"customer": "Other", "domain": "example.com"},
         ),
         (
-            partial(customers.add_range, name="Other", network="192.0.2.1/24"),
+            partial(ranges.add_range, name="Other", network="192.0.2.1/24"),
             FaultCode.BAD_RANGE,
             {"range": "192.0.2.1/24", "cause": "192.0.2.1/24 has host bits set"},
         ),
         (
-            partial(customers.add_range, name="Other", network="0.0.0.0/0"),
+            partial(ranges.add_range, name="Other", network="0.0.0.0/0"),
             FaultCode.RANGE_TOO_WIDE,
             {"range": "0.0.0.0/0"},
         ),
         (
-            partial(customers.remove_range, name="Other", network="192.0.2.0/24"),
+            partial(ranges.remove_range, name="Other", network="192.0.2.0/24"),
             FaultCode.RANGE_NOT_OWNED,
             {"customer": "Other", "range": "192.0.2.0/24"},
         ),
@@ -153,9 +168,9 @@ OTHER = CustomerScope("Other")
             FaultCode.NO_USER,
             {"address": "nonsense"},
         ),
-        (partial(users.add_login, login=" ", verifier="v", customer="Other"), FaultCode.BAD_LOGIN, {"login": " "}),
-        (partial(users.add_login, login="l", verifier="v", user="x@example.org"), FaultCode.NO_USER, NO_X),
-        (partial(users.remove_login, login="l"), FaultCode.NO_LOGIN, {"login": "l"}),
+        (partial(logins.add_login, login=" ", verifier="v", customer="Other"), FaultCode.BAD_LOGIN, {"login": " "}),
+        (partial(logins.add_login, login="l", verifier="v", user="x@example.org"), FaultCode.NO_USER, NO_X),
+        (partial(logins.remove_login, login="l"), FaultCode.NO_LOGIN, {"login": "l"}),
         (
             partial(settings.set_settings, scope=OTHER, assignments={"max_part": "3"}),
             FaultCode.NO_SETTING,
@@ -231,9 +246,9 @@ def test_a_wrong_change_is_refused_with_its_facts_and_leaves_nothing(
 
 def test_a_short_password_is_refused_before_it_is_hashed() -> None:
     with pytest.raises(AdminFault) as caught:
-        users.make_verifier("short", lambda _password: pytest.fail("it was hashed"))
+        logins.make_verifier("short", lambda _password: pytest.fail("it was hashed"))
     assert (caught.value.code, caught.value.facts) == (FaultCode.PASSWORD_TOO_SHORT, {"least": 8})
-    assert users.make_verifier("long enough", hash_weakly) == "hash of long enough"
+    assert logins.make_verifier("long enough", hash_weakly) == "hash of long enough"
 
 
 def test_a_fault_has_exactly_the_facts_of_its_code() -> None:
@@ -282,12 +297,12 @@ async def test_a_fault_leaves_changes_of_the_same_commit_alone(office: AdminHarn
 
 
 def test_a_range_has_one_owner_but_may_lie_in_another(office: AdminHarness) -> None:
-    office.do(customers.add_range, "Example", "192.0.2.0/24")
-    office.do(customers.add_range, "Other", "192.0.2.128/25")
+    office.do(ranges.add_range, "Example", "192.0.2.0/24")
+    office.do(ranges.add_range, "Other", "192.0.2.128/25")
     facts = {"range": "192.0.2.0/24", "owner": "Example"}
-    assert office.refuse(customers.add_range, "Other", "192.0.2.0/24") == (FaultCode.RANGE_TAKEN, facts)
-    office.do(customers.remove_range, "Example", "192.0.2.0/24")
-    office.do(customers.add_range, "Other", "192.0.2.0/24")
+    assert office.refuse(ranges.add_range, "Other", "192.0.2.0/24") == (FaultCode.RANGE_TAKEN, facts)
+    office.do(ranges.remove_range, "Example", "192.0.2.0/24")
+    office.do(ranges.add_range, "Other", "192.0.2.0/24")
 
 
 def test_customers_and_users_can_be_stopped_and_let_go_on(office: AdminHarness) -> None:
@@ -324,30 +339,30 @@ def test_a_profile_in_use_stays(office: AdminHarness) -> None:
 def test_a_login_belongs_to_one_and_takes_a_new_password(office: AdminHarness) -> None:
     office.do(users.add_user, "Example", "anna@example.com")
     office.do(users.add_user, "Example", "bert@example.com")
-    office.do(users.add_login, "Anna", hash_weakly("first password"), user="anna@example.com")
+    office.do(logins.add_login, "Anna", hash_weakly("first password"), user="anna@example.com")
     for whose in ({"user": "bert@example.com"}, {"customer": "Example"}):
-        assert office.refuse(users.add_login, "anna", hash_weakly("other password"), **whose) == (
+        assert office.refuse(logins.add_login, "anna", hash_weakly("other password"), **whose) == (
             FaultCode.LOGIN_TAKEN,
             {"login": "anna"},
         )
-    done = office.do(users.add_login, "anna", hash_weakly("second password"), user="anna@example.com")
+    done = office.do(logins.add_login, "anna", hash_weakly("second password"), user="anna@example.com")
     assert done.facts == {"login": "anna", "customer": "", "address": "anna@example.com", "new": False}
     credential = office.load()[0].credential("anna")
     assert credential is not None
     assert credential.verifier == "hash of second password"
     view = office.look(views.show_user, "Anna@example.com")
     assert view["logins"] == ["anna"]
-    office.do(users.remove_login, "ANNA")
+    office.do(logins.remove_login, "ANNA")
     assert office.load()[0].credential("anna") is None
 
 
 def test_no_password_is_in_the_audit(office: AdminHarness) -> None:
-    office.do(users.add_login, "desk", hash_weakly("very secret word"), customer="Example")
+    office.do(logins.add_login, "desk", hash_weakly("very secret word"), customer="Example")
     assert "secret" not in repr(office.audit())
 
 
 def test_random_passwords_differ_are_long_and_no_shell_or_dialog_takes_them_for_more() -> None:
-    made = {users.random_password() for _ in range(100)}
+    made = {logins.random_password() for _ in range(100)}
     assert len(made) == 100
     assert min(map(len, made)) >= 20
     assert all(password.isascii() and password.isalnum() for password in made)
@@ -384,8 +399,8 @@ def test_every_line_of_the_audit_says_whose_it_is_and_one_value_from_what_to_wha
     office.do(users.set_user_active, "anna@example.com", active=False)
     office.do(profiles.set_default_profile, "Example")
     office.do(settings.set_settings, ProfileScope("Example", "Alarm"), {"max_parts": "2"})
-    office.do(customers.add_range, "Example", "192.0.2.0/24")
-    office.do(customers.remove_range, "Example", "192.0.2.0/24")
+    office.do(ranges.add_range, "Example", "192.0.2.0/24")
+    office.do(ranges.remove_range, "Example", "192.0.2.0/24")
     office.do(customers.set_customer_active, "Example", active=False)
     office.do(options.set_options, "Example", remove=[item.value for item in Option if item is not Option.MAIL2SMS])
     office.do(settings.set_settings, SystemScope(), {"max_parts": "3"})
@@ -666,7 +681,7 @@ def test_users_are_listed_of_one_customer_or_of_all(office: AdminHarness) -> Non
 
 def test_removing_a_user_removes_its_login_and_settings(office: AdminHarness) -> None:
     office.do(users.add_user, "Example", "anna@example.com")
-    office.do(users.add_login, "anna", hash_weakly("long enough"), user="anna@example.com")
+    office.do(logins.add_login, "anna", hash_weakly("long enough"), user="anna@example.com")
     office.do(settings.set_settings, UserScope("anna@example.com"), {"language": "de"})
     office.do(users.remove_user, "anna@example.com")
     directory, _ = office.load()

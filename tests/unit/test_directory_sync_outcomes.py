@@ -12,10 +12,11 @@ from gateway.admin.customers import add_customer
 from gateway.admin.domains import add_domain
 from gateway.admin.drift import list_drift
 from gateway.admin.faults import FaultCode
+from gateway.admin.logins import add_login
 from gateway.admin.profiles import add_profile
 from gateway.admin.settings import UserScope, set_settings
 from gateway.admin.user_import import import_users
-from gateway.admin.users import add_login, add_user, set_user_active
+from gateway.admin.users import add_user, set_user_active
 from store.directory_runs import read_lines
 from tests.kit.sync_harness import SyncHarness, entry
 

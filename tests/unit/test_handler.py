@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import structlog
 
-from addressbook.senders import Principal, prove_by_address
+from addressbook.senders import Principal
 from gateway.limits import DiskReserve, MailRate
 from mta.handler import MailHandler
+from mta.identify import ListenerTerms
 from mta.intake_pool import IntakePool
 from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
@@ -42,7 +43,7 @@ def handler(core, **changes) -> MailHandler:
         "book": core.book,
         "disk": SimpleNamespace(enough=lambda: True),
         "rate": MailRate(0),
-        "authentication_required": False,
+        "terms": ListenerTerms(),
     }
     parts |= {"reading": IntakePool(core.judge)} | changes
     return MailHandler(**parts)
@@ -96,7 +97,7 @@ async def test_a_mail_is_answered_with_its_job_after_the_commit(core):
     ],
 )
 async def test_who_is_proven_may_send(peer, login, sender, code, core):
-    door = handler(core, authentication_required=bool(login))
+    door = handler(core, terms=ListenerTerms(by_login_only=bool(login)))
     customer = "" if login == "required" else login
     reply = await converse(door, await session(core, peer=peer, customer=customer), sender=sender)
     assert reply[:3] == code
@@ -109,7 +110,7 @@ async def test_a_login_counts_more_than_the_address(core):
 
 @pytest.mark.parametrize("client", ["192.0.2.7", "::ffff:192.0.2.7", "fe80::1%eth0", "not an address", ""])
 def test_an_address_proves_its_customer_or_nobody(client, core):
-    found = prove_by_address(core.book.current.directory, client)
+    found = core.book.current.prove_by_address(client)
     assert found == (proven(core, "acme") if client.endswith("192.0.2.7") else None)
 
 

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from addressbook.senders import Principal
 from gateway.postmaster import Postmaster, PostmasterBounds, unpack
+from mta.identify import ListenerTerms
 from mta.postmaster import PostmasterDoor
 from mta.smtp.server.server import AuthResult, ServerSettings
 from store.outbox import Outbox
@@ -45,7 +46,7 @@ async def listening(core, *, login: bool = False, mailbox: bool = True, **bounds
     )
     settings = ServerSettings(hostname="mx.example.net", connections=QUICK, auth_required=login, auth_needs_tls=False)
     who = Principal(customer_id=proven(core, "acme").customer_id, login="x")
-    hooks = handler(core, postmaster=at_door, authentication_required=login)
+    hooks = handler(core, postmaster=at_door, terms=ListenerTerms(by_login_only=login))
 
     def prove(*_):
         return AuthResult(success=True, auth_data=who)

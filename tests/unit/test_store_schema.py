@@ -21,7 +21,7 @@ FROZEN = {
     "0003_directories": "cbf18cdbb7cd7742",
     "0004_search": "2d9425fdce1196f9",
     "0005_carriers": "59568ccb98f61f24",
-    "0006_trust": "affb3bab7dbf90e0",
+    "0006_trust": "6c181cc914e9569b",
 }
 MODELS = tuple(
     value

@@ -98,6 +98,7 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
     {
         Refusal.AUTHENTICATION_REQUIRED: Reply(code=530, enhanced="5.7.0", text="Authentication required"),
         Refusal.AUTHENTICATION_FAILED: Reply(code=535, enhanced="5.7.8", text="Authentication credentials invalid"),
+        Refusal.TLS_REQUIRED: Reply(code=530, enhanced="5.7.0", text="Must issue a STARTTLS command first"),
         Refusal.SENDER_NOT_AUTHORISED: Reply(code=550, enhanced="5.7.1", text="Sender not authorised"),
         Refusal.RELAY_DENIED: Reply(code=550, enhanced="5.7.1", text="Relaying denied"),
         Refusal.ADDRESS_MALFORMED: Reply(code=553, enhanced="5.1.3", text="Bad recipient address syntax"),
@@ -167,7 +168,7 @@ TOO_LARGE: Final = Reply(code=552, enhanced="5.3.4", text="Message size exceeds 
 TOO_MANY_RECIPIENTS: Final = REPLY_OF_REFUSAL[Refusal.TOO_MANY_RECIPIENTS]
 
 # Security
-TLS_FIRST: Final = Reply(code=530, enhanced="5.7.0", text="Must issue a STARTTLS command first")
+TLS_FIRST: Final = REPLY_OF_REFUSAL[Refusal.TLS_REQUIRED]
 TLS_UNAVAILABLE: Final = Reply(code=454, enhanced="4.7.0", text="TLS not available, try again later")
 TLS_ACTIVE: Final = Reply(code=503, enhanced="5.5.1", text="TLS already active")
 LACK_OF_SECURITY: Final = Reply(code=554, enhanced="5.7.0", text="Command refused due to lack of security")

@@ -1,0 +1,100 @@
+"""`mail2sms customer …`: what proves a customer's senders: ranges, logins, certificates, and under which TLS.
+
+Not here: what is allowed (gateway.admin).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cli.admin_session import admin_session, read_password, verifier_of
+from cli.context import config_option
+from cli.shapes import NAME, change_command, table_command
+from gateway.admin.customers import set_identity_provider, set_proofs, set_tls_required
+from gateway.admin.edit import Changed, Edit
+from gateway.admin.logins import add_login, list_logins, remove_login, set_login
+from gateway.admin.ranges import add_range, remove_range, set_range
+
+LOGIN: Final = click.argument("login")
+BOUND: Final = (
+    click.option("--service", metavar="mail|sap", help="The service of its mails; «» leaves that to the mail."),
+    click.option("--profile", metavar="NAME", help="The profile of senders who are no users; «» for the default one."),
+)
+SET_LOGIN_HELP: Final = "Say of which service the mails of a login or certificate are, and which profile applies."
+_RANGE: Final = click.argument("network", metavar="CIDR")
+
+
+@click.command("add-login")
+@config_option
+@NAME
+@click.argument("login")
+@click.option(
+    "--password-file", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Holds the password."
+)
+def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
+    """Add a login of a customer, or give it a new password."""
+    with admin_session(file) as session:
+        verifier = verifier_of(read_password(password_file))
+        session.change(lambda edit: add_login(edit, login, verifier, customer=name))
+
+
+def _require_tls(edit: Edit, name: str, state: str) -> Changed:
+    return set_tls_required(edit, name, required=state == "on")
+
+
+TRUST_COMMANDS: Final[Sequence[click.Command]] = (
+    change_command(
+        "add-range",
+        "Let clients in an address range send without a login.",
+        add_range,
+        NAME,
+        _RANGE,
+        click.option(
+            "--shared", is_flag=True, help="Others send from there too: the sender's domain is proved as well."
+        ),
+        click.option("--tls-required", is_flag=True, help="Take no mail from there in clear."),
+        *BOUND,
+    ),
+    change_command(
+        "set-range",
+        "Change what an address range says.",
+        set_range,
+        NAME,
+        _RANGE,
+        click.option("--shared/--not-shared", default=None, help="Whether others send from there too."),
+        click.option("--tls-required/--no-tls-required", default=None, help="Whether no mail is taken in clear."),
+        *BOUND,
+    ),
+    change_command("remove-range", "Let an address range prove a customer no longer.", remove_range, NAME, _RANGE),
+    give_login,
+    change_command("set-login", SET_LOGIN_HELP, set_login, LOGIN, *BOUND),
+    change_command("remove-login", "Remove a login or certificate of a customer or of a user.", remove_login, LOGIN),
+    table_command("logins", "List the logins and certificates of a customer and its users.", list_logins, NAME),
+    change_command(
+        "tls-required",
+        "Take a customer's mail under TLS only, on every listener, or also in clear.",
+        _require_tls,
+        NAME,
+        click.argument("state", type=click.Choice(["on", "off"])),
+    ),
+    change_command(
+        "proof",
+        "Choose which proofs let mail through: login, certificate, range, dkim, spf, arc; without KIND all.",
+        set_proofs,
+        NAME,
+        click.argument("kinds", nargs=-1, metavar="[KIND…]"),
+    ),
+    change_command(
+        "oidc",
+        "Let tokens of the customer's OpenID Connect issuer be logins; without --issuer no token is.",
+        set_identity_provider,
+        NAME,
+        click.option("--issuer", default="", metavar="URL", help="As the token's «iss» says it; https."),
+        click.option("--audience", default="", metavar="TEXT", help="What the token's «aud» must have."),
+        click.option(
+            "--claim", default="email", show_default=True, metavar="NAME", help="What names the user or the login."
+        ),
+    ),
+)

@@ -1,0 +1,181 @@
+"""Changes to logins and client certificates of customers and of their users, and the list of them.
+
+Not here: how a login is proven (gateway.auth), the users themselves (users).
+"""
+
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import replace
+
+from addressbook.people import Credential, CredentialKind, Customer, User, canonical_login
+from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
+from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.lookup import bind, get_customer, get_user
+from sms.facts import Fact
+from store.directory_lookup import (
+    find_credential,
+    find_credential_by_verifier,
+    find_customer_by_key,
+    logins_of,
+    profiles_of,
+    users_of,
+)
+from store.engine.database import Transaction
+
+SHORTEST_PASSWORD = 8
+_LETTERS_AND_DIGITS = string.ascii_letters + string.digits
+
+
+def random_password() -> str:
+    """Return a password of 142 random bits: letters and digits, which dialogs, files and shells take as they are."""
+    return "".join(secrets.choice(_LETTERS_AND_DIGITS) for _ in range(24))
+
+
+def make_verifier(password: str, hash_password: Callable[[str], str]) -> str:
+    """Return what a login stores of its password. It takes a while by design, so call it before the transaction.
+
+    Raises AdminFault for a password that is too short.
+    """
+    if len(password) < SHORTEST_PASSWORD:
+        raise AdminFault(FaultCode.PASSWORD_TOO_SHORT, least=SHORTEST_PASSWORD)
+    return hash_password(password)
+
+
+def add_login(  # noqa: PLR0913 - what a login has
+    edit: Edit, login: str, verifier: str, *, customer: str = "", user: str = "", scram: str = ""
+) -> Changed:
+    """Make a login of a customer or of a user, or give one that exists and is theirs a new password."""
+    owner, found = _owner(edit, customer, user)
+    before = _find_own(edit, login, owner, found)
+    if before is not None and before.kind is not CredentialKind.PASSWORD:
+        raise AdminFault(FaultCode.LOGIN_IS_CERTIFICATE, login=before.login)
+    login = before.login if before is not None else _canonical(login)
+    bare = before or Credential(
+        login=login,
+        customer_id=owner.id,
+        user_id=found.id if found is not None else None,
+        kind=CredentialKind.PASSWORD,
+        verifier="",
+    )
+    edit.stored.put_credential(replace(bare, verifier=verifier, scram=scram))
+    return _done(edit, AuditAction.SET_LOGIN, login, owner, found, new=before is None)
+
+
+def add_certificate(  # noqa: PLR0913 - what a certificate has
+    edit: Edit,
+    login: str,
+    verifier: str,
+    *,
+    customer: str = "",
+    user: str = "",
+    service: str | None = None,
+    profile: str | None = None,
+) -> Changed:
+    """Let a client certificate prove a customer or one of its users, under a name of its own; `verifier` says which."""
+    owner, found = _owner(edit, customer, user)
+    before = _find_own(edit, login, owner, found)
+    if before is not None and before.kind is not CredentialKind.CERTIFICATE:
+        raise AdminFault(FaultCode.LOGIN_TAKEN, login=before.login)
+    login = _canonical(login)
+    same = find_credential_by_verifier(edit.tx, verifier)
+    if same is not None and same.login != login:
+        raise AdminFault(FaultCode.CERTIFICATE_TAKEN, login=same.login)
+    bare = before or Credential(
+        login=login,
+        customer_id=owner.id,
+        user_id=found.id if found is not None else None,
+        kind=CredentialKind.CERTIFICATE,
+        verifier="",
+    )
+    edit.stored.put_credential(bind(edit, owner, replace(bare, verifier=verifier), service, profile))
+    return _done(edit, AuditAction.SET_CERTIFICATE, login, owner, found, new=before is None)
+
+
+def set_login(edit: Edit, login: str, *, service: str | None = None, profile: str | None = None) -> Changed:
+    """Say of which service a login's mails are, and which profile applies to senders who are no users."""
+    before = _get_login(edit, login)
+    owner = find_customer_by_key(edit.tx, before.customer_id)
+    assert owner is not None
+    after = bind(edit, owner, before, service, profile)
+    edit.stored.put_credential(after)
+    names = {item.id: item.name for item in profiles_of(edit.tx, owner.id)}
+    told = [{"service": item.service, "profile": names.get(item.profile_id or 0)} for item in (before, after)]
+    about = Subject(before.login, owner.id, values=differences(*told))
+    service_named, profile_named = after.service or "", names.get(after.profile_id or 0, "")
+    return edit.done(AuditAction.BIND_LOGIN, about, login=before.login, service=service_named, profile=profile_named)
+
+
+def remove_login(edit: Edit, login: str) -> Changed:
+    """Remove a login or a certificate; who uses it is refused from then on."""
+    found = _get_login(edit, login)
+    edit.stored.remove_credential(found.login)
+    return edit.done(AuditAction.REMOVE_LOGIN, Subject(found.login, found.customer_id), login=found.login)
+
+
+def list_logins(tx: Transaction, name: str) -> list[dict[str, object]]:
+    """Return the logins and certificates of a customer and its users by name."""
+    customer = get_customer(tx, name)
+    profiles = {profile.id: profile.name for profile in profiles_of(tx, customer.id)}
+    users = {user.id: user.address for user in users_of(tx, customer.id)}
+    return [
+        {
+            "login": item.login,
+            "kind": item.kind.value,
+            "proved_by": _proved_by(item),
+            "user": users.get(item.user_id or 0, ""),
+            "service": item.service or "",
+            "profile": profiles.get(item.profile_id or 0, ""),
+            "active": item.active,
+        }
+        for item in logins_of(tx, customer.id)
+    ]
+
+
+def _proved_by(item: Credential) -> str:
+    """Return what proves a login, without a secret."""
+    if item.kind is CredentialKind.PASSWORD:
+        return "password, SCRAM" if item.scram else "password"
+    kind, _, rest = item.verifier.partition(":")
+    return f"public key {rest}" if kind == "spki" else f"name {rest.partition(':')[2]}"
+
+
+def _owner(edit: Edit, customer: str, user: str) -> tuple[Customer, User | None]:
+    found = get_user(edit.tx, user) if user else None
+    if found is None:
+        return get_customer(edit.tx, customer), None
+    owner = find_customer_by_key(edit.tx, found.customer_id)
+    assert owner is not None
+    return owner, found
+
+
+def _canonical(login: str) -> str:
+    canonical = canonical_login(login)
+    if not canonical or len(canonical) > 200 or not canonical.isprintable():
+        raise AdminFault(FaultCode.BAD_LOGIN, login=login)
+    return canonical
+
+
+def _find_own(edit: Edit, login: str, owner: Customer, user: User | None) -> Credential | None:
+    """Return a login that exists and is theirs; raises AdminFault for one of somebody else."""
+    canonical = _canonical(login)
+    before = find_credential(edit.tx, canonical)
+    if before is not None and (before.customer_id, before.user_id) != (owner.id, user.id if user else None):
+        raise AdminFault(FaultCode.LOGIN_TAKEN, login=canonical)
+    return before
+
+
+def _get_login(edit: Edit, login: str) -> Credential:
+    found = find_credential(edit.tx, canonical_login(login))
+    if found is None:
+        raise AdminFault(FaultCode.NO_LOGIN, login=login)
+    return found
+
+
+def _done(  # noqa: PLR0913 - what was done, to whose login
+    edit: Edit, action: AuditAction, login: str, owner: Customer, user: User | None, *, new: bool
+) -> Changed:
+    named = {"customer": "" if user else owner.name, "address": user.address if user else ""}
+    detail = named["address"] or named["customer"]
+    facts: dict[str, Fact] = {"login": login, "new": new, **named}
+    return edit.done(action, Subject(login, owner.id, detail), **facts)
