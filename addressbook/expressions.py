@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from addressbook.changes import ChangeFaultCode
+from sms.bounded_regex import RegexError, compile_bounded
 from sms.facts import Fact
 from sms.number import parse_stored_number
 from sms.outcome import Refused
@@ -29,15 +30,10 @@ _LONGEST_EXPRESSION: Final = 2_000
 _LONGEST_VALUE: Final = 1_000
 _LONGEST_MATCHED: Final = 256
 _LONGEST_REGEX: Final = 100
-_SHOWN: Final = 80
 _MOST_STEPS: Final = 40_000_000
+_SHOWN: Final = 80
 _ATTRIBUTE: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*", re.ASCII)
 _TRANSFORM: Final = re.compile(r"([A-Za-z]+)(?:\((.*)\))?", re.DOTALL)
-_REGEX_TOKEN: Final = re.compile(
-    r"\\(?P<escape>.)|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<group>\((?:\?(?P<odd>(?!:).)?)?)"
-    r"|(?P<times>[*+?]|\{(?P<least>\d*)(?P<comma>,?)(?P<most>\d*)\})|(?P<or>\|)|.",
-    re.DOTALL,
-)
 _DISABLED: Final = 0x2  # ADS_UF_ACCOUNTDISABLE
 _NEVER: Final = frozenset({0, 2**63 - 1})  # accountExpires
 _FILETIME_OF_1970: Final = 116_444_736_000_000_000  # of 100 ns since 1601
@@ -266,7 +262,10 @@ def _integer(value: str, transform: str) -> int:
 
 
 def _match(pattern: str) -> _Step:
-    regex = _compile(pattern)
+    try:
+        regex = compile_bounded(pattern, longest=_LONGEST_REGEX, longest_text=_LONGEST_MATCHED, most_steps=_MOST_STEPS)
+    except RegexError as error:
+        raise ExpressionError(str(error)) from None
 
     def change(value: str, _: Circumstances) -> str | None:
         if len(value) > _LONGEST_MATCHED:
@@ -275,40 +274,6 @@ def _match(pattern: str) -> _Step:
         return None if found is None else found[1 if regex.groups else 0]
 
     return _each(change)
-
-
-def _compile(pattern: str) -> re.Pattern[str]:
-    """Return a regular expression that ends soon whatever the value: the work is bounded before it is compiled."""
-    steps, is_after_group = _LONGEST_MATCHED, False
-    for token in _REGEX_TOKEN.finditer(pattern):
-        if token["odd"] or (token["escape"] or "").isdigit():
-            raise ExpressionError("A regular expression has no look-around, flags and back references here.")
-        if token["times"]:
-            if is_after_group and token["times"] != "?":
-                raise ExpressionError("A regular expression repeats no group in brackets here.")
-            steps *= _choices(token)
-        elif token["or"]:
-            steps *= 2
-        is_after_group = token[0] == ")" or (is_after_group and bool(token["times"]))
-    if steps > _MOST_STEPS or len(pattern) > _LONGEST_REGEX:
-        raise ExpressionError(
-            f"A regular expression has at most {_LONGEST_REGEX} characters, and two of * and +, here."
-        )
-    try:
-        return re.compile(pattern, re.ASCII)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ExpressionError(f"The regular expression cannot be read: {error}.") from None
-
-
-def _choices(token: re.Match[str]) -> int:
-    """Return in how many ways a repetition can match."""
-    if token["times"] == "?":
-        return 2
-    if token["least"] is None or (token["comma"] and not token["most"]):
-        return _LONGEST_MATCHED
-    least = int(token["least"] or 0)
-    most = int(token["most"]) if token["comma"] else least
-    return max(1, min(_LONGEST_MATCHED, most) - least + 1)
 
 
 def _map(argument: str) -> _Step:
