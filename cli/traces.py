@@ -154,11 +154,13 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
     for part in message.parts:
         cost = f", cost {part.cost_label}" if part.cost_label else ""
+        cost += f", price {part.price}" if part.price else ""
+        network = f", network {part.network}" if part.network else ""
         error = f", error {part.error}" if part.error else ""
         again = f", sent {part.resends + 1} times for want of an answer" if part.resends else ""
         lines.append(
             f"  part {part.index}/{part.total}: {part.state} at {part.carrier or '-'},"
-            f" id {part.carrier_id or '-'}{cost}{error}{again}"
+            f" id {part.carrier_id or '-'}{network}{cost}{error}{again}"
         )
         if part.reported_at is None:
             lines += [f"    {_on_the_way(receipt)}" for receipt in _last_on_the_way(receipts, part.index)]

@@ -5,13 +5,14 @@ Not here: what a dialect means on the wire (smpp.dialect.dialect) and who takes 
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from config.dialects import check_dialect, check_name
 from config.field_types import (
     CipherList,
     Count,
@@ -31,15 +32,7 @@ from config.field_types import (
 )
 from config.reader import ConfigIssue
 from smpp.dialect.binds import BindMode
-from smpp.dialect.dialect import (
-    Dialect,
-    InterfaceVersion,
-    LongMessages,
-    NumberForm,
-    SubmitWith,
-    has_class,
-    named_alphabet,
-)
+from smpp.dialect.dialect import Dialect, InterfaceVersion, LongMessages, SubmitWith
 from sms.schedule import Hours
 from tls.policy import TlsVersion
 
@@ -200,7 +193,7 @@ class CarrierOptions:
                 "bind", '"receiver" sends nothing: prefixes, customers and hours do nothing', warning=True
             )
         yield from _check_login(self.system_id, self.password_file)
-        yield from _check_dialect(self.dialect)
+        yield from check_dialect(self.dialect)
         yield from _check_version(self)
 
 
@@ -250,31 +243,6 @@ def _covers(prefix: str, longer: Collection[str]) -> bool:
     )
 
 
-def _check_dialect(dialect: Dialect) -> Iterator[ConfigIssue]:
-    """Yield what would not fit into a PDU (SMPP 3.4 §5.2)."""
-    for item in fields(dialect):
-        value = getattr(dialect, item.name)
-        if type(value) is int and not 0 <= value <= 255:
-            yield ConfigIssue(("dialect", item.name), f"expected an octet, 0 to 255, got {value}")
-    for name, most in (("system_type", 12), ("address_range", 40), ("service_type", 5)):
-        yield from _check_name(("dialect", name), getattr(dialect, name), most)
-    yield from _check_numbers(dialect)
-    yield from _check_codings(dialect)
-
-
-def _check_numbers(dialect: Dialect) -> Iterator[ConfigIssue]:
-    """Yield what the national form of numbers lacks."""
-    is_national = NumberForm.NATIONAL in {dialect.destination_form, dialect.numeric_form}
-    if not re.fullmatch(r"[1-9][0-9]{0,2}", dialect.country_code) and (is_national or dialect.country_code):
-        text = f'expected the digits of a country code such as "44", got "{dialect.country_code}"'
-        yield ConfigIssue(("dialect", "country_code"), text)
-    if not re.fullmatch(r"[0-9]{0,3}", dialect.trunk_prefix):
-        yield ConfigIssue(("dialect", "trunk_prefix"), f'expected at most three digits, got "{dialect.trunk_prefix}"')
-    if dialect.country_code and not is_national:
-        text = 'it counts only where destination_form or numeric_form is "national"'
-        yield ConfigIssue(("dialect", "country_code"), text, warning=True)
-
-
 def _check_version(carrier: CarrierOptions) -> Iterator[ConfigIssue]:
     """Yield a warning for what SMPP 3.3 does not have: transceivers, data_sm, optional parameters."""
     if carrier.dialect.interface_version is not InterfaceVersion.SMPP_3_3:
@@ -288,17 +256,8 @@ def _check_version(carrier: CarrierOptions) -> Iterator[ConfigIssue]:
         yield ConfigIssue(("dialect", "long_messages"), text, warning=True)
 
 
-def _check_name(path: str | tuple[str, str], value: str, most: int, what: str = "it") -> Iterator[ConfigIssue]:
-    """Yield what no PDU can carry, and a warning for what is longer than the standard has it."""
-    if not re.fullmatch(r"[\x20-\x7e\xa0-\xff]*", value):
-        yield ConfigIssue(path, f"{what} has a character that SMPP cannot carry: expected ASCII or Latin-1")
-    elif len(value) > most:
-        text = f"{what} has {len(value)} characters and is sent so, but SMPP 3.4 ends at {most}: ask the carrier"
-        yield ConfigIssue(path, text + " if it has given out so many", warning=True)
-
-
 def _check_login(system_id: str, file: Path | None) -> Iterator[ConfigIssue]:
-    yield from _check_name("system_id", system_id, 15)
+    yield from check_name("system_id", system_id, 15)
     if file is None:
         return
     try:
@@ -306,22 +265,4 @@ def _check_login(system_id: str, file: Path | None) -> Iterator[ConfigIssue]:
     except (OSError, UnicodeError) as error:
         yield ConfigIssue("password_file", f"expected a text file that can be read: {error}")
     else:
-        yield from _check_name("password_file", password, 8, "the password")
-
-
-def _check_codings(dialect: Dialect) -> Iterator[ConfigIssue]:
-    """Yield a warning where a data_coding names another alphabet than its text has (SMPP 3.4 §5.2.19, TS 23.038 §4)."""
-    texts = {
-        "default_data_coding": (dialect.default_data_coding, dialect.default_alphabet),
-        "flash_data_coding": (dialect.flash_data_coding, dialect.wire_alphabet(flash=True)),
-        "ucs2_data_coding": (dialect.ucs2_data_coding, "ucs2"),
-        "flash_ucs2_data_coding": (dialect.flash_ucs2_data_coding, "ucs2"),
-    }
-    for field, (coding, alphabet) in texts.items():
-        named = named_alphabet(coding)
-        if named and not alphabet.startswith(named):
-            text = f"{coding} tells phones that the text is {named}, but its octets are {alphabet}"
-            yield ConfigIssue(("dialect", field), text, warning=True)
-        if "flash" in field and not has_class(coding):
-            text = f"{coding} has no message class: it is shown as any other SMS (16 and 24 are class 0, flash)"
-            yield ConfigIssue(("dialect", field), text, warning=True)
+        yield from check_name("password_file", password, 8, "the password")

@@ -147,7 +147,8 @@ class Receipt:
     OTHER is a state of unknown meaning. `word` is the carrier's own, such as DELIVRD; it does not count in comparisons.
 
     `carrier_id` is already normalised by the carrier's dialect. `number` is the handset's, digits only, if the carrier
-    reports it: it helps to settle a part whose answer was lost.
+    reports it: it helps to settle a part whose answer was lost. `network` are the digits of MCC and MNC, `price` is an
+    amount with its currency, where the carrier says them.
     """
 
     carrier: str
@@ -157,6 +158,8 @@ class Receipt:
     number: str = ""
     done_at: datetime | None = None
     word: str = field(default="", compare=False)
+    network: str = ""
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

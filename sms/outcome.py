@@ -103,9 +103,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The other side has it. `reference` is its own id for it, empty if it gives none."""
+    """The other side has it. `reference` is its own id for it, empty if it gives none.
+
+    `network` (MCC and MNC) and `price` are what a carrier says beside it.
+    """
 
     reference: str = ""
+    network: str = ""
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ class ReportedPart:
 
     `cost_label` is the operator's word for the carrier's cost when it was offered the part; the sender does not see it.
     `word` is the network's own word for the final state, such as DELIVRD; `resends` counts how often the part was sent
-    again because its answer was lost.
+    again because its answer was lost. `network` (MCC and MNC) and `price` are what the carrier says of them.
     """
 
     index: int
@@ -68,6 +68,8 @@ class ReportedPart:
     cost_label: str = ""
     word: str = ""
     resends: int = 0
+    network: str = ""
+    price: str = ""
 
     @property
     def billed(self) -> bool:

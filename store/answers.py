@@ -11,7 +11,7 @@ from sms.lifecycle import FAULTS, THROTTLES, Event, MessageState
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
 from sms.retry import chance_of
 from store.message_update import LoadedMessage, LoadedPart
-from store.reported import follow_sibling
+from store.reported import follow_sibling, note_charges
 
 CANCELLED = Problem(code=ProblemCode.CANCELLED, text="The message was cancelled before it was sent.")
 _INCOMPLETE = Problem(
@@ -64,8 +64,8 @@ def apply_answer(message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer
     part.carrier = answer.carrier
     part.changed = part.offered = True
     match answer.outcome:
-        case Done(reference=reference):
-            _accept(message, part, reference, answer.at, rules)
+        case Done() as done:
+            _accept(message, part, done, answer.at, rules)
             if message.has(MessageState.QUEUED):
                 message.route = part.carrier
         case Retry(problem=problem, after=after):
@@ -80,22 +80,22 @@ def apply_answer(message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer
 def apply_late_answer(message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer, rules: Rules) -> None:
     """Take an answer that was given up as lost; what it says of a part that may be there twice is one part only."""
     match answer.outcome:
-        case Done(reference=reference) if reference:
+        case Done(reference=reference) as done if reference:
             part.changed = part.offered = message.changed = True
-            _accept(message, part, reference, part.submitted_at or answer.at, rules)
+            _accept(message, part, done, part.submitted_at or answer.at, rules)
         case Failed(problem=problem) if not part.resends:
             _fail(message, part, problem)
 
 
-def _accept(message: LoadedMessage, part: LoadedPart, reference: str, at: int, rules: Rules) -> None:
-    part.carrier_id = reference
+def _accept(message: LoadedMessage, part: LoadedPart, done: Done, at: int, rules: Rules) -> None:
+    part.carrier_id = done.reference
+    note_charges(message, part, done.network, done.price)
     part.submitted_at = at
     part.error = ""
     message.move(part, Event.ACCEPT)
     if part.carrier in rules.without_receipts:
         message.receipt_wanted = False
-    if part.carrier in rules.whole_receipts:
-        follow_sibling(message, part)
+    follow_sibling(message, part, rules.whole_receipts)
 
 
 def _lose(message: LoadedMessage, part: LoadedPart, problem: Problem, at: int, rules: Rules) -> None:

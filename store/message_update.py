@@ -44,6 +44,8 @@ class LoadedPart(Struct, array_like=True):
     submitted_at: int | None
     reported_at: int | None
     resends: int
+    network: str
+    price: str
     changed: bool = False
     offered: bool = False
 
@@ -89,7 +91,7 @@ class LoadedMessage(Struct, array_like=True):
         state = MessageState.QUEUED if self.parts else self.state
         have = {part.idx for part in self.parts}
         self.parts += [
-            LoadedPart(self.key, index, 0, state, "", "", "", None, None, 0)
+            LoadedPart(self.key, index, 0, state, "", "", "", None, None, 0, "", "")
             for index in range(1, self.part_count + 1)
             if index not in have
         ]
@@ -199,8 +201,9 @@ def _load(tx: Transaction, sql: str, keys: Iterable[int]) -> dict[int, LoadedMes
 
 
 # SQLite writes whatever an UPDATE names into its indexes anew: what seldom changes has statements of its own.
-_REPORTED_PARTS = Update(PartRow, "state", "error", "reported_at")
-_OFFERED_PARTS = Update(PartRow, "state", "error", "reported_at", "carrier", "carrier_id", "submitted_at", "resends")
+_SAID = ("state", "error", "reported_at", "network", "price")
+_REPORTED_PARTS = Update(PartRow, *_SAID)
+_OFFERED_PARTS = Update(PartRow, *_SAID, "carrier", "carrier_id", "submitted_at", "resends")
 _NEW_PARTS = Insert(PartRow)
 _MOVED = (
     *("state", "reason", "problem", "from_network", "receipt_wanted", "route", "due_at", "owner"),

@@ -47,6 +47,8 @@ class Orphan(Struct, frozen=True, kw_only=True, array_like=True):
     number: str
     received_at: int
     word: str
+    network: str
+    price: str
 
 
 class NamedPart(Struct, frozen=True, kw_only=True, array_like=True):
@@ -179,6 +181,8 @@ def _row(key: int, item: Arrived, part_key: int | None) -> Row:
         received_at=item.at,
         part_key=part_key,
         word=receipt.word[:ERROR_KEPT],
+        network=receipt.network,
+        price=receipt.price,
     )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from sms.lifecycle import REPORT_OF, Event, MessageState
-from sms.message import ReceiptState
+from sms.message import Receipt, ReceiptState
 from sms.outcome import Problem, ProblemCode
 from store.message_update import LoadedMessage, LoadedPart
+from store.receipts import ERROR_KEPT, Orphan
 
 _PROBLEMS: Mapping[ReceiptState, Problem] = {
     ReceiptState.UNDELIVERABLE: Problem(
@@ -40,19 +41,35 @@ def name_part(message: LoadedMessage, part: LoadedPart, carrier_id: str, at: int
         part.submitted_at = at
 
 
-def report_part(  # noqa: PLR0913, PLR0917 - a receipt's fields, and whom it is for
-    message: LoadedMessage, part: LoadedPart, state: ReceiptState, error: str, at: int, whole: AbstractSet[str]
+def report_part(
+    message: LoadedMessage, part: LoadedPart, news: Receipt | Orphan, at: int, whole: AbstractSet[str]
 ) -> bool:
-    """Move a part as a receipt says; returns whether it moved.
+    """Move a part as a receipt says, and note network and price; returns whether it moved.
 
-    With a carrier of `whole`, which gives one receipt for a text, the other parts that it has move alike.
+    The other parts that share its receipt move alike.
     """
-    moved = _report(message, part, state, error, at)
-    if part.carrier in whole:
-        for other in message.parts:
-            if other is not part and other.carrier == part.carrier:
-                moved = _report(message, other, state, error, at) or moved
+    error = news.error[:ERROR_KEPT]
+    note_charges(message, part, news.network, news.price)
+    moved = _report(message, part, news.state, error, at)
+    for other in message.parts:
+        if _share_receipt(part, other, whole):
+            moved = _report(message, other, news.state, error, at) or moved
     return moved
+
+
+def _share_receipt(part: LoadedPart, other: LoadedPart, whole: AbstractSet[str]) -> bool:
+    """Return whether two parts have one receipt: their carrier is of `whole`, or it gave both the same id."""
+    if other is part or other.carrier != part.carrier:
+        return False
+    return part.carrier in whole or (bool(part.carrier_id) and other.carrier_id == part.carrier_id)
+
+
+def note_charges(message: LoadedMessage, part: LoadedPart, network: str, price: str) -> None:
+    """Remember what the carrier says of network and price; what it does not say stays as it is."""
+    said = network or part.network, price or part.price
+    if said != (part.network, part.price):
+        part.network, part.price = said
+        part.changed = message.changed = True
 
 
 def _report(message: LoadedMessage, part: LoadedPart, state: ReceiptState, error: str, at: int) -> bool:
@@ -66,10 +83,10 @@ def _report(message: LoadedMessage, part: LoadedPart, state: ReceiptState, error
     return True
 
 
-def follow_sibling(message: LoadedMessage, part: LoadedPart) -> None:
-    """Move a part that was accepted after the one receipt for the whole text had come, as that receipt said."""
+def follow_sibling(message: LoadedMessage, part: LoadedPart, whole: AbstractSet[str]) -> None:
+    """Move a part that was accepted after the receipt had come that it shares, as that receipt said."""
     for other in message.parts:
-        if other is not part and other.carrier == part.carrier and other.reported_at is not None:
+        if other.reported_at is not None and _share_receipt(part, other, whole):
             state = _STATE_OF.get(other.state)
             if state is not None:
                 _report(message, part, state, other.error, other.reported_at)

@@ -26,7 +26,6 @@ from store.engine.keys import Keys
 from store.leases import check_alive, end_overdue
 from store.message_update import LoadedMessage, LoadedPart, MessageWriter, load_messages, load_messages_of
 from store.receipts import (
-    ERROR_KEPT,
     Arrived,
     Fitted,
     Orphan,
@@ -165,7 +164,7 @@ class ResultStore:
 
     def _report(self, message: LoadedMessage, part: LoadedPart, orphan: Orphan) -> None:
         whole = self._rules.whole_receipts
-        report_part(message, part, orphan.state, orphan.error, orphan.received_at, whole)
+        report_part(message, part, orphan, orphan.received_at, whole)
 
     def _adopt_orphans(self, tx: Transaction, nameless: list[tuple[LoadedMessage, LoadedPart]]) -> None:
         """Apply receipts that fitted nothing to parts whose answer told no id, where exactly one part fits."""
@@ -213,8 +212,7 @@ class ResultStore:
                 kept.append((item, None))
                 continue
             name_part(message, part, receipt.carrier_id, item.at)
-            error, whole = receipt.error[:ERROR_KEPT], self._rules.whole_receipts
-            moved = report_part(message, part, receipt.state, error, item.at, whole)
+            moved = report_part(message, part, receipt, item.at, self._rules.whole_receipts)
             (kept if moved else idle).append((item, part.key))
         kept += worth_keeping(tx, idle) if idle else []
         keep(tx, self._keys, kept)

@@ -82,6 +82,8 @@ class _ReportedPart(Struct, frozen=True, array_like=True):
     reported_at: int | None
     cost_label: str
     resends: int
+    network: str
+    price: str
     word: str | None
 
 
@@ -115,7 +117,7 @@ def _reported_parts(message: _ReportedMessage, offered: Mapping[int, _ReportedPa
     """Return all parts: those without a row wait where others have one, and are as their message where none has."""
     state = MessageState.QUEUED if offered else message.state
     other = _ReportedPart(
-        message.key, 0, state, "", "", "" if state in OPEN else message.reason, None, None, "", 0, None
+        message.key, 0, state, "", "", "" if state in OPEN else message.reason, None, None, "", 0, "", "", None
     )
     pieces = cut_text(message.body, thaw_lengths(message.body, message.part_lengths)) if message.part_count else []
     return tuple(
@@ -137,6 +139,8 @@ def _reported_part(part: _ReportedPart, index: int, total: int, text: str) -> Re
         cost_label=part.cost_label,
         resends=part.resends,
         word=part.word or "",
+        network=part.network,
+        price=part.price,
     )
 
 

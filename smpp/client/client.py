@@ -26,6 +26,7 @@ from smpp.client.outcomes import (
 )
 from smpp.client.pace import Pace
 from smpp.dialect.binds import BINDS, BindMode
+from smpp.dialect.charges import read_charges
 from smpp.dialect.submissions import (
     SubmitWriter,
     normalise_id,
@@ -345,7 +346,9 @@ class SmppClient:
     def _read_answer(self, pdu: Pdu) -> Outcome:
         body = pdu.body
         if not pdu.status and isinstance(body, (SubmitSmResp, DataSmResp)):
-            return Done(reference=normalise_id(body.message_id, self._dialect.id_in_response))
+            network, price = read_charges(pdu.tlvs, self._dialect, {})
+            reference = normalise_id(body.message_id, self._dialect.id_in_response)
+            return Done(reference=reference, network=network, price=price)
         return decide_outcome(
             status_of(pdu), overrides=self._dialect.statuses, throttle_pause=self._dialect.throttle_pause
         )

@@ -73,6 +73,13 @@ class ReceiptFor(StrEnum):
     MESSAGE = "message"
 
 
+class ReceiptRequest(StrEnum):
+    """With which parts of a long text the receipt is asked for: each, or the last alone."""
+
+    EACH_PART = "each-part"
+    LAST_PART = "last-part"
+
+
 class NumberForm(StrEnum):
     """How a number is written: 447700900123, +447700900123, 00447700900123, or 07700900123 in its own country."""
 
@@ -173,6 +180,9 @@ class Dialect:
     no_registered_delivery: int = 0
     """registered_delivery if none is wanted."""
 
+    receipt_request: ReceiptRequest = ReceiptRequest.EACH_PART
+    """With which parts of a long text a receipt is asked for; last-part needs `receipt_for = "message"`."""
+
     id_in_response: IdBase = IdBase.TEXT
     """What the message_id of submit_sm_resp is."""
     id_in_receipt: IdBase = IdBase.TEXT
@@ -184,6 +194,13 @@ class Dialect:
     """Which id counts if a receipt has both; some carriers put another id into the parameter."""
     receipt_for: ReceiptFor = ReceiptFor.PART
     """What one receipt for a text of several parts covers: `message` if the carrier sends one for all parts."""
+    receipt_pattern: str = ""
+    """A regular expression for the text of its receipts, if that is not as in SMPP 3.4. Its groups are called id, stat,
+    err, done, network, mcc, mnc, price and currency. A text that does not fit it is read as one of SMPP 3.4."""
+    network_tags: tuple[int, ...] = ()
+    """The tags of parameters whose values are MCC and MNC, one or two, in receipts and answers."""
+    price_tags: tuple[int, ...] = ()
+    """The tags of parameters whose values are the price and its currency, one or two, in receipts and answers."""
     receipt_states: Mapping[str, ReceiptState] = field(default_factory=dict)
     """Words of `stat:`, in upper case, to which this carrier gives its own meaning."""
     receipt_zone: ZoneInfo = _UTC

@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from smpp.dialect.charges import read_charges
 from smpp.dialect.dialect import Dialect, IdSource
 from smpp.dialect.fragments import message_octets, read_text, split_header
 from smpp.dialect.numbers import read_number
@@ -21,6 +22,7 @@ from smpp.dialect.submissions import normalise_id
 from smpp.wire.bodies import DataSm, DeliverSm
 from smpp.wire.pdu import Pdu
 from smpp.wire.tlv import Tag, TlvValue
+from sms.bounded_regex import compile_bounded
 from sms.lifecycle import INTERMEDIATE
 from sms.message import Receipt, ReceiptState
 
@@ -135,16 +137,21 @@ def kind_of(pdu: Pdu, dialect: Dialect) -> DeliveryKind:
 
 def _reads_as_receipt(pdu: Pdu, body: DeliverSm | DataSm, dialect: Dialect) -> bool:
     """Return whether the text has the form of appendix B: its id first, and a date and a known state."""
-    text = _legible(message_octets(pdu)[1], body, dialect)
-    fields = parse_receipt_text(text)
+    octets = message_octets(pdu)[1]
+    fields = _read_by_pattern(octets, body, dialect)
+    if not fields:
+        text = _legible(octets, body, dialect)
+        fields = parse_receipt_text(text)
+        if text[:3].lower() != "id:" or "donedate" not in fields:
+            return False
     word = fields.get("stat", "").upper()
-    is_known = word in WORDS or word in dialect.receipt_states
-    return text[:3].lower() == "id:" and bool(fields.get("id")) and "donedate" in fields and is_known
+    return bool(fields.get("id")) and (word in WORDS or word in dialect.receipt_states)
 
 
 # Appendix B as nearly every carrier writes it; the tolerant reader takes anything else.
 _USUAL = re.compile(
-    r"id:([^ :]+) sub:\S* dlvrd:\S* submit date:\S* done date:(\d+) stat:([A-Za-z]+) err:(\w*)(?: [Tt]ext:|$)"
+    r"id:(?P<id>[^ :]+) sub:\S* dlvrd:\S* submit date:\S* done date:(?P<donedate>\d+)"
+    r" stat:(?P<stat>[A-Za-z]+) err:(?P<err>\w*)(?: [Tt]ext:|$)"
 ).match
 _KEY = re.compile(r"(?<![A-Za-z])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)\s*:", re.IGNORECASE)
 
@@ -219,8 +226,8 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
             network_error = value
         elif tag == _MESSAGE_PAYLOAD and not octets:
             octets = value if isinstance(value, bytes) else b""
-    usual = _USUAL(octets.decode("latin-1"))
-    text_id, date, word, error = usual.groups() if usual is not None else _read_unusual(octets, body, dialect)
+    words = _read_words(octets, body, dialect)
+    text_id, word, error = words.get("id", ""), words.get("stat", ""), words.get("err", "")
     if tlv_id and not (text_id and dialect.receipt_id_from is IdSource.TEXT):
         carrier_id = normalise_id(str(tlv_id), dialect.id_in_receipt_tlv or dialect.id_in_response)
     else:
@@ -229,14 +236,17 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
         return None
     if not error and isinstance(network_error, bytes) and network_error:
         error = str(int.from_bytes(network_error[1:], "big"))  # §5.3.2.31: network type, then the error
+    charges = read_charges(pdu.tlvs, dialect, words)
     return Receipt(
         carrier=carrier,
         carrier_id=carrier_id,
         state=_decide_state(body.esm_class, word.upper(), number_of_state, dialect),
         error=error,
         number=_read_handset(body, dialect),
-        done_at=parse_receipt_date(date, dialect.receipt_zone),
+        done_at=parse_receipt_date(words.get("donedate", ""), dialect.receipt_zone),
         word=word or _word_of_number(number_of_state),
+        network=charges.network,
+        price=charges.price,
     )
 
 
@@ -267,15 +277,58 @@ def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> R
     return next((state for state in told if state not in INTERMEDIATE), told[0] if told else ReceiptState.OTHER)
 
 
-def _read_unusual(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> tuple[str, str, str, str]:
-    """Return id, done date, state and error of a text that differs from appendix B, or follows a header."""
+def _read_words(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> Mapping[str, str]:
+    """Return the fields of a receipt's text: by the carrier's own pattern, else as appendix B has them."""
+    if dialect.receipt_pattern:
+        fields = _read_by_pattern(octets, body, dialect)
+        if fields:
+            return fields
+    usual = _USUAL(octets.decode("latin-1"))
+    return usual.groupdict() if usual is not None else _read_unusual(octets, body, dialect)
+
+
+def _read_unusual(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> Mapping[str, str]:
+    """Return the fields of a text that differs from appendix B, or follows a header."""
     fields: Mapping[str, str] = {}
     if body.esm_class & _UDH_INDICATOR:
         fields = parse_receipt_text(_legible(split_header(octets)[1], body, dialect))
     if not fields.get("id"):
         # Some carriers give a receipt the esm_class of its part, with the header bit, but no header.
         fields = parse_receipt_text(_legible(octets, body, dialect))
-    return fields.get("id", ""), fields.get("donedate", ""), fields.get("stat", ""), fields.get("err", "")
+    return fields
+
+
+PATTERN_GROUPS = ("id", "stat", "err", "done", "sub", "dlvrd", "network", "mcc", "mnc", "price", "currency")
+_LONGEST_PATTERN = 400
+_LONGEST_TEXT = 500
+
+
+@lru_cache(maxsize=256)
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Return the regular expression of a carrier's receipts; raises RegexError with what is wrong with it."""
+    return compile_bounded(
+        pattern,
+        longest=_LONGEST_PATTERN,
+        longest_text=_LONGEST_TEXT,
+        most_steps=2_000_000,  # some hundredths of a second, and most receipts take a few microseconds
+        names=PATTERN_GROUPS,
+    )
+
+
+def _read_by_pattern(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> Mapping[str, str]:
+    """Return what the groups of the carrier's pattern found, none where its text does not fit."""
+    if not dialect.receipt_pattern:
+        return {}
+    regex = compile_pattern(dialect.receipt_pattern)
+    texts = [octets.decode("latin-1"), read_text(octets, body.data_coding, dialect)]
+    if body.esm_class & _UDH_INDICATOR:
+        texts.append(split_header(octets)[1].decode("latin-1"))
+    for text in texts:
+        found = regex.search(text.replace("\0", " ")[:_LONGEST_TEXT])
+        if found is not None:
+            fields = {name: (value or "").strip(_AROUND) for name, value in found.groupdict().items()}
+            return fields | {"donedate": fields.get("done", "")}
+    return {}
 
 
 def _legible(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> str:

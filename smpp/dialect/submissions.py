@@ -9,7 +9,16 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import ceil
 
-from smpp.dialect.dialect import CODECS, Dialect, IdBase, LongMessages, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect.dialect import (
+    CODECS,
+    Dialect,
+    IdBase,
+    LongMessages,
+    ReceiptRequest,
+    SubmitWith,
+    ValidityFormat,
+    WireAlphabet,
+)
 from smpp.dialect.numbers import write_number, write_source
 from smpp.wire.bodies import CancelSm, DataSm, QuerySm, SubmitSm
 from smpp.wire.fields import PduError
@@ -105,7 +114,7 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
             dialect.express_priority_flag if part.priority is Priority.EXPRESS else dialect.normal_priority_flag,
             "",
             write_validity(part.expires_at, dialect, now),
-            dialect.registered_delivery if part.receipt_wanted else dialect.no_registered_delivery,
+            dialect.registered_delivery if _asks_for_receipt(part, dialect) else dialect.no_registered_delivery,
             0,
             coding,
             0,
@@ -113,6 +122,11 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
         ),
         tlvs,
     )
+
+
+def _asks_for_receipt(part: PartToSubmit, dialect: Dialect) -> bool:
+    is_asked = part.index == part.total or part.is_whole or dialect.receipt_request is ReceiptRequest.EACH_PART
+    return part.receipt_wanted and is_asked
 
 
 class SubmitWriter:
@@ -149,7 +163,7 @@ class SubmitWriter:
         if length > _MOST_OCTETS or len(number) > _MOST_DIGITS:
             return None
         name = ("", "") if sender is None else (sender.value, sender.kind)
-        flags = alphabet, part.priority, part.flash, part.receipt_wanted, not udh
+        flags = alphabet, part.priority, part.flash, _asks_for_receipt(part, dialect), not udh
         shared = self._shared.get((name, flags))
         if shared is None:
             shared = self._write_shared(part, now)

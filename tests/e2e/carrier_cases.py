@@ -127,11 +127,11 @@ class Submit:
         """The id that the centre gives it unless the row gives another."""
         return f"4711{self.nth:04}"
 
-    def answer(self, message_id: str | bytes | None = None, *, status: int = 0) -> None:
-        """Answer it; `message_id` as bytes is the whole body."""
+    def answer(self, message_id: str | bytes | None = None, *, status: int = 0, behind: bytes = b"") -> None:
+        """Answer it; `message_id` as bytes is the whole body, `behind` are its parameters."""
         chosen = self.id if message_id is None else message_id
         body = chosen if isinstance(chosen, bytes) else chosen.encode() + b"\0"
-        self.centre.say(Command.SUBMIT_SM_RESP, body, sequence=self.sequence, status=status)
+        self.centre.say(Command.SUBMIT_SM_RESP, body + behind, sequence=self.sequence, status=status)
 
     async def report(self, word: str = "DELIVRD", **changes) -> int:
         """Bring a receipt of it, and return how it was answered."""

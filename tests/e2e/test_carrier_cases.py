@@ -9,8 +9,9 @@ import pytest_asyncio
 
 from smpp.wire.bodies import Command
 from smpp.wire.statuses import Status
-from tests.e2e.carrier_cases import DELIVERED, Row, Submit, centres, reports
+from tests.e2e.carrier_cases import DELIVERED, Play, Row, Submit, centres, reports
 from tests.kit.installation import Installation
+from tests.kit.smpp_raw import tlv
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,6 +38,32 @@ async def reports_the_first(submit: Submit) -> None:
     if submit.nth == 0:
         assert await submit.report("DELIVRD") == 0
 
+
+def answers(*ids: str) -> Play:
+    """Return what answers each part with its id, and reports the one that has an id when all are answered."""
+
+    async def play(submit: Submit) -> None:
+        submit.answer(ids[submit.nth])
+        if submit.nth == len(ids) - 1:
+            assert await submit.report("DELIVRD", message_id=max(ids)) == 0
+
+    return play
+
+
+async def reports_if_asked(submit: Submit) -> None:
+    submit.answer()
+    if submit.body.registered_delivery:
+        assert await submit.report("DELIVRD") == 0
+
+
+async def answers_with_price(submit: Submit) -> None:
+    submit.answer(behind=tlv(0x2001, b"310260\0") + tlv(0x2002, b"0.02") + tlv(0x2003, b"USD\0"))
+    assert await submit.report("DELIVRD") == 0
+
+
+LONG = "Pump 7. " * 30
+ONE_RECEIPT = {"dialect": {"receipt_for": "message"}}
+OWN_WORDS = "^MSG (?P<id>[^;]+);(?P<stat>[^;]+);(?P<done>[^;]*);(?P<network>[^;]*);(?P<price>.*)$"
 
 ROWS: dict[str, Row] = {
     # Receipts: what is one, and what it says
@@ -105,8 +132,45 @@ ROWS: dict[str, Row] = {
     ),
     "a_word_that_nobody_knows": Row(plays=reports("PARKED", "DELIVRD"), log=("warning", "receipt_word_unknown")),
     "deleted": Row(plays=reports("DELETED"), state="undelivered", mails=("The network deleted the SMS.",)),
-    "one_receipt_for_all_parts": Row(
-        plays=reports_the_first, options={"dialect": {"receipt_for": "message"}}, text="Pump 7. " * 30, submits=2
+    "one_receipt_for_all_parts": Row(plays=reports_the_first, options=ONE_RECEIPT, text=LONG, submits=2),
+    # A text of several parts as one message
+    "same_id_for_all_parts": Row(plays=answers("A1", "A1"), text=LONG, submits=2),
+    "id_of_the_first_part_alone": Row(plays=answers("B1", ""), options=ONE_RECEIPT, text=LONG, submits=2),
+    "id_of_the_last_part_alone": Row(plays=answers("", "C2"), options=ONE_RECEIPT, text=LONG, submits=2),
+    "receipt_for_the_last_part_alone": Row(
+        plays=reports_if_asked,
+        options={"dialect": {"receipt_for": "message", "receipt_request": "last-part"}},
+        text=LONG,
+        submits=2,
+    ),
+    # Receipts in words of its own, with network and price
+    "own_words": Row(
+        plays=reports("OK", text="MSG {id};{word};2026-11-29 10:15;26202;0.0450 EUR"),
+        options={"dialect": {"receipt_pattern": OWN_WORDS, "receipt_states": {"OK": "delivered"}}},
+        status="network 26202, price 0.0450 EUR",
+    ),
+    "own_words_unmarked": Row(
+        plays=reports("NOK", text="MSG {id};{word};;;", esm_class=0),
+        options={
+            "dialect": {
+                "receipt_pattern": OWN_WORDS,
+                "receipt_states": {"NOK": "undeliverable"},
+                "receipts_unmarked": True,
+            }
+        },
+        state="undelivered",
+        mails=("not delivered",),
+    ),
+    "other_words_than_its_own": Row(plays=reports("DELIVRD"), options={"dialect": {"receipt_pattern": OWN_WORDS}}),
+    "network_and_price": Row(
+        plays=reports("DELIVRD", behind=tlv(0x1403, b"\x01\x06") + tlv(0x1404, b"\x02") + tlv(0x1405, b"0.045\0")),
+        options={"dialect": {"network_tags": [0x1403, 0x1404], "price_tags": [0x1405]}},
+        status="network 26202, price 0.045",
+    ),
+    "price_in_the_answer": Row(
+        plays=answers_with_price,
+        options={"dialect": {"network_tags": [0x2001], "price_tags": [0x2002, 0x2003]}},
+        status="network 310260, price 0.02 USD",
     ),
     # Binding
     "long_password": Row(plays=reports("DELIVRD"), options={"password_file": "long.password", "system_id": "x" * 24}),

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpp.dialect.dialect import Dialect, LongMessages, NumberForm, SubmitWith, ValidityFormat, WireAlphabet
+from smpp.dialect.dialect import (
+    Dialect,
+    LongMessages,
+    NumberForm,
+    ReceiptRequest,
+    SubmitWith,
+    ValidityFormat,
+    WireAlphabet,
+)
 from smpp.dialect.submissions import SubmitWriter, write_part
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import encode, frame_submit
@@ -38,6 +46,7 @@ DIALECTS = st.builds(
     express_priority_flag=OCTET,
     registered_delivery=st.integers(-1, 256),
     no_registered_delivery=OCTET,
+    receipt_request=st.sampled_from(ReceiptRequest),
 )
 TEXTS = ["A", "Hi @ {€}", "x" * 160, "Pumpe 7 läuft nicht. " * 9, "Pumpe 7 \U0001f6d1 " * 9]
 SENDERS = st.none() | st.builds(
