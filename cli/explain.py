@@ -4,7 +4,7 @@ The printed shape is public and has a version; docs/explain.md describes it.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from addressbook.senders import Principal
 from cli.context import config_option, database_of, read_config
 from gateway.directory import DirectoryFollower
 from gateway.plan import PlannedMessage, hold_back
+from gateway.taking_back import TakenBack
 from mta.intake import Decision, Disposition, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import is_suspect
 from mta.reading.confined_reader import ConfinedReader
@@ -69,7 +70,11 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
         core.judge, raw, envelope, principal, read_trial(trial)
     )
     judgement = hold_back_stopped(judgement, core.book)
-    click.echo(json.dumps(shape(judgement, envelope), ensure_ascii=False, indent=2))
+    taken = core.taking_back.look_now(judgement.cancel) if judgement.cancel is not None else None
+    if isinstance(taken, Refused):
+        judgement = Decision(verdict=Disposition.REFUSE, refused=taken)
+    cancels = asdict(taken) if isinstance(taken, TakenBack) else None
+    click.echo(json.dumps(shape(judgement, envelope) | {"cancels": cancels}, ensure_ascii=False, indent=2))
 
 
 def judge_as_served(

@@ -260,7 +260,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         priority=settings.priority,
         flash=settings.flash,
         receipt_wanted=settings.delivery_receipt or _asks_for_success(submission),
-        notices=_first_notices(submission, ways),
+        notices=_first_notices(submission, ways, is_scheduled=schedule.due_at > now),
         channel=settings.status_channel,
         push_url=settings.push_url,
         seen_until=now + (_SEEN_FOR if submission.identified else _IN_DOUBT_FOR),
@@ -309,14 +309,17 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
     )
 
 
-def _first_notices(submission: Submission, ways: tuple[Addressee, ...]) -> tuple[tuple[NoticeKind, Addressee], ...]:
+def _first_notices(
+    submission: Submission, ways: tuple[Addressee, ...], *, is_scheduled: bool
+) -> tuple[tuple[NoticeKind, Addressee], ...]:
     if submission.dry_run:
         address = submission.mail.reverse_path if submission.mail is not None else ""
         return ((NoticeKind.DRY_RUN, (Channel.MAIL, address)),) if address else ()
     # Apart from status_report, which is about the result: «first only» is first_report with status_report never.
-    if not submission.resolved.settings.first_report:
-        return ()
-    return tuple((NoticeKind.ACCEPTED, way) for way in ways)
+    if submission.resolved.settings.first_report:
+        return tuple((NoticeKind.ACCEPTED, way) for way in ways)
+    # Who asks for a time is told of it, and how to take the job back; an application gets what it is set to get.
+    return tuple((NoticeKind.ACCEPTED, way) for way in ways if is_scheduled and way[0] is Channel.MAIL)
 
 
 def _name_carriers(message: PlannedMessage) -> str:

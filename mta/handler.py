@@ -12,11 +12,12 @@ from typing import TypeVar
 import structlog
 
 from addressbook.senders import Principal
-from gateway.accept import Accepted
+from gateway.accept import Accepted, SnapshotChanged
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
 from gateway.limits import DiskReserve, MailRate
 from gateway.plan import stopped
+from gateway.taking_back import TakenBack, TakingBack
 from mta.identify import ListenerTerms, identify
 from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import IntakePool
@@ -45,6 +46,7 @@ class MailHandler:
         judge: MailIntake,
         reading: IntakePool,
         repeats: Repeats,
+        taking_back: TakingBack,
         dropped: DroppedMails,
         book: DirectoryFollower,
         disk: DiskReserve,
@@ -55,6 +57,7 @@ class MailHandler:
         self._judge = judge
         self._reading = reading
         self._repeats = repeats
+        self._taking_back = taking_back
         self._dropped = dropped
         self._book = book
         self._disk = disk
@@ -142,15 +145,27 @@ class MailHandler:
                     break
                 if self._book.current is not before:
                     continue
-            if decision.refused is not None or decision.plan is None:
-                return str(await self._reply_unsent(decision, session))
-            kept = await self._repeats.keep(decision.plan, session.delivered_replies)
-            if isinstance(kept, Accepted):
-                return str(Reply(code=OK.code, enhanced=OK.enhanced, text=f"{kept.job_id} kept"))
-            if isinstance(kept, Refused):
-                return str(reply_to(kept))
+            reply = await self._carry_out(decision, session)
+            if reply is not None:
+                return str(reply)
             await self._book.refresh()
         return str(reply_to(Refused(refusal=Refusal.INTERNAL)))
+
+    async def _carry_out(self, decision: Decision, session: MailSession) -> Reply | None:
+        """Do what was decided and return the reply; None where the directory changed, so that it is judged again."""
+        done: Accepted | TakenBack | SnapshotChanged | Refused
+        if decision.cancel is not None:
+            done = await self._taking_back.take(decision.cancel)
+        elif decision.refused is not None or decision.plan is None:
+            return await self._reply_unsent(decision, session)
+        else:
+            done = await self._repeats.keep(decision.plan, session.delivered_replies)
+        if isinstance(done, SnapshotChanged):
+            return None
+        if isinstance(done, Refused):
+            return reply_to(done)
+        text = f"{done.job_id} kept" if isinstance(done, Accepted) else str(done)
+        return Reply(code=OK.code, enhanced=OK.enhanced, text=text)
 
     async def _reply_unsent(self, decision: Decision, session: MailSession) -> Reply:
         """Return the reply to a mail that becomes no job; of one that is dropped the trace is kept before."""

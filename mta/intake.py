@@ -24,6 +24,7 @@ from gateway.plan import JobPlan, judge_number, plan
 from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
+from gateway.taking_back import CancelRequest
 from mta.answering import AnsweredSms, Answering, continues_thread
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText
@@ -42,6 +43,7 @@ from mta.recipients import (
     read_target,
     refuse_unfilled,
 )
+from mta.taking_back import asks_to_cancel, judge_cancel
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
@@ -79,17 +81,19 @@ class Disposition(StrEnum):
     SEND = "send"
     DROP = "drop"
     REFUSE = "refuse"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The verdict with everything it rests on; `plan` is there unless the sender or the mail itself was refused.
 
-    `dropped` is the trace that a dropped mail leaves, None for any other.
+    `dropped` is the trace that a dropped mail leaves, `cancel` the job that a mail takes back; None for any other.
     """
 
     verdict: Disposition
     dropped: DroppedMail | None = None
+    cancel: CancelRequest | None = None
     refused: Refused | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     resolved: Resolved | None = None
@@ -114,6 +118,7 @@ class _Case:
     snapshot: Snapshot
 
 
+_UNPROVEN = Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven.")
 _FEW_RECIPIENTS = 50
 _OF_A_NUMBER = frozenset("+0123456789")  # lists, tables and dry runs begin with a letter
 
@@ -197,8 +202,8 @@ class MailIntake:
             # Who may write to it is judged with the content, whose From names the author.
             found = snapshot.lists.permitted(sender.customer.id, read.name, author)
             return found if isinstance(found, Refused) and found.refusal is Refusal.ADDRESS_UNKNOWN else None
-        if read.kind is TargetKind.TABLE:
-            return None
+        if read.kind in {TargetKind.TABLE, TargetKind.CANCEL}:
+            return None  # judged with the content
         answered = self._answering.read(snapshot, sender.customer.id, read)
         if isinstance(answered, Refused):
             return answered
@@ -216,7 +221,7 @@ class MailIntake:
     def judge_envelope(self, envelope: ReceivedEnvelope, principal: Principal | None) -> Decision | None:
         """Judge what is known before the content, as the dialogue does at MAIL; None where nothing is wrong with it."""
         if principal is None:
-            return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
+            return _refuse(_UNPROVEN)
         refused = self.judge_reverse_path(principal, envelope.reverse_path)
         return None if refused is None else _refuse(refused)
 
@@ -258,12 +263,12 @@ class MailIntake:
         snapshot = self._book.current
         reader = reader or self._reader
         mail = reader.read(raw, self._limits)
-        if isinstance(mail, Refused):
-            return Decision(verdict=Disposition.REFUSE, refused=mail)
-        if principal is None:
-            return _refuse(Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail="The sender is not proven."))
+        if isinstance(mail, Refused) or principal is None:
+            return _refuse(mail if isinstance(mail, Refused) else _UNPROVEN)
         # Automatic mail is told apart before its sender is judged: a bounce has none, and is never answered.
-        answers = any(target.kind is TargetKind.REPLY for target in self._targets(envelope))
+        targets = tuple(self._targets(envelope))
+        cancels = asks_to_cancel(targets)
+        answers = cancels or any(target.kind is TargetKind.REPLY for target in targets)
         found = classify(
             mail,
             envelope.reverse_path,
@@ -284,6 +289,9 @@ class MailIntake:
         in_clear = None if envelope.tls else snapshot.refuse_clear(principal, "")
         if (barred := in_clear or snapshot.refuse_service(sender.customer, service)) is not None:
             return _refuse(barred)
+        if cancels:
+            job = targets[0].name if len(envelope.recipients) == 1 else ""
+            return _decide_cancel(judge_cancel(job, mail, envelope.reverse_path, sender, snapshot))
         return self._judge_proven(
             _Case(
                 mail=mail,
@@ -425,6 +433,10 @@ def _choose_service(principal: Principal, mail: ParsedMail) -> tuple[Origin, str
         return principal.service, principal.service_by
     sap = field_text(mail.fields, "x-mailer").upper().startswith("SAP")
     return (Origin.SAP, "X-Mailer of the mail") if sap else (Origin.MAIL, "nothing else: it is a mail")
+
+
+def _decide_cancel(asked: CancelRequest | Refused) -> Decision:
+    return _refuse(asked) if isinstance(asked, Refused) else Decision(verdict=Disposition.CANCEL, cancel=asked)
 
 
 def _zone(name: str) -> tzinfo:

@@ -1,4 +1,4 @@
-"""Whom the recipient addresses of a mail reach: numbers, the members of lists, the rows of an attached table.
+"""What the recipient addresses of a mail stand for: numbers, members of lists, rows of a table, a job to cancel.
 
 Not here: the forms of an address (addresses), whether a number may be written to (gateway.plan).
 """
@@ -23,11 +23,12 @@ class TargetKind(StrEnum):
     REPLY = "reply"
     LIST = "list"
     TABLE = "table"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientTarget:
-    """One address understood: `name` is a number's text, a reply token or a list's name.
+    """One address understood: `name` is a number's text, a reply token, a list's name or a job's id.
 
     `dry_run` asks what would be sent.
     """
@@ -53,13 +54,16 @@ def read_target(address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Re
     recipient = read_recipient(address, prefixes=prefixes)
     if isinstance(recipient, Refused):
         return recipient
+    asks = recipient.kind is RecipientKind.EXPLAIN
     if recipient.reply_token:
-        return RecipientTarget(kind=TargetKind.REPLY, name=recipient.reply_token)
+        return RecipientTarget(kind=TargetKind.REPLY, name=recipient.reply_token, dry_run=asks)
+    if recipient.job:
+        return RecipientTarget(kind=TargetKind.CANCEL, name=recipient.job)
     kind = TargetKind.LIST if recipient.list_name else TargetKind.NUMBER
     return RecipientTarget(
         kind=kind,
         name=recipient.list_name or recipient.number,
-        dry_run=recipient.kind is RecipientKind.EXPLAIN,
+        dry_run=asks,
     )
 
 

@@ -8,10 +8,11 @@ from config.model import Config
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
+from gateway.taking_back import TakingBack
 from mta.intake import MailIntake
 from mta.reading.mime import MailLimits
 from process.clock import SystemClock
-from process.routes import routes_of
+from process.routes import offers_cancelling, routes_of
 from store.engine.database import Database
 from store.engine.keys import Keys
 from store.jobs import Outbound
@@ -40,6 +41,12 @@ class AcceptPath:
             taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices),
         )
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
+        self.taking_back = TakingBack(
+            database=database,
+            keys=self.keys,
+            clock=self.clock,
+            offering=frozenset(carrier.name for carrier in config.carriers if offers_cancelling(carrier)),
+        )
         domain = config.mail_from.rpartition("@")[2]
         self.conversations = Conversations(database, domain)
         self.judge = MailIntake(

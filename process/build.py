@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from random import random
 from typing import Any
 
-from config.carriers import CarrierKind
 from config.model import Config
 from gateway import alert_texts
 from gateway.accept import Acceptance
@@ -37,7 +36,7 @@ from process.dirsync_schedule import DirectorySchedule
 from process.listeners import build_listeners
 from process.mail_out import MailOut, build_mail_out, mail_ladder
 from process.push import PUSH_LADDER, PushOut, build_push_out
-from process.routes import rules_of
+from process.routes import offers_cancelling, rules_of
 from process.services import Service, Stage, service_of
 from smpp.client.client import SmppClient
 from sms.message import InboundFragment, Receipt
@@ -318,11 +317,7 @@ def _build_carrying(
     cancelling = Cancelling(
         database=database,
         progress=results,
-        carriers={
-            item.name: clients[item.name]
-            for item in config.carriers
-            if item.cancels or item.kind is CarrierKind.SANDBOX
-        },
+        carriers={item.name: clients[item.name] for item in config.carriers if offers_cancelling(item)},
         clock=clock,
         notices_written=notices_written,
     )

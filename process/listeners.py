@@ -122,6 +122,7 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
                 judge=core.judge,
                 reading=reading,
                 repeats=repeats,
+                taking_back=core.taking_back,
                 dropped=core.dropped,
                 book=core.book,
                 disk=disk,

@@ -7,12 +7,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from addressbook.snapshot import Snapshot
-from config.carriers import CarrierOptions, OnUnknown
+from config.carriers import CarrierKind, CarrierOptions, OnUnknown
 from gateway.config_lint import Contradiction, find_contradictions, find_idle_numbers
 from gateway.routing import CarrierRoute, CarrierRoutes
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, LongMessages, ReceiptFor
 from store.answers import Rules
+
+
+def offers_cancelling(carrier: CarrierOptions) -> bool:
+    """Return whether a carrier can be asked for an SMS that it has."""
+    return carrier.cancels or carrier.kind is CarrierKind.SANDBOX
 
 
 def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:

@@ -7,10 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sms.lifecycle import SUCCESS, MessageState, Summary, summarise
 from sms.message import Alphabet, MailOrigin, Replacement
 from sms.settings import Settings, StatusChannel, StatusReport
+
+CANCEL_PREFIX: Final = "cancel+"
+"""How the address begins by which a sender takes a job back; the job's public id and a domain of ours follow."""
 
 
 class NoticeKind(StrEnum):
@@ -112,8 +116,7 @@ class JobReport:
     """Everything about one job. `origins` names, per setting, the layer and origin that decided it at acceptance.
 
     `unanswerable` says why no answer to its sender ID comes back (addressbook.numbers), empty where one does.
-    `ignored_options` are those of the mail's subject that did nothing, as written; a mail to `cancel_address` takes the
-    job back, empty where none does.
+    `ignored_options` are those of the mail's subject that did nothing, as written.
     """
 
     public_id: str
@@ -130,12 +133,18 @@ class JobReport:
     messages: tuple[ReportedMessage, ...]
     unanswerable: str = ""
     ignored_options: tuple[str, ...] = ()
-    cancel_address: str = ""
 
     @property
     def summary(self) -> Summary:
         """The number of recipients in each state."""
         return summarise(message.state for message in self.messages)
+
+    @property
+    def cancel_address(self) -> str:
+        """Where a mail of its sender takes the job back; empty where nothing waits, or no mail asked for it."""
+        domain = self.messages[0].given.rpartition("@")[2] if self.messages else ""
+        waits = any(message.state is MessageState.QUEUED for message in self.messages)
+        return f"{CANCEL_PREFIX}{self.public_id}@{domain}" if self.mail is not None and waits and domain else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,14 @@ A request ends when the carrier has said yes or no, when it was put off too ofte
 Not here: what cancelling does to a message (progress).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import peewee
 from msgspec import Struct
 
+from sms.lifecycle import MessageState
+from sms.settings import StatusReport
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.tables import StoredRow
@@ -106,3 +109,70 @@ def drop_ended(tx: Transaction, calls: list[None]) -> list[int]:
     """Forget the requests for messages that ended by themselves; returns how many."""
     count = tx.execute("DELETE FROM cancel_request WHERE message_key IN (SELECT key FROM message WHERE ended)")
     return [count] * len(calls)
+
+
+class _Job(Struct, frozen=True, array_like=True):
+    key: int
+    customer_key: int
+    user_address: str
+    header_from: str
+
+
+class MessageToCancel(Struct, frozen=True, array_like=True):
+    """One SMS of a job; `carrier` was offered a part of it and has it, or may have it."""
+
+    key: int
+    state: MessageState
+    ended: bool
+    carrier: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobToCancel:
+    """A job that somebody wants back: whose it is, and its SMS without those that were refused at acceptance."""
+
+    key: int = 0
+    customer_key: int = 0
+    user_address: str = ""
+    header_from: str = ""
+    messages: tuple[MessageToCancel, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The SMS of which no carrier has anything."""
+        return tuple(message.key for message in self.messages if not message.ended and not message.carrier)
+
+    def at_carriers(self, names: Collection[str]) -> tuple[int, ...]:
+        """Return the SMS that have not ended and are at one of these carriers."""
+        return tuple(message.key for message in self.messages if not message.ended and message.carrier in names)
+
+
+_OWN = query(_Job, "FROM job WHERE public_id = ?")
+_MESSAGES = query(
+    MessageToCancel,
+    "FROM message m WHERE m.job_key = ? AND m.part_count > 0 ORDER BY m.key",
+    "m",
+    carrier="(SELECT max(p.carrier) FROM part p WHERE p.message_key = m.key AND p.state <> 'queued')",
+)
+
+
+def find_job_to_cancel(tx: Transaction, name: str) -> JobToCancel:
+    """Return the job of a public id, nobody's where there is none."""
+    for job in tx.select(_Job, _OWN, (name,)):
+        messages = tx.select(MessageToCancel, _MESSAGES, (job.key,))
+        return JobToCancel(
+            key=job.key,
+            customer_key=job.customer_key,
+            user_address=job.user_address,
+            header_from=job.header_from,
+            messages=tuple(messages),
+        )
+    return JobToCancel()
+
+
+def report_end(tx: Transaction, job_key: int) -> None:
+    """Have the sender told how a job ends, though no report was wanted."""
+    tx.execute(
+        "UPDATE job SET report = ? WHERE key = ? AND report = ?",
+        (StatusReport.ALWAYS.value, job_key, StatusReport.NEVER.value),
+    )

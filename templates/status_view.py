@@ -6,6 +6,7 @@ was not sent again». Not here: one recipient (recipient_view), the state in a f
 """
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from sms.lifecycle import MessageState
 from sms.report import JobReport, NoticeKind, ReportedMessage
@@ -61,6 +62,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
         more=more,
         notes=_notes(report, words),
         cancel_address=show_line(report.cancel_address),
+        cancel_link=_cancel_link(report),
         label_cancel=words.say("label.cancel"),
         network_note=words.say("text.network") if delivered and delivered < len(messages) else "",
         footer=words.say("text.footer"),
@@ -89,6 +91,13 @@ def _lead_of_many(kind: NoticeKind, report: JobReport, words: Words) -> str:
         last = max(map(delivered_at, report.messages))
         return words.say("sentence.all_delivered", time=words.time(last, report.settings.time_zone))
     return say_tally(kind, report, words) if len(states) > 1 else ""
+
+
+def _cancel_link(report: JobReport) -> str:
+    """Return a link that opens a mail to the address that takes the job back, empty for none."""
+    local, _, domain = report.cancel_address.rpartition("@")
+    # RFC 6068 §2: a plus sign may stand as it is, but programs that read links as forms take it for a blank.
+    return f"mailto:{quote(local)}@{quote(domain)}?subject={quote(f'cancel {report.public_id}')}" if local else ""
 
 
 def _notes(report: JobReport, words: Words) -> tuple[str, ...]:

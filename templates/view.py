@@ -81,7 +81,8 @@ class StatusView:
     """One status mail.
 
     `single`: `recipients[0]` is the only one. With several, `shared` is one whose text is the same for all; None if the
-    texts differ. `cancel_address`: a mail there takes the job back, empty where that cannot be done.
+    texts differ. `cancel_address`: a mail there takes the job back, empty where that cannot be done; `cancel_link`
+    opens one.
     """
 
     kind: NoticeKind
@@ -101,6 +102,7 @@ class StatusView:
     more: str
     notes: tuple[str, ...]
     cancel_address: str
+    cancel_link: str
     label_cancel: str
     network_note: str
     footer: str

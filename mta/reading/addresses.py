@@ -1,4 +1,4 @@
-"""The forms of a recipient address: `+49…@`, `SMS=+49…@`, IMCEASMS, `sms:`, lists, reply addresses and dry runs.
+"""The forms of a recipient address: numbers such as `+49…@`, lists, reply addresses, dry runs, and jobs to cancel.
 
 Not here: whether the digits are a number (sms.number) and whether the domain is ours (the caller). RFC 5321 §4.1.2,
 RFC 3191 §2, MS-OXCMAIL 2.1.3.1.8 (IMCEA).
@@ -12,6 +12,7 @@ from typing import Final
 
 from inbound.reply_token import is_reply_token
 from sms.outcome import Refusal, Refused
+from sms.report import CANCEL_PREFIX
 
 
 class RecipientKind(StrEnum):
@@ -21,13 +22,14 @@ class RecipientKind(StrEnum):
     LIST = "list"
     REPLY = "reply"
     EXPLAIN = "explain"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientAddress:
     """One parsed address. `number` is text for `parse_number`, empty for others; `domain` is lower-case ASCII.
 
-    A dry run (`explain+…`) has its number or list.
+    A dry run (`explain+…`) has its number or list. `job` is the public id of a job that is taken back (`cancel+…`).
     """
 
     kind: RecipientKind
@@ -35,6 +37,7 @@ class RecipientAddress:
     number: str = ""
     list_name: str = ""
     reply_token: str = ""
+    job: str = ""
 
 
 _ADDRESS_LIMIT: Final = 320  # RFC 5321 §4.5.3.1: 64 + 1 + 255
@@ -59,6 +62,8 @@ _IMCEA_TYPE: Final = re.compile(r"([A-Za-z0-9]{1,8})[-:]", re.ASCII)
 _LIST: Final = re.compile(r"lista?\+(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _LIST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}", re.ASCII)
 _EXPLAIN: Final = re.compile(r"explain\+(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_CANCEL: Final = re.compile(re.escape(CANCEL_PREFIX) + "(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_JOB: Final = re.compile(r"J(\.[0-9]{8}-[0-9]{6}\.[0-9]{3}-[a-z0-9]{4,20})", re.ASCII | re.IGNORECASE)
 _ADDRESS_TYPE: Final = re.compile(r"(?:smtp|mailto):", re.ASCII | re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[+0-9()./ -]*[0-9][+0-9()./ -]*", re.ASCII)
 
@@ -124,13 +129,16 @@ def _read_domain(domain: str) -> str | None:
 def _read_local(local: str, domain: str, prefixes: tuple[str, ...]) -> RecipientAddress | Refused:
     explain = _EXPLAIN.fullmatch(local)
     if explain is not None:
-        if _EXPLAIN.fullmatch(explain[1]):
+        if _EXPLAIN.fullmatch(explain[1]) or _CANCEL.fullmatch(explain[1]):
             return _malformed("after explain+ comes a number")
         inner = _read_local(explain[1], domain, prefixes)
         return inner if isinstance(inner, Refused) else replace(inner, kind=RecipientKind.EXPLAIN)
     listed = _LIST.fullmatch(local)
     if listed is not None:
         return _read_list(listed[1], domain)
+    cancel = _CANCEL.fullmatch(local)
+    if cancel is not None:
+        return _read_job(cancel[1], domain)
     token = _ADDRESS_TYPE.sub("", local, count=1)
     if is_reply_token(token):
         return RecipientAddress(kind=RecipientKind.REPLY, domain=domain, reply_token=token)
@@ -143,6 +151,14 @@ def _read_list(name: str, domain: str) -> RecipientAddress | Refused:
     if not _LIST_NAME.fullmatch(name):
         return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail="there is no such list")
     return RecipientAddress(kind=RecipientKind.LIST, domain=domain, list_name=name.lower())
+
+
+def _read_job(name: str, domain: str) -> RecipientAddress | Refused:
+    job = _JOB.fullmatch(name.strip())
+    if job is None:
+        detail = f"a job is cancelled by {CANCEL_PREFIX}J...@{domain}, with the id from its status mail"
+        return Refused(refusal=Refusal.ADDRESS_UNKNOWN, detail=detail)
+    return RecipientAddress(kind=RecipientKind.CANCEL, domain=domain, job=f"J{job[1].lower()}")
 
 
 def _unwrap_imcea(text: str) -> str | Refused:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -153,6 +154,32 @@ async def test_who_is_told_what_follows_the_settings(settings, reverse_path, rep
     await keep(core, judge(core, "acme", reverse_path=reverse_path))
     assert [job.report for job in core.jobs()] == [report]
     assert [(notice.kind, notice.recipient) for notice in core.outbox_rows()] == notices
+
+
+@pytest.mark.parametrize(
+    ("option", "settings", "told"),
+    [
+        ("[JOBPERIOD:{later}]", "", [ANNA]),
+        ("[BLACKOUTPERIODS:{now}/{later}]", "", [ANNA]),
+        ("[JOBPERIOD:{later}]", "status_report=never", [ANNA]),
+        ("[JOBPERIOD:{later}]", "first_report=on", [ANNA]),
+        ("[JOBPERIOD:{later}]", f"status_channel=both push_url={URL}", [ANNA]),
+        ("[JOBPERIOD:{later}]", f"status_channel=push push_url={URL}", []),
+        ("[JOBPERIOD:{now}]", "", []),
+        ("[BLACKOUTPERIODS:{later}/{latest}]", "", []),
+    ],
+)
+async def test_who_asks_for_a_time_is_told_of_it_by_mail(option, settings, told, core):
+    if settings:
+        administer(core.folder, f"customer set acme {settings}")
+        await core.book.refresh()
+    now = core.clock.now()
+    days = {"now": now, "later": now + timedelta(days=1), "latest": now + timedelta(days=2)}
+    option = option.format(**{name: instant.isoformat() for name, instant in days.items()})
+    await keep(core, judge(core, "acme", subject=f"{option} Gate 4"))
+    assert [(notice.kind, notice.recipient) for notice in core.outbox_rows()] == [
+        (NoticeKind.ACCEPTED, one) for one in told
+    ]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def handler(core, **changes) -> MailHandler:
         "judge": core.judge,
         "repeats": Repeats(core.acceptance),
         "dropped": core.dropped,
+        "taking_back": core.taking_back,
         "book": core.book,
         "disk": SimpleNamespace(enough=lambda: True),
         "rate": MailRate(0),
