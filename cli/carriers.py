@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -17,11 +17,12 @@ import click
 import structlog
 
 from cli.admin_session import admin_session, json_option
-from cli.context import config_option, read_config
+from cli.context import config_option, opened, read_config, who_serves
+from cli.traces import link_line
 from config.carriers import CarrierKind, CarrierOptions, OnUnknown
 from config.model import Config
 from gateway.admin.lookup import get_customer
-from gateway.ports import CarrierEvents
+from gateway.ports import CarrierEvents, LinkState
 from process.carriers import build_client, password_of
 from process.clock import SystemClock
 from process.routes import routes_of
@@ -32,6 +33,7 @@ from sms.number import MobileNumber, SenderId, parse_number
 from sms.outcome import Done, Outcome, Refused
 from sms.parts import encode_text, payload_of
 from sms.settings import SettingProblem, Unencodable, parse_setting
+from store.carrier_links import CarrierLink, list_links
 
 _TEXT = "Test of the SMS gateway."
 _SILENCE_SECONDS = 1.5
@@ -48,20 +50,34 @@ def carrier() -> None:
 @json_option
 def list_all(file: Path, *, as_json: bool) -> None:
     """List the carriers of the operator's file, best first."""
-    config = read_config(file)
-    rows = [_summary(item) for item in sorted(config.carriers, key=lambda item: item.priority)]
+    with opened(file) as (config, database, _keys):
+        links = database.read_now(list_links) if who_serves(config, database) is not None else []
+    carriers = sorted(config.carriers, key=lambda item: item.priority)
     if as_json:
+        rows = [
+            _summary(item)
+            | {"links": [asdict(link) | {"since_at": link.since_at.isoformat()} for link in _links_of(item, links)]}
+            for item in carriers
+        ]
         click.echo(json.dumps(rows, indent=2))
         return
-    for row in rows:
-        click.echo("  ".join(f"{name} {value}" for name, value in row.items() if value != ""))
+    for item in carriers:
+        click.echo("  ".join(f"{name} {value}" for name, value in _summary(item).items() if value != ""))
+        for line in map(link_line, _links_of(item, links)):
+            click.echo(f"    {line}")
+    click.echo("Times are UTC." if links else "No process serves, so that no link is up.")
+
+
+def _links_of(options: CarrierOptions, links: Sequence[CarrierLink]) -> list[CarrierLink]:
+    return [link for link in links if link.carrier == options.name]
 
 
 def _summary(options: CarrierOptions) -> dict[str, object]:
-    where = "sandbox" if options.kind is CarrierKind.SANDBOX else f"{options.host}:{options.port}"
+    played = options.kind is CarrierKind.SANDBOX
     return {
         "name": options.name,
-        "at": where,
+        "at": "sandbox" if played else ",".join(map(str, options.centres)),
+        "links": options.links if options.links > 1 else "",
         "tls": options.tls.value,
         "priority": options.priority,
         "window": options.window,
@@ -226,6 +242,9 @@ class _Witness(CarrierEvents):
     def window_changed(self, carrier: str) -> None:  # noqa: ARG002 - the protocol's
         self.changed.set()
 
+    def link_changed(self, state: LinkState) -> None:  # noqa: ARG002 - the protocol's
+        self.changed.set()
+
     async def reported(self, receipts: Sequence[Receipt]) -> None:
         for receipt in receipts:
             click.echo(f"Receipt: {receipt.state} for id {receipt.carrier_id} {receipt.error}".rstrip())
@@ -238,20 +257,27 @@ class _Witness(CarrierEvents):
 
 
 async def _try(options: CarrierOptions, part: PartToSubmit, wait: int) -> bool:
-    client = build_client(
-        options,
-        host=options.host or "",
-        port=options.port,
-        system_id=options.system_id,
-        password=password_of(options),
-        clock=SystemClock(),
-    )
-    witness = _Witness()
-    await client.start(witness)
-    try:
-        return await _converse(client, witness, options, [part], wait)
-    finally:
-        await client.stop(2.0)
+    """Bind at each host, and send the SMS by the first that takes the bind; returns whether all went well."""
+    parts, well = [part], True
+    for host in options.centres:
+        client = build_client(
+            replace(options, links=1),
+            hosts=[host],
+            system_id=options.system_id,
+            password=password_of(options),
+            clock=SystemClock(),
+        )
+        witness = _Witness()
+        await client.start(witness)
+        try:
+            if not await _bind(client, witness, options, f"{host} as {options.system_id}"):
+                well = False
+            elif parts:
+                well &= await _converse(client, witness, parts, wait)
+                parts = []
+        finally:
+            await client.stop(2.0)
+    return well
 
 
 async def _wait_aloud(event: asyncio.Event, words: str) -> None:
@@ -263,10 +289,7 @@ async def _wait_aloud(event: asyncio.Event, words: str) -> None:
         waiting.cancel()
 
 
-async def _converse(
-    client: SmppClient, witness: _Witness, options: CarrierOptions, parts: Sequence[PartToSubmit], wait: int
-) -> bool:
-    where = f"{options.host}:{options.port} as {options.system_id}"
+async def _bind(client: SmppClient, witness: _Witness, options: CarrierOptions, where: str) -> bool:
     try:
         async with asyncio.timeout(options.response_timeout.total_seconds()):
             while client.free_window() <= 0 and client.trouble == UNDER_WAY:
@@ -278,6 +301,10 @@ async def _converse(
         click.echo(f"No bind to {where}: {client.trouble}.")
         return False
     click.echo(f"Bound to {where}.")
+    return True
+
+
+async def _converse(client: SmppClient, witness: _Witness, parts: Sequence[PartToSubmit], wait: int) -> bool:
     client.submit(parts)
     outcome = await witness.answer
     if not isinstance(outcome, Done):

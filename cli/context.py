@@ -14,6 +14,8 @@ from config.default_file import FILE_NAME, SYSTEM_FILE, DefaultFile, find_defaul
 from config.model import Config, database_password, load_config
 from store.engine.database import Database, StorageError
 from store.engine.keys import Keys
+from store.engine.opening import find_server
+from store.leases import living_nodes
 
 CONFIG_VARIABLE = "MAIL2SMS_CONFIG"
 _FOUND = "mail2sms.configuration"
@@ -84,3 +86,11 @@ def opened(file: Path | str) -> Iterator[tuple[Config, Database, Keys]]:
         yield config, database, Keys(randrange(128, 256), time)  # noqa: S311 - to be apart, not to be secret
     finally:
         database.close()
+
+
+def who_serves(config: Config, database: Database) -> str | None:
+    """Return which processes serve, None where none does."""
+    kept = config.server.sqlite_file
+    if kept is not None:
+        return find_server(kept)
+    return ", ".join(f"node {node}" for node in database.read_now(living_nodes)) or None

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -11,21 +12,20 @@ from types import MappingProxyType
 import click
 
 from cli.admin_session import admin_session, json_option
-from cli.context import config_option
-from cli.traces import when
+from cli.context import config_option, who_serves
+from cli.traces import link_line, when
 from cli.words import count
 from config.model import Config
 from gateway.admin.health import Concern, Concerned, HealthReport, Surroundings, report_health
 from store.engine.database import Database
 from store.engine.keys import to_instant
-from store.engine.opening import find_server
-from store.leases import living_nodes
 from store.queue_counts import QueueCount
 from tls.facts import certificate_end
 
 _CONCERNS: Mapping[Concern, str] = MappingProxyType(
     {
         Concern.NOT_SERVING: "no process serves: «mail2sms serve» takes mail and sends what waits",
+        Concern.LINK_DOWN: "link {link} to {carrier} is down since {since}: {trouble}",
         Concern.MESSAGES_LATE: "{late} SMS for {route} wait since {since}: «mail2sms carrier test» and the log say "
         "why, «mail2sms queue list» which",
         Concern.NOTICES_LATE: "{late} for {destination} wait since {since}: «mail2sms queue list» says why",
@@ -60,13 +60,11 @@ def health(file: Path, *, as_json: bool) -> None:
 
 def _look_around(config: Config, database: Database) -> Surroundings:
     kept = config.server.sqlite_file
-    nodes = ", ".join(f"node {node}" for node in database.read_now(living_nodes)) if kept is None else ""
-    serving = nodes or (find_server(kept) if kept is not None else None)
     folder = kept.parent if kept is not None else Path.cwd()
     found = [(item.name, str(item.certificate_file)) for item in config.listeners if item.certificate_file is not None]
     ends = ((name, path, certificate_end(Path(path))) for name, path in found)
     return Surroundings(
-        serving=serving,
+        serving=who_serves(config, database),
         folder=str(folder),
         free=shutil.disk_usage(folder).free,
         reserve=config.limits.disk_reserve,
@@ -77,6 +75,8 @@ def _look_around(config: Config, database: Database) -> Surroundings:
 def _lines(report: HealthReport, now: datetime) -> Iterator[str]:
     around = report.around
     yield f"serving      {around.serving or 'nobody'}"
+    for link in report.links:
+        yield f"carrier      {link.carrier}: {link_line(link)}"
     yield f"being sent   {report.submitting} SMS"
     yield from _queue_lines("SMS wait", report.messages)
     yield from _queue_lines("mails, pushes", report.notices)
@@ -111,6 +111,7 @@ def _said(concern: Concerned) -> str:
 def _view(report: HealthReport) -> dict[str, object]:
     return {
         "serving": report.around.serving,
+        "links": [asdict(link) | {"since_at": link.since_at.isoformat()} for link in report.links],
         "submitting": report.submitting,
         "messages": [_queue_view(item) for item in report.messages],
         "notices": [_queue_view(item) for item in report.notices],

@@ -20,6 +20,7 @@ from gateway.admin.views import spoken_value
 from sms.lifecycle import MessageState
 from sms.message import MailOrigin, ReceiptState
 from sms.report import ReportedMessage
+from store.carrier_links import CarrierLink
 from store.dropped import TracedDrop
 from store.inbound_views import InboundTrace
 from store.outbox_views import TracedNotice
@@ -29,6 +30,13 @@ from store.views import Trace, TracedReceipt
 def when(instant: datetime | None) -> str:
     """Return an instant as it is shown."""
     return "held" if instant is None else instant.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def link_line(link: CarrierLink) -> str:
+    """Return where a link is and since when, and why it is not up or not where it prefers to be."""
+    where = f"up at {link.host}" if link.is_up else "down"
+    why = f" ({link.trouble})" if link.trouble else ""
+    return f"link {link.link} {where} since {when(link.since_at)}{why}"
 
 
 def print_trace(file: Path, name: str, *, as_json: bool) -> None:

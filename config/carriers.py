@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 
 from config.dialects import check_dialect, check_name
 from config.field_types import (
+    Centre,
     CipherList,
     Count,
     FieldType,
     HostName,
+    HostPort,
     Listen,
     Name,
     Port,
@@ -100,6 +102,17 @@ class CarrierOptions:
     )
     host: HostName | None = option("The message centre.", default=None, example="smsc.example.net")
     port: Port = option("Its port.", default=2775)
+    hosts: tuple[Centre, ...] = option(
+        "Instead of host: all hosts of the account, the preferred first, each with its port where that is another. The "
+        "links are spread over them; one whose host does not answer goes to the next, and back once that answers.",
+        default=(),
+        example=["a.example.net", "b.example.net:2776"],
+    )
+    links: Positive = option(
+        'Links of the account at the same time, with bind = "pair" of each kind. While one goes back to its host there '
+        "is one more.",
+        default=1,
+    )
     system_id: ShortText = option("Our name there.", default="", example="acme")
     password_file: PrivateFile | None = option("Holds our password there.", default=None, example="carrier.password")
     bind: BindMode = option(
@@ -121,8 +134,8 @@ class CarrierOptions:
     )
     certificate_file: ReadableFile | None = option("Our certificate for it, PEM.", default=None, example="client.pem")
     key_file: PrivateFile | None = option("Our certificate's private key, PEM.", default=None, example="client.key")
-    window: Positive = option("Parts on their way without an answer.", default=10)
-    throughput: Count = option("Parts per second at most; 0: as fast as the window allows.", default=0)
+    window: Positive = option("Parts on their way without an answer, on each link.", default=10)
+    throughput: Count = option("Parts per second at most, over all links; 0: as fast as the windows allow.", default=0)
     on_unknown: OnUnknown = option(
         "Where an answer was lost, the carrier may have the part or not. hold: never sent again, and reported so. "
         "resend: sent again, at the risk that the phone shows it twice.",
@@ -171,15 +184,15 @@ class CarrierOptions:
     outbind: OutbindOptions | None = option("", default=None)
     sandbox: SandboxOptions = option("", default=SandboxOptions)
 
+    @property
+    def centres(self) -> tuple[HostPort, ...]:
+        """The hosts of the account with their ports, the preferred first."""
+        hosts = self.hosts or ((HostPort(self.host, 0),) if self.host is not None else ())
+        return tuple(HostPort(each.host.lower(), each.port or self.port) for each in hosts)
+
     def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: a message centre without address or login, a key without its certificate."""
-        if self.kind is CarrierKind.SMPP:
-            if self.host is None:
-                yield ConfigIssue("kind", '"smpp" needs host')
-            if not self.system_id:
-                yield ConfigIssue("kind", '"smpp" needs system_id')
-            if self.password_file is None:
-                yield ConfigIssue("kind", '"smpp" needs password_file')
+        yield from _check_account(self)
         if (self.certificate_file is None) != (self.key_file is None):
             yield ConfigIssue("certificate_file", "expected certificate_file and key_file together, or neither")
         if self.ca_file is not None and self.tls is CarrierTls.OFF:
@@ -199,14 +212,14 @@ class CarrierOptions:
 
 def find_conflicts(carriers: Sequence[CarrierOptions]) -> Iterator[ConfigIssue]:
     """Yield a warning for each carrier that gets in another's way, or that no number reaches."""
-    accounts: dict[tuple[str, int, str], str] = {}
+    accounts: dict[tuple[HostPort, str], str] = {}
     for index, carrier in enumerate(carriers):
-        if carrier.kind is not CarrierKind.SMPP or carrier.host is None:
+        if carrier.kind is not CarrierKind.SMPP:
             continue
-        first = accounts.setdefault((carrier.host.lower(), carrier.port, carrier.system_id), carrier.name)
-        if first != carrier.name:
+        firsts = {accounts.setdefault((centre, carrier.system_id), carrier.name) for centre in carrier.centres}
+        for first in sorted(firsts - {carrier.name}):
             text = f'the account of carrier "{first}" too: each would get the receipts of the other; one carrier with '
-            yield ConfigIssue(("carrier", index, "system_id"), text + 'bind = "pair" has two links', warning=True)
+            yield ConfigIssue(("carrier", index, "system_id"), text + "links = 2 has two links", warning=True)
     sending = [carrier for carrier in carriers if carrier.bind is not BindMode.RECEIVER]
     if carriers and not sending:
         yield ConfigIssue("carrier", "every carrier is a receiver: no SMS can ever be sent", warning=True)
@@ -254,6 +267,21 @@ def _check_version(carrier: CarrierOptions) -> Iterator[ConfigIssue]:
     if carrier.dialect.long_messages is not LongMessages.UDH:
         text = 'SMPP 3.3 has no optional parameters: expected "udh"'
         yield ConfigIssue(("dialect", "long_messages"), text, warning=True)
+
+
+def _check_account(carrier: CarrierOptions) -> Iterator[ConfigIssue]:
+    if carrier.kind is CarrierKind.SMPP:
+        if not carrier.centres:
+            yield ConfigIssue("kind", '"smpp" needs host or hosts')
+        if not carrier.system_id:
+            yield ConfigIssue("kind", '"smpp" needs system_id')
+        if carrier.password_file is None:
+            yield ConfigIssue("kind", '"smpp" needs password_file')
+    if carrier.host is not None and carrier.hosts:
+        yield ConfigIssue("hosts", "expected host or hosts, not both: put the host first among the hosts")
+    for index, centre in enumerate(carrier.centres):
+        if centre in carrier.centres[:index]:
+            yield ConfigIssue(("hosts", index), f"{centre} stands twice")
 
 
 def _check_login(system_id: str, file: Path | None) -> Iterator[ConfigIssue]:

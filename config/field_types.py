@@ -175,6 +175,14 @@ def parse_host_port(value: object) -> HostPort:
     return HostPort(match[1] or match[2], int(match[3]))
 
 
+def parse_centre(value: object) -> HostPort:
+    """Return a host with its port, 0 where it names none; ValueError for anything else."""
+    try:
+        return parse_host_port(value)
+    except ValueError:
+        return HostPort(_parse_host(value), 0)
+
+
 def whole_number(low: int, high: int | None = None) -> FieldType:
     """Return the shape of a whole number between two bounds, both allowed."""
     bounds = f"from {low} to {high}" if high is not None else f"of {low} or more"
@@ -209,6 +217,9 @@ HostName = Annotated[str, FieldType("a host name or address", _parse_host)]
 IpAddress = Annotated[str, FieldType('an address such as "192.0.2.25" or "2001:db8::25"', _parse_ip_address)]
 Listen = Annotated[
     HostPort, FieldType('an address with a port such as "127.0.0.1:2525" or "[::1]:2525"', parse_host_port)
+]
+Centre = Annotated[
+    HostPort, FieldType('a host such as "smsc.example.net", "smsc.example.net:2775" or "192.0.2.7"', parse_centre)
 ]
 ReadableFile = Annotated[Path, PathKind.FILE]
 PrivateFile = Annotated[Path, PathKind.SECRET]

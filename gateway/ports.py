@@ -24,6 +24,17 @@ class Clock(Protocol):
         """Return the present instant, aware and in UTC."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkState:
+    """Where one link of a carrier is or was tried last; `trouble` says why it is not up, or not where it prefers."""
+
+    carrier: str
+    link: str
+    host: str
+    is_up: bool
+    trouble: str = ""
+
+
 class CarrierEvents(Protocol):
     """What a carrier tells the use cases. All calls come from the event loop's thread."""
 
@@ -40,7 +51,10 @@ class CarrierEvents(Protocol):
         """Take inbound fragments; returns after all are committed, raises if they could not be: then none is."""
 
     def window_changed(self, carrier: str) -> None:
-        """Learn that the carrier's free window may have grown, or that its link came up or went down."""
+        """Learn that the carrier's free window may have grown, or that a link came up or went down."""
+
+    def link_changed(self, state: LinkState) -> None:
+        """Learn where a link of a carrier is now."""
 
 
 class Carrier(Protocol):
@@ -51,10 +65,10 @@ class Carrier(Protocol):
         """The carrier's name in the operator's file."""
 
     def free_window(self) -> int:
-        """Return how many parts `submit` takes now without waiting: 0 while the link is down or throttled."""
+        """Return how many parts `submit` takes now without waiting: 0 while all links are down or throttled."""
 
     def submit(self, parts: Sequence[PartToSubmit]) -> None:
-        """Send the parts in order and at once, in one write; never more of them than `free_window()` said."""
+        """Send the parts in order and at once, in one write per link; never more than `free_window()` said."""
 
     async def start(self, events: CarrierEvents) -> None:
         """Begin to connect, and keep reconnecting with backoff, until `stop`."""

@@ -22,8 +22,9 @@ from gateway.handed import HandedMessages
 from gateway.inbound import Inbound
 from gateway.inbound_lists import InboundLists
 from gateway.lease import NodeLeaseKeeper
+from gateway.links import Links
 from gateway.outbox import ChannelRules, OutboxLoop
-from gateway.ports import CarrierEvents
+from gateway.ports import CarrierEvents, LinkState
 from gateway.query_carrier import Asking
 from gateway.receive import Receive
 from gateway.track import Track
@@ -74,7 +75,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     telling = _build_telling(config, core, owner)
     carrying = _build_carrying(config, core, handed, sandboxes, telling.outbox.kick)
     inbound = _build_inbound(config, core, telling, carrying.dispatch.kick)
-    links = _build_links(carrying, inbound)
+    links = _build_links(carrying, inbound, Links(database=database, clock=core.clock, owner=owner))
     directories = DirectorySchedule(
         database=database, book=core.book, clock=core.clock, file=config.file, written=telling.outbox.kick
     )
@@ -125,6 +126,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         (mail_out.service, telling.push_out.service),
         (Service(name="dispatch", start=start_dispatch, stop=lambda _: carrying.dispatch.stop()),),
         (
+            service_of("links", links.states),
             service_of("track", carrying.track),
             service_of("cancelling", carrying.cancelling),
             service_of("delays", telling.delays),
@@ -251,6 +253,7 @@ class _Events:
     answered: Callable[[str, int, Outcome], None]
     answered_late: Callable[[str, int, Outcome], None]
     window_changed: Callable[[str], None]
+    link_changed: Callable[[LinkState], None]
     reported: Callable[[Sequence[Receipt]], Coroutine[Any, Any, None]]
     arrived: _Arrived
 
@@ -261,9 +264,11 @@ class _Links:
 
     clients: Mapping[str, SmppClient]
     events: CarrierEvents
+    states: Links
 
     async def hold(self, carrier: str) -> None:
-        """Begin to hold the link to one carrier."""
+        """Begin to hold the links to one carrier."""
+        await self.states.begin(carrier)
         await self.clients[carrier].start(self.events)
 
     async def connect(self) -> None:
@@ -272,15 +277,16 @@ class _Links:
             await self.hold(carrier)
 
 
-def _build_links(carrying: _Carrying, inbound: _Inbound) -> _Links:
+def _build_links(carrying: _Carrying, inbound: _Inbound, states: Links) -> _Links:
     events = _Events(
         answered=carrying.dispatch.answered,
         answered_late=carrying.dispatch.answered_late,
         window_changed=carrying.dispatch.window_changed,
+        link_changed=states.changed,
         reported=carrying.track.reported,
         arrived=inbound.arrived,
     )
-    return _Links(clients=carrying.clients, events=events)
+    return _Links(clients=carrying.clients, events=events, states=states)
 
 
 def _build_carrying(

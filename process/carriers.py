@@ -2,16 +2,16 @@
 
 import math
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import random
 from secrets import token_hex
 
 from config.carriers import CarrierKind, CarrierOptions, CarrierTls
-from config.field_types import read_secret
+from config.field_types import HostPort, read_secret
 from gateway.ports import Clock
-from smpp.client.account import CarrierAccount, OutbindDoor
+from smpp.client.account import CarrierAccount, CarrierHost, OutbindDoor
 from smpp.client.client import SmppClient
 from smpp.dialect.dialect import Dialect, IdBase
 from smpp.dialect.submissions import unite_ids
@@ -22,14 +22,14 @@ from sms.retry import Ladder
 from tls.contexts import ClientCertificate, reloaded_client_context, verified_peer_role
 
 
-def build_client(  # noqa: PLR0913 - all by name
-    carrier: CarrierOptions, *, host: str, port: int, system_id: str, password: str, clock: Clock
+def build_client(
+    carrier: CarrierOptions, *, hosts: Sequence[HostPort], system_id: str, password: str, clock: Clock
 ) -> SmppClient:
-    """Return the client of one carrier at an address, which for the sandbox is not the file's."""
+    """Return the client of one carrier at these hosts, which for the sandbox are not the file's."""
     account = CarrierAccount(
         name=carrier.name,
-        host=host,
-        port=port,
+        hosts=tuple(CarrierHost(each.host, each.port) for each in hosts),
+        links=carrier.links,
         system_id=system_id,
         password=password,
         bind=carrier.bind,
@@ -42,7 +42,6 @@ def build_client(  # noqa: PLR0913 - all by name
         ),
         throughput=float(carrier.throughput) or None,
         tls=_contexts(carrier),
-        server_hostname=carrier.host or "",
         reconnect=Ladder.doubling(carrier.reconnect_min, carrier.reconnect_max, least=0.5),
         outbind=_door(carrier),
     )
@@ -127,8 +126,7 @@ def build_clients(
         if played is not None:
             clients[carrier.name] = build_client(
                 carrier,
-                host="127.0.0.1",
-                port=played.simulator.port,
+                hosts=[HostPort("127.0.0.1", played.simulator.port)],
                 system_id="sandbox",
                 password=played.password,
                 clock=clock,
@@ -136,8 +134,7 @@ def build_clients(
         else:
             clients[carrier.name] = build_client(
                 carrier,
-                host=carrier.host or "",
-                port=carrier.port,
+                hosts=carrier.centres,
                 system_id=carrier.system_id,
                 password=password_of(carrier),
                 clock=clock,

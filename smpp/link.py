@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 import structlog
 
-from smpp.session.events import Ended, EndReason, Event
+from smpp.session.events import BindRefused, Bound, Ended, EndReason, Event
 from smpp.session.session import Session
 
 log = structlog.get_logger()
@@ -38,11 +38,13 @@ class LinkOwner(Protocol):
 
 
 class Link(asyncio.Protocol):
-    """One connection with its session."""
+    """One connection with its session; `slot` is which of its owner's links it is, `host` where it goes to."""
 
-    def __init__(self, session: Session, owner: LinkOwner) -> None:
+    def __init__(self, session: Session, owner: LinkOwner, *, slot: str = "", host: str = "") -> None:
         self._loop = asyncio.get_running_loop()
         self.session = session
+        self.slot = slot
+        self.host = host
         self._owner = owner
         self._transport: asyncio.Transport | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -52,6 +54,8 @@ class Link(asyncio.Protocol):
         self.writable = True
         self.peer = ""
         self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.answered: asyncio.Future[None] = self._loop.create_future()
+        """Done when the bind was answered, or the link lost before."""
 
     # What asyncio calls
 
@@ -79,7 +83,7 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the loss of the socket; open requests are answered here at the latest."""
         if exc is not None:
-            log.info("smpp_link_lost", peer=self.peer, cause=str(exc))
+            log.info("smpp_link_lost", host=self.host, peer=self.peer, cause=str(exc))
         for timer in (self._ticker, self._closer):
             if timer is not None:
                 timer.cancel()
@@ -87,8 +91,9 @@ class Link(asyncio.Protocol):
         self._dispatch()
         self._transport = None
         self._owner.on_closed(self)
-        if not self.lost.done():
-            self.lost.set_result(None)
+        for over in (self.answered, self.lost):
+            if not over.done():
+                over.set_result(None)
 
     def pause_writing(self) -> None:
         """Note that the socket is full."""
@@ -161,6 +166,8 @@ class Link(asyncio.Protocol):
                     log.exception("smpp_event_failed", event_kind=type(event).__name__, peer=self.peer)
                 if isinstance(event, Ended) and event.reason in _NO_GOODBYE:
                     self.abort()
+                if isinstance(event, Bound | BindRefused) and not self.answered.done():
+                    self.answered.set_result(None)
         self._dispatching = False
         if told:
             try:

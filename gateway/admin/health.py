@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from addressbook.runs import RunState
 from gateway.admin.directories import DirectoryState, list_directories
 from sms.facts import Code, Fact
+from store.carrier_links import CarrierLink, list_links
 from store.engine.database import Transaction
 from store.engine.keys import to_instant_if_set, to_stored
 from store.inbound import count_fragments
@@ -25,6 +26,7 @@ class Concern(Code):
     """What somebody should look at."""
 
     NOT_SERVING = ("not-serving",)
+    LINK_DOWN = "link-down", "carrier", "link", "since", "trouble"
     MESSAGES_LATE = "messages-late", "route", "late", "since"
     NOTICES_LATE = "notices-late", "destination", "late", "since"
     DIRECTORY_HELD = "directory-held", "customer", "name", "digest"
@@ -58,6 +60,7 @@ class HealthReport:
     """Everything on one screen, and what of it somebody should look at."""
 
     around: Surroundings
+    links: tuple[CarrierLink, ...]
     messages: tuple[QueueCount, ...]
     notices: tuple[QueueCount, ...]
     submitting: int
@@ -71,8 +74,10 @@ def report_health(tx: Transaction, around: Surroundings, now: datetime) -> Healt
     late = to_stored(now - _LATE)
     messages, notices = count_messages(tx, late), count_notices(tx, late)
     directories = list_directories(tx)
+    links = list_links(tx) if around.serving is not None else []
     return HealthReport(
         around=around,
+        links=tuple(links),
         messages=tuple(messages),
         notices=tuple(notices),
         submitting=count_submitting(tx),
@@ -80,6 +85,7 @@ def report_health(tx: Transaction, around: Surroundings, now: datetime) -> Healt
         directories=tuple(directories),
         concerns=(
             *_of_machine(around, now),
+            *_of_links(links, now),
             *_of_queues(Concern.MESSAGES_LATE, "route", messages, now),
             *_of_queues(Concern.NOTICES_LATE, "destination", notices, now),
             *(concern for state in directories if state.stored.directory.active for concern in _of(state, now)),
@@ -98,6 +104,17 @@ def _of_machine(around: Surroundings, now: datetime) -> list[Concerned]:
         if ends < now + _ENDS_SOON
     ]
     return concerns
+
+
+def _of_links(links: Sequence[CarrierLink], now: datetime) -> list[Concerned]:
+    return [
+        Concerned(
+            Concern.LINK_DOWN,
+            {"carrier": link.carrier, "link": link.link, "since": _at(link.since_at), "trouble": link.trouble},
+        )
+        for link in links
+        if not link.is_up and link.since_at < now - _LATE
+    ]
 
 
 def _of_queues(code: Concern, named: str, counts: Sequence[QueueCount], now: datetime) -> list[Concerned]:

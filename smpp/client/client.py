@@ -1,21 +1,21 @@
-"""Our binds to one carrier: parts out and their answers in; fulfils `gateway.ports.Carrier`.
+"""Our links to one carrier: parts out and their answers in; fulfils `gateway.ports.Carrier`.
 
 Each part gets exactly one answer: `Retry(LINK_DOWN)` if it was never written, `Unknown` if it was written and not
-answered. The client can also ask about earlier SMS. Not here: deliveries of the
-carrier (arrivals), keeping binds up (binding), SMPP itself (session), the carrier's dialect (dialect and the readers
+answered. The client can also ask about earlier SMS. Not here: deliveries of the carrier (arrivals), keeping links up
+(binding), which of them a part goes by (senders), SMPP itself (session), the carrier's dialect (dialect and the readers
 and writers beside it), speed (pace).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 import structlog
 
-from gateway.ports import CarrierEvents, Clock
+from gateway.ports import CarrierEvents, Clock, LinkState
 from smpp.client import troubles
 from smpp.client.account import CarrierAccount
 from smpp.client.arrivals import Arrivals
-from smpp.client.binding import Binder
+from smpp.client.binding import Keeper, send_bind
 from smpp.client.outcomes import (
     LINK_DOWN,
     WITHOUT_ANSWER,
@@ -25,6 +25,7 @@ from smpp.client.outcomes import (
     status_of,
 )
 from smpp.client.pace import Pace
+from smpp.client.senders import Senders
 from smpp.dialect.binds import BINDS, BindMode
 from smpp.dialect.charges import read_charges
 from smpp.dialect.submissions import (
@@ -73,6 +74,8 @@ class SmppClient:
     `trouble` says in words why the last bind failed; a new one calls `window_changed`.
     """
 
+    _loop: asyncio.AbstractEventLoop
+
     def __init__(self, account: CarrierAccount, *, clock: Clock, jitter: Callable[[], float]) -> None:
         self._account = account
         self._dialect = account.dialect
@@ -80,18 +83,17 @@ class SmppClient:
         self._clock = clock
         self._events: CarrierEvents | None = None
         self._links: set[Link] = set()
-        self._sender: Link | None = None
-        self._pace: Pace | None = None
-        self._keepers: list[asyncio.Task[None]] = []
+        self._senders = Senders(
+            Pace(rate=account.throughput, pause=self._dialect.throttle_pause.total_seconds()), account.limits.window
+        )
+        self._jitter = jitter
+        self._running: set[asyncio.Task[None]] = set()
         self._arrivals: Arrivals | None = None
         self._door: asyncio.Server | None = None
         self._stopping = asyncio.Event()
         self._progress = asyncio.Event()
         self._waker: asyncio.TimerHandle | None = None
         self._change_due = False
-        self._binder = Binder(
-            account, jitter=jitter, make_link=self._make_link, stopping=self._stopping, complain=self._say_trouble
-        )
         self.trouble = troubles.UNDER_WAY
 
     # The Carrier protocol
@@ -102,25 +104,28 @@ class SmppClient:
         return self._account.name
 
     def free_window(self) -> int:
-        """Return how many parts `submit` takes now: 0 while the link is down, throttled, full, or unbinding."""
-        link = self._sender
-        if link is None or self._pace is None or self._stopping.is_set() or not link.writable:
+        """Return how many parts `submit` takes now: 0 while no link is up, or all are throttled, full or unbinding."""
+        senders = self._senders
+        if not senders or self._stopping.is_set():
             return 0
         now = self._loop.time()
-        room = min(link.session.free_window, self._pace.room(now, link.session.outstanding))
+        room = senders.room(now)
         if room == 0 and self._waker is None:
-            wait = self._pace.wait(now)
+            wait = senders.wait(now)
             if wait is not None:
                 self._waker = self._loop.call_later(wait, self._wake)
         return room
 
     def submit(self, parts: Sequence[PartToSubmit]) -> None:
-        """Send the parts at once, in order, in one write; they must not exceed `free_window()`."""
-        link = self._sender
-        if link is None or self._pace is None:
+        """Send the parts at once, in order, in one write per link; they must not exceed `free_window()`."""
+        shares = self._senders.share(parts, self._loop.time())
+        for link, share in shares:
+            self._submit_by(link, share)
+        if not shares:
             for part in parts:
                 self._answer_soon(part.part_key, LINK_DOWN)
-            return
+
+    def _submit_by(self, link: Link, parts: Sequence[PartToSubmit]) -> None:
         link.tick()
         session = link.session
         now = self._clock.now()
@@ -137,7 +142,6 @@ class SmppClient:
                 self._answer_soon(part.part_key, outcome_of_unwritable(error))
             except SessionError:
                 self._answer_soon(part.part_key, LINK_DOWN)
-        self._pace.sent(len(parts), self._loop.time())
         link.pump_soon()
 
     async def start(self, events: CarrierEvents) -> None:
@@ -146,19 +150,17 @@ class SmppClient:
         self._events = events
         self._loop = asyncio.get_running_loop()
         self._arrivals = Arrivals(account.name, self._dialect, events, self._progress.set)
-        self._pace = Pace(
-            rate=account.throughput,
-            window=account.limits.window,
-            pause=self._dialect.throttle_pause.total_seconds(),
-            now=self._loop.time(),
-        )
         if account.outbind is not None:
             door = account.outbind
-            self._door = await self._loop.create_server(self._make_link, door.host, door.port, ssl=door.tls)
-        self._keepers = [
-            self._loop.create_task(self._binder.keep(kind), name=f"smpp {account.name} {kind.__name__}")
-            for kind in BINDS[account.bind]
-        ]
+            self._door = await self._loop.create_server(self.make_link, door.host, door.port, ssl=door.tls)
+        for slot in account.slots:
+            keeper = Keeper(account, slot, owner=self, jitter=self._jitter, stopping=self._stopping)
+            self._run(keeper.run(), f"smpp {account.name} {slot.name}")
+
+    def _run(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = self._loop.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def stop(self, grace_seconds: float) -> None:
         """Take nothing new, wait for outstanding answers up to the grace, unbind, close."""
@@ -172,8 +174,8 @@ class SmppClient:
             log.warning("smpp_stop_impatient", carrier=self.name)
         if self._door is not None:
             self._door.close()
-        await _end(self._keepers)
-        await self._leave()
+        await _end(list(self._running))
+        await self._unbind(list(self._links))
         if self._arrivals is not None:
             await self._arrivals.stop()
         if self._waker is not None:
@@ -184,9 +186,8 @@ class SmppClient:
         keeping = self._arrivals is not None and self._arrivals.under_way > 0
         return keeping or any(link.session.is_owed for link in self._links)
 
-    async def _leave(self) -> None:
-        """Unbind every link; drop those whose other side does not answer."""
-        links = list(self._links)
+    async def _unbind(self, links: Sequence[Link]) -> None:
+        """Unbind links; drop those whose other side does not answer."""
         if not links:
             return
         for link in links:
@@ -216,7 +217,7 @@ class SmppClient:
         return read_query_answer(answer, self.name, carrier_id, self._dialect)
 
     async def _ask(self, body: Request) -> Pdu | Outcome:
-        link = self._sender
+        link = self._senders.idlest(self._loop.time()) if self._senders else None
         if link is None:
             return LINK_DOWN
         answer: asyncio.Future[Pdu | Missing] = self._loop.create_future()
@@ -231,13 +232,28 @@ class SmppClient:
         got = await answer
         return WITHOUT_ANSWER[got] if isinstance(got, Missing) else got
 
-    # Connections
+    # Connections: what a LinkMaker does
 
-    def _make_link(self) -> Link:
-        return Link(Session(Role.ESME, self._account.limits, self._loop.time()), self)
+    def make_link(self, slot: str = "", host: str = "") -> Link:
+        """Return a link that is not connected yet."""
+        return Link(Session(Role.ESME, self._account.limits, self._loop.time()), self, slot=slot, host=host)
 
-    def _say_trouble(self, cause: str) -> None:
-        self.trouble = cause
+    def retire(self, link: Link) -> None:
+        """Send nothing more by a link, and unbind it when nothing is owed on it."""
+        self._senders.remove(link)
+        self._run(self._retire(link), f"smpp {self.name} leaves {link.host}")
+
+    async def _retire(self, link: Link) -> None:
+        while link.session.is_owed:  # an answer that never comes is owed no more after its time
+            self._progress.clear()
+            await self._progress.wait()
+        await self._unbind([link])
+
+    def tell(self, state: LinkState) -> None:
+        """Take what became of a link."""
+        assert self._events is not None
+        self.trouble = state.trouble
+        self._events.link_changed(state)
         self._changed()
 
     # What happens on a link (LinkOwner)
@@ -251,30 +267,30 @@ class SmppClient:
         self._links.discard(link)
         self._progress.set()
 
-    def on_writable(self, link: Link) -> None:
+    def on_writable(self, link: Link) -> None:  # noqa: ARG002 - the protocol's
         """Let parts flow again."""
-        if link is self._sender:
-            self._changed()
+        self._changed()
 
     def on_event(self, link: Link, event: Event) -> None:
         """Dispatch an event."""
         if isinstance(event, Answered):
             context, pdu = event
             if isinstance(context, int):
-                self._on_part_answer(context, pdu)
+                self._on_part_answer(link, context, pdu)
             else:
                 self._tell_asker(context, pdu)
         elif isinstance(event, Asked):
             assert self._arrivals is not None
             self._arrivals.take(link, event.pdu)
         elif isinstance(event, Unanswered):
-            self._on_no_answer(event.context, event.missing)
+            self._on_no_answer(link, event.context, event.missing)
         elif isinstance(event, (Bound, BindRefused, Ended)):
             self._on_bind_event(link, event)
         elif isinstance(event, OutbindHeard):
             self._on_outbind(link, event.pdu)
         elif isinstance(event, (FellSilent, Spoke)):
-            log.warning("smpp_silent" if isinstance(event, FellSilent) else "smpp_spoke", carrier=self.name)
+            what = "smpp_silent" if isinstance(event, FellSilent) else "smpp_spoke"
+            log.warning(what, carrier=self.name, link=link.slot, host=link.host)
             self._changed()
         else:
             self._on_oddity(link, event)
@@ -286,19 +302,16 @@ class SmppClient:
             self._arrivals.hand_over(link)
 
     def _on_bind_event(self, link: Link, event: Bound | BindRefused | Ended) -> None:
+        line = log.bind(carrier=self.name, link=link.slot, host=link.host, peer=link.peer)
         if isinstance(event, Bound):
-            log.info("smpp_bound", carrier=self.name, peer=link.peer, state=link.session.state)
+            line.info("smpp_bound", state=link.session.state)
             if link.session.state in _SENDING:
-                self._sender = link
+                self._senders.add(link)
         elif isinstance(event, BindRefused):
-            log.error("smpp_bind_refused", carrier=self.name, peer=link.peer, status=status_name(event.status))
-            self._say_trouble(troubles.of_refusal(event.status))
+            line.error("smpp_bind_refused", status=status_name(event.status))
         else:
-            if not link.session.was_bound and link.session.refused_with is None:
-                self._say_trouble(troubles.ENDED)
-            log.info("smpp_ended", carrier=self.name, peer=link.peer, reason=event.reason)
-            if self._sender is link:
-                self._sender = next((other for other in self._links if other.session.state in _SENDING), None)
+            line.info("smpp_ended", reason=event.reason)
+            self._senders.remove(link)
         self._changed()
 
     def _on_outbind(self, link: Link, pdu: Pdu) -> None:
@@ -312,20 +325,19 @@ class SmppClient:
             return
         log.info("smpp_outbind", carrier=self.name, peer=link.peer)
         # §2.2.1: an SMSC sends outbind when it has something to deliver.
-        self._binder.bind(link, BindReceiver if self._account.bind is BindMode.PAIR else BINDS[self._account.bind][0])
+        pair = self._account.bind is BindMode.PAIR
+        send_bind(link, self._account, BindReceiver if pair else BINDS[self._account.bind][0])
 
-    def _on_part_answer(self, part_key: int, pdu: Pdu) -> None:
+    def _on_part_answer(self, link: Link, part_key: int, pdu: Pdu) -> None:
         assert self._events is not None
-        assert self._pace is not None
         outcome = self._read_answer(pdu)
-        self._pace.answered()
-        if isinstance(outcome, Done):
-            self._pace.accepted()
-        else:
-            if isinstance(outcome, Retry) and outcome.problem.code is ProblemCode.THROTTLED:
-                self._pace.throttled(self._loop.time())
-            elif isinstance(outcome, Retry) and pdu.status == Status.RSUBMITFAIL:
-                self._pace.crowded(self._loop.time())
+        accepted = isinstance(outcome, Done)
+        self._senders.answered(link, accepted=accepted)
+        if not accepted:
+            throttled = isinstance(outcome, Retry) and outcome.problem.code is ProblemCode.THROTTLED
+            crowded = isinstance(outcome, Retry) and not throttled and pdu.status == Status.RSUBMITFAIL
+            if throttled or crowded:
+                self._senders.throttled(link, self._loop.time(), crowded=crowded)
             log.info("smpp_part_refused", carrier=self.name, part=part_key, status=status_name(status_of(pdu)))
         self._events.answered(self.name, part_key, outcome)
         self._changed()
@@ -353,13 +365,12 @@ class SmppClient:
             status_of(pdu), overrides=self._dialect.statuses, throttle_pause=self._dialect.throttle_pause
         )
 
-    def _on_no_answer(self, context: object, missing: Missing) -> None:
+    def _on_no_answer(self, link: Link, context: object, missing: Missing) -> None:
         assert self._events is not None
-        assert self._pace is not None
         if isinstance(context, int):
             log.warning("smpp_part_unanswered", carrier=self.name, part=context, missing=missing)
             if missing is not Missing.UNSENT:
-                self._pace.unanswered()
+                self._senders.unanswered(link)
             self._events.answered(self.name, context, WITHOUT_ANSWER[missing])
             self._changed()
         else:

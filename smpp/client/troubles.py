@@ -42,4 +42,5 @@ def of_refusal(status: int) -> str:
 
 
 ENDED = "it closed the connection without an answer to the bind"
+LOST = "the link was lost"
 UNDER_WAY = "it has not answered yet"

@@ -7,3 +7,4 @@ ALTER TABLE "receipt" ADD COLUMN "price" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "message" ADD COLUMN "parameters" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "message" ADD COLUMN "locking_shift" SMALLINT NOT NULL DEFAULT 0;
 ALTER TABLE "message" ADD COLUMN "single_shift" SMALLINT NOT NULL DEFAULT 0;
+CREATE TABLE "carrier_link" ("carrier" TEXT NOT NULL, "link" TEXT NOT NULL, "owner" TEXT NOT NULL, "host" TEXT NOT NULL, "is_up" BOOLEAN NOT NULL, "trouble" TEXT NOT NULL, "since_at" BIGINT NOT NULL, PRIMARY KEY ("carrier", "link"));

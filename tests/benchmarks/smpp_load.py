@@ -14,8 +14,9 @@ from datetime import timedelta
 import structlog
 
 from cli.serve import run, tune_gc
+from gateway.ports import LinkState
 from process.clock import SystemClock
-from smpp.client.account import CarrierAccount
+from smpp.client.account import CarrierAccount, CarrierHost
 from smpp.client.client import SmppClient
 from smpp.session.limits import SessionLimits
 from sms.message import Alphabet, InboundFragment, PartToSubmit, Priority, Receipt
@@ -63,6 +64,9 @@ class _Events:
     async def arrived(self, fragments: Sequence[InboundFragment]) -> None:
         raise AssertionError("nothing was sent to us")
 
+    def link_changed(self, state: LinkState) -> None:
+        """Hear nothing: the window says when there is a link."""
+
     def window_changed(self, _carrier: str) -> None:
         if not self.bound.is_set():
             if self._client.free_window():
@@ -105,8 +109,7 @@ def _part(key: int) -> PartToSubmit:
 async def _ours(port: int, count: int) -> None:
     account = CarrierAccount(
         name="alpha",
-        host="127.0.0.1",
-        port=port,
+        hosts=(CarrierHost("127.0.0.1", port),),
         system_id="gateway",
         password="secret",
         limits=SessionLimits(window=_WINDOW, enquire_link_seconds=60.0),

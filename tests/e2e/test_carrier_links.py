@@ -1,6 +1,8 @@
 """The links to carriers on the real process: how they are bound, what TLS demands of them, and how one is tried by hand."""
 
 import asyncio
+import json
+import re
 import signal
 import ssl
 from contextlib import asynccontextmanager
@@ -182,6 +184,45 @@ async def test_a_refused_bind_is_said_with_its_status_and_tried_again(site):
     assert "RINVSYSID" in lines_of(site, "smpp_bind_refused", "alpha")[0]
 
 
+async def test_the_links_of_an_account_with_two_hosts_are_shown_with_host_and_time_and_move_when_one_goes(
+    site, carrier
+):
+    first, second = await carrier(), await carrier()
+    hosts = [f"127.0.0.1:{each.port}" for each in (first, second)]
+    await site.open(links=2, hosts=hosts)
+    await site.start()
+    await site.until(lambda: site.rows("SELECT count(*) FROM carrier_link WHERE is_up") == [(2,)])
+    since = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    listed = await site.command("carrier", "list")
+    for number, host in enumerate(hosts, 1):
+        assert re.search(f"    link {number} up at {host} {since}\n", listed)
+    await first.stop()
+    moved = "SELECT count(*) FROM carrier_link WHERE host = ? AND is_up AND trouble <> ''"
+    await site.until(lambda: site.rows(moved, hosts[1]) == [(1,)])
+    said = await site.command("health")
+    refused = re.escape(f"({hosts[0]}: connection refused: nothing listens there, or a firewall is between)")
+    assert re.search(f"carrier      alpha: link 1 up at {hosts[1]} {since} {refused}\n", said)
+    job = await site.send("By the other host")
+    await site.until(lambda: site.state(job) == {NUMBER: "delivered"})
+    assert [taken.submitted.text for taken in second.record.taken] == ["By the other host"]
+    assert sum(f"host={hosts[1]}" in line for line in lines_of(site, "smpp_bound", "alpha")) == 2
+    await site.stop()
+    assert "No process serves" in await site.command("carrier", "list")
+
+
+async def test_a_carrier_whose_host_is_away_is_told_with_the_cause_where_an_operator_looks(site):
+    await site.open(port=free_port())
+    await site.start()
+    await site.until(lambda: site.rows("SELECT count(*) FROM carrier_link WHERE NOT is_up") == [(1,)])
+    cause = "connection refused: nothing listens there, or a firewall is between"
+    (link,) = json.loads(await site.command("carrier", "list", "--json"))[0]["links"]
+    assert (link["is_up"], link["trouble"]) == (False, cause)
+    assert "link 1 down since" in await site.command("health")
+    site.execute("UPDATE carrier_link SET since_at = since_at - 120000000")
+    said = await site.command("health", code=1)
+    assert re.search(f"LOOK         link 1 to alpha is down since .*: {re.escape(cause)}\n", said)
+
+
 # carrier test, against a message centre that is a process of its own
 
 
@@ -284,6 +325,19 @@ async def test_why_there_is_no_bind_is_said_in_one_sentence(site, closes, option
         read = await try_carrier(site, code=1)
     assert said in read
     assert len(read.splitlines()) <= 2
+
+
+async def test_each_host_of_an_account_is_tried_and_one_sms_is_sent(site, centre, tmp_path):
+    record = tmp_path / "taken.jsonl"
+    hosts = [f"127.0.0.1:{port}" for port in (free_port(), await centre(), await centre("--record", str(record)))]
+    await site.open(hosts=[hosts[0], hosts[2], hosts[1]], links=2)
+    said = await try_carrier(site, code=1)
+    first, second, took, receipt, third = said.splitlines()
+    assert first.startswith(f"No bind to {hosts[0]} as gateway: connection refused")
+    assert (second, third) == (f"Bound to {hosts[2]} as gateway.", f"Bound to {hosts[1]} as gateway.")
+    assert took.startswith("Taken under id ")
+    assert receipt.startswith("Receipt: delivered")
+    assert len(record.read_text().splitlines()) == 1
 
 
 async def test_a_plain_port_where_tls_is_wanted_is_said(site, centre):

@@ -72,7 +72,10 @@ class Installation(StoreReaders):
         self._beside: psycopg.Connection | None = None
 
     async def open(self, script: Script | None = None, **carrier_options) -> "Installation":
-        """Start mailbox and carrier, write the configuration with the customer `demo`."""
+        """Start mailbox and carrier, write the configuration with the customer `demo`.
+
+        `hosts` of a carrier stand in the place of its host.
+        """
         self.box.start()
         self.boxed = True
         self._carrier = Simulator(accounts={"gateway": "secret"}, clock=SystemClock(), script=script or Script())
@@ -91,8 +94,12 @@ class Installation(StoreReaders):
             "reconnect_max": "200ms",
             **carrier_options,
         }
+        carriers = [carrier, *({**carrier, **more} for more in self.more_carriers)]
+        for each in carriers:
+            if "hosts" in each:
+                del each["host"]
         tables = {
-            "carrier": [carrier, *({**carrier, **more} for more in self.more_carriers)],
+            "carrier": carriers,
             "mail": {"route": [{"domain": "*", "host": self.box.host, "port": self.box.port, "tls": "encrypt"}]},
             **self.tables,
         }

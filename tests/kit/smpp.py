@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import structlog
 
-from smpp.client.account import CarrierAccount
+from smpp.client.account import CarrierAccount, CarrierHost
 from smpp.client.client import SmppClient
 from smpp.dialect.dialect import Dialect
 from smpp.link import Link
@@ -76,6 +76,7 @@ class Listener:
         self.receipts = []
         self.fragments = []
         self.lists = []
+        self.links = {}
         self.log = []
         self._commit = commit
         self._news = asyncio.Event()
@@ -111,6 +112,10 @@ class Listener:
 
     def window_changed(self, carrier):
         self._say("window changed", carrier)
+
+    def link_changed(self, state):
+        self.links[state.link] = state
+        self._say("link changed", state.link)
 
     def _say(self, what, about):
         self.log.append((what, about))
@@ -156,11 +161,11 @@ def logbook():
 FAST = SessionLimits(window=10, response_seconds=5.0)
 
 
-def account_of(simulator, **changes):
+def account_of(simulator, *, host="127.0.0.1", port=None, **changes):
+    """Return the account at one centre, or at `hosts`."""
     values = {
         "name": "alpha",
-        "host": "127.0.0.1",
-        "port": simulator.port,
+        "hosts": (CarrierHost(host, port or simulator.port),),
         "system_id": "gateway",
         "password": "secret",
         "limits": FAST,
@@ -172,10 +177,10 @@ def account_of(simulator, **changes):
 
 
 @asynccontextmanager
-async def carrier(script=None, **options):
+async def carrier(script=None, *, port=0, **options):
     """Run a sandbox carrier with the account gateway/secret."""
     simulator = Simulator(accounts={"gateway": "secret"}, clock=Clock(NOW), script=script or Script(), **options)
-    await simulator.start()
+    await simulator.start(port=port)
     try:
         yield simulator
     finally:

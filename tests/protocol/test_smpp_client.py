@@ -1,6 +1,7 @@
 """The client against the sandbox carrier over TCP and TLS: one answer per part, receipts acknowledged after the commit."""
 
 import asyncio
+import math
 import ssl
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import trustme
 
 from smpp.client.account import OutbindDoor
 from smpp.client.client import SmppClient
-from smpp.client.pace import Pace
+from smpp.client.pace import Pace, Window
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, IdBase, LongMessages, SubmitWith, WireAlphabet
 from smpp.session.limits import SessionLimits
@@ -678,48 +679,49 @@ async def test_a_custom_treatment_decides_in_place_of_the_script():
 
 
 def test_the_bucket_holds_a_tenth_of_a_second_and_never_less_than_one_part():
-    fast, slow = (Pace(rate=rate, window=100, pause=1, now=0) for rate in (100, 0.5))
-    assert (fast.room(0, 0), slow.room(0, 0)) == (10, 1)
+    fast, slow = (Pace(rate=rate, pause=1) for rate in (100, 0.5))
+    assert (fast.room(0), slow.room(0)) == (10, 1)
     fast.sent(10, 0)
     slow.sent(1, 0)
-    assert (fast.room(0, 10), slow.room(1.5, 0)) == (0, 0)
+    assert (fast.room(0), slow.room(1.5)) == (0, 0)
     assert fast.wait(0) == pytest.approx(0.01)
     assert slow.wait(1.5) == pytest.approx(0.5)
-    assert (fast.room(0.05, 10), fast.room(60, 10), slow.room(2, 0)) == (5, 10, 1)
+    assert (fast.room(0.05), fast.room(60), slow.room(2)) == (5, 10, 1)
 
 
 def test_one_burst_of_throttling_counts_once_and_acceptance_widens_again():
-    pace = Pace(rate=None, window=100, pause=2, now=0)
-    for _ in range(30):
-        pace.throttled(0)
-    assert (pace.room(1, 0), pace.wait(1)) == (0, 1)
-    assert (pace.room(2, 0), pace.room(2, 49), pace.room(2, 60)) == (50, 1, 0)
+    pace, window = Pace(rate=None, pause=2), Window(100)
+    assert [pace.throttled(0) for _ in range(30)] == [True] + [False] * 29
+    window.halve()
+    assert (pace.room(1), pace.wait(1), pace.room(2), pace.wait(2)) == (0, 1, math.inf, None)
+    assert (window.room(2, 0), window.room(2, 49), window.room(2, 60)) == (50, 1, 0)
     for _ in range(60):
-        pace.accepted()
-    assert (pace.room(3, 0), pace.wait(3)) == (100, None)
-    for now in range(10, 100, 3):
-        pace.throttled(now)
-    assert pace.room(1000, 0) == 1
+        window.accepted()
+    assert window.room(3, 0) == 100
+    for _ in range(30):
+        window.halve()
+    assert window.room(1000, 0) == 1
 
 
 def test_where_the_window_may_be_at_fault_it_stays_narrow_for_a_minute():
-    pace = Pace(rate=None, window=8, pause=1, now=0)
-    pace.crowded(0)
+    window = Window(8)
+    window.halve()
+    window.narrow(0)
     for _ in range(20):
-        pace.accepted()
-    assert (pace.room(0.5, 0), pace.room(2, 0)) == (0, 4)
-    assert pace.room(60, 0) == 4
-    pace.accepted()
-    assert pace.room(61, 0) == 5
+        window.accepted()
+    assert window.room(2, 0) == 4
+    assert window.room(60, 0) == 4
+    window.accepted()
+    assert window.room(61, 0) == 5
 
 
 def test_after_a_part_without_an_answer_one_part_is_a_probe():
-    pace = Pace(rate=None, window=3, pause=1, now=0)
-    assert pace.room(0, 0) == 3
-    pace.unanswered()
-    assert (pace.room(0, 0), pace.room(0, 1)) == (1, 0)
-    pace.answered()
-    assert pace.room(0, 0) == 3
+    window = Window(3)
+    assert window.room(0, 0) == 3
+    window.unanswered()
+    assert (window.room(0, 0), window.room(0, 1)) == (1, 0)
+    window.answered()
+    assert window.room(0, 0) == 3
 
 
 async def test_a_delivery_that_we_fail_to_read_stays_with_the_carrier(monkeypatch):

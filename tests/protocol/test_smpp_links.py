@@ -1,6 +1,7 @@
 """Links of the client that end, are left or are given up in the middle of something: what is owed then, and to whom.
 
-Not here: what goes over a link that stands (test_smpp_client), and the session without I/O (test_smpp_session).
+Not here: what goes over a link that stands (test_smpp_client), several links and hosts of one account
+(test_smpp_hosts), and the session without I/O (test_smpp_session).
 """
 
 import asyncio

@@ -172,6 +172,7 @@ def test_every_commented_option_of_the_example_is_a_right_value(tmp_path):
     # What is left are options that exclude each other, which only a file with all of them can hold.
     assert [problem.message for problem in problems] == [
         "server.database_password_file: expected only with a postgresql:// database",
+        "carrier[1].hosts: expected host or hosts, not both: put the host first among the hosts",
         'carrier[1].tls: expected "require" where there is a ca_file',
         "mail.tls[1].level: pins belong to level fingerprint, not to verify",
         "mail.tls[1].level: a CA file belongs to level private-ca, not to verify",
