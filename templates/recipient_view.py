@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from sms.alphabet import Became, what_became
 from sms.lifecycle import MessageState
 from sms.message import Replacement
-from sms.number import SenderKind, parse_sender_id
+from sms.number import SenderKind, parse_sender_id, show_number
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, ReportedMessage, ReportedPart
 from templates.shown_text import SHOWN_NAME, show, show_line
@@ -20,6 +21,7 @@ from templates.words import Words
 
 TRIAL = ProblemCode.DRY_RUN
 _SHOWN_ADDRESS = 100
+_CUT_SHOWN = 120
 _TONES = {
     MessageState.DELIVERED: Tone.GOOD,
     MessageState.SUBMITTED: Tone.CALM,
@@ -39,10 +41,15 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
     cut_note = ""
     if message.cut:
         characters = words.count("count.characters", len(message.cut))
-        cut_note = words.say("text.cut_shown") if preview else words.say("text.cut_hidden", characters=characters)
+        kept = words.number(len(message.text))
+        cut_note = (
+            words.say("text.cut_shown", kept=kept) if preview else words.say("text.cut_hidden", characters=characters)
+        )
     sentence = explain_message(message, words, zone, settled=report.settled_at is not None)
     name = show_line(message.name)[:SHOWN_NAME]
     detail = ""
+    cut_start, cut_more = _shorten(show(message.cut), words) if preview else ("", "")
+    parts = tuple(_view_part(part, words, trial=message.reason == TRIAL) for part in message.parts)
     trial = message.reason == TRIAL
     if trial and message.problem:
         detail = f"{words.say('label.route')}: {show_line(message.problem)}"
@@ -59,9 +66,12 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
         detail=detail,
         text=show(message.text) if preview else "",
         cut=show(message.cut) if preview else "",
+        cut_start=cut_start,
+        cut_more=cut_more,
         cut_note=cut_note,
         replaced=tuple(_view_replaced(message.replaced, words)) if preview else (),
-        parts=tuple(_view_part(part, words, trial=trial) for part in message.parts),
+        parts=parts,
+        parts_differ=len({(part.state, part.code) for part in parts}) > 1,
         parts_line=parts_line(message.parts, words),
         sender=show_sender(message.sender_id),
         changed=words.time(message.updated_at, zone),
@@ -70,8 +80,20 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
 
 
 def address_of(message: ReportedMessage) -> str:
-    """Return the number of a recipient, or the address as given if it has none, fit for one line."""
-    return message.number or show_line(message.given)[:_SHOWN_ADDRESS]
+    """Return the number of a recipient in groups, or the address as given if it has none, fit for one line."""
+    return _show_number(message.number) if message.number else show_line(message.given)[:_SHOWN_ADDRESS]
+
+
+_show_number = lru_cache(maxsize=4096)(show_number)
+
+
+def _shorten(text: str, words: Words) -> tuple[str, str]:
+    """Return the first two lines of a text, and how many characters follow if it is longer."""
+    start = "\n".join(text.split("\n")[:2])[:_CUT_SHOWN]
+    rest = len(text) - len(start)
+    if rest <= _CUT_SHOWN // 2 and "\n" not in text[len(start) :]:
+        return text, ""
+    return start, words.count("text.cut_more", rest, shown=words.number(rest))
 
 
 def explain_message(message: ReportedMessage, words: Words, zone: str, *, settled: bool) -> str:
@@ -176,7 +198,7 @@ def show_sender(sender_id: str) -> str:
     """Return a sender ID as a phone shows it."""
     known = parse_sender_id(sender_id) if sender_id else None
     if known is not None and known.kind is SenderKind.NUMERIC:
-        return f"+{known.value}"
+        return _show_number(known.value)
     return show_line(sender_id)
 
 
@@ -192,8 +214,9 @@ def _view_part(part: ReportedPart, words: Words, *, trial: bool) -> PartView:
 
 
 def parts_line(parts: Sequence[ReportedPart], words: Words) -> str:
-    """Return the parts and the billed parts, counted in words; empty without any."""
+    """Return how many parts there are, and how many are billed if that differs; empty without any."""
     if not parts:
         return ""
     billed = sum(part.billed for part in parts)
-    return f"{words.count('count.parts', len(parts))}, {words.count('count.billed', billed)}"
+    counted = words.count("count.parts", len(parts))
+    return f"{counted}, {words.count('count.billed', billed)}" if 0 < billed < len(parts) else counted

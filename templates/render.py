@@ -93,11 +93,17 @@ def _replace(text: object, old: object, new: object) -> str:
     return "".join(str(text)).replace(str(old), str(new))
 
 
+# The blocks whose letters run from right to left: Hebrew to Arabic Extended-A, their presentation forms, and those of
+# the supplementary plane (Unicode, DerivedBidiClass: R and AL), with the mark that says so.
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+
+
 def _isolate(text: str, margin: str = "") -> str:
-    """Return text with a margin, each line in a first-strong isolate (UAX #9 §2.4.2)."""
-    if text.isascii():
+    """Return text with a margin, each line that runs from right to left somewhere in an isolate (UAX #9 §2.4.2)."""
+    if text.isascii() or _RIGHT_TO_LEFT.search(text) is None:
         return "\n".join(margin + line for line in text.split("\n"))
-    return "\n".join(f"{margin}\u2068{line}\u2069" for line in text.split("\n"))
+    lines = (f"\u2068{line}\u2069" if _RIGHT_TO_LEFT.search(line) else line for line in text.split("\n"))
+    return "\n".join(margin + line for line in lines)
 
 
 class Renderer:

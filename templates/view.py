@@ -67,9 +67,12 @@ class RecipientView:
     detail: str
     text: str
     cut: str
+    cut_start: str
+    cut_more: str
     cut_note: str
     replaced: tuple[ReplacedView, ...]
     parts: tuple[PartView, ...]
+    parts_differ: bool
     parts_line: str
     sender: str
     changed: str

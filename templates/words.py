@@ -17,11 +17,13 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
 
 FALLBACK = "en"
 
 _LOOKED_UP = 1024
 _LONGEST_DETAIL = 400
+_GROUPED = 1000
 _FIELDS = {"code": "[0-9A-F]{1,6}", "country": "[A-Z]{2}", "allowed": "[A-Z]{2}(?:, [A-Z]{2})*"}
 _ANY_FIELD = ".{1,200}?"
 
@@ -76,6 +78,10 @@ class Words:
             return english
         found = self._details.find(english)
         return english if found is None else self.say(found[0], **found[1])
+
+    def number(self, number: int) -> str:
+        """Return a whole number in groups of digits, as the language writes it."""
+        return str(number) if number < _GROUPED else str(format_decimal(number, locale=self._locale))
 
     def time(self, instant: datetime, zone: str) -> str:
         """Return the minute of an instant in the reader's IANA zone, language and order, with the zone."""

@@ -14,6 +14,7 @@ from gateway.ports import AlertMail
 from mta.reading.options import read_options
 from mta.sending.dsn import write_dsn
 from mta.sending.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, thread, unstructured
+from mta.sending.given_names import with_given_names
 from mta.sending.outlook_thread import outlook_thread
 from sms.outcome import Refused
 from sms.report import JobReport, Notice, NoticeKind
@@ -76,7 +77,7 @@ def compose_notice(
 
     A second call for the same notice gives the same Message-ID, so that receivers recognise a repeated mail.
     """
-    report = _without_options(notice.report)
+    report = with_given_names(_without_options(notice.report))
     smtputf8 = not (notice.recipient.isascii() and identity.from_address.isascii())
     # A person asked for a dry run, whatever the report format.
     if notice.report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:

@@ -8,6 +8,7 @@ import pytest_asyncio
 from smpp.simulator.script import ReceiptTime, Script, Treatment
 from smpp.wire.statuses import Status
 from sms.message import ReceiptState
+from sms.number import show_number
 from tests.kit.installation import Installation
 from tests.kit.smpp import receipt_for
 
@@ -84,7 +85,7 @@ async def test_each_answer_of_the_carrier_has_its_state_and_its_words(number, st
     text = f"Only once to {number}"
     states, read = await result_of(site, number, text=text)
     assert states == {number: state}
-    assert f"+{number}" in read
+    assert show_number(number) in read
     assert words in read
     assert [taken.submitted.text for taken in site.carrier.record.taken].count(text) == (state != "failed")
 
@@ -94,7 +95,7 @@ async def test_one_report_names_every_fate_of_a_job(site):
     states, read = await result_of(site, *numbers)
     assert states == dict(zip(numbers, ["failed", "expired", "undelivered", "delivered"], strict=True))
     for number in numbers:
-        assert re.search(rf"^\+{number}: ", read, re.MULTILINE)
+        assert re.search(rf"^{re.escape(show_number(number))}: ", read, re.MULTILINE)
 
 
 async def test_a_throttled_message_waits_and_goes_out_once(site):

@@ -43,8 +43,8 @@ async def test_a_status_mail_and_the_listings_have_the_names_of_those_who_were_w
     await site.start()
     job = await site.send("To one")
     status = (await site.box.wait_for_mail(120)).message
-    assert "Anna Keller (+447700900123)" in status["Subject"]
-    assert "Anna Keller (+447700900123)" in status.get_body(("plain",)).get_content()
+    assert "Anna Keller (+44 7700 900123)" in status["Subject"]
+    assert "Anna Keller (+44 7700 900123)" in status.get_body(("plain",)).get_content()
     assert ", Anna Keller: delivered" in await site.command("status", job)
 
     def send_to_three():
@@ -55,7 +55,7 @@ async def test_a_status_mail_and_the_listings_have_the_names_of_those_who_were_w
     await asyncio.to_thread(send_to_three)
     status = (await site.box.wait_for_mails(2, 120))[-1].message
     text = " ".join(status.get_body(("plain",)).get_content().split())
-    for shown in ("Anna Keller (+447700900123)", "Jonas Weber (+447700900124)", "+447700900125"):
+    for shown in ("Anna Keller (+44 7700 900123)", "Jonas Weber (+447700900124)", "+447700900125"):
         assert shown in text.replace("\u2066", "").replace("\u2068", "").replace("\u2069", "")
     page = status.get_body(("html",)).get_content()
     assert "<bdi>Jonas Weber</bdi><br>" in page.replace("=\n", "")
@@ -79,8 +79,8 @@ async def test_one_mail_to_several_numbers_is_one_job_with_one_report_and_names_
     assert (replies[:2], replies[2] // 100, code) == ([250, 250], 5, 250)
     status = await site.box.wait_for_mail(120)
     text = status.message.get_body(("plain",)).get_content()
-    assert "+447700900101" in text
-    assert "+447700900102" in text
+    assert "+44 7700 900101" in text
+    assert "+44 7700 900102" in text
     assert len(site.jobs()) == 1
     assert site.states() == {"delivered": 1, "undelivered": 1}
 

@@ -83,14 +83,14 @@ def test_sample_1_a_delivered_message_answers_sap():
     assert mail["Content-Type"].params["report-type"] == "delivery-status"
     assert mail["From"] == "SMS Gateway <postmaster@sms.example.net>"
     assert mail["To"] == "WF-BATCH@s4p-100.erp.example.com"
-    assert mail["Subject"] == "Delivery status: +447700900123 delivered"
+    assert mail["Subject"] == "Delivery status: +44 7700 900123 delivered"
     assert mail["In-Reply-To"] == mail["References"] == f"<{SAP_ID}@s4p-100.erp.example.com>"
     assert mail["Auto-Submitted"] == "auto-replied"
     assert mail["Message-ID"] == "<dsn.N.20261123071519Z77C1A0@sms.example.net>"
     prose, _, returned = mail.iter_parts()
     assert (
         prose.get_content().strip()
-        == "Your message to +447700900123: delivered, reported by the network on 23 Nov 2026, 07:15 UTC."
+        == "Your message to +44 7700 900123: delivered, reported by the network on 23 Nov 2026, 07:15 UTC."
     )
     assert groups(mail) == [
         {
@@ -413,7 +413,7 @@ def test_the_prose_is_in_the_readers_language(language, state):
     kind = NoticeKind.DELAYED if state is MessageState.QUEUED else NoticeKind.RESULT
     mail = read(job(sap_message(state, notify="SUCCESS,FAILURE,DELAY"), language=language), kind)
     prose = next(mail.iter_parts())
-    assert "+447700900123" in prose.get_content()
+    assert "+44 7700 900123" in prose.get_content()
     assert mail["Content-Language"] == language
 
 

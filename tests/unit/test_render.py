@@ -117,8 +117,8 @@ def test_everything_that_the_sender_needs_is_there():
     rendered = render(everything())
     for shown in (text_of(rendered.html), " ".join(rendered.text.split())):
         for fact in (
-            "+447700900123",
-            "+447700900999",
+            "+44 7700 900123",
+            "+44 7700 900999",
             "4711 Logistik",
             "PO-2026-118",
             "J.20261123071504Z5D1E2F",
@@ -128,7 +128,7 @@ def test_everything_that_the_sender_needs_is_there():
         for fact in (
             "bitte beim Pfoertner melden.",
             "Die Schlüssel liegen bereit.",
-            "2 Teile, 2 berechnet",
+            "2 Teile",
             "(027)",
             "(2-mal)",
             "\U0001f697",
@@ -150,7 +150,7 @@ def test_the_preview_line_has_state_number_and_the_start_of_the_text():
     first = parse(rendered.html).xpath("//body//*[not(self::table)][1]")[0]
     assert "display:none" in first.get("style")
     assert "mso-hide:all" in first.get("style")
-    assert first.text_content().startswith("Delivered · +447700900123 · Ihre Lieferung 80012345")
+    assert first.text_content().startswith("Delivered · +44 7700 900123 · Ihre Lieferung 80012345")
 
 
 @pytest.mark.parametrize(
@@ -159,12 +159,12 @@ def test_the_preview_line_has_state_number_and_the_start_of_the_text():
         ("Lieferung heute", {}, "Delivered: Lieferung heute"),
         ("Lieferung", {"language": "fr"}, "Remis : Lieferung"),
         ("RE: Lieferung", {}, "Delivered: RE: Lieferung"),
-        ("", {}, "SMS to +447700900123: delivered"),
-        ("Der Text", {"text_source": TextSource.SUBJECT}, "SMS to +447700900123: delivered"),
+        ("", {}, "SMS to +44 7700 900123: delivered"),
+        ("Der Text", {"text_source": TextSource.SUBJECT}, "SMS to +44 7700 900123: delivered"),
         (
             "Der Text",
             {"text_source": TextSource.BOTH, "preview": False},
-            "SMS to +447700900123: delivered",
+            "SMS to +44 7700 900123: delivered",
         ),
         ("two\r\nBcc: eve@example.org", {}, "Delivered: two Bcc: eve@example.org"),
     ],
@@ -475,6 +475,51 @@ def test_a_text_is_called_sent_only_where_a_carrier_may_have_it(state, kind, lab
     assert RENDERER.view(kind, report(message(state, parts=parts))).label_text == label
 
 
+def test_equal_parts_are_told_in_one_line_and_others_each():
+    equal = render(report(message(parts=(part(1, 3), part(2, 3), part(3, 3)))))
+    assert "Parts: 3 parts\n" in equal.text
+    assert "Part 1 of 3" not in equal.text + equal.html
+    unequal = render(report(message(parts=(part(1, 2), part(2, 2, MessageState.EXPIRED, error="027")))))
+    for shown in (unequal.text, text_of(unequal.html)):
+        assert "Part 1 of 2" in shown
+        assert "(027)" in shown
+
+
+def test_billed_parts_are_counted_where_not_all_are():
+    some = message(MessageState.FAILED, parts=(part(1, 2), part(2, 2, MessageState.FAILED)))
+    assert "Parts: 2 parts, 1 billed\n" in render(report(some)).text
+
+
+def test_of_a_long_end_that_was_cut_two_lines_are_shown_and_how_much_follows():
+    cut = " and so on" * 104
+    rendered = render(report(message(text="x" * 1160, cut=cut)))
+    for shown in (" ".join(rendered.text.split()), text_of(rendered.html)):
+        assert shown.count("and so on") == 12
+        assert "+920 characters" in shown
+        assert "Cut after 1,160 characters" in shown
+    assert RENDERER.view(NoticeKind.RESULT, report(message(cut=cut))).recipients[0].cut == cut
+
+
+@pytest.mark.parametrize("cut", [" Bye.", "one\ntwo", "x" * 180])
+def test_a_short_end_that_was_cut_is_shown_whole(cut):
+    view = RENDERER.view(NoticeKind.RESULT, report(message(cut=cut))).recipients[0]
+    assert (view.cut_start, view.cut_more) == (cut, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("Grüße – naïve “quoted” 😀 Привет 你好", 0),
+        ("שלום 123\nGrüße\n", 1),
+        ("A\nعالم", 1),
+        ("\U0001e900", 1),
+    ],
+)
+def test_only_lines_that_run_from_right_to_left_are_marked_as_such(text, marked):
+    rendered = render(report(message(text=text), reference="Grüße", language="de"))
+    assert (rendered.text.count("\u2068"), rendered.text.count("\u2069")) == (marked, marked)
+
+
 def test_html_entities_do_not_leak_into_the_text_form():
     rendered = render(report(message(text="Fish & chips > salad")))
     assert "Fish & chips > salad" in rendered.text
@@ -484,8 +529,8 @@ def test_html_entities_do_not_leak_into_the_text_form():
 @pytest.mark.parametrize(
     ("sender", "shown"),
     [
-        ("447700900999", "+447700900999"),
-        ("+447700900999", "+447700900999"),
+        ("447700900999", "+44 7700 900999"),
+        ("+447700900999", "+44 7700 900999"),
         ("70099", "70099"),
         ("Example AG", "Example AG"),
         ("", None),
@@ -538,7 +583,7 @@ def test_a_dry_run_says_what_would_be_sent_which_way_and_with_whose_settings():
             "Text that would be sent",
             "the end",
             "Route: alpha (standard) > beta (dear)",
-            "2 parts, 0 billed",
+            "2 parts",
             "would be sent",
             "4711 (user, manual:anna)",
             "4 (profile)",
