@@ -147,6 +147,7 @@ def _more(judgement: Decision) -> dict[str, Any]:
     schedule = plan.schedule if plan is not None else None
     messages = plan.messages if plan is not None else ()
     return {
+        "ignored_options": list(plan.submission.ignored_options) if plan is not None else [],
         "dry_run": plan is not None and plan.submission.dry_run,
         "reference": plan.submission.reference if plan is not None else "",
         "text_source": judgement.extracted.source if judgement.extracted is not None else None,

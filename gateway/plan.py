@@ -257,6 +257,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         ),
         sender=settings.sender_id,
         unanswerable=unanswerable.value if unanswerable is not None else "",
+        ignored_options=submission.ignored_options,
         priority=settings.priority,
         flash=settings.flash,
         receipt_wanted=settings.delivery_receipt or _asks_for_success(submission),

@@ -36,6 +36,8 @@ class RecipientRequest:
 class Submission:
     """What is to be sent to whom, with the settings in force.
 
+    `ignored_options` stood in its mail and did nothing.
+
     `digest` names its content among those of its sender; empty where repeats can't be told. One that is not
     `identified` by its sender but by its content alone is known for minutes, and until its client heard the answer. A
     `personalised` text has placeholders. A dry run is planned like any other and answered with the plan. A stop list
@@ -50,6 +52,7 @@ class Submission:
     resolved: Resolved
     mail: MailOrigin | None = None
     reference: str = ""
+    ignored_options: tuple[str, ...] = ()
     digest: bytes = b""
     identified: bool = True
     start_at: datetime | None = None

@@ -31,7 +31,7 @@ from mta.reading.body import ExtractedText
 from mta.reading.dedup_keys import mail_digest
 from mta.reading.headers import field_text, read_addresses
 from mta.reading.mime import MailLimits, ParsedMail
-from mta.reading.options import SubjectOptions, read_options
+from mta.reading.options import SubjectOptions, leave_options, read_options
 from mta.reading.reader import DirectReader, MailReader
 from mta.recipients import (
     ParsedRecipients,
@@ -321,8 +321,10 @@ class MailIntake:
             case = replace(case, sender=answers.sender)
             resolved = case.snapshot.resolve(case.sender, case.service, case.trial)
         options = SubjectOptions(subject=mail.subject)
-        if resolved.settings.subject_options and not (answers.by_mail or continues_thread(mail)):
-            read = read_options(mail.subject, zone=_zone(resolved.settings.time_zone))
+        if not (answers.by_mail or continues_thread(mail)):
+            zone = _zone(resolved.settings.time_zone)
+            on = resolved.settings.subject_options
+            read = read_options(mail.subject, zone=zone) if on else leave_options(mail.subject)
             if isinstance(read, Refused):
                 return _refuse(read, resolved=resolved)
             options = read
@@ -412,6 +414,7 @@ def _submission(  # noqa: PLR0913 - one step of the judgement, each argument fou
         resolved=resolved,
         mail=_mail_origin(case),
         reference=options.reference,
+        ignored_options=options.ignored,
         digest=mail_digest(case.mail, case.raw, case.envelope.client),
         identified=bool(case.mail.message_id),
         start_at=options.start_at,

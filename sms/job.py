@@ -42,8 +42,8 @@ class NewJob:
     as ended: its messages are cancelled and never due. Its digests are kept until `seen_until`, its duplicates until
     `duplicate_until`. `stop_listed` says that its customer has, or had, a stop list, which does not hold back a job
     that is `past_stop`. `proof` is the kind of what proved its sender, with its `evidence`; `service_by` is what named
-    its service. `unanswerable` says why no answer to `sender` comes back (addressbook.numbers), empty where one
-    does.
+    its service. `ignored_options` stood in the subject and did nothing. `unanswerable` says why no answer to `sender`
+    comes back (addressbook.numbers), empty where one does.
     """
 
     directory_version: int
@@ -75,6 +75,7 @@ class NewJob:
     stop_listed: bool = False
     past_stop: bool = False
     unanswerable: str = ""
+    ignored_options: tuple[str, ...] = ()
     proof: str = ""
     evidence: str = ""
     service_by: str = ""

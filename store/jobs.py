@@ -163,6 +163,7 @@ class Outbound:
                 push_url=job.push_url,
                 past_stop=job.past_stop,
                 unanswerable=job.unanswerable,
+                ignored_options="\n".join(job.ignored_options),
                 proof=job.proof,
                 evidence=job.evidence,
                 service_by=job.service_by,

@@ -79,6 +79,7 @@ class JobRow(KeyedRow):
     push_url = peewee.TextField(default="")
     past_stop = peewee.BooleanField(default=False)
     unanswerable = peewee.TextField(default="")
+    ignored_options = peewee.TextField(default="")
     proof = peewee.TextField(default="")
     evidence = peewee.TextField(default="")
     service_by = peewee.TextField(default="")

@@ -45,6 +45,7 @@ class _ReportedJob(Struct, frozen=True, array_like=True):
     header: bytes
     body: bytes | None
     unanswerable: str
+    ignored_options: str
 
 
 class _ReportedMessage(Struct, frozen=True, array_like=True):
@@ -195,6 +196,7 @@ def _job_report(job: _ReportedJob, messages: tuple[ReportedMessage, ...]) -> Job
         mail=mail if job.from_mail else None,
         messages=messages,
         unanswerable=job.unanswerable,
+        ignored_options=tuple(filter(None, job.ignored_options.split("\n"))),
     )
 
 

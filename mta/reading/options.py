@@ -25,7 +25,10 @@ BLACKOUT_MINIMUM: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectOptions:
-    """The options of the subject. `subject` is the rest of it; `given` has every option as written, by name."""
+    """The options of the subject. `subject` is the rest of it; `given` has every option as written, by name.
+
+    `ignored` are those of a subject that is not read for options, as `[NAME:VALUE]`.
+    """
 
     subject: str
     patch: SettingsPatch = field(default_factory=dict)
@@ -34,6 +37,7 @@ class SubjectOptions:
     reference: str = ""
     dry_run: bool = False
     given: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
 
 # A Japanese or Chinese colon counts too. What may be meant as an option is found, so that it can be reported: a name in
@@ -44,6 +48,7 @@ _OPTION: Final = re.compile(
 _SURELY: Final = 0.88
 _MAYBE: Final = 0.85
 _SHORT: Final = 6
+_MOST_IGNORED: Final = 5
 _ON_OFF: Final[Mapping[str, bool]] = MappingProxyType({"ON": True, "OFF": False})
 _QOS: Final[Mapping[str, Priority]] = MappingProxyType({"EXPRESS": Priority.EXPRESS, "NORMAL": Priority.NORMAL})
 _CODINGS: Final[Mapping[str, Alphabet]] = MappingProxyType(
@@ -130,6 +135,18 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
     )
 
 
+def leave_options(subject: str) -> SubjectOptions:
+    """Return a subject that is not read for options, with those it has; a word with the name of one is none."""
+    found = {}
+    for match in _OPTION.finditer(subject):
+        name, sign, value = match[1].upper(), match[2], (match[3] or "").strip()
+        if name not in _OPTIONS or sign == "=" or (sign is None and name != "DRYRUN"):
+            continue
+        if name not in _ALSO_WORDS or _takes(name, value):
+            found[_written(name, value)] = None
+    return SubjectOptions(subject=subject, ignored=tuple(found)[:_MOST_IGNORED])
+
+
 def _find_meant(name: str, value: str | None) -> str:
     """Return the option that a name is a typing error of, empty where it may be an ordinary word.
 
@@ -154,7 +171,7 @@ def _takes(name: str, value: str) -> bool:
 
 
 def _written(name: str, value: str) -> str:
-    return f"[{name}:{value[:60]}]" if value else f"[{name}]"
+    return f"[{name}:{' '.join(value.split())[:60]}]" if value else f"[{name}]"
 
 
 def _refused(written: str, detail: str) -> Refused:
@@ -290,3 +307,4 @@ _OPTIONS: Final[Mapping[str, Callable[[_Options, str], None]]] = MappingProxyTyp
     }
 )
 _TAKE_ANY_TEXT: Final = frozenset({"SRC", "BC", "CUSTOMERREF"})
+_ALSO_WORDS: Final = frozenset({"DN", "QOS", "SRC", "BC", "FLASH", "CODING", "VALIDITY"})

@@ -12,6 +12,7 @@ from sms.report import NoticeKind, addressees
 from sms.settings import StatusChannel
 from store.due import Take
 from store.engine.database import StorageError, StorageFullError
+from store.views import load_reports
 from tests.kit.testbed import ANNA, BOB, administer, judge, open_core
 
 URL = "https://app.example.com/sms"
@@ -220,3 +221,13 @@ async def test_the_parts_of_a_text_have_one_reference_and_each_recipient_another
     assert all(part.reference == references[part.message_key] for part in parts)
     assert len(references) == 20
     assert len(set(references.values())) > 10
+
+
+async def test_an_option_that_is_switched_off_is_kept_with_the_job(core):
+    administer(core.folder, "profile set ops --customer acme subject_options=off")
+    await core.book.refresh()
+    await keep(core, judge(core, "acme", subject="[JOBPERIOD:tomorrow] [EXTERN] Gate 4 [DRYRUN]"))
+    administer(core.folder, "profile set ops --customer acme subject_options=on")
+    (job,) = core.jobs()
+    (report,) = core.database.read_now(lambda tx: load_reports(tx, [job.key])).values()
+    assert report.ignored_options == ("[JOBPERIOD:tomorrow]", "[DRYRUN]")

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mta.reading.options import SubjectOptions, read_options
+from mta.reading.options import SubjectOptions, leave_options, read_options
 from sms.message import Alphabet, Priority
 from sms.number import SenderId, SenderKind
 from sms.outcome import Refusal, Refused
@@ -171,6 +171,24 @@ def test_an_ordinary_tag_of_a_subject_is_text(tag):
 def test_what_only_looks_like_an_option_stays_text(subject):
     found = options_of(subject)
     assert (found.subject, found.patch, found.given) == (subject, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("subject", "ignored"),
+    [
+        ("[JOBPERIOD:tomorrow] Gate [maxparts: 1]", ("[JOBPERIOD:tomorrow]", "[MAXPARTS:1]")),
+        ("[DRYRUN] Gate", ("[DRYRUN]",)),
+        ("[FLASH:ON][FLASH:ON] Gate", ("[FLASH:ON]",)),
+        ("[VALIDITY:4] [DN:ON] [BC:4711]", ("[VALIDITY:4]", "[DN:ON]", "[BC:4711]")),
+        ("[Validity: until May] [DN:100 mm] [Flash: news] [FLASH]", ()),
+        ("[EXTERN] [Ticket#12] [JOBPERIODE:tomorrow] Gate", ()),
+        ("[CUSTOMERREF:" + "x" * 90 + "\n y]", ("[CUSTOMERREF:" + "x" * 60 + "]",)),
+        ("".join(f"[CUSTOMERREF:{n}]" for n in range(9)), tuple(f"[CUSTOMERREF:{n}]" for n in range(5))),
+    ],
+)
+def test_a_subject_that_is_not_read_for_options_says_which_it_has(subject, ignored):
+    found = leave_options(subject)
+    assert (found.subject, found.ignored, found.patch) == (subject, ignored, {})
 
 
 def test_a_start_has_an_offset_or_takes_the_zone():
