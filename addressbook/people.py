@@ -258,7 +258,19 @@ class _Index:
     addresses: Mapping[str, User]
     phones: PhoneIndex
     credentials: Mapping[str, Credential]
+    certificates: Mapping[str, tuple[Credential, ...]]
     networks: _Networks
+
+
+def _index_certificates(credentials: Iterable[Credential]) -> Mapping[str, tuple[Credential, ...]]:
+    """Return the certificates by key digest, or by the name that they must have."""
+    found: dict[str, tuple[Credential, ...]] = {}
+    for item in credentials:
+        if item.kind is CredentialKind.CERTIFICATE:
+            kind, _, rest = item.verifier.partition(":")
+            key = item.verifier if kind == "spki" else rest.partition(":")[2]
+            found[key] = (*found.get(key, ()), item)
+    return found
 
 
 def _name_customers(customers: Mapping[int, Customer]) -> dict[str, Customer]:
@@ -309,6 +321,7 @@ class Directory:
         by_id = {item.id: item for item in customers}
         profiles_by_id = {item.id: item for item in profiles}
         users_by_id = {item.id: item for item in users}
+        logins = {item.login: item for item in credentials}
         self._index = _Index(
             customers=by_id,
             customer_names=_name_customers(by_id),
@@ -318,7 +331,8 @@ class Directory:
             users=users_by_id,
             addresses={item.address: item for item in users_by_id.values()},
             phones=index_phones(users_by_id.values()),
-            credentials={item.login: item for item in credentials},
+            credentials=logins,
+            certificates=_index_certificates(logins.values()),
             networks=_index_ranges(self.ranges),
         )
 
@@ -327,6 +341,7 @@ class Directory:
         index = self._index
         customers = _merged(index.customers, change.customers)
         profiles = _merged(index.profiles, change.profiles)
+        credentials = _merged(index.credentials, change.credentials)
         following = Directory(version=change.version)
         following.ranges = self.ranges if change.ranges is None else change.ranges
         following._index = _Index(
@@ -338,7 +353,8 @@ class Directory:
             users=_merged(index.users, change.users),
             addresses=_moved_addresses(index, change.users),
             phones=moved_phones(index.phones, index.users, change.users),
-            credentials=_merged(index.credentials, change.credentials),
+            credentials=credentials,
+            certificates=_index_certificates(credentials.values()) if change.credentials else index.certificates,
             networks=index.networks if change.ranges is None else _index_ranges(change.ranges),
         )
         return following
@@ -410,6 +426,10 @@ class Directory:
     def credential(self, login: str) -> Credential | None:
         """Return the credential of this login."""
         return self._index.credentials.get(login) or self._index.credentials.get(canonical_login(login))
+
+    def certificates(self, key: str) -> tuple[Credential, ...]:
+        """Return the client certificates that are bound to a key's digest (`spki:…`) or to a name in lower case."""
+        return self._index.certificates.get(key, ())
 
     def customers(self) -> tuple[Customer, ...]:
         """Return all customers by name; for listings, not for the hot path."""

@@ -11,10 +11,11 @@ import click
 
 from cli.admin_session import admin_session, read_password, verifier_of
 from cli.context import config_option
+from cli.files import read_text
 from cli.shapes import NAME, change_command, table_command
 from gateway.admin.customers import set_identity_provider, set_proofs, set_tls_required
 from gateway.admin.edit import Changed, Edit
-from gateway.admin.logins import add_login, list_logins, remove_login, set_login
+from gateway.admin.logins import add_certificate, add_login, list_logins, remove_login, set_login
 from gateway.admin.ranges import add_range, remove_range, set_range
 
 LOGIN: Final = click.argument("login")
@@ -23,6 +24,7 @@ BOUND: Final = (
     click.option("--profile", metavar="NAME", help="The profile of senders who are no users; «» for the default one."),
 )
 SET_LOGIN_HELP: Final = "Say of which service the mails of a login or certificate are, and which profile applies."
+_FILE: Final = click.Path(path_type=Path)
 _RANGE: Final = click.argument("network", metavar="CIDR")
 
 
@@ -38,6 +40,56 @@ def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
     with admin_session(file) as session:
         verifier = verifier_of(read_password(password_file))
         session.change(lambda edit: add_login(edit, login, verifier, customer=name))
+
+
+@click.command("add-certificate")
+@config_option
+@NAME
+@LOGIN
+@click.option("--user", default="", metavar="ADDRESS", help="Whose certificate it is, if not the whole customer's.")
+@click.option("--file", "certificate", type=_FILE, metavar="PEM", help="The certificate, which is known by its key.")
+@click.option("--pin", metavar="HEX", help="The SHA-256 of its public key.")
+@click.option("--subject", metavar="NAME", help="A name in it: subject, host or mail address; needs --ca.")
+@click.option("--ca", type=_FILE, metavar="PEM", help="The authority that signed it itself; with --subject.")
+@BOUND[0]
+@BOUND[1]
+def give_certificate(  # noqa: PLR0913 - the options of the command
+    *,
+    file: Path,
+    name: str,
+    login: str,
+    user: str,
+    certificate: Path | None,
+    pin: str | None,
+    subject: str | None,
+    ca: Path | None,
+    service: str | None,
+    profile: str | None,
+) -> None:
+    """Let a client certificate prove a customer, or one of its users; LOGIN is what it is called here."""
+    verifier = _verifier(certificate, pin, subject, ca)
+    with admin_session(file) as session:
+        session.change(
+            lambda edit: add_certificate(
+                edit, login, verifier, customer=name, user=user, service=service, profile=profile
+            )
+        )
+
+
+def _verifier(certificate: Path | None, pin: str | None, subject: str | None, ca: Path | None) -> str:
+    if [certificate, pin, subject].count(None) != 2 or (subject is None) != (ca is None):
+        raise click.UsageError("one of these says which certificate it is: --file, --pin, or --subject with --ca")
+    from tls.client_certificates import CertificateFault, bind_key, bind_name, bind_pin  # noqa: PLC0415 - costly
+
+    shown = certificate or ca or "--pin"
+    try:
+        if certificate is not None:
+            return bind_key(read_text(certificate).encode())
+        if subject is not None and ca is not None:
+            return bind_name(read_text(ca).encode(), subject)
+        return bind_pin(pin or "")
+    except CertificateFault as fault:
+        raise click.ClickException(f"{shown}: {fault}") from None
 
 
 def _require_tls(edit: Edit, name: str, state: str) -> Changed:
@@ -69,6 +121,7 @@ TRUST_COMMANDS: Final[Sequence[click.Command]] = (
     ),
     change_command("remove-range", "Let an address range prove a customer no longer.", remove_range, NAME, _RANGE),
     give_login,
+    give_certificate,
     change_command("set-login", SET_LOGIN_HELP, set_login, LOGIN, *BOUND),
     change_command("remove-login", "Remove a login or certificate of a customer or of a user.", remove_login, LOGIN),
     table_command("logins", "List the logins and certificates of a customer and its users.", list_logins, NAME),

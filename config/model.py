@@ -198,7 +198,9 @@ class ListenerOptions:
         "Whether a client is asked for a certificate of its own.", default=CertificateRequest.NONE
     )
     client_ca_file: ReadableFile | None = option(
-        "The authorities that sign the certificates of clients, PEM.", default=None, example="clients-ca.pem"
+        "The authorities that sign the certificates of clients, or these certificates themselves, PEM.",
+        default=None,
+        example="clients-ca.pem",
     )
     service: MailService | None = option(
         "Of which service all mails are that come in here, whoever sends them; else login, range or mail say it.",

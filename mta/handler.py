@@ -21,6 +21,7 @@ from gateway.taking_back import TakenBack, TakingBack
 from mta.identify import ListenerTerms, identify
 from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import IntakePool
+from mta.mechanisms import SessionProofs
 from mta.postmaster import APART, PostmasterDoor
 from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
@@ -52,6 +53,7 @@ class MailHandler:
         disk: DiskReserve,
         rate: MailRate,
         terms: ListenerTerms,
+        sessions: SessionProofs,
         postmaster: PostmasterDoor | None = None,
     ) -> None:
         self._judge = judge
@@ -63,6 +65,7 @@ class MailHandler:
         self._disk = disk
         self._rate = rate
         self._terms = terms
+        self._sessions = sessions
         self._postmaster = postmaster
 
     @eager_hook
@@ -78,7 +81,7 @@ class MailHandler:
                 lambda: self._book.current.refuse_clear(self.principal(session), session.client_address)
             )
         if refused is None and not self._is_heard_at_rcpt(session):
-            refused = await self._certain(lambda: self._judge_sender(self.principal(session), _plain_address(address)))
+            refused = await self._certain(lambda: self._judge_sender(session, _plain_address(address)))
         principal = self.principal(session)
         if refused is None and principal is not None and not self._rate.take(principal.customer_id, monotonic()):
             refused = Refused(refusal=Refusal.RATE_LIMITED)
@@ -199,14 +202,17 @@ class MailHandler:
         self, session: MailSession, envelope: MailEnvelope, address: str
     ) -> MobileNumber | Refused | Reply | None:
         principal, reverse_path = self.principal(session), envelope.reverse_path
-        refused = self._judge_sender(principal, reverse_path) if self._is_heard_at_rcpt(session) else None
+        refused = self._judge_sender(session, reverse_path) if self._is_heard_at_rcpt(session) else None
         if refused is None and self._is_for_postmaster(envelope):
             return APART
         return refused or self._judge.judge_recipient(principal, reverse_path, address)
 
-    def _judge_sender(self, principal: Principal | None, reverse_path: str) -> Refused | None:
+    def _judge_sender(self, session: MailSession, reverse_path: str) -> Refused | None:
+        principal = self.principal(session)
         if principal is None:
-            return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)
+            shown = session.client_certificate_der is not None
+            detail = "The client certificate is nobody's here." if shown else ""
+            return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail=detail)
         return self._judge.judge_reverse_path(principal, reverse_path)
 
     def _is_heard_at_rcpt(self, session: MailSession) -> bool:
@@ -219,7 +225,7 @@ class MailHandler:
 
     def principal(self, session: MailSession) -> Principal | None:
         """Return whose session it is; None for nobody's."""
-        return identify(session, self._book.current, self._terms)
+        return identify(session, self._book.current, self._terms, self._sessions)
 
 
 def _plain_address(address: str) -> str:

@@ -1,4 +1,4 @@
-"""Whose session it is: by its login, else by the client's address.
+"""Whose session it is: by its login, else by the client's certificate, else by its address.
 
 Not here: how a login is proven (gateway.auth), the exchange on the wire (mta.smtp.engine.sasl).
 """
@@ -10,20 +10,24 @@ from typing import cast
 from addressbook.senders import Principal
 from addressbook.snapshot import Snapshot
 from gateway.auth.authenticator import Authenticator
+from mta.mechanisms import ExternalClaim, SessionProofs
 from mta.smtp.engine import replies
 from mta.smtp.server.hooks import AuthResult, LoginPassword, MailSession
 from sms.message import Origin
 from sms.outcome import Refusal
 
-LoginHook = Callable[[object, MailSession, object, str, LoginPassword], Awaitable[AuthResult]]
+LoginHook = Callable[[object, MailSession, object, str, LoginPassword | ExternalClaim], Awaitable[AuthResult]]
 
 
-def login_hook(authenticator: Authenticator) -> LoginHook:
+def login_hook(authenticator: Authenticator, sessions: SessionProofs) -> LoginHook:
     """Return aiosmtpd's authenticator, whose `auth_data` is a `Principal`."""
 
     async def authenticate(
-        _server: object, session: MailSession, _envelope: object, _mechanism: str, given: LoginPassword
+        _server: object, session: MailSession, _envelope: object, _mechanism: str, given: LoginPassword | ExternalClaim
     ) -> AuthResult:
+        if isinstance(given, ExternalClaim):
+            owner = sessions.act_as(session, given)
+            return AuthResult(success=owner is not None, handled=False, auth_data=owner)
         try:
             login, password = given.login.decode(), given.password.decode()
         except UnicodeDecodeError:  # RFC 4616 §2 has UTF-8
@@ -48,16 +52,28 @@ class ListenerTerms:
     service: Origin | None = None
 
 
-def identify(session: MailSession, snapshot: Snapshot, terms: ListenerTerms) -> Principal | None:
+def identify(
+    session: MailSession, snapshot: Snapshot, terms: ListenerTerms, sessions: SessionProofs
+) -> Principal | None:
     """Return whose session it is; None for nobody's.
 
-    Its service is that of the listener, else of the login, else of the customer's address range.
+    A certificate that is nobody's proves nothing, and the address does not help it. The service is that of the
+    listener, else of login or certificate, else of the customer's address range.
     """
-    proven = cast("object", session.auth_data)  # aiosmtpd's class declares that nobody ever is
-    if not (session.authenticated and isinstance(proven, Principal)):
-        proven = None if terms.by_login_only else snapshot.prove_by_address(session.client_address)
+    proven = _prove(session, snapshot, terms, sessions)
     if proven is None:
         return None
     if terms.service is not None:
         proven = replace(proven, service=terms.service, service_by=f"listener {terms.name}")
     return snapshot.bind_to_range(proven, session.client_address)
+
+
+def _prove(session: MailSession, snapshot: Snapshot, terms: ListenerTerms, sessions: SessionProofs) -> Principal | None:
+    proven = cast("object", session.auth_data)  # aiosmtpd's class declares that nobody ever is
+    if session.authenticated and isinstance(proven, Principal):
+        return proven
+    if terms.by_login_only:
+        return None
+    if session.client_certificate_der is not None:
+        return sessions.owner(session)
+    return snapshot.prove_by_address(session.client_address)

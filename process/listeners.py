@@ -13,6 +13,7 @@ from gateway.listener import ConnectionLimits, Listener
 from mta.handler import MailHandler
 from mta.identify import ListenerTerms, login_hook
 from mta.intake_pool import IntakePool
+from mta.mechanisms import SessionProofs
 from mta.postmaster import PostmasterDoor
 from mta.repeats import Repeats
 from mta.smtp.engine.content import ContentLimits, ContentRoom
@@ -38,11 +39,17 @@ class Listeners:
     """All doors of the process."""
 
     def __init__(
-        self, doors: tuple[_Listener, ...], authenticator: Authenticator, reading: IntakePool, room: ContentRoom
+        self,
+        doors: tuple[_Listener, ...],
+        authenticator: Authenticator,
+        sessions: SessionProofs,
+        reading: IntakePool,
+        room: ContentRoom,
     ) -> None:
         self._doors = doors
         self._room = room
         self._authenticator = authenticator
+        self._sessions = sessions
         self._reading = reading
         self._open: list[Listener] = []
 
@@ -56,7 +63,10 @@ class Listeners:
                     host=door.options.address.host,
                     port=door.options.address.port,
                     contexts=door.contexts.current if door.contexts is not None else None,
-                    authenticator=login_hook(self._authenticator) if door.options.auth is not AuthMode.OFF else None,
+                    authenticator=login_hook(self._authenticator, self._sessions)
+                    if door.options.auth is not AuthMode.OFF
+                    else None,
+                    mechanisms=self._sessions.mechanisms,
                     room=self._room,
                 )
             )
@@ -109,6 +119,7 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
         confirm=core.book.confirm,
         workers=config.limits.argon2_workers,
     )
+    sessions = SessionProofs(lambda: core.book.current.directory, core.clock)
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
     reading = IntakePool(core.judge)
@@ -128,6 +139,7 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
                 disk=disk,
                 rate=rate,
                 postmaster=postmaster,
+                sessions=sessions,
                 terms=ListenerTerms(
                     name=options.name,
                     by_login_only=options.auth is AuthMode.REQUIRE,
@@ -137,4 +149,4 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
         )
         for options in config.listeners
     )
-    return Listeners(doors, authenticator, reading, ContentRoom(config.limits.content_memory))
+    return Listeners(doors, authenticator, sessions, reading, ContentRoom(config.limits.content_memory))

@@ -93,6 +93,7 @@ def build_server_context(files: ListenerCertificate) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_REQUIRED if require else ssl.CERT_OPTIONAL
         if files.client_ca_file is not None:
             _load_authorities(context, files.client_ca_file)
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it may hold the clients' certificates themselves
     return context
 
 

@@ -146,6 +146,8 @@ def _owner(edit: Edit, customer: str, user: str) -> tuple[Customer, User | None]
         return get_customer(edit.tx, customer), None
     owner = find_customer_by_key(edit.tx, found.customer_id)
     assert owner is not None
+    if customer and get_customer(edit.tx, customer).id != owner.id:
+        raise AdminFault(FaultCode.NO_USER, address=user)
     return owner, found
 
 

@@ -77,7 +77,7 @@ async def test_a_mechanism_may_challenge_as_often_as_it_needs():
     handler = Accepting()
     terms = settings(auth_needs_tls=False, auth_required=True)
     async with (
-        door(handler, terms, authenticator=judge, mechanisms={"X-THREE": ThreeQuestions}) as listener,
+        door(handler, terms, authenticator=judge, mechanisms=lambda _session: {"X-THREE": ThreeQuestions}) as listener,
         client_of(listener) as client,
     ):
         client.writer.write(HELLO)
@@ -106,9 +106,11 @@ async def test_a_mechanism_may_challenge_as_often_as_it_needs():
 @on_both_loops
 async def test_a_client_gone_in_the_middle_of_an_exchange_leaves_nothing_waiting():
     asked: list[object] = []
-    mechanisms = {"X-THREE": ThreeQuestions}
     async with door(
-        Accepting(), settings(auth_needs_tls=False), authenticator=asked.append, mechanisms=mechanisms
+        Accepting(),
+        settings(auth_needs_tls=False),
+        authenticator=asked.append,
+        mechanisms=lambda _session: {"X-THREE": ThreeQuestions},
     ) as listener:
         async with client_of(listener) as client:
             await client.say(HELLO)

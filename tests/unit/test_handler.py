@@ -16,10 +16,12 @@ from gateway.limits import DiskReserve, MailRate
 from mta.handler import MailHandler
 from mta.identify import ListenerTerms
 from mta.intake_pool import IntakePool
+from mta.mechanisms import SessionProofs
 from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
 from mta.smtp.engine.events import Data, Mail, Rcpt
 from mta.smtp.server.hooks import Hooks, MailDsn, MailEnvelope, MailSession, RcptDsn
+from mta.smtp.server.server import offer_passwords
 from store.dropped import find_dropped
 from store.engine.database import StorageFullError
 from tests.kit.installation import mail
@@ -45,6 +47,7 @@ def handler(core, **changes) -> MailHandler:
         "disk": SimpleNamespace(enough=lambda: True),
         "rate": MailRate(0),
         "terms": ListenerTerms(),
+        "sessions": SessionProofs(lambda: core.book.current.directory, core.clock),
     }
     parts |= {"reading": IntakePool(core.judge)} | changes
     return MailHandler(**parts)
@@ -116,7 +119,7 @@ def test_an_address_proves_its_customer_or_nobody(client, core):
 
 
 async def test_sender_recipients_and_the_start_of_a_content_are_answered_without_a_task_each(core):
-    assert Hooks(handler(core), None, structlog.get_logger()).answered_at_once >= {Mail, Rcpt, Data}
+    assert Hooks(handler(core), None, structlog.get_logger(), offer_passwords).answered_at_once >= {Mail, Rcpt, Data}
 
 
 async def test_a_refused_recipient_and_a_refused_mail_have_their_replies(core):

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from addressbook.people import Credential, CredentialKind
+from addressbook.people import Credential, CredentialKind, Directory
 from addressbook.senders import Principal
 from gateway.auth.authenticator import Authenticator, hash_password
 from gateway.auth.guesses import Guesses, GuessLimits, Standing
 from gateway.limits import client_network
 from mta.identify import login_hook
+from mta.mechanisms import SessionProofs
 from mta.smtp.server.hooks import LoginPassword, MailSession
 from sms.outcome import Refusal, Refused
 from tests.kit.clock import Clock
@@ -24,6 +25,7 @@ HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 CLIENT = "192.0.2.1"
 FAILED = Refused(refusal=Refusal.AUTHENTICATION_FAILED)
 LATER = Refused(refusal=Refusal.RATE_LIMITED)
+PROOFS = SessionProofs(Directory, Clock())
 DEMO = Principal(customer_id=7, user_id=3, login="demo")
 
 
@@ -147,7 +149,7 @@ async def test_what_cannot_be_confirmed_is_refused_for_now_only(setup):
     made.known = False
     assert await made.prove() == DEMO
     assert await made.prove("nobody") == Refused(refusal=Refusal.INTERNAL)
-    result = await login_hook(made.authenticator)(
+    result = await login_hook(made.authenticator, PROOFS)(
         None, client_session(), None, "PLAIN", LoginPassword(b"demo", b"wrong")
     )
     assert result.message == "454 4.7.0 Temporary authentication failure, try again later"
@@ -351,7 +353,7 @@ async def test_nothing_kept_holds_a_password(setup):
 )
 async def test_it_is_an_authenticator_of_aiosmtpd(setup, given, success, message):
     session = client_session()
-    result = await login_hook(setup().authenticator)(None, session, None, "PLAIN", given)
+    result = await login_hook(setup().authenticator, PROOFS)(None, session, None, "PLAIN", given)
     assert result.success is success
     assert result.message == message
     assert result.auth_data == (DEMO if success else None)
@@ -361,7 +363,9 @@ async def test_it_is_an_authenticator_of_aiosmtpd(setup, given, success, message
 async def test_who_guessed_too_much_hears_454(setup):
     made = setup(GuessLimits(failures=0))
     session = client_session()
-    result = await login_hook(made.authenticator)(None, session, None, "PLAIN", LoginPassword(b"demo", b"secret"))
+    result = await login_hook(made.authenticator, PROOFS)(
+        None, session, None, "PLAIN", LoginPassword(b"demo", b"secret")
+    )
     assert result.message == "454 4.7.0 Temporary authentication failure, try again later"
 
 

@@ -9,6 +9,7 @@ Not here: its table of states and its limits (events), its lines, grammar, conte
 """
 
 import re
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -51,7 +52,8 @@ class Dialogue:
     """One connection's dialogue. `state`, `extended`, `tls` and `authenticated` may be read at any time.
 
     The time is that of the last `tick`: seconds of any clock that never goes back. An AUTH ends in a `Login` after all
-    challenges of its mechanism. Other dialogues share `room`.
+    challenges of its mechanism, and in another one where that was answered with a last challenge. Other dialogues share
+    `room`.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Dialogue:
         self._content: Content | None = None
         self._judged: Content | None = None
         self._exchange: sasl.Exchange | None = None
+        self._challenged: Login | None = None
         self._smtp_utf8 = False
         self._greeted = False
         self._spoken = False
@@ -225,6 +228,20 @@ class Dialogue:
         if code == replies.SHUTTING_DOWN.code:
             self._close()
         self._leave_if_draining()
+
+    def offer(self, mechanisms: Mapping[str, sasl.MakeMechanism]) -> None:
+        """Offer these mechanisms from now on, in place of those before."""
+        self._terms = replace(self._terms, mechanisms=mechanisms)
+
+    def challenge(self, octets: bytes) -> None:
+        """Answer a `Login` with a last challenge; the same event comes again when the peer has heard it.
+
+        It is what a mechanism proves of the server, or why it refuses (RFC 4954 §4, RFC 7628 §3.2.3).
+        """
+        if not isinstance(self._unanswered, Login) or self._unanswered.heard:
+            raise LocalProtocolError("no login awaits a challenge")
+        self._challenged, self._unanswered = replace(self._unanswered, heard=True), None
+        self._challenge(b64encode(octets))
 
     def take_content(self, octets: int | None = None) -> None:
         """Answer `Data` with 354; a content longer than `octets`, or than the listener's limit, is refused."""
@@ -399,9 +416,14 @@ class Dialogue:
 
     def _respond(self, exchange: sasl.Exchange, line: bytes) -> Event | Reply | None:
         """Take one line of an AUTH exchange."""
+        heard, self._challenged = self._challenged, None
+        if heard is not None and line != b"*":
+            return heard
         match exchange.take(line):
             case sasl.Credentials(login=login, password=password):
                 return Login(mechanism=exchange.name, login=login, password=password)
+            case sasl.Claim(login=login, content=content):
+                return Login(mechanism=exchange.name, login=login, claim=content)
             case Reply() as refusal:
                 self.state = TRANSITIONS[self.state]["*"]
                 return refusal

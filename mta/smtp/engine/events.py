@@ -219,11 +219,13 @@ class StartTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """A finished AUTH exchange."""
+    """The end of an AUTH exchange: a password, or a `claim` in its place. `heard`: its last challenge was answered."""
 
     mechanism: str
     login: bytes
-    password: bytes = field(repr=False)
+    password: bytes = field(default=b"", repr=False)
+    claim: object = field(default=None, repr=False)
+    heard: bool = False
 
 
 Event = Noticed | Hello | Mail | Rcpt | Data | ContentReceived | Reset | Noop | Verify | Quit | StartTls | Login

@@ -32,14 +32,25 @@ class Credentials:
     password: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The result of an exchange that ends in something else than a password; who proves logins knows its `content`.
+
+    `login` may be empty where the content says it.
+    """
+
+    login: bytes
+    content: object = field(repr=False)
+
+
 class Mechanism(Protocol):
     """One exchange of one mechanism."""
 
     def begin(self) -> Challenge:
         """Return the challenge for a client that sent no initial response."""
 
-    def take(self, response: bytes) -> Challenge | Credentials | Reply:
-        """Take a decoded response; anything but a challenge ends the exchange."""
+    def take(self, response: bytes) -> Challenge | Credentials | Claim | Reply:
+        """Take a decoded response; anything but a challenge ends the mechanism's part."""
 
 
 class Plain:
@@ -96,7 +107,7 @@ class Exchange:
         """Return the line that follows `334 ` for a client that sent no initial response."""
         return b64encode(self._mechanism.begin().octets)
 
-    def take(self, line: bytes) -> bytes | Credentials | Reply:
+    def take(self, line: bytes) -> bytes | Credentials | Claim | Reply:
         """Take one line of the client, a star to cancel; return the next challenge or what ends the exchange."""
         if len(line) + 2 > LINE_OCTETS:
             return replies.AUTH_LINE_TOO_LONG

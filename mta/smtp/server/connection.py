@@ -9,7 +9,7 @@ import fcntl
 import ssl
 import struct
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import cast
@@ -19,7 +19,6 @@ from mta.smtp.engine import replies
 from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.dialogue import Dialogue
 from mta.smtp.engine.events import Capabilities, DialogueLimits, Event, Noticed, StartTls
-from mta.smtp.engine.sasl import MakeMechanism
 from mta.smtp.server.eager import Unfinished, begin
 from mta.smtp.server.hooks import Hooks, MailEnvelope, MailSession, for_log, judge_handshake, serve
 from tls.listening import CertificateRequest, TlsMode
@@ -57,7 +56,6 @@ class SmtpService:
         *,
         contexts: ContextMaker | None,
         room: ContentRoom | None,
-        mechanisms: Mapping[str, MakeMechanism],
     ) -> None:
         if settings.tls is not TlsMode.OFF and contexts is None:
             raise ValueError(f"tls mode {settings.tls} needs contexts")
@@ -72,7 +70,6 @@ class SmtpService:
             smtp_utf8=settings.smtp_utf8,
             starttls=settings.tls in {TlsMode.OFFER, TlsMode.REQUIRE},
             tls_required=settings.tls is TlsMode.REQUIRE,
-            mechanisms=mechanisms if hooks.authenticator is not None else {},
             auth_required=settings.auth_required,
             auth_needs_tls=settings.auth_needs_tls,
             bare_addresses=settings.bare_addresses,

@@ -33,9 +33,11 @@ from mta.smtp.engine.events import (
     Verify,
 )
 from mta.smtp.engine.replies import Reply
+from mta.smtp.engine.sasl import MakeMechanism
 
 __all__ = [
     "MISSING",
+    "AuthAnswer",
     "AuthResult",
     "Authenticator",
     "Envelope",
@@ -96,6 +98,14 @@ def eager_hook(hook: Hook) -> Hook:
     return hook
 
 
+class AuthAnswer(AuthResult):
+    """aiosmtpd's result with a `last` challenge, which the client hears before the reply to its AUTH."""
+
+    def __init__(self, *, success: bool, last: bytes, message: str | None = None, auth_data: object = None) -> None:
+        super().__init__(success=success, handled=False, message=message, auth_data=auth_data)
+        self.last = last
+
+
 class MailEnvelope(Envelope):
     """aiosmtpd's envelope with the DSN parameters. `rcpt_dsn` runs parallel to `rcpt_tos`.
 
@@ -123,7 +133,8 @@ class MailSession(Session):
 
     `delivered_replies` knows which replies to its mails the client has heard. `tls` is such as
     `TLSv1.3 TLS_AES_256_GCM_SHA384`, empty in clear. The certificate fields are those of a client certificate that the
-    context accepted: DER octets, and the form of `ssl.SSLSocket.getpeercert`.
+    context accepted: DER octets, and the form of `ssl.SSLSocket.getpeercert`. `unheard_login` is the result of an AUTH
+    whose last challenge is unanswered.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -132,6 +143,7 @@ class MailSession(Session):
         self.delivered_replies = DeliveredReplies()
         self.client_certificate: Mapping[str, Any] | None = None
         self.client_certificate_der: bytes | None = None
+        self.unheard_login: AuthAnswer | None = None
 
     @property
     def client_address(self) -> str:
@@ -139,12 +151,22 @@ class MailSession(Session):
         return str(self.peer[0]) if isinstance(self.peer, tuple) else ""
 
 
+MechanismsOf = Callable[[MailSession], Mapping[str, MakeMechanism]]
+
+
 class Hooks:
     """The hooks of one handler, looked up once. `answered_at_once` are the events whose hooks never wait."""
 
-    def __init__(self, handler: object, authenticator: Authenticator | None, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self,
+        handler: object,
+        authenticator: Authenticator | None,
+        log: structlog.stdlib.BoundLogger,
+        mechanisms: MechanismsOf,
+    ) -> None:
         self.handler = handler
         self.authenticator = authenticator
+        self.mechanisms = mechanisms if authenticator is not None else _no_mechanisms
         self.log = log
         self.by_name: dict[str, Callable[..., Any]] = {
             name.removeprefix("handle_"): getattr(handler, name) for name in dir(handler) if name.startswith("handle_")
@@ -216,9 +238,14 @@ async def _ask(server: Server, hook_name: str, *arguments: object) -> Any:
     return MISSING if hook is None else await hook(server, server.session, server.envelope, *arguments)
 
 
+def _no_mechanisms(_session: MailSession) -> Mapping[str, MakeMechanism]:
+    return {}
+
+
 async def _hello(server: Server, event: Hello) -> Any:
     server.envelope = MailEnvelope()
     session = server.session
+    server.dialogue.offer(server.hooks.mechanisms(session))
     session.extended_smtp = event.extended
     lines = server.dialogue.ehlo_lines()
     if not event.extended:
@@ -308,10 +335,19 @@ async def _quit(server: Server, _event: Quit) -> Any:
 async def _login(server: Server, event: Login) -> Any:
     authenticator = server.hooks.authenticator
     assert authenticator is not None
-    credentials = LoginPassword(event.login, event.password)
-    result = authenticator(server, server.session, server.envelope, event.mechanism, credentials)
+    given = LoginPassword(event.login, event.password) if event.claim is None else event.claim
+    unheard, server.session.unheard_login = server.session.unheard_login, None
+    result = (
+        unheard
+        if event.heard and unheard is not None
+        else authenticator(server, server.session, server.envelope, event.mechanism, given)
+    )
     if inspect.isawaitable(result):
         result = await result
+    if isinstance(result, AuthAnswer) and not event.heard:
+        server.session.unheard_login = result
+        server.dialogue.challenge(result.last)
+        return None
     return _authenticated(server, result, event.mechanism, event.login)
 
 

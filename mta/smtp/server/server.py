@@ -23,6 +23,7 @@ from mta.smtp.server.hooks import (
     MailDsn,
     MailEnvelope,
     MailSession,
+    MechanismsOf,
     RcptDsn,
 )
 
@@ -41,6 +42,11 @@ __all__ = [
 ]
 
 
+def offer_passwords(_session: MailSession) -> Mapping[str, MakeMechanism]:
+    """Offer PLAIN and LOGIN to everybody."""
+    return MECHANISMS
+
+
 async def listen(  # noqa: PLR0913  (each is a door's own)
     handler: object,
     settings: ServerSettings,
@@ -51,17 +57,18 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     contexts: ContextMaker | None = None,
     authenticator: Authenticator | None = None,
     room: ContentRoom | None = None,
-    mechanisms: Mapping[str, MakeMechanism] = MECHANISMS,
+    mechanisms: MechanismsOf = offer_passwords,
     log: structlog.stdlib.BoundLogger | None = None,
 ) -> Listener:
     """Listen on the running loop; end it with the listener's `close`.
 
     `contexts` returns an SSLContext for each handshake, so that a new certificate is used from the next one on.
-    `authenticator(server, session, envelope, mechanism, LoginPassword)` returns an AuthResult or an awaitable of one.
+    `authenticator(server, session, envelope, mechanism, LoginPassword)` returns an AuthResult or an awaitable of one;
+    of a mechanism without a password it gets the claim instead. `mechanisms` are asked for at each EHLO.
     `room` bounds the memory of open contents; several listeners may share one.
     """
-    hooks = Hooks(handler, authenticator, log or structlog.get_logger())
-    service = SmtpService(settings, hooks, contexts=contexts, room=room, mechanisms=mechanisms)
+    hooks = Hooks(handler, authenticator, log or structlog.get_logger(), mechanisms)
+    service = SmtpService(settings, hooks, contexts=contexts, room=room)
     listener = Listener(settings.connections, asyncio.get_running_loop())
     await listener.open(lambda: SmtpConnection(service, listener), host=host, port=port, sock=sock)
     return listener
