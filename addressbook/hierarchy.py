@@ -228,6 +228,9 @@ def _lay(below: _Stacked, layers: Iterable[Layer], constraints: Sequence[Constra
                 else:
                     clamped.append(Clamped(field=name, wanted=value, value=before.value, by=why))
                 continue
+            merge = FIELDS[name].merge
+            if merge is not None and cell.value is not NONE:
+                value = merge(before.value, value)
             was = Shadowed(before.value, before.layer, before.owner, before.origin, f"weaker than {layer.kind}")
             explained[name] = Explained(
                 value=value,

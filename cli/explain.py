@@ -159,7 +159,12 @@ def _more(judgement: Decision) -> dict[str, Any]:
         ],
         "lists": list(judgement.lists),
         "routes": [
-            {"number": item.number.e164, "carriers": item.route.split(">"), "costs": list(item.costs)}
+            {
+                "number": item.number.e164,
+                "carriers": item.route.split(">"),
+                "costs": list(item.costs),
+                "parameters": dict(item.parameters),
+            }
             for item in messages
             if item.number is not None
         ],

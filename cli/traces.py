@@ -159,6 +159,8 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
         f"Message {message.public_id}: {message.given} = {message.number or 'no number'}{name}: {state}",
         f"  {size}, {count(len(message.replaced), 'character')} replaced, {len(message.cut)} cut",
     ]
+    if message.parameters:
+        lines.append(f"  parameters {message.parameters}")
     receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
     for part in message.parts:
         cost = f", cost {part.cost_label}" if part.cost_label else ""

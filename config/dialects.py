@@ -9,6 +9,7 @@ from dataclasses import fields
 
 from config.reader import ConfigIssue
 from smpp.dialect.dialect import Dialect, NumberForm, ReceiptFor, ReceiptRequest, has_class, named_alphabet
+from smpp.dialect.parameters import find_fault
 from smpp.dialect.receipts import compile_pattern
 from sms.bounded_regex import RegexError
 
@@ -21,9 +22,20 @@ def check_dialect(dialect: Dialect) -> Iterator[ConfigIssue]:
             yield ConfigIssue(("dialect", item.name), f"expected an octet, 0 to 255, got {value}")
     for name, most in (("system_type", 12), ("address_range", 40), ("service_type", 5)):
         yield from check_name(("dialect", name), getattr(dialect, name), most)
+    yield from _check_parameters(dialect)
     yield from _check_receipts(dialect)
     yield from _check_numbers(dialect)
     yield from _check_codings(dialect)
+
+
+def _check_parameters(dialect: Dialect) -> Iterator[ConfigIssue]:
+    """Yield what is wrong with the carrier's own parameters."""
+    tags: dict[int, str] = {}
+    for name, parameter in dialect.parameters.items():
+        first = tags.setdefault(parameter.tag, name)
+        fault = find_fault(name, parameter) or (f'the tag is that of "{first}" too' if first != name else "")
+        if fault:
+            yield ConfigIssue(("dialect", "parameters", name), fault)
 
 
 def _check_receipts(dialect: Dialect) -> Iterator[ConfigIssue]:

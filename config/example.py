@@ -140,7 +140,7 @@ def _render_mapping(name: str, hint: Any, given: object) -> Iterator[str]:
     key_kind, value_hint = get_args(hint)
     value_kind = unwrap(value_hint)[0]
     values = given if isinstance(given, Mapping) else {}
-    example = "0x0045" if key_kind is int else "WORD"
+    example = "0x0045" if key_kind is int else "name" if is_table(value_kind) else "WORD"
     mark = "" if values else "#"
     if is_table(value_kind):
         for key in values or (example,):

@@ -21,6 +21,7 @@ from sms.job import NewJob, NewMessage
 from sms.message import EncodedText
 from sms.number import MobileNumber, SenderId, country_of, parse_number
 from sms.outcome import ProblemCode, Refusal, Refused
+from sms.parameters import Parameters, choose_parameters
 from sms.personalise import RowFault
 from sms.report import Addressee, Channel, NoticeKind, addressees
 from sms.schedule import Schedule, decide_schedule
@@ -35,7 +36,8 @@ _DUPLICATE_FOR: Final = timedelta(minutes=10)
 class PlannedMessage:
     """What would become of one recipient; `duplicate_of` is the earlier address that names the same number.
 
-    `encoded` is its own text, None where it has that of the plan. `costs` are the labels of its carriers.
+    `encoded` is its own text, None where it has that of the plan. `costs` are the labels of its carriers, `parameters`
+    what they get beside the text.
     """
 
     wanted: RecipientRequest
@@ -45,6 +47,7 @@ class PlannedMessage:
     costs: tuple[str, ...] = ()
     duplicate_of: str = ""
     encoded: EncodedText | None = None
+    parameters: Parameters = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +163,19 @@ def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes
             messages.append(PlannedMessage(wanted=wanted, refused=judged))
             continue
         number, routed = judged
+        parameters = choose_parameters(settings.parameters, sender_id)
+        fault = routes.find_parameter_fault(routed.route, parameters) if parameters else ""
+        if fault:
+            refused = Refused(refusal=Refusal.OPTION_MALFORMED, detail=fault)
+            messages.append(PlannedMessage(wanted=wanted, number=number, refused=refused))
+            continue
         messages.append(
             PlannedMessage(
                 wanted=wanted,
                 number=number,
                 route=routed.route,
                 costs=routed.costs,
+                parameters=parameters,
                 duplicate_of=first_given.get(number.digits, ""),
             )
         )
@@ -307,6 +317,7 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
         duplicate=duplicate,
         route=message.route,
         sender_id=wanted.sender_id,
+        parameters=message.parameters,
     )
 
 

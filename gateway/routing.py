@@ -6,11 +6,13 @@ an update.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from addressbook.people import canonical_name
+from smpp.dialect.parameters import Parameter, ParameterError, write_value
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
+from sms.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,8 @@ class CarrierRoute:
 
     The lowest priority is best; `cost` is the label of what it costs, for reports. `wide_reference` says that it wants
     the parts of a long text to have a 16-bit reference, for which they must leave room; `whole_texts` that it splits
-    long texts itself; `lacking` are the characters of GSM-7 that it cannot say.
+    long texts itself; `lacking` are the characters of GSM-7 that it cannot say; `parameters` what it takes beside a
+    text.
     """
 
     carrier: str
@@ -30,6 +33,7 @@ class CarrierRoute:
     wide_reference: bool = False
     whole_texts: bool = False
     lacking: frozenset[str] = frozenset()
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ class CarrierRoutes:
         self._wide = frozenset(item.carrier for item in listed if item.wide_reference)
         self._whole = frozenset(item.carrier for item in listed if item.whole_texts)
         self._lacking = {item.carrier: item.lacking for item in listed if item.lacking}
+        self._parameters = {item.carrier: item.parameters for item in listed if item.parameters}
         self.customers = frozenset(name for item in listed for name in item.customers)
         self._tables = {canonical_name(name): _table(listed, canonical_name(name)) for name in self.customers}
         self._common = _table(listed)
@@ -122,6 +127,22 @@ class CarrierRoutes:
     def lacking_on(self, route: str) -> frozenset[str]:
         """Return the characters of GSM-7 that some carrier of a route cannot say."""
         return frozenset().union(*(self._lacking.get(name, ()) for name in route.split(SEPARATOR)))
+
+    def find_parameter_fault(self, route: str, parameters: Parameters) -> str:
+        """Return why a carrier of a route cannot be given parameters, or that no carrier has them; else empty."""
+        known = {name for taken in self._parameters.values() for name in taken}
+        for name, value in parameters:
+            if name not in known:
+                others = f"carriers have {', '.join(sorted(known))}" if known else "no carrier has any"
+                return f"parameter {name}: there is none of that name; {others}"
+            for carrier in route.split(SEPARATOR):
+                taken = self._parameters.get(carrier, {}).get(name)
+                try:
+                    if taken is not None:
+                        write_value(taken, value)
+                except ParameterError as error:
+                    return f"parameter {name}={value}: {error}"
+        return ""
 
     @property
     def have_all(self) -> bool:

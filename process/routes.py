@@ -32,6 +32,7 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
             wide_reference=carrier.dialect.wide_reference,
             whole_texts=_takes_whole(carrier.dialect),
             lacking=carrier.dialect.lacking,
+            parameters=carrier.dialect.parameters,
         )
         for carrier in carriers
         if carrier.bind is not BindMode.RECEIVER

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sms.message import EncodedText, MailOrigin, Priority
 from sms.number import MobileNumber, SenderId
+from sms.parameters import Parameters
 from sms.report import Addressee, NoticeKind
 from sms.schedule import Blackout
 from sms.settings import StatusChannel, StatusReport
@@ -18,7 +19,7 @@ class NewMessage:
     """One recipient to store; `encoded` is None if it was refused; then `reason` and `problem` say why.
 
     `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected. `sender_id`
-    stands in place of the job's.
+    stands in place of the job's. `parameters` are what its carrier gets beside the text.
     """
 
     given: str
@@ -32,6 +33,7 @@ class NewMessage:
     duplicate: bytes = b""
     route: str = ""
     sender_id: SenderId | None = None
+    parameters: Parameters = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

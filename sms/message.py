@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from sms.number import MobileNumber, SenderId
+from sms.parameters import Parameters
 
 
 class Origin(StrEnum):
@@ -119,6 +120,7 @@ class PartToSubmit:
     flash: bool
     receipt_wanted: bool
     expires_at: datetime | None
+    parameters: Parameters = ()
 
     @property
     def is_whole(self) -> bool:

@@ -87,7 +87,7 @@ class ReportedMessage:
 
     `number` is E.164 with +, empty if the address was refused; `name` whose it is to the customer, if that is known.
     `reason` is a ProblemCode or a Refusal value, `problem` its sentence. `from_network` says that a receipt led to
-    this state.
+    this state. `parameters` are what its carrier got beside the text, as `NAME=VALUE, …`.
     """
 
     public_id: str
@@ -109,6 +109,7 @@ class ReportedMessage:
     notify: str = ""
     orcpt: str = ""
     name: str = ""
+    parameters: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,13 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sms.message import Alphabet, Priority
 from sms.number import SenderId, SenderKind, is_country, parse_sender_id
+from sms.parameters import EXPECTED, merge_parameters, parse_parameter
 
 
 class Unencodable(StrEnum):
@@ -218,7 +219,10 @@ def _prefix(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One setting: how text becomes a value, what `<none>` means, whether a message may set it."""
+    """One setting: how text becomes a value, what `<none>` means, whether a message may set it.
+
+    `merge` makes one value of a weaker and a stronger layer's; without it the stronger counts alone.
+    """
 
     name: str
     parse: Parser
@@ -226,10 +230,18 @@ class Field:
     neutral: object
     message_may_set: bool
     doc: str
+    merge: Callable[[Any, Any], object] | None = None
 
 
 def setting(  # noqa: PLR0913 - one argument per fact about a setting
-    default: T, parse: Parser, expected: str, doc: str, *, neutral: object = None, message: bool = False
+    default: T,
+    parse: Parser,
+    expected: str,
+    doc: str,
+    *,
+    neutral: object = None,
+    message: bool = False,
+    merge: Callable[[Any, Any], object] | None = None,
 ) -> T:
     """Declare a field of `Settings`; `neutral` is the value of `<none>`, by default the default."""
     metadata = {
@@ -238,6 +250,7 @@ def setting(  # noqa: PLR0913 - one argument per fact about a setting
         "doc": doc,
         "neutral": default if neutral is None and default is not None else neutral,
         "message": message,
+        "merge": merge,
     }
     return field(default=default, metadata=metadata)
 
@@ -355,6 +368,15 @@ class Settings:
         neutral=(),
     )
     subject_options: bool = setting(False, parse_bool, _ON_OFF, "Whether [NAME:VALUE] in the subject sets options.")
+    parameters: tuple[str, ...] = setting(
+        (),
+        _words(parse_parameter),
+        EXPECTED,
+        "What carriers get beside the text, such as the ids of India's DLT; each layer adds to those below it.",
+        neutral=(),
+        message=True,
+        merge=merge_parameters,
+    )
     duplicate_detection: bool = setting(
         False, parse_bool, _ON_OFF, "Whether the same text to the same number is sent once.", message=True
     )
@@ -382,6 +404,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             neutral=item.metadata["neutral"],
             message_may_set=item.metadata["message"],
             doc=item.metadata["doc"],
+            merge=item.metadata["merge"],
         )
         for item in fields(Settings)
     }

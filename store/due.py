@@ -12,6 +12,7 @@ from msgspec import Struct
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, parse_sender_id
+from sms.parameters import thaw_parameters
 from sms.parts import parts_again
 from store.engine.database import Row, Transaction
 from store.engine.keys import Keys, to_instant
@@ -64,6 +65,7 @@ class _Due(Struct, frozen=True, array_like=True):
     receipt_wanted: bool
     expires_at: int
     blackouts: str | None
+    parameters: str
     attempts: int
     has_stop: bool
 
@@ -178,6 +180,7 @@ def _parts_to_submit(message: _Due, keys: Mapping[int, int], *, whole: bool) -> 
     number = MobileNumber(digits=message.number)
     expires_at = to_instant(message.expires_at)
     sender = _sender_id(message.sender) if message.sender else None
+    parameters = thaw_parameters(message.parameters) if message.parameters else ()
     return [
         PartToSubmit(
             part_key=keys[index],
@@ -195,6 +198,7 @@ def _parts_to_submit(message: _Due, keys: Mapping[int, int], *, whole: bool) -> 
             flash=message.flash,
             receipt_wanted=message.receipt_wanted,
             expires_at=expires_at,
+            parameters=parameters,
         )
         for index, part in enumerate(parts, 1)
         if index in keys

@@ -13,6 +13,7 @@ from sms.job import NewJob, NewMessage
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.outcome import Refusal
+from sms.parameters import freeze_parameters
 from sms.settings import format_setting
 from store.directory import read_version
 from store.due import Take, take_due
@@ -206,6 +207,7 @@ class Outbound:
                 part_lengths=freeze_lengths(encoded.lengths),
                 reference=next(rows.references[message.number.digits]) if several and message.number else 0,
                 wide_reference=encoded.wide,
+                parameters=freeze_parameters(message.parameters),
                 state=state.value,
                 reason=message.reason,
                 problem=message.problem,

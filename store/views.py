@@ -70,6 +70,7 @@ class _ReportedMessage(Struct, frozen=True, array_like=True):
     updated_at: int
     expires_at: int
     due_at: int
+    parameters: str
 
 
 class _ReportedPart(Struct, frozen=True, array_like=True):
@@ -165,6 +166,7 @@ def _reported_message(message: _ReportedMessage, parts: tuple[ReportedPart, ...]
         expires_at=to_instant(message.expires_at),
         due_at=to_instant(message.due_at) if message.due_at < FAR else None,
         parts=parts,
+        parameters=message.parameters,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from sms.message import Alphabet, Priority
 from sms.number import parse_sender_id
 from sms.outcome import Refusal, Refused
+from sms.parameters import parse_parameter
 from sms.schedule import Blackout
 from sms.settings import SettingsPatch, StatusReport, Unencodable
 
@@ -284,6 +285,13 @@ def _parts(options: _Options, value: str) -> None:
     options.patch["max_parts"] = _number(value, 1, _PARTS, "a number from 1 to 20")
 
 
+def _parameters(options: _Options, value: str) -> None:
+    try:
+        options.patch["parameters"] = tuple(parse_parameter(item) for item in value.split(","))
+    except ValueError:
+        raise _MalformedError("NAME=VALUE, several separated by commas") from None
+
+
 def _dry_run(options: _Options, value: str) -> None:
     options.dry_run = _choice(value or "ON", _ON_OFF, "ON or OFF, or nothing")
 
@@ -303,6 +311,7 @@ _OPTIONS: Final[Mapping[str, Callable[[_Options, str], None]]] = MappingProxyTyp
         "CODING": _coding,
         "UNENCODABLE": _unencodable,
         "MAXPARTS": _parts,
+        "PARAMETERS": _parameters,
         "DRYRUN": _dry_run,
     }
 )

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from smpp.dialect.parameters import Parameter
 from smpp.wire.statuses import Meaning
 from sms.alphabet import NOTHING, gsm7_without
 from sms.message import ReceiptState
@@ -150,6 +151,9 @@ class Dialect:
     trunk_prefix: str = "0"
     """What a national number has in place of the country code; empty where national numbers have nothing."""
 
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    """Optional parameters of the carrier's own that it gets with each part, by names of the operator's choice. The
+    setting `parameters` of customers, profiles, users and mails has their values, such as `template_id=1107`."""
     default_alphabet: WireAlphabet = WireAlphabet.GSM7
     """What data_coding 0 means, in both directions. Characters of GSM-7 that Latin-1 or ASCII lacks, such as the euro
     sign, are treated as those that GSM-7 lacks (the setting `unencodable`)."""

@@ -20,12 +20,13 @@ from smpp.dialect.dialect import (
     WireAlphabet,
 )
 from smpp.dialect.numbers import write_number, write_source
+from smpp.dialect.parameters import write_parameters
 from smpp.wire.bodies import CancelSm, DataSm, QuerySm, SubmitSm
 from smpp.wire.fields import PduError
 from smpp.wire.packing import pack_septets
 from smpp.wire.pdu import write_around
 from smpp.wire.statuses import Status
-from smpp.wire.tlv import Tag, Tlv
+from smpp.wire.tlv import Tag, Tlv, encode_tlvs
 from sms.alphabet import decode_gsm7, encode_ucs2
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId
@@ -67,7 +68,7 @@ def write_part(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[Sub
     if dialect.submit_with is SubmitWith.SUBMIT_SM:
         return submit, tlvs
     if submit.short_message:
-        tlvs = (*tlvs, Tlv(Tag.MESSAGE_PAYLOAD, submit.short_message))
+        tlvs = (Tlv(Tag.MESSAGE_PAYLOAD, submit.short_message), *tlvs)
     if part.expires_at is not None and dialect.validity_format is not ValidityFormat.NONE:
         left = max(part.expires_at - now, _LEAST_VALIDITY)
         tlvs = (*tlvs, Tlv(Tag.QOS_TIME_TO_LIVE, ceil(left.total_seconds())))
@@ -100,6 +101,8 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
     if part.is_whole or (udh and dialect.long_messages is LongMessages.MESSAGE_PAYLOAD):
         tlvs = (Tlv(Tag.MESSAGE_PAYLOAD, message),)
         message = b""
+    if dialect.parameters:
+        tlvs = (*tlvs, *write_parameters(dialect.parameters, part.parameters))
     return (
         SubmitSm(
             dialect.service_type,
@@ -174,7 +177,8 @@ class SubmitWriter:
             self._shared[name, flags] = shared
         before, between, after = shared
         validity = write_validity(part.expires_at, dialect, now).encode()
-        return b"%b%b%b%b%b%c%b" % (before, number.encode(), between, validity, after, length, message)
+        tail = encode_tlvs(write_parameters(dialect.parameters, part.parameters)) if dialect.parameters else b""
+        return b"%b%b%b%b%b%c%b%b" % (before, number.encode(), between, validity, after, length, message, tail)
 
     def _write_shared(self, part: PartToSubmit, now: datetime) -> tuple[bytes, bytes, bytes] | None:
         try:

@@ -227,6 +227,11 @@ def _octets_of(tag: int, spec: TlvSpec, octets: bytes) -> bytes:
     return octets
 
 
+def read_value(tag: int, octets: bytes) -> TlvValue:
+    """Return the value of a parameter's octets; raises PduError for what its tag cannot hold."""
+    return _value_of(tag, octets, strict=True)
+
+
 def decode_tlvs(data: bytes, offset: int = 0, *, strict: bool = True) -> tuple[Tlv, ...]:
     """Return the parameters from the offset to the end of the data; raises PduError, but only if `strict`.
 

@@ -52,9 +52,10 @@ class Centre:
                     if self._hangs_up_when_bound:
                         self.hang_up()
                 elif command == Command.SUBMIT_SM:
-                    body = decode(octets).body
-                    assert isinstance(body, SubmitSm)
-                    self.submits.append(Submit(self, len(self.submits), sequence, body))
+                    asked = decode(octets)
+                    assert isinstance(asked.body, SubmitSm)
+                    parameters: dict[int, object] = dict(asked.tlvs)
+                    self.submits.append(Submit(self, len(self.submits), sequence, asked.body, parameters))
                     self._begin(self._plays(self.submits[-1]))
                 elif command in (Command.UNBIND, Command.ENQUIRE_LINK):
                     self.say(command | RESPONSE, sequence=sequence)
@@ -110,12 +111,13 @@ class Centre:
 
 @dataclass(frozen=True, kw_only=False)
 class Submit:
-    """One submit_sm that the centre got: the how-manieth (from 0), and what it says."""
+    """One submit_sm that the centre got: the how-manieth (from 0), and what it says, its `parameters` by tag."""
 
     centre: Centre
     nth: int
     sequence: int
     body: SubmitSm
+    parameters: Mapping[int, object]
 
     @property
     def number(self) -> str:

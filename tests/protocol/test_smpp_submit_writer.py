@@ -16,6 +16,7 @@ from smpp.dialect.dialect import (
     ValidityFormat,
     WireAlphabet,
 )
+from smpp.dialect.parameters import Parameter, ParameterForm
 from smpp.dialect.submissions import SubmitWriter, write_part
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import encode, frame_submit
@@ -24,6 +25,11 @@ from sms.number import MobileNumber, SenderId, SenderKind
 from tests.kit.smpp import NOW, parts_of
 
 OCTET = st.integers(0, 255)
+OWN = {
+    "pe_id": Parameter(tag=0x1400),
+    "kind": Parameter(tag=0x1402, form=ParameterForm.INTEGER_1, value="2"),
+    "port": Parameter(tag=0x020B, form=ParameterForm.INTEGER_2),
+}
 DIALECTS = st.builds(
     Dialect,
     service_type=st.sampled_from(["", "CMT", "toolong", "\0", "€"]),
@@ -42,6 +48,7 @@ DIALECTS = st.builds(
     long_messages=st.sampled_from(LongMessages),
     submit_with=st.sampled_from([*SubmitWith, SubmitWith.SUBMIT_SM, SubmitWith.SUBMIT_SM]),
     wide_reference=st.booleans(),
+    parameters=st.sampled_from([{}, OWN]),
     validity_format=st.sampled_from(ValidityFormat),
     express_priority_flag=OCTET,
     registered_delivery=st.integers(-1, 256),
@@ -64,6 +71,9 @@ CHANGES = st.fixed_dictionaries(
         "priority": st.sampled_from(Priority),
         "flash": st.booleans(),
         "receipt_wanted": st.booleans(),
+        "parameters": st.sampled_from(
+            [(), (("pe_id", "1101"),), (("kind", "300"),), (("pe_id", "é"), ("port", "5000")), (("other", "1"),)]
+        ),
         "expires_at": st.none() | st.integers(-100, 10**7).map(lambda seconds: NOW + timedelta(seconds=seconds)),
     }
 )

@@ -51,6 +51,31 @@ def complaints(folder, text):
             '[dialect]\nnumeric_form = "national"\ncountry_code = "44"\ntrunk_prefix = "+0"',
             ['dialect.trunk_prefix: expected at most three digits, got "+0"'],
         ),
+        ("[dialect.parameters.pe_id]\ntag = 0x1400", []),
+        (
+            "[dialect.parameters.pe_id]\nvalue = '1'",
+            ['dialect.parameters.pe_id: "tag" is missing: expected a whole number'],
+        ),
+        (
+            "[dialect.parameters.text]\ntag = 0x0424",
+            ["dialect.parameters.text: the tag is that of message_payload, which the gateway writes itself"],
+        ),
+        (
+            "[dialect.parameters.port]\ntag = 0x020B",
+            ['dialect.parameters.port: the tag is that of destination_port: expected form = "integer-2"'],
+        ),
+        (
+            "[dialect.parameters]\npe_id = { tag = 0x1400 }\nentity = { tag = 0x1400 }",
+            ['dialect.parameters.entity: the tag is that of "pe_id" too'],
+        ),
+        (
+            "[dialect.parameters.kind]\ntag = 0x1402\nform = 'integer-1'\nvalue = '256'",
+            ["dialect.parameters.kind: value: expected a whole number from 0 to 255"],
+        ),
+        (
+            "[dialect.parameters.'PE ID']\ntag = 0x1400",
+            ["dialect.parameters.PE ID: expected a name of small letters, digits, - and _, such as template_id"],
+        ),
         (
             'dialect.receipt_request = "last-part"',
             ['dialect.receipt_request: "last-part" needs receipt_for = "message": no receipt would come'],

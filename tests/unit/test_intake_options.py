@@ -39,6 +39,8 @@ def options_of(subject, **given):
         ("[UNENCODABLE:reject]", {"unencodable": Unencodable.REJECT}),
         ("[UNENCODABLE:TRANSLITERATE]", {"unencodable": Unencodable.SMART}),
         ("[MAXPARTS:20]", {"max_parts": 20}),
+        ("[PARAMETERS:Template_ID = 1107]", {"parameters": ("template_id=1107",)}),
+        ("[PARAMETERS:a=1, b@ACME=2 x]", {"parameters": ("a=1", "b@ACME=2 x")}),
         ("[MAXPARTS\N{FULLWIDTH COLON}20]", {"max_parts": 20}),
     ],
 )
@@ -71,6 +73,7 @@ def test_an_option_is_a_setting_that_a_message_may_have(option, patch):
         ("[CODING:LATIN1]", "GSM7 or UCS2"),
         ("[UNENCODABLE:DROP]", "SMART, SIMPLE"),
         ("[MAXPARTS:0]", "1 to 20"),
+        ("[PARAMETERS:1107]", "NAME=VALUE"),
         ("[MAXPARTS:21]", "1 to 20"),
         ("[DRYRUN:MAYBE]", "ON or OFF"),
         ("[VALIDITY:4] [VALIDITY:5]", "already given"),

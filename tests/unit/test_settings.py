@@ -202,6 +202,7 @@ def test_a_message_cannot_ask_for_what_is_the_customers_to_decide():
         "max_parts",
         "flash",
         "duplicate_detection",
+        "parameters",
     }
 
 
