@@ -10,11 +10,12 @@ from enum import StrEnum
 from functools import lru_cache
 
 from sms.alphabet import Became, what_became
-from sms.lifecycle import MessageState
+from sms.lifecycle import OPEN, SUCCESS, MessageState
 from sms.message import Replacement
 from sms.number import SenderKind, parse_sender_id, show_number
 from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, ReportedMessage, ReportedPart
+from templates.next_steps import STEPS, Step
 from templates.shown_text import SHOWN_NAME, show, show_line
 from templates.view import PartView, RecipientView, ReplacedView, Tone
 from templates.words import Words
@@ -64,6 +65,7 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
         sentence=sentence,
         note=sentence if message.reason or message.state is MessageState.UNKNOWN or _is_partial(message) else "",
         detail=detail,
+        step=_say_step(message, detail, words),
         text=show(message.text) if preview else "",
         cut=show(message.cut) if preview else "",
         cut_start=cut_start,
@@ -170,6 +172,25 @@ def delivered_at(message: ReportedMessage) -> datetime:
 def was_sent(message: ReportedMessage) -> bool:
     """Return whether a carrier has it, or may have."""
     return message.state in _SENT or any(part.billed for part in message.parts)
+
+
+def step_of(message: ReportedMessage) -> Step | None:
+    """Return what its sender can do about a message; None while it is on its way, and where nothing is amiss."""
+    if message.state in OPEN | SUCCESS or message.reason == TRIAL:
+        return None
+    if message.state is MessageState.UNKNOWN:
+        return Step.ASK_RECIPIENT
+    if message.state is MessageState.EXPIRED and not was_sent(message):
+        return Step.SEND_LATER
+    return STEPS.get(message.reason, Step.TRY_PHONE if was_sent(message) else Step.ASK_ADMINISTRATOR)
+
+
+_SAID_BY_DETAIL = frozenset({Step.CHECK_NUMBER, Step.CORRECT_OPTION})
+
+
+def _say_step(message: ReportedMessage, detail: str, words: Words) -> str:
+    step = step_of(message)
+    return "" if step is None or (detail and step in _SAID_BY_DETAIL) else words.say(f"step.{step}")
 
 
 def _say_state(message: ReportedMessage, words: Words, *, trial: bool) -> str:

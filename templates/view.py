@@ -65,6 +65,7 @@ class RecipientView:
     sentence: str
     note: str
     detail: str
+    step: str
     text: str
     cut: str
     cut_start: str

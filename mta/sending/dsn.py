@@ -20,7 +20,7 @@ from sms.message import MailOrigin
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import Settings
-from templates.recipient_view import address_of
+from templates.recipient_view import address_of, step_of
 from templates.words import Words
 
 _LONGEST_LINE = 998
@@ -280,7 +280,9 @@ def _sentence(status: RecipientStatus, report: JobReport, words: Words) -> str:
         return words.say("dsn.delayed_open", number=number)
     if status.action is DsnAction.FAILED:
         reason = words.explain(message.reason, message.problem) if message.reason else ""
-        return words.say("dsn.failed", number=number, reason=reason).rstrip()
+        step = step_of(message)
+        sentences = (words.say("dsn.failed", number=number, reason=reason), words.say(f"step.{step}") if step else "")
+        return " ".join(sentences).rstrip()
     if message.state is MessageState.DELIVERED:
         return words.say(
             "dsn.delivered", number=number, time=words.time(status.last_attempt_at or message.updated_at, zone)

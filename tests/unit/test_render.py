@@ -520,6 +520,37 @@ def test_only_lines_that_run_from_right_to_left_are_marked_as_such(text, marked)
     assert (rendered.text.count("\u2068"), rendered.text.count("\u2069")) == (marked, marked)
 
 
+@pytest.mark.parametrize(
+    ("state", "changes", "step"),
+    [
+        (MessageState.FAILED, {"reason": ProblemCode.NUMBER_REFUSED}, "Check the number, then send the mail again."),
+        (MessageState.REJECTED, {"reason": Refusal.STOP_LIST}, "Reach the recipient in another way."),
+        (MessageState.UNKNOWN, {"reason": ProblemCode.LINK_DOWN}, "Ask the recipient whether the SMS came before"),
+        (MessageState.UNDELIVERED, {}, "The phone may be off or out of reach"),
+        (MessageState.EXPIRED, {"reason": ProblemCode.VALIDITY_ENDED, "parts": ()}, "Send the mail again later."),
+        (MessageState.FAILED, {"parts": ()}, "Ask your administrator."),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 1])
+def test_whose_sms_did_not_arrive_reads_one_next_step(state, changes, step, others):
+    rendered = render(report(message(state, **changes), *(message() for _ in range(others))))
+    for shown in (" ".join(rendered.text.split()), text_of(rendered.html)):
+        assert shown.count(step) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "changes"),
+    [
+        (MessageState.DELIVERED, {}),
+        (MessageState.SUBMITTED, {}),
+        (MessageState.QUEUED, {"reason": ProblemCode.LINK_DOWN}),
+        (MessageState.REJECTED, {"reason": Refusal.NUMBER_IMPOSSIBLE, "problem": "The number is too short."}),
+    ],
+)
+def test_where_nothing_is_to_be_done_or_the_detail_says_it_there_is_no_step(state, changes):
+    assert RENDERER.view(NoticeKind.RESULT, report(message(state, **changes))).recipients[0].step == ""
+
+
 def test_html_entities_do_not_leak_into_the_text_form():
     rendered = render(report(message(text="Fish & chips > salad")))
     assert "Fish & chips > salad" in rendered.text

@@ -10,6 +10,7 @@ from mta.sending.dsn import DsnAction
 from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
+from templates.next_steps import STEPS, Step
 from templates.words import Dictionary, find_languages, language_spoken
 
 DICTIONARY = Dictionary()
@@ -49,6 +50,7 @@ def test_each_text_has_the_same_fields_in_every_language(language):
         ("sentence", MessageState),
         ("kind", NoticeKind),
         ("action", DsnAction),
+        ("step", Step),
     ],
 )
 def test_every_value_that_a_report_can_hold_has_words(section, names, language):
@@ -63,6 +65,11 @@ def test_a_reason_is_explained_by_a_whole_sentence(language):
         sentence = words.explain(reason, "")
         assert sentence[0].isupper()
         assert sentence.endswith(".")
+
+
+def test_every_reason_for_which_an_sms_fails_has_a_next_step_and_every_step_a_reason():
+    assert set(STEPS) == {*map(str, ProblemCode), *map(str, Refusal)} - {"dry-run"}
+    assert set(STEPS.values()) == set(Step)
 
 
 @pytest.mark.parametrize("language", find_languages())
