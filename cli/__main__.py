@@ -36,7 +36,7 @@ PLACES: Final = {
     "demo": CommandPlace(
         "demo",
         "demo",
-        "Show a mail become an SMS, and an answer from the phone a mail, on this machine; then serve until Ctrl-C.",
+        "Show a mail become an SMS, and an answer from the phone a mail, on a page of this machine, until Ctrl-C.",
     ),
     "explain": CommandPlace(
         "explain",

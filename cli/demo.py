@@ -2,24 +2,22 @@
 
 A mail becomes an SMS, and its status comes back; the phone answers, its SMS becomes a mail, and the reply to that an
 SMS. Real parts throughout: our SMTP server, SQLite, SMPP over TCP to the sandbox carrier, SMTP with STARTTLS to the
-sandbox mailbox. Nothing leaves loopback. Not here: what runs (process.gateway).
+sandbox mailbox. Nothing leaves loopback. Not here: what runs (process.gateway), what the page shows (cli.demo_desk).
 """
 
 import asyncio
-import smtplib
 import socket
 import sys
 import tempfile
 from contextlib import AsyncExitStack
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import make_msgid
 from pathlib import Path
 
 import click
 
 from cli.admin_session import admin_session
 from cli.context import database_of
+from cli.demo_desk import OWN_NUMBER, PATIENCE, PHONE, SENDER, DemoDesk, commands, compose_mail, compose_reply, text_of
 from cli.serve import run
 from cli.setup import CONFIG_NAME, DOMAIN, PASSWORD_NAME, write_configuration
 from config.model import Config
@@ -27,26 +25,25 @@ from gateway.admin.actions import make_action
 from gateway.admin.numbers import make_number
 from gateway.admin.settings import CustomerScope, set_settings
 from mta.sandbox import Sandbox, StoredMail
-from process.gateway import Gateway, running_gateway
+from process.gateway import running_gateway
 from process.log import configure_log
 from smpp.simulator.record import Shown
-from sms.message import Alphabet, EncodedText
-from sms.parts import encode_text
-from sms.settings import Unencodable
+from smpp.simulator.simulator import Simulator
+from templates.pages import Pages
+from web.demo import Unusable, demo_routes
+from web.server import HttpServer
 
-PHONE = "+447700900123"
-OWN_NUMBER = "+447700900999"
-SENDER = "anna.keller@example.com"
+_PAGE_PORT = 8642
 ANSWER = "I am at pump 7. It runs again."
-_PATIENCE = 30.0
 _LINE = "─" * 78
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="End after the first round; exit code 0 only if all of it worked.")
+@click.option("--port", default=_PAGE_PORT, show_default=True, help="Where the page is served; if taken, elsewhere.")
 @click.option("--verbose", is_flag=True, help="Show the gateway's log too.")
-def demo(*, once: bool, verbose: bool) -> None:
-    """Show a mail become an SMS, and an answer from the phone a mail, on this machine; then serve until Ctrl-C."""
+def demo(*, once: bool, port: int, verbose: bool) -> None:
+    """Show a mail become an SMS, and an answer from the phone a mail, on a page of this machine, until Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="mail2sms-demo-") as folder, Sandbox(hostname="mailbox.example.net") as box:
         values_of_route = {"domain": "*", "host": box.host, "port": box.port, "tls": "encrypt"}
         listen = f"127.0.0.1:{_free_port()}"
@@ -57,8 +54,8 @@ def demo(*, once: bool, verbose: bool) -> None:
         _serve_number(Path(folder) / CONFIG_NAME)
         password = (Path(folder) / PASSWORD_NAME).read_text("utf-8").strip()
         try:
-            run(_play(config, box, password, once=once))
-        except _NotShownError as error:
+            run(_play(config, box, password, once=once, page_port=port))
+        except (_NotShownError, Unusable) as error:
             click.echo(f"The demo did not work: {error}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
@@ -88,118 +85,95 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def _play(config: Config, box: Sandbox, password: str, *, once: bool) -> None:
+async def _play(config: Config, box: Sandbox, password: str, *, once: bool, page_port: int) -> None:
     database = database_of(config)
     database.open(serving=True)
     async with AsyncExitStack() as stack:
         stack.callback(database.close)
         gateway = await stack.enter_async_context(running_gateway(config, database))
+        (sandbox,) = gateway.sandboxes.values()
         port = config.listeners[0].address.port
-        mail = compose_sample()
-        _show("1. The mail, as Outlook would send it", _without_headers_of_no_interest(mail))
-        reply = await asyncio.to_thread(send, mail, port, "demo", password)
-        click.echo(f"   The gateway says: {reply}\n")
-        shown = await _phone(gateway)
-        _show(f"2. The SMS, as the phone {shown.number} shows it (from {shown.sender or 'the carrier'})", shown.text)
-        status = await _mail(box, 1)
-        _show(f"3. The status mail, delivered over {status.tls or 'clear text'}", _readable(status))
-        await _talk_back(gateway, box, port, password)
+        desk = DemoDesk(sandbox=sandbox, box=box, port=port, password=password)
         if once:
+            await _tell_story(desk, sandbox, box)
             return
-        click.echo(f"Serving on 127.0.0.1:{port} until Ctrl-C. Send more: login «demo», password «{password}»,")
-        click.echo(f"recipient {PHONE}@{DOMAIN}. Status mails go to the sandbox mailbox and nowhere else.")
-        await _serve_on(gateway, box)
+        address = await _serve_page(stack, desk, page_port)
+        click.echo(f"The demo is on the page {address}\n")
+        await _tell_story(desk, sandbox, box)
+        click.echo(f"The page {address} shows all this, and sends more. From a terminal:\n")
+        for name, command in commands(port, password):
+            click.echo(f"{name}:\n   {command}\n")
+        click.echo("Ctrl-C ends the demo, and everything that it wrote goes with it.\n")
+        await asyncio.Event().wait()
 
 
-async def _talk_back(gateway: Gateway, box: Sandbox, port: int, password: str) -> None:
-    """Show the phone's answer become a mail, and the reply to that mail an SMS from the same number."""
-    (sandbox,) = gateway.sandboxes.values()
-    encoded = encode_text(ANSWER, coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=1)
-    assert isinstance(encoded, EncodedText)
+async def _serve_page(stack: AsyncExitStack, desk: DemoDesk, port: int) -> str:
+    """Serve the page until the stack ends, and return its address; where the port is taken, on any free one."""
+    pages = Pages()
+    routes = demo_routes(desk, pages.render, pages.read)
+    try:
+        server = HttpServer(routes, port=port)
+        await server.start()
+    except OSError:
+        server = HttpServer(routes)
+        await server.start()
+    stack.push_async_callback(server.stop, 0)
+    return f"http://127.0.0.1:{server.port}/"
+
+
+async def _tell_story(desk: DemoDesk, sandbox: Simulator, box: Sandbox) -> None:
+    """Show a mail become an SMS, its status mail, the phone's answer as a mail, and the reply as an SMS."""
+    mail = compose_sample()
+    _show("1. The mail, as Outlook would send it", _without_headers_of_no_interest(mail))
+    await _send(desk, mail)
+    shown = await _phone(sandbox)
+    _show(f"2. The SMS, as the phone {shown.number} shows it (from {shown.sender or 'the carrier'})", shown.text)
+    status = await _mail(box, 1)
+    _show(f"3. The status mail, delivered over {status.tls or 'clear text'}", _readable(status))
     _show(f"4. The phone answers to {OWN_NUMBER}", ANSWER)
-    await sandbox.deliver(PHONE, OWN_NUMBER, encoded)
-    mail = await _mail(box, 2)
-    _show(f"5. Its SMS as a mail, delivered over {mail.tls or 'clear text'}", _readable(mail))
-    reply = compose_reply(mail.message)
+    await desk.type_sms(PHONE, ANSWER)
+    received = await _mail(box, 2)
+    _show(f"5. Its SMS as a mail, delivered over {received.tls or 'clear text'}", _readable(received))
+    reply = compose_reply(received.message, "Thank you, please stay there.")
     _show("6. The reply, as a mail client writes it", _without_headers_of_no_interest(reply))
-    said = await asyncio.to_thread(send, reply, port, "demo", password)
-    click.echo(f"   The gateway says: {said}\n")
-    shown = await _phone(gateway, 2)
+    await _send(desk, reply)
+    shown = await _phone(sandbox, 2)
     _show(f"7. The SMS, as the phone {shown.number} shows it (from {shown.sender or 'the carrier'})", shown.text)
-
-
-def compose_reply(mail: EmailMessage) -> EmailMessage:
-    """Return a reply to a mail, with its text quoted below as mail clients do."""
-    reply = EmailMessage()
-    reply["From"] = f"Anna Keller <{SENDER}>"
-    reply["To"] = str(mail["Reply-To"] or mail["From"])
-    reply["Subject"] = f"Re: {mail['Subject']}"
-    reply["Message-ID"] = make_msgid(domain="example.com")
-    reply["In-Reply-To"] = mail["Message-ID"]
-    reply["References"] = f"{mail['References'] or ''} {mail['Message-ID']}".strip()
-    quoted = "\n".join(f"> {line}" for line in _text_of(mail).splitlines())
-    reply.set_content(f"Thank you, please stay there.\n\nOn {mail['Date']}, {mail['From']} wrote:\n{quoted}\n")
-    return reply
 
 
 def compose_sample() -> EmailMessage:
     """Return a mail that shows what the gateway does: an own text with a signature below it."""
-    mail = EmailMessage()
-    mail["From"] = f"Anna Keller <{SENDER}>"
-    mail["To"] = f"{PHONE}@{DOMAIN}"
-    mail["Subject"] = "Pump 7"
-    mail["Message-ID"] = make_msgid(domain="example.com")
-    mail.set_content(
+    return compose_mail(
+        f"{PHONE}@{DOMAIN}",
+        "Pump 7",
         "Pump 7 in hall 2 has stopped \u2013 please call the control room: +44 20 7946 0000.\n\n"
-        "-- \nAnna Keller\nOperations, Example Ltd\n"
+        "-- \nAnna Keller\nOperations, Example Ltd",
     )
-    return mail
 
 
-def send(mail: EmailMessage, port: int, login: str, password: str) -> str:
-    """Send a mail to the gateway as a mail client does, and return its last reply."""
-    with smtplib.SMTP("127.0.0.1", port, timeout=_PATIENCE) as client:
-        client.login(login, password)
-        client.mail(SENDER)
-        code, answer = client.rcpt(mail["To"].addresses[0].addr_spec)
-        if code == 250:
-            code, answer = client.data(mail.as_bytes(policy=SMTP))
+async def _send(desk: DemoDesk, mail: EmailMessage) -> None:
+    code, said = await desk.send(mail)
     if code != 250:
-        raise _NotShownError(f"the gateway refused the mail: {code} {answer.decode()}")
-    return f"{code} {answer.decode()}"
+        raise _NotShownError(f"the gateway refused the mail: {code} {said}")
+    click.echo(f"   The gateway says: {code} {said}\n")
 
 
-async def _phone(gateway: Gateway, count: int = 1) -> Shown:
+async def _phone(sandbox: Simulator, count: int = 1) -> Shown:
     """Return the SMS of this number, from 1, once the phone has it."""
-    (sandbox,) = gateway.sandboxes.values()
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             await sandbox.until(lambda: len(sandbox.record.shown()) >= count)
     except TimeoutError as error:
-        raise _NotShownError(f"no SMS reached the phone within {_PATIENCE:.0f} s") from error
+        raise _NotShownError(f"no SMS reached the phone within {PATIENCE:.0f} s") from error
     return sandbox.record.shown()[count - 1]
 
 
 async def _mail(box: Sandbox, count: int) -> StoredMail:
     """Return the mail of this number, from 1, once it came."""
     try:
-        return (await box.wait_for_mails(count, _PATIENCE))[count - 1]
+        return (await box.wait_for_mails(count, PATIENCE))[count - 1]
     except TimeoutError as error:
-        raise _NotShownError(f"mail {count} did not come within {_PATIENCE:.0f} s") from error
-
-
-async def _serve_on(gateway: Gateway, box: Sandbox) -> None:
-    (sandbox,) = gateway.sandboxes.values()
-    seen_sms, seen_mails = len(sandbox.record.shown()), len(box.mails)
-    while True:
-        await asyncio.sleep(0.5)
-        for shown in sandbox.record.shown()[seen_sms:]:
-            if not shown.missing:
-                _show(f"SMS to {shown.number}", shown.text)
-                seen_sms += 1
-        for mail in box.mails[seen_mails:]:
-            _show(f"Mail to {', '.join(mail.recipients)}", _readable(mail))
-            seen_mails += 1
+        raise _NotShownError(f"mail {count} did not come within {PATIENCE:.0f} s") from error
 
 
 def _show(title: str, text: str) -> None:
@@ -215,9 +189,4 @@ def _without_headers_of_no_interest(mail: EmailMessage) -> str:
 
 def _readable(stored: StoredMail) -> str:
     message = stored.message
-    return f"From: {message['From']}\nTo: {message['To']}\nSubject: {message['Subject']}\n\n{_text_of(message)}"
-
-
-def _text_of(mail: EmailMessage) -> str:
-    body = mail.get_body(("plain",))
-    return str(body.get_content()) if body is not None else ""
+    return f"From: {message['From']}\nTo: {message['To']}\nSubject: {message['Subject']}\n\n{text_of(message)}"

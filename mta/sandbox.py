@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
@@ -38,6 +39,7 @@ class StoredMail:
     content: bytes
     greeting: str
     tls: str
+    arrived_at: datetime
     file: Path | None = None
 
     @property
@@ -68,6 +70,7 @@ class _Mailbox:
             content=content,
             greeting=session.host_name or "",
             tls=f"{tls.version()} {tls.cipher()[0]}" if tls is not None else "",
+            arrived_at=datetime.now(UTC),
             file=self._write(content),
         )
         with self.arrived:

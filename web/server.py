@@ -30,8 +30,7 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class HttpServer:
     """A listener at `host`:`port` (0: any free port), under TLS where `contexts` is given.
 
-    `hosts` are the names under which it answers. `closing` is set when it is told to stop: an application that streams
-    without an end must end then.
+    `hosts` are the names under which it answers.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -52,7 +51,6 @@ class HttpServer:
         self._contexts = contexts
         self._listener: Listener | None = None
         self._state = ServerState()
-        self.closing = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -77,7 +75,6 @@ class HttpServer:
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no more requests, let those under way finish up to the grace, then end them."""
-        self.closing.set()
         if self._listener is not None:
             await self._listener.close(grace_seconds)
         for task in self._state.tasks:

@@ -7,6 +7,7 @@ survives the process. Not here: deciding what is accepted (script).
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -14,7 +15,9 @@ from smpp.dialect.fragments import read_message
 from smpp.simulator.script import Submitted
 from smpp.wire.bodies import DataSm, SubmitSm
 from smpp.wire.tlv import Tag, Tlv
-from sms.message import ReceiptState
+from sms.message import Alphabet, ReceiptState
+
+_UCS2 = 0x08  # §5.2.19
 
 
 class Taken(NamedTuple):
@@ -52,11 +55,18 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A message as the phone shows it: joined from its parts; `missing` has the indexes that never came."""
+    """A message as the phone shows it: joined from its `parts`; `missing` has the indexes that never came.
+
+    `nth` and `at` are those of the submit of its first part.
+    """
 
     number: str
     sender: str
     text: str
+    nth: int
+    at: datetime
+    alphabet: Alphabet
+    parts: int = 1
     missing: tuple[int, ...] = ()
 
 
@@ -128,6 +138,10 @@ def join_parts(submits: Iterable[Submitted]) -> list[Shown]:
             number=submitted.number,
             sender=submitted.sender,
             text="".join(texts[index] for index in sorted(texts)),
+            nth=submitted.nth,
+            at=submitted.at,
+            alphabet=Alphabet.UCS2 if submitted.body.data_coding == _UCS2 else Alphabet.GSM7,
+            parts=total,
             missing=tuple(index for index in range(1, total + 1) if index not in texts),
         )
         for submitted, total, texts in begun

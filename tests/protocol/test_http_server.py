@@ -103,7 +103,7 @@ class House:
     async def stream(self, request: Request):
         async def lines():
             yield "data: 1\n\n"
-            await self.server.closing.wait()
+            await self.may_go_on.wait()
             yield "data: end\n\n"
 
         return StreamingResponse(lines(), media_type="text/event-stream")
@@ -359,7 +359,7 @@ async def test_one_client_has_so_many_connections_and_the_next_hears_503():
 
 
 @on_both_loops
-async def test_a_stop_closes_idle_connections_lets_answers_finish_and_ends_streams():
+async def test_a_stop_closes_idle_connections_lets_what_was_begun_finish():
     async with serving() as (house, connect):
         idle, slow, streaming = await connect(), await connect(), await connect()
         await idle.say(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
@@ -369,8 +369,8 @@ async def test_a_stop_closes_idle_connections_lets_answers_finish_and_ends_strea
         await house.begun.wait()
         stopping = asyncio.ensure_future(house.server.stop(60))
         assert await idle.ended() == b""
-        assert b"data: end" in await streaming.ended()
         house.may_go_on.set()
+        assert b"data: end" in await streaming.ended()
         assert (await slow.hear()).body == b"late"
         await stopping
         with pytest.raises(OSError, match="onnect"):
