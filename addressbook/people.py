@@ -35,7 +35,8 @@ class Customer:
 
     `options` are what it has contracted, None: the operator's default ones. Without `stop_listed` it never had a stop
     entry, and nobody looks for one. `admin_address` is told what concerns it; empty: the operator's is. With
-    `tls_required` no mail of it is taken in clear. `proofs` are those that it takes, None: all.
+    `tls_required` no mail of it is taken in clear. `proofs` are those that it takes, None: all. `arc_sealers` are the
+    domains, as A-labels, whose word on what they sealed it trusts (RFC 8617).
     """
 
     id: int
@@ -49,6 +50,7 @@ class Customer:
     tls_required: bool = False
     proofs: frozenset[ProofKind] | None = None
     identity_provider: IdentityProvider | None = None
+    arc_sealers: frozenset[str] = frozenset()
 
     def takes_proof(self, kind: ProofKind) -> bool:
         """Return whether such a proof lets its mail through."""

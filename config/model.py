@@ -194,6 +194,11 @@ class ListenerOptions:
     key_file: PrivateFile | None = option("The certificate's private key, PEM.", default=None, example="gateway.key")
     auth: AuthMode = option("Whether clients may or must log in. Only ever under TLS.", default=AuthMode.OFFER)
     auth_in_clear: bool = option("Logins also without TLS: on loopback addresses only.", default=False)
+    domain_proof: bool = option(
+        "Whether a mail that neither a login, a certificate nor an address proves may be proven by the domain of its "
+        "From: DKIM, SPF, or a sealer that the customer trusts. Never where auth is require.",
+        default=True,
+    )
     client_certificate: CertificateRequest = option(
         "Whether a client is asked for a certificate of its own.", default=CertificateRequest.NONE
     )

@@ -54,15 +54,9 @@ class Acceptance:
             return Refused(refusal=Refusal.NO_STORAGE if isinstance(error, StorageFullError) else Refusal.INTERNAL)
         if added.stale:
             return SnapshotChanged()
-        if added.duplicate:
-            log.info("mail_duplicate", job=added.public_id, customer=job.customer)
-            return Refused(
-                refusal=Refusal.DUPLICATE,
-                detail=f"the same text went to the same numbers a short time ago in job {added.public_id}",
-            )
-        if added.stopped:
-            log.info("mail_stopped", customer=job.customer, recipients=len(job.messages))
-            return stopped()
+        refused = _refuse(job, added)
+        if refused is not None:
+            return refused
         _log(job, added)
         if not added.repeated:
             self._accepted()
@@ -75,6 +69,24 @@ class Acceptance:
             await self._database.write(self._outbound.forget_digests, kept.digests)
         except StorageError as error:
             log.warning("digests_not_forgotten", job=kept.job_id, cause=str(error)[:300])
+
+
+def _refuse(job: NewJob, added: Added) -> Refused | None:
+    """Return why the transaction stored nothing of a job."""
+    if added.duplicate:
+        log.info("mail_duplicate", job=added.public_id, customer=job.customer)
+        return Refused(
+            refusal=Refusal.DUPLICATE,
+            detail=f"the same text went to the same numbers a short time ago in job {added.public_id}",
+        )
+    if added.replayed:
+        log.info("mail_replayed", customer=job.customer, recipients=len(job.messages))
+        detail = "this signed mail was used for other recipients before"
+        return Refused(refusal=Refusal.SENDER_NOT_AUTHORISED, detail=detail)
+    if added.stopped:
+        log.info("mail_stopped", customer=job.customer, recipients=len(job.messages))
+        return stopped()
+    return None
 
 
 def _log(job: NewJob, added: Added) -> None:

@@ -24,6 +24,11 @@ def duplicate_key(customer: str, recipient_e164: str, text: str) -> bytes:
     return _keyed(b"duplicate", customer.encode(), recipient_e164.encode(), text.encode("utf-8", "replace"))
 
 
+def bound_key(identity: bytes, recipient: str) -> bytes:
+    """Return the key of one recipient to whom the first use of a signed mail binds it; without one, of that use."""
+    return identity[:_ALIKE_OCTETS] + _keyed(b"bound", identity, recipient.encode("utf-8", "replace"))
+
+
 def _keyed(*fields: bytes) -> bytes:
     digest = blake2b(digest_size=_KEY_OCTETS)
     for octets in fields:

@@ -282,6 +282,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         proof=submission.proof.kind.value if submission.proof is not None else "",
         evidence=submission.proof.evidence if submission.proof is not None else "",
         service_by=submission.service_by,
+        first_use=None if submission.dry_run else submission.first_use,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from addressbook.hierarchy import Resolved
 from addressbook.proof import Proof
 from addressbook.senders import Sender
+from sms.job import FirstUse
 from sms.message import MailOrigin, Origin
 from sms.number import SenderId
 from sms.outcome import Refused
@@ -42,7 +43,7 @@ class Submission:
     `identified` by its sender but by its content alone is known for minutes, and until its client heard the answer. A
     `personalised` text has placeholders. A dry run is planned like any other and answered with the plan. A stop list
     does not hold back what is `past_stop`: the confirmation of a stop, and help. `proof` is what proved its sender,
-    `service_by` what named its service.
+    `service_by` what named its service. `first_use` is set where the proof of its sender does not say to whom it goes.
     """
 
     sender: Sender
@@ -62,3 +63,4 @@ class Submission:
     past_stop: bool = False
     proof: Proof | None = None
     service_by: str = ""
+    first_use: FirstUse | None = None

@@ -1,11 +1,14 @@
 """The aiosmtpd handler of the product: MAIL, RCPT and DATA of a proven sender become a job that is kept, or a reply.
 
+Whom neither login nor address proves may be proven by the mail itself, after DATA (mta.verify): until then only the
+form of recipients is judged.
 Everybody may write to the postmaster (RFC 5321 §4.5.1): where no login is demanded, what is wrong with a sender who has
 not logged in is said at RCPT. Not here: the dialogue itself (server, dialogue), who somebody is (identify), what a mail
 says (judge), the postmaster's mail (postmaster), storing (gateway).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 from typing import TypeVar
 
@@ -18,7 +21,7 @@ from gateway.dropped import DroppedMails
 from gateway.limits import DiskReserve, MailRate
 from gateway.plan import stopped
 from gateway.taking_back import TakenBack, TakingBack
-from mta.identify import ListenerTerms, identify
+from mta.identify import ListenerTerms, bind, identify
 from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
 from mta.intake_pool import IntakePool
 from mta.mechanisms import SessionProofs
@@ -27,6 +30,7 @@ from mta.reading.confined_reader import ReaderUnavailableError
 from mta.repeats import Repeats
 from mta.smtp.engine.replies import OK, RECIPIENT_OK, SENDER_OK, TEXT_LIMIT, Reply, is_permanent, printable, reply_to
 from mta.smtp.server.hooks import MailEnvelope, MailSession, eager_hook
+from mta.verify.prover import ProofRequest, Prover, Verdict
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 
@@ -54,6 +58,7 @@ class MailHandler:
         rate: MailRate,
         terms: ListenerTerms,
         sessions: SessionProofs,
+        prover: Prover | None = None,
         postmaster: PostmasterDoor | None = None,
     ) -> None:
         self._judge = judge
@@ -66,6 +71,7 @@ class MailHandler:
         self._rate = rate
         self._terms = terms
         self._sessions = sessions
+        self._prover = None if terms.by_login_only else prover
         self._postmaster = postmaster
 
     @eager_hook
@@ -136,6 +142,18 @@ class MailHandler:
         principal = self.principal(session)
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
         facts = _received(session, envelope, principal)
+        if principal is None and self._prover is not None:
+            verdict = await self._prove(self._prover, session, facts, raw)
+            if isinstance(verdict, Refused):
+                return str(reply_to(verdict))
+            principal = verdict.principal and bind(verdict.principal, session, self._book.current, self._terms)
+            facts = replace(facts, identity=verdict.identity, first_use=verdict.first_use)
+        return str(await self._keep(session, facts, raw, principal))
+
+    async def _keep(
+        self, session: MailSession, facts: ReceivedEnvelope, raw: bytes, principal: Principal | None
+    ) -> Reply:
+        """Judge a mail as often as the address book changes meanwhile, keep what may be sent, and return the reply."""
         for _ in range(_MOST_STALE):
             before = self._book.current
             try:
@@ -150,9 +168,32 @@ class MailHandler:
                     continue
             reply = await self._carry_out(decision, session)
             if reply is not None:
-                return str(reply)
+                return reply
             await self._book.refresh()
-        return str(reply_to(Refused(refusal=Refusal.INTERNAL)))
+        return reply_to(Refused(refusal=Refusal.INTERNAL))
+
+    async def _prove(
+        self, prover: Prover, session: MailSession, facts: ReceivedEnvelope, raw: bytes
+    ) -> Verdict | Refused:
+        """Prove by what a mail says of itself whose it is; it counts from then on as a mail of this customer's."""
+        asked = ProofRequest(
+            raw=raw,
+            reverse_path=facts.reverse_path,
+            recipients=tuple(item.address for item in facts.recipients),
+            client=session.client_address,
+            helo=facts.helo,
+        )
+        verdict = await prover.prove(asked, self._book.current)
+        refused, principal = verdict.refused, verdict.principal
+        if principal is not None:
+            refused = await self._certain(lambda: self._judge.judge_reverse_path(principal, facts.reverse_path))
+            if refused is None and not self._rate.take(principal.customer_id, monotonic()):
+                refused = Refused(refusal=Refusal.RATE_LIMITED)
+        if refused is None:
+            return verdict
+        peer, why = session.client_address, printable(refused.detail, TEXT_LIMIT)
+        log.info("sender_unproven", reason=refused.refusal.value, domain=verdict.domain, why=why, peer=peer)
+        return refused
 
     async def _carry_out(self, decision: Decision, session: MailSession) -> Reply | None:
         """Do what was decided and return the reply; None where the directory changed, so that it is judged again."""
@@ -210,9 +251,12 @@ class MailHandler:
     def _judge_sender(self, session: MailSession, reverse_path: str) -> Refused | None:
         principal = self.principal(session)
         if principal is None:
-            shown = session.client_certificate_der is not None
-            detail = "The client certificate is nobody's here." if shown else ""
-            return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail=detail)
+            if session.client_certificate_der is not None:
+                detail = "The client certificate is nobody's here."
+                return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED, detail=detail)
+            if self._prover is None:
+                return Refused(refusal=Refusal.AUTHENTICATION_REQUIRED)
+            return self._prover.refuse_envelope(reverse_path, self._book.current)
         return self._judge.judge_reverse_path(principal, reverse_path)
 
     def _is_heard_at_rcpt(self, session: MailSession) -> bool:

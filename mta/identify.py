@@ -57,12 +57,14 @@ def identify(
 ) -> Principal | None:
     """Return whose session it is; None for nobody's.
 
-    A certificate that is nobody's proves nothing, and the address does not help it. The service is that of the
-    listener, else of login or certificate, else of the customer's address range.
+    A certificate that is nobody's proves nothing, and the address does not help it.
     """
     proven = _prove(session, snapshot, terms, sessions)
-    if proven is None:
-        return None
+    return None if proven is None else bind(proven, session, snapshot, terms)
+
+
+def bind(proven: Principal, session: MailSession, snapshot: Snapshot, terms: ListenerTerms) -> Principal:
+    """Return a principal with the service that the listener, its proof or its customer's address range names."""
     if terms.service is not None:
         proven = replace(proven, service=terms.service, service_by=f"listener {terms.name}")
     return snapshot.bind_to_range(proven, session.client_address)

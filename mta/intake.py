@@ -44,6 +44,7 @@ from mta.recipients import (
     refuse_unfilled,
 )
 from mta.taking_back import asks_to_cancel, judge_cancel
+from sms.job import FirstUse
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
@@ -63,7 +64,8 @@ class EnvelopeRecipient:
 class ReceivedEnvelope:
     """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer.
 
-    `client` is its login, else its address; `tls` says whether it came under TLS.
+    `client` is its login, else its address; `tls` says whether it came under TLS. `identity` names a mail that its
+    signature proves, `first_use` is what its first use binds (mta.verify.replay).
     """
 
     reverse_path: str
@@ -73,6 +75,8 @@ class ReceivedEnvelope:
     helo: str = ""
     client: str = ""
     tls: bool = True
+    identity: bytes = b""
+    first_use: FirstUse | None = None
 
 
 class Disposition(StrEnum):
@@ -415,8 +419,9 @@ def _submission(  # noqa: PLR0913 - one step of the judgement, each argument fou
         mail=_mail_origin(case),
         reference=options.reference,
         ignored_options=options.ignored,
-        digest=mail_digest(case.mail, case.raw, case.envelope.client),
-        identified=bool(case.mail.message_id),
+        digest=case.envelope.identity or mail_digest(case.mail, case.raw, case.envelope.client),
+        identified=bool(case.envelope.identity or case.mail.message_id),
+        first_use=case.envelope.first_use,
         start_at=options.start_at,
         blackouts=options.blackouts,
         personalised=reached.personalised,

@@ -19,8 +19,10 @@ from mta.repeats import Repeats
 from mta.smtp.engine.content import ContentLimits, ContentRoom
 from mta.smtp.engine.events import DialogueLimits
 from mta.smtp.server.server import ServerSettings, listen
+from mta.verify.prover import Prover
 from process.accept_path import AcceptPath
 from process.contexts import server_contexts
+from process.mail_out import build_resolver
 from sms.message import Origin
 from tls.contexts import ReloadedContext
 
@@ -44,6 +46,7 @@ class Listeners:
         authenticator: Authenticator,
         sessions: SessionProofs,
         reading: IntakePool,
+        prover: Prover,
         room: ContentRoom,
     ) -> None:
         self._doors = doors
@@ -51,6 +54,7 @@ class Listeners:
         self._authenticator = authenticator
         self._sessions = sessions
         self._reading = reading
+        self._prover = prover
         self._open: list[Listener] = []
 
     async def start(self) -> None:
@@ -79,6 +83,7 @@ class Listeners:
         await asyncio.gather(*(listener.close(grace_seconds) for listener in self._open))
         self._authenticator.close()
         self._reading.close()
+        self._prover.close()
 
 
 def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
@@ -123,6 +128,7 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
     reading = IntakePool(core.judge)
+    prover = Prover(build_resolver(config), core.clock)
     repeats = Repeats(acceptance)
     doors = tuple(
         _Listener(
@@ -145,8 +151,9 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
                     by_login_only=options.auth is AuthMode.REQUIRE,
                     service=Origin(options.service) if options.service is not None else None,
                 ),
+                prover=prover if options.domain_proof else None,
             ),
         )
         for options in config.listeners
     )
-    return Listeners(doors, authenticator, sessions, reading, ContentRoom(config.limits.content_memory))
+    return Listeners(doors, authenticator, sessions, reading, prover, ContentRoom(config.limits.content_memory))

@@ -37,6 +37,18 @@ class NewMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirstUse:
+    """The keys by which the first use of a signed mail binds to whom it may go again (mta.verify.replay).
+
+    `marker` tells that it was used; `recipients` are those of this submission, `named` further ones.
+    """
+
+    marker: bytes
+    recipients: tuple[bytes, ...]
+    named: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """One accepted submission. `settings` and `origins` are JSON (sms.serialise).
 
@@ -44,8 +56,8 @@ class NewJob:
     as ended: its messages are cancelled and never due. Its digests are kept until `seen_until`, its duplicates until
     `duplicate_until`. `stop_listed` says that its customer has, or had, a stop list, which does not hold back a job
     that is `past_stop`. `proof` is the kind of what proved its sender, with its `evidence`; `service_by` is what named
-    its service. `ignored_options` stood in the subject and did nothing. `unanswerable` says why no answer to `sender`
-    comes back (addressbook.numbers), empty where one does.
+    its service. `ignored_options` stood in the subject and did nothing. Not stored is what its `first_use` bound to
+    others. `unanswerable` says why no answer to `sender` comes back (addressbook.numbers), empty where one does.
     """
 
     directory_version: int
@@ -81,3 +93,4 @@ class NewJob:
     proof: str = ""
     evidence: str = ""
     service_by: str = ""
+    first_use: FirstUse | None = None

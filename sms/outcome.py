@@ -17,6 +17,7 @@ class Refusal(StrEnum):
     AUTHENTICATION_FAILED = "authentication-failed"
     TLS_REQUIRED = "tls-required"
     SENDER_NOT_AUTHORISED = "sender-not-authorised"
+    PROOF_UNAVAILABLE = "proof-unavailable"
     RELAY_DENIED = "relay-denied"
     ADDRESS_MALFORMED = "address-malformed"
     ADDRESS_UNKNOWN = "address-unknown"

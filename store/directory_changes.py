@@ -177,6 +177,11 @@ class DirectoryChanges:
         self._tx.execute("UPDATE customer SET options = ? WHERE key = ?", (",".join(sorted(options)), key))
         self._touch("customer", key)
 
+    def set_arc_sealers(self, key: int, domains: Iterable[str]) -> None:
+        """Store whose seals a customer trusts."""
+        self._tx.execute("UPDATE customer SET arc_sealers = ? WHERE key = ?", (",".join(sorted(domains)), key))
+        self._touch("customer", key)
+
     def say_stop_listed(self, key: int) -> None:
         """Store that a customer has had an entry of a stop list."""
         self._tx.execute("UPDATE customer SET stop_listed = ? WHERE key = ?", (True, key))

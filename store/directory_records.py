@@ -37,6 +37,7 @@ class CustomerRecord(Struct, frozen=True, array_like=True):
     oidc_issuer: str
     oidc_audience: str
     oidc_claim: str
+    arc_sealers: str
 
 
 class DomainRecord(Struct, frozen=True, array_like=True):
@@ -150,6 +151,7 @@ def customers_of(rows: Iterable[CustomerRecord], domain_rows: Iterable[DomainRec
             identity_provider=IdentityProvider(issuer=row.oidc_issuer, audience=row.oidc_audience, claim=row.oidc_claim)
             if row.oidc_issuer
             else None,
+            arc_sealers=_words(row.arc_sealers) or frozenset(),
         )
         for row in rows
     ]

@@ -18,6 +18,7 @@ class CustomerRow(KeyedRow):
     its first stop entry: nobody looks for entries of a customer that never had one. `admin_address` is told of its
     directories, limits and reports; empty: the operator's is. `tls_required`: no mail of it is taken in clear. `proofs`
     are the kinds that it takes, comma-separated; null: all. The `oidc` fields are empty where it has no issuer.
+    `arc_sealers` are the domains of sealers that it trusts, comma-separated.
     """
 
     name = peewee.TextField()
@@ -32,6 +33,7 @@ class CustomerRow(KeyedRow):
     oidc_issuer = peewee.TextField(default="")
     oidc_audience = peewee.TextField(default="")
     oidc_claim = peewee.TextField(default="")
+    arc_sealers = peewee.TextField(default="")
 
     class Meta:
         table_name = "customer"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from inbound.stop_list import StopList
-from sms.job import NewJob, NewMessage
+from sms.job import FirstUse, NewJob, NewMessage
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.outcome import Refusal
@@ -37,7 +37,8 @@ class Added:
 
     `stale` says that the directory moved: nothing was stored and the job must be resolved again. `duplicate` says that
     the job named by `public_id` sent the same texts to the same numbers a short time ago, and nothing was stored.
-    `stopped` says the same of a job of which stop lists leave no recipient.
+    `stopped` says the same of a job of which stop lists leave no recipient, `replayed` of one whose mail was bound to
+    other recipients by its first use.
     """
 
     public_id: str
@@ -45,6 +46,7 @@ class Added:
     duplicate: bool = False
     stale: bool = False
     stopped: bool = False
+    replayed: bool = False
     skipped: tuple[str, ...] = ()
 
 
@@ -74,6 +76,7 @@ class Outbound:
             for digest in (message.digest, message.duplicate)
             if digest
         }
+        digests |= {key for job in new_jobs for key in _keys_of(job.first_use)}
         now = to_stored(max(job.accepted_at for job in new_jobs))
         current, seen = self._version_and_seen(tx, digests, now)
         long = [
@@ -88,6 +91,8 @@ class Outbound:
         for job in new_jobs:
             if job.directory_version != current:
                 added.append(Added(public_id="", stale=True))
+            elif _is_replayed(job.first_use, seen):
+                added.append(Added(public_id="", replayed=True))
             else:
                 added.append(self._add(job, seen, stops, rows))
         tx.insert(_JOBS, rows.jobs)
@@ -179,6 +184,10 @@ class Outbound:
             if message.duplicate and message.encoded is not None:
                 seen[message.duplicate] = public_id
                 rows.seen.append(_SEEN.row(digest=message.duplicate, job_key=key, until=to_stored(job.duplicate_until)))
+        rows.seen += [
+            _SEEN.row(digest=bound, job_key=key, until=to_stored(job.seen_until))
+            for bound in _bind(job.first_use, seen, public_id)
+        ]
         for kind, way in job.notices:
             rows.notices.append(notice_row(self._keys.take(), key, kind, way, accepted_at))
         return Added(public_id=public_id, skipped=skipped)
@@ -259,6 +268,23 @@ def _message_row(job_key: int, job: NewJob) -> Callable[..., Row]:
         updated_at=to_stored(job.accepted_at),
         blackouts=freeze_blackouts(job.blackouts),
     )
+
+
+def _is_replayed(use: FirstUse | None, seen: Mapping[bytes, str]) -> bool:
+    """Return whether a signed mail was used before, and for none of some recipient."""
+    return use is not None and use.marker in seen and not all(key in seen for key in use.recipients)
+
+
+def _bind(use: FirstUse | None, seen: dict[bytes, str], public_id: str) -> tuple[bytes, ...]:
+    """Return the keys that the first use of a signed mail stores; a later one stores none."""
+    if use is None or use.marker in seen:
+        return ()
+    seen.update(dict.fromkeys(_keys_of(use), public_id))
+    return _keys_of(use)
+
+
+def _keys_of(use: FirstUse | None) -> tuple[bytes, ...]:
+    return () if use is None else (use.marker, *use.recipients, *use.named)
 
 
 def _stoppable(new_jobs: list[NewJob]) -> set[str]:

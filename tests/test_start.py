@@ -82,4 +82,4 @@ def test_a_command_loads_neither_mail_servers_nor_templates(file, words):
 
 
 def test_the_gateway_starts_without_the_inliner_and_what_only_some_need(file):
-    assert loaded(PROCESS, str(file)) & {"httpx", "regex", "dkim", *INLINER} == set()
+    assert loaded(PROCESS, str(file)) & {"httpx", "regex", *INLINER} == set()

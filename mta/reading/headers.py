@@ -159,9 +159,14 @@ def read_addresses(value: bytes) -> list[MailAddress]:
                 found[-1] = MailAddress(address=found[-1].address, name=decode_words(token).strip())
         elif kind == "word" and "@" in token and not _WORD.match(token):
             found.append(MailAddress(address=_addr_spec(token)))
-        else:
+        elif kind != "group":
             words.append(token)
     return found
+
+
+def is_group(value: bytes) -> bool:
+    """Return whether an address list field has a group, as `friends: anna@example.com;` (RFC 5322 §3.4)."""
+    return any(kind == "group" for kind, _ in _address_tokens(clean_line(_unfolded(value))))
 
 
 def _display(words: list[str]) -> str:
@@ -201,6 +206,8 @@ def _address_tokens(text: str) -> Iterator[tuple[str, str]]:
             position = close
         elif match["encoded"] is not None or match["word"] is not None:
             yield "word", match["encoded"] or match["word"]
+        elif match["group"] is not None:
+            yield "group", match["group"]
 
 
 def _comment_end(text: str, position: int) -> int:

@@ -137,7 +137,7 @@ def read_mail(raw: bytes, limits: MailLimits) -> ParsedMail | Refused:
     walk.entity(fields, body_start, len(raw), 0)
     if walk.problem:
         return _refused(walk.problem)
-    author, name, problem = _read_author(fields)
+    author, name, problem = read_author(fields)
     message_id = field_text(fields, "message-id")
     found = message_ids(message_id, 1)
     return ParsedMail(
@@ -178,8 +178,8 @@ def _refused(detail: str) -> Refused:
     return Refused(refusal=Refusal.MAIL_MALFORMED, detail=detail)
 
 
-def _read_author(fields: Fields) -> tuple[str, str, str]:
-    """Return address, name and, if From is not exactly one address, what is wrong with it."""
+def read_author(fields: Fields) -> tuple[str, str, str]:
+    """Return the address and name of From and, if it is not exactly one address, what is wrong with it."""
     values = fields.get("from", [])
     if not values:
         return "", "", "the mail has no From"

@@ -8,6 +8,7 @@ ALTER TABLE "customer" ADD COLUMN "proofs" TEXT;
 ALTER TABLE "customer" ADD COLUMN "oidc_issuer" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "customer" ADD COLUMN "oidc_audience" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "customer" ADD COLUMN "oidc_claim" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "customer" ADD COLUMN "arc_sealers" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "credential" ADD COLUMN "scram" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "credential" ADD COLUMN "service" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "credential" ADD COLUMN "profile_key" BIGINT;

@@ -21,7 +21,7 @@ FROZEN = {
     "0003_directories": "cbf18cdbb7cd7742",
     "0004_search": "2d9425fdce1196f9",
     "0005_carriers": "8c34a1e8668a5b9c",
-    "0006_trust": "6c181cc914e9569b",
+    "0006_trust": "a83aa71ddb79b276",
 }
 MODELS = tuple(
     value

@@ -100,6 +100,9 @@ REPLY_OF_REFUSAL: Final[Mapping[Refusal, Reply]] = MappingProxyType(
         Refusal.AUTHENTICATION_FAILED: Reply(code=535, enhanced="5.7.8", text="Authentication credentials invalid"),
         Refusal.TLS_REQUIRED: Reply(code=530, enhanced="5.7.0", text="Must issue a STARTTLS command first"),
         Refusal.SENDER_NOT_AUTHORISED: Reply(code=550, enhanced="5.7.1", text="Sender not authorised"),
+        Refusal.PROOF_UNAVAILABLE: Reply(
+            code=451, enhanced="4.7.0", text="Sender can't be proven now, try again later"
+        ),
         Refusal.RELAY_DENIED: Reply(code=550, enhanced="5.7.1", text="Relaying denied"),
         Refusal.ADDRESS_MALFORMED: Reply(code=553, enhanced="5.1.3", text="Bad recipient address syntax"),
         Refusal.ADDRESS_UNKNOWN: Reply(code=550, enhanced="5.1.1", text="No such recipient"),
