@@ -8,22 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.limits import MailRate
-from mta.handler import MailHandler
-from mta.identify import ListenerTerms
-from mta.intake_pool import IntakePool
-from mta.repeats import Repeats
 from mta.verify.prover import Prover
 from process.clock import SystemClock
 from tests.kit.name_server import NameServer, name_server
 from tests.kit.signed_mail import dkim_signed, key_record, rsa_key
 from tests.kit.smtp_door import Client, client_of, door
 from tests.kit.testbed import ANNA, administer, open_core
+from tests.unit.test_handler import handler
 
 DOMAIN = "acme.example.com"
 NUMBER, OTHER = "+447700900101@sms.example.net", "+447700900102@sms.example.net"
@@ -95,18 +90,7 @@ async def site_of(core) -> AsyncIterator[Site]:
     async with name_server() as names:
         names.add_text(f"s1._domainkey.{DOMAIN}", key_record(KEY))
         prover = Prover(names.resolver(), SystemClock())
-        handler = MailHandler(
-            judge=core.judge,
-            reading=IntakePool(core.judge),
-            repeats=Repeats(core.acceptance),
-            dropped=core.dropped,
-            book=core.book,
-            disk=SimpleNamespace(enough=lambda: True),  # type: ignore[arg-type]  # there is room
-            rate=MailRate(0),
-            terms=ListenerTerms(),
-            prover=prover,
-        )
-        async with door(handler) as listener:
+        async with door(handler(core, prover=prover)) as listener:
             yield Site(core, listener, names)
         prover.close()
 
