@@ -40,7 +40,7 @@ class _Listener:
 class Listeners:
     """All doors of the process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - every collaborator
         self,
         doors: tuple[_Listener, ...],
         authenticator: Authenticator,
