@@ -23,6 +23,7 @@ from gateway.directory import DirectoryFollower
 from process.contexts import server_contexts
 from process.routes import contradictions_of
 from process.signers import UnusableKeyError, load_signers
+from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
 from sms.settings import is_loopback
 from store.engine.database import StorageError
 from tls.contexts import ContextError
@@ -116,6 +117,9 @@ def init(folder: Path, listen: str) -> None:
     click.echo(f"{folder / PASSWORD_NAME}: the password of the login «demo».")
     click.echo(f"{folder / 'mailbox'}: status mails arrive here as .eml files; nothing leaves this machine.")
     click.echo(f"Try a mail from somebody@example.com to +447700900123@{DOMAIN} at {listen}, logged in as demo.")
+    click.echo("Other numbers show what can become of an SMS:")
+    for one in SANDBOX_NUMBERS:
+        click.echo(f"  {one.number}  {one.shows}")
 
 
 def _refuse_open_address(listen: str) -> None:

@@ -16,6 +16,7 @@ from smpp.client.client import SmppClient
 from smpp.dialect.dialect import Dialect, IdBase
 from smpp.dialect.submissions import unite_ids
 from smpp.session.limits import SessionLimits
+from smpp.simulator.sandbox_numbers import SandboxNumbers
 from smpp.simulator.script import Script
 from smpp.simulator.simulator import Simulator
 from sms.retry import Ladder
@@ -109,7 +110,8 @@ def build_sandboxes(carriers: Iterable[CarrierOptions], clock: Clock) -> dict[st
     centres = {}
     for carrier in carriers:
         if carrier.kind is CarrierKind.SANDBOX:
-            script = Script(receipt_delay=carrier.sandbox.receipt_delay.total_seconds(), dialect=carrier.dialect)
+            delay = carrier.sandbox.receipt_delay.total_seconds()
+            script = Script(receipt_delay=delay, dialect=carrier.dialect, treat=SandboxNumbers(delay))
             password = token_hex(4)
             simulator = Simulator(accounts={"sandbox": password}, clock=clock, script=script)
             centres[carrier.name] = PlayedCentre(simulator=simulator, password=password)

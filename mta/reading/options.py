@@ -138,7 +138,7 @@ def read_options(subject: str, *, zone: tzinfo = UTC) -> SubjectOptions | Refuse
 
 def leave_options(subject: str) -> SubjectOptions:
     """Return a subject that is not read for options, with those it has; a word with the name of one is none."""
-    found = {}
+    found: dict[str, None] = {}
     for match in _OPTION.finditer(subject):
         name, sign, value = match[1].upper(), match[2], (match[3] or "").strip()
         if name not in _OPTIONS or sign == "=" or (sign is None and name != "DRYRUN"):

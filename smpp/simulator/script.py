@@ -81,7 +81,10 @@ class Cut(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
-    """How one submit is treated. With a status other than ESME_ROK, or a cut before storing, it is not accepted."""
+    """How one submit is treated. With a status other than ESME_ROK, or a cut before storing, it is not accepted.
+
+    `answer` is what the phone writes back to the sender.
+    """
 
     status: int = Status.ROK
     answered: bool = True
@@ -93,6 +96,7 @@ class Treatment:
     receipt_id: str = ""
     state: ReceiptState = ReceiptState.DELIVERED
     error: str = "000"
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,9 @@ from smpp.wire.fields import Address, UnsuccessfulAddress
 from smpp.wire.pdu import Pdu, encode
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tlv
-from sms.message import EncodedText, ReceiptState
+from sms.message import Alphabet, EncodedText, ReceiptState
+from sms.parts import encode_text
+from sms.settings import Unencodable
 
 log = structlog.get_logger()
 
@@ -373,6 +375,8 @@ class Simulator:
         if states[taken.key] is ReceiptState.ENROUTE:
             states[taken.key] = treatment.state
         state = states[taken.key]
+        if treatment.answer and state is ReceiptState.DELIVERED:
+            self._answer(taken.submitted, treatment.answer)
         wanted = taken.submitted.body.registered_delivery & 0x03  # §5.2.17: 1 always, 2 only on failure
         if treatment.receipt is ReceiptTime.NEVER or not (
             wanted == 1 or (wanted == 2 and state is not ReceiptState.DELIVERED)
@@ -380,6 +384,14 @@ class Simulator:
             return
         for _ in range(treatment.receipt_copies):
             self._report(taken, treatment, state)
+
+    def _answer(self, submitted: Submitted, text: str) -> None:
+        """Have the phone answer a text once, when its last part is there; to a name nobody can."""
+        encoded = encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=1)
+        if submitted.place.index == submitted.place.total and submitted.sender.isdecimal():
+            assert isinstance(encoded, EncodedText)
+            for body, tlvs in write_inbound(submitted.number, submitted.sender, encoded, submitted.dialect, 0):
+                self._courier.bring("", body, tlvs)
 
     def _report(self, taken: Taken, treatment: Treatment, state: ReceiptState, esm_class: int | None = None) -> None:
         submitted = taken.submitted
