@@ -8,10 +8,20 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from config.reader import ConfigIssue
-from smpp.dialect.dialect import Dialect, NumberForm, ReceiptFor, ReceiptRequest, has_class, named_alphabet
+from smpp.dialect.dialect import (
+    Dialect,
+    NumberForm,
+    ReceiptFor,
+    ReceiptRequest,
+    WireAlphabet,
+    has_class,
+    named_alphabet,
+)
 from smpp.dialect.parameters import find_fault
 from smpp.dialect.receipts import compile_pattern
 from sms.bounded_regex import RegexError
+
+_UCS2 = frozenset({WireAlphabet.UCS2, WireAlphabet.UCS2_LE})
 
 
 def check_dialect(dialect: Dialect) -> Iterator[ConfigIssue]:
@@ -84,11 +94,15 @@ def check_name(path: str | tuple[str, str], value: str, most: int, what: str = "
 
 def _check_codings(dialect: Dialect) -> Iterator[ConfigIssue]:
     """Yield a warning where a data_coding names another alphabet than its text has (SMPP 3.4 §5.2.19, TS 23.038 §4)."""
+    wrong = list(_find_wrong_alphabets(dialect))
+    yield from wrong
+    if wrong:
+        return
     texts = {
         "default_data_coding": (dialect.default_data_coding, dialect.default_alphabet),
         "flash_data_coding": (dialect.flash_data_coding, dialect.wire_alphabet(flash=True)),
-        "ucs2_data_coding": (dialect.ucs2_data_coding, "ucs2"),
-        "flash_ucs2_data_coding": (dialect.flash_ucs2_data_coding, "ucs2"),
+        "ucs2_data_coding": (dialect.ucs2_data_coding, dialect.ucs2_alphabet),
+        "flash_ucs2_data_coding": (dialect.flash_ucs2_data_coding, dialect.ucs2_alphabet),
     }
     for field, (coding, alphabet) in texts.items():
         named = named_alphabet(coding)
@@ -98,3 +112,18 @@ def _check_codings(dialect: Dialect) -> Iterator[ConfigIssue]:
         if "flash" in field and not has_class(coding):
             text = f"{coding} has no message class: it is shown as any other SMS (16 and 24 are class 0, flash)"
             yield ConfigIssue(("dialect", field), text, warning=True)
+
+
+def _find_wrong_alphabets(dialect: Dialect) -> Iterator[ConfigIssue]:
+    for field, wrong in (
+        ("default_alphabet", _UCS2),
+        ("ucs2_alphabet", frozenset(WireAlphabet) - _UCS2 - {WireAlphabet.UTF8}),
+    ):
+        wire = getattr(dialect, field)
+        if wire in wrong:
+            expected = ", ".join(item for item in WireAlphabet if item not in wrong)
+            yield ConfigIssue(("dialect", field), f'expected one of {expected}, got "{wire}"')
+    for coding in dialect.inbound_alphabets:
+        if not 0 <= coding <= 255:
+            text = f"expected values of data_coding, 0 to 255, got {coding}"
+            yield ConfigIssue(("dialect", "inbound_alphabets"), text)

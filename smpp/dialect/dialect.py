@@ -19,12 +19,16 @@ from sms.message import ReceiptState
 
 
 class WireAlphabet(StrEnum):
-    """What the octets of the default alphabet (data_coding 0) are on this carrier's wire."""
+    """What the octets of a text are on a carrier's wire; UCS2_LE has the lower octet of each unit first."""
 
     GSM7 = "gsm7"
     GSM7_PACKED = "gsm7-packed"
     LATIN1 = "latin-1"
+    WINDOWS_1252 = "windows-1252"
     ASCII = "ascii"
+    UTF8 = "utf-8"
+    UCS2 = "ucs2"
+    UCS2_LE = "ucs2-le"
 
 
 class SubmitWith(StrEnum):
@@ -155,12 +159,18 @@ class Dialect:
     """Optional parameters of the carrier's own that it gets with each part, by names of the operator's choice. The
     setting `parameters` of customers, profiles, users and mails has their values, such as `template_id=1107`."""
     default_alphabet: WireAlphabet = WireAlphabet.GSM7
-    """What data_coding 0 means, in both directions. Characters of GSM-7 that Latin-1 or ASCII lacks, such as the euro
-    sign, are treated as those that GSM-7 lacks (the setting `unencodable`)."""
+    """What the octets of a text in GSM-7 are. Characters of GSM-7 that Latin-1 or ASCII lacks, such as the euro sign,
+    are treated as those that GSM-7 lacks (the setting `unencodable`)."""
     default_data_coding: int = 0x00
     """data_coding of a text in the default alphabet (3 if the carrier wants Latin-1 to be named)."""
+    ucs2_alphabet: WireAlphabet = WireAlphabet.UCS2
+    """What the octets of a text in UCS-2 are: ucs2, ucs2-le or utf-8."""
     ucs2_data_coding: int = 0x08
     """data_coding of a text in UCS-2."""
+    inbound_alphabet: WireAlphabet | None = None
+    """What data_coding 0 means in inbound SMS; where missing, the same as `default_alphabet`."""
+    inbound_alphabets: Mapping[int, WireAlphabet] = field(default_factory=dict)
+    """What other values of data_coding, or 0 without a guess, mean in inbound SMS, if not what the standard says."""
     flash_data_coding: int = 0x10
     """data_coding of a flash SMS in the default alphabet (3GPP TS 23.038 §4, class 0). If it names GSM-7, as 16 and 240
     do, the octets are GSM-7 whatever `default_alphabet` says; 20 names 8-bit data, where `default_alphabet` counts."""
@@ -223,6 +233,11 @@ class Dialect:
     throttle_pause: timedelta = timedelta(seconds=1)
     """How long nothing is submitted after «throttled» or «queue full»."""
 
+    @property
+    def read_alphabet(self) -> WireAlphabet:
+        """The encoding of an inbound text under data_coding 0."""
+        return self.inbound_alphabet or self.default_alphabet
+
     def wire_alphabet(self, *, flash: bool) -> WireAlphabet:
         """Return the encoding of a text in the default alphabet: a flash SMS's data_coding may name GSM-7."""
         wire = self.default_alphabet
@@ -258,6 +273,13 @@ def names_gsm7(data_coding: int) -> bool:
 
 
 CODECS: Final[Mapping[WireAlphabet, str]] = MappingProxyType(
-    {WireAlphabet.LATIN1: "latin-1", WireAlphabet.ASCII: "ascii"}
+    {
+        WireAlphabet.LATIN1: "latin-1",
+        WireAlphabet.WINDOWS_1252: "windows-1252",
+        WireAlphabet.ASCII: "ascii",
+        WireAlphabet.UTF8: "utf-8",
+        WireAlphabet.UCS2: "utf-16-be",
+        WireAlphabet.UCS2_LE: "utf-16-le",
+    }
 )
 _LACKING: Final = MappingProxyType({wire: gsm7_without(codec) for wire, codec in CODECS.items()})

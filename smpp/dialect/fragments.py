@@ -89,12 +89,18 @@ def _elements(udh: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _read_default(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes) -> str:
-    wire = dialect.default_alphabet
+    wire = dialect.read_alphabet
     if not data_coding and _looks_like_ucs2(octets):
         return octets.decode("utf-16-be")
+    if wire is not WireAlphabet.GSM7_PACKED and names_gsm7(data_coding):
+        wire = WireAlphabet.GSM7
+    return _decode(octets, wire, udh)
+
+
+def _decode(octets: bytes, wire: WireAlphabet, udh: bytes) -> str:
     if wire is WireAlphabet.GSM7_PACKED:
         return decode_gsm7(unpack_septets(octets, after_octets=len(udh)), read_shifts(udh))
-    if wire is WireAlphabet.GSM7 or names_gsm7(data_coding):
+    if wire is WireAlphabet.GSM7:
         return decode_gsm7(octets, read_shifts(udh))
     return octets.decode(DEFAULTS[wire], "replace")
 
@@ -114,6 +120,9 @@ def _looks_like_ucs2(octets: bytes) -> bool:
 
 def read_text(octets: bytes, data_coding: int, dialect: Dialect, udh: bytes = b"") -> str:
     """Return the text of octets in this coding; `udh` is the header before them, which shifts packed septets."""
+    own = dialect.inbound_alphabets.get(data_coding)
+    if own is not None:
+        return _decode(octets, own, udh)
     codec = CODECS.get(data_coding)
     if codec is None and data_coding & 0xF0 in (0x10, 0x20, 0x30):
         # TS 23.038 §4, general data coding: bits 3 and 2 are the alphabet.

@@ -27,7 +27,7 @@ from smpp.wire.packing import pack_septets
 from smpp.wire.pdu import write_around
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag, Tlv, encode_tlvs
-from sms.alphabet import decode_gsm7, encode_ucs2
+from sms.alphabet import decode_gsm7, decode_ucs2, encode_ucs2
 from sms.message import Alphabet, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId
 from sms.parts import narrow_header
@@ -90,15 +90,15 @@ def _write_submit(part: PartToSubmit, dialect: Dialect, now: datetime) -> tuple[
             Tlv(Tag.SAR_TOTAL_SEGMENTS, part.total),
             Tlv(Tag.SAR_SEGMENT_SEQNUM, part.index),
         )
-    if part.alphabet is Alphabet.UCS2:
+    if part.alphabet is _UCS2:
         coding = dialect.flash_ucs2_data_coding if part.flash else dialect.ucs2_data_coding
-        message = udh + part.payload
     else:
         coding = dialect.flash_data_coding if part.flash else dialect.default_data_coding
-        message = udh + write_septets(part.payload, dialect.wire_alphabet(flash=part.flash), udh)
+    message = udh + _write_text(part, dialect, udh)
     if udh:
         esm_class |= _UDH_INDICATOR
-    if part.is_whole or (udh and dialect.long_messages is LongMessages.MESSAGE_PAYLOAD):
+    is_payload = part.is_whole or (udh and dialect.long_messages is LongMessages.MESSAGE_PAYLOAD)
+    if is_payload or len(message) > _MOST_OCTETS:
         tlvs = (Tlv(Tag.MESSAGE_PAYLOAD, message),)
         message = b""
     if dialect.parameters:
@@ -158,15 +158,14 @@ class SubmitWriter:
         wire = dialect.wire_alphabet(flash=part.flash)
         if wire in CODECS and not _can_say(part, wire):
             return None
-        alphabet = part.alphabet
-        message = part.payload if alphabet is _UCS2 else write_septets(part.payload, wire, udh)
+        message = _write_text(part, dialect, udh)
         if udh:
             message = udh + message
         length = len(message)
         if length > _MOST_OCTETS or len(number) > _MOST_DIGITS:
             return None
         name = ("", "") if sender is None else (sender.value, sender.kind)
-        flags = alphabet, part.priority, part.flash, _asks_for_receipt(part, dialect), not udh
+        flags = part.alphabet, part.priority, part.flash, _asks_for_receipt(part, dialect), not udh
         shared = self._shared.get((name, flags))
         if shared is None:
             shared = self._write_shared(part, now)
@@ -187,6 +186,12 @@ class SubmitWriter:
             return None
 
 
+def _write_text(part: PartToSubmit, dialect: Dialect, udh: bytes) -> bytes:
+    if part.alphabet is _UCS2:
+        return write_ucs2(part.payload, dialect.ucs2_alphabet)
+    return write_septets(part.payload, dialect.wire_alphabet(flash=part.flash), udh)
+
+
 def write_septets(septets: bytes, wire: WireAlphabet, udh: bytes) -> bytes:
     """Return a text of the default alphabet as the wire has it, after the header `udh`.
 
@@ -197,6 +202,11 @@ def write_septets(septets: bytes, wire: WireAlphabet, udh: bytes) -> bytes:
     if wire is WireAlphabet.GSM7_PACKED:
         return pack_septets(septets, after_octets=len(udh))
     return decode_gsm7(septets).encode(CODECS[wire])
+
+
+def write_ucs2(octets: bytes, wire: WireAlphabet) -> bytes:
+    """Return a text in UCS-2 as the wire has it."""
+    return octets if wire is WireAlphabet.UCS2 else decode_ucs2(octets).encode(CODECS[wire], "replace")
 
 
 def _can_say(part: PartToSubmit, wire: WireAlphabet) -> bool:

@@ -114,7 +114,7 @@ def write_inbound(
         coding = dialect.ucs2_data_coding
         if encoded.alphabet is Alphabet.GSM7:
             coding = dialect.default_data_coding
-            octets = write_septets(octets, dialect.default_alphabet, udh)
+            octets = write_septets(octets, dialect.read_alphabet, udh)
         message = udh + octets
         if dialect.long_messages is LongMessages.MESSAGE_PAYLOAD:
             tlvs, message = (Tlv(Tag.MESSAGE_PAYLOAD, message),), b""

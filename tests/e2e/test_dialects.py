@@ -65,6 +65,12 @@ TABLE: dict[str, tuple[dict, dict, dict]] = {
     "receipts-first": ({}, {}, {"receipt": ReceiptTime.BEFORE}),
     "receipts-late": ({}, {}, {"receipt_delay": 1.0}),
     "latin-1": ({"default_alphabet": "latin-1", "default_data_coding": 3}, {}, {}),
+    "utf-8": (
+        {"default_alphabet": "utf-8", "ucs2_alphabet": "utf-8", "ucs2_data_coding": 0},
+        {},
+        {},
+    ),
+    "ucs2-le": ({"ucs2_alphabet": "ucs2-le"}, {}, {"inbound_alphabets": {8: WireAlphabet.UCS2_LE}}),
     "packed": ({"default_alphabet": "gsm7-packed"}, {}, {}),
     "ascii": ({"default_alphabet": "ascii", "default_data_coding": 1}, {}, {}),
     "two-links": ({}, {"bind": "pair"}, {}),
@@ -87,6 +93,7 @@ _KINDS: dict[str, Any] = {
     "id_in_response": IdBase,
     "id_in_receipt": IdBase,
     "default_alphabet": WireAlphabet,
+    "ucs2_alphabet": WireAlphabet,
     "validity_format": ValidityFormat,
     "submit_with": SubmitWith,
     "interface_version": InterfaceVersion,
@@ -104,8 +111,9 @@ def script_of(dialect: dict, number: str, behaviour: dict) -> Script:
     """Return what a carrier does that speaks the dialect, but for what it does its own way; `number` is out of reach."""
     spoken: dict[str, Any] = {name: _KINDS.get(name, type(value))(value) for name, value in dialect.items()}
     own = dict(behaviour)
-    if "id_in_response" in own:
-        spoken["id_in_response"] = own.pop("id_in_response")
+    for name in ("id_in_response", "inbound_alphabets"):
+        if name in own:
+            spoken[name] = own.pop(name)
     unreached = dict.fromkeys(forms_of(number), ReceiptState.UNDELIVERABLE)
     return Script(dialect=Dialect(**spoken), states=unreached, **own)
 
@@ -145,6 +153,12 @@ async def world(tmp_path_factory, module_database):
         await carrier.stop()
 
 
+def coding_of(name: str) -> int:
+    """Return the data_coding of a text in UCS-2 in a dialect."""
+    coding: int = TABLE[name][0].get("ucs2_data_coding", 8)
+    return coding
+
+
 def part_states(site: Installation, number: str) -> list[str]:
     """Return the state of each part for a number."""
     return [part.state for part in site.parts(number)]
@@ -165,7 +179,7 @@ async def test_a_long_text_in_ucs2_ends_delivered_in_each_dialect(name, world):
     assert [part.place.index for part in parts] == ([1] if name == "whole" else [1, 2, 3, 4])
     assert "".join(part.text for part in parts) == LONG.strip()
     assert {part.number for part in parts} <= forms_of(number)
-    assert {part.body.data_coding for part in parts} == {8}
+    assert {part.body.data_coding for part in parts} == {coding_of(name)}
     assert set(part_states(site, number)) == {"delivered"}
     assert site.inbound_texts(name) == []
 
@@ -179,7 +193,7 @@ async def test_a_long_text_in_ucs2_that_reaches_nobody_ends_undelivered_in_each_
     await site.until(lambda: site.state(job) == {number: "undelivered"})
     parts = [taken.submitted for taken in carrier.record.taken[before:]]
     indexes = [1] if name == "whole" else [1, 2, 3, 4]
-    assert [(part.place.index, part.body.data_coding) for part in parts] == [(index, 8) for index in indexes]
+    assert [(part.place.index, part.body.data_coding) for part in parts] == [(at, coding_of(name)) for at in indexes]
     assert isinstance(parts[0].body, DataSm) == name.startswith("data-sm")
     await site.until(lambda: part_states(site, number) == ["undelivered"] * 4)
 

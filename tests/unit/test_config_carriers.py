@@ -51,6 +51,14 @@ def complaints(folder, text):
             '[dialect]\nnumeric_form = "national"\ncountry_code = "44"\ntrunk_prefix = "+0"',
             ['dialect.trunk_prefix: expected at most three digits, got "+0"'],
         ),
+        (
+            'dialect.default_alphabet = "ucs2"',
+            [
+                'dialect.default_alphabet: expected one of gsm7, gsm7-packed, latin-1, windows-1252, ascii, utf-8, got "ucs2"'
+            ],
+        ),
+        ('dialect.ucs2_alphabet = "gsm7"', ["dialect.ucs2_alphabet: expected one of utf-8, ucs2, ucs2-le, got"]),
+        ("dialect.inbound_alphabets.300 = 'gsm7'", ["dialect.inbound_alphabets: expected values of data_coding, 0 to"]),
         ("[dialect.parameters.pe_id]\ntag = 0x1400", []),
         (
             "[dialect.parameters.pe_id]\nvalue = '1'",
