@@ -86,6 +86,15 @@ def find_customer(directory: Directory, principal: Principal) -> Customer | Refu
     return refuse_proof(directory, principal) or customer
 
 
+def find_owner(directory: Directory, address: str) -> Principal | None:
+    """Return as whom an address would send once it has logged in: the customer of its user, else of its domain."""
+    user = directory.user(address)
+    if user is not None:
+        return Principal(customer_id=user.customer_id)
+    owner = directory.customer_of_domain(address.rpartition("@")[2])
+    return Principal(customer_id=owner.id) if owner is not None else None
+
+
 def choose_sender(directory: Directory, principal: Principal, address: str) -> Sender | Refused:
     """Return the sender with this address, which must belong to the proven customer."""
     customer = find_customer(directory, principal)

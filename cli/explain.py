@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
-from addressbook.senders import Principal
+from addressbook.senders import Principal, find_owner
 from cli.context import config_option, database_of, read_config
 from gateway.directory import DirectoryFollower
 from gateway.plan import PlannedMessage, hold_back
@@ -39,7 +39,9 @@ SHAPE_VERSION = 1
 @click.option(
     "--to", "recipients", required=True, multiple=True, metavar="ADDRESS", help="A recipient; may be repeated."
 )
-@click.option("--as", "customer", metavar="CUSTOMER", help="Take this customer as proven.")
+@click.option(
+    "--as", "customer", metavar="CUSTOMER", help="Take this customer as proven; without it, whose the address is."
+)
 @click.option("--set", "trial", multiple=True, metavar="FIELD=VALUE", help="A setting on top of all others.")
 @click.argument("message", metavar="MESSAGE.eml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def explain(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -59,9 +61,10 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
         reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
         recipients=tuple(EnvelopeRecipient(address=address) for address in recipients),
     )
-    principal = None
+    directory = core.book.current.directory
+    principal = find_owner(directory, envelope.reverse_path)
     if customer is not None:
-        found = core.book.current.directory.customer_named(customer)
+        found = directory.customer_named(customer)
         if found is None:
             raise click.BadParameter(f"there is no customer {customer!r}", param_hint="--as")
         principal = Principal(customer_id=found.id)
@@ -74,7 +77,9 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     if isinstance(taken, Refused):
         judgement = Decision(verdict=Disposition.REFUSE, refused=taken)
     cancels = asdict(taken) if isinstance(taken, TakenBack) else None
-    click.echo(json.dumps(shape(judgement, envelope) | {"cancels": cancels}, ensure_ascii=False, indent=2))
+    owner = directory.customer(principal.customer_id) if principal is not None else None
+    more = {"customer": owner.name if owner is not None else None, "proven": customer is not None, "cancels": cancels}
+    click.echo(json.dumps(shape(judgement, envelope) | more, ensure_ascii=False, indent=2))
 
 
 def judge_as_served(

@@ -41,6 +41,13 @@ _OPEN = query(
 )
 
 
+# What goes out at its sender's time, and was not tried, is not late.
+_OVERDUE = (
+    "SELECT DISTINCT job_key FROM message"
+    " WHERE job_key IN (??) AND NOT ended AND (attempts > 0 OR held OR state <> 'queued' OR due_at <= ?)"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelayCursor:
     """The last job that was examined, in order of acceptance (microseconds), then key."""
@@ -94,10 +101,11 @@ class DelayStore:
     def _tell(self, tx: Transaction, request: TellLate) -> ToldLate:
         place = max(_read_place(tx), request.since, key=lambda place: (place.accepted_at, place.key))
         jobs = _open_jobs(tx, place, request.until, _MOST)
+        overdue = {key for (key,) in tx.rows_in(_OVERDUE, [job.key for job in jobs], (request.now,))}
         rows = [
             notice_row(self._keys.take(), job.key, NoticeKind.DELAYED, way, request.now)
             for job in jobs
-            if job.report is not StatusReport.NEVER
+            if job.key in overdue and job.report is not StatusReport.NEVER
             for way in addressees(job.channel, job.reverse_path, job.push_url)
         ]
         tx.insert(OUTBOX, rows)

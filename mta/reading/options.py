@@ -76,7 +76,7 @@ _UNENCODABLE: Final[Mapping[str, Unencodable]] = MappingProxyType(
     }
 )
 _REFERENCE_LIMIT: Final = 70
-_HOURS: Final = 9
+_HOURS: Final = 7 * 24
 _PARTS: Final = 20
 
 
@@ -218,7 +218,7 @@ def _notification(options: _Options, value: str) -> None:
 
 
 def _validity(options: _Options, value: str) -> None:
-    hours = _number(value, 0, _HOURS, "a number of hours from 0 to 9")
+    hours = _number(value, 0, _HOURS, f"a number of hours from 0 to {_HOURS}")
     if hours:
         options.patch["validity"] = timedelta(hours=hours)
 

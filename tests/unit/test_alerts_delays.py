@@ -121,6 +121,26 @@ async def test_who_wants_no_reports_or_has_his_result_already_is_told_of_no_dela
     assert delayed(world) == ["on failure"]
 
 
+async def test_what_goes_out_at_its_senders_time_is_not_late(world):
+    later = world.now + 24 * HOUR
+    world.add("447700900101", reference="scheduled", due_at=later, expires_at=later + HOUR)
+    world.add("447700900102", reference="tried", due_at=later, expires_at=later + HOUR)
+    world.add("447700900103", reference="held", due_at=later, expires_at=later + HOUR)
+    _scheduled, tried, held = world.messages()
+    world.database.write_now(
+        lambda tx, _: [
+            tx.execute("UPDATE message SET attempts = 1 WHERE key = ?", (tried.key,))
+            + tx.execute("UPDATE message SET held = ? WHERE key = ?", (True, held.key))
+        ],
+        None,
+    )
+    clock = Clock()
+    clock.instant = START + timedelta(hours=5)
+    delays, _ = delays_of(world, clock)
+    await delays.step()
+    assert delayed(world) == ["tried", "held"]
+
+
 async def test_a_thousand_late_jobs_are_told_in_portions_each_once(world):
     for number in range(1201):
         world.add("447700900101", reference=str(number), accepted_at=world.now + number // 7)

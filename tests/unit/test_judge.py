@@ -2,6 +2,7 @@
 
 import pytest
 
+from addressbook.senders import find_owner
 from mta.intake import Disposition, EnvelopeRecipient, ReceivedEnvelope
 from sms.message import Priority
 from sms.number import MobileNumber
@@ -44,6 +45,23 @@ def test_who_may_send_as_whom(customer, login, author, user, core):
     else:
         assert sender.customer.name == customer
         assert (sender.user.address if sender.user else "") == user
+
+
+@pytest.mark.parametrize(
+    ("address", "customer"),
+    [
+        (ANNA, "acme"),
+        ("Somebody@ACME.example.com", "acme"),
+        ("max@rival.example.com", "rival"),
+        ("somebody@example.org", None),
+        ("", None),
+    ],
+)
+def test_without_a_login_an_address_says_whose_it_would_be(address, customer, core):
+    directory = core.book.current.directory
+    found = find_owner(directory, address)
+    owner = directory.customer(found.customer_id) if found is not None else None
+    assert (owner.name if owner is not None else None) == customer
 
 
 @pytest.mark.parametrize(("author", "profile"), [(ANNA, "ops"), (BOB, "ops")])
