@@ -55,7 +55,7 @@ def name_found_config(error: click.ClickException, context: click.Context) -> No
     """Add to a fault which file was used, where the command did not name it."""
     file = context.meta.get(_FOUND)
     if file is not None and file not in error.message:
-        error.message += f"\nConfiguration: {file}"
+        error.message += f"\nConfiguration: {file}"  # type: ignore[misc]  # click shows what it says in many ways
 
 
 def read_config(file: Path) -> Config:
