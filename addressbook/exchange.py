@@ -20,8 +20,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from addressbook.canonical import canonical_address
 from addressbook.changes import ADDRESS, PROFILE, ChangeFault, ChangeFaultCode, DamagedFileError, ReadList, UserChange
-from addressbook.people import canonical_address
 from addressbook.sheets import (
     DELIMITERS,
     MOST_LINES_NAMED,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from addressbook.people import canonical_address, canonical_domain, canonical_name
+from addressbook.canonical import canonical_address, canonical_domain, canonical_name
 from sms.number import parse_number
 from sms.outcome import Refusal, Refused
 from sms.personalise import Table

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from addressbook.canonical import canonical_name
 from addressbook.changes import ADDRESS, ChangeFault, ChangeFaultCode, Reading, UserChange
 from addressbook.list_plan import PlannedList, StoredList, plan_list
-from addressbook.people import canonical_name
 from addressbook.run_lines import digest_of, line_of_removed, lines_of_list, lines_of_user
 from addressbook.runs import RunLine
 from addressbook.senders import DomainBar

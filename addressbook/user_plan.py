@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from addressbook.canonical import canonical_name
 from addressbook.changes import PROFILE, ChangeFault, ChangeFaultCode, UserChange
-from addressbook.people import Profile, canonical_name
+from addressbook.people import Profile
 from addressbook.senders import DomainBar
 from sms.facts import Code, Fact
 from sms.settings import UNSET, format_setting

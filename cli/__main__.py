@@ -7,7 +7,10 @@ asks for the queue waits for mail servers and templates.
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 import click
@@ -148,7 +151,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            from cli.context import name_found_config  # noqa: PLC0415 - for faults alone
+            from cli.context import name_found_config
 
             name_found_config(error, ctx)
             raise
@@ -169,16 +172,48 @@ def main() -> None:
     The operator's file is the one of --config, else of MAIL2SMS_CONFIG, else ./mail2sms.toml where file and folder are
     yours and nobody else may write there, else /etc/mail2sms/mail2sms.toml.
     """
-    import structlog  # noqa: PLC0415  (no overview and no version needs a log)
-
     # What is written holds secrets, numbers and texts: nobody else reads it, whatever its folder allows.
     os.umask(0o077)
+    when_loaded("structlog", _quieten)
 
-    # A command's answer alone goes to standard output. Serving configures its log from the operator's file.
+
+def _quieten(structlog: ModuleType) -> None:
+    """Leave standard output to the command's answer; serving configures its log from the operator's file."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+
+
+def when_loaded(name: str, do: Callable[[ModuleType], None]) -> None:
+    """Do something with a library now, or as soon as something of the command loads it: it costs, and few need it."""
+    if name in sys.modules:
+        do(sys.modules[name])
+    elif not any(isinstance(finder, _Finder) and finder.name == name for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder(name, do))
+
+
+class _Finder:
+    """Fulfils importlib.abc.MetaPathFinder, whose module loads more than a command does."""
+
+    def __init__(self, name: str, do: Callable[[ModuleType], None]) -> None:
+        self.name = name
+        self._do = do
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how the library is loaded: as by anybody, and then what is done with it."""
+        found = PathFinder.find_spec(fullname, path, target) if fullname == self.name else None
+        if found is not None and found.loader is not None:
+            load, do = found.loader.exec_module, self._do
+
+            def load_and_do(module: ModuleType) -> None:
+                load(module)
+                do(module)
+
+            found.loader.exec_module = load_and_do  # type: ignore[method-assign]
+        return found
 
 
 if __name__ == "__main__":

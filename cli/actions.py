@@ -125,7 +125,7 @@ def _refuse_broken(session: AdminSession, customer: str, name: str, fields: Mapp
     source = fields.get("template", "")
     if not source:
         return
-    from gateway.admin.push_templates import PushWorkshop  # noqa: PLC0415 - costly, and for few calls
+    from gateway.admin.push_templates import PushWorkshop
 
     form = fields.get("form") or session.look(lambda tx: form_of(tx, customer, name))
     workshop = PushWorkshop()
@@ -141,7 +141,7 @@ def _checker(session: AdminSession) -> CheckPush:
     """Return what checks a push against the operator's file."""
 
     def check(settings: PushAction, customer: str) -> None:
-        from gateway.admin.push_actions import check_push  # noqa: PLC0415 - as above
+        from gateway.admin.push_actions import check_push
 
         check_push(settings, customer, networks_of(session.config.push))
 

@@ -8,26 +8,25 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from addressbook.exchange import write_csv
-from addressbook.hierarchy import Layers
-from addressbook.options import Option
-from addressbook.people import Directory
-from cli.context import opened
+from cli.context import opened, read_config
 from cli.files import read_text
-from cli.words import done_sentence, fault_sentence, join
-from config.model import Config
-from gateway.admin.edit import Administration, Change
+from cli.printed import join
 from gateway.admin.faults import AdminFault
-from gateway.admin.logins import make_verifier
-from gateway.directory import DirectoryFollower
-from sms.message import Origin
 from store.engine.database import Database, Transaction
 from store.engine.keys import Keys
+
+if TYPE_CHECKING:
+    from addressbook.hierarchy import Layers
+    from addressbook.options import Option
+    from addressbook.people import Directory
+    from config.model import Config
+    from gateway.admin.edit import Administration, Change
 
 R = TypeVar("R")
 
@@ -43,57 +42,69 @@ password_option = click.option(
 class AdminSession:
     """One command's way to the use cases."""
 
-    def __init__(self, database: Database, administration: Administration, config: Config, keys: Keys) -> None:
+    def __init__(self, file: Path, database: Database, keys: Keys) -> None:
         self.database = database
-        self.config = config
         self.keys = keys
-        self._administration = administration
+        self.who = _own_name()
+        self._file = file
+
+    @cached_property
+    def config(self) -> "Config":
+        """The operator's file; whatever is wrong with it ends the command."""
+        return read_config(self._file)
+
+    @cached_property
+    def _administration(self) -> "Administration":
+        from gateway.admin.edit import Administration
+
+        return Administration(self.database, self.keys, self.who, lambda: datetime.now(UTC), self.default_options)
 
     @property
-    def who(self) -> str:
-        """In whose name it is."""
-        return self._administration.who
-
-    @property
-    def default_options(self) -> frozenset[Option]:
+    def default_options(self) -> "frozenset[Option]":
         """What customers have contracted of whom nothing else is stored."""
         return frozenset(self.config.contracts.default_options)
 
-    def change(self, *changes: Change, silent: bool = False) -> None:
+    def change(self, *changes: "Change", silent: bool = False) -> None:
         """Carry out all of these changes or none, and print a sentence for each, unless that is done elsewhere."""
         for done in self._administration.change_now(*changes):
             if not silent:
+                from cli.words import done_sentence
+
                 click.echo(done_sentence(done))
 
     def look(self, query: Callable[[Transaction], R]) -> R:
         """Return what a query finds."""
         return self.database.read_now(query)
 
-    def in_force(self) -> tuple[Directory, Layers]:
+    def in_force(self) -> "tuple[Directory, Layers]":
         """Return everybody and all layers, those of the operator's file among them."""
-        book = DirectoryFollower(self.database, self.config.settings, frozenset(self.config.contracts.default_options))
+        from gateway.directory import DirectoryFollower
+
+        book = DirectoryFollower(self.database, self.config.settings, self.default_options)
         book.load_now()
         return book.current.directory, book.current.layers
 
     def country_of(self, customer: str) -> str:
         """Return the country of a customer's national numbers."""
+        from sms.message import Origin
+
         directory, layers = self.in_force()
         found = directory.customer_named(customer)
         return layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings.default_country
 
 
 @contextmanager
-def admin_session(file: Path | str) -> Iterator[AdminSession]:
+def admin_session(file: Path) -> Iterator[AdminSession]:
     """Open the database for one command in the name of the user of this machine.
 
     A fault of administration ends the command with its sentence and exit code 1.
     """
-    with opened(file) as (config, database, keys):
-        who, options = _own_name(), frozenset(config.contracts.default_options)
-        administration = Administration(database, keys, who, lambda: datetime.now(UTC), options)
+    with opened(file) as (database, keys):
         try:
-            yield AdminSession(database, administration, config, keys)
+            yield AdminSession(file, database, keys)
         except AdminFault as fault:
+            from cli.words import fault_sentence
+
             raise click.ClickException(fault_sentence(fault)) from None
 
 
@@ -112,7 +123,8 @@ def read_password(file: Path) -> str:
 
 def verifier_of(password: str) -> str:
     """Return what is stored of a password, as the server checks it. Raises AdminFault for one that is too short."""
-    from gateway.auth.authenticator import hash_password  # noqa: PLC0415 - half a second, for few commands
+    from gateway.admin.logins import make_verifier
+    from gateway.auth.authenticator import hash_password
 
     return make_verifier(password, hash_password)
 
@@ -148,6 +160,8 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
 
 def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
     """Print records as CSV with a header; nothing for no rows."""
+    from addressbook.exchange import write_csv
+
     if rows:
         cells = ([_shown(value) if value != "" else "" for value in row.values()] for row in rows)
         click.echo(write_csv(list(rows[0]), cells), nl=False)

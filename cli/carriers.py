@@ -1,42 +1,30 @@
 """`mail2sms carrier …` and `mail2sms route`: which carrier takes a number and why, and whether a carrier answers.
 
-Not here: how routes are made (gateway.routing) and SMPP (smpp). `carrier test` binds by itself, beside the gateway.
+Not here: how routes are made (gateway.routing), what `carrier test` does (carrier_test).
 """
 
-import asyncio
 import json
-import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import click
-import structlog
 
 from cli.admin_session import admin_session, json_option
 from cli.context import config_option, opened, read_config, who_serves
-from cli.traces import link_line
+from cli.printed import link_line
 from config.carriers import CarrierKind, CarrierOptions, OnUnknown
 from config.model import Config
-from gateway.admin.lookup import get_customer
-from gateway.ports import CarrierEvents, LinkState
-from process.carriers import build_client, password_of
-from process.clock import SystemClock
-from process.routes import routes_of
-from smpp.client.client import SmppClient
-from smpp.client.troubles import UNDER_WAY
-from sms.message import Alphabet, EncodedText, InboundFragment, Origin, PartToSubmit, Priority, Receipt, ReceiptState
-from sms.number import MobileNumber, SenderId, parse_number
-from sms.outcome import Done, Outcome, Refused
-from sms.parts import encode_text, payload_of
-from sms.settings import SettingProblem, Unencodable, parse_setting
+from sms.message import Origin
+from sms.number import SenderId, parse_number
+from sms.outcome import Refused
+from sms.settings import SettingProblem, parse_setting
 from store.carrier_links import CarrierLink, list_links
 
 _TEXT = "Test of the SMS gateway."
-_SILENCE_SECONDS = 1.5
 R = TypeVar("R")
 
 
@@ -50,8 +38,9 @@ def carrier() -> None:
 @json_option
 def list_all(file: Path, *, as_json: bool) -> None:
     """List the carriers of the operator's file, best first."""
-    with opened(file) as (config, database, _keys):
-        links = database.read_now(list_links) if who_serves(config, database) is not None else []
+    config = read_config(file)
+    with opened(file) as (database, _keys):
+        links = database.read_now(list_links) if who_serves(config.server, database) is not None else []
     carriers = sorted(config.carriers, key=lambda item: item.priority)
     if as_json:
         rows = [
@@ -124,6 +113,8 @@ def _find(config: Config, name: str) -> CarrierOptions:
 @click.argument("number")
 def route(file: Path, customer: str, country: str | None, number: str) -> None:
     """Say which carrier takes a number, which come after it, and why; nothing is sent."""
+    from process.routes import routes_of
+
     config = read_config(file)
     default = _default_country(file, customer) if customer else str(config.settings.get("default_country", ""))
     if country is not None:
@@ -147,6 +138,8 @@ def route(file: Path, customer: str, country: str | None, number: str) -> None:
 
 def _default_country(file: Path, customer: str) -> str:
     """Return the country of a customer's national numbers."""
+    from gateway.admin.lookup import get_customer
+
     with admin_session(file) as session:
         found = session.look(lambda tx: get_customer(tx, customer))
         _, layers = session.in_force()
@@ -181,6 +174,9 @@ def test_one(  # noqa: PLR0913, PLR0917 - the options of the command
     file: Path, name: str | None, sender: str, text: str, wait: int, number: str
 ) -> None:
     """Bind to a carrier, send one SMS that it will bill, and show its answer and receipt."""
+    from cli.carrier_test import encode_test, is_taken
+    from process.routes import routes_of
+
     config = read_config(file)
     parsed = _or_end(parse_number(number, ""))
     if name is None:
@@ -190,131 +186,9 @@ def test_one(  # noqa: PLR0913, PLR0917 - the options of the command
         raise click.ClickException(
             f"{name} is the sandbox carrier: it lives inside the gateway; send it a mail instead"
         )
-    lacking = options.dialect.lacking
-    encoded = _or_end(
-        encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=1, lacking=lacking)
-    )
+    encoded = _or_end(encode_test(text, options))
     if encoded.cut:
         raise click.ClickException("the text is longer than one SMS, which is all that a test sends")
-    # What the log would say is said below, in one sentence.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     shown = _or_end(parse_setting("sender_id", sender))
-    part = _part(parsed, encoded, shown if isinstance(shown, SenderId) else None)
-    if not asyncio.run(_try(options, part, wait)):
+    if not is_taken(options, parsed, encoded, shown if isinstance(shown, SenderId) else None, wait):
         sys.exit(1)
-
-
-def _part(number: MobileNumber, encoded: EncodedText, sender: SenderId | None) -> PartToSubmit:
-    return PartToSubmit(
-        part_key=1,
-        message_key=1,
-        message_id="test",
-        number=number,
-        sender=sender,
-        alphabet=encoded.alphabet,
-        udh=b"",
-        payload=payload_of(encoded.text, encoded.alphabet),
-        index=1,
-        total=1,
-        reference=0,
-        priority=Priority.EXPRESS,
-        flash=False,
-        receipt_wanted=True,
-        expires_at=datetime.now(UTC) + timedelta(minutes=10),
-    )
-
-
-@dataclass(slots=True)
-class _Witness(CarrierEvents):
-    """Says what the carrier says."""
-
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    answer: "asyncio.Future[Outcome]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    receipted: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def answered(self, carrier: str, part_key: int, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's
-        if not self.answer.done():
-            self.answer.set_result(outcome)
-
-    def answered_late(self, carrier: str, part_key: int, outcome: Outcome) -> None:
-        self.answered(carrier, part_key, outcome)
-
-    def window_changed(self, carrier: str) -> None:  # noqa: ARG002 - the protocol's
-        self.changed.set()
-
-    def link_changed(self, state: LinkState) -> None:  # noqa: ARG002 - the protocol's
-        self.changed.set()
-
-    async def reported(self, receipts: Sequence[Receipt]) -> None:
-        for receipt in receipts:
-            click.echo(f"Receipt: {receipt.state} for id {receipt.carrier_id} {receipt.error}".rstrip())
-            if receipt.state is not ReceiptState.ENROUTE:
-                self.receipted.set()
-
-    async def arrived(self, fragments: Sequence[InboundFragment]) -> None:
-        # Not ours to take: raising leaves it with the carrier for the gateway's own bind.
-        raise RuntimeError(f"an inbound SMS for {fragments[0].destination} is left to the gateway")
-
-
-async def _try(options: CarrierOptions, part: PartToSubmit, wait: int) -> bool:
-    """Bind at each host, and send the SMS by the first that takes the bind; returns whether all went well."""
-    parts, well = [part], True
-    for host in options.centres:
-        client = build_client(
-            replace(options, links=1),
-            hosts=[host],
-            system_id=options.system_id,
-            password=password_of(options),
-            clock=SystemClock(),
-        )
-        witness = _Witness()
-        await client.start(witness)
-        try:
-            if not await _bind(client, witness, options, f"{host} as {options.system_id}"):
-                well = False
-            elif parts:
-                well &= await _converse(client, witness, parts, wait)
-                parts = []
-        finally:
-            await client.stop(2.0)
-    return well
-
-
-async def _wait_aloud(event: asyncio.Event, words: str) -> None:
-    """Wait for an event; where it takes long, say what for."""
-    waiting = asyncio.get_running_loop().call_later(_SILENCE_SECONDS, click.echo, words)
-    try:
-        await event.wait()
-    finally:
-        waiting.cancel()
-
-
-async def _bind(client: SmppClient, witness: _Witness, options: CarrierOptions, where: str) -> bool:
-    try:
-        async with asyncio.timeout(options.response_timeout.total_seconds()):
-            while client.free_window() <= 0 and client.trouble == UNDER_WAY:
-                witness.changed.clear()
-                await _wait_aloud(witness.changed, f"Waiting for {where}: {UNDER_WAY} …")
-    except TimeoutError:
-        pass
-    if client.free_window() <= 0:
-        click.echo(f"No bind to {where}: {client.trouble}.")
-        return False
-    click.echo(f"Bound to {where}.")
-    return True
-
-
-async def _converse(client: SmppClient, witness: _Witness, parts: Sequence[PartToSubmit], wait: int) -> bool:
-    client.submit(parts)
-    outcome = await witness.answer
-    if not isinstance(outcome, Done):
-        click.echo(f"Refused: {outcome.problem.text} ({outcome.problem.cause or outcome.problem.code})")
-        return False
-    click.echo(f"Taken under id {outcome.reference}.")
-    if wait:
-        try:
-            async with asyncio.timeout(wait):
-                await witness.receipted.wait()
-        except TimeoutError:
-            click.echo(f"No receipt within {wait} s; it may still come.")
-    return True

@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import randrange
 from time import time
+from typing import TYPE_CHECKING
 
 import click
 
 from config.default_file import FILE_NAME, SYSTEM_FILE, DefaultFile, find_default
-from config.model import Config, database_password, load_config
+from config.server import ServerOptions, database_password, load_server
 from store.engine.database import Database, StorageError
 from store.engine.keys import Keys
 from store.engine.opening import find_server
 from store.leases import living_nodes
+
+if TYPE_CHECKING:
+    from config.model import Config
 
 CONFIG_VARIABLE = "MAIL2SMS_CONFIG"
 _FOUND = "mail2sms.configuration"
@@ -58,8 +62,10 @@ def name_found_config(error: click.ClickException, context: click.Context) -> No
         error.message += f"\nConfiguration: {file}"  # type: ignore[misc]  # click shows what it says in many ways
 
 
-def read_config(file: Path) -> Config:
+def read_config(file: Path) -> "Config":
     """Return the operator's file; prints everything that is wrong with it and ends the program where it is."""
+    from config.model import Config, load_config
+
     config = load_config(file)
     if isinstance(config, Config):
         return config
@@ -68,29 +74,36 @@ def read_config(file: Path) -> Config:
     sys.exit(1)
 
 
-def database_of(config: Config) -> Database:
+def read_server(file: Path) -> ServerOptions:
+    """Return [server] of the operator's file, with which a command reaches the database whatever else is wrong.
+
+    Prints everything that is wrong with the file and ends the program where this part of it is.
+    """
+    return load_server(file) or read_config(file).server
+
+
+def database_of(server: ServerOptions) -> Database:
     """Return the database that the operator's file names, not yet open."""
-    return Database(config.server.database_url, password=database_password(config.server) or "")
+    return Database(server.database_url, password=database_password(server) or "")
 
 
 @contextmanager
-def opened(file: Path | str) -> Iterator[tuple[Config, Database, Keys]]:
+def opened(file: Path) -> Iterator[tuple[Database, Keys]]:
     """Open the database for one command. Its keys are of a node number that no gateway uses (128 to 255)."""
-    config = read_config(Path(file))
-    database = database_of(config)
+    database = database_of(read_server(file))
     try:
         database.open()
     except StorageError as error:
         raise click.ClickException(str(error)) from error
     try:
-        yield config, database, Keys(randrange(128, 256), time)  # noqa: S311 - to be apart, not to be secret
+        yield database, Keys(randrange(128, 256), time)  # noqa: S311 - to be apart, not to be secret
     finally:
         database.close()
 
 
-def who_serves(config: Config, database: Database) -> str | None:
+def who_serves(server: ServerOptions, database: Database) -> str | None:
     """Return which processes serve, None where none does."""
-    kept = config.server.sqlite_file
+    kept = server.sqlite_file
     if kept is not None:
         return find_server(kept)
     return ", ".join(f"node {node}" for node in database.read_now(living_nodes)) or None

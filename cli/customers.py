@@ -8,6 +8,7 @@ import base64
 import secrets
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,27 +16,10 @@ from cli.admin_session import admin_session, password_option, read_password, ver
 from cli.context import config_option
 from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
 from cli.trust import TRUST_COMMANDS
-from gateway.admin.customers import (
-    add_customer,
-    remove_customer,
-    set_admin_address,
-    set_customer_active,
-)
-from gateway.admin.domains import (
-    add_domain,
-    claim_domain,
-    get_claimed_domain,
-    proof_name,
-    remove_domain,
-    verify_domain,
-)
-from gateway.admin.edit import Change
-from gateway.admin.logins import add_login
-from gateway.admin.options import set_options
-from gateway.admin.push_keys import set_push_key
-from gateway.admin.ranges import add_range
-from gateway.admin.settings import CustomerScope, set_settings
-from gateway.admin.views import list_customers, show_customer
+from cli.use_cases import customers, domain_proof, domains, logins, options, push_keys, ranges, settings, views
+
+if TYPE_CHECKING:
+    from gateway.admin.edit import Change
 
 _DOMAIN = click.argument("domain")
 
@@ -43,29 +27,29 @@ _DOMAIN = click.argument("domain")
 @click.command("add")
 @config_option
 @NAME
-@click.option("--domain", "domains", multiple=True, metavar="DOMAIN", help="A sender domain; may be repeated.")
-@click.option("--address-range", "ranges", multiple=True, metavar="CIDR", help="Clients that need no login.")
+@click.option("--domain", "sender_domains", multiple=True, metavar="DOMAIN", help="A sender domain; may be repeated.")
+@click.option("--address-range", "client_ranges", multiple=True, metavar="CIDR", help="Clients that need no login.")
 @click.option("--login", metavar="LOGIN", help="A login of the customer; needs --password-file.")
 @password_option
 def add_whole(  # noqa: PLR0913 - the options of the command
     *,
     file: Path,
     name: str,
-    domains: tuple[str, ...],
-    ranges: tuple[str, ...],
+    sender_domains: tuple[str, ...],
+    client_ranges: tuple[str, ...],
     login: str | None,
     password_file: Path | None,
 ) -> None:
     """Add a customer, all of it or nothing."""
     if (login is None) != (password_file is None):
         raise click.UsageError("--login and --password-file go together")
-    changes: list[Change] = [partial(add_customer, name=name)]
-    changes += [partial(add_domain, name=name, domain=domain) for domain in domains]
-    changes += [partial(add_range, name=name, network=network) for network in ranges]
+    changes: list[Change] = [partial(customers.add_customer, name=name)]
+    changes += [partial(domains.add_domain, name=name, domain=domain) for domain in sender_domains]
+    changes += [partial(ranges.add_range, name=name, network=network) for network in client_ranges]
     with admin_session(file) as session:
         if login is not None and password_file is not None:
             verifier = verifier_of(read_password(password_file))
-            changes.append(partial(add_login, login=login, verifier=verifier, customer=name))
+            changes.append(partial(logins.add_login, login=login, verifier=verifier, customer=name))
         session.change(*changes)
 
 
@@ -81,8 +65,8 @@ def set_application(file: Path, name: str, url: str) -> None:
     secret = secrets.token_bytes(32)
     with admin_session(file) as session:
         session.change(
-            lambda edit: set_settings(edit, CustomerScope(name), {"push_url": url}),
-            lambda edit: set_push_key(edit, name, secret),
+            lambda edit: settings.set_settings(edit, settings.CustomerScope(name), {"push_url": url}),
+            lambda edit: push_keys.set_push_key(edit, name, secret),
         )
     click.echo(f"whsec_{base64.b64encode(secret).decode('ascii')}")
 
@@ -93,12 +77,12 @@ def set_application(file: Path, name: str, url: str) -> None:
 @_DOMAIN
 def prove_domain(file: Path, name: str, domain: str) -> None:
     """Ask DNS for the record of a claimed domain, and give the domain to the customer if it is there."""
-    from process.mail_out import build_resolver  # noqa: PLC0415 - all of mail out, for one command
+    from process.mail_out import build_resolver
 
     with admin_session(file) as session:
-        claimed = session.look(lambda tx: get_claimed_domain(tx, name, domain))
-        answer = asyncio.run(build_resolver(session.config).txt(proof_name(claimed)))
-        session.change(lambda edit: verify_domain(edit, name, claimed, answer))
+        claimed = session.look(lambda tx: domains.get_claimed_domain(tx, name, domain))
+        answer = asyncio.run(build_resolver(session.config).txt(domain_proof.proof_name(claimed)))
+        session.change(lambda edit: domains.verify_domain(edit, name, claimed, answer))
 
 
 customer = click.Group(
@@ -108,7 +92,7 @@ customer = click.Group(
         add_whole,
         set_application,
         *settings_commands(
-            CustomerScope,
+            settings.CustomerScope,
             click.option(
                 "--service", default="", metavar="NAME", help="Only for what comes in through mail, sap, rest, …"
             ),
@@ -116,13 +100,15 @@ customer = click.Group(
             set_help="Set settings of a customer: an empty VALUE unsets, «<none>» stops inheritance.",
             unset_help="Take settings of a customer away, so that weaker layers decide.",
         ),
-        limit_command("Change what a customer's profiles, users and messages may ask for.", CustomerScope, NAME),
-        view_command("show", "Show a customer with its settings.", show_customer, NAME),
-        table_command("list", "List all customers.", list_customers),
+        limit_command(
+            "Change what a customer's profiles, users and messages may ask for.", settings.CustomerScope, NAME
+        ),
+        view_command("show", "Show a customer with its settings.", views.show_customer, NAME),
+        table_command("list", "List all customers.", views.list_customers),
         change_command(
             "option",
             "Change what a customer has contracted; without options, say what it has.",
-            set_options,
+            options.set_options,
             NAME,
             click.option("--add", multiple=True, metavar="OPTION", help="One more; may be repeated."),
             click.option("--remove", multiple=True, metavar="OPTION", help="One that it has no longer."),
@@ -130,34 +116,36 @@ customer = click.Group(
         change_command(
             "admin",
             "Choose who is told of a customer's directories, limits and reports; without ADDRESS the operator is.",
-            set_admin_address,
+            customers.set_admin_address,
             NAME,
             click.argument("address", default=""),
         ),
         change_command(
             "remove",
             "Remove a customer; its past jobs stay.",
-            remove_customer,
+            customers.remove_customer,
             NAME,
             click.option("--with-users", is_flag=True, help="Remove its users too."),
         ),
-        change_command("enable", "Let a customer send again.", partial(set_customer_active, active=True), NAME),
+        change_command(
+            "enable", "Let a customer send again.", partial(customers.set_customer_active, active=True), NAME
+        ),
         change_command(
             "disable",
             "Stop a customer from sending; nothing is removed.",
-            partial(set_customer_active, active=False),
+            partial(customers.set_customer_active, active=False),
             NAME,
         ),
-        change_command("add-domain", "Give a customer a sender domain.", add_domain, NAME, _DOMAIN),
+        change_command("add-domain", "Give a customer a sender domain.", domains.add_domain, NAME, _DOMAIN),
         change_command(
             "claim-domain",
             "Claim a sender domain: print the TXT record that proves it, the same each time.",
-            claim_domain,
+            domains.claim_domain,
             NAME,
             _DOMAIN,
         ),
         prove_domain,
-        change_command("remove-domain", "Take a sender domain from a customer.", remove_domain, NAME, _DOMAIN),
+        change_command("remove-domain", "Take a sender domain from a customer.", domains.remove_domain, NAME, _DOMAIN),
         *TRUST_COMMANDS,
     ],
 )

@@ -86,7 +86,7 @@ def _free_port() -> int:
 
 
 async def _play(config: Config, box: Sandbox, password: str, *, once: bool, page_port: int) -> None:
-    database = database_of(config)
+    database = database_of(config.server)
     database.open(serving=True)
     async with AsyncExitStack() as stack:
         stack.callback(database.close)

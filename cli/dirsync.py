@@ -210,7 +210,7 @@ def run_one(  # noqa: PLR0913 - the options of the command
     The exit code is 0 where it was applied or nothing changed, 3 where it waits for approval, 4 where the directory is
     being read already, and 1 where it failed.
     """
-    from process.dirsync import RunRequest, run_directory  # noqa: PLC0415 - the library of LDAP is for few commands
+    from process.dirsync import RunRequest, run_directory
 
     if scheduled:
         os.nice(_BEHIND_THE_GATEWAY)
@@ -241,8 +241,8 @@ def run_one(  # noqa: PLR0913 - the options of the command
 @NAME
 def test_one(*, file: Path, customer: str, name: str, entries: int, as_json: bool) -> None:
     """Bind to a directory, read some entries and show each as the user that it would be; nothing is changed."""
-    from dirsync.reading import read_sample  # noqa: PLC0415 - as above
-    from dirsync.source import ReadFault  # noqa: PLC0415 - as above
+    from dirsync.reading import read_sample
+    from dirsync.source import ReadFault
 
     with admin_session(file) as session:
         stored = session.look(lambda tx: name_directory(tx, customer, name))

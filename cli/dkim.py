@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from addressbook.people import canonical_domain
+from addressbook.canonical import canonical_domain
 from cli.context import config_option, read_config
 from cli.files import file_faults, write_private
 from config.mail import DkimKey

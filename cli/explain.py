@@ -52,7 +52,7 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         # Opening it would make an empty one, and this command writes nothing.
         raise click.ClickException(f"{config.server.sqlite_file} does not exist yet: «serve» makes it")
-    database = database_of(config)
+    database = database_of(config.server)
     click.get_current_context().call_on_close(database.close)
     core = AcceptPath(config, database)
     core.book.load_now()

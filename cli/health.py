@@ -13,14 +13,12 @@ import click
 
 from cli.admin_session import admin_session, json_option
 from cli.context import config_option, who_serves
-from cli.traces import link_line, when
-from cli.words import count
+from cli.printed import count, link_line, when
 from config.model import Config
 from gateway.admin.health import Concern, Concerned, HealthReport, Surroundings, report_health
 from store.engine.database import Database
 from store.engine.keys import to_instant
 from store.queue_counts import QueueCount
-from tls.facts import certificate_end
 
 _CONCERNS: Mapping[Concern, str] = MappingProxyType(
     {
@@ -62,14 +60,21 @@ def _look_around(config: Config, database: Database) -> Surroundings:
     kept = config.server.sqlite_file
     folder = kept.parent if kept is not None else Path.cwd()
     found = [(item.name, str(item.certificate_file)) for item in config.listeners if item.certificate_file is not None]
-    ends = ((name, path, certificate_end(Path(path))) for name, path in found)
+    ends = _ends_of(found) if found else []
     return Surroundings(
-        serving=who_serves(config, database),
+        serving=who_serves(config.server, database),
         folder=str(folder),
         free=shutil.disk_usage(folder).free,
         reserve=config.limits.disk_reserve,
-        certificates=[(name, path, end) for name, path, end in ends if end is not None],
+        certificates=ends,
     )
+
+
+def _ends_of(certificates: list[tuple[str, str]]) -> list[tuple[str, str, datetime]]:
+    from tls.certificate_end import certificate_end
+
+    ends = ((name, path, certificate_end(Path(path))) for name, path in certificates)
+    return [(name, path, end) for name, path, end in ends if end is not None]
 
 
 def _lines(report: HealthReport, now: datetime) -> Iterator[str]:

@@ -37,7 +37,7 @@ def simulate_sms(file: Path, source: str, destination: str, text: str, *, as_jso
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         # Opening it would make an empty one, and this command writes nothing.
         raise click.ClickException(f"{config.server.sqlite_file} does not exist yet: «serve» makes it")
-    database = database_of(config)
+    database = database_of(config.server)
     click.get_current_context().call_on_close(database.close)
     core = AcceptPath(config, database)
     core.book.load_now()

@@ -7,7 +7,7 @@ import click
 
 from cli.admin_session import customer_option, one_customer_option
 from cli.shapes import change_command, table_command
-from gateway.admin.keywords import change_keyword, drop_keyword, list_keywords, make_keyword
+from cli.use_cases import keywords
 
 _WORD = click.argument("word")
 _NUMBER = click.option("--number", default="", metavar="NUMBER", help="Only for texts to this number.")
@@ -19,7 +19,7 @@ keyword = click.Group(
         change_command(
             "add",
             "Add a keyword; case, accents and punctuation of a text don't count.",
-            make_keyword,
+            keywords.make_keyword,
             customer_option,
             _NUMBER,
             click.option("--alone", is_flag=True, help="Only where nothing but courtesy follows it."),
@@ -28,13 +28,15 @@ keyword = click.Group(
         change_command(
             "set",
             "Say whether more words may follow a keyword.",
-            change_keyword,
+            keywords.change_keyword,
             customer_option,
             _NUMBER,
             click.option("--alone/--not-alone", required=True, help="Whether nothing but courtesy may follow it."),
             _WORD,
         ),
-        change_command("remove", "Remove a keyword that no action has.", drop_keyword, customer_option, _NUMBER, _WORD),
-        table_command("list", "List keywords with their actions.", list_keywords, one_customer_option),
+        change_command(
+            "remove", "Remove a keyword that no action has.", keywords.drop_keyword, customer_option, _NUMBER, _WORD
+        ),
+        table_command("list", "List keywords with their actions.", keywords.list_keywords, one_customer_option),
     ],
 )

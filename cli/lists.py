@@ -11,15 +11,7 @@ from addressbook.table_file import read_table
 from cli.admin_session import admin_session, customer_option, one_customer_option
 from cli.context import config_option
 from cli.shapes import NAME, change_command, settings_commands, table_command
-from gateway.admin.lists import (
-    change_authors,
-    drop_list,
-    import_members,
-    list_all_lists,
-    make_list,
-    show_members,
-)
-from gateway.admin.settings import ListScope
+from cli.use_cases import lists, settings
 from sms.message import Origin
 from sms.outcome import Refused
 
@@ -43,7 +35,7 @@ def import_table(file: Path, customer: str, name: str, table: Path) -> None:
         found = directory.customer_named(customer)
         settings = layers.resolve(found.id if found is not None else 0, Origin.MAIL.value).settings
         country, strict = settings.default_country, settings.strict_numbers
-        session.change(lambda edit: import_members(edit, customer, name, read, country=country, strict=strict))
+        session.change(lambda edit: lists.import_members(edit, customer, name, read, country=country, strict=strict))
 
 
 distribution_list = click.Group(
@@ -52,7 +44,7 @@ distribution_list = click.Group(
     commands=[
         import_table,
         *settings_commands(
-            ListScope,
+            settings.ListScope,
             customer_option,
             NAME,
             set_help="Set settings of a list, stronger than a sender's own: an empty VALUE unsets, «<none>» is none at "
@@ -62,7 +54,7 @@ distribution_list = click.Group(
         change_command(
             "add",
             "Add a list without members.",
-            make_list,
+            lists.make_list,
             customer_option,
             NAME,
             click.option(
@@ -74,12 +66,12 @@ distribution_list = click.Group(
             ),
         ),
         change_command(
-            "remove", "Remove a list with its members; its past jobs stay.", drop_list, customer_option, NAME
+            "remove", "Remove a list with its members; its past jobs stay.", lists.drop_list, customer_option, NAME
         ),
         change_command(
             "authors",
             "Change who may write to a list; without options, say who may.",
-            change_authors,
+            lists.change_authors,
             customer_option,
             NAME,
             click.option("--add", multiple=True, metavar="WHO", help="An address, @domain, or * for all."),
@@ -88,9 +80,9 @@ distribution_list = click.Group(
         table_command(
             "show",
             "Show lists with their columns, their authors and the number of their members.",
-            list_all_lists,
+            lists.list_all_lists,
             one_customer_option,
         ),
-        table_command("members", "Show a list's members with their values.", show_members, customer_option, NAME),
+        table_command("members", "Show a list's members with their values.", lists.show_members, customer_option, NAME),
     ],
 )

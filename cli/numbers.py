@@ -13,15 +13,8 @@ from addressbook.numbers import NumberState, Sharing
 from cli.admin_session import admin_session, customer_option, one_customer_option
 from cli.context import config_option
 from cli.shapes import change_command, table_command
+from cli.use_cases import numbers
 from config.field_types import parse_duration
-from gateway.admin.numbers import (
-    change_number,
-    drop_number,
-    list_numbers,
-    make_number,
-    share_number,
-    unshare_number,
-)
 
 
 class _Duration(click.ParamType[timedelta]):
@@ -69,7 +62,7 @@ def add_one(*, file: Path, number: str, **typed: Any) -> None:
     given = {name: value for name, value in typed.items() if value is not None}
     with admin_session(file) as session:
         known = {carrier.name for carrier in session.config.carriers}
-        session.change(lambda edit: make_number(edit, number, known_carriers=known, **given))
+        session.change(lambda edit: numbers.make_number(edit, number, known_carriers=known, **given))
 
 
 @click.command("set")
@@ -86,7 +79,7 @@ def set_one(*, file: Path, number: str, **typed: Any) -> None:
     """Change a number; what no option names stays as it is."""
     with admin_session(file) as session:
         known = {carrier.name for carrier in session.config.carriers}
-        session.change(lambda edit: change_number(edit, number, known_carriers=known, **typed))
+        session.change(lambda edit: numbers.change_number(edit, number, known_carriers=known, **typed))
 
 
 number = click.Group(
@@ -95,19 +88,24 @@ number = click.Group(
     commands=[
         add_one,
         set_one,
-        change_command("remove", "Remove a number; what came to it stays.", drop_number, _NUMBER, _COUNTRY),
+        change_command("remove", "Remove a number; what came to it stays.", numbers.drop_number, _NUMBER, _COUNTRY),
         change_command(
             "share",
             "Give a customer the texts to a shared number that a word opens.",
-            share_number,
+            numbers.share_number,
             customer_option,
             _WORD,
             _NUMBER,
             _COUNTRY,
         ),
         change_command(
-            "unshare", "Take a word of a shared number from its customer.", unshare_number, _WORD, _NUMBER, _COUNTRY
+            "unshare",
+            "Take a word of a shared number from its customer.",
+            numbers.unshare_number,
+            _WORD,
+            _NUMBER,
+            _COUNTRY,
         ),
-        table_command("list", "List our numbers.", list_numbers, one_customer_option),
+        table_command("list", "List our numbers.", numbers.list_numbers, one_customer_option),
     ],
 )

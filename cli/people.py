@@ -18,8 +18,9 @@ from cli.admin_session import admin_session, customer_option
 from cli.audit import changes_command
 from cli.context import config_option
 from cli.files import file_faults
+from cli.printed import count
 from cli.shapes import limit_command, settings_commands, view_command
-from cli.words import count, file_fault_sentence, import_words, option_fault_sentence
+from cli.words import file_fault_sentence, import_words, option_fault_sentence
 from dirsync.files import read_users
 from gateway.admin.settings import SystemScope
 from gateway.admin.user_import import export_users, import_users, preview_import

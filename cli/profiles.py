@@ -4,16 +4,14 @@ import click
 
 from cli.admin_session import customer_option
 from cli.shapes import NAME, change_command, settings_commands, table_command, view_command
-from gateway.admin.profiles import add_profile, remove_profile, set_default_profile
-from gateway.admin.settings import ProfileScope
-from gateway.admin.views import list_profiles, show_profile
+from cli.use_cases import profiles, settings, views
 
 profile = click.Group(
     "profile",
     help="Handle the settings that several users of a customer share.",
     commands=[
         *settings_commands(
-            ProfileScope,
+            settings.ProfileScope,
             customer_option,
             NAME,
             set_help="Set settings of a profile: an empty VALUE unsets, «<none>» stops inheritance.",
@@ -22,7 +20,7 @@ profile = click.Group(
         change_command(
             "add",
             "Add a profile.",
-            add_profile,
+            profiles.add_profile,
             customer_option,
             NAME,
             click.option("--default", is_flag=True, help="Also make it the profile of users that have none."),
@@ -30,12 +28,12 @@ profile = click.Group(
         change_command(
             "default",
             "Choose the profile of users that have none; without NAME none.",
-            set_default_profile,
+            profiles.set_default_profile,
             customer_option,
             click.argument("name", default=""),
         ),
-        view_command("show", "Show a profile with its settings.", show_profile, customer_option, NAME),
-        table_command("list", "List the profiles of a customer.", list_profiles, customer_option),
-        change_command("remove", "Remove a profile that no user has.", remove_profile, customer_option, NAME),
+        view_command("show", "Show a profile with its settings.", views.show_profile, customer_option, NAME),
+        table_command("list", "List the profiles of a customer.", views.list_profiles, customer_option),
+        change_command("remove", "Remove a profile that no user has.", profiles.remove_profile, customer_option, NAME),
     ],
 )

@@ -13,15 +13,12 @@ from pathlib import Path
 import click
 
 from cli.context import config_option, opened
+from cli.printed import count, plain, when
 from cli.shapes import change_command, each_command
-from cli.traces import plain, print_trace, when
-from cli.words import count
-from gateway.admin import queue as admin
-from gateway.postmaster import unpack
+from cli.use_cases import queue as admin
 from sms.lifecycle import MessageState
 from sms.number import mask_number
 from sms.outbox import OutboxState
-from store.inbound import count_fragments
 from store.outbox_views import (
     ListedForward,
     WaitingNotice,
@@ -29,19 +26,17 @@ from store.outbox_views import (
     list_forwards,
     list_notices,
 )
-from store.queue import (
-    WaitingMessage,
-    list_messages,
-)
+from store.queue_counts import count_fragments
+from store.queue_views import WaitingMessage, list_messages
 
 
 @click.command("list")
 @config_option
 @click.option("--limit", default=100, show_default=True, help="At most so many rows of each kind.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def list_queue(file: str, limit: int, *, as_json: bool) -> None:
+def list_queue(file: Path, limit: int, *, as_json: bool) -> None:
     """List the messages and notices that have not ended."""
-    with opened(file) as (_, database, _keys):
+    with opened(file) as (database, _keys):
         messages = database.read_now(partial(list_messages, limit=limit))
         notices = database.read_now(partial(list_notices, limit=limit))
         fragments = database.read_now(count_fragments)
@@ -103,6 +98,8 @@ def _notice_line(notice: WaitingNotice) -> str:
 @click.argument("name", metavar="ID")
 def show(file: Path, name: str) -> None:
     """Show one job, message or notice with all that is known of it."""
+    from cli.traces import print_trace
+
     print_trace(file, name, as_json=False)
 
 
@@ -110,12 +107,12 @@ def show(file: Path, name: str) -> None:
 @config_option
 @click.argument("name", metavar="[ID]", required=False)
 @click.option("--limit", default=100, show_default=True, help="At most so many rows.")
-def postmaster(file: str, name: str | None, limit: int) -> None:
+def postmaster(file: Path, name: str | None, limit: int) -> None:
     """List the mails to the postmaster of the last thirty days; with an ID, print that mail as it came.
 
     Of those that were forwarded the content is kept no longer.
     """
-    with opened(file) as (_, database, _keys):
+    with opened(file) as (database, _keys):
         if name is None:
             for mail in database.read_now(partial(list_forwards, limit=limit)):
                 click.echo(_forward_line(mail))
@@ -123,6 +120,8 @@ def postmaster(file: str, name: str | None, limit: int) -> None:
         content = database.read_now(partial(find_content, name=name))
     if not content:
         raise click.ClickException(f"{name}: there is no mail of this id whose content is kept")
+    from gateway.postmaster import unpack
+
     click.echo(unpack(content), nl=False)
 
 
@@ -151,6 +150,8 @@ def status(file: Path, job: str, *, as_json: bool) -> None:
     The id of a message or a notice stands for its job. Of an alert or a mail to the postmaster: its attempts. Of a mail
     that was dropped: what it was, by which field. Of an inbound SMS: what followed, and what became of that.
     """
+    from cli.traces import print_trace
+
     print_trace(file, job, as_json=as_json)
 
 

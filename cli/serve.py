@@ -42,7 +42,7 @@ def serve(file: Path) -> None:
 def run(main: object) -> None:
     """Run a coroutine on uvloop where it is installed, else on asyncio's own loop."""
     try:
-        import uvloop  # noqa: PLC0415 - not on every system
+        import uvloop
     except ImportError:
         asyncio.run(main)  # type: ignore[arg-type]
     else:
@@ -55,7 +55,7 @@ async def serve_until_told(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, told)
-    database = database_of(config)
+    database = database_of(config.server)
     async with AsyncExitStack() as stack:
         try:
             for name in database.open(serving=True):

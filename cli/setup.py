@@ -90,7 +90,7 @@ def _contradictions(config: Config) -> list[str]:
     """
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         return []
-    database = database_of(config)
+    database = database_of(config.server)
     book = DirectoryFollower(database, config.settings, frozenset(config.contracts.default_options))
     try:
         if database.pending():

@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cli.admin_session import admin_session, csv_option, json_option, print_csv, print_table, print_view
 from cli.context import config_option
-from cli.words import constraint_words
-from config.field_types import parse_duration
-from gateway.admin.constraints import ConstraintLimits, limit
-from gateway.admin.edit import Changed
-from gateway.admin.settings import CustomerScope, Scope, SystemScope, set_settings, unset_settings
+from cli.printed import constraint_words
+
+if TYPE_CHECKING:
+    from gateway.admin.edit import Changed
+    from gateway.admin.settings import CustomerScope, Scope, SystemScope
 
 
 class _Since(click.ParamType[datetime]):
@@ -30,6 +30,8 @@ class _Since(click.ParamType[datetime]):
         """Return the instant; ends the command for anything else."""
         if isinstance(value, datetime):
             return value
+        from config.field_types import parse_duration
+
         text = str(value)
         try:
             if re.fullmatch(r"[0-9.]+[a-z]+", text):
@@ -65,7 +67,7 @@ _LIMITS: Sequence[Parameter[Any]] = (
 
 
 def change_command(
-    name: str, sentence: str, use_case: Callable[..., Changed], *parameters: Parameter[Any]
+    name: str, sentence: str, use_case: "Callable[..., Changed]", *parameters: Parameter[Any]
 ) -> click.Command:
     """Return a command that makes a change, and prints what it did."""
 
@@ -76,7 +78,7 @@ def change_command(
     return _command(name, sentence, run, config_option, *parameters)
 
 
-def each_command(name: str, sentence: str, use_case: Callable[..., Changed]) -> click.Command:
+def each_command(name: str, sentence: str, use_case: "Callable[..., Changed]") -> click.Command:
     """Return a command that makes the same change to each of the things it is given, one after the other."""
 
     def run(*, file: Path, names: tuple[str, ...]) -> None:
@@ -121,16 +123,20 @@ def table_command(
 
 
 def settings_commands(
-    scope: Callable[..., Scope], *parameters: Parameter[Any], set_help: str, unset_help: str
+    scope: "Callable[..., Scope]", *parameters: Parameter[Any], set_help: str, unset_help: str
 ) -> tuple[click.Command, ...]:
     """Return `set` and `unset`; `parameters` name whose settings, and `scope` takes them by these names."""
 
     def set_fields(*, file: Path, assignments: tuple[str, ...], **typed: str) -> None:
+        from gateway.admin.settings import set_settings
+
         given = assigned(assignments)
         with admin_session(file) as session:
             session.change(lambda edit: set_settings(edit, scope(**typed), given))
 
     def unset_fields(*, file: Path, fields: tuple[str, ...], **typed: str) -> None:
+        from gateway.admin.settings import unset_settings
+
         with admin_session(file) as session:
             session.change(lambda edit: unset_settings(edit, scope(**typed), fields))
 
@@ -143,11 +149,13 @@ def settings_commands(
 
 
 def limit_command(
-    sentence: str, scope: Callable[..., SystemScope | CustomerScope], *parameters: Parameter[Any]
+    sentence: str, scope: "Callable[..., SystemScope | CustomerScope]", *parameters: Parameter[Any]
 ) -> click.Command:
     """Return `limit`, which changes constraints; a call without any option ends the command."""
 
     def run(*, file: Path, name: str | None = None, **options: Any) -> None:
+        from gateway.admin.constraints import ConstraintLimits, limit
+
         limits = ConstraintLimits(**options)
         if limits == ConstraintLimits():
             raise click.UsageError("nothing to change: give at least one option")

@@ -6,42 +6,27 @@ Not here: what the rows mean (store.views, store.outbox_views, store.inbound_vie
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from enum import Enum
 from functools import partial
 from pathlib import Path
 
 import click
 
 from cli.context import opened
-from cli.words import count
-from gateway.admin.queue import find_trace
-from gateway.admin.views import spoken_value
+from cli.printed import count, plain, when
+from cli.use_cases import views
+from gateway.admin.trace import find_trace
 from sms.lifecycle import MessageState
 from sms.message import MailOrigin, ReceiptState
 from sms.report import ReportedMessage
-from store.carrier_links import CarrierLink
 from store.dropped import TracedDrop
 from store.inbound_views import InboundTrace
 from store.outbox_views import TracedNotice
 from store.views import Trace, TracedReceipt
 
 
-def when(instant: datetime | None) -> str:
-    """Return an instant as it is shown."""
-    return "held" if instant is None else instant.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def link_line(link: CarrierLink) -> str:
-    """Return where a link is and since when, and why it is not up or not where it prefers to be."""
-    where = f"up at {link.host}" if link.is_up else "down"
-    why = f" ({link.trouble})" if link.trouble else ""
-    return f"link {link.link} {where} since {when(link.since_at)}{why}"
-
-
 def print_trace(file: Path, name: str, *, as_json: bool) -> None:
     """Print what is remembered under an id; ends the command where nothing is."""
-    with opened(file) as (_, database, _keys):
+    with opened(file) as (database, _keys):
         trace = database.read_now(partial(find_trace, name=name))
     if trace is None:
         raise click.ClickException(f"{name}: there is no job or inbound SMS of this id, and no mail of it was dropped")
@@ -61,17 +46,6 @@ def print_trace(file: Path, name: str, *, as_json: bool) -> None:
         click.echo(line)
 
 
-def plain(value: object) -> object:
-    """Return a value as JSON can hold it."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, Enum):
-        return value.value
-    return str(value)
-
-
 def trace_lines(trace: Trace) -> list[str]:
     """Return a trace as lines for a terminal: the mail, each message with its parts and receipts, each notice."""
     report = trace.report
@@ -86,7 +60,7 @@ def trace_lines(trace: Trace) -> list[str]:
     labels = f"cost centre {report.settings.cost_centre or '-'}, customer reference {report.reference or '-'}"
     lines += [f"  {labels}", f"  settings not built-in:{'' if report.origins else ' none'}"]
     for name, (layer, origin) in sorted(report.origins.items()):
-        value = spoken_value(getattr(report.settings, name, ""))
+        value = views.spoken_value(getattr(report.settings, name, ""))
         lines.append(f"    {name} = {value or '(empty)'} by {layer} ({origin})")
     for message in report.messages:
         lines += _message_lines(message, trace)

@@ -5,7 +5,7 @@ Not here: what is allowed (gateway.admin).
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,10 +13,10 @@ from cli.admin_session import admin_session, read_password, verifier_of
 from cli.context import config_option
 from cli.files import read_text
 from cli.shapes import NAME, change_command, table_command
-from gateway.admin.customers import set_identity_provider, set_proofs, set_tls_required
-from gateway.admin.edit import Changed, Edit
-from gateway.admin.logins import add_certificate, add_login, list_logins, remove_login, set_login
-from gateway.admin.ranges import add_range, remove_range, set_range
+from cli.use_cases import customers, logins, ranges
+
+if TYPE_CHECKING:
+    from gateway.admin.edit import Changed, Edit
 
 LOGIN: Final = click.argument("login")
 BOUND: Final = (
@@ -39,7 +39,7 @@ def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
     """Add a login of a customer, or give it a new password."""
     with admin_session(file) as session:
         verifier = verifier_of(read_password(password_file))
-        session.change(lambda edit: add_login(edit, login, verifier, customer=name))
+        session.change(lambda edit: logins.add_login(edit, login, verifier, customer=name))
 
 
 @click.command("add-certificate")
@@ -70,7 +70,7 @@ def give_certificate(  # noqa: PLR0913 - the options of the command
     verifier = _verifier(certificate, pin, subject, ca)
     with admin_session(file) as session:
         session.change(
-            lambda edit: add_certificate(
+            lambda edit: logins.add_certificate(
                 edit, login, verifier, customer=name, user=user, service=service, profile=profile
             )
         )
@@ -79,7 +79,7 @@ def give_certificate(  # noqa: PLR0913 - the options of the command
 def _verifier(certificate: Path | None, pin: str | None, subject: str | None, ca: Path | None) -> str:
     if [certificate, pin, subject].count(None) != 2 or (subject is None) != (ca is None):
         raise click.UsageError("one of these says which certificate it is: --file, --pin, or --subject with --ca")
-    from tls.client_certificates import CertificateFault, bind_key, bind_name, bind_pin  # noqa: PLC0415 - costly
+    from tls.client_certificates import CertificateFault, bind_key, bind_name, bind_pin
 
     shown = certificate or ca or "--pin"
     try:
@@ -92,15 +92,15 @@ def _verifier(certificate: Path | None, pin: str | None, subject: str | None, ca
         raise click.ClickException(f"{shown}: {fault}") from None
 
 
-def _require_tls(edit: Edit, name: str, state: str) -> Changed:
-    return set_tls_required(edit, name, required=state == "on")
+def _require_tls(edit: "Edit", name: str, state: str) -> "Changed":
+    return customers.set_tls_required(edit, name, required=state == "on")
 
 
 TRUST_COMMANDS: Final[Sequence[click.Command]] = (
     change_command(
         "add-range",
         "Let clients in an address range send without a login.",
-        add_range,
+        ranges.add_range,
         NAME,
         _RANGE,
         click.option(
@@ -112,19 +112,23 @@ TRUST_COMMANDS: Final[Sequence[click.Command]] = (
     change_command(
         "set-range",
         "Change what an address range says.",
-        set_range,
+        ranges.set_range,
         NAME,
         _RANGE,
         click.option("--shared/--not-shared", default=None, help="Whether others send from there too."),
         click.option("--tls-required/--no-tls-required", default=None, help="Whether no mail is taken in clear."),
         *BOUND,
     ),
-    change_command("remove-range", "Let an address range prove a customer no longer.", remove_range, NAME, _RANGE),
+    change_command(
+        "remove-range", "Let an address range prove a customer no longer.", ranges.remove_range, NAME, _RANGE
+    ),
     give_login,
     give_certificate,
-    change_command("set-login", SET_LOGIN_HELP, set_login, LOGIN, *BOUND),
-    change_command("remove-login", "Remove a login or certificate of a customer or of a user.", remove_login, LOGIN),
-    table_command("logins", "List the logins and certificates of a customer and its users.", list_logins, NAME),
+    change_command("set-login", SET_LOGIN_HELP, logins.set_login, LOGIN, *BOUND),
+    change_command(
+        "remove-login", "Remove a login or certificate of a customer or of a user.", logins.remove_login, LOGIN
+    ),
+    table_command("logins", "List the logins and certificates of a customer and its users.", logins.list_logins, NAME),
     change_command(
         "tls-required",
         "Take a customer's mail under TLS only, on every listener, or also in clear.",
@@ -135,14 +139,14 @@ TRUST_COMMANDS: Final[Sequence[click.Command]] = (
     change_command(
         "proof",
         "Choose which proofs let mail through: login, certificate, range, dkim, spf, arc; without KIND all.",
-        set_proofs,
+        customers.set_proofs,
         NAME,
         click.argument("kinds", nargs=-1, metavar="[KIND…]"),
     ),
     change_command(
         "oidc",
         "Let tokens of the customer's OpenID Connect issuer be logins; without --issuer no token is.",
-        set_identity_provider,
+        customers.set_identity_provider,
         NAME,
         click.option("--issuer", default="", metavar="URL", help="As the token's «iss» says it; https."),
         click.option("--audience", default="", metavar="TEXT", help="What the token's «aud» must have."),

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from addressbook.hierarchy import Explained, LayerKind
 from cli.admin_session import (
     AdminSession,
     admin_session,
@@ -26,20 +26,12 @@ from cli.context import config_option
 from cli.files import file_faults, write_private
 from cli.shapes import change_command, settings_commands, table_command, view_command
 from cli.trust import BOUND, LOGIN, SET_LOGIN_HELP
-from gateway.admin.drift import list_drift
-from gateway.admin.edit import Change
-from gateway.admin.logins import add_login, random_password, remove_login, set_login
-from gateway.admin.settings import UserScope
-from gateway.admin.stop_list import parse_handsets
-from gateway.admin.users import (
-    add_user,
-    remove_user,
-    set_user_active,
-    set_user_name,
-    set_user_phone,
-    set_user_profile,
-)
-from gateway.admin.views import ExplainedUser, explain_user, list_users, show_user, spoken_value
+from cli.use_cases import drift, explained, logins, settings, stop_list, users, views
+
+if TYPE_CHECKING:
+    from addressbook.hierarchy import Explained, LayerKind
+    from gateway.admin.edit import Change
+    from gateway.admin.explained import ExplainedUser
 
 _ADDRESS = click.argument("address")
 random_option = click.option(
@@ -59,7 +51,7 @@ def _password(password_file: Path | None, random_file: Path | None) -> Iterator[
     if random_file is None:
         yield read_password(password_file) if password_file is not None else None
         return
-    password = random_password()
+    password = logins.random_password()
     with file_faults("; nothing was changed"):
         write_private(random_file, f"{password}\n".encode())
     try:
@@ -96,11 +88,11 @@ def add_whole(  # noqa: PLR0913 - the options of the command
     with _password(password_file, random_file) as password, admin_session(file) as session:
         digits = _digits(session, customer, phone)
         changes: list[Change] = [
-            lambda edit: add_user(edit, customer, address, profile=profile, name=name, phone=digits)
+            lambda edit: users.add_user(edit, customer, address, profile=profile, name=name, phone=digits)
         ]
         if password is not None:
             verifier = verifier_of(password)
-            changes.append(lambda edit: add_login(edit, login or address, verifier, user=address))
+            changes.append(lambda edit: logins.add_login(edit, login or address, verifier, user=address))
         session.change(*changes)
 
 
@@ -111,13 +103,13 @@ def add_whole(  # noqa: PLR0913 - the options of the command
 def give_phone(file: Path, address: str, number: str) -> None:
     """Say which phone is a user's; without NUMBER none. A number without a plus is of the customer's country."""
     with admin_session(file) as session:
-        customer = str(session.look(lambda tx: show_user(tx, address))["customer"])
+        customer = str(session.look(lambda tx: views.show_user(tx, address))["customer"])
         digits = _digits(session, customer, number)
-        session.change(lambda edit: set_user_phone(edit, address, digits))
+        session.change(lambda edit: users.set_user_phone(edit, address, digits))
 
 
 def _digits(session: AdminSession, customer: str, number: str) -> str:
-    return parse_handsets([number], session.country_of(customer))[0] if number else ""
+    return stop_list.parse_handsets([number], session.country_of(customer))[0] if number else ""
 
 
 @click.command("add-login")
@@ -134,7 +126,7 @@ def give_login(
         if password is None:
             raise click.UsageError("--password-file or --random-password-file is needed")
         verifier = verifier_of(password)
-        session.change(lambda edit: add_login(edit, login or address, verifier, user=address))
+        session.change(lambda edit: logins.add_login(edit, login or address, verifier, user=address))
 
 
 @click.command("explain")
@@ -147,37 +139,37 @@ def explain_one(file: Path, service: str, address: str, fields: tuple[str, ...],
     """Say for every setting what is in force, which layer decided it, and what that layer overruled."""
     with admin_session(file) as session:
         directory, layers = session.in_force()
-        answer = session.look(lambda tx: explain_user(tx, directory, layers, address, service, fields))
+        answer = session.look(lambda tx: explained.explain_user(tx, directory, layers, address, service, fields))
     if as_json:
         click.echo(json.dumps(answer.view(), indent=2, ensure_ascii=False))
     else:
         _print_explained(answer)
 
 
-def _print_explained(answer: ExplainedUser) -> None:
+def _print_explained(answer: "ExplainedUser") -> None:
     with_profile = f", profile {answer.profile}" if answer.profile else ""
     click.echo(f"{answer.address}: customer {answer.customer}{with_profile}, through {answer.service}")
     for name in answer.fields:
         item = answer.resolved.explained[name]
         ended = ", which stops inheritance" if item.ended else ""
         told = f"{_layer(item)}{_set(answer, item.layer, name)}{ended}"
-        click.echo(f"{name} = {spoken_value(item.value) or '(empty)'}   from {told}")
+        click.echo(f"{name} = {views.spoken_value(item.value) or '(empty)'}   from {told}")
         for cell in item.shadowed:
             where = f"{cell.layer} {cell.owner}".strip()
             told = f"{where} ({cell.origin}){_set(answer, cell.layer, name)}: {cell.why}"
-            click.echo(f"    not {spoken_value(cell.value) or '(empty)'}   from {told}")
+            click.echo(f"    not {views.spoken_value(cell.value) or '(empty)'}   from {told}")
     for refused in answer.resolved.refused:
         click.echo(f"refused: {refused.detail}")
     for clamped in answer.clamped:
         click.echo(f"{clamped.field}: {clamped.by}")
 
 
-def _set(answer: ExplainedUser, layer: LayerKind, name: str) -> str:
+def _set(answer: "ExplainedUser", layer: "LayerKind", name: str) -> str:
     found = answer.stored.get((layer, name))
     return f", set {found.at:%Y-%m-%d %H:%M} UTC by {found.by}" if found is not None else ""
 
 
-def _layer(item: Explained) -> str:
+def _layer(item: "Explained") -> str:
     where = f"{item.layer} {item.owner}".strip()
     return where if item.origin == item.layer else f"{where} ({item.origin})"
 
@@ -192,41 +184,44 @@ user = click.Group(
         change_command(
             "name",
             "Say how a user is called; without TEXT by no name.",
-            set_user_name,
+            users.set_user_name,
             _ADDRESS,
             click.argument("name", default="", metavar="TEXT"),
         ),
         explain_one,
         *settings_commands(
-            UserScope,
+            settings.UserScope,
             _ADDRESS,
             set_help="Pin settings to a user, whatever the address book file says: an empty VALUE unsets, «<none>» is "
             "none at all.",
             unset_help="Take pinned settings away, so that the address book file and weaker layers decide.",
         ),
-        change_command("remove-login", "Remove a login.", remove_login, LOGIN),
-        change_command("set-login", SET_LOGIN_HELP, set_login, LOGIN, *BOUND),
+        change_command("remove-login", "Remove a login.", logins.remove_login, LOGIN),
+        change_command("set-login", SET_LOGIN_HELP, logins.set_login, LOGIN, *BOUND),
         change_command(
             "profile",
             "Give a user another profile; without NAME the customer's default one.",
-            set_user_profile,
+            users.set_user_profile,
             _ADDRESS,
             click.argument("name", default=""),
         ),
-        view_command("show", "Show a user with what is set for it alone.", show_user, _ADDRESS),
-        table_command("list", "List users.", list_users, one_customer_option),
+        view_command("show", "Show a user with what is set for it alone.", views.show_user, _ADDRESS),
+        table_command("list", "List users.", views.list_users, one_customer_option),
         table_command(
             "drift",
             "List pinned settings that differ from what the directory or file says.",
-            list_drift,
+            drift.list_drift,
             customer_option,
         ),
         change_command(
-            "remove", "Remove a user with its settings and logins; its past jobs stay.", remove_user, _ADDRESS
+            "remove", "Remove a user with its settings and logins; its past jobs stay.", users.remove_user, _ADDRESS
         ),
-        change_command("enable", "Let a user send again.", partial(set_user_active, active=True), _ADDRESS),
+        change_command("enable", "Let a user send again.", partial(users.set_user_active, active=True), _ADDRESS),
         change_command(
-            "disable", "Stop a user from sending; nothing is removed.", partial(set_user_active, active=False), _ADDRESS
+            "disable",
+            "Stop a user from sending; nothing is removed.",
+            partial(users.set_user_active, active=False),
+            _ADDRESS,
         ),
     ],
 )

@@ -3,7 +3,7 @@
 A row is a format of the code's facts (`_Format`), or a function of them. Not here: what was decided (gateway.admin).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from addressbook.options import Option
 from addressbook.source_options import OptionFault, OptionFaultCode
 from cli.directory_words import DIRECTORY_DONE, DIRECTORY_FAULTS, DOUBTS, OPTION_FAULTS
 from cli.inbound_words import INBOUND_DONE, INBOUND_FAULTS
+from cli.printed import constraint_words, count, join
 from cli.trust_words import TRUST_DONE, TRUST_FAULTS
 from config.mail import POLICY_FAULTS
 from dirsync.deltas import Doubt
@@ -27,16 +28,6 @@ from tls.policy import PolicyFault
 Words = str | Callable[..., str]
 _MOST_NAMED: Final = 20
 _MOST_CONTRADICTIONS: Final = 50
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 user`, `2 users`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def join(names: Iterable[object], none: str = "none") -> str:
-    """Return names with commas between them, or the word for none."""
-    return ", ".join(map(str, names)) or none
 
 
 class _Format(Formatter):
@@ -367,19 +358,6 @@ def import_words(  # noqa: PLR0913 - the facts
     told = f"{count(added, 'user')} {would}added, {changed} {would}changed, "
     told += f"{unchanged} unchanged, {not_in_file} not in the file and left alone"
     return told + (f"; rows left out for {count(faults, 'fault')}." if faults else ".")
-
-
-def constraint_words(restrictions: Mapping[str, Any]) -> str:
-    """Return what is restricted, `none` where everything is allowed."""
-    words: Mapping[str, Callable[[Any], str]] = {
-        "locked": lambda names: f"locked {join(names)}",
-        "sender_ids": lambda allowed: f"sender IDs {join(allowed)}",
-        "max_parts": lambda most: "one part at most" if most == 1 else f"{most} parts at most",
-        "express": lambda _allowed: "no express",
-        "flash": lambda _allowed: "no flash",
-        "countries": lambda allowed: f"countries {join(allowed)}",
-    }
-    return "; ".join(words[name](value) for name, value in restrictions.items()) or "none"
 
 
 def _settings(cells: tuple[tuple[str, str], ...], clamped: tuple[tuple[str, str, str], ...], **owner: str) -> str:

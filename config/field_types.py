@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
-from addressbook.people import canonical_address, canonical_domain
+from addressbook.canonical import canonical_address, canonical_domain
 
 
 def option(doc: str, *, default: Any = MISSING, example: object = None, key: str = "") -> Any:

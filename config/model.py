@@ -1,28 +1,21 @@
 """The operator's file: every option, typed and documented at its field, and `load_config`.
 
 The example file is generated from these types (config.example), so a field's doc is its documentation. Not here: how
-text becomes these values (config.reader), and the customers' settings (sms.settings), of which [settings] holds only
-the system layer. Secrets stand in files of their own: options named `…_file`.
+text becomes these values (config.reader), [server] (config.server), and the customers' settings (sms.settings), of
+which [settings] holds only the system layer. Secrets stand in files of their own: options named `…_file`.
 """
 
-import os
-import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 from addressbook.options import Option
 from config.carriers import CarrierOptions, find_conflicts
 from config.field_types import (
     Count,
-    Domain,
-    FieldType,
-    HomeFolder,
     Listen,
     Name,
     Positive,
@@ -32,13 +25,12 @@ from config.field_types import (
     TableType,
     Wait,
     option,
-    read_secret,
     whole_number,
 )
-from config.lines import locate
 from config.mail import MailOptions
 from config.push import PushOptions
-from config.reader import ConfigIssue, ConfigProblem, Reader, twice, unknown_key
+from config.reader import ConfigIssue, ConfigProblem, read_toml, twice, unknown_key
+from config.server import ServerOptions
 from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, is_loopback, parse_setting
 from tls.listening import CertificateRequest, TlsMode
 
@@ -81,14 +73,6 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-def _parse_database(value: object) -> str:
-    if not isinstance(value, str) or re.fullmatch(r"sqlite:///[^?#\s]+|postgresql://\S+", value) is None:
-        raise ValueError
-    if re.match(r"postgresql://[^/@]*:[^/@]*@", value):
-        raise ValueError
-    return value
-
-
 def _read_settings(table: Mapping[str, object]) -> tuple[SettingsPatch, Sequence[tuple[str, str]]]:
     """Read the system layer: any field of sms.settings, as text, number, true or false, or a list of texts."""
     patch: dict[str, object] = {}
@@ -106,65 +90,7 @@ def _read_settings(table: Mapping[str, object]) -> tuple[SettingsPatch, Sequence
     return patch, wrong
 
 
-DatabaseUrl = Annotated[
-    str,
-    FieldType(
-        '"sqlite:///FILE" or "postgresql://USER@HOST/NAME" (the password goes into database_password_file)',
-        _parse_database,
-        secret=True,
-    ),
-]
 SystemSettings = Annotated[SettingsPatch, TableType(_read_settings)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    """This gateway: its name, what it keeps, and the domains it takes mail for."""
-
-    hostname: Domain = option("The name in greetings, in Received and in Message-ID.", example="gateway.example.net")
-    domains: tuple[Domain, ...] = option(
-        "Mail to NUMBER@ one of these domains becomes SMS; mail to any other domain is refused.",
-        example=["sms.example.net"],
-    )
-    node: Annotated[int, whole_number(0, 127)] = option(
-        "The number of this process among several with one database; no two have the same.", default=0
-    )
-    data_dir: HomeFolder = option("Where files of the gateway are kept.", default=Path(), example="/var/lib/mail2sms")
-    database: DatabaseUrl = option(
-        "SQLite for one process, PostgreSQL for several. A bare file name lies in data_dir, a path is absolute.",
-        default="sqlite:///mail2sms.db",
-    )
-    database_password_file: PrivateFile | None = option(
-        "Holds the password of the PostgreSQL user.", default=None, example="database.password"
-    )
-    stop_grace: timedelta = option(
-        "How long a stop waits, in all, for mails that come in or go out and for answers of carriers.",
-        default=timedelta(seconds=20),
-    )
-
-    @property
-    def sqlite_file(self) -> Path | None:
-        """The database file, absolute; None where the database is PostgreSQL."""
-        if not self.database.startswith("sqlite:///"):
-            return None
-        name = self.database.removeprefix("sqlite:///")
-        return Path("/", name) if "/" in name else self.data_dir / name
-
-    @property
-    def database_url(self) -> str:
-        """The URL for the store, without a password; SQLite's path is absolute."""
-        file = self.sqlite_file
-        return self.database if file is None else f"sqlite://{quote(str(file))}"
-
-    def complaints(self) -> Iterator[ConfigIssue]:
-        """Yield: a password without PostgreSQL, no domain at all."""
-        if not self.domains:
-            yield ConfigIssue("domains", "expected at least one domain, or no mail can ever be taken")
-        if self.database_password_file is not None and self.sqlite_file is not None:
-            yield ConfigIssue("database_password_file", "expected only with a postgresql:// database")
-        if self.node and self.sqlite_file is not None:
-            text = "several nodes need a postgresql:// database; a SQLite file is served by one process"
-            yield ConfigIssue("node", text, warning=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,39 +270,17 @@ class Config:
         return "" if address.rpartition("@")[2].lower() in self.server.domains else address
 
 
-def database_password(server: ServerOptions) -> str | None:
-    """Return the password of the PostgreSQL user, None where no file holds one; OSError where it can't be read."""
-    return read_secret(server.database_password_file) if server.database_password_file else None
-
-
 def load_config(path: Path) -> Config | list[ConfigProblem]:
     """Return what the operator's file says, or everything that is wrong with it (never an empty list).
 
     Warnings come with the config in `Config.warnings`; where there are errors, they come among them.
     """
-    file = Path(os.path.abspath(path))  # noqa: PTH100 - links stay links, so that a message names what was given
-    try:
-        text = file.read_text("utf-8")
-    except OSError as error:
-        return [ConfigProblem(file=file, line=1, message=f"expected a TOML file that can be read: {error.strerror}")]
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        return [ConfigProblem(file=file, line=line, message="expected text in UTF-8")]
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return [_syntax_problem(file, text, str(error))]
-    reader = Reader(file, locate(text))
+    found = read_toml(path)
+    if isinstance(found, ConfigProblem):
+        return [found]
+    reader, table = found
     config = reader.read(Config, table)
     problems = sorted(reader.problems, key=lambda problem: problem.line)
     if config is None or not all(problem.warning for problem in problems):
         return problems
-    return replace(config, warnings=tuple(problems), file=file)
-
-
-def _syntax_problem(file: Path, text: str, message: str) -> ConfigProblem:
-    """Return what tomllib says, with its «(at line 3, column 5)» or «(at end of document)» as a line of ours."""
-    match = re.search(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)", message)
-    line = int(match[1]) if match and match[1] else text.count("\n") + 1
-    said = message[: match.start()] if match else message
-    return ConfigProblem(file=file, line=line, message=f"expected TOML: {said}")
+    return replace(config, warnings=tuple(problems), file=reader.file)

@@ -7,7 +7,9 @@ values look (config_shapes), which options there are (config), and the example f
 import difflib
 import json
 import os
+import re
 import stat
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from datetime import timedelta
@@ -43,7 +45,7 @@ from config.field_types import (
     unwrap,
     words,
 )
-from config.lines import KeyPath, line_of
+from config.lines import KeyPath, line_of, locate
 
 T = TypeVar("T")
 
@@ -245,3 +247,28 @@ def _spoken(path: KeyPath) -> str:
     for step in path:
         text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
     return text
+
+
+def read_toml(path: Path) -> tuple[Reader, dict[str, object]] | ConfigProblem:
+    """Return the tables of a file with who reads them into dataclasses, or why it is no TOML."""
+    file = Path(os.path.abspath(path))  # noqa: PTH100 - links stay links, so that a message names what was given
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        return ConfigProblem(file=file, line=1, message=f"expected a TOML file that can be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return ConfigProblem(file=file, line=line, message="expected text in UTF-8")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return _syntax_problem(file, text, str(error))
+    return Reader(file, locate(text)), table
+
+
+def _syntax_problem(file: Path, text: str, message: str) -> ConfigProblem:
+    """Return what tomllib says, with its «(at line 3, column 5)» or «(at end of document)» as a line of ours."""
+    match = re.search(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)", message)
+    line = int(match[1]) if match and match[1] else text.count("\n") + 1
+    said = message[: match.start()] if match else message
+    return ConfigProblem(file=file, line=line, message=f"expected TOML: {said}")

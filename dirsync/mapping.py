@@ -13,11 +13,11 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from addressbook.canonical import canonical_address
 from addressbook.changes import ChangeFault, ChangeFaultCode, ReadList, UserChange
 from addressbook.exchange import read_phone
 from addressbook.expressions import DN, Circumstances, Expression, Found, UnreadableError, parse_expression
 from addressbook.lists import ListMember
-from addressbook.people import canonical_address
 from addressbook.source_table import ACTIVE, ADDRESS, NAME, PHONE, PROFILE
 from addressbook.sources import CustomerDirectory, GroupList
 from dirsync.groups import Groups

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from addressbook.canonical import canonical_address
 from addressbook.changes import ADDRESS, ChangeFault, ChangeFaultCode, DamagedFileError, ReadList, UserChange
 from addressbook.exchange import FileFormat, Rows, UserFile, read_phone, take_last_line, whole_file
 from addressbook.lists import ListMember, is_list_name
-from addressbook.people import canonical_address
 from addressbook.sheets import decode_text
 from sms.facts import Fact
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from addressbook.people import Customer, canonical_address
+from addressbook.canonical import canonical_address
+from addressbook.people import Customer
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.outbox_kinds import INBOUND_PUSH

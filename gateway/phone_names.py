@@ -6,19 +6,22 @@ Nobody is named to another customer, and no name is written to the log. Not here
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from addressbook.phones import NAME_COLUMNS, name_in_values
-from gateway.directory import DirectoryFollower
 from sms.report import JobReport
 from store.directory_lookup import names_of_users
 from store.engine.database import Database, Transaction
 from store.lists import read_values
 
+if TYPE_CHECKING:  # names alone cost less than what follows the address book
+    from gateway.directory import DirectoryFollower
+
 
 class PhoneNames:
     """Answers from the address book in force; lists are read only of a customer that has one with names."""
 
-    def __init__(self, book: DirectoryFollower, database: Database) -> None:
+    def __init__(self, book: "DirectoryFollower", database: Database) -> None:
         self._book = book
         self._database = database
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from addressbook.people import canonical_name
+from addressbook.canonical import canonical_name
 from gateway.ports import InboundPush, Item, MailAttempt, PushRequest
 from gateway.report_pool import LargeReports
 from inbound.actions import InboundRules, PushAction, PushForm, PushLogin

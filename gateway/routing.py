@@ -8,7 +8,7 @@ an update.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from addressbook.people import canonical_name
+from addressbook.canonical import canonical_name
 from smpp.dialect.parameters import Parameter, ParameterError, write_value
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused

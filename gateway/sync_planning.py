@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
+from addressbook.canonical import canonical_name
 from addressbook.changes import ChangeFault, Reading
 from addressbook.guard import find_hold_reasons
 from addressbook.hierarchy import LayerKey, LayerKind
 from addressbook.list_plan import PlannedList, StoredList
 from addressbook.lists import ListMember
-from addressbook.people import canonical_name
 from addressbook.runs import NotTaken, Reason, RunMode
 from addressbook.source_options import options_digest
 from addressbook.sources import CustomerDirectory

@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from addressbook.people import canonical_address
+from addressbook.canonical import canonical_address
 from gateway.accept import SnapshotChanged
 from gateway.admin.edit import AuditAction
 from gateway.cancel import cancel_waiting

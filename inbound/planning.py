@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from addressbook.people import Customer, canonical_address
+from addressbook.canonical import canonical_address
+from addressbook.people import Customer
 from addressbook.senders import Principal, Sender
 from addressbook.snapshot import Snapshot
 from inbound.actions import Action, ActionKind, AnswerAction, InboundRules, Keyword, MailAction, MailTo, StopScope

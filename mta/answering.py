@@ -7,8 +7,8 @@ here: whether who answers is proven (mta.intake), the conversations themselves (
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from addressbook.canonical import canonical_address
 from addressbook.numbers import OwnNumber, OwnNumbers
-from addressbook.people import canonical_address
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.conversations import Conversations

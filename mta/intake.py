@@ -11,8 +11,8 @@ from datetime import tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from addressbook.canonical import canonical_address
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
-from addressbook.people import canonical_address
 from addressbook.proof import Proof
 from addressbook.senders import Principal, Sender, find_customer
 from addressbook.snapshot import Snapshot

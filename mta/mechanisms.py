@@ -7,7 +7,8 @@ wire (mta.smtp.engine.sasl), whose a login is (gateway.auth).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from addressbook.people import Directory, canonical_login
+from addressbook.canonical import canonical_login
+from addressbook.people import Directory
 from addressbook.senders import Principal
 from gateway.auth.certificates import prove_certificate
 from gateway.ports import Clock

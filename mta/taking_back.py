@@ -5,7 +5,7 @@ Not here: who the author is (mta.intake), whether the job is the author's and wh
 
 from collections.abc import Iterable
 
-from addressbook.people import canonical_address
+from addressbook.canonical import canonical_address
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.taking_back import CancelRequest

@@ -5,7 +5,7 @@ Not here: what is checked with it (gateway.admin.push_actions, web.push).
 
 from collections.abc import Mapping
 
-from addressbook.people import canonical_name
+from addressbook.canonical import canonical_name
 from config.push import PushOptions
 
 

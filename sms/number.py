@@ -19,13 +19,12 @@ but not valid. It is refused if its known type cannot receive SMS. How a text is
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
-
-import phonenumbers
-from phonenumbers import CountryCodeSource, NumberParseException, PhoneNumberType, ValidationResult
+from typing import Any
 
 from sms.outcome import Refusal, Refused
 
@@ -89,43 +88,64 @@ _SPREADSHEET_FLOAT = re.compile(r"[0-9]+\.0+", re.ASCII)
 _SPREADSHEET_EXPONENT = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+", re.ASCII)
 _EXTENSION = re.compile(r"[0-9] *(x|ext|#|;)", re.ASCII | re.IGNORECASE)
 
+
+@cache
+def _library() -> Any:
+    """Return `phonenumbers`, loaded by the first number that is read: commands that only ask read none."""
+    import phonenumbers  # noqa: PLC0415
+
+    return phonenumbers
+
+
 # A personal number forwards calls; a pager has its own network. VoIP numbers are taken: many plans serve them by SMS.
-_CANNOT_RECEIVE = MappingProxyType(
-    {
-        PhoneNumberType.FIXED_LINE: "a fixed line",
-        PhoneNumberType.TOLL_FREE: "a toll-free service",
-        PhoneNumberType.PREMIUM_RATE: "a premium-rate service",
-        PhoneNumberType.SHARED_COST: "a shared-cost service",
-        PhoneNumberType.PERSONAL_NUMBER: "a personal call-forwarding number",
-        PhoneNumberType.PAGER: "a pager",
-        PhoneNumberType.UAN: "a company-wide access number",
-        PhoneNumberType.VOICEMAIL: "a voice mailbox",
-    }
-)
+@cache
+def _deaf_kinds() -> Mapping[Any, str]:
+    kind = _library().PhoneNumberType
+    return MappingProxyType(
+        {
+            kind.FIXED_LINE: "a fixed line",
+            kind.TOLL_FREE: "a toll-free service",
+            kind.PREMIUM_RATE: "a premium-rate service",
+            kind.SHARED_COST: "a shared-cost service",
+            kind.PERSONAL_NUMBER: "a personal call-forwarding number",
+            kind.PAGER: "a pager",
+            kind.UAN: "a company-wide access number",
+            kind.VOICEMAIL: "a voice mailbox",
+        }
+    )
+
 
 _NO_COUNTRY_CODE = "begins with no known country code: check the digits after + or 00"
 _INTERNATIONAL_FORM = "write it with + and country code first, such as +447700900123"
 _NO_DEFAULT_COUNTRY = f"{_INTERNATIONAL_FORM}, or have a default country set"
 
-_IMPOSSIBLE = MappingProxyType(
-    {
-        ValidationResult.TOO_SHORT: "is too short for country code +{code}: digits are missing",
-        ValidationResult.TOO_LONG: "is too long for country code +{code}: it has too many digits, or is two numbers",
-        ValidationResult.INVALID_LENGTH: "has a number of digits that country code +{code} does not use: check it",
-        ValidationResult.INVALID_COUNTRY_CODE: _NO_COUNTRY_CODE,
-        ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "lacks its area code: write it in full, with + and country code first",
-    }
-)
 
-_UNREADABLE = MappingProxyType(
-    {
-        NumberParseException.INVALID_COUNTRY_CODE: _NO_COUNTRY_CODE,
-        NumberParseException.NOT_A_NUMBER: f"is too short: {_INTERNATIONAL_FORM}",
-        NumberParseException.TOO_SHORT_AFTER_IDD: f"is too short: {_INTERNATIONAL_FORM}",
-        NumberParseException.TOO_SHORT_NSN: f"is too short: {_INTERNATIONAL_FORM}",
-        NumberParseException.TOO_LONG: f"has more than {_MOST_DIGITS} digits: check it",
-    }
-)
+@cache
+def _misfits() -> Mapping[Any, str]:
+    result = _library().ValidationResult
+    return MappingProxyType(
+        {
+            result.TOO_SHORT: "is too short for country code +{code}: digits are missing",
+            result.TOO_LONG: "is too long for country code +{code}: it has too many digits, or is two numbers",
+            result.INVALID_LENGTH: "has a number of digits that country code +{code} does not use: check it",
+            result.INVALID_COUNTRY_CODE: _NO_COUNTRY_CODE,
+            result.IS_POSSIBLE_LOCAL_ONLY: "lacks its area code: write it in full, with + and country code first",
+        }
+    )
+
+
+@cache
+def _faults_of_reading() -> Mapping[Any, str]:
+    fault = _library().NumberParseException
+    return MappingProxyType(
+        {
+            fault.INVALID_COUNTRY_CODE: _NO_COUNTRY_CODE,
+            fault.NOT_A_NUMBER: f"is too short: {_INTERNATIONAL_FORM}",
+            fault.TOO_SHORT_AFTER_IDD: f"is too short: {_INTERNATIONAL_FORM}",
+            fault.TOO_SHORT_NSN: f"is too short: {_INTERNATIONAL_FORM}",
+            fault.TOO_LONG: f"has more than {_MOST_DIGITS} digits: check it",
+        }
+    )
 
 
 def parse_number(text: str, default_country: str, *, strict: bool = False) -> MobileNumber | Refused:
@@ -151,7 +171,7 @@ def parse_stored_number(text: str, default_country: str) -> MobileNumber | Refus
     digits = text.strip(" ").removeprefix("tel:").translate(_SEPARATORS)
     if isinstance(number, Refused) or digits[:1] in ("+", "0"):
         return number
-    code = phonenumbers.country_code_for_region(default_country.strip().upper())
+    code = _library().country_code_for_region(default_country.strip().upper())
     if code and number.digits.startswith(str(code)):
         return number
     detail = f"The number has neither plus nor zero, and is none of the default country: {_INTERNATIONAL_FORM}."
@@ -166,7 +186,7 @@ def _parse_number(text: str, country: str, strict: bool) -> MobileNumber | Refus
     problem = _find_malformation(written)
     if problem:
         return Refused(refusal=Refusal.NUMBER_MALFORMED, detail=problem)
-    reading = _choose_reading(written, country if country in phonenumbers.SUPPORTED_REGIONS else "")
+    reading = _choose_reading(written, country if country in _library().SUPPORTED_REGIONS else "")
     if reading.fit is _Fit.IMPOSSIBLE:
         return Refused(refusal=Refusal.NUMBER_IMPOSSIBLE, detail=reading.detail)
     if reading.fit is _Fit.CANNOT_RECEIVE:
@@ -236,20 +256,20 @@ def _choose_bare_reading(written: str, digits: str, region: str) -> _Reading:
 
 def _has_trunk_zero(region: str) -> bool:
     """Return whether national numbers of the country are written with a 0 that is no part of the number."""
-    return (phonenumbers.ndd_prefix_for_region(region, True) or "").startswith("0")
+    return (_library().ndd_prefix_for_region(region, True) or "").startswith("0")
 
 
 def _main_region(country_code: int | None) -> str:
-    return phonenumbers.region_code_for_country_code(country_code or 0)
+    return str(_library().region_code_for_country_code(country_code or 0))
 
 
 def _dials_abroad(digits: str, region: str) -> bool:
     """Return whether the digits begin with the country's international prefix and a country code."""
     try:
-        number = phonenumbers.parse(digits, region or None, keep_raw_input=True)
-    except NumberParseException:
+        number = _library().parse(digits, region or None, keep_raw_input=True)
+    except _library().NumberParseException:
         return False
-    return bool(number.country_code_source == CountryCodeSource.FROM_NUMBER_WITH_IDD)
+    return bool(number.country_code_source == _library().CountryCodeSource.FROM_NUMBER_WITH_IDD)
 
 
 def _read_international(written: str, digits: str) -> _Reading:
@@ -264,22 +284,24 @@ def _read_international(written: str, digits: str) -> _Reading:
 def _read(digits: str, region: str | None) -> _Reading:
     """Read the digits as one number of the region, or as an international number if they begin with +."""
     try:
-        number = phonenumbers.parse(digits, region)
-    except NumberParseException as error:
-        return _impossible(_UNREADABLE[error.error_type])
-    e164 = f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+        number = _library().parse(digits, region)
+    except _library().NumberParseException as error:
+        return _impossible(_faults_of_reading()[error.error_type])
+    e164 = f"{number.country_code}{_library().national_significant_number(number)}"
     if len(e164) > _MOST_DIGITS:
-        return _impossible(_UNREADABLE[NumberParseException.TOO_LONG])
-    reason = phonenumbers.is_possible_number_with_reason(number)
+        return _impossible(_faults_of_reading()[_library().NumberParseException.TOO_LONG])
+    reason = _library().is_possible_number_with_reason(number)
     if number.italian_leading_zero and _has_trunk_zero(_main_region(number.country_code)):
-        reason = ValidationResult.TOO_SHORT  # the library keeps the trunk 0 of a number this short as a digit
-    if reason != ValidationResult.IS_POSSIBLE:
-        return _impossible(_IMPOSSIBLE[reason].format(code=number.country_code))
-    kind = phonenumbers.number_type(number)
-    if kind in _CANNOT_RECEIVE:
-        detail = f"The number belongs to {_CANNOT_RECEIVE[kind]}, which cannot receive SMS: give a mobile number."
+        reason = (
+            _library().ValidationResult.TOO_SHORT
+        )  # the library keeps the trunk 0 of a number this short as a digit
+    if reason != _library().ValidationResult.IS_POSSIBLE:
+        return _impossible(_misfits()[reason].format(code=number.country_code))
+    kind = _library().number_type(number)
+    if kind in _deaf_kinds():
+        detail = f"The number belongs to {_deaf_kinds()[kind]}, which cannot receive SMS: give a mobile number."
         return _Reading(fit=_Fit.CANNOT_RECEIVE, digits=e164, detail=detail)
-    return _Reading(fit=_Fit.POSSIBLE if kind == PhoneNumberType.UNKNOWN else _Fit.VALID, digits=e164)
+    return _Reading(fit=_Fit.POSSIBLE if kind == _library().PhoneNumberType.UNKNOWN else _Fit.VALID, digits=e164)
 
 
 def _impossible(what: str) -> _Reading:
@@ -312,7 +334,7 @@ def parse_sender_id(text: str) -> SenderId | None:
 
 def is_country(text: str) -> bool:
     """Return whether a text is the ISO 3166 code, in capitals, of a country with a numbering plan: GB, not UK."""
-    return text in phonenumbers.SUPPORTED_REGIONS
+    return text in _library().SUPPORTED_REGIONS
 
 
 def country_of_dialling_code(code: int) -> str:
@@ -328,10 +350,10 @@ def country_of(number: MobileNumber) -> str:
     An unallocated number counts for the main country of its country code.
     """
     try:
-        parsed = phonenumbers.parse(number.e164, None)
-    except NumberParseException:
+        parsed = _library().parse(number.e164, None)
+    except _library().NumberParseException:
         return ""  # stored when the metadata still knew its country code
-    region = phonenumbers.region_code_for_number(parsed) or _main_region(parsed.country_code)
+    region = _library().region_code_for_number(parsed) or _main_region(parsed.country_code)
     return region if region.isalpha() and region != "ZZ" else ""
 
 
@@ -342,10 +364,10 @@ def show_number(address: str) -> str:
     if _NUMERIC_SENDER.fullmatch(digits) is None:
         return address
     try:
-        parsed = phonenumbers.parse(f"+{digits}", None)
-    except NumberParseException:
+        parsed = _library().parse(f"+{digits}", None)
+    except _library().NumberParseException:
         return address
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return str(_library().format_number(parsed, _library().PhoneNumberFormat.INTERNATIONAL))
 
 
 def mask_number(text: str) -> str:

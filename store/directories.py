@@ -7,19 +7,17 @@ allowed (gateway.admin.directories). The functions run inside the caller's trans
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import structlog
 from msgspec import Struct
 
-from addressbook.people import canonical_name
+from addressbook.canonical import canonical_name
 from addressbook.source_options import load_options, read_options, write_options
 from addressbook.sources import CustomerDirectory, SourceKind
 from store.directory_tables import DirectoryRow
 from store.engine.database import Transaction
+from store.engine.log import log
 from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.versions import IN_FORCE
-
-log = structlog.get_logger()
 
 _NEW = Insert(DirectoryRow)
 _SET = Update(DirectoryRow, "options", "active")

@@ -12,7 +12,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
-import structlog
 from msgspec import Struct
 
 from addressbook.hierarchy import Cell, Constraints, Layer, LayerKey, LayerKind, Layers, LayersChange
@@ -46,9 +45,8 @@ from store.directory_records import (
     user_of,
 )
 from store.engine.database import Transaction
+from store.engine.log import log
 from store.engine.rows import query
-
-log = structlog.get_logger()
 
 K = TypeVar("K")
 V = TypeVar("V")

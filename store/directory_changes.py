@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from addressbook.canonical import canonical_name
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind
-from addressbook.people import AddressRange, Credential, User, canonical_name
+from addressbook.people import AddressRange, Credential, User
 from addressbook.proof import IdentityProvider, ProofKind
 from store.audit import AuditLine, write_audit
 from store.directory import LOG_REACH, read_version

@@ -5,8 +5,9 @@ Not here: the hot path, which asks the directory that a process has in memory (d
 
 from collections.abc import Iterable
 
+from addressbook.canonical import canonical_name
 from addressbook.hierarchy import Constraints
-from addressbook.people import AddressRange, Credential, Customer, Profile, User, canonical_name
+from addressbook.people import AddressRange, Credential, Customer, Profile, User
 from addressbook.phones import common_name
 from store.directory_records import (
     CONSTRAINTS,

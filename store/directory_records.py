@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import ip_network
 
-import structlog
 from msgspec import Struct
 
 from addressbook.hierarchy import Constraints, LayerKind
@@ -16,10 +15,9 @@ from addressbook.people import AddressRange, Credential, CredentialKind, Custome
 from addressbook.proof import IdentityProvider, ProofKind
 from sms.message import Origin
 from store.engine.database import Transaction
+from store.engine.log import log
 from store.engine.rows import query
 from store.versions import IN_FORCE
-
-log = structlog.get_logger()
 
 
 class CustomerRecord(Struct, frozen=True, array_like=True):

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from addressbook.canonical import canonical_name
 from addressbook.lists import ListMember
-from addressbook.people import canonical_name
 from addressbook.runs import NotTaken, Reason, RunLine, RunMode, RunResult, RunState
 from sms.facts import Fact
 from store.directory import LOG_REACH, read_version

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from addressbook.people import Customer, domains_above
+from addressbook.canonical import domains_above
+from addressbook.people import Customer
 from store.directory_lookup import find_customer_by_key
 from store.directory_tables import DomainClaimRow
 from store.engine.database import Transaction

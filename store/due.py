@@ -20,7 +20,7 @@ from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.serialise import end_of_blackout, thaw_lengths
 from store.stop_list import find_blocked
-from store.tables import FAR, MessageRow, PartRow
+from store.tables import MessageRow, PartRow
 
 _LOOK_FURTHER = 500
 _PARTS = Insert(PartRow)
@@ -203,8 +203,3 @@ def _parts_to_submit(message: _Due, keys: Mapping[int, int], *, whole: bool) -> 
         for index, part in enumerate(parts, 1)
         if index in keys
     ]
-
-
-def when_due(stored: int) -> int:
-    """Return when a message is due, or would be if it were not held, in microseconds."""
-    return stored - FAR if stored >= FAR else stored

@@ -344,11 +344,6 @@ def find_repeated(tx: Transaction, texts: Iterable[JoinedText], now: datetime) -
     return found
 
 
-def count_fragments(tx: Transaction) -> int:
-    """Return how many fragments wait."""
-    return int(tx.value("SELECT count(*) FROM inbound_fragment"))
-
-
 def forget_answers(tx: Transaction, before: list[int]) -> list[int]:
     """Delete automatic answers of before some instants, in microseconds; returns how many."""
     return [tx.execute("DELETE FROM automatic_answer WHERE at < ?", (instant,)) for instant in before]

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from addressbook.people import canonical_address
+from addressbook.canonical import canonical_address
 from inbound.actions import ActionKind, MailAction
 from store.engine.database import Transaction
 

@@ -10,8 +10,8 @@ from datetime import timedelta
 import msgspec
 from msgspec import Struct
 
+from addressbook.canonical import canonical_name
 from addressbook.numbers import NumberKind, NumberShare, NumberState, OwnNumber, OwnNumbers, Sharing
-from addressbook.people import canonical_name
 from inbound.actions import SETTINGS_OF, Action, ActionKind, ActionSettings, InboundRules, Keyword
 from store.audit import AuditLine
 from store.directory_changes import DirectoryChanges

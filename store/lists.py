@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import Struct
 
+from addressbook.canonical import canonical_name
 from addressbook.lists import DistributionList, DistributionLists, ListMember
-from addressbook.people import canonical_name
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert

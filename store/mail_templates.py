@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from addressbook.people import canonical_name
+from addressbook.canonical import canonical_name
 from store.engine.database import Transaction
 from store.engine.rows import query
 from store.engine.statements import Insert

@@ -6,7 +6,7 @@ signature needs it; so the database file is private.
 
 import peewee
 
-from addressbook.people import canonical_name
+from addressbook.canonical import canonical_name
 from store.engine.database import Transaction
 from store.engine.statements import Insert
 from store.tables import StoredRow

@@ -1,83 +1,19 @@
-"""The queue as an administrator sees and handles it: what waits, held or released, made due at once.
+"""The queue as an administrator handles it: held or released, made due at once.
 
-Not here: ending a message (progress.cancel), for that must reach its sender. A held row is due in the far future, so
-that the statements of dispatch need not know of it; its validity runs on. Nothing here sends a message before the time
-that its sender chose: one that no carrier was offered yet waits for that time, every other one for a later attempt.
+Not here: what waits (queue_views), ending a message (progress.cancel), which must reach its sender. A held row is due
+in the far future, so that the statements of dispatch need not know of it; its validity runs on. Nothing here sends a
+message before the time that its sender chose: one that no carrier was offered yet waits for that time, every other one
+for a later attempt.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from sms.outbox import OutboxEvent
-from store.due import when_due
 from store.engine.database import Transaction
-from store.engine.keys import to_instant
-from store.engine.rows import query
 from store.outbox import change, find_rows
 from store.serialise import end_of_blackout
 from store.tables import FAR
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingMessage:
-    """One message that has not ended. `due_at` is when it goes out, for a held one that is released as well."""
-
-    job_id: str
-    message_id: str
-    customer: str
-    number: str
-    state: str
-    held: bool
-    express: bool
-    route: str
-    attempts: int
-    reason: str
-    problem: str
-    due_at: datetime
-    expires_at: datetime
-
-
-class _WaitingMessage(Struct, array_like=True):
-    """The same as it is stored."""
-
-    job_id: str
-    message_id: str
-    customer: str
-    number: str
-    state: str
-    held: bool
-    express: bool
-    route: str
-    attempts: int
-    reason: str
-    problem: str
-    due_at: int
-    expires_at: int
-
-
-_WAITING = query(
-    _WaitingMessage,
-    "FROM message m JOIN job j ON j.key = m.job_key WHERE NOT m.ended ORDER BY m.priority, m.due_at, m.key LIMIT ?",
-    "m",
-    job_id="j.public_id",
-    message_id="m.public_id",
-    customer="j.customer",
-    express="m.priority = 0",
-)
-
-
-def list_messages(tx: Transaction, limit: int) -> list[WaitingMessage]:
-    """Return messages that have not ended, in the order in which they will be taken."""
-    return [
-        WaitingMessage(
-            **asdict(row) | {"due_at": to_instant(when_due(row.due_at)), "expires_at": to_instant(row.expires_at)}
-        )
-        for row in tx.select(_WaitingMessage, _WAITING, (limit,))
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,3 +74,13 @@ def _counted(tx: Transaction, sql: str, late: int) -> list[QueueCount]:
         )
         for row in tx.select(_Counted, sql, (late,))
     ]
+
+
+def count_fragments(tx: Transaction) -> int:
+    """Return how many parts of inbound SMS wait for their others."""
+    return int(tx.value("SELECT count(*) FROM inbound_fragment"))
+
+
+def has_directories(tx: Transaction) -> bool:
+    """Return whether any customer has a directory."""
+    return bool(tx.rows("SELECT 1 FROM directory LIMIT 1"))

@@ -1,13 +1,16 @@
-"""What a start loads: libraries that cost tens of milliseconds are loaded only by who needs them."""
+"""What a start loads and costs: libraries that cost tens of milliseconds are loaded only by who needs them."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cli.admin_session import admin_session
 from cli.setup import write_configuration
+from gateway.admin.users import add_user
 
 ROOT = Path(__file__).parents[1]
 INLINER = {"premailer", "cssutils", "lxml", "requests"}
@@ -28,7 +31,7 @@ from process.build import build
 from process.carriers import build_sandboxes
 from process.clock import SystemClock
 config = read_config(Path(sys.argv[1]))
-database = database_of(config)
+database = database_of(config.server)
 database.open(serving=True)
 build(config, database, build_sandboxes(config.carriers, SystemClock()))
 database.close()
@@ -55,12 +58,58 @@ def loaded(program: str, *words: str) -> set[str]:
 def file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("start")
     write_configuration(folder, "127.0.0.1:2525")
+    with admin_session(folder / "mail2sms.toml") as session:
+        session.change(lambda edit: add_user(edit, "demo", "anna@example.com"), silent=True)
     (folder / "mail.eml").write_bytes(b"From: anna@example.com\r\nSubject: x\r\n\r\nhello\r\n")
     return folder / "mail2sms.toml"
 
 
 def test_the_overview_loads_no_command():
     assert loaded(COMMAND, "--help") & {"store", "gateway", "smpp", "structlog", "peewee", *SERVING} == set()
+
+
+ASKING = [
+    ("queue", "list"),
+    ("queue", "list", "--help"),
+    ("status", "J.20261123T160000Z"),
+    ("health",),
+    ("jobs",),
+    ("carrier", "list"),
+    ("customer", "list"),
+    ("customer", "show", "demo"),
+    ("user", "list"),
+    ("user", "show", "anna@example.com"),
+    ("profile", "list", "--customer", "demo"),
+]
+
+
+def min_ratio(measure: Callable[[], float], compare: Callable[[], float]) -> float:
+    """Return how much dearer the first is, of the cheapest of several samples taken in turns; early where it is clear."""
+    mine, other = [], []
+    for _ in range(6):
+        other.append(compare())
+        mine.append(measure())
+        if min(mine) <= 1.8 * min(other):
+            break
+    return min(mine) / min(other)
+
+
+def cpu_of(*words: str) -> float:
+    """Return the seconds of CPU that a program takes from its start to its end."""
+    with subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
+        assert run.stderr is not None
+        said = run.stderr.read().decode()
+        _, _, used = os.wait4(run.pid, 0)
+        run.returncode = 0
+    assert "Traceback" not in said, said
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.parametrize("words", ASKING, ids=" ".join)
+def test_a_command_that_only_asks_costs_at_most_twice_what_its_libraries_cost(words, file):
+    given = words if "--help" in words else (*words, "--config", str(file))
+    ratio = min_ratio(lambda: cpu_of("-m", "cli", *given), lambda: cpu_of("-c", "import click, peewee"))
+    assert ratio <= 2
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ Not here: judging it (tls.policy), reading it from a connection (tls.contexts).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -62,14 +61,6 @@ def _key(certificate: x509.Certificate) -> str:
     if isinstance(key, EllipticCurvePublicKey):
         return f"EC {key.curve.name}"
     return type(key).__name__.removesuffix("PublicKey").lstrip("_")
-
-
-def certificate_end(file: Path) -> datetime | None:
-    """Return when the first certificate of a PEM file ends, None for a file that has none."""
-    try:
-        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
-    except (OSError, ValueError):
-        return None
 
 
 def find_date_fault(facts: CertificateFacts, now: datetime) -> str:

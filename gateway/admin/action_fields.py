@@ -10,7 +10,7 @@ from datetime import time
 from types import MappingProxyType
 from typing import Any, Final
 
-from addressbook.people import canonical_address
+from addressbook.canonical import canonical_address
 from gateway.admin.faults import AdminFault, FaultCode
 from inbound.actions import (
     ActionKind,

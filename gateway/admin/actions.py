@@ -9,7 +9,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from addressbook.people import Customer, canonical_name
+from addressbook.canonical import canonical_name
+from addressbook.people import Customer
 from gateway.admin.action_fields import read_settings, show_settings
 from gateway.admin.customers import is_name
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences

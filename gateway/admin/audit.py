@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from addressbook.people import canonical_address
+from addressbook.canonical import canonical_address
 from gateway.admin.lookup import get_customer
 from store.audit import AuditSearch, read_audit
 from store.directory_lookup import all_customers

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from addressbook.hierarchy import Constraints, LayerKind
+from addressbook.hierarchy import LayerKind
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.settings import CustomerScope, FoundScope, SystemScope, field_named, find_scope
+from gateway.admin.views import restrictions
 from sms.facts import Fact
 from sms.number import parse_sender_id
 from sms.settings import UNSET, SettingProblem, parse_setting
@@ -99,18 +100,3 @@ def _read_countries(before: frozenset[str] | None, text: str | None) -> frozense
 
 def _split(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def restrictions(rules: Constraints) -> dict[str, Fact]:
-    """Return what constraints restrict, by their names: nothing where everything is allowed."""
-    named: dict[str, Fact] = {}
-    if rules.locked:
-        named["locked"] = tuple(sorted(rules.locked))
-    if rules.sender_ids is not None:
-        named["sender_ids"] = tuple(sorted(rules.sender_ids))
-    if rules.max_parts is not None:
-        named["max_parts"] = rules.max_parts
-    named |= {name: False for name in ("express", "flash") if not getattr(rules, name)}
-    if rules.countries is not None:
-        named["countries"] = tuple(sorted(rules.countries))
-    return named

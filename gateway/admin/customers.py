@@ -6,7 +6,7 @@ Not here: their sender domains (domains), address ranges (ranges), profiles and 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from addressbook.people import canonical_address
+from addressbook.canonical import canonical_address
 from addressbook.proof import IdentityProvider, ProofKind
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode

@@ -7,8 +7,10 @@ customer may send (addressbook.senders), the question to the name servers (tls.r
 import secrets
 from collections.abc import Iterable
 
-from addressbook.people import Customer, canonical_domain, domains_above
+from addressbook.canonical import canonical_domain, domains_above
+from addressbook.people import Customer
 from addressbook.senders import DomainBar, find_domain_bar
+from gateway.admin.domain_proof import proof_name, proof_value
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
@@ -26,16 +28,6 @@ from store.domains import (
 from store.engine.database import Transaction
 from store.engine.keys import to_stored
 from tls.resolver import DnsAnswer, Lookup
-
-
-def proof_name(domain: str) -> str:
-    """Return where the TXT record that proves a domain stands."""
-    return f"_mail2sms.{domain}"
-
-
-def proof_value(claim: DomainClaim) -> str:
-    """Return what the TXT record that proves a claim says."""
-    return f"mail2sms-verify={claim.token}"
 
 
 def find_domain_bars(tx: Transaction, customer: Customer, domains: Iterable[str]) -> dict[str, DomainBar]:

@@ -6,15 +6,24 @@ Not here: the words (cli.health), what each row is (queue).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from addressbook.runs import RunState
-from gateway.admin.directories import DirectoryState, list_directories
 from sms.facts import Code, Fact
 from store.carrier_links import CarrierLink, list_links
 from store.engine.database import Transaction
 from store.engine.keys import to_instant_if_set, to_stored
-from store.inbound import count_fragments
-from store.queue_counts import QueueCount, count_messages, count_notices, count_submitting
+from store.queue_counts import (
+    QueueCount,
+    count_fragments,
+    count_messages,
+    count_notices,
+    count_submitting,
+    has_directories,
+)
+
+if TYPE_CHECKING:
+    from gateway.admin.directories import DirectoryState
 
 _LATE = timedelta(minutes=1)
 _TOO_LATE = timedelta(minutes=5)
@@ -65,7 +74,7 @@ class HealthReport:
     notices: tuple[QueueCount, ...]
     submitting: int
     fragments: int
-    directories: tuple[DirectoryState, ...]
+    directories: tuple["DirectoryState", ...]
     concerns: tuple[Concerned, ...]
 
 
@@ -73,7 +82,7 @@ def report_health(tx: Transaction, around: Surroundings, now: datetime) -> Healt
     """Return how the gateway is at an instant."""
     late = to_stored(now - _LATE)
     messages, notices = count_messages(tx, late), count_notices(tx, late)
-    directories = list_directories(tx)
+    directories = _directories(tx)
     links = list_links(tx) if around.serving is not None else []
     return HealthReport(
         around=around,
@@ -91,6 +100,14 @@ def report_health(tx: Transaction, around: Surroundings, now: datetime) -> Healt
             *(concern for state in directories if state.stored.directory.active for concern in _of(state, now)),
         ),
     )
+
+
+def _directories(tx: Transaction) -> "list[DirectoryState]":
+    if not has_directories(tx):
+        return []
+    from gateway.admin.directories import list_directories  # noqa: PLC0415 - most gateways have none, and it costs
+
+    return list_directories(tx)
 
 
 def _of_machine(around: Surroundings, now: datetime) -> list[Concerned]:
@@ -125,7 +142,7 @@ def _of_queues(code: Concern, named: str, counts: Sequence[QueueCount], now: dat
     ]
 
 
-def _of(state: DirectoryState, now: datetime) -> list[Concerned]:
+def _of(state: "DirectoryState", now: datetime) -> list[Concerned]:
     directory, stored = state.stored.directory, state.stored
     whose: dict[str, Fact] = {"customer": state.customer, "name": directory.name}
     if state.held is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from addressbook.people import canonical_address, canonical_domain
+from addressbook.canonical import canonical_address, canonical_domain
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import get_customer
 from sms.lifecycle import MessageState

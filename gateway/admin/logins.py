@@ -8,7 +8,8 @@ import string
 from collections.abc import Callable
 from dataclasses import replace
 
-from addressbook.people import Credential, CredentialKind, Customer, User, canonical_login
+from addressbook.canonical import canonical_login
+from addressbook.people import Credential, CredentialKind, Customer, User
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.admin.lookup import bind, get_customer, get_user
@@ -88,7 +89,7 @@ def add_certificate(  # noqa: PLR0913 - what a certificate has
         kind=CredentialKind.CERTIFICATE,
         verifier="",
     )
-    edit.stored.put_credential(bind(edit, owner, replace(bare, verifier=verifier), service, profile))
+    edit.stored.put_credential(bind(edit.tx, owner, replace(bare, verifier=verifier), service, profile))
     return _done(edit, AuditAction.SET_CERTIFICATE, login, owner, found, new=before is None)
 
 
@@ -97,7 +98,7 @@ def set_login(edit: Edit, login: str, *, service: str | None = None, profile: st
     before = _get_login(edit, login)
     owner = find_customer_by_key(edit.tx, before.customer_id)
     assert owner is not None
-    after = bind(edit, owner, before, service, profile)
+    after = bind(edit.tx, owner, before, service, profile)
     edit.stored.put_credential(after)
     names = {item.id: item.name for item in profiles_of(edit.tx, owner.id)}
     told = [{"service": item.service, "profile": names.get(item.profile_id or 0)} for item in (before, after)]

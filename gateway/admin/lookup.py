@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import TypeVar
 
+from addressbook.canonical import canonical_address
 from addressbook.lists import DistributionList
-from addressbook.people import AddressRange, Credential, Customer, Profile, User, canonical_address
-from gateway.admin.edit import Edit
+from addressbook.people import AddressRange, Credential, Customer, Profile, User
 from gateway.admin.faults import AdminFault, FaultCode
 from sms.message import MAIL_SERVICES, Origin
 from store.directory_lookup import find_customer, find_profile, find_user
@@ -48,7 +48,7 @@ def get_list(tx: Transaction, customer: Customer, name: str) -> DistributionList
     return found
 
 
-def bind(edit: Edit, customer: Customer, item: Bound, service: str | None, profile: str | None) -> Bound:
+def bind(tx: Transaction, customer: Customer, item: Bound, service: str | None, profile: str | None) -> Bound:
     """Return what proves a sender with the service of its mails and the profile of who is no user.
 
     None leaves a value as it is, an empty text takes it away. Raises AdminFault for what there is not.
@@ -58,5 +58,5 @@ def bind(edit: Edit, customer: Customer, item: Bound, service: str | None, profi
     if service is not None:
         item = replace(item, service=Origin(service) if service else None)
     if profile is not None:
-        item = replace(item, profile_id=get_profile(edit.tx, customer, profile).id if profile else None)
+        item = replace(item, profile_id=get_profile(tx, customer, profile).id if profile else None)
     return item

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from addressbook.people import canonical_name
+from addressbook.canonical import canonical_name
 from gateway.admin.faults import AdminFault, FaultCode
 from inbound.actions import PushAction, PushLogin
 from tls.mx import AddressGuard, parse_address

@@ -3,23 +3,14 @@
 Not here: what the rows mean (store.queue, store.views), who asks carriers for what they have (gateway.cancel).
 """
 
-from dataclasses import replace
-
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, changed
 from gateway.admin.faults import AdminFault, FaultCode
 from gateway.cancel import cancel_waiting
-from gateway.phone_names import find_names, numbers_of, with_names
 from sms.facts import Fact
 from store.answers import Rules
-from store.directory_lookup import find_customer
-from store.dropped import TracedDrop, find_dropped
-from store.engine.database import Transaction
 from store.engine.keys import to_stored
-from store.inbound_views import InboundTrace, find_inbound, load_inbound_trace
-from store.outbox_views import TracedNotice, trace_notice
 from store.queue import Drop, Found, Release, drop, find_customer_key, find_waiting, flush, hold, release
 from store.results import Cancel, ResultStore
-from store.views import Trace, find_job, load_trace
 
 
 def hold_waiting(edit: Edit, name: str) -> Changed:
@@ -53,24 +44,6 @@ def flush_queue(edit: Edit) -> Changed:
     """Make due what failed and waits for a later attempt; what its sender scheduled keeps its time."""
     (due,) = flush(edit.tx, [to_stored(edit.now)])
     return _done(edit, AuditAction.FLUSH, "", due=due)
-
-
-def find_trace(tx: Transaction, name: str) -> Trace | InboundTrace | TracedNotice | TracedDrop | None:
-    """Return what is remembered under an id; a Message-ID may be given without its angle brackets."""
-    for spelled in (name, f"<{name}>") if "@" in name and not name.startswith("<") else (name,):
-        key = find_job(tx, spelled)
-        if key is not None:
-            trace = load_trace(tx, key)
-            customer = find_customer(tx, trace.report.customer)
-            names = find_names(tx, customer.id, numbers_of(trace.report)) if customer is not None else {}
-            return replace(trace, report=with_names(trace.report, names))
-        sms = find_inbound(tx, spelled)
-        if sms is not None:
-            return load_inbound_trace(tx, sms)
-        found = trace_notice(tx, spelled) or find_dropped(tx, name=spelled)
-        if found is not None:
-            return found
-    return None
 
 
 def _find(edit: Edit, name: str) -> Found:

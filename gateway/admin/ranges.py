@@ -30,7 +30,7 @@ def add_range(  # noqa: PLR0913 - what a range has
     if owner is not None:
         raise AdminFault(FaultCode.RANGE_TAKEN, range=str(parsed), owner=owner.name)
     bare = AddressRange(network=parsed, customer_id=customer.id, shared=shared, tls_required=tls_required)
-    return _put(edit, AuditAction.ADD_RANGE, customer, None, bind(edit, customer, bare, service, profile))
+    return _put(edit, AuditAction.ADD_RANGE, customer, None, bind(edit.tx, customer, bare, service, profile))
 
 
 def set_range(  # noqa: PLR0913 - what a range has
@@ -51,7 +51,7 @@ def set_range(  # noqa: PLR0913 - what a range has
         shared=before.shared if shared is None else shared,
         tls_required=before.tls_required if tls_required is None else tls_required,
     )
-    return _put(edit, AuditAction.SET_RANGE, customer, before, bind(edit, customer, after, service, profile))
+    return _put(edit, AuditAction.SET_RANGE, customer, before, bind(edit.tx, customer, after, service, profile))
 
 
 def remove_range(edit: Edit, name: str, network: str) -> Changed:

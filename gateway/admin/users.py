@@ -5,7 +5,8 @@ Not here: their logins, their settings, the address book file (user_import).
 
 from dataclasses import replace
 
-from addressbook.people import Customer, User, canonical_address
+from addressbook.canonical import canonical_address
+from addressbook.people import Customer, User
 from addressbook.senders import DomainBar
 from gateway.admin.domains import find_domain_bars
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, ValueChange, differences

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dkim import ARC, CV_Pass, DKIMException
 
-from addressbook.people import canonical_domain
+from addressbook.canonical import canonical_domain
 from mta.verify.keys import ALGORITHMS, DomainKey, NoProof
 from mta.verify.signatures import (
     Field,

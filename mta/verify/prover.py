@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from addressbook.people import AddressRange, Customer, canonical_domain
+from addressbook.canonical import canonical_domain
+from addressbook.people import AddressRange, Customer
 from addressbook.proof import Proof, ProofKind
 from addressbook.senders import Principal, find_range
 from addressbook.snapshot import Snapshot

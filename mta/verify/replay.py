@@ -8,7 +8,7 @@ signature counts (mta.verify.signatures).
 
 from collections.abc import Iterable, Sequence
 
-from addressbook.people import canonical_address
+from addressbook.canonical import canonical_address
 from gateway.dedup_keys import bound_key
 from mta.reading.headers import read_addresses
 from mta.verify.signatures import Signature, SignedMail

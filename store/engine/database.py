@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import peewee
-import structlog
 
+from store.engine.log import log
 from store.engine.opening import (
     DatabaseInUseError,
     WatchedFile,
@@ -50,7 +50,6 @@ __all__ = [
     "migrate",
 ]
 
-log = structlog.get_logger()
 
 A = TypeVar("A")
 R = TypeVar("R")

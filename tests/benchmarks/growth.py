@@ -155,7 +155,7 @@ def _core(folder: Path, users: int, stack: ExitStack) -> tuple[AcceptPath, Princ
 
             session.change(add, silent=True)
     config = read_config(folder / CONFIG_NAME)
-    database: Database = database_of(config)
+    database: Database = database_of(config.server)
     database.open()
     stack.callback(database.close)
     core = AcceptPath(config, database)

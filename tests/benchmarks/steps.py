@@ -75,7 +75,7 @@ def _core(folder: Path) -> AcceptPath:
     set_up(folder)
     config = load_config(folder / CONFIG_NAME)
     assert isinstance(config, Config)
-    database = database_of(config)
+    database = database_of(config.server)
     database.open(serving=True)
     core = AcceptPath(config, database)
     core.book.load_now()

@@ -97,7 +97,7 @@ async def test_rules_damaged_behind_the_gateways_back_make_all_mail_wait_and_tel
     async with Peer() as peer, house(peer) as site:
         await site.command("tls", "enforce", "example.org", "encrypt")
         await site.start()
-        with opened(site.file) as (_, database, _keys):
+        with opened(site.file) as (database, _keys):
             database.write_now(lambda tx, _: [tx.execute("DELETE FROM tls_rule")], None)
             database.write_now(
                 lambda tx, _: [tx.execute("UPDATE meta SET value = '99' WHERE name = 'mail_rules_version'")], None
@@ -214,7 +214,7 @@ async def test_a_customers_own_template_with_its_graphic_is_what_its_sender_sees
         assert mail.get_body(("html",)).get_content().count("Own: Delivered") == 1
         (picture,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
         assert picture.get_content() == png.read_bytes()
-        with opened(site.file) as (_, database, _keys):
+        with opened(site.file) as (database, _keys):
             (customer,) = site.customers()
             ref = TemplateRef(customer_key=customer.key, profile_key=0, form="result")
             broken = PAGE.format("{{ m.no_such_word }}")

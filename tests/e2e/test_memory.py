@@ -74,7 +74,7 @@ async def test_a_job_that_has_ended_leaves_no_object_in_memory(tmp_path, gateway
         told = {"status_report": "always", "delivery_receipt": "on"}
         port = set_up(tmp_path, carrier_port=carrier, mail_port=mailbox, settings=told, database=gateway_database)
         config = read_config(tmp_path / CONFIG_NAME)
-        database = database_of(config)
+        database = database_of(config.server)
         database.open(serving=True)
         stack.callback(database.close)
         await stack.enter_async_context(running_gateway(config, database))

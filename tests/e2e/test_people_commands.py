@@ -48,7 +48,7 @@ class Terminal:
         return path
 
     def verifier(self, login: str) -> str:
-        with opened(self.config) as (_, database, _keys):
+        with opened(self.config) as (database, _keys):
             credential = database.read_now(lambda tx: find_credential(tx, login))
         assert credential is not None
         return credential.verifier

@@ -161,7 +161,7 @@ async def test_who_answers_on_behalf_of_a_mailbox_is_shown_below_the_next_sms(si
     key = site.inbound_sms()[-1].key
     config = load_config(site.file)
     assert isinstance(config, Config)
-    with closing(database_of(config)) as database:
+    with closing(database_of(config.server)) as database:
         database.open()
         told = database.read_now(lambda tx: load_inbound_reports(tx, [key]))[key]
     assert [(item.text, item.by) for item in told.earlier] == [("The desk.", ANNA), ("Who is there?", "")]

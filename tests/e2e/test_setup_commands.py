@@ -60,7 +60,7 @@ def test_secrets_stand_in_files_that_nobody_else_can_read(folder):
 
 
 def test_the_customer_demo_can_log_in_with_the_password_of_the_file(folder):
-    with opened(folder / "mail2sms.toml") as (_, database, _keys):
+    with opened(folder / "mail2sms.toml") as (database, _keys):
         customer = database.read_now(lambda tx: find_customer(tx, "demo"))
         credential = database.read_now(lambda tx: find_credential(tx, "demo"))
     assert customer is not None

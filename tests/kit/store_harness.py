@@ -21,7 +21,8 @@ from store.engine.keys import Keys, to_instant, to_stored
 from store.jobs import Outbound
 from store.leases import Leases, NodeLeaseRequest
 from store.outbox import Outbox, OutboxEnd, Places, TakeDue, TakenRow
-from store.queue import Release, find_waiting, flush, hold, list_messages, release
+from store.queue import Release, find_waiting, flush, hold, release
+from store.queue_views import list_messages
 from store.receipts import Arrived
 from store.recovery import Recovery
 from store.results import Cancel, ResultStore

@@ -92,7 +92,7 @@ class HouseCore(AcceptPath, DatabaseReaders):
 
 def open_core(config: Config) -> HouseCore:
     """Return the core over an open database; the caller closes `core.database`."""
-    database = database_of(config)
+    database = database_of(config.server)
     database.open()
     core = HouseCore(config, database)
     core.book.load_now()

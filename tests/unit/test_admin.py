@@ -16,6 +16,7 @@ from gateway.admin import (
     constraints,
     customers,
     domains,
+    explained,
     logins,
     options,
     profiles,
@@ -45,10 +46,10 @@ def office(database_url: str) -> Iterator[AdminHarness]:
     made.close()
 
 
-def explain(office: AdminHarness, address: str, service: str, names: list[str]) -> views.ExplainedUser:
+def explain(office: AdminHarness, address: str, service: str, names: list[str]) -> explained.ExplainedUser:
     directory, layers = office.load()
-    answer = office.look(lambda tx: views.explain_user(tx, directory, layers, address, service, names))
-    assert isinstance(answer, views.ExplainedUser)
+    answer = office.look(lambda tx: explained.explain_user(tx, directory, layers, address, service, names))
+    assert isinstance(answer, explained.ExplainedUser)
     return answer
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from addressbook.canonical import canonical_address, canonical_domain, canonical_login
 from addressbook.people import (
     AddressRange,
     Credential,
@@ -15,9 +16,6 @@ from addressbook.people import (
     DirectoryChange,
     Profile,
     User,
-    canonical_address,
-    canonical_domain,
-    canonical_login,
 )
 from tests.kit.effort import cost_of
 

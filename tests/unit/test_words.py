@@ -9,22 +9,22 @@ from addressbook.changes import ChangeFault, ChangeFaultCode
 from addressbook.hierarchy import Constraints, LayerKind
 from addressbook.source_options import OptionFaultCode
 from cli.directory_words import DOUBTS, OPTION_FAULTS
+from cli.printed import constraint_words
 from cli.words import (
     CONTRADICTIONS,
     DONE,
     FAULTS,
     FILE_FAULTS,
     Words,
-    constraint_words,
     done_sentence,
     fault_sentence,
     file_fault_sentence,
     say,
 )
 from dirsync.deltas import DoubtCode
-from gateway.admin.constraints import restrictions
 from gateway.admin.edit import AuditAction, changed
 from gateway.admin.faults import AdminFault, FaultCode
+from gateway.admin.views import restrictions
 from gateway.config_lint import Contradicts
 from sms.facts import Code
 
