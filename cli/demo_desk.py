@@ -5,7 +5,6 @@ gateway's listener by SMTP. Not here: the page (web.demo), the command and its s
 """
 
 import asyncio
-import itertools
 import secrets
 import shlex
 import smtplib
@@ -14,10 +13,12 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import make_msgid
+from itertools import count, starmap
 
 from cli.setup import DOMAIN
 from mta.sandbox import Sandbox, StoredMail
-from smpp.simulator.record import Shown, join_parts
+from smpp.simulator.record import PhoneSms, Shown, join_parts
+from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
 from smpp.simulator.simulator import Simulator
 from sms.message import Alphabet
 from sms.number import parse_number, show_number
@@ -46,22 +47,24 @@ class DemoDesk:
         self._box = box
         self._port = port
         self._password = password
-        self._typed: deque[Bubble] = deque(maxlen=_MOST)
         self._sent: deque[DemoMail] = deque(maxlen=_MOST)
-        self._numbers = itertools.count(1)
+        self._numbers = count(1)
         self._run = secrets.token_hex(4)
         self._changes = 0
 
     def version(self) -> str:
         """Return a word that changes with everything that the page shows."""
-        return f"{self._run}-{len(self._sandbox.record.taken)}-{len(self._box.mails)}-{self._changes}"
+        record = self._sandbox.record
+        return f"{self._run}-{len(record.taken)}-{len(record.from_phones)}-{len(self._box.mails)}-{self._changes}"
 
     def view(self) -> DemoView:
         """Return what the page shows now."""
-        shown = join_parts(taken.submitted for taken in self._sandbox.record.taken[-_MOST_SUBMITS:])
-        bubbles = sorted([*map(_bubble, shown), *self._typed], key=lambda bubble: bubble.at)[-_MOST:]
+        record = self._sandbox.record
+        shown = join_parts(taken.submitted for taken in record.taken[-_MOST_SUBMITS:])
+        typed = list(enumerate(record.from_phones))[-_MOST:]
+        bubbles = sorted([*map(_bubble, shown), *starmap(_typed, typed)], key=lambda bubble: bubble.at)[-_MOST:]
         stored = list(enumerate(self._box.mails))[-_MOST:]
-        mails = sorted([*itertools.starmap(_received, stored), *self._sent], key=lambda mail: mail.at, reverse=True)
+        mails = sorted([*starmap(_received, stored), *self._sent], key=lambda mail: mail.at, reverse=True)
         phones = dict.fromkeys([show_number(PHONE), *(bubble.phone for bubble in reversed(bubbles))])
         return DemoView(
             bubbles=bubbles,
@@ -69,36 +72,23 @@ class DemoDesk:
             phones=list(phones)[:_MOST_PHONES],
             own_number=show_number(OWN_NUMBER),
             commands=commands(self._port, self._password),
-            sandbox_numbers=(),
+            sandbox_numbers=[(show_number(one.number), one.shows) for one in SANDBOX_NUMBERS],
         )
 
     async def type_sms(self, phone: str, text: str) -> None:
-        """Send an SMS from a phone to our number; it is shown once the gateway has taken it. Raises Unusable."""
+        """Send an SMS from a phone to our number, and return once the gateway has taken it. Raises Unusable."""
         number = parse_number(phone, COUNTRY)
         if isinstance(number, Refused):
             raise Unusable(f"The phone {phone!r} is no number: {number.detail}")
         encoded = encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SWITCH, max_parts=_MOST_PARTS)
         if isinstance(encoded, Refused) or encoded.cut:
             raise Unusable(f"A phone sends a text of 1 to {_MOST_PARTS} parts.")
-        key = next(self._numbers)
-        at = datetime.now(UTC)
+        reference = next(self._numbers) % 256
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._sandbox.deliver(number.e164, OWN_NUMBER, encoded, reference=key % 256)
+                await self._sandbox.deliver(number.digits, OWN_NUMBER, encoded, reference=reference)
         except TimeoutError as error:
             raise Unusable(f"The gateway did not take the SMS within {PATIENCE:.0f} seconds.") from error
-        self._typed.append(
-            Bubble(
-                key=f"typed-{key}",
-                phone=show_number(number.digits),
-                other=show_number(OWN_NUMBER),
-                text=encoded.text,
-                at=at.astimezone(),
-                about=_about(len(encoded.lengths), encoded.alphabet),
-                sent_by_phone=True,
-            )
-        )
-        self._changes += 1
 
     async def send_mail(self, to: str, subject: str, text: str) -> None:
         """Send a mail to a number. Raises Unusable."""
@@ -200,6 +190,18 @@ def _bubble(shown: Shown) -> Bubble:
         text=shown.text,
         at=shown.at.astimezone(),
         about=_about(shown.parts, shown.alphabet) + waiting,
+    )
+
+
+def _typed(index: int, sms: PhoneSms) -> Bubble:
+    return Bubble(
+        key=f"typed-{index}",
+        phone=show_number(sms.number),
+        other=show_number(sms.recipient),
+        text=sms.encoded.text,
+        at=sms.at.astimezone(),
+        about=_about(len(sms.encoded.lengths), sms.encoded.alphabet),
+        sent_by_phone=True,
     )
 
 

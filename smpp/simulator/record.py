@@ -15,7 +15,7 @@ from smpp.dialect.fragments import read_message
 from smpp.simulator.script import Submitted
 from smpp.wire.bodies import DataSm, SubmitSm
 from smpp.wire.tlv import Tag, Tlv
-from sms.message import Alphabet, ReceiptState
+from sms.message import Alphabet, EncodedText, ReceiptState
 
 _UCS2 = 0x08  # §5.2.19
 
@@ -70,11 +70,22 @@ class Shown:
     missing: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneSms:
+    """An SMS that a phone has sent to an ESME; whether that has taken it is not said."""
+
+    number: str
+    recipient: str
+    encoded: EncodedText
+    at: datetime
+
+
 class Record:
-    """All accepted submits, in order. `states` is the state of each key for queries."""
+    """All accepted submits and all SMS of phones, in order. `states` is the state of each key for queries."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.taken: list[Taken] = []
+        self.from_phones: list[PhoneSms] = []
         self.states: dict[str, ReceiptState] = {}
         self._places: dict[str, int] = {}
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path is not None else None

@@ -24,7 +24,7 @@ from smpp.session.session import Session
 from smpp.session.states import Role
 from smpp.simulator.deliveries import NUMBER_OF, write_inbound, write_message_id, write_receipt
 from smpp.simulator.lines import Courier, Line
-from smpp.simulator.record import Record, Taken
+from smpp.simulator.record import PhoneSms, Record, Taken
 from smpp.simulator.script import Cut, ReceiptTime, Script, Submitted, Treatment, decide_treatment
 from smpp.wire.bodies import (
     BODIES,
@@ -156,8 +156,15 @@ class Simulator:
         self, source: str, destination: str, encoded: EncodedText, system_id: str = "", *, reference: int = 0
     ) -> None:
         """Send an inbound SMS to an ESME (any if none is named) and return once it has taken every part."""
+        await asyncio.gather(*self._bring(source, destination, encoded, system_id, reference))
+
+    def _bring(
+        self, source: str, destination: str, encoded: EncodedText, system_id: str = "", reference: int = 0
+    ) -> list[asyncio.Future[int]]:
+        written = PhoneSms(number=source, recipient=destination, encoded=encoded, at=self._clock.now())
+        self.record.from_phones.append(written)
         parts = write_inbound(source, destination, encoded, self.script.dialect, reference)
-        await asyncio.gather(*[self._courier.bring(system_id, body, tlvs) for body, tlvs in parts])
+        return [self._courier.bring(system_id, body, tlvs) for body, tlvs in parts]
 
     def deliver_raw(self, body: DeliverSm, tlvs: tuple[Tlv, ...] = (), system_id: str = "") -> asyncio.Future[int]:
         """Send any deliver_sm; the future gives the status once it is taken."""
@@ -390,8 +397,7 @@ class Simulator:
         encoded = encode_text(text, coding=Alphabet.GSM7, unencodable=Unencodable.SMART, max_parts=1)
         if submitted.place.index == submitted.place.total and submitted.sender.isdecimal():
             assert isinstance(encoded, EncodedText)
-            for body, tlvs in write_inbound(submitted.number, submitted.sender, encoded, submitted.dialect, 0):
-                self._courier.bring("", body, tlvs)
+            self._bring(submitted.number, submitted.sender, encoded)
 
     def _report(self, taken: Taken, treatment: Treatment, state: ReceiptState, esm_class: int | None = None) -> None:
         submitted = taken.submitted

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
+from sms.number import show_number
 from tests.kit.peer import find_program, require_peer
 from tests.kit.running_demo import OWN, RunningDemo, running_demo
 
@@ -44,6 +46,16 @@ def test_a_mail_written_on_the_page_becomes_an_sms_of_several_parts(demo: Runnin
     assert demo.post("/mails", to="07700 900456", subject="Long", text="Plain words. " * 20).status == 303
     page = demo.wait_for(r"\+44 7700 900456 from")
     assert re.search(r"Plain words\. .*2 parts in GSM-7", page, re.DOTALL)
+
+
+def test_the_page_names_the_numbers_of_the_sandbox_and_shows_what_becomes_of_them(demo: RunningDemo):
+    page = demo.get().text
+    assert all(f"<dt>{show_number(one.number)}</dt><dd>{one.shows}</dd>" in page for one in SANDBOX_NUMBERS)
+    answering = next(one for one in SANDBOX_NUMBERS if one.treatment.answer)
+    assert demo.post("/mails", to=answering.number, subject="Shift", text="Can you come?").status == 303
+    demo.wait_for(
+        f'class="mine">\\s*<p class="who">{re.escape(show_number(answering.number))} to .*?{answering.treatment.answer}'
+    )
 
 
 @pytest.mark.parametrize(
