@@ -28,7 +28,7 @@ from store.mail_rules import (
     read_sts_policy,
     read_tls_rules,
 )
-from store.mail_templates import TemplateRef, graphics_of, list_templates, read_template
+from store.mail_templates import TemplateRef, find_graphic, graphics_of, list_templates, read_template
 from templates.forms import Form, forms_in_order
 from templates.graphics import Graphic
 from tls.mtasts import CachedPolicy
@@ -130,6 +130,7 @@ class MailRules:
         self._snapshot = _Snapshot()
         self._fault = "not read yet"
         self._kept: OrderedDict[TemplateIdentity, FoundTemplate | None] = OrderedDict()
+        self._graphics: OrderedDict[tuple[int, str, str], Graphic | None] = OrderedDict()
         self._refreshing = asyncio.Lock()
         self._asked = 0
         self._answered = 0
@@ -196,6 +197,17 @@ class MailRules:
         }
         return _Snapshot(version, table, MappingProxyType(templates))
 
+    async def find_graphic(self, customer: str, name: str) -> Graphic | None:
+        """Return a customer's graphic; None where it has none of this name."""
+        if not name:
+            return None
+        wanted = (self._snapshot.version, customer, name)
+        if wanted not in self._graphics:
+            self._graphics[wanted] = await self._database.read(partial(_load_graphic, customer=customer, name=name))
+            while len(self._graphics) > _KEPT_TEMPLATES:
+                self._graphics.popitem(last=False)
+        return self._graphics[wanted]
+
     async def find_template(self, customer: str, profile: str, form: Form) -> FoundTemplate | None:
         """Return the template for a form of mail: the profile's before the customer's, within each the form's own."""
         places = self._snapshot.templates
@@ -212,6 +224,11 @@ class MailRules:
         else:
             self._kept.move_to_end(identity)
         return self._kept[identity]
+
+
+def _load_graphic(tx: Transaction, customer: str, name: str) -> Graphic | None:
+    found = find_graphic(tx, customer, name)
+    return Graphic(name=found.name, media_type=found.media_type, content=found.content) if found else None
 
 
 def _load_template(tx: Transaction, identity: TemplateIdentity) -> FoundTemplate | None:

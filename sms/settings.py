@@ -201,6 +201,26 @@ def _text(limit: int) -> Parser:
     return parse
 
 
+def _parse_colour(text: str) -> str:
+    match = re.fullmatch(r"\s*#?([0-9A-Fa-f]{6})\s*", text, re.ASCII)
+    if match is None:
+        raise ValueError
+    return f"#{match[1].lower()}"
+
+
+def _parse_graphic_name(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text.strip(), re.ASCII) is None:
+        raise ValueError
+    return text.strip()
+
+
+def _parse_contact(text: str) -> str:
+    contact = _text(120)(text)
+    if "://" in str(contact) and not str(contact).startswith("https://"):
+        raise ValueError
+    return str(contact)
+
+
 def _words(item: Parser) -> Parser:
     def parse(text: str) -> tuple[object, ...]:
         words = tuple(item(word.strip()) for word in text.split(",") if word.strip())
@@ -352,6 +372,27 @@ class Settings:
     flash: bool = setting(False, parse_bool, _ON_OFF, "Shown at once and not stored by the phone.", message=True)
     language: str = setting("en", _parse_language, "a language code such as en, de, es", "The language of our mails.")
     time_zone: str = setting("UTC", _parse_zone, "an IANA time zone such as Europe/Madrid", "The zone of shown times.")
+    logo: str = setting(
+        "",
+        _parse_graphic_name,
+        "the name of a graphic of the customer (template graphic add)",
+        "The graphic above our mails to the customer's people, such as its logo.",
+        neutral="",
+    )
+    accent: str = setting(
+        "",
+        _parse_colour,
+        "a colour such as #0a7d4b",
+        "The colour of the customer's name in our mails; made darker or lighter where it cannot be read.",
+        neutral="",
+    )
+    contact: str = setting(
+        "",
+        _parse_contact,
+        "at most 120 characters: a mail address, a phone number with +, an https link, or any words",
+        "Whom people ask who have a question about one of our mails; it stands below.",
+        neutral="",
+    )
     text_source: TextSource = setting(
         TextSource.BODY, _enum(TextSource), "body, subject or both", "Which words of the mail are the text."
     )

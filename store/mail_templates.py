@@ -62,6 +62,11 @@ _LISTED = query(
     profile="coalesce(p.name, '')",
 )
 _GRAPHICS = query(StoredGraphic, "FROM mail_graphic WHERE customer_key = ? ORDER BY name")
+_GRAPHIC = query(
+    StoredGraphic,
+    "FROM mail_graphic g JOIN customer c ON c.key = g.customer_key WHERE c.canonical = ? AND g.name = ?",
+    "g",
+)
 # Templates for pushes stand beside those for mails, by a form such as push-xml.
 _IS_PUSH = "form LIKE 'push-%'"
 _PUSH = (
@@ -154,6 +159,11 @@ def sources_of(tx: Transaction, customer_key: int) -> list[str]:
 def graphics_of(tx: Transaction, customer_key: int) -> list[StoredGraphic]:
     """Return a customer's graphics by name."""
     return tx.select(StoredGraphic, _GRAPHICS, (customer_key,))
+
+
+def find_graphic(tx: Transaction, customer: str, name: str) -> StoredGraphic | None:
+    """Return one graphic of a customer, None where there is none of this name."""
+    return next(iter(tx.select(StoredGraphic, _GRAPHIC, (canonical_name(customer), name))), None)
 
 
 def put_graphic(tx: Transaction, customer_key: int, graphic: StoredGraphic, who: str) -> None:

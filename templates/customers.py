@@ -17,6 +17,7 @@ import cssutils  # type: ignore[import-untyped]  # it has no types
 from jinja2 import Environment, Template, TemplateError
 from premailer import Premailer
 
+from templates.brand import BrandView
 from templates.child import serve
 from templates.inbound_view import ExchangedView, InboundView
 from templates.inlining import NotInlinable, Piece, inline_once
@@ -27,7 +28,7 @@ from templates.second_judge import find_differences
 from templates.view import Fact, PartView, RecipientView, ReplacedView, StatusView
 
 _COMPILED = 64
-_VIEWS = frozenset({StatusView, RecipientView, PartView, ReplacedView, Fact, InboundView, ExchangedView})
+_VIEWS = frozenset({StatusView, RecipientView, PartView, ReplacedView, Fact, InboundView, ExchangedView, BrandView})
 _NAMES = {"m"} | {name for view in _VIEWS for name in dir(view) if not name.startswith("_")}
 _VALUE = "JINJAVALUE"  # stands in a source for a value that is known only when a mail is made
 _TOLD = 10

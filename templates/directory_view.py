@@ -12,6 +12,7 @@ from typing import Final
 from addressbook.runs import NotTaken, Reason, RunLine
 from sms.facts import Fact as CodeFact
 from sms.settings import Settings
+from templates.brand import BrandView, view_brand
 from templates.shown_text import show_line
 from templates.view import Fact, Tone
 from templates.words import Words
@@ -92,6 +93,7 @@ class DirectoryView:
     facts: tuple[Fact, ...]
     lines: tuple[LineView, ...]
     more: str
+    brand: BrandView
     footer: str
 
 
@@ -116,6 +118,7 @@ def view_directory(news: DirectoryNews, words: Words, *, rows: int) -> Directory
         facts=tuple(_facts(news, words)),
         lines=lines,
         more=more,
+        brand=view_brand(news.customer, news.settings, words),
         footer=words.say("directory.footer"),
     )
 

@@ -22,6 +22,10 @@ _SIGNATURES = (
 )
 
 
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_FILL = 0xFF
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graphic:
     """One graphic; `name` is what follows `cid:` in a template."""
@@ -50,6 +54,31 @@ def read_graphic(name: str, content: bytes) -> Graphic:
                 raise GraphicRefused("the file is cut off, or something follows the graphic")
             return Graphic(name=name, media_type=media_type, content=content)
     raise GraphicRefused("it is neither PNG nor JPEG nor GIF")
+
+
+def size_of(graphic: Graphic) -> tuple[int, int] | None:
+    """Return width and height of a graphic in pixels as its own header has them; None where that cannot be read."""
+    content = graphic.content
+    size: tuple[int, int] | None = None
+    if graphic.media_type == "image/png" and content[12:16] == b"IHDR":
+        size = int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
+    elif graphic.media_type == "image/gif":
+        size = int.from_bytes(content[6:8], "little"), int.from_bytes(content[8:10], "little")
+    elif graphic.media_type == "image/jpeg":
+        size = _size_of_jpeg(content)
+    return size if size is not None and min(size) > 0 else None
+
+
+def _size_of_jpeg(content: bytes) -> tuple[int, int] | None:
+    """Return what the first frame of a JPEG says (ITU-T T.81 §B.2.2): height before width."""
+    position = 2
+    while content[position : position + 1] == b"\xff" and position + 9 <= len(content):
+        marker = content[position + 1]
+        if marker in _FRAMES:
+            height = int.from_bytes(content[position + 5 : position + 7], "big")
+            return int.from_bytes(content[position + 7 : position + 9], "big"), height
+        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big") if marker != _FILL else 1
+    return None
 
 
 def shown_graphics(html: str) -> tuple[str, ...]:

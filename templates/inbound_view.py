@@ -12,6 +12,8 @@ from inbound.report import Direction, Exchanged, InboundReport
 from sms.lifecycle import MessageState
 from sms.number import show_number
 from sms.settings import Settings
+from templates.brand import BrandView, view_brand
+from templates.graphics import Graphic
 from templates.shown_text import SHOWN_NAME, show, show_line
 from templates.view import Fact, Tone
 from templates.words import Words
@@ -74,11 +76,14 @@ class InboundView:
     footer: str
     sms: str
     customer: str
+    brand: BrandView
     profile: str
     label_earlier: str
 
 
-def view_inbound(report: InboundReport, reader: InboundReader, words: Words, *, rows: int | None = None) -> InboundView:
+def view_inbound(
+    report: InboundReport, reader: InboundReader, words: Words, *, rows: int | None = None, logo: Graphic | None = None
+) -> InboundView:
     """Return the view of an inbound SMS with at most `rows` earlier ones, as many as the settings ask for if None."""
     settings = reader.settings
     number, name = show_line(show_number(report.phone)), show_line(reader.name)[:SHOWN_NAME]
@@ -113,6 +118,7 @@ def view_inbound(report: InboundReport, reader: InboundReader, words: Words, *, 
         footer=words.say("inbound.footer"),
         sms=show_line(report.public_id),
         customer=report.customer,
+        brand=view_brand(report.customer, settings, words, logo),
         profile=reader.profile,
         label_earlier=words.say("inbound.earlier"),
     )

@@ -19,6 +19,7 @@ from inbound.report import InboundReport
 from sms.report import JobReport, NoticeKind
 from templates.directory_view import DirectoryNews, DirectoryView, view_directory
 from templates.forms import Form
+from templates.graphics import Graphic
 from templates.inbound_view import InboundReader, InboundView, view_inbound
 from templates.status_view import view_report
 from templates.view import StatusView
@@ -118,22 +119,31 @@ class Renderer:
         self._inbound = _Standard("inbound")
         self._directory = _Standard("directory")
 
-    def render(self, kind: NoticeKind, report: JobReport, *, override: str | None = None) -> Rendered:
+    def render(
+        self, kind: NoticeKind, report: JobReport, *, override: str | None = None, logo: Graphic | None = None
+    ) -> Rendered:
         """Return the text of a status mail; a customer's template never fails it, `fallback` names the fault."""
-        view = self.view(kind, report)
+        view = self.view(kind, report, logo=logo)
         return self._render(
-            self._status, view, len(view.recipients), 1, lambda rows: self.view(kind, report, rows=rows), override
+            self._status,
+            view,
+            len(view.recipients),
+            1,
+            lambda rows: self.view(kind, report, rows=rows, logo=logo),
+            override,
         )
 
-    def render_inbound(self, report: InboundReport, reader: InboundReader, *, override: str | None = None) -> Rendered:
+    def render_inbound(
+        self, report: InboundReport, reader: InboundReader, *, override: str | None = None, logo: Graphic | None = None
+    ) -> Rendered:
         """Return the text of the mail of an inbound SMS; the same holds for a customer's template."""
-        view = self.view_inbound(report, reader)
+        view = self.view_inbound(report, reader, logo=logo)
         return self._render(
             self._inbound,
             view,
             len(view.earlier),
             0,
-            lambda rows: self.view_inbound(report, reader, rows=rows),
+            lambda rows: self.view_inbound(report, reader, rows=rows, logo=logo),
             override,
         )
 
@@ -182,14 +192,18 @@ class Renderer:
             raise TemplateBroken("customers' own templates are switched off")
         return self._confinement.run(source, view)
 
-    def view(self, kind: NoticeKind, report: JobReport, *, rows: int | None = None) -> StatusView:
+    def view(
+        self, kind: NoticeKind, report: JobReport, *, rows: int | None = None, logo: Graphic | None = None
+    ) -> StatusView:
         """Return what a template sees of this report."""
         words = self._dictionary.words(report.settings.language)
-        return view_report(kind, report, words, rows=self._rows if rows is None else rows)
+        return view_report(kind, report, words, rows=self._rows if rows is None else rows, logo=logo)
 
-    def view_inbound(self, report: InboundReport, reader: InboundReader, *, rows: int | None = None) -> InboundView:
+    def view_inbound(
+        self, report: InboundReport, reader: InboundReader, *, rows: int | None = None, logo: Graphic | None = None
+    ) -> InboundView:
         """Return what a template sees of an inbound SMS."""
-        return view_inbound(report, reader, self._dictionary.words(reader.settings.language), rows=rows)
+        return view_inbound(report, reader, self._dictionary.words(reader.settings.language), rows=rows, logo=logo)
 
     def words(self, tag: str) -> Words:
         """Return the sentences of a language, for the prose of DSNs."""

@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 from sms.lifecycle import MessageState
 from sms.report import JobReport, NoticeKind, ReportedMessage
+from templates.brand import view_brand
 from templates.fact_view import list_facts, list_settings
+from templates.graphics import Graphic
 from templates.recipient_view import TRIAL, delivered_at, note_replaced, tone_of, view_recipient, was_sent
 from templates.shown_text import show_line
 from templates.verdict import TONE_ORDER, say_headline, say_intro, say_subject, say_tally, worst_tone
@@ -20,7 +22,9 @@ from templates.words import Words
 _TEASER = 70
 
 
-def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int) -> StatusView:
+def view_report(
+    kind: NoticeKind, report: JobReport, words: Words, *, rows: int, logo: Graphic | None = None
+) -> StatusView:
     """Return the view of a report with at most `rows` recipients, failed ones first if there are more."""
     zone = report.settings.time_zone
     messages = report.messages
@@ -68,6 +72,7 @@ def view_report(kind: NoticeKind, report: JobReport, words: Words, *, rows: int)
         footer=words.say("text.footer"),
         job=show_line(report.public_id),
         customer=show_line(report.customer),
+        brand=view_brand(report.customer, report.settings, words, logo),
         profile=show_line(report.profile),
         label_recipients=words.say("label.recipients"),
         label_text=words.say(_label_of_text(kind, messages)),

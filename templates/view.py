@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sms.report import NoticeKind
+from templates.brand import BrandView
 
 
 class Tone(StrEnum):
@@ -112,6 +113,7 @@ class StatusView:
     footer: str
     job: str
     customer: str
+    brand: BrandView
     profile: str
     label_recipients: str
     label_text: str

@@ -5,7 +5,7 @@ changes to constraints (constraints).
 """
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from addressbook.hierarchy import Constraints, LayerKey, LayerKind, layer_of, resolve
@@ -22,6 +22,8 @@ from store.directory_changes import CellToStore, read_cells
 from store.directory_lookup import find_customer_by_key, read_constraints
 from store.engine.database import Transaction
 from store.inbound_rules import load_numbers
+from store.mail_templates import graphics_of
+from templates.brand import fit_accent
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +162,23 @@ def set_settings(edit: Edit, scope: Scope, assignments: Mapping[str, str]) -> Ch
         for item in resolve([layer_of(found.key.kind, values, "")], limits.rules).clamped
         if values.get(item.field, UNSET) is not UNSET
     )
+    clamped += tuple(_unfit_brand(edit.tx, found, values))
     cells = tuple((name, text or "") for name, text in texts.items())
     facts: dict[str, Fact] = {"cells": cells, "clamped": clamped, **found.facts}
     moved = [ValueChange(name, before.get(name, ""), text) for name, text in cells]
     whose = found.customer_id or None
     return edit.done(AuditAction.SET_SETTINGS, Subject(found.target, whose, found.qualifier, values=moved), **facts)
+
+
+def _unfit_brand(tx: Transaction, found: FoundScope, values: Mapping[str, object]) -> Iterator[Fact]:
+    """Yield what our mails show in place of a colour that cannot be read, or of a graphic that is not there."""
+    accent, logo = values.get("accent"), values.get("logo")
+    if isinstance(accent, str) and accent.startswith("#") and fit_accent(accent) != (accent, accent):
+        light, dark = fit_accent(accent)
+        yield ("accent", f"{light} in light mails and {dark} in dark ones", "some could not read this colour")
+    named = isinstance(logo, str) and logo and logo not in {UNSET, NONE}
+    if named and found.customer_id and all(graphic.name != logo for graphic in graphics_of(tx, found.customer_id)):
+        yield ("logo", "no logo", f"there is no graphic {logo} yet (template graphic add)")
 
 
 def unset_settings(edit: Edit, scope: Scope, names: Collection[str]) -> Changed:

@@ -65,13 +65,14 @@ class CustomerTemplate:
     graphics: Mapping[str, Graphic] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def compose_notice(
+def compose_notice(  # noqa: PLR0913 - what a mail is made of, by name
     notice: Notice,
     *,
     identity: MailIdentity,
     renderer: Renderer,
     now: datetime,
     template: CustomerTemplate | None = None,
+    logo: Graphic | None = None,
 ) -> ComposedMail | None:
     """Return the mail of this notice; None if the sender asked for a DSN and this event has none.
 
@@ -82,7 +83,7 @@ def compose_notice(
     # A person asked for a dry run, whatever the report format.
     if notice.report.settings.report_format is ReportFormat.DSN and notice.kind is not NoticeKind.DRY_RUN:
         return _compose_dsn(notice, identity, renderer, now, smtputf8=smtputf8)
-    rendered = renderer.render(notice.kind, report, override=template.source if template else None)
+    rendered = renderer.render(notice.kind, report, override=template.source if template else None, logo=logo)
     message_id = notice_message_id("st", notice.public_id, identity.message_id_domain)
     boundary = boundary_of(notice.public_id)
     header = "".join(
@@ -97,7 +98,7 @@ def compose_notice(
     )
     return ComposedMail(
         recipient=notice.recipient,
-        message=header.encode() + alternatives(rendered, template, boundary, message_id),
+        message=header.encode() + alternatives(rendered, graphics_of(template, logo), boundary, message_id),
         message_id=message_id,
         smtputf8=smtputf8,
         fallback=rendered.fallback,
@@ -166,10 +167,9 @@ def _opening(notice: Notice, identity: MailIdentity, message_id: str, now: datet
     )
 
 
-def _shown(rendered: Rendered, template: CustomerTemplate | None) -> tuple[Graphic, ...]:
-    if template is None or rendered.fallback:
-        return ()
-    return tuple(template.graphics[name] for name in shown_graphics(rendered.html) if name in template.graphics)
+def graphics_of(template: CustomerTemplate | None, logo: Graphic | None) -> Mapping[str, Graphic]:
+    """Return the graphics that a mail may show, by name."""
+    return {**(template.graphics if template else {}), **({logo.name: logo} if logo else {})}
 
 
 def boundary_of(public_id: str) -> str:
@@ -177,9 +177,11 @@ def boundary_of(public_id: str) -> str:
     return f"=_{_UNFIT_FOR_ID.sub('', public_id)[:60]}"
 
 
-def alternatives(rendered: Rendered, template: CustomerTemplate | None, boundary: str, message_id: str) -> bytes:
-    """Return a mail's body: its text, and its HTML with the graphics of the customer's template that it shows."""
-    graphics = _shown(rendered, template)
+def alternatives(rendered: Rendered, known: Mapping[str, Graphic], boundary: str, message_id: str) -> bytes:
+    """Return a mail's body: its text, and its HTML with those of the known graphics that it shows."""
+    # Looking for them in a mail costs as much as writing it.
+    shown = shown_graphics(rendered.html) if known else ()
+    graphics = tuple(known[name] for name in shown if name in known)
     # «=_» never occurs in quoted-printable text or base64, so the boundary cannot (RFC 2045 §6.7). Text stays readable
     # in the queue; base64 keeps relays from the long lines of HTML, and is cheapest to sign.
     text = part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(rendered.text))

@@ -39,7 +39,7 @@ def compose_directory(
         files["changes"] = lines_as_csv(news.lines)
     if news.faults:
         files["faults"] = faults_as_csv(news.faults, renderer.words(rendered.language))
-    body = alternatives(rendered, None, boundary, message_id)
+    body = alternatives(rendered, {}, boundary, message_id)
     kind = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
     attached = [attached_csv(f"{news.directory}-{what}", mail.created_at, content) for what, content in files.items()]
     if attached:

@@ -6,39 +6,41 @@ null, so that nothing comes back; what the next hop says at once decides (gatewa
 (templates), whose settings hold (gateway.inbound_mail), DKIM (mta.sending.sign). RFC 5322, RFC 3834.
 """
 
-import hashlib
-from base64 import b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from gateway.inbound_mail import Addressed
 from gateway.ports import InboundList, InboundMail
 from inbound.thread import mail_id, root_id
 from mta.reading.automatic import NOTICE_HEADER
-from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, alternatives, boundary_of
+from mta.sending.compose import ComposedMail, CustomerTemplate, MailIdentity, alternatives, boundary_of, graphics_of
 from mta.sending.fields import attached_csv, date, mailbox, multipart, part, quoted_printable, thread, unstructured
+from mta.sending.outlook_thread import first_index, index_of_answer
 from sms.number import show_number
 from sms.settings import Settings
+from templates.graphics import Graphic
 from templates.render import Renderer
 from templates.shown_text import show_line
 from templates.words import Words
 
-_FILETIME_BEGAN: Final = datetime(1601, 1, 1, tzinfo=UTC)
 _THREADS_BEGAN: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _LONGEST_NAME: Final = 60
 
 
-def compose_inbound(
+def compose_inbound(  # noqa: PLR0913 - what a mail is made of, by name
     mail: InboundMail,
     addressed: Addressed,
     *,
     identity: MailIdentity,
     renderer: Renderer,
     template: CustomerTemplate | None = None,
+    logo: Graphic | None = None,
 ) -> ComposedMail:
     """Return the mail of an inbound SMS; the same at every attempt, as long as the settings are."""
     report = addressed.report
-    rendered = renderer.render_inbound(report, addressed.reader, override=template.source if template else None)
+    rendered = renderer.render_inbound(
+        report, addressed.reader, override=template.source if template else None, logo=logo
+    )
     shown = f"SMS {show_line(show_number(report.phone))}"
     if addressed.reader.name:
         shown = f"{show_line(addressed.reader.name)[:_LONGEST_NAME]} ({shown})"
@@ -63,7 +65,7 @@ def compose_inbound(
     )
     return ComposedMail(
         recipient=mail.recipient,
-        message=header.encode() + alternatives(rendered, template, boundary, message_id),
+        message=header.encode() + alternatives(rendered, graphics_of(template, logo), boundary, message_id),
         message_id=message_id,
         smtputf8=not (mail.recipient.isascii() and author.isascii()),
         fallback=rendered.fallback,
@@ -96,20 +98,8 @@ def _thread(mail: InboundMail, domain: str, subject: str) -> str:
 
 
 def thread_index(root: str, identity: str, at: datetime) -> str:
-    """Return what Outlook keeps a conversation together by (MS-OXOMSG §2.2.1.3), in base64.
-
-    Its header is the same for all mails of a root: the five high octets of a time behind 1, and an id of 16 octets. One
-    block of five octets follows: the time since, in units of 2^23 · 100 ns with the first bit set, and a level.
-    """
-    began = _filetime(_THREADS_BEGAN)
-    header = began.to_bytes(8, "big")[:6] + hashlib.sha256(root.encode()).digest()[:16]
-    since = max(_filetime(at) - began, 0) >> 23
-    block = (1 << 31 | since & 0x7FFFFFFF).to_bytes(4, "big") + hashlib.sha256(identity.encode()).digest()[:1]
-    return b64encode(header + block).decode()
-
-
-def _filetime(instant: datetime) -> int:
-    return (instant - _FILETIME_BEGAN) // timedelta(microseconds=1) * 10
+    """Return what Outlook keeps a conversation together by: an answer to its root, for each mail."""
+    return index_of_answer(first_index(root, _THREADS_BEGAN), at, identity)
 
 
 def compose_list(listed: InboundList, settings: Settings, words: Words, *, identity: MailIdentity) -> ComposedMail:

@@ -173,7 +173,8 @@ class MailNotifier:
         if addressed is None:
             text = "The user was disabled or removed before the mail was sent."
             return MailAttempt(outcome=Failed(problem=Problem(code=ProblemCode.USER_INACTIVE, text=text)))
-        compose = partial(compose_inbound, item, addressed, identity=self._identity, renderer=self._renderer)
+        logo = await self._rules.find_graphic(item.report.customer, addressed.reader.settings.logo)
+        compose = partial(compose_inbound, item, addressed, identity=self._identity, renderer=self._renderer, logo=logo)
         customer, profile = item.report.customer, addressed.reader.profile
         found = await self._find_template(customer, profile, Form.INBOUND)
         mail = await self._try_template(found, compose, item.identity) if found is not None else compose()
@@ -185,8 +186,9 @@ class MailNotifier:
         if not dsn:
             report = await self._names.name(report)
             notice = replace(notice, report=report)
+        logo = await self._rules.find_graphic(report.customer, report.settings.logo)
         compose = partial(
-            compose_notice, notice, identity=self._identity, renderer=self._renderer, now=self._clock.now()
+            compose_notice, notice, identity=self._identity, renderer=self._renderer, now=self._clock.now(), logo=logo
         )
         if dsn:
             return await self._large.work(report, compose)

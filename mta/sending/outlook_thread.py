@@ -43,8 +43,8 @@ def outlook_thread(mail: MailOrigin, accepted_at: datetime, told_at: datetime, i
     fields = read_fields(mail.header, MOST_FIELDS) or {}
     topic = decoded_text(fields, "thread-topic") or topic_of(mail.subject)
     index = _read_index(field_text(fields, "thread-index")) or _new_index(mail, accepted_at)
-    answer = _answer(index, told_at, identity)
-    return f"{unstructured('Thread-Topic', topic) if topic else ''}Thread-Index: {b64encode(answer).decode()}\r\n"
+    answer = index_of_answer(index, told_at, identity)
+    return f"{unstructured('Thread-Topic', topic) if topic else ''}Thread-Index: {answer}\r\n"
 
 
 def _read_index(text: str) -> bytes:
@@ -57,21 +57,26 @@ def _read_index(text: str) -> bytes:
 
 
 def _new_index(mail: MailOrigin, accepted_at: datetime) -> bytes:
-    root = [*message_ids(mail.references), *message_ids(mail.message_id), mail.subject][0]
+    return first_index([*message_ids(mail.references), *message_ids(mail.message_id), mail.subject][0], accepted_at)
+
+
+def first_index(root: str, began_at: datetime) -> bytes:
+    """Return the index of a conversation's first mail; the same for the same root and instant."""
     guid = hashlib.sha256(root.encode("utf-8", "replace")).digest()[:16]
-    return (_filetime(accepted_at) >> 16).to_bytes(6, "big") + guid
+    return (_filetime(began_at) >> 16).to_bytes(6, "big") + guid
 
 
-def _answer(index: bytes, told_at: datetime, identity: str) -> bytes:
+def index_of_answer(index: bytes, told_at: datetime, identity: str) -> str:
+    """Return the index of an answer in base64; one that is as long as may be grows no more."""
     if len(index) == _HEADER + _MOST_CHILDREN * _CHILD:
-        return index
+        return b64encode(index).decode()
     now = _filetime(told_at)
     # Exchange writes times of answers that lie in the future by this reading; then the first time counts.
     since = next((now - last for last in (_last_time(index), _last_time(index[:_HEADER])) if last <= now), 0)
     is_long = since >> _STEP >= _LONG
     delta = (since >> (_LONG_STEP if is_long else _STEP)) % _LONG
     mark = hashlib.sha256(identity.encode("utf-8", "replace")).digest()[:1]
-    return index + (delta | (_LONG if is_long else 0)).to_bytes(4, "big") + mark
+    return b64encode(index + (delta | (_LONG if is_long else 0)).to_bytes(4, "big") + mark).decode()
 
 
 def _last_time(index: bytes) -> int:

@@ -353,6 +353,20 @@ async def test_a_customers_own_template_is_in_the_next_mail_and_gone_after_its_r
     telling.teller.close()
 
 
+async def test_a_logo_is_in_the_next_mail_once_its_graphic_is_there(office, workshop):
+    telling = Telling(office, workshop.confined)
+    told = notice(report(logo="logo"))
+    await telling.teller.send(told)
+    assert "cid:" not in telling.delivery.html
+    office.do(add_graphic, "demo", "logo", PNG)
+    await telling.teller.send(told)
+    assert 'src="cid:logo.' in telling.delivery.html
+    office.do(drop_graphic, "demo", "logo")
+    await telling.teller.send(told)
+    assert "cid:" not in telling.delivery.html
+    telling.teller.close()
+
+
 async def test_a_failure_has_its_own_form(office, workshop):
     telling = Telling(office, workshop.confined)
     office.own(Form.FAILURE, PAGE.format("<p>Sorry: {{ m.headline }}</p>"))

@@ -14,6 +14,7 @@ from lxml import html as lxml_html
 
 from sms.lifecycle import MessageState
 from sms.report import NoticeKind
+from templates.brand import CARDS, contrast
 from templates.render import Renderer, standard_template
 from templates.words import find_languages
 from tests.kit.status_samples import everything, many, message, report
@@ -117,18 +118,6 @@ def test_the_checker_finds_what_word_ignores(html, problem):
     assert any(problem in one for one in problems_of(f"<html lang='en'><body>{html}</body></html>"))
 
 
-def _luminance(colour: str) -> float:
-    channels = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
-    red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of two colours (WCAG 2.1 §1.4.3)."""
-    dark, light = sorted((_luminance(one), _luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
 def _colours(css: str, name: str) -> set[str]:
     return set(re.findall(rf"[{{;\s]{name}:\s*(#[0-9a-f]{{6}})", css))
 
@@ -152,11 +141,18 @@ def test_every_colour_of_text_stands_out_from_every_ground_it_may_have():
         } == {}
 
 
+def test_accents_are_fitted_to_the_grounds_that_the_cards_have():
+    light, _, dark = standard_template().partition("(prefers-color-scheme: dark)")
+    grounds = (re.findall(r"\.card \{[^}]*background-color: (#[0-9a-f]{6})", css)[0] for css in (light, dark))
+    assert tuple(grounds) == CARDS
+
+
 def test_outlook_com_gets_the_same_dark_colours_as_other_clients():
     dark = standard_template().partition("(prefers-color-scheme: dark) {")[2].partition("</style>")[0]
     media, outlook = dark.partition("[data-ogsb]")[0], "[data-ogsb]" + dark.partition("[data-ogsb]")[2]
     assert _colours(outlook, "color") == _colours(media, "color")
-    assert _colours(outlook, "background-color") == _colours(media, "background-color")
+    assert _colours(outlook, "background-color") - {"#ffffff"} == _colours(media, "background-color")
+    assert "[data-ogsb] .logo { background-color: #ffffff !important; }" in outlook  # a logo stays on white everywhere
 
 
 @pytest.mark.parametrize("state", MessageState)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sms.settings import FIELDS
+from templates.brand import BrandView
 from templates.customers import html_environment
 from templates.forms import Form
 from templates.graphics import LARGEST_GRAPHIC, LARGEST_IN_ALL
@@ -24,7 +25,7 @@ def names_below(heading: str, text: str = TEXT) -> list[str]:
     return re.findall(r"(?m)^\| `([a-z_-]+)` \| \S", section)
 
 
-@pytest.mark.parametrize("view", [StatusView, RecipientView, PartView, ReplacedView, Fact])
+@pytest.mark.parametrize("view", [StatusView, RecipientView, PartView, ReplacedView, Fact, BrandView])
 def test_every_name_that_a_template_sees_is_explained_in_order(view):
     assert names_below(f"### {view.__name__}:") == [each.name for each in fields(view)]
 

@@ -16,6 +16,7 @@ from mta.sending.sign import KeyKind, Signer, new_key
 from sms.outcome import Done
 from sms.report import JobReport, NoticeKind
 from sms.settings import ReportFormat
+from templates.graphics import Graphic
 from templates.render import Renderer
 from tests.kit.clock import Clock
 from tests.kit.effort import longest_stop
@@ -34,6 +35,9 @@ class Rules:
         """Nothing to read."""
 
     async def find_template(self, *_: str) -> FoundTemplate | None:
+        return None
+
+    async def find_graphic(self, *_: str) -> Graphic | None:
         return None
 
 
