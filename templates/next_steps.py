@@ -89,6 +89,7 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         Refusal.TOO_MANY_PARTS: Step.SHORTEN,
         Refusal.DUPLICATE: Step.CHANGE_TEXT,
         Refusal.TOO_LATE: Step.ASK_ADMINISTRATOR,
+        Refusal.PROOF_UNAVAILABLE: Step.SEND_LATER,
         Refusal.MAIL_MALFORMED: Step.NEW_MAIL,
         Refusal.MAIL_TOO_LARGE: Step.NEW_MAIL,
         Refusal.MAIL_LOOP: Step.ASK_ADMINISTRATOR,
