@@ -21,7 +21,7 @@ from sms.report import ReportedMessage
 from store.dropped import TracedDrop
 from store.inbound_views import InboundTrace
 from store.outbox_views import TracedNotice
-from store.views import Trace, TracedReceipt
+from store.views import Trace, TracedAttempt, TracedReceipt
 
 
 def print_trace(file: Path, name: str, *, as_json: bool) -> None:
@@ -137,6 +137,11 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
         lines.append(f"  parameters {message.parameters}")
     receipts = [receipt for receipt in trace.receipts if receipt.message_id == message.public_id]
     for part in message.parts:
+        lines += [
+            f"  part {attempt.part}/{part.total}: {_given_back(attempt)}"
+            for attempt in trace.attempts
+            if (attempt.message_id, attempt.part) == (message.public_id, part.index)
+        ]
         cost = f", cost {part.cost_label}" if part.cost_label else ""
         cost += f", price {part.price}" if part.price else ""
         network = f", network {part.network}" if part.network else ""
@@ -153,6 +158,21 @@ def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
         for receipt in receipts
     ]
     return lines
+
+
+def _given_back(attempt: TracedAttempt) -> str:
+    accepted = f", id {attempt.carrier_id or '-'}" if attempt.submitted_at else ""
+    said = "".join(
+        f", {name} {value}"
+        for name, value in (
+            ("network", attempt.network),
+            ("cost", attempt.cost_label),
+            ("price", attempt.price),
+            ("error", attempt.error),
+        )
+        if value
+    )
+    return f"{attempt.state} at {attempt.carrier}{accepted}{said}, given to the next {when(attempt.ended_at)}"
 
 
 def _going_out(message: ReportedMessage) -> str:

@@ -35,6 +35,7 @@ from config.field_types import (
 from config.reader import ConfigIssue
 from smpp.dialect.binds import BindMode
 from smpp.dialect.dialect import Dialect, InterfaceVersion, LongMessages, SubmitWith
+from sms.route import Failover
 from sms.schedule import Hours
 from tls.policy import TlsVersion
 
@@ -174,6 +175,13 @@ class CarrierOptions:
     )
     priority: Count = option(
         "Among equal matches the lowest is taken; the others take over while it fails.", default=10
+    )
+    failover: Failover = option(
+        "Whether an SMS that it does not deliver goes by the carriers behind it, of those that take the number. "
+        "refused: where it has refused the SMS for good, every part of it. undelivered: also where its receipt says "
+        "so, for an SMS of one part or with one receipt for all; both carriers bill it then. Never where an answer "
+        "is missing.",
+        default=Failover.NONE,
     )
     cost: ShortText = option(
         "A label for what it costs: kept with each part that it is given, shown by «queue show», «route» and dry runs.",

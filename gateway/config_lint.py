@@ -11,9 +11,10 @@ from addressbook.hierarchy import Constraints, Layer, LayerKey, LayerKind, Layer
 from addressbook.numbers import NumberKind, OwnNumbers, Sharing
 from addressbook.people import Customer, Directory, User
 from addressbook.snapshot import Snapshot
-from gateway.routing import SEPARATOR, CarrierRoutes
+from gateway.routing import CarrierRoutes
 from sms.facts import Code, Fact
 from sms.message import Origin
+from sms.route import SEPARATOR
 from sms.schedule import Hours
 from sms.settings import StatusChannel, format_setting
 from templates.words import find_languages, language_spoken

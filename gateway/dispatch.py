@@ -17,12 +17,14 @@ from addressbook.numbers import OwnNumbers
 from gateway.handed import HandedMessages
 from gateway.health import Health, HealthRules
 from gateway.ports import Carrier, Clock
-from gateway.routing import SEPARATOR, CarrierRoutes
+from gateway.routing import CarrierRoutes
 from gateway.taking import LOOK_EVERY, Taking
 from gateway.worker import Worker
+from sms.lifecycle import MessageState
 from sms.message import PartToSubmit
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
+from sms.route import SEPARATOR
 from sms.schedule import Hours
 from store.answers import CarrierAnswer
 from store.batches import in_lists
@@ -139,7 +141,12 @@ class Dispatch:
         number, sender_id = MobileNumber(digits=stray.number), parse_sender_id(stray.sender)
         among = self._numbers().carriers_for(sender_id, stray.customer_key, number)
         found = among if isinstance(among, Refused) else self._routes.explain(number, stray.customer, among)
-        return LOST_ROUTE if isinstance(found, Refused) else found.route
+        if isinstance(found, Refused):
+            return LOST_ROUTE
+        left = [name for name in found.carriers if name not in stray.tried.split(SEPARATOR)]
+        return next(
+            (route for at in range(len(left)) if (route := SEPARATOR.join(left[at:])) in self._routes.known), LOST_ROUTE
+        )
 
     def start(self) -> None:
         """Begin to feed and to settle; what an earlier process left is recovered by now."""
@@ -293,6 +300,7 @@ class Dispatch:
                     carrier=answer.carrier,
                     problem=problem.code.value,
                     cause=problem.cause,
+                    goes_on=change.state is MessageState.QUEUED,
                 )
             elif change.state is not None:
                 log.debug("part_settled", message=change.message_id, carrier=answer.carrier, state=change.state.value)

@@ -14,7 +14,7 @@ from addressbook.people import Customer
 from addressbook.snapshot import Snapshot
 from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Texts, encode_rows, encode_shared
-from gateway.routing import SEPARATOR, CarrierRoutes, Routed
+from gateway.routing import CarrierRoutes, Routed
 from gateway.submission import RecipientRequest, Submission
 from inbound.stop_list import StopList
 from sms.job import NewJob, NewMessage
@@ -24,6 +24,7 @@ from sms.outcome import ProblemCode, Refusal, Refused
 from sms.parameters import Parameters, choose_parameters
 from sms.personalise import RowFault
 from sms.report import Addressee, Channel, NoticeKind, addressees
+from sms.route import SEPARATOR
 from sms.schedule import Schedule, decide_schedule
 from sms.settings import ReportFormat, Settings, StatusReport
 

@@ -13,6 +13,7 @@ from smpp.dialect.parameters import Parameter, ParameterError, write_value
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 from sms.parameters import Parameters
+from sms.route import SEPARATOR, behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +50,6 @@ class Routed:
     def carriers(self) -> tuple[str, ...]:
         """The carriers, best first."""
         return tuple(self.route.split(SEPARATOR))
-
-
-SEPARATOR = ">"
 
 
 class CarrierRoutes:
@@ -156,9 +154,11 @@ class CarrierRoutes:
 
     @property
     def known(self) -> frozenset[str]:
-        """Every route that some carrier serves, those of one carrier alone among them."""
+        """Every route that some carrier serves, and of each what is left behind a carrier that gave a message back."""
         routes = {routed.route for table in (*self._tables.values(), self._common) for routed in table.values()}
-        return frozenset(routes | set(self._names) | self._narrowed)
+        routes |= self._narrowed
+        left = {behind(route, name) for route in routes for name in route.split(SEPARATOR)} - {""}
+        return frozenset(routes | left | set(self._names))
 
 
 def _narrowed(whole: Routed, among: Collection[str]) -> Routed | None:

@@ -54,6 +54,7 @@ def rules_of(carriers: Iterable[CarrierOptions]) -> Rules:
     return Rules(
         resends={item.name: item.resends for item in listed if item.on_unknown is OnUnknown.RESEND},
         receipt_grace={item.name: item.receipt_grace for item in listed},
+        failover={item.name: item.failover for item in listed},
         without_receipts=frozenset(item.name for item in listed if not item.receipts),
         whole_texts=frozenset(item.name for item in listed if _takes_whole(item.dialect)),
         whole_receipts=frozenset(

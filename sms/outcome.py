@@ -117,17 +117,28 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Nothing was taken; a later attempt may work. `after` is the requested pause, None for our schedule."""
+    """Nothing was taken; a later attempt may work. `after` is the requested pause, None for our schedule.
+
+    `waits` are the pauses after the first, second, … of these answers, the last one repeated; none: our schedule. After
+    `attempts` of them in a row it is a failure; 0: never. `failover` is that of the failure then.
+    """
 
     problem: Problem
     after: timedelta | None = None
+    waits: tuple[timedelta, ...] = ()
+    attempts: int = 0
+    failover: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """Nothing was taken and no later attempt will change that."""
+    """Nothing was taken and no later attempt will change that.
+
+    `failover` says whether the carriers behind in the route may get it; None: as the carrier's rule says.
+    """
 
     problem: Problem
+    failover: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from sms.lifecycle import FAULTS, THROTTLES, Event, MessageState
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry, Unknown
-from sms.retry import chance_of
+from sms.retry import Ladder, chance_of
+from sms.route import SEPARATOR, Failover, behind
 from store.message_update import LoadedMessage, LoadedPart
 from store.reported import follow_sibling, note_charges
 
@@ -38,7 +39,7 @@ class Rules:
     """What must be known of the carriers.
 
     How often a part is sent again at most whose answer was lost, who takes a text of several parts in one submit, who
-    gives no receipts or one for such a text, and their grace.
+    gives no receipts or one for such a text, their grace, and what of theirs goes by the next carrier.
     """
 
     resends: Mapping[str, int] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Rules:
     without_receipts: frozenset[str] = frozenset()
     whole_receipts: frozenset[str] = frozenset()
     receipt_grace: Mapping[str, timedelta] = field(default_factory=dict)
+    failover: Mapping[str, Failover] = field(default_factory=dict)
 
 
 def microseconds(duration: timedelta) -> int:
@@ -68,11 +70,17 @@ def apply_answer(message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer
             _accept(message, part, done, answer.at, rules)
             if message.has(MessageState.QUEUED):
                 message.route = part.carrier
-        case Retry(problem=problem, after=after):
-            put_back(message, part, problem)
-            _wait(message, answer.at, problem, after)
-        case Failed(problem=problem):
-            _fail(message, part, problem)
+        case Retry() as retry:
+            _count(message, answer.at, retry)
+            if retry.attempts and message.repeats >= retry.attempts:
+                _fail(message, part, _exhausted(retry))
+            else:
+                put_back(message, part, retry.problem)
+                _wait(message, answer.at, retry)
+            _fail_over_refused(message, part, answer, rules, retry)
+        case Failed() as failed:
+            _fail(message, part, failed.problem)
+            _fail_over_refused(message, part, answer, rules, failed)
         case Unknown(problem=problem):
             _lose(message, part, problem, answer.at, rules)
 
@@ -144,12 +152,61 @@ def _fail(message: LoadedMessage, part: LoadedPart, problem: Problem) -> None:
             _abandon(message, other)
 
 
-def _wait(message: LoadedMessage, at: int, problem: Problem, request: timedelta | None) -> None:
-    """Put a refused message off; the first refusal of an attempt says what the attempt counts as."""
-    throttled = problem.code is ProblemCode.THROTTLED
-    if throttled and message.due_at <= at:
-        message.throttled += 1
+def _count(message: LoadedMessage, at: int, retry: Retry) -> None:
+    """Count a refusal; the first of an attempt says what the attempt counts as."""
+    if message.due_at > at:
+        return
+    problem = retry.problem
+    message.throttled += problem.code is ProblemCode.THROTTLED
+    message.repeats = message.repeats + 1 if problem.cause == message.cause else 1
+    message.cause = problem.cause
+
+
+def _wait(message: LoadedMessage, at: int, retry: Retry) -> None:
+    """Put a refused message off."""
+    throttled = retry.problem.code is ProblemCode.THROTTLED
     times = message.throttled if throttled else message.attempts - message.throttled
     ladder = THROTTLES if throttled else FAULTS
-    wait = ladder.wait(times, chance_of(message.key), at_least=request)
+    if retry.waits:
+        times, ladder = message.repeats, Ladder(waits=retry.waits, most=ladder.most)
+    wait = ladder.wait(times, chance_of(message.key), at_least=retry.after)
     message.due_at = max(at + microseconds(wait), message.due_at)
+
+
+def _exhausted(retry: Retry) -> Problem:
+    times = "once" if retry.attempts == 1 else f"{retry.attempts} times in a row"
+    text = f"The carrier refused this SMS {times} for the time being."
+    return Problem(code=ProblemCode.RETRIES_EXHAUSTED, text=text, cause=retry.problem.cause)
+
+
+def _fail_over_refused(
+    message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer, rules: Rules, outcome: Retry | Failed
+) -> None:
+    """Give a message to the next carrier if this one has taken nothing of it, and never will."""
+    allowed = outcome.failover
+    if allowed is None:
+        allowed = rules.failover.get(part.carrier, Failover.NONE) is not Failover.NONE
+    if allowed and all(other.state is MessageState.FAILED for other in message.parts):
+        _fail_over(message, part.carrier, answer.at)
+
+
+def fail_over_undelivered(message: LoadedMessage, part: LoadedPart, at: int, rules: Rules) -> None:
+    """Give a message to the next carrier if this one has reported that it delivers nothing of it.
+
+    Of a text of several parts one receipt must say so, since the first receipt of several ends it.
+    """
+    allowed = rules.failover.get(part.carrier) is Failover.UNDELIVERED
+    if allowed and (len(message.parts) == 1 or part.carrier in rules.whole_receipts):
+        ends = {other.state for other in message.parts}
+        if ends <= {MessageState.UNDELIVERED, MessageState.REJECTED}:
+            _fail_over(message, part.carrier, at)
+
+
+def _fail_over(message: LoadedMessage, carrier: str, at: int) -> None:
+    """Queue all parts for the carriers behind this one, if there are any and there is time."""
+    route = behind(message.route, carrier)
+    if not route or message.ended or message.expires_at <= at:
+        return
+    message.begin_anew(route, at)
+    message.tried = SEPARATOR.join(filter(None, (message.tried, carrier)))
+    message.problem += " The next carrier gets it."

@@ -58,8 +58,15 @@ class LoadedPart(Struct, array_like=True):
         )
 
 
+_attempt_of = attrgetter("key", "carrier", "carrier_id", "state", "error", "network", "price", "submitted_at")
+
+
 class LoadedMessage(Struct, array_like=True):
-    """One message with all its parts; `reported_state` is as loaded, `ended` tells whether its job knows its end."""
+    """One message with all its parts; `reported_state` is as loaded, `ended` tells whether its job knows its end.
+
+    `cause` is the last answer that put it off, `repeats` how often it came in a row, `tried` the carriers that gave it
+    back; `given_back` are rows of what was done there.
+    """
 
     key: int
     job_key: int
@@ -79,10 +86,14 @@ class LoadedMessage(Struct, array_like=True):
     owner: str
     updated_at: int
     part_count: int
+    cause: str
+    repeats: int
+    tried: str
     reported_state: MessageState = MessageState.QUEUED
     parts: list[LoadedPart] = field(default_factory=list)
     settled_job: str = ""
     changed: bool = False
+    given_back: list[Row] = field(default_factory=list)
 
     def complete(self) -> None:
         """Add the parts that have no row: as soon as one has, the others wait; before, all are as their message is."""
@@ -138,6 +149,23 @@ class LoadedMessage(Struct, array_like=True):
             self.move(part, Event.LOSE, _LOST)
         else:
             self.move(part, event, problem)
+
+    def begin_anew(self, route: str, at: int) -> None:
+        """Queue all parts for other carriers: what this one did is kept apart, and their life begins anew.
+
+        Only before the message ended, so before anybody was told.
+        """
+        for part in self.parts:
+            if part.key:
+                self.given_back.append((*_attempt_of(part), at))
+            part.state = MessageState.QUEUED
+            part.carrier = part.carrier_id = part.error = part.network = part.price = ""
+            part.submitted_at = part.reported_at = None
+            part.changed = part.offered = bool(part.key)
+        self.state = MessageState.QUEUED
+        self.route, self.due_at, self.repeats = route, at, 0
+        self.from_network = False
+        self.changed = True
 
     def _fold(self, after: MessageState, problem: Problem | None) -> None:
         folded = after if len(self.parts) == 1 else fold_parts(part.state for part in self.parts)
@@ -205,9 +233,14 @@ _SAID = ("state", "error", "reported_at", "network", "price")
 _REPORTED_PARTS = Update(PartRow, *_SAID)
 _OFFERED_PARTS = Update(PartRow, *_SAID, "carrier", "carrier_id", "submitted_at", "resends")
 _NEW_PARTS = Insert(PartRow)
+# What the part cost there stands in its row until it is taken again.
+_KEEP_ATTEMPT = (
+    "INSERT INTO part_attempt (key, part_key, carrier, carrier_id, state, error, network, price, submitted_at,"
+    " ended_at, cost_label) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, cost_label FROM part WHERE key = ?"
+)
 _MOVED = (
     *("state", "reason", "problem", "from_network", "receipt_wanted", "route", "due_at", "owner"),
-    *("throttled", "id_missing", "updated_at"),
+    *("throttled", "id_missing", "updated_at", "cause", "repeats", "tried"),
 )
 _MESSAGES = Update(MessageRow, *_MOVED)
 _ENDED_MESSAGES = Update(MessageRow, *_MOVED, also="ended = TRUE")
@@ -270,8 +303,10 @@ class MessageWriter:
         tx.insert(OUTBOX, notices)
         return len(notices)
 
-    def _save_parts(self, tx: Transaction, messages: Iterable[LoadedMessage]) -> None:
+    def _save_parts(self, tx: Transaction, messages: Sequence[LoadedMessage]) -> None:
         """Write the parts that changed; one without a row gets it where another part of its message has one."""
+        given_back = [(self._keys.take(), *row, row[0]) for message in messages for row in message.given_back]
+        tx.execute_many(_KEEP_ATTEMPT, given_back)
         changed = [part for message in messages if message.has_rows for part in message.parts if part.changed]
         tx.update(_REPORTED_PARTS, [_REPORTED_PARTS.of(part) for part in changed if part.key and not part.offered])
         tx.update(_OFFERED_PARTS, [_OFFERED_PARTS.of(part) for part in changed if part.key and part.offered])

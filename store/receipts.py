@@ -73,6 +73,10 @@ _ORPHAN = query(Orphan, "FROM receipt WHERE part_key IS NULL")
 _ORPHAN_BY_ID = _ORPHAN + " AND carrier_id IN (??)"
 _ORPHAN_BY_NUMBER = _ORPHAN + " AND number IN (??)"
 _PART_BY_ID = "SELECT key, carrier, carrier_id, message_key FROM part WHERE carrier_id <> '' AND carrier_id IN (??)"
+_ATTEMPT_BY_ID = (
+    "SELECT a.part_key, a.carrier, a.carrier_id, p.message_key FROM part_attempt a JOIN part p ON p.key = a.part_key"
+    " WHERE a.carrier_id <> '' AND a.carrier_id IN (??)"
+)
 _NAMED = query(
     NamedPart,
     "FROM part p JOIN message m ON m.key = p.message_key WHERE p.carrier_id <> '' AND p.carrier_id IN (??)",
@@ -91,12 +95,16 @@ _ID_MISSING = (
 def name_parts(tx: Transaction, arrived: Sequence[Arrived], whole: AbstractSet[str]) -> list[Named]:
     """Return the part that each receipt names: the newest with that id, or the only one without id to its number.
 
+    It may be of a carrier that gave the part back before (part_attempt).
     With a carrier of `whole`, which gives one receipt for a text, it may be any part of the only text.
     """
     found: dict[tuple[str, str], Named] = {}
     wanted = {item.receipt.carrier_id for item in arrived}
     for key, carrier, carrier_id, message_key in tx.rows_in(_PART_BY_ID, wanted):
         found[carrier, carrier_id] = max((key, message_key), found.get((carrier, carrier_id), _NOTHING))
+    earlier = wanted - {carrier_id for _, carrier_id in found}
+    for key, carrier, carrier_id, message_key in tx.rows_in(_ATTEMPT_BY_ID, earlier):
+        found[carrier, carrier_id] = key, message_key
     strange = [item for item in arrived if (item.receipt.carrier, item.receipt.carrier_id) not in found]
     since = min((item.at for item in strange), default=0)
     without_id = find_without_id(tx, {item.receipt.number for item in strange}, since)

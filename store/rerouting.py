@@ -14,11 +14,12 @@ _PORTION = 1_000
 
 
 class StrandedRoute(Struct, frozen=True, kw_only=True, array_like=True):
-    """One queued message on a route that nobody serves."""
+    """One queued message on a route that nobody serves; `tried` has given it back."""
 
     key: int
     number: str
     sender: str
+    tried: str
     customer: str
     customer_key: int
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sms.lifecycle import Event, MessageState
+from sms.message import ReceiptState
 from sms.outcome import Problem, ProblemCode, Unknown
 from store.answers import (
     CANCELLED,
@@ -17,6 +18,7 @@ from store.answers import (
     Rules,
     apply_answer,
     apply_late_answer,
+    fail_over_undelivered,
     microseconds,
     put_back,
     submitted_together,
@@ -163,8 +165,8 @@ class ResultStore:
         adopt(tx, adopted)
 
     def _report(self, message: LoadedMessage, part: LoadedPart, orphan: Orphan) -> None:
-        whole = self._rules.whole_receipts
-        report_part(message, part, orphan, orphan.received_at, whole)
+        if report_part(message, part, orphan, orphan.received_at, self._rules.whole_receipts):
+            fail_over_undelivered(message, part, orphan.received_at, self._rules)
 
     def _adopt_orphans(self, tx: Transaction, nameless: list[tuple[LoadedMessage, LoadedPart]]) -> None:
         """Apply receipts that fitted nothing to parts whose answer told no id, where exactly one part fits."""
@@ -205,19 +207,32 @@ class ResultStore:
         for item, (key, _) in zip(arrived, named, strict=True):
             receipt = item.receipt
             message, part = places.get(key, (None, None))
-            if message is not None and part is not None and part.carrier_id not in ("", receipt.carrier_id):
+            other_id = part is not None and part.carrier_id not in ("", receipt.carrier_id)
+            if part is not None and other_id and part.carrier == receipt.carrier:
                 message = part = None  # another receipt, or the answer itself, was quicker to name this part
             told.append(message)
             if message is None or part is None:
                 kept.append((item, None))
                 continue
-            name_part(message, part, receipt.carrier_id, item.at)
-            moved = report_part(message, part, receipt, item.at, self._rules.whole_receipts)
+            moved = self._take_receipt(message, part, item)
             (kept if moved else idle).append((item, part.key))
         kept += worth_keeping(tx, idle) if idle else []
         keep(tx, self._keys, kept)
         notices = self._writer.save(tx, messages.values(), max(item.at for item in arrived))
         return [_progress(message, notices) for message in told]
+
+    def _take_receipt(self, message: LoadedMessage, part: LoadedPart, item: Arrived) -> bool:
+        """Return whether a receipt moved its part; of a carrier that gave the part back only «delivered» counts."""
+        receipt = item.receipt
+        if part.carrier != receipt.carrier:
+            if receipt.state is not ReceiptState.DELIVERED:
+                return False
+        else:
+            name_part(message, part, receipt.carrier_id, item.at)
+        moved = report_part(message, part, receipt, item.at, self._rules.whole_receipts)
+        if moved:
+            fail_over_undelivered(message, part, item.at, self._rules)
+        return moved
 
     def refit(self, tx: Transaction, found: list[Refit]) -> list[Progress]:
         """Apply orphans that were found to be of a part, oldest first."""

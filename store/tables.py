@@ -108,6 +108,8 @@ class MessageRow(KeyedRow):
     which it has, or may have. Of a text of several parts, `part_lengths` are their characters, joined by commas, and
     `reference` is what joins them, of which a header that is not wide has 8 bits. `parameters` are what its carrier
     gets beside the text, as `NAME=VALUE, …`. The shifts are national language identifiers, 0 for the default alphabet.
+    `cause` is the carrier's answer that put it off last, `repeats` how often that came in a row. `tried` are the
+    carriers that gave it back (part_attempt), as a route.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -148,6 +150,9 @@ class MessageRow(KeyedRow):
     parameters = peewee.TextField(default="")
     locking_shift = peewee.SmallIntegerField(default=0)
     single_shift = peewee.SmallIntegerField(default=0)
+    cause = peewee.TextField(default="")
+    repeats = peewee.IntegerField(default=0)
+    tried = peewee.TextField(default="")
 
     class Meta:
         table_name = "message"
@@ -206,6 +211,34 @@ class PartRow(KeyedRow):
 
 
 PartRow.add_index(PartRow.index(PartRow.carrier_id, name="part_carrier_id").where(PartRow.carrier_id != ""))
+
+
+class PartAttemptRow(KeyedRow):
+    """How a part ended at a carrier that gave it back, before the next one got it; one with an id was billed.
+
+    `state` is failed, undelivered or rejected.
+    """
+
+    part_key = peewee.BigIntegerField(index=True)
+    carrier = peewee.TextField()
+    carrier_id = peewee.TextField()
+    state = peewee.TextField()
+    error = peewee.TextField()
+    cost_label = peewee.TextField()
+    network = peewee.TextField()
+    price = peewee.TextField()
+    submitted_at = peewee.BigIntegerField(null=True)
+    ended_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "part_attempt"
+
+
+PartAttemptRow.add_index(
+    PartAttemptRow.index(PartAttemptRow.carrier_id, name="part_attempt_carrier_id").where(
+        PartAttemptRow.carrier_id != ""
+    )
+)
 
 
 class ReceiptRow(KeyedRow):

@@ -254,16 +254,58 @@ _RECEIPTS = query(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TracedAttempt:
+    """How a part ended at a carrier that gave it back before another got it; with `submitted_at` it was accepted."""
+
+    message_id: str
+    part: int
+    carrier: str
+    carrier_id: str
+    state: str
+    error: str
+    cost_label: str
+    network: str
+    price: str
+    submitted_at: datetime | None
+    ended_at: datetime
+
+
+class _Attempt(Struct, array_like=True):
+    message_id: str
+    part: int
+    carrier: str
+    carrier_id: str
+    state: str
+    error: str
+    cost_label: str
+    network: str
+    price: str
+    submitted_at: int | None
+    ended_at: int
+
+
+_ATTEMPTS = query(
+    _Attempt,
+    "FROM part_attempt a JOIN part p ON p.key = a.part_key JOIN message m ON m.key = p.message_key"
+    " WHERE m.job_key = ? ORDER BY a.key",
+    "a",
+    message_id="m.public_id",
+    part="p.idx",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Everything remembered of one job."""
 
     report: JobReport
+    attempts: tuple[TracedAttempt, ...]
     receipts: tuple[TracedReceipt, ...]
     notices: tuple[TracedNotice, ...]
 
 
 def load_trace(tx: Transaction, job_key: int) -> Trace:
-    """Return a job's report with its receipts and notices, oldest first. Raises KeyError for a job that is gone."""
+    """Return a job's report with attempts, receipts and notices, oldest first. Raises KeyError for one that is gone."""
     report = load_reports(tx, [job_key])[job_key]
     receipts = [
         TracedReceipt(
@@ -272,4 +314,10 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
         )
         for row in tx.select(_Receipt, _RECEIPTS, (job_key,))
     ]
-    return Trace(report=report, receipts=tuple(receipts), notices=trace_notices(tx, job_key))
+    attempts = [
+        TracedAttempt(
+            **asdict(row) | {"submitted_at": to_instant_if_set(row.submitted_at), "ended_at": to_instant(row.ended_at)}
+        )
+        for row in tx.select(_Attempt, _ATTEMPTS, (job_key,))
+    ]
+    return Trace(report=report, attempts=tuple(attempts), receipts=tuple(receipts), notices=trace_notices(tx, job_key))

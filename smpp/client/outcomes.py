@@ -53,10 +53,16 @@ def decide_outcome(
         return Done(reference=reference)
     problem = Problem(code=meaning.code, text=meaning.text, cause=status_name(status))
     if meaning.verdict is StatusVerdict.FAIL:
-        return Failed(problem=problem)
+        return Failed(problem=problem, failover=meaning.failover)
     if meaning.verdict is StatusVerdict.UNKNOWN:
         return Unknown(problem=problem)
-    return Retry(problem=problem, after=throttle_pause if meaning.code is ProblemCode.THROTTLED else None)
+    return Retry(
+        problem=problem,
+        after=throttle_pause if meaning.code is ProblemCode.THROTTLED else None,
+        waits=meaning.waits,
+        attempts=meaning.attempts,
+        failover=meaning.failover,
+    )
 
 
 def outcome_of_unwritable(error: PduError) -> Outcome:

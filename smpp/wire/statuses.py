@@ -4,7 +4,8 @@ Not here: a carrier's own meanings (overrides in its dialect), when a retry happ
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
@@ -80,6 +81,19 @@ class Meaning:
     verdict: StatusVerdict
     code: ProblemCode
     text: str
+    waits: tuple[timedelta, ...] = ()
+    """With retry: the waits after the first, second, … of these answers in a row; the last one repeats. Empty: 5 s,
+    15 s, 1 min, 3 min, … up to half an hour, or 1 s, 2 s, 3 s, … up to a minute with the code throttled."""
+    attempts: int = 0
+    """With retry: after so many of these answers in a row the SMS is refused; 0: it is tried as long as it is valid."""
+    failover: bool | None = field(default=None, metadata={"example": True})
+    """Whether an SMS that is refused so goes by the next carrier of its route. Without it: as the carrier's option."""
+
+    def __post_init__(self) -> None:
+        if self.attempts < 0:
+            raise ValueError("attempts: expected a whole number of 0 or more")
+        if self.verdict is not StatusVerdict.RETRY and (self.waits or self.attempts):
+            raise ValueError('waits and attempts belong to verdict "retry"')
 
 
 def _retry(code: ProblemCode, text: str) -> Meaning:

@@ -1,6 +1,10 @@
-"""Two ways to the handsets: while the preferred one fails the other takes over, express overtakes, nothing goes twice."""
+"""Two ways to the handsets: while the preferred one fails the other takes over, express overtakes, nothing goes twice.
+
+What the preferred one refuses for good, or reports undelivered, goes by the other where the operator's file says so.
+"""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from dataclasses import replace
@@ -14,6 +18,7 @@ from process.clock import SystemClock
 from smpp.simulator.script import Cut, Script, Treatment
 from smpp.simulator.simulator import Simulator
 from smpp.wire.statuses import Status
+from sms.message import ReceiptState
 from tests.kit.installation import SENDER, addresses, mail
 
 
@@ -235,3 +240,55 @@ async def test_what_waits_for_a_carrier_that_the_operator_took_away_goes_out_by_
         assert taken_by(left) == Counter(number.removeprefix("+") for number in NUMBERS[:3])
     finally:
         await left.stop()
+
+
+async def test_what_the_preferred_carrier_refuses_for_good_goes_by_the_other_where_the_file_says_so(site, backup):
+    refused = NUMBERS[0].removeprefix("+")
+    script = Script(refusals={refused: Status.RINVSRCADR})
+    await open_with_backup(site, backup, script, failover="refused", cost="cheap")
+    job = await site.send("Twice the parts of one text " * 10, to=(NUMBERS[0],))
+    await site.until(lambda: site.state(job) == {refused: "delivered"})
+    assert "cut" not in await site.told()
+    assert taken_by(site.carrier) == {}
+    assert [shown.missing for shown in backup.record.shown()] == [()]
+    said = await site.command("status", job)
+    for part in (1, 2):
+        assert f"part {part}/2: failed at alpha, cost cheap, error sender-refused, given to the next" in said
+        assert f"part {part}/2: delivered at beta, id " in said
+    attempts = json.loads(await site.command("status", job, "--json"))["attempts"]
+    assert [(attempt["part"], attempt["carrier"], attempt["state"]) for attempt in attempts] == [
+        (1, "alpha", "failed"),
+        (2, "alpha", "failed"),
+    ]
+
+
+async def test_what_the_preferred_carrier_reports_undelivered_goes_by_the_other_and_its_sender_reads_one_end(
+    site, backup
+):
+    script = Script(state=ReceiptState.UNDELIVERABLE, error="021")
+    await open_with_backup(site, backup, script, failover="undelivered")
+    await asyncio.to_thread(send_many, site, NUMBERS[:10])
+    await site.until_all_told()
+    assert set(site.states()) == {"delivered"}
+    assert taken_by(site.carrier) == taken_by(backup) == Counter(number.removeprefix("+") for number in NUMBERS[:10])
+    assert len(await site.box.wait_for_mails(10, 60)) == 10
+    (job, *_rest) = [job for (job,) in site.rows("SELECT public_id FROM job")]
+    assert "part 1/1: undelivered at alpha, id " in await site.command("status", job)
+
+
+async def test_a_status_of_the_carriers_own_has_its_waits_its_count_and_the_next_carrier(site, backup):
+    row = {
+        "verdict": "retry",
+        "code": "carrier-busy",
+        "text": "The carrier is busy.",
+        "waits": ["100ms"],
+        "attempts": 3,
+        "failover": True,
+    }
+    script = Script(treat=lambda _: Treatment(status=0x401))
+    await open_with_backup(site, backup, script, dialect={"statuses": {"0x401": row}})
+    job = await site.send("Three times here, then there")
+    await site.until(lambda: set(site.state(job).values()) == {"delivered"})
+    assert site.carrier.statuses == {0x401: 3}
+    said = await site.command("status", job)
+    assert "part 1/1: failed at alpha, error retries-exhausted, given to the next" in said

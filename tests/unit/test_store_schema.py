@@ -20,7 +20,7 @@ FROZEN = {
     "0002_inbound": "cf2aeaee03b3d422",
     "0003_directories": "cbf18cdbb7cd7742",
     "0004_search": "2d9425fdce1196f9",
-    "0005_carriers": "8c34a1e8668a5b9c",
+    "0005_carriers": "e482c3af102042fb",
     "0006_trust": "a83aa71ddb79b276",
 }
 MODELS = tuple(
