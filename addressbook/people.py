@@ -119,6 +119,14 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verifiers:
+    """What is kept of a password: for those who send it, and for SCRAM."""
+
+    password: str
+    scram: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressRange:
     """Client addresses that prove a customer without a login.
 
@@ -192,7 +200,14 @@ class _Index:
     phones: PhoneIndex
     credentials: Mapping[str, Credential]
     certificates: Mapping[str, tuple[Credential, ...]]
+    scram_for_all: bool
     networks: _Networks
+
+
+def _all_have_scram(credentials: Iterable[Credential]) -> bool:
+    """Return whether every active password has a verifier of SCRAM, and there is one."""
+    found = {bool(item.scram) for item in credentials if item.active and item.kind is CredentialKind.PASSWORD}
+    return found == {True}
 
 
 def _index_certificates(credentials: Iterable[Credential]) -> Mapping[str, tuple[Credential, ...]]:
@@ -266,6 +281,7 @@ class Directory:
             phones=index_phones(users_by_id.values()),
             credentials=logins,
             certificates=_index_certificates(logins.values()),
+            scram_for_all=_all_have_scram(logins.values()),
             networks=_index_ranges(self.ranges),
         )
 
@@ -288,6 +304,7 @@ class Directory:
             phones=moved_phones(index.phones, index.users, change.users),
             credentials=credentials,
             certificates=_index_certificates(credentials.values()) if change.credentials else index.certificates,
+            scram_for_all=_all_have_scram(credentials.values()) if change.credentials else index.scram_for_all,
             networks=index.networks if change.ranges is None else _index_ranges(change.ranges),
         )
         return following
@@ -359,6 +376,11 @@ class Directory:
     def credential(self, login: str) -> Credential | None:
         """Return the credential of this login."""
         return self._index.credentials.get(login) or self._index.credentials.get(canonical_login(login))
+
+    @property
+    def scram_for_all(self) -> bool:
+        """Whether every active password can be proven by SCRAM."""
+        return self._index.scram_for_all
 
     def certificates(self, key: str) -> tuple[Credential, ...]:
         """Return the client certificates that are bound to a key's digest (`spki:…`) or to a name in lower case."""

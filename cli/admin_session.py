@@ -24,7 +24,7 @@ from store.engine.keys import Keys
 if TYPE_CHECKING:
     from addressbook.hierarchy import Layers
     from addressbook.options import Option
-    from addressbook.people import Directory
+    from addressbook.people import Directory, Verifiers
     from config.model import Config
     from gateway.admin.edit import Administration, Change
 
@@ -121,12 +121,12 @@ def read_password(file: Path) -> str:
     return read_text(file).partition("\n")[0].removesuffix("\r")
 
 
-def verifier_of(password: str) -> str:
+def verifiers_of(password: str) -> "Verifiers":
     """Return what is stored of a password, as the server checks it. Raises AdminFault for one that is too short."""
     from gateway.admin.logins import make_verifier
-    from gateway.auth.authenticator import hash_password
+    from gateway.auth.authenticator import make_verifiers
 
-    return make_verifier(password, hash_password)
+    return make_verifier(password, make_verifiers)
 
 
 def print_view(view: Mapping[str, object], *, as_json: bool) -> None:

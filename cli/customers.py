@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.admin_session import admin_session, password_option, read_password, verifier_of
+from cli.admin_session import admin_session, password_option, read_password, verifiers_of
 from cli.context import config_option
 from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
 from cli.trust import TRUST_COMMANDS
@@ -48,8 +48,10 @@ def add_whole(  # noqa: PLR0913 - the options of the command
     changes += [partial(ranges.add_range, name=name, network=network) for network in client_ranges]
     with admin_session(file) as session:
         if login is not None and password_file is not None:
-            verifier = verifier_of(read_password(password_file))
-            changes.append(partial(logins.add_login, login=login, verifier=verifier, customer=name))
+            made = verifiers_of(read_password(password_file))
+            changes.append(
+                partial(logins.add_login, login=login, verifier=made.password, scram=made.scram, customer=name)
+            )
         session.change(*changes)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cli.admin_session import admin_session, verifier_of
+from cli.admin_session import admin_session, verifiers_of
 from cli.context import config_option, database_of
 from cli.files import file_faults, write_private
 from cli.words import contradiction_sentences
@@ -177,10 +177,10 @@ def first_values(listen: str) -> dict[str, object]:
 def create_demo_customer(file: Path, password: str) -> None:
     """Make the customer `demo` with a login of that name; it owns no domain, so any sender is taken from it."""
     with admin_session(file) as session:
-        verifier = verifier_of(password)
+        made = verifiers_of(password)
         session.change(
             lambda edit: add_customer(edit, "demo"),
             lambda edit: set_settings(edit, CustomerScope("demo"), {"delivery_receipt": "on"}),
-            lambda edit: add_login(edit, "demo", verifier, customer="demo"),
+            lambda edit: add_login(edit, "demo", made.password, customer="demo", scram=made.scram),
             silent=True,
         )

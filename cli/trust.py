@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli.admin_session import admin_session, read_password, verifier_of
+from cli.admin_session import admin_session, read_password, verifiers_of
 from cli.context import config_option
 from cli.files import read_text
 from cli.shapes import NAME, change_command, table_command
@@ -38,8 +38,8 @@ _RANGE: Final = click.argument("network", metavar="CIDR")
 def give_login(file: Path, name: str, login: str, password_file: Path) -> None:
     """Add a login of a customer, or give it a new password."""
     with admin_session(file) as session:
-        verifier = verifier_of(read_password(password_file))
-        session.change(lambda edit: logins.add_login(edit, login, verifier, customer=name))
+        made = verifiers_of(read_password(password_file))
+        session.change(lambda edit: logins.add_login(edit, login, made.password, customer=name, scram=made.scram))
 
 
 @click.command("add-certificate")

@@ -20,7 +20,7 @@ from cli.admin_session import (
     one_customer_option,
     password_option,
     read_password,
-    verifier_of,
+    verifiers_of,
 )
 from cli.context import config_option
 from cli.files import file_faults, write_private
@@ -91,8 +91,10 @@ def add_whole(  # noqa: PLR0913 - the options of the command
             lambda edit: users.add_user(edit, customer, address, profile=profile, name=name, phone=digits)
         ]
         if password is not None:
-            verifier = verifier_of(password)
-            changes.append(lambda edit: logins.add_login(edit, login or address, verifier, user=address))
+            made = verifiers_of(password)
+            changes.append(
+                lambda edit: logins.add_login(edit, login or address, made.password, user=address, scram=made.scram)
+            )
         session.change(*changes)
 
 
@@ -125,8 +127,10 @@ def give_login(
     with _password(password_file, random_file) as password, admin_session(file) as session:
         if password is None:
             raise click.UsageError("--password-file or --random-password-file is needed")
-        verifier = verifier_of(password)
-        session.change(lambda edit: logins.add_login(edit, login or address, verifier, user=address))
+        made = verifiers_of(password)
+        session.change(
+            lambda edit: logins.add_login(edit, login or address, made.password, user=address, scram=made.scram)
+        )
 
 
 @click.command("explain")

@@ -10,24 +10,21 @@ from typing import cast
 from addressbook.senders import Principal
 from addressbook.snapshot import Snapshot
 from gateway.auth.authenticator import Authenticator
-from mta.mechanisms import ExternalClaim, SessionProofs
-from mta.smtp.engine import replies
+from mta.mechanisms import SessionProofs, refused_login
 from mta.smtp.server.hooks import AuthResult, LoginPassword, MailSession
 from sms.message import Origin
-from sms.outcome import Refusal
 
-LoginHook = Callable[[object, MailSession, object, str, LoginPassword | ExternalClaim], Awaitable[AuthResult]]
+LoginHook = Callable[[object, MailSession, object, str, object], Awaitable[AuthResult]]
 
 
 def login_hook(authenticator: Authenticator, sessions: SessionProofs) -> LoginHook:
     """Return aiosmtpd's authenticator, whose `auth_data` is a `Principal`."""
 
     async def authenticate(
-        _server: object, session: MailSession, _envelope: object, _mechanism: str, given: LoginPassword | ExternalClaim
+        _server: object, session: MailSession, _envelope: object, _mechanism: str, given: object
     ) -> AuthResult:
-        if isinstance(given, ExternalClaim):
-            owner = sessions.act_as(session, given)
-            return AuthResult(success=owner is not None, handled=False, auth_data=owner)
+        if not isinstance(given, LoginPassword):
+            return await sessions.prove(session, given)
         try:
             login, password = given.login.decode(), given.password.decode()
         except UnicodeDecodeError:  # RFC 4616 §2 has UTF-8
@@ -35,10 +32,7 @@ def login_hook(authenticator: Authenticator, sessions: SessionProofs) -> LoginHo
         proven = await authenticator.prove(login, password, session.client_address)
         if isinstance(proven, Principal):
             return AuthResult(success=True, auth_data=proven)
-        later = proven.refusal is not Refusal.AUTHENTICATION_FAILED
-        return AuthResult(
-            success=False, handled=False, message=str(replies.AUTH_LATER if later else replies.AUTH_INVALID)
-        )
+        return refused_login(proven)
 
     return authenticate
 

@@ -123,8 +123,9 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
         credential_of=lambda login: core.book.current.directory.credential(login),  # noqa: PLW0108 - it is replaced
         confirm=core.book.confirm,
         workers=config.limits.argon2_workers,
+        shared_key=lambda: core.conversations.secret,
     )
-    sessions = SessionProofs(lambda: core.book.current.directory, core.clock)
+    sessions = SessionProofs(lambda: core.book.current.directory, core.clock, authenticator)
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
     reading = IntakePool(core.judge)

@@ -7,6 +7,7 @@ import secrets
 import string
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from addressbook.canonical import canonical_login
 from addressbook.people import Credential, CredentialKind, Customer, User
@@ -25,6 +26,7 @@ from store.directory_lookup import (
 from store.engine.database import Transaction
 
 SHORTEST_PASSWORD = 8
+Made = TypeVar("Made")
 _LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
 
@@ -33,7 +35,7 @@ def random_password() -> str:
     return "".join(secrets.choice(_LETTERS_AND_DIGITS) for _ in range(24))
 
 
-def make_verifier(password: str, hash_password: Callable[[str], str]) -> str:
+def make_verifier(password: str, hash_password: Callable[[str], Made]) -> Made:
     """Return what a login stores of its password. It takes a while by design, so call it before the transaction.
 
     Raises AdminFault for a password that is too short.

@@ -1,7 +1,7 @@
-"""Whose login: a password against its argon2 verifier (RFC 9106), with bounds on guessing and on the work it makes.
+"""Whose login: a password against its argon2 verifier (RFC 9106), or a SCRAM exchange; with bounds on guessing.
 
-Not here: how guesses are counted (guesses), who may send without a login (addressbook.senders), the exchange on the
-wire (the edges).
+Not here: how guesses are counted (guesses), who may send without a login (addressbook.senders), what SCRAM says
+(scram), the exchange on the wire (the edges).
 """
 
 import asyncio
@@ -18,10 +18,11 @@ import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from addressbook.people import Credential, CredentialKind
+from addressbook.people import Credential, CredentialKind, Verifiers, canonical_login
 from addressbook.proof import Proof, ProofKind
 from addressbook.senders import Principal
 from gateway.auth.guesses import Attempt, Guesses, GuessLimits, Standing
+from gateway.auth.scram import ScramExchange, ScramVerifier, feigned_verifier, make_verifier, read_verifier
 from gateway.limits import client_network
 from sms.outcome import Refusal, Refused
 
@@ -42,7 +43,8 @@ class Authenticator:
     `credential_of` takes a login as the client gave it and is asked at each proof, so that a changed or deactivated
     credential holds at once. `confirm` catches up with what it knows, and tells whether it could: it is asked before a
     «no» for good, and one look serves all who wait. Each of the `workers` needs the memory that the verifiers ask for.
-    `clock` is monotonic seconds. End it with `close`.
+    `clock` is monotonic seconds; `shared_key`, once it is known, makes the salts of logins that there are not, the
+    same on all nodes. End it with `close`.
     """
 
     def __init__(  # noqa: PLR0913 - every collaborator by name
@@ -54,6 +56,7 @@ class Authenticator:
         limits: GuessLimits | None = None,
         clock: Callable[[], float] = monotonic,
         hasher: PasswordHasher | None = None,
+        shared_key: Callable[[], bytes | None] = lambda: None,
     ) -> None:
         self._credential_of = credential_of
         self._confirm = confirm
@@ -65,6 +68,7 @@ class Authenticator:
         self._places = 2 * workers
         self._waiting = 0
         self._key = secrets.token_bytes(32)
+        self._shared_key = shared_key
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
         self._guesses = Guesses(self._limits)
         self._proofs: dict[tuple[bytes, str], asyncio.Task[Refusal | None]] = {}
@@ -111,6 +115,30 @@ class Authenticator:
         if refusal is not None or usable is None:
             return Refused(refusal=refusal or Refusal.AUTHENTICATION_FAILED)
         return _principal(usable)
+
+    def scram_verifier_of(self, login: str) -> ScramVerifier:
+        """Return what proves a login by SCRAM; of one that has nothing, or is nobody's, what no password fits."""
+        credential = self._usable(self._credential_of(login))
+        kept = read_verifier(credential.scram) if credential is not None else None
+        return kept or feigned_verifier(self._shared_key() or self._key, canonical_login(login))
+
+    async def prove_scram(self, exchange: ScramExchange, client: str) -> tuple[Principal, bytes] | Refused:
+        """Return whose login an exchange proves, with the server's last word; each wrong one is a guess of its own."""
+        login = exchange.login
+        attempt = self._guesses.attempt(login, client)
+        if attempt.standing(self._clock()) is Standing.FULL:
+            self._log.warning("auth_throttled", rip=client, standing=Standing.FULL.value)
+            return Refused(refusal=Refusal.RATE_LIMITED)
+        credential = self._credential_of(login)
+        final = exchange.finish()
+        usable = self._usable(credential)
+        if final is not None and usable is not None:
+            attempt.right()
+            return _principal(usable), final
+        if not await self._confirm() or self._credential_of(login) != credential:
+            return Refused(refusal=Refusal.INTERNAL)  # its salt was that of before
+        attempt.wrong(exchange.nonce.encode(), self._clock())
+        return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
 
     def close(self) -> None:
         """End the workers after the proofs under way."""
@@ -194,6 +222,11 @@ class Authenticator:
 def hash_password(password: str) -> str:
     """Return the verifier to keep for a password."""
     return PasswordHasher().hash(_prepared(password))
+
+
+def make_verifiers(password: str) -> Verifiers:
+    """Return what to keep of a password."""
+    return Verifiers(password=hash_password(password), scram=str(make_verifier(password)))
 
 
 def _prepared(password: str) -> str:

@@ -14,11 +14,10 @@ from structlog.testing import capture_logs
 
 from gateway.auth.authenticator import Authenticator
 from mta.identify import ListenerTerms, login_hook
-from mta.mechanisms import SessionProofs
 from mta.smtp.server.server import ServerSettings
 from tests.kit.smtp_door import QUICK, client_of, door
 from tests.kit.testbed import ANNA, administer, open_core
-from tests.unit.test_handler import handler
+from tests.unit.test_handler import handler, proofs_of
 from tls.contexts import ListenerCertificate, build_server_context
 from tls.listening import CertificateRequest, TlsMode
 
@@ -59,7 +58,6 @@ class Site:
     @contextlib.asynccontextmanager
     async def client(self, certificate: trustme.LeafCert | None):
         """Give a client that has done EHLO under TLS, with the lines that it heard."""
-        proofs = SessionProofs(lambda: self.core.book.current.directory, self.core.clock)
         files = ListenerCertificate(
             certificate_file=self.folder / "server.pem",
             key_file=self.folder / "server.key",
@@ -70,6 +68,7 @@ class Site:
             credential_of=lambda login: self.core.book.current.directory.credential(login),  # noqa: PLW0108
             confirm=self.core.book.confirm,
         )
+        proofs = proofs_of(self.core, authenticator)
         context = ssl.create_default_context()
         self.server.configure_trust(context)
         if certificate is not None:
@@ -182,14 +181,14 @@ async def test_external_is_offered_to_the_owner_of_a_certificate_alone_and_acts_
     mine = site.clients.issue_cert(SAP)
     site.keep(mine)
     async with site.client(mine) as (_, lines):
-        assert "250-AUTH LOGIN PLAIN" in lines
+        assert "250-AUTH LOGIN PLAIN SCRAM-SHA-256" in lines
     site.say(f"customer add-certificate acme anna-key --user {ANNA} --file @client.pem")
     async with site.client(None) as (client, lines):
-        assert "250-AUTH LOGIN PLAIN" in lines
+        assert "250-AUTH LOGIN PLAIN SCRAM-SHA-256" in lines
         assert await client.say(b"AUTH EXTERNAL =\r\n") == "504 5.5.4 Unrecognized authentication type"
     for identity, code in (("", "235"), ("anna-key", "235"), (ANNA, "235"), ("bob@acme.example.com", "535")):
         async with site.client(mine) as (client, lines):
-            assert "250-AUTH LOGIN PLAIN EXTERNAL" in lines
+            assert "250-AUTH LOGIN PLAIN SCRAM-SHA-256 EXTERNAL" in lines
             given = b64encode(identity.encode()) if identity else b"="
             assert (await client.say(b"AUTH EXTERNAL " + given + b"\r\n"))[:3] == code
     async with site.client(mine) as (client, _):

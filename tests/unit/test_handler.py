@@ -37,6 +37,10 @@ def core(house):
     core.database.close()
 
 
+def proofs_of(core, authenticator: Any = None) -> SessionProofs:
+    return SessionProofs(lambda: core.book.current.directory, core.clock, authenticator)
+
+
 def handler(core, **changes) -> MailHandler:
     parts = {
         "judge": core.judge,
@@ -47,7 +51,7 @@ def handler(core, **changes) -> MailHandler:
         "disk": SimpleNamespace(enough=lambda: True),
         "rate": MailRate(0),
         "terms": ListenerTerms(),
-        "sessions": SessionProofs(lambda: core.book.current.directory, core.clock),
+        "sessions": proofs_of(core),
     }
     parts |= {"reading": IntakePool(core.judge)} | changes
     return MailHandler(**parts)

@@ -25,7 +25,6 @@ HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 CLIENT = "192.0.2.1"
 FAILED = Refused(refusal=Refusal.AUTHENTICATION_FAILED)
 LATER = Refused(refusal=Refusal.RATE_LIMITED)
-PROOFS = SessionProofs(Directory, Clock())
 DEMO = Principal(customer_id=7, user_id=3, login="demo")
 
 
@@ -86,6 +85,9 @@ class Setup:
         if self.known:
             self.people.update(self.added)
         return self.known
+
+    def hook(self):
+        return login_hook(self.authenticator, SessionProofs(Directory, self.clock, self.authenticator))
 
     async def prove(self, login="demo", password="secret", client=CLIENT):
         return await self.authenticator.prove(login, password, client)
@@ -149,9 +151,7 @@ async def test_what_cannot_be_confirmed_is_refused_for_now_only(setup):
     made.known = False
     assert await made.prove() == DEMO
     assert await made.prove("nobody") == Refused(refusal=Refusal.INTERNAL)
-    result = await login_hook(made.authenticator, PROOFS)(
-        None, client_session(), None, "PLAIN", LoginPassword(b"demo", b"wrong")
-    )
+    result = await made.hook()(None, client_session(), None, "PLAIN", LoginPassword(b"demo", b"wrong"))
     assert result.message == "454 4.7.0 Temporary authentication failure, try again later"
 
 
@@ -353,7 +353,7 @@ async def test_nothing_kept_holds_a_password(setup):
 )
 async def test_it_is_an_authenticator_of_aiosmtpd(setup, given, success, message):
     session = client_session()
-    result = await login_hook(setup().authenticator, PROOFS)(None, session, None, "PLAIN", given)
+    result = await setup().hook()(None, session, None, "PLAIN", given)
     assert result.success is success
     assert result.message == message
     assert result.auth_data == (DEMO if success else None)
@@ -363,9 +363,7 @@ async def test_it_is_an_authenticator_of_aiosmtpd(setup, given, success, message
 async def test_who_guessed_too_much_hears_454(setup):
     made = setup(GuessLimits(failures=0))
     session = client_session()
-    result = await login_hook(made.authenticator, PROOFS)(
-        None, session, None, "PLAIN", LoginPassword(b"demo", b"secret")
-    )
+    result = await made.hook()(None, session, None, "PLAIN", LoginPassword(b"demo", b"secret"))
     assert result.message == "454 4.7.0 Temporary authentication failure, try again later"
 
 
