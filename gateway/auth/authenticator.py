@@ -18,7 +18,8 @@ import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from addressbook.people import Credential, CredentialKind, Verifiers, canonical_login
+from addressbook.canonical import canonical_login
+from addressbook.people import Credential, CredentialKind, Verifiers
 from addressbook.proof import Proof, ProofKind
 from addressbook.senders import Principal
 from gateway.auth.guesses import Attempt, Guesses, GuessLimits, Standing
