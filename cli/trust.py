@@ -144,6 +144,14 @@ TRUST_COMMANDS: Final[Sequence[click.Command]] = (
         click.argument("kinds", nargs=-1, metavar="[KIND…]"),
     ),
     change_command(
+        "arc-sealer",
+        "Trust what a domain saw of the mails that it sealed (ARC), or no longer.",
+        customers.set_arc_sealer,
+        NAME,
+        click.argument("action", type=click.Choice(["add", "remove"])),
+        click.argument("domain"),
+    ),
+    change_command(
         "oidc",
         "Let tokens of the customer's OpenID Connect issuer be logins; without --issuer no token is.",
         customers.set_identity_provider,

@@ -1,6 +1,6 @@
 """What the command line says of who may send: ranges, logins, certificates, proofs: rows of the tables in cli.words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from addressbook.proof import ProofKind
@@ -37,12 +37,21 @@ def _range(customer: str, range: str, shared: bool, tls_required: bool) -> str: 
     return told + (" Their mail is taken under TLS only." if tls_required else "")
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(names)
+
+
 TRUST_DONE: Final[Mapping[AuditAction, Words]] = {
     AuditAction.ADD_RANGE: _range,
     AuditAction.SET_RANGE: _range,
     AuditAction.REMOVE_RANGE: "Clients in {range} are no longer taken for «{customer}».",
     AuditAction.REQUIRE_TLS: "Mail of «{customer}» is taken {required:with and without TLS|under TLS only}.",
     AuditAction.SET_PROOFS: "Mail of «{customer}» is let through by {proofs}.",
+    AuditAction.SET_SEALERS: lambda customer, sealers: (
+        f"What {_listed(sealers)} sealed and saw proven is let through for «{customer}»."
+        if sealers
+        else f"No sealer is trusted for «{customer}»."
+    ),
     AuditAction.SET_OIDC: lambda customer, issuer, audience, claim: (
         f"Tokens of {issuer} for {audience} are logins of «{customer}»; {claim} says whose."
         if issuer

@@ -6,7 +6,7 @@ Not here: their sender domains (domains), address ranges (ranges), profiles and 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from addressbook.canonical import canonical_address
+from addressbook.canonical import canonical_address, canonical_domain
 from addressbook.proof import IdentityProvider, ProofKind
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
@@ -82,6 +82,19 @@ def set_proofs(edit: Edit, name: str, kinds: Sequence[str] = ()) -> Changed:
     told = [{"proofs": None if found is None else tuple(sorted(found))} for found in (customer.proofs, chosen)]
     facts: dict[str, Fact] = {"customer": customer.name, "proofs": tuple(sorted(chosen or ProofKind))}
     return edit.done(AuditAction.SET_PROOFS, Subject(customer.name, customer.id, values=differences(*told)), **facts)
+
+
+def set_arc_sealer(edit: Edit, name: str, action: str, domain: str) -> Changed:
+    """Trust what a domain says of the mails that it sealed (RFC 8617), or no longer; `action` is add or remove."""
+    customer = get_customer(edit.tx, name)
+    canonical = canonical_domain(domain)
+    if canonical is None:
+        raise AdminFault(FaultCode.BAD_DOMAIN, domain=domain)
+    sealers = customer.arc_sealers | {canonical} if action == "add" else customer.arc_sealers - {canonical}
+    edit.stored.set_arc_sealers(customer.id, sealers)
+    told = [{"arc_sealers": tuple(sorted(found))} for found in (customer.arc_sealers, sealers)]
+    facts: dict[str, Fact] = {"customer": customer.name, "sealers": tuple(sorted(sealers))}
+    return edit.done(AuditAction.SET_SEALERS, Subject(customer.name, customer.id, values=differences(*told)), **facts)
 
 
 def set_identity_provider(edit: Edit, name: str, issuer: str = "", audience: str = "", claim: str = "email") -> Changed:

@@ -35,6 +35,7 @@ class AuditAction(Code):
     REMOVE_RANGE = "customer.remove-range", "customer", "range"
     REQUIRE_TLS = "customer.tls-required", "customer", "required"
     SET_PROOFS = "customer.proof", "customer", "proofs"
+    SET_SEALERS = "customer.arc-sealer", "customer", "sealers"
     SET_OIDC = "customer.oidc", "customer", "issuer", "audience", "claim"
     SET_OPTIONS = "customer.options", "customer", "options"
     ADD_PROFILE = "profile.add", "customer", "profile", "default"

@@ -82,6 +82,7 @@ def show_customer(tx: Transaction, name: str) -> View:
         "address_ranges": [_range_view(item, profiles) for item in ranges_of(tx, customer.id)],
         "tls_required": customer.tls_required,
         "proofs": sorted(customer.proofs or ProofKind),
+        "arc_sealers": sorted(customer.arc_sealers),
         "identity_provider": customer.identity_provider.issuer if customer.identity_provider is not None else "",
         "logins": [credential.login for credential in logins_of(tx, customer.id) if credential.user_id is None],
         "profiles": [profile.name for profile in profiles],

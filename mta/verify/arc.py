@@ -25,9 +25,7 @@ from mta.verify.signatures import (
 
 _MOST_SETS: Final = 50  # RFC 8617 §4.2.1
 _SET: Final = (b"arc-seal", b"arc-message-signature", b"arc-authentication-results")
-_COMMENT: Final = re.compile(r"\([^()]*\)")
 _WORD: Final = re.compile(r'([A-Za-z.-]+)\s*=\s*(?:"([^"]*)"|([^\s;"]+))')
-_DEEPEST: Final = 5
 
 Keys = Mapping[str, DomainKey | NoProof]
 """The keys that were asked for, by the name at which each is published."""
@@ -66,8 +64,7 @@ class ArcChain:
 
     def reported(self, domain: str) -> str | NoProof:
         """Return which proof of this domain the sealer has seen itself, from its results (RFC 8617 §4.1.1)."""
-        results = self._walk.results()
-        for result in _without_comments(results).split(";"):
+        for result in _results(self._walk.results()):
             words = _WORD.findall(result)
             if not words or (words[0][1] or words[0][2]).lower() != "pass":
                 continue
@@ -86,10 +83,27 @@ _ALIGNED: Final[Mapping[str, tuple[str, ...]]] = {
 """Which property of a result names the domain (RFC 8601 §2.7)."""
 
 
-def _without_comments(text: str) -> str:
-    for _ in range(_DEEPEST):
-        text = _COMMENT.sub(" ", text)
-    return text
+def _results(text: str) -> list[str]:
+    """Return the results of Authentication-Results one by one without comments; none where quotes or comments are open.
+
+    What a stranger put into a quoted string or a comment is never a result of its own (RFC 8601 §2.2).
+    """
+    found, depth, quoted, skip = [""], 0, False, False
+    for char in text:
+        if skip or char == "\\":
+            skip = not skip
+        elif char == '"' and not depth:
+            quoted = not quoted
+        elif char in "()" and not quoted:
+            depth += 1 if char == "(" else -1
+            found[-1] += " "
+            continue
+        elif char == ";" and not (quoted or depth):
+            found.append("")
+            continue
+        if not depth:
+            found[-1] += char
+    return [] if depth or quoted else found
 
 
 def _domain_of(value: str) -> str | None:

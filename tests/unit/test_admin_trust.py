@@ -56,6 +56,16 @@ def test_a_range_says_whether_it_is_shared_under_tls_only_and_of_which_service_a
     )
 
 
+def test_a_customer_names_the_sealers_that_it_trusts(office):
+    office.do(customers.set_arc_sealer, "Example", "add", "Sealer.Example.")
+    office.do(customers.set_arc_sealer, "Example", "add", "bücher.example")
+    assert customer(office).arc_sealers == {"sealer.example", "xn--bcher-kva.example"}
+    assert office.look(views.show_customer, "Example")["arc_sealers"] == ["sealer.example", "xn--bcher-kva.example"]
+    office.do(customers.set_arc_sealer, "Example", "remove", "sealer.example")
+    assert customer(office).arc_sealers == {"xn--bcher-kva.example"}
+    assert office.refuse(customers.set_arc_sealer, "Example", "add", "no domain")[0] is FaultCode.BAD_DOMAIN
+
+
 def test_only_the_owner_of_a_range_changes_it_and_a_mail_is_of_mail_or_sap(office):
     office.do(ranges.add_range, "Example", "192.0.2.0/24")
     assert office.refuse(ranges.set_range, "Other", "192.0.2.0/24", shared=True)[0] is FaultCode.RANGE_NOT_OWNED

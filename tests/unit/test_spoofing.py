@@ -4,78 +4,18 @@ Nothing of what is refused is sent, and none of it is answered by mail.
 """
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mta.verify.prover import Prover
-from process.clock import SystemClock
-from tests.kit.name_server import NameServer, name_server
+from tests.kit import proving_site
+from tests.kit.proving_site import DOMAIN, KEY, signed, written
 from tests.kit.signed_mail import dkim_signed, key_record, rsa_key
-from tests.kit.smtp_door import Client, client_of, door
+from tests.kit.smtp_door import client_of
 from tests.kit.testbed import ANNA, administer, open_core
 from tests.unit.test_handler import handler
-
-DOMAIN = "acme.example.com"
-NUMBER, OTHER = "+447700900101@sms.example.net", "+447700900102@sms.example.net"
-KEY = rsa_key()
-
-
-def written(
-    text: str = "Hello",
-    *,
-    author: str = ANNA,
-    to: str = NUMBER,
-    subject: str = "Status",
-    more: str = "",
-    date: str = "",
-) -> bytes:
-    date = date or format_datetime(datetime.now(UTC))
-    return (
-        f"From: {author}\r\nTo: {to}\r\nSubject: {subject}\r\nDate: {date}\r\nMessage-ID: <{time.time_ns()}@{DOMAIN}>\r\n"
-        f"{more}\r\n{text}\r\n"
-    ).encode()
-
-
-def signed(raw: bytes = b"", **changes) -> bytes:
-    return dkim_signed(raw or written(), changes.pop("key", KEY), **({"domain": DOMAIN} | changes))
-
-
-class Site:
-    """The gateway's door on loopback, whose clients nothing else proves, and a name server."""
-
-    def __init__(self, core, listener, names: NameServer) -> None:
-        self.core, self.listener, self.names = core, listener, names
-
-    async def send(self, raw: bytes, *, sender: str = ANNA, to=(NUMBER,)) -> str:
-        """Play one mail; returns the reply that ended it."""
-        async with client_of(self.listener) as client:
-            return await converse(client, raw, sender=sender, to=to)
-
-    async def refuse(self, raw: bytes, why: str = "", **envelope) -> str:
-        """Play a mail that must not be sent; nothing is kept, and nobody is told by mail."""
-        before = (len(self.core.jobs()), self.notices())
-        reply = await self.send(raw, **envelope)
-        assert reply.startswith("550 5.7.1 "), reply
-        assert why in reply
-        assert (len(self.core.jobs()), self.notices()) == before
-        return reply
-
-    def notices(self) -> int:
-        return len(self.core.outbox_rows())
-
-
-async def converse(client: Client, raw: bytes, *, sender: str, to) -> str:
-    await client.say(b"EHLO client.example.com\r\n")
-    replies = [await client.say(f"MAIL FROM:<{sender}>\r\n".encode())]
-    replies += [await client.say(f"RCPT TO:<{address}>\r\n".encode()) for address in to]
-    if all(reply.startswith("250") for reply in replies):
-        replies += [await client.say(b"DATA\r\n"), await client.say(raw + b".\r\n")]
-    return next((reply for reply in replies if reply[:1] in "45"), replies[-1])
 
 
 @pytest.fixture
@@ -85,14 +25,8 @@ def core(house):
     core.database.close()
 
 
-@asynccontextmanager
-async def site_of(core) -> AsyncIterator[Site]:
-    async with name_server() as names:
-        names.add_text(f"s1._domainkey.{DOMAIN}", key_record(KEY))
-        prover = Prover(names.resolver(), SystemClock())
-        async with door(handler(core, prover=prover)) as listener:
-            yield Site(core, listener, names)
-        prover.close()
+def site_of(core):
+    return proving_site.site_of(core, handler)
 
 
 async def test_a_mail_signed_by_the_domain_of_its_author_is_sent_and_says_why(core):
