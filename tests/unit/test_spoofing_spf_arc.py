@@ -1,5 +1,7 @@
 """Proof by SPF and by a trusted sealer, and the forged mails that neither proves: real server, real DNS."""
 
+from typing import Any
+
 import pytest
 
 from tests.kit import proving_site
@@ -121,7 +123,7 @@ async def test_a_customer_chooses_its_proofs(core):
 
 
 def sealed(raw: bytes = b"", *, results: str = PASSED, **changes) -> bytes:
-    chosen = {"domain": "sealer.example", "instance": 1, "results": results} | changes
+    chosen: dict[str, Any] = {"domain": "sealer.example", "instance": 1, "results": results} | changes
     return arc_sealed(raw or written(), SEALER_KEY, **chosen)
 
 
