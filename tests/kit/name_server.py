@@ -52,7 +52,7 @@ class NameServer(asyncio.DatagramProtocol):
         pieces = " ".join(f'"{text[start : start + 250]}"' for start in range(0, len(text), 250)) or '""'
         self.records.setdefault((name, "TXT"), []).append(pieces)
 
-    def resolver(self, seconds: float = 5.0) -> DnsResolver:
+    def resolver(self, seconds: float = 60.0) -> DnsResolver:
         """Return a resolver that asks this server and keeps nothing."""
         return DnsResolver(["127.0.0.1"], port=self.port, deadline_seconds=seconds, cache_size=1)
 

@@ -78,7 +78,7 @@ async def site_of(core, handler) -> AsyncIterator[Site]:
     """Open the door of a core; `handler` makes its handler with a prover."""
     async with name_server() as names:
         names.add_text(f"s1._domainkey.{DOMAIN}", key_record(KEY))
-        prover = Prover(names.resolver(), SystemClock())
+        prover = Prover(names.resolver(), SystemClock(), seconds=120)
         async with door(handler(core, prover=prover)) as listener:
             yield Site(core, listener, names)
         prover.close()
