@@ -25,6 +25,7 @@ from mta.smtp.engine.replies import reply_to
 from process.accept_path import AcceptPath
 from sms.alphabet import find_strange, what_became
 from sms.message import Alphabet, EncodedText
+from sms.national import languages_of
 from sms.number import SenderId
 from sms.outcome import Refused
 from sms.parts import encoded_parts, graphemes
@@ -186,6 +187,7 @@ def _bare_recipient(given: str, refused: Refused | None, settings: dict[str, Any
         "refusal": _refusal(refused),
         "text": "",
         "coding": Alphabet.GSM7.value,
+        "languages": "",
         "coding_for": [],
         "parts": [],
         "replaced": [],
@@ -213,6 +215,7 @@ def _recipient(
     if encoded is not None and message.refused is None:
         shown["text"] = encoded.text
         shown["coding"] = encoded.alphabet.value
+        shown["languages"] = languages_of(encoded.shifts)
         if encoded.alphabet is not settings.coding:
             shown["coding_for"] = list(find_strange(graphemes(encoded.text), settings.unencodable))
         shown["parts"] = [

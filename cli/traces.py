@@ -126,7 +126,8 @@ def _mail_lines(mail: MailOrigin) -> list[str]:
 
 def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     reason = f", {message.reason}: {message.problem}" if message.reason else ""
-    size = f"{message.alphabet}, {count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
+    alphabet = f"{message.alphabet} with {message.languages}" if message.languages else message.alphabet
+    size = f"{alphabet}, {count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
     state = f"{message.state}{_going_out(message)}{reason}"
     name = f", {message.name}" if message.name else ""
     lines = [

@@ -10,6 +10,7 @@ from dataclasses import fields
 from config.reader import ConfigIssue
 from smpp.dialect.dialect import (
     Dialect,
+    LongMessages,
     NumberForm,
     ReceiptFor,
     ReceiptRequest,
@@ -123,6 +124,11 @@ def _find_wrong_alphabets(dialect: Dialect) -> Iterator[ConfigIssue]:
         if wire in wrong:
             expected = ", ".join(item for item in WireAlphabet if item not in wrong)
             yield ConfigIssue(("dialect", field), f'expected one of {expected}, got "{wire}"')
+    if dialect.national_shift and dialect.default_alphabet not in {WireAlphabet.GSM7, WireAlphabet.GSM7_PACKED}:
+        yield ConfigIssue(("dialect", "national_shift"), 'it needs default_alphabet = "gsm7" or "gsm7-packed"')
+    if dialect.national_shift and dialect.long_messages in {LongMessages.SAR, LongMessages.WHOLE}:
+        text = 'it needs long_messages = "udh" or "message-payload": the header of each part names its tables'
+        yield ConfigIssue(("dialect", "national_shift"), text)
     for coding in dialect.inbound_alphabets:
         if not 0 <= coding <= 255:
             text = f"expected values of data_coding, 0 to 255, got {coding}"

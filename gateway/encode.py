@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from sms.alphabet import NOTHING
+from gateway.routing import Repertoire
 from sms.message import EncodedText
 from sms.outcome import Refusal, Refused
 from sms.parts import encode_text
@@ -28,19 +28,19 @@ class Texts:
     faults: tuple[RowFault, ...] = ()
 
 
-Lacking = Mapping[int, frozenset[str]]
-"""By index of the recipient, what some carrier of its route lacks of GSM-7; empty where nobody lacks anything."""
+Repertoires = Mapping[int, Repertoire]
+"""By index of the recipient, what the carriers of its route can say; empty where all say GSM-7 and nothing more."""
 
-_NOBODY: Lacking = MappingProxyType({})
+_ALIKE: Repertoires = MappingProxyType({})
+_GSM7 = Repertoire()
 
 
 def encode_one(
-    text: str, settings: Settings, *, wide: bool = False, lacking: frozenset[str] = NOTHING
+    text: str, settings: Settings, *, wide: bool = False, repertoire: Repertoire = _GSM7
 ) -> EncodedText | Refused:
     """Return one text for the air under these settings; TOO_MANY_PARTS where it would be cut and must not be.
 
-    `wide` leaves room in each part for a 16-bit reference, which some carrier of the route wants; `lacking` are the
-    characters of GSM-7 that some carrier of the route lacks.
+    `wide` leaves room in each part for a 16-bit reference, which some carrier of the route wants.
     """
     encoded = encode_text(
         text,
@@ -48,7 +48,8 @@ def encode_one(
         unencodable=settings.unencodable,
         max_parts=settings.max_parts,
         wide_reference=wide,
-        lacking=lacking,
+        lacking=repertoire.lacking,
+        languages=settings.national_languages if repertoire.national else (),
     )
     if isinstance(encoded, EncodedText) and encoded.cut and settings.overlong is Overlong.REFUSE:
         beyond = "1 character is" if len(encoded.cut) == 1 else f"{len(encoded.cut)} characters are"
@@ -57,17 +58,17 @@ def encode_one(
     return encoded
 
 
-def encode_shared(text: str, settings: Settings, *, wide: bool = False, lacking: Lacking = _NOBODY) -> Texts:
+def encode_shared(text: str, settings: Settings, *, wide: bool = False, repertoires: Repertoires = _ALIKE) -> Texts:
     """Return the one text of all recipients, and another for those whose carriers want one."""
     encoded = {}
-    for needs in dict.fromkeys(lacking.values()) or (NOTHING,):
-        one = encode_one(text, settings, wide=wide, lacking=needs)
+    for repertoire in dict.fromkeys(repertoires.values()) or (_GSM7,):
+        one = encode_one(text, settings, wide=wide, repertoire=repertoire)
         if isinstance(one, Refused):
             return Texts(refused=one)
-        encoded[needs] = one
+        encoded[repertoire] = one
     shared = next(iter(encoded.values()))
     return Texts(
-        shared=shared, own={index: encoded[needs] for index, needs in lacking.items() if encoded[needs] != shared}
+        shared=shared, own={index: encoded[one] for index, one in repertoires.items() if encoded[one] != shared}
     )
 
 
@@ -78,7 +79,7 @@ def encode_rows(  # noqa: PLR0913 - all that a row's text depends on
     bad: Sequence[_Fault],
     *,
     wide: bool = False,
-    lacking: Lacking = _NOBODY,
+    repertoires: Repertoires = _ALIKE,
 ) -> Texts:
     """Return a text per row, each of which is its name and values; `bad` are rows that are refused already."""
     template = parse_template(text)
@@ -92,13 +93,14 @@ def encode_rows(  # noqa: PLR0913 - all that a row's text depends on
     shared: EncodedText | None = None
     if template.columns:
         for index, (row, values) in rows.items():
-            encoded = _encode_row(template, row, values, settings, wide=wide, lacking=lacking.get(index, NOTHING))
+            repertoire = repertoires.get(index, _GSM7)
+            encoded = _encode_row(template, row, values, settings, wide=wide, repertoire=repertoire)
             if isinstance(encoded, EncodedText):
                 own[index] = encoded
             else:
                 faults.append(encoded)
     else:
-        same = encode_shared(text, settings, wide=wide, lacking=lacking)
+        same = encode_shared(text, settings, wide=wide, repertoires=repertoires)
         if same.refused is not None:
             return same
         shared, own = same.shared, dict(same.own)
@@ -125,12 +127,12 @@ def _encode_row(  # noqa: PLR0913 - as above
     settings: Settings,
     *,
     wide: bool,
-    lacking: frozenset[str],
+    repertoire: Repertoire,
 ) -> EncodedText | _Fault:
     text = render(template, row, values)
     if isinstance(text, RowFault):
         return Refused(refusal=Refusal.TEMPLATE_INCOMPLETE), text
-    encoded = encode_one(text, settings, wide=wide, lacking=lacking)
+    encoded = encode_one(text, settings, wide=wide, repertoire=repertoire)
     if isinstance(encoded, Refused):
         return encoded, RowFault(row=row, text=encoded.detail)
     return encoded

@@ -187,13 +187,13 @@ def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes
 def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: CarrierRoutes) -> Texts:
     settings = submission.resolved.settings
     wide = any(routes.wants_wide_reference(message.route) for message in messages if message.route)
-    lacking = {
-        index: routes.lacking_on(message.route)
-        for index, message in enumerate(() if routes.have_all else messages)
+    repertoires = {
+        index: routes.repertoire_of(message.route)
+        for index, message in enumerate(() if routes.are_alike else messages)
         if message.route and not message.duplicate_of
     }
     if not submission.personalised:
-        return encode_shared(submission.text, settings, wide=wide, lacking=lacking)
+        return encode_shared(submission.text, settings, wide=wide, repertoires=repertoires)
     rows = {
         index: (message.wanted.row or message.wanted.number or message.wanted.given, message.wanted.values or {})
         for index, message in enumerate(messages)
@@ -204,7 +204,7 @@ def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: 
         for message in messages
         if message.refused is not None and message.wanted.row
     ]
-    return encode_rows(submission.text, rows, settings, bad, wide=wide, lacking=lacking)
+    return encode_rows(submission.text, rows, settings, bad, wide=wide, repertoires=repertoires)
 
 
 def _refuse_all(

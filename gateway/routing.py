@@ -7,6 +7,7 @@ an update.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from addressbook.canonical import canonical_name
 from smpp.dialect.parameters import Parameter, ParameterError, write_value
@@ -23,7 +24,7 @@ class CarrierRoute:
     The lowest priority is best; `cost` is the label of what it costs, for reports. `wide_reference` says that it wants
     the parts of a long text to have a 16-bit reference, for which they must leave room; `whole_texts` that it splits
     long texts itself; `lacking` are the characters of GSM-7 that it cannot say; `parameters` what it takes beside a
-    text.
+    text; `national_shift` says that it takes national shift tables.
     """
 
     carrier: str
@@ -35,6 +36,14 @@ class CarrierRoute:
     whole_texts: bool = False
     lacking: frozenset[str] = frozenset()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    national_shift: bool = False
+
+
+class Repertoire(NamedTuple):
+    """What all carriers of a route can say: all of GSM-7 but for `lacking`, and `national` shift tables or not."""
+
+    lacking: frozenset[str] = frozenset()
+    national: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +74,7 @@ class CarrierRoutes:
         self._wide = frozenset(item.carrier for item in listed if item.wide_reference)
         self._whole = frozenset(item.carrier for item in listed if item.whole_texts)
         self._lacking = {item.carrier: item.lacking for item in listed if item.lacking}
+        self._national = frozenset(item.carrier for item in listed if item.national_shift)
         self._parameters = {item.carrier: item.parameters for item in listed if item.parameters}
         self.customers = frozenset(name for item in listed for name in item.customers)
         self._tables = {canonical_name(name): _table(listed, canonical_name(name)) for name in self.customers}
@@ -122,9 +132,11 @@ class CarrierRoutes:
         """Return whether a carrier takes a long text in one submit and splits it itself."""
         return carrier in self._whole
 
-    def lacking_on(self, route: str) -> frozenset[str]:
-        """Return the characters of GSM-7 that some carrier of a route cannot say."""
-        return frozenset().union(*(self._lacking.get(name, ()) for name in route.split(SEPARATOR)))
+    def repertoire_of(self, route: str) -> Repertoire:
+        """Return what all carriers of a route can say."""
+        names = route.split(SEPARATOR)
+        lacking = frozenset[str]().union(*(self._lacking.get(name, ()) for name in names))
+        return Repertoire(lacking, self._national.issuperset(names))
 
     def find_parameter_fault(self, route: str, parameters: Parameters) -> str:
         """Return why a carrier of a route cannot be given parameters, or that no carrier has them; else empty."""
@@ -143,9 +155,9 @@ class CarrierRoutes:
         return ""
 
     @property
-    def have_all(self) -> bool:
-        """Whether every carrier can say all of GSM-7."""
-        return not self._lacking
+    def are_alike(self) -> bool:
+        """Whether every carrier can say all of GSM-7, and nothing more."""
+        return not (self._lacking or self._national)
 
     def routes_of(self, carrier: str) -> tuple[str, ...]:
         """Return the routes that a carrier is on, those first where it is the best."""

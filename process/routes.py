@@ -33,6 +33,7 @@ def routes_of(carriers: Iterable[CarrierOptions]) -> CarrierRoutes:
             whole_texts=_takes_whole(carrier.dialect),
             lacking=carrier.dialect.lacking,
             parameters=carrier.dialect.parameters,
+            national_shift=carrier.dialect.national_shift,
         )
         for carrier in carriers
         if carrier.bind is not BindMode.RECEIVER

@@ -160,24 +160,25 @@ def gsm7_without(codec: str) -> frozenset[str]:
     return frozenset(char for char in _PLAIN if not char.encode(codec, "ignore"))
 
 
-def fit_gsm7(
+def fit_gsm7(  # noqa: PLR0913 - what the choice depends on
     clusters: Iterable[str],
     answer: Unencodable,
     *,
     lacking: frozenset[str] = NOTHING,
+    more: frozenset[str] = NOTHING,
     leave_out: bool = False,
     reach: int = sys.maxsize,
 ) -> Fitted | Refused | None:
     """Return a text, given as its grapheme clusters, in GSM-7 characters; each cluster is replaced as a whole.
 
-    `lacking` are characters of GSM-7 that the carrier lacks. Replacements that begin beyond `reach` in the new text are
-    made but not recorded. None means that the text should be sent in UCS-2: the answer is SWITCH and GSM-7 lacks a
-    character; or it is AUTO and a character has no relative. With `leave_out`, AUTO drops emoji and symbols instead, if
-    something remains. Refused (NOT_ENCODABLE) if the answer is REJECT, or if SMART or SIMPLE would leave only
-    stand-ins: nobody wants to pay for those.
+    `lacking` are characters of GSM-7 that the carrier lacks, `more` those that national tables add. Replacements that
+    begin beyond `reach` in the new text are made but not recorded. None means that the text should be sent in UCS-2:
+    the answer is SWITCH and GSM-7 lacks a character; or it is AUTO and a character has no relative. With `leave_out`,
+    AUTO drops emoji and symbols instead, if something remains. Refused (NOT_ENCODABLE) if the answer is REJECT, or if
+    SMART or SIMPLE would leave only stand-ins: nobody wants to pay for those.
     """
     text = tuple(clusters)
-    chosen = _choose_all(text, answer, lacking)
+    chosen = _choose_all(text, answer, lacking, more)
     numbers = _beside_digits(text, chosen, answer)
     is_meaningful = any(one.meaningful for one in chosen.values())
     if answer is Unencodable.AUTO:
@@ -187,7 +188,7 @@ def fit_gsm7(
             return None
         if strange:
             text = tuple(_with_blanks(text, strange))
-            chosen = _choose_all(text, answer, lacking)
+            chosen = _choose_all(text, answer, lacking, more)
             numbers = _beside_digits(text, chosen, answer)
     elif any(one.missing for one in chosen.values()):
         if answer is Unencodable.SWITCH:
@@ -206,7 +207,7 @@ def fit_gsm7(
 def find_strange(clusters: Iterable[str], answer: Unencodable) -> tuple[str, ...]:
     """Return the clusters that make a text leave GSM-7 under AUTO or SWITCH: each cluster once, in order."""
     text = tuple(clusters)
-    chosen = _choose_all(text, answer, NOTHING)
+    chosen = _choose_all(text, answer, NOTHING, NOTHING)
     numbers = _beside_digits(text, chosen, answer)
     is_auto = answer is Unencodable.AUTO
     found = [
@@ -251,13 +252,14 @@ class _Substitute(NamedTuple):
 _STAND_INS: Final = MappingProxyType({Unencodable.SMART: _STAND_IN_GSM7, Unencodable.AUTO: ""})
 
 
-def _choose(cluster: str, answer: Unencodable, lacking: frozenset[str]) -> _Substitute:
-    if cluster in _PLAIN and cluster not in lacking:
+def _choose(cluster: str, answer: Unencodable, lacking: frozenset[str], more: frozenset[str]) -> _Substitute:
+    if cluster in more or (cluster in _PLAIN and cluster not in lacking):
         return _Substitute(cluster, meaningful=_has_meaning(cluster))
-    new = _fit_without_loss(cluster, lacking)
+    has = (_PLAIN - lacking) | more
+    new = _fit_without_loss(cluster, has)
     missing = new is None
     if new is None and answer in _STAND_INS:
-        new = nearest_relative(cluster, has=_PLAIN - lacking, same_script=answer is Unencodable.AUTO)
+        new = nearest_relative(cluster, has=has, same_script=answer is Unencodable.AUTO)
     strange = new is None
     meaningful = new is not None and _has_meaning(new)
     if new is None:
@@ -276,9 +278,11 @@ _REMEMBERED_LENGTH: Final = 8
 _substitute = lru_cache(maxsize=32768)(_choose)
 
 
-def _choose_all(text: Sequence[str], answer: Unencodable, lacking: frozenset[str]) -> dict[str, _Substitute]:
+def _choose_all(
+    text: Sequence[str], answer: Unencodable, lacking: frozenset[str], more: frozenset[str]
+) -> dict[str, _Substitute]:
     return {
-        cluster: (_substitute if len(cluster) <= _REMEMBERED_LENGTH else _choose)(cluster, answer, lacking)
+        cluster: (_substitute if len(cluster) <= _REMEMBERED_LENGTH else _choose)(cluster, answer, lacking, more)
         for cluster in set(text)
     }
 
@@ -403,13 +407,13 @@ def _has_meaning(text: str) -> bool:
     return any(unicodedata.category(char)[0] in "LNS" for char in text)
 
 
-def _fit_without_loss(cluster: str, lacking: frozenset[str]) -> str | None:
-    """Return the cluster in GSM-7 if a reader misses nothing, None otherwise."""
+def _fit_without_loss(cluster: str, has: frozenset[str]) -> str | None:
+    """Return the cluster in the characters that there are if a reader misses nothing, None otherwise."""
     layout = _LAYOUT.get(cluster)
     if layout is not None:
         return layout
     visible = unicodedata.normalize("NFC", "".join(char for char in cluster if not _is_invisible(char)))
-    return visible if _PLAIN.issuperset(visible) and lacking.isdisjoint(visible) else None
+    return visible if has.issuperset(visible) else None
 
 
 def is_blank(text: str) -> bool:

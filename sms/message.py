@@ -7,7 +7,7 @@ Every instant is an aware UTC datetime and its name ends in `_at`.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from sms.number import MobileNumber, SenderId
 from sms.parameters import Parameters
@@ -43,6 +43,39 @@ class Alphabet(StrEnum):
     UCS2 = "ucs2"
 
 
+class NationalLanguage(StrEnum):
+    """The languages that have tables of their own."""
+
+    TURKISH = "turkish"
+    SPANISH = "spanish"
+    PORTUGUESE = "portuguese"
+    BENGALI = "bengali"
+    GUJARATI = "gujarati"
+    HINDI = "hindi"
+    KANNADA = "kannada"
+    MALAYALAM = "malayalam"
+    ORIYA = "oriya"
+    PUNJABI = "punjabi"
+    TAMIL = "tamil"
+    TELUGU = "telugu"
+    URDU = "urdu"
+
+    @property
+    def identifier(self) -> int:
+        """Its national language identifier (3GPP TS 23.038 §6.2.1.2.4)."""
+        return list(NationalLanguage).index(self) + 1
+
+
+class Shifts(NamedTuple):
+    """The national language identifiers of a text's tables (3GPP TS 23.038 §6.2.1.2.4); 0 is the default's table."""
+
+    locking: int = 0
+    single: int = 0
+
+
+NO_SHIFTS: Final = Shifts()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
     """One character that the alphabet lacks: `index` counts code points of the text before any replacement."""
@@ -66,6 +99,7 @@ class EncodedText:
     """A text made ready for the air: what is sent, what was replaced, what was cut.
 
     `lengths` are the characters of each part; `wide` says that each of several has room for a 16-bit reference.
+    `shifts` are the tables of a text in GSM-7.
     """
 
     text: str
@@ -74,6 +108,7 @@ class EncodedText:
     wide: bool = False
     replaced: tuple[Replacement, ...] = ()
     cut: str = ""
+    shifts: Shifts = NO_SHIFTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +137,8 @@ class MailOrigin:
 class PartToSubmit:
     """One part handed to a carrier. `message_key` groups the parts of one message, `reference` is the UDH's own.
 
-    For a carrier that splits texts itself it is a whole text of `total` parts, with the key of the first.
+    For a carrier that splits texts itself it is a whole text of `total` parts, with the key of the first. The header of
+    one in national languages names its `shifts` too.
     """
 
     part_key: int
@@ -121,6 +157,7 @@ class PartToSubmit:
     receipt_wanted: bool
     expires_at: datetime | None
     parameters: Parameters = ()
+    shifts: Shifts = NO_SHIFTS
 
     @property
     def is_whole(self) -> bool:

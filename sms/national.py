@@ -1,9 +1,11 @@
-"""The national language shift tables, which handsets write: Turkish, Spanish, Portuguese, Urdu, nine scripts of India.
+"""The national language shift tables: Turkish, Spanish, Portuguese, Urdu, nine scripts of India.
 
-Only to be read: what we send is in the default alphabet or in UCS-2. Standard: 3GPP TS 23.038 §6.2.1.2.4 (identifiers),
-annex A (tables). Not here: which tables a text has (smpp.dialect.fragments), the default alphabet (alphabet).
+Standard: 3GPP TS 23.038 §6.2.1.2.4 (identifiers), annex A (tables); TS 23.040 §9.2.3.24.15 and §9.2.3.24.16 (headers).
+Not here: which tables a text goes out in (national_choice), which an inbound one has (smpp.dialect.fragments), the
+default alphabet (alphabet).
 """
 
+import codecs
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sms.alphabet import STANDARD, ShiftTables
+from sms.message import NationalLanguage, Shifts
 
 _NONE: Final = "\ufffd"
 
@@ -201,3 +204,45 @@ def national_tables(locking: int, single: int) -> ShiftTables:
     if not locking and not single:
         return STANDARD
     return ShiftTables(_language(locking).locking, _language(single).single)
+
+
+def languages_of(shifts: Shifts) -> str:
+    """Return the languages of a text's tables, such as `turkish`; empty for the default alphabet."""
+    by_identifier = {language.identifier: language.value for language in NationalLanguage}
+    return ", ".join(dict.fromkeys(by_identifier[one] for one in shifts if one))
+
+
+_ESCAPE: Final = 0x1B
+_LOCKING_SHIFT: Final = 0x25
+_SINGLE_SHIFT: Final = 0x24
+
+
+def shift_elements(shifts: Shifts) -> bytes:
+    """Return the information elements that name a text's tables, for its header."""
+    elements = ((_SINGLE_SHIFT, shifts.single), (_LOCKING_SHIFT, shifts.locking))
+    return b"".join(bytes((element, 1, identifier)) for element, identifier in elements if identifier)
+
+
+def without_shifts(udh: bytes, shifts: Shifts) -> bytes:
+    """Return a header that ends with these tables' elements without them, empty if it has no others."""
+    elements = udh[1:].removesuffix(shift_elements(shifts))
+    return bytes((len(elements),)) + elements if elements else b""
+
+
+@cache
+def _septets_of(shifts: Shifts) -> dict[int, bytes]:
+    tables = national_tables(*shifts)
+    shifted = {ord(char): bytes((_ESCAPE, code)) for code, char in tables.single.items() if char != _NONE}
+    plain = {ord(char): bytes((code,)) for code, char in enumerate(tables.locking) if code != _ESCAPE and char != _NONE}
+    return shifted | plain
+
+
+@cache
+def characters_of(shifts: Shifts) -> frozenset[str]:
+    """Return the characters that tables have; CR is none, since phones show it in several ways."""
+    return frozenset(map(chr, _septets_of(shifts))) - {"\r"}
+
+
+def encode_national(text: str, shifts: Shifts) -> bytes:
+    """Return the septets of a text, one per octet; raises UnicodeEncodeError for a character that its tables lack."""
+    return codecs.charmap_encode(text, "strict", _septets_of(shifts))[0]

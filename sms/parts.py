@@ -6,25 +6,28 @@ Standards: 3GPP TS 23.040 §9.2.3.24.1 and §9.2.3.24.8 (concatenation), 3GPP TS
 | | alone | 8-bit reference | 16-bit reference |
 | --- | --- | --- | --- |
 | GSM-7, septets | 160 | 153 | 152 |
+| with one national table | 155 | 149 | 148 |
+| with two | 152 | 146 | 145 |
 | UCS-2, units of 16 bits | 70 | 67 | 66 |
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from itertools import accumulate, islice
-from types import MappingProxyType
-from typing import Final
+from math import ceil
+from typing import Final, NamedTuple
 
 from sms.alphabet import NOTHING, Fitted, encode_gsm7, encode_ucs2, fit_gsm7, fit_ucs2, is_blank
-from sms.message import Alphabet, EncodedText, Replacement, TextPart
+from sms.message import NO_SHIFTS, Alphabet, EncodedText, NationalLanguage, Replacement, Shifts, TextPart
+from sms.national import encode_national, shift_elements
+from sms.national_choice import choose_tables
 from sms.outcome import Refusal, Refused
 from sms.settings import Unencodable
 
-# Octets of payload. A TPDU holds 140 octets of user data, of which the UDH takes 6 or 7: 7 or 8 septets with their
-# fill bits, or 3 or 4 units (3GPP TS 23.040 §9.2.3.24).
-_ALONE: Final = MappingProxyType({Alphabet.GSM7: 160, Alphabet.UCS2: 140})
-_IN_PART: Final = MappingProxyType({Alphabet.GSM7: 153, Alphabet.UCS2: 134})
-_IN_WIDE_PART: Final = MappingProxyType({Alphabet.GSM7: 152, Alphabet.UCS2: 132})
+_USER_DATA: Final = 140
+"""Octets of a TPDU, of which a header takes some (3GPP TS 23.040 §9.2.3.24)."""
+_CONCATENATION, _WIDE_CONCATENATION = 5, 6
+_HEADER_LENGTH: Final = 1
 
 _MOST_PARTS: Final = 255
 _MOST_IN_PART: Final = 160
@@ -40,10 +43,12 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
     max_parts: int,
     wide_reference: bool = False,
     lacking: frozenset[str] = NOTHING,
+    languages: Collection[NationalLanguage] = (),
 ) -> EncodedText | Refused:
     """Return the text ready to send: encoded, split, and cut if it needs more than `max_parts` (1 to 255).
 
     `lacking` are the characters of GSM-7 that a carrier of the route lacks; they are treated as those that GSM-7 lacks.
+    A text that GSM-7 cannot say as it is goes out in the national tables of one of `languages` if they say more of it.
     If AUTO would take UCS-2 only for emoji and symbols, and UCS-2 would be cut, they are left out and it takes GSM-7.
     No part ends inside an escape pair, a surrogate pair or a grapheme cluster, except a cluster longer than a whole
     part, which ends between code points. `text` and `cut` together are the text after replacement; `replaced` names
@@ -55,30 +60,84 @@ def encode_text(  # noqa: PLR0913 - the contract: each is a setting of its own
         raise ValueError(message)
     reach = _MOST_IN_PART * max_parts
     chosen = _choose_alphabet(text, coding, unencodable, lacking, reach=reach)
+    if languages and coding is Alphabet.GSM7 and not _is_said(chosen):
+        national = _choose_national(text, unencodable, languages, chosen, reach=reach, wide=wide_reference)
+        if national is not None:
+            return _split(national, max_parts, wide=wide_reference)
     if isinstance(chosen, Refused):
         return chosen
     encoded = _split(chosen, max_parts, wide=wide_reference)
-    if chosen[0] is coding or unencodable is not Unencodable.AUTO or isinstance(encoded, Refused) or not encoded.cut:
+    is_as_asked = chosen.alphabet is coding or unencodable is not Unencodable.AUTO
+    if is_as_asked or isinstance(encoded, Refused) or not encoded.cut:
         return encoded
     fitted = fit_gsm7(graphemes(text), unencodable, lacking=lacking, leave_out=True, reach=reach)
     if not isinstance(fitted, Fitted):
         return encoded
-    return _split((Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""), max_parts, wide=wide_reference)
+    return _split(_Chosen(Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""), max_parts, wide=wide_reference)
 
 
-_Chosen = tuple[Alphabet, Fitted, bytes]
+class _Chosen(NamedTuple):
+    """A text that fits its alphabet, with its octets."""
+
+    alphabet: Alphabet
+    fitted: Fitted
+    payload: bytes
+    shifts: Shifts = NO_SHIFTS
+
+
+def _is_said(chosen: _Chosen | Refused) -> bool:
+    """Return whether the default alphabet says a text as it is."""
+    return isinstance(chosen, _Chosen) and chosen.alphabet is Alphabet.GSM7 and not chosen.fitted.replaced
+
+
+def _choose_national(  # noqa: PLR0913 - what the choice depends on
+    text: str,
+    unencodable: Unencodable,
+    languages: Collection[NationalLanguage],
+    chosen: _Chosen | Refused,
+    *,
+    reach: int,
+    wide: bool,
+) -> _Chosen | None:
+    in_gsm7 = isinstance(chosen, _Chosen) and chosen.alphabet is Alphabet.GSM7
+    replaced = len(chosen.fitted.replaced) if in_gsm7 and isinstance(chosen, _Chosen) else None
+
+    def cost_of(fitted: str, shifts: Shifts) -> tuple[int, int]:
+        septets = len(encode_national(fitted, shifts))
+        if septets <= _room(Alphabet.GSM7, shifts):
+            return 1, septets
+        return ceil(septets / _room(Alphabet.GSM7, shifts, joined=True, wide=wide)), septets
+
+    found = choose_tables(graphemes(text), unencodable, languages, replaced=replaced, reach=reach, cost_of=cost_of)
+    if found is None:
+        return None
+    fitted, shifts = found
+    return _Chosen(Alphabet.GSM7, fitted, encode_national(fitted.text, shifts), shifts)
+
+
+def _room(alphabet: Alphabet, shifts: Shifts, *, joined: bool = False, wide: bool = False) -> int:
+    """Return the octets of payload of a part: septets of GSM-7, each in an octet of its own, or those of UCS-2."""
+    header = len(shift_elements(shifts)) + ((_WIDE_CONCATENATION if wide else _CONCATENATION) if joined else 0)
+    left = _USER_DATA - (header + _HEADER_LENGTH if header else 0)
+    return left * 8 // 7 if alphabet is Alphabet.GSM7 else left // 2 * 2
 
 
 def _split(chosen: _Chosen, max_parts: int, *, wide: bool) -> EncodedText | Refused:
     """Return a text that fits its alphabet, cut and split."""
-    alphabet, fitted, payload = chosen
+    alphabet, fitted, payload, shifts = chosen
     text = fitted.text
     if is_blank(text):
         return Refused(refusal=Refusal.NO_TEXT, detail="There is no text to send.")
-    if len(payload) <= _ALONE[alphabet]:
-        return EncodedText(text=text, alphabet=alphabet, lengths=(len(text),), replaced=fitted.replaced)
-    limit = (_ALONE if max_parts == 1 else _IN_WIDE_PART if wide else _IN_PART)[alphabet]
-    split = _split_gsm7(payload, limit) if alphabet is Alphabet.GSM7 else _split_ucs2(text, limit)
+    alone = _room(alphabet, shifts)
+    if len(payload) <= alone:
+        return EncodedText(text=text, alphabet=alphabet, lengths=(len(text),), replaced=fitted.replaced, shifts=shifts)
+    limit = alone if max_parts == 1 else _room(alphabet, shifts, joined=True, wide=wide)
+    if shifts != NO_SHIFTS:
+        split = _split_clusters(text, limit, lambda piece: len(encode_national(piece, shifts)))
+    else:
+        split = (
+            _split_gsm7(payload, limit) if alphabet is Alphabet.GSM7 else _split_clusters(text, limit, _octet_length)
+        )
     lengths = tuple(islice(split, max_parts))
     end = sum(lengths)
     return EncodedText(
@@ -88,25 +147,37 @@ def _split(chosen: _Chosen, max_parts: int, *, wide: bool) -> EncodedText | Refu
         wide=wide and len(lengths) > 1,
         replaced=_replaced_within(fitted, end),
         cut=text[end:],
+        shifts=shifts,
     )
 
 
 def encoded_parts(encoded: EncodedText, reference: int = 0) -> list[TextPart]:
     """Return the parts of a text under a reference of 16 bits."""
-    return parts_again(encoded.text, encoded.alphabet, encoded.lengths, reference, wide=encoded.wide)
+    return parts_again(
+        encoded.text, encoded.alphabet, encoded.lengths, reference, wide=encoded.wide, shifts=encoded.shifts
+    )
 
 
-def parts_again(text: str, alphabet: Alphabet, lengths: Sequence[int], reference: int, *, wide: bool) -> list[TextPart]:
+def parts_again(  # noqa: PLR0913 - what a text is split by
+    text: str,
+    alphabet: Alphabet,
+    lengths: Sequence[int],
+    reference: int,
+    *,
+    wide: bool,
+    shifts: Shifts = NO_SHIFTS,
+) -> list[TextPart]:
     """Return the parts that a text was split into, pieces of so many characters each, under a reference of 16 bits.
 
     The reference is that of a counter: a header that is not wide has its lower 8 bits. One part alone has none.
     """
+    shifting = shift_elements(shifts)
     if len(lengths) == 1:
-        return [TextPart(text=text, udh=b"", payload=payload_of(text, alphabet))]
-    headers = _headers(len(lengths), reference if wide else reference & 0xFF, wide=wide)
+        return [TextPart(text=text, udh=_header(shifting), payload=payload_of(text, alphabet, shifts))]
+    joining = _joining_elements(len(lengths), reference if wide else reference & 0xFF, wide=wide)
     return [
-        TextPart(text=piece, udh=header, payload=payload_of(piece, alphabet))
-        for piece, header in zip(cut_text(text, lengths), headers, strict=True)
+        TextPart(text=piece, udh=_header(element + shifting), payload=payload_of(piece, alphabet, shifts))
+        for piece, element in zip(cut_text(text, lengths), joining, strict=True)
     ]
 
 
@@ -115,16 +186,18 @@ def cut_text(text: str, lengths: Sequence[int]) -> list[str]:
     return [text[end - length : end] for length, end in zip(lengths, accumulate(lengths), strict=True)]
 
 
-def payload_of(text: str, alphabet: Alphabet) -> bytes:
+def payload_of(text: str, alphabet: Alphabet, shifts: Shifts = NO_SHIFTS) -> bytes:
     """Return a text that fits its alphabet as octets: septets one per octet, or UTF-16BE."""
+    if shifts != NO_SHIFTS:
+        return encode_national(text, shifts)
     return encode_ucs2(text) if alphabet is Alphabet.UCS2 else encode_gsm7(text) or b""
 
 
 def narrow_header(udh: bytes) -> bytes:
-    """Return a concatenation header with an 8-bit reference instead of a 16-bit one; others unchanged."""
-    if udh[:3] != b"\x06\x08\x04":
+    """Return a header that begins with a 16-bit reference with one of 8 bits; others unchanged."""
+    if udh[1:3] != b"\x08\x04":
         return udh
-    return bytes((5, 0, 3)) + udh[4:]
+    return bytes((udh[0] - 1, 0, 3)) + udh[4:]
 
 
 def graphemes(text: str) -> list[str]:
@@ -147,20 +220,25 @@ def _choose_alphabet(
         # Most texts are in GSM-7 unchanged; so is a CR, but line ends become LF.
         septets = None if "\r" in text else encode_gsm7(text)
         if septets is not None and (not lacking or lacking.isdisjoint(text)):
-            return Alphabet.GSM7, Fitted(text=text), septets
+            return _Chosen(Alphabet.GSM7, Fitted(text=text), septets)
         fitted = fit_gsm7(graphemes(text), unencodable, lacking=lacking, reach=reach)
         if isinstance(fitted, Refused):
             return fitted
         if fitted is not None:
-            return Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b""
+            return _Chosen(Alphabet.GSM7, fitted, encode_gsm7(fitted.text) or b"")
     fitted = fit_ucs2(text, reach=reach, clusters_of=graphemes)
-    return Alphabet.UCS2, fitted, encode_ucs2(fitted.text)
+    return _Chosen(Alphabet.UCS2, fitted, encode_ucs2(fitted.text))
 
 
-def _headers(total: int, reference: int, *, wide: bool) -> list[bytes]:
-    """Return the UDH of each of `total` parts."""
-    # 3GPP TS 23.040 §9.2.3.24.8, §9.2.3.24.1: length, element, its length, reference, total, sequence
-    begin = b"\x06\x08\x04" + reference.to_bytes(2, "big") if wide else bytes((5, 0, 3, reference))
+def _header(elements: bytes) -> bytes:
+    """Return a UDH with these information elements, empty without any (3GPP TS 23.040 §9.2.3.24)."""
+    return bytes((len(elements),)) + elements if elements else b""
+
+
+def _joining_elements(total: int, reference: int, *, wide: bool) -> list[bytes]:
+    """Return the information element of each of `total` parts that joins them."""
+    # 3GPP TS 23.040 §9.2.3.24.8, §9.2.3.24.1: element, its length, reference, total, sequence
+    begin = b"\x08\x04" + reference.to_bytes(2, "big") if wide else bytes((0, 3, reference))
     return [begin + bytes((total, sequence)) for sequence in range(1, total + 1)]
 
 
@@ -182,11 +260,11 @@ def _split_gsm7(septets: bytes, limit: int) -> Iterator[int]:
         start = end
 
 
-def _split_ucs2(text: str, limit: int) -> Iterator[int]:
-    """Yield the characters of pieces of at most `limit` octets of UTF-16, which end at the borders of clusters."""
+def _split_clusters(text: str, limit: int, length_of: Callable[[str], int]) -> Iterator[int]:
+    """Yield the characters of pieces of at most `limit` octets, which end at the borders of clusters."""
     octets = characters = 0
-    for atom in _atoms(text, limit):
-        length = _octet_length(atom)
+    for atom in _atoms(text, limit, length_of):
+        length = length_of(atom)
         if octets + length > limit:
             yield characters
             octets = characters = 0
@@ -195,10 +273,10 @@ def _split_ucs2(text: str, limit: int) -> Iterator[int]:
     yield characters
 
 
-def _atoms(text: str, limit: int) -> Iterator[str]:
+def _atoms(text: str, limit: int, length_of: Callable[[str], int]) -> Iterator[str]:
     """Yield what must stay together: clusters, or the code points of a cluster that no part can hold."""
     for cluster in graphemes(text):
-        if _octet_length(cluster) > limit:
+        if length_of(cluster) > limit:
             yield from cluster
         else:
             yield cluster

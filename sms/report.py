@@ -87,7 +87,8 @@ class ReportedMessage:
 
     `number` is E.164 with +, empty if the address was refused; `name` whose it is to the customer, if that is known.
     `reason` is a ProblemCode or a Refusal value, `problem` its sentence. `from_network` says that a receipt led to
-    this state. `parameters` are what its carrier got beside the text, as `NAME=VALUE, …`.
+    this state. `parameters` are what its carrier got beside the text, as `NAME=VALUE, …`;
+    `languages` are those of its national shift tables.
     """
 
     public_id: str
@@ -110,6 +111,7 @@ class ReportedMessage:
     orcpt: str = ""
     name: str = ""
     parameters: str = ""
+    languages: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

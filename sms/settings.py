@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from sms.message import Alphabet, Priority
+from sms.message import Alphabet, NationalLanguage, Priority
 from sms.number import SenderId, SenderKind, is_country, parse_sender_id
 from sms.parameters import EXPECTED, merge_parameters, parse_parameter
 
@@ -358,6 +358,14 @@ class Settings:
         "What happens to characters that GSM-7 lacks: auto takes relatives, such as a for á, and UCS-2 where one "
         "has none; smart always keeps to GSM-7; simple takes blanks; switch takes UCS-2.",
         message=True,
+    )
+    national_languages: tuple[NationalLanguage, ...] = setting(
+        (),
+        _words(_enum(NationalLanguage)),
+        f"languages separated by commas, of {', '.join(NationalLanguage)}",
+        "Languages whose letters GSM-7 may have by national shift tables, in 155 in place of 160 characters, where the "
+        "carrier takes them (national_shift of its dialect).",
+        neutral=(),
     )
     max_parts: int = setting(
         4,

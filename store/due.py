@@ -10,7 +10,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from sms.lifecycle import MessageState
-from sms.message import Alphabet, PartToSubmit, Priority
+from sms.message import Alphabet, PartToSubmit, Priority, Shifts
 from sms.number import MobileNumber, parse_sender_id
 from sms.parameters import thaw_parameters
 from sms.parts import parts_again
@@ -66,6 +66,8 @@ class _Due(Struct, frozen=True, array_like=True):
     expires_at: int
     blackouts: str | None
     parameters: str
+    locking_shift: int
+    single_shift: int
     attempts: int
     has_stop: bool
 
@@ -176,7 +178,8 @@ def _parts_to_submit(message: _Due, keys: Mapping[int, int], *, whole: bool) -> 
     """Return the parts of these keys, by index; or all of them as one without header, by the key of the first."""
     lengths = [len(message.body)] if whole else thaw_lengths(message.body, message.part_lengths)
     reference = message.reference if message.wide_reference else message.reference & 0xFF
-    parts = parts_again(message.body, message.alphabet, lengths, reference, wide=message.wide_reference)
+    shifts = Shifts(message.locking_shift, message.single_shift)
+    parts = parts_again(message.body, message.alphabet, lengths, reference, wide=message.wide_reference, shifts=shifts)
     number = MobileNumber(digits=message.number)
     expires_at = to_instant(message.expires_at)
     sender = _sender_id(message.sender) if message.sender else None
@@ -189,7 +192,7 @@ def _parts_to_submit(message: _Due, keys: Mapping[int, int], *, whole: bool) -> 
             number=number,
             sender=sender,
             alphabet=message.alphabet,
-            udh=part.udh,
+            udh=b"" if whole else part.udh,
             payload=part.payload,
             index=index,
             total=message.part_count,
@@ -199,6 +202,7 @@ def _parts_to_submit(message: _Due, keys: Mapping[int, int], *, whole: bool) -> 
             receipt_wanted=message.receipt_wanted,
             expires_at=expires_at,
             parameters=parameters,
+            shifts=shifts,
         )
         for index, part in enumerate(parts, 1)
         if index in keys

@@ -216,6 +216,8 @@ class Outbound:
                 part_lengths=freeze_lengths(encoded.lengths),
                 reference=next(rows.references[message.number.digits]) if several and message.number else 0,
                 wide_reference=encoded.wide,
+                locking_shift=encoded.shifts.locking,
+                single_shift=encoded.shifts.single,
                 parameters=freeze_parameters(message.parameters),
                 state=state.value,
                 reason=message.reason,

@@ -8,7 +8,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from sms.lifecycle import INTERMEDIATE, OPEN, MessageState
-from sms.message import Alphabet, MailOrigin, ReceiptState
+from sms.message import Alphabet, MailOrigin, ReceiptState, Shifts
+from sms.national import languages_of
 from sms.parts import cut_text
 from sms.report import JobReport, ReportedMessage, ReportedPart
 from sms.serialise import thaw_origins, thaw_settings
@@ -71,6 +72,8 @@ class _ReportedMessage(Struct, frozen=True, array_like=True):
     expires_at: int
     due_at: int
     parameters: str
+    locking_shift: int
+    single_shift: int
 
 
 class _ReportedPart(Struct, frozen=True, array_like=True):
@@ -167,6 +170,7 @@ def _reported_message(message: _ReportedMessage, parts: tuple[ReportedPart, ...]
         due_at=to_instant(message.due_at) if message.due_at < FAR else None,
         parts=parts,
         parameters=message.parameters,
+        languages=languages_of(Shifts(message.locking_shift, message.single_shift)),
     )
 
 

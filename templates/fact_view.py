@@ -3,12 +3,14 @@
 Not here: the state (verdict).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
 
 from sms.alphabet import find_strange
 from sms.lifecycle import OPEN
-from sms.message import Alphabet
+from sms.message import Alphabet, NationalLanguage
 from sms.parts import graphemes
 from sms.report import JobReport
 from sms.settings import format_setting
@@ -59,9 +61,35 @@ def _cost_centre(report: JobReport) -> str:
     return f"{value} ({show_line(origin)})" if value and origin.startswith(("ldap:", "file:")) else value
 
 
+# What a language is called by those who speak it, so that it needs no translation.
+_AUTONYMS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        NationalLanguage.TURKISH: "Türkçe",
+        NationalLanguage.SPANISH: "español",
+        NationalLanguage.PORTUGUESE: "português",
+        NationalLanguage.BENGALI: "বাংলা",
+        NationalLanguage.GUJARATI: "ગુજરાતી",
+        NationalLanguage.HINDI: "हिन्दी",
+        NationalLanguage.KANNADA: "ಕನ್ನಡ",
+        NationalLanguage.MALAYALAM: "മലയാളം",
+        NationalLanguage.ORIYA: "ଓଡ଼ିଆ",
+        NationalLanguage.PUNJABI: "ਪੰਜਾਬੀ",
+        NationalLanguage.TAMIL: "தமிழ்",
+        NationalLanguage.TELUGU: "తెలుగు",
+        NationalLanguage.URDU: "اردو",
+    }
+)
+
+
 def _alphabet(report: JobReport, words: Words) -> str:
-    """Return the sentence about UCS-2 for characters that GSM-7 lacks, with the first of them; else empty."""
+    """Return the sentence about what is sent for characters that GSM-7 lacks: other languages' letters, or UCS-2.
+
+    With UCS-2 it names the first of those characters. Empty where nothing of it was needed.
+    """
     settings = report.settings
+    languages = sorted({_AUTONYMS[one] for message in report.messages for one in message.languages.split(", ") if one})
+    if languages:
+        return words.say("text.national", languages=", ".join(languages))
     texts = {message.text for message in report.messages if message.alphabet is Alphabet.UCS2 and message.text}
     if not texts or settings.coding is Alphabet.UCS2:
         return ""

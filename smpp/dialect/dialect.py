@@ -163,6 +163,8 @@ class Dialect:
     are treated as those that GSM-7 lacks (the setting `unencodable`)."""
     default_data_coding: int = 0x00
     """data_coding of a text in the default alphabet (3 if the carrier wants Latin-1 to be named)."""
+    national_shift: bool = False
+    """Whether it takes texts in national shift tables (3GPP TS 23.038 §6.2.1.2.4), whose header names the tables."""
     ucs2_alphabet: WireAlphabet = WireAlphabet.UCS2
     """What the octets of a text in UCS-2 are: ucs2, ucs2-le or utf-8."""
     ucs2_data_coding: int = 0x08

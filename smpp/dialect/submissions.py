@@ -28,7 +28,8 @@ from smpp.wire.pdu import write_around
 from smpp.wire.statuses import Status
 from smpp.wire.tlv import Tag, Tlv, encode_tlvs
 from sms.alphabet import decode_gsm7, decode_ucs2, encode_ucs2
-from sms.message import Alphabet, PartToSubmit, Priority
+from sms.message import NO_SHIFTS, Alphabet, PartToSubmit, Priority
+from sms.national import national_tables, without_shifts
 from sms.number import MobileNumber, SenderId
 from sms.parts import narrow_header
 
@@ -151,12 +152,12 @@ class SubmitWriter:
         if not self._takes or (udh and not self._takes_headers) or not (digits.isascii() and digits.isdecimal()):
             return None
         number = write_number(digits, dialect.destination_form, dialect)
-        if part.is_whole:
+        if part.is_whole or (part.shifts != NO_SHIFTS and not dialect.national_shift):
             return None
         if udh and not dialect.wide_reference:
             udh = narrow_header(udh)
         wire = dialect.wire_alphabet(flash=part.flash)
-        if wire in CODECS and not _can_say(part, wire):
+        if wire in CODECS and (part.shifts != NO_SHIFTS or not _can_say(part, wire)):
             return None
         message = _write_text(part, dialect, udh)
         if udh:
@@ -226,14 +227,18 @@ def _sayable(part: PartToSubmit, dialect: Dialect) -> PartToSubmit:
     PduError if the part is then too long.
     """
     wire = dialect.wire_alphabet(flash=part.flash)
-    if wire not in CODECS or _can_say(part, wire):
+    if part.shifts == NO_SHIFTS:
+        if wire not in CODECS or _can_say(part, wire):
+            return part
+    elif dialect.national_shift and wire not in CODECS:
         return part
-    payload = encode_ucs2(decode_gsm7(part.payload))
-    if len(part.udh) + len(payload) > _USER_DATA and not part.is_whole:
+    payload = encode_ucs2(decode_gsm7(part.payload, national_tables(*part.shifts)))
+    udh = without_shifts(part.udh, part.shifts)
+    if len(udh) + len(payload) > _USER_DATA and not part.is_whole:
         raise PduError(
             Status.RINVMSGLEN, "the carrier's alphabet lacks a character, and UCS-2 has no room for the text"
         )
-    return replace(part, alphabet=_UCS2, payload=payload)
+    return replace(part, alphabet=_UCS2, payload=payload, udh=udh, shifts=NO_SHIFTS)
 
 
 def write_cancel(carrier_id: str, number: MobileNumber, sender: SenderId | None, dialect: Dialect) -> CancelSm:

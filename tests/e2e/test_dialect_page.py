@@ -10,6 +10,9 @@ import tomllib
 import pytest
 import pytest_asyncio
 
+from smpp.dialect.dialect import Dialect
+from smpp.dialect.fragments import read_message
+from smpp.wire.pdu import Pdu
 from tests.e2e.carrier_cases import DELIVERED, Row, Submit, centres, reports
 from tests.kit.installation import ROOT, Installation
 from tests.kit.smpp_raw import tlv
@@ -17,6 +20,7 @@ from tests.kit.smpp_raw import tlv
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAGE = (ROOT / "docs" / "smpp-dialects.md").read_text("utf-8")
+TURKISH = "Şişli'de ığdır ağacının gölgesi. " * 4
 LONG = "Pump 7 has stopped. " * 12
 
 
@@ -48,6 +52,8 @@ async def reports_once(submit: Submit) -> None:
 ROWS = {
     "Parameters of the carrier's own": Row(plays=reports("DELIVRD")),
     "Numbers": Row(plays=reports("DELIVRD")),
+    "Alphabets": Row(plays=reports("DELIVRD"), text="Grüße"),
+    "National languages": Row(plays=reports("DELIVRD"), text=TURKISH, status="gsm7 with turkish, 1 part"),
     "One receipt, or one id, for a long text": Row(plays=reports_once, text=LONG, submits=2),
     "Receipts in a carrier's own words": Row(
         plays=reports("OK", text="MSG {id};{word};2026-11-29 10:15;26202;0.0450 EUR"),
@@ -128,6 +134,18 @@ async def test_the_numbers_of_the_page_are_written_as_its_table_says(site, runni
     await site.until(lambda: list(site.state(job).values()) == ["delivered"])
     body = centre.submits[-1].body
     assert (body.dest_addr_ton, body.destination_addr) == (2, f"0{prefix_of('Numbers')[2:]}3")
+
+
+async def test_a_text_in_national_tables_goes_only_to_the_carrier_that_takes_them(site, running):
+    pdus = {}
+    for title in ("National languages", "Numbers"):
+        number = f"{prefix_of(title)}5"
+        job = await site.send(TURKISH, to=[f"+{number}"])
+        await site.until(lambda job=job: list(site.state(job).values()) == ["delivered"])
+        body = running[title].submits[-1].body
+        pdus[title] = read_message(Pdu(body, 1, 0, ()), Dialect())[0], body.data_coding, body.esm_class
+    assert pdus["National languages"] == (TURKISH.strip(), 0, 0x40)
+    assert pdus["Numbers"] == ("Sisli'de igdir agacinin gölgesi. " * 3 + "Sisli'de igdir agacinin gölgesi.", 0, 0)
 
 
 async def test_parameters_that_no_carrier_has_or_can_write_refuse_the_mail(site, running):

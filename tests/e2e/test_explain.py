@@ -159,7 +159,7 @@ def test_the_shape_is_exactly_the_public_one(house, note):
     assert list(told)[:5] == ["version", "verdict", "reason", "options", "recipients"]
     (recipient,) = told["recipients"]
     assert list(recipient) == [
-        "given", "number", "refusal", "text", "coding", "coding_for", "parts", "replaced", "cut", "duplicate_of", "settings",
+        "given", "number", "refusal", "text", "coding", "languages", "coding_for", "parts", "replaced", "cut", "duplicate_of", "settings",
     ]  # fmt: skip
     assert [list(part) for part in recipient["parts"]] == [["text", "udh", "payload"]]
     assert recipient["replaced"] == [{"index": 6, "from": "–", "to": "-", "kind": "relative"}]

@@ -29,13 +29,13 @@ NUMBER = "447700900123"
 ACME = SenderId(value="Acme", kind=SenderKind.ALPHANUMERIC)
 
 
-def encoded(text, *, coding=Alphabet.GSM7, max_parts=20):
-    return encode_text(text, coding=coding, unencodable=Unencodable.SWITCH, max_parts=max_parts)
+def encoded(text, *, coding=Alphabet.GSM7, max_parts=20, languages=()):
+    return encode_text(text, coding=coding, unencodable=Unencodable.SWITCH, max_parts=max_parts, languages=languages)
 
 
-def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, **changes):
+def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, languages=(), **changes):
     """Return the parts of a text as dispatch gives them to a carrier; keys count from `first_key`."""
-    ready = encoded(text, coding=coding)
+    ready = encoded(text, coding=coding, languages=languages)
     part = PartToSubmit(
         part_key=0,
         message_key=first_key,
@@ -52,6 +52,7 @@ def parts_of(text, *, first_key=1, reference=7, coding=Alphabet.GSM7, **changes)
         flash=False,
         receipt_wanted=True,
         expires_at=None,
+        shifts=ready.shifts,
     )
     return [
         replace(part, part_key=first_key + place, index=place + 1, udh=one.udh, payload=one.payload, **changes)

@@ -20,7 +20,7 @@ from smpp.dialect.parameters import Parameter, ParameterForm
 from smpp.dialect.submissions import SubmitWriter, write_part
 from smpp.wire.fields import PduError
 from smpp.wire.pdu import encode, frame_submit
-from sms.message import Alphabet, PartToSubmit, Priority
+from sms.message import Alphabet, NationalLanguage, PartToSubmit, Priority
 from sms.number import MobileNumber, SenderId, SenderKind
 from tests.kit.smpp import NOW, parts_of
 
@@ -48,6 +48,7 @@ DIALECTS = st.builds(
     long_messages=st.sampled_from(LongMessages),
     submit_with=st.sampled_from([*SubmitWith, SubmitWith.SUBMIT_SM, SubmitWith.SUBMIT_SM]),
     wide_reference=st.booleans(),
+    national_shift=st.booleans(),
     parameters=st.sampled_from([{}, OWN]),
     validity_format=st.sampled_from(ValidityFormat),
     express_priority_flag=OCTET,
@@ -55,7 +56,15 @@ DIALECTS = st.builds(
     no_registered_delivery=OCTET,
     receipt_request=st.sampled_from(ReceiptRequest),
 )
-TEXTS = ["A", "Hi @ {€}", "x" * 160, "Pumpe 7 läuft nicht. " * 9, "Pumpe 7 \U0001f6d1 " * 9]
+TEXTS = [
+    "A",
+    "Işık ĞŞç",
+    "Işık ĞŞç " * 20,
+    "Hi @ {€}",
+    "x" * 160,
+    "Pumpe 7 läuft nicht. " * 9,
+    "Pumpe 7 \U0001f6d1 " * 9,
+]
 SENDERS = st.none() | st.builds(
     SenderId,
     value=st.sampled_from(["Acme", "12025550100", "12345", "Grüße", "€uro", "a\0b", "x" * 21]),
@@ -79,7 +88,13 @@ CHANGES = st.fixed_dictionaries(
 )
 PARTS = st.tuples(
     st.sampled_from(TEXTS).flatmap(
-        lambda text: st.sampled_from([part for coding in Alphabet for part in parts_of(text, coding=coding)])
+        lambda text: st.sampled_from(
+            [
+                part
+                for coding in Alphabet
+                for part in parts_of(text, coding=coding, languages=(NationalLanguage.TURKISH,))
+            ]
+        )
     ),
     CHANGES,
 ).map(lambda drawn: replace(drawn[0], **drawn[1]))

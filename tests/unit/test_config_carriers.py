@@ -59,6 +59,13 @@ def complaints(folder, text):
         ),
         ('dialect.ucs2_alphabet = "gsm7"', ["dialect.ucs2_alphabet: expected one of utf-8, ucs2, ucs2-le, got"]),
         ("dialect.inbound_alphabets.300 = 'gsm7'", ["dialect.inbound_alphabets: expected values of data_coding, 0 to"]),
+        (
+            '[dialect]\nnational_shift = true\nlong_messages = "whole"\ndefault_alphabet = "utf-8"',
+            [
+                'dialect.national_shift: it needs default_alphabet = "gsm7" or "gsm7-packed"',
+                'dialect.national_shift: it needs long_messages = "udh" or "message-payload"',
+            ],
+        ),
         ("[dialect.parameters.pe_id]\ntag = 0x1400", []),
         (
             "[dialect.parameters.pe_id]\nvalue = '1'",

@@ -304,6 +304,12 @@ def test_a_text_that_went_in_ucs2_says_for_which_characters(settings, said):
         assert (said in shown) if said else ("Unicode" not in shown)
 
 
+def test_a_text_in_national_shift_tables_says_whose_letters_those_are():
+    rendered = render(report(message(text="Şişli", languages="turkish")))
+    for shown in (text_of(rendered.html), rendered.text):
+        assert "GSM-7 with letters of Türkçe: a part holds fewer characters" in shown
+
+
 def test_with_some_refused_the_headline_says_so():
     rendered = render(
         report(
