@@ -15,10 +15,11 @@ from types import MappingProxyType
 from typing import Final
 
 from sms.message import Priority
-from sms.number import SenderId
+from sms.number import NumberType, SenderId
 from sms.outcome import Refusal, Refused
 from sms.serialise import freeze_origins, freeze_settings
 from sms.settings import FIELDS, NONE, UNSET, Settings, SettingsPatch
+from sms.usage import UsageLimit
 
 
 class LayerKind(StrEnum):
@@ -74,10 +75,11 @@ def layer_of(kind: LayerKind, patch: SettingsPatch, origin: str | Mapping[str, s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
-    """The limits of an owner for those below it; `kind` is SYSTEM or CUSTOMER. None means any.
+    """The limits of an owner for those below it. None means any.
 
-    This owner decides a locked field (a customer's services belong to it), and layers below cannot change it.
-    `by_contract`: the limits are what the customer has not contracted.
+    `kind` is SYSTEM or CUSTOMER; PROFILE or USER for countries, types of numbers and limits of use alone. This owner
+    decides a locked field (a customer's services belong to it), and layers below cannot change it. `by_contract`: the
+    limits are what the customer has not contracted.
     """
 
     kind: LayerKind
@@ -88,6 +90,8 @@ class Constraints:
     express: bool = True
     flash: bool = True
     countries: frozenset[str] | None = None
+    number_types: frozenset[NumberType] | None = None
+    usage: tuple[UsageLimit, ...] = ()
     push: bool = True
     by_contract: bool = False
 
@@ -302,6 +306,16 @@ def resolve(layers: Iterable[Layer], constraints: Sequence[Constraints] = ()) ->
     return _constrain(_lay(_BUILT_IN, in_order, constraints), constraints)
 
 
+def refuse_type(kind: NumberType, constraints: Iterable[Constraints]) -> Refused | None:
+    """Return why a recipient whose number is of this type is refused, None if it is not."""
+    for rule in constraints:
+        if rule.number_types is not None and kind not in rule.number_types:
+            allowed = ", ".join(sorted(rule.number_types)) or "no type"
+            detail = f"SMS to numbers of the type {kind} are not allowed by {rule.name}, only to {allowed}."
+            return Refused(refusal=Refusal.NUMBER_TYPE_NOT_ALLOWED, detail=detail)
+    return None
+
+
 def refuse_country(country: str, constraints: Iterable[Constraints]) -> Refused | None:
     """Return why a recipient's country (ISO 3166, two letters, empty if unknown) is refused, None if it is not."""
     for rule in constraints:
@@ -396,6 +410,21 @@ class Layers:
         if customer_id:
             found += (self._constraints.get(customer_id), self._contracts.get(customer_id))
         return tuple(rules for rules in found if rules is not None)
+
+    def all_constraints(self) -> Mapping[int, Constraints]:
+        """Return the stored constraints of all owners by their keys, 0 for the system."""
+        return self._constraints
+
+    def limits(
+        self, customer_id: int, profile_id: int | None, user_id: int | None
+    ) -> tuple[tuple[int, Constraints], ...]:
+        """Return by its key each owner whose constraints bind a sender: system, customer, profile and user."""
+        owners = dict.fromkeys((0, customer_id, profile_id, user_id))
+        return tuple(
+            (owner, rules)
+            for owner in owners
+            if owner is not None and (rules := self._constraints.get(owner)) is not None
+        )
 
     def stack(self, customer_id: int, service: str, profile_id: int | None, user_id: int | None) -> tuple[Layer, ...]:
         """Return the stored layers that apply, weak to strong; layers that do not exist are left out."""

@@ -126,6 +126,17 @@ class Snapshot:
         stored = self._stored(sender.customer.id, service, profile.id if profile is not None else None, own)
         return stored.with_further(further)
 
+    def limits(self, sender: Sender) -> tuple[tuple[int, Constraints], ...]:
+        """Return by owner the stored constraints that bind a sender: system, customer, profile and user."""
+        user, profile = sender.user, sender.profile
+        return self.layers.limits(
+            sender.customer.id, profile.id if profile is not None else None, user.id if user is not None else None
+        )
+
+    def zone_of(self, customer_id: int) -> str:
+        """Return the time zone of a customer, 0 for that of the system."""
+        return self._stored(customer_id, "", None, None).resolved.settings.time_zone
+
     def layer_of_list(self, listed: DistributionList) -> Layer | None:
         """Return the settings of a list, None if it has no own ones."""
         layer = self.layers.layer(LayerKey(LayerKind.LIST, listed.id))

@@ -124,6 +124,7 @@ PLACES: Final = {
         "stoplist",
         "Handle stop lists: who wants no more SMS of a customer, or of one of its services.",
     ),
+    "limits": CommandPlace("limits", "limits", "Look at the limits of use."),
     "list": CommandPlace(
         "lists",
         "distribution_list",

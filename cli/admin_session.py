@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from addressbook.hierarchy import Layers
     from addressbook.options import Option
     from addressbook.people import Directory, Verifiers
+    from addressbook.snapshot import Snapshot
     from config.model import Config
     from gateway.admin.edit import Administration, Change
 
@@ -76,13 +77,18 @@ class AdminSession:
         """Return what a query finds."""
         return self.database.read_now(query)
 
-    def in_force(self) -> "tuple[Directory, Layers]":
-        """Return everybody and all layers, those of the operator's file among them."""
+    def snapshot(self) -> "Snapshot":
+        """Return the address book with all layers, those of the operator's file among them."""
         from gateway.directory import DirectoryFollower
 
         book = DirectoryFollower(self.database, self.config.settings, self.default_options)
         book.load_now()
-        return book.current.directory, book.current.layers
+        return book.current
+
+    def in_force(self) -> "tuple[Directory, Layers]":
+        """Return everybody and all layers of the snapshot."""
+        current = self.snapshot()
+        return current.directory, current.layers
 
     def country_of(self, customer: str) -> str:
         """Return the country of a customer's national numbers."""
@@ -142,6 +148,16 @@ def print_view(view: Mapping[str, object], *, as_json: bool) -> None:
                 click.echo(f"  {field} = {told}")
         else:
             click.echo(f"{name.replace('_', ' ')}: {_shown(value)}")
+
+
+def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool, as_csv: bool) -> None:
+    """Print records as they were asked for: as a table, JSON or CSV."""
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    if as_csv:
+        print_csv(rows)
+    else:
+        print_table(rows, as_json=as_json)
 
 
 def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:

@@ -51,5 +51,7 @@ def constraint_words(restrictions: Mapping[str, Any]) -> str:
         "express": lambda _allowed: "no express",
         "flash": lambda _allowed: "no flash",
         "countries": lambda allowed: f"countries {join(allowed)}",
+        "number_types": lambda allowed: f"types of numbers {join(allowed)}",
+        "usage": lambda limits: f"at most {join(limits)}",
     }
     return "; ".join(words[name](value) for name, value in restrictions.items()) or "none"

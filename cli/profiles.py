@@ -3,7 +3,7 @@
 import click
 
 from cli.admin_session import customer_option
-from cli.shapes import NAME, change_command, settings_commands, table_command, view_command
+from cli.shapes import NAME, change_command, limit_command, settings_commands, table_command, view_command
 from cli.use_cases import profiles, settings, views
 
 profile = click.Group(
@@ -34,6 +34,13 @@ profile = click.Group(
         ),
         view_command("show", "Show a profile with its settings.", views.show_profile, customer_option, NAME),
         table_command("list", "List the profiles of a customer.", views.list_profiles, customer_option),
+        limit_command(
+            "Change how much a profile's users may send, and where to.",
+            settings.ProfileScope,
+            customer_option,
+            NAME,
+            binds_settings=False,
+        ),
         change_command("remove", "Remove a profile that no user has.", profiles.remove_profile, customer_option, NAME),
     ],
 )

@@ -5,6 +5,7 @@ Not here: commands that do more than that; they stand with their noun.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cli.admin_session import admin_session, csv_option, json_option, print_csv, print_table, print_view
+from cli.admin_session import admin_session, csv_option, json_option, print_rows, print_view
 from cli.context import config_option
 from cli.printed import constraint_words
+from sms.number import NumberType
 
 if TYPE_CHECKING:
     from gateway.admin.edit import Changed
-    from gateway.admin.settings import CustomerScope, Scope, SystemScope
+    from gateway.admin.settings import Scope
 
 
 class _Since(click.ParamType[datetime]):
@@ -55,6 +57,20 @@ Parameter = Callable[[F], F]
 View = Mapping[str, object]
 
 NAME = click.argument("name")
+_USAGE: Sequence[Parameter[Any]] = (
+    click.option("--countries", metavar="DE,ES|any", help="The countries that may be written to."),
+    click.option(
+        "--number-types",
+        metavar="TYPES|any",
+        help=f"The types of numbers that may be written to: {', '.join(NumberType)}.",
+    ),
+    click.option(
+        "--usage",
+        multiple=True,
+        metavar="WHAT/PERIOD[@COUNTRY]=N|any",
+        help="How much may be sent: sms/day=500, parts/month=10000, sms/minute=30, sms/day@FR=20; may be repeated.",
+    ),
+)
 _LIMITS: Sequence[Parameter[Any]] = (
     click.option("--lock", multiple=True, metavar="FIELD", help="Nobody below may change it."),
     click.option("--unlock", multiple=True, metavar="FIELD", help="Lift a lock."),
@@ -62,7 +78,7 @@ _LIMITS: Sequence[Parameter[Any]] = (
     click.option("--max-parts", metavar="N|any", help="Parts of one SMS at most."),
     click.option("--express/--no-express", default=None, help="Whether express is allowed."),
     click.option("--flash/--no-flash", default=None, help="Whether flash is allowed."),
-    click.option("--countries", metavar="DE,ES|any", help="The countries that may be written to."),
+    *_USAGE,
 )
 
 
@@ -110,14 +126,9 @@ def table_command(
     """Return a command that prints records, a line for each."""
 
     def run(*, file: Path, as_json: bool, as_csv: bool, **typed: Any) -> None:
-        if as_json and as_csv:
-            raise click.UsageError("--json and --csv exclude each other")
         with admin_session(file) as session:
             rows = session.look(lambda tx: query(tx, **typed))
-        if as_csv:
-            print_csv(rows)
-        else:
-            print_table(rows, as_json=as_json)
+        print_rows(rows, as_json=as_json, as_csv=as_csv)
 
     return _command(name, sentence, run, config_option, json_option, csv_option, *parameters)
 
@@ -149,21 +160,24 @@ def settings_commands(
 
 
 def limit_command(
-    sentence: str, scope: "Callable[..., SystemScope | CustomerScope]", *parameters: Parameter[Any]
+    sentence: str, scope: "Callable[..., Scope]", *parameters: Parameter[Any], binds_settings: bool = True
 ) -> click.Command:
-    """Return `limit`, which changes constraints; a call without any option ends the command."""
+    """Return `limit`, which changes constraints; a call without any option ends the command.
 
-    def run(*, file: Path, name: str | None = None, **options: Any) -> None:
+    Only the system and customers bind what settings may say.
+    """
+
+    def run(*, file: Path, **typed: Any) -> None:
         from gateway.admin.constraints import ConstraintLimits, limit
 
-        limits = ConstraintLimits(**options)
+        names = {item.name for item in fields(ConstraintLimits)}
+        limits = ConstraintLimits(**{name: typed.pop(name) for name in names & typed.keys()})
         if limits == ConstraintLimits():
             raise click.UsageError("nothing to change: give at least one option")
-        found = scope() if name is None else scope(name)
         with admin_session(file) as session:
-            session.change(lambda edit: limit(edit, found, limits))
+            session.change(lambda edit: limit(edit, scope(**typed), limits))
 
-    return _command("limit", sentence, run, config_option, *parameters, *_LIMITS)
+    return _command("limit", sentence, run, config_option, *parameters, *(_LIMITS if binds_settings else _USAGE))
 
 
 def _command(name: str, sentence: str, run: Callable[..., None], *parameters: Parameter[Any]) -> click.Command:

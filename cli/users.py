@@ -24,7 +24,7 @@ from cli.admin_session import (
 )
 from cli.context import config_option
 from cli.files import file_faults, write_private
-from cli.shapes import change_command, settings_commands, table_command, view_command
+from cli.shapes import change_command, limit_command, settings_commands, table_command, view_command
 from cli.trust import BOUND, LOGIN, SET_LOGIN_HELP
 from cli.use_cases import drift, explained, logins, settings, stop_list, users, views
 
@@ -199,6 +199,9 @@ user = click.Group(
             set_help="Pin settings to a user, whatever the address book file says: an empty VALUE unsets, «<none>» is "
             "none at all.",
             unset_help="Take pinned settings away, so that the address book file and weaker layers decide.",
+        ),
+        limit_command(
+            "Change how much a user may send, and where to.", settings.UserScope, _ADDRESS, binds_settings=False
         ),
         change_command("remove-login", "Remove a login.", logins.remove_login, LOGIN),
         change_command("set-login", SET_LOGIN_HELP, logins.set_login, LOGIN, *BOUND),

@@ -22,6 +22,7 @@ from gateway.admin.faults import AdminFault, FaultCode
 from gateway.config_lint import Contradiction, Contradicts
 from sms.facts import Code, Fact
 from sms.message import Origin
+from sms.number import NumberType
 from sms.settings import FIELDS
 from tls.policy import PolicyFault
 
@@ -191,9 +192,15 @@ FAULTS: Final[Mapping[FaultCode, Words]] = {
     FaultCode.LOCKED: "The setting {field} is locked by {by}.",
     FaultCode.SENDER_ID_BARRED: "The sender ID {sender_id} is not among those that {by} permits ({allowed}).",
     FaultCode.SENDER_ID_DEDICATED: "The sender ID {sender_id} is a dedicated number, which only its owner may have.",
-    FaultCode.NO_CONSTRAINTS: lambda **owner: f"Only the system and customers have constraints, not {_whose(**owner)}.",
+    FaultCode.NO_CONSTRAINTS: lambda **owner: (
+        f"These constraints can't be set for {_whose(**owner)}: only the "
+        "system and customers decide what settings may say, and services and lists have none at all."
+    ),
     FaultCode.BAD_SENDER_ID: f"«{{given}}» cannot be a sender ID: {FIELDS['sender_id'].expected} is expected.",
     FaultCode.BAD_MAX_PARTS: "«{given}» is not a number from 1 to 20, or «any».",
+    FaultCode.BAD_NUMBER_TYPE: f"«{{given}}» is not a type of number: one of {', '.join(NumberType)}, or «any».",
+    FaultCode.BAD_LIMIT: "«{given}» is no limit: expected such as sms/day=500, parts/month=10000, sms/minute=30 or "
+    "sms/day@FR=20, where «any» lifts it.",
     FaultCode.BAD_COUNTRY: f"«{{given}}» is not {FIELDS['default_country'].expected}.",
     FaultCode.BAD_LIST_NAME: (
         "«{name}» cannot be a list's name: up to 51 letters, digits, '.', '_' and '-' are expected."

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from gateway.limit_watch import LimitWatch
 from gateway.plan import JobPlan, stopped
+from gateway.usage_claims import refuse
 from sms.job import NewJob
 from sms.outcome import Refusal, Refused
 from store.engine.database import Database, StorageError, StorageFullError
@@ -37,7 +39,10 @@ class SnapshotChanged:
 class Acceptance:
     """The use case; one object serves all doors. `accepted` is called after each new job is committed."""
 
-    def __init__(self, *, database: Database, outbound: Outbound, accepted: Callable[[], None]) -> None:
+    def __init__(
+        self, *, database: Database, outbound: Outbound, limits: LimitWatch, accepted: Callable[[], None]
+    ) -> None:
+        self._limits = limits
         self._database = database
         self._outbound = outbound
         self._accepted = accepted
@@ -56,7 +61,10 @@ class Acceptance:
             return SnapshotChanged()
         refused = _refuse(job, added)
         if refused is not None:
+            if added.over is not None:
+                self._limits.refused(job.customer_key, added.over)
             return refused
+        self._limits.used(job.customer_key, added.news)
         _log(job, added)
         if not added.repeated:
             self._accepted()
@@ -86,6 +94,9 @@ def _refuse(job: NewJob, added: Added) -> Refused | None:
     if added.stopped:
         log.info("mail_stopped", customer=job.customer, recipients=len(job.messages))
         return stopped()
+    if added.over is not None:
+        log.info("limit_reached", customer=job.customer, limit=added.over.claim.counter, used=added.over.used)
+        return refuse(added.over)
     return None
 
 

@@ -25,12 +25,16 @@ _QUIET = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One alert as it is raised: its topic, which is quiet for a while afterwards, and what the mail says."""
+    """One alert as it is raised: its topic, which is quiet for a while afterwards, and what the mail says.
+
+    `address` is who is told; empty: the operator.
+    """
 
     topic: str
     subject: str
     text: str
     quiet: timedelta = _QUIET
+    address: str = ""
 
 
 class Alerts:
@@ -66,12 +70,13 @@ class Alerts:
 
     def row_of(self, alert: Alert) -> NewRow | None:
         """Return an alert as a row for the transaction in which it arises, None where nobody is told."""
-        if not self._address:
+        address = alert.address or self._address
+        if not address:
             return None
         return NewRow(
             kind=ALERT,
             prefix="A",
-            recipient=self._address,
+            recipient=address,
             now=to_stored(self._clock.now()),
             about={"subject": alert.subject, "text": alert.text},
             topic=alert.topic,

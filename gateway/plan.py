@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from addressbook.hierarchy import refuse_country
-from addressbook.people import Customer
+from addressbook.hierarchy import refuse_country, refuse_type
+from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.dedup_keys import duplicate_key, resubmission_key
 from gateway.encode import Texts, encode_rows, encode_shared
 from gateway.routing import CarrierRoutes, Routed
 from gateway.submission import RecipientRequest, Submission
+from gateway.usage_claims import claims_of
 from inbound.stop_list import StopList
 from sms.job import NewJob, NewMessage
 from sms.message import EncodedText
-from sms.number import MobileNumber, SenderId, country_of, parse_number
+from sms.number import MobileNumber, SenderId, country_of, parse_number, type_of
 from sms.outcome import ProblemCode, Refusal, Refused
 from sms.parameters import Parameters, choose_parameters
 from sms.personalise import RowFault
@@ -129,23 +130,28 @@ def hold_back(planned: JobPlan, stops: StopList) -> JobPlan:
 
 
 def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
-    customer: Customer,
+    sender: Sender,
     text: str,
     settings: Settings,
     snapshot: Snapshot,
     routes: CarrierRoutes,
     sender_id: SenderId | None,
 ) -> tuple[MobileNumber, Routed] | Refused:
-    """Return the number that a text names and its route, or why this customer's SMS can't go there.
+    """Return the number that a text names and its route, or why this sender's SMS can't go there.
 
     With one of our numbers as its sender ID it leaves by a carrier of that number.
     """
+    customer = sender.customer
     number = parse_number(text, settings.default_country, strict=settings.strict_numbers)
     if isinstance(number, Refused):
         return number
-    constraints = snapshot.layers.constraints(customer.id)
-    if any(rule.countries is not None for rule in constraints):
-        refused = refuse_country(country_of(number), constraints)
+    rules = [rules for _, rules in snapshot.limits(sender)]
+    if any(rule.countries is not None for rule in rules):
+        refused = refuse_country(country_of(number), rules)
+        if refused is not None:
+            return refused
+    if any(rule.number_types is not None for rule in rules):
+        refused = refuse_type(type_of(number), rules)
         if refused is not None:
             return refused
     among = snapshot.numbers.carriers_for(sender_id, customer.id, number)
@@ -156,10 +162,10 @@ def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
 def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes) -> list[PlannedMessage]:
     first_given: dict[str, str] = {}
     messages = []
-    customer, settings = submission.sender.customer, submission.resolved.settings
+    settings = submission.resolved.settings
     for wanted in submission.wanted[: settings.max_recipients + 1]:
         sender_id = wanted.sender_id or settings.sender_id
-        judged = wanted.refused or judge_number(customer, wanted.number, settings, snapshot, routes, sender_id)
+        judged = wanted.refused or judge_number(submission.sender, wanted.number, settings, snapshot, routes, sender_id)
         if isinstance(judged, Refused):
             messages.append(PlannedMessage(wanted=wanted, refused=judged))
             continue
@@ -243,6 +249,8 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     address = submission.mail.reverse_path if submission.mail is not None else ""
     ways = addressees(settings.status_channel, address, settings.push_url)
     asks = any(message.wanted.sender_id is None for message in messages)
+    usage = () if submission.past_stop else claims_of(snapshot, sender, now)
+    by_country = any(claim.limit.country for claim in usage)
     unanswerable = snapshot.numbers.judge_answers(settings.sender_id, sender.customer.id) if asks else None
     return NewJob(
         directory_version=snapshot.version,
@@ -262,7 +270,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         origins=resolved.origins_json,
         mail=submission.mail,
         messages=tuple(
-            _new_message(submission, message, message.encoded or shared)
+            _new_message(submission, message, message.encoded or shared, by_country=by_country)
             for message in messages
             if not message.duplicate_of
         ),
@@ -280,6 +288,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         dry_run=submission.dry_run,
         stop_listed=sender.customer.stop_listed,
         past_stop=submission.past_stop,
+        usage=usage,
         proof=submission.proof.kind.value if submission.proof is not None else "",
         evidence=submission.proof.evidence if submission.proof is not None else "",
         service_by=submission.service_by,
@@ -287,7 +296,9 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
     )
 
 
-def _new_message(submission: Submission, message: PlannedMessage, encoded: EncodedText | None) -> NewMessage:
+def _new_message(
+    submission: Submission, message: PlannedMessage, encoded: EncodedText | None, *, by_country: bool
+) -> NewMessage:
     wanted, number, refused = message.wanted, message.number, message.refused
     if number is None or encoded is None:
         refused = refused or Refused(refusal=Refusal.INTERNAL)
@@ -318,6 +329,7 @@ def _new_message(submission: Submission, message: PlannedMessage, encoded: Encod
         digest=digest,
         duplicate=duplicate,
         route=message.route,
+        country=country_of(number) if by_country else "",
         sender_id=wanted.sender_id,
         parameters=message.parameters,
     )

@@ -25,6 +25,7 @@ from gateway.ports import Clock
 from gateway.routing import CarrierRoutes
 from gateway.submission import RecipientRequest, Submission
 from gateway.taking_back import CancelRequest
+from gateway.usage_claims import SpentLimits, refuse
 from mta.answering import AnsweredSms, Answering, continues_thread
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText
@@ -139,6 +140,7 @@ class MailIntake:
         book: DirectoryFollower,
         conversations: Conversations,
         routes: CarrierRoutes,
+        spent: SpentLimits,
         clock: Clock,
         domains: tuple[str, ...],
         own_message_id: Callable[[str], bool],
@@ -147,6 +149,7 @@ class MailIntake:
         self._book = book
         self._answering = Answering(book, conversations)
         self._routes = routes
+        self._spent = spent
         self._clock = clock
         self._reader = DirectReader()
         self._domains = frozenset(domains)
@@ -154,11 +157,15 @@ class MailIntake:
         self._limits = limits
 
     def judge_reverse_path(self, principal: Principal, address: str) -> Refused | None:
-        """Return why a proven customer may not use this reverse-path; its reports will go there."""
+        """Return why a proven customer may not use this reverse-path now; its reports will go there."""
         if not address:
             return None
-        sender = self._book.current.choose_sender(principal, address)
-        return sender if isinstance(sender, Refused) else None
+        snapshot = self._book.current
+        sender = snapshot.choose_sender(principal, address)
+        if isinstance(sender, Refused):
+            return sender
+        reached = self._spent.find(snapshot, sender, self._clock.now())
+        return None if reached is None else refuse(reached)
 
     def judge_recipient(
         self, principal: Principal | None, reverse_path: str, address: str
@@ -212,7 +219,7 @@ class MailIntake:
         if isinstance(answered, Refused):
             return answered
         number, own = (read.name, None) if answered is None else (answered.phone, answered.own.sender_id)
-        judged = judge_number(sender.customer, number, settings, snapshot, self._routes, own)
+        judged = judge_number(sender, number, settings, snapshot, self._routes, own)
         return judged if isinstance(judged, Refused) else judged[0]
 
     def _read_recipient(self, address: str, prefixes: tuple[str, ...]) -> RecipientTarget | Refused:

@@ -5,10 +5,14 @@ import time
 from collections.abc import Callable
 
 from config.model import Config
+from gateway.alerts import Alert
 from gateway.conversations import Conversations
 from gateway.directory import DirectoryFollower
 from gateway.dropped import DroppedMails
+from gateway.limit_watch import LimitWatch
+from gateway.ports import Clock
 from gateway.taking_back import TakingBack
+from gateway.usage_claims import SpentLimits
 from mta.intake import MailIntake
 from mta.reading.mime import MailLimits
 from process.clock import SystemClock
@@ -27,10 +31,10 @@ def own_message_ids(domain: str) -> Callable[[str], bool]:
 class AcceptPath:
     """What judges mail, and what those who accept it share."""
 
-    def __init__(self, config: Config, database: Database) -> None:
+    def __init__(self, config: Config, database: Database, clock: Clock | None = None) -> None:
         self.config = config
         self.database = database
-        self.clock = SystemClock()
+        self.clock: Clock = clock or SystemClock()
         self.keys = Keys(config.server.node, time.time)
         self.outbound = Outbound(self.keys)
         self.routes = routes_of(config.carriers)
@@ -40,6 +44,7 @@ class AcceptPath:
             frozenset(config.contracts.default_options),
             taken=lambda snapshot: self.routes.narrow(snapshot.numbers.carrier_choices),
         )
+        self.spent = SpentLimits()
         self.dropped = DroppedMails(database=database, keys=self.keys, clock=self.clock)
         self.taking_back = TakingBack(
             database=database,
@@ -53,8 +58,17 @@ class AcceptPath:
             book=self.book,
             conversations=self.conversations,
             routes=self.routes,
+            spent=self.spent,
             clock=self.clock,
             domains=config.server.domains,
             own_message_id=own_message_ids(domain),
             limits=MailLimits(),
         )
+
+    def watch_limits(self, tell: Callable[[Alert], None]) -> LimitWatch:
+        """Return what hears how limits are used."""
+        return LimitWatch(spent=self.spent, admin_of=self._admin_of, now=self.clock.now, tell=tell)
+
+    def _admin_of(self, customer_key: int) -> str:
+        customer = self.book.current.directory.customer(customer_key)
+        return customer.admin_address if customer is not None else ""

@@ -83,7 +83,12 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     listeners = build_listeners(
         config,
         core,
-        Acceptance(database=database, outbound=core.outbound, accepted=carrying.dispatch.kick),
+        Acceptance(
+            database=database,
+            outbound=core.outbound,
+            limits=core.watch_limits(mail_out.alerts.raise_alert),
+            accepted=carrying.dispatch.kick,
+        ),
         PostmasterDoor(
             mail_out.postmaster, domains=config.server.domains, hostname=config.server.hostname, clock=core.clock
         ),

@@ -12,6 +12,7 @@ from sms.parameters import Parameters
 from sms.report import Addressee, NoticeKind
 from sms.schedule import Blackout
 from sms.settings import StatusChannel, StatusReport
+from sms.usage import UsageClaim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,8 @@ class NewMessage:
     """One recipient to store; `encoded` is None if it was refused; then `reason` and `problem` say why.
 
     `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected. `sender_id`
-    stands in place of the job's. `parameters` are what its carrier gets beside the text.
+    stands in place of the job's. `parameters` are what its carrier gets beside the text. `country` is that of the
+    number, where a limit of the job counts by it.
     """
 
     given: str
@@ -32,6 +34,7 @@ class NewMessage:
     digest: bytes = b""
     duplicate: bytes = b""
     route: str = ""
+    country: str = ""
     sender_id: SenderId | None = None
     parameters: Parameters = ()
 
@@ -57,7 +60,8 @@ class NewJob:
     `duplicate_until`. `stop_listed` says that its customer has, or had, a stop list, which does not hold back a job
     that is `past_stop`. `proof` is the kind of what proved its sender, with its `evidence`; `service_by` is what named
     its service. `ignored_options` stood in the subject and did nothing. Not stored is what its `first_use` bound to
-    others. `unanswerable` says why no answer to `sender` comes back (addressbook.numbers), empty where one does.
+    others. `usage` are the limits that bind it. `unanswerable` says why no answer to `sender` comes back
+    (addressbook.numbers), empty where one does.
     """
 
     directory_version: int
@@ -90,6 +94,7 @@ class NewJob:
     past_stop: bool = False
     unanswerable: str = ""
     ignored_options: tuple[str, ...] = ()
+    usage: tuple[UsageClaim, ...] = ()
     proof: str = ""
     evidence: str = ""
     service_by: str = ""

@@ -357,6 +357,35 @@ def country_of(number: MobileNumber) -> str:
     return region if region.isalpha() and region != "ZZ" else ""
 
 
+class NumberType(StrEnum):
+    """What a number that may receive SMS is, according to its country's numbering plan."""
+
+    MOBILE = "mobile"
+    FIXED_OR_MOBILE = "fixed-or-mobile"
+    VOIP = "voip"
+    UNKNOWN = "unknown"
+
+
+@cache
+def _types() -> Mapping[Any, NumberType]:
+    kind = _library().PhoneNumberType
+    return {
+        kind.MOBILE: NumberType.MOBILE,
+        kind.FIXED_LINE_OR_MOBILE: NumberType.FIXED_OR_MOBILE,
+        kind.VOIP: NumberType.VOIP,
+    }
+
+
+@lru_cache(maxsize=32768)
+def type_of(number: MobileNumber) -> NumberType:
+    """Return what a number is."""
+    try:
+        parsed = _library().parse(number.e164, None)
+    except _library().NumberParseException:
+        return NumberType.UNKNOWN
+    return _types().get(_library().number_type(parsed), NumberType.UNKNOWN)
+
+
 @lru_cache(maxsize=4096)
 def show_number(address: str) -> str:
     """Return the digits of an international number as people write it, `+44 7700 900123`; another address unchanged."""

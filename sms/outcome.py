@@ -27,6 +27,7 @@ class Refusal(StrEnum):
     NUMBER_CANNOT_RECEIVE = "number-cannot-receive"
     NOT_CONTRACTED = "not-contracted"
     COUNTRY_NOT_ALLOWED = "country-not-allowed"
+    NUMBER_TYPE_NOT_ALLOWED = "number-type-not-allowed"
     STOP_LIST = "stop-list"
     NO_ROUTE = "no-route"
     SENDER_ID_NOT_PERMITTED = "sender-id-not-permitted"
@@ -45,6 +46,8 @@ class Refusal(StrEnum):
     TOO_MANY_RECIPIENTS = "too-many-recipients"
     JOB_TOO_LARGE = "job-too-large"
     RATE_LIMITED = "rate-limited"
+    LIMIT_REACHED = "limit-reached"
+    LIMIT_TOO_SMALL = "limit-too-small"
     NO_STORAGE = "no-storage"
     INTERNAL = "internal"
 

@@ -191,7 +191,18 @@ def _with_gone(touched: Iterable[K], found: Mapping[K, V]) -> dict[K, V | None]:
 
 
 def _constraints_by_owner(rows: Iterable[ConstraintRecord], directory: Directory) -> dict[int, Constraints]:
-    return {row.owner_key: constraints_of(row, _customer_name(directory, row.owner_key)) for row in rows}
+    return {row.owner_key: constraints_of(row, *_constrained(directory, row.owner_key)) for row in rows}
+
+
+def _constrained(directory: Directory, owner: int) -> tuple[LayerKind, str]:
+    """Return whose constraints these are, and how it is called."""
+    if not owner:
+        return LayerKind.SYSTEM, ""
+    if (profile := directory.profile(owner)) is not None:
+        return LayerKind.PROFILE, profile.name
+    if (user := directory.user_with_id(owner)) is not None:
+        return LayerKind.USER, user.address
+    return LayerKind.CUSTOMER, _customer_name(directory, owner)
 
 
 def _customer_name(directory: Directory, customer_id: int) -> str:

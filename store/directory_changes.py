@@ -33,6 +33,7 @@ from store.engine.rows import query
 from store.engine.statements import Insert, Update
 from store.lists import remove_list
 from store.tables import MetaRow
+from store.usage import forget_usage
 from store.versions import IN_FORCE, end_runs_that_give, end_runs_that_replace, find_owners
 
 _CELLS = Insert(SettingRow)
@@ -198,7 +199,11 @@ class DirectoryChanges:
             " OR owner_key IN (SELECT user_key FROM mail_user WHERE customer_key = ?)",
             (key, key, key),
         )
-        self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (key,))
+        owned = [
+            *self._tx.rows("SELECT key FROM profile WHERE customer_key = ?", (key,)),
+            *self._tx.rows("SELECT DISTINCT user_key FROM mail_user WHERE customer_key = ?", (key,)),
+        ]
+        self._forget_constraints([key, *(owner for (owner,) in owned)])
         for list_key in [found for (found,) in self._tx.rows(_LISTS_OF, (key,))]:
             remove_list(self._tx, list_key)
         self._tx.execute(_DISOWN_NUMBERS, (key,))
@@ -256,6 +261,7 @@ class DirectoryChanges:
     def remove_profile(self, key: int) -> None:
         """Delete a profile that no user has."""
         end_runs_that_give(self._tx, key)
+        self._forget_constraints([key])
         self._tx.execute("DELETE FROM setting WHERE owner_key = ?", (key,))
         self._tx.execute("DELETE FROM mail_template WHERE profile_key = ?", (key,))
         self._tx.execute("DELETE FROM profile WHERE key = ?", (key,))
@@ -318,6 +324,7 @@ class DirectoryChanges:
     def remove_user(self, key: int) -> None:
         """Delete a user with its settings and logins."""
         end_runs_that_replace(self._tx, [key])
+        self._forget_constraints([key])
         for (login,) in self._tx.rows("SELECT login FROM credential WHERE user_key = ?", (key,)):
             self._touch("credential", 0, login)
         self._tx.execute("DELETE FROM credential WHERE user_key = ?", (key,))
@@ -381,7 +388,7 @@ class DirectoryChanges:
                 self._touch("layer", key.owner_id, key.kind.value)
 
     def put_constraints(self, owner_key: int, rules: Constraints) -> None:
-        """Store the constraints of the system (key 0) or of a customer."""
+        """Store the constraints of the system (key 0), a customer, a profile or a user."""
         self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (owner_key,))
         row = _CONSTRAINTS.row(
             owner_key=owner_key,
@@ -391,9 +398,19 @@ class DirectoryChanges:
             express=rules.express,
             flash=rules.flash,
             countries=_joined(rules.countries),
+            number_types=_joined(rules.number_types),
+            usage=",".join(f"{limit.name}={limit.most}" for limit in rules.usage),
         )
         self._tx.insert(_CONSTRAINTS, [row])
         self._touch("constraint", owner_key)
+
+    def _forget_constraints(self, owners: Sequence[int]) -> None:
+        """Delete what owners that are removed allowed, and what they used."""
+        limited = self._tx.rows_in("SELECT owner_key FROM constraint_set WHERE owner_key IN (??)", owners)
+        for (owner,) in limited:
+            self._tx.execute("DELETE FROM constraint_set WHERE owner_key = ?", (owner,))
+            forget_usage(self._tx, owner)
+            self._touch("constraint", owner)
 
     def _touch(self, kind: str, target: int, name: str = "") -> None:
         self._touched.add((kind, target, name))
@@ -402,7 +419,7 @@ class DirectoryChanges:
         self._touched.update((kind, target, "") for target in targets)
 
 
-def _joined(words: frozenset[str] | None) -> str | None:
+def _joined(words: Iterable[str] | None) -> str | None:
     return None if words is None else ",".join(sorted(words))
 
 

@@ -6,7 +6,7 @@ Not here: the hot path, which asks the directory that a process has in memory (d
 from collections.abc import Iterable
 
 from addressbook.canonical import canonical_name
-from addressbook.hierarchy import Constraints
+from addressbook.hierarchy import Constraints, LayerKind
 from addressbook.people import AddressRange, Credential, Customer, Profile, User
 from addressbook.phones import common_name
 from store.directory_records import (
@@ -34,15 +34,24 @@ from store.engine.database import Transaction
 from store.versions import IN_FORCE
 
 
-def read_constraints(tx: Transaction, owner_key: int, owner: str) -> Constraints:
-    """Return the stored constraints of the system (key 0) or a customer; free ones where none are stored."""
+def read_constraints(tx: Transaction, owner_key: int, owner: str, kind: LayerKind | None = None) -> Constraints:
+    """Return the stored constraints of an owner; free ones where none are stored. Key 0 is the system."""
     rows = tx.select(ConstraintRecord, CONSTRAINTS + " WHERE owner_key = ?", (owner_key,))
-    return constraints_of(next(iter(rows), _free(owner_key)), owner)
+    kind = kind or (LayerKind.CUSTOMER if owner_key else LayerKind.SYSTEM)
+    return constraints_of(next(iter(rows), _free(owner_key)), kind, owner)
 
 
 def _free(owner_key: int) -> ConstraintRecord:
     return ConstraintRecord(
-        owner_key=owner_key, locked="", sender_ids=None, max_parts=None, express=True, flash=True, countries=None
+        owner_key=owner_key,
+        locked="",
+        sender_ids=None,
+        max_parts=None,
+        express=True,
+        flash=True,
+        countries=None,
+        number_types=None,
+        usage="",
     )
 
 

@@ -14,6 +14,8 @@ from addressbook.options import Option
 from addressbook.people import AddressRange, Credential, CredentialKind, Customer, Profile, User
 from addressbook.proof import IdentityProvider, ProofKind
 from sms.message import Origin
+from sms.number import NumberType
+from sms.usage import UsageLimit, parse_limit
 from store.engine.database import Transaction
 from store.engine.log import log
 from store.engine.rows import query
@@ -114,6 +116,8 @@ class ConstraintRecord(Struct, frozen=True, array_like=True):
     express: bool
     flash: bool
     countries: str | None
+    number_types: str | None
+    usage: str
 
 
 CUSTOMERS = query(CustomerRecord, "FROM customer")
@@ -232,10 +236,10 @@ def _words(text: str | None) -> frozenset[str] | None:
     return None if text is None else frozenset(word for word in text.split(",") if word)
 
 
-def constraints_of(row: ConstraintRecord, owner: str) -> Constraints:
-    """Return constraints from their record; `owner` is how their owner is called."""
+def constraints_of(row: ConstraintRecord, kind: LayerKind, owner: str) -> Constraints:
+    """Return constraints from their record; `kind` is whose they are, `owner` how it is called."""
     return Constraints(
-        kind=LayerKind.CUSTOMER if row.owner_key else LayerKind.SYSTEM,
+        kind=kind,
         owner=owner,
         locked=_words(row.locked) or frozenset(),
         sender_ids=_words(row.sender_ids),
@@ -243,4 +247,18 @@ def constraints_of(row: ConstraintRecord, owner: str) -> Constraints:
         express=row.express,
         flash=row.flash,
         countries=_words(row.countries),
+        number_types=_number_types(row.number_types),
+        usage=tuple(limit for text in row.usage.split(",") if (limit := _limit(text)) is not None),
     )
+
+
+def _number_types(text: str | None) -> frozenset[NumberType] | None:
+    words = _words(text)
+    return None if words is None else frozenset(map(NumberType, words & set(NumberType)))
+
+
+def _limit(text: str) -> UsageLimit | None:
+    read = parse_limit(text)
+    if read is None and text:
+        log.warning("stored_limit_unknown", limit=text)
+    return None if read is None else read[1]

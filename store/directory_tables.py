@@ -163,7 +163,10 @@ class SettingRow(KeyedRow):
 
 
 class ConstraintRow(StoredRow):
-    """What the system (owner 0) or a customer allows; lists are comma-separated, null means any."""
+    """What the system (owner 0), a customer, a profile or a user allows; lists are comma-separated, null means any.
+
+    `usage` are its limits of use, as `sms.usage.parse_limit` reads them.
+    """
 
     owner_key = peewee.BigIntegerField(primary_key=True)
     locked = peewee.TextField(default="")
@@ -172,6 +175,8 @@ class ConstraintRow(StoredRow):
     express = peewee.BooleanField(default=True)
     flash = peewee.BooleanField(default=True)
     countries = peewee.TextField(null=True)
+    number_types = peewee.TextField(null=True)
+    usage = peewee.TextField(default="")
 
     class Meta:
         table_name = "constraint_set"

@@ -4,7 +4,7 @@ Not here: how parts are taken (due), what answers, receipts and crashes change (
 people (views).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priorit
 from sms.outcome import Refusal
 from sms.parameters import freeze_parameters
 from sms.settings import format_setting
+from sms.usage import LimitReached
 from store.directory import read_version
 from store.due import Take, take_due
 from store.engine.database import Row, Transaction
@@ -26,6 +27,7 @@ from store.references import count_references, forget_references
 from store.serialise import freeze_blackouts, freeze_lengths, freeze_replaced
 from store.stop_list import STOPPED, stop_messages, stops_in_force
 from store.tables import JobRow, MessageRow, SeenRow
+from store.usage import UsageLedger, UsageNews
 
 _NO_TEXT = EncodedText(text="", alphabet=Alphabet.GSM7, lengths=())
 _URGENCY = {Priority.EXPRESS: 0, Priority.NORMAL: 1}
@@ -38,7 +40,7 @@ class Added:
     `stale` says that the directory moved: nothing was stored and the job must be resolved again. `duplicate` says that
     the job named by `public_id` sent the same texts to the same numbers a short time ago, and nothing was stored.
     `stopped` says the same of a job of which stop lists leave no recipient, `replayed` of one whose mail was bound to
-    other recipients by its first use.
+    other recipients by its first use, `over` of one for which a limit has no room. `news` is what it did to its limits.
     """
 
     public_id: str
@@ -47,6 +49,8 @@ class Added:
     stale: bool = False
     stopped: bool = False
     replayed: bool = False
+    over: LimitReached | None = None
+    news: Sequence[UsageNews] = ()
     skipped: tuple[str, ...] = ()
 
 
@@ -87,6 +91,7 @@ class Outbound:
         ]
         rows = _Rows(references=count_references(tx, long, now))
         stops = StopList(stops_in_force(tx, _stoppable(new_jobs)))
+        usage = UsageLedger(tx, new_jobs)
         added = []
         for job in new_jobs:
             if job.directory_version != current:
@@ -94,11 +99,12 @@ class Outbound:
             elif _is_replayed(job.first_use, seen):
                 added.append(Added(public_id="", replayed=True))
             else:
-                added.append(self._add(job, seen, stops, rows))
+                added.append(self._add(job, seen, stops, usage, rows))
         tx.insert(_JOBS, rows.jobs)
         tx.insert(_MESSAGES, rows.messages)
         tx.insert(OUTBOX, rows.notices)
         tx.insert(_SEEN, rows.seen)
+        usage.write()
         return added
 
     def _version_and_seen(self, tx: Transaction, digests: set[bytes], now: int) -> tuple[int, dict[bytes, str]]:
@@ -114,21 +120,14 @@ class Outbound:
         tx.execute_many("DELETE FROM seen WHERE digest = ?", [(digest,) for digest in over])
         return int(rows[0][0] or 0), {digest: first for digest, until, first in found if until > now}
 
-    def _add(self, job: NewJob, seen: dict[bytes, str], stops: StopList, rows: "_Rows") -> Added:
-        fresh = [message for message in job.messages if message.digest not in seen]
+    def _add(self, job: NewJob, seen: dict[bytes, str], stops: StopList, usage: UsageLedger, rows: "_Rows") -> Added:
         skipped = tuple(message.given for message in job.messages if message.digest in seen)
-        if not any(message.encoded for message in fresh) and skipped:
-            first = next(seen[message.digest] for message in job.messages if message.digest in seen)
-            return Added(public_id=first, repeated=True, skipped=skipped)
-        if job.stop_listed and not job.past_stop:
-            fresh = [_refuse_stopped(message, job, stops) for message in fresh]
-            if not any(message.encoded for message in fresh):
-                return Added(public_id="", stopped=True)
-        first = next((seen[message.duplicate] for message in fresh if message.duplicate in seen), "")
-        if first:
-            fresh = [_refuse_duplicate(message, seen) for message in fresh]
-            if not any(message.encoded for message in fresh):
-                return Added(public_id=first, duplicate=True)
+        fresh = _sift(job, seen, stops, skipped)
+        if isinstance(fresh, Added):
+            return fresh
+        counted = usage.take(job, fresh)
+        if isinstance(counted, LimitReached):
+            return Added(public_id="", over=counted)
         key, public_id, accepted_at = (
             self._keys.take(),
             self._ids.take("J", job.accepted_at),
@@ -190,7 +189,7 @@ class Outbound:
         ]
         for kind, way in job.notices:
             rows.notices.append(notice_row(self._keys.take(), key, kind, way, accepted_at))
-        return Added(public_id=public_id, skipped=skipped)
+        return Added(public_id=public_id, skipped=skipped, news=counted)
 
     def _add_message(
         self, new_row: Callable[..., Row], seq: int, job: NewJob, message: NewMessage, rows: "_Rows"
@@ -298,6 +297,26 @@ def _stoppable(new_jobs: list[NewJob]) -> set[str]:
         for message in job.messages
         if message.number
     }
+
+
+def _sift(
+    job: NewJob, seen: Mapping[bytes, str], stops: StopList, skipped: tuple[str, ...]
+) -> list[NewMessage] | Added:
+    """Return the messages of a job that were not there before, with those that may not go out refused."""
+    fresh = [message for message in job.messages if message.digest not in seen]
+    if not any(message.encoded for message in fresh) and skipped:
+        first = next(seen[message.digest] for message in job.messages if message.digest in seen)
+        return Added(public_id=first, repeated=True, skipped=skipped)
+    if job.stop_listed and not job.past_stop:
+        fresh = [_refuse_stopped(message, job, stops) for message in fresh]
+        if not any(message.encoded for message in fresh):
+            return Added(public_id="", stopped=True)
+    first = next((seen[message.duplicate] for message in fresh if message.duplicate in seen), "")
+    if first:
+        fresh = [_refuse_duplicate(message, seen) for message in fresh]
+        if not any(message.encoded for message in fresh):
+            return Added(public_id=first, duplicate=True)
+    return fresh
 
 
 def _refuse_stopped(message: NewMessage, job: NewJob, stops: StopList) -> NewMessage:

@@ -1,15 +1,21 @@
-"""Changes to the constraints of the system and of customers. Not here: what they forbid to set (settings)."""
+"""Changes to the constraints of the system, customers, profiles and users.
 
+Not here: what they forbid to set (settings), what was used of limits (limits).
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from addressbook.hierarchy import LayerKind
 from gateway.admin.edit import AuditAction, Changed, Edit, Subject, differences
 from gateway.admin.faults import AdminFault, FaultCode
-from gateway.admin.settings import CustomerScope, FoundScope, SystemScope, field_named, find_scope
+from gateway.admin.settings import FoundScope, Scope, field_named, find_scope
 from gateway.admin.views import restrictions
 from sms.facts import Fact
-from sms.number import parse_sender_id
+from sms.number import NumberType, parse_sender_id
 from sms.settings import UNSET, SettingProblem, parse_setting
+from sms.usage import UsageLimit, parse_limit
 from store.directory_lookup import read_constraints
 from store.inbound_rules import load_numbers
 
@@ -27,14 +33,33 @@ class ConstraintLimits:
     express: bool | None = None
     flash: bool | None = None
     countries: str | None = None
+    number_types: str | None = None
+    usage: tuple[str, ...] = ()
+
+    @property
+    def bind_settings(self) -> bool:
+        """Whether it changes what settings may say, which only the system and customers decide."""
+        told = (self.sender_ids, self.max_parts, self.express, self.flash)
+        return bool(self.lock or self.unlock) or any(value is not None for value in told)
 
 
-def limit(edit: Edit, scope: SystemScope | CustomerScope, limits: ConstraintLimits) -> Changed:
-    """Change the constraints of the system or of a customer; a customer's service has none of its own."""
+_BOUND = MappingProxyType(
+    {
+        LayerKind.SYSTEM: LayerKind.SYSTEM,
+        LayerKind.CUSTOMER: LayerKind.CUSTOMER,
+        LayerKind.PROFILE: LayerKind.PROFILE,
+        LayerKind.PINNED: LayerKind.USER,
+    }
+)
+
+
+def limit(edit: Edit, scope: Scope, limits: ConstraintLimits) -> Changed:
+    """Change the constraints of the system, a customer, a profile or a user; services and lists have none."""
     found = find_scope(edit.tx, scope)
-    if found.key.kind not in (LayerKind.SYSTEM, LayerKind.CUSTOMER):
+    kind = _BOUND.get(found.key.kind)
+    if kind is None or (limits.bind_settings and kind not in (LayerKind.SYSTEM, LayerKind.CUSTOMER)):
         raise AdminFault(FaultCode.NO_CONSTRAINTS, **found.facts)
-    before = read_constraints(edit.tx, found.key.owner_id, found.name)
+    before = read_constraints(edit.tx, found.key.owner_id, found.name, kind)
     after = replace(
         before,
         locked=(before.locked | set(map(field_named, limits.lock))) - set(map(field_named, limits.unlock)),
@@ -43,6 +68,8 @@ def limit(edit: Edit, scope: SystemScope | CustomerScope, limits: ConstraintLimi
         express=before.express if limits.express is None else limits.express,
         flash=before.flash if limits.flash is None else limits.flash,
         countries=_read_countries(before.countries, limits.countries),
+        number_types=_read_number_types(before.number_types, limits.number_types),
+        usage=_read_usage(before.usage, limits.usage),
     )
     edit.stored.put_constraints(found.key.owner_id, after)
     named = restrictions(after)
@@ -96,6 +123,31 @@ def _read_countries(before: frozenset[str] | None, text: str | None) -> frozense
             raise AdminFault(FaultCode.BAD_COUNTRY, given=given)
         countries.add(str(country))
     return frozenset(countries)
+
+
+def _read_number_types(before: frozenset[NumberType] | None, text: str | None) -> frozenset[NumberType] | None:
+    if text is None:
+        return before
+    if text.strip() == ANY:
+        return None
+    unknown = [word for word in _split(text) if word.lower() not in set(NumberType)]
+    if unknown:
+        raise AdminFault(FaultCode.BAD_NUMBER_TYPE, given=unknown[0])
+    return frozenset(NumberType(word.lower()) for word in _split(text))
+
+
+def _read_usage(before: tuple[UsageLimit, ...], texts: Iterable[str]) -> tuple[UsageLimit, ...]:
+    """Return limits of use with those of the texts in place of the ones that they name."""
+    limits = {limit.name: limit for limit in before}
+    for text in texts:
+        read = parse_limit(text)
+        if read is None:
+            raise AdminFault(FaultCode.BAD_LIMIT, given=text)
+        name, found = read
+        limits.pop(name, None)
+        if found is not None:
+            limits[name] = found
+    return tuple(sorted(limits.values()))
 
 
 def _split(text: str) -> list[str]:

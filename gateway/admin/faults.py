@@ -67,6 +67,8 @@ class FaultCode(Code):
     NO_CONSTRAINTS = "no-constraints", "kind", "name", "customer", "service"
     BAD_SENDER_ID = "bad-sender-id", "given"
     BAD_MAX_PARTS = "bad-max-parts", "given"
+    BAD_NUMBER_TYPE = "bad-number-type", "given"
+    BAD_LIMIT = "bad-limit", "given"
     BAD_COUNTRY = "bad-country", "given"
 
     BAD_LIST_NAME = "bad-list-name", "name"

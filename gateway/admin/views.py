@@ -132,6 +132,7 @@ def show_profile(tx: Transaction, customer: str, name: str) -> View:
         "customer": owner.name,
         "default": profile.id == owner.default_profile_id,
         "users": count_users(tx, profile_key=profile.id),
+        "constraints": restrictions(read_constraints(tx, profile.id, profile.name, LayerKind.PROFILE)),
         "settings": _settings_view(tx, LayerKey(LayerKind.PROFILE, profile.id)),
     }
 
@@ -198,6 +199,10 @@ def restrictions(rules: Constraints) -> dict[str, Fact]:
     named |= {name: False for name in ("express", "flash") if not getattr(rules, name)}
     if rules.countries is not None:
         named["countries"] = tuple(sorted(rules.countries))
+    if rules.number_types is not None:
+        named["number_types"] = tuple(sorted(rules.number_types))
+    if rules.usage:
+        named["usage"] = tuple(f"{item.name}={item.most}" for item in rules.usage)
     return named
 
 

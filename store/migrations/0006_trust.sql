@@ -16,3 +16,11 @@ ALTER TABLE "address_range" ADD COLUMN "shared" BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE "address_range" ADD COLUMN "tls_required" BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE "address_range" ADD COLUMN "service" TEXT NOT NULL DEFAULT '';
 ALTER TABLE "address_range" ADD COLUMN "profile_key" BIGINT;
+ALTER TABLE "constraint_set" ADD COLUMN "number_types" TEXT;
+ALTER TABLE "constraint_set" ADD COLUMN "usage" TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE "usage" (
+    "counter" TEXT NOT NULL PRIMARY KEY,
+    "begins_at" BIGINT NOT NULL,
+    "amount" BIGINT NOT NULL
+);

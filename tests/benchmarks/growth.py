@@ -171,7 +171,9 @@ def _accepting(
     runner: asyncio.Runner, core: AcceptPath, proven: Principal, users: int, mails: int
 ) -> Callable[[], Sample]:
     numbers = count()
-    acceptance = Acceptance(database=core.database, outbound=core.outbound, accepted=lambda: None)
+    acceptance = Acceptance(
+        database=core.database, outbound=core.outbound, limits=core.watch_limits(lambda _: None), accepted=lambda: None
+    )
 
     async def accept(number: int) -> None:
         address = _address(number * 7919 % users)

@@ -19,6 +19,8 @@ from cli.context import database_of
 from cli.setup import CONFIG_NAME, write_configuration
 from config.model import Config, load_config
 from gateway.accept import Acceptance
+from gateway.alerts import Alert
+from gateway.ports import Clock
 from mta.intake import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from store.engine.database import Database
@@ -78,23 +80,29 @@ def _template() -> Path:
 class HouseCore(AcceptPath, DatabaseReaders):
     """The core with the folder of its configuration, a count of its reported jobs, and the first of them as event."""
 
-    def __init__(self, config: Config, database: Database) -> None:
+    def __init__(self, config: Config, database: Database, clock: Clock | None = None) -> None:
         self.folder = config.server.data_dir
         self.accepted = 0
         self.has_accepted = asyncio.Event()
-        super().__init__(config, database)
-        self.acceptance = Acceptance(database=database, outbound=self.outbound, accepted=self._count)
+        self.alerts: list[Alert] = []
+        super().__init__(config, database, clock)
+        self.acceptance = Acceptance(
+            database=database,
+            outbound=self.outbound,
+            limits=self.watch_limits(self.alerts.append),
+            accepted=self._count,
+        )
 
     def _count(self) -> None:
         self.accepted += 1
         self.has_accepted.set()
 
 
-def open_core(config: Config) -> HouseCore:
-    """Return the core over an open database; the caller closes `core.database`."""
+def open_core(config: Config, clock: Clock | None = None) -> HouseCore:
+    """Return the core over an open database, by the system's clock or another; the caller closes `core.database`."""
     database = database_of(config.server)
     database.open()
-    core = HouseCore(config, database)
+    core = HouseCore(config, database, clock)
     core.book.load_now()
     return core
 

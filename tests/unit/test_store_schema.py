@@ -21,7 +21,7 @@ FROZEN = {
     "0003_directories": "cbf18cdbb7cd7742",
     "0004_search": "2d9425fdce1196f9",
     "0005_carriers": "e482c3af102042fb",
-    "0006_trust": "a83aa71ddb79b276",
+    "0006_trust": "9b5ec8838be8f386",
 }
 MODELS = tuple(
     value
