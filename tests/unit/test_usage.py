@@ -22,6 +22,7 @@ def test_a_limit_is_written_as_what_in_which_time_and_where(text, name, most):
     read = parse_limit(text)
     assert read is not None
     found, limit = read
+    assert limit is not None
     assert (found, limit.most, limit.name) == (name, most, name)
     assert parse_limit(f"{limit.name}={limit.most}") == read
 
