@@ -17,7 +17,8 @@ from cli.context import config_option, database_of, read_config
 from gateway.directory import DirectoryFollower
 from gateway.plan import PlannedMessage, hold_back
 from gateway.taking_back import TakenBack
-from mta.intake import Decision, Disposition, EnvelopeRecipient, MailIntake, ReceivedEnvelope
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
+from mta.intake import Decision, Disposition, MailIntake
 from mta.intake_pool import is_suspect
 from mta.reading.confined_reader import ConfinedReader
 from mta.sending.fields import with_crlf

@@ -21,8 +21,9 @@ from gateway.dropped import DroppedMails
 from gateway.limits import DiskReserve, MailRate
 from gateway.plan import stopped
 from gateway.taking_back import TakenBack, TakingBack
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from mta.identify import ListenerTerms, bind, identify
-from mta.intake import Decision, EnvelopeRecipient, MailIntake, ReceivedEnvelope
+from mta.intake import Decision, MailIntake
 from mta.intake_pool import IntakePool
 from mta.mechanisms import SessionProofs
 from mta.postmaster import APART, PostmasterDoor

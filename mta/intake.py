@@ -27,6 +27,7 @@ from gateway.submission import RecipientRequest, Submission
 from gateway.taking_back import CancelRequest
 from gateway.usage_claims import SpentLimits, refuse
 from mta.answering import AnsweredSms, Answering, continues_thread
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText
 from mta.reading.dedup_keys import mail_digest
@@ -50,34 +51,6 @@ from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 from sms.settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvelopeRecipient:
-    """One RCPT: the address as given, with NOTIFY and ORCPT decoded (RFC 3461 §4.1, §4.2)."""
-
-    address: str
-    notify: str = ""
-    orcpt: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceivedEnvelope:
-    """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer.
-
-    `client` is its login, else its address; `tls` says whether it came under TLS. `identity` names a mail that its
-    signature proves, `first_use` is what its first use binds (mta.verify.replay).
-    """
-
-    reverse_path: str
-    recipients: tuple[EnvelopeRecipient, ...]
-    envid: str = ""
-    ret: str = ""
-    helo: str = ""
-    client: str = ""
-    tls: bool = True
-    identity: bytes = b""
-    first_use: FirstUse | None = None
 
 
 class Disposition(StrEnum):

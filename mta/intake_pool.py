@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
 
 from addressbook.senders import Principal
-from mta.intake import Decision, MailIntake, ReceivedEnvelope
+from mta.envelope import ReceivedEnvelope
+from mta.intake import Decision, MailIntake
 from mta.reading.confined_reader import ConfinedReader
 
 LARGE_OCTETS = 32_768

@@ -97,6 +97,9 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         Refusal.TOO_MANY_RECIPIENTS: Step.FEWER_RECIPIENTS,
         Refusal.JOB_TOO_LARGE: Step.FEWER_RECIPIENTS,
         Refusal.RATE_LIMITED: Step.SEND_LATER,
+        Refusal.LIMIT_REACHED: Step.SEND_LATER,
+        Refusal.LIMIT_TOO_SMALL: Step.FEWER_RECIPIENTS,
+        Refusal.NUMBER_TYPE_NOT_ALLOWED: Step.ASK_ADMINISTRATOR,
         Refusal.NO_STORAGE: Step.SEND_LATER,
     }
 )

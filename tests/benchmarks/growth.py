@@ -16,7 +16,7 @@ from cli.context import database_of, read_config
 from cli.setup import CONFIG_NAME, write_configuration
 from gateway.accept import Acceptance, Accepted
 from gateway.admin.edit import AuditAction, Changed, Edit, changed
-from mta.intake import EnvelopeRecipient, ReceivedEnvelope
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from sms.lifecycle import MessageState
 from sms.outcome import Done

@@ -15,7 +15,8 @@ from cli.setup import CONFIG_NAME
 from config.model import Config, load_config
 from gateway.accept import Acceptance, Accepted
 from gateway.plan import plan
-from mta.intake import Decision, EnvelopeRecipient, ReceivedEnvelope
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
+from mta.intake import Decision
 from mta.reading.body import extract_text
 from mta.reading.mime import MailLimits, ParsedMail, read_mail
 from mta.smtp.engine.dialogue import Dialogue

@@ -21,7 +21,7 @@ from config.model import Config, load_config
 from gateway.accept import Acceptance
 from gateway.alerts import Alert
 from gateway.ports import Clock
-from mta.intake import EnvelopeRecipient, ReceivedEnvelope
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from store.engine.database import Database
 from tests.kit.databases import SQLITE_IN_ITS_FOLDER, SQLITE_NAME, fill

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from cli.explain import shape
-from mta.intake import Disposition, EnvelopeRecipient, ReceivedEnvelope
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
+from mta.intake import Disposition
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused
 from store.tables import OutboxRow

@@ -3,7 +3,8 @@
 import pytest
 
 from addressbook.senders import find_owner
-from mta.intake import Disposition, EnvelopeRecipient, ReceivedEnvelope
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
+from mta.intake import Disposition
 from sms.message import Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused

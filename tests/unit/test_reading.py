@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from mta.intake import EnvelopeRecipient, ReceivedEnvelope
+from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from mta.intake_pool import LARGE_OCTETS, IntakePool, is_suspect
 from mta.reading.confined_reader import ConfinedReader, ReaderUnavailableError
 from mta.reading.mime import MailLimits, read_mail

@@ -1,0 +1,34 @@
+"""What the dialogue learned of a mail before its content.
+
+Not here: how it was learned (mta.smtp), what is made of it (intake).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeRecipient:
+    """One RCPT: the address as given, with NOTIFY and ORCPT decoded (RFC 3461 §4.1, §4.2)."""
+
+    address: str
+    notify: str = ""
+    orcpt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedEnvelope:
+    """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer.
+
+    `client` is its login, else its address; `tls` says whether it came under TLS. `identity` names a mail that its
+    signature proves, `first_use` is what its first use binds (mta.verify.replay).
+    """
+
+    reverse_path: str
+    recipients: tuple[EnvelopeRecipient, ...]
+    envid: str = ""
+    ret: str = ""
+    helo: str = ""
+    client: str = ""
+    tls: bool = True
+    identity: bytes = b""
+    first_use: FirstUse | None = None
