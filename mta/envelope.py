@@ -5,6 +5,8 @@ Not here: how it was learned (mta.smtp), what is made of it (intake).
 
 from dataclasses import dataclass
 
+from sms.job import FirstUse
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvelopeRecipient:

@@ -46,7 +46,6 @@ from mta.recipients import (
     refuse_unfilled,
 )
 from mta.taking_back import asks_to_cancel, judge_cancel
-from sms.job import FirstUse
 from sms.message import MailOrigin, Origin, Priority
 from sms.number import MobileNumber
 from sms.outcome import Refusal, Refused

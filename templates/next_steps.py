@@ -98,6 +98,7 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
         Refusal.JOB_TOO_LARGE: Step.FEWER_RECIPIENTS,
         Refusal.RATE_LIMITED: Step.SEND_LATER,
         Refusal.LIMIT_REACHED: Step.SEND_LATER,
+        Refusal.PROOF_UNAVAILABLE: Step.SEND_LATER,
         Refusal.LIMIT_TOO_SMALL: Step.FEWER_RECIPIENTS,
         Refusal.NUMBER_TYPE_NOT_ALLOWED: Step.ASK_ADMINISTRATOR,
         Refusal.NO_STORAGE: Step.SEND_LATER,
