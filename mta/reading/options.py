@@ -317,3 +317,4 @@ _OPTIONS: Final[Mapping[str, Callable[[_Options, str], None]]] = MappingProxyTyp
 )
 _TAKE_ANY_TEXT: Final = frozenset({"SRC", "BC", "CUSTOMERREF"})
 _ALSO_WORDS: Final = frozenset({"DN", "QOS", "SRC", "BC", "FLASH", "CODING", "VALIDITY"})
+OPTION_NAMES: Final = frozenset(_OPTIONS)
