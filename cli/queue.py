@@ -5,20 +5,24 @@ they changed within a second.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
-from cli.context import config_option, opened
+from cli.context import config_option, opened, read_config, who_serves
 from cli.printed import count, plain, when
 from cli.shapes import change_command, each_command
 from cli.use_cases import queue as admin
-from sms.lifecycle import MessageState
+from gateway.admin.waiting import WaitsFor, Ways, decide_why
 from sms.number import mask_number
 from sms.outbox import OutboxState
+from store.carrier_links import list_links
+from store.engine.database import Database
 from store.outbox_views import (
     ListedForward,
     WaitingNotice,
@@ -40,17 +44,18 @@ def list_queue(file: Path, limit: int, *, as_json: bool) -> None:
         messages = database.read_now(partial(list_messages, limit=limit))
         notices = database.read_now(partial(list_notices, limit=limit))
         fragments = database.read_now(count_fragments)
+        ways = _look_at_ways(file, database) if messages else Ways(serving=False)
+    now = datetime.now(UTC)
     if as_json:
         rows = {
-            "messages": [asdict(item) for item in messages],
+            "messages": [asdict(item) | {"waits_for": _why_view(item, ways, now)} for item in messages],
             "notices": [asdict(item) for item in notices],
             "inbound_parts": fragments,
         }
         click.echo(json.dumps(rows, default=plain, indent=2))
         return
-    now = datetime.now(UTC)
     for message in messages:
-        click.echo(_message_line(message, now))
+        click.echo(_message_line(message, ways, now))
     for notice in notices:
         click.echo(_notice_line(notice))
     click.echo(f"{count(len(messages), 'message')}, {count(len(notices), 'notice')} wait; times are UTC.")
@@ -62,27 +67,48 @@ def _tries(attempts: int, reason: str, problem: str) -> str:
     return f"  ({count(attempts, 'attempt')}, {reason}: {problem})" if reason else ""
 
 
-def _message_line(message: WaitingMessage, now: datetime) -> str:
+_WAITS_FOR: Mapping[WaitsFor, str] = MappingProxyType(
+    {
+        WaitsFor.CARRIER: "with the carrier",
+        WaitsFor.RELEASE: "held",
+        WaitsFor.SCHEDULE: "scheduled {until}",
+        WaitsFor.BLACKOUT: "in a blackout until {until}",
+        WaitsFor.RETRY: "due {until}, again after {after}",
+        WaitsFor.GATEWAY: "until a process serves",
+        WaitsFor.ROUTE: "until a carrier serves its number",
+        WaitsFor.HOURS: "until {carrier} opens at {opens}",
+        WaitsFor.LINK: "no link to {carrier} since {since}: {trouble}",
+        WaitsFor.TURN: "due {since}, until a carrier takes it",
+    }
+)
+
+
+def _look_at_ways(file: Path, database: Database) -> Ways:
+    config = read_config(file)
+    return Ways(
+        serving=who_serves(config.server, database) is not None,
+        links=database.read_now(list_links),
+        hours={carrier.name: carrier.hours for carrier in config.carriers if carrier.hours is not None},
+    )
+
+
+def _waits_for(message: WaitingMessage, ways: Ways, now: datetime) -> str:
+    code, facts = decide_why(message, ways, now)
+    until = f", scheduled {facts['until']}" if code is WaitsFor.RELEASE and facts["until"] else ""
+    return _WAITS_FOR[code].format(**facts) + until
+
+
+def _why_view(message: WaitingMessage, ways: Ways, now: datetime) -> dict[str, object]:
+    code, facts = decide_why(message, ways, now)
+    return {"code": code.value, **facts, "text": _waits_for(message, ways, now)}
+
+
+def _message_line(message: WaitingMessage, ways: Ways, now: datetime) -> str:
     urgency = "express" if message.express else "normal"
-    line = f"{message.message_id}  {message.job_id}  {message.state:<10} {urgency:<7} {_waits_for(message, now)}  "
+    why = _waits_for(message, ways, now)
+    line = f"{message.message_id}  {message.job_id}  {message.state:<10} {urgency:<7} {why}  "
     line += f"{mask_number(message.number)}  {message.customer}  via {message.route}"
     return line + _tries(message.attempts, message.reason, message.problem)
-
-
-def _waits_for(message: WaitingMessage, now: datetime) -> str:
-    """Say what a message waits for; only what is queued waits for us."""
-    due = when(message.due_at)
-    if message.state != MessageState.QUEUED:
-        return "with the carrier"
-    if message.held:
-        return f"held, scheduled {due}" if _is_scheduled(message, now) else "held"
-    if _is_scheduled(message, now):
-        return f"scheduled {due}"
-    return f"due {due}" if message.due_at > now else f"due {due}, until a carrier takes it"
-
-
-def _is_scheduled(message: WaitingMessage, now: datetime) -> bool:
-    return message.due_at > now and not message.attempts
 
 
 def _notice_line(notice: WaitingNotice) -> str:

@@ -126,6 +126,7 @@ def _mail_lines(mail: MailOrigin) -> list[str]:
 
 def _message_lines(message: ReportedMessage, trace: Trace) -> list[str]:
     reason = f", {message.reason}: {message.problem}" if message.reason else ""
+    reason += f" ({message.cause})" if message.cause and message.state is MessageState.QUEUED else ""
     alphabet = f"{message.alphabet} with {message.languages}" if message.languages else message.alphabet
     size = f"{alphabet}, {count(len(message.parts), 'part')}, sender {message.sender_id or 'of the carrier'}"
     state = f"{message.state}{_going_out(message)}{reason}"

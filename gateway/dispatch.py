@@ -24,7 +24,7 @@ from sms.lifecycle import MessageState
 from sms.message import PartToSubmit
 from sms.number import MobileNumber, parse_sender_id
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Refused, Unknown
-from sms.route import SEPARATOR
+from sms.route import LOST_ROUTE, SEPARATOR
 from sms.schedule import Hours
 from store.answers import CarrierAnswer
 from store.batches import in_lists
@@ -39,7 +39,6 @@ from store.results import Progress, ResultStore
 log = structlog.get_logger()
 
 NO_HOURS: Final[Mapping[str, Hours]] = MappingProxyType({})
-LOST_ROUTE: Final = "-"
 _LOOK_EVERY = 1.0
 _RESTARTED = Problem(
     code=ProblemCode.RESTARTED,

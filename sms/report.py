@@ -88,7 +88,8 @@ class ReportedMessage:
     `number` is E.164 with +, empty if the address was refused; `name` whose it is to the customer, if that is known.
     `reason` is a ProblemCode or a Refusal value, `problem` its sentence. `from_network` says that a receipt led to
     this state. `parameters` are what its carrier got beside the text, as `NAME=VALUE, …`;
-    `languages` are those of its national shift tables.
+    `languages` are those of its national shift tables. `cause` is the carrier's answer that put it
+    off last, for the operator.
     """
 
     public_id: str
@@ -112,6 +113,7 @@ class ReportedMessage:
     name: str = ""
     parameters: str = ""
     languages: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final
 
 SEPARATOR: Final = ">"
+LOST_ROUTE: Final = "-"
+"""The route of a message whose number no carrier serves any more."""
 
 
 class Failover(StrEnum):

@@ -36,8 +36,12 @@ def freeze_blackouts(blackouts: tuple[Blackout, ...]) -> str | None:
 
 def end_of_blackout(frozen: str, now: int) -> int | None:
     """Return when the period that holds `now` ends, None outside of all; instants as stored, without a detour."""
-    pairs = msgspec.json.decode(frozen, type=list[tuple[int, int]])
-    return next((end for start, end in pairs if start <= now < end), None)
+    return next((end for start, end in thaw_blackouts(frozen) if start <= now < end), None)
+
+
+def thaw_blackouts(frozen: str) -> list[tuple[int, int]]:
+    """Return the start and end of each period, as stored."""
+    return msgspec.json.decode(frozen, type=list[tuple[int, int]])
 
 
 def freeze_lengths(lengths: Sequence[int]) -> str:

@@ -67,6 +67,7 @@ class _ReportedMessage(Struct, frozen=True, array_like=True):
     state: MessageState
     reason: str
     problem: str
+    cause: str
     from_network: bool
     updated_at: int
     expires_at: int
@@ -164,6 +165,7 @@ def _reported_message(message: _ReportedMessage, parts: tuple[ReportedPart, ...]
         state=message.state,
         reason=message.reason,
         problem=message.problem,
+        cause=message.cause,
         from_network=message.from_network,
         updated_at=to_instant(message.updated_at),
         expires_at=to_instant(message.expires_at),

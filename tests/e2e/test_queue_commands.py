@@ -11,6 +11,7 @@ from smpp.wire.bodies import DeliverSm
 from smpp.wire.statuses import Status
 from store.engine.keys import to_stored
 from tests.kit.installation import Installation
+from tests.kit.ports import free_port
 
 BUSY = Treatment(status=Status.RSYSERR)
 
@@ -47,11 +48,16 @@ async def test_what_waits_is_listed_with_the_reason_and_without_whole_numbers(bu
         listed,
         re.MULTILINE,
     )
+    assert ", again after ESME_RSYSERR (0x08)  " in listed
     assert "1 attempt, carrier-busy: " in listed
     assert listed.endswith("1 message, 0 notices wait; times are UTC.\n")
     assert "447700900123" not in listed
     assert "Pump" not in listed
+    assert re.search(
+        r": queued, due \S+ \S+, carrier-busy: .* \(ESME_RSYSERR \(0x08\)\)\n", await busy.command("status", job)
+    )
     (message,) = json.loads(await busy.command("queue", "list", "--json"))["messages"]
+    assert message["waits_for"]["code"] == "retry"
     assert (message["job_id"], message["state"], message["held"]) == (job, "queued", False)
 
 
@@ -108,8 +114,8 @@ async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_b
     await busy.until(lambda: [message.due_at > late for message in busy.messages()].count(True) == 3)
     listed = await busy.command("queue", "list")
     assert f"  scheduled {start:%Y-%m-%d %H:%M:%S}  +447700…23" in listed
-    assert f"  scheduled {now + timedelta(hours=8):%Y-%m-%d %H:%M:%S}  +447700…25" in listed
-    assert f"  due {now + timedelta(hours=8):%Y-%m-%d %H:%M:%S}  +447700…24" in listed
+    assert f"  in a blackout until {now + timedelta(hours=8):%Y-%m-%d %H:%M:%S}  +447700…25" in listed
+    assert f"  in a blackout until {now + timedelta(hours=8):%Y-%m-%d %H:%M:%S}  +447700…24" in listed
 
 
 async def test_a_deleted_message_never_goes_out_and_its_sender_is_told(busy):
@@ -219,3 +225,20 @@ async def test_an_id_that_names_nothing_is_said(command, site):
     await site.open()
     printed = await site.command(*command, "J.20261123-000000.000-nothing", code=1)
     assert "J.20261123-000000.000-nothing: there is no job" in printed
+
+
+async def test_a_carrier_that_is_away_is_named_as_what_a_message_waits_for_and_so_is_a_gateway_that_does_not_run(
+    tmp_path, gateway_database
+):
+    site = Installation(tmp_path / "site", gateway_database)
+    await site.open(port=free_port())
+    await site.start()
+    try:
+        await site.send("Pump 7 has stopped")
+        await site.until(lambda: site.rows("SELECT count(*) FROM carrier_link") == [(1,)])
+        listed = await site.command("queue", "list")
+        assert re.search(r"  no link to alpha since \S+ \S+: connection refused: nothing listens there", listed)
+        await site.stop()
+        assert "  until a process serves  " in await site.command("queue", "list")
+    finally:
+        await site.close()
