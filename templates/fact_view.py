@@ -5,9 +5,11 @@ Not here: the state (verdict).
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from addressbook.hierarchy import LayerKind
 from sms.alphabet import find_strange
 from sms.lifecycle import OPEN
 from sms.message import Alphabet, NationalLanguage
@@ -42,8 +44,8 @@ def list_facts(report: JobReport, recipients: Sequence[RecipientView], words: Wo
         ("label.answers", words.say(f"unanswerable.{report.unanswerable}") if report.unanswerable else ""),
         ("label.parts", parts_line(parts, words)),
         ("label.alphabet", _alphabet(report, words)),
-        ("label.cost_centre", _cost_centre(report)),
-        ("label.limited", _limits(report)),
+        ("label.cost_centre", _cost_centre(report, words)),
+        ("label.limited", _limits(report, words)),
         ("label.reference", show_line(report.reference)),
         ("label.accepted_at", accepted),
         ("label.due_at", words.time(start, zone) if start and start - report.accepted_at > _SOON else ""),
@@ -54,11 +56,11 @@ def list_facts(report: JobReport, recipients: Sequence[RecipientView], words: Wo
     return (Fact(label=words.say(key), value=value) for key, value in values if value)
 
 
-def _cost_centre(report: JobReport) -> str:
-    """Return who pays, and which directory or file says so."""
+def _cost_centre(report: JobReport, words: Words) -> str:
+    """Return who pays, and that a directory or file says so."""
     origin = report.origins.get("cost_centre", ("", ""))[1]
     value = show_line(report.settings.cost_centre)
-    return f"{value} ({show_line(origin)})" if value and origin.startswith(("ldap:", "file:")) else value
+    return f"{value} ({words.say('setter.directory')})" if value and _is_of_directory(origin) else value
 
 
 # What a language is called by those who speak it, so that it needs no translation.
@@ -101,24 +103,49 @@ def _alphabet(report: JobReport, words: Words) -> str:
     return words.say("text.ucs2_for", characters=" ".join((*strange[:_NAMED_STRANGE], *more)))
 
 
-def _limits(report: JobReport) -> str:
-    """Name the constraints on this job, with their origin; a maximum of parts only if text was cut."""
+def _limits(report: JobReport, words: Words) -> str:
+    """Name the constraints on this job, and whose they are; a maximum of parts only if text was cut."""
     was_cut = any(message.cut for message in report.messages)
-    limited = {
-        name: origin
-        for name, (layer, origin) in report.origins.items()
-        if layer == "constraint" and (name != "max_parts" or was_cut)
-    }
-    return "; ".join(
-        f"{name} = {format_setting(getattr(report.settings, name))} ({show_line(origin)})"
-        for name, origin in limited.items()
-    )
+    limited = [
+        name
+        for name, (layer, _) in report.origins.items()
+        if layer == LayerKind.CONSTRAINT and (name != "max_parts" or was_cut)
+    ]
+    return "; ".join(f"{words.say(f'setting.{name}')}: {_say_setting(report, name, words)}" for name in limited)
 
 
-def list_settings(report: JobReport) -> Iterable[Fact]:
-    """Yield the settings that somebody set, with their origin: names and layers are those of the commands."""
-    for name, (layer, origin) in report.origins.items():
-        value = show_line(format_setting(getattr(report.settings, name)))
-        yield Fact(
-            label=name, value=f"{value} ({layer}, {show_line(origin)})" if origin != layer else f"{value} ({layer})"
-        )
+def list_settings(report: JobReport, words: Words) -> Iterable[Fact]:
+    """Yield the settings that somebody set, and who."""
+    for name in report.origins:
+        yield Fact(label=words.say(f"setting.{name}"), value=_say_setting(report, name, words))
+
+
+def _say_setting(report: JobReport, name: str, words: Words) -> str:
+    return f"{_say_value(getattr(report.settings, name), words)} ({_say_setter(report, name, words)})"
+
+
+def _say_value(value: object, words: Words) -> str:
+    """Return the value of a setting as people say it."""
+    if isinstance(value, timedelta):
+        return words.duration(value)
+    text = format_setting(value)
+    if value is None or not text:
+        return words.say("value.none")
+    return words.say(f"value.{text}") if isinstance(value, bool | StrEnum) else show_line(text)
+
+
+def _say_setter(report: JobReport, name: str, words: Words) -> str:
+    """Return who set it, without the names of those who run the gateway."""
+    layer, origin = report.origins[name]
+    if layer == LayerKind.CONSTRAINT:
+        # Constraints.name: «the system», «customer NAME», «the contract of customer NAME»
+        layer = LayerKind.SYSTEM if origin.endswith("the system") else LayerKind.CUSTOMER
+    if layer in {LayerKind.USER, LayerKind.PINNED}:
+        return words.say("setter.directory" if _is_of_directory(origin) else "setter.user")
+    if layer == LayerKind.PROFILE:
+        return words.say("setter.profile", profile=show_line(report.profile))
+    return words.say(f"setter.{layer}")
+
+
+def _is_of_directory(origin: str) -> bool:
+    return origin.startswith(("ldap:", "file:"))

@@ -59,7 +59,7 @@ def view_report(
         preview=report.settings.preview,
         facts=(
             *list_facts(report, recipients, words, zone),
-            *(list_settings(report) if kind is NoticeKind.DRY_RUN else ()),
+            *(list_settings(report, words) if kind is NoticeKind.DRY_RUN else ()),
         ),
         recipients=recipients,
         shared=shared,

@@ -9,7 +9,7 @@ import re
 import string
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
+from babel.units import format_unit
 
 FALLBACK = "en"
 
@@ -82,6 +83,12 @@ class Words:
     def number(self, number: int) -> str:
         """Return a whole number in groups of digits, as the language writes it."""
         return str(number) if number < _GROUPED else str(format_decimal(number, locale=self._locale))
+
+    def duration(self, duration: timedelta) -> str:
+        """Return a length of time in hours or, where these do not fit, in minutes: `48 hours`."""
+        minutes = int(duration.total_seconds() // 60)
+        number, unit = (minutes // 60, "duration-hour") if minutes % 60 == 0 else (minutes, "duration-minute")
+        return format_unit(number, unit, locale=self._locale)
 
     def time(self, instant: datetime, zone: str) -> str:
         """Return the minute of an instant in the reader's IANA zone, language and order, with the zone."""

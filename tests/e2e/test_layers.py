@@ -128,8 +128,8 @@ async def test_what_a_constraint_takes_from_a_message_is_on_its_report_and_a_for
     before = len(site.box.mails)
     await asyncio.to_thread(send, b"Importance: high\r\n")
     told = await site.told(before + 1)
-    assert "priority = normal (constraint of customer demo)" in told
-    assert "max_parts = 1 (constraint of customer demo)" in told
+    assert "Priority: normal (set by your company)" in told
+    assert "Parts at most: 1 (set by your company)" in told
     assert site.carrier.record.taken[-1].submitted.body.priority_flag == 0
     with pytest.raises(smtplib.SMTPDataError) as refused:
         await asyncio.to_thread(send, b"", "[SRC:Other] Alarm")

@@ -200,7 +200,7 @@ async def test_a_dry_run_says_what_would_be_sent(running):
             told = await running.told(asked)
             if "4711" in told:
                 break
-    for fact in ("Nothing was sent", 'Hi "there"', "+44 7700 900123", "alpha", "4711", "customer"):
+    for fact in ("Nothing was sent", 'Hi "there"', "+44 7700 900123", "alpha", "4711", "set by your company"):
         assert fact in told
     assert set(running.states()) <= {"cancelled"}
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
+from addressbook.hierarchy import LayerKind
 from sms.lifecycle import MessageState
 from sms.message import Alphabet, Replacement
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
-from sms.settings import TextSource, Unencodable
+from sms.settings import FIELDS, TextSource, Unencodable
 from templates.render import LARGEST_HTML, Renderer
 from templates.shown_text import show
 from templates.view import Tone
@@ -557,6 +558,33 @@ def test_where_nothing_is_to_be_done_or_the_detail_says_it_there_is_no_step(stat
     assert RENDERER.view(NoticeKind.RESULT, report(message(state, **changes))).recipients[0].step == ""
 
 
+@pytest.mark.parametrize("language", find_languages())
+@pytest.mark.parametrize("layer", LayerKind)
+@pytest.mark.parametrize(
+    "origin", ["manual:root", "constraint of customer demo", "constraint of the system", "ldap:AD", "file:5b8a0d87"]
+)
+def test_no_name_of_a_setting_and_no_operators_login_reaches_an_employee(language, layer, origin):
+    origins = dict.fromkeys(FIELDS, (layer.value, origin))
+    told = trial(cut="the end")
+    for kind, job in (
+        (NoticeKind.DRY_RUN, report(told, origins=origins, language=language)),
+        (NoticeKind.RESULT, report(message(cut="x"), origins=origins, language=language, cost_centre="4711")),
+    ):
+        rendered = render(job, kind)
+        for shown in (rendered.text, text_of(rendered.html)):
+            assert not re.search("root|5b8a|manual:|ldap:|file:|constraint|[a-z]_[a-z]", shown)
+
+
+def test_what_a_company_limits_reads_as_such():
+    origins = {
+        "max_parts": ("constraint", "constraint of customer demo"),
+        "flash": ("constraint", "constraint of the system"),
+    }
+    view = RENDERER.view(NoticeKind.RESULT, report(message(cut="x"), origins=origins, max_parts=3))
+    facts = {fact.label: fact.value for fact in view.facts}
+    assert facts["Limited"] == "Parts at most: 3 (set by your company); Shown at once (flash): no (set by the gateway)"
+
+
 def test_html_entities_do_not_leak_into_the_text_form():
     rendered = render(report(message(text="Fish & chips > salad")))
     assert "Fish & chips > salad" in rendered.text
@@ -622,8 +650,8 @@ def test_a_dry_run_says_what_would_be_sent_which_way_and_with_whose_settings():
             "Route: alpha (standard) > beta (dear)",
             "2 parts",
             "would be sent",
-            "4711 (user, manual:anna)",
-            "4 (profile)",
+            "4711 (set for you)",
+            "4 (set by the profile standard)",
         ):
             assert fact in shown
         assert "ancelled" not in shown

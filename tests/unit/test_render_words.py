@@ -1,19 +1,38 @@
 """The catalogues are complete, alike, and never say more than is known."""
 
 import string
-from datetime import UTC, datetime
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 import pytest
 
+from addressbook.hierarchy import LayerKind
 from addressbook.numbers import Unanswerable
 from mta.sending.dsn import DsnAction
 from sms.lifecycle import MessageState
 from sms.outcome import ProblemCode, Refusal
 from sms.report import NoticeKind
+from sms.settings import FIELDS, Settings
 from templates.next_steps import STEPS, Step
 from templates.words import Dictionary, find_languages, language_spoken
 
 DICTIONARY = Dictionary()
+VALUES = [
+    "on",
+    "off",
+    "none",
+    *(str(word) for item in fields(Settings) if isinstance(item.default, StrEnum) for word in type(item.default)),
+]
+SPELT_ALIKE = {
+    "setting.contact",
+    "setting.logo",
+    "value.express",
+    "value.gsm7",
+    "value.normal",
+    "value.off",
+    "value.ucs2",
+}
 KEYS = sorted(DICTIONARY.words("en").texts)
 
 
@@ -51,6 +70,9 @@ def test_each_text_has_the_same_fields_in_every_language(language):
         ("kind", NoticeKind),
         ("action", DsnAction),
         ("step", Step),
+        ("setting", FIELDS),
+        ("value", VALUES),
+        ("setter", [kind for kind in LayerKind if kind not in {LayerKind.CONSTRAINT, LayerKind.PINNED}]),
     ],
 )
 def test_every_value_that_a_report_can_hold_has_words(section, names, language):
@@ -88,7 +110,7 @@ def test_languages_other_than_english_are_translated(language):
     if language == "en":
         return
     same = {key for key in KEYS if words.texts[key] == english.texts[key]}
-    assert same <= {"subject.result", "label.waiting"}
+    assert same <= {"subject.result", "label.waiting", *SPELT_ALIKE}
 
 
 def test_the_carrier_is_never_said_to_have_what_it_may_have():
@@ -110,6 +132,21 @@ def test_the_carrier_is_never_said_to_have_what_it_may_have():
 )
 def test_times_are_in_the_readers_zone_and_order(tag, zone, expected):
     assert DICTIONARY.words(tag).time(datetime(2026, 11, 23, 7, 15, 19, tzinfo=UTC), zone) == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "minutes", "expected"),
+    [("en", 2880, "48 hours"), ("de", 90, "90 Minuten"), ("fr", 60, "1\u00a0heure"), ("es", 10080, "168 horas")],
+)
+def test_a_length_of_time_is_in_whole_hours_or_minutes(tag, minutes, expected):
+    assert DICTIONARY.words(tag).duration(timedelta(minutes=minutes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "number", "expected"), [("en", 1160, "1,160"), ("de", 1160, "1.160"), ("es", 999, "999")]
+)
+def test_large_numbers_are_grouped_as_the_language_does(tag, number, expected):
+    assert DICTIONARY.words(tag).number(number) == expected
 
 
 @pytest.mark.parametrize(
