@@ -28,6 +28,7 @@ from gateway.ports import CarrierEvents, LinkState
 from gateway.query_carrier import Asking
 from gateway.receive import Receive
 from gateway.track import Track
+from gateway.traffic_watch import TrafficWatch
 from gateway.worker import Trouble
 from mta.postmaster import PostmasterDoor
 from mta.sending.connections import PoolLimits
@@ -138,6 +139,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("inbound", inbound.worker),
             service_of("inbound-lists", inbound.lists),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
+            service_of("traffic", TrafficWatch(database=database, clock=core.clock, tell=mail_out.alerts.raise_alert)),
         ),
         (
             Service(name="outbox", start=telling.outbox.start, stop=telling.outbox.stop),
