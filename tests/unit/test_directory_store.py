@@ -343,6 +343,8 @@ SAMPLES = {
     "cost_centre": ["4711 Ä"],
     "end_marker": ["##"],
     "max_parts": ["20"],
+    "national_languages": ["turkish", "Hindi, urdu"],
+    "parameters": ["pe_id=1101", "b@ACME=x y, a=0x00"],
     "max_recipients": ["3000"],
     "inbound_history": ["20"],
     "push_url": ["https://app.example.com/sms?of=us", "https://[2001:db8::1]:8443/", "http://127.0.0.1:8080/push"],
