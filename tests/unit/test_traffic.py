@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.alerts import Alert
 from gateway.traffic_signs import SentSms, Sign, find_signs, new_numbers
 from gateway.traffic_watch import TrafficWatch
 from tests.kit.clock import Clock
@@ -66,7 +67,7 @@ def test_that_far_fewer_are_delivered_than_before_is_a_sign(before, late, told):
 
 
 async def test_the_operator_is_told_of_numbers_that_are_counted_up_and_not_of_those_known_before(house):
-    core, clock, told = None, Clock(), []
+    clock, told = Clock(), list[Alert]()
     core = open_core(house, clock)
     try:
         watch = TrafficWatch(database=core.database, clock=clock, tell=told.append)
