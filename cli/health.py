@@ -1,7 +1,6 @@
 """`mail2sms health`: how the gateway is, on one screen. Not here: what is a concern (gateway.admin.health)."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -14,9 +13,8 @@ import click
 from cli.admin_session import admin_session, json_option
 from cli.context import config_option, who_serves
 from cli.printed import count, link_line, when
-from config.model import Config
-from gateway.admin.health import Concern, Concerned, HealthReport, Surroundings, report_health
-from store.engine.database import Database
+from gateway.admin.health import Concern, Concerned, HealthReport, report_health
+from process.surroundings import look_around
 from store.engine.keys import to_instant
 from store.queue_counts import QueueCount
 
@@ -45,8 +43,8 @@ def health(file: Path, *, as_json: bool) -> None:
     """Show on one screen what serves, what waits since when, and what needs a hand; the exit code is then 1."""
     now = datetime.now(UTC)
     with admin_session(file) as session:
-        around = _look_around(session.config, session.database)
-        report = session.look(lambda tx: report_health(tx, around, now))
+        around = look_around(session.config, who_serves(session.config.server, session.database))
+        report = session.look(lambda tx: report_health(tx, around, now, session.config.alerts))
     if as_json:
         click.echo(json.dumps(_view(report), indent=2, ensure_ascii=False))
     else:
@@ -54,27 +52,6 @@ def health(file: Path, *, as_json: bool) -> None:
             click.echo(line)
     if report.concerns:
         sys.exit(1)
-
-
-def _look_around(config: Config, database: Database) -> Surroundings:
-    kept = config.server.sqlite_file
-    folder = kept.parent if kept is not None else Path.cwd()
-    found = [(item.name, str(item.certificate_file)) for item in config.listeners if item.certificate_file is not None]
-    ends = _ends_of(found) if found else []
-    return Surroundings(
-        serving=who_serves(config.server, database),
-        folder=str(folder),
-        free=shutil.disk_usage(folder).free,
-        reserve=config.limits.disk_reserve,
-        certificates=ends,
-    )
-
-
-def _ends_of(certificates: list[tuple[str, str]]) -> list[tuple[str, str, datetime]]:
-    from tls.certificate_end import certificate_end
-
-    ends = ((name, path, certificate_end(Path(path))) for name, path in certificates)
-    return [(name, path, end) for name, path, end in ends if end is not None]
 
 
 def _lines(report: HealthReport, now: datetime) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 from addressbook.options import Option
+from config.alerts import AlertOptions
 from config.carriers import CarrierOptions, find_conflicts
 from config.field_types import (
     Count,
@@ -224,6 +225,7 @@ class Config:
     carriers: tuple[CarrierOptions, ...] = option("", key="carrier")
     mail: MailOptions = option("", default=MailOptions)
     push: PushOptions = option("", default=PushOptions)
+    alerts: AlertOptions = option("", default=AlertOptions)
     contracts: ContractOptions = option("", default=ContractOptions)
     log: LogOptions = option("", default=LogOptions)
     limits: LimitOptions = option("", default=LimitOptions)

@@ -3,8 +3,8 @@
 Not here: who notices it, and how alerts are kept and sent (gateway.alerts).
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from gateway.alerts import Alert
@@ -15,8 +15,11 @@ from inbound.sms import InboundSms
 from sms.message import InboundFragment
 from sms.number import mask_number
 from sms.outcome import ProblemCode
+from store.carrier_links import CarrierLink
 from store.inbound_mail import INBOUND_LIST, INBOUND_MAIL
 from store.outbox import OutboxEnd, TakenRow
+from store.outbox_views import ToldTopic
+from store.queue_counts import QueueCount
 
 _REPEATED_QUIET = timedelta(hours=6)
 _MAILS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -149,3 +152,91 @@ def inbound_fails(fragment: InboundFragment, key: int, cause: str) -> Alert:
         f"The log has each failure as event=inbound_failed fragment={key}.\n",
         quiet=_REPEATED_QUIET,
     )
+
+
+def carrier_away(name: str, link: CarrierLink) -> Alert:
+    """Return the alert of a carrier without any link."""
+    return Alert(
+        topic="",
+        subject=f"The carrier {name} is away",
+        text=f"The carrier {name} has had no link since {_at(link.since_at)} UTC.\n\n"
+        f"Cause: {link.trouble or 'none is known'}. Host: {link.host}.\n\n"
+        "SMS wait for it, or go by another carrier where there is one. «mail2sms health» shows what waits, "
+        "«mail2sms carrier list» the links.\n",
+    )
+
+
+def messages_late(waiting: QueueCount) -> Alert:
+    """Return the alert of SMS that wait too long for their carriers."""
+    return Alert(
+        topic="",
+        subject=f"SMS for {waiting.name} wait",
+        text=f"{waiting.late} SMS for {waiting.name} could go out and wait, the first since {_since(waiting)} UTC.\n\n"
+        "«mail2sms queue list» shows which and why, «mail2sms carrier list» the links of the carriers.\n",
+    )
+
+
+def notices_late(waiting: Sequence[QueueCount]) -> Alert:
+    """Return the alert of mails and pushes that wait though they could go out."""
+    first = min(waiting, key=_since)
+    return Alert(
+        topic="",
+        subject="Mails or pushes wait",
+        text=f"{sum(item.late for item in waiting)} mails and pushes could go out and wait, the first since "
+        f"{_since(first)} UTC: those for {', '.join(item.name or 'no host' for item in waiting[:20])}.\n\n"
+        "«mail2sms queue list» shows which and why.\n",
+    )
+
+
+def directory_old(customer: str, name: str, read_at: str, recipient: str) -> Alert:
+    """Return the alert of a directory that has not been read for long; its customer's administrator is told."""
+    return Alert(
+        topic="",
+        subject=f"The directory {name} of {customer} is not read any more",
+        text=f"The directory {name} of {customer} was read last at {read_at} UTC, though it is due more often.\n\n"
+        "Users who came or left since then are not known. «mail2sms dirsync list» shows its state, "
+        f"«mail2sms dirsync run {name} --customer {customer}» reads it now.\n",
+        recipient=recipient,
+    )
+
+
+def certificate_ends(name: str, file: str, ends: datetime, now: datetime) -> Alert:
+    """Return the alert of a certificate of ours that ends."""
+    days = max((ends - now).days, 0)
+    when = "has ended" if ends < now else f"ends in {days} {'day' if days == 1 else 'days'}"
+    return Alert(
+        topic="",
+        subject=f"The certificate of {name} {when}",
+        text=f"The certificate of {name} in {file} {'ended' if ends < now else 'ends'} at {_at(ends)} UTC.\n\n"
+        "Put a new one in its place: it is taken up by itself.\n",
+    )
+
+
+def disk_full(folder: str, free: int, reserve: int) -> Alert:
+    """Return the alert of a disk that is nearly full, so that no mail is taken."""
+    return Alert(
+        topic="",
+        subject="No mail is taken: the disk is full",
+        text=f"{free:,} bytes are free at {folder}. Under [limits] disk_reserve, {reserve:,}, mail is answered with "
+        "452, and its senders keep it.\n\nMake room on the disk; then mail is taken again by itself.\n",
+    )
+
+
+def over(told: ToldTopic) -> Alert:
+    """Return the alert that something which was told is over."""
+    return Alert(
+        topic=told.topic,
+        subject=f"Over: {told.subject}",
+        text=f"What was told of is over: {told.subject}.\n\n«mail2sms health» shows how the gateway is.\n",
+        quiet=timedelta(),
+        recipient=told.recipient,
+        over=True,
+    )
+
+
+def _since(waiting: QueueCount) -> str:
+    return _at(waiting.oldest_at) if waiting.oldest_at is not None else ""
+
+
+def _at(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%d %H:%M:%S")

@@ -27,14 +27,25 @@ _QUIET = timedelta(hours=1)
 class Alert:
     """One alert as it is raised: its topic, which is quiet for a while afterwards, and what the mail says.
 
+<<<<<<< HEAD
     `address` is who is told; empty: the operator.
+=======
+    `recipient` is another one than the operator's; `over` tells that an earlier one counts no longer, and `stage` how
+    far what lasts has come (gateway.health_watch).
+>>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
     """
 
     topic: str
     subject: str
     text: str
     quiet: timedelta = _QUIET
+<<<<<<< HEAD
     address: str = ""
+=======
+    recipient: str = ""
+    over: bool = False
+    stage: int = 0
+>>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
 
 
 class Alerts:
@@ -60,7 +71,7 @@ class Alerts:
 
     def raise_alert(self, alert: Alert) -> None:
         """Log an alert and queue its mail, unless its topic is quiet."""
-        log.error("alert", topic=alert.topic, subject=alert.subject)
+        log_alert(alert)
         row = self.row_of(alert)
         if row is None:
             return
@@ -70,15 +81,24 @@ class Alerts:
 
     def row_of(self, alert: Alert) -> NewRow | None:
         """Return an alert as a row for the transaction in which it arises, None where nobody is told."""
+<<<<<<< HEAD
         address = alert.address or self._address
         if not address:
+=======
+        recipient = alert.recipient or self._address
+        if not recipient:
+>>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
             return None
         return NewRow(
             kind=ALERT,
             prefix="A",
+<<<<<<< HEAD
             recipient=address,
+=======
+            recipient=recipient,
+>>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
             now=to_stored(self._clock.now()),
-            about={"subject": alert.subject, "text": alert.text},
+            about={"subject": alert.subject, "text": alert.text, "over": alert.over, "stage": alert.stage},
             topic=alert.topic,
             quiet=int(alert.quiet.total_seconds()) * 1_000_000,
         )
@@ -91,3 +111,9 @@ class Alerts:
             return
         if identity is not None:
             self._written()
+
+
+def log_alert(alert: Alert) -> None:
+    """Write an alert to the log, where there is somebody to tell or not."""
+    say = log.info if alert.over else log.error
+    say("alert", topic=alert.topic, subject=alert.subject)

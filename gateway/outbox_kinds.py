@@ -84,7 +84,13 @@ def _is_settled(report: Report | None) -> bool:
 
 def _alert(taken: TakenRow, _: Report | None) -> AlertMail:
     about = json.loads(taken.about)
-    return AlertMail(identity=taken.public_id, recipient=taken.recipient, subject=about["subject"], text=about["text"])
+    return AlertMail(
+        identity=taken.public_id,
+        recipient=taken.recipient,
+        subject=about["subject"],
+        text=about["text"],
+        over=about.get("over", False),  # those of an earlier version have none
+    )
 
 
 def _log_alert(taken: TakenRow, end: OutboxEnd, _: Report | None) -> None:

@@ -96,12 +96,16 @@ class MailAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertMail:
-    """Something that the administrator should know, as a mail says it; `identity` is the same at every attempt."""
+    """Something that the administrator should know, as a mail says it; `identity` is the same at every attempt.
+
+    `text` has paragraphs with empty lines between them; `over` tells that something counts no longer.
+    """
 
     identity: str
     recipient: str
     subject: str
     text: str
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

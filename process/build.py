@@ -19,6 +19,7 @@ from gateway.clock_watch import ClockWatch
 from gateway.delays import Delays
 from gateway.dispatch import Dispatch
 from gateway.handed import HandedMessages
+from gateway.health_watch import HealthWatch
 from gateway.inbound import Inbound
 from gateway.inbound_lists import InboundLists
 from gateway.lease import NodeLeaseKeeper
@@ -40,6 +41,7 @@ from process.mail_out import MailOut, build_mail_out, mail_ladder
 from process.push import PUSH_LADDER, PushOut, build_push_out
 from process.routes import offers_cancelling, rules_of
 from process.services import Service, Stage, service_of
+from process.surroundings import look_around
 from smpp.client.client import SmppClient
 from sms.message import InboundFragment, Receipt
 from sms.outcome import Outcome
@@ -139,7 +141,11 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("inbound", inbound.worker),
             service_of("inbound-lists", inbound.lists),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
+<<<<<<< HEAD
             service_of("traffic", TrafficWatch(database=database, clock=core.clock, tell=mail_out.alerts.raise_alert)),
+=======
+            service_of("health", _build_watch(config, core, telling)),
+>>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
         ),
         (
             Service(name="outbox", start=telling.outbox.start, stop=telling.outbox.stop),
@@ -204,6 +210,19 @@ def _build_telling(config: Config, core: AcceptPath, owner: str) -> _Telling:
         notices_written=loop.kick,
     )
     return _Telling(mail_out=mail_out, push_out=push_out, outbox=loop, delays=delays)
+
+
+def _build_watch(config: Config, core: AcceptPath, telling: "_Telling") -> HealthWatch:
+    return HealthWatch(
+        database=core.database,
+        outbox=Outbox(core.keys),
+        alerts=telling.mail_out.alerts,
+        clock=core.clock,
+        node=config.server.node,
+        options=config.alerts,
+        look_around=lambda: look_around(config, "this process"),
+        written=telling.outbox.kick,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

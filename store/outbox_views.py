@@ -241,3 +241,27 @@ def find_content(tx: Transaction, *, name: str) -> bytes | None:
     """Return the content of a row by its id as it is stored, None where there is none or it is kept no longer."""
     content = tx.value("SELECT content FROM outbox WHERE public_id = ?", (name,))
     return None if content is None else bytes(content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldTopic:
+    """The newest alert of a topic: whom it told what, how far that had come, and whether it said that it is over."""
+
+    topic: str
+    subject: str
+    recipient: str
+    stage: int
+    over: bool
+
+
+def told_topics(tx: Transaction, prefix: str) -> list[ToldTopic]:
+    """Return the newest alert of each topic that begins with a prefix."""
+    rows = tx.rows(
+        "SELECT topic, recipient, about FROM outbox WHERE topic >= ? AND topic < ? ORDER BY key",
+        (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)),
+    )
+    newest = {topic: (recipient, json.loads(about)) for topic, recipient, about in rows}
+    return [
+        ToldTopic(topic=topic, subject=about["subject"], recipient=recipient, stage=about["stage"], over=about["over"])
+        for topic, (recipient, about) in newest.items()
+    ]

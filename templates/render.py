@@ -17,12 +17,13 @@ from markupsafe import Markup, escape
 
 from inbound.report import InboundReport
 from sms.report import JobReport, NoticeKind
+from templates.alert_view import AlertView
 from templates.directory_view import DirectoryNews, DirectoryView, view_directory
 from templates.forms import Form
 from templates.graphics import Graphic
 from templates.inbound_view import InboundReader, InboundView, view_inbound
 from templates.status_view import view_report
-from templates.view import StatusView
+from templates.view import StatusView, Tone
 from templates.words import Dictionary, Words
 
 ROWS = 150
@@ -118,6 +119,7 @@ class Renderer:
         self._status = _Standard("status")
         self._inbound = _Standard("inbound")
         self._directory = _Standard("directory")
+        self._alert = _compiled("alert.inlined.html", autoescape=True)
 
     def render(
         self, kind: NoticeKind, report: JobReport, *, override: str | None = None, logo: Graphic | None = None
@@ -154,6 +156,11 @@ class Renderer:
         return self._render(
             self._directory, view, len(view.lines), 0, lambda rows: view_directory(news, words, rows=rows), None
         )
+
+    def render_alert(self, subject: str, text: str, tone: Tone) -> str:
+        """Return an alert's HTML; its text is English, with empty lines between paragraphs."""
+        view = AlertView(subject=subject, tone=tone.value, paragraphs=tuple(text.strip().split("\n\n")))
+        return self._alert.render(m=view)
 
     def _render(  # noqa: PLR0913, PLR0917 - one argument per difference between the two
         self,

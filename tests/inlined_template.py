@@ -9,7 +9,7 @@ from templates.render import standard_source
 
 def inlined_templates() -> dict[str, str]:
     """Return what the gateway compiles at its start, by file name."""
-    return {f"{name}.inlined.html": _inlined(name) for name in ("status", "inbound", "directory")}
+    return {f"{name}.inlined.html": _inlined(name) for name in ("status", "inbound", "directory", "alert")}
 
 
 def _inlined(name: str) -> str:

@@ -36,6 +36,7 @@ class DirectoryState:
     """A directory as it stands, its users in force, and its runs: one that waits, one under way, the last one."""
 
     customer: str
+    admin_address: str
     stored: StoredDirectory
     users: int
     held: Run | None
@@ -135,6 +136,7 @@ def _state(tx: Transaction, owner: Customer, stored: StoredDirectory) -> Directo
     key = stored.directory.key
     return DirectoryState(
         customer=owner.name,
+        admin_address=owner.admin_address,
         stored=stored,
         users=count_directory_users(tx, key),
         held=find_held(tx, key),

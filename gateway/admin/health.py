@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from addressbook.runs import RunState
+from config.alerts import AlertOptions
 from sms.facts import Code, Fact
 from store.carrier_links import CarrierLink, list_links
 from store.engine.database import Transaction
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from gateway.admin.directories import DirectoryState
 
 _LATE = timedelta(minutes=1)
-_TOO_LATE = timedelta(minutes=5)
-_ENDS_SOON = timedelta(days=14)
 _MISSED_READINGS = 3
 
 
@@ -78,7 +77,7 @@ class HealthReport:
     concerns: tuple[Concerned, ...]
 
 
-def report_health(tx: Transaction, around: Surroundings, now: datetime) -> HealthReport:
+def report_health(tx: Transaction, around: Surroundings, now: datetime, options: AlertOptions) -> HealthReport:
     """Return how the gateway is at an instant."""
     late = to_stored(now - _LATE)
     messages, notices = count_messages(tx, late), count_notices(tx, late)
@@ -93,10 +92,10 @@ def report_health(tx: Transaction, around: Surroundings, now: datetime) -> Healt
         fragments=count_fragments(tx),
         directories=tuple(directories),
         concerns=(
-            *_of_machine(around, now),
+            *_of_machine(around, now, options),
             *_of_links(links, now),
-            *_of_queues(Concern.MESSAGES_LATE, "route", messages, now),
-            *_of_queues(Concern.NOTICES_LATE, "destination", notices, now),
+            *_of_queues(Concern.MESSAGES_LATE, "route", messages, now - options.queue_late),
+            *_of_queues(Concern.NOTICES_LATE, "destination", notices, now - options.queue_late),
             *(concern for state in directories if state.stored.directory.active for concern in _of(state, now)),
         ),
     )
@@ -110,7 +109,7 @@ def _directories(tx: Transaction) -> "list[DirectoryState]":
     return list_directories(tx)
 
 
-def _of_machine(around: Surroundings, now: datetime) -> list[Concerned]:
+def _of_machine(around: Surroundings, now: datetime, options: AlertOptions) -> list[Concerned]:
     concerns = [] if around.serving is not None else [Concerned(Concern.NOT_SERVING, {})]
     if around.free < around.reserve:
         facts: dict[str, Fact] = {"folder": around.folder, "free": around.free, "reserve": around.reserve}
@@ -118,7 +117,7 @@ def _of_machine(around: Surroundings, now: datetime) -> list[Concerned]:
     concerns += [
         Concerned(Concern.CERTIFICATE_ENDS, {"name": name, "file": file, "ends": _at(ends)})
         for name, file, ends in around.certificates
-        if ends < now + _ENDS_SOON
+        if ends < now + timedelta(days=max(options.certificate_days))
     ]
     return concerns
 
@@ -134,11 +133,11 @@ def _of_links(links: Sequence[CarrierLink], now: datetime) -> list[Concerned]:
     ]
 
 
-def _of_queues(code: Concern, named: str, counts: Sequence[QueueCount], now: datetime) -> list[Concerned]:
+def _of_queues(code: Concern, named: str, counts: Sequence[QueueCount], before: datetime) -> list[Concerned]:
     return [
         Concerned(code, {named: item.name, "late": item.late, "since": _at(item.oldest_at)})
         for item in counts
-        if item.oldest_at is not None and item.oldest_at < now - _TOO_LATE
+        if item.oldest_at is not None and item.oldest_at < before
     ]
 
 
@@ -149,10 +148,15 @@ def _of(state: "DirectoryState", now: datetime) -> list[Concerned]:
         return [Concerned(Concern.DIRECTORY_HELD, {**whose, "digest": state.held.digest[:12]})]
     if state.last is not None and state.last.state is RunState.FAILED:
         return [Concerned(Concern.DIRECTORY_FAILS, {**whose, "failures": stored.failures})]
-    synced_at = to_instant_if_set(stored.synced_at)
-    if synced_at is not None and synced_at < now - _MISSED_READINGS * timedelta(minutes=directory.every):
-        return [Concerned(Concern.DIRECTORY_OLD, {**whose, "since": _at(synced_at)})]
-    return []
+    read_at = find_old(state, now)
+    return [Concerned(Concern.DIRECTORY_OLD, {**whose, "since": read_at})] if read_at else []
+
+
+def find_old(state: "DirectoryState", now: datetime) -> str:
+    """Return when an active directory was read last where that is too long ago, else an empty text."""
+    directory, read_at = state.stored.directory, to_instant_if_set(state.stored.synced_at)
+    is_old = read_at is not None and read_at < now - _MISSED_READINGS * timedelta(minutes=directory.every)
+    return _at(read_at) if directory.active and is_old else ""
 
 
 def _at(instant: datetime | None) -> str:

@@ -21,6 +21,7 @@ from sms.report import JobReport, Notice, NoticeKind
 from sms.settings import ReportFormat
 from templates.graphics import Graphic, point_graphics, shown_graphics
 from templates.render import Rendered, Renderer
+from templates.view import Tone
 
 _UNFIT_FOR_ID = re.compile(r"[^A-Za-z0-9.-]+")
 
@@ -214,9 +215,10 @@ def _graphic(graphic: Graphic, content_id: str) -> bytes:
     )
 
 
-def compose_alert(alert: AlertMail, *, identity: MailIdentity, now: datetime) -> ComposedMail:
-    """Return a plain mail that tells the administrator of an alert."""
+def compose_alert(alert: AlertMail, *, identity: MailIdentity, renderer: Renderer, now: datetime) -> ComposedMail:
+    """Return a mail that tells the administrator of an alert."""
     message_id = notice_message_id("al", alert.identity, identity.message_id_domain)
+    boundary = boundary_of(alert.identity)
     header = "".join(
         (
             mailbox("From", identity.from_name, identity.from_address),
@@ -227,11 +229,14 @@ def compose_alert(alert: AlertMail, *, identity: MailIdentity, now: datetime) ->
             "Auto-Submitted: auto-generated\r\n",  # RFC 3834 §5.1
             "X-Auto-Response-Suppress: All\r\n",
             "MIME-Version: 1.0\r\n",
+            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n',
         )
     )
+    html = renderer.render_alert(alert.subject, alert.text, Tone.GOOD if alert.over else Tone.BAD)
+    rendered = Rendered(subject=alert.subject, html=html, text=alert.text, language="en")
     return ComposedMail(
         recipient=alert.recipient,
-        message=header.encode() + part("text/plain; charset=utf-8", "quoted-printable", quoted_printable(alert.text)),
+        message=header.encode() + alternatives(rendered, {}, boundary, message_id),
         message_id=message_id,
         smtputf8=not (alert.recipient.isascii() and identity.from_address.isascii()),
     )

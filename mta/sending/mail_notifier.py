@@ -144,7 +144,7 @@ class MailNotifier:
                 signed = await self._large.work(report, partial(self._sign, mail))
                 return await self._delivery.deliver(signed, customer=report.customer)
             case AlertMail():
-                mail = compose_alert(item, identity=self._identity, now=self._clock.now())
+                mail = compose_alert(item, identity=self._identity, renderer=self._renderer, now=self._clock.now())
                 return await self._delivery.deliver(self._sign(mail), customer="")
             case PostmasterMail():
                 forward = partial(compose_forward, item, identity=self._identity)

@@ -35,8 +35,8 @@ async def test_what_waits_too_long_is_named_by_carrier_and_domain_with_the_comma
     await site.send("Pump 7 has stopped")
     await site.until(lambda: any(row.ended_at for row in site.outbox_rows()))
     await site.stop()
-    site.execute("UPDATE message SET state = 'queued', due_at = updated_at - 600000000")
-    site.execute("UPDATE outbox SET state = 'queued', ended_at = NULL, due_at = created_at - 600000000")
+    site.execute("UPDATE message SET state = 'queued', due_at = updated_at - 1200000000")
+    site.execute("UPDATE outbox SET state = 'queued', ended_at = NULL, due_at = created_at - 1200000000")
     report = json.loads(await site.command("health", "--json", code=1))
     assert [item["code"] for item in report["concerns"]] == ["not-serving", "messages-late", "notices-late"]
     (late,) = (item for item in report["concerns"] if item["code"] == "messages-late")

@@ -219,7 +219,7 @@ def test_whatever_stands_in_a_report_its_mail_has_crlf_line_ends_only(text, kind
     else:
         assert ends_in_crlf_only(composed.message)
     alert = AlertMail(identity=text, recipient=text, subject=text, text=text)
-    assert ends_in_crlf_only(compose_alert(alert, identity=IDENTITY, now=NOW).message)
+    assert ends_in_crlf_only(compose_alert(alert, identity=IDENTITY, renderer=RENDERER, now=NOW).message)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from addressbook.runs import Reason, RunMode
+from config.alerts import AlertOptions
 from gateway.admin import customers
 from gateway.admin.directories import change_directory, list_directories, make_directory
 from gateway.admin.health import Concern, Surroundings, report_health
@@ -31,7 +32,7 @@ def office(database_url):
 
 
 def concerns(office, around=WELL, now=NOW):
-    return [(item.code, item.facts) for item in office.look(report_health, around, now).concerns]
+    return [(item.code, item.facts) for item in office.look(report_health, around, now, AlertOptions()).concerns]
 
 
 def test_a_directory_that_was_never_read_is_no_concern_yet(office):
@@ -67,7 +68,7 @@ def test_a_full_disk_a_certificate_that_ends_and_nobody_who_serves_are_told(offi
         folder="/srv",
         free=4,
         reserve=5,
-        certificates=[("smtp", "a.pem", NOW + timedelta(days=13)), ("mx", "b.pem", NOW + timedelta(days=15))],
+        certificates=[("smtp", "a.pem", NOW + timedelta(days=13)), ("mx", "b.pem", NOW + timedelta(days=31))],
     )
     assert [code for code, _ in concerns(office, around)] == [
         Concern.NOT_SERVING,

@@ -188,18 +188,20 @@ def test_a_mail_with_graphics_verifies_when_signed_with_both_keys(workshop):
         assert verifier.verify(idx=index, dnsfunc=lambda name, timeout=5: records[name.decode().rstrip(".")])
 
 
-def test_an_alert_is_a_plain_mail_to_the_administrator():
+def test_an_alert_is_a_mail_to_the_administrator():
     alert = AlertMail(
         identity="A.1",
         recipient="admin@example.net",
         subject="Müller waits\r\nBcc: x@example.com",
         text="Text «x»\nSecond line\n",
     )
-    composed = compose_alert(alert, identity=IDENTITY, now=NOW)
+    composed = compose_alert(alert, identity=IDENTITY, renderer=Renderer(), now=NOW)
     mail = message_from_bytes(composed.message, policy=policy.default)
     assert (mail["To"], mail["Bcc"], composed.envelope_from) == ("admin@example.net", None, "")
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail.get_content().replace("\r\n", "\n") == "Text «x»\nSecond line\n"
+    text, html = mail.iter_parts()
+    assert text.get_content().replace("\r\n", "\n") == "Text «x»\nSecond line\n"
+    assert "Text «x»<br>Second line" in html.get_content()
 
 
 # Templates in the database

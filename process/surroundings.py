@@ -1,0 +1,45 @@
+"""What this machine is like for the gateway: its disk, and the certificates that it shows to others."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from config.model import Config
+from gateway.admin.health import Surroundings
+
+
+def look_around(config: Config, serving: str | None) -> Surroundings:
+    """Return the disk and the certificates of an operator's file; `serving` says who serves."""
+    kept = config.server.sqlite_file
+    folder = kept.parent if kept is not None else config.server.data_dir
+    return Surroundings(
+        serving=serving,
+        folder=str(folder),
+        free=shutil.disk_usage(folder).free,
+        reserve=config.limits.disk_reserve,
+        certificates=_ends_of(dict.fromkeys(_certificates(config))),
+    )
+
+
+def _certificates(config: Config) -> Iterator[tuple[str, Path]]:
+    """Yield every certificate of ours, with whose it is."""
+    for listener in config.listeners:
+        if listener.certificate_file is not None:
+            yield listener.name, listener.certificate_file
+    for carrier in config.carriers:
+        if carrier.certificate_file is not None:
+            yield carrier.name, carrier.certificate_file
+    for route in config.mail.routes:
+        if route.certificate_file is not None:
+            yield f"{route.host} (mail)", route.certificate_file
+
+
+def _ends_of(certificates: dict[tuple[str, Path], None]) -> list[tuple[str, str, datetime]]:
+    """Return when each ends that can be read."""
+    if not certificates:
+        return []
+    from tls.certificate_end import certificate_end  # noqa: PLC0415 - its library costs what few commands may cost
+
+    ends = ((name, str(file), certificate_end(file)) for name, file in certificates)
+    return [(name, file, end) for name, file, end in ends if end is not None]
