@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,6 +32,9 @@ from sms.outcome import Refused
 from sms.parts import encoded_parts, graphemes
 from sms.settings import FIELDS, SettingProblem, Settings, parse_setting
 
+if TYPE_CHECKING:
+    from mta.verify.prover import Verdict
+
 SHAPE_VERSION = 1
 
 
@@ -44,10 +47,22 @@ SHAPE_VERSION = 1
 @click.option(
     "--as", "customer", metavar="CUSTOMER", help="Take this customer as proven; without it, whose the address is."
 )
+@click.option(
+    "--client", default="", metavar="IP", help="Prove the sender as for a client of this address; DNS is asked."
+)
+@click.option("--helo", default="", metavar="NAME", help="How that client greets.")
 @click.option("--set", "trial", multiple=True, metavar="FIELD=VALUE", help="A setting on top of all others.")
 @click.argument("message", metavar="MESSAGE.eml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def explain(  # noqa: PLR0913, PLR0917 - the options of the command
-    file: Path, sender: str, recipients: tuple[str, ...], customer: str | None, trial: tuple[str, ...], message: Path
+def explain(  # noqa: PLR0913 - the options of the command
+    *,
+    file: Path,
+    sender: str,
+    recipients: tuple[str, ...],
+    customer: str | None,
+    client: str,
+    helo: str,
+    trial: tuple[str, ...],
+    message: Path,
 ) -> None:
     """Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin."""
     config = read_config(file)
@@ -62,6 +77,8 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
     envelope = ReceivedEnvelope(
         reverse_path="" if sender in ("", "<>") else sender.removeprefix("<").removesuffix(">"),
         recipients=tuple(EnvelopeRecipient(address=address) for address in recipients),
+        client=client,
+        helo=helo,
     )
     directory = core.book.current.directory
     principal = find_owner(directory, envelope.reverse_path)
@@ -71,17 +88,33 @@ def explain(  # noqa: PLR0913, PLR0917 - the options of the command
             raise click.BadParameter(f"there is no customer {customer!r}", param_hint="--as")
         principal = Principal(customer_id=found.id)
     raw = with_crlf(message.read_bytes())
-    judgement = core.judge.judge_envelope(envelope, principal) or judge_as_served(
-        core.judge, raw, envelope, principal, read_trial(trial)
-    )
+    asked = None
+    if client and customer is None:
+        from cli.proving import prove_sender
+
+        asked = prove_sender(config, core, raw, envelope)
+        principal = asked.principal
+    judgement = _refuse_unproven(asked) or core.judge.judge_envelope(envelope, principal)
+    judgement = judgement or judge_as_served(core.judge, raw, envelope, principal, read_trial(trial))
     judgement = hold_back_stopped(judgement, core.book)
     taken = core.taking_back.look_now(judgement.cancel) if judgement.cancel is not None else None
     if isinstance(taken, Refused):
         judgement = Decision(verdict=Disposition.REFUSE, refused=taken)
     cancels = asdict(taken) if isinstance(taken, TakenBack) else None
     owner = directory.customer(principal.customer_id) if principal is not None else None
-    more = {"customer": owner.name if owner is not None else None, "proven": customer is not None, "cancels": cancels}
+    more = {
+        "customer": owner.name if owner is not None else None,
+        "proven": customer is not None or (asked is not None and asked.principal is not None),
+        "proofs": [asdict(step) for step in asked.steps] if asked is not None else [],
+        "cancels": cancels,
+    }
     click.echo(json.dumps(shape(judgement, envelope) | more, ensure_ascii=False, indent=2))
+
+
+def _refuse_unproven(asked: "Verdict | None") -> Decision | None:
+    if asked is None or asked.refused is None:
+        return None
+    return Decision(verdict=Disposition.REFUSE, refused=asked.refused)
 
 
 def judge_as_served(

@@ -2,6 +2,7 @@
 
 import click
 
+from addressbook.proof import ProofKind
 from cli.admin_session import one_customer_option
 from cli.shapes import since_option, table_command, until_option
 from gateway.admin.jobs import list_jobs
@@ -16,6 +17,11 @@ jobs = table_command(
         "--sender", default="", metavar="ADDRESS", help="Of this sender, or of all of a domain: @example.com."
     ),
     one_customer_option,
+    click.option(
+        "--proof",
+        type=click.Choice([kind.value for kind in ProofKind]),
+        help="Whose sender was proven by this.",
+    ),
     click.option(
         "--state",
         "states",

@@ -55,6 +55,10 @@ def trace_lines(trace: Trace) -> list[str]:
         f"Job {report.public_id}: {ended}, accepted {when(report.accepted_at)} UTC",
         f"  {whose}, service {report.service}",
     ]
+    if trace.proof.proof:
+        lines.append(f"  proven by {trace.proof.proof}: {trace.proof.evidence or '-'}")
+    if trace.proof.service_by:
+        lines.append(f"  service named by {trace.proof.service_by}")
     if report.mail is not None:
         lines += _mail_lines(report.mail)
     labels = f"cost centre {report.settings.cost_centre or '-'}, customer reference {report.reference or '-'}"

@@ -31,6 +31,7 @@ class JobFilter:
 
     number: str = ""
     sender: str = ""
+    proof: str = ""
     customer_key: int | None = None
     states: frozenset[MessageState] = frozenset()
     since: int | None = None
@@ -50,6 +51,7 @@ class FoundJob:
     customer: str
     sender: str
     service: str
+    proof: str
     subject: str
     number: str
     parts: int = 0
@@ -64,6 +66,7 @@ class _Job(Struct, frozen=True, array_like=True):
     customer: str
     sender: str
     service: str
+    proof: str
     subject: str
 
 
@@ -103,6 +106,7 @@ def _found(job: _Job, states: list[_States]) -> FoundJob:
         customer=job.customer,
         sender=job.sender,
         service=job.service,
+        proof=job.proof,
         subject=job.subject,
         number=min((row.number for row in states), default=""),
         parts=sum(row.parts for row in states),
@@ -131,6 +135,9 @@ def _of_job(wanted: JobFilter) -> tuple[list[str], list[Any]]:
     if wanted.customer_key is not None:
         conditions.append("j.customer_key = ?")
         values.append(wanted.customer_key)
+    if wanted.proof:
+        conditions.append("j.proof = ?")
+        values.append(wanted.proof)
     if wanted.sender.startswith("@"):
         pattern = "%" + wanted.sender.replace("!", "!!").replace("_", "!_").replace("%", "!%")
         conditions.append("j.sender LIKE ? ESCAPE '!'")

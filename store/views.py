@@ -49,6 +49,12 @@ class _ReportedJob(Struct, frozen=True, array_like=True):
     ignored_options: str
 
 
+class _Proof(Struct, frozen=True, array_like=True):
+    proof: str
+    evidence: str
+    service_by: str
+
+
 class _ReportedMessage(Struct, frozen=True, array_like=True):
     key: int
     job_key: int
@@ -94,6 +100,7 @@ class _ReportedPart(Struct, frozen=True, array_like=True):
 
 
 _JOB = query(_ReportedJob, "FROM job WHERE key IN (??)")
+_PROOF = query(_Proof, "FROM job WHERE key = ?")
 _MESSAGES = query(_ReportedMessage, "FROM message WHERE job_key IN (??) ORDER BY job_key, seq")
 _PARTS = query(
     _ReportedPart,
@@ -301,10 +308,20 @@ _ATTEMPTS = query(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TracedProof:
+    """What proved the sender of a job (addressbook.proof), and what named its service; empty where nothing did."""
+
+    proof: str
+    evidence: str
+    service_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Everything remembered of one job."""
 
     report: JobReport
+    proof: TracedProof
     attempts: tuple[TracedAttempt, ...]
     receipts: tuple[TracedReceipt, ...]
     notices: tuple[TracedNotice, ...]
@@ -326,4 +343,11 @@ def load_trace(tx: Transaction, job_key: int) -> Trace:
         )
         for row in tx.select(_Attempt, _ATTEMPTS, (job_key,))
     ]
-    return Trace(report=report, attempts=tuple(attempts), receipts=tuple(receipts), notices=trace_notices(tx, job_key))
+    proof = TracedProof(**asdict(tx.select(_Proof, _PROOF, (job_key,))[0]))
+    return Trace(
+        report=report,
+        proof=proof,
+        attempts=tuple(attempts),
+        receipts=tuple(receipts),
+        notices=trace_notices(tx, job_key),
+    )

@@ -20,6 +20,7 @@ def list_jobs(  # noqa: PLR0913 - every filter by name
     number: str = "",
     sender: str = "",
     customer: str = "",
+    proof: str | None = None,
     states: Collection[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
@@ -29,6 +30,7 @@ def list_jobs(  # noqa: PLR0913 - every filter by name
     wanted = JobFilter(
         number=_number(number),
         sender=_sender(sender),
+        proof=proof or "",
         customer_key=get_customer(tx, customer).id if customer else None,
         states=frozenset(map(MessageState, states)),
         since=None if since is None else to_stored(since),
@@ -67,6 +69,7 @@ def _row(job: FoundJob) -> Mapping[str, object]:
         "customer": job.customer,
         "sender": job.sender,
         "service": job.service,
+        "proof": job.proof,
         "to": f"+{job.number}" if job.number and messages == 1 else f"{messages} numbers" if messages else "",
         "state": ", ".join(f"{number} {state}" if messages > 1 else state for state, number in job.states.items()),
         "parts": job.parts,

@@ -15,6 +15,10 @@ from cli.__main__ import main
 from sms.settings import FIELDS
 from tests.kit.in_process import undo_a_command
 from tests.kit.installation import mail, write_first
+from tests.kit.proving_site import DOMAIN, KEY, signed, written
+from tests.kit.resolver import TableResolver
+from tests.kit.signed_mail import key_record
+from tests.kit.testbed import administer
 
 SAMPLES = Path(__file__).parent / "samples"
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "explain.md"
@@ -286,6 +290,33 @@ def test_a_mistake_in_the_question_is_said(arguments, said, house, note):
     result = run(house, *arguments, "--from", "a@example.com", "--to", "+447700900101" + AT, note("Hello"))
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_client_without_a_login_is_proven_step_by_step(house, tmp_path, monkeypatch):
+    administer(house, "customer add acme --domain acme.example.com --address-range 192.0.2.0/24")
+    administer(house, "user add anna@acme.example.com --customer acme")
+    record = {f"s1._domainkey.{DOMAIN}": [key_record(KEY)], DOMAIN: ["v=spf1 -all"]}
+    monkeypatch.setattr("cli.proving.build_resolver", lambda config: TableResolver(texts=record))
+    given = ("--from", "anna@acme.example.com", "--to", "+447700900101" + AT, "--client")
+
+    def ask(client: str, raw: bytes) -> dict:
+        (tmp_path / "asked.eml").write_bytes(raw)
+        return explain(house, *given, client, tmp_path / "asked.eml")
+
+    told = ask("192.0.2.1", written())
+    assert (told["verdict"], told["proven"], told["customer"]) == ("send", True, "acme")
+    assert told["proofs"] == [{"kind": "range", "held": True, "said": "192.0.2.0/24"}]
+    told = ask("198.51.100.1", signed())
+    assert (told["verdict"], told["proven"]) == ("send", True)
+    assert [(step["kind"], step["held"]) for step in told["proofs"]] == [("range", False), ("dkim", True)]
+    told = ask("198.51.100.1", written())
+    assert (told["verdict"], told["proven"], told["reason"]) == ("refuse", False, "sender-not-authorised")
+    assert [(step["kind"], step["held"], step["said"]) for step in told["proofs"]] == [
+        ("range", False, "198.51.100.1 is in no range that proves alone"),
+        ("dkim", False, "the mail is not signed"),
+        ("spf", False, "it says fail"),
+        ("arc", False, "no sealer is trusted"),
+    ]
 
 
 def test_before_the_first_start_there_is_nobody_to_ask_about(tmp_path, house, note):

@@ -6,10 +6,14 @@ Nothing of what is refused is sent, and none of it is answered by mail.
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from cli.traces import trace_lines
+from gateway.admin.jobs import list_jobs
+from store.views import load_trace
 from tests.kit import proving_site
 from tests.kit.proving_site import DOMAIN, KEY, signed, written
 from tests.kit.signed_mail import dkim_signed, key_record, rsa_key
@@ -33,8 +37,12 @@ async def test_a_mail_signed_by_the_domain_of_its_author_is_sent_and_says_why(co
     async with site_of(core) as site:
         assert (await site.send(signed())).endswith(" kept")
     (job,) = core.jobs()
-    assert (job.proof, job.evidence) == ("dkim", f"d={DOMAIN} s=s1 a=rsa-sha256")
-    assert job.customer == "acme"
+    evidence = f"d={DOMAIN} s=s1 a=rsa-sha256"
+    assert (job.customer, job.proof, job.evidence) == ("acme", "dkim", evidence)
+    trace = core.database.read_now(lambda tx: load_trace(tx, job.key))
+    assert f"  proven by dkim: {evidence}" in trace_lines(trace)
+    for proof, found in (("dkim", ["dkim"]), ("login", [])):
+        assert [row["proof"] for row in core.database.read_now(partial(list_jobs, proof=proof))] == found
 
 
 @pytest.mark.parametrize("forms", ["simple/simple", "relaxed/simple", "simple/relaxed", "relaxed/relaxed", "relaxed"])
