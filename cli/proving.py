@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from addressbook.proof import ProofKind
 from config.model import Config
-from mta.intake import ReceivedEnvelope
+from mta.envelope import ReceivedEnvelope
 from mta.verify.prover import ProofRequest, ProofStep, Prover, Verdict
 from process.accept_path import AcceptPath
 from process.mail_out import build_resolver
