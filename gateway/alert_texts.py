@@ -196,7 +196,7 @@ def directory_old(customer: str, name: str, read_at: str, recipient: str) -> Ale
         text=f"The directory {name} of {customer} was read last at {read_at} UTC, though it is due more often.\n\n"
         "Users who came or left since then are not known. «mail2sms dirsync list» shows its state, "
         f"«mail2sms dirsync run {name} --customer {customer}» reads it now.\n",
-        recipient=recipient,
+        address=recipient,
     )
 
 
@@ -229,7 +229,7 @@ def over(told: ToldTopic) -> Alert:
         subject=f"Over: {told.subject}",
         text=f"What was told of is over: {told.subject}.\n\n«mail2sms health» shows how the gateway is.\n",
         quiet=timedelta(),
-        recipient=told.recipient,
+        address=told.recipient,
         over=True,
     )
 

@@ -27,25 +27,17 @@ _QUIET = timedelta(hours=1)
 class Alert:
     """One alert as it is raised: its topic, which is quiet for a while afterwards, and what the mail says.
 
-<<<<<<< HEAD
-    `address` is who is told; empty: the operator.
-=======
-    `recipient` is another one than the operator's; `over` tells that an earlier one counts no longer, and `stage` how
-    far what lasts has come (gateway.health_watch).
->>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
+    `address` is who is told; empty: the operator. `over` tells that an earlier one counts no longer, and `stage` how far
+    what lasts has come (gateway.health_watch).
     """
 
     topic: str
     subject: str
     text: str
     quiet: timedelta = _QUIET
-<<<<<<< HEAD
     address: str = ""
-=======
-    recipient: str = ""
     over: bool = False
     stage: int = 0
->>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
 
 
 class Alerts:
@@ -81,22 +73,13 @@ class Alerts:
 
     def row_of(self, alert: Alert) -> NewRow | None:
         """Return an alert as a row for the transaction in which it arises, None where nobody is told."""
-<<<<<<< HEAD
         address = alert.address or self._address
         if not address:
-=======
-        recipient = alert.recipient or self._address
-        if not recipient:
->>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
             return None
         return NewRow(
             kind=ALERT,
             prefix="A",
-<<<<<<< HEAD
             recipient=address,
-=======
-            recipient=recipient,
->>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
             now=to_stored(self._clock.now()),
             about={"subject": alert.subject, "text": alert.text, "over": alert.over, "stage": alert.stage},
             topic=alert.topic,

@@ -188,5 +188,5 @@ class HealthWatch:
 
 def _told(alert: Alert) -> ToldTopic:
     return ToldTopic(
-        topic=alert.topic, subject=alert.subject, recipient=alert.recipient, stage=alert.stage, over=alert.over
+        topic=alert.topic, subject=alert.subject, recipient=alert.address, stage=alert.stage, over=alert.over
     )

@@ -141,11 +141,8 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("inbound", inbound.worker),
             service_of("inbound-lists", inbound.lists),
             service_of("clock", ClockWatch(database=database, clock=core.clock)),
-<<<<<<< HEAD
             service_of("traffic", TrafficWatch(database=database, clock=core.clock, tell=mail_out.alerts.raise_alert)),
-=======
             service_of("health", _build_watch(config, core, telling)),
->>>>>>> 53fab16 (The administrator is told once of what lasts, and once that it is over: carriers, queues, directories, certificates, the disk)
         ),
         (
             Service(name="outbox", start=telling.outbox.start, stop=telling.outbox.stop),
