@@ -27,8 +27,8 @@ _QUIET = timedelta(hours=1)
 class Alert:
     """One alert as it is raised: its topic, which is quiet for a while afterwards, and what the mail says.
 
-    `address` is who is told; empty: the operator. `over` tells that an earlier one counts no longer, and `stage` how far
-    what lasts has come (gateway.health_watch).
+    `address` is who is told; empty: the operator. `over` tells that an earlier one counts no longer, and `stage` how
+    far what lasts has come (gateway.health_watch).
     """
 
     topic: str

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from templates.brand import BrandView
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertView:
@@ -10,6 +12,7 @@ class AlertView:
     subject: str
     tone: str
     paragraphs: tuple[str, ...]
+    brand: BrandView
     language: str = "en"
     kind_name: str = "SMS gateway"
     footer: str = "This mail was made automatically by the SMS gateway. Nobody reads replies to it."

@@ -17,7 +17,9 @@ from markupsafe import Markup, escape
 
 from inbound.report import InboundReport
 from sms.report import JobReport, NoticeKind
+from sms.settings import Settings
 from templates.alert_view import AlertView
+from templates.brand import view_brand
 from templates.directory_view import DirectoryNews, DirectoryView, view_directory
 from templates.forms import Form
 from templates.graphics import Graphic
@@ -159,7 +161,12 @@ class Renderer:
 
     def render_alert(self, subject: str, text: str, tone: Tone) -> str:
         """Return an alert's HTML; its text is English, with empty lines between paragraphs."""
-        view = AlertView(subject=subject, tone=tone.value, paragraphs=tuple(text.strip().split("\n\n")))
+        view = AlertView(
+            subject=subject,
+            tone=tone.value,
+            paragraphs=tuple(text.strip().split("\n\n")),
+            brand=view_brand("", Settings(), self._dictionary.words("en")),
+        )
         return self._alert.render(m=view)
 
     def _render(  # noqa: PLR0913, PLR0917 - one argument per difference between the two

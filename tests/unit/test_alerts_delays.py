@@ -58,7 +58,7 @@ async def test_an_alert_is_logged_and_written_once_while_its_topic_is_quiet(worl
     assert len(written) == 1
     (taken,) = world.notices()
     assert (taken.public_id, taken.recipient) == (f"A.{taken.key}", "admin@example.net")
-    assert json.loads(taken.about) == {"subject": "Subject 0", "text": "Text"}
+    assert json.loads(taken.about) == {"subject": "Subject 0", "text": "Text", "over": False, "stage": 0}
 
 
 async def test_without_an_address_nothing_is_stored(world):
