@@ -17,6 +17,8 @@ from smpp.dialect.dialect import (
     InterfaceVersion,
     LongMessages,
     NumberForm,
+    ReceiptFor,
+    ReceiptRequest,
     SubmitWith,
     ValidityFormat,
     WireAlphabet,
@@ -81,6 +83,12 @@ TABLE: dict[str, tuple[dict, dict, dict]] = {
     "own-flags": ({"normal_priority_flag": 1, "express_priority_flag": 3, "registered_delivery": 17}, {}, {}),
     "smpp-3.3": ({"interface_version": "3.3"}, {"bind": "pair"}, {"interface_versions": {0x33}}),
     "smpp-5.0": ({"interface_version": "5.0"}, {}, {"interface_versions": {0x50}}),
+    "one-receipt": ({"receipt_for": "message"}, {}, {"receipt_parts": {1}}),
+    "receipt-for-the-last-part": (
+        {"receipt_for": "message", "receipt_request": "last-part"},
+        {},
+        {},
+    ),
     "data-sm": ({"submit_with": "data-sm"}, {}, {}),
     "data-sm-sar": ({"submit_with": "data-sm", "long_messages": "sar", "id_in_response": "hex"}, {}, {}),
 }
@@ -97,6 +105,8 @@ _KINDS: dict[str, Any] = {
     "validity_format": ValidityFormat,
     "submit_with": SubmitWith,
     "interface_version": InterfaceVersion,
+    "receipt_for": ReceiptFor,
+    "receipt_request": ReceiptRequest,
     "destination_form": NumberForm,
     "numeric_form": NumberForm,
 }

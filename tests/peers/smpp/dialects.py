@@ -37,9 +37,31 @@ DIALECTS: dict[str, tuple[dict, dict, str]] = {
     "ascii": ({"default_alphabet": "ascii", "default_data_coding": 1}, {}, IN_UDH),
     "absolute": ({"validity_format": "absolute", "service_type": "WAP", "esm_class": 3}, {}, IN_UDH),
     "no-validity": ({"validity_format": "none", "destination_form": "plus", "destination_npi": 0}, {}, IN_UDH),
+    "smpp-3.3": ({"interface_version": "3.3"}, {}, IN_UDH),
+    "smpp-5.0": ({"interface_version": "5.0"}, {}, IN_UDH),
+    "double-zero": ({"destination_form": "00", "destination_ton": 0}, {}, IN_UDH),
+    "national": (
+        {
+            "destination_form": "national",
+            "numeric_form": "national",
+            "country_code": "44",
+            "destination_ton": 2,
+            "numeric_ton": 2,
+        },
+        {},
+        IN_UDH,
+    ),
+    "one-receipt": ({"receipt_for": "message"}, {}, IN_UDH),
+    "last-part": ({"receipt_for": "message", "receipt_request": "last-part"}, {}, IN_UDH),
     "data-sm": ({"submit_with": "data-sm"}, {}, IN_PAYLOAD),
     "own-flags": ({"normal_priority_flag": 1, "express_priority_flag": 3, "registered_delivery": 17}, {}, IN_UDH),
 }
+
+
+def international(address: str) -> str:
+    """Return a British number as E.164 without its plus, whichever way it is written."""
+    digits = address.removeprefix("+").removeprefix("00")
+    return f"44{digits[1:]}" if digits.startswith("0") else digits
 
 
 def documented_dialects() -> list[dict]:

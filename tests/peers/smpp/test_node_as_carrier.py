@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.kit.installation import Installation
-from tests.peers.smpp.dialects import DIALECTS, IN_PAYLOAD, IN_SAR, LONG, WHOLE, WIDE
+from tests.peers.smpp.dialects import DIALECTS, IN_PAYLOAD, IN_SAR, LONG, WHOLE, WIDE, international
 from tests.peers.smpp.node import Fact, Facts, centres
 from tests.peers.smpp.tls import Authority
 
@@ -78,7 +78,7 @@ async def test_a_long_text_in_ucs2_ends_as_its_receipts_say_in_each_dialect(name
     submits = 2 if place == WHOLE else 8
     await facts.until(lambda: len(submitted_since(before, facts)) >= submits)
     for number in (arrived, lost):
-        parts = [fact for fact in submitted_since(before, facts) if fact["destination"][2].lstrip("+") == number]
+        parts = [fact for fact in submitted_since(before, facts) if international(fact["destination"][2]) == number]
         assert {part["centre"] for part in parts} == {carrier}
         assert "".join(part["submitted"] for part in parts) == LONG.strip()
         assert {part["data_coding"] for part in parts} == {8}

@@ -10,7 +10,7 @@ import smpp34
 
 from tests.kit.installation import Installation
 from tests.kit.ports import free_port
-from tests.peers.smpp.dialects import DIALECTS, LONG
+from tests.peers.smpp.dialects import DIALECTS, LONG, international
 from tests.peers.smpp.tls import Authority, relay
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,7 +68,7 @@ class Centre:
         message = tlvs[PAYLOAD].value if PAYLOAD in tlvs else event.short_message
         header = 1 + message[0] if event.esm_class & UDH else 0
         index = tlvs[SAR].as_int() if SAR in tlvs else message[header - 1] if header else 1
-        self.taken.setdefault(event.destination_addr.lstrip("+"), {})[index or 0] = message[header:]
+        self.taken.setdefault(international(event.destination_addr), {})[index or 0] = message[header:]
 
     async def _report(self, event: smpp34.SubmitSmEvent, number: int) -> None:
         assert self._esme is not None
