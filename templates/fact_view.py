@@ -4,7 +4,7 @@ Not here: the state (verdict).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -25,6 +25,13 @@ _SOON = timedelta(minutes=1)
 _NAMED_STRANGE = 5
 
 
+def starts_at(report: JobReport) -> datetime | None:
+    """Return when the last SMS that waits goes out, None where it goes out at once."""
+    waiting = [m.due_at for m in report.messages if m.due_at and (m.state in OPEN or m.reason == TRIAL)]
+    start = max(waiting, default=report.accepted_at)
+    return start if start - report.accepted_at > _SOON else None
+
+
 def list_facts(report: JobReport, recipients: Sequence[RecipientView], words: Words, zone: str) -> Iterable[Fact]:
     """Yield the lines of the table of facts that have a value."""
     only = recipients[0] if len(report.messages) == 1 else None
@@ -34,9 +41,7 @@ def list_facts(report: JobReport, recipients: Sequence[RecipientView], words: Wo
     # The mail begins with the time of a delivery.
     all_delivered = report.summary.delivered == len(report.messages)
     changed = words.time(max((m.updated_at for m in report.messages), default=report.accepted_at), zone)
-    start = max(
-        (m.due_at for m in report.messages if m.due_at and (m.state in OPEN or m.reason == TRIAL)), default=None
-    )
+    start = starts_at(report)
     expiry = max((m.expires_at for m in report.messages if m.expires_at and m.state in OPEN), default=None)
     values = (
         ("label.to", only.who if only else ""),
@@ -48,7 +53,7 @@ def list_facts(report: JobReport, recipients: Sequence[RecipientView], words: Wo
         ("label.limited", _limits(report, words)),
         ("label.reference", show_line(report.reference)),
         ("label.accepted_at", accepted),
-        ("label.due_at", words.time(start, zone) if start and start - report.accepted_at > _SOON else ""),
+        ("label.due_at", words.time(start, zone) if start else ""),
         ("label.updated_at", changed if changed != accepted and not all_delivered else ""),
         ("label.valid_until", words.time(expiry, zone) if expiry else ""),
         ("label.job", show_line(report.public_id)),

@@ -52,7 +52,7 @@ def view_report(
         preheader=" · ".join(filter(None, (headline, who, show_line(teller.text)[:_TEASER] if teller else ""))),
         kind_name=words.say(f"kind.{kind}"),
         headline=headline,
-        intro=say_intro(kind, messages, words, zone),
+        intro=say_intro(kind, report, words, zone),
         lead=lead,
         tone=tone,
         single=single,

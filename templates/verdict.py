@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from sms.lifecycle import OPEN, Summary
 from sms.report import JobReport, NoticeKind, ReportedMessage
 from sms.settings import TextSource
+from templates.fact_view import starts_at
 from templates.recipient_view import TRIAL, Loss, is_taken_back, loss_of, tone_of
 from templates.shown_text import show_line
 from templates.view import Tone
@@ -110,10 +111,14 @@ def say_tally(kind: NoticeKind, report: JobReport, words: Words) -> str:
     )
 
 
-def say_intro(kind: NoticeKind, messages: Sequence[ReportedMessage], words: Words, zone: str) -> str:
+def say_intro(kind: NoticeKind, report: JobReport, words: Words, zone: str) -> str:
     """Return why this mail comes; empty for a result."""
+    messages = report.messages
     if kind is NoticeKind.RESULT or all(tone_of(message) is Tone.BAD for message in messages):
         return ""
+    start = starts_at(report)
+    if kind is NoticeKind.ACCEPTED and start:
+        return words.say("intro.scheduled", time=words.time(start, zone))
     sentence = words.say(f"intro.{kind}")
     ends = [message.expires_at for message in messages if message.expires_at and message.state in OPEN]
     if kind is NoticeKind.DELAYED and ends:

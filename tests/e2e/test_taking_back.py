@@ -46,7 +46,9 @@ async def test_the_link_in_the_confirmation_takes_a_scheduled_job_back(site):
     assert "+" not in link
     assert address == f"cancel+{job}@sms.example.net"
     assert parse_qs(parts.query) == {"subject": [f"cancel {job}"]}
-    assert address in confirmed.message.get_body(("plain",)).get_content()
+    plain = confirmed.message.get_body(("plain",)).get_content()
+    assert address in plain
+    assert "We have taken over your message. It goes out on " in plain
     assert await write_to(site, address.upper(), sender="eve@example.com") == (
         550,
         f"5.1.1 No such recipient: you sent no job {job}, or sent it from another address",

@@ -201,6 +201,21 @@ def test_a_start_has_an_offset_or_takes_the_zone():
     assert plain.start_at == zoned.start_at == datetime(2026, 5, 20, 15, 42, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("local", "utc"),
+    [
+        ("2026-03-28T09:00", (28, 8, 0)),
+        ("2026-03-29T09:00", (29, 7, 0)),
+        ("2026-03-29T01:59", (29, 0, 59)),
+        ("2026-03-29T02:30", (29, 1, 30)),  # nobody's clock shows it: an hour later
+    ],
+)
+def test_a_start_on_the_day_on_which_clocks_change_is_as_clocks_show_it(local, utc):
+    day, hour, minute = utc
+    found = options_of(f"[JOBPERIOD:{local}]", zone=ZoneInfo("Europe/Berlin"))
+    assert found.start_at == datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+
+
 def test_a_blackout_under_an_hour_is_widened_from_its_start():
     found = options_of(
         "[BLACKOUTPERIODS:2026-11-23T10:00:00.000Z/2026-11-23T10:10Z, 2026-11-23T22:00+01:00/2026-11-24T06:00+01:00]"

@@ -205,6 +205,8 @@ async def test_a_sender_proven_by_an_older_directory_is_proven_again(core):
         ("cancel+J.20261201-080000.000-abcdefghij", "J.20261201-080000.000-abcdefghij"),
         ("CANCEL+j.20261201-080000.000-ABCDEFGHIJ", "J.20261201-080000.000-abcdefghij"),
         ('"cancel+J.20261201-080000.000-abcdefghij"', "J.20261201-080000.000-abcdefghij"),
+        ('"cancel J.20261201-080000.000-abcdefghij"', "J.20261201-080000.000-abcdefghij"),
+        ("cancel-J.20261201-080000.000-abcdefghij", "J.20261201-080000.000-abcdefghij"),
         ("cancel+", ""),
         ("cancel+J", ""),
         ("cancel+S.20261201-080000.000-abcdefghij", ""),
