@@ -48,19 +48,14 @@ def view_recipient(message: ReportedMessage, report: JobReport, words: Words, zo
         )
     sentence = explain_message(message, words, zone, settled=report.settled_at is not None)
     name = show_line(message.name)[:SHOWN_NAME]
-    detail = ""
+    detail = find_detail(message, words)
     cut_start, cut_more = _shorten(show(message.cut), words) if preview else ("", "")
     parts = tuple(_view_part(part, words, trial=message.reason == TRIAL) for part in message.parts)
-    trial = message.reason == TRIAL
-    if trial and message.problem:
-        detail = f"{words.say('label.route')}: {show_line(message.problem)}"
-    if message.reason in _REFUSALS_ONLY and message.problem:
-        detail = show_line(words.detail(message.problem))
     return RecipientView(
         number=address_of(message),
         name=name,
         who=f"{name} ({address_of(message)})" if name else address_of(message),
-        state=_say_state(message, words, trial=trial),
+        state=say_state(message, words),
         tone=tone_of(message),
         sentence=sentence,
         note=sentence if message.reason or message.state is MessageState.UNKNOWN or _is_partial(message) else "",
@@ -128,6 +123,14 @@ def _count_delivered(message: ReportedMessage) -> int:
     return sum(part.state is MessageState.DELIVERED for part in message.parts)
 
 
+def find_detail(message: ReportedMessage, words: Words) -> str:
+    """Return what exactly was refused, or the route of a dry run; empty where nothing more is known."""
+    if message.reason == TRIAL and message.problem:
+        return f"{words.say('label.route')}: {show_line(message.problem)}"
+    refused = message.reason in _REFUSALS_ONLY and message.problem
+    return show_line(words.detail(message.problem)) if refused else ""
+
+
 class Loss(StrEnum):
     """What a phone gets less of than was written."""
 
@@ -193,8 +196,9 @@ def _say_step(message: ReportedMessage, detail: str, words: Words) -> str:
     return "" if step is None or (detail and step in _SAID_BY_DETAIL) else words.say(f"step.{step}")
 
 
-def _say_state(message: ReportedMessage, words: Words, *, trial: bool) -> str:
-    state = words.say("state.would-send" if trial else f"state.{message.state}")
+def say_state(message: ReportedMessage, words: Words) -> str:
+    """Return the state of a message in a word or two, and that the phone gets less than was written."""
+    state = words.say("state.would-send" if message.reason == TRIAL else f"state.{message.state}")
     loss = loss_of(message)
     return state if loss is None else words.say(f"text.but_{loss}", state=state)
 

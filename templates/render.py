@@ -44,13 +44,17 @@ _FILTERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """The text of one mail; `text` has line feeds. `fallback` says why a customer's own template was not used."""
+    """The text of one mail; `text` has line feeds. `fallback` says why a customer's own template was not used.
+
+    `shortened`: it does not show all recipients.
+    """
 
     subject: str
     html: str
     text: str
     language: str
     fallback: str = ""
+    shortened: bool = False
 
 
 class Confinement(Protocol):
@@ -191,6 +195,7 @@ class Renderer:
             text=standard.text.render(m=view),
             language=view.language,
             fallback=fallback,
+            shortened=isinstance(view, StatusView) and bool(view.more),
         )
 
     def _html_of(self, standard: "_Standard", view: View, override: str | None) -> tuple[str, str]:

@@ -13,9 +13,10 @@ from sms.report import JobReport, NoticeKind, ReportedMessage
 from templates.brand import view_brand
 from templates.fact_view import list_facts, list_settings
 from templates.graphics import Graphic
-from templates.recipient_view import TRIAL, delivered_at, note_replaced, tone_of, view_recipient, was_sent
+from templates.recipient_view import TRIAL, delivered_at, note_replaced, view_recipient, was_sent
+from templates.results import MOST_RESULTS
 from templates.shown_text import show_line
-from templates.verdict import TONE_ORDER, say_headline, say_intro, say_subject, say_tally, worst_tone
+from templates.verdict import choose_rows, say_headline, say_intro, say_subject, say_tally, worst_tone
 from templates.view import RecipientView, StatusView
 from templates.words import Words
 
@@ -40,9 +41,7 @@ def view_report(
     if kind is NoticeKind.DRY_RUN and single and messages[0].reason == TRIAL:
         lead = ""  # the headline says it
     delivered = report.summary.delivered
-    more = ""
-    if hidden:
-        more = f"{words.count('text.more', hidden)} {words.say('text.more_failed_first')}"
+    more = _say_more(hidden, len(messages), words)
     return StatusView(
         kind=kind,
         language=words.language,
@@ -105,18 +104,21 @@ def _cancel_link(report: JobReport) -> str:
     return f"mailto:{quote(local)}@{quote(domain)}?subject={quote(f'cancel {report.public_id}')}" if local else ""
 
 
+def _say_more(hidden: int, total: int, words: Words) -> str:
+    """Return how many recipients the mail does not show, and that the attached table does."""
+    if not hidden:
+        return ""
+    if total > MOST_RESULTS:
+        attached = words.say("text.attached", shown=words.number(MOST_RESULTS))
+    else:
+        attached = words.say("text.attached_all")
+    return f"{words.count('text.more', hidden)} {words.say('text.more_failed_first')} {attached}"
+
+
 def _notes(report: JobReport, words: Words) -> tuple[str, ...]:
     """Return what the sender should know of the mail itself: options in its subject that were not heeded."""
     ignored = " ".join(map(show_line, report.ignored_options))
     return (words.count("text.ignored_options", len(report.ignored_options), options=ignored),) if ignored else ()
-
-
-def choose_rows(messages: Sequence[ReportedMessage], rows: int) -> tuple[Sequence[ReportedMessage], int]:
-    """Return the messages to show and how many are left out: all in their order, or the worst ones first."""
-    if len(messages) <= rows:
-        return messages, 0
-    worst_first = sorted(messages, key=lambda message: TONE_ORDER.index(tone_of(message)))
-    return worst_first[:rows], len(messages) - rows
 
 
 def _shared(shown: Sequence[ReportedMessage], recipients: Sequence[RecipientView]) -> RecipientView | None:

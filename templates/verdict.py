@@ -134,3 +134,11 @@ def say_subject(report: JobReport, headline: str, who: str, state: str, words: W
     if subject and not source_is_subject and not is_text:
         return words.say("subject.result", result=headline, subject=subject)
     return words.say("subject.of_text", who=who, state=state)
+
+
+def choose_rows(messages: Sequence[ReportedMessage], rows: int) -> tuple[Sequence[ReportedMessage], int]:
+    """Return the messages to show and how many are left out: all in their order, or the worst ones first."""
+    if len(messages) <= rows:
+        return messages, 0
+    worst_first = sorted(messages, key=lambda message: TONE_ORDER.index(tone_of(message)))
+    return worst_first[:rows], len(messages) - rows

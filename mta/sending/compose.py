@@ -5,7 +5,7 @@ RFC 3834. The mail is built by hand: it has one form, and the stdlib's generator
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -13,7 +13,17 @@ from types import MappingProxyType
 from gateway.ports import AlertMail
 from mta.reading.options import read_options
 from mta.sending.dsn import write_dsn
-from mta.sending.fields import base64_lines, date, mailbox, multipart, part, quoted_printable, thread, unstructured
+from mta.sending.fields import (
+    attached_csv,
+    base64_lines,
+    date,
+    mailbox,
+    multipart,
+    part,
+    quoted_printable,
+    thread,
+    unstructured,
+)
 from mta.sending.given_names import with_given_names
 from mta.sending.outlook_thread import outlook_thread
 from sms.outcome import Refused
@@ -21,6 +31,7 @@ from sms.report import JobReport, Notice, NoticeKind
 from sms.settings import ReportFormat
 from templates.graphics import Graphic, point_graphics, shown_graphics
 from templates.render import Rendered, Renderer
+from templates.results import write_results
 from templates.view import Tone
 
 _UNFIT_FOR_ID = re.compile(r"[^A-Za-z0-9.-]+")
@@ -94,12 +105,12 @@ def compose_notice(  # noqa: PLR0913 - what a mail is made of, by name
             _conversation(notice),
             "X-Auto-Response-Suppress: All\r\n",  # honoured by Exchange (MS-OXCMAIL §2.1.3.2.20)
             f"Content-Language: {rendered.language}\r\n",
-            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n',
         )
     )
+    body = alternatives(rendered, graphics_of(template, logo), boundary, message_id)
     return ComposedMail(
         recipient=notice.recipient,
-        message=header.encode() + alternatives(rendered, graphics_of(template, logo), boundary, message_id),
+        message=header.encode() + with_files(body, boundary, _results(report, renderer) if rendered.shortened else ()),
         message_id=message_id,
         smtputf8=smtputf8,
         fallback=rendered.fallback,
@@ -166,6 +177,21 @@ def _opening(notice: Notice, identity: MailIdentity, message_id: str, now: datet
             "MIME-Version: 1.0\r\n",
         )
     )
+
+
+def _results(report: JobReport, renderer: Renderer) -> tuple[bytes, ...]:
+    words = renderer.words(report.settings.language)
+    return (attached_csv(words.say("results.file"), report.accepted_at, write_results(report, words)),)
+
+
+def with_files(body: bytes, boundary: str, files: Sequence[bytes]) -> bytes:
+    """Return the type and the body of a mail: its alternatives, and after them the attached files if there are any."""
+    kind = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
+    if not files:
+        return kind + body
+    outer = f"{boundary}_mixed"
+    mixed = f'Content-Type: multipart/mixed; boundary="{outer}"\r\n\r\n'.encode()
+    return mixed + multipart(outer, (kind + body, *files))
 
 
 def graphics_of(template: CustomerTemplate | None, logo: Graphic | None) -> Mapping[str, Graphic]:

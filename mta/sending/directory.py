@@ -7,8 +7,8 @@ Not here: the words (templates.directory_view), what is told when (gateway.direc
 from gateway.directory_mails import faults_as_csv, lines_as_csv
 from gateway.ports import DirectoryMail
 from mta.reading.automatic import NOTICE_HEADER
-from mta.sending.compose import ComposedMail, MailIdentity, alternatives, boundary_of, notice_message_id
-from mta.sending.fields import attached_csv, date, mailbox, multipart, unstructured
+from mta.sending.compose import ComposedMail, MailIdentity, alternatives, boundary_of, notice_message_id, with_files
+from mta.sending.fields import attached_csv, date, mailbox, unstructured
 from templates.directory_view import DirectoryNews
 from templates.render import Renderer
 
@@ -40,15 +40,10 @@ def compose_directory(
     if news.faults:
         files["faults"] = faults_as_csv(news.faults, renderer.words(rendered.language))
     body = alternatives(rendered, {}, boundary, message_id)
-    kind = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
     attached = [attached_csv(f"{news.directory}-{what}", mail.created_at, content) for what, content in files.items()]
-    if attached:
-        outer = f"{boundary}_mixed"
-        body = multipart(outer, (kind.encode() + body, *attached))
-        kind = f'Content-Type: multipart/mixed; boundary="{outer}"\r\n\r\n'
     return ComposedMail(
         recipient=mail.recipient,
-        message=(header + kind).encode() + body,
+        message=header.encode() + with_files(body, boundary, attached),
         message_id=message_id,
         smtputf8=not (mail.recipient.isascii() and identity.from_address.isascii()),
     )
