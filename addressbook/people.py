@@ -193,6 +193,7 @@ class _Index:
     customers: Mapping[int, Customer]
     customer_names: Mapping[str, Customer]
     domains: Mapping[str, Customer]
+    issuers: tuple[Customer, ...]
     profiles: Mapping[int, Profile]
     profile_names: Mapping[tuple[int, str], Profile]
     users: Mapping[int, User]
@@ -227,6 +228,10 @@ def _name_customers(customers: Mapping[int, Customer]) -> dict[str, Customer]:
 
 def _own_domains(customers: Mapping[int, Customer]) -> dict[str, Customer]:
     return {domain: item for item in customers.values() for domain in item.domains}
+
+
+def _with_issuer(customers: Mapping[int, Customer]) -> tuple[Customer, ...]:
+    return tuple(item for item in customers.values() if item.identity_provider is not None)
 
 
 def _name_profiles(profiles: Mapping[int, Profile]) -> dict[tuple[int, str], Profile]:
@@ -274,6 +279,7 @@ class Directory:
             customers=by_id,
             customer_names=_name_customers(by_id),
             domains=_own_domains(by_id),
+            issuers=_with_issuer(by_id),
             profiles=profiles_by_id,
             profile_names=_name_profiles(profiles_by_id),
             users=users_by_id,
@@ -297,6 +303,7 @@ class Directory:
             customers=customers,
             customer_names=_name_customers(customers) if change.customers else index.customer_names,
             domains=_own_domains(customers) if change.customers else index.domains,
+            issuers=_with_issuer(customers) if change.customers else index.issuers,
             profiles=profiles,
             profile_names=_name_profiles(profiles) if change.profiles else index.profile_names,
             users=_merged(index.users, change.users),
@@ -376,6 +383,11 @@ class Directory:
     def credential(self, login: str) -> Credential | None:
         """Return the credential of this login."""
         return self._index.credentials.get(login) or self._index.credentials.get(canonical_login(login))
+
+    @property
+    def issuers(self) -> tuple[Customer, ...]:
+        """The customers whose own issuer makes tokens that are logins."""
+        return self._index.issuers
 
     @property
     def scram_for_all(self) -> bool:

@@ -96,6 +96,14 @@ def _require_tls(edit: "Edit", name: str, state: str) -> "Changed":
     return customers.set_tls_required(edit, name, required=state == "on")
 
 
+def _set_issuer(edit: "Edit", name: str, issuer: str, audience: str, claim: str) -> "Changed":
+    from gateway.auth.tokens import is_available
+
+    if issuer and not is_available():
+        raise click.ClickException("tokens need the extra oidc: install mail2sms[oidc], then give the command again")
+    return customers.set_identity_provider(edit, name, issuer, audience, claim)
+
+
 TRUST_COMMANDS: Final[Sequence[click.Command]] = (
     change_command(
         "add-range",
@@ -154,7 +162,7 @@ TRUST_COMMANDS: Final[Sequence[click.Command]] = (
     change_command(
         "oidc",
         "Let tokens of the customer's OpenID Connect issuer be logins; without --issuer no token is.",
-        customers.set_identity_provider,
+        _set_issuer,
         NAME,
         click.option("--issuer", default="", metavar="URL", help="As the token's «iss» says it; https."),
         click.option("--audience", default="", metavar="TEXT", help="What the token's «aud» must have."),

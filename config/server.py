@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-from config.field_types import Domain, FieldType, HomeFolder, PrivateFile, option, read_secret, whole_number
+from config.field_types import (
+    Domain,
+    FieldType,
+    HomeFolder,
+    PrivateFile,
+    ReadableFile,
+    option,
+    read_secret,
+    whole_number,
+)
 from config.reader import ConfigIssue, ConfigProblem, read_toml
 
 
@@ -49,6 +58,11 @@ class ServerOptions:
     )
     database_password_file: PrivateFile | None = option(
         "Holds the password of the PostgreSQL user.", default=None, example="database.password"
+    )
+    issuer_ca_file: ReadableFile | None = option(
+        "The authorities of customers' OpenID Connect issuers, PEM, in place of the system's.",
+        default=None,
+        example="issuers-ca.pem",
     )
     stop_grace: timedelta = option(
         "How long a stop waits, in all, for mails that come in or go out and for answers of carriers.",

@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 
 from config.model import AuthMode, BareNewlines, Config, ListenerOptions
 from gateway.accept import Acceptance
 from gateway.auth.authenticator import Authenticator
+from gateway.auth.tokens import IssuerKeys, Tokens
 from gateway.limits import DiskReserve, MailRate
 from gateway.listener import ConnectionLimits, Listener
 from mta.handler import MailHandler
@@ -24,7 +26,8 @@ from process.accept_path import AcceptPath
 from process.contexts import server_contexts
 from process.mail_out import build_resolver
 from sms.message import Origin
-from tls.contexts import ReloadedContext
+from tls.contexts import ClientContexts, ReloadedContext, verified_peer_role
+from web.issuer import IssuerFetcher
 
 log = structlog.get_logger()
 
@@ -125,7 +128,12 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
         workers=config.limits.argon2_workers,
         shared_key=lambda: core.conversations.secret,
     )
-    sessions = SessionProofs(lambda: core.book.current.directory, core.clock, authenticator)
+    contexts, issuers = ClientContexts(), verified_peer_role(config.server.issuer_ca_file)
+    fetcher = IssuerFetcher(lambda: contexts.get(issuers))
+    tokens = Tokens(
+        directory=lambda: core.book.current.directory, keys=IssuerKeys(fetcher, monotonic), clock=core.clock
+    )
+    sessions = SessionProofs(lambda: core.book.current.directory, core.clock, authenticator, tokens)
     disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
     rate = MailRate(config.limits.mails_per_minute)
     reading = IntakePool(core.judge)

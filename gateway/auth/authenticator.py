@@ -24,6 +24,7 @@ from addressbook.proof import Proof, ProofKind
 from addressbook.senders import Principal
 from gateway.auth.guesses import Attempt, Guesses, GuessLimits, Standing
 from gateway.auth.scram import ScramExchange, ScramVerifier, feigned_verifier, make_verifier, read_verifier
+from gateway.auth.tokens import TokenClaim
 from gateway.limits import client_network
 from sms.outcome import Refusal, Refused
 
@@ -140,6 +141,28 @@ class Authenticator:
             return Refused(refusal=Refusal.INTERNAL)  # its salt was that of before
         attempt.wrong(exchange.nonce.encode(), self._clock())
         return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
+
+    async def prove_token(
+        self, claim: TokenClaim, client: str, prove: Callable[[TokenClaim], Awaitable[Principal | Refused]]
+    ) -> Principal | Refused:
+        """Return whose token it is; one that proves nothing counts as a guess, since it costs work."""
+        attempt = self._guesses.attempt(canonical_login(claim.identity), client)
+        digest = self._digest(claim.identity, claim.token, "")
+        if attempt.known_wrong(digest, self._clock()):
+            return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
+        if attempt.standing(self._clock()) is Standing.FULL:
+            self._log.warning("auth_throttled", rip=client, standing=Standing.FULL.value)
+            return Refused(refusal=Refusal.RATE_LIMITED)
+        proven = await prove(claim)
+        if isinstance(proven, Refused) and proven.refusal is Refusal.AUTHENTICATION_FAILED:
+            if not await self._confirm():
+                return Refused(refusal=Refusal.INTERNAL)
+            proven = await prove(claim)
+        if isinstance(proven, Principal):
+            attempt.right()
+        elif proven.refusal is Refusal.AUTHENTICATION_FAILED:
+            attempt.wrong(digest, self._clock())
+        return proven
 
     def close(self) -> None:
         """End the workers after the proofs under way."""

@@ -13,6 +13,7 @@ import trustme
 from structlog.testing import capture_logs
 
 from gateway.auth.authenticator import Authenticator
+from gateway.auth.tokens import Tokens
 from mta.identify import ListenerTerms, login_hook
 from mta.smtp.server.server import ServerSettings
 from tests.kit.smtp_door import QUICK, client_of, door
@@ -46,6 +47,7 @@ class Site:
         mine.cert_chain_pems[0].write_to_path(self.folder / "server.pem")
         mine.private_key_pem.write_to_path(self.folder / "server.key")
         self.clients.cert_pem.write_to_path(self.folder / "clients.pem")
+        self.server.cert_pem.write_to_path(self.folder / "server-ca.pem")
 
     def say(self, *lines: str) -> None:
         for line in lines:
@@ -56,8 +58,8 @@ class Site:
         certificate.cert_chain_pems[0].write_to_path(self.folder / name)
 
     @contextlib.asynccontextmanager
-    async def client(self, certificate: trustme.LeafCert | None):
-        """Give a client that has done EHLO under TLS, with the lines that it heard."""
+    async def listening(self, tls: TlsMode = TlsMode.IMPLICIT, tokens: Tokens | None = None):
+        """Give the open listener."""
         files = ListenerCertificate(
             certificate_file=self.folder / "server.pem",
             key_file=self.folder / "server.key",
@@ -68,27 +70,29 @@ class Site:
             credential_of=lambda login: self.core.book.current.directory.credential(login),  # noqa: PLW0108
             confirm=self.core.book.confirm,
         )
-        proofs = proofs_of(self.core, authenticator)
+        proofs = proofs_of(self.core, authenticator, tokens)
+        try:
+            async with door(
+                handler(self.core, terms=ListenerTerms(), sessions=proofs),
+                ServerSettings(hostname="mx.example.net", tls=tls, connections=QUICK),
+                contexts=partial(build_server_context, files),
+                authenticator=login_hook(authenticator, proofs),
+                mechanisms=proofs.mechanisms,
+            ) as listener:
+                yield listener
+        finally:
+            authenticator.close()
+
+    @contextlib.asynccontextmanager
+    async def client(self, certificate: trustme.LeafCert | None):
+        """Give a client that has done EHLO under TLS, with the lines that it heard."""
         context = ssl.create_default_context()
         self.server.configure_trust(context)
         if certificate is not None:
             certificate.configure_cert(context)
-        terms = ServerSettings(hostname="mx.example.net", tls=TlsMode.IMPLICIT, connections=QUICK)
-        try:
-            async with (
-                door(
-                    handler(self.core, terms=ListenerTerms(), sessions=proofs),
-                    terms,
-                    contexts=partial(build_server_context, files),
-                    authenticator=login_hook(authenticator, proofs),
-                    mechanisms=proofs.mechanisms,
-                ) as listener,
-                client_of(listener, tls=context) as client,
-            ):
-                client.writer.write(b"EHLO sap\r\n")
-                yield client, await client.lines()
-        finally:
-            authenticator.close()
+        async with self.listening() as listener, client_of(listener, tls=context) as client:
+            client.writer.write(b"EHLO sap\r\n")
+            yield client, await client.lines()
 
     async def reply_to_mail(self, certificate: trustme.LeafCert | None, sender: str = ANNA) -> str:
         async with self.client(certificate) as (client, _):

@@ -37,8 +37,8 @@ def core(house):
     core.database.close()
 
 
-def proofs_of(core, authenticator: Any = None) -> SessionProofs:
-    return SessionProofs(lambda: core.book.current.directory, core.clock, authenticator)
+def proofs_of(core, authenticator: Any = None, tokens: Any = None) -> SessionProofs:
+    return SessionProofs(lambda: core.book.current.directory, core.clock, authenticator, tokens)
 
 
 def handler(core, **changes) -> MailHandler:
