@@ -40,14 +40,15 @@ Field = tuple[bytes, bytes]
 
 
 class SignedMail:
-    """A mail as signatures cover it: the header fields from top to bottom, and the body."""
+    """A mail as signatures cover it: the header fields from top to bottom, and the body, which begins at `start`."""
 
-    def __init__(self, fields: Sequence[Field], body: bytes) -> None:
+    def __init__(self, fields: Sequence[Field], raw: bytes, start: int) -> None:
         self.fields = tuple(fields)
         self._places: dict[bytes, list[int]] = {}
         for place, (name, _) in enumerate(fields):
             self._places.setdefault(_plain(name), []).append(place)
-        self._body = body
+        self._raw = raw
+        self._start = start
         self._body_hashes: dict[bytes, bytes] = {}
 
     def values(self, name: bytes) -> list[bytes]:
@@ -66,21 +67,24 @@ class SignedMail:
     def body_hash(self, form: bytes) -> bytes:
         """Return the SHA-256 of the body in a canonical form, relaxed or simple (RFC 6376 §3.4.3, §3.4.4)."""
         if form not in self._body_hashes:
-            body = canonical_body(self._body) if form == Relaxed.name else _simple_body(self._body)
-            self._body_hashes[form] = hashlib.sha256(body).digest()
+            body = self._raw[self._start :]  # a copy for no longer than this takes
+            canonical = canonical_body(body) if form == Relaxed.name else _simple_body(body)
+            self._body_hashes[form] = hashlib.sha256(canonical).digest()
         return self._body_hashes[form]
 
 
 def read_signed(raw: bytes) -> SignedMail | NoProof:
     """Return a mail, whose line ends are CRLF, as signatures cover it."""
-    header, _, body = raw.partition(b"\r\n\r\n")
-    if len(header) > _LONGEST_HEADER:
+    end = raw.find(b"\r\n\r\n", 0, _LONGEST_HEADER + 4)
+    if end < 0 and len(raw) > _LONGEST_HEADER:
         return NoProof(why="the header is too long")
+    header = raw[:end] if end >= 0 else raw
     pieces = _END_OF_FIELD.split(header.removesuffix(b"\r\n"))
     found = [_FIELD.fullmatch(piece) for piece in pieces]
     if any(match is None or _has_bare_newline(match[2]) for match in found):
         return NoProof(why="the header holds a line that is no field")
-    return SignedMail([(match[1], match[2] + b"\r\n") for match in found if match is not None], body)
+    fields = [(match[1], match[2] + b"\r\n") for match in found if match is not None]
+    return SignedMail(fields, raw, end + 4 if end >= 0 else len(raw))
 
 
 def _has_bare_newline(value: bytes) -> bool:
@@ -158,7 +162,7 @@ def read_signature(mail: SignedMail, field: Field, now: datetime, *, arc: bool =
         return NoProof(why="its algorithm is none of rsa-sha256 and ed25519-sha256")
     try:
         validate_signature_fields(tags, *([[b"i", b"a", b"b", b"bh", b"d", b"h", b"s"], True] if arc else []))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, LookupError) as error:
         return NoProof(why=str(error).partition(" (")[0])
     if _NAME.fullmatch(tags[b"d"]) is None or _NAME.fullmatch(tags[b"s"]) is None:
         return NoProof(why="its domain or selector is no name")
