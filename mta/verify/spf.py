@@ -78,8 +78,15 @@ class _Asking:
         if self._waiting is not None:
             self._waiting.cancel()
 
-    def __call__(self, name: str, kind: str) -> list[Any]:
-        """Return the records of a name; raises spf.TempError where they can't be known in time."""
+    def __call__(self, name: str, kind: str) -> tuple[list[Any], bool]:
+        """Return the records of a name, and whether the look-up was void: a host of the other family is none.
+
+        Raises spf.TempError where they can't be known in time.
+        """
+        found = self._look_up(name, kind)
+        return found, not (found or (kind in {"A", "AAAA"} and self._look_up(name, "AAAA" if kind == "A" else "A")))
+
+    def _look_up(self, name: str, kind: str) -> list[Any]:
         if kind == "TXT":
             return [(text.encode("utf-8", "replace"),) for text in self._wait(self._resolver.txt(name))]
         if kind == "MX":
@@ -132,9 +139,9 @@ class _Query(spf.query):  # type: ignore[misc]  # pyspf has no types
             return []
         if (name, qtype) not in self.cache:
             self.cache[name, qtype] = self._ask(name, qtype)
-        found: list[Any] = list(self.cache[name, qtype])
-        if not found and not ignore_void:
+        found, void = self.cache[name, qtype]
+        if void and not ignore_void:
             self.void_lookups += 1
             if self.void_lookups > _MOST_VOID:
                 raise spf.PermError(f"Void lookup limit of {_MOST_VOID} exceeded")
-        return found
+        return list(found)

@@ -78,6 +78,15 @@ async def test_spf_that_does_not_name_the_client_for_the_domain_itself_proves_no
         await site.refuse(written(), why)
 
 
+async def test_hosts_of_the_other_family_are_no_void_look_ups(core):
+    async with site_of(core) as site:
+        for number in range(4):
+            site.names.records[f"mx{number}.{DOMAIN}", "AAAA"] = ["2001:db8::1"]
+        hosts = " ".join(f"a:mx{number}.{DOMAIN}" for number in range(4))
+        site.names.add_text(DOMAIN, f"v=spf1 {hosts} ip4:127.0.0.1 -all")
+        assert (await site.send(written())).endswith(" kept")
+
+
 async def test_two_spf_records_prove_nobody(core):
     async with site_of(core) as site:
         site.names.add_text(DOMAIN, "v=spf1 ip4:127.0.0.1 -all")

@@ -44,10 +44,50 @@ def test_what_dkimpy_signs_holds(forms, body):
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ed25519"])
-def test_what_we_sign_ourselves_holds(kind):
+def test_what_we_sign_ourselves_holds_also_where_a_field_ends_in_a_form_feed(kind):
     made = new_key(DOMAIN, "s1", KeyKind(kind))
-    raw = Signer(DOMAIN, "s1", made.private_pem).sign(written(), signed_at=datetime.now(UTC))
+    raw = Signer(DOMAIN, "s1", made.private_pem).sign(written(subject="Status \x0c"), signed_at=datetime.now(UTC))
     assert judge(raw, made.record_text) is None
+
+
+AS_OTHERS_WRITE = {
+    "From folded at once": (written(author="\r\n\t=?utf-8?q?Anna?=\r\n\t<anna@acme.example.com>"), {}),
+    "a form feed and blanks in the body": (written("page \x0c \r\n \t\r\nend "), {}),
+    "raw umlauts": (written(author='"M\xfcller" <anna@acme.example.com>'), {}),
+    "no body and no empty line": (written("").partition(b"\r\n\r\n")[0] + b"\r\n", {}),
+    "h= with blanks, twice and in other case": (
+        written(),
+        {"h": "From \r\n\t: to:Subject : SUBJECT: date:FROM", "covered": ("from", "to", "subject", "date")},
+    ),
+    "fields that are not there": (written(), {"covered": ("from", "to", "subject", "x-none", "date", "x-none")}),
+    "c= of the header alone": (written("a  b"), {"forms": "relaxed/simple", "c": "relaxed"}),
+    "no c=": (written("a  b"), {"forms": "simple/simple", "c": ""}),
+    "a selector and domain in capitals": (written(), {"s": "S1", "d": DOMAIN.upper()}),
+    "tags that nobody knows": (written(), {"z": "From:x|To:y", "q": "dns/txt"}),
+}
+
+
+@pytest.mark.parametrize(("raw", "changes"), AS_OTHERS_WRITE.values(), ids=AS_OTHERS_WRITE)
+def test_what_other_software_writes_holds(raw, changes):
+    assert judge(signed(raw, **changes), key_record(KEY)) is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        key_record(KEY).replace("v=DKIM1; ", ""),
+        key_record(KEY).replace("k=rsa; ", "") + "; ",
+        key_record(KEY).replace("p=", "n=a note; p = ") + " ",
+        key_record(KEY)[:100] + " \t" + key_record(KEY)[100:],
+        key_record(KEY, "t=s; s=email:other; h=sha1:sha256; "),
+    ],
+)
+def test_a_key_record_may_be_written_in_many_ways(record):
+    assert judge(signed(), record) is None
+
+
+def test_a_record_with_two_values_of_a_tag_is_none():
+    assert judge(signed(), key_record(KEY) + "; p=AAAA") == NoProof(why="there is no key record")
 
 
 def test_times_are_kept_to_the_second():
