@@ -93,7 +93,7 @@ def test_a_record_with_two_values_of_a_tag_is_none():
 def test_times_are_kept_to_the_second():
     now = datetime.now(UTC).replace(microsecond=0)
     at = {name: str(int((now + timedelta(seconds=after)).timestamp())) for name, after in (("t", -60), ("x", 60))}
-    raw = signed(**at)
+    raw = signed(written(), **at)
     assert judge(raw, key_record(KEY), now + timedelta(seconds=59)) is None
     assert judge(raw, key_record(KEY), now + timedelta(seconds=60)) == NoProof(why="it has expired (x=)")
 
