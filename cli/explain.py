@@ -189,6 +189,8 @@ def _more(judgement: Decision) -> dict[str, Any]:
     return {
         "ignored_options": list(plan.submission.ignored_options) if plan is not None else [],
         "dry_run": plan is not None and plan.submission.dry_run,
+        "service": plan.submission.service.value if plan is not None else None,
+        "service_by": plan.submission.service_by if plan is not None else None,
         "reference": plan.submission.reference if plan is not None else "",
         "text_source": judgement.extracted.source if judgement.extracted is not None else None,
         "due_at": schedule.due_at.isoformat() if schedule is not None else None,

@@ -306,6 +306,10 @@ def test_a_client_without_a_login_is_proven_step_by_step(house, tmp_path, monkey
     told = ask("192.0.2.1", written())
     assert (told["verdict"], told["proven"], told["customer"]) == ("send", True, "acme")
     assert told["proofs"] == [{"kind": "range", "held": True, "said": "192.0.2.0/24"}]
+    assert (told["service"], told["service_by"]) == ("mail", "nothing else: it is a mail")
+    administer(house, "customer set-range acme 192.0.2.0/24 --service sap")
+    told = ask("192.0.2.1", written())
+    assert (told["service"], told["service_by"]) == ("sap", "address range 192.0.2.0/24")
     told = ask("198.51.100.1", signed())
     assert (told["verdict"], told["proven"]) == ("send", True)
     assert [(step["kind"], step["held"]) for step in told["proofs"]] == [("range", False), ("dkim", True)]
