@@ -184,7 +184,12 @@ def _given_back(attempt: TracedAttempt) -> str:
 def _going_out(message: ReportedMessage) -> str:
     if message.state is not MessageState.QUEUED:
         return ""
-    return ", held" if message.due_at is None else f", due {when(message.due_at)}"
+    due = f", due {when(message.due_at)}" if message.due_at is not None else ""
+    if not message.held:
+        return due
+    # What was tried is due as soon as it is released, what was not at its sender's time.
+    is_scheduled = message.due_at is not None and message.due_at > message.updated_at and not message.reason
+    return f", held{due if is_scheduled else ''}"
 
 
 def _last_on_the_way(receipts: Sequence[TracedReceipt], part: int) -> list[TracedReceipt]:

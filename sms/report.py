@@ -108,6 +108,7 @@ class ReportedMessage:
     updated_at: datetime
     expires_at: datetime | None = None
     due_at: datetime | None = None
+    held: bool = False
     notify: str = ""
     orcpt: str = ""
     name: str = ""

@@ -17,8 +17,8 @@ from store.engine.database import Transaction
 from store.engine.keys import to_indexed, to_instant, to_instant_if_set
 from store.engine.rows import query
 from store.outbox_views import TracedNotice, trace_notices
+from store.queue_views import when_due
 from store.serialise import thaw_lengths, thaw_replaced
-from store.tables import FAR
 
 
 class _ReportedJob(Struct, frozen=True, array_like=True):
@@ -78,6 +78,7 @@ class _ReportedMessage(Struct, frozen=True, array_like=True):
     updated_at: int
     expires_at: int
     due_at: int
+    held: bool
     parameters: str
     locking_shift: int
     single_shift: int
@@ -176,7 +177,8 @@ def _reported_message(message: _ReportedMessage, parts: tuple[ReportedPart, ...]
         from_network=message.from_network,
         updated_at=to_instant(message.updated_at),
         expires_at=to_instant(message.expires_at),
-        due_at=to_instant(message.due_at) if message.due_at < FAR else None,
+        due_at=to_instant(when_due(message.due_at)),
+        held=message.held,
         parts=parts,
         parameters=message.parameters,
         languages=languages_of(Shifts(message.locking_shift, message.single_shift)),

@@ -106,6 +106,8 @@ async def test_neither_flush_nor_release_sends_before_the_senders_time_or_in_a_b
         assert await busy.command("queue", "flush") == "0 made due.\n"
         for job in (scheduled, failed, quiet):
             assert await busy.command("queue", "hold", job) == f"{job}: 1 held.\n"
+            held = f": queued, held, due {start:%Y-%m-%d %H:%M:%S}\n" if job == scheduled else ": queued, held"
+            assert held in await busy.command("queue", "show", job)
             assert await busy.command("queue", "release", job) == f"{job}: 1 released.\n"
         other = await busy.send("At once", to=("+447700900126",))
         await busy.until(lambda other=other: busy.state(other) == {"447700900126": "delivered"})
