@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.admin.directories import DirectoryState
 
 _LATE = timedelta(minutes=1)
+_DOWN = timedelta(seconds=10)
 _MISSED_READINGS = 3
 
 
@@ -129,7 +130,7 @@ def _of_links(links: Sequence[CarrierLink], now: datetime) -> list[Concerned]:
             {"carrier": link.carrier, "link": link.link, "since": _at(link.since_at), "trouble": link.trouble},
         )
         for link in links
-        if not link.is_up and link.since_at < now - _LATE
+        if not link.is_up and link.since_at < now - _DOWN
     ]
 
 

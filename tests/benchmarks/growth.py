@@ -16,18 +16,21 @@ from cli.context import database_of, read_config
 from cli.setup import CONFIG_NAME, write_configuration
 from gateway.accept import Acceptance, Accepted
 from gateway.admin.edit import AuditAction, Changed, Edit, changed
+from gateway.admin.health import Surroundings, report_health
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
 from sms.lifecycle import MessageState
 from sms.outcome import Done
 from store.answers import Rules
 from store.directory_tables import CustomerRow
-from store.engine.database import Database
+from store.engine.database import Database, Transaction
 from store.job_search import JobFilter, search_jobs
+from store.queue_views import list_messages
 from tests.benchmarks.figures import Effort, Figure, Sample, microseconds
 from tests.benchmarks.gateway import RECIPIENT
 from tests.benchmarks.load import plain_mail
 from tests.benchmarks.processes import scratch
+from tests.kit.clock import START
 from tests.kit.readers import read
 from tests.kit.store_harness import StoreHarness
 
@@ -62,25 +65,34 @@ def measure_queue(effort: Effort) -> Iterator[Figure]:
 
 
 def measure_search(effort: Effort) -> Iterator[Figure]:
-    """Measure the slowest question to a search for jobs: nothing fits, so that all of them are looked at."""
+    """Measure the slowest question to a search for jobs: nothing fits, so that all of them are looked at.
+
+    Beside it what an administrator asks first: what waits, and how the gateway is.
+    """
     most = 1_000_000 if effort.full else int(_LONG * min(1, effort.scale * 2))
-    questions = {
+    filters = {
         "of a sender": JobFilter(sender="nobody@example.org"),
         "of a domain": JobFilter(sender="@example.org"),
         "of a state": JobFilter(states=frozenset({MessageState.SUBMITTED})),
         "of a number": JobFilter(number="447700900999"),
     }
+    questions: dict[str, Callable[[Transaction], object]] = {
+        f"jobs {name}, none among": partial(search_jobs, wanted=wanted, most=50) for name, wanted in filters.items()
+    }
+    around = Surroundings(serving="1", folder="/", free=1, reserve=0)
+    questions["queue list of"] = partial(list_messages, limit=100)
+    questions["health with queued"] = partial(report_health, around=around, now=START)
     with scratch() as folder, ExitStack() as stack:
         world = StoreHarness(f"sqlite:///{folder}/jobs.db", Rules())
         stack.callback(world.database.close)
         _queue(world, most)
-        for name, wanted in questions.items():
+        for name, question in questions.items():
             began = time.perf_counter()
-            world.database.read_now(partial(search_jobs, wanted=wanted, most=50))
+            world.database.read_now(question)
             seconds = time.perf_counter() - began
             yield Figure(
                 name="search",
-                what=f"jobs {name}, none among {most:,}",
+                what=f"{name} {most:,}",
                 ours=f"{seconds * 1000:.0f} ms",
                 ratio=seconds,
                 unit=" s",

@@ -1,8 +1,8 @@
 // Message centres of node's smpp: node smsc.js CENTRES, a JSON list of
-//   {name, key, certificate, max_version, response, receipt, form}
+//   {name, key, certificate, max_version, response, receipt, form, delay, first}
 // `key` and `certificate` are files, and make it speak TLS; `response` and `receipt` are how ids are written: text, in
 // capitals, hex, decimal; `form` is where a receipt says what it says: text, tlv, both, or the text without the receipt bit:
-// unmarked. Prints the ports, then a JSON line for everything that it is told. It answers each submit_sm and data_sm and then reports it: undeliverable where the number ends in 5,
+// unmarked; `delay` is how many milliseconds it takes to answer a submit, `first` its first id. Prints the ports, then a JSON line for everything that it is told. It answers each submit_sm and data_sm and then reports it: undeliverable where the number ends in 5,
 // delivered elsewhere. A JSON line on its input, {deliver, source, destination, texts, order}, is an inbound SMS of that
 // centre; `order` are the places of its texts, from 0, as they are to arrive.
 'use strict';
@@ -63,6 +63,7 @@ function receipt(centre, pdu, id) {
 }
 
 function serve(centre) {
+  if (centre.first) next = Number(centre.first);
   const tell = (fact) => say({ centre: centre.name, ...fact });
   const options = centre.key ? {
     key: fs.readFileSync(centre.key),
@@ -82,9 +83,13 @@ function serve(centre) {
       tell({ bound: pdu.system_id, protocol: session.socket.getProtocol ? session.socket.getProtocol() : null });
     };
     ['bind_transceiver', 'bind_receiver', 'bind_transmitter'].forEach((command) => session.on(command, bind));
+    const answer = (pdu, id) => {
+      session.send(pdu.response({ message_id: WRITTEN[centre.response](id) }));
+      session.deliver_sm(receipt(centre, pdu, id), (taken) => tell({ receipt_taken: taken.command_status }));
+    };
     const submit = (pdu) => {
       const id = next++;
-      session.send(pdu.response({ message_id: WRITTEN[centre.response](id) }));
+      setTimeout(() => answer(pdu, id), centre.delay || 0);
       tell({
         ...read(pdu),
         source: [pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr],
@@ -92,7 +97,6 @@ function serve(centre) {
         data_coding: pdu.data_coding,
         registered_delivery: pdu.registered_delivery,
       });
-      session.deliver_sm(receipt(centre, pdu, id), (answer) => tell({ receipt_taken: answer.command_status }));
     };
     ['submit_sm', 'data_sm'].forEach((command) => session.on(command, submit));
     session.on('cancel_sm', (pdu) => {

@@ -57,6 +57,10 @@ class Facts:
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
         await self._process.stdin.drain()
 
+    def kill(self) -> None:
+        """Kill the script."""
+        self._process.kill()
+
     async def ended(self) -> int:
         """Return the exit code once the script has ended, and all of its facts are here."""
         assert self._process.stdin is not None
