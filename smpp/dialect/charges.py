@@ -29,9 +29,9 @@ def read_charges(tlvs: Iterable[Tlv], dialect: Dialect, words: Mapping[str, str]
         return NO_CHARGES
     network = [words.get("network") or words.get("mcc", "") + words.get("mnc", "")]
     price = [words.get("price", ""), words.get("currency", "")]
-    told = {tag: _legible(value) for tag, value in tlvs if tag in dialect.network_tags or tag in dialect.price_tags}
-    network = [told[tag] for tag in dialect.network_tags if tag in told] or network
-    price = [told[tag] for tag in dialect.price_tags if tag in told] or price
+    told = dict(reversed(tuple(tlvs)))  # of a parameter that stands twice the first counts
+    network = [_digits(told[tag]) for tag in dialect.network_tags if tag in told] or network
+    price = [_legible(told[tag]) for tag in dialect.price_tags if tag in told] or price
     return Charges(_network(network), " ".join(" ".join(price).split())[:_MOST_PRICE])
 
 
@@ -43,9 +43,17 @@ def _network(pieces: list[str]) -> str:
     return "".join(digits) if len("".join(digits)) in {5, 6} else ""
 
 
+def _digits(value: TlvValue) -> str:
+    """Return an MCC or MNC as digits: no text of one has a single character, so that one octet is a number."""
+    text = _legible(value)
+    is_text = len(text) > 1 and text.isdecimal()
+    return text if is_text or not isinstance(value, bytes) else str(int.from_bytes(value, "big"))
+
+
 def _legible(value: TlvValue) -> str:
     """Return the value of a parameter as a text; one that is no text is a number."""
     if not isinstance(value, bytes):
         return str(value)
     text = value.split(b"\0")[0].decode("latin-1")
-    return text if text.isascii() and text.isprintable() and text else str(int.from_bytes(value, "big"))
+    is_text = text.isascii() and text.isprintable() and (text or not value)
+    return text if is_text else str(int.from_bytes(value, "big"))
