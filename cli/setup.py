@@ -5,6 +5,7 @@ Not here: what the file may say (config.model) and how it is worded (config.exam
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -15,18 +16,18 @@ from cli.files import file_faults, write_private
 from cli.words import contradiction_sentences
 from config.example import render_config
 from config.field_types import parse_host_port
-from config.model import Config, load_config
+from config.model import Config, line_of_table, load_config
 from gateway.admin.customers import add_customer
 from gateway.admin.logins import add_login, random_password
 from gateway.admin.settings import CustomerScope, set_settings
 from gateway.directory import DirectoryFollower
-from process.contexts import server_contexts
+from process.checks import find_ended, find_unusable
 from process.routes import contradictions_of
-from process.signers import UnusableKeyError, load_signers
 from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
 from sms.settings import is_loopback
 from store.engine.database import StorageError
-from tls.contexts import ContextError
+from store.engine.opening import find_server
+from store.leases import living_nodes
 
 CONFIG_NAME = "mail2sms.toml"
 PASSWORD_NAME = "demo.password"  # noqa: S105 - a file's name
@@ -54,15 +55,18 @@ def check(file: Path) -> None:
         click.echo(problem)
     if not isinstance(config, Config):
         sys.exit(1)
-    unusable = list(_find_unusable(config))
+    errors = [*_unusable(config)]
     try:
         contradictions = _contradictions(config)
-    except StorageError as error:
-        unusable.append(str(error))
-    if unusable:
-        for sentence in unusable:
-            click.echo(f"{file}: {sentence}")
+    except _UnreadableError as error:
+        place = "[server] database"
+        errors.append(f"{line_of_table(config.file, place)}: {place}: {error}")
+    if errors:
+        for sentence in errors:
+            click.echo(f"{file}:{sentence}")
         sys.exit(1)
+    for sentence in find_ended(config):
+        click.echo(f"{file}: warning: {sentence}")
     if not config.postmaster:
         click.echo(f"{file}: warning: {NO_POSTMASTER}")
     for sentence in contradictions:
@@ -70,36 +74,48 @@ def check(file: Path) -> None:
     click.echo(f"{file}: ok")
 
 
-def _find_unusable(config: Config) -> Iterator[str]:
-    """Yield what is wrong inside the files that the configuration names."""
+def _unusable(config: Config) -> Iterator[str]:
+    """Yield what would keep `serve` from starting, each with its line in the file."""
+    for where, said in find_unusable(config, is_served=_is_served(config)):
+        line = line_of_table(config.file, where)
+        yield f"{line}: {said if said.startswith(where) else f'{where}: {said}'}"
+
+
+def _is_served(config: Config) -> bool:
+    """Return whether this gateway runs, so that its ports are taken by itself."""
+    if config.server.sqlite_file is not None:
+        return config.server.sqlite_file.exists() and find_server(config.server.sqlite_file) is not None
     try:
-        load_signers(config)
-    except UnusableKeyError as error:
-        yield str(error)
-    for listener in config.listeners:
-        try:
-            server_contexts(listener)
-        except ContextError as error:
-            yield f"[[listener]] {listener.name}: {error}"
+        with closing(database_of(config.server)) as database:
+            return config.server.node in database.read_now(living_nodes)
+    except Exception:  # noqa: BLE001 - what is wrong with the database is told by itself
+        return False
+
+
+class _UnreadableError(Exception):
+    """The database can't be read, in words."""
 
 
 def _contradictions(config: Config) -> list[str]:
     """Return what the stored settings contradict, and what waits in vain; nothing where there is no database yet.
 
-    Raises StorageError for a database that this version cannot read.
+    Raises _UnreadableError for a database that serving could not read.
     """
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         return []
-    database = database_of(config.server)
+    try:
+        database = database_of(config.server)
+    except (OSError, ValueError) as error:
+        raise _UnreadableError(str(error)) from error
     book = DirectoryFollower(database, config.settings, frozenset(config.contracts.default_options))
     try:
         if database.pending():
             return [_NOT_MIGRATED]
         book.load_now()
-    except StorageError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever keeps it from being read is what to tell
-        return [f"the database cannot be read, so nothing is said of customers: {' '.join(str(error).split())}"]
+    except StorageError as error:
+        raise _UnreadableError(str(error)) from error
+    except Exception as error:  # whatever keeps it from being read is what to tell
+        raise _UnreadableError(f"the database cannot be read: {' '.join(str(error).split())}") from error
     finally:
         database.close()
     return list(contradiction_sentences(contradictions_of(config.carriers, book.current)))

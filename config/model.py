@@ -28,6 +28,7 @@ from config.field_types import (
     option,
     whole_number,
 )
+from config.lines import KeyPath, line_of
 from config.mail import MailOptions
 from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, read_toml, twice, unknown_key
@@ -286,3 +287,20 @@ def load_config(path: Path) -> Config | list[ConfigProblem]:
     if config is None or not all(problem.warning for problem in problems):
         return problems
     return replace(config, warnings=tuple(problems), file=reader.file)
+
+
+def line_of_table(file: Path, where: str) -> int:
+    """Return the line of a table as people name it, such as `[[listener]] mx` or `[server] data_dir`; else 1."""
+    table, _, name = where.partition(" ")
+    found = read_toml(file)
+    if isinstance(found, ConfigProblem):
+        return 1
+    reader, tables = found
+    path: KeyPath = tuple(table.strip("[]").split("."))
+    inner: object = tables
+    for step in path:
+        inner = inner.get(step) if isinstance(inner, dict) else None
+    if isinstance(inner, list):
+        names = [item.get("name", item.get("domain")) if isinstance(item, dict) else None for item in inner]
+        return line_of(reader.lines, (*path, names.index(name))) if name in names else 1
+    return line_of(reader.lines, (*path, name))

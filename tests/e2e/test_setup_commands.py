@@ -126,7 +126,8 @@ def test_check_tells_of_a_certificate_file_that_holds_none(folder, tmp_path):
     file.write_text(text)
     result = run(check, "--config", file)
     assert result.exit_code == 1
-    assert f"{file}: [[listener]] loopback: {tmp_path}/gateway.pem holds no certificate" in result.output
+    line = (folder / "mail2sms.toml").read_text("utf-8").splitlines().index("[[listener]]") + 1
+    assert f"{file}:{line}: [[listener]] loopback: {tmp_path}/gateway.pem holds no certificate" in result.output
 
 
 def test_check_tells_of_a_language_of_the_operators_file_that_has_no_words(tmp_path):
