@@ -111,7 +111,7 @@ def preview(  # noqa: PLR0913, PLR0917 - the options of the command
         graphics = _graphics(session, owner)
         settings = _settings_of(session, owner, Form(form))
         try:
-            mails = list(workshop.preview(read_text(source_file), Form(form), settings))
+            mails = list(workshop.preview(read_text(source_file), Form(form), settings, graphics))
         except TemplateBroken as broken:
             _refuse_broken(source_file, [str(broken)])
     with file_faults():

@@ -15,6 +15,7 @@ from sms.outcome import ProblemCode, Refusal
 from sms.report import JobReport, NoticeKind, ReportedMessage, ReportedPart
 from sms.settings import Settings
 from templates.forms import Form, kind_of
+from templates.graphics import Graphic
 from templates.inbound_view import InboundReader
 from templates.render import Renderer, View
 
@@ -42,10 +43,12 @@ _REASONS = {
     MessageState.EXPIRED: ProblemCode.VALIDITY_ENDED,
     MessageState.REJECTED: Refusal.STOP_LIST,
     MessageState.FAILED: ProblemCode.NUMBER_REFUSED,
+    MessageState.CANCELLED: ProblemCode.CANCELLED,
     MessageState.UNKNOWN: ProblemCode.LINK_LOST,
 }
 
 
+_NAMES = {0: "Anna Keller", 2: "Jonas Weber"}
 _EARLIER = (
     Exchanged(
         direction=Direction.OUT,
@@ -59,13 +62,20 @@ _EARLIER = (
 
 
 def sample_reports(kind: NoticeKind, settings: Settings | None = None) -> Iterator[JobReport]:
-    """Yield reports of one kind: every state for one recipient, several recipients, many, with and without preview."""
+    """Yield reports of one kind: every state for one recipient, several recipients, many, with and without preview.
+
+    One of them is shortened and has replaced characters.
+    """
     base = settings or Settings(cost_centre="4711")
     hidden = replace(base, preview=False)
     for state in _STATES[kind]:
         yield _report(base, _message(state, 0, kind))
-    yield _report(hidden, _message(_STATES[kind][0], 0, kind))
-    mixed = [_message(state, index, kind) for index, state in enumerate((*_STATES[kind], MessageState.REJECTED))]
+    arrived = MessageState.DELIVERED if kind is NoticeKind.RESULT else _STATES[kind][0]
+    shortened = _shortened(_message(arrived, 0, kind))
+    yield _report(base, shortened)
+    yield _report(hidden, shortened)
+    states = (*_STATES[kind], MessageState.REJECTED)
+    mixed = [shortened, *(_message(state, index, kind) for index, state in enumerate(states, 1))]
     yield _report(base, *mixed)
     yield _report(hidden, *mixed)
     yield _report(base, *(_message(MessageState(state), index, kind) for index in range(60) for state in _STATES[kind]))
@@ -101,13 +111,13 @@ def views_to_try(form: Form, renderer: Renderer) -> Iterator[View]:
             yield renderer.view(kind, report)
 
 
-def views_of(form: Form, renderer: Renderer, settings: Settings) -> Iterator[View]:
+def views_of(form: Form, renderer: Renderer, settings: Settings, logo: Graphic | None) -> Iterator[View]:
     """Yield what a template of a form sees of that form's samples under these settings."""
     if form is Form.INBOUND:
-        yield from (renderer.view_inbound(report, reader) for report, reader in sample_inbound(settings))
+        yield from (renderer.view_inbound(report, reader, logo=logo) for report, reader in sample_inbound(settings))
         return
     for report in sample_reports_of(form, settings):
-        yield renderer.view(kind_of(form), report)
+        yield renderer.view(kind_of(form), report, logo=logo)
 
 
 def _report(settings: Settings, *messages: ReportedMessage) -> JobReport:
@@ -138,10 +148,12 @@ def _message(state: MessageState, index: int, kind: NoticeKind) -> ReportedMessa
         reason=ProblemCode.DRY_RUN if trial else _REASONS.get(state, ""),
         problem="sandbox (standard)" if trial else "",
         text=_TEXT,
-        cut=" And one thing more." if index == 0 else "",
-        replaced=(Replacement(index=3, old="\u2026", new="..."),) if index == 0 else (),
+        cut="",
+        replaced=(),
+        name=_NAMES.get(index, ""),
         alphabet=Alphabet.UCS2,
-        parts=tuple(_part(state, number_of_part) for number_of_part in (1, 2)),
+        # What was refused never had parts.
+        parts=() if state is MessageState.REJECTED else tuple(_part(state, index_of_part) for index_of_part in (1, 2)),
         sender_id="+447700900999",
         from_network=state in {MessageState.DELIVERED, MessageState.UNDELIVERED},
         updated_at=_REPORTED_AT,
@@ -149,9 +161,17 @@ def _message(state: MessageState, index: int, kind: NoticeKind) -> ReportedMessa
     )
 
 
+def _shortened(message: ReportedMessage) -> ReportedMessage:
+    replaced = (Replacement(index=3, old="\u2026", new="..."), Replacement(index=9, old="\U0001f69a", new="?"))
+    return replace(message, cut=" And one thing more.", replaced=replaced)
+
+
 def _part(state: MessageState, index: int) -> ReportedPart:
     carrier_id = "" if state in _NEVER_ACCEPTED else f"{index:08X}"
-    return ReportedPart(index=index, total=2, text=_TEXT, state=state, carrier="sandbox", carrier_id=carrier_id)
+    reported_at = _REPORTED_AT if state is MessageState.DELIVERED else None
+    return ReportedPart(
+        index=index, total=2, text=_TEXT, state=state, carrier="sandbox", carrier_id=carrier_id, reported_at=reported_at
+    )
 
 
 def _inbound(**changes: Any) -> InboundReport:

@@ -61,9 +61,9 @@ class Workshop:
             shown.update(dict.fromkeys(shown_graphics(self.confined.run(source, view))))
         return [name for name in shown if name not in graphics]
 
-    def preview(self, source: str, form: Form, settings: Settings) -> Iterator[str]:
+    def preview(self, source: str, form: Form, settings: Settings, graphics: Mapping[str, Graphic]) -> Iterator[str]:
         """Yield what the template makes of the samples of a form. Raises TemplateBroken."""
-        for view in views_of(form, self.renderer, settings):
+        for view in views_of(form, self.renderer, settings, graphics.get(settings.logo)):
             yield self.confined.run(source, view)
 
     def close(self) -> None:

@@ -12,12 +12,13 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from sms.lifecycle import MessageState
+from sms.message import Replacement
 from sms.outcome import ProblemCode
 from sms.report import NoticeKind
 from templates.render import Rendered, Renderer
 from tests.kit.directory_samples import failed, faulty, held
 from tests.kit.inbound_samples import conversation, incomplete, late
-from tests.kit.status_samples import everything, message, part, report
+from tests.kit.status_samples import everything, many, message, part, report
 from tests.peers.chromium import open_page
 
 PICTURES = Path(__file__).with_name("pictures")
@@ -53,6 +54,22 @@ def kinds():
         ),
         "result": (NoticeKind.RESULT, report()),
         "failure": (NoticeKind.RESULT, everything()),
+        "shortened": (
+            NoticeKind.RESULT,
+            report(
+                message(
+                    name="Anna Keller",
+                    cut=" Ein Ende, das nicht mehr passte." * 30,
+                    replaced=(Replacement(index=1, old="\U0001f389", new="?"),),
+                ),
+                language="de",
+                time_zone="Europe/Berlin",
+                customer="Example GmbH",
+                accent="#0a7d4b",
+                contact="helpdesk@example.com",
+            ),
+        ),
+        "several": (NoticeKind.RESULT, many(6, language="fr", customer="Example SARL", contact="+44 7700 900100")),
         "correction": (NoticeKind.CORRECTION, report(language="fr")),
         "delayed": (NoticeKind.DELAYED, report(waiting, settled_at=None, language="de")),
         "dry-run": (

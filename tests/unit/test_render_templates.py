@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 
+from sms.lifecycle import MessageState
 from sms.report import NoticeKind
 from templates.confined import ConfinedTemplates
 from templates.customers import compile_html, html_environment, inline_css
@@ -277,3 +278,14 @@ def test_a_tag_that_the_inliner_loses_is_noticed():
     pieces = [Piece("<p>", is_tag=False), Piece("{{ a }}", is_tag=True), Piece("</p>", is_tag=False)]
     with pytest.raises(NotInlinable, match="a }}"):
         inline_once(pieces, lambda html: html.replace("JINJA0END", ""))
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_samples_say_nothing_that_contradicts_itself(kind):
+    for sample in sample_reports(kind):
+        for one in sample.messages:
+            never_sent = one.state in {MessageState.REJECTED, MessageState.QUEUED, MessageState.CANCELLED}
+            assert not (never_sent and any(each.billed for each in one.parts))
+            assert not (one.state is MessageState.REJECTED and one.parts)
+        view = RENDERER.view(kind, sample)
+        assert "billed" not in "".join(one.parts_line for one in view.recipients)
