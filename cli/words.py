@@ -351,6 +351,7 @@ CONTRADICTIONS: Final[Mapping[Contradicts, Words]] = {
     Contradicts.NUMBER_OF_UNKNOWN_CARRIER: (
         "The number {number} is served by {carriers}, which the operator's file does not have."
     ),
+    Contradicts.PARAMETER_OF_NO_CARRIER: lambda cause, **owner: f"Every SMS {_of(**owner)} is refused: {cause}.",
     Contradicts.VALIDITY_TOO_SHORT: lambda validity, route, minutes, **owner: (
         f"validity = {validity} {_of(**owner)} can end before any carrier of {route} is used again: they are "
         f"closed for {minutes // 60} h {minutes % 60} min."

@@ -14,6 +14,7 @@ from addressbook.snapshot import Snapshot
 from gateway.routing import CarrierRoutes
 from sms.facts import Code, Fact
 from sms.message import Origin
+from sms.parameters import names_and_values
 from sms.route import SEPARATOR
 from sms.schedule import Hours
 from sms.settings import StatusChannel, format_setting
@@ -35,6 +36,7 @@ class Contradicts(Code):
     LANGUAGE_WITHOUT_WORDS = "language-without-words", "language", "spoken", "languages", *_WHOSE
     NUMBER_OF_NOBODY = "number-of-nobody", "number", "state"
     NUMBER_OF_UNKNOWN_CARRIER = "number-of-unknown-carrier", "number", "carriers"
+    PARAMETER_OF_NO_CARRIER = "parameter-of-no-carrier", "cause", *_WHOSE
     VALIDITY_TOO_SHORT = "validity-too-short", "validity", "route", "minutes", *_WHOSE
 
 
@@ -75,6 +77,7 @@ def find_contradictions(
                 *_judge(stack),
                 *_judge_language(stack),
                 *_judge_validity(stack, closed),
+                *_judge_parameters(stack, routes),
             ):
                 found.setdefault((said.code, *said.facts.values()), said)
     return list(found.values())
@@ -125,6 +128,7 @@ def _fields_at_stake(rules: Collection[Constraints], gap: timedelta, numbers: Ow
     """Return the fields that a layer can contradict something with: not to look at thousands of users in vain."""
     possible = {
         "status_channel": True,
+        "parameters": True,
         "validity": gap > timedelta(0),
         "sender_id": any(numbers.everyone()) or any(rule.sender_ids is not None for rule in rules),
         "max_parts": any(rule.max_parts is not None for rule in rules),
@@ -204,6 +208,12 @@ def _judge_validity(stack: _Stack, closed: tuple[str, timedelta]) -> Iterator[Co
     if validity <= gap and (stack.decides("validity") or stack.own is _OF_A_CUSTOMER):
         facts: dict[str, Fact] = {"validity": format_setting(validity), "route": route, "minutes": int(gap / _MINUTE)}
         yield Contradiction(Contradicts.VALIDITY_TOO_SHORT, {**facts, **stack.whose})
+
+
+def _judge_parameters(stack: _Stack, routes: CarrierRoutes) -> Iterator[Contradiction]:
+    fault = routes.find_parameter_fault("", names_and_values(stack.resolved.settings.parameters))
+    if fault and stack.decides("parameters"):
+        yield Contradiction(Contradicts.PARAMETER_OF_NO_CARRIER, {"cause": fault, **stack.whose})
 
 
 def _gap(carriers: Sequence[Hours | None], now: datetime) -> timedelta:

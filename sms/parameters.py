@@ -35,6 +35,11 @@ def _split(parameter: str) -> tuple[str, str, str]:
     return name, sender, value
 
 
+def names_and_values(parameters: Iterable[str]) -> Parameters:
+    """Return all parameters of a setting, those for single sender IDs among them."""
+    return tuple((name, value) for name, _, value in map(_split, parameters))
+
+
 def merge_parameters(weaker: Iterable[str], stronger: Iterable[str]) -> tuple[str, ...]:
     """Return the parameters of two layers; what the stronger one says of a name is in place of what the weaker says.
 

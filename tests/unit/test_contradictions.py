@@ -13,6 +13,7 @@ from cli.words import contradiction_sentences
 from config.model import Config, load_config
 from gateway.config_lint import find_contradictions, find_idle_numbers
 from gateway.routing import CarrierRoute, CarrierRoutes
+from smpp.dialect.parameters import Parameter
 from sms.schedule import Hours
 from sms.settings import parse_setting
 
@@ -123,6 +124,14 @@ def test_a_carrier_for_a_customer_whom_there_is_not_is_told():
     carriers = (CarrierRoute(carrier="own", customers=("Exmaple", "EXAMPLE")), CarrierRoute(carrier="alpha"))
     (sentence,) = contradictions(carriers=carriers)
     assert "«Exmaple», whom there is not" in sentence
+
+
+@pytest.mark.parametrize(("key", "whose"), [(CUSTOMER, "customer «Example»"), (ANNA, "anna@example.com")])
+def test_a_parameter_that_no_carrier_has_is_told_of_those_who_said_it(key, whose):
+    carriers = (CarrierRoute(carrier="alpha", parameters={"pe_id": Parameter(tag=0x1400)}),)
+    (sentence,) = contradictions({key: {"parameters": "pe_id=1,template@Shop=2"}}, carriers=carriers)
+    assert f"{whose} is refused: parameter template: there is none of that name; carriers have pe_id." in sentence
+    assert contradictions({key: {"parameters": "pe_id=1"}}, carriers=carriers) == []
 
 
 @pytest.mark.parametrize(
