@@ -131,14 +131,14 @@ class Authenticator:
         if attempt.standing(self._clock()) is Standing.FULL:
             self._log.warning("auth_throttled", rip=client, standing=Standing.FULL.value)
             return Refused(refusal=Refusal.RATE_LIMITED)
-        credential = self._credential_of(login)
         final = exchange.finish()
-        usable = self._usable(credential)
-        if final is not None and usable is not None:
+        usable = self._usable(self._credential_of(login))
+        # A password that was changed since the first message proves nothing any more, and the new one not yet.
+        if final is not None and usable is not None and self.scram_verifier_of(login) == exchange.verifier:
             attempt.right()
             return _principal(usable), final
-        if not await self._confirm() or self._credential_of(login) != credential:
-            return Refused(refusal=Refusal.INTERNAL)  # its salt was that of before
+        if not await self._confirm() or self.scram_verifier_of(login) != exchange.verifier:
+            return Refused(refusal=Refusal.INTERNAL)
         attempt.wrong(exchange.nonce.encode(), self._clock())
         return Refused(refusal=Refusal.AUTHENTICATION_FAILED)
 

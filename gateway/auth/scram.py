@@ -75,12 +75,13 @@ def feigned_verifier(key: bytes, login: str) -> ScramVerifier:
 class ScramExchange:
     """One exchange: `answer_first`, then `keep_final`, then `finish`. `nonce` is the server's part of it.
 
-    `login` is empty before the first message.
+    `login` is empty and `verifier` None before the first message.
     """
 
     def __init__(self, verifier_of: Callable[[str], ScramVerifier], nonce: str) -> None:
         self.login = ""
         self.nonce = nonce
+        self.verifier: ScramVerifier | None = None
         self._verifier_of = verifier_of
         self._server = ScramMechanism(MECHANISM).make_server(self._find, s_nonce=nonce)
         self._final = b""
@@ -107,5 +108,5 @@ class ScramExchange:
 
     def _find(self, login: str) -> tuple[bytes, bytes, bytes, int]:
         self.login = login
-        found = self._verifier_of(login)
+        self.verifier = found = self._verifier_of(login)
         return found.salt, found.stored_key, found.server_key, found.iterations

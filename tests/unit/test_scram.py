@@ -167,6 +167,18 @@ async def test_a_login_that_was_just_added_is_asked_to_come_again(house):
     assert await made.prove(login="new") == "new"
 
 
+@pytest.mark.parametrize("password", ["secret", "changed"])
+async def test_a_password_that_is_changed_during_an_exchange_asks_the_client_to_come_again(house, password):
+    made = house()
+    exchange = ScramExchange(made.authenticator.scram_verifier_of, "server")
+    client = ScramClient(["SCRAM-SHA-256"], "demo", password)
+    client.set_server_first((exchange.answer_first(client.get_client_first().encode()) or b"").decode())
+    exchange.keep_final(client.get_client_final().encode())
+    made.people["demo"] = person(scram=make_verifier("changed", b"fedcba9876543210", 4096))
+    assert await made.authenticator.prove_scram(exchange, CLIENT) == Refused(refusal=Refusal.INTERNAL)
+    assert await made.prove("changed") == "demo"
+
+
 @pytest.mark.parametrize(
     "first",
     [
