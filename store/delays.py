@@ -41,10 +41,10 @@ _OPEN = query(
 )
 
 
-# What goes out at its sender's time, and was not tried, is not late.
-_OVERDUE = (
-    "SELECT DISTINCT job_key FROM message"
-    " WHERE job_key IN (??) AND NOT ended AND (attempts > 0 OR held OR state <> 'queued' OR due_at <= ?)"
+# What goes out at its sender's time, and was not tried, is late only after that.
+_SCHEDULED = (
+    "SELECT job_key, min(due_at) FROM message WHERE job_key IN (??) AND NOT ended GROUP BY job_key"
+    " HAVING min(CASE WHEN attempts = 0 AND NOT held AND state = 'queued' AND due_at > ? THEN 1 ELSE 0 END) = 1"
 )
 
 
@@ -101,11 +101,14 @@ class DelayStore:
     def _tell(self, tx: Transaction, request: TellLate) -> ToldLate:
         place = max(_read_place(tx), request.since, key=lambda place: (place.accepted_at, place.key))
         jobs = _open_jobs(tx, place, request.until, _MOST)
-        overdue = {key for (key,) in tx.rows_in(_OVERDUE, [job.key for job in jobs], (request.now,))}
+        starts: dict[int, int] = dict(tx.rows_in(_SCHEDULED, [job.key for job in jobs], (request.now,)))
+        # The notice of one that is scheduled waits for its start and as long; it is dropped if its job settles first.
+        after = request.now - request.until
         rows = [
-            notice_row(self._keys.take(), job.key, NoticeKind.DELAYED, way, request.now)
+            notice_row(self._keys.take(), job.key, NoticeKind.DELAYED, way, late_at)
             for job in jobs
-            if job.key in overdue and job.report is not StatusReport.NEVER
+            if job.report is not StatusReport.NEVER
+            for late_at in (starts[job.key] + after if job.key in starts else request.now,)
             for way in addressees(job.channel, job.reverse_path, job.push_url)
         ]
         tx.insert(OUTBOX, rows)

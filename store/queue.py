@@ -117,7 +117,8 @@ def flush(tx: Transaction, nows: Sequence[int]) -> list[int]:
         )
         + _update(tx, "UPDATE message SET due_at = ? WHERE key = ?", (now,), _in_no_blackout(tx, now))
         + tx.execute(
-            "UPDATE outbox SET due_at = ? WHERE state = 'queued' AND due_at > ? AND due_at < ?", (now, now, FAR)
+            "UPDATE outbox SET due_at = ? WHERE state = 'queued' AND due_at > ? AND due_at < ? AND attempts > 0",
+            (now, now, FAR),
         )
         for now in nows
     ]

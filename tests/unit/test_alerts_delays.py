@@ -19,6 +19,7 @@ from store.answers import Rules as CarrierRules
 from store.delays import DelayCursor, DelayStore, TellLate, find_late
 from store.engine.database import Database
 from store.engine.keys import Keys, to_instant, to_stored
+from store.queue import flush
 from store.views import load_reports
 from tests.kit.clock import START, Clock
 from tests.kit.store_harness import SECOND, StoreHarness
@@ -121,7 +122,7 @@ async def test_who_wants_no_reports_or_has_his_result_already_is_told_of_no_dela
     assert delayed(world) == ["on failure"]
 
 
-async def test_what_goes_out_at_its_senders_time_is_not_late(world):
+async def test_what_goes_out_at_its_senders_time_is_late_only_after_that(world):
     later = world.now + 24 * HOUR
     world.add("447700900101", reference="scheduled", due_at=later, expires_at=later + HOUR)
     world.add("447700900102", reference="tried", due_at=later, expires_at=later + HOUR)
@@ -138,7 +139,12 @@ async def test_what_goes_out_at_its_senders_time_is_not_late(world):
     clock.instant = START + timedelta(hours=5)
     delays, _ = delays_of(world, clock)
     await delays.step()
-    assert delayed(world) == ["tried", "held"]
+    assert delayed(world) == ["scheduled", "tried", "held"]
+    now = to_stored(clock.instant)
+    dues = [row.due_at for row in world.outbox_rows(kind=NoticeKind.DELAYED.value)]
+    assert dues == [later + 4 * HOUR, now, now]
+    world.database.write_now(flush, now)
+    assert [row.due_at for row in world.outbox_rows(kind=NoticeKind.DELAYED.value)] == dues
 
 
 async def test_a_thousand_late_jobs_are_told_in_portions_each_once(world):
