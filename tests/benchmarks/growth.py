@@ -14,6 +14,7 @@ from addressbook.senders import Principal
 from cli.admin_session import admin_session
 from cli.context import database_of, read_config
 from cli.setup import CONFIG_NAME, write_configuration
+from config.alerts import AlertOptions
 from gateway.accept import Acceptance, Accepted
 from gateway.admin.edit import AuditAction, Changed, Edit, changed
 from gateway.admin.health import Surroundings, report_health
@@ -81,7 +82,7 @@ def measure_search(effort: Effort) -> Iterator[Figure]:
     }
     around = Surroundings(serving="1", folder="/", free=1, reserve=0)
     questions["queue list of"] = partial(list_messages, limit=100)
-    questions["health with queued"] = partial(report_health, around=around, now=START)
+    questions["health with queued"] = partial(report_health, around=around, now=START, options=AlertOptions())
     with scratch() as folder, ExitStack() as stack:
         world = StoreHarness(f"sqlite:///{folder}/jobs.db", Rules())
         stack.callback(world.database.close)
