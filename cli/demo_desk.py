@@ -154,8 +154,19 @@ def compose_reply(mail: EmailMessage, text: str) -> EmailMessage:
 
 def text_of(mail: EmailMessage) -> str:
     """Return the text half of a mail."""
-    body = mail.get_body(("plain",))
-    return str(body.get_content()) if body is not None else ""
+    return _half_of(mail, "plain")
+
+
+def _half_of(mail: EmailMessage, kind: str) -> str:
+    """Return the text or HTML of a mail; of a foreign one that names no charset of this world its octets as Latin-1."""
+    body = mail.get_body((kind,))
+    if body is None:
+        return ""
+    try:
+        return str(body.get_content())
+    except LookupError:
+        octets = body.get_payload(decode=True)
+        return octets.decode("latin-1") if isinstance(octets, bytes) else ""
 
 
 def commands(port: int, password: str) -> list[tuple[str, str]]:
@@ -215,15 +226,14 @@ def _key_of(number: int) -> str:
 
 def _received(number: int, stored: StoredMail) -> DemoMail:
     mail = stored.message
-    html = mail.get_body(("html",))
     return DemoMail(
         key=_key_of(number),
-        sender=str(mail["From"]),
+        sender=str(mail["From"] or stored.envelope_from),
         recipients=", ".join(stored.recipients),
         subject=str(mail["Subject"] or ""),
         at=stored.arrived_at.astimezone(),
-        text=text_of(mail).rstrip("\n"),
-        html=str(html.get_content()) if html is not None else "",
+        text=text_of(mail).rstrip(),
+        html=_half_of(mail, "html"),
         headers=_headers_of(stored.content),
         tls=f"SMTP with {stored.tls}" if stored.tls else "SMTP in clear text",
         can_reply=_takes_replies(mail),
