@@ -28,6 +28,7 @@ from config.field_types import (
     option,
     whole_number,
 )
+from config.http import HttpOptions
 from config.lines import KeyPath, line_of
 from config.mail import MailOptions
 from config.push import PushOptions
@@ -223,6 +224,7 @@ class Config:
 
     server: ServerOptions = option("")
     listeners: tuple[ListenerOptions, ...] = option("", key="listener")
+    http: tuple[HttpOptions, ...] = option("", default=(), key="http")
     carriers: tuple[CarrierOptions, ...] = option("", key="carrier")
     mail: MailOptions = option("", default=MailOptions)
     push: PushOptions = option("", default=PushOptions)
@@ -246,6 +248,8 @@ class Config:
             yield ConfigIssue("carrier", "expected at least one [[carrier]]")
         yield from twice("listener", "name", [listener.name for listener in self.listeners])
         yield from twice("listener", "address", [str(listener.address) for listener in self.listeners])
+        yield from twice("http", "name", [one.name for one in self.http])
+        yield from twice("http", "address", [str(one.address) for one in self.http])
         yield from twice("carrier", "name", [carrier.name for carrier in self.carriers])
         yield from find_conflicts(self.carriers)
         largest = max((listener.max_size for listener in self.listeners), default=0)

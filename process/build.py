@@ -36,6 +36,7 @@ from mta.sending.connections import PoolLimits
 from process.accept_path import AcceptPath
 from process.carriers import PlayedCentre, build_clients, unite_of
 from process.dirsync_schedule import DirectorySchedule
+from process.http import http_services
 from process.listeners import build_listeners
 from process.mail_out import MailOut, build_mail_out, mail_ladder
 from process.push import PUSH_LADDER, PushOut, build_push_out
@@ -149,6 +150,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("asking", carrying.asking),
             Service(name="directories", start=directories.start, stop=directories.stop),
             Service(name="carriers", start=connect, stop=carrying.stop),
+            *http_services(config, database, core.clock),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )

@@ -71,7 +71,7 @@ class HttpServer:
         factory = make if contexts is None else lambda: HandshakeFirst(listener, contexts, make)
         await listener.open(factory, host=self._host, port=self._port, sock=None)
         self._listener = listener
-        log.info("listening_http", addresses=[f"{host}:{port}" for host, port in listener.addresses])
+        log.info("http_listening", addresses=[f"{host}:{port}" for host, port in listener.addresses])
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no more requests, let those under way finish up to the grace, then end them."""

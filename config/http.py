@@ -1,0 +1,38 @@
+"""Where HTTP is spoken, and what is served there. Not here: pushes, which go out (push), the server itself (web)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from config.field_types import Listen, Name, Positive, option
+from config.reader import ConfigIssue
+from sms.settings import is_loopback
+
+
+class HttpService(StrEnum):
+    """What one HTTP listener serves."""
+
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpOptions:
+    """An address at which HTTP is served. Repeat the table for more of them."""
+
+    name: Name = option("What the log calls it.", example="operator")
+    address: Listen = option("Where it listens.", example="127.0.0.1:8080")
+    serves: tuple[HttpService, ...] = option(
+        "operator: /health says that the process lives, /ready whether it takes mail, and what needs a hand, as JSON.",
+        example=("operator",),
+    )
+    max_connections: Positive = option("Connections at a time.", default=500)
+    max_connections_per_client: Positive = option("Connections at a time from one address.", default=50)
+
+    def complaints(self) -> Iterator[ConfigIssue]:
+        """Yield: nothing to serve; the operator's pages where others than this machine could read them."""
+        if not self.serves:
+            yield ConfigIssue("serves", 'expected ["operator"]: a listener that serves nothing helps nobody')
+        if HttpService.OPERATOR in self.serves and not is_loopback(self.address.host):
+            yield ConfigIssue(
+                "address", '"operator" asks for no login: expected an address of this machine such as 127.0.0.1:8080'
+            )

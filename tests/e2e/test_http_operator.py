@@ -1,0 +1,97 @@
+"""The operator's HTTP listener beside the real process: /health and /ready, a taken port, a file that asks for too much."""
+
+import json
+import socket
+from http.client import HTTPConnection
+
+import pytest
+
+from config.model import Config, load_config
+from tests.kit.installation import Installation
+from tests.kit.ports import free_port
+
+
+@pytest.fixture
+async def site(tmp_path, gateway_database):
+    port = free_port()
+    http = [{"name": "local", "address": f"127.0.0.1:{port}", "serves": ["operator"]}]
+    made = Installation(tmp_path / "site", gateway_database, http=http)
+    made.ports["http"] = port
+    await made.open()
+    yield made
+    await made.close()
+
+
+def ask(port: int, path: str) -> tuple[int, dict]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    told = answer.status, json.loads(answer.read())
+    connection.close()
+    return told
+
+
+async def test_a_gateway_that_takes_mail_is_ready_and_says_what_needs_a_hand(site):
+    await site.start()
+    port = site.ports["http"]
+    assert ask(port, "/health") == (200, {"status": "ok"})
+    assert ask(port, "/ready") == (200, {"status": "ready", "concerns": []})
+    await site.stop()
+    with pytest.raises(ConnectionRefusedError):
+        ask(port, "/health")
+
+
+async def test_a_gateway_whose_disk_is_full_lives_and_is_not_ready(site):
+    text = site.file.read_text("utf-8")
+    site.file.write_text(text.replace("\n[limits]\n", '\n[limits]\ndisk_reserve = "900000G"\n'), "utf-8")
+    await site.start()
+    port = site.ports["http"]
+    assert ask(port, "/health") == (200, {"status": "ok"})
+    status, said = ask(port, "/ready")
+    assert (status, said["status"]) == (503, "not-ready")
+    assert [concern["code"] for concern in said["concerns"]] == ["disk-full"]
+
+
+async def test_where_its_port_is_taken_the_gateway_says_so_and_does_not_start(site):
+    with socket.create_server(("127.0.0.1", site.ports["http"])), pytest.raises(RuntimeError) as caught:
+        await site.start()
+    assert (
+        f"cannot start: [[http]] local can't listen at 127.0.0.1:{site.ports['http']}: Address already in use"
+        in str(caught.value)
+    )
+
+
+BASE = """
+[server]
+hostname = "gateway.example.net"
+domains = ["sms.example.net"]
+[[listener]]
+name = "plain"
+address = "127.0.0.1:2525"
+[[carrier]]
+name = "sandbox"
+kind = "sandbox"
+[[http]]
+name = "one"
+address = "127.0.0.1:8080"
+serves = ["operator"]
+"""
+WRONG = {
+    "others could read it": ('"127.0.0.1:8080"', '"0.0.0.0:8080"', 'http[1].address: "operator" asks for no login'),
+    "it serves nothing": ('["operator"]', "[]", 'http[1].serves: expected ["operator"]'),
+    "nobody serves that": ('["operator"]', '["portal"]', "http[1].serves"),
+    "two of one address": ('serves = ["operator"]', 'serves = ["operator"]\n[[http]]\nname = "two"\naddress = "127.0.0.1:8080"\nserves = ["operator"]', "http[2].address"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
+def test_a_listener_that_makes_no_sense_is_an_error_that_says_why(old, new, said, tmp_path):
+    file = tmp_path / "mail2sms.toml"
+    file.write_text(BASE)
+    config = load_config(file)
+    assert isinstance(config, Config)
+    assert [one.name for one in config.http] == ["one"]
+    file.write_text(BASE.replace(old, new))
+    problems = load_config(file)
+    assert not isinstance(problems, Config)
+    assert any(said in str(problem) for problem in problems), problems
