@@ -29,7 +29,7 @@ ARGS ?=
 export PEERS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test check format bench crash fuzz example lock clean
+.PHONY: help install demo test check format bench crash fuzz example lock wheel clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -84,6 +84,11 @@ example: install ## write what is generated: the example file, the pictures of t
 lock: ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 		--custom-compile-command "make lock" --group dev --extra postgresql --extra oidc --extra acme pyproject.toml --output-file requirements.lock
+
+wheel: install ## build dist/: the wheel, and the versions of what it needs as a file of constraints
+	rm -rf dist
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	sed -n 's/ \\$$//; /^[a-z0-9].*==/p' requirements.lock > dist/constraints.txt
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

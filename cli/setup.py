@@ -124,14 +124,20 @@ def _contradictions(config: Config) -> list[str]:
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--listen", default="127.0.0.1:2525", metavar="HOST:PORT", show_default=True, help="Where mail is taken.")
-def init(folder: Path, listen: str) -> None:
+@click.option(
+    "--data-dir",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
+    help="Where the database and the mailbox are kept; default: DIR.",
+)
+def init(folder: Path, listen: str, data_dir: Path | None) -> None:
     """Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo."""
     file = folder / CONFIG_NAME
     _refuse_open_address(listen)
-    write_configuration(folder, listen)
+    config = write_configuration(folder, listen, data_dir)
     click.echo(f"{file}: written; «mail2sms serve --config {file}» serves it.")
     click.echo(f"{folder / PASSWORD_NAME}: the password of the login «demo».")
-    click.echo(f"{folder / 'mailbox'}: status mails arrive here as .eml files; nothing leaves this machine.")
+    click.echo(f"{config.mail.sandbox}: status mails arrive here as .eml files; nothing leaves this machine.")
     click.echo(f"Try a mail from somebody@example.com to +447700900123@{DOMAIN} at {listen}, logged in as demo.")
     click.echo("Other numbers show what can become of an SMS:")
     for one in SANDBOX_NUMBERS:
@@ -153,18 +159,20 @@ def _refuse_open_address(listen: str) -> None:
         )
 
 
-def write_configuration(folder: Path, listen: str, **tables: dict[str, object]) -> Config:
+def write_configuration(folder: Path, listen: str, data_dir: Path | None = None, **tables: dict[str, object]) -> Config:
     """Write the first configuration with its password and its customer, and return it.
 
-    `tables` replace tables of the file. Ends the command where there is a configuration already.
+    Without `data_dir` everything is in the folder. `tables` replace tables of the file. Ends the command where there is
+    a configuration already.
     """
     if (folder / CONFIG_NAME).exists() or (folder / PASSWORD_NAME).exists():
         raise click.ClickException(f"{folder} already holds a configuration; nothing was changed")
     password = random_password()
     with file_faults("; nothing was overwritten"):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (folder, data_dir or folder):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(folder / PASSWORD_NAME, f"{password}\n".encode())
-        write_private(folder / CONFIG_NAME, render_config({**first_values(listen), **tables}).encode())
+        write_private(folder / CONFIG_NAME, render_config({**first_values(listen, data_dir), **tables}).encode())
     config = load_config(folder / CONFIG_NAME)
     if not isinstance(config, Config):
         (folder / CONFIG_NAME).unlink()
@@ -174,18 +182,21 @@ def write_configuration(folder: Path, listen: str, **tables: dict[str, object]) 
     return config
 
 
-def first_values(listen: str) -> dict[str, object]:
+def first_values(listen: str, data_dir: Path | None = None) -> dict[str, object]:
     """Return what the first configuration says, as the file's tables."""
     return {
         "server": {
             "hostname": "gateway.example.net",
             "domains": [DOMAIN],
-            "data_dir": ".",
+            "data_dir": str(data_dir or "."),
             "database": "sqlite:///mail2sms.db",
         },
         "listener": [{"name": "loopback", "address": listen, "tls": "off", "auth": "offer", "auth_in_clear": True}],
         "carrier": [{"name": "sandbox", "kind": "sandbox", "sandbox": {"receipt_delay": "1s"}}],
-        "mail": {"sandbox": "mailbox", "postmaster": "postmaster@example.net"},
+        "mail": {
+            "sandbox": str(data_dir / "mailbox") if data_dir is not None else "mailbox",
+            "postmaster": "postmaster@example.net",
+        },
         "log": {"format": "console"},
     }
 

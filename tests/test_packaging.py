@@ -2,9 +2,11 @@
 
 import configparser
 import json
+import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,71 @@ def test_the_filter_is_read_by_fail2ban_itself(tmp_path):
 
 def test_the_unit_starts_commands_that_exist():
     unit = (ROOT / "packaging/mail2sms.service").read_text("utf-8")
-    named = re.findall(r"(?m)^Exec\w+=/usr/bin/mail2sms (\w+) --config", unit)
+    named = re.findall(r"(?m)^Exec\w+=/usr/local/bin/mail2sms (\w+) --config", unit)
     assert named == ["check", "serve"]
     assert set(named) <= set(PLACES)
+
+
+def test_the_unit_reads_and_writes_only_what_the_page_of_installation_makes():
+    unit = (ROOT / "packaging/mail2sms.service").read_text("utf-8")
+    page = (ROOT / "docs/install.md").read_text("utf-8")
+    assert "StateDirectory=mail2sms" in unit
+    assert "ProtectSystem=strict" in unit
+    for line in (
+        "ln -s /opt/mail2sms/bin/mail2sms /usr/local/bin/mail2sms",
+        "install -d -o mail2sms -g mail2sms -m 0700 /var/lib/mail2sms",
+        "install -d -o mail2sms -g mail2sms -m 0750 /etc/mail2sms",
+        "mail2sms init /etc/mail2sms --data-dir /var/lib/mail2sms",
+        "install -m 0644 packaging/mail2sms.service /etc/systemd/system/",
+        "systemctl start mail2sms",
+    ):
+        assert f"# {line}\n" in page or f" {line}\n" in page, line
+    assert (
+        "ConfigurationDirectory" not in unit
+    )  # systemd would give the folder to root, and the service could not read it
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
+    program = find_program("systemd-analyze")
+    require_peer("systemd", program)
+    assert program is not None
+    text = (ROOT / "packaging/mail2sms.service").read_text("utf-8")
+    unit = tmp_path / "mail2sms.service"
+    unit.write_text(text.replace("/usr/local/bin/mail2sms", "/bin/true").replace("=mail2sms\n", "=root\n", 2), "utf-8")
+    done = subprocess.run([program, "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert "mail2sms" not in done.stderr, done.stderr
+
+
+def test_the_container_is_built_from_what_make_wheel_leaves():
+    steps = (ROOT / "packaging/container/Containerfile").read_text("utf-8")
+    made = re.findall(r"dist/([a-z.]+)", (ROOT / "Makefile").read_text("utf-8"))
+    assert "constraints.txt" in made
+    assert "COPY mail2sms-*.whl constraints.txt" in steps
+    named = re.findall(r'"mail2sms", "(\w+)"', steps)
+    assert named == ["health", "serve"]
+    assert set(named) <= set(PLACES)
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_plays_the_demo_from_another_folder(tmp_path):
+    """What stands only in the checkout is missing here: templates, migrations, pages."""
+    made = tmp_path / "dist"
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(made)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = made.glob("mail2sms-*.whl")
+    program = tmp_path / "program"
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(program)
+    site = Path(pytest.__file__).parents[1]
+    start = "import sys; from cli.__main__ import main; main(prog_name='mail2sms')"
+    environment = {"PYTHONPATH": f"{program}{os.pathsep}{site}", "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", start, "demo", "--once"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Delivered" in done.stdout

@@ -78,6 +78,14 @@ def test_the_database_lies_in_the_folder_whatever_its_name(name, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_what_is_written_while_serving_lies_in_the_data_folder_alone(tmp_path):
+    result = run(init, tmp_path / "etc", "--data-dir", str(tmp_path / "var"))
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "etc").iterdir()) == ["demo.password", "mail2sms.toml"]
+    assert (tmp_path / "var" / "mail2sms.db").exists()
+    assert run(check, "--config", tmp_path / "etc" / "mail2sms.toml").exit_code == 0
+
+
 def test_a_second_init_changes_nothing(folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in {".toml", ".password"}}
     result = run(init, folder)
