@@ -42,19 +42,22 @@ class CancelRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
-    """What a request does, or did: SMS cancelled now, before, asked back from their carriers, and sent already."""
+    """What a request does, or did, in numbers of SMS: cancelled now, or before; `late` for those that a carrier has.
+
+    `asked` are asked back from their carriers. Those that have ended are late, too.
+    """
 
     job: str
     cancelled: int = 0
     before: int = 0
     asked: int = 0
-    sent: int = 0
+    late: int = 0
 
     def __str__(self) -> str:
         now = [f"{_sms(self.cancelled)} cancelled"] if self.cancelled else []
         now += [f"the carrier is asked for {self.asked}"] if self.asked else []
         now = now or ["cancelled before"]
-        return f"{self.job}: {', '.join(now)}" + (f", {self.sent} sent already" if self.sent else "")
+        return f"{self.job}: {', '.join(now)}" + (f", too late for {self.late}" if self.late else "")
 
 
 class TakingBack:
@@ -75,7 +78,7 @@ class TakingBack:
             log.exception("cancel_failed", cause=str(error.__cause__ or error)[:300])
             return Refused(refusal=Refusal.NO_STORAGE if isinstance(error, StorageFullError) else Refusal.INTERNAL)
         if isinstance(taken, TakenBack):
-            log.info("job_cancelled", job=taken.job, cancelled=taken.cancelled, asked=taken.asked, sent=taken.sent)
+            log.info("job_cancelled", job=taken.job, cancelled=taken.cancelled, asked=taken.asked, late=taken.late)
         return taken
 
     def look_now(self, request: CancelRequest) -> TakenBack | Refused:
@@ -94,11 +97,9 @@ class TakingBack:
             cancelled=len(waiting),
             before=before,
             asked=len(asked),
-            sent=len(found.messages) - len(waiting) - len(asked) - before,
+            late=len(found.messages) - len(waiting) - len(asked) - before,
         )
-        if would.cancelled or would.asked or (would.before and not would.sent):
-            return found, would
-        return found, _refuse_late(request.job)
+        return found, would if would.cancelled or would.asked or would.before else _refuse_late(request.job)
 
     def _take_all(self, tx: Transaction, requests: list[CancelRequest]) -> list[TakenBack | SnapshotChanged | Refused]:
         version = read_version(tx)
@@ -120,7 +121,7 @@ class TakingBack:
             action=AuditAction.CANCEL.value, target=request.job, detail=detail, customer_key=request.customer_id
         )
         write_audit(tx, self._keys, request.sender, now, [line])
-        return TakenBack(job=request.job, cancelled=done.ended, before=would.before, asked=done.asked, sent=would.sent)
+        return TakenBack(job=request.job, cancelled=done.ended, before=would.before, asked=done.asked, late=would.late)
 
 
 def _sms(count: int) -> str:

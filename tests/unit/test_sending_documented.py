@@ -41,6 +41,6 @@ def test_every_option_stands_there():
     assert {name for name in OPTION_NAMES if not re.search(rf"`\[{name}[\]:]", PAGE)} == set()
 
 
-@pytest.mark.parametrize("counts", [{"cancelled": 1}, {"cancelled": 1, "sent": 2}, {"asked": 1}, {"before": 1}])
+@pytest.mark.parametrize("counts", [{"cancelled": 1}, {"cancelled": 1, "late": 2}, {"asked": 1}, {"before": 1}])
 def test_every_answer_to_a_cancelling_stands_there(counts):
     assert str(TakenBack(job="J.…", **counts)) in PAGE

@@ -167,8 +167,9 @@ async def test_of_what_was_sent_only_the_rest_is_cancelled_and_then_it_is_too_la
     submit(core, "+447700900201")
     assert states(core, job) == ["submitted", "queued"]
     taken = await take_back(core, job)
-    assert taken == TakenBack(job=job, cancelled=1, sent=1)
-    assert str(taken) == f"{job}: 1 SMS cancelled, 1 sent already"
+    assert taken == TakenBack(job=job, cancelled=1, late=1)
+    assert str(taken) == f"{job}: 1 SMS cancelled, too late for 1"
+    assert str(await take_back(core, job)) == f"{job}: cancelled before, too late for 1"
     late = await keep(core, "Gate 5", to=("+447700900203",))
     submit(core, "+447700900203")
     refused = await take_back(core, late)
