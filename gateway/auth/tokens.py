@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
@@ -190,13 +191,16 @@ def _verified(token: str, keys: Mapping[str, Any]) -> Mapping[str, Any] | None:
     from joserfc import jwk, jws, jwt  # noqa: PLC0415 - an extra
     from joserfc.errors import JoseError  # noqa: PLC0415 - an extra
 
-    try:
-        signing = [key for key in keys["keys"] if key.get("use", "sig") == "sig" and key.get("kty") != "oct"]
-        key_set = jwk.KeySet.import_key_set({"keys": signing})
-        registry = jws.JWSRegistry(algorithms=list(_ALGORITHMS), strict_check_header=False)
-        return jwt.decode(token, key_set, registry=registry).claims
-    except (JoseError, ValueError, TypeError, KeyError):
-        return None
+    usable = []
+    for key in keys.get("keys", ()):
+        # RFC 7517 §5: a key of a kind that we do not know says nothing of the others
+        with suppress(JoseError, ValueError, TypeError, KeyError):
+            if key.get("use", "sig") == "sig" and key.get("kty") != "oct":
+                usable.append(jwk.import_key(key))
+    registry = jws.JWSRegistry(algorithms=list(_ALGORITHMS), strict_check_header=False)
+    with suppress(JoseError, ValueError, TypeError, KeyError):
+        return jwt.decode(token, jwk.KeySet(usable), registry=registry).claims
+    return None
 
 
 def _unverified(token: str, part: int) -> Mapping[str, Any]:

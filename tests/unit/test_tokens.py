@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
-from joserfc import jwk
+from joserfc import jwk, jwt
 
 from addressbook.people import Credential, CredentialKind, Customer, Directory, User
 from addressbook.proof import IdentityProvider
@@ -131,6 +131,22 @@ async def test_only_keys_of_the_issuer_and_algorithms_without_a_shared_secret_co
     ]
     for token in tokens:
         assert await house.prove(token=token) is Refusal.AUTHENTICATION_FAILED
+
+
+async def test_a_key_of_a_kind_that_nobody_knows_yet_does_not_spoil_the_others(house, made):
+    keys = json.loads(made.documents["/t1/keys"])
+    keys["keys"] = [{"kty": "AKP", "kid": "new", "alg": "ML-DSA-65", "pub": "AA"}, {"kid": 7}, *keys["keys"]]
+    made.documents["/t1/keys"] = json.dumps(keys).encode()
+    assert await house.prove() == (1, 11, ANNA)
+
+
+async def test_a_key_that_the_token_itself_brings_or_points_to_is_not_used(house, made):
+    mine = jwk.RSAKey.generate_key(2048, {"kid": "mine"})
+    said = {"iss": made.url, "aud": AUDIENCE, "exp": int(made.now) + 300, "email": ANNA}
+    for header in ({"jwk": mine.as_dict(private=False)}, {"jku": f"{made.url}/mine", "kid": "mine"}):
+        token = jwt.encode({"alg": "RS256", **header}, said, mine)
+        assert await house.prove(token=token) is Refusal.AUTHENTICATION_FAILED
+    assert f"{made.url}/mine" not in made.asked
 
 
 async def test_keys_are_kept_for_an_hour_and_asked_for_again_once_a_minute_where_one_is_new(house, made):
