@@ -15,6 +15,8 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from cli.examples import EXAMPLES
+
 
 class CommandPlace(NamedTuple):
     """Where a command stands, and the sentence that says in the overview what it does: that of the command itself."""
@@ -144,7 +146,9 @@ class Commands(click.Group):
         """Return a command, None where there is none of this name."""
         if cmd_name in PLACES and cmd_name not in self.commands:
             place = PLACES[cmd_name]
-            self.add_command(getattr(import_module(f"cli.{place.module}"), place.name), cmd_name)
+            command = getattr(import_module(f"cli.{place.module}"), place.name)
+            command.epilog = f"\b\nExample:\n  {EXAMPLES[cmd_name]}"
+            self.add_command(command, cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from cli.__main__ import PLACES, main
+from cli.examples import EXAMPLES
 from config.example import example_toml
 from config.field_types import docs_of, hints_of, item_hint, key_of, options_of, unwrap
 from config.model import Config
@@ -77,6 +79,18 @@ def test_the_overview_has_the_commands_own_sentences():
         assert command is not None
         assert command.name == name
         assert " ".join((command.help or "").split("\n\n")[0].split()) == place.sentence
+
+
+def test_every_command_shows_an_example_that_the_program_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAIL2SMS_CONFIG", "/etc/mail2sms/mail2sms.toml")
+    assert set(PLACES) <= set(EXAMPLES)
+    for name in PLACES:
+        example = EXAMPLES[name]
+        words = example.split()
+        assert words[:2] == ["mail2sms", name]
+        assert not refused(words[1:]), example
+        assert example in CliRunner().invoke(main, [name, "--help"]).output
 
 
 def test_every_command_has_a_help_text_and_the_readme_names_the_first_words():
