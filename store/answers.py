@@ -182,11 +182,14 @@ def _exhausted(retry: Retry) -> Problem:
 def _fail_over_refused(
     message: LoadedMessage, part: LoadedPart, answer: CarrierAnswer, rules: Rules, outcome: Retry | Failed
 ) -> None:
-    """Give a message to the next carrier if this one has taken nothing of it, and never will."""
+    """Give a message to the next carrier if this one has taken nothing of it, and never will.
+
+    One that was sent again for want of an answer may have been taken the first time.
+    """
     allowed = outcome.failover
     if allowed is None:
         allowed = rules.failover.get(part.carrier, Failover.NONE) is not Failover.NONE
-    if allowed and all(other.state is MessageState.FAILED for other in message.parts):
+    if allowed and all(other.state is MessageState.FAILED and not other.resends for other in message.parts):
         _fail_over(message, part.carrier, answer.at)
 
 

@@ -19,6 +19,7 @@ ROUTE = "alpha>beta>gamma"
 RULES = Rules(
     failover={"alpha": Failover.UNDELIVERED, "beta": Failover.REFUSED, "whole": Failover.UNDELIVERED},
     whole_receipts=frozenset({"whole"}),
+    resends={"alpha": 2},
 )
 
 
@@ -142,10 +143,21 @@ def test_a_text_of_which_a_carrier_has_or_may_have_a_part_stays_with_it(world, o
 
 def test_an_unanswered_part_never_goes_by_another_carrier(world):
     job = add(world)
-    (taken,) = world.take(route=ROUTE)
-    world.settle((taken.part_key, Unknown(problem=LOST)))
+    (taken,) = world.take(carrier="beta", route=ROUTE)
+    world.settle((taken.part_key, Unknown(problem=LOST)), carrier="beta")
     assert message_of(world, job).state is MessageState.UNKNOWN
     assert route_of(world) == ROUTE
+
+
+def test_what_was_sent_again_for_want_of_an_answer_stays_though_it_is_refused_then(world):
+    job = add(world)
+    (taken,) = world.take(route=ROUTE)
+    world.settle((taken.part_key, Unknown(problem=LOST)))
+    world.now += 60 * SECOND
+    (again,) = world.take(route=ROUTE)
+    world.settle((again.part_key, Failed(problem=WRONG)))
+    assert message_of(world, job).state is MessageState.FAILED
+    assert attempts_of(world, job) == []
 
 
 @pytest.mark.parametrize("state", [ReceiptState.UNDELIVERABLE, ReceiptState.REJECTED])
