@@ -84,7 +84,7 @@ _FIELD_OF_15: Final[Mapping[str, str]] = MappingProxyType(
 )
 _LONGEST_SOURCE: Final = 120
 _DIALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})", re.ASCII)
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four: full width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,7 @@ def compile_html(environment: Environment, source: str) -> Template:
             raise TemplateBroken("; ".join(dict.fromkeys(problems)))
         return environment.from_string(inline_template(environment, source))
     except TemplateError as error:
-        raise said_of(error) from error
+        raise said_of(error, environment) from error
     except NotInlinable as error:
         raise TemplateBroken(str(error)) from error
 

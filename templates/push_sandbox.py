@@ -27,7 +27,7 @@ def _compiled(form: PushForm, source: str) -> Template:
         check_source(environment, source)
         return environment.from_string(source)
     except TemplateError as error:
-        raise said_of(error) from error
+        raise said_of(error, environment) from error
 
 
 def write_push(form: PushForm, source: str, fields: Mapping[str, object]) -> str:

@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from templates.render import LARGEST_SOURCE, TemplateBroken
 
 _MISSING = re.compile(r"has no (?:attribute|element) '(\w+)'|'(\w+)' is undefined")
+_NO_FILTER = re.compile(r"No filter named '(\w+)'\.?")
 _TEXT_METHODS = frozenset({"startswith", "endswith", "upper", "lower", "strip"})
 _FORBIDDEN: Mapping[type[nodes.Node], str] = MappingProxyType(
     {
@@ -57,14 +58,19 @@ def check_source(environment: Environment, source: str) -> None:
     """Raise TemplateBroken for a source that is too long, or uses what no template may; TemplateError of jinja2."""
     if len(source) > LARGEST_SOURCE:
         raise TemplateBroken(f"the template has {len(source)} characters; {LARGEST_SOURCE} are allowed")
-    for forbidden in environment.parse(source).find_all(tuple(_FORBIDDEN)):
+    tree = environment.parse(source)
+    for forbidden in tree.find_all(tuple(_FORBIDDEN)):
         raise TemplateBroken(f"line {forbidden.lineno}: {_FORBIDDEN[type(forbidden)]}")
+    environment.compile(tree, raw=True)  # what the author wrote has other lines than what is inlined
 
 
-def said_of(error: TemplateError) -> TemplateBroken:
+def said_of(error: TemplateError, environment: Environment) -> TemplateBroken:
     """Return the sentence for its author of a template that can't be compiled."""
     line = getattr(error, "lineno", None)
-    return TemplateBroken(f"line {line}: {error.message}" if line else str(error))
+    found = _NO_FILTER.fullmatch(error.message or "")
+    meant = get_close_matches(found[1], sorted(environment.filters), 1) if found else []
+    sentence = f"{error.message} Did you mean «{meant[0]}»?" if meant else error.message
+    return TemplateBroken(f"line {line}: {sentence}" if line else str(error))
 
 
 def run_template(

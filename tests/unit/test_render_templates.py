@@ -289,3 +289,18 @@ def test_samples_say_nothing_that_contradicts_itself(kind):
             assert not (one.state is MessageState.REJECTED and one.parts)
         view = RENDERER.view(kind, sample)
         assert "billed" not in "".join(one.parts_line for one in view.recipients)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("<p>x</p>\n\n<p>{{ m.headlin }}</p>", "line 3: nothing is called «headlin» here; did you mean «headline»?"),
+        ("<p>{{ m.brand.acent }}</p>", "line 1: nothing is called «acent» here; did you mean «accent»?"),
+        ("<p>x</p>\n\n<p>{{ m.lead|uper }}</p>", "line 3: No filter named 'uper'. Did you mean «upper»?"),
+        ("<p>x</p>\n{% if m.lead %}", "line 2: Unexpected end of template."),
+    ],
+)
+def test_a_typing_error_is_told_with_its_line_and_what_was_meant(confined, source, said):
+    with pytest.raises(TemplateBroken) as broken:
+        confined.run(source, VIEW)
+    assert str(broken.value).startswith(said)
