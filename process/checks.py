@@ -36,6 +36,9 @@ def find_unusable(config: Config, *, is_served: bool) -> Iterator[tuple[str, str
         yield from _tried(where, partial(server_contexts, listener))
         if not is_served:
             yield from _tried(where, partial(_try_port, listener.address))
+    if not is_served:
+        for http in config.http:
+            yield from _tried(f"[[http]] {http.name}", partial(_try_port, http.address))
     for carrier in config.carriers:
         if carrier.kind is not CarrierKind.SANDBOX:
             where = f"[[carrier]] {carrier.name}"

@@ -52,9 +52,12 @@ async def test_a_gateway_whose_disk_is_full_lives_and_is_not_ready(site):
     assert [concern["code"] for concern in said["concerns"]] == ["disk-full"]
 
 
-async def test_where_its_port_is_taken_the_gateway_says_so_and_does_not_start(site):
-    with socket.create_server(("127.0.0.1", site.ports["http"])), pytest.raises(RuntimeError) as caught:
-        await site.start()
+async def test_where_its_port_is_taken_check_and_serve_say_so_and_nothing_starts(site):
+    with socket.create_server(("127.0.0.1", site.ports["http"])):
+        said = await site.command("check", code=1)
+        assert f"[[http]] local: 127.0.0.1:{site.ports['http']} can't be listened at: Address already in use" in said
+        with pytest.raises(RuntimeError) as caught:
+            await site.start()
     assert (
         f"cannot start: [[http]] local can't listen at 127.0.0.1:{site.ports['http']}: Address already in use"
         in str(caught.value)
