@@ -101,8 +101,8 @@ class DemoDesk:
     async def reply(self, key: str, text: str) -> None:
         """Answer a mail of the mailbox, which is named by its key. Raises Unusable."""
         stored = next((mail for number, mail in enumerate(self._box.mails) if _key_of(number) == key), None)
-        if stored is None:
-            raise Unusable("There is no such mail.")
+        if stored is None or not _takes_replies(stored.message):
+            raise Unusable("There is no such mail that can be answered.")
         await self.send(compose_reply(stored.message, text))
 
     async def send(self, mail: EmailMessage) -> tuple[int, str]:

@@ -6,7 +6,6 @@ header changes who the client is. Not here: what is served (the applications), w
 """
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Callable, Collection, Sequence
 
@@ -30,7 +29,7 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class HttpServer:
     """A listener at `host`:`port` (0: any free port), under TLS where `contexts` is given.
 
-    `hosts` are the names under which it answers.
+    `hosts` are the names under which it answers, besides its own address.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -45,7 +44,7 @@ class HttpServer:
     ) -> None:
         self._limits = limits or HttpLimits()
         app = Starlette(routes=routes, exception_handlers={Exception: answer_failure}, max_body_size=self._limits.body)
-        self._app = Front(app, hosts=hosts)
+        self._app = Front(app, hosts={*hosts, f"[{host}]" if ":" in host else host})
         self._host = host
         self._port = port
         self._contexts = contexts
@@ -79,8 +78,7 @@ class HttpServer:
             await self._listener.close(grace_seconds)
         for task in self._state.tasks:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._state.tasks, return_exceptions=True)
+        await asyncio.gather(*self._state.tasks, return_exceptions=True)
 
 
 def _configure(app: ASGIApp, limits: HttpLimits) -> Config:

@@ -65,7 +65,8 @@ def test_the_page_names_the_numbers_of_the_sandbox_and_shows_what_becomes_of_the
         ("/sms", {"phone": "+447700900123", "text": "x" * 5000}, "A phone sends a text of 1 to 10 parts."),
         ("/sms", {"phone": "nobody", "text": "x"}, "The phone 'nobody' is no number"),
         ("/mails", {"to": "nobody\r\nBcc: x@example.com", "subject": "x", "text": "x"}, "is no number to send to"),
-        ("/mails/mail-9999/reply", {"text": "x"}, "There is no such mail."),
+        ("/mails/mail-9999/reply", {"text": "x"}, "There is no such mail that can be answered."),
+        ("/mails/mail-0/reply", {"text": "x"}, "There is no such mail that can be answered."),
     ],
 )
 def test_what_cannot_be_used_is_said_and_nothing_happens(path, fields, said, demo: RunningDemo):

@@ -206,6 +206,17 @@ async def test_this_machine_is_known_by_its_own_names_with_any_port(host):
         assert (await (await connect()).say(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())).status == 200
 
 
+async def test_a_server_answers_under_its_own_address_too():
+    house = House()
+    server = HttpServer(house.routes(), host="127.0.0.2")
+    await server.start()
+    peer = Peer(*await asyncio.open_connection("127.0.0.2", server.port))
+    assert (await peer.say(b"GET / HTTP/1.1\r\nHost: 127.0.0.2\r\n\r\n")).status == 200
+    assert (await peer.say(b"GET / HTTP/1.1\r\nHost: 127.0.0.3\r\n\r\n")).status == 421
+    await server.stop(5)
+    peer.writer.close()
+
+
 async def test_no_header_changes_who_the_client_is():
     forwarded = (
         b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\nForwarded: for=203.0.113.9;proto=https\r\n"
