@@ -109,12 +109,12 @@ class Tokens:
     """Proves tokens by the directory in force and the keys of its issuers, if the extra is there."""
 
     def __init__(
-        self, *, directory: Callable[[], Directory], keys: IssuerKeys, clock: Clock, available: bool = is_available()
+        self, *, directory: Callable[[], Directory], keys: IssuerKeys, clock: Clock, available: bool | None = None
     ) -> None:
         self._directory = directory
         self._keys = keys
         self._clock = clock
-        self._available = available
+        self._available = is_available() if available is None else available
 
     @property
     def is_offered(self) -> bool:
