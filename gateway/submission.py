@@ -43,7 +43,7 @@ class Submission:
     `identified` by its sender but by its content alone is known for minutes, and until its client heard the answer. A
     `personalised` text has placeholders. A dry run is planned like any other and answered with the plan. A stop list
     does not hold back what is `past_stop`: the confirmation of a stop, and help. `proof` is what proved its sender,
-    `service_by` what named its service. `first_use` is set where the proof of its sender does not say to whom it goes.
+    `service_by` what named its service. `first_use` is set where a signature proves its sender.
     """
 
     sender: Sender

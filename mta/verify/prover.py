@@ -213,8 +213,7 @@ class Prover:
         if held.signature is None:
             return verdict
         identity = held.signature.identity(case.mail)
-        unnamed = find_unnamed(case.mail, held.signature, case.request.recipients)
-        bound = first_use(case.mail, identity, case.request.recipients) if unnamed else None
+        bound = first_use(case.mail, identity, case.request.recipients)
         return replace(verdict, identity=identity, first_use=bound)
 
     async def _dkim(self, case: _Case) -> _Held | NoProof:

@@ -1,8 +1,8 @@
 """To whom a signed mail may go: whoever copies it can't send it to another number.
 
-A signature says who wrote; where it covers To and Cc, these say to whom. A recipient whom they name is covered. Any
-other is so only from an address range of the customer itself, shared or not, and then the first use of the mail binds
-its recipients, together with those that its To and Cc name; later ones are refused (store.jobs). Not here: how long a
+A signature says who wrote; where it covers To and Cc, these say to whom. A recipient whom they do not name is taken
+only from an address range of the customer itself, shared or not. The first use of a mail binds it to its recipients
+and those that its To and Cc name; others are refused later, wherever it comes from (store.jobs). Not here: how long a
 signature counts (mta.verify.signatures).
 """
 

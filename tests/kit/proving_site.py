@@ -74,11 +74,11 @@ async def converse(client: Client, raw: bytes, *, sender: str, to) -> str:
 
 
 @asynccontextmanager
-async def site_of(core, handler) -> AsyncIterator[Site]:
+async def site_of(core, handler, *, seconds: float = 120) -> AsyncIterator[Site]:
     """Open the door of a core; `handler` makes its handler with a prover."""
     async with name_server() as names:
         names.add_text(f"s1._domainkey.{DOMAIN}", key_record(KEY))
-        prover = Prover(names.resolver(), SystemClock(), seconds=120)
+        prover = Prover(names.resolver(), SystemClock(), seconds=seconds)
         async with door(handler(core, prover=prover)) as listener:
             yield Site(core, listener, names)
         prover.close()

@@ -43,6 +43,8 @@ async def test_a_signed_mail_replayed_to_another_number_is_refused(core):
         await site.refuse(raw, "does not cover all recipients", to=(NUMBER, OTHER))
         await site.refuse(raw.replace(NUMBER.encode(), OTHER.encode()), "the header was changed", to=(OTHER,))
         await site.refuse(f"Cc: {OTHER}\r\n".encode() + signed(covered=("from", "to", "subject", "date")), to=(OTHER,))
+        await share_range(core)
+        await site.refuse(raw, "was used for other recipients before", to=(OTHER,))
     assert numbers(core) == ["447700900101"]
 
 

@@ -121,6 +121,22 @@ async def test_silence_about_an_spf_record_is_no_pass(core):
         assert core.jobs() == []
 
 
+@pytest.mark.parametrize("silent", [DOMAIN, f"s1._domainkey.{DOMAIN}"])
+async def test_name_servers_that_never_answer_hold_a_mail_no_longer_than_the_deadline(silent, core):
+    async with proving_site.site_of(core, handler, seconds=0.5) as site:
+        site.names.silent.add(silent)
+        raw = signed(selector="gone") if silent == DOMAIN else signed()
+        assert (await site.send(raw)).startswith("451 4.7.0 ")
+        assert core.jobs() == []
+
+
+async def test_a_customer_that_demands_tls_gets_no_signed_mail_in_clear(core):
+    await follow(core, "customer tls-required acme on")
+    async with site_of(core) as site:
+        assert (await site.send(signed())).startswith("530 5.7.0 ")
+        assert core.jobs() == []
+
+
 async def test_a_customer_chooses_its_proofs(core):
     await follow(core, "customer proof acme login dkim")
     async with site_of(core) as site:
