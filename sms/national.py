@@ -217,6 +217,7 @@ _LOCKING_SHIFT: Final = 0x25
 _SINGLE_SHIFT: Final = 0x24
 
 
+@cache
 def shift_elements(shifts: Shifts) -> bytes:
     """Return the information elements that name a text's tables, for its header."""
     elements = ((_SINGLE_SHIFT, shifts.single), (_LOCKING_SHIFT, shifts.locking))

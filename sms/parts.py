@@ -115,6 +115,7 @@ def _choose_national(  # noqa: PLR0913 - what the choice depends on
     return _Chosen(Alphabet.GSM7, fitted, encode_national(fitted.text, shifts), shifts)
 
 
+@cache
 def _room(alphabet: Alphabet, shifts: Shifts, *, joined: bool = False, wide: bool = False) -> int:
     """Return the octets of payload of a part: septets of GSM-7, each in an octet of its own, or those of UCS-2."""
     header = len(shift_elements(shifts)) + ((_WIDE_CONCATENATION if wide else _CONCATENATION) if joined else 0)

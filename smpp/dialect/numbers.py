@@ -43,6 +43,8 @@ def read_number(ton: int, address: str, dialect: Dialect) -> str:
     """
     if not address.isdecimal():
         return address
+    if ton == _INTERNATIONAL and not address.startswith("0"):
+        return f"+{address}"
     forms = {dialect.destination_form, dialect.numeric_form}
     is_long = len(address) >= _LEAST_DIGITS
     if is_long and address.startswith(_INTERNATIONAL_PREFIX) and forms & {NumberForm.NATIONAL, NumberForm.DOUBLE_ZERO}:

@@ -150,8 +150,7 @@ def _reads_as_receipt(pdu: Pdu, body: DeliverSm | DataSm, dialect: Dialect) -> b
 
 # Appendix B as nearly every carrier writes it; the tolerant reader takes anything else.
 _USUAL = re.compile(
-    r"id:(?P<id>[^ :]+) sub:\S* dlvrd:\S* submit date:\S* done date:(?P<donedate>\d+)"
-    r" stat:(?P<stat>[A-Za-z]+) err:(?P<err>\w*)(?: [Tt]ext:|$)"
+    r"id:([^ :]+) sub:\S* dlvrd:\S* submit date:\S* done date:(\d+) stat:([A-Za-z]+) err:(\w*)(?: [Tt]ext:|$)"
 ).match
 _KEY = re.compile(r"(?<![A-Za-z])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)\s*:", re.IGNORECASE)
 
@@ -226,12 +225,14 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
             network_error = value
         elif tag == _MESSAGE_PAYLOAD and not octets:
             octets = value if isinstance(value, bytes) else b""
-    words = _read_words(octets, body, dialect)
-    text_id, word, error = words.get("id", ""), words.get("stat", ""), words.get("err", "")
-    if tlv_id and not (text_id and dialect.receipt_id_from is IdSource.TEXT):
-        carrier_id = normalise_id(str(tlv_id), dialect.id_in_receipt_tlv or dialect.id_in_response)
+    words: Mapping[str, str] = {}
+    usual = None if dialect.receipt_pattern else _USUAL(octets.decode("latin-1"))
+    if usual is not None:
+        text_id, date, word, error = usual.groups()
     else:
-        carrier_id = normalise_id(text_id, dialect.id_in_receipt)
+        words = _read_words(octets, body, dialect)
+        text_id, date, word, error = (words.get(name, "") for name in ("id", "donedate", "stat", "err"))
+    carrier_id = _choose_id(tlv_id, text_id, dialect)
     if not carrier_id:
         return None
     if not error and isinstance(network_error, bytes) and network_error:
@@ -243,11 +244,18 @@ def read_receipt(pdu: Pdu, carrier: str, dialect: Dialect) -> Receipt | None:
         state=_decide_state(body.esm_class, word.upper(), number_of_state, dialect),
         error=error,
         number=_read_handset(body, dialect),
-        done_at=parse_receipt_date(words.get("donedate", ""), dialect.receipt_zone),
+        done_at=parse_receipt_date(date, dialect.receipt_zone),
         word=word or _word_of_number(number_of_state),
         network=charges.network,
         price=charges.price,
     )
+
+
+def _choose_id(tlv_id: TlvValue, text_id: str, dialect: Dialect) -> str:
+    """Return the normalised id of the parameter or of the text, whichever counts."""
+    if tlv_id and not (text_id and dialect.receipt_id_from is IdSource.TEXT):
+        return normalise_id(str(tlv_id), dialect.id_in_receipt_tlv or dialect.id_in_response)
+    return normalise_id(text_id, dialect.id_in_receipt)
 
 
 def _read_handset(body: DeliverSm | DataSm, dialect: Dialect) -> str:
@@ -278,18 +286,10 @@ def _decide_state(esm_class: int, word: str, number: int, dialect: Dialect) -> R
 
 
 def _read_words(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> Mapping[str, str]:
-    """Return the fields of a receipt's text: by the carrier's own pattern, else as appendix B has them."""
-    if dialect.receipt_pattern:
-        fields = _read_by_pattern(octets, body, dialect)
-        if fields:
-            return fields
-    usual = _USUAL(octets.decode("latin-1"))
-    return usual.groupdict() if usual is not None else _read_unusual(octets, body, dialect)
-
-
-def _read_unusual(octets: bytes, body: DeliverSm | DataSm, dialect: Dialect) -> Mapping[str, str]:
-    """Return the fields of a text that differs from appendix B, or follows a header."""
-    fields: Mapping[str, str] = {}
+    """Return the fields of a text: by the carrier's own pattern, else read tolerantly, with or without a header."""
+    fields = _read_by_pattern(octets, body, dialect)
+    if fields:
+        return fields
     if body.esm_class & _UDH_INDICATOR:
         fields = parse_receipt_text(_legible(split_header(octets)[1], body, dialect))
     if not fields.get("id"):

@@ -14,6 +14,7 @@ from smpp.dialect.dialect import (
     Dialect,
     IdBase,
     LongMessages,
+    NumberForm,
     ReceiptRequest,
     SubmitWith,
     ValidityFormat,
@@ -142,6 +143,8 @@ class SubmitWriter:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._takes = dialect.submit_with is SubmitWith.SUBMIT_SM
+        self._is_plain = dialect.destination_form is NumberForm.PLAIN
+        self._asks_each = dialect.receipt_request is ReceiptRequest.EACH_PART
         self._takes_headers = dialect.long_messages in {LongMessages.UDH, LongMessages.WHOLE}
         self._shared: dict[tuple[object, ...], tuple[bytes, bytes, bytes]] = {}
 
@@ -151,7 +154,7 @@ class SubmitWriter:
         digits = part.number.digits
         if not self._takes or (udh and not self._takes_headers) or not (digits.isascii() and digits.isdecimal()):
             return None
-        number = write_number(digits, dialect.destination_form, dialect)
+        number = digits if self._is_plain else write_number(digits, dialect.destination_form, dialect)
         if part.is_whole or (part.shifts != NO_SHIFTS and not dialect.national_shift):
             return None
         if udh and not dialect.wide_reference:
@@ -166,7 +169,8 @@ class SubmitWriter:
         if length > _MOST_OCTETS or len(number) > _MOST_DIGITS:
             return None
         name = ("", "") if sender is None else (sender.value, sender.kind)
-        flags = part.alphabet, part.priority, part.flash, _asks_for_receipt(part, dialect), not udh
+        asks = part.receipt_wanted and (self._asks_each or _asks_for_receipt(part, dialect))
+        flags = part.alphabet, part.priority, part.flash, asks, not udh
         shared = self._shared.get((name, flags))
         if shared is None:
             shared = self._write_shared(part, now)
