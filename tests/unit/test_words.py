@@ -148,7 +148,10 @@ def test_settings_are_said_to_be_whose_they_are(owner: dict[str, str], words: st
         f"Set for {words}: max_parts = 9, flash unset. But customer Example allows 3 parts: max_parts = 3 is in force."
     )
     assert done(AuditAction.SET_CONSTRAINTS, constraints=(), **owner) == f"Constraints of {words}: none."
-    assert fault(FaultCode.NO_CONSTRAINTS, **owner) == f"Only the system and customers have constraints, not {words}."
+    assert fault(FaultCode.NO_CONSTRAINTS, **owner) == (
+        f"These constraints can't be set for {words}: only the system and customers decide what settings may say, and "
+        "services and lists have none at all."
+    )
 
 
 def test_every_constraint_has_its_words() -> None:
