@@ -3,9 +3,10 @@
 Not here: what the file may say (config.model) and how it is worded (config.example).
 """
 
+import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from cli.context import config_option, database_of
 from cli.files import file_faults, write_private
 from cli.words import contradiction_sentences
 from config.example import render_config
-from config.field_types import parse_host_port
+from config.field_types import HostPort, parse_host_port
 from config.model import Config, line_of_table, load_config
 from gateway.admin.customers import add_customer
 from gateway.admin.logins import add_login, random_password
@@ -31,6 +32,8 @@ from store.leases import living_nodes
 
 CONFIG_NAME = "mail2sms.toml"
 PASSWORD_NAME = "demo.password"  # noqa: S105 - a file's name
+CERTIFICATE_NAME, KEY_NAME = "gateway.pem", "gateway.key"
+HOSTNAME = "gateway.example.net"
 DOMAIN = "sms.example.net"
 _NOT_MIGRATED = (
     "the database has not all tables of this version, so nothing is said of customers: «mail2sms serve» makes them"
@@ -131,32 +134,46 @@ def _contradictions(config: Config) -> list[str]:
     help="Where the database and the mailbox are kept; default: DIR.",
 )
 def init(folder: Path, listen: str, data_dir: Path | None) -> None:
-    """Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo."""
+    """Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo.
+
+    With an address that others reach, such as --listen 0.0.0.0:2525, a certificate is made and logins need TLS.
+    """
     file = folder / CONFIG_NAME
-    _refuse_open_address(listen)
+    address = _address_of(listen)
     config = write_configuration(folder, listen, data_dir)
     click.echo(f"{file}: written; «mail2sms serve --config {file}» serves it.")
     click.echo(f"{folder / PASSWORD_NAME}: the password of the login «demo».")
     click.echo(f"{config.mail.sandbox}: status mails arrive here as .eml files; nothing leaves this machine.")
-    click.echo(f"Try a mail from somebody@example.com to +447700900123@{DOMAIN} at {listen}, logged in as demo.")
+    if not is_loopback(address.host):
+        click.echo(
+            f"{folder / CERTIFICATE_NAME}: a certificate that nobody has signed, so that logins never cross the "
+            "network in clear; tell your clients to take it, or put one that they know in its place."
+        )
+    click.echo("Try a mail, in a second window:")
+    click.echo(f"  {_try_command(folder, address)}")
     click.echo("Other numbers show what can become of an SMS:")
     for one in SANDBOX_NUMBERS:
         click.echo(f"  {one.number}  {one.shows}")
 
 
-def _refuse_open_address(listen: str) -> None:
-    """End the command, before anything is written, where others than this machine could reach the first listener."""
+def _try_command(folder: Path, address: HostPort) -> str:
+    """Return a command that sends a first mail, to be copied; on another machine it needs this one's name."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+    server = HostPort(everywhere.get(address.host, address.host), address.port)
+    tls = "" if is_loopback(address.host) else "--tls "
+    password = shlex.quote(str(folder / PASSWORD_NAME))
+    return (
+        f'swaks --server {server} {tls}--auth-user demo --auth-password "$(cat {password})" '
+        f"--from somebody@example.com --to 00447700900123@{DOMAIN} --body 'Hello from the first SMS'"
+    )
+
+
+def _address_of(listen: str) -> HostPort:
+    """Return where mail is taken; ends the command, before anything is written, for what is no address."""
     try:
-        host = parse_host_port(listen).host
+        return parse_host_port(listen)
     except ValueError:
         raise click.BadParameter(f"expected HOST:PORT, got {listen!r}", param_hint="--listen") from None
-    if not is_loopback(host):
-        raise click.BadParameter(
-            f"{listen} can be reached from other machines, and the first configuration has no certificate: logins "
-            "would cross the network in clear. Take an address of this machine such as 127.0.0.1:2525, and add a "
-            "[[listener]] with tls, certificate_file and key_file to the written file. Nothing was written.",
-            param_hint="--listen",
-        )
 
 
 def write_configuration(folder: Path, listen: str, data_dir: Path | None = None, **tables: dict[str, object]) -> Config:
@@ -168,30 +185,56 @@ def write_configuration(folder: Path, listen: str, data_dir: Path | None = None,
     if (folder / CONFIG_NAME).exists() or (folder / PASSWORD_NAME).exists():
         raise click.ClickException(f"{folder} already holds a configuration; nothing was changed")
     password = random_password()
-    with file_faults("; nothing was overwritten"):
-        for place in (folder, data_dir or folder):
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(folder / PASSWORD_NAME, f"{password}\n".encode())
-        write_private(folder / CONFIG_NAME, render_config({**first_values(listen, data_dir), **tables}).encode())
-    config = load_config(folder / CONFIG_NAME)
-    if not isinstance(config, Config):
-        (folder / CONFIG_NAME).unlink()
-        (folder / PASSWORD_NAME).unlink()
-        raise click.ClickException("\n".join(map(str, config)))
+    places = dict.fromkeys((folder, data_dir or folder))
+    made = [at for place in places for at in (place, *place.parents) if not at.exists()]
+    written: list[Path] = []
+    try:
+        with file_faults("; nothing was overwritten"):
+            for place in places:
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name, content in _first_files(password, {**first_values(listen, data_dir), **tables}, listen).items():
+                write_private(folder / name, content)
+                written.append(folder / name)
+        config = load_config(folder / CONFIG_NAME)
+        if not isinstance(config, Config):
+            raise click.ClickException("\n".join(map(str, config)))  # noqa: TRY301 - what was made goes again
+    except click.ClickException:
+        for file in written:
+            file.unlink()
+        for at in made:
+            with suppress(OSError):
+                at.rmdir()
+        raise
     create_demo_customer(folder / CONFIG_NAME, password)
     return config
 
 
+def _first_files(password: str, tables: Mapping[str, object], listen: str) -> dict[str, bytes]:
+    """Return what is written, by name: on a network logins need TLS, and so a certificate."""
+    files = {PASSWORD_NAME: f"{password}\n".encode()}
+    if not is_loopback(parse_host_port(listen).host):
+        from tls.selfsigned import make_self_signed
+
+        made = make_self_signed(HOSTNAME)
+        files |= {CERTIFICATE_NAME: made.certificate, KEY_NAME: made.key}
+    return {**files, CONFIG_NAME: render_config(dict(tables)).encode()}
+
+
 def first_values(listen: str, data_dir: Path | None = None) -> dict[str, object]:
     """Return what the first configuration says, as the file's tables."""
+    listener: dict[str, object] = {"name": "loopback", "address": listen, "tls": "off", "auth": "offer"}
+    if is_loopback(parse_host_port(listen).host):
+        listener["auth_in_clear"] = True
+    else:
+        listener |= {"name": "network", "tls": "offer", "certificate_file": CERTIFICATE_NAME, "key_file": KEY_NAME}
     return {
         "server": {
-            "hostname": "gateway.example.net",
+            "hostname": HOSTNAME,
             "domains": [DOMAIN],
             "data_dir": str(data_dir or "."),
             "database": "sqlite:///mail2sms.db",
         },
-        "listener": [{"name": "loopback", "address": listen, "tls": "off", "auth": "offer", "auth_in_clear": True}],
+        "listener": [listener],
         "carrier": [{"name": "sandbox", "kind": "sandbox", "sandbox": {"receipt_delay": "1s"}}],
         "mail": {
             "sandbox": str(data_dir / "mailbox") if data_dir is not None else "mailbox",

@@ -1,8 +1,12 @@
 """`mail2sms init` and `mail2sms check`: the first configuration serves, and a wrong one is explained line by line."""
 
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
@@ -10,13 +14,18 @@ from structlog.testing import capture_logs
 
 from cli.admin_session import admin_session
 from cli.context import opened
-from cli.setup import check, init
+from cli.setup import check, init, write_configuration
 from config.field_types import read_secret
 from config.model import Config, load_config
 from gateway.admin.constraints import ConstraintLimits, limit
 from gateway.admin.customers import add_customer, remove_customer
 from gateway.admin.settings import CustomerScope, set_settings
 from store.directory_lookup import find_credential, find_customer
+from tests.kit.peer import require_peer
+from tests.kit.ports import free_port
+from tls.listening import TlsMode
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(command, *arguments: object) -> Result:
@@ -108,16 +117,51 @@ def test_an_address_that_is_none_leaves_no_files_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:2529", "[::]:2529", "192.0.2.1:2529", "gateway.example.net:2529"])
-def test_a_first_configuration_for_other_machines_is_refused_with_the_way_to_one_before_anything_is_written(
-    address, tmp_path
-):
-    result = run(init, tmp_path / "new", "--listen", address)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_the_command_that_init_prints_sends_a_mail_over_loopback_or_a_network(host, tmp_path):
+    require_peer("swaks", shutil.which("swaks"))
+    result = run(init, tmp_path / "new gateway", "--listen", f"{host}:{free_port()}")
+    assert result.exit_code == 0, result.output
+    (command,) = [line.strip() for line in result.output.splitlines() if line.startswith("  swaks ")]
+    config = load_config(tmp_path / "new gateway" / "mail2sms.toml")
+    assert isinstance(config, Config)
+    assert config.warnings == ()
+    serving = [sys.executable, "-m", "cli", "serve", "--config", str(config.file)]
+    with subprocess.Popen(serving, cwd=ROOT, stderr=subprocess.PIPE, text=True) as gateway:
+        assert gateway.stderr is not None
+        try:
+            assert any("listening" in line for line in gateway.stderr)
+            sent = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+            assert sent.returncode == 0, sent.stdout + sent.stderr
+            assert "250 2.0.0 J." in sent.stdout
+            assert (" ESMTPSA" in sent.stdout or "TLS started" in sent.stdout) == (host != "127.0.0.1")
+        finally:
+            gateway.terminate()
+            gateway.communicate(timeout=120)
+
+
+def test_on_a_network_nobody_logs_in_without_tls(tmp_path):
+    assert run(init, tmp_path / "new", "--listen", "0.0.0.0:2529").exit_code == 0
+    config = load_config(tmp_path / "new" / "mail2sms.toml")
+    assert isinstance(config, Config)
+    (listener,) = config.listeners
+    assert listener.tls is TlsMode.OFFER
+    assert not listener.auth_in_clear
+    assert stat.S_IMODE((tmp_path / "new" / "gateway.key").stat().st_mode) == 0o600
+    assert run(check, "--config", config.file).exit_code == 0
+
+
+@pytest.mark.parametrize("address", ["nowhere:99999", "2525"])
+def test_what_is_no_address_leaves_nothing_behind(address, tmp_path):
+    result = run(init, tmp_path / "new" / "gateway", "--listen", address)
     assert result.exit_code == 2
-    said = " ".join(result.output.split())
-    assert f"{address} can be reached from other machines" in said
-    assert "127.0.0.1:2525" in said
-    assert "certificate_file" in said
+    assert "expected HOST:PORT" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_configuration_that_would_be_wrong_leaves_no_folder_behind(tmp_path):
+    with pytest.raises(click.ClickException, match="expected a domain"):
+        write_configuration(tmp_path / "new" / "gateway", "127.0.0.1:2525", server={"hostname": "a b", "domains": []})
     assert list(tmp_path.iterdir()) == []
 
 
