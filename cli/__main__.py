@@ -38,6 +38,11 @@ PLACES: Final = {
         "init",
         "Write a first configuration that serves at once: loopback, SQLite, the sandbox carrier, a customer demo.",
     ),
+    "completion": CommandPlace(
+        "completion",
+        "completion",
+        'Print the script by which a shell completes commands and options: eval "$(mail2sms completion bash)".',
+    ),
     "demo": CommandPlace(
         "demo",
         "demo",
