@@ -72,10 +72,9 @@ async def test_enforced_mail_waits_and_never_goes_in_clear_until_the_policy_is_l
         assert set(attempts(site)) == {("queued", "encrypt (customer demo)")}
         (alert,) = to(peer, "admin@example.net")
         assert alert["Subject"] == "Mail for example.com waits: its TLS is not as demanded"
-        assert (
-            "4.7.4 the server does not offer STARTTLS, domain example.com, policy encrypt"
-            in alert.get_content().replace("\n", " ")
-        )
+        assert "4.7.4 the server does not offer STARTTLS, domain example.com, policy encrypt" in alert.get_body(
+            ("plain",)
+        ).get_content().replace("\n", " ")
         assert to(peer, "anna@example.com") == []
         assert not any("anna@example.com" in line for line in peer.in_clear)
         (notice,) = notices(site)

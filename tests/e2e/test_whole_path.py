@@ -55,8 +55,8 @@ async def test_a_status_mail_and_the_listings_have_the_names_of_those_who_were_w
     await asyncio.to_thread(send_to_three)
     status = (await site.box.wait_for_mails(2, 120))[-1].message
     text = " ".join(status.get_body(("plain",)).get_content().split())
-    for shown in ("Anna Keller (+44 7700 900123)", "Jonas Weber (+447700900124)", "+447700900125"):
-        assert shown in text.replace("\u2066", "").replace("\u2068", "").replace("\u2069", "")
+    for shown in ("Anna Keller (+44 7700 900123)", "Jonas Weber (+44 7700 900124)", "+44 7700 900125"):
+        assert shown in text
     page = status.get_body(("html",)).get_content()
     assert "<bdi>Jonas Weber</bdi><br>" in page.replace("=\n", "")
     listed = json.loads(await site.command("user", "list", *of, "--json"))
