@@ -96,7 +96,10 @@ customer = click.Group(
         *settings_commands(
             settings.CustomerScope,
             click.option(
-                "--service", default="", metavar="NAME", help="Only for what comes in through mail, sap, rest, …"
+                "--service",
+                default="",
+                metavar="NAME",
+                help="Only for what comes in through mail, sap or inbound; rest, soap, http and smpp are not built yet.",
             ),
             NAME,
             set_help="Set settings of a customer: an empty VALUE unsets, «<none>» stops inheritance.",
