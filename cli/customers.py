@@ -99,7 +99,7 @@ customer = click.Group(
                 "--service",
                 default="",
                 metavar="NAME",
-                help="Only for what comes in through mail, sap or inbound; rest, soap, http and smpp are not built yet.",
+                help="Only for mail, sap or inbound; rest, soap, http and smpp are not built yet.",
             ),
             NAME,
             set_help="Set settings of a customer: an empty VALUE unsets, «<none>» stops inheritance.",
