@@ -63,7 +63,9 @@ class AdminSession:
     @property
     def default_options(self) -> "frozenset[Option]":
         """What customers have contracted of whom nothing else is stored."""
-        return frozenset(self.config.contracts.default_options)
+        from config.contracts import load_contracts
+
+        return frozenset((load_contracts(self._file) or self.config.contracts).default_options)
 
     def change(self, *changes: "Change", silent: bool = False) -> None:
         """Carry out all of these changes or none, and print a sentence for each, unless that is done elsewhere."""

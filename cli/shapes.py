@@ -112,7 +112,7 @@ def view_command(name: str, sentence: str, query: Callable[..., View], *paramete
         with admin_session(file) as session:
             view = dict(session.look(lambda tx: query(tx, **typed)))
         if view.get("options", ()) is None:
-            view["options"] = sorted(frozenset(session.config.contracts.default_options))
+            view["options"] = sorted(session.default_options)
         if isinstance(restrictions := view.get("constraints"), dict):
             view["constraints"] = constraint_words(restrictions)
         print_view(view, as_json=as_json)

@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from addressbook.options import Option
 from config.alerts import AlertOptions
 from config.carriers import CarrierOptions, find_conflicts
+from config.contracts import ContractOptions
 from config.field_types import (
     Count,
     Listen,
@@ -201,21 +201,6 @@ class LimitOptions:
     )
     disk_reserve: Size = option("Free disk below which no mail is taken.", default=200 << 20)
     mails_per_minute: Count = option("Mails per minute from one customer; 0: any number.", default=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContractOptions:
-    """What customers have contracted; «mail2sms customer option» changes it for one of them."""
-
-    default_options: tuple[Option, ...] = option(
-        "Of every customer for whom no others are set; what is not among a customer's can't be set up or used.",
-        default=tuple(Option),
-    )
-
-    def complaints(self) -> Iterator[ConfigIssue]:
-        """Yield: an option that stands twice."""
-        if len(set(self.default_options)) < len(self.default_options):
-            yield ConfigIssue("default_options", "expected each option once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

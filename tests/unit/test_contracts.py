@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from addressbook.options import ALL_OPTIONS, Option
-from config.model import Config, ContractOptions, load_config
+from config.contracts import ContractOptions
+from config.model import Config, load_config
 from gateway.admin import customers, options, settings
 from gateway.admin.faults import FaultCode
 from gateway.admin.settings import CustomerScope
