@@ -81,6 +81,7 @@ def test_a_customer_is_added_shown_and_removed(office: AdminHarness) -> None:
         "tls_required": False,
         "proofs": ["arc", "certificate", "dkim", "login", "range", "spf"],
         "identity_provider": "",
+        "arc_sealers": [],
         "logins": ["desk"],
         "profiles": ["Alarm"],
         "default_profile": "Alarm",
