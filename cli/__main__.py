@@ -51,7 +51,7 @@ PLACES: Final = {
     "explain": CommandPlace(
         "explain",
         "explain",
-        "Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin.",
+        "Print what would become of a mail: verdict, texts, parts, settings with their origin; as JSON to a pipe.",
     ),
     "queue": CommandPlace("queue", "queue", "Look at the queue and handle what waits in it."),
     "status": CommandPlace(

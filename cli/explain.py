@@ -4,8 +4,10 @@ The printed shape is public and has a version; docs/explain.md describes it.
 """
 
 import json
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +15,14 @@ import click
 
 from addressbook.hierarchy import Layer, LayerKind, Resolved, layer_of
 from addressbook.senders import Principal, find_owner
+from cli.admin_session import json_option
 from cli.context import config_option, database_of, read_config
+from cli.explained_text import explained_lines, print_text
+from gateway.admin.limits import limit_row
 from gateway.directory import DirectoryFollower
-from gateway.plan import PlannedMessage, hold_back
+from gateway.plan import JobPlan, PlannedMessage, hold_back
 from gateway.taking_back import TakenBack
+from gateway.usage_claims import claims_of, refuse
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from mta.intake import Decision, Disposition, MailIntake
 from mta.intake_pool import is_suspect
@@ -27,10 +33,12 @@ from process.accept_path import AcceptPath
 from sms.alphabet import find_strange, what_became
 from sms.message import Alphabet, EncodedText
 from sms.national import languages_of
-from sms.number import SenderId
+from sms.number import SenderId, country_of
 from sms.outcome import Refused
 from sms.parts import encoded_parts, graphemes
 from sms.settings import FIELDS, SettingProblem, Settings, parse_setting
+from sms.usage import UsageClaim
+from store.usage import find_reached, read_usage
 
 if TYPE_CHECKING:
     from mta.verify.prover import Verdict
@@ -52,6 +60,8 @@ SHAPE_VERSION = 1
 )
 @click.option("--helo", default="", metavar="NAME", help="How that client greets.")
 @click.option("--set", "trial", multiple=True, metavar="FIELD=VALUE", help="A setting on top of all others.")
+@json_option
+@click.option("--text", "as_text", is_flag=True, help="Print text for people, as a terminal gets it.")
 @click.argument("message", metavar="MESSAGE.eml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def explain(  # noqa: PLR0913 - the options of the command
     *,
@@ -63,8 +73,12 @@ def explain(  # noqa: PLR0913 - the options of the command
     helo: str,
     trial: tuple[str, ...],
     message: Path,
+    as_json: bool,
+    as_text: bool,
 ) -> None:
-    """Print as one JSON object what would become of a mail: verdict, texts, parts, settings with their origin."""
+    """Print what would become of a mail: verdict, texts, parts, settings with their origin; as JSON to a pipe."""
+    if as_json and as_text:
+        raise click.UsageError("--json and --text exclude each other")
     config = read_config(file)
     if config.server.sqlite_file is not None and not config.server.sqlite_file.exists():
         # Opening it would make an empty one, and this command writes nothing.
@@ -97,6 +111,15 @@ def explain(  # noqa: PLR0913 - the options of the command
     judgement = _refuse_unproven(asked) or core.judge.judge_envelope(envelope, principal)
     judgement = judgement or judge_as_served(core.judge, raw, envelope, principal, read_trial(trial))
     judgement = hold_back_stopped(judgement, core.book)
+    snapshot = core.book.current
+    sending = judgement.plan.submission.sender if judgement.plan is not None else None
+    if sending is None and principal is not None:
+        chosen = snapshot.choose_sender(principal, envelope.reverse_path)
+        sending = None if isinstance(chosen, Refused) else chosen
+    now = core.clock.now()
+    claims = claims_of(snapshot, sending, now) if sending is not None else ()
+    used = database.read_now(lambda tx: read_usage(tx, claims, now)) if claims else {}
+    judgement = hold_back_limited(judgement, claims, used, now)
     taken = core.taking_back.look_now(judgement.cancel) if judgement.cancel is not None else None
     if isinstance(taken, Refused):
         judgement = Decision(verdict=Disposition.REFUSE, refused=taken)
@@ -107,8 +130,15 @@ def explain(  # noqa: PLR0913 - the options of the command
         "proven": customer is not None or (asked is not None and asked.principal is not None),
         "proofs": [asdict(step) for step in asked.steps] if asked is not None else [],
         "cancels": cancels,
+        "limits": [
+            {**limit_row(claim, used[claim.counter]), "wanted": _wanted(claim, judgement.plan)} for claim in claims
+        ],
     }
-    click.echo(json.dumps(shape(judgement, envelope) | more, ensure_ascii=False, indent=2))
+    told = shape(judgement, envelope) | more
+    if as_text or (sys.stdout.isatty() and not as_json):
+        print_text(explained_lines(told, judgement, envelope.reverse_path))
+    else:
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
 
 
 def _refuse_unproven(asked: "Verdict | None") -> Decision | None:
@@ -140,6 +170,31 @@ def hold_back_stopped(judgement: Decision, book: DirectoryFollower) -> Decision:
     if plan.refused is None or judgement.refused is not None:
         return replace(judgement, plan=plan)
     return replace(judgement, plan=plan, verdict=Disposition.REFUSE, refused=plan.refused)
+
+
+def hold_back_limited(
+    judgement: Decision, claims: Iterable[UsageClaim], used: Mapping[str, int], now: datetime
+) -> Decision:
+    """Return the judgement, refused where a limit of use lacks the room, as when its mail is accepted."""
+    if judgement.verdict is not Disposition.SEND:
+        return judgement
+    for claim in claims:
+        reached = find_reached(claim, used[claim.counter], _wanted(claim, judgement.plan), now)
+        if reached is not None:
+            return replace(judgement, verdict=Disposition.REFUSE, refused=refuse(reached))
+    return judgement
+
+
+def _wanted(claim: UsageClaim, plan: JobPlan | None) -> int:
+    """Return how much a plan takes of a limit."""
+    if plan is None or plan.submission.dry_run:
+        return 0
+    return claim.amount(
+        (country_of(message.number), len(encoded.lengths))
+        for message in plan.messages
+        if message.number is not None and message.refused is None and not message.duplicate_of
+        if (encoded := plan.encoded_of(message)) is not None
+    )
 
 
 def read_trial(pairs: tuple[str, ...]) -> tuple[Layer, ...]:

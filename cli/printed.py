@@ -3,10 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from addressbook.hierarchy import Explained
     from store.carrier_links import CarrierLink
+
+DROPPED_AS: Final[Mapping[str, str]] = {
+    "bounce": "a bounce",
+    "receipt": "a receipt",
+    "auto-reply": "an automatic answer",
+}
 
 
 def count(number: int, noun: str) -> str:
@@ -22,6 +29,12 @@ def join(names: Iterable[object], none: str = "none") -> str:
 def when(instant: datetime | None) -> str:
     """Return an instant as it is shown."""
     return "held" if instant is None else instant.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def origin_words(item: "Explained") -> str:
+    """Return which layer decided a setting, and where it has the value from."""
+    where = f"{item.layer} {item.owner}".strip()
+    return where if item.origin == item.layer else f"{where} ({item.origin})"
 
 
 def link_line(link: "CarrierLink") -> str:

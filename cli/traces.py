@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from cli.context import opened
-from cli.printed import count, plain, when
+from cli.printed import DROPPED_AS, count, plain, when
 from cli.use_cases import views
 from gateway.admin.trace import find_trace
 from sms.lifecycle import MessageState
@@ -110,15 +110,12 @@ def _traced_notice_lines(notice: TracedNotice) -> list[str]:
 
 def _dropped_lines(dropped: TracedDrop) -> list[str]:
     return [
-        f"Mail {dropped.public_id}: taken {when(dropped.dropped_at)} UTC and not sent: {_DROPPED_AS[dropped.reason]}",
+        f"Mail {dropped.public_id}: taken {when(dropped.dropped_at)} UTC and not sent: {DROPPED_AS[dropped.reason]}",
         f"  by its field {dropped.mark}",
         f"  customer {dropped.customer}, from host {dropped.client or '-'}",
         f"  mail from <{dropped.reverse_path}>, author {dropped.header_from or '-'}",
         f"  {dropped.mail_id or 'no Message-ID'}",
     ]
-
-
-_DROPPED_AS = {"bounce": "a bounce", "receipt": "a receipt", "auto-reply": "an automatic answer"}
 
 
 def _mail_lines(mail: MailOrigin) -> list[str]:

@@ -24,12 +24,13 @@ from cli.admin_session import (
 )
 from cli.context import config_option
 from cli.files import file_faults, write_private
+from cli.printed import origin_words
 from cli.shapes import change_command, limit_command, settings_commands, table_command, view_command
 from cli.trust import BOUND, LOGIN, SET_LOGIN_HELP
 from cli.use_cases import drift, explained, logins, settings, stop_list, users, views
 
 if TYPE_CHECKING:
-    from addressbook.hierarchy import Explained, LayerKind
+    from addressbook.hierarchy import LayerKind
     from gateway.admin.edit import Change
     from gateway.admin.explained import ExplainedUser
 
@@ -156,7 +157,7 @@ def _print_explained(answer: "ExplainedUser") -> None:
     for name in answer.fields:
         item = answer.resolved.explained[name]
         ended = ", which stops inheritance" if item.ended else ""
-        told = f"{_layer(item)}{_set(answer, item.layer, name)}{ended}"
+        told = f"{origin_words(item)}{_set(answer, item.layer, name)}{ended}"
         click.echo(f"{name} = {views.spoken_value(item.value) or '(empty)'}   from {told}")
         for cell in item.shadowed:
             where = f"{cell.layer} {cell.owner}".strip()
@@ -171,11 +172,6 @@ def _print_explained(answer: "ExplainedUser") -> None:
 def _set(answer: "ExplainedUser", layer: "LayerKind", name: str) -> str:
     found = answer.stored.get((layer, name))
     return f", set {found.at:%Y-%m-%d %H:%M} UTC by {found.by}" if found is not None else ""
-
-
-def _layer(item: "Explained") -> str:
-    where = f"{item.layer} {item.owner}".strip()
-    return where if item.origin == item.layer else f"{where} ({item.origin})"
 
 
 user = click.Group(

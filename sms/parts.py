@@ -119,7 +119,12 @@ def _choose_national(  # noqa: PLR0913 - what the choice depends on
 def _room(alphabet: Alphabet, shifts: Shifts, *, joined: bool = False, wide: bool = False) -> int:
     """Return the octets of payload of a part: septets of GSM-7, each in an octet of its own, or those of UCS-2."""
     header = len(shift_elements(shifts)) + ((_WIDE_CONCATENATION if wide else _CONCATENATION) if joined else 0)
-    left = _USER_DATA - (header + _HEADER_LENGTH if header else 0)
+    return room_beside(header + _HEADER_LENGTH if header else 0, alphabet)
+
+
+def room_beside(udh: int, alphabet: Alphabet) -> int:
+    """Return the room beside a user data header of so many octets: septets of GSM-7, or octets of UCS-2."""
+    left = _USER_DATA - udh
     return left * 8 // 7 if alphabet is Alphabet.GSM7 else left // 2 * 2
 
 

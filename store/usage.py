@@ -81,9 +81,9 @@ class UsageLedger:
             if not wanted:
                 continue
             before, after, row = _count(claim, self._used[claim.counter], wanted, now)
-            if after > claim.limit.most:
-                free_at = claim.ends_at or to_instant(now) + _until_free(claim, before, wanted)
-                return LimitReached(claim=claim, used=before, wanted=wanted, free_at=free_at)
+            reached = find_reached(claim, before, wanted, to_instant(now))
+            if reached is not None:
+                return reached
             news.append(UsageNews(claim, before, after))
             taken[claim.counter] = row
         self._used |= taken
@@ -112,9 +112,13 @@ def _count(claim: UsageClaim, row: tuple[int, int], wanted: int, now: int) -> tu
     return used, used + wanted, (0, now + drained + wanted * _MINUTE // max(most, 1))
 
 
-def _until_free(claim: UsageClaim, used: int, wanted: int) -> timedelta:
+def find_reached(claim: UsageClaim, used: int, wanted: int, now: datetime) -> LimitReached | None:
+    """Return that a limit does not have the room for `wanted` beside what is used, None where it has."""
     over = used + wanted - claim.limit.most
-    return timedelta(minutes=over / max(claim.limit.most, 1))
+    if not wanted or over <= 0:
+        return None
+    free_at = claim.ends_at or now + timedelta(minutes=over / max(claim.limit.most, 1))
+    return LimitReached(claim=claim, used=used, wanted=wanted, free_at=free_at)
 
 
 def read_usage(tx: Transaction, claims: Sequence[UsageClaim], now: datetime) -> dict[str, int]:

@@ -24,7 +24,7 @@ def list_limits(tx: Transaction, snapshot: Snapshot, customer: str, now: datetim
     ]
     used = read_usage(tx, [claim for _, _, claim in found], now)
     order = sorted(found, key=lambda item: (item[0], list(LayerKind).index(item[1].kind), item[1].owner))
-    return [_row(name, rules, claim, used[claim.counter]) for name, rules, claim in order]
+    return [{"customer": name, **limit_row(claim, used[claim.counter])} for name, _, claim in order]
 
 
 def _claims(snapshot: Snapshot, now: datetime) -> Iterator[tuple[int, Constraints, UsageClaim]]:
@@ -42,12 +42,12 @@ def _customer_of(directory: Directory, owner: int, rules: Constraints) -> int:
     return owner
 
 
-def _row(customer: str, rules: Constraints, claim: UsageClaim, used: int) -> Mapping[str, object]:
+def limit_row(claim: UsageClaim, used: int) -> Mapping[str, object]:
+    """Return a limit as a row: whose it is, how much, what is used and left, and when it begins anew."""
     most = claim.limit.most
     ends_at = claim.ends_at.astimezone(ZoneInfo(claim.zone)).strftime("%Y-%m-%d %H:%M") if claim.ends_at else ""
     return {
-        "customer": customer,
-        "of": rules.name,
+        "of": claim.owner,
         "limit": claim.limit.name,
         "most": most,
         "used": used,
