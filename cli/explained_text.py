@@ -190,7 +190,7 @@ def _times(told: View, zone: str) -> Iterator[Line]:
     def local(instant: str) -> str:
         return when(datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)))
 
-    if told["due_at"] is not None:
+    if told["due_at"] is not None and told["verdict"] == Disposition.SEND:
         at_once = datetime.fromisoformat(told["due_at"]) <= datetime.now(UTC)
         due = "at once" if at_once else f"at {local(told['due_at'])}"
         yield Line(f"{due}, valid until {local(told['expires_at'])} ({zone})", "goes out")

@@ -163,6 +163,7 @@ def test_a_mail_that_asks_for_more_than_a_limit_leaves_is_refused_as_the_server_
     administer(house, "customer limit demo --usage parts/day=2")
     told = run(house, *GIVEN, "--text", note("x" * 400))
     assert told.startswith("Would be refused: limit-too-small\nSMTP reply   55")
+    assert "goes out" not in told
     assert "parts/day of customer demo: 0 of 2 used, 2 left, this mail asks for 3" in " ".join(told.split())
     assert run(house, *GIVEN, "--text", note("Hello")).startswith("Would be sent")
     shown = run(house, *GIVEN, note("Hello"))
