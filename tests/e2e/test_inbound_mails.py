@@ -111,7 +111,9 @@ async def test_where_nobody_gets_the_sms_the_administrator_is_told_and_the_mail_
 
     await desk.until(lambda: len(alert()) == 1)
     assert alert()[0].recipients == ("admin@example.net",)
-    assert "After four" not in alert()[0].message.get_content()
+    told = alert()[0].message.get_body(("plain",))
+    assert told is not None
+    assert "After four" not in told.get_content()
     (row,) = desk.outbox_rows(kind="inbound-mail")
     shown = await desk.command("queue", "show", row.public_id)
     assert "550" in shown

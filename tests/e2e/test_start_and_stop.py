@@ -244,6 +244,6 @@ async def test_a_database_from_before_the_first_release_is_refused_with_what_to_
     assert "Traceback" not in said
     assert "mail2sms people export" in await site.command("customer", "list", code=1)
     checked = await site.command("check", code=1)
-    assert f"{site.file}: a version of mail2sms from before the first release made these tables" in checked
+    assert "[server] database: a version of mail2sms from before the first release made these tables" in checked
     assert "mail2sms people export" in checked
     await site.close()

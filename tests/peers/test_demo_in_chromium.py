@@ -126,8 +126,10 @@ LOWEST_CONTRAST = """(() => {
 
 async def test_the_html_of_a_foreign_mail_runs_nothing_loads_nothing_and_leads_nowhere(page):
     asked: list[bytes] = []
+    writers: list[asyncio.StreamWriter] = []
 
     async def listen(reader, writer) -> None:
+        writers.append(writer)
         asked.append(await reader.read(100))  # empty where Chromium connects in advance and then may not ask
         writer.close()
 
@@ -157,6 +159,8 @@ async def test_the_html_of_a_foreign_mail_runs_nothing_loads_nothing_and_leads_n
         await asyncio.to_thread(look)
         await server.stop(0)
     outside.close()
+    for writer in writers:
+        writer.close()
     assert set(asked) <= {b""}
 
 

@@ -3,8 +3,11 @@
 import asyncio
 import json
 import re
+import smtplib
+import ssl
 import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -62,6 +65,23 @@ async def trace_of(site: Installation, said: str) -> str:
     return str(await site.command("status", found[0]))
 
 
+async def until_offered(port: int, mechanism: str, authority: Path) -> None:
+    """Wait until the gateway has seen what makes it offer a mechanism."""
+
+    context = ssl.create_default_context(cafile=authority)
+    context.check_hostname = False  # its name is not the address
+
+    def offered() -> str:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+            client.starttls(context=context)
+            client.ehlo()
+            return client.esmtp_features.get("auth", "")
+
+    async with asyncio.timeout(60):
+        while mechanism not in await asyncio.to_thread(offered):
+            pass
+
+
 async def test_msmtp_proves_a_password_by_scram_without_sending_it(site):
     require_peer("msmtp", MSMTP)
     (site.folder / "new.password").write_text("another-password")
@@ -99,7 +119,9 @@ async def test_swaks_sends_by_its_certificate_alone_and_the_listener_names_the_s
     assert code != 0, said
     assert "530 5.7.0 Authentication required: The client certificate is nobody's here." in said
     await site.command("customer", "add-certificate", "demo", "erp", "--file", pem)
-    code, said = await run(shown)
+    async with asyncio.timeout(60):
+        while "EXTERNAL" not in said:  # until the gateway has seen whose the certificate is
+            code, said = await run(shown)
     assert code == 0, said
     assert "AUTH LOGIN PLAIN SCRAM-SHA-256 EXTERNAL" in said
     told = await trace_of(site, said)
@@ -114,6 +136,8 @@ async def test_nodemailer_sends_with_a_token_of_the_customers_issuer(site, autho
     await site.command("user", "add", SENDER, "--customer", "demo")
     async with issuer(authority, datetime.now(UTC)) as made:
         await site.command("customer", "oidc", "demo", "--issuer", made.url, "--audience", AUDIENCE)
+
+        await until_offered(site.ports["submission"], "XOAUTH2", site.folder.parent / "ca.pem")
 
         async def send(token: str) -> dict:
             transport = {

@@ -110,7 +110,7 @@ async def test_what_is_offered_depends_on_tls(site, swaks):
     assert "AUTH" not in offered
     _, protected = await swaks("offers", "--tls", "--quit-after", "EHLO", login=False)
     after = re.findall(r"<~  250[ -](.+)", protected)
-    assert "AUTH LOGIN PLAIN" in after
+    assert "AUTH LOGIN PLAIN SCRAM-SHA-256" in after
     assert "STARTTLS" not in after
 
 

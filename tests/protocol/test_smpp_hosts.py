@@ -1,6 +1,5 @@
 """One account with several links and hosts: spread over them, moved when a host is away, moved back when it is there."""
 
-import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -12,6 +11,7 @@ from smpp.session.limits import SessionLimits
 from smpp.simulator.script import Script, Treatment
 from smpp.wire.bodies import SubmitSmResp
 from sms.outcome import Done
+from tests.kit.mute_server import mute_server
 from tests.kit.ports import free_port
 from tests.kit.smpp import (
     FAST,
@@ -154,9 +154,8 @@ async def test_the_link_that_gives_its_place_to_another_gets_the_answers_that_it
 
 
 async def test_a_host_that_never_answers_does_not_hold_up_the_others():
-    mute = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
-    async with mute, carrier() as well:
-        dead = CarrierHost(*mute.sockets[0].getsockname()[:2])
+    async with mute_server() as port, carrier() as well:
+        dead = CarrierHost("127.0.0.1", port)
         listener = Listener()
         account = account_of(well, links=2, hosts=(dead, at(well)))
         async with client_of(account, listener) as client:
