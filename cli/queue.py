@@ -173,7 +173,8 @@ cancel_job = change_command(
 def status(file: Path, job: str, *, as_json: bool) -> None:
     """Show the trace of one job, by its id or the mail's Message-ID: messages, parts, receipts, notices.
 
-    The id of a message or a notice stands for its job. Of an alert or a mail to the postmaster: its attempts. Of a mail
+    The id of a message, a notice or, of the carrier, a part stands for its job, a number such as +447700900123 for the
+    newest job to it. Of an alert or a mail to the postmaster: its attempts. Of a mail
     that was dropped: what it was, by which field. Of an inbound SMS: what followed, and what became of that.
     """
     from cli.traces import print_trace

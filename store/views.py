@@ -1,5 +1,6 @@
 """Read-only views for people: one job's whole report, its trace, and the queue. They run on the reading connection."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -217,14 +218,28 @@ def _job_report(job: _ReportedJob, messages: tuple[ReportedMessage, ...]) -> Job
     )
 
 
+_JOB_OF_CARRIER_ID = (
+    "SELECT m.job_key FROM part p JOIN message m ON m.key = p.message_key"
+    " WHERE p.carrier_id = ? AND p.carrier_id <> '' ORDER BY p.key DESC LIMIT 1"
+)
+
+
 def find_job(tx: Transaction, name: str) -> int | None:
-    """Return the key of the job with this public id, a message's or notice's id of it, or this Message-ID, or None."""
+    """Return the key of the job with this public id, a message's or notice's id of it, or this Message-ID, or None.
+
+    The id that a carrier gave a part stands for its job, and a number with its plus, or 00, for the newest job to it.
+    """
+    if re.fullmatch(r"(\+|00)[0-9]{6,15}", name, re.ASCII):
+        number = name.removeprefix("+").removeprefix("00")
+        key = tx.value("SELECT job_key FROM message WHERE number = ? ORDER BY key DESC LIMIT 1", (number,))
+        return None if key is None else int(key)
     name = to_indexed(name)
     for sql in (
         "SELECT key FROM job WHERE public_id = ?",
         "SELECT job_key FROM message WHERE public_id = ?",
         "SELECT job_key FROM outbox WHERE public_id = ? AND job_key IS NOT NULL",
         "SELECT key FROM job WHERE mail_id = ? ORDER BY accepted_at DESC, key DESC LIMIT 1",  # through job_accepted
+        _JOB_OF_CARRIER_ID,
     ):
         key = tx.value(sql, (name,))
         if key is not None:

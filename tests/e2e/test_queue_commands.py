@@ -170,7 +170,8 @@ async def test_status_is_one_trace_of_mail_message_parts_receipts_and_notices(si
     assert "mail from <anna@example.com>, author anna@example.com, <trace@example.com>" in trace
     assert re.search(r"^    delivery_receipt = on by customer \(manual:\S+\)$", trace, re.MULTILINE)
     assert re.search(r"^  cost centre 4711, customer reference PO-7$", trace, re.MULTILINE)
-    for named in re.findall(r"[SN]\.\d{8}-\S+?(?=:? )", trace):
+    asked = ("+447700900123", "00447700900123", *(part.carrier_id for part in site.parts()))
+    for named in (*re.findall(r"[SN]\.\d{8}-\S+?(?=:? )", trace), *asked):
         assert await site.command("status", named) == trace
     assert re.search(
         r"^Message S\.\S+: \+447700900123@sms\.example\.net = \+447700900123: delivered$", trace, re.MULTILINE
