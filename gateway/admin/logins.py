@@ -54,13 +54,7 @@ def add_login(  # noqa: PLR0913 - what a login has
     if before is not None and before.kind is not CredentialKind.PASSWORD:
         raise AdminFault(FaultCode.LOGIN_IS_CERTIFICATE, login=before.login)
     login = before.login if before is not None else _canonical(login)
-    bare = before or Credential(
-        login=login,
-        customer_id=owner.id,
-        user_id=found.id if found is not None else None,
-        kind=CredentialKind.PASSWORD,
-        verifier="",
-    )
+    bare = before or _new_credential(login, owner, found, CredentialKind.PASSWORD)
     edit.stored.put_credential(replace(bare, verifier=verifier, scram=scram))
     return _done(edit, AuditAction.SET_LOGIN, login, owner, found, new=before is None)
 
@@ -84,13 +78,7 @@ def add_certificate(  # noqa: PLR0913 - what a certificate has
     same = find_credential_by_verifier(edit.tx, verifier)
     if same is not None and same.login != login:
         raise AdminFault(FaultCode.CERTIFICATE_TAKEN, login=same.login)
-    bare = before or Credential(
-        login=login,
-        customer_id=owner.id,
-        user_id=found.id if found is not None else None,
-        kind=CredentialKind.CERTIFICATE,
-        verifier="",
-    )
+    bare = before or _new_credential(login, owner, found, CredentialKind.CERTIFICATE)
     edit.stored.put_credential(bind(edit.tx, owner, replace(bare, verifier=verifier), service, profile))
     return _done(edit, AuditAction.SET_CERTIFICATE, login, owner, found, new=before is None)
 
@@ -141,6 +129,13 @@ def _proved_by(item: Credential) -> str:
         return "password, SCRAM" if item.scram else "password"
     kind, _, rest = item.verifier.partition(":")
     return f"public key {rest}" if kind == "spki" else f"name {rest.partition(':')[2]}"
+
+
+def _new_credential(login: str, owner: Customer, user: User | None, kind: CredentialKind) -> Credential:
+    """Return a credential that nothing proves yet."""
+    return Credential(
+        login=login, customer_id=owner.id, user_id=user.id if user is not None else None, kind=kind, verifier=""
+    )
 
 
 def _owner(edit: Edit, customer: str, user: str) -> tuple[Customer, User | None]:
