@@ -83,7 +83,7 @@ example: install ## write what is generated: the example file, the pictures of t
 
 lock: ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		--custom-compile-command "make lock" --group dev --extra postgresql --extra oidc pyproject.toml --output-file requirements.lock
+		--custom-compile-command "make lock" --group dev --extra postgresql --extra oidc --extra acme pyproject.toml --output-file requirements.lock
 
 wheel: install ## build dist/: the wheel, and the versions of what it needs as a file of constraints
 	rm -rf dist

@@ -74,7 +74,7 @@ def build_push_out(
     )
 
     def build() -> ItemSender:
-        from web.push import PushSender  # noqa: PLC0415  (httpx: 100 ms of a start that most gateways need not have)
+        from web.push import PushSender  # noqa: PLC0415  (httpx2: 100 ms of a start that most gateways need not have)
 
         contexts = ClientContexts()
         role = ClientRole(verify=True, check_hostname=True, ca_file=config.push.ca_file)

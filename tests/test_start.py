@@ -14,7 +14,7 @@ from gateway.admin.users import add_user
 
 ROOT = Path(__file__).parents[1]
 INLINER = {"premailer", "cssutils", "lxml", "requests"}
-SERVING = {"aiosmtpd", "aiosmtplib", "jinja2", "dns", "httpx", "regex", "dkim", *INLINER}
+SERVING = {"aiosmtpd", "aiosmtplib", "jinja2", "dns", "httpx2", "regex", "dkim", *INLINER}
 COMMAND = """
 import sys
 from cli.__main__ import main
@@ -135,4 +135,4 @@ def test_a_command_loads_neither_mail_servers_nor_templates(file, words):
 
 
 def test_the_gateway_starts_without_the_inliner_and_what_only_some_need(file):
-    assert loaded(PROCESS, str(file)) & {"httpx", "regex", *INLINER} == set()
+    assert loaded(PROCESS, str(file)) & {"httpx2", "regex", *INLINER} == set()

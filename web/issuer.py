@@ -24,15 +24,15 @@ class IssuerFetcher:
 
     async def fetch(self, url: str) -> bytes:
         """Return the body of an answer with status 200."""
-        import httpx  # noqa: PLC0415  (100 ms of a start that gateways without tokens need not have)
+        import httpx2  # noqa: PLC0415  (100 ms of a start that gateways without tokens need not have)
 
         try:
             async with (
                 asyncio.timeout(self._deadline_seconds),
-                httpx.AsyncClient(verify=self._context(), trust_env=False, timeout=None) as client,  # noqa: S113 - above
+                httpx2.AsyncClient(verify=self._context(), trust_env=False, timeout=None) as client,
                 client.stream("GET", url, headers={"Accept": "application/json"}) as response,
             ):
-                if response.status_code != httpx.codes.OK:
+                if response.status_code != httpx2.codes.OK:
                     raise IssuerUnavailableError(f"{url} answers {response.status_code}")
                 body = bytearray()
                 async for octets in response.aiter_bytes():
@@ -42,5 +42,5 @@ class IssuerFetcher:
                 return bytes(body)
         except TimeoutError:
             raise IssuerUnavailableError(f"{url} does not answer in time") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ContextError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ContextError) as error:
             raise IssuerUnavailableError(f"{url}: {type(error).__name__} {error}") from None

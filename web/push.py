@@ -1,4 +1,4 @@
-"""Sends a push: signed, once per attempt, to the customer's URL. The only user of httpx.
+"""Sends a push: signed, once per attempt, to the customer's URL. The only user of httpx2.
 
 It follows neither redirects nor proxies, verifies certificates, and does not read the answer's body. The customer
 chooses the URL, so its addresses must be public unless the operator allows others (tls.mx.AddressGuard), and the
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-import httpx
+import httpx2
 
 from gateway.ports import Clock, Item, MailAttempt, PushRequest
 from inbound.actions import PushLogin
@@ -62,7 +62,7 @@ class PushSender:
         push = await self._request_of(item)
         if isinstance(push, MailAttempt):
             return push
-        url = httpx.URL(push.url)
+        url = httpx2.URL(push.url)
         host = _host(url)
         try:
             async with asyncio.timeout(self._deadline_seconds):
@@ -70,7 +70,7 @@ class PushSender:
         except TimeoutError:
             return _deferred(host, "It did not answer in time.")
 
-    async def _send(self, push: PushRequest, url: httpx.URL, host: str) -> MailAttempt:
+    async def _send(self, push: PushRequest, url: httpx2.URL, host: str) -> MailAttempt:
         answer = await self._find_addresses(host)
         if answer.lookup is not Lookup.FOUND:
             code = ProblemCode.DNS_FAILED if answer.lookup is Lookup.FAILED else ProblemCode.NO_SUCH_DOMAIN
@@ -89,9 +89,9 @@ class PushSender:
             attempt = await self._exchange(push, url, address, headers)
         return attempt
 
-    def _headers(self, push: PushRequest, url: httpx.URL) -> httpx.Headers:
+    def _headers(self, push: PushRequest, url: httpx2.URL) -> httpx2.Headers:
         at = str(int(self._clock.now().timestamp()))
-        headers = httpx.Headers({"Content-Type": push.content_type, "User-Agent": "mail2sms", "Accept": "*/*"})
+        headers = httpx2.Headers({"Content-Type": push.content_type, "User-Agent": "mail2sms", "Accept": "*/*"})
         headers.update(push.headers)
         headers.update(
             {
@@ -114,19 +114,19 @@ class PushSender:
         return await self._resolver.addresses(host)
 
     async def _exchange(
-        self, push: PushRequest, url: httpx.URL, address: Address, headers: httpx.Headers
+        self, push: PushRequest, url: httpx2.URL, address: Address, headers: httpx2.Headers
     ) -> MailAttempt:
         host, shown = _host(url), str(address)
-        request = httpx.Request(
+        request = httpx2.Request(
             push.method,
             url.copy_with(host=shown),
             content=push.content,
             headers=headers,
-            extensions={"sni_hostname": host, "timeout": httpx.Timeout(self._deadline_seconds).as_dict()},
+            extensions={"sni_hostname": host, "timeout": httpx2.Timeout(self._deadline_seconds).as_dict()},
         )
         try:
             # Each push has its own client: a kept connection would be found by address, not by name.
-            async with httpx.AsyncClient(verify=self._context(), trust_env=False) as client:
+            async with httpx2.AsyncClient(verify=self._context(), trust_env=False) as client:
                 response = await _answer(client, request, _login(push))
                 await response.aclose()
                 return MailAttempt(
@@ -137,11 +137,11 @@ class PushSender:
                     policy=url.scheme,
                     reply=f"{response.status_code} {response.reason_phrase}"[:200].strip(),
                 )
-        except (httpx.HTTPError, httpx.InvalidURL, ContextError, OSError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, ContextError, OSError) as error:
             return _failed_exchange(host, shown, error)
 
 
-async def _answer(client: httpx.AsyncClient, request: httpx.Request, login: httpx.Auth) -> httpx.Response:
+async def _answer(client: httpx2.AsyncClient, request: httpx2.Request, login: httpx2.Auth) -> httpx2.Response:
     """Return the answer to a request with its login: a digest asks first (RFC 7616 §3.3). No answer's body is read."""
     steps = login.auth_flow(request)
     request = next(steps)
@@ -154,17 +154,17 @@ async def _answer(client: httpx.AsyncClient, request: httpx.Request, login: http
         await response.aclose()
 
 
-def _login(push: PushRequest) -> httpx.Auth:
+def _login(push: PushRequest) -> httpx2.Auth:
     match push.login:
         case PushLogin.BASIC:
-            return httpx.BasicAuth(push.user, push.password)  # RFC 7617 §2
+            return httpx2.BasicAuth(push.user, push.password)  # RFC 7617 §2
         case PushLogin.DIGEST:
-            return httpx.DigestAuth(push.user, push.password)
+            return httpx2.DigestAuth(push.user, push.password)
         case PushLogin.NONE:
-            return httpx.Auth()
+            return httpx2.Auth()
 
 
-def _find_fault(url: httpx.URL, address: Address, networks: tuple[str, ...]) -> str:
+def _find_fault(url: httpx2.URL, address: Address, networks: tuple[str, ...]) -> str:
     """Return why a push may not go there, empty if it may."""
     guard = AddressGuard(allowed=networks)
     if fault := guard.find_fault(address):
@@ -211,11 +211,11 @@ def _pause(text: str, now: datetime) -> timedelta | None:
     return min(max(pause, timedelta(0)), _LONGEST_PAUSE)
 
 
-def _host(url: httpx.URL) -> str:
+def _host(url: httpx2.URL) -> str:
     return url.raw_host.decode("ascii")  # as A-labels, the form in DNS and certificates
 
 
-def _authority(url: httpx.URL) -> str:
+def _authority(url: httpx2.URL) -> str:
     host = f"[{_host(url)}]" if ":" in _host(url) else _host(url)
     return host if url.port in {None, _PORTS[url.scheme]} else f"{host}:{url.port}"
 
@@ -227,7 +227,7 @@ def _failed_exchange(host: str, address: str, error: Exception) -> MailAttempt:
         return _deferred(
             host, f"Its certificate is not good: {verifying}.", ProblemCode.TLS_POLICY, cause, address=address
         )
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         return _deferred(host, "It could not be reached.", ProblemCode.HOST_UNREACHABLE, cause, address=address)
     return _deferred(host, f"The exchange broke off: {type(error).__name__}.", cause=cause, address=address)
 
@@ -250,7 +250,7 @@ def _unreachable(outcome: Outcome) -> bool:
     return isinstance(outcome, Retry) and outcome.problem.code is ProblemCode.HOST_UNREACHABLE
 
 
-def _tls_of(response: httpx.Response) -> str:
+def _tls_of(response: httpx2.Response) -> str:
     stream = response.extensions.get("network_stream")
     secured = stream.get_extra_info("ssl_object") if stream is not None else None
     if secured is None:
