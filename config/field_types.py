@@ -183,6 +183,15 @@ def parse_centre(value: object) -> HostPort:
         return HostPort(_parse_host(value), 0)
 
 
+def parse_dns_server(value: object) -> HostPort:
+    """Return the address of a DNS server with its port, 53 where it names none; ValueError for anything else."""
+    try:
+        return HostPort(_parse_ip_address(value), 53)
+    except ValueError:
+        server = parse_host_port(value)
+        return HostPort(_parse_ip_address(server.host), server.port)
+
+
 def whole_number(low: int, high: int | None = None) -> FieldType:
     """Return the shape of a whole number between two bounds, both allowed."""
     bounds = f"from {low} to {high}" if high is not None else f"of {low} or more"
@@ -220,6 +229,9 @@ Listen = Annotated[
 ]
 Centre = Annotated[
     HostPort, FieldType('a host such as "smsc.example.net", "smsc.example.net:2775" or "192.0.2.7"', parse_centre)
+]
+DnsServer = Annotated[
+    HostPort, FieldType('an address such as "192.0.2.53", "127.0.0.1:5353" or "[::1]:5353"', parse_dns_server)
 ]
 ReadableFile = Annotated[Path, PathKind.FILE]
 PrivateFile = Annotated[Path, PathKind.SECRET]

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 from config.field_types import (
     CipherList,
+    DnsServer,
     Domain,
     DomainPattern,
     FieldType,
@@ -176,8 +177,10 @@ class MailOptions:
         "Our own address towards other servers.", default=None, example="192.0.2.25"
     )
     port: Port = option("The port of MX hosts.", default=25)
-    resolvers: tuple[HostName, ...] = option(
-        "Addresses of DNS servers; empty: those of the system.", default=(), example=["127.0.0.1"]
+    resolvers: tuple[DnsServer, ...] = option(
+        "Addresses of DNS servers, each with its port where that is not 53; empty: those of the system.",
+        default=(),
+        example=["127.0.0.1", "127.0.0.2:5353"],
     )
     resolvers_validate: bool = option(
         "Whether the named resolvers validate DNSSEC, so that DANE can be had. Believed of loopback addresses only.",

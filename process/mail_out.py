@@ -95,7 +95,9 @@ def build_resolver(config: Config) -> Resolver:
     """Return the resolver that the operator's file names."""
     from tls.nameservers import DnsResolver  # noqa: PLC0415  (dnspython: 100 ms, and only who delivers asks)
 
-    return DnsResolver(config.mail.resolvers, validating=config.mail.resolvers_validate)
+    return DnsResolver(
+        [(each.host, each.port) for each in config.mail.resolvers], validating=config.mail.resolvers_validate
+    )
 
 
 def build_deliverer(

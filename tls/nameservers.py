@@ -15,6 +15,7 @@ import dns.flags
 import dns.name
 import dns.rdatatype
 import dns.resolver
+from dns.nameserver import Do53Nameserver
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.ANY.TXT import TXT
@@ -29,30 +30,28 @@ _EDNS_PAYLOAD = 1232
 class DnsResolver:
     """A resolver over the network.
 
-    `nameservers` are addresses; without any the system's are used. `validating` says that they validate DNSSEC; it
-    counts only for loopback addresses. `deadline_seconds` bounds one query with all its repetitions.
+    `nameservers` are addresses with ports; without any the system's are used. `validating` says that they validate
+    DNSSEC; it counts only for loopback addresses. `deadline_seconds` bounds one query with all its repetitions.
     """
 
     def __init__(
         self,
-        nameservers: Sequence[str] = (),
+        nameservers: Sequence[tuple[str, int]] = (),
         *,
-        port: int = 53,
         validating: bool = False,
         deadline_seconds: float = 10.0,
         cache_size: int = 10_000,
     ) -> None:
         self._dns = dns.asyncresolver.Resolver(configure=not nameservers)
         if nameservers:
-            self._dns.nameservers = list(nameservers)
-            self._dns.port = port
+            self._dns.nameservers = [Do53Nameserver(*server) for server in nameservers]
         self._dns.lifetime = deadline_seconds
         self._dns.timeout = max(deadline_seconds / 3, 0.1)
         self._dns.flags = dns.flags.RD | dns.flags.AD  # RFC 6840 §5.7: AD in the query asks for AD in the answer
         self._dns.use_edns(0, 0, _EDNS_PAYLOAD)
         self._dns.cache = dns.resolver.LRUCache(cache_size)
         self._dns.search = []
-        used = [str(server) for server in self._dns.nameservers]
+        used = [address for address, _ in nameservers] or [str(server) for server in self._dns.nameservers]
         self.trusted = validating and bool(used) and all(_is_loopback(server) for server in used)
 
     async def mx(self, domain: str) -> DnsAnswer[MxRecord]:

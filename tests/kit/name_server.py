@@ -54,7 +54,7 @@ class NameServer(asyncio.DatagramProtocol):
 
     def resolver(self, seconds: float = 60.0) -> DnsResolver:
         """Return a resolver that asks this server and keeps nothing."""
-        return DnsResolver(["127.0.0.1"], port=self.port, deadline_seconds=seconds, cache_size=1)
+        return DnsResolver([("127.0.0.1", self.port)], deadline_seconds=seconds, cache_size=1)
 
 
 @contextlib.asynccontextmanager

@@ -141,7 +141,7 @@ def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zones]:
             for command in ([knot, "-c", folder / "knot.conf"], [unbound, "-d", "-c", folder / "unbound.conf"]):
                 started.append(subprocess.Popen([str(word) for word in command], stdout=log, stderr=log))  # noqa: PERF401 - each must be stopped even if the next fails
         wait_for(folder, knot_port, unbound_port)
-        resolver = DnsResolver(["127.0.0.1"], port=unbound_port, validating=True, deadline_seconds=60)
+        resolver = DnsResolver([("127.0.0.1", unbound_port)], validating=True, deadline_seconds=60)
         assert resolver.trusted
         yield Zones(
             resolver=resolver,
@@ -234,7 +234,7 @@ async def test_case_31_records_that_are_not_usable_still_forbid_clear_text(zone,
 
 
 async def test_case_31_a_resolver_that_was_not_named_as_validating_proves_nothing(zones, tmp_path):
-    untrusted = DnsResolver(["127.0.0.1"], port=zones.resolver_port, validating=False)
+    untrusted = DnsResolver([("127.0.0.1", zones.resolver_port)], validating=False)
     answer = await untrusted.mx("good.example")
     assert (answer.lookup, answer.authentic) == (Lookup.FOUND, False)
     async with Peer(server_context(zones.other, tmp_path), port=zones.mail_port) as peer:
@@ -288,7 +288,7 @@ class Mute(asyncio.DatagramProtocol):
 async def test_case_33_a_name_server_that_fails_costs_bounded_time_and_defers(answer):
     loop = asyncio.get_running_loop()
     transport, mute = await loop.create_datagram_endpoint(lambda: Mute(answer), local_addr=("127.0.0.1", 0))
-    resolver = DnsResolver(["127.0.0.1"], port=transport.get_extra_info("sockname")[1], deadline_seconds=0.4)
+    resolver = DnsResolver([transport.get_extra_info("sockname")], deadline_seconds=0.4)
     deliverer = make_deliverer(1, resolver=resolver)
     attempt = await deliverer.deliver(status_mail())
     await deliverer.close()

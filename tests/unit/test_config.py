@@ -94,7 +94,7 @@ prefixes = ["44", "4479"]
 
 [mail]
 retry_after = ["1m", "1h"]
-resolvers = ["127.0.0.1"]
+resolvers = ["127.0.0.1", "::1", "127.0.0.2:5353", "[2001:db8::53]:54"]
 
 [[mail.route]]
 domain = ".Example.ORG"
@@ -119,6 +119,12 @@ address_prefixes = ["SMS", "FAX"]
     assert carrier.reconnect_max == timedelta(seconds=90)
     assert carrier.password_file is not None
     assert read_secret(carrier.password_file) == "s3cret"
+    assert [str(server) for server in config.mail.resolvers] == [
+        "127.0.0.1:53",
+        "[::1]:53",
+        "127.0.0.2:5353",
+        "[2001:db8::53]:54",
+    ]
     assert config.mail.retry_after == (timedelta(minutes=1), timedelta(hours=1))
     assert (config.mail.routes[0].domain, config.mail.routes[0].tls) == (".example.org", TlsLevel.VERIFY)
     policy = config.mail.tls_policies[0].policy
@@ -261,6 +267,10 @@ def test_a_wrong_line_is_named_with_what_is_expected(tmp_path, case):
         (
             (SMALL + '[[push.allow]]\ncustomer="demo"\nnetworks=["10.0.0.1/8"]\n', 14),
             'a network such as "10.20.0.0/16"',
+        ),
+        (
+            (SMALL + '[mail]\nresolvers = ["dns.example.net"]\n', 13),
+            'expected an address such as "192.0.2.53", "127.0.0.1:5353" or "[::1]:5353", got',
         ),
         ((SMALL + '[[mail.tls]]\ndomain="*"\nlevel="fingerprint"\n', 14), "needs at least one pin"),
         (
