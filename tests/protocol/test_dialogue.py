@@ -15,11 +15,9 @@ from mta.smtp.engine.events import (
     DialogueLimits,
     DialogueState,
     Hello,
-    Incident,
     LocalProtocolError,
     Login,
     Mail,
-    Noticed,
     Quit,
     Rcpt,
     Reset,
@@ -232,44 +230,6 @@ def test_plain_and_login_come_to_the_same_credentials_in_every_form():
         assert "secret" not in repr(heard.events)
 
 
-@pytest.mark.parametrize(
-    ("data", "reply"),
-    [
-        (b"AUTH\r\n", "501 5.5.4 Syntax: AUTH mechanism [SP initial-response]"),
-        (b"AUTH PLAIN x y\r\n", "501 5.5.4 Syntax: AUTH mechanism [SP initial-response]"),
-        (b"AUTH CRAM-MD5\r\n", "504 5.5.4 Unrecognized authentication type"),
-        (b"AUTH PLAIN ???\r\n", "501 5.5.2 Cannot decode response"),
-        (b"AUTH PLAIN =\r\n", "501 5.5.2 Cannot decode response"),
-        (b"AUTH PLAIN\r\n*\r\n", "501 5.7.0 Authentication cancelled"),
-        (b"AUTH LOGIN\r\n*\r\n", "501 5.7.0 Authentication cancelled"),
-        (b"AUTH LOGIN " + b64encode(b"demo") + b"\r\n*\r\n", "501 5.7.0 Authentication cancelled"),
-        (b"AUTH PLAIN " + b64encode(b"a\0b") + b"\r\n", "501 5.5.2 Cannot decode response"),
-        (b"AUTH PLAIN " + b64encode(b"\0a\0b\0c") + b"\r\n", "501 5.5.2 Cannot decode response"),
-        (b"AUTH PLAIN " + b64encode(b"\0\0secret") + b"\r\n", "501 5.5.2 Cannot decode response"),
-        (b"AUTH PLAIN " + b64encode(b"boss\0demo\0secret") + b"\r\n", "535 5.7.8 Authentication credentials invalid"),
-        (b"AUTH PLAIN\r\n" + b"A" * 12287 + b"\r\n", "500 5.5.6 Authentication exchange line too long"),
-        (b"AUTH PLAIN " + PLAIN + b"\r\nAUTH PLAIN " + PLAIN + b"\r\n", "503 5.5.1 Already authenticated"),
-        (b"MAIL FROM:<a@example.com>\r\nAUTH PLAIN\r\n", "503 5.5.1 Bad sequence of commands"),
-    ],
-)
-def test_case_16_a_bad_authentication_has_its_reply_and_goes_on(data, reply):
-    heard = talk(HELLO + data, terms=WITH_AUTH, tls=True)
-    assert heard.last == reply
-    assert say(heard, b"NOOP\r\n").last == "250 2.0.0 OK"
-
-
-def test_case_16_auth_before_tls_is_538_and_the_password_is_never_looked_at():
-    heard = talk(HELLO + b"AUTH PLAIN " + PLAIN + b"\r\n", terms=WITH_AUTH)
-    assert heard.last.startswith("538 5.7.11")
-    assert not heard.of(Login)
-
-
-def test_case_16_a_megabyte_of_auth_ends_the_connection():
-    heard = talk(HELLO + b"AUTH PLAIN\r\n" + b"A" * 2**20, terms=WITH_AUTH, tls=True)
-    assert heard.closed
-    assert heard.codes[-2:] == ["500", "421"]
-
-
 def test_after_too_many_wrong_passwords_the_connection_ends():
     deny = Reply(code=535, enhanced="5.7.8", text="No")
     heard = talk(
@@ -314,18 +274,6 @@ def test_where_tls_is_required_everything_else_is_530(verb):
 
 
 # STARTTLS
-
-
-def test_case_2_commands_injected_behind_starttls_are_gone_and_reported():
-    heard = talk(HELLO + b"STARTTLS\r\nEHLO evil\r\n" + ENVELOPE + b"DATA\r\n", terms=WITH_AUTH)
-    say(heard, b"EHLO evil\r\n" + ENVELOPE)
-    assert heard.codes == ["250", "220"]
-    heard.dialogue.tls_started()
-    say(heard, b"MAIL FROM:<a@example.com>\r\n")
-    assert heard.last == "503 5.5.1 Send EHLO first"
-    assert {event.incident for event in heard.of(Noticed)} == {Incident.STARTTLS_INJECTION}
-    assert len(heard.of(Hello)) == 1
-    assert not heard.of(Mail)
 
 
 def test_everything_learned_before_tls_is_forgotten():

@@ -11,7 +11,6 @@ from mta.smtp.engine.events import (
     ContentReceived,
     Data,
     DialogueLimits,
-    DialogueState,
     Incident,
     Mail,
     Noticed,
@@ -21,55 +20,7 @@ from mta.smtp.engine.events import (
 from mta.smtp.engine.replies import Reply
 from tests.kit.dialogues import ENVELOPE, HELLO, ROUTE, agree, begin, listen, say, talk
 
-SMUGGLED = b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<x@example.org>\r\nDATA\r\nspoof\r\n.\r\n"
 NORMALISE = DialogueLimits(content=ContentLimits(normalises=True))
-
-ENDINGS = [
-    b"\n.\n",
-    b"\r\n.\n",
-    b"\n.\r\n",
-    b"\r.\r",
-    b"\r.\r\n",
-    b"\r\r\n.\r\r\n",
-    b"\r\n\0.\r\n",
-    b"\r\n.\r\r\n",
-    b"\r\n.\0\r\n",
-    b"\n\n.\r\n",
-    b"\r\n\x2e\x0d\x0d\x0a",
-]
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_case_1_nothing_but_crlf_dot_crlf_ends_a_content(ending):
-    heard = talk(ROUTE + b"first" + ending + SMUGGLED + b"QUIT\r\n")
-    assert len(heard.of(Mail)) == 1
-    assert not heard.of(ContentReceived)
-    assert heard.codes == ["250", "250", "250", "354", "550", "250"]
-    assert "550 5.6.11" in heard.output.decode()
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_case_1_normalising_changes_a_bare_newline_but_never_takes_it_for_an_end(ending):
-    heard = talk(ROUTE + b"first" + ending + SMUGGLED, limits=NORMALISE)
-    assert len(heard.of(Mail)) == 1
-    for message in heard.of(ContentReceived):
-        assert message.content.count(b"\r") == message.content.count(b"\n") == message.content.count(b"\r\n")
-        assert b"MAIL FROM:<evil" in message.content
-
-
-@given(
-    st.lists(st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"x", b"\0", b"\r\n.", b"\n.\n", b"\r\n.\r"]), max_size=40)
-)
-def test_case_1_no_mixture_gives_two_messages_or_a_bare_newline(pieces):
-    body = b"".join(pieces)
-    for limits in (DialogueLimits(), NORMALISE):
-        heard = talk(ROUTE + body, limits=limits)
-        ended = body.startswith(b".\r\n") or b"\r\n.\r\n" in body
-        assert (heard.dialogue.state is not DialogueState.CONTENT) == ended
-        for message in heard.of(ContentReceived):
-            content = message.content
-            assert content.count(b"\r") == content.count(b"\n") == content.count(b"\r\n")
-            assert b"\0" not in content
 
 
 @given(
@@ -131,30 +82,6 @@ def test_commands_and_a_second_mail_behind_the_dot_are_kept():
     assert heard.dialogue.closed
 
 
-@pytest.mark.parametrize(
-    ("name", "octets"),
-    [
-        ("empty lines", b"\r\n" * 2**15),
-        ("one line", b"x" * 2**16),
-        ("dots", b"\r\n.." * 2**14),
-        ("mail", (b"y" * 70 + b"\r\n") * 900),
-    ],
-)
-def test_case_11_memory_stays_within_the_limit_and_a_chunk(name, octets):
-    limit = 2 * 2**20
-    heard = talk(ROUTE, limits=DialogueLimits(content=ContentLimits(size=limit, line=2**30)))
-    tracemalloc.start()
-    try:
-        for _ in range(5 * 2**20 // len(octets)):
-            heard.dialogue.receive_data(octets)
-            listen(heard)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < limit * 1.3 + 6 * len(octets)
-    assert heard.dialogue.state in {DialogueState.CONTENT, DialogueState.CLOSED}
-
-
 def test_a_whole_content_is_in_memory_once():
     size = 8 * 2**20
     heard = talk(ROUTE, limits=DialogueLimits(content=ContentLimits(size=size)))
@@ -181,52 +108,6 @@ def test_a_flood_behind_a_refused_content_is_cut():
 
 
 # Limits
-
-
-def test_case_6_a_bare_newline_in_a_command_is_refused_and_splits_nothing():
-    heard = talk(b"EHLO c\nMAIL FROM:<a@example.com>\r\n" + HELLO)
-    assert heard.codes == ["500", "500", "250"]
-    assert not heard.of(Mail)
-    assert "500 5.5.2 Bare newline" in heard.output.decode()
-
-
-def test_case_6_a_client_that_ends_lines_with_lf_hears_so_at_once():
-    assert talk(b"EHLO c\n").codes == ["500"]
-
-
-def test_case_7_bdat_ends_the_connection_and_its_chunk_is_no_command():
-    heard = talk(HELLO + ENVELOPE + b"BDAT 30 LAST\r\nRSET\r\nMAIL FROM:<evil@example.org>\r\n")
-    assert heard.codes[-1] == "502"
-    assert heard.dialogue.closed
-    assert len(heard.of(Mail)) == 1
-    assert talk(HELLO + b"MAIL FROM:<a@example.com> BODY=BINARYMIME\r\n").codes[-1] == "504"
-
-
-def test_case_8_a_megabyte_without_an_end_needs_little_memory_and_is_cut():
-    heard = begin()
-    tracemalloc.start()
-    try:
-        for _ in range(2**10):
-            say(heard, b"A" * 2**10)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert heard.codes == ["500", "421"]
-    assert heard.dialogue.closed
-    assert peak < 200_000
-
-
-def test_case_8_ten_thousand_unknown_verbs_are_cut_at_the_limit():
-    heard = talk(b"XYZZY\r\n" * 10_000)
-    assert heard.codes == ["500"] * 20 + ["421"]
-    assert heard.last.startswith("421 4.7.0")
-
-
-@pytest.mark.parametrize("command", [b"NOOP\r\n", b"RSET\r\n", b"VRFY x\r\n", b"HELP\r\n", HELLO])
-def test_case_8_a_thousand_idle_commands_are_cut_at_the_limit(command):
-    heard = talk(command * 1000)
-    assert len(heard.codes) == DialogueLimits().idle_commands + 1
-    assert heard.codes[-1] == "421"
 
 
 def test_errors_are_forgiven_by_an_accepted_mail():
@@ -301,52 +182,6 @@ def test_too_many_refused_recipients_end_the_connection():
         data, lambda event: no if isinstance(event, Rcpt) else agree(event), limits=DialogueLimits(refused_recipients=5)
     )
     assert heard.codes[2:] == ["550"] * 6 + ["421"]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"GET / HTTP/1.1\r\nHost: mx.example.net\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n" + ROUTE,
-        b"CONNECT mx.example.net:25 HTTP/1.1\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00",
-    ],
-)
-def test_case_9_what_is_not_smtp_is_421_and_closed(data):
-    heard = talk(data)
-    assert heard.codes == ["421"]
-    assert heard.dialogue.closed
-    assert heard.events == heard.of(Noticed)
-    assert [event.incident for event in heard.of(Noticed)] == [Incident.NOT_SMTP]
-
-
-def test_case_9_a_client_that_talks_before_the_greeting_is_refused():
-    from mta.smtp.engine.dialogue import Dialogue
-    from mta.smtp.engine.events import Capabilities
-
-    dialogue = Dialogue(Capabilities(hostname="h"), DialogueLimits(), now=0.0)
-    dialogue.receive_data(ROUTE)
-    (event,) = dialogue.events()
-    assert event == Noticed(incident=Incident.EARLY_TALKER, detail="EHLO client.example.com")
-    dialogue.greet()
-    assert dialogue.data_to_send().startswith(b"554 5.5.1")
-    assert dialogue.closed
-
-
-def test_case_10_recipients_beyond_the_limit_are_452_and_the_first_stay_valid():
-    data = HELLO + b"MAIL FROM:<a@example.com>\r\n" + b"RCPT TO:<b@example.com>\r\n" * 50_000 + b"DATA\r\nx\r\n.\r\n"
-    heard = talk(data, limits=DialogueLimits(recipients=10))
-    assert heard.codes[2:12] == ["250"] * 10
-    assert set(heard.codes[12:-2]) == {"452"}
-    assert heard.codes[-2:] == ["354", "250"]
-    assert len(heard.of(Rcpt)) == 10
-    assert [event.incident for event in heard.of(Noticed)] == [Incident.TOO_MANY_RECIPIENTS]
-
-
-def test_case_12_the_null_sender_is_an_ordinary_sender_here():
-    (mail,) = talk(HELLO + b"MAIL FROM:<>\r\n").of(Mail)
-    assert mail.command.address == ""
 
 
 def test_the_longest_lines_allowed_are_those_of_the_extensions():
