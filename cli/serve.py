@@ -1,7 +1,7 @@
 """`mail2sms serve`: run the gateway until it is told to stop.
 
 Not here: what runs (process.gateway). SIGTERM and SIGINT stop it gracefully; a second one ends it at once, which loses
-nothing.
+nothing. SIGHUP reads the listeners' certificates again.
 """
 
 import asyncio
@@ -68,6 +68,7 @@ async def serve_until_told(config: Config) -> None:
         found = await asyncio.to_thread(contradictions_of, config.carriers, gateway.directory.current)
         for sentence in contradiction_sentences(found):
             log.warning("configuration", problem=sentence)
+        loop.add_signal_handler(signal.SIGHUP, gateway.reload)
         tune_gc()
         notify_system("READY=1")
         await _first(told, gateway.lost)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from config.certificates import one_without_the_other
 from config.dialects import check_dialect, check_name
 from config.field_types import (
     Centre,
@@ -201,8 +202,7 @@ class CarrierOptions:
     def complaints(self) -> Iterator[ConfigIssue]:
         """Yield: a message centre without address or login, a key without its certificate."""
         yield from _check_account(self)
-        if (self.certificate_file is None) != (self.key_file is None):
-            yield ConfigIssue("certificate_file", "expected certificate_file and key_file together, or neither")
+        yield from one_without_the_other(self.certificate_file, self.key_file)
         if self.ca_file is not None and self.tls is CarrierTls.OFF:
             yield ConfigIssue("tls", 'expected "require" where there is a ca_file')
         if self.reconnect_max < self.reconnect_min:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from config.field_types import Listen, Name, Positive, option
+from config.certificates import one_without_the_other, own_certificate
+from config.field_types import Listen, Name, Positive, PrivateFile, ReadableFile, option
 from config.reader import ConfigIssue
 from sms.settings import is_loopback
+from tls.listening import ListenerTls
 
 
 class HttpService(StrEnum):
@@ -25,11 +27,24 @@ class HttpOptions:
         "operator: /health says that the process lives, /ready whether it takes mail, and what needs a hand, as JSON.",
         example=("operator",),
     )
+    tls: bool = option("Whether it speaks HTTPS.", default=False)
+    certificate_file: ReadableFile | None = option(
+        "Its own certificate with its chain, PEM; where missing, the first [[certificate]].",
+        default=None,
+        example="portal.pem",
+    )
+    key_file: PrivateFile | None = option("The certificate's private key, PEM.", default=None, example="portal.key")
     max_connections: Positive = option("Connections at a time.", default=500)
     max_connections_per_client: Positive = option("Connections at a time from one address.", default=50)
 
+    @property
+    def asked_tls(self) -> ListenerTls | None:
+        """What it asks of TLS, None where it speaks none."""
+        return ListenerTls(certificates=own_certificate(self.certificate_file, self.key_file)) if self.tls else None
+
     def complaints(self) -> Iterator[ConfigIssue]:
-        """Yield: nothing to serve; the operator's pages where others than this machine could read them."""
+        """Yield: half a certificate, nothing to serve, the operator's pages where other machines could read them."""
+        yield from one_without_the_other(self.certificate_file, self.key_file)
         if not self.serves:
             yield ConfigIssue("serves", 'expected ["operator"]: a listener that serves nothing helps nobody')
         if HttpService.OPERATOR in self.serves and not is_loopback(self.address.host):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Final
 
+from config.certificates import one_without_the_other
 from config.field_types import (
     CipherList,
     DnsServer,
@@ -81,8 +82,7 @@ class MailRoute:
             yield ConfigIssue("tls", 'expected "encrypt" or more: a password never goes out in clear')
         if self.tls in {TlsLevel.FINGERPRINT, TlsLevel.PRIVATE_CA}:
             yield ConfigIssue("tls", f'"{self.tls}" needs more than a level: say it in a [[mail.tls]] for the domain')
-        if (self.certificate_file is None) != (self.key_file is None):
-            yield ConfigIssue("certificate_file", "expected certificate_file and key_file together, or neither")
+        yield from one_without_the_other(self.certificate_file, self.key_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from config.alerts import AlertOptions
 from config.carriers import CarrierOptions, find_conflicts
+from config.certificates import CertificateOptions, one_without_the_other, own_certificate
 from config.contracts import ContractOptions
 from config.field_types import (
     Count,
@@ -35,7 +36,7 @@ from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, read_toml, twice, unknown_key
 from config.server import ServerOptions
 from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, is_loopback, parse_setting
-from tls.listening import CertificateRequest, TlsMode
+from tls.listening import CertificateRequest, ListenerTls, TlsMode
 
 
 class AuthMode(StrEnum):
@@ -118,7 +119,10 @@ class ListenerOptions:
         default=TlsMode.OFF,
     )
     certificate_file: ReadableFile | None = option(
-        "The certificate with its chain, PEM. A new file is taken up by itself.", default=None, example="gateway.pem"
+        "The certificate with its chain, PEM, shown to who asks for the name of no [[certificate]]; where missing, the "
+        "first of those. A new file is taken up by itself.",
+        default=None,
+        example="gateway.pem",
     )
     key_file: PrivateFile | None = option("The certificate's private key, PEM.", default=None, example="gateway.key")
     auth: AuthMode = option("Whether clients may or must log in. Only ever under TLS.", default=AuthMode.OFFER)
@@ -164,13 +168,21 @@ class ListenerOptions:
         """Whether only this machine can reach it."""
         return is_loopback(self.address.host)
 
+    @property
+    def asked_tls(self) -> ListenerTls | None:
+        """What it asks of TLS, None where it speaks none."""
+        if self.tls is TlsMode.OFF:
+            return None
+        return ListenerTls(
+            certificates=own_certificate(self.certificate_file, self.key_file),
+            client_certificate=self.client_certificate,
+            client_ca_file=self.client_ca_file,
+        )
+
     def complaints(self) -> Iterator[ConfigIssue]:
-        """Yield: TLS without a certificate, logins or client certificates without TLS."""
+        """Yield: half a certificate, logins or client certificates without TLS."""
         with_tls = self.tls is not TlsMode.OFF
-        if with_tls and self.certificate_file is None:
-            yield ConfigIssue("tls", f'"{self.tls}" needs certificate_file')
-        if with_tls and self.key_file is None:
-            yield ConfigIssue("tls", f'"{self.tls}" needs key_file')
+        yield from one_without_the_other(self.certificate_file, self.key_file)
         if self.auth_in_clear and not self.is_loopback:
             yield ConfigIssue("auth_in_clear", "expected false: passwords in clear stay on a loopback address")
         if self.auth is AuthMode.REQUIRE and not with_tls and not self.auth_in_clear:
@@ -210,6 +222,7 @@ class Config:
     server: ServerOptions = option("")
     listeners: tuple[ListenerOptions, ...] = option("", key="listener")
     http: tuple[HttpOptions, ...] = option("", default=(), key="http")
+    certificates: tuple[CertificateOptions, ...] = option("", default=(), key="certificate")
     carriers: tuple[CarrierOptions, ...] = option("", key="carrier")
     mail: MailOptions = option("", default=MailOptions)
     push: PushOptions = option("", default=PushOptions)
@@ -235,6 +248,10 @@ class Config:
         yield from twice("listener", "address", [str(listener.address) for listener in self.listeners])
         yield from twice("http", "name", [one.name for one in self.http])
         yield from twice("http", "address", [str(one.address) for one in self.http])
+        for table, at, one in self.doors() if not self.certificates else ():
+            if one.asked_tls is not None and not one.asked_tls.certificates:
+                text = "TLS needs a certificate: name certificate_file and key_file here, or add a [[certificate]]"
+                yield ConfigIssue((table, at, "tls"), text)
         yield from twice("carrier", "name", [carrier.name for carrier in self.carriers])
         yield from find_conflicts(self.carriers)
         largest = max((listener.max_size for listener in self.listeners), default=0)
@@ -243,6 +260,11 @@ class Config:
             yield ConfigIssue(("limits", "content_memory"), text)
         if self.mail.postmaster is not None and not self.postmaster:
             yield ConfigIssue(("mail", "postmaster"), "expected an address of another domain: this one leads back here")
+
+    def doors(self) -> Iterator[tuple[str, int, ListenerOptions | HttpOptions]]:
+        """Yield whatever listens, with its table and its place among those."""
+        yield from (("listener", at, one) for at, one in enumerate(self.listeners))
+        yield from (("http", at, one) for at, one in enumerate(self.http))
 
     @property
     def mail_from(self) -> str:

@@ -23,8 +23,9 @@ from typing import Any, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tls.contexts import ListenerCertificate, build_server_context
+from tls.listening import ListenerTls, ServerCertificate
 from tls.selfsigned import SelfSigned, make_self_signed
+from tls.server_contexts import build_server_context
 
 _LARGEST = 32 * 1024 * 1024
 _CLOSING_SECONDS = 0.05
@@ -202,4 +203,5 @@ def _build_context(certificate: SelfSigned) -> ssl.SSLContext:
     # OpenSSL reads certificates from files only.
     with tempfile.TemporaryDirectory() as folder:
         certificate_file, key_file = certificate.write(Path(folder))
-        return build_server_context(ListenerCertificate(certificate_file=certificate_file, key_file=key_file))
+        shown = ServerCertificate(certificate_file=certificate_file, key_file=key_file)
+        return build_server_context(ListenerTls(certificates=(shown,)))

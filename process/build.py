@@ -35,6 +35,7 @@ from mta.postmaster import PostmasterDoor
 from mta.sending.connections import PoolLimits
 from process.accept_path import AcceptPath
 from process.carriers import PlayedCentre, build_clients, unite_of
+from process.contexts import ListenerContexts
 from process.dirsync_schedule import DirectorySchedule
 from process.http import http_services
 from process.listeners import build_listeners
@@ -59,13 +60,14 @@ _Arrived = Callable[[Sequence[InboundFragment]], Coroutine[Any, Any, None]]
 class Parts:
     """What runs: `stages` in the order of their start. `lost` is set when another node has taken over.
 
-    `tell_trouble` takes what the administrator must know of workers.
+    `tell_trouble` takes what the administrator must know of workers; `reload` reads the listeners' certificates again.
     """
 
     accept_path: AcceptPath
     stages: Sequence[Stage]
     tell_trouble: Callable[[Trouble], None]
     lost: asyncio.Event
+    reload: Callable[[], None]
 
 
 def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCentre]) -> Parts:
@@ -83,7 +85,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
     directories = DirectorySchedule(
         database=database, book=core.book, clock=core.clock, file=config.file, written=telling.outbox.kick
     )
-    mail_out, lost = telling.mail_out, asyncio.Event()
+    mail_out, lost, tls = telling.mail_out, asyncio.Event(), ListenerContexts(config)
     listeners = build_listeners(
         config,
         core,
@@ -96,6 +98,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         PostmasterDoor(
             mail_out.postmaster, domains=config.server.domains, hostname=config.server.hostname, clock=core.clock
         ),
+        tls,
     )
 
     async def recover() -> None:
@@ -150,7 +153,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("asking", carrying.asking),
             Service(name="directories", start=directories.start, stop=directories.stop),
             Service(name="carriers", start=connect, stop=carrying.stop),
-            *http_services(config, database, core.clock),
+            *http_services(config, database, core.clock, tls),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )
@@ -159,6 +162,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         stages=stages,
         tell_trouble=lambda trouble: mail_out.alerts.raise_alert(alert_texts.worker_trouble(trouble)),
         lost=lost,
+        reload=tls.reload,
     )
 
 

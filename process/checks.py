@@ -18,7 +18,7 @@ from config.field_types import HostPort
 from config.model import Config
 from process.carriers import build_clients
 from process.clock import SystemClock
-from process.contexts import server_contexts
+from process.contexts import ListenerContexts
 from process.signers import UnusableKeyError, load_signers
 from process.surroundings import look_around
 from tls.contexts import ClientCertificate, ClientContexts, ClientRole, ContextError
@@ -31,14 +31,12 @@ def find_unusable(config: Config, *, is_served: bool) -> Iterator[tuple[str, str
     """Yield where what is unusable stands, as table and name, and why; ports of a gateway that serves are its own."""
     for _, said in _tried("", partial(load_signers, config)):
         yield re.split("[,:]", said)[0], said
-    for listener in config.listeners:
-        where = f"[[listener]] {listener.name}"
-        yield from _tried(where, partial(server_contexts, listener))
+    contexts = ListenerContexts(config)
+    for table, _, one in config.doors():
+        where = f"[[{table}]] {one.name}"
+        yield from _tried(where, partial(contexts.make, one.asked_tls))
         if not is_served:
-            yield from _tried(where, partial(_try_port, listener.address))
-    if not is_served:
-        for http in config.http:
-            yield from _tried(f"[[http]] {http.name}", partial(_try_port, http.address))
+            yield from _tried(where, partial(_try_port, one.address))
     for carrier in config.carriers:
         if carrier.kind is not CarrierKind.SANDBOX:
             where = f"[[carrier]] {carrier.name}"

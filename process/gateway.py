@@ -4,7 +4,7 @@ Not here: what it consists of (process.build), and how that is started and stopp
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -28,12 +28,13 @@ class Gateway:
     """A gateway that runs.
 
     `sandboxes` are the message centres that it plays itself, by carrier. `lost` is set when another node has taken
-    over: then it must be stopped.
+    over: then it must be stopped. `reload` reads the listeners' certificates again.
     """
 
     directory: DirectoryFollower
     sandboxes: Mapping[str, Simulator]
     lost: asyncio.Event
+    reload: Callable[[], None]
 
 
 @asynccontextmanager
@@ -54,5 +55,6 @@ async def running_gateway(config: Config, database: Database) -> AsyncIterator[G
             directory=parts.accept_path.book,
             sandboxes={name: played.simulator for name, played in sandboxes.items()},
             lost=parts.lost,
+            reload=parts.reload,
         )
     log.info("stopped")

@@ -9,13 +9,17 @@ from config.model import Config
 from gateway.admin.health import HealthReport, report_health
 from gateway.listener import ConnectionLimits
 from gateway.ports import Clock
+from process.contexts import ListenerContexts
 from process.services import Service
 from process.surroundings import look_around
 from store.engine.database import Database
 
 
-def http_services(config: Config, database: Database, clock: Clock) -> Iterator[Service]:
-    """Yield a service for each HTTP listener. Its start raises OSError, which names it, where its address is taken."""
+def http_services(config: Config, database: Database, clock: Clock, tls: ListenerContexts) -> Iterator[Service]:
+    """Yield a service for each HTTP listener. Its start raises OSError, which names it, where its address is taken.
+
+    Raises ContextError for a certificate that can't be used.
+    """
     if not config.http:
         return
     from web.connection import HttpLimits  # noqa: PLC0415  (starlette and uvicorn: only who serves HTTP needs them)
@@ -28,12 +32,14 @@ def http_services(config: Config, database: Database, clock: Clock) -> Iterator[
 
     routes = {HttpService.OPERATOR: OperatorPages(report).routes()}
     for options in config.http:
+        contexts = tls.make(options.asked_tls)
         connections = ConnectionLimits(total=options.max_connections, per_address=options.max_connections_per_client)
         server = HttpServer(
             [route for service in options.serves for route in routes[service]],
             host=options.address.host,
             port=options.address.port,
             limits=HttpLimits(connections=connections),
+            contexts=contexts.current if contexts is not None else None,
         )
 
         async def start(server: HttpServer = server, options: HttpOptions = options) -> None:

@@ -23,10 +23,11 @@ from mta.smtp.engine.events import DialogueLimits
 from mta.smtp.server.server import ServerSettings, listen
 from mta.verify.prover import Prover
 from process.accept_path import AcceptPath
-from process.contexts import server_contexts
+from process.contexts import ListenerContexts
 from process.mail_out import build_resolver
 from sms.message import Origin
-from tls.contexts import ClientContexts, ReloadedContext, verified_peer_role
+from tls.contexts import ClientContexts, verified_peer_role
+from tls.server_contexts import ServerContexts
 from web.issuer import IssuerFetcher
 
 log = structlog.get_logger()
@@ -36,7 +37,7 @@ log = structlog.get_logger()
 class _Listener:
     options: ListenerOptions
     settings: ServerSettings
-    contexts: ReloadedContext | None
+    contexts: ServerContexts | None
     handler: MailHandler
 
 
@@ -120,7 +121,9 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
     )
 
 
-def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, postmaster: PostmasterDoor) -> Listeners:
+def build_listeners(
+    config: Config, core: AcceptPath, acceptance: Acceptance, postmaster: PostmasterDoor, tls: ListenerContexts
+) -> Listeners:
     """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
     authenticator = Authenticator(
         credential_of=lambda login: core.book.current.directory.credential(login),  # noqa: PLW0108 - it is replaced
@@ -143,7 +146,7 @@ def build_listeners(config: Config, core: AcceptPath, acceptance: Acceptance, po
         _Listener(
             options=options,
             settings=_settings(options, config.server.hostname),
-            contexts=server_contexts(options),
+            contexts=tls.make(options.asked_tls),
             handler=MailHandler(
                 judge=core.judge,
                 reading=reading,

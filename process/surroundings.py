@@ -24,9 +24,11 @@ def look_around(config: Config, serving: str | None) -> Surroundings:
 
 def _certificates(config: Config) -> Iterator[tuple[str, Path]]:
     """Yield every certificate of ours, with whose it is."""
-    for listener in config.listeners:
-        if listener.certificate_file is not None:
-            yield listener.name, listener.certificate_file
+    for _, _, one in config.doors():
+        if one.certificate_file is not None:
+            yield one.name, one.certificate_file
+    for each in config.certificates:
+        yield each.certificate_file.stem, each.certificate_file
     for carrier in config.carriers:
         if carrier.certificate_file is not None:
             yield carrier.name, carrier.certificate_file

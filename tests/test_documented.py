@@ -149,6 +149,7 @@ def test_every_option_is_read_by_the_program(place):
         "from_address",
         "database_password_file",
         "hosts",
+        "client_ca_file",
     }
     unread = [
         item.name

@@ -1,7 +1,7 @@
-"""SSL contexts and certificates for every role: listeners, mail out, carriers; when to reload them.
+"""SSL contexts and certificates of clients: mail out, carriers; what listeners share with them; when to reload them.
 
-Contexts are rebuilt when their files change on disk; a listener reports a bad file and keeps its last good context. Not
-here: which role needs which safety (tls.policy) and connections. RFC 9325 (versions, ciphers), RFC 9525.
+Contexts are rebuilt when their files change on disk. Not here: which role needs which safety (tls.policy), what
+listeners show (tls.server_contexts), and connections. RFC 9325 (versions, ciphers), RFC 9525.
 """
 
 import hashlib
@@ -16,13 +16,12 @@ import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tls.listening import CertificateRequest
 from tls.policy import Demand, TlsLevel, TlsVersion
 
 log = structlog.get_logger()
 
 # RFC 9325 §4.2: forward secrecy and AEAD, wherever TLS is demanded. TLS 1.3 has only such ciphers.
-_MODERN_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+MODERN_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 # The exception for one old domain: all ciphers of OpenSSL that are not anonymous or void.
 _OLD_CIPHERS = "ALL:!aNULL:!eNULL:@SECLEVEL=0"
 
@@ -31,17 +30,6 @@ _REVOCATION_LIST = "-----BEGIN X509 CRL-----"
 
 class ContextError(Exception):
     """A certificate, key or authority file cannot be used; the message names the file and why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenerCertificate:
-    """The files of one listener. `client_ca_file` holds the authorities of clients' certificates."""
-
-    certificate_file: Path
-    key_file: Path
-    client_certificate: CertificateRequest = CertificateRequest.NONE
-    client_ca_file: Path | None = None
-    minimum_version: TlsVersion = TlsVersion.TLS_1_2
 
 
 class ReloadedContext:
@@ -55,12 +43,12 @@ class ReloadedContext:
         self._build = build
         self._paths = paths
         self._about = about
-        self._seen = _fingerprint_files(paths)
+        self._seen = fingerprint_files(paths)
         self._context = build()
 
     def current(self) -> ssl.SSLContext:
         """Return the context to use now."""
-        seen = _fingerprint_files(self._paths)
+        seen = fingerprint_files(self._paths)
         if seen != self._seen:
             self._seen = seen
             try:
@@ -69,32 +57,6 @@ class ReloadedContext:
             except ContextError as error:
                 log.error("certificate_unusable", **self._about, fault=str(error), kept="the previous one")
         return self._context
-
-
-def reloaded_server_context(files: ListenerCertificate) -> ReloadedContext:
-    """Return the contexts of one listener."""
-    paths = (files.certificate_file, files.key_file, files.client_ca_file)
-    return ReloadedContext(
-        partial(build_server_context, files),
-        tuple(path for path in paths if path is not None),
-        file=str(files.certificate_file),
-    )
-
-
-def build_server_context(files: ListenerCertificate) -> ssl.SSLContext:
-    """Build a listener's context from its files."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _limit(context, files.minimum_version)
-    if files.minimum_version is not TlsVersion.TLS_1_0:
-        context.set_ciphers(_MODERN_CIPHERS)
-    _load_certificate(context, files.certificate_file, files.key_file)
-    if files.client_certificate is not CertificateRequest.NONE:
-        require = files.client_certificate is CertificateRequest.REQUIRE
-        context.verify_mode = ssl.CERT_REQUIRED if require else ssl.CERT_OPTIONAL
-        if files.client_ca_file is not None:
-            _load_authorities(context, files.client_ca_file)
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it may hold the clients' certificates themselves
-    return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +88,7 @@ def role_of(demand: Demand, certificate: ClientCertificate | None = None) -> Cli
     private = policy.level is TlsLevel.PRIVATE_CA
     ciphers = policy.ciphers
     if not ciphers and demand.tls_required and policy.minimum_version is not TlsVersion.TLS_1_0:
-        ciphers = _MODERN_CIPHERS
+        ciphers = MODERN_CIPHERS
     return ClientRole(
         verify=demand.needs_authority,
         ca_file=Path(policy.ca_file) if private else None,
@@ -148,7 +110,7 @@ def verified_peer_role(
     Also an old version or old ciphers, for an old message centre, leave its name verified.
     """
     if not ciphers and minimum_version is not TlsVersion.TLS_1_0:
-        ciphers = _MODERN_CIPHERS
+        ciphers = MODERN_CIPHERS
     return ClientRole(
         verify=True,
         ca_file=ca_file,
@@ -175,7 +137,7 @@ class ClientContexts:
         Unlike a listener's certificate, a client's old authorities are not kept: an unverified peer must not be
         trusted.
         """
-        seen = _fingerprint_files(self.paths(role))
+        seen = fingerprint_files(self.paths(role))
         kept = self._kept.get(role)
         if kept is not None and kept[0] == seen:
             return kept[1]
@@ -201,7 +163,7 @@ class ClientContexts:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.hostname_checks_common_name = False  # RFC 9525 §2: never by common name
-        _limit(context, role.minimum_version)
+        limit_versions(context, role.minimum_version)
         if role.ciphers:
             try:
                 context.set_ciphers(role.ciphers)
@@ -213,7 +175,7 @@ class ClientContexts:
         else:
             context.verify_mode = ssl.CERT_NONE
         if role.certificate is not None:
-            _load_certificate(context, role.certificate.certificate_file, role.certificate.key_file)
+            load_certificate(context, role.certificate.certificate_file, role.certificate.key_file)
         return context
 
     def _load_trust(self, context: ssl.SSLContext, role: ClientRole) -> None:
@@ -221,7 +183,7 @@ class ClientContexts:
         if authorities is None:
             context.set_default_verify_paths()
         else:
-            _load_authorities(context, authorities)
+            load_authorities(context, authorities)
         if role.ca_file is not None:
             # A file given for this purpose may name an intermediate authority, or the one certificate, as its anchor.
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -233,7 +195,8 @@ def reloaded_client_context(role: ClientRole, **about: str) -> ReloadedContext:
     return ReloadedContext(partial(contexts.get, role), contexts.paths(role), **about)
 
 
-def _limit(context: ssl.SSLContext, minimum: TlsVersion) -> None:
+def limit_versions(context: ssl.SSLContext, minimum: TlsVersion) -> None:
+    """Allow only versions from the minimum on, without what has been attacked in all of them."""
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     if minimum is TlsVersion.TLS_1_0:
         # MINIMUM_SUPPORTED, since any use of TLSv1 warns; SSLv3 is compiled in nowhere.
@@ -244,7 +207,8 @@ def _limit(context: ssl.SSLContext, minimum: TlsVersion) -> None:
         context.minimum_version = ssl.TLSVersion.TLSv1_3 if newest else ssl.TLSVersion.TLSv1_2
 
 
-def _load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:
+def load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> None:
+    """Load a chain with its key; raises ContextError where the files can't be used or do not belong together."""
     try:
         # Without the password callback an encrypted key would ask at a terminal that nobody watches.
         context.load_cert_chain(certificate_file, key_file, password=lambda: b"")
@@ -255,7 +219,8 @@ def _load_certificate(context: ssl.SSLContext, certificate_file: Path, key_file:
         raise ContextError(f"{certificate_file} with {key_file}: {_say(error)}") from error
 
 
-def _load_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
+def load_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
+    """Load authorities and their revocation lists; raises ContextError for a file without any."""
     try:
         context.load_verify_locations(cafile=ca_file)
         # A file of revocation lists must have one for each authority that signs hosts; a missing one refuses.
@@ -275,7 +240,8 @@ def _say(error: Exception) -> str:
     return "not usable"
 
 
-def _fingerprint_files(paths: tuple[Path, ...]) -> tuple[object, ...]:
+def fingerprint_files(paths: tuple[Path, ...]) -> tuple[object, ...]:
+    """Return what differs once one of the files was written or replaced."""
     seen: list[object] = []
     for path in paths:
         try:
@@ -310,7 +276,7 @@ def describe_certificate(leaf: bytes, chain: tuple[bytes, ...] = ()) -> PeerCert
     try:
         parsed = x509.load_der_x509_certificate(leaf)
         public_key = parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        names = _read_names(parsed)
+        names = read_names(parsed)
     except (ValueError, x509.UnsupportedGeneralNameType):
         return PeerCertificate(certificate=digest, public_key="", names=(), chain=chain or (leaf,))
     return PeerCertificate(
@@ -321,7 +287,8 @@ def describe_certificate(leaf: bytes, chain: tuple[bytes, ...] = ()) -> PeerCert
     )
 
 
-def _read_names(certificate: x509.Certificate) -> tuple[str, ...]:
+def read_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the dNSNames of a certificate."""
     try:
         alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:

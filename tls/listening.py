@@ -1,9 +1,11 @@
 """What a listener asks of TLS, as the operator's file says it and the server does it.
 
-Not here: the contexts that follow from it (tls.contexts).
+Not here: the contexts that follow from it (tls.server_contexts).
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class TlsMode(StrEnum):
@@ -21,3 +23,24 @@ class CertificateRequest(StrEnum):
     NONE = "none"
     REQUEST = "request"
     REQUIRE = "require"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCertificate:
+    """The files of a certificate that listeners show: its chain, and its key."""
+
+    certificate_file: Path
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerTls:
+    """The TLS of one listener, whatever it speaks.
+
+    `certificates` are chosen from by the name that the client asks for (SNI, RFC 6066 §3); who asks for none of their
+    names is shown the first. `client_ca_file` holds the authorities of clients' certificates.
+    """
+
+    certificates: tuple[ServerCertificate, ...] = ()
+    client_certificate: CertificateRequest = CertificateRequest.NONE
+    client_ca_file: Path | None = None

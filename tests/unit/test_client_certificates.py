@@ -19,8 +19,8 @@ from mta.smtp.server.server import ServerSettings
 from tests.kit.smtp_door import QUICK, client_of, door
 from tests.kit.testbed import ANNA, administer, open_core
 from tests.unit.test_handler import handler, proofs_of
-from tls.contexts import ListenerCertificate, build_server_context
-from tls.listening import CertificateRequest, TlsMode
+from tls.listening import CertificateRequest, ListenerTls, ServerCertificate, TlsMode
+from tls.server_contexts import build_server_context
 
 SAP = "sap.acme.example.com"
 
@@ -60,9 +60,9 @@ class Site:
     @contextlib.asynccontextmanager
     async def listening(self, tls: TlsMode = TlsMode.IMPLICIT, tokens: Tokens | None = None):
         """Give the open listener."""
-        files = ListenerCertificate(
-            certificate_file=self.folder / "server.pem",
-            key_file=self.folder / "server.key",
+        shown = ServerCertificate(certificate_file=self.folder / "server.pem", key_file=self.folder / "server.key")
+        files = ListenerTls(
+            certificates=(shown,),
             client_certificate=CertificateRequest.REQUEST,
             client_ca_file=self.folder / "clients.pem",
         )

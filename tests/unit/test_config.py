@@ -234,7 +234,12 @@ WRONG = {
     "a key from nowhere": ("zzz = 5", 8, "unknown key, expected address, auth"),
     "a file that is not there": ('certificate_file = "no.pem"', 8, "No such file or directory"),
     "a table where a value stands": ("timeouts = 5", 8, "listener[1].timeouts: expected a table, got 5"),
-    "TLS without a certificate": ('tls = "offer"', 8, '"offer" needs certificate_file'),
+    "TLS without a certificate": ('tls = "offer"', 8, "TLS needs a certificate: name certificate_file"),
+    "half a certificate": (
+        'certificate_file = "mail2sms.toml"',
+        8,
+        "expected certificate_file and key_file together, or neither",
+    ),
     "a login that nobody could make": ('auth = "require"', 8, "nobody could log in"),
     "client certificates without TLS": ('client_certificate = "request"', 8, 'expected "none" where tls is "off"'),
     "TOML that is none": ("tls = off", 8, "expected TOML: "),
@@ -367,7 +372,9 @@ def test_a_file_that_is_empty_is_no_secret(tmp_path):
 def test_relative_paths_count_from_the_file_and_not_from_here(tmp_path, monkeypatch):
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "gateway.pem").write_text("x", encoding="utf-8")
-    file = write(tmp_path / "etc", SMALL.replace('name = "in"\n', 'name = "in"\ncertificate_file = "gateway.pem"\n'))
+    (tmp_path / "etc" / "gateway.pem").chmod(0o600)
+    files = 'name = "in"\ncertificate_file = "gateway.pem"\nkey_file = "gateway.pem"\n'
+    file = write(tmp_path / "etc", SMALL.replace('name = "in"\n', files))
     monkeypatch.chdir(tmp_path)
     config = load_config(file.relative_to(tmp_path))
     assert isinstance(config, Config)

@@ -5,50 +5,32 @@ import ssl
 
 import pytest
 
+from tests.kit.handshakes import shake
 from tests.kit.mail_servers import HOST, issue, make_authority, make_intermediate
 from tls.contexts import (
     ClientCertificate,
     ClientContexts,
     ClientRole,
     ContextError,
-    ListenerCertificate,
-    build_server_context,
     describe_certificate,
     read_peer,
-    reloaded_server_context,
     role_of,
     verified_peer_role,
 )
-from tls.listening import CertificateRequest
+from tls.listening import CertificateRequest, ListenerTls, ServerCertificate
 from tls.policy import PolicyEntry, PolicyTable, TlsLevel, TlsPolicy, TlsVersion, decide_policy
 from tls.selfsigned import make_self_signed
+from tls.server_contexts import ServerContexts, build_server_context
 
 
-def listener(folder, identity, **more) -> ListenerCertificate:
+def listener(folder, identity, **more) -> ListenerTls:
     certificate_file, key_file = identity.write(folder)
-    return ListenerCertificate(certificate_file=certificate_file, key_file=key_file, **more)
-
-
-def shake(client: ssl.SSLContext, server: ssl.SSLContext, name: str = HOST) -> tuple[ssl.SSLObject, ssl.SSLObject]:
-    """Run a handshake in memory and return both sides."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ours = client.wrap_bio(to_client, to_server, server_hostname=name)
-    theirs = server.wrap_bio(to_server, to_client, server_side=True)
-    waiting = [ours, theirs]
-    for _ in range(10):
-        for side in list(waiting):
-            try:
-                side.do_handshake()
-                waiting.remove(side)
-            except ssl.SSLWantReadError:
-                continue
-    assert not waiting
-    return ours, theirs
+    return ListenerTls(certificates=(ServerCertificate(certificate_file=certificate_file, key_file=key_file),), **more)
 
 
 def test_a_listener_shows_a_new_certificate_to_new_connections_without_a_restart(tmp_path):
     first, second = issue(), issue()
-    contexts = reloaded_server_context(listener(tmp_path, first))
+    contexts = ServerContexts(listener(tmp_path, first))
     client = ClientContexts().get(ClientRole(verify=False))
     old = contexts.current()
     assert contexts.current() is old
@@ -62,8 +44,9 @@ def test_a_listener_shows_a_new_certificate_to_new_connections_without_a_restart
 @pytest.mark.parametrize("damage", ["truncated key", "other key", "no certificate", "gone"])
 def test_a_broken_new_certificate_keeps_the_old_one_until_it_is_mended(damage, tmp_path):
     first, second = issue(), issue()
-    files = listener(tmp_path, first)
-    contexts = reloaded_server_context(files)
+    tls = listener(tmp_path, first)
+    (files,) = tls.certificates
+    contexts = ServerContexts(tls)
     old = contexts.current()
     if damage == "truncated key":
         files.key_file.write_text("-----BEGIN PRIVATE KEY-----\nMIG")
@@ -80,10 +63,10 @@ def test_a_broken_new_certificate_keeps_the_old_one_until_it_is_mended(damage, t
 
 
 def test_a_listener_that_cannot_begin_says_which_file_and_why(tmp_path):
-    files = listener(tmp_path, issue())
-    files.key_file.write_text("no key")
+    tls = listener(tmp_path, issue())
+    tls.certificates[0].key_file.write_text("no key")
     with pytest.raises(ContextError, match=r"peer\.key holds no private key in PEM"):
-        reloaded_server_context(files)
+        ServerContexts(tls)
 
 
 def test_a_listener_may_ask_for_client_certificates(tmp_path):
@@ -193,7 +176,8 @@ def test_a_self_signed_certificate_is_good_for_its_name(tmp_path):
     made = make_self_signed("sandbox.example")
     certificate_file, key_file = made.write(tmp_path)
     assert key_file.stat().st_mode & 0o777 == 0o600
-    context = build_server_context(ListenerCertificate(certificate_file=certificate_file, key_file=key_file))
+    shown = ServerCertificate(certificate_file=certificate_file, key_file=key_file)
+    context = build_server_context(ListenerTls(certificates=(shown,)))
     trusting = ClientContexts().get(ClientRole(verify=True, ca_file=certificate_file, check_hostname=True))
     assert shake(trusting, context, "sandbox.example")[0].version() == "TLSv1.3"
     with pytest.raises(ssl.SSLCertVerificationError):
