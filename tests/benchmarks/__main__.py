@@ -19,6 +19,7 @@ from contextlib import contextmanager
 import structlog
 
 from tests.benchmarks.accepting import measure_accepting, measure_recipients
+from tests.benchmarks.attack import measure_attack
 from tests.benchmarks.directory import measure_directory
 from tests.benchmarks.figures import Benchmark, Effort, Figure, MissingPeerError, render
 from tests.benchmarks.growth import measure_queue, measure_search, measure_users
@@ -41,6 +42,7 @@ BENCHMARKS: Sequence[Benchmark] = (
     Benchmark(figures=("inbound",), measure=measure_inbound, seconds=40),
     Benchmark(figures=("directory",), measure=measure_directory, seconds=40),
     Benchmark(figures=("sync",), measure=measure_syncs, seconds=120),
+    Benchmark(figures=("attack",), measure=measure_attack, seconds=40),
     Benchmark(figures=("G3",), measure=measure_pipeline, seconds=40),
     Benchmark(figures=("G8",), measure=measure_queue, seconds=40),
     Benchmark(figures=("G8",), measure=measure_users, seconds=20),

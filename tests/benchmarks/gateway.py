@@ -28,6 +28,10 @@ class Gateway:
         self.port = port
         self.process = process
 
+    def log(self) -> str:
+        """Return what it has logged."""
+        return (self.folder / "gateway.log").read_text(errors="replace")
+
     def count(self, query: str) -> int:
         """Return one number from the database (SQLite only); counted there, since the gateway is measured meanwhile."""
         with sqlite3.connect(f"file:{self.folder / 'mail2sms.db'}?mode=ro", uri=True, timeout=10) as connection:
@@ -71,10 +75,13 @@ def gateway(
     database: str = "sqlite:///mail2sms.db",
     node: int = 0,
     customer: bool = True,
+    clients: str = "127.0.0.0/8",
+    listener: Mapping[str, object] | None = None,
 ) -> Iterator[Gateway]:
     """Run a gateway in a folder. Without a carrier's port its link stays down; mail goes to `mail_port`, unencrypted.
 
-    `customer` is False for a further node of a database that has the customer already.
+    `customer` is False for a further node of a database that has the customer already. `clients` is the range whose
+    clients are proven, `listener` has further options of the door.
     """
     port = set_up(
         folder,
@@ -86,6 +93,8 @@ def gateway(
         database=database,
         node=node,
         customer=customer,
+        clients=clients,
+        listener=listener,
     )
     log = folder / "gateway.log"
     with running(python("cli", "serve", "--config", str(folder / CONFIG_NAME)), log=log) as process:
@@ -104,12 +113,15 @@ def set_up(
     database: str = "sqlite:///mail2sms.db",
     node: int = 0,
     customer: bool = True,
+    clients: str = "127.0.0.0/8",
+    listener: Mapping[str, object] | None = None,
 ) -> int:
     """Write what `gateway` runs, with what its commands tell people kept quiet; returns the port of its listener."""
     with redirect_stdout(io.StringIO()):
         return _set_up(
-            folder, carrier_port, mail_port, settings or {}, window, database, node, dkim=dkim, customer=customer
-        )
+            folder, carrier_port, mail_port, settings or {}, window, database, node, dkim=dkim, customer=customer,
+            clients=clients, listener=listener or {},
+        )  # fmt: skip
 
 
 def _set_up(  # noqa: PLR0917 - one private step of `set_up`
@@ -123,6 +135,8 @@ def _set_up(  # noqa: PLR0917 - one private step of `set_up`
     *,
     dkim: bool,
     customer: bool,
+    clients: str,
+    listener: Mapping[str, object],
 ) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     password = folder / "carrier.password"
@@ -163,6 +177,8 @@ def _set_up(  # noqa: PLR0917 - one private step of `set_up`
         ],
         "mail": mail,
     }
+    if listener:
+        tables["listener"] = [{**door, **listener} for door in first_values(f"127.0.0.1:{port}")["listener"]]  # type: ignore[attr-defined]
     file = folder / CONFIG_NAME
     if not customer:
         file.write_text(render_config({**first_values(f"127.0.0.1:{port}"), **tables}))
@@ -171,7 +187,7 @@ def _set_up(  # noqa: PLR0917 - one private step of `set_up`
     with admin_session(file) as session:
         settings = {"status_report": "never", "delivery_receipt": "off", **settings}
         session.change(
-            lambda edit: add_range(edit, "demo", "127.0.0.0/8"),
+            lambda edit: add_range(edit, "demo", clients),
             lambda edit: set_settings(edit, CustomerScope("demo"), settings),
         )
     return port

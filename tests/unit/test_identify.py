@@ -1,6 +1,8 @@
 """Logins: right and wrong passwords, strangers, what is remembered, how much guessing is allowed."""
 
 import asyncio
+import os
+import sys
 import threading
 import unicodedata
 from datetime import timedelta
@@ -34,11 +36,13 @@ class Counting(PasswordHasher):
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
         self.asked: list[str] = []
+        self.niceness = 0
         self.gate = threading.Event()
         self.gate.set()
 
     def verify(self, hash, password):  # noqa: A002
         self.asked.append(hash)
+        self.niceness = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         assert self.gate.wait(60)
         return super().verify(hash, password)
 
@@ -170,6 +174,13 @@ async def test_a_wrong_password_is_not_taken_for_a_remembered_one(setup):
     await made.prove()
     assert await made.prove(password="secret2") == FAILED
     assert await made.prove(login="nobody") == FAILED
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads have a priority of their own (Linux)")
+async def test_passwords_are_proven_with_the_cpu_that_mails_leave(setup):
+    tried = setup()
+    assert await tried.prove(password="wrong") == FAILED
+    assert tried.hasher.niceness == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
 
 
 async def test_a_changed_or_deactivated_credential_holds_at_once(setup):
