@@ -147,6 +147,13 @@ def _parse_ip_address(value: object) -> str:
     return str(ipaddress.ip_address(value))
 
 
+def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Return an address or a network; ValueError for anything else, and for one with bits set behind its length."""
+    if not isinstance(value, str):
+        raise ValueError  # noqa: TRY004 - the reader turns ValueError alone into a message
+    return ipaddress.ip_network(value)
+
+
 def _parse_host(value: object) -> str:
     try:
         return _parse_ip_address(value)
@@ -224,6 +231,10 @@ MailAddress = Annotated[str, FieldType('a mail address such as "sms@example.net"
 CipherList = Annotated[str, text_like(r"[A-Za-z0-9+:!@=_.-]{0,500}", 'an OpenSSL list such as "ECDHE+AESGCM"')]
 HostName = Annotated[str, FieldType("a host name or address", _parse_host)]
 IpAddress = Annotated[str, FieldType('an address such as "192.0.2.25" or "2001:db8::25"', _parse_ip_address)]
+Network = Annotated[
+    ipaddress.IPv4Network | ipaddress.IPv6Network,
+    FieldType('an address or a network such as "192.0.2.7", "10.0.0.0/8" or "2001:db8::/32"', parse_network),
+]
 Listen = Annotated[
     HostPort, FieldType('an address with a port such as "127.0.0.1:2525" or "[::1]:2525"', parse_host_port)
 ]

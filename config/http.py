@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from config.certificates import one_without_the_other, own_certificate
-from config.field_types import Listen, Name, Positive, PrivateFile, ReadableFile, option
+from config.field_types import Listen, Name, Network, Positive, PrivateFile, ReadableFile, option
 from config.reader import ConfigIssue
 from sms.settings import is_loopback
 from tls.listening import ListenerTls
@@ -23,6 +23,11 @@ class HttpOptions:
 
     name: Name = option("What the log calls it.", example="operator")
     address: Listen = option("Where it listens.", example="127.0.0.1:8080")
+    proxy_from: tuple[Network, ...] = option(
+        "The proxies that name their client by the PROXY protocol, and always do.",
+        default=(),
+        example=["10.0.0.0/8"],
+    )
     serves: tuple[HttpService, ...] = option(
         "operator: /health says that the process lives, /ready whether it takes mail, and what needs a hand, as JSON.",
         example=("operator",),
@@ -51,3 +56,5 @@ class HttpOptions:
             yield ConfigIssue(
                 "address", '"operator" asks for no login: expected an address of this machine such as 127.0.0.1:8080'
             )
+        if HttpService.OPERATOR in self.serves and self.proxy_from:
+            yield ConfigIssue("proxy_from", '"operator" asks for no login: a proxy would let others read it')

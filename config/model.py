@@ -20,6 +20,7 @@ from config.field_types import (
     Count,
     Listen,
     Name,
+    Network,
     Positive,
     PrivateFile,
     ReadableFile,
@@ -114,6 +115,12 @@ class ListenerOptions:
 
     name: Name = option("What the log calls it.", example="submission")
     address: Listen = option("Where it listens.", example="127.0.0.1:2525")
+    proxy_from: tuple[Network, ...] = option(
+        "The proxies (HAProxy, nginx) that name their client by the PROXY protocol, version 1 or 2, and always do. "
+        "Ranges, limits and the log then know that client. It is not read from any other address.",
+        default=(),
+        example=["10.0.0.0/8"],
+    )
     tls: TlsMode = option(
         "off, offer (STARTTLS at will), require (STARTTLS before anything else), implicit (TLS at once).",
         default=TlsMode.OFF,
@@ -185,6 +192,8 @@ class ListenerOptions:
         yield from one_without_the_other(self.certificate_file, self.key_file)
         if self.auth_in_clear and not self.is_loopback:
             yield ConfigIssue("auth_in_clear", "expected false: passwords in clear stay on a loopback address")
+        if self.auth_in_clear and self.proxy_from:
+            yield ConfigIssue("auth_in_clear", "expected false with proxy_from: its clients are on other machines")
         if self.auth is AuthMode.REQUIRE and not with_tls and not self.auth_in_clear:
             yield ConfigIssue("auth", '"require" needs tls = "offer", "require" or "implicit": nobody could log in')
         if self.client_certificate is not CertificateRequest.NONE:

@@ -6,25 +6,29 @@ Every door has one: SMTP (mta.smtp.server), HTTP (web). Not here: what is said o
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from addressbook.people import IpNetwork
 from gateway.limits import client_network
+from gateway.proxied import HeaderFirst, MakeConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
     """How many at once. The /64 of an IPv6 client counts as one. Times are seconds.
 
-    `handshakes` and `handshake_seconds` bound open TLS handshakes, `linger_seconds` how long a refused peer may take to
-    read its last reply, `sweep_seconds` is the resolution of every timer of a dialogue.
+    `handshakes` and `handshake_seconds` bound open TLS handshakes, `header_seconds` how long a proxy may take to name
+    its client, `linger_seconds` how long a refused peer may take to read its last reply, `sweep_seconds` is the
+    resolution of every timer of a dialogue.
     """
 
     total: int = 2000
     per_address: int = 200
     handshakes: int = 200
     handshake_seconds: float = 20.0
+    header_seconds: float = 5.0
     linger_seconds: float = 5.0
     sweep_seconds: float = 1.0
 
@@ -43,11 +47,17 @@ class ListenerConnection(Protocol):
 
 
 class Listener:
-    """Counts and ends the connections of one socket. Its doors make the connections."""
+    """Counts and ends the connections of one socket. Its doors make the connections.
 
-    def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
+    Connections from `proxies` begin with the header of the PROXY protocol.
+    """
+
+    def __init__(
+        self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop, proxies: Sequence[IpNetwork] = ()
+    ) -> None:
         self.limits = limits
         self.loop = loop
+        self._proxies = proxies
         self._server: asyncio.AbstractServer | None = None
         self._addresses: list[tuple[str, int]] = []
         self._connections: dict[ListenerConnection, str] = {}
@@ -67,10 +77,14 @@ class Listener:
         """How many connections are open now."""
         return len(self._connections)
 
-    async def open(
-        self, factory: Callable[[], asyncio.Protocol], *, host: str | None, port: int, sock: socket.socket | None
-    ) -> None:
-        """Listen on host and port, or on a given socket."""
+    async def open(self, make: MakeConnection, *, host: str | None, port: int, sock: socket.socket | None) -> None:
+        """Listen on host and port, or on a given socket; `make` makes the protocol of each connection."""
+
+        def factory() -> asyncio.Protocol:
+            if not self._proxies:
+                return make(None)
+            return HeaderFirst(self, self._proxies, self.limits.header_seconds, make)
+
         if sock is None:
             server = await self.loop.create_server(factory, host, port, backlog=1024)
         else:
@@ -87,6 +101,14 @@ class Listener:
             return False
         self._connections[connection] = key
         self._per_address[key] += 1
+        return True
+
+    def admit_proxy(self, connection: ListenerConnection) -> bool:
+        """Count in a connection that has not named its client yet, unless there are too many in all."""
+        if len(self._connections) >= self.limits.total:
+            return False
+        self._connections[connection] = ""
+        self._per_address[""] += 1
         return True
 
     def release(self, connection: ListenerConnection) -> None:

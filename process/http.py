@@ -40,6 +40,7 @@ def http_services(config: Config, database: Database, clock: Clock, tls: Listene
             port=options.address.port,
             limits=HttpLimits(connections=connections),
             contexts=contexts.current if contexts is not None else None,
+            proxies=options.proxy_from,
         )
 
         async def start(server: HttpServer = server, options: HttpOptions = options) -> None:

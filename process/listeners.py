@@ -99,6 +99,7 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
         auth_required=options.auth is AuthMode.REQUIRE,
         auth_needs_tls=not options.auth_in_clear,
         bare_addresses=options.bare_addresses,
+        proxies=options.proxy_from,
         limits=DialogueLimits(
             command=times.command.total_seconds(),
             block=times.data_block.total_seconds(),

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from gateway.listener import ConnectionLimits, Listener
+from gateway.proxied import Proxied
 
 log = structlog.get_logger()
 
@@ -58,20 +59,27 @@ def make_logger() -> logging.Logger:
 class HttpConnection(H11Protocol):
     """Fulfils gateway.listener.ListenerConnection."""
 
-    def __init__(
-        self, config: Config, state: ServerState, listener: Listener, limits: HttpLimits, logger: logging.Logger
+    def __init__(  # noqa: PLR0913, PLR0917 - uvicorn's and ours
+        self,
+        config: Config,
+        state: ServerState,
+        listener: Listener,
+        limits: HttpLimits,
+        logger: logging.Logger,
+        proxied: Proxied | None,
     ) -> None:
         super().__init__(config, state, {}, _loop=listener.loop)
         self.logger = logger
         self._listener = listener
         self._limits = limits
+        self._proxied = proxied
         self._refused = False
         self._awaited: tuple[str, object] | None = None
         self._awaited_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Count the connection; beyond the bounds it hears 503."""
-        peer = transport.get_extra_info("peername")
+        peer = self._proxied.client if self._proxied else transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         if not self._listener.admit(self, address):
             self._refused = True
@@ -80,6 +88,7 @@ class HttpConnection(H11Protocol):
             transport.close()
             return
         super().connection_made(transport)
+        self.client = self._proxied.client if self._proxied else self.client
         self._awaited, self._awaited_since = ("head", None), self.loop.time()
 
     def data_received(self, data: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import cast
 import structlog
 
 from gateway.listener import Listener
+from gateway.proxied import MakeConnection, Proxied
 
 log = structlog.get_logger()
 
@@ -20,11 +21,16 @@ class HandshakeFirst(asyncio.Protocol):
     """Fulfils gateway.listener.ListenerConnection until the handshake is done; `make` makes the protocol behind it."""
 
     def __init__(
-        self, listener: Listener, contexts: Callable[[], ssl.SSLContext], make: Callable[[], asyncio.Protocol]
+        self,
+        listener: Listener,
+        contexts: Callable[[], ssl.SSLContext],
+        make: MakeConnection,
+        proxied: Proxied | None,
     ) -> None:
         self._listener = listener
         self._contexts = contexts
         self._make = make
+        self._proxied = proxied
         self._transport: asyncio.Transport | None = None
         self._encrypted: list[bytes] | None = []
         self._decrypted: list[bytes] = []
@@ -33,7 +39,7 @@ class HandshakeFirst(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake, unless there are too many connections or handshakes."""
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
+        peer = self._proxied.client if self._proxied else transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         if not self._listener.admit(self, address) or not self._listener.begin_handshake():
             log.warning("http_connection_refused", rip=address)
@@ -75,7 +81,8 @@ class HandshakeFirst(asyncio.Protocol):
                 ssl_handshake_timeout=self._listener.limits.handshake_seconds,
             )
         except OSError as error:
-            log.info("tls_handshake_failed", rip=address, error=str(error)[:200])
+            write = log.debug if isinstance(error, ConnectionError) else log.info
+            write("tls_handshake_failed", rip=address, error=str(error)[:200])
             secured = None
         finally:
             self._listener.end_handshake()
@@ -84,7 +91,7 @@ class HandshakeFirst(asyncio.Protocol):
             self._listener.release(self)
             return
         self._listener.release(self)  # the protocol behind counts the same connection
-        behind = self._make()
+        behind = self._make(self._proxied)
         secured.set_protocol(behind)
         behind.connection_made(secured)
         for data in self._decrypted:

@@ -16,7 +16,9 @@ from starlette.types import ASGIApp
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from addressbook.people import IpNetwork
 from gateway.listener import Listener
+from gateway.proxied import Proxied
 from web.connection import HttpConnection, HttpLimits, make_logger
 from web.front import Front, answer_failure
 from web.handshake import HandshakeFirst
@@ -29,7 +31,8 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class HttpServer:
     """A listener at `host`:`port` (0: any free port), under TLS where `contexts` is given.
 
-    `hosts` are the names under which it answers, besides its own address.
+    `hosts` are the names under which it answers, besides its own address. Connections from `proxies` begin with the
+    header of the PROXY protocol.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -41,6 +44,7 @@ class HttpServer:
         hosts: Collection[str] = LOOPBACK_NAMES,
         limits: HttpLimits | None = None,
         contexts: Callable[[], ssl.SSLContext] | None = None,
+        proxies: Sequence[IpNetwork] = (),
     ) -> None:
         self._limits = limits or HttpLimits()
         app = Starlette(routes=routes, exception_handlers={Exception: answer_failure}, max_body_size=self._limits.body)
@@ -48,6 +52,7 @@ class HttpServer:
         self._host = host
         self._port = port
         self._contexts = contexts
+        self._proxies = proxies
         self._listener: Listener | None = None
         self._state = ServerState()
 
@@ -59,16 +64,16 @@ class HttpServer:
     async def start(self) -> None:
         """Listen. Raises OSError, naming the address, where that can't be."""
         loop = asyncio.get_running_loop()
-        listener = Listener(self._limits.connections, loop)
+        listener = Listener(self._limits.connections, loop, self._proxies)
         config = _configure(self._app, self._limits)
         logger = make_logger()
 
-        def make() -> asyncio.Protocol:
-            return HttpConnection(config, self._state, listener, self._limits, logger)
+        def make(proxied: Proxied | None) -> asyncio.Protocol:
+            return HttpConnection(config, self._state, listener, self._limits, logger, proxied)
 
         contexts = self._contexts
-        factory = make if contexts is None else lambda: HandshakeFirst(listener, contexts, make)
-        await listener.open(factory, host=self._host, port=self._port, sock=None)
+        first = make if contexts is None else lambda proxied: HandshakeFirst(listener, contexts, make, proxied)
+        await listener.open(first, host=self._host, port=self._port, sock=None)
         self._listener = listener
         log.info("http_listening", addresses=[f"{host}:{port}" for host, port in listener.addresses])
 

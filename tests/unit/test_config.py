@@ -178,6 +178,7 @@ def test_every_commented_option_of_the_example_is_a_right_value(tmp_path):
     # What is left are options that exclude each other, which only a file with all of them can hold.
     assert [problem.message for problem in problems] == [
         "server.database_password_file: expected only with a postgresql:// database",
+        'http[1].proxy_from: "operator" asks for no login: a proxy would let others read it',
         "carrier[1].hosts: expected host or hosts, not both: put the host first among the hosts",
         'carrier[1].tls: expected "require" where there is a ca_file',
         "mail.tls[1].level: pins belong to level fingerprint, not to verify",
@@ -296,6 +297,19 @@ def test_passwords_in_clear_stay_on_loopback(tmp_path):
     load(tmp_path, text)
     problems = complain(tmp_path, text.replace("127.0.0.1", "192.0.2.1"))
     assert "loopback" in problems[0].message
+
+
+def test_passwords_in_clear_do_not_stay_on_loopback_behind_a_proxy(tmp_path):
+    text = SMALL.replace('name = "in"\n', 'name = "in"\nauth_in_clear = true\nproxy_from = ["127.0.0.1"]\n')
+    (problem,) = complain(tmp_path, text)
+    assert "auth_in_clear: expected false with proxy_from" in str(problem)
+
+
+def test_proxies_are_addresses_and_networks(tmp_path):
+    text = SMALL.replace('name = "in"\n', 'name = "in"\nproxy_from = ["10.0.0.0/8", "2001:db8::1"]\n')
+    assert [str(one) for one in load(tmp_path, text).listeners[0].proxy_from] == ["10.0.0.0/8", "2001:db8::1/128"]
+    (problem,) = complain(tmp_path, text.replace("10.0.0.0/8", "10.0.0.1/8"))
+    assert 'expected an address or a network such as "192.0.2.7"' in str(problem)
 
 
 def test_all_errors_come_at_once_in_the_order_of_the_file(tmp_path):

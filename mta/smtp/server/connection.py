@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import cast
 
+from addressbook.people import IpNetwork
 from gateway.listener import ConnectionLimits, Listener
+from gateway.proxied import Proxied
 from mta.smtp.engine import replies
 from mta.smtp.engine.content import ContentRoom
 from mta.smtp.engine.dialogue import Dialogue
@@ -30,7 +32,8 @@ ContextMaker = Callable[[], ssl.SSLContext]
 class ServerSettings:
     """One listener. `banner_seconds` delays the greeting to catch clients that send first (RFC 5321 §4.3.1).
 
-    AUTH is offered if `listen` gets an authenticator.
+    Connections from `proxies` begin with the header of the PROXY protocol. AUTH is offered if `listen` gets an
+    authenticator.
     """
 
     hostname: str
@@ -41,6 +44,7 @@ class ServerSettings:
     auth_needs_tls: bool = True
     smtp_utf8: bool = True
     bare_addresses: bool = False
+    proxies: tuple[IpNetwork, ...] = ()
     banner_seconds: float = 0.0
     limits: DialogueLimits = field(default_factory=DialogueLimits)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -89,7 +93,7 @@ class SmtpService:
 class SmtpConnection(asyncio.Protocol):
     """One connection; also the `server` argument of hooks, which may read every attribute without underscore."""
 
-    def __init__(self, service: SmtpService, listener: Listener) -> None:
+    def __init__(self, service: SmtpService, listener: Listener, proxied: Proxied | None = None) -> None:
         self.loop = listener.loop
         self.hostname = service.settings.hostname
         self.hooks = service.hooks
@@ -99,6 +103,7 @@ class SmtpConnection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self._service = service
         self._listener = listener
+        self._proxied = proxied
         self.dialogue = Dialogue(
             service.terms,
             service.settings.limits,
@@ -117,6 +122,8 @@ class SmtpConnection(asyncio.Protocol):
         """Count the connection, then begin the handshake or send the greeting."""
         self.transport = transport = cast("asyncio.Transport", transport)
         self.session.peer = transport.get_extra_info("peername")
+        if self._proxied is not None:
+            self.session.peer = cast("str", self._proxied.client)  # aiosmtpd's class declares a text, and has a tuple
         self.session.delivered_replies.confirmed = self._all_confirmed
         if not self._listener.admit(self, self.session.client_address):
             self.hooks.log.warning("smtp_connection_refused", rip=self.session.client_address)
@@ -298,7 +305,9 @@ class SmtpConnection(asyncio.Protocol):
                 ssl_handshake_timeout=self._listener.limits.handshake_seconds,
             )
         except OSError as error:
-            self.hooks.log.info("tls_handshake_failed", rip=self.session.client_address, error=for_log(str(error)))
+            # Who hangs up without a word of TLS is mostly a monitor or a proxy that looks whether the port is open.
+            log = self.hooks.log.debug if isinstance(error, ConnectionError) else self.hooks.log.info
+            log("tls_handshake_failed", rip=self.session.client_address, error=for_log(str(error)))
             transport = None
         if transport is None or self.transport is None:
             self.abort()
@@ -353,7 +362,8 @@ class SmtpConnection(asyncio.Protocol):
     def _greet(self) -> None:
         if self.transport is None:
             return
-        if not self.dialogue.tls and _waiting(self.transport, termios.FIONREAD):
+        early = self._proxied is not None and self._proxied.early
+        if not self.dialogue.tls and (early or _waiting(self.transport, termios.FIONREAD)):
             return  # they are read next and end the dialogue: a client must wait for the greeting
         self.dialogue.greet()
         self._flush()

@@ -69,6 +69,6 @@ async def listen(  # noqa: PLR0913  (each is a door's own)
     """
     hooks = Hooks(handler, authenticator, log or structlog.get_logger(), mechanisms)
     service = SmtpService(settings, hooks, contexts=contexts, room=room)
-    listener = Listener(settings.connections, asyncio.get_running_loop())
-    await listener.open(lambda: SmtpConnection(service, listener), host=host, port=port, sock=sock)
+    listener = Listener(settings.connections, asyncio.get_running_loop(), settings.proxies)
+    await listener.open(lambda proxied: SmtpConnection(service, listener, proxied), host=host, port=port, sock=sock)
     return listener
