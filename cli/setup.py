@@ -22,7 +22,7 @@ from gateway.admin.customers import add_customer
 from gateway.admin.logins import add_login, random_password
 from gateway.admin.settings import CustomerScope, set_settings
 from gateway.directory import DirectoryFollower
-from process.checks import find_ended, find_unusable
+from process.checks import find_doubtful, find_unusable
 from process.routes import contradictions_of
 from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
 from sms.settings import is_loopback
@@ -68,7 +68,7 @@ def check(file: Path) -> None:
         for sentence in errors:
             click.echo(f"{file}:{sentence}")
         sys.exit(1)
-    for sentence in find_ended(config):
+    for sentence in find_doubtful(config, is_served=_is_served(config)):
         click.echo(f"{file}: warning: {sentence}")
     if not config.postmaster:
         click.echo(f"{file}: warning: {NO_POSTMASTER}")

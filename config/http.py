@@ -3,9 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from config.certificates import one_without_the_other, own_certificate
-from config.field_types import Listen, Name, Network, Positive, PrivateFile, ReadableFile, option
+from config.field_types import (
+    Domain,
+    HostPort,
+    Listen,
+    Name,
+    Network,
+    Positive,
+    PrivateFile,
+    ReadableFile,
+    option,
+)
 from config.reader import ConfigIssue
 from sms.settings import is_loopback
 from tls.listening import ListenerTls
@@ -14,6 +25,7 @@ from tls.listening import ListenerTls
 class HttpService(StrEnum):
     """What one HTTP listener serves."""
 
+    API = "api"
     OPERATOR = "operator"
 
 
@@ -29,8 +41,14 @@ class HttpOptions:
         example=["10.0.0.0/8"],
     )
     serves: tuple[HttpService, ...] = option(
-        "operator: /health says that the process lives, /ready whether it takes mail, and what needs a hand, as JSON.",
-        example=("operator",),
+        "api: what applications send and ask. operator: /health says that the process lives, /ready whether it takes "
+        "mail, and what needs a hand, as JSON.",
+        example=("api", "operator"),
+    )
+    host_names: tuple[Domain, ...] = option(
+        "The names under which it answers, besides its address and [server] hostname; under any other: 421.",
+        default=(),
+        example=("sms.example.net",),
     )
     tls: bool = option("Whether it speaks HTTPS.", default=False)
     certificate_file: ReadableFile | None = option(
@@ -51,10 +69,18 @@ class HttpOptions:
         """Yield: half a certificate, nothing to serve, the operator's pages where other machines could read them."""
         yield from one_without_the_other(self.certificate_file, self.key_file)
         if not self.serves:
-            yield ConfigIssue("serves", 'expected ["operator"]: a listener that serves nothing helps nobody')
+            yield ConfigIssue(
+                "serves", 'expected "api", "operator" or both: a listener that serves nothing helps nobody'
+            )
         if HttpService.OPERATOR in self.serves and not is_loopback(self.address.host):
             yield ConfigIssue(
                 "address", '"operator" asks for no login: expected an address of this machine such as 127.0.0.1:8080'
             )
         if HttpService.OPERATOR in self.serves and self.proxy_from:
             yield ConfigIssue("proxy_from", '"operator" asks for no login: a proxy would let others read it')
+
+
+LOCAL_HTTP: Final = HttpOptions(
+    name="local", address=HostPort(host="127.0.0.1", port=8080), serves=(HttpService.API, HttpService.OPERATOR)
+)
+"""What is served where the operator's file names no listener. Mail does not depend on its port being free."""

@@ -30,7 +30,7 @@ from config.field_types import (
     option,
     whole_number,
 )
-from config.http import HttpOptions
+from config.http import LOCAL_HTTP, HttpOptions
 from config.lines import KeyPath, line_of
 from config.mail import MailOptions
 from config.push import PushOptions
@@ -274,6 +274,11 @@ class Config:
         """Yield whatever listens, with its table and its place among those."""
         yield from (("listener", at, one) for at, one in enumerate(self.listeners))
         yield from (("http", at, one) for at, one in enumerate(self.http))
+
+    @property
+    def http_listeners(self) -> Sequence[HttpOptions]:
+        """Where HTTP is served: as the file says, else to this machine alone."""
+        return self.http or ((LOCAL_HTTP,) if self.server.local_http else ())
 
     @property
     def mail_from(self) -> str:

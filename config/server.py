@@ -64,6 +64,11 @@ class ServerOptions:
         default=None,
         example="issuers-ca.pem",
     )
+    local_http: bool = option(
+        "Whether HTTP is served to this machine, at 127.0.0.1:8080, where no [[http]] stands. A port in use is a "
+        "warning in the log, and mail goes on.",
+        default=True,
+    )
     stop_grace: timedelta = option(
         "How long a stop waits, in all, for mails that come in or go out and for answers of carriers.",
         default=timedelta(seconds=20),

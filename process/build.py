@@ -34,6 +34,7 @@ from gateway.worker import Trouble
 from mta.postmaster import PostmasterDoor
 from mta.sending.connections import PoolLimits
 from process.accept_path import AcceptPath
+from process.api import api_routes
 from process.carriers import PlayedCentre, build_clients, unite_of
 from process.contexts import ListenerContexts
 from process.dirsync_schedule import DirectorySchedule
@@ -86,15 +87,16 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         database=database, book=core.book, clock=core.clock, file=config.file, written=telling.outbox.kick
     )
     mail_out, lost, tls = telling.mail_out, asyncio.Event(), ListenerContexts(config)
+    acceptance = Acceptance(
+        database=database,
+        outbound=core.outbound,
+        limits=core.watch_limits(mail_out.alerts.raise_alert),
+        accepted=carrying.dispatch.kick,
+    )
     listeners = build_listeners(
         config,
         core,
-        Acceptance(
-            database=database,
-            outbound=core.outbound,
-            limits=core.watch_limits(mail_out.alerts.raise_alert),
-            accepted=carrying.dispatch.kick,
-        ),
+        acceptance,
         PostmasterDoor(
             mail_out.postmaster, domains=config.server.domains, hostname=config.server.hostname, clock=core.clock
         ),
@@ -153,7 +155,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("asking", carrying.asking),
             Service(name="directories", start=directories.start, stop=directories.stop),
             Service(name="carriers", start=connect, stop=carrying.stop),
-            *http_services(config, database, core.clock, tls),
+            *http_services(config, core, tls, api_routes(core, acceptance)),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )

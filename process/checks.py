@@ -48,8 +48,12 @@ def find_unusable(config: Config, *, is_served: bool) -> Iterator[tuple[str, str
         yield from _tried("[server] database", partial(_check_database, kept))
 
 
-def find_ended(config: Config) -> Iterator[str]:
-    """Yield the certificates of ours that have ended: what connects to us, or what we connect to, refuses them."""
+def find_doubtful(config: Config, *, is_served: bool) -> Iterator[str]:
+    """Yield what keeps no gateway from starting, though part of it won't work: an ended certificate, a taken port."""
+    if not config.http and not is_served:
+        for http in config.http_listeners:
+            for _, said in _tried("", partial(_try_port, http.address)):
+                yield f"HTTP would not be served to this machine: {said}; name another address in [[http]]"
     now = datetime.now(UTC)
     for name, file, ends in look_around(config, "").certificates:
         if ends < now:

@@ -19,13 +19,22 @@ from uvicorn.server import ServerState
 from addressbook.people import IpNetwork
 from gateway.listener import Listener
 from gateway.proxied import Proxied
+from sms.settings import is_loopback
 from web.connection import HttpConnection, HttpLimits, make_logger
 from web.front import Front, answer_failure
 from web.handshake import HandshakeFirst
 
 log = structlog.get_logger()
 
+Routes = Sequence[BaseRoute]
+"""What a service answers."""
+
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+def names_of(host: str, names: Collection[str]) -> Collection[str]:
+    """Return the names under which a listener at `host` answers: `names`, and this machine's own names for itself."""
+    return {*names, *LOOPBACK_NAMES} if is_loopback(host) else names
 
 
 class HttpServer:
@@ -37,7 +46,7 @@ class HttpServer:
 
     def __init__(  # noqa: PLR0913 - all by name
         self,
-        routes: Sequence[BaseRoute],
+        routes: Routes,
         *,
         host: str = "127.0.0.1",
         port: int = 0,

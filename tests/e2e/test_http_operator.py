@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 from http.client import HTTPConnection
 
 import pytest
@@ -81,7 +82,7 @@ serves = ["operator"]
 """
 WRONG = {
     "others could read it": ('"127.0.0.1:8080"', '"0.0.0.0:8080"', 'http[1].address: "operator" asks for no login'),
-    "it serves nothing": ('["operator"]', "[]", 'http[1].serves: expected ["operator"]'),
+    "it serves nothing": ('["operator"]', "[]", 'http[1].serves: expected "api", "operator" or both'),
     "nobody serves that": ('["operator"]', '["portal"]', "http[1].serves"),
     "two of one address": ('serves = ["operator"]', 'serves = ["operator"]\n[[http]]\nname = "two"\naddress = "127.0.0.1:8080"\nserves = ["operator"]', "http[2].address"),
 }  # fmt: skip
@@ -98,3 +99,14 @@ def test_a_listener_that_makes_no_sense_is_an_error_that_says_why(old, new, said
     problems = load_config(file)
     assert not isinstance(problems, Config)
     assert any(said in str(problem) for problem in problems), problems
+
+
+async def test_where_the_file_names_no_listener_a_port_in_use_costs_no_mail(tmp_path, gateway_database):
+    site = Installation(tmp_path / "site", gateway_database, server={"local_http": True})
+    await site.open()
+    with suppress(OSError), socket.create_server(("127.0.0.1", 8080)):  # else another program has it
+        assert "warning: HTTP would not be served to this machine: 127.0.0.1:8080 " in await site.command("check")
+        await site.start()
+        assert (await site.send("hello")).startswith("J.")
+        assert any("http_not_served" in line and "Address already in use" in line for line in site.log)
+    await site.close()

@@ -290,7 +290,8 @@ def write_first(folder: Path, database: str, listen: str = "127.0.0.1:2525", **t
     """Write what `init` writes, with other tables in the operator's file and a password that is quick to prove."""
     made = _first_installation()
     first: Any = {**first_values(listen), **tables}
-    first["server"] = {**first_values(listen)["server"], "database": database, **tables.get("server", {})}  # type: ignore[dict-item]
+    server = {"database": database, "local_http": False, **tables.get("server", {})}
+    first["server"] = {**first_values(listen)["server"], **server}  # type: ignore[dict-item]
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(made / PASSWORD_NAME, folder)
     file = folder / CONFIG_NAME
