@@ -31,6 +31,7 @@ _CONCERNS: Mapping[Concern, str] = MappingProxyType(
         "«mail2sms dirsync list» says why",
         Concern.DIRECTORY_OLD: "the directory {name} of {customer} was read last at {since}",
         Concern.CERTIFICATE_ENDS: "the certificate of {name} ({file}) ends at {ends}",
+        Concern.CERTIFICATE_UNUSABLE: "the TLS of {name} can't be used as its files are: {fault}",
         Concern.DISK_FULL: "{folder} has {free} bytes free, and under {reserve} no mail is taken",
     }
 )

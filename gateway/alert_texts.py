@@ -212,6 +212,16 @@ def certificate_ends(name: str, file: str, ends: datetime, now: datetime) -> Ale
     )
 
 
+def certificate_unusable(name: str, fault: str) -> Alert:
+    """Return the alert of a certificate, key or authority of a listener that can't be used as its file is now."""
+    return Alert(
+        topic="",
+        subject=f"The new certificate of {name} can't be used",
+        text=f"{fault}.\n\nWhat {name} read from the files before stays in use until the process ends; then it can't "
+        "start. Put a certificate with its key in their place: they are taken up by themselves.\n",
+    )
+
+
 def disk_full(folder: str, free: int, reserve: int) -> Alert:
     """Return the alert of a disk that is nearly full, so that no mail is taken."""
     return Alert(

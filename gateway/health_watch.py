@@ -66,6 +66,10 @@ def _of_machine(report: HealthReport, options: AlertOptions, now: datetime, node
     around = report.around
     if around.free < around.reserve:
         yield Lasting(topic=f"disk:{node}:", alert=alert_texts.disk_full(around.folder, around.free, around.reserve))
+    for name, fault in around.unusable:
+        yield Lasting(
+            topic=f"certificate:{node}:{name}:unusable:{fault}", alert=alert_texts.certificate_unusable(name, fault)
+        )
     for name, file, ends in around.certificates:
         stages = [days for days in options.certificate_days if ends < now + timedelta(days=days)]
         if stages:

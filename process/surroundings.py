@@ -19,6 +19,7 @@ def look_around(config: Config, serving: str | None) -> Surroundings:
         free=shutil.disk_usage(folder).free,
         reserve=config.limits.disk_reserve,
         certificates=_ends_of(dict.fromkeys(_certificates(config))),
+        unusable=tuple(_unusable(config)),
     )
 
 
@@ -35,6 +36,23 @@ def _certificates(config: Config) -> Iterator[tuple[str, Path]]:
     for route in config.mail.routes:
         if route.certificate_file is not None:
             yield f"{route.host} (mail)", route.certificate_file
+
+
+def _unusable(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield why files of listeners can't be used as they are now, each once."""
+    if all(one.asked_tls is None for _, _, one in config.doors()):
+        return
+    from process.contexts import ListenerContexts  # noqa: PLC0415 - its library costs what few commands may cost
+    from tls.contexts import ContextError  # noqa: PLC0415
+
+    contexts, known = ListenerContexts(config), set()
+    for _, _, one in config.doors():
+        try:
+            contexts.make(one.asked_tls)
+        except ContextError as error:
+            if str(error) not in known:
+                yield one.name, str(error)
+            known.add(str(error))
 
 
 def _ends_of(certificates: dict[tuple[str, Path], None]) -> list[tuple[str, str, datetime]]:

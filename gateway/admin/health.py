@@ -42,6 +42,7 @@ class Concern(Code):
     DIRECTORY_FAILS = "directory-fails", "customer", "name", "failures"
     DIRECTORY_OLD = "directory-old", "customer", "name", "since"
     CERTIFICATE_ENDS = "certificate-ends", "name", "file", "ends"
+    CERTIFICATE_UNUSABLE = "certificate-unusable", "name", "fault"
     DISK_FULL = "disk-full", "folder", "free", "reserve"
 
 
@@ -55,13 +56,17 @@ class Concerned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the machine tells: who serves (None: nobody), what is free where, and when certificates end, by name."""
+    """What the machine tells: who serves (None: nobody), what is free where, and when certificates end, by name.
+
+    `unusable` says by listener why files of its TLS can't be used as they are now.
+    """
 
     serving: str | None
     folder: str
     free: int
     reserve: int
     certificates: Sequence[tuple[str, str, datetime]] = ()
+    unusable: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +124,9 @@ def _of_machine(around: Surroundings, now: datetime, options: AlertOptions) -> l
         Concerned(Concern.CERTIFICATE_ENDS, {"name": name, "file": file, "ends": _at(ends)})
         for name, file, ends in around.certificates
         if ends < now + timedelta(days=max(options.certificate_days))
+    ]
+    concerns += [
+        Concerned(Concern.CERTIFICATE_UNUSABLE, {"name": name, "fault": fault}) for name, fault in around.unusable
     ]
     return concerns
 

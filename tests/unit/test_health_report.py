@@ -69,9 +69,11 @@ def test_a_full_disk_a_certificate_that_ends_and_nobody_who_serves_are_told(offi
         free=4,
         reserve=5,
         certificates=[("smtp", "a.pem", NOW + timedelta(days=13)), ("mx", "b.pem", NOW + timedelta(days=31))],
+        unusable=[("mx", "b.key holds no private key in PEM")],
     )
     assert [code for code, _ in concerns(office, around)] == [
         Concern.NOT_SERVING,
         Concern.DISK_FULL,
         Concern.CERTIFICATE_ENDS,
+        Concern.CERTIFICATE_UNUSABLE,
     ]

@@ -151,6 +151,16 @@ async def test_a_certificate_is_told_at_each_of_the_days_and_over_when_it_is_new
     assert said[3:] == ["Over: The certificate of mx has ended"]
 
 
+async def test_a_new_certificate_that_cannot_be_used_is_told_once_and_over_when_it_is_mended(world):
+    world.around = replace(WELL, unusable=[("mx", "/etc/mx.pem with /etc/mx.key: key values mismatch")])
+    assert [subject for _, subject in await world.looked()] == ["The new certificate of mx can't be used"]
+    assert len(await world.looked(3 * MINUTE)) == 1
+    world.around = WELL
+    await world.looked()
+    said = [subject for _, subject in await world.looked(3 * MINUTE)]
+    assert said[1:] == ["Over: The new certificate of mx can't be used"]
+
+
 async def test_a_full_disk_is_told_by_each_node_of_its_own(world):
     world.around = replace(WELL, free=4)
     said = await world.looked()
