@@ -114,6 +114,22 @@ def choose_sender(directory: Directory, principal: Principal, address: str) -> S
     return Sender(customer=customer, user=user, profile=_choose_profile(directory, principal, user))
 
 
+def find_login_sender(directory: Directory, principal: Principal) -> Sender | Refused:
+    """Return the sender of an interface for applications: the user whose login was proven.
+
+    A login of a whole customer is for mail, where the author of each mail says who sends it.
+    """
+    customer = find_customer(directory, principal)
+    if isinstance(customer, Refused):
+        return customer
+    user = directory.user_with_id(principal.user_id) if principal.user_id is not None else None
+    if user is None or user.customer_id != customer.id:
+        return _refused("This login belongs to no application and to no user: it is for mail alone.")
+    if not user.may_send:
+        return _refused("This sender is not active.")
+    return Sender(customer=customer, user=user, profile=directory.profile_in_force(customer.id, user))
+
+
 def _choose_profile(directory: Directory, principal: Principal, user: User | None) -> Profile | None:
     """Return the profile in force: for who is no user that which the proof names, if it names one."""
     if user is None and principal.profile_id is not None:

@@ -38,7 +38,7 @@ from addressbook.sources import (
     SourceKind,
 )
 from sms.facts import Code, Fact
-from sms.settings import is_loopback
+from sms.setting_texts import is_loopback
 
 _BY_KEY: Final[Mapping[str, SourceOption]] = MappingProxyType({option.key: option for option in SOURCE_OPTIONS})
 _DELTAS: Final[Mapping[SourceKind, tuple[DeltaMethod, ...]]] = MappingProxyType(

@@ -14,7 +14,8 @@ from addressbook.expressions import parse_expression
 from addressbook.lists import canonical_author
 from addressbook.sources import BindMethod, DeltaMethod, FileForm, GroupRule, LdapTls, SourceKind
 from sms.number import is_country
-from sms.settings import FIELDS, parse_bool, parse_integer
+from sms.setting_texts import parse_bool, parse_integer
+from sms.settings import FIELDS
 
 NOT_MAPPED: Final = "-"
 """Instead of an expression: the directory says nothing of this, whatever the default is."""

@@ -25,7 +25,7 @@ from gateway.directory import DirectoryFollower
 from process.checks import find_doubtful, find_unusable
 from process.routes import contradictions_of
 from smpp.simulator.sandbox_numbers import SANDBOX_NUMBERS
-from sms.settings import is_loopback
+from sms.setting_texts import is_loopback
 from store.engine.database import StorageError
 from store.engine.opening import find_server
 from store.leases import living_nodes

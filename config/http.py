@@ -18,7 +18,7 @@ from config.field_types import (
     option,
 )
 from config.reader import ConfigIssue
-from sms.settings import is_loopback
+from sms.setting_texts import is_loopback
 from tls.listening import ListenerTls
 
 

@@ -36,7 +36,8 @@ from config.mail import MailOptions
 from config.push import PushOptions
 from config.reader import ConfigIssue, ConfigProblem, read_toml, twice, unknown_key
 from config.server import ServerOptions
-from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, is_loopback, parse_setting
+from sms.setting_texts import is_loopback
+from sms.settings import FIELDS, SettingProblem, SettingsPatch, format_setting, parse_setting
 from tls.listening import CertificateRequest, ListenerTls, TlsMode
 
 

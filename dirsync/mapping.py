@@ -23,7 +23,8 @@ from addressbook.sources import CustomerDirectory, GroupList
 from dirsync.groups import Groups
 from dirsync.source import LdapEntry
 from sms.facts import Fact
-from sms.settings import FIELDS, NONE, UNSET, SettingProblem, parse_bool, parse_setting
+from sms.setting_texts import parse_bool
+from sms.settings import FIELDS, NONE, UNSET, SettingProblem, parse_setting
 
 _LONGEST_NAME: Final = 200
 _SHOWN: Final = 80

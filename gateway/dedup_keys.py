@@ -16,7 +16,9 @@ def resubmission_key(digest: bytes, customer: str, recipient_e164: str) -> bytes
     Keys of one mail begin alike, so that they stand side by side in the store. The rest alone tells them apart: among
     a thousand million keys two are the same in less than one case of 10^20 (n²/2^129).
     """
-    return digest[:_ALIKE_OCTETS] + _keyed(b"resubmission", digest, customer.encode(), recipient_e164.encode())
+    return digest[:_ALIKE_OCTETS] + _keyed(
+        b"resubmission", digest, customer.encode(), recipient_e164.encode("utf-8", "replace")
+    )
 
 
 def duplicate_key(customer: str, recipient_e164: str, text: str) -> bytes:

@@ -112,6 +112,12 @@ class DirectoryFollower:
         entries = await self._database.read(partial(stops_in_force, numbers=(number,)))
         return all(StopList(entries).blocks(number, customer.id, service.value) for service in services)
 
+    async def stops_of(self, customer: Customer, numbers: Iterable[str]) -> StopList:
+        """Return who of these numbers wants no more SMS; asks the database as `is_stopped` does."""
+        if not customer.stop_listed:
+            return StopList()
+        return StopList(await self._database.read(partial(stops_in_force, numbers=numbers)))
+
     def stops_now(self, numbers: Iterable[str]) -> StopList:
         """Return who of these numbers wants no more SMS, as it is stored now; waits for the database."""
         return StopList(self._database.read_now(partial(stops_in_force, numbers=numbers)))

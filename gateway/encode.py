@@ -1,11 +1,11 @@
-"""The texts of a submission made ready for the air: one for all recipients, or one per row of values.
+"""The texts of a submission made ready for the air: one for all recipients, one per row of values, or as given.
 
 Strict: a single row without a value, with a text that cannot be encoded, or longer than is allowed refuses all of
 them. Not here: the numbers of the rows (accept), the grammar of placeholders (sms.personalise).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.routing import Repertoire
@@ -70,6 +70,25 @@ def encode_shared(text: str, settings: Settings, *, wide: bool = False, repertoi
     return Texts(
         shared=shared, own={index: encoded[one] for index, one in repertoires.items() if encoded[one] != shared}
     )
+
+
+def encode_own(
+    texts: Mapping[int, str], settings: Settings, *, wide: bool = False, repertoires: Repertoires = _ALIKE
+) -> Texts:
+    """Return the own text of each recipient by its index; one that may not be sent refuses all, and is counted."""
+    alike: dict[str, list[int]] = {}
+    for index, text in texts.items():
+        alike.setdefault(text, []).append(index)
+    own: dict[int, EncodedText] = {}
+    for count, (text, indexes) in enumerate(alike.items(), 1):
+        some = {index: repertoires[index] for index in indexes if index in repertoires}
+        same = encode_shared(text, settings, wide=wide, repertoires=some)
+        if same.refused is not None:
+            return Texts(refused=replace(same.refused, detail=f"text {count} of {len(alike)}: {same.refused.detail}"))
+        if same.shared is not None:
+            own |= dict.fromkeys(indexes, same.shared)
+        own |= same.own
+    return Texts(own=own)
 
 
 def encode_rows(  # noqa: PLR0913 - all that a row's text depends on

@@ -4,7 +4,7 @@ Pure: the same submission, snapshot, routes and instant give the same plan, in a
 the server share it. Not here: what a submission says and who sends it (the edges), storing (gateway.accept).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +13,7 @@ from addressbook.hierarchy import refuse_country, refuse_type
 from addressbook.senders import Sender
 from addressbook.snapshot import Snapshot
 from gateway.dedup_keys import duplicate_key, resubmission_key
-from gateway.encode import Texts, encode_rows, encode_shared
+from gateway.encode import Texts, encode_own, encode_rows, encode_shared
 from gateway.routing import CarrierRoutes, Routed
 from gateway.submission import RecipientRequest, Submission
 from gateway.usage_claims import claims_of
@@ -26,7 +26,7 @@ from sms.parameters import Parameters, choose_parameters
 from sms.personalise import RowFault
 from sms.report import Addressee, Channel, NoticeKind, addressees
 from sms.route import SEPARATOR
-from sms.schedule import Schedule, decide_schedule
+from sms.schedule import Blackout, Schedule, decide_schedule
 from sms.settings import ReportFormat, Settings, StatusReport
 
 _SEEN_FOR: Final = timedelta(days=7)
@@ -38,8 +38,8 @@ _DUPLICATE_FOR: Final = timedelta(minutes=10)
 class PlannedMessage:
     """What would become of one recipient; `duplicate_of` is the earlier address that names the same number.
 
-    `encoded` is its own text, None where it has that of the plan. `costs` are the labels of its carriers, `parameters`
-    what they get beside the text.
+    `encoded` is its own text, None where it has that of the plan, and so is `schedule`. `costs` are the labels of its
+    carriers, `parameters` what they get beside the text.
     """
 
     wanted: RecipientRequest
@@ -50,6 +50,7 @@ class PlannedMessage:
     duplicate_of: str = ""
     encoded: EncodedText | None = None
     parameters: Parameters = ()
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +88,11 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
     """
     judged = _judge_all(submission, snapshot, routes)
     texts = _encode(submission, judged, routes)
-    schedule = decide_schedule(submission.start_at, submission.blackouts, submission.resolved.settings.validity, now)
+    schedule, own = _decide_schedules(submission, now)
     messages = tuple(
-        replace(message, encoded=texts.own[index]) if index in texts.own else message
+        replace(message, encoded=texts.own.get(index), schedule=own.get(message.wanted.blackouts))
+        if index in texts.own or message.wanted.blackouts is not None
+        else message
         for index, message in enumerate(judged)
     )
     refused = _refuse_all(submission, schedule, texts, messages)
@@ -105,6 +108,20 @@ def plan(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes, now:
         refused=refused,
         faults=texts.faults,
     )
+
+
+def _decide_schedules(
+    submission: Submission, now: datetime
+) -> tuple[Schedule | Refused, Mapping[tuple[Blackout, ...] | None, Schedule]]:
+    """Return the schedule of a submission, and by their blackouts those of recipients that have other ones."""
+    start_at, validity = submission.start_at, submission.resolved.settings.validity
+    own: dict[tuple[Blackout, ...] | None, Schedule] = {}
+    for blackouts in {wanted.blackouts for wanted in submission.wanted if wanted.blackouts is not None}:
+        schedule = decide_schedule(start_at, blackouts, validity, now)
+        if isinstance(schedule, Refused):
+            return schedule, {}
+        own[blackouts] = schedule
+    return decide_schedule(start_at, submission.blackouts, validity, now), own
 
 
 def stopped() -> Refused:
@@ -160,7 +177,7 @@ def judge_number(  # noqa: PLR0913, PLR0917 - what a number is judged by
 
 
 def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes) -> list[PlannedMessage]:
-    first_given: dict[str, str] = {}
+    first_given: dict[tuple[str, str | None], str] = {}
     messages = []
     settings = submission.resolved.settings
     for wanted in submission.wanted[: settings.max_recipients + 1]:
@@ -183,10 +200,10 @@ def _judge_all(submission: Submission, snapshot: Snapshot, routes: CarrierRoutes
                 route=routed.route,
                 costs=routed.costs,
                 parameters=parameters,
-                duplicate_of=first_given.get(number.digits, ""),
+                duplicate_of=first_given.get((number.digits, wanted.text), ""),
             )
         )
-        first_given.setdefault(number.digits, wanted.given)
+        first_given.setdefault((number.digits, wanted.text), wanted.given)
     return messages
 
 
@@ -198,6 +215,13 @@ def _encode(submission: Submission, messages: Sequence[PlannedMessage], routes: 
         for index, message in enumerate(() if routes.are_alike else messages)
         if message.route and not message.duplicate_of
     }
+    own = {
+        index: message.wanted.text
+        for index, message in enumerate(messages)
+        if message.wanted.text is not None and message.refused is None and not message.duplicate_of
+    }
+    if own:
+        return encode_own(own, settings, wide=wide, repertoires=repertoires)
     if not submission.personalised:
         return encode_shared(submission.text, settings, wide=wide, repertoires=repertoires)
     rows = {
@@ -246,8 +270,7 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
 ) -> NewJob:
     sender, resolved = submission.sender, submission.resolved
     settings = resolved.settings
-    address = submission.mail.reverse_path if submission.mail is not None else ""
-    ways = addressees(settings.status_channel, address, settings.push_url)
+    ways = addressees(settings.status_channel, _address_to_tell(submission), settings.push_url)
     asks = any(message.wanted.sender_id is None for message in messages)
     usage = () if submission.past_stop else claims_of(snapshot, sender, now)
     by_country = any(claim.limit.country for claim in usage)
@@ -293,7 +316,16 @@ def _new_job(  # noqa: PLR0913, PLR0917 - everything that was decided
         evidence=submission.proof.evidence if submission.proof is not None else "",
         service_by=submission.service_by,
         first_use=None if submission.dry_run else submission.first_use,
+        login=submission.login,
+        status_address=_address_to_tell(submission),
     )
+
+
+def _address_to_tell(submission: Submission) -> str:
+    """Return where the status of a submission is mailed, empty for nowhere: automatic answers are nobody's."""
+    if submission.mail is not None:
+        return submission.mail.reverse_path
+    return submission.resolved.settings.status_address if submission.login else ""
 
 
 def _new_message(
@@ -310,12 +342,14 @@ def _new_message(
             orcpt=wanted.orcpt,
             reason=refused.refusal.value,
             problem=refused.detail,
+            reference=wanted.reference,
         )
     customer, dry_run = submission.sender.customer.name, submission.dry_run
     digest = duplicate = b""
     if submission.digest:
         # A dry run does not make the submission that follows it a repeat.
-        digest = resubmission_key(submission.digest, customer, ("dry-run " if dry_run else "") + number.digits)
+        to = ("dry-run " if dry_run else "") + number.digits + (f" {wanted.text}" if wanted.text is not None else "")
+        digest = resubmission_key(submission.digest, customer, to)
     if submission.resolved.settings.duplicate_detection and not dry_run:
         duplicate = duplicate_key(customer, number.digits, encoded.text + encoded.cut)
     return NewMessage(
@@ -332,6 +366,8 @@ def _new_message(
         country=country_of(number) if by_country else "",
         sender_id=wanted.sender_id,
         parameters=message.parameters,
+        reference=wanted.reference,
+        schedule=message.schedule,
     )
 
 

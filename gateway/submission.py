@@ -20,7 +20,8 @@ class RecipientRequest:
 
     `sender_id` is that of this recipient alone in place of the settings': the number of ours that it wrote to. `values`
     fill the placeholders of a personalised text. `row` names the row of a table, in which any fault refuses the whole
-    submission; it is empty elsewhere.
+    submission; it is empty elsewhere. `text` is its own in place of the submission's, and no template; `blackouts`
+    stand in place of the submission's. `reference` is what its customer calls it.
     """
 
     given: str
@@ -31,6 +32,9 @@ class RecipientRequest:
     sender_id: SenderId | None = None
     values: Mapping[str, str] | None = None
     row: str = ""
+    text: str | None = None
+    reference: str = ""
+    blackouts: tuple[Blackout, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,8 @@ class Submission:
     `identified` by its sender but by its content alone is known for minutes, and until its client heard the answer. A
     `personalised` text has placeholders. A dry run is planned like any other and answered with the plan. A stop list
     does not hold back what is `past_stop`: the confirmation of a stop, and help. `proof` is what proved its sender,
-    `service_by` what named its service. `first_use` is set where a signature proves its sender.
+    `service_by` what named its service. `first_use` is set where a signature proves its sender, `login` where it
+    came by no mail.
     """
 
     sender: Sender
@@ -64,3 +69,4 @@ class Submission:
     proof: Proof | None = None
     service_by: str = ""
     first_use: FirstUse | None = None
+    login: str = ""

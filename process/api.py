@@ -3,11 +3,11 @@
 Not here: where HTTP is served (process.http), the interfaces themselves (web).
 """
 
-from gateway.accept import Acceptance
 from process.accept_path import AcceptPath
+from process.doors import Doors
 from web.server import Routes
 
 
-def api_routes(core: AcceptPath, acceptance: Acceptance) -> Routes:  # noqa: ARG001 - what interfaces need
+def api_routes(core: AcceptPath, doors: Doors) -> Routes:  # noqa: ARG001 - what interfaces need
     """Return the routes of all interfaces."""
     return []

@@ -38,6 +38,7 @@ from process.api import api_routes
 from process.carriers import PlayedCentre, build_clients, unite_of
 from process.contexts import ListenerContexts
 from process.dirsync_schedule import DirectorySchedule
+from process.doors import Doors
 from process.http import http_services
 from process.listeners import build_listeners
 from process.mail_out import MailOut, build_mail_out, mail_ladder
@@ -93,10 +94,11 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         limits=core.watch_limits(mail_out.alerts.raise_alert),
         accepted=carrying.dispatch.kick,
     )
+    doors = Doors(config, core, acceptance)
     listeners = build_listeners(
         config,
         core,
-        acceptance,
+        doors,
         PostmasterDoor(
             mail_out.postmaster, domains=config.server.domains, hostname=config.server.hostname, clock=core.clock
         ),
@@ -137,7 +139,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
         (Service(name="directory", start=start_directory, stop=lambda _: core.book.stop()),),
         (service_of("handed", handed),),
         lease,
-        (mail_out.service, telling.push_out.service),
+        (mail_out.service, telling.push_out.service, doors.service),
         (Service(name="dispatch", start=start_dispatch, stop=lambda _: carrying.dispatch.stop()),),
         (
             service_of("links", links.states),
@@ -155,7 +157,7 @@ def build(config: Config, database: Database, sandboxes: Mapping[str, PlayedCent
             service_of("asking", carrying.asking),
             Service(name="directories", start=directories.start, stop=directories.stop),
             Service(name="carriers", start=connect, stop=carrying.stop),
-            *http_services(config, core, tls, api_routes(core, acceptance)),
+            *http_services(config, core, tls, api_routes(core, doors)),
             Service(name="listeners", start=listeners.start, stop=listeners.stop),
         ),
     )

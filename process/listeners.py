@@ -7,10 +7,8 @@ from time import monotonic
 import structlog
 
 from config.model import AuthMode, BareNewlines, Config, ListenerOptions
-from gateway.accept import Acceptance
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.tokens import IssuerKeys, Tokens
-from gateway.limits import DiskReserve, MailRate
 from gateway.listener import ConnectionLimits, Listener
 from mta.handler import MailHandler
 from mta.identify import ListenerTerms, login_hook
@@ -24,6 +22,7 @@ from mta.smtp.server.server import ServerSettings, listen
 from mta.verify.prover import Prover
 from process.accept_path import AcceptPath
 from process.contexts import ListenerContexts
+from process.doors import Doors
 from process.mail_out import build_resolver
 from sms.message import Origin
 from tls.contexts import ClientContexts, verified_peer_role
@@ -83,9 +82,8 @@ class Listeners:
             log.info("listening", addresses=[f"{host}:{port}" for host, port in listener.addresses])
 
     async def stop(self, grace_seconds: float) -> None:
-        """Take nothing new, let mails under way finish up to the grace; end what proves passwords and reads mails."""
+        """Take nothing new, let mails under way finish up to the grace; end what proves senders and reads mails."""
         await asyncio.gather(*(listener.close(grace_seconds) for listener in self._open))
-        self._authenticator.close()
         self._reading.close()
         self._prover.close()
 
@@ -123,27 +121,20 @@ def _settings(options: ListenerOptions, hostname: str) -> ServerSettings:
 
 
 def build_listeners(
-    config: Config, core: AcceptPath, acceptance: Acceptance, postmaster: PostmasterDoor, tls: ListenerContexts
+    config: Config, core: AcceptPath, doors: Doors, postmaster: PostmasterDoor, tls: ListenerContexts
 ) -> Listeners:
-    """Return the operator's doors, not yet open. Raises ContextError for a certificate that can't be used."""
-    authenticator = Authenticator(
-        credential_of=lambda login: core.book.current.directory.credential(login),  # noqa: PLW0108 - it is replaced
-        confirm=core.book.confirm,
-        workers=config.limits.argon2_workers,
-        shared_key=lambda: core.conversations.secret,
-    )
+    """Return the operator's listeners, not yet open. Raises ContextError for a certificate that can't be used."""
+    authenticator = doors.authenticator
     contexts, issuers = ClientContexts(), verified_peer_role(config.server.issuer_ca_file)
     fetcher = IssuerFetcher(lambda: contexts.get(issuers))
     tokens = Tokens(
         directory=lambda: core.book.current.directory, keys=IssuerKeys(fetcher, monotonic), clock=core.clock
     )
     sessions = SessionProofs(lambda: core.book.current.directory, core.clock, authenticator, tokens)
-    disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
-    rate = MailRate(config.limits.mails_per_minute)
     reading = IntakePool(core.judge)
     prover = Prover(build_resolver(config), core.clock)
-    repeats = Repeats(acceptance)
-    doors = tuple(
+    repeats = Repeats(doors.acceptance)
+    listeners = tuple(
         _Listener(
             options=options,
             settings=_settings(options, config.server.hostname),
@@ -155,8 +146,8 @@ def build_listeners(
                 taking_back=core.taking_back,
                 dropped=core.dropped,
                 book=core.book,
-                disk=disk,
-                rate=rate,
+                disk=doors.disk,
+                rate=doors.rate,
                 postmaster=postmaster,
                 sessions=sessions,
                 terms=ListenerTerms(
@@ -169,4 +160,4 @@ def build_listeners(
         )
         for options in config.listeners
     )
-    return Listeners(doors, authenticator, sessions, reading, prover, ContentRoom(config.limits.content_memory))
+    return Listeners(listeners, authenticator, sessions, reading, prover, ContentRoom(config.limits.content_memory))

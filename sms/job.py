@@ -10,7 +10,7 @@ from sms.message import EncodedText, MailOrigin, Priority
 from sms.number import MobileNumber, SenderId
 from sms.parameters import Parameters
 from sms.report import Addressee, NoticeKind
-from sms.schedule import Blackout
+from sms.schedule import Blackout, Schedule
 from sms.settings import StatusChannel, StatusReport
 from sms.usage import UsageClaim
 
@@ -21,7 +21,8 @@ class NewMessage:
 
     `digest` identifies a repeat, `duplicate` the same text to the same number, if that is to be detected. `sender_id`
     stands in place of the job's. `parameters` are what its carrier gets beside the text. `country` is that of the
-    number, where a limit of the job counts by it.
+    number, where a limit of the job counts by it. `reference` is what its customer calls it; its `schedule`, if it has
+    one, stands in place of the job's.
     """
 
     given: str
@@ -37,6 +38,8 @@ class NewMessage:
     country: str = ""
     sender_id: SenderId | None = None
     parameters: Parameters = ()
+    reference: str = ""
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,8 @@ class NewJob:
     that is `past_stop`. `proof` is the kind of what proved its sender, with its `evidence`; `service_by` is what named
     its service. `ignored_options` stood in the subject and did nothing. Not stored is what its `first_use` bound to
     others. `usage` are the limits that bind it. `unanswerable` says why no answer to `sender` comes back
-    (addressbook.numbers), empty where one does.
+    (addressbook.numbers), empty where one does. `login` gave it in where it came by no mail; `status_address` is where
+    its status is mailed, empty for nowhere.
     """
 
     directory_version: int
@@ -99,3 +103,5 @@ class NewJob:
     evidence: str = ""
     service_by: str = ""
     first_use: FirstUse | None = None
+    login: str = ""
+    status_address: str = ""

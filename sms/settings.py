@@ -1,26 +1,42 @@
 """Every setting of an SMS as one typed field, and the patch of one layer.
 
-Not here: which layer wins and why (addressbook.hierarchy), nor where layers are kept (store.directory).
+Not here: which layer wins and why (addressbook.hierarchy), where layers are kept (store.directory), nor how a text is
+read (setting_texts).
 A cell of a patch has one of four states: absent (unmanaged), UNSET (inherit), NONE (the field's neutral value,
 inheritance ends), or a value. Unparsable text is never a cell: `parse_setting` answers with a `SettingProblem`.
 """
 
-# ruff: noqa: RUF009 - _setting() is dataclasses.field() with the metadata of a setting
+# ruff: noqa: RUF009 - setting() is dataclasses.field() with the metadata of a setting
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from sms.message import Alphabet, NationalLanguage, Priority
-from sms.number import SenderId, SenderKind, is_country, parse_sender_id
+from sms.number import SenderId, SenderKind
 from sms.parameters import EXPECTED, merge_parameters, parse_parameter
+from sms.setting_texts import (
+    Parser,
+    parse_bool,
+    parse_colour,
+    parse_contact,
+    parse_country,
+    parse_enum,
+    parse_graphic_name,
+    parse_integer,
+    parse_language,
+    parse_mail_address,
+    parse_prefix,
+    parse_push_url,
+    parse_sender,
+    parse_text,
+    parse_validity,
+    parse_words,
+    parse_zone,
+)
 
 
 class Unencodable(StrEnum):
@@ -101,140 +117,7 @@ class SettingProblem:
         return f"{self.field}: {self.given!r} is not {self.expected}"
 
 
-Parser = Callable[[str], object]
 T = TypeVar("T")
-
-_ON: Final = frozenset({"on", "true", "yes", "y", "1"})
-_OFF: Final = frozenset({"off", "false", "no", "n", "0"})
-
-
-def parse_bool(text: str) -> bool:
-    """Return the truth that a text names: on, true, yes, y, 1, or off, false, no, n, 0. Raises ValueError."""
-    word = text.strip().lower()
-    if word not in _ON and word not in _OFF:
-        raise ValueError
-    return word in _ON
-
-
-def _enum(kind: type[StrEnum]) -> Parser:
-    return lambda text: kind(text.strip().lower())
-
-
-def parse_integer(low: int, high: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers within these bounds, which raises ValueError."""
-
-    def parse(text: str) -> int:
-        # int() alone also takes ١٢, 1_0 and +4
-        if re.fullmatch(r"\s*[0-9]{1,9}\s*", text, re.ASCII) is None or not low <= int(text) <= high:
-            raise ValueError
-        return int(text)
-
-    return parse
-
-
-def _parse_validity(text: str) -> timedelta:
-    match = re.fullmatch(r"\s*([0-9]{1,6})\s*(m|min|h|d)?\s*", text, re.ASCII)
-    if match is None:
-        raise ValueError
-    value = timedelta(minutes=int(match[1]) * {None: 1, "m": 1, "min": 1, "h": 60, "d": 1440}[match[2]])
-    if not timedelta(minutes=5) <= value <= timedelta(days=7):
-        raise ValueError
-    return value
-
-
-def _parse_sender(text: str) -> SenderId:
-    sender = parse_sender_id(text)
-    if sender is None:
-        raise ValueError
-    return sender
-
-
-def _parse_country(text: str) -> str:
-    country = text.strip().upper()
-    if not is_country(country):
-        raise ValueError
-    return country
-
-
-def _parse_language(text: str) -> str:
-    match = re.fullmatch(r"([A-Za-z]{2})(?:[-_]([A-Za-z]{2}))?", text.strip(), re.ASCII)
-    if match is None:
-        raise ValueError
-    return match[1].lower() + (f"-{match[2].upper()}" if match[2] else "")
-
-
-def _parse_zone(text: str) -> str:
-    try:
-        return ZoneInfo(text.strip()).key
-    except (KeyError, OSError, ValueError):
-        raise ValueError from None
-
-
-def _parse_push_url(text: str) -> str:
-    url = text.strip()
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    _ = parts.port  # out of range: ValueError
-    if not re.fullmatch(r"[!-~]{1,500}", url, re.ASCII) or re.fullmatch(r"[a-z0-9.:_-]{1,253}", host) is None:
-        raise ValueError
-    if parts.username is not None or parts.password is not None or parts.fragment or "#" in url:
-        raise ValueError  # everybody who sees the settings would see a secret in it
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise ValueError
-    return url
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host, as a person writes it, is reached from this machine only."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _text(limit: int) -> Parser:
-    def parse(text: str) -> str:
-        if len(text) > limit or any(ord(char) < 32 or ord(char) == 127 for char in text):
-            raise ValueError
-        return text.strip()
-
-    return parse
-
-
-def _parse_colour(text: str) -> str:
-    match = re.fullmatch(r"\s*#?([0-9A-Fa-f]{6})\s*", text, re.ASCII)
-    if match is None:
-        raise ValueError
-    return f"#{match[1].lower()}"
-
-
-def _parse_graphic_name(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text.strip(), re.ASCII) is None:
-        raise ValueError
-    return text.strip()
-
-
-def _parse_contact(text: str) -> str:
-    contact = _text(120)(text)
-    if "://" in str(contact) and not str(contact).startswith("https://"):
-        raise ValueError
-    return str(contact)
-
-
-def _words(item: Parser) -> Parser:
-    def parse(text: str) -> tuple[object, ...]:
-        words = tuple(item(word.strip()) for word in text.split(",") if word.strip())
-        if not words:
-            raise ValueError
-        return words
-
-    return parse
-
-
-def _prefix(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,15}", text, re.ASCII) is None:
-        raise ValueError
-    return text.upper()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,20 +168,20 @@ class Settings:
 
     sender_id: SenderId | None = setting(
         None,
-        _parse_sender,
+        parse_sender,
         "a number with up to 15 digits, a short code, or up to 11 letters, digits and blanks",
         "What the phone shows as the sender. None leaves it to the carrier.",
         message=True,
     )
     priority: Priority = setting(
-        Priority.NORMAL, _enum(Priority), "normal or express", "Express goes first everywhere.", message=True
+        Priority.NORMAL, parse_enum(Priority), "normal or express", "Express goes first everywhere.", message=True
     )
     cost_centre: str = setting(
-        "", _text(70), "at most 70 characters", "Shown in reports and on the bill.", neutral="", message=True
+        "", parse_text(70), "at most 70 characters", "Shown in reports and on the bill.", neutral="", message=True
     )
     status_report: StatusReport = setting(
         StatusReport.ALWAYS,
-        _enum(StatusReport),
+        parse_enum(StatusReport),
         "never, on-failure or always",
         "When the sender is told how a job ended.",
         neutral=StatusReport.NEVER,
@@ -306,15 +189,22 @@ class Settings:
     )
     status_channel: StatusChannel = setting(
         StatusChannel.MAIL,
-        _enum(StatusChannel),
+        parse_enum(StatusChannel),
         "mail, push or both",
         "By what jobs are told of; without push_url everything is told by mail.",
     )
     push_url: str = setting(
         "",
-        _parse_push_url,
+        parse_push_url,
         "an https URL without user, password and fragment (http to this machine only)",
         "Where pushes go: a POST with the job report as JSON, signed with the customer's key.",
+        neutral="",
+    )
+    status_address: str = setting(
+        "",
+        parse_mail_address,
+        "a mail address",
+        "Where the status of jobs is mailed that come by no mail: those of applications.",
         neutral="",
     )
     first_report: bool = setting(
@@ -324,7 +214,7 @@ class Settings:
         "Whether a job is also told of on its acceptance, whatever status_report says of its end.",
     )
     report_format: ReportFormat = setting(
-        ReportFormat.HTML, _enum(ReportFormat), "html or dsn", "A status mail for people or a DSN for machines."
+        ReportFormat.HTML, parse_enum(ReportFormat), "html or dsn", "A status mail for people or a DSN for machines."
     )
     acceptance_is_delivery: bool = setting(
         False, parse_bool, _ON_OFF, "Whether a DSN says «delivered» where the route gives no receipts."
@@ -345,15 +235,17 @@ class Settings:
     )
     validity: timedelta = setting(
         timedelta(hours=48),
-        _parse_validity,
+        parse_validity,
         "5 minutes to 7 days, as 90m, 12h or 2d (a bare number is minutes)",
         "How long the SMS may still be delivered, from acceptance.",
         message=True,
     )
-    coding: Alphabet = setting(Alphabet.GSM7, _enum(Alphabet), "gsm7 or ucs2", "The alphabet to send in.", message=True)
+    coding: Alphabet = setting(
+        Alphabet.GSM7, parse_enum(Alphabet), "gsm7 or ucs2", "The alphabet to send in.", message=True
+    )
     unencodable: Unencodable = setting(
         Unencodable.AUTO,
-        _enum(Unencodable),
+        parse_enum(Unencodable),
         "auto, smart, simple, switch or reject",
         "What happens to characters that GSM-7 lacks: auto takes relatives, such as a for á, and UCS-2 where one "
         "has none; smart always keeps to GSM-7; simple takes blanks; switch takes UCS-2.",
@@ -361,7 +253,7 @@ class Settings:
     )
     national_languages: tuple[NationalLanguage, ...] = setting(
         (),
-        _words(_enum(NationalLanguage)),
+        parse_words(parse_enum(NationalLanguage)),
         f"languages separated by commas, of {', '.join(NationalLanguage)}",
         "Languages whose letters GSM-7 may have by national shift tables, in 155 in place of 160 characters, where the "
         "carrier takes them (national_shift of its dialect).",
@@ -375,43 +267,45 @@ class Settings:
         message=True,
     )
     overlong: Overlong = setting(
-        Overlong.CUT, _enum(Overlong), "cut or refuse", "What happens to a text of more parts: cut, or not sent."
+        Overlong.CUT, parse_enum(Overlong), "cut or refuse", "What happens to a text of more parts: cut, or not sent."
     )
     flash: bool = setting(False, parse_bool, _ON_OFF, "Shown at once and not stored by the phone.", message=True)
-    language: str = setting("en", _parse_language, "a language code such as en, de, es", "The language of our mails.")
-    time_zone: str = setting("UTC", _parse_zone, "an IANA time zone such as Europe/Madrid", "The zone of shown times.")
+    language: str = setting("en", parse_language, "a language code such as en, de, es", "The language of our mails.")
+    time_zone: str = setting("UTC", parse_zone, "an IANA time zone such as Europe/Madrid", "The zone of shown times.")
     logo: str = setting(
         "",
-        _parse_graphic_name,
+        parse_graphic_name,
         "the name of a graphic of the customer (template graphic add)",
         "The graphic above our mails to the customer's people, such as its logo.",
         neutral="",
     )
     accent: str = setting(
         "",
-        _parse_colour,
+        parse_colour,
         "a colour such as #0a7d4b",
         "The colour of the customer's name in our mails; made darker or lighter where it cannot be read.",
         neutral="",
     )
     contact: str = setting(
         "",
-        _parse_contact,
+        parse_contact,
         "at most 120 characters: a mail address, a phone number with +, an https link, or any words",
         "Whom people ask who have a question about one of our mails; it stands below.",
         neutral="",
     )
     text_source: TextSource = setting(
-        TextSource.BODY, _enum(TextSource), "body, subject or both", "Which words of the mail are the text."
+        TextSource.BODY, parse_enum(TextSource), "body, subject or both", "Which words of the mail are the text."
     )
     sender_prefix: bool = setting(False, parse_bool, _ON_OFF, "Whether the text begins with the sender's mail address.")
     subject_fallback: bool = setting(
         True, parse_bool, _ON_OFF, "Whether an empty body means that the subject is the text."
     )
-    end_marker: str = setting("", _text(20), "at most 20 characters", "The text ends before this mark.", neutral="")
+    end_marker: str = setting(
+        "", parse_text(20), "at most 20 characters", "The text ends before this mark.", neutral=""
+    )
     disclaimers: tuple[str, ...] = setting(
         (),
-        _words(_text(200)),
+        parse_words(parse_text(200)),
         "phrases separated by commas",
         "Paragraphs that begin so are cut; * stands for any words.",
         neutral=(),
@@ -419,7 +313,7 @@ class Settings:
     subject_options: bool = setting(False, parse_bool, _ON_OFF, "Whether [NAME:VALUE] in the subject sets options.")
     parameters: tuple[str, ...] = setting(
         (),
-        _words(parse_parameter),
+        parse_words(parse_parameter),
         EXPECTED,
         "What carriers get beside the text, such as the ids of India's DLT; each layer adds to those below it.",
         neutral=(),
@@ -433,11 +327,11 @@ class Settings:
         True, parse_bool, _ON_OFF, "Whether mail of machines and lists is sent, else refused."
     )
     default_country: str = setting(
-        "", _parse_country, "an ISO country code such as DE or GB", "The country of national numbers.", neutral=""
+        "", parse_country, "an ISO country code such as DE or GB", "The country of national numbers.", neutral=""
     )
     strict_numbers: bool = setting(False, parse_bool, _ON_OFF, "Whether a number must be valid, not only possible.")
     address_prefixes: tuple[str, ...] = setting(
-        ("SMS",), _words(_prefix), "words separated by commas", "NAME of addresses like NAME=+49…@domain."
+        ("SMS",), parse_words(parse_prefix), "words separated by commas", "NAME of addresses like NAME=+49…@domain."
     )
     max_recipients: int = setting(
         3000, parse_integer(1, 100000), "a number from 1 to 100000", "Recipients of one job at most."

@@ -14,6 +14,7 @@ from sms.lifecycle import MessageState
 from sms.message import Alphabet, EncodedText, MailOrigin, PartToSubmit, Priority
 from sms.outcome import Refusal
 from sms.parameters import freeze_parameters
+from sms.schedule import Schedule
 from sms.settings import format_setting
 from sms.usage import LimitReached
 from store.directory import read_version
@@ -133,7 +134,7 @@ class Outbound:
             self._ids.take("J", job.accepted_at),
             to_stored(job.accepted_at),
         )
-        mail = job.mail or MailOrigin(reverse_path="")
+        mail = job.mail or MailOrigin(reverse_path=job.status_address)
         open_messages = 0 if job.dry_run else sum(message.encoded is not None for message in fresh)
         rows.jobs.append(
             _JOBS.row(
@@ -144,6 +145,7 @@ class Outbound:
                 profile=job.profile,
                 user_address=job.user_address,
                 sender=(job.user_address or mail.header_from or mail.reverse_path).lower(),
+                login=job.login,
                 service=job.service,
                 reference=job.reference,
                 accepted_at=accepted_at,
@@ -223,7 +225,9 @@ class Outbound:
                 problem=message.problem,
                 route=message.route,
                 ended=state is not MessageState.QUEUED,
+                customer_ref=message.reference,
                 **({"sender": format_setting(message.sender_id)} if message.sender_id else {}),
+                **(_when(message.schedule) if message.schedule is not None else {}),
             )
         )
 
@@ -255,7 +259,6 @@ class Outbound:
 
 def _message_row(job_key: int, job: NewJob) -> Callable[..., Row]:
     """Return what makes the row of a message of a job, with all that its messages share."""
-    expires_at = to_stored(job.expires_at)
     return partial(
         _MESSAGES.row,
         job_key=job_key,
@@ -263,12 +266,20 @@ def _message_row(job_key: int, job: NewJob) -> Callable[..., Row]:
         priority=_URGENCY[job.priority],
         flash=job.flash,
         receipt_wanted=job.receipt_wanted,
-        due_at=to_stored(job.due_at),
-        expires_at=expires_at,
-        watch_at=expires_at,
         updated_at=to_stored(job.accepted_at),
-        blackouts=freeze_blackouts(job.blackouts),
+        **_when(Schedule(due_at=job.due_at, expires_at=job.expires_at, blackouts=job.blackouts)),
     )
+
+
+def _when(schedule: Schedule) -> dict[str, object]:
+    """Return the columns of a message that say when it is due."""
+    expires_at = to_stored(schedule.expires_at)
+    return {
+        "due_at": to_stored(schedule.due_at),
+        "expires_at": expires_at,
+        "watch_at": expires_at,
+        "blackouts": freeze_blackouts(schedule.blackouts),
+    }
 
 
 def _is_replayed(use: FirstUse | None, seen: Mapping[bytes, str]) -> bool:

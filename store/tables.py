@@ -45,7 +45,8 @@ class JobRow(KeyedRow):
     `report` is when its result is told: never, on-failure or always; `channel` by what: mail, push or both. `past_stop`
     is an automatic answer that a stop list does not hold back. `sender` is who a search finds it by, in small letters:
     the user, else the author of its mail, else the reverse-path. `proof` is the kind of what proved the sender, with
-    its `evidence`; `service_by` is what named the service.
+    its `evidence`; `service_by` is what named the service. `login` gave it in where it came by no mail; then
+    `reverse_path` is where its status is mailed, empty for nowhere.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -83,6 +84,7 @@ class JobRow(KeyedRow):
     proof = peewee.TextField(default="")
     evidence = peewee.TextField(default="")
     service_by = peewee.TextField(default="")
+    login = peewee.TextField(default="")
 
     class Meta:
         table_name = "job"
@@ -109,7 +111,7 @@ class MessageRow(KeyedRow):
     `reference` is what joins them, of which a header that is not wide has 8 bits. `parameters` are what its carrier
     gets beside the text, as `NAME=VALUE, …`. The shifts are national language identifiers, 0 for the default alphabet.
     `cause` is the carrier's answer that put it off last, `repeats` how often that came in a row. `tried` are the
-    carriers that gave it back (part_attempt), as a route.
+    carriers that gave it back (part_attempt), as a route. `customer_ref` is what its customer calls it.
     """
 
     job_key = peewee.BigIntegerField(index=True)
@@ -153,6 +155,7 @@ class MessageRow(KeyedRow):
     cause = peewee.TextField(default="")
     repeats = peewee.IntegerField(default=0)
     tried = peewee.TextField(default="")
+    customer_ref = peewee.TextField(default="")
 
     class Meta:
         table_name = "message"

@@ -20,6 +20,8 @@ from cli.setup import CONFIG_NAME, write_configuration
 from config.model import Config, load_config
 from gateway.accept import Acceptance
 from gateway.alerts import Alert
+from gateway.applications import Applications
+from gateway.limits import DiskReserve, MailRate
 from gateway.ports import Clock
 from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from process.accept_path import AcceptPath
@@ -91,6 +93,15 @@ class HouseCore(AcceptPath, DatabaseReaders):
             outbound=self.outbound,
             limits=self.watch_limits(self.alerts.append),
             accepted=self._count,
+        )
+
+        self.applications = Applications(
+            book=self.book,
+            routes=self.routes,
+            acceptance=self.acceptance,
+            clock=self.clock,
+            disk=DiskReserve(self.folder, 0),
+            rate=MailRate(0),
         )
 
     def _count(self) -> None:

@@ -1,0 +1,146 @@
+"""What applications send, whatever interface they speak: planned, kept or refused as mail is.
+
+An interface parses and answers; all rules are here and below. Not here: who logs in (gateway.auth), what is decided
+about a submission (gateway.plan).
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from time import monotonic
+
+import structlog
+
+from addressbook.hierarchy import LayerKind, layer_of
+from addressbook.senders import Principal, find_login_sender
+from addressbook.snapshot import Snapshot
+from gateway.accept import Acceptance, Accepted, SnapshotChanged
+from gateway.directory import DirectoryFollower
+from gateway.limits import DiskReserve, MailRate
+from gateway.plan import JobPlan, hold_back, plan
+from gateway.ports import Clock
+from gateway.routing import CarrierRoutes
+from gateway.submission import RecipientRequest, Submission
+from sms.message import Origin
+from sms.outcome import Refusal, Refused
+from sms.schedule import Blackout
+from sms.settings import SettingsPatch
+
+log = structlog.get_logger()
+
+_MOST_STALE = 5
+# What catching up with the address book, or a little time, may change is no word for good.
+_PASSING = frozenset({Refusal.RATE_LIMITED, Refusal.LIMIT_REACHED, Refusal.NO_STORAGE, Refusal.INTERNAL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationJob:
+    """What an application wants sent: texts, each with its recipients, and the `options` that it sets (by setting).
+
+    `service` is the interface. A `digest` names the request among those of its customer, so that a repeat is known; it
+    is `identified` where the application itself gave that name. `ignored_options` were asked for and do nothing. In a
+    `personalised` job the one text has placeholders, which the values of its recipients fill.
+    """
+
+    service: Origin
+    texts: tuple[tuple[str, tuple[RecipientRequest, ...]], ...]
+    options: SettingsPatch = field(default_factory=dict)
+    reference: str = ""
+    start_at: datetime | None = None
+    blackouts: tuple[Blackout, ...] = ()
+    ignored_options: tuple[str, ...] = ()
+    digest: bytes = b""
+    identified: bool = True
+    personalised: bool = False
+
+
+class Applications:
+    """The use case; one object serves all interfaces. `rate` bounds the jobs of a customer per minute."""
+
+    def __init__(  # noqa: PLR0913 - every collaborator by name
+        self,
+        *,
+        book: DirectoryFollower,
+        routes: CarrierRoutes,
+        acceptance: Acceptance,
+        clock: Clock,
+        disk: DiskReserve,
+        rate: MailRate,
+    ) -> None:
+        self._book = book
+        self._routes = routes
+        self._acceptance = acceptance
+        self._clock = clock
+        self._disk = disk
+        self._rate = rate
+
+    async def plan(self, principal: Principal, job: ApplicationJob) -> JobPlan | Refused:
+        """Return what would become of a job; nothing is stored, and nothing is counted."""
+        planned = self._plan(principal, job, self._book.current)
+        if isinstance(planned, Refused):
+            return planned
+        numbers = {message.number.digits for message in planned.messages if message.number is not None}
+        return hold_back(planned, await self._book.stops_of(planned.submission.sender.customer, numbers))
+
+    async def submit(self, principal: Principal, job: ApplicationJob) -> Accepted | Refused:
+        """Keep a job. After `Accepted` it survives anything; a refusal stored nothing of it."""
+        if not self._disk.enough():
+            return Refused(refusal=Refusal.NO_STORAGE)
+        if not self._rate.take(principal.customer_id, monotonic()):
+            return Refused(refusal=Refusal.RATE_LIMITED)
+        refused = await self._keep(principal, job)
+        if isinstance(refused, Refused):
+            log.info("job_refused", service=job.service.value, login=principal.login, reason=refused.refusal.value)
+        return refused
+
+    async def _keep(self, principal: Principal, job: ApplicationJob) -> Accepted | Refused:
+        """Plan and keep a job as often as the address book changes meanwhile."""
+        for _ in range(_MOST_STALE):
+            before = self._book.current
+            planned = self._plan(principal, job, before)
+            refused = planned if isinstance(planned, Refused) else planned.refused
+            if refused is not None and refused.refusal not in _PASSING:
+                if not await self._book.confirm():
+                    break
+                if self._book.current is not before:
+                    continue
+            if isinstance(planned, Refused):
+                return planned
+            kept = await self._acceptance.keep(planned)
+            if not isinstance(kept, SnapshotChanged):
+                return kept
+            await self._book.refresh()
+        return Refused(refusal=Refusal.INTERNAL)
+
+    def _plan(self, principal: Principal, job: ApplicationJob, snapshot: Snapshot) -> JobPlan | Refused:
+        sender = find_login_sender(snapshot.directory, principal)
+        refused = sender if isinstance(sender, Refused) else snapshot.refuse_service(sender.customer, job.service)
+        if isinstance(sender, Refused) or refused is not None:
+            return refused or Refused(refusal=Refusal.INTERNAL)
+        if any(not text.strip() for text, _ in job.texts):
+            return Refused(refusal=Refusal.NO_TEXT)
+        asked = layer_of(LayerKind.MESSAGE, job.options, f"request by {job.service}")
+        submission = Submission(
+            sender=sender,
+            service=job.service,
+            wanted=_wanted(job),
+            text=job.texts[0][0] if job.texts else "",
+            resolved=snapshot.resolve(sender, job.service, (asked,)),
+            reference=job.reference,
+            ignored_options=job.ignored_options,
+            digest=job.digest,
+            identified=job.identified,
+            start_at=job.start_at,
+            blackouts=job.blackouts,
+            personalised=job.personalised,
+            proof=principal.proof,
+            service_by=f"interface {job.service}",
+            login=principal.login,
+        )
+        return plan(submission, snapshot, self._routes, self._clock.now())
+
+
+def _wanted(job: ApplicationJob) -> tuple[RecipientRequest, ...]:
+    """Return the recipients of all texts; with several texts each has its own."""
+    if len(job.texts) == 1:
+        return job.texts[0][1]
+    return tuple(replace(wanted, text=text) for text, recipients in job.texts for wanted in recipients)

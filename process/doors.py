@@ -1,0 +1,47 @@
+"""What all doors of the gateway share: who may log in, how much is taken, and what keeps it.
+
+Not here: the doors themselves (listeners, http), the parts that judge mail (accept_path).
+"""
+
+from config.model import Config
+from gateway.accept import Acceptance
+from gateway.applications import Applications
+from gateway.auth.authenticator import Authenticator
+from gateway.limits import DiskReserve, MailRate
+from process.accept_path import AcceptPath
+from process.services import Service
+
+
+class Doors:
+    """Built once; guesses of passwords and the rate of a customer are counted over all doors together."""
+
+    def __init__(self, config: Config, core: AcceptPath, acceptance: Acceptance) -> None:
+        self.acceptance = acceptance
+        self.authenticator = Authenticator(
+            credential_of=lambda login: core.book.current.directory.credential(login),  # noqa: PLW0108 - it is replaced
+            confirm=core.book.confirm,
+            workers=config.limits.argon2_workers,
+            shared_key=lambda: core.conversations.secret,
+        )
+        self.disk = DiskReserve(config.server.data_dir, config.limits.disk_reserve)
+        self.rate = MailRate(config.limits.mails_per_minute)
+        self.applications = Applications(
+            book=core.book,
+            routes=core.routes,
+            acceptance=acceptance,
+            clock=core.clock,
+            disk=self.disk,
+            rate=self.rate,
+        )
+
+    @property
+    def service(self) -> Service:
+        """What ends after all doors: the workers that prove passwords."""
+
+        async def nothing() -> None:
+            """Need no start."""
+
+        async def close(_: float) -> None:
+            self.authenticator.close()
+
+        return Service(name="logins", start=nothing, stop=close)

@@ -1,0 +1,4 @@
+-- Applications: the login that gave in a job, and what its customer calls a recipient.
+
+ALTER TABLE "job" ADD COLUMN "login" TEXT NOT NULL DEFAULT '';
+ALTER TABLE "message" ADD COLUMN "customer_ref" TEXT NOT NULL DEFAULT '';
