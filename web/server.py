@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 from addressbook.people import IpNetwork
 from gateway.listener import Listener
 from gateway.proxied import Proxied
-from sms.settings import is_loopback
+from sms.setting_texts import is_loopback
 from web.connection import HttpConnection, HttpLimits, make_logger
 from web.front import Front, answer_failure
 from web.handshake import HandshakeFirst
