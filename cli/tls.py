@@ -75,6 +75,7 @@ def list_all(file: Path, customer: str, *, as_json: bool) -> None:
 @click.option("--name", "names", multiple=True, metavar="NAME", help="For secure, private-ca: a name to show.")
 @click.option("--ca-file", type=click.Path(path_type=Path), metavar="FILE", help="For private-ca: PEM, kept as it is.")
 @click.option("--min-version", type=click.Choice([*map(str, TlsVersion)]), default="1.2", show_default=True)
+@click.option("--requiretls", "require_tls", is_flag=True, help="Only to servers that offer REQUIRETLS (RFC 8689).")
 @click.option("--lower", is_flag=True, help="Allow what demands less than is in force now.")
 def enforce(  # noqa: PLR0913 - the options of the command
     *,
@@ -86,6 +87,7 @@ def enforce(  # noqa: PLR0913 - the options of the command
     names: tuple[str, ...],
     ca_file: Path | None,
     min_version: str,
+    require_tls: bool,
     lower: bool,
 ) -> None:
     """Demand a level for mail to DOMAIN, for all below it («.example.com»), or for all («*»).
@@ -109,6 +111,7 @@ def enforce(  # noqa: PLR0913 - the options of the command
             pins=tuple(_pin(pin) for pin in pins),
             authorities=_read_authorities(ca_file) if ca_file is not None else "",
             minimum_version=TlsVersion(min_version),
+            require_tls=require_tls,
         )
         change = partial(enforce_tls, rule=rule, operator=operator, lower=lower)
     with admin_session(file) as session:

@@ -29,9 +29,9 @@ from tls.policy import (
     Tlsa,
     TlsLevel,
     TlsPolicy,
-    expected_names,
 )
 from tls.resolver import Address, DnsAnswer, Lookup, MxRecord, Resolver
+from tls.verdict import expected_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +123,8 @@ def _anything(domain: str) -> PolicyTable:
 
 def _policy_lines(entry: PolicyEntry) -> Iterator[str]:
     policy = entry.policy
-    wait = "mail waits where it can't be had" if policy.level.enforced else "not enforced: mail may travel in clear"
-    yield f"level {policy.level}, from {entry.origin}; {wait}"
+    wait = "mail waits where it can't be had" if policy.enforced else "not enforced: mail may travel in clear"
+    yield f"level {policy.label}, from {entry.origin}; {wait}"
     if policy.names:
         yield f"names: {', '.join(policy.names)}"
     yield from (f"pin {pin}" for pin in policy.pins)

@@ -48,6 +48,7 @@ POLICY_FAULTS: Final[Mapping[PolicyFault, str]] = {
     PolicyFault.CA_FILE_MISSING: "level private-ca needs a CA file",
     PolicyFault.PINS_OF_ANOTHER_LEVEL: "pins belong to level fingerprint, not to {level}",
     PolicyFault.CA_FILE_OF_ANOTHER_LEVEL: "a CA file belongs to level private-ca, not to {level}",
+    PolicyFault.REQUIRETLS_WITHOUT_TLS: "require_tls needs TLS, and level {level} has none",
     PolicyFault.BAD_HOST_NAME: "{name!r} is no host name",
 }
 """What makes a TLS policy unusable, as the operator's file and the command line say it."""
@@ -119,6 +120,10 @@ class MailTls:
         default="",
         example="ECDHE+AESGCM",
     )
+    require_tls: bool = option(
+        "Only to servers that prove who they are and offer REQUIRETLS (RFC 8689), which then ask the same of the next.",
+        default=False,
+    )
 
     @property
     def policy(self) -> TlsPolicy:
@@ -130,6 +135,7 @@ class MailTls:
             ca_file=str(self.ca_file or ""),
             minimum_version=self.minimum_version,
             ciphers=self.ciphers,
+            require_tls=self.require_tls,
         )
 
     def complaints(self) -> Iterator[ConfigIssue]:

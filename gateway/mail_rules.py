@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -55,6 +55,8 @@ def join_rules(operator: Iterable[PolicyEntry], rules: Iterable[TlsRule], ca_fol
             own.append(entry)
             continue
         before = entries.get(rule.domain)
+        if before is not None and before.policy.require_tls:
+            entry = replace(entry, policy=replace(entry.policy, require_tls=True))
         if before is None or entry.policy.level.strength >= before.policy.level.strength:
             entries[rule.domain] = entry
     return PolicyTable((*entries.values(), *own))
@@ -73,6 +75,7 @@ def policy_of(rule: TlsRule, ca_folder: Path | None = None) -> TlsPolicy:
         pins=rule.pins,
         ca_file=ca_file,
         minimum_version=rule.minimum_version,
+        require_tls=rule.require_tls,
     )
 
 

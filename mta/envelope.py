@@ -21,7 +21,8 @@ class EnvelopeRecipient:
 class ReceivedEnvelope:
     """What the dialogue learned. An empty `reverse_path` is `<>`; ENVID and RET are decoded; `helo` names the peer.
 
-    `client` is its login, else its address; `tls` says whether it came under TLS. `identity` names a mail that its
+    `client` is its login, else its address; `tls` says whether it came under TLS, `require_tls` that all
+    about it must travel so (RFC 8689 §4.1). `identity` names a mail that its
     signature proves, `first_use` is what its first use binds (mta.verify.replay).
     """
 
@@ -32,5 +33,6 @@ class ReceivedEnvelope:
     helo: str = ""
     client: str = ""
     tls: bool = True
+    require_tls: bool = False
     identity: bytes = b""
     first_use: FirstUse | None = None

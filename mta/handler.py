@@ -286,8 +286,9 @@ def _received(session: MailSession, envelope: MailEnvelope, principal: Principal
             for address, dsn in zip(envelope.rcpt_tos, envelope.rcpt_dsn, strict=True)
         ),
         envid=envelope.dsn.envid,
-        ret=envelope.dsn.ret,
+        ret="HDRS" if envelope.require_tls else envelope.dsn.ret,  # RFC 8689 §5: RET=FULL is disregarded
         helo=session.host_name or "",
         client=(principal.login if principal is not None else "") or session.client_address,
         tls=bool(session.tls),
+        require_tls=envelope.require_tls,
     )

@@ -31,7 +31,7 @@ from mta.envelope import EnvelopeRecipient, ReceivedEnvelope
 from mta.reading.automatic import Dropped, classify, find_automatic
 from mta.reading.body import ExtractedText
 from mta.reading.dedup_keys import mail_digest
-from mta.reading.headers import field_text, read_addresses
+from mta.reading.headers import field_text, find_tls_tag, read_addresses
 from mta.reading.mime import MailLimits, ParsedMail
 from mta.reading.options import SubjectOptions, leave_options, read_options
 from mta.reading.reader import DirectReader, MailReader
@@ -474,6 +474,7 @@ def _mail_origin(case: _Case) -> MailOrigin:
         envid=envelope.envid,
         ret=envelope.ret,
         helo=envelope.helo,
+        tls_tag=find_tls_tag(mail.fields, required=envelope.require_tls),
         header=mail.header,
         body=raw[len(mail.header) :] if envelope.ret == "FULL" else None,
     )

@@ -111,6 +111,18 @@ class EncodedText:
     shifts: Shifts = NO_SHIFTS
 
 
+class TlsTag(StrEnum):
+    """What a mail's sender asks of TLS for whatever is sent because of it (RFC 8689 §4.1).
+
+    REQUIRED: only over verified TLS, to servers that promise the same. OPTIONAL: what the recipient's domain publishes
+    about TLS may be ignored.
+    """
+
+    NONE = ""
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailOrigin:
     """What an answer to the mail needs: envelope (RFC 3461), identity, thread, header block.
@@ -129,6 +141,7 @@ class MailOrigin:
     envid: str = ""
     ret: str = ""
     helo: str = ""
+    tls_tag: TlsTag = TlsTag.NONE
     header: bytes = b""
     body: bytes | None = None
 

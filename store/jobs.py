@@ -164,6 +164,7 @@ class Outbound:
                 envid=mail.envid,
                 ret=mail.ret,
                 helo=mail.helo,
+                tls_tag=mail.tls_tag.value,
                 header=mail.header,
                 body=mail.body,
                 channel=job.channel.value,

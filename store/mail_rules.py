@@ -53,6 +53,7 @@ class TlsRule:
     minimum_version: TlsVersion = TlsVersion.TLS_1_2
     set_at: int = 0
     set_by: str = ""
+    require_tls: bool = False
 
 
 class _Rule(Struct, frozen=True, array_like=True):
@@ -67,6 +68,7 @@ class _Rule(Struct, frozen=True, array_like=True):
     minimum_version: str
     set_at: int
     set_by: str
+    require_tls: bool
 
 
 class _Policy(Struct, frozen=True, array_like=True):
@@ -109,7 +111,9 @@ def read_damaged_rules(tx: Transaction) -> tuple[TlsRule, ...]:
 
 
 def _seal_of(rows: Iterable[Row]) -> str:
-    return hashlib.sha256(json.dumps([list(row) for row in rows], ensure_ascii=True).encode()).hexdigest()
+    """Return the seal; a rule without REQUIRETLS is sealed as it was before there was such a column."""
+    sealed = [[*row] if row[-1] else [*row[:-1]] for row in rows]
+    return hashlib.sha256(json.dumps(sealed, ensure_ascii=True).encode()).hexdigest()
 
 
 def _rule(row: _Rule) -> TlsRule:
@@ -127,6 +131,7 @@ def _rule(row: _Rule) -> TlsRule:
             minimum_version=TlsVersion(row.minimum_version),
             set_at=row.set_at,
             set_by=row.set_by,
+            require_tls=bool(row.require_tls),
         )
     except ValueError as error:
         raise RulesDamagedError(row.domain) from error
@@ -151,6 +156,7 @@ def put_tls_rule(tx: Transaction, rule: TlsRule) -> None:
         minimum_version=rule.minimum_version.value,
         set_at=rule.set_at,
         set_by=rule.set_by,
+        require_tls=rule.require_tls,
     )
     tx.insert(_PUT_RULE, [row])
     seal_tls_rules(tx)

@@ -26,6 +26,7 @@ class TlsRuleRow(StoredRow):
     minimum_version = peewee.TextField()
     set_at = peewee.BigIntegerField()
     set_by = peewee.TextField()
+    require_tls = peewee.BooleanField(default=False)
 
     class Meta:
         table_name = "tls_rule"

@@ -46,7 +46,8 @@ class JobRow(KeyedRow):
     is an automatic answer that a stop list does not hold back. `sender` is who a search finds it by, in small letters:
     the user, else the author of its mail, else the reverse-path. `proof` is the kind of what proved the sender, with
     its `evidence`; `service_by` is what named the service. `login` gave it in where it came by no mail; then
-    `reverse_path` is where its status is mailed, empty for nowhere.
+    `reverse_path` is where its status is mailed, empty for nowhere. `tls_tag` is a
+    sms.message.TlsTag.
     """
 
     public_id = peewee.TextField(unique=True)
@@ -84,6 +85,7 @@ class JobRow(KeyedRow):
     proof = peewee.TextField(default="")
     evidence = peewee.TextField(default="")
     service_by = peewee.TextField(default="")
+    tls_tag = peewee.TextField(default="")
     login = peewee.TextField(default="")
 
     class Meta:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from sms.lifecycle import INTERMEDIATE, OPEN, MessageState
-from sms.message import Alphabet, MailOrigin, ReceiptState, Shifts
+from sms.message import Alphabet, MailOrigin, ReceiptState, Shifts, TlsTag
 from sms.national import languages_of
 from sms.parts import cut_text
 from sms.report import JobReport, ReportedMessage, ReportedPart
@@ -48,6 +48,7 @@ class _ReportedJob(Struct, frozen=True, array_like=True):
     body: bytes | None
     unanswerable: str
     ignored_options: str
+    tls_tag: str
 
 
 class _Proof(Struct, frozen=True, array_like=True):
@@ -197,6 +198,7 @@ def _job_report(job: _ReportedJob, messages: tuple[ReportedMessage, ...]) -> Job
         envid=job.envid,
         ret=job.ret,
         helo=job.helo,
+        tls_tag=TlsTag(job.tls_tag),
         header=job.header,
         body=job.body,
     )

@@ -1,16 +1,16 @@
-"""TLS per recipient domain: the demand, what was achieved, the verdict.
+"""TLS per recipient domain: what is demanded of a host.
 
 A demand is chosen once per domain and customer, before any connection: system, then customer, then domain, each can
-only raise it; then the results of DANE and MTA-STS are added. Only subjectAltName counts for names. Not here:
-connections, contexts, DNS, fetching policies; nothing in this file waits or reads a clock.
-Model: levels as Postfix names them; demanded and achieved kept apart as maddy does. RFC 7672, RFC 8461, RFC 9525.
+only raise it; then the results of DANE and MTA-STS are added. Not here: what a connection achieved (tls.verdict),
+contexts, DNS, fetching policies; nothing in this file waits or reads a clock.
+Model: levels as Postfix names them; demanded and achieved kept apart as maddy does. RFC 7672, RFC 8461, RFC 8689.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from tls.names import matches_any, matches_name, parse_domain
+from tls.names import matches_name, parse_domain
 
 _SHA256_HEX = 64
 
@@ -92,6 +92,7 @@ class TlsPolicy:
 
     A name is a host name or `.example.com` for everything below; no names means the domain and what is below it, or
     the configured host of a route. `ciphers` is an OpenSSL list for TLS 1.2, empty for the built-in choice.
+    `require_tls`: only over verified TLS, to servers that offer REQUIRETLS (RFC 8689 §4.2.1).
     """
 
     level: TlsLevel
@@ -100,6 +101,17 @@ class TlsPolicy:
     ca_file: str = ""
     minimum_version: TlsVersion = TlsVersion.TLS_1_2
     ciphers: str = ""
+    require_tls: bool = False
+
+    @property
+    def enforced(self) -> bool:
+        """Whether mail waits rather than travel in clear."""
+        return self.level.enforced or self.require_tls
+
+    @property
+    def label(self) -> str:
+        """The level, and whether REQUIRETLS is demanded beside it."""
+        return f"{self.level} + REQUIRETLS" if self.require_tls else self.level.value
 
 
 class PolicyFault(StrEnum):
@@ -110,6 +122,7 @@ class PolicyFault(StrEnum):
     PINS_OF_ANOTHER_LEVEL = "pins-of-another-level"
     CA_FILE_OF_ANOTHER_LEVEL = "ca-file-of-another-level"
     BAD_HOST_NAME = "bad-host-name"
+    REQUIRETLS_WITHOUT_TLS = "requiretls-without-tls"
 
 
 def find_faults(policy: TlsPolicy) -> tuple[tuple[PolicyFault, str], ...]:
@@ -120,6 +133,7 @@ def find_faults(policy: TlsPolicy) -> tuple[tuple[PolicyFault, str], ...]:
         PolicyFault.CA_FILE_MISSING: has_authority and not policy.ca_file,
         PolicyFault.PINS_OF_ANOTHER_LEVEL: policy.pins and not is_pinned,
         PolicyFault.CA_FILE_OF_ANOTHER_LEVEL: policy.ca_file and not has_authority,
+        PolicyFault.REQUIRETLS_WITHOUT_TLS: policy.require_tls and policy.level is TlsLevel.NONE,
     }
     bad = (name for name in policy.names if parse_domain(name.removeprefix(".")) is None)
     return (
@@ -170,20 +184,23 @@ class PolicyTable:
     def find(self, domain: str, customer: str = "") -> PolicyEntry:
         """Return the line in force: the system's, raised by the customer's; within each the most specific line.
 
-        A later scope replaces an earlier one if it is stronger, or as strong while the earlier named no domain.
+        A later scope replaces an earlier one if it is stronger, or as strong while the earlier named no domain; its
+        REQUIRETLS stays all the same.
         """
         chosen = self._by_key.get(("", ""), BUILT_IN)
+        required = chosen.policy.require_tls
         steps = [self._most_specific("", domain)]
         if customer:
             steps += [self._by_key.get((customer, "")), self._most_specific(customer, domain)]
         for rank, entry in enumerate(steps):
             if entry is None:
                 continue
+            required = entry.policy.require_tls or (required and rank > 0)
             gained = entry.policy.level.strength - chosen.policy.level.strength
             # The system's own line for a domain may also lower the system's default: it is the same owner's exception.
             if gained > 0 or rank == 0 or (gained == 0 and not chosen.domain.removeprefix("*")):
                 chosen = entry
-        return chosen
+        return _requiring(chosen) if required else chosen
 
     def _most_specific(self, customer: str, domain: str) -> PolicyEntry | None:
         exact = self._by_key.get((customer, domain)) if domain else None
@@ -196,6 +213,10 @@ class PolicyTable:
                 return below
             _, dot, parent = parent.partition(".")
         return None
+
+
+def _requiring(entry: PolicyEntry) -> PolicyEntry:
+    return replace(entry, policy=replace(entry.policy, require_tls=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,14 +307,16 @@ class Demand:
     @property
     def tls_required(self) -> bool:
         """Whether no MAIL command may be sent in clear."""
-        return self.level.enforced or self.dane.state in {DaneState.USABLE, DaneState.UNUSABLE} or self.sts_in_force
+        published = self.dane.state in {DaneState.USABLE, DaneState.UNUSABLE} or self.sts_in_force
+        return self.policy.enforced or published
 
     @property
     def needs_authority(self) -> bool:
         """Whether the handshake must verify the chain up to a certificate authority."""
         if self.level in {TlsLevel.SECURE, TlsLevel.PRIVATE_CA, TlsLevel.VERIFY}:
             return True
-        return not self.dane_in_force and (self.sts_in_force or self.level is TlsLevel.MTA_STS)
+        required = self.policy.require_tls and self.level is not TlsLevel.FINGERPRINT
+        return not self.dane_in_force and (self.sts_in_force or self.level is TlsLevel.MTA_STS or required)
 
     @property
     def sni(self) -> str:
@@ -307,6 +330,7 @@ class Demand:
 
     def __str__(self) -> str:
         added = " + DANE" if self.dane_in_force else " + MTA-STS" if self.sts_in_force else ""
+        added += " + REQUIRETLS" if self.policy.require_tls else ""
         return f"{self.level}{added} ({self.origin})"
 
 
@@ -320,15 +344,19 @@ def decide_policy(  # noqa: PLR0913 - one argument per thing that has a say
     route: TlsPolicy | None = None,
     dane_result: DaneResult | None = None,
     sts_result: StsResult | None = None,
+    require_tls: bool = False,
 ) -> Demand:
     """Return what `host` must show before mail for `domain` goes to it, with its origin.
 
-    `route` is a demand beside the table's lines: that of a configured host, or of this attempt so far.
+    `route` is a demand beside the table's lines: that of a configured host, or of this attempt so far. `require_tls`
+    is the mail's own REQUIRETLS.
     """
     entry = table.find(domain, customer)
     policy, origin = entry.policy, entry.origin
     if route is not None and _replaces(route, policy):
-        policy, origin = route, f"route of {domain}"
+        policy, origin = replace(route, require_tls=policy.require_tls), f"route of {domain}"
+    if require_tls and not policy.require_tls:
+        policy, origin = replace(policy, require_tls=True), f"{origin}; REQUIRETLS of the mail"
     dane = dane_result or DaneResult()
     sts = sts_result or StsResult()
     if not policy.level.discovers:
@@ -360,6 +388,8 @@ def _find_block(demand: Demand) -> str:
 
 
 def _find_level_block(demand: Demand) -> str:
+    if demand.policy.require_tls and _names_unproven_host(demand):
+        return f"{demand.host} comes from unsigned DNS, so REQUIRETLS can't be kept"  # RFC 8689 §4.2.1
     if demand.level is TlsLevel.DANE_ONLY:
         return f"{demand.host} has no usable TLSA records" + (f": {demand.dane.cause}" if demand.dane.cause else "")
     if demand.sts_in_force or demand.proof is HostProof.CONFIGURED:
@@ -372,87 +402,7 @@ def _find_level_block(demand: Demand) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Achieved:
-    """The TLS of one connection. `names` are the dNSNames of the certificate; digests are SHA-256 in hex.
-
-    `trusted`: the handshake verified the chain against the authorities of the demand; `dane_fault` is why no TLSA
-    record matched, empty if one did.
-    """
-
-    encrypted: bool
-    version: str = ""
-    cipher: str = ""
-    trusted: bool = False
-    names: tuple[str, ...] = ()
-    certificate: str = ""
-    public_key: str = ""
-    dane_fault: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsVerdict:
-    """Whether mail may be sent; if not, the cause and the RFC 3463 status of the deferral."""
-
-    granted: bool
-    cause: str = ""
-    status: str = ""
-
-
-_GRANTED = TlsVerdict(granted=True)
-
-
-def judge(demand: Demand, achieved: Achieved) -> TlsVerdict:
-    """Compare the demand with what was achieved; called before AUTH and MAIL."""
-    if demand.blocked:
-        return _refuse(demand.blocked)
-    if not achieved.encrypted:
-        if demand.tls_required:
-            return _refuse("the connection is not encrypted", status="4.7.4")
-        return _GRANTED
-    cause = _judge_pins(demand, achieved) or _judge_chain(demand, achieved)
-    return _refuse(cause) if cause else _GRANTED
-
-
-def _judge_pins(demand: Demand, achieved: Achieved) -> str:
-    if demand.level is TlsLevel.FINGERPRINT:
-        shown = {
-            Pin(kind=PinKind.CERTIFICATE, digest=achieved.certificate),
-            Pin(kind=PinKind.PUBLIC_KEY, digest=achieved.public_key),
-        }
-        if shown.isdisjoint(demand.policy.pins):
-            return f"certificate {achieved.certificate[:16]}… is none of the {len(demand.policy.pins)} pinned"
-    if demand.dane_in_force and achieved.dane_fault:
-        return f"no TLSA record matches: {achieved.dane_fault}"
-    return ""
-
-
-def _judge_chain(demand: Demand, achieved: Achieved) -> str:
-    if not demand.needs_authority:
-        return ""
-    if not achieved.trusted:
-        return "certificate not verified"
-    expected = expected_names(demand)
-    if matches_any(achieved.names, expected):
-        return ""
-    shown = ", ".join(achieved.names[:3]) or "no DNS name"
-    return f"certificate name mismatch: it shows {shown}, expected {' or '.join(expected)}"
-
-
-def expected_names(demand: Demand) -> tuple[str, ...]:
-    """Return the name patterns; the certificate must match one if a chain is demanded."""
-    if demand.level in {TlsLevel.SECURE, TlsLevel.PRIVATE_CA}:
-        if demand.policy.names:
-            return demand.policy.names
-        if demand.proof is not HostProof.CONFIGURED:
-            return (demand.domain, f".{demand.domain}")
-    return (demand.host,)
-
-
-def _refuse(cause: str, *, status: str = "4.7.5") -> TlsVerdict:
-    return TlsVerdict(granted=False, cause=cause, status=status)
-
-
-def explain_refusal(demand: Demand, verdict: TlsVerdict) -> str:
-    """Say what waits and why: status, cause, domain, policy and its origin."""
-    return f"{verdict.status} {verdict.cause}, domain {demand.domain}, policy {demand}"
+def _names_unproven_host(demand: Demand) -> bool:
+    """Return whether nothing proves the host: neither DNSSEC nor MTA-STS, nor names or pins of the rule itself."""
+    own = demand.level in {TlsLevel.SECURE, TlsLevel.PRIVATE_CA, TlsLevel.FINGERPRINT}
+    return demand.proof is HostProof.UNPROVEN and not (demand.sts_in_force or own)

@@ -67,8 +67,10 @@ def enforce_tls(edit: Edit, rule: Rule, operator: Lines, *, lower: bool = False)
         before = join_rules(operator, present)
         put_tls_rule(edit.tx, replace(named, set_at=edit.tx.now(), set_by=edit.who))
         after = join_rules(operator, read_tls_rules(edit.tx))
-    replaced = (item.level for item in present if (item.customer, item.domain) == (customer, named.domain))
-    weakened = any(level.strength > named.level.strength for level in replaced)
+    replaced = (item for item in present if (item.customer, item.domain) == (customer, named.domain))
+    weakened = any(
+        item.level.strength > named.level.strength or (item.require_tls and not named.require_tls) for item in replaced
+    )
     return _judge_change(edit, (named.domain, customer), before, after, weakened=weakened, lower=lower)
 
 
@@ -115,7 +117,13 @@ def _fault_of(error: RulesDamagedError) -> AdminFault:
 
 
 def _bare_policy(rule: Rule) -> TlsPolicy:
-    return TlsPolicy(level=rule.level, names=rule.names, pins=rule.pins, ca_file="given" if rule.authorities else "")
+    return TlsPolicy(
+        level=rule.level,
+        names=rule.names,
+        pins=rule.pins,
+        ca_file="given" if rule.authorities else "",
+        require_tls=rule.require_tls,
+    )
 
 
 def _find_stronger_line(rule: Rule, operator: Lines) -> PolicyEntry | None:
@@ -140,8 +148,9 @@ def _judge_change(  # noqa: PLR0913 - what was, what is, and what was allowed
     probe = _probe(domain)
     old, new = before.find(probe, customer), after.find(probe, customer)
     lowers = weakened or new.policy.level.strength < old.policy.level.strength
+    lowers = lowers or (old.policy.require_tls and not new.policy.require_tls)
     lowers = lowers or (
-        old.policy.level.enforced
+        old.policy.enforced
         and _AGE[new.policy.minimum_version] < _AGE[old.policy.minimum_version]
         and new.policy.level.strength <= old.policy.level.strength
     )
@@ -149,7 +158,7 @@ def _judge_change(  # noqa: PLR0913 - what was, what is, and what was allowed
     if lowers and not lower:
         raise AdminFault(FaultCode.TLS_LOWERED, **facts)
     owner = find_customer(edit.tx, customer) if customer else None
-    facts |= {"changes": old != new, "enforced": new.policy.level.enforced}
+    facts |= {"changes": old != new, "enforced": new.policy.enforced}
     return edit.done(
         AuditAction.LOWER_TLS if lowers else AuditAction.ENFORCE_TLS,
         Subject(
@@ -166,7 +175,7 @@ _AGE = {version: age for age, version in enumerate(TlsVersion)}
 
 
 def _told(entry: PolicyEntry) -> str:
-    return f"{entry.policy.level} ({entry.origin})"
+    return f"{entry.policy.label} ({entry.origin})"
 
 
 def _material(policy: TlsPolicy) -> str:
@@ -196,14 +205,14 @@ class DomainState:
     @property
     def enforced(self) -> bool:
         """Whether mail waits rather than travels in clear."""
-        return self.entry.policy.level.enforced or self.sts_enforced
+        return self.entry.policy.enforced or self.sts_enforced
 
     def view(self) -> dict[str, object]:
         """Return it as plain values."""
         return {
             "domain": self.domain or "*",
             "customer": self.customer,
-            "level": self.entry.policy.level.value,
+            "level": self.entry.policy.label,
             "enforced": self.enforced,
             "decided_by": f"{self.entry.origin}, MTA-STS" if self.sts_enforced else self.entry.origin,
             "delivered": self.delivered,

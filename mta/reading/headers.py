@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from mta.reading.charsets import clean_line, decode
 from mta.reading.transfer import decode_base64, is_text
+from sms.message import TlsTag
 
 Fields = Mapping[str, list[bytes]]
 
@@ -284,3 +285,11 @@ def _join_extended(parameters: dict[str, str]) -> None:
             else:
                 octets += piece.encode("utf-8", "replace")
         parameters.setdefault(name, clean_line(decode(octets, charset)))
+
+
+def find_tls_tag(fields: Fields, *, required: bool) -> TlsTag:
+    """Return what a sender asks of TLS: REQUIRETLS (`required`), else by the one field (RFC 8689 §3, §4.1)."""
+    if required:
+        return TlsTag.REQUIRED
+    asked = [value.strip().lower() for value in fields.get("tls-required", ())]
+    return TlsTag.OPTIONAL if asked == [b"no"] else TlsTag.NONE

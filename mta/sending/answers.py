@@ -32,6 +32,11 @@ class Stage(StrEnum):
         """Whether a fault here concerns only the host, so that another host may succeed."""
         return self in _HOST_STAGES
 
+    @property
+    def concerns_tls(self) -> bool:
+        """Whether a fault here is one of TLS."""
+        return self in _TLS_STAGES
+
 
 _HOST_STAGES = frozenset(
     {Stage.CONNECT, Stage.GREETING, Stage.HELLO, Stage.STARTTLS, Stage.HANDSHAKE, Stage.POLICY, Stage.AUTH}

@@ -7,7 +7,7 @@ briefly.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -20,9 +20,10 @@ from mta.sending.connections import Destination, Destinations, PooledConnection
 from mta.sending.outgoing import DeliverySettings, HostCheck, TlsFailureTaker
 from mta.sending.routes import RouteTable
 from mta.sending.targets import DeliveryPlan, MailTarget, Planner, split_recipient, to_ascii_domain
+from sms.message import TlsTag
 from sms.outcome import Done, Failed, Outcome, Problem, ProblemCode, Retry
 from sms.retry import CLOSED
-from tls.policy import Demand, PolicyTable
+from tls.policy import DaneState, Demand, PolicyTable, StsMode, TlsLevel
 
 log = structlog.get_logger()
 
@@ -116,7 +117,7 @@ class Deliverer:
             text = f"The TLS policies cannot be read, so mail for {domain} waits."
             return MailAttempt(outcome=Retry(problem=_problem(ProblemCode.TLS_POLICY, text)), called=False)
         destination = self._destinations.get(
-            (domain, customer, table.find(domain, customer), self._routes.find(domain))
+            (domain, customer, table.find(domain, customer), self._routes.find(domain), mail.tls_tag)
         )
         if not destination.breaker.may_call(self._monotonic()):
             return self._refuse_call(destination)
@@ -156,7 +157,7 @@ class Deliverer:
         table: PolicyTable,
         destination: Destination[OpenConnection],
     ) -> MailAttempt:
-        plan = await self._planner.plan(domain, customer, table)
+        plan = await self._planner.plan(domain, customer, table, mail.tls_tag)
         if isinstance(plan, DeliveryPlan):
             attempt, destination_failed = await self._try_hosts(plan, mail, destination)
         else:
@@ -198,19 +199,20 @@ class Deliverer:
         """Try the hosts in order; the second value says whether all of them failed."""
         deadline = self._monotonic() + self._settings.patience.attempt
         failed: MailAttempt | None = None
-        tls_only = False
+        tls_only, certain = False, True
         for target in plan.targets[: self._settings.hosts_per_attempt]:
             demand = await self._planner.demand(plan, target, tls_only=tls_only)
             call = Call(target=target, demand=demand, deadline=deadline)
             try:
-                reply = await self._try_host(mail, call, destination)
+                reply = await self._try_with_less(mail, call, destination)
             except FaultError as error:
                 decision = decide_outcome(error.fault, plan.domain)
                 attempt = _describe_attempt(decision.outcome, call, str(error.fault))
                 if not decision.try_next:
                     return attempt, False
                 log.info("mail_host_failed", domain=plan.domain, host=target.host, fault=str(error.fault))
-                tls_only = tls_only or error.tls_begun
+                tls_only = tls_only or (error.tls_begun and plan.tag is not TlsTag.OPTIONAL)
+                certain = certain and error.fault.stage.concerns_tls and not _is_guesswork(demand)
                 if failed is None or not _is_tls_failure(failed):
                     failed = attempt
             else:
@@ -218,7 +220,20 @@ class Deliverer:
         if failed is None:
             problem = _problem(ProblemCode.HOST_UNREACHABLE, f"The domain {plan.domain} names no usable mail server.")
             return MailAttempt(outcome=Retry(problem=problem)), True
+        if plan.tag is TlsTag.REQUIRED and certain and isinstance(failed.outcome, Retry):
+            failed = replace(failed, outcome=_never(failed.outcome))
         return failed, True
+
+    async def _try_with_less(self, mail: ComposedMail, call: Call, destination: Destination[OpenConnection]) -> str:
+        """Try a host; once more in clear where TLS failed and the mail's sender asked for no more (RFC 8689 §4.2.2)."""
+        try:
+            return await self._try_host(mail, call, destination)
+        except FaultError as error:
+            if not error.tls_begun or mail.tls_tag is not TlsTag.OPTIONAL or call.demand.tls_required:
+                raise
+        policy = replace(call.demand.policy, level=TlsLevel.NONE)
+        call.demand, call.tls = replace(call.demand, policy=policy, origin="TLS-Required: No of the mail"), ""
+        return await self._try_host(mail, call, destination)
 
     async def _try_host(self, mail: ComposedMail, call: Call, destination: Destination[OpenConnection]) -> str:
         key = (call.demand, call.target)
@@ -288,6 +303,17 @@ def _problem(code: ProblemCode, text: str, cause: str = "") -> Problem:
 
 def _is_tls_failure(attempt: MailAttempt) -> bool:
     return isinstance(attempt.outcome, Retry) and attempt.outcome.problem.code is ProblemCode.TLS_POLICY
+
+
+def _is_guesswork(demand: Demand) -> bool:
+    """Return whether DNS or a policy's host left open what the domain publishes."""
+    return demand.dane.state is DaneState.FAILED or demand.sts.mode is StsMode.FAILED
+
+
+def _never(outcome: Retry) -> Failed:
+    """Return the end of a mail that no host takes as REQUIRETLS demands: it does not wait (RFC 8689 §4.2.1)."""
+    problem = outcome.problem
+    return Failed(problem=replace(problem, text=problem.text.replace("4.7.", "5.7.", 1)))
 
 
 def _describe_attempt(outcome: Outcome, call: Call, reply: str) -> MailAttempt:

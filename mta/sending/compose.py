@@ -26,6 +26,7 @@ from mta.sending.fields import (
 )
 from mta.sending.given_names import with_given_names
 from mta.sending.outlook_thread import outlook_thread
+from sms.message import TlsTag
 from sms.outcome import Refused
 from sms.report import JobReport, Notice, NoticeKind
 from sms.settings import ReportFormat
@@ -57,7 +58,7 @@ class ComposedMail:
 
     `smtputf8` says that an address has letters beyond ASCII, so that the next hop must offer SMTPUTF8 (RFC 6531 §3.1).
     `fallback` says why a customer's own template was not used; else empty. `author_domain` is that of From where it may
-    differ from the one of our other mails.
+    differ from the one of our other mails. `tls_tag` is what the sender of the mail that this is about asked of TLS.
     """
 
     envelope_from: str = ""
@@ -67,6 +68,7 @@ class ComposedMail:
     smtputf8: bool = False
     fallback: str = ""
     author_domain: str = ""
+    tls_tag: TlsTag = TlsTag.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,9 +30,10 @@ from tls.contexts import ClientContexts, ContextError, read_peer, role_of
 from tls.dane import find_dane_fault
 from tls.mtasts import StsLookup
 from tls.mx import AddressGuard
-from tls.policy import Achieved, Demand, PolicyTable, TlsLevel, TlsVerdict, explain_refusal, judge
+from tls.policy import Demand, PolicyTable, TlsLevel
 from tls.resolver import Resolver
 from tls.sessions import Sessions
+from tls.verdict import NO_REQUIRETLS, Achieved, TlsVerdict, explain_refusal, judge
 
 Clock = Callable[[], float]
 
@@ -51,6 +52,7 @@ class ClientConnection:
     ) -> None:
         self.address = call.address
         self.tls = call.tls
+        self.require_tls = call.demand.policy.require_tls
         self._line = line
         self._extensions = extensions
         self._patience = settings.patience
@@ -173,6 +175,8 @@ class SmtpOpener:
             _judge_connection(line, call, self._now())
             if call.tls:
                 extensions = await self._greet(line, deadline, old_too=True)
+            if demand.policy.require_tls and "requiretls" not in extensions:
+                _refuse(demand, "the server does not offer REQUIRETLS", status=NO_REQUIRETLS)
             if route is not None:
                 await self._log_in(line, extensions, route, deadline)
         except BaseException:

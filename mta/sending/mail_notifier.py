@@ -141,6 +141,8 @@ class MailNotifier:
                 mail = await self._compose(item)
                 if mail is None:
                     return None
+                if report.mail is not None:
+                    mail = replace(mail, tls_tag=report.mail.tls_tag)
                 signed = await self._large.work(report, partial(self._sign, mail))
                 return await self._delivery.deliver(signed, customer=report.customer)
             case AlertMail():

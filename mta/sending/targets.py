@@ -11,6 +11,7 @@ from itertools import zip_longest
 
 from mta.sending.answers import DeliveryFault, Stage
 from mta.sending.routes import Route, RouteTable
+from sms.message import TlsTag
 from sms.outcome import Failed, Outcome, Problem, ProblemCode, Retry
 from tls.dane import find_tlsa
 from tls.mtasts import StsLookup
@@ -43,13 +44,17 @@ class MailTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPlan:
-    """The hosts to try in order for one domain and customer, under the policies at its creation."""
+    """The hosts to try in order for one domain and customer, under the policies at its creation.
+
+    `tag` is what the mail's sender asks of TLS.
+    """
 
     domain: str
     customer: str
     table: PolicyTable
     targets: tuple[MailTarget, ...] = ()
     sts: StsResult = field(default_factory=StsResult)
+    tag: TlsTag = TlsTag.NONE
 
 
 def split_recipient(recipient: str) -> tuple[str, str] | None:
@@ -94,7 +99,9 @@ class Planner:
         self._own_name = own_name.lower()
         self._source_address = source_address
 
-    async def plan(self, domain: str, customer: str, table: PolicyTable) -> DeliveryPlan | Outcome:
+    async def plan(
+        self, domain: str, customer: str, table: PolicyTable, tag: TlsTag = TlsTag.NONE
+    ) -> DeliveryPlan | Outcome:
         """Return the hosts to try, or the outcome of the mail if there are none."""
         route = self._routes.find(domain)
         if route is not None:
@@ -105,7 +112,7 @@ class Planner:
                 route=route,
                 source_address=route.source_address or self._source_address,
             )
-            return DeliveryPlan(domain=domain, customer=customer, table=table, targets=(target,))
+            return DeliveryPlan(domain=domain, customer=customer, table=table, targets=(target,), tag=tag)
         literal = parse_literal(domain)
         if literal is not None:
             hosts = Hosts(names=(str(literal),))
@@ -120,9 +127,9 @@ class Planner:
         )
         sts = StsResult()
         level = table.find(domain, customer).policy.level
-        if self._sts is not None and level.discovers and literal is None:
+        if self._sts is not None and level.discovers and literal is None and not _ignores_published(tag, level):
             sts = await self._sts.find(domain)
-        return DeliveryPlan(domain=domain, customer=customer, table=table, targets=targets, sts=sts)
+        return DeliveryPlan(domain=domain, customer=customer, table=table, targets=targets, sts=sts, tag=tag)
 
     async def demand(self, plan: DeliveryPlan, target: MailTarget, *, tls_only: bool = False) -> Demand:
         """Return what the target must show; `tls_only` if TLS failed at another host: the next must have it."""
@@ -134,8 +141,9 @@ class Planner:
             proof=target.proof,
             route=target.route.demanded if target.route is not None else None,
             sts_result=plan.sts,
+            require_tls=plan.tag is TlsTag.REQUIRED,
         )
-        if self._seeks_dane(demand):
+        if self._seeks_dane(demand) and not _ignores_published(plan.tag, demand.level):
             demand = demand.with_dane(await find_tlsa(target.host, target.port, self._resolver))
         if tls_only and not demand.tls_required:
             policy = replace(demand.policy, level=TlsLevel.ENCRYPT)
@@ -174,6 +182,11 @@ class Planner:
         if not found:
             return DeliveryFault(stage=Stage.CONNECT, cause=fault)
         return tuple(str(address) for address in take_turns(found)[:_MAX_ADDRESSES])
+
+
+def _ignores_published(tag: TlsTag, level: TlsLevel) -> bool:
+    """Return whether DANE and MTA-STS of the domain do not count; what the rules enforce does (RFC 8689 §4.2.2)."""
+    return tag is TlsTag.OPTIONAL and not level.enforced
 
 
 def take_turns(addresses: Sequence[Address]) -> list[Address]:

@@ -2,7 +2,7 @@
 
 Every reply of a group is read, and after a refusal the commands already sent deliver nothing (RFC 2920 §3.1). Not here:
 the connection and its library (mta.sending.deliver), what a fault means for the mail (mta.sending.answers). RFC 5321
-§3.3, §4.5.2, RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
+§3.3, §4.5.2, RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS).
 """
 
 import re
@@ -26,6 +26,10 @@ POLITE_SECONDS = 5.0
 
 class Wire(Protocol):
     """An open connection for a transaction; every failure is a `FaultError` of the stage."""
+
+    @property
+    def require_tls(self) -> bool:
+        """Whether the server must treat mails as REQUIRETLS demands."""
 
     def find_extension(self, name: str) -> str | None:
         """Return the parameters of an extension that the server offers, None if it does not."""
@@ -96,6 +100,8 @@ class MailTransaction:
             if self._wire.find_extension("smtputf8") is None:  # RFC 6531 §3.5
                 raise FaultError(DeliveryFault(stage=Stage.MAIL, code=553, cause="5.6.7 addresses must be ASCII there"))
             options.append("SMTPUTF8")
+        if self._wire.require_tls:
+            options.append("REQUIRETLS")
         return options
 
     async def _read_replies(self, group: Sequence[SmtpCommand], deadline: float) -> None:

@@ -22,6 +22,7 @@ FROZEN = {
     "0004_search": "2d9425fdce1196f9",
     "0005_carriers": "e482c3af102042fb",
     "0006_trust": "9b5ec8838be8f386",
+    "0007_tls": "30443e441485aed4",
     "0008_applications": "87abee18779e5a99",
 }
 MODELS = tuple(

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tls.policy import (
-    Achieved,
     DaneResult,
     DaneState,
     Demand,
@@ -22,11 +21,10 @@ from tls.policy import (
     TlsLevel,
     TlsPolicy,
     decide_policy,
-    explain_refusal,
     find_faults,
-    judge,
     parse_pin,
 )
+from tls.verdict import Achieved, explain_refusal, judge
 
 HEX = "0123456789abcdef" * 4
 RECORD = Tlsa(usage=3, selector=1, matching=1, data=b"x" * 32)

@@ -1,6 +1,8 @@
 """TLS rules in a real database: who may demand what, what lowers, what is audited, and what is never guessed."""
 
 import asyncio
+import hashlib
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -163,12 +165,42 @@ def test_the_operators_file_is_lowered_in_the_file_only(database_url, tmp_path):
         (TlsLevel.PRIVATE_CA, {}, PolicyFault.CA_FILE_MISSING, ""),
         (TlsLevel.ENCRYPT, {"pins": (PIN,)}, PolicyFault.PINS_OF_ANOTHER_LEVEL, ""),
         (TlsLevel.SECURE, {"names": ("mx.example.com", "a b")}, PolicyFault.BAD_HOST_NAME, "a b"),
+        (TlsLevel.NONE, {"require_tls": True}, PolicyFault.REQUIRETLS_WITHOUT_TLS, ""),
     ],
 )
 def test_a_rule_that_could_never_be_met_is_refused(office, level, more, fault, name):
     code, facts = office.refuse_rule("example.com", level, **more)
     assert code is FaultCode.TLS_RULE_UNUSABLE
     assert facts == {"fault": fault, "level": level, "name": name}
+
+
+def test_requiretls_is_enforced_and_taken_away_only_by_an_act_of_its_own(office):
+    changed = office.enforce("example.com", TlsLevel.MAY, require_tls=True)
+    assert changed.facts["after"] == "may + REQUIRETLS (domain example.com)"
+    assert changed.facts["enforced"] is True
+    code, facts = office.refuse_rule("example.com", TlsLevel.MAY)
+    assert (code, facts["before"]) == (FaultCode.TLS_LOWERED, "may + REQUIRETLS (domain example.com)")
+    office.enforce("example.com", TlsLevel.SECURE, "Example")
+    assert office.snapshot().read_now().find("example.com", "Example").policy.require_tls
+    office.enforce("example.com", TlsLevel.MAY, lower=True)
+    assert not office.snapshot().read_now().find("example.com", "Example").policy.require_tls
+
+
+def test_what_the_operators_file_requires_stays_where_a_command_demands_a_stronger_level(database_url, tmp_path):
+    required = PolicyEntry(policy=TlsPolicy(level=TlsLevel.ENCRYPT, require_tls=True), domain="example.com")
+    office = TlsOffice(database_url, tmp_path, required)
+    office.enforce("example.com", TlsLevel.SECURE)
+    assert office.snapshot().read_now().find("example.com").policy.label == "secure + REQUIRETLS"
+    office.database.close()
+
+
+def test_rules_that_were_sealed_before_requiretls_was_known_are_still_whole(office):
+    office.enforce("example.com", TlsLevel.SECURE, names=("mx.example.com",))
+    columns = "customer, domain, level, names, pins, authorities, minimum_version, set_at, set_by"
+    rows = office.database.read_now(lambda tx: tx.rows(f"SELECT {columns} FROM tls_rule"))
+    seal = hashlib.sha256(json.dumps([list(row) for row in rows]).encode()).hexdigest()
+    stored = office.database.read_now(lambda tx: tx.value("SELECT value FROM meta WHERE name = 'tls_rules_seal'"))
+    assert stored == seal
 
 
 def test_a_rule_for_nobody_is_refused(office):

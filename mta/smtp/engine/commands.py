@@ -165,6 +165,8 @@ class Commands:
             return command
         if command.options and not self.extended:
             return replies.MAIL_SYNTAX
+        if command.require_tls and not self.tls:
+            return replies.UNKNOWN_PARAMETER  # RFC 8689 §2: only under TLS, where it is offered
         self._smtp_utf8 = command.smtp_utf8
         return Mail(command=command)
 

@@ -1,4 +1,6 @@
-"""The grammar of MAIL and RCPT: paths, parameters, xtext. RFC 5321 §4.1.2, RFC 3461 §4, RFC 1870, 6152, 6531, 4954 §5.
+"""The grammar of MAIL and RCPT: paths, parameters, xtext.
+
+RFC 5321 §4.1.2, RFC 3461 §4, RFC 1870, RFC 6152, RFC 6531, RFC 4954 §5, RFC 8689 §2.
 
 Not here: when the commands are allowed (mta.smtp.engine.dialogue), what a local part means (mta.reading.dedup_keys). A
 parser returns the parsed command or the `Reply` that refuses it.
@@ -32,7 +34,8 @@ _RCPT: Final = re.compile(
 )
 _BARE: Final = re.compile(r"(?P<keyword>(?i:FROM|TO): *)(?P<path>[^\s<>]+)(?P<rest>(?: .*)?)")
 _PARAMETER: Final = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9\-]*)(?:=(?P<value>[^\x00-\x20=\x7f-\x9f]+))?")
-_MAIL_KEYWORDS: Final = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH"})
+_MAIL_KEYWORDS: Final = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH", "REQUIRETLS"})
+_WITHOUT_VALUE: Final = frozenset({"SMTPUTF8", "REQUIRETLS"})
 _SIZE: Final = re.compile(r"[0-9]{1,20}")  # RFC 1870 §4
 _ORCPT_TYPE: Final = re.compile(r"[A-Za-z0-9!#$%&'*/?^_`{|}~.\-]+")
 _XTEXT: Final = re.compile(r"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})*")
@@ -53,7 +56,7 @@ class MailFrom:
     """A parsed MAIL. `address` is empty for the null reverse-path; `options` are the parameters as sent.
 
     `size` is RFC 1870 §6 (None if not declared); `envid` is decoded (RFC 3461 §4.4); `ret` is FULL, HDRS or empty.
-    `auth` is the decoded AUTH parameter (RFC 4954 §5), empty if none came.
+    `auth` is the decoded AUTH parameter (RFC 4954 §5), empty if none came; `require_tls` is REQUIRETLS (RFC 8689 §2).
     """
 
     address: str
@@ -64,6 +67,7 @@ class MailFrom:
     ret: str = ""
     envid: str = ""
     auth: str = ""
+    require_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +219,7 @@ def _mail_with(
     smtp_utf8 = "SMTPUTF8" in parameters
     if parameters.keys() - _MAIL_KEYWORDS or (smtp_utf8 and not offered.smtp_utf8):
         return replies.UNKNOWN_PARAMETER
-    if any((value is None) != (keyword == "SMTPUTF8") for keyword, value in parameters.items()):
+    if any((value is None) != (keyword in _WITHOUT_VALUE) for keyword, value in parameters.items()):
         return replies.BAD_PARAMETER
     size = parameters.get("SIZE")
     body = (parameters.get("BODY") or "7BIT").upper()
@@ -243,6 +247,7 @@ def _mail_with(
         ret=ret,
         envid=envid,
         auth=auth,
+        require_tls="REQUIRETLS" in parameters,
     )
 
 

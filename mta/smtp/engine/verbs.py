@@ -103,6 +103,8 @@ def ehlo_lines(terms: Capabilities, *, size: int, tls: bool) -> list[str]:
     words += ["ENHANCEDSTATUSCODES", "DSN"]
     if terms.starttls and not tls:
         words.append("STARTTLS")
+    if tls:
+        words.append("REQUIRETLS")  # RFC 8689 §2
     if terms.offers_auth(tls=tls):
         words.append("AUTH " + " ".join(terms.mechanisms))
     return [*(f"250-{word}" for word in words), "250 HELP"]

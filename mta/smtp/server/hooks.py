@@ -111,14 +111,15 @@ class MailEnvelope(Envelope):
 
     During `handle_MAIL` `dsn` is already set; during `handle_RCPT` the last of `rcpt_dsn` belongs to the recipient
     asked about. `mail_from` is `<>` for the null sender, as in aiosmtpd; `mail_options` and `rcpt_options` are raw.
-    `size` is the declared one of MAIL (RFC 1870 §6), None if there is none. A hook may set `content_limit`, in octets,
-    below the listener's limit.
+    `size` is the declared one of MAIL (RFC 1870 §6), None if there is none; `require_tls` is REQUIRETLS (RFC
+    8689 §2). A hook may set `content_limit`, in octets, below the listener's limit.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.dsn = MailDsn()
         self.size: int | None = None
+        self.require_tls = False
         self.content_limit: int | None = None
         self.rcpt_dsn: list[RcptDsn] = []
 
@@ -265,6 +266,7 @@ async def _mail(server: Server, event: Mail) -> Any:
     server.envelope = envelope = MailEnvelope()
     envelope.smtp_utf8 = command.smtp_utf8
     envelope.size = command.size
+    envelope.require_tls = command.require_tls
     envelope.dsn = MailDsn(envid=command.envid, ret=command.ret)
     status = await _ask(server, "MAIL", address, options)
     if status is MISSING:
