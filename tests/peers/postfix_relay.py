@@ -52,6 +52,7 @@ maillog_file = {folder}/log
 maillog_file_prefixes = /tmp
 alias_maps =
 smtp_dns_support_level = disabled
+fast_flush_domains =
 smtp_tls_security_level = none
 smtpd_tls_security_level = {tls}
 smtpd_tls_received_header = yes
@@ -84,11 +85,11 @@ class PostfixRelay:
         self.folder = Path(tempfile.mkdtemp(prefix="postfix-relay-", dir="/tmp"))
         self.folder.chmod(0o755)
 
-    def start(self, gateway: int) -> None:
-        """Begin to relay to the gateway's port; returns when mail is taken."""
+    def start(self, gateway: int, more: str = "") -> None:
+        """Begin to relay to the gateway's port; returns when mail is taken. `more` overrides lines of main.cf."""
         owner = pwd.getpwnam("postfix")
         for name in ("queue", "data", "mail"):
-            (self.folder / name).mkdir()
+            (self.folder / name).mkdir(exist_ok=True)
         for name in ("data", "mail"):
             os.chown(self.folder / name, owner.pw_uid, owner.pw_gid)
         (self.folder / "master.cf").write_text(MASTER.format(port=self.port))
@@ -103,6 +104,7 @@ class PostfixRelay:
                 tls="none" if self._chain is None else "may",
             )
             + ("" if self._chain is None else f"smtpd_tls_cert_file={self._chain}\nsmtpd_tls_key_file={self._key}\n")
+            + more
         )
         started = self._postfix("start")
         if started.returncode:
@@ -117,9 +119,13 @@ class PostfixRelay:
             else:
                 return
 
+    def halt(self) -> None:
+        """End it; what it holds stays for the next start."""
+        self._postfix("stop")
+
     def stop(self) -> None:
         """End it and remove everything it wrote."""
-        self._postfix("stop")
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _postfix(self, word: str) -> subprocess.CompletedProcess:

@@ -1,8 +1,4 @@
-"""Mail out into a real Exim, whose TLS is GnuTLS: the same table of certificates and levels as against Postfix.
-
-Debian's mail servers exclude each other as packages, so Exim may also stand unpacked in a folder of its own, which
-`tests/peers/unpack_exim` fills; it then runs with a user table of its own too (nss_wrapper).
-"""
+"""Mail out into a real Exim, whose TLS is GnuTLS: the same table of certificates and levels as against Postfix."""
 
 import os
 import shutil
@@ -20,43 +16,15 @@ import pytest
 from sms.outcome import Done, ProblemCode, Retry
 from tests.kit.mail_out import LEVELS, NO_TLSA, REASONS, World, make_world, policies_of
 from tests.kit.mail_servers import HOST, make_deliverer, one_host, status_mail
-from tests.kit.peer import find_program, require_peer
+from tests.kit.peer import require_peer
 from tests.kit.ports import free_port
-
-USER = 65000
-
-
-def unpacked() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "mail2sms-peers" / "exim"
+from tests.peers.exim import USER, find_exim
 
 
 @dataclass(frozen=True)
 class Exim:
     ports: dict[str, int]
     world: World
-
-
-def find_exim(folder: Path) -> tuple[str | None, dict[str, str]]:
-    """Return the program and the environment that it needs."""
-    installed = find_program("exim4", "exim")
-    if installed:
-        return installed, dict(os.environ)
-    root = unpacked()
-    program = root / "usr/sbin/exim4"
-    if not program.exists():
-        return None, {}
-    for name, line in (("passwd", f"Debian-exim:x:{USER}:{USER}::/:/bin/false"), ("group", f"Debian-exim:x:{USER}:")):
-        (folder / name).write_text(Path("/etc", name).read_text() + line + "\n")
-    libraries = next(root.glob("usr/lib/*-linux-gnu"))
-    environment = {
-        **os.environ,
-        "LD_LIBRARY_PATH": str(libraries),
-        "LD_PRELOAD": str(libraries / "libnss_wrapper.so"),
-        "NSS_WRAPPER_PASSWD": str(folder / "passwd"),
-        "NSS_WRAPPER_GROUP": str(folder / "group"),
-    }
-    return str(program), environment
 
 
 @pytest.fixture(scope="module")
